@@ -1,0 +1,67 @@
+"""Time and stopping come from here, so that a wait hears a stop and a test can move the hands."""
+
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Protocol
+
+# Counts time asleep too (a laptop lid, a SIGSTOP), which CLOCK_MONOTONIC does not on Linux.
+_SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+class Stop:
+    """A request to end, heard by every wait; the first reason given is the one kept."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._lock = threading.Lock()
+        self._listeners: list[Callable[[], None]] = []
+        self.reason = ""
+
+    def request(self, reason: str) -> None:
+        with self._lock:
+            if self._event.is_set():
+                return
+            self.reason = reason
+            self._event.set()
+            listeners = list(self._listeners)
+        for listener in listeners:
+            listener()
+
+    def on_request(self, listener: Callable[[], None]) -> None:
+        """Call `listener` once, from the thread that asks, when a stop is asked for (at once if it was)."""
+        with self._lock:
+            if not self._event.is_set():
+                self._listeners.append(listener)
+                return
+        listener()
+
+    @property
+    def requested(self) -> bool:
+        return self._event.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait at most `seconds`; True when a stop was asked for."""
+        return self._event.wait(seconds)
+
+
+class Clock(Protocol):
+    """The hands of one clock. `wait` ends early, with True, when `stop` is requested."""
+
+    def now(self) -> datetime: ...
+    def elapsed(self) -> float: ...
+    def wait(self, stop: Stop, seconds: float) -> bool: ...
+
+
+class SystemClock:
+    """This machine's clock: `now` may be wrong by hours, `elapsed` only ever counts seconds."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+    def elapsed(self) -> float:
+        return time.clock_gettime(_SINCE_BOOT)
+
+    def wait(self, stop: Stop, seconds: float) -> bool:
+        return stop.wait(max(0.0, seconds))

@@ -1,0 +1,55 @@
+"""Every failure a person can act on is one error with a message, its problems and a hint; all else is a bug."""
+
+from collections.abc import Sequence
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """What the process tells its caller; documented in docs/exit-codes.md and stable."""
+
+    OK = 0
+    ERROR = 1
+    USAGE = 2
+    PARTIAL = 3
+    UNAUTHORIZED = 4
+    RETRY_LATER = 5
+    NO_COLLECTION = 10
+    LOCKED = 11
+    VERIFY_FAILED = 12
+    INTERRUPTED = 130
+    TERMINATED = 143
+
+
+class HarvesterError(Exception):
+    """A failure told in words: what happened and where, each single problem, and what to do next."""
+
+    def __init__(
+        self, message: str, problems: Sequence[str] = (), hint: str = "", *, exit_code: Exit = Exit.ERROR
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.problems = tuple(problems)
+        self.hint = hint
+        self.exit_code = exit_code
+
+    def __str__(self) -> str:
+        lines = [self.message, *(f"- {problem}" for problem in self.problems)]
+        if self.hint:
+            lines.append(self.hint)
+        return "\n".join(lines) if self.problems else " ".join(lines)
+
+
+class NotFound(HarvesterError):
+    """What was asked for is not in the store."""
+
+
+class Conflict(HarvesterError):
+    """Somebody else wrote first; nothing was changed."""
+
+
+class StoreAway(HarvesterError):
+    """The store cannot be used now; what was to be stored is still on this machine."""
+
+
+class LockLost(HarvesterError):
+    """Another harvester owns the collection now; this one must write nothing more."""
