@@ -1,0 +1,94 @@
+"""What changed between two versions of a collection, as a value that gives the new one from the old one."""
+
+from typing import Any
+
+Tree = dict[str, Any]
+
+
+def diff(old: Tree, new: Tree) -> tuple[Tree, list[Any]]:
+    """(update, delete) such that `apply(old, update, delete) == new`.
+
+    `update` is a nested object of new values; `delete` lists keys, or {key: [keys below it]}. Lists and
+    other values are replaced whole.
+    """
+    update: Tree = {}
+    delete: list[Any] = []
+    below: Tree = {}
+    for key, value in new.items():
+        before = old.get(key)
+        if key in old and isinstance(before, dict) and isinstance(value, dict):
+            inner_update, inner_delete = diff(before, value)
+            if inner_update:
+                update[key] = inner_update
+            if inner_delete:
+                below[key] = inner_delete
+        elif key not in old or not _same(before, value):
+            update[key] = value
+    delete.extend(key for key in old if key not in new)
+    if below:
+        delete.append(below)
+    return update, delete
+
+
+def _same(one: object, other: object) -> bool:
+    # In Python True == 1, in JSON they are two values; and a list may hold either.
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    return type(one) is type(other) and one == other
+
+
+def apply(tree: Tree, update: Tree, delete: list[Any]) -> Tree:
+    """The new tree; keys to delete that are not there are passed over, `tree` stays as it is."""
+    new = dict(tree)
+    for key, value in update.items():
+        before = new.get(key)
+        if isinstance(before, dict) and isinstance(value, dict):
+            new[key] = apply(before, value, [])
+        else:
+            new[key] = apply({}, value, []) if isinstance(value, dict) else value
+    for entry in delete:
+        if not isinstance(entry, dict):
+            new.pop(entry, None)
+            continue
+        for key, inner in entry.items():
+            if isinstance(new.get(key), dict):
+                new[key] = apply(new[key], {}, inner)
+    return new
+
+
+def merged(patch: Tree, later: Tree) -> Tree:
+    """Two merge patches (RFC 7396) as one; a null stays, for it means "delete"."""
+    new = dict(patch)
+    for key, value in later.items():
+        before = new.get(key)
+        if isinstance(before, dict) and isinstance(value, dict):
+            new[key] = merged(before, value)
+        else:
+            new[key] = value
+    return new
+
+
+def merge_into(patch: Tree, later: Tree) -> None:
+    """As `merged`, in place: for the one patch that a long harvest adds to after each page."""
+    for key, value in later.items():
+        before = patch.get(key)
+        if isinstance(before, dict) and isinstance(value, dict):
+            merge_into(before, value)
+        else:
+            patch[key] = merged({}, value) if isinstance(value, dict) else value
+
+
+def patched(tree: Tree, patch: Tree) -> Tree:
+    """`tree` after a merge patch (RFC 7396): null deletes, objects merge, all else replaces."""
+    new = dict(tree)
+    for key, value in patch.items():
+        if value is None:
+            new.pop(key, None)
+        elif isinstance(value, dict):
+            before = new.get(key)
+            new[key] = patched(before if isinstance(before, dict) else {}, value)
+        else:
+            new[key] = value
+    return new

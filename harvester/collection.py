@@ -1,0 +1,216 @@
+"""What may be asked for: a collection is valid before anything is spent on it."""
+
+import difflib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import orjson
+
+from harvester.changeset import Tree, patched
+from harvester.errors import HarvesterError
+from harvester.layout import id_problem
+
+USER_TIMELINE, SEARCH, FILTER = "user_timeline", "search", "filter"
+
+USER_STATES = ("protected", "suspended", "not_found")
+
+# What a harvest learns and a person does not type; an edit never takes these away.
+STATE = {
+    USER_TIMELINE: ("screen_name", "since_id", "resume", "sightings", "looked_up"),
+    SEARCH: ("since_id", "resume", "harvested_query"),
+    FILTER: (),
+}
+
+_KNOWN = {
+    "": {
+        *("id", "type", "keys", "timestamp", "version", "changeset"),
+        *("title", "description", "notes", "labels"),
+    },
+    USER_TIMELINE: {"users", "delete_users_for", "delete_users_after", "look_up_days", "sweep"},
+    SEARCH: {"search"},
+    FILTER: {"filter"},
+}
+_KNOWN_SEARCH = {"query", "archive", "max_records", *STATE[SEARCH]}
+_KNOWN_FILTER = {"track", "follow", "locations", "rules", "max_records"}
+_KNOWN_KEYS = {
+    *("profile", "consumer_key", "consumer_secret", "access_token", "access_token_secret", "bearer_token"),
+}
+
+
+def parsed(data: bytes, where: str) -> Tree:
+    """The collection in `data`, valid; every problem of it in one HarvesterError otherwise."""
+    try:
+        tree = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise HarvesterError(
+            f"{where} is not JSON: {error}.", hint="Mend the file, or restore it from its changesets."
+        ) from error
+    reasons = problems(tree)
+    if reasons:
+        raise HarvesterError(
+            f"{where} is not a valid collection.", reasons, "Correct these and start again; nothing was collected."
+        )
+    return tree
+
+
+def problems(tree: Any) -> list[str]:
+    """All that stands against harvesting this collection; empty when nothing does."""
+    if not isinstance(tree, dict):
+        return ["The collection is not a JSON object."]
+    found = list(_common_problems(tree))
+    check = _SECTIONS.get(tree.get("type", ""))
+    if check:
+        found.extend(check(tree))
+    elif "type" in tree:
+        found.append(f"Unrecognized collection type {tree['type']!r}; it is one of {', '.join(_SECTIONS)}.")
+    return found
+
+
+def _common_problems(tree: Tree) -> Iterator[str]:
+    if reason := id_problem(tree.get("id") or "") if isinstance(tree.get("id") or "", str) else "Id is not text.":
+        yield reason
+    if "type" not in tree:
+        yield "Missing type."
+    known = _KNOWN[""] | _KNOWN.get(tree.get("type", ""), set().union(*_KNOWN.values()))
+    yield from _unknown(tree, known, "")
+    keys = tree.get("keys", {})
+    if not isinstance(keys, dict):
+        yield "Keys is not properly structured."
+    else:
+        yield from _unknown(keys, _KNOWN_KEYS, "keys.")
+    yield from _placeholders(tree, "")
+
+
+def _unknown(tree: Tree, known: set[str], where: str) -> Iterator[str]:
+    for key in tree:
+        if key not in known and not key.startswith("x_"):
+            near = difflib.get_close_matches(key, known, n=1)
+            yield f"Unknown key {where}{key}." + (f" Is {where}{near[0]} meant?" if near else "")
+
+
+def _placeholders(value: Any, where: str) -> Iterator[str]:
+    """Text that the template left for a person to fill in begins with '<'."""
+    if isinstance(value, str) and value.startswith("<"):
+        yield f"{where} still holds the template's text {value!r}."
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _placeholders(inner, f"{where}.{key}" if where else key)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _placeholders(inner, where)
+
+
+def _timeline_problems(tree: Tree) -> Iterator[str]:
+    users = tree.get("users")
+    if users is None:
+        yield "A user_timeline collection, but missing users."
+    elif not isinstance(users, dict):
+        yield "Users is not properly structured."
+    else:
+        yield from _users_problems(users)
+    states = tree.get("delete_users_for", [])
+    if not isinstance(states, list):
+        yield "delete_users_for is not a list."
+    else:
+        for state in states:
+            if state not in USER_STATES:
+                yield f"delete_users_for holds {state!r}; it may hold {', '.join(USER_STATES)}."
+    yield from _count_problems(tree, "delete_users_after", "", least=1)
+    yield from _count_problems(tree, "look_up_days", "", least=0)
+
+
+def _users_problems(users: Tree) -> Iterator[str]:
+    for user_id, user in users.items():
+        if not is_id(user_id):
+            yield f"{user_id} is not a user_id."
+        if not isinstance(user, dict):
+            yield f"User {user_id} is not properly structured."
+        elif "since_id" in user and not is_id(user["since_id"]):
+            yield f"The since_id of user {user_id} is not a post id."
+
+
+def _search_problems(tree: Tree) -> Iterator[str]:
+    search = tree.get("search")
+    if search is None:
+        yield "A search collection, but missing search."
+        return
+    if not isinstance(search, dict):
+        yield "Search is not properly structured."
+        return
+    yield from _unknown(search, _KNOWN_SEARCH, "search.")
+    if not isinstance(search.get("query"), str) or not search["query"].strip():
+        yield "Query must be provided."
+    if not isinstance(search.get("archive", False), bool):
+        yield "search.archive is not true or false."
+    if "since_id" in search and not is_id(search["since_id"]):
+        yield "search.since_id is not a post id."
+    yield from _count_problems(search, "max_records", "search.", least=0)
+
+
+def _filter_problems(tree: Tree) -> Iterator[str]:
+    section = tree.get("filter")
+    if section is None:
+        yield "A filter collection, but missing filter."
+        return
+    if not isinstance(section, dict):
+        yield "Filter is not properly structured."
+        return
+    yield from _unknown(section, _KNOWN_FILTER, "filter.")
+    if not any(section.get(key) for key in ("track", "follow", "locations", "rules")):
+        yield "Must provide track, follow, locations, or rules for a filter."
+    for rule in section.get("rules") or []:
+        if not isinstance(rule, dict) or not isinstance(rule.get("value"), str) or not rule["value"].strip():
+            yield f"Rule {rule!r} has no value."
+    yield from _count_problems(section, "max_records", "filter.", least=0)
+
+
+_SECTIONS: dict[str, Callable[[Tree], Iterator[str]]] = {
+    USER_TIMELINE: _timeline_problems,
+    FILTER: _filter_problems,
+    SEARCH: _search_problems,
+}
+
+
+def _count_problems(section: Tree, key: str, where: str, *, least: int) -> Iterator[str]:
+    # The 2019 files hold numbers as text too, and an empty text for "no limit".
+    value = section.get(key)
+    if value in (None, ""):
+        return
+    text = str(value)
+    if isinstance(value, bool) or not text.isascii() or not text.isdigit():
+        yield f"{where}{key} is {value!r}; it is a whole number."
+    elif not least <= int(text) <= 10**12:
+        yield f"{where}{key} is {text}; it is a number from {least} to {10**12}."
+
+
+def count(section: Tree, key: str, *, default: int = 0) -> int:
+    """A number that passed `problems`, be it written as a number or as text."""
+    value = section.get(key)
+    return default if value in (None, "") else int(value)
+
+
+def is_id(value: Any) -> bool:
+    """Ids of users and posts are digits in text; 2^64 has 20 of them."""
+    return isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 20
+
+
+def without_secrets(tree: Tree) -> Tree:
+    """The collection as it may be shown or stored beside the data: of the keys, only the profile's name."""
+    keys = tree.get("keys")
+    if not isinstance(keys, dict):
+        return tree
+    return {**tree, "keys": {name: value for name, value in keys.items() if name == "profile"}}
+
+
+def with_harvest(current: Tree, used: Tree, learnt: Tree) -> Tree:
+    """`current`, which a person may have edited since the harvest read `used`, with what the harvest learnt.
+
+    What a person removed stays removed; of a search whose query was changed nothing is kept.
+    """
+    patch = dict(learnt)
+    if "users" in patch:
+        users = current.get("users", {})
+        patch["users"] = {user: change for user, change in patch["users"].items() if user in users}
+    if "search" in patch and current.get("search", {}).get("query") != used.get("search", {}).get("query"):
+        del patch["search"]
+    return patched(current, patch)

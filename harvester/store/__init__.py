@@ -1,0 +1,74 @@
+"""A place for objects under string keys, where two writers of one key cannot both win.
+
+`FolderStore` and `S3Store` keep the same promises and pass one contract test. A write that is conditional
+and loses raises Conflict and has changed nothing; what is not there raises NotFound; a store that cannot be
+used at the moment raises StoreAway. What a write reported as done is durable.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An object without its bytes. `version` is opaque and differs after every write; `modified` is by the store's clock."""
+
+    key: str
+    size: int
+    version: str
+    modified: datetime
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An object."""
+
+    data: bytes
+    version: str
+    modified: datetime
+
+
+class Store(Protocol):
+    """What the harvester asks of a place to keep things."""
+
+    @property
+    def name(self) -> str:
+        """How a person calls this place, e.g. `s3://bucket` or a folder."""
+        ...
+
+    def read(self, key: str) -> Stored: ...
+
+    def create(self, key: str, data: bytes) -> str:
+        """Write an object that must not be there yet; the new version."""
+        ...
+
+    def replace(self, key: str, data: bytes, *, version: str) -> str:
+        """Write over exactly this version; the new version."""
+        ...
+
+    def upload(self, key: str, path: Path, *, sha256: str) -> None:
+        """Create an object from a file; an object that is there already with this hash counts as created."""
+        ...
+
+    def download(self, key: str, path: Path) -> None:
+        """Write an object to a file that appears under its name only when whole."""
+        ...
+
+    def remove(self, key: str, *, version: str | None = None) -> None:
+        """Delete an object, if `version` is given only that version of it; one that is not there is no error."""
+        ...
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        """All objects whose key begins with `prefix`, in order of their keys."""
+        ...
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        """The names that follow `prefix` up to the next '/', in order."""
+        ...
+
+    def now(self) -> datetime:
+        """The store's clock, which alone judges ages of objects."""
+        ...

@@ -1,0 +1,108 @@
+"""What is to be stored is stored in order, retried while the store is away, and never dropped in silence."""
+
+import logging
+import queue
+import random
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from harvester.clock import Clock, Stop
+from harvester.errors import StoreAway
+
+log = logging.getLogger("twarc-cloud")
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
+
+
+@dataclass(frozen=True)
+class Task:
+    """One step towards the store. It may be tried again, so it must be safe to repeat."""
+
+    what: str
+    run: Callable[[], None]
+
+
+class Uploads:
+    """One worker behind a bounded queue.
+
+    `put` blocks while the queue is full, and that is the back-pressure on the network. A step that fails for
+    `patience` seconds, or `patience_after_stop` seconds once a stop was asked for, is the last one tried: its
+    error is raised at the next call, and the stop is requested, so that nobody collects what cannot be kept.
+    """
+
+    def __init__(
+        self, *, clock: Clock, stop: Stop, patience: float = 900.0, patience_after_stop: float = 15.0, room: int = 16
+    ) -> None:
+        self._clock, self._stop = clock, stop
+        self._patience, self._patience_after_stop = patience, patience_after_stop
+        self._queue: queue.Queue[Task | None] = queue.Queue(room)
+        self._ended = Stop()
+        self._failure: BaseException | None = None
+        self.trouble = ""
+        self._worker = threading.Thread(target=self._work, name="uploads", daemon=True)
+        self._worker.start()
+
+    def put(self, what: str, run: Callable[[], None]) -> None:
+        """Queue a step; raises what made an earlier one fail."""
+        while True:
+            self.check()
+            try:
+                self._queue.put(Task(what, run), timeout=0.5)
+                return
+            except queue.Full:
+                continue
+
+    def check(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    @property
+    def waiting(self) -> int:
+        return self._queue.qsize()
+
+    def close(self) -> None:
+        """Wait for all steps; raises what made one fail."""
+        while self._worker.is_alive():
+            try:
+                self._queue.put(None, timeout=0.5)
+                break
+            except queue.Full:
+                continue
+        self._worker.join()
+        self.check()
+
+    def _work(self) -> None:
+        while (task := self._queue.get()) is not None:
+            if self._failure is None:
+                try:
+                    self._do(task)
+                except BaseException as error:  # noqa: BLE001 - handed to the next call of `put` or `close`
+                    self._failure = error
+                    self._stop.request(f"storing failed: {error}")
+
+    def _do(self, task: Task) -> None:
+        started, pause = self._clock.elapsed(), _FIRST_PAUSE
+        while True:
+            try:
+                task.run()
+            except StoreAway as error:
+                spent = self._clock.elapsed() - started
+                patience = self._patience_after_stop if self._stop.requested else self._patience
+                if spent >= patience:
+                    raise
+                self.trouble = f"retrying to store {task.what} since {spent:.0f} s: {error.message}"
+                log.warning("%s", self.trouble)
+                wait = min(pause, patience - spent) * random.uniform(0.5, 1.0)
+                self._rest(max(0.05, wait))
+                pause = min(pause * 2, _LONGEST_PAUSE)
+            else:
+                self.trouble = ""
+                return
+
+    def _rest(self, seconds: float) -> None:
+        # A stop cuts the pause short once; after that the shorter patience counts.
+        if self._stop.requested:
+            self._clock.wait(self._ended, min(seconds, 1.0))
+        else:
+            self._clock.wait(self._stop, seconds)
