@@ -1,0 +1,81 @@
+# Everything runs in .venv, which is made here from the pinned requirements; only Python 3.11 or newer is needed.
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint format kill bench bench-full venv ready-demo ready-dev requirements clean
+
+# What another project or another installation put into the environment must not reach these runs.
+unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
+unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV PYTEST_ADDOPTS
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PYTHONNOUSERSITE := 1
+
+MODERN := import sys; sys.exit(sys.version_info < (3, 11))
+PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11 /usr/bin/python3; do \
+	if "$$each" -c '$(MODERN)' 2>/dev/null; then echo "$$each"; break; fi; done)
+IN := .venv/bin/python
+JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
+N ?= 200
+
+help:
+	@echo "make demo            harvest a timeline, a search and a stream from the emulator, into demo/"
+	@echo "make test            lint, types and all tests (what .ci/run does)"
+	@echo "make check T=tests/test_layout.py     some tests only"
+	@echo "make kill N=2000     the kill storm, with this many SIGKILLs"
+	@echo "make bench           measure against the peers, short; make bench-full takes most of an hour"
+	@echo "make format          put the code into the form that make lint demands"
+	@echo "make requirements    pin the newest versions that requirements*.in allow"
+	@echo "make clean           remove .venv, demo/ and caches"
+
+demo: ready-demo
+	@$(IN) docs/demo.py
+
+test: lint
+	@echo "tests: $(JOBS) at a time"
+	@$(IN) -m pytest -q -n $(JOBS) --dist worksteal
+
+check: ready-dev
+	@$(IN) -m pytest -q $(T)
+
+lint: ready-dev
+	@$(IN) -m ruff format --check --quiet . || { echo "make format puts these right"; exit 1; }
+	@$(IN) -m ruff check --quiet .
+	@$(IN) -m mypy --no-error-summary
+	@echo "lint and types: clean"
+
+format: ready-dev
+	@$(IN) -m ruff format --quiet .
+	@$(IN) -m ruff check --quiet --fix .
+
+kill: ready-dev
+	@KILLS=$(N) $(IN) -m pytest -q -s -n 0 -p no:cacheprovider tests/test_kill_storm.py
+
+bench: ready-dev
+	@$(IN) -m bench --short
+
+bench-full: ready-dev
+	@$(IN) -m bench
+
+# A .venv that does not run, is too old, or was made in another folder is made anew; any other is brought up to date.
+venv:
+	@if [ "$$(cat .venv/place 2>/dev/null)" = "$$(pwd -P)" ] && .venv/bin/python -c '$(MODERN)' 2>/dev/null \
+	    && .venv/bin/python -m pip --version >/dev/null 2>&1; then exit 0; fi; \
+	if [ -z "$(PYTHON)" ]; then echo "Python 3.11 or newer is needed (python3 is: $$(python3 --version 2>&1))." >&2; exit 1; fi; \
+	echo "making .venv with $$("$(PYTHON)" --version)"; \
+	"$(PYTHON)" -m venv --clear .venv || { echo "On Debian: apt-get install python3-venv" >&2; exit 1; }; \
+	pwd -P > .venv/place
+
+# The copy beside the packages tells what was installed, so that a new pin, and only that, installs again.
+ready-demo ready-dev: ready-%: venv
+	@cmp -s requirements-$*.txt .venv/$*.txt && exit 0; \
+	echo "installing $$(grep -c == requirements-$*.txt) pinned packages into .venv (once, about a minute)"; \
+	$(IN) -m pip install -qq --require-hashes -r requirements-$*.txt && cp requirements-$*.txt .venv/$*.txt
+
+requirements: venv
+	@$(IN) -m venv .venv/uv && .venv/uv/bin/python -m pip install -qq uv
+	@for each in requirements requirements-demo requirements-dev; do \
+	  .venv/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
+	    --no-annotate --no-emit-index-url $$each.in -o $$each.txt || exit 1; done
+	@git --no-pager diff --stat -- 'requirements*.txt'
+
+clean:
+	rm -rf .venv demo .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -prune -exec rm -rf {} +
