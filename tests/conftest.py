@@ -1,0 +1,99 @@
+"""What tests may ask for, and the walls around them: no keys, settings or network of this machine."""
+
+import itertools
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.servers import Bucket, S3Server, seaweedfs
+
+_LOCAL = {"127.0.0.1", "::1", "localhost", ""}
+_FOREIGN = (
+    *("AWS_", "TWARC", "HONEYBADGER", "X_API"),
+    *("CONSUMER_", "ACCESS_TOKEN", "BEARER_TOKEN", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"),
+)
+_numbers = itertools.count(1)
+
+
+def _only_loopback(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "socket.connect" and isinstance(arguments[1], tuple) and arguments[1][0] not in _LOCAL:
+        raise PermissionError(f"A test wanted to reach {arguments[1][0]}; tests stay on loopback.")
+
+
+def pytest_configure() -> None:
+    sys.addaudithook(_only_loopback)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """This machine's keys, profiles and endpoints are hidden from tests and from what they start."""
+    home = tmp_path_factory.mktemp("home")
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.upper().startswith(_FOREIGN):
+                patch.delenv(name)
+        patch.setenv("HOME", str(home))
+        patch.setenv("AWS_CONFIG_FILE", os.devnull)
+        patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield
+
+
+@pytest.fixture(scope="session")
+def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A real S3 server (SeaweedFS) for all tests of this worker."""
+    with seaweedfs(tmp_path_factory.mktemp("s3")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def moto_server() -> Iterator[S3Server]:
+    """moto as a server: no signature check, but more of AWS than S3."""
+    from moto.server import ThreadedMotoServer
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    try:
+        host, port = server.get_host_and_port()
+        yield S3Server(f"http://{host}:{port}", "test", "test")
+    finally:
+        server.stop()
+
+
+def _bucket(server: S3Server) -> Bucket:
+    bucket = Bucket(f"bucket-{os.getpid()}-{next(_numbers)}", server)
+    server.client().create_bucket(Bucket=bucket.name)
+    return bucket
+
+
+@pytest.fixture
+def s3(s3_server: S3Server) -> Bucket:
+    """A fresh bucket on the real server."""
+    return _bucket(s3_server)
+
+
+@pytest.fixture
+def moto_s3(moto_server: S3Server) -> Bucket:
+    """A fresh bucket on moto."""
+    return _bucket(moto_server)
+
+
+@pytest.fixture
+def s3_environment(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    """A fresh bucket that this process's own boto3 finds, as a harvester would: by its environment."""
+    for name, value in s3.server.environment.items():
+        monkeypatch.setenv(name, value)
+    return s3
+
+
+@pytest.fixture
+def shared_data() -> Path:
+    """Archives of real payloads that lie beside a checkout, not in it."""
+    folder = Path(__file__).resolve().parents[2] / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no real payloads at hand: {folder} is not there")
+    return folder

@@ -1,0 +1,186 @@
+"""Real servers on loopback, on ports the system chose, that end with the tests, even if those are killed."""
+
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# The pipe to this process's stdin closes with its parent, however that ends; then the server ends too.
+_GUARD = """
+import os, subprocess, sys, threading
+server = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
+threading.Thread(target=lambda: os._exit(server.wait() & 255), daemon=True).start()
+sys.stdin.buffer.read()
+server.kill()
+server.wait()
+"""
+_STARTS = 3
+_READY_WITHIN = 30.0
+
+
+@dataclass(frozen=True)
+class S3Server:
+    """An S3 endpoint and keys that may do everything there."""
+
+    endpoint: str
+    access_key: str
+    secret_key: str
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What a process needs to find it, and nothing else of AWS's."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "AWS_REGION": "us-east-1",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+
+    def client(self) -> Any:
+        import boto3
+
+        return boto3.client(
+            "s3",
+            endpoint_url=self.endpoint,
+            aws_access_key_id=self.access_key,
+            aws_secret_access_key=self.secret_key,
+            region_name="us-east-1",
+        )
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """A fresh bucket on a server; `server.environment` leads a process there."""
+
+    name: str
+    server: S3Server
+
+
+@contextmanager
+def guarded(
+    command: list[str], *, log: Path, environment: dict[str, str]
+) -> Iterator[subprocess.Popen[bytes]]:
+    """A server process that ends with this block or with this process; its output goes to `log`."""
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-S", "-c", _GUARD, *command],
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=output,
+            env=environment,
+        )
+    assert process.stdin
+    try:
+        yield process
+    finally:
+        with suppress(OSError):
+            process.stdin.close()
+        process.wait(timeout=10)
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports free at this moment; another process may be faster, so starting is tried again."""
+    sockets = [socket.socket() for _ in range(count)]
+    try:
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+    finally:
+        for each in sockets:
+            each.close()
+
+
+def ready(
+    answers: Callable[[], bool], process: subprocess.Popen[bytes], *, within: float = _READY_WITHIN
+) -> bool:
+    """Whether the server answered before it ended and before the deadline."""
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline:
+        if answers():
+            return True
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(timeout=0.05)
+            return False
+    return False
+
+
+def reachable(url: str) -> bool:
+    """Whether an HTTP server answers there, be it with an error."""
+    try:
+        urllib.request.urlopen(url, timeout=2).close()
+    except urllib.error.HTTPError as error:
+        return error.code < 500
+    except OSError:
+        return False
+    return True
+
+
+@contextmanager
+def seaweedfs(folder: Path) -> Iterator[S3Server]:
+    """SeaweedFS: a server that enforces conditional writes and signatures, and keeps its data in `folder`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / "log.txt"
+    try:
+        for _ in range(_STARTS):
+            ports = dict(zip(_WEED_PORTS, free_ports(len(_WEED_PORTS)), strict=True))
+            keys = {"AWS_ACCESS_KEY_ID": "mini", "AWS_SECRET_ACCESS_KEY": "minisecret"}
+            command = _weed_command(folder / "data", ports)
+            with guarded(command, log=log, environment={**keys, "HOME": str(folder)}) as process:
+                server = S3Server(f"http://127.0.0.1:{ports['s3.port']}", *keys.values())
+                if ready(lambda server=server: _lists_buckets(server), process):  # type: ignore[misc]
+                    yield server
+                    return
+        raise RuntimeError(f"SeaweedFS did not start:\n{log.read_text(errors='replace')[-3000:]}")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+_WEED_PORTS = tuple(
+    f"{part}.port{kind}" for part in ("master", "volume", "filer", "s3", "admin") for kind in ("", ".grpc")
+)
+
+
+def _weed_command(data: Path, ports: dict[str, int]) -> list[str]:
+    data.mkdir(exist_ok=True)
+    return [
+        str(Path(sys.executable).with_name("weed")),
+        "-logtostderr=true",
+        "mini",
+        f"-dir={data}",
+        "-ip=127.0.0.1",
+        "-ip.bind=127.0.0.1",
+        "-master.telemetry=false",
+        "-master.electionTimeout=1s",
+        "-master.heartbeatInterval=100ms",
+        "-admin.ui=false",
+        "-webdav=false",
+        "-s3.port.iceberg=0",
+        "-s3.port.lance=0",
+        *(f"-{name}={port}" for name, port in ports.items()),
+    ]
+
+
+def _lists_buckets(server: S3Server) -> bool:
+    """An object must go there and back: the gateway answers before the volumes are ready."""
+    from botocore.exceptions import BotoCoreError, ClientError
+
+    if not reachable(server.endpoint):
+        return False
+    s3 = server.client()
+    try:
+        s3.create_bucket(Bucket="ready")
+        s3.put_object(Bucket="ready", Key="ready", Body=b"ready")
+        s3.delete_object(Bucket="ready", Key="ready")
+        s3.delete_bucket(Bucket="ready")
+    except (BotoCoreError, ClientError):
+        return False
+    return True
