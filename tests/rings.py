@@ -1,0 +1,278 @@
+"""Reads a source tree and says where it breaks the design: what may know what, and what may be called what.
+
+A room is a module or folder directly below `harvester/`. Imports inside functions and behind TYPE_CHECKING
+count like all others, so that no arrow can hide.
+"""
+
+import ast
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+# A room may import rooms of its own ring and of the rings above it here; a new room must be put into one.
+RINGS = (
+    "errors layout collection changeset",
+    "clock settings store lock segments journal work checkpoint history uploads manifest x",
+    "sources harvest ending recovery progress status compute",
+    "commands",
+)
+
+# Packages from outside, and the only modules or folders below harvester/ that may import them.
+HOMES: Mapping[str, tuple[str, ...]] = {
+    "boto3": ("store.s3", "compute.fargate"),
+    "botocore": ("store.s3", "compute.fargate"),
+    "cheroot": ("status",),
+    "click": ("commands",),
+    "flask": ("status",),
+    "honeybadger": ("commands.honeybadger",),
+    "isal": ("segments",),
+    "msgspec": ("x",),
+    "oauthlib": ("x",),
+    "orjson": ("",),
+    "requests": ("x",),
+    "requests_oauthlib": ("x",),
+    "twarc": ("x",),
+    "urllib3": ("x",),
+}
+EMULATOR_USES = {"aiohttp", "multidict", "oauthlib", "orjson", "yarl"}
+
+# Ring 1 takes and returns values, so it needs nothing of the world: no files, network, threads or clock.
+PURE = {
+    *("abc", "base64", "collections", "dataclasses", "datetime", "difflib", "enum", "functools", "hashlib"),
+    *("itertools", "math", "orjson", "re", "string", "typing"),
+}
+IMPURE_CALLS = {"open", "print", "input", "now", "utcnow", "today", "read_text", "write_text", "exists"}
+
+# A sleep hears no stop; these waits are of milliseconds and not a harvest's.
+MAY_SLEEP = ("store.folder", "store.s3")
+
+EMPTY_NAMES = {"util", "helper", "common", "manager", "base", "misc", "core", "lib", "handler", "stuff"}
+DOORS = ("twarc_cloud.py", "tweet_harvester.py")
+LONGEST_FUNCTION = 60
+LONGEST_FILE = 300
+
+
+@dataclass(frozen=True)
+class Module:
+    """One file: its dotted name, e.g. `harvester.store.s3`, and what it imports, with line numbers."""
+
+    name: str
+    path: Path
+    tree: ast.Module
+    lines: int
+    imports: tuple[tuple[str, int], ...] = field(default=())
+
+    @property
+    def package(self) -> str:
+        return self.name.partition(".")[0]
+
+    @property
+    def inner(self) -> str:
+        """The name below the package; empty for the package itself."""
+        return self.name.partition(".")[2]
+
+    @property
+    def room(self) -> str:
+        return self.inner.partition(".")[0]
+
+    @property
+    def is_folder(self) -> bool:
+        return self.path.name == "__init__.py"
+
+
+def problems(root: Path) -> list[str]:
+    """Every breach of the design in the tree below `root`, each with its place."""
+    modules = {module.name: module for module in _modules(root)}
+    found: list[str] = []
+    for module in modules.values():
+        for rule in _RULES:
+            found.extend(f"{module.path.relative_to(root)}{problem}" for problem in rule(module, modules))
+    found.extend(_cycles(modules))
+    found.extend(_doors(root))
+    return sorted(found)
+
+
+def _modules(root: Path) -> Iterator[Module]:
+    for package in ("harvester", "emulator"):
+        for path in sorted((root / package).rglob("*.py")):
+            name = ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
+            source = path.read_text(encoding="utf-8")
+            yield parsed(name, path, source)
+
+
+def parsed(name: str, path: Path, source: str) -> Module:
+    tree = ast.parse(source)
+    folder = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    return Module(name, path, tree, source.count("\n"), tuple(_imports(tree, folder)))
+
+
+def _imports(tree: ast.Module, folder: str) -> Iterator[tuple[str, int]]:
+    """Dotted names; `from harvester import clock` is harvester.clock, and of a name in a module, both."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, node.lineno) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = folder.split(".")[: len(folder.split(".")) - node.level + 1] if node.level else []
+            start = ".".join([*above, *([node.module] if node.module else [])])
+            yield from ((f"{start}.{alias.name}", node.lineno) for alias in node.names)
+
+
+def _target(name: str, modules: Mapping[str, Module]) -> str:
+    """The module of ours that an imported name is or lies in; empty when it is from outside."""
+    while name and name not in modules:
+        name = name.rpartition(".")[0]
+    return name
+
+
+def _inward(module: Module, modules: Mapping[str, Module]) -> Iterator[str]:
+    if module.package != "harvester" or not module.room:
+        return
+    mine = _ring(module.room)
+    if mine is None:
+        yield f": the room {module.room} is in no ring"
+        return
+    for name, line in module.imports:
+        target = modules.get(_target(name, modules))
+        if target is None or target.package != "harvester" or not target.room:
+            continue
+        ring = _ring(target.room)
+        if ring is not None and ring > mine:
+            yield f":{line}: imports outward: {module.room} (ring {mine}) knows {target.room} (ring {ring})"
+
+
+def _ring(room: str) -> int | None:
+    return next((number for number, ring in enumerate(RINGS, 1) if room in ring.split()), None)
+
+
+def _apart(module: Module, modules: Mapping[str, Module]) -> Iterator[str]:
+    ours = {"harvester", "emulator", "tests", "bench", "docs", *(door.removesuffix(".py") for door in DOORS)}
+    for name, line in module.imports:
+        top = name.partition(".")[0]
+        if top in ours and top != module.package:
+            yield f":{line}: {module.package} imports {top}"
+        if top == "importlib":
+            yield f":{line}: importlib hides what is imported"
+
+
+def _at_home(module: Module, modules: Mapping[str, Module]) -> Iterator[str]:
+    for name, line in module.imports:
+        top = name.partition(".")[0]
+        if top in sys.stdlib_module_names or top in ("harvester", "emulator"):
+            continue
+        if module.package == "emulator":
+            if top not in EMULATOR_USES:
+                yield f":{line}: the emulator uses {top}"
+        elif not any(_below(module.inner, home) for home in HOMES.get(top, ())):
+            homes = " and ".join(f"harvester.{home}" for home in HOMES.get(top, ())) or "no module"
+            yield f":{line}: imports {top}, whose home is {homes}"
+
+
+def _below(inner: str, home: str) -> bool:
+    return not home or inner == home or inner.startswith(f"{home}.")
+
+
+def _pure(module: Module, modules: Mapping[str, Module]) -> Iterator[str]:
+    if module.package != "harvester" or _ring(module.room) != 1:
+        return
+    for name, line in module.imports:
+        top = name.partition(".")[0]
+        if top != "harvester" and top not in PURE:
+            yield f":{line}: ring 1 imports {top}"
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Call) and _called(node) in IMPURE_CALLS:
+            yield f":{node.lineno}: ring 1 calls {_called(node)}()"
+
+
+def _called(node: ast.Call) -> str:
+    if isinstance(node.func, ast.Attribute):
+        return node.func.attr
+    return node.func.id if isinstance(node.func, ast.Name) else ""
+
+
+def _awake(module: Module, modules: Mapping[str, Module]) -> Iterator[str]:
+    if module.package != "harvester" or module.inner in MAY_SLEEP:
+        return
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Call) and _called(node) == "sleep":
+            yield f":{node.lineno}: sleeps; wait on a Stop, so that the wait hears it"
+
+
+def _named(module: Module, modules: Mapping[str, Module]) -> Iterator[str]:
+    for part in module.name.split("."):
+        for word in part.strip("_").split("_"):
+            if word.removesuffix("s") in EMPTY_NAMES or word in EMPTY_NAMES:
+                yield f": the name {part} says nothing"
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("get_"):
+            yield f":{node.lineno}: {node.name} is a noun for an answer or a verb for an action, not get_"
+        if isinstance(node, ast.ClassDef) and re.search(r"(Manager|Helper|Utils?|Base)$", node.name):
+            yield f":{node.lineno}: the name {node.name} says nothing"
+
+
+def _short(module: Module, modules: Mapping[str, Module]) -> Iterator[str]:
+    if module.lines > LONGEST_FILE:
+        yield f": {module.lines} lines; above {LONGEST_FILE} it becomes a folder"
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            length = (node.end_lineno or node.lineno) - node.lineno + 1
+            if length > LONGEST_FUNCTION:
+                yield f":{node.lineno}: {node.name} has {length} lines, more than {LONGEST_FUNCTION}"
+
+
+def _told(module: Module, modules: Mapping[str, Module]) -> Iterator[str]:
+    if not (ast.get_docstring(module.tree) or "").strip():
+        yield ": no docstring tells what this module promises"
+
+
+_RULES = (_inward, _apart, _at_home, _pure, _awake, _named, _short, _told)
+
+
+def _cycles(modules: Mapping[str, Module]) -> Iterator[str]:
+    """Rings of imports between modules. A folder's own table of its members is not an arrow."""
+    arrows: dict[str, set[str]] = {name: set() for name in modules}
+    for module in modules.values():
+        for name, _ in module.imports:
+            target = _target(name, modules)
+            own = module.is_folder and target.startswith(f"{module.name}.")
+            if target and target != module.name and not own:
+                arrows[module.name].add(target)
+    done: set[str] = set()
+    for start in arrows:
+        yield from _loops(start, arrows, (), done)
+
+
+def _loops(
+    name: str, arrows: Mapping[str, Iterable[str]], way: tuple[str, ...], done: set[str]
+) -> Iterator[str]:
+    if name in way:
+        yield "imports in a circle: " + " -> ".join([*way[way.index(name) :], name])
+        return
+    if name in done:
+        return
+    for target in sorted(arrows[name]):
+        yield from _loops(target, arrows, (*way, name), done)
+    done.add(name)
+
+
+def _doors(root: Path) -> Iterator[str]:
+    """A door is a docstring, imports of harvester.commands, and one call when it is run."""
+    for door in DOORS:
+        path = root / door
+        if not path.exists():
+            continue
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        if not ast.get_docstring(tree):
+            yield f"{door}: no docstring"
+        calls = 0
+        for node in tree.body[1:]:
+            if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "harvester":
+                if not (node.module or "").startswith("harvester.commands"):
+                    yield f"{door}:{node.lineno}: imports {node.module}; a door leads to harvester.commands"
+            elif isinstance(node, ast.If) and len(node.body) == 1 and not node.orelse:
+                calls += 1
+            elif not isinstance(node, ast.Import):
+                yield f"{door}:{node.lineno}: more than a door"
+        if calls != 1:
+            yield f"{door}: does not do exactly one thing when it is run"

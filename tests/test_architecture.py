@@ -1,0 +1,130 @@
+"""The design holds: rings, homes, names and sizes; and the checker that says so sees each kind of breach."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.rings import problems
+
+_ROOT = Path(__file__).resolve().parents[1]
+
+_SOUND = {
+    "harvester/__init__.py": '"""A package."""\n',
+    "harvester/errors.py": '"""Errors."""\n',
+    "harvester/layout.py": '"""Keys."""\nfrom harvester.errors import X\n',
+    "harvester/clock.py": '"""Time."""\nimport time\n',
+    "harvester/store/__init__.py": '"""A store."""\nfrom harvester.layout import K\n',
+    "harvester/store/s3.py": '"""S3."""\nimport boto3\nfrom harvester.store import Store\n',
+    "harvester/sources/__init__.py": '"""Kinds."""\ndef t():\n    from harvester.sources import search\n',
+    "harvester/sources/search.py": '"""Search."""\nfrom harvester.sources import Job\n',
+    "harvester/harvest.py": '"""A run."""\nfrom harvester.store import Store\n',
+    "harvester/commands/__init__.py": '"""Commands."""\nimport click\nfrom harvester import harvest\n',
+    "emulator/__init__.py": '"""X."""\nimport aiohttp\n',
+    "twarc_cloud.py": (
+        '"""A door."""\nfrom harvester.commands import main\nif __name__ == "__main__":\n    main()\n'
+    ),
+}
+
+_BREACHES = {
+    "an outward import": ("harvester/store/s3.py", "from harvester.harvest import run\n", "imports outward"),
+    "a deferred outward import": (
+        "harvester/clock.py",
+        "def f():\n    from harvester import commands\n",
+        "imports outward",
+    ),
+    "an outward import for types only": (
+        "harvester/clock.py",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from harvester.commands import x\n",
+        "imports outward",
+    ),
+    "a relative outward import": (
+        "harvester/store/s3.py",
+        "from ..commands import main\n",
+        "imports outward",
+    ),
+    "a circle": ("harvester/errors.py", "from harvester.layout import K\n", "in a circle"),
+    "a room in no ring": ("harvester/new.py", '"""New."""\n', "in no ring"),
+    "boto3 away from home": ("harvester/harvest.py", "import boto3\n", "whose home is"),
+    "click away from home": ("harvester/clock.py", "from click import echo\n", "whose home is"),
+    "an unknown package": ("harvester/harvest.py", "import pandas\n", "whose home is no module"),
+    "a hidden import": ("harvester/harvest.py", "import importlib\n", "hides"),
+    "ring 1 with a clock": (
+        "harvester/layout.py",
+        "from datetime import datetime\nM = datetime.now()\n",
+        "ring 1 calls now()",
+    ),
+    "ring 1 with a file": ("harvester/layout.py", "F = open('x')\n", "ring 1 calls open()"),
+    "ring 1 with the system": ("harvester/errors.py", "import os\n", "ring 1 imports os"),
+    "the emulator knowing the harvester": (
+        "emulator/__init__.py",
+        "import harvester.layout\n",
+        "emulator imports",
+    ),
+    "the harvester knowing the emulator": ("harvester/harvest.py", "import emulator\n", "harvester imports"),
+    "the harvester knowing a door": ("harvester/harvest.py", "import twarc_cloud\n", "harvester imports"),
+    "a deaf wait": ("harvester/harvest.py", "import time\ntime.sleep(1)\n", "sleeps"),
+    "an empty module name": ("harvester/store/s3_utils.py", '"""S3."""\n', "says nothing"),
+    "an empty class name": ("harvester/clock.py", "class ClockManager: ...\n", "says nothing"),
+    "a getter": ("harvester/clock.py", "def get_now(): ...\n", "not get_"),
+    "a long function": ("harvester/clock.py", "def f():\n" + "    x = 1\n" * 60, "more than 60"),
+    "a long file": ("harvester/clock.py", "x = 1\n" * 300, "becomes a folder"),
+    "a module that promises nothing": ("harvester/store/other.py", "x = 1\n", "no docstring"),
+    "a fat door": ("twarc_cloud.py", "def f(): ...\n", "more than a door"),
+    "a door to somewhere else": ("twarc_cloud.py", "from harvester.harvest import run\n", "a door leads to"),
+}
+
+
+def _planted(root: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return root
+
+
+def test_the_code_keeps_to_the_design() -> None:
+    assert problems(_ROOT) == []
+
+
+def test_a_sound_tree_has_no_problems(tmp_path: Path) -> None:
+    assert problems(_planted(tmp_path, _SOUND)) == []
+
+
+@pytest.mark.parametrize("breach", _BREACHES)
+def test_a_planted_breach_is_seen(breach: str, tmp_path: Path) -> None:
+    name, text, words = _BREACHES[breach]
+    planted = _SOUND | {name: _SOUND.get(name, "") + text}
+    found = problems(_planted(tmp_path, planted))
+    assert any(
+        words in problem and Path(name).stem.replace("__init__", "") in problem for problem in found
+    ), found
+
+
+def test_no_file_names_a_place_of_one_machine() -> None:
+    place = re.compile(r"(?<![\w.])/(work|root|home/\w+|Users/\w+|opt/pypi)/")
+    named = [
+        f"{path.relative_to(_ROOT)}:{number}: {line.strip()}"
+        for path in _texts()
+        for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1)
+        if place.search(line) and "re.compile" not in line
+    ]
+    assert named == []
+
+
+def test_no_file_leaves_work_for_later() -> None:
+    later = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X)\b")
+    assert [str(path) for path in _texts() if path.suffix == ".py" and later.search(path.read_text())] == []
+
+
+def _texts() -> list[Path]:
+    skipped = {".git", ".venv", "__pycache__", "demo", "temp", "download", "collections", "build"}
+    skipped |= {".mypy_cache", ".ruff_cache", ".pytest_cache", ".hypothesis"}
+    kinds = {".py", ".md", ".txt", ".in", ".ini", ".toml", ".json", ".sh", ".tf", ""}
+    found: list[Path] = []
+    for top in sorted(_ROOT.iterdir()):
+        if top.name in skipped or top.is_symlink():
+            continue
+        paths = sorted(top.rglob("*")) if top.is_dir() else [top]
+        found += [path for path in paths if path.is_file() and path.suffix in kinds]
+    return [path for path in found if not skipped & set(path.relative_to(_ROOT).parts)]
