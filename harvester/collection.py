@@ -48,7 +48,9 @@ def parsed(data: bytes, where: str) -> Tree:
     reasons = problems(tree)
     if reasons:
         raise HarvesterError(
-            f"{where} is not a valid collection.", reasons, "Correct these and start again; nothing was collected."
+            f"{where} is not a valid collection.",
+            reasons,
+            "Correct these and start again; nothing was collected.",
         )
     return tree
 
@@ -67,7 +69,11 @@ def problems(tree: Any) -> list[str]:
 
 
 def _common_problems(tree: Tree) -> Iterator[str]:
-    if reason := id_problem(tree.get("id") or "") if isinstance(tree.get("id") or "", str) else "Id is not text.":
+    if (
+        reason := id_problem(tree.get("id") or "")
+        if isinstance(tree.get("id") or "", str)
+        else "Id is not text."
+    ):
         yield reason
     if "type" not in tree:
         yield "Missing type."

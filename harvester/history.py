@@ -80,7 +80,9 @@ def edit(
 def replay(store: Store, keys: CollectionKeys) -> Tree:
     """The collection that all its changesets make, one after the other."""
     tree: Tree = {}
-    names = sorted((entry.key for entry in store.entries(keys.changesets)), key=lambda key: (changeset_version(key), key))
+    names = sorted(
+        (entry.key for entry in store.entries(keys.changesets)), key=lambda key: (changeset_version(key), key)
+    )
     for name in names:
         changeset = orjson.loads(store.read(name).data)
         tree = apply(tree, changeset["update"], changeset["delete"])
@@ -135,7 +137,9 @@ def _completed_for_another(store: Store, keys: CollectionKeys, tree: Tree, store
 
 def _clear_losers(store: Store, keys: CollectionKeys, names: list[str], tree: Tree) -> None:
     """Where two changesets have one version, the history has one of them; remove the other."""
-    versions = Counter(version for name in names if 0 < (version := changeset_version(name)) <= _version(tree))
+    versions = Counter(
+        version for name in names if 0 < (version := changeset_version(name)) <= _version(tree)
+    )
     doubled = {version for version, times in versions.items() if times > 1}
     if not doubled:
         return

@@ -32,7 +32,13 @@ class Uploads:
     """
 
     def __init__(
-        self, *, clock: Clock, stop: Stop, patience: float = 900.0, patience_after_stop: float = 15.0, room: int = 16
+        self,
+        *,
+        clock: Clock,
+        stop: Stop,
+        patience: float = 900.0,
+        patience_after_stop: float = 15.0,
+        room: int = 16,
     ) -> None:
         self._clock, self._stop = clock, stop
         self._patience, self._patience_after_stop = patience, patience_after_stop
@@ -61,8 +67,13 @@ class Uploads:
     def waiting(self) -> int:
         return self._queue.qsize()
 
+    def drain(self) -> None:
+        """Wait for all steps queued so far; raises what made one fail."""
+        self._queue.join()
+        self.check()
+
     def close(self) -> None:
-        """Wait for all steps; raises what made one fail."""
+        """Wait for all steps, and take no more; raises what made one fail."""
         while self._worker.is_alive():
             try:
                 self._queue.put(None, timeout=0.5)
@@ -74,12 +85,14 @@ class Uploads:
 
     def _work(self) -> None:
         while (task := self._queue.get()) is not None:
-            if self._failure is None:
-                try:
+            try:
+                if self._failure is None:
                     self._do(task)
-                except BaseException as error:  # noqa: BLE001 - handed to the next call of `put` or `close`
-                    self._failure = error
-                    self._stop.request(f"storing failed: {error}")
+            except BaseException as error:  # noqa: BLE001 - handed to the next call of `put` or `close`
+                self._failure = error
+                self._stop.request(f"storing failed: {error}")
+            finally:
+                self._queue.task_done()
 
     def _do(self, task: Task) -> None:
         started, pause = self._clock.elapsed(), _FIRST_PAUSE

@@ -1,4 +1,4 @@
-"""What a harvest was handed is on this machine's disk, and what it learnt from it beside it, until it is stored.
+"""What a harvest was handed, and what it learnt from it, is on this machine's disk until it is stored.
 
 The work folder of a harvest holds the segments and side files that are not stored yet, and a journal. The
 journal's first line is a whole `State`, each further line is what changed up to a synced point; a new journal
@@ -109,8 +109,9 @@ class Work:
         self._unsynced_bytes = 0
 
     @classmethod
-    def begin(cls, root: Path, state: State) -> "Work":
-        folder = root / folder_name(state)
+    def begin(cls, root: Path, state: State, *, owner: str = "") -> "Work":
+        """A new folder; `owner`, where another than the harvest's own makes it whole."""
+        folder = root / f"{''.join(filter(str.isdigit, state.harvest))[:14]}-{owner or state.owner}"
         folder.mkdir(parents=True)
         owned = _owned(folder)
         if owned is None:
@@ -182,6 +183,10 @@ class Work:
     def snapshot(self, *, billed: Tree) -> Tree:
         """The state as a value of its own, from which a new journal begins."""
         self.state.billed = billed
+        for file in self._side.values():
+            os.fsync(file.fileno())
+        if self._segment:
+            self._segment.make_durable()
         tree: Tree = orjson.loads(orjson.dumps(self.state.to_tree()))
         self._begin_journal()
         return tree
@@ -253,10 +258,6 @@ def left_behind(root: Path) -> Iterator[Work]:
         yield Work(folder, state, owned)
 
 
-def folder_name(state: State) -> str:
-    return f"{''.join(filter(str.isdigit, state.harvest))[:14]}-{state.owner}"
-
-
 def _journaled(folder: Path) -> State | None:
     for path in sorted(folder.glob("journal-*.jsonl"), reverse=True):
         entries = _whole_lines(path)
@@ -264,8 +265,15 @@ def _journaled(folder: Path) -> State | None:
         if first is None:
             continue
         state = State.from_tree(first)
-        for entry in entries:
-            if entry.get("segment") and not _holds(folder, entry):
+        further = list(entries)
+        # Files that were finished later may be stored and gone from here.
+        gone = {file.name for file in state.finished} | {
+            e["finished"]["name"] for e in further if "finished" in e
+        }
+        if not _holds(folder, first, gone):
+            continue
+        for entry in further:
+            if not _holds(folder, entry, gone):
                 # The machine lost power before the file reached the disk: what came before still counts.
                 break
             _learn_again(state, entry)
@@ -273,9 +281,14 @@ def _journaled(folder: Path) -> State | None:
     return None
 
 
-def _holds(folder: Path, entry: Tree) -> bool:
-    path = folder / entry["segment"]["name"]
-    return path.is_file() and path.stat().st_size >= entry["segment"]["size"]
+def _holds(folder: Path, entry: Tree, gone: set[str]) -> bool:
+    sizes = dict(entry.get("sizes") or {})
+    if entry.get("segment"):
+        sizes[entry["segment"]["name"]] = entry["segment"]["size"]
+    return all(
+        name in gone or ((folder / name).is_file() and (folder / name).stat().st_size >= size)
+        for name, size in sizes.items()
+    )
 
 
 def _learn_again(state: State, entry: Tree) -> None:

@@ -182,7 +182,9 @@ class S3Store:
                     if hasattr(request["Body"], "seek"):
                         request["Body"].seek(0)
                 elif code in _LOST | _AT_ONCE or ("IfMatch" in request and code in _GONE):
-                    raise Conflict(f"{request['Key']} was written by somebody else in {self.name}.") from error
+                    raise Conflict(
+                        f"{request['Key']} was written by somebody else in {self.name}."
+                    ) from error
                 else:
                     raise
 

@@ -1,0 +1,114 @@
+"""What a dead harvest had reached is in the store, at most a minute old, and no page counts before it is there.
+
+`checkpoint.json` holds the `state` of the harvest that runs or died. Beside it may stand `closing`: a segment
+whose upload was the next step, with the state that holds once it is there. So whether the process died before
+or after that upload, what is stored and what is known agree.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from harvester.changeset import Tree
+from harvester.errors import NotFound
+from harvester.layout import CollectionKeys, HarvestKeys
+from harvester.segments import Finished
+from harvester.store import Store
+from harvester.work import State
+
+
+class Pointer:
+    """A small object that one harvest at a time owns and writes over, each time only over what it wrote."""
+
+    def __init__(self, store: Store, key: str) -> None:
+        self._store, self._key = store, key
+        self._version: str | None = None
+
+    def write(self, value: Any) -> None:
+        data = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        if self._version is None:
+            self._version = self._current()
+        if self._version:
+            self._version = self._store.replace(self._key, data, version=self._version)
+        else:
+            self._version = self._store.create(self._key, data)
+
+    def create(self, value: Any) -> None:
+        """Write it for the first time; raises Conflict if anybody did before."""
+        data = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        self._version = self._store.create(self._key, data)
+
+    def remove(self) -> None:
+        self._store.remove(self._key)
+        self._version = None
+
+    def _current(self) -> str:
+        try:
+            return self._store.read(self._key).version
+        except NotFound:
+            return ""
+
+
+class Parts:
+    """Copies the growing files of a work folder to the store, piece by piece, as they grow."""
+
+    def __init__(self, store: Store, here: HarvestKeys, folder: Path) -> None:
+        self._store, self._here, self._folder = store, here, folder
+        self._copied: dict[str, int] = {}
+
+    def copy(self, name: str, size: int) -> None:
+        """Everything of the file up to `size` is in the store when this returns."""
+        done = self._copied.get(name, 0)
+        if size <= done:
+            return
+        with (self._folder / name).open("rb") as file:
+            file.seek(done)
+            data = file.read(size - done)
+        self._store.create(self._here.part(name, done), data)
+        self._copied[name] = size
+
+    def forget(self, name: str) -> None:
+        """The whole file is stored under its own name."""
+        if self._copied.pop(name, 0):
+            for entry in list(self._store.entries(self._here.parts + name + "-")):
+                self._store.remove(entry.key)
+
+
+def growing(state: Tree) -> dict[str, int]:
+    """Of a state: the files that are not finished, and how much of each counts."""
+    sizes = dict(state["sizes"])
+    if state["segment"]:
+        sizes[state["segment"]["name"]] = state["segment"]["size"]
+    return sizes
+
+
+def load(store: Store, keys: CollectionKeys) -> Tree | None:
+    """The checkpoint of a harvest that did not end; None when the last one did."""
+    try:
+        tree: Tree = orjson.loads(store.read(keys.checkpoint).data)
+    except NotFound:
+        return None
+    return tree
+
+
+def reached(store: Store, here: HarvestKeys, checkpoint: Tree) -> State:
+    """What that harvest had stored and learnt."""
+    closing = checkpoint.get("closing")
+    if closing:
+        file = Finished(**closing["file"])
+        stored = {entry.key: entry.size for entry in store.entries(here.file(file.name))}
+        if stored.get(here.file(file.name)) == file.size:
+            return State.from_tree(closing["state"])
+    return State.from_tree(checkpoint["state"])
+
+
+def fetch_parts(store: Store, here: HarvestKeys, state: State, folder: Path) -> None:
+    """Put the growing files together in `folder`, for a harvest whose machine is gone."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, size in growing(state.to_tree()).items():
+        with (folder / name).open("wb") as file:
+            for entry in store.entries(here.parts + name + "-"):
+                if file.tell() < size:
+                    file.write(store.read(entry.key).data)
+            file.truncate(size)

@@ -1,0 +1,132 @@
+"""A harvest ends in one order, in which nothing is named before it exists, and every step may be repeated.
+
+Files, then the manifests that name them, then the changeset, then `collection.json`, then `harvest.json` and
+`last_harvest.json`, then the checkpoint goes. The lock is the caller's, and goes last.
+"""
+
+import logging
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from harvester import history
+from harvester.changeset import Tree
+from harvester.checkpoint import Pointer
+from harvester.collection import USER_TIMELINE, with_harvest
+from harvester.errors import Conflict
+from harvester.layout import CollectionKeys, HarvestKeys, moment
+from harvester.manifest import Manifests
+from harvester.segments import Finished, completed, finished
+from harvester.store import Store
+from harvester.work import EVENTS, SIDE_FILES, USER_CHANGES, USERS, State, Work
+
+log = logging.getLogger("twarc-cloud")
+
+Step = tuple[str, Callable[[], None]]
+
+
+@dataclass
+class Ending:
+    """The steps from a work folder that is complete to a harvest that is over."""
+
+    store: Store
+    keys: CollectionKeys
+    work: Work
+    used: Tree
+    record: Callable[[State], Tree]
+
+    def __post_init__(self) -> None:
+        self._here: HarvestKeys = self.keys.harvest(moment(self.work.state.harvest))
+        self._others: list[Finished] = []
+
+    def steps(self) -> Iterator[Step]:
+        for file in self.work.state.finished:
+            if self.work.path(file.name).exists():
+                yield file.name, lambda file=file: self._store_segment(file)  # type: ignore[misc]
+        yield "the side files", self._store_side_files
+        yield "the manifests", self._write_manifests
+        yield "the changeset", self._change_collection
+        yield "harvest.json", self._write_record
+        yield "last_harvest.json", self._write_last
+        yield "the end of the checkpoint", self._clear
+
+    def _store_segment(self, file: Finished) -> None:
+        self.store.upload(self._here.file(file.name), self.work.path(file.name), sha256=file.sha256)
+
+    def _store_side_files(self) -> None:
+        folder = self.work.path("side")
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir()
+        self._others = []
+        for name in (USERS, EVENTS):
+            if self.work.state.sizes.get(name):
+                shutil.copyfile(self.work.path(name), folder / name)
+                self._others.append(self._stored_or_adopted(folder / name))
+        if self.used.get("type") == USER_TIMELINE:
+            changes = [orjson.loads(line) for line in self._lines(USER_CHANGES)]
+            path = folder / "user_changes.json"
+            path.write_bytes(orjson.dumps(changes, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+            self._others.append(self._stored_or_adopted(path))
+        snapshot = folder / "collection.json"
+        self.store.download(self._here.collection, snapshot)
+        self._others.append(finished(snapshot))
+
+    def _stored_or_adopted(self, path: Path) -> Finished:
+        """Store the file, unless an earlier try at this ending stored one, which then is the one."""
+        file = finished(path)
+        try:
+            self.store.upload(self._here.file(path.name), path, sha256=file.sha256)
+        except Conflict:
+            self.store.download(self._here.file(path.name), path)
+            file = finished(path)
+        return file
+
+    def _lines(self, name: str) -> list[bytes]:
+        path = self.work.path(name)
+        return path.read_bytes().splitlines() if path.exists() else []
+
+    def _write_manifests(self) -> None:
+        Manifests(self.store, self._here).add(*self.work.state.finished, *self._others)
+
+    def _change_collection(self) -> None:
+        history.edit(
+            self.store,
+            self.keys,
+            lambda current: with_harvest(current, self.used, self.work.state.patch),
+            note="Changes based on harvest.",
+            harvest=self.work.state.harvest,
+        )
+
+    def _write_record(self) -> None:
+        Pointer(self.store, self._here.harvest).write(self.record(self.work.state))
+
+    def _write_last(self) -> None:
+        state = self.work.state
+        last: dict[str, Any] = {"harvest_id": state.harvest, "state": self.record(state)["state"]}
+        Pointer(self.store, self.keys.last_harvest).write(last)
+
+    def _clear(self) -> None:
+        for entry in list(self.store.entries(self._here.parts)):
+            self.store.remove(entry.key)
+        self.store.remove(self.keys.checkpoint)
+
+
+def complete(work: Work) -> Finished | None:
+    """Make what a dead process left of its growing files whole, up to what it had synced."""
+    state = work.state
+    for name in SIDE_FILES:
+        path = work.path(name)
+        if path.exists():
+            with path.open("r+b") as file:
+                file.truncate(state.sizes.get(name, 0))
+    if not state.segment:
+        return None
+    segment = state.segment
+    whole = completed(work.path(segment["name"]), size=segment["size"], posts=segment["posts"])
+    state.finished.append(whole)
+    state.segment = None
+    return whole

@@ -1,0 +1,64 @@
+"""What a harvest is doing and has done, as `harvest.json` and the status tell it: one account for everybody."""
+
+import platform
+from dataclasses import dataclass
+
+from harvester import __version__
+from harvester.changeset import Tree
+from harvester.errors import Exit
+from harvester.work import State
+
+RUNNING, COMPLETE, PARTIAL, STOPPED, FAILED, INTERRUPTED = (
+    *("running", "complete", "partial", "stopped", "failed", "interrupted"),
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a harvest ended: its state, why in words, and what the process returns."""
+
+    state: str
+    reason: str = ""
+    exit_code: Exit = Exit.OK
+    hint: str = ""
+
+
+@dataclass
+class Progress:
+    """The account of one harvest. `activity` says what it waits for; `ended` is empty while it runs."""
+
+    collection_id: str
+    store: str
+    started: str
+    outcome: Outcome = Outcome(RUNNING)
+    activity: str = "starting"
+    updated: str = ""
+    ended: str = ""
+
+    def record(self, state: State) -> Tree:
+        """harvest.json."""
+        record: Tree = {
+            "collection_id": self.collection_id,
+            "harvest_timestamp": self.started,
+            "state": self.outcome.state,
+            "reason": self.outcome.reason,
+            "tweets": state.posts,
+            "files": len(state.finished) + (1 if state.segment else 0),
+            "file_bytes": state.size,
+            "counts": state.counts,
+            "gaps": state.gaps,
+            "billed": state.billed,
+            "owner": state.owner,
+            "store": self.store,
+            "software": f"twarc-cloud {__version__}",
+            "python": platform.python_version(),
+            "updated": self.updated,
+        }
+        if self.outcome.state == RUNNING:
+            record["activity"] = self.activity
+        else:
+            record["harvest_end_timestamp"] = self.ended
+            record["exit_code"] = int(self.outcome.exit_code)
+        if self.outcome.hint:
+            record["hint"] = self.outcome.hint
+        return record

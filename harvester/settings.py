@@ -1,0 +1,80 @@
+"""Every setting, from one table: a flag beats the environment, that beats twarc_cloud.ini, that beats the default."""
+
+import configparser
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from harvester.errors import Exit, HarvesterError
+
+INI = Path("twarc_cloud.ini")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How one harvester behaves. Times are in seconds. docs/settings.md explains each and is held to this table."""
+
+    x_api_url: str = "https://api.twitter.com"
+    temp: str = "temp"
+    tweets_per_file: int = 250_000
+    bytes_per_file: int = 128 * 1024 * 1024
+    seconds_per_file: float = 1800.0
+    checkpoint_seconds: float = 60.0
+    lock_seconds: float = 60.0
+    store_patience: float = 900.0
+    x_patience: float = 900.0
+    stop_poll_seconds: float = 5.0
+    concurrency: int = 32
+
+    def __post_init__(self) -> None:
+        wrong = [
+            f"{entry.name} is {getattr(self, entry.name)}; it is more than 0."
+            for entry in fields(self)
+            if entry.type in (int, float) and getattr(self, entry.name) <= 0
+        ]
+        if wrong:
+            raise HarvesterError("The settings cannot be used.", wrong, exit_code=Exit.USAGE)
+
+
+# X_API_URL has the name that other tools of the field know it by; the rest are the fields in capitals.
+_ENVIRONMENT = {"x_api_url": "X_API_URL"}
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return _ENVIRONMENT.get(name, f"TWARC_CLOUD_{name.upper()}")
+
+
+def settings(
+    *, flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None, ini: Path = INI
+) -> Settings:
+    """The settings in force; `flags` whose value is None were not given."""
+    environment = os.environ if environment is None else environment
+    from_ini = _ini(ini)
+    values: dict[str, Any] = {}
+    wrong = []
+    for entry in fields(Settings):
+        given = (flags or {}).get(entry.name)
+        if given is None:
+            given = environment.get(variable(entry.name)) or from_ini.get(entry.name)
+        if given is None:
+            continue
+        try:
+            values[entry.name] = entry.type(given) if callable(entry.type) else given
+        except ValueError:
+            wrong.append(f"{entry.name} is {given!r}; it is a number.")
+    if wrong:
+        raise HarvesterError("The settings cannot be used.", wrong, exit_code=Exit.USAGE)
+    return Settings(**values)
+
+
+def _ini(path: Path) -> Mapping[str, str]:
+    # No interpolation: a '%' in a value is a '%'.
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        parser.read(path)
+    except configparser.Error as error:
+        raise HarvesterError(f"{path} cannot be read: {error}", exit_code=Exit.USAGE) from error
+    return parser.defaults()

@@ -1,0 +1,233 @@
+"""Many users, each resumed at its own since_id, and no user's trouble is another's.
+
+Workers take the users in order. A user's since_id moves once its chain of pages is complete; until then the
+user holds a `resume`. `sweep` in the collection says after which user a harvest that was cut goes on.
+"""
+
+import logging
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+from harvester.changeset import Tree
+from harvester.layout import timestamp
+from harvester.sources import Job
+from harvester.sources.accounts import Accounts
+from harvester.sources.search import Chain
+from harvester.work import Batch
+from harvester.x import Outcome, Page, Stopped, XError
+
+log = logging.getLogger("twarc-cloud")
+
+# How deep X lets a timeline be read: docs.x.com, "Timelines".
+_DEPTH = 3200
+_PAGE = 100
+_EPOCH_MS = 1288834974657
+
+# Problems of one account; what else X refuses concerns all of them.
+_OF_THE_ACCOUNT = {Outcome.PROTECTED, Outcome.SUSPENDED, Outcome.NOT_FOUND}
+_OF_ONE_REQUEST = {Outcome.UNAVAILABLE, Outcome.BAD_REQUEST}
+# So many users in a row that X cannot serve mean that X is down, not the users.
+_IN_A_ROW = 20
+
+
+def collect(job: Job) -> None:
+    """Harvest every user's timeline once."""
+    _Sweep(job).run()
+
+
+class _Sweep:
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._users: dict[str, Tree] = job.collection["users"]
+        self._accounts = Accounts(job)
+        self._guard = threading.Lock()
+        self._queue = self._in_order()
+        self._broken: BaseException | None = None
+        self._failed_in_a_row = 0
+
+    def run(self) -> None:
+        workers = max(1, min(self._job.concurrency, len(self._positions)))
+        # The look-ups have a rate window of their own, so they have a thread of their own.
+        with ThreadPoolExecutor(workers + 1, thread_name_prefix="timeline") as pool:
+            running = [pool.submit(self._guarded, self._accounts.look_up_new)]
+            running += [pool.submit(self._guarded, self._work) for _ in range(workers)]
+            for future in running:
+                future.result()
+        if self._broken:
+            raise self._broken
+        self._accounts.settle()
+        self._job.put(Batch(patch={"sweep": None}, sync=True))
+
+    # -- the order ---------------------------------------------------------------------------------
+
+    def _in_order(self) -> Iterator[tuple[int, str]]:
+        """The users still to be harvested in this sweep."""
+        users = list(self._users)
+        sweep = self._job.collection.get("sweep") or {}
+        first = users.index(sweep["after"]) + 1 if sweep.get("after") in self._users else 0
+        self._started = sweep.get("started") if first else None
+        self._started = self._started or timestamp(self._job.clock.now())
+        self._positions = users[first:]
+        self._done: set[int] = set()
+        self._low_water = 0
+        return iter(enumerate(self._positions))
+
+    def _next(self) -> tuple[int, str] | None:
+        with self._guard:
+            return None if self._broken else next(self._queue, None)
+
+    def _through(self, position: int) -> Tree:
+        """Count a user as done; the patch that says up to which one all are."""
+        with self._guard:
+            self._done.add(position)
+            before = self._low_water
+            while self._low_water in self._done:
+                self._done.remove(self._low_water)
+                self._low_water += 1
+            if self._low_water == before:
+                return {}
+            return {"sweep": {"after": self._positions[self._low_water - 1], "started": self._started}}
+
+    # -- the work ----------------------------------------------------------------------------------
+
+    def _guarded(self, work: Any) -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - raised by `run` when all workers have ended
+            with self._guard:
+                # A stop that follows from the first error is not the news.
+                if self._broken is None or isinstance(self._broken, Stopped):
+                    self._broken = error
+
+    def _work(self) -> None:
+        while taken := self._next():
+            position, user_id = taken
+            if self._job.stop.requested:
+                raise Stopped
+            counts = self._user(user_id)
+            self._job.put(Batch(patch=self._through(position), counts=counts))
+
+    def _user(self, user_id: str) -> dict[str, int]:
+        """Harvest one timeline; what to count."""
+        try:
+            problem = _Timeline(self._job, user_id, self._users[user_id], self._accounts).run()
+        except XError as error:
+            if error.outcome not in _OF_ONE_REQUEST:
+                raise
+            self._fail(user_id, error)
+            return {"users_failed": 1}
+        with self._guard:
+            self._failed_in_a_row = 0
+        if problem:
+            self._accounts.suspect(user_id, problem)
+            return {"users_unavailable": 1}
+        self._accounts.well(user_id)
+        return {"users_done": 1}
+
+    def _fail(self, user_id: str, error: XError) -> None:
+        log.warning("User %s failed: %s", user_id, error)
+        with self._guard:
+            self._failed_in_a_row += 1
+            if self._failed_in_a_row >= _IN_A_ROW:
+                raise error
+        self._accounts.report(user_id, "failed", error=error.message)
+
+
+class _Timeline:
+    """One user's chain of pages, and before it the one that was cut."""
+
+    def __init__(self, job: Job, user_id: str, user: Tree, accounts: Accounts) -> None:
+        self._job, self._user_id, self._accounts = job, user_id, accounts
+        self._since_id: str | None = user.get("since_id")
+        self._resume: Tree | None = user.get("resume")
+
+    def run(self) -> Outcome | None:
+        """The account's problem, if it has one."""
+        if self._resume:
+            problem = self._take(Chain.resumed(self._resume))
+            if problem:
+                return problem
+        return self._take(Chain(since_id=self._since_id))
+
+    def _take(self, chain: Chain) -> Outcome | None:
+        posts = 0
+        while True:
+            chain, page = self._page(chain)
+            if page.outcome in _OF_THE_ACCOUNT:
+                return page.outcome
+            first = chain.newest_id is None
+            chain = chain.after(page)
+            posts += page.posts
+            if first and page.posts:
+                self._accounts.seen_in(page, self._user_id)
+            self._put(page, chain)
+            if not chain.token:
+                self._note_depth(chain, posts)
+                return None
+
+    def _put(self, page: Page, chain: Chain) -> None:
+        if not page.posts and not chain.newest_id and not self._resume:
+            # Nothing new, nothing learnt: most users, most of the time.
+            return
+        self._job.put(
+            Batch(
+                lines=page.line,
+                posts=page.posts,
+                patch={"users": {self._user_id: self._learnt(chain)}},
+                counts={"pages": 1} if page.posts else {},
+                sync=True,
+            ),
+            # Not before it is on disk is the next page paid for.
+            wait=bool(chain.token),
+        )
+
+    def _learnt(self, chain: Chain) -> Tree:
+        if chain.token:
+            return {"resume": chain.resume()}
+        if chain.newest_id is None:
+            return {"resume": None}
+        self._since_id = chain.newest_id
+        return {"since_id": chain.newest_id, "resume": None}
+
+    def _page(self, chain: Chain) -> tuple[Chain, Page]:
+        while True:
+            if self._job.stop.requested:
+                raise Stopped
+            try:
+                page = self._job.x.timeline(
+                    self._user_id,
+                    since_id=chain.since_id,
+                    until_id=None if chain.token else chain.until_id,
+                    token=chain.token,
+                    max_results=_PAGE,
+                )
+                return chain, page
+            except XError as error:
+                if error.outcome is not Outcome.BAD_REQUEST or not chain.token:
+                    raise
+                # The token is refused, but where it stood is known.
+                chain = replace(chain, token=None, until_id=chain.oldest_id)
+
+    def _note_depth(self, chain: Chain, posts: int) -> None:
+        """With 3,200 posts read and the since_id not reached, what lies between cannot be had."""
+        if not chain.since_id or not chain.oldest_id or posts < _DEPTH:
+            return
+        gap = {
+            "event": "gap",
+            "user_id": self._user_id,
+            "from": _created(chain.since_id),
+            "to": _created(chain.oldest_id),
+            "reason": "the timeline is deeper than the 3,200 posts that X lets be read",
+            "last_id_before": chain.since_id,
+            "first_id_after": chain.oldest_id,
+        }
+        self._job.put(Batch(events=(gap,)))
+
+
+def _created(post_id: str) -> str:
+    return timestamp(datetime.fromtimestamp(((int(post_id) >> 22) + _EPOCH_MS) / 1000, UTC))
+
