@@ -28,7 +28,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "flask": ("status",),
     "honeybadger": ("commands.honeybadger",),
     "isal": ("segments",),
-    "msgspec": ("x",),
+    "msgspec": ("x", "sources"),
     "oauthlib": ("x",),
     "orjson": ("",),
     "requests": ("x",),
