@@ -1,0 +1,42 @@
+"""The X API: one page a call, one typed outcome an answer, and streams that mend themselves."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from harvester.x.billing import Billing as Billing
+    from harvester.x.client import XClient as XClient
+    from harvester.x.keys import Keys as Keys
+    from harvester.x.keys import keys_from as keys_from
+    from harvester.x.keys import keys_of as keys_of
+    from harvester.x.page import Page as Page
+    from harvester.x.problems import Outcome as Outcome
+    from harvester.x.problems import Problem as Problem
+    from harvester.x.problems import Stopped as Stopped
+    from harvester.x.problems import XError as XError
+    from harvester.x.rules import Rule as Rule
+    from harvester.x.rules import RuleCaps as RuleCaps
+    from harvester.x.rules import compile_rules as compile_rules
+    from harvester.x.rules import plan_rules as plan_rules
+    from harvester.x.stream import StreamConnection as StreamConnection
+    from harvester.x.stream import StreamRead as StreamRead
+    from harvester.x.supervisor import StreamSupervisor as StreamSupervisor
+
+_HOMES = {
+    "billing": ("Billing",),
+    "client": ("XClient",),
+    "keys": ("Keys", "keys_from", "keys_of"),
+    "page": ("Page",),
+    "problems": ("Outcome", "Problem", "Stopped", "XError"),
+    "rules": ("Rule", "RuleCaps", "compile_rules", "plan_rules"),
+    "stream": ("StreamConnection", "StreamRead"),
+    "supervisor": ("StreamSupervisor",),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    # Whoever only wants to read an outcome should not pay for importing requests and twarc.
+    if name not in _HOME:
+        raise AttributeError(name)
+    return getattr(import_module(f"harvester.x.{_HOME[name]}"), name)

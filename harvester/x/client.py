@@ -1,0 +1,345 @@
+"""twarc's endpoints, fields and authorisation, with this project's manners in place of twarc's transport."""
+
+import re
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from requests_oauthlib import OAuth1Session
+from twarc.client2 import Twarc2
+from twarc.expansions import TWEET_FIELDS
+from twarc.version import user_agent, version
+
+from harvester.clock import Clock, Stop
+from harvester.errors import Exit, HarvesterError
+from harvester.x.billing import Billing
+from harvester.x.connections import Sockets, session
+from harvester.x.exchange import Answer, Endpoint, Exchange
+from harvester.x.keys import Keys
+from harvester.x.page import Page, posts_page, provenance_of, relations_page, users_page
+from harvester.x.rules_api import RulesApi
+from harvester.x.stream import StreamConnection
+
+X_API_URL = "https://api.twitter.com"
+_TWARCS_URL = "https://api.twitter.com"
+
+TIMELINE = Endpoint("users/:id/tweets")
+SEARCH_RECENT = Endpoint("tweets/search/recent")
+SEARCH_ALL = Endpoint("tweets/search/all", spacing=1.0, app_only=True)
+COUNTS_RECENT = Endpoint("tweets/counts/recent")
+COUNTS_ALL = Endpoint("tweets/counts/all", spacing=1.0, app_only=True)
+USERS = Endpoint("users")
+USERS_BY_NAME = Endpoint("users/by")
+TWEETS = Endpoint("tweets")
+FOLLOWERS = Endpoint("users/:id/followers")
+FOLLOWING = Endpoint("users/:id/following")
+USAGE = Endpoint("usage/tweets", app_only=True)
+STREAM = Endpoint("tweets/search/stream", app_only=True)
+TOKEN = Endpoint("oauth2/token", method="POST", app_only=True, form=True)
+
+LOOK_UP = 100
+
+
+class XClient(RulesApi, Twarc2):
+    """One page a call. Safe for many threads; every call may raise XError or Stopped."""
+
+    def __init__(
+        self,
+        keys: Keys,
+        *,
+        base_url: str = X_API_URL,
+        clock: Clock,
+        stop: Stop,
+        patience: float = 900.0,
+        pool: int = 64,
+        on_wait: Callable[[str, float], None] | None = None,
+    ) -> None:
+        if not keys.usable:
+            raise HarvesterError(
+                "There are no keys for the X API.", hint="See keys_from.", exit_code=Exit.UNAUTHORIZED
+            )
+        self._keys = keys
+        self._base = base_url.rstrip("/")
+        self._pool = pool
+        self._sockets = Sockets(stop)
+        self._app: Any = None
+        self._token_lock = threading.Lock()
+        self._exchange = Exchange(
+            clock=clock,
+            stop=stop,
+            patience=patience,
+            on_wait=on_wait,
+            session=self._session,
+            refused=self._forget_token,
+        )
+        super().__init__(**{name: getattr(keys, name) for name in keys.__dataclass_fields__})
+        self._post_params = self._prepare_params(
+            expansions=None,
+            # Long posts are cut at 280 characters without this field, which twarc does not know of.
+            tweet_fields=",".join([*TWEET_FIELDS, "note_tweet"]),
+            user_fields=None,
+            media_fields=None,
+            poll_fields=None,
+            place_fields=None,
+        )
+        self._user_params = {
+            "tweet.fields": self._post_params["tweet.fields"],
+            "user.fields": self._post_params["user.fields"],
+        }
+
+    def __repr__(self) -> str:
+        return f"XClient({self._base}, {self._keys!r})"
+
+    @property
+    def billing(self) -> Billing:
+        """What was returned so far, by endpoint, and its price."""
+        return self._exchange.billing
+
+    def close(self) -> None:
+        for opened in (self.client, self._app):
+            if opened is not None:
+                opened.close()
+        self._sockets.cut()
+
+    # Posts
+
+    def timeline(
+        self,
+        user_id: str,
+        *,
+        since_id: str | None = None,
+        until_id: str | None = None,
+        token: str | None = None,
+        max_results: int = 100,
+    ) -> Page:
+        """Newest first, both ids exclusive, at most 3,200 deep; the outcome tells if the account is gone."""
+        params = self._posts_params(
+            since_id=since_id, until_id=until_id, pagination_token=token, max_results=max_results
+        )
+        return self._posts(TIMELINE, f"users/{user_id}/tweets", params)
+
+    def search(
+        self,
+        query: str,
+        *,
+        archive: bool = False,
+        since_id: str | None = None,
+        until_id: str | None = None,
+        start_time: datetime | str | None = None,
+        token: str | None = None,
+        max_results: int = 100,
+    ) -> Page:
+        """Newest first. `archive` reaches back to 2006, the other seven days."""
+        endpoint = SEARCH_ALL if archive else SEARCH_RECENT
+        params = self._posts_params(
+            query=query,
+            since_id=since_id,
+            until_id=until_id,
+            start_time=_time(start_time),
+            next_token=token,
+            max_results=max_results,
+        )
+        return self._posts(endpoint, endpoint.name, params)
+
+    def hydrate(self, ids: Sequence[str]) -> Page:
+        """At most 100 posts by id; those that are gone stand in the page's problems."""
+        _require_at_most(LOOK_UP, ids)
+        return self._posts(TWEETS, "tweets", self._posts_params(ids=",".join(ids)))
+
+    def counts(
+        self,
+        query: str,
+        *,
+        archive: bool = False,
+        since_id: str | None = None,
+        start_time: datetime | str | None = None,
+        end_time: datetime | str | None = None,
+        granularity: str = "day",
+        token: str | None = None,
+    ) -> dict[str, Any]:
+        """How many posts match, by `granularity`; the total is in `meta.total_tweet_count`."""
+        endpoint = COUNTS_ALL if archive else COUNTS_RECENT
+        params = _given(
+            query=query,
+            since_id=since_id,
+            start_time=_time(start_time),
+            end_time=_time(end_time),
+            granularity=granularity,
+            next_token=token,
+        )
+        return self._object(endpoint, params)
+
+    # Accounts
+
+    def users(self, ids: Sequence[str]) -> Page:
+        """At most 100 accounts by id; the outcome is OK, and each that is gone is a problem of the page."""
+        _require_at_most(LOOK_UP, ids)
+        return self._users(USERS, "users", {**self._user_params, "ids": ",".join(ids)}, users_page)
+
+    def users_by_name(self, names: Sequence[str]) -> Page:
+        _require_at_most(LOOK_UP, names)
+        asked = ",".join(name.lstrip("@") for name in names)
+        return self._users(USERS_BY_NAME, "users/by", {**self._user_params, "usernames": asked}, users_page)
+
+    def followers(self, user_id: str, *, token: str | None = None, max_results: int = 1000) -> Page:
+        return self._relations(FOLLOWERS, user_id, token, max_results)
+
+    def following(self, user_id: str, *, token: str | None = None, max_results: int = 1000) -> Page:
+        return self._relations(FOLLOWING, user_id, token, max_results)
+
+    def usage(self) -> dict[str, Any]:
+        """The month's use as X counts it, under `data`."""
+        return self._object(USAGE, {"usage.fields": "project_cap,project_usage,cap_reset_day"})
+
+    def stream(self) -> StreamConnection:
+        """One attempt to connect to the filtered stream; XError tells why it was refused."""
+        response = self._exchange.opened(STREAM, self._url(STREAM.name), params=self._post_params)
+        return StreamConnection(
+            response,
+            version=version,
+            clock=self._exchange.clock,
+            stop=self._exchange.stop,
+            billed=lambda posts: self.billing.add(STREAM.name, posts=posts, requests=0),
+        )
+
+    # How they are asked
+
+    def _posts_params(self, **asked: Any) -> dict[str, Any]:
+        return {**self._post_params, **_given(**asked)}
+
+    def _posts(self, endpoint: Endpoint, path: str, params: dict[str, Any]) -> Page:
+        def read(answer: Answer) -> Page:
+            page = posts_page(answer.body, self._provenance(answer.url))
+            self.billing.add(endpoint.name, posts=page.posts)
+            return page
+
+        return self._exchange.ask(endpoint, self._url(path), read, params=params)
+
+    def _users(
+        self, endpoint: Endpoint, path: str, params: dict[str, Any], parse: Callable[[bytes, bytes], Page]
+    ) -> Page:
+        def read(answer: Answer) -> Page:
+            page = parse(answer.body, self._provenance(answer.url))
+            self.billing.add(endpoint.name, users=len(page.users))
+            return page
+
+        return self._exchange.ask(endpoint, self._url(path), read, params=params)
+
+    def _relations(self, endpoint: Endpoint, user_id: str, token: str | None, max_results: int) -> Page:
+        params = {**self._user_params, **_given(pagination_token=token, max_results=max_results)}
+        return self._users(endpoint, endpoint.name.replace(":id", user_id), params, relations_page)
+
+    def _object(
+        self, endpoint: Endpoint, params: dict[str, Any] | None = None, *, body: Any = None, path: str = ""
+    ) -> dict[str, Any]:
+        """The answer as it is, for endpoints that return no posts or users."""
+        url = self._url(path or endpoint.name)
+        found = self._exchange.ask(endpoint, url, Answer.json, params=params, body=body)
+        self.billing.add(endpoint.name)
+        return found
+
+    def _url(self, path: str) -> str:
+        return f"{self._base}/2/{path}"
+
+    def _provenance(self, url: str) -> bytes:
+        now = self._exchange.clock.now().astimezone(UTC)
+        return provenance_of(url, version, now.isoformat(timespec="seconds"))
+
+    # What twarc's own methods go through
+
+    def connect(self) -> None:
+        """Make the sessions; as nothing is asked of the network here, an outage cannot fail this."""
+        if self._keys.of_a_user:
+            self.client = self._new_session(self._signing_session)
+        else:
+            self.client = self._app = self._new_session()
+
+    def get(self, url: str, params: dict[str, Any] | None = None, **_: Any) -> "Read":
+        """For twarc's methods that have no counterpart here: the same manners, twarc's kind of answer."""
+        return self._exchange.ask(self._endpoint_of(url, "GET"), self._here(url), Read, params=params)
+
+    def post(self, url: str, json_data: Any) -> "Read":
+        return self._exchange.ask(self._endpoint_of(url, "POST"), self._here(url), Read, body=json_data)
+
+    def _here(self, url: str) -> str:
+        return url.replace(_TWARCS_URL, self._base, 1)
+
+    def _endpoint_of(self, url: str, method: str) -> Endpoint:
+        path = self._here(url).removeprefix(self._base).lstrip("/").removeprefix("2/")
+        return Endpoint(re.sub(r"(?<=/)\d+(?=/|$)", ":id", path), method)
+
+    # Authorisation
+
+    def _new_session(self, made: Callable[[], Any] | None = None) -> Any:
+        kinds = {"made": made} if made else {}
+        new = session(self._sockets, base_url=self._base, pool=self._pool, **kinds)
+        new.headers["User-Agent"] = user_agent
+        return new
+
+    def _signing_session(self) -> OAuth1Session:
+        return OAuth1Session(
+            client_key=self._keys.consumer_key,
+            client_secret=self._keys.consumer_secret,
+            resource_owner_key=self._keys.access_token,
+            resource_owner_secret=self._keys.access_token_secret,
+        )
+
+    def _session(self, endpoint: Endpoint) -> Any:
+        if endpoint is TOKEN:
+            return self._app
+        if self._keys.of_a_user and not endpoint.app_only:
+            return self.client
+        with self._token_lock:
+            if self._app is None:
+                self._app = self._new_session()
+            if "Authorization" not in self._app.headers:
+                self._app.headers["Authorization"] = f"Bearer {self._keys.bearer_token or self._token()}"
+            return self._app
+
+    def _token(self) -> str:
+        """The bearer token of an app, for its consumer key and secret."""
+        self._app.auth = (self._keys.consumer_key, self._keys.consumer_secret)
+        try:
+            form = {"grant_type": "client_credentials"}
+            found = self._exchange.ask(TOKEN, f"{self._base}/oauth2/token", Answer.json, body=form)
+            return str(found.get("access_token") or "")
+        finally:
+            self._app.auth = None
+
+    def _forget_token(self, endpoint: Endpoint) -> None:
+        """A token that was fetched may have been revoked since; fetch another before asking again."""
+        if self._keys.bearer_token or endpoint is TOKEN or (self._keys.of_a_user and not endpoint.app_only):
+            return
+        with self._token_lock:
+            self._app.headers.pop("Authorization", None)
+
+
+class Read:
+    """An answer in the little of requests' shape that twarc's methods use."""
+
+    def __init__(self, answer: Answer) -> None:
+        self.status_code = answer.status
+        self.url = answer.url
+        self.headers = answer.headers
+        self.content = answer.body
+        self._json = answer.json()
+
+    def json(self) -> Any:
+        return self._json
+
+
+def _given(**asked: Any) -> dict[str, Any]:
+    return {name: value for name, value in asked.items() if value is not None}
+
+
+def _time(moment: datetime | str | None) -> str | None:
+    if moment is None or isinstance(moment, str):
+        return moment
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _require_at_most(most: int, asked: Sequence[str] | Iterable[str]) -> None:
+    count = len(list(asked))
+    if not 0 < count <= most:
+        raise ValueError(f"{count} were asked for at once, and 1 to {most} can be")

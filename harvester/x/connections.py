@@ -1,0 +1,175 @@
+"""A stop ends every connection at once: while it is looked up, made, secured or read."""
+
+import select
+import socket
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
+
+from harvester.clock import Stop
+
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 31.0
+
+
+class Sockets:
+    """The open sockets of one client, so that a stop can shut them down under a thread that reads."""
+
+    def __init__(self, stop: Stop) -> None:
+        self.stop = stop
+        self._open: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._lock = threading.Lock()
+        stop.on_request(self.cut)
+
+    def add(self, sock: Any) -> None:
+        with self._lock:
+            self._open.add(sock)
+        if self.stop.requested:
+            _shut(sock)
+
+    def cut(self) -> None:
+        with self._lock:
+            found = list(self._open)
+        for sock in found:
+            _shut(sock)
+
+
+def _shut(sock: Any) -> None:
+    try:
+        # Below TLS: its own shutdown would change state under the thread that reads.
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
+    except OSError:
+        # It was closed already, which is what is wanted.
+        return
+
+
+def _address(host: str, port: int, stop: Stop) -> list[Any]:
+    """Look a name up in a thread of its own, as the resolver cannot be interrupted."""
+    found: list[Any] = []
+    done = threading.Event()
+
+    def look_up() -> None:
+        try:
+            found.extend(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except OSError as error:
+            found.append(error)
+        done.set()
+
+    if host.replace(".", "").isdigit():
+        look_up()
+    else:
+        threading.Thread(target=look_up, daemon=True, name="name look-up").start()
+    for _ in range(int(CONNECT_SECONDS * 4)):
+        if done.wait(0.25) or stop.requested:
+            break
+    if found and isinstance(found[0], OSError):
+        raise found[0]
+    if not found:
+        raise socket.gaierror(socket.EAI_AGAIN, "no answer from the resolver")
+    return found
+
+
+def _connected(host: str, port: int, options: Any, stop: Stop) -> socket.socket:
+    problem: OSError = OSError("no address")
+    for family, kind, protocol, _, address in _address(host, port, stop):
+        sock = socket.socket(family, kind, protocol)
+        try:
+            for option in options or ():
+                sock.setsockopt(*option)
+            sock.setblocking(False)
+            sock.connect_ex(address)
+            _await_connection(sock, stop)
+            sock.settimeout(CONNECT_SECONDS)
+            return sock
+        except OSError as error:
+            problem = error
+            sock.close()
+    raise problem
+
+
+def _await_connection(sock: socket.socket, stop: Stop) -> None:
+    poll = select.poll()
+    poll.register(sock, select.POLLOUT)
+    for _ in range(int(CONNECT_SECONDS * 4)):
+        if poll.poll(250):
+            code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if code:
+                raise OSError(code, f"the connection was refused ({code})")
+            return
+        if stop.requested:
+            raise OSError("a stop was requested")
+    raise TimeoutError("connecting took too long")
+
+
+class _Heard:
+    """What both kinds of connection add to urllib3's: sockets that a stop knows of."""
+
+    sockets: Sockets
+    reader: Any = None
+    sock: Any
+
+    def _new_conn(self: Any) -> socket.socket:
+        try:
+            sock = _connected(self._dns_host, self.port, self.socket_options, self.sockets.stop)
+        except socket.gaierror as error:
+            raise NameResolutionError(self.host, self, error) from error
+        except TimeoutError as error:
+            raise ConnectTimeoutError(self, f"Connecting to {self.host} took too long.") from error
+        except OSError as error:
+            raise NewConnectionError(self, f"No connection: {error}") from error
+        # Securing the connection wraps this socket into another; a second handle stays good meanwhile.
+        self.handle = sock.dup()
+        self.sockets.add(self.handle)
+        return sock
+
+    def connect(self: Any) -> None:
+        self.handle = None
+        try:
+            super().connect()  # type: ignore[misc]
+            self.sockets.add(self.sock)
+        finally:
+            if self.handle is not None:
+                self.handle.close()
+
+    def getresponse(self: Any) -> Any:
+        # The socket is forgotten by http.client when the answer says "Connection: close".
+        self.wire = self.sock
+        return super().getresponse()  # type: ignore[misc]
+
+
+def session(sockets: Sockets, *, base_url: str, pool: int, made: Callable[[], Any] = requests.Session) -> Any:
+    """A requests session whose connections hear the stop; settings of the environment are read only once."""
+
+    class Plain(_Heard, HTTPConnection):
+        pass
+
+    class Secure(_Heard, HTTPSConnection):
+        pass
+
+    class PlainPool(HTTPConnectionPool):
+        ConnectionCls = Plain
+
+    class SecurePool(HTTPSConnectionPool):
+        ConnectionCls = Secure
+
+    Plain.sockets = Secure.sockets = sockets
+    adapter = HTTPAdapter(pool_connections=2, pool_maxsize=pool, max_retries=0)
+    adapter.poolmanager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
+    new = made()
+    new.mount("https://", adapter)
+    new.mount("http://", adapter)
+    # requests would look through the environment and ~/.netrc again for each request.
+    new.proxies = get_environ_proxies(base_url)
+    settings = new.merge_environment_settings(base_url, {}, None, None, None)
+    new.verify = settings["verify"]
+    new.trust_env = False
+    new.headers["Accept-Encoding"] = "gzip"
+    return new

@@ -1,0 +1,238 @@
+"""A request is asked until answered, refused for good, or out of patience; a stop ends it within a second."""
+
+import json
+import random
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import Any, TypeVar
+
+from requests.exceptions import RequestException
+from urllib3.exceptions import HTTPError
+
+from harvester.clock import Clock, Stop
+from harvester.x.billing import Billing
+from harvester.x.connections import CONNECT_SECONDS, READ_SECONDS
+from harvester.x.limits import Windows
+from harvester.x.page import NotAPage
+from harvester.x.problems import Outcome, Problem, Stopped, XError, problem_of
+
+T = TypeVar("T")
+
+# One answer that comes in drops would hold its thread for hours without this.
+ANSWER_SECONDS = 120.0
+PIECE = 1 << 18
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
+# The most often that an answer which may be true, or an outage, is asked for again.
+TRIES = {401: 2, 404: 4}
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where requests go; its name is that of its rate window and of its line on the bill."""
+
+    name: str
+    method: str = "GET"
+    spacing: float = 0.0
+    app_only: bool = False
+    form: bool = False
+
+    @property
+    def window(self) -> str:
+        return self.name if self.method == "GET" else f"{self.method} {self.name}"
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    url: str
+
+    def json(self) -> Any:
+        """The body as an object; NotAPage where it is none."""
+        try:
+            found = json.loads(self.body)
+        except ValueError as error:
+            raise NotAPage(str(error)) from error
+        if not isinstance(found, dict):
+            raise NotAPage("the answer is not a JSON object")
+        return found
+
+
+@dataclass
+class _Tries:
+    """What one request has cost so far; waits for a rate window do not count."""
+
+    patience: float
+    spent: float = 0.0
+    count: int = 0
+    by_status: dict[int, int] = field(default_factory=dict)
+
+    def pause(self) -> float:
+        longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self.count, 10))
+        self.count += 1
+        return longest * random.uniform(0.5, 1.0)
+
+    def exhausted(self, status: int) -> bool:
+        self.by_status[status] = self.by_status.get(status, 0) + 1
+        return self.by_status[status] >= TRIES.get(status, 1 << 30) or self.spent >= self.patience
+
+
+class Exchange:
+    """Sends requests with the manners that X asks for; used by many threads at once."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        stop: Stop,
+        patience: float,
+        on_wait: Callable[[str, float], None] | None,
+        session: Callable[[Endpoint], Any],
+        refused: Callable[[Endpoint], None],
+    ) -> None:
+        self.clock = clock
+        self.stop = stop
+        self.patience = patience
+        self.on_wait = on_wait
+        self.billing = Billing()
+        self.windows = Windows(clock=clock, stop=stop, on_wait=on_wait)
+        self._session = session
+        self._refused = refused
+        self._skew_lock = threading.Lock()
+
+    def ask(
+        self,
+        endpoint: Endpoint,
+        url: str,
+        read: Callable[[Answer], T],
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Any = None,
+    ) -> T:
+        """What `read` makes of the answer; XError when there will be none, Stopped when a stop came first."""
+        tries = _Tries(self.patience)
+        while True:
+            self.windows.reserve(endpoint.window, spacing=endpoint.spacing)
+            started = self.clock.elapsed()
+            headers: Mapping[str, str] = {}
+            try:
+                answer = self._answer(endpoint, url, params, body)
+                headers = answer.headers
+                if 200 <= answer.status < 300:
+                    self.windows.learn(endpoint.window, headers)
+                    return read(answer)
+                problem = _problem(answer)
+            except (RequestException, HTTPError, OSError, NotAPage) as error:
+                problem = Problem(Outcome.UNAVAILABLE, "No proper answer", _reason(error))
+            if self.stop.requested:
+                raise Stopped
+            tries.spent += self.clock.elapsed() - started
+            self._before_next(endpoint, problem, headers, tries)
+
+    def _before_next(
+        self, endpoint: Endpoint, problem: Problem, headers: Mapping[str, str], tries: _Tries
+    ) -> None:
+        """Wait until it is worth asking again, or raise what the request comes to."""
+        limited = problem.outcome == Outcome.RATE_LIMITED
+        self.windows.learn(endpoint.window, headers, limited=limited)
+        if limited:
+            return
+        again = problem.outcome in (Outcome.UNAVAILABLE, Outcome.UNAUTHORIZED)
+        if not again or tries.exhausted(problem.status):
+            raise self.error(problem, endpoint, headers)
+        if problem.outcome == Outcome.UNAUTHORIZED:
+            self._refused(endpoint)
+        self.pause(f"X API to answer {endpoint.name} ({problem.detail})", tries.pause(), tries)
+
+    def pause(self, why: str, seconds: float, tries: _Tries | None = None) -> None:
+        if tries:
+            seconds = max(0.0, min(seconds, tries.patience - tries.spent))
+            tries.spent += seconds
+        told = self.on_wait if seconds > 1.0 else None
+        if told:
+            told(why, seconds)
+        if self.clock.wait(self.stop, seconds):
+            raise Stopped
+        if told:
+            told("", 0.0)
+
+    def error(self, problem: Problem, endpoint: Endpoint, headers: Mapping[str, str]) -> XError:
+        hint = ""
+        if problem.outcome == Outcome.UNAUTHORIZED and (off := self._minutes_off(headers)):
+            hint = f"This machine's clock is {off} minutes off, and signatures carry the time: set the clock."
+        return XError(problem, asked=f"{endpoint.method} {endpoint.name}", hint=hint)
+
+    def _minutes_off(self, headers: Mapping[str, str]) -> int:
+        try:
+            theirs = parsedate_to_datetime(headers["date"])
+        except (KeyError, ValueError):
+            return 0
+        minutes = abs((self.clock.now() - theirs).total_seconds()) / 60
+        return round(minutes) if minutes > 4 else 0
+
+    def _answer(self, endpoint: Endpoint, url: str, params: Any, body: Any) -> Answer:
+        response = self.send(endpoint, url, params=params, body=body)
+        try:
+            return Answer(response.status_code, response.headers, self.whole(response), response.url)
+        finally:
+            response.close()
+
+    def send(
+        self, endpoint: Endpoint, url: str, *, params: Mapping[str, Any] | None = None, body: Any = None
+    ) -> Any:
+        """One request, sent once; its body is still to be read."""
+        return self._session(endpoint).request(
+            endpoint.method,
+            url,
+            params=params,
+            **{"data" if endpoint.form else "json": body},
+            stream=True,
+            allow_redirects=False,
+            timeout=(CONNECT_SECONDS, READ_SECONDS),
+        )
+
+    def opened(self, endpoint: Endpoint, url: str, *, params: Mapping[str, Any]) -> Any:
+        """One attempt at an answer without an end; XError when it is refused or there is nobody to ask."""
+        headers: Mapping[str, str] = {}
+        try:
+            response = self.send(endpoint, url, params=params)
+            if response.status_code == 200:
+                self.windows.learn(endpoint.window, response.headers)
+                self.billing.add(endpoint.name)
+                return response
+            headers = response.headers
+            problem = _problem(Answer(response.status_code, headers, self.whole(response), response.url))
+            response.close()
+        except (RequestException, HTTPError, OSError) as error:
+            problem = Problem(Outcome.UNAVAILABLE, "No proper answer", _reason(error))
+        if self.stop.requested:
+            raise Stopped
+        self._refused(endpoint)
+        raise self.error(problem, endpoint, headers)
+
+    def whole(self, response: Any) -> bytes:
+        pieces: list[bytes] = []
+        deadline = self.clock.elapsed() + ANSWER_SECONDS
+        while piece := response.raw.read1(PIECE, decode_content=True):
+            pieces.append(piece)
+            if self.clock.elapsed() > deadline:
+                raise TimeoutError(f"the answer was not complete after {ANSWER_SECONDS:.0f} s")
+        response.raw.release_conn()
+        return b"".join(pieces)
+
+
+def _problem(answer: Answer) -> Problem:
+    try:
+        return problem_of(answer.status, answer.json())
+    except NotAPage:
+        return problem_of(answer.status, None)
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost cause in a few words; the layers around it repeat the address with all its parameters."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return f"{type(error).__name__}: {error}"[:200]

@@ -1,0 +1,121 @@
+"""No request is sent that the rate limit would refuse, as far as the headers of earlier ones tell."""
+
+import random
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+from harvester.clock import Clock, Stop
+from harvester.x.problems import Stopped
+
+WINDOW = 900.0
+# Never wait longer for one window than it can last, whatever a header says.
+LONGEST = WINDOW + 60.0
+SHORTEST_BLIND = 15.0
+
+
+@dataclass
+class _Window:
+    remaining: int | None = None
+    # On `Clock.elapsed`, so that a wrong wall clock on this machine does not matter.
+    resets: float = 0.0
+    blind: float = 0.0
+    next_slot: float = 0.0
+
+
+class Windows:
+    """The windows of all endpoints of one set of keys; many threads ask it before each request."""
+
+    def __init__(
+        self, *, clock: Clock, stop: Stop, on_wait: Callable[[str, float], None] | None = None
+    ) -> None:
+        self._clock = clock
+        self._stop = stop
+        self._on_wait = on_wait
+        self._lock = threading.Lock()
+        self._windows: dict[str, _Window] = {}
+
+    def reserve(self, endpoint: str, *, spacing: float = 0.0) -> None:
+        """Return when one request to `endpoint` may be sent; raise Stopped when a stop came first."""
+        told = False
+        while (seconds := self._try(endpoint, spacing)) > 0:
+            if not told and seconds > 1.0 and self._on_wait:
+                self._on_wait(f"rate limit {endpoint}", seconds)
+                told = True
+            if self._clock.wait(self._stop, seconds):
+                raise Stopped
+        if told and self._on_wait:
+            self._on_wait("", 0.0)
+        if self._stop.requested:
+            raise Stopped
+
+    def _try(self, endpoint: str, spacing: float) -> float:
+        """Take one request of the window, or tell the seconds until that is worth trying again."""
+        with self._lock:
+            window = self._windows.setdefault(endpoint, _Window())
+            now = self._clock.elapsed()
+            if window.remaining is not None and now >= window.resets:
+                window.remaining = None
+            if window.remaining is not None and window.remaining <= 0:
+                # All that wait would start in the same instant otherwise.
+                return min(LONGEST, window.resets - now + random.uniform(0.05, 0.5))
+            if spacing and now < window.next_slot:
+                return window.next_slot - now
+            window.next_slot = now + spacing
+            if window.remaining is not None:
+                window.remaining -= 1
+            return 0.0
+
+    def learn(self, endpoint: str, headers: Mapping[str, str], *, limited: bool = False) -> None:
+        """Take in the headers of an answer; `limited` when the answer was "rate limited"."""
+        remaining = _number(headers.get("x-rate-limit-remaining"))
+        left = self._seconds_left(headers)
+        with self._lock:
+            window = self._windows.setdefault(endpoint, _Window())
+            now = self._clock.elapsed()
+            if limited:
+                self._close(window, now, left)
+            elif remaining is not None and left is not None:
+                window.blind = 0.0
+                _open(window, remaining, now + left)
+
+    def _close(self, window: _Window, now: float, left: float | None) -> None:
+        if left is None:
+            # Many threads may be told at once; only the first of them doubles the wait.
+            if window.remaining is not None and window.remaining <= 0 and window.resets > now:
+                return
+            window.blind = min(WINDOW, max(SHORTEST_BLIND, window.blind * 2))
+            left = window.blind
+        # One second more, as resets are told in whole seconds.
+        window.remaining, window.resets = 0, now + min(LONGEST, left + 1.0)
+
+    def _seconds_left(self, headers: Mapping[str, str]) -> float | None:
+        """Seconds to the reset, by the server's own clock or else by ours; None if neither can be right."""
+        reset = _number(headers.get("x-rate-limit-reset"))
+        if reset is None:
+            return None
+        for now in (_date(headers.get("date")), self._clock.now().timestamp()):
+            if now is not None and -5.0 <= reset - now <= LONGEST:
+                return max(0.0, reset - now)
+        return None
+
+
+def _open(window: _Window, remaining: int, resets: float) -> None:
+    same = window.remaining is not None and abs(resets - window.resets) < 5.0
+    if same and window.remaining is not None:
+        # Answers overtake each other: what is left of one window only shrinks.
+        window.remaining = min(window.remaining, remaining)
+    elif window.remaining is None or resets > window.resets:
+        window.remaining, window.resets = remaining, resets
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isascii() and text.isdigit() else None
+
+
+def _date(text: str | None) -> float | None:
+    try:
+        return parsedate_to_datetime(text).timestamp() if text else None
+    except ValueError:
+        return None

@@ -1,0 +1,93 @@
+"""The rules of the filtered stream as the network keeps them: read, added, deleted, and their caps."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from harvester.x.exchange import Endpoint
+from harvester.x.problems import Problem, problems_in
+from harvester.x.rules import Rule, RuleCaps, RulePlan, plan_rules
+
+RULES = Endpoint("tweets/search/stream/rules", app_only=True)
+CHANGE_RULES = Endpoint("tweets/search/stream/rules", method="POST", app_only=True)
+RULE_COUNTS = Endpoint("tweets/search/stream/rules/counts", app_only=True)
+CONNECTIONS = Endpoint("connections/all", method="DELETE", app_only=True)
+
+A_PAGE = 1000
+AT_ONCE = 100
+
+
+@dataclass(frozen=True)
+class RulesResult:
+    """What came of adding or deleting; a rule that is there already is no problem."""
+
+    rules: tuple[dict[str, Any], ...] = ()
+    problems: tuple[Problem, ...] = ()
+    summary: dict[str, int] = field(default_factory=dict)
+
+
+class RulesApi:
+    """The part of the client that keeps rules; it asks through `_object` of the client."""
+
+    _object: Any
+
+    def rules(self) -> list[dict[str, Any]]:
+        """All live rules of the app: id, value and tag."""
+        found: list[dict[str, Any]] = []
+        params: dict[str, Any] = {"max_results": A_PAGE}
+        while True:
+            body = self._object(RULES, params)
+            found.extend(body.get("data") or [])
+            token = (body.get("meta") or {}).get("next_token")
+            if not token:
+                return found
+            params = {"max_results": A_PAGE, "pagination_token": token}
+
+    def add_rules(self, rules: Sequence[Rule], *, dry_run: bool = False) -> RulesResult:
+        """With `dry_run` they are checked only. Adding a rule twice leaves one."""
+        total = RulesResult()
+        for start in range(0, len(rules), AT_ONCE):
+            asked = [rule.body for rule in rules[start : start + AT_ONCE]]
+            total = _sum(total, self._change({"add": asked}, dry_run=dry_run))
+        return total
+
+    def delete_rules(self, ids: Sequence[str]) -> RulesResult:
+        total = RulesResult()
+        for start in range(0, len(ids), AT_ONCE):
+            total = _sum(total, self._change({"delete": {"ids": list(ids[start : start + AT_ONCE])}}))
+        return total
+
+    def sync_rules(self, wanted: Sequence[Rule], *, prefix: str, caps: RuleCaps) -> RulePlan:
+        """Make the live rules those wanted, touching only those whose tag begins with `prefix`."""
+        plan = plan_rules(wanted, self.rules(), prefix=prefix, caps=caps)
+        steps = (lambda: self.delete_rules(plan.delete), lambda: self.add_rules(plan.add))
+        for step in reversed(steps) if plan.add_first else steps:
+            plan = plan.told(step().problems)
+        return plan
+
+    def rule_caps(self) -> RuleCaps:
+        """The caps of this very app; the documented ones are not those of older apps."""
+        body = self._object(RULE_COUNTS)
+        return RuleCaps.of(body.get("data") or body)
+
+    def clear_connections(self) -> None:
+        """End all streams of the app, also those that X only believes to be open."""
+        self._object(CONNECTIONS)
+
+    def _change(self, body: dict[str, Any], *, dry_run: bool = False) -> RulesResult:
+        found = self._object(CHANGE_RULES, {"dry_run": "true"} if dry_run else None, body=body)
+        problems = problems_in(found)
+        return RulesResult(
+            rules=tuple(found.get("data") or ()),
+            problems=tuple(problem for problem in problems if problem.title != "DuplicateRule"),
+            summary=dict((found.get("meta") or {}).get("summary") or {}),
+        )
+
+
+def _sum(one: RulesResult, other: RulesResult) -> RulesResult:
+    names = one.summary.keys() | other.summary.keys()
+    return RulesResult(
+        one.rules + other.rules,
+        one.problems + other.problems,
+        {name: one.summary.get(name, 0) + other.summary.get(name, 0) for name in names},
+    )
