@@ -48,7 +48,7 @@ IMPURE_CALLS = {"open", "print", "input", "now", "utcnow", "today", "read_text",
 # A sleep hears no stop; these waits are of milliseconds and not a harvest's.
 MAY_SLEEP = ("store.folder", "store.s3")
 
-# Whoever only reads an outcome should not pay for importing requests; behind TYPE_CHECKING it says what it hides.
+# Who only reads an outcome should not pay for importing requests; TYPE_CHECKING says what is hidden.
 LAZY_DOORS = ("x",)
 
 EMPTY_NAMES = {"util", "helper", "common", "manager", "base", "misc", "core", "lib", "handler", "stuff"}
