@@ -1,4 +1,4 @@
-"""What a dead harvest had reached is in the store, at most a minute old, and no page counts before it is there.
+"""What a dead harvest had reached is in the store, at most a minute old; no page counts before it is there.
 
 `checkpoint.json` holds the `state` of the harvest that runs or died. Beside it may stand `closing`: a segment
 whose upload was the next step, with the state that holds once it is there. So whether the process died before

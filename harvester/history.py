@@ -77,6 +77,20 @@ def edit(
     raise HarvesterError(f"{keys.collection} was changed {_TRIES} times while it was to be changed here.")
 
 
+def adopt(store: Store, keys: CollectionKeys) -> None:
+    """Begin the history of a collection that was put into its place by hand."""
+    stored = read(store, keys)
+    tree = orjson.loads(stored.data)
+    if tree.get("changeset") or any(True for _ in store.entries(keys.changesets)):
+        return
+    new = _write_changeset(store, keys, {}, tree, note="Found as it was put here.")
+    try:
+        store.replace(keys.collection, _json(new), version=stored.version)
+    except Conflict:
+        # Edited at this very moment: the next harvest adopts it as it is then.
+        store.remove(keys.changesets + new["changeset"])
+
+
 def replay(store: Store, keys: CollectionKeys) -> Tree:
     """The collection that all its changesets make, one after the other."""
     tree: Tree = {}

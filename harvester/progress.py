@@ -1,4 +1,4 @@
-"""What a harvest is doing and has done, as `harvest.json` and the status tell it: one account for everybody."""
+"""What a harvest is doing and has done, as `harvest.json` and the status tell it: one account for all."""
 
 import platform
 from dataclasses import dataclass
@@ -34,6 +34,10 @@ class Progress:
     activity: str = "starting"
     updated: str = ""
     ended: str = ""
+
+    def waits(self, what: str, seconds: float) -> None:
+        """Say what is waited for; 0 seconds when it is over."""
+        self.activity = f"waiting {seconds:.0f} s ({what})" if seconds else "collecting"
 
     def record(self, state: State) -> Tree:
         """harvest.json."""

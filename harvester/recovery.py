@@ -1,4 +1,4 @@
-"""What a dead harvest left is finished before another one begins, from this machine's disk or from the store."""
+"""What a dead harvest left is finished before another begins, from this machine's disk or the store."""
 
 import logging
 from dataclasses import dataclass
@@ -70,7 +70,7 @@ def unheard_since(state: State) -> datetime:
 
 
 def _continues(left: State, known: State) -> bool:
-    """Whether a work folder is of the harvest that the checkpoint knows, and says nothing else of its files."""
+    """Whether a work folder is that of the dead harvest, and agrees on the files that are stored."""
     stored = {file.name: file for file in known.finished}
     return (
         left.owner == known.owner
@@ -86,8 +86,8 @@ def _fetched(store: Store, here: HarvestKeys, known: State, root: Path, *, owner
     work = Work.begin(root, known, owner=owner)
     checkpoint.fetch_parts(store, here, known, work.folder)
     if known.segment:
-        # A recovery that died after its machine's disk had known more: nothing names that file, and what is
-        # in it is asked for again, or lies in the gap that is recorded.
+        # Left by a recovery that had known more and died with its disk: nothing names that file, and what
+        # is in it is asked for again, or lies in the gap that is recorded.
         store.remove(here.file(known.segment["name"]))
     return work
 

@@ -1,4 +1,4 @@
-"""Every setting, from one table: a flag beats the environment, that beats twarc_cloud.ini, that beats the default."""
+"""Every setting, from one table: flags go before the environment, that before twarc_cloud.ini."""
 
 import configparser
 import os
@@ -14,7 +14,7 @@ INI = Path("twarc_cloud.ini")
 
 @dataclass(frozen=True)
 class Settings:
-    """How one harvester behaves. Times are in seconds. docs/settings.md explains each and is held to this table."""
+    """How one harvester behaves; times are in seconds. docs/settings.md explains each."""
 
     x_api_url: str = "https://api.twitter.com"
     temp: str = "temp"

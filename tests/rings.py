@@ -15,7 +15,7 @@ from pathlib import Path
 RINGS = (
     "errors layout collection changeset",
     "clock settings store lock segments journal work checkpoint history uploads manifest x",
-    "sources harvest ending recovery progress status compute",
+    "sources harvest run storing ending recovery progress status compute",
     "commands",
 )
 

@@ -28,7 +28,7 @@ class Put(Protocol):
 class Job:
     """What a source needs to know. `gap_from` is set where a stream before this one died unheard.
 
-    `say` takes why a source is through before the network was.
+    `say` takes why a source is through before the network was, `waits` what it waits for and how long.
     """
 
     collection: Tree
@@ -37,6 +37,7 @@ class Job:
     stop: Stop
     put: Put
     say: Callable[[str], None]
+    waits: Callable[[str, float], None]
     concurrency: int = 32
     gap_from: datetime | None = None
     last_id: str = ""

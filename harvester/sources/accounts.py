@@ -1,4 +1,4 @@
-"""What became of the accounts: a look-up costs money, so only the new, the due and the doubtful are asked for.
+"""What became of the accounts: a look-up costs money, so only the new, due and doubtful are asked for.
 
 A state counts when a look-up confirms it, for a timeline that answers "not found" may be an outage. How often
 in a row it was seen decides whether `delete_users_for` applies, and every deletion says what was deleted.
@@ -79,11 +79,13 @@ class Accounts:
         gone = {problem.resource_id: _STATES.get(problem.outcome, "failed") for problem in page.problems}
         with self._guard:
             for user_id in ids:
-                user = found.get(user_id)
-                self._looked_up[user_id] = _state(user) if user else gone.get(user_id, "not_found")
+                account = found.get(user_id)
+                self._looked_up[user_id] = _state(account) if account else gone.get(user_id, "failed")
         lines = b"".join(orjson.dumps(user, option=orjson.OPT_APPEND_NEWLINE) for user in page.users)
         patch = {user_id: {"looked_up": today} for user_id in ids if user_id not in found}
-        self._job.put(Batch(users=lines, patch={"users": patch}, counts={"users_looked_up": len(found)}, sync=True))
+        self._job.put(
+            Batch(users=lines, patch={"users": patch}, counts={"users_looked_up": len(found)}, sync=True)
+        )
 
     def seen_in(self, page: Page, user_id: str) -> None:
         """Learn an author's name from a page that was paid for anyway."""
@@ -95,7 +97,7 @@ class Accounts:
         with self._guard:
             before = self._names.get(user_id)
             self._names[user_id] = name
-        patch = dict(also or {})
+        patch: Tree = dict(also or {})
         changes: tuple[Tree, ...] = ()
         if before != name:
             patch["screen_name"] = name
@@ -143,7 +145,7 @@ class Accounts:
 
     def _sighted(self, user_id: str, state: str) -> None:
         user = self._users[user_id]
-        before = user.get("sightings") or {}
+        before: Tree = user.get("sightings") or {}
         times = before.get(state, 0) + 1
         if state in self._delete_for and times >= self._delete_after:
             self._job.put(Batch(patch={"users": {user_id: None}}))

@@ -230,4 +230,3 @@ class _Timeline:
 
 def _created(post_id: str) -> str:
     return timestamp(datetime.fromtimestamp(((int(post_id) >> 22) + _EPOCH_MS) / 1000, UTC))
-

@@ -1,0 +1,56 @@
+"""What is typed is parsed, handed to the rings within, and printed; errors become exit codes."""
+
+import logging
+import sys
+from collections.abc import Sequence
+
+import click
+
+from harvester.errors import Exit, HarvesterError
+
+log = logging.getLogger("twarc-cloud")
+
+# These say at INFO what concerns only their own developers.
+_QUIET = ("requests", "oauthlib", "requests_oauthlib", "urllib3", "botocore", "boto3", "s3transfer", "twarc")
+
+
+def run(command: click.Command, arguments: Sequence[str] | None = None) -> int:
+    """Run a command; its exit code (docs/exit-codes.md). What a person can act on is one line on stderr."""
+    try:
+        result = command.main(arguments, standalone_mode=False)
+    except HarvesterError as error:
+        click.echo(str(error), err=True)
+        return int(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        return int(Exit.USAGE)
+    except click.Abort:
+        return int(Exit.INTERRUPTED)
+    return int(result) if isinstance(result, int) else int(Exit.OK)
+
+
+class Group(click.Group):
+    """A group that answers a call without a command with its help, on stdout, and exit code 1."""
+
+    def __init__(self, *arguments: object, **options: object) -> None:
+        options.setdefault("invoke_without_command", True)
+        options.setdefault("context_settings", {"help_option_names": ["-h", "--help"]})
+        super().__init__(*arguments, **options)  # type: ignore[arg-type]
+
+    def invoke(self, context: click.Context) -> object:
+        if not context.protected_args and not context.args:
+            click.echo(context.get_help())
+            context.exit(int(Exit.ERROR))
+        return super().invoke(context)
+
+
+def log_to_stderr(*, debug: bool) -> None:
+    """Messages go to stderr, so that stdout holds results only."""
+    logging.basicConfig(
+        level=logging.DEBUG if debug else logging.INFO,
+        format="%(asctime)s %(levelname)s %(message)s",
+        datefmt="%Y-%m-%dT%H:%M:%S",
+        stream=sys.stderr,
+    )
+    for name in _QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,0 +1,299 @@
+"""The commands of the container: harvest one collection, or take its lock away."""
+
+import logging
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harvester import __version__
+from harvester.changeset import Tree
+from harvester.clock import Stop, SystemClock
+from harvester.commands import Group, log_to_stderr
+from harvester.errors import Exit, HarvesterError
+from harvester.layout import CollectionKeys
+from harvester.progress import Outcome, Progress
+from harvester.settings import Settings, settings
+from harvester.store import Store
+from harvester.store.folder import FolderStore
+
+if TYPE_CHECKING:
+    from harvester.harvest import Harvest
+
+log = logging.getLogger("twarc-cloud")
+
+_REPORT_SECONDS = 10.0
+_MONITOR_SECONDS = 30.0
+
+
+@click.group(cls=Group, help="Collect the posts of a collection through the X API, into S3 or into a folder.")
+@click.option("--debug", is_flag=True, help="Log at level DEBUG.")
+@click.version_option(__version__, "-V", "--version", message="Version %(version)s")
+def container(debug: bool) -> None:
+    log_to_stderr(debug=debug)
+
+
+@container.group(cls=Group, help="Harvest from and to an S3 bucket.")
+def aws() -> None:
+    pass
+
+
+@container.group(cls=Group, help="Harvest from and to a folder.")
+def local() -> None:
+    pass
+
+
+def _harvest_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--temp", help="Folder for what is not stored yet.  [default: temp]"),
+        click.option(
+            "--tweets-per-file", type=int, help="Posts in a file before the next.  [default: 250000]"
+        ),
+        click.option("--monitor", is_flag=True, help="Log the use of CPU, memory and disk every 30 s."),
+        click.option(
+            "--shutdown/--no-shutdown",
+            default=True,
+            help="End when the harvest is over, or answer its status until asked to shut down.",
+        ),
+        click.option(
+            "--port", type=click.IntRange(0, 65535), help="Answer status and stop requests on this port."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+@aws.command("harvester", help="Harvest COLLECTION_ID of BUCKET.")
+@click.argument("bucket")
+@click.argument("collection_id")
+@_harvest_options
+def aws_harvest(bucket: str, collection_id: str, **options: Any) -> int:
+    store = _bucket(bucket)
+    store.require()
+    return _harvest(store, collection_id, bucket, host="0.0.0.0", **options)  # noqa: S104 - in a container
+
+
+@local.command("harvester", help="Harvest COLLECTION_ID of a folder.")
+@click.argument("collection_id")
+@click.option(
+    "--collections-path", default="collections", help="The folder of the collections.", show_default=True
+)
+@_harvest_options
+def local_harvest(collection_id: str, collections_path: str, **options: Any) -> int:
+    return _harvest(_folder(collections_path), collection_id, "local", host="127.0.0.1", **options)
+
+
+@aws.command("unlock", help="Remove the lock of COLLECTION_ID, whoever holds it.")
+@click.argument("bucket")
+@click.argument("collection_id")
+@click.option("--temp", hidden=True)
+def aws_unlock(bucket: str, collection_id: str, temp: str | None) -> None:
+    _unlock(_bucket(bucket), collection_id)
+
+
+@local.command("unlock", help="Remove the lock of COLLECTION_ID, whoever holds it.")
+@click.argument("collection_id")
+@click.option(
+    "--collections-path", default="collections", help="The folder of the collections.", show_default=True
+)
+def local_unlock(collection_id: str, collections_path: str) -> None:
+    _unlock(_folder(collections_path), collection_id)
+
+
+for _group, _command in ((aws, aws_harvest), (local, local_harvest)):
+    _group.add_command(_command, "harvest")
+
+
+def _bucket(name: str) -> Any:
+    from harvester.store.s3 import S3Store
+
+    return S3Store(name)
+
+
+def _folder(path: str) -> FolderStore:
+    return FolderStore(Path(path))
+
+
+def _unlock(store: Store, collection_id: str) -> None:
+    from harvester import history
+    from harvester.errors import NotFound
+    from harvester.lock import content
+
+    keys = CollectionKeys(collection_id)
+    history.read(store, keys)
+    try:
+        held = store.read(keys.lock)
+    except NotFound:
+        click.echo(f"{collection_id} was not locked.")
+        return
+    store.remove(keys.lock, version=held.version)
+    owner = content(held).get("owner", "an unknown owner")
+    click.echo(
+        f"Unlocked. The lock was that of {owner}; a harvest of theirs that still runs will stop by itself."
+    )
+
+
+def _harvest(
+    store: Store,
+    collection_id: str,
+    place: str,
+    *,
+    host: str,
+    temp: str | None,
+    tweets_per_file: int | None,
+    monitor: bool,
+    shutdown: bool,
+    port: int | None,
+) -> int:
+    # What speaks to the network is imported only here, so that --help and unlock are quick.
+    from harvester.harvest import Harvest
+
+    chosen = settings(flags={"temp": temp, "tweets_per_file": tweets_per_file})
+    keys = CollectionKeys(collection_id)
+    stop = Stop()
+    _stop_on_signals(stop)
+    run = Harvest(
+        store=store,
+        keys=keys,
+        client=_client(chosen, stop),
+        settings=chosen,
+        work_root=Path(chosen.temp) / place / collection_id,
+        clock=SystemClock(),
+        stop=stop,
+    )
+    over, stopped = threading.Event(), threading.Event()
+    _every(_REPORT_SECONDS, over, lambda: _report(run.account()))
+    if monitor:
+        _every(_MONITOR_SECONDS, over, lambda: _monitor(Path(chosen.temp)))
+    with _answering(run, stop, stopped, host=host, port=port) as asked_to_shut_down:
+        try:
+            outcome = run.run()
+        finally:
+            over.set()
+        stopped.set()
+        _print(collection_id, outcome, run.account())
+        if not shutdown and port is not None:
+            log.info("The harvest is over; waiting to be shut down.")
+            while not stop.reason.startswith("SIG") and not asked_to_shut_down(0.5):
+                continue
+    return int(outcome.exit_code)
+
+
+@contextmanager
+def _answering(
+    run: "Harvest", stop: Stop, stopped: threading.Event, *, host: str, port: int | None
+) -> Iterator[Callable[[float], bool]]:
+    """Serve the harvest's status where a port is wanted; a wait for the request to shut down."""
+    if port is None:
+        yield lambda _: True
+        return
+    from harvester.status import Shutdown, served, status_app
+
+    shutdown, token = Shutdown(), os.environ.get("TWARC_CLOUD_TOKEN", "")
+    app = status_app(account=run.account, stopped=stopped.is_set, stop=stop, shutdown=shutdown, token=token)
+    with served(app, host=host, port=port, token=token) as address:
+        log.info("Status on %s", address)
+        yield shutdown.wait
+
+
+def _client(chosen: Settings, stop: Stop) -> Callable[[Tree, Progress], Any]:
+    def make(collection: Tree, progress: Progress) -> Any:
+        from harvester.x import XClient, keys_from, keys_of
+
+        kept = collection.get("keys") or {}
+        inline = keys_of(kept)
+        if inline.usable:
+            log.warning("The collection itself holds API keys: whoever may read it sees them. Use a profile.")
+        keys = inline if inline.usable else keys_from(os.environ, profile=kept.get("profile", ""))
+
+        return XClient(
+            keys,
+            base_url=chosen.x_api_url,
+            clock=SystemClock(),
+            stop=stop,
+            patience=chosen.x_patience,
+            on_wait=progress.waits,
+        )
+
+    return make
+
+
+def _stop_on_signals(stop: Stop) -> None:
+    """The first signal asks for a clean end; a second one ends at once, and loses nothing that was synced."""
+
+    def hear(number: int, _: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        # Not in the handler: it may have interrupted a thread that holds the very lock that this takes.
+        threading.Thread(target=stop.request, args=(signal.Signals(number).name,), daemon=True).start()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, hear)
+
+
+def _every(seconds: float, over: threading.Event, act: Callable[[], None]) -> None:
+    def repeat() -> None:
+        while not over.wait(seconds):
+            act()
+
+    threading.Thread(target=repeat, name="report", daemon=True).start()
+
+
+def _report(account: Tree) -> None:
+    users = account["counts"].get("users_done", 0) + account["counts"].get("users_unavailable", 0)
+    log.info(
+        "%s: %s tweets, %s files (%s)%s",
+        account.get("activity", account["state"]),
+        f"{account['tweets']:,}",
+        account["files"],
+        _size(account["file_bytes"]),
+        f", {users:,} users" if users else "",
+    )
+
+
+def _monitor(folder: Path) -> None:
+    import resource
+
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    disk = shutil.disk_usage(folder if folder.exists() else ".")
+    log.info(
+        "CPU: %.1f s. Memory: at most %s. Load: %s. Disk: %s free of %s.",
+        usage.ru_utime + usage.ru_stime,
+        _size(usage.ru_maxrss * 1024),
+        os.getloadavg()[0],
+        _size(disk.free),
+        _size(disk.total),
+    )
+
+
+def _print(collection_id: str, outcome: Outcome, account: Tree) -> None:
+    reason = f" ({outcome.reason})" if outcome.reason else ""
+    if not account["harvest_timestamp"]:
+        raise HarvesterError(
+            outcome.reason or outcome.state, hint=outcome.hint, exit_code=Exit(outcome.exit_code)
+        )
+    click.echo(
+        f"{collection_id} => {outcome.state}{reason}. Harvest timestamp: {account['harvest_timestamp']}. "
+        f"Tweets: {account['tweets']:,}. Files: {account['files']:,} ({_size(account['file_bytes'])}). "
+        f"Billed: ${account['billed'].get('usd', 0):.2f}."
+    )
+    for gap in account["gaps"][:5]:
+        click.echo(f"Gap from {gap['from']} to {gap['to']}: {gap['reason']}.")
+    if len(account["gaps"]) > 5:
+        click.echo(f"... and {len(account['gaps']) - 5} further gaps, all in harvest.json.")
+    if outcome.exit_code and outcome.hint:
+        click.echo(outcome.hint, err=True)
+
+
+def _size(number: int) -> str:
+    """15M, 855K: rounded down, one letter."""
+    for unit, letter in ((1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K")):
+        if number >= unit:
+            return f"{number // unit}{letter}"
+    return f"{number}B"

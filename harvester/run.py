@@ -1,0 +1,240 @@
+"""From the claim of a harvest folder to its end: what comes is stored, or kept for the next start.
+
+The source fills a bounded inbox, and this thread alone writes what comes out of it.
+"""
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from harvester.changeset import Tree
+from harvester.checkpoint import Pointer
+from harvester.clock import Clock, Stop
+from harvester.collection import without_secrets
+from harvester.ending import Ending
+from harvester.errors import Conflict, Exit, HarvesterError, LockLost, StoreAway
+from harvester.layout import CollectionKeys, timestamp
+from harvester.progress import COMPLETE, FAILED, PARTIAL, STOPPED, Outcome, Progress
+from harvester.recovery import Recovered
+from harvester.settings import Settings
+from harvester.sources import Job, Source
+from harvester.store import Store
+from harvester.storing import Storing
+from harvester.uploads import Uploads
+from harvester.work import Batch, State, Work
+from harvester.x import Stopped, XClient
+
+log = logging.getLogger("twarc-cloud")
+
+_SIGNALS = {"SIGINT": Exit.INTERRUPTED, "SIGTERM": Exit.TERMINATED}
+_INBOX = 16
+_SOURCE_GRACE = 10.0
+
+# A batch, and whom to tell that it is kept; no batch when the source is through.
+_Item = tuple[Batch | None, threading.Event | None]
+
+
+@dataclass
+class Run:
+    """One harvest under a lock that is held: `store` writes only while it is."""
+
+    store: Store
+    keys: CollectionKeys
+    tree: Tree
+    recovered: Recovered | None
+    owner: str
+    client: Callable[[Tree, Progress], XClient]
+    source: Source
+    settings: Settings
+    work_root: Path
+    clock: Clock
+    stop: Stop
+    uploads: Uploads
+    progress: Progress
+
+    def __post_init__(self) -> None:
+        self._inbox: queue.Queue[_Item] = queue.Queue(_INBOX)
+        self._refused = threading.Event()
+        self._source_error: BaseException | None = None
+        self._x: XClient | None = None
+        self._ended_by: list[str] = []
+        self.state = State(harvest="", owner=self.owner)
+
+    def run(self) -> Outcome:
+        """Collect to the end; what cannot be stored stays in the work folder."""
+        self._claim()
+        try:
+            return self._ended(self._collected())
+        except LockLost as error:
+            return self._kept(Outcome(FAILED, error.message, Exit.LOCKED, error.hint))
+        except (StoreAway, Conflict) as error:
+            hint = (
+                f"{error.hint} What is not stored is kept in {self._work.folder} for the next start.".strip()
+            )
+            return self._kept(Outcome(FAILED, error.message, Exit.ERROR, hint))
+        except OSError as error:
+            hint = "Make room on this disk and start again; all that was kept until then is stored then."
+            reason = f"{self._work.folder} cannot be written: {error.strerror or error}"
+            return self._kept(Outcome(FAILED, reason, Exit.ERROR, hint))
+
+    def _claim(self) -> None:
+        """Take a harvest folder that nobody has, and say that it is in use."""
+        started = self.store.now().replace(microsecond=0)
+        while True:
+            here = self.keys.harvest(started)
+            self._record = Pointer(self.store, here.harvest)
+            self.progress.started = self.progress.updated = timestamp(started)
+            state = State(harvest=timestamp(started), owner=self.owner)
+            try:
+                self._record.create(self.progress.record(state))
+                break
+            except Conflict:
+                started += timedelta(seconds=1)
+        Pointer(self.store, here.collection).create(without_secrets(self.tree))
+        # Created, not written over: the ending of the harvest before has removed its own.
+        pointer = Pointer(self.store, self.keys.checkpoint)
+        pointer.create({"state": state.to_tree()})
+        self._work = Work.begin(self.work_root, state)
+        self.state = state
+        self._storing = Storing(
+            store=self.store,
+            here=here,
+            work=self._work,
+            uploads=self.uploads,
+            pointer=pointer,
+            record=self._record,
+            progress=self.progress,
+            settings=self.settings,
+            clock=self.clock,
+            billed=self._billed,
+        )
+
+    # -- collecting ----------------------------------------------------------------------------------
+
+    def _collected(self) -> Outcome:
+        """Run the source to its end; everything it handed over is in the work folder."""
+        threading.Thread(target=self._run_source, name="source", daemon=True).start()
+        try:
+            self._write()
+        finally:
+            self._refused.set()
+        return self._outcome(self._source_error)
+
+    def _run_source(self) -> None:
+        try:
+            self._x = self.client(self.tree, self.progress)
+            recovered = self.recovered
+            self.progress.activity = "collecting"
+            self.source(
+                Job(
+                    collection=self.tree,
+                    x=self._x,
+                    clock=self.clock,
+                    stop=self.stop,
+                    put=self._put,
+                    say=self._ended_by.append,
+                    waits=self.progress.waits,
+                    concurrency=self.settings.concurrency,
+                    gap_from=recovered.gap_from if recovered else None,
+                    last_id=recovered.last_id if recovered else "",
+                )
+            )
+        except BaseException as error:  # noqa: BLE001 - handed to `_outcome`, in the thread that writes
+            self._source_error = error
+        finally:
+            self._hand((None, None))
+
+    def _put(self, batch: Batch, *, wait: bool = False) -> None:
+        done = threading.Event() if wait else None
+        if not self._hand((batch, done)):
+            raise Stopped
+        while done and not done.wait(0.5):
+            if self._refused.is_set():
+                raise Stopped
+
+    def _hand(self, item: _Item) -> bool:
+        while not self._refused.is_set():
+            try:
+                self._inbox.put(item, timeout=0.5)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def _write(self) -> None:
+        deadline = None
+        while True:
+            if self.stop.requested and deadline is None:
+                deadline = self.clock.elapsed() + _SOURCE_GRACE
+            try:
+                batch, done = self._inbox.get(timeout=0.5)
+            except queue.Empty:
+                self._storing.do_what_is_due()
+                if deadline is not None and self.clock.elapsed() > deadline:
+                    log.warning("The source did not hear the stop; ending without it.")
+                    return
+                continue
+            if batch is None:
+                return
+            self._storing.add(batch)
+            if done:
+                done.set()
+            self._storing.do_what_is_due()
+
+    def _billed(self) -> dict[str, Any]:
+        return self._x.billing.snapshot() if self._x else {}
+
+    # -- ending --------------------------------------------------------------------------------------
+
+    def _outcome(self, error: BaseException | None) -> Outcome:
+        """How the source ended, in the words of harvest.json."""
+        if error is None and not self.stop.requested:
+            return self._completed()
+        if error is None or isinstance(error, Stopped):
+            self.uploads.check()
+            return Outcome(STOPPED, self.stop.reason, _SIGNALS.get(self.stop.reason, Exit.OK))
+        if isinstance(error, HarvesterError):
+            state = STOPPED if error.exit_code == Exit.RETRY_LATER else FAILED
+            return Outcome(state, error.message, error.exit_code, error.hint)
+        log.error("This is a bug; please report it.", exc_info=error)
+        return Outcome(FAILED, f"bug: {type(error).__name__}: {error}", Exit.ERROR, "Report it with the log.")
+
+    def _completed(self) -> Outcome:
+        state = self.state
+        failed = state.counts.get("users_failed", 0)
+        problems = [f"{failed} users failed"] if failed else []
+        problems += [f"{len(state.gaps)} gaps"] if state.gaps else []
+        if problems:
+            return Outcome(PARTIAL, "; ".join([*problems, *self._ended_by]), Exit.PARTIAL)
+        return Outcome(COMPLETE, "; ".join(self._ended_by))
+
+    def _ended(self, outcome: Outcome) -> Outcome:
+        self.progress.activity = "storing"
+        self._storing.finish()
+        now = timestamp(self.store.now())
+        self.progress.outcome, self.progress.updated, self.progress.ended = outcome, now, now
+        self.state.billed = self._billed()
+        ending = Ending(self.store, self.keys, self._work, self.tree, self.progress.record)
+        for what, step in ending.steps():
+            self.uploads.put(what, step)
+        self.uploads.close()
+        self._work.remove()
+        return outcome
+
+    def _kept(self, outcome: Outcome) -> Outcome:
+        """What could not be stored stays in the work folder; say so where that is possible."""
+        self._refused.set()
+        self.progress.outcome = outcome
+        self.progress.ended = self.progress.updated
+        if outcome.exit_code != Exit.LOCKED:
+            try:
+                self._record.write(self.progress.record(self.state))
+            except HarvesterError as error:
+                log.debug("harvest.json could not be written: %s", error)
+        self._work.close()
+        return outcome

@@ -1,0 +1,92 @@
+"""A filtered stream is kept alive until it is stopped, and every interruption of it is told as a gap."""
+
+import logging
+from dataclasses import replace
+
+from harvester.changeset import Tree
+from harvester.collection import count
+from harvester.errors import HarvesterError
+from harvester.layout import timestamp
+from harvester.sources import Job
+from harvester.work import Batch
+from harvester.x import StreamRead, StreamSupervisor, compile_rules
+
+log = logging.getLogger("twarc-cloud")
+
+
+def collect(job: Job) -> None:
+    """Set the rules, then take what matches them until a stop or `max_records`."""
+    _set_rules(job)
+    stream = StreamSupervisor(
+        job.x.stream,
+        job.x.clear_connections,
+        clock=job.clock,
+        stop=job.stop,
+        on_wait=job.waits,
+    )
+    left = count(job.collection["filter"], "max_records") or None
+    before = _before_this(job)
+    for read in stream:
+        if read.ids and before:
+            read, before = _with_gap(read, before), None
+        if left is not None and len(read.ids) >= left:
+            _put(job, read, most=left)
+            job.say("max_records reached")
+            return
+        if left is not None:
+            left -= len(read.ids)
+        _put(job, read, most=None)
+    if before:
+        _put(job, _with_gap(StreamRead(since=job.clock.now()), before), most=None)
+
+
+def _put(job: Job, read: StreamRead, *, most: int | None) -> None:
+    if not read.ids and not read.events:
+        return
+    lines, ids = read.lines[:most], read.ids[:most]
+    job.put(
+        Batch(lines=b"".join(lines), posts=len(lines), events=read.events, last_id=ids[-1] if ids else "")
+    )
+
+
+def _set_rules(job: Job) -> None:
+    collection_id = job.collection["id"]
+    prefix = f"twarc-cloud:{collection_id}:"
+    caps = job.x.rule_caps()
+    wanted = compile_rules(job.collection["filter"], caps, prefix=prefix)
+    plan = job.x.sync_rules(wanted, prefix=prefix, caps=caps)
+    if plan.problems:
+        raise HarvesterError(
+            "X refuses rules of this collection.",
+            [
+                f"{problem.title}: {problem.detail or problem.raw.get('value', '')}"
+                for problem in plan.problems
+            ],
+            "Correct the filter of the collection.",
+        )
+    event: Tree = {
+        "event": "rules",
+        "at": timestamp(job.clock.now()),
+        "rules": [{"value": rule.value, "tag": rule.tag} for rule in wanted],
+    }
+    if plan.foreign:
+        event["foreign"] = [dict(rule) for rule in plan.foreign]
+        log.warning("The app has %s rules of others; what they match is collected, too.", len(plan.foreign))
+    job.put(Batch(events=(event,), sync=True))
+
+
+def _before_this(job: Job) -> Tree | None:
+    """The gap that a stream which died left open, up to this one's first record."""
+    if job.gap_from is None:
+        return None
+    return {
+        "event": "gap",
+        "from": timestamp(job.gap_from),
+        "reason": "the harvest before died",
+        "last_id_before": job.last_id or None,
+    }
+
+
+def _with_gap(read: StreamRead, gap: Tree) -> StreamRead:
+    event = {**gap, "to": timestamp(read.since), "first_id_after": read.first_id}
+    return replace(read, events=(event, *read.events))

@@ -1,0 +1,100 @@
+"""A harvest tells what it does, and hears a stop, over HTTP; whoever has not its token learns nothing."""
+
+import hmac
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from cheroot.wsgi import Server
+from flask import Flask, Response, abort, jsonify, request
+
+from harvester.changeset import Tree
+from harvester.clock import Stop
+from harvester.errors import Exit, HarvesterError
+
+_LOOPBACK = ("127.0.0.1", "::1")
+
+
+class Shutdown:
+    """Set once the process may end after its harvest has."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+
+    def request(self) -> None:
+        self._event.set()
+
+    def wait(self, seconds: float) -> bool:
+        return self._event.wait(seconds)
+
+
+def status_app(
+    *, account: Callable[[], Tree], stopped: Callable[[], bool], stop: Stop, shutdown: Shutdown, token: str
+) -> Flask:
+    """The WSGI application. Without a `token`, which only loopback may do without, everybody is answered."""
+    app = Flask(__name__)
+
+    @app.before_request
+    def require_token() -> None:
+        if request.path == "/health" or not token:
+            return
+        given = request.headers.get("Authorization", "")
+        if not hmac.compare_digest(given.encode(), f"Bearer {token}".encode()):
+            abort(401)
+
+    @app.get("/health")
+    def health() -> str:
+        return "ok"
+
+    @app.get("/")
+    @app.get("/status")
+    def status() -> Response:
+        return jsonify(account())
+
+    @app.get("/is_stopped")
+    def is_stopped() -> Response:
+        return jsonify(stopped())
+
+    @app.post("/stop")
+    def request_stop() -> str:
+        stop.request("a stop was asked for")
+        return "Stopping (but not shutting down) ..."
+
+    @app.post("/shutdown")
+    def request_shutdown() -> str:
+        shutdown.request()
+        stop.request("a stop was asked for")
+        return "Stopping and shutting down..."
+
+    @app.errorhandler(405)
+    def tell_how(_: Exception) -> tuple[str, int]:
+        return f"Use POST: curl -X POST -H 'Authorization: Bearer <token>' {request.base_url}\n", 405
+
+    return app
+
+
+@contextmanager
+def served(app: Flask, *, host: str, port: int, token: str) -> Iterator[str]:
+    """Serve the application from a thread for as long as the block runs; its address."""
+    if host not in _LOOPBACK and not token:
+        raise HarvesterError(
+            f"A status server on {host} needs a token.",
+            hint="Set TWARC_CLOUD_TOKEN, or leave out --port.",
+            exit_code=Exit.USAGE,
+        )
+    server = Server((host, port), app, numthreads=2, timeout=10, shutdown_timeout=2)
+    try:
+        server.prepare()
+    except OSError as error:
+        raise HarvesterError(
+            f"Port {port} of {host} cannot be used: {error}",
+            hint="Choose another --port.",
+            exit_code=Exit.USAGE,
+        ) from error
+    thread = threading.Thread(target=server.serve, name="status", daemon=True)
+    thread.start()
+    try:
+        yield f"http://{server.bind_addr[0]}:{server.bind_addr[1]}"
+    finally:
+        server.stop()
+        thread.join(5)

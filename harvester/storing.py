@@ -1,0 +1,140 @@
+"""What is collected goes into segments, and these into the store, announced before they go (checkpoint.py)."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from harvester import checkpoint
+from harvester.changeset import Tree
+from harvester.checkpoint import Parts, Pointer
+from harvester.clock import Clock
+from harvester.layout import HarvestKeys, timestamp
+from harvester.manifest import Manifests
+from harvester.progress import Progress
+from harvester.segments import Finished
+from harvester.settings import Settings
+from harvester.store import Store
+from harvester.uploads import Uploads
+from harvester.work import Batch, State, Work
+
+_SYNC_BYTES = 1 << 20
+_SYNC_SECONDS = 1.0
+
+
+class Storing:
+    """The way of one harvest's records into the store; called from the one thread that writes.
+
+    `pointer` is the checkpoint's and `record` harvest.json's, both written already once.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        here: HarvestKeys,
+        work: Work,
+        uploads: Uploads,
+        pointer: Pointer,
+        record: Pointer,
+        progress: Progress,
+        settings: Settings,
+        clock: Clock,
+        billed: Callable[[], dict[str, Any]],
+    ) -> None:
+        self._store, self._here, self._work, self._uploads = store, here, work, uploads
+        self._pointer, self._record, self._progress = pointer, record, progress
+        self._settings, self._clock, self._billed = settings, clock, billed
+        self._parts = Parts(store, here, work.folder)
+        self._manifests = Manifests(store, here)
+        self._checkpointing = threading.Event()
+        self._last: Tree = work.state.to_tree()
+        self._synced_at = self._checkpointed_at = self._opened_at = clock.elapsed()
+
+    def add(self, batch: Batch) -> None:
+        """Keep a batch, on disk at once where it asks for that."""
+        self._work.add(batch, now=self._clock.now())
+        if batch.sync or self._work.unsynced_bytes >= _SYNC_BYTES:
+            self._sync()
+
+    def do_what_is_due(self) -> None:
+        """Sync, begin another segment, write a checkpoint, each when its time has come."""
+        now = self._clock.elapsed()
+        self._uploads.check()
+        if not self._work.is_open:
+            self._opened_at = now
+        if now - self._synced_at >= _SYNC_SECONDS:
+            self._sync()
+        if self._roll_is_due(now):
+            self._roll()
+        if now - self._checkpointed_at >= self._settings.checkpoint_seconds:
+            self._checkpoint()
+
+    def finish(self) -> None:
+        """Everything is in the store, and known there, when this returns."""
+        if not self._roll():
+            self._checkpoint()
+        self._uploads.drain()
+
+    def _sync(self) -> None:
+        self._work.sync(now=self._clock.now())
+        self._synced_at = self._clock.elapsed()
+
+    def _roll_is_due(self, now: float) -> bool:
+        return self._work.is_open and (
+            self._work.open_posts >= self._settings.tweets_per_file
+            or self._work.open_bytes >= self._settings.bytes_per_file
+            or now - self._opened_at >= self._settings.seconds_per_file
+        )
+
+    def _roll(self) -> bool:
+        """Finish the open segment and queue its way into the store; False when none is open."""
+        before = self._last
+        finished = self._work.close_segment(now=self._clock.now())
+        if finished is None:
+            return False
+        after = self._snapshot()
+
+        def announce() -> None:
+            self._copy_growing(after)
+            closing = {"file": vars(finished), "state": after}
+            self._pointer.write({"state": before, "closing": closing})
+
+        self._uploads.put(f"the announcement of {finished.name}", announce)
+        self._uploads.put(finished.name, lambda: self._store_segment(finished))
+        return True
+
+    def _store_segment(self, finished: Finished) -> None:
+        # After a first try that failed at a later step, the file is stored and gone from here.
+        if self._work.path(finished.name).exists():
+            self._store.upload(
+                self._here.file(finished.name), self._work.path(finished.name), sha256=finished.sha256
+            )
+        self._manifests.add(finished)
+        self._parts.forget(finished.name)
+        self._work.stored(finished.name)
+
+    def _checkpoint(self) -> None:
+        """Queue what is known now as the point from which a successor goes on; one at a time."""
+        self._checkpointed_at = self._clock.elapsed()
+        if self._checkpointing.is_set():
+            return
+        self._checkpointing.set()
+        tree = self._snapshot()
+
+        def write() -> None:
+            self._copy_growing(tree)
+            self._pointer.write({"state": tree})
+            self._progress.updated = timestamp(self._store.now())
+            self._record.write(self._progress.record(State.from_tree(tree)))
+            self._checkpointing.clear()
+
+        self._uploads.put("the checkpoint", write)
+
+    def _snapshot(self) -> Tree:
+        self._sync()
+        self._last = self._work.snapshot(billed=self._billed())
+        return self._last
+
+    def _copy_growing(self, tree: Tree) -> None:
+        for name, size in checkpoint.growing(tree).items():
+            self._parts.copy(name, size)
