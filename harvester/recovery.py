@@ -1,17 +1,18 @@
 """What a dead harvest left is finished before another begins, from this machine's disk or the store."""
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
 
-from harvester import checkpoint, ending
+from harvester import checkpoint, ending, history
 from harvester.changeset import Tree
 from harvester.checkpoint import Pointer
-from harvester.collection import FILTER
-from harvester.errors import NotFound
+from harvester.collection import FILTER, without_secrets
+from harvester.errors import Conflict, NotFound
 from harvester.layout import CollectionKeys, HarvestKeys, moment, timestamp
 from harvester.store import Store
 from harvester.work import EVENTS, Batch, State, Work, left_behind
@@ -42,6 +43,9 @@ def recover(store: Store, keys: CollectionKeys, root: Path, *, owner: str) -> Re
         return None
     here = keys.harvest(moment(tree["state"]["harvest"]))
     known = checkpoint.reached(store, here, tree)
+    if not _claimed(store, keys, here, known):
+        store.remove(keys.checkpoint)
+        return None
     work = None
     for left in left_behind(root):
         if work is None and _continues(left.state, known):
@@ -58,6 +62,20 @@ def recover(store: Store, keys: CollectionKeys, root: Path, *, owner: str) -> Re
         gap_from = unheard_since(work.state)
         _note_gap(work, gap_from, store.now())
     return Recovered(work, used, gap_from, work.state.last_id)
+
+
+def _claimed(store: Store, keys: CollectionKeys, here: HarvestKeys, known: State) -> bool:
+    """Whether the dead harvest had got its folder; if so, the folder holds the collection as it was used."""
+    try:
+        if orjson.loads(store.read(here.harvest).data)["owner"] != known.owner:
+            return False
+    except NotFound:
+        return False
+    # Died before it kept its own copy, and so before it asked for anything.
+    with suppress(Conflict):
+        used = orjson.loads(history.read(store, keys).data)
+        Pointer(store, here.collection).create(without_secrets(used))
+    return True
 
 
 def unheard_since(state: State) -> datetime:

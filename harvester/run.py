@@ -85,20 +85,20 @@ class Run:
     def _claim(self) -> None:
         """Take a harvest folder that nobody has, and say that it is in use."""
         started = self.store.now().replace(microsecond=0)
+        pointer = Pointer(self.store, self.keys.checkpoint)
         while True:
             here = self.keys.harvest(started)
-            self._record = Pointer(self.store, here.harvest)
-            self.progress.started = self.progress.updated = timestamp(started)
             state = State(harvest=timestamp(started), owner=self.owner)
+            # First, so that whatever comes to be in the folder has a successor who knows of it.
+            pointer.write({"state": state.to_tree()})
+            self._record = Pointer(self.store, here.harvest)
+            self.progress.started = self.progress.updated = state.harvest
             try:
                 self._record.create(self.progress.record(state))
                 break
             except Conflict:
                 started += timedelta(seconds=1)
         Pointer(self.store, here.collection).create(without_secrets(self.tree))
-        # Created, not written over: the ending of the harvest before has removed its own.
-        pointer = Pointer(self.store, self.keys.checkpoint)
-        pointer.create({"state": state.to_tree()})
         self._work = Work.begin(self.work_root, state)
         self.state = state
         self._storing = Storing(
