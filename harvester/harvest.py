@@ -12,10 +12,10 @@ from harvester.changeset import Tree
 from harvester.clock import Clock, Stop
 from harvester.collection import parsed
 from harvester.ending import Ending
-from harvester.errors import HarvesterError
+from harvester.errors import Exit, HarvesterError
 from harvester.layout import CollectionKeys, timestamp
 from harvester.lock import FencedStore, Lock
-from harvester.progress import INTERRUPTED, Outcome, Progress
+from harvester.progress import INTERRUPTED, RUNNING, Outcome, Progress
 from harvester.recovery import Recovered, recover
 from harvester.run import Run
 from harvester.settings import Settings
@@ -103,8 +103,13 @@ class Harvest:
         """Finish the harvest that died, if the last one did."""
         recovered = recover(self._fenced, self.keys, self.work_root, owner=self.owner)
         if recovered:
+            told = recovered.record
             progress = Progress(self.keys.id, self.store.name, recovered.work.state.harvest)
             progress.outcome = Outcome(INTERRUPTED, "the harvest died and was finished by the next one")
+            if told["state"] != RUNNING:
+                # It lived to say how it ended, and died, or had no store, on the last steps.
+                exit_code = Exit(told["exit_code"])
+                progress.outcome = Outcome(told["state"], told["reason"], exit_code, told.get("hint", ""))
             progress.updated = progress.ended = timestamp(self.store.now())
             ending = Ending(self._fenced, self.keys, recovered.work, recovered.used, progress.record)
             for what, step in ending.steps():

@@ -26,10 +26,15 @@ _EPOCH_MS = 1288834974657
 
 @dataclass(frozen=True)
 class Recovered:
-    """A dead harvest, whole again on this machine, to be ended; and since when a stream went unheard."""
+    """A dead harvest, whole again on this machine, to be ended.
+
+    `used` is the collection as it was used, `record` its last harvest.json; `gap_from` is since when a stream
+    went unheard.
+    """
 
     work: Work
     used: Tree
+    record: Tree
     gap_from: datetime | None
     last_id: str
 
@@ -43,7 +48,8 @@ def recover(store: Store, keys: CollectionKeys, root: Path, *, owner: str) -> Re
         return None
     here = keys.harvest(moment(tree["state"]["harvest"]))
     known = checkpoint.reached(store, here, tree)
-    if not _claimed(store, keys, here, known):
+    record = _claimed(store, keys, here, known)
+    if record is None:
         store.remove(keys.checkpoint)
         return None
     work = None
@@ -61,21 +67,22 @@ def recover(store: Store, keys: CollectionKeys, root: Path, *, owner: str) -> Re
     if used["type"] == FILTER:
         gap_from = unheard_since(work.state)
         _note_gap(work, gap_from, store.now())
-    return Recovered(work, used, gap_from, work.state.last_id)
+    return Recovered(work, used, record, gap_from, work.state.last_id)
 
 
-def _claimed(store: Store, keys: CollectionKeys, here: HarvestKeys, known: State) -> bool:
-    """Whether the dead harvest had got its folder; if so, the folder holds the collection as it was used."""
+def _claimed(store: Store, keys: CollectionKeys, here: HarvestKeys, known: State) -> Tree | None:
+    """The dead harvest's harvest.json, if it had got its folder, which then holds the collection as used."""
     try:
-        if orjson.loads(store.read(here.harvest).data)["owner"] != known.owner:
-            return False
+        record: Tree = orjson.loads(store.read(here.harvest).data)
     except NotFound:
-        return False
+        return None
+    if record["owner"] != known.owner:
+        return None
     # Died before it kept its own copy, and so before it asked for anything.
     with suppress(Conflict):
         used = orjson.loads(history.read(store, keys).data)
         Pointer(store, here.collection).create(without_secrets(used))
-    return True
+    return record
 
 
 def unheard_since(state: State) -> datetime:
