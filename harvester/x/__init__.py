@@ -9,11 +9,11 @@ if TYPE_CHECKING:
     from harvester.x.keys import Keys as Keys
     from harvester.x.keys import keys_from as keys_from
     from harvester.x.keys import keys_of as keys_of
+    from harvester.x.outcomes import Outcome as Outcome
+    from harvester.x.outcomes import Problem as Problem
+    from harvester.x.outcomes import Stopped as Stopped
+    from harvester.x.outcomes import XError as XError
     from harvester.x.page import Page as Page
-    from harvester.x.problems import Outcome as Outcome
-    from harvester.x.problems import Problem as Problem
-    from harvester.x.problems import Stopped as Stopped
-    from harvester.x.problems import XError as XError
     from harvester.x.rules import Rule as Rule
     from harvester.x.rules import RuleCaps as RuleCaps
     from harvester.x.rules import compile_rules as compile_rules
@@ -27,7 +27,7 @@ _HOMES = {
     "client": ("XClient",),
     "keys": ("Keys", "keys_from", "keys_of"),
     "page": ("Page",),
-    "problems": ("Outcome", "Problem", "Stopped", "XError"),
+    "outcomes": ("Outcome", "Problem", "Stopped", "XError"),
     "rules": ("Rule", "RuleCaps", "compile_rules", "plan_rules"),
     "stream": ("StreamConnection", "StreamRead"),
     "supervisor": ("StreamSupervisor",),

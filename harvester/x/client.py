@@ -1,21 +1,34 @@
 """twarc's endpoints, fields and authorisation, with this project's manners in place of twarc's transport."""
 
 import re
-import threading
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from requests_oauthlib import OAuth1Session
 from twarc.client2 import Twarc2
 from twarc.expansions import TWEET_FIELDS
 from twarc.version import user_agent, version
 
 from harvester.clock import Clock, Stop
 from harvester.errors import Exit, HarvesterError
+from harvester.x.authorisation import Sessions
 from harvester.x.billing import Billing
-from harvester.x.connections import Sockets, session
-from harvester.x.exchange import Answer, Endpoint, Exchange
+from harvester.x.endpoints import (
+    COUNTS_ALL,
+    COUNTS_RECENT,
+    FOLLOWERS,
+    FOLLOWING,
+    SEARCH_ALL,
+    SEARCH_RECENT,
+    STREAM,
+    TIMELINE,
+    TWEETS,
+    USAGE,
+    USERS,
+    USERS_BY_NAME,
+    Endpoint,
+)
+from harvester.x.exchange import Answer, Exchange
 from harvester.x.keys import Keys
 from harvester.x.page import Page, posts_page, provenance_of, relations_page, users_page
 from harvester.x.rules_api import RulesApi
@@ -23,20 +36,6 @@ from harvester.x.stream import StreamConnection
 
 X_API_URL = "https://api.twitter.com"
 _TWARCS_URL = "https://api.twitter.com"
-
-TIMELINE = Endpoint("users/:id/tweets")
-SEARCH_RECENT = Endpoint("tweets/search/recent")
-SEARCH_ALL = Endpoint("tweets/search/all", spacing=1.0, app_only=True)
-COUNTS_RECENT = Endpoint("tweets/counts/recent")
-COUNTS_ALL = Endpoint("tweets/counts/all", spacing=1.0, app_only=True)
-USERS = Endpoint("users")
-USERS_BY_NAME = Endpoint("users/by")
-TWEETS = Endpoint("tweets")
-FOLLOWERS = Endpoint("users/:id/followers")
-FOLLOWING = Endpoint("users/:id/following")
-USAGE = Endpoint("usage/tweets", app_only=True)
-STREAM = Endpoint("tweets/search/stream", app_only=True)
-TOKEN = Endpoint("oauth2/token", method="POST", app_only=True, form=True)
 
 LOOK_UP = 100
 
@@ -61,17 +60,9 @@ class XClient(RulesApi, Twarc2):
             )
         self._keys = keys
         self._base = base_url.rstrip("/")
-        self._pool = pool
-        self._sockets = Sockets(stop)
-        self._app: Any = None
-        self._token_lock = threading.Lock()
+        self._sessions = Sessions(keys, base_url=self._base, stop=stop, pool=pool, agent=user_agent)
         self._exchange = Exchange(
-            clock=clock,
-            stop=stop,
-            patience=patience,
-            on_wait=on_wait,
-            session=self._session,
-            refused=self._forget_token,
+            self._sessions, base_url=self._base, clock=clock, stop=stop, patience=patience, on_wait=on_wait
         )
         super().__init__(**{name: getattr(keys, name) for name in keys.__dataclass_fields__})
         self._post_params = self._prepare_params(
@@ -97,10 +88,7 @@ class XClient(RulesApi, Twarc2):
         return self._exchange.billing
 
     def close(self) -> None:
-        for opened in (self.client, self._app):
-            if opened is not None:
-                opened.close()
-        self._sockets.cut()
+        self._sessions.close()
 
     # Posts
 
@@ -231,11 +219,16 @@ class XClient(RulesApi, Twarc2):
         return self._users(endpoint, endpoint.name.replace(":id", user_id), params, relations_page)
 
     def _object(
-        self, endpoint: Endpoint, params: dict[str, Any] | None = None, *, body: Any = None, path: str = ""
+        self,
+        endpoint: Endpoint,
+        params: dict[str, Any] | None = None,
+        *,
+        body: Any = None,
+        patience: float | None = None,
     ) -> dict[str, Any]:
         """The answer as it is, for endpoints that return no posts or users."""
-        url = self._url(path or endpoint.name)
-        found = self._exchange.ask(endpoint, url, Answer.json, params=params, body=body)
+        url = self._url(endpoint.name)
+        found = self._exchange.ask(endpoint, url, Answer.json, params=params, body=body, patience=patience)
         self.billing.add(endpoint.name)
         return found
 
@@ -249,11 +242,8 @@ class XClient(RulesApi, Twarc2):
     # What twarc's own methods go through
 
     def connect(self) -> None:
-        """Make the sessions; as nothing is asked of the network here, an outage cannot fail this."""
-        if self._keys.of_a_user:
-            self.client = self._new_session(self._signing_session)
-        else:
-            self.client = self._app = self._new_session()
+        """Nothing is asked of the network here, so that an outage cannot fail it."""
+        self.client = self._sessions.usual
 
     def get(self, url: str, params: dict[str, Any] | None = None, **_: Any) -> "Read":
         """For twarc's methods that have no counterpart here: the same manners, twarc's kind of answer."""
@@ -268,51 +258,6 @@ class XClient(RulesApi, Twarc2):
     def _endpoint_of(self, url: str, method: str) -> Endpoint:
         path = self._here(url).removeprefix(self._base).lstrip("/").removeprefix("2/")
         return Endpoint(re.sub(r"(?<=/)\d+(?=/|$)", ":id", path), method)
-
-    # Authorisation
-
-    def _new_session(self, made: Callable[[], Any] | None = None) -> Any:
-        kinds = {"made": made} if made else {}
-        new = session(self._sockets, base_url=self._base, pool=self._pool, **kinds)
-        new.headers["User-Agent"] = user_agent
-        return new
-
-    def _signing_session(self) -> OAuth1Session:
-        return OAuth1Session(
-            client_key=self._keys.consumer_key,
-            client_secret=self._keys.consumer_secret,
-            resource_owner_key=self._keys.access_token,
-            resource_owner_secret=self._keys.access_token_secret,
-        )
-
-    def _session(self, endpoint: Endpoint) -> Any:
-        if endpoint is TOKEN:
-            return self._app
-        if self._keys.of_a_user and not endpoint.app_only:
-            return self.client
-        with self._token_lock:
-            if self._app is None:
-                self._app = self._new_session()
-            if "Authorization" not in self._app.headers:
-                self._app.headers["Authorization"] = f"Bearer {self._keys.bearer_token or self._token()}"
-            return self._app
-
-    def _token(self) -> str:
-        """The bearer token of an app, for its consumer key and secret."""
-        self._app.auth = (self._keys.consumer_key, self._keys.consumer_secret)
-        try:
-            form = {"grant_type": "client_credentials"}
-            found = self._exchange.ask(TOKEN, f"{self._base}/oauth2/token", Answer.json, body=form)
-            return str(found.get("access_token") or "")
-        finally:
-            self._app.auth = None
-
-    def _forget_token(self, endpoint: Endpoint) -> None:
-        """A token that was fetched may have been revoked since; fetch another before asking again."""
-        if self._keys.bearer_token or endpoint is TOKEN or (self._keys.of_a_user and not endpoint.app_only):
-            return
-        with self._token_lock:
-            self._app.headers.pop("Authorization", None)
 
 
 class Read:

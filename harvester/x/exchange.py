@@ -2,7 +2,6 @@
 
 import json
 import random
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
@@ -12,11 +11,14 @@ from requests.exceptions import RequestException
 from urllib3.exceptions import HTTPError
 
 from harvester.clock import Clock, Stop
+from harvester.x.authorisation import Sessions
 from harvester.x.billing import Billing
 from harvester.x.connections import CONNECT_SECONDS, READ_SECONDS
+from harvester.x.endpoints import TOKEN, Endpoint
 from harvester.x.limits import Windows
+from harvester.x.outcomes import Outcome, Problem, Stopped, XError
 from harvester.x.page import NotAPage
-from harvester.x.problems import Outcome, Problem, Stopped, XError, problem_of
+from harvester.x.problems import problem_of
 
 T = TypeVar("T")
 
@@ -26,21 +28,6 @@ PIECE = 1 << 18
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
 # The most often that an answer which may be true, or an outage, is asked for again.
 TRIES = {401: 2, 404: 4}
-
-
-@dataclass(frozen=True)
-class Endpoint:
-    """Where requests go; its name is that of its rate window and of its line on the bill."""
-
-    name: str
-    method: str = "GET"
-    spacing: float = 0.0
-    app_only: bool = False
-    form: bool = False
-
-    @property
-    def window(self) -> str:
-        return self.name if self.method == "GET" else f"{self.method} {self.name}"
 
 
 @dataclass(frozen=True)
@@ -85,23 +72,22 @@ class Exchange:
 
     def __init__(
         self,
+        sessions: Sessions,
         *,
+        base_url: str,
         clock: Clock,
         stop: Stop,
         patience: float,
         on_wait: Callable[[str, float], None] | None,
-        session: Callable[[Endpoint], Any],
-        refused: Callable[[Endpoint], None],
     ) -> None:
+        self.base_url = base_url
         self.clock = clock
         self.stop = stop
         self.patience = patience
         self.on_wait = on_wait
         self.billing = Billing()
         self.windows = Windows(clock=clock, stop=stop, on_wait=on_wait)
-        self._session = session
-        self._refused = refused
-        self._skew_lock = threading.Lock()
+        self._sessions = sessions
 
     def ask(
         self,
@@ -111,9 +97,10 @@ class Exchange:
         *,
         params: Mapping[str, Any] | None = None,
         body: Any = None,
+        patience: float | None = None,
     ) -> T:
         """What `read` makes of the answer; XError when there will be none, Stopped when a stop came first."""
-        tries = _Tries(self.patience)
+        tries = _Tries(self.patience if patience is None else patience)
         while True:
             self.windows.reserve(endpoint.window, spacing=endpoint.spacing)
             started = self.clock.elapsed()
@@ -144,7 +131,7 @@ class Exchange:
         if not again or tries.exhausted(problem.status):
             raise self.error(problem, endpoint, headers)
         if problem.outcome == Outcome.UNAUTHORIZED:
-            self._refused(endpoint)
+            self._sessions.refused(endpoint)
         self.pause(f"X API to answer {endpoint.name} ({problem.detail})", tries.pause(), tries)
 
     def pause(self, why: str, seconds: float, tries: _Tries | None = None) -> None:
@@ -159,11 +146,13 @@ class Exchange:
         if told:
             told("", 0.0)
 
-    def error(self, problem: Problem, endpoint: Endpoint, headers: Mapping[str, str]) -> XError:
+    def error(
+        self, problem: Problem, endpoint: Endpoint, headers: Mapping[str, str], *, retry_after: float = 0.0
+    ) -> XError:
         hint = ""
         if problem.outcome == Outcome.UNAUTHORIZED and (off := self._minutes_off(headers)):
             hint = f"This machine's clock is {off} minutes off, and signatures carry the time: set the clock."
-        return XError(problem, asked=f"{endpoint.method} {endpoint.name}", hint=hint)
+        return XError(problem, asked=f"{endpoint.method} {endpoint.name}", hint=hint, retry_after=retry_after)
 
     def _minutes_off(self, headers: Mapping[str, str]) -> int:
         try:
@@ -184,7 +173,7 @@ class Exchange:
         self, endpoint: Endpoint, url: str, *, params: Mapping[str, Any] | None = None, body: Any = None
     ) -> Any:
         """One request, sent once; its body is still to be read."""
-        return self._session(endpoint).request(
+        return self._sessions.of(endpoint, self._token).request(
             endpoint.method,
             url,
             params=params,
@@ -197,6 +186,9 @@ class Exchange:
     def opened(self, endpoint: Endpoint, url: str, *, params: Mapping[str, Any]) -> Any:
         """One attempt at an answer without an end; XError when it is refused or there is nobody to ask."""
         headers: Mapping[str, str] = {}
+        if closed := self.windows.closed_for(endpoint.window):
+            problem = Problem(Outcome.RATE_LIMITED, detail="no connection is left in this window")
+            raise self.error(problem, endpoint, headers, retry_after=closed)
         try:
             response = self.send(endpoint, url, params=params)
             if response.status_code == 200:
@@ -210,8 +202,18 @@ class Exchange:
             problem = Problem(Outcome.UNAVAILABLE, "No proper answer", _reason(error))
         if self.stop.requested:
             raise Stopped
-        self._refused(endpoint)
-        raise self.error(problem, endpoint, headers)
+        limited = problem.outcome == Outcome.RATE_LIMITED
+        self.windows.learn(endpoint.window, headers, limited=limited)
+        if problem.outcome == Outcome.UNAUTHORIZED:
+            self._sessions.refused(endpoint)
+        closed = self.windows.closed_for(endpoint.window) if limited else 0.0
+        raise self.error(problem, endpoint, headers, retry_after=closed)
+
+    def _token(self) -> str:
+        """The bearer token of an app, for its consumer key and secret."""
+        form = {"grant_type": "client_credentials"}
+        found = self.ask(TOKEN, f"{self.base_url}/oauth2/token", Answer.json, body=form)
+        return str(found.get("access_token") or "")
 
     def whole(self, response: Any) -> bytes:
         pieces: list[bytes] = []

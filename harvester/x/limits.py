@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
 from harvester.clock import Clock, Stop
-from harvester.x.problems import Stopped
+from harvester.x.outcomes import Stopped
 
 WINDOW = 900.0
 # Never wait longer for one window than it can last, whatever a header says.
@@ -66,6 +66,13 @@ class Windows:
             if window.remaining is not None:
                 window.remaining -= 1
             return 0.0
+
+    def closed_for(self, endpoint: str) -> float:
+        """Seconds until the window opens again; 0 while it is open, or nothing is known of it."""
+        with self._lock:
+            window = self._windows.get(endpoint, _Window())
+            shut = window.remaining is not None and window.remaining <= 0
+            return max(0.0, window.resets - self._clock.elapsed()) if shut else 0.0
 
     def learn(self, endpoint: str, headers: Mapping[str, str], *, limited: bool = False) -> None:
         """Take in the headers of an answer; `limited` when the answer was "rate limited"."""

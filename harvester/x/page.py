@@ -7,8 +7,10 @@ from typing import Any
 
 import msgspec
 
-from harvester.x.problems import Outcome, Problem, problems_in
+from harvester.x.outcomes import Outcome, Problem
+from harvester.x.problems import problems_in
 
+OF_AN_ACCOUNT = {Outcome.NOT_FOUND, Outcome.SUSPENDED, Outcome.PROTECTED}
 ASKED_FOR = {"id", "ids", "username", "usernames"}
 
 
@@ -100,6 +102,8 @@ def relations_page(body: bytes, provenance: bytes) -> Page:
 def _outcome_without_data(problems: Sequence[Problem]) -> Outcome:
     for problem in problems:
         if problem.parameter in ASKED_FOR and problem.raw.get("section") != "includes":
+            if problem.outcome not in OF_AN_ACCOUNT:
+                raise NotAPage(problem.detail or problem.title)
             return problem.outcome
     return Outcome.OK
 

@@ -4,17 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from harvester.x.exchange import Endpoint
-from harvester.x.problems import Problem, problems_in
+from harvester.x.endpoints import CHANGE_RULES, CONNECTIONS, RULE_COUNTS, RULES
+from harvester.x.outcomes import Problem
+from harvester.x.problems import problems_in
 from harvester.x.rules import Rule, RuleCaps, RulePlan, plan_rules
-
-RULES = Endpoint("tweets/search/stream/rules", app_only=True)
-CHANGE_RULES = Endpoint("tweets/search/stream/rules", method="POST", app_only=True)
-RULE_COUNTS = Endpoint("tweets/search/stream/rules/counts", app_only=True)
-CONNECTIONS = Endpoint("connections/all", method="DELETE", app_only=True)
 
 A_PAGE = 1000
 AT_ONCE = 100
+# Clearing is a courtesy to the next attempt, which comes anyway.
+CLEAR_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ class RulesApi:
 
     def clear_connections(self) -> None:
         """End all streams of the app, also those that X only believes to be open."""
-        self._object(CONNECTIONS)
+        self._object(CONNECTIONS, patience=CLEAR_SECONDS)
 
     def _change(self, body: dict[str, Any], *, dry_run: bool = False) -> RulesResult:
         found = self._object(CHANGE_RULES, {"dry_run": "true"} if dry_run else None, body=body)

@@ -8,8 +8,8 @@ from typing import Any
 
 from harvester.clock import Clock, Stop
 from harvester.x.lines import BrokenStream, Chunks, Gzip, Lines, LineSplitter, Plain
+from harvester.x.outcomes import Stopped
 from harvester.x.page import provenance_of
-from harvester.x.problems import Stopped
 
 TICK = 0.5
 PIECE = 1 << 18

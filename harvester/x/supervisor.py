@@ -1,16 +1,24 @@
 """A stream goes on for ever: each interruption is mended with patience and told as a gap."""
 
+import threading
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from harvester.clock import Clock, Stop
-from harvester.x.problems import Outcome, Stopped, XError
+from harvester.x.interruptions import Backoffs, Gap, SeenIds
+from harvester.x.outcomes import Outcome, Stopped, XError
 from harvester.x.stream import StreamConnection, StreamRead
 
+T = TypeVar("T")
+
 SILENCE_SECONDS = 25.0
-REMEMBERED_IDS = 50_000
+# X allows 50 connections in 15 minutes, so one that ends sooner does not start the waits anew.
+SETTLED_SECONDS = 15.0
+# A gap waits for the id of the record behind it, but no longer than this: it must outlive a killed process.
+HELD_SECONDS = 30.0
+TICK = 0.5
 
 # What another connection would be refused for as well.
 _FATAL = {
@@ -21,78 +29,6 @@ _FATAL = {
     Outcome.RULES_PROBLEM,
     Outcome.BAD_REQUEST,
 }
-
-
-class Backoffs:
-    """Three waits that grow apart from each other, and start anew when data came."""
-
-    def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        self._network, self._http, self._limited = 0.0, 2.5, 30.0
-
-    def network(self) -> float:
-        self._network = min(16.0, self._network + 0.25)
-        return self._network
-
-    def http(self) -> float:
-        self._http = min(320.0, self._http * 2)
-        return self._http
-
-    def limited(self) -> float:
-        self._limited = min(900.0, self._limited * 2)
-        return self._limited
-
-    def after(self, error: XError) -> float:
-        if error.outcome in (Outcome.RATE_LIMITED, Outcome.TOO_MANY_CONNECTIONS):
-            return max(self.limited(), error.retry_after)
-        return self.http() if error.problem.status else self.network()
-
-
-class SeenIds:
-    """The last ids, at least `REMEMBERED_IDS` and at most twice as many."""
-
-    def __init__(self) -> None:
-        self._recent: set[str] = set()
-        self._older: set[str] = set()
-
-    def fresh(self, read: StreamRead) -> tuple[StreamRead, int]:
-        """The read without records that came before, and how many those are."""
-        ids = set(read.ids)
-        doubled = 0
-        if len(ids) < len(read.ids) or not (ids.isdisjoint(self._recent) and ids.isdisjoint(self._older)):
-            kept: dict[str, bytes] = {}
-            for post_id, line in zip(read.ids, read.lines, strict=True):
-                if post_id not in self._recent and post_id not in self._older:
-                    kept.setdefault(post_id, line)
-            doubled = len(read.ids) - len(kept)
-            read = replace(read, ids=list(kept), lines=list(kept.values()))
-        self._recent |= ids
-        if len(self._recent) > REMEMBERED_IDS:
-            self._recent, self._older = set(), self._recent
-        return read, doubled
-
-
-class _Gap:
-    """One interruption, from the last sign of life to the connection after which records came again."""
-
-    def __init__(self, start: datetime, reason: str, last_id: str | None) -> None:
-        self.start = start
-        self.end = start
-        self.reason = reason
-        self.last_id = last_id
-
-    def event(self, *, first_id: str | None) -> dict[str, Any]:
-        return {
-            "event": "gap",
-            "from": self.start.isoformat(),
-            "to": self.end.isoformat(),
-            "reason": self.reason,
-            "last_id_before": self.last_id,
-            "first_id_after": first_id,
-            "seconds": round((self.end - self.start).total_seconds(), 3),
-        }
 
 
 class StreamSupervisor:
@@ -121,10 +57,9 @@ class StreamSupervisor:
         self._seen = SeenIds()
         self._alive_at: datetime | None = None
         self._last_id: str | None = None
-        self._gap: _Gap | None = None
+        self._gap: Gap | None = None
         self._cleared = False
         self.duplicates = 0
-        self.gaps = 0
 
     def __iter__(self) -> Iterator[StreamRead]:
         try:
@@ -133,101 +68,161 @@ class StreamSupervisor:
         except Stopped:
             pass
         except XError:
-            yield from self._unfinished()
+            yield from self._ending()
             raise
-        yield from self._unfinished()
+        yield from self._ending()
 
-    def _unfinished(self) -> Iterator[StreamRead]:
-        """The gap that nothing came after, and what was dropped as a duplicate."""
+    def _ending(self) -> Iterator[StreamRead]:
+        """The gap that nothing came after, and how much came twice."""
+        now = self._clock.now()
         events: list[dict[str, Any]] = []
         if self._gap:
-            self._gap.end = self._clock.now()
-            events.append(self._told(self._gap, None))
+            self._gap.end = now
+            events.append(self._gap.event())
         if self.duplicates:
-            at = self._clock.now().isoformat()
-            events.append({"event": "duplicates", "dropped": self.duplicates, "at": at})
+            events.append({"event": "duplicates", "dropped": self.duplicates, "at": now.isoformat()})
         if events:
-            yield StreamRead(events=tuple(events), since=self._clock.now())
-
-    def _told(self, gap: _Gap, first_id: str | None) -> dict[str, Any]:
-        self._gap = None
-        self.gaps += 1
-        return gap.event(first_id=first_id)
+            yield StreamRead(events=tuple(events), since=now)
 
     def _one_connection(self) -> Iterator[StreamRead]:
         try:
-            connection = self._connect()
+            connection = yield from self._beside(self._connect, late=lambda opened: opened.close())
         except XError as error:
             yield from self._refused(error)
             return
         try:
-            if self._gap:
-                self._gap.end = connection.opened
-            self._alive_at = self._alive_at or connection.opened
             reason = yield from self._reads(connection)
         finally:
             connection.close()
-        yield from self._interrupted(reason)
+        yield from self._wait(self._backoffs.network(), f"stream to come back ({reason})")
 
     def _reads(self, connection: StreamConnection) -> Generator[StreamRead, None, str]:
-        heard = self._clock.elapsed()
-        reason = ""
+        """All that comes over one connection; the reason of its end."""
+        opened = heard = self._clock.elapsed()
+        reason, alive = "", False
+        if self._gap:
+            self._gap.end = connection.opened
+        else:
+            self._alive_at = connection.opened
         while True:
             read = connection.read()
+            now = self._clock.elapsed()
             if read.alive:
-                heard = self._clock.elapsed()
+                heard, alive = now, True
                 self._alive_at = max(read.since, connection.opened)
-            reason = next((e["disconnect_type"] for e in read.events if e["event"] == "disconnect"), reason)
             if read.ids:
+                self._backoffs.answered()
+                self._cleared = False
                 read = self._with_records(read)
+            if alive and now - opened >= SETTLED_SECONDS:
+                self._backoffs.settled()
+            reason = next((e["disconnect_type"] for e in read.events if e["event"] == "disconnect"), reason)
+            ended = reason if read.closed and reason else read.closed
+            if not ended and now - heard >= self._silence:
+                ended = f"nothing came for {self._silence:.0f} s"
+            if self._gap and alive and (ended or now - opened >= HELD_SECONDS):
+                read = self._with_gap(read, first_id=None)
+            if ended:
+                self._open_gap(ended)
             yield read
-            if read.closed:
-                return reason or read.closed
-            if self._clock.elapsed() - heard >= self._silence:
-                return f"nothing came for {self._silence:.0f} s"
+            if ended:
+                return ended
 
     def _with_records(self, read: StreamRead) -> StreamRead:
-        self._backoffs.reset()
-        self._cleared = False
-        events = read.events
-        if self._gap:
-            events = (self._told(self._gap, read.first_id), *events)
+        read = self._with_gap(read, first_id=read.first_id)
         self._last_id = read.last_id
         read, doubled = self._seen.fresh(read)
         self.duplicates += doubled
-        return replace(read, events=events)
+        return read
 
-    def _interrupted(self, reason: str) -> Iterator[StreamRead]:
-        self._open_gap(reason)
-        yield from self._wait(self._backoffs.network(), reason)
+    def _with_gap(self, read: StreamRead, *, first_id: str | None) -> StreamRead:
+        if not self._gap:
+            return read
+        event = self._gap.event(first_id=first_id)
+        self._gap = None
+        return replace(read, events=(event, *read.events))
 
     def _open_gap(self, reason: str) -> None:
-        # Connections that brought nothing belong to the interruption before them.
+        # A connection that brought nothing belongs to the interruption before it.
         if self._gap is None and self._alive_at:
-            self._gap = _Gap(self._alive_at, reason, self._last_id)
+            self._gap = Gap(self._alive_at, reason, self._last_id, self._alive_at)
 
     def _refused(self, error: XError) -> Iterator[StreamRead]:
         if error.outcome in _FATAL:
             raise error
-        told = {
-            "event": "refused",
-            "outcome": str(error.outcome),
-            "detail": error.problem.detail,
-            "at": self._clock.now().isoformat(),
-        }
-        yield StreamRead(events=(told,), since=self._clock.now())
+        yield self._event("refused", outcome=str(error.outcome), detail=error.problem.detail)
         if error.outcome == Outcome.TOO_MANY_CONNECTIONS and not self._cleared:
             self._cleared = True
-            self._clear()
+            try:
+                yield from self._beside(self._clear)
+                yield self._event("connections cleared")
+            except XError as failed:
+                yield self._event("connections not cleared", detail=str(failed))
         yield from self._wait(self._backoffs.after(error), f"stream ({error.outcome})")
 
+    def _event(self, name: str, **more: str) -> StreamRead:
+        now = self._clock.now()
+        return StreamRead(events=({"event": name, "at": now.isoformat(), **more},), since=now)
+
+    def _beside(
+        self, ask: Callable[[], T], *, late: Callable[[T], None] = lambda _: None
+    ) -> Generator[StreamRead, None, T]:
+        """`ask` in a thread, as connecting may take longer than a writer may be left without a tick."""
+        beside = _Beside(ask, late)
+        try:
+            while not beside.done.wait(TICK):
+                if self._stop.requested:
+                    raise Stopped
+                yield StreamRead(since=self._clock.now())
+        except (Stopped, GeneratorExit):
+            beside.abandon()
+            raise
+        return beside.outcome()
+
     def _wait(self, seconds: float, why: str) -> Iterator[StreamRead]:
-        if self._on_wait and seconds > 1.0:
-            self._on_wait(why, seconds)
+        told = self._on_wait if seconds > 1.0 else None
+        if told:
+            told(why, seconds)
         until = self._clock.elapsed() + seconds
         while (left := until - self._clock.elapsed()) > 0:
-            if self._clock.wait(self._stop, min(left, 0.9)):
+            if self._clock.wait(self._stop, min(left, TICK)):
                 raise Stopped
             yield StreamRead(since=self._clock.now())
-        if self._on_wait and seconds > 1.0:
-            self._on_wait("", 0.0)
+        if told:
+            told("", 0.0)
+
+
+class _Beside(Generic[T]):
+    """One call in a thread of its own; what it gives after nobody waits any more goes to `late`."""
+
+    def __init__(self, ask: Callable[[], T], late: Callable[[T], None]) -> None:
+        self.done = threading.Event()
+        self._late = late
+        self._lock = threading.Lock()
+        self._abandoned = False
+        self._found: list[T] = []
+        self._failed: list[BaseException] = []
+        threading.Thread(target=self._run, args=(ask,), daemon=True, name="stream connecting").start()
+
+    def _run(self, ask: Callable[[], T]) -> None:
+        try:
+            found = ask()
+            with self._lock:
+                self._found.append(found)
+                if self._abandoned:
+                    self._late(found)
+        except BaseException as error:  # noqa: BLE001 - `outcome` raises it in the thread that asked
+            self._failed.append(error)
+        finally:
+            self.done.set()
+
+    def outcome(self) -> T:
+        if self._failed:
+            raise self._failed[0]
+        return self._found[0]
+
+    def abandon(self) -> None:
+        with self._lock:
+            self._abandoned = True
+            if self._found:
+                self._late(self._found[0])

@@ -1,0 +1,116 @@
+"""What an answer of the X API can come to, and how that is told to a person."""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from harvester.errors import Exit, HarvesterError
+
+
+class Outcome(StrEnum):
+    OK = "ok"
+    RATE_LIMITED = "rate limited"
+    MONTHLY_CAP = "monthly cap"
+    CREDITS_DEPLETED = "credits depleted"
+    UNAUTHORIZED = "unauthorized"
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not found"
+    SUSPENDED = "suspended"
+    PROTECTED = "protected"
+    STALE_SINCE_ID = "stale since_id"
+    TOO_MANY_CONNECTIONS = "too many connections"
+    RULES_PROBLEM = "rules problem"
+    UNAVAILABLE = "unavailable"
+    BAD_REQUEST = "bad request"
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One problem as the network told it; `raw` is the whole of it."""
+
+    outcome: Outcome
+    title: str = ""
+    detail: str = ""
+    status: int = 0
+    type: str = ""
+    resource_id: str = ""
+    parameter: str = ""
+    raw: dict[str, Any] = field(default_factory=dict)
+
+
+class Stopped(Exception):
+    """A stop was asked for while waiting or reading; nothing is wrong."""
+
+
+class XError(HarvesterError):
+    """What is left when asking again is pointless, or was tried for as long as was allowed."""
+
+    def __init__(self, problem: Problem, *, asked: str, hint: str = "", retry_after: float = 0.0) -> None:
+        told, advice, exit_code = _WORDS[problem.outcome]
+        said = problem.detail or problem.title
+        super().__init__(
+            f"X {told} ({asked}){f': {said}' if said else ''}".rstrip(".") + ".",
+            hint=hint or advice,
+            exit_code=exit_code,
+        )
+        self.problem = problem
+        self.outcome = problem.outcome
+        self.retry_after = retry_after
+
+
+_WORDS: dict[Outcome, tuple[str, str, Exit]] = {
+    Outcome.OK: ("answered", "", Exit.ERROR),
+    Outcome.RATE_LIMITED: ("asks to wait: the rate limit is used up", "Try again in 15 minutes.", Exit.ERROR),
+    Outcome.MONTHLY_CAP: (
+        "refuses more posts: the monthly cap of the project is reached",
+        "Wait for its reset, or raise it in the developer console; the harvest goes on where it was.",
+        Exit.RETRY_LATER,
+    ),
+    Outcome.CREDITS_DEPLETED: (
+        "refuses more posts: the account's credits are used up",
+        "Buy credits in the developer console and start again; the harvest goes on where it was.",
+        Exit.RETRY_LATER,
+    ),
+    Outcome.UNAUTHORIZED: (
+        "does not accept the keys",
+        "Check the keys: they may be mistyped, revoked, or of another app.",
+        Exit.UNAUTHORIZED,
+    ),
+    Outcome.FORBIDDEN: (
+        "does not allow this to the app of these keys",
+        "See in the developer console that the app is in a project with access to API v2.",
+        Exit.UNAUTHORIZED,
+    ),
+    Outcome.NOT_FOUND: ("found nothing", "Check the id or name.", Exit.ERROR),
+    Outcome.SUSPENDED: (
+        "has suspended the account",
+        "It may come back; nothing can be collected now.",
+        Exit.ERROR,
+    ),
+    Outcome.PROTECTED: (
+        "shows this only to approved followers",
+        "Nothing can be collected from it.",
+        Exit.ERROR,
+    ),
+    Outcome.STALE_SINCE_ID: (
+        "no longer reaches back to this since_id",
+        "Start without the since_id; posts between the two harvests are a gap.",
+        Exit.ERROR,
+    ),
+    Outcome.TOO_MANY_CONNECTIONS: (
+        "has another stream of this app open",
+        "Stop the other stream, or wait for X to notice that it is gone.",
+        Exit.ERROR,
+    ),
+    Outcome.RULES_PROBLEM: (
+        "does not accept the rules of the stream",
+        "Correct the filter of the collection.",
+        Exit.ERROR,
+    ),
+    Outcome.UNAVAILABLE: (
+        "could not be reached or did not answer properly",
+        "Look at the network and at X's status page, then start again; the harvest goes on where it was.",
+        Exit.RETRY_LATER,
+    ),
+    Outcome.BAD_REQUEST: ("does not accept the request", "Correct the collection.", Exit.ERROR),
+}
