@@ -75,12 +75,9 @@ class Parts:
                 self._store.remove(entry.key)
 
 
-def growing(state: Tree) -> dict[str, int]:
-    """Of a state: the files that are not finished, and how much of each counts."""
-    sizes = dict(state["sizes"])
-    if state["segment"]:
-        sizes[state["segment"]["name"]] = state["segment"]["size"]
-    return sizes
+def growing(sizes: dict[str, int], segment: Tree | None) -> dict[str, int]:
+    """The files that are not finished, and how much of each counts."""
+    return {**sizes, segment["name"]: segment["size"]} if segment else dict(sizes)
 
 
 def load(store: Store, keys: CollectionKeys) -> Tree | None:
@@ -106,7 +103,7 @@ def reached(store: Store, here: HarvestKeys, checkpoint: Tree) -> State:
 def fetch_parts(store: Store, here: HarvestKeys, state: State, folder: Path) -> None:
     """Put the growing files together in `folder`, for a harvest whose machine is gone."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, size in growing(state.to_tree()).items():
+    for name, size in growing(state.sizes, state.segment).items():
         with (folder / name).open("wb") as file:
             for entry in store.entries(here.parts + name + "-"):
                 if file.tell() < size:

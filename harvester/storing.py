@@ -1,8 +1,11 @@
-"""What is collected goes into segments, and these into the store, announced before they go (checkpoint.py)."""
+"""What is collected goes into segments, and these into the store, announced before they go there."""
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
+
+import orjson
 
 from harvester import checkpoint
 from harvester.changeset import Tree
@@ -15,10 +18,19 @@ from harvester.segments import Finished
 from harvester.settings import Settings
 from harvester.store import Store
 from harvester.uploads import Uploads
-from harvester.work import Batch, State, Work
+from harvester.work import Batch, Work
 
 _SYNC_BYTES = 1 << 20
 _SYNC_SECONDS = 1.0
+
+
+@dataclass(frozen=True)
+class _Known:
+    """The state at one moment, as text: what it was made of changes, and may be as large as the collection."""
+
+    state: orjson.Fragment
+    growing: dict[str, int]
+    record: Tree
 
 
 class Storing:
@@ -47,7 +59,7 @@ class Storing:
         self._parts = Parts(store, here, work.folder)
         self._manifests = Manifests(store, here)
         self._checkpointing = threading.Event()
-        self._last: Tree = work.state.to_tree()
+        self._last = _Known(orjson.Fragment(orjson.dumps(work.state.to_tree())), {}, {})
         self._synced_at = self._checkpointed_at = self._opened_at = clock.elapsed()
 
     def add(self, batch: Batch) -> None:
@@ -96,8 +108,8 @@ class Storing:
 
         def announce() -> None:
             self._copy_growing(after)
-            closing = {"file": vars(finished), "state": after}
-            self._pointer.write({"state": before, "closing": closing})
+            closing = {"file": vars(finished), "state": after.state}
+            self._pointer.write({"state": before.state, "closing": closing})
 
         self._uploads.put(f"the announcement of {finished.name}", announce)
         self._uploads.put(finished.name, lambda: self._store_segment(finished))
@@ -119,22 +131,27 @@ class Storing:
         if self._checkpointing.is_set():
             return
         self._checkpointing.set()
-        tree = self._snapshot()
+        known = self._snapshot()
 
         def write() -> None:
-            self._copy_growing(tree)
-            self._pointer.write({"state": tree})
+            self._copy_growing(known)
+            self._pointer.write({"state": known.state})
             self._progress.updated = timestamp(self._store.now())
-            self._record.write(self._progress.record(State.from_tree(tree)))
+            self._record.write({**known.record, "updated": self._progress.updated})
             self._checkpointing.clear()
 
         self._uploads.put("the checkpoint", write)
 
-    def _snapshot(self) -> Tree:
+    def _snapshot(self) -> _Known:
         self._sync()
-        self._last = self._work.snapshot(billed=self._billed())
+        data = self._work.snapshot(billed=self._billed())
+        state = self._work.state
+        growing = checkpoint.growing(state.sizes, state.segment)
+        # The account as text, too: what it holds goes on growing.
+        record = orjson.loads(orjson.dumps(self._progress.record(state)))
+        self._last = _Known(orjson.Fragment(data), growing, record)
         return self._last
 
-    def _copy_growing(self, tree: Tree) -> None:
-        for name, size in checkpoint.growing(tree).items():
+    def _copy_growing(self, known: _Known) -> None:
+        for name, size in known.growing.items():
             self._parts.copy(name, size)

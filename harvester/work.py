@@ -180,16 +180,14 @@ class Work:
         self._write_journal({"finished": vars(finished), "segment": None})
         return finished
 
-    def snapshot(self, *, billed: Tree) -> Tree:
-        """The state as a value of its own, from which a new journal begins."""
+    def snapshot(self, *, billed: Tree) -> bytes:
+        """The state as JSON, from which a new journal begins."""
         self.state.billed = billed
         for file in self._side.values():
             os.fsync(file.fileno())
         if self._segment:
             self._segment.make_durable()
-        tree: Tree = orjson.loads(orjson.dumps(self.state.to_tree()))
-        self._begin_journal()
-        return tree
+        return self._begin_journal()
 
     def path(self, name: str) -> Path:
         return self.folder / name
@@ -222,11 +220,11 @@ class Work:
             view = view[file.write(view) :]
         self.state.sizes[name] = self.state.sizes.get(name, 0) + len(data)
 
-    def _begin_journal(self) -> None:
-        number = self._number + 1
+    def _begin_journal(self) -> bytes:
+        number, data = self._number + 1, orjson.dumps(self.state.to_tree())
         path = self.path(f"journal-{number:06d}.jsonl")
         with path.with_suffix(".new").open("wb") as file:
-            file.write(_line(self.state.to_tree()))
+            file.write(data + b"\n")
             file.flush()
             os.fsync(file.fileno())
         path.with_suffix(".new").rename(path)
@@ -234,6 +232,7 @@ class Work:
             self._journal.close()
         self._journal, before, self._number = path.open("ab", buffering=0), self._number, number
         self.path(f"journal-{before:06d}.jsonl").unlink(missing_ok=True)
+        return data
 
     def _write_journal(self, entry: Tree) -> None:
         if self._journal is None:
