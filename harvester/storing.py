@@ -26,7 +26,7 @@ _SYNC_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class _Known:
-    """The state at one moment, as text: what it was made of changes, and may be as large as the collection."""
+    """The state at one moment, as text: what it was made of changes, and may be large."""
 
     state: orjson.Fragment
     growing: dict[str, int]
