@@ -215,6 +215,8 @@ class Run:
 
     def _ended(self, outcome: Outcome) -> Outcome:
         self.progress.activity = "storing"
+        # The users are read anew for the ending; two copies of a large collection are one too many.
+        self.tree = {key: value for key, value in self.tree.items() if key != "users"}
         self._storing.finish()
         now = timestamp(self.store.now())
         self.progress.outcome, self.progress.updated, self.progress.ended = outcome, now, now
