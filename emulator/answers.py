@@ -1,0 +1,47 @@
+"""What a handler is asked and what it answers, before it becomes HTTP."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from emulator.views import View
+
+
+@dataclass
+class Call:
+    """One authenticated request to an endpoint whose parameters have been checked."""
+
+    endpoint: str
+    method: str
+    path: str
+    subject: str
+    params: Mapping[str, str]
+    kind: str
+    view: View
+    body: bytes = b""
+    # A scripted fault can make a page shorter than asked for.
+    page_cap: int | None = None
+
+    @property
+    def name(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+@dataclass
+class Answer:
+    """`posts` and `users` are what is billed; `ledger` is where the truth notes the posts."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    outcome: str = "ok"
+    posts: Sequence[int] = ()
+    users: int = 0
+    ledger: tuple[str, int] | None = None
+    content_type: str = "application/json; charset=utf-8"
+
+
+def json_answer(document: Any, *, status: int = 200, outcome: str = "ok") -> Answer:
+    return Answer(status=status, body=orjson.dumps(document), outcome=outcome)

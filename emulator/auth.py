@@ -1,0 +1,116 @@
+"""Who is asking: an app by its bearer token, a user by an OAuth 1.0a signature, or nobody."""
+
+import base64
+import hashlib
+import hmac
+import time
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, quote, unquote
+
+from emulator.errors import unauthorized
+
+# Known to everybody who reads this: they open a toy on loopback and nothing else.
+CREDENTIALS = {
+    "bearer_token": "emulator-bearer",
+    "consumer_key": "emulator-consumer-key",
+    "consumer_secret": "emulator-consumer-secret",
+    "access_token": "7-emulator-access",
+    "access_token_secret": "emulator-access-secret",
+}
+APP, USER = "app", "user"
+CLOCK_SKEW = 300
+NONCES = 200_000
+# A client whose transport is redirected here signs the address it believes to talk to.
+STOOD_IN_FOR = ("https://api.twitter.com", "https://api.x.com")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The parts of a request that are signed."""
+
+    method: str
+    origin: str
+    path: str
+    query: str
+    authorization: str
+    form: str = ""
+
+
+class Door:
+    """Refuses with the 401 of the X API; remembers nonces, so that a replayed signature is refused."""
+
+    def __init__(self) -> None:
+        self._nonces: OrderedDict[str, None] = OrderedDict()
+        self.revoked = False
+
+    def kind(self, asked: Asked) -> str:
+        """`app` or `user`; a Refusal for anybody else."""
+        scheme, _, rest = asked.authorization.partition(" ")
+        checks = {"bearer": self._bearer, "oauth": self._signature}
+        check = checks.get(scheme.lower())
+        if self.revoked or check is None or not check(asked, rest):
+            raise unauthorized()
+        return APP if scheme.lower() == "bearer" else USER
+
+    @staticmethod
+    def _bearer(_asked: Asked, token: str) -> bool:
+        return hmac.compare_digest(unquote(token.strip()), CREDENTIALS["bearer_token"])
+
+    def _signature(self, asked: Asked, header: str) -> bool:
+        given = header_parameters(header)
+        nonce = f"{given.get('oauth_timestamp')}:{given.get('oauth_nonce')}"
+        if not self._is_ours(given) or nonce in self._nonces:
+            return False
+        signed = {signature(asked, given, origin) for origin in (asked.origin, *STOOD_IN_FOR)}
+        if not any(hmac.compare_digest(given.get("oauth_signature", ""), good) for good in signed):
+            return False
+        self._nonces[nonce] = None
+        if len(self._nonces) > NONCES:
+            self._nonces.popitem(last=False)
+        return True
+
+    @staticmethod
+    def _is_ours(given: Mapping[str, str]) -> bool:
+        # Signatures carry the client's real time, so the emulator's own clock does not judge them.
+        moment = given.get("oauth_timestamp", "")
+        return (
+            given.get("oauth_consumer_key") == CREDENTIALS["consumer_key"]
+            and given.get("oauth_token") == CREDENTIALS["access_token"]
+            and given.get("oauth_signature_method") == "HMAC-SHA1"
+            and given.get("oauth_version", "1.0") == "1.0"
+            and bool(given.get("oauth_nonce"))
+            and moment.isdigit()
+            and abs(int(moment) - time.time()) <= CLOCK_SKEW
+        )
+
+
+def header_parameters(header: str) -> dict[str, str]:
+    parts = (part.strip().partition("=") for part in header.split(","))
+    return {unquote(name): unquote(value.strip('"')) for name, sign, value in parts if sign}
+
+
+def signature(asked: Asked, given: Mapping[str, str], origin: str) -> str:
+    """HMAC-SHA1 of a request as RFC 5849 section 3.4 defines it."""
+    pairs = [(name, value) for name, value in given.items() if name not in ("oauth_signature", "realm")]
+    pairs += parse_qsl(asked.query, keep_blank_values=True) + parse_qsl(asked.form, keep_blank_values=True)
+    encoded = sorted((escaped(name), escaped(value)) for name, value in pairs)
+    normal = "&".join(f"{name}={value}" for name, value in encoded)
+    text = "&".join((asked.method.upper(), escaped(origin + asked.path), escaped(normal)))
+    key = f"{escaped(CREDENTIALS['consumer_secret'])}&{escaped(CREDENTIALS['access_token_secret'])}"
+    return base64.b64encode(hmac.new(key.encode(), text.encode(), hashlib.sha1).digest()).decode()
+
+
+def escaped(text: str) -> str:
+    return quote(text, safe="-._~")
+
+
+def is_consumer(authorization: str) -> bool:
+    """Whether Basic credentials are the app's, as the bearer token endpoint wants them."""
+    scheme, _, rest = authorization.partition(" ")
+    wanted = f"{escaped(CREDENTIALS['consumer_key'])}:{escaped(CREDENTIALS['consumer_secret'])}"
+    try:
+        return scheme.lower() == "basic" and base64.b64decode(rest).decode() == wanted
+    except ValueError:
+        return False

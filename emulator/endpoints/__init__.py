@@ -1,0 +1,1 @@
+"""One function per endpoint: a Call in, an Answer out or a Refusal raised."""

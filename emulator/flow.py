@@ -1,0 +1,165 @@
+"""Posts made for the stream: each matches what the rules ask for, at a rate or as fast as it is read."""
+
+import asyncio
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import orjson
+
+from emulator.grid import FLOW, MadePost
+from emulator.language import satisfied
+from emulator.language.sample import Wish
+from emulator.rules import Rule
+from emulator.stream import Connection, Record, Stream
+from emulator.templates import Template, drafted, finished
+from emulator.vocabulary import PLACES
+from emulator.world import World
+
+TEMPLATES = 64
+TICK = 0.02
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A text that flows, its author, and the rules it matches."""
+
+    template: Template
+    author: int
+    rules: tuple[Rule, ...]
+    tail: bytes
+
+
+class Flow:
+    """`rate` posts a second, or None for as fast as the client reads; at most `most` in all."""
+
+    def __init__(
+        self, world: World, stream: Stream, *, rate: float | None, most: int | None, size: int | None
+    ) -> None:
+        self.world = world
+        self.stream = stream
+        self.rate = rate
+        self.left = most
+        self.size = size
+        self._kinds: list[Kind] = []
+        self._made_for: tuple[int, object] = (-1, None)
+        self._at = 0
+
+    def kinds(self) -> list[Kind]:
+        """Texts for the rules as they are now; none when no text can be made that matches."""
+        view = next((connection.view for connection in self.stream.living()), None)
+        if self._made_for != (self.stream.rules.version, view):
+            self._made_for = (self.stream.rules.version, view)
+            self._kinds = [kind for number in range(TEMPLATES) if (kind := self._kind(number))]
+        return self._kinds
+
+    def _kind(self, number: int) -> Kind | None:
+        rules = self.stream.rules.all()
+        if not rules:
+            return None
+        wish = satisfied(rules[number % len(rules)].tree)
+        template = wished(self.world, wish, number, size=self.size)
+        author = self.world.named(wish["author"]) if "author" in wish else None
+        author = author if author is not None else self.world.voices.id(number)
+        post = MadePost(0, author, template, verified="verified" in wish.get("is", ()))
+        matched = tuple(self.stream.rules.matching(post))
+        return Kind(template, author, matched, self._tail(post, matched)) if matched else None
+
+    def _tail(self, post: MadePost, matched: Sequence[Rule]) -> bytes:
+        """What follows the post in its line: the same for every post of a kind."""
+        view = next((connection.view for connection in self.stream.living()), None)
+        parts = self.stream.pages.expanded([post], view) if view else []
+        parts.append(b'"matching_rules":' + orjson.dumps([rule.matched() for rule in matched]))
+        return b"," + b",".join(parts) + b"}\r\n"
+
+    def take(self, most: int) -> list[tuple[MadePost, Kind]]:
+        """The next posts, created now."""
+        kinds = self.kinds()
+        count = min(most, self.left if self.left is not None else most) if kinds else 0
+        taken = []
+        for _ in range(count):
+            kind = kinds[self._at % len(kinds)]
+            self._at += 1
+            taken.append((MadePost(self.world.next_id(FLOW), kind.author, kind.template), kind))
+        if self.left is not None:
+            self.left -= count
+        return taken
+
+    def pull(self, connection: Connection, most: int) -> list[Record]:
+        """For a client that reads as fast as it can; nothing while a rate is set."""
+        if self.rate is not None:
+            return []
+        return [self._record(connection, post, kind) for post, kind in self.take(most)]
+
+    def _record(self, connection: Connection, post: MadePost, kind: Kind) -> Record:
+        line = b'{"data":' + post.json(connection.view) + kind.tail
+        return Record(line, self.stream.truth.stream.publish(post.id, connection.epoch), post.id)
+
+    def publish(self, count: int) -> None:
+        living = self.stream.living()
+        for post, kind in self.take(count):
+            if not living:
+                self.stream.truth.stream.publish(post.id, 0)
+            for connection in living:
+                connection.push(self._record(connection, post, kind))
+
+    async def run(self) -> None:
+        """Publish at the rate for ever, whether or not somebody listens; the world does not wait."""
+        loop = asyncio.get_running_loop()
+        begun, made = loop.time(), 0
+        while True:
+            await asyncio.sleep(TICK)
+            if not self.rate or not self.kinds():
+                begun, made = loop.time(), 0
+                continue
+            due = int((loop.time() - begun) * self.rate) - made
+            self.publish(due)
+            made += due
+
+
+def wished(world: World, wish: Wish, number: int, *, size: int | None) -> Template:
+    """A text that holds what a rule asks for."""
+    draw = random.Random(world.options.seed * 7919 + number)
+    draft = drafted(draw, world.voices, first_words=" ".join(wish.get("words", ())))
+    for tag in wish.get("hashtags", ()):
+        draft.add_tag(tag)
+    for tag in wish.get("cashtags", ()):
+        draft.add("cashtags", f"${tag}", tag=tag)
+    for name in wish.get("mentions", ()):
+        draft.add("mentions", f"@{name}", username=name)
+    if "url" in wish:
+        draft.add_link(wish["url"] if wish["url"].startswith("http") else f"https://{wish['url']}")
+    place = next((p for p in PLACES if wish.get("country") == p[4] or wish.get("place") in p[:3]), None)
+    if "point" in wish or place:
+        draft.settle(place or PLACES[0], point=wish.get("point"))
+    if "lang" in wish:
+        draft.lang = wish["lang"]
+    if "to" in wish:
+        draft.more["in_reply_to_user_id"] = str(world.named(wish["to"]) or 0)
+    for name in wish.get("has", ()):
+        FEATURES[name](draft)
+    return finished(draft, size=size or draw.randrange(2600, 4600))
+
+
+FEATURES = {
+    "hashtags": lambda draft: draft.add_tag("archives"),
+    "cashtags": lambda draft: draft.add("cashtags", "$TWTR", tag="TWTR"),
+    "links": lambda draft: draft.add_link("https://example.org/flow"),
+    "mentions": lambda draft: draft.add("mentions", "@emulator", username="emulator"),
+    "media": lambda draft: draft.attach_photo(),
+    "images": lambda draft: draft.attach_photo(),
+    "videos": lambda draft: draft.attach_photo(),
+    "video_link": lambda draft: draft.add_link("https://example.org/flow.mp4"),
+    "geo": lambda draft: draft.settle(PLACES[0]),
+}
+
+
+def flow_of(world: World, stream: Stream) -> Flow:
+    rate = world.options.stream_rate
+    return Flow(
+        world,
+        stream,
+        rate=None if rate == "max" else float(rate),
+        most=world.options.stream_posts,
+        size=world.options.post_bytes,
+    )

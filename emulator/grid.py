@@ -1,0 +1,151 @@
+"""Generated posts as arithmetic: each has its id, text and time without any other being made."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import orjson
+
+from emulator.accounts import Accounts
+from emulator.clock import first_id_at, iso_of_ms, ms_of_id
+from emulator.language import Facts
+from emulator.templates import AUTHOR, CREATED, EDITABLE, ID, SLOTS, Draft, Template, drafted, finished
+from emulator.views import View
+
+TEMPLATES = 509
+# The lowest two bits of an id tell where a post comes from, so that no two sources make the same id.
+GRID, FLOOD, FLOW, PUBLISHED = range(4)
+HALF_HOUR_MS = 1_800_000
+SLOT = {slot: slot.encode() for slot in SLOTS}
+
+
+@dataclass(frozen=True, slots=True)
+class MadePost:
+    """A template with an author and an id; `verified` is the author's mark."""
+
+    id: int
+    author: int
+    template: Template
+    verified: bool = False
+
+    @property
+    def facts(self) -> Facts:
+        return self.template.facts
+
+    @property
+    def kinds(self) -> frozenset[str]:
+        return self.template.facts.kinds
+
+    def json(self, view: View) -> bytes:
+        pieces = self.template.rendered.get(view)
+        if pieces is None:
+            pieces = self.template.rendered[view] = cut(self.template, view)
+        ms = ms_of_id(self.id)
+        values = {
+            SLOT[ID]: b"%d" % self.id,
+            SLOT[AUTHOR]: b"%d" % self.author,
+            SLOT[CREATED]: iso_of_ms(ms).encode(),
+            SLOT[EDITABLE]: iso_of_ms(ms + HALF_HOUR_MS).encode(),
+        }
+        return b"".join([values.get(piece, piece) for piece in pieces])
+
+
+def cut(template: Template, view: View) -> tuple[bytes, ...]:
+    """The JSON of a template as pieces, each either text or one of the slots to fill."""
+    whole = orjson.dumps(view.shown("post", template.post)).decode()
+    pieces: list[bytes] = []
+    for index, part in enumerate(whole.split("\\u0001")):
+        pieces.append(f"\x01{part}\x01".encode() if index % 2 else part.encode())
+    return tuple(pieces)
+
+
+class Grid:
+    """Posts of a kind of accounts, evenly spread over a span of time; index order is time order."""
+
+    def __init__(
+        self,
+        accounts: Accounts,
+        *,
+        total: int,
+        source: int,
+        start: float,
+        end: float,
+        size: int | None,
+        first_words: str = "",
+    ) -> None:
+        self.accounts = accounts
+        self.total = total
+        self.source = source
+        first = first_id_at(start)
+        self.stride = max(4, (first_id_at(end) - first) // max(1, total)) & ~3
+        self.first = (first & ~3) | source
+        self.templates: list[Template] = []
+        if total:
+            self._make_templates(size=size, first_words=first_words)
+
+    def _make_templates(self, *, size: int | None, first_words: str) -> None:
+        draw = random.Random(self.accounts.seed * 31 + self.source)
+        for number in range(TEMPLATES):
+            draft = drafted(draw, self.accounts, first_words=first_words)
+            # The first posts of accounts refer to nothing, so there is always something to refer to.
+            if number >= TEMPLATES // 3 and not first_words:
+                draft = self._referring(draw, draft)
+            self.templates.append(finished(draft, size=size or draw.randrange(2600, 4600)))
+
+    def _referring(self, draw: random.Random, draft: Draft) -> Draft:
+        """Some posts reply to, quote or repost the first post of a well-known account."""
+        kind = draw.choices(("", "replied_to", "quoted", "retweeted"), (55, 20, 10, 15))[0]
+        if not kind:
+            return draft
+        number = draw.randrange(min(self.accounts.count, 20))
+        author, post_id = self.accounts.id(number), self.id(number)
+        if kind == "retweeted":
+            original = self._template(number)
+            shown = Draft(draw, lang=original.post["lang"], text="RT")
+            shown.add_mention(self.accounts, number)
+            shown.text += f": {original.post['text']}"[:120]
+            draft = shown
+        draft.refer(kind, post_id)
+        if kind == "replied_to":
+            draft.more["in_reply_to_user_id"] = str(author)
+        return draft
+
+    def _template(self, index: int) -> Template:
+        return self.templates[self.template_number(index)]
+
+    def template_number(self, index: int) -> int:
+        plain = TEMPLATES // 3
+        if index < self.accounts.count:
+            return (index * 7) % plain
+        return (index * 211) % TEMPLATES
+
+    def id(self, index: int) -> int:
+        return self.first + index * self.stride
+
+    def index(self, post_id: int) -> int | None:
+        index, rest = divmod(post_id - self.first, self.stride)
+        return index if not rest and 0 <= index < self.total else None
+
+    def author_number(self, index: int) -> int:
+        return index % self.accounts.count
+
+    def post(self, index: int) -> MadePost:
+        author = self.accounts.id(index % self.accounts.count)
+        return MadePost(self.id(index), author, self.templates[self.template_number(index)])
+
+    def bounds(self, low: int, high: int) -> tuple[int, int]:
+        """Indices [first, last) of the ids strictly between low and high."""
+        begin = max(0, (low - self.first) // self.stride + 1)
+        return begin, max(begin, min(self.total, -((self.first - high) // self.stride)))
+
+    def newest_first(self, low: int, high: int) -> Iterator[int]:
+        begin, end = self.bounds(low, high)
+        return iter(range(end - 1, begin - 1, -1))
+
+    def of_account(self, number: int, low: int, high: int) -> range:
+        """Indices of one account's posts between two ids, newest first."""
+        begin, end = self.bounds(low, high)
+        count = self.accounts.count
+        begin += (number - begin) % count
+        last = end - 1 - (end - 1 - number) % count
+        return range(last, begin - 1, -count) if last >= begin else range(0)

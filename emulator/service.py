@@ -1,0 +1,60 @@
+"""Everything the endpoints of one emulator share."""
+
+from dataclasses import dataclass
+
+from emulator.archive import loaded
+from emulator.auth import Door
+from emulator.clock import Clock, clock_named
+from emulator.errors import Problems
+from emulator.faults import Faults
+from emulator.language import Bounds
+from emulator.limits import Limits
+from emulator.options import Options
+from emulator.pages import Pages
+from emulator.rules import Rules
+from emulator.stream import Stream
+from emulator.truth import Truth
+from emulator.world import World
+
+
+@dataclass
+class Service:
+    options: Options
+    clock: Clock
+    problems: Problems
+    world: World
+    pages: Pages
+    truth: Truth
+    limits: Limits
+    door: Door
+    rules: Rules
+    stream: Stream
+    faults: Faults
+    bounds: Bounds
+
+
+def service_of(options: Options) -> Service:
+    """One emulator, with its archives loaded, before it listens."""
+    clock = clock_named(options.clock)
+    problems = Problems(options.problem_host)
+    world = World(options, clock)
+    if options.load:
+        world.load(loaded(options.load))
+    pages = Pages(world, problems)
+    truth = Truth(clock)
+    bounds = Bounds(options.geo_miles)
+    rules = Rules(world, problems, bounds, cap=options.rule_cap, longest=options.rule_length)
+    return Service(
+        options=options,
+        clock=clock,
+        problems=problems,
+        world=world,
+        pages=pages,
+        truth=truth,
+        limits=Limits(clock, seconds=options.window, enforced=options.limits),
+        door=Door(),
+        rules=rules,
+        stream=Stream(world, pages, truth, rules, most=options.connections, keepalive=options.keepalive),
+        faults=Faults.from_file(options.faults),
+        bounds=bounds,
+    )

@@ -1,0 +1,214 @@
+"""The filtered stream: posts published while a client is connected reach it once; what did not is known."""
+
+import asyncio
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import orjson
+
+from emulator.clock import iso
+from emulator.errors import Problems
+from emulator.pages import Pages
+from emulator.rules import Rule, Rules
+from emulator.truth import Truth
+from emulator.views import View
+from emulator.world import Post, World
+
+BACKLOG_BYTES = 64 << 20
+WRITE_BYTES = 256 << 10
+WRITE_LINES = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A line on its way: its bytes and where the truth knows it (-1 for what is no post)."""
+
+    line: bytes
+    index: int
+    post_id: int
+
+
+class Wire(Protocol):
+    """Where a connection writes; raises ConnectionError when the client is gone."""
+
+    async def write(self, data: bytes) -> None: ...
+    def abort(self) -> None: ...
+
+
+class Source(Protocol):
+    """Makes posts as fast as a client reads them."""
+
+    def pull(self, connection: "Connection", most: int) -> list[Record]: ...
+
+
+@dataclass(eq=False)
+class Connection:
+    epoch: int
+    view: View
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    pending: deque[Record] = field(default_factory=deque)
+    pending_bytes: int = 0
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+    # How the connection is to end, when it is: a name the server knows.
+    ending: str = ""
+    sent: int = 0
+    ghost: bool = False
+
+    def push(self, record: Record) -> None:
+        self.pending.append(record)
+        self.pending_bytes += len(record.line)
+        if self.pending_bytes > BACKLOG_BYTES:
+            self.end("SlowReader")
+        self.woken.set()
+
+    def end(self, how: str) -> None:
+        self.ending = self.ending or how
+        self.woken.set()
+
+    def take(self, most: int) -> list[Record]:
+        """What goes into the next write."""
+        taken: list[Record] = []
+        size = 0
+        while self.pending and len(taken) < most and size < WRITE_BYTES:
+            taken.append(self.pending.popleft())
+            size += len(taken[-1].line)
+        self.pending_bytes -= size
+        return taken
+
+
+class Stream:
+    """Connections, and the posts offered to them."""
+
+    def __init__(
+        self, world: World, pages: Pages, truth: Truth, rules: Rules, *, most: int, keepalive: float
+    ) -> None:
+        self.world = world
+        self.pages = pages
+        self.truth = truth
+        self.rules = rules
+        self.most = most
+        self.keepalive = keepalive
+        self.open: dict[str, Connection] = {}
+        self.source: Source | None = None
+        self.on_connect: Callable[[Connection], None] = lambda _connection: None
+        self._epochs = 0
+
+    def is_full(self) -> bool:
+        return len(self.open) >= self.most
+
+    def connect(self, view: View) -> Connection:
+        self._epochs += 1
+        connection = Connection(self._epochs, view)
+        self.open[connection.id] = connection
+        self.truth.connections.append(
+            {
+                "epoch": self._epochs,
+                "id": connection.id,
+                "connected_at": iso(self.world.clock.now()),
+                "disconnected_at": None,
+                "reason": None,
+            }
+        )
+        self.on_connect(connection)
+        return connection
+
+    def disconnect(self, connection: Connection, reason: str, *, ghost: bool = False) -> None:
+        """The client is gone; a ghost keeps its place until it is deleted."""
+        entry = (
+            next(e for e in self.truth.connections if e["id"] == connection.id)
+            if self.truth.connections
+            else {}
+        )
+        entry |= {"disconnected_at": iso(self.world.clock.now()), "reason": reason}
+        connection.ghost = ghost
+        if not ghost:
+            self.open.pop(connection.id, None)
+
+    def kill(self, connections: Sequence[Connection]) -> None:
+        for connection in connections:
+            connection.end("killed")
+            self.open.pop(connection.id, None)
+
+    def living(self) -> list[Connection]:
+        return [connection for connection in self.open.values() if not connection.ghost]
+
+    def offer(self, post: Post, *, rules: Sequence[Rule] | None = None) -> None:
+        """Hand a post that has just been published to every connection, once, if a rule matches it."""
+        if self.world.is_hidden(post):
+            return
+        matched = self.rules.matching(post) if rules is None else rules
+        if not matched:
+            return
+        living = self.living()
+        if not living:
+            self.truth.stream.publish(post.id, 0)
+        for connection in living:
+            self._hand(connection, post, matched)
+
+    def _hand(self, connection: Connection, post: Post, matched: Iterable[Rule]) -> None:
+        index = self.truth.stream.publish(post.id, connection.epoch)
+        connection.push(Record(self.line(post, connection.view, matched), index, post.id))
+
+    def replay(self) -> int:
+        """Offer the loaded posts in the order of their files; how many there were."""
+        order = [
+            self.world.stored[post_id] for post_id in self.world.loaded_order if post_id in self.world.stored
+        ]
+        for post in order:
+            self.offer(post)
+        return len(order)
+
+    def line(self, post: Post, view: View, matched: Iterable[Rule]) -> bytes:
+        parts = [b'"data":' + post.json(view), *self.pages.expanded([post], view)]
+        parts.append(b'"matching_rules":' + orjson.dumps([rule.matched() for rule in matched]))
+        return b"{" + b",".join(parts) + b"}\r\n"
+
+
+async def pump(stream: Stream, connection: Connection, wire: Wire, *, most: int = WRITE_LINES) -> None:
+    """Write what is published until the connection ends; a blank line keeps a quiet one alive."""
+    while not connection.ending:
+        records = next_records(stream, connection, most)
+        if records:
+            await wire.write(b"".join([record.line for record in records]))
+            account(stream, connection, records)
+            continue
+        connection.woken.clear()
+        try:
+            await asyncio.wait_for(connection.woken.wait(), stream.keepalive)
+        except TimeoutError:
+            await wire.write(b"\r\n")
+
+
+def next_records(stream: Stream, connection: Connection, most: int) -> list[Record]:
+    if connection.pending:
+        return connection.take(most)
+    return stream.source.pull(connection, min(most, 100)) if stream.source else []
+
+
+def account(stream: Stream, connection: Connection, records: Iterable[Record]) -> None:
+    """The records went out: they count as delivered and are billed."""
+    delivered = [record for record in records if record.index >= 0]
+    for record in delivered:
+        stream.truth.stream.wrote(record.index)
+    connection.sent += len(delivered)
+    stream.truth.bill(record.post_id for record in delivered)
+
+
+def disconnect_message(problems: Problems, disconnect_type: str) -> bytes:
+    """The object with which X ends a stream."""
+    body: dict[str, Any] = {
+        "errors": [
+            {
+                "title": "operational-disconnect",
+                "disconnect_type": disconnect_type,
+                "detail": "This stream has been disconnected for operational reasons."
+                if disconnect_type != "UpstreamOperationalDisconnect"
+                else "This stream has been disconnected upstream for operational reasons.",
+                "type": problems.type("operational-disconnect"),
+            }
+        ]
+    }
+    return orjson.dumps(body) + b"\r\n"

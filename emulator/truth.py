@@ -1,0 +1,109 @@
+"""What was served, billed and asked, exactly, so that lost and doubled records can be computed."""
+
+from array import array
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from emulator.answers import Answer
+from emulator.clock import Clock, iso
+
+REQUESTS_KEPT = 2000
+
+
+@dataclass
+class StreamLog:
+    """Every post published while a rule matched it: id, connection it went to (0: none), times written."""
+
+    ids: array = field(default_factory=lambda: array("Q"))
+    epochs: array = field(default_factory=lambda: array("I"))
+    written: bytearray = field(default_factory=bytearray)
+
+    def publish(self, post_id: int, epoch: int) -> int:
+        self.ids.append(post_id)
+        self.epochs.append(epoch)
+        self.written.append(0)
+        return len(self.ids) - 1
+
+    def wrote(self, index: int) -> None:
+        self.written[index] = min(255, self.written[index] + 1)
+
+
+class Truth:
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.reset()
+
+    def reset(self) -> None:
+        self.timelines: dict[int, array] = {}
+        self.search: array = array("Q")
+        self.other: array = array("Q")
+        self.stream = StreamLog()
+        self.connections: list[dict[str, Any]] = []
+        self.users = 0
+        self.by_day: dict[str, array] = {}
+        self.counts: Counter[str] = Counter()
+        self.outcomes: Counter[str] = Counter()
+        self.requests: deque[dict[str, Any]] = deque(maxlen=REQUESTS_KEPT)
+
+    def note(self, method: str, path: str, status: int, outcome: str) -> None:
+        moment = {"t": iso(self.clock.now()), "real_t": datetime.now(UTC).timestamp()}
+        self.outcomes[outcome] += 1
+        self.requests.append({**moment, "method": method, "path": path, "status": status, "outcome": outcome})
+
+    def served(self, endpoint: str, answer: Answer) -> None:
+        """An answer went out whole; only successful ones are billed."""
+        self.counts[endpoint] += 1
+        if answer.status != 200:
+            return
+        self.users += answer.users
+        self.bill(answer.posts)
+        if answer.posts:
+            self._ledger(answer.ledger).extend(answer.posts)
+
+    def bill(self, posts: Iterable[int]) -> None:
+        day = iso(self.clock.now())[:10]
+        self.by_day.setdefault(day, array("Q")).extend(posts)
+
+    def _ledger(self, ledger: tuple[str, int] | None) -> array:
+        kind, user_id = ledger or ("other", 0)
+        if kind == "timelines":
+            return self.timelines.setdefault(user_id, array("Q"))
+        return self.search if kind == "search" else self.other
+
+    def billed(self) -> dict[str, Any]:
+        return {
+            "posts": sum(len(ids) for ids in self.by_day.values()),
+            "posts_once_a_day": sum(len(set(ids)) for ids in self.by_day.values()),
+            "users": self.users,
+            "requests": dict(self.counts),
+        }
+
+    def totals(self) -> dict[str, int]:
+        return {
+            "timelines": sum(len(ids) for ids in self.timelines.values()),
+            "search": len(self.search),
+            "other": len(self.other),
+            "stream": sum(self.stream.written),
+            "stream_published": len(self.stream.ids),
+        }
+
+    def detail(self) -> dict[str, Any]:
+        """Times every post was served, by where."""
+        log = self.stream
+        streamed: Counter[str] = Counter()
+        for post_id, written in zip(log.ids, log.written, strict=True):
+            if written:
+                streamed[str(post_id)] += written
+        return {
+            "timelines": {str(user_id): times(ids) for user_id, ids in self.timelines.items()},
+            "search": times(self.search),
+            "other": times(self.other),
+            "stream": dict(streamed),
+        }
+
+
+def times(ids: Sequence[int]) -> dict[str, int]:
+    return {str(post_id): count for post_id, count in Counter(ids).items()}
