@@ -65,7 +65,7 @@ def posts_page(body: bytes, provenance: bytes) -> Page:
     found = _decoded(body, _posts, _Posts)
     data = found.data or []
     meta = found.meta or _Meta()
-    ids = [int(post.id) for post in data]
+    ids = [_number(post.id) for post in data]
     problems = problems_in({"errors": found.errors})
     return Page(
         outcome=Outcome.OK if data else _outcome_without_data(problems),
@@ -106,6 +106,12 @@ def _outcome_without_data(problems: Sequence[Problem]) -> Outcome:
                 raise NotAPage(problem.detail or problem.title)
             return problem.outcome
     return Outcome.OK
+
+
+def _number(post_id: str) -> int:
+    if not (post_id.isascii() and post_id.isdigit()):
+        raise NotAPage(f"{post_id[:30]!r} is no post id")
+    return int(post_id)
 
 
 def line_of(body: bytes, provenance: bytes) -> bytes:

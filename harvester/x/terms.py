@@ -89,7 +89,7 @@ def _cut(west: float, south: float, east: float, north: float, *, columns: int, 
 
 
 def _degrees(value: float) -> str:
-    return f"{value:.5f}".rstrip("0").rstrip(".")
+    return f"{value:.6f}".rstrip("0").rstrip(".")
 
 
 def _listed(value: Any, name: str, problems: list[str]) -> list[str]:

@@ -1,0 +1,42 @@
+"""The bill is what was returned, by endpoint, at prices whose day is told."""
+
+import re
+import threading
+
+from harvester.x.billing import Billing, price, prices
+
+
+def test_the_bill_adds_up_by_endpoint() -> None:
+    billing = Billing()
+    billing.add("users/:id/tweets", posts=100)
+    billing.add("users/:id/tweets", posts=20)
+    billing.add("users", users=3)
+    billing.add("tweets/counts/recent")
+
+    bill = billing.snapshot()
+
+    assert (bill["posts"], bill["users"], bill["requests"]) == (120, 3, 4)
+    assert bill["by_endpoint"]["users/:id/tweets"] == {"posts": 120, "users": 0, "requests": 2}
+    assert bill["usd"] == round(120 * 0.005 + 3 * 0.010 + 0.005, 4)
+    assert bill["prices_of"] == prices()["date"]
+
+
+def test_threads_lose_no_count() -> None:
+    billing = Billing()
+    threads = [
+        threading.Thread(target=lambda: [billing.add("users", users=1) for _ in range(1000)])
+        for _ in range(8)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert billing.snapshot()["users"] == 8000
+
+
+def test_prices_tell_their_day_and_source() -> None:
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d", prices()["date"])
+    assert prices()["source"]
+    assert price("users/:id/tweets", posts=3200, requests=32) == 16.0
+    assert price("users/:id/tweets", requests=1000) == 0.0

@@ -1,0 +1,114 @@
+"""Keys are found where twarc keeps them, the environment first, and never shown."""
+
+from pathlib import Path
+
+import pytest
+
+from harvester.errors import Exit, HarvesterError
+from harvester.x.keys import Keys, keys_from, keys_of
+
+_SECRET = "s3cr3t"
+_TWARC_1 = f"""[first]
+consumer_key = ck1
+consumer_secret = {_SECRET}%1
+access_token = at1
+access_token_secret = as1
+
+[second]
+consumer_key = ck2
+consumer_secret = {_SECRET}2
+access_token = at2
+access_token_secret = as2
+"""
+_TWARC_2 = f"""consumer_key = 'ck'
+consumer_secret = "{_SECRET}'quoted"
+bearer_token = 'AAA%2Bb='
+"""
+
+
+def _home(tmp_path: Path, text: str, *, name: str = ".twarc") -> dict[str, str]:
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return {"HOME": str(tmp_path)}
+
+
+def test_the_environment_goes_before_a_profile(tmp_path: Path) -> None:
+    environ = _home(tmp_path, _TWARC_1) | {"BEARER_TOKEN": "b"}
+
+    assert keys_from(environ) == Keys(bearer_token="b")
+
+
+def test_half_a_pair_in_the_environment_is_passed_over(tmp_path: Path) -> None:
+    environ = _home(tmp_path, _TWARC_1) | {"CONSUMER_KEY": "only"}
+
+    assert keys_from(environ).consumer_key == "ck1"
+
+
+def test_a_profile_is_chosen_by_name_or_is_the_first(tmp_path: Path) -> None:
+    environ = _home(tmp_path, _TWARC_1)
+
+    assert keys_from(environ) == Keys("ck1", f"{_SECRET}%1", "at1", "as1")
+    assert keys_from(environ, profile="second").access_token == "at2"
+
+
+def test_the_profile_key_names_the_usual_one(tmp_path: Path) -> None:
+    assert keys_from(_home(tmp_path, f"profile = second\n{_TWARC_1}")).consumer_key == "ck2"
+
+
+def test_main_is_the_usual_profile_wherever_it_stands(tmp_path: Path) -> None:
+    text = _TWARC_1.replace("[second]", "[main]")
+
+    assert keys_from(_home(tmp_path, text)).consumer_key == "ck2"
+
+
+@pytest.mark.parametrize("name", [".twarc", ".config/twarc/config"])
+def test_keys_without_a_section_are_read_as_twarc2_writes_them(tmp_path: Path, name: str) -> None:
+    keys = keys_from(_home(tmp_path, _TWARC_2, name=name))
+
+    assert keys == Keys("ck", f"{_SECRET}'quoted", bearer_token="AAA%2Bb=")
+
+
+def test_twarcs_own_writer_is_understood(tmp_path: Path) -> None:
+    from configobj import ConfigObj
+
+    written = ConfigObj(unrepr=True)
+    written.filename = str(tmp_path / ".twarc")
+    written["consumer_key"], written["consumer_secret"] = "a'b", 'c"d'
+    written.write()
+
+    assert keys_from({"HOME": str(tmp_path)}) == Keys("a'b", 'c"d')
+
+
+def test_no_keys_at_all_is_told_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(HarvesterError) as caught:
+        keys_from({"HOME": str(tmp_path), "CONSUMER_KEY": _SECRET})
+
+    assert caught.value.exit_code == Exit.UNAUTHORIZED
+    assert "BEARER_TOKEN" in caught.value.hint
+    assert "consumer_key" in str(caught.value) and _SECRET not in str(caught.value)
+
+
+def test_an_unknown_profile_is_told_with_those_there_are(tmp_path: Path) -> None:
+    with pytest.raises(HarvesterError, match="no profile third.*first, second"):
+        keys_from(_home(tmp_path, _TWARC_1), profile="third")
+
+
+def test_a_broken_file_is_told_without_its_content(tmp_path: Path) -> None:
+    with pytest.raises(HarvesterError) as caught:
+        keys_from(_home(tmp_path, f"[main]\n{_SECRET}\n"))
+
+    assert "cannot be read" in str(caught.value) and _SECRET not in str(caught.value)
+
+
+def test_no_repr_shows_a_secret() -> None:
+    keys = keys_of(dict.fromkeys(("consumer_key", "consumer_secret", "bearer_token"), _SECRET))
+
+    assert _SECRET not in f"{keys!r}{keys}{[keys]}{keys.usable}"
+    assert repr(keys) == "Keys(consumer_key, consumer_secret, bearer_token)"
+
+
+def test_a_bearer_token_goes_before_a_users_keys() -> None:
+    assert Keys("a", "b", "c", "d").of_a_user
+    assert not Keys("a", "b", "c", "d", "e").of_a_user
+    assert not Keys("a", "b").of_a_user
