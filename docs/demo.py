@@ -53,7 +53,11 @@ def main() -> None:
 def _descriptions(accounts: list[str]) -> Iterator[dict[str, Any]]:
     yield {"id": "accounts", "type": "user_timeline", "users": {account: {} for account in accounts}}
     yield {"id": "libraries", "type": "search", "search": {"query": QUERY, "archive": True}}
-    yield {"id": "live", "type": "filter", "filter": {"track": "library,archives,brexit", "max_records": STREAMED}}
+    yield {
+        "id": "live",
+        "type": "filter",
+        "filter": {"track": "library,archives,brexit", "max_records": STREAMED},
+    }
 
 
 def _collect(base: str, description: dict[str, Any]) -> None:

@@ -1,0 +1,82 @@
+"""`make bench` measures for minutes, `make bench-full` for half an hour; a table is printed at the end."""
+
+import argparse
+import platform
+import sys
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from bench import sizes, throughput, watched
+
+_LIMIT = 512 << 20
+_TABLE = Path(__file__).with_name("results.md")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--short", action="store_true", help="fewer rounds, smaller numbers")
+    parser.add_argument("--only", choices=sorted(_PARTS), help="one part only")
+    parser.add_argument("--write", action="store_true", help=f"write the tables to {_TABLE.name}, too")
+    chosen = parser.parse_args()
+    lines = [f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {_how(chosen)}."]
+    for name, part in _PARTS.items():
+        if chosen.only in (None, name):
+            sys.stderr.write(f"measuring {name} ...\n")
+            lines += ["", *part(chosen.short)]
+    text = "\n".join(lines) + "\n"
+    sys.stdout.write(text)
+    if chosen.write:
+        _TABLE.write_text(text)
+
+
+def _how(chosen: argparse.Namespace) -> str:
+    return "one round (--short)" if chosen.short else "medians of three rounds"
+
+
+def _throughput(short: bool) -> Iterator[str]:
+    rounds, posts, slow = (1, 100_000, 10_000) if short else (3, 300_000, 30_000)
+    yield "| job | tool | posts/s | CPU s per million | peak MB | times twarc2 | CPU, times bare |"
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
+    figures = list(throughput.measure(rounds=rounds, posts=posts, slow_posts=slow))
+    for one in figures:
+        of_job = {other.peer: other for other in figures if other.job == one.job}
+        speed = one.posts_per_second / of_job["twarc2"].posts_per_second
+        share = one.cpu_per_million / of_job["bare"].cpu_per_million
+        yield (
+            f"| {one.job} | {_NAMES[one.peer]} | {one.posts_per_second:,.0f} | {one.cpu_per_million:.0f} "
+            f"| {one.peak:.0f} | {speed:.1f} | {share:.1f} |"
+        )
+
+
+_NAMES = {"harvest": "this project", "twarc2": "twarc2, gzip", "bare": "bare loop"}
+
+
+def _sizes(short: bool) -> Iterator[str]:
+    numbers = (1_000, 10_000) if short else (1_000, 10_000, 100_000)
+    posts = 100_000 if short else 1_000_000
+    yield "| what | number | seconds | CPU s | peak MB | posts |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    found = [*sizes.curve(numbers), sizes.waiting(users=2_000)]
+    found += [sizes.search(posts=posts, memory=_LIMIT), sizes.stream(posts=posts, memory=_LIMIT)]
+    for one in found:
+        cost = one.spent
+        figures = f"{cost.seconds:.1f} | {cost.cpu:.2f} | {cost.peak:.0f} | {one.posts:,}"
+        yield f"| {one.what} | {one.number:,} | {figures} |"
+
+
+def _watched(short: bool) -> Iterator[str]:
+    if not watched.LINUX:
+        yield "(start and idle stream are measured on Linux only)"
+        return
+    share, memory = watched.idle_stream(seconds=20 if short else 120)
+    yield "| what | figure |"
+    yield "| --- | --- |"
+    yield f"| start to first request | {min(watched.start() for _ in range(3)):.2f} s of CPU |"
+    yield f"| idle stream | {share:.2f} % of a core, {memory:.0f} MB |"
+
+
+_PARTS = {"throughput": _throughput, "sizes": _sizes, "watched": _watched}
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""Collections to harvest, in a folder of their own, and the command that does it."""
+
+import gzip
+import json
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+_DOOR = Path(__file__).resolve().parents[1] / "tweet_harvester.py"
+
+
+def write(folder: Path, collection_id: str, **more: Any) -> None:
+    """A new collection.json in the folder of collections."""
+    path = folder / "collections" / collection_id / "collection.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(json.dumps({"id": collection_id, **more}))
+
+
+def timelines(ids: Iterable[str], **user: Any) -> dict[str, Any]:
+    return {"type": "user_timeline", "users": {user_id: dict(user) for user_id in ids}}
+
+
+def harvest(collection_id: str, *options: str) -> list[str]:
+    """The command, for a process whose folder is that of the collections."""
+    return [sys.executable, str(_DOOR), "local", "harvester", collection_id, *options]
+
+
+def record(folder: Path, collection_id: str) -> dict[str, Any]:
+    """harvest.json of the newest harvest."""
+    found = sorted((folder / "collections" / collection_id / "harvests").rglob("harvest.json"))
+    value: dict[str, Any] = json.loads(found[-1].read_text())
+    return value
+
+
+def stored_posts(path: Path) -> int:
+    """How many posts lie in a file of twarc2's, page or stream lines."""
+    posts = 0
+    with gzip.open(path) as file:
+        for line in file:
+            data = json.loads(line)["data"]
+            posts += len(data) if isinstance(data, list) else 1
+    return posts

@@ -1,0 +1,82 @@
+"""Runs a pipeline on one core and says what it cost: seconds, CPU seconds, peak memory."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+# The server has the first core to itself, what is measured the last.
+CORES = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+_PINNED = """
+import os, resource, sys
+core, memory = map(int, sys.argv[1:3])
+if core >= 0:
+    os.sched_setaffinity(0, {core})
+if memory:
+    resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+os.execvp(sys.argv[3], sys.argv[3:])
+"""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of all processes of one pipeline; `peak` in MB, of the largest process."""
+
+    seconds: float
+    cpu: float
+    peak: float
+    code: int = 0
+
+
+class Failed(RuntimeError):
+    """A measured process failed, so its figures mean nothing."""
+
+
+def pinned(command: Sequence[str], core: int, *, memory: int = 0) -> list[str]:
+    """The command, to run on one core, and if `memory` is given with at most so many to write to."""
+    return [sys.executable, "-IS", "-c", _PINNED, str(CORES[core] if CORES else -1), str(memory), *command]
+
+
+def cost(
+    *pipeline: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    out: str = "out",
+    memory: int = 0,
+    allowed: tuple[int, ...] = (0,),
+) -> Cost:
+    """Run the commands, each piped into the next, in `folder`; what they cost together."""
+    started = time.perf_counter()
+    processes: list[subprocess.Popen[bytes]] = []
+    with (folder / out).open("wb") as result, (folder / "err").open("wb") as errors:
+        before = None
+        for number, command in enumerate(pipeline, 1):
+            last = number == len(pipeline)
+            process = subprocess.Popen(
+                pinned(command, -1, memory=memory),
+                cwd=folder,
+                env={**os.environ, **environment},
+                stdin=before.stdout if before else subprocess.DEVNULL,
+                stdout=result if last else subprocess.PIPE,
+                stderr=errors,
+            )
+            if before and before.stdout:
+                before.stdout.close()
+            processes.append(process)
+            before = process
+        cpu = peak = 0.0
+        code = 0
+        for process in processes:
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            code = code or process.returncode
+            cpu += usage.ru_utime + usage.ru_stime
+            peak = max(peak, usage.ru_maxrss / 1024)
+    if code not in allowed:
+        told = (folder / "err").read_text(errors="replace")[-2000:]
+        raise Failed(f"{' | '.join(' '.join(each) for each in pipeline)} ended with {code}:\n{told}")
+    return Cost(time.perf_counter() - started, cpu, peak, code)

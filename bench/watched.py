@@ -1,0 +1,109 @@
+"""A harvester while it runs: what its start costs until its first request, and what an idle stream costs."""
+
+import os
+import signal
+import socketserver
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from typing import Any
+
+from bench import harvests
+from bench.measured import pinned
+from bench.servers import KEYS, asked, emulator
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def cpu_of(pid: int) -> float:
+    """CPU seconds of a process until now, all threads, to the hundredth (Linux)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def memory_of(pid: int) -> float:
+    """MB of a process at the moment."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
+
+
+def start() -> float:
+    """CPU seconds from the start of the process to its first request."""
+    spent: list[float] = []
+    arrived = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            spent.append(cpu_of(process.pid))
+            arrived.set()
+            self.send_error(401)
+
+        def log_message(self, *arguments: Any) -> None:
+            pass
+
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler) as server,
+    ):
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        base = f"http://127.0.0.1:{server.server_address[1]}"
+        process = _started(Path(folder), base, {"type": "search", "search": {"query": "cat"}})
+        try:
+            if not arrived.wait(30):
+                raise SystemExit("no request came")
+        finally:
+            process.kill()
+            process.wait()
+            server.shutdown()
+    return spent[0]
+
+
+def idle_stream(*, seconds: float) -> tuple[float, float]:
+    """Per cent of a core, and MB, of a harvest whose stream brings keep-alives only."""
+    with tempfile.TemporaryDirectory() as folder, emulator("--keepalive", "10") as base:
+        description = {"type": "filter", "filter": {"track": "nothing"}}
+        process = _started(Path(folder), base, description)
+        try:
+            _wait_for_stream(base)
+            before, since = cpu_of(process.pid), time.monotonic()
+            time.sleep(seconds)
+            spent = cpu_of(process.pid) - before
+            share = 100 * spent / (time.monotonic() - since)
+            memory = memory_of(process.pid)
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=30)
+    return share, memory
+
+
+def _wait_for_stream(base: str) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if any(
+            "stream" in request["path"].rpartition("/")[2]
+            for request in asked(base, "/emulator/truth")["requests"]
+        ):
+            # The first checkpoint and what start has left to do are not the idle state.
+            time.sleep(5)
+            return
+        time.sleep(0.2)
+    raise SystemExit("the stream was not opened")
+
+
+def _started(folder: Path, base: str, description: dict[str, Any]) -> subprocess.Popen[bytes]:
+    harvests.write(folder, "watched", **description)
+    command = pinned(harvests.harvest("watched"), -1)
+    environment = {**os.environ, **KEYS, "X_API_URL": base}
+    log = (folder / "log").open("wb")
+    with log:
+        return subprocess.Popen(
+            command, cwd=folder, env=environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL
+        )
+
+
+LINUX = sys.platform == "linux"
