@@ -40,6 +40,8 @@ class Answer:
     posts: Sequence[int] = ()
     users: int = 0
     ledger: tuple[str, int] | None = None
+    # Whether the headers of the rate window go with it.
+    rate_headers: bool = True
     content_type: str = "application/json; charset=utf-8"
 
 

@@ -168,6 +168,15 @@ def revoke(service: Service, _params: Told, body: Any) -> Any:
     return {"revoked": service.door.revoked}
 
 
+def refuse(_service: Service, _params: Told, body: Any) -> Any:
+    """{"seconds": n}: the port is closed for so long; the server does it, this only answers."""
+    return {"refused_for": float((body or {}).get("seconds", 1))}
+
+
+def seconds(raw: bytes) -> float:
+    return float(orjson.loads(raw or b"{}").get("seconds", 1))
+
+
 def reset_truth(service: Service, _params: Told, _body: Any) -> Any:
     service.truth.reset()
     return {}
@@ -183,6 +192,7 @@ CALLS: dict[tuple[str, str], Callable[..., Any]] = {
     ("GET", "truth/search"): truth_search,
     ("GET", "truth/stream"): truth_stream,
     ("POST", "reset-truth"): reset_truth,
+    ("POST", "refuse"): refuse,
     ("GET", "users"): users,
     ("GET", "users/*"): user,
     ("POST", "users/*"): user,

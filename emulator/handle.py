@@ -107,6 +107,10 @@ class Control:
     def connections(self) -> list[dict[str, Any]]:
         return self.call("GET", "stream/connections")["open"]
 
+    def refuse(self, seconds: float) -> None:
+        """Close the port for so long."""
+        self.call("POST", "refuse", {"seconds": seconds})
+
     def revoke(self, *, revoked: bool = True) -> None:
         """Refuse every credential, or accept them again."""
         self.call("POST", "credentials", {"revoked": revoked})

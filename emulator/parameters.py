@@ -245,9 +245,12 @@ class Checker:
         for name in ("since_id", "until_id"):
             value = self.params.get(name, "")
             if DIGITS.match(value) and int(value) < oldest:
-                floor = iso_of_ms(int((self.clock.now() - RECENT_SECONDS) * 1000))[:16] + "Z"
-                self.complain(
-                    name,
-                    f"'{name}' must be a tweet id created after {floor}. "
-                    f"Please use a '{name}' that is larger than {oldest}",
-                )
+                self.complain(name, stale_complaint(name, self.clock.now() - RECENT_SECONDS))
+
+
+def stale_complaint(name: str, oldest: float) -> str:
+    floor = iso_of_ms(int(oldest * 1000))[:16] + "Z"
+    return (
+        f"'{name}' must be a tweet id created after {floor}. "
+        f"Please use a '{name}' that is larger than {first_id_at(oldest)}"
+    )

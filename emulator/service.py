@@ -6,7 +6,7 @@ from emulator.archive import loaded
 from emulator.auth import Door
 from emulator.clock import Clock, clock_named
 from emulator.errors import Problems
-from emulator.faults import Faults
+from emulator.faults.script import Faults
 from emulator.language import Bounds
 from emulator.limits import Limits
 from emulator.options import Options
@@ -55,6 +55,6 @@ def service_of(options: Options) -> Service:
         door=Door(),
         rules=rules,
         stream=Stream(world, pages, truth, rules, most=options.connections, keepalive=options.keepalive),
-        faults=Faults.from_file(options.faults),
+        faults=Faults.from_file(options.faults, seed=options.seed),
         bounds=bounds,
     )

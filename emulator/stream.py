@@ -1,9 +1,10 @@
 """The filtered stream: posts published while a client is connected reach it once; what did not is known."""
 
 import asyncio
+import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -20,6 +21,7 @@ from emulator.world import Post, World
 BACKLOG_BYTES = 64 << 20
 WRITE_BYTES = 256 << 10
 WRITE_LINES = 1000
+PULL_LINES = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,6 @@ class Wire(Protocol):
     """Where a connection writes; raises ConnectionError when the client is gone."""
 
     async def write(self, data: bytes) -> None: ...
-    def abort(self) -> None: ...
 
 
 class Source(Protocol):
@@ -54,8 +55,15 @@ class Connection:
     woken: asyncio.Event = field(default_factory=asyncio.Event)
     # How the connection is to end, when it is: a name the server knows.
     ending: str = ""
+    over: asyncio.Event = field(default_factory=asyncio.Event)
     sent: int = 0
-    ghost: bool = False
+    # A ghost is a client that is gone and still holds its place, for this long.
+    ghost_seconds: float = 0.0
+    ghost_until: float | None = None
+
+    @property
+    def ghost(self) -> bool:
+        return self.ghost_until is not None
 
     def push(self, record: Record) -> None:
         self.pending.append(record)
@@ -67,6 +75,7 @@ class Connection:
     def end(self, how: str) -> None:
         self.ending = self.ending or how
         self.woken.set()
+        self.over.set()
 
     def take(self, most: int) -> list[Record]:
         """What goes into the next write."""
@@ -93,10 +102,13 @@ class Stream:
         self.keepalive = keepalive
         self.open: dict[str, Connection] = {}
         self.source: Source | None = None
-        self.on_connect: Callable[[Connection], None] = lambda _connection: None
         self._epochs = 0
 
     def is_full(self) -> bool:
+        now = time.monotonic()
+        for connection in list(self.open.values()):
+            if connection.ghost_until is not None and connection.ghost_until <= now:
+                del self.open[connection.id]
         return len(self.open) >= self.most
 
     def connect(self, view: View) -> Connection:
@@ -112,19 +124,19 @@ class Stream:
                 "reason": None,
             }
         )
-        self.on_connect(connection)
         return connection
 
-    def disconnect(self, connection: Connection, reason: str, *, ghost: bool = False) -> None:
-        """The client is gone; a ghost keeps its place until it is deleted."""
+    def disconnect(self, connection: Connection, reason: str) -> None:
+        """The connection is over; a ghost keeps its place until it is deleted."""
         entry = (
             next(e for e in self.truth.connections if e["id"] == connection.id)
             if self.truth.connections
             else {}
         )
         entry |= {"disconnected_at": iso(self.world.clock.now()), "reason": reason}
-        connection.ghost = ghost
-        if not ghost:
+        if connection.ghost_seconds and connection.id in self.open:
+            connection.ghost_until = time.monotonic() + connection.ghost_seconds
+        else:
             self.open.pop(connection.id, None)
 
     def kill(self, connections: Sequence[Connection]) -> None:
@@ -167,25 +179,15 @@ class Stream:
         return b"{" + b",".join(parts) + b"}\r\n"
 
 
-async def pump(stream: Stream, connection: Connection, wire: Wire, *, most: int = WRITE_LINES) -> None:
-    """Write what is published until the connection ends; a blank line keeps a quiet one alive."""
-    while not connection.ending:
-        records = next_records(stream, connection, most)
-        if records:
-            await wire.write(b"".join([record.line for record in records]))
-            account(stream, connection, records)
-            continue
-        connection.woken.clear()
-        try:
-            await asyncio.wait_for(connection.woken.wait(), stream.keepalive)
-        except TimeoutError:
-            await wire.write(b"\r\n")
-
-
-def next_records(stream: Stream, connection: Connection, most: int) -> list[Record]:
+def next_records(stream: Stream, connection: Connection, room: int | None) -> list[Record]:
+    """What goes into the next write, no more than `room` records where that is given."""
     if connection.pending:
-        return connection.take(most)
-    return stream.source.pull(connection, min(most, 100)) if stream.source else []
+        return connection.take(WRITE_LINES if room is None else room)
+    return (
+        stream.source.pull(connection, PULL_LINES if room is None else min(room, PULL_LINES))
+        if stream.source
+        else []
+    )
 
 
 def account(stream: Stream, connection: Connection, records: Iterable[Record]) -> None:

@@ -1,0 +1,1 @@
+"""Scripted faults: which requests go wrong and how."""
