@@ -16,7 +16,7 @@ from harvester.changeset import Tree
 from harvester.collection import count
 from harvester.sources import Job
 from harvester.work import Batch
-from harvester.x import Outcome, Page, Stopped
+from harvester.x import Outcome, Page, Stopped, XError
 
 _BATCH = 100
 
@@ -71,7 +71,13 @@ class Accounts:
     def _look_up(self, ids: Sequence[str]) -> None:
         if self._job.stop.requested:
             raise Stopped
-        page = self._job.x.users(ids)
+        try:
+            page = self._job.x.users(ids)
+        except XError as error:
+            if error.outcome is not Outcome.BAD_REQUEST:
+                raise
+            self._look_up_apart(ids)
+            return
         today = f"{self._job.clock.now():%Y-%m-%d}"
         found = {user["id"]: user for user in page.users}
         for user_id, user in found.items():
@@ -86,6 +92,17 @@ class Accounts:
         self._job.put(
             Batch(users=lines, patch={"users": patch}, counts={"users_looked_up": len(found)}, sync=True)
         )
+
+    def _look_up_apart(self, ids: Sequence[str]) -> None:
+        """An id that X cannot read has all of its batch refused; those beside it shall not suffer for it."""
+        if len(ids) > 1:
+            self._look_up(ids[: len(ids) // 2])
+            self._look_up(ids[len(ids) // 2 :])
+            return
+        with self._guard:
+            self._looked_up[ids[0]] = "failed"
+        today = f"{self._job.clock.now():%Y-%m-%d}"
+        self._job.put(Batch(patch={"users": {ids[0]: {"looked_up": today}}}))
 
     def seen_in(self, page: Page, user_id: str) -> None:
         """Learn an author's name from a page that was paid for anyway."""

@@ -4,61 +4,24 @@ Pages run from the newest post to the oldest. So while a chain of pages is incom
 `resume`: where the chain began (since_id), where it shall move to (newest_id), and from where it goes on.
 """
 
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from harvester.changeset import Tree
 from harvester.collection import count
 from harvester.layout import timestamp
 from harvester.sources import Job
+from harvester.sources.chains import Chain, created, gap
 from harvester.work import Batch
 from harvester.x import Outcome, Page, Stopped, XError
 
 _PAGE = {False: 100, True: 500}
 _LEAST = 10
 _WINDOW = timedelta(days=7)
-_EPOCH_MS = 1288834974657
 
 # What X answers when a token or an until_id cannot be used any more.
 _NO_LONGER = {Outcome.STALE_SINCE_ID, Outcome.BAD_REQUEST}
-
-
-@dataclass(frozen=True)
-class Chain:
-    """A run of pages, newest first. `token` continues it; without one, `until_id` does where it is set."""
-
-    since_id: str | None = None
-    token: str | None = None
-    newest_id: str | None = None
-    oldest_id: str | None = None
-    until_id: str | None = None
-
-    @classmethod
-    def resumed(cls, resume: Tree) -> "Chain":
-        return cls(
-            since_id=resume.get("since_id"),
-            token=resume.get("token"),
-            newest_id=resume.get("newest_id"),
-            oldest_id=resume.get("oldest_id"),
-        )
-
-    def after(self, page: Page) -> "Chain":
-        return replace(
-            self,
-            token=page.next_token,
-            newest_id=self.newest_id or page.newest_id,
-            oldest_id=page.oldest_id or self.oldest_id,
-        )
-
-    def resume(self) -> Tree:
-        # Each is set or null, so that nothing of an earlier chain's stays in the merge patch.
-        return {
-            "since_id": self.since_id,
-            "token": self.token,
-            "newest_id": self.newest_id,
-            "oldest_id": self.oldest_id,
-        }
 
 
 def collect(job: Job) -> None:
@@ -80,6 +43,9 @@ class _Search:
         self._start_anew_if_the_query_changed()
         if self._resume and not self._take(Chain.resumed(self._resume)):
             return
+        if self._left is not None and self._left <= 0:
+            self._job.say("max_records reached; the next harvest takes what is newer")
+            return
         self._take(Chain(since_id=self._since_id))
 
     def _start_anew_if_the_query_changed(self) -> None:
@@ -99,7 +65,7 @@ class _Search:
             if page is None:
                 return True
             chain = chain.after(page)
-            cut = bool(chain.token) and self._counted(page)
+            cut = self._counted(page) and bool(chain.token)
             self._job.put(
                 Batch(
                     lines=page.line,
@@ -144,13 +110,13 @@ class _Search:
                 if error.outcome not in _NO_LONGER:
                     raise
                 if error.outcome is Outcome.STALE_SINCE_ID and chain.since_id:
-                    self._record_gap(chain)
-                    chain = replace(chain, since_id=None, token=None, until_id=chain.oldest_id)
+                    self._record_stale(chain.since_id)
+                    chain = replace(chain.without_token(), since_id=None)
                 elif chain.token:
                     self._note("token refused", str(error))
-                    chain = replace(chain, token=None, until_id=chain.oldest_id)
-                elif chain.until_id:
-                    self._job.put(Batch(patch={"search": self._learnt(replace(chain, token=None))}))
+                    chain = chain.without_token()
+                elif chain.until_id and not self._archive:
+                    self._record_out_of_reach(chain)
                     return chain, None
                 else:
                     raise
@@ -168,18 +134,29 @@ class _Search:
             max_results=size,
         )
 
-    def _record_gap(self, chain: Chain) -> None:
+    def _record_stale(self, since_id: str) -> None:
         """The posts between since_id and the beginning of X's window cannot be had by a recent search."""
-        since = int(chain.since_id or 0)
-        gap = {
-            "event": "gap",
-            "from": timestamp(datetime.fromtimestamp(((since >> 22) + _EPOCH_MS) / 1000, UTC)),
-            "to": timestamp(self._job.clock.now() - _WINDOW),
-            "reason": "the since_id is older than the seven days that a recent search reaches back",
-            "last_id_before": chain.since_id,
-            "first_id_after": None,
-        }
-        self._job.put(Batch(events=(gap,), patch={"search": {"since_id": None}}))
+        event = gap(
+            "the since_id is older than the seven days that a recent search reaches back",
+            since=created(since_id),
+            until=self._job.clock.now() - _WINDOW,
+            before=since_id,
+            after=None,
+        )
+        self._job.put(Batch(events=(event,), patch={"search": {"since_id": None}}))
+
+    def _record_out_of_reach(self, chain: Chain) -> None:
+        """A chain that was cut has sunk below X's window: what it still lacked cannot be had."""
+        oldest = chain.until_id or "0"
+        event = gap(
+            "the rest of a cut search is older than the seven days that a recent search reaches back",
+            since=created(chain.since_id or chain.newest_id or oldest)
+            - (timedelta() if chain.since_id else _WINDOW),
+            until=created(oldest),
+            before=chain.since_id,
+            after=oldest,
+        )
+        self._job.put(Batch(events=(event,), patch={"search": self._learnt(replace(chain, token=None))}))
 
     def _note(self, event: str, detail: str) -> None:
         self._job.put(Batch(events=({"event": event, "at": self._now(), "detail": detail},)))

@@ -8,15 +8,13 @@ import logging
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 from harvester.changeset import Tree
 from harvester.layout import timestamp
 from harvester.sources import Job
 from harvester.sources.accounts import Accounts
-from harvester.sources.search import Chain
+from harvester.sources.chains import Chain, created, gap
 from harvester.work import Batch
 from harvester.x import Outcome, Page, Stopped, XError
 
@@ -25,13 +23,16 @@ log = logging.getLogger("twarc-cloud")
 # How deep X lets a timeline be read: docs.x.com, "Timelines".
 _DEPTH = 3200
 _PAGE = 100
-_EPOCH_MS = 1288834974657
 
-# Problems of one account; what else X refuses concerns all of them.
+# Problems of one account.
 _OF_THE_ACCOUNT = {Outcome.PROTECTED, Outcome.SUSPENDED, Outcome.NOT_FOUND}
-_OF_ONE_REQUEST = {Outcome.UNAVAILABLE, Outcome.BAD_REQUEST}
-# So many users in a row that X cannot serve mean that X is down, not the users.
-_IN_A_ROW = 20
+# What X may refuse for one user only, and for how many in a row it means that all would be refused.
+_IN_A_ROW = {
+    Outcome.UNAVAILABLE: 20,
+    Outcome.BAD_REQUEST: 20,
+    Outcome.UNAUTHORIZED: 3,
+    Outcome.FORBIDDEN: 3,
+}
 
 
 def collect(job: Job) -> None:
@@ -48,6 +49,8 @@ class _Sweep:
         self._queue = self._in_order()
         self._broken: BaseException | None = None
         self._failed_in_a_row = 0
+        self._served = 0
+        self._last_error: XError | None = None
 
     def run(self) -> None:
         workers = max(1, min(self._job.concurrency, len(self._positions)))
@@ -61,6 +64,8 @@ class _Sweep:
             raise self._broken
         self._accounts.settle()
         self._job.put(Batch(patch={"sweep": None}, sync=True))
+        if self._last_error and not self._served:
+            raise self._last_error
 
     # -- the order ---------------------------------------------------------------------------------
 
@@ -69,6 +74,8 @@ class _Sweep:
         users = list(self._users)
         sweep = self._job.collection.get("sweep") or {}
         first = users.index(sweep["after"]) + 1 if sweep.get("after") in self._users else 0
+        # A harvest that died after its last user leaves nobody to go on with.
+        first = first if first < len(users) else 0
         self._started = sweep.get("started") if first else None
         self._started = self._started or timestamp(self._job.clock.now())
         self._positions = users[first:]
@@ -116,12 +123,13 @@ class _Sweep:
         try:
             problem = _Timeline(self._job, user_id, self._users[user_id], self._accounts).run()
         except XError as error:
-            if error.outcome not in _OF_ONE_REQUEST:
+            if error.outcome not in _IN_A_ROW:
                 raise
             self._fail(user_id, error)
             return {"users_failed": 1}
         with self._guard:
             self._failed_in_a_row = 0
+            self._served += 1
         if problem:
             self._accounts.suspect(user_id, problem)
             return {"users_unavailable": 1}
@@ -132,7 +140,8 @@ class _Sweep:
         log.warning("User %s failed: %s", user_id, error)
         with self._guard:
             self._failed_in_a_row += 1
-            if self._failed_in_a_row >= _IN_A_ROW:
+            self._last_error = error
+            if self._failed_in_a_row >= _IN_A_ROW[error.outcome]:
                 raise error
         self._accounts.report(user_id, "failed", error=error.message)
 
@@ -154,19 +163,17 @@ class _Timeline:
         return self._take(Chain(since_id=self._since_id))
 
     def _take(self, chain: Chain) -> Outcome | None:
-        posts = 0
         while True:
             chain, page = self._page(chain)
             if page.outcome in _OF_THE_ACCOUNT:
                 return page.outcome
             first = chain.newest_id is None
             chain = chain.after(page)
-            posts += page.posts
             if first and page.posts:
                 self._accounts.seen_in(page, self._user_id)
             self._put(page, chain)
             if not chain.token:
-                self._note_depth(chain, posts)
+                self._note_depth(chain)
                 return None
 
     def _put(self, page: Page, chain: Chain) -> None:
@@ -210,23 +217,19 @@ class _Timeline:
                 if error.outcome is not Outcome.BAD_REQUEST or not chain.token:
                     raise
                 # The token is refused, but where it stood is known.
-                chain = replace(chain, token=None, until_id=chain.oldest_id)
+                chain = chain.without_token()
 
-    def _note_depth(self, chain: Chain, posts: int) -> None:
+    def _note_depth(self, chain: Chain) -> None:
         """With 3,200 posts read and the since_id not reached, what lies between cannot be had."""
-        if not chain.since_id or not chain.oldest_id or posts < _DEPTH:
+        # X counts posts that were deleted meanwhile, so that a few less may come.
+        if not chain.since_id or not chain.oldest_id or chain.posts <= _DEPTH - _PAGE:
             return
-        gap = {
-            "event": "gap",
-            "user_id": self._user_id,
-            "from": _created(chain.since_id),
-            "to": _created(chain.oldest_id),
-            "reason": "the timeline is deeper than the 3,200 posts that X lets be read",
-            "last_id_before": chain.since_id,
-            "first_id_after": chain.oldest_id,
-        }
-        self._job.put(Batch(events=(gap,)))
-
-
-def _created(post_id: str) -> str:
-    return timestamp(datetime.fromtimestamp(((int(post_id) >> 22) + _EPOCH_MS) / 1000, UTC))
+        event = gap(
+            "the timeline is deeper than the 3,200 posts that X lets be read",
+            user_id=self._user_id,
+            since=created(chain.since_id),
+            until=created(chain.oldest_id),
+            before=chain.since_id,
+            after=chain.oldest_id,
+        )
+        self._job.put(Batch(events=(event,)))

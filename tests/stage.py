@@ -1,0 +1,255 @@
+"""A stage for one harvest: real client, harvest and emulator in this process, on a clock moved by waits."""
+
+import gzip
+import json
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import emulator
+from harvester import history
+from harvester.clock import Stop
+from harvester.harvest import Harvest
+from harvester.layout import ROOT, CollectionKeys
+from harvester.progress import Outcome
+from harvester.settings import Settings
+from harvester.store import Store
+from harvester.store.folder import FolderStore
+from harvester.x import Keys, XClient
+
+KEYS = Keys(bearer_token=emulator.CREDENTIALS["bearer_token"])
+DAY = 86_400.0
+
+
+class MovableClock:
+    """The machine's time and how far the waits have moved it ahead; the emulator's clock is moved along.
+
+    `before_wait` is called with the seconds of every wait, and may ask for a stop.
+    """
+
+    def __init__(self, control: emulator.Control) -> None:
+        self._control = control
+        self._ahead = 0.0
+        self._lock = threading.Lock()
+        self.before_wait: Callable[[float], None] = lambda _: None
+        self.waits: list[float] = []
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(seconds=self._ahead)
+
+    def elapsed(self) -> float:
+        return time.monotonic() + self._ahead
+
+    def wait(self, stop: Stop, seconds: float) -> bool:
+        self.waits.append(seconds)
+        self.before_wait(seconds)
+        if not stop.requested:
+            self._move_to(self.elapsed() + seconds)
+        return stop.requested
+
+    def advance(self, seconds: float) -> None:
+        self._move_to(self.elapsed() + seconds)
+
+    def _move_to(self, moment: float) -> None:
+        # Threads that wait at once wait for the same hands: the time passes once for all of them.
+        with self._lock:
+            seconds = moment - self.elapsed()
+            if seconds > 0:
+                self._ahead += seconds
+                self._control.advance(seconds)
+
+    @contextmanager
+    def hurrying(self, *, times: float) -> Iterator[None]:
+        """Let time run so many times faster, for what waits on a socket and not on this clock."""
+        over = threading.Event()
+
+        def hurry() -> None:
+            while not over.wait(0.02):
+                self.advance(0.02 * times)
+
+        thread = threading.Thread(target=hurry, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What one harvest came to: `seconds` on the movable clock, and what it left in its folder."""
+
+    outcome: Outcome
+    account: Mapping[str, Any]
+    seconds: float
+    folder: str
+    store: Store
+
+    @property
+    def record(self) -> dict[str, Any]:
+        return json.loads(self.store.read(f"{self.folder}harvest.json").data)
+
+    @property
+    def changes(self) -> list[dict[str, Any]]:
+        return json.loads(self.store.read(f"{self.folder}user_changes.json").data)
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return self._lines("events.jsonl")
+
+    @property
+    def users(self) -> list[dict[str, Any]]:
+        return self._lines("users.jsonl")
+
+    @property
+    def gaps(self) -> list[dict[str, Any]]:
+        return [event for event in self.events if event["event"] == "gap"]
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        """The records' lines, of the files that the manifest names."""
+        return [line for name in sorted(_named(self.store, self.folder)) for line in _read(self.store, name)]
+
+    @property
+    def ids(self) -> list[str]:
+        return _ids(self.lines)
+
+    def _lines(self, name: str) -> list[dict[str, Any]]:
+        if not any(True for _ in self.store.entries(self.folder + name)):
+            return []
+        return [json.loads(line) for line in self.store.read(self.folder + name).data.splitlines()]
+
+
+@dataclass
+class Stage:
+    """A store, an emulator and a clock; `harvest` runs one collection once and gives what came of it."""
+
+    emulated: emulator.Emulated
+    store: Store
+    work: Path
+    clock: MovableClock
+    settings: dict[str, Any] = field(default_factory=dict)
+    patience: float = 900.0
+    keys: Keys = KEYS
+
+    @property
+    def control(self) -> emulator.Control:
+        return self.emulated.control
+
+    @property
+    def accounts(self) -> list[str]:
+        return [user["id"] for user in self.control.users()]
+
+    def add(self, collection_id: str, **tree: Any) -> CollectionKeys:
+        keys = CollectionKeys(collection_id)
+        history.add(self.store, keys, {"id": collection_id, **tree})
+        return keys
+
+    def edit(self, collection_id: str, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        history.edit(self.store, CollectionKeys(collection_id), change)
+
+    def collection(self, collection_id: str) -> dict[str, Any]:
+        return json.loads(self.store.read(CollectionKeys(collection_id).collection).data)
+
+    def harvest(
+        self, collection_id: str, *, stop: Stop | None = None, store: Store | None = None, **settings: Any
+    ) -> Ended:
+        stop, store = stop or Stop(), store or self.store
+        run = Harvest(
+            store=store,
+            keys=CollectionKeys(collection_id),
+            client=lambda _tree, progress: XClient(
+                self.keys,
+                base_url=self.emulated.url,
+                clock=self.clock,
+                stop=stop,
+                patience=self.patience,
+                on_wait=progress.waits,
+            ),
+            settings=Settings(**{"concurrency": 1, **self.settings, **settings}),
+            work_root=self.work / collection_id,
+            clock=self.clock,
+            stop=stop,
+        )
+        before = self.clock.elapsed()
+        outcome = run.run()
+        account = run.account()
+        folder = run.keys.harvest(datetime.fromisoformat(account["harvest_timestamp"])).folder
+        return Ended(outcome, account, self.clock.elapsed() - before, folder, self.store)
+
+    def stored(self, collection_id: str) -> Counter[str]:
+        """How often each post stands in the files that the manifests of a collection name."""
+        found: Counter[str] = Counter()
+        for folder in self.folders(collection_id):
+            for name in _named(self.store, folder):
+                found.update(_ids(_read(self.store, name)))
+        return found
+
+    def folders(self, collection_id: str) -> list[str]:
+        prefix = f"{CollectionKeys(collection_id).folder}harvests/"
+        return [
+            entry.key.removesuffix("harvest.json")
+            for entry in self.store.entries(prefix)
+            if entry.key.endswith("/harvest.json")
+        ]
+
+    def lost_and_doubled(self, collection_id: str, existed: list[str]) -> tuple[int, int]:
+        stored = self.stored(collection_id)
+        return len(set(existed) - set(stored)), sum(times - 1 for times in stored.values())
+
+    def require_tidy(self, collection_id: str) -> None:
+        """What stands in the store after any end: all of it named and whole, and nothing left over."""
+        keys = CollectionKeys(collection_id)
+        left = [entry.key for entry in self.store.entries(keys.folder)]
+        assert keys.lock not in left
+        assert keys.checkpoint not in left
+        assert [key for key in left if "/open/" in key] == []
+        assert not any((self.work / collection_id).glob("*"))
+        for folder in self.folders(collection_id):
+            named = _named(self.store, folder)
+            files = {key for key in left if key.startswith(folder) and key.endswith(".gz")}
+            assert files == {name for name in named if name.endswith(".gz")}
+        assert history.replay(self.store, keys) == self.collection(collection_id)
+
+
+@contextmanager
+def staged(folder: Path, *, store: Store | None = None, **options: Any) -> Iterator[Stage]:
+    """A stage on a folder store; `options` are the emulator's."""
+    with emulator.running(**options) as emulated:
+        kept = store or FolderStore(folder / "collections")
+        yield Stage(emulated, kept, folder / "work", MovableClock(emulated.control))
+
+
+def checked_by_sha256sum(root: Path) -> None:
+    """Let the system's own command read every manifest below a folder store's root."""
+    for manifest in root.rglob("manifest-sha256.txt"):
+        subprocess.run(["sha256sum", "--quiet", "-c", manifest.name], cwd=manifest.parent, check=True)
+
+
+def _named(store: Store, folder: str) -> list[str]:
+    key = f"{folder}manifest-sha256.txt"
+    if not any(True for _ in store.entries(key)):
+        return []
+    lines = store.read(key).data.decode().splitlines()
+    return [folder + line.split("  ", 1)[1] for line in lines if line.endswith(".gz")]
+
+
+def _read(store: Store, key: str) -> list[dict[str, Any]]:
+    assert key.startswith(ROOT)
+    return [json.loads(line) for line in gzip.decompress(store.read(key).data).splitlines()]
+
+
+def _ids(lines: list[dict[str, Any]]) -> list[str]:
+    found = []
+    for line in lines:
+        data = line["data"]
+        found += [post["id"] for post in (data if isinstance(data, list) else [data])]
+    return found
