@@ -70,7 +70,7 @@ def test_the_example_collection_is_valid() -> None:
     assert collection.problems(json.loads(example)) == []
 
 
-@pytest.mark.parametrize("page", _PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", _PAGES, ids=lambda page: str(page.relative_to(_ROOT)))
 def test_every_example_is_json_and_every_link_leads_somewhere(page: Path) -> None:
     for text in _json_blocks(str(page.relative_to(_ROOT))):
         json.loads(text)
