@@ -13,7 +13,7 @@ _EPOCH_MS = 1288834974657
 
 @dataclass(frozen=True)
 class Chain:
-    """A run of pages, newest first. `token` continues it; without one, `until_id` does where it is set."""
+    """A run of pages, newest first. `token` continues it, and belongs to its since_id and until_id."""
 
     since_id: str | None = None
     token: str | None = None
@@ -29,6 +29,7 @@ class Chain:
             token=resume.get("token"),
             newest_id=resume.get("newest_id"),
             oldest_id=resume.get("oldest_id"),
+            until_id=resume.get("until_id"),
             posts=resume.get("posts") or 0,
         )
 
@@ -52,6 +53,7 @@ class Chain:
             "token": self.token,
             "newest_id": self.newest_id,
             "oldest_id": self.oldest_id,
+            "until_id": self.until_id,
             "posts": self.posts,
         }
 

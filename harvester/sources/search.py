@@ -115,7 +115,7 @@ class _Search:
                 elif chain.token:
                     self._note("token refused", str(error))
                     chain = chain.without_token()
-                elif chain.until_id and not self._archive:
+                elif chain.until_id and error.problem.parameter == "until_id":
                     self._record_out_of_reach(chain)
                     return chain, None
                 else:
@@ -129,7 +129,7 @@ class _Search:
             self._query,
             archive=self._archive,
             since_id=chain.since_id,
-            until_id=None if chain.token else chain.until_id,
+            until_id=chain.until_id,
             token=chain.token,
             max_results=size,
         )

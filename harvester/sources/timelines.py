@@ -208,7 +208,7 @@ class _Timeline:
                 page = self._job.x.timeline(
                     self._user_id,
                     since_id=chain.since_id,
-                    until_id=None if chain.token else chain.until_id,
+                    until_id=chain.until_id,
                     token=chain.token,
                     max_results=_PAGE,
                 )
