@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
@@ -11,6 +11,7 @@ import pytest
 
 from harvester.clock import Stop
 from harvester.x import Outcome, Problem, Stopped, StreamRead, StreamSupervisor, XError
+from harvester.x.interruptions import undelivered_from
 from tests.x_scripted import HandClock
 
 
@@ -114,17 +115,36 @@ def _seconds(moment: str, network: _Network) -> float:
 
 
 def test_an_interruption_is_one_gap_between_two_ids() -> None:
-    network = _Network(["1 2", "3"], ["4 5"])
+    network = _Network(["1 2", *[""] * 19, "3"], ["4 5"])
 
     ran = network.run()
 
     first, last = ran.named("gap")
     assert ran.ids == ["1", "2", "3", "4", "5"]
     assert (first["last_id_before"], first["first_id_after"], first["reason"]) == ("3", "4", "closed")
-    assert _seconds(first["from"], network) == 1.0
-    assert _seconds(first["to"], network) == 2.25
-    assert first["seconds"] == 1.25
+    assert _seconds(first["from"], network) == 20.0 - 10.0
+    assert _seconds(first["to"], network) == 21.25
+    assert first["seconds"] == 11.25
     assert (last["last_id_before"], last["first_id_after"]) == ("5", None)
+
+
+def test_a_gap_begins_with_the_last_record_of_a_stream_that_lags() -> None:
+    now = HandClock().now()
+    late, later = now - timedelta(seconds=60), now - timedelta(seconds=3)
+
+    assert undelivered_from(now, _id_of(late)) == late
+    assert undelivered_from(now, _id_of(later)) == now - timedelta(seconds=10)
+
+
+@pytest.mark.parametrize("last_id", [None, "5", "x"])
+def test_an_id_that_tells_no_time_leaves_the_time_that_delivery_takes(last_id: str | None) -> None:
+    now = HandClock().now()
+
+    assert undelivered_from(now, last_id) == now - timedelta(seconds=10)
+
+
+def _id_of(moment: datetime) -> str:
+    return str((int(moment.timestamp() * 1000) - 1_288_834_974_657) << 22)
 
 
 def test_connections_that_bring_nothing_belong_to_one_gap() -> None:

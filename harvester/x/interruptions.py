@@ -1,13 +1,15 @@
 """What a stream remembers from one connection to the next: the waits, the ids, the gap."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from harvester.x.outcomes import Outcome, XError
 from harvester.x.stream import StreamRead
 
 REMEMBERED_IDS = 50_000
+# X delivers a post within about 7 s (p99), so that what came last does not tell what was still on its way.
+DELIVERY = timedelta(seconds=10)
 
 
 class Backoffs:
@@ -67,9 +69,25 @@ class SeenIds:
         return read, doubled
 
 
+def published(post_id: str) -> datetime:
+    """When a post was published, which its id tells to the millisecond."""
+    return datetime.fromtimestamp(((int(post_id) >> 22) + 1_288_834_974_657) / 1000, UTC)
+
+
+def undelivered_from(alive_at: datetime, last_id: str | None) -> datetime:
+    """The earliest publication of a post that a connection last alive at `alive_at` may have held back."""
+    start = alive_at - DELIVERY
+    try:
+        last = published(last_id) if last_id else start
+    except (ValueError, OverflowError):
+        return start
+    # A stream that lags behind holds back all after its last record; a clock that is off tells nothing.
+    return last if alive_at - timedelta(minutes=15) < last < start else start
+
+
 @dataclass
 class Gap:
-    """From the last sign of life to the opening of the connection that brought the next one."""
+    """From the first post that may be lost to the opening of the connection that brought the next ones."""
 
     start: datetime
     reason: str

@@ -24,7 +24,7 @@ class StreamRead:
     events: tuple[dict[str, Any], ...] = ()
     closed: str = ""
     alive: bool = False
-    # Before the read began: nothing published earlier than this can have been lost if it was alive.
+    # Before the read began, so that what is dated by it is dated too early rather than too late.
     since: datetime = datetime.min.replace(tzinfo=UTC)
 
     @property
@@ -83,6 +83,9 @@ class StreamConnection:
             if self._stop.requested:
                 raise Stopped from None
             lines, closed = Lines(), f"{type(error).__name__}: {error}"
+        if self._stop.requested:
+            # The stop closed the connection, which is no interruption; the next read says so.
+            closed = ""
         if closed:
             self._tell_partial(lines)
         if self._billed and lines.ids:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from harvester.clock import Clock, Stop
-from harvester.x.interruptions import Backoffs, Gap, SeenIds
+from harvester.x.interruptions import Backoffs, Gap, SeenIds, undelivered_from
 from harvester.x.outcomes import Outcome, Stopped, XError
 from harvester.x.stream import StreamConnection, StreamRead
 
@@ -55,6 +55,7 @@ class StreamSupervisor:
         self._on_wait = on_wait
         self._backoffs = Backoffs()
         self._seen = SeenIds()
+        self._begun: datetime | None = None
         self._alive_at: datetime | None = None
         self._last_id: str | None = None
         self._gap: Gap | None = None
@@ -99,6 +100,7 @@ class StreamSupervisor:
     def _reads(self, connection: StreamConnection) -> Generator[StreamRead, None, str]:
         """All that comes over one connection; the reason of its end."""
         opened = heard = self._clock.elapsed()
+        self._begun = self._begun or connection.opened
         reason, alive = "", False
         if self._gap:
             self._gap.end = connection.opened
@@ -144,8 +146,9 @@ class StreamSupervisor:
 
     def _open_gap(self, reason: str) -> None:
         # A connection that brought nothing belongs to the interruption before it.
-        if self._gap is None and self._alive_at:
-            self._gap = Gap(self._alive_at, reason, self._last_id, self._alive_at)
+        if self._gap is None and self._alive_at and self._begun:
+            start = max(self._begun, undelivered_from(self._alive_at, self._last_id))
+            self._gap = Gap(start, reason, self._last_id, self._alive_at)
 
     def _refused(self, error: XError) -> Iterator[StreamRead]:
         if error.outcome in _FATAL:
