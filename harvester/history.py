@@ -55,7 +55,7 @@ def edit(
     """
     for _ in range(_TRIES):
         stored = read(store, keys)
-        tree = orjson.loads(stored.data)
+        tree = _parsed(stored, keys)
         if _completed_for_another(store, keys, tree, stored):
             continue
         new = change(tree)
@@ -80,7 +80,7 @@ def edit(
 def adopt(store: Store, keys: CollectionKeys) -> None:
     """Begin the history of a collection that was put into its place by hand."""
     stored = read(store, keys)
-    tree = orjson.loads(stored.data)
+    tree = _parsed(stored, keys)
     if tree.get("changeset") or any(True for _ in store.entries(keys.changesets)):
         return
     new = _write_changeset(store, keys, {}, tree, note="Found as it was put here.")
@@ -175,6 +175,16 @@ def _chain(store: Store, keys: CollectionKeys, name: str | None, *, down_to: int
         chain.append(name)
         name = orjson.loads(store.read(keys.changesets + name).data).get("parent")
     return chain
+
+
+def _parsed(stored: Stored, keys: CollectionKeys) -> Tree:
+    try:
+        tree = orjson.loads(stored.data)
+    except orjson.JSONDecodeError as error:
+        raise HarvesterError(f"{keys.collection} is not JSON: {error}.", hint="Mend the file.") from error
+    if not isinstance(tree, dict):
+        raise HarvesterError(f"{keys.collection} is not a JSON object.", hint="Mend the file.")
+    return tree
 
 
 def _version(tree: Tree) -> int:

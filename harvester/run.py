@@ -17,10 +17,10 @@ from harvester.checkpoint import Pointer
 from harvester.clock import Clock, Stop
 from harvester.collection import without_secrets
 from harvester.ending import Ending
-from harvester.errors import Conflict, Exit, HarvesterError, LockLost, StoreAway
+from harvester.errors import Conflict, Exit, HarvesterError, LockLost
 from harvester.layout import CollectionKeys, timestamp
 from harvester.progress import COMPLETE, FAILED, PARTIAL, STOPPED, Outcome, Progress
-from harvester.recovery import Recovered
+from harvester.recovery import Unheard
 from harvester.settings import Settings
 from harvester.sources import Job, Source
 from harvester.store import Store
@@ -46,7 +46,7 @@ class Run:
     store: Store
     keys: CollectionKeys
     tree: Tree
-    recovered: Recovered | None
+    unheard: Unheard | None
     owner: str
     client: Callable[[Tree, Progress], XClient]
     source: Source
@@ -72,15 +72,17 @@ class Run:
             return self._ended(self._collected())
         except LockLost as error:
             return self._kept(Outcome(FAILED, error.message, Exit.LOCKED, error.hint))
-        except (StoreAway, Conflict) as error:
+        except HarvesterError as error:
             hint = (
                 f"{error.hint} What is not stored is kept in {self._work.folder} for the next start.".strip()
             )
-            return self._kept(Outcome(FAILED, error.message, Exit.ERROR, hint))
+            return self._kept(Outcome(FAILED, "; ".join([error.message, *error.problems]), Exit.ERROR, hint))
         except OSError as error:
             hint = "Make room on this disk and start again; all that was kept until then is stored then."
             reason = f"{self._work.folder} cannot be written: {error.strerror or error}"
             return self._kept(Outcome(FAILED, reason, Exit.ERROR, hint))
+        except Exception as error:  # noqa: BLE001 - told to the caller as the outcome
+            return self._kept(_bug(error))
 
     def _claim(self) -> None:
         """Take a harvest folder that nobody has, and say that it is in use."""
@@ -128,7 +130,6 @@ class Run:
     def _run_source(self) -> None:
         try:
             self._x = self.client(self.tree, self.progress)
-            recovered = self.recovered
             self.progress.activity = "collecting"
             self.source(
                 Job(
@@ -140,8 +141,8 @@ class Run:
                     say=self._ended_by.append,
                     waits=self.progress.waits,
                     concurrency=self.settings.concurrency,
-                    gap_from=recovered.gap_from if recovered else None,
-                    last_id=recovered.last_id if recovered else "",
+                    gap_from=self.unheard.since if self.unheard else None,
+                    last_id=(self.unheard.last_id or "") if self.unheard else "",
                 )
             )
         except BaseException as error:  # noqa: BLE001 - handed to `_outcome`, in the thread that writes
@@ -201,8 +202,7 @@ class Run:
         if isinstance(error, HarvesterError):
             state = STOPPED if error.exit_code == Exit.RETRY_LATER else FAILED
             return Outcome(state, error.message, error.exit_code, error.hint)
-        log.error("This is a bug; please report it.", exc_info=error)
-        return Outcome(FAILED, f"bug: {type(error).__name__}: {error}", Exit.ERROR, "Report it with the log.")
+        return _bug(error)
 
     def _completed(self) -> Outcome:
         state = self.state
@@ -240,3 +240,8 @@ class Run:
                 log.debug("harvest.json could not be written: %s", error)
         self._work.close()
         return outcome
+
+
+def _bug(error: BaseException) -> Outcome:
+    log.error("This is a bug; please report it.", exc_info=error)
+    return Outcome(FAILED, f"bug: {type(error).__name__}: {error}", Exit.ERROR, "Report it with the log.")
