@@ -201,7 +201,8 @@ class Run:
             return Outcome(STOPPED, self.stop.reason, _SIGNALS.get(self.stop.reason, Exit.OK))
         if isinstance(error, HarvesterError):
             state = STOPPED if error.exit_code == Exit.RETRY_LATER else FAILED
-            return Outcome(state, error.message, error.exit_code, error.hint)
+            reason = " ".join([error.message, *error.problems])
+            return Outcome(state, reason, error.exit_code, error.hint)
         return _bug(error)
 
     def _completed(self) -> Outcome:

@@ -20,6 +20,7 @@ from harvester.harvest import Harvest
 from harvester.layout import ROOT, CollectionKeys
 from harvester.progress import Outcome
 from harvester.settings import Settings
+from harvester.sources.chains import created
 from harvester.store import Store
 from harvester.store.folder import FolderStore
 from harvester.x import Keys, XClient
@@ -129,6 +130,26 @@ class Ended:
 
 
 @dataclass
+class Going:
+    """A harvest that runs; `ended` holds what it came to once it has."""
+
+    stop: Stop
+    ended: list[Ended] = field(default_factory=list)
+
+    @property
+    def end(self) -> Ended:
+        return self.ended[0]
+
+
+def until(holds: Callable[[], bool], *, within: float = 20.0) -> None:
+    """Return once it holds; fail when that takes longer than so many seconds."""
+    pause, deadline = threading.Event(), time.monotonic() + within
+    while not holds():
+        assert time.monotonic() < deadline, f"it did not come about within {within:.0f} s"
+        pause.wait(0.02)
+
+
+@dataclass
 class Stage:
     """A store, an emulator and a clock; `harvest` runs one collection once and gives what came of it."""
 
@@ -159,12 +180,39 @@ class Stage:
     def collection(self, collection_id: str) -> dict[str, Any]:
         return json.loads(self.store.read(CollectionKeys(collection_id).collection).data)
 
-    def harvest(
-        self, collection_id: str, *, stop: Stop | None = None, store: Store | None = None, **settings: Any
-    ) -> Ended:
-        stop, store = stop or Stop(), store or self.store
-        run = Harvest(
-            store=store,
+    def harvest(self, collection_id: str, *, stop: Stop | None = None, **settings: Any) -> Ended:
+        """One harvest to its end."""
+        stop = stop or Stop()
+        run = self._run(collection_id, stop, settings)
+        before = self.clock.elapsed()
+        outcome = run.run()
+        account = run.account()
+        folder = run.keys.harvest(datetime.fromisoformat(account["harvest_timestamp"])).folder
+        return Ended(outcome, account, self.clock.elapsed() - before, folder, self.store)
+
+    @contextmanager
+    def harvesting(self, collection_id: str, **settings: Any) -> Iterator["Going"]:
+        """A harvest that runs beside the block and has ended when the block has, at most a minute later."""
+        going = Going(Stop())
+        thread = threading.Thread(
+            target=lambda: going.ended.append(self.harvest(collection_id, stop=going.stop, **settings)),
+            daemon=True,
+        )
+        thread.start()
+        try:
+            yield going
+        finally:
+            going.stop.request("the test is through")
+            thread.join(60)
+        assert going.ended, "the harvest did not end"
+
+    def connected(self) -> bool:
+        """Whether a stream is open and read."""
+        return any(not connection["ghost"] for connection in self.control.connections())
+
+    def _run(self, collection_id: str, stop: Stop, settings: Mapping[str, Any]) -> Harvest:
+        return Harvest(
+            store=self.store,
             keys=CollectionKeys(collection_id),
             client=lambda _tree, progress: XClient(
                 self.keys,
@@ -179,11 +227,6 @@ class Stage:
             clock=self.clock,
             stop=stop,
         )
-        before = self.clock.elapsed()
-        outcome = run.run()
-        account = run.account()
-        folder = run.keys.harvest(datetime.fromisoformat(account["harvest_timestamp"])).folder
-        return Ended(outcome, account, self.clock.elapsed() - before, folder, self.store)
 
     def stored(self, collection_id: str) -> Counter[str]:
         """How often each post stands in the files that the manifests of a collection name."""
@@ -199,6 +242,20 @@ class Stage:
             entry.key.removesuffix("harvest.json")
             for entry in self.store.entries(prefix)
             if entry.key.endswith("/harvest.json")
+        ]
+
+    def unexplained(self, collection_id: str) -> list[str]:
+        """Posts of the stream that are neither stored nor published within a gap that was recorded."""
+        stored = self.stored(collection_id)
+        gaps = [
+            (datetime.fromisoformat(gap["from"]), datetime.fromisoformat(gap["to"]))
+            for folder in self.folders(collection_id)
+            for gap in json.loads(self.store.read(f"{folder}harvest.json").data)["gaps"]
+        ]
+        return [
+            post
+            for post in self.control.stream()["ids"]
+            if post not in stored and not any(start <= created(post) <= end for start, end in gaps)
         ]
 
     def lost_and_doubled(self, collection_id: str, existed: list[str]) -> tuple[int, int]:

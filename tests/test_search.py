@@ -1,4 +1,4 @@
-"""Searches: a chain of pages is finished before its since_id moves, and what is out of reach is a named gap."""
+"""Searches: a chain of pages is finished before its since_id moves; what is out of reach is a named gap."""
 
 from pathlib import Path
 from typing import Any

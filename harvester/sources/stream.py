@@ -1,6 +1,7 @@
 """A filtered stream is kept alive until it is stopped, and every interruption of it is told as a gap."""
 
 import logging
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from harvester.changeset import Tree
@@ -9,7 +10,7 @@ from harvester.errors import HarvesterError
 from harvester.layout import timestamp
 from harvester.sources import Job
 from harvester.work import Batch
-from harvester.x import StreamRead, StreamSupervisor, compile_rules
+from harvester.x import StreamRead, StreamSupervisor, XError, compile_rules
 
 log = logging.getLogger("twarc-cloud")
 
@@ -25,19 +26,33 @@ def collect(job: Job) -> None:
         on_wait=job.waits,
     )
     left = count(job.collection["filter"], "max_records") or None
-    before = _before_this(job)
-    for read in stream:
-        if read.ids and before:
-            read, before = _with_gap(read, before), None
+    for read in _after_the_gap(job, stream):
         if left is not None and len(read.ids) >= left:
             _put(job, read, most=left)
             job.say("max_records reached")
+            if stream.duplicates:
+                at = timestamp(job.clock.now())
+                job.put(Batch(events=({"event": "duplicates", "dropped": stream.duplicates, "at": at},)))
             return
         if left is not None:
             left -= len(read.ids)
         _put(job, read, most=None)
+
+
+def _after_the_gap(job: Job, stream: Iterable[StreamRead]) -> Iterator[StreamRead]:
+    """The stream, in which the gap that a dead harvest left ends with the first record, or with the stream."""
+    before = _before_this(job)
+    try:
+        for read in stream:
+            if read.ids and before:
+                read, before = _with_gap(read, before), None
+            yield read
+    except XError:
+        if before:
+            yield _with_gap(StreamRead(since=job.clock.now()), before)
+        raise
     if before:
-        _put(job, _with_gap(StreamRead(since=job.clock.now()), before), most=None)
+        yield _with_gap(StreamRead(since=job.clock.now()), before)
 
 
 def _put(job: Job, read: StreamRead, *, most: int | None) -> None:
