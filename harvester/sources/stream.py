@@ -40,7 +40,7 @@ def collect(job: Job) -> None:
 
 
 def _after_the_gap(job: Job, stream: Iterable[StreamRead]) -> Iterator[StreamRead]:
-    """The stream, in which the gap that a dead harvest left ends with the first record, or with the stream."""
+    """The stream, in which the gap of a dead harvest ends with the first record, or with the stream."""
     before = _before_this(job)
     try:
         for read in stream:
