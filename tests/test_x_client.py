@@ -2,17 +2,20 @@
 
 import base64
 import json
+import shutil
 import socket
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harvester.clock import Clock, Stop, SystemClock
 from harvester.errors import Exit, HarvesterError
-from harvester.x import Keys, Outcome, Page, Stopped, XClient, XError
+from harvester.x import Keys, Outcome, Page, Stopped, StreamRead, XClient, XError
 from tests.x_scripted import EMPTY, PAGE, HandClock, Reply, Request, Scripted, in_turn, scripted, streamed
 
 _BEARER = Keys(bearer_token="secret-bearer")
@@ -397,6 +400,91 @@ def test_after_a_stop_nothing_is_asked() -> None:
     assert server.requests == []
 
 
+# -- between here and X
+
+
+def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    with scripted(in_turn(Reply(body=PAGE))) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        page = _client("http://api.invalid").timeline("7")
+
+    assert page.posts == 2
+    assert proxy.requests[0].headers["host"] == "api.invalid"
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    openssl = shutil.which("openssl")
+    if not openssl:
+        pytest.skip("openssl, which makes the certificate, is not on this machine")
+    key, found = (tmp_path_factory.mktemp("tls") / name for name in ("key.pem", "cert.pem"))
+    subject = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1")
+    kind = ("-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2")
+    command = [openssl, "req", *kind, "-keyout", str(key), "-out", str(found), *subject]
+    subprocess.run(command, check=True, capture_output=True)
+    return found, key
+
+
+def test_pages_and_streams_come_over_tls(
+    certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def script(request: Request) -> Any:
+        return streamed(b'{"data":{"id":"1"}}\r\n') if "stream" in request.path else Reply(body=PAGE)
+
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[0]))
+    with scripted(script, certificate=certificate) as server:
+        client = _client(server, clock=SystemClock())
+        assert client.timeline("7").posts == 2
+        connection = client.stream()
+        reads: list[StreamRead] = []
+        while not reads or not reads[-1].closed:
+            reads.append(connection.read())
+        connection.close()
+
+    assert [post_id for read in reads for post_id in read.ids] == ["1"]
+
+
+def test_a_certificate_that_is_not_trusted_is_unavailable(certificate: tuple[Path, Path]) -> None:
+    with (
+        scripted(in_turn(Reply(body=PAGE)), certificate=certificate) as server,
+        pytest.raises(XError) as caught,
+    ):
+        _client(server, patience=1.0).timeline("7")
+
+    assert "certificate" in caught.value.message
+    assert server.requests == []
+
+
+def test_a_stop_is_heard_while_a_connection_is_secured() -> None:
+    stop, accepted = Stop(), threading.Event()
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        url = f"https://127.0.0.1:{listener.getsockname()[1]}"
+        threading.Timer(0.3, accepted.set).start()
+
+        assert _stopped_within(_client(url, clock=SystemClock(), stop=stop), stop, accepted) < 1.0
+
+
+def test_a_stop_is_heard_while_a_secured_stream_is_silent(
+    certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stop, hold = Stop(), threading.Event()
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate[0]))
+    with scripted(lambda _: streamed(b"\r\n", hold=hold), certificate=certificate) as server:
+        connection = _client(server, clock=SystemClock(), stop=stop).stream()
+        threading.Timer(0.1, stop.request, args=("test",)).start()
+        started = time.monotonic()
+        with pytest.raises(Stopped):
+            while True:
+                connection.read()
+        took = time.monotonic() - started
+        connection.close()
+        hold.set()
+
+    assert took < 1.0
+
+
 # -- twarc's own methods
 
 
@@ -455,7 +543,7 @@ def test_a_stream_gives_records_and_events_and_its_end() -> None:
     ) as server:
         client = _client(server, clock=SystemClock())
         connection = client.stream()
-        reads = []
+        reads: list[StreamRead] = []
         while not reads or not reads[-1].closed:
             reads.append(connection.read())
         connection.close()

@@ -70,7 +70,7 @@ def test_keys_without_a_section_are_read_as_twarc2_writes_them(tmp_path: Path, n
 
 
 def test_twarcs_own_writer_is_understood(tmp_path: Path) -> None:
-    from configobj import ConfigObj
+    from configobj import ConfigObj  # type: ignore[import-untyped]
 
     written = ConfigObj(unrepr=True)
     written.filename = str(tmp_path / ".twarc")

@@ -45,6 +45,8 @@ TRACKS = {
     "an address": ("example.com", ['"example.com"']),
     "a stray quote": ('12" pizza', ["(12 pizza)"]),
     "other scripts": ("наводнение,洪水", ["наводнение OR 洪水"]),
+    "marks and emoji": ("हिन्दी,🌊👩‍🚒", ["हिन्दी OR 🌊👩‍🚒"]),
+    "curly quotes": ("“flood”", ['"“flood”"']),
     "nothing": (" , ,", []),
     "punctuation only": ("...,flood", ["flood"]),
     "twice": ("flood,flood", ["flood"]),

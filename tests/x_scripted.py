@@ -2,12 +2,14 @@
 
 import gzip
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -75,11 +77,7 @@ class Scripted:
     requests: list[Request]
 
 
-@contextmanager
-def scripted(script: Script) -> Iterator[Scripted]:
-    """`script` gives a Reply for each request, or takes the socket's file itself and returns None."""
-    requests: list[Request] = []
-
+def _handler(script: Script, requests: list[Request]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True
@@ -118,17 +116,31 @@ def scripted(script: Script) -> Iterator[Scripted]:
             if reply.cut is not None:
                 self.close_connection = True
 
-    class Server(ThreadingHTTPServer):
-        daemon_threads = True
+    return Handler
 
-        def handle_error(self, *_: Any) -> None:
-            return
 
-    server = Server(("127.0.0.1", 0), Handler)
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, *_: Any) -> None:
+        return
+
+
+@contextmanager
+def scripted(script: Script, *, certificate: tuple[Path, Path] | None = None) -> Iterator[Scripted]:
+    """`script` gives a Reply for each request, or takes the socket's file itself and returns None."""
+    requests: list[Request] = []
+
+    server = _Server(("127.0.0.1", 0), _handler(script, requests))
+    if certificate:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(*certificate)
+        server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
     try:
-        yield Scripted(f"http://127.0.0.1:{server.server_port}", requests)
+        scheme = "https" if certificate else "http"
+        yield Scripted(f"{scheme}://127.0.0.1:{server.server_port}", requests)
     finally:
         server.shutdown()
         server.server_close()

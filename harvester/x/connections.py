@@ -145,6 +145,20 @@ class _Heard:
         return super().getresponse()  # type: ignore[misc]
 
 
+class _Adapter(HTTPAdapter):
+    """requests' adapter with connections of ours, also where a proxy stands between."""
+
+    def __init__(self, pools: dict[str, Any], *, size: int) -> None:
+        self._pools = pools
+        super().__init__(pool_connections=2, pool_maxsize=size, max_retries=0)
+        self.poolmanager.pool_classes_by_scheme = pools
+
+    def proxy_manager_for(self, proxy: str, **more: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **more)
+        manager.pool_classes_by_scheme = self._pools
+        return manager
+
+
 def session(sockets: Sockets, *, base_url: str, pool: int, made: Callable[[], Any] = requests.Session) -> Any:
     """A requests session whose connections hear the stop; settings of the environment are read only once."""
 
@@ -161,8 +175,7 @@ def session(sockets: Sockets, *, base_url: str, pool: int, made: Callable[[], An
         ConnectionCls = Secure
 
     Plain.sockets = Secure.sockets = sockets
-    adapter = HTTPAdapter(pool_connections=2, pool_maxsize=pool, max_retries=0)
-    adapter.poolmanager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
+    adapter = _Adapter({"http": PlainPool, "https": SecurePool}, size=pool)
     new = made()
     new.mount("https://", adapter)
     new.mount("http://", adapter)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from harvester.layout import timestamp
 from harvester.x.outcomes import Outcome, XError
 from harvester.x.stream import StreamRead
 
@@ -97,8 +98,8 @@ class Gap:
     def event(self, *, first_id: str | None = None) -> dict[str, Any]:
         return {
             "event": "gap",
-            "from": self.start.isoformat(),
-            "to": self.end.isoformat(),
+            "from": timestamp(self.start),
+            "to": timestamp(self.end),
             "reason": self.reason,
             "last_id_before": self.last_id,
             "first_id_after": first_id,

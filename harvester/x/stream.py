@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from harvester.clock import Clock, Stop
+from harvester.layout import timestamp
 from harvester.x.lines import BrokenStream, Chunks, Gzip, Lines, LineSplitter, Plain
 from harvester.x.outcomes import Stopped
 from harvester.x.page import provenance_of
@@ -90,7 +91,7 @@ class StreamConnection:
             self._tell_partial(lines)
         if self._billed and lines.ids:
             self._billed(len(lines.ids))
-        at = since.isoformat()
+        at = timestamp(since)
         events = tuple({**event, "at": at} for event in lines.others)
         return StreamRead(lines.records, lines.ids, events, closed, lines.alive, since)
 

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from harvester.clock import Clock, Stop
+from harvester.layout import timestamp
 from harvester.x.interruptions import Backoffs, Gap, SeenIds, undelivered_from
 from harvester.x.outcomes import Outcome, Stopped, XError
 from harvester.x.stream import StreamConnection, StreamRead
@@ -81,7 +82,7 @@ class StreamSupervisor:
             self._gap.end = now
             events.append(self._gap.event())
         if self.duplicates:
-            events.append({"event": "duplicates", "dropped": self.duplicates, "at": now.isoformat()})
+            events.append({"event": "duplicates", "dropped": self.duplicates, "at": timestamp(now)})
         if events:
             yield StreamRead(events=tuple(events), since=now)
 
@@ -165,7 +166,7 @@ class StreamSupervisor:
 
     def _event(self, name: str, **more: str) -> StreamRead:
         now = self._clock.now()
-        return StreamRead(events=({"event": name, "at": now.isoformat(), **more},), since=now)
+        return StreamRead(events=({"event": name, "at": timestamp(now), **more},), since=now)
 
     def _beside(
         self, ask: Callable[[], T], *, late: Callable[[T], None] = lambda _: None

@@ -5,6 +5,7 @@ Each function appends what it cannot translate to `problems`, so that a person i
 
 import math
 import re
+import unicodedata
 from typing import Any
 
 # X refuses a side above 25 miles (40.2 km); a little less, as the earth is no sphere.
@@ -28,11 +29,21 @@ def _word(word: str) -> str:
     if word.startswith('"'):
         phrase = " ".join(word.strip('"').split())
         return f'"{phrase}"' if phrase else ""
-    if re.fullmatch(r"[#@$]?\w+", word) and word not in ("OR", "AND", "NOT"):
+    if word not in ("OR", "AND", "NOT") and _is_token(word[1:] if word[0] in "#@$" else word):
         return word
     # Punctuation alone is no token, so that nothing would ever match it.
     bare = word.replace("\\", "")
     return f'"{bare}"' if re.search(r"\w|[^\x00-\x7f]", bare) else ""
+
+
+def _is_token(word: str) -> bool:
+    # Marks and joiners belong to the words of many scripts, and symbols beyond ASCII are emoji.
+    return bool(word) and all(
+        letter.isalnum()
+        or letter == "_"
+        or (not letter.isascii() and unicodedata.category(letter) in ("Mn", "Mc", "Me", "Cf", "So", "Sk"))
+        for letter in word
+    )
 
 
 def followed(follow: Any, problems: list[str]) -> list[str]:
