@@ -57,7 +57,7 @@ class Flow:
         rules = self.stream.rules.all()
         if not rules:
             return None
-        wish = satisfied(rules[number % len(rules)].tree)
+        wish = satisfied(rules[number % len(rules)].tree, branch=number // len(rules))
         template = wished(self.world, wish, number, size=self.size)
         author = self.world.named(wish["author"]) if "author" in wish else None
         author = author if author is not None else self.world.voices.id(number)

@@ -1,4 +1,4 @@
-"""An emulator for the length of a `with` block, in a thread or a process of its own, and a hand to move it."""
+"""An emulator for the length of a `with` block, in a thread or a process, and a hand to move it."""
 
 import asyncio
 import contextlib

@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 
@@ -114,7 +115,7 @@ def made_options(**given: Any) -> Options:
     known = {field.name for field in fields(Options)}
     if unknown := sorted(set(given) - known):
         raise ValueError(f"the emulator has no option {', '.join(unknown)}")
-    if isinstance(given.get("load"), str):
+    if isinstance(given.get("load"), (str, Path)):
         given["load"] = [given["load"]]
     options = Options(**{**given, "load": tuple(str(name) for name in given.get("load", ()))})
     if options.host not in ("127.0.0.1", "::1", "localhost"):

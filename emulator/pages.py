@@ -1,4 +1,4 @@
-"""Posts and accounts become the JSON of a page: data, includes of what was asked to be expanded, errors, meta."""
+"""Posts and accounts become the JSON of a page, with includes of what was asked to be expanded."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any

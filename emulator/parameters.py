@@ -1,4 +1,4 @@
-"""Query parameters are checked as the X API checks them; what is wrong is a 400 with every complaint in it."""
+"""Query parameters are checked as X checks them; what is wrong is a 400 with every complaint in it."""
 
 import re
 from collections.abc import Mapping

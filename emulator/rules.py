@@ -1,4 +1,4 @@
-"""Stream rules: added, deleted, counted and capped as the X API does; a bad one is refused with its reason."""
+"""Stream rules: added, deleted, counted and capped as X does; a bad one is refused with its reason."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

@@ -4,13 +4,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from emulator.wording import names
+
 POST_ONLY = ("article_title",)
-TWEET_FIELDS = frozenset(
+TWEET_FIELDS = names(
     "article attachments author_id card_uri community_id context_annotations conversation_id created_at "
     "display_text_range edit_controls edit_history_tweet_ids entities geo id in_reply_to_user_id lang "
-    "matched_media_notes media_metadata non_public_metrics note_request_suggestions note_tweet organic_metrics "
-    "paid_partnership possibly_sensitive promoted_metrics public_metrics referenced_tweets reply_settings scopes "
-    "source suggested_source_links suggested_source_links_with_counts text withheld".split()
+    "matched_media_notes media_metadata non_public_metrics note_request_suggestions note_tweet "
+    "organic_metrics "
+    "paid_partnership possibly_sensitive promoted_metrics public_metrics referenced_tweets "
+    "reply_settings scopes "
+    "source suggested_source_links suggested_source_links_with_counts text withheld"
 )
 # tweet name -> post name, for fields, expansions, includes and metrics alike.
 POST_NAMES = {
@@ -27,23 +31,26 @@ POST_NAMES = {
 }
 TWEET_NAMES = {post: tweet for tweet, post in POST_NAMES.items() if tweet != "referenced_tweets"}
 POST_FIELDS = frozenset(POST_NAMES.get(name, name) for name in TWEET_FIELDS) | {*POST_ONLY}
-USER_FIELDS = frozenset(
-    "affiliation confirmed_email connection_status created_at description entities id is_identity_verified location "
-    "most_recent_tweet_id name parody pinned_tweet_id profile_banner_url profile_image_url protected public_metrics "
+USER_FIELDS = names(
+    "affiliation confirmed_email connection_status created_at description entities id "
+    "is_identity_verified location "
+    "most_recent_tweet_id name parody pinned_tweet_id profile_banner_url profile_image_url protected "
+    "public_metrics "
     "receives_your_dm subscribes_to_you subscription subscription_type url username verified "
-    "verified_followers_count verified_type withheld most_recent_post_id pinned_post_id".split()
+    "verified_followers_count verified_type withheld most_recent_post_id pinned_post_id"
 )
-MEDIA_FIELDS = frozenset(
-    "alt_text duration_ms height media_key non_public_metrics organic_metrics preview_image_url promoted_metrics "
-    "public_metrics type url variants width".split()
+MEDIA_FIELDS = names(
+    "alt_text duration_ms height media_key non_public_metrics organic_metrics preview_image_url "
+    "promoted_metrics "
+    "public_metrics type url variants width"
 )
-POLL_FIELDS = frozenset("duration_minutes end_datetime id options voting_status".split())
-PLACE_FIELDS = frozenset("contained_within country country_code full_name geo id name place_type".split())
-TWEET_EXPANSIONS = frozenset(
+POLL_FIELDS = names("duration_minutes end_datetime id options voting_status")
+PLACE_FIELDS = names("contained_within country country_code full_name geo id name place_type")
+TWEET_EXPANSIONS = names(
     "article.cover_media article.media_entities attachments.media_keys attachments.media_source_tweet "
     "attachments.poll_ids author_id edit_history_tweet_ids entities.mentions.username geo.place_id "
     "in_reply_to_user_id entities.note.mentions.username referenced_tweets.id "
-    "referenced_tweets.id.attachments.media_keys referenced_tweets.id.author_id".split()
+    "referenced_tweets.id.attachments.media_keys referenced_tweets.id.author_id"
 )
 EXPANSIONS = TWEET_EXPANSIONS | {
     "edit_history_post_ids",

@@ -1,14 +1,18 @@
 """Words, places and topics that generated accounts and posts are made of."""
 
+from emulator.wording import listed
+
 # At most five letters each, so that adjective_noun_number stays a legal user name of 15 characters.
-ADJECTIVES = tuple(
-    "amber bold brave brisk calm civic clear coral crisp daily early fair fern firm fond free fresh gold grand "
+ADJECTIVES = listed(
+    "amber bold brave brisk calm civic clear coral crisp daily early fair fern firm fond free fresh "
+    "gold grand "
     "green happy jolly keen kind late light loud lucky mild neat new noble north open plain proud quick "
-    "quiet rapid red".split()
+    "quiet rapid red"
 )
-NOUNS = tuple(
-    "arch bay beam bell bird boat book brook cloud coast crane creek dawn delta dune elm fern field finch fox "
-    "gate grove gull hare heron hill iris lake lark leaf maple mill moss otter owl path pine reef river wren".split()
+NOUNS = listed(
+    "arch bay beam bell bird boat book brook cloud coast crane creek dawn delta dune elm fern field "
+    "finch fox "
+    "gate grove gull hare heron hill iris lake lark leaf maple mill moss otter owl path pine reef river wren"
 )
 SENTENCES = (
     ("en", "The {a} {n} opens again this morning after a long winter"),

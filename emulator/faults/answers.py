@@ -23,7 +23,7 @@ from emulator.limits import headers
 from emulator.parameters import RECENT_SECONDS, stale_complaint
 from emulator.service import Service
 
-HTML = b"<!DOCTYPE html><html><head><title>Error</title></head><body><h1>Something is technically wrong</h1></body></html>"
+HTML = b"<!DOCTYPE html><html><head><title>Error</title></head><body><h1>Technically wrong</h1></body></html>"
 
 
 def scripted(service: Service, fault: Fault, endpoint: str, kind: str) -> Answer:
@@ -104,8 +104,9 @@ def credits_depleted(scene: Scene) -> Answer:
 def not_enrolled(scene: Scene) -> Answer:
     body = {
         "client_id": "1",
-        "detail": "When authenticating requests to the Twitter API v2 endpoints, you must use keys and tokens from a "
-        "Twitter developer App that is attached to a Project.",
+        "detail": "When authenticating requests to the Twitter API v2 endpoints, you must use keys "
+        "and tokens "
+        "from a Twitter developer App that is attached to a Project.",
         "reason": "client-not-enrolled",
         "registration_url": "https://developer.twitter.com/en/docs/projects/overview",
         "required_enrollment": "Appropriate Level of API Access",

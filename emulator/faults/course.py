@@ -97,7 +97,7 @@ async def silence(place: Place) -> None:
 
 
 async def keepalive_only(place: Place) -> None:
-    """Blank lines go on, posts do not; after `seconds` they come again, those published meanwhile are lost."""
+    """Blank lines go on, posts do not; after `seconds` they come again, those in between are lost."""
     loop = asyncio.get_running_loop()
     until = loop.time() + float(place.more.get("seconds", FOREVER))
     while not place.connection.ending and (left := until - loop.time()) > 0:

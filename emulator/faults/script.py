@@ -9,27 +9,29 @@ from typing import Any
 
 import orjson
 
+from emulator.wording import names
+
 # Instead of the answer: a body and a status (see faults/answers.py).
-ANSWERS = frozenset(
+ANSWERS = names(
     "bad-param stale-since-id unauthorized credits-depleted not-enrolled rate-limit rate-limit-88 "
     "rate-limit-no-headers usage-cap too-many-connections rule-configuration provisioning rules-invalid "
-    "unavailable internal-error not-found-404 html v1.1 empty-body truncated-json".split()
+    "unavailable internal-error not-found-404 html v1.1 empty-body truncated-json"
 )
 # The accounts a request is about look different for this one request.
-ACCOUNTS = frozenset("not-found suspended protected".split())
+ACCOUNTS = names("not-found suspended protected")
 # The world changes before the request is answered.
-WORLD = frozenset("set-state rename publish delete-post advance-clock revoke".split())
+WORLD = names("set-state rename publish delete-post advance-clock revoke")
 # The answer is right but shaped or sent differently.
-SHAPES = frozenset("short-page empty-page partial-errors".split())
-SENDING = frozenset("cut-mid-page stall slow-bytes delay reset drop refuse-connection".split())
+SHAPES = names("short-page empty-page partial-errors")
+SENDING = names("cut-mid-page stall slow-bytes delay reset drop refuse-connection")
 # On the way of a stream, after so many posts of a connection.
-STREAM = frozenset(
+STREAM = names(
     "cut-mid-line close drop reset stall silence slow-bytes duplicate reorder keepalive-only disconnect "
-    "ghost-connection garbage-line error-line".split()
+    "ghost-connection garbage-line error-line"
 )
 NAMES = ANSWERS | ACCOUNTS | WORLD | SHAPES | SENDING | STREAM
 MEMBERS = frozenset(["on", "when", "do", "fired", "seen", "comment"])
-WHEN = frozenset("nth every from count user_id query chance param".split())
+WHEN = names("nth every from count user_id query chance param")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Faults that change the world at a request: accounts, posts, the clock; and those that last for one request."""
+"""Faults that change the world at a request, for good or for that one request."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from emulator.language.facts import Facts, padded
 from emulator.language.parse import Node
+from emulator.wording import names
 
 EARTH_MILES = 3958.8
 
@@ -38,7 +39,7 @@ class Asked:
 padded_value = lru_cache(maxsize=4096)(padded)
 OF_POST = frozenset(["conversation_id", "sample"])
 # Since 2026-05-04 a search for words no longer finds retweets.
-WORDY = frozenset("word phrase hashtag cashtag mention url entity context".split())
+WORDY = names("word phrase hashtag cashtag mention url entity context")
 
 
 def has_words(ask: Asked) -> bool:

@@ -5,19 +5,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import cos, radians
 
-STANDALONE = frozenset(
+from emulator.wording import names
+
+STANDALONE = names(
     "word phrase hashtag cashtag mention from to url retweets_of context entity conversation_id place "
     "place_country point_radius bounding_box in_reply_to_tweet_id retweets_of_tweet_id quotes_of_tweet_id "
-    "url_contains".split()
+    "url_contains"
 )
-MODIFIERS = frozenset("is has lang sample min_likes min_replies min_reposts".split())
+MODIFIERS = names("is has lang sample min_likes min_replies min_reposts")
 CHOICES = {
-    "is": frozenset("retweet reply quote verified nullcast".split()),
-    "has": frozenset("hashtags cashtags links mentions media images videos video_link geo".split()),
+    "is": names("retweet reply quote verified nullcast"),
+    "has": names("hashtags cashtags links mentions media images videos video_link geo"),
 }
-NUMERIC = frozenset(
+NUMERIC = names(
     "conversation_id in_reply_to_tweet_id retweets_of_tweet_id quotes_of_tweet_id "
-    "sample min_likes min_replies min_reposts".split()
+    "sample min_likes min_replies min_reposts"
 )
 COORDINATES = {"bounding_box": 4, "point_radius": 3}
 MILES_PER_DEGREE = 69.0

@@ -30,16 +30,16 @@ MAKES: dict[str, Callable[[Node], Wish]] = {
 }
 
 
-def satisfied(node: Node) -> Wish:
-    """What a post must hold for the first branch of the rule; operators it cannot serve are left out."""
+def satisfied(node: Node, *, branch: int = 0) -> Wish:
+    """What a post must hold for one branch of the rule; operators it cannot serve are left out."""
     if node.kind == "not":
         return {}
     if node.kind == "or":
-        return satisfied(node.parts[0])
+        return satisfied(node.parts[branch % len(node.parts)], branch=branch // len(node.parts))
     if node.kind == "and":
         wish: Wish = {}
         for part in node.parts:
-            merge(wish, satisfied(part))
+            merge(wish, satisfied(part, branch=branch))
         return wish
     make = MAKES.get(node.kind)
     return make(node) if make else {}
