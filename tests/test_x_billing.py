@@ -23,10 +23,12 @@ def test_the_bill_adds_up_by_endpoint() -> None:
 
 def test_threads_lose_no_count() -> None:
     billing = Billing()
-    threads = [
-        threading.Thread(target=lambda: [billing.add("users", users=1) for _ in range(1000)])
-        for _ in range(8)
-    ]
+
+    def add() -> None:
+        for _ in range(1000):
+            billing.add("users", users=1)
+
+    threads = [threading.Thread(target=add) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

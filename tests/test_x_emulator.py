@@ -197,7 +197,7 @@ def test_a_since_id_older_than_a_week_is_stale_for_a_search_only(emulator: Emula
 
 
 def test_a_window_that_is_used_up_is_waited_for_and_nothing_refused() -> None:
-    with running(users=3, posts_per_user=0, window=2.0) as emulator:
+    with running(users=3, posts_per_user=0, window=3.0) as emulator:
         client = _client(emulator, clock=SystemClock())
         threads = [
             threading.Thread(target=lambda: [client.counts("x") for _ in range(45)], daemon=True)

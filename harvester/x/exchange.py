@@ -106,7 +106,10 @@ class Exchange:
             started = self.clock.elapsed()
             headers: Mapping[str, str] = {}
             try:
-                answer = self._answer(endpoint, url, params, body)
+                try:
+                    answer = self._answer(endpoint, url, params, body)
+                finally:
+                    self.windows.done(endpoint.window)
                 headers = answer.headers
                 if 200 <= answer.status < 300:
                     self.windows.learn(endpoint.window, headers)

@@ -21,6 +21,7 @@ class _Window:
     # On `Clock.elapsed`, so that a wrong wall clock on this machine does not matter.
     resets: float = 0.0
     blind: float = 0.0
+    in_flight: int = 0
     next_slot: float = 0.0
 
 
@@ -65,7 +66,13 @@ class Windows:
             window.next_slot = now + spacing
             if window.remaining is not None:
                 window.remaining -= 1
+            window.in_flight += 1
             return 0.0
+
+    def done(self, endpoint: str) -> None:
+        """The request that was reserved has been answered, or never will be; called before `learn`."""
+        with self._lock:
+            self._windows[endpoint].in_flight -= 1
 
     def closed_for(self, endpoint: str) -> float:
         """Seconds until the window opens again; 0 while it is open, or nothing is known of it."""
@@ -94,8 +101,7 @@ class Windows:
                 return
             window.blind = min(WINDOW, max(SHORTEST_BLIND, window.blind * 2))
             left = window.blind
-        # One second more, as resets are told in whole seconds.
-        window.remaining, window.resets = 0, now + min(LONGEST, left + 1.0)
+        window.remaining, window.resets = 0, now + min(LONGEST, left)
 
     def _seconds_left(self, headers: Mapping[str, str]) -> float | None:
         """Seconds to the reset, by the server's own clock or else by ours; None if neither can be right."""
@@ -104,17 +110,22 @@ class Windows:
             return None
         for now in (_date(headers.get("date")), self._clock.now().timestamp()):
             if now is not None and -5.0 <= reset - now <= LONGEST:
-                return max(0.0, reset - now)
+                # One second more, as both are told in whole seconds.
+                return max(0.0, reset - now) + 1.0
         return None
 
 
 def _open(window: _Window, remaining: int, resets: float) -> None:
     same = window.remaining is not None and abs(resets - window.resets) < 5.0
     if same and window.remaining is not None:
-        # Answers overtake each other: what is left of one window only shrinks.
-        window.remaining = min(window.remaining, remaining)
+        # Answers overtake each other: what is left of one window only shrinks. Ours were taken off when they
+        # were reserved, so that less than that means others who use the same keys.
+        if remaining < window.remaining:
+            window.remaining = max(0, remaining - window.in_flight)
+        window.resets = max(window.resets, resets)
     elif window.remaining is None or resets > window.resets:
-        window.remaining, window.resets = remaining, resets
+        # Those under way were sent before anything was known, and are not all in the number told.
+        window.remaining, window.resets = max(0, remaining - window.in_flight), resets
 
 
 def _number(text: str | None) -> int | None:
