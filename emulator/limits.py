@@ -62,9 +62,12 @@ class Limits:
     def spend(self, group: str, kind: str) -> tuple[dict[str, str], bool]:
         window = self.window(group, kind)
         allowance = self.allowance(group, kind)
-        if self.enforced and group == ONE_A_SECOND and self._too_soon():
+        if not self.enforced:
+            # A client that heeds the headers must not wait for a limit that is not there.
+            return headers(allowance, allowance, window.reset), False
+        if group == ONE_A_SECOND and self._too_soon():
             return headers(1, 0, self.clock.now() + 1), True
-        if window.used >= allowance and self.enforced:
+        if window.used >= allowance:
             return headers(allowance, 0, window.reset), True
         window.used += 1
         return headers(allowance, max(0, allowance - window.used), window.reset), False
