@@ -9,7 +9,7 @@ import orjson
 from emulator.auth import CREDENTIALS
 from emulator.clock import first_id_at, iso, parsed_iso
 from emulator.endpoints.posts import DEPTH
-from emulator.language import Matcher, QueryError, parsed
+from emulator.language import QueryError
 from emulator.parameters import RECENT_SECONDS
 from emulator.service import Service
 
@@ -65,12 +65,11 @@ def truth_timeline(service: Service, _params: Told, _body: Any, user_id: str) ->
 
 def truth_search(service: Service, params: Told, _body: Any) -> Any:
     try:
-        tree = parsed(params["query"], service.bounds)
+        matcher = service.queries.matcher(params["query"], deep=False)
     except QueryError as error:
         raise BadControl(error.message) from error
     recent = params.get("archive", "0") in ("0", "")
     low = first_id_at(service.clock.now() - RECENT_SECONDS) - 1 if recent else 0
-    matcher = Matcher(tree, deep=False, named=service.world.named)
     return {"ids": [str(post.id) for post in service.world.search(matcher, low=low)]}
 
 

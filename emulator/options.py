@@ -26,6 +26,7 @@ class Options:
     search_posts: int = 0
     search_word: str = "flood"
     search_lag: float = 0.0
+    archive_days: float = 0.0
     stream_rate: str = "0"
     stream_posts: int | None = None
     keepalive: float = 20.0
@@ -59,6 +60,11 @@ NUMBERS: tuple[Row, ...] = (
     ("--latency", {"type": float, "metavar": "MS"}, "wait before each REST answer"),
     ("--window", {"type": float, "metavar": "SECONDS"}, "length of a rate-limit window"),
     ("--search-lag", {"type": float, "metavar": "SECONDS"}, "age at which a post becomes searchable"),
+    (
+        "--archive-days",
+        {"type": float},
+        "days an archive search reaches back without start_time (X: 30); 0 for all",
+    ),
     ("--stream-posts", {"type": int}, "how many posts --stream-rate makes in all"),
     ("--keepalive", {"type": float, "metavar": "SECONDS"}, "pause before a silent stream sends a blank line"),
     ("--rule-cap", {"type": int}, "stream rules an app may have"),

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from email.utils import formatdate
+from itertools import count
 from typing import Any
 
 from aiohttp import web
@@ -53,6 +54,7 @@ class Emulator:
         self._site: web.TCPSite | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._replayed = not options.replay
+        self._numbers = count(1)
 
     @property
     def url(self) -> str:
@@ -142,7 +144,12 @@ class Emulator:
     def _headers(self, answer: Answer) -> dict[str, str]:
         date = formatdate(self.service.clock.now(), usegmt=True)
         access = {} if answer.status == 401 else {"x-access-level": "read"}
-        return {"Date": date, "x-response-time": "1", **access}
+        return {
+            "Date": date,
+            "x-response-time": "1",
+            "x-transaction-id": f"{next(self._numbers):016x}",
+            **access,
+        }
 
     async def _delivered(self, request: web.BaseRequest, served: Served) -> web.StreamResponse:
         answer = served.answer

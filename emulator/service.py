@@ -11,6 +11,7 @@ from emulator.language import Bounds
 from emulator.limits import Limits
 from emulator.options import Options
 from emulator.pages import Pages
+from emulator.queries import Queries
 from emulator.rules import Rules
 from emulator.stream import Stream
 from emulator.truth import Truth
@@ -30,7 +31,7 @@ class Service:
     rules: Rules
     stream: Stream
     faults: Faults
-    bounds: Bounds
+    queries: Queries
 
 
 def service_of(options: Options) -> Service:
@@ -56,5 +57,5 @@ def service_of(options: Options) -> Service:
         rules=rules,
         stream=Stream(world, pages, truth, rules, most=options.connections, keepalive=options.keepalive),
         faults=Faults.from_file(options.faults, seed=options.seed),
-        bounds=bounds,
+        queries=Queries(world, bounds),
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from emulator.wording import names
@@ -94,6 +95,17 @@ KNOWN = {
 }
 
 
+SHAPING = (
+    "tweet.fields",
+    "post.fields",
+    "user.fields",
+    "media.fields",
+    "poll.fields",
+    "place.fields",
+    "expansions",
+)
+
+
 @dataclass(frozen=True)
 class View:
     """Fields by kind of object, expansions (both in tweet names), and whether the answer uses post names."""
@@ -134,6 +146,13 @@ def renamed(thing: Mapping[str, Any]) -> dict[str, Any]:
 
 def view_of(params: Mapping[str, str]) -> View:
     """The view a request's parameters ask for; they have been checked before."""
+    return made_view(tuple((name, params[name]) for name in SHAPING if name in params))
+
+
+@lru_cache(maxsize=512)
+def made_view(given: tuple[tuple[str, str], ...]) -> View:
+    # The same object for the same parameters: what is kept by view is then found by identity, which is quick.
+    params = dict(given)
     post_names = "post.fields" in params
     asked = {
         "post": words(params, "post.fields" if post_names else "tweet.fields"),

@@ -13,6 +13,7 @@ from emulator.language import Facts, Matcher, facts_of
 from emulator.options import Options
 from emulator.stored import StoredPost, Things
 from emulator.templates import media_object, place_object
+from emulator.wording import entities_of
 
 Post = MadePost | StoredPost
 STATES = ("ok", "protected", "suspended", "deleted")
@@ -49,6 +50,8 @@ class World:
                 **span,
             ),
         ]
+        templates = (template for grid in self.grids for template in grid.templates)
+        self._made_media = {key for template in templates for key in template.links.media}
         self.stored: dict[int, StoredPost] = {}
         self.by_author: dict[int, list[int]] = {}
         self.in_order: list[int] = []
@@ -254,6 +257,7 @@ class World:
                     ),
                     0,
                 ),
+                **entities_of(text),
                 **(fields or {}),
             }
         )
@@ -262,8 +266,7 @@ class World:
         return self.things.places.get(place_id) or place_object(place_id)
 
     def media(self, key: str) -> dict[str, Any] | None:
-        made = any(key in template.links.media for grid in self.grids for template in grid.templates)
-        return self.things.media.get(key) or (media_object(key) if made else None)
+        return self.things.media.get(key) or (media_object(key) if key in self._made_media else None)
 
     def total(self) -> int:
         return sum(grid.total for grid in self.grids) + len(self.stored)
@@ -290,7 +293,9 @@ def matching(grid: Grid, matcher: Matcher, low: int, high: int) -> Iterator[Post
     indices: Iterable[int] = grid.newest_first(low, high)
     if matcher.of_author or matcher.of_post:
         return (post for index in indices if matcher(post := grid.post(index)))
-    yes = [matcher(MadePost(0, 0, template)) for template in grid.templates]
+    yes = matcher.verdicts.get(grid.source)
+    if yes is None:
+        yes = matcher.verdicts[grid.source] = [matcher(MadePost(0, 0, each)) for each in grid.templates]
     if not any(yes):
         return iter(())
     return (grid.post(index) for index in indices if yes[grid.template_number(index)])

@@ -283,6 +283,33 @@ def test_counts_add_up_to_what_a_search_finds(world):
         assert total == counts["meta"]["total_tweet_count"] == len(world.control.search("library"))
 
 
+def test_counts_have_whole_hours_and_come_in_pages_of_31_days():
+    with emulator.running(users=2, posts_per_user=100, clock=NOON, span_days=80, limits=False) as world:
+        recent = ask(world.url, "/2/tweets/counts/recent", {"query": "the"}).json["data"]
+        assert all(bucket["start"].endswith(":00:00.000Z") for bucket in recent[1:])
+        params = {"query": "the", "granularity": "day", "start_time": "2026-03-20T00:00:00Z"}
+        pages = chain(world.url, "/2/tweets/counts/all", params)
+        days = [bucket["start"] for page in pages[::-1] for bucket in page.json["data"]]
+        assert len(pages) == 3 and days == sorted(set(days))
+        total = sum(page.json["meta"]["total_tweet_count"] for page in pages)
+        assert total == len(world.control.search("the", archive=True))
+
+
+def test_an_archive_search_without_a_start_can_reach_30_days_back_as_the_real_one():
+    options = {"users": 2, "posts_per_user": 100, "clock": NOON, "span_days": 80, "limits": False}
+    with emulator.running(**options, archive_days=30) as world:
+        month = all_ids(chain(world.url, "/2/tweets/search/all", {"query": "the", "max_results": 500}))
+        params = {"query": "the", "max_results": 500, "start_time": "2006-03-21T00:00:00Z"}
+        assert 0 < len(month) < len(all_ids(chain(world.url, "/2/tweets/search/all", params)))
+
+
+def test_the_entities_of_a_published_post_are_those_of_its_text():
+    with emulator.running(users=1, posts_per_user=0, clock=NOON) as world:
+        world.control.publish(someone(world), text="see #rare @ann $TWTR https://example.org/x")
+        for query in ("#rare", "@ann", "$twtr", "see has:links", 'url:"example.org"'):
+            assert len(ask(world.url, "/2/tweets/search/recent", {"query": query}).ids) == 1, query
+
+
 def test_the_same_seed_and_clock_make_the_same_world():
     made = []
     for seed in (1, 1, 2):

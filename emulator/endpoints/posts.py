@@ -10,12 +10,13 @@ import orjson
 from emulator.answers import Answer, Call, json_answer
 from emulator.clock import first_id_at, parsed_iso
 from emulator.errors import bad_parameter, missing, not_authorized, suspended
-from emulator.language import Matcher, QueryError, parsed
+from emulator.language import Matcher, QueryError
 from emulator.parameters import ACCEPTS, RECENT_SECONDS
 from emulator.service import Service
 from emulator.tokens import Place, fingerprint, place_of, token
 from emulator.world import TOP, Post
 
+DAY = 86_400
 DEPTH, DEPTH_WITHOUT_REPLIES, DEPTH_OF_MENTIONS = 3200, 800, 800
 Way = Callable[[int, int], Iterator[Post]]
 
@@ -104,10 +105,9 @@ def matcher(service: Service, call: Call, text: str, *, deep: bool = False) -> M
         message = f"The `query` query parameter value [{text}] length must be less than or equal to {longest}"
         raise bad_parameter(service.problems, "query", text, message)
     try:
-        tree = parsed(text, service.bounds)
+        return service.queries.matcher(text, deep=deep)
     except QueryError as error:
         raise bad_parameter(service.problems, "query", text, error.message) from error
-    return Matcher(tree, deep=deep, named=service.world.named)
 
 
 def refused_account(service: Service, user_id: int) -> Answer | None:
@@ -138,6 +138,9 @@ def search_span(service: Service, call: Call) -> tuple[int, int]:
     now = service.clock.now()
     if call.endpoint.endswith("recent"):
         low = max(low, first_id_at(now - RECENT_SECONDS) - 1)
+    elif service.options.archive_days and not call.params.keys() & {"start_time", "since_id"}:
+        newest = parsed_iso(call.params["end_time"]) if "end_time" in call.params else now
+        low = max(low, first_id_at(newest - service.options.archive_days * DAY) - 1)
     if service.options.search_lag and "end_time" not in call.params:
         high = min(high, first_id_at(now - service.options.search_lag))
     return low, high

@@ -153,6 +153,8 @@ class Matcher:
         kinds = {leaf.kind for leaf in leaves}
         self.of_author = any(leaf.kind == "from" or leaf.value == "verified" for leaf in leaves)
         self.of_post = bool(kinds & OF_POST)
+        # What a whole source of posts answered, kept by those who ask about many of the same text.
+        self.verdicts: dict[int, list[bool]] = {}
         self.no_retweets = not deep and bool(kinds & WORDY)
 
     def __call__(self, post: Subject) -> bool:
