@@ -1,0 +1,89 @@
+"""Who runs harvests: processes of this machine or tasks of a cluster, started, listed and stopped alike."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from harvester.changeset import Tree
+from harvester.clock import Stop
+from harvester.compute.schedule import Schedule
+
+ONCE, SERVICE = "once", "service"
+
+STARTING, RUNNING, RESTARTING, GAVE_UP = "STARTING", "RUNNING", "RESTARTING", "GAVE UP"
+
+
+@dataclass(frozen=True)
+class Task:
+    """Something that runs, or should: `status` in capitals, `told` in words where there is more to say."""
+
+    collection_id: str
+    kind: str
+    status: str
+    started: str = ""
+    told: str = ""
+
+
+@dataclass(frozen=True)
+class Scheduled:
+    """A schedule in force since then; `kept` says whether somebody is there to carry it out."""
+
+    collection_id: str
+    schedule: Schedule
+    since: datetime
+    last: str = ""
+    kept: bool = True
+
+
+class Compute(Protocol):
+    """What the commands ask of a place where harvests run. Every wait has a deadline."""
+
+    @property
+    def name(self) -> str:
+        """How a person calls it, e.g. `this machine`."""
+        ...
+
+    def once(self, collection_id: str) -> None:
+        """Start one harvest; raises when it did not begin, with what it said."""
+        ...
+
+    def task(self, collection_id: str) -> Task | None:
+        """What runs of this collection here."""
+        ...
+
+    def tasks(self) -> list[Task]: ...
+
+    def exit_code(self, collection_id: str) -> int | None:
+        """What the last harvest returned to who started it; None where that is not known."""
+        ...
+
+    def live(self, collection_id: str) -> Tree | None:
+        """The account of the running harvest at this moment, where it can be asked."""
+        ...
+
+    def ask_to_stop(self, collection_id: str) -> None:
+        """Hasten a stop that was asked for in the store, where that is possible."""
+        ...
+
+    def log(self, collection_id: str, *, lines: int, follow: bool, stop: Stop) -> Iterator[str]:
+        """The end of the newest log, and what is added to it until `stop` or the end of the harvest."""
+        ...
+
+    def start_service(self, collection_id: str) -> None:
+        """Keep a harvest running, through crashes, until `stop_service`."""
+        ...
+
+    def stop_service(self, collection_id: str, *, within: float) -> None:
+        """End the service and its harvest; raises when that did not happen within so many seconds."""
+        ...
+
+    def schedule(self, collection_id: str, schedule: Schedule) -> Scheduled:
+        """Put a schedule in force, in the place of the one that was there."""
+        ...
+
+    def unschedule(self, collection_id: str) -> bool:
+        """Whether there was a schedule to end."""
+        ...
+
+    def schedules(self) -> list[Scheduled]: ...

@@ -1,0 +1,131 @@
+"""Processes that outlive the terminal, of which it is certain whether they live.
+
+A process holds a lock on a file for as long as it lives; the system ends that with it, however it ends. So no
+process id that was given to somebody else is ever taken for it.
+"""
+
+import fcntl
+import json
+import os
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from harvester.errors import Conflict, HarvesterError
+
+
+class Slot:
+    """Room for one process at a time: `<name>.lock`, and `<name>.json`, which only its owner may read."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self._folder, self._name = folder, name
+
+    def start(
+        self, command: Sequence[str], *, log: Path, note: Mapping[str, Any], environment: Mapping[str, str]
+    ) -> subprocess.Popen[bytes]:
+        """Start a process with nothing of this terminal; raises Conflict while another one lives."""
+        _make_private(self._folder)
+        lock = os.open(self._path("lock"), os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise Conflict(f"A process of {self._folder.name} lives already.") from None
+            with log.open("ab") as output:
+                process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=output,
+                    env={**os.environ, **environment},
+                    pass_fds=(lock,),
+                    start_new_session=True,
+                )
+            self.write({**note, "process": process.pid, "log": log.name})
+        except OSError as error:
+            raise HarvesterError(f"A process cannot be started: {error.strerror or error}.") from error
+        finally:
+            os.close(lock)
+        return process
+
+    @property
+    def lives(self) -> bool:
+        try:
+            lock = os.open(self._path("lock"), os.O_RDWR)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(lock)
+        return False
+
+    @property
+    def note(self) -> dict[str, Any]:
+        """What was noted of the process that lives, or of the last one."""
+        return read_note(self._path("json"))
+
+    def write(self, note: Mapping[str, Any]) -> None:
+        write_note(self._path("json"), note)
+
+    def signal(self, number: int) -> None:
+        process = self.note.get("process")
+        if self.lives and isinstance(process, int):
+            with suppress(ProcessLookupError):
+                os.kill(process, number)
+
+    def _path(self, kind: str) -> Path:
+        return self._folder / f"{self._name}.{kind}"
+
+
+def read_note(path: Path) -> dict[str, Any]:
+    """A small JSON object; empty when there is none, or none that can be read."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def write_note(path: Path, note: Mapping[str, Any]) -> None:
+    _make_private(path.parent)
+    scratch = path.with_name(f".{path.name}.{uuid4().hex}")
+    try:
+        with open(scratch, "x", encoding="utf-8", opener=_private) as file:
+            json.dump(note, file, indent=2)
+        scratch.replace(path)
+    finally:
+        scratch.unlink(missing_ok=True)
+
+
+@contextmanager
+def changed(path: Path) -> Iterator[dict[str, Any]]:
+    """A note to change, while nobody else can."""
+    _make_private(path.parent)
+    lock = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        # Held by others for the moment of one small write only.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        note = read_note(path)
+        yield note
+        write_note(path, note)
+    finally:
+        os.close(lock)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _make_private(folder: Path) -> None:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise HarvesterError(
+            f"{folder} cannot be made: {error.strerror or error}.", hint="It keeps logs and notes of what runs."
+        ) from error
