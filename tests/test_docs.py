@@ -59,6 +59,14 @@ def test_every_state_of_a_harvest_is_explained() -> None:
     } <= told
 
 
+def test_every_event_is_explained() -> None:
+    cells = " ".join(row[0] for row in _rows(_page("docs/data-layout.md")))
+    code = "".join(path.read_text() for path in (_ROOT / "harvester").rglob("*.py"))
+    named = set(re.findall(r'"event": "([^"]+)"', code))
+    assert len(named) > 5
+    assert {name for name in named if f"`{name}`" not in cells} == set()
+
+
 def test_every_key_that_a_harvest_learns_is_explained() -> None:
     page = _page("docs/data-layout.md")
     learnt = {key for keys in collection.STATE.values() for key in keys}
