@@ -5,6 +5,7 @@ import os
 import platform
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ TTL = 60.0
 
 # The store tells its time in whole seconds, twice per comparison.
 _GRAIN = timedelta(seconds=2)
+
+_TRIES = 10
 
 
 class Lock:
@@ -53,35 +56,45 @@ class Lock:
             "process": os.getpid(),
             "software": f"twarc-cloud {__version__}",
         }
-        sent = self._clock.elapsed()
-        try:
-            self._version = self._store.create(self._key, self._bytes())
-            before = None
-        except Conflict:
-            before, sent = self._take_over()
-        self._deadline = sent + self._ttl
-        return before
+        for _ in range(_TRIES):
+            sent = self._clock.elapsed()
+            before = self._expired()
+            try:
+                if before is None:
+                    self._version = self._store.create(self._key, self._bytes())
+                else:
+                    self._version = self._store.replace(self._key, self._bytes(), version=before.version)
+            except Conflict:
+                # Somebody came or went at this very moment.
+                continue
+            self._deadline = sent + self._ttl
+            if before is None:
+                return None
+            log.warning("Took over the expired lock of %s.", _owner(content(before)))
+            return content(before)
+        raise _locked(self._key, {}, None)
 
-    def _take_over(self) -> tuple[dict[str, Any], float]:
-        try:
-            current = self._store.read(self._key)
-        except NotFound:
-            raise _locked(self._key, {}, None) from None
-        held = content(current)
+    def _expired(self) -> Stored | None:
+        """The lock that may be taken over; None where there is none. Raises if it is held."""
+        current = self._read()
+        if current is None:
+            return None
         expires = expiry(current)
         if self._store.now() <= expires + _GRAIN:
-            raise _locked(self._key, held, expires)
-        sent = self._clock.elapsed()
-        try:
-            self._version = self._store.replace(self._key, self._bytes(), version=current.version)
-        except Conflict:
-            raise _locked(self._key, {}, None) from None
-        log.warning("Took over the expired lock of %s.", held.get("owner", "an unknown owner"))
-        return held, sent
+            raise _locked(self._key, content(current), expires)
+        return current
 
-    def keep(self) -> None:
-        """Renew in the background until `release`."""
-        threading.Thread(target=self._keep, name="lock", daemon=True).start()
+    def _read(self) -> Stored | None:
+        try:
+            return self._store.read(self._key)
+        except NotFound:
+            return None
+
+    def keep(self) -> threading.Thread:
+        """Renew in the background until `release` or `abandon`, in the thread that is returned."""
+        thread = threading.Thread(target=self._keep, name="lock", daemon=True)
+        thread.start()
+        return thread
 
     def _keep(self) -> None:
         while not self._ended.wait(self._ttl / 3):
@@ -93,18 +106,32 @@ class Lock:
                 log.warning("The lock could not be renewed yet: %s", error)
 
     def renew(self) -> None:
-        """Prove that the lock is still ours. Raises LockLost when it is not, StoreAway when that is unknown."""
+        """Prove that the lock is ours. Raises LockLost when it is not, StoreAway when that is unknown."""
         with self._guard:
             if self._lost:
                 raise _lost(self._key)
             self._content["renewed"] = self._content.get("renewed", 0) + 1
             sent = self._clock.elapsed()
             try:
-                self._version = self._store.replace(self._key, self._bytes(), version=self._version)
+                self._renew()
             except Conflict as error:
                 self._lost = True
                 raise _lost(self._key) from error
             self._deadline = sent + self._ttl
+
+    def _renew(self) -> None:
+        try:
+            self._version = self._store.replace(self._key, self._bytes(), version=self._version)
+        except Conflict:
+            # An earlier renewal may have arrived although its answer did not.
+            current = self._ours()
+            if current is None:
+                raise
+            self._version = self._store.replace(self._key, self._bytes(), version=current.version)
+
+    def _ours(self) -> Stored | None:
+        current = self._read()
+        return current if current and content(current).get("owner") == self.owner else None
 
     @property
     def lost(self) -> bool:
@@ -121,6 +148,7 @@ class Lock:
             self.renew()
 
     def release(self) -> None:
+        """Give the lock back, unless it is another's by now."""
         self._ended.set()
         with self._guard:
             if self._lost:
@@ -129,7 +157,11 @@ class Lock:
             try:
                 self._store.remove(self._key, version=self._version)
             except Conflict:
-                log.warning("The lock had been taken over before it was released.")
+                current = self._ours()
+                if current is None:
+                    log.warning("The lock had been taken over before it was released.")
+                else:
+                    self._store.remove(self._key, version=current.version)
 
     def abandon(self) -> None:
         """Stop renewing and leave the lock to expire."""
@@ -156,12 +188,18 @@ def expiry(lock: Stored) -> datetime:
     return lock.modified + timedelta(seconds=ttl)
 
 
+def _owner(held: dict[str, Any]) -> str:
+    """Who holds a lock, in words; one of 2019 names its harvest only."""
+    if "owner" in held:
+        return f"{held['owner']} on {held.get('host', 'an unknown host')}"
+    return f"the harvest of {held['harvest_id']}" if "harvest_id" in held else "an unknown owner"
+
+
 def _locked(key: str, held: dict[str, Any], expires: datetime | None) -> HarvesterError:
-    owner = f" by {held['owner']} on {held.get('host', 'an unknown host')}" if "owner" in held else ""
     until = f" It expires at {timestamp(expires)} unless it is renewed." if expires else ""
     return HarvesterError(
-        f"The collection is locked: {key} is held{owner}.{until}",
-        hint="Wait for that harvest to end; if nothing runs any more, the lock expires by itself, or `unlock` removes it.",
+        f"The collection is locked: {key} is held by {_owner(held)}.{until}",
+        hint="Wait for that harvest to end; if nothing runs, the lock expires, or `unlock` removes it.",
         exit_code=Exit.LOCKED,
     )
 
@@ -197,10 +235,11 @@ class FencedStore:
         self._lock.require()
         return self._store.replace(key, data, version=version)
 
-    def upload(self, key: str, path: Path, *, sha256: str) -> None:
+    def upload(self, key: str, path: Path, *, sha256: str) -> str:
         self._lock.require()
-        self._store.upload(key, path, sha256=sha256)
-        self._take_back_if_late(key, None)
+        version = self._store.upload(key, path, sha256=sha256)
+        self._take_back_if_late(key, version)
+        return version
 
     def download(self, key: str, path: Path) -> None:
         self._store.download(key, path)
@@ -218,12 +257,14 @@ class FencedStore:
     def now(self) -> datetime:
         return self._store.now()
 
-    def _take_back_if_late(self, key: str, version: str | None) -> None:
+    def _take_back_if_late(self, key: str, version: str) -> None:
         if self._lock.in_time:
             return
         try:
             self._lock.renew()
         except LockLost:
-            # It is ours alone: nothing names it yet, and its successor cannot have created the same key.
-            self._store.remove(key, version=version)
+            # What was there already, or has been written over since, is the successor's.
+            if version:
+                with suppress(Conflict):
+                    self._store.remove(key, version=version)
             raise

@@ -1,0 +1,351 @@
+"""At most one harvest per collection, and whoever lost the lock writes nothing more."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import time_machine
+
+from harvester.clock import Stop, SystemClock
+from harvester.errors import Conflict, Exit, HarvesterError, LockLost, NotFound, StoreAway
+from harvester.lock import FencedStore, Lock, content, expiry
+from harvester.store import Store, Stored
+from harvester.store.folder import FolderStore
+from tests.servers import Bucket
+from tests.stores import HandClock, Place, Wrapped, lossy, race
+
+KEY, DATA = "collections/a/lock.json", "collections/a/data"
+PAST = timedelta(seconds=63)
+
+
+@pytest.fixture
+def store(place: Place) -> Store:
+    return place.store()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> FolderStore:
+    return FolderStore(tmp_path / "collections")
+
+
+def _lock(store: Store, owner: str, *, clock: HandClock | None = None, ttl: float = 60.0) -> Lock:
+    return Lock(store, KEY, owner=owner, clock=clock or HandClock(), ttl=ttl)
+
+
+def _taken_over(store: Store, owner: str = "successor") -> Lock:
+    """The lock of somebody who finds the store's clock past the expiry of the lock that is there."""
+    lock = _lock(Wrapped(store, ahead=PAST), owner)
+    lock.acquire()
+    return lock
+
+
+def _holder(store: Store) -> str:
+    return str(json.loads(store.read(KEY).data)["owner"])
+
+
+class TestTaking:
+    def test_a_free_lock_is_taken(self, store: Store) -> None:
+        assert _lock(store, "me").acquire() is None
+        assert _holder(store) == "me"
+
+    def test_a_held_lock_is_refused_in_words(self, store: Store) -> None:
+        _lock(store, "first").acquire()
+        with pytest.raises(HarvesterError) as refused:
+            _lock(store, "second").acquire()
+        until = expiry(store.read(KEY)).isoformat(timespec="microseconds")
+        assert f"{KEY} is held by first on " in refused.value.message
+        assert f"It expires at {until}" in refused.value.message
+        assert "unlock" in refused.value.hint
+        assert refused.value.exit_code == Exit.LOCKED
+        assert _holder(store) == "first"
+
+    def test_an_expired_lock_is_taken_over_and_told(self, store: Store) -> None:
+        _lock(store, "dead").acquire()
+        before = _lock(Wrapped(store, ahead=PAST), "successor").acquire()
+        assert before is not None
+        assert before["owner"] == "dead"
+        assert _holder(store) == "successor"
+
+    def test_a_lock_within_its_time_is_not_taken_over(self, store: Store) -> None:
+        _lock(store, "living").acquire()
+        with pytest.raises(HarvesterError, match="held by living"):
+            _lock(Wrapped(store, ahead=timedelta(seconds=58)), "other").acquire()
+
+    @pytest.mark.parametrize("minutes", [-10, 10])
+    @pytest.mark.parametrize("kind", ["folder", "s3"])
+    def test_expiry_is_judged_by_the_stores_clock(
+        self, kind: str, minutes: int, tmp_path: Path, s3_environment: Bucket
+    ) -> None:
+        where = s3_environment.name if kind == "s3" else str(tmp_path)
+        off = timedelta(minutes=minutes)
+        with time_machine.travel(datetime.now(UTC) + off):
+            store = Place(kind, where).store()
+            clock = HandClock(wrong_by=off)
+            living = _lock(store, "living", clock=clock)
+            living.acquire()
+            with pytest.raises(HarvesterError, match="held by living"):
+                _lock(store, "other", clock=clock).acquire()
+            living.release()
+            _lock(store, "dead", clock=clock, ttl=0.1).acquire()
+            waited = SystemClock().elapsed() + 20
+            while SystemClock().elapsed() < waited:
+                try:
+                    _lock(store, "successor", clock=clock).acquire()
+                    break
+                except HarvesterError:
+                    Stop().wait(0.1)
+            assert _holder(store) == "successor"
+
+    def test_of_many_takers_of_a_free_lock_one_wins(self, place: Place) -> None:
+        winners = race(place, "lock", KEY, "nobody")
+        assert winners == [_holder(place.store())]
+
+    def test_of_many_takers_of_an_expired_lock_one_wins(self, place: Place) -> None:
+        _lock(place.store(), "dead", ttl=0.1).acquire()
+        winners = race(place, "lock", KEY, "dead")
+        assert winners == [_holder(place.store())]
+
+
+class TestForeignLocks:
+    @pytest.mark.parametrize(
+        ("data", "told"),
+        [
+            (b"", "an unknown owner"),
+            (b"not JSON", "an unknown owner"),
+            (b"[1, 2]", "an unknown owner"),
+            (b'"text"', "an unknown owner"),
+            (b'{"harvest_id": "2019-05-01T10:00:00"}', "the harvest of 2019-05-01T10:00:00"),
+            (b'{"owner": "x", "ttl": "soon"}', "x on an unknown host"),
+        ],
+    )
+    def test_a_lock_of_another_kind_is_held_and_expires(
+        self, folder: FolderStore, data: bytes, told: str
+    ) -> None:
+        folder.create(KEY, data)
+        with pytest.raises(HarvesterError, match=f"is held by {told}. It expires at ") as refused:
+            _lock(folder, "me").acquire()
+        assert refused.value.exit_code == Exit.LOCKED
+        assert folder.read(KEY).data == data
+        _taken_over(folder, "me")
+        assert _holder(folder) == "me"
+
+    @pytest.mark.parametrize(
+        ("ttl", "seconds"),
+        [(30, 30), (0.5, 0.5), (3600, 3600), (3601, 60), (0, 60), (-1, 60), (True, 60), ("9", 60)],
+    )
+    def test_a_lock_says_how_long_it_lives_within_reason(self, ttl: object, seconds: float) -> None:
+        written = datetime(2026, 1, 1, tzinfo=UTC)
+        lock = Stored(json.dumps({"ttl": ttl}).encode(), "1", written)
+        assert expiry(lock) - written == timedelta(seconds=seconds)
+
+
+class TestKeeping:
+    def test_a_renewed_lock_begins_its_time_anew(self, folder: FolderStore) -> None:
+        lock = _lock(folder, "me")
+        lock.acquire()
+        before = folder.read(KEY)
+        lock.renew()
+        after = folder.read(KEY)
+        assert after.version != before.version
+        assert after.modified >= before.modified
+        assert content(after) == {**content(before), "renewed": 1}
+
+    def test_a_lock_that_was_taken_over_is_lost(self, store: Store) -> None:
+        lock = _lock(store, "me")
+        lock.acquire()
+        _taken_over(store)
+        with pytest.raises(LockLost, match="Another harvest has taken over") as lost:
+            lock.renew()
+        assert lost.value.exit_code == Exit.LOCKED
+        assert lock.lost
+        assert _holder(store) == "successor"
+        with pytest.raises(LockLost):
+            lock.renew()
+
+    def test_a_lock_that_was_removed_by_hand_is_lost(self, store: Store) -> None:
+        lock = _lock(store, "me")
+        lock.acquire()
+        store.remove(KEY)
+        with pytest.raises(LockLost):
+            lock.renew()
+
+    def test_a_released_lock_is_free(self, store: Store) -> None:
+        first = _lock(store, "first")
+        first.acquire()
+        first.release()
+        first.release()
+        assert _lock(store, "second").acquire() is None
+
+    def test_a_lock_that_was_taken_over_is_not_released(self, store: Store) -> None:
+        lock = _lock(store, "me")
+        lock.acquire()
+        _taken_over(store)
+        lock.release()
+        assert _holder(store) == "successor"
+
+    def test_a_renewal_whose_answer_never_came_is_no_loss(
+        self, s3_environment: Bucket, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with lossy(s3_environment.server.endpoint) as proxy:
+            monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
+            store = Place("s3", s3_environment.name).store()
+            lock = _lock(store, "me")
+            lock.acquire()
+            for last in (lock.renew, lock.release):
+                proxy.lose, proxy.lost = 3, 0
+                with pytest.raises(StoreAway):
+                    lock.renew()
+                last()
+            with pytest.raises(NotFound):
+                store.read(KEY)
+
+    def test_it_is_renewed_in_the_background_until_it_is_released(self, folder: FolderStore) -> None:
+        lock = _lock(folder, "me", ttl=0.05)
+        lock.acquire()
+        thread = lock.keep()
+        assert _soon(lambda: content(folder.read(KEY)).get("renewed", 0) >= 2)
+        lock.release()
+        thread.join(5)
+        assert not thread.is_alive()
+
+    def test_the_background_ends_when_the_lock_is_lost_or_left(self, folder: FolderStore) -> None:
+        lost, left = _lock(folder, "lost", ttl=0.05), _lock(folder, "left", ttl=0.05)
+        lost.acquire()
+        folder.remove(KEY)
+        left.acquire()
+        threads = [lost.keep(), left.keep()]
+        threads[0].join(5)
+        left.abandon()
+        threads[1].join(5)
+        assert not any(thread.is_alive() for thread in threads)
+        assert _holder(folder) == "left"
+
+    def test_the_background_outlives_a_store_that_is_away(self, folder: FolderStore) -> None:
+        store = _Away(folder)
+        lock = Lock(store, KEY, owner="me", clock=HandClock(), ttl=0.05)  # type: ignore[arg-type]
+        lock.acquire()
+        store.away = True
+        lock.keep()
+        assert _soon(lambda: store.refused >= 2)
+        store.away = False
+        assert _soon(lambda: content(folder.read(KEY)).get("renewed", 0) >= 3)
+        lock.release()
+
+
+class _Away(Wrapped):
+    away, refused = False, 0
+
+    def replace(self, key: str, data: bytes, *, version: str) -> str:
+        if self.away:
+            self.refused += 1
+            raise StoreAway("away")
+        return self.store.replace(key, data, version=version)
+
+
+def _soon(holds: Callable[[], bool]) -> bool:
+    deadline = SystemClock().elapsed() + 10
+    while not holds():
+        if SystemClock().elapsed() > deadline:
+            return False
+        Stop().wait(0.01)
+    return True
+
+
+class TestFence:
+    def _writes(self, fenced: FencedStore, path: Path) -> list[Callable[[], object]]:
+        version = fenced.read("collections/a/there").version
+        return [
+            lambda: fenced.create(DATA, b"late"),
+            lambda: fenced.upload(DATA, path, sha256=hashlib.sha256(b"late").hexdigest()),
+            lambda: fenced.replace("collections/a/there", b"late", version=version),
+            lambda: fenced.remove("collections/a/there"),
+        ]
+
+    @pytest.mark.parametrize("write", range(4))
+    def test_who_lost_the_lock_writes_nothing(self, store: Store, tmp_path: Path, write: int) -> None:
+        (tmp_path / "file").write_bytes(b"late")
+        store.create("collections/a/there", b"there")
+        clock = HandClock()
+        lock = _lock(store, "me", clock=clock)
+        lock.acquire()
+        fenced = FencedStore(store, lock)
+        _taken_over(store)
+        clock.seconds += 61
+        with pytest.raises(LockLost):
+            self._writes(fenced, tmp_path / "file")[write]()
+        assert [entry.key for entry in store.entries("collections/a/")] == [KEY, "collections/a/there"]
+        assert store.read("collections/a/there").data == b"there"
+        assert _holder(store) == "successor"
+
+    def test_who_holds_the_lock_writes(self, store: Store, tmp_path: Path) -> None:
+        (tmp_path / "file").write_bytes(b"late")
+        store.create("collections/a/there", b"there")
+        lock = _lock(store, "me")
+        lock.acquire()
+        fenced = FencedStore(store, lock)
+        fenced.create(DATA, b"late")
+        create, upload, replace, remove = self._writes(fenced, tmp_path / "file")
+        for write in (upload, replace, remove):
+            write()
+        with pytest.raises(Conflict):
+            create()
+        assert [entry.key for entry in fenced.entries("collections/a/")] == [DATA, KEY]
+
+    def test_a_lock_whose_time_is_up_is_renewed_before_a_write(self, folder: FolderStore) -> None:
+        clock = HandClock()
+        lock = _lock(folder, "me", clock=clock)
+        lock.acquire()
+        clock.seconds += 61
+        FencedStore(folder, lock).create(DATA, b"")
+        assert content(folder.read(KEY))["renewed"] == 1
+        assert lock.in_time
+
+    def _late(self, store: Store, after: Callable[[], object]) -> FencedStore:
+        """A store whose writes take longer than the lock lives, and what happens meanwhile."""
+        clock = HandClock()
+
+        def meanwhile() -> None:
+            clock.seconds += 61
+            after()
+
+        lock = _lock(store, "me", clock=clock)
+        lock.acquire()
+        return FencedStore(Wrapped(store, after=meanwhile), lock)  # type: ignore[arg-type]
+
+    def test_what_was_created_too_late_is_taken_back(self, store: Store) -> None:
+        fenced = self._late(store, lambda: _taken_over(store))
+        with pytest.raises(LockLost):
+            fenced.create(DATA, b"late")
+        assert [entry.key for entry in store.entries("collections/a/")] == [KEY]
+
+    def test_what_was_uploaded_too_late_is_taken_back(self, store: Store, tmp_path: Path) -> None:
+        (tmp_path / "file").write_bytes(b"late")
+        fenced = self._late(store, lambda: _taken_over(store))
+        with pytest.raises(LockLost):
+            fenced.upload(DATA, tmp_path / "file", sha256=hashlib.sha256(b"late").hexdigest())
+        assert [entry.key for entry in store.entries("collections/a/")] == [KEY]
+
+    def test_the_same_file_of_a_successor_is_not_taken_back(self, store: Store, tmp_path: Path) -> None:
+        path, sha256 = tmp_path / "file", hashlib.sha256(b"same").hexdigest()
+        path.write_bytes(b"same")
+        fenced = self._late(store, lambda: _taken_over(store))
+        store.upload(DATA, path, sha256=sha256)
+        with pytest.raises(LockLost):
+            fenced.upload(DATA, path, sha256=sha256)
+        assert store.read(DATA).data == b"same"
+
+    def test_what_a_successor_has_written_over_is_not_taken_back(self, store: Store) -> None:
+        def take_over_and_write() -> None:
+            _taken_over(store)
+            store.replace(DATA, b"successor's", version=store.read(DATA).version)
+
+        with pytest.raises(LockLost):
+            self._late(store, take_over_and_write).create(DATA, b"late")
+        assert store.read(DATA).data == b"successor's"
+
+    def test_what_was_created_late_but_by_the_owner_stays(self, folder: FolderStore) -> None:
+        self._late(folder, lambda: None).create(DATA, b"late")
+        assert folder.read(DATA).data == b"late"
