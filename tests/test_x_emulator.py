@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
+from twarc.expansions import flatten
 
 from emulator import CREDENTIALS, Emulated, running
 from harvester.clock import Clock, Stop, SystemClock
@@ -130,6 +131,28 @@ def test_nothing_is_lost_or_doubled_by_a_fault_that_passes(emulator: Emulated, f
 
     assert emulator.control.fired() == [1]
     assert found == emulator.control.timeline(user_id)
+
+
+def test_a_network_that_is_away_for_a_second_loses_nothing() -> None:
+    with running(users=1, posts_per_user=120) as emulator:
+        user_id = _someone(emulator)
+        expected = emulator.control.timeline(user_id)
+        emulator.control.refuse(1.0)
+        started = time.monotonic()
+
+        found = _whole_timeline(_client(emulator, clock=SystemClock()), user_id)
+
+    assert found == expected
+    assert time.monotonic() - started > 0.9
+
+
+def test_what_is_stored_is_read_by_twarc(emulator: Emulated) -> None:
+    page = orjson.loads(_client(emulator).timeline(_someone(emulator)).line)
+
+    flat = flatten(page)
+
+    assert [post["id"] for post in flat] == [post["id"] for post in page["data"]]
+    assert all(post["author"]["username"] and post["__twarc"]["version"] for post in flat)
 
 
 LASTING = {

@@ -92,6 +92,8 @@ def _connected(host: str, port: int, options: Any, stop: Stop) -> socket.socket:
         except OSError as error:
             problem = error
             sock.close()
+        if stop.requested:
+            break
     raise problem
 
 
