@@ -5,13 +5,14 @@ whose upload was the next step, with the state that holds once it is there. So w
 or after that upload, what is stored and what is known agree.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from harvester.changeset import Tree
-from harvester.errors import NotFound
+from harvester.errors import HarvesterError, NotFound
 from harvester.layout import CollectionKeys, HarvestKeys
 from harvester.segments import Finished
 from harvester.store import Store
@@ -51,11 +52,16 @@ class Pointer:
 
 
 class Parts:
-    """Copies the growing files of a work folder to the store, piece by piece, as they grow."""
+    """Copies the growing files of a work folder to the store, piece by piece, as they grow.
 
-    def __init__(self, store: Store, here: HarvestKeys, folder: Path) -> None:
+    `copied` says how much of each is there already.
+    """
+
+    def __init__(
+        self, store: Store, here: HarvestKeys, folder: Path, *, copied: Mapping[str, int] | None = None
+    ) -> None:
         self._store, self._here, self._folder = store, here, folder
-        self._copied: dict[str, int] = {}
+        self._copied: dict[str, int] = dict(copied or {})
 
     def copy(self, name: str, size: int) -> None:
         """Everything of the file up to `size` is in the store when this returns."""
@@ -108,4 +114,9 @@ def fetch_parts(store: Store, here: HarvestKeys, state: State, folder: Path) -> 
             for entry in store.entries(here.parts + name + "-"):
                 if file.tell() < size:
                     file.write(store.read(entry.key).data)
+            if file.tell() < size:
+                raise HarvesterError(
+                    f"{size - file.tell()} bytes of {name}, of a harvest that died, are missing.",
+                    hint=f"Restore what was removed below {here.parts}, or remove checkpoint.json.",
+                )
             file.truncate(size)

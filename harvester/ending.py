@@ -52,7 +52,7 @@ class Ending:
         yield "the changeset", self._change_collection
         yield "harvest.json", self._write_record
         yield "last_harvest.json", self._write_last
-        yield "the end of the checkpoint", self._clear
+        yield "the end of the checkpoint", lambda: clear(self.store, self.keys, self._here)
 
     def _store_segment(self, file: Finished) -> None:
         self.store.upload(self._here.file(file.name), self.work.path(file.name), sha256=file.sha256)
@@ -109,10 +109,12 @@ class Ending:
         last: dict[str, Any] = {"harvest_id": state.harvest, "state": self.record(state)["state"]}
         Pointer(self.store, self.keys.last_harvest).write(last)
 
-    def _clear(self) -> None:
-        for entry in list(self.store.entries(self._here.parts)):
-            self.store.remove(entry.key)
-        self.store.remove(self.keys.checkpoint)
+
+def clear(store: Store, keys: CollectionKeys, here: HarvestKeys) -> None:
+    """Remove what only a successor of this harvest would have needed."""
+    for entry in list(store.entries(here.parts)):
+        store.remove(entry.key)
+    store.remove(keys.checkpoint)
 
 
 def complete(work: Work) -> Finished | None:

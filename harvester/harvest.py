@@ -10,13 +10,13 @@ from pathlib import Path
 from harvester import history
 from harvester.changeset import Tree
 from harvester.clock import Clock, Stop
-from harvester.collection import parsed
+from harvester.collection import FILTER, parsed
 from harvester.ending import Ending
 from harvester.errors import Exit, HarvesterError
 from harvester.layout import CollectionKeys, timestamp
 from harvester.lock import FencedStore, Lock
 from harvester.progress import INTERRUPTED, RUNNING, Outcome, Progress
-from harvester.recovery import Recovered, recover
+from harvester.recovery import recover, unheard
 from harvester.run import Run
 from harvester.settings import Settings
 from harvester.sources import Source, source_for
@@ -76,14 +76,14 @@ class Harvest:
         return {**self.progress.record(state), "activity": trouble or self.progress.activity}
 
     def _begun(self, uploads: Uploads) -> Run:
-        recovered = self._recovered(uploads)
+        self._finish_the_dead(uploads)
         history.adopt(self._fenced, self.keys)
         tree = self._collection(self._fenced)
         return Run(
             store=self._fenced,
             keys=self.keys,
             tree=tree,
-            recovered=recovered,
+            unheard=unheard(self._fenced, self.keys) if tree["type"] == FILTER else None,
             owner=self.owner,
             client=self.client,
             source=self.source(tree["type"]),
@@ -99,7 +99,7 @@ class Harvest:
         where = f"{self.store.name}/{self.keys.collection}"
         return parsed(history.read(store, self.keys).data, where)
 
-    def _recovered(self, uploads: Uploads) -> Recovered | None:
+    def _finish_the_dead(self, uploads: Uploads) -> None:
         """Finish the harvest that died, if the last one did."""
         recovered = recover(self._fenced, self.keys, self.work_root, owner=self.owner)
         if recovered:
@@ -116,7 +116,6 @@ class Harvest:
                 uploads.put(what, step)
             uploads.drain()
             recovered.work.remove()
-        return recovered
 
     def _watch_for_stop(self) -> None:
         """Hear a stop that is asked for by an object in the store, where no port is open."""

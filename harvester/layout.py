@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from harvester.errors import Exit, HarvesterError
 
 ROOT = "collections/"
+# How the names of files of records begin.
+SEGMENTS = "tweets-"
 
 # A folder name, a part of object keys and of names in AWS: no separators, no leading dot, no blanks.
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
@@ -118,7 +120,7 @@ class HarvestKeys:
 
 def segment_name(opened: datetime, number: int) -> str:
     """`number` counts the segments of one harvest, so that two in one second are two files."""
-    return f"tweets-{opened.astimezone(UTC):%Y%m%d%H%M%S}-{number:06d}.jsonl.gz"
+    return f"{SEGMENTS}{opened.astimezone(UTC):%Y%m%d%H%M%S}-{number:06d}.jsonl.gz"
 
 
 def changeset_version(key: str) -> int:

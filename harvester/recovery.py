@@ -3,40 +3,45 @@
 import logging
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import orjson
 
 from harvester import checkpoint, ending, history
 from harvester.changeset import Tree
-from harvester.checkpoint import Pointer
+from harvester.checkpoint import Parts, Pointer
 from harvester.collection import FILTER, without_secrets
 from harvester.errors import Conflict, NotFound
-from harvester.layout import CollectionKeys, HarvestKeys, moment, timestamp
+from harvester.layout import SEGMENTS, CollectionKeys, HarvestKeys, moment, timestamp
+from harvester.progress import INTERRUPTED, RUNNING
 from harvester.store import Store
 from harvester.work import EVENTS, Batch, State, Work, left_behind
+from harvester.x.interruptions import undelivered_from
 
 log = logging.getLogger("twarc-cloud")
 
-# X delivers 99 of 100 posts within 7 s: what was posted in the last seconds before a death may be missing.
-_DELIVERY = timedelta(seconds=10)
-_EPOCH_MS = 1288834974657
+_DIED = "the harvest died"
 
 
 @dataclass(frozen=True)
 class Recovered:
     """A dead harvest, whole again on this machine, to be ended.
 
-    `used` is the collection as it was used, `record` its last harvest.json; `gap_from` is since when a stream
-    went unheard.
+    `used` is the collection as it was used, `record` its last harvest.json.
     """
 
     work: Work
     used: Tree
     record: Tree
-    gap_from: datetime | None
-    last_id: str
+
+
+@dataclass(frozen=True)
+class Unheard:
+    """A stream that nobody hears: since when, and the last record before."""
+
+    since: datetime
+    last_id: str | None
 
 
 def recover(store: Store, keys: CollectionKeys, root: Path, *, owner: str) -> Recovered | None:
@@ -49,8 +54,10 @@ def recover(store: Store, keys: CollectionKeys, root: Path, *, owner: str) -> Re
     here = keys.harvest(moment(tree["state"]["harvest"]))
     known = checkpoint.reached(store, here, tree)
     record = _claimed(store, keys, here, known)
-    if record is None:
-        store.remove(keys.checkpoint)
+    if record is None or _is_over(store, keys, record):
+        ending.clear(store, keys, here)
+        for left in left_behind(root):
+            _let_go(store, keys, left)
         return None
     work = None
     for left in left_behind(root):
@@ -62,12 +69,22 @@ def recover(store: Store, keys: CollectionKeys, root: Path, *, owner: str) -> Re
         work = _fetched(store, here, known, root, owner=owner)
     used = orjson.loads(store.read(here.collection).data)
     log.warning("The harvest of %s did not end; finishing it first.", work.state.harvest)
-    _complete(store, keys, known, work)
-    gap_from = None
-    if used["type"] == FILTER:
-        gap_from = unheard_since(work.state)
-        _note_gap(work, gap_from, store.now())
-    return Recovered(work, used, record, gap_from, work.state.last_id)
+    before, kept = (
+        orjson.Fragment(orjson.dumps(known.to_tree())),
+        checkpoint.growing(known.sizes, known.segment),
+    )
+    stored = {file.name for file in known.finished}
+    ending.complete(work)
+    if used["type"] == FILTER and record["state"] == RUNNING:
+        _note_gap(work, _unheard_since(store, keys, work.state), store.now())
+    work.remember()
+    further = [file for file in work.state.finished if file.name not in stored]
+    if further:
+        # As in the harvest itself: say which file comes next before it is there (checkpoint.py).
+        _keep_side_files(store, here, work, kept)
+        closing = {"file": vars(further[-1]), "state": work.state.to_tree()}
+        Pointer(store, keys.checkpoint).write({"state": before, "closing": closing})
+    return Recovered(work, used, record)
 
 
 def _claimed(store: Store, keys: CollectionKeys, here: HarvestKeys, known: State) -> Tree | None:
@@ -85,13 +102,41 @@ def _claimed(store: Store, keys: CollectionKeys, here: HarvestKeys, known: State
     return record
 
 
-def unheard_since(state: State) -> datetime:
-    """From when on posts of the stream may be missing."""
-    synced = moment(state.synced or state.harvest) - _DELIVERY
-    if state.last_id:
-        created = datetime.fromtimestamp(((int(state.last_id) >> 22) + _EPOCH_MS) / 1000, UTC)
-        return max(created, synced)
-    return max(synced, moment(state.harvest))
+def _is_over(store: Store, keys: CollectionKeys, record: Tree) -> bool:
+    """Whether that harvest died, or its finisher, when all but clearing up was done."""
+    if record["state"] == RUNNING:
+        return False
+    return _last(store, keys).get("harvest_id") == record["harvest_timestamp"]
+
+
+def unheard(store: Store, keys: CollectionKeys) -> Unheard | None:
+    """Where the last harvest of a stream was killed: what no harvest has heard since."""
+    last = _last(store, keys)
+    if last.get("state") != INTERRUPTED:
+        return None
+    record = orjson.loads(store.read(keys.harvest(moment(last["harvest_id"])).harvest).data)
+    gaps = [gap for gap in record["gaps"] if gap["reason"] == _DIED]
+    return Unheard(moment(gaps[-1]["from"]), gaps[-1]["last_id_before"]) if gaps else None
+
+
+def _last(store: Store, keys: CollectionKeys) -> Tree:
+    try:
+        last: Tree = orjson.loads(store.read(keys.last_harvest).data)
+    except NotFound:
+        return {}
+    return last
+
+
+def _unheard_since(store: Store, keys: CollectionKeys, state: State) -> Unheard:
+    """From when on posts of the dead harvest's stream may be missing."""
+    if not state.last_id:
+        # It had got nothing yet, so that what went unheard before it still does.
+        before = unheard(store, keys)
+        if before:
+            return before
+    begun = moment(state.begun or state.harvest)
+    alive = max(begun, moment(state.synced)) if state.synced else begun
+    return Unheard(max(begun, undelivered_from(alive, state.last_id)), state.last_id or None)
 
 
 def _continues(left: State, known: State) -> bool:
@@ -110,29 +155,34 @@ def _fetched(store: Store, here: HarvestKeys, known: State, root: Path, *, owner
     # The state keeps the name of its owner; the folder gets ours, for the other may still exist, asleep.
     work = Work.begin(root, known, owner=owner)
     checkpoint.fetch_parts(store, here, known, work.folder)
-    if known.segment:
-        # Left by a recovery that had known more and died with its disk: nothing names that file, and what
-        # is in it is asked for again, or lies in the gap that is recorded.
-        store.remove(here.file(known.segment["name"]))
+    stored = {here.file(file.name) for file in known.finished}
+    for entry in list(store.entries(here.file(SEGMENTS))):
+        if entry.key not in stored:
+            # Left by a recovery that had known more and died with its disk: nothing names that file, and
+            # what is in it is asked for again, or lies in the gap that is recorded.
+            store.remove(entry.key)
     return work
 
 
-def _complete(store: Store, keys: CollectionKeys, known: State, work: Work) -> None:
-    before = known.to_tree()
-    whole = ending.complete(work)
-    if whole:
-        # As in the harvest itself: say which file comes next before it is there (checkpoint.py).
-        closing = {"file": vars(whole), "state": work.state.to_tree()}
-        Pointer(store, keys.checkpoint).write({"state": before, "closing": closing})
+def _keep_side_files(store: Store, here: HarvestKeys, work: Work, kept: dict[str, int]) -> None:
+    """Bring the store's copies of the side files up to date; `kept` bytes of each growing file are there."""
+    for entry in list(store.entries(here.parts)):
+        name, _, offset = entry.key.removeprefix(here.parts).rpartition("-")
+        if int(offset) >= kept.get(name, 0):
+            # Stored by the dead one too late to be counted, so that its length is nobody's.
+            store.remove(entry.key)
+    parts = Parts(store, here, work.folder, copied=kept)
+    for name, size in work.state.sizes.items():
+        parts.copy(name, size)
 
 
-def _note_gap(work: Work, since: datetime, until: datetime) -> None:
+def _note_gap(work: Work, unheard: Unheard, until: datetime) -> None:
     gap = {
         "event": "gap",
-        "from": timestamp(since),
+        "from": timestamp(unheard.since),
         "to": timestamp(until),
-        "reason": "the harvest died",
-        "last_id_before": work.state.last_id or None,
+        "reason": _DIED,
+        "last_id_before": unheard.last_id,
         "first_id_after": None,
     }
     path = work.path(EVENTS)
@@ -148,8 +198,8 @@ def _let_go(store: Store, keys: CollectionKeys, left: Work) -> None:
     try:
         state = orjson.loads(store.read(here.harvest).data)["state"]
     except NotFound:
-        state = "running"
-    if state == "running" and left.state.posts:
+        state = RUNNING
+    if state == RUNNING and left.state.posts:
         log.warning("%s holds records of a harvest that is not known to have ended; kept.", left.folder)
         left.close()
     else:

@@ -86,11 +86,12 @@ class Run:
 
     def _claim(self) -> None:
         """Take a harvest folder that nobody has, and say that it is in use."""
-        started = self.store.now().replace(microsecond=0)
+        begun = self.store.now()
+        started = begun.replace(microsecond=0)
         pointer = Pointer(self.store, self.keys.checkpoint)
         while True:
             here = self.keys.harvest(started)
-            state = State(harvest=timestamp(started), owner=self.owner)
+            state = State(harvest=timestamp(started), owner=self.owner, begun=timestamp(begun))
             # First, so that whatever comes to be in the folder has a successor who knows of it.
             pointer.write({"state": state.to_tree()})
             self._record = Pointer(self.store, here.harvest)

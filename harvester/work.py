@@ -62,6 +62,8 @@ class State:
     gaps: list[Tree] = field(default_factory=list)
     synced: str = ""
     last_id: str = ""
+    # When it was; `harvest` is later than that where another harvest had the name of this second.
+    begun: str = ""
     billed: Tree = field(default_factory=dict)
 
     def to_tree(self) -> Tree:
@@ -189,6 +191,11 @@ class Work:
             self._segment.make_durable()
         return self._begin_journal()
 
+    def remember(self) -> None:
+        """What this folder's state is now is what a successor on this machine finds."""
+        self._number = max((int(path.stem[-6:]) for path in self.folder.glob("journal-*.jsonl")), default=0)
+        self._begin_journal()
+
     def path(self, name: str) -> Path:
         return self.folder / name
 
@@ -236,7 +243,7 @@ class Work:
 
     def _write_journal(self, entry: Tree) -> None:
         if self._journal is None:
-            raise AssertionError("a work folder that was left is only read")
+            raise AssertionError("a work folder that was left is only read before `remember`")
         self._journal.write(_line(entry))
 
 

@@ -73,7 +73,9 @@ class _Search:
                     patch={"search": self._learnt(chain)},
                     counts={"pages": 1},
                     sync=True,
-                )
+                ),
+                # Not before it is on disk is the next page paid for.
+                wait=bool(chain.token),
             )
             if cut:
                 self._job.say("max_records reached; the next harvest goes on from there")
