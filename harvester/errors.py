@@ -1,4 +1,4 @@
-"""Every failure a person can act on is one error with a message, its problems and a hint; all else is a bug."""
+"""A failure that a person can act on is one error: a message, its problems and a hint. All else is a bug."""
 
 from collections.abc import Sequence
 from enum import IntEnum

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.servers import Bucket, S3Server, seaweedfs
+from tests.stores import Place
 
 _LOCAL = {"127.0.0.1", "::1", "localhost", ""}
 _FOREIGN = (
@@ -88,6 +89,17 @@ def s3_environment(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> Bucket:
     for name, value in s3.server.environment.items():
         monkeypatch.setenv(name, value)
     return s3
+
+
+@pytest.fixture(params=["folder", "moto", "s3"])
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """An empty store of each kind."""
+    if request.param == "folder":
+        return Place("folder", str(tmp_path / "collections"))
+    bucket: Bucket = request.getfixturevalue("moto_s3" if request.param == "moto" else "s3")
+    for name, value in bucket.server.environment.items():
+        monkeypatch.setenv(name, value)
+    return Place(request.param, bucket.name)
 
 
 @pytest.fixture

@@ -11,10 +11,17 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
+from harvester.errors import HarvesterError
+from harvester.layout import ROOT
+
 
 @dataclass(frozen=True)
 class Entry:
-    """An object without its bytes. `version` is opaque and differs after every write; `modified` is by the store's clock."""
+    """An object without its bytes; `modified` is by the store's clock.
+
+    `version` is opaque. It differs whenever the bytes do; of the same bytes written again it may not, so what
+    is replaced under a condition holds something that never comes again.
+    """
 
     key: str
     size: int
@@ -49,8 +56,11 @@ class Store(Protocol):
         """Write over exactly this version; the new version."""
         ...
 
-    def upload(self, key: str, path: Path, *, sha256: str) -> None:
-        """Create an object from a file; an object that is there already with this hash counts as created."""
+    def upload(self, key: str, path: Path, *, sha256: str) -> str:
+        """Create an object from a file that will not change any more.
+
+        The new version, or "" where an object with this hash is there already.
+        """
         ...
 
     def download(self, key: str, path: Path) -> None:
@@ -58,17 +68,25 @@ class Store(Protocol):
         ...
 
     def remove(self, key: str, *, version: str | None = None) -> None:
-        """Delete an object, if `version` is given only that version of it; one that is not there is no error."""
+        """Delete an object, of a given `version` only; one that is not there is no error."""
         ...
 
     def entries(self, prefix: str) -> Iterator[Entry]:
-        """All objects whose key begins with `prefix`, in order of their keys."""
+        """All objects whose key begins with `prefix`; those of one folder in order of their keys."""
         ...
 
     def folders(self, prefix: str) -> Iterator[str]:
-        """The names that follow `prefix` up to the next '/', in order."""
+        """The names that follow `prefix`, which ends with '/', up to the next '/', in order."""
         ...
 
     def now(self) -> datetime:
         """The store's clock, which alone judges ages of objects."""
         ...
+
+
+def require_key(key: str) -> None:
+    """Raise for a key, or a beginning of one, that is not below `collections/` on every kind of store."""
+    *parts, last = key.removeprefix(ROOT).split("/")
+    crooked = {"", ".", ".."} & set(parts) or last in (".", "..") or "\0" in key
+    if not key.startswith(ROOT) or (crooked and key != ROOT):
+        raise HarvesterError(f"The key {key!r} leads out of the store.")

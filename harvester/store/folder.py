@@ -4,6 +4,7 @@ import errno
 import fcntl
 import hashlib
 import os
+import secrets
 import shutil
 import time
 import uuid
@@ -13,13 +14,18 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harvester.errors import Conflict, HarvesterError, NotFound, StoreAway
+from harvester.errors import Conflict, NotFound, StoreAway
 from harvester.layout import ROOT
-from harvester.store import Entry, Stored
+from harvester.store import Entry, Stored, require_key
+from harvester.store.disk import make_folder, sync, told, whole
 
 _SCRATCH = ".scratch"
 _FORGOTTEN_AFTER = 86_400
 _GUARDS = 64
+_GUARD_SECONDS = 10.0
+_LINK_TRIES = 20
+
+_NO_LINKS = (errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EMLINK)
 
 
 class FolderStore:
@@ -38,104 +44,107 @@ class FolderStore:
 
     def read(self, key: str) -> Stored:
         path = self._path(key)
-        with _told(key), path.open("rb") as file:
+        with told(key), path.open("rb") as file:
             # One open file is one version, however often the name is given to another meanwhile.
             data, status = file.read(), os.fstat(file.fileno())
         return Stored(data, _version(status), _modified(status))
 
     def create(self, key: str, data: bytes) -> str:
+        path = self._path(key)
         with self._written(key, data) as scratch:
-            return self._link(scratch, self._path(key), key)
+            return self._link(scratch, path, key)
 
     def replace(self, key: str, data: bytes, *, version: str) -> str:
         path = self._path(key)
         with self._written(key, data) as scratch:
+            written = _version(scratch.stat())
             with self._exclusive(key):
                 self._require_version(path, key, version)
-                written = _version(scratch.stat())
                 scratch.replace(path)
-            _sync_folder(path.parent)
+            sync(path.parent)
         return written
 
-    def upload(self, key: str, path: Path, *, sha256: str) -> None:
+    def upload(self, key: str, path: Path, *, sha256: str) -> str:
         target = self._path(key)
-        with _told(key):
-            scratch = self._scratch()
+        with told(key), self._scratch() as scratch:
             try:
-                try:
-                    os.link(path, scratch)
-                except OSError as error:
-                    if error.errno not in (errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EMLINK):
-                        raise
-                    shutil.copyfile(path, scratch)
-                _sync_file(scratch)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                try:
-                    self._link(scratch, target, key)
-                except Conflict:
-                    if _sha256(target) != sha256:
-                        raise
-            finally:
-                scratch.unlink(missing_ok=True)
+                os.link(path, scratch)
+            except OSError as error:
+                if error.errno not in _NO_LINKS:
+                    raise
+                shutil.copyfile(path, scratch)
+            sync(scratch)
+            try:
+                return self._link(scratch, target, key)
+            except Conflict:
+                if _sha256(target) != sha256:
+                    raise
+                return ""
 
     def download(self, key: str, path: Path) -> None:
-        partial = path.with_name(f"{path.name}.part")
-        with _told(key):
-            path.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(self._path(key), partial)
-            _sync_file(partial)
-            partial.replace(path)
+        source = self._path(key)
+        with told(key):
+            if not source.is_file():
+                raise NotFound(f"{key} is not in {self.name}.")
+            with whole(path) as partial:
+                shutil.copyfile(source, partial)
 
     def remove(self, key: str, *, version: str | None = None) -> None:
         path = self._path(key)
-        with _told(key), suppress(FileNotFoundError):
-            if version is None:
-                path.unlink()
-            else:
-                with self._exclusive(key):
+        with told(key), suppress(FileNotFoundError):
+            with self._exclusive(key):
+                if version is not None:
                     self._require_version(path, key, version, gone_is_fine=True)
-                    path.unlink()
-            _sync_folder(path.parent)
+                path.unlink()
+            sync(path.parent)
             self._remove_empty_folders(path.parent)
 
     def entries(self, prefix: str) -> Iterator[Entry]:
-        # The part of the prefix after the last '/' is the beginning of a name.
+        require_key(prefix)
+        # What follows the last '/' is the beginning of a name.
         top = self._path(prefix[: prefix.rfind("/") + 1])
-        found = []
-        for folder, below, names in os.walk(top):
-            below[:] = [name for name in below if name != _SCRATCH]
-            found += [Path(folder, name) for name in names]
-        for key, path in sorted((ROOT + path.relative_to(self.root).as_posix(), path) for path in found):
-            if not key.startswith(prefix):
-                continue
-            with suppress(FileNotFoundError):
-                status = path.stat()
-                yield Entry(key, status.st_size, _version(status), _modified(status))
+        with told(prefix):
+            found = sorted((ROOT + path.relative_to(self.root).as_posix(), path) for path in self._files(top))
+            for key, path in found:
+                if key.startswith(prefix):
+                    with suppress(FileNotFoundError):
+                        status = path.stat()
+                        yield Entry(key, status.st_size, _version(status), _modified(status))
 
     def folders(self, prefix: str) -> Iterator[str]:
-        with _told(prefix), suppress(FileNotFoundError):
+        with told(prefix), suppress(FileNotFoundError):
             below = sorted(path.name for path in self._path(prefix).iterdir() if path.is_dir())
             yield from (name for name in below if name != _SCRATCH)
 
     def now(self) -> datetime:
         # The clock of the file system, which on a network share is not this machine's.
-        with _told("the store's clock"):
-            scratch = self._scratch()
+        with told("the store's clock"), self._scratch() as scratch:
             scratch.touch()
-            try:
-                return _modified(scratch.stat())
-            finally:
-                scratch.unlink(missing_ok=True)
+            return _modified(scratch.stat())
 
     def _path(self, key: str) -> Path:
-        if not key.startswith(ROOT) or ".." in key.split("/"):
-            raise HarvesterError(f"The key {key!r} leads out of the store.")
+        require_key(key)
         return self.root / key.removeprefix(ROOT)
 
-    def _scratch(self) -> Path:
+    def _files(self, top: Path) -> Iterator[Path]:
+        def tell(error: OSError) -> None:
+            # Folders may go while this walks; one that may not be read must not look empty.
+            if not isinstance(error, FileNotFoundError):
+                raise error
+
+        for folder, below, names in os.walk(top, onerror=tell):
+            below[:] = [name for name in below if name != _SCRATCH]
+            yield from (Path(folder, name) for name in names)
+
+    @contextmanager
+    def _scratch(self) -> Iterator[Path]:
         folder = self.root / _SCRATCH
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder / uuid.uuid4().hex
+        make_folder(folder)
+        scratch = folder / uuid.uuid4().hex
+        try:
+            yield scratch
+        finally:
+            scratch.unlink(missing_ok=True)
 
     def _forget_scratch(self) -> None:
         """Remove what killed processes left half-written, long after any of them can still be at it."""
@@ -146,32 +155,36 @@ class FolderStore:
 
     @contextmanager
     def _written(self, key: str, data: bytes) -> Iterator[Path]:
-        with _told(key):
-            scratch = self._scratch()
-            try:
-                with scratch.open("xb") as file:
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
-                self._path(key).parent.mkdir(parents=True, exist_ok=True)
-                yield scratch
-            finally:
-                scratch.unlink(missing_ok=True)
+        with told(key), self._scratch() as scratch:
+            with scratch.open("xb") as file:
+                file.write(data)
+                file.flush()
+                _stamp(file.fileno())
+                os.fsync(file.fileno())
+            yield scratch
 
     def _link(self, scratch: Path, path: Path, key: str) -> str:
-        try:
-            os.link(scratch, path)
-        except FileExistsError:
-            raise Conflict(f"{key} is in {self.name} already.") from None
-        _sync_folder(path.parent)
-        return _version(scratch.stat())
+        for _ in range(_LINK_TRIES):
+            try:
+                make_folder(path.parent)
+                os.link(scratch, path)
+            except FileExistsError:
+                raise Conflict(f"{key} is in {self.name} already.") from None
+            except FileNotFoundError:
+                # Somebody removed the last file, and with it the folder, at this very moment.
+                continue
+            version = _version(scratch.stat())
+            with suppress(FileNotFoundError):
+                sync(path.parent)
+            return version
+        raise StoreAway(f"The folder of {key} goes as often as it is made.", hint="End what removes it.")
 
     @contextmanager
     def _exclusive(self, key: str) -> Iterator[None]:
         """Compare-and-rename is two steps; this makes them one for all processes on this folder."""
         guards = self.root / _SCRATCH / "guards"
-        guards.mkdir(parents=True, exist_ok=True)
-        deadline = time.monotonic() + 10
+        make_folder(guards)
+        deadline = time.monotonic() + _GUARD_SECONDS
         with (guards / f"{zlib.crc32(key.encode()) % _GUARDS:02d}").open("a") as guard:
             while True:
                 try:
@@ -180,7 +193,8 @@ class FolderStore:
                 except BlockingIOError:
                     if time.monotonic() > deadline:
                         raise StoreAway(
-                            f"Another process has held {key} for 10 s.", hint="End it if it is stopped."
+                            f"Another process has held {key} for {_GUARD_SECONDS:.0f} s.",
+                            hint="End it if it is stopped.",
                         ) from None
                     time.sleep(0.002)
             yield
@@ -204,8 +218,15 @@ class FolderStore:
 
 
 def _version(status: os.stat_result) -> str:
-    # Each write makes a new file; its number may be used again, but not with the same time to the nanosecond.
     return f"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}"
+
+
+def _stamp(descriptor: int) -> None:
+    # Each write makes a new file, but its number is used again, and the file system's clock ticks in
+    # milliseconds: what is below them is drawn, so that no two versions look alike.
+    milliseconds = os.fstat(descriptor).st_mtime_ns // 1_000_000
+    drawn = milliseconds * 1_000_000 + secrets.randbelow(1_000_000)
+    os.utime(descriptor, ns=(drawn, drawn))
 
 
 def _modified(status: os.stat_result) -> datetime:
@@ -215,37 +236,3 @@ def _modified(status: os.stat_result) -> datetime:
 def _sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _sync_file(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _sync_folder(folder: Path) -> None:
-    # What is new in a folder is durable only once the folder is; its own name, once its parent is.
-    for path in (folder, folder.parent):
-        _sync_file(path)
-
-
-@contextmanager
-def _told(key: str) -> Iterator[None]:
-    """Errors of the file system in the words of a store."""
-    try:
-        yield
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-        raise NotFound(f"{key} is not there.") from error
-    except OSError as error:
-        hint = _HINTS.get(error.errno or 0, "Check the folder; the harvest goes on from what is kept.")
-        raise StoreAway(f"{key} cannot be used: {error.strerror or error}.", hint=hint) from error
-
-
-_HINTS = {
-    errno.ENOSPC: "The disk is full: make room, then start the harvest again.",
-    errno.EDQUOT: "The quota is used up: make room, then start the harvest again.",
-    errno.EACCES: "The folder is not yours to write: change its permissions, then start the harvest again.",
-    errno.EROFS: "The folder is read-only: choose another, or make it writable.",
-}

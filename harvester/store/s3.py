@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -12,10 +13,12 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
-from harvester.errors import Conflict, HarvesterError, NotFound, StoreAway
-from harvester.store import Entry, Stored
+from harvester.clock import SystemClock
+from harvester.errors import Conflict, Exit, HarvesterError, NotFound, StoreAway
+from harvester.store import Entry, Stored, require_key
+from harvester.store.disk import told, whole
 
 # S3 answers 412 to a condition that does not hold, 409 to two conditional writes at the same moment, and
 # 404 to If-Match on a missing key:
@@ -24,6 +27,9 @@ _LOST = {"PreconditionFailed", "412"}
 _AT_ONCE = {"ConditionalRequestConflict", "OperationAborted", "409"}
 _GONE = {"NoSuchKey", "NotFound", "404"}
 _TRIES_AT_ONCE = 5
+
+_DATE_SECONDS = 60.0
+_elapsed = SystemClock().elapsed
 
 _CONFIG = Config(
     connect_timeout=5,
@@ -37,7 +43,7 @@ _CONFIG = Config(
 
 _HINTS = {
     "NoSuchBucket": "Check the bucket's name, and that `terraform apply` made it.",
-    "AccessDenied": "The AWS keys or the task's role may not do this: check the bucket's and the role's policy.",
+    "AccessDenied": "The AWS keys or the role may not do this: check the bucket's and the role's policy.",
     "ExpiredToken": "The AWS session is over: sign in again.",
     "InvalidAccessKeyId": "The AWS access key is not known: check the keys in use.",
     "SignatureDoesNotMatch": "The AWS secret key is wrong: check the keys in use.",
@@ -51,9 +57,13 @@ class S3Store:
     def __init__(self, bucket: str, *, client: Any = None) -> None:
         self.bucket = bucket
         with self._told("the AWS settings"):
-            self._s3 = client or boto3.client("s3", config=_CONFIG)
-        self._date: datetime | None = None
-        self._heard = 0.0
+            try:
+                self._s3 = client or boto3.Session().client("s3", config=_CONFIG)
+            except ValueError as error:
+                raise HarvesterError(
+                    f"The AWS settings cannot be used: {error}.", exit_code=Exit.USAGE
+                ) from error
+        self._heard: tuple[datetime, float] | None = None
         self._s3.meta.events.register("after-call.s3", self._hear_date)
 
     @property
@@ -61,6 +71,7 @@ class S3Store:
         return f"s3://{self.bucket}"
 
     def read(self, key: str) -> Stored:
+        require_key(key)
         with self._told(key):
             answer = self._s3.get_object(Bucket=self.bucket, Key=key)
             return Stored(answer["Body"].read(), answer["ETag"], answer["LastModified"])
@@ -71,30 +82,23 @@ class S3Store:
     def replace(self, key: str, data: bytes, *, version: str) -> str:
         return self._write(key, data, IfMatch=version)
 
-    def upload(self, key: str, path: Path, *, sha256: str) -> None:
-        checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
-        with self._told(key), path.open("rb") as body:
-            try:
-                self._conditional(
-                    Key=key, Body=body, ChecksumSHA256=checksum, Metadata={"sha256": sha256}, IfNoneMatch="*"
-                )
-            except Conflict:
-                # A first try may have arrived although its answer did not.
-                head = self._s3.head_object(Bucket=self.bucket, Key=key)
-                if head["Metadata"].get("sha256") != sha256:
-                    raise
+    def upload(self, key: str, path: Path, *, sha256: str) -> str:
+        with self._told(key), told(str(path)), path.open("rb") as body:
+            version, there = self._put(key, body, sha256, IfNoneMatch="*")
+            if not version and there != sha256:
+                raise self._conflict(key)
+            return version
 
     def download(self, key: str, path: Path) -> None:
-        partial = path.with_name(f"{path.name}.part")
-        with self._told(key):
-            path.parent.mkdir(parents=True, exist_ok=True)
+        require_key(key)
+        with self._told(key), told(str(path)):
             body = self._s3.get_object(Bucket=self.bucket, Key=key)["Body"]
-            with partial.open("wb") as file:
+            with whole(path) as partial, partial.open("wb") as file:
                 for chunk in body.iter_chunks(1 << 20):
                     file.write(chunk)
-            partial.replace(path)
 
     def remove(self, key: str, *, version: str | None = None) -> None:
+        require_key(key)
         with self._told(key):
             condition = {} if version is None else {"IfMatch": version}
             try:
@@ -102,11 +106,14 @@ class S3Store:
             except ClientError as error:
                 if _code(error) in _GONE:
                     return
-                if _code(error) in _LOST | _AT_ONCE:
+                # Some servers hold that what is gone does not match either.
+                if _code(error) in _LOST | _AT_ONCE and self._head(key)[0]:
                     raise Conflict(f"{key} was changed in {self.name}.") from error
-                raise
+                if _code(error) not in _LOST | _AT_ONCE:
+                    raise
 
     def entries(self, prefix: str) -> Iterator[Entry]:
+        require_key(prefix)
         pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
         with self._told(prefix):
             for page in pages:
@@ -114,6 +121,7 @@ class S3Store:
                     yield Entry(found["Key"], found["Size"], found["ETag"], found["LastModified"])
 
     def folders(self, prefix: str) -> Iterator[str]:
+        require_key(prefix)
         pages = self._s3.get_paginator("list_objects_v2").paginate(
             Bucket=self.bucket, Prefix=prefix, Delimiter="/"
         )
@@ -124,16 +132,17 @@ class S3Store:
 
     def now(self) -> datetime:
         # Every answer carries the store's date, that of a refusal too; one a minute old is asked for anew.
-        if self._date is None or time.monotonic() - self._heard > 60:
+        if self._heard is None or _elapsed() - self._heard[1] > _DATE_SECONDS:
             with self._told("the store's clock"):
                 try:
                     self._s3.head_bucket(Bucket=self.bucket)
                 except ClientError:
-                    if self._date is None:
+                    if self._heard is None:
                         raise
-        if self._date is None:
+        if self._heard is None:
             return datetime.now(UTC)
-        return self._date + timedelta(seconds=time.monotonic() - self._heard)
+        date, heard = self._heard
+        return date + timedelta(seconds=_elapsed() - heard)
 
     def require(self) -> None:
         """Raise, with what to do, when the bucket is not there or not ours to use."""
@@ -148,32 +157,48 @@ class S3Store:
     def _hear_date(self, http_response: Any, **_: Any) -> None:
         date = http_response.headers.get("Date")
         if date:
-            self._date = parsedate_to_datetime(date)
-            self._heard = time.monotonic()
+            self._heard = (parsedate_to_datetime(date), _elapsed())
 
     def _write(self, key: str, data: bytes, **condition: str) -> str:
         with self._told(key):
-            try:
-                digest = base64.b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode()
-                return str(self._conditional(Key=key, Body=data, ContentMD5=digest, **condition)["ETag"])
-            except Conflict:
-                # Lost against ourselves, when the answer to a first try did not arrive? Then it is written.
-                current = self._read_or_none(key)
-                if current and current.data == data:
-                    return current.version
-                raise
+            version, _ = self._put(key, data, hashlib.sha256(data).hexdigest(), **condition)
+            if not version:
+                raise self._conflict(key)
+            return version
 
-    def _read_or_none(self, key: str) -> Stored | None:
+    def _put(self, key: str, body: Any, sha256: str, **condition: str) -> tuple[str, str]:
+        """The new version; or "" and the hash of what is there, where the condition did not hold."""
+        require_key(key)
+        write = uuid.uuid4().hex
+        version = self._conditional(
+            Key=key,
+            Body=body,
+            ChecksumSHA256=base64.b64encode(bytes.fromhex(sha256)).decode(),
+            Metadata={"sha256": sha256, "write": write},
+            **condition,
+        )
+        if version:
+            return version, sha256
+        # Lost against ourselves, when the answer to a first try did not arrive? Then it is written.
+        version, metadata = self._head(key)
+        return version if metadata.get("write") == write else "", metadata.get("sha256", "")
+
+    def _head(self, key: str) -> tuple[str, dict[str, str]]:
+        """The version and the metadata of an object; both empty when it is not there."""
         try:
-            return self.read(key)
-        except NotFound:
-            return None
+            head = self._s3.head_object(Bucket=self.bucket, Key=key)
+        except ClientError as error:
+            if _code(error) in _GONE:
+                return "", {}
+            raise
+        return head["ETag"], head["Metadata"]
 
-    def _conditional(self, **request: Any) -> Any:
+    def _conditional(self, **request: Any) -> str:
+        """Put the object; the new version, or "" where the condition did not hold."""
         tried = 0
         while True:
             try:
-                return self._s3.put_object(Bucket=self.bucket, **request)
+                return str(self._s3.put_object(Bucket=self.bucket, **request)["ETag"])
             except ClientError as error:
                 tried += 1
                 code = _code(error)
@@ -182,11 +207,12 @@ class S3Store:
                     if hasattr(request["Body"], "seek"):
                         request["Body"].seek(0)
                 elif code in _LOST | _AT_ONCE or ("IfMatch" in request and code in _GONE):
-                    raise Conflict(
-                        f"{request['Key']} was written by somebody else in {self.name}."
-                    ) from error
+                    return ""
                 else:
                     raise
+
+    def _conflict(self, key: str) -> Conflict:
+        return Conflict(f"{key} was written by somebody else in {self.name}.")
 
     @contextmanager
     def _told(self, key: str) -> Iterator[None]:
@@ -202,13 +228,12 @@ class S3Store:
                 code = "AccessDenied"
             hint = _HINTS.get(code, "Try again later; what was collected is kept.")
             raise StoreAway(f"{self.name} refuses {key}: {code} ({words}).", hint=hint) from error
+        except NoCredentialsError as error:
+            hint = "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the task a role."
+            raise StoreAway(f"There are no AWS keys to use {self.name} with.", hint=hint) from error
         except BotoCoreError as error:
-            raise StoreAway(
-                f"{self.name} cannot be reached for {key}: {error}",
-                hint="Check the network, the region and the AWS keys; what was collected is kept.",
-            ) from error
-        except OSError as error:
-            raise StoreAway(f"{key} cannot be copied: {error.strerror or error}.") from error
+            hint = "Check the network, the region and the AWS keys; what was collected is kept."
+            raise StoreAway(f"{self.name} cannot be reached for {key}: {error}", hint=hint) from error
 
 
 def _code(error: ClientError) -> str:

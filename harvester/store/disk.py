@@ -1,0 +1,63 @@
+"""Files as a store needs them: durable, under their names only when whole, errors in words."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from uuid import uuid4
+
+from harvester.errors import NotFound, StoreAway
+
+_HINTS = {
+    errno.ENOSPC: "The disk is full: make room, then start the harvest again.",
+    errno.EDQUOT: "The quota is used up: make room, then start the harvest again.",
+    errno.EFBIG: "Files of this size are not allowed here: raise the limit, then start the harvest again.",
+    errno.EACCES: "The folder is not yours to write: change its permissions, then start the harvest again.",
+    errno.EROFS: "The folder is read-only: choose another, or make it writable.",
+}
+
+
+@contextmanager
+def told(key: str) -> Iterator[None]:
+    """Errors of the file system in the words of a store."""
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
+        raise NotFound(f"{key} is not there.") from error
+    except OSError as error:
+        hint = _HINTS.get(error.errno or 0, "Check the folder; the harvest goes on from what is kept.")
+        raise StoreAway(f"{key} cannot be used: {error.strerror or error}.", hint=hint) from error
+
+
+@contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """A name to write to; what stands there becomes `path` at the end, and is gone if that is not reached."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f"{path.name}.{uuid4().hex}.part")
+    try:
+        yield partial
+        sync(partial)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+    """A file's bytes, or a folder's names, survive a power cut from here on."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder and those above it; each is durable once the one above it is synced."""
+    missing = []
+    while not folder.is_dir():
+        missing.append(folder)
+        folder = folder.parent
+    for path in reversed(missing):
+        path.mkdir(exist_ok=True)
+        sync(path.parent)

@@ -1,0 +1,85 @@
+"""What only a folder has to do: full disks, clocks that tick in milliseconds, folders that come and go."""
+
+import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from harvester.store.folder import FolderStore
+from tests.stores import Place, on_a_small_disk, race
+
+
+def test_no_two_versions_look_alike(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    versions = [store.create("collections/a", b"0")]
+    for number in range(1000):
+        versions.append(store.replace("collections/a", b"%d" % (number % 10), version=versions[-1]))
+    assert len(set(versions)) == 1001
+
+
+def test_a_folder_goes_with_its_last_object(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    store.create("collections/a/1/2", b"")
+    store.create("collections/b/1", b"")
+    store.remove("collections/a/1/2")
+    assert list(store.folders("collections/")) == ["b"]
+
+
+def test_one_creates_where_another_removes(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+
+    def come_and_go(name: int) -> None:
+        for _ in range(100):
+            store.create(f"collections/a/b/{name}", b"")
+            store.remove(f"collections/a/b/{name}")
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(come_and_go, range(4)))
+    assert list(store.entries("collections/")) == []
+
+
+def test_what_a_killed_writer_left_is_forgotten_after_a_day(tmp_path: Path) -> None:
+    FolderStore(tmp_path).now()
+    old, new = tmp_path / ".scratch" / "old", tmp_path / ".scratch" / "new"
+    for path in (old, new):
+        path.write_bytes(b"half")
+    os.utime(old, (time.time() - 90_000,) * 2)
+    store = FolderStore(tmp_path)
+    assert (old.exists(), new.exists()) == (False, True)
+    assert list(store.entries("collections/")) == []
+    assert list(store.folders("collections/")) == []
+
+
+def test_an_upload_from_another_file_system_is_the_file(tmp_path: Path) -> None:
+    elsewhere = Path("/dev/shm")
+    if not elsewhere.is_dir() or elsewhere.stat().st_dev == tmp_path.stat().st_dev:
+        pytest.skip("there is no second file system to write to")
+    source = elsewhere / f"upload-{os.getpid()}"
+    try:
+        source.write_bytes(b"data")
+        store = FolderStore(tmp_path)
+        assert store.upload("collections/a", source, sha256="")
+        assert store.read("collections/a").data == b"data"
+    finally:
+        source.unlink()
+
+
+def test_a_file_that_may_not_be_so_large_is_told_and_not_there(tmp_path: Path) -> None:
+    printed = race(Place("folder", str(tmp_path / "store")), "limit", 5000, processes=1)
+    assert len(printed) == 1
+    assert (
+        "collections/a cannot be used: File too large. Files of this size are not allowed here" in printed[0]
+    )
+    assert [path.name for path in (tmp_path / "store" / ".scratch").iterdir()] == []
+
+
+def test_a_full_disk_is_told_and_leaves_nothing_half_done(tmp_path: Path) -> None:
+    big, disk = tmp_path / "big", tmp_path / "disk"
+    big.write_bytes(bytes(200_000))
+    created, uploaded, *there = on_a_small_disk(disk, Place("folder", f"{disk}/store"), "fill", 200_000, big)
+    full = "cannot be used: No space left on device. The disk is full: make room"
+    assert created.startswith(f"collections/a/created {full}")
+    assert uploaded.startswith(f"collections/a/uploaded {full}")
+    assert there == ["collections/a/small"]
