@@ -30,6 +30,7 @@ TABLE: dict[str, tuple[int, int]] = {
 }
 KINDS = (APP, USER)
 ONE_A_SECOND = "search/all"
+UNLIMITED = 1_000_000_000
 
 
 @dataclass
@@ -63,8 +64,8 @@ class Limits:
         window = self.window(group, kind)
         allowance = self.allowance(group, kind)
         if not self.enforced:
-            # A client that heeds the headers must not wait for a limit that is not there.
-            return headers(allowance, allowance, window.reset), False
+            # A client that heeds the headers, or counts by itself, must not wait for a limit that is not there.
+            return headers(UNLIMITED, UNLIMITED, window.reset), False
         if group == ONE_A_SECOND and self._too_soon():
             return headers(1, 0, self.clock.now() + 1), True
         if window.used >= allowance:
