@@ -209,8 +209,8 @@ class Run:
     def _completed(self) -> Outcome:
         state = self.state
         failed = state.counts.get("users_failed", 0)
-        problems = [f"{failed} users failed"] if failed else []
-        problems += [f"{len(state.gaps)} gaps"] if state.gaps else []
+        problems = [_counted(failed, "user") + " failed"] if failed else []
+        problems += [_counted(len(state.gaps), "gap")] if state.gaps else []
         if problems:
             return Outcome(PARTIAL, "; ".join([*problems, *self._ended_by]), Exit.PARTIAL)
         return Outcome(COMPLETE, "; ".join(self._ended_by))
@@ -242,6 +242,10 @@ class Run:
                 log.debug("harvest.json could not be written: %s", error)
         self._work.close()
         return outcome
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _bug(error: BaseException) -> Outcome:

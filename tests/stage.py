@@ -64,7 +64,15 @@ class MovableClock:
             seconds = moment - self.elapsed()
             if seconds > 0:
                 self._ahead += seconds
-                self._control.advance(seconds)
+                # One that refuses connections for a moment is waited for.
+                until(lambda: self._advanced(seconds))
+
+    def _advanced(self, seconds: float) -> bool:
+        try:
+            self._control.advance(seconds)
+        except ConnectionError:
+            return False
+        return True
 
     @contextmanager
     def hurrying(self, *, times: float) -> Iterator[None]:
@@ -141,12 +149,19 @@ class Going:
         return self.ended[0]
 
 
-def until(holds: Callable[[], bool], *, within: float = 20.0) -> None:
-    """Return once it holds; fail when that takes longer than so many seconds."""
+def came_about(holds: Callable[[], bool], *, within: float) -> bool:
+    """Whether it held at some moment within so many seconds; returns as soon as it does."""
     pause, deadline = threading.Event(), time.monotonic() + within
     while not holds():
-        assert time.monotonic() < deadline, f"it did not come about within {within:.0f} s"
+        if time.monotonic() > deadline:
+            return False
         pause.wait(0.02)
+    return True
+
+
+def until(holds: Callable[[], bool], *, within: float = 20.0) -> None:
+    """Return once it holds; fail when that takes longer than so many seconds."""
+    assert came_about(holds, within=within), f"it did not come about within {within:.0f} s"
 
 
 @dataclass
@@ -208,7 +223,10 @@ class Stage:
 
     def connected(self) -> bool:
         """Whether a stream is open and read."""
-        return any(not connection["ghost"] for connection in self.control.connections())
+        try:
+            return any(not connection["ghost"] for connection in self.control.connections())
+        except ConnectionError:
+            return False
 
     def _run(self, collection_id: str, stop: Stop, settings: Mapping[str, Any]) -> Harvest:
         return Harvest(
@@ -244,8 +262,8 @@ class Stage:
             if entry.key.endswith("/harvest.json")
         ]
 
-    def unexplained(self, collection_id: str) -> list[str]:
-        """Posts of the stream that are neither stored nor published within a gap that was recorded."""
+    def unexplained(self, collection_id: str, existed: list[str] | None = None) -> list[str]:
+        """Posts that are neither stored nor published within a recorded gap; by default the stream's."""
         stored = self.stored(collection_id)
         gaps = [
             (datetime.fromisoformat(gap["from"]), datetime.fromisoformat(gap["to"]))
@@ -254,9 +272,15 @@ class Stage:
         ]
         return [
             post
-            for post in self.control.stream()["ids"]
+            for post in (self._streamed() if existed is None else existed)
             if post not in stored and not any(start <= created(post) <= end for start, end in gaps)
         ]
+
+    def _streamed(self) -> list[str]:
+        """What was published since the stream was open for the first time."""
+        told = self.control.stream()
+        opened = min(datetime.fromisoformat(each["connected_at"]) for each in told["connections"])
+        return [post for post in told["ids"] if created(post) >= opened]
 
     def lost_and_doubled(self, collection_id: str, existed: list[str]) -> tuple[int, int]:
         stored = self.stored(collection_id)

@@ -148,12 +148,14 @@ class Accounts:
         self._confirm(suspects)
 
     def _confirm(self, suspects: list[tuple[str, Outcome]]) -> None:
-        unknown = [user_id for user_id, _ in suspects if user_id not in self._looked_up]
+        # Whoever was well at the beginning of a long harvest may be gone by now.
+        gone = set(_STATES.values())
+        unknown = [user_id for user_id, _ in suspects if self._looked_up.get(user_id) not in gone]
         for ids in _batches(unknown):
             self._look_up(ids)
         for user_id, outcome in suspects:
             state = self._looked_up[user_id]
-            if state in _STATES.values():
+            if state in gone:
                 self._sighted(user_id, state)
             else:
                 told = f"the timeline says {outcome}, the look-up does not"

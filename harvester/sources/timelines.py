@@ -80,6 +80,7 @@ class _Sweep:
         self._started = self._started or timestamp(self._job.clock.now())
         self._positions = users[first:]
         self._done: set[int] = set()
+        self._held: set[int] = set()
         self._low_water = 0
         return iter(enumerate(self._positions))
 
@@ -87,10 +88,16 @@ class _Sweep:
         with self._guard:
             return None if self._broken else next(self._queue, None)
 
-    def _through(self, position: int) -> Tree:
-        """Count a user as done; the patch that says up to which one all are."""
+    def _through(self, position: int, *, failed: bool) -> Tree:
+        """Count a user as done; the patch that says up to which one all are.
+
+        Those that failed count once another did not: if X refuses all, the next harvest begins with them.
+        """
         with self._guard:
-            self._done.add(position)
+            self._held.add(position)
+            if not failed:
+                self._done |= self._held
+                self._held.clear()
             before = self._low_water
             while self._low_water in self._done:
                 self._done.remove(self._low_water)
@@ -116,7 +123,8 @@ class _Sweep:
             if self._job.stop.requested:
                 raise Stopped
             counts = self._user(user_id)
-            self._job.put(Batch(patch=self._through(position), counts=counts))
+            patch = self._through(position, failed="users_failed" in counts)
+            self._job.put(Batch(patch=patch, counts=counts))
 
     def _user(self, user_id: str) -> dict[str, int]:
         """Harvest one timeline; what to count."""
