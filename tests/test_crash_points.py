@@ -1,0 +1,369 @@
+"""A harvest may die at any step, and so may the one that finishes it: nothing is lost, doubled or left."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harvester import history
+from harvester.layout import CollectionKeys
+from harvester.store import Store
+from harvester.store.folder import FolderStore
+from harvester.store.s3 import S3Store
+from tests.servers import Bucket
+from tests.storm import Found, examined, mirrored, scratch_left, wipe
+
+Tree = dict[str, Any]
+
+_ROOT = Path(__file__).resolve().parents[1]
+_POSTS, _MORE, _PAGE = 420, 90, 50
+
+# What is asked of the store, in the order in which a harvest does: verb, key, and what the object holds.
+STEPS: dict[str, Tree] = {
+    "lock taken": {"verb": "create", "key": r"/lock\.json$"},
+    "harvest named in the checkpoint": {"verb": "create", "key": r"/checkpoint\.json$"},
+    "harvest folder claimed": {"verb": "create", "key": r"/harvest\.json$"},
+    "collection kept as used": {"verb": "create", "key": r"harvests/.*/collection\.json$"},
+    "part stored": {"verb": "create", "key": r"/open/tweets-"},
+    "checkpoint moved on": {"verb": "replace", "key": r"/checkpoint\.json$", "lacking": '"closing"'},
+    "harvest.json kept fresh": {"verb": "replace", "key": r"/harvest\.json$", "holding": '"running"'},
+    "segment announced": {"verb": "replace", "key": r"/checkpoint\.json$", "holding": '"closing"'},
+    "segment stored": {"verb": "upload", "key": r"/tweets-"},
+    "manifest-sha1 begun": {"verb": "create", "key": r"manifest-sha1"},
+    "manifest-sha256 begun": {"verb": "create", "key": r"manifest-sha256"},
+    "part removed": {"verb": "remove", "key": r"/open/tweets-"},
+    "second segment stored": {"verb": "upload", "key": r"/tweets-", "nth": 2},
+    "manifest-sha1 continued": {"verb": "replace", "key": r"manifest-sha1"},
+    "manifest-sha256 continued": {"verb": "replace", "key": r"manifest-sha256"},
+    "users stored": {"verb": "upload", "key": r"/users\.jsonl$"},
+    "user changes stored": {"verb": "upload", "key": r"/user_changes\.json$"},
+    "changeset written": {"verb": "create", "key": r"/changesets/"},
+    "collection replaced": {"verb": "replace", "key": r"crash[^/]*/collection\.json$"},
+    "harvest.json final": {"verb": "replace", "key": r"/harvest\.json$", "lacking": '"running"'},
+    "last_harvest.json written": {"verb": "create|replace", "key": r"/last_harvest\.json$"},
+    "side file's part removed": {"verb": "remove", "key": r"/open/users\.jsonl"},
+    "checkpoint removed": {"verb": "remove", "key": r"/checkpoint\.json$"},
+    "lock removed": {"verb": "remove", "key": r"/lock\.json$"},
+}
+
+# What happens on this machine alone: the function whose begin or end it is.
+LOCAL: dict[str, Tree] = {
+    "work folder begun": {"code": "Work.begin"},
+    "journal begun anew": {"code": "Work._begin_journal", "nth": 2},
+    "segment opened": {"code": "Segment.__init__"},
+    "second segment opened": {"code": "Segment.__init__", "nth": 2},
+    "records written": {"code": "Segment.write", "nth": 3},
+    "segment synced": {"code": "Segment.sync", "nth": 3},
+    "journal line written": {"code": "Work._write_journal", "nth": 4},
+    "segment made durable": {"code": "Segment.make_durable"},
+    "segment closed": {"code": "Segment.close"},
+    "stored segment let go": {"code": "Work.stored"},
+    "work folder removed": {"code": "Work.remove"},
+}
+
+# Steps of the harvest that finishes another one.
+RECOVERY: dict[str, Tree] = {
+    **{
+        name: STEPS[name]
+        for name in STEPS
+        if name
+        not in {
+            *("lock taken", "harvest named in the checkpoint", "harvest folder claimed"),
+            *("collection kept as used", "harvest.json kept fresh", "second segment stored"),
+            *("part stored", "checkpoint moved on", "manifest-sha1 begun", "manifest-sha256 begun"),
+        }
+    },
+    "growing file cut": {"code": "complete"},
+    "segment made whole": {"code": "completed"},
+    "recovery known": {"code": "recover"},
+    "work folder removed": {"code": "Work.remove"},
+}
+OF_ANOTHER_DISK: dict[str, Tree] = {
+    "work folder begun": {"code": "Work.begin"},
+    "parts fetched": {"code": "fetch_parts"},
+}
+
+# How the first harvest died before the second one dies while it finishes it. With its disk lost, what counts
+# is what the checkpoint says, so it shall say that a segment grows.
+FIRST_DEATHS: dict[str, dict[str, Tree]] = {
+    "kept": {
+        "growing": {"code": "Segment.sync", "nth": 7, "when": "after"},
+        "announced": {**STEPS["segment announced"], "nth": 2, "when": "after"},
+        "stored": {**STEPS["second segment stored"], "when": "after"},
+    },
+    "lost": {
+        "growing": {**STEPS["checkpoint moved on"], "holding": '"segment":{', "when": "after"},
+        "announced": {**STEPS["segment announced"], "nth": 2, "when": "after"},
+        "stored": {**STEPS["second segment stored"], "when": "after"},
+    },
+}
+
+
+class Crashing:
+    """The process that forks those which are to die."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.crashing"],
+            cwd=_ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, order: Tree) -> int:
+        """Harvest as ordered; the exit code, -9 for a death by SIGKILL."""
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        return int(self._process.stdout.readline())
+
+    def end(self) -> None:
+        self._process.communicate()
+
+
+@pytest.fixture(scope="module")
+def crashing() -> Iterator[Crashing]:
+    process = Crashing()
+    try:
+        yield process
+    finally:
+        process.end()
+
+
+@dataclass
+class Scene:
+    """One collection in one store, and the processes that harvest it and die."""
+
+    crashing: Crashing
+    store: Store
+    order: Tree
+    folder: Path
+    files: Callable[[], Path]
+    deaths: int = 0
+
+    @property
+    def fine(self) -> set[int]:
+        # A stream that tells of a gap is partial.
+        return {0, 3} if "stream" in self.order else {0}
+
+    @property
+    def keys(self) -> CollectionKeys:
+        return CollectionKeys(self.order["id"])
+
+    def dies(self, point: Tree) -> None:
+        """Harvest until the point is reached, and be sure that it was."""
+        mark = self.folder / "mark"
+        order = {**self.order, "at": {**point, "mark": str(mark)}}
+        # On a slow machine a file may be through before a part of it was stored; then there are new posts.
+        while (code := self.crashing.run(order)) in self.fine and order["posts"] < 5 * _POSTS:
+            order["posts"] = self.order["posts"] = order["posts"] + _POSTS
+        assert (code, mark.exists()) == (-9, True), f"not reached:\n{self.log}"
+        mark.unlink()
+        self.deaths += 1
+        # As `unlock` does, for nobody shall wait here until the dead one's lock expires.
+        self.store.remove(self.keys.lock)
+
+    def loses_its_disk(self) -> None:
+        wipe(Path(self.order["temp"]))
+
+    def ends(self) -> Found:
+        """Harvest to the end, with posts that came since, and judge all that is there then."""
+        self.order["posts"] += _MORE
+        # The first goes on with the users after whom it was cut, the second begins with the first user.
+        for _ in range(2):
+            code = self.crashing.run(self.order)
+            assert code in self.fine, self.log
+        found = examined(self.files(), self.order["id"], temp=Path(self.order["temp"]))
+        assert found.wrong == [], self.log
+        assert found.doubled == []
+        return found
+
+    @property
+    def log(self) -> str:
+        return Path(self.order["log"]).read_text()[-6000:]
+
+    @property
+    def served_again(self) -> Counter[str]:
+        served = Counter(Path(self.order["served"]).read_text().splitlines())
+        return Counter({page: times - 1 for page, times in served.items() if times > 1})
+
+
+Scenes = Callable[[str], Scene]
+
+
+@pytest.fixture
+def scenes(request: pytest.FixtureRequest, crashing: Crashing, tmp_path: Path) -> Scenes:
+    """Makes the scene on the kind of store that is named."""
+    paths = {name: str(tmp_path / name) for name in ("temp", "log", "served")}
+
+    def on(kind: str) -> Scene:
+        if kind == "folder":
+            top = tmp_path / "collections"
+            order = {"posts": _POSTS, "collections": str(top), **paths}
+            return Scene(crashing, FolderStore(top), order, tmp_path, lambda: top)
+        bucket: Bucket = request.getfixturevalue("s3")
+        server = bucket.server
+        keys = [server.endpoint, server.access_key, server.secret_key]
+        order = {"posts": _POSTS, "bucket": bucket.name, "server": keys, **paths}
+        store = S3Store(bucket.name, client=server.client())
+        return Scene(crashing, store, order, tmp_path, lambda: mirrored(bucket, tmp_path / "mirror"))
+
+    return on
+
+
+def _timelines(scene: Scene) -> None:
+    scene.order["id"] = "crash-timelines"
+    users: Tree = {str(user): {} for user in (1, 2, 5)}
+    history.add(scene.store, scene.keys, {"id": scene.order["id"], "type": "user_timeline", "users": users})
+
+
+def _search(scene: Scene) -> None:
+    scene.order["id"] = "crash-search"
+    search = {"query": "flood"}
+    history.add(scene.store, scene.keys, {"id": scene.order["id"], "type": "search", "search": search})
+
+
+def _stream(scene: Scene) -> None:
+    scene.order |= {"id": "crash-stream", "stream": True}
+    track = {"track": "flood"}
+    history.add(scene.store, scene.keys, {"id": scene.order["id"], "type": "filter", "filter": track})
+
+
+def _timelines_are_whole(scene: Scene) -> Found:
+    found = scene.ends()
+    numbers = range(1, scene.order["posts"] + 1)
+    assert found.lost(str(number * 10 + user) for user in (1, 2) for number in numbers) == []
+    newest = {str(user): str(scene.order["posts"] * 10 + user) for user in (1, 2)}
+    users = found.collection["users"]
+    assert {user: users[user].get("since_id") for user in newest} == newest
+    assert [user for user in users if "resume" in users[user]] == []
+    assert "sweep" not in found.collection
+    return found
+
+
+def _search_is_whole(scene: Scene) -> Found:
+    found = scene.ends()
+    assert found.lost(str(number * 10) for number in range(1, scene.order["posts"] + 1)) == []
+    assert found.collection["search"]["since_id"] == str(scene.order["posts"] * 10)
+    assert "resume" not in found.collection["search"]
+    return found
+
+
+@dataclass(frozen=True)
+class Point:
+    """A moment to die at; the whole of them is a matter of minutes, so some are left to CRASH_POINTS=all."""
+
+    name: str
+    when: str
+    store: str = "folder"
+    disk: str = "kept"
+    first: str = ""
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, (self.store, self.disk, self.first, self.when, self.name)))
+
+
+_WHEN = ("before", "after")
+_STORES = ("folder", "s3")
+_ALL = {**STEPS, **LOCAL}
+_SECOND = {"kept": RECOVERY, "lost": {**RECOVERY, **OF_ANOTHER_DISK}}
+_EACH = os.environ.get("CRASH_POINTS") == "all"
+
+_AT_ONCE = [
+    *(Point(name, when) for name in _ALL for when in _WHEN),
+    *(Point(name, when, "s3") for name in STEPS for when in _WHEN if _EACH or when == "after"),
+]
+_WITH_DISK = [
+    Point(name, when, store, "lost")
+    for store in _STORES
+    for name in STEPS
+    for when in _WHEN
+    if _EACH or when == "after"
+]
+_TWICE = [
+    Point(name, when, store, disk, first)
+    for store in _STORES
+    for disk in FIRST_DEATHS
+    for number, name in enumerate(_SECOND[disk])
+    for turn, first in enumerate(FIRST_DEATHS[disk])
+    for when in _WHEN
+    # Only of a file that grew when the first one died anything has to be made whole.
+    if first == "growing" or name != "segment made whole"
+    if _EACH or name == "segment made whole" or (when == "after" and turn == number % len(FIRST_DEATHS[disk]))
+]
+
+
+@pytest.mark.parametrize("point", _AT_ONCE, ids=str)
+def test_a_harvest_that_dies_at_any_step_loses_and_doubles_nothing(scenes: Scenes, point: Point) -> None:
+    scene = scenes(point.store)
+    _timelines(scene)
+    scene.dies({**_ALL[point.name], "when": point.when})
+    _timelines_are_whole(scene)
+    # One page of each of the two users that are read at a time, and for each a page that brings nothing.
+    assert scene.served_again.total() <= 2 * 2
+    if point.store == "folder":
+        assert scratch_left(scene.files()) <= scene.deaths
+
+
+@pytest.mark.parametrize("store", _STORES)
+@pytest.mark.parametrize("name", ["part stored", "segment announced", "segment stored", "changeset written"])
+def test_a_search_that_dies_loses_and_doubles_nothing(scenes: Scenes, store: str, name: str) -> None:
+    scene = scenes(store)
+    _search(scene)
+    for when in _WHEN:
+        scene.dies({**STEPS[name], "when": when})
+        scene.order["posts"] += _MORE
+    _search_is_whole(scene)
+    assert scene.served_again.total() <= 2 * scene.deaths
+
+
+@pytest.mark.parametrize("store", _STORES)
+@pytest.mark.parametrize("disk", FIRST_DEATHS)
+@pytest.mark.parametrize("name", ["segment synced", "checkpoint moved on", "segment stored", "last death"])
+def test_a_stream_that_dies_loses_nothing_but_what_it_tells(
+    scenes: Scenes, store: str, disk: str, name: str
+) -> None:
+    scene = scenes(store)
+    _stream(scene)
+    points = {**_ALL, "last death": STEPS["lock removed"]}
+    for when in _WHEN:
+        scene.dies({**points[name], "when": when})
+        if disk == "lost":
+            scene.loses_its_disk()
+    found = scene.ends()
+    existed = Path(scene.order["served"]).read_text().splitlines()
+    assert len(existed) > 500
+    assert found.lost_unsaid(existed) == []
+    died = [record for record in found.harvests if record["state"] == "interrupted"]
+    assert all(record["gaps"] for record in died)
+    assert len(died) in ([0] if name == "last death" else [1, 2])
+
+
+@pytest.mark.parametrize("point", _WITH_DISK, ids=str)
+def test_a_harvest_that_dies_with_its_disk_loses_and_doubles_nothing(scenes: Scenes, point: Point) -> None:
+    scene = scenes(point.store)
+    _timelines(scene)
+    scene.dies({**STEPS[point.name], "when": point.when})
+    scene.loses_its_disk()
+    _timelines_are_whole(scene)
+
+
+@pytest.mark.parametrize("point", _TWICE, ids=str)
+def test_a_recovery_that_dies_at_any_step_is_recovered_from(scenes: Scenes, point: Point) -> None:
+    scene = scenes(point.store)
+    _timelines(scene)
+    scene.dies(FIRST_DEATHS[point.disk][point.first])
+    if point.disk == "lost":
+        scene.loses_its_disk()
+    scene.dies({**_SECOND[point.disk][point.name], "when": point.when})
+    if point.disk == "lost":
+        scene.loses_its_disk()
+    _timelines_are_whole(scene)
