@@ -64,7 +64,7 @@ class Limits:
         window = self.window(group, kind)
         allowance = self.allowance(group, kind)
         if not self.enforced:
-            # A client that heeds the headers, or counts by itself, must not wait for a limit that is not there.
+            # A client that heeds the headers, or counts, must not wait for a limit that is not there.
             return headers(UNLIMITED, UNLIMITED, window.reset), False
         if group == ONE_A_SECOND and self._too_soon():
             return headers(1, 0, self.clock.now() + 1), True

@@ -30,6 +30,7 @@ class Options:
     stream_rate: str = "0"
     stream_posts: int | None = None
     keepalive: float = 20.0
+    stream_backlog: int = 64 << 20
     rule_cap: int = 1000
     rule_length: int = 1024
     connections: int = 1
@@ -67,6 +68,11 @@ NUMBERS: tuple[Row, ...] = (
     ),
     ("--stream-posts", {"type": int}, "how many posts --stream-rate makes in all"),
     ("--keepalive", {"type": float, "metavar": "SECONDS"}, "pause before a silent stream sends a blank line"),
+    (
+        "--stream-backlog",
+        {"type": int, "metavar": "BYTES"},
+        "unread bytes after which a stream client is too slow",
+    ),
     ("--rule-cap", {"type": int}, "stream rules an app may have"),
     ("--rule-length", {"type": int}, "characters a stream rule may have"),
     ("--geo-miles", {"type": float}, "largest side of a bounding box or radius; 0 for any"),

@@ -1,7 +1,8 @@
 """HTTP on loopback: every request is checked, counted and answered, or goes wrong as the script says."""
 
 import asyncio
-from collections.abc import Mapping
+import socket
+from collections.abc import Coroutine, Mapping
 from email.utils import formatdate
 from itertools import count
 from typing import Any
@@ -24,6 +25,8 @@ from emulator.views import view_of
 
 BODY_LIMIT = 256 << 20
 LINE_LIMIT = 128 << 10
+# Seconds a client has to read what is left of a stream that is to end.
+GRACE = 2.0
 DISCONNECT_TYPES = {
     "operational-disconnect": "UpstreamOperationalDisconnect",
     **{
@@ -55,6 +58,7 @@ class Emulator:
         self._tasks: set[asyncio.Task[None]] = set()
         self._replayed = not options.replay
         self._numbers = count(1)
+        self._busy: set[web.RequestHandler] = set()
 
     @property
     def url(self) -> str:
@@ -94,18 +98,34 @@ class Emulator:
             await self._runner.cleanup()
 
     async def refuse_connections(self, seconds: float) -> None:
-        """Nobody listens on the port for a while."""
-        if self._site is None:
+        """Nobody listens on the port for a while; what is being answered is answered, then closed."""
+        if self._site is None or self._runner is None or self._runner.server is None:
             return
         site, self._site = self._site, None
         await site.stop()
+        for connection in self._runner.server.connections:
+            if connection in self._busy:
+                connection.close()
+            else:
+                connection.force_close()
         self._keep(self._listen_again(seconds))
 
     async def _listen_again(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
-        await self._listen(self.port)
+        # Bound and not listening: clients are refused, and the system gives the port to nobody else.
+        with socket.socket() as reserved:
+            reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            reserved.bind((self.options.host, self.port))
+            await asyncio.sleep(seconds)
+            await self._listen(self.port)
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
+        self._busy.add(request.protocol)
+        try:
+            return await self._handled(request)
+        finally:
+            self._busy.discard(request.protocol)
+
+    async def _handled(self, request: web.BaseRequest) -> web.StreamResponse:
         if request.path.startswith("/emulator"):
             return await self._controlled(request)
         served = await self._served(request)
@@ -189,9 +209,9 @@ class Emulator:
             truth.note(request.method, request.path_qs, 200, "stream")
             truth.counts["stream"] += 1
             self._replay_once()
-            await pump(stream, connection, wire, Course(served.course))
+            in_time = await finished(pump(stream, connection, wire, Course(served.course)), connection)
             reason = connection.ending
-            await self._ended(connection, wire)
+            await self._ended(connection, wire) if in_time else reset(request)
         except ConnectionError:
             pass
         finally:
@@ -207,6 +227,21 @@ class Emulator:
         if kind := DISCONNECT_TYPES.get(connection.ending):
             await wire.write(disconnect_message(self.service.problems, kind))
         await wire.end(connection.ending)
+
+
+async def finished(pumping: Coroutine[Any, Any, None], connection: Connection) -> bool:
+    """Whether the pump came to its end; a client that does not read keeps it from that, but not for ever."""
+    work = asyncio.ensure_future(pumping)
+    over = asyncio.ensure_future(connection.over.wait())
+    try:
+        await asyncio.wait({work, over}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({work}, timeout=GRACE)
+        if work.done():
+            work.result()
+        return work.done()
+    finally:
+        work.cancel()
+        over.cancel()
 
 
 GONE = {"reset": reset, "drop": drop, "refuse-connection": reset}

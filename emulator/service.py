@@ -55,7 +55,15 @@ def service_of(options: Options) -> Service:
         limits=Limits(clock, seconds=options.window, enforced=options.limits),
         door=Door(),
         rules=rules,
-        stream=Stream(world, pages, truth, rules, most=options.connections, keepalive=options.keepalive),
+        stream=Stream(
+            world,
+            pages,
+            truth,
+            rules,
+            most=options.connections,
+            keepalive=options.keepalive,
+            backlog=options.stream_backlog,
+        ),
         faults=Faults.from_file(options.faults, seed=options.seed),
         queries=Queries(world, bounds),
     )

@@ -18,7 +18,6 @@ from emulator.truth import Truth
 from emulator.views import View
 from emulator.world import Post, World
 
-BACKLOG_BYTES = 64 << 20
 WRITE_BYTES = 256 << 10
 WRITE_LINES = 1000
 PULL_LINES = 100
@@ -49,6 +48,8 @@ class Source(Protocol):
 class Connection:
     epoch: int
     view: View
+    # Unread bytes after which the client is told that it is too slow.
+    backlog: int
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
     pending: deque[Record] = field(default_factory=deque)
     pending_bytes: int = 0
@@ -68,7 +69,7 @@ class Connection:
     def push(self, record: Record) -> None:
         self.pending.append(record)
         self.pending_bytes += len(record.line)
-        if self.pending_bytes > BACKLOG_BYTES:
+        if self.pending_bytes > self.backlog:
             self.end("SlowReader")
         self.woken.set()
 
@@ -92,7 +93,15 @@ class Stream:
     """Connections, and the posts offered to them."""
 
     def __init__(
-        self, world: World, pages: Pages, truth: Truth, rules: Rules, *, most: int, keepalive: float
+        self,
+        world: World,
+        pages: Pages,
+        truth: Truth,
+        rules: Rules,
+        *,
+        most: int,
+        keepalive: float,
+        backlog: int,
     ) -> None:
         self.world = world
         self.pages = pages
@@ -100,6 +109,7 @@ class Stream:
         self.rules = rules
         self.most = most
         self.keepalive = keepalive
+        self.backlog = backlog
         self.open: dict[str, Connection] = {}
         self.source: Source | None = None
         self._epochs = 0
@@ -113,7 +123,7 @@ class Stream:
 
     def connect(self, view: View) -> Connection:
         self._epochs += 1
-        connection = Connection(self._epochs, view)
+        connection = Connection(self._epochs, view, self.backlog)
         self.open[connection.id] = connection
         self.truth.connections.append(
             {

@@ -1,8 +1,11 @@
 """Credentials, rate windows, accounts and billing of the emulator."""
 
 import base64
+import subprocess
+import sys
 import time
 import urllib.parse
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +13,7 @@ import emulator
 from emulator.auth import Asked, signature
 from tests.emulator_asking import ask
 
+ROOT = Path(__file__).resolve().parents[1]
 NOON = "2026-06-15T12:00:00Z"
 
 
@@ -296,3 +300,39 @@ def test_an_emulator_in_a_process_of_its_own_ends_with_its_block():
         )
     with pytest.raises(OSError):
         ask(world.url, "/2/usage/tweets", seconds=2)
+
+
+@pytest.mark.parametrize("ending", ["closed input", "a signal", "a parent that is gone"])
+def test_an_emulator_ends_with_those_who_started_it(ending):
+    parent = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    command = [sys.executable, "-m", "emulator", "--exit-on-stdin-close", "--parent-pid", str(parent.pid)]
+    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT)
+    assert process.stdout.readline().startswith(b"emulator listening on http://127.0.0.1:")
+    try:
+        if ending == "closed input":
+            process.stdin.close()
+        elif ending == "a signal":
+            process.terminate()
+        else:
+            parent.communicate(b"\n")
+        assert process.wait(10) == 0
+    finally:
+        process.kill()
+        parent.kill()
+        parent.wait()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["--host", "0.0.0.0"], "loopback"),
+        (["--load", "no/such/file"], "no/such/file"),
+        (["--clock", "noon"], "noon"),
+        (["--stream-rate", "fast"], "fast"),
+    ],
+)
+def test_a_command_line_with_a_mistake_is_answered_in_one_line(arguments, complaint):
+    done = subprocess.run(
+        [sys.executable, "-m", "emulator", *arguments], cwd=ROOT, capture_output=True, text=True
+    )
+    assert done.returncode == 2 and complaint in done.stderr and len(done.stderr.splitlines()) == 1

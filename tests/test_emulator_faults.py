@@ -9,7 +9,7 @@ import pytest
 
 import emulator
 from emulator.faults import script
-from tests.emulator_asking import EVERYTHING, Listener, add_rules, all_ids, ask, chain
+from tests.emulator_asking import BEARER, EVERYTHING, Listener, add_rules, all_ids, ask, chain
 
 NOON = "2026-06-15T12:00:00Z"
 TIMELINES = "GET /2/users/*/tweets"
@@ -288,6 +288,15 @@ def test_the_port_can_be_closed_for_a_while(world):
             refused += 1
         assert time.monotonic() - begun < 10
     assert refused and reply.status == 200
+
+
+def test_a_closed_port_closes_kept_connections_too(world):
+    kept = http.client.HTTPConnection(world.url.removeprefix("http://"), timeout=5)
+    kept.request("GET", "/2/usage/tweets", headers=BEARER)
+    assert kept.getresponse().read()
+    world.control.refuse(0.5)
+    kept.sock.settimeout(5)
+    assert kept.sock.recv(1) == b""
 
 
 def listening(world, *faults, rules=("cat",)):

@@ -1,5 +1,8 @@
 """The filtered stream of the emulator: rules, delivery, connections and what the truth knows of them."""
 
+import http.client
+import time
+
 import pytest
 
 import emulator
@@ -104,6 +107,22 @@ def test_a_second_connection_is_refused_although_the_window_has_room(world):
         assert listener.response.read() == b""
     with Listener(world.url) as again:
         assert again.status == 200
+
+
+def test_a_client_that_does_not_read_is_told_and_then_cut_off():
+    with emulator.running(users=1, stream_backlog=8 << 20) as world:
+        add_rules(world.url, "cat")
+        with Listener(world.url) as listener:
+            for _ in range(12):
+                world.control.publish(someone(world), text="cat " + "x" * 50_000, count=80)
+            begun = time.monotonic()
+            while world.control.connections():
+                assert time.monotonic() - begun < 20
+            with pytest.raises((http.client.IncompleteRead, ConnectionError)):
+                listener.response.read()
+        assert world.truth()["connections"][0]["reason"] == "SlowReader"
+        stream = world.control.stream()
+        assert sum(stream["written"]) < len(stream["ids"])
 
 
 def test_posts_published_while_nobody_listens_are_known_to_be_lost(world):

@@ -65,6 +65,9 @@ CHANGES: dict[str, Callable[[Service, Fault, Asked], None]] = {
 @contextmanager
 def disguised(service: Service, faults: list[Fault], asked: Asked) -> Iterator[None]:
     """For one request the accounts it is about are missing, suspended or protected."""
+    if not faults:
+        yield
+        return
     before = dict(service.world.states)
     for fault in faults:
         wanted = [str(fault.more["user_id"])] if "user_id" in fault.more else sorted(asked.subjects)
@@ -72,11 +75,9 @@ def disguised(service: Service, faults: list[Fault], asked: Asked) -> Iterator[N
             user_id = service.world.named(text)
             if user_id is not None:
                 service.world.set_state(user_id, STATES[fault.do])
-    if faults:
-        service.pages.forget_users()
+    service.pages.forget_users()
     try:
         yield
     finally:
-        if faults:
-            service.world.states = before
-            service.pages.forget_users()
+        service.world.states = before
+        service.pages.forget_users()
