@@ -1,0 +1,108 @@
+"""Changesets read as a history: what became of what, when, and through whom; secrets never."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from harvester.changeset import Tree, apply
+from harvester.collection import SEARCH, STATE, USER_TIMELINE
+from harvester.merging import STAMPS
+
+ADDED, CHANGED, DELETED = "added", "changed", "deleted"
+
+_HIDDEN = {*STAMPS, "id", "type", "sweep", *STATE[SEARCH], *STATE[USER_TIMELINE]} - {"screen_name"}
+_OF_KEYS = ("keys", "credentials")
+_SECRET = "(not shown)"  # noqa: S105 - what stands in its place
+
+
+@dataclass(frozen=True)
+class Change:
+    """One thing that changed; `harvest` is empty where a person changed it, `name` a user's screen name."""
+
+    path: tuple[str, ...]
+    what: str
+    old: Any
+    new: Any
+    when: str
+    harvest: str = ""
+    name: str = ""
+
+    def __str__(self) -> str:
+        path = " -> ".join(self.path) + (f" ({self.name})" if self.name else "")
+        told = {
+            ADDED: "added",
+            CHANGED: f"changed from {_text(self.old)} to {_text(self.new)}",
+            DELETED: "deleted" if len(self.path) == 2 and self.path[0] == "users" else self._deleted(),
+        }[self.what]
+        by = f"by the harvest of {self.harvest}" if self.harvest else "by a person"
+        return f"{path} {told} on {self.when} {by}"
+
+    def _deleted(self) -> str:
+        return f"deleted with value {_text(self.old)}"
+
+
+def changes(changesets: Iterable[Tree]) -> Iterator[Change]:
+    """The changes that changesets in their order made, from an empty collection on.
+
+    What harvests keep for themselves (since_ids and the like) is passed over.
+    """
+    tree: Tree = {}
+    for changeset in changesets:
+        new = apply(tree, changeset.get("update") or {}, changeset.get("delete") or [])
+        when = str(changeset.get("change_timestamp", ""))
+        harvest = str(changeset.get("harvest_timestamp", ""))
+        touched = _touched(changeset)
+        for path, what, old, now in _differences(tree, new, touched, ()):
+            yield Change(path, what, old, now, when, harvest, _name(path, tree, new))
+        tree = new
+
+
+def _touched(changeset: Tree) -> set[str]:
+    """The keys that a changeset speaks of: a long history costs what it says, not what it keeps."""
+    deleted: set[str] = set()
+    for entry in changeset.get("delete") or []:
+        deleted |= set(entry) if isinstance(entry, dict) else {entry}
+    return set(changeset.get("update") or {}) | deleted
+
+
+def _differences(
+    old: Tree, new: Tree, keys: Iterable[str], path: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], str, Any, Any]]:
+    for key in [key for key in {**old, **new} if key in keys]:
+        here, before, now = (*path, key), old.get(key), new.get(key)
+        if before == now and (key in old) == (key in new):
+            continue
+        if key in _HIDDEN:
+            continue
+        if path == ("users",) and (key not in old or key not in new):
+            yield here, ADDED if key in new else DELETED, before, now
+        elif isinstance(before, dict) or isinstance(now, dict):
+            inner_old = before if isinstance(before, dict) else {}
+            inner_new = now if isinstance(now, dict) else {}
+            yield from _differences(inner_old, inner_new, {*inner_old, *inner_new}, here)
+        else:
+            yield here, *_leaf(here, before, now, gone=key not in new)
+
+
+def _leaf(path: tuple[str, ...], old: Any, new: Any, *, gone: bool) -> tuple[str, Any, Any]:
+    if path[0] in _OF_KEYS and path[-1] != "profile":
+        old, new = (None if value is None else _SECRET for value in (old, new))
+    return DELETED if gone else CHANGED, old, new
+
+
+def _name(path: tuple[str, ...], old: Tree, new: Tree) -> str:
+    if path[0] != "users" or path[-1] == "screen_name":
+        return ""
+    for tree in (new, old):
+        user = tree.get("users", {}).get(path[1])
+        if isinstance(user, dict) and user.get("screen_name"):
+            return str(user["screen_name"])
+    return ""
+
+
+def _text(value: Any) -> str:
+    if value is None or isinstance(value, str):
+        return str(value)
+    return orjson.dumps(value).decode()
