@@ -11,7 +11,9 @@ from harvester.compute.schedule import Schedule
 
 ONCE, SERVICE = "once", "service"
 
-STARTING, RUNNING, RESTARTING, GAVE_UP = "STARTING", "RUNNING", "RESTARTING", "GAVE UP"
+STARTING, RUNNING, RESTARTING = "STARTING", "RUNNING", "RESTARTING"
+# Wanted, and not there: it failed too often, or its supervisor is gone.
+GAVE_UP, DIED = "GAVE UP", "DIED"
 
 
 @dataclass(frozen=True)
@@ -62,8 +64,8 @@ class Compute(Protocol):
         """The account of the running harvest at this moment, where it can be asked."""
         ...
 
-    def ask_to_stop(self, collection_id: str) -> None:
-        """Hasten a stop that was asked for in the store, where that is possible."""
+    def ask_to_stop(self, collection_id: str) -> bool:
+        """Hasten a stop that was asked for in the store; whether that was possible."""
         ...
 
     def log(self, collection_id: str, *, lines: int, follow: bool, stop: Stop) -> Iterator[str]:

@@ -27,29 +27,36 @@ class Slot:
         self, command: Sequence[str], *, log: Path, note: Mapping[str, Any], environment: Mapping[str, str]
     ) -> subprocess.Popen[bytes]:
         """Start a process with nothing of this terminal; raises Conflict while another one lives."""
+        with self.held() as lock:
+            try:
+                with log.open("ab") as output:
+                    process = subprocess.Popen(
+                        command,
+                        stdin=subprocess.DEVNULL,
+                        stdout=output,
+                        stderr=output,
+                        env={**os.environ, **environment},
+                        pass_fds=(lock,),
+                        start_new_session=True,
+                    )
+                write_note(self._path("json"), {**note, "process": process.pid, "log": log.name})
+            except OSError as error:
+                raise HarvesterError(f"A process cannot be started: {error.strerror or error}.") from error
+        return process
+
+    @contextmanager
+    def held(self) -> Iterator[int]:
+        """Taken by this process while the block runs, and by those that inherit the descriptor."""
         _make_private(self._folder)
         lock = os.open(self._path("lock"), os.O_RDWR | os.O_CREAT, 0o600)
         try:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise Conflict(f"A process of {self._folder.name} lives already.") from None
-            with log.open("ab") as output:
-                process = subprocess.Popen(
-                    command,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=output,
-                    env={**os.environ, **environment},
-                    pass_fds=(lock,),
-                    start_new_session=True,
-                )
-            self.write({**note, "process": process.pid, "log": log.name})
-        except OSError as error:
-            raise HarvesterError(f"A process cannot be started: {error.strerror or error}.") from error
+                raise Conflict(f"{self._path('lock')} is held by a process that runs.") from None
+            yield lock
         finally:
             os.close(lock)
-        return process
 
     @property
     def lives(self) -> bool:
@@ -69,9 +76,6 @@ class Slot:
     def note(self) -> dict[str, Any]:
         """What was noted of the process that lives, or of the last one."""
         return read_note(self._path("json"))
-
-    def write(self, note: Mapping[str, Any]) -> None:
-        write_note(self._path("json"), note)
 
     def signal(self, number: int) -> None:
         process = self.note.get("process")
@@ -96,7 +100,7 @@ def write_note(path: Path, note: Mapping[str, Any]) -> None:
     _make_private(path.parent)
     scratch = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
-        with open(scratch, "x", encoding="utf-8", opener=_private) as file:
+        with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             json.dump(note, file, indent=2)
         scratch.replace(path)
     finally:
@@ -118,14 +122,11 @@ def changed(path: Path) -> Iterator[dict[str, Any]]:
         os.close(lock)
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
-
-
 def _make_private(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise HarvesterError(
-            f"{folder} cannot be made: {error.strerror or error}.", hint="It keeps logs and notes of what runs."
+            f"{folder} cannot be made: {error.strerror or error}.",
+            hint="It keeps logs and notes of what runs.",
         ) from error

@@ -1,0 +1,270 @@
+"""Harvests as processes of this machine: no account, no server, and nothing to look after but the machine."""
+
+import json
+import platform
+import secrets
+import signal
+import subprocess
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from harvester.changeset import Tree
+from harvester.clock import Clock, Stop, SystemClock
+from harvester.compute import (
+    DIED,
+    GAVE_UP,
+    ONCE,
+    RESTARTING,
+    RUNNING,
+    SERVICE,
+    STARTING,
+    Scheduled,
+    Task,
+    logs,
+)
+from harvester.compute.processes import Slot, read_note, write_note
+from harvester.compute.schedule import Schedule
+from harvester.compute.timetable import Timetable
+from harvester.errors import Conflict, Exit, HarvesterError, NotFound
+from harvester.layout import CollectionKeys, timestamp
+from harvester.lock import content
+from harvester.store import Store
+
+# How long a harvest may take to begin before it is left to itself.
+_BEGINS_WITHIN = 20.0
+_PAUSE = 0.1
+_ASKED_WITHIN = 2.0
+
+# A harvest that ended so did what it was there for.
+WELL = {Exit.OK, Exit.PARTIAL, Exit.INTERRUPTED, Exit.TERMINATED}
+
+Command = Callable[[str], Sequence[str]]
+
+
+class LocalCompute:
+    """Processes, their logs and their schedules, noted in `folder`.
+
+    `harvest` and `supervise` make the command lines for a collection.
+    """
+
+    def __init__(
+        self, store: Store, folder: Path, *, harvest: Command, supervise: Command, clock: Clock | None = None
+    ) -> None:
+        self.store, self.folder = store, folder
+        self._harvest, self._supervise = harvest, supervise
+        self._clock = clock or SystemClock()
+        self._never = Stop()
+        self._started: dict[str, subprocess.Popen[bytes]] = {}
+        self.timetable = Timetable(folder)
+
+    @property
+    def name(self) -> str:
+        return "this machine"
+
+    # -- one harvest -------------------------------------------------------------------------------
+
+    def once(self, collection_id: str) -> None:
+        log = self.new_log(collection_id)
+        process = self.start(collection_id, log=log)
+        deadline = self._clock.elapsed() + _BEGINS_WITHIN
+        while process.poll() is None and self._clock.elapsed() < deadline:
+            if (self.live(collection_id) or {}).get("harvest_timestamp"):
+                return
+            self._clock.wait(self._never, _PAUSE)
+        if process.returncode is not None and process.returncode not in WELL:
+            raise HarvesterError(
+                logs.last_words(log) or f"The harvest of {collection_id} ended at once; its log is {log}.",
+                exit_code=_exit(process.returncode),
+            )
+
+    def start(self, collection_id: str, *, log: Path) -> subprocess.Popen[bytes]:
+        """Start a harvest without waiting for anything."""
+        slot = self._slot(collection_id, ONCE)
+        self.forget_dead_lock(collection_id)
+        address = self._folder(collection_id) / "address"
+        address.unlink(missing_ok=True)
+        token = secrets.token_urlsafe(32)
+        try:
+            process = slot.start(
+                [*self._harvest(collection_id), "--port", "0", "--address-file", str(address)],
+                log=log,
+                note={"token": token, "started": timestamp(self._clock.now())},
+                environment={"TWARC_CLOUD_TOKEN": token},
+            )
+        except Conflict:
+            raise HarvesterError(
+                f"A harvest of {collection_id} is running already.",
+                hint=f"See `harvest running {collection_id}`; `harvest stop {collection_id}` ends it.",
+                exit_code=Exit.LOCKED,
+            ) from None
+        self._started[collection_id] = process
+        return process
+
+    def exit_code(self, collection_id: str) -> int | None:
+        process = self._started.get(collection_id)
+        code = process.poll() if process else None
+        return None if code is None else int(_exit(code))
+
+    def forget_dead_lock(self, collection_id: str) -> None:
+        """Remove the lock of a harvest that this machine knows to be dead, instead of waiting for its end."""
+        slot = self._slot(collection_id, ONCE)
+        process = slot.note.get("process")
+        if process is None or slot.lives:
+            return
+        keys = CollectionKeys(collection_id)
+        with suppress(NotFound, Conflict):
+            lock = self.store.read(keys.lock)
+            held = content(lock)
+            if (held.get("host"), held.get("process")) == (platform.node(), process):
+                self.store.remove(keys.lock, version=lock.version)
+
+    def task(self, collection_id: str) -> Task | None:
+        slot = self._slot(collection_id, ONCE)
+        service = self._slot(collection_id, SERVICE)
+        state = self.service_state(collection_id)
+        if not state:
+            return self._task(collection_id, ONCE, slot) if slot.lives else None
+        told = str(state.get("told", ""))
+        if state["state"] == GAVE_UP:
+            return Task(collection_id, SERVICE, GAVE_UP, str(state["since"]), told)
+        if not service.lives:
+            told = "its supervisor died, perhaps with the machine: `collection filter-start` starts it anew"
+            return Task(collection_id, SERVICE, DIED, str(state["since"]), told)
+        if slot.lives:
+            return self._task(collection_id, SERVICE, slot)
+        return Task(collection_id, SERVICE, RESTARTING, str(state["since"]), told)
+
+    def _task(self, collection_id: str, kind: str, slot: Slot) -> Task:
+        status = RUNNING if (self._folder(collection_id) / "address").exists() else STARTING
+        return Task(collection_id, kind, status, slot.note.get("started", ""))
+
+    def tasks(self) -> list[Task]:
+        if not self.folder.is_dir():
+            return []
+        names = sorted(path.name for path in self.folder.iterdir() if path.is_dir())
+        return [task for name in names if (task := self.task(name))]
+
+    # -- asking it ---------------------------------------------------------------------------------
+
+    def live(self, collection_id: str) -> Tree | None:
+        return self._asked(collection_id, "GET", "/status")
+
+    def ask_to_stop(self, collection_id: str) -> bool:
+        return self._asked(collection_id, "POST", "/stop") is not None
+
+    def _asked(self, collection_id: str, method: str, path: str) -> Tree | None:
+        slot = self._slot(collection_id, ONCE)
+        address = self._folder(collection_id) / "address"
+        try:
+            url = address.read_text().strip()
+        except FileNotFoundError:
+            return None
+        if not url.startswith("http://127.0.0.1:") or not slot.lives:
+            return None
+        request = urllib.request.Request(  # noqa: S310 - http on loopback, as required above
+            url + path, method=method, headers={"Authorization": f"Bearer {slot.note.get('token', '')}"}
+        )
+        # No proxy that the environment names shall see the token.
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request, timeout=_ASKED_WITHIN) as answer:
+                found = json.loads(answer.read()) if method == "GET" else {}
+        except (OSError, ValueError):
+            return None
+        return found if isinstance(found, dict) else None
+
+    def new_log(self, collection_id: str) -> Path:
+        return logs.new(self._folder(collection_id), self._clock.now())
+
+    def log(self, collection_id: str, *, lines: int, follow: bool, stop: Stop) -> Iterator[str]:
+        newest = logs.newest(self._folder(collection_id))
+        if newest is None:
+            raise HarvesterError(
+                f"There is no log of {collection_id} on {self.name}.",
+                hint="Logs are kept of harvests that were started by `once`, a schedule or `filter-start`.",
+            )
+        return logs.tail(newest, lines=lines, lives=lambda: follow and self._lives(collection_id), stop=stop)
+
+    # -- a service ---------------------------------------------------------------------------------
+
+    def start_service(self, collection_id: str) -> None:
+        if self._lives(collection_id):
+            raise HarvesterError(
+                "Collection already started.",
+                hint=f"`collection filter-stop {collection_id}` ends it.",
+                exit_code=Exit.LOCKED,
+            )
+        self.note_service(collection_id, RUNNING, "")
+        try:
+            self._slot(collection_id, SERVICE).start(
+                self._supervise(collection_id), log=self.new_log(collection_id), note={}, environment={}
+            )
+        except Conflict:
+            raise HarvesterError("Collection already started.", exit_code=Exit.LOCKED) from None
+
+    def service_state(self, collection_id: str) -> dict[str, Any]:
+        """What the supervisor noted; empty when no service is wanted."""
+        return read_note(self._service_path(collection_id))
+
+    def note_service(self, collection_id: str, state: str, told: str) -> None:
+        note = {"state": state, "told": told, "since": timestamp(self._clock.now())}
+        write_note(self._service_path(collection_id), note)
+
+    def forget_service(self, collection_id: str) -> None:
+        self._service_path(collection_id).unlink(missing_ok=True)
+
+    def stop_service(self, collection_id: str, *, within: float) -> None:
+        service, slot = self._slot(collection_id, SERVICE), self._slot(collection_id, ONCE)
+        service.signal(signal.SIGTERM)
+        deadline = self._clock.elapsed() + within
+        asked = False
+        while self._lives(collection_id):
+            if not service.lives and not asked:
+                # The supervisor died before: its harvest has nobody else to tell it.
+                slot.signal(signal.SIGTERM)
+                asked = True
+            if self._clock.elapsed() > deadline:
+                raise HarvesterError(
+                    f"The harvest of {collection_id} did not end within {within:.0f} s.",
+                    hint="It was asked to and may still end by itself; see `harvest log`, then try again.",
+                )
+            self._clock.wait(self._never, _PAUSE)
+        self.forget_service(collection_id)
+        self.forget_dead_lock(collection_id)
+
+    def _lives(self, collection_id: str) -> bool:
+        return any(self._slot(collection_id, kind).lives for kind in (ONCE, SERVICE))
+
+    # -- schedules ---------------------------------------------------------------------------------
+
+    def schedule(self, collection_id: str, schedule: Schedule) -> Scheduled:
+        return self.timetable.put(collection_id, schedule, self._clock.now())
+
+    def unschedule(self, collection_id: str) -> bool:
+        return self.timetable.take_out(collection_id)
+
+    def schedules(self) -> list[Scheduled]:
+        return self.timetable.all()
+
+    # -- places ------------------------------------------------------------------------------------
+
+    def _folder(self, collection_id: str) -> Path:
+        # CollectionKeys refuses what is not an id, and so what would lead out of the folder.
+        return self.folder / CollectionKeys(collection_id).id
+
+    def _service_path(self, collection_id: str) -> Path:
+        return self._folder(collection_id) / "supervised.json"
+
+    def _slot(self, collection_id: str, kind: str) -> Slot:
+        return Slot(self._folder(collection_id), "harvest" if kind == ONCE else "supervisor")
+
+
+def _exit(returncode: int) -> Exit:
+    """The exit code of a process; one that a signal ended is an error."""
+    try:
+        return Exit(returncode)
+    except ValueError:
+        return Exit.ERROR

@@ -1,0 +1,52 @@
+"""The log of each process that was started here: made, kept for a while, and read while it grows."""
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harvester.clock import Stop
+
+_KEPT = 50
+_PAUSE = 0.3
+_LAST_WORDS = 20
+
+
+def new(folder: Path, now: datetime) -> Path:
+    """A name for a log; of those before it the newest are kept."""
+    for old in sorted(folder.glob("*.log"))[: 1 - _KEPT]:
+        old.unlink(missing_ok=True)
+    return folder / f"{now.astimezone(UTC):%Y%m%d%H%M%S%f}.log"
+
+
+def newest(folder: Path) -> Path | None:
+    return max(folder.glob("*.log"), default=None)
+
+
+def tail(log: Path, *, lines: int, lives: Callable[[], bool], stop: Stop) -> Iterator[str]:
+    """The last so many lines, and what is added while the process `lives`."""
+    with log.open(encoding="utf-8", errors="replace") as file:
+        yield from file.read().splitlines()[-lines:] if lines else ()
+        rest = ""
+        while not stop.requested:
+            # Asked before reading, so that the last lines of one that ends are not missed.
+            goes_on = lives()
+            *whole, rest = (rest + file.read()).split("\n")
+            yield from whole
+            if not goes_on:
+                break
+            stop.wait(_PAUSE)
+        if rest:
+            yield rest
+
+
+def last_words(log: Path) -> str:
+    """What a process said after its last line of logging: the error that it ended with."""
+    words: list[str] = []
+    with suppress(OSError):
+        for line in reversed(log.read_text(encoding="utf-8", errors="replace").splitlines()):
+            # Lines of logging begin with the date.
+            if line[:4].isdigit() and line[4:5] == "-":
+                break
+            words.insert(0, line)
+    return "\n".join(words[-_LAST_WORDS:]).strip()

@@ -1,0 +1,77 @@
+"""What is due is started once; while the harvest before still runs it is skipped, and that is said."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from harvester.clock import Clock, Stop
+from harvester.compute import Scheduled
+from harvester.compute.local import LocalCompute
+from harvester.errors import HarvesterError
+
+# New schedules are seen after at most so many seconds.
+_LOOKS_EVERY = 2.0
+
+
+@dataclass
+class Scheduler:
+    """Carries out the schedules of one place; `say` tells a person, `ended` how a harvest went."""
+
+    compute: LocalCompute
+    clock: Clock
+    stop: Stop
+    say: Callable[[str], None]
+    ended: Callable[[str], str]
+    running: Callable[[str], bool]
+    _started: set[str] = field(default_factory=set)
+
+    def run(self) -> None:
+        with self.compute.timetable.scheduler.held():
+            while not self.stop.requested:
+                self.look()
+                self.clock.wait(self.stop, _LOOKS_EVERY)
+
+    def look(self) -> None:
+        """Start what is due at this moment, and tell of what has ended."""
+        for scheduled in self.compute.schedules():
+            if due := self._due(scheduled):
+                self.compute.timetable.dealt_with(scheduled.collection_id, due)
+                self._start(scheduled, due)
+        for collection_id in sorted(self._started):
+            if not self.compute.task(collection_id):
+                self._started.discard(collection_id)
+                self.say(self.ended(collection_id))
+
+    def _due(self, scheduled: Scheduled) -> datetime | None:
+        """The latest time that has come and is not dealt with; those before it are not made up for."""
+        now = self.clock.now()
+        after = datetime.fromisoformat(scheduled.last) if scheduled.last else None
+        after = after or scheduled.since - timedelta(microseconds=1)
+        due, latest = scheduled.schedule.after(after, since=scheduled.since), None
+        while due is not None and due <= now:
+            latest = due
+            # All that are long past count as one: a rate of a minute is not walked through for a year.
+            due = scheduled.schedule.after(max(due, now - timedelta(minutes=1)), since=scheduled.since)
+        return latest
+
+    def _start(self, scheduled: Scheduled, due: datetime) -> None:
+        collection_id = scheduled.collection_id
+        late = self.clock.now() - due
+        told = f"{collection_id}: due at {due:%Y-%m-%d %H:%M:%S} UTC"
+        if late > timedelta(minutes=2):
+            told += f", {_span(late)} late"
+        if self.compute.task(collection_id) or self.running(collection_id):
+            self.say(f"{told}: skipped, for a harvest of it still runs.")
+            return
+        try:
+            self.compute.once(collection_id)
+        except HarvesterError as error:
+            self.say(f"{told}: it could not be started. {error}")
+            return
+        self._started.add(collection_id)
+        self.say(f"{told}: started.")
+
+
+def _span(time: timedelta) -> str:
+    minutes = int(time.total_seconds() // 60)
+    return f"{minutes // 60} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"

@@ -1,0 +1,93 @@
+"""A harvest that shall run for ever is started again when it dies, with growing pauses and a limit."""
+
+import logging
+import signal
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from harvester.clock import Clock, Stop
+from harvester.compute import GAVE_UP, RESTARTING, RUNNING
+from harvester.compute.local import LocalCompute
+from harvester.compute.logs import last_words
+from harvester.errors import Exit
+
+log = logging.getLogger("twarc-cloud")
+
+# After these a new start would end no other way: it is through, or it needs a person.
+_THROUGH = {Exit.OK, Exit.PARTIAL}
+_HOPELESS = {Exit.USAGE, Exit.UNAUTHORIZED, Exit.NO_COLLECTION}
+
+# A run of this length shows that starting works, and the counting begins anew.
+_WELL_AFTER = 60.0
+_LONGEST_PAUSE = 60
+_STOPPED_WITHIN = 120.0
+_PAUSE = 0.1
+
+
+@dataclass
+class Supervisor:
+    """Keeps the harvest of one collection running until `stop`, or until it failed `restarts` times in a row.
+
+    `pause` is the first pause in seconds; it doubles up to sixty times itself.
+    """
+
+    compute: LocalCompute
+    collection_id: str
+    log: Path
+    restarts: int
+    pause: float
+    clock: Clock
+    stop: Stop
+
+    def run(self) -> Exit:
+        failed = 0
+        while not self.stop.requested:
+            self.compute.note_service(self.collection_id, RUNNING, "")
+            began = self.clock.elapsed()
+            code = self._harvest()
+            self.compute.forget_dead_lock(self.collection_id)
+            if self.stop.requested or code in _THROUGH:
+                break
+            failed = 1 if self.clock.elapsed() - began > _WELL_AFTER else failed + 1
+            told = f"the harvest ended with {_words(code)}: {last_words(self.log) or 'it said nothing'}"
+            if code in _HOPELESS or failed > self.restarts:
+                log.error("Giving up after %s starts in a row that failed; %s", failed, told)
+                self.compute.note_service(self.collection_id, GAVE_UP, told)
+                return Exit(code) if code in _HOPELESS else Exit.ERROR
+            pause = self.pause * min(2 ** (failed - 1), _LONGEST_PAUSE)
+            log.warning("Starting again in %.1f s, for %s", pause, told)
+            self.compute.note_service(self.collection_id, RESTARTING, f"again in {pause:.0f} s: {told}")
+            self.clock.wait(self.stop, pause)
+        self.compute.forget_service(self.collection_id)
+        log.info("The stream of %s is over.", self.collection_id)
+        return Exit.OK
+
+    def _harvest(self) -> int:
+        """Run one harvest to its end; its exit code, negative if a signal ended it."""
+        process = self.compute.start(self.collection_id, log=self.log)
+        log.info("Started process %s.", process.pid)
+        deadline: float | None = None
+        while process.poll() is None:
+            if self.stop.requested and deadline is None:
+                deadline = self.clock.elapsed() + _STOPPED_WITHIN
+                if not self.compute.ask_to_stop(self.collection_id):
+                    process.send_signal(signal.SIGTERM)
+            if deadline is not None and self.clock.elapsed() > deadline:
+                log.error(
+                    "Process %s did not stop within %.0f s and is killed.", process.pid, _STOPPED_WITHIN
+                )
+                process.kill()
+            _wait(process, _PAUSE)
+        return int(process.returncode)
+
+
+def _wait(process: subprocess.Popen[bytes], seconds: float) -> None:
+    try:
+        process.wait(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        return
+
+
+def _words(code: int) -> str:
+    return f"signal {-code}" if code < 0 else f"exit code {code}"
