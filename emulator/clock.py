@@ -5,6 +5,7 @@ import time
 from datetime import UTC, datetime
 
 SNOWFLAKE_EPOCH_MS = 1288834974657
+HALF_HOUR_MS = 1_800_000
 ISO = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)$")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import orjson
 
 from emulator.accounts import Accounts
-from emulator.clock import first_id_at, iso_of_ms, ms_of_id
+from emulator.clock import HALF_HOUR_MS, first_id_at, iso_of_ms, ms_of_id
 from emulator.language import Facts
 from emulator.templates import AUTHOR, CREATED, EDITABLE, ID, SLOTS, Draft, Template, drafted, finished
 from emulator.views import View
@@ -15,7 +15,6 @@ from emulator.views import View
 TEMPLATES = 509
 # The lowest two bits of an id tell where a post comes from, so that no two sources make the same id.
 GRID, FLOOD, FLOW, PUBLISHED = range(4)
-HALF_HOUR_MS = 1_800_000
 SLOT = {slot: slot.encode() for slot in SLOTS}
 
 

@@ -6,8 +6,10 @@ from typing import Any
 
 import orjson
 
+from emulator.clock import HALF_HOUR_MS, iso_of_ms, ms_of_id
 from emulator.language import Facts
 from emulator.views import View
+from emulator.wording import entities_of
 
 
 @dataclass(slots=True)
@@ -87,3 +89,35 @@ def links(post: Mapping[str, Any]) -> Links:
 def mention_names(post: Mapping[str, Any]) -> Iterator[str]:
     for mention in (post.get("entities") or {}).get("mentions") or ():
         yield str(mention.get("username") or mention.get("id") or "")
+
+
+def fresh_post(post_id: int, *, author: int, text: str) -> dict[str, Any]:
+    """A post nobody has reacted to yet, created at the time its id carries."""
+    ms = ms_of_id(post_id)
+    counts = (
+        "retweet_count",
+        "reply_count",
+        "like_count",
+        "quote_count",
+        "bookmark_count",
+        "impression_count",
+    )
+    return {
+        "id": str(post_id),
+        "text": text or f"published post {post_id}",
+        "author_id": str(author),
+        "created_at": iso_of_ms(ms),
+        "conversation_id": str(post_id),
+        "edit_history_tweet_ids": [str(post_id)],
+        "edit_controls": {
+            "edits_remaining": 5,
+            "is_edit_eligible": True,
+            "editable_until": iso_of_ms(ms + HALF_HOUR_MS),
+        },
+        "lang": "en",
+        "source": "Twitter Web App",
+        "possibly_sensitive": False,
+        "reply_settings": "everyone",
+        "public_metrics": dict.fromkeys(counts, 0),
+        **entities_of(text),
+    }

@@ -7,13 +7,12 @@ from typing import Any
 
 from emulator.accounts import Accounts
 from emulator.archive import Archive
-from emulator.clock import Clock, first_id_at, iso_of_ms, ms_of_id, parsed_iso
-from emulator.grid import FLOOD, GRID, HALF_HOUR_MS, PUBLISHED, Grid, MadePost
+from emulator.clock import Clock, first_id_at, parsed_iso
+from emulator.grid import FLOOD, GRID, PUBLISHED, Grid, MadePost
 from emulator.language import Facts, Matcher, facts_of
 from emulator.options import Options
-from emulator.stored import StoredPost, Things
+from emulator.stored import StoredPost, Things, fresh_post
 from emulator.templates import media_object, place_object
-from emulator.wording import entities_of
 
 Post = MadePost | StoredPost
 STATES = ("ok", "protected", "suspended", "deleted")
@@ -227,40 +226,8 @@ class World:
 
     def publish(self, *, author: int, text: str = "", fields: Mapping[str, Any] | None = None) -> StoredPost:
         """A new post by this account, created now."""
-        post_id = self.next_id(PUBLISHED)
-        ms = ms_of_id(post_id)
-        return self.keep(
-            {
-                "id": str(post_id),
-                "text": text or f"published post {post_id}",
-                "author_id": str(author),
-                "created_at": iso_of_ms(ms),
-                "conversation_id": str(post_id),
-                "edit_history_tweet_ids": [str(post_id)],
-                "edit_controls": {
-                    "edits_remaining": 5,
-                    "is_edit_eligible": True,
-                    "editable_until": iso_of_ms(ms + HALF_HOUR_MS),
-                },
-                "lang": "en",
-                "source": "Twitter Web App",
-                "possibly_sensitive": False,
-                "reply_settings": "everyone",
-                "public_metrics": dict.fromkeys(
-                    (
-                        "retweet_count",
-                        "reply_count",
-                        "like_count",
-                        "quote_count",
-                        "bookmark_count",
-                        "impression_count",
-                    ),
-                    0,
-                ),
-                **entities_of(text),
-                **(fields or {}),
-            }
-        )
+        made = fresh_post(self.next_id(PUBLISHED), author=author, text=text)
+        return self.keep({**made, **(fields or {})})
 
     def place(self, place_id: str) -> dict[str, Any] | None:
         return self.things.places.get(place_id) or place_object(place_id)
