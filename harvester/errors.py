@@ -33,10 +33,12 @@ class HarvesterError(Exception):
         self.exit_code = exit_code
 
     def __str__(self) -> str:
-        lines = [self.message, *(f"- {problem}" for problem in self.problems)]
+        """One line; where there are several problems, one more for each."""
+        many = len(self.problems) > 1
+        lines = [self.message, *(f"- {problem}" if many else problem for problem in self.problems)]
         if self.hint:
             lines.append(self.hint)
-        return "\n".join(lines) if self.problems else " ".join(lines)
+        return ("\n" if many else " ").join(lines)
 
 
 class NotFound(HarvesterError):
