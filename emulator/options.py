@@ -26,7 +26,7 @@ class Options:
     search_posts: int = 0
     search_word: str = "flood"
     search_lag: float = 0.0
-    archive_days: float = 0.0
+    archive_days: float = 30.0
     stream_rate: str = "0"
     stream_posts: int | None = None
     keepalive: float = 20.0

@@ -20,6 +20,9 @@ _PAGE = {False: 100, True: 500}
 _LEAST = 10
 _WINDOW = timedelta(days=7)
 
+# Without a beginning X's archive goes back 30 days only; a time and an id cannot be given together.
+_FIRST_DAY, _FIRST_POST = "2006-03-21T00:00:00Z", "20"
+
 # What X answers when a token or an until_id cannot be used any more.
 _NO_LONGER = {Outcome.STALE_SINCE_ID, Outcome.BAD_REQUEST}
 
@@ -127,11 +130,13 @@ class _Search:
         size = _PAGE[self._archive]
         if self._left is not None:
             size = max(_LEAST, min(size, self._left))
+        from_the_first = self._archive and not chain.since_id
         return self._job.x.search(
             self._query,
             archive=self._archive,
-            since_id=chain.since_id,
+            since_id=_FIRST_POST if from_the_first and chain.until_id else chain.since_id,
             until_id=chain.until_id,
+            start_time=_FIRST_DAY if from_the_first and not chain.until_id else None,
             token=chain.token,
             max_results=size,
         )
