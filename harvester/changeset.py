@@ -59,14 +59,13 @@ def apply(tree: Tree, update: Tree, delete: list[Any]) -> Tree:
 
 
 def merged(patch: Tree, later: Tree) -> Tree:
-    """Two merge patches (RFC 7396) as one; a null stays, for it means "delete"."""
-    new = dict(patch)
-    for key, value in later.items():
-        before = new.get(key)
-        if isinstance(before, dict) and isinstance(value, dict):
-            new[key] = merged(before, value)
-        else:
-            new[key] = value
+    """Two merge patches (RFC 7396) as one; a null stays, for it means "delete".
+
+    A merge patch cannot say "delete, and then set": where `patch` deletes an object, or puts another value in
+    its place, `later` must name every key the object had.
+    """
+    new = _copied(patch)
+    merge_into(new, later)
     return new
 
 
@@ -77,7 +76,12 @@ def merge_into(patch: Tree, later: Tree) -> None:
         if isinstance(before, dict) and isinstance(value, dict):
             merge_into(before, value)
         else:
-            patch[key] = merged({}, value) if isinstance(value, dict) else value
+            patch[key] = _copied(value)
+
+
+def _copied(value: Any) -> Any:
+    """Objects anew at every depth, so that what is later merged into them changes nobody else's."""
+    return {key: _copied(inner) for key, inner in value.items()} if isinstance(value, dict) else value
 
 
 def patched(tree: Tree, patch: Tree) -> Tree:
