@@ -30,15 +30,19 @@ _KNOWN = {
     SEARCH: {"search"},
     FILTER: {"filter"},
 }
+# Python reads no number of 5,000 digits, and nobody means one of 30.
+_DIGITS = 30
 _KNOWN_SEARCH = {"query", "archive", "max_records", *STATE[SEARCH]}
 _KNOWN_FILTER = {"track", "follow", "locations", "rules", "max_records"}
+# Files of the first version of all had the keys under the second name.
+_SECRET = ("keys", "credentials")
 _KNOWN_KEYS = {
     *("profile", "consumer_key", "consumer_secret", "access_token", "access_token_secret", "bearer_token"),
 }
 
 
-def parsed(data: bytes, where: str) -> Tree:
-    """The collection in `data`, valid; every problem of it in one HarvesterError otherwise."""
+def parsed(data: bytes, where: str, *, collection_id: str = "") -> Tree:
+    """The collection in `data`, valid and of that id; every problem of it in one HarvesterError otherwise."""
     try:
         tree = orjson.loads(data)
     except orjson.JSONDecodeError as error:
@@ -46,6 +50,8 @@ def parsed(data: bytes, where: str) -> Tree:
             f"{where} is not JSON: {error}.", hint="Mend the file, or restore it from its changesets."
         ) from error
     reasons = problems(tree)
+    if isinstance(tree, dict) and collection_id and tree.get("id", collection_id) != collection_id:
+        reasons.append(f"Its id is {tree['id']!r}.")
     if reasons:
         raise HarvesterError(
             f"{where} is not a valid collection.",
@@ -60,7 +66,7 @@ def problems(tree: Any) -> list[str]:
     if not isinstance(tree, dict):
         return ["The collection is not a JSON object."]
     found = list(_common_problems(tree))
-    check = _SECTIONS.get(tree.get("type", ""))
+    check = _SECTIONS.get(_kind(tree))
     if check:
         found.extend(check(tree))
     elif "type" in tree:
@@ -68,16 +74,19 @@ def problems(tree: Any) -> list[str]:
     return found
 
 
+def _kind(tree: Tree) -> str:
+    kind = tree.get("type")
+    return kind if isinstance(kind, str) else ""
+
+
 def _common_problems(tree: Tree) -> Iterator[str]:
-    if (
-        reason := id_problem(tree.get("id") or "")
-        if isinstance(tree.get("id") or "", str)
-        else "Id is not text."
-    ):
+    collection_id = tree.get("id", "")
+    reason = id_problem(collection_id) if isinstance(collection_id, str) else "Id is not text."
+    if reason:
         yield reason
     if "type" not in tree:
         yield "Missing type."
-    known = _KNOWN[""] | _KNOWN.get(tree.get("type", ""), set().union(*_KNOWN.values()))
+    known = _KNOWN[""] | _KNOWN.get(_kind(tree) or "?", set().union(*_KNOWN.values()))
     yield from _unknown(tree, known, "")
     keys = tree.get("keys", {})
     if not isinstance(keys, dict):
@@ -164,7 +173,11 @@ def _filter_problems(tree: Tree) -> Iterator[str]:
     yield from _unknown(section, _KNOWN_FILTER, "filter.")
     if not any(section.get(key) for key in ("track", "follow", "locations", "rules")):
         yield "Must provide track, follow, locations, or rules for a filter."
-    for rule in section.get("rules") or []:
+    rules = section.get("rules") or []
+    if not isinstance(rules, list):
+        yield "filter.rules is not a list."
+        rules = []
+    for rule in rules:
         if not isinstance(rule, dict) or not isinstance(rule.get("value"), str) or not rule["value"].strip():
             yield f"Rule {rule!r} has no value."
     yield from _count_problems(section, "max_records", "filter.", least=0)
@@ -183,10 +196,10 @@ def _count_problems(section: Tree, key: str, where: str, *, least: int) -> Itera
     if value in (None, ""):
         return
     text = str(value)
-    if isinstance(value, bool) or not text.isascii() or not text.isdigit():
-        yield f"{where}{key} is {value!r}; it is a whole number."
-    elif not least <= int(text) <= 10**12:
-        yield f"{where}{key} is {text}; it is a number from {least} to {10**12}."
+    digits = not isinstance(value, bool) and text.isascii() and text.isdigit() and len(text) <= _DIGITS
+    if not digits or not least <= int(text) <= 10**12:
+        shown = repr(value)[:_DIGITS]
+        yield f"{where}{key} is {shown}; it may be a whole number from {least} to 1,000,000,000,000."
 
 
 def count(section: Tree, key: str, *, default: int = 0) -> int:
@@ -202,10 +215,30 @@ def is_id(value: Any) -> bool:
 
 def without_secrets(tree: Tree) -> Tree:
     """The collection as it may be shown or stored beside the data: of the keys, only the profile's name."""
-    keys = tree.get("keys")
-    if not isinstance(keys, dict):
-        return tree
-    return {**tree, "keys": {name: value for name, value in keys.items() if name == "profile"}}
+    shown = {name: value for name, value in tree.items() if name not in _SECRET}
+    if isinstance(keys := tree.get("keys"), dict):
+        shown["keys"] = {name: value for name, value in keys.items() if name == "profile"}
+    return shown
+
+
+def with_state(tree: Tree, known: Tree) -> Tree:
+    """`tree`, as a person wrote it anew, with what harvests had learnt of the same users or query."""
+    for kind, section in ((USER_TIMELINE, "users"), (SEARCH, "search")):
+        new, old = tree.get(section), known.get(section)
+        if tree.get("type") != kind or not isinstance(new, dict) or not isinstance(old, dict):
+            continue
+        if kind == SEARCH and new.get("query") == old.get("query"):
+            return {**tree, section: _with_state(new, old, STATE[kind])}
+        if kind == USER_TIMELINE:
+            users = {user: _with_state(value, old.get(user), STATE[kind]) for user, value in new.items()}
+            return {**tree, section: users}
+    return tree
+
+
+def _with_state(new: Any, old: Any, state: tuple[str, ...]) -> Any:
+    if not isinstance(new, dict) or not isinstance(old, dict):
+        return new
+    return {**{name: value for name, value in old.items() if name in state}, **new}
 
 
 def with_harvest(current: Tree, used: Tree, learnt: Tree) -> Tree:
@@ -215,8 +248,19 @@ def with_harvest(current: Tree, used: Tree, learnt: Tree) -> Tree:
     """
     patch = dict(learnt)
     if "users" in patch:
-        users = current.get("users", {})
-        patch["users"] = {user: change for user, change in patch["users"].items() if user in users}
-    if "search" in patch and current.get("search", {}).get("query") != used.get("search", {}).get("query"):
+        users = current.get("users")
+        kept = {user: change for user, change in patch.pop("users").items() if _has(users, user)}
+        if kept:
+            patch["users"] = kept
+    if "search" in patch and _query(current) != _query(used):
         del patch["search"]
     return patched(current, patch)
+
+
+def _has(users: Any, user: str) -> bool:
+    return isinstance(users, dict) and isinstance(users.get(user), dict)
+
+
+def _query(tree: Tree) -> Any:
+    search = tree.get("search")
+    return search.get("query") if isinstance(search, dict) else None
