@@ -1,24 +1,30 @@
-"""Every change of a collection is a changeset before it is true, and replaying all of them gives the collection.
+"""Every change of a collection is a changeset before it is true; replaying all of them gives the collection.
 
 A changeset becomes part of the history when `collection.json` is replaced by the version it makes, on the
-condition that nobody replaced it since. One that is written but not yet part of it, because its writer died or
-is still at it, is completed by whoever comes next; one that lost against another is removed.
+condition that nobody replaced it since. One that is written but not yet part of it, because its writer died
+or is still at it, is completed by whoever comes next; one that lost against another is removed. What was
+changed by hand, in an editor or by a copy, is merged with what has happened since that copy was made, and has
+a changeset from the next edit on.
 """
 
+import hashlib
+import re
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
 from harvester.changeset import Tree, apply, diff
-from harvester.collection import without_secrets
+from harvester.collection import with_state, without_secrets
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound
 from harvester.layout import CollectionKeys, changeset_version, moment, timestamp
 from harvester.store import Store, Stored
 
 _TRIES = 100
+_NAME = re.compile(r"change-[0-9-]+\.json")
 
 
 def read(store: Store, keys: CollectionKeys) -> Stored:
@@ -35,15 +41,25 @@ def read(store: Store, keys: CollectionKeys) -> Stored:
 
 def add(store: Store, keys: CollectionKeys, tree: Tree) -> Tree:
     """A new collection with its first changeset. Raises Conflict when there is one of this id."""
-    first = _write_changeset(store, keys, {}, tree, note="")
-    try:
-        store.create(keys.collection, _json(first))
-    except Conflict as error:
-        store.remove(keys.changesets + first["changeset"])
-        raise Conflict(
-            f"Collection {keys.id} already exists in {store.name}.", hint="Choose another id, or update it."
-        ) from error
-    return first
+    there = Conflict(
+        f"Collection {keys.id} already exists in {store.name}.", hint="Choose another id, or update it."
+    )
+    if any(entry.key == keys.collection for entry in store.entries(keys.collection)):
+        raise there
+    for _ in range(_TRIES):
+        try:
+            # Of a collection that was removed, or not quite added, the history may still be there.
+            first = _write_changeset(store, keys, _left(store, keys), tree)
+        except Conflict:
+            continue
+        try:
+            store.create(keys.collection, _json(first))
+        except Conflict as error:
+            if not _is_history(store, keys, first["changeset"]):
+                store.remove(keys.changesets + first["changeset"])
+            raise there from error
+        return first
+    raise _busy(keys)
 
 
 def edit(
@@ -56,61 +72,82 @@ def edit(
     for _ in range(_TRIES):
         stored = read(store, keys)
         tree = _parsed(stored, keys)
+        if not _is_told(store, keys, tree):
+            _adopt(store, keys, stored, tree)
+            continue
         if _completed_for_another(store, keys, tree, stored):
             continue
         new = change(tree)
         if diff(tree, new) == ({}, []):
             return tree
-        try:
-            new = _write_changeset(store, keys, tree, new, note=note, harvest=harvest)
-        except Conflict:
-            # Another one of this second and version: the next round completes it.
-            continue
-        try:
-            store.replace(keys.collection, _json(new), version=stored.version)
-        except Conflict:
-            if _is_history(store, keys, new["changeset"]):
-                return new
-            store.remove(keys.changesets + new["changeset"])
-        else:
-            return new
-    raise HarvesterError(f"{keys.collection} was changed {_TRIES} times while it was to be changed here.")
+        if changed := _replace(store, keys, stored, tree, new, note=note, harvest=harvest):
+            return changed
+    raise _busy(keys)
 
 
 def adopt(store: Store, keys: CollectionKeys) -> None:
-    """Begin the history of a collection that was put into its place by hand."""
-    stored = read(store, keys)
-    tree = _parsed(stored, keys)
-    if tree.get("changeset") or any(True for _ in store.entries(keys.changesets)):
-        return
-    new = _write_changeset(store, keys, {}, tree, note="Found as it was put here.")
-    try:
-        store.replace(keys.collection, _json(new), version=stored.version)
-    except Conflict:
-        # Edited at this very moment: the next harvest adopts it as it is then.
-        store.remove(keys.changesets + new["changeset"])
+    """Give what was put into its place, or changed there, by hand its changeset."""
+    edit(store, keys, lambda tree: tree)
 
 
-def replay(store: Store, keys: CollectionKeys) -> Tree:
-    """The collection that all its changesets make, one after the other."""
+def replay(store: Store, keys: CollectionKeys, *, until: str = "") -> Tree:
+    """The collection that all its changesets, or those up to one of them, make one after the other."""
     tree: Tree = {}
-    names = sorted(
-        (entry.key for entry in store.entries(keys.changesets)), key=lambda key: (changeset_version(key), key)
-    )
-    for name in names:
-        changeset = orjson.loads(store.read(name).data)
+    for name in _names(store, keys):
+        changeset = orjson.loads(store.read(keys.changesets + name).data)
         tree = apply(tree, changeset["update"], changeset["delete"])
+        if name == until:
+            break
     return tree
 
 
+def _names(store: Store, keys: CollectionKeys) -> list[str]:
+    """The changesets, oldest first; those of 2019 have no version and come before all others."""
+    names = [entry.key.rpartition("/")[2] for entry in store.entries(keys.changesets)]
+    return sorted(names, key=lambda name: (changeset_version(name), name))
+
+
+def _left(store: Store, keys: CollectionKeys) -> Tree:
+    """What the changesets make, as the version that the last of them is."""
+    names = _names(store, keys)
+    last = names[-1] if names else ""
+    return {**replay(store, keys), "version": changeset_version(last), "changeset": last or None}
+
+
+def _adopt(store: Store, keys: CollectionKeys, stored: Stored, tree: Tree) -> None:
+    left, copied = _left(store, keys), tree.get("changeset")
+    left["version"] = max(_version(left), _version(tree))
+    if copied in _names(store, keys):
+        new = apply(left, *diff(replay(store, keys, until=copied), tree))
+    else:
+        new = with_state(tree, left)
+    _replace(store, keys, stored, left, new, note="Changed by hand.")
+
+
+def _replace(
+    store: Store, keys: CollectionKeys, stored: Stored, old: Tree, new: Tree, *, note: str, harvest: str = ""
+) -> Tree | None:
+    """Go the step from `old` to `new` in place of `stored`; None where somebody else was faster."""
+    try:
+        new = _write_changeset(store, keys, old, new, note=note, harvest=harvest)
+    except Conflict:
+        # Another one of this second and version: the next round completes it.
+        return None
+    try:
+        store.replace(keys.collection, _json(new), version=stored.version)
+    except Conflict:
+        if not _is_history(store, keys, new["changeset"]):
+            store.remove(keys.changesets + new["changeset"])
+            return None
+    return new
+
+
 def _write_changeset(
-    store: Store, keys: CollectionKeys, old: Tree, new: Tree, *, note: str, harvest: str = ""
+    store: Store, keys: CollectionKeys, old: Tree, new: Tree, *, note: str = "", harvest: str = ""
 ) -> Tree:
     """Write the step from `old` to `new`; `new` with the version, time and changeset it now has."""
     version = _version(old) + 1
-    changed = store.now()
-    if "timestamp" in old:
-        changed = max(changed, moment(old["timestamp"]))
+    changed = max(store.now(), _timestamp(old))
     key = keys.changeset(changed, version)
     new = {**new, "version": version, "timestamp": timestamp(changed), "changeset": key.rpartition("/")[2]}
     # A secret that a collection of 2019 still holds is not copied into its history.
@@ -119,6 +156,7 @@ def _write_changeset(
         "version": version,
         "change_timestamp": new["timestamp"],
         "parent": old.get("changeset"),
+        "makes": _digest(new),
         "update": update,
         "delete": delete,
     }
@@ -130,17 +168,22 @@ def _write_changeset(
     return new
 
 
+def _is_told(store: Store, keys: CollectionKeys, tree: Tree) -> bool:
+    """Whether the collection is what its last changeset made, and nobody changed it since by hand."""
+    changeset = _changeset(store, keys, tree.get("changeset"))
+    return changeset is not None and changeset.get("makes") == _digest(tree)
+
+
 def _completed_for_another(store: Store, keys: CollectionKeys, tree: Tree, stored: Stored) -> bool:
     """Complete or clear away what other writers left; True when the collection has to be read again."""
-    names = [entry.key.rpartition("/")[2] for entry in store.entries(keys.changesets)]
-    head = _version(tree)
-    ahead = [name for name in names if changeset_version(name) > head]
-    for name in ahead:
-        try:
-            changeset = orjson.loads(store.read(keys.changesets + name).data)
-        except NotFound:
+    names = _names(store, keys)
+    for name in names:
+        if changeset_version(name) != _version(tree) + 1:
+            continue
+        changeset = _changeset(store, keys, name)
+        if changeset is None:
             return True
-        if changeset.get("parent") == tree.get("changeset") and changeset_version(name) == head + 1:
+        if changeset.get("parent") == tree["changeset"]:
             new = apply(tree, changeset["update"], changeset["delete"])
             with suppress(Conflict):
                 store.replace(keys.collection, _json(new), version=stored.version)
@@ -157,24 +200,37 @@ def _clear_losers(store: Store, keys: CollectionKeys, names: list[str], tree: Tr
     doubled = {version for version, times in versions.items() if times > 1}
     if not doubled:
         return
-    kept = set(_chain(store, keys, tree.get("changeset"), down_to=min(doubled)))
+    kept = _chain(store, keys, tree["changeset"], down_to=min(doubled))
+    if not doubled <= {changeset_version(name) for name in kept}:
+        # The chain is broken, so nobody can tell who lost.
+        return
     for name in names:
         if changeset_version(name) in doubled and name not in kept:
             store.remove(keys.changesets + name)
 
 
 def _is_history(store: Store, keys: CollectionKeys, name: str) -> bool:
-    head = orjson.loads(read(store, keys).data).get("changeset")
-    return bool(name) and name in _chain(store, keys, head, down_to=changeset_version(name))
+    head = _parsed(read(store, keys), keys).get("changeset")
+    return name in _chain(store, keys, head, down_to=changeset_version(name))
 
 
 def _chain(store: Store, keys: CollectionKeys, name: str | None, *, down_to: int) -> list[str]:
     """The changesets that made the collection, newest first."""
     chain: list[str] = []
-    while name and changeset_version(name) >= down_to:
+    while (changeset := _changeset(store, keys, name)) and name and changeset_version(name) >= down_to:
         chain.append(name)
-        name = orjson.loads(store.read(keys.changesets + name).data).get("parent")
+        name = changeset.get("parent")
     return chain
+
+
+def _changeset(store: Store, keys: CollectionKeys, name: Any) -> Tree | None:
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        return None
+    try:
+        changeset: Tree = orjson.loads(store.read(keys.changesets + name).data)
+    except NotFound:
+        return None
+    return changeset
 
 
 def _parsed(stored: Stored, keys: CollectionKeys) -> Tree:
@@ -188,8 +244,23 @@ def _parsed(stored: Stored, keys: CollectionKeys) -> Tree:
 
 
 def _version(tree: Tree) -> int:
-    version = tree.get("version", 0)
-    return version if isinstance(version, int) else 0
+    version = tree.get("version")
+    return version if isinstance(version, int) and version > 0 else 0
+
+
+def _timestamp(tree: Tree) -> datetime:
+    """When the tree was changed last, as far as it says so in a form that can be read."""
+    with suppress(KeyError, ValueError, TypeError):
+        return moment(tree["timestamp"])
+    return datetime.min.replace(tzinfo=UTC)
+
+
+def _digest(tree: Tree) -> str:
+    return hashlib.sha256(orjson.dumps(without_secrets(tree), option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+def _busy(keys: CollectionKeys) -> HarvesterError:
+    return HarvesterError(f"{keys.collection} was changed {_TRIES} times while it was to be changed here.")
 
 
 def _json(tree: Tree) -> bytes:

@@ -5,10 +5,14 @@ import resource
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
+from harvester import history
+from harvester.changeset import Tree
 from harvester.clock import Stop, SystemClock
 from harvester.errors import Conflict, HarvesterError, StoreAway
+from harvester.layout import CollectionKeys
 from harvester.lock import Lock
 from harvester.store import Store
 from tests.stores import Place
@@ -68,6 +72,24 @@ def lock(store: Store, key: str, held_by: str) -> Iterator[str]:
     yield from _in_threads(wins)
 
 
+def edit(store: Store, collection: str, times: str) -> Iterator[str]:
+    """Each thread adds users of its own to the collection, one an edit; prints them."""
+
+    def adds(thread: int) -> list[str]:
+        added = []
+        for number in range(int(times)):
+            user = f"{os.getpid()}{thread:02d}{number:02d}"
+            history.edit(store, CollectionKeys(collection), partial(_with_user, user))
+            added.append(user)
+        return added
+
+    yield from _in_threads(adds)
+
+
+def _with_user(user: str, tree: Tree) -> Tree:
+    return {**tree, "users": {**tree["users"], user: {}}}
+
+
 def fill(store: Store, size: str, upload: str) -> Iterator[str]:
     """What is told where there is room for less than `size` bytes, and which objects are there then."""
     store.create("collections/a/small", b"small")
@@ -111,6 +133,7 @@ _PROGRAMS: dict[str, Callable[..., Iterator[str]]] = {
     "create": create,
     "count": count,
     "lock": lock,
+    "edit": edit,
     "fill": fill,
     "fetch": fetch,
     "limit": limit,
