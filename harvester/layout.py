@@ -123,6 +123,12 @@ def segment_name(opened: datetime, number: int) -> str:
     return f"{SEGMENTS}{opened.astimezone(UTC):%Y%m%d%H%M%S}-{number:06d}.jsonl.gz"
 
 
+def harvest_folder(key: str) -> str:
+    """The folder of the harvest that an object belongs to; empty for what belongs to none."""
+    found = re.match(r"collections/[^/]+/harvests/\d{4}(?:/\d\d){5}/", key)
+    return found[0] if found else ""
+
+
 def changeset_version(key: str) -> int:
     """The version in a changeset's name; 0 for those of 2019, which had none."""
     found = re.search(r"change-\d+-(\d+)\.json$", key)

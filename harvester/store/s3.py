@@ -144,6 +144,14 @@ class S3Store:
         date, heard = self._heard
         return date + timedelta(seconds=_elapsed() - heard)
 
+    def address(self) -> tuple[str, str]:
+        """Where another client finds this bucket: the endpoint, empty where AWS's own serves, and the region."""
+        with self._told("the bucket"):
+            found = self._s3.head_bucket(Bucket=self.bucket)
+        meta = self._s3.meta
+        own = meta.endpoint_url.endswith(".amazonaws.com")
+        return "" if own else meta.endpoint_url, found.get("BucketRegion") or meta.region_name
+
     def require(self) -> None:
         """Raise, with what to do, when the bucket is not there or not ours to use."""
         try:

@@ -1,0 +1,290 @@
+"""A collection is copied into a folder, many objects at once: what is there and right is not fetched again.
+
+A file is right when it has the digest of its manifest; one that no manifest names, when it is of the version
+that the store has. What fails is told, and the rest is fetched all the same.
+"""
+
+import re
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any
+
+import orjson
+
+from harvester.clock import Stop
+from harvester.collection import without_secrets
+from harvester.errors import Exit, HarvesterError, NotFound, StoreAway
+from harvester.layout import CollectionKeys, harvest_folder
+from harvester.manifest import ALGORITHMS, parsed
+from harvester.mirror import Digest, Mirror, Mismatch, Stopped
+from harvester.store import Entry
+from harvester.store.reading import Reader
+
+JOBS = 24
+_AHEAD = 32
+_FAILURES = 10
+_TICK = 0.2
+_TRIES = 2
+
+# What belongs to a harvest that runs, or to one that died and is not finished yet.
+_UNFINISHED = re.compile(r"(?:lock|stop|checkpoint)\.json|harvests/(?:\d+/){6}open/.*")
+# Where harvests and people of 2019 kept API keys.
+_MAY_HOLD_KEYS = re.compile(r"collection\.json|changesets/[^/]+\.json|harvests/(?:\d+/){6}collection\.json")
+
+
+@dataclass
+class Tally:
+    """What a download has done so far."""
+
+    fetched: int = 0
+    fetched_bytes: int = 0
+    present: int = 0
+    left_out: int = 0
+    cleaned: int = 0
+    gone: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    corrupt: list[str] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+
+
+def download(
+    reader: Reader,
+    keys: CollectionKeys,
+    mirror: Mirror,
+    *,
+    stop: Stop,
+    tell: Callable[[Tally], None] = lambda _: None,
+    jobs: int = JOBS,
+) -> Tally:
+    """Bring the mirror, which is open, up to date; `tell` hears several times a second how far it is."""
+    return _Download(reader, keys, mirror, stop, tell, jobs).run()
+
+
+@dataclass(frozen=True)
+class _Wish:
+    key: str
+    version: str
+    digest: Digest | None = None
+
+
+class _Download:
+    def __init__(
+        self,
+        reader: Reader,
+        keys: CollectionKeys,
+        mirror: Mirror,
+        stop: Stop,
+        tell: Callable[[Tally], None],
+        jobs: int,
+    ) -> None:
+        self._reader, self._keys, self._mirror, self._stop, self._tell = reader, keys, mirror, stop, tell
+        self._tally = Tally()
+        self._lock = threading.Lock()
+        self._room = threading.Semaphore(4 * jobs)
+        self._pool = ThreadPoolExecutor(jobs, thread_name_prefix="download")
+        self._waiting: deque[tuple[list[Entry], Future[dict[str, Digest]]]] = deque()
+        self._failed_in_a_row = 0
+        self._fatal: HarvesterError | None = None
+
+    def run(self) -> Tally:
+        try:
+            for group in self._groups():
+                self._take(group)
+            while self._waiting:
+                self._take_next()
+            for _ in range(4 * self._pool._max_workers):
+                self._wait_for_room()
+        except BaseException:
+            self._stop.request("the download ended")
+            raise
+        finally:
+            self._pool.shutdown(cancel_futures=True)
+        self._check()
+        return self._tally
+
+    # -- what there is ---------------------------------------------------------------------------------
+
+    def _groups(self) -> Iterator[list[Entry]]:
+        """What the store holds, by harvest; the pointers come first, so that nothing they name is missed."""
+        pointers = [self._keys.collection, self._keys.last_harvest]
+        found = False
+        for key in pointers:
+            for entry in self._reader.entries(key):
+                if entry.key == key:
+                    found = True
+                    yield [entry]
+        # Of a harvest that has not begun yet when this is listed, nothing is missed either.
+        for folder, group in groupby(
+            self._reader.entries(self._keys.folder), lambda one: harvest_folder(one.key)
+        ):
+            others = (one for one in group if one.key not in pointers)
+            for entries in [list(others)] if folder else ([one] for one in others):
+                found = True
+                yield entries
+        if not found:
+            raise NotFound(
+                f"There is no collection {self._keys.id} in {self._reader.name}.",
+                hint="Check the id, and the bucket or folder.",
+                exit_code=Exit.NO_COLLECTION,
+            )
+
+    def _take(self, group: list[Entry]) -> None:
+        folder = harvest_folder(group[0].key)
+        if not folder:
+            self._wish(group, {})
+            return
+        self._waiting.append((group, self._pool.submit(self._named, folder)))
+        while self._waiting and (len(self._waiting) > _AHEAD or self._waiting[0][1].done()):
+            self._take_next()
+
+    def _take_next(self) -> None:
+        group, named = self._waiting.popleft()
+        while not named.done():
+            self._look_up()
+        self._wish(group, named.result())
+
+    def _named(self, folder: str) -> dict[str, Digest]:
+        """What the manifests of a harvest say, of those algorithms that it has."""
+        found: dict[str, Digest] = {}
+        for algorithm in ALGORITHMS:
+            try:
+                data = b"".join(self._reader.pieces(f"{folder}manifest-{algorithm}.txt"))
+            except NotFound:
+                continue
+            text = data.decode(errors="replace")
+            found.update((folder + name, Digest(algorithm, digest)) for name, digest in parsed(text).items())
+        return found
+
+    def _wish(self, group: list[Entry], named: dict[str, Digest]) -> None:
+        listed = {entry.key: entry.version for entry in group}
+        # A manifest that was read after the listing may name what was not there yet.
+        for key in [*listed, *(key for key in named if key not in listed)]:
+            name = key.removeprefix(self._keys.folder)
+            if _UNFINISHED.fullmatch(name):
+                self._tally.left_out += 1
+            elif not name.endswith("/"):
+                self._wait_for_room()
+                self._pool.submit(self._fetch, _Wish(key, listed.get(key, ""), named.get(key)))
+
+    def _wait_for_room(self) -> None:
+        while not self._room.acquire(timeout=_TICK):
+            self._look_up()
+        self._look_up(wait=False)
+
+    def _look_up(self, *, wait: bool = True) -> None:
+        if wait:
+            self._stop.wait(_TICK / 4)
+        self._check()
+        self._tell(self._tally)
+
+    def _check(self) -> None:
+        if self._fatal:
+            raise self._fatal
+        if self._stop.requested:
+            raise HarvesterError(
+                f"The download was stopped: {self._stop.reason}.",
+                hint="What is here is whole; start it again for the rest.",
+                exit_code=Exit.INTERRUPTED,
+            )
+
+    # -- one object, in a thread of the pool -----------------------------------------------------------
+
+    def _fetch(self, wish: _Wish) -> None:
+        try:
+            if not (self._stop.requested or self._fatal):
+                self._kept(wish)
+        except Stopped:
+            pass
+        except NotFound:
+            self._add("gone", wish.key)
+        except Mismatch as error:
+            self._add("corrupt", str(error))
+        except StoreAway as error:
+            self._fail(error)
+        except HarvesterError as error:
+            self._add("problems", str(error))
+        except OSError as error:
+            self._fail(_no_room(self._mirror, error))
+        except BaseException as error:  # noqa: BLE001 - raised in the thread that waits
+            self._fatal = HarvesterError(
+                f"{wish.key}: {type(error).__name__}: {error}", hint="This is a bug."
+            )
+        finally:
+            self._room.release()
+
+    def _kept(self, wish: _Wish) -> None:
+        name = self._mirror.name(wish.key)
+        with self._lock:
+            self._tally.names.add(name)
+        if self._mirror.holds(wish.key, wish.version, wish.digest):
+            with self._lock:
+                self._tally.present += 1
+            return
+        for left in reversed(range(_TRIES)):
+            try:
+                size = self._mirror.keep(
+                    wish.key,
+                    self._reader.pieces(wish.key),
+                    version=wish.version,
+                    digest=wish.digest,
+                    stopped=lambda: self._stop.requested,
+                    cleaned=self._cleaned if _MAY_HOLD_KEYS.fullmatch(name) else None,
+                )
+                break
+            except (Mismatch, StoreAway):
+                if not left:
+                    raise
+        with self._lock:
+            self._failed_in_a_row = 0
+            self._tally.fetched += 1
+            self._tally.fetched_bytes += size
+
+    def _cleaned(self, data: bytes) -> bytes:
+        kept = without_keys(data)
+        if kept != data:
+            with self._lock:
+                self._tally.cleaned += 1
+        return kept
+
+    def _add(self, what: str, text: str) -> None:
+        with self._lock:
+            getattr(self._tally, what).append(text)
+
+    def _fail(self, error: HarvesterError) -> None:
+        with self._lock:
+            self._tally.problems.append(str(error))
+            self._failed_in_a_row += 1
+            if self._failed_in_a_row >= _FAILURES:
+                self._fatal = error
+
+
+def _no_room(mirror: Mirror, error: OSError) -> StoreAway:
+    return StoreAway(
+        f"{mirror.folder} cannot be written: {error.strerror or error}.",
+        hint="Make room or choose another folder, then start the download again.",
+    )
+
+
+def without_keys(data: bytes) -> bytes:
+    """A collection.json or a changeset without API keys, byte for byte the same where it has none."""
+    try:
+        tree = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return data
+    kept = _keyless(tree)
+    if isinstance(kept, dict) and isinstance(kept.get("update"), dict):
+        kept = {**kept, "update": _keyless(kept["update"])}
+    if kept == tree:
+        return data
+    return orjson.dumps(kept, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def _keyless(tree: Any) -> Any:
+    """Of 2019, too, when some called the keys credentials."""
+    if not isinstance(tree, dict):
+        return tree
+    return without_secrets({name: value for name, value in tree.items() if name != "credentials"})

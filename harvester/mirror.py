@@ -1,0 +1,246 @@
+"""A folder that becomes a copy: each file appears under its name only when whole and right, and nowhere else.
+
+Beside the folder, `.<name>.downloaded` holds what is on its way and an index: for each file the version of
+the object that it was, and the digest of what was written. An index may be old or lost without harm, for what
+it says is believed only of a file that still has that digest.
+"""
+
+import fcntl
+import hashlib
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import orjson
+
+from harvester.errors import HarvesterError
+
+_INDEX, _PARTIAL, _LOCKED = "index.jsonl", "partial", "locked"
+_LONGEST_NAME = 255
+
+
+class Mismatch(HarvesterError):
+    """The bytes that came are not those that the manifest names."""
+
+
+class Stopped(HarvesterError):
+    """Given up in the middle, for a stop was asked for."""
+
+
+@dataclass(frozen=True)
+class Digest:
+    """What a manifest says of a file."""
+
+    algorithm: str
+    hex: str
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What the index says of a file; `changed` when the bytes kept are not all that came."""
+
+    version: str
+    sha256: str
+    changed: bool = False
+
+
+class Mirror:
+    """The copy in `folder` of the objects whose keys begin with `prefix`.
+
+    Used within `open`, from any thread.
+    """
+
+    def __init__(self, folder: Path, prefix: str) -> None:
+        # Where the folder itself is, a person has chosen; links are followed only up to there.
+        self.folder, self.prefix = folder.absolute(), prefix
+        self.beside = self.folder.with_name(f".{self.folder.name}.downloaded")
+        self._known: dict[str, _Known] = {}
+        self._sound: set[Path] = set()
+        self._lock = threading.Lock()
+        self._number = 0
+        self._index: BinaryIO | None = None
+
+    @contextmanager
+    def open(self) -> Iterator[None]:
+        """For this process alone; what an earlier one left half-done is removed."""
+        self.beside.mkdir(parents=True, exist_ok=True)
+        with (self.beside / _LOCKED).open("ab") as locked:
+            try:
+                fcntl.flock(locked, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise HarvesterError(
+                    f"Another download is writing to {self.folder}.", hint="Wait for it, or end it."
+                ) from None
+            shutil.rmtree(self.beside / _PARTIAL, ignore_errors=True)
+            (self.beside / _PARTIAL).mkdir()
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._load()
+            try:
+                with (self.beside / _INDEX).open("ab", buffering=0) as self._index:
+                    yield
+            finally:
+                shutil.rmtree(self.beside / _PARTIAL, ignore_errors=True)
+
+    def name(self, key: str) -> str:
+        """The path of an object below the folder; raises for a key that is no path of a file in it."""
+        name = key.removeprefix(self.prefix)
+        parts = name.split("/")
+        crooked = (
+            not key.startswith(self.prefix)
+            or {"", ".", ".."} & set(parts)
+            or any(ord(c) < 32 or c in "\\\x7f" for c in name)
+            or (len(parts[0]) > 1 and parts[0][1] == ":")
+        )
+        if crooked:
+            raise HarvesterError(f"{key!r} is not the name of a file within {self.folder}; it is left out.")
+        if max(len(os.fsencode(part)) for part in parts) > _LONGEST_NAME:
+            raise HarvesterError(f"{key!r} is too long a name for a file; it is left out.")
+        return name
+
+    def holds(self, key: str, version: str, digest: Digest | None) -> bool:
+        """Whether the file is here and right: by its manifest's digest, else by version and own digest."""
+        name = self.name(key)
+        path = self.folder / name
+        known = self._known.get(name)
+        by_version = known is not None and known.version == version and (digest is None or known.changed)
+        if not (by_version or digest) or path.is_symlink() or not path.is_file():
+            return False
+        if by_version and known:
+            return _digest(path, "sha256") == known.sha256
+        return digest is not None and _digest(path, digest.algorithm) == digest.hex
+
+    def keep(
+        self,
+        key: str,
+        pieces: Iterable[memoryview],
+        *,
+        version: str,
+        digest: Digest | None,
+        stopped: Callable[[], bool],
+        cleaned: Callable[[bytes], bytes] | None = None,
+    ) -> int:
+        """Write the file, check it and give it its name; how many bytes came.
+
+        `cleaned` makes of the bytes of a small file what of them may be kept.
+        """
+        name = self.name(key)
+        partial = self._partial()
+        changed = False
+        if cleaned is not None:
+            # In memory, so that what may not be kept is not on the disk for a moment either.
+            data = b"".join(pieces)
+            kept = cleaned(data)
+            changed = kept != data
+            if changed and digest:
+                _require(key, digest, hashlib.new(digest.algorithm, data, usedforsecurity=False).hexdigest())
+                digest = None
+            pieces = [memoryview(kept)]
+        try:
+            size, found, sha256 = _written(partial, pieces, digest.algorithm if digest else "", stopped)
+            if digest:
+                _require(key, digest, found)
+            self._place(partial, name)
+        finally:
+            partial.unlink(missing_ok=True)
+        self._note(name, _Known(version, sha256, changed))
+        return size
+
+    def others(self, names: set[str]) -> list[str]:
+        """The files here that are not among `names`."""
+        found = []
+        for folder, _, files in os.walk(self.folder):
+            found += [Path(folder, file).relative_to(self.folder).as_posix() for file in files]
+        return sorted(set(found) - names)
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Remove files, and the folders that are empty then."""
+        for name in names:
+            path = self.folder / name
+            path.unlink(missing_ok=True)
+            while (path := path.parent) != self.folder and not any(path.iterdir()):
+                path.rmdir()
+
+    def _partial(self) -> Path:
+        with self._lock:
+            self._number += 1
+            return self.beside / _PARTIAL / f"{self._number:08d}"
+
+    def _place(self, partial: Path, name: str) -> None:
+        path = self.folder / name
+        self._make(path.parent)
+        if path.is_dir() and not path.is_symlink():
+            raise HarvesterError(f"{path} is a folder here and an object in the store; it is left out.")
+        # Takes the place of a link, too, and not of what that leads to.
+        partial.replace(path)
+
+    def _make(self, folder: Path) -> None:
+        """Make the folder; none on the way to it may be a link, which could lead anywhere."""
+        if folder in self._sound or folder == self.folder:
+            return
+        self._make(folder.parent)
+        if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
+            raise HarvesterError(f"{folder} is in the way, and is not a folder.", hint="Move it away.")
+        folder.mkdir(exist_ok=True)
+        self._sound.add(folder)
+
+    def _load(self) -> None:
+        path = self.beside / _INDEX
+        lines = path.read_bytes().splitlines() if path.exists() else []
+        for line in lines:
+            try:
+                entry = orjson.loads(line)
+                name = entry.pop("name")
+            except ValueError:
+                # Cut by a power failure: that file is fetched again.
+                continue
+            self._known[name] = _Known(**entry)
+        fresh = path.with_suffix(".new")
+        fresh.write_bytes(b"".join(_line(name, known) for name, known in self._known.items()))
+        fresh.replace(path)
+
+    def _note(self, name: str, known: _Known) -> None:
+        with self._lock:
+            self._known[name] = known
+            if self._index:
+                self._index.write(_line(name, known))
+
+
+def _line(name: str, known: _Known) -> bytes:
+    return orjson.dumps({"name": name, **vars(known)}, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _digest(path: Path, algorithm: str) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, algorithm).hexdigest()
+
+
+def _written(
+    partial: Path, pieces: Iterable[memoryview], algorithm: str, stopped: Callable[[], bool]
+) -> tuple[int, str, str]:
+    """Write the pieces to a new file, durably: its size, the digest asked for and that of the index."""
+    sha256, size = hashlib.sha256(), 0
+    other = hashlib.new(algorithm, usedforsecurity=False) if algorithm not in ("", "sha256") else None
+    with partial.open("xb", buffering=0) as file:
+        for piece in pieces:
+            if stopped():
+                raise Stopped("The download was stopped.")
+            size += len(piece)
+            sha256.update(piece)
+            if other:
+                other.update(piece)
+            while piece:
+                piece = piece[file.write(piece) :]
+        os.fsync(file.fileno())
+    return size, (other or sha256).hexdigest(), sha256.hexdigest()
+
+
+def _require(key: str, digest: Digest, found: str) -> None:
+    if found != digest.hex:
+        raise Mismatch(
+            f"{key} is not what its manifest says: its {digest.algorithm} is {found} and not {digest.hex}."
+        )

@@ -1,0 +1,186 @@
+"""Objects are read in pieces, many at once, from a bucket, a folder or a copy of one, and nothing is written.
+
+A bucket is read by obstore, which does not hold Python's lock while it waits, signs and receives. What it
+cannot do, boto3 is asked for, whose failures the store tells in words.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from harvester.errors import HarvesterError, NotFound, StoreAway
+from harvester.layout import ROOT
+from harvester.store import Entry, Store, Stored
+from harvester.store.disk import told
+from harvester.store.folder import FolderStore
+
+if TYPE_CHECKING:
+    from obstore import GetResult
+    from obstore.store import S3Store as Bucket
+
+    from harvester.store.s3 import S3Store
+
+_PIECE = 1 << 20
+
+
+class Reader(Protocol):
+    """What reading asks of a place; safe to use from many threads."""
+
+    @property
+    def name(self) -> str: ...
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        """All objects whose key begins with `prefix`, those of one harvest one after the other."""
+        ...
+
+    def read(self, key: str) -> Stored: ...
+
+    def pieces(self, key: str) -> Iterator[memoryview]:
+        """The bytes of an object, of one version, at most a few MB at a time."""
+        ...
+
+
+def reader(store: Store) -> Reader:
+    """What reads the objects of a store."""
+    if isinstance(store, FolderStore):
+        return FolderReader(store.root, ROOT)
+    from harvester.store.s3 import S3Store
+
+    if isinstance(store, S3Store):
+        return S3Reader(store)
+    raise HarvesterError(f"{store.name} cannot be read in pieces.")
+
+
+class FolderReader:
+    """The files below `folder`, whose keys begin with `prefix`."""
+
+    def __init__(self, folder: Path, prefix: str) -> None:
+        self.folder, self.prefix = folder, prefix
+
+    @property
+    def name(self) -> str:
+        return str(self.folder)
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        with told(prefix):
+            top, _, begins = prefix.rpartition("/")
+            for path in self._files(self._path(f"{top}/"), begins):
+                key = self.prefix + path.relative_to(self.folder).as_posix()
+                status = path.stat()
+                version = f"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}"
+                yield Entry(key, status.st_size, version, datetime.fromtimestamp(status.st_mtime, UTC))
+
+    def read(self, key: str) -> Stored:
+        with told(key), self._path(key).open("rb") as file:
+            status = os.fstat(file.fileno())
+            return Stored(file.read(), "", datetime.fromtimestamp(status.st_mtime, UTC))
+
+    def pieces(self, key: str) -> Iterator[memoryview]:
+        with told(key), self._path(key).open("rb") as file:
+            while piece := file.read(_PIECE):
+                yield memoryview(piece)
+
+    def _path(self, key: str) -> Path:
+        if not key.startswith(self.prefix) or ".." in key.split("/"):
+            raise NotFound(f"{key} is not in {self.name}.")
+        return self.folder / key.removeprefix(self.prefix)
+
+    def _files(self, top: Path, begins: str) -> Iterator[Path]:
+        """The files below `top`, and of what lies in itself those whose names begin so."""
+
+        def tell(error: OSError) -> None:
+            if not isinstance(error, FileNotFoundError):
+                raise error
+
+        for folder, below, names in os.walk(top, onerror=tell):
+            # A store's own folders, which are no objects.
+            begun = begins if folder == str(top) else ""
+            below[:] = sorted(name for name in below if name.startswith(begun) and name[0] != ".")
+            found = sorted(name for name in names if name.startswith(begun))
+            yield from (path for name in found if (path := Path(folder, name)).is_file())
+
+
+class S3Reader:
+    """The objects of a bucket."""
+
+    def __init__(self, store: "S3Store") -> None:
+        self._store = store
+        self._fast = _opened(store)
+
+    @property
+    def name(self) -> str:
+        return self._store.name
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        return self._store.entries(prefix)
+
+    def read(self, key: str) -> Stored:
+        return self._store.read(key)
+
+    def pieces(self, key: str) -> Iterator[memoryview]:
+        # Other keys than those of this project may mean something else to obstore than to the bucket.
+        if self._fast is None or not key.isascii() or any(c in key for c in "\\%#?*~ ") or "//" in key:
+            return self._by_boto3(key)
+        return self._by_obstore(self._fast, key)
+
+    def _by_obstore(self, bucket: "Bucket", key: str) -> Iterator[memoryview]:
+        from obstore.exceptions import BaseError
+
+        try:
+            found = _received(bucket.get(key))
+            begun = next(found)
+        except FileNotFoundError as error:
+            raise NotFound(f"{key} is not in {self.name}.") from error
+        except (BaseError, OSError, ValueError):
+            yield from self._by_boto3(key)
+            # It is there for boto3 and not for obstore, which is spared further tries.
+            self._fast = None
+            return
+        yield begun
+        try:
+            yield from found
+        except (BaseError, OSError) as error:
+            words = str(error).partition("\n")[0]
+            raise StoreAway(
+                f"{self.name} broke off in {key}: {words}.", hint="Check the network; start again."
+            ) from error
+
+    def _by_boto3(self, key: str) -> Iterator[memoryview]:
+        with tempfile.TemporaryDirectory(prefix="twarc-cloud-") as folder:
+            path = Path(folder) / "object"
+            self._store.download(key, path)
+            with path.open("rb") as file:
+                while piece := file.read(_PIECE):
+                    yield memoryview(piece)
+
+
+def _received(answer: "GetResult") -> Iterator[memoryview]:
+    if answer.meta["size"] <= _PIECE:
+        yield memoryview(answer.bytes())
+        return
+    for piece in answer.stream(min_chunk_size=_PIECE):
+        yield memoryview(piece)
+
+
+def _opened(store: "S3Store") -> "Bucket | None":
+    """The bucket for obstore; None where it is not installed, or has no keys."""
+    endpoint, region = store.address()
+    try:
+        from obstore.auth.boto3 import Boto3CredentialProvider
+        from obstore.store import S3Store as Bucket
+
+        return Bucket(
+            store.bucket,
+            credential_provider=Boto3CredentialProvider(),
+            region=region or "us-east-1",
+            config={"endpoint": endpoint} if endpoint else None,
+            virtual_hosted_style_request=False,
+            # A long answer may take its time, but each piece of it may not.
+            client_options={"allow_http": True, "timeout": "6h", "read_timeout": "30s"},
+            retry_config={"max_retries": 4},
+        )
+    except (ImportError, ValueError):
+        return None
