@@ -75,7 +75,8 @@ def recover(store: Store, keys: CollectionKeys, root: Path, *, owner: str) -> Re
     )
     stored = {file.name for file in known.finished}
     ending.complete(work)
-    if used["type"] == FILTER and record["state"] == RUNNING:
+    # Interrupted: another one that finished it died as well.
+    if used["type"] == FILTER and record["state"] in (RUNNING, INTERRUPTED):
         _note_gap(work, _unheard_since(store, keys, work.state), store.now())
     work.remember()
     further = [file for file in work.state.finished if file.name not in stored]

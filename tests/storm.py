@@ -73,10 +73,10 @@ def post_id_at(moment: datetime, number: int) -> str:
     return str((int(moment.timestamp() * 1000) - _EPOCH_MS) << 22 | number & (1 << 22) - 1)
 
 
-def mirrored(bucket: Bucket, folder: Path) -> Path:
-    """All that is in a bucket, as files below `folder`; the folder of its collections."""
+def mirrored(bucket: Bucket, folder: Path, *, below: str = "") -> Path:
+    """All keys of a bucket that begin with `below`, as files in `folder`; the folder of its collections."""
     s3 = bucket.server.client()
-    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket.name):
+    for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket.name, Prefix=below):
         for entry in page.get("Contents", ()):
             path = folder / entry["Key"]
             path.parent.mkdir(parents=True, exist_ok=True)

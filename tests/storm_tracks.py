@@ -1,0 +1,271 @@
+"""One collection that is harvested and killed again and again, harvested to its end, and judged."""
+
+import json
+import random
+import subprocess
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+from harvester import history
+from harvester.errors import NotFound
+from harvester.layout import moment
+from tests.harvesters import Site
+from tests.storm import created, examined, scratch_left, wipe
+from tests.storm_kinds import Stream
+
+Tree = dict[str, Any]
+
+# The lock is judged in whole seconds, with two to spare.
+LOCK = 0.6
+_SPARE = {"folder": 2.1, "s3": 3.1}
+_ENDS_WITHIN = 120.0
+_FINE = {0, 3}
+_LOCKED = 11
+
+
+def _soon(draw: random.Random) -> float:
+    return draw.uniform(0.0, 0.7)
+
+
+def _later(draw: random.Random) -> float:
+    return 0.3 + draw.expovariate(1 / 0.8)
+
+
+def _at_once_after(draw: random.Random) -> float:
+    return draw.choice([0.0, draw.uniform(0, 0.01), draw.uniform(0, 0.1)])
+
+
+# What is to be seen in the work folder, or none, and how long after it the kill comes.
+PLANS: tuple[tuple[str, Callable[[random.Random], float]], ...] = (
+    ("", _soon),
+    ("", _later),
+    ("*/journal-*", _at_once_after),
+    ("*/tweets-*", _at_once_after),
+    ("*/tweets-*", _later),
+    ("*/tweets-*-000003*", _at_once_after),
+    ("*/side", _at_once_after),
+    ("*/side/collection.json", _at_once_after),
+)
+
+
+@dataclass
+class Sum:
+    """What came of one track, or of all."""
+
+    kills: int = 0
+    harvests: int = 0
+    refused: int = 0
+    records: int = 0
+    lost: int = 0
+    unsaid: int = 0
+    doubled: int = 0
+    paid_twice: int = 0
+    gaps: int = 0
+    scratch: int = 0
+    wrong: list[str] = field(default_factory=list)
+    states: Counter[str] = field(default_factory=Counter)
+
+    def add(self, other: "Sum") -> None:
+        for name, value in vars(other).items():
+            vars(self)[name] += value
+
+    def __str__(self) -> str:
+        return (
+            f"{self.kills} kills, {self.harvests} harvests, {self.records:,} records; "
+            f"lost {self.lost} ({self.unsaid} outside a recorded gap), doubled {self.doubled}, "
+            f"paid for twice {self.paid_twice}; {self.gaps} gaps; {self.refused} starts refused by a lock; "
+            f"{self.scratch} half-written files; broken promises: {len(self.wrong)}"
+        )
+
+
+@dataclass
+class Track:
+    """One collection that is harvested and killed, again and again."""
+
+    kind: Any
+    site: Site
+    random: random.Random
+    loses_disk: bool
+    kills_wanted: int
+    sum: Sum = field(default_factory=Sum)
+
+    @property
+    def name(self) -> str:
+        return f"{self.site.collection_id} on {'s3' if self.site.bucket else 'a folder'}"
+
+    def run(self) -> Sum:
+        description = {"id": self.site.collection_id, **self.kind.description()}
+        history.add(self.site.store, self.site.keys, description)
+        while self.sum.kills < self.kills_wanted:
+            self.kind.changes()
+            self._one_harvest()
+        self._harvest_to_the_end()
+        self._judge()
+        return self.sum
+
+    def _one_harvest(self) -> None:
+        process = self._started()
+        try:
+            if self._seen_before_its_end(process, *self.random.choice(PLANS)):
+                process.kill()
+            code = process.wait(_ENDS_WITHIN)
+        finally:
+            process.kill()
+            process.wait()
+        self.sum.harvests += 1
+        if code == -9:
+            self.sum.kills += 1
+            if self.loses_disk:
+                wipe(self.site.temp)
+        elif code not in _FINE:
+            raise AssertionError(f"{self.name}: exit code {code}\n{self.site.said()}")
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        """A harvester that was not refused by the lock of the one that was killed."""
+        deadline = time.monotonic() + _ENDS_WITHIN
+        while time.monotonic() < deadline:
+            self._wait_for_the_lock()
+            process = self.site.start()
+            # Longer than a refusal takes; where none comes, the plan counts from here.
+            with suppress(subprocess.TimeoutExpired):
+                if process.wait(self.random.uniform(0, 0.5)) == _LOCKED:
+                    self.sum.refused += 1
+                    continue
+            return process
+        raise AssertionError(f"{self.name}: still locked\n{self.site.said()}")
+
+    def _wait_for_the_lock(self) -> None:
+        try:
+            held = self.site.store.read(self.site.keys.lock)
+        except NotFound:
+            return
+        spare = _SPARE["s3" if self.site.bucket else "folder"]
+        age = (self.site.store.now() - held.modified).total_seconds()
+        pause(LOCK + spare - age)
+
+    def _seen_before_its_end(
+        self, process: subprocess.Popen[bytes], pattern: str, delay: Callable[[random.Random], float]
+    ) -> bool:
+        """Whether the moment to kill came while the process lived."""
+        deadline = time.monotonic() + 20
+        while pattern and not any(self.site.temp.glob(f"*/*/{pattern}")):
+            if process.poll() is not None:
+                return False
+            if time.monotonic() > deadline:
+                break
+            pause(0.005)
+        try:
+            process.wait(delay(self.random))
+        except subprocess.TimeoutExpired:
+            return True
+        return False
+
+    def _harvest_to_the_end(self) -> None:
+        if isinstance(self.kind, Stream):
+            self._stream_to_the_end()
+            return
+        self.kind.settle()
+        # What one harvest takes is limited no more; a sweep may have been cut, so one more comes after it.
+        history.edit(self.site.store, self.site.keys, _unlimited)
+        for _ in range(2):
+            code = self._ended(self._started())
+            assert code in _FINE, f"{self.name}: exit code {code}\n{self.site.said()}"
+
+    def _stream_to_the_end(self) -> None:
+        process = self._started()
+        try:
+            # When all that was published is in the last checkpoint, a stop leaves nothing behind.
+            self._until(process, lambda: self._received(process) > 0)
+            self.kind.settle()
+            self._until(process, lambda: self._received(process) == self._delivered(process))
+            process.terminate()
+            code = process.wait(_ENDS_WITHIN)
+        finally:
+            process.kill()
+            process.wait()
+        self.sum.harvests += 1
+        assert code == 143, f"{self.name}: exit code {code}\n{self.site.said()}"
+
+    def _until(self, process: subprocess.Popen[bytes], holds: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + _ENDS_WITHIN
+        while not holds():
+            assert process.poll() is None, f"{self.name} ended\n{self.site.said()}"
+            assert time.monotonic() < deadline, f"{self.name} does not end\n{self.site.said()}"
+            pause(0.3)
+
+    def _running(self, process: subprocess.Popen[bytes]) -> Tree:
+        """The state in the checkpoint of this process; empty while it is still busy with another's."""
+        try:
+            owner = json.loads(self.site.store.read(self.site.keys.lock).data)
+            state: Tree = json.loads(self.site.store.read(self.site.keys.checkpoint).data)["state"]
+        except NotFound:
+            return {}
+        return state if owner["process"] == process.pid and owner["owner"] == state["owner"] else {}
+
+    def _received(self, process: subprocess.Popen[bytes]) -> int:
+        """Posts that the running harvest says it has."""
+        state = self._running(process)
+        if not state:
+            return 0
+        here = self.site.keys.harvest(moment(state["harvest"]))
+        return int(json.loads(self.site.store.read(here.harvest).data)["tweets"])
+
+    def _delivered(self, process: subprocess.Popen[bytes]) -> int:
+        """Posts that went to the connections of the running harvest."""
+        truth = self.kind.api.control.stream()
+        begun = moment(self._running(process)["begun"])
+        return sum(
+            1
+            for post, epoch, written in zip(truth["ids"], truth["epochs"], truth["written"], strict=True)
+            if epoch and written and moment(truth["connections"][epoch - 1]["connected_at"]) >= begun
+        )
+
+    def _ended(self, process: subprocess.Popen[bytes]) -> int:
+        try:
+            return process.wait(_ENDS_WITHIN)
+        finally:
+            process.kill()
+            process.wait()
+            self.sum.harvests += 1
+
+    def _judge(self) -> None:
+        top = self.site.collections()
+        found = examined(top, self.site.collection_id, temp=self.site.temp)
+        existed = self.kind.existed()
+        unsaid = found.lost_unsaid(existed)
+        self.sum.records = found.posts.total()
+        self.sum.lost = len(found.lost(existed))
+        self.sum.unsaid = len(unsaid)
+        self.sum.doubled = len(found.doubled)
+        self.sum.gaps = len(found.gaps)
+        self.sum.states = Counter(record["state"] for record in found.harvests)
+        broken = [
+            f"{post} of {created(post)} is lost, and in no gap" for post in unsaid[:: len(unsaid) - 1 or 1]
+        ]
+        broken += [*found.wrong, *self.kind.broken(found)]
+        if self.sum.lost and not isinstance(self.kind, Stream):
+            broken.append(f"{self.sum.lost} posts are not there")
+        again, most = self.kind.paid_twice(self.sum.kills)
+        if not self.loses_disk:
+            self.sum.paid_twice = again
+            if again > most:
+                broken.append(f"{again} posts were paid for twice, at most {most} are promised")
+        if not self.site.bucket:
+            self.sum.scratch = scratch_left(top)
+        self.sum.wrong = [f"{self.name}: {promise}" for promise in broken]
+
+
+def _unlimited(tree: Tree) -> Tree:
+    if "search" not in tree:
+        return tree
+    return {**tree, "search": {k: v for k, v in tree["search"].items() if k != "max_records"}}
+
+
+def pause(seconds: float) -> None:
+    if seconds > 0:
+        threading.Event().wait(seconds)
