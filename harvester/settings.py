@@ -16,6 +16,9 @@ INI = Path("twarc_cloud.ini")
 class Settings:
     """How one harvester behaves; times are in seconds. docs/settings.md explains each."""
 
+    bucket: str = ""
+    collections_path: str = "collections"
+    cluster: str = ""
     x_api_url: str = "https://api.twitter.com"
     temp: str = "temp"
     tweets_per_file: int = 250_000
@@ -27,6 +30,8 @@ class Settings:
     x_patience: float = 900.0
     stop_poll_seconds: float = 5.0
     concurrency: int = 32
+    restarts: int = 10
+    restart_seconds: float = 1.0
 
     def __post_init__(self) -> None:
         wrong = [
@@ -76,5 +81,6 @@ def _ini(path: Path) -> Mapping[str, str]:
     try:
         parser.read(path)
     except configparser.Error as error:
-        raise HarvesterError(f"{path} cannot be read: {error}", exit_code=Exit.USAGE) from error
+        words = " ".join(str(error).split())
+        raise HarvesterError(f"{path} cannot be read: {words}", exit_code=Exit.USAGE) from error
     return parser.defaults()

@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import click
 
@@ -30,15 +30,30 @@ def run(command: click.Command, arguments: Sequence[str] | None = None) -> int:
 
 
 class Group(click.Group):
-    """A group that answers a call without a command with its help, on stdout, and exit code 1."""
+    """A group that answers a call without a command with its help, on stdout, and exit code 1.
 
-    def __init__(self, *arguments: object, **options: object) -> None:
+    Commands stand in the help in the order in which they were added; `aliases` are other names, not shown.
+    """
+
+    def __init__(
+        self, *arguments: object, aliases: Mapping[str, str] | None = None, **options: object
+    ) -> None:
         options.setdefault("invoke_without_command", True)
         options.setdefault("context_settings", {"help_option_names": ["-h", "--help"]})
+        self._aliases = dict(aliases or {})
         super().__init__(*arguments, **options)  # type: ignore[arg-type]
 
+    def resolve_command(
+        self, context: click.Context, arguments: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name, *rest = arguments
+        return super().resolve_command(context, [self._aliases.get(name, name), *rest])
+
+    def list_commands(self, _: click.Context) -> list[str]:
+        return list(self.commands)
+
     def invoke(self, context: click.Context) -> object:
-        if not context.protected_args and not context.args:
+        if not context._protected_args and not context.args:
             click.echo(context.get_help())
             context.exit(int(Exit.ERROR))
         return super().invoke(context)

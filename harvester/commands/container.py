@@ -2,7 +2,6 @@
 
 import logging
 import os
-import shutil
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -16,7 +15,8 @@ import click
 from harvester import __version__
 from harvester.changeset import Tree
 from harvester.clock import Stop, SystemClock
-from harvester.commands import Group, log_to_stderr
+from harvester.commands import Group, log_to_stderr, reports
+from harvester.commands.telling import size
 from harvester.errors import Exit, HarvesterError
 from harvester.layout import CollectionKeys
 from harvester.progress import Outcome, Progress
@@ -65,6 +65,7 @@ def _harvest_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--port", type=click.IntRange(0, 65535), help="Answer status and stop requests on this port."
         ),
+        click.option("--address-file", type=click.Path(path_type=Path), hidden=True),
     ):
         command = option(command)
     return command
@@ -73,11 +74,12 @@ def _harvest_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @aws.command("harvester", help="Harvest COLLECTION_ID of BUCKET.")
 @click.argument("bucket")
 @click.argument("collection_id")
+@click.option("--host", default="0.0.0.0", hidden=True)  # noqa: S104 - in a container
 @_harvest_options
-def aws_harvest(bucket: str, collection_id: str, **options: Any) -> int:
+def aws_harvest(bucket: str, collection_id: str, host: str, **options: Any) -> int:
     store = _bucket(bucket)
     store.require()
-    return _harvest(store, collection_id, bucket, host="0.0.0.0", **options)  # noqa: S104 - in a container
+    return _harvest(store, collection_id, bucket, host=host, **options)
 
 
 @local.command("harvester", help="Harvest COLLECTION_ID of a folder.")
@@ -93,8 +95,8 @@ def local_harvest(collection_id: str, collections_path: str, **options: Any) -> 
 @aws.command("unlock", help="Remove the lock of COLLECTION_ID, whoever holds it.")
 @click.argument("bucket")
 @click.argument("collection_id")
-@click.option("--temp", hidden=True)
-def aws_unlock(bucket: str, collection_id: str, temp: str | None) -> None:
+@click.option("--temp", hidden=True, expose_value=False)
+def aws_unlock(bucket: str, collection_id: str) -> None:
     _unlock(_bucket(bucket), collection_id)
 
 
@@ -151,6 +153,7 @@ def _harvest(
     monitor: bool,
     shutdown: bool,
     port: int | None,
+    address_file: Path | None,
 ) -> int:
     # What speaks to the network is imported only here, so that --help and unlock are quick.
     from harvester.harvest import Harvest
@@ -169,10 +172,10 @@ def _harvest(
         stop=stop,
     )
     over, stopped = threading.Event(), threading.Event()
-    _every(_REPORT_SECONDS, over, lambda: _report(run.account()))
+    reports.every(_REPORT_SECONDS, over, lambda: reports.report(run.account()))
     if monitor:
-        _every(_MONITOR_SECONDS, over, lambda: _monitor(Path(chosen.temp)))
-    with _answering(run, stop, stopped, host=host, port=port) as asked_to_shut_down:
+        reports.every(_MONITOR_SECONDS, over, lambda: reports.monitor(Path(chosen.temp)))
+    with _answering(run, stop, stopped, host=host, port=port, told=address_file) as asked_to_shut_down:
         try:
             outcome = run.run()
         finally:
@@ -188,9 +191,12 @@ def _harvest(
 
 @contextmanager
 def _answering(
-    run: "Harvest", stop: Stop, stopped: threading.Event, *, host: str, port: int | None
+    run: "Harvest", stop: Stop, stopped: threading.Event, *, host: str, port: int | None, told: Path | None
 ) -> Iterator[Callable[[float], bool]]:
-    """Serve the harvest's status where a port is wanted; a wait for the request to shut down."""
+    """Serve the harvest's status where a port is wanted; a wait for the request to shut down.
+
+    The address is written to the file `told` for whoever started this, and taken away at the end.
+    """
     if port is None:
         yield lambda _: True
         return
@@ -200,7 +206,13 @@ def _answering(
     app = status_app(account=run.account, stopped=stopped.is_set, stop=stop, shutdown=shutdown, token=token)
     with served(app, host=host, port=port, token=token) as address:
         log.info("Status on %s", address)
-        yield shutdown.wait
+        if told:
+            told.write_text(f"{address}\n")
+        try:
+            yield shutdown.wait
+        finally:
+            if told:
+                told.unlink(missing_ok=True)
 
 
 def _client(chosen: Settings, stop: Stop) -> Callable[[Tree, Progress], Any]:
@@ -237,63 +249,22 @@ def _stop_on_signals(stop: Stop) -> None:
         signal.signal(number, hear)
 
 
-def _every(seconds: float, over: threading.Event, act: Callable[[], None]) -> None:
-    def repeat() -> None:
-        while not over.wait(seconds):
-            act()
-
-    threading.Thread(target=repeat, name="report", daemon=True).start()
-
-
-def _report(account: Tree) -> None:
-    users = account["counts"].get("users_done", 0) + account["counts"].get("users_unavailable", 0)
-    log.info(
-        "%s: %s tweets, %s files (%s)%s",
-        account.get("activity", account["state"]),
-        f"{account['tweets']:,}",
-        account["files"],
-        _size(account["file_bytes"]),
-        f", {users:,} users" if users else "",
-    )
-
-
-def _monitor(folder: Path) -> None:
-    import resource
-
-    usage = resource.getrusage(resource.RUSAGE_SELF)
-    disk = shutil.disk_usage(folder if folder.exists() else ".")
-    log.info(
-        "CPU: %.1f s. Memory: at most %s. Load: %s. Disk: %s free of %s.",
-        usage.ru_utime + usage.ru_stime,
-        _size(usage.ru_maxrss * 1024),
-        os.getloadavg()[0],
-        _size(disk.free),
-        _size(disk.total),
-    )
-
-
 def _print(collection_id: str, outcome: Outcome, account: Tree) -> None:
-    reason = f" ({outcome.reason})" if outcome.reason else ""
+    """What came of it on stdout; why it failed and what to do, in one line, on stderr."""
     if not account["harvest_timestamp"]:
         raise HarvesterError(
             outcome.reason or outcome.state, hint=outcome.hint, exit_code=Exit(outcome.exit_code)
         )
+    failed = bool(outcome.exit_code and outcome.hint)
+    reason = f" ({outcome.reason})" if outcome.reason and not failed else ""
     click.echo(
         f"{collection_id} => {outcome.state}{reason}. Harvest timestamp: {account['harvest_timestamp']}. "
-        f"Tweets: {account['tweets']:,}. Files: {account['files']:,} ({_size(account['file_bytes'])}). "
+        f"Tweets: {account['tweets']:,}. Files: {account['files']:,} ({size(account['file_bytes'])}). "
         f"Billed: ${account['billed'].get('usd', 0):.2f}."
     )
     for gap in account["gaps"][:5]:
         click.echo(f"Gap from {gap['from']} to {gap['to']}: {gap['reason']}.")
     if len(account["gaps"]) > 5:
         click.echo(f"... and {len(account['gaps']) - 5} further gaps, all in harvest.json.")
-    if outcome.exit_code and outcome.hint:
-        click.echo(outcome.hint, err=True)
-
-
-def _size(number: int) -> str:
-    """15M, 855K: rounded down, one letter."""
-    for unit, letter in ((1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K")):
-        if number >= unit:
-            return f"{number // unit}{letter}"
-    return f"{number}B"
+    if failed:
+        click.echo(f"{outcome.reason.rstrip('.')}. {outcome.hint}", err=True)

@@ -49,7 +49,7 @@ def keys_from(
     keys = keys_of({name: environ.get(name.upper(), "") for name in NAMES})
     if keys.usable:
         return keys
-    for path in _files(environ) if files is None else files:
+    for path in profile_files(environ) if files is None else files:
         found = _keys_in(path, profile)
         if found and found.usable:
             return found
@@ -69,25 +69,33 @@ def keys_of(values: Mapping[str, object]) -> Keys:
     return Keys(**{name: str(values.get(name) or "").strip() for name in NAMES})
 
 
-def _files(environ: Mapping[str, str]) -> tuple[Path, ...]:
+def profile_files(environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """Where twarc keeps its profiles."""
     home = Path(environ.get("HOME") or Path.home())
     settings = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
     return home / ".twarc", settings / "twarc" / "config"
 
 
-def _keys_in(path: Path, profile: str) -> Keys | None:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise _unreadable(path, error) from error
+def _sections(path: Path) -> configparser.ConfigParser:
+    """What stands in the file; keys without a profile are in a section of their own."""
     sections = configparser.ConfigParser(interpolation=None, default_section="\0")
     try:
+        text = path.read_text(encoding="utf-8")
         # twarc2 writes its keys without any section.
         sections.read_string(f"[\1]\n{text}")
+    except (FileNotFoundError, NotADirectoryError):
+        sections.add_section("\1")
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(path, error) from error
     except configparser.Error as error:
         raise _unreadable(path, error) from None
+    return sections
+
+
+def _keys_in(path: Path, profile: str) -> Keys | None:
+    if not path.is_file():
+        return None
+    sections = _sections(path)
     loose = sections["\1"]
     name = profile or _plain(loose.get("profile", ""))
     found = _section(sections, name)
@@ -100,6 +108,19 @@ def _keys_in(path: Path, profile: str) -> Keys | None:
             )
         return None
     return keys_of({key: _plain(value) for key, value in found.items()})
+
+
+def profile_named(profile: str, files: tuple[Path, ...]) -> str:
+    """The profile that is used when `profile`, or "" for the usual one, is asked for; raises without it."""
+    keys_from({}, profile=profile, files=files)
+    if profile:
+        return profile
+    for path in files:
+        if path.exists():
+            section = _section(sections := _sections(path), _plain(sections["\1"].get("profile", "")))
+            if section is not None:
+                return "main" if section.name == "\1" else section.name
+    return ""
 
 
 def _unreadable(path: Path, error: Exception) -> HarvesterError:

@@ -1,0 +1,149 @@
+"""What can be known of a collection before anything is spent on it, each thing with what to do about it."""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from harvester.changeset import Tree
+from harvester.collection import FILTER, SEARCH, USER_TIMELINE, count, problems
+from harvester.errors import HarvesterError
+
+if TYPE_CHECKING:
+    from harvester.x import XClient
+
+# docs.x.com, "Search": recent and full archive.
+_QUERY_LENGTH = {False: 512, True: 1024}
+_TIMELINE_DEPTH = 3200
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at."""
+
+    what: str
+    good: bool
+    told: str
+    advice: str = ""
+
+
+def of_description(tree: Tree) -> Iterator[Check]:
+    """Asks nobody."""
+    reasons = problems(tree)
+    if reasons:
+        for reason in reasons:
+            yield Check("description", False, reason, "Correct it.")
+        return
+    yield Check("description", True, f"a valid {tree['type']}.")
+    yield keys_of(tree)
+    yield from _OF_KIND[tree["type"]](tree)
+
+
+def keys_of(tree: Tree) -> Check:
+    """Whether a harvest that starts here finds keys."""
+    from harvester.x.keys import keys_from, keys_of
+
+    kept = tree.get("keys") or {}
+    if keys_of(kept).usable:
+        advice = "`collection-config keys --move-to PROFILE` takes them out."
+        return Check(
+            "keys", False, "the collection itself holds them, for all to see who may read it.", advice
+        )
+    try:
+        keys = keys_from(os.environ, profile=kept.get("profile", ""))
+    except HarvesterError as error:
+        return Check("keys", False, error.message, error.hint)
+    return Check("keys", True, "those of a person." if keys.of_a_user else "those of an app.")
+
+
+def _timelines(tree: Tree) -> Iterator[Check]:
+    from harvester.x.billing import price
+
+    users = tree["users"]
+    if not users:
+        yield Check("users", False, "there are none.", "Add some: `collection-config screennames`.")
+        return
+    new = sum(1 for user in users.values() if not user.get("since_id"))
+    most = price("users/:id/tweets", posts=new * _TIMELINE_DEPTH)
+    yield Check("users", True, f"{len(users):,}, of which {new:,} were never harvested.")
+    yield Check("cost", True, f"at most ${most:,.2f} for what the new ones have posted until now.")
+
+
+def _search(tree: Tree) -> Iterator[Check]:
+    search = tree["search"]
+    most = _QUERY_LENGTH[bool(search.get("archive"))]
+    length = len(search["query"])
+    advice = "" if length <= most else "Shorten it, or divide it among collections."
+    yield Check("query", length <= most, f"{length} characters; at most {most} are allowed.", advice)
+    yield _limit(search)
+
+
+def _filter(tree: Tree) -> Iterator[Check]:
+    from harvester.x import compile_rules
+
+    try:
+        rules = compile_rules(tree["filter"])
+    except HarvesterError as error:
+        for problem in error.problems or (error.message,):
+            yield Check("rules", False, problem, error.hint)
+        return
+    yield Check("rules", True, f"{len(rules)}: " + "; ".join(rule.value for rule in rules[:3]))
+    yield _limit(tree["filter"])
+
+
+def _limit(section: Tree) -> Check:
+    from harvester.x.billing import price
+
+    most = count(section, "max_records")
+    if not most:
+        return Check("cost", True, f"no limit: each post costs ${price('', posts=1)}; max_records sets one.")
+    return Check("cost", True, f"at most ${price('', posts=most):,.2f} a harvest ({most:,} records).")
+
+
+_OF_KIND: dict[str, Callable[[Tree], Iterator[Check]]] = {
+    USER_TIMELINE: _timelines,
+    SEARCH: _search,
+    FILTER: _filter,
+}
+
+
+def of_network(tree: Tree, client: Callable[[], "XClient"]) -> Iterator[Check]:
+    """Asks the X API: are the keys accepted, and what the collection asks for."""
+    x = client()
+    try:
+        yield _usage(x.usage())
+        if tree["type"] == SEARCH:
+            yield _accepted_query(x, tree["search"])
+        elif tree["type"] == FILTER:
+            yield from _accepted_rules(x, tree["filter"])
+    except HarvesterError as error:
+        yield Check("network", False, error.message, error.hint)
+    finally:
+        x.close()
+
+
+def _usage(answer: Tree) -> Check:
+    usage = answer.get("data") or {}
+    used, cap = usage.get("project_usage"), usage.get("project_cap")
+    told = (
+        "accepted." if cap is None else f"accepted; {int(used or 0):,} of {int(cap):,} posts used this month."
+    )
+    return Check("keys at X", True, told)
+
+
+def _accepted_query(x: "XClient", search: Tree) -> Check:
+    total = x.counts(search["query"]).get("meta", {}).get("total_tweet_count", 0)
+    return Check("query at X", True, f"accepted; {total:,} posts of the last seven days match.")
+
+
+def _accepted_rules(x: "XClient", section: Tree) -> Iterator[Check]:
+    from harvester.x import compile_rules
+
+    caps = x.rule_caps()
+    rules = compile_rules(section, caps)
+    result = x.add_rules(rules, dry_run=True)
+    for problem in result.problems:
+        yield Check("rules at X", False, problem.detail or problem.title, "Correct the filter.")
+    if not result.problems:
+        told = f"accepted; {len(rules)} needed, {caps.rules} allowed, {caps.in_use} there now."
+        yield Check("rules at X", True, told)

@@ -1,0 +1,171 @@
+"""`collection`: the collections of a place, harvested once, by a schedule or for ever."""
+
+from pathlib import Path
+
+import click
+
+from harvester.changeset import Tree
+from harvester.collection import FILTER, SEARCH, USER_TIMELINE
+from harvester.commands import Group, described, starting
+from harvester.commands.place import Place, chosen, collection_id_argument, in_place
+from harvester.commands.telling import confirm, json_option, print_json, size, table, yes_option
+from harvester.errors import Exit, HarvesterError
+
+_ALIASES = {
+    "timeline-start": "filter-start",
+    "timeline-stop": "filter-stop",
+    "remove": "delete",
+    "unschedule": "stop",
+}
+
+
+@click.group("collection", cls=Group, aliases=_ALIASES, help="The collections of a bucket, or of a folder.")
+def collection() -> None:
+    pass
+
+
+@collection.command("list", help="List the collections.")
+@click.option("--long", "-l", "in_full", is_flag=True, help="With what each collects and its last harvest.")
+@json_option
+@in_place
+def list_collections(in_full: bool, as_json: bool, place: Place) -> None:
+    ids = place.collection_ids()
+    rows = [_row(place, collection_id) for collection_id in ids] if in_full or as_json else []
+    if as_json:
+        print_json(rows)
+        return
+    click.echo("Collections:")
+    if not ids:
+        click.echo("None yet; `collection add` adds one.", err=True)
+    elif in_full:
+        click.echo(table(rows, ("id", "type", "collects", "last_harvest", "state")))
+    else:
+        click.echo("\n".join(ids))
+
+
+def _row(place: Place, collection_id: str) -> Tree:
+    from harvester import history, records
+
+    keys = place.keys(collection_id)
+    row: Tree = {"id": collection_id, "type": None, "collects": None, "last_harvest": None, "state": None}
+    try:
+        tree = described.tree_of(history.read(place.store, keys).data)
+        last = records.last(place.store, keys) or {}
+    except HarvesterError as error:
+        return {**row, "state": str(error)}
+    row |= {"type": tree.get("type"), "collects": _collects(tree)}
+    return row | {"last_harvest": last.get("harvest_timestamp"), "state": last.get("state")}
+
+
+def _collects(tree: Tree) -> str:
+    asked = tree.get("filter") or {}
+    words = ", ".join(f"{key} {asked[key]}" for key in ("track", "follow", "locations") if asked.get(key))
+    rules = f"{len(asked['rules'])} rules" if asked.get("rules") else ""
+    return {
+        USER_TIMELINE: f"{len(tree.get('users') or {}):,} users",
+        SEARCH: str((tree.get("search") or {}).get("query", "")),
+        FILTER: ", ".join(filter(None, (words, rules))),
+    }.get(str(tree.get("type")), "")
+
+
+@collection.command("add", help="Add the collection that the file describes.")
+@described.file_option
+@in_place
+def add(path: Path, place: Place) -> None:
+    from harvester import history
+    from harvester.errors import Conflict
+    from harvester.merging import plain
+
+    tree = described.read_valid(path)
+    if described.inline_keys(tree):
+        raise described.keys_in_file()
+    try:
+        stored = history.add(place.store, place.keys(tree["id"]), plain(tree))
+    except Conflict as error:
+        raise HarvesterError("Collection already exists.", hint=error.hint) from error
+    described.write(path, stored)
+    click.echo("Collection added.")
+    click.echo("Don't forget to start or schedule the collection.")
+
+
+for _command in (
+    starting.once,
+    starting.schedule,
+    starting.stop,
+    starting.scheduled,
+    starting.filter_start,
+    starting.filter_stop,
+):
+    collection.add_command(_command)
+
+
+@collection.command("unlock", help="Remove the lock of COLLECTION_ID.")
+@collection_id_argument
+@yes_option
+@in_place
+def unlock(collection_id: str, yes: bool, place: Place) -> None:
+    from harvester import history, records
+    from harvester.errors import NotFound
+
+    keys = place.keys(collection_id)
+    history.read(place.store, keys)
+    try:
+        held = place.store.read(keys.lock)
+    except NotFound:
+        click.echo(f"{collection_id} was not locked.")
+        return
+    if owner := records.lives(place.store, keys):
+        told = f"A harvest on {owner.get('host', 'an unknown host')} renewed the lock within the last minute."
+        confirm(f"{told} It would stop by itself. Unlock all the same?", yes=yes)
+    place.store.remove(keys.lock, version=held.version)
+    click.echo("Unlocked")
+
+
+@collection.command("delete", help="Delete COLLECTION_ID with all that was harvested.")
+@collection_id_argument
+@yes_option
+@in_place
+def delete(collection_id: str, yes: bool, place: Place) -> None:
+    from harvester.removal import Removal
+
+    keys = place.keys(collection_id)
+    if place.compute.task(collection_id):
+        raise HarvesterError(
+            f"A harvest of {collection_id} is running.", hint="Stop it first.", exit_code=Exit.LOCKED
+        )
+    removal = Removal(place.store, keys)
+    told = f"{removal.count:,} files ({size(removal.bytes)}) of {collection_id} in {place.store.name}"
+    confirm(f"This deletes {told}, and cannot be undone. Delete?", yes=yes)
+    removal.carry_out()
+    place.compute.unschedule(collection_id)
+    click.echo(f"Deleted {told}.")
+
+
+@collection.command("copy", help="Add a collection NEW_ID that asks for the same as COLLECTION_ID.")
+@collection_id_argument
+@click.argument("new_id")
+@click.option("--with-state", is_flag=True, help="Go on from the same since_ids, instead of anew.")
+@click.option("--to-bucket", help="The bucket of the new one.")
+@click.option("--to-collections-path", help="The folder of the new one.")
+@in_place
+def copy(
+    collection_id: str,
+    new_id: str,
+    with_state: bool,
+    to_bucket: str | None,
+    to_collections_path: str | None,
+    place: Place,
+) -> None:
+    from harvester import history
+    from harvester.collection import without_secrets
+    from harvester.merging import fresh, plain
+
+    keys = place.keys(new_id)
+    tree = described.tree_of(history.read(place.store, place.keys(collection_id)).data)
+    elsewhere = chosen(to_bucket, to_collections_path) if to_bucket or to_collections_path else place
+    new = without_secrets({**(plain(tree) if with_state else fresh(tree)), "id": new_id})
+    described.require(described.problems(new))
+    history.add(elsewhere.store, keys, new)
+    click.echo(
+        f"Collection {new_id} added to {elsewhere.store.name}, as {collection_id} is; without its posts."
+    )

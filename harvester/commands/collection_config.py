@@ -1,0 +1,267 @@
+"""`collection-config`: describe a collection in a file, and bring file and store together."""
+
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from harvester.changeset import Tree
+from harvester.collection import FILTER
+from harvester.commands import Group, described, network, users
+from harvester.commands.place import Place, collection_id_argument, in_place
+from harvester.commands.telling import confirm, json_option, print_json, yes_option
+from harvester.errors import Exit, HarvesterError
+from harvester.settings import settings
+
+_ALIASES = {
+    "credentials": "keys",
+    "userid-filenames": "userid-files",
+    "userids-files": "userid-files",
+    "screenname-filenames": "screenname-files",
+    "users-remove": "remove-users",
+}
+
+
+@click.group(
+    "collection-config",
+    cls=Group,
+    aliases=_ALIASES,
+    help="Describe a collection in a file, and bring file and store together.",
+)
+def collection_config() -> None:
+    pass
+
+
+@collection_config.command("template", help="Write a collection.json to fill in.")
+@click.argument("kind", type=click.Choice(described.KINDS))
+@click.option("--id", "collection_id", help="The id of the collection.")
+@click.option("--force", is_flag=True, help="Write over a file that is there.")
+@described.file_option
+def template(kind: str, collection_id: str | None, force: bool, path: Path) -> None:
+    if path.exists():
+        confirm(f"{path} is there already. Write over it?", yes=force)
+    described.write(path, described.template(kind, collection_id))
+    click.echo(f"Template written to {path}.")
+    if kind == "user_timeline":
+        click.echo("Add the collection before adding users to collect.")
+
+
+@collection_config.command("download", help="Get the stored collection.json of COLLECTION_ID.")
+@collection_id_argument
+@click.option("--force", is_flag=True, help="Write over a file that holds changes.")
+@described.file_option
+@in_place
+def download(collection_id: str, force: bool, path: Path, place: Place) -> None:
+    from harvester import history
+
+    keys = place.keys(collection_id)
+    current = described.tree_of(history.read(place.store, keys).data)
+    if path.exists() and not force and _holds_changes(path, current, place):
+        confirm(f"{path} holds what is not stored. Write over it?", yes=False)
+    described.write(path, current)
+    click.echo(f"Downloaded to {path}.")
+    _warn_of_inline_keys(current)
+
+
+def _holds_changes(path: Path, current: Tree, place: Place) -> bool:
+    """Whether something would be lost with the file; one of another collection may be all there is of it."""
+    try:
+        mine = described.read(path)
+    except HarvesterError:
+        return True
+    if mine.get("id") != current.get("id"):
+        return not mine.get("changeset")
+    return described.base_of(place.store, place.keys(current["id"]), mine, current) != mine
+
+
+def _warn_of_inline_keys(tree: Tree) -> None:
+    if described.inline_keys(tree):
+        told = "The collection itself holds API keys: whoever may read it sees them."
+        click.echo(f"{told} `collection-config keys --move-to PROFILE` takes them out.", err=True)
+
+
+@collection_config.command("keys", help="Have the keys of a profile of ~/.twarc used.")
+@click.option("--profile", default="", help="The profile.  [default: twarc's]")
+@click.option("--twarc-config-filepath", type=click.Path(path_type=Path), help="Look in this file.")
+@click.option("--move-to", help="Move keys that the file itself holds to ~/.twarc, as this profile.")
+@described.file_option
+def keys(profile: str, twarc_config_filepath: Path | None, move_to: str | None, path: Path) -> None:
+    from harvester.x.keys import profile_named
+
+    files = (twarc_config_filepath,) if twarc_config_filepath else network.standard_profiles()
+    tree = described.read(path)
+    if move_to:
+        profile = move_to
+        network.save_profile(move_to, tree.get("keys") or {})
+        files = network.standard_profiles()
+    try:
+        name = profile_named(profile, files)
+    except HarvesterError:
+        if profile or not network.keys_in_environment():
+            raise
+        name = ""
+    described.change(path, lambda tree: {**tree, "keys": {"profile": name}})
+    click.echo(f"Added keys to {path}.")
+    if not name:
+        click.echo("They are those of the environment: every harvest needs them there.", err=True)
+    elif not set(files) & set(network.standard_profiles()):
+        told = f"Harvests look for the profile {name} in {network.standard_profiles()[0]}"
+        click.echo(f"{told}, not in {files[0]}.", err=True)
+
+
+@collection_config.command("update", help="Store the changes of the file.")
+@click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
+@click.option("--reset-state", is_flag=True, help="Also take away since_ids that the file does not have.")
+@yes_option
+@described.file_option
+@in_place
+def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, place: Place) -> None:
+    from harvester import history, merging
+
+    mine = described.read_valid(path)
+    keys = place.keys(mine["id"])
+    current = described.tree_of(history.read(place.store, keys).data)
+    _require_may_become(current, mine)
+    base = described.base_of(place.store, keys, mine, current)
+    new = merging.merged(base, mine, current, reset=reset_state)
+    if merging.plain(new) == merging.plain(current):
+        described.write(path, current)
+        raise HarvesterError("No changes in collection configuration.")
+    told = _lines_of(current, new)
+    if dry_run:
+        click.echo("\n".join(["These changes would be made:", *told]))
+        return
+    _confirm_losses(base, mine, current, new, told, yes=yes)
+    stored = history.edit(place.store, keys, lambda now: merging.merged(base, mine, now, reset=reset_state))
+    described.write(path, stored)
+    click.echo("Collection configuration updated.")
+    _warn_of_inline_keys(stored)
+    if stored["type"] == FILTER:
+        click.echo("Stop and start the collection for the changes to go into effect.")
+
+
+def _require_may_become(current: Tree, mine: Tree) -> None:
+    if current.get("type") != mine["type"]:
+        raise HarvesterError("Collection type may not change.", hint="Add a collection with another id.")
+    new = set(described.inline_keys(mine)) - set(described.inline_keys(current))
+    if new:
+        raise described.keys_in_file()
+
+
+def _lines_of(current: Tree, new: Tree) -> list[str]:
+    from harvester.changeset import diff
+    from harvester.chronicle import changes
+    from harvester.collection import without_secrets
+    from harvester.merging import plain
+
+    before = plain(without_secrets(current))
+    update, delete = diff(before, plain(without_secrets(new)))
+    made = list(
+        changes([{"update": before, "delete": []}, {"update": update, "delete": delete, "last": True}])
+    )
+    count = len(list(changes([{"update": before, "delete": []}])))
+    told = [str(change).partition(" on ")[0] for change in made[count:]]
+    return told or ["(only what harvests keep for themselves, or keys)"]
+
+
+def _confirm_losses(
+    base: Tree | None, mine: Tree, current: Tree, new: Tree, told: list[str], *, yes: bool
+) -> None:
+    """Ask before users go, before somebody else's change is overridden, and where the origin is not known."""
+    from harvester.merging import conflicts, removed_users
+
+    reasons = []
+    if gone := removed_users(current, new):
+        reasons.append(f"{len(gone)} users are removed, and with each the since_id that was learnt.")
+    if base is None:
+        reasons.append("The file does not say which version it was made from.")
+    elif clashes := conflicts(base, mine, current):
+        reasons.append(f"Somebody else changed meanwhile, too: {', '.join(clashes)}.")
+    if reasons and not yes:
+        shown = [*told[:50], *([f"... and {len(told) - 50} more"] if len(told) > 50 else [])]
+        click.echo("\n".join(["Here are the changes that will be applied:", *shown, *reasons]), err=True)
+        confirm("Proceed?", yes=yes)
+
+
+@collection_config.command("changes", help="Tell the history of COLLECTION_ID: what changed, when, by whom.")
+@collection_id_argument
+@click.option("--since", help="Only what changed from this day or moment (UTC) on, e.g. 2026-11-01.")
+@click.option("--deletes-only", is_flag=True, help="Only what was deleted.")
+@click.option("--temp", hidden=True, expose_value=False)
+@json_option
+@in_place
+def changes(collection_id: str, since: str | None, deletes_only: bool, as_json: bool, place: Place) -> None:
+    from harvester import chronicle, history, records
+    from harvester.layout import moment
+
+    earliest = _moment(since) if since else None
+    keys = place.keys(collection_id)
+    history.read(place.store, keys)
+    found = [
+        change
+        for change in chronicle.changes(tree for _, tree in records.changesets(place.store, keys))
+        if (not deletes_only or change.what == chronicle.DELETED)
+        and (earliest is None or moment(change.when) >= earliest)
+    ]
+    if as_json:
+        print_json([{**change.__dict__, "path": list(change.path)} for change in found])
+    elif found:
+        click.echo("\n".join(map(str, found)))
+    else:
+        click.echo("No changes.")
+
+
+def _moment(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise HarvesterError(
+            f"{text!r} is not a date.", hint="Write 2026-11-01, or 2026-11-01T12:00.", exit_code=Exit.USAGE
+        ) from error
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+@collection_config.command(
+    "check", help="Check the file, or the stored COLLECTION_ID, before anything is spent."
+)
+@click.argument("collection_id", required=False)
+@click.option(
+    "--live", is_flag=True, help="Also ask the X API: keys, caps, query or rules. Costs at most $0.01."
+)
+@json_option
+@described.file_option
+@in_place
+def check(collection_id: str | None, live: bool, as_json: bool, path: Path, place: Place) -> int:
+    from harvester import checks, history
+
+    if collection_id:
+        tree = described.tree_of(history.read(place.store, place.keys(collection_id)).data)
+    else:
+        tree = described.read(path)
+    found = list(checks.of_description(tree))
+    if live and all(each.good for each in found):
+        found += checks.of_network(tree, lambda: network.client(settings(), tree))
+    return show_checks(found, as_json=as_json)
+
+
+def show_checks(found: list, *, as_json: bool) -> int:
+    """Print checks; the exit code."""
+    if as_json:
+        print_json([each.__dict__ for each in found])
+    for each in () if as_json else found:
+        mark = "ok " if each.good else "BAD"
+        advice = f" {each.advice}" if each.advice else ""
+        sys.stdout.write(f"{mark} {each.what}: {each.told}{advice}\n")
+    return int(Exit.OK if all(each.good for each in found) else Exit.ERROR)
+
+
+for _command in (
+    users.screennames,
+    users.screenname_files,
+    users.userids,
+    users.userid_files,
+    users.remove_users,
+    users.restore_users,
+):
+    collection_config.add_command(_command)

@@ -1,0 +1,156 @@
+"""The file collection.json on a person's desk: read, changed as a whole or not at all, written back."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+import orjson
+
+from harvester.changeset import Tree
+from harvester.collection import FILTER, SEARCH, USER_TIMELINE, problems
+from harvester.errors import Exit, HarvesterError
+from harvester.layout import CollectionKeys
+from harvester.merging import merged
+from harvester.store.disk import whole
+
+if TYPE_CHECKING:
+    from harvester.store import Store
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_NO_FILE = "Write one with `collection-config template`, or get it with `collection-config download`."
+
+INLINE_KEYS = ("consumer_key", "consumer_secret", "access_token", "access_token_secret", "bearer_token")
+
+_TEMPLATES: dict[str, Tree] = {
+    USER_TIMELINE: {"users": {}, "delete_users_for": ["protected", "suspended", "not_found"]},
+    FILTER: {
+        "filter": {
+            "track": "<Comma separated list of terms or hashtags. Or remove.>",
+            "follow": "<Comma separated list of user ids. Or remove.>",
+            "locations": "<Comma separated list of bounding boxes: west,south,east,north. Or remove.>",
+            "max_records": "<Optional. Maximum number of records to collect per harvest. Or remove.>",
+        }
+    },
+    SEARCH: {
+        "search": {
+            "query": "<Query>",
+            "max_records": "<Optional. Maximum number of records to collect per harvest. Or remove.>",
+        }
+    },
+}
+KINDS = tuple(_TEMPLATES)
+
+
+def file_option(command: _F) -> _F:
+    return click.option(
+        "--collection-config-filepath",
+        "path",
+        type=click.Path(path_type=Path),
+        default=Path("collection.json"),
+        show_default=True,
+        help="The file that describes the collection.",
+    )(command)
+
+
+def template(kind: str, collection_id: str | None) -> Tree:
+    identifier = collection_id or "<Identifier for collection. Should not have spaces. Must be unique.>"
+    return {"id": identifier, "keys": {"profile": ""}, "type": kind, **_TEMPLATES[kind]}
+
+
+def read(path: Path) -> Tree:
+    """The collection in the file, as it is."""
+    try:
+        tree = orjson.loads(path.read_bytes())
+    except FileNotFoundError as error:
+        raise HarvesterError(f"There is no {path}.", hint=_NO_FILE, exit_code=Exit.USAGE) from error
+    except OSError as error:
+        raise HarvesterError(
+            f"{path} cannot be read: {error.strerror or error}.", exit_code=Exit.USAGE
+        ) from error
+    except orjson.JSONDecodeError as error:
+        raise HarvesterError(
+            f"{path} is not JSON: {error}.", hint="Mend it in an editor.", exit_code=Exit.USAGE
+        ) from error
+    if not isinstance(tree, dict):
+        raise HarvesterError(f"{path} is not a JSON object.", hint=_NO_FILE, exit_code=Exit.USAGE)
+    return tree
+
+
+def read_valid(path: Path) -> Tree:
+    """The collection in the file, fit to be stored."""
+    tree = read(path)
+    require([*problems(tree)])
+    return tree
+
+
+def require(reasons: list[str]) -> None:
+    if reasons:
+        raise HarvesterError(
+            "Collection configuration is invalid.", reasons, "Correct these; nothing was changed."
+        )
+
+
+def write(path: Path, tree: Tree) -> None:
+    data = orjson.dumps(tree, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    try:
+        with whole(path) as partial:
+            partial.write_bytes(data)
+            if inline_keys(tree):
+                partial.chmod(0o600)
+    except OSError as error:
+        raise HarvesterError(f"{path} cannot be written: {error.strerror or error}.") from error
+
+
+def change(path: Path, edit: Callable[[Tree], Tree]) -> Tree:
+    """Write the file as `edit` makes it, unless that brings new problems; what it was is returned."""
+    before = read(path)
+    after = edit(before)
+    old = set(problems(before))
+    require([problem for problem in problems(after) if problem not in old])
+    write(path, after)
+    return before
+
+
+def require_kind(tree: Tree, *kinds: str) -> None:
+    """Raise, in the words people know, unless the collection is of one of these kinds."""
+    if tree.get("type") not in kinds:
+        raise HarvesterError(f"Collection is not a {' or '.join(kinds)}.")
+
+
+def inline_keys(tree: Tree) -> list[str]:
+    """The names of API keys that the collection itself holds."""
+    keys = tree.get("keys")
+    return [name for name in INLINE_KEYS if isinstance(keys, dict) and keys.get(name)]
+
+
+def keys_in_file() -> HarvesterError:
+    return HarvesterError(
+        "The file holds API keys, and whoever may read the collection would see them.",
+        hint="`collection-config keys --move-to PROFILE` moves them to ~/.twarc.",
+        exit_code=Exit.USAGE,
+    )
+
+
+def tree_of(data: bytes) -> Tree:
+    """The collection as it is stored."""
+    try:
+        tree = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise HarvesterError(f"The stored collection is not JSON: {error}.") from error
+    return dict(tree)
+
+
+def base_of(store: "Store", keys: CollectionKeys, mine: Tree, current: Tree) -> Tree | None:
+    """The stored version that the file was made from; None where it does not say."""
+    from harvester.records import tree_at
+
+    if not mine.get("changeset"):
+        # Files of 2019 say it by their time.
+        return current if mine.get("timestamp") and mine["timestamp"] == current.get("timestamp") else None
+    return tree_at(store, keys, changeset=str(mine["changeset"]), current=current)
+
+
+def caught_up(store: "Store", keys: CollectionKeys, mine: Tree, current: Tree) -> Tree:
+    """The file as if it had been made from the current version."""
+    return merged(base_of(store, keys, mine, current), mine, current)

@@ -1,0 +1,41 @@
+"""`doctor` looks at what harvesting needs; `completion` has a shell complete commands, options and ids."""
+
+import click
+
+from harvester.commands.collection_config import show_checks
+from harvester.commands.place import Place, in_place
+from harvester.commands.telling import json_option
+from harvester.errors import HarvesterError
+
+_WHERE = {
+    "bash": "~/.bashrc",
+    "zsh": "~/.zshrc",
+    "fish": "~/.config/fish/completions/twarc_cloud.py.fish",
+}
+
+
+@click.command(
+    "doctor", help="Look at all that harvesting needs: keys, clock, disk, store, settings, versions."
+)
+@json_option
+@in_place
+def doctor(as_json: bool, place: Place) -> int:
+    from harvester.doctor import examine
+
+    return show_checks(list(examine(place.settings, lambda: place.store)), as_json=as_json)
+
+
+@click.command(
+    "completion", help="Print what makes a shell complete `twarc_cloud.py`; it goes into its start file."
+)
+@click.argument("shell", type=click.Choice(tuple(_WHERE)))
+@click.pass_context
+def completion(context: click.Context, shell: str) -> None:
+    from click.shell_completion import get_completion_class
+
+    found = get_completion_class(shell)
+    if found is None:
+        raise HarvesterError(f"There is no completion for {shell}.")
+    name = "twarc_cloud.py"
+    click.echo(found(context.find_root().command, {}, name, "_TWARC_CLOUD_PY_COMPLETE").source())
+    click.echo(f"# Append this to {_WHERE[shell]}, and have {name} in your PATH.", err=True)

@@ -1,0 +1,229 @@
+"""`harvest`: what runs, what has run, and how to end it."""
+
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from harvester.changeset import Tree
+from harvester.commands import Group
+from harvester.commands.place import Place, collection_id_argument, in_place
+from harvester.commands.telling import json_option, print_json, size, table
+from harvester.errors import HarvesterError
+
+if TYPE_CHECKING:
+    from harvester.layout import CollectionKeys
+
+_STOPS_WITHIN = 60.0
+_CHANGES_SHOWN = 1000
+
+
+@click.group(
+    "harvest", cls=Group, aliases={"harvests": "history", "logs": "log"}, help="Harvests: running and past."
+)
+def harvest() -> None:
+    pass
+
+
+@harvest.command("list", help="List what runs, or should.")
+@json_option
+@in_place
+def list_harvests(as_json: bool, place: Place) -> None:
+    rows = _running(place)
+    if as_json:
+        print_json(rows)
+        return
+    for row in rows:
+        told = f" ({row['told']})" if row["told"] else ""
+        click.echo(f"{row['id']} => {place.told}. Status: {row['status']}{told}")
+    if not rows:
+        click.echo("No running harvests.")
+
+
+def _running(place: Place) -> list[Tree]:
+    """What this machine runs, and what others do according to the locks in the store."""
+    from harvester import records
+
+    rows = {
+        task.collection_id: {
+            "id": task.collection_id,
+            "status": task.status,
+            "kind": task.kind,
+            "started": task.started or None,
+            "told": task.told,
+        }
+        for task in place.compute.tasks()
+    }
+    for collection_id in place.collection_ids():
+        if collection_id in rows:
+            continue
+        if held := records.lives(place.store, place.keys(collection_id)):
+            rows[collection_id] = {
+                "id": collection_id,
+                "status": "RUNNING",
+                "kind": "elsewhere",
+                "started": held.get("acquired"),
+                "told": f"on {held.get('host', 'an unknown host')}",
+            }
+    return [rows[collection_id] for collection_id in sorted(rows)]
+
+
+@harvest.command("running", help="Tell how the running harvest of COLLECTION_ID is doing.")
+@collection_id_argument
+@json_option
+@in_place
+def running(collection_id: str, as_json: bool, place: Place) -> None:
+    from harvester import history, records
+
+    keys = place.keys(collection_id)
+    history.read(place.store, keys)
+    record = place.compute.live(collection_id) or records.running(place.store, keys)
+    if record is None:
+        raise HarvesterError(
+            "Task not found.",
+            hint=f"No harvest of {collection_id} runs; `harvest last {collection_id}` tells of the last.",
+        )
+    if as_json:
+        print_json(record)
+        return
+    activity = f". Activity: {record['activity']}" if record.get("activity") else ""
+    updated = f". As of: {record['updated']}" if record.get("updated") else ""
+    click.echo(account_line(place, record) + activity + updated)
+
+
+@harvest.command("last", help="Tell what came of the last harvest of COLLECTION_ID.")
+@collection_id_argument
+@json_option
+@in_place
+def last(collection_id: str, as_json: bool, place: Place) -> None:
+    from harvester import history, records
+
+    keys = place.keys(collection_id)
+    history.read(place.store, keys)
+    record = records.last(place.store, keys)
+    changes = records.user_changes(place.store, record) if record else None
+    if as_json:
+        print_json(record and {**record, "user_changes": changes})
+    elif record is None:
+        click.echo("Cannot find last harvest for this collection.")
+    else:
+        click.echo(outcome_line(place, record))
+        if changes is not None:
+            _show_changes(changes)
+
+
+def _show_changes(changes: list[Tree]) -> None:
+    for change in changes[:_CHANGES_SHOWN]:
+        name = f" ({change['screen_name']})" if change.get("screen_name") else ""
+        more = f" ({change['error']})" if change.get("error") else ""
+        gone = ", deleted" if change.get("deleted") else ""
+        click.echo(f"User {change['user_id']}{name}: {change['change']}{gone}{more}")
+    if len(changes) > _CHANGES_SHOWN:
+        click.echo(f"... and {len(changes) - _CHANGES_SHOWN:,} more; --json has all.")
+    if not changes:
+        click.echo("No user changes.")
+
+
+@harvest.command("history", help="List the harvests of COLLECTION_ID, newest first, with their outcomes.")
+@collection_id_argument
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="At most so many.")
+@json_option
+@in_place
+def past(collection_id: str, limit: int, as_json: bool, place: Place) -> None:
+    from harvester import records
+
+    found = records.all_of(place.store, place.keys(collection_id), newest=limit)
+    if as_json:
+        print_json(found)
+        return
+    if not found:
+        click.echo("No harvests yet.")
+        return
+    rows = [
+        {
+            **record,
+            "harvest": str(record["harvest_timestamp"])[:19],
+            "size": size(record["file_bytes"]),
+            "gaps": len(record.get("gaps") or ()),
+            "billed": f"${(record.get('billed') or {}).get('usd', 0):.2f}",
+        }
+        for record in found
+    ]
+    click.echo(table(rows, ("harvest", "state", "tweets", "files", "size", "gaps", "billed", "reason")))
+
+
+@harvest.command("stop", help="Have the running harvest of COLLECTION_ID end, with everything stored.")
+@collection_id_argument
+@click.option("--timeout", type=float, default=_STOPS_WITHIN, show_default=True, help="Seconds to wait.")
+@in_place
+def stop(collection_id: str, timeout: float, place: Place) -> None:
+    from harvester import history, records
+
+    keys = place.keys(collection_id)
+    history.read(place.store, keys)
+    task = place.compute.task(collection_id)
+    if task and task.kind == "service":
+        raise HarvesterError(
+            f"{collection_id} is a stream that would be started again.",
+            hint=f"`collection filter-stop {collection_id}` ends it.",
+        )
+    if not task and not records.lives(place.store, keys):
+        raise HarvesterError(f"No harvest of {collection_id} is running.")
+    click.echo("Stopping ...")
+    _stopped(place, keys, within=timeout)
+    click.echo("Stopped")
+
+
+def _stopped(place: Place, keys: "CollectionKeys", *, within: float) -> None:
+    """Ask through the store and, where it is open, through the port; wait for the end."""
+    from harvester import records
+    from harvester.clock import Stop, SystemClock
+
+    clock, never = SystemClock(), Stop()
+    deadline = clock.elapsed() + within
+    asked = place.compute.ask_to_stop(keys.id)
+    while place.compute.task(keys.id) or records.lives(place.store, keys):
+        if not asked and records.lives(place.store, keys):
+            # Not before the lock is held: a harvest that begins clears away what others left.
+            records.ask_to_stop(place.store, keys)
+            asked = place.compute.ask_to_stop(keys.id)
+        if clock.elapsed() > deadline:
+            raise HarvesterError(
+                f"The harvest of {keys.id} did not end within {within:.0f} s.",
+                hint="It was asked to, and ends as soon as it hears it; see `harvest running`.",
+            )
+        clock.wait(never, 0.3)
+
+
+@harvest.command("log", help="Show the log of the newest harvest of COLLECTION_ID that was started here.")
+@collection_id_argument
+@click.option("--follow", "-f", is_flag=True, help="Go on until the harvest ends, or Ctrl-C.")
+@click.option(
+    "--lines", "-n", type=click.IntRange(0), default=100, show_default=True, help="The last so many."
+)
+@in_place
+def log(collection_id: str, follow: bool, lines: int, place: Place) -> None:
+    from harvester import history
+    from harvester.clock import Stop
+
+    history.read(place.store, place.keys(collection_id))
+    for line in place.compute.log(collection_id, lines=lines, follow=follow, stop=Stop()):
+        click.echo(line)
+        sys.stdout.flush()
+
+
+def account_line(place: Place, record: Tree) -> str:
+    """What it has so far, in the words that people know."""
+    return (
+        f"{record['collection_id']} => {place.told}. Harvest timestamp: {record['harvest_timestamp']}. "
+        f"Tweets: {record['tweets']:,}. Files: {record['files']:,} ({size(record['file_bytes'])})"
+    )
+
+
+def outcome_line(place: Place, record: Tree) -> str:
+    """The same of one that ended, with how it ended unless it is simply complete."""
+    state = record.get("state", "complete")
+    reason = f" ({record['reason']})" if record.get("reason") else ""
+    hint = f" {record['hint']}" if record.get("hint") else ""
+    ended = "" if state == "complete" and not reason else f". State: {state}{reason}.{hint}"
+    return account_line(place, record) + ended

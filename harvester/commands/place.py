@@ -1,0 +1,134 @@
+"""Where the collections are and who harvests them: flags go before the environment, that before the ini."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from harvester.errors import Exit, HarvesterError
+from harvester.layout import ROOT, CollectionKeys
+from harvester.settings import Settings, settings
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+    from harvester.compute.local import LocalCompute
+    from harvester.store import Store
+
+_DOORS = Path(__file__).resolve().parents[2]
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True)
+class Place:
+    """A bucket, or without one a folder, and what of this machine belongs to it."""
+
+    settings: Settings
+
+    @property
+    def bucket(self) -> str:
+        return self.settings.bucket
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.settings.collections_path)
+
+    @property
+    def told(self) -> str:
+        """As in the lines that tell of harvests."""
+        return f"Bucket: {self.bucket}" if self.bucket else f"Folder: {self.folder}"
+
+    @cached_property
+    def store(self) -> "Store":
+        if not self.bucket:
+            from harvester.store.folder import FolderStore
+
+            return FolderStore(self.folder)
+        from harvester.store.s3 import S3Store
+
+        store = S3Store(self.bucket)
+        store.require()
+        return store
+
+    @cached_property
+    def compute(self) -> "LocalCompute":
+        if self.settings.cluster:
+            raise HarvesterError(
+                f"Fargate (cluster {self.settings.cluster}) is not in this version yet.",
+                hint="Leave `cluster` out, and harvests are processes of this machine.",
+                exit_code=Exit.USAGE,
+            )
+        from harvester.compute.local import LocalCompute
+
+        return LocalCompute(
+            self.store, self.runs, harvest=self._harvest_command, supervise=self._supervise_command
+        )
+
+    @property
+    def runs(self) -> Path:
+        """Where logs and notes of what this machine runs are kept: beside the collections, not among them."""
+        if self.bucket:
+            return Path(f"{self.bucket}-runs").absolute()
+        path = self.folder.resolve()
+        return path.with_name(f"{path.name}-runs")
+
+    def keys(self, collection_id: str) -> CollectionKeys:
+        return CollectionKeys(collection_id)
+
+    def collection_ids(self) -> list[str]:
+        """The folders that hold a collection.json."""
+        found = []
+        for name in self.store.folders(ROOT):
+            key = f"{ROOT}{name}/collection.json"
+            if any(entry.key == key for entry in self.store.entries(key)):
+                found.append(name)
+        return found
+
+    def _harvest_command(self, collection_id: str) -> list[str]:
+        door = [sys.executable, str(_DOORS / "tweet_harvester.py")]
+        if self.bucket:
+            return [*door, "aws", "harvester", self.bucket, collection_id, "--host", "127.0.0.1"]
+        path = str(self.folder.resolve())
+        return [*door, "local", "harvester", collection_id, "--collections-path", path]
+
+    def _supervise_command(self, collection_id: str) -> list[str]:
+        door = [sys.executable, str(_DOORS / "twarc_cloud.py"), "supervise", collection_id]
+        where = ["--bucket", self.bucket] if self.bucket else []
+        return [*door, *where, "--collections-path", str(self.folder.resolve())]
+
+
+def chosen(bucket: str | None, collections_path: str | None) -> Place:
+    """The place that flags, environment and ini lead to; a folder that is named goes before a set bucket."""
+    wanted = "" if collections_path and not bucket else bucket or None
+    return Place(settings(flags={"collections_path": collections_path, "bucket": wanted}))
+
+
+def in_place(command: _F) -> _F:
+    """Give a command `place`, from the options that say where the collections are."""
+
+    @click.option("--bucket", help="The S3 bucket; without one a folder is used.")
+    @click.option("--collections-path", help="The folder of the collections.  [default: collections]")
+    @wraps(command)
+    def placed(*arguments: Any, bucket: str | None, collections_path: str | None, **options: Any) -> Any:
+        return command(*arguments, place=chosen(bucket, collections_path), **options)
+
+    return placed  # type: ignore[return-value]
+
+
+def _ids(context: click.Context, _: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+    from click.shell_completion import CompletionItem
+
+    try:
+        place = chosen(context.params.get("bucket"), context.params.get("collections_path"))
+        return [CompletionItem(name) for name in place.collection_ids() if name.startswith(incomplete)]
+    except HarvesterError:
+        return []
+
+
+def collection_id_argument(command: _F) -> _F:
+    """The id of a collection, which a shell can complete."""
+    return click.argument("collection_id", shell_complete=_ids)(command)

@@ -1,0 +1,48 @@
+"""What a harvest says while it runs, at its own pace, in the log."""
+
+import logging
+import os
+import shutil
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from harvester.changeset import Tree
+from harvester.commands.telling import size
+
+log = logging.getLogger("twarc-cloud")
+
+
+def every(seconds: float, over: threading.Event, act: Callable[[], None]) -> None:
+    def repeat() -> None:
+        while not over.wait(seconds):
+            act()
+
+    threading.Thread(target=repeat, name="report", daemon=True).start()
+
+
+def report(account: Tree) -> None:
+    users = account["counts"].get("users_done", 0) + account["counts"].get("users_unavailable", 0)
+    log.info(
+        "%s: %s tweets, %s files (%s)%s",
+        account.get("activity", account["state"]),
+        f"{account['tweets']:,}",
+        account["files"],
+        size(account["file_bytes"]),
+        f", {users:,} users" if users else "",
+    )
+
+
+def monitor(folder: Path) -> None:
+    import resource
+
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    disk = shutil.disk_usage(folder if folder.exists() else ".")
+    log.info(
+        "CPU: %.1f s. Memory: at most %s. Load: %s. Disk: %s free of %s.",
+        usage.ru_utime + usage.ru_stime,
+        size(usage.ru_maxrss * 1024),
+        os.getloadavg()[0],
+        size(disk.free),
+        size(disk.total),
+    )

@@ -1,0 +1,75 @@
+"""What keeps running for others: the scheduler in the foreground, and the supervisor of a stream."""
+
+import logging
+import signal
+import threading
+from datetime import datetime
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from harvester.clock import Stop, SystemClock
+from harvester.commands.harvests import outcome_line
+from harvester.commands.place import Place, collection_id_argument, in_place
+from harvester.errors import Exit, HarvesterError
+
+log = logging.getLogger("twarc-cloud")
+
+
+@click.command("scheduler", help="Carry out the schedules of this machine until Ctrl-C; harvests go on.")
+@in_place
+def scheduler(place: Place) -> int:
+    from harvester import records
+    from harvester.compute.scheduler import Scheduler
+
+    def ended(collection_id: str) -> str:
+        last = records.last(place.store, place.keys(collection_id))
+        return outcome_line(place, last) if last else f"{collection_id}: ended without a harvest."
+
+    def running(collection_id: str) -> bool:
+        return records.lives(place.store, place.keys(collection_id)) is not None
+
+    stop = Stop()
+    _on_signals(stop)
+    made = Scheduler(place.compute, SystemClock(), stop, say=_say, ended=ended, running=running)
+    found = place.compute.schedules()
+    _say(f"{len(found)} schedules for {place.store.name}; Ctrl-C ends this, and harvests go on.")
+    made.run()
+    return int(Exit.OK)
+
+
+def _say(text: str) -> None:
+    click.echo(f"{datetime.now():%Y-%m-%d %H:%M:%S} {text}")
+
+
+@click.command("supervise", hidden=True, help="Keep the stream of COLLECTION_ID running.")
+@collection_id_argument
+@in_place
+def supervise(collection_id: str, place: Place) -> int:
+    from harvester.compute.logs import newest
+    from harvester.compute.supervisor import Supervisor
+
+    stop = Stop()
+    _on_signals(stop)
+    path = newest(place.runs / place.keys(collection_id).id)
+    if path is None:
+        raise HarvesterError("This is started by `collection filter-start`.", exit_code=Exit.USAGE)
+    made = Supervisor(
+        place.compute,
+        collection_id,
+        log=Path(path),
+        restarts=place.settings.restarts,
+        pause=place.settings.restart_seconds,
+        clock=SystemClock(),
+        stop=stop,
+    )
+    return int(made.run())
+
+
+def _on_signals(stop: Stop) -> None:
+    def hear(number: int, _: FrameType | None) -> None:
+        threading.Thread(target=stop.request, args=(signal.Signals(number).name,), daemon=True).start()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, hear)

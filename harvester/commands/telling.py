@@ -1,0 +1,72 @@
+"""Results as tables for people and JSON for programs; questions only where something can be lost."""
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import click
+import orjson
+
+from harvester.errors import Exit, HarvesterError
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def json_option(command: _F) -> _F:
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(command)
+
+
+def yes_option(command: _F) -> _F:
+    return click.option("--yes", "-y", is_flag=True, help="Do not ask.")(command)
+
+
+def print_json(value: Any) -> None:
+    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2))
+
+
+def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
+    """Columns as wide as what stands in them, under their names in capitals; numbers to the right."""
+    cells = [[_cell(row.get(column)) for column in columns] for row in rows]
+    heads = [column.upper().replace("_", " ") for column in columns]
+    widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
+    right = [all(isinstance(row.get(column), int) for row in rows) for column in columns]
+    lines = []
+    for row in [heads, *cells]:
+        aligned = [
+            cell.rjust(width) if to_right else cell.ljust(width)
+            for cell, width, to_right in zip(row, widths, right, strict=True)
+        ]
+        lines.append("  ".join(aligned).rstrip())
+    return "\n".join(lines)
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return "-" if value in (None, "") else str(value)
+
+
+def size(number: int) -> str:
+    """15M, 855K: rounded down, one letter."""
+    for unit, letter in ((1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K")):
+        if number >= unit:
+            return f"{number // unit}{letter}"
+    return f"{number}B"
+
+
+def confirm(question: str, *, yes: bool) -> None:
+    """Go on only if the person agrees; who is not there to be asked gives --yes."""
+    if yes:
+        return
+    try:
+        agreed = click.confirm(question, default=False, err=True)
+    except click.Abort:
+        if sys.stdin is not None and sys.stdin.isatty():
+            raise
+        raise HarvesterError(
+            f"Nobody answers the question: {question}",
+            hint="Nothing was changed. Give --yes to go on without it.",
+            exit_code=Exit.USAGE,
+        ) from None
+    if not agreed:
+        raise HarvesterError("Cancelled; nothing was changed.")

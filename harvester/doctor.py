@@ -1,0 +1,151 @@
+"""What harvesting needs of this machine and its accounts, one by one, each with what to do about it."""
+
+import configparser
+import os
+import platform
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import fields
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from uuid import uuid4
+
+from harvester import __version__
+from harvester.checks import Check, keys_of
+from harvester.errors import Conflict, HarvesterError
+from harvester.layout import ROOT
+from harvester.settings import INI, Settings
+from harvester.store import Store
+
+_ROOM = 1 << 30
+_SKEW = 60.0
+_WITHIN = 10.0
+_PACKAGES = ("twarc", "boto3", "click", "flask")
+
+
+def examine(settings: Settings, store: Callable[[], Store]) -> Iterator[Check]:
+    """All checks, one after the other; `store` opens the store, which may be what is wrong."""
+    yield _versions()
+    yield _ini(INI)
+    yield keys_of({})
+    yield from _network(settings.x_api_url)
+    yield _disk(Path(settings.temp), "work folder")
+    try:
+        opened = store()
+    except HarvesterError as error:
+        yield Check("store", False, error.message, error.hint)
+        return
+    yield from _store(opened)
+
+
+def _versions() -> Check:
+    found = [f"twarc-cloud {__version__}", f"Python {platform.python_version()}"]
+    missing = []
+    for name in _PACKAGES:
+        try:
+            found.append(f"{name} {version(name)}")
+        except PackageNotFoundError:
+            missing.append(name)
+    if missing:
+        return Check("versions", False, f"missing: {', '.join(missing)}.", "pip install -r requirements.txt")
+    return Check("versions", True, ", ".join(found) + ".")
+
+
+def _ini(path: Path) -> Check:
+    if not path.exists():
+        return Check("settings", True, f"there is no {path} here; defaults and the environment count.")
+    parser = configparser.ConfigParser(interpolation=None)
+    try:
+        parser.read(path)
+    except configparser.Error as error:
+        return Check(
+            "settings", False, f"{path} cannot be read: {error}", "Mend it; see the example beside it."
+        )
+    known = {entry.name for entry in fields(Settings)}
+    unknown = [name for name in parser.defaults() if name not in known] + parser.sections()
+    if unknown:
+        told = f"{path} has what is not known: {', '.join(unknown)}."
+        return Check("settings", False, told, "Take it out, or correct its name (docs/settings.md).")
+    return Check("settings", True, f"{path} is well.")
+
+
+def _network(url: str) -> Iterator[Check]:
+    """Any answer will do, for it carries the network's date."""
+    import urllib.error
+    import urllib.request
+
+    try:
+        try:
+            headers = urllib.request.urlopen(url, timeout=_WITHIN).headers  # noqa: S310 - the set address
+        except urllib.error.HTTPError as error:
+            headers = error.headers
+    except (OSError, ValueError) as error:
+        yield Check(
+            "X API", False, f"{url} cannot be reached: {error}.", "Look at the network and `x_api_url`."
+        )
+        return
+    yield Check("X API", True, f"{url} answers.")
+    if date := headers.get("Date"):
+        yield _clock("clock", parsedate_to_datetime(date), url)
+
+
+def _clock(what: str, theirs: datetime, whose: str) -> Check:
+    skew = (datetime.now(UTC) - theirs).total_seconds()
+    if abs(skew) > _SKEW:
+        told = f"this machine's is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} that of {whose}."
+        return Check(what, False, told, "Set it (e.g. by NTP): signatures and AWS do not bear this.")
+    return Check(what, True, f"within {_SKEW:.0f} s of that of {whose}.")
+
+
+def _disk(folder: Path, what: str) -> Check:
+    while not folder.exists():
+        folder = folder.absolute().parent
+    usage = shutil.disk_usage(folder)
+    told = f"{usage.free / (1 << 30):.1f} GB free at {folder}."
+    if not os.access(folder, os.W_OK):
+        return Check(what, False, f"{folder} may not be written.", "Change its permissions, or set `temp`.")
+    if usage.free < _ROOM:
+        return Check(what, False, told, "Make room, or set `temp` to another disk.")
+    return Check(what, True, told)
+
+
+def _store(store: Store) -> Iterator[Check]:
+    """Try on an object of our own whether conditions on writes are really kept."""
+    key = f"{ROOT}doctor-{uuid4().hex}/probe.json"
+    try:
+        yield _clock("store's clock", store.now(), store.name)
+        first = store.create(key, b"1")
+        try:
+            for what, broken in (("create", _creates_twice), ("replace", _replaces_what_changed)):
+                told = f"{store.name} lets two writers {what} the same object."
+                advice = (
+                    "Use a store with If-None-Match and If-Match; without them two harvests harm each other."
+                )
+                if broken(store, key, first):
+                    yield Check("store", False, told, advice)
+                    return
+        finally:
+            store.remove(key)
+    except HarvesterError as error:
+        yield Check("store", False, error.message, error.hint)
+        return
+    yield Check("store", True, f"{store.name} can be written, and refuses the second of two writers.")
+
+
+def _creates_twice(store: Store, key: str, _: str) -> bool:
+    try:
+        store.create(key, b"2")
+    except Conflict:
+        return False
+    return True
+
+
+def _replaces_what_changed(store: Store, key: str, first: str) -> bool:
+    store.replace(key, b"3", version=first)
+    try:
+        store.replace(key, b"4", version=first)
+    except Conflict:
+        return False
+    return True

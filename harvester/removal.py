@@ -1,0 +1,50 @@
+"""A collection goes as a whole: first what says that it exists, and nobody harvests it meanwhile."""
+
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+from harvester.clock import SystemClock
+from harvester.errors import Exit, NotFound
+from harvester.layout import CollectionKeys
+from harvester.lock import Lock
+from harvester.store import Entry, Store
+
+
+@dataclass
+class Removal:
+    """All that is stored of one collection, also what is left of a deletion that was cut."""
+
+    store: Store
+    keys: CollectionKeys
+    _entries: list[Entry] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self._entries = list(self.store.entries(self.keys.folder))
+        if not self._entries:
+            raise NotFound(
+                f"There is no collection {self.keys.id} in {self.store.name}.",
+                hint="Check the id.",
+                exit_code=Exit.NO_COLLECTION,
+            )
+
+    @property
+    def count(self) -> int:
+        return len(self._entries)
+
+    @property
+    def bytes(self) -> int:
+        return sum(entry.size for entry in self._entries)
+
+    def carry_out(self) -> None:
+        """Raises when a harvest holds the lock; then nothing was deleted."""
+        lock = Lock(self.store, self.keys.lock, owner=uuid4().hex, clock=SystemClock())
+        lock.acquire()
+        lock.keep()
+        try:
+            self.store.remove(self.keys.collection)
+            for entry in self.store.entries(self.keys.folder):
+                if entry.key != self.keys.lock:
+                    lock.require()
+                    self.store.remove(entry.key)
+        finally:
+            lock.release()
