@@ -195,7 +195,7 @@ def _answering(
 ) -> Iterator[Callable[[float], bool]]:
     """Serve the harvest's status where a port is wanted; a wait for the request to shut down.
 
-    The address is written to the file `told` for whoever started this, and taken away at the end.
+    The address is written to the file `told`, for whoever started this.
     """
     if port is None:
         yield lambda _: True
@@ -208,11 +208,7 @@ def _answering(
         log.info("Status on %s", address)
         if told:
             told.write_text(f"{address}\n")
-        try:
-            yield shutdown.wait
-        finally:
-            if told:
-                told.unlink(missing_ok=True)
+        yield shutdown.wait
 
 
 def _client(chosen: Settings, stop: Stop) -> Callable[[Tree, Progress], Any]:
