@@ -1,6 +1,5 @@
 """`collection-config`: describe a collection in a file, and bring file and store together."""
 
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -252,7 +251,7 @@ def show_checks(found: list, *, as_json: bool) -> int:
     for each in () if as_json else found:
         mark = "ok " if each.good else "BAD"
         advice = f" {each.advice}" if each.advice else ""
-        sys.stdout.write(f"{mark} {each.what}: {each.told}{advice}\n")
+        click.echo(f"{mark} {each.what}: {each.told}{advice}")
     return int(Exit.OK if all(each.good for each in found) else Exit.ERROR)
 
 

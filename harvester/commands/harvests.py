@@ -1,6 +1,5 @@
 """`harvest`: what runs, what has run, and how to end it."""
 
-import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -209,7 +208,6 @@ def log(collection_id: str, follow: bool, lines: int, place: Place) -> None:
     history.read(place.store, place.keys(collection_id))
     for line in place.compute.log(collection_id, lines=lines, follow=follow, stop=Stop()):
         click.echo(line)
-        sys.stdout.flush()
 
 
 def account_line(place: Place, record: Tree) -> str:

@@ -1,0 +1,121 @@
+"""A person at a terminal: commands typed in a folder of their own, with an emulator as the network."""
+
+import json
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+import emulator
+from harvester.clock import Stop, SystemClock
+from harvester.commands import run
+from harvester.commands.operator import operator
+from harvester.compute.processes import Slot
+
+_never, _clock = Stop(), SystemClock()
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a command answered."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+    @property
+    def words(self) -> str:
+        return self.out + self.err
+
+
+class Person:
+    """Types commands; `url` is where the network is."""
+
+    def __init__(self, folder: Path, where: tuple[str, ...] = ()) -> None:
+        self.folder, self._where = folder, where
+
+    def __call__(self, *arguments: str, answer: str = "") -> Told:
+        """Run a command as the door does, with `answer` typed to its questions."""
+        codes: list[int] = []
+        with CliRunner().isolation(input=answer) as streams:
+            codes.append(run(operator, list(arguments)))
+            out, err = (stream.getvalue().decode() for stream in streams[:2])
+        return Told(codes[0], out, err)
+
+    def well(self, *arguments: str, answer: str = "") -> str:
+        """The same, and it must go well; what it printed as a result."""
+        told = self(*arguments, answer=answer)
+        assert told.code == 0, told
+        return told.out
+
+    @property
+    def file(self) -> dict[str, Any]:
+        """collection.json on the desk."""
+        return json.loads((self.folder / "collection.json").read_text())
+
+    def write(self, tree: dict[str, Any]) -> None:
+        (self.folder / "collection.json").write_text(json.dumps(tree))
+
+    def stored(self, collection_id: str) -> dict[str, Any]:
+        path = self.folder / "collections" / collection_id / "collection.json"
+        return json.loads(path.read_text())
+
+    def process(self, collection_id: str, kind: str = "harvest") -> int:
+        """The id of the process that was started for a collection."""
+        return int(self._slot(collection_id, kind).note["process"])
+
+    def _slot(self, collection_id: str, kind: str) -> Slot:
+        (runs,) = self.folder.glob("*-runs")
+        return Slot(runs / collection_id, kind)
+
+    def end_all(self) -> None:
+        """Nothing that was started outlives the test."""
+        for path in self.folder.glob("*-runs/*/*.lock"):
+            slot = Slot(path.parent, path.stem)
+            slot.signal(signal.SIGKILL)
+        for path in self.folder.glob("*-runs/*/*.lock"):
+            slot = Slot(path.parent, path.stem)
+            slot.signal(signal.SIGKILL)
+            until(lambda slot=slot: not slot.lives)  # type: ignore[misc]
+
+
+def until(true: Callable[[], Any], *, within: float = 30.0) -> Any:
+    """Wait until something is so; what it is then."""
+    deadline = _clock.elapsed() + within
+    while not (found := true()):
+        assert _clock.elapsed() < deadline, "waited too long"
+        _clock.wait(_never, 0.05)
+    return found
+
+
+@contextmanager
+def at_a_terminal(
+    folder: Path, patch: pytest.MonkeyPatch, **options: Any
+) -> Iterator[tuple[Person, emulator.Emulated]]:
+    """A person in an empty folder, with keys, and an emulator with these options as the network."""
+    with emulator.running(**options) as emulated:
+        patch.chdir(folder)
+        patch.setenv("X_API_URL", emulated.url)
+        patch.setenv("BEARER_TOKEN", emulator.CREDENTIALS["bearer_token"])
+        person = Person(folder)
+        try:
+            yield person, emulated
+        finally:
+            person.end_all()
+
+
+def a_profile(home: Path, name: str = "museum") -> None:
+    """~/.twarc with the emulator's keys as one profile."""
+    home.mkdir(exist_ok=True)
+    token = emulator.CREDENTIALS["bearer_token"]
+    (home / ".twarc").write_text(f"[{name}]\nbearer_token = {token}\n")
+    (home / ".twarc").chmod(0o600)
