@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import shutil
 import struct
 import zlib
 from dataclasses import dataclass
@@ -10,6 +11,8 @@ from typing import Any
 
 from isal import isal_zlib
 
+from harvester.errors import HarvesterError
+
 # igzip's level 2 costs a fifth of zlib's level 6 for files a tenth larger (docs/design.md).
 _LEVEL = 2
 _GZIP = 31
@@ -17,7 +20,7 @@ _MEMORY = 8
 
 # An empty last block of fixed codes: https://www.rfc-editor.org/rfc/rfc1951#section-3.2.6
 _LAST_BLOCK = b"\x03\x00"
-_CHUNK = 1 << 20
+_CHUNK = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -85,7 +88,16 @@ class Segment:
 
 
 def completed(path: Path, *, size: int, posts: int) -> Finished:
-    """The file at `path`, which a dead process left behind, cut at a synced `size` and made a whole gzip file."""
+    """The file that a dead process left, cut at a synced `size` and made a whole gzip file."""
+    status = path.stat()
+    if status.st_size < size:
+        raise HarvesterError(
+            f"{path} has {status.st_size} bytes, and {size} had been written.",
+            hint="Restore it, or move its folder away: what is not in the store is then asked for again.",
+        )
+    if status.st_nlink > 1:
+        # A folder store holds the very same file under another name; what is stored does not change.
+        _part_from_others(path)
     with path.open("r+b") as file:
         file.truncate(size)
         checksum, length = _content_checksum(file)
@@ -94,6 +106,12 @@ def completed(path: Path, *, size: int, posts: int) -> Finished:
         file.flush()
         os.fsync(file.fileno())
     return finished(path, posts=posts)
+
+
+def _part_from_others(path: Path) -> None:
+    copy = path.with_name(f"{path.name}.copy")
+    shutil.copyfile(path, copy)
+    copy.replace(path)
 
 
 def _content_checksum(file: Any) -> tuple[int, int]:

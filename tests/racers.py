@@ -1,10 +1,12 @@
 """Programs for tests that need processes of their own: `python -m tests.racers PROGRAM KIND WHERE ...`"""
 
+import gzip
 import os
 import resource
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -12,9 +14,11 @@ from harvester import history
 from harvester.changeset import Tree
 from harvester.clock import Stop, SystemClock
 from harvester.errors import Conflict, HarvesterError, StoreAway
-from harvester.layout import CollectionKeys
+from harvester.layout import CollectionKeys, timestamp
 from harvester.lock import Lock
+from harvester.segments import Segment, completed
 from harvester.store import Store
+from harvester.work import Batch, State, Work, left_behind
 from tests.stores import Place
 
 _THREADS = 8
@@ -113,6 +117,43 @@ def fetch(store: Store, key: str, path: str) -> Iterator[str]:
     yield from (path.name for path in Path(path).parent.iterdir())
 
 
+def segment(store: Store, folder: str) -> Iterator[str]:
+    """How many records were synced until the disk was full, and how many of them are there afterwards."""
+    growing = Segment(Path(folder) / "tweets.jsonl.gz")
+    synced = size = 0
+    try:
+        while True:
+            growing.write(os.urandom(1000).hex().encode() + b"\n", posts=1)
+            size = growing.sync()
+            synced = growing.posts
+    except OSError:
+        growing.abandon()
+    yield str(synced)
+    completed(growing.path, size=size, posts=synced)
+    with gzip.open(growing.path) as lines:
+        yield str(sum(1 for _ in lines))
+
+
+def work(store: Store, folder: str) -> Iterator[str]:
+    """How many pages were synced until the disk was full, and how many are found in the folder afterwards."""
+    now, root = datetime.now(UTC), Path(folder) / "work"
+    growing = Work.begin(root, State(harvest=timestamp(now), owner="me"))
+    synced = 0
+    try:
+        while True:
+            # Small, so that the disk is full in the middle of a line now and then.
+            growing.add(
+                Batch(lines=os.urandom(30).hex().encode() + b"\n", posts=1, counts={"pages": 1}), now=now
+            )
+            growing.sync(now=now)
+            synced += 1
+    except OSError:
+        growing.close()
+    yield str(synced)
+    (found,) = left_behind(root)
+    yield str(found.state.counts["pages"])
+
+
 def limit(store: Store, size: str) -> Iterator[str]:
     """What is told where no file may be larger than 1,000 bytes."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
@@ -137,6 +178,8 @@ _PROGRAMS: dict[str, Callable[..., Iterator[str]]] = {
     "fill": fill,
     "fetch": fetch,
     "limit": limit,
+    "segment": segment,
+    "work": work,
 }
 
 

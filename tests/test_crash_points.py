@@ -56,12 +56,12 @@ STEPS: dict[str, Tree] = {
 # What happens on this machine alone: the function whose begin or end it is.
 LOCAL: dict[str, Tree] = {
     "work folder begun": {"code": "Work.begin"},
-    "journal begun anew": {"code": "Work._begin_journal", "nth": 2},
+    "journal begun anew": {"code": "Journal.begin", "nth": 2},
     "segment opened": {"code": "Segment.__init__"},
     "second segment opened": {"code": "Segment.__init__", "nth": 2},
     "records written": {"code": "Segment.write", "nth": 3},
     "segment synced": {"code": "Segment.sync", "nth": 3},
-    "journal line written": {"code": "Work._write_journal", "nth": 4},
+    "journal line written": {"code": "Journal.write", "nth": 4},
     "segment made durable": {"code": "Segment.make_durable"},
     "segment closed": {"code": "Segment.close"},
     "stored segment let go": {"code": "Work.stored"},

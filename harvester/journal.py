@@ -1,0 +1,200 @@
+"""What a harvest learnt is in a file beside what it was handed, and folding its lines gives its state again.
+
+The journal's first line is a whole `State`, each further line is what changed up to a synced point. At every
+checkpoint a new one is begun, in a new file, and the one before goes.
+"""
+
+import dataclasses
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import orjson
+
+from harvester.changeset import Tree, merge_into
+from harvester.segments import Finished
+from harvester.store.disk import sync
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a source hands over at once: whole JSON lines, and what is known once they are kept.
+
+    `patch` is a merge patch (RFC 7396) on the collection; `changes` are entries of user_changes.json.
+    """
+
+    lines: bytes = b""
+    posts: int = 0
+    patch: Tree = field(default_factory=dict)
+    events: tuple[Tree, ...] = ()
+    users: bytes = b""
+    changes: tuple[Tree, ...] = ()
+    counts: dict[str, int] = field(default_factory=dict)
+    last_id: str = ""
+    # To be on disk before the next one, so that nothing is asked for twice.
+    sync: bool = False
+
+
+@dataclass
+class State:
+    """All that a harvest's successor needs to know of it."""
+
+    harvest: str
+    owner: str
+    patch: Tree = field(default_factory=dict)
+    finished: list[Finished] = field(default_factory=list)
+    segment: Tree | None = None  # of the open one: name, size up to the synced byte, posts
+    sizes: dict[str, int] = field(default_factory=dict)
+    segments: int = 0
+    counts: dict[str, int] = field(default_factory=dict)
+    gaps: list[Tree] = field(default_factory=list)
+    synced: str = ""
+    last_id: str = ""
+    # When it was; `harvest` is later than that where another harvest had the name of this second.
+    begun: str = ""
+    billed: Tree = field(default_factory=dict)
+
+    def to_tree(self) -> Tree:
+        tree = dict(vars(self))
+        tree["finished"] = [vars(file) for file in self.finished]
+        return tree
+
+    @classmethod
+    def from_tree(cls, tree: Tree) -> "State":
+        # A field that a later version added is passed over, so that an older one can finish its harvest.
+        known = {entry.name for entry in dataclasses.fields(cls)}
+        fields = {name: value for name, value in tree.items() if name in known}
+        fields["finished"] = [Finished(**file) for file in fields.get("finished", [])]
+        return cls(**fields)
+
+    @property
+    def posts(self) -> int:
+        return sum(file.posts for file in self.finished) + (self.segment["posts"] if self.segment else 0)
+
+    @property
+    def size(self) -> int:
+        """Bytes of records in files, compressed."""
+        return sum(file.size for file in self.finished) + (self.segment["size"] if self.segment else 0)
+
+    def learn(self, batch: Batch) -> None:
+        merge_into(self.patch, batch.patch)
+        for name, number in batch.counts.items():
+            self.counts[name] = self.counts.get(name, 0) + number
+        self.gaps.extend(event for event in batch.events if event.get("event") == "gap")
+        if batch.last_id:
+            self.last_id = batch.last_id
+
+
+class Journal:
+    """The growing journal in a work folder; only one that was begun here is written to."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file: BinaryIO | None = None
+
+    def begin(self, state: State) -> bytes:
+        """Begin anew with the whole state, after which the journals before go; the state as JSON."""
+        before = _journals(self._folder)
+        number = int(before[-1].stem[-6:]) + 1 if before else 1
+        path, data = self._folder / f"journal-{number:06d}.jsonl", orjson.dumps(state.to_tree())
+        with path.with_suffix(".new").open("wb") as file:
+            file.write(data + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        path.with_suffix(".new").rename(path)
+        sync(self._folder)
+        self.close()
+        self._file = path.open("ab", buffering=0)
+        for old in before:
+            old.unlink()
+        return data
+
+    def write(self, entry: Tree) -> None:
+        if self._file is None:
+            raise AssertionError("the journal of another is only read before a new one is begun")
+        write_all(self._file, line(entry))
+
+    def close(self) -> None:
+        if self._file:
+            self._file.close()
+
+
+def _journals(folder: Path) -> list[Path]:
+    return sorted(folder.glob("journal-*.jsonl"))
+
+
+def journaled(folder: Path) -> State | None:
+    """The state up to the last line whose files are all there; None where no journal can be read."""
+    for path in reversed(_journals(folder)):
+        entries = _whole_lines(path)
+        first = next(entries, None)
+        state = _state(first)
+        if state is None or first is None:
+            continue
+        further = list(entries)
+        # Files that were finished later may be stored and gone from here.
+        gone = {file.name for file in state.finished} | {
+            e["finished"]["name"] for e in further if "finished" in e
+        }
+        if not _holds(folder, first, gone):
+            continue
+        for entry in further:
+            if not _holds(folder, entry, gone):
+                # The machine lost power before the file reached the disk: what came before still counts.
+                break
+            _learn_again(state, entry)
+        return state
+    return None
+
+
+def _state(tree: Any) -> State | None:
+    try:
+        return State.from_tree(tree)
+    except (AttributeError, KeyError, TypeError):
+        return None
+
+
+def _holds(folder: Path, entry: Tree, gone: set[str]) -> bool:
+    sizes = dict(entry.get("sizes") or {})
+    if entry.get("segment"):
+        sizes[entry["segment"]["name"]] = entry["segment"]["size"]
+    return all(
+        name in gone or ((folder / name).is_file() and (folder / name).stat().st_size >= size)
+        for name, size in sizes.items()
+    )
+
+
+def _learn_again(state: State, entry: Tree) -> None:
+    if "finished" in entry:
+        state.finished.append(Finished(**entry["finished"]))
+        state.segment = None
+        return
+    state.segment, state.segments = entry["segment"], entry["segments"]
+    state.sizes, state.synced = entry["sizes"], entry["synced"]
+    for learnt in entry["learnt"]:
+        state.learn(Batch(patch=learnt["patch"], counts=learnt["counts"], last_id=learnt["last_id"]))
+    state.gaps.extend(entry["gaps"])
+
+
+def _whole_lines(path: Path) -> Iterator[Any]:
+    with path.open("rb") as file:
+        for line in file:
+            if not line.endswith(b"\n"):
+                return
+            try:
+                yield orjson.loads(line)
+            except orjson.JSONDecodeError:
+                return
+
+
+def write_all(file: BinaryIO, data: bytes) -> None:
+    """Write to an unbuffered file, of which a disk that is nearly full may take only a part at a time."""
+    view = memoryview(data)
+    while view:
+        view = view[file.write(view) :]
+
+
+def line(value: Tree) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE)
