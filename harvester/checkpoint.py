@@ -5,6 +5,7 @@ whose upload was the next step, with the state that holds once it is there. So w
 or after that upload, what is stored and what is known agree.
 """
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,10 @@ from typing import Any
 import orjson
 
 from harvester.changeset import Tree
-from harvester.errors import HarvesterError, NotFound
-from harvester.layout import CollectionKeys, HarvestKeys
+from harvester.errors import Conflict, HarvesterError, NotFound, StoreAway
+from harvester.layout import CollectionKeys, HarvestKeys, moment
 from harvester.segments import Finished
-from harvester.store import Store
+from harvester.store import Store, Stored
 from harvester.work import State
 
 
@@ -25,11 +26,27 @@ class Pointer:
     def __init__(self, store: Store, key: str) -> None:
         self._store, self._key = store, key
         self._version: str | None = None
+        self._doubted: list[str] = []
 
     def write(self, value: Any) -> None:
         data = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
         if self._version is None:
             self._version = self._current()
+        try:
+            self._put(data)
+        except StoreAway:
+            self._doubted.append(_digest(data))
+            raise
+        except Conflict:
+            # An earlier try may have arrived although its answer did not.
+            found = self._found()
+            if found is None or _digest(found.data) not in self._doubted:
+                raise
+            self._version = found.version
+            self._put(data)
+        self._doubted.clear()
+
+    def _put(self, data: bytes) -> None:
         if self._version:
             self._version = self._store.replace(self._key, data, version=self._version)
         else:
@@ -45,10 +62,18 @@ class Pointer:
         self._version = None
 
     def _current(self) -> str:
+        found = self._found()
+        return found.version if found else ""
+
+    def _found(self) -> Stored | None:
         try:
-            return self._store.read(self._key).version
+            return self._store.read(self._key)
         except NotFound:
-            return ""
+            return None
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 class Parts:
@@ -71,8 +96,18 @@ class Parts:
         with (self._folder / name).open("rb") as file:
             file.seek(done)
             data = file.read(size - done)
-        self._store.create(self._here.part(name, done), data)
-        self._copied[name] = size
+        key = self._here.part(name, done)
+        try:
+            self._store.create(key, data)
+        except Conflict:
+            # An earlier try may have arrived although its answer did not; since then the file may have grown.
+            there = self._store.read(key).data
+            if not data.startswith(there):
+                raise
+            self._copied[name] = done + len(there)
+            self.copy(name, size)
+        else:
+            self._copied[name] = size
 
     def forget(self, name: str) -> None:
         """The whole file is stored under its own name."""
@@ -89,9 +124,17 @@ def growing(sizes: dict[str, int], segment: Tree | None) -> dict[str, int]:
 def load(store: Store, keys: CollectionKeys) -> Tree | None:
     """The checkpoint of a harvest that did not end; None when the last one did."""
     try:
-        tree: Tree = orjson.loads(store.read(keys.checkpoint).data)
+        data = store.read(keys.checkpoint).data
     except NotFound:
         return None
+    try:
+        tree: Tree = orjson.loads(data)
+        moment(State.from_tree(tree["state"]).harvest)
+    except (ValueError, TypeError, KeyError) as error:
+        raise HarvesterError(
+            f"{keys.checkpoint} in {store.name} cannot be read, so a dead harvest cannot be ended.",
+            hint="Restore an earlier one, or remove it: what was not stored is then asked for again.",
+        ) from error
     return tree
 
 

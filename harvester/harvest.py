@@ -65,6 +65,11 @@ class Harvest:
             self._watch_for_stop()
             self._run = self._begun(self._uploads)
             return self._run.run()
+        except OSError as error:
+            raise HarvesterError(
+                f"{self.work_root} cannot be used: {error.strerror or error}.",
+                hint="Make room on this disk, or choose another folder with --temp, and start again.",
+            ) from error
         finally:
             self._over.set()
             self._let_go()
@@ -96,8 +101,8 @@ class Harvest:
         )
 
     def _collection(self, store: Store) -> Tree:
-        where = f"{self.store.name}/{self.keys.collection}"
-        return parsed(history.read(store, self.keys).data, where)
+        where = f"The collection.json of {self.keys.id} in {self.store.name}"
+        return parsed(history.read(store, self.keys).data, where, collection_id=self.keys.id)
 
     def _finish_the_dead(self, uploads: Uploads) -> None:
         """Finish the harvest that died, if the last one did."""

@@ -27,16 +27,20 @@ class Manifests:
         for algorithm in ALGORITHMS:
             key = self._keys.manifest(algorithm)
             data = text(self._files.values(), algorithm).encode()
-            version = self._versions.get(algorithm) or self._current(key)
-            try:
-                if version:
-                    self._versions[algorithm] = self._store.replace(key, data, version=version)
-                else:
-                    self._versions[algorithm] = self._store.create(key, data)
-            except Conflict:
-                # A repeated step may have written it before; anybody else would have the lock.
-                self._versions.pop(algorithm, None)
-                raise
+            self._write(algorithm, key, data)
+
+    def _write(self, algorithm: str, key: str, data: bytes) -> None:
+        version = self._versions.get(algorithm) or self._current(key)
+        try:
+            self._versions[algorithm] = self._put(key, data, version)
+        except Conflict:
+            # An earlier try may have arrived although its answer did not; anybody else would have the lock.
+            self._versions[algorithm] = self._put(key, data, self._current(key))
+
+    def _put(self, key: str, data: bytes, version: str) -> str:
+        if version:
+            return self._store.replace(key, data, version=version)
+        return self._store.create(key, data)
 
     def _current(self, key: str) -> str:
         try:

@@ -17,7 +17,7 @@ from harvester.checkpoint import Pointer
 from harvester.clock import Clock, Stop
 from harvester.collection import without_secrets
 from harvester.ending import Ending
-from harvester.errors import Conflict, Exit, HarvesterError, LockLost
+from harvester.errors import Conflict, Exit, HarvesterError, LockLost, StoreAway
 from harvester.layout import CollectionKeys, timestamp
 from harvester.progress import COMPLETE, FAILED, PARTIAL, STOPPED, Outcome, Progress
 from harvester.recovery import Unheard
@@ -124,9 +124,27 @@ class Run:
         threading.Thread(target=self._run_source, name="source", daemon=True).start()
         try:
             self._write()
+        except (StoreAway, Conflict):
+            self._keep_what_comes()
+            raise
         finally:
             self._refused.set()
         return self._outcome(self._source_error)
+
+    def _keep_what_comes(self) -> None:
+        """The store failed, this disk did not: what the network hands over until the source stops is kept."""
+        deadline = self.clock.elapsed() + _SOURCE_GRACE
+        while self.clock.elapsed() < deadline:
+            try:
+                batch, done = self._inbox.get(timeout=0.5)
+            except queue.Empty:
+                continue
+            if batch is None:
+                break
+            self._storing.add(batch)
+            if done:
+                done.set()
+        self._storing.add(Batch(sync=True))
 
     def _run_source(self) -> None:
         try:

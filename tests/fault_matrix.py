@@ -14,8 +14,8 @@ clock that waits move ahead. `tests/test_fault_matrix.py` fails when a row, but 
 true. What a reason means to the person who reads it is in [when-it-goes-wrong.md](when-it-goes-wrong.md).
 
 The exit code, the state and the reason are those of the harvest that met the fault, and stand in its
-`harvest.json`; `s` is how long it took on that clock. `lost` and `doubled` count records after the harvest that
-follows, against what the emulator says there was: lost is what is neither stored nor inside a recorded gap.
+`harvest.json`; `s` is how long it took on that clock. `lost` and `doubled` count records after the harvest
+that follows, against what the emulator says there was: lost is what is neither stored nor in a recorded gap.
 A stream is stopped by the test once it brings posts again, hence its `stopped` with exit code 0.
 
 | fault | while reading | what the harvest does | exit | state | reason | lost | doubled | s |

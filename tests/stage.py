@@ -262,9 +262,14 @@ class Stage:
             if entry.key.endswith("/harvest.json")
         ]
 
+    def tweets(self, folder: str) -> int:
+        """How many posts the files of one harvest hold."""
+        return sum(len(_ids(_read(self.store, name))) for name in _named(self.store, folder))
+
     def unexplained(self, collection_id: str, existed: list[str] | None = None) -> list[str]:
         """Posts that are neither stored nor published within a recorded gap; by default the stream's."""
         stored = self.stored(collection_id)
+        newest = max(stored, key=int, default="0")
         gaps = [
             (datetime.fromisoformat(gap["from"]), datetime.fromisoformat(gap["to"]))
             for folder in self.folders(collection_id)
@@ -272,15 +277,15 @@ class Stage:
         ]
         return [
             post
-            for post in (self._streamed() if existed is None else existed)
+            for post in (self._streamed(up_to=newest) if existed is None else existed)
             if post not in stored and not any(start <= created(post) <= end for start, end in gaps)
         ]
 
-    def _streamed(self) -> list[str]:
-        """What was published since the stream was open for the first time."""
+    def _streamed(self, *, up_to: str) -> list[str]:
+        """What was published since the stream was open for the first time, up to the last that is stored."""
         told = self.control.stream()
         opened = min(datetime.fromisoformat(each["connected_at"]) for each in told["connections"])
-        return [post for post in told["ids"] if created(post) >= opened]
+        return [post for post in told["ids"] if created(post) >= opened and int(post) <= int(up_to)]
 
     def lost_and_doubled(self, collection_id: str, existed: list[str]) -> tuple[int, int]:
         stored = self.stored(collection_id)
