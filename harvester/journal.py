@@ -125,6 +125,12 @@ def _journals(folder: Path) -> list[Path]:
     return sorted(folder.glob("journal-*.jsonl"))
 
 
+def was_begun(folder: Path) -> bool:
+    """Whether the first journal there ever was had its first line, or is gone already."""
+    journals = _journals(folder)
+    return [path.stem for path in journals] != ["journal-000001"] or b"\n" in journals[0].read_bytes()
+
+
 def journaled(folder: Path) -> State | None:
     """The state up to the last line whose files are all there; None where no journal can be read."""
     for path in reversed(_journals(folder)):

@@ -15,7 +15,7 @@ from typing import BinaryIO
 
 from harvester.changeset import Tree
 from harvester.journal import Batch as Batch
-from harvester.journal import Journal, journaled, line, write_all
+from harvester.journal import Journal, journaled, line, was_begun, write_all
 from harvester.journal import State as State
 from harvester.layout import SEGMENTS, segment_name, timestamp
 from harvester.segments import Finished, Segment
@@ -170,11 +170,13 @@ def left_behind(root: Path) -> Iterator[Work]:
             yield Work(folder, state, owned)
             continue
         owned.close()
-        if any(path.name.startswith((SEGMENTS, *SIDE_FILES)) for path in folder.iterdir()):
-            log.warning("%s holds records, but no journal that can be read; kept.", folder)
-        else:
-            # Killed before the first line of its journal: nothing was asked for yet.
+        if not was_begun(folder) or not any(
+            path.name.startswith((SEGMENTS, *SIDE_FILES)) for path in folder.iterdir()
+        ):
+            # Killed before the first line of its journal was whole: nothing was asked for yet.
             shutil.rmtree(folder, ignore_errors=True)
+        else:
+            log.warning("%s holds records, but no journal that can be read; kept.", folder)
 
 
 def _owned(folder: Path) -> BinaryIO | None:

@@ -238,16 +238,27 @@ class TestPowerCuts:
         assert left.state.patch == {"sweep": "2"}
         assert left.state.finished == [finished]
 
-    def test_records_without_a_journal_are_kept(
-        self, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    @pytest.mark.parametrize("journal", ["", "journal-000001.jsonl", "journal-000002.jsonl"])
+    def test_records_without_a_journal_that_can_be_read_are_kept(
+        self, tmp_path: Path, caplog: pytest.LogCaptureFixture, journal: str
     ) -> None:
         work = Work.begin(tmp_path, _state())
         _kept(work)
         work.close()
-        (work.folder / "journal-000001.jsonl").write_bytes(b"")
+        (work.folder / "journal-000001.jsonl").unlink()
+        if journal:
+            (work.folder / journal).write_bytes(b"\0\0\0\0\n")
         assert list(left_behind(tmp_path)) == []
         assert len(list(work.folder.glob("tweets-*"))) == 1
         assert f"{work.folder} holds records, but no journal that can be read; kept." in caplog.messages
+
+    def test_a_folder_whose_first_journal_was_not_whole_is_removed(self, tmp_path: Path) -> None:
+        work = Work.begin(tmp_path, _state())
+        _kept(work)
+        work.close()
+        (work.folder / "journal-000001.jsonl").write_bytes(b'{"harvest')
+        assert list(left_behind(tmp_path)) == []
+        assert list(tmp_path.iterdir()) == []
 
     def test_a_folder_that_was_only_made_is_removed(self, tmp_path: Path) -> None:
         (tmp_path / "20260101000000-x").mkdir()
