@@ -11,7 +11,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -85,6 +85,7 @@ class Mirror:
                     yield
             finally:
                 shutil.rmtree(self.beside / _PARTIAL, ignore_errors=True)
+                self._leave_nothing_empty()
 
     def name(self, key: str) -> str:
         """The path of an object below the folder; raises for a key that is no path of a file in it."""
@@ -164,6 +165,11 @@ class Mirror:
             path.unlink(missing_ok=True)
             while (path := path.parent) != self.folder and not any(path.iterdir()):
                 path.rmdir()
+
+    def _leave_nothing_empty(self) -> None:
+        with suppress(OSError):
+            self.folder.rmdir()
+            shutil.rmtree(self.beside, ignore_errors=True)
 
     def _partial(self) -> Path:
         with self._lock:

@@ -9,6 +9,7 @@ from harvester.commands.collection_config import collection_config
 from harvester.commands.doctor import completion, doctor
 from harvester.commands.harvests import harvest
 from harvester.commands.scheduler import scheduler, supervise
+from harvester.commands.transfer import download, verify
 
 _HELP = """Describe collections of social-media posts, and have them collected.
 
@@ -37,6 +38,7 @@ def filters() -> None:
 
 for _name in ("start", "stop"):
     filters.add_command(collection.commands[f"filter-{_name}"], _name)
-collection.add_command(filters)
+for _command in (download, verify, filters):
+    collection.add_command(_command)
 for _command in (collection_config, collection, harvest, doctor, scheduler, completion, filters, supervise):
     operator.add_command(_command)

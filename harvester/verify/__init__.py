@@ -1,0 +1,246 @@
+"""A collection is proven where it lies: each file, manifest, count and pointer against all the others.
+
+Everything is read once, in constant memory; nothing is written but what `rebuild` is asked for.
+"""
+
+import threading
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+import orjson
+
+from harvester.clock import Stop
+from harvester.errors import Exit, HarvesterError, NotFound
+from harvester.layout import CollectionKeys, harvest_folder, moment
+from harvester.store import Entry
+from harvester.store.reading import Reader
+from harvester.verify.cases import Case
+from harvester.verify.claims import claims, is_segment
+from harvester.verify.contents import Content, Ids, content
+from harvester.verify.rebuild import Rebuilt, differs, rebuilt, write
+from harvester.verify.verdicts import Finding, Overall, Part, Report, Verdict
+from harvester.verify.whole import Whole
+
+__all__ = [
+    "Finding",
+    "Overall",
+    "Part",
+    "Rebuilt",
+    "Report",
+    "Sample",
+    "Verdict",
+    "differs",
+    "rebuilds",
+    "verify",
+    "write",
+]
+
+JOBS = 4
+_AHEAD = 8
+_TICK = 0.2
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The files of records that are read: those of one of `parts` groups of about the same size."""
+
+    part: int = 1
+    parts: int = 1
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.part <= self.parts:
+            raise HarvesterError(
+                f"{self.part}/{self.parts} is no part of a whole.",
+                hint="For the second of five parts say 2/5.",
+                exit_code=Exit.USAGE,
+            )
+
+    @property
+    def name(self) -> str:
+        return "" if self.parts == 1 else f"{self.part}/{self.parts}"
+
+    def holds(self, key: str) -> bool:
+        return zlib.crc32(key.encode()) % self.parts == self.part - 1
+
+
+def verify(
+    reader: Reader,
+    keys: CollectionKeys,
+    *,
+    sample: Sample | None = None,
+    duplicates: bool = False,
+    stop: Stop,
+    tell: Callable[[Report], None] = lambda _: None,
+    jobs: int = JOBS,
+) -> Report:
+    """Judge a collection; `tell` hears several times a second how far it is.
+
+    Looking for `duplicates` keeps all ids of posts in memory, about 100 MB per million.
+    """
+    sample = sample or Sample()
+    report = Report(keys.id, reader.name, subset=sample.name)
+    seen = _Seen() if duplicates else None
+    whole = Whole(keys)
+    with _Cases(reader, keys, sample, seen, stop, lambda: tell(report), jobs, report) as cases:
+        for case in cases.judged(whole):
+            part = case.part()
+            whole.states[case.folder] = part.state
+            report.posts += part.posts
+            report.parts.append(part)
+    report.parts.append(whole.part())
+    if seen and seen.twice:
+        why = f"{seen.twice} of {seen.number} posts are stored more than once"
+        report.parts.append(Part(keys.folder, (Finding("harvests/", Verdict.DUPLICATES, why),)))
+    return report
+
+
+def rebuilds(reader: Reader, keys: CollectionKeys, *, stop: Stop, jobs: int = JOBS) -> Iterator[Rebuilt]:
+    """The manifests of all harvests, made from their objects alone."""
+    report = Report(keys.id, reader.name)
+    with _Cases(reader, keys, Sample(), None, stop, lambda: None, jobs, report) as cases:
+        for case in cases.judged(Whole(keys)):
+            yield from rebuilt(case)
+
+
+class _Seen:
+    """The ids of all posts."""
+
+    def __init__(self) -> None:
+        self._ids: set[int] = set()
+        self._lock = threading.Lock()
+        self.number = 0
+
+    def add(self, ids: list[str]) -> None:
+        with self._lock:
+            self._ids.update(int(post_id) for post_id in ids if post_id.isdigit())
+            self.number += len(ids)
+
+    @property
+    def twice(self) -> int:
+        return self.number - len(self._ids)
+
+
+class _Cases:
+    """Reads the harvests of a collection, several files at once, and hands them over in their order."""
+
+    def __init__(
+        self,
+        reader: Reader,
+        keys: CollectionKeys,
+        sample: Sample,
+        seen: _Seen | None,
+        stop: Stop,
+        tick: Callable[[], None],
+        jobs: int,
+        report: Report,
+    ) -> None:
+        self._reader, self._keys, self._sample, self._seen = reader, keys, sample, seen
+        self._stop, self._tick, self._report = stop, tick, report
+        self._ids: Ids | None = seen.add if seen else None
+        self._pool = ThreadPoolExecutor(jobs, thread_name_prefix="verify")
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> "_Cases":
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        if kind:
+            self._stop.request("the verification ended")
+        self._pool.shutdown(cancel_futures=True)
+
+    def judged(self, whole: Whole) -> Iterator[Case]:
+        """The harvests with all their contents there; `whole` gets what belongs to none."""
+        awaited = self._awaited()
+        waiting: deque[Future[Case]] = deque()
+        own: list[tuple[str, Future[bytes]]] = []
+        found = False
+        for folder, group in groupby(
+            self._reader.entries(self._keys.folder), lambda one: harvest_folder(one.key)
+        ):
+            found = True
+            if folder:
+                waiting.append(self._pool.submit(self._begun, folder, list(group), awaited))
+            else:
+                own += [(one.key, self._pool.submit(self._bytes, one.key)) for one in group]
+            while len(waiting) > _AHEAD:
+                yield self._done(waiting.popleft())
+        while waiting:
+            yield self._done(waiting.popleft())
+        if not found:
+            raise NotFound(
+                f"There is no collection {self._keys.id} in {self._reader.name}.",
+                hint="Check the id, and the bucket or folder.",
+                exit_code=Exit.NO_COLLECTION,
+            )
+        for key, data in own:
+            whole.files[key.removeprefix(self._keys.folder)] = self._result(data)
+
+    def _awaited(self) -> dict[str, frozenset[str]]:
+        """The files that a harvest which has not ended is still to store, by its folder."""
+        try:
+            tree = orjson.loads(self._bytes(self._keys.checkpoint))
+            state, closing = tree["state"], tree.get("closing") or {}
+            names = {file["name"] for file in [*state["finished"], *filter(None, [state.get("segment")])]}
+            names |= {closing["file"]["name"]} if closing else set()
+            return {self._keys.harvest(moment(state["harvest"])).folder: frozenset(names)}
+        except (NotFound, orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+            # None runs; or the checkpoint is damaged, which is told with the collection's own files.
+            return {}
+
+    def _begun(self, folder: str, group: list[Entry], awaited: dict[str, frozenset[str]]) -> Case:
+        """The claims of a harvest, the reading of whose files has begun."""
+        sizes = {entry.key.removeprefix(folder): entry.size for entry in group}
+        found = claims(set(sizes), lambda name: self._bytes(folder + name))
+        for name in found.names:
+            if name not in sizes:
+                # Stored and named after the listing began?
+                listed = self._reader.entries(folder + name)
+                sizes.update((name, entry.size) for entry in listed if entry.key == folder + name)
+        case = Case(folder, sizes, found, awaited.get(folder))
+        case.events = self._bytes(f"{folder}events.jsonl") if "events.jsonl" in sizes else b""
+        for name in case.to_read:
+            if not is_segment(name) or self._sample.holds(folder + name):
+                case.contents[name] = self._pool.submit(self._content, folder + name, name)
+        return case
+
+    def _done(self, begun: Future[Case]) -> Case:
+        case: Case = self._result(begun)
+        for read in case.contents.values():
+            self._result(read)
+        return case
+
+    def _content(self, key: str, name: str) -> Content | None:
+        if self._stop.requested:
+            return None
+        try:
+            found = content(name, self._pieces(key), ids=self._ids if is_segment(name) else None)
+        except NotFound:
+            return None
+        with self._lock:
+            self._report.files_read += 1
+            self._report.bytes_read += found.size
+            self._report.raw_bytes += found.raw_bytes
+        return found
+
+    def _pieces(self, key: str) -> Iterator[memoryview]:
+        for piece in self._reader.pieces(key):
+            if self._stop.requested:
+                raise HarvesterError(f"Stopped: {self._stop.reason}.", exit_code=Exit.INTERRUPTED)
+            yield piece
+
+    def _bytes(self, key: str) -> bytes:
+        return b"".join(self._reader.pieces(key))
+
+    def _result(self, future: Future[Any]) -> Any:
+        """What came of it, once it is there; a stop and the progress do not wait for it."""
+        while not future.done():
+            self._stop.wait(_TICK / 4)
+            self._tick()
+            if self._stop.requested:
+                raise HarvesterError(f"Stopped: {self._stop.reason}.", exit_code=Exit.INTERRUPTED)
+        return future.result()

@@ -1,0 +1,216 @@
+"""One harvest is judged: files against manifests, these against the listing, all against the account."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from harvester.verify.claims import (
+    ACCOUNT,
+    ACCOUNT_2019,
+    MANIFESTS,
+    Claims,
+    is_segment,
+)
+from harvester.verify.contents import Content
+from harvester.verify.verdicts import Finding, Part, Verdict
+
+_OPEN = "open/"
+# Of the harvester of 2019 no manifest named these.
+_OF_2019 = {"users.jsonl", "user_changes.json", "collection.json"}
+
+
+@dataclass
+class Case:
+    """A harvest's folder.
+
+    `contents` holds what was read of its files. `awaited` names what a checkpoint promises; it is None where
+    no checkpoint speaks of this harvest.
+    """
+
+    folder: str
+    sizes: dict[str, int]
+    claims: Claims
+    awaited: frozenset[str] | None = None
+    contents: dict[str, "Future[Content | None]"] = field(default_factory=dict)
+    events: bytes = b""
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether it runs, or died and was not finished: then what is not there may yet come."""
+        return not self.claims.ended or self.awaited is not None
+
+    @property
+    def to_read(self) -> list[str]:
+        """The files that are to be read whole; the parts of growing ones say nothing by themselves."""
+        skipped = {ACCOUNT, ACCOUNT_2019, *MANIFESTS.values()}
+        return [name for name in self.sizes if name not in skipped and not name.startswith(_OPEN)]
+
+    def part(self) -> Part:
+        """The judgement, once all contents are there."""
+        findings = [*self.claims.findings]
+        findings += self._files()
+        findings += self._accounts()
+        findings += self._unnamed()
+        gaps = tuple(self._gaps())
+        findings += [Finding(ACCOUNT, Verdict.GAP, _gap_in_words(gap)) for gap in gaps]
+        findings += self._gaps_of_events(gaps)
+        posts = sum(content.posts for name, content in self._read() if is_segment(name))
+        return Part(self.folder, tuple(findings), self.claims.state, posts, gaps)
+
+    def _read(self) -> Iterator[tuple[str, Content]]:
+        for name, future in self.contents.items():
+            content = future.result()
+            if content is not None:
+                yield name, content
+
+    # -- files -----------------------------------------------------------------------------------------
+
+    def _files(self) -> Iterator[Finding]:
+        read = dict(self._read())
+        for name in self.claims.names:
+            if name not in self.sizes:
+                yield self._missing(name)
+            elif name in read:
+                yield from self._against_manifests(name, read[name])
+            else:
+                yield Finding(name, Verdict.FOUND)
+        for name in sorted((self.awaited or frozenset()) - set(self.claims.names)):
+            if name not in self.sizes:
+                yield self._missing(name)
+        for name, content in read.items():
+            if name not in self.claims.names and content.problem:
+                yield Finding(name, Verdict.CORRUPT, content.problem)
+
+    def _missing(self, name: str) -> Finding:
+        if name in (self.awaited or ()):
+            if any(other.startswith(f"{_OPEN}{name}-") for other in self.sizes):
+                why = "it grows, and is stored up to the last checkpoint"
+                return Finding(name, Verdict.MISSING_UPLOADING, why)
+            why = "it is on the machine that harvested; the next harvest there stores it"
+            return Finding(name, Verdict.MISSING_DELAYED, why)
+        return Finding(name, Verdict.MISSING_LOST, "a manifest names it, and it is not there")
+
+    def _against_manifests(self, name: str, content: Content) -> Iterator[Finding]:
+        digests = self.claims.digests(name)
+        agrees = {algorithm: content.digest(algorithm) in said for algorithm, said in digests}
+        if not any(agrees.values()):
+            yield self._corrupt(name, content)
+            return
+        if content.problem:
+            yield Finding(name, Verdict.CORRUPT, f"it is what was stored, but {content.problem}")
+        else:
+            yield Finding(name, Verdict.FOUND)
+        for algorithm, well in agrees.items():
+            if not well:
+                why = f"it is wrong about {name}, which agrees with the other manifest"
+                yield Finding(MANIFESTS[algorithm], Verdict.CORRUPT, why)
+        for algorithm, said in digests:
+            if len(set(said)) > 1:
+                why = f"it names {name} {len(said)} times: it was written over by another of the same second"
+                yield Finding(MANIFESTS[algorithm], Verdict.UNEXPECTED, why)
+
+    def _corrupt(self, name: str, content: Content) -> Finding:
+        for algorithm, lines in self.claims.named.items():
+            for other, said in lines.items():
+                if other != name and content.digest(algorithm) in said:
+                    return Finding(name, Verdict.SWAPPED, f"it holds what {other} should hold")
+        algorithm, said = self.claims.digests(name)[-1]
+        found = f"its {algorithm} is {content.digest(algorithm)}, its manifest says {said[-1]}"
+        return Finding(name, Verdict.CORRUPT, f"{content.problem}; {found}" if content.problem else found)
+
+    def _unnamed(self) -> Iterator[Finding]:
+        known = {ACCOUNT, *MANIFESTS.values(), *self.claims.names}
+        if self.claims.of_2019:
+            known |= {ACCOUNT_2019, *_OF_2019}
+        for name in self.sizes:
+            if name in known or name.endswith("/"):
+                continue
+            if self.unfinished:
+                if not name.startswith(_OPEN) and is_segment(name):
+                    yield Finding(name, Verdict.UNFINISHED, "no manifest names it yet")
+            elif is_segment(name) or name in _OF_2019 or name.startswith(_OPEN):
+                yield Finding(name, Verdict.UNNAMED, "no manifest names it")
+            else:
+                yield Finding(name, Verdict.UNEXPECTED, "no harvest writes a file of this name")
+
+    # -- the account -----------------------------------------------------------------------------------
+
+    def _accounts(self) -> Iterator[Finding]:
+        claims = self.claims
+        account = ACCOUNT_2019 if claims.of_2019 else ACCOUNT
+        if claims.account is None:
+            if any(finding.name == account for finding in claims.findings):
+                return
+            if claims.of_2019:
+                yield Finding(account, Verdict.UNFINISHED, "it is not there: this harvest of 2019 failed")
+            else:
+                yield Finding(account, Verdict.MISSING_LOST, "a harvest writes it before anything else")
+            return
+        yield from self._identity(account, claims.account)
+        if self.unfinished:
+            why = f"its state is {claims.state or 'unknown'}; last heard of {claims.account.get('updated')}"
+            yield Finding(account, Verdict.UNFINISHED, why)
+            return
+        expected = ["sha1"] if claims.of_2019 else list(MANIFESTS)
+        if claims.of_2019 and not claims.account.get("files"):
+            expected = []
+        for algorithm in expected:
+            if algorithm not in claims.named:
+                yield Finding(MANIFESTS[algorithm], Verdict.MISSING_LOST, "a harvest that ended has one")
+        yield from self._counts(account, claims.account)
+
+    def _identity(self, account: str, said: Mapping[str, Any]) -> Iterator[Finding]:
+        collection_id = self.folder.split("/")[1]
+        digits = "".join(self.folder.rstrip("/").split("/")[-6:])
+        begun = "".join(filter(str.isdigit, str(said.get("harvest_timestamp", ""))))[:14]
+        if said.get("collection_id") != collection_id:
+            why = f"it is of collection {said.get('collection_id')!r}"
+            yield Finding(account, Verdict.CORRUPT, why)
+        if begun != digits:
+            why = f"it is of another harvest ({said.get('harvest_timestamp')})"
+            yield Finding(account, Verdict.CORRUPT, why)
+
+    def _counts(self, account: str, said: Mapping[str, Any]) -> Iterator[Finding]:
+        segments = [name for name in self.claims.names if is_segment(name)]
+        read = dict(self._read())
+        found = {
+            "files": len(segments),
+            "file_bytes": sum(self.sizes.get(name, 0) for name in segments),
+        }
+        if all(name in read for name in segments):
+            found["tweets"] = sum(read[name].posts for name in segments)
+        for what, number in found.items():
+            if said.get(what) != number:
+                yield Finding(
+                    account, Verdict.WRONG_COUNT, f"it says {what}: {said.get(what)}, found: {number}"
+                )
+
+    # -- gaps ------------------------------------------------------------------------------------------
+
+    def _gaps(self) -> Iterable[dict[str, Any]]:
+        gaps = (self.claims.account or {}).get("gaps", [])
+        return [gap for gap in gaps if isinstance(gap, dict)] if isinstance(gaps, list) else []
+
+    def _gaps_of_events(self, gaps: tuple[dict[str, Any], ...]) -> Iterator[Finding]:
+        """Of a harvest that ended, events.jsonl and the account tell of the same gaps."""
+        if self.unfinished or self.claims.of_2019:
+            return
+        told = []
+        for line in self.events.splitlines():
+            try:
+                event = orjson.loads(line)
+            except orjson.JSONDecodeError:
+                return
+            if isinstance(event, dict) and event.get("event") == "gap":
+                told.append(event)
+        if told != list(gaps):
+            why = f"it tells of {len(gaps)} gaps, events.jsonl of {len(told)}, or of others"
+            yield Finding(ACCOUNT, Verdict.WRONG_COUNT, why)
+
+
+def _gap_in_words(gap: Mapping[str, Any]) -> str:
+    whose = f" of user {gap['user_id']}" if gap.get("user_id") else ""
+    return f"posts{whose} may be missing from {gap.get('from')} to {gap.get('to')}: {gap.get('reason')}"

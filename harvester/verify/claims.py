@@ -1,0 +1,116 @@
+"""What a harvest says of itself, in its manifests and its account, read without trusting any of it."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from harvester.layout import SEGMENTS
+from harvester.manifest import ALGORITHMS
+from harvester.progress import COMPLETE, RUNNING
+from harvester.verify.verdicts import Finding, Verdict
+
+ACCOUNT, ACCOUNT_2019 = "harvest.json", "harvester.json"
+MANIFESTS = {algorithm: f"manifest-{algorithm}.txt" for algorithm in ALGORITHMS}
+
+_LINE = {
+    "sha1": re.compile(r"([0-9a-f]{40})  ([^\s./\\][^\s/\\]*)"),
+    "sha256": re.compile(r"([0-9a-f]{64})  ([^\s./\\][^\s/\\]*)"),
+}
+_NUMBERED = re.compile(re.escape(SEGMENTS) + r"\d{14}-(\d{6,})\.jsonl\.gz")
+_OF_2019 = re.compile(re.escape(SEGMENTS) + r"\d{14}\.jsonl\.gz")
+
+Read = Callable[[str], bytes]
+
+
+def is_segment(name: str) -> bool:
+    """Whether a file has the name of records."""
+    return name.startswith(SEGMENTS) and name.endswith(".jsonl.gz")
+
+
+def segment_order(name: str) -> tuple[int, str]:
+    """Files of records in the order in which they were written."""
+    found = _NUMBERED.fullmatch(name)
+    return int(found[1]) if found else 0, name
+
+
+@dataclass
+class Claims:
+    """`named` holds the digests of each manifest that is there: of a name of 2019 there may be several."""
+
+    account: dict[str, Any] | None = None
+    of_2019: bool = False
+    named: dict[str, dict[str, list[str]]] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def state(self) -> str:
+        if self.of_2019:
+            return COMPLETE if self.account else ""
+        return str((self.account or {}).get("state", ""))
+
+    @property
+    def ended(self) -> bool:
+        return bool(self.account) and self.state != RUNNING
+
+    @property
+    def names(self) -> list[str]:
+        """All that any manifest names, once each."""
+        return list(dict.fromkeys(name for lines in self.named.values() for name in lines))
+
+    def digests(self, name: str) -> list[tuple[str, list[str]]]:
+        """What each manifest that names the file says of it."""
+        return [(algorithm, lines[name]) for algorithm, lines in self.named.items() if name in lines]
+
+
+def claims(names: set[str], read: Read) -> Claims:
+    """The claims of a harvest whose folder holds these names."""
+    found = Claims(of_2019=_is_of_2019(names))
+    for algorithm, manifest in MANIFESTS.items():
+        if manifest in names:
+            lines, problems = _lines(read(manifest), algorithm)
+            found.named[algorithm] = lines
+            found.findings += [Finding(manifest, Verdict.CORRUPT, problem) for problem in problems]
+    name = ACCOUNT_2019 if found.of_2019 else ACCOUNT
+    if name in names:
+        try:
+            account = orjson.loads(read(name))
+            found.account = account if isinstance(account, dict) else None
+        except orjson.JSONDecodeError as error:
+            found.findings.append(Finding(name, Verdict.CORRUPT, f"it is not JSON: {error}"))
+    _compare_manifests(found)
+    return found
+
+
+def _is_of_2019(names: set[str]) -> bool:
+    if ACCOUNT in names or MANIFESTS["sha256"] in names:
+        return False
+    return ACCOUNT_2019 in names or any(_OF_2019.fullmatch(name) for name in names)
+
+
+def _lines(data: bytes, algorithm: str) -> tuple[dict[str, list[str]], list[str]]:
+    lines: dict[str, list[str]] = {}
+    problems = []
+    text = data.decode(errors="replace")
+    if text and not text.endswith("\n"):
+        problems.append("it is cut: its last line has no end")
+    for number, line in enumerate(text.split("\n")[:-1] if text.endswith("\n") else text.split("\n"), 1):
+        found = _LINE[algorithm].fullmatch(line)
+        if found:
+            lines.setdefault(found[2], []).append(found[1])
+        else:
+            problems.append(f"line {number} of it is no line of a manifest: {line[:60]!r}")
+    return lines, problems
+
+
+def _compare_manifests(found: Claims) -> None:
+    """The two manifests of one harvest name the same files, save while one is being written."""
+    if found.of_2019 or len(found.named) < 2 or not found.ended:
+        return
+    sha1, sha256 = (set(found.named[algorithm]) for algorithm in ALGORITHMS)
+    for manifest, missing in ((MANIFESTS["sha1"], sha256 - sha1), (MANIFESTS["sha256"], sha1 - sha256)):
+        if missing:
+            why = f"it does not name {', '.join(sorted(missing)[:5])}, and the other manifest does"
+            found.findings.append(Finding(manifest, Verdict.STALE, why))

@@ -1,0 +1,70 @@
+"""Manifests are made anew from the objects alone, as the harvest wrote them, where all of these are whole."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from harvester.errors import NotFound
+from harvester.manifest import text
+from harvester.segments import Finished
+from harvester.store import Store
+from harvester.verify.cases import Case
+from harvester.verify.claims import MANIFESTS, is_segment, segment_order
+from harvester.verify.contents import Content
+
+# After the records, in the order in which a harvest ends.
+_AFTER = ("users.jsonl", "events.jsonl", "user_changes.json", "collection.json")
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """A manifest that is not, or not so, in the store; `problem` says why it cannot be made."""
+
+    key: str
+    data: bytes = b""
+    problem: str = ""
+
+
+def rebuilt(case: Case) -> Iterator[Rebuilt]:
+    """The manifests of a harvest that ended which are other than its objects; the contents are read."""
+    if case.unfinished:
+        yield Rebuilt(case.folder, problem="it has not ended; its manifests are still being written")
+        return
+    contents = {name: future.result() for name, future in case.contents.items()}
+    whole: dict[str, Content] = {name: each for name, each in contents.items() if each is not None}
+    broken = [f"{name}: {whole[name].problem}" for name in _named(case, whole) if whole[name].problem]
+    if broken:
+        yield Rebuilt(case.folder, problem=f"not all of its files are whole: {'; '.join(broken)}")
+        return
+    files = [_finished(name, whole[name]) for name in _named(case, whole)]
+    algorithms = ["sha1"] if case.claims.of_2019 else list(MANIFESTS)
+    for algorithm in algorithms:
+        if files or algorithm in case.claims.named:
+            yield Rebuilt(case.folder + MANIFESTS[algorithm], text(files, algorithm).encode())
+
+
+def _named(case: Case, whole: Mapping[str, Content]) -> list[str]:
+    segments = sorted(filter(is_segment, whole), key=segment_order)
+    # The harvester of 2019 named files of records only.
+    return segments if case.claims.of_2019 else [*segments, *(name for name in _AFTER if name in whole)]
+
+
+def _finished(name: str, content: Content) -> Finished:
+    return Finished(name, content.size, content.sha1, content.sha256, posts=content.posts)
+
+
+def differs(store: Store, one: Rebuilt) -> bool:
+    """Whether the store has another manifest, or none."""
+    try:
+        return store.read(one.key).data != one.data
+    except NotFound:
+        return True
+
+
+def write(store: Store, one: Rebuilt) -> None:
+    """Put a manifest into its place, unless somebody else does at this moment."""
+    try:
+        version = store.read(one.key).version
+    except NotFound:
+        store.create(one.key, one.data)
+    else:
+        store.replace(one.key, one.data, version=version)

@@ -1,0 +1,107 @@
+"""What belongs to no harvest is judged: the collection by its changesets, pointers by what they name."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from harvester.changeset import Tree, apply
+from harvester.collection import without_secrets
+from harvester.layout import CollectionKeys, changeset_version, moment
+from harvester.progress import RUNNING
+from harvester.verify.verdicts import Finding, Part, Verdict
+
+_COLLECTION, _LAST = "collection.json", "last_harvest.json"
+_CHANGESETS = "changesets/"
+# Files that are there for a while only.
+_PASSING = {"lock.json", "checkpoint.json", "stop.json"}
+
+
+@dataclass
+class Whole:
+    """The collection's own files, as read, and the state of each harvest by its folder."""
+
+    keys: CollectionKeys
+    files: dict[str, bytes] = field(default_factory=dict)
+    states: dict[str, str] = field(default_factory=dict)
+
+    def part(self) -> Part:
+        """The judgement, once all harvests are known."""
+        trees: dict[str, Any] = {}
+        findings = []
+        for name, data in sorted(self.files.items()):
+            try:
+                trees[name] = orjson.loads(data)
+                findings.append(Finding(name, Verdict.FOUND))
+            except orjson.JSONDecodeError as error:
+                findings.append(Finding(name, Verdict.CORRUPT, f"it is not JSON: {error}"))
+        if _COLLECTION not in self.files:
+            findings.append(Finding(_COLLECTION, Verdict.MISSING_LOST, "a collection has one"))
+        findings += self._changesets(trees)
+        findings += self._last(trees.get(_LAST))
+        for name in sorted(_PASSING & set(trees)):
+            findings.append(Finding(name, Verdict.UNFINISHED, "a harvest runs, or died and is not finished"))
+        return Part(self.keys.folder, tuple(finding for finding in findings if _counts(finding)))
+
+    def _changesets(self, trees: Mapping[str, Any]) -> Iterator[Finding]:
+        found = sorted(
+            (name for name in trees if name.startswith(_CHANGESETS)),
+            key=lambda name: (changeset_version(name), name),
+        )
+        versions = {changeset_version(name) for name in found} - {0}
+        lost = sorted(set(range(min(versions, default=1), max(versions, default=0) + 1)) - versions)
+        for version in lost:
+            yield Finding(_CHANGESETS, Verdict.MISSING_LOST, f"that of version {version} is not there")
+        for name in found:
+            yield from self._harvest_of(name, trees[name])
+        collection = trees.get(_COLLECTION)
+        # The history of 2019 is not one that can be replayed.
+        if isinstance(collection, dict) and collection.get("version") and not lost:
+            yield from self._replayed(collection, [(name, trees[name]) for name in found])
+
+    def _harvest_of(self, name: str, changeset: Any) -> Iterator[Finding]:
+        began = changeset.get("harvest_timestamp") if isinstance(changeset, dict) else None
+        if began and (folder := self._folder(began)) not in self.states:
+            why = f"{name} tells of this harvest, and nothing of it is there"
+            yield Finding(folder.removeprefix(self.keys.folder), Verdict.MISSING_LOST, why)
+
+    def _replayed(self, collection: Tree, changesets: list[tuple[str, Tree]]) -> Iterator[Finding]:
+        tree: Tree = {}
+        for name, changeset in changesets:
+            if changeset_version(name) > collection["version"]:
+                why = "this change is not in collection.json yet; the next edit or harvest completes it"
+                yield Finding(name, Verdict.UNFINISHED, why)
+                continue
+            try:
+                tree = apply(tree, changeset["update"], changeset["delete"])
+            except (KeyError, TypeError, AttributeError):
+                yield Finding(name, Verdict.CORRUPT, "it is no changeset")
+                return
+        if without_secrets(tree) != without_secrets(collection):
+            why = "it is not what its changesets make: it was edited by hand, or it or one of them is damaged"
+            yield Finding(_COLLECTION, Verdict.UNEXPECTED, why)
+
+    def _last(self, last: Any) -> Iterator[Finding]:
+        if _LAST not in self.files and {"", RUNNING} < {"", RUNNING, *self.states.values()}:
+            yield Finding(_LAST, Verdict.MISSING_LOST, "there is one where a harvest has ended")
+        if not isinstance(last, dict):
+            return
+        folder = self._folder(last.get("harvest_id"))
+        if folder not in self.states:
+            why = f"it names the harvest {last.get('harvest_id')}, which is not there"
+            yield Finding(_LAST, Verdict.MISSING_LOST, why)
+        elif last.get("state") not in (None, self.states[folder]):
+            why = f"it says {last['state']}, and that harvest says {self.states[folder] or 'nothing'}"
+            yield Finding(_LAST, Verdict.STALE, why)
+
+    def _folder(self, began: Any) -> str:
+        try:
+            return self.keys.harvest(moment(str(began))).folder
+        except ValueError:
+            return f"{self.keys.folder}harvests/{began}"
+
+
+def _counts(finding: Finding) -> bool:
+    # A hundred thousand changesets that are as they should be say nothing to anybody.
+    return finding.verdict is not Verdict.FOUND or not finding.name.startswith(_CHANGESETS)
