@@ -245,8 +245,12 @@ class FencedStore:
         self._store.download(key, path)
 
     def remove(self, key: str, *, version: str | None = None) -> None:
-        self._lock.require()
-        self._store.remove(key, version=version)
+        if version is None:
+            # What a successor puts there after this look stays, however late the removal arrives.
+            version = next((entry.version for entry in self._store.entries(key) if entry.key == key), None)
+        if version is not None:
+            self._lock.require()
+            self._store.remove(key, version=version)
 
     def entries(self, prefix: str) -> Iterator[Entry]:
         return self._store.entries(prefix)

@@ -349,3 +349,29 @@ class TestFence:
     def test_what_was_created_late_but_by_the_owner_stays(self, folder: FolderStore) -> None:
         self._late(folder, lambda: None).create(DATA, b"late")
         assert folder.read(DATA).data == b"late"
+
+    def test_what_a_successor_put_there_is_not_removed_by_a_late_removal(self, store: Store) -> None:
+        clock = HandClock()
+        lock = _lock(store, "me", clock=clock)
+        lock.acquire()
+        store.create(DATA, b"mine")
+        with pytest.raises(Conflict):
+            FencedStore(_Sleepy(store), lock).remove(DATA)  # type: ignore[arg-type]
+        assert store.read(DATA).data == b"successor's"
+
+    def test_removing_what_is_not_there_is_no_error(self, store: Store) -> None:
+        lock = _lock(store, "me")
+        lock.acquire()
+        fenced = FencedStore(store, lock)
+        fenced.create(f"{DATA}-longer", b"")
+        fenced.remove(DATA)
+        assert [entry.key for entry in store.entries(DATA)] == [f"{DATA}-longer"]
+
+
+class _Sleepy(Wrapped):
+    """Its user is stopped just before a removal is sent, until a successor has written the object anew."""
+
+    def remove(self, key: str, *, version: str | None = None) -> None:
+        _taken_over(self.store)
+        self.store.replace(key, b"successor's", version=self.store.read(key).version)
+        self.store.remove(key, version=version)
