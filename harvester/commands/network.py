@@ -14,7 +14,7 @@ from harvester.settings import Settings
 from harvester.store.disk import whole
 
 if TYPE_CHECKING:
-    from harvester.x import XClient
+    from harvester.x import Keys, XClient
 
 # A person looks at the screen, and can try again.
 _PATIENCE = 60.0
@@ -22,19 +22,25 @@ _PATIENCE = 60.0
 
 def client(settings: Settings, tree: Tree) -> "XClient":
     """With the keys that a harvest of the collection would use."""
-    from harvester.x import XClient, keys_from, keys_of
+    from harvester.x import XClient
 
-    kept = tree.get("keys") or {}
-    inline = keys_of(kept)
-    keys = inline if inline.usable else keys_from(os.environ, profile=kept.get("profile", ""))
     return XClient(
-        keys,
+        keys(tree),
         base_url=settings.x_api_url,
         clock=SystemClock(),
         stop=Stop(),
         patience=min(_PATIENCE, settings.x_patience),
         on_wait=_say_wait,
     )
+
+
+def keys(tree: Tree) -> "Keys":
+    """The keys that a harvest of the collection would use; raises when there are none."""
+    from harvester.x.keys import keys_from, keys_of
+
+    kept = tree.get("keys") or {}
+    inline = keys_of(kept)
+    return inline if inline.usable else keys_from(os.environ, profile=kept.get("profile", ""))
 
 
 def _say_wait(what: str, seconds: float) -> None:
@@ -54,11 +60,11 @@ def keys_in_environment() -> bool:
     return keys_of({name: os.environ.get(name.upper(), "") for name in NAMES}).usable
 
 
-def save_profile(name: str, keys: Tree) -> None:
+def save_profile(name: str, kept: Tree) -> None:
     """Write keys to ~/.twarc as a profile that is not there yet; the file is its owner's alone."""
     from harvester.x.keys import NAMES, keys_of
 
-    found = keys_of(keys)
+    found = keys_of(kept)
     if not found.usable:
         raise HarvesterError("The file holds no keys that could be moved.", exit_code=Exit.USAGE)
     path = standard_profiles()[0]

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from harvester.collection import FILTER, SEARCH, USER_TIMELINE, parsed
-from harvester.commands import described
+from harvester.commands import described, network
 from harvester.commands.harvests import outcome_line
 from harvester.commands.place import Place, collection_id_argument, in_place
 from harvester.commands.telling import json_option, print_json
@@ -22,6 +22,7 @@ _SHOWN = 5
 @in_place
 def once(collection_id: str, wait: bool, place: Place) -> int:
     keys = _require(place, collection_id, USER_TIMELINE, SEARCH)
+    _require_keys(place, keys)
     _require_idle(place, keys)
     place.compute.once(collection_id)
     click.echo("Started")
@@ -118,6 +119,7 @@ def stop(collection_id: str, place: Place) -> None:
 @in_place
 def filter_start(collection_id: str, place: Place) -> None:
     keys = _require(place, collection_id, FILTER)
+    _require_keys(place, keys)
     task = place.compute.task(collection_id)
     if not task or task.status not in _OVER:
         if task:
@@ -161,6 +163,13 @@ def _require(place: Place, collection_id: str, *kinds: str) -> CollectionKeys:
     described.require_kind(described.tree_of(data), *kinds)
     parsed(data, f"{place.store.name}/{keys.collection}")
     return keys
+
+
+def _require_keys(place: Place, keys: CollectionKeys) -> None:
+    """Raise unless a harvest that starts here would find keys."""
+    from harvester import history
+
+    network.keys(described.tree_of(history.read(place.store, keys).data))
 
 
 def _require_idle(place: Place, keys: CollectionKeys) -> None:

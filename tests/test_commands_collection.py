@@ -1,0 +1,311 @@
+"""`collection` and `harvest`: what people do, on a folder, with processes of this machine."""
+
+import gzip
+import json
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import emulator
+from harvester.clock import SystemClock
+from harvester.layout import CollectionKeys
+from harvester.lock import Lock
+from harvester.store.folder import FolderStore
+from tests.person import Person, at_a_terminal, until
+
+_POSTS = 30
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Person, emulator.Emulated]]:
+    options: dict[str, Any] = {"users": 3, "posts_per_user": _POSTS, "stream_rate": "50"}
+    with at_a_terminal(tmp_path, monkeypatch, **options) as found:
+        yield found
+
+
+@pytest.fixture
+def person(desk: tuple[Person, emulator.Emulated]) -> Person:
+    return desk[0]
+
+
+def _users(emulated: emulator.Emulated) -> list[str]:
+    return list(emulated.control.truth(detail=True)["posts"]["by_user"])
+
+
+def _add(person: Person, collection_id: str, **section: Any) -> None:
+    kind = {"users": "user_timeline", "search": "search", "filter": "filter"}[next(iter(section))]
+    person.write({"id": collection_id, "type": kind, **section})
+    person.well("collection", "add")
+
+
+def _held(person: Person, collection_id: str) -> Lock:
+    """A harvest of somebody else, as far as anybody can see."""
+    store = FolderStore(person.folder / "collections")
+    lock = Lock(store, CollectionKeys(collection_id).lock, owner="somebody", clock=SystemClock())
+    lock.acquire()
+    return lock
+
+
+def _records(person: Person, collection_id: str) -> list[dict[str, Any]]:
+    found = (person.folder / "collections" / collection_id / "harvests").rglob("harvest.json")
+    return [json.loads(path.read_text()) for path in sorted(found)]
+
+
+def test_a_harvest_once_brings_every_post_and_is_told_of_afterwards(
+    desk: tuple[Person, emulator.Emulated],
+) -> None:
+    person, emulated = desk
+    _add(person, "museums", users={user: {} for user in _users(emulated)})
+    told = person("collection", "once", "museums", "--wait")
+    assert told.code == 0
+    assert told.out.startswith("Started\nmuseums => Folder: collections. Harvest timestamp: ")
+    assert f"Tweets: {3 * _POSTS}. Files: 1 (" in told.out
+    last = person.well("harvest", "last", "museums")
+    assert f"Tweets: {3 * _POSTS}." in last
+    assert "screen name found" in last
+    assert "complete" in person.well("harvest", "history", "museums")
+    assert [
+        record["state"] for record in json.loads(person.well("harvest", "history", "museums", "--json"))
+    ] == ["complete"]
+    assert "museums => complete" in person.well("harvest", "log", "museums")
+    assert "Tweets" in person.well("harvest", "log", "museums", "--follow")
+    assert person.well("harvest", "list") == "No running harvests.\n"
+    told = person("harvest", "running", "museums")
+    assert (told.code, told.err.startswith("Task not found.")) == (1, True)
+    row = json.loads(person.well("collection", "list", "--json"))[0]
+    assert (row["id"], row["collects"], row["state"]) == ("museums", "3 users", "complete")
+
+
+def test_a_harvest_that_fails_at_once_was_not_started(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _add(person, "s", search={"query": "library"})
+    monkeypatch.setenv("BEARER_TOKEN", "revoked")
+    told = person("collection", "once", "s", "--wait")
+    assert told.code == 4
+    assert "keys" in told.words
+    last = person("harvest", "last", "s").words
+    assert "failed" in last
+    monkeypatch.delenv("BEARER_TOKEN")
+    told = person("collection", "once", "s")
+    assert told.code == 4
+    assert "Started" not in told.out
+
+
+def test_a_running_harvest_is_shown_while_it_runs_and_stopped_with_everything_stored(person: Person) -> None:
+    _add(person, "live", filter={"track": "library,archives"})
+    assert person("collection", "once", "live").err == "Collection is not a user_timeline or search.\n"
+    assert person.well("collection", "filter-start", "live") == "Started\n"
+    assert person("collection", "filter-start", "live").err.startswith("Collection already started.")
+    until(lambda: person("harvest", "running", "live", "--json").code == 0)
+    until(lambda: json.loads(person.well("harvest", "running", "live", "--json"))["tweets"] > 20)
+    assert "live => Folder: collections. Status: RUNNING\n" in person.well("harvest", "list")
+    assert "Activity: collecting" in person.well("harvest", "running", "live")
+    assert "filter-stop" in person("harvest", "stop", "live").err
+    assert person.well("collection", "timeline-stop", "live") == "Stopping ...\nStopped\n"
+    assert person.well("harvest", "list") == "No running harvests.\n"
+    (record,) = _records(person, "live")
+    assert (record["state"], record["reason"]) == ("stopped", "a stop was asked for")
+    kept = sum(
+        len(gzip.decompress(path.read_bytes()).splitlines())
+        for path in (person.folder / "collections/live").rglob("tweets-*.gz")
+    )
+    assert kept == record["tweets"] > 20
+    assert person("collection", "filter-stop", "live").err == "Collection not already started.\n"
+
+
+def test_a_stream_that_is_killed_is_started_again_with_the_gap_recorded(person: Person) -> None:
+    _add(person, "live", filter={"track": "library,archives"})
+    person.well("filter", "start", "live")
+    slot = person._slot("live", "harvest")
+    for _ in range(3):
+        process = until(lambda: slot.lives and slot.note.get("process"))
+        until(lambda: (json.loads(person("harvest", "running", "live", "--json").out or "{}")).get("tweets"))
+        slot.signal(signal.SIGKILL)
+        until(lambda process=process: slot.lives and slot.note.get("process") != process)
+    until(lambda: (json.loads(person("harvest", "running", "live", "--json").out or "{}")).get("tweets"))
+    person.well("collection", "filter", "stop", "live")
+    records = _records(person, "live")
+    assert [record["state"] for record in records] == ["interrupted"] * 3 + ["stopped"]
+    assert [record["reason"] for record in records if not record["gaps"]] in ([], [records[0]["reason"]])
+    assert not (person.folder / "collections/live/lock.json").exists()
+    assert not slot.lives
+    assert not person._slot("live", "supervisor").lives
+
+
+def test_a_stream_that_cannot_work_is_given_up_and_that_is_told(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _add(person, "live", filter={"track": "library"})
+    monkeypatch.setenv("BEARER_TOKEN", "revoked")
+    person.well("collection", "filter-start", "live")
+    told = until(lambda: "GAVE UP" in (found := person.well("harvest", "list")) and found)
+    assert "exit code 4" in told
+    until(lambda: not person._slot("live", "supervisor").lives)
+    monkeypatch.setenv("BEARER_TOKEN", emulator.CREDENTIALS["bearer_token"])
+    person.well("collection", "filter-start", "live")
+    until(lambda: "RUNNING" in person.well("harvest", "list"))
+    person.well("collection", "filter-stop", "live")
+
+
+def test_a_stream_is_stopped_though_its_supervisor_is_dead(person: Person) -> None:
+    _add(person, "live", filter={"track": "library"})
+    person.well("collection", "filter-start", "live")
+    until(lambda: "RUNNING" in person.well("harvest", "list"))
+    person._slot("live", "supervisor").signal(signal.SIGKILL)
+    until(lambda: "DIED" in person.well("harvest", "list"))
+    person.well("collection", "filter-stop", "live")
+    assert not person._slot("live", "harvest").lives
+    assert person.well("harvest", "list") == "No running harvests.\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("collection", "once", "nowhere"), 10, "Collection does not exist."),
+        (("collection", "schedule", "nowhere", "rate(1 day)"), 10, "Collection does not exist."),
+        (("collection", "schedule", "s", "rate(1 days)"), 2, "rate(1 day)"),
+        (("collection", "stop", "nowhere"), 10, "no collection nowhere"),
+        (("collection", "stop", "s"), 1, "s is not scheduled."),
+        (("collection", "filter-start", "nowhere"), 10, "Collection does not exist."),
+        (("collection", "filter-start", "s"), 1, "Collection is not a filter."),
+        (("collection", "filter-stop", "s"), 1, "Collection is not a filter."),
+        (("collection", "unlock", "nowhere"), 10, "no collection nowhere"),
+        (("collection", "delete", "nowhere"), 10, "no collection nowhere"),
+        (("collection", "copy", "nowhere", "t"), 10, "no collection nowhere"),
+        (("collection", "copy", "s", "s"), 1, "already exists"),
+        (("collection", "copy", "s", "../x"), 2, "may hold only"),
+        (("collection", "once", "../x"), 2, "may hold only"),
+        (("harvest", "running", "nowhere"), 10, "no collection nowhere"),
+        (("harvest", "last", "nowhere"), 10, "no collection nowhere"),
+        (("harvest", "history", "nowhere"), 10, "no collection nowhere"),
+        (("harvest", "stop", "nowhere"), 10, "no collection nowhere"),
+        (("harvest", "stop", "s"), 1, "No harvest of s is running."),
+        (("harvest", "log", "s"), 1, "There is no log of s"),
+        (("harvest", "lost"), 2, "No such command"),
+        (("collection", "once"), 2, "Missing argument"),
+        (("collection", "add"), 1, "Collection already exists."),
+    ],
+)
+def test_a_mistake_gets_one_answer_in_words(
+    person: Person, arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    _add(person, "s", search={"query": "library"})
+    told = person(*arguments)
+    assert told.code == code, told
+    assert words in told.err
+    assert told.out == ""
+
+
+def test_a_place_without_collections_is_told_of_as_such(person: Person) -> None:
+    assert person.well("collection", "list") == "Collections:\n"
+    assert json.loads(person.well("collection", "list", "--json")) == []
+    assert person.well("collection", "scheduled") == "No scheduled tasks.\n"
+    assert person.well("harvest", "list") == "No running harvests.\n"
+    (person.folder / "collections/accident").mkdir(parents=True)
+    assert person.well("collection", "list", "--long") == "Collections:\n"
+
+
+def test_a_collection_that_was_never_harvested_has_no_last_harvest(person: Person) -> None:
+    _add(person, "s", search={"query": "library"})
+    assert person.well("harvest", "last", "s") == "Cannot find last harvest for this collection.\n"
+    assert json.loads(person.well("harvest", "last", "s", "--json")) is None
+    assert person.well("harvest", "history", "s") == "No harvests yet.\n"
+
+
+def test_harvests_elsewhere_are_seen_by_their_locks(person: Person) -> None:
+    _add(person, "s", search={"query": "library"})
+    _held(person, "s")
+    assert "s => Folder: collections. Status: RUNNING (on " in person.well("harvest", "list")
+    told = person("collection", "once", "s")
+    assert (told.code, "running already, on" in told.err) == (11, True)
+    told = person("collection", "delete", "s", "--yes")
+    assert told.code == 11
+    assert person.stored("s")["id"] == "s"
+
+
+def test_a_lock_that_is_kept_fresh_is_not_removed_unasked(person: Person) -> None:
+    _add(person, "s", search={"query": "library"})
+    assert "not locked" in person.well("collection", "unlock", "s")
+    _held(person, "s")
+    assert person("collection", "unlock", "s", answer="n\n").code == 1
+    assert person.well("collection", "unlock", "s", "--yes") == "Unlocked\n"
+    assert not (person.folder / "collections/s/lock.json").exists()
+
+
+def test_a_stop_from_elsewhere_that_nobody_hears_says_so(person: Person) -> None:
+    _add(person, "s", search={"query": "library"})
+    _held(person, "s")
+    told = person("harvest", "stop", "s", "--timeout", "0.5")
+    assert (told.code, "did not end within" in told.err) == (1, True)
+    assert (person.folder / "collections/s/stop.json").exists()
+
+
+def test_a_deleted_collection_is_gone_with_all_its_files_after_a_question(person: Person) -> None:
+    _add(person, "s", search={"query": "library"})
+    _add(person, "t", search={"query": "library"})
+    person.well("collection", "schedule", "s", "rate(1 day)")
+    assert person("collection", "delete", "s", answer="n\n").code == 1
+    assert person.stored("s")
+    assert person.well("collection", "delete", "s", answer="y\n").startswith("Deleted 2 files")
+    assert person.well("collection", "list") == "Collections:\nt\n"
+    assert not (person.folder / "collections/s").exists()
+    assert person.well("collection", "scheduled") == "No scheduled tasks.\n"
+
+
+def test_what_is_left_of_a_deletion_that_was_cut_can_be_deleted(person: Person) -> None:
+    _add(person, "s", search={"query": "library"})
+    (person.folder / "collections/s/collection.json").unlink()
+    assert person.well("collection", "delete", "s", "--yes").startswith("Deleted 1 files")
+
+
+def test_a_copy_asks_for_the_same_and_begins_anew_unless_told_otherwise(person: Person) -> None:
+    search = {"query": "library", "since_id": "7"}
+    _add(person, "s", search=search)
+    person.well("collection", "copy", "s", "t")
+    person.well("collection", "copy", "s", "u", "--with-state")
+    person.well("collection", "copy", "s", "s", "--to-collections-path", "elsewhere")
+    assert person.stored("t")["search"] == {"query": "library"}
+    assert person.stored("u")["search"] == search
+    assert json.loads((person.folder / "elsewhere/s/collection.json").read_text())["version"] == 1
+
+
+def test_schedules_are_listed_replaced_and_ended(person: Person) -> None:
+    _add(person, "s", search={"query": "library"})
+    told = person("collection", "schedule", "s", "cron(0 6 ? * MON 2096)")
+    assert told.out == "Scheduled\n"
+    assert "Due next (UTC): 2096-01-02 06:00:00, 2096-01-09 06:00:00" in told.err
+    assert "scheduler" in told.err
+    person.well("collection", "schedule", "s", "rate(7 days)")
+    assert person.well("collection", "scheduled") == "collections s schedule => rate(7 days)\n"
+    (row,) = json.loads(person.well("collection", "scheduled", "--json"))
+    assert (row["id"], row["kept"], row["last"]) == ("s", False, None)
+    person.well("collection", "schedule", "s", "rate(1 day)", "--dry-run")
+    assert "rate(7 days)" in person.well("collection", "scheduled")
+    assert person.well("collection", "stop", "s") == "Stopped\n"
+    assert person.well("collection", "scheduled") == "No scheduled tasks.\n"
+
+
+def test_a_harvest_of_2019_that_left_no_record_is_told_as_failed(person: Person) -> None:
+    _add(person, "s", search={"query": "library"})
+    (person.folder / "collections/s/last_harvest.json").write_text(
+        json.dumps({"harvest_id": "2019-03-09T15:35:07.464791"})
+    )
+    told = person.well("harvest", "last", "s")
+    assert "Harvest timestamp: 2019-03-09T15:35:07.464791" in told
+    assert "State: failed" in told
+    folder = person.folder / "collections/s/harvests/2019/03/09/15/35/07"
+    folder.mkdir(parents=True)
+    record = {
+        "harvest_timestamp": "2019-03-09T15:35:07.464791",
+        "tweets": 2140,
+        "files": 1,
+        "file_bytes": 876543,
+    }
+    (folder / "harvester.json").write_text(json.dumps(record))
+    told = person.well("harvest", "last", "s")
+    assert told.startswith("s => Folder: collections. Harvest timestamp: 2019-03-09T15:35:07.464791. ")
+    assert told.splitlines()[0].endswith(". Tweets: 2,140. Files: 1 (855K)")
