@@ -52,7 +52,7 @@ bench: ready-dev
 	@$(IN) -m bench --short
 
 bench-full: ready-dev
-	@$(IN) -m bench
+	@$(IN) -m bench --write
 
 # A .venv that does not run, is too old, or was made in another folder is made anew; any other is brought up to date.
 venv:

@@ -102,8 +102,8 @@ JOBS: dict[str, Callable[..., object]] = {"stream": _stream, "search": _search, 
 def measure(*, rounds: int, posts: int, slow_posts: int) -> Iterator[Figure]:
     """Rounds over all peers, so that what else the machine does falls on all alike.
 
-    twarc2 gets `slow_posts`: it is slower by an order of magnitude and its cost per post does not depend on
-    how many there are.
+    twarc2 gets `slow_posts`: it is slower by an order of magnitude, and from there on its cost per post does
+    not depend on how many there are.
     """
     for name, opened in JOBS.items():
         found: dict[str, list[Figure]] = {peer: [] for peer in _PEERS}

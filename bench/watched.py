@@ -39,8 +39,8 @@ def start() -> float:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             spent.append(cpu_of(process.pid))
-            arrived.set()
             self.send_error(401)
+            arrived.set()
 
         def log_message(self, *arguments: Any) -> None:
             pass
