@@ -26,40 +26,36 @@ class Pointer:
     def __init__(self, store: Store, key: str) -> None:
         self._store, self._key = store, key
         self._version: str | None = None
-        self._doubted: list[str] = []
+        self._doubted: set[str] = set()
 
     def write(self, value: Any) -> None:
+        """Write it; a write that failed for want of an answer may be repeated, or followed by another."""
         data = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
         if self._version is None:
             self._version = self._current()
         try:
-            self._put(data)
+            self._version = self._put(data)
         except StoreAway:
-            self._doubted.append(_digest(data))
+            # It may have arrived all the same.
+            self._doubted.add(_digest(data))
             raise
+        self._doubted.clear()
+
+    def _put(self, data: bytes) -> str:
+        try:
+            if self._version:
+                return self._store.replace(self._key, data, version=self._version)
+            return self._store.create(self._key, data)
         except Conflict:
-            # An earlier try may have arrived although its answer did not.
             found = self._found()
             if found is None or _digest(found.data) not in self._doubted:
                 raise
-            self._version = found.version
-            self._put(data)
-        self._doubted.clear()
-
-    def _put(self, data: bytes) -> None:
-        if self._version:
-            self._version = self._store.replace(self._key, data, version=self._version)
-        else:
-            self._version = self._store.create(self._key, data)
+            return self._store.replace(self._key, data, version=found.version)
 
     def create(self, value: Any) -> None:
         """Write it for the first time; raises Conflict if anybody did before."""
         data = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
         self._version = self._store.create(self._key, data)
-
-    def remove(self) -> None:
-        self._store.remove(self._key)
-        self._version = None
 
     def _current(self) -> str:
         found = self._found()
@@ -76,6 +72,10 @@ def _digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+# So much of a growing file is read into memory and stored at once.
+_PIECE = 8 << 20
+
+
 class Parts:
     """Copies the growing files of a work folder to the store, piece by piece, as they grow.
 
@@ -90,30 +90,31 @@ class Parts:
 
     def copy(self, name: str, size: int) -> None:
         """Everything of the file up to `size` is in the store when this returns."""
-        done = self._copied.get(name, 0)
-        if size <= done:
-            return
         with (self._folder / name).open("rb") as file:
-            file.seek(done)
-            data = file.read(size - done)
-        key = self._here.part(name, done)
+            while (done := self._copied.get(name, 0)) < size:
+                file.seek(done)
+                data = file.read(min(size - done, _PIECE))
+                if not data:
+                    raise HarvesterError(f"{file.name} is shorter than what was written to it.")
+                self._copied[name] = done + self._stored(self._here.part(name, done), data)
+
+    def _stored(self, key: str, data: bytes) -> int:
+        """How many bytes of `data` are under the key."""
         try:
             self._store.create(key, data)
         except Conflict:
             # An earlier try may have arrived although its answer did not; since then the file may have grown.
             there = self._store.read(key).data
-            if not data.startswith(there):
+            if not there or not data.startswith(there):
                 raise
-            self._copied[name] = done + len(there)
-            self.copy(name, size)
-        else:
-            self._copied[name] = size
+            return len(there)
+        return len(data)
 
     def forget(self, name: str) -> None:
         """The whole file is stored under its own name."""
         if self._copied.pop(name, 0):
             for entry in list(self._store.entries(self._here.parts + name + "-")):
-                self._store.remove(entry.key)
+                self._store.remove(entry.key, version=entry.version)
 
 
 def growing(sizes: dict[str, int], segment: Tree | None) -> dict[str, int]:
@@ -155,7 +156,8 @@ def fetch_parts(store: Store, here: HarvestKeys, state: State, folder: Path) -> 
     for name, size in growing(state.sizes, state.segment).items():
         with (folder / name).open("wb") as file:
             for entry in store.entries(here.parts + name + "-"):
-                if file.tell() < size:
+                # The name says where it begins, so that a missing one does not shift those that follow.
+                if file.tell() == int(entry.key.rpartition("-")[2]) < size:
                     file.write(store.read(entry.key).data)
             if file.tell() < size:
                 raise HarvesterError(
