@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -71,7 +72,15 @@ class Desk:
             yield process
         finally:
             process.kill()
-            process.communicate()
+            process.wait()
+            for pipe in (process.stdout, process.stderr):
+                if pipe:
+                    pipe.close()
+
+    @contextmanager
+    def watched(self, *arguments: str, **environment: str) -> Iterator["Watched"]:
+        with self.started(*arguments, **environment) as process:
+            yield Watched(process)
 
     def records(self, collection_id: str) -> list[dict[str, Any]]:
         """harvest.json of every harvest, in order."""
@@ -85,6 +94,50 @@ class Desk:
     @property
     def _settings(self) -> Mapping[str, str]:
         return {**_BEARER, "X_API_URL": self.url, "TWARC_CLOUD_X_PATIENCE": "1"}
+
+
+class Watched:
+    """A process that runs: its log as it comes, and its status where it answers on a port."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self.process = process
+        self.log: list[str] = []
+        self._heard = threading.Condition()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        assert self.process.stderr
+        for line in self.process.stderr:
+            with self._heard:
+                self.log.append(line)
+                self._heard.notify_all()
+
+    def log_until(self, words: str, *, within: float = 60.0) -> str:
+        """The first line of the log that has these words."""
+        with self._heard:
+            assert self._heard.wait_for(lambda: any(words in line for line in self.log), within), self.log
+            return next(line for line in self.log if words in line)
+
+    @property
+    def address(self) -> str:
+        return self.log_until("Status on ").split()[-1]
+
+    def get(self, path: str, *, token: str = "") -> Any:
+        return json.loads(self._asked("GET", path, token))
+
+    def post(self, path: str, *, token: str = "") -> str:
+        return self._asked("POST", path, token)
+
+    def _asked(self, method: str, path: str, token: str) -> str:
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        request = urllib.request.Request(self.address + path, method=method, headers=headers)
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return str(answer.read().decode())
+
+    def ended(self, *, within: float = 60.0) -> Said:
+        assert self.process.stdout
+        code = self.process.wait(within)
+        return Said(code, self.process.stdout.read(), "".join(self.log))
 
 
 def ended(process: "subprocess.Popen[str]", *, within: float = 60.0) -> Said:

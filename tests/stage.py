@@ -142,6 +142,7 @@ class Going:
     """A harvest that runs; `ended` holds what it came to once it has."""
 
     stop: Stop
+    account: Callable[[], Mapping[str, Any]]
     ended: list[Ended] = field(default_factory=list)
 
     @property
@@ -198,7 +199,9 @@ class Stage:
     def harvest(self, collection_id: str, *, stop: Stop | None = None, **settings: Any) -> Ended:
         """One harvest to its end."""
         stop = stop or Stop()
-        run = self._run(collection_id, stop, settings)
+        return self._harvested(self._run(collection_id, stop, settings))
+
+    def _harvested(self, run: Harvest) -> Ended:
         before = self.clock.elapsed()
         outcome = run.run()
         account = run.account()
@@ -208,11 +211,10 @@ class Stage:
     @contextmanager
     def harvesting(self, collection_id: str, **settings: Any) -> Iterator["Going"]:
         """A harvest that runs beside the block and has ended when the block has, at most a minute later."""
-        going = Going(Stop())
-        thread = threading.Thread(
-            target=lambda: going.ended.append(self.harvest(collection_id, stop=going.stop, **settings)),
-            daemon=True,
-        )
+        stop = Stop()
+        run = self._run(collection_id, stop, settings)
+        going = Going(stop, run.account)
+        thread = threading.Thread(target=lambda: going.ended.append(self._harvested(run)), daemon=True)
         thread.start()
         try:
             yield going

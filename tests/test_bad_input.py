@@ -255,7 +255,6 @@ def test_files_that_a_crash_left_half_written_are_in_nobody_s_way(desk: Desk) ->
         work = desk.folder / "temp" / "local" / "it" / "20260101000000-dead"
         work.mkdir(parents=True)
         (work / "journal-000001.jsonl").write_text('{"harvest": "2026-01-01T00:0')
-        (work / "tweets-20260101000000-000001.jsonl.gz").write_bytes(b"\x1f\x8b\x08half")
         scratch = desk.folder / "collections" / ".scratch"
         scratch.mkdir()
         (scratch / "half").write_bytes(b"half")
@@ -263,6 +262,20 @@ def test_files_that_a_crash_left_half_written_are_in_nobody_s_way(desk: Desk) ->
         assert said.code == Exit.OK, said
         assert desk.records("it")[0]["tweets"] == 120
         assert not list((desk.folder / "temp" / "local" / "it").iterdir())
+
+
+def test_records_without_a_journal_that_can_be_read_are_kept_and_told(desk: Desk) -> None:
+    with emulator.running(search_posts=120) as emulated:
+        desk.url = emulated.url
+        desk.put("it", _SEARCH)
+        work = desk.folder / "temp" / "local" / "it" / "20260101000000-dead"
+        work.mkdir(parents=True)
+        (work / "journal-000001.jsonl").write_text("no journal\n")
+        (work / "tweets-20260101000000-000001.jsonl.gz").write_bytes(b"\x1f\x8b\x08half")
+        said = desk.harvested("it")
+        assert said.code == Exit.OK, said
+        assert "no journal that can be read; kept" in said.err
+        assert (work / "tweets-20260101000000-000001.jsonl.gz").read_bytes() == b"\x1f\x8b\x08half"
 
 
 @pytest.mark.parametrize("content", ["{half a check", "[]", '{"state": {}}', "null"])

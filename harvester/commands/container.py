@@ -56,7 +56,9 @@ def _harvest_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--tweets-per-file", type=int, help="Posts in a file before the next.  [default: 250000]"
         ),
-        click.option("--monitor", is_flag=True, help="Log the use of CPU, memory and disk every 30 s."),
+        click.option(
+            "--monitor", is_flag=True, help="Log the use of CPU, memory and disk every 30 s and at the end."
+        ),
         click.option(
             "--shutdown/--no-shutdown",
             default=True,
@@ -180,6 +182,8 @@ def _harvest(
             outcome = run.run()
         finally:
             over.set()
+            if monitor:
+                reports.monitor(Path(chosen.temp))
         stopped.set()
         _print(collection_id, outcome, run.account())
         if not shutdown and port is not None:

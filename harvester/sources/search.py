@@ -4,6 +4,7 @@ Pages run from the newest post to the oldest. So while a chain of pages is incom
 `resume`: where the chain began (since_id), where it shall move to (newest_id), and from where it goes on.
 """
 
+import logging
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -15,6 +16,8 @@ from harvester.sources import Job
 from harvester.sources.chains import Chain, created, gap
 from harvester.work import Batch
 from harvester.x import Outcome, Page, Stopped, XError
+
+log = logging.getLogger("twarc-cloud")
 
 _PAGE = {False: 100, True: 500}
 _LEAST = 10
@@ -68,6 +71,7 @@ class _Search:
             if page is None:
                 return True
             chain = chain.after(page)
+            log.debug("Page with %s posts down to %s", page.posts, chain.oldest_id)
             cut = self._counted(page) and bool(chain.token)
             self._job.put(
                 Batch(

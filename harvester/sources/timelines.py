@@ -120,6 +120,7 @@ class _Sweep:
     def _work(self) -> None:
         while taken := self._next():
             position, user_id = taken
+            log.debug("Collecting timeline of %s (%s of %s)", user_id, position + 1, len(self._positions))
             if self._job.stop.requested:
                 raise Stopped
             counts = self._user(user_id)
