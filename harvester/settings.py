@@ -12,6 +12,11 @@ from harvester.errors import Exit, HarvesterError
 INI = Path("twarc_cloud.ini")
 
 
+# No wait of Python's may be longer; and a lock that claims to live for more than an hour is not believed.
+_MOST_OF_ALL = 1_000_000_000
+_MOST = {"lock_seconds": 3600, "concurrency": 1000}
+
+
 @dataclass(frozen=True)
 class Settings:
     """How one harvester behaves; times are in seconds. docs/settings.md explains each."""
@@ -34,10 +39,13 @@ class Settings:
     restart_seconds: float = 1.0
 
     def __post_init__(self) -> None:
+        numbers = {
+            entry.name: getattr(self, entry.name) for entry in fields(self) if entry.type in (int, float)
+        }
         wrong = [
-            f"{entry.name} is {getattr(self, entry.name)}; it is more than 0."
-            for entry in fields(self)
-            if entry.type in (int, float) and getattr(self, entry.name) <= 0
+            f"{name} is {value}; it is more than 0 and at most {_MOST.get(name, _MOST_OF_ALL):,}."
+            for name, value in numbers.items()
+            if not 0 < value <= _MOST.get(name, _MOST_OF_ALL)
         ]
         if wrong:
             raise HarvesterError("The settings cannot be used.", wrong, exit_code=Exit.USAGE)
@@ -69,7 +77,7 @@ def settings(
         try:
             values[entry.name] = entry.type(given) if callable(entry.type) else given
         except ValueError:
-            wrong.append(f"{entry.name} is {given!r}; it is a number.")
+            wrong.append(f"{entry.name} is {given!r}; it is a {'whole ' * (entry.type is int)}number.")
     if wrong:
         raise HarvesterError("The settings cannot be used.", wrong, exit_code=Exit.USAGE)
     return Settings(**values)
@@ -79,8 +87,9 @@ def _ini(path: Path) -> Mapping[str, str]:
     # No interpolation: a '%' in a value is a '%'.
     parser = configparser.ConfigParser(interpolation=None)
     try:
-        parser.read(path)
-    except configparser.Error as error:
+        if path.exists():
+            parser.read_string(path.read_text(encoding="utf-8"), source=str(path))
+    except (configparser.Error, OSError, UnicodeDecodeError) as error:
         words = " ".join(str(error).split())
         raise HarvesterError(f"{path} cannot be read: {words}", exit_code=Exit.USAGE) from error
     return parser.defaults()

@@ -1,0 +1,112 @@
+"""Every key is made in one place, and no two things have the same one."""
+
+from datetime import UTC, datetime, timedelta, timezone
+
+import pytest
+
+from harvester.errors import Exit, HarvesterError
+from harvester.layout import (
+    CollectionKeys,
+    changeset_version,
+    id_problem,
+    moment,
+    segment_name,
+    timestamp,
+)
+
+WHEN = datetime(2026, 11, 3, 7, 5, 9, 123456, tzinfo=UTC)
+IN_TOKYO = WHEN.astimezone(timezone(timedelta(hours=9)))
+
+
+@pytest.mark.parametrize("name", ["a", "A_1", "my-cats", "v1.2", "temp", "temperature", "_x", "0", "a" * 100])
+def test_an_id_is_a_plain_name(name: str) -> None:
+    assert id_problem(name) == ""
+    assert CollectionKeys(name).folder == f"collections/{name}/"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *(
+            "",
+            " ",
+            "my cats",
+            "a\n",
+            "../x",
+            "..",
+            ".",
+            ".hidden",
+            "a/b",
+            "/a",
+            "a..b",
+            "-a",
+            "ä",
+            "a" * 101,
+            "a" * 200,
+        ),
+        *("a\\b", "a%2fb", "a:b", "a\0", "１"),
+    ],
+)
+def test_what_is_no_id_has_no_keys(name: str) -> None:
+    assert id_problem(name)
+    with pytest.raises(HarvesterError) as refused:
+        CollectionKeys(name)
+    assert refused.value.exit_code == Exit.USAGE
+    assert "\n" not in str(refused.value).strip()
+
+
+def test_the_keys_of_a_collection_and_a_harvest_are_as_documented() -> None:
+    keys = CollectionKeys("a")
+    here = keys.harvest(IN_TOKYO)
+    assert keys.collection == "collections/a/collection.json"
+    assert keys.lock == "collections/a/lock.json"
+    assert keys.last_harvest == "collections/a/last_harvest.json"
+    assert keys.changeset(IN_TOKYO, 12) == "collections/a/changesets/change-20261103070509-00000012.json"
+    assert here.folder == "collections/a/harvests/2026/11/03/07/05/09/"
+    assert here.harvest == f"{here.folder}harvest.json"
+    assert here.collection == f"{here.folder}collection.json"
+    assert here.manifest("sha1") == f"{here.folder}manifest-sha1.txt"
+    assert here.events == f"{here.folder}events.jsonl"
+    assert here.file("x") == f"{here.folder}x"
+    assert segment_name(IN_TOKYO, 3) == "tweets-20261103070509-000003.jsonl.gz"
+
+
+def test_keys_of_an_id_with_temp_in_it_stay_whole() -> None:
+    """In 2019 the path of the temporary folder was replaced everywhere in a key."""
+    assert CollectionKeys("template_study").lock == "collections/template_study/lock.json"
+
+
+def test_parts_are_listed_in_order_of_their_offsets() -> None:
+    here = CollectionKeys("a").harvest(WHEN)
+    offsets = [0, 9, 10, 99, 100, 10**9, 10**11]
+    assert sorted(here.part("x", offset) for offset in offsets) == [
+        here.part("x", offset) for offset in offsets
+    ]
+    assert all(here.part("x", offset).startswith(here.parts) for offset in offsets)
+
+
+@pytest.mark.parametrize(
+    ("name", "version"),
+    [
+        ("change-20261103070509-00000012.json", 12),
+        ("collections/a/changesets/change-20261103070509-100000000.json", 100_000_000),
+        ("change-20190501100000.json", 0),
+        ("something.json", 0),
+    ],
+)
+def test_a_changesets_version_is_in_its_name(name: str, version: int) -> None:
+    assert changeset_version(name) == version
+
+
+@pytest.mark.parametrize(
+    "when", [WHEN, IN_TOKYO, WHEN.replace(microsecond=0), datetime(1970, 1, 1, tzinfo=UTC)]
+)
+def test_a_timestamp_is_read_back_and_sorts_as_time_does(when: datetime) -> None:
+    assert moment(timestamp(when)) == when
+    assert timestamp(when) < timestamp(when + timedelta(microseconds=1))
+    assert timestamp(when).endswith("+00:00")
+
+
+def test_a_timestamp_of_2019_was_in_utc() -> None:
+    assert moment("2019-05-03T10:00:00.123456") == datetime(2019, 5, 3, 10, 0, 0, 123456, tzinfo=UTC)
+    assert moment("2019-05-03T10:00:00Z") == datetime(2019, 5, 3, 10, tzinfo=UTC)

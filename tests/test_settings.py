@@ -1,0 +1,98 @@
+"""A setting comes from the nearest place that has it; one that cannot be used is told at once."""
+
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from harvester.errors import Exit, HarvesterError
+from harvester.lock import Lock, expiry
+from harvester.settings import Settings, settings, variable
+from harvester.store.folder import FolderStore
+from tests.stores import HandClock
+
+
+def _ini(folder: Path, text: str) -> Path:
+    path = folder / "twarc_cloud.ini"
+    path.write_text(text)
+    return path
+
+
+def test_a_flag_goes_before_the_environment_that_before_the_file_that_before_the_default(
+    tmp_path: Path,
+) -> None:
+    ini = _ini(tmp_path, "[DEFAULT]\ntemp = file\nconcurrency = 4\nx_patience = 7.5\n")
+    environment = {"TWARC_CLOUD_TEMP": "environment", "TWARC_CLOUD_CONCURRENCY": "5", "X_API_URL": "http://x"}
+    chosen = settings(flags={"temp": "flag", "concurrency": None}, environment=environment, ini=ini)
+    assert chosen.temp == "flag"
+    assert chosen.concurrency == 5
+    assert chosen.x_patience == 7.5
+    assert chosen.x_api_url == "http://x"
+    assert chosen.tweets_per_file == 250_000
+
+
+def test_without_a_file_and_variables_all_are_the_defaults(tmp_path: Path) -> None:
+    assert settings(environment={}, ini=tmp_path / "none.ini") == Settings()
+
+
+def test_an_empty_variable_is_as_none(tmp_path: Path) -> None:
+    ini = _ini(tmp_path, "[DEFAULT]\ntemp = file\n")
+    assert settings(environment={"TWARC_CLOUD_TEMP": ""}, ini=ini).temp == "file"
+
+
+def test_a_percent_sign_is_one(tmp_path: Path) -> None:
+    assert settings(environment={}, ini=_ini(tmp_path, "[DEFAULT]\ntemp = 100%s\n")).temp == "100%s"
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in fields(Settings)])
+def test_each_setting_can_be_set_in_the_environment_and_in_the_file(name: str, tmp_path: Path) -> None:
+    value = "7" if isinstance(getattr(Settings(), name), int | float) else "elsewhere"
+    from_variable = settings(environment={variable(name): value}, ini=tmp_path / "none.ini")
+    from_file = settings(environment={}, ini=_ini(tmp_path, f"[DEFAULT]\n{name} = {value}\n"))
+    assert from_variable == from_file != Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("concurrency", "many", "concurrency is 'many'; it is a whole number."),
+        ("concurrency", "1.5", "concurrency is '1.5'; it is a whole number."),
+        ("x_patience", "long", "x_patience is 'long'; it is a number."),
+        ("concurrency", "0", "concurrency is 0; it is more than 0 and at most 1,000."),
+        ("tweets_per_file", "-5", "tweets_per_file is -5; it is more than 0 and at most 1,000,000,000."),
+        ("x_patience", "nan", "x_patience is nan; it is more than 0"),
+        ("x_patience", "inf", "x_patience is inf; it is more than 0"),
+        ("stop_poll_seconds", "1e12", "stop_poll_seconds is 1000000000000.0; it is more than 0"),
+        ("lock_seconds", "3601", "lock_seconds is 3601.0; it is more than 0 and at most 3,600."),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_told(name: str, value: str, told: str, tmp_path: Path) -> None:
+    with pytest.raises(HarvesterError) as error:
+        settings(environment={variable(name): value}, ini=tmp_path / "none.ini")
+    assert told in str(error.value)
+    assert error.value.exit_code == Exit.USAGE
+
+
+def test_all_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
+    environment = {"TWARC_CLOUD_CONCURRENCY": "x", "TWARC_CLOUD_X_PATIENCE": "y"}
+    with pytest.raises(HarvesterError) as error:
+        settings(environment=environment, ini=tmp_path / "none.ini")
+    assert len(error.value.problems) == 2
+
+
+@pytest.mark.parametrize(
+    "data", [b"temp = x\n", b"[DEFAULT\n", b"\xff\xfe\x00", b"[DEFAULT]\ntemp = a\ntemp = b\n"]
+)
+def test_a_file_that_cannot_be_read_is_told(data: bytes, tmp_path: Path) -> None:
+    (tmp_path / "twarc_cloud.ini").write_bytes(data)
+    with pytest.raises(HarvesterError, match=r"twarc_cloud\.ini cannot be read: ") as error:
+        settings(environment={}, ini=tmp_path / "twarc_cloud.ini")
+    assert error.value.exit_code == Exit.USAGE
+
+
+def test_the_longest_lock_that_may_be_set_is_believed_by_others(tmp_path: Path) -> None:
+    store, key = FolderStore(tmp_path), "collections/a/lock.json"
+    longest = Settings(lock_seconds=3600.0).lock_seconds
+    Lock(store, key, owner="me", clock=HandClock(), ttl=longest).acquire()
+    stored = store.read(key)
+    assert (expiry(stored) - stored.modified).total_seconds() == longest
