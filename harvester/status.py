@@ -51,9 +51,20 @@ def status_app(
     def status() -> Response:
         return jsonify(account())
 
+    @app.get("/metrics")
+    def metrics() -> Response:
+        return Response(_metrics(account()), mimetype="text/plain; version=0.0.4")
+
     @app.get("/is_stopped")
     def is_stopped() -> Response:
         return jsonify(stopped())
+
+    _hear(app, stop, shutdown)
+    return app
+
+
+def _hear(app: Flask, stop: Stop, shutdown: Shutdown) -> None:
+    """What changes something is asked for by POST."""
 
     @app.post("/stop")
     def request_stop() -> str:
@@ -70,7 +81,31 @@ def status_app(
     def tell_how(_: Exception) -> tuple[str, int]:
         return f"Use POST: curl -X POST -H 'Authorization: Bearer <token>' {request.base_url}\n", 405
 
-    return app
+
+_METRICS = (
+    ("tweets", "counter", "Posts kept since the harvest began."),
+    ("files", "gauge", "Files of records, the growing one included."),
+    ("file_bytes", "counter", "Compressed bytes in them."),
+    ("gaps", "counter", "Intervals in which something may be missing."),
+    ("billed_usd", "counter", "Dollars that X charges for it."),
+)
+
+
+def _metrics(account: Tree) -> str:
+    """The account as Prometheus reads it; ids need no escaping, for they hold no quotes or backslashes."""
+    values = {
+        **account,
+        "gaps": len(account.get("gaps") or ()),
+        "billed_usd": (account.get("billed") or {}).get("usd", 0),
+    }
+    label = f'{{collection="{account["collection_id"]}"}}'
+    lines = []
+    for name, kind, told in _METRICS:
+        full = f"twarc_cloud_{name}" + ("_total" if kind == "counter" else "")
+        lines += [f"# HELP {full} {told}", f"# TYPE {full} {kind}", f"{full}{label} {values[name]}"]
+    for name, value in sorted((account.get("counts") or {}).items()):
+        lines.append(f'twarc_cloud_counts{{collection="{account["collection_id"]}",what="{name}"}} {value}')
+    return "\n".join([*lines, ""])
 
 
 @contextmanager

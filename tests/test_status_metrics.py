@@ -1,0 +1,41 @@
+"""/metrics tells the account of a harvest as Prometheus reads it, to who has the token."""
+
+from typing import Any
+
+from harvester.clock import Stop
+from harvester.status import Shutdown, status_app
+
+_ACCOUNT: dict[str, Any] = {
+    "collection_id": "live",
+    "state": "running",
+    "tweets": 1252,
+    "files": 2,
+    "file_bytes": 15_000_000,
+    "gaps": [{}, {}],
+    "counts": {"pages": 13},
+    "billed": {"usd": 6.26},
+}
+
+
+def _answer(token: str) -> Any:
+    app = status_app(
+        account=lambda: _ACCOUNT, stopped=lambda: False, stop=Stop(), shutdown=Shutdown(), token="right"
+    )
+    return app.test_client().get("/metrics", headers={"Authorization": f"Bearer {token}"})
+
+
+def test_metrics_are_what_prometheus_reads() -> None:
+    answer = _answer("right")
+    assert answer.mimetype == "text/plain"
+    lines = answer.text.splitlines()
+    assert 'twarc_cloud_tweets_total{collection="live"} 1252' in lines
+    assert 'twarc_cloud_gaps_total{collection="live"} 2' in lines
+    assert 'twarc_cloud_billed_usd_total{collection="live"} 6.26' in lines
+    assert "# TYPE twarc_cloud_files gauge" in lines
+    assert 'twarc_cloud_counts{collection="live",what="pages"} 13' in lines
+
+
+def test_metrics_need_the_token() -> None:
+    answer = _answer("wrong")
+    assert answer.status_code == 401
+    assert "live" not in answer.text
