@@ -106,7 +106,7 @@ class Accounts:
 
     def seen_in(self, page: Page, user_id: str) -> None:
         """Learn an author's name from a page that was paid for anyway."""
-        for account in _included.decode(page.body).includes.users:
+        for account in _included.decode(page.line).includes.users:
             if account.id == user_id:
                 self._learn_name(user_id, account.username)
 

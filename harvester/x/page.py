@@ -26,7 +26,6 @@ class Page:
     next_token: str | None = None
     problems: tuple[Problem, ...] = ()
     users: tuple[dict[str, Any], ...] = ()
-    body: bytes = b""
 
 
 class NotAPage(Exception):
@@ -75,7 +74,6 @@ def posts_page(body: bytes, provenance: bytes) -> Page:
         oldest_id=str(min(ids)) if ids else meta.oldest_id,
         next_token=meta.next_token,
         problems=problems,
-        body=body,
     )
 
 
@@ -89,7 +87,6 @@ def users_page(body: bytes, provenance: bytes) -> Page:
         next_token=found.meta.next_token if found.meta else None,
         problems=problems_in({"errors": found.errors}),
         users=tuple(data),
-        body=body,
     )
 
 
