@@ -46,6 +46,13 @@ class Chain:
         """The same chain, continued below the oldest post it has brought."""
         return replace(self, token=None, until_id=self.oldest_id)
 
+    def learnt(self) -> Tree:
+        """What a collection notes once the chain is stored so far: only at its end does since_id move."""
+        if self.token:
+            return {"resume": self.resume()}
+        moved = {"since_id": self.newest_id} if self.newest_id else {}
+        return {**moved, "resume": None}
+
     def resume(self) -> Tree:
         # Each is set or null, so that nothing of an earlier chain's stays in the merge patch.
         return {

@@ -202,12 +202,9 @@ class _Timeline:
         )
 
     def _learnt(self, chain: Chain) -> Tree:
-        if chain.token:
-            return {"resume": chain.resume()}
-        if chain.newest_id is None:
-            return {"resume": None}
-        self._since_id = chain.newest_id
-        return {"since_id": chain.newest_id, "resume": None}
+        learnt = chain.learnt()
+        self._since_id = learnt.get("since_id", self._since_id)
+        return learnt
 
     def _page(self, chain: Chain) -> tuple[Chain, Page]:
         while True:
