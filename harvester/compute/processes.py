@@ -39,7 +39,7 @@ class Slot:
                         pass_fds=(lock,),
                         start_new_session=True,
                     )
-                write_note(self._path("json"), {**note, "process": process.pid, "log": log.name})
+                write_note(self._path("json"), {**note, "process": process.pid, "log": str(log)})
             except OSError as error:
                 raise HarvesterError(f"A process cannot be started: {error.strerror or error}.") from error
         return process

@@ -35,7 +35,7 @@ class Scheduler:
         """Start what is due at this moment, and tell of what has ended."""
         for scheduled in self.compute.schedules():
             if due := self._due(scheduled):
-                self.compute.timetable.dealt_with(scheduled.collection_id, due)
+                self.compute.timetable.dealt_with(scheduled.collection_id, self.clock.now())
                 self._start(scheduled, due)
         for collection_id in sorted(self._started):
             if not self.compute.task(collection_id):
@@ -43,16 +43,11 @@ class Scheduler:
                 self.say(self.ended(collection_id))
 
     def _due(self, scheduled: Scheduled) -> datetime | None:
-        """The latest time that has come and is not dealt with; those before it are not made up for."""
-        now = self.clock.now()
+        """The first time that has come and is not dealt with; one start stands for all that were missed."""
         after = datetime.fromisoformat(scheduled.last) if scheduled.last else None
         after = after or scheduled.since - timedelta(microseconds=1)
-        due, latest = scheduled.schedule.after(after, since=scheduled.since), None
-        while due is not None and due <= now:
-            latest = due
-            # All that are long past count as one: a rate of a minute is not walked through for a year.
-            due = scheduled.schedule.after(max(due, now - timedelta(minutes=1)), since=scheduled.since)
-        return latest
+        due = scheduled.schedule.after(after, since=scheduled.since)
+        return due if due is not None and due <= self.clock.now() else None
 
     def _start(self, scheduled: Scheduled, due: datetime) -> None:
         collection_id = scheduled.collection_id

@@ -40,8 +40,8 @@ class Timetable:
             for collection_id, entry in sorted(read_note(self._path).items())
         ]
 
-    def dealt_with(self, collection_id: str, due: datetime) -> None:
-        """Note that this time is dealt with, so that no other start of a scheduler does it again."""
+    def dealt_with(self, collection_id: str, until: datetime) -> None:
+        """Note that all until this time is dealt with, so that no other scheduler does it again."""
         with changed(self._path) as note:
             if collection_id in note:
-                note[collection_id]["last"] = timestamp(due)
+                note[collection_id]["last"] = timestamp(until)

@@ -1,0 +1,107 @@
+"""A process is known to live as long as it does, and not a moment longer, whatever becomes of its number."""
+
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from harvester.clock import Stop
+from harvester.compute import logs
+from harvester.compute.processes import Slot, changed, read_note, write_note
+from harvester.errors import Conflict, HarvesterError
+
+_WAITS = [sys.executable, "-c", "import sys; print('ready', flush=True); sys.stdin.read(); input()"]
+_SLEEPS = [sys.executable, "-S", "-c", "import signal; print('ready', flush=True); signal.pause()"]
+
+
+def _start(slot: Slot, folder: Path, command: list[str]):  # type: ignore[no-untyped-def]
+    return slot.start(command, log=folder / "a.log", note={"token": "t"}, environment={})
+
+
+def test_a_process_lives_until_it_is_killed_and_its_place_is_free_again(tmp_path: Path) -> None:
+    slot = Slot(tmp_path, "harvest")
+    assert not slot.lives
+    for _ in range(3):
+        process = _start(slot, tmp_path, _SLEEPS)
+        assert slot.lives
+        assert slot.note == {"token": "t", "process": process.pid, "log": str(tmp_path / "a.log")}
+        with pytest.raises(Conflict):
+            _start(slot, tmp_path, _SLEEPS)
+        slot.signal(signal.SIGKILL)
+        assert process.wait(timeout=10) == -signal.SIGKILL
+        assert not slot.lives
+
+
+def test_a_process_that_ends_by_itself_is_not_taken_for_another_of_its_number(tmp_path: Path) -> None:
+    slot = Slot(tmp_path, "harvest")
+    process = _start(slot, tmp_path, _WAITS)
+    assert process.wait(timeout=10) == 1
+    assert not slot.lives
+    bystander = _start(Slot(tmp_path, "other"), tmp_path, _SLEEPS)
+    try:
+        write_note(tmp_path / "harvest.json", {"process": bystander.pid})
+        slot.signal(signal.SIGKILL)
+        assert bystander.poll() is None
+    finally:
+        bystander.kill()
+        bystander.wait()
+
+
+def test_the_notes_of_a_process_are_its_owners_alone(tmp_path: Path) -> None:
+    process = _start(slot := Slot(tmp_path / "runs", "harvest"), tmp_path, _SLEEPS)
+    try:
+        assert slot.lives
+        assert (tmp_path / "runs/harvest.json").stat().st_mode & 0o077 == 0
+        assert (tmp_path / "runs").stat().st_mode & 0o077 == 0
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_command_that_is_not_there_is_told_in_words(tmp_path: Path) -> None:
+    with pytest.raises(HarvesterError, match="cannot be started"):
+        _start(Slot(tmp_path, "harvest"), tmp_path, [str(tmp_path / "nothing")])
+
+
+def test_a_note_that_cannot_be_read_says_nothing(tmp_path: Path) -> None:
+    for content in ("", "{", "[]", "\0"):
+        (tmp_path / "a.json").write_text(content)
+        assert read_note(tmp_path / "a.json") == {}
+    with changed(tmp_path / "a.json") as note:
+        note["x"] = 1
+    assert read_note(tmp_path / "a.json") == {"x": 1}
+
+
+def test_a_log_is_followed_to_its_very_end(tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    log.write_text("one\ntwo\nthree\n")
+    more = iter(["fo", "ur\nfi", "ve", ""])
+
+    def lives() -> bool:
+        text = next(more)
+        with log.open("a") as file:
+            file.write(text)
+        return bool(text)
+
+    assert list(logs.tail(log, lines=2, lives=lives, stop=Stop())) == ["two", "three", "four", "five"]
+
+
+def test_the_last_words_of_a_process_are_those_after_its_log(tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    log.write_text("2026-11-23T08:00:00 INFO Status on x\nThe keys are refused.\nCheck them.\n")
+    assert logs.last_words(log) == "The keys are refused.\nCheck them."
+    assert logs.last_words(tmp_path / "none.log") == ""
+
+
+def test_old_logs_make_room(tmp_path: Path) -> None:
+    from datetime import UTC, datetime, timedelta
+
+    start = datetime(2026, 11, 23, tzinfo=UTC)
+    for number in range(60):
+        logs.new(tmp_path, start + timedelta(seconds=number)).write_text(str(number))
+    kept = sorted(path.read_text() for path in tmp_path.glob("*.log"))
+    assert len(kept) == 50
+    newest = logs.newest(tmp_path)
+    assert newest is not None
+    assert newest.read_text() == "59"
