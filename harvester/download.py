@@ -8,7 +8,7 @@ import re
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -144,6 +144,7 @@ class _Download:
     def _take_next(self) -> None:
         group, named = self._waiting.popleft()
         while not named.done():
+            wait([named], timeout=_TICK)
             self._look_up()
         self._wish(group, named.result())
 
@@ -173,11 +174,9 @@ class _Download:
     def _wait_for_room(self) -> None:
         while not self._room.acquire(timeout=_TICK):
             self._look_up()
-        self._look_up(wait=False)
+        self._look_up()
 
-    def _look_up(self, *, wait: bool = True) -> None:
-        if wait:
-            self._stop.wait(_TICK / 4)
+    def _look_up(self) -> None:
         self._check()
         self._tell(self._tally)
 

@@ -7,7 +7,7 @@ import threading
 import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
@@ -239,7 +239,7 @@ class _Cases:
     def _result(self, future: Future[Any]) -> Any:
         """What came of it, once it is there; a stop and the progress do not wait for it."""
         while not future.done():
-            self._stop.wait(_TICK / 4)
+            wait([future], timeout=_TICK)
             self._tick()
             if self._stop.requested:
                 raise HarvesterError(f"Stopped: {self._stop.reason}.", exit_code=Exit.INTERRUPTED)

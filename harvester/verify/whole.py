@@ -49,15 +49,18 @@ class Whole:
             (name for name in trees if name.startswith(_CHANGESETS)),
             key=lambda name: (changeset_version(name), name),
         )
-        versions = {changeset_version(name) for name in found} - {0}
-        lost = sorted(set(range(min(versions, default=1), max(versions, default=0) + 1)) - versions)
-        for version in lost:
-            yield Finding(_CHANGESETS, Verdict.MISSING_LOST, f"that of version {version} is not there")
         for name in found:
             yield from self._harvest_of(name, trees[name])
         collection = trees.get(_COLLECTION)
         # The history of 2019 is not one that can be replayed.
-        if isinstance(collection, dict) and collection.get("version") and not lost:
+        if not isinstance(collection, dict) or not collection.get("version"):
+            return
+        if not found and not self.states:
+            # Put there by hand; its first harvest begins its history.
+            return
+        lost = list(_lost([*(trees[name] for name in found), {"parent": collection.get("changeset")}], found))
+        yield from lost
+        if not lost:
             yield from self._replayed(collection, [(name, trees[name]) for name in found])
 
     def _harvest_of(self, name: str, changeset: Any) -> Iterator[Finding]:
@@ -100,6 +103,15 @@ class Whole:
             return self.keys.harvest(moment(str(began))).folder
         except ValueError:
             return f"{self.keys.folder}harvests/{began}"
+
+
+def _lost(changesets: list[Any], found: list[str]) -> Iterator[Finding]:
+    """The changesets that others follow, and that are not there."""
+    for changeset in changesets:
+        before = changeset.get("parent") if isinstance(changeset, dict) else None
+        if before and _CHANGESETS + str(before) not in found:
+            why = "another one or collection.json follows it, and it is not there"
+            yield Finding(f"{_CHANGESETS}{before}", Verdict.MISSING_LOST, why)
 
 
 def _counts(finding: Finding) -> bool:
