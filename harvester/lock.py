@@ -5,7 +5,7 @@ import os
 import platform
 import threading
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -226,18 +226,18 @@ class FencedStore:
         return self._store.read(key)
 
     def create(self, key: str, data: bytes) -> str:
-        self._lock.require()
-        version = self._store.create(key, data)
+        with self._fenced():
+            version = self._store.create(key, data)
         self._take_back_if_late(key, version)
         return version
 
     def replace(self, key: str, data: bytes, *, version: str) -> str:
-        self._lock.require()
-        return self._store.replace(key, data, version=version)
+        with self._fenced():
+            return self._store.replace(key, data, version=version)
 
     def upload(self, key: str, path: Path, *, sha256: str) -> str:
-        self._lock.require()
-        version = self._store.upload(key, path, sha256=sha256)
+        with self._fenced():
+            version = self._store.upload(key, path, sha256=sha256)
         self._take_back_if_late(key, version)
         return version
 
@@ -249,8 +249,8 @@ class FencedStore:
             # What a successor puts there after this look stays, however late the removal arrives.
             version = next((entry.version for entry in self._store.entries(key) if entry.key == key), None)
         if version is not None:
-            self._lock.require()
-            self._store.remove(key, version=version)
+            with self._fenced():
+                self._store.remove(key, version=version)
 
     def entries(self, prefix: str) -> Iterator[Entry]:
         return self._store.entries(prefix)
@@ -260,6 +260,16 @@ class FencedStore:
 
     def now(self) -> datetime:
         return self._store.now()
+
+    @contextmanager
+    def _fenced(self) -> Iterator[None]:
+        self._lock.require()
+        try:
+            yield
+        except Conflict:
+            # Whoever slept in this very moment has lost against its successor, and to it the lock.
+            self._lock.require()
+            raise
 
     def _take_back_if_late(self, key: str, version: str) -> None:
         if self._lock.in_time:
