@@ -55,8 +55,12 @@ class Desk:
         return self.said("local", "harvester", collection_id, *options, **environment)
 
     def start(self, *arguments: str, **environment: str) -> "subprocess.Popen[str]":
+        return self.process([sys.executable, str(_DOOR), *arguments], **environment)
+
+    def process(self, command: list[str], **environment: str) -> "subprocess.Popen[str]":
+        """Any process here, with the environment that the command would have."""
         return subprocess.Popen(
-            [sys.executable, str(_DOOR), *arguments],
+            command,
             cwd=self.folder,
             env={**os.environ, **self._settings, **self.environment, **environment},
             stdout=subprocess.PIPE,
