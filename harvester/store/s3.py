@@ -73,7 +73,7 @@ class S3Store:
     def read(self, key: str) -> Stored:
         require_key(key)
         with self._told(key):
-            answer = self._s3.get_object(Bucket=self.bucket, Key=key)
+            answer = self._answer(key)
             return Stored(answer["Body"].read(), answer["ETag"], answer["LastModified"])
 
     def create(self, key: str, data: bytes) -> str:
@@ -92,7 +92,7 @@ class S3Store:
     def download(self, key: str, path: Path) -> None:
         require_key(key)
         with self._told(key), told(str(path)):
-            body = self._s3.get_object(Bucket=self.bucket, Key=key)["Body"]
+            body = self._answer(key)["Body"]
             with whole(path) as partial, partial.open("wb") as file:
                 for chunk in body.iter_chunks(1 << 20):
                     file.write(chunk)
@@ -145,7 +145,7 @@ class S3Store:
         return date + timedelta(seconds=_elapsed() - heard)
 
     def address(self) -> tuple[str, str]:
-        """Where another client finds this bucket: the endpoint, empty where AWS's own serves, and the region."""
+        """Where another client finds this bucket: the endpoint, empty where it is AWS's own, and the region."""
         with self._told("the bucket"):
             found = self._s3.head_bucket(Bucket=self.bucket)
         meta = self._s3.meta
@@ -161,6 +161,13 @@ class S3Store:
             raise HarvesterError(
                 f"The bucket {self.bucket} does not exist.", hint=_HINTS["NoSuchBucket"]
             ) from error
+
+    def _answer(self, key: str) -> Any:
+        """The object as it begins to arrive; without its length a broken line would look like its end."""
+        answer = self._s3.get_object(Bucket=self.bucket, Key=key)
+        if not {"ContentLength", "ETag", "LastModified"} <= set(answer):
+            raise StoreAway(f"{self.name} broke off its answer for {key}.", hint="Check the network.")
+        return answer
 
     def _hear_date(self, http_response: Any, **_: Any) -> None:
         date = http_response.headers.get("Date")
