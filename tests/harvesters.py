@@ -3,12 +3,17 @@
 import os
 import subprocess
 import sys
+import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import emulator
+from harvester.errors import NotFound
 from harvester.layout import CollectionKeys
+from harvester.lock import content
 from harvester.store import Store
 from harvester.store.folder import FolderStore
 from harvester.store.s3 import S3Store
@@ -16,6 +21,35 @@ from tests.servers import Bucket
 from tests.storm import mirrored
 
 _ROOT = Path(__file__).resolve().parents[1]
+
+
+_WITHIN = 60.0
+
+
+def pause(seconds: float) -> None:
+    threading.Event().wait(max(0.0, seconds))
+
+
+def until(holds: Callable[[], bool], what: str) -> None:
+    """Wait for what must come."""
+    deadline = time.monotonic() + _WITHIN
+    while not holds():
+        assert time.monotonic() < deadline, what
+        pause(0.01)
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Kill what may still live."""
+    process.kill()
+    process.wait()
+
+
+def exit_code(process: subprocess.Popen[bytes]) -> int:
+    """How the process ended, which it has to do."""
+    try:
+        return process.wait(_WITHIN)
+    finally:
+        end(process)
 
 
 @dataclass
@@ -43,14 +77,14 @@ class Site:
             else FolderStore(self.folder / "collections")
         )
 
-    def start(self) -> subprocess.Popen[bytes]:
+    def start(self, *, temp: str = "temp") -> subprocess.Popen[bytes]:
         """A harvester that has just been started; what it says goes to the log."""
         where = (
             ["aws", "harvester", self.bucket.name, self.collection_id]
             if self.bucket
             else ["local", "harvester", self.collection_id, "--collections-path", "collections"]
         )
-        options = ["--temp", "temp", "--tweets-per-file", str(self.tweets_per_file)]
+        options = ["--temp", temp, "--tweets-per-file", str(self.tweets_per_file)]
         with self.log.open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, str(_ROOT / "tweet_harvester.py"), *where, *options],
@@ -60,6 +94,21 @@ class Site:
                 stdout=log,
                 stderr=log,
             )
+
+    def harvest(self, *, temp: str = "temp") -> int:
+        """The exit code of a harvest to its end."""
+        return exit_code(self.start(temp=temp))
+
+    def is_held_by(self, process: subprocess.Popen[bytes]) -> bool:
+        try:
+            return bool(content(self.store.read(self.keys.lock)).get("process") == process.pid)
+        except NotFound:
+            return False
+
+    def is_begun(self) -> bool:
+        """Whether a harvest has read the collection, and keeps it as it uses it."""
+        kept = self.store.entries(f"{self.keys.folder}harvests/")
+        return any(entry.key.endswith("/collection.json") for entry in kept)
 
     def said(self, *, most: int = 4000) -> str:
         """The end of the log."""

@@ -26,6 +26,8 @@ _SPARE = {"folder": 2.1, "s3": 3.1}
 _ENDS_WITHIN = 120.0
 _FINE = {0, 3}
 _LOCKED = 11
+# How often a harvester is started although the lock of the one that was killed still holds.
+_TOO_EARLY = 0.1
 
 
 def _soon(draw: random.Random) -> float:
@@ -122,6 +124,8 @@ class Track:
             self.sum.kills += 1
             if self.loses_disk:
                 wipe(self.site.temp)
+        elif code == _LOCKED:
+            self.sum.refused += 1
         elif code not in _FINE:
             raise AssertionError(f"{self.name}: exit code {code}\n{self.site.said()}")
 
@@ -129,7 +133,8 @@ class Track:
         """A harvester that was not refused by the lock of the one that was killed."""
         deadline = time.monotonic() + _ENDS_WITHIN
         while time.monotonic() < deadline:
-            self._wait_for_the_lock()
+            if self.random.random() > _TOO_EARLY:
+                self._wait_for_the_lock()
             process = self.site.start()
             # Longer than a refusal takes; where none comes, the plan counts from here.
             with suppress(subprocess.TimeoutExpired):
