@@ -194,7 +194,10 @@ class Stage:
         history.edit(self.store, CollectionKeys(collection_id), change)
 
     def collection(self, collection_id: str) -> dict[str, Any]:
-        return json.loads(self.store.read(CollectionKeys(collection_id).collection).data)
+        return self.json(CollectionKeys(collection_id).collection)
+
+    def json(self, key: str) -> Any:
+        return json.loads(self.store.read(key).data)
 
     def harvest(self, collection_id: str, *, stop: Stop | None = None, **settings: Any) -> Ended:
         """One harvest to its end."""
