@@ -12,11 +12,18 @@ from tests.stores import Place, on_a_small_disk, race
 
 
 def test_no_two_versions_look_alike(tmp_path: Path) -> None:
+    """Many at once, so that files get the numbers of others removed within one tick of the clock."""
     store = FolderStore(tmp_path)
-    versions = [store.create("collections/a", b"0")]
-    for number in range(1000):
-        versions.append(store.replace("collections/a", b"%d" % (number % 10), version=versions[-1]))
-    assert len(set(versions)) == 1001
+
+    def write(thread: int) -> list[str]:
+        versions = [store.create(f"collections/{thread}", b"0")]
+        for _ in range(150):
+            versions.append(store.replace(f"collections/{thread}", b"0", version=versions[-1]))
+        return versions
+
+    with ThreadPoolExecutor(8) as threads:
+        versions = [version for each in threads.map(write, range(8)) for version in each]
+    assert len(set(versions)) == len(versions)
 
 
 def test_a_folder_goes_with_its_last_object(tmp_path: Path) -> None:
