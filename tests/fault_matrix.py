@@ -22,6 +22,25 @@ A stream is stopped by the test once it brings posts again, hence its `stopped` 
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |
 """
 
+TAIL = """
+## The store and the disk
+
+Played by `tests/test_store_faults.py` (a gate before a real S3 server), `tests/test_full_disks.py` (a disk of
+512 KiB), `tests/test_lost_answers.py` and `tests/test_wrong_clocks.py`; in each 0 records are lost and 0 doubled.
+
+| fault | what the harvest does | exit | state |
+| --- | --- | --- | --- |
+| the store cannot be reached, refuses (403), its session is over, its bucket is gone, is too busy (503), \
+minds the clock; and is back within 15 minutes | keeps collecting until its queues are full, retries, goes on | 0 | complete |
+| the same, for more than 15 minutes | keeps all in its work folder; the next start stores it | 1 | failed |
+| the same, while a stream is read | keeps what came; the time until the next start is a recorded gap | 1 | failed |
+| the answer to any one write is lost | tries again, and finds its own write | 0 | complete |
+| the work folder's disk is full | keeps what fits; the next start asks for the rest from its token | 1 | failed |
+| the folder store's disk is full | keeps all in its work folder; the next start stores it | 1 | failed |
+| this clock is an hour off | waits for as long as X's clock says; stores as always | 0 | complete |
+| this clock is an hour off, and requests are signed | says by how much it is off | 4 | failed |
+"""
+
 
 def line(row: Played) -> str:
     """A row of the table but for its last column."""
@@ -31,7 +50,8 @@ def line(row: Played) -> str:
 def lines_told() -> list[str]:
     """The rows as the page has them, but for their last column."""
     text = PAGE.read_text(encoding="utf-8") if PAGE.exists() else ""
-    rows = [row for row in text.splitlines() if row.startswith("| ")][2:]
+    table = text.partition("\n## ")[0]
+    rows = [row for row in table.splitlines() if row.startswith("| ")][2:]
     return [row.rstrip("| ").rpartition(" | ")[0] + " |" for row in rows]
 
 
@@ -42,7 +62,7 @@ def main() -> None:
             row = played(case, Path(folder))
         rows.append(f"{line(row)} {row.ended.seconds:.0f} |")
         sys.stderr.write(f"{number}/{len(CASES)} {rows[-1]}\n")
-    PAGE.write_text(HEAD + "\n".join(rows) + "\n", encoding="utf-8")
+    PAGE.write_text(HEAD + "\n".join(rows) + "\n" + TAIL, encoding="utf-8")
 
 
 if __name__ == "__main__":
