@@ -26,19 +26,20 @@ TAIL = """
 ## The store and the disk
 
 Played by `tests/test_store_faults.py` (a gate before a real S3 server), `tests/test_full_disks.py` (a disk of
-512 KiB), `tests/test_lost_answers.py` and `tests/test_wrong_clocks.py`; in each 0 records are lost and 0 doubled.
+512 KiB), `tests/test_lost_answers.py` and `tests/test_wrong_clocks.py`; each loses and doubles nothing. A
+store is away if it cannot be reached or says 403, 503, that the session is over, the bucket gone, or the
+clock wrong.
 
 | fault | what the harvest does | exit | state |
 | --- | --- | --- | --- |
-| the store cannot be reached, refuses (403), its session is over, its bucket is gone, is too busy (503), \
-minds the clock; and is back within 15 minutes | keeps collecting until its queues are full, retries, goes on | 0 | complete |
-| the same, for more than 15 minutes | keeps all in its work folder; the next start stores it | 1 | failed |
-| the same, while a stream is read | keeps what came; the time until the next start is a recorded gap | 1 | failed |
+| store away for less than 15 minutes | collects until its queues are full, retries, goes on | 0 | complete |
+| store away for longer | keeps all in its work folder; the next start stores it | 1 | failed |
+| the same, with a stream | keeps what came; until the next start is a recorded gap | 1 | failed |
 | the answer to any one write is lost | tries again, and finds its own write | 0 | complete |
-| the work folder's disk is full | keeps what fits; the next start asks for the rest from its token | 1 | failed |
-| the folder store's disk is full | keeps all in its work folder; the next start stores it | 1 | failed |
-| this clock is an hour off | waits for as long as X's clock says; stores as always | 0 | complete |
-| this clock is an hour off, and requests are signed | says by how much it is off | 4 | failed |
+| full disk, of the work folder | keeps what fits; the next start goes on from its token | 1 | failed |
+| full disk, of a folder store | keeps all in its work folder; the next start stores it | 1 | failed |
+| clock an hour off | waits for as long as X's clock says; stores as always | 0 | complete |
+| clock an hour off, signed requests | says by how much it is off | 4 | failed |
 """
 
 
