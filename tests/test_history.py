@@ -310,6 +310,13 @@ class TestByHand:
         assert set(_current(store)["users"]) == {"1", "2"}
         _require_whole(store)
 
+    def test_a_version_written_by_hand_is_not_fallen_behind(self, store: FolderStore) -> None:
+        history.add(store, KEYS, _timelines())
+        _put(store, {**_current(store), "version": 50})
+        history.edit(store, KEYS, _with("1"))
+        assert _current(store)["version"] == 52
+        assert history.replay(store, KEYS) == _current(store)
+
     def test_a_collection_of_2019_goes_on(self, store: FolderStore) -> None:
         """Its changesets have no versions, and one of them is missing, as two of a second were."""
         tree = {
