@@ -18,6 +18,7 @@ from typing import Any
 
 from harvester import history
 from harvester.layout import CollectionKeys
+from harvester.store import Store
 from harvester.store.folder import FolderStore
 from tests.servers import Bucket
 
@@ -103,6 +104,22 @@ def examined(collections: Path, collection_id: str, *, temp: Path) -> Found:
     wrong += _wrong_together(collections, collection_id, folders, harvests)
     collection = json.loads((top / "collection.json").read_bytes())
     return Found(collection, posts, harvests, gaps, events, wrong)
+
+
+def named_but_absent(store: Store, keys: CollectionKeys) -> list[str]:
+    """What manifests, or the last harvest, point to and is not there; at no moment may there be any."""
+    present = {entry.key for entry in store.entries(keys.folder)}
+    named = set()
+    for key in present:
+        folder, _, name = key.rpartition("/")
+        if name.startswith("manifest-"):
+            lines = store.read(key).data.decode().splitlines()
+            named |= {f"{folder}/{line.split('  ')[1]}" for line in lines}
+    if keys.last_harvest in present:
+        last = json.loads(store.read(keys.last_harvest).data)
+        named.add(keys.harvest(datetime.fromisoformat(last["harvest_id"])).harvest)
+    changeset = json.loads(store.read(keys.collection).data).get("changeset")
+    return sorted((named | {keys.changesets + changeset}) - present)
 
 
 def _leftovers(top: Path, temp: Path) -> Iterator[str]:

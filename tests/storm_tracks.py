@@ -15,7 +15,7 @@ from harvester import history
 from harvester.errors import NotFound
 from harvester.layout import moment
 from tests.harvesters import Site
-from tests.storm import created, examined, scratch_left, wipe
+from tests.storm import created, examined, named_but_absent, scratch_left, wipe
 from tests.storm_kinds import Stream
 
 Tree = dict[str, Any]
@@ -122,6 +122,10 @@ class Track:
         self.sum.harvests += 1
         if code == -9:
             self.sum.kills += 1
+            # Looked at now and then, for it takes a look at everything.
+            if self.sum.kills % 5 == 1:
+                absent = named_but_absent(self.site.store, self.site.keys)
+                self.sum.wrong += [f"{self.name}: {key} is named, and is not there" for key in absent]
             if self.loses_disk:
                 wipe(self.site.temp)
         elif code == _LOCKED:
@@ -262,7 +266,7 @@ class Track:
                 broken.append(f"{again} posts were paid for twice, at most {most} are promised")
         if not self.site.bucket:
             self.sum.scratch = scratch_left(top)
-        self.sum.wrong = [f"{self.name}: {promise}" for promise in broken]
+        self.sum.wrong += [f"{self.name}: {promise}" for promise in broken]
 
 
 def _unlimited(tree: Tree) -> Tree:

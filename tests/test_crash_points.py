@@ -18,7 +18,7 @@ from harvester.store import Store
 from harvester.store.folder import FolderStore
 from harvester.store.s3 import S3Store
 from tests.servers import Bucket
-from tests.storm import Found, examined, mirrored, scratch_left, wipe
+from tests.storm import Found, examined, mirrored, named_but_absent, scratch_left, wipe
 
 Tree = dict[str, Any]
 
@@ -167,6 +167,7 @@ class Scene:
             order["posts"] = self.order["posts"] = order["posts"] + _POSTS
         assert (code, mark.exists()) == (-9, True), f"not reached:\n{self.log}"
         mark.unlink()
+        assert named_but_absent(self.store, self.keys) == []
         self.deaths += 1
         # As `unlock` does, for nobody shall wait here until the dead one's lock expires.
         self.store.remove(self.keys.lock)
