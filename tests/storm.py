@@ -51,12 +51,15 @@ class Found:
 
     def lost_unsaid(self, existed: Iterable[str]) -> list[str]:
         """Posts that are neither here nor within a gap that was recorded."""
-        gaps = [(_moment(gap["from"]), _moment(gap["to"])) for gap in self.gaps]
-        return [
-            post
-            for post in self.lost(existed)
-            if not any(since <= created(post) <= until for since, until in gaps)
-        ]
+        gaps = sorted((_moment(gap["from"]), _moment(gap["to"])) for gap in self.gaps)
+        unsaid, at, until = [], 0, datetime.min.replace(tzinfo=UTC)
+        for published, post in sorted((created(post), post) for post in self.lost(existed)):
+            while at < len(gaps) and gaps[at][0] <= published:
+                until = max(until, gaps[at][1])
+                at += 1
+            if published > until:
+                unsaid.append(post)
+        return unsaid
 
 
 def created(post_id: str) -> datetime:
