@@ -50,7 +50,7 @@ def changes(changesets: Iterable[Tree]) -> Iterator[Change]:
     """
     tree: Tree = {}
     for changeset in changesets:
-        new = apply(tree, changeset.get("update") or {}, changeset.get("delete") or [])
+        new = apply(tree, _as_dict(changeset.get("update")), _as_list(changeset.get("delete")))
         when = str(changeset.get("change_timestamp", ""))
         harvest = str(changeset.get("harvest_timestamp", ""))
         touched = _touched(changeset)
@@ -62,9 +62,17 @@ def changes(changesets: Iterable[Tree]) -> Iterator[Change]:
 def _touched(changeset: Tree) -> set[str]:
     """The keys that a changeset speaks of: a long history costs what it says, not what it keeps."""
     deleted: set[str] = set()
-    for entry in changeset.get("delete") or []:
+    for entry in _as_list(changeset.get("delete")):
         deleted |= set(entry) if isinstance(entry, dict) else {entry}
-    return set(changeset.get("update") or {}) | deleted
+    return set(_as_dict(changeset.get("update"))) | deleted
+
+
+def _as_dict(value: Any) -> Tree:
+    return value if isinstance(value, dict) else {}
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
 
 
 def _differences(
@@ -93,11 +101,11 @@ def _leaf(path: tuple[str, ...], old: Any, new: Any, *, gone: bool) -> tuple[str
 
 
 def _name(path: tuple[str, ...], old: Tree, new: Tree) -> str:
-    if path[0] != "users" or path[-1] == "screen_name":
+    if path[0] != "users" or len(path) < 2 or path[-1] == "screen_name":
         return ""
     for tree in (new, old):
-        user = tree.get("users", {}).get(path[1])
-        if isinstance(user, dict) and user.get("screen_name"):
+        user = _as_dict(_as_dict(tree.get("users")).get(path[1]))
+        if user.get("screen_name"):
             return str(user["screen_name"])
     return ""
 

@@ -33,12 +33,17 @@ def merged(base: Tree | None, mine: Tree, current: Tree, *, reset: bool = False)
             for user, change in update["users"].items()
             if user in users or user not in base.get("users", {})
         }
-    return {**apply(now, update, delete), **{name: current[name] for name in STAMPS if name in current}}
+    return instead(apply(now, update, delete), current)
 
 
 def plain(tree: Tree) -> Tree:
     """Without what the history writes into it."""
     return {key: value for key, value in tree.items() if key not in STAMPS}
+
+
+def instead(mine: Tree, current: Tree) -> Tree:
+    """`mine` in the place of `current`."""
+    return {**plain(mine), **{name: current[name] for name in STAMPS if name in current}}
 
 
 def conflicts(base: Tree, mine: Tree, current: Tree) -> list[str]:

@@ -9,7 +9,7 @@ import orjson
 
 from harvester import history
 from harvester.changeset import Tree, apply
-from harvester.errors import Conflict, NotFound
+from harvester.errors import Conflict, HarvesterError, NotFound
 from harvester.layout import CollectionKeys, changeset_version, moment
 from harvester.lock import content, expiry
 from harvester.store import Store
@@ -21,12 +21,12 @@ _AT_ONCE = 16
 
 def changesets(store: Store, keys: CollectionKeys) -> Iterator[tuple[str, Tree]]:
     """The names and contents of all changesets, in the order in which they were made."""
-    names = [entry.key for entry in store.entries(keys.changesets)]
+    names = [entry.key for entry in store.entries(keys.changesets) if entry.key.endswith(".json")]
     names.sort(key=lambda key: (changeset_version(key), key))
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         found = pool.map(lambda key: store.read(key).data, names)
         for name, data in zip(names, found, strict=True):
-            yield name.rpartition("/")[2], orjson.loads(data)
+            yield name.rpartition("/")[2], _object(name, data)
 
 
 def tree_at(store: Store, keys: CollectionKeys, *, changeset: str, current: Tree) -> Tree | None:
@@ -35,7 +35,7 @@ def tree_at(store: Store, keys: CollectionKeys, *, changeset: str, current: Tree
         return current
     tree: Tree = {}
     for name, each in changesets(store, keys):
-        tree = apply(tree, each["update"], each["delete"])
+        tree = apply(tree, each.get("update") or {}, each.get("delete") or [])
         if name == changeset:
             return tree
     return None
@@ -56,12 +56,12 @@ def running(store: Store, keys: CollectionKeys) -> Tree | None:
     if held is None:
         return None
     try:
-        state = orjson.loads(store.read(keys.checkpoint).data)["state"]
-        record: Tree = orjson.loads(store.read(keys.harvest(moment(state["harvest"])).harvest).data)
-    except (NotFound, KeyError):
+        state = _object(keys.checkpoint, store.read(keys.checkpoint).data).get("state") or {}
+        here = keys.harvest(moment(state["harvest"]))
+        return _record(keys, here.harvest, store.read(here.harvest).data)
+    except (NotFound, KeyError, TypeError, ValueError):
         # It holds the lock, and has not begun: it may be finishing a harvest that died.
         return {"collection_id": keys.id, "state": "running", "activity": "starting", **_NOTHING}
-    return record
 
 
 _NOTHING: Tree = {"harvest_timestamp": "", "tweets": 0, "files": 0, "file_bytes": 0}
@@ -70,13 +70,16 @@ _NOTHING: Tree = {"harvest_timestamp": "", "tweets": 0, "files": 0, "file_bytes"
 def last(store: Store, keys: CollectionKeys) -> Tree | None:
     """The record of the last harvest that ended; None when there was none."""
     try:
-        pointer = orjson.loads(store.read(keys.last_harvest).data)
+        pointer = _object(keys.last_harvest, store.read(keys.last_harvest).data)
+        here = keys.harvest(moment(pointer["harvest_id"]))
     except NotFound:
         return None
-    here = keys.harvest(moment(pointer["harvest_id"]))
+    except (KeyError, TypeError, ValueError) as error:
+        hint = "`harvest history` lists what is there; the next harvest writes it anew."
+        raise HarvesterError(f"{keys.last_harvest} names no harvest.", hint=hint) from error
     for name in _NAMES:
         try:
-            return _record(keys, here.folder, store.read(here.file(name)).data)
+            return _record(keys, here.file(name), store.read(here.file(name)).data)
         except NotFound:
             continue
     # Of 2019: a harvest that failed left no record, and was pointed to all the same.
@@ -95,21 +98,51 @@ def all_of(store: Store, keys: CollectionKeys, *, newest: int | None = None) -> 
     names.sort(reverse=True)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         found = pool.map(lambda key: (key, store.read(key).data), islice(names, newest))
-        return [_record(keys, key.rpartition("/")[0] + "/", data) for key, data in found]
+        return [_record(keys, key, data) for key, data in found]
 
 
-def _record(keys: CollectionKeys, folder: str, data: bytes) -> Tree:
-    record: Tree = {"collection_id": keys.id, **_NOTHING, "state": "complete", **orjson.loads(data)}
-    return {**record, "folder": folder}
+def _record(keys: CollectionKeys, key: str, data: bytes) -> Tree:
+    """What a harvest says of itself; one that cannot be read says that."""
+    place = {"collection_id": keys.id, "folder": key.rpartition("/")[0] + "/"}
+    try:
+        found = _object(key, data)
+    except HarvesterError as error:
+        return {**_NOTHING, **place, "state": "unreadable", "reason": error.message}
+    shaped = {name: found[name] for name, shape in _SHAPES.items() if isinstance(found.get(name), shape)}
+    rest = {name: value for name, value in found.items() if name not in _SHAPES}
+    return {**_NOTHING, "state": "complete", **rest, **shaped, **place}
+
+
+_SHAPES: dict[str, type] = {
+    "harvest_timestamp": str,
+    "state": str,
+    "tweets": int,
+    "files": int,
+    "file_bytes": int,
+    "gaps": list,
+    "billed": dict,
+}
+
+
+def _object(key: str, data: bytes) -> Tree:
+    """The JSON object in `data`; raises in words when there is none."""
+    hint = "It was not written by a harvest: look at it, and mend or remove it."
+    try:
+        found = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        raise HarvesterError(f"{key} is not JSON: {error}.", hint=hint) from error
+    if not isinstance(found, dict):
+        raise HarvesterError(f"{key} is not a JSON object.", hint=hint)
+    return found
 
 
 def user_changes(store: Store, record: Tree) -> list[dict[str, Any]] | None:
     """What became of the users in a harvest; None when it does not say."""
     try:
         found = orjson.loads(store.read(f"{record['folder']}user_changes.json").data)
-    except NotFound:
+    except (NotFound, orjson.JSONDecodeError):
         return None
-    return found if isinstance(found, list) else None
+    return [change for change in found if isinstance(change, dict)] if isinstance(found, list) else None
 
 
 def ask_to_stop(store: Store, keys: CollectionKeys) -> None:

@@ -58,6 +58,8 @@ def _row(place: Place, collection_id: str) -> Tree:
 
 
 def _collects(tree: Tree) -> str:
+    if described.problems(tree):
+        return "(not valid: see `collection-config check`)"
     asked = tree.get("filter") or {}
     words = ", ".join(f"{key} {asked[key]}" for key in ("track", "follow", "locations") if asked.get(key))
     rules = f"{len(asked['rules'])} rules" if asked.get("rules") else ""
@@ -163,8 +165,8 @@ def copy(
     keys = place.keys(new_id)
     tree = described.tree_of(history.read(place.store, place.keys(collection_id)).data)
     elsewhere = chosen(to_bucket, to_collections_path) if to_bucket or to_collections_path else place
+    described.require(described.problems(tree))
     new = without_secrets({**(plain(tree) if with_state else fresh(tree)), "id": new_id})
-    described.require(described.problems(new))
     history.add(elsewhere.store, keys, new)
     click.echo(
         f"Collection {new_id} added to {elsewhere.store.name}, as {collection_id} is; without its posts."

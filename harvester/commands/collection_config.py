@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from harvester.changeset import Tree
-from harvester.collection import FILTER
+from harvester.collection import FILTER, problems
 from harvester.commands import Group, described, network, users
 from harvester.commands.place import Place, collection_id_argument, in_place
 from harvester.commands.telling import confirm, json_option, print_json, yes_option
@@ -123,7 +123,14 @@ def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, place: Place
     current = described.tree_of(history.read(place.store, keys).data)
     _require_may_become(current, mine)
     base = described.base_of(place.store, keys, mine, current)
-    new = merging.merged(base, mine, current, reset=reset_state)
+
+    def merge(now: Tree) -> Tree:
+        # What is stored may be no valid collection, and then this mends it.
+        if problems(now):
+            return merging.instead(mine, now)
+        return merging.merged(base, mine, now, reset=reset_state)
+
+    new = merge(current)
     if merging.plain(new) == merging.plain(current):
         described.write(path, current)
         raise HarvesterError("No changes in collection configuration.")
@@ -132,7 +139,7 @@ def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, place: Place
         click.echo("\n".join(["These changes would be made:", *told]))
         return
     _confirm_losses(base, mine, current, new, told, yes=yes)
-    stored = history.edit(place.store, keys, lambda now: merging.merged(base, mine, now, reset=reset_state))
+    stored = history.edit(place.store, keys, merge)
     described.write(path, stored)
     click.echo("Collection configuration updated.")
     _warn_of_inline_keys(stored)
@@ -141,7 +148,7 @@ def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, place: Place
 
 
 def _require_may_become(current: Tree, mine: Tree) -> None:
-    if current.get("type") != mine["type"]:
+    if current.get("type") != mine["type"] and not problems(current):
         raise HarvesterError("Collection type may not change.", hint="Add a collection with another id.")
     new = set(described.inline_keys(mine)) - set(described.inline_keys(current))
     if new:
@@ -171,7 +178,9 @@ def _confirm_losses(
     from harvester.merging import conflicts, removed_users
 
     reasons = []
-    if gone := removed_users(current, new):
+    if problems(current):
+        reasons.append("What is stored is not valid, and is replaced as a whole.")
+    elif gone := removed_users(current, new):
         reasons.append(f"{len(gone)} users are removed, and with each the since_id that was learnt.")
     if base is None:
         reasons.append("The file does not say which version it was made from.")

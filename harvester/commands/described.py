@@ -134,21 +134,35 @@ def keys_in_file() -> HarvesterError:
 
 def tree_of(data: bytes) -> Tree:
     """The collection as it is stored."""
+    hint = "`collection-config changes` tells what it was; mend it where it is stored."
     try:
         tree = orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        raise HarvesterError(f"The stored collection is not JSON: {error}.") from error
-    return dict(tree)
+        raise HarvesterError(f"The stored collection is not JSON: {error}.", hint=hint) from error
+    if not isinstance(tree, dict):
+        raise HarvesterError("The stored collection is not a JSON object.", hint=hint)
+    return tree
+
+
+def users_of(tree: Tree) -> dict[str, Tree]:
+    """The users of a collection that may be anything."""
+    users = tree.get("users") or {}
+    if not isinstance(users, dict) or not all(isinstance(user, dict) for user in users.values()):
+        raise HarvesterError("Users is not properly structured.", hint="Correct the file.")
+    return users
 
 
 def base_of(store: "Store", keys: CollectionKeys, mine: Tree, current: Tree) -> Tree | None:
-    """The stored version that the file was made from; None where it does not say."""
+    """The stored version that the file was made from; None if unknown or no valid one."""
     from harvester.records import tree_at
 
+    if problems(current):
+        return None
     if not mine.get("changeset"):
         # Files of 2019 say it by their time.
         return current if mine.get("timestamp") and mine["timestamp"] == current.get("timestamp") else None
-    return tree_at(store, keys, changeset=str(mine["changeset"]), current=current)
+    base = tree_at(store, keys, changeset=str(mine["changeset"]), current=current)
+    return None if base is None or problems(base) else base
 
 
 def caught_up(store: "Store", keys: CollectionKeys, mine: Tree, current: Tree) -> Tree:

@@ -116,7 +116,7 @@ def _show_changes(changes: list[Tree]) -> None:
         name = f" ({change['screen_name']})" if change.get("screen_name") else ""
         more = f" ({change['error']})" if change.get("error") else ""
         gone = ", deleted" if change.get("deleted") else ""
-        click.echo(f"User {change['user_id']}{name}: {change['change']}{gone}{more}")
+        click.echo(f"User {change.get('user_id')}{name}: {change.get('change')}{gone}{more}")
     if len(changes) > _CHANGES_SHOWN:
         click.echo(f"... and {len(changes) - _CHANGES_SHOWN:,} more; --json has all.")
     if not changes:

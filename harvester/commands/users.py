@@ -56,11 +56,11 @@ def remove_users(users: Sequence[str], path: Path) -> None:
 
     def edit(tree: Tree) -> Tree:
         described.require_kind(tree, USER_TIMELINE)
-        known = tree.get("users", {})
+        known = described.users_of(tree)
         by_name = {str(user.get("screen_name", "")).lower(): user_id for user_id, user in known.items()}
         for user in users:
             user_id = user if user in known else by_name.get(user.lstrip("@").lower())
-            (gone if user_id in known else missing).append(user_id if user_id in known else user)  # type: ignore[arg-type]
+            (gone if user_id in known else missing).append(user_id if user_id in known else user)
         return {**tree, "users": {user_id: known[user_id] for user_id in known if user_id not in gone}}
 
     described.change(path, edit)
@@ -82,6 +82,7 @@ def restore_users(users: Sequence[str], everybody: bool, path: Path, place: Plac
     described.require_kind(mine, USER_TIMELINE)
     keys = place.keys(mine["id"])
     current = described.tree_of(history.read(place.store, keys).data)
+    described.require(described.problems(current))
     was = _removed(
         records.all_of(place.store, keys), lambda record: records.user_changes(place.store, record)
     )
@@ -98,8 +99,8 @@ def _removed(records: Iterable[Tree], changes: Callable[[Tree], list[Any] | None
     was: dict[str, Tree] = {}
     for record in records:
         for change in changes(record) or ():
-            if change.get("deleted"):
-                was.setdefault(str(change["user_id"]), change.get("was") or {})
+            if change.get("deleted") and isinstance(change.get("was"), dict):
+                was.setdefault(str(change.get("user_id")), change["was"])
     # Seen anew they are to be judged anew.
     return {user_id: {k: v for k, v in user.items() if k != "sightings"} for user_id, user in was.items()}
 
@@ -115,7 +116,7 @@ def _picked(was: dict[str, Tree], users: Sequence[str], *, everybody: bool) -> t
 def _add_ids(path: Path, user_ids: Iterable[str]) -> None:
     def edit(tree: Tree) -> Tree:
         described.require_kind(tree, USER_TIMELINE)
-        users = dict(tree.get("users") or {})
+        users = dict(described.users_of(tree))
         for user_id in user_ids:
             users.setdefault(user_id.strip(), {})
         return {**tree, "users": users}
@@ -129,13 +130,13 @@ def _add_names(path: Path, screen_names: Iterable[str]) -> None:
     tree = described.read(path)
     described.require_kind(tree, USER_TIMELINE)
     names = list(dict.fromkeys(name.strip() for name in screen_names if name.strip()))
-    known = {str(user.get("screen_name", "")).lower() for user in tree.get("users", {}).values()}
+    known = {str(user.get("screen_name", "")).lower() for user in described.users_of(tree).values()}
     asked = [name for name in names if name.lstrip("@").lower() not in known]
     click.echo("Getting users ids for screen names. This may take some time ...")
     found = _looked_up(tree, [name.lstrip("@") for name in asked])
 
     def edit(tree: Tree) -> Tree:
-        users = dict(tree.get("users") or {})
+        users = dict(described.users_of(tree))
         for user_id, name in found.values():
             users.setdefault(user_id, {"screen_name": name})
         return {**tree, "users": users}

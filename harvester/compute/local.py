@@ -128,14 +128,14 @@ class LocalCompute:
         if not state:
             return self._task(collection_id, ONCE, slot) if slot.lives else None
         told = str(state.get("told", ""))
-        if state["state"] == GAVE_UP:
-            return Task(collection_id, SERVICE, GAVE_UP, str(state["since"]), told)
+        if state.get("state") == GAVE_UP:
+            return Task(collection_id, SERVICE, GAVE_UP, str(state.get("since", "")), told)
         if not service.lives:
             told = "its supervisor died, perhaps with the machine: `collection filter-start` starts it anew"
-            return Task(collection_id, SERVICE, DIED, str(state["since"]), told)
+            return Task(collection_id, SERVICE, DIED, str(state.get("since", "")), told)
         if slot.lives:
             return self._task(collection_id, SERVICE, slot)
-        return Task(collection_id, SERVICE, RESTARTING, str(state["since"]), told)
+        return Task(collection_id, SERVICE, RESTARTING, str(state.get("since", "")), told)
 
     def _task(self, collection_id: str, kind: str, slot: Slot) -> Task:
         status = RUNNING if (self._folder(collection_id) / "address").exists() else STARTING

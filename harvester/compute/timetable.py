@@ -6,6 +6,7 @@ from pathlib import Path
 from harvester.compute import Scheduled
 from harvester.compute.processes import Slot, changed, read_note
 from harvester.compute.schedule import Schedule, parsed
+from harvester.errors import HarvesterError
 from harvester.layout import moment, timestamp
 
 
@@ -29,19 +30,21 @@ class Timetable:
 
     def all(self) -> list[Scheduled]:
         kept = self.scheduler.lives
-        return [
-            Scheduled(
-                collection_id,
-                parsed(entry["expression"]),
-                moment(entry["since"]),
-                last=entry.get("last", ""),
-                kept=kept,
-            )
-            for collection_id, entry in sorted(read_note(self._path).items())
-        ]
+        try:
+            return [
+                _scheduled(name, entry, kept=kept) for name, entry in sorted(read_note(self._path).items())
+            ]
+        except (KeyError, TypeError, ValueError, HarvesterError) as error:
+            hint = f"Remove {self._path}, and schedule anew."
+            raise HarvesterError(f"{self._path} cannot be read as schedules: {error}.", hint=hint) from error
 
     def dealt_with(self, collection_id: str, until: datetime) -> None:
         """Note that all until this time is dealt with, so that no other scheduler does it again."""
         with changed(self._path) as note:
             if collection_id in note:
                 note[collection_id]["last"] = timestamp(until)
+
+
+def _scheduled(collection_id: str, entry: dict[str, str], *, kept: bool) -> Scheduled:
+    since, last = moment(entry["since"]), entry.get("last", "")
+    return Scheduled(collection_id, parsed(entry["expression"]), since, last=last, kept=kept)
