@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import sizes, throughput, watched
+from bench import download, sizes, throughput, verify, watched
 
 _LIMIT = 512 << 20
 _TABLE = Path(__file__).with_name("results.md")
@@ -84,7 +84,34 @@ def _watched(short: bool) -> Iterator[str]:
     yield f"| idle stream | {share:.2f} % of a core, {memory:.0f} MB |"
 
 
-_PARTS = {"throughput": _throughput, "sizes": _sizes, "watched": _watched}
+def _download(short: bool) -> Iterator[str]:
+    rounds, small, large_bytes = (1, 2_000, 10_000_000) if short else (3, 20_000, 50_000_000)
+    yield f"{small:,} small objects and 20 of {large_bytes // 1_000_000} MB:"
+    yield ""
+    yield "| program | seconds | CPU s | peak MB | times s5cmd |"
+    yield "| --- | --- | --- | --- | --- |"
+    figures = list(download.measure(rounds=rounds, small=small, large=20, large_bytes=large_bytes))
+    fastest = next(one for one in figures if one.name == "s5cmd")
+    for one in figures:
+        share = one.seconds / fastest.seconds
+        yield f"| {one.name} | {one.seconds:.1f} | {one.cpu:.1f} | {one.peak:.0f} | {share:.2f} |"
+
+
+def _verify(short: bool) -> Iterator[str]:
+    yield "| records | MB, uncompressed | CPU s | MB a CPU second | peak MB |"
+    yield "| --- | --- | --- | --- | --- |"
+    for kind, raw, spent in verify.measure(megabytes=256 if short else 1024):
+        size, speed = raw / 1e6, raw / 1e6 / spent.cpu
+        yield f"| {kind} | {size:,.0f} | {spent.cpu:.2f} | {speed:.0f} | {spent.peak:.0f} |"
+
+
+_PARTS = {
+    "throughput": _throughput,
+    "sizes": _sizes,
+    "watched": _watched,
+    "download": _download,
+    "verify": _verify,
+}
 
 if __name__ == "__main__":
     main()

@@ -48,8 +48,12 @@ def cost(
     out: str = "out",
     memory: int = 0,
     allowed: tuple[int, ...] = (0,),
+    pin: bool = True,
 ) -> Cost:
-    """Run the commands, each piped into the next, in `folder`; what they cost together."""
+    """Run the commands, each piped into the next, in `folder`; what they cost together.
+
+    They have one core, or where `pin` is not set, all that the server leaves them.
+    """
     started = time.perf_counter()
     processes: list[subprocess.Popen[bytes]] = []
     with (folder / out).open("wb") as result, (folder / "err").open("wb") as errors:
@@ -57,7 +61,7 @@ def cost(
         for number, command in enumerate(pipeline, 1):
             last = number == len(pipeline)
             process = subprocess.Popen(
-                pinned(command, -1, memory=memory),
+                pinned(command, -1, memory=memory) if pin else command,
                 cwd=folder,
                 env={**os.environ, **environment},
                 stdin=before.stdout if before else subprocess.DEVNULL,

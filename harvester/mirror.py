@@ -146,8 +146,9 @@ class Mirror:
             if digest:
                 _require(key, digest, found)
             self._place(partial, name)
-        finally:
+        except BaseException:
             partial.unlink(missing_ok=True)
+            raise
         self._note(name, _Known(version, sha256, changed))
         return size
 

@@ -145,7 +145,7 @@ class S3Store:
         return date + timedelta(seconds=_elapsed() - heard)
 
     def address(self) -> tuple[str, str]:
-        """Where another client finds this bucket: the endpoint, empty where it is AWS's own, and the region."""
+        """Where another client finds this bucket: endpoint, empty where it is AWS's own, and region."""
         with self._told("the bucket"):
             found = self._s3.head_bucket(Bucket=self.bucket)
         meta = self._s3.meta

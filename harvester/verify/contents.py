@@ -10,7 +10,8 @@ import msgspec
 from isal import isal_zlib
 
 _GZIP = 31
-_MOST = 4 << 20
+# Larger blocks are slower: each is memory that the system has to hand over anew.
+_MOST = 256 << 10
 # Longer than any page; a file without a line end is not read into memory as a whole.
 _LONGEST_LINE = 256 << 20
 
