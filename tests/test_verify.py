@@ -16,7 +16,7 @@ from harvester.errors import HarvesterError, NotFound
 from harvester.layout import CollectionKeys
 from harvester.store.folder import FolderStore
 from harvester.store.reading import reader
-from harvester.verify import Overall, Report, Sample, Verdict, differs, rebuilds, verify, write
+from harvester.verify import Finding, Overall, Report, Sample, Verdict, differs, rebuilds, verify, write
 from tests.damage import FAULTS, Held
 from tests.histories import harvested
 from tests.stores import Place
@@ -294,3 +294,10 @@ def test_the_manifest_of_2019_is_made_anew_as_it_was() -> None:
     assert [(one.key, one.data) for one in made] == [
         (key, data) for key, data in held.objects.items() if "/manifest-" in key
     ]
+
+
+def test_every_verdict_is_explained_with_what_it_makes_of_the_whole() -> None:
+    page = Path(__file__).resolve().parents[1] / "docs" / "verifying.md"
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.read_text().splitlines()]
+    told = {row[0].strip("`"): row[2] for row in rows if len(row) == 3 and row[0].startswith("`")}
+    assert told == {verdict.value: Finding("x", verdict).overall.name for verdict in Verdict}
