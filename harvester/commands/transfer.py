@@ -288,6 +288,9 @@ def _progress() -> Iterator[Callable[[str], None]]:
 
     try:
         yield show
+    except KeyboardInterrupt:
+        click.echo("\nStopped; nothing half is left. Start it again for the rest.", err=True)
+        raise
     finally:
         if terminal and last != began:
             click.echo("\r\x1b[K", nl=False, err=True)
