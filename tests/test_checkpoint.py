@@ -148,6 +148,20 @@ class TestParts:
         ):
             checkpoint.fetch_parts(store, HERE, state, tmp_path / "new")
 
+    def test_a_later_part_does_not_stand_in_for_a_missing_one(
+        self, store: FolderStore, tmp_path: Path
+    ) -> None:
+        (tmp_path / "users.jsonl").write_bytes(b"1\n2\n")
+        parts = Parts(store, HERE, tmp_path)
+        for size in (2, 4):
+            parts.copy("users.jsonl", size)
+        store.remove(HERE.part("users.jsonl", 0))
+        state = State(harvest=timestamp(STARTED), owner="dead", sizes={"users.jsonl": 2})
+        with pytest.raises(
+            HarvesterError, match="2 bytes of users.jsonl, of a harvest that died, are missing"
+        ):
+            checkpoint.fetch_parts(store, HERE, state, tmp_path / "new")
+
     def test_a_copy_whose_answer_was_lost_is_made_once(self, store: FolderStore, tmp_path: Path) -> None:
         segment, sizes = _grown(tmp_path, 2)
         mute = _Mute(store)

@@ -15,7 +15,7 @@ from harvester.lock import FencedStore, Lock, content, expiry
 from harvester.store import Store, Stored
 from harvester.store.folder import FolderStore
 from tests.servers import Bucket
-from tests.stores import HandClock, Place, Wrapped, lossy, race
+from tests.stores import ATOMIC, HandClock, Place, Wrapped, lossy, race
 
 KEY, DATA = "collections/a/lock.json", "collections/a/data"
 PAST = timedelta(seconds=63)
@@ -99,10 +99,12 @@ class TestTaking:
                     Stop().wait(0.1)
             assert _holder(store) == "successor"
 
+    @pytest.mark.parametrize("place", ATOMIC, indirect=True)
     def test_of_many_takers_of_a_free_lock_one_wins(self, place: Place) -> None:
         winners = race(place, "lock", KEY, "nobody")
         assert winners == [_holder(place.store())]
 
+    @pytest.mark.parametrize("place", ATOMIC, indirect=True)
     def test_of_many_takers_of_an_expired_lock_one_wins(self, place: Place) -> None:
         _lock(place.store(), "dead", ttl=0.1).acquire()
         winners = race(place, "lock", KEY, "dead")

@@ -9,7 +9,7 @@ import pytest
 
 from harvester.errors import Conflict, HarvesterError, NotFound
 from harvester.store import Store
-from tests.stores import Place, on_a_small_disk, race
+from tests.stores import ATOMIC, Place, on_a_small_disk, race
 
 A, B, C = (f"collections/a/{name}" for name in ("one", "two", "two/three"))
 
@@ -78,10 +78,12 @@ class TestContract:
         with pytest.raises(NotFound):
             store.read(A)
 
+    @pytest.mark.parametrize("place", ATOMIC, indirect=True)
     def test_of_many_creators_of_a_key_one_wins(self, place: Place) -> None:
         won = race(place, "create", "collections/a/", 40)
         assert sorted(won) == [f"collections/a/{number:03d}" for number in range(40)]
 
+    @pytest.mark.parametrize("place", ATOMIC, indirect=True)
     def test_no_increment_of_a_counter_is_lost(self, place: Place, store: Store) -> None:
         store.create(A, b"0")
         race(place, "count", A, 3)
