@@ -73,7 +73,7 @@ def race(place: Place, program: str, *arguments: object, processes: int = 2) -> 
             assert racer.stdin
             racer.stdin.write("go\n")
             racer.stdin.flush()
-        printed = [racer.communicate(timeout=120)[0].splitlines() for racer in racers]
+        printed = [racer.communicate(timeout=300)[0].splitlines() for racer in racers]
         assert [racer.returncode for racer in racers] == [0] * processes
     finally:
         for racer in racers:
@@ -94,7 +94,7 @@ def on_a_small_disk(disk: Path, place: Place, program: str, *arguments: object) 
     )
     result = subprocess.run(
         ["unshare", "--map-root-user", "--mount", "sh", "-c", script],
-        cwd=_ROOT, capture_output=True, text=True, timeout=60,
+        cwd=_ROOT, capture_output=True, text=True, timeout=180,
     )  # fmt: skip
     if result.returncode == 77 or result.stderr.startswith("unshare"):
         pytest.skip(f"no small disk may be mounted here: {result.stderr}")

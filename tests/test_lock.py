@@ -90,7 +90,7 @@ class TestTaking:
                 _lock(store, "other", clock=clock).acquire()
             living.release()
             _lock(store, "dead", clock=clock, ttl=0.1).acquire()
-            waited = SystemClock().elapsed() + 20
+            waited = SystemClock().elapsed() + 60
             while SystemClock().elapsed() < waited:
                 try:
                     _lock(store, "successor", clock=clock).acquire()
@@ -248,7 +248,7 @@ class _Away(Wrapped):
 
 
 def _soon(holds: Callable[[], bool]) -> bool:
-    deadline = SystemClock().elapsed() + 10
+    deadline = SystemClock().elapsed() + 30
     while not holds():
         if SystemClock().elapsed() > deadline:
             return False

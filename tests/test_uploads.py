@@ -66,6 +66,9 @@ def test_who_is_too_fast_has_to_wait() -> None:
     thread = threading.Thread(target=offer)
     thread.start()
     # One step is being done, two wait for it, and the fourth is held.
+    deadline = SystemClock().elapsed() + 30
+    while len(offered) < 3 and SystemClock().elapsed() < deadline:
+        thread.join(0.01)
     thread.join(0.3)
     assert thread.is_alive()
     assert offered == [0, 1, 2]
