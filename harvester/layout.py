@@ -24,7 +24,7 @@ def id_problem(collection_id: str) -> str:
         return "Id contains spaces."
     if len(collection_id) > 100:
         return f"Id has {len(collection_id)} characters; at most 100 are allowed."
-    return f"Id {collection_id!r} may hold only letters, digits, '_', '-' and '.', and not begin with '.' or '-'."
+    return f"Id {collection_id!r} may hold only letters, digits, '_', '-', '.', and begin with no '.' or '-'."
 
 
 @dataclass(frozen=True)
