@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from harvester.store.folder import FolderStore
 from tests.person import Person, at_a_terminal, until
 
 _POSTS = 30
+_STREAM_KILLS = int(os.environ.get("STREAM_KILLS", "3"))
 
 
 @pytest.fixture
@@ -117,11 +119,15 @@ def test_a_running_harvest_is_shown_while_it_runs_and_stopped_with_everything_st
     assert person("collection", "filter-stop", "live").err == "Collection not already started.\n"
 
 
-def test_a_stream_that_is_killed_is_started_again_with_the_gap_recorded(person: Person) -> None:
+def test_a_stream_that_is_killed_is_started_again_with_the_gap_recorded(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TWARC_CLOUD_RESTART_SECONDS", "0.05")
+    monkeypatch.setenv("TWARC_CLOUD_RESTARTS", "1000")
     _add(person, "live", filter={"track": "library,archives"})
     person.well("filter", "start", "live")
     slot = person._slot("live", "harvest")
-    for _ in range(3):
+    for _ in range(_STREAM_KILLS):
         process = until(lambda: slot.lives and slot.note.get("process"))
         until(lambda: (json.loads(person("harvest", "running", "live", "--json").out or "{}")).get("tweets"))
         slot.signal(signal.SIGKILL)
@@ -129,8 +135,9 @@ def test_a_stream_that_is_killed_is_started_again_with_the_gap_recorded(person: 
     until(lambda: (json.loads(person("harvest", "running", "live", "--json").out or "{}")).get("tweets"))
     person.well("collection", "filter", "stop", "live")
     records = _records(person, "live")
-    assert [record["state"] for record in records] == ["interrupted"] * 3 + ["stopped"]
-    assert [record["reason"] for record in records if not record["gaps"]] in ([], [records[0]["reason"]])
+    assert [record["state"] for record in records] == ["interrupted"] * _STREAM_KILLS + ["stopped"]
+    # The gap that a death left stands in the record of the harvest that found it.
+    assert all(record["gaps"] for record in records[1:])
     assert not (person.folder / "collections/live/lock.json").exists()
     assert not slot.lives
     assert not person._slot("live", "supervisor").lives
