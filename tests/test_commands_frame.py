@@ -206,3 +206,12 @@ def test_doctor_finds_a_store_that_lets_two_writers_win(tmp_path: Path) -> None:
     last = list(examine(settings, lambda: Careless(tmp_path / "collections")))[-1]
     assert (last.what, last.good) == ("store", False)
     assert "two writers create" in last.told
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_an_output_that_cannot_be_written_is_told_in_words(tmp_path: Path) -> None:
+    door = [sys.executable, str(_ROOT / "twarc_cloud.py"), "collection", "list"]
+    with Path("/dev/full").open("w") as full:
+        told = subprocess.run(door, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert told.returncode == 1
+    assert told.stderr == "The output cannot be used: No space left on device.\n"

@@ -4,6 +4,9 @@
 """
 
 import json
+import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,8 @@ from harvester.commands.place import chosen
 from tests.gates import OPEN, SHUT, gate
 from tests.person import Person, at_a_terminal, until
 from tests.servers import Bucket
+
+_ROOT = Path(__file__).resolve().parents[1]
 
 # What design §2 promises on a working network; without a port 5 s go by until the store is asked.
 _WITHIN = 20.0
@@ -99,3 +104,25 @@ def test_a_stop_while_the_store_is_away_is_heard_through_the_port_and_keeps_ever
         assert seconds < _WITHIN
         way.set(OPEN)
         assert list((tmp_path / "temp").rglob("*.gz")) != []
+
+
+def test_who_no_longer_waits_is_told_that_the_harvest_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script = tmp_path / "faults.json"
+    script.write_text(json.dumps([_LIMIT]))
+    desk = tmp_path / "desk"
+    desk.mkdir()
+    with at_a_terminal(desk, monkeypatch, users=2, faults=str(script)) as (person, _):
+        person.write({"id": "x", **_SEARCH})
+        person.well("collection", "add")
+        door = [sys.executable, str(_ROOT / "twarc_cloud.py"), "collection", "once", "x", "--wait"]
+        waiting = subprocess.Popen(door, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert waiting.stdout
+        assert waiting.stdout.readline() == "Started\n"
+        until(lambda: "waiting" in person("harvest", "running", "x").out)
+        waiting.send_signal(signal.SIGINT)
+        _, err = waiting.communicate(timeout=30)
+        assert (waiting.returncode, err) == (130, "It goes on; `harvest stop x` ends it.\n")
+        assert "RUNNING" in person.well("harvest", "list")
+        person.well("harvest", "stop", "x")

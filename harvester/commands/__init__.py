@@ -26,6 +26,11 @@ def run(command: click.Command, arguments: Sequence[str] | None = None) -> int:
         return int(Exit.USAGE)
     except click.Abort:
         return int(Exit.INTERRUPTED)
+    except OSError as error:
+        log.debug("The whole of it:", exc_info=error)
+        what = error.filename or "The output"
+        click.echo(f"{what} cannot be used: {error.strerror or error}.", err=True)
+        return int(Exit.ERROR)
     return int(result) if isinstance(result, int) else int(Exit.OK)
 
 

@@ -34,8 +34,12 @@ def _awaited(place: Place, keys: CollectionKeys) -> int:
     from harvester.clock import Stop
 
     stop = Stop()
-    while place.compute.task(keys.id):
-        stop.wait(0.2)
+    try:
+        while place.compute.task(keys.id):
+            stop.wait(0.2)
+    except KeyboardInterrupt:
+        click.echo(f"It goes on; `harvest stop {keys.id}` ends it.", err=True)
+        return int(Exit.INTERRUPTED)
     last = records.last(place.store, keys)
     if last:
         click.echo(outcome_line(place, last))
