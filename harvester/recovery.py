@@ -59,33 +59,57 @@ def recover(store: Store, keys: CollectionKeys, root: Path, *, owner: str) -> Re
         for left in left_behind(root):
             _let_go(store, keys, left)
         return None
+    work = _work_of(store, keys, here, known, root, owner=owner)
+    used = orjson.loads(store.read(here.collection).data)
+    log.warning("The harvest of %s did not end; finishing it first.", work.state.harvest)
+    before = _Reached.of(known)
+    ending.complete(work)
+    # Interrupted: another one that finished it died as well.
+    if used["type"] == FILTER and record["state"] in (RUNNING, INTERRUPTED):
+        _note_gap(work, _unheard_since(store, keys, work.state), store.now())
+    work.remember()
+    _announce(store, keys, here, work, before)
+    return Recovered(work, used, record)
+
+
+@dataclass(frozen=True)
+class _Reached:
+    """What the checkpoint says that is in the store, as a value: the state is worked on."""
+
+    state: orjson.Fragment
+    growing: dict[str, int]
+    files: frozenset[str]
+
+    @classmethod
+    def of(cls, known: State) -> "_Reached":
+        return cls(
+            orjson.Fragment(orjson.dumps(known.to_tree())),
+            checkpoint.growing(known.sizes, known.segment),
+            frozenset(file.name for file in known.finished),
+        )
+
+
+def _announce(store: Store, keys: CollectionKeys, here: HarvestKeys, work: Work, before: _Reached) -> None:
+    """As in the harvest itself: say which file comes next before it is there (checkpoint.py)."""
+    further = [file for file in work.state.finished if file.name not in before.files]
+    if further:
+        _keep_side_files(store, here, work, before.growing)
+        # They are stored in their order, so that where the last one is, all are.
+        closing = {"file": vars(further[-1]), "state": work.state.to_tree()}
+        Pointer(store, keys.checkpoint).write({"state": before.state, "closing": closing})
+
+
+def _work_of(
+    store: Store, keys: CollectionKeys, here: HarvestKeys, known: State, root: Path, *, owner: str
+) -> Work:
+    """The dead harvest's work folder, or one made anew; those of others are let go."""
     work = None
     for left in left_behind(root):
         if work is None and _continues(left.state, known):
             work = left
         else:
             _let_go(store, keys, left)
-    if work is None:
-        work = _fetched(store, here, known, root, owner=owner)
-    used = orjson.loads(store.read(here.collection).data)
-    log.warning("The harvest of %s did not end; finishing it first.", work.state.harvest)
-    before, kept = (
-        orjson.Fragment(orjson.dumps(known.to_tree())),
-        checkpoint.growing(known.sizes, known.segment),
-    )
-    stored = {file.name for file in known.finished}
-    ending.complete(work)
-    # Interrupted: another one that finished it died as well.
-    if used["type"] == FILTER and record["state"] in (RUNNING, INTERRUPTED):
-        _note_gap(work, _unheard_since(store, keys, work.state), store.now())
-    work.remember()
-    further = [file for file in work.state.finished if file.name not in stored]
-    if further:
-        # As in the harvest itself: say which file comes next before it is there (checkpoint.py).
-        _keep_side_files(store, here, work, kept)
-        closing = {"file": vars(further[-1]), "state": work.state.to_tree()}
-        Pointer(store, keys.checkpoint).write({"state": before, "closing": closing})
-    return Recovered(work, used, record)
+    return work or _fetched(store, here, known, root, owner=owner)
 
 
 def _claimed(store: Store, keys: CollectionKeys, here: HarvestKeys, known: State) -> Tree | None:
