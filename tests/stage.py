@@ -176,6 +176,7 @@ class Stage:
     settings: dict[str, Any] = field(default_factory=dict)
     patience: float = 900.0
     keys: Keys = KEYS
+    clients: list[XClient] = field(default_factory=list)
 
     @property
     def control(self) -> emulator.Control:
@@ -237,19 +238,24 @@ class Stage:
         return Harvest(
             store=self.store,
             keys=CollectionKeys(collection_id),
-            client=lambda _tree, progress: XClient(
-                self.keys,
-                base_url=self.emulated.url,
-                clock=self.clock,
-                stop=stop,
-                patience=self.patience,
-                on_wait=progress.waits,
-            ),
+            client=lambda _tree, progress: self._client(stop, progress.waits),
             settings=Settings(**{"concurrency": 1, **self.settings, **settings}),
             work_root=self.work / collection_id,
             clock=self.clock,
             stop=stop,
         )
+
+    def _client(self, stop: Stop, on_wait: Callable[[str, float], None]) -> XClient:
+        client = XClient(
+            self.keys,
+            base_url=self.emulated.url,
+            clock=self.clock,
+            stop=stop,
+            patience=self.patience,
+            on_wait=on_wait,
+        )
+        self.clients.append(client)
+        return client
 
     def stored(self, collection_id: str) -> Counter[str]:
         """How often each post stands in the files that the manifests of a collection name."""

@@ -1,6 +1,5 @@
 """A write whose answer is lost is tried again, and does no harm, at whatever step that happens."""
 
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -60,22 +59,21 @@ def _harvested_with_a_lost_answer(stage: Stage, store: FolderStore, number: int)
     stage.add(name, type="search", search={"query": "flood"})
     forgetful = Forgetful(store, nth=number)
     stage.store = forgetful  # type: ignore[assignment]
-    for outcome in _outcomes(stage, name):
-        if outcome == "complete":
-            break
+    while not _ended_well(stage, name):
+        # As `unlock` would, and a minute, where the lock itself was taken without an answer.
+        store.remove(CollectionKeys(name).lock)
     stage.store = store
     assert stage.lost_and_doubled(name, stage.control.search("flood")) == (0, 0), forgetful.lost
     stage.require_tidy(name)
     return forgetful.lost
 
 
-def _outcomes(stage: Stage, name: str) -> Iterator[str]:
-    """Harvest up to three times; a start may fail with an error, and is then tried again."""
-    for _ in range(3):
-        try:
-            yield stage.harvest(name, tweets_per_file=100, checkpoint_seconds=0.01).outcome.state
-        except HarvesterError as error:
-            assert "answer" in str(error), error
-            yield "failed"
-            # As `unlock` would, and a minute, where the lock itself was taken without an answer.
-            stage.store.remove(CollectionKeys(name).lock)
+def _ended_well(stage: Stage, name: str) -> bool:
+    """False where it could not begin; once it has, nothing but its end will do."""
+    try:
+        ended = stage.harvest(name, tweets_per_file=100, checkpoint_seconds=0.01)
+    except HarvesterError as error:
+        assert "answer" in str(error), error
+        return False
+    assert ended.outcome.state == "complete", ended.outcome
+    return True

@@ -12,7 +12,7 @@ from harvester.errors import Exit, HarvesterError
 from harvester.store.s3 import S3Store
 from tests.gates import OPEN, SHUT, Gate, gate
 from tests.servers import Bucket
-from tests.stage import Ended, Stage, staged, until
+from tests.stage import Ended, Stage, came_about, staged, until
 
 _AWAY = {
     "it cannot be reached": SHUT,
@@ -107,6 +107,34 @@ def test_a_stream_whose_store_stays_away_keeps_what_came_and_tells_the_gap(
         (first, _) = stage.folders("it")
         assert going.end.account["tweets"] == stage.tweets(first) > 50
         stage.require_tidy("it")
+
+
+def test_what_is_on_its_way_when_the_store_is_given_up_is_kept(
+    tmp_path: Path, barred: tuple[Gate, S3Store]
+) -> None:
+    way, store = barred
+    with staged(tmp_path, store=store, stream_rate="2000") as stage:
+        stage.add("it", type="filter", filter={"track": "flood"})
+        # The store is not given up before all queues are full, and the emulator's socket with them.
+        blocked: list[bool] = []
+
+        def hold(_: float) -> None:
+            if not blocked:
+                blocked.append(came_about(lambda: _is_blocked(stage), within=60))
+
+        stage.clock.before_wait = hold
+        with stage.harvesting("it", tweets_per_file=10, lock_seconds=1.0) as going:
+            until(lambda: len(stage.folders("it")) == 1 and bool(_files(stage)))
+            way.set(SHUT)
+            until(lambda: bool(going.ended), within=60)
+        assert blocked == [True]
+        assert going.end.account["tweets"] == stage.clients[0].billing.snapshot()["posts"]
+
+
+def _is_blocked(stage: Stage) -> bool:
+    """Whether the harvest takes nothing more from its stream."""
+    before = stage.clients[0].billing.snapshot()["posts"]
+    return not came_about(lambda: stage.clients[0].billing.snapshot()["posts"] > before, within=1.0)
 
 
 def _files(stage: Stage) -> list[str]:
