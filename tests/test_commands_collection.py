@@ -23,7 +23,8 @@ _STREAM_KILLS = int(os.environ.get("STREAM_KILLS", "3"))
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Person, emulator.Emulated]]:
-    options: dict[str, Any] = {"users": 3, "posts_per_user": _POSTS, "stream_rate": "50"}
+    # X lets an app connect to its stream 50 times in 15 minutes; kills may come faster.
+    options: dict[str, Any] = {"users": 3, "posts_per_user": _POSTS, "stream_rate": "50", "limits": False}
     with at_a_terminal(tmp_path, monkeypatch, **options) as found:
         yield found
 

@@ -188,7 +188,7 @@ def _notes_of_no_shape(person: Person) -> None:
     runs = person.folder / "collections-runs"
     (runs / "broken").mkdir(parents=True)
     (runs / "schedules.json").write_text(json.dumps({"broken": {"expression": "rate(1 days)"}, "x": 3}))
-    for name in ("harvest.json", "supervised.json", "address"):
+    for name in ("harvest.json", "supervised.json"):
         (runs / "broken" / name).write_text('{"state": 3}' if name == "supervised.json" else "[]")
 
 

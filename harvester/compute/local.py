@@ -84,14 +84,18 @@ class LocalCompute:
         """Start a harvest without waiting for anything."""
         slot = self._slot(collection_id, ONCE)
         self.forget_dead_lock(collection_id)
-        address = self._folder(collection_id) / "address"
-        address.unlink(missing_ok=True)
-        token = secrets.token_urlsafe(32)
+        folder, token = self._folder(collection_id), secrets.token_urlsafe(32)
+        # Each run has a file of its own for its address, so that a start that is refused takes none away.
+        address = folder / f"address-{secrets.token_hex(8)}"
         try:
             process = slot.start(
                 [*self._harvest(collection_id), "--port", "0", "--address-file", str(address)],
                 log=log,
-                note={"token": token, "started": timestamp(self._clock.now())},
+                note={
+                    "token": token,
+                    "address": str(address),
+                    "started": timestamp(self._clock.now()),
+                },
                 environment={"TWARC_CLOUD_TOKEN": token},
             )
         except Conflict:
@@ -101,6 +105,9 @@ class LocalCompute:
                 exit_code=Exit.LOCKED,
             ) from None
         self._started[collection_id] = process
+        for other in folder.glob("address-*"):
+            if other != address:
+                other.unlink(missing_ok=True)
         return process
 
     def exit_code(self, collection_id: str) -> int | None:
@@ -138,8 +145,9 @@ class LocalCompute:
         return Task(collection_id, SERVICE, RESTARTING, str(state.get("since", "")), told)
 
     def _task(self, collection_id: str, kind: str, slot: Slot) -> Task:
-        status = RUNNING if (self._folder(collection_id) / "address").exists() else STARTING
-        return Task(collection_id, kind, status, slot.note.get("started", ""))
+        note = slot.note
+        status = RUNNING if Path(note.get("address", "")).is_file() else STARTING
+        return Task(collection_id, kind, status, note.get("started", ""))
 
     def tasks(self) -> list[Task]:
         if not self.folder.is_dir():
@@ -157,15 +165,15 @@ class LocalCompute:
 
     def _asked(self, collection_id: str, method: str, path: str) -> Tree | None:
         slot = self._slot(collection_id, ONCE)
-        address = self._folder(collection_id) / "address"
+        note = slot.note
         try:
-            url = address.read_text().strip()
-        except FileNotFoundError:
+            url = Path(note["address"]).read_text().strip()
+        except (KeyError, OSError):
             return None
         if not url.startswith("http://127.0.0.1:") or not slot.lives:
             return None
         request = urllib.request.Request(  # noqa: S310 - http on loopback, as required above
-            url + path, method=method, headers={"Authorization": f"Bearer {slot.note.get('token', '')}"}
+            url + path, method=method, headers={"Authorization": f"Bearer {note.get('token', '')}"}
         )
         # No proxy that the environment names shall see the token.
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
