@@ -114,6 +114,7 @@ def test_what_the_documents_of_2019_tell_people_to_type_works(
 def _schedule_is_carried_out(person: Person) -> None:
     with _scheduler(person):
         until(lambda: "Tweets: 40." in person("harvest", "last", "test_collection").out)
+        _harvested(person)
 
 
 @contextmanager
