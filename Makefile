@@ -20,7 +20,7 @@ help:
 	@echo "make test            lint, types and all tests (what .ci/run does)"
 	@echo "make check T=tests/test_layout.py     some tests only"
 	@echo "make kill N=2000     the kill storm, with this many SIGKILLs"
-	@echo "make bench           measure against the peers, short; make bench-full takes a quarter of an hour"
+	@echo "make bench           measure against the peers, short; make bench-full takes half an hour"
 	@echo "make format          put the code into the form that make lint demands"
 	@echo "make requirements    pin the newest versions that requirements*.in allow"
 	@echo "make clean           remove .venv, demo/ and caches"
