@@ -47,7 +47,7 @@ _PAGE = {
 _OF_2019 = """
 twarc_cloud.py => Usage: .*collection-config.*collection.*harvest.*
 harvest list => No running harvests\\.
-collection-config template user_timeline --id=test_collection => Template written to .*Add the collection before .*
+collection-config template user_timeline --id=test_collection => Template written .*Add the collection .*
 collection-config credentials => Added keys to collection\\.json\\.
 collection add => Collection added\\..Don't forget to start or schedule the collection\\.
 collection-config screennames @justin_littman @not_justin_littman => .*not found:.not_justin_littman
