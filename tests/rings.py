@@ -15,7 +15,8 @@ from pathlib import Path
 RINGS = (
     "errors layout collection changeset merging chronicle",
     "clock settings store lock segments journal work checkpoint history uploads manifest mirror x",
-    "sources harvest run storing ending recovery progress status compute records checks doctor removal download verify",
+    "sources harvest run storing ending recovery progress status compute"
+    " records checks doctor removal download verify",
     "commands",
 )
 
