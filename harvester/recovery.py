@@ -90,13 +90,14 @@ class _Reached:
 
 
 def _announce(store: Store, keys: CollectionKeys, here: HarvestKeys, work: Work, before: _Reached) -> None:
-    """As in the harvest itself: say which file comes next before it is there (checkpoint.py)."""
+    """As in the harvest itself: say what comes next before it is there (checkpoint.py)."""
+    _keep_side_files(store, here, work, before.growing)
+    tree: Tree = {"state": work.state.to_tree()}
     further = [file for file in work.state.finished if file.name not in before.files]
     if further:
-        _keep_side_files(store, here, work, before.growing)
         # They are stored in their order, so that where the last one is, all are.
-        closing = {"file": vars(further[-1]), "state": work.state.to_tree()}
-        Pointer(store, keys.checkpoint).write({"state": before.state, "closing": closing})
+        tree = {"state": before.state, "closing": {"file": vars(further[-1]), **tree}}
+    Pointer(store, keys.checkpoint).write(tree)
 
 
 def _work_of(

@@ -84,6 +84,8 @@ class Storing:
     def finish(self) -> None:
         """Everything is in the store, and known there, when this returns."""
         if not self._roll():
+            # One that is queued already would not tell of what came since.
+            self._uploads.drain()
             self._checkpoint()
         self._uploads.drain()
 

@@ -103,6 +103,8 @@ class DeadlyStore:
         )
         if deadly and self.order["when"] == "before":
             self.death.comes()
+        # A store so slow that what is collected waits for it.
+        threading.Event().wait(self.order.get("slow", 0))
         result = act()
         if deadly and self.order["when"] == "after":
             self.death.comes()
@@ -129,15 +131,16 @@ class StandIn:
         self._posts, self._log = order["posts"], Path(order["served"])
 
     def timeline(self, user_id: str, **asked: Any) -> Page:
-        if user_id == "5":
-            return posts_page(_GONE.encode(), b"{}")
+        if user_id in _REFUSED:
+            return posts_page(_GONE.replace("5", user_id).encode(), b"{}")
         return self._page(int(user_id), **asked)
 
     def search(self, _: str, **asked: Any) -> Page:
         return self._page(0, **asked)
 
     def users(self, ids: list[str]) -> Page:
-        body: Tree = {"data": [{"id": each, "username": f"u{each}"} for each in ids if each != "5"]}
+        found = [each for each in ids if each != "5"]
+        body: Tree = {"data": [{"id": each, "username": f"u{each}", "protected": True} for each in found]}
         if "5" in ids:
             body["errors"] = json.loads(_GONE)["errors"]
         return users_page(json.dumps(body).encode(), b"{}")
@@ -158,6 +161,8 @@ class StandIn:
         return posts_page(json.dumps(body).encode(), b"{}")
 
 
+# One is gone, the other one only protected.
+_REFUSED = {"5", "6"}
 _GONE = (
     '{"errors": [{"value": "5", "detail": "Could not find user with id: [5].", "title": "Not Found Error",'
     ' "resource_type": "user", "parameter": "id", "resource_id": "5",'

@@ -3,7 +3,6 @@
 import json
 import random
 import subprocess
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -14,7 +13,7 @@ from typing import Any
 from harvester import history
 from harvester.errors import NotFound
 from harvester.layout import moment
-from tests.harvesters import Site
+from tests.harvesters import Site, end, exit_code, pause
 from tests.storm import created, examined, named_but_absent, scratch_left, wipe
 from tests.storm_kinds import Stream
 
@@ -24,10 +23,15 @@ Tree = dict[str, Any]
 LOCK = 0.6
 _SPARE = {"folder": 2.1, "s3": 3.1}
 _ENDS_WITHIN = 120.0
+_REACHED_WITHIN = 20.0
 _FINE = {0, 3}
 _LOCKED = 11
 # How often a harvester is started although the lock of the one that was killed still holds.
 _TOO_EARLY = 0.1
+
+
+def _at_once(draw: random.Random) -> float:
+    return draw.choice([0.0, draw.uniform(0, 0.01), draw.uniform(0, 0.1)])
 
 
 def _soon(draw: random.Random) -> float:
@@ -35,23 +39,22 @@ def _soon(draw: random.Random) -> float:
 
 
 def _later(draw: random.Random) -> float:
-    return 0.3 + draw.expovariate(1 / 0.8)
+    return 0.2 + draw.expovariate(1 / 0.8)
 
 
-def _at_once_after(draw: random.Random) -> float:
-    return draw.choice([0.0, draw.uniform(0, 0.01), draw.uniform(0, 0.1)])
-
-
-# What is to be seen in the work folder, or none, and how long after it the kill comes.
+# What has to be seen first, and how long after it the kill comes. Names are of the work folder.
+STARTED, LOCKED = "", "the lock"
 PLANS: tuple[tuple[str, Callable[[random.Random], float]], ...] = (
-    ("", _soon),
-    ("", _later),
-    ("*/journal-*", _at_once_after),
-    ("*/tweets-*", _at_once_after),
-    ("*/tweets-*", _later),
-    ("*/tweets-*-000003*", _at_once_after),
-    ("*/side", _at_once_after),
-    ("*/side/collection.json", _at_once_after),
+    (STARTED, _soon),
+    (LOCKED, _at_once),
+    (LOCKED, _soon),
+    (LOCKED, _later),
+    ("journal-*", _at_once),
+    ("tweets-*", _at_once),
+    ("tweets-*", _later),
+    ("tweets-*-000003*", _at_once),
+    ("side", _at_once),
+    ("side/collection.json", _at_once),
 )
 
 
@@ -111,42 +114,60 @@ class Track:
         return self.sum
 
     def _one_harvest(self) -> None:
-        process = self._started()
+        if self.random.random() > _TOO_EARLY:
+            self._wait_for_the_lock()
+        milestone, delay = self.random.choice(PLANS)
+        before = self._there(milestone)
+        process = self.site.start()
         try:
-            if self._seen_before_its_end(process, *self.random.choice(PLANS)):
+            if self._reaches(process, lambda: self._has_come(process, milestone, before)):
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(delay(self.random))
                 process.kill()
             code = process.wait(_ENDS_WITHIN)
         finally:
-            process.kill()
-            process.wait()
+            end(process)
         self.sum.harvests += 1
         if code == -9:
-            self.sum.kills += 1
-            # Looked at now and then, for it takes a look at everything.
-            if self.sum.kills % 5 == 1:
-                absent = named_but_absent(self.site.store, self.site.keys)
-                self.sum.wrong += [f"{self.name}: {key} is named, and is not there" for key in absent]
-            if self.loses_disk:
-                wipe(self.site.temp)
+            self._killed()
         elif code == _LOCKED:
             self.sum.refused += 1
         elif code not in _FINE:
             raise AssertionError(f"{self.name}: exit code {code}\n{self.site.said()}")
 
-    def _started(self) -> subprocess.Popen[bytes]:
-        """A harvester that was not refused by the lock of the one that was killed."""
-        deadline = time.monotonic() + _ENDS_WITHIN
-        while time.monotonic() < deadline:
-            if self.random.random() > _TOO_EARLY:
-                self._wait_for_the_lock()
-            process = self.site.start()
-            # Longer than a refusal takes; where none comes, the plan counts from here.
-            with suppress(subprocess.TimeoutExpired):
-                if process.wait(self.random.uniform(0, 0.5)) == _LOCKED:
-                    self.sum.refused += 1
-                    continue
-            return process
-        raise AssertionError(f"{self.name}: still locked\n{self.site.said()}")
+    def _killed(self) -> None:
+        self.sum.kills += 1
+        # Looked at now and then, for it takes a look at everything.
+        if self.sum.kills % 5 == 1:
+            absent = named_but_absent(self.site.store, self.site.keys)
+            self.sum.wrong += [f"{self.name}: {key} is named, and is not there" for key in absent]
+        if self.loses_disk:
+            wipe(self.site.temp)
+
+    def _there(self, milestone: str) -> set[tuple[str, int, int]]:
+        """What of it is in the work folders, with what tells a new one of the same name apart."""
+        found = set()
+        for path in self.site.temp.glob(f"*/*/*/{milestone}") if milestone not in (STARTED, LOCKED) else ():
+            with suppress(FileNotFoundError):
+                status = path.stat()
+                found.add((str(path), status.st_ino, status.st_mtime_ns))
+        return found
+
+    def _has_come(
+        self, process: subprocess.Popen[bytes], milestone: str, before: set[tuple[str, int, int]]
+    ) -> bool:
+        if milestone == LOCKED:
+            return self.site.is_held_by(process)
+        return milestone == STARTED or not self._there(milestone) <= before
+
+    def _reaches(self, process: subprocess.Popen[bytes], holds: Callable[[], bool]) -> bool:
+        """Whether it came to that while the process lived; what takes too long is not waited for."""
+        deadline = time.monotonic() + _REACHED_WITHIN
+        while not holds() and time.monotonic() < deadline:
+            if process.poll() is not None:
+                return False
+            pause(0.005)
+        return True
 
     def _wait_for_the_lock(self) -> None:
         try:
@@ -157,23 +178,6 @@ class Track:
         age = (self.site.store.now() - held.modified).total_seconds()
         pause(LOCK + spare - age)
 
-    def _seen_before_its_end(
-        self, process: subprocess.Popen[bytes], pattern: str, delay: Callable[[random.Random], float]
-    ) -> bool:
-        """Whether the moment to kill came while the process lived."""
-        deadline = time.monotonic() + 20
-        while pattern and not any(self.site.temp.glob(f"*/*/{pattern}")):
-            if process.poll() is not None:
-                return False
-            if time.monotonic() > deadline:
-                break
-            pause(0.005)
-        try:
-            process.wait(delay(self.random))
-        except subprocess.TimeoutExpired:
-            return True
-        return False
-
     def _harvest_to_the_end(self) -> None:
         if isinstance(self.kind, Stream):
             self._stream_to_the_end()
@@ -182,11 +186,14 @@ class Track:
         # What one harvest takes is limited no more; a sweep may have been cut, so one more comes after it.
         history.edit(self.site.store, self.site.keys, _unlimited)
         for _ in range(2):
-            code = self._ended(self._started())
+            self._wait_for_the_lock()
+            code = exit_code(self.site.start())
+            self.sum.harvests += 1
             assert code in _FINE, f"{self.name}: exit code {code}\n{self.site.said()}"
 
     def _stream_to_the_end(self) -> None:
-        process = self._started()
+        self._wait_for_the_lock()
+        process = self.site.start()
         try:
             # When all that was published is in the last checkpoint, a stop leaves nothing behind.
             self._until(process, lambda: self._received(process) > 0)
@@ -195,8 +202,7 @@ class Track:
             process.terminate()
             code = process.wait(_ENDS_WITHIN)
         finally:
-            process.kill()
-            process.wait()
+            end(process)
         self.sum.harvests += 1
         assert code == 143, f"{self.name}: exit code {code}\n{self.site.said()}"
 
@@ -222,7 +228,10 @@ class Track:
         if not state:
             return 0
         here = self.site.keys.harvest(moment(state["harvest"]))
-        return int(json.loads(self.site.store.read(here.harvest).data)["tweets"])
+        try:
+            return int(json.loads(self.site.store.read(here.harvest).data)["tweets"])
+        except NotFound:
+            return 0
 
     def _delivered(self, process: subprocess.Popen[bytes]) -> int:
         """Posts that went to the connections of the running harvest."""
@@ -233,14 +242,6 @@ class Track:
             for post, epoch, written in zip(truth["ids"], truth["epochs"], truth["written"], strict=True)
             if epoch and written and moment(truth["connections"][epoch - 1]["connected_at"]) >= begun
         )
-
-    def _ended(self, process: subprocess.Popen[bytes]) -> int:
-        try:
-            return process.wait(_ENDS_WITHIN)
-        finally:
-            process.kill()
-            process.wait()
-            self.sum.harvests += 1
 
     def _judge(self) -> None:
         top = self.site.collections()
@@ -273,8 +274,3 @@ def _unlimited(tree: Tree) -> Tree:
     if "search" not in tree:
         return tree
     return {**tree, "search": {k: v for k, v in tree["search"].items() if k != "max_records"}}
-
-
-def pause(seconds: float) -> None:
-    if seconds > 0:
-        threading.Event().wait(seconds)

@@ -96,11 +96,12 @@ _ANNOUNCED = {**STEPS["segment announced"], "nth": 2, "when": "after"}
 _STORED = {**STEPS["second segment stored"], "when": "after"}
 _AHEAD = {"code": "Segment.sync", "nth": 7, "when": "after"}
 _CHECKED = {**STEPS["checkpoint moved on"], "holding": '"segment":{', "when": "after"}
+_BEHIND = {**STEPS["segment announced"], "when": "before", "slow": 0.05}
 FIRST_DEATHS: dict[str, dict[str, Tree]] = {
-    "kept": {"growing": _AHEAD, "announced": _ANNOUNCED, "stored": _STORED},
+    "kept": {"growing": _AHEAD, "announced": _ANNOUNCED, "stored": _STORED, "behind": _BEHIND},
     "lost": {"growing": _CHECKED, "announced": _ANNOUNCED, "stored": _STORED},
     # Only after the second death, who had known more than the checkpoint.
-    "lost later": {"growing": _AHEAD, "announced": _ANNOUNCED, "stored": _STORED},
+    "lost later": {"growing": _AHEAD, "announced": _ANNOUNCED, "stored": _STORED, "behind": _BEHIND},
 }
 
 
@@ -218,9 +219,9 @@ def scenes(request: pytest.FixtureRequest, crashing: Crashing, tmp_path: Path) -
     return on
 
 
-def _timelines(scene: Scene) -> None:
+def _timelines(scene: Scene, **users: Tree) -> None:
     scene.order["id"] = "crash-timelines"
-    users: Tree = {str(user): {} for user in (1, 2, 5)}
+    users = users or {"1": {}, "2": {}, "5": {}}
     history.add(scene.store, scene.keys, {"id": scene.order["id"], "type": "user_timeline", "users": users})
 
 
@@ -351,6 +352,16 @@ def test_a_harvest_that_dies_with_its_disk_loses_and_doubles_nothing(scenes: Sce
     scene = scenes(point.store)
     _timelines(scene)
     scene.dies({**STEPS[point.name], "when": point.when})
+    scene.loses_its_disk()
+    _timelines_are_whole(scene)
+
+
+def test_what_came_after_the_last_file_is_known_before_the_end(scenes: Scenes) -> None:
+    scene = scenes("folder")
+    # The last page fills the last file; then an account is looked up, while the store is still busy.
+    scene.order["posts"] = 400
+    _timelines(scene, **{"1": {"screen_name": "u1"}, "2": {"screen_name": "u2"}, "6": {"screen_name": "u6"}})
+    scene.dies({**STEPS["users stored"], "when": "after", "slow": 0.03})
     scene.loses_its_disk()
     _timelines_are_whole(scene)
 

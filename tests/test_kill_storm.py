@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 
 import emulator
-from tests.harvesters import Site
+from tests.harvesters import Site, pause
 from tests.servers import Bucket
 from tests.storm_kinds import KINDS
-from tests.storm_tracks import LOCK, Sum, Track, pause
+from tests.storm_tracks import LOCK, Sum, Track
 
 _KILLS = int(os.environ.get("KILLS", "200"))
 _SEED = int(os.environ.get("KILLS_SEED", "1"))
@@ -59,6 +59,8 @@ def _stormed(folder: Path, kills: int, buckets: list[Bucket | None]) -> Sum:
         for track, future in zip(tracks, running, strict=True):
             total.add(future.result())
             _say(f"{track.name}: {track.sum} {dict(track.sum.states)}")
+            for promise in track.sum.wrong:
+                _say(f"  {promise}")
     _say(f"kill storm, {time.monotonic() - begun:.0f} s: {total}")
     return total
 
