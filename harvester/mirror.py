@@ -8,6 +8,7 @@ it says is believed only of a file that still has that digest.
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -22,6 +23,8 @@ from harvester.errors import HarvesterError
 
 _INDEX, _PARTIAL, _LOCKED = "index.jsonl", "partial", "locked"
 _LONGEST_NAME = 255
+# Parts that are empty or lead to where they are or above, what no name should hold, and drives.
+_CROOKED = re.compile(r"(?:^|/)\.{0,2}(?:/|$)|[\x00-\x1f\x7f\\]|^.:")
 
 
 class Mismatch(HarvesterError):
@@ -60,7 +63,7 @@ class Mirror:
         self.folder, self.prefix = folder.absolute(), prefix
         self.beside = self.folder.with_name(f".{self.folder.name}.downloaded")
         self._known: dict[str, _Known] = {}
-        self._sound: set[Path] = set()
+        self._sound = {""}
         self._lock = threading.Lock()
         self._number = 0
         self._index: BinaryIO | None = None
@@ -81,7 +84,7 @@ class Mirror:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._load()
             try:
-                with (self.beside / _INDEX).open("ab", buffering=0) as self._index:
+                with (self.beside / _INDEX).open("ab") as self._index:
                     yield
             finally:
                 shutil.rmtree(self.beside / _PARTIAL, ignore_errors=True)
@@ -90,16 +93,11 @@ class Mirror:
     def name(self, key: str) -> str:
         """The path of an object below the folder; raises for a key that is no path of a file in it."""
         name = key.removeprefix(self.prefix)
-        parts = name.split("/")
-        crooked = (
-            not key.startswith(self.prefix)
-            or {"", ".", ".."} & set(parts)
-            or any(ord(c) < 32 or c in "\\\x7f" for c in name)
-            or (len(parts[0]) > 1 and parts[0][1] == ":")
-        )
-        if crooked:
+        if _CROOKED.search(name) or not key.startswith(self.prefix):
             raise HarvesterError(f"{key!r} is not the name of a file within {self.folder}; it is left out.")
-        if max(len(os.fsencode(part)) for part in parts) > _LONGEST_NAME:
+        if len(name) > _LONGEST_NAME // 4 and any(
+            len(os.fsencode(part)) > _LONGEST_NAME for part in name.split("/")
+        ):
             raise HarvesterError(f"{key!r} is too long a name for a file; it is left out.")
         return name
 
@@ -178,22 +176,26 @@ class Mirror:
             return self.beside / _PARTIAL / f"{self._number:08d}"
 
     def _place(self, partial: Path, name: str) -> None:
-        path = self.folder / name
-        self._make(path.parent)
-        if path.is_dir() and not path.is_symlink():
-            raise HarvesterError(f"{path} is a folder here and an object in the store; it is left out.")
-        # Takes the place of a link, too, and not of what that leads to.
-        partial.replace(path)
+        above = name.rpartition("/")[0]
+        if above not in self._sound:
+            self._make(self.folder / above)
+            self._sound.add(above)
+        try:
+            # Takes the place of a link, too, and not of what that leads to.
+            partial.replace(f"{self.folder}/{name}")
+        except IsADirectoryError as error:
+            raise HarvesterError(
+                f"{name} is a folder here and an object in the store; it is left out."
+            ) from error
 
     def _make(self, folder: Path) -> None:
         """Make the folder; none on the way to it may be a link, which could lead anywhere."""
-        if folder in self._sound or folder == self.folder:
+        if folder == self.folder:
             return
         self._make(folder.parent)
         if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
             raise HarvesterError(f"{folder} is in the way, and is not a folder.", hint="Move it away.")
         folder.mkdir(exist_ok=True)
-        self._sound.add(folder)
 
     def _load(self) -> None:
         path = self.beside / _INDEX
