@@ -8,7 +8,7 @@ import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +35,8 @@ _SIGNALS = {"SIGINT": Exit.INTERRUPTED, "SIGTERM": Exit.TERMINATED}
 _INBOX = 16
 _SOURCE_GRACE = 10.0
 
-# A batch, and whom to tell that it is kept; no batch when the source is through.
-_Item = tuple[Batch | None, threading.Event | None]
+# A batch, whom to tell that it is kept, and when it was handed over; no batch when the source is through.
+_Item = tuple[Batch | None, threading.Event | None, datetime]
 
 
 @dataclass
@@ -136,7 +136,7 @@ class Run:
         deadline = self.clock.elapsed() + _SOURCE_GRACE
         while self.clock.elapsed() < deadline:
             try:
-                batch, done = self._inbox.get(timeout=0.5)
+                batch, done, _ = self._inbox.get(timeout=0.5)
             except queue.Empty:
                 continue
             if batch is None:
@@ -167,11 +167,11 @@ class Run:
         except BaseException as error:  # noqa: BLE001 - handed to `_outcome`, in the thread that writes
             self._source_error = error
         finally:
-            self._hand((None, None))
+            self._hand((None, None, self.clock.now()))
 
     def _put(self, batch: Batch, *, wait: bool = False) -> None:
         done = threading.Event() if wait else None
-        if not self._hand((batch, done)):
+        if not self._hand((batch, done, self.clock.now())):
             raise Stopped
         while done and not done.wait(0.5):
             if self._refused.is_set():
@@ -191,9 +191,11 @@ class Run:
         while True:
             if self.stop.requested and deadline is None:
                 deadline = self.clock.elapsed() + _SOURCE_GRACE
+            asked = self.clock.now()
             try:
-                batch, done = self._inbox.get(timeout=0.5)
+                batch, done, handed = self._inbox.get(timeout=0.5)
             except queue.Empty:
+                self._storing.heard = asked
                 self._storing.do_what_is_due()
                 if deadline is not None and self.clock.elapsed() > deadline:
                     log.warning("The source did not hear the stop; ending without it.")
@@ -201,6 +203,8 @@ class Run:
                 continue
             if batch is None:
                 return
+            # What was handed over later still waits in the inbox.
+            self._storing.heard = handed
             self._storing.add(batch)
             if done:
                 done.set()
