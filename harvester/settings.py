@@ -24,6 +24,7 @@ class Settings:
     bucket: str = ""
     collections_path: str = "collections"
     cluster: str = ""
+    parameter_path: str = ""
     x_api_url: str = "https://api.twitter.com"
     temp: str = "temp"
     tweets_per_file: int = 250_000

@@ -14,7 +14,7 @@ from pathlib import Path
 # A room may import rooms of its own ring and of the rings above it here; a new room must be put into one.
 RINGS = (
     "errors layout collection changeset merging chronicle",
-    "clock settings store lock segments journal work checkpoint history uploads manifest mirror x",
+    "clock settings store lock segments journal work checkpoint history uploads manifest mirror parameters x",
     "sources harvest run storing ending recovery progress status compute"
     " records checks doctor removal download verify",
     "commands",
@@ -22,8 +22,8 @@ RINGS = (
 
 # Packages from outside, and the only modules or folders below harvester/ that may import them.
 HOMES: Mapping[str, tuple[str, ...]] = {
-    "boto3": ("store.s3", "compute.fargate"),
-    "botocore": ("store.s3", "compute.fargate"),
+    "boto3": ("store.s3", "parameters", "compute.fargate"),
+    "botocore": ("store.s3", "parameters", "compute.fargate"),
     "cheroot": ("status",),
     "click": ("commands",),
     "flask": ("status",),

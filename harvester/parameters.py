@@ -1,0 +1,205 @@
+"""Secrets of the cloud are kept encrypted in AWS's parameter store, read where needed, and shown nowhere."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+
+from harvester.errors import Exit, HarvesterError, NotFound
+
+KEYS, TOKENS, HONEYBADGER = "keys", "tokens", "honeybadger"
+
+# One call takes half a minute at most; whoever waits for it has a harvest to stop or a person at the screen.
+_CONFIG = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
+
+# A standard parameter holds so many bytes; the larger kind costs money.
+_MOST_BYTES = 4096
+
+_MAY_NOT = (
+    "The AWS keys or the role may not do this: {action} on {name} must be allowed "
+    "(the task role reads keys/ and writes tokens/; the operator role writes both)."
+)
+_KMS = (
+    "Check that the KMS key of the parameter is enabled, and that the role may use it "
+    "(kms:Decrypt, kms:Encrypt)."
+)
+_AGAIN = "Try again in a minute."
+# What to do about each error of AWS, and what the process returns.
+_TOLD: Mapping[str, tuple[str, Exit]] = {
+    "AccessDeniedException": (_MAY_NOT, Exit.UNAUTHORIZED),
+    "InvalidKeyId": (_KMS, Exit.UNAUTHORIZED),
+    "DisabledException": (_KMS, Exit.UNAUTHORIZED),
+    "KMSInvalidStateException": (_KMS, Exit.UNAUTHORIZED),
+    "ExpiredTokenException": ("The AWS session is over: sign in again.", Exit.UNAUTHORIZED),
+    "UnrecognizedClientException": (
+        "The AWS access key is not known: check the keys in use.",
+        Exit.UNAUTHORIZED,
+    ),
+    "InvalidSignatureException": (
+        "The AWS secret key, or this machine's clock, is wrong.",
+        Exit.UNAUTHORIZED,
+    ),
+    "ValidationException": (
+        "Check parameter_path and the name: letters, digits, '_', '-' and '.'.",
+        Exit.USAGE,
+    ),
+    "ParameterLimitExceeded": ("The account has too many parameters: remove some.", Exit.ERROR),
+    "ParameterMaxVersionLimitExceeded": ("Remove the parameter, and store it again.", Exit.ERROR),
+    "TooManyUpdates": (_AGAIN, Exit.RETRY_LATER),
+    "ThrottlingException": (_AGAIN, Exit.RETRY_LATER),
+    "InternalServerError": (_AGAIN, Exit.RETRY_LATER),
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A parameter without its value: its name below the path, how often it was written, and when last."""
+
+    name: str
+    version: int
+    modified: datetime
+
+
+class Parameters:
+    """The SecureStrings below one path.
+
+    Credentials, region and endpoint (AWS_ENDPOINT_URL) are those boto3 finds.
+    """
+
+    def __init__(self, path: str, *, region: str = "") -> None:
+        self.path = "/" + path.strip("/")
+        if not re.fullmatch(r"(/[\w.-]+){1,12}", self.path, re.ASCII):
+            raise HarvesterError(
+                f"parameter_path is {path!r}; it is like /twarc-cloud.", exit_code=Exit.USAGE
+            )
+        with self._told("use", self.path):
+            try:
+                self._ssm = boto3.Session(region_name=region or None).client("ssm", config=_CONFIG)
+            except ValueError as error:
+                raise HarvesterError(
+                    f"The AWS settings cannot be used: {error}.", exit_code=Exit.USAGE
+                ) from error
+
+    def __repr__(self) -> str:
+        return f"Parameters({self.path!r})"
+
+    def read(self, name: str) -> str:
+        """A value in plain text; raises NotFound."""
+        full = self._full(name)
+        with self._told("read", full):
+            return str(self._ssm.get_parameter(Name=full, WithDecryption=True)["Parameter"]["Value"])
+
+    def has(self, name: str) -> bool:
+        """Whether there is such a parameter; its value is not asked for in plain text."""
+        full = self._full(name)
+        try:
+            with self._told("read", full):
+                self._ssm.get_parameter(Name=full, WithDecryption=False)
+        except NotFound:
+            return False
+        return True
+
+    def write(self, name: str, value: str) -> int:
+        """Store a value, in the place of the one that was there; its number, from 1."""
+        full = self._full(name)
+        if len(value.encode()) > _MOST_BYTES:
+            told = f"What is to be stored as {full} is larger than {_MOST_BYTES} bytes."
+            raise HarvesterError(told, exit_code=Exit.USAGE)
+        with self._told("write", full):
+            answer = self._ssm.put_parameter(Name=full, Value=value, Type="SecureString", Overwrite=True)
+            return int(answer["Version"])
+
+    def remove(self, name: str) -> bool:
+        """Whether there was one to remove; its earlier values go, too."""
+        full = self._full(name)
+        try:
+            with self._told("remove", full):
+                self._ssm.delete_parameter(Name=full)
+        except NotFound:
+            return False
+        return True
+
+    def entries(self, folder: str) -> list[Entry]:
+        """What is directly below a name, in order; values are not asked for in plain text."""
+        full = self._full(folder)
+        found = []
+        with self._told("list", full):
+            pages = self._ssm.get_paginator("get_parameters_by_path").paginate(
+                Path=full, Recursive=False, WithDecryption=False
+            )
+            for page in pages:
+                for each in page["Parameters"]:
+                    name = each["Name"].rpartition("/")[2]
+                    found.append(Entry(name, int(each["Version"]), each["LastModifiedDate"]))
+        return sorted(found, key=lambda entry: entry.name)
+
+    # -- keys of the X API -----------------------------------------------------------------------------
+
+    def keys(self, profile: str) -> dict[str, str]:
+        """A profile's keys under twarc's names; raises NotFound."""
+        name = f"{KEYS}/{profile}"
+        try:
+            found = json.loads(self.read(name))
+        except ValueError:
+            # Without the cause: a parser's error holds the text.
+            found = None
+        if not isinstance(found, dict):
+            told = f"{self._full(name)} in the parameter store holds no keys as this project writes them."
+            hint = f"`collection-config keys --rotate --profile {profile}` writes it anew."
+            raise HarvesterError(told, hint=hint, exit_code=Exit.UNAUTHORIZED)
+        return {str(key): str(value) for key, value in found.items()}
+
+    def has_keys(self, profile: str) -> bool:
+        return self.has(f"{KEYS}/{profile}")
+
+    def write_keys(self, profile: str, keys: Mapping[str, str]) -> int:
+        return self.write(
+            f"{KEYS}/{profile}", json.dumps({key: value for key, value in keys.items() if value})
+        )
+
+    # -- the edge --------------------------------------------------------------------------------------
+
+    def _full(self, name: str) -> str:
+        if not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)*", name, re.ASCII):
+            raise HarvesterError(
+                f"{name.rpartition('/')[2]!r} cannot be a name in the parameter store.",
+                hint="Choose one of letters, digits, '_', '-' and '.'.",
+                exit_code=Exit.USAGE,
+            )
+        return f"{self.path}/{name}"
+
+    @contextmanager
+    def _told(self, what: str, name: str) -> Iterator[None]:
+        """Errors of AWS in words. What AWS itself says is left out: it may repeat a value that was sent."""
+        try:
+            yield
+        except ClientError as error:
+            code = str(error.response.get("Error", {}).get("Code", ""))
+            if code in ("ParameterNotFound", "ParameterVersionNotFound"):
+                raise NotFound(
+                    f"{name} is not in the parameter store.", exit_code=Exit.UNAUTHORIZED
+                ) from None
+            hint, exit_code = _TOLD.get(code, (_AGAIN, Exit.ERROR))
+            raise HarvesterError(
+                f"The parameter store does not {what} {name}: {code}.",
+                hint=hint.format(action=f"ssm:{error.operation_name}", name=name),
+                exit_code=exit_code,
+            ) from None
+        except NoCredentialsError as error:
+            hint = "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the task a role."
+            raise HarvesterError(
+                f"There are no AWS keys to {what} {name} with.", hint=hint, exit_code=Exit.UNAUTHORIZED
+            ) from error
+        except BotoCoreError as error:
+            hint = "Check the network, the region and the AWS keys."
+            raise HarvesterError(
+                f"The parameter store cannot be reached to {what} {name}: {type(error).__name__}.",
+                hint=hint,
+                exit_code=Exit.RETRY_LATER,
+            ) from error
