@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from harvester.capacity import WISHES, wish_problems
 from harvester.changeset import Tree, patched
 from harvester.errors import HarvesterError
 from harvester.layout import id_problem
@@ -24,7 +25,7 @@ STATE = {
 _KNOWN = {
     "": {
         *("id", "type", "keys", "timestamp", "version", "changeset"),
-        *("title", "description", "notes", "labels"),
+        *("title", "description", "notes", "labels", "task"),
     },
     USER_TIMELINE: {"users", "delete_users_for", "delete_users_after", "look_up_days", "sweep"},
     SEARCH: {"search"},
@@ -93,6 +94,12 @@ def _common_problems(tree: Tree) -> Iterator[str]:
         yield "Keys is not properly structured."
     else:
         yield from _unknown(keys, _KNOWN_KEYS, "keys.")
+    task = tree.get("task", {})
+    if not isinstance(task, dict):
+        yield "Task is not properly structured."
+    else:
+        yield from _unknown(task, set(WISHES), "task.")
+        yield from wish_problems(task)
     yield from _placeholders(tree, "")
 
 

@@ -16,7 +16,7 @@ from harvester import __version__
 from harvester.checks import Check, keys_of
 from harvester.errors import Conflict, HarvesterError
 from harvester.layout import ROOT
-from harvester.settings import INI, Settings
+from harvester.settings import ALIASES, INI, SECRETS, Settings
 from harvester.store import Store
 
 _ROOM = 1 << 30
@@ -63,11 +63,14 @@ def _ini(path: Path) -> Check:
         return Check(
             "settings", False, f"{path} cannot be read: {error}", "Mend it; see the example beside it."
         )
-    known = {entry.name for entry in fields(Settings)}
+    known = {entry.name for entry in fields(Settings)} | {*ALIASES.values(), *SECRETS}
     unknown = [name for name in parser.defaults() if name not in known] + parser.sections()
     if unknown:
         told = f"{path} has what is not known: {', '.join(unknown)}."
         return Check("settings", False, told, "Take it out, or correct its name (docs/settings.md).")
+    if secret := [name for name in SECRETS if parser.defaults().get(name)]:
+        told = f"{path} holds what is secret, and is not read: {', '.join(secret)}."
+        return Check("settings", False, told, "Move AWS keys to ~/.aws/credentials, and take the line out.")
     return Check("settings", True, f"{path} is well.")
 
 

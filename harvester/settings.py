@@ -2,11 +2,12 @@
 
 import configparser
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from harvester.capacity import Capacity
 from harvester.errors import Exit, HarvesterError
 
 INI = Path("twarc_cloud.ini")
@@ -14,7 +15,9 @@ INI = Path("twarc_cloud.ini")
 
 # No wait of Python's may be longer; and a lock that claims to live for more than an hour is not believed.
 _MOST_OF_ALL = 1_000_000_000
-_MOST = {"lock_seconds": 3600, "concurrency": 1000}
+_MOST = {"lock_seconds": 3600, "concurrency": 1000, "status_port": 65535}
+# With 0 there is none.
+_MAY_BE_NONE = {"status_port"}
 
 
 @dataclass(frozen=True)
@@ -23,8 +26,23 @@ class Settings:
 
     bucket: str = ""
     collections_path: str = "collections"
+    region: str = ""
     cluster: str = ""
+    image: str = ""
+    subnets: str = ""
+    security_groups: str = ""
+    task_role_arn: str = ""
+    task_execution_role_arn: str = ""
+    scheduler_role_arn: str = ""
+    schedule_group: str = ""
+    log_group: str = ""
     parameter_path: str = ""
+    task_cpu: int = 256
+    task_memory: int = 512
+    task_architecture: str = "ARM64"
+    task_spot: bool = False
+    task_disk: int = 20
+    status_port: int = 0
     x_api_url: str = "https://api.twitter.com"
     temp: str = "temp"
     tweets_per_file: int = 250_000
@@ -46,14 +64,38 @@ class Settings:
         wrong = [
             f"{name} is {value}; it is more than 0 and at most {_MOST.get(name, _MOST_OF_ALL):,}."
             for name, value in numbers.items()
-            if not 0 < value <= _MOST.get(name, _MOST_OF_ALL)
+            if not 0 < value <= _MOST.get(name, _MOST_OF_ALL) and (value or name not in _MAY_BE_NONE)
         ]
+        wrong += [f"task_{problem}" for problem in self.capacity.problems()]
         if wrong:
             raise HarvesterError("The settings cannot be used.", wrong, exit_code=Exit.USAGE)
+
+    @property
+    def capacity(self) -> Capacity:
+        """What a task gets whose collection does not ask for something else."""
+        return Capacity(
+            self.task_cpu, self.task_memory, self.task_architecture, self.task_spot, self.task_disk
+        )
 
 
 # X_API_URL has the name that other tools of the field know it by; the rest are the fields in capitals.
 _ENVIRONMENT = {"x_api_url": "X_API_URL"}
+
+
+# What an ini of 2019 calls these.
+ALIASES = {
+    "subnets": "subnet",
+    "security_groups": "security_group",
+    "scheduler_role_arn": "event_role_arn",
+    "image": "image_tag",
+}
+# What stands in one beside these and is not read, for a secret is safe in no file of this folder.
+SECRETS = ("access_key", "secret_key", "honeybadger_key")
+
+
+def listed(value: str) -> list[str]:
+    """The entries of a setting that may hold several, with commas between them."""
+    return [entry.strip() for entry in value.split(",") if entry.strip()]
 
 
 def variable(name: str) -> str:
@@ -72,16 +114,30 @@ def settings(
     for entry in fields(Settings):
         given = (flags or {}).get(entry.name)
         if given is None:
-            given = environment.get(variable(entry.name)) or from_ini.get(entry.name)
+            given = environment.get(variable(entry.name)) or _entry(from_ini, entry.name)
         if given is None:
             continue
         try:
-            values[entry.name] = entry.type(given) if callable(entry.type) else given
-        except ValueError:
-            wrong.append(f"{entry.name} is {given!r}; it is a {'whole ' * (entry.type is int)}number.")
+            values[entry.name] = _TYPES[entry.type](given)
+        except (KeyError, ValueError):
+            wrong.append(f"{entry.name} is {given!r}; it is {_TOLD[entry.type]}.")
     if wrong:
         raise HarvesterError("The settings cannot be used.", wrong, exit_code=Exit.USAGE)
     return Settings(**values)
+
+
+_YES_OR_NO = configparser.ConfigParser.BOOLEAN_STATES
+_TYPES: dict[Any, Callable[[Any], Any]] = {
+    str: str,
+    int: int,
+    float: float,
+    bool: lambda given: given if isinstance(given, bool) else _YES_OR_NO[given.lower()],
+}
+_TOLD: dict[Any, str] = {int: "a whole number", float: "a number", bool: "yes or no"}
+
+
+def _entry(ini: Mapping[str, str], name: str) -> str | None:
+    return ini.get(name) or ini.get(ALIASES.get(name, ""))
 
 
 def _ini(path: Path) -> Mapping[str, str]:

@@ -7,7 +7,7 @@ import pytest
 
 from harvester.errors import Exit, HarvesterError
 from harvester.lock import Lock, expiry
-from harvester.settings import Settings, settings, variable
+from harvester.settings import Settings, listed, settings, variable
 from harvester.store.folder import FolderStore
 from tests.stores import HandClock
 
@@ -46,9 +46,19 @@ def test_a_percent_sign_is_one(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", [entry.name for entry in fields(Settings)])
 def test_each_setting_can_be_set_in_the_environment_and_in_the_file(name: str, tmp_path: Path) -> None:
-    value = "7" if isinstance(getattr(Settings(), name), int | float) else "elsewhere"
-    from_variable = settings(environment={variable(name): value}, ini=tmp_path / "none.ini")
-    from_file = settings(environment={}, ini=_ini(tmp_path, f"[DEFAULT]\n{name} = {value}\n"))
+    usual = "7" if isinstance(getattr(Settings(), name), int | float) else "elsewhere"
+    of_size = {
+        "task_cpu": "512",
+        "task_memory": "1024",
+        "task_architecture": "X86_64",
+        "task_spot": "yes",
+        "task_disk": "21",
+    }
+    value = of_size.get(name, usual)
+    # The smallest memory that goes with the other CPU.
+    beside = {variable("task_memory"): "1024"} if name == "task_cpu" else {}
+    from_variable = settings(environment={variable(name): value} | beside, ini=tmp_path / "none.ini")
+    from_file = settings(environment=beside, ini=_ini(tmp_path, f"[DEFAULT]\n{name} = {value}\n"))
     assert from_variable == from_file != Settings()
 
 
@@ -64,6 +74,13 @@ def test_each_setting_can_be_set_in_the_environment_and_in_the_file(name: str, t
         ("x_patience", "inf", "x_patience is inf; it is more than 0"),
         ("stop_poll_seconds", "1e12", "stop_poll_seconds is 1000000000000.0; it is more than 0"),
         ("lock_seconds", "3601", "lock_seconds is 3601.0; it is more than 0 and at most 3,600."),
+        ("status_port", "-1", "status_port is -1; it is more than 0 and at most 65,535."),
+        ("status_port", "65536", "status_port is 65536; it is more than 0 and at most 65,535."),
+        ("task_spot", "maybe", "task_spot is 'maybe'; it is yes or no."),
+        ("task_cpu", "300", "task_cpu is 300; it may be 256, 512, 1024, 2048, 4096, 8192, 16384."),
+        ("task_memory", "4096", "task_memory is 4096; it may be 512, 1024, 2048 MiB with cpu 256."),
+        ("task_architecture", "arm", "task_architecture is 'arm'; it may be ARM64 or X86_64."),
+        ("task_disk", "201", "task_disk is 201; it may be a whole number from 20 to 200 (GiB)."),
     ],
 )
 def test_a_value_that_cannot_be_used_is_told(name: str, value: str, told: str, tmp_path: Path) -> None:
@@ -96,3 +113,25 @@ def test_the_longest_lock_that_may_be_set_is_believed_by_others(tmp_path: Path) 
     Lock(store, key, owner="me", clock=HandClock(), ttl=longest).acquire()
     stored = store.read(key)
     assert (expiry(stored) - stored.modified).total_seconds() == longest
+
+
+def test_an_ini_of_2019_is_read(tmp_path: Path) -> None:
+    """With its own names: one subnet, one security group, the role of the events."""
+    text = (
+        "[DEFAULT]\nsubnet = subnet-1\nsecurity_group = sg-1\nevent_role_arn = arn:role\n"
+        "image_tag = latest\naccess_key = AKIA\nsecret_key = secret\nhoneybadger_key = hb\n"
+    )
+    chosen = settings(environment={}, ini=_ini(tmp_path, text))
+    assert chosen == Settings(
+        subnets="subnet-1", security_groups="sg-1", scheduler_role_arn="arn:role", image="latest"
+    )
+    assert "AKIA" not in repr(chosen)
+
+
+def test_the_name_of_today_goes_before_that_of_2019(tmp_path: Path) -> None:
+    ini = _ini(tmp_path, "[DEFAULT]\nsubnet = old\nsubnets = a, b,\n")
+    assert listed(settings(environment={}, ini=ini).subnets) == ["a", "b"]
+
+
+def test_an_empty_line_of_the_file_is_as_none(tmp_path: Path) -> None:
+    assert settings(environment={}, ini=_ini(tmp_path, "[DEFAULT]\ntemp =\nconcurrency =\n")) == Settings()
