@@ -1,6 +1,5 @@
 """What can be known of a collection before anything is spent on it, each thing with what to do about it."""
 
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -8,6 +7,7 @@ from typing import TYPE_CHECKING
 from harvester.changeset import Tree
 from harvester.collection import FILTER, SEARCH, USER_TIMELINE, count, problems
 from harvester.errors import HarvesterError
+from harvester.settings import Settings
 
 if TYPE_CHECKING:
     from harvester.x import XClient
@@ -27,21 +27,22 @@ class Check:
     advice: str = ""
 
 
-def of_description(tree: Tree) -> Iterator[Check]:
-    """Asks nobody."""
+def of_description(tree: Tree, settings: Settings) -> Iterator[Check]:
+    """Asks nobody, but whether the keys are where the settings say they are."""
     reasons = problems(tree)
     if reasons:
         for reason in reasons:
             yield Check("description", False, reason, "Correct it.")
         return
     yield Check("description", True, f"a valid {tree['type']}.")
-    yield keys_of(tree)
+    yield keys_of(tree, settings)
     yield from _OF_KIND[tree["type"]](tree)
 
 
-def keys_of(tree: Tree) -> Check:
-    """Whether a harvest that starts here finds keys."""
-    from harvester.x.keys import keys_from, keys_of
+def keys_of(tree: Tree, settings: Settings) -> Check:
+    """Whether a harvest finds keys, here or where the cluster runs it."""
+    from harvester import credentials
+    from harvester.x.keys import keys_of
 
     kept = tree.get("keys") or {}
     if keys_of(kept).usable:
@@ -50,7 +51,10 @@ def keys_of(tree: Tree) -> Check:
             "keys", False, "the collection itself holds them, for all to see who may read it.", advice
         )
     try:
-        keys = keys_from(os.environ, profile=kept.get("profile", ""))
+        if settings.cluster:
+            credentials.require_for_harvests(settings, tree)
+            return Check("keys", True, f"those of profile {kept['profile']}, in the parameter store.")
+        keys = credentials.keys(settings, tree)
     except HarvesterError as error:
         return Check("keys", False, error.message, error.hint)
     return Check("keys", True, "those of a person." if keys.of_a_user else "those of an app.")

@@ -29,7 +29,7 @@ def examine(settings: Settings, store: Callable[[], Store]) -> Iterator[Check]:
     """All checks, one after the other; `store` opens the store, which may be what is wrong."""
     yield _versions()
     yield _ini(INI)
-    yield keys_of({})
+    yield _keys(settings)
     yield from _network(settings.x_api_url)
     yield _disk(Path(settings.temp), "work folder")
     try:
@@ -72,6 +72,22 @@ def _ini(path: Path) -> Check:
         told = f"{path} holds what is secret, and is not read: {', '.join(secret)}."
         return Check("settings", False, told, "Move AWS keys to ~/.aws/credentials, and take the line out.")
     return Check("settings", True, f"{path} is well.")
+
+
+def _keys(settings: Settings) -> Check:
+    """Of no collection: there is a profile at all, where the harvests look."""
+    if not settings.cluster:
+        return keys_of({}, settings)
+    from harvester.credentials import parameter_store
+
+    try:
+        stored = [entry.name for entry in parameter_store(settings).entries("keys")]
+    except HarvesterError as error:
+        return Check("keys", False, error.message, error.hint)
+    if not stored:
+        advice = "`collection-config keys --profile NAME` stores them."
+        return Check("keys", False, f"there are none in {settings.parameter_path}/keys.", advice)
+    return Check("keys", True, f"in the parameter store: {', '.join(stored)}.")
 
 
 def _network(url: str) -> Iterator[Check]:

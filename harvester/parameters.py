@@ -66,6 +66,11 @@ class Entry:
     modified: datetime
 
 
+def keys_text(keys: Mapping[str, str]) -> str:
+    """Keys as they are stored: one JSON object of those there are, under twarc's names."""
+    return json.dumps({name: value for name, value in keys.items() if value})
+
+
 class Parameters:
     """The SecureStrings below one path.
 
@@ -157,11 +162,6 @@ class Parameters:
 
     def has_keys(self, profile: str) -> bool:
         return self.has(f"{KEYS}/{profile}")
-
-    def write_keys(self, profile: str, keys: Mapping[str, str]) -> int:
-        return self.write(
-            f"{KEYS}/{profile}", json.dumps({key: value for key, value in keys.items() if value})
-        )
 
     # -- the edge --------------------------------------------------------------------------------------
 

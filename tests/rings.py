@@ -16,7 +16,7 @@ RINGS = (
     "errors layout capacity collection changeset merging chronicle",
     "clock settings store lock segments journal work checkpoint history uploads manifest mirror parameters x",
     "sources harvest run storing ending recovery progress status compute"
-    " records checks doctor removal download verify",
+    " records credentials checks doctor removal download verify",
     "commands",
 )
 

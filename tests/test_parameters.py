@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 
 from harvester.errors import Exit, HarvesterError, NotFound
-from harvester.parameters import Parameters
+from harvester.parameters import Parameters, keys_text
 from tests.servers import S3Server
 
 _SECRET = "s3cret-of-the-museum"
@@ -50,10 +50,10 @@ def _answering(code: str, status: int = 400) -> Iterator[str]:
 
 def test_what_is_written_is_read_again_and_the_next_write_replaces_it(parameters: Parameters) -> None:
     assert not parameters.has_keys("museum")
-    assert parameters.write_keys("museum", {"bearer_token": _SECRET, "consumer_key": ""}) == 1
+    assert parameters.write("keys/museum", keys_text({"bearer_token": _SECRET, "consumer_key": ""})) == 1
     assert parameters.has_keys("museum")
     assert parameters.keys("museum") == {"bearer_token": _SECRET}
-    assert parameters.write_keys("museum", {"bearer_token": "newer"}) == 2
+    assert parameters.write("keys/museum", keys_text({"bearer_token": "newer"})) == 2
     assert parameters.keys("museum") == {"bearer_token": "newer"}
 
 

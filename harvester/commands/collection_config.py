@@ -7,11 +7,10 @@ import click
 
 from harvester.changeset import Tree
 from harvester.collection import FILTER, problems
-from harvester.commands import Group, described, network, users
+from harvester.commands import Group, described, network, profiles, users
 from harvester.commands.place import Place, collection_id_argument, in_place
 from harvester.commands.telling import confirm, json_option, print_json, yes_option
 from harvester.errors import Exit, HarvesterError
-from harvester.settings import settings
 
 _ALIASES = {
     "credentials": "keys",
@@ -80,33 +79,7 @@ def _warn_of_inline_keys(tree: Tree) -> None:
         click.echo(f"{told} `collection-config keys --move-to PROFILE` takes them out.", err=True)
 
 
-@collection_config.command("keys", help="Have the keys of a profile of ~/.twarc used.")
-@click.option("--profile", default="", help="The profile.  [default: twarc's]")
-@click.option("--twarc-config-filepath", type=click.Path(path_type=Path), help="Look in this file.")
-@click.option("--move-to", help="Move keys that the file itself holds to ~/.twarc, as this profile.")
-@described.file_option
-def keys(profile: str, twarc_config_filepath: Path | None, move_to: str | None, path: Path) -> None:
-    from harvester.x.keys import profile_named
-
-    files = (twarc_config_filepath,) if twarc_config_filepath else network.standard_profiles()
-    tree = described.read(path)
-    if move_to:
-        profile = move_to
-        network.save_profile(move_to, tree.get("keys") or {})
-        files = network.standard_profiles()
-    try:
-        name = profile_named(profile, files)
-    except HarvesterError:
-        if profile or not network.keys_in_environment():
-            raise
-        name = ""
-    described.change(path, lambda tree: {**tree, "keys": {"profile": name}})
-    click.echo(f"Added keys to {path}.")
-    if not name:
-        click.echo("They are those of the environment: every harvest needs them there.", err=True)
-    elif not set(files) & set(network.standard_profiles()):
-        told = f"Harvests look for the profile {name} in {network.standard_profiles()[0]}"
-        click.echo(f"{told}, not in {files[0]}.", err=True)
+collection_config.add_command(profiles.keys)
 
 
 @collection_config.command("update", help="Store the changes of the file.")
@@ -247,9 +220,9 @@ def check(collection_id: str | None, live: bool, as_json: bool, path: Path, plac
         tree = described.tree_of(history.read(place.store, place.keys(collection_id)).data)
     else:
         tree = described.read(path)
-    found = list(checks.of_description(tree))
+    found = list(checks.of_description(tree, place.settings))
     if live and all(each.good for each in found):
-        found += checks.of_network(tree, lambda: network.client(settings(), tree))
+        found += checks.of_network(tree, lambda: network.client(place.settings, tree))
     return show_checks(found, as_json=as_json)
 
 

@@ -217,16 +217,13 @@ def _answering(
 
 def _client(chosen: Settings, stop: Stop) -> Callable[[Tree, Progress], Any]:
     def make(collection: Tree, progress: Progress) -> Any:
-        from harvester.x import XClient, keys_from, keys_of
+        from harvester import credentials
+        from harvester.x import XClient, keys_of
 
-        kept = collection.get("keys") or {}
-        inline = keys_of(kept)
-        if inline.usable:
+        if keys_of(collection.get("keys") or {}).usable:
             log.warning("The collection itself holds API keys: whoever may read it sees them. Use a profile.")
-        keys = inline if inline.usable else keys_from(os.environ, profile=kept.get("profile", ""))
-
         return XClient(
-            keys,
+            credentials.keys(chosen, collection),
             base_url=chosen.x_api_url,
             clock=SystemClock(),
             stop=stop,

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import click
 
 from harvester.collection import FILTER, SEARCH, USER_TIMELINE, parsed
-from harvester.commands import described, network
+from harvester.commands import described
 from harvester.commands.harvests import outcome_line
 from harvester.commands.place import Place, collection_id_argument, in_place
 from harvester.commands.telling import json_option, print_json
@@ -57,9 +57,11 @@ def schedule(collection_id: str, expression: str, dry_run: bool, place: Place) -
     from harvester.compute.schedule import parsed as schedule_of
 
     found = schedule_of(expression)
-    _require(place, collection_id, USER_TIMELINE, SEARCH)
+    keys = _require(place, collection_id, USER_TIMELINE, SEARCH)
     now = datetime.now(UTC)
     if not dry_run:
+        if place.settings.cluster:
+            _require_keys(place, keys)
         scheduled = place.compute.schedule(collection_id, found)
         click.echo("Scheduled")
         now = scheduled.since
@@ -170,10 +172,12 @@ def _require(place: Place, collection_id: str, *kinds: str) -> CollectionKeys:
 
 
 def _require_keys(place: Place, keys: CollectionKeys) -> None:
-    """Raise unless a harvest that starts here would find keys."""
+    """Raise unless a harvest that is started would find keys."""
     from harvester import history
+    from harvester.credentials import require_for_harvests
 
-    network.keys(described.tree_of(history.read(place.store, keys).data))
+    tree = described.tree_of(history.read(place.store, keys).data)
+    require_for_harvests(place.settings, tree)
 
 
 def _require_idle(place: Place, keys: CollectionKeys) -> None:

@@ -1,0 +1,256 @@
+"""`collection-config keys`: collections name a profile; its keys are in ~/.twarc or the parameter store."""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harvester.changeset import Tree
+from harvester.commands import described
+from harvester.commands.place import Place, in_place
+from harvester.commands.telling import confirm, json_option, print_json, table, yes_option
+from harvester.errors import Exit, HarvesterError, NotFound
+from harvester.layout import timestamp
+from harvester.store.disk import whole
+
+if TYPE_CHECKING:
+    from harvester.parameters import Parameters
+    from harvester.x.keys import Keys
+
+
+@click.command("keys", help="Have the keys of a profile used; with a cluster, store them for its harvests.")
+@click.option("--profile", default="", help="The profile.  [default: twarc's]")
+@click.option("--twarc-config-filepath", type=click.Path(path_type=Path), help="Look in this file.")
+@click.option("--move-to", help="Take out keys that the file itself holds, and keep them as this profile.")
+@click.option("--rotate", is_flag=True, help="Replace the stored keys of the profile; leave the file.")
+@click.option("--list", "listed", is_flag=True, help="List the profiles that are stored for the cluster.")
+@click.option("--remove", is_flag=True, help="Remove the stored keys of the profile.")
+@yes_option
+@json_option
+@described.file_option
+@in_place
+def keys(
+    profile: str,
+    twarc_config_filepath: Path | None,
+    move_to: str | None,
+    rotate: bool,
+    listed: bool,
+    remove: bool,
+    yes: bool,
+    as_json: bool,
+    path: Path,
+    place: Place,
+) -> None:
+    files = (twarc_config_filepath,) if twarc_config_filepath else _standard()
+    if listed:
+        _list(place, as_json=as_json)
+    elif remove:
+        _remove(place, profile, yes=yes)
+    elif rotate:
+        _store(place, *_found(profile, files), must=True, yes=yes)
+    elif place.settings.parameter_path or place.settings.cluster:
+        name, found = _inline(path, move_to) if move_to else _stored_or_found(place, profile, files)
+        if found:
+            _store(place, name, found, must=False if move_to else None, yes=yes)
+        _refer(path, name)
+    else:
+        _on_this_machine(path, profile, files, move_to)
+
+
+def _refer(path: Path, name: str) -> None:
+    described.change(path, lambda tree: {**tree, "keys": {"profile": name}})
+    click.echo(f"Added keys to {path}.")
+
+
+# -- on this machine ---------------------------------------------------------------------------------
+
+
+def _on_this_machine(path: Path, profile: str, files: tuple[Path, ...], move_to: str | None) -> None:
+    from harvester.credentials import in_environment
+    from harvester.x.keys import profile_named
+
+    described.read(path)
+    if move_to:
+        profile, found = _inline(path, move_to)
+        _save(move_to, found)
+        files = _standard()
+    try:
+        name = profile_named(profile, files)
+    except HarvesterError:
+        if profile or not in_environment(os.environ).usable:
+            raise
+        name = ""
+    _refer(path, name)
+    if not name:
+        click.echo("They are those of the environment: every harvest needs them there.", err=True)
+    elif not set(files) & set(_standard()):
+        told = f"Harvests look for the profile {name} in {_standard()[0]}"
+        click.echo(f"{told}, not in {files[0]}.", err=True)
+
+
+def _standard() -> tuple[Path, ...]:
+    from harvester.x.keys import profile_files
+
+    return profile_files(os.environ)
+
+
+def _inline(path: Path, name: str) -> "tuple[str, Keys]":
+    """The keys that the file itself holds."""
+    from harvester.x.keys import keys_of
+
+    found = keys_of(described.read(path).get("keys") or {})
+    if not found.usable:
+        raise HarvesterError("The file holds no keys that could be moved.", exit_code=Exit.USAGE)
+    return name, found
+
+
+def _save(name: str, found: "Keys") -> None:
+    """Write keys to ~/.twarc as a profile that is not there yet; the file is its owner's alone."""
+    from harvester.x.keys import NAMES
+
+    path = _standard()[0]
+    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    if not re.fullmatch(r"[\w.-]+", name) or f"[{name}]" in before:
+        raise HarvesterError(
+            f"{name!r} cannot be a new profile in {path}.",
+            hint="Choose a name of letters, digits, '_', '-' and '.' that is not there yet.",
+            exit_code=Exit.USAGE,
+        )
+    lines = [f"{key} = {getattr(found, key)}" for key in NAMES if getattr(found, key)]
+    with whole(path) as partial:
+        partial.touch(mode=0o600)
+        partial.write_text("\n".join([before.rstrip(), f"[{name}]", *lines, ""]).lstrip(), encoding="utf-8")
+
+
+# -- in the parameter store --------------------------------------------------------------------------
+
+
+def _found(profile: str, files: tuple[Path, ...]) -> "tuple[str, Keys]":
+    """A profile of ~/.twarc, or the keys of the environment, which are then called so; raises without any."""
+    from harvester.credentials import in_environment
+    from harvester.x.keys import keys_from, profile_named
+
+    outside = in_environment(os.environ)
+    try:
+        name = profile_named(profile, files)
+        found = keys_from({}, profile=name, files=files)
+    except HarvesterError:
+        if not outside.usable:
+            raise
+        return profile or "main", outside
+    if outside.usable and outside != found:
+        raise HarvesterError(
+            f"The environment and profile {name} of ~/.twarc have different keys.",
+            hint="Take those that are not to be stored away: unset BEARER_TOKEN, CONSUMER_KEY and the like.",
+            exit_code=Exit.USAGE,
+        )
+    return name, found
+
+
+def _stored_or_found(place: Place, profile: str, files: tuple[Path, ...]) -> "tuple[str, Keys | None]":
+    """What this machine has; or only the name, where somebody else has stored the profile already."""
+    try:
+        return _found(profile, files)
+    except HarvesterError:
+        if profile and _parameters(place).has_keys(profile):
+            return profile, None
+        raise
+
+
+def _store(place: Place, name: str, found: "Keys", *, yes: bool, must: bool | None = None) -> None:
+    """Write the keys. `must` has it that the profile is there already, or that it is not."""
+    from harvester.parameters import keys_text
+
+    parameters = _parameters(place)
+    text, where = keys_text(found.__dict__), f"{parameters.path}/keys of the parameter store"
+    before = parameters.read(f"keys/{name}") if parameters.has_keys(name) else None
+    if must is not None and must != (before is not None):
+        raise _mistaken(name, where, must=must)
+    if before == text:
+        click.echo(f"The keys of profile {name} are in {where} already.")
+        return
+    if before is None:
+        parameters.write(f"keys/{name}", text)
+        click.echo(f"Stored the keys of profile {name} in {where}.")
+        return
+    using = list(_using(place, name))
+    confirm(f"There are other keys of profile {name} in {where}{_used_by(using)}. Replace them?", yes=yes)
+    parameters.write(f"keys/{name}", text)
+    click.echo(f"Replaced the keys of profile {name} in {where}.")
+    if using:
+        told = f"The next harvest of {', '.join(using)} uses them"
+        click.echo(f"{told}; one that runs goes on with the old ones.")
+    click.echo("Revoke the old ones at https://developer.x.com once nothing runs with them.", err=True)
+
+
+def _mistaken(name: str, where: str, *, must: bool) -> HarvesterError:
+    if must:
+        hint = f"`collection-config keys --profile {name}` stores it."
+        return NotFound(f"There is no profile {name} in {where}.", hint=hint, exit_code=Exit.UNAUTHORIZED)
+    told = f"There is a profile {name} in {where} already."
+    return HarvesterError(told, hint="Choose another name.", exit_code=Exit.USAGE)
+
+
+def _used_by(using: list[str]) -> str:
+    return f", used by {', '.join(using)}" if using else ""
+
+
+def _remove(place: Place, profile: str, *, yes: bool) -> None:
+    if not profile:
+        raise HarvesterError("Which? Give --profile NAME.", exit_code=Exit.USAGE)
+    parameters = _parameters(place)
+    if not parameters.has_keys(profile):
+        raise NotFound(f"There is no profile {profile} in {parameters.path}/keys of the parameter store.")
+    using = list(_using(place, profile))
+    told = (
+        f"{', '.join(using)} cannot be harvested without them." if using else "No collection here uses them."
+    )
+    confirm(f"{told} Remove the keys of profile {profile} for good?", yes=yes)
+    parameters.remove(f"keys/{profile}")
+    click.echo(f"Removed the keys of profile {profile}.")
+
+
+def _list(place: Place, *, as_json: bool) -> None:
+    found = _parameters(place).entries("keys")
+    uses: dict[str, list[str]] = {}
+    for collection_id, profile in _uses(place):
+        uses.setdefault(profile, []).append(collection_id)
+    rows = [
+        {
+            "profile": entry.name,
+            "stored": timestamp(entry.modified),
+            "version": entry.version,
+            "collections": uses.get(entry.name, []),
+        }
+        for entry in found
+    ]
+    if as_json:
+        print_json(rows)
+    elif rows:
+        shown = [{**row, "collections": ", ".join(uses.get(str(row["profile"]), []))} for row in rows]
+        click.echo(table(shown, ["profile", "stored", "version", "collections"]))
+    else:
+        click.echo("No keys are stored.")
+
+
+def _using(place: Place, name: str) -> Iterator[str]:
+    return (collection_id for collection_id, profile in _uses(place) if profile == name)
+
+
+def _uses(place: Place) -> Iterator[tuple[str, str]]:
+    """Each collection of the place with the profile that it names."""
+    from harvester import history
+
+    for collection_id in place.collection_ids():
+        tree: Tree = described.tree_of(history.read(place.store, place.keys(collection_id)).data)
+        named = tree.get("keys")
+        yield collection_id, str(named.get("profile") or "") if isinstance(named, dict) else ""
+
+
+def _parameters(place: Place) -> "Parameters":
+    from harvester.credentials import parameter_store
+
+    return parameter_store(place.settings)
