@@ -72,7 +72,7 @@ def parameter_store(settings: Settings) -> "Parameters":
         )
     from harvester.parameters import Parameters
 
-    return Parameters(settings.parameter_path)
+    return Parameters(settings.parameter_path, region=settings.region)
 
 
 def _no_profile() -> HarvesterError:
