@@ -1,11 +1,10 @@
 """The commands of the container: harvest one collection, or take its lock away."""
 
 import logging
-import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -17,6 +16,7 @@ from harvester.changeset import Tree
 from harvester.clock import Stop, SystemClock
 from harvester.commands import Group, log_to_stderr, reports
 from harvester.commands.telling import size
+from harvester.commands.tokens import token_of_run
 from harvester.errors import Exit, HarvesterError
 from harvester.layout import CollectionKeys
 from harvester.progress import Outcome, Progress
@@ -177,7 +177,12 @@ def _harvest(
     reports.every(_REPORT_SECONDS, over, lambda: reports.report(run.account()))
     if monitor:
         reports.every(_MONITOR_SECONDS, over, lambda: reports.monitor(Path(chosen.temp)))
-    with _answering(run, stop, stopped, host=host, port=port, told=address_file) as asked_to_shut_down:
+    with (
+        token_of_run(chosen, collection_id) if port is not None else nullcontext() as token,
+        _answering(
+            run, stop, stopped, host=host, port=port, token=token, told=address_file
+        ) as asked_to_shut_down,
+    ):
         try:
             outcome = run.run()
         finally:
@@ -195,18 +200,25 @@ def _harvest(
 
 @contextmanager
 def _answering(
-    run: "Harvest", stop: Stop, stopped: threading.Event, *, host: str, port: int | None, told: Path | None
+    run: "Harvest",
+    stop: Stop,
+    stopped: threading.Event,
+    *,
+    host: str,
+    port: int | None,
+    token: str | None,
+    told: Path | None,
 ) -> Iterator[Callable[[float], bool]]:
-    """Serve the harvest's status where a port is wanted; a wait for the request to shut down.
+    """Serve the harvest's status where there are a port and a token; a wait for the request to shut down.
 
     The address is written to the file `told`, for whoever started this.
     """
-    if port is None:
+    if port is None or token is None:
         yield lambda _: True
         return
     from harvester.status import Shutdown, served, status_app
 
-    shutdown, token = Shutdown(), os.environ.get("TWARC_CLOUD_TOKEN", "")
+    shutdown = Shutdown()
     app = status_app(account=run.account, stopped=stopped.is_set, stop=stop, shutdown=shutdown, token=token)
     with served(app, host=host, port=port, token=token) as address:
         log.info("Status on %s", address)
