@@ -217,9 +217,19 @@ def test_doctor_finds_a_store_that_lets_two_writers_win(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
-def test_an_output_that_cannot_be_written_is_told_in_words(tmp_path: Path) -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_output_that_cannot_be_written_is_told_in_words(tmp_path: Path, unbuffered: str) -> None:
     door = [sys.executable, str(_ROOT / "twarc_cloud.py"), "collection", "list"]
+    environment = {**os.environ, "PYTHONUNBUFFERED": unbuffered}
     with Path("/dev/full").open("w") as full:
-        told = subprocess.run(door, cwd=tmp_path, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60)
+        told = subprocess.run(
+            door,
+            cwd=tmp_path,
+            env=environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=60,
+        )
     assert told.returncode == 1
     assert told.stderr == "The output cannot be used: No space left on device.\n"

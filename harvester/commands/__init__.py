@@ -1,8 +1,10 @@
 """What is typed is parsed, handed to the rings within, and printed; errors become exit codes."""
 
 import logging
+import os
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 import click
 
@@ -30,8 +32,18 @@ def run(command: click.Command, arguments: Sequence[str] | None = None) -> int:
         log.debug("The whole of it:", exc_info=error)
         what = error.filename or "The output"
         click.echo(f"{what} cannot be used: {error.strerror or error}.", err=True)
+        if not error.filename:
+            _let_go_of_the_output()
         return int(Exit.ERROR)
     return int(result) if isinstance(result, int) else int(Exit.OK)
+
+
+def _let_go_of_the_output() -> None:
+    """Send what is left in Python's buffer nowhere: at exit it would fail again, with a traceback."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 class Group(click.Group):
