@@ -146,11 +146,15 @@ class Track:
 
     def _there(self, milestone: str) -> set[tuple[str, int, int]]:
         """What of it is in the work folders, with what tells a new one of the same name apart."""
-        found = set()
-        for path in self.site.temp.glob(f"*/*/*/{milestone}") if milestone not in (STARTED, LOCKED) else ():
-            with suppress(FileNotFoundError):
-                status = path.stat()
-                found.add((str(path), status.st_ino, status.st_mtime_ns))
+        found: set[tuple[str, int, int]] = set()
+        if milestone in (STARTED, LOCKED):
+            return found
+        # The harvest removes folders while they are looked through; then this look has seen what it has.
+        with suppress(FileNotFoundError):
+            for path in self.site.temp.glob(f"*/*/*/{milestone}"):
+                with suppress(FileNotFoundError):
+                    status = path.stat()
+                    found.add((str(path), status.st_ino, status.st_mtime_ns))
         return found
 
     def _has_come(
