@@ -69,8 +69,8 @@ def _ini(path: Path) -> Check:
         told = f"{path} has what is not known: {', '.join(unknown)}."
         return Check("settings", False, told, "Take it out, or correct its name (docs/settings.md).")
     if secret := [name for name in SECRETS if parser.defaults().get(name)]:
-        told = f"{path} holds what is secret, and is not read: {', '.join(secret)}."
-        return Check("settings", False, told, "Move AWS keys to ~/.aws/credentials, and take the line out.")
+        told = f"{path} holds what is secret: {', '.join(secret)}."
+        return Check("settings", False, told, "Move AWS keys to ~/.aws/credentials, and take the lines out.")
     return Check("settings", True, f"{path} is well.")
 
 

@@ -7,11 +7,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from harvester.errors import Exit, HarvesterError, NotFound
+from harvester.session import session
 
 KEYS, TOKENS, HONEYBADGER = "keys", "tokens", "honeybadger"
 
@@ -85,7 +85,7 @@ class Parameters:
             )
         with self._told("use", self.path):
             try:
-                self._ssm = boto3.Session(region_name=region or None).client("ssm", config=_CONFIG)
+                self._ssm = session(region).client("ssm", config=_CONFIG)
             except ValueError as error:
                 raise HarvesterError(
                     f"The AWS settings cannot be used: {error}.", exit_code=Exit.USAGE

@@ -89,7 +89,7 @@ ALIASES = {
     "scheduler_role_arn": "event_role_arn",
     "image": "image_tag",
 }
-# What stands in one beside these and is not read, for a secret is safe in no file of this folder.
+# What stands in one beside these and is no setting, for a secret is safe in no file of this folder.
 SECRETS = ("access_key", "secret_key", "honeybadger_key")
 
 
@@ -138,6 +138,13 @@ _TOLD: dict[Any, str] = {int: "a whole number", float: "a number", bool: "yes or
 
 def _entry(ini: Mapping[str, str], name: str) -> str | None:
     return ini.get(name) or ini.get(ALIASES.get(name, ""))
+
+
+def aws_keys(ini: Path = INI) -> tuple[str, str] | None:
+    """`access_key` and `secret_key`, as an ini of 2019 holds them; None unless both are there."""
+    found = _ini(ini)
+    access, secret = found.get("access_key", ""), found.get("secret_key", "")
+    return (access, secret) if access and secret else None
 
 
 def _ini(path: Path) -> Mapping[str, str]:

@@ -14,7 +14,8 @@ from pathlib import Path
 # A room may import rooms of its own ring and of the rings above it here; a new room must be put into one.
 RINGS = (
     "errors layout capacity collection changeset merging chronicle",
-    "clock settings store lock segments journal work checkpoint history uploads manifest mirror parameters x",
+    "clock settings session store lock segments journal work checkpoint history uploads manifest mirror"
+    " parameters x",
     "sources harvest run storing ending recovery progress status compute"
     " records credentials checks doctor removal download verify",
     "commands",
@@ -22,8 +23,8 @@ RINGS = (
 
 # Packages from outside, and the only modules or folders below harvester/ that may import them.
 HOMES: Mapping[str, tuple[str, ...]] = {
-    "boto3": ("store.s3", "parameters", "compute.fargate"),
-    "botocore": ("store.s3", "parameters", "compute.fargate"),
+    "boto3": ("session", "compute.fargate"),
+    "botocore": ("session", "store.s3", "parameters", "compute.fargate"),
     "cheroot": ("status",),
     "click": ("commands",),
     "flask": ("status",),

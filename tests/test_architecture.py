@@ -15,7 +15,7 @@ _SOUND = {
     "harvester/layout.py": '"""Keys."""\nfrom harvester.errors import X\n',
     "harvester/clock.py": '"""Time."""\nimport time\n',
     "harvester/store/__init__.py": '"""A store."""\nfrom harvester.layout import K\n',
-    "harvester/store/s3.py": '"""S3."""\nimport boto3\nfrom harvester.store import Store\n',
+    "harvester/store/s3.py": '"""S3."""\nimport botocore\nfrom harvester.store import Store\n',
     "harvester/sources/__init__.py": '"""Kinds."""\ndef t():\n    from harvester.sources import search\n',
     "harvester/sources/search.py": '"""Search."""\nfrom harvester.sources import Job\n',
     "harvester/harvest.py": '"""A run."""\nfrom harvester.store import Store\n',

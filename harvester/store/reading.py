@@ -172,9 +172,11 @@ def _opened(store: "S3Store") -> "Bucket | None":
         from obstore.auth.boto3 import Boto3CredentialProvider
         from obstore.store import S3Store as Bucket
 
+        from harvester.session import session
+
         return Bucket(
             store.bucket,
-            credential_provider=Boto3CredentialProvider(),
+            credential_provider=Boto3CredentialProvider(session()),
             region=region or "us-east-1",
             config={"endpoint": endpoint} if endpoint else None,
             virtual_hosted_style_request=False,

@@ -11,12 +11,12 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
-import boto3
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 
 from harvester.clock import SystemClock
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound, StoreAway
+from harvester.session import session
 from harvester.store import Entry, Stored, require_key
 from harvester.store.disk import told, whole
 
@@ -52,13 +52,13 @@ _HINTS = {
 
 
 class S3Store:
-    """Keys of one bucket. Credentials, region and endpoint (AWS_ENDPOINT_URL) are those boto3 finds."""
+    """Keys of one bucket. Credentials, region and endpoint (AWS_ENDPOINT_URL) are those `session` finds."""
 
     def __init__(self, bucket: str, *, client: Any = None) -> None:
         self.bucket = bucket
         with self._told("the AWS settings"):
             try:
-                self._s3 = client or boto3.Session().client("s3", config=_CONFIG)
+                self._s3 = client or session().client("s3", config=_CONFIG)
             except ValueError as error:
                 raise HarvesterError(
                     f"The AWS settings cannot be used: {error}.", exit_code=Exit.USAGE

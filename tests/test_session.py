@@ -1,0 +1,71 @@
+"""The AWS keys that an ini of 2019 holds count last, and are shown nowhere."""
+
+from pathlib import Path
+
+import pytest
+
+from harvester.session import session
+from tests.person import at_a_terminal
+from tests.servers import Bucket
+
+_INI = "[DEFAULT]\naccess_key = AKIA2019\nsecret_key = of-2019\n"
+
+
+@pytest.fixture
+def ini(tmp_path: Path) -> Path:
+    path = tmp_path / "twarc_cloud.ini"
+    path.write_text(_INI)
+    return path
+
+
+def test_keys_of_an_ini_are_used_where_nothing_else_names_any(ini: Path) -> None:
+    found = session(ini=ini).get_credentials()
+    assert (found.access_key, found.secret_key) == ("AKIA2019", "of-2019")
+    assert session("eu-west-1", ini=ini).region_name == "eu-west-1"
+
+
+def test_the_environment_and_a_profile_go_before_them(
+    ini: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    profiles = tmp_path / "credentials"
+    profiles.write_text("[museum]\naws_access_key_id = AKIAPROFILE\naws_secret_access_key = x\n")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(profiles))
+    monkeypatch.setenv("AWS_PROFILE", "museum")
+    assert session(ini=ini).get_credentials().access_key == "AKIAPROFILE"
+    monkeypatch.delenv("AWS_PROFILE")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAENVIRONMENT")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "y")
+    assert session(ini=ini).get_credentials().access_key == "AKIAENVIRONMENT"
+
+
+@pytest.mark.parametrize("text", ["[DEFAULT]\naccess_key = AKIA2019\n", "[DEFAULT]\nbucket = b\n"])
+def test_half_a_pair_is_none(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "twarc_cloud.ini"
+    path.write_text(text)
+    assert session(ini=path).get_credentials() is None
+    assert session(ini=tmp_path / "none.ini").get_credentials() is None
+
+
+def test_a_bucket_is_used_with_them_and_no_message_names_them(
+    s3: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server = s3.server
+    with at_a_terminal(tmp_path, monkeypatch) as (person, _):
+        text = f"[DEFAULT]\nbucket = {s3.name}\naccess_key = {server.access_key}\nsecret_key = %s\n"
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.endpoint)
+        monkeypatch.setenv("AWS_REGION", "us-east-1")
+        (tmp_path / "twarc_cloud.ini").write_text(text % server.secret_key)
+        person.well("collection-config", "template", "search", "--id", "one")
+        person.write({**person.file, "search": {"query": "cats"}})
+        person.well("collection", "add")
+        assert person.well("collection", "list").endswith("one\n")
+        # obstore's part of reading, too.
+        person.well("collection", "verify", "one")
+        told = person("doctor")
+        assert "holds what is secret: access_key, secret_key." in told.out
+        assert server.secret_key not in told.words
+
+        (tmp_path / "twarc_cloud.ini").write_text(text % "wrong-secret")
+        told = person("--debug", "collection", "list")
+        assert told.code == 1, told
+        assert "wrong-secret" not in told.words
