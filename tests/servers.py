@@ -136,9 +136,12 @@ def seaweedfs(folder: Path) -> Iterator[S3Server]:
             command = _weed_command(folder / "data", ports)
             with guarded(command, log=log, environment={**keys, "HOME": str(folder)}) as process:
                 server = S3Server(f"http://127.0.0.1:{ports['s3.port']}", *keys.values())
-                if ready(lambda server=server: _lists_buckets(server), process):  # type: ignore[misc]
-                    yield server
-                    return
+                try:
+                    if ready(lambda server=server: _lists_buckets(server), process):  # type: ignore[misc]
+                        yield server
+                        return
+                finally:
+                    _remove_sockets(ports)
         raise RuntimeError(f"SeaweedFS did not start:\n{log.read_text(errors='replace')[-3000:]}")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -147,6 +150,13 @@ def seaweedfs(folder: Path) -> Iterator[S3Server]:
 _WEED_PORTS = tuple(
     f"{part}.port{kind}" for part in ("master", "volume", "filer", "s3", "admin") for kind in ("", ".grpc")
 )
+
+
+def _remove_sockets(ports: dict[str, int]) -> None:
+    """What a killed SeaweedFS leaves in /tmp, where its sockets always are, named by their ports."""
+    for port in ports.values():
+        for path in Path("/tmp").glob(f"seaweedfs-*-{port}.sock"):
+            path.unlink(missing_ok=True)
 
 
 def _weed_command(data: Path, ports: dict[str, int]) -> list[str]:
