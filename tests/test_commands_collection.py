@@ -120,6 +120,28 @@ def test_a_running_harvest_is_shown_while_it_runs_and_stopped_with_everything_st
     assert person("collection", "filter-stop", "live").err == "Collection not already started.\n"
 
 
+def test_the_rules_of_a_stream_that_is_over_are_listed_and_removed_and_those_of_others_stay(
+    person: Person,
+) -> None:
+    _add(person, "live", filter={"track": "library"})
+    _add(person, "other", filter={"track": "museum", "max_records": 1})
+    person.well("collection", "filter-start", "other")
+    until(lambda: not person._slot("other", "harvest").lives)
+    person.well("collection", "filter-start", "live")
+    until(lambda: person("harvest", "running", "live", "--json").code == 0)
+    until(lambda: len(json.loads(person.well("collection", "rules", "live", "--json"))) == 2)
+    refused = person("collection", "rules", "live", "--remove", "--yes")
+    assert (refused.code, "running already" in refused.err) == (11, True)
+    stopped = person("collection", "filter-stop", "live")
+    assert "collection rules live --remove" in stopped.err
+    assert "library" in person.well("collection", "rules", "live")
+    assert person("collection", "rules", "live", "--remove", answer="n\n").code == 1
+    assert person.well("collection", "rules", "live", "--remove", answer="y\n") == "Removed 1 of 2 rules.\n"
+    assert person.well("collection", "rules", "live", "--remove") == "Removed 0 of 1 rules.\n"
+    (left,) = json.loads(person.well("collection", "rules", "live", "--json"))
+    assert (left["id"], left["value"], left["removed"]) == ("other", "museum", False)
+
+
 def test_a_stream_that_is_killed_is_started_again_with_the_gap_recorded(
     person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:

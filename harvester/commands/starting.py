@@ -21,9 +21,9 @@ _SHOWN = 5
 @click.option("--wait", is_flag=True, help="Wait for its end, and return its exit code.")
 @in_place
 def once(collection_id: str, wait: bool, place: Place) -> int:
-    keys = _require(place, collection_id, USER_TIMELINE, SEARCH)
+    keys = require_collection(place, collection_id, USER_TIMELINE, SEARCH)
     _require_keys(place, keys)
-    _require_idle(place, keys)
+    require_idle(place, keys)
     place.compute.once(collection_id)
     click.echo("Started")
     return _awaited(place, keys) if wait else int(Exit.OK)
@@ -57,7 +57,7 @@ def schedule(collection_id: str, expression: str, dry_run: bool, place: Place) -
     from harvester.compute.schedule import parsed as schedule_of
 
     found = schedule_of(expression)
-    keys = _require(place, collection_id, USER_TIMELINE, SEARCH)
+    keys = require_collection(place, collection_id, USER_TIMELINE, SEARCH)
     now = datetime.now(UTC)
     if not dry_run:
         if place.settings.cluster:
@@ -124,13 +124,13 @@ def stop(collection_id: str, place: Place) -> None:
 @collection_id_argument
 @in_place
 def filter_start(collection_id: str, place: Place) -> None:
-    keys = _require(place, collection_id, FILTER)
+    keys = require_collection(place, collection_id, FILTER)
     _require_keys(place, keys)
     task = place.compute.task(collection_id)
     if not task or task.status not in _OVER:
         if task:
             raise HarvesterError("Collection already started.", exit_code=Exit.LOCKED)
-        _require_idle(place, keys)
+        require_idle(place, keys)
     place.compute.start_service(collection_id)
     click.echo("Started")
 
@@ -144,15 +144,21 @@ _OVER = ("GAVE UP", "DIED")
 @click.option("--timeout", type=float, default=_STOPS_WITHIN, show_default=True, help="Seconds to wait.")
 @in_place
 def filter_stop(collection_id: str, timeout: float, place: Place) -> None:
-    _require(place, collection_id, FILTER)
+    require_collection(place, collection_id, FILTER)
     if not place.compute.task(collection_id):
         raise HarvesterError("Collection not already started.")
     click.echo("Stopping ...")
     place.compute.stop_service(collection_id, within=timeout)
     click.echo("Stopped")
+    # Not done here: rules that go while another harvest of it begins would be posts that never came.
+    click.echo(
+        "Its rules stay in the app, for the next start; "
+        f"`collection rules {collection_id} --remove` ends them.",
+        err=True,
+    )
 
 
-def _require(place: Place, collection_id: str, *kinds: str) -> CollectionKeys:
+def require_collection(place: Place, collection_id: str, *kinds: str) -> CollectionKeys:
     """Raise unless there is such a collection, valid, and of one of these kinds."""
     from harvester import history
     from harvester.errors import NotFound
@@ -180,14 +186,19 @@ def _require_keys(place: Place, keys: CollectionKeys) -> None:
     require_for_harvests(place.settings, tree)
 
 
-def _require_idle(place: Place, keys: CollectionKeys) -> None:
+def require_idle(place: Place, keys: CollectionKeys) -> None:
     """Raise while a harvest of the collection runs, here or anywhere."""
     from harvester import records
 
-    if place.compute.task(keys.id) or not (owner := records.lives(place.store, keys)):
+    task = place.compute.task(keys.id)
+    if task and task.status not in _OVER:
+        where = place.compute.name
+    elif owner := records.lives(place.store, keys):
+        where = owner.get("host", "an unknown host")
+    else:
         return
     raise HarvesterError(
-        f"A harvest of {keys.id} is running already, on {owner.get('host', 'an unknown host')}.",
+        f"A harvest of {keys.id} is running already, on {where}.",
         hint=f"See `harvest running {keys.id}`; `harvest stop {keys.id}` ends it.",
         exit_code=Exit.LOCKED,
     )

@@ -10,7 +10,7 @@ from harvester.errors import HarvesterError
 from harvester.layout import timestamp
 from harvester.sources import Job
 from harvester.work import Batch
-from harvester.x import StreamRead, StreamSupervisor, XError, compile_rules
+from harvester.x import StreamRead, StreamSupervisor, XError, compile_rules, tag_prefix
 
 log = logging.getLogger("twarc-cloud")
 
@@ -65,8 +65,7 @@ def _put(job: Job, read: StreamRead, *, most: int | None) -> None:
 
 
 def _set_rules(job: Job) -> None:
-    collection_id = job.collection["id"]
-    prefix = f"twarc-cloud:{collection_id}:"
+    prefix = tag_prefix(job.collection["id"])
     caps = job.x.rule_caps()
     wanted = compile_rules(job.collection["filter"], caps, prefix=prefix)
     plan = job.x.sync_rules(wanted, prefix=prefix, caps=caps)
@@ -86,7 +85,11 @@ def _set_rules(job: Job) -> None:
     }
     if plan.foreign:
         event["foreign"] = [dict(rule) for rule in plan.foreign]
-        log.warning("The app has %s rules of others; what they match is collected, too.", len(plan.foreign))
+        log.warning(
+            "The app has %s rules of others; what they match is collected, too. "
+            "`collection rules` lists and removes them.",
+            len(plan.foreign),
+        )
     job.put(Batch(events=(event,), sync=True))
 
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from harvester.x.rules import RuleCaps as RuleCaps
     from harvester.x.rules import compile_rules as compile_rules
     from harvester.x.rules import plan_rules as plan_rules
+    from harvester.x.rules import tag_prefix as tag_prefix
     from harvester.x.stream import StreamConnection as StreamConnection
     from harvester.x.stream import StreamRead as StreamRead
     from harvester.x.supervisor import StreamSupervisor as StreamSupervisor
@@ -28,7 +29,7 @@ _HOMES = {
     "keys": ("Keys", "keys_from", "keys_of"),
     "page": ("Page",),
     "outcomes": ("Outcome", "Problem", "Stopped", "XError"),
-    "rules": ("Rule", "RuleCaps", "compile_rules", "plan_rules"),
+    "rules": ("Rule", "RuleCaps", "compile_rules", "plan_rules", "tag_prefix"),
     "stream": ("StreamConnection", "StreamRead"),
     "supervisor": ("StreamSupervisor",),
 }

@@ -145,6 +145,20 @@ def _int(value: Any) -> int:
     return int(text) if text.isascii() and text.isdigit() else 0
 
 
+_TAG = "twarc-cloud:"
+
+
+def tag_prefix(collection_id: str) -> str:
+    """What the tags of a collection's rules begin with, so that those of others are left alone."""
+    return f"{_TAG}{collection_id}:"
+
+
+def collection_of(tag: str) -> str | None:
+    """The collection that a rule is of, by its tag; None for rules that others made."""
+    collection_id, colon, _ = tag.removeprefix(_TAG).partition(":")
+    return collection_id if tag.startswith(_TAG) and colon else None
+
+
 def plan_rules(
     wanted: Sequence[Rule], live: Sequence[Mapping[str, Any]], *, prefix: str, caps: RuleCaps | None = None
 ) -> RulePlan:

@@ -1,0 +1,58 @@
+"""`collection rules`: what the app of a collection's keys has live for its stream, and the end of it."""
+
+import click
+
+from harvester.changeset import Tree
+from harvester.collection import FILTER
+from harvester.commands import described, network
+from harvester.commands.place import Place, collection_id_argument, in_place
+from harvester.commands.starting import require_collection, require_idle
+from harvester.commands.telling import confirm, json_option, print_json, table, yes_option
+from harvester.errors import HarvesterError
+
+
+@click.command(
+    "rules", help="List the stream rules that the app of COLLECTION_ID's keys has; --remove ends its own."
+)
+@collection_id_argument
+@click.option("--remove", is_flag=True, help="Take the rules of COLLECTION_ID out of the app.")
+@yes_option
+@json_option
+@in_place
+def rules(collection_id: str, remove: bool, yes: bool, as_json: bool, place: Place) -> None:
+    from harvester import history
+
+    keys = require_collection(place, collection_id, FILTER)
+    if remove:
+        require_idle(place, keys)
+    client = network.client(place.settings, described.tree_of(history.read(place.store, keys).data))
+    try:
+        rows = [_row(rule) for rule in client.rules()]
+        mine = [row["rule"] for row in rows if row["id"] == collection_id]
+        if remove and mine:
+            confirm(f"Remove {len(mine)} rules of {collection_id} from the app?", yes=yes)
+            problems = client.delete_rules(mine).problems
+            if problems:
+                raise HarvesterError("X kept rules.", [f"{each.title}: {each.detail}" for each in problems])
+    finally:
+        client.close()
+    if as_json:
+        print_json([{**row, "removed": remove and row["rule"] in mine} for row in rows])
+    elif remove:
+        click.echo(f"Removed {len(mine)} of {len(rows)} rules.")
+    elif rows:
+        click.echo(table(rows, ("id", "rule", "value")))
+    else:
+        click.echo("No rules.")
+
+
+def _row(rule: Tree) -> Tree:
+    """`id` is the collection that set the rule; none where it was not this tool."""
+    from harvester.x.rules import collection_of
+
+    return {
+        "id": collection_of(str(rule.get("tag") or "")),
+        "rule": str(rule["id"]),
+        "value": rule.get("value"),
+        "tag": rule.get("tag"),
+    }
