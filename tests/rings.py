@@ -23,8 +23,8 @@ RINGS = (
 
 # Packages from outside, and the only modules or folders below harvester/ that may import them.
 HOMES: Mapping[str, tuple[str, ...]] = {
-    "boto3": ("session", "compute.fargate"),
-    "botocore": ("session", "store.s3", "parameters", "compute.fargate"),
+    "boto3": ("session",),
+    "botocore": ("session", "store.s3", "parameters", "compute.aws"),
     "cheroot": ("status",),
     "click": ("commands",),
     "flask": ("status",),

@@ -7,7 +7,7 @@ import pytest
 
 from harvester.clock import Stop
 from harvester.commands.place import chosen
-from harvester.compute import GAVE_UP, ONCE, SERVICE, Compute
+from harvester.compute import GAVE_UP, ONCE, SERVICE, Compute, Ended
 from harvester.compute.schedule import parsed
 from harvester.errors import Exit, HarvesterError
 from tests.person import Person, at_a_terminal, until
@@ -37,7 +37,7 @@ def _ended(compute: Compute, collection_id: str) -> None:
 def test_a_harvest_runs_once_and_what_it_returned_is_known(compute: Compute) -> None:
     compute.once("s")
     _ended(compute, "s")
-    assert compute.exit_code("s") == Exit.OK
+    assert compute.ended("s") == Ended(Exit.OK)
     assert compute.tasks() == []
     lines = list(compute.log("s", lines=100, follow=False, stop=Stop()))
     assert any("s => complete" in line for line in lines)

@@ -43,8 +43,10 @@ def _awaited(place: Place, keys: CollectionKeys) -> int:
     last = records.last(place.store, keys)
     if last:
         click.echo(outcome_line(place, last))
-    code = place.compute.exit_code(keys.id)
-    return int(Exit.ERROR) if code is None else code
+    ended = place.compute.ended(keys.id)
+    if ended and ended.told:
+        click.echo(ended.told, err=True)
+    return ended.code if ended else int(Exit.ERROR)
 
 
 @click.command("schedule", help='Harvest COLLECTION_ID by EXPRESSION, e.g. "rate(7 days)".')

@@ -11,7 +11,7 @@ from harvester.compute.schedule import Schedule
 
 ONCE, SERVICE = "once", "service"
 
-STARTING, RUNNING, RESTARTING = "STARTING", "RUNNING", "RESTARTING"
+STARTING, RUNNING, RESTARTING, STOPPING = "STARTING", "RUNNING", "RESTARTING", "STOPPING"
 # Wanted, and not there: it failed too often, or its supervisor is gone.
 GAVE_UP, DIED = "GAVE UP", "DIED"
 
@@ -24,6 +24,14 @@ class Task:
     kind: str
     status: str
     started: str = ""
+    told: str = ""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a harvest returned to who started it, and in words what else is known of its end."""
+
+    code: int
     told: str = ""
 
 
@@ -56,8 +64,8 @@ class Compute(Protocol):
 
     def tasks(self) -> list[Task]: ...
 
-    def exit_code(self, collection_id: str) -> int | None:
-        """What the last harvest returned to who started it; None where that is not known."""
+    def ended(self, collection_id: str) -> Ended | None:
+        """How the harvest ended that was started from here last; None where that is not known."""
         ...
 
     def live(self, collection_id: str) -> Tree | None:

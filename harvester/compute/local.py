@@ -1,11 +1,9 @@
 """Harvests as processes of this machine: no account, no server, and nothing to look after but the machine."""
 
-import json
 import platform
 import secrets
 import signal
 import subprocess
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -21,10 +19,12 @@ from harvester.compute import (
     RUNNING,
     SERVICE,
     STARTING,
+    Ended,
     Scheduled,
     Task,
     logs,
 )
+from harvester.compute.asking import asked
 from harvester.compute.processes import Slot, read_note, write_note
 from harvester.compute.schedule import Schedule
 from harvester.compute.timetable import Timetable
@@ -36,7 +36,6 @@ from harvester.store import Store
 # How long a harvest may take to begin before it is left to itself.
 _BEGINS_WITHIN = 20.0
 _PAUSE = 0.1
-_ASKED_WITHIN = 2.0
 
 # A harvest that ended so did what it was there for.
 WELL = {Exit.OK, Exit.PARTIAL, Exit.INTERRUPTED, Exit.TERMINATED}
@@ -110,10 +109,10 @@ class LocalCompute:
                 other.unlink(missing_ok=True)
         return process
 
-    def exit_code(self, collection_id: str) -> int | None:
+    def ended(self, collection_id: str) -> Ended | None:
         process = self._started.get(collection_id)
         code = process.poll() if process else None
-        return None if code is None else int(_exit(code))
+        return None if code is None else Ended(int(_exit(code)))
 
     def forget_dead_lock(self, collection_id: str) -> None:
         """Remove the lock of a harvest that this machine knows to be dead, instead of waiting for its end."""
@@ -172,17 +171,7 @@ class LocalCompute:
             return None
         if not url.startswith("http://127.0.0.1:") or not slot.lives:
             return None
-        request = urllib.request.Request(  # noqa: S310 - http on loopback, as required above
-            url + path, method=method, headers={"Authorization": f"Bearer {note.get('token', '')}"}
-        )
-        # No proxy that the environment names shall see the token.
-        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        try:
-            with opener.open(request, timeout=_ASKED_WITHIN) as answer:
-                found = json.loads(answer.read()) if method == "GET" else {}
-        except (OSError, ValueError):
-            return None
-        return found if isinstance(found, dict) else None
+        return asked(url, str(note.get("token", "")), method, path)
 
     def new_log(self, collection_id: str) -> Path:
         return logs.new(self._folder(collection_id), self._clock.now())

@@ -1,7 +1,6 @@
 """The log of each process that was started here: made, kept for a while, and read while it grows."""
 
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -42,11 +41,18 @@ def tail(log: Path, *, lines: int, lives: Callable[[], bool], stop: Stop) -> Ite
 
 def last_words(log: Path) -> str:
     """What a process said after its last line of logging: the error that it ended with."""
+    try:
+        return unlogged(log.read_text(encoding="utf-8", errors="replace").splitlines())
+    except OSError:
+        return ""
+
+
+def unlogged(lines: Sequence[str]) -> str:
+    """The lines after the last one of logging."""
     words: list[str] = []
-    with suppress(OSError):
-        for line in reversed(log.read_text(encoding="utf-8", errors="replace").splitlines()):
-            # Lines of logging begin with the date.
-            if line[:4].isdigit() and line[4:5] == "-":
-                break
-            words.insert(0, line)
+    for line in reversed(lines):
+        # Lines of logging begin with the date.
+        if line[:4].isdigit() and line[4:5] == "-":
+            break
+        words.insert(0, line)
     return "\n".join(words[-_LAST_WORDS:]).strip()

@@ -1,0 +1,25 @@
+"""A running harvest is asked over HTTP, by who has its token; it answers soon, or it does not."""
+
+import json
+import urllib.request
+
+from harvester.changeset import Tree
+
+_WITHIN = 2.0
+
+
+def asked(address: str, token: str, method: str, path: str) -> Tree | None:
+    """Its answer to a GET, an empty one to a POST it accepts; None when it does not answer."""
+    if not address.startswith("http://"):
+        return None
+    request = urllib.request.Request(  # noqa: S310 - http, as required above
+        address + path, method=method, headers={"Authorization": f"Bearer {token}"}
+    )
+    # No proxy that the environment names shall see the token.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=_WITHIN) as answer:
+            found = json.loads(answer.read()) if method == "GET" else {}
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) else None

@@ -1,0 +1,227 @@
+"""What a harvest is as a task: registered again when anything of it has changed, and never otherwise."""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harvester.capacity import Capacity
+from harvester.changeset import Tree
+from harvester.compute import SERVICE
+from harvester.compute.aws import Refused, Service
+from harvester.errors import Exit, HarvesterError
+from harvester.settings import Settings, listed, variable
+
+CONTAINER = "harvester"
+WORK = "/work"
+# Seconds from SIGTERM to SIGKILL, the longest that Fargate gives.
+STOP_SECONDS = 120
+_USER = "10001:10001"
+_LONGEST_NAME = 255
+
+BUCKET, COLLECTION, KIND, PROJECT = (
+    "twarc-cloud:bucket",
+    "twarc-cloud:collection",
+    "twarc-cloud:kind",
+    "project",
+)
+_DIGEST = "twarc-cloud:definition"
+
+# The settings that a harvest reads for itself, where they are not the usual ones; none is secret.
+_OF_A_HARVEST = (
+    *("x_api_url", "tweets_per_file", "bytes_per_file", "seconds_per_file", "checkpoint_seconds"),
+    *("lock_seconds", "store_patience", "x_patience", "stop_poll_seconds", "concurrency"),
+    *("parameter_path", "region"),
+)
+_NEEDED = (
+    *("bucket", "image", "subnets", "security_groups"),
+    *("task_role_arn", "task_execution_role_arn", "log_group"),
+)
+
+
+@dataclass(frozen=True)
+class Definition:
+    """The task of one collection, as the settings and the collection's wishes make it."""
+
+    settings: Settings
+    region: str
+    collection_id: str
+    kind: str
+    capacity: Capacity
+
+    @property
+    def command(self) -> list[str]:
+        """A service stays when its stream is over, for ECS would start it again; until `filter-stop`."""
+        return command(self.settings, self.collection_id, kind=self.kind)
+
+    @property
+    def tags(self) -> dict[str, str]:
+        return {
+            BUCKET: self.settings.bucket,
+            COLLECTION: self.collection_id,
+            KIND: self.kind,
+            PROJECT: "twarc-cloud",
+        }
+
+    @property
+    def request(self) -> Tree:
+        """What RegisterTaskDefinition is asked for, without the tags."""
+        size = self.capacity
+        disk = {"ephemeralStorage": {"sizeInGiB": size.disk}} if size.disk > Capacity().disk else {}
+        return {
+            "family": family(self.settings.bucket, self.collection_id),
+            "requiresCompatibilities": ["FARGATE"],
+            "networkMode": "awsvpc",
+            "cpu": str(size.cpu),
+            "memory": str(size.memory),
+            "runtimePlatform": {"cpuArchitecture": size.architecture, "operatingSystemFamily": "LINUX"},
+            "taskRoleArn": self.settings.task_role_arn,
+            "executionRoleArn": self.settings.task_execution_role_arn,
+            "volumes": [{"name": "work"}],
+            "containerDefinitions": [self._container()],
+            **disk,
+        }
+
+    def _container(self) -> Tree:
+        return {
+            "name": CONTAINER,
+            "image": self.settings.image,
+            "command": self.command,
+            "essential": True,
+            "memory": self.capacity.memory,
+            "user": _USER,
+            "readonlyRootFilesystem": True,
+            "mountPoints": [{"sourceVolume": "work", "containerPath": WORK, "readOnly": False}],
+            "stopTimeout": STOP_SECONDS,
+            "environment": [
+                {"name": name, "value": value} for name, value in sorted(self._environment().items())
+            ],
+            "logConfiguration": {
+                "logDriver": "awslogs",
+                "options": {
+                    "awslogs-group": self.settings.log_group,
+                    "awslogs-region": self.region,
+                    "awslogs-stream-prefix": stream_prefix(self.settings.bucket, self.collection_id),
+                    # A log that cannot be written must not hold up a stream.
+                    "mode": "non-blocking",
+                    "max-buffer-size": "4m",
+                },
+            },
+        }
+
+    def _environment(self) -> dict[str, str]:
+        usual = Settings()
+        changed = {
+            variable(name): str(value)
+            for name in _OF_A_HARVEST
+            if (value := getattr(self.settings, name)) != getattr(usual, name)
+        }
+        return {"AWS_REGION": self.region, **changed}
+
+    @property
+    def digest(self) -> str:
+        """The same for the same request and tags, and for no other."""
+        canonical = json.dumps([self.request, self.tags], sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def command(settings: Settings, collection_id: str, *, kind: str) -> list[str]:
+    """What the container's door is given."""
+    port = ["--port", str(settings.status_port)] if settings.status_port else []
+    stays = ["--no-shutdown"] if kind == SERVICE else []
+    return ["aws", "harvester", settings.bucket, collection_id, "--temp", WORK, *port, *stays]
+
+
+def family(bucket: str, collection_id: str) -> str:
+    """The name of a collection's task definitions and service; a name that AWS allows, and no other's."""
+    name = f"twarc-cloud_{bucket}_{collection_id}"
+    allowed = re.sub(r"[^A-Za-z0-9_-]", "-", name)
+    if allowed == name and len(name) <= _LONGEST_NAME:
+        return name
+    mark = hashlib.sha256(name.encode()).hexdigest()[:12]
+    return f"{allowed[: _LONGEST_NAME - len(mark) - 1]}-{mark}"
+
+
+def stream_prefix(bucket: str, collection_id: str) -> str:
+    """How the names of a collection's log streams begin."""
+    return f"{bucket}/{collection_id}"
+
+
+def require_complete(settings: Settings) -> None:
+    """Raise unless tasks can be made of the settings; all that is missing at once."""
+    problems = [f"{name} is missing." for name in _NEEDED if not getattr(settings, name)]
+    if settings.image and re.fullmatch(r"latest|version-[\d.]+|[^:/]+", settings.image):
+        problems.append(f"image is {settings.image!r}; it is the whole name, registry/repository:tag.")
+    if problems:
+        raise HarvesterError(
+            "The settings of the cloud are not complete.",
+            problems,
+            "`terraform output -raw twarc_cloud_ini > twarc_cloud.ini` writes them.",
+            exit_code=Exit.USAGE,
+        )
+
+
+def network(settings: Settings) -> Tree:
+    """Where tasks are; the subnets are public, for the network of X is outside."""
+    return {
+        "awsvpcConfiguration": {
+            "subnets": listed(settings.subnets),
+            "securityGroups": listed(settings.security_groups),
+            "assignPublicIp": "ENABLED",
+        }
+    }
+
+
+def strategy(capacity: Capacity) -> list[Tree]:
+    return [{"capacityProvider": "FARGATE_SPOT" if capacity.spot else "FARGATE", "weight": 1}]
+
+
+def tag_list(tags: Mapping[str, str]) -> list[dict[str, str]]:
+    return [{"key": key, "value": value} for key, value in tags.items()]
+
+
+def tags_of(found: Mapping[str, Any]) -> dict[str, str]:
+    """The tags in an answer of ECS."""
+    return {str(tag.get("key")): str(tag.get("value")) for tag in found.get("tags") or ()}
+
+
+def registered(ecs: Service, definition: Definition) -> str:
+    """The ARN of the newest revision, which is as wanted: registered now where the one before differs."""
+    name = definition.request["family"]
+    try:
+        answer = ecs("describe_task_definition", taskDefinition=name, include=["TAGS"])
+    except Refused as refused:
+        # There is no revision that is in use.
+        if refused.code != "ClientException":
+            raise
+        answer = {}
+    if tags_of(answer).get(_DIGEST) == definition.digest:
+        return str(answer["taskDefinition"]["taskDefinitionArn"])
+    tags = tag_list({**definition.tags, _DIGEST: definition.digest})
+    new = str(
+        ecs("register_task_definition", **definition.request, tags=tags)["taskDefinition"][
+            "taskDefinitionArn"
+        ]
+    )
+    _retire(ecs, name, kept=new)
+    return new
+
+
+def _retire(ecs: Service, name: str, *, kept: str) -> None:
+    """Nothing starts from an older revision any more; what runs of it goes on."""
+    for page in ecs.pages("list_task_definitions", familyPrefix=name, status="ACTIVE"):
+        for arn in _of_family(page.get("taskDefinitionArns", ()), name):
+            if arn != kept:
+                ecs("deregister_task_definition", taskDefinition=arn)
+
+
+def _of_family(arns: Sequence[str], name: str) -> list[str]:
+    # Some servers take the filter for the beginning of a name.
+    return [arn for arn in arns if unversioned(arn).rpartition("/")[2] == name]
+
+
+def unversioned(arn: str) -> str:
+    """Without the revision: then it is the newest one that counts when a task is started."""
+    return re.sub(r":\d+$", "", arn)
