@@ -5,6 +5,8 @@ import hashlib
 import json
 import os
 import random
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import orjson
 import pytest
 
 from harvester.clock import Stop
-from harvester.errors import HarvesterError, NotFound
+from harvester.errors import HarvesterError, NotFound, StoreAway
 from harvester.layout import CollectionKeys
 from harvester.store.folder import FolderStore
 from harvester.store.reading import reader
@@ -301,3 +303,47 @@ def test_every_verdict_is_explained_with_what_it_makes_of_the_whole() -> None:
     rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in page.read_text().splitlines()]
     told = {row[0].strip("`"): row[2] for row in rows if len(row) == 3 and row[0].startswith("`")}
     assert told == {verdict.value: Finding("x", verdict).overall.name for verdict in Verdict}
+
+
+@dataclass
+class Withheld(Held):
+    """Objects of which some are listed, and not handed over; `handed` counts the others."""
+
+    withheld: frozenset[str] = frozenset()
+
+    def pieces(self, key: str) -> Iterator[memoryview]:
+        if key in self.withheld:
+            raise StoreAway(f"memory refuses {key}: AccessDenied (no).", hint="Check the policy.")
+        yield from super().pieces(key)
+
+
+def test_an_object_that_cannot_be_read_is_told_alone_and_all_else_is_judged(
+    sound: list[tuple[CollectionKeys, Held]],
+) -> None:
+    for keys, held in sound:
+        before = _findings(_verified(held, keys))
+        for key in held.objects:
+            report = _verified(Withheld(held.objects, withheld=frozenset({key})), keys)
+            worse = {k: v for k, v in _findings(report).items() if before.get(k) is not v}
+            assert worse == {key: Verdict.UNREADABLE}, key
+            assert (report.overall.name, report.damaged) == ("FAILURE", False)
+            (why,) = [one.why for _, one in report.findings() if one.verdict is Verdict.UNREADABLE]
+            assert "AccessDenied" in why
+
+
+def test_no_manifest_is_made_of_a_harvest_that_cannot_be_read_whole(
+    sound: list[tuple[CollectionKeys, Held]],
+) -> None:
+    keys, held = sound[0]
+    key = next(key for key in held.objects if key.endswith(".jsonl.gz"))
+    made = rebuilds(Withheld(held.objects, withheld=frozenset({key})), keys, stop=Stop())
+    folder = key.rpartition("/")[0] + "/"
+    assert [one.problem[:39] for one in made if one.key.startswith(folder)] == [
+        "not all of its files could be read: twe"
+    ]
+
+
+def test_a_store_that_hands_over_nothing_is_away(sound: list[tuple[CollectionKeys, Held]]) -> None:
+    keys, held = max(sound, key=lambda one: len(one[1].objects))
+    with pytest.raises(StoreAway, match="AccessDenied"):
+        _verified(Withheld(held.objects, withheld=frozenset(held.objects)), keys)

@@ -1,16 +1,13 @@
 """`collection download` and `collection verify`: a copy that is right, and proof of what is stored."""
 
-import shutil
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from harvester.clock import Stop
+from harvester.commands.meter import Show, meter, progress_option
 from harvester.commands.place import Place, collection_id_argument, in_place
 from harvester.commands.telling import confirm, json_option, print_json, size, yes_option
 from harvester.errors import Exit, HarvesterError
@@ -22,7 +19,6 @@ if TYPE_CHECKING:
     from harvester.store.reading import Reader
     from harvester.verify import Report
 
-_ON_A_TERMINAL, _ELSEWHERE = 0.2, 10.0
 _SHOWN = 20
 
 
@@ -37,9 +33,11 @@ _SHOWN = 20
 @click.option("--clean", is_flag=True, help="Remove from the copy what is no longer in the store; asks.")
 @yes_option
 @json_option
+@progress_option
 @in_place
 def download(
     collection_id: str,
+    form: str,
     collection_path: Path | None,
     verified: bool,
     clean: bool,
@@ -58,15 +56,15 @@ def download(
     from harvester.download import download as copy
     from harvester.mirror import Mirror
     from harvester.store.reading import FolderReader, reader
-    from harvester.verify import Overall, verify
+    from harvester.verify import verify
 
     keys = CollectionKeys(collection_id)
     mirror = Mirror(collection_path or _copy_of(place, collection_id), keys.folder)
-    with mirror.open(), _progress() as show:
-        tally = copy(reader(place.store), keys, mirror, stop=Stop(), tell=lambda now: show(_so_far(now)))
+    with mirror.open(), meter(form) as show:
+        tally = copy(reader(place.store), keys, mirror, stop=Stop(), tell=lambda now: _show(now, show))
     left = mirror.others(tally.names)
     removed = _removed(mirror, left, yes=yes) if clean and left else []
-    report = _verified(FolderReader(mirror.folder, keys.folder), keys, verify) if verified else None
+    report = _verified(FolderReader(mirror.folder, keys.folder), keys, verify, form) if verified else None
     if as_json:
         print_json(_told_to_programs(mirror, tally, left, removed, report))
     else:
@@ -74,7 +72,7 @@ def download(
         if report:
             _tell_of(report)
     _require_all(mirror, tally)
-    return int(Exit.VERIFY_FAILED if report and report.overall is Overall.FAILURE else Exit.OK)
+    return int(_proven(report) if report else Exit.OK)
 
 
 def _copy_of(place: Place, collection_id: str) -> Path:
@@ -88,6 +86,15 @@ def _removed(mirror: "Mirror", left: list[str], *, yes: bool) -> list[str]:
     confirm(f"No longer in the store, and only here:{shown}{more}\n{question}", yes=yes)
     mirror.remove(left)
     return left
+
+
+def _show(tally: "Tally", show: Show) -> None:
+    show(
+        _so_far(tally),
+        fetched=tally.fetched,
+        fetched_bytes=tally.fetched_bytes,
+        present=tally.present,
+    )
 
 
 def _so_far(tally: "Tally") -> str:
@@ -160,9 +167,11 @@ def _shown_path(path: Path) -> Path:
 @click.option("--all", "in_full", is_flag=True, help="List the files that are as they should be, too.")
 @yes_option
 @json_option
+@progress_option
 @in_place
 def verify(
     collection_id: str,
+    form: str,
     collection_path: Path | None,
     subset: str | None,
     duplicates: bool,
@@ -182,7 +191,7 @@ def verify(
       twarc_cloud.py collection verify museums --subset 3/7    a seventh, for each day of the week another
     """
     from harvester.store.reading import FolderReader, reader
-    from harvester.verify import Overall, Sample
+    from harvester.verify import Sample
     from harvester.verify import verify as prove
 
     keys = CollectionKeys(collection_id)
@@ -192,12 +201,19 @@ def verify(
         return _rebuild(place, keys, yes=yes, as_json=as_json)
     sample = _sample(subset) if subset else Sample()
     source = FolderReader(collection_path, keys.folder) if collection_path else reader(place.store)
-    report = _verified(source, keys, prove, sample=sample, duplicates=duplicates)
+    report = _verified(source, keys, prove, form, sample=sample, duplicates=duplicates)
     if as_json:
         print_json(report.to_tree())
     else:
         _tell_of(report, in_full=in_full)
-    return int(Exit.VERIFY_FAILED if report.overall is Overall.FAILURE else Exit.OK)
+    return int(_proven(report))
+
+
+def _proven(report: "Report") -> Exit:
+    """What cannot be read is not proven to be lost: that is an error of the reading."""
+    if report.damaged:
+        return Exit.VERIFY_FAILED
+    return Exit.ERROR if report.overall.name == "FAILURE" else Exit.OK
 
 
 def _sample(text: str) -> Any:
@@ -214,14 +230,19 @@ def _sample(text: str) -> Any:
 
 
 def _verified(
-    source: "Reader", keys: CollectionKeys, prove: Callable[..., "Report"], **options: Any
+    source: "Reader", keys: CollectionKeys, prove: Callable[..., "Report"], form: str, **options: Any
 ) -> "Report":
-    with _progress() as show:
+    with meter(form) as show:
         return prove(
             source,
             keys,
             stop=Stop(),
-            tell=lambda now: show(f"{now.files_read:,} files read ({size(now.bytes_read)})"),
+            tell=lambda now: show(
+                f"{now.files_read:,} files read ({size(now.bytes_read)})",
+                files_read=now.files_read,
+                bytes_read=now.bytes_read,
+                posts=now.posts,
+            ),
             **options,
         )
 
@@ -264,33 +285,3 @@ def _rebuild(place: Place, keys: CollectionKeys, *, yes: bool, as_json: bool) ->
     if problems:
         raise HarvesterError("Some manifests were not made.", problems, exit_code=Exit.VERIFY_FAILED)
     return int(Exit.OK)
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
-    """Say on stderr how far it is: one line that changes on a terminal, else a line every ten seconds."""
-    terminal = sys.stderr.isatty()
-    every = _ON_A_TERMINAL if terminal else _ELSEWHERE
-    began = last = time.monotonic()
-
-    def show(text: str) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if now - last < every:
-            return
-        last = now
-        line = f"{text}, {now - began:.0f} s"
-        if terminal:
-            width = shutil.get_terminal_size().columns - 1
-            click.echo(f"\r\x1b[K{line[:width]}", nl=False, err=True)
-        else:
-            click.echo(line, err=True)
-
-    try:
-        yield show
-    except KeyboardInterrupt:
-        click.echo("\nStopped; nothing half is left. Start it again for the rest.", err=True)
-        raise
-    finally:
-        if terminal and last != began:
-            click.echo("\r\x1b[K", nl=False, err=True)

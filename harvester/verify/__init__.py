@@ -15,14 +15,15 @@ from typing import Any
 import orjson
 
 from harvester.clock import Stop
-from harvester.errors import Exit, HarvesterError, NotFound
+from harvester.errors import Exit, HarvesterError, NotFound, StoreAway
 from harvester.layout import CollectionKeys, harvest_folder, moment
 from harvester.store import Entry
 from harvester.store.reading import Reader
-from harvester.verify.cases import Case
+from harvester.verify.cases import EVENTS, Case
 from harvester.verify.claims import claims, is_segment
 from harvester.verify.contents import Content, Ids, content
 from harvester.verify.rebuild import Rebuilt, differs, rebuilt, write
+from harvester.verify.unreadable import Unreadable
 from harvester.verify.verdicts import Finding, Overall, Part, Report, Verdict
 from harvester.verify.whole import Whole
 
@@ -144,6 +145,7 @@ class _Cases:
         self._ids: Ids | None = seen.add if seen else None
         self._pool = ThreadPoolExecutor(jobs, thread_name_prefix="verify")
         self._lock = threading.Lock()
+        self._unreadable = Unreadable()
 
     def __enter__(self) -> "_Cases":
         return self
@@ -157,7 +159,7 @@ class _Cases:
         """The harvests with all their contents there; `whole` gets what belongs to none."""
         awaited = self._awaited()
         waiting: deque[Future[Case]] = deque()
-        own: list[tuple[str, Future[bytes]]] = []
+        own: list[tuple[str, Future[bytes | None]]] = []
         found = False
         for folder, group in groupby(
             self._reader.entries(self._keys.folder), lambda one: harvest_folder(one.key)
@@ -166,7 +168,7 @@ class _Cases:
             if folder:
                 waiting.append(self._pool.submit(self._begun, folder, list(group), awaited))
             else:
-                own += [(one.key, self._pool.submit(self._bytes, one.key)) for one in group]
+                own += [(one.key, self._pool.submit(self._read, one.key)) for one in group]
             while len(waiting) > _AHEAD:
                 yield self._done(waiting.popleft())
         while waiting:
@@ -177,8 +179,14 @@ class _Cases:
                 hint="Check the id, and the bucket or folder.",
                 exit_code=Exit.NO_COLLECTION,
             )
-        for key, data in own:
-            whole.files[key.removeprefix(self._keys.folder)] = self._result(data)
+        for key, read in own:
+            if (data := self._result(read)) is not None:
+                whole.files[key.removeprefix(self._keys.folder)] = data
+        whole.unreadable = {
+            name: why
+            for name, why in self._unreadable.below(self._keys.folder).items()
+            if not harvest_folder(self._keys.folder + name)
+        }
 
     def _awaited(self) -> dict[str, frozenset[str]]:
         """The files that a harvest which has not ended is still to store, by its folder."""
@@ -188,21 +196,21 @@ class _Cases:
             names = {file["name"] for file in [*state["finished"], *filter(None, [state.get("segment")])]}
             names |= {closing["file"]["name"]} if closing else set()
             return {self._keys.harvest(moment(state["harvest"])).folder: frozenset(names)}
-        except (NotFound, orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+        except (NotFound, StoreAway, orjson.JSONDecodeError, KeyError, TypeError, ValueError):
             # None runs; or the checkpoint is damaged, which is told with the collection's own files.
             return {}
 
     def _begun(self, folder: str, group: list[Entry], awaited: dict[str, frozenset[str]]) -> Case:
         """The claims of a harvest, the reading of whose files has begun."""
         sizes = {entry.key.removeprefix(folder): entry.size for entry in group}
-        found = claims(set(sizes), lambda name: self._bytes(folder + name))
+        found = claims(set(sizes), lambda name: self._read(folder + name))
         for name in found.names:
             if name not in sizes:
                 # Stored and named after the listing began?
                 listed = self._reader.entries(folder + name)
                 sizes.update((name, entry.size) for entry in listed if entry.key == folder + name)
         case = Case(folder, sizes, found, awaited.get(folder))
-        case.events = self._bytes(f"{folder}events.jsonl") if "events.jsonl" in sizes else b""
+        case.events = (self._read(folder + EVENTS) if EVENTS in sizes else None) or b""
         for name in case.to_read:
             if not is_segment(name) or self._sample.holds(folder + name):
                 case.contents[name] = self._pool.submit(self._content, folder + name, name)
@@ -212,6 +220,7 @@ class _Cases:
         case: Case = self._result(begun)
         for read in case.contents.values():
             self._result(read)
+        case.unreadable = self._unreadable.below(case.folder)
         return case
 
     def _content(self, key: str, name: str) -> Content | None:
@@ -221,6 +230,10 @@ class _Cases:
             found = content(name, self._pieces(key), ids=self._ids if is_segment(name) else None)
         except NotFound:
             return None
+        except StoreAway as error:
+            self._unreadable.add(key, error)
+            return None
+        self._unreadable.read()
         with self._lock:
             self._report.files_read += 1
             self._report.bytes_read += found.size
@@ -232,6 +245,18 @@ class _Cases:
             if self._stop.requested:
                 raise HarvesterError(f"Stopped: {self._stop.reason}.", exit_code=Exit.INTERRUPTED)
             yield piece
+
+    def _read(self, key: str) -> bytes | None:
+        """A small object; None where it is gone meanwhile, or cannot be read."""
+        try:
+            data = self._bytes(key)
+        except NotFound:
+            return None
+        except StoreAway as error:
+            self._unreadable.add(key, error)
+            return None
+        self._unreadable.read()
+        return data
 
     def _bytes(self, key: str) -> bytes:
         return b"".join(self._reader.pieces(key))

@@ -18,6 +18,9 @@ from harvester.verify.contents import Content
 from harvester.verify.verdicts import Finding, Part, Verdict
 
 _OPEN = "open/"
+EVENTS = "events.jsonl"
+# The state of a harvest whose account could not be read.
+UNREADABLE = "unreadable"
 # Of the harvester of 2019 no manifest named these.
 _OF_2019 = {"users.jsonl", "user_changes.json", "collection.json"}
 
@@ -26,8 +29,8 @@ _OF_2019 = {"users.jsonl", "user_changes.json", "collection.json"}
 class Case:
     """A harvest's folder.
 
-    `contents` holds what was read of its files. `awaited` names what a checkpoint promises; it is None where
-    no checkpoint speaks of this harvest.
+    `contents` holds what was read of its files, `unreadable` why others could not be. `awaited` names what a
+    checkpoint promises; it is None where no checkpoint speaks of this harvest.
     """
 
     folder: str
@@ -36,6 +39,7 @@ class Case:
     awaited: frozenset[str] | None = None
     contents: dict[str, "Future[Content | None]"] = field(default_factory=dict)
     events: bytes = b""
+    unreadable: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def unfinished(self) -> bool:
@@ -51,6 +55,7 @@ class Case:
     def part(self) -> Part:
         """The judgement, once all contents are there."""
         findings = [*self.claims.findings]
+        findings += [Finding(name, Verdict.UNREADABLE, why) for name, why in self.unreadable.items()]
         findings += self._files()
         findings += self._accounts()
         findings += self._unnamed()
@@ -58,7 +63,11 @@ class Case:
         findings += [Finding(ACCOUNT, Verdict.GAP, _gap_in_words(gap)) for gap in gaps]
         findings += self._gaps_of_events(gaps)
         posts = sum(content.posts for name, content in self._read() if is_segment(name))
-        return Part(self.folder, tuple(findings), self.claims.state, posts, gaps)
+        return Part(self.folder, tuple(findings), self.state, posts, gaps)
+
+    @property
+    def state(self) -> str:
+        return UNREADABLE if {ACCOUNT, ACCOUNT_2019} & set(self.unreadable) else self.claims.state
 
     def _read(self) -> Iterator[tuple[str, Content]]:
         for name, future in self.contents.items():
@@ -73,6 +82,8 @@ class Case:
         for name in self.claims.names:
             if name not in self.sizes:
                 yield self._missing(name)
+            elif name in self.unreadable:
+                continue
             elif name in read:
                 yield from self._against_manifests(name, read[name])
             else:
@@ -122,7 +133,10 @@ class Case:
         return Finding(name, Verdict.CORRUPT, f"{content.problem}; {found}" if content.problem else found)
 
     def _unnamed(self) -> Iterator[Finding]:
-        known = {ACCOUNT, *MANIFESTS.values(), *self.claims.names}
+        if self._unread_manifests:
+            # It may name all of these.
+            return
+        known = {ACCOUNT, *MANIFESTS.values(), *self.claims.names, *self.unreadable}
         if self.claims.of_2019:
             known |= {ACCOUNT_2019, *_OF_2019}
         for name in self.sizes:
@@ -142,7 +156,7 @@ class Case:
         claims = self.claims
         account = ACCOUNT_2019 if claims.of_2019 else ACCOUNT
         if claims.account is None:
-            if any(finding.name == account for finding in claims.findings):
+            if account in self.unreadable or any(finding.name == account for finding in claims.findings):
                 return
             if claims.of_2019:
                 yield Finding(account, Verdict.UNFINISHED, "it is not there: this harvest of 2019 failed")
@@ -158,9 +172,14 @@ class Case:
         if claims.of_2019 and not claims.account.get("files"):
             expected = []
         for algorithm in expected:
-            if algorithm not in claims.named:
+            if algorithm not in claims.named and MANIFESTS[algorithm] not in self.unreadable:
                 yield Finding(MANIFESTS[algorithm], Verdict.MISSING_LOST, "a harvest that ended has one")
-        yield from self._counts(account, claims.account)
+        if claims.named or not self._unread_manifests:
+            yield from self._counts(account, claims.account)
+
+    @property
+    def _unread_manifests(self) -> set[str]:
+        return set(MANIFESTS.values()) & set(self.unreadable)
 
     def _identity(self, account: str, said: Mapping[str, Any]) -> Iterator[Finding]:
         collection_id = self.folder.split("/")[1]
@@ -196,7 +215,7 @@ class Case:
 
     def _gaps_of_events(self, gaps: tuple[dict[str, Any], ...]) -> Iterator[Finding]:
         """Of a harvest that ended, events.jsonl and the account tell of the same gaps."""
-        if self.unfinished or self.claims.of_2019:
+        if self.unfinished or self.claims.of_2019 or EVENTS in self.unreadable:
             return
         told = []
         for line in self.events.splitlines():

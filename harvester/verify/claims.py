@@ -22,7 +22,8 @@ _LINE = {
 _NUMBERED = re.compile(re.escape(SEGMENTS) + r"\d{14}-(\d{6,})\.jsonl\.gz")
 _OF_2019 = re.compile(re.escape(SEGMENTS) + r"\d{14}\.jsonl\.gz")
 
-Read = Callable[[str], bytes]
+# Nothing where it could not be read.
+Read = Callable[[str], bytes | None]
 
 
 def is_segment(name: str) -> bool:
@@ -69,14 +70,14 @@ def claims(names: set[str], read: Read) -> Claims:
     """The claims of a harvest whose folder holds these names."""
     found = Claims(of_2019=_is_of_2019(names))
     for algorithm, manifest in MANIFESTS.items():
-        if manifest in names:
-            lines, problems = _lines(read(manifest), algorithm)
+        if manifest in names and (data := read(manifest)) is not None:
+            lines, problems = _lines(data, algorithm)
             found.named[algorithm] = lines
             found.findings += [Finding(manifest, Verdict.CORRUPT, problem) for problem in problems]
     name = ACCOUNT_2019 if found.of_2019 else ACCOUNT
-    if name in names:
+    if name in names and (data := read(name)) is not None:
         try:
-            account = orjson.loads(read(name))
+            account = orjson.loads(data)
             found.account = account if isinstance(account, dict) else None
         except orjson.JSONDecodeError as error:
             found.findings.append(Finding(name, Verdict.CORRUPT, f"it is not JSON: {error}"))

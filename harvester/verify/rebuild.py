@@ -26,6 +26,10 @@ class Rebuilt:
 
 def rebuilt(case: Case) -> Iterator[Rebuilt]:
     """The manifests of a harvest that ended which are other than its objects; the contents are read."""
+    if case.unreadable:
+        names = "; ".join(case.unreadable)
+        yield Rebuilt(case.folder, problem=f"not all of its files could be read: {names}")
+        return
     if case.unfinished:
         yield Rebuilt(case.folder, problem="it has not ended; its manifests are still being written")
         return

@@ -27,6 +27,7 @@ class Verdict(StrEnum):
     STALE = "STALE"
     WRONG_COUNT = "WRONG_COUNT"
     UNNAMED = "UNNAMED"
+    UNREADABLE = "UNREADABLE"
     UNEXPECTED = "UNEXPECTED"
     UNFINISHED = "UNFINISHED"
     GAP = "GAP"
@@ -102,6 +103,14 @@ class Report:
     @property
     def overall(self) -> Overall:
         return max((part.overall for part in self.parts), default=Overall.OK)
+
+    @property
+    def damaged(self) -> bool:
+        """Whether anything is wrong besides what could not be read, which may be well."""
+        return any(
+            finding.overall is Overall.FAILURE and finding.verdict is not Verdict.UNREADABLE
+            for _, finding in self.findings()
+        )
 
     @property
     def gaps(self) -> list[dict[str, Any]]:

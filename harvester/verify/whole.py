@@ -10,6 +10,7 @@ from harvester.changeset import Tree, apply
 from harvester.collection import without_secrets
 from harvester.layout import CollectionKeys, changeset_version, moment
 from harvester.progress import RUNNING
+from harvester.verify.cases import UNREADABLE
 from harvester.verify.verdicts import Finding, Part, Verdict
 
 _COLLECTION, _LAST = "collection.json", "last_harvest.json"
@@ -20,29 +21,34 @@ _PASSING = {"lock.json", "checkpoint.json", "stop.json"}
 
 @dataclass
 class Whole:
-    """The collection's own files, as read, and the state of each harvest by its folder."""
+    """The collection's own files, as read or why not, and the state of each harvest by its folder."""
 
     keys: CollectionKeys
     files: dict[str, bytes] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
+    unreadable: Mapping[str, str] = field(default_factory=dict)
 
     def part(self) -> Part:
         """The judgement, once all harvests are known."""
         trees: dict[str, Any] = {}
-        findings = []
+        findings = [Finding(name, Verdict.UNREADABLE, why) for name, why in self.unreadable.items()]
         for name, data in sorted(self.files.items()):
             try:
                 trees[name] = orjson.loads(data)
                 findings.append(Finding(name, Verdict.FOUND))
             except orjson.JSONDecodeError as error:
                 findings.append(Finding(name, Verdict.CORRUPT, f"it is not JSON: {error}"))
-        if _COLLECTION not in self.files:
+        if _COLLECTION not in self._there:
             findings.append(Finding(_COLLECTION, Verdict.MISSING_LOST, "a collection has one"))
         findings += self._changesets(trees)
         findings += self._last(trees.get(_LAST))
         for name in sorted(_PASSING & set(trees)):
             findings.append(Finding(name, Verdict.UNFINISHED, "a harvest runs, or died and is not finished"))
         return Part(self.keys.folder, tuple(finding for finding in findings if _counts(finding)))
+
+    @property
+    def _there(self) -> set[str]:
+        return {*self.files, *self.unreadable}
 
     def _changesets(self, trees: Mapping[str, Any]) -> Iterator[Finding]:
         found = sorted(
@@ -51,6 +57,9 @@ class Whole:
         )
         for name in found:
             yield from self._harvest_of(name, trees[name])
+        if any(name.startswith(_CHANGESETS) for name in self.unreadable):
+            # What is missing in the chain of them may be just that one.
+            return
         collection = trees.get(_COLLECTION)
         # The history of 2019 is not one that can be replayed.
         if not isinstance(collection, dict) or not collection.get("version"):
@@ -86,7 +95,7 @@ class Whole:
             yield Finding(_COLLECTION, Verdict.UNEXPECTED, why)
 
     def _last(self, last: Any) -> Iterator[Finding]:
-        if _LAST not in self.files and {"", RUNNING} < {"", RUNNING, *self.states.values()}:
+        if _LAST not in self._there and {"", RUNNING} < {"", RUNNING, *self.states.values()}:
             yield Finding(_LAST, Verdict.MISSING_LOST, "there is one where a harvest has ended")
         if not isinstance(last, dict):
             return
@@ -94,7 +103,7 @@ class Whole:
         if folder not in self.states:
             why = f"it names the harvest {last.get('harvest_id')}, which is not there"
             yield Finding(_LAST, Verdict.MISSING_LOST, why)
-        elif last.get("state") not in (None, self.states[folder]):
+        elif self.states[folder] != UNREADABLE and last.get("state") not in (None, self.states[folder]):
             why = f"it says {last['state']}, and that harvest says {self.states[folder] or 'nothing'}"
             yield Finding(_LAST, Verdict.STALE, why)
 

@@ -1,0 +1,67 @@
+"""How far something is, is told on standard error in the form that suits whoever listens."""
+
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import click
+import orjson
+
+from harvester.clock import Clock, SystemClock
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+AUTO, BAR, TEXT, JSON, NONE = "auto", "bar", "text", "json", "none"
+# The pauses between two of them, in seconds.
+_EVERY = {BAR: 0.2, TEXT: 10.0, JSON: 1.0}
+
+# What is to be shown in words, and the numbers in it for programs.
+Show = Callable[..., None]
+
+
+def progress_option(command: _F) -> _F:
+    return click.option(
+        "--progress",
+        "form",
+        type=click.Choice((AUTO, BAR, TEXT, JSON, NONE)),
+        default=AUTO,
+        show_default=True,
+        envvar="TWARC_CLOUD_PROGRESS",
+        help="How far it is: a line that changes, a line every 10 s, JSON lines, or nothing. "
+        "auto: the first on a terminal, else the second.",
+    )(command)
+
+
+@contextmanager
+def meter(form: str, *, clock: Clock | None = None) -> Iterator[Show]:
+    """Call what this yields as often as you like with words, and numbers by their names."""
+    if form == AUTO:
+        form = BAR if sys.stderr.isatty() else TEXT
+    elapsed = (clock or SystemClock()).elapsed
+    began = last = elapsed()
+
+    def show(words: str, **numbers: int) -> None:
+        nonlocal last
+        now = elapsed()
+        if form == NONE or now - last < _EVERY[form]:
+            return
+        last = now
+        if form == JSON:
+            told = {"progress": numbers, "seconds": round(now - began, 1)}
+            click.echo(orjson.dumps(told), err=True)
+        elif form == TEXT:
+            click.echo(f"{words}, {now - began:.0f} s", err=True)
+        else:
+            width = shutil.get_terminal_size().columns - 1
+            click.echo(f"\r\x1b[K{f'{words}, {now - began:.0f} s'[:width]}", nl=False, err=True)
+
+    try:
+        yield show
+    except KeyboardInterrupt:
+        click.echo("\nStopped; nothing half is left. Start it again for the rest.", err=True)
+        raise
+    finally:
+        if form == BAR and last != began:
+            click.echo("\r\x1b[K", nl=False, err=True)
