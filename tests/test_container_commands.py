@@ -1,6 +1,7 @@
 """The container's commands: what is printed where, with which exit code, and what each option does."""
 
 import json
+import os
 import re
 import urllib.error
 import urllib.request
@@ -12,6 +13,7 @@ import pytest
 
 import emulator
 from harvester import __version__
+from harvester.commands import reports
 from harvester.errors import Exit
 from tests.commanded import Desk
 from tests.servers import Bucket
@@ -194,3 +196,13 @@ def test_the_token_is_asked_for_where_one_is_set(desk: Desk) -> None:
         said = going.ended()
     assert said.code == Exit.OK
     assert "of-the-test" not in said.err
+
+
+def test_a_heartbeat_is_kept_where_one_is_asked_for(desk: Desk) -> None:
+    heart = desk.folder / "heartbeat"
+    assert desk.harvested("it", TWARC_CLOUD_HEARTBEAT=str(heart)).code == Exit.OK
+    os.utime(heart, (0, 0))
+    reports.beat(0.01, heart)
+    assert heart.stat().st_mtime > 0
+    os.utime(heart, (0, 0))
+    until(lambda: heart.stat().st_mtime > 0)

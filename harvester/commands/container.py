@@ -1,6 +1,7 @@
 """The commands of the container: harvest one collection, or take its lock away."""
 
 import logging
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -31,6 +32,7 @@ log = logging.getLogger("twarc-cloud")
 
 _REPORT_SECONDS = 10.0
 _MONITOR_SECONDS = 30.0
+_BEAT_SECONDS = 10.0
 
 
 @click.group(cls=Group, help="Collect the posts of a collection through the X API, into S3 or into a folder.")
@@ -79,9 +81,11 @@ def _harvest_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--host", default="0.0.0.0", hidden=True)  # noqa: S104 - in a container
 @_harvest_options
 def aws_harvest(bucket: str, collection_id: str, host: str, **options: Any) -> int:
+    # First, for the kernel drops a signal that the first process of a container does not handle.
+    stop = _stop_on_signals()
     store = _bucket(bucket)
     store.require()
-    return _harvest(store, collection_id, bucket, host=host, **options)
+    return _harvest(store, collection_id, bucket, stop=stop, host=host, **options)
 
 
 @local.command("harvester", help="Harvest COLLECTION_ID of a folder.")
@@ -91,7 +95,8 @@ def aws_harvest(bucket: str, collection_id: str, host: str, **options: Any) -> i
 )
 @_harvest_options
 def local_harvest(collection_id: str, collections_path: str, **options: Any) -> int:
-    return _harvest(_folder(collections_path), collection_id, "local", host="127.0.0.1", **options)
+    stop = _stop_on_signals()
+    return _harvest(_folder(collections_path), collection_id, "local", stop=stop, host="127.0.0.1", **options)
 
 
 @aws.command("unlock", help="Remove the lock of COLLECTION_ID, whoever holds it.")
@@ -149,6 +154,7 @@ def _harvest(
     collection_id: str,
     place: str,
     *,
+    stop: Stop,
     host: str,
     temp: str | None,
     tweets_per_file: int | None,
@@ -162,8 +168,6 @@ def _harvest(
 
     chosen = settings(flags={"temp": temp, "tweets_per_file": tweets_per_file})
     keys = CollectionKeys(collection_id)
-    stop = Stop()
-    _stop_on_signals(stop)
     run = Harvest(
         store=store,
         keys=keys,
@@ -174,6 +178,8 @@ def _harvest(
         stop=stop,
     )
     over, stopped = threading.Event(), threading.Event()
+    if heartbeat := os.environ.get("TWARC_CLOUD_HEARTBEAT"):
+        reports.beat(_BEAT_SECONDS, Path(heartbeat))
     reports.every(_REPORT_SECONDS, over, lambda: reports.report(run.account()))
     if monitor:
         reports.every(_MONITOR_SECONDS, over, lambda: reports.monitor(Path(chosen.temp)))
@@ -246,8 +252,9 @@ def _client(chosen: Settings, stop: Stop) -> Callable[[Tree, Progress], Any]:
     return make
 
 
-def _stop_on_signals(stop: Stop) -> None:
+def _stop_on_signals() -> Stop:
     """The first signal asks for a clean end; a second one ends at once, and loses nothing that was synced."""
+    stop = Stop()
 
     def hear(number: int, _: FrameType | None) -> None:
         signal.signal(number, signal.SIG_DFL)
@@ -256,6 +263,7 @@ def _stop_on_signals(stop: Stop) -> None:
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, hear)
+    return stop
 
 
 def _print(collection_id: str, outcome: Outcome, account: Tree) -> None:

@@ -5,6 +5,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from harvester.changeset import Tree
@@ -19,6 +20,17 @@ def every(seconds: float, over: threading.Event, act: Callable[[], None]) -> Non
             act()
 
     threading.Thread(target=repeat, name="report", daemon=True).start()
+
+
+def beat(seconds: float, file: Path) -> None:
+    """Touch the file now, and every so often until the process ends; whoever watches it sees a hang."""
+
+    def touch() -> None:
+        with suppress(OSError):
+            file.touch()
+
+    file.touch()
+    every(seconds, threading.Event(), touch)
 
 
 def report(account: Tree) -> None:
