@@ -1,6 +1,7 @@
 # Everything runs in .venv, which is made here from the pinned requirements; only Python 3.11 or newer is needed.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format kill bench bench-full venv ready-demo ready-dev requirements clean
+.PHONY: help demo test check lint format kill cloud-test bench bench-full venv ready-demo ready-dev ready-cloud \
+	requirements clean
 
 # What another project or another installation put into the environment must not reach these runs.
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
@@ -20,6 +21,7 @@ help:
 	@echo "make test            lint, types and all tests (what .ci/run does)"
 	@echo "make check T=tests/test_layout.py     some tests only"
 	@echo "make kill N=2000     the kill storm, with this many SIGKILLs"
+	@echo "make cloud-test      the image and an emulated AWS account, with real containers (root on Debian, ten minutes)"
 	@echo "make bench           measure against the peers, short; make bench-full takes half an hour"
 	@echo "make format          put the code into the form that make lint demands"
 	@echo "make requirements    pin the newest versions that requirements*.in allow"
@@ -48,6 +50,16 @@ format: ready-dev
 kill: ready-dev
 	@KILLS=$(N) $(IN) -m pytest -q -s -n 0 -p no:cacheprovider tests/test_kill_storm.py
 
+# An emulator of AWS has dependencies of its own, so they are in a virtual environment of their own.
+cloud-test: ready-dev ready-cloud
+	@CLOUD_TEST=1 $(IN) -m pytest -q -s -n 0 -p no:cacheprovider tests/test_image.py
+
+ready-cloud: venv
+	@cmp -s requirements-cloud.txt .venv/cloud/installed.txt && exit 0; \
+	echo "installing $$(grep -c == requirements-cloud.txt) pinned packages into .venv/cloud (once)"; \
+	$(IN) -m venv --clear .venv/cloud && .venv/cloud/bin/python -m pip install -qq --require-hashes \
+	  -r requirements-cloud.txt && cp requirements-cloud.txt .venv/cloud/installed.txt
+
 bench: ready-dev
 	@$(IN) -m bench --short
 
@@ -71,7 +83,7 @@ ready-demo ready-dev: ready-%: venv
 
 requirements: venv
 	@$(IN) -m venv .venv/uv && .venv/uv/bin/python -m pip install -qq uv
-	@for each in requirements requirements-demo requirements-dev; do \
+	@for each in requirements requirements-demo requirements-dev requirements-cloud; do \
 	  .venv/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-annotate --no-emit-index-url $$each.in -o $$each.txt || exit 1; done
 	@git --no-pager diff --stat -- 'requirements*.txt'
