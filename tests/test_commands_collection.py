@@ -199,7 +199,10 @@ def test_a_stream_is_stopped_though_its_supervisor_is_dead(person: Person) -> No
         (("collection", "schedule", "nowhere", "rate(1 day)"), 10, "Collection does not exist."),
         (("collection", "schedule", "s", "rate(1 days)"), 2, "rate(1 day)"),
         (("collection", "stop", "nowhere"), 10, "no collection nowhere"),
+        (("collection", "schedule", "s", "at(2019-01-01T06:00:00)"), 2, "is over"),
+        (("collection", "schedule", "s", "rate(1 day)", "--timezone", "Berlin"), 2, "Europe/Berlin"),
         (("collection", "stop", "s"), 1, "s is not scheduled."),
+        (("collection", "stop", "s", "--pause"), 1, "s is not scheduled."),
         (("collection", "filter-start", "nowhere"), 10, "Collection does not exist."),
         (("collection", "filter-start", "s"), 1, "Collection is not a filter."),
         (("collection", "filter-stop", "s"), 1, "Collection is not a filter."),
@@ -317,6 +320,24 @@ def test_schedules_are_listed_replaced_and_ended(person: Person) -> None:
     assert "rate(7 days)" in person.well("collection", "scheduled")
     assert person.well("collection", "stop", "s") == "Stopped\n"
     assert person.well("collection", "scheduled") == "No scheduled tasks.\n"
+
+
+def test_a_schedule_is_told_in_its_time_zone_and_paused_and_resumed(person: Person) -> None:
+    _add(person, "s", search={"query": "library"})
+    wanted = ("collection", "schedule", "s", "cron(0 6 1 7 ? 2096)", "--timezone", "Europe/Berlin")
+    assert "Due next (Europe/Berlin): 2096-07-01 06:00:00" in person(*wanted).err
+    told = "collections s schedule => cron(0 6 1 7 ? 2096) Europe/Berlin"
+    assert person.well("collection", "scheduled") == f"{told}\n"
+    (row,) = json.loads(person.well("collection", "scheduled", "--json"))
+    assert (row["timezone"], row["next"]) == ("Europe/Berlin", "2096-07-01T04:00:00.000000+00:00")
+    paused = person("collection", "stop", "s", "--pause")
+    assert paused.out == "Paused\n"
+    assert '`collection schedule s "cron(0 6 1 7 ? 2096)" --timezone Europe/Berlin` resumes it.' in paused.err
+    assert person.well("collection", "scheduled") == f"{told} (paused)\n"
+    (row,) = json.loads(person.well("collection", "scheduled", "--json"))
+    assert (row["paused"], row["next"]) == (True, None)
+    person.well(*wanted)
+    assert person.well("collection", "scheduled") == f"{told}\n"
 
 
 def test_a_harvest_of_2019_that_left_no_record_is_told_as_failed(person: Person) -> None:

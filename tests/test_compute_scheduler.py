@@ -104,6 +104,32 @@ def test_a_cron_is_due_at_its_minute(desk: _Desk) -> None:
     assert desk.said == ["s: due at 2026-11-23 08:10:00 UTC: started."]
 
 
+def test_a_cron_is_due_at_the_time_of_its_zone(desk: _Desk) -> None:
+    desk.machine.schedule("s", parsed("cron(10 9 * * ? *)", "Europe/Berlin"))
+    desk.pass_time(minutes=10)
+    assert desk.said == ["s: due at 2026-11-23 08:10:00 UTC: started."]
+
+
+def test_what_is_due_once_is_started_once_and_then_over(desk: _Desk) -> None:
+    desk.machine.schedule("s", parsed("at(2026-11-23T08:10:00)"))
+    desk.pass_time(minutes=9)
+    assert [each.collection_id for each in desk.machine.schedules()] == ["s"]
+    desk.pass_time(minutes=1)
+    desk.ends()
+    desk.pass_time(minutes=1)
+    assert len(desk.machine.started) == 1
+    assert desk.machine.schedules() == []
+
+
+def test_a_paused_schedule_starts_nothing_until_it_is_resumed(desk: _Desk) -> None:
+    desk.machine.schedule("s", parsed("rate(1 hour)"), paused=True)
+    desk.pass_time(hours=3)
+    assert desk.machine.started == []
+    desk.machine.schedule("s", parsed("rate(1 hour)"))
+    desk.pass_time(seconds=1)
+    assert len(desk.machine.started) == 1
+
+
 @pytest.mark.parametrize("where", ["here", "elsewhere"])
 def test_what_still_runs_is_skipped_and_that_is_said(desk: _Desk, where: str) -> None:
     desk.machine.schedule("s", parsed("rate(1 hour)"))

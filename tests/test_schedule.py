@@ -40,6 +40,7 @@ _DUE = {
     "cron(0 9 ? * 1,7 *)": ["2026-11-28T09:00", "2026-11-29T09:00"],
     "cron(0 9 29 2 ? *)": ["2028-02-29T09:00", "2032-02-29T09:00"],
     "cron(0 9 1 JAN,jul ? *)": ["2027-01-01T09:00", "2027-07-01T09:00"],
+    "at(2026-12-24T18:00:00)": ["2026-12-24T18:00:00"],
     "cron(0 9 1 1/3 ? 2030/2)": ["2030-01-01T09:00", "2030-04-01T09:00"],
 }  # fmt: skip
 
@@ -47,7 +48,11 @@ _REFUSED = {
     "": "neither rate",
     "7 days": "neither rate",
     "rate 7 days": "neither rate",
-    "at(2026-11-23T08:00:00)": "neither rate",
+    "at(2026-11-23)": "one date and time",
+    "at(2026-11-23T08:00)": "one date and time",
+    "at(2026-1-3T8:00:00)": "one date and time",
+    "at(2026-02-30T08:00:00)": "one date and time",
+    "at(2026-11-23T08:00:00Z)": "one date and time",
     "rate(7)": "a whole number and a unit",
     "rate(1.5 hours)": "a whole number and a unit",
     "rate(0 days)": "at least 1",
@@ -121,7 +126,7 @@ def test_a_schedule_that_is_over_is_never_due_again() -> None:
     ]
 
 
-def _matches(moment: datetime, expression: str) -> bool:
+def matches(moment: datetime, expression: str) -> bool:
     """The plainest reading of numbers, lists and steps, of one minute."""
     minute, hour, day, month, week, year = expression[5:-1].split()
     of_week = moment.isoweekday() % 7 + 1
@@ -136,7 +141,10 @@ def _field(text: str, value: int) -> bool:
     if "/" in text:
         start, step = map(int, text.split("/"))
         return value >= start and (value - start) % step == 0
-    return value in map(int, text.split(","))
+    if "-" in text:
+        first, last = map(int, text.split("-"))
+        return first <= value <= last
+    return any(value == int(each) for each in text.split(","))
 
 
 def test_the_minutes_found_are_those_that_match_one_by_one() -> None:
@@ -147,6 +155,6 @@ def test_the_minutes_found_are_those_that_match_one_by_one() -> None:
         day, week = rng.choice([("*", "?"), ("?", "2,4"), ("1,24", "?"), ("?", "7")])
         expression = f"cron({minute} {hour} {day} {rng.choice(['*', '11', '12'])} {week} 2026)"
         minutes = (_NOW.replace(second=0) + timedelta(minutes=n) for n in range(1, 2 * 1440))
-        expected = [moment for moment in minutes if _matches(moment, expression)]
+        expected = [moment for moment in minutes if matches(moment, expression)]
         found = coming(parsed(expression), _NOW, since=_NOW, times=len(expected))
         assert found == expected, expression

@@ -6,7 +6,7 @@ import click
 
 from harvester.changeset import Tree
 from harvester.collection import FILTER, SEARCH, USER_TIMELINE
-from harvester.commands import Group, described, starting
+from harvester.commands import Group, described, schedules, starting
 from harvester.commands.place import Place, chosen, collection_id_argument, in_place
 from harvester.commands.telling import confirm, json_option, print_json, size, table, yes_option
 from harvester.errors import Exit, HarvesterError
@@ -92,9 +92,9 @@ def add(path: Path, place: Place) -> None:
 
 for _command in (
     starting.once,
-    starting.schedule,
-    starting.stop,
-    starting.scheduled,
+    schedules.schedule,
+    schedules.stop,
+    schedules.scheduled,
     starting.filter_start,
     starting.filter_stop,
 ):

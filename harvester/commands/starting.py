@@ -1,6 +1,4 @@
-"""`collection` commands that start harvests and end them: once, by a schedule, or for ever."""
-
-from datetime import UTC, datetime, timedelta
+"""`collection` commands that start harvests and end them: once, or for ever."""
 
 import click
 
@@ -8,12 +6,10 @@ from harvester.collection import FILTER, SEARCH, USER_TIMELINE, parsed
 from harvester.commands import described
 from harvester.commands.harvests import outcome_line
 from harvester.commands.place import Place, collection_id_argument, in_place
-from harvester.commands.telling import json_option, print_json
 from harvester.errors import Exit, HarvesterError
-from harvester.layout import CollectionKeys, timestamp
+from harvester.layout import CollectionKeys
 
 _STOPS_WITHIN = 180.0
-_SHOWN = 5
 
 
 @click.command("once", help="Harvest COLLECTION_ID once.")
@@ -22,7 +18,7 @@ _SHOWN = 5
 @in_place
 def once(collection_id: str, wait: bool, place: Place) -> int:
     keys = require_collection(place, collection_id, USER_TIMELINE, SEARCH)
-    _require_keys(place, keys)
+    require_keys(place, keys)
     require_idle(place, keys)
     place.compute.once(collection_id)
     click.echo("Started")
@@ -49,85 +45,12 @@ def _awaited(place: Place, keys: CollectionKeys) -> int:
     return ended.code if ended else int(Exit.ERROR)
 
 
-@click.command("schedule", help='Harvest COLLECTION_ID by EXPRESSION, e.g. "rate(7 days)".')
-@collection_id_argument
-@click.argument("expression")
-@click.option("--dry-run", is_flag=True, help="Only show when it would be due.")
-@in_place
-def schedule(collection_id: str, expression: str, dry_run: bool, place: Place) -> None:
-    from harvester.compute.schedule import coming
-    from harvester.compute.schedule import parsed as schedule_of
-
-    found = schedule_of(expression)
-    keys = require_collection(place, collection_id, USER_TIMELINE, SEARCH)
-    now = datetime.now(UTC)
-    if not dry_run:
-        if place.settings.cluster:
-            _require_keys(place, keys)
-        scheduled = place.compute.schedule(collection_id, found)
-        click.echo("Scheduled")
-        now = scheduled.since
-    # From a moment before it, for a rate is due at once.
-    times = coming(found, now - timedelta(microseconds=1), since=now, times=_SHOWN)
-    click.echo(f"Due next (UTC): {', '.join(f'{time:%Y-%m-%d %H:%M:%S}' for time in times)}", err=True)
-    if not dry_run and not scheduled.kept:
-        click.echo("Nothing is harvested until `twarc_cloud.py scheduler` runs on this machine.", err=True)
-
-
-@click.command("scheduled", help="List the schedules that are in force.")
-@json_option
-@in_place
-def scheduled(as_json: bool, place: Place) -> None:
-    found = place.compute.schedules()
-    if as_json:
-        now = datetime.now(UTC)
-        print_json(
-            [
-                {
-                    "id": each.collection_id,
-                    "expression": each.schedule.expression,
-                    "since": timestamp(each.since),
-                    "last": each.last or None,
-                    "next": timestamp(due) if (due := each.schedule.after(now, since=each.since)) else None,
-                    "kept": each.kept,
-                }
-                for each in found
-            ]
-        )
-        return
-    for each in found:
-        where = place.bucket or place.folder.name
-        click.echo(f"{where} {each.collection_id} schedule => {each.schedule.expression}")
-    if not found:
-        click.echo("No scheduled tasks.")
-    elif not found[0].kept:
-        click.echo("No scheduler runs here: start `twarc_cloud.py scheduler`.", err=True)
-
-
-@click.command("stop", help="End the schedule of COLLECTION_ID; a harvest that runs goes on.")
-@collection_id_argument
-@in_place
-def stop(collection_id: str, place: Place) -> None:
-    from harvester import history, records
-
-    keys = place.keys(collection_id)
-    if not place.compute.unschedule(collection_id):
-        history.read(place.store, keys)
-        raise HarvesterError(
-            f"{collection_id} is not scheduled.",
-            hint="`harvest stop` ends a harvest, `filter-stop` a stream.",
-        )
-    click.echo("Stopped")
-    if records.lives(place.store, keys):
-        click.echo(f"A harvest of it still runs; `harvest stop {collection_id}` ends it.", err=True)
-
-
 @click.command("filter-start", help="Collect the stream of COLLECTION_ID until filter-stop.")
 @collection_id_argument
 @in_place
 def filter_start(collection_id: str, place: Place) -> None:
     keys = require_collection(place, collection_id, FILTER)
-    _require_keys(place, keys)
+    require_keys(place, keys)
     task = place.compute.task(collection_id)
     if not task or task.status not in _OVER:
         if task:
@@ -179,7 +102,7 @@ def require_collection(place: Place, collection_id: str, *kinds: str) -> Collect
     return keys
 
 
-def _require_keys(place: Place, keys: CollectionKeys) -> None:
+def require_keys(place: Place, keys: CollectionKeys) -> None:
     """Raise unless a harvest that is started would find keys."""
     from harvester import history
     from harvester.credentials import require_for_harvests

@@ -37,13 +37,14 @@ class Ended:
 
 @dataclass(frozen=True)
 class Scheduled:
-    """A schedule in force since then; `kept` says whether somebody is there to carry it out."""
+    """A schedule in force since then, or `paused`; `kept`: whether somebody is there to carry it out."""
 
     collection_id: str
     schedule: Schedule
     since: datetime
     last: str = ""
     kept: bool = True
+    paused: bool = False
 
 
 class Compute(Protocol):
@@ -88,8 +89,8 @@ class Compute(Protocol):
         """End the service and its harvest; raises when that did not happen within so many seconds."""
         ...
 
-    def schedule(self, collection_id: str, schedule: Schedule) -> Scheduled:
-        """Put a schedule in force, in the place of the one that was there."""
+    def schedule(self, collection_id: str, schedule: Schedule, *, paused: bool = False) -> Scheduled:
+        """Put a schedule in force, in the place of the one that was there; a paused one starts nothing."""
         ...
 
     def unschedule(self, collection_id: str) -> bool:

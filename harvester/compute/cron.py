@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from harvester.compute.zones import from_wall, to_wall
+
 _MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
 _DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
 
@@ -40,7 +42,7 @@ class Days:
 
 @dataclass(frozen=True)
 class Cron:
-    """Due at the minutes (UTC) that all fields allow."""
+    """Due at the minutes of its time zone that all fields allow."""
 
     expression: str
     minutes: frozenset[int]
@@ -48,19 +50,23 @@ class Cron:
     days: Days
     months: frozenset[int]
     years: frozenset[int]
+    timezone: str = "UTC"
 
     def after(self, moment: datetime, *, since: datetime) -> datetime | None:
         start = max(moment.astimezone(UTC), since - timedelta(microseconds=1))
-        return next((due for due in self._from(start) if due > start), None)
+        walls = self._from(to_wall(start, self.timezone))
+        dues = (from_wall(wall, self.timezone) for wall in walls)
+        return next((due for due in dues if due is not None and due > start), None)
 
     def _from(self, start: datetime) -> Iterator[datetime]:
+        """What the clock on the wall shows when it is due, from the hour of `start` on."""
         for year in sorted(year for year in self.years if year >= start.year):
             for month in sorted(self.months):
                 if (year, month) < (start.year, start.month):
                     continue
                 for day in self.days.of(year, month):
                     if (year, month, day) >= (start.year, start.month, start.day):
-                        yield from self._times(datetime(year, month, day, tzinfo=UTC), start)
+                        yield from self._times(datetime(year, month, day), start)
 
     def _times(self, day: datetime, start: datetime) -> Iterator[datetime]:
         earliest = start.hour if day.date() == start.date() else 0
@@ -69,7 +75,7 @@ class Cron:
                 yield day.replace(hour=hour, minute=minute)
 
 
-def cron(text: str, fields: list[str], problems: list[str]) -> Cron | None:
+def cron(text: str, fields: list[str], timezone: str, problems: list[str]) -> Cron | None:
     """What the fields mean; what is wrong with them is added to `problems`."""
     if len(fields) != 6:
         problems.append(
@@ -88,6 +94,7 @@ def cron(text: str, fields: list[str], problems: list[str]) -> Cron | None:
         _days_of_week(of_week, problems) if of_month == "?" else _days_of_month(of_month, problems),
         _values(months, "month", 1, 12, problems, names=_MONTHS),
         _values(years, "year", 1970, 2199, problems),
+        timezone,
     )
     if of_month != "?" and of_week != "?":
         _days_of_week(of_week, problems)

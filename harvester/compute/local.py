@@ -237,8 +237,8 @@ class LocalCompute:
 
     # -- schedules ---------------------------------------------------------------------------------
 
-    def schedule(self, collection_id: str, schedule: Schedule) -> Scheduled:
-        return self.timetable.put(collection_id, schedule, self._clock.now())
+    def schedule(self, collection_id: str, schedule: Schedule, *, paused: bool = False) -> Scheduled:
+        return self.timetable.put(collection_id, schedule, self._clock.now(), paused=paused)
 
     def unschedule(self, collection_id: str) -> bool:
         return self.timetable.take_out(collection_id)

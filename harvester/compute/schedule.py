@@ -1,6 +1,7 @@
-"""`rate(...)` and `cron(...)` mean what they mean to EventBridge; what it refuses is refused with the reason.
+"""`rate`, `cron` and `at` mean what they mean to EventBridge; what it refuses is refused with the reason.
 
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cron-expressions.html
+https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
 """
 
 import re
@@ -9,12 +10,16 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from harvester.compute.cron import cron
+from harvester.compute.zones import from_wall, zone_problem
 from harvester.errors import Exit, HarvesterError
 
 _UNITS = {"minute": 60, "hour": 3600, "day": 86_400}
 _CENTURY = 36_525 * 86_400
 _LONGEST = 256
-_HINT = 'Examples: "rate(7 days)", "cron(0 6 * * ? *)" for 6:00 UTC every day, "cron(30 20 ? * MON-FRI *)".'
+_HINT = (
+    'Examples: "rate(7 days)", "cron(0 6 * * ? *)" for 6:00 every day, "cron(30 20 ? * MON-FRI *)", '
+    '"at(2027-03-01T06:00:00)" for once.'
+)
 
 
 class Schedule(Protocol):
@@ -23,6 +28,11 @@ class Schedule(Protocol):
     @property
     def expression(self) -> str: ...
 
+    @property
+    def timezone(self) -> str:
+        """In which the expression is read, e.g. `Europe/Berlin`."""
+        ...
+
     def after(self, moment: datetime, *, since: datetime) -> datetime | None:
         """The first time later than `moment`, of a schedule in force `since` then; None if there is none."""
         ...
@@ -30,10 +40,11 @@ class Schedule(Protocol):
 
 @dataclass(frozen=True)
 class Rate:
-    """Due when it comes into force, and then every so many seconds."""
+    """Due when it comes into force, and then every so many seconds; a day is 24 hours, also in spring."""
 
     expression: str
     seconds: int
+    timezone: str = "UTC"
 
     def after(self, moment: datetime, *, since: datetime) -> datetime | None:
         if moment < since:
@@ -42,26 +53,66 @@ class Rate:
         return since + timedelta(seconds=self.seconds * (passed + 1))
 
 
-def parsed(expression: str) -> Schedule:
+@dataclass(frozen=True)
+class At:
+    """Due once."""
+
+    expression: str
+    due: datetime
+    timezone: str = "UTC"
+
+    def after(self, moment: datetime, *, since: datetime) -> datetime | None:
+        return self.due if self.due > moment and self.due >= since else None
+
+
+@dataclass(frozen=True)
+class Unread:
+    """What somebody else put in force, and nobody here can read."""
+
+    expression: str
+    timezone: str
+
+    def after(self, moment: datetime, *, since: datetime) -> datetime | None:
+        del moment, since
+        return None
+
+
+def parsed(expression: str, timezone: str = "UTC") -> Schedule:
     """The schedule that the expression stands for; every problem of it in one HarvesterError otherwise."""
-    problems: list[str] = []
     text = expression.strip()
-    found = re.fullmatch(r"(rate|cron)\((.*)\)", text)
+    problem = zone_problem(timezone)
+    problems = [problem] if problem else []
+    # What is wrong with the expression is told too when the zone is wrong.
+    found = _parsed(text, "UTC" if problem else timezone, problems)
+    if found and not problems:
+        return found
+    raise HarvesterError(f"The schedule {expression!r} is not valid.", problems, _HINT, exit_code=Exit.USAGE)
+
+
+def read(expression: str, timezone: str) -> Schedule:
+    """The schedule that is in force somewhere, whoever wrote it there."""
+    try:
+        return parsed(expression, timezone)
+    except HarvesterError:
+        return Unread(expression, timezone)
+
+
+def _parsed(text: str, timezone: str, problems: list[str]) -> Schedule | None:
+    found = re.fullmatch(r"(rate|cron|at)\((.*)\)", text)
     if len(text) > _LONGEST:
         problems.append(f"It has {len(text)} characters; at most {_LONGEST} are allowed.")
     elif not found:
         problems.append(
-            "It is neither rate(value unit) nor cron(minutes hours day-of-month month day-of-week year)."
+            "It is neither rate(value unit) nor cron(minutes hours day-of-month month day-of-week year) "
+            "nor at(yyyy-mm-ddThh:mm:ss)."
         )
     elif found[1] == "rate":
-        seconds = _rate(found[2], problems)
-        if not problems:
-            return Rate(text, seconds)
-    else:
-        fields = cron(text, found[2].split(), problems)
-        if fields and not problems:
-            return fields
-    raise HarvesterError(f"The schedule {expression!r} is not valid.", problems, _HINT, exit_code=Exit.USAGE)
+        return Rate(text, _rate(found[2], problems), timezone)
+    elif found[1] == "cron":
+        return cron(text, found[2].split(), timezone, problems)
+    elif due := _at(found[2], timezone, problems):
+        return At(text, due, timezone)
+    return None
 
 
 def coming(schedule: Schedule, moment: datetime, *, since: datetime, times: int) -> list[datetime]:
@@ -74,6 +125,22 @@ def coming(schedule: Schedule, moment: datetime, *, since: datetime, times: int)
         found.append(due)
         moment = due
     return found
+
+
+def _at(text: str, timezone: str, problems: list[str]) -> datetime | None:
+    try:
+        if not re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d", text, re.ASCII):
+            raise ValueError
+        wall = datetime.fromisoformat(text)
+        due = from_wall(wall, timezone)
+    except (ValueError, OverflowError):
+        problems.append("at(...) has one date and time, e.g. at(2027-03-01T06:00:00).")
+        return None
+    if due is None:
+        problems.append(
+            f"There is no {wall:%H:%M:%S} on {wall:%Y-%m-%d} in {timezone}: the clock leaps over it."
+        )
+    return due
 
 
 def _rate(text: str, problems: list[str]) -> int:

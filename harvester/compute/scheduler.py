@@ -44,6 +44,8 @@ class Scheduler:
 
     def _due(self, scheduled: Scheduled) -> datetime | None:
         """The first time that has come and is not dealt with; one start stands for all that were missed."""
+        if scheduled.paused:
+            return None
         after = datetime.fromisoformat(scheduled.last) if scheduled.last else None
         after = after or scheduled.since - timedelta(microseconds=1)
         due = scheduled.schedule.after(after, since=scheduled.since)

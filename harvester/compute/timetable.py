@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from harvester.compute import Scheduled
 from harvester.compute.processes import Slot, changed, read_note
@@ -17,11 +18,18 @@ class Timetable:
         self._path = folder / "schedules.json"
         self.scheduler = Slot(folder, "scheduler")
 
-    def put(self, collection_id: str, schedule: Schedule, now: datetime) -> Scheduled:
+    def put(
+        self, collection_id: str, schedule: Schedule, now: datetime, *, paused: bool = False
+    ) -> Scheduled:
         since = now.replace(microsecond=0)
         with changed(self._path) as note:
-            note[collection_id] = {"expression": schedule.expression, "since": timestamp(since)}
-        return Scheduled(collection_id, schedule, since, kept=self.scheduler.lives)
+            note[collection_id] = {
+                "expression": schedule.expression,
+                "timezone": schedule.timezone,
+                "since": timestamp(since),
+                **({"paused": True} if paused else {}),
+            }
+        return Scheduled(collection_id, schedule, since, kept=self.scheduler.lives, paused=paused)
 
     def take_out(self, collection_id: str) -> bool:
         """Whether there was a schedule."""
@@ -39,12 +47,26 @@ class Timetable:
             raise HarvesterError(f"{self._path} cannot be read as schedules: {error}.", hint=hint) from error
 
     def dealt_with(self, collection_id: str, until: datetime) -> None:
-        """Note that all until this time is dealt with, so that no other scheduler does it again."""
+        """Note that all until this time is dealt with, so that no other scheduler does it again.
+
+        What is not due again after that is over, and is taken out.
+        """
         with changed(self._path) as note:
-            if collection_id in note:
-                note[collection_id]["last"] = timestamp(until)
+            if collection_id not in note:
+                return
+            entry = note[collection_id]
+            entry["last"] = timestamp(until)
+            found = _scheduled(collection_id, entry, kept=True)
+            if found.schedule.after(until, since=found.since) is None:
+                del note[collection_id]
 
 
-def _scheduled(collection_id: str, entry: dict[str, str], *, kept: bool) -> Scheduled:
-    since, last = moment(entry["since"]), entry.get("last", "")
-    return Scheduled(collection_id, parsed(entry["expression"]), since, last=last, kept=kept)
+def _scheduled(collection_id: str, entry: dict[str, Any], *, kept: bool) -> Scheduled:
+    return Scheduled(
+        collection_id,
+        parsed(entry["expression"], entry.get("timezone", "UTC")),
+        moment(entry["since"]),
+        last=entry.get("last", ""),
+        kept=kept,
+        paused=entry.get("paused", False),
+    )

@@ -1,0 +1,134 @@
+"""`collection` commands for schedules: put in force, listed, paused, ended."""
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harvester.collection import SEARCH, USER_TIMELINE
+from harvester.commands.place import Place, collection_id_argument, in_place
+from harvester.commands.starting import require_collection, require_keys
+from harvester.commands.telling import json_option, print_json
+from harvester.errors import Exit, HarvesterError
+from harvester.layout import timestamp
+
+if TYPE_CHECKING:
+    from harvester.compute import Scheduled
+    from harvester.compute.schedule import Schedule
+
+_SHOWN = 5
+
+
+@click.command("schedule", help='Harvest COLLECTION_ID by EXPRESSION, e.g. "rate(7 days)".')
+@collection_id_argument
+@click.argument("expression")
+@click.option(
+    "--timezone", default="UTC", show_default=True, help="Whose time EXPRESSION is, e.g. Asia/Tokyo."
+)
+@click.option("--dry-run", is_flag=True, help="Only show when it would be due.")
+@in_place
+def schedule(collection_id: str, expression: str, timezone: str, dry_run: bool, place: Place) -> None:
+    from harvester.compute.schedule import parsed
+
+    found = parsed(expression, timezone)
+    keys = require_collection(place, collection_id, USER_TIMELINE, SEARCH)
+    since = datetime.now(UTC)
+    due = _due_next(found, since)
+    if dry_run:
+        click.echo(due, err=True)
+        return
+    if place.settings.cluster:
+        require_keys(place, keys)
+    scheduled = place.compute.schedule(collection_id, found)
+    click.echo("Scheduled")
+    click.echo(_due_next(found, scheduled.since), err=True)
+    if not scheduled.kept:
+        click.echo("Nothing is harvested until `twarc_cloud.py scheduler` runs on this machine.", err=True)
+
+
+def _due_next(schedule: "Schedule", since: datetime) -> str:
+    """The next times of one that comes into force then; raises where there are none."""
+    from harvester.compute.schedule import coming
+    from harvester.compute.zones import to_wall
+
+    # From a moment before it, for a rate is due at once.
+    times = coming(schedule, since - timedelta(microseconds=1), since=since, times=_SHOWN)
+    if not times:
+        raise HarvesterError(
+            f"{schedule.expression} is over: it would never be due again.", exit_code=Exit.USAGE
+        )
+    walls = (to_wall(time, schedule.timezone) for time in times)
+    return f"Due next ({schedule.timezone}): {', '.join(f'{wall:%Y-%m-%d %H:%M:%S}' for wall in walls)}"
+
+
+@click.command("scheduled", help="List the schedules that are in force.")
+@json_option
+@in_place
+def scheduled(as_json: bool, place: Place) -> None:
+    found = place.compute.schedules()
+    if as_json:
+        now = datetime.now(UTC)
+        print_json([_row(each, now) for each in found])
+        return
+    for each in found:
+        where = place.bucket or place.folder.name
+        click.echo(f"{where} {each.collection_id} schedule => {_told(each)}")
+    if not found:
+        click.echo("No scheduled tasks.")
+    elif not found[0].kept:
+        click.echo("No scheduler runs here: start `twarc_cloud.py scheduler`.", err=True)
+
+
+def _row(each: "Scheduled", now: datetime) -> dict[str, Any]:
+    due = None if each.paused else each.schedule.after(now, since=each.since)
+    return {
+        "id": each.collection_id,
+        "expression": each.schedule.expression,
+        "timezone": each.schedule.timezone,
+        "since": timestamp(each.since),
+        "last": each.last or None,
+        "next": timestamp(due) if due else None,
+        "kept": each.kept,
+        "paused": each.paused,
+    }
+
+
+def _told(each: "Scheduled") -> str:
+    zone = "" if each.schedule.timezone == "UTC" else f" {each.schedule.timezone}"
+    return f"{each.schedule.expression}{zone}{' (paused)' if each.paused else ''}"
+
+
+@click.command("stop", help="End the schedule of COLLECTION_ID; a harvest that runs goes on.")
+@collection_id_argument
+@click.option(
+    "--pause", is_flag=True, help="Keep it in the list, and start nothing until it is scheduled again."
+)
+@in_place
+def stop(collection_id: str, pause: bool, place: Place) -> None:
+    from harvester import history, records
+
+    keys = place.keys(collection_id)
+    found = _paused(place, keys.id) if pause else place.compute.unschedule(keys.id)
+    if not found:
+        history.read(place.store, keys)
+        raise HarvesterError(
+            f"{collection_id} is not scheduled.",
+            hint="`harvest stop` ends a harvest, `filter-stop` a stream.",
+        )
+    click.echo("Paused" if pause else "Stopped")
+    if records.lives(place.store, keys):
+        click.echo(f"A harvest of it still runs; `harvest stop {collection_id}` ends it.", err=True)
+
+
+def _paused(place: Place, collection_id: str) -> bool:
+    """Whether there was a schedule to pause."""
+    found = [each for each in place.compute.schedules() if each.collection_id == collection_id]
+    for each in found:
+        place.compute.schedule(collection_id, each.schedule, paused=True)
+        click.echo(f"`collection schedule {collection_id} {_again(each.schedule)}` resumes it.", err=True)
+    return bool(found)
+
+
+def _again(schedule: "Schedule") -> str:
+    zone = "" if schedule.timezone == "UTC" else f" --timezone {schedule.timezone}"
+    return f'"{schedule.expression}"{zone}'

@@ -1,0 +1,55 @@
+"""Times on the wall of a time zone, and the moments they are; summer time as EventBridge Scheduler treats it.
+
+A time that the clock leaps over in spring is skipped; one that it shows twice in autumn counts once, and that
+is the first time here: which of the two AWS takes, it does not say.
+https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#daylist-savings-time
+"""
+
+import difflib
+from datetime import UTC, datetime, tzinfo
+from functools import cache
+
+# UTC needs no database of time zones, which a small machine may not have.
+_UTC = "UTC"
+# Entries of such a database that name no place.
+_NO_ZONES = {"Factory", "localtime"}
+
+
+def zone_problem(name: str) -> str:
+    """Why this is no time zone; empty when it is one."""
+    if name == _UTC or name in (known := _known()):
+        return ""
+    if not known:
+        return f"This machine has no database of time zones to find {name!r} in: install tzdata, or use UTC."
+    known_as = {each.lower(): each for each in known}
+    wanted = name.lower()
+    near = [each for each in sorted(known_as) if f"/{each}".endswith(f"/{wanted}")]
+    near = near or difflib.get_close_matches(wanted, known_as, n=1, cutoff=0.7)
+    meant = [known_as[each] for each in near]
+    told = f" Is {' or '.join(meant)} meant?" if meant else ""
+    return f"{name!r} is not the name of a time zone, like Europe/Berlin.{told}"
+
+
+def to_wall(moment: datetime, timezone: str) -> datetime:
+    """What the clock on the wall shows at that moment; without a zone."""
+    return moment.astimezone(_zone(timezone)).replace(tzinfo=None)
+
+
+def from_wall(wall: datetime, timezone: str) -> datetime | None:
+    """The moment, in UTC, at which the clock first shows this; None when it never does."""
+    moment = wall.replace(tzinfo=_zone(timezone), fold=0).astimezone(UTC)
+    return moment if to_wall(moment, timezone) == wall.replace(fold=0) else None
+
+
+@cache
+def _zone(name: str) -> tzinfo:
+    from zoneinfo import ZoneInfo
+
+    return UTC if name == _UTC else ZoneInfo(name)
+
+
+@cache
+def _known() -> set[str]:
+    from zoneinfo import available_timezones
+
+    return available_timezones() - _NO_ZONES
