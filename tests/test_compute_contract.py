@@ -8,7 +8,6 @@ import pytest
 from harvester.clock import Stop
 from harvester.commands.place import chosen
 from harvester.compute import GAVE_UP, ONCE, SERVICE, Compute, Ended
-from harvester.compute.schedule import parsed
 from harvester.errors import Exit, HarvesterError
 from tests.person import Person, at_a_terminal, until
 
@@ -88,18 +87,6 @@ def test_a_service_that_cannot_work_gives_up_and_says_why(compute: Compute) -> N
     assert "no collection nowhere" in task.told
     compute.stop_service("nowhere", within=60)
     assert compute.task("nowhere") is None
-
-
-def test_a_schedule_is_in_force_until_it_is_replaced_or_ended(compute: Compute) -> None:
-    assert compute.schedules() == []
-    compute.schedule("s", parsed("rate(1 day)"))
-    compute.schedule("s", parsed("cron(0 6 * * ? *)"))
-    assert [(each.collection_id, each.schedule.expression) for each in compute.schedules()] == [
-        ("s", "cron(0 6 * * ? *)")
-    ]
-    assert compute.unschedule("s")
-    assert not compute.unschedule("s")
-    assert compute.schedules() == []
 
 
 def test_without_a_log_there_are_words(compute: Compute) -> None:
