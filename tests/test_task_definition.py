@@ -1,8 +1,10 @@
 """The task of a collection is as settings and collection say, and registered anew only when it changed."""
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -48,6 +50,20 @@ def test_a_task_is_small_unprivileged_and_has_time_to_stop(cloud: Cloud) -> None
     assert options["awslogs-group"] == cloud.settings.log_group
     assert options["awslogs-stream-prefix"] == f"{cloud.settings.bucket}/museums"
     assert "portMappings" not in container or container["portMappings"] == []
+
+
+def test_a_task_has_an_init_process_no_rights_and_the_health_check_of_the_image(cloud: Cloud) -> None:
+    (container,) = _definition(cloud.settings).request["containerDefinitions"]
+    assert container["linuxParameters"] == {"initProcessEnabled": True, "capabilities": {"drop": ["ALL"]}}
+    dockerfile = (Path(__file__).resolve().parents[1] / "Dockerfile").read_text(encoding="utf-8")
+    (told,) = re.findall(r"^HEALTHCHECK (.*)\\\n +CMD (\[.*\])$", dockerfile, re.MULTILINE)
+    check = container["healthCheck"]
+    assert check["command"] == ["CMD-SHELL", json.loads(told[1])[-1]]
+    seconds = {f"--{name}={check[key]}s" for name, key in _CHECKED.items()}
+    assert seconds | {f"--retries={check['retries']}"} == set(told[0].split())
+
+
+_CHECKED = {"interval": "interval", "timeout": "timeout", "start-period": "startPeriod"}
 
 
 def test_a_collection_gets_the_task_it_asks_for(cloud: Cloud) -> None:

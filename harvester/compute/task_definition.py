@@ -19,6 +19,8 @@ WORK = "/work"
 # Seconds from SIGTERM to SIGKILL, the longest that Fargate gives.
 STOP_SECONDS = 120
 _USER = "10001:10001"
+# As the image has it, whose own check Fargate does not read.
+_HEALTH = 'find "$TWARC_CLOUD_HEARTBEAT" -mmin -2 | grep -q .'
 _LONGEST_NAME = 255
 
 BUCKET, COLLECTION, KIND, PROJECT = (
@@ -94,6 +96,15 @@ class Definition:
             "user": _USER,
             "readonlyRootFilesystem": True,
             "mountPoints": [{"sourceVolume": "work", "containerPath": WORK, "readOnly": False}],
+            # An init process ends Python also before it hears signals itself.
+            "linuxParameters": {"initProcessEnabled": True, "capabilities": {"drop": ["ALL"]}},
+            "healthCheck": {
+                "command": ["CMD-SHELL", _HEALTH],
+                "interval": 60,
+                "timeout": 10,
+                "retries": 3,
+                "startPeriod": 60,
+            },
             "stopTimeout": STOP_SECONDS,
             "environment": [
                 {"name": name, "value": value} for name, value in sorted(self._environment().items())
