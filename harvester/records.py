@@ -88,17 +88,28 @@ def last(store: Store, keys: CollectionKeys) -> Tree | None:
 
 
 def all_of(store: Store, keys: CollectionKeys, *, newest: int | None = None) -> list[Tree]:
-    """The records of so many harvests, newest first."""
+    """The records of so many harvests, newest first; of a few not all the others are listed."""
     history.read(store, keys)
-    names = [
-        entry.key
-        for entry in store.entries(f"{keys.folder}harvests/")
-        if entry.key.rpartition("/")[2] in _NAMES
-    ]
-    names.sort(reverse=True)
+    top = f"{keys.folder}harvests/"
+    days = [top] if newest is None else _newest_first(store, top, levels=3)
+    names = (key for day in days for key in _records_below(store, day))
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         found = pool.map(lambda key: (key, store.read(key).data), islice(names, newest))
         return [_record(keys, key, data) for key, data in found]
+
+
+def _newest_first(store: Store, prefix: str, *, levels: int) -> Iterator[str]:
+    """The folders so many levels below, years, months and days, of which no more are listed than are taken."""
+    if levels == 0:
+        yield prefix
+        return
+    for name in sorted(store.folders(prefix), reverse=True):
+        yield from _newest_first(store, f"{prefix}{name}/", levels=levels - 1)
+
+
+def _records_below(store: Store, prefix: str) -> list[str]:
+    found = (entry.key for entry in store.entries(prefix))
+    return sorted((key for key in found if key.rpartition("/")[2] in _NAMES), reverse=True)
 
 
 def _record(keys: CollectionKeys, key: str, data: bytes) -> Tree:

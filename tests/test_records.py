@@ -1,0 +1,69 @@
+"""What harvests say of themselves is found without reading or listing more than was asked for."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import orjson
+
+from harvester import history, records
+from harvester.layout import CollectionKeys, timestamp
+from harvester.store import Entry, Stored
+from harvester.store.folder import FolderStore
+
+_KEYS = CollectionKeys("museums")
+
+
+class Counted(FolderStore):
+    """A store that counts what is asked of it, and the entries that it listed."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.calls: Counter[str] = Counter()
+
+    def read(self, key: str) -> Stored:
+        self.calls["read"] += 1
+        return super().read(key)
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        self.calls["entries"] += 1
+        for entry in super().entries(prefix):
+            self.calls["listed"] += 1
+            yield entry
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        self.calls["folders"] += 1
+        return super().folders(prefix)
+
+
+def _harvested_daily(root: Path, days: int) -> Counted:
+    store = Counted(root)
+    tree = {"id": "museums", "type": "user_timeline", "users": {}}
+    history.add(store, _KEYS, tree)
+    for day in range(days):
+        here = _KEYS.harvest(datetime(2026, 1, 20, 9, 5, 7, tzinfo=UTC) + timedelta(days=day))
+        record = {"harvest_timestamp": timestamp(here.started), "state": "complete"}
+        store.create(here.harvest, orjson.dumps(record))
+        store.create(here.manifest("sha1"), b"")
+    store.calls.clear()
+    return store
+
+
+def test_the_newest_harvests_are_found_without_listing_all_others(tmp_path: Path) -> None:
+    store = _harvested_daily(tmp_path, 60)
+    found = records.all_of(store, _KEYS, newest=2)
+    assert [record["harvest_timestamp"][:10] for record in found] == ["2026-03-20", "2026-03-19"]
+    # Years, months and days once each, two days of two files, and one day that a thread was ahead.
+    assert store.calls["folders"] == 3
+    assert store.calls["entries"] <= 3
+    assert store.calls["listed"] <= 6
+    assert store.calls["read"] == 3
+
+
+def test_all_are_found_over_years_and_months_newest_first(tmp_path: Path) -> None:
+    store = _harvested_daily(tmp_path, 60)
+    everything = records.all_of(store, _KEYS)
+    assert len(everything) == 60
+    assert records.all_of(store, _KEYS, newest=100) == everything
+    assert records.all_of(store, _KEYS, newest=45) == everything[:45]
