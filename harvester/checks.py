@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harvester.changeset import Tree
-from harvester.collection import FILTER, SEARCH, USER_TIMELINE, count, problems
+from harvester.collection import FILTER, SEARCH, USER_TIMELINE, budget, count, problems
 from harvester.errors import HarvesterError
 from harvester.settings import Settings
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 # docs.x.com, "Search": recent and full archive.
 _QUERY_LENGTH = {False: 512, True: 1024}
 _TIMELINE_DEPTH = 3200
+_PAGE = {False: 100, True: 500}
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,7 @@ def of_description(tree: Tree, settings: Settings) -> Iterator[Check]:
     yield Check("description", True, f"a valid {tree['type']}.")
     yield keys_of(tree, settings)
     yield from _OF_KIND[tree["type"]](tree)
+    yield _budget(tree, settings)
 
 
 def keys_of(tree: Tree, settings: Settings) -> Check:
@@ -102,6 +104,22 @@ def _limit(section: Tree) -> Check:
     if not most:
         return Check("cost", True, f"no limit: each post costs ${price('', posts=1)}; max_records sets one.")
     return Check("cost", True, f"at most ${price('', posts=most):,.2f} a harvest ({most:,} records).")
+
+
+def _budget(tree: Tree, settings: Settings) -> Check:
+    from harvester.x.billing import price
+
+    most = budget(tree, setting=settings.budget_usd)
+    if most is None:
+        advice = '"budget_usd": 5 in the collection, or the setting, sets one.'
+        return Check("budget", True, "none: a harvest may cost what it takes.", advice)
+    # Smaller requests are not made.
+    archive = (tree.get("search") or {}).get("archive")
+    page = 0.0 if tree["type"] == FILTER else price("", posts=_PAGE[bool(archive)])
+    if most < page:
+        told = f"${most:,.2f} a harvest, and one request may cost ${page:,.2f}: nothing would be asked for."
+        return Check("budget", False, told, "Raise `budget_usd`.")
+    return Check("budget", True, f"a harvest stops before it costs more than ${most:,.2f}.")
 
 
 _OF_KIND: dict[str, Callable[[Tree], Iterator[Check]]] = {

@@ -25,7 +25,7 @@ STATE = {
 _KNOWN = {
     "": {
         *("id", "type", "keys", "timestamp", "version", "changeset"),
-        *("title", "description", "notes", "labels", "task"),
+        *("title", "description", "notes", "labels", "task", "budget_usd"),
     },
     USER_TIMELINE: {"users", "delete_users_for", "delete_users_after", "look_up_days", "sweep"},
     SEARCH: {"search"},
@@ -33,6 +33,7 @@ _KNOWN = {
 }
 # Python reads no number of 5,000 digits, and nobody means one of 30.
 _DIGITS = 30
+_MOST_MONEY = 1_000_000_000
 _KNOWN_SEARCH = {"query", "archive", "max_records", *STATE[SEARCH]}
 _KNOWN_FILTER = {"track", "follow", "locations", "rules", "max_records"}
 # Files of the first version of all had the keys under the second name.
@@ -100,7 +101,18 @@ def _common_problems(tree: Tree) -> Iterator[str]:
     else:
         yield from _unknown(task, set(WISHES), "task.")
         yield from wish_problems(task)
+    if "budget_usd" in tree and not _is_money(tree["budget_usd"]):
+        yield f"budget_usd is {tree['budget_usd']!r}; it is a number of dollars above 0, e.g. 2.50."
     yield from _placeholders(tree, "")
+
+
+def _is_money(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= _MOST_MONEY
+
+
+def budget(tree: Tree, *, setting: float) -> float | None:
+    """The dollars one harvest may cost: the least of what the collection and the setting (0: none) say."""
+    return min(filter(None, (tree.get("budget_usd"), setting)), default=None)
 
 
 def _unknown(tree: Tree, known: set[str], where: str) -> Iterator[str]:

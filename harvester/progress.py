@@ -12,6 +12,8 @@ RUNNING, COMPLETE, PARTIAL, STOPPED, FAILED, INTERRUPTED = (
     *("running", "complete", "partial", "stopped", "failed", "interrupted"),
 )
 
+BUDGET = "budget"
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -21,6 +23,8 @@ class Outcome:
     reason: str = ""
     exit_code: Exit = Exit.OK
     hint: str = ""
+    # Which of the person's limits ended it, where one did that starting again would only meet again.
+    limit: str = ""
 
 
 @dataclass
@@ -65,4 +69,6 @@ class Progress:
             record["exit_code"] = int(self.outcome.exit_code)
         if self.outcome.hint:
             record["hint"] = self.outcome.hint
+        if self.outcome.limit:
+            record["limit"] = self.outcome.limit
         return record

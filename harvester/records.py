@@ -99,7 +99,7 @@ def all_of(store: Store, keys: CollectionKeys, *, newest: int | None = None) -> 
 
 
 def _newest_first(store: Store, prefix: str, *, levels: int) -> Iterator[str]:
-    """The folders so many levels below, years, months and days, of which no more are listed than are taken."""
+    """The folders so many levels below: years, months, days. No more are listed than are taken."""
     if levels == 0:
         yield prefix
         return

@@ -15,11 +15,11 @@ from typing import Any
 from harvester.changeset import Tree
 from harvester.checkpoint import Pointer
 from harvester.clock import Clock, Stop
-from harvester.collection import without_secrets
+from harvester.collection import budget, without_secrets
 from harvester.ending import Ending
 from harvester.errors import Conflict, Exit, HarvesterError, LockLost, StoreAway
 from harvester.layout import CollectionKeys, timestamp
-from harvester.progress import COMPLETE, FAILED, PARTIAL, STOPPED, Outcome, Progress
+from harvester.progress import BUDGET, COMPLETE, FAILED, PARTIAL, STOPPED, Outcome, Progress
 from harvester.recovery import Unheard
 from harvester.settings import Settings
 from harvester.sources import Job, Source
@@ -27,7 +27,7 @@ from harvester.store import Store
 from harvester.storing import Storing
 from harvester.uploads import Uploads
 from harvester.work import Batch, State, Work
-from harvester.x import Stopped, XClient
+from harvester.x import BudgetReached, Stopped, XClient
 
 log = logging.getLogger("twarc-cloud")
 
@@ -149,6 +149,7 @@ class Run:
     def _run_source(self) -> None:
         try:
             self._x = self.client(self.tree, self.progress)
+            self._x.billing.budget = budget(self.tree, setting=self.settings.budget_usd)
             self.progress.activity = "collecting"
             self.source(
                 Job(
@@ -225,7 +226,8 @@ class Run:
         if isinstance(error, HarvesterError):
             state = STOPPED if error.exit_code == Exit.RETRY_LATER else FAILED
             reason = " ".join([error.message, *error.problems])
-            return Outcome(state, reason, error.exit_code, error.hint)
+            limit = BUDGET if isinstance(error, BudgetReached) else ""
+            return Outcome(state, reason, error.exit_code, error.hint, limit)
         return _bug(error)
 
     def _completed(self) -> Outcome:

@@ -17,7 +17,7 @@ INI = Path("twarc_cloud.ini")
 _MOST_OF_ALL = 1_000_000_000
 _MOST = {"lock_seconds": 3600, "concurrency": 1000, "status_port": 65535}
 # With 0 there is none.
-_MAY_BE_NONE = {"status_port"}
+_MAY_BE_NONE = {"status_port", "budget_usd"}
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,7 @@ class Settings:
     task_spot: bool = False
     task_disk: int = 20
     status_port: int = 0
+    budget_usd: float = 0.0
     x_api_url: str = "https://api.twitter.com"
     temp: str = "temp"
     tweets_per_file: int = 250_000

@@ -6,6 +6,7 @@ import click
 
 from harvester.changeset import Tree
 from harvester.clock import Stop, SystemClock
+from harvester.collection import budget
 from harvester.settings import Settings
 
 if TYPE_CHECKING:
@@ -16,11 +17,11 @@ _PATIENCE = 60.0
 
 
 def client(settings: Settings, tree: Tree) -> "XClient":
-    """With the keys that a harvest of the collection would use."""
+    """With the keys that a harvest of the collection would use, and its budget."""
     from harvester.credentials import keys
     from harvester.x import XClient
 
-    return XClient(
+    made = XClient(
         keys(settings, tree),
         base_url=settings.x_api_url,
         clock=SystemClock(),
@@ -28,6 +29,8 @@ def client(settings: Settings, tree: Tree) -> "XClient":
         patience=min(_PATIENCE, settings.x_patience),
         on_wait=_say_wait,
     )
+    made.billing.budget = budget(tree, setting=settings.budget_usd)
+    return made
 
 
 def _say_wait(what: str, seconds: float) -> None:

@@ -6,11 +6,13 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
+from harvester import records
 from harvester.clock import Clock, Stop
 from harvester.compute import GAVE_UP, RESTARTING, RUNNING
 from harvester.compute.local import LocalCompute
 from harvester.compute.logs import last_words
 from harvester.errors import Exit
+from harvester.layout import CollectionKeys
 
 log = logging.getLogger("twarc-cloud")
 
@@ -47,7 +49,7 @@ class Supervisor:
             began = self.clock.elapsed()
             code = self._harvest()
             self.compute.forget_dead_lock(self.collection_id)
-            if self.stop.requested or code in _THROUGH:
+            if self.stop.requested or code in _THROUGH or self._reached_its_limit(code):
                 break
             failed = 1 if self.clock.elapsed() - began > _WELL_AFTER else failed + 1
             told = f"the harvest ended with {_words(code)}: {last_words(self.log) or 'it said nothing'}"
@@ -62,6 +64,13 @@ class Supervisor:
         self.compute.forget_service(self.collection_id)
         log.info("The stream of %s is over.", self.collection_id)
         return Exit.OK
+
+    def _reached_its_limit(self, code: int) -> bool:
+        """Whether a new start would begin to spend the same budget again."""
+        if code != Exit.RETRY_LATER:
+            return False
+        last = records.last(self.compute.store, CollectionKeys(self.collection_id))
+        return bool(last and last.get("limit"))
 
     def _harvest(self) -> int:
         """Run one harvest to its end; its exit code, negative if a signal ended it."""

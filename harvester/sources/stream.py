@@ -10,9 +10,11 @@ from harvester.errors import HarvesterError
 from harvester.layout import timestamp
 from harvester.sources import Job
 from harvester.work import Batch
-from harvester.x import StreamRead, StreamSupervisor, XError, compile_rules, tag_prefix
+from harvester.x import StreamRead, StreamSupervisor, XError, compile_rules, price, tag_prefix
 
 log = logging.getLogger("twarc-cloud")
+
+_POST = price("tweets/search/stream", posts=1)
 
 
 def collect(job: Job) -> None:
@@ -37,6 +39,7 @@ def collect(job: Job) -> None:
         if left is not None:
             left -= len(read.ids)
         _put(job, read, most=None)
+        job.x.billing.require_left(_POST)
 
 
 def _after_the_gap(job: Job, stream: Iterable[StreamRead]) -> Iterator[StreamRead]:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harvester.x.billing import Billing as Billing
+    from harvester.x.billing import BudgetReached as BudgetReached
+    from harvester.x.billing import price as price
     from harvester.x.client import XClient as XClient
     from harvester.x.keys import Keys as Keys
     from harvester.x.keys import keys_from as keys_from
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from harvester.x.supervisor import StreamSupervisor as StreamSupervisor
 
 _HOMES = {
-    "billing": ("Billing",),
+    "billing": ("Billing", "BudgetReached", "price"),
     "client": ("XClient",),
     "keys": ("Keys", "keys_from", "keys_of"),
     "page": ("Page",),

@@ -202,7 +202,10 @@ class XClient(RulesApi, Twarc2):
             self.billing.add(endpoint.name, posts=page.posts)
             return page
 
-        return self._exchange.ask(endpoint, self._url(path), read, params=params)
+        # Where no number is asked for, the ids say how many may come.
+        most = params.get("max_results") or params["ids"].count(",") + 1
+        with self.billing.kept_for(endpoint.name, stop=self._exchange.stop, posts=most):
+            return self._exchange.ask(endpoint, self._url(path), read, params=params)
 
     def _users(
         self, endpoint: Endpoint, path: str, params: dict[str, Any], parse: Callable[[bytes, bytes], Page]
@@ -212,7 +215,10 @@ class XClient(RulesApi, Twarc2):
             self.billing.add(endpoint.name, users=len(page.users))
             return page
 
-        return self._exchange.ask(endpoint, self._url(path), read, params=params)
+        asked = params.get("ids") or params.get("usernames")
+        most = asked.count(",") + 1 if asked else params["max_results"]
+        with self.billing.kept_for(endpoint.name, stop=self._exchange.stop, users=most):
+            return self._exchange.ask(endpoint, self._url(path), read, params=params)
 
     def _relations(self, endpoint: Endpoint, user_id: str, token: str | None, max_results: int) -> Page:
         params = {**self._user_params, **_given(pagination_token=token, max_results=max_results)}
@@ -228,8 +234,11 @@ class XClient(RulesApi, Twarc2):
     ) -> dict[str, Any]:
         """The answer as it is, for endpoints that return no posts or users."""
         url = self._url(endpoint.name)
-        found = self._exchange.ask(endpoint, url, Answer.json, params=params, body=body, patience=patience)
-        self.billing.add(endpoint.name)
+        with self.billing.kept_for(endpoint.name, stop=self._exchange.stop, requests=1):
+            found = self._exchange.ask(
+                endpoint, url, Answer.json, params=params, body=body, patience=patience
+            )
+            self.billing.add(endpoint.name)
         return found
 
     def _url(self, path: str) -> str:
