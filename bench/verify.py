@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -34,7 +35,8 @@ def _stored(folder: Path, kind: str, megabytes: int) -> int:
     harvests.write(folder, "bench", type="search", search={"query": "snow"})
     here = folder / _HARVEST
     here.mkdir(parents=True)
-    chance, raw, posts, files = random.Random(1), 0, 0, []
+    chance, raw, posts = random.Random(1), 0, 0
+    files: list[Any] = []
     words = [
         "".join(chance.choices("abcdefghijklmnopqrstuvwxyzäö", k=chance.randint(2, 9))) for _ in range(5000)
     ]

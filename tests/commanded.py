@@ -47,9 +47,8 @@ class Desk:
         path.write_text(content if isinstance(content, str) else json.dumps(content))
         return path
 
-    def said(self, *arguments: str, within: float = 60.0, **environment: str) -> Said:
-        process = self.start(*arguments, **environment)
-        return ended(process, within=within)
+    def said(self, *arguments: str, **environment: str) -> Said:
+        return ended(self.start(*arguments, **environment))
 
     def harvested(self, collection_id: str, *options: str, **environment: str) -> Said:
         return self.said("local", "harvester", collection_id, *options, **environment)

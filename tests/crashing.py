@@ -76,8 +76,8 @@ class DeadlyStore:
     def replace(self, key: str, data: bytes, *, version: str) -> str:
         return self._step("replace", key, lambda: self.store.replace(key, data, version=version), data)
 
-    def upload(self, key: str, path: Path, *, sha256: str) -> None:
-        self._step("upload", key, lambda: self.store.upload(key, path, sha256=sha256))
+    def upload(self, key: str, path: Path, *, sha256: str) -> str:
+        return self._step("upload", key, lambda: self.store.upload(key, path, sha256=sha256))
 
     def download(self, key: str, path: Path) -> None:
         self._step("download", key, lambda: self.store.download(key, path))
@@ -192,7 +192,8 @@ def _gap_until_now(since: datetime) -> Tree:
 
 def _harvested(order: Tree) -> int:
     plain: Store = FolderStore(Path(order["collections"])) if "collections" in order else _s3(order)
-    store, at = plain, order.get("at")
+    store: Store = plain
+    at = order.get("at")
     if at:
         death = Death(at)
         if "verb" in at:
@@ -203,7 +204,7 @@ def _harvested(order: Tree) -> int:
     harvest = Harvest(
         store=store,
         keys=CollectionKeys(order["id"]),
-        client=lambda *_: StandIn(order, stop),  # type: ignore[arg-type,return-value]
+        client=lambda *_: StandIn(order, stop),  # type: ignore[arg-type]
         settings=Settings(tweets_per_file=200, checkpoint_seconds=0.001, concurrency=2, store_patience=5),
         work_root=Path(order["temp"]),
         clock=SystemClock(),

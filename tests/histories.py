@@ -77,7 +77,8 @@ def _batch(chance: random.Random, kind: str, now: datetime) -> Batch:
     gap = {"event": "gap", "from": timestamp(now), "to": timestamp(now), "reason": "a silence"}
     events = ({"event": "limit"}, gap) if chance.random() < 0.3 else ()
     patch: dict[str, Any] = {"search": {"since_id": max(ids)}} if kind == "search" else {}
-    users, changes = b"", ()
+    users: bytes = b""
+    changes: tuple[Any, ...] = ()
     if kind == "user_timeline":
         patch = {"users": {"12": {"since_id": max(ids)}}}
         users = orjson.dumps({"id": "12", "username": "jack"}) + b"\n"

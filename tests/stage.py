@@ -150,7 +150,7 @@ class Going:
         return self.ended[0]
 
 
-def came_about(holds: Callable[[], bool], *, within: float) -> bool:
+def came_about(holds: Callable[[], Any], *, within: float) -> bool:
     """Whether it held at some moment within so many seconds; returns as soon as it does."""
     pause, deadline = threading.Event(), time.monotonic() + within
     while not holds():
@@ -160,7 +160,7 @@ def came_about(holds: Callable[[], bool], *, within: float) -> bool:
     return True
 
 
-def until(holds: Callable[[], bool], *, within: float = 20.0) -> None:
+def until(holds: Callable[[], Any], *, within: float = 20.0) -> None:
     """Return once it holds; fail when that takes longer than so many seconds."""
     assert came_about(holds, within=within), f"it did not come about within {within:.0f} s"
 

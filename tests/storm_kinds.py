@@ -2,7 +2,7 @@
 
 import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -135,4 +135,4 @@ class Stream:
             self.api.control.publish(self.random.choice(self.ids), count=20, text="the flood rises")
 
 
-KINDS: dict[str, Callable[..., Any]] = {"user_timeline": Timelines, "search": Search, "filter": Stream}
+KINDS: dict[str, Any] = {"user_timeline": Timelines, "search": Search, "filter": Stream}

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from harvester.changeset import apply, diff, merge_into, merged, patched
 
 _KEYS = ("a", "b", "c", "users", "123", "")
-_VALUES = (
+_VALUES: tuple[Any, ...] = (
     None,
     True,
     False,

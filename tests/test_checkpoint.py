@@ -85,7 +85,7 @@ class TestPointer:
         self, store: FolderStore, lost: int, first: bool
     ) -> None:
         mute = _Mute(store)
-        pointer = Pointer(mute, KEY)  # type: ignore[arg-type]
+        pointer = Pointer(mute, KEY)
         if not first:
             pointer.write({"n": 0})
         mute.lose = lost
@@ -165,7 +165,7 @@ class TestParts:
     def test_a_copy_whose_answer_was_lost_is_made_once(self, store: FolderStore, tmp_path: Path) -> None:
         segment, sizes = _grown(tmp_path, 2)
         mute = _Mute(store)
-        parts = Parts(mute, HERE, tmp_path)  # type: ignore[arg-type]
+        parts = Parts(mute, HERE, tmp_path)
         mute.lose = 1
         with pytest.raises(StoreAway):
             parts.copy(segment.name, sizes[0])

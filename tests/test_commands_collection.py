@@ -5,6 +5,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +143,10 @@ def test_the_rules_of_a_stream_that_is_over_are_listed_and_removed_and_those_of_
     assert (left["id"], left["value"], left["removed"]) == ("other", "museum", False)
 
 
+def _is_another(slot: Any, process: int) -> bool:
+    return slot.lives and slot.note.get("process") != process
+
+
 def test_a_stream_that_is_killed_is_started_again_with_the_gap_recorded(
     person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -154,7 +159,7 @@ def test_a_stream_that_is_killed_is_started_again_with_the_gap_recorded(
         process = until(lambda: slot.lives and slot.note.get("process"))
         until(lambda: (json.loads(person("harvest", "running", "live", "--json").out or "{}")).get("tweets"))
         slot.signal(signal.SIGKILL)
-        until(lambda process=process: slot.lives and slot.note.get("process") != process)
+        until(partial(_is_another, slot, process))
     until(lambda: (json.loads(person("harvest", "running", "live", "--json").out or "{}")).get("tweets"))
     person.well("collection", "filter", "stop", "live")
     records = _records(person, "live")

@@ -306,9 +306,10 @@ def test_a_history_of_2019_is_told_without_its_secrets(person: Person) -> None:
     folder = person.folder / "collections/old/changesets"
     folder.mkdir(parents=True)
     first = {"id": "old", "type": "user_timeline", "keys": _SECRETS, "users": {"12": {"screen_name": "jack"}}}
-    for number, (update, delete) in enumerate([(first, []), ({"keys": {"consumer_key": "s3cretX"}}, [])]):
+    rotated: dict[str, Any] = {"keys": {"consumer_key": "s3cretX"}}
+    for number, update in enumerate([first, rotated]):
         name = f"change-2019030915330{number}.json"
-        content = {"update": update, "delete": delete, "change_timestamp": f"2019-03-09T15:33:0{number}.5"}
+        content = {"update": update, "delete": [], "change_timestamp": f"2019-03-09T15:33:0{number}.5"}
         (folder / name).write_text(json.dumps(content))
     (folder.parent / "collection.json").write_text(json.dumps(first))
     told = person.well("collection-config", "changes", "old")

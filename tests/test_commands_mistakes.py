@@ -149,7 +149,7 @@ def test_a_broken_store_is_told_in_words(broken: str, person: Person) -> None:
     for names, command in _ALL:
         options = {option for each in command.params for option in each.opts}
         _put(person, _BROKEN[broken])
-        named = ("broken",) if names in _OF_AN_ID else ()
+        named: tuple[str, ...] = ("broken",) if names in _OF_AN_ID else ()
         # The lock is as fresh as one that is kept, so that a stop would wait for its owner.
         named += ("--timeout", "0.1") if "--timeout" in options else ()
         for extra in ((), ("--json",), ("--long",), ("--live",), ("--all",)):
@@ -172,7 +172,7 @@ def test_a_broken_file_is_told_in_words(content: str, person: Person) -> None:
         (person.folder / "collection.json").unlink()
         if _FILES[content] is not None:
             (person.folder / "collection.json").write_text(_FILES[content])
-        named = ("broken",) if names[-1] == "download" else ()
+        named: tuple[str, ...] = ("broken",) if names[-1] == "download" else ()
         _require_words(person, *names, *named, *_MORE.get(names[-1], ()))
 
 
@@ -201,5 +201,5 @@ def test_a_place_that_cannot_be_used_is_told_in_words(
         _put(person, {"collection.json": '{"id": "broken", "type": "search", "search": {"query": "q"}}'})
     for names, _ in _ALL:
         if names[-1] not in ("completion", "doctor"):
-            named = ("broken",) if names in _OF_AN_ID else ()
+            named: tuple[str, ...] = ("broken",) if names in _OF_AN_ID else ()
             _require_words(person, *names, *named, *_MORE.get(names[-1], ()))

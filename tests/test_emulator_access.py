@@ -243,7 +243,8 @@ def test_a_renamed_account_keeps_its_id_and_is_found_by_its_new_name_only(world)
 def test_followers_come_in_pages_and_following_is_the_other_direction():
     with emulator.running(users=2500, posts_per_user=0, clock=NOON) as world:
         user = someone(world)
-        pages, token = [], {}
+        pages: list[str] = []
+        token: dict[str, str] | None = {}
         while token is not None:
             reply = ask(world.url, f"/2/users/{user}/followers", {"max_results": 20, **token}).json
             pages += [follower["id"] for follower in reply["data"]]
@@ -307,6 +308,7 @@ def test_an_emulator_ends_with_those_who_started_it(ending):
     parent = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     command = [sys.executable, "-m", "emulator", "--exit-on-stdin-close", "--parent-pid", str(parent.pid)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT)
+    assert process.stdin and process.stdout
     assert process.stdout.readline().startswith(b"emulator listening on http://127.0.0.1:")
     try:
         if ending == "closed input":

@@ -3,6 +3,7 @@
 import gzip
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -27,7 +28,7 @@ POST_FILES = (
 
 real = pytest.mark.skipif(not V2.is_dir(), reason="../shared/data/real-v2 is not here")
 
-PAGE = {
+PAGE: dict[str, Any] = {
     "data": [
         {
             "id": "1394735776701816833",

@@ -113,7 +113,7 @@ class TestEdits:
         history.add(store, KEYS, _timelines())
         first = _current(store)
         behind = Wrapped(store, ahead=timedelta(hours=-1))
-        history.edit(behind, KEYS, _with("1"))  # type: ignore[arg-type]
+        history.edit(behind, KEYS, _with("1"))
         second = _current(store)
         assert second["version"] == first["version"] + 1
         assert second["timestamp"] >= first["timestamp"]
@@ -147,7 +147,7 @@ class TestAdding:
                 store.replace(KEYS.collection, b'{"mine": 1}', version=store.read(KEYS.collection).version)
 
         with pytest.raises(Conflict):
-            history.add(Wrapped(store, after=first), KEYS, _timelines())  # type: ignore[arg-type]
+            history.add(Wrapped(store, after=first), KEYS, _timelines())
         assert store.read(KEYS.collection).data == b'{"mine": 1}'
         assert _changesets(store) == []
 
@@ -156,7 +156,7 @@ class TestAdding:
             raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
-            history.add(Wrapped(store, after=die), KEYS, _timelines(**{"1": {}}))  # type: ignore[arg-type]
+            history.add(Wrapped(store, after=die), KEYS, _timelines(**{"1": {}}))
         assert len(_changesets(store)) == 1
         history.add(store, KEYS, _timelines(**{"2": {}}))
         assert _current(store)["users"] == {"2": {}}
@@ -177,7 +177,7 @@ class TestDeaths:
         store = place.store()
         history.add(store, KEYS, _timelines(**{"1": {}}))
         with pytest.raises(KeyboardInterrupt):
-            history.edit(Dying(store, "replace"), KEYS, _with("dead"))  # type: ignore[arg-type]
+            history.edit(Dying(store, "replace"), KEYS, _with("dead"))
         assert set(_current(store)["users"]) == {"1"}
         history.edit(store, KEYS, _with("living"))
         assert set(_current(store)["users"]) == {"1", "dead", "living"}
@@ -186,7 +186,7 @@ class TestDeaths:
     def test_who_was_completed_by_another_has_edited_once(self, store: FolderStore) -> None:
         history.add(store, KEYS, _timelines())
         slow = Dying(store, "never", before=lambda: history.edit(store, KEYS, _with("other")))
-        new = history.edit(slow, KEYS, _with("slow"))  # type: ignore[arg-type]
+        new = history.edit(slow, KEYS, _with("slow"))
         assert new["users"] == {"slow": {}}
         assert set(_current(store)["users"]) == {"slow", "other"}
         assert _current(store)["version"] == 3
@@ -200,11 +200,11 @@ class TestDeaths:
             # Somebody who had not seen the loser's changeset, in another second.
             later = Wrapped(store, ahead=timedelta(seconds=5))
             tree = orjson.loads(stored.data)
-            new = history._write_changeset(later, KEYS, tree, _with("winner")(tree))  # type: ignore[arg-type]
+            new = history._write_changeset(later, KEYS, tree, _with("winner")(tree))
             store.replace(KEYS.collection, orjson.dumps(new), version=stored.version)
 
         with pytest.raises(KeyboardInterrupt):
-            history.edit(Dying(store, "remove", before=somebody_wins), KEYS, _with("loser"))  # type: ignore[arg-type]
+            history.edit(Dying(store, "remove", before=somebody_wins), KEYS, _with("loser"))
         assert len(_changesets(store)) == 3
         history.edit(store, KEYS, _with("next"))
         assert set(_current(store)["users"]) == {"winner", "next"}
@@ -228,7 +228,7 @@ class TestSecrets:
         _put(store, {**_timelines(), "keys": {"consumer_secret": "SECRET"}})
         history.adopt(store, KEYS)
         with pytest.raises(KeyboardInterrupt):
-            history.edit(Dying(store, "replace"), KEYS, _with("dead"))  # type: ignore[arg-type]
+            history.edit(Dying(store, "replace"), KEYS, _with("dead"))
         history.edit(store, KEYS, _with("living"))
         assert _current(store)["keys"] == {"consumer_secret": "SECRET"}
         assert set(_current(store)["users"]) == {"dead", "living"}
@@ -284,7 +284,7 @@ class TestByHand:
     def test_what_was_changed_by_hand_after_a_writer_died_is_kept(self, store: FolderStore) -> None:
         history.add(store, KEYS, _timelines(**{"1": {}, "2": {}}))
         with pytest.raises(KeyboardInterrupt):
-            history.edit(Dying(store, "replace"), KEYS, _with("2", since_id="8"))  # type: ignore[arg-type]
+            history.edit(Dying(store, "replace"), KEYS, _with("2", since_id="8"))
         _put(store, {**_without("2")(_current(store)), "title": "by hand"})
         history.edit(store, KEYS, _with("3"))
         assert _current(store)["users"] == {"1": {}, "3": {}}

@@ -227,7 +227,7 @@ class TestKeeping:
 
     def test_the_background_outlives_a_store_that_is_away(self, folder: FolderStore) -> None:
         store = _Away(folder)
-        lock = Lock(store, KEY, owner="me", clock=HandClock(), ttl=0.05)  # type: ignore[arg-type]
+        lock = Lock(store, KEY, owner="me", clock=HandClock(), ttl=0.05)
         lock.acquire()
         store.away = True
         lock.keep()
@@ -315,7 +315,7 @@ class TestFence:
 
         lock = _lock(store, "me", clock=clock)
         lock.acquire()
-        return FencedStore(Wrapped(store, after=meanwhile), lock)  # type: ignore[arg-type]
+        return FencedStore(Wrapped(store, after=meanwhile), lock)
 
     def test_what_was_created_too_late_is_taken_back(self, store: Store) -> None:
         fenced = self._late(store, lambda: _taken_over(store))
@@ -358,7 +358,7 @@ class TestFence:
         lock.acquire()
         store.create(DATA, b"mine")
         with pytest.raises(Conflict):
-            FencedStore(_Sleepy(store), lock).remove(DATA)  # type: ignore[arg-type]
+            FencedStore(_Sleepy(store), lock).remove(DATA)
         assert store.read(DATA).data == b"successor's"
 
     def test_removing_what_is_not_there_is_no_error(self, store: Store) -> None:

@@ -58,7 +58,7 @@ def _harvested_with_a_lost_answer(stage: Stage, store: FolderStore, number: int)
     stage.store = store
     stage.add(name, type="search", search={"query": "flood"})
     forgetful = Forgetful(store, nth=number)
-    stage.store = forgetful  # type: ignore[assignment]
+    stage.store = forgetful
     while not _ended_well(stage, name):
         # As `unlock` would, and a minute, where the lock itself was taken without an answer.
         store.remove(CollectionKeys(name).lock)

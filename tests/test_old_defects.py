@@ -3,6 +3,7 @@
 import os
 import threading
 import tracemalloc
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,12 +36,16 @@ def test_files_that_are_begun_in_one_second_are_several(tmp_path: Path) -> None:
         checked_by_sha256sum(tmp_path / "collections")
 
 
+def _with(tree: Tree, *, name: str) -> Tree:
+    return {**tree, name: 1}
+
+
 def test_changes_of_one_second_are_several(tmp_path: Path) -> None:
     """D-04: the later changeset had the name of the earlier."""
     with staged(tmp_path) as stage:
         _search(stage)
         for number in range(20):
-            stage.edit("it", lambda tree, number=number: {**tree, f"x_{number}": number})
+            stage.edit("it", partial(_with, name=f"x_{number}"))
         assert len(_changesets(stage)) == 21
         assert history.replay(stage.store, _KEYS) == stage.collection("it")
 

@@ -99,7 +99,7 @@ def _harvest(
     return Harvest(
         store=store,
         keys=keys,
-        client=lambda *_: StandIn(order, stop),  # type: ignore[arg-type,return-value]
+        client=lambda *_: StandIn(order, stop),  # type: ignore[arg-type]
         settings=Settings(),
         work_root=folder / "temp",
         clock=_WrongClock(wrong_by),
@@ -127,7 +127,7 @@ def test_a_dead_ones_lock_is_taken_over_in_time_whatever_the_clock_says(
     for seconds, outcome in ((50, Exit.LOCKED), (89, Exit.OK)):
         # So long after its last renewal, by the store's clock.
         later = Wrapped(place.store(), ahead=timedelta(seconds=seconds))
-        harvest = _harvest(later, keys, tmp_path / str(seconds), wrong_by=wrong_by)  # type: ignore[arg-type]
+        harvest = _harvest(later, keys, tmp_path / str(seconds), wrong_by=wrong_by)
         try:
             code = harvest.run().exit_code
         except HarvesterError as error:
@@ -139,7 +139,7 @@ def test_a_killed_processs_lock_is_taken_over_soon_after_it_expired(
     slow_api: emulator.Emulated, tmp_path: Path
 ) -> None:
     site = Site("killed", tmp_path, slow_api.url, settings={"lock_seconds": 2})
-    users = {user["id"]: {} for user in slow_api.control.users()}
+    users: dict[str, Any] = {user["id"]: {} for user in slow_api.control.users()}
     history.add(site.store, site.keys, {"id": "killed", "type": "user_timeline", "users": users})
     process = site.start()
     try:

@@ -1,5 +1,6 @@
 """Streams: what matches is stored once, and whatever was missed lies inside a gap that was recorded."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def test_track_follow_locations_and_rules_widen_each_other(tmp_path: Path) -> No
             rules=[{"value": "from:" + third, "tag": "mine"}],
         )
         tagged = {"hashtags": [{"start": 6, "end": 12, "tag": "flood"}]}
-        place = {"geo": {"coordinates": {"type": "Point", "coordinates": [-0.1, 51.5]}}}
+        place: dict[str, Any] = {"geo": {"coordinates": {"type": "Point", "coordinates": [-0.1, 51.5]}}}
         with stage.harvesting("live") as going:
             until(stage.connected)
             wanted = [
@@ -231,12 +232,16 @@ def test_rules_of_others_stay_and_are_told(tmp_path: Path) -> None:
         assert "foreign" in _live_rules(stage)
 
 
+def _changed(tree: dict[str, Any], *, section: dict[str, str]) -> dict[str, Any]:
+    return {**tree, "filter": section}
+
+
 def test_a_changed_filter_changes_the_rules_and_nothing_of_others(tmp_path: Path) -> None:
     with staged(tmp_path, users=1) as stage:
         _add_foreign_rule(stage)
         _filter(stage)
         for words in ("flood", "storm,surge"):
-            stage.edit("live", lambda tree, words=words: {**tree, "filter": {"track": words}})
+            stage.edit("live", partial(_changed, section={"track": words}))
             with stage.harvesting("live"):
                 until(stage.connected)
         assert _live_rules(stage) == ["foreign", "storm OR surge"]

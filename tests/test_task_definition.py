@@ -67,7 +67,7 @@ _CHECKED = {"interval": "interval", "timeout": "timeout", "start-period": "start
 
 
 def test_a_collection_gets_the_task_it_asks_for(cloud: Cloud) -> None:
-    wishes = {"cpu": 1024, "memory": 4096, "architecture": "X86_64", "disk": 21}
+    wishes: dict[str, Any] = {"cpu": 1024, "memory": 4096, "architecture": "X86_64", "disk": 21}
     request = _definition(cloud.settings, **wishes).request
     assert (request["cpu"], request["memory"]) == ("1024", "4096")
     assert request["runtimePlatform"]["cpuArchitecture"] == "X86_64"

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -36,10 +37,15 @@ class _Flaky:
             raise StoreAway("it is away")
 
 
+def _pass(gate: threading.Event) -> None:
+    gate.wait()
+
+
 def test_steps_are_done_in_order() -> None:
-    uploads, done = _uploads(), []
+    done: list[int] = []
+    uploads = _uploads()
     for number in range(100):
-        uploads.put("a step", lambda number=number: done.append(number))
+        uploads.put("a step", partial(done.append, number))
     uploads.drain()
     assert done == list(range(100))
     uploads.put("the last", lambda: done.append(100))
@@ -60,7 +66,7 @@ def test_who_is_too_fast_has_to_wait() -> None:
 
     def offer() -> None:
         for number in range(10):
-            uploads.put("a step", gate.wait)
+            uploads.put("a step", lambda: _pass(gate))
             offered.append(number)
 
     thread = threading.Thread(target=offer)
@@ -88,7 +94,7 @@ def test_what_is_no_absence_of_the_store_stops_everything_and_is_raised(
 ) -> None:
     stop, done, gate = Stop(), [], threading.Event()
     uploads = _uploads(stop=stop)
-    uploads.put("first", gate.wait)
+    uploads.put("first", lambda: _pass(gate))
     uploads.put("bad", _fails(error))
     uploads.put("next", lambda: done.append("next"))
     gate.set()
