@@ -1,6 +1,7 @@
 """What may be asked for: a collection is valid before anything is spent on it."""
 
 import difflib
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -25,7 +26,7 @@ STATE = {
 _KNOWN = {
     "": {
         *("id", "type", "keys", "timestamp", "version", "changeset"),
-        *("title", "description", "notes", "labels", "task", "budget_usd"),
+        *("title", "description", "notes", "labels", "task", "budget_usd", "check_in"),
     },
     USER_TIMELINE: {"users", "delete_users_for", "delete_users_after", "look_up_days", "sweep"},
     SEARCH: {"search"},
@@ -95,6 +96,9 @@ def _common_problems(tree: Tree) -> Iterator[str]:
         yield "Keys is not properly structured."
     else:
         yield from _unknown(keys, _KNOWN_KEYS, "keys.")
+    check_in = tree.get("check_in", "")
+    if not isinstance(check_in, str) or not re.fullmatch(r"[\w-]*", check_in, re.ASCII):
+        yield "check_in is the id of a check-in at Honeybadger: letters, digits, '_' and '-'."
     task = tree.get("task", {})
     if not isinstance(task, dict):
         yield "Task is not properly structured."

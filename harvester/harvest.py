@@ -54,6 +54,8 @@ class Harvest:
         self._over = threading.Event()
         self._uploads: Uploads | None = None
         self._run: Run | None = None
+        # The timestamp of the harvest that died, where this one finished it.
+        self.found_dead = ""
 
     def run(self) -> Outcome:
         """Collect, and return how it ended; raises only what kept it from beginning."""
@@ -115,6 +117,8 @@ class Harvest:
                 # It lived to say how it ended, and died, or had no store, on the last steps.
                 exit_code = Exit(told["exit_code"])
                 progress.outcome = Outcome(told["state"], told["reason"], exit_code, told.get("hint", ""))
+            else:
+                self.found_dead = progress.started
             progress.updated = progress.ended = timestamp(self.store.now())
             ending = Ending(self._fenced, self.keys, recovered.work, recovered.used, progress.record)
             for what, step in ending.steps():

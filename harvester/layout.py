@@ -65,6 +65,10 @@ class CollectionKeys:
     def last_harvest(self) -> str:
         return f"{self.folder}last_harvest.json"
 
+    @property
+    def notices(self) -> str:
+        return f"{self.folder}notices.json"
+
     def changeset(self, changed: datetime, version: int) -> str:
         return f"{self.changesets}change-{changed.astimezone(UTC):%Y%m%d%H%M%S}-{version:08d}.json"
 

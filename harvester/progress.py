@@ -1,7 +1,7 @@
 """What a harvest is doing and has done, as `harvest.json` and the status tell it: one account for all."""
 
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harvester import __version__
 from harvester.changeset import Tree
@@ -17,7 +17,7 @@ BUDGET = "budget"
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a harvest ended: its state, why in words, and what the process returns."""
+    """How a harvest ended: its state, why in words, what the process returns; of a bug also the exception."""
 
     state: str
     reason: str = ""
@@ -25,6 +25,7 @@ class Outcome:
     hint: str = ""
     # Which of the person's limits ended it, where one did that starting again would only meet again.
     limit: str = ""
+    cause: BaseException | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass

@@ -274,4 +274,5 @@ def _counted(number: int, what: str) -> str:
 
 def _bug(error: BaseException) -> Outcome:
     log.error("This is a bug; please report it.", exc_info=error)
-    return Outcome(FAILED, f"bug: {type(error).__name__}: {error}", Exit.ERROR, "Report it with the log.")
+    reason, hint = f"bug: {type(error).__name__}: {error}", "Report it with the log."
+    return Outcome(FAILED, reason, Exit.ERROR, hint, cause=error)

@@ -37,6 +37,7 @@ class Settings:
     schedule_group: str = ""
     log_group: str = ""
     parameter_path: str = ""
+    honeybadger_check_in: str = ""
     task_cpu: int = 256
     task_memory: int = 512
     task_architecture: str = "ARM64"

@@ -15,13 +15,14 @@ import click
 from harvester import __version__
 from harvester.changeset import Tree
 from harvester.clock import Stop, SystemClock
-from harvester.commands import Group, log_to_stderr, reports
+from harvester.commands import Group, log_to_stderr, network, reports
+from harvester.commands.alerts import Alerts, watching
 from harvester.commands.telling import size
 from harvester.commands.tokens import token_of_run
 from harvester.errors import Exit, HarvesterError
 from harvester.layout import CollectionKeys
-from harvester.progress import Outcome, Progress
-from harvester.settings import Settings, settings
+from harvester.progress import Outcome
+from harvester.settings import settings
 from harvester.store import Store
 from harvester.store.folder import FolderStore
 
@@ -83,9 +84,10 @@ def _harvest_options(command: Callable[..., Any]) -> Callable[..., Any]:
 def aws_harvest(bucket: str, collection_id: str, host: str, **options: Any) -> int:
     # First, for the kernel drops a signal that the first process of a container does not handle.
     stop = _stop_on_signals()
-    store = _bucket(bucket)
-    store.require()
-    return _harvest(store, collection_id, bucket, stop=stop, host=host, **options)
+    with watching(collection_id, bucket) as alerts:
+        store = _bucket(bucket)
+        store.require()
+        return _harvest(store, collection_id, bucket, stop=stop, alerts=alerts, host=host, **options)
 
 
 @local.command("harvester", help="Harvest COLLECTION_ID of a folder.")
@@ -96,7 +98,9 @@ def aws_harvest(bucket: str, collection_id: str, host: str, **options: Any) -> i
 @_harvest_options
 def local_harvest(collection_id: str, collections_path: str, **options: Any) -> int:
     stop = _stop_on_signals()
-    return _harvest(_folder(collections_path), collection_id, "local", stop=stop, host="127.0.0.1", **options)
+    with watching(collection_id, collections_path) as alerts:
+        store = _folder(collections_path)
+        return _harvest(store, collection_id, "local", stop=stop, alerts=alerts, host="127.0.0.1", **options)
 
 
 @aws.command("unlock", help="Remove the lock of COLLECTION_ID, whoever holds it.")
@@ -155,6 +159,7 @@ def _harvest(
     place: str,
     *,
     stop: Stop,
+    alerts: Alerts,
     host: str,
     temp: str | None,
     tweets_per_file: int | None,
@@ -167,11 +172,12 @@ def _harvest(
     from harvester.harvest import Harvest
 
     chosen = settings(flags={"temp": temp, "tweets_per_file": tweets_per_file})
+    alerts.settings, alerts.store = chosen, store
     keys = CollectionKeys(collection_id)
     run = Harvest(
         store=store,
         keys=keys,
-        client=_client(chosen, stop),
+        client=network.client_of_harvest(chosen, stop, alerts),
         settings=chosen,
         work_root=Path(chosen.temp) / place / collection_id,
         clock=SystemClock(),
@@ -181,6 +187,7 @@ def _harvest(
     if heartbeat := os.environ.get("TWARC_CLOUD_HEARTBEAT"):
         reports.beat(_BEAT_SECONDS, Path(heartbeat))
     reports.every(_REPORT_SECONDS, over, lambda: reports.report(run.account()))
+    alerts.beats(over, run.account)
     if monitor:
         reports.every(_MONITOR_SECONDS, over, lambda: reports.monitor(Path(chosen.temp)))
     with (
@@ -196,6 +203,7 @@ def _harvest(
             if monitor:
                 reports.monitor(Path(chosen.temp))
         stopped.set()
+        alerts.ended(outcome, run.account()["harvest_timestamp"], dead=run.found_dead)
         _print(collection_id, outcome, run.account())
         if not shutdown and port is not None:
             log.info("The harvest is over; waiting to be shut down.")
@@ -231,25 +239,6 @@ def _answering(
         if told:
             told.write_text(f"{address}\n")
         yield shutdown.wait
-
-
-def _client(chosen: Settings, stop: Stop) -> Callable[[Tree, Progress], Any]:
-    def make(collection: Tree, progress: Progress) -> Any:
-        from harvester import credentials
-        from harvester.x import XClient, keys_of
-
-        if keys_of(collection.get("keys") or {}).usable:
-            log.warning("The collection itself holds API keys: whoever may read it sees them. Use a profile.")
-        return XClient(
-            credentials.keys(chosen, collection),
-            base_url=chosen.x_api_url,
-            clock=SystemClock(),
-            stop=stop,
-            patience=chosen.x_patience,
-            on_wait=progress.waits,
-        )
-
-    return make
 
 
 def _stop_on_signals() -> Stop:

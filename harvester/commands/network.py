@@ -1,5 +1,7 @@
-"""The X client for commands that ask the network while a person waits."""
+"""The X client, with the keys that were found: for a harvest, and for commands while a person waits."""
 
+import logging
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
@@ -7,10 +9,14 @@ import click
 from harvester.changeset import Tree
 from harvester.clock import Stop, SystemClock
 from harvester.collection import budget
+from harvester.progress import Progress
 from harvester.settings import Settings
 
 if TYPE_CHECKING:
+    from harvester.commands.alerts import Alerts
     from harvester.x import XClient
+
+log = logging.getLogger("twarc-cloud")
 
 # A person looks at the screen, and can try again.
 _PATIENCE = 60.0
@@ -31,6 +37,31 @@ def client(settings: Settings, tree: Tree) -> "XClient":
     )
     made.billing.budget = budget(tree, setting=settings.budget_usd)
     return made
+
+
+def client_of_harvest(
+    settings: Settings, stop: Stop, alerts: "Alerts"
+) -> "Callable[[Tree, Progress], XClient]":
+    """Makes the client once the collection is known."""
+
+    def make(collection: Tree, progress: Progress) -> "XClient":
+        from harvester import credentials
+        from harvester.x import XClient, keys_of
+
+        if keys_of(collection.get("keys") or {}).usable:
+            log.warning("The collection itself holds API keys: whoever may read it sees them. Use a profile.")
+        keys = credentials.keys(settings, collection)
+        alerts.uses(collection, keys)
+        return XClient(
+            keys,
+            base_url=settings.x_api_url,
+            clock=SystemClock(),
+            stop=stop,
+            patience=settings.x_patience,
+            on_wait=progress.waits,
+        )
+
+    return make
 
 
 def _say_wait(what: str, seconds: float) -> None:

@@ -10,9 +10,10 @@ from types import FrameType
 import click
 
 from harvester.clock import Stop, SystemClock
+from harvester.commands.alerts import watching
 from harvester.commands.harvests import outcome_line
 from harvester.commands.place import Place, collection_id_argument, in_place
-from harvester.errors import Exit, HarvesterError
+from harvester.errors import Conflict, Exit, HarvesterError
 
 log = logging.getLogger("twarc-cloud")
 
@@ -33,9 +34,12 @@ def scheduler(place: Place) -> int:
     stop = Stop()
     _on_signals(stop)
     made = Scheduler(place.compute, SystemClock(), stop, say=_say, ended=ended, running=running)
-    found = place.compute.schedules()
-    _say(f"{len(found)} schedules for {place.store.name}; Ctrl-C ends this, and harvests go on.")
-    made.run()
+    # That another one runs already is for the person who typed this.
+    with watching("scheduler", place.bucket or str(place.folder), unless=(Conflict,)) as alerts:
+        alerts.settings = place.settings
+        found = place.compute.schedules()
+        _say(f"{len(found)} schedules for {place.store.name}; Ctrl-C ends this, and harvests go on.")
+        made.run()
     return int(Exit.OK)
 
 
@@ -64,7 +68,14 @@ def supervise(collection_id: str, place: Place) -> int:
         clock=SystemClock(),
         stop=stop,
     )
-    return int(made.run())
+    with watching(collection_id, place.bucket or str(place.folder)) as alerts:
+        alerts.settings, alerts.store = place.settings, place.store
+        code = made.run()
+        task = place.compute.task(collection_id)
+        # With any other code the harvest itself has told why it is of no use to start it again.
+        if code == Exit.ERROR and task:
+            alerts.gave_up(task.told)
+    return int(code)
 
 
 def _on_signals(stop: Stop) -> None:

@@ -1,0 +1,216 @@
+"""Every failure is told to Honeybadger once, and every success, in seconds and without changing either."""
+
+import logging
+import os
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import click
+
+from harvester.changeset import Tree
+from harvester.collection import FILTER
+from harvester.commands import reports
+from harvester.errors import Exit, HarvesterError, NotFound
+from harvester.layout import CollectionKeys
+from harvester.notices import Notices, gist
+from harvester.progress import COMPLETE, FAILED, INTERRUPTED, PARTIAL, Outcome
+from harvester.settings import Settings
+from harvester.store import Store
+
+log = logging.getLogger("twarc-cloud")
+_T = TypeVar("_T")
+
+_KEY = "HONEYBADGER_API_KEY"
+# Together twelve seconds at most, so that a failure is told before the SIGKILL that follows a stop.
+_KEY_WITHIN, _MEMORY_WITHIN, _TOLD_WITHIN = 5.0, 2.0, 5.0
+_STREAM_CHECKS_IN_EVERY = 900.0
+_GAVE_UP = "gave up"
+_DIED = "it died without a word: killed, out of memory, or its machine is gone; its files are stored now"
+_KINDS = {
+    Exit.USAGE: "unusable settings",
+    Exit.UNAUTHORIZED: "unauthorized",
+    Exit.RETRY_LATER: "refused or away",
+    Exit.NO_COLLECTION: "no collection",
+    Exit.LOCKED: "locked",
+}
+
+
+@dataclass
+class Alerts:
+    """Tells of one collection of a bucket or folder; the rest of the fields is filled in as it gets known."""
+
+    collection_id: str
+    bucket: str
+    settings: Settings = field(default_factory=Settings)
+    store: Store | None = None
+    collection: Tree = field(default_factory=dict)
+    secrets: set[str] = field(default_factory=set, repr=False)
+    told: bool = False
+
+    def uses(self, collection: Tree, keys: Any) -> None:
+        """The collection of the harvest, and keys that must be in no notice."""
+        self.collection = {name: collection.get(name) for name in ("type", "check_in")}
+        self.secrets |= set(filter(None, keys.__dict__.values()))
+
+    def ended(self, outcome: Outcome, harvest: str, *, dead: str = "") -> None:
+        """Tell how a harvest ended, and of the one that died before and was finished by it."""
+        self.told = True
+        if dead:
+            self._tell(INTERRUPTED, Outcome(INTERRUPTED, _DIED, Exit.ERROR), dead)
+        if outcome.state == FAILED or outcome.exit_code == Exit.RETRY_LATER:
+            self._tell("bug" if outcome.cause else _kind(outcome.exit_code), outcome, harvest)
+        elif outcome.state in (COMPLETE, PARTIAL):
+            self.check_in()
+            self._forget()
+
+    def failed(self, error: Exception) -> None:
+        """Tell of what kept a harvest from beginning, or of a bug."""
+        if isinstance(error, HarvesterError):
+            reason = " ".join([error.message, *error.problems])
+            self._tell(_kind(error.exit_code), Outcome(FAILED, reason, error.exit_code, error.hint))
+        else:
+            reason = f"bug: {type(error).__name__}: {error}"
+            self._tell("bug", Outcome(FAILED, reason, Exit.ERROR, cause=error))
+
+    def gave_up(self, reason: str) -> None:
+        """Tell that a stream is not collected any more."""
+        hint = f"`collection filter-start {self.collection_id}` starts it anew."
+        self._tell(_GAVE_UP, Outcome(FAILED, reason, Exit.ERROR, hint))
+
+    def beats(
+        self, over: threading.Event, account: Callable[[], Tree], *, every: float = _STREAM_CHECKS_IN_EVERY
+    ) -> None:
+        """A stream ends when it is told to, so it checks in while it runs and is connected."""
+
+        def beat() -> None:
+            if self.collection.get("type") == FILTER and account().get("activity") == "collecting":
+                self.check_in()
+
+        reports.every(every, over, beat)
+
+    def check_in(self) -> None:
+        """Say that all is well, where the collection or the settings have an id for that."""
+        identifier = str(self.collection.get("check_in") or self.settings.honeybadger_check_in)
+        if not identifier:
+            return
+        from harvester.commands.honeybadger import check_in
+
+        endpoint = os.environ.get("HONEYBADGER_ENDPOINT", "")
+        _delivered("check-in", lambda: check_in(identifier, endpoint))
+
+    def _tell(self, name: str, outcome: Outcome, harvest: str = "") -> None:
+        """Send one notice, unless one of the same was sent lately or there is no key."""
+        key = self._key()
+        if not key:
+            return
+        from harvester.commands.honeybadger import Failure, Scrubber, notify
+
+        failure = Failure(
+            name=name,
+            collection=self.collection_id,
+            bucket=self.bucket,
+            harvest=harvest,
+            state=outcome.state,
+            reason=outcome.reason,
+            hint=outcome.hint,
+            exit_code=int(outcome.exit_code),
+            cause=outcome.cause,
+        )
+        scrubber = Scrubber.of(os.environ, {key, *self.secrets})
+        notices = Notices(self.store, CollectionKeys(self.collection_id)) if self.store else None
+        same = scrubber.scrubbed(f"{name}: {gist(outcome.reason)}")
+        if notices and self._remembered(lambda: notices.lately(same)):
+            log.info("Honeybadger was told of the same lately, and is not told again.")
+        elif _delivered("notice", lambda: notify(key, failure, scrubber)) and notices:
+            self._remembered(lambda: notices.add(same))
+
+    def _key(self) -> str:
+        """Empty where there is none, which is no failure."""
+        key = os.environ.get(_KEY, "")
+        if key or not self.settings.parameter_path:
+            return key
+        from harvester.credentials import parameter_store
+
+        try:
+            return _within(_KEY_WITHIN, lambda: parameter_store(self.settings).read("honeybadger"))
+        except NotFound:
+            return ""
+        except (HarvesterError, TimeoutError) as error:
+            # AWS refuses what is not there, too, to who may not read it.
+            level = logging.WARNING if _may_be_there(error) else logging.DEBUG
+            log.log(level, "Whether Honeybadger is to be told could not be read: %s", _line(error))
+            return ""
+
+    def _remembered(self, ask: Callable[[], _T]) -> _T | None:
+        """None if the store does not answer in time; then a notice too many is better than none."""
+        try:
+            return _within(_MEMORY_WITHIN, ask)
+        except Exception as error:  # noqa: BLE001 - the store's own failure is told by the harvest
+            log.debug("What was told lately is not known: %s", _line(error))
+            return None
+
+    def _forget(self) -> None:
+        if self.store and (self.settings.parameter_path or os.environ.get(_KEY)):
+            self._remembered(Notices(self.store, CollectionKeys(self.collection_id)).clear)
+
+
+@contextmanager
+def watching(
+    collection_id: str, bucket: str, *, unless: tuple[type[HarvesterError], ...] = ()
+) -> Iterator[Alerts]:
+    """Tell of what the block raises, if it has not told itself; `unless` it is one of those."""
+    alerts = Alerts(collection_id, bucket)
+    try:
+        yield alerts
+    except (click.ClickException, click.Abort, click.exceptions.Exit):
+        raise
+    except Exception as error:
+        if not alerts.told and not isinstance(error, unless):
+            alerts.failed(error)
+        raise
+
+
+def _kind(exit_code: int) -> str:
+    return _KINDS.get(Exit(exit_code), "failed")
+
+
+def _may_be_there(error: Exception) -> bool:
+    return not isinstance(error, HarvesterError) or error.exit_code == Exit.RETRY_LATER
+
+
+def _line(error: BaseException) -> str:
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def _delivered(what: str, send: Callable[[], None]) -> bool:
+    """Whether it arrived in time; if not, one line says so."""
+    try:
+        _within(_TOLD_WITHIN, send)
+    except Exception as error:  # noqa: BLE001 - told here; that it could not be told changes nothing else
+        log.warning("Honeybadger did not get the %s: %s", what, _line(error))
+        return False
+    return True
+
+
+def _within(seconds: float, work: Callable[[], _T]) -> _T:
+    """What `work` returns or raises; TimeoutError if it takes longer, and then it goes on alone."""
+    done: queue.SimpleQueue[tuple[_T | None, BaseException | None]] = queue.SimpleQueue()
+
+    def run() -> None:
+        try:
+            done.put((work(), None))
+        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
+            done.put((None, error))
+
+    threading.Thread(target=run, name="alerts", daemon=True).start()
+    try:
+        result, error = done.get(timeout=seconds)
+    except queue.Empty:
+        raise TimeoutError(f"no answer within {seconds:.0f} s") from None
+    if error is not None:
+        raise error
+    return result  # type: ignore[return-value]

@@ -1,0 +1,51 @@
+"""What was told lately is remembered in the store, so that a service that starts anew does not repeat it."""
+
+import re
+from datetime import datetime, timedelta
+
+import orjson
+
+from harvester.changeset import Tree
+from harvester.checkpoint import Pointer
+from harvester.errors import NotFound
+from harvester.layout import CollectionKeys, timestamp
+from harvester.store import Store
+
+# A service that cannot run fails every minute; a daily harvest that fails each day is told of each day.
+_SAME_FOR = timedelta(hours=20)
+_MOST = 20
+
+
+def gist(text: str) -> str:
+    """The words that stay the same when the same goes wrong again: no numbers, keys, files or hosts."""
+    words = [word for word in text.split() if not re.search(r"[\d/@]", word)]
+    return " ".join(words)[:100]
+
+
+class Notices:
+    """Of one collection; each call asks the store."""
+
+    def __init__(self, store: Store, keys: CollectionKeys) -> None:
+        self._store, self._key = store, keys.notices
+
+    def lately(self, fingerprint: str) -> bool:
+        """Whether this was told less than twenty hours ago, and no harvest went well since."""
+        when = self._kept().get(fingerprint)
+        return isinstance(when, str) and self._store.now() - datetime.fromisoformat(when) < _SAME_FOR
+
+    def add(self, fingerprint: str) -> None:
+        kept = {**self._kept(), fingerprint: timestamp(self._store.now())}
+        newest = sorted(kept.items(), key=lambda item: str(item[1]))[-_MOST:]
+        Pointer(self._store, self._key).write(dict(newest))
+
+    def clear(self) -> None:
+        """A harvest went well: what fails from now on is news."""
+        if any(True for _ in self._store.entries(self._key)):
+            self._store.remove(self._key)
+
+    def _kept(self) -> Tree:
+        try:
+            found = orjson.loads(self._store.read(self._key).data)
+        except (NotFound, orjson.JSONDecodeError):
+            return {}
+        return found if isinstance(found, dict) else {}
