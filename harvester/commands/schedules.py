@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harvester.collection import SEARCH, USER_TIMELINE
+from harvester.commands import old_rules
 from harvester.commands.place import Place, collection_id_argument, in_place
 from harvester.commands.starting import require_collection, require_keys
-from harvester.commands.telling import json_option, print_json
+from harvester.commands.telling import json_option, print_json, yes_option
 from harvester.errors import Exit, HarvesterError
 from harvester.layout import timestamp
 
@@ -63,13 +64,24 @@ def _due_next(schedule: "Schedule", since: datetime) -> str:
 
 @click.command("scheduled", help="List the schedules that are in force.")
 @json_option
+@click.option("--migrate", is_flag=True, help="Replace the EventBridge rules that schedules were in 2019.")
+@click.option("--dry-run", is_flag=True, help="With --migrate: only show what it would do.")
+@yes_option
 @in_place
-def scheduled(as_json: bool, place: Place) -> None:
+def scheduled(as_json: bool, migrate: bool, dry_run: bool, yes: bool, place: Place) -> int:
     found = place.compute.schedules()
+    if migrate:
+        return old_rules.migrate(place, found, dry_run=dry_run, yes=yes)
     if as_json:
         now = datetime.now(UTC)
         print_json([_row(each, now) for each in found])
-        return
+    else:
+        _show(place, found)
+    old_rules.mention(place)
+    return int(Exit.OK)
+
+
+def _show(place: Place, found: "list[Scheduled]") -> None:
     for each in found:
         where = place.bucket or place.folder.name
         click.echo(f"{where} {each.collection_id} schedule => {_told(each)}")

@@ -1,0 +1,79 @@
+"""The rules that schedules were in 2019 are mentioned while there are any, and replaced when asked."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import click
+
+from harvester.collection import SEARCH, USER_TIMELINE
+from harvester.commands.place import Place
+from harvester.commands.starting import require_collection, require_keys
+from harvester.commands.telling import confirm
+from harvester.errors import Exit, HarvesterError
+
+if TYPE_CHECKING:
+    from harvester.compute import Scheduled
+    from harvester.compute.old_rules import OldRule, OldRules
+
+
+def mention(place: Place) -> None:
+    """Say which collections rules of 2019 still start."""
+    rules = _rules(place)
+    try:
+        names = [rule.collection_id for rule in rules.all() if rule.enabled] if rules else []
+    except HarvesterError as error:
+        click.echo(f"Whether there are rules of 2019, too, is not known: {error}", err=True)
+        return
+    if names:
+        told = f"Rules of 2019 still start what was scheduled then: {', '.join(names)}."
+        click.echo(f"{told} `collection scheduled --migrate` replaces them.", err=True)
+
+
+def migrate(place: Place, found: "Iterable[Scheduled]", *, dry_run: bool, yes: bool) -> int:
+    """Replace every rule; one that cannot be replaced is named, and the others go on."""
+    rules = _rules(place)
+    old = rules.all() if rules else []
+    if not rules or not old:
+        click.echo("There are no rules of 2019.")
+        return int(Exit.OK)
+    there = {each.collection_id for each in found}
+    for rule in old:
+        click.echo(f"{rule.name} ({rule.expression}): {_fate(rule, there)}")
+    if dry_run:
+        return int(Exit.OK)
+    confirm(f"Replace {len(old)} rules?", yes=yes)
+    left = 0
+    for rule in old:
+        try:
+            _move(place, rules, rule, there)
+        except HarvesterError as error:
+            left += 1
+            click.echo(f"{rule.name} is left: {error}", err=True)
+    click.echo(f"Replaced {len(old) - left} of {len(old)}.")
+    return int(Exit.PARTIAL if left else Exit.OK)
+
+
+def _move(place: Place, rules: "OldRules", rule: "OldRule", there: set[str]) -> None:
+    if not rule.enabled or rule.collection_id in there:
+        rules.move(rule, None)
+        return
+    require_keys(place, require_collection(place, rule.collection_id, USER_TIMELINE, SEARCH))
+    rules.move(rule, place.compute.schedule)
+
+
+def _fate(rule: "OldRule", there: set[str]) -> str:
+    if not rule.enabled:
+        return "was stopped; it is removed."
+    if rule.collection_id in there:
+        return "the collection has a schedule of today; the rule is removed."
+    return "a schedule of today takes its place."
+
+
+def _rules(place: Place) -> "OldRules | None":
+    """None where no cluster is set: then nothing of AWS starts harvests."""
+    if not (place.bucket and place.settings.cluster):
+        return None
+    from harvester.compute.aws import Service
+    from harvester.compute.old_rules import OldRules
+
+    return OldRules(Service("events", region=place.settings.region), place.bucket)
