@@ -171,8 +171,8 @@ def schedule_name(bucket: str, collection_id: str) -> str:
 def collection_named(bucket: str, name: str, description: str) -> str | None:
     """The id of the collection whose schedule has this name; None where it is none of this bucket."""
     told = name if len(name) < _LONGEST else description.removeprefix(_TOLD).replace("/", "_", 1)
-    own, _, collection_id = told.partition("_")
-    if own != bucket or id_problem(collection_id) or schedule_name(bucket, collection_id) != name:
+    collection_id = told.partition("_")[2]
+    if id_problem(collection_id) or schedule_name(bucket, collection_id) != name:
         return None
     return collection_id
 
