@@ -27,13 +27,12 @@ from harvester.store.reading import Reader
 JOBS = 24
 _AHEAD = 32
 _FAILURES = 10
-_TICK = 0.2
-_TRIES = 2
+_TICK, _TRIES = 0.2, 2
 
 # What belongs to a harvest that runs, or to one that died and is not finished yet.
-_UNFINISHED = re.compile(r"(?:lock|stop|checkpoint)\.json|harvests/(?:\d+/){6}open/.*")
+UNFINISHED = re.compile(r"(?:lock|stop|checkpoint)\.json|harvests/(?:\d+/){6}open/.*")
 # Where harvests and people of 2019 kept API keys.
-_MAY_HOLD_KEYS = re.compile(r"collection\.json|changesets/[^/]+\.json|harvests/(?:\d+/){6}collection\.json")
+MAY_HOLD_KEYS = re.compile(r"collection\.json|changesets/[^/]+\.json|harvests/(?:\d+/){6}collection\.json")
 
 
 @dataclass
@@ -59,16 +58,21 @@ def download(
     stop: Stop,
     tell: Callable[[Tally], None] = lambda _: None,
     jobs: int = JOBS,
+    dry_run: bool = False,
 ) -> Tally:
-    """Bring the mirror, which is open, up to date; `tell` hears several times a second how far it is."""
-    return _Download(reader, keys, mirror, stop, tell, jobs).run()
+    """Bring the mirror, which is open, up to date; `tell` hears several times a second how far it is.
+
+    A `dry_run` counts as fetched what it would fetch.
+    """
+    return _Download(reader, keys, mirror, stop, tell, jobs, dry_run).run()
 
 
 @dataclass(frozen=True)
 class _Wish:
     key: str
     version: str
-    digest: Digest | None = None
+    size: int
+    digest: Digest | None
 
 
 class _Download:
@@ -80,9 +84,10 @@ class _Download:
         stop: Stop,
         tell: Callable[[Tally], None],
         jobs: int,
+        dry_run: bool,
     ) -> None:
         self._reader, self._keys, self._mirror, self._stop, self._tell = reader, keys, mirror, stop, tell
-        self._tally = Tally()
+        self._tally, self._dry_run = Tally(), dry_run
         self._lock = threading.Lock()
         self._room = threading.Semaphore(4 * jobs)
         self._pool = ThreadPoolExecutor(jobs, thread_name_prefix="download")
@@ -161,15 +166,15 @@ class _Download:
         return found
 
     def _wish(self, group: list[Entry], named: dict[str, Digest]) -> None:
-        listed = {entry.key: entry.version for entry in group}
+        listed = {entry.key: (entry.version, entry.size) for entry in group}
         # A manifest that was read after the listing may name what was not there yet.
         for key in [*listed, *(key for key in named if key not in listed)]:
             name = key.removeprefix(self._keys.folder)
-            if _UNFINISHED.fullmatch(name):
+            if UNFINISHED.fullmatch(name):
                 self._tally.left_out += 1
             elif not name.endswith("/"):
                 self._wait_for_room()
-                self._pool.submit(self._fetch, _Wish(key, listed.get(key, ""), named.get(key)))
+                self._pool.submit(self._fetch, _Wish(key, *listed.get(key, ("", 0)), named.get(key)))
 
     def _wait_for_room(self) -> None:
         while not self._room.acquire(timeout=_TICK):
@@ -223,20 +228,26 @@ class _Download:
             with self._lock:
                 self._tally.present += 1
             return
+        self._add_fetched(wish.size if self._dry_run else self._kept_anew(wish, name))
+
+    def _kept_anew(self, wish: _Wish, name: str) -> int:
+        """Fetch it, once more where what came was wrong; how many bytes came."""
         for left in reversed(range(_TRIES)):
             try:
-                size = self._mirror.keep(
+                return self._mirror.keep(
                     wish.key,
                     self._reader.pieces(wish.key),
                     version=wish.version,
                     digest=wish.digest,
                     stopped=lambda: self._stop.requested,
-                    cleaned=self._cleaned if _MAY_HOLD_KEYS.fullmatch(name) else None,
+                    cleaned=self._cleaned if MAY_HOLD_KEYS.fullmatch(name) else None,
                 )
-                break
             except (Mismatch, StoreAway):
                 if not left:
                     raise
+        return 0
+
+    def _add_fetched(self, size: int) -> None:
         with self._lock:
             self._failed_in_a_row = 0
             self._tally.fetched += 1

@@ -83,12 +83,19 @@ class Mirror:
             (self.beside / _PARTIAL).mkdir()
             self.folder.mkdir(parents=True, exist_ok=True)
             self._load()
+            self._tidy_index()
             try:
                 with (self.beside / _INDEX).open("ab") as self._index:
                     yield
             finally:
                 shutil.rmtree(self.beside / _PARTIAL, ignore_errors=True)
                 self._leave_nothing_empty()
+
+    @contextmanager
+    def looked_at(self) -> Iterator[None]:
+        """In place of `open` for who only asks what is here: nothing is made."""
+        self._load()
+        yield
 
     def name(self, key: str) -> str:
         """The path of an object below the folder; raises for a key that is no path of a file in it."""
@@ -208,6 +215,9 @@ class Mirror:
                 # Cut by a power failure: that file is fetched again.
                 continue
             self._known[name] = _Known(**entry)
+
+    def _tidy_index(self) -> None:
+        path = self.beside / _INDEX
         fresh = path.with_suffix(".new")
         fresh.write_bytes(b"".join(_line(name, known) for name, known in self._known.items()))
         fresh.replace(path)

@@ -7,8 +7,17 @@ import click
 from harvester.changeset import Tree
 from harvester.collection import FILTER, SEARCH, USER_TIMELINE
 from harvester.commands import Group, described, schedules, starting
-from harvester.commands.place import Place, chosen, collection_id_argument, in_place
-from harvester.commands.telling import confirm, json_option, print_json, size, table, yes_option
+from harvester.commands.place import Place, collection_id_argument, in_place
+from harvester.commands.telling import (
+    confirm,
+    dry_run_option,
+    json_option,
+    print_json,
+    size,
+    table,
+    would,
+    yes_option,
+)
 from harvester.errors import Exit, HarvesterError
 
 _ALIASES = {
@@ -71,9 +80,10 @@ def _collects(tree: Tree) -> str:
 
 
 @collection.command("add", help="Add the collection that the file describes.")
+@dry_run_option
 @described.file_option
 @in_place
-def add(path: Path, place: Place) -> None:
+def add(dry_run: bool, path: Path, place: Place) -> None:
     from harvester import history
     from harvester.errors import Conflict
     from harvester.merging import plain
@@ -81,6 +91,10 @@ def add(path: Path, place: Place) -> None:
     tree = described.read_valid(path)
     if described.inline_keys(tree):
         raise described.keys_in_file()
+    if dry_run:
+        described.require_new(place.store, place.keys(tree["id"]))
+    if would(dry_run, f"add {tree['id']} to {place.store.name}"):
+        return
     try:
         stored = history.add(place.store, place.keys(tree["id"]), plain(tree))
     except Conflict as error:
@@ -104,8 +118,9 @@ for _command in (
 @collection.command("unlock", help="Remove the lock of COLLECTION_ID.")
 @collection_id_argument
 @yes_option
+@dry_run_option
 @in_place
-def unlock(collection_id: str, yes: bool, place: Place) -> None:
+def unlock(collection_id: str, yes: bool, dry_run: bool, place: Place) -> None:
     from harvester import history, records
     from harvester.errors import NotFound
 
@@ -116,18 +131,30 @@ def unlock(collection_id: str, yes: bool, place: Place) -> None:
     except NotFound:
         click.echo(f"{collection_id} was not locked.")
         return
-    if owner := records.lives(place.store, keys):
+    owner = records.lives(place.store, keys)
+    if would(dry_run, f"remove the lock of {_whose(owner)} {collection_id}"):
+        return
+    if owner:
         told = f"A harvest on {owner.get('host', 'an unknown host')} renewed the lock within the last minute."
         confirm(f"{told} It would stop by itself. Unlock all the same?", yes=yes)
     place.store.remove(keys.lock, version=held.version)
     click.echo("Unlocked")
 
 
+def _whose(owner: Tree | None) -> str:
+    return (
+        f"a harvest that lives on {owner.get('host', 'an unknown host')}, of"
+        if owner
+        else "a dead harvest of"
+    )
+
+
 @collection.command("delete", help="Delete COLLECTION_ID with all that was harvested.")
 @collection_id_argument
 @yes_option
+@dry_run_option
 @in_place
-def delete(collection_id: str, yes: bool, place: Place) -> None:
+def delete(collection_id: str, yes: bool, dry_run: bool, place: Place) -> None:
     from harvester.removal import Removal
 
     keys = place.keys(collection_id)
@@ -137,37 +164,9 @@ def delete(collection_id: str, yes: bool, place: Place) -> None:
         )
     removal = Removal(place.store, keys)
     told = f"{removal.count:,} files ({size(removal.bytes)}) of {collection_id} in {place.store.name}"
+    if would(dry_run, f"delete {told}, and its schedule"):
+        return
     confirm(f"This deletes {told}, and cannot be undone. Delete?", yes=yes)
     removal.carry_out()
     place.compute.unschedule(collection_id)
     click.echo(f"Deleted {told}.")
-
-
-@collection.command("copy", help="Add a collection NEW_ID that asks for the same as COLLECTION_ID.")
-@collection_id_argument
-@click.argument("new_id")
-@click.option("--with-state", is_flag=True, help="Go on from the same since_ids, instead of anew.")
-@click.option("--to-bucket", help="The bucket of the new one.")
-@click.option("--to-collections-path", help="The folder of the new one.")
-@in_place
-def copy(
-    collection_id: str,
-    new_id: str,
-    with_state: bool,
-    to_bucket: str | None,
-    to_collections_path: str | None,
-    place: Place,
-) -> None:
-    from harvester import history
-    from harvester.collection import without_secrets
-    from harvester.merging import fresh, plain
-
-    keys = place.keys(new_id)
-    tree = described.tree_of(history.read(place.store, place.keys(collection_id)).data)
-    elsewhere = chosen(to_bucket, to_collections_path) if to_bucket or to_collections_path else place
-    described.require(described.problems(tree))
-    new = without_secrets({**(plain(tree) if with_state else fresh(tree)), "id": new_id})
-    history.add(elsewhere.store, keys, new)
-    click.echo(
-        f"Collection {new_id} added to {elsewhere.store.name}, as {collection_id} is; without its posts."
-    )

@@ -9,7 +9,7 @@ from harvester.changeset import Tree
 from harvester.collection import FILTER, problems
 from harvester.commands import Group, described, network, profiles, users
 from harvester.commands.place import Place, collection_id_argument, in_place
-from harvester.commands.telling import confirm, json_option, print_json, yes_option
+from harvester.commands.telling import confirm, dry_run_option, json_option, print_json, would, yes_option
 from harvester.errors import Exit, HarvesterError
 
 _ALIASES = {
@@ -35,8 +35,13 @@ def collection_config() -> None:
 @click.argument("kind", type=click.Choice(described.KINDS))
 @click.option("--id", "collection_id", help="The id of the collection.")
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
+@dry_run_option
 @described.file_option
-def template(kind: str, collection_id: str | None, force: bool, path: Path) -> None:
+def template(kind: str, collection_id: str | None, force: bool, dry_run: bool, path: Path) -> None:
+    if would(
+        dry_run, f"write a template of a {kind} to {path}{' over what is there' if path.exists() else ''}"
+    ):
+        return
     if path.exists():
         confirm(f"{path} is there already. Write over it?", yes=force)
     described.write(path, described.template(kind, collection_id))
@@ -48,13 +53,16 @@ def template(kind: str, collection_id: str | None, force: bool, path: Path) -> N
 @collection_config.command("download", help="Get the stored collection.json of COLLECTION_ID.")
 @collection_id_argument
 @click.option("--force", is_flag=True, help="Write over a file that holds changes.")
+@dry_run_option
 @described.file_option
 @in_place
-def download(collection_id: str, force: bool, path: Path, place: Place) -> None:
+def download(collection_id: str, force: bool, dry_run: bool, path: Path, place: Place) -> None:
     from harvester import history
 
     keys = place.keys(collection_id)
     current = described.tree_of(history.read(place.store, keys).data)
+    if would(dry_run, f"write {keys.collection} of {place.store.name} to {path}"):
+        return
     if path.exists() and not force and _holds_changes(path, current, place):
         confirm(f"{path} holds what is not stored. Write over it?", yes=False)
     described.write(path, current)
@@ -83,7 +91,7 @@ collection_config.add_command(profiles.keys)
 
 
 @collection_config.command("update", help="Store the changes of the file.")
-@click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
+@dry_run_option
 @click.option("--reset-state", is_flag=True, help="Also take away since_ids that the file does not have.")
 @yes_option
 @described.file_option
@@ -105,11 +113,12 @@ def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, place: Place
 
     new = merge(current)
     if merging.plain(new) == merging.plain(current):
-        described.write(path, current)
+        if not dry_run:
+            described.write(path, current)
         raise HarvesterError("No changes in collection configuration.")
     told = _lines_of(current, new)
     if dry_run:
-        click.echo("\n".join(["These changes would be made:", *told]))
+        click.echo("\n".join(["These changes would be made:", *told, "Nothing was changed."]))
         return
     _confirm_losses(base, mine, current, new, told, yes=yes)
     stored = history.edit(place.store, keys, merge)

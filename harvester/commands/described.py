@@ -102,13 +102,14 @@ def write(path: Path, tree: Tree) -> None:
         raise HarvesterError(f"{path} cannot be written: {error.strerror or error}.") from error
 
 
-def change(path: Path, edit: Callable[[Tree], Tree]) -> Tree:
+def change(path: Path, edit: Callable[[Tree], Tree], *, dry_run: bool = False) -> Tree:
     """Write the file as `edit` makes it, unless that brings new problems; what it was is returned."""
     before = read(path)
     after = edit(before)
     old = set(problems(before))
     require([problem for problem in problems(after) if problem not in old])
-    write(path, after)
+    if not dry_run:
+        write(path, after)
     return before
 
 
@@ -116,6 +117,13 @@ def require_kind(tree: Tree, *kinds: str) -> None:
     """Raise, in the words people know, unless the collection is of one of these kinds."""
     if tree.get("type") not in kinds:
         raise HarvesterError(f"Collection is not a {' or '.join(kinds)}.")
+
+
+def require_new(store: "Store", keys: CollectionKeys) -> None:
+    if any(entry.key == keys.collection for entry in store.entries(keys.collection)):
+        raise HarvesterError(
+            f"Collection {keys.id} already exists in {store.name}.", hint="Choose another id, or update it."
+        )
 
 
 def inline_keys(tree: Tree) -> list[str]:

@@ -7,7 +7,7 @@ import click
 from harvester.changeset import Tree
 from harvester.commands import Group
 from harvester.commands.place import Place, collection_id_argument, in_place
-from harvester.commands.telling import json_option, print_json, size, table
+from harvester.commands.telling import dry_run_option, json_option, print_json, size, table, would
 from harvester.errors import HarvesterError
 
 if TYPE_CHECKING:
@@ -154,8 +154,9 @@ def past(collection_id: str, limit: int, as_json: bool, place: Place) -> None:
 @harvest.command("stop", help="Have the running harvest of COLLECTION_ID end, with everything stored.")
 @collection_id_argument
 @click.option("--timeout", type=float, default=_STOPS_WITHIN, show_default=True, help="Seconds to wait.")
+@dry_run_option
 @in_place
-def stop(collection_id: str, timeout: float, place: Place) -> None:
+def stop(collection_id: str, timeout: float, dry_run: bool, place: Place) -> None:
     from harvester import history, records
 
     keys = place.keys(collection_id)
@@ -168,6 +169,8 @@ def stop(collection_id: str, timeout: float, place: Place) -> None:
         )
     if not task and not records.lives(place.store, keys):
         raise HarvesterError(f"No harvest of {collection_id} is running.")
+    if would(dry_run, f"have the harvest of {collection_id} end, with everything stored"):
+        return
     click.echo("Stopping ...")
     _stopped(place, keys, within=timeout)
     click.echo("Stopped")

@@ -6,11 +6,13 @@ from harvester import __version__
 from harvester.commands import Group, log_to_stderr
 from harvester.commands.collection import collection
 from harvester.commands.collection_config import collection_config
+from harvester.commands.copying import copy
 from harvester.commands.doctor import completion, doctor
 from harvester.commands.harvests import harvest
+from harvester.commands.proving import verify
 from harvester.commands.rules import rules
 from harvester.commands.scheduler import scheduler, supervise
-from harvester.commands.transfer import download, verify
+from harvester.commands.transfer import download
 
 _HELP = """Describe collections of social-media posts, and have them collected.
 
@@ -39,7 +41,7 @@ def filters() -> None:
 
 for _name in ("start", "stop"):
     filters.add_command(collection.commands[f"filter-{_name}"], _name)
-for _command in (rules, download, verify, filters):
+for _command in (copy, rules, download, verify, filters):
     collection.add_command(_command)
 for _command in (collection_config, collection, harvest, doctor, scheduler, completion, filters, supervise):
     operator.add_command(_command)

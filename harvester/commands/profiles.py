@@ -11,7 +11,15 @@ import click
 from harvester.changeset import Tree
 from harvester.commands import described
 from harvester.commands.place import Place, in_place
-from harvester.commands.telling import confirm, json_option, print_json, table, yes_option
+from harvester.commands.telling import (
+    confirm,
+    dry_run_option,
+    json_option,
+    print_json,
+    table,
+    would,
+    yes_option,
+)
 from harvester.errors import Exit, HarvesterError, NotFound
 from harvester.layout import timestamp
 from harvester.store.disk import whole
@@ -29,6 +37,7 @@ if TYPE_CHECKING:
 @click.option("--list", "listed", is_flag=True, help="List the profiles that are stored for the cluster.")
 @click.option("--remove", is_flag=True, help="Remove the stored keys of the profile.")
 @yes_option
+@dry_run_option
 @json_option
 @described.file_option
 @in_place
@@ -40,6 +49,7 @@ def keys(
     listed: bool,
     remove: bool,
     yes: bool,
+    dry_run: bool,
     as_json: bool,
     path: Path,
     place: Place,
@@ -48,34 +58,40 @@ def keys(
     if listed:
         _list(place, as_json=as_json)
     elif remove:
-        _remove(place, profile, yes=yes)
+        _remove(place, profile, yes=yes, dry_run=dry_run)
     elif rotate:
-        _store(place, *_found(profile, files), must=True, yes=yes)
+        _store(place, *_found(profile, files), must=True, yes=yes, dry_run=dry_run)
     elif place.settings.parameter_path or place.settings.cluster:
         name, found = _inline(path, move_to) if move_to else _stored_or_found(place, profile, files)
         if found:
-            _store(place, name, found, must=False if move_to else None, yes=yes)
-        _refer(path, name)
+            _store(place, name, found, must=False if move_to else None, yes=yes, dry_run=dry_run)
+        _refer(path, name, dry_run=dry_run)
     else:
-        _on_this_machine(path, profile, files, move_to)
+        _on_this_machine(path, profile, files, move_to, dry_run=dry_run)
 
 
-def _refer(path: Path, name: str) -> None:
-    described.change(path, lambda tree: {**tree, "keys": {"profile": name}})
-    click.echo(f"Added keys to {path}.")
+def _refer(path: Path, name: str, *, dry_run: bool) -> None:
+    described.change(path, lambda tree: {**tree, "keys": {"profile": name}}, dry_run=dry_run)
+    if not would(dry_run, f"have {path} name {f'profile {name}' if name else 'the keys of the environment'}"):
+        click.echo(f"Added keys to {path}.")
 
 
 # -- on this machine ---------------------------------------------------------------------------------
 
 
-def _on_this_machine(path: Path, profile: str, files: tuple[Path, ...], move_to: str | None) -> None:
+def _on_this_machine(
+    path: Path, profile: str, files: tuple[Path, ...], move_to: str | None, *, dry_run: bool
+) -> None:
     from harvester.credentials import in_environment
     from harvester.x.keys import profile_named
 
     described.read(path)
     if move_to:
         profile, found = _inline(path, move_to)
-        _save(move_to, found)
+        _save(move_to, found, dry_run=dry_run)
+        if dry_run:
+            _refer(path, move_to, dry_run=True)
+            return
         files = _standard()
     try:
         name = profile_named(profile, files)
@@ -83,7 +99,7 @@ def _on_this_machine(path: Path, profile: str, files: tuple[Path, ...], move_to:
         if profile or not in_environment(os.environ).usable:
             raise
         name = ""
-    _refer(path, name)
+    _refer(path, name, dry_run=dry_run)
     if not name:
         click.echo("They are those of the environment: every harvest needs them there.", err=True)
     elif not set(files) & set(_standard()):
@@ -107,7 +123,7 @@ def _inline(path: Path, name: str) -> "tuple[str, Keys]":
     return name, found
 
 
-def _save(name: str, found: "Keys") -> None:
+def _save(name: str, found: "Keys", *, dry_run: bool) -> None:
     """Write keys to ~/.twarc as a profile that is not there yet; the file is its owner's alone."""
     from harvester.x.keys import NAMES
 
@@ -119,6 +135,8 @@ def _save(name: str, found: "Keys") -> None:
             hint="Choose a name of letters, digits, '_', '-' and '.' that is not there yet.",
             exit_code=Exit.USAGE,
         )
+    if would(dry_run, f"write profile {name} to {path}"):
+        return
     lines = [f"{key} = {getattr(found, key)}" for key in NAMES if getattr(found, key)]
     with whole(path) as partial:
         partial.touch(mode=0o600)
@@ -160,7 +178,9 @@ def _stored_or_found(place: Place, profile: str, files: tuple[Path, ...]) -> "tu
         raise
 
 
-def _store(place: Place, name: str, found: "Keys", *, yes: bool, must: bool | None = None) -> None:
+def _store(
+    place: Place, name: str, found: "Keys", *, yes: bool, dry_run: bool, must: bool | None = None
+) -> None:
     """Write the keys. `must` has it that the profile is there already, or that it is not."""
     from harvester.parameters import keys_text
 
@@ -171,6 +191,9 @@ def _store(place: Place, name: str, found: "Keys", *, yes: bool, must: bool | No
         raise _mistaken(name, where, must=must)
     if before == text:
         click.echo(f"The keys of profile {name} are in {where} already.")
+        return
+    deed = "store" if before is None else "replace"
+    if would(dry_run, f"{deed} the keys of profile {name} in {where}"):
         return
     if before is None:
         parameters.write(f"keys/{name}", text)
@@ -198,7 +221,7 @@ def _used_by(using: list[str]) -> str:
     return f", used by {', '.join(using)}" if using else ""
 
 
-def _remove(place: Place, profile: str, *, yes: bool) -> None:
+def _remove(place: Place, profile: str, *, yes: bool, dry_run: bool) -> None:
     if not profile:
         raise HarvesterError("Which? Give --profile NAME.", exit_code=Exit.USAGE)
     parameters = _parameters(place)
@@ -208,6 +231,8 @@ def _remove(place: Place, profile: str, *, yes: bool) -> None:
     told = (
         f"{', '.join(using)} cannot be harvested without them." if using else "No collection here uses them."
     )
+    if would(dry_run, f"remove the keys of profile {profile}"):
+        return
     confirm(f"{told} Remove the keys of profile {profile} for good?", yes=yes)
     parameters.remove(f"keys/{profile}")
     click.echo(f"Removed the keys of profile {profile}.")

@@ -7,7 +7,15 @@ from harvester.collection import FILTER
 from harvester.commands import described, network
 from harvester.commands.place import Place, collection_id_argument, in_place
 from harvester.commands.starting import require_collection, require_idle
-from harvester.commands.telling import confirm, json_option, print_json, table, yes_option
+from harvester.commands.telling import (
+    confirm,
+    dry_run_option,
+    json_option,
+    print_json,
+    table,
+    would,
+    yes_option,
+)
 from harvester.errors import HarvesterError
 
 
@@ -17,9 +25,10 @@ from harvester.errors import HarvesterError
 @collection_id_argument
 @click.option("--remove", is_flag=True, help="Take the rules of COLLECTION_ID out of the app.")
 @yes_option
+@dry_run_option
 @json_option
 @in_place
-def rules(collection_id: str, remove: bool, yes: bool, as_json: bool, place: Place) -> None:
+def rules(collection_id: str, remove: bool, yes: bool, dry_run: bool, as_json: bool, place: Place) -> None:
     from harvester import history
 
     keys = require_collection(place, collection_id, FILTER)
@@ -29,6 +38,8 @@ def rules(collection_id: str, remove: bool, yes: bool, as_json: bool, place: Pla
     try:
         rows = [_row(rule) for rule in client.rules()]
         mine = [row["rule"] for row in rows if row["id"] == collection_id]
+        if remove and would(dry_run, f"remove {len(mine)} rules of {collection_id} from the app"):
+            return
         if remove and mine:
             confirm(f"Remove {len(mine)} rules of {collection_id} from the app?", yes=yes)
             problems = client.delete_rules(mine).problems

@@ -9,7 +9,7 @@ from harvester.collection import SEARCH, USER_TIMELINE
 from harvester.commands import old_rules
 from harvester.commands.place import Place, collection_id_argument, in_place
 from harvester.commands.starting import require_collection, require_keys
-from harvester.commands.telling import json_option, print_json, yes_option
+from harvester.commands.telling import dry_run_option, json_option, print_json, would, yes_option
 from harvester.errors import Exit, HarvesterError
 from harvester.layout import timestamp
 
@@ -26,7 +26,7 @@ _SHOWN = 5
 @click.option(
     "--timezone", default="UTC", show_default=True, help="Whose time EXPRESSION is, e.g. Asia/Tokyo."
 )
-@click.option("--dry-run", is_flag=True, help="Only show when it would be due.")
+@dry_run_option
 @in_place
 def schedule(collection_id: str, expression: str, timezone: str, dry_run: bool, place: Place) -> None:
     from harvester.compute.schedule import parsed
@@ -35,8 +35,8 @@ def schedule(collection_id: str, expression: str, timezone: str, dry_run: bool, 
     keys = require_collection(place, collection_id, USER_TIMELINE, SEARCH)
     since = datetime.now(UTC)
     due = _due_next(found, since)
-    if dry_run:
-        click.echo(due, err=True)
+    if would(dry_run, f"harvest {collection_id} by {expression}"):
+        click.echo(due)
         return
     if place.settings.cluster:
         require_keys(place, keys)
@@ -115,18 +115,24 @@ def _told(each: "Scheduled") -> str:
 @click.option(
     "--pause", is_flag=True, help="Keep it in the list, and start nothing until it is scheduled again."
 )
+@dry_run_option
 @in_place
-def stop(collection_id: str, pause: bool, place: Place) -> None:
+def stop(collection_id: str, pause: bool, dry_run: bool, place: Place) -> None:
     from harvester import history, records
 
     keys = place.keys(collection_id)
-    found = _paused(place, keys.id) if pause else place.compute.unschedule(keys.id)
+    if dry_run:
+        found = any(each.collection_id == keys.id for each in place.compute.schedules())
+    else:
+        found = _paused(place, keys.id) if pause else place.compute.unschedule(keys.id)
     if not found:
         history.read(place.store, keys)
         raise HarvesterError(
             f"{collection_id} is not scheduled.",
             hint="`harvest stop` ends a harvest, `filter-stop` a stream.",
         )
+    if would(dry_run, f"{'pause' if pause else 'end'} the schedule of {collection_id}"):
+        return
     click.echo("Paused" if pause else "Stopped")
     if records.lives(place.store, keys):
         click.echo(f"A harvest of it still runs; `harvest stop {collection_id}` ends it.", err=True)

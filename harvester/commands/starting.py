@@ -6,6 +6,7 @@ from harvester.collection import FILTER, SEARCH, USER_TIMELINE, parsed
 from harvester.commands import described
 from harvester.commands.harvests import outcome_line
 from harvester.commands.place import Place, collection_id_argument, in_place
+from harvester.commands.telling import dry_run_option, would
 from harvester.errors import Exit, HarvesterError
 from harvester.layout import CollectionKeys
 
@@ -15,11 +16,15 @@ _STOPS_WITHIN = 180.0
 @click.command("once", help="Harvest COLLECTION_ID once.")
 @collection_id_argument
 @click.option("--wait", is_flag=True, help="Wait for its end, and return its exit code.")
+@dry_run_option
 @in_place
-def once(collection_id: str, wait: bool, place: Place) -> int:
+def once(collection_id: str, wait: bool, dry_run: bool, place: Place) -> int:
     keys = require_collection(place, collection_id, USER_TIMELINE, SEARCH)
     require_keys(place, keys)
     require_idle(place, keys)
+    if would(dry_run, f"harvest {collection_id} once, on {place.compute.name}"):
+        _tell_cost(place, keys)
+        return int(Exit.OK)
     place.compute.once(collection_id)
     click.echo("Started")
     return _awaited(place, keys) if wait else int(Exit.OK)
@@ -47,8 +52,9 @@ def _awaited(place: Place, keys: CollectionKeys) -> int:
 
 @click.command("filter-start", help="Collect the stream of COLLECTION_ID until filter-stop.")
 @collection_id_argument
+@dry_run_option
 @in_place
-def filter_start(collection_id: str, place: Place) -> None:
+def filter_start(collection_id: str, dry_run: bool, place: Place) -> None:
     keys = require_collection(place, collection_id, FILTER)
     require_keys(place, keys)
     task = place.compute.task(collection_id)
@@ -56,6 +62,9 @@ def filter_start(collection_id: str, place: Place) -> None:
         if task:
             raise HarvesterError("Collection already started.", exit_code=Exit.LOCKED)
         require_idle(place, keys)
+    if would(dry_run, f"collect the stream of {collection_id} until filter-stop, on {place.compute.name}"):
+        _tell_cost(place, keys)
+        return
     place.compute.start_service(collection_id)
     click.echo("Started")
 
@@ -67,11 +76,14 @@ _OVER = ("GAVE UP", "DIED")
 @click.command("filter-stop", help="End the stream of COLLECTION_ID, with everything stored.")
 @collection_id_argument
 @click.option("--timeout", type=float, default=_STOPS_WITHIN, show_default=True, help="Seconds to wait.")
+@dry_run_option
 @in_place
-def filter_stop(collection_id: str, timeout: float, place: Place) -> None:
+def filter_stop(collection_id: str, timeout: float, dry_run: bool, place: Place) -> None:
     require_collection(place, collection_id, FILTER)
     if not place.compute.task(collection_id):
         raise HarvesterError("Collection not already started.")
+    if would(dry_run, f"end the stream of {collection_id}, with everything stored"):
+        return
     click.echo("Stopping ...")
     place.compute.stop_service(collection_id, within=timeout)
     click.echo("Stopped")
@@ -81,6 +93,15 @@ def filter_stop(collection_id: str, timeout: float, place: Place) -> None:
         f"`collection rules {collection_id} --remove` ends them.",
         err=True,
     )
+
+
+def _tell_cost(place: Place, keys: CollectionKeys) -> None:
+    from harvester import checks, history
+
+    tree = described.tree_of(history.read(place.store, keys).data)
+    for each in checks.of_description(tree, place.settings):
+        if each.what in ("cost", "budget"):
+            click.echo(f"{each.what.capitalize()}: {each.told}")
 
 
 def require_collection(place: Place, collection_id: str, *kinds: str) -> CollectionKeys:

@@ -20,6 +20,19 @@ def yes_option(command: _F) -> _F:
     return click.option("--yes", "-y", is_flag=True, help="Do not ask.")(command)
 
 
+def dry_run_option(command: _F) -> _F:
+    return click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")(
+        command
+    )
+
+
+def would(dry_run: bool, deed: str) -> bool:
+    """Whether a command shall only say what it would do, which this has said then."""
+    if dry_run:
+        click.echo(f"Would {deed}. Nothing was changed.")
+    return dry_run
+
+
 def print_json(value: Any) -> None:
     click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2))
 

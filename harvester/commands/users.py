@@ -11,6 +11,7 @@ from harvester.changeset import Tree
 from harvester.collection import USER_TIMELINE
 from harvester.commands import described, network
 from harvester.commands.place import Place, in_place
+from harvester.commands.telling import dry_run_option, would
 from harvester.errors import Exit, HarvesterError
 from harvester.settings import settings
 
@@ -21,36 +22,41 @@ _AT_ONCE = 100
 
 @click.command("screennames", help="Add users by SCREEN_NAMES; each look-up costs $0.010.")
 @click.argument("screen_names", nargs=-1)
+@dry_run_option
 @described.file_option
-def screennames(screen_names: Sequence[str], path: Path) -> None:
-    _add_names(path, screen_names)
+def screennames(screen_names: Sequence[str], dry_run: bool, path: Path) -> None:
+    _add_names(path, screen_names, dry_run=dry_run)
 
 
 @click.command("screenname-files", help="Add users by screen names, one a line, in FILES or standard input.")
 @click.argument("files", nargs=-1)
+@dry_run_option
 @described.file_option
-def screenname_files(files: Sequence[str], path: Path) -> None:
-    _add_names(path, _lines(files))
+def screenname_files(files: Sequence[str], dry_run: bool, path: Path) -> None:
+    _add_names(path, _lines(files), dry_run=dry_run)
 
 
 @click.command("userids", help="Add users by USER_IDS.")
 @click.argument("user_ids", nargs=-1)
+@dry_run_option
 @described.file_option
-def userids(user_ids: Sequence[str], path: Path) -> None:
-    _add_ids(path, user_ids)
+def userids(user_ids: Sequence[str], dry_run: bool, path: Path) -> None:
+    _add_ids(path, user_ids, dry_run=dry_run)
 
 
 @click.command("userid-files", help="Add users by ids, one a line, in FILES or standard input.")
 @click.argument("files", nargs=-1)
+@dry_run_option
 @described.file_option
-def userid_files(files: Sequence[str], path: Path) -> None:
-    _add_ids(path, _lines(files))
+def userid_files(files: Sequence[str], dry_run: bool, path: Path) -> None:
+    _add_ids(path, _lines(files), dry_run=dry_run)
 
 
 @click.command("remove-users", help="Take USERS, ids or @names, out of the file.")
 @click.argument("users", nargs=-1, required=True)
+@dry_run_option
 @described.file_option
-def remove_users(users: Sequence[str], path: Path) -> None:
+def remove_users(users: Sequence[str], dry_run: bool, path: Path) -> None:
     gone: list[str] = []
     missing: list[str] = []
 
@@ -63,17 +69,19 @@ def remove_users(users: Sequence[str], path: Path) -> None:
             (gone if user_id in known else missing).append(user_id if user_id in known else user)
         return {**tree, "users": {user_id: known[user_id] for user_id in known if user_id not in gone}}
 
-    described.change(path, edit)
-    click.echo(f"Removed {len(set(gone))} users from {path}.")
+    described.change(path, edit, dry_run=dry_run)
+    if not would(dry_run, f"remove {len(set(gone))} users from {path}"):
+        click.echo(f"Removed {len(set(gone))} users from {path}.")
     _tell("Following users are not in it:", missing)
 
 
 @click.command("restore-users", help="Put USERS, ids or @names, whom harvests removed, back into the file.")
 @click.argument("users", nargs=-1)
 @click.option("--all", "everybody", is_flag=True, help="Everybody whom a harvest removed.")
+@dry_run_option
 @described.file_option
 @in_place
-def restore_users(users: Sequence[str], everybody: bool, path: Path, place: Place) -> None:
+def restore_users(users: Sequence[str], everybody: bool, dry_run: bool, path: Path, place: Place) -> None:
     from harvester import history, records
 
     if not users and not everybody:
@@ -89,8 +97,9 @@ def restore_users(users: Sequence[str], everybody: bool, path: Path, place: Plac
     back, missing = _picked(was, users, everybody=everybody)
     restored = [user_id for user_id in back if user_id not in current.get("users", {})]
     mine = described.caught_up(place.store, keys, mine, current)
-    described.write(path, {**mine, "users": {**mine["users"], **{user: was[user] for user in restored}}})
-    click.echo(f"Restored {len(restored)} users to {path}. `collection-config update` stores it.")
+    if not would(dry_run, f"restore {len(restored)} users to {path}"):
+        described.write(path, {**mine, "users": {**mine["users"], **{user: was[user] for user in restored}}})
+        click.echo(f"Restored {len(restored)} users to {path}. `collection-config update` stores it.")
     _tell("Following users were not removed by a harvest:", missing)
 
 
@@ -113,25 +122,32 @@ def _picked(was: dict[str, Tree], users: Sequence[str], *, everybody: bool) -> t
     return [user_id for user_id in found.values() if user_id], [name for name in found if not found[name]]
 
 
-def _add_ids(path: Path, user_ids: Iterable[str]) -> None:
+def _add_ids(path: Path, user_ids: Iterable[str], *, dry_run: bool) -> None:
+    new: list[str] = []
+
     def edit(tree: Tree) -> Tree:
         described.require_kind(tree, USER_TIMELINE)
         users = dict(described.users_of(tree))
-        for user_id in user_ids:
-            users.setdefault(user_id.strip(), {})
-        return {**tree, "users": users}
+        new.extend(user_id for each in user_ids if (user_id := each.strip()) not in users)
+        return {**tree, "users": {**users, **{user_id: {} for user_id in new}}}
 
-    before = described.change(path, edit)
+    before = described.change(path, edit, dry_run=dry_run)
+    if would(dry_run, f"add {len(set(new))} users to {path}"):
+        return
     click.echo(f"Added user ids to {path}.")
     _tell_unasked(before)
 
 
-def _add_names(path: Path, screen_names: Iterable[str]) -> None:
+def _add_names(path: Path, screen_names: Iterable[str], *, dry_run: bool) -> None:
     tree = described.read(path)
     described.require_kind(tree, USER_TIMELINE)
     names = list(dict.fromkeys(name.strip() for name in screen_names if name.strip()))
     known = {str(user.get("screen_name", "")).lower() for user in described.users_of(tree).values()}
     asked = [name for name in names if name.lstrip("@").lower() not in known]
+    if would(
+        dry_run, f"look up {len(asked):,} names, for at most ${_price(asked):,.2f}, and add them to {path}"
+    ):
+        return
     click.echo("Getting users ids for screen names. This may take some time ...")
     found = _looked_up(tree, [name.lstrip("@") for name in asked])
 
@@ -146,6 +162,12 @@ def _add_names(path: Path, screen_names: Iterable[str]) -> None:
     missing = [name for name in asked if name.lstrip("@").lower() not in found]
     _tell("Following screen names where not found:", [name.lstrip("@") for name in missing])
     _tell_unasked(tree)
+
+
+def _price(names: Sequence[str]) -> float:
+    from harvester.x.billing import price
+
+    return price("users/by", users=len(names))
 
 
 def _looked_up(tree: Tree, names: list[str]) -> dict[str, tuple[str, str]]:

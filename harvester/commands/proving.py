@@ -1,0 +1,165 @@
+"""`collection verify`: proof of what is stored, and manifests made anew where they are what is wrong."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harvester.clock import Stop
+from harvester.commands.meter import meter, progress_option
+from harvester.commands.place import Place, collection_id_argument, in_place
+from harvester.commands.telling import (
+    confirm,
+    dry_run_option,
+    json_option,
+    print_json,
+    size,
+    would,
+    yes_option,
+)
+from harvester.errors import Exit, HarvesterError
+from harvester.layout import CollectionKeys
+
+if TYPE_CHECKING:
+    from harvester.store.reading import Reader
+    from harvester.verify import Report
+
+_SHOWN = 20
+
+
+@click.command("verify")
+@collection_id_argument
+@click.option(
+    "--collection-path",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Verify a downloaded copy in this folder.",
+)
+@click.option("--subset", metavar="N/T", help="Read the files of records of the N-th of T parts only.")
+@click.option("--duplicates", is_flag=True, help="Count posts stored twice; 100 MB of memory per million.")
+@click.option("--rebuild-manifest", is_flag=True, help="Write the manifests anew from the files; asks.")
+@click.option("--all", "in_full", is_flag=True, help="List the files that are as they should be, too.")
+@yes_option
+@dry_run_option
+@json_option
+@progress_option
+@in_place
+def verify(
+    collection_id: str,
+    form: str,
+    collection_path: Path | None,
+    subset: str | None,
+    duplicates: bool,
+    rebuild_manifest: bool,
+    in_full: bool,
+    yes: bool,
+    dry_run: bool,
+    as_json: bool,
+    place: Place,
+) -> int:
+    """Prove that everything harvested is there and whole.
+
+    Each file against its manifests, these against what is there, the posts against the account of the
+    harvest; gaps are listed. Exit code 12 when anything is lost or damaged.
+
+    \b
+      twarc_cloud.py collection verify museums
+      twarc_cloud.py collection verify museums --subset 3/7    a seventh, for each day of the week another
+    """
+    from harvester.store.reading import FolderReader, reader
+    from harvester.verify import Sample
+    from harvester.verify import verify as prove
+
+    keys = CollectionKeys(collection_id)
+    if rebuild_manifest:
+        if collection_path or subset or duplicates:
+            raise HarvesterError("--rebuild-manifest reads the whole store.", exit_code=Exit.USAGE)
+        return _rebuild(place, keys, yes=yes, dry_run=dry_run, as_json=as_json)
+    sample = _sample(subset) if subset else Sample()
+    source = FolderReader(collection_path, keys.folder) if collection_path else reader(place.store)
+    report = verified(source, keys, prove, form, sample=sample, duplicates=duplicates)
+    if as_json:
+        print_json(report.to_tree())
+    else:
+        tell_of(report, in_full=in_full)
+    return int(proven(report))
+
+
+def proven(report: "Report") -> Exit:
+    """What cannot be read is not proven to be lost: that is an error of the reading."""
+    if report.damaged:
+        return Exit.VERIFY_FAILED
+    return Exit.ERROR if report.overall.name == "FAILURE" else Exit.OK
+
+
+def _sample(text: str) -> Any:
+    from harvester.verify import Sample
+
+    part, _, parts = text.partition("/")
+    if not (part.isdecimal() and parts.isdecimal()):
+        raise HarvesterError(
+            f"--subset {text} is no part of a whole.",
+            hint="For the second of five parts say 2/5.",
+            exit_code=Exit.USAGE,
+        )
+    return Sample(int(part), int(parts))
+
+
+def verified(
+    source: "Reader", keys: CollectionKeys, prove: Callable[..., "Report"], form: str, **options: Any
+) -> "Report":
+    with meter(form) as show:
+        return prove(
+            source,
+            keys,
+            stop=Stop(),
+            tell=lambda now: show(
+                f"{now.files_read:,} files read ({size(now.bytes_read)})",
+                files_read=now.files_read,
+                bytes_read=now.bytes_read,
+                posts=now.posts,
+            ),
+            **options,
+        )
+
+
+def tell_of(report: "Report", *, in_full: bool = False) -> None:
+    """What is not as it should be, a line each; then the verdict."""
+    for part, finding in report.findings():
+        if in_full or finding.why:
+            why = f": {finding.why}" if finding.why else ""
+            click.echo(f"{finding.verdict.value:17} {part.folder}{finding.name}{why}")
+    harvests = sum(1 for part in report.parts if part.state)
+    read = f"{report.files_read:,} files read ({size(report.bytes_read)})"
+    sample = f", of the records only part {report.subset}" if report.subset else ""
+    click.echo(
+        f"{report.overall.name}: {harvests:,} harvests, {report.posts:,} posts, {len(report.gaps):,} gaps;"
+        f" {read}{sample}."
+    )
+
+
+def _rebuild(place: Place, keys: CollectionKeys, *, yes: bool, dry_run: bool, as_json: bool) -> int:
+    from harvester.store.reading import reader
+    from harvester.verify import differs, rebuilds, write
+
+    found = list(rebuilds(reader(place.store), keys, stop=Stop()))
+    problems = [f"{one.key}: {one.problem}" for one in found if one.problem]
+    other = [one for one in found if not one.problem and differs(place.store, one)]
+    if would(dry_run, f"write {len(other)} manifests{''.join(f', {one.key}' for one in other[:_SHOWN])}"):
+        return int(Exit.OK)
+    if other:
+        names = "".join(f"\n  {one.key}" for one in other[:_SHOWN])
+        question = (
+            f"Not what the files make:{names}\nWrite {len(other)} manifests, by which the files are right?"
+        )
+        confirm(question, yes=yes)
+        for one in other:
+            write(place.store, one)
+    same = len(found) - len(other) - len(problems)
+    if as_json:
+        print_json({"written": [one.key for one in other], "same": same, "problems": problems})
+    else:
+        click.echo(f"{len(other)} manifests written, {same} were as they should be.")
+    if problems:
+        raise HarvesterError("Some manifests were not made.", problems, exit_code=Exit.VERIFY_FAILED)
+    return int(Exit.OK)

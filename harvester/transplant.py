@@ -1,0 +1,84 @@
+"""A collection goes to another store with all that was harvested; it exists there once all of it is there."""
+
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from harvester import records
+from harvester.download import MAY_HOLD_KEYS, UNFINISHED, without_keys
+from harvester.errors import Exit, HarvesterError, NotFound
+from harvester.layout import CollectionKeys
+from harvester.store import Entry, Store
+
+_AT_ONCE = 8
+
+
+@dataclass
+class Transplant:
+    """From one store to another, under the same id, for what was harvested says whose it is."""
+
+    source: Store
+    target: Store
+    keys: CollectionKeys
+
+    def __post_init__(self) -> None:
+        found = list(self.source.entries(self.keys.folder))
+        names = {entry.key for entry in found}
+        if self.keys.collection not in names:
+            raise NotFound(
+                f"There is no collection {self.keys.id} in {self.source.name}.",
+                hint="Check the id.",
+                exit_code=Exit.NO_COLLECTION,
+            )
+        if self.keys.checkpoint in names or records.lives(self.source, self.keys):
+            raise HarvesterError(
+                f"A harvest of {self.keys.id} runs, or died and is not finished.",
+                hint="Wait for it, stop it, or finish it by another harvest.",
+                exit_code=Exit.LOCKED,
+            )
+        if any(entry.key == self.keys.collection for entry in self.target.entries(self.keys.collection)):
+            raise HarvesterError(f"Collection {self.keys.id} already exists in {self.target.name}.")
+        pointers = (self.keys.last_harvest, self.keys.collection)
+        self._pointers = [entry for key in pointers for entry in found if entry.key == key]
+        self._rest = [entry for entry in found if entry.key not in pointers and self._goes(entry)]
+
+    def _goes(self, entry: Entry) -> bool:
+        return not UNFINISHED.fullmatch(entry.key.removeprefix(self.keys.folder))
+
+    @property
+    def count(self) -> int:
+        return len(self._rest) + len(self._pointers)
+
+    @property
+    def bytes(self) -> int:
+        return sum(entry.size for entry in [*self._rest, *self._pointers])
+
+    def carry_out(self, tell: Callable[[int, int], None] = lambda *_: None) -> None:
+        """Copy all; what an earlier try copied is kept. `tell` hears the number of files and of bytes."""
+        files = size = 0
+        with (
+            tempfile.TemporaryDirectory(prefix="twarc-cloud-") as scratch,
+            ThreadPoolExecutor(_AT_ONCE) as pool,
+        ):
+            for entry in self._copied(pool, Path(scratch)):
+                files, size = files + 1, size + entry.size
+                tell(files, size)
+
+    def _copied(self, pool: ThreadPoolExecutor, scratch: Path) -> Iterator[Entry]:
+        numbered = enumerate(self._rest)
+        yield from pool.map(lambda one: self._copy(one[1], scratch / str(one[0])), numbered)
+        for entry in self._pointers:
+            yield self._copy(entry, scratch / "pointer")
+
+    def _copy(self, entry: Entry, path: Path) -> Entry:
+        self.source.download(entry.key, path)
+        if MAY_HOLD_KEYS.fullmatch(entry.key.removeprefix(self.keys.folder)):
+            path.write_bytes(without_keys(path.read_bytes()))
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        self.target.upload(entry.key, path, sha256=sha256)
+        path.unlink()
+        return entry
