@@ -1,0 +1,118 @@
+# Tasks reach out, to X and to AWS, and nobody reaches them. Public subnets need no NAT gateway, which would cost more than
+# all the rest; a public address without an inbound rule answers nobody.
+
+data "aws_availability_zones" "available" {
+  # checkov:skip=CKV_AWS_394: a zone that AWS adds later moves no subnet, which ignores it
+  state = "available"
+
+  # Zones that must be opted into are far away and have no Fargate.
+  filter {
+    name   = "opt-in-status"
+    values = ["opt-in-not-required"]
+  }
+}
+
+resource "aws_vpc" "tasks" {
+  # checkov:skip=CKV2_AWS_11: flow logs would cost more than the tasks, and there is no traffic inwards to look at
+  cidr_block           = var.vpc_cidr
+  enable_dns_support   = true
+  enable_dns_hostnames = true
+
+  tags = { Name = var.name }
+}
+
+# The group that AWS adds to each network lets its members in; without rules it lets nobody.
+resource "aws_default_security_group" "nobody" {
+  vpc_id = aws_vpc.tasks.id
+
+  tags = { Name = "${var.name}-nobody" }
+}
+
+resource "aws_subnet" "public" {
+  count = 2
+
+  vpc_id            = aws_vpc.tasks.id
+  cidr_block        = cidrsubnet(var.vpc_cidr, 8, count.index)
+  availability_zone = data.aws_availability_zones.available.names[count.index]
+
+  # A task asks for its address itself; nothing else that somebody starts here shall have one.
+  map_public_ip_on_launch = false
+
+  tags = { Name = "${var.name}-${count.index}" }
+
+  # The first two zones may be others some day; the subnets stay where they are.
+  lifecycle {
+    ignore_changes = [availability_zone]
+  }
+}
+
+resource "aws_internet_gateway" "out" {
+  vpc_id = aws_vpc.tasks.id
+
+  tags = { Name = var.name }
+}
+
+resource "aws_route_table" "public" {
+  vpc_id = aws_vpc.tasks.id
+
+  tags = { Name = var.name }
+}
+
+resource "aws_route" "out" {
+  route_table_id         = aws_route_table.public.id
+  destination_cidr_block = "0.0.0.0/0"
+  gateway_id             = aws_internet_gateway.out.id
+}
+
+resource "aws_route_table_association" "public" {
+  count = 2
+
+  subnet_id      = aws_subnet.public[count.index].id
+  route_table_id = aws_route_table.public.id
+}
+
+# The way to the bucket stays inside AWS. It costs nothing.
+resource "aws_vpc_endpoint" "s3" {
+  vpc_id            = aws_vpc.tasks.id
+  service_name      = "com.amazonaws.${var.region}.s3"
+  vpc_endpoint_type = "Gateway"
+  route_table_ids   = [aws_route_table.public.id]
+
+  tags = { Name = "${var.name}-s3" }
+}
+
+resource "aws_security_group" "tasks" {
+  # checkov:skip=CKV2_AWS_5: tasks are started with it by commands and schedules, not by Terraform
+  name        = "${var.name}-tasks"
+  description = "Tasks of Twarc-Cloud: HTTPS outwards, nothing inwards"
+  vpc_id      = aws_vpc.tasks.id
+
+  tags = { Name = "${var.name}-tasks" }
+
+  # A task that still runs would keep the old one in use.
+  lifecycle {
+    create_before_destroy = true
+  }
+}
+
+# X, the image's registry, the log, the parameters, S3: all speak HTTPS. Names are resolved by AWS's own server, which no
+# security group stands before.
+resource "aws_vpc_security_group_egress_rule" "https" {
+  security_group_id = aws_security_group.tasks.id
+  description       = "X and AWS"
+  cidr_ipv4         = "0.0.0.0/0"
+  ip_protocol       = "tcp"
+  from_port         = 443
+  to_port           = 443
+}
+
+resource "aws_vpc_security_group_ingress_rule" "status" {
+  count = var.status_cidr == "" ? 0 : 1
+
+  security_group_id = aws_security_group.tasks.id
+  description       = "Status and stop, for who has the token of the run"
+  cidr_ipv4         = var.status_cidr
+  ip_protocol       = "tcp"
+  from_port         = var.status_port
+  to_port           = var.status_port
+}

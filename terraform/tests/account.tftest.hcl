@@ -1,0 +1,257 @@
+# What the variables do, without an account: `terraform test`, with Terraform 1.7 or newer.
+
+mock_provider "aws" {
+  override_data {
+    target = data.aws_caller_identity.current
+    values = { account_id = "123456789012" }
+  }
+
+  override_data {
+    target = data.aws_partition.current
+    values = { partition = "aws", dns_suffix = "amazonaws.com" }
+  }
+
+  override_data {
+    target = data.aws_availability_zones.available
+    values = { names = ["us-east-1a", "us-east-1b", "us-east-1c"] }
+  }
+
+  mock_data "aws_iam_policy_document" {
+    defaults = { json = "{\"Version\":\"2012-10-17\",\"Statement\":[]}" }
+  }
+}
+
+variables {
+  bucket = "tweets-of-a-museum"
+}
+
+run "as_it_comes" {
+  command = plan
+
+  assert {
+    condition     = length(aws_vpc_security_group_ingress_rule.status) == 0
+    error_message = "Nothing is open."
+  }
+
+  assert {
+    condition     = aws_vpc_security_group_egress_rule.https.from_port == 443 && aws_vpc_security_group_egress_rule.https.to_port == 443
+    error_message = "Tasks reach out by HTTPS only."
+  }
+
+  assert {
+    condition     = !aws_subnet.public[0].map_public_ip_on_launch && aws_subnet.public[0].availability_zone != aws_subnet.public[1].availability_zone
+    error_message = "Two subnets, in two zones, where only tasks have public addresses."
+  }
+
+  assert {
+    condition     = aws_vpc.tasks.enable_dns_hostnames && aws_vpc_endpoint.s3.vpc_endpoint_type == "Gateway"
+    error_message = "The way to S3 stays inside AWS."
+  }
+
+  assert {
+    condition = alltrue([
+      aws_s3_bucket_public_access_block.collections.block_public_acls,
+      aws_s3_bucket_public_access_block.collections.block_public_policy,
+      aws_s3_bucket_public_access_block.collections.ignore_public_acls,
+      aws_s3_bucket_public_access_block.collections.restrict_public_buckets,
+    ])
+    error_message = "The bucket is nobody else's."
+  }
+
+  assert {
+    condition     = aws_s3_bucket_versioning.collections.versioning_configuration[0].status == "Enabled"
+    error_message = "The bucket keeps versions."
+  }
+
+  assert {
+    condition     = one(aws_s3_bucket_server_side_encryption_configuration.collections.rule).apply_server_side_encryption_by_default[0].sse_algorithm == "AES256"
+    error_message = "The bucket is encrypted."
+  }
+
+  assert {
+    condition     = !aws_s3_bucket.collections.force_destroy
+    error_message = "What was collected is not deleted by mistake."
+  }
+
+  assert {
+    condition = alltrue([
+      for rule in aws_s3_bucket_lifecycle_configuration.collections.rule :
+      length(rule.transition) == 0 && (rule.id == "removed" || length(rule.expiration) == 0)
+    ])
+    error_message = "No record expires or moves."
+  }
+
+  assert {
+    condition = anytrue([
+      for rule in aws_s3_bucket_lifecycle_configuration.collections.rule :
+      rule.noncurrent_version_expiration[0].newer_noncurrent_versions == 10
+      if length(rule.noncurrent_version_expiration) > 0
+    ])
+    error_message = "Of what is rewritten all the time, some versions are kept, and not all."
+  }
+
+  assert {
+    condition     = toset(aws_ecs_cluster_capacity_providers.harvests.capacity_providers) == toset(["FARGATE", "FARGATE_SPOT"])
+    error_message = "Tasks run on Fargate, and where somebody asks for it on Spot."
+  }
+
+  assert {
+    condition     = length(aws_ecr_repository.image) == 1 && length(aws_iam_role.operator) == 0
+    error_message = "A repository for the own image; no operator role without operators."
+  }
+
+  assert {
+    condition     = length(aws_sns_topic.alarms) + length(aws_budgets_budget.month) == 0
+    error_message = "Nobody is written to whose address is not known."
+  }
+}
+
+run "a_status_port_is_open_to_those_who_are_named" {
+  command = plan
+
+  variables {
+    status_cidr = "192.0.2.7/32"
+  }
+
+  assert {
+    condition     = aws_vpc_security_group_ingress_rule.status[0].cidr_ipv4 == "192.0.2.7/32" && aws_vpc_security_group_ingress_rule.status[0].from_port == 8080 && aws_vpc_security_group_ingress_rule.status[0].to_port == 8080
+    error_message = "One port, for one range."
+  }
+}
+
+run "a_status_port_is_not_open_to_the_world" {
+  command = plan
+
+  variables {
+    status_cidr = "0.0.0.0/0"
+  }
+
+  expect_failures = [var.status_cidr]
+}
+
+run "records_move_to_the_archive_after_their_time" {
+  command = plan
+
+  variables {
+    archive_after_days  = 90
+    archive_class       = "DEEP_ARCHIVE"
+    archive_collections = ["museums", "libraries"]
+  }
+
+  assert {
+    condition = toset([
+      for rule in aws_s3_bucket_lifecycle_configuration.collections.rule : rule.filter[0].and[0].prefix
+      if length(rule.transition) > 0
+    ]) == toset(["collections/libraries/harvests/", "collections/museums/harvests/"])
+    error_message = "Harvests move, and collection.json does not."
+  }
+
+  assert {
+    condition = alltrue([
+      for rule in aws_s3_bucket_lifecycle_configuration.collections.rule :
+      one(rule.transition).days == 90 && one(rule.transition).storage_class == "DEEP_ARCHIVE"
+      if length(rule.transition) > 0
+    ])
+    error_message = "They move when and where they shall."
+  }
+}
+
+run "a_collection_cannot_be_put_where_no_harvest_reads_it" {
+  command = plan
+
+  variables {
+    archive_after_days = 90
+    archive_class      = "DEEP_ARCHIVE"
+  }
+
+  expect_failures = [aws_s3_bucket_lifecycle_configuration.collections]
+}
+
+run "a_public_image_needs_no_repository" {
+  command = plan
+
+  variables {
+    image = "registry.example/twarc-cloud:2.0.0"
+  }
+
+  assert {
+    condition     = length(aws_ecr_repository.image) == 0 && output.image == "registry.example/twarc-cloud:2.0.0"
+    error_message = "The image is the one that was named."
+  }
+}
+
+run "operators_have_a_role" {
+  command = plan
+
+  variables {
+    operators = ["arn:aws:iam::123456789012:user/archivist"]
+  }
+
+  assert {
+    condition     = length(aws_iam_role.operator) == 1
+    error_message = "The role is there."
+  }
+}
+
+run "operators_are_named_by_arn" {
+  command = plan
+
+  variables {
+    operators = ["archivist"]
+  }
+
+  expect_failures = [var.operators]
+}
+
+run "alarms_have_a_reader" {
+  command = plan
+
+  variables {
+    alarm_email  = "archivist@example.org"
+    budget_limit = 20
+  }
+
+  assert {
+    condition     = aws_sns_topic_subscription.email[0].endpoint == "archivist@example.org" && aws_budgets_budget.month[0].limit_amount == "20"
+    error_message = "Alarms and the budget go to the address."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.dropped_schedule[0].dimensions.ScheduleGroup == "twarc-cloud"
+    error_message = "Schedules that start nothing are heard of."
+  }
+}
+
+run "a_budget_needs_a_reader" {
+  command = plan
+
+  variables {
+    budget_limit = 20
+  }
+
+  expect_failures = [aws_budgets_budget.month]
+}
+
+run "a_key_of_your_own_encrypts_the_bucket" {
+  command = plan
+
+  variables {
+    kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-0000-0000-000000000000"
+  }
+
+  assert {
+    condition     = one(aws_s3_bucket_server_side_encryption_configuration.collections.rule).apply_server_side_encryption_by_default[0].sse_algorithm == "aws:kms"
+    error_message = "The bucket is encrypted with it."
+  }
+}
+
+run "names_that_aws_refuses_are_refused_before" {
+  command = plan
+
+  variables {
+    bucket = "Tweets"
+    name   = "aws-things"
+  }
+
+  expect_failures = [var.bucket, var.name]
+}

@@ -1,0 +1,33 @@
+terraform {
+  required_version = ">= 1.5"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = ">= 5.0, < 7.0"
+    }
+  }
+}
+
+# The credentials are those of whoever runs Terraform: AWS_PROFILE, a sign-in, a role. None stand in a file here.
+provider "aws" {
+  region = var.region
+
+  default_tags {
+    tags = {
+      # For the bill: activate `project` as a cost allocation tag.
+      project = "twarc-cloud"
+      account = var.name
+    }
+  }
+}
+
+data "aws_caller_identity" "current" {}
+
+data "aws_partition" "current" {}
+
+locals {
+  account   = data.aws_caller_identity.current.account_id
+  partition = data.aws_partition.current.partition
+  dns       = data.aws_partition.current.dns_suffix
+}
