@@ -20,6 +20,8 @@ from tests.servers import Bucket
 from tests.storm_kinds import KINDS
 from tests.storm_tracks import LOCK, Sum, Track
 
+pytestmark = pytest.mark.unversioned
+
 _KILLS = int(os.environ.get("KILLS", "200"))
 _SEED = int(os.environ.get("KILLS_SEED", "1"))
 _AT_LENGTH = "KILLS" in os.environ

@@ -17,6 +17,8 @@ from harvester.store.folder import FolderStore
 from tests.servers import Bucket
 from tests.stores import ATOMIC, HandClock, Place, Wrapped, lossy, race
 
+pytestmark = pytest.mark.unversioned
+
 KEY, DATA = "collections/a/lock.json", "collections/a/data"
 PAST = timedelta(seconds=63)
 

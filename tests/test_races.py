@@ -25,6 +25,8 @@ from tests.servers import Bucket
 from tests.stores import Place, Wrapped
 from tests.storm import examined
 
+pytestmark = pytest.mark.unversioned
+
 Tree = dict[str, Any]
 
 _STORES = ("folder", "moto", "s3")

@@ -26,6 +26,8 @@ from tests.harvesters import Site, end, pause, until
 from tests.servers import Bucket
 from tests.storm import examined
 
+pytestmark = pytest.mark.unversioned
+
 Tree = dict[str, Any]
 
 _SLEEPERS = int(os.environ.get("SLEEPERS", "20"))

@@ -1,0 +1,87 @@
+"""Finds secrets where none may be: in every version of all that a bucket ever held, and in a folder."""
+
+import gzip
+import os
+import re
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import emulator
+from tests.servers import Bucket
+
+# Tests write this into keys that they make up, so that any of them is found everywhere.
+MARK = "s3cret"
+_NAMED = re.compile(r"KEY|SECRET|TOKEN|PASSW")
+_LONG_ENOUGH = 8
+# What a bucket of 2019 holds of keys it was given with: itself, and its own history.
+_GIVEN = re.compile(r"collections/[^/]+/(collection\.json|changesets/[^/]+)")
+
+
+def secrets() -> frozenset[str]:
+    """All that tests use: the emulator's keys, made-up ones, and those that the environment has now."""
+    named = {value for name, value in os.environ.items() if _NAMED.search(name)}
+    return frozenset(
+        {MARK, *emulator.CREDENTIALS.values(), *(value for value in named if len(value) >= _LONG_ENOUGH)}
+    )
+
+
+def found_in(data: bytes, known: Iterable[str]) -> list[str]:
+    """The secrets in these bytes, also where they are compressed."""
+    plain = [data]
+    if data.startswith(b"\x1f\x8b"):
+        try:
+            plain.append(gzip.decompress(data))
+        except (OSError, EOFError, zlib.error):
+            plain.append(zlib.decompressobj(31).decompress(data))
+    return sorted(secret for secret in known if any(secret.encode() in each for each in plain))
+
+
+@dataclass(frozen=True)
+class Version:
+    """One writing of an object, or of its removal."""
+
+    key: str
+    id: str
+    size: int
+    modified: str
+
+
+def versions(bucket: Bucket) -> list[Version]:
+    """All that was ever written, in order."""
+    found = []
+    for page in bucket.server.client().get_paginator("list_object_versions").paginate(Bucket=bucket.name):
+        for each in (*page.get("Versions", ()), *page.get("DeleteMarkers", ())):
+            modified = each["LastModified"].isoformat()
+            found.append(Version(each["Key"], each["VersionId"], each.get("Size", 0), modified))
+    return sorted(found, key=lambda version: version.modified)
+
+
+def in_bucket(bucket: Bucket) -> list[str]:
+    """Each version that this project wrote, not the test itself, and that holds a secret."""
+    client, known = bucket.server.client(), secrets()
+    found: list[tuple[Version, str]] = []
+    given: set[str] = set()
+    for each in versions(bucket):
+        # Nothing as short as this holds one, and some tests write a thousand of them.
+        if each.size < len(MARK):
+            continue
+        answer = client.get_object(Bucket=bucket.name, Key=each.key, VersionId=each.id)
+        if not (held := found_in(answer["Body"].read(), known)):
+            continue
+        if "write" in answer["Metadata"]:
+            found.append((each, ", ".join(held)))
+        elif _GIVEN.fullmatch(each.key):
+            given.add(each.key)
+    return [f"{each.key} of {each.modified}: {held}" for each, held in found if each.key not in given]
+
+
+def in_folder(folder: Path) -> list[str]:
+    """Each file below a folder that holds a secret."""
+    known = secrets()
+    return [
+        f"{path.relative_to(folder)}: {', '.join(held)}"
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and (held := found_in(path.read_bytes(), known))
+    ]
