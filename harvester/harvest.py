@@ -4,7 +4,7 @@ import logging
 import threading
 import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harvester import history
@@ -12,7 +12,7 @@ from harvester.changeset import Tree
 from harvester.clock import Clock, Stop
 from harvester.collection import FILTER, parsed
 from harvester.ending import Ending
-from harvester.errors import Exit, HarvesterError
+from harvester.errors import Exit, HarvesterError, NotFound
 from harvester.layout import CollectionKeys, timestamp
 from harvester.lock import FencedStore, Lock
 from harvester.progress import INTERRUPTED, RUNNING, Outcome, Progress
@@ -43,10 +43,11 @@ class Harvest:
     clock: Clock
     stop: Stop
     source: Callable[[str], Source] = source_for
+    task: Tree = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.owner = uuid.uuid4().hex
-        self.progress = Progress(self.keys.id, self.store.name, "")
+        self.progress = Progress(self.keys.id, self.store.name, "", task=self.task)
         self._lock = Lock(
             self.store, self.keys.lock, owner=self.owner, clock=self.clock, ttl=self.settings.lock_seconds
         )
@@ -112,6 +113,7 @@ class Harvest:
         if recovered:
             told = recovered.record
             progress = Progress(self.keys.id, self.store.name, recovered.work.state.harvest)
+            progress.task = told.get("task") or {}
             progress.outcome = Outcome(INTERRUPTED, "the harvest died and was finished by the next one")
             if told["state"] != RUNNING:
                 # It lived to say how it ended, and died, or had no store, on the last steps.
@@ -133,10 +135,13 @@ class Harvest:
         def watch() -> None:
             while not self._over.wait(self.settings.stop_poll_seconds):
                 try:
-                    if any(True for _ in self.store.entries(self.keys.stop)):
-                        self.stop.request("a stop was asked for")
-                        self._fenced.remove(self.keys.stop)
-                        return
+                    # To read what is mostly not there costs a twelfth of listing it.
+                    self.store.read(self.keys.stop)
+                    self.stop.request("a stop was asked for")
+                    self._fenced.remove(self.keys.stop)
+                    return
+                except NotFound:
+                    continue
                 except HarvesterError as error:
                     log.debug("No word on a stop: %s", error)
 

@@ -39,6 +39,8 @@ class Progress:
     activity: str = "starting"
     updated: str = ""
     ended: str = ""
+    # What the task on AWS is given; empty on any other machine.
+    task: Tree = field(default_factory=dict)
 
     def waits(self, what: str, seconds: float) -> None:
         """Say what is waited for; 0 seconds when it is over."""
@@ -63,6 +65,8 @@ class Progress:
             "python": platform.python_version(),
             "updated": self.updated,
         }
+        if self.task:
+            record["task"] = self.task
         if self.outcome.state == RUNNING:
             record["activity"] = self.activity
         else:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +91,7 @@ def test_a_harvest_gets_the_settings_that_are_not_the_usual_and_no_secret(
     container = _definition(settings).request["containerDefinitions"][0]
     assert {entry["name"]: entry["value"] for entry in container["environment"]} == {
         "AWS_REGION": REGION,
+        "TWARC_CLOUD_TASK": json.dumps(asdict(settings.capacity)),
         "TWARC_CLOUD_REGION": REGION,
         "TWARC_CLOUD_PARAMETER_PATH": "/t",
         "TWARC_CLOUD_STOP_POLL_SECONDS": "2.0",

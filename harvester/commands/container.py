@@ -169,6 +169,7 @@ def _harvest(
     address_file: Path | None,
 ) -> int:
     # What speaks to the network is imported only here, so that --help and unlock are quick.
+    from harvester.cost import described_task
     from harvester.harvest import Harvest
 
     chosen = settings(flags={"temp": temp, "tweets_per_file": tweets_per_file})
@@ -182,6 +183,7 @@ def _harvest(
         work_root=Path(chosen.temp) / place / collection_id,
         clock=SystemClock(),
         stop=stop,
+        task=described_task(os.environ.get("TWARC_CLOUD_TASK", "")),
     )
     over, stopped = threading.Event(), threading.Event()
     if heartbeat := os.environ.get("TWARC_CLOUD_HEARTBEAT"):

@@ -7,6 +7,7 @@ from harvester.commands import Group, log_to_stderr
 from harvester.commands.collection import collection
 from harvester.commands.collection_config import collection_config
 from harvester.commands.copying import copy
+from harvester.commands.costs import cost
 from harvester.commands.doctor import completion, doctor
 from harvester.commands.harvests import harvest
 from harvester.commands.proving import verify
@@ -41,7 +42,7 @@ def filters() -> None:
 
 for _name in ("start", "stop"):
     filters.add_command(collection.commands[f"filter-{_name}"], _name)
-for _command in (copy, rules, download, verify, filters):
+for _command in (copy, cost, rules, download, verify, filters):
     collection.add_command(_command)
 for _command in (collection_config, collection, harvest, doctor, scheduler, completion, filters, supervise):
     operator.add_command(_command)

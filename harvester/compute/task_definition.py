@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from harvester.capacity import Capacity
@@ -129,7 +129,9 @@ class Definition:
             for name in _OF_A_HARVEST
             if (value := getattr(self.settings, name)) != getattr(usual, name)
         }
-        return {"AWS_REGION": self.region, **changed}
+        # For harvest.json, so that its cost can be told later.
+        task = json.dumps(asdict(self.capacity))
+        return {"AWS_REGION": self.region, "TWARC_CLOUD_TASK": task, **changed}
 
     @property
     def digest(self) -> str:

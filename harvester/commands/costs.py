@@ -1,0 +1,139 @@
+"""`collection cost`: what harvests have cost, and what an hour, a gigabyte and a month of a stream cost."""
+
+from dataclasses import asdict
+
+import click
+
+from harvester.capacity import Capacity
+from harvester.changeset import Tree
+from harvester.commands import described
+from harvester.commands.place import Place, in_place
+from harvester.commands.telling import json_option, print_json, table
+from harvester.settings import Settings
+
+_SHOWN = 10
+_COLUMNS = ("harvest", "state", "minutes", "tweets", "task", "requests", "stored_month", "x", "total")
+
+
+@click.command(
+    "cost", help="Tell what the last harvests of COLLECTION_ID cost; without one, what a task costs."
+)
+@click.argument("collection_id", required=False)
+@click.option("--last", "count", type=click.IntRange(1), default=_SHOWN, show_default=True, help="So many.")
+@json_option
+@in_place
+def cost(collection_id: str | None, count: int, as_json: bool, place: Place) -> None:
+    if collection_id:
+        _tell(_of_collection(place, collection_id, count), as_json=as_json)
+        return
+    rows = [_rates(place.settings, capacity, name) for name, capacity in _sizes(place.settings)]
+    if as_json:
+        print_json({"rates": rows, **_dates()})
+        return
+    columns = ("task", "cpu", "memory", "harvest_hour", "of_it_task", "of_it_requests", "stream_month")
+    click.echo(table([_in_dollars(row) for row in rows], columns))
+    click.echo(f"\nA gigabyte stored costs ${rows[0]['gb_month']:.3f} a month.")
+    click.echo(_of_x())
+
+
+def _of_collection(place: Place, collection_id: str, count: int) -> Tree:
+    from harvester import cost, history, records
+
+    keys = place.keys(collection_id)
+    wishes = described.tree_of(history.read(place.store, keys).data).get("task") or {}
+    rows = []
+    for record in records.all_of(place.store, keys, newest=count):
+        found = cost.of_harvest(record, place.settings)
+        rows.append(
+            {
+                "harvest": record.get("harvest_timestamp", ""),
+                "state": record.get("state", ""),
+                "minutes": round(cost.hours(record) * 60, 1),
+                "tweets": int(record.get("tweets") or 0),
+                **asdict(found),
+                "total": found.total,
+                "on_aws": bool(record.get("task")),
+            }
+        )
+    capacity = place.settings.capacity.changed_by(wishes)
+    sums = {
+        name: sum(row[name] for row in rows) for name in ("task", "requests", "stored_month", "x", "total")
+    }
+    return {"harvests": rows, "sum": sums, "rates": _rates(place.settings, capacity, "as set"), **_dates()}
+
+
+def _tell(told: Tree, *, as_json: bool) -> None:
+    rows, rates = told["harvests"], told["rates"]
+    if as_json:
+        print_json(told)
+        return
+    if rows:
+        summed = {"harvest": f"{len(rows)} harvest{'' if len(rows) == 1 else 's'}", **told["sum"]}
+        click.echo(table([_in_dollars(row) for row in [*rows, summed]], _COLUMNS))
+        if not any(row["on_aws"] for row in rows):
+            click.echo("\nNo task of AWS ran these, so none was paid for.")
+    else:
+        click.echo("No harvests.")
+    size = f"{rates['cpu']} CPU units, {rates['memory']} MiB, {rates['kind']}"
+    click.echo(
+        f"\nAs a task on AWS ({size}): ${rates['harvest_hour']:.4f} for an hour of a harvest, "
+        f"${rates['stream_month']:.2f} for a month of a stream; "
+        f"${rates['gb_month']:.3f} for a gigabyte a month."
+    )
+    click.echo(_of_x())
+
+
+def _rates(settings: Settings, capacity: Capacity, name: str) -> Tree:
+    from harvester import cost
+
+    found = cost.rates(settings, capacity)
+    return {
+        "task": name,
+        "cpu": capacity.cpu,
+        "memory": capacity.memory,
+        "kind": capacity.architecture + (", Spot" if capacity.spot else ""),
+        "harvest_hour": found.harvest_hour,
+        "of_it_task": found.task_hour,
+        "of_it_requests": found.requests_hour,
+        "stream_month": found.stream_month,
+        "gb_month": found.gb_month,
+    }
+
+
+def _sizes(settings: Settings) -> list[tuple[str, Capacity]]:
+    """The one that is set, and the same otherwise made."""
+    usual = settings.capacity
+    made = [(usual.architecture + (", Spot" if usual.spot else ""), usual)]
+    for architecture, spot in (("ARM64", False), ("ARM64", True), ("X86_64", False), ("X86_64", True)):
+        other = usual.changed_by({"architecture": architecture, "spot": spot})
+        if other != usual:
+            made.append((architecture + (", Spot" if spot else ""), other))
+    return made
+
+
+def _dates() -> Tree:
+    from harvester import cost
+    from harvester.x import billing
+
+    listed = cost.prices()
+    return {"region": listed["region"], "prices_of": listed["date"], "x_prices_of": billing.prices()["date"]}
+
+
+def _of_x() -> str:
+    from harvester.x import billing
+
+    each, dates = billing.prices()["each"], _dates()
+    return (
+        f"X charges ${each['post']:.3f} for a post and ${each['user']:.3f} for an account that is looked up. "
+        f"Prices: AWS {dates['region']} of {dates['prices_of']}, X of {dates['x_prices_of']}."
+    )
+
+
+def _in_dollars(row: Tree) -> Tree:
+    """The same for people: dollars with what digits they need."""
+    return {
+        key: (f"${value:.4f}" if value < 1 else f"${value:,.2f}")
+        if isinstance(value, float) and key != "minutes"
+        else value
+        for key, value in row.items()
+    }
