@@ -52,7 +52,9 @@ kill: ready-dev
 
 # An emulator of AWS has dependencies of its own, so they are in a virtual environment of their own.
 cloud-test: ready-dev ready-cloud
-	@CLOUD_TEST=1 $(IN) -m pytest -q -s -n 0 -p no:cacheprovider tests/test_image.py
+	@$(IN) -m tests.cloud.ready
+	@CLOUD_TEST=1 $(IN) -m pytest -q -s -n 0 -p no:cacheprovider tests/test_cloud.py
+	@CLOUD_TEST=1 $(IN) -m pytest -q -n 4 --dist worksteal -p no:cacheprovider tests/test_image.py
 
 ready-cloud: venv
 	@cmp -s requirements-cloud.txt .venv/cloud/installed.txt && exit 0; \

@@ -11,17 +11,21 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
+TAG = "localhost/twarc-cloud:tested"
 
 _NEEDED = ("podman", "runc", "catatonit", "debootstrap")
 _PACKAGES = "python3,python3-pip,python3-venv,ca-certificates"
+_BUILDS_WITHIN = 600.0
 _SUITE = "bookworm"
 _STAND_IN = f"localhost/twarc-cloud-stand-in:{_SUITE}"
 
@@ -160,16 +164,20 @@ def _make_stand_in(engine: Engine) -> None:
         engine("import", str(packed), _STAND_IN, within=300)
 
 
-def build(engine: Engine, context: Path, tag: str, *, within: float = 600.0) -> None:
-    """Build the image; this machine's certificates are lent to it, for pip may have to trust a proxy's."""
-    engine(
-        *(
-            "build",
-            "--pull=never",
-            "--network=host",
-            "--format=docker",
-            "--volume=/etc/ssl/certs:/etc/ssl/certs:ro",
-        ),
-        *(f"--tag={tag}", str(context)),
-        within=within,
-    )
+def built(folder: Path, *, decoys: Mapping[str, str] | None = None) -> Engine:
+    """The image as TAG, of a copy of this checkout in which `decoys` lie about; the engine that has it."""
+    begun = time.monotonic()
+    engine, context = Engine(folder), folder / "checkout"
+    left_out = shutil.ignore_patterns(".git", ".venv", ".terraform", "__pycache__", "demo", "collections")
+    shutil.copytree(ROOT, context, ignore=left_out)
+    for name, text in (decoys or {}).items():
+        (context / name).parent.mkdir(exist_ok=True)
+        (context / name).write_text(text)
+    # pip may have to trust a proxy's certificate, which only this machine knows.
+    lent = "--volume=/etc/ssl/certs:/etc/ssl/certs:ro"
+    with one_at_a_time():
+        words = stand_in(engine, base_of(ROOT / "Dockerfile"))
+        how = ("--pull=never", "--network=host", "--format=docker", lent, f"--tag={TAG}")
+        engine("build", *how, str(context), within=_BUILDS_WITHIN)
+    sys.stdout.write(f"\n{words} Built in {time.monotonic() - begun:.0f} s.\n")
+    return engine

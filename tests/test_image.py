@@ -22,7 +22,7 @@ from harvester import __version__
 from harvester.errors import Exit
 from tests import storm
 from tests.commanded import Desk, Said, Watched
-from tests.containers import ROOT, Engine, base_of, build, lacking, one_at_a_time, stand_in
+from tests.containers import ROOT, TAG, Engine, base_of, built, lacking
 from tests.gates import OPEN, SHUT, Gate, gate
 from tests.harvesters import pause
 from tests.servers import Bucket
@@ -30,7 +30,6 @@ from tests.stage import came_about, until
 
 pytestmark = pytest.mark.skipif(bool(lacking()), reason=f"no image is built and run here: {lacking()}")
 
-_TAG = "localhost/twarc-cloud:tested"
 _WITHIN = 30.0
 _SPOT_NOTICE = 120
 _LOCK_SECONDS = 8
@@ -47,19 +46,7 @@ _POSTS: dict[str, Any] = {"stream_rate": "50", "keepalive": 1.0}
 @pytest.fixture(scope="session")
 def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     """With the image built, from a checkout in which secrets lie about."""
-    made = Engine(tmp_path_factory.mktemp("engine"))
-    context = tmp_path_factory.mktemp("context") / "checkout"
-    left_out = shutil.ignore_patterns(".git", ".venv", "__pycache__", "demo", "collections")
-    shutil.copytree(ROOT, context, ignore=left_out)
-    for name in _DECOYS:
-        (context / name).parent.mkdir(exist_ok=True)
-        (context / name).write_text(_SECRET)
-    begun = time.monotonic()
-    with one_at_a_time():
-        words = stand_in(made, base_of(ROOT / "Dockerfile"))
-        build(made, context, _TAG)
-    sys.stdout.write(f"\n{words} Built in {time.monotonic() - begun:.0f} s.\n")
-    return made
+    return built(tmp_path_factory.mktemp("image"), decoys=dict.fromkeys(_DECOYS, _SECRET))
 
 
 # -- how it is built ----------------------------------------------------------------------------------------
@@ -97,7 +84,7 @@ def test_each_package_has_a_wheel_for_either_architecture_of_the_python_of_the_i
 def test_the_image_runs_python_itself_as_nobody_and_is_told_how_to_stop_and_to_look_at_it(
     engine: Engine,
 ) -> None:
-    image = engine.inspected("image", _TAG)
+    image = engine.inspected("image", TAG)
     config = image["Config"]
     assert config["User"] == "10001:10001"
     assert config["Entrypoint"] == ["python", "-u", "tweet_harvester.py"]
@@ -134,7 +121,7 @@ def test_no_layer_holds_a_secret_a_build_tool_or_what_others_could_write(
 
 def _own_layers(engine: Engine, folder: Path) -> list[Path]:
     """The layers that the Dockerfile adds to its base, as archives."""
-    engine("save", "--format=docker-archive", f"--output={folder / 'image.tar'}", _TAG)
+    engine("save", "--format=docker-archive", f"--output={folder / 'image.tar'}", TAG)
     with tarfile.open(folder / "image.tar") as archive:
         archive.extractall(folder, filter="data")
     (manifest,) = json.loads((folder / "manifest.json").read_text())
@@ -204,7 +191,7 @@ class Fargate:
         }
         told = tuple(variables)
         arguments = ("aws", "harvester", self.bucket.name, "it", *options)
-        name, command = self.engine.command(_TAG, *arguments, volume=volume, told=told)
+        name, command = self.engine.command(TAG, *arguments, volume=volume, told=told)
         process = self.desk.process(command, **variables, **self.engine.environment)
         try:
             yield Task(process, name, self.engine)
@@ -266,7 +253,7 @@ def test_a_task_that_lives_is_healthy_and_one_that_hangs_is_not(
 ) -> None:
     with _fargate(engine, tmp_path, s3, **_POSTS) as fargate:
         fargate.put(_STREAM)
-        look = engine.inspected("image", _TAG)["Healthcheck"]["Test"]
+        look = engine.inspected("image", TAG)["Healthcheck"]["Test"]
         assert look[0] == "CMD"
         with fargate.watched() as task:
             until(lambda: task.account["tweets"] > 0, within=60)

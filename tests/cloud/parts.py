@@ -1,0 +1,194 @@
+"""The parts of a cloud on loopback: a container engine, an account that runs tasks on it, and Terraform."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import boto3
+
+from tests.containers import ROOT, Engine
+from tests.servers import S3Server, free_ports, guarded, reachable, ready
+
+REGION = "us-east-1"
+_LISTENS = "0A"
+_PYTHON = ROOT / ".venv/cloud/bin/python"
+
+
+@contextmanager
+def step(what: str) -> Iterator[None]:
+    """Say what is done, and how long it took."""
+    sys.stdout.write(f"\n--- {what} ... ")
+    sys.stdout.flush()
+    begun = time.monotonic()
+    yield
+    sys.stdout.write(f"{time.monotonic() - begun:.0f} s\n")
+
+
+@dataclass(frozen=True)
+class Account:
+    """An emulated AWS account; `folder` is where it is told what not to have."""
+
+    server: S3Server
+    engine: Engine
+    folder: Path
+
+    def client(self, service: str) -> Any:
+        keys = {"aws_access_key_id": self.server.access_key, "aws_secret_access_key": self.server.secret_key}
+        return boto3.client(service, endpoint_url=self.server.endpoint, region_name=REGION, **keys)
+
+    def pages(self, service: str, operation: str, key: str, **parameters: Any) -> list[Any]:
+        paginator = self.client(service).get_paginator(operation)
+        return [entry for page in paginator.paginate(**parameters) for entry in page.get(key, ())]
+
+    @contextmanager
+    def without_capacity(self) -> Iterator[None]:
+        (self.folder / "no-capacity").touch()
+        try:
+            yield
+        finally:
+            (self.folder / "no-capacity").unlink()
+
+    def containers(self, *options: str) -> list[str]:
+        """The names of the containers of tasks that run."""
+        return self.engine("ps", "--filter=name=ministack-ecs", "--format={{.Names}}", *options).split()
+
+    def listening(self) -> set[str]:
+        """Where a process of a task listens."""
+        processes = [
+            int(process)
+            for name in self.containers()
+            for process in self.engine("top", name, "hpid").split()[1:]
+        ]
+        return {address for process in processes for address in listening(process)}
+
+    def end_all(self) -> None:
+        """Services and tasks that a test that failed has left."""
+        ecs = self.client("ecs")
+        for cluster in self.pages("ecs", "list_clusters", "clusterArns"):
+            for service in self.pages("ecs", "list_services", "serviceArns", cluster=cluster):
+                ecs.delete_service(cluster=cluster, service=service, force=True)
+            for task in self.pages("ecs", "list_tasks", "taskArns", cluster=cluster):
+                ecs.stop_task(cluster=cluster, task=task)
+
+
+@contextmanager
+def account(engine: Engine, folder: Path) -> Iterator[Account]:
+    """ministack with podman behind it; both end with the block, and every container of a task."""
+    socket = folder / "podman.sock"
+    (port,) = free_ports(1)
+    server = S3Server(f"http://127.0.0.1:{port}", "test", "test")
+    service = ["podman", "system", "service", "--time=0", f"unix://{socket}"]
+    environment = {**os.environ, **engine.environment}
+    told = {
+        "DOCKER_HOST": f"unix://{socket}",
+        "ACCOUNT_FOLDER": str(folder),
+        "TMPDIR": str(folder),
+        "BIND_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "S3_DATA_DIR": str(folder / "s3"),
+        "MINISTACK_DOCKER_TIMEOUT": "60",
+        "MINISTACK_REGION": REGION,
+    }
+    emulated = [str(_PYTHON), str(ROOT / "tests/cloud/account.py")]
+    with guarded(service, log=folder / "podman.txt", environment=environment) as engine_service:
+        assert ready(socket.exists, engine_service), (folder / "podman.txt").read_text()
+        with guarded(emulated, log=folder / "account.txt", environment={**environment, **told}) as process:
+            up = ready(lambda: reachable(f"{server.endpoint}/_ministack/health"), process, within=60)
+            assert up, (folder / "account.txt").read_text()[-3000:]
+            made = Account(server, engine, folder)
+            try:
+                yield made
+            finally:
+                for name in made.containers("--all"):
+                    engine.tried("rm", "--force", "--time=0", "--volumes", name)
+
+
+def listening(process: int) -> set[str]:
+    """The addresses, as the kernel writes them, on which a process of this machine's network listens."""
+    sockets = set()
+    for file in Path(f"/proc/{process}/fd").iterdir():
+        with suppress(OSError):
+            sockets.add(file.readlink().name)
+    found = set()
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/{process}/net/{table}").read_text().splitlines()[1:]:
+            _, local, _, state, _, _, _, _, _, inode, *_ = line.split()
+            if state == _LISTENS and f"socket:[{inode}]" in sockets:
+                found.add(local)
+    return found
+
+
+# -- Terraform ----------------------------------------------------------------------------------------------
+
+
+def plugins() -> Path | None:
+    """A folder of Terraform's plugins on this machine, where there is no registry."""
+    for top in (Path("/usr"), Path("/opt"), Path("/var/lib"), Path.home(), Path("/")):
+        for depth in range(5):
+            found = next(iter(top.glob("/".join(["*"] * depth + ["registry.terraform.io"]))), None)
+            if found:
+                return found.parent
+    return None
+
+
+@dataclass(frozen=True)
+class Terraform:
+    """A copy of terraform/ in `folder`, pointed at an account by its environment."""
+
+    folder: Path
+    environment: Mapping[str, str]
+
+    def __call__(self, *arguments: str, within: float = 600.0) -> str:
+        done = self.tried(*arguments, within=within)
+        assert done.returncode == 0, (arguments, done.stdout[-4000:], done.stderr[-4000:])
+        return done.stdout
+
+    def tried(self, *arguments: str, within: float = 600.0) -> "subprocess.CompletedProcess[str]":
+        environment = {name: text for name, text in os.environ.items() if not name.startswith("TF_")}
+        return subprocess.run(
+            ["terraform", *arguments],
+            cwd=self.folder,
+            env={**environment, **self.environment, "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"},
+            capture_output=True,
+            text=True,
+            timeout=within,
+        )
+
+    def changes(self, *variables: str) -> dict[str, list[str]]:
+        """What a plan would do: the names of the resources, and what of them would change."""
+        self("plan", *variables, "-out=plan")
+        planned = json.loads(self("show", "-json", "plan"))
+        changed = {}
+        for each in planned.get("resource_changes", ()):
+            change = each["change"]
+            if change["actions"] not in (["no-op"], ["read"]):
+                before, after = change.get("before") or {}, change.get("after") or {}
+                keys = [key for key in {*before, *after} if before.get(key) != after.get(key)]
+                changed[each["address"]] = [*change["actions"], *sorted(keys)]
+        return changed
+
+
+def terraform_at(made: Account, folder: Path, found: Path) -> Terraform:
+    shutil.copytree(ROOT / "terraform", folder, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*"))
+    (folder / "loopback_override.tf").write_text(_ON_LOOPBACK)
+    terraform = Terraform(folder, made.server.environment)
+    terraform("init", "-input=false", f"-plugin-dir={found}")
+    return terraform
+
+
+# The account is reached by its address, which has no name for each bucket, and is no machine of EC2.
+_ON_LOOPBACK = """
+provider "aws" {
+  s3_use_path_style           = true
+  skip_metadata_api_check     = true
+  skip_requesting_account_id  = false
+}
+"""
