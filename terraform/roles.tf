@@ -68,13 +68,14 @@ data "aws_iam_policy_document" "task" {
     resources = ["${local.parameters}/keys/*", "${local.parameters}/honeybadger"]
   }
 
-  # The token of this run, which whoever asks for its status must have. Without a port there is none.
+  # The token of this run, which whoever asks for its status must have; removed at its end if it is still its own.
+  # Without a port there is none.
   dynamic "statement" {
     for_each = var.status_cidr == "" ? [] : [true]
 
     content {
       sid       = "WriteToken"
-      actions   = ["ssm:PutParameter", "ssm:DeleteParameter"]
+      actions   = ["ssm:PutParameter", "ssm:GetParameter", "ssm:DeleteParameter"]
       resources = ["${local.parameters}/tokens/*"]
     }
   }

@@ -40,6 +40,7 @@ def test_each_run_has_another_one_and_takes_it_back(desk: Desk, parameters: Para
     for _ in range(2):
         with desk.watched(*_ANSWERING) as going:
             address = going.address
+            until(lambda: parameters.has("tokens/it"))
             token = parameters.read("tokens/it")
             with pytest.raises(urllib.error.HTTPError) as refused:
                 urllib.request.urlopen(f"{address}/status", timeout=10)
@@ -55,7 +56,7 @@ def test_each_run_has_another_one_and_takes_it_back(desk: Desk, parameters: Para
 
 def test_that_of_a_later_run_is_left(desk: Desk, parameters: Parameters) -> None:
     with desk.watched(*_ANSWERING) as going:
-        until(lambda: going.address)
+        until(lambda: parameters.has("tokens/it"))
         token = parameters.read("tokens/it")
         parameters.write("tokens/it", "of-a-later-run")
         going.post("/shutdown", token=token)
@@ -78,11 +79,20 @@ def test_without_a_port_there_is_none(desk: Desk, parameters: Parameters) -> Non
     assert "parameter store" not in said.err
 
 
-def test_where_it_cannot_be_kept_the_harvest_goes_on_and_answers_nobody(desk: Desk) -> None:
-    said = desk.said(*_ANSWERING, AWS_ENDPOINT_URL="http://127.0.0.1:9")
+def test_a_run_that_is_refused_leaves_that_of_the_run_that_goes_on(
+    desk: Desk, parameters: Parameters
+) -> None:
+    parameters.write("tokens/it", "of-the-run-that-goes-on")
+    lock = desk.folder / "collections" / "it" / "lock.json"
+    lock.write_text('{"owner": "somebody", "expires": "2099-01-01T00:00:00+00:00"}')
+    assert desk.said("local", "harvester", "it", "--port", "0").code == Exit.LOCKED
+    assert parameters.read("tokens/it") == "of-the-run-that-goes-on"
+
+
+def test_where_it_cannot_be_kept_the_harvest_goes_on_and_says_so(desk: Desk) -> None:
+    said = desk.said("local", "harvester", "it", "--port", "0", AWS_ENDPOINT_URL="http://127.0.0.1:9")
     assert said.code == Exit.OK, said
     assert "Tweets: 20." in said.out
-    assert "Status on" not in said.err
-    told = [line for line in said.err.splitlines() if "No status is served" in line]
+    told = [line for line in said.err.splitlines() if "Nobody can ask for the status" in line]
     assert len(told) == 1
     assert "cannot be reached" in told[0]

@@ -5,7 +5,7 @@ import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ from harvester.clock import Stop, SystemClock
 from harvester.commands import Group, log_to_stderr, network, reports
 from harvester.commands.alerts import Alerts, watching
 from harvester.commands.telling import size
-from harvester.commands.tokens import token_of_run
+from harvester.commands.tokens import Token, token_of_run
 from harvester.errors import Exit, HarvesterError
 from harvester.layout import CollectionKeys
 from harvester.progress import Outcome
@@ -174,11 +174,11 @@ def _harvest(
 
     chosen = settings(flags={"temp": temp, "tweets_per_file": tweets_per_file})
     alerts.settings, alerts.store = chosen, store
-    keys = CollectionKeys(collection_id)
+    token = Token("") if port is None else token_of_run(chosen, collection_id)
     run = Harvest(
         store=store,
-        keys=keys,
-        client=network.client_of_harvest(chosen, stop, alerts),
+        keys=CollectionKeys(collection_id),
+        client=network.client_of_harvest(chosen, stop, alerts, begun=token.publish),
         settings=chosen,
         work_root=Path(chosen.temp) / place / collection_id,
         clock=SystemClock(),
@@ -193,9 +193,9 @@ def _harvest(
     if monitor:
         reports.every(_MONITOR_SECONDS, over, lambda: reports.monitor(Path(chosen.temp)))
     with (
-        token_of_run(chosen, collection_id) if port is not None else nullcontext() as token,
+        closing(token),
         _answering(
-            run, stop, stopped, host=host, port=port, token=token, told=address_file
+            run, stop, stopped, host=host, port=port, token=token.value, told=address_file
         ) as asked_to_shut_down,
     ):
         try:
@@ -222,14 +222,14 @@ def _answering(
     *,
     host: str,
     port: int | None,
-    token: str | None,
+    token: str,
     told: Path | None,
 ) -> Iterator[Callable[[float], bool]]:
-    """Serve the harvest's status where there are a port and a token; a wait for the request to shut down.
+    """Serve the harvest's status where a port is wanted; a wait for the request to shut down.
 
     The address is written to the file `told`, for whoever started this.
     """
-    if port is None or token is None:
+    if port is None:
         yield lambda _: True
         return
     from harvester.status import Shutdown, served, status_app

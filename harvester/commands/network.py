@@ -40,14 +40,15 @@ def client(settings: Settings, tree: Tree) -> "XClient":
 
 
 def client_of_harvest(
-    settings: Settings, stop: Stop, alerts: "Alerts"
+    settings: Settings, stop: Stop, alerts: "Alerts", *, begun: Callable[[], None]
 ) -> "Callable[[Tree, Progress], XClient]":
-    """Makes the client once the collection is known."""
+    """Makes the client once the collection is ours and known, and says before that it has `begun`."""
 
     def make(collection: Tree, progress: Progress) -> "XClient":
         from harvester import credentials
         from harvester.x import XClient, keys_of
 
+        begun()
         if keys_of(collection.get("keys") or {}).usable:
             log.warning("The collection itself holds API keys: whoever may read it sees them. Use a profile.")
         keys = credentials.keys(settings, collection)

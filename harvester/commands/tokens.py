@@ -3,8 +3,8 @@
 import logging
 import os
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from harvester.errors import HarvesterError, NotFound
@@ -16,44 +16,46 @@ if TYPE_CHECKING:
 log = logging.getLogger("twarc-cloud")
 
 
-@contextmanager
-def token_of_run(settings: Settings, collection_id: str) -> Iterator[str | None]:
-    """TWARC_CLOUD_TOKEN; or one that is in the parameter store, below tokens/, for as long as the block runs.
+@dataclass(repr=False)
+class Token:
+    """What whoever asks a run must show. `publish` lets the operator find it; nothing does so before."""
 
-    None when it could not be put there: nobody could ask, so nothing needs to answer. The harvest goes on.
-    """
+    value: str
+    name: str = ""
+    parameters: "Callable[[], Parameters] | None" = None
+    published: bool = False
+
+    def publish(self) -> None:
+        """To be called under the lock, so that a run that is refused writes over no other's."""
+        if not self.parameters:
+            return
+        try:
+            self.parameters().write(self.name, self.value)
+            self.published = True
+        except HarvesterError as error:
+            told = " ".join(str(error).split())
+            log.warning("Nobody can ask for the status, for its token cannot be kept: %s", told)
+
+    def close(self) -> None:
+        """Take it back, unless a later run has put its own there."""
+        if not self.parameters or not self.published:
+            return
+        try:
+            parameters = self.parameters()
+            if parameters.read(self.name) == self.value:
+                parameters.remove(self.name)
+        except NotFound:
+            return
+        except HarvesterError as error:
+            told = " ".join(str(error).split())
+            log.warning("The token of this run stays in the parameter store, of no use any more: %s", told)
+
+
+def token_of_run(settings: Settings, collection_id: str) -> Token:
+    """TWARC_CLOUD_TOKEN; or where there is a parameter store a new one, for this run alone."""
     given = os.environ.get("TWARC_CLOUD_TOKEN", "")
     if given or not settings.parameter_path:
-        yield given
-        return
-    name, token = f"tokens/{collection_id}", secrets.token_urlsafe(32)
-    try:
-        parameters = _parameters(settings)
-        parameters.write(name, token)
-    except HarvesterError as error:
-        log.warning("No status is served, for its token cannot be kept: %s", " ".join(str(error).split()))
-        yield None
-        return
-    try:
-        yield token
-    finally:
-        _take_back(parameters, name, token)
-
-
-def _parameters(settings: Settings) -> "Parameters":
+        return Token(given)
     from harvester.credentials import parameter_store
 
-    return parameter_store(settings)
-
-
-def _take_back(parameters: "Parameters", name: str, token: str) -> None:
-    """A token that a later run has put there is left."""
-    try:
-        if parameters.read(name) == token:
-            parameters.remove(name)
-    except NotFound:
-        return
-    except HarvesterError as error:
-        log.warning(
-            "The token of this run stays in the parameter store, of no use any more: %s", error.message
-        )
+    return Token(secrets.token_urlsafe(32), f"tokens/{collection_id}", lambda: parameter_store(settings))
