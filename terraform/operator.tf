@@ -38,6 +38,13 @@ data "aws_iam_policy_document" "operator" {
 
   # -- tasks
 
+  # `schedule` names the cluster in full.
+  statement {
+    sid       = "SeeCluster"
+    actions   = ["ecs:DescribeClusters"]
+    resources = [aws_ecs_cluster.harvests.arn]
+  }
+
   # `once`.
   statement {
     sid       = "StartHarvests"
@@ -178,7 +185,7 @@ data "aws_iam_policy_document" "operator" {
   statement {
     sid       = "ReadLogs"
     actions   = ["logs:GetLogEvents", "logs:DescribeLogStreams"]
-    resources = [aws_cloudwatch_log_group.harvests.arn, "${aws_cloudwatch_log_group.harvests.arn}:log-stream:*"]
+    resources = ["${aws_cloudwatch_log_group.harvests.arn}:*"]
   }
 
   # `collection-config keys`: store, rotate, remove; and before a start, whether there are any.

@@ -68,13 +68,13 @@ data "aws_iam_policy_document" "task" {
     resources = ["${local.parameters}/keys/*", "${local.parameters}/honeybadger"]
   }
 
-  # The token of this run, which whoever asks for its status must have; removed at its end if it is still its own.
+  # The token of this run, which whoever asks for its status must have; taken back at the end, if it is still this run's.
   # Without a port there is none.
   dynamic "statement" {
     for_each = var.status_cidr == "" ? [] : [true]
 
     content {
-      sid       = "WriteToken"
+      sid       = "KeepToken"
       actions   = ["ssm:PutParameter", "ssm:GetParameter", "ssm:DeleteParameter"]
       resources = ["${local.parameters}/tokens/*"]
     }
@@ -130,7 +130,7 @@ data "aws_iam_policy_document" "execution" {
   statement {
     sid       = "WriteLogs"
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
-    resources = ["${aws_cloudwatch_log_group.harvests.arn}:log-stream:*"]
+    resources = ["${aws_cloudwatch_log_group.harvests.arn}:*"]
   }
 
   # The image, from the one repository it is in. A public image needs neither of these two.
