@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -16,10 +16,12 @@ from harvester.collection import FILTER
 from harvester.commands import reports
 from harvester.errors import Exit, HarvesterError, NotFound
 from harvester.layout import CollectionKeys
-from harvester.notices import Notices, gist
-from harvester.progress import COMPLETE, FAILED, INTERRUPTED, PARTIAL, Outcome
 from harvester.settings import Settings
 from harvester.store import Store
+
+# What harvests is imported only where something is told, so that --help is quick.
+if TYPE_CHECKING:
+    from harvester.progress import Outcome
 
 log = logging.getLogger("twarc-cloud")
 _T = TypeVar("_T")
@@ -56,8 +58,10 @@ class Alerts:
         self.collection = {name: collection.get(name) for name in ("type", "check_in")}
         self.secrets |= set(filter(None, keys.__dict__.values()))
 
-    def ended(self, outcome: Outcome, harvest: str, *, dead: str = "") -> None:
+    def ended(self, outcome: "Outcome", harvest: str, *, dead: str = "") -> None:
         """Tell how a harvest ended, and of the one that died before and was finished by it."""
+        from harvester.progress import COMPLETE, FAILED, INTERRUPTED, PARTIAL, Outcome
+
         self.told = True
         if dead:
             self._tell(INTERRUPTED, Outcome(INTERRUPTED, _DIED, Exit.ERROR), dead)
@@ -69,6 +73,8 @@ class Alerts:
 
     def failed(self, error: Exception) -> None:
         """Tell of what kept a harvest from beginning, or of a bug."""
+        from harvester.progress import FAILED, Outcome
+
         if isinstance(error, HarvesterError):
             reason = " ".join([error.message, *error.problems])
             self._tell(_kind(error.exit_code), Outcome(FAILED, reason, error.exit_code, error.hint))
@@ -78,6 +84,8 @@ class Alerts:
 
     def gave_up(self, reason: str) -> None:
         """Tell that a stream is not collected any more."""
+        from harvester.progress import FAILED, Outcome
+
         hint = f"`collection filter-start {self.collection_id}` starts it anew."
         self._tell(_GAVE_UP, Outcome(FAILED, reason, Exit.ERROR, hint))
 
@@ -102,12 +110,13 @@ class Alerts:
         endpoint = os.environ.get("HONEYBADGER_ENDPOINT", "")
         _delivered("check-in", lambda: check_in(identifier, endpoint))
 
-    def _tell(self, name: str, outcome: Outcome, harvest: str = "") -> None:
+    def _tell(self, name: str, outcome: "Outcome", harvest: str = "") -> None:
         """Send one notice, unless one of the same was sent lately or there is no key."""
         key = self._key()
         if not key:
             return
         from harvester.commands.honeybadger import Failure, Scrubber, notify
+        from harvester.notices import Notices, gist
 
         failure = Failure(
             name=name,
@@ -154,6 +163,8 @@ class Alerts:
             return None
 
     def _forget(self) -> None:
+        from harvester.notices import Notices
+
         if self.store and (self.settings.parameter_path or os.environ.get(_KEY)):
             self._remembered(Notices(self.store, CollectionKeys(self.collection_id)).clear)
 

@@ -9,11 +9,11 @@ import click
 from harvester.changeset import Tree
 from harvester.clock import Stop, SystemClock
 from harvester.collection import budget
-from harvester.progress import Progress
 from harvester.settings import Settings
 
 if TYPE_CHECKING:
     from harvester.commands.alerts import Alerts
+    from harvester.progress import Progress
     from harvester.x import XClient
 
 log = logging.getLogger("twarc-cloud")
@@ -44,7 +44,7 @@ def client_of_harvest(
 ) -> "Callable[[Tree, Progress], XClient]":
     """Makes the client once the collection is ours and known, and says before that it has `begun`."""
 
-    def make(collection: Tree, progress: Progress) -> "XClient":
+    def make(collection: Tree, progress: "Progress") -> "XClient":
         from harvester import credentials
         from harvester.x import XClient, keys_of
 
