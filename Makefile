@@ -1,6 +1,6 @@
 # Everything runs in .venv, which is made here from the pinned requirements; only Python 3.11 or newer is needed.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format kill cloud-test bench bench-full venv ready-demo ready-dev ready-cloud \
+.PHONY: help demo test check lint format kill cloud-test scan bench bench-full venv ready-demo ready-dev ready-cloud ready-scan \
 	requirements clean
 
 # What another project or another installation put into the environment must not reach these runs.
@@ -22,6 +22,7 @@ help:
 	@echo "make check T=tests/test_layout.py     some tests only"
 	@echo "make kill N=2000     the kill storm, with this many SIGKILLs"
 	@echo "make cloud-test      the image and an emulated AWS account, with real containers (root on Debian, ten minutes)"
+	@echo "make scan            look over terraform/ with the rules of others (checkov, 290 MB, once)"
 	@echo "make bench           measure against the peers, short; make bench-full takes half an hour"
 	@echo "make format          put the code into the form that make lint demands"
 	@echo "make requirements    pin the newest versions that requirements*.in allow"
@@ -54,13 +55,17 @@ kill: ready-dev
 cloud-test: ready-dev ready-cloud
 	@$(IN) -m tests.cloud.ready
 	@CLOUD_TEST=1 $(IN) -m pytest -q -s -n 0 -p no:cacheprovider tests/test_cloud.py
-	@CLOUD_TEST=1 $(IN) -m pytest -q -n 4 --dist worksteal -p no:cacheprovider tests/test_image.py
+	@CLOUD_TEST=1 $(IN) -m pytest -q -n 4 --dist loadgroup -p no:cacheprovider tests/test_image.py tests/test_account.py
 
-ready-cloud: venv
-	@cmp -s requirements-cloud.txt .venv/cloud/installed.txt && exit 0; \
-	echo "installing $$(grep -c == requirements-cloud.txt) pinned packages into .venv/cloud (once)"; \
-	$(IN) -m venv --clear .venv/cloud && .venv/cloud/bin/python -m pip install -qq --require-hashes \
-	  -r requirements-cloud.txt && cp requirements-cloud.txt .venv/cloud/installed.txt
+# A few hundred rules of others about accounts; what is exempted says why, in the file.
+scan: ready-scan
+	@.venv/scan/bin/checkov --directory terraform --framework terraform --skip-download --compact --quiet
+
+ready-cloud ready-scan: ready-%: venv
+	@cmp -s requirements-$*.txt .venv/$*/installed.txt && exit 0; \
+	echo "installing $$(grep -c == requirements-$*.txt) pinned packages into .venv/$* (once)"; \
+	$(IN) -m venv --clear .venv/$* && .venv/$*/bin/python -m pip install -qq --require-hashes \
+	  -r requirements-$*.txt && cp requirements-$*.txt .venv/$*/installed.txt
 
 bench: ready-dev
 	@$(IN) -m bench --short
@@ -85,7 +90,7 @@ ready-demo ready-dev: ready-%: venv
 
 requirements: venv
 	@$(IN) -m venv .venv/uv && .venv/uv/bin/python -m pip install -qq uv
-	@for each in requirements requirements-demo requirements-dev requirements-cloud; do \
+	@for each in requirements requirements-demo requirements-dev requirements-cloud requirements-scan; do \
 	  .venv/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-annotate --no-emit-index-url $$each.in -o $$each.txt || exit 1; done
 	@git --no-pager diff --stat -- 'requirements*.txt'
