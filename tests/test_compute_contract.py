@@ -1,27 +1,71 @@
 """What every compute promises; each kind of it passes these same tests."""
 
+import os
 from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
+from harvester import records
+from harvester.changeset import Tree
 from harvester.clock import Stop
 from harvester.commands.place import chosen
 from harvester.compute import GAVE_UP, ONCE, SERVICE, Compute, Ended
 from harvester.errors import Exit, HarvesterError
+from harvester.layout import CollectionKeys
+from harvester.settings import Settings, variable
+from harvester.store import Store
+from tests.agents import fargate
+from tests.clouds import Cloud, cloud_of
 from tests.person import Person, at_a_terminal, until
 
 
-@pytest.fixture(params=["local"])
-def compute(
-    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Compute]:
-    """A place to run harvests, with a search `s` and a stream `live`."""
+class Site:
+    """A place to run harvests, and the store they harvest into."""
+
+    def __init__(self, compute: Compute, store: Store) -> None:
+        self.compute, self.store = compute, store
+
+    def account(self, collection_id: str) -> Tree | None:
+        """Of the running harvest, as `harvest running` finds it."""
+        return self.compute.live(collection_id) or records.running(self.store, CollectionKeys(collection_id))
+
+    def stop(self, collection_id: str) -> None:
+        """As `harvest stop` does."""
+        if not self.compute.ask_to_stop(collection_id):
+            records.ask_to_stop(self.store, CollectionKeys(collection_id))
+        self.ended(collection_id)
+
+    def ended(self, collection_id: str) -> None:
+        until(lambda: self.compute.task(collection_id) is None)
+
+
+@pytest.fixture(params=["local", "fargate"])
+def site(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
+    """With a search `s` and a stream `live`."""
     options = {"users": 2, "posts_per_user": 5, "stream_rate": "50"}
-    with at_a_terminal(tmp_path, monkeypatch, **options) as (person, _):
+    monkeypatch.setenv("TWARC_CLOUD_CHECKPOINT_SECONDS", "0.5")
+    monkeypatch.setenv("TWARC_CLOUD_STOP_POLL_SECONDS", "0.5")
+    with ExitStack() as stack:
+        person, _ = stack.enter_context(at_a_terminal(tmp_path, monkeypatch, **options))
+        if request.param == "fargate":
+            bucket = request.getfixturevalue("moto_s3")
+            cloud = stack.enter_context(cloud_of(bucket, monkeypatch))
+            _set(cloud, monkeypatch)
+            stack.enter_context(fargate(cloud, tmp_path / "tasks", X_API_URL=os.environ["X_API_URL"]))
         _add(person, {"id": "s", "type": "search", "search": {"query": "library"}})
         _add(person, {"id": "live", "type": "filter", "filter": {"track": "library"}})
-        yield chosen(None, None).compute
+        place = chosen(None, None)
+        yield Site(place.compute, place.store)
+
+
+def _set(cloud: Cloud, patch: pytest.MonkeyPatch) -> None:
+    """The settings of a cloud, as a person has them in the environment."""
+    for entry in fields(Settings):
+        if (value := getattr(cloud.settings, entry.name)) != entry.default:
+            patch.setenv(variable(entry.name), str(value))
 
 
 def _add(person: Person, tree: dict[str, object]) -> None:
@@ -29,20 +73,17 @@ def _add(person: Person, tree: dict[str, object]) -> None:
     person.well("collection", "add")
 
 
-def _ended(compute: Compute, collection_id: str) -> None:
-    until(lambda: compute.task(collection_id) is None)
-
-
-def test_a_harvest_runs_once_and_what_it_returned_is_known(compute: Compute) -> None:
-    compute.once("s")
-    _ended(compute, "s")
-    assert compute.ended("s") == Ended(Exit.OK)
-    assert compute.tasks() == []
-    lines = list(compute.log("s", lines=100, follow=False, stop=Stop()))
+def test_a_harvest_runs_once_and_what_it_returned_is_known(site: Site) -> None:
+    site.compute.once("s")
+    site.ended("s")
+    assert site.compute.ended("s") == Ended(Exit.OK)
+    assert site.compute.tasks() == []
+    lines = list(site.compute.log("s", lines=100, follow=False, stop=Stop()))
     assert any("s => complete" in line for line in lines)
 
 
-def test_a_collection_runs_once_at_a_time(compute: Compute) -> None:
+def test_a_collection_runs_once_at_a_time(site: Site) -> None:
+    compute = site.compute
     compute.once("live")
     task = compute.task("live")
     assert task is not None
@@ -51,25 +92,36 @@ def test_a_collection_runs_once_at_a_time(compute: Compute) -> None:
     with pytest.raises(HarvesterError) as caught:
         compute.once("live")
     assert caught.value.exit_code == Exit.LOCKED
-    account = compute.live("live")
+    account = site.account("live")
     assert account is not None
     assert account["collection_id"] == "live"
-    assert compute.ask_to_stop("live")
-    _ended(compute, "live")
+    site.stop("live")
     assert compute.live("live") is None
     assert not compute.ask_to_stop("live")
 
 
-def test_a_harvest_that_does_not_begin_is_told_with_what_it_said(compute: Compute) -> None:
+def test_a_log_is_followed_until_the_harvest_ends(site: Site) -> None:
+    site.compute.once("live")
+    seen: list[str] = []
+    for line in site.compute.log("live", lines=0, follow=True, stop=Stop()):
+        if not seen:
+            records.ask_to_stop(site.store, CollectionKeys("live"))
+        seen.append(line)
+    assert any("live => stopped" in line for line in seen)
+    site.ended("live")
+
+
+def test_a_harvest_that_does_not_begin_is_told_with_what_it_said(site: Site) -> None:
     with pytest.raises(HarvesterError, match="no collection nowhere") as caught:
-        compute.once("nowhere")
+        site.compute.once("nowhere")
     assert caught.value.exit_code == Exit.NO_COLLECTION
-    assert compute.task("nowhere") is None
+    assert site.compute.task("nowhere") is None
 
 
-def test_a_service_runs_until_it_is_stopped(compute: Compute) -> None:
+def test_a_service_runs_until_it_is_stopped(site: Site) -> None:
+    compute = site.compute
     compute.start_service("live")
-    until(lambda: (compute.live("live") or {}).get("tweets"))
+    until(lambda: (site.account("live") or {}).get("tweets"))
     task = compute.task("live")
     assert task is not None
     assert task.kind == SERVICE
@@ -77,18 +129,23 @@ def test_a_service_runs_until_it_is_stopped(compute: Compute) -> None:
         compute.start_service("live")
     compute.stop_service("live", within=60)
     assert compute.task("live") is None
+    last = records.last(site.store, CollectionKeys("live"))
+    assert last and last["state"] == "stopped"
 
 
-def test_a_service_that_cannot_work_gives_up_and_says_why(compute: Compute) -> None:
-    compute.start_service("nowhere")
-    until(lambda: (task := compute.task("nowhere")) and task.status == GAVE_UP)
-    task = compute.task("nowhere")
-    assert task is not None
-    assert "no collection nowhere" in task.told
-    compute.stop_service("nowhere", within=60)
-    assert compute.task("nowhere") is None
+def test_a_service_that_cannot_work_says_why_and_goes_away(site: Site) -> None:
+    """At once where its start is waited for, else when it has been tried often enough."""
+    try:
+        site.compute.start_service("nowhere")
+        until(lambda: (task := site.compute.task("nowhere")) and task.status == GAVE_UP)
+        told = getattr(site.compute.task("nowhere"), "told", "")
+    except HarvesterError as error:
+        told = str(error)
+    assert "no collection nowhere" in told
+    site.compute.stop_service("nowhere", within=60)
+    assert site.compute.task("nowhere") is None
 
 
-def test_without_a_log_there_are_words(compute: Compute) -> None:
+def test_without_a_log_there_are_words(site: Site) -> None:
     with pytest.raises(HarvesterError, match="no log"):
-        list(compute.log("s", lines=10, follow=False, stop=Stop()))
+        list(site.compute.log("s", lines=10, follow=False, stop=Stop()))

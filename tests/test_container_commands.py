@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import signal
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -173,6 +174,21 @@ def test_after_the_harvest_its_status_is_answered_until_the_shutdown(desk: Desk)
         assert going.process.poll() is None
         going.post("/shutdown")
         assert going.ended().code == Exit.OK
+
+
+def test_without_a_port_it_stays_until_a_signal(desk: Desk) -> None:
+    """As the task of a stream that is over does, lest it is started again; also once a stop was asked for."""
+    with desk.watched("local", "harvester", "it", "--no-shutdown") as going:
+        until(lambda: [record["state"] for record in desk.records("it")] == ["complete"])
+        until(lambda: not (desk.folder / "collections/it/lock.json").exists())
+        assert going.process.poll() is None
+        going.process.send_signal(signal.SIGTERM)
+        assert going.ended().code == Exit.OK
+
+
+def test_a_harvest_that_failed_does_not_stay(desk: Desk) -> None:
+    said = desk.said("local", "harvester", "nowhere", "--no-shutdown")
+    assert said.code == Exit.NO_COLLECTION
 
 
 def test_a_port_on_all_addresses_needs_a_token(desk: Desk, s3: Bucket) -> None:

@@ -39,7 +39,7 @@ def _start(person: Person, tree: dict[str, Any], activity: str) -> None:
     """A harvest that has come to the state that is to be left."""
     person.write({"id": "x", **tree})
     person.well("collection", "add")
-    compute = chosen(None, None).compute
+    compute = chosen(None, None).this_machine
     log = compute.new_log("x")
     log.parent.mkdir(parents=True)
     compute.start("x", log=log)
@@ -94,7 +94,7 @@ def test_a_stop_while_the_store_is_away_is_heard_through_the_port_and_keeps_ever
         monkeypatch.setenv("TWARC_CLOUD_BUCKET", s3_environment.name)
         monkeypatch.setenv("TWARC_CLOUD_CHECKPOINT_SECONDS", "1")
         _start(person, _STREAM, "collecting")
-        compute = chosen(None, None).compute
+        compute = chosen(None, None).this_machine
         way.set(SHUT)
         until(lambda: "retry" in (compute.live("x") or {}).get("activity", ""))
         began = time.monotonic()

@@ -34,6 +34,7 @@ log = logging.getLogger("twarc-cloud")
 _REPORT_SECONDS = 10.0
 _MONITOR_SECONDS = 30.0
 _BEAT_SECONDS = 10.0
+_WELL = (Exit.OK, Exit.PARTIAL)
 
 
 @click.group(cls=Group, help="Collect the posts of a collection through the X API, into S3 or into a folder.")
@@ -65,7 +66,7 @@ def _harvest_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--shutdown/--no-shutdown",
             default=True,
-            help="End when the harvest is over, or answer its status until asked to shut down.",
+            help="End when the harvest is over; or, if it went well, stay until asked to shut down.",
         ),
         click.option(
             "--port", type=click.IntRange(0, 65535), help="Answer status and stop requests on this port."
@@ -207,10 +208,10 @@ def _harvest(
         stopped.set()
         alerts.ended(outcome, run.account()["harvest_timestamp"], dead=run.found_dead)
         _print(collection_id, outcome, run.account())
-        if not shutdown and port is not None:
+        # One that failed ends: who wants it to go on starts it again.
+        if not shutdown and outcome.exit_code in _WELL:
             log.info("The harvest is over; waiting to be shut down.")
-            while not stop.reason.startswith("SIG") and not asked_to_shut_down(0.5):
-                continue
+            _wait(stop, asked_to_shut_down)
     return int(outcome.exit_code)
 
 
@@ -230,7 +231,7 @@ def _answering(
     The address is written to the file `told`, for whoever started this.
     """
     if port is None:
-        yield lambda _: True
+        yield threading.Event().wait
         return
     from harvester.status import Shutdown, served, status_app
 
@@ -255,6 +256,16 @@ def _stop_on_signals() -> Stop:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, hear)
     return stop
+
+
+def _wait(stop: Stop, asked_to_shut_down: Callable[[float], bool]) -> None:
+    """Until a signal, or a request; a signal that ended the harvest is enough."""
+    signalled = threading.Event()
+    # The harvest's own handlers are of no use any more: its stop may have been requested already.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: signalled.set())
+    while not (stop.reason.startswith("SIG") or signalled.is_set() or asked_to_shut_down(0.5)):
+        continue
 
 
 def _print(collection_id: str, outcome: Outcome, account: Tree) -> None:

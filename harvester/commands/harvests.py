@@ -194,7 +194,7 @@ def _stopped(place: Place, keys: "CollectionKeys", *, within: float) -> None:
                 f"The harvest of {keys.id} did not end within {within:.0f} s.",
                 hint="It was asked to, and ends as soon as it hears it; see `harvest running`.",
             )
-        clock.wait(never, 0.3)
+        clock.wait(never, place.pause)
 
 
 @harvest.command("log", help="Show the log of the newest harvest of COLLECTION_ID that was started here.")

@@ -16,6 +16,7 @@ from harvester.settings import Settings, settings
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from harvester.compute import Compute
     from harvester.compute.local import LocalCompute
     from harvester.store import Store
 
@@ -50,23 +51,34 @@ class Place:
             return FolderStore(self.folder)
         from harvester.store.s3 import S3Store
 
-        store = S3Store(self.bucket)
+        store = S3Store(self.bucket, region=self.settings.region)
         store.require()
         return store
 
     @cached_property
-    def compute(self) -> "LocalCompute":
-        if self.settings.cluster:
-            raise HarvesterError(
-                f"Fargate (cluster {self.settings.cluster}) is not in this version yet.",
-                hint="Leave `cluster` out, and harvests are processes of this machine.",
-                exit_code=Exit.USAGE,
-            )
+    def compute(self) -> "Compute":
+        return self._cloud() if self.settings.cluster else self.this_machine
+
+    @cached_property
+    def this_machine(self) -> "LocalCompute":
+        """Who harvests here, whether or not there is a cluster."""
         from harvester.compute.local import LocalCompute
 
         return LocalCompute(
             self.store, self.runs, harvest=self._harvest_command, supervise=self._supervise_command
         )
+
+    def _cloud(self) -> "Compute":
+        if not self.bucket:
+            raise HarvesterError(
+                f"`cluster` is set ({self.settings.cluster}), and no `bucket`: tasks reach no folder.",
+                hint="Set `bucket`; or leave `cluster` out, and harvests are processes of this machine.",
+                exit_code=Exit.USAGE,
+            )
+        from harvester.commands.waiting import Waiting
+        from harvester.compute.fargate import FargateCompute
+
+        return FargateCompute(self.store, self.settings, on_wait=Waiting())
 
     @property
     def runs(self) -> Path:
@@ -75,6 +87,11 @@ class Place:
             return Path(f"{self.bucket}-runs").absolute()
         path = self.folder.resolve()
         return path.with_name(f"{path.name}-runs")
+
+    @property
+    def pause(self) -> float:
+        """Seconds between two looks at what runs; AWS counts them."""
+        return 2.0 if self.settings.cluster else 0.2
 
     def keys(self, collection_id: str) -> CollectionKeys:
         return CollectionKeys(collection_id)
@@ -104,7 +121,10 @@ class Place:
 def chosen(bucket: str | None, collections_path: str | None) -> Place:
     """The place that flags, environment and ini lead to; a folder that is named goes before a set bucket."""
     wanted = "" if collections_path and not bucket else bucket or None
-    return Place(settings(flags={"collections_path": collections_path, "bucket": wanted}))
+    # Tasks reach no folder of this machine.
+    cluster = "" if wanted == "" else None
+    flags = {"collections_path": collections_path, "bucket": wanted, "cluster": cluster}
+    return Place(settings(flags=flags))
 
 
 def in_place(command: _F) -> _F:

@@ -31,13 +31,19 @@ def scheduler(place: Place) -> int:
     def running(collection_id: str) -> bool:
         return records.lives(place.store, place.keys(collection_id)) is not None
 
+    if place.settings.cluster:
+        raise HarvesterError(
+            "AWS carries out the schedules of a cluster; nothing needs to run here.",
+            hint="`collection scheduled` lists them.",
+            exit_code=Exit.USAGE,
+        )
     stop = Stop()
     _on_signals(stop)
-    made = Scheduler(place.compute, SystemClock(), stop, say=_say, ended=ended, running=running)
+    made = Scheduler(place.this_machine, SystemClock(), stop, say=_say, ended=ended, running=running)
     # That another one runs already is for the person who typed this.
     with watching("scheduler", place.bucket or str(place.folder), unless=(Conflict,)) as alerts:
         alerts.settings = place.settings
-        found = place.compute.schedules()
+        found = place.this_machine.schedules()
         _say(f"{len(found)} schedules for {place.store.name}; Ctrl-C ends this, and harvests go on.")
         made.run()
     return int(Exit.OK)
@@ -60,7 +66,7 @@ def supervise(collection_id: str, place: Place) -> int:
     if path is None:
         raise HarvesterError("This is started by `collection filter-start`.", exit_code=Exit.USAGE)
     made = Supervisor(
-        place.compute,
+        place.this_machine,
         collection_id,
         log=Path(path),
         restarts=place.settings.restarts,

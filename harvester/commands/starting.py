@@ -37,7 +37,7 @@ def _awaited(place: Place, keys: CollectionKeys) -> int:
     stop = Stop()
     try:
         while place.compute.task(keys.id):
-            stop.wait(0.2)
+            stop.wait(place.pause)
     except KeyboardInterrupt:
         click.echo(f"It goes on; `harvest stop {keys.id}` ends it.", err=True)
         return int(Exit.INTERRUPTED)
@@ -70,7 +70,7 @@ def filter_start(collection_id: str, dry_run: bool, place: Place) -> None:
 
 
 # Wanted, but nothing of it runs any more.
-_OVER = ("GAVE UP", "DIED")
+_OVER = ("GAVE UP", "DIED", "STOPPING")
 
 
 @click.command("filter-stop", help="End the stream of COLLECTION_ID, with everything stored.")

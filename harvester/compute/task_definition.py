@@ -164,7 +164,12 @@ def stream_prefix(bucket: str, collection_id: str) -> str:
 
 def require_complete(settings: Settings) -> None:
     """Raise unless tasks can be made of the settings; all that is missing at once."""
-    problems = [f"{name} is missing." for name in _NEEDED if not getattr(settings, name)]
+    require(settings, *_NEEDED)
+
+
+def require(settings: Settings, *names: str) -> None:
+    """Raise unless these are set, and the image, if it is, is one."""
+    problems = [f"{name} is missing." for name in names if not getattr(settings, name)]
     if settings.image and re.fullmatch(r"latest|version-[\d.]+|[^:/]+", settings.image):
         problems.append(f"image is {settings.image!r}; it is the whole name, registry/repository:tag.")
     if problems:

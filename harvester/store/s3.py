@@ -54,11 +54,11 @@ _HINTS = {
 class S3Store:
     """Keys of one bucket. Credentials, region and endpoint (AWS_ENDPOINT_URL) are those `session` finds."""
 
-    def __init__(self, bucket: str, *, client: Any = None) -> None:
+    def __init__(self, bucket: str, *, region: str = "", client: Any = None) -> None:
         self.bucket = bucket
         with self._told("the AWS settings"):
             try:
-                self._s3 = client or session().client("s3", config=_CONFIG)
+                self._s3 = client or session(region).client("s3", config=_CONFIG)
             except ValueError as error:
                 raise HarvesterError(
                     f"The AWS settings cannot be used: {error}.", exit_code=Exit.USAGE

@@ -1,0 +1,106 @@
+"""Who starts a harvest in the cloud hears whether it began, and if not, why: from AWS or from the harvest."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+from harvester import records
+from harvester.clock import Clock, Stop
+from harvester.compute.fargate_tasks import Found, is_over
+from harvester.compute.local import WELL
+from harvester.compute.reasons import death, hint
+from harvester.errors import Exit, HarvesterError
+from harvester.layout import CollectionKeys, moment
+from harvester.store import Store
+
+# Fargate takes half a minute, with a large image two; no container runs before.
+_WITHIN = 300.0
+# From RUNNING to the harvest's folder; one that has a dead harvest to end first is left to itself.
+_HARVESTS_WITHIN = 60.0
+_PAUSE = 1.0
+# Harvests are named for whole seconds, and stores tell their time in such.
+_GRAIN = timedelta(seconds=2)
+
+
+class Beginning:
+    """Made before the start, so that it can tell a new harvest from an old one."""
+
+    def __init__(
+        self,
+        store: Store,
+        collection_id: str,
+        *,
+        clock: Clock,
+        said: Callable[[Found], str],
+        on_wait: Callable[[str, float], None],
+    ) -> None:
+        self._store, self._keys, self._clock = store, CollectionKeys(collection_id), clock
+        self._said, self._on_wait = said, on_wait
+        self._since = store.now() - _GRAIN
+        self._never = Stop()
+
+    def wait(self, task: Callable[[], Found | None]) -> None:
+        """Until the harvest has its folder, or is through; raises when it failed, or is not there in time.
+
+        `task` is None for as long as AWS does not know of one.
+        """
+        began = self._clock.elapsed()
+        runs_since: float | None = None
+        status = ""
+        while (waited := self._clock.elapsed() - began) < _WITHIN:
+            found = task()
+            status = str(found.get("lastStatus", "")) if found else "not there yet"
+            if found and is_over(found):
+                if self._has_ended(found):
+                    return
+            elif found and status == "RUNNING":
+                runs_since = self._clock.elapsed() if runs_since is None else runs_since
+                if self._harvests() or self._clock.elapsed() - runs_since > _HARVESTS_WITHIN:
+                    return
+            self._on_wait(status, waited)
+            self._clock.wait(self._never, _PAUSE)
+        raise HarvesterError(
+            f"The task of {self._keys.id} did not begin within {_WITHIN:.0f} s; it is {status}.",
+            hint=f"It may yet begin: see `harvest list`. `harvest stop {self._keys.id}` ends it.",
+            exit_code=Exit.RETRY_LATER,
+        )
+
+    def _harvests(self) -> bool:
+        found = records.running(self._store, self._keys)
+        try:
+            return found is not None and moment(str(found["harvest_timestamp"])) >= self._since
+        except (KeyError, ValueError):
+            return False
+
+    def _has_ended(self, task: Found) -> bool:
+        """Whether it was through so soon; False while the exit code is not known; raises if it failed."""
+        end = death(task)
+        if end.exit_code is None and task.get("lastStatus") != "STOPPED":
+            return False
+        if end.exit_code in WELL and not _never_ran(task):
+            return True
+        raise self.failed(task)
+
+    def failed(self, task: Found) -> HarvesterError:
+        """Of a task that ended: what the harvest said, or else what AWS says."""
+        end, words = death(task), ""
+        if end.exit_code is not None and not _never_ran(task):
+            words = self._said(task)
+        if words:
+            return HarvesterError(words, exit_code=_exit(end.exit_code))
+        code = f" with exit code {end.exit_code}" if end.exit_code is not None else ""
+        return HarvesterError(
+            f"The task of {self._keys.id} ended before it began{code}: {end.told or 'AWS does not say why'}.",
+            hint=hint(end.told),
+            exit_code=_exit(end.exit_code),
+        )
+
+
+def _never_ran(task: Found) -> bool:
+    return str(task.get("stopCode")) == "TaskFailedToStart"
+
+
+def _exit(code: int | None) -> Exit:
+    try:
+        return Exit(code or Exit.ERROR)
+    except ValueError:
+        return Exit.ERROR

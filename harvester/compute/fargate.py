@@ -1,0 +1,282 @@
+"""Harvests as tasks of a cluster on AWS: nothing to look after, and nothing to pay between them."""
+
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from functools import cached_property
+
+from harvester import records
+from harvester.changeset import Tree
+from harvester.clock import Clock, Stop, SystemClock
+from harvester.compute import ONCE, RUNNING, SERVICE, STARTING, Ended, Scheduled, Task
+from harvester.compute.aws import Aws
+from harvester.compute.beginning import Beginning
+from harvester.compute.cloudwatch import Logs
+from harvester.compute.eventbridge import EventBridge
+from harvester.compute.fargate_definitions import Definitions
+from harvester.compute.fargate_port import Port
+from harvester.compute.fargate_service import FargateService
+from harvester.compute.fargate_tasks import Cluster, Found, is_over, task_told
+from harvester.compute.reasons import death, hint
+from harvester.compute.schedule import Schedule
+from harvester.compute.task_definition import (
+    CONTAINER,
+    Definition,
+    command,
+    network,
+    registered,
+    require,
+    strategy,
+    tag_list,
+)
+from harvester.errors import Exit, HarvesterError
+from harvester.layout import CollectionKeys
+from harvester.settings import Settings
+from harvester.store import Store
+
+_PAUSE = 1.0
+# How long a task may take from its end to its exit code.
+_ENDS_WITHIN = 120.0
+# A stop that was asked for in the store is heard within stop_poll_seconds; so many of them are enough.
+_POLLS = 3
+
+OnWait = Callable[[str, str, float], None]
+
+
+def _say_nothing(collection_id: str, status: str, seconds: float) -> None:
+    pass
+
+
+class FargateCompute:
+    """Tasks of the bucket `settings.bucket` in the cluster `settings.cluster`.
+
+    `on_wait` hears while something is waited for: of which collection, its status, and for how many seconds.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        *,
+        aws: Aws | None = None,
+        clock: Clock | None = None,
+        on_wait: OnWait = _say_nothing,
+    ) -> None:
+        self.store, self.settings = store, settings
+        self.aws = aws or Aws(settings.region)
+        self._clock = clock or SystemClock()
+        self._on_wait = on_wait
+        self._never = Stop()
+        self._started: dict[str, str] = {}
+
+    @property
+    def name(self) -> str:
+        return f"cluster {self.settings.cluster}"
+
+    @cached_property
+    def cluster(self) -> Cluster:
+        return Cluster(self.aws.ecs, self.settings.cluster, self.settings.bucket)
+
+    @cached_property
+    def definitions(self) -> Definitions:
+        return Definitions(self.store, self.settings, self.aws)
+
+    # -- one harvest -------------------------------------------------------------------------------
+
+    def once(self, collection_id: str) -> None:
+        definition = self.definitions.of(collection_id)
+        if self.task(collection_id):
+            raise HarvesterError(
+                f"A harvest of {collection_id} is running already.",
+                hint=f"See `harvest running {collection_id}`; `harvest stop {collection_id}` ends it.",
+                exit_code=Exit.LOCKED,
+            )
+        beginning = self._beginning(collection_id)
+        arn = self._run(definition)
+        self._started[collection_id] = arn
+        beginning.wait(lambda: self.cluster.task(arn))
+
+    def _run(self, definition: Definition) -> str:
+        """Start one task; its ARN."""
+        answer = self.aws.ecs(
+            "run_task",
+            cluster=self.settings.cluster,
+            taskDefinition=registered(self.aws.ecs, definition),
+            capacityProviderStrategy=strategy(definition.capacity),
+            networkConfiguration=network(self.settings),
+            overrides={
+                "containerOverrides": [
+                    {
+                        "name": CONTAINER,
+                        "command": command(self.settings, definition.collection_id, kind=ONCE),
+                    }
+                ]
+            },
+            tags=tag_list(definition.tags),
+            propagateTags="TASK_DEFINITION",
+            enableECSManagedTags=True,
+            startedBy="twarc-cloud",
+            # The same for each try of this call: one that is repeated starts no second task.
+            clientToken=uuid.uuid4().hex,
+        )
+        if answer.get("failures") or not answer.get("tasks"):
+            raise _not_started(definition.collection_id, answer.get("failures") or ())
+        return str(answer["tasks"][0]["taskArn"])
+
+    def _beginning(self, collection_id: str) -> Beginning:
+        return Beginning(
+            self.store,
+            collection_id,
+            clock=self._clock,
+            said=lambda task: self._logs.last_words(collection_id, task),
+            on_wait=lambda status, seconds: self._on_wait(collection_id, status, seconds),
+        )
+
+    def ended(self, collection_id: str) -> Ended | None:
+        arn = self._started.get(collection_id)
+        deadline = self._clock.elapsed() + _ENDS_WITHIN
+        while arn and self._clock.elapsed() < deadline:
+            task = self.cluster.task(arn)
+            if task is None:
+                return None
+            found = death(task)
+            # An exit code is there before the task is quite gone; without one it never ran.
+            if is_over(task) and (found.exit_code is not None or task.get("lastStatus") == "STOPPED"):
+                code = Exit.ERROR if found.exit_code is None else found.exit_code
+                return Ended(int(code), f"{found.told}. {hint(found.told)}" if found.interrupted else "")
+            self._clock.wait(self._never, _PAUSE)
+        return None
+
+    # -- what runs ---------------------------------------------------------------------------------
+
+    def task(self, collection_id: str) -> Task | None:
+        CollectionKeys(collection_id)
+        service = self.cluster.service(collection_id)
+        running = self.cluster.tasks_of(collection_id)
+        found = self.cluster.told(collection_id, running[0] if running else None, service)
+        return found and self._with_outcome(found)
+
+    def tasks(self) -> list[Task]:
+        return [self._with_outcome(task) for task in self.cluster.what_runs()]
+
+    def _with_outcome(self, task: Task) -> Task:
+        """A stream that is over leaves its task there, for ECS would only start it again."""
+        if (task.kind, task.status) != (SERVICE, RUNNING):
+            return task
+        keys = CollectionKeys(task.collection_id)
+        last = records.last(self.store, keys)
+        if not last or str(last.get("harvest_end_timestamp") or "") < task.started:
+            return task
+        if records.lives(self.store, keys):
+            return task
+        ends = f"`collection filter-stop {task.collection_id}` ends its task"
+        told = f"the stream is over ({last['state']}): {ends}"
+        return Task(task.collection_id, task.kind, task.status, task.started, told)
+
+    def _running(self, collection_id: str) -> Found | None:
+        found = self.cluster.tasks_of(collection_id)
+        return found[0] if found else None
+
+    # -- asking it ---------------------------------------------------------------------------------
+
+    def live(self, collection_id: str) -> Tree | None:
+        return self._asked(collection_id, "GET", "/status")
+
+    def ask_to_stop(self, collection_id: str) -> bool:
+        """Through the port, where there is one; else by SIGTERM, if there is nobody yet to hear the store."""
+        task = self._running(collection_id)
+        if task is None:
+            return False
+        if self._asked(collection_id, "POST", "/stop", task=task) is not None:
+            return True
+        if task_told(collection_id, task).status == STARTING or self._is_unheard(collection_id):
+            self.aws.ecs(
+                "stop_task",
+                cluster=self.settings.cluster,
+                task=task["taskArn"],
+                reason="twarc-cloud: a stop was asked for",
+            )
+            return True
+        return False
+
+    def _is_unheard(self, collection_id: str) -> bool:
+        """Whether a stop was asked for in the store long ago, and nobody has taken the word away."""
+        keys = CollectionKeys(collection_id)
+        patience = timedelta(seconds=_POLLS * self.settings.stop_poll_seconds)
+        return any(
+            entry.key == keys.stop and self.store.now() - entry.modified > patience
+            for entry in self.store.entries(keys.stop)
+        )
+
+    def _asked(self, collection_id: str, method: str, path: str, *, task: Found | None = None) -> Tree | None:
+        port = Port(self.settings, self.aws)
+        if not port.is_open or not (found := task or self._running(collection_id)):
+            return None
+        return port.asked(collection_id, found, method, path)
+
+    # -- its log -----------------------------------------------------------------------------------
+
+    def log(self, collection_id: str, *, lines: int, follow: bool, stop: Stop) -> Iterator[str]:
+        found = self._logs.newest(collection_id)
+        if found is None:
+            raise HarvesterError(
+                f"There is no log of {collection_id} in {self.settings.log_group or 'the cloud'}.",
+                hint="A task has one once it runs, and until the log group's retention ends.",
+            )
+        return found.tail(
+            lines=lines, lives=lambda: follow and self._running(collection_id) is not None, stop=stop
+        )
+
+    @property
+    def _logs(self) -> Logs:
+        return Logs(self.aws.logs, self.cluster, group=self.settings.log_group)
+
+    # -- a service ---------------------------------------------------------------------------------
+
+    def start_service(self, collection_id: str) -> None:
+        self._service(collection_id).start(self.definitions.of(collection_id), self._beginning(collection_id))
+
+    def stop_service(self, collection_id: str, *, within: float) -> None:
+        self._service(collection_id).stop(within=within)
+
+    # -- schedules ---------------------------------------------------------------------------------
+
+    def schedule(self, collection_id: str, schedule: Schedule, *, paused: bool = False) -> Scheduled:
+        return self._timetable.schedule(collection_id, schedule, paused=paused)
+
+    def unschedule(self, collection_id: str) -> bool:
+        return self._timetable.unschedule(collection_id)
+
+    def schedules(self) -> list[Scheduled]:
+        return self._timetable.schedules()
+
+    @cached_property
+    def _timetable(self) -> EventBridge:
+        require(self.settings, "schedule_group", "scheduler_role_arn")
+        return EventBridge(
+            self.aws.scheduler,
+            group=self.settings.schedule_group,
+            bucket=self.settings.bucket,
+            role_arn=self.settings.scheduler_role_arn,
+            target=self.definitions.target,
+        )
+
+    def _service(self, collection_id: str) -> FargateService:
+        return FargateService(
+            self.cluster,
+            self.store,
+            collection_id,
+            clock=self._clock,
+            on_wait=lambda status, seconds: self._on_wait(collection_id, status, seconds),
+        )
+
+
+def _not_started(collection_id: str, failures: object) -> HarvesterError:
+    told = [
+        " ".join(str(failure.get(part) or "") for part in ("reason", "detail")).strip()
+        for failure in (failures if isinstance(failures, list) else [])
+    ]
+    words = "; ".join(told) or "AWS does not say why"
+    return HarvesterError(
+        f"The task of {collection_id} was not started: {words}.", hint=hint(words), exit_code=Exit.RETRY_LATER
+    )

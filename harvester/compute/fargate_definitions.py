@@ -1,0 +1,77 @@
+"""A collection is made the task that harvests it; one that Fargate would refuse is told before."""
+
+from typing import Any
+
+from harvester import history
+from harvester.changeset import Tree
+from harvester.collection import FILTER, parsed
+from harvester.compute import ONCE, SERVICE
+from harvester.compute.aws import Aws
+from harvester.compute.task_definition import (
+    Definition,
+    network,
+    registered,
+    require_complete,
+    strategy,
+    unversioned,
+)
+from harvester.errors import Exit, HarvesterError
+from harvester.layout import CollectionKeys
+from harvester.settings import Settings
+from harvester.store import Store
+
+
+class Definitions:
+    """Task definitions of the collections of one store."""
+
+    def __init__(self, store: Store, settings: Settings, aws: Aws) -> None:
+        self._store, self._settings, self._aws = store, settings, aws
+
+    def of(self, collection_id: str) -> Definition:
+        """The task of a collection; raises when there is no such collection, or it cannot be one."""
+        require_complete(self._settings)
+        keys = CollectionKeys(collection_id)
+        tree = parsed(history.read(self._store, keys).data, f"{self._store.name}/{keys.collection}")
+        capacity = self._settings.capacity.changed_by(tree.get("task") or {})
+        if problems := capacity.problems():
+            raise HarvesterError(
+                f"Fargate has no task as {collection_id} asks for.",
+                problems,
+                "Change `task` in the collection, or the settings task_...",
+                exit_code=Exit.USAGE,
+            )
+        kind = SERVICE if tree["type"] == FILTER else ONCE
+        return Definition(self._settings, self._aws.ecs.region, collection_id, kind, capacity)
+
+    def target(self, collection_id: str) -> Tree:
+        """What a schedule starts, as EventBridge Scheduler writes it: always the newest revision."""
+        definition = self.of(collection_id)
+        where = network(self._settings)["awsvpcConfiguration"]
+        return {
+            "Arn": self._cluster_arn(),
+            "EcsParameters": {
+                "TaskDefinitionArn": unversioned(registered(self._aws.ecs, definition)),
+                "TaskCount": 1,
+                "CapacityProviderStrategy": strategy(definition.capacity),
+                "NetworkConfiguration": {
+                    "awsvpcConfiguration": {
+                        name[0].upper() + name[1:]: value for name, value in where.items()
+                    }
+                },
+                "PropagateTags": "TASK_DEFINITION",
+                "EnableECSManagedTags": True,
+            },
+        }
+
+    def _cluster_arn(self) -> str:
+        cluster = self._settings.cluster
+        if cluster.startswith("arn:"):
+            return cluster
+        found: list[dict[str, Any]] = self._aws.ecs("describe_clusters", clusters=[cluster])["clusters"]
+        if not found:
+            raise HarvesterError(
+                f"There is no cluster {cluster} in {self._aws.ecs.region}.",
+                hint="Check `cluster` and `region`, and that `terraform apply` made the cluster.",
+                exit_code=Exit.USAGE,
+            )
+        return str(found[0]["clusterArn"])

@@ -1,0 +1,49 @@
+"""A task that tells its status on a port is asked there, with the token of its run; most have no port."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+from harvester.changeset import Tree
+from harvester.compute.asking import asked
+from harvester.compute.aws import Aws
+from harvester.errors import NotFound
+from harvester.settings import Settings
+
+
+class Port:
+    """`status_port` of the tasks of one cluster."""
+
+    def __init__(self, settings: Settings, aws: Aws) -> None:
+        self._settings, self._aws = settings, aws
+
+    @property
+    def is_open(self) -> bool:
+        return bool(self._settings.status_port and self._settings.parameter_path)
+
+    def asked(self, collection_id: str, task: Mapping[str, Any], method: str, path: str) -> Tree | None:
+        """What the harvest answers; None when it does not, or has no address or token (yet)."""
+        from harvester.parameters import TOKENS, Parameters
+
+        address = self.address(task)
+        if not address:
+            return None
+        parameters = Parameters(self._settings.parameter_path, region=self._settings.region)
+        with suppress(NotFound):
+            token = parameters.read(f"{TOKENS}/{collection_id}")
+            return asked(f"http://{address}:{self._settings.status_port}", token, method, path)
+        return None
+
+    def address(self, task: Mapping[str, Any]) -> str:
+        """The public address of a task, empty where it has none (yet)."""
+        details = (
+            detail
+            for attachment in task.get("attachments") or ()
+            for detail in attachment.get("details") or ()
+        )
+        found = [str(detail.get("value")) for detail in details if detail.get("name") == "networkInterfaceId"]
+        if not found:
+            return ""
+        answer = self._aws.ec2("describe_network_interfaces", NetworkInterfaceIds=found[:1])
+        interfaces = answer.get("NetworkInterfaces") or [{}]
+        return str((interfaces[0].get("Association") or {}).get("PublicIp") or "")

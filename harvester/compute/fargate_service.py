@@ -1,0 +1,192 @@
+"""A stream in the cloud: kept running by ECS, and ended whole, in whatever state it is found."""
+
+import uuid
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import timedelta
+
+from harvester import records
+from harvester.clock import Clock, Stop
+from harvester.compute.aws import Refused
+from harvester.compute.beginning import Beginning
+from harvester.compute.fargate_tasks import Cluster, Found, gave_up, is_of_a_service, is_over
+from harvester.compute.task_definition import Definition, family, network, registered, strategy, tag_list
+from harvester.errors import Exit, HarvesterError
+from harvester.layout import CollectionKeys, moment
+from harvester.store import Store
+
+# The one before is gone this soon: its task has two minutes to end.
+_DRAINS_WITHIN = 180.0
+# Of the time for a stop, what is kept for the end of the task and the service.
+_FOR_THE_END = 45.0
+_PAUSE = 2.0
+_GRAIN = timedelta(seconds=2)
+
+
+class FargateService:
+    """The ECS service of one collection; `on_wait` hears what is waited for, and for how many seconds."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        store: Store,
+        collection_id: str,
+        *,
+        clock: Clock,
+        on_wait: Callable[[str, float], None],
+    ) -> None:
+        self._cluster, self._store, self._keys = cluster, store, CollectionKeys(collection_id)
+        self._clock, self._on_wait = clock, on_wait
+        self._never = Stop()
+        self._name = family(cluster.bucket, collection_id)
+
+    # -- start -------------------------------------------------------------------------------------
+
+    def start(self, definition: Definition, beginning: Beginning) -> None:
+        """Make the service, or take over what was left of one; raises when its first task fails."""
+        there = self._after_draining()
+        if self._tasks() or (there and there.get("desiredCount") and not gave_up(there)):
+            raise HarvesterError(
+                "Collection already started.",
+                hint=f"`collection filter-stop {self._keys.id}` ends it.",
+                exit_code=Exit.LOCKED,
+            )
+        # A task of the service before is listed for an hour.
+        old = {task["taskArn"] for task in self._tasks(stopped=True)}
+        self._create(definition, leftover=there is not None)
+
+        def first() -> Found | None:
+            ended = [task for task in self._tasks(stopped=True) if task["taskArn"] not in old]
+            return next(iter(ended or self._tasks()), None)
+
+        try:
+            beginning.wait(first)
+        except HarvesterError:
+            if first() is None or is_over(first() or {}):
+                # Started again for ever, it would cost, and fail for ever.
+                self._remove()
+            raise
+
+    def _after_draining(self) -> Found | None:
+        """The service that is there, once one that was deleted is quite gone."""
+        deadline = self._clock.elapsed() + _DRAINS_WITHIN
+        while (found := self._cluster.service(self._keys.id)) and found["status"] == "DRAINING":
+            left = deadline - self._clock.elapsed()
+            if left < 0:
+                raise HarvesterError(
+                    f"The stream of {self._keys.id} that was stopped before is still ending.",
+                    hint="Try again in two minutes; `harvest list` shows it for so long.",
+                    exit_code=Exit.RETRY_LATER,
+                )
+            self._on_wait("the stream before is ending", _DRAINS_WITHIN - left)
+            self._clock.wait(self._never, _PAUSE)
+        return found
+
+    def _create(self, definition: Definition, *, leftover: bool) -> None:
+        wanted = {
+            "cluster": self._cluster.name,
+            "taskDefinition": registered(self._cluster.ecs, definition),
+            "desiredCount": 1,
+            "capacityProviderStrategy": strategy(definition.capacity),
+            "networkConfiguration": network(definition.settings),
+            # One stream at a time: the old task ends before a new one begins.
+            "deploymentConfiguration": {
+                "deploymentCircuitBreaker": {"enable": True, "rollback": False},
+                "minimumHealthyPercent": 0,
+                "maximumPercent": 100,
+            },
+            "enableECSManagedTags": True,
+            "propagateTags": "SERVICE",
+        }
+        if leftover:
+            self._cluster.ecs("update_service", service=self._name, forceNewDeployment=True, **wanted)
+            return
+        self._cluster.ecs(
+            "create_service",
+            serviceName=self._name,
+            tags=tag_list(definition.tags),
+            clientToken=uuid.uuid4().hex,
+            **wanted,
+        )
+
+    # -- stop --------------------------------------------------------------------------------------
+
+    def stop(self, *, within: float) -> None:
+        """End the harvest with everything stored, then its task, then the service; nothing may be left.
+
+        Whatever there is of these: none of them, some, or tasks that are started again and again.
+        """
+        began = self._clock.elapsed()
+        deadline = began + within
+        service = self._cluster.service(self._keys.id)
+        if service is None:
+            return
+        if service["status"] == "ACTIVE":
+            self._ask_harvest(until=deadline - min(_FOR_THE_END, within / 2))
+            self._scale_down()
+        while running := self._tasks():
+            if self._clock.elapsed() > deadline:
+                self._remove()
+                raise self._remains(running, within)
+            self._on_wait(f"the task is {running[0].get('lastStatus')}", self._clock.elapsed() - began)
+            self._clock.wait(self._never, _PAUSE)
+        self._remove()
+        while self._cluster.service(self._keys.id):
+            if self._clock.elapsed() > deadline:
+                raise self._remains([], within)
+            self._clock.wait(self._never, _PAUSE)
+
+    def _ask_harvest(self, *, until: float) -> None:
+        """Through the store: so it may take longer to end than a task that is stopped."""
+        if not self._holds_lock():
+            return
+        records.ask_to_stop(self._store, self._keys)
+        while self._holds_lock() and self._clock.elapsed() < until:
+            self._on_wait("the harvest is ending", 0)
+            self._clock.wait(self._never, _PAUSE)
+
+    def _holds_lock(self) -> bool:
+        """Whether a task of this service harvests; a harvest elsewhere is not ours to end."""
+        running = [task for task in self._tasks() if task.get("lastStatus") == "RUNNING"]
+        held = records.lives(self._store, self._keys) if running else None
+        if held is None:
+            return False
+        created = running[0].get("createdAt")
+        try:
+            return created is None or moment(str(held["acquired"])) + _GRAIN >= created
+        except (KeyError, ValueError):
+            return True
+
+    def _scale_down(self) -> None:
+        with suppress(_Gone):
+            self._to_service("update_service", desiredCount=0)
+
+    def _remove(self) -> None:
+        with suppress(_Gone):
+            self._to_service("delete_service", force=True)
+
+    def _to_service(self, operation: str, **parameters: object) -> None:
+        try:
+            self._cluster.ecs(operation, cluster=self._cluster.name, service=self._name, **parameters)
+        except Refused as refused:
+            if refused.code in ("ServiceNotFoundException", "ServiceNotActiveException"):
+                raise _Gone from refused
+            raise
+
+    def _tasks(self, *, stopped: bool = False) -> list[Found]:
+        found = self._cluster.tasks_of(self._keys.id, stopped=stopped)
+        return [task for task in found if is_of_a_service(task)]
+
+    def _remains(self, running: list[Found], within: float) -> HarvesterError:
+        told = [
+            f"its task {task['taskArn'].rpartition('/')[2]} is {task.get('lastStatus')}" for task in running
+        ]
+        return HarvesterError(
+            f"The stream of {self._keys.id} did not end within {within:.0f} s: "
+            f"{', '.join(told) or 'its service is still going'}.",
+            hint="It was told to end and does so by itself within two minutes; see `harvest list`.",
+        )
+
+
+class _Gone(Exception):
+    """Somebody else has removed the service."""

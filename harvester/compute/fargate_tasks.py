@@ -1,0 +1,170 @@
+"""What runs in the cluster of one bucket's collections, and in which state it is, from ECS alone."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from harvester.compute import (
+    DIED,
+    GAVE_UP,
+    ONCE,
+    RESTARTING,
+    RUNNING,
+    SERVICE,
+    STARTING,
+    STOPPING,
+    Task,
+)
+from harvester.compute.aws import Service
+from harvester.compute.reasons import death
+from harvester.compute.task_definition import BUCKET, COLLECTION, family, tags_of
+from harvester.layout import timestamp
+
+# So many may be described at once.
+_TASKS_AT_ONCE, _SERVICES_AT_ONCE = 100, 10
+_SERVICE_GROUP = "service:"
+
+# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-lifecycle-explanation.html
+_STATUS = {
+    **dict.fromkeys(("PROVISIONING", "PENDING", "ACTIVATING"), STARTING),
+    "RUNNING": RUNNING,
+    **dict.fromkeys(("DEACTIVATING", "STOPPING", "DEPROVISIONING", "STOPPED", "DELETED"), STOPPING),
+}
+
+Found = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Tasks and services of one cluster that belong to one bucket."""
+
+    ecs: Service
+    name: str
+    bucket: str
+
+    # -- tasks -------------------------------------------------------------------------------------
+
+    def task(self, arn: str) -> Found | None:
+        """One task; None while, or when, ECS does not know it."""
+        found = self._described([arn])
+        return found[0] if found else None
+
+    def tasks_of(self, collection_id: str, *, stopped: bool = False) -> list[Found]:
+        """Those that shall run, or with `stopped` those that ended within the last hour, newest first."""
+        found = self._listed(
+            family=family(self.bucket, collection_id), desiredStatus="STOPPED" if stopped else "RUNNING"
+        )
+        return sorted(found, key=_began, reverse=True)
+
+    def all_tasks(self) -> list[Found]:
+        return [task for task in self._listed(desiredStatus="RUNNING") if self._is_ours(task)]
+
+    def _listed(self, **filters: str) -> list[Found]:
+        pages = self.ecs.pages("list_tasks", cluster=self.name, **filters)
+        return self._described([arn for page in pages for arn in page["taskArns"]])
+
+    def _described(self, arns: list[str]) -> list[Found]:
+        found: list[Found] = []
+        for some in _batches(arns, _TASKS_AT_ONCE):
+            found += self.ecs("describe_tasks", cluster=self.name, tasks=some, include=["TAGS"])["tasks"]
+        return found
+
+    def _is_ours(self, found: Found) -> bool:
+        return tags_of(found).get(BUCKET) == self.bucket
+
+    # -- services ----------------------------------------------------------------------------------
+
+    def service(self, collection_id: str) -> Found | None:
+        """ACTIVE or DRAINING; one that is gone, of which ECS still knows, is None."""
+        found = self._services([family(self.bucket, collection_id)])
+        return found[0] if found else None
+
+    def all_services(self) -> list[Found]:
+        pages = self.ecs.pages("list_services", cluster=self.name)
+        found = self._services([arn for page in pages for arn in page["serviceArns"]])
+        return [service for service in found if self._is_ours(service)]
+
+    def _services(self, names: list[str]) -> list[Found]:
+        found: list[Found] = []
+        for some in _batches(names, _SERVICES_AT_ONCE):
+            answer = self.ecs("describe_services", cluster=self.name, services=some, include=["TAGS"])
+            found += [service for service in answer["services"] if service["status"] != "INACTIVE"]
+        return found
+
+    # -- in the words of the interface ---------------------------------------------------------------
+
+    def what_runs(self) -> Iterator[Task]:
+        """All that runs or should, one entry for each collection."""
+        services = {tags_of(found).get(COLLECTION, ""): found for found in self.all_services()}
+        tasks: dict[str, Found] = {}
+        for task in sorted(self.all_tasks(), key=_began):
+            tasks[tags_of(task).get(COLLECTION, "")] = task
+        for collection_id in sorted(services.keys() | tasks.keys()):
+            if collection_id and (
+                told := self.told(collection_id, tasks.get(collection_id), services.get(collection_id))
+            ):
+                yield told
+
+    def told(self, collection_id: str, task: Found | None, service: Found | None) -> Task | None:
+        """A collection's task and service as one `Task`; None where there is neither."""
+        if service is None:
+            return task_told(collection_id, task) if task else None
+        if service["status"] == "DRAINING":
+            return Task(collection_id, SERVICE, STOPPING, _time(service.get("createdAt")))
+        if task and is_of_a_service(task):
+            return task_told(collection_id, task)
+        since = _time(service.get("createdAt"))
+        if not service.get("desiredCount"):
+            told = "it was stopped, and its service is still there: `collection filter-stop` removes it"
+            return Task(collection_id, SERVICE, DIED, since, told)
+        why = why_none_runs(service, self.tasks_of(collection_id, stopped=True))
+        return Task(collection_id, SERVICE, GAVE_UP if gave_up(service) else RESTARTING, since, why)
+
+
+def task_told(collection_id: str, task: Found) -> Task:
+    status = str(task.get("lastStatus", ""))
+    return Task(
+        collection_id,
+        SERVICE if is_of_a_service(task) else ONCE,
+        _STATUS.get(status, status),
+        _time(task.get("startedAt") or task.get("createdAt")),
+    )
+
+
+def is_of_a_service(task: Found) -> bool:
+    return str(task.get("group", "")).startswith(_SERVICE_GROUP)
+
+
+def gave_up(service: Found) -> bool:
+    """Whether the circuit breaker of ECS has ended trying."""
+    return any(each.get("rolloutState") == "FAILED" for each in service.get("deployments") or ())
+
+
+def why_none_runs(service: Found, stopped: list[Found]) -> str:
+    """Why a service that shall run has no task: how the last one ended, or what ECS says last."""
+    ended = [task for task in stopped if is_of_a_service(task)]
+    if ended and (last := death(ended[0])).told:
+        code = f"exit code {last.exit_code}: " if last.exit_code else ""
+        return f"the last task ended: {code}{last.told}"
+    deployments = [str(each.get("rolloutStateReason") or "") for each in service.get("deployments") or ()]
+    events = [str(event.get("message") or "") for event in service.get("events") or ()]
+    return next((words for words in (*events, *deployments) if words), "")
+
+
+def is_over(task: Found) -> bool:
+    """Whether the container has ended, or never will begin."""
+    return task.get("desiredStatus") == "STOPPED" or task.get("lastStatus") == "STOPPED"
+
+
+def _batches(names: list[str], most: int) -> Iterator[list[str]]:
+    return (names[start : start + most] for start in range(0, len(names), most))
+
+
+def _began(task: Found) -> datetime:
+    found = task.get("createdAt") or task.get("startedAt")
+    return found if isinstance(found, datetime) else datetime.min.replace(tzinfo=UTC)
+
+
+def _time(moment: Any) -> str:
+    return timestamp(moment) if isinstance(moment, datetime) else ""
