@@ -108,16 +108,22 @@ def test_a_flag_goes_before_the_environment_and_that_before_the_ini(
     assert found == "Collections:\nof-flag\n"
 
 
-def test_a_cluster_is_refused_in_words_where_something_is_to_run_and_only_there(
+def test_a_cluster_needs_a_bucket_and_a_folder_that_is_named_needs_no_cluster(
     person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TWARC_CLOUD_CLUSTER", "museum")
     told = person("harvest", "list")
-    assert (told.code, told.err.startswith("Fargate (cluster museum) is not in this version yet.")) == (
-        2,
-        True,
-    )
+    assert (told.code, "`cluster` is set (museum), and no `bucket`" in told.err) == (2, True)
     person.well("collection", "list")
+    person.well("harvest", "list", "--collections-path", "collections")
+
+
+def test_the_scheduler_of_a_machine_is_not_for_a_cluster(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TWARC_CLOUD_CLUSTER", "museum")
+    told = person("scheduler")
+    assert (told.code, "AWS carries out the schedules of a cluster" in told.err) == (2, True)
 
 
 def test_a_bucket_that_is_not_there_is_told_in_words(
