@@ -40,17 +40,22 @@ def examine(settings: Settings, store: Callable[[], Store]) -> Iterator[Check]:
     yield from _store(opened)
 
 
-def _versions() -> Check:
-    found = [f"twarc-cloud {__version__}", f"Python {platform.python_version()}"]
-    missing = []
+def libraries() -> tuple[list[str], list[str]]:
+    """Python and the packages that matter with their versions, and the names of those that are not there."""
+    found, missing = [f"Python {platform.python_version()}"], []
     for name in _PACKAGES:
         try:
             found.append(f"{name} {version(name)}")
         except PackageNotFoundError:
             missing.append(name)
+    return found, missing
+
+
+def _versions() -> Check:
+    found, missing = libraries()
     if missing:
         return Check("versions", False, f"missing: {', '.join(missing)}.", "pip install -r requirements.txt")
-    return Check("versions", True, ", ".join(found) + ".")
+    return Check("versions", True, ", ".join([f"twarc-cloud {__version__}", *found]) + ".")
 
 
 def _ini(path: Path) -> Check:

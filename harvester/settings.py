@@ -2,8 +2,8 @@
 
 import configparser
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import Field, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -109,16 +109,9 @@ def settings(
     *, flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None, ini: Path = INI
 ) -> Settings:
     """The settings in force; `flags` whose value is None were not given."""
-    environment = os.environ if environment is None else environment
-    from_ini = _ini(ini)
     values: dict[str, Any] = {}
     wrong = []
-    for entry in fields(Settings):
-        given = (flags or {}).get(entry.name)
-        if given is None:
-            given = environment.get(variable(entry.name)) or _entry(from_ini, entry.name)
-        if given is None:
-            continue
+    for entry, given, _ in _given(flags or {}, environment, ini):
         try:
             values[entry.name] = _TYPES[entry.type](given)
         except (KeyError, ValueError):
@@ -126,6 +119,31 @@ def settings(
     if wrong:
         raise HarvesterError("The settings cannot be used.", wrong, exit_code=Exit.USAGE)
     return Settings(**values)
+
+
+def origins(
+    *, flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None, ini: Path = INI
+) -> dict[str, str]:
+    """Where each setting comes from, in words, for those that are not the default."""
+    return {entry.name: where for entry, _, where in _given(flags or {}, environment, ini)}
+
+
+def _given(
+    flags: Mapping[str, Any], environment: Mapping[str, str] | None, ini: Path
+) -> Iterator[tuple[Field[Any], Any, str]]:
+    """What was given for each setting, and where."""
+    environment = os.environ if environment is None else environment
+    from_ini = _ini(ini)
+    for entry in fields(Settings):
+        if (flag := flags.get(entry.name)) is not None:
+            yield entry, flag, f"--{entry.name.replace('_', '-')}"
+        elif found := environment.get(variable(entry.name)):
+            yield entry, found, f"environment ({variable(entry.name)})"
+        else:
+            for name in (entry.name, ALIASES.get(entry.name, "")):
+                if found := from_ini.get(name):
+                    yield entry, found, f"{ini} ({name})"
+                    break
 
 
 _YES_OR_NO = configparser.ConfigParser.BOOLEAN_STATES
@@ -138,8 +156,10 @@ _TYPES: dict[Any, Callable[[Any], Any]] = {
 _TOLD: dict[Any, str] = {int: "a whole number", float: "a number", bool: "yes or no"}
 
 
-def _entry(ini: Mapping[str, str], name: str) -> str | None:
-    return ini.get(name) or ini.get(ALIASES.get(name, ""))
+def ini_secrets(ini: Path = INI) -> list[str]:
+    """The names of the secrets that stand in an ini."""
+    found = _ini(ini)
+    return [name for name in SECRETS if found.get(name)]
 
 
 def aws_keys(ini: Path = INI) -> tuple[str, str] | None:

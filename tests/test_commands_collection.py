@@ -67,6 +67,18 @@ def test_a_harvest_once_brings_every_post_and_is_told_of_afterwards(
     assert told.code == 0
     assert told.out.startswith("Started\nmuseums => Folder: collections. Harvest timestamp: ")
     assert f"Tweets: {3 * _POSTS}. Files: 1 (" in told.out
+    again = person("collection", "once", "museums", "--wait", "--json")
+    assert (again.json["tweets"], again.json["state"]) == (0, "complete")
+    told = person("harvest", "history", "museums", "--json", "--limit", "2")
+    assert [record["tweets"] for record in told.json] == [0, 3 * _POSTS]
+
+
+def test_the_last_harvest_is_told_with_what_became_of_the_users(
+    desk: tuple[Person, emulator.Emulated],
+) -> None:
+    person, emulated = desk
+    _add(person, "museums", users={user: {} for user in _users(emulated)})
+    person.well("collection", "once", "museums", "--wait")
     last = person.well("harvest", "last", "museums")
     assert f"Tweets: {3 * _POSTS}." in last
     assert "screen name found" in last

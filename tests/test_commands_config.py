@@ -110,7 +110,9 @@ def test_screen_names_become_ids_and_unknown_ones_are_told(
             "no good name!",
         ]
         assert person.file["users"] == {user_id: {"screen_name": name}}
-        again = person("collection-config", "screennames", "Nobody_here", "Nobody_there")
+        errors = ("--error-file", "not-found.txt")
+        again = person("collection-config", "screennames", "Nobody_here", "Nobody_there", *errors)
+        assert (person.folder / "not-found.txt").read_text() == "Nobody_here\nNobody_there\n"
         assert again.code == 0
         assert person.file["users"] == {user_id: {"screen_name": name}}
         person.well("collection-config", "remove-users", f"@{name}")

@@ -20,7 +20,7 @@ from tests.stores import HandClock
 _CHANGE_NOTHING = {
     *("collection-config changes", "collection-config check", "collection list", "collection scheduled"),
     *("harvest list", "harvest running", "harvest last", "harvest history", "harvest log"),
-    *("doctor", "completion", "scheduler", "supervise"),
+    *("collection cost", "doctor", "settings", "completion", "help", "scheduler", "supervise"),
 }
 
 

@@ -56,7 +56,9 @@ class Group(click.Group):
         self, *arguments: object, aliases: Mapping[str, str] | None = None, **options: object
     ) -> None:
         options.setdefault("invoke_without_command", True)
-        options.setdefault("context_settings", {"help_option_names": ["-h", "--help"]})
+        options.setdefault(
+            "context_settings", {"help_option_names": ["-h", "--help"], "max_content_width": 110}
+        )
         self._aliases = dict(aliases or {})
         super().__init__(*arguments, **options)  # type: ignore[arg-type]
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harvester import __version__
 from harvester.changeset import Tree
 from harvester.clock import Stop, SystemClock
 from harvester.commands import Group, log_to_stderr, network, reports
 from harvester.commands.alerts import Alerts, watching
 from harvester.commands.telling import size
 from harvester.commands.tokens import Token, token_of_run
+from harvester.commands.versions import version_option
 from harvester.errors import Exit, HarvesterError
 from harvester.layout import CollectionKeys
 from harvester.progress import Outcome
@@ -39,7 +39,7 @@ _WELL = (Exit.OK, Exit.PARTIAL)
 
 @click.group(cls=Group, help="Collect the posts of a collection through the X API, into S3 or into a folder.")
 @click.option("--debug", is_flag=True, help="Log at level DEBUG.")
-@click.version_option(__version__, "-V", "--version", message="Version %(version)s")
+@version_option
 def container(debug: bool) -> None:
     log_to_stderr(debug=debug)
 

@@ -2,8 +2,8 @@
 
 import click
 
-from harvester import __version__
-from harvester.commands import Group, log_to_stderr
+from harvester.commands import Group, examples, log_to_stderr
+from harvester.commands.about import help_on, settings
 from harvester.commands.collection import collection
 from harvester.commands.collection_config import collection_config
 from harvester.commands.copying import copy
@@ -14,6 +14,7 @@ from harvester.commands.proving import verify
 from harvester.commands.rules import rules
 from harvester.commands.scheduler import scheduler, supervise
 from harvester.commands.transfer import download
+from harvester.commands.versions import version_option
 
 _HELP = """Describe collections of social-media posts, and have them collected.
 
@@ -30,7 +31,7 @@ A first harvest, into the folder collections/ (docs/quickstart.md):
 
 @click.group(cls=Group, help=_HELP)
 @click.option("--debug", is_flag=True, help="Log at level DEBUG.")
-@click.version_option(__version__, "-V", "--version", message="Version %(version)s")
+@version_option
 def operator(debug: bool) -> None:
     log_to_stderr(debug=debug)
 
@@ -44,5 +45,9 @@ for _name in ("start", "stop"):
     filters.add_command(collection.commands[f"filter-{_name}"], _name)
 for _command in (copy, cost, rules, download, verify, filters):
     collection.add_command(_command)
-for _command in (collection_config, collection, harvest, doctor, scheduler, completion, filters, supervise):
+for _command in (
+    *(collection_config, collection, harvest, doctor, settings, scheduler, completion, help_on),
+    *(filters, supervise),
+):
     operator.add_command(_command)
+examples.give(operator)

@@ -118,20 +118,30 @@ class Place:
         return [*door, *where, "--collections-path", str(self.folder.resolve())]
 
 
-def chosen(bucket: str | None, collections_path: str | None) -> Place:
-    """The place that flags, environment and ini lead to; a folder that is named goes before a set bucket."""
+def flags(bucket: str | None, collections_path: str | None) -> dict[str, str | None]:
+    """The options that say where; a folder that is named goes before a bucket that is only set."""
     wanted = "" if collections_path and not bucket else bucket or None
     # Tasks reach no folder of this machine.
     cluster = "" if wanted == "" else None
-    flags = {"collections_path": collections_path, "bucket": wanted, "cluster": cluster}
-    return Place(settings(flags=flags))
+    return {"collections_path": collections_path, "bucket": wanted, "cluster": cluster}
+
+
+def chosen(bucket: str | None, collections_path: str | None) -> Place:
+    """The place that flags, environment and ini lead to."""
+    return Place(settings(flags=flags(bucket, collections_path)))
+
+
+def where_options(command: _F) -> _F:
+    """`bucket` and `collections_path`, as they were typed."""
+    bucket = click.option("--bucket", help="The S3 bucket; without one a folder is used.")
+    folder = click.option("--collections-path", help="The folder of the collections.  [default: collections]")
+    return bucket(folder(command))
 
 
 def in_place(command: _F) -> _F:
     """Give a command `place`, from the options that say where the collections are."""
 
-    @click.option("--bucket", help="The S3 bucket; without one a folder is used.")
-    @click.option("--collections-path", help="The folder of the collections.  [default: collections]")
+    @where_options
     @wraps(command)
     def placed(*arguments: Any, bucket: str | None, collections_path: str | None, **options: Any) -> Any:
         return command(*arguments, place=chosen(bucket, collections_path), **options)

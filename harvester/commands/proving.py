@@ -61,10 +61,6 @@ def verify(
 
     Each file against its manifests, these against what is there, the posts against the account of the
     harvest; gaps are listed. Exit code 12 when anything is lost or damaged.
-
-    \b
-      twarc_cloud.py collection verify museums
-      twarc_cloud.py collection verify museums --subset 3/7    a seventh, for each day of the week another
     """
     from harvester.store.reading import FolderReader, reader
     from harvester.verify import Sample

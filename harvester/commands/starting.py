@@ -6,7 +6,7 @@ from harvester.collection import FILTER, SEARCH, USER_TIMELINE, parsed
 from harvester.commands import described
 from harvester.commands.harvests import outcome_line
 from harvester.commands.place import Place, collection_id_argument, in_place
-from harvester.commands.telling import dry_run_option, would
+from harvester.commands.telling import dry_run_option, json_option, print_json, would
 from harvester.errors import Exit, HarvesterError
 from harvester.layout import CollectionKeys
 
@@ -17,8 +17,9 @@ _STOPS_WITHIN = 180.0
 @collection_id_argument
 @click.option("--wait", is_flag=True, help="Wait for its end, and return its exit code.")
 @dry_run_option
+@json_option
 @in_place
-def once(collection_id: str, wait: bool, dry_run: bool, place: Place) -> int:
+def once(collection_id: str, wait: bool, dry_run: bool, as_json: bool, place: Place) -> int:
     keys = require_collection(place, collection_id, USER_TIMELINE, SEARCH)
     require_keys(place, keys)
     require_idle(place, keys)
@@ -26,11 +27,14 @@ def once(collection_id: str, wait: bool, dry_run: bool, place: Place) -> int:
         _tell_cost(place, keys)
         return int(Exit.OK)
     place.compute.once(collection_id)
-    click.echo("Started")
-    return _awaited(place, keys) if wait else int(Exit.OK)
+    if not as_json:
+        click.echo("Started")
+    elif not wait:
+        print_json({"id": collection_id, "started": True})
+    return _awaited(place, keys, as_json=as_json) if wait else int(Exit.OK)
 
 
-def _awaited(place: Place, keys: CollectionKeys) -> int:
+def _awaited(place: Place, keys: CollectionKeys, *, as_json: bool) -> int:
     from harvester import records
     from harvester.clock import Stop
 
@@ -42,7 +46,9 @@ def _awaited(place: Place, keys: CollectionKeys) -> int:
         click.echo(f"It goes on; `harvest stop {keys.id}` ends it.", err=True)
         return int(Exit.INTERRUPTED)
     last = records.last(place.store, keys)
-    if last:
+    if as_json:
+        print_json(last)
+    elif last:
         click.echo(outcome_line(place, last))
     ended = place.compute.ended(keys.id)
     if ended and ended.told:

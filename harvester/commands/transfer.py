@@ -58,9 +58,6 @@ def download(
 
     What is there and right is not fetched again; each file is checked by its manifest while it comes, and has
     its name only when it is whole.
-
-    \b
-      twarc_cloud.py collection download museums --bucket my-bucket
     """
     from harvester.download import download as copy
     from harvester.mirror import Mirror

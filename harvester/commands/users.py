@@ -20,20 +20,29 @@ _NAME = re.compile(r"\w{1,15}", re.ASCII)
 _AT_ONCE = 100
 
 
+_error_file_option = click.option(
+    "--error-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write those that were not found into this file, one a line.",
+)
+
+
 @click.command("screennames", help="Add users by SCREEN_NAMES; each look-up costs $0.010.")
 @click.argument("screen_names", nargs=-1)
+@_error_file_option
 @dry_run_option
 @described.file_option
-def screennames(screen_names: Sequence[str], dry_run: bool, path: Path) -> None:
-    _add_names(path, screen_names, dry_run=dry_run)
+def screennames(screen_names: Sequence[str], error_file: Path | None, dry_run: bool, path: Path) -> None:
+    _add_names(path, screen_names, error_file=error_file, dry_run=dry_run)
 
 
 @click.command("screenname-files", help="Add users by screen names, one a line, in FILES or standard input.")
 @click.argument("files", nargs=-1)
+@_error_file_option
 @dry_run_option
 @described.file_option
-def screenname_files(files: Sequence[str], dry_run: bool, path: Path) -> None:
-    _add_names(path, _lines(files), dry_run=dry_run)
+def screenname_files(files: Sequence[str], error_file: Path | None, dry_run: bool, path: Path) -> None:
+    _add_names(path, _lines(files), error_file=error_file, dry_run=dry_run)
 
 
 @click.command("userids", help="Add users by USER_IDS.")
@@ -138,7 +147,7 @@ def _add_ids(path: Path, user_ids: Iterable[str], *, dry_run: bool) -> None:
     _tell_unasked(before)
 
 
-def _add_names(path: Path, screen_names: Iterable[str], *, dry_run: bool) -> None:
+def _add_names(path: Path, screen_names: Iterable[str], *, error_file: Path | None, dry_run: bool) -> None:
     tree = described.read(path)
     described.require_kind(tree, USER_TIMELINE)
     names = list(dict.fromkeys(name.strip() for name in screen_names if name.strip()))
@@ -159,8 +168,10 @@ def _add_names(path: Path, screen_names: Iterable[str], *, dry_run: bool) -> Non
 
     described.change(path, edit)
     click.echo(f"Added screen names to {path}.")
-    missing = [name for name in asked if name.lstrip("@").lower() not in found]
-    _tell("Following screen names where not found:", [name.lstrip("@") for name in missing])
+    missing = [plain for name in asked if (plain := name.lstrip("@")).lower() not in found]
+    _tell("Following screen names where not found:", missing)
+    if error_file:
+        error_file.write_text("".join(f"{name}\n" for name in missing), encoding="utf-8")
     _tell_unasked(tree)
 
 

@@ -1,0 +1,68 @@
+"""What a person asks of the tool itself: its settings and where they are from, and pages of help."""
+
+from dataclasses import fields
+
+import click
+
+from harvester.commands import topics
+from harvester.commands.place import flags, where_options
+from harvester.commands.telling import json_option, print_json, table
+from harvester.errors import Exit, HarvesterError
+from harvester.settings import Settings, ini_secrets, origins, variable
+from harvester.settings import settings as settings_of
+
+
+@click.command("settings", help="Show the settings in force, and where each comes from.")
+@json_option
+@where_options
+def settings(as_json: bool, bucket: str | None, collections_path: str | None) -> None:
+    given = flags(bucket, collections_path)
+    values, sources = settings_of(flags=given), origins(flags=given)
+    # A folder that is named leaves the bucket and its cluster aside.
+    sources |= {name: "--collections-path" for name, value in given.items() if value == ""}
+    rows = [
+        {
+            "setting": entry.name,
+            "value": getattr(values, entry.name),
+            "from": sources.get(entry.name, "default"),
+            "variable": variable(entry.name),
+        }
+        for entry in fields(Settings)
+    ]
+    if as_json:
+        print_json(rows)
+        return
+    shown = [{**row, "value": _shown(row["value"])} for row in rows]
+    click.echo(table(shown, ("setting", "value", "from")))
+    for name in ini_secrets():
+        click.echo(f"{name} stands in twarc_cloud.ini, too; it is secret, and not shown.", err=True)
+
+
+def _shown(value: object) -> object:
+    # No thousands separators: these are to be typed again.
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value}" if isinstance(value, int | float) else value
+
+
+@click.command("help", help="Explain a command, or a topic: " + ", ".join(topics.TOPICS) + ".")
+@click.argument("words", nargs=-1, metavar="[COMMAND | TOPIC]...")
+@click.pass_context
+def help_on(context: click.Context, words: tuple[str, ...]) -> None:
+    if len(words) == 1 and words[0] in topics.TOPICS:
+        click.echo(topics.TOPICS[words[0]]())
+        return
+    found = context.find_root()
+    for word in words:
+        command = found.command
+        inner = command.get_command(found, word) if isinstance(command, click.Group) else None
+        if inner is None:
+            raise HarvesterError(
+                f"There is no command and no topic `{' '.join(words)}`.",
+                hint=f"Topics are {', '.join(topics.TOPICS)}; `twarc_cloud.py --help` lists the commands.",
+                exit_code=Exit.USAGE,
+            )
+        found = click.Context(inner, info_name=word, parent=found, help_option_names=["-h", "--help"])
+    click.echo(found.get_help())
+    if not words:
+        click.echo(f"\nTopics of `help`: {', '.join(topics.TOPICS)}.")

@@ -1,0 +1,66 @@
+"""The help of every command begins with how it is typed."""
+
+from collections.abc import Mapping, Sequence
+from inspect import cleandoc
+
+import click
+
+_DOOR = "twarc_cloud.py"
+
+# By the names that lead to the command; what follows them, one line for each example.
+EXAMPLES: Mapping[str, Sequence[str]] = {
+    "collection-config template": ("user_timeline --id museums", "search --id election"),
+    "collection-config download": ("museums",),
+    "collection-config keys": ("--profile museum", "--move-to museum"),
+    "collection-config update": ("--dry-run", ""),
+    "collection-config changes": ("museums --since 2026-11-01", "museums --deletes-only"),
+    "collection-config check": ("", "museums --live"),
+    "collection-config screennames": ("@britishmuseum @metmuseum",),
+    "collection-config screenname-files": ("names.txt --error-file not-found.txt",),
+    "collection-config userids": ("783214 6253282",),
+    "collection-config userid-files": ("ids.txt",),
+    "collection-config remove-users": ("@britishmuseum 783214",),
+    "collection-config restore-users": ("@britishmuseum", "--all"),
+    "collection list": ("", "--long --bucket my-bucket"),
+    "collection add": ("",),
+    "collection once": ("museums --wait", "museums --dry-run"),
+    "collection schedule": ('museums "rate(7 days)"', 'museums "cron(0 6 ? * MON *)"'),
+    "collection stop": ("museums",),
+    "collection scheduled": ("",),
+    "collection filter-start": ("storms",),
+    "collection filter-stop": ("storms",),
+    "collection unlock": ("museums",),
+    "collection delete": ("museums --dry-run", "museums"),
+    "collection copy": (
+        "museums museums-2027",
+        "museums museums --with-harvests --to-bucket my-bucket",
+    ),
+    "collection cost": ("museums",),
+    "collection rules": ("storms",),
+    "collection download": ("museums --bucket my-bucket",),
+    "collection verify": ("museums", "museums --subset 3/7"),
+    "harvest list": ("",),
+    "harvest running": ("museums",),
+    "harvest last": ("museums", "museums --json"),
+    "harvest history": ("museums --limit 5",),
+    "harvest stop": ("museums",),
+    "harvest log": ("museums --follow",),
+    "doctor": ("",),
+    "settings": ("",),
+    "scheduler": ("",),
+    "completion": ("bash >> ~/.bashrc",),
+    "help": ("exit-codes", "collection once"),
+}
+
+
+def give(root: click.Group) -> None:
+    """Put the examples of each command into its help, after the first sentence."""
+    for names, examples in EXAMPLES.items():
+        command: click.Command = root
+        for name in names.split():
+            assert isinstance(command, click.Group)
+            command = command.commands[name]
+        first, _, rest = cleandoc(command.help or "").partition("\n\n")
+        typed = "\n".join(f"  {_DOOR} {names} {example}".rstrip() for example in examples)
+        command.short_help = first.partition(";")[0].replace("\n", " ").rstrip(".") + "."
+        command.help = "\n\n".join(filter(None, (first, f"\b\n{typed}", rest)))
