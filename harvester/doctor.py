@@ -32,12 +32,21 @@ def examine(settings: Settings, store: Callable[[], Store]) -> Iterator[Check]:
     yield _keys(settings)
     yield from _network(settings.x_api_url)
     yield _disk(Path(settings.temp), "work folder")
+    yield from _cloud(settings)
     try:
         opened = store()
     except HarvesterError as error:
         yield Check("store", False, error.message, error.hint)
         return
     yield from _store(opened)
+
+
+def _cloud(settings: Settings) -> Iterator[Check]:
+    if settings.cluster:
+        from harvester.compute.aws import Aws
+        from harvester.compute.fargate_checks import of_cloud
+
+        yield from of_cloud(settings, Aws(settings.region))
 
 
 def libraries() -> tuple[list[str], list[str]]:
