@@ -17,7 +17,7 @@ RINGS = (
     "clock settings session store lock segments journal work checkpoint history uploads manifest mirror"
     " parameters x",
     "sources harvest run storing ending recovery progress status compute"
-    " records notices credentials cost checks doctor removal download transplant verify",
+    " records notices credentials cost checks doctor removal download redaction transplant verify",
     "commands",
 )
 

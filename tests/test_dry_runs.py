@@ -43,6 +43,7 @@ _CASES: dict[str, list[tuple[str, str]]] = {
         ("--profile museum", "Would have collection.json name profile museum"),
         ("--collection-config-filepath old.json --move-to mine", "Would write profile mine to "),
     ],
+    "collection-config forget-keys": [("locked", "Would take keys out of 1 objects of locked in ")],
     "collection-config update": [("", "users -> 13 added")],
     "collection-config screennames": [("@one @two", "Would look up 2 names, for at most $0.02, and add")],
     "collection-config screenname-files": [("names.txt", "Would look up 2 names")],
@@ -116,6 +117,8 @@ def _furnish(person: Person, emulated: emulator.Emulated) -> None:
     store = FolderStore(person.folder / "collections")
     for name in ("locked", "running"):
         Lock(store, CollectionKeys(name).lock, owner="somebody", clock=HandClock(), ttl=3600).acquire()
+    of_2019 = '{"update": {"keys": {"consumer_key": "a"}}, "delete": []}'
+    (store.root / "locked/changesets/change-20190309153326.json").write_text(of_2019)
     next(store.root.rglob("accounts/harvests/**/manifest-sha1.txt")).write_text("")
     person.well("collection", "filter-start", "gone")
     until(lambda: _streams(emulated))

@@ -7,7 +7,7 @@ import click
 
 from harvester.changeset import Tree
 from harvester.collection import FILTER, problems
-from harvester.commands import Group, described, network, profiles, users
+from harvester.commands import Group, described, forgetting, network, profiles, users
 from harvester.commands.place import Place, collection_id_argument, in_place
 from harvester.commands.telling import confirm, dry_run_option, json_option, print_json, would, yes_option
 from harvester.errors import Exit, HarvesterError
@@ -88,6 +88,7 @@ def _warn_of_inline_keys(tree: Tree) -> None:
 
 
 collection_config.add_command(profiles.keys)
+collection_config.add_command(forgetting.forget_keys)
 
 
 @collection_config.command("update", help="Store the changes of the file.")
@@ -125,6 +126,9 @@ def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, place: Place
     described.write(path, stored)
     click.echo("Collection configuration updated.")
     _warn_of_inline_keys(stored)
+    if described.inline_keys(current) and not described.inline_keys(stored):
+        way = f"`collection-config forget-keys {stored['id']}` takes them out."
+        click.echo(f"They are in its history still: {way}", err=True)
     if stored["type"] == FILTER:
         click.echo("Stop and start the collection for the changes to go into effect.")
 

@@ -1,0 +1,82 @@
+"""API keys in a collection's past are taken out of it: its changesets, and copies in harvests of 2019.
+
+Each object is replaced on the condition that nobody replaced it since. One that holds none stays as it is,
+so that whatever cut this may be repaired by doing it again.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from harvester import history
+from harvester.download import MAY_HOLD_KEYS, without_keys
+from harvester.errors import Exit, HarvesterError, NotFound
+from harvester.layout import CollectionKeys
+from harvester.store import Store, Stored
+
+_AT_ONCE = 16
+_CALLED = ("keys", "credentials")
+
+
+@dataclass(frozen=True)
+class Holder:
+    """An object that holds keys; `names` says which, and nothing says their values."""
+
+    key: str
+    stored: Stored
+    names: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        return f"Holder({self.key!r}, {self.names})"
+
+
+@dataclass
+class Redaction:
+    """Of one collection, whose collection.json holds keys no more."""
+
+    store: Store
+    keys: CollectionKeys
+
+    def __post_init__(self) -> None:
+        current = history.read(self.store, self.keys)
+        if without_keys(current.data) != current.data:
+            raise HarvesterError(
+                f"The collection {self.keys.id} still is harvested with keys of its own.",
+                hint=f"First: `collection-config download {self.keys.id}`, `collection-config keys --move-to "
+                "PROFILE`, `collection-config update`.",
+                exit_code=Exit.USAGE,
+            )
+
+    def holders(self) -> list[Holder]:
+        """All that is to be written anew, in the order of their keys."""
+        names = (entry.key for entry in self.store.entries(self.keys.folder))
+        own = [key for key in names if MAY_HOLD_KEYS.fullmatch(key.removeprefix(self.keys.folder))]
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            return [holder for holder in pool.map(self._holder, own) if holder]
+
+    def carry_out(self, holders: list[Holder], tell: Callable[[int], None] = lambda _: None) -> None:
+        """Write each anew; `tell` hears how many are."""
+        for number, holder in enumerate(holders, 1):
+            clean = without_keys(holder.stored.data)
+            self.store.replace(holder.key, clean, version=holder.stored.version)
+            tell(number)
+
+    def _holder(self, key: str) -> Holder | None:
+        try:
+            stored = self.store.read(key)
+        except NotFound:
+            return None
+        if without_keys(stored.data) == stored.data:
+            return None
+        return Holder(key, stored, tuple(sorted(set(_names(orjson.loads(stored.data))))))
+
+
+def _names(tree: Any) -> Iterator[str]:
+    for part in (tree, tree.get("update")):
+        for called in _CALLED:
+            held = part.get(called) if isinstance(part, dict) else None
+            if isinstance(held, dict):
+                yield from (name for name, value in held.items() if value and name != "profile")
