@@ -1,4 +1,4 @@
-# Who may do what. Each statement says why it is there; tests/test_policies.py takes one after the other away, and each
+# Who may do what. Each statement says why it is there; tests/test_policies*.py take one after the other away, and each
 # time something that people need does not work any more.
 
 locals {
