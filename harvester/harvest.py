@@ -113,7 +113,7 @@ class Harvest:
         if recovered:
             told = recovered.record
             progress = Progress(self.keys.id, self.store.name, recovered.work.state.harvest)
-            progress.task = told.get("task") or {}
+            progress.task, progress.unheard = told.get("task") or {}, told.get("unheard") or {}
             progress.outcome = Outcome(INTERRUPTED, "the harvest died and was finished by the next one")
             if told["state"] != RUNNING:
                 # It lived to say how it ended, and died, or had no store, on the last steps.

@@ -25,6 +25,14 @@ class Outcome:
     hint: str = ""
     # Which of the person's limits ended it, where one did that starting again would only meet again.
     limit: str = ""
+
+    @property
+    def was_meant(self) -> bool:
+        """Whether it ended because it was through, or because a person wanted it to."""
+        if self.state == STOPPED:
+            return bool(self.limit) or self.exit_code in (Exit.OK, Exit.INTERRUPTED)
+        return self.state in (COMPLETE, PARTIAL)
+
     cause: BaseException | None = field(default=None, compare=False, repr=False)
 
 
@@ -39,6 +47,8 @@ class Progress:
     activity: str = "starting"
     updated: str = ""
     ended: str = ""
+    # Since when nobody hears a stream that was not meant to end, and its last record; for the next harvest.
+    unheard: Tree = field(default_factory=dict)
     # What the task on AWS is given; empty on any other machine.
     task: Tree = field(default_factory=dict)
 
@@ -72,6 +82,8 @@ class Progress:
         else:
             record["harvest_end_timestamp"] = self.ended
             record["exit_code"] = int(self.outcome.exit_code)
+        if self.unheard:
+            record["unheard"] = self.unheard
         if self.outcome.hint:
             record["hint"] = self.outcome.hint
         if self.outcome.limit:

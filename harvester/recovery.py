@@ -14,7 +14,7 @@ from harvester.checkpoint import Parts, Pointer
 from harvester.collection import FILTER, without_secrets
 from harvester.errors import Conflict, NotFound
 from harvester.layout import SEGMENTS, CollectionKeys, HarvestKeys, moment, timestamp
-from harvester.progress import INTERRUPTED, RUNNING
+from harvester.progress import COMPLETE, INTERRUPTED, PARTIAL, RUNNING
 from harvester.store import Store
 from harvester.work import EVENTS, Batch, State, Work, left_behind
 from harvester.x.interruptions import undelivered_from
@@ -38,10 +38,21 @@ class Recovered:
 
 @dataclass(frozen=True)
 class Unheard:
-    """A stream that nobody hears: since when, and the last record before."""
+    """A stream that nobody hears: since when, the last record before, and what became of its harvest."""
 
     since: datetime
     last_id: str | None
+    why: str = "died"
+
+    def to_tree(self) -> Tree:
+        return {"since": timestamp(self.since), "last_id": self.last_id, "why": self.why}
+
+    @classmethod
+    def of(cls, state: State) -> "Unheard":
+        """From when on posts of a stream may be missing, of whose harvest this is what was kept."""
+        begun = moment(state.begun or state.harvest)
+        alive = max(begun, moment(state.synced)) if state.synced else begun
+        return cls(max(begun, undelivered_from(alive, state.last_id)), state.last_id or None)
 
 
 def recover(store: Store, keys: CollectionKeys, root: Path, *, owner: str) -> Recovered | None:
@@ -136,11 +147,19 @@ def _is_over(store: Store, keys: CollectionKeys, record: Tree) -> bool:
 
 
 def unheard(store: Store, keys: CollectionKeys) -> Unheard | None:
-    """Where the last harvest of a stream was killed: what no harvest has heard since."""
+    """Where the last harvest of a stream ended without being meant to: what no harvest has heard since."""
     last = _last(store, keys)
+    if not last or last.get("state") in (COMPLETE, PARTIAL):
+        return None
+    try:
+        record = orjson.loads(store.read(keys.harvest(moment(last["harvest_id"])).harvest).data)
+    except (NotFound, KeyError):
+        # Of the first version of all, which left no such record.
+        return None
+    if left := record.get("unheard"):
+        return Unheard(moment(left["since"]), left["last_id"], left["why"])
     if last.get("state") != INTERRUPTED:
         return None
-    record = orjson.loads(store.read(keys.harvest(moment(last["harvest_id"])).harvest).data)
     gaps = [gap for gap in record["gaps"] if gap["reason"] == _DIED]
     return Unheard(moment(gaps[-1]["from"]), gaps[-1]["last_id_before"]) if gaps else None
 
@@ -160,9 +179,7 @@ def _unheard_since(store: Store, keys: CollectionKeys, state: State) -> Unheard:
         before = unheard(store, keys)
         if before:
             return before
-    begun = moment(state.begun or state.harvest)
-    alive = max(begun, moment(state.synced)) if state.synced else begun
-    return Unheard(max(begun, undelivered_from(alive, state.last_id)), state.last_id or None)
+    return Unheard.of(state)
 
 
 def _continues(left: State, known: State) -> bool:

@@ -7,7 +7,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 from harvester.changeset import Tree
 from harvester.checkpoint import Pointer
 from harvester.clock import Clock, Stop
-from harvester.collection import budget, without_secrets
+from harvester.collection import FILTER, budget, without_secrets
 from harvester.ending import Ending
 from harvester.errors import Conflict, Exit, HarvesterError, LockLost, StoreAway
 from harvester.layout import CollectionKeys, timestamp
@@ -163,6 +163,7 @@ class Run:
                     concurrency=self.settings.concurrency,
                     gap_from=self.unheard.since if self.unheard else None,
                     last_id=(self.unheard.last_id or "") if self.unheard else "",
+                    gap_why=self.unheard.why if self.unheard else "",
                 )
             )
         except BaseException as error:  # noqa: BLE001 - handed to `_outcome`, in the thread that writes
@@ -246,6 +247,7 @@ class Run:
         self._storing.finish()
         now = timestamp(self.store.now())
         self.progress.outcome, self.progress.updated, self.progress.ended = outcome, now, now
+        self.progress.unheard = self._left_unheard(outcome)
         self.state.billed = self._billed()
         ending = Ending(self.store, self.keys, self._work, self.tree, self.progress.record)
         for what, step in ending.steps():
@@ -254,10 +256,21 @@ class Run:
         self._work.remove()
         return outcome
 
+    def _left_unheard(self, outcome: Outcome) -> Tree:
+        """Where a stream that was not meant to end stopped hearing: the next harvest names the gap."""
+        if self.tree["type"] != FILTER or outcome.was_meant:
+            return {}
+        if self.unheard and not (self.state.last_id or self.state.gaps):
+            # It heard nothing, so that what went unheard before it still does.
+            return self.unheard.to_tree()
+        why = "failed" if outcome.state == FAILED else f"was ended ({outcome.reason})"
+        return replace(Unheard.of(self.state), why=why).to_tree()
+
     def _kept(self, outcome: Outcome) -> Outcome:
         """What could not be stored stays in the work folder; say so where that is possible."""
         self._refused.set()
         self.progress.outcome = outcome
+        self.progress.unheard = self._left_unheard(outcome)
         self.progress.ended = self.progress.updated
         if outcome.exit_code != Exit.LOCKED:
             try:

@@ -101,7 +101,9 @@ def test_a_stream_whose_store_stays_away_keeps_what_came_and_tells_the_gap(
         assert going.end.outcome.state == "failed"
         way.set(OPEN)
         stage.edit("it", lambda tree: {**tree, "filter": {**tree["filter"], "max_records": 100}})
-        assert _once_unlocked(stage).outcome.exit_code == Exit.OK
+        again = _once_unlocked(stage)
+        assert again.outcome.exit_code == Exit.PARTIAL
+        assert [gap["reason"] for gap in again.record["gaps"]] == ["the harvest before failed"]
         assert stage.unexplained("it") == []
         assert max(stage.stored("it").values()) == 1
         (first, _) = stage.folders("it")

@@ -110,6 +110,50 @@ def test_a_disconnect_is_mended_and_told_as_a_gap_that_covers_the_loss(tmp_path:
         assert set(missed).isdisjoint(stage.stored("live"))
 
 
+@pytest.mark.parametrize("failures", [0, 2])
+def test_what_nobody_heard_after_an_end_that_was_not_meant_is_a_gap_of_the_next(
+    failures: int, tmp_path: Path
+) -> None:
+    """A task that is replaced, or one that its keys failed: the service starts it again, some time later."""
+    with staged(tmp_path, users=1) as stage:
+        _filter(stage)
+        with stage.harvesting("live") as going:
+            until(stage.connected)
+            before = _publish(stage, count=2)
+            until(lambda: _written(stage) == 2)
+            going.stop.request("SIGTERM")
+        assert going.end.record["gaps"] == []
+        missed = _publish(stage, count=3)
+        if failures:
+            stage.control.faults([{"on": "GET /2/tweets/search/stream/rules/counts", "do": "unauthorized"}])
+        for _ in range(failures):
+            failed = stage.harvest("live")
+            assert (failed.outcome.state, failed.record["gaps"]) == ("failed", [])
+            missed += _publish(stage, count=1)
+        stage.control.faults([])
+        with stage.harvesting("live") as going:
+            until(stage.connected)
+            after = _publish(stage, count=2)
+            until(lambda: going.account()["tweets"] == 2)
+        (gap,) = going.end.record["gaps"]
+        assert gap["reason"] == "the harvest before was ended (SIGTERM)"
+        assert (gap["last_id_before"], gap["first_id_after"]) == (before[-1], after[0])
+        assert set(missed).isdisjoint(stage.stored("live"))
+        assert stage.unexplained("live") == []
+
+
+def test_what_comes_after_a_stop_that_was_meant_is_no_gap(tmp_path: Path) -> None:
+    with staged(tmp_path, users=1) as stage:
+        _filter(stage)
+        for _ in range(2):
+            with stage.harvesting("live") as going:
+                until(stage.connected)
+                _publish(stage, count=1)
+                until(lambda: going.account()["tweets"] == 1)
+            assert going.end.record["gaps"] == []
+            assert "unheard" not in going.end.record
+
+
 def test_a_line_cut_in_the_middle_is_no_record(tmp_path: Path) -> None:
     with staged(tmp_path, users=1) as stage:
         stage.control.faults([{"on": _STREAM, "when": {"nth": 1}, "do": "cut-mid-line", "after_posts": 3}])

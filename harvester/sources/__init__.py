@@ -41,6 +41,7 @@ class Job:
     concurrency: int = 32
     gap_from: datetime | None = None
     last_id: str = ""
+    gap_why: str = "died"
 
 
 Source = Callable[[Job], None]

@@ -103,7 +103,7 @@ def _before_this(job: Job) -> Tree | None:
     return {
         "event": "gap",
         "from": timestamp(job.gap_from),
-        "reason": "the harvest before died",
+        "reason": f"the harvest before {job.gap_why}",
         "last_id_before": job.last_id or None,
     }
 
