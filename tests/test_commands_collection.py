@@ -12,11 +12,16 @@ from typing import Any
 import pytest
 
 import emulator
-from harvester.clock import SystemClock
+from harvester.clock import Stop, SystemClock
+from harvester.commands.place import chosen
+from harvester.compute import RUNNING, STOPPING
+from harvester.compute.local import LocalCompute
+from harvester.compute.scheduler import Scheduler
 from harvester.layout import CollectionKeys
 from harvester.lock import Lock
 from harvester.store.folder import FolderStore
 from tests.person import Person, at_a_terminal, until
+from tests.stores import HandClock
 
 _POSTS = 30
 _STREAM_KILLS = int(os.environ.get("STREAM_KILLS", "3"))
@@ -207,6 +212,68 @@ def test_a_stream_is_stopped_though_its_supervisor_is_dead(person: Person) -> No
     person.well("collection", "filter-stop", "live")
     assert not person._slot("live", "harvest").lives
     assert person.well("harvest", "list") == "No running harvests.\n"
+
+
+def _scheduler(said: list[str], clock: HandClock) -> Scheduler:
+    machine = chosen(None, None).this_machine
+    return Scheduler(machine, clock, Stop(), say=said.append, ended=str, running=lambda _: False)
+
+
+def test_a_stream_that_died_with_the_machine_goes_on_with_the_scheduler_and_one_that_was_ended_does_not(
+    person: Person,
+) -> None:
+    said: list[str] = []
+    clock = HandClock()
+    scheduler = _scheduler(said, clock)
+    _add(person, "live", filter={"track": "library"})
+    person.well("collection", "filter-start", "live")
+    until(lambda: "RUNNING" in person.well("harvest", "list"))
+    scheduler.look()
+    assert said == []
+    # As a reboot does it: the supervisor first, so that it starts nothing again.
+    for kind in ("supervisor", "harvest"):
+        slot = person._slot("live", kind)
+        slot.signal(signal.SIGKILL)
+        until(lambda slot=slot: not slot.lives)  # type: ignore[misc]
+    scheduler.look()
+    assert said == ["live: its stream had died, and is started again."]
+    until(lambda: "RUNNING" in person.well("harvest", "list"))
+    person.well("collection", "filter-stop", "live")
+    clock.seconds += 3600
+    scheduler.look()
+    assert len(said) == 1
+    assert person.well("harvest", "list") == "No running harvests.\n"
+    states = [record["state"] for record in _records(person, "live")]
+    assert states == ["interrupted", "stopped"]
+
+
+def test_a_stream_that_is_being_ended_is_not_started_again_meanwhile(person: Person) -> None:
+    said: list[str] = []
+    scheduler = _scheduler(said, HandClock())
+    machine = scheduler.compute
+    machine.note_service("live", RUNNING, "")
+    assert machine.orphans() == ["live"]
+    machine.note_service("live", STOPPING, "")
+    scheduler.look()
+    assert (machine.orphans(), said) == ([], [])
+
+
+def test_a_stream_whose_supervisor_dies_at_once_is_tried_again_once_a_minute(tmp_path: Path) -> None:
+    said: list[str] = []
+    clock = HandClock()
+    machine = LocalCompute(
+        FolderStore(tmp_path / "c"),
+        tmp_path / "runs",
+        harvest=lambda _: ["true"],
+        supervise=lambda _: ["true"],
+    )
+    scheduler = Scheduler(machine, clock, Stop(), say=said.append, ended=str, running=lambda _: False)
+    machine.note_service("live", RUNNING, "")
+    for _ in range(10):
+        until(machine.orphans)
+        scheduler.look()
+        clock.seconds += 10
+    assert len(said) == 2
 
 
 @pytest.mark.parametrize(

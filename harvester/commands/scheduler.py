@@ -18,7 +18,10 @@ from harvester.errors import Conflict, Exit, HarvesterError
 log = logging.getLogger("twarc-cloud")
 
 
-@click.command("scheduler", help="Carry out the schedules of this machine until Ctrl-C; harvests go on.")
+@click.command(
+    "scheduler",
+    help="Carry out the schedules of this machine, and start streams again that died, until Ctrl-C.",
+)
 @in_place
 def scheduler(place: Place) -> int:
     from harvester import records

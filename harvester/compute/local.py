@@ -19,6 +19,7 @@ from harvester.compute import (
     RUNNING,
     SERVICE,
     STARTING,
+    STOPPING,
     Ended,
     Scheduled,
     Task,
@@ -213,7 +214,19 @@ class LocalCompute:
     def forget_service(self, collection_id: str) -> None:
         self._service_path(collection_id).unlink(missing_ok=True)
 
+    def orphans(self) -> list[str]:
+        """Streams that are wanted, and of which nothing runs: they died, perhaps with the machine."""
+        found = (task.collection_id for task in self.tasks() if task.status == DIED)
+        wanted = (RUNNING, RESTARTING)
+        return [
+            name
+            for name in found
+            if self.service_state(name).get("state") in wanted and not self._lives(name)
+        ]
+
     def stop_service(self, collection_id: str, *, within: float) -> None:
+        # Whoever starts dead streams again leaves this one.
+        self.note_service(collection_id, STOPPING, "")
         service, slot = self._slot(collection_id, SERVICE), self._slot(collection_id, ONCE)
         service.signal(signal.SIGTERM)
         deadline = self._clock.elapsed() + within

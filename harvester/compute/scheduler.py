@@ -1,4 +1,4 @@
-"""What is due is started once; while the harvest before still runs it is skipped, and that is said."""
+"""What is due is started once, unless the harvest before still runs; streams that died go on; all is said."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,6 +11,8 @@ from harvester.errors import HarvesterError
 
 # New schedules are seen after at most so many seconds.
 _LOOKS_EVERY = 2.0
+# A stream whose supervisor dies at once is not started again at once.
+_ANEW_AFTER = 60.0
 
 
 @dataclass
@@ -24,6 +26,7 @@ class Scheduler:
     ended: Callable[[str], str]
     running: Callable[[str], bool]
     _started: set[str] = field(default_factory=set)
+    _resumed: dict[str, float] = field(default_factory=dict)
 
     def run(self) -> None:
         with self.compute.timetable.scheduler.held():
@@ -33,6 +36,8 @@ class Scheduler:
 
     def look(self) -> None:
         """Start what is due at this moment, and tell of what has ended."""
+        for collection_id in self.compute.orphans():
+            self._resume(collection_id)
         for scheduled in self.compute.schedules():
             if due := self._due(scheduled):
                 self.compute.timetable.dealt_with(scheduled.collection_id, self.clock.now())
@@ -41,6 +46,19 @@ class Scheduler:
             if not self.compute.task(collection_id):
                 self._started.discard(collection_id)
                 self.say(self.ended(collection_id))
+
+    def _resume(self, collection_id: str) -> None:
+        """Start a stream again that somebody wanted, and that ended with this machine."""
+        now = self.clock.elapsed()
+        if now - self._resumed.get(collection_id, -_ANEW_AFTER) < _ANEW_AFTER:
+            return
+        self._resumed[collection_id] = now
+        try:
+            self.compute.start_service(collection_id)
+        except HarvesterError as error:
+            self.say(f"{collection_id}: its stream died and could not be started again. {error}")
+            return
+        self.say(f"{collection_id}: its stream had died, and is started again.")
 
     def _due(self, scheduled: Scheduled) -> datetime | None:
         """The first time that has come and is not dealt with; one start stands for all that were missed."""
