@@ -63,7 +63,7 @@ class Terraform:
     folder: Path
     environment: dict[str, str]
 
-    def tried(self, *arguments: str, within: float = 300.0) -> subprocess.CompletedProcess[str]:
+    def tried(self, *arguments: str, within: float = 600.0) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             ["terraform", *arguments],
             cwd=self.folder,
@@ -74,7 +74,7 @@ class Terraform:
             stdin=subprocess.DEVNULL,
         )
 
-    def __call__(self, *arguments: str, within: float = 300.0) -> str:
+    def __call__(self, *arguments: str, within: float = 600.0) -> str:
         """What it prints; it must succeed."""
         done = self.tried(*arguments, within=within)
         assert done.returncode == 0, f"{done.stdout[-3000:]}\n{done.stderr[-3000:]}"
@@ -83,6 +83,18 @@ class Terraform:
     def shown(self, *plan: str) -> Any:
         """The state, or a stored plan, as Terraform tells it to programs."""
         return json.loads(self("show", "-json", *plan))
+
+    def changes(self, *variables: str) -> dict[str, list[str]]:
+        """What a plan would do: the names of the resources, and what of them would change."""
+        self("plan", "-input=false", "-out=plan", *variables)
+        changed = {}
+        for each in self.shown("plan").get("resource_changes", ()):
+            change = each["change"]
+            if change["actions"] not in (["no-op"], ["read"]):
+                before, after = change.get("before") or {}, change.get("after") or {}
+                keys = [key for key in {*before, *after} if before.get(key) != after.get(key)]
+                changed[each["address"]] = [*change["actions"], *sorted(keys)]
+        return changed
 
     def resources(self) -> dict[str, Any]:
         """What is there, by address."""

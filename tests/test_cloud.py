@@ -16,11 +16,12 @@ import pytest
 
 import emulator
 from harvester.errors import Exit
-from tests import storm
-from tests.cloud.parts import Account, Terraform, account, listening, plugins, step, terraform_at
+from tests import storm, terraforming
+from tests.cloud.parts import Account, account, listening, step
 from tests.containers import TAG, built, lacking
 from tests.person import Person, a_profile, at_a_terminal, until
 from tests.servers import Bucket
+from tests.terraforming import Terraform, prepared
 from tests.test_quickstart import PAGE, type_all_of_2019
 
 _BUCKET = "the-museum"
@@ -31,10 +32,7 @@ _STREAM = {"type": "filter", "filter": {"track": "library,archives"}, "keys": {"
 # What a second plan wants to change of what the first one made, for the emulator does not keep it.
 _DRIFT: dict[str, list[str]] = {}
 
-_LACKING = lacking() or next(
-    (f"{name} is not there" for name in ("terraform",) if not shutil.which(name)),
-    "" if plugins() else "no folder of Terraform's plugins is on this machine",
-)
+_LACKING = lacking() or terraforming.lacking()
 pytestmark = pytest.mark.skipif(bool(_LACKING), reason=f"no cloud is made here: {_LACKING}")
 
 
@@ -47,10 +45,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
 
 @pytest.fixture(scope="module")
 def terraform(made: Account, tmp_path_factory: pytest.TempPathFactory) -> Terraform:
-    found = plugins()
-    assert found
     with step("terraform init"):
-        return terraform_at(made, tmp_path_factory.mktemp("terraform") / "terraform", found)
+        return prepared(tmp_path_factory.mktemp("terraform"), made.server)
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,9 @@
-"""The parts of a cloud on loopback: a container engine, an account that runs tasks on it, and Terraform."""
+"""The parts of a cloud on loopback: a container engine, and an account that runs tasks on it."""
 
-import json
 import os
-import shutil
-import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,71 +121,3 @@ def listening(process: int) -> set[str]:
             if state == _LISTENS and f"socket:[{inode}]" in sockets:
                 found.add(local)
     return found
-
-
-# -- Terraform ----------------------------------------------------------------------------------------------
-
-
-def plugins() -> Path | None:
-    """A folder of Terraform's plugins on this machine, where there is no registry."""
-    for top in (Path("/usr"), Path("/opt"), Path("/var/lib"), Path.home(), Path("/")):
-        for depth in range(5):
-            found = next(iter(top.glob("/".join(["*"] * depth + ["registry.terraform.io"]))), None)
-            if found:
-                return found.parent
-    return None
-
-
-@dataclass(frozen=True)
-class Terraform:
-    """A copy of terraform/ in `folder`, pointed at an account by its environment."""
-
-    folder: Path
-    environment: Mapping[str, str]
-
-    def __call__(self, *arguments: str, within: float = 600.0) -> str:
-        done = self.tried(*arguments, within=within)
-        assert done.returncode == 0, (arguments, done.stdout[-4000:], done.stderr[-4000:])
-        return done.stdout
-
-    def tried(self, *arguments: str, within: float = 600.0) -> "subprocess.CompletedProcess[str]":
-        environment = {name: text for name, text in os.environ.items() if not name.startswith("TF_")}
-        return subprocess.run(
-            ["terraform", *arguments],
-            cwd=self.folder,
-            env={**environment, **self.environment, "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"},
-            capture_output=True,
-            text=True,
-            timeout=within,
-        )
-
-    def changes(self, *variables: str) -> dict[str, list[str]]:
-        """What a plan would do: the names of the resources, and what of them would change."""
-        self("plan", *variables, "-out=plan")
-        planned = json.loads(self("show", "-json", "plan"))
-        changed = {}
-        for each in planned.get("resource_changes", ()):
-            change = each["change"]
-            if change["actions"] not in (["no-op"], ["read"]):
-                before, after = change.get("before") or {}, change.get("after") or {}
-                keys = [key for key in {*before, *after} if before.get(key) != after.get(key)]
-                changed[each["address"]] = [*change["actions"], *sorted(keys)]
-        return changed
-
-
-def terraform_at(made: Account, folder: Path, found: Path) -> Terraform:
-    shutil.copytree(ROOT / "terraform", folder, ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*"))
-    (folder / "loopback_override.tf").write_text(_ON_LOOPBACK)
-    terraform = Terraform(folder, made.server.environment)
-    terraform("init", "-input=false", f"-plugin-dir={found}")
-    return terraform
-
-
-# The account is reached by its address, which has no name for each bucket, and is no machine of EC2.
-_ON_LOOPBACK = """
-provider "aws" {
-  s3_use_path_style           = true
-  skip_metadata_api_check     = true
-  skip_requesting_account_id  = false
-}
-"""

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 
-from tests.cloud.parts import plugins
+from tests.terraforming import plugins
 
 # What is looked for, and the package of Debian that has it.
 _COMMANDS = {
@@ -24,7 +24,7 @@ def main() -> None:
         _install(packages)
     lacking = [command for command in _COMMANDS if not _there(command)]
     lacking += [] if shutil.which("terraform") else ["terraform"]
-    lacking += [] if plugins() else ["a folder of Terraform's plugins"]
+    lacking += [] if plugins() else ["a folder of Terraform's plugins, unless they can be fetched"]
     if os.geteuid() != 0:
         lacking.append("root, to run containers with cgroups")
     for each in lacking:
