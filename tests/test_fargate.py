@@ -1,7 +1,7 @@
 """Each state in which ECS can be is told, waited for or ended as it should be; a test moves ECS (moto)."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -48,6 +48,7 @@ class Stage:
     ecs: Ecs
     said: list[tuple[str, str, float]]
     compute: FargateCompute
+    harvested: list[str] = field(default_factory=list)
 
     def next(self, *steps: Step) -> None:
         self.clock.steps += steps
@@ -56,7 +57,9 @@ class Stage:
         """A harvest of it has begun, or has been and ended so."""
         keys = CollectionKeys(collection_id)
         now = self.store.now()
-        here = keys.harvest(now)
+        # Two of one test have two seconds, as the folders of harvests have.
+        here = keys.harvest(now + timedelta(seconds=len(self.harvested)))
+        self.harvested.append(collection_id)
         if exit_code is None:
             self.store.create(keys.lock, _json({"owner": "me", "acquired": timestamp(now), "ttl": 60}))
             self.store.create(keys.checkpoint, _json({"state": {"harvest": timestamp(here.started)}}))

@@ -141,8 +141,9 @@ class FargateService:
         if not self._holds_lock():
             return
         records.ask_to_stop(self._store, self._keys)
+        began = self._clock.elapsed()
         while self._holds_lock() and self._clock.elapsed() < until:
-            self._on_wait("the harvest is ending", 0)
+            self._on_wait("the harvest is ending", self._clock.elapsed() - began)
             self._clock.wait(self._never, _PAUSE)
 
     def _holds_lock(self) -> bool:
