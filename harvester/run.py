@@ -129,6 +129,8 @@ class Run:
             raise
         finally:
             self._refused.set()
+        # Only what is synced counts, the gaps of the last second included.
+        self._storing.add(Batch(sync=True))
         return self._outcome(self._source_error)
 
     def _keep_what_comes(self) -> None:

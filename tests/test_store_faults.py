@@ -103,7 +103,9 @@ def test_a_stream_whose_store_stays_away_keeps_what_came_and_tells_the_gap(
         stage.edit("it", lambda tree: {**tree, "filter": {**tree["filter"], "max_records": 100}})
         again = _once_unlocked(stage)
         assert again.outcome.exit_code == Exit.PARTIAL
-        assert [gap["reason"] for gap in again.record["gaps"]] == ["the harvest before failed"]
+        # Whether it could say that it failed before the store was away for good.
+        (gap,) = again.record["gaps"]
+        assert gap["reason"] in ("the harvest before failed", "the harvest before died")
         assert stage.unexplained("it") == []
         assert max(stage.stored("it").values()) == 1
         (first, _) = stage.folders("it")
