@@ -21,6 +21,20 @@ if memory:
 os.execvp(sys.argv[3], sys.argv[3:])
 """
 
+# A process's peak counts what its memory was before exec, which is that of whoever started it. So it is
+# started by this small one, which says what it took.
+_TOLD = """
+import os, resource, sys
+child = os.fork()
+if not child:
+    os.execvp(sys.argv[2], sys.argv[2:])
+_, status, usage = os.wait4(child, 0)
+with open(sys.argv[1], "w") as report:
+    report.write(f"{usage.ru_utime + usage.ru_stime} {usage.ru_maxrss}")
+code = os.waitstatus_to_exitcode(status)
+sys.exit(code if code >= 0 else 128 - code)
+"""
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -56,12 +70,14 @@ def cost(
     """
     started = time.perf_counter()
     processes: list[subprocess.Popen[bytes]] = []
+    reports = [folder / f"spent-{number}" for number in range(len(pipeline))]
     with (folder / out).open("wb") as result, (folder / "err").open("wb") as errors:
         before = None
-        for number, command in enumerate(pipeline, 1):
-            last = number == len(pipeline)
+        for command, report in zip(pipeline, reports, strict=True):
+            last = report == reports[-1]
+            bound = pinned(command, -1, memory=memory) if pin else command
             process = subprocess.Popen(
-                pinned(command, -1, memory=memory) if pin else command,
+                [sys.executable, "-IS", "-c", _TOLD, str(report), *bound],
                 cwd=folder,
                 env={**os.environ, **environment},
                 stdin=before.stdout if before else subprocess.DEVNULL,
@@ -72,15 +88,12 @@ def cost(
                 before.stdout.close()
             processes.append(process)
             before = process
-        cpu = peak = 0.0
-        code = 0
-        for process in processes:
-            _, status, usage = os.wait4(process.pid, 0)
-            process.returncode = os.waitstatus_to_exitcode(status)
-            code = code or process.returncode
-            cpu += usage.ru_utime + usage.ru_stime
-            peak = max(peak, usage.ru_maxrss / 1024)
+        codes = [process.wait() for process in processes]
+    code = next(filter(None, codes), 0)
     if code not in allowed:
         told = (folder / "err").read_text(errors="replace")[-2000:]
         raise Failed(f"{' | '.join(' '.join(each) for each in pipeline)} ended with {code}:\n{told}")
-    return Cost(time.perf_counter() - started, cpu, peak, code)
+    seconds = time.perf_counter() - started
+    figures = [report.read_text().split() for report in reports]
+    cpu = sum(float(spent) for spent, _ in figures)
+    return Cost(seconds, cpu, max(int(peak) / 1024 for _, peak in figures), code)
