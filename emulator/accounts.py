@@ -2,6 +2,7 @@
 
 import random
 import re
+from functools import lru_cache
 from typing import Any
 
 from emulator.clock import iso_of_ms
@@ -37,11 +38,11 @@ class Accounts:
         return f"{ADJECTIVES[adjective]}_{NOUNS[noun]}_{series + self._offset}"
 
     def number_named(self, username: str) -> int | None:
-        found = NAME.match(username.lower())
-        if not found or found[1] not in ADJECTIVES or found[2] not in NOUNS:
+        found = parts_of_name(username)
+        if found is None:
             return None
-        place = ADJECTIVES.index(found[1]) * len(NOUNS) + NOUNS.index(found[2])
-        number = (int(found[3]) - self._offset) * COMBINATIONS
+        place, series = found
+        number = (series - self._offset) * COMBINATIONS
         number += (place - self.seed) * pow(7, -1, COMBINATIONS) % COMBINATIONS
         return number if 0 <= number < self.count else None
 
@@ -84,3 +85,12 @@ class Accounts:
             }
             profile |= {"url": link, "entities": {"url": {"urls": [whole]}}}
         return profile
+
+
+@lru_cache(maxsize=4096)
+def parts_of_name(username: str) -> tuple[int, int] | None:
+    """Which of the combinations of two words a generated name is, and the number behind them."""
+    found = NAME.match(username.lower())
+    if not found or found[1] not in ADJECTIVES or found[2] not in NOUNS:
+        return None
+    return ADJECTIVES.index(found[1]) * len(NOUNS) + NOUNS.index(found[2]), int(found[3])

@@ -9,13 +9,12 @@ import orjson
 from emulator.accounts import Accounts
 from emulator.clock import HALF_HOUR_MS, first_id_at, iso_of_ms, ms_of_id
 from emulator.language import Facts
-from emulator.templates import AUTHOR, CREATED, EDITABLE, ID, SLOTS, Draft, Template, drafted, finished
+from emulator.templates import SLOTS, Draft, Template, drafted, finished
 from emulator.views import View
 
 TEMPLATES = 509
 # The lowest two bits of an id tell where a post comes from, so that no two sources make the same id.
 GRID, FLOOD, FLOW, PUBLISHED = range(4)
-SLOT = {slot: slot.encode() for slot in SLOTS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,26 +35,31 @@ class MadePost:
         return self.template.facts.kinds
 
     def json(self, view: View) -> bytes:
-        pieces = self.template.rendered.get(view)
-        if pieces is None:
-            pieces = self.template.rendered[view] = cut(self.template, view)
+        form = self.template.rendered.get(view)
+        if form is None:
+            form = self.template.rendered[view] = formed(self.template, view)
         ms = ms_of_id(self.id)
-        values = {
-            SLOT[ID]: b"%d" % self.id,
-            SLOT[AUTHOR]: b"%d" % self.author,
-            SLOT[CREATED]: iso_of_ms(ms).encode(),
-            SLOT[EDITABLE]: iso_of_ms(ms + HALF_HOUR_MS).encode(),
-        }
-        return b"".join([values.get(piece, piece) for piece in pieces])
+        # By slot, in the order of SLOTS.
+        values = (
+            b"%d" % self.id,
+            b"%d" % self.author,
+            iso_of_ms(ms).encode(),
+            iso_of_ms(ms + HALF_HOUR_MS).encode(),
+        )
+        text, order = form
+        return text % tuple([values[slot] for slot in order])
 
 
-def cut(template: Template, view: View) -> tuple[bytes, ...]:
-    """The JSON of a template as pieces, each either text or one of the slots to fill."""
+def formed(template: Template, view: View) -> tuple[bytes, tuple[int, ...]]:
+    """The JSON of a template with a %b for each slot, and which slots these are."""
     whole = orjson.dumps(view.shown("post", template.post)).decode()
-    pieces: list[bytes] = []
+    order: list[int] = []
+    text = ""
     for index, part in enumerate(whole.split("\\u0001")):
-        pieces.append(f"\x01{part}\x01".encode() if index % 2 else part.encode())
-    return tuple(pieces)
+        if index % 2:
+            order.append(SLOTS.index(f"\x01{part}\x01"))
+        text += "%b" if index % 2 else part.replace("%", "%%")
+    return text.encode(), tuple(order)
 
 
 class Grid:

@@ -62,16 +62,22 @@ class Expansion:
         self.pages = pages
         self.world = pages.world
         self.view = view
-        self.found: dict[str, dict[str, bytes | None]] = {
+        self.found: dict[str, dict[str | int, bytes | None]] = {
             kind: {} for kind in ("users", "tweets", "media", "places", "polls")
         }
         self.errors: list[dict[str, Any]] = []
 
     def follow(self, post: Post) -> None:
         wants = self.view.expansions
-        refers = links(post.data) if isinstance(post, StoredPost) else post.template.links
         if "author_id" in wants:
             self.add_user(post.author)
+        if isinstance(post, StoredPost):
+            self.follow_links(post, links(post.data))
+        elif not post.template.alone:
+            self.follow_links(post, post.template.links)
+
+    def follow_links(self, post: Post, refers: Links) -> None:
+        wants = self.view.expansions
         if "in_reply_to_user_id" in wants and refers.reply_to:
             self.add_user(int(refers.reply_to))
         if "entities.mentions.username" in wants or "username" in wants:
@@ -101,8 +107,8 @@ class Expansion:
             self.found[kind][key] = orjson.dumps(self.view.shown(singular, thing, loaded=True))
 
     def add_user(self, user_id: int | None) -> None:
-        if user_id is not None and str(user_id) not in self.found["users"]:
-            self.found["users"][str(user_id)] = self.pages.user(user_id, self.view)
+        if user_id is not None and user_id not in self.found["users"]:
+            self.found["users"][user_id] = self.pages.user(user_id, self.view)
 
     def add_kept(self, post_id: str) -> None:
         self.add("tweets", "post", post_id, self.world.things.tweets.get(post_id))

@@ -2,7 +2,8 @@
 
 import random
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import orjson
@@ -29,11 +30,16 @@ class Template:
     post: Mapping[str, Any]
     facts: Facts
     links: Links
-    rendered: dict[Any, tuple[bytes, ...]] = field(default_factory=dict, compare=False)
+    rendered: dict[Any, tuple[bytes, tuple[int, ...]]] = field(default_factory=dict, compare=False)
 
     @property
     def kinds(self) -> frozenset[str]:
         return self.facts.kinds
+
+    @cached_property
+    def alone(self) -> bool:
+        """Whether it refers to nothing but its author and itself."""
+        return replace(self.links, history=()) == Links()
 
 
 class Draft:

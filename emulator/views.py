@@ -106,9 +106,12 @@ SHAPING = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class View:
-    """Fields by kind of object, expansions (both in tweet names), and whether the answer uses post names."""
+    """Fields by kind of object, expansions (both in tweet names), and whether the answer uses post names.
+
+    One is equal only to itself, since what is kept by view is looked up for each post of a page.
+    """
 
     fields: frozenset[tuple[str, frozenset[str]]]
     expansions: frozenset[str]
@@ -151,7 +154,7 @@ def view_of(params: Mapping[str, str]) -> View:
 
 @lru_cache(maxsize=512)
 def made_view(given: tuple[tuple[str, str], ...]) -> View:
-    # The same object for the same parameters: what is kept by view is then found by identity, which is quick.
+    # The same object for the same parameters, by which what is kept for them is found.
     params = dict(given)
     post_names = "post.fields" in params
     asked = {

@@ -159,9 +159,11 @@ class World:
         if authors is not None:
             found = merged([self.timeline(author, low=low, high=high) for author in sorted(authors)])
             return (post for post in found if matcher(post) and not self.is_hidden(post))
-        ways = [matching(grid, matcher, low, high) for grid in self.grids if grid.total]
-        kept = (self.stored[post_id] for post_id in within(self.in_order, low, high))
-        ways.append(post for post in kept if matcher(post))
+        found_in = [matching(grid, matcher, low, high) for grid in self.grids if grid.total]
+        ways = [way for way in found_in if way is not None]
+        if self.in_order:
+            kept = (self.stored[post_id] for post_id in within(self.in_order, low, high))
+            ways.append(post for post in kept if matcher(post))
         return (post for post in merged(ways) if not self.is_hidden(post))
 
     # growth
@@ -251,12 +253,13 @@ def within(ids: list[int], low: int, high: int) -> Iterator[int]:
 
 
 def merged(ways: list[Iterator[Post]]) -> Iterator[Post]:
-    if len(ways) == 1:
-        return ways[0]
+    if len(ways) <= 1:
+        return ways[0] if ways else iter(())
     return heapq.merge(*ways, key=lambda post: -post.id)
 
 
-def matching(grid: Grid, matcher: Matcher, low: int, high: int) -> Iterator[Post]:
+def matching(grid: Grid, matcher: Matcher, low: int, high: int) -> Iterator[Post] | None:
+    """The grid's posts that match; None where the texts alone tell that none does."""
     indices: Iterable[int] = grid.newest_first(low, high)
     if matcher.of_author or matcher.of_post:
         return (post for index in indices if matcher(post := grid.post(index)))
@@ -264,5 +267,5 @@ def matching(grid: Grid, matcher: Matcher, low: int, high: int) -> Iterator[Post
     if yes is None:
         yes = matcher.verdicts[grid.source] = [matcher(MadePost(0, 0, each)) for each in grid.templates]
     if not any(yes):
-        return iter(())
+        return None
     return (grid.post(index) for index in indices if yes[grid.template_number(index)])
