@@ -14,8 +14,8 @@ from pathlib import Path
 # A room may import rooms of its own ring and of the rings above it here; a new room must be put into one.
 RINGS = (
     "errors layout capacity collection changeset merging chronicle",
-    "clock settings session store lock segments journal work checkpoint history uploads manifest mirror"
-    " parameters x",
+    "clock memory settings session store lock segments journal work checkpoint history uploads manifest"
+    " mirror parameters x",
     "sources harvest run storing ending recovery progress status compute"
     " records notices credentials cost checks doctor removal download redaction transplant verify",
     "commands",
@@ -29,7 +29,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "click": ("commands",),
     "flask": ("status",),
     "honeybadger": ("commands.honeybadger",),
-    "isal": ("segments", "verify"),
+    "isal": ("segments", "verify", "x"),
     "msgspec": ("x", "sources", "verify"),
     "oauthlib": ("x",),
     "obstore": ("store.reading",),

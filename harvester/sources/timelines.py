@@ -181,6 +181,8 @@ class _Timeline:
             if first and page.posts:
                 self._accounts.seen_in(page, self._user_id)
             self._put(page, chain)
+            # Many wait for their next page at once, and none needs the one before any more.
+            del page
             if not chain.token:
                 self._note_depth(chain)
                 return None
