@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvester.x.lines import BrokenStream, Chunks, Gzip, Lines, LineSplitter
+from harvester.x.gunzip import Gzip
+from harvester.x.lines import BrokenStream, Chunks, Lines, LineSplitter
 
 _FROM = b'{"url":"u"}'
 _REAL = Path(__file__).parents[2] / "shared" / "data" / "real-v2" / "streaming_output_with_error.jsonl"

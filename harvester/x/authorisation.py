@@ -10,6 +10,7 @@ from harvester.clock import Stop
 from harvester.x.connections import Sockets, session
 from harvester.x.endpoints import TOKEN, Endpoint
 from harvester.x.keys import Keys
+from harvester.x.sending import Wire
 
 
 class Sessions:
@@ -27,17 +28,17 @@ class Sessions:
 
     @property
     def usual(self) -> Any:
-        return self._user or self._app
+        return (self._user or self._app).session
 
-    def of(self, endpoint: Endpoint, token: Callable[[], str]) -> Any:
-        """The session for `endpoint`; `token` is asked where the app has none yet."""
+    def of(self, endpoint: Endpoint, token: Callable[[], str]) -> Wire:
+        """The way for `endpoint`; `token` is asked where the app has none yet."""
         if endpoint is TOKEN:
             return self._app
         if self._user and not endpoint.app_only:
             return self._user
         with self._lock:
-            if "Authorization" not in self._app.headers:
-                self._app.headers["Authorization"] = (
+            if "Authorization" not in self._app.session.headers:
+                self._app.session.headers["Authorization"] = (
                     f"Bearer {self._keys.bearer_token or self._fetched(token)}"
                 )
             return self._app
@@ -47,25 +48,25 @@ class Sessions:
         if self._keys.bearer_token or endpoint is TOKEN or (self._user and not endpoint.app_only):
             return
         with self._lock:
-            self._app.headers.pop("Authorization", None)
+            self._app.session.headers.pop("Authorization", None)
 
     def close(self) -> None:
         for opened in filter(None, (self._user, self._app)):
-            opened.close()
+            opened.session.close()
         self._sockets.cut()
 
     def _fetched(self, token: Callable[[], str]) -> str:
-        self._app.auth = (self._keys.consumer_key, self._keys.consumer_secret)
+        self._app.session.auth = (self._keys.consumer_key, self._keys.consumer_secret)
         try:
             return token()
         finally:
-            self._app.auth = None
+            self._app.session.auth = None
 
-    def _new(self, made: Callable[[], Any] | None = None) -> Any:
+    def _new(self, made: Callable[[], Any] | None = None) -> Wire:
         kinds = {"made": made} if made else {}
         new = session(self._sockets, base_url=self._base, pool=self._pool, **kinds)
         new.headers["User-Agent"] = self._agent
-        return new
+        return Wire(new, base_url=self._base)
 
     def _signing(self) -> OAuth1Session:
         return OAuth1Session(

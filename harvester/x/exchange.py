@@ -13,12 +13,13 @@ from urllib3.exceptions import HTTPError
 from harvester.clock import Clock, Stop
 from harvester.x.authorisation import Sessions
 from harvester.x.billing import Billing
-from harvester.x.connections import CONNECT_SECONDS, READ_SECONDS
 from harvester.x.endpoints import TOKEN, Endpoint
+from harvester.x.gunzip import opened
 from harvester.x.limits import Windows
 from harvester.x.outcomes import Outcome, Problem, Stopped, XError
 from harvester.x.page import NotAPage
 from harvester.x.problems import problem_of
+from harvester.x.sending import Reply
 
 T = TypeVar("T")
 
@@ -168,23 +169,17 @@ class Exchange:
     def _answer(self, endpoint: Endpoint, url: str, params: Any, body: Any) -> Answer:
         response = self.send(endpoint, url, params=params, body=body)
         try:
-            return Answer(response.status_code, response.headers, self.whole(response), response.url)
+            return Answer(response.status, response.headers, self.whole(response), response.url)
         finally:
             response.close()
 
     def send(
         self, endpoint: Endpoint, url: str, *, params: Mapping[str, Any] | None = None, body: Any = None
-    ) -> Any:
+    ) -> Reply:
         """One request, sent once; its body is still to be read."""
-        return self._sessions.of(endpoint, self._token).request(
-            endpoint.method,
-            url,
-            params=params,
-            **{"data" if endpoint.form else "json": body},
-            stream=True,
-            allow_redirects=False,
-            timeout=(CONNECT_SECONDS, READ_SECONDS),
-        )
+        content = {"form" if endpoint.form else "json": body}
+        wire = self._sessions.of(endpoint, self._token)
+        return wire.send(endpoint.method, url, params=params, **content)
 
     def opened(self, endpoint: Endpoint, url: str, *, params: Mapping[str, Any]) -> Any:
         """One attempt at an answer without an end; XError when it is refused or there is nobody to ask."""
@@ -194,12 +189,12 @@ class Exchange:
             raise self.error(problem, endpoint, headers, retry_after=closed)
         try:
             response = self.send(endpoint, url, params=params)
-            if response.status_code == 200:
+            if response.status == 200:
                 self.windows.learn(endpoint.window, response.headers)
                 self.billing.add(endpoint.name)
                 return response
             headers = response.headers
-            problem = _problem(Answer(response.status_code, headers, self.whole(response), response.url))
+            problem = _problem(Answer(response.status, headers, self.whole(response), response.url))
             response.close()
         except (RequestException, HTTPError, OSError) as error:
             problem = Problem(Outcome.UNAVAILABLE, "No proper answer", _reason(error))
@@ -218,15 +213,15 @@ class Exchange:
         found = self.ask(TOKEN, f"{self.base_url}/oauth2/token", Answer.json, body=form)
         return str(found.get("access_token") or "")
 
-    def whole(self, response: Any) -> bytes:
+    def whole(self, response: Reply) -> bytes:
         pieces: list[bytes] = []
         deadline = self.clock.elapsed() + ANSWER_SECONDS
-        while piece := response.raw.read1(PIECE, decode_content=True):
+        while piece := response.raw.read1(PIECE, decode_content=False):
             pieces.append(piece)
             if self.clock.elapsed() > deadline:
                 raise TimeoutError(f"the answer was not complete after {ANSWER_SECONDS:.0f} s")
         response.raw.release_conn()
-        return b"".join(pieces)
+        return opened(b"".join(pieces), response.headers.get("content-encoding", ""))
 
 
 def _problem(answer: Answer) -> Problem:

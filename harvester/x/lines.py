@@ -1,7 +1,6 @@
 """However the bytes of a stream are cut on their way, the same records come out, each proven to be JSON."""
 
 import json
-import zlib
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -171,18 +170,3 @@ class Plain:
 
     def payload(self, piece: bytes) -> bytes:
         return piece
-
-
-class Gzip:
-    """The content of a gzip body, as far as it came."""
-
-    ended = False
-
-    def __init__(self) -> None:
-        self._gunzip = zlib.decompressobj(wbits=31)
-
-    def payload(self, piece: bytes) -> bytes:
-        try:
-            return self._gunzip.decompress(piece)
-        except zlib.error as error:
-            raise BrokenStream(f"the compressed bytes are broken: {error}") from None

@@ -1,5 +1,6 @@
 """A page is stored as it was received, and what is needed of it is read without building its posts."""
 
+import codecs
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +13,8 @@ from harvester.x.problems import problems_in
 
 OF_AN_ACCOUNT = {Outcome.NOT_FOUND, Outcome.SUSPENDED, Outcome.PROTECTED}
 ASKED_FOR = {"id", "ids", "username", "usernames"}
+# Text takes up to four times its bytes, so that a page of it would leave the processor's cache.
+_PROVEN_AT_ONCE = 1 << 14
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class NotAPage(Exception):
     """The body is cut, not JSON, or not an answer of the API at all."""
 
 
-class _Identified(msgspec.Struct):
+class _Identified(msgspec.Struct, gc=False):
     id: str
 
 
@@ -64,7 +67,7 @@ def posts_page(body: bytes, provenance: bytes) -> Page:
     found = _decoded(body, _posts, _Posts)
     data = found.data or []
     meta = found.meta or _Meta()
-    ids = [_number(post.id) for post in data]
+    ids = _numbers([post.id for post in data])
     problems = problems_in({"errors": found.errors})
     return Page(
         outcome=Outcome.OK if data else _outcome_without_data(problems),
@@ -105,17 +108,21 @@ def _outcome_without_data(problems: Sequence[Problem]) -> Outcome:
     return Outcome.OK
 
 
-def _number(post_id: str) -> int:
-    if not (post_id.isascii() and post_id.isdigit()):
-        raise NotAPage(f"{post_id[:30]!r} is no post id")
-    return int(post_id)
+def _numbers(ids: list[str]) -> list[int]:
+    text = "".join(ids)
+    if ids and not ("" not in ids and text.isascii() and text.isdigit()):
+        raise NotAPage(f"{text[:30]!r} holds what is no post id")
+    return list(map(int, ids))
 
 
 def line_of(body: bytes, provenance: bytes) -> bytes:
     """One line: the body byte for byte, with `provenance` as the last member of the outermost object."""
     # JSON allows raw line ends only as white space between its parts, so blanks mean the same.
     text = body.strip().replace(b"\r", b" ").replace(b"\n", b" ")
-    return text[:-1].rstrip() + b',"__twarc":' + provenance + b"}\n"
+    last = len(text) - 1
+    while text[last - 1 : last].isspace():
+        last -= 1
+    return b"".join((memoryview(text)[:last], b',"__twarc":', provenance, b"}\n"))
 
 
 def provenance_of(url: str, version: str, retrieved_at: str) -> bytes:
@@ -125,7 +132,7 @@ def provenance_of(url: str, version: str, retrieved_at: str) -> bytes:
 def _decoded(body: bytes, decoder: Any, shape: Any) -> Any:
     try:
         # The decoder passes over text that it is not asked for, so that its encoding is still to be proven.
-        body.decode()
+        _prove_encoding(body)
         try:
             found = decoder.decode(body)
         except msgspec.DecodeError:
@@ -136,3 +143,12 @@ def _decoded(body: bytes, decoder: Any, shape: Any) -> Any:
     if found.data is None and found.meta is None and not found.errors:
         raise NotAPage("the answer has neither data nor errors nor meta")
     return found
+
+
+def _prove_encoding(body: bytes) -> None:
+    """UnicodeDecodeError where it is not UTF-8."""
+    view, at = memoryview(body), 0
+    while at < len(body):
+        piece = view[at : at + _PROVEN_AT_ONCE]
+        # A character may be cut at the end of a piece, and only there; the next one begins with it.
+        at += codecs.utf_8_decode(piece, "strict", at + len(piece) == len(body))[1]

@@ -8,9 +8,11 @@ from typing import Any
 
 from harvester.clock import Clock, Stop
 from harvester.layout import timestamp
-from harvester.x.lines import BrokenStream, Chunks, Gzip, Lines, LineSplitter, Plain
+from harvester.x.gunzip import Gzip
+from harvester.x.lines import BrokenStream, Chunks, Lines, LineSplitter, Plain
 from harvester.x.outcomes import Stopped
 from harvester.x.page import provenance_of
+from harvester.x.sending import Reply
 
 TICK = 0.5
 PIECE = 1 << 18
@@ -42,7 +44,7 @@ class StreamConnection:
 
     def __init__(
         self,
-        response: Any,
+        response: Reply,
         *,
         version: str,
         clock: Clock,
