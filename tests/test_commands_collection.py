@@ -227,7 +227,7 @@ def test_a_stream_that_died_with_the_machine_goes_on_with_the_scheduler_and_one_
     scheduler = _scheduler(said, clock)
     _add(person, "live", filter={"track": "library"})
     person.well("collection", "filter-start", "live")
-    until(lambda: "RUNNING" in person.well("harvest", "list"))
+    until(lambda: len(_records(person, "live")) == 1)
     scheduler.look()
     assert said == []
     # As a reboot does it: the supervisor first, so that it starts nothing again.
@@ -237,7 +237,7 @@ def test_a_stream_that_died_with_the_machine_goes_on_with_the_scheduler_and_one_
         until(lambda slot=slot: not slot.lives)  # type: ignore[misc]
     scheduler.look()
     assert said == ["live: its stream had died, and is started again."]
-    until(lambda: "RUNNING" in person.well("harvest", "list"))
+    until(lambda: len(_records(person, "live")) == 2)
     person.well("collection", "filter-stop", "live")
     clock.seconds += 3600
     scheduler.look()
