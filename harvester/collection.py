@@ -32,6 +32,8 @@ _KNOWN = {
     SEARCH: {"search"},
     FILTER: {"filter"},
 }
+# How text begins that the template left for a person to fill in, which is told once.
+_PLACEHOLDER = "<"
 # Python reads no number of 5,000 digits, and nobody means one of 30.
 _DIGITS = 30
 _MOST_MONEY = 1_000_000_000
@@ -127,8 +129,7 @@ def _unknown(tree: Tree, known: set[str], where: str) -> Iterator[str]:
 
 
 def _placeholders(value: Any, where: str) -> Iterator[str]:
-    """Text that the template left for a person to fill in begins with '<'."""
-    if isinstance(value, str) and value.startswith("<"):
+    if isinstance(value, str) and value.startswith(_PLACEHOLDER):
         yield f"{where} still holds the template's text {value!r}."
     elif isinstance(value, dict):
         for key, inner in value.items():
@@ -216,7 +217,7 @@ _SECTIONS: dict[str, Callable[[Tree], Iterator[str]]] = {
 def _count_problems(section: Tree, key: str, where: str, *, least: int) -> Iterator[str]:
     # The 2019 files hold numbers as text too, and an empty text for "no limit".
     value = section.get(key)
-    if value in (None, ""):
+    if value in (None, "") or (isinstance(value, str) and value.startswith(_PLACEHOLDER)):
         return
     text = str(value)
     digits = not isinstance(value, bool) and text.isascii() and text.isdigit() and len(text) <= _DIGITS

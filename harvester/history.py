@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from typing import Any
 
 import orjson
@@ -20,7 +21,7 @@ import orjson
 from harvester.changeset import Tree, apply, diff
 from harvester.collection import with_state, without_secrets
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound
-from harvester.layout import CollectionKeys, changeset_version, moment, timestamp
+from harvester.layout import ROOT, CollectionKeys, changeset_version, moment, timestamp
 from harvester.store import Store, Stored
 
 _TRIES = 100
@@ -32,11 +33,20 @@ def read(store: Store, keys: CollectionKeys) -> Stored:
     try:
         return store.read(keys.collection)
     except NotFound as error:
+        near = _near(store, keys)
         raise NotFound(
             f"There is no collection {keys.id} in {store.name}.",
-            hint="Check the id, or add the collection first.",
+            hint=f"Is {near} meant?" if near else "Check the id, or add the collection first.",
             exit_code=Exit.NO_COLLECTION,
         ) from error
+
+
+def _near(store: Store, keys: CollectionKeys) -> str:
+    """A collection whose id is much like this one; empty where there is none, or none can be seen."""
+    with suppress(HarvesterError):
+        others = [name for name in store.folders(ROOT) if name != keys.id]
+        return next(iter(get_close_matches(keys.id, others, n=1)), "")
+    return ""
 
 
 def add(store: Store, keys: CollectionKeys, tree: Tree) -> Tree:

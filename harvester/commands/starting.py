@@ -121,7 +121,7 @@ def require_collection(place: Place, collection_id: str, *kinds: str) -> Collect
     except NotFound as error:
         raise NotFound(
             "Collection does not exist.",
-            hint=f"There is no {collection_id} in {place.store.name}.",
+            hint=f"{error.message} {error.hint}",
             exit_code=Exit.NO_COLLECTION,
         ) from error
     described.require_kind(described.tree_of(data), *kinds)
