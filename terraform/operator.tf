@@ -202,6 +202,29 @@ data "aws_iam_policy_document" "operator" {
     resources = ["${local.parameters}/keys", "${local.parameters}/keys/*"]
   }
 
+  # -- `doctor`, which only looks
+
+  # Whether the subnets have addresses left, and whether somebody opened a port. AWS knows no resource for these.
+  statement {
+    sid       = "LookAtNetwork"
+    actions   = ["ec2:DescribeSubnets", "ec2:DescribeSecurityGroups"]
+    resources = ["*"]
+  }
+
+  # Whether the roles are there, and trust whom they should.
+  statement {
+    sid       = "LookAtRoles"
+    actions   = ["iam:GetRole"]
+    resources = [aws_iam_role.task.arn, aws_iam_role.execution.arn, aws_iam_role.scheduler.arn]
+  }
+
+  # How many tasks the account may run at once.
+  statement {
+    sid       = "LookAtQuota"
+    actions   = ["servicequotas:GetServiceQuota"]
+    resources = ["arn:${local.partition}:servicequotas:${var.region}:${local.account}:fargate/*"]
+  }
+
   # -- only with a status port
 
   # The token of a run, to ask it.

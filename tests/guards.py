@@ -126,6 +126,9 @@ def _refusal(service: str, check: Check) -> tuple[int, str, bytes]:
             "application/xml",
             f"<Error><Code>AccessDenied</Code><Message>{words}</Message></Error>".encode(),
         )
+    if service == "iam":
+        error = f"<Error><Code>AccessDenied</Code><Message>{words}</Message></Error>"
+        return 403, "text/xml", f"<ErrorResponse>{error}</ErrorResponse>".encode()
     if service == "ec2":
         error = f"<Error><Code>UnauthorizedOperation</Code><Message>{words}</Message></Error>"
         return 403, "text/xml", f"<Response><Errors>{error}</Errors></Response>".encode()

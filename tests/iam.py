@@ -152,6 +152,15 @@ class Checks:
         action = parse_qs(request.body.decode())["Action"][0]
         return [Check(f"ec2:{action}", "*")]
 
+    def _iam(self, request: Request) -> list[Check]:
+        asked = parse_qs(request.body.decode())
+        role = f"arn:aws:iam::{ACCOUNT}:role/{asked['RoleName'][0]}"
+        return [Check(f"iam:{asked['Action'][0]}", role)]
+
+    def _servicequotas(self, request: Request) -> list[Check]:
+        quota = f"{request.json['ServiceCode']}/{request.json['QuotaCode']}"
+        return [Check(f"servicequotas:{request.operation}", _arn("servicequotas", quota))]
+
     def _ecr(self, request: Request) -> list[Check]:
         name = request.json.get("repositoryName")
         return [Check(f"ecr:{request.operation}", _arn("ecr", f"repository/{name}") if name else "*")]

@@ -77,11 +77,12 @@ _TYPED: dict[str, tuple[str, ...]] = {
     "KeepKeys": ("collection-config", "keys", "--rotate", *_MUSEUM),
     "ListKeys": ("collection-config", "keys", "--list"),
 }
-# Those of a status port: see below.
+# Those of a status port, and of what only looks: see below.
 _ASKED = {"ReadTokens", "FindTasks"}
-# What only a state asks for that is not reached by typing: a task that is to end before it hears the store,
-# and a log whose task ECS has forgotten (tests/test_fargate.py has both).
-_ELSEWHERE = {"ecs:StopTask", "logs:DescribeLogStreams"}
+_LOOKS = {"LookAtNetwork", "LookAtRoles", "LookAtQuota"}
+# What only a state asks for that is not reached by typing: a task that is to end before it hears the store
+# (tests/test_fargate.py has it).
+_ELSEWHERE = {"ecs:StopTask"}
 
 
 # Enough to need every action.
@@ -112,6 +113,7 @@ def test_the_operator_may_do_all_that_there_is_to_do(
     monkeypatch.setenv("TWARC_CLOUD_TASK_MEMORY", "1024")
     for typed in _LATER:
         person.well(*typed)
+    assert "not looked at" not in person("doctor").words
     answered = account.guard.answered[before:]
     assert [each for each in answered if not each.allowed_by] == []
     # Nothing is allowed twice; and each statement was needed.
@@ -128,7 +130,7 @@ def _actions(account: Account) -> set[str]:
 
 
 def test_every_statement_of_the_operator_is_in_the_table(account: Account) -> None:
-    assert {each["Sid"] for each in account.guard.policies["operator"]} == {*_TYPED} | _ASKED
+    assert {each["Sid"] for each in account.guard.policies["operator"]} == {*_TYPED} | _ASKED | _LOOKS
 
 
 @pytest.mark.parametrize("sid", _TYPED)
@@ -141,6 +143,13 @@ def test_the_operator_needs(sid: str, person: Person, account: Account) -> None:
         told = person(*_TYPED[sid])
     _fails(told, account.guard)
     person("collection", "filter-stop", "live")
+
+
+@pytest.mark.parametrize("sid", sorted(_LOOKS))
+def test_doctor_says_what_it_may_not_look_at_without(sid: str, person: Person, account: Account) -> None:
+    with account.guard.lacks("operator", sid):
+        told = person("doctor")
+    assert "not looked at" in told.words
 
 
 def _fails(told: Told, guarded: Guard) -> None:
