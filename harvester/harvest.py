@@ -13,8 +13,9 @@ from harvester.clock import Clock, Stop
 from harvester.collection import FILTER, parsed
 from harvester.ending import Ending
 from harvester.errors import Exit, HarvesterError, NotFound
+from harvester.fence import FencedStore
 from harvester.layout import CollectionKeys, timestamp
-from harvester.lock import FencedStore, Lock
+from harvester.lock import Lock
 from harvester.progress import INTERRUPTED, RUNNING, Outcome, Progress
 from harvester.recovery import recover, unheard
 from harvester.run import Run
@@ -109,7 +110,9 @@ class Harvest:
 
     def _finish_the_dead(self, uploads: Uploads) -> None:
         """Finish the harvest that died, if the last one did."""
-        recovered = recover(self._fenced, self.keys, self.work_root, owner=self.owner)
+        recovered = recover(
+            self._fenced, self.keys, self.work_root, owner=self.owner, late_after=self._lock.late_after
+        )
         if recovered:
             told = recovered.record
             progress = Progress(self.keys.id, self.store.name, recovered.work.state.harvest)

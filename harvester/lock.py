@@ -1,13 +1,11 @@
-"""At most one harvest per collection: whoever cannot prove to hold the lock writes nothing."""
+"""At most one harvest per collection: one holds the lock, and all agree on who."""
 
 import logging
 import os
 import platform
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from datetime import datetime, timedelta
-from pathlib import Path
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
@@ -16,7 +14,7 @@ from harvester import __version__
 from harvester.clock import Clock
 from harvester.errors import Conflict, Exit, HarvesterError, LockLost, NotFound, StoreAway
 from harvester.layout import timestamp
-from harvester.store import Entry, Store, Stored
+from harvester.store import Store, Stored
 
 log = logging.getLogger("twarc-cloud")
 
@@ -43,8 +41,13 @@ class Lock:
         self._version = ""
         self._content: dict[str, Any] = {}
         self._deadline = float("-inf")
+        # The store's time at zero of our clock; and by ours, when the lock was last written or may have been.
+        self._began = datetime.min.replace(tzinfo=UTC)
+        self._written = 0.0
         self._lost = False
         self._ended = threading.Event()
+        # Where a lock was taken over: what its owner created after this, by the store's clock, came too late.
+        self.late_after: datetime | None = None
 
     def acquire(self) -> dict[str, Any] | None:
         """Take the lock; what stood in it where an expired one was taken over. Raises if it is held."""
@@ -67,9 +70,10 @@ class Lock:
             except Conflict:
                 # Somebody came or went at this very moment.
                 continue
-            self._deadline = sent + self._ttl
+            self._proved(sent)
             if before is None:
                 return None
+            self.late_after = expiry(before) + _GRAIN / 2
             log.warning("Took over the expired lock of %s.", _owner(content(before)))
             return content(before)
         raise _locked(self._key, {}, None)
@@ -117,7 +121,17 @@ class Lock:
             except Conflict as error:
                 self._lost = True
                 raise _lost(self._key) from error
-            self._deadline = sent + self._ttl
+            except StoreAway:
+                # It may have arrived all the same, as late as now.
+                self._written = self._clock.elapsed()
+                raise
+            self._proved(sent)
+
+    def _proved(self, sent: float) -> None:
+        self._deadline = sent + self._ttl
+        self._written = self._clock.elapsed()
+        with suppress(StoreAway):
+            self._began = self._store.now() - timedelta(seconds=self._written)
 
     def _renew(self) -> None:
         try:
@@ -141,6 +155,13 @@ class Lock:
     def in_time(self) -> bool:
         """Whether nobody can have taken the lock over yet."""
         return not self._lost and self._clock.elapsed() < self._deadline
+
+    def is_late(self, created: datetime) -> bool:
+        """Whether a successor may have looked before this was created (by the store's clock).
+
+        What is not late it has seen, so that it may count on it.
+        """
+        return created > self._began + timedelta(seconds=self._written + self._ttl) + _GRAIN
 
     def require(self) -> None:
         """Raise LockLost unless the lock is ours at this moment; asks the store only when the time is up."""
@@ -210,75 +231,3 @@ def _lost(key: str) -> LockLost:
         hint="This one stopped writing. The other one goes on from what is stored.",
         exit_code=Exit.LOCKED,
     )
-
-
-class FencedStore:
-    """A store that writes only while the lock is held, and takes back what was created a moment too late."""
-
-    def __init__(self, store: Store, lock: Lock) -> None:
-        self._store, self._lock = store, lock
-
-    @property
-    def name(self) -> str:
-        return self._store.name
-
-    def read(self, key: str) -> Stored:
-        return self._store.read(key)
-
-    def create(self, key: str, data: bytes) -> str:
-        with self._fenced():
-            version = self._store.create(key, data)
-        self._take_back_if_late(key, version)
-        return version
-
-    def replace(self, key: str, data: bytes, *, version: str) -> str:
-        with self._fenced():
-            return self._store.replace(key, data, version=version)
-
-    def upload(self, key: str, path: Path, *, sha256: str) -> str:
-        with self._fenced():
-            version = self._store.upload(key, path, sha256=sha256)
-        self._take_back_if_late(key, version)
-        return version
-
-    def download(self, key: str, path: Path) -> None:
-        self._store.download(key, path)
-
-    def remove(self, key: str, *, version: str | None = None) -> None:
-        if version is None:
-            # What a successor puts there after this look stays, however late the removal arrives.
-            version = next((entry.version for entry in self._store.entries(key) if entry.key == key), None)
-        if version is not None:
-            with self._fenced():
-                self._store.remove(key, version=version)
-
-    def entries(self, prefix: str) -> Iterator[Entry]:
-        return self._store.entries(prefix)
-
-    def folders(self, prefix: str) -> Iterator[str]:
-        return self._store.folders(prefix)
-
-    def now(self) -> datetime:
-        return self._store.now()
-
-    @contextmanager
-    def _fenced(self) -> Iterator[None]:
-        self._lock.require()
-        try:
-            yield
-        except Conflict:
-            # Whoever slept in this very moment has lost against its successor, and to it the lock.
-            self._lock.require()
-            raise
-
-    def _take_back_if_late(self, key: str, version: str) -> None:
-        if self._lock.in_time:
-            return
-        try:
-            self._lock.renew()
-        except LockLost:
-            # What was there already, or has been written over since, is the successor's.
-            if version:
-                with suppress(Conflict):
-                    self._store.remove(key, version=version)
-            raise

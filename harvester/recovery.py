@@ -14,6 +14,7 @@ from harvester.checkpoint import Parts, Pointer
 from harvester.collection import FILTER, without_secrets
 from harvester.errors import Conflict, NotFound
 from harvester.layout import SEGMENTS, CollectionKeys, HarvestKeys, moment, timestamp
+from harvester.manifest import ALGORITHMS
 from harvester.progress import COMPLETE, INTERRUPTED, PARTIAL, RUNNING
 from harvester.store import Store
 from harvester.work import EVENTS, Batch, State, Work, left_behind
@@ -55,14 +56,21 @@ class Unheard:
         return cls(max(begun, undelivered_from(alive, state.last_id)), state.last_id or None)
 
 
-def recover(store: Store, keys: CollectionKeys, root: Path, *, owner: str) -> Recovered | None:
-    """The harvest that died, with its files complete; None when the last one ended."""
+def recover(
+    store: Store, keys: CollectionKeys, root: Path, *, owner: str, late_after: datetime | None = None
+) -> Recovered | None:
+    """The harvest that died, with its files complete; None when the last one ended.
+
+    `late_after` is when the lock of the dead one had expired, where it was taken over.
+    """
     tree = checkpoint.load(store, keys)
     if tree is None:
         for left in left_behind(root):
             _let_go(store, keys, left)
         return None
     here = keys.harvest(moment(tree["state"]["harvest"]))
+    if late_after:
+        _remove_late(store, here, late_after)
     known = checkpoint.reached(store, here, tree)
     record = _claimed(store, keys, here, known)
     if record is None or _is_over(store, keys, record):
@@ -81,6 +89,17 @@ def recover(store: Store, keys: CollectionKeys, root: Path, *, owner: str) -> Re
     work.remember()
     _announce(store, keys, here, work, before)
     return Recovered(work, used, record)
+
+
+def _remove_late(store: Store, here: HarvestKeys, late_after: datetime) -> None:
+    """Remove what was created after the dead one's lock had expired.
+
+    If it is not dead but asleep, it takes that back when it wakes; so nobody may count on it.
+    """
+    written_over = {here.harvest, *map(here.manifest, ALGORITHMS)}
+    for entry in list(store.entries(here.folder)):
+        if entry.modified > late_after and entry.key not in written_over:
+            store.remove(entry.key, version=entry.version)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Harvests that kill themselves at a named moment, each in a process of its own.
+"""Harvests that kill themselves, or fall asleep, at a named moment, each in a process of its own.
 
 `python -m tests.crashing` reads orders as lines of JSON, forks for each, and answers with how that process
 ended. It forks from a process that has imported everything, so that a death costs milliseconds.
@@ -18,6 +18,7 @@ from types import FrameType
 from typing import Any
 
 from harvester.clock import Stop, SystemClock
+from harvester.errors import HarvesterError
 from harvester.harvest import Harvest
 from harvester.layout import CollectionKeys, timestamp
 from harvester.settings import Settings
@@ -37,10 +38,14 @@ _READY = (search, stream, timelines)
 _PAGE = 50
 _STREAMED, _AT_ONCE = 300, 20
 _DEADLINE = 60
+_NETWORK = 0.004
 
 
 class Death:
-    """Kills this process at the nth time that what it waits for happens, and leaves word that it did."""
+    """Kills this process at the nth time that what it waits for happens, and leaves word that it did.
+
+    Or stops it until somebody wakes it, where the order says that it sleeps; the word is its number then.
+    """
 
     def __init__(self, order: Tree) -> None:
         self._order, self._mark = order, Path(order["mark"])
@@ -51,8 +56,13 @@ class Death:
         with self._guard:
             self._left -= 1
             if self._left == 0:
-                self._mark.write_text("reached")
-                os.kill(os.getpid(), signal.SIGKILL)
+                scratch = self._mark.with_suffix(".scratch")
+                scratch.write_text(str(os.getpid()))
+                scratch.replace(self._mark)
+                # To the process, another thread might take it, and this one go on for a moment.
+                signal.pthread_kill(
+                    threading.get_ident(), signal.SIGSTOP if self._order.get("sleeps") else signal.SIGKILL
+                )
 
 
 @dataclass(frozen=True)
@@ -129,6 +139,8 @@ class StandIn:
     def __init__(self, order: Tree, stop: Stop) -> None:
         self.billing, self._stop = Billing(), stop
         self._posts, self._log = order["posts"], Path(order["served"])
+        # The network's time, in which the store keeps up, so that a file is seen there while it grows.
+        self._network = order.get("network", _NETWORK)
 
     def timeline(self, user_id: str, **asked: Any) -> Page:
         if user_id in _REFUSED:
@@ -150,8 +162,7 @@ class StandIn:
         low = max(int(since_id or 0) // 10, top - _PAGE)
         with self._log.open("a") as log:
             log.write(f"{whose} {top}\n")
-        # The network's time, in which the store keeps up, so that a file is seen there while it grows.
-        self._stop.wait(0.004)
+        self._stop.wait(self._network)
         data = [{"id": str(number * 10 + whose), "text": "x" * 500} for number in range(top, low, -1)]
         body: Tree = {"meta": {"result_count": len(data)}}
         if data:
@@ -205,13 +216,23 @@ def _harvested(order: Tree) -> int:
         store=store,
         keys=CollectionKeys(order["id"]),
         client=lambda *_: StandIn(order, stop),  # type: ignore[arg-type]
-        settings=Settings(tweets_per_file=200, checkpoint_seconds=0.001, concurrency=2, store_patience=5),
+        settings=Settings(
+            tweets_per_file=200,
+            checkpoint_seconds=0.001,
+            concurrency=2,
+            store_patience=5,
+            lock_seconds=order.get("lock_seconds", 60),
+        ),
         work_root=Path(order["temp"]),
         clock=SystemClock(),
         stop=stop,
         source=(lambda _: _streaming(Path(order["served"]))) if order.get("stream") else source_for,
     )
-    outcome = harvest.run()
+    try:
+        outcome = harvest.run()
+    except HarvesterError as error:
+        sys.stderr.write(f"{error}\n")
+        return int(error.exit_code)
     sys.stderr.write(f"{outcome}\n")
     return int(outcome.exit_code)
 

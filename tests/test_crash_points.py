@@ -2,21 +2,28 @@
 
 import json
 import os
+import select
+import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harvester import history
+from harvester.errors import Exit
 from harvester.layout import CollectionKeys
-from harvester.store import Store
+from harvester.recovery import recover
+from harvester.store import Entry, Store
 from harvester.store.folder import FolderStore
 from harvester.store.s3 import S3Store
+from tests.harvesters import pause, until
 from tests.servers import Bucket
 from tests.storm import Found, examined, mirrored, named_but_absent, scratch_left, wipe
 
@@ -119,22 +126,37 @@ class Crashing:
 
     def run(self, order: Tree) -> int:
         """Harvest as ordered; the exit code, -9 for a death by SIGKILL."""
-        assert self._process.stdin and self._process.stdout
+        self.begin(order)
+        return self.ended()
+
+    def begin(self, order: Tree) -> None:
+        assert self._process.stdin
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
+
+    def ended(self) -> int:
+        assert self._process.stdout
         return int(self._process.stdout.readline())
+
+    def ended_by_now(self) -> int | None:
+        """The exit code, or None after a moment without one."""
+        assert self._process.stdout
+        return self.ended() if select.select([self._process.stdout], [], [], 0.01)[0] else None
 
     def end(self) -> None:
         self._process.communicate()
 
 
-@pytest.fixture(scope="module")
-def crashing() -> Iterator[Crashing]:
+def _crashing() -> Iterator[Crashing]:
     process = Crashing()
     try:
         yield process
     finally:
         process.end()
+
+
+crashing = pytest.fixture(_crashing, scope="module", name="crashing")
+overtaking = pytest.fixture(_crashing, scope="module", name="overtaking")
 
 
 @dataclass
@@ -160,16 +182,45 @@ class Scene:
     def dies(self, point: Tree) -> None:
         """Harvest until the point is reached, and be sure that it was."""
         mark = self.folder / "mark"
-        order = {**self.order, "at": {**point, "mark": str(mark)}}
-        # On a slow machine a file may be through before a part of it was stored; then there are new posts.
-        while (code := self.crashing.run(order)) in self.fine and order["posts"] < 5 * _POSTS:
-            order["posts"] = self.order["posts"] = order["posts"] + _POSTS
+        code = self.crashing.run(self._until(point, mark))
+        while code in self.fine and self._has_more():
+            code = self.crashing.run(self._until(point, mark))
         assert (code, mark.exists()) == (-9, True), f"not reached:\n{self.log}"
         mark.unlink()
         assert named_but_absent(self.store, self.keys) == []
         self.deaths += 1
         # As `unlock` does, for nobody shall wait here until the dead one's lock expires.
         self.store.remove(self.keys.lock)
+
+    def falls_asleep(self, point: Tree) -> int:
+        """Harvest until the point is reached, and sleep there; the number of the process."""
+        mark = self.folder / "mark"
+        self.crashing.begin(self._until({**point, "sleeps": True}, mark))
+        while not mark.exists():
+            if (code := self.crashing.ended_by_now()) is not None:
+                assert code in self.fine and self._has_more(), f"not reached:\n{self.log}"
+                self.crashing.begin(self._until({**point, "sleeps": True}, mark))
+        return int(mark.read_text())
+
+    def _until(self, point: Tree, mark: Path) -> Tree:
+        return {**self.order, "at": {**point, "mark": str(mark)}}
+
+    def _has_more(self) -> bool:
+        """On a slow machine a file may be through before a part of it was stored; then X has more, slower."""
+        self.order["posts"] += _POSTS
+        self.order["network"] = 3 * self.order.get("network", 0.004)
+        return self.order["posts"] <= 5 * _POSTS
+
+    def is_overtaken(self, overtaking: Crashing) -> None:
+        """Another process harvests to the end, as soon as the lock of the one that sleeps has expired."""
+        deadline = time.monotonic() + 60
+        while (code := overtaking.run(self.order)) == Exit.LOCKED:
+            assert time.monotonic() < deadline, self.log
+            pause(0.1)
+        assert code in self.fine, self.log
+
+    def objects(self) -> list[Entry]:
+        return list(self.store.entries(self.keys.folder))
 
     def loses_its_disk(self) -> None:
         wipe(Path(self.order["temp"]))
@@ -301,6 +352,17 @@ _TWICE = [
 ]
 
 
+# Each name once, on one of the stores. Who sleeps before it has the lock is not overtaken.
+_ASLEEP = [
+    Point(name, when, store)
+    for turn, store in enumerate(_STORES)
+    for number, name in enumerate(STEPS)
+    for when in _WHEN
+    if (name, when) != ("lock taken", "before")
+    if _EACH or (when == "after" and number % 2 == turn)
+]
+
+
 @pytest.mark.parametrize("point", _AT_ONCE, ids=str)
 def test_a_harvest_that_dies_at_any_step_loses_and_doubles_nothing(scenes: Scenes, point: Point) -> None:
     scene = scenes(point.store)
@@ -311,6 +373,47 @@ def test_a_harvest_that_dies_at_any_step_loses_and_doubles_nothing(scenes: Scene
     assert scene.served_again.total() <= 2 * 2
     if point.store == "folder":
         assert scratch_left(scene.files()) <= scene.deaths
+
+
+@pytest.mark.unversioned
+@pytest.mark.parametrize("point", _ASLEEP, ids=str)
+def test_who_sleeps_at_any_step_and_is_overtaken_changes_nothing(
+    scenes: Scenes, overtaking: Crashing, point: Point
+) -> None:
+    scene = scenes(point.store)
+    _timelines(scene)
+    scene.order["lock_seconds"] = 0.3
+    asleep = scene.falls_asleep({**STEPS[point.name], "when": point.when})
+    try:
+        scene.is_overtaken(overtaking)
+        # A store dates by the second: what is created from now on is later than all that was seen.
+        then = scene.store.now() + timedelta(seconds=1)
+        until(lambda: scene.store.now() > then, "the store's clock stands still")
+        before = scene.objects()
+    finally:
+        os.kill(asleep, signal.SIGCONT)
+        code = scene.crashing.ended()
+    # Who had only to give the lock back has ended well.
+    assert code in {Exit.LOCKED, Exit.OK}, scene.log
+    assert scene.objects() == before, scene.log
+    _timelines_are_whole(scene)
+
+
+def test_what_came_after_the_lock_had_expired_is_not_counted(scenes: Scenes) -> None:
+    scene = scenes("folder")
+    _timelines(scene)
+    scene.dies({**STEPS["second segment stored"], "when": "after"})
+    # A sleeper would take it back.
+    late = max(
+        (entry for entry in scene.objects() if "/tweets-" in entry.key), key=lambda entry: entry.modified
+    )
+    expired = late.modified - timedelta(microseconds=1)
+    recovered = recover(scene.store, scene.keys, scene.folder / "x", owner="successor", late_after=expired)
+    assert recovered
+    recovered.work.close()
+    assert late.key not in {entry.key for entry in scene.objects()}
+    scene.loses_its_disk()
+    _timelines_are_whole(scene)
 
 
 @pytest.mark.parametrize("store", _STORES)

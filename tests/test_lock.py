@@ -11,7 +11,8 @@ import time_machine
 
 from harvester.clock import Stop, SystemClock
 from harvester.errors import Conflict, Exit, HarvesterError, LockLost, NotFound, StoreAway
-from harvester.lock import FencedStore, Lock, content, expiry
+from harvester.fence import FencedStore
+from harvester.lock import Lock, content, expiry
 from harvester.store import Store, Stored
 from harvester.store.folder import FolderStore
 from tests.servers import Bucket
@@ -307,51 +308,87 @@ class TestFence:
         assert content(folder.read(KEY))["renewed"] == 1
         assert lock.in_time
 
-    def _late(self, store: Store, after: Callable[[], object]) -> FencedStore:
-        """A store whose writes take longer than the lock lives, and what happens meanwhile."""
+    def _late(
+        self,
+        store: Store,
+        *,
+        asleep: Callable[[], object] = lambda: None,
+        afterwards: Callable[[], object] = lambda: None,
+    ) -> FencedStore:
+        """A store whose user sleeps before each create, long past the end of the lock."""
         clock = HandClock()
 
-        def meanwhile() -> None:
+        def sleep() -> None:
             clock.seconds += 61
-            after()
+            asleep()
 
-        lock = _lock(store, "me", clock=clock)
+        lock = _lock(Wrapped(store, ahead=-2 * PAST), "me", clock=clock)
         lock.acquire()
-        return FencedStore(Wrapped(store, after=meanwhile), lock)
+        return FencedStore(Wrapped(store, before=sleep, after=afterwards), lock)
 
     def test_what_was_created_too_late_is_taken_back(self, store: Store) -> None:
-        fenced = self._late(store, lambda: _taken_over(store))
+        fenced = self._late(store, asleep=lambda: _taken_over(store))
         with pytest.raises(LockLost):
             fenced.create(DATA, b"late")
         assert [entry.key for entry in store.entries("collections/a/")] == [KEY]
 
     def test_what_was_uploaded_too_late_is_taken_back(self, store: Store, tmp_path: Path) -> None:
         (tmp_path / "file").write_bytes(b"late")
-        fenced = self._late(store, lambda: _taken_over(store))
+        fenced = self._late(store, asleep=lambda: _taken_over(store))
         with pytest.raises(LockLost):
             fenced.upload(DATA, tmp_path / "file", sha256=hashlib.sha256(b"late").hexdigest())
         assert [entry.key for entry in store.entries("collections/a/")] == [KEY]
 
+    def test_what_was_stored_in_time_stays_however_late_the_answer_is_read(
+        self, store: Store, tmp_path: Path
+    ) -> None:
+        (tmp_path / "file").write_bytes(b"in time")
+        sha256 = hashlib.sha256(b"in time").hexdigest()
+        clock = HandClock()
+        lock = _lock(store, "me", clock=clock)
+        lock.acquire()
+
+        def sleep() -> None:
+            # Whoever takes over now has seen it, and counts on it.
+            clock.seconds += 61
+            _taken_over(store)
+
+        with pytest.raises(LockLost):
+            FencedStore(Wrapped(store, after=sleep), lock).upload(DATA, tmp_path / "file", sha256=sha256)
+        assert store.read(DATA).data == b"in time"
+
+    def test_a_renewal_without_an_answer_may_have_made_time(self, folder: FolderStore) -> None:
+        clock, store = HandClock(), _Away(folder)
+        lock = _lock(store, "me", clock=clock)
+        lock.acquire()
+        now = folder.now()
+        assert lock.is_late(now + timedelta(seconds=70))
+        clock.seconds += 30
+        store.away = True
+        with pytest.raises(StoreAway):
+            lock.renew()
+        assert not lock.is_late(now + timedelta(seconds=70))
+        assert lock.is_late(now + timedelta(seconds=100))
+
     def test_the_same_file_of_a_successor_is_not_taken_back(self, store: Store, tmp_path: Path) -> None:
         path, sha256 = tmp_path / "file", hashlib.sha256(b"same").hexdigest()
         path.write_bytes(b"same")
-        fenced = self._late(store, lambda: _taken_over(store))
+        fenced = self._late(store, asleep=lambda: _taken_over(store))
         store.upload(DATA, path, sha256=sha256)
         with pytest.raises(LockLost):
             fenced.upload(DATA, path, sha256=sha256)
         assert store.read(DATA).data == b"same"
 
     def test_what_a_successor_has_written_over_is_not_taken_back(self, store: Store) -> None:
-        def take_over_and_write() -> None:
-            _taken_over(store)
+        def write_over() -> None:
             store.replace(DATA, b"successor's", version=store.read(DATA).version)
 
         with pytest.raises(LockLost):
-            self._late(store, take_over_and_write).create(DATA, b"late")
+            self._late(store, asleep=lambda: _taken_over(store), afterwards=write_over).create(DATA, b"late")
         assert store.read(DATA).data == b"successor's"
 
     def test_what_was_created_late_but_by_the_owner_stays(self, folder: FolderStore) -> None:
-        self._late(folder, lambda: None).create(DATA, b"late")
+        self._late(folder).create(DATA, b"late")
         assert folder.read(DATA).data == b"late"
 
     def test_what_a_successor_put_there_is_not_removed_by_a_late_removal(self, store: Store) -> None:

@@ -57,6 +57,7 @@ class FolderStore:
     def replace(self, key: str, data: bytes, *, version: str) -> str:
         path = self._path(key)
         with self._written(key, data) as scratch:
+            _stamp(scratch)
             written = _version(scratch.stat())
             with self._exclusive(key):
                 self._require_version(path, key, version)
@@ -159,7 +160,6 @@ class FolderStore:
             with scratch.open("xb") as file:
                 file.write(data)
                 file.flush()
-                _stamp(file.fileno())
                 os.fsync(file.fileno())
             yield scratch
 
@@ -167,6 +167,9 @@ class FolderStore:
         for _ in range(_LINK_TRIES):
             try:
                 make_folder(path.parent)
+                if not path.exists():
+                    # Of a file that is there already this may be another name, and its date is to stay.
+                    _stamp(scratch)
                 os.link(scratch, path)
             except FileExistsError:
                 raise Conflict(f"{key} is in {self.name} already.") from None
@@ -221,12 +224,14 @@ def _version(status: os.stat_result) -> str:
     return f"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}"
 
 
-def _stamp(descriptor: int) -> None:
+def _stamp(path: Path) -> None:
+    """Date it now, by the file system's clock: what is told as `modified` is when it came into its place."""
+    os.utime(path)
     # Each write makes a new file, but its number is used again, and the file system's clock ticks in
     # milliseconds: what is below them is drawn, so that no two versions look alike.
-    milliseconds = os.fstat(descriptor).st_mtime_ns // 1_000_000
+    milliseconds = path.stat().st_mtime_ns // 1_000_000
     drawn = milliseconds * 1_000_000 + secrets.randbelow(1_000_000)
-    os.utime(descriptor, ns=(drawn, drawn))
+    os.utime(path, ns=(drawn, drawn))
 
 
 def _modified(status: os.stat_result) -> datetime:
