@@ -103,29 +103,29 @@ def on_a_small_disk(disk: Path, place: Place, program: str, *arguments: object) 
 
 
 class Wrapped:
-    """A store that calls `before` and `after` when something is created, and whose clock is `ahead`."""
+    """A store that calls `asleep` before and `after` once it creates something; its clock is `ahead`."""
 
     def __init__(
         self,
         store: Store,
         *,
-        before: Callable[[], object] = lambda: None,
+        asleep: Callable[[], object] = lambda: None,
         after: Callable[[], object] = lambda: None,
         ahead: timedelta = timedelta(),
     ) -> None:
-        self.store, self.before, self.after, self.ahead = store, before, after, ahead
+        self.store, self.asleep, self.after, self.ahead = store, asleep, after, ahead
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.store, name)
 
     def create(self, key: str, data: bytes) -> str:
-        self.before()
+        self.asleep()
         version = self.store.create(key, data)
         self.after()
         return version
 
     def upload(self, key: str, path: Path, *, sha256: str) -> str:
-        self.before()
+        self.asleep()
         version = self.store.upload(key, path, sha256=sha256)
         self.after()
         return version

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import emulator
-from tests.storm import Found
+from harvester.layout import moment
+from tests.storm import Found, created
 
 Tree = dict[str, Any]
 
@@ -121,7 +122,10 @@ class Stream:
         self._publisher.join()
 
     def existed(self) -> list[str]:
-        return [str(post) for post in self.api.control.stream()["ids"]]
+        """What was published since somebody first listened; the rules are set a moment before."""
+        truth = self.api.control.stream()
+        listened = moment(truth["connections"][0]["connected_at"])
+        return [post for post in map(str, truth["ids"]) if created(post) >= listened]
 
     def broken(self, found: Found) -> Iterator[str]:
         if not found.gaps:

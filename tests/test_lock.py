@@ -324,7 +324,7 @@ class TestFence:
 
         lock = _lock(Wrapped(store, ahead=-2 * PAST), "me", clock=clock)
         lock.acquire()
-        return FencedStore(Wrapped(store, before=sleep, after=afterwards), lock)
+        return FencedStore(Wrapped(store, asleep=sleep, after=afterwards), lock)
 
     def test_what_was_created_too_late_is_taken_back(self, store: Store) -> None:
         fenced = self._late(store, asleep=lambda: _taken_over(store))
