@@ -348,7 +348,9 @@ _TWICE = [
     for when in _WHEN
     # Only of a file that grew when the first one died anything has to be made whole.
     if first == "growing" or name != "segment made whole"
-    if _EACH or name == "segment made whole" or (when == "after" and turn == number % len(FIRST_DEATHS[disk]))
+    if _EACH
+    or name == "segment made whole"
+    or (when == "after" and turn == number % len(FIRST_DEATHS[disk]) and (store == "folder" or number % 2))
 ]
 
 
