@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any
 
+import msgspec
 import orjson
 
 from harvester.changeset import Tree, apply, diff
@@ -81,16 +82,18 @@ def edit(
     """
     for _ in range(_TRIES):
         stored = read(store, keys)
-        tree = _parsed(stored, keys)
+        tree, version = _parsed(stored, keys), stored.version
+        # Of 100,000 users it holds ten megabytes.
+        del stored
         if not _is_told(store, keys, tree):
-            _adopt(store, keys, stored, tree)
+            _adopt(store, keys, version, tree)
             continue
-        if _completed_for_another(store, keys, tree, stored):
+        if _completed_for_another(store, keys, tree, version):
             continue
         new = change(tree)
         if diff(tree, new) == ({}, []):
             return tree
-        if changed := _replace(store, keys, stored, tree, new, note=note, harvest=harvest):
+        if changed := _replace(store, keys, version, tree, new, note=note, harvest=harvest):
             return changed
     raise _busy(keys)
 
@@ -124,7 +127,7 @@ def _left(store: Store, keys: CollectionKeys) -> Tree:
     return {**replay(store, keys), "version": changeset_version(last), "changeset": last or None}
 
 
-def _adopt(store: Store, keys: CollectionKeys, stored: Stored, tree: Tree) -> None:
+def _adopt(store: Store, keys: CollectionKeys, stored: str, tree: Tree) -> None:
     left, copied = _left(store, keys), tree.get("changeset")
     left["version"] = max(_version(left), _version(tree))
     if copied in _names(store, keys):
@@ -135,16 +138,16 @@ def _adopt(store: Store, keys: CollectionKeys, stored: Stored, tree: Tree) -> No
 
 
 def _replace(
-    store: Store, keys: CollectionKeys, stored: Stored, old: Tree, new: Tree, *, note: str, harvest: str = ""
+    store: Store, keys: CollectionKeys, stored: str, old: Tree, new: Tree, *, note: str, harvest: str = ""
 ) -> Tree | None:
-    """Go the step from `old` to `new` in place of `stored`; None where somebody else was faster."""
+    """Go the step from `old` to `new`, if the store's version is still `stored`; None if it is not."""
     try:
         new = _write_changeset(store, keys, old, new, note=note, harvest=harvest)
     except Conflict:
         # Another one of this second and version: the next round completes it.
         return None
     try:
-        store.replace(keys.collection, _json(new), version=stored.version)
+        store.replace(keys.collection, _json(new), version=stored)
     except Conflict:
         if not _is_history(store, keys, new["changeset"]):
             store.remove(keys.changesets + new["changeset"])
@@ -180,23 +183,25 @@ def _write_changeset(
 
 def _is_told(store: Store, keys: CollectionKeys, tree: Tree) -> bool:
     """Whether the collection is what its last changeset made, and nobody changed it since by hand."""
-    changeset = _changeset(store, keys, tree.get("changeset"))
-    return changeset is not None and changeset.get("makes") == _digest(tree)
+    head = _head(store, keys, tree.get("changeset"))
+    return head is not None and head.makes == _digest(tree)
 
 
-def _completed_for_another(store: Store, keys: CollectionKeys, tree: Tree, stored: Stored) -> bool:
+def _completed_for_another(store: Store, keys: CollectionKeys, tree: Tree, stored: str) -> bool:
     """Complete or clear away what other writers left; True when the collection has to be read again."""
     names = _names(store, keys)
     for name in names:
         if changeset_version(name) != _version(tree) + 1:
             continue
-        changeset = _changeset(store, keys, name)
-        if changeset is None:
+        head = _head(store, keys, name)
+        if head is None:
             return True
-        if changeset.get("parent") == tree["changeset"]:
-            new = apply(tree, changeset["update"], changeset["delete"])
-            with suppress(Conflict):
-                store.replace(keys.collection, _json(new), version=stored.version)
+        if head.parent == tree["changeset"]:
+            # Another may have completed it, or cleared it away, since the list was read.
+            with suppress(Conflict, NotFound):
+                changeset = orjson.loads(store.read(keys.changesets + name).data)
+                new = apply(tree, changeset["update"], changeset["delete"])
+                store.replace(keys.collection, _json(new), version=stored)
             return True
     _clear_losers(store, keys, names, tree)
     return False
@@ -227,20 +232,26 @@ def _is_history(store: Store, keys: CollectionKeys, name: str) -> bool:
 def _chain(store: Store, keys: CollectionKeys, name: str | None, *, down_to: int) -> list[str]:
     """The changesets that made the collection, newest first."""
     chain: list[str] = []
-    while (changeset := _changeset(store, keys, name)) and name and changeset_version(name) >= down_to:
+    while (head := _head(store, keys, name)) and name and changeset_version(name) >= down_to:
         chain.append(name)
-        name = changeset.get("parent")
+        name = head.parent
     return chain
 
 
-def _changeset(store: Store, keys: CollectionKeys, name: Any) -> Tree | None:
+class _Head(msgspec.Struct):
+    """What tells a changeset's place; of the first one the rest is the whole collection."""
+
+    parent: Any = None
+    makes: Any = None
+
+
+def _head(store: Store, keys: CollectionKeys, name: Any) -> _Head | None:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         return None
     try:
-        changeset: Tree = orjson.loads(store.read(keys.changesets + name).data)
+        return msgspec.json.decode(store.read(keys.changesets + name).data, type=_Head)
     except NotFound:
         return None
-    return changeset
 
 
 def _parsed(stored: Stored, keys: CollectionKeys) -> Tree:

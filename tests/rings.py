@@ -30,7 +30,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "flask": ("status",),
     "honeybadger": ("commands.honeybadger",),
     "isal": ("segments", "verify", "x"),
-    "msgspec": ("x", "sources", "verify"),
+    "msgspec": ("x", "sources", "verify", "history"),
     "oauthlib": ("x",),
     "obstore": ("store.reading",),
     "orjson": ("",),
