@@ -56,6 +56,15 @@ def test_the_line_tells_where_and_when_it_is_from() -> None:
     assert provenance["retrieved_at"] == "2026-11-23T07:00:00+00:00"
 
 
+@pytest.mark.parametrize("query", ["(cat OR dog) from:a -is:retweet", '"50 % of 1+1" #é&x=y?;/@', "cat,dog"])
+@pytest.mark.parametrize("keys", [_BEARER, Keys("ck", "cs", "at", "as")], ids=["app", "user"])
+def test_a_query_arrives_as_it_was_asked(query: str, keys: Keys) -> None:
+    with scripted(in_turn(Reply(body=PAGE))) as server:
+        _client(server, keys).search(query)
+
+    assert server.requests[0].params["query"] == query
+
+
 CALLS: dict[str, tuple[Callable[[XClient], Any], str, dict[str, str]]] = {
     "recent search": (
         lambda x: x.search("a b", since_id="5", token="n"),

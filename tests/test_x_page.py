@@ -56,6 +56,7 @@ NOT_PAGES = {
     "a post without an id": b'{"data":[{"text":"x"}],"meta":{}}',
     "not UTF-8": b'{"data":[{"id":"1","text":"\xff"}],"meta":{}}',
     "an id that is no number": b'{"data":[{"id":"x"}],"meta":{}}',
+    "an empty id beside another": b'{"data":[{"id":"1"},{"id":""}],"meta":{}}',
     "an inner failure": b'{"errors":[{"parameter":"id","type":"x/internal-error","detail":"no"}]}',
 }
 
@@ -64,6 +65,18 @@ NOT_PAGES = {
 def test_what_is_no_whole_page_is_refused(body: bytes) -> None:
     with pytest.raises(NotAPage):
         posts_page(body, _FROM)
+
+
+@pytest.mark.parametrize("shift", range(4))
+def test_a_long_text_is_proven_whatever_character_a_piece_of_it_ends_in(shift: int) -> None:
+    text = "x" * shift + "\U0001f600" * 20_000
+    body = f'{{"data":[{{"id":"1","text":"{text}"}}],"meta":{{}}}}'.encode()
+
+    assert posts_page(body, _FROM).posts == 1
+    for broken in (body.replace(b'\x80"}', b'"}'), body[:40_000] + body[40_001:]):
+        assert broken != body
+        with pytest.raises(NotAPage):
+            posts_page(broken, _FROM)
 
 
 def test_half_a_surrogate_pair_is_json_and_kept() -> None:
