@@ -188,6 +188,16 @@ def test_without_a_port_it_stays_until_a_signal(desk: Desk) -> None:
         assert going.ended().code == Exit.OK
 
 
+def test_one_that_spent_its_budget_stays_lest_it_is_started_to_spend_it_again(desk: Desk) -> None:
+    budget = {"TWARC_CLOUD_BUDGET_USD": "0.01"}
+    with desk.watched("local", "harvester", "it", "--no-shutdown", **budget) as going:
+        until(lambda: [record.get("limit") for record in desk.records("it")] == ["budget"])
+        until(lambda: not (desk.folder / "collections/it/lock.json").exists())
+        assert going.process.poll() is None
+        going.process.send_signal(signal.SIGTERM)
+        assert going.ended().code == Exit.RETRY_LATER
+
+
 def test_a_harvest_that_failed_does_not_stay(desk: Desk) -> None:
     said = desk.said("local", "harvester", "nowhere", "--no-shutdown")
     assert said.code == Exit.NO_COLLECTION

@@ -67,7 +67,7 @@ def _harvest_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--shutdown/--no-shutdown",
             default=True,
-            help="End when the harvest is over; or, if it went well, stay until asked to shut down.",
+            help="End when the harvest is over; or, unless it failed, stay until asked to shut down.",
         ),
         click.option(
             "--port", type=click.IntRange(0, 65535), help="Answer status and stop requests on this port."
@@ -210,8 +210,8 @@ def _harvest(
         stopped.set()
         alerts.ended(outcome, run.account()["harvest_timestamp"], dead=run.found_dead)
         _print(collection_id, outcome, run.account())
-        # One that failed ends: who wants it to go on starts it again.
-        if not shutdown and outcome.exit_code in _WELL:
+        # One that failed ends: who wants it to go on starts it again, which would spend a budget again.
+        if not shutdown and (outcome.exit_code in _WELL or outcome.limit):
             log.info("The harvest is over; waiting to be shut down.")
             _wait(stop, asked_to_shut_down)
     return int(outcome.exit_code)
