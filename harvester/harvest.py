@@ -82,7 +82,11 @@ class Harvest:
         """harvest.json as it would be at this moment; before the harvest has begun, without a timestamp."""
         state = self._run.state if self._run else State(harvest="", owner=self.owner)
         trouble = self._uploads.trouble if self._uploads else ""
-        return {**self.progress.record(state), "activity": trouble or self.progress.activity}
+        account = {**self.progress.record(state), "activity": trouble or self.progress.activity}
+        if self._run and account["state"] == RUNNING:
+            # The stored one is as old as the last checkpoint.
+            account |= {"updated": timestamp(self.clock.now()), "billed": self._run.billed()}
+        return account
 
     def _begun(self, uploads: Uploads) -> Run:
         self._finish_the_dead(uploads)

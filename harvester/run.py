@@ -114,7 +114,7 @@ class Run:
             progress=self.progress,
             settings=self.settings,
             clock=self.clock,
-            billed=self._billed,
+            billed=self.billed,
         )
 
     # -- collecting ----------------------------------------------------------------------------------
@@ -214,7 +214,8 @@ class Run:
                 done.set()
             self._storing.do_what_is_due()
 
-    def _billed(self) -> dict[str, Any]:
+    def billed(self) -> dict[str, Any]:
+        """What was billed so far, by endpoint."""
         return self._x.billing.snapshot() if self._x else {}
 
     # -- ending --------------------------------------------------------------------------------------
@@ -252,7 +253,7 @@ class Run:
         now = timestamp(self.store.now())
         self.progress.outcome, self.progress.updated, self.progress.ended = outcome, now, now
         self.progress.unheard = self._left_unheard(outcome)
-        self.state.billed = self._billed()
+        self.state.billed = self.billed()
         ending = Ending(self.store, self.keys, self._work, self.tree, self.progress.record)
         for what, step in ending.steps():
             self.uploads.put(what, step)

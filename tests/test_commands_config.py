@@ -69,7 +69,8 @@ def test_a_question_that_nobody_answers_is_an_error_that_names_the_option(person
     person.well("collection-config", "template", "search")
     told = person("collection-config", "template", "search")
     assert told.code == 2
-    assert "--yes" in told.err or "--force" in told.err
+    assert "--force" in told.err
+    assert "--yes" not in told.err
 
 
 def test_user_ids_are_added_once_and_what_is_not_one_leaves_the_file_alone(person: Person) -> None:
@@ -119,6 +120,19 @@ def test_screen_names_become_ids_and_unknown_ones_are_told(
         assert person.file["users"] == {}
 
 
+def test_a_name_is_looked_up_and_paid_for_once_however_it_is_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with at_a_terminal(tmp_path, monkeypatch, users=1, posts_per_user=1) as (person, emulated):
+        user_id = next(iter(emulated.control.truth(detail=True)["posts"]["by_user"]))
+        name = _name_of(emulated.url, user_id)
+        before = emulated.truth()["billed"]["users"]
+        person.well("collection-config", "template", "user_timeline", "--id", "museums")
+        person.well("collection-config", "screennames", name.lower(), f"@{name.upper()}", name)
+        assert person.file["users"] == {user_id: {"screen_name": name}}
+        assert emulated.truth()["billed"]["users"] - before == 1
+
+
 def _name_of(url: str, user_id: str) -> str:
     import urllib.request
 
@@ -151,6 +165,14 @@ def test_without_any_keys_there_are_words_and_no_change(
     told = person("collection-config", "keys")
     assert told.code == 4
     assert "twarc2 configure" in told.err
+
+
+def test_a_file_of_keys_that_is_not_there_is_told_though_the_environment_has_some(person: Person) -> None:
+    person.well("collection-config", "template", "search", "--id", "s")
+    before = person.file
+    told = person("collection-config", "keys", "--twarc-config-filepath", "elsewhere")
+    assert told.code == 4
+    assert person.file == before
 
 
 def test_keys_in_the_file_are_refused_by_the_store_and_move_to_a_profile(person: Person) -> None:
@@ -260,6 +282,18 @@ def test_a_download_asks_before_it_loses_changes_and_only_then(person: Person) -
     assert "13" in person.file["users"]
     person.well("collection-config", "download", "museums", "--force")
     assert person.file["users"] == {"12": {"since_id": "99"}}
+
+
+def test_a_download_asks_before_it_loses_the_changes_of_another_collection(person: Person) -> None:
+    _added(person, "12")
+    person.well("collection-config", "template", "user_timeline", "--id", "zoos", "--force")
+    person.well("collection", "add")
+    person.well("collection-config", "userids", "13")
+    assert person("collection-config", "download", "museums", answer="n\n").code == 1
+    assert list(person.file["users"]) == ["13"]
+    person.well("collection-config", "update")
+    person.well("collection-config", "download", "museums")
+    assert list(person.file["users"]) == ["12"]
 
 
 def _removed_by_a_harvest(person: Person) -> None:

@@ -134,6 +134,8 @@ def test_a_running_harvest_is_told_as_it_goes(tmp_path: Path) -> None:
                 return account["tweets"] == 5
 
             until(counted)
+            # The last checkpoint knew nothing of them.
+            assert account["billed"]["posts"] == 5
         assert (account["state"], account["activity"], account["collection_id"]) == (
             "running",
             "collecting",

@@ -9,7 +9,15 @@ from harvester.changeset import Tree
 from harvester.collection import FILTER, problems
 from harvester.commands import Group, described, forgetting, network, profiles, users
 from harvester.commands.place import Place, collection_id_argument, in_place
-from harvester.commands.telling import confirm, dry_run_option, json_option, print_json, would, yes_option
+from harvester.commands.telling import (
+    confirm,
+    counted,
+    dry_run_option,
+    json_option,
+    print_json,
+    would,
+    yes_option,
+)
 from harvester.errors import Exit, HarvesterError
 
 _ALIASES = {
@@ -43,7 +51,7 @@ def template(kind: str, collection_id: str | None, force: bool, dry_run: bool, p
     ):
         return
     if path.exists():
-        confirm(f"{path} is there already. Write over it?", yes=force)
+        confirm(f"{path} is there already. Write over it?", yes=force, option="--force")
     described.write(path, described.template(kind, collection_id))
     click.echo(f"Template written to {path}.")
     if kind == "user_timeline":
@@ -63,22 +71,25 @@ def download(collection_id: str, force: bool, dry_run: bool, path: Path, place: 
     current = described.tree_of(history.read(place.store, keys).data)
     if would(dry_run, f"write {keys.collection} of {place.store.name} to {path}"):
         return
-    if path.exists() and not force and _holds_changes(path, current, place):
-        confirm(f"{path} holds what is not stored. Write over it?", yes=False)
+    if path.exists() and not force and _holds_changes(path, place):
+        confirm(f"{path} holds what is not stored. Write over it?", yes=False, option="--force")
     described.write(path, current)
     click.echo(f"Downloaded to {path}.")
     _warn_of_inline_keys(current)
 
 
-def _holds_changes(path: Path, current: Tree, place: Place) -> bool:
-    """Whether something would be lost with the file; one of another collection may be all there is of it."""
+def _holds_changes(path: Path, place: Place) -> bool:
+    """Whether something would be lost with the file, which may be another collection's."""
+    from harvester import history
+
     try:
         mine = described.read(path)
+        keys = place.keys(str(mine.get("id")))
+        stored = described.tree_of(history.read(place.store, keys).data)
     except HarvesterError:
+        # Then it may be all there is of it.
         return True
-    if mine.get("id") != current.get("id"):
-        return not mine.get("changeset")
-    return described.base_of(place.store, place.keys(current["id"]), mine, current) != mine
+    return described.base_of(place.store, keys, mine, stored) != mine
 
 
 def _warn_of_inline_keys(tree: Tree) -> None:
@@ -167,7 +178,7 @@ def _confirm_losses(
     if problems(current):
         reasons.append("What is stored is not valid, and is replaced as a whole.")
     elif gone := removed_users(current, new):
-        reasons.append(f"{len(gone)} users are removed, and with each the since_id that was learnt.")
+        reasons.append(f"{counted(len(gone), 'user')} gone, and with each the since_id that was learnt.")
     if base is None:
         reasons.append("The file does not say which version it was made from.")
     elif clashes := conflicts(base, mine, current):

@@ -96,7 +96,8 @@ def _on_this_machine(
     try:
         name = profile_named(profile, files)
     except HarvesterError:
-        if profile or not in_environment(os.environ).usable:
+        named = set(files) - set(_standard())
+        if profile or named or not in_environment(os.environ).usable:
             raise
         name = ""
     _refer(path, name, dry_run=dry_run)

@@ -67,8 +67,13 @@ def size(number: int) -> str:
     return f"{number}B"
 
 
-def confirm(question: str, *, yes: bool) -> None:
-    """Go on only if the person agrees; who is not there to be asked gives --yes."""
+def counted(number: int, what: str) -> str:
+    """1 user, 2 users."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
+def confirm(question: str, *, yes: bool, option: str = "--yes") -> None:
+    """Go on only if the person agrees; who is not there to be asked gives the option."""
     if yes:
         return
     try:
@@ -78,7 +83,7 @@ def confirm(question: str, *, yes: bool) -> None:
             raise
         raise HarvesterError(
             f"Nobody answers the question: {question}",
-            hint="Nothing was changed. Give --yes to go on without it.",
+            hint=f"Nothing was changed. Give {option} to go on without it.",
             exit_code=Exit.USAGE,
         ) from None
     if not agreed:

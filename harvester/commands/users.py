@@ -11,7 +11,7 @@ from harvester.changeset import Tree
 from harvester.collection import USER_TIMELINE
 from harvester.commands import described, network
 from harvester.commands.place import Place, in_place
-from harvester.commands.telling import dry_run_option, would
+from harvester.commands.telling import counted, dry_run_option, would
 from harvester.errors import Exit, HarvesterError
 from harvester.settings import settings
 
@@ -79,8 +79,8 @@ def remove_users(users: Sequence[str], dry_run: bool, path: Path) -> None:
         return {**tree, "users": {user_id: known[user_id] for user_id in known if user_id not in gone}}
 
     described.change(path, edit, dry_run=dry_run)
-    if not would(dry_run, f"remove {len(set(gone))} users from {path}"):
-        click.echo(f"Removed {len(set(gone))} users from {path}.")
+    if not would(dry_run, f"remove {counted(len(set(gone)), 'user')} from {path}"):
+        click.echo(f"Removed {counted(len(set(gone)), 'user')} from {path}.")
     _tell("Following users are not in it:", missing)
 
 
@@ -150,15 +150,17 @@ def _add_ids(path: Path, user_ids: Iterable[str], *, dry_run: bool) -> None:
 def _add_names(path: Path, screen_names: Iterable[str], *, error_file: Path | None, dry_run: bool) -> None:
     tree = described.read(path)
     described.require_kind(tree, USER_TIMELINE)
-    names = list(dict.fromkeys(name.strip() for name in screen_names if name.strip()))
+    plain = (name.strip().lstrip("@") for name in screen_names)
+    # X bills each name that is asked for, however it is written.
+    names = list({name.lower(): name for name in plain if name}.values())
     known = {str(user.get("screen_name", "")).lower() for user in described.users_of(tree).values()}
-    asked = [name for name in names if name.lstrip("@").lower() not in known]
+    asked = [name for name in names if name.lower() not in known]
     if would(
         dry_run, f"look up {len(asked):,} names, for at most ${_price(asked):,.2f}, and add them to {path}"
     ):
         return
     click.echo("Getting users ids for screen names. This may take some time ...")
-    found = _looked_up(tree, [name.lstrip("@") for name in asked])
+    found = _looked_up(tree, asked)
 
     def edit(tree: Tree) -> Tree:
         users = dict(described.users_of(tree))
@@ -168,7 +170,7 @@ def _add_names(path: Path, screen_names: Iterable[str], *, error_file: Path | No
 
     described.change(path, edit)
     click.echo(f"Added screen names to {path}.")
-    missing = [plain for name in asked if (plain := name.lstrip("@")).lower() not in found]
+    missing = [name for name in asked if name.lower() not in found]
     _tell("Following screen names where not found:", missing)
     if error_file:
         error_file.write_text("".join(f"{name}\n" for name in missing), encoding="utf-8")
