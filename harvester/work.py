@@ -9,6 +9,7 @@ import logging
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -28,6 +29,8 @@ USERS, EVENTS, USER_CHANGES = "users.jsonl", "events.jsonl", "user_changes.jsonl
 SIDE_FILES = (USERS, EVENTS, USER_CHANGES)
 
 _OWNED = "owned"
+# How the names of folders begin that are being removed.
+_OVER = "over-"
 
 
 class Work:
@@ -146,7 +149,11 @@ class Work:
     def remove(self) -> None:
         """All is stored; nothing is kept here."""
         self.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        # Killed in the midst of it, it must not look like one that has lost its journal.
+        over = self.folder.with_name(_OVER + self.folder.name)
+        with suppress(FileNotFoundError):
+            self.folder.rename(over)
+        shutil.rmtree(over, ignore_errors=True)
 
     def _append(self, name: str, data: bytes) -> None:
         if not data:
@@ -162,6 +169,9 @@ def left_behind(root: Path) -> Iterator[Work]:
     if not root.is_dir():
         return
     for folder in sorted(path for path in root.iterdir() if path.is_dir()):
+        if folder.name.startswith(_OVER):
+            shutil.rmtree(folder, ignore_errors=True)
+            continue
         owned = _owned(folder)
         if owned is None:
             continue

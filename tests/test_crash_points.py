@@ -72,6 +72,7 @@ LOCAL: dict[str, Tree] = {
     "segment made durable": {"code": "Segment.make_durable"},
     "segment closed": {"code": "Segment.close"},
     "stored segment let go": {"code": "Work.stored"},
+    "work folder half removed": {"code": "_rmtree_safe_fd"},
     "work folder removed": {"code": "Work.remove"},
 }
 

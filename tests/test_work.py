@@ -267,6 +267,13 @@ class TestPowerCuts:
 
 
 class TestOwners:
+    def test_a_removal_that_was_cut_short_is_done(self, tmp_path: Path) -> None:
+        half = tmp_path / "over-20260101000000-o"
+        half.mkdir()
+        (half / "tweets-20260101000000-000001.jsonl.gz").write_bytes(b"stored")
+        assert list(left_behind(tmp_path)) == []
+        assert list(tmp_path.iterdir()) == []
+
     def test_a_folder_of_the_living_is_passed_over(self, tmp_path: Path) -> None:
         living, dead = Work.begin(tmp_path, _state("living")), Work.begin(tmp_path, _state("dead"))
         dead.close()
