@@ -1,12 +1,17 @@
 """Whoever speaks to AWS gets its keys where boto3 looks for them, and last from an ini of 2019."""
 
+import logging
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import boto3
 import botocore.session
 from botocore.credentials import CredentialProvider, Credentials
 
 from harvester.settings import INI, aws_keys
+
+log = logging.getLogger("twarc-cloud")
 
 # What only the machine is allowed to do comes after what somebody wrote down for this project.
 _BEFORE = "iam-role"
@@ -17,7 +22,15 @@ def session(region: str = "", *, ini: Path = INI) -> boto3.Session:
     found = botocore.session.get_session()
     chain = found.get_component("credential_provider")
     chain.insert_before(_BEFORE, _Ini(ini))
+    found.register("after-call", _tell)
     return boto3.Session(botocore_session=found, region_name=region or None)
+
+
+def _tell(model: Any, http_response: Any, **_: Any) -> None:
+    """What was asked; never the parameters, for those of some services are the secrets themselves."""
+    if log.isEnabledFor(logging.DEBUG):
+        service, path = model.service_model.service_name, urlsplit(http_response.url).path
+        log.debug("AWS %s %s %s => %s", service, model.name, path, http_response.status_code)
 
 
 class _Ini(CredentialProvider):

@@ -4,6 +4,8 @@ import gzip
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -98,6 +100,30 @@ def test_the_last_harvest_is_told_with_what_became_of_the_users(
     assert (told.code, told.err.startswith("Task not found.")) == (1, True)
     row = json.loads(person.well("collection", "list", "--json"))[0]
     assert (row["id"], row["collects"], row["state"]) == ("museums", "3 users", "complete")
+
+
+def _typed(person: Person, *arguments: str) -> None:
+    """The same command in a process of its own, where --debug counts."""
+    door = Path(__file__).resolve().parents[1] / "twarc_cloud.py"
+    subprocess.run([sys.executable, str(door), *arguments], cwd=person.folder, check=True, timeout=120)
+
+
+def _log(person: Person, collection_id: str) -> str:
+    (runs,) = person.folder.glob("*-runs")
+    return "".join(path.read_text() for path in (runs / collection_id).glob("*.log"))
+
+
+def test_debug_counts_for_what_is_started_too(person: Person) -> None:
+    _add(person, "s", search={"query": "library"})
+    _typed(person, "collection", "once", "s", "--wait")
+    assert " DEBUG " not in _log(person, "s")
+    _typed(person, "--debug", "collection", "once", "s", "--wait")
+    assert " DEBUG X GET /2/tweets/search/recent?" in _log(person, "s")
+    _add(person, "live", filter={"track": "library"})
+    _typed(person, "--debug", "collection", "filter-start", "live")
+    until(lambda: " DEBUG X GET /2/tweets/search/stream?" in _log(person, "live"))
+    person.well("collection", "filter-stop", "live")
+    assert emulator.CREDENTIALS["bearer_token"] not in _log(person, "s") + _log(person, "live")
 
 
 def test_a_harvest_that_fails_at_once_was_not_started(

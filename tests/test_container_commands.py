@@ -116,6 +116,25 @@ def test_debug_says_more(desk: Desk) -> None:
     assert " DEBUG " in loud.err
 
 
+def test_debug_tells_each_answer_of_x_and_of_aws_and_no_key(desk: Desk, s3: Bucket) -> None:
+    s3.server.client().put_object(
+        Bucket=s3.name, Key="collections/it/collection.json", Body=json.dumps(_SEARCH).encode()
+    )
+    app = {name: emulator.CREDENTIALS[name] for name in ("consumer_key", "consumer_secret")}
+    keys = {"BEARER_TOKEN": "", **{name.upper(): value for name, value in app.items()}}
+    desk.environment |= {**s3.server.environment, **keys}
+    said = desk.said("--debug", "aws", "harvester", s3.name, "it")
+    assert said.code == Exit.OK, said
+    told = [line.partition(" DEBUG ")[2] for line in said.err.splitlines()]
+    assert any(re.fullmatch(r"X POST /oauth2/token => 200 after \d+ ms", line) for line in told), said.err
+    page = r"X GET /2/tweets/search/recent\?\S*&query=flood&\S* => 200 after \d+ ms"
+    assert len([line for line in told if re.fullmatch(page, line)]) == 4, said.err
+    stored = r"AWS s3 PutObject /\S+/collections/it/harvests/\S+/tweets-\S+\.gz => 200"
+    assert len([line for line in told if re.fullmatch(stored, line)]) == 1, said.err
+    secrets = [*app.values(), emulator.CREDENTIALS["bearer_token"], s3.server.secret_key, "Bearer"]
+    assert [secret for secret in secrets if secret in said.out + said.err] == []
+
+
 def test_a_harvest_on_s3_is_told_as_one_on_a_folder(desk: Desk, s3: Bucket) -> None:
     s3.server.client().put_object(
         Bucket=s3.name, Key="collections/it/collection.json", Body=json.dumps(_SEARCH).encode()
@@ -160,6 +179,7 @@ def test_no_secret_is_in_anything_that_is_stored_or_printed(desk: Desk) -> None:
     said = desk.said("--debug", "local", "harvester", "it", BEARER_TOKEN="bearer-of-the-test")
     assert said.code == Exit.OK, said
     secrets = [*keys.values(), "bearer-of-the-test"]
+    assert " DEBUG X GET /2/tweets/search/recent?" in said.err
     printed = said.out + said.err
     assert [secret for secret in secrets if secret in printed] == []
     for stored in (desk.folder / "collections").rglob("*"):

@@ -1,10 +1,15 @@
 """The AWS keys that an ini of 2019 holds count last, and are shown nowhere."""
 
+import logging
 from pathlib import Path
 
 import pytest
 
+from harvester.errors import NotFound
+from harvester.parameters import Parameters
 from harvester.session import session
+from harvester.store.reading import S3Reader
+from harvester.store.s3 import S3Store
 from tests.person import at_a_terminal
 from tests.servers import Bucket
 
@@ -69,3 +74,32 @@ def test_a_bucket_is_used_with_them_and_no_message_names_them(
         told = person("--debug", "collection", "list")
         assert told.code == 1, told
         assert "wrong-secret" not in told.words
+
+
+def _told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.name == "twarc-cloud"]
+
+
+def test_debug_tells_each_operation_of_every_service_and_no_parameter(
+    moto_s3: Bucket, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name, value in moto_s3.server.environment.items():
+        monkeypatch.setenv(name, value)
+    store, parameters = S3Store(moto_s3.name), Parameters("/twarc-cloud/told")
+    by_obstore = S3Reader(store)
+    caplog.set_level(logging.INFO, "twarc-cloud")
+    store.create("collections/a/collection.json", b"{}")
+    assert _told(caplog) == []
+    caplog.set_level(logging.DEBUG, "twarc-cloud")
+    with pytest.raises(NotFound):
+        store.read("collections/b/collection.json")
+    list(store.entries("collections/"))
+    assert b"".join(by_obstore.pieces("collections/a/collection.json")) == b"{}"
+    parameters.write("x", "s3cret-that-is-told-nobody")
+    assert _told(caplog) == [
+        f"AWS s3 GetObject /{moto_s3.name}/collections/b/collection.json => 404",
+        f"AWS s3 ListObjectsV2 /{moto_s3.name} => 200",
+        f"AWS s3 GetObject /{moto_s3.name}/collections/a/collection.json => 200",
+        "AWS ssm PutParameter / => 200",
+    ]
+    assert "s3cret" not in caplog.text

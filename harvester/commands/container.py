@@ -39,7 +39,7 @@ _WELL = (Exit.OK, Exit.PARTIAL)
 
 
 @click.group(cls=Group, help="Collect the posts of a collection through the X API, into S3 or into a folder.")
-@click.option("--debug", is_flag=True, help="Log at level DEBUG.")
+@click.option("--debug", is_flag=True, help="Log what is asked of X and of AWS, too.")
 @version_option
 def container(debug: bool) -> None:
     log_to_stderr(debug=debug)

@@ -30,7 +30,7 @@ A first harvest, into the folder collections/ (docs/quickstart.md):
 
 
 @click.group(cls=Group, help=_HELP)
-@click.option("--debug", is_flag=True, help="Log at level DEBUG.")
+@click.option("--debug", is_flag=True, help="Log what is asked of X and of AWS, too.")
 @version_option
 def operator(debug: bool) -> None:
     log_to_stderr(debug=debug)

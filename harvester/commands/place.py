@@ -1,5 +1,6 @@
 """Where the collections are and who harvests them: flags go before the environment, that before the ini."""
 
+import logging
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from harvester.compute import Compute
     from harvester.compute.local import LocalCompute
     from harvester.store import Store
+
+log = logging.getLogger("twarc-cloud")
 
 _DOORS = Path(__file__).resolve().parents[2]
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -106,16 +109,21 @@ class Place:
         return found
 
     def _harvest_command(self, collection_id: str) -> list[str]:
-        door = [sys.executable, str(_DOORS / "tweet_harvester.py")]
+        door = _door("tweet_harvester.py")
         if self.bucket:
             return [*door, "aws", "harvester", self.bucket, collection_id, "--host", "127.0.0.1"]
         path = str(self.folder.resolve())
         return [*door, "local", "harvester", collection_id, "--collections-path", path]
 
     def _supervise_command(self, collection_id: str) -> list[str]:
-        door = [sys.executable, str(_DOORS / "twarc_cloud.py"), "supervise", collection_id]
+        door = [*_door("twarc_cloud.py"), "supervise", collection_id]
         where = ["--bucket", self.bucket] if self.bucket else []
         return [*door, *where, "--collections-path", str(self.folder.resolve())]
+
+
+def _door(name: str) -> list[str]:
+    """How a process of ours is started, which tells as much as this one does."""
+    return [sys.executable, str(_DOORS / name), *(["--debug"] if log.isEnabledFor(logging.DEBUG) else [])]
 
 
 def flags(bucket: str | None, collections_path: str | None) -> dict[str, str | None]:

@@ -4,6 +4,7 @@ A bucket is read by obstore, which does not hold Python's lock while it waits, s
 cannot do, boto3 is asked for, whose failures the store tells in words.
 """
 
+import logging
 import os
 import tempfile
 from collections.abc import Iterator
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from obstore.store import S3Store as Bucket
 
     from harvester.store.s3 import S3Store
+
+log = logging.getLogger("twarc-cloud")
 
 _PIECE = 1 << 20
 
@@ -132,6 +135,7 @@ class S3Reader:
         try:
             found = _received(bucket.get(key))
             begun = next(found)
+            log.debug("AWS s3 GetObject /%s/%s => 200", self._store.bucket, key)
         except FileNotFoundError as error:
             raise NotFound(f"{key} is not in {self.name}.") from error
         except (BaseError, OSError, ValueError):

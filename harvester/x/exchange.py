@@ -1,6 +1,7 @@
 """A request is asked until answered, refused for good, or out of patience; a stop ends it within a second."""
 
 import json
+import logging
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -20,6 +21,8 @@ from harvester.x.outcomes import Outcome, Problem, Stopped, XError
 from harvester.x.page import NotAPage
 from harvester.x.problems import problem_of
 from harvester.x.sending import Reply
+
+log = logging.getLogger("twarc-cloud")
 
 T = TypeVar("T")
 
@@ -179,7 +182,14 @@ class Exchange:
         """One request, sent once; its body is still to be read."""
         content = {"form" if endpoint.form else "json": body}
         wire = self._sessions.of(endpoint, self._token)
-        return wire.send(endpoint.method, url, params=params, **content)
+        started = self.clock.elapsed()
+        reply = wire.send(endpoint.method, url, params=params, **content)
+        if log.isEnabledFor(logging.DEBUG):
+            # Keys are in headers and bodies; only an address that the setting gives might hold some.
+            path = reply.url.removeprefix(self.base_url)
+            milliseconds = (self.clock.elapsed() - started) * 1000
+            log.debug("X %s %s => %s after %.0f ms", endpoint.method, path, reply.status, milliseconds)
+        return reply
 
     def opened(self, endpoint: Endpoint, url: str, *, params: Mapping[str, Any]) -> Any:
         """One attempt at an answer without an end; XError when it is refused or there is nobody to ask."""
