@@ -10,6 +10,7 @@ import orjson
 from harvester.capacity import WISHES, wish_problems
 from harvester.changeset import Tree, patched
 from harvester.errors import HarvesterError
+from harvester.filters import unreadable
 from harvester.layout import id_problem
 
 USER_TIMELINE, SEARCH, FILTER = "user_timeline", "search", "filter"
@@ -37,6 +38,7 @@ _PLACEHOLDER = "<"
 # Python reads no number of 5,000 digits, and nobody means one of 30.
 _DIGITS = 30
 _MOST_MONEY = 1_000_000_000
+_KNOWN_USER = set(STATE[USER_TIMELINE])
 _KNOWN_SEARCH = {"query", "archive", "max_records", *STATE[SEARCH]}
 _KNOWN_FILTER = {"track", "follow", "locations", "rules", "max_records"}
 # Files of the first version of all had the keys under the second name.
@@ -164,7 +166,11 @@ def _users_problems(users: Tree) -> Iterator[str]:
             yield f"{user_id} is not a user_id."
         if not isinstance(user, dict):
             yield f"User {user_id} is not properly structured."
-        elif "since_id" in user and not is_id(user["since_id"]):
+            continue
+        # Asked of all keys at once, as there may be 100,000 users.
+        if not user.keys() <= _KNOWN_USER:
+            yield from _unknown(user, _KNOWN_USER, f"users.{user_id}.")
+        if "since_id" in user and not is_id(user["since_id"]):
             yield f"The since_id of user {user_id} is not a post id."
 
 
@@ -197,6 +203,8 @@ def _filter_problems(tree: Tree) -> Iterator[str]:
     yield from _unknown(section, _KNOWN_FILTER, "filter.")
     if not any(section.get(key) for key in ("track", "follow", "locations", "rules")):
         yield "Must provide track, follow, locations, or rules for a filter."
+    filled = {key: value for key, value in section.items() if not str(value).startswith(_PLACEHOLDER)}
+    yield from unreadable(filled)
     rules = section.get("rules") or []
     if not isinstance(rules, list):
         yield "filter.rules is not a list."

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from harvester.changeset import Tree
 from harvester.collection import count, parsed, problems, with_harvest, with_state, without_secrets
 from harvester.errors import HarvesterError
+from harvester.x.rules import compile_rules
 
 TIMELINES: Tree = {
     "id": "a", "type": "user_timeline", "users": {"12": {}, "13": {"since_id": "5", "screen_name": "x"}}
@@ -42,7 +43,14 @@ class TestProblems:
             {**TIMELINES, "keys": {"consumer_key": "k", "consumer_secret": "s", "access_token": "t"}},
             {**SEARCH, "search": {"query": "cats", "archive": True, "since_id": "5", "max_records": ""}},
             {**FILTER, "filter": {"follow": "12", "locations": "1,2,3,4"}},
+            {**FILTER, "filter": {"track": "cats", "follow": "", "locations": ""}},
+            {**FILTER, "filter": {"track": "cats", "follow": None, "locations": []}},
+            {**FILTER, "filter": {"track": ["cats", '"black, cats"'], "follow": [12, "@Jack_", "13"]}},
+            {**FILTER, "filter": {"follow": 12, "locations": ["-74", "40", "-73", "41"]}},
+            {**FILTER, "filter": {"locations": "-74.5,40,-73,41, 1,2,3,4"}},
+            {**FILTER, "filter": {"locations": [[-74, 40, -73, 41], "1,2,3,4"]}},
             {**FILTER, "filter": {"rules": [{"value": "cats", "tag": "t"}], "max_records": None}},
+            {**TIMELINES, "users": {"12": {"x_note": "ours", "sightings": {"state": "suspended"}}}},
             {**FILTER, "title": "T", "description": "D", "notes": "N", "labels": ["l"]},
         ],
     )
@@ -77,6 +85,11 @@ class TestProblems:
             ({**TIMELINES, "users": {"1" * 21: {}}}, f"{'1' * 21} is not a user_id."),
             ({**TIMELINES, "users": {"12": None}}, "User 12 is not properly structured."),
             ({**TIMELINES, "users": {"12": {"since_id": 5}}}, "The since_id of user 12 is not a post id."),
+            (
+                {**TIMELINES, "users": {"12": {"since": "5"}}},
+                "Unknown key users.12.since. Is users.12.since_id",
+            ),
+            ({**TIMELINES, "users": {"12": {"note": "n"}}}, "Unknown key users.12.note."),
             ({**TIMELINES, "delete_users_for": "protected"}, "delete_users_for is not a list."),
             ({**TIMELINES, "delete_users_for": ["deleted"]}, "delete_users_for holds 'deleted'; it may hold"),
             ({**TIMELINES, "delete_users_for": [["x"]]}, "delete_users_for holds ['x']; it may hold"),
@@ -115,6 +128,28 @@ class TestProblems:
             ({**FILTER, "filter": []}, "Filter is not properly structured."),
             ({**FILTER, "filter": {}}, "Must provide track, follow, locations, or rules for a filter."),
             ({**FILTER, "filter": {"track": ""}}, "Must provide track, follow, locations, or rules"),
+            ({**FILTER, "filter": {"track": 5}}, "filter.track holds 5, which is no text."),
+            ({**FILTER, "filter": {"track": ["cats", 5]}}, "filter.track holds 5, which is no text."),
+            ({**FILTER, "filter": {"track": [["cats"]]}}, "filter.track holds ['cats'], which is no text."),
+            ({**FILTER, "filter": {"track": {"a": 1}}}, "filter.track holds {'a': 1}, which is no text."),
+            (
+                {**FILTER, "filter": {"follow": "12,abc"}},
+                "'abc' in filter.follow is neither a user id nor an @name.",
+            ),
+            ({**FILTER, "filter": {"follow": "１２"}}, "'１２' in filter.follow is neither a user id"),
+            ({**FILTER, "filter": {"follow": 1.5}}, "filter.follow holds 1.5, which is no text."),
+            ({**FILTER, "filter": {"follow": True}}, "filter.follow holds True, which is no text."),
+            (
+                {**FILTER, "filter": {"locations": "1,2"}},
+                "filter.locations holds 2 numbers; a box has four: west, south, east, north.",
+            ),
+            ({**FILTER, "filter": {"locations": 5}}, "filter.locations holds 1 numbers; a box has four"),
+            ({**FILTER, "filter": {"locations": "a,2,3,4"}}, "'a' in filter.locations is no number."),
+            (
+                {**FILTER, "filter": {"locations": "10,10,5,20"}},
+                "10.0,10.0,5.0,20.0 in filter.locations is not west,south,east,north in degrees.",
+            ),
+            ({**FILTER, "filter": {"locations": "nan,2,3,4"}}, "in filter.locations is not west,south,"),
             ({**FILTER, "filter": {"rules": "cats"}}, "filter.rules is not a list."),
             ({**FILTER, "filter": {"rules": {"value": "cats"}}}, "filter.rules is not a list."),
             ({**FILTER, "filter": {"rules": 5}}, "filter.rules is not a list."),
@@ -140,6 +175,28 @@ class TestProblems:
     def test_all_are_told_at_once(self) -> None:
         told = problems({"type": "user_timeline", "users": {"x": {}, "y": 1}, "delete_users_for": ["z"]})
         assert len(told) == 5
+
+    def test_what_the_template_left_is_told_once(self) -> None:
+        told = problems({**FILTER, "filter": {"track": "cats", "follow": "<ids>", "locations": "<boxes>"}})
+        assert told == [f"filter.{key} still holds the template's text {text!r}." for key, text in (
+            ("follow", "<ids>"), ("locations", "<boxes>")
+        )]  # fmt: skip
+
+    def test_what_no_problem_stands_against_becomes_rules(self) -> None:
+        values: tuple[Any, ...] = (
+            *(None, True, 0, 5, 1.5, "", "cats,dogs", "12,@jack", "1,2,3,4", "1,2", '"a, b"', [], {}),
+            *(["12", 13], [[1, 2, 3, 4]], ["cats", 5], [None], "nan,1,2,3", "\\-74,40,-73,41"),
+        )
+        for key in ("track", "follow", "locations"):
+            for value in values:
+                section = {key: value, "rules": [{"value": "cats"}]}
+                told = problems({**FILTER, "filter": section})
+                try:
+                    compile_rules(section)
+                except HarvesterError as error:
+                    assert list(error.problems) == told != []
+                else:
+                    assert told == []
 
     def test_no_value_anywhere_makes_the_check_itself_fail(self) -> None:
         oddities: tuple[Any, ...] = (

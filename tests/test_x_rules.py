@@ -58,6 +58,11 @@ def test_track_keeps_the_meaning_it_had(track: object, values: list[str]) -> Non
     assert _values(track=track) == values
 
 
+def test_empty_text_asks_for_nothing() -> None:
+    """As a file of 2019 may have it for what was not wanted."""
+    assert _values(track="flood", follow="", locations="") == ["flood"]
+
+
 def test_follow_is_what_the_account_posts_and_what_is_addressed_to_it() -> None:
     assert _values(follow="12, 34") == [
         "from:12 OR from:34 OR retweets_of:12 OR retweets_of:34 OR to:12 OR to:34"
@@ -93,7 +98,8 @@ PROBLEMS = {
     "a term that is too long": ({"track": "x" * 2000}, "2000 characters"),
     "a rule that is too long": ({"rules": [{"value": "x" * 2000}]}, "2000 characters"),
     "a rule without a value": ({"rules": [{"tag": "x"}]}, "has no value"),
-    "a number for a word": ({"track": [1.5]}, "no text"),
+    "a number for a word": ({"track": 5}, "filter.track holds 5, which is no text"),
+    "a number among words": ({"track": ["flood", 1.5]}, "no text"),
 }
 
 

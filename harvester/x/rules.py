@@ -7,7 +7,7 @@ from typing import Any
 
 from harvester.errors import HarvesterError
 from harvester.x.outcomes import Problem
-from harvester.x.terms import boxes, followed, tracked
+from harvester.x.terms import followed, located, tracked
 
 RULE_LENGTH = 1024
 
@@ -65,7 +65,7 @@ def compile_rules(asked: Mapping[str, Any], caps: RuleCaps | None = None, *, pre
     groups = {
         "track": tracked(asked.get("track"), problems),
         "follow": followed(asked.get("follow"), problems),
-        "locations": boxes(asked.get("locations"), problems, rules=caps.rules),
+        "locations": located(asked.get("locations"), problems, rules=caps.rules),
     }
     native = _native(asked.get("rules"), problems, caps, prefix)
     for terms in groups.values():

@@ -8,6 +8,8 @@ import re
 import unicodedata
 from typing import Any
 
+from harvester.filters import accounts, boxes, phrases
+
 # X refuses a side above 25 miles (40.2 km); a little less, as the earth is no sphere.
 SIDE_KM = 40.0
 KM_A_DEGREE = 111.32
@@ -16,7 +18,7 @@ KM_A_DEGREE = 111.32
 def tracked(track: Any, problems: list[str]) -> list[str]:
     """Terms of v1.1's track: a comma is OR, a blank AND; quotes make a phrase."""
     found = []
-    for phrase in _listed(track, "track", problems):
+    for phrase in phrases(track, problems):
         words = [_word(word) for word in re.findall(r'"[^"]*"|[^\s"]+', phrase)]
         words = [word for word in words if word]
         if words:
@@ -48,27 +50,17 @@ def _is_token(word: str) -> bool:
 
 def followed(follow: Any, problems: list[str]) -> list[str]:
     """v1.1's follow of an account: its posts, replies to it, and others' retweets of it."""
-    found: list[str] = []
-    for account in _listed(follow, "follow", problems):
-        name = account.removeprefix("@")
-        if not re.fullmatch(r"[0-9]{1,19}" if name == account else r"[A-Za-z0-9_]{1,15}", name):
-            problems.append(f"{account!r} in follow is neither a user id nor an @name.")
-            continue
-        found.extend(f"{operator}:{name}" for operator in ("from", "to", "retweets_of"))
-    return found
+    return [
+        f"{operator}:{name}"
+        for name in accounts(follow, problems)
+        for operator in ("from", "to", "retweets_of")
+    ]
 
 
-def boxes(locations: Any, problems: list[str], *, rules: int) -> list[str]:
+def located(locations: Any, problems: list[str], *, rules: int) -> list[str]:
     """v1.1's boxes, cut into boxes of at most 25 miles a side."""
-    numbers = _corners(locations, problems)
-    if len(numbers) % 4:
-        problems.append(f"locations holds {len(numbers)} numbers; a box has four: west, south, east, north.")
-        return []
     found: list[str] = []
-    for west, south, east, north in zip(*[iter(numbers)] * 4, strict=True):
-        if not (-180 <= west < east <= 180 and -90 <= south < north <= 90):
-            problems.append(f"{west},{south},{east},{north} is not west,south,east,north in degrees.")
-            continue
+    for west, south, east, north in boxes(locations, problems):
         columns, rows = _tiles(west, south, east, north)
         # About twenty boxes fit into a rule; counted before they are made, as the earth has three million.
         if columns * rows > rules * 30:
@@ -101,31 +93,3 @@ def _cut(west: float, south: float, east: float, north: float, *, columns: int, 
 
 def _degrees(value: float) -> str:
     return f"{value:.6f}".rstrip("0").rstrip(".")
-
-
-def _listed(value: Any, name: str, problems: list[str]) -> list[str]:
-    """A list, or text with commas, as parts without blanks around them."""
-    if value is None:
-        return []
-    parts = value if isinstance(value, list) else [value]
-    found: list[str] = []
-    for part in parts:
-        if isinstance(part, bool) or not isinstance(part, str | int):
-            problems.append(f"{name} holds {part!r}, which is no text.")
-        else:
-            # A comma within quotes belongs to the phrase.
-            found.extend(re.findall(r'(?:"[^"]*"|[^,])+', str(part)))
-    return [stripped for stripped in (part.strip() for part in found) if stripped]
-
-
-def _corners(locations: Any, problems: list[str]) -> list[float]:
-    flat: list[Any] = []
-    for part in locations if isinstance(locations, list) else [locations]:
-        flat.extend(part if isinstance(part, list) else str(part).split(",") if part is not None else [])
-    numbers = []
-    for part in flat:
-        try:
-            numbers.append(float(part))
-        except (TypeError, ValueError):
-            problems.append(f"{part!r} in locations is no number.")
-    return numbers
