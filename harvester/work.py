@@ -9,7 +9,6 @@ import logging
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -151,8 +150,11 @@ class Work:
         self.close()
         # Killed in the midst of it, it must not look like one that has lost its journal.
         over = self.folder.with_name(_OVER + self.folder.name)
-        with suppress(FileNotFoundError):
+        try:
             self.folder.rename(over)
+        except OSError:
+            # All is stored, so that this is no reason to fail.
+            over = self.folder
         shutil.rmtree(over, ignore_errors=True)
 
     def _append(self, name: str, data: bytes) -> None:

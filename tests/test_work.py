@@ -274,6 +274,12 @@ class TestOwners:
         assert list(left_behind(tmp_path)) == []
         assert list(tmp_path.iterdir()) == []
 
+    def test_a_folder_whose_name_for_that_is_taken_is_removed_all_the_same(self, tmp_path: Path) -> None:
+        work = Work.begin(tmp_path, _state())
+        (tmp_path / f"over-{work.folder.name}" / "in the way").mkdir(parents=True)
+        work.remove()
+        assert not work.folder.exists()
+
     def test_a_folder_of_the_living_is_passed_over(self, tmp_path: Path) -> None:
         living, dead = Work.begin(tmp_path, _state("living")), Work.begin(tmp_path, _state("dead"))
         dead.close()

@@ -8,7 +8,7 @@ from harvester.capacity import Capacity
 from harvester.changeset import Tree
 from harvester.commands import described
 from harvester.commands.place import Place, in_place
-from harvester.commands.telling import json_option, print_json, table
+from harvester.commands.telling import counted, json_option, print_json, table
 from harvester.settings import Settings
 
 _SHOWN = 10
@@ -68,7 +68,7 @@ def _tell(told: Tree, *, as_json: bool) -> None:
         print_json(told)
         return
     if rows:
-        summed = {"harvest": f"{len(rows)} harvest{'' if len(rows) == 1 else 's'}", **told["sum"]}
+        summed = {"harvest": counted(len(rows), "harvest"), **told["sum"]}
         click.echo(table([_in_dollars(row) for row in [*rows, summed]], _COLUMNS))
         if not any(row["on_aws"] for row in rows):
             click.echo("\nNo task of AWS ran these, so none was paid for.")

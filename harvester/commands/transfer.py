@@ -11,6 +11,7 @@ from harvester.commands.place import Place, collection_id_argument, in_place
 from harvester.commands.proving import proven, tell_of, verified
 from harvester.commands.telling import (
     confirm,
+    counted,
     dry_run_option,
     json_option,
     print_json,
@@ -140,7 +141,7 @@ def _tell_of_download(mirror: "Mirror", tally: "Tally", left: list[str], removed
     )
     for number, words in notes:
         if number:
-            click.echo(f"{number:,} {'file' if number == 1 else 'files'}: {words}.", err=True)
+            click.echo(f"{counted(number, 'file')}: {words}.", err=True)
     for name in [] if removed else left[:_SHOWN]:
         click.echo(f"  {name}", err=True)
 
