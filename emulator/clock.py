@@ -44,17 +44,19 @@ def iso(moment: float) -> str:
 
 
 _minutes: dict[int, str] = {}
+_SECONDS = [f"{second:02d}." for second in range(60)]
+_MILLISECONDS = [f"{ms:03d}Z" for ms in range(1000)]
 
 
 def iso_of_ms(ms: int) -> str:
-    """The same from milliseconds; the text of a minute is kept, because pages of posts share few of them."""
+    """The same from milliseconds; the texts of its parts are kept, because every post has two of these."""
     minute, rest = divmod(ms, 60_000)
     prefix = _minutes.get(minute)
     if prefix is None:
         if len(_minutes) > 50_000:
             _minutes.clear()
         prefix = _minutes[minute] = datetime.fromtimestamp(minute * 60, UTC).strftime("%Y-%m-%dT%H:%M:")
-    return f"{prefix}{rest // 1000:02d}.{rest % 1000:03d}Z"
+    return prefix + _SECONDS[rest // 1000] + _MILLISECONDS[rest % 1000]
 
 
 def ms_of_id(post_id: int) -> int:

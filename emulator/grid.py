@@ -1,8 +1,10 @@
 """Generated posts as arithmetic: each has its id, text and time without any other being made."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any
 
 import orjson
 
@@ -17,7 +19,7 @@ TEMPLATES = 509
 GRID, FLOOD, FLOW, PUBLISHED = range(4)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class MadePost:
     """A template with an author and an id; `verified` is the author's mark."""
 
@@ -39,19 +41,20 @@ class MadePost:
         if form is None:
             form = self.template.rendered[view] = formed(self.template, view)
         ms = ms_of_id(self.id)
-        # By slot, in the order of SLOTS.
-        values = (
-            b"%d" % self.id,
-            b"%d" % self.author,
-            iso_of_ms(ms).encode(),
-            iso_of_ms(ms + HALF_HOUR_MS).encode(),
+        text, chosen = form
+        # In the order of SLOTS.
+        return text % chosen(
+            (
+                b"%d" % self.id,
+                b"%d" % self.author,
+                iso_of_ms(ms).encode(),
+                iso_of_ms(ms + HALF_HOUR_MS).encode(),
+            )
         )
-        text, order = form
-        return text % tuple([values[slot] for slot in order])
 
 
-def formed(template: Template, view: View) -> tuple[bytes, tuple[int, ...]]:
-    """The JSON of a template with a %b for each slot, and which slots these are."""
+def formed(template: Template, view: View) -> tuple[bytes, Callable[[Any], Any]]:
+    """The JSON of a template with a %b for each slot, and what chooses these from the values of all."""
     whole = orjson.dumps(view.shown("post", template.post)).decode()
     order: list[int] = []
     text = ""
@@ -59,7 +62,7 @@ def formed(template: Template, view: View) -> tuple[bytes, tuple[int, ...]]:
         if index % 2:
             order.append(SLOTS.index(f"\x01{part}\x01"))
         text += "%b" if index % 2 else part.replace("%", "%%")
-    return text.encode(), tuple(order)
+    return text.encode(), itemgetter(*order)
 
 
 class Grid:

@@ -1,7 +1,7 @@
 """The texts of generated posts: a few hundred, so that a post is a template, an id and an author."""
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -30,7 +30,7 @@ class Template:
     post: Mapping[str, Any]
     facts: Facts
     links: Links
-    rendered: dict[Any, tuple[bytes, tuple[int, ...]]] = field(default_factory=dict, compare=False)
+    rendered: dict[Any, tuple[bytes, Callable[[Any], Any]]] = field(default_factory=dict, compare=False)
 
     @property
     def kinds(self) -> frozenset[str]:
