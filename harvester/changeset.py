@@ -16,6 +16,9 @@ def diff(old: Tree, new: Tree) -> tuple[Tree, list[Any]]:
     below: Tree = {}
     for key, value in new.items():
         before = old.get(key)
+        if before is value and value is not None:
+            # What a harvest did not touch is the very same object, such as most of 100,000 users.
+            continue
         if key in old and isinstance(before, dict) and isinstance(value, dict):
             inner_update, inner_delete = diff(before, value)
             if inner_update:

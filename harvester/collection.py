@@ -135,7 +135,9 @@ def _placeholders(value: Any, where: str) -> Iterator[str]:
         yield f"{where} still holds the template's text {value!r}."
     elif isinstance(value, dict):
         for key, inner in value.items():
-            yield from _placeholders(inner, f"{where}.{key}" if where else key)
+            # Only what may hold any is looked into: 100,000 users have 300,000 texts.
+            if not isinstance(inner, str) or inner.startswith(_PLACEHOLDER):
+                yield from _placeholders(inner, f"{where}.{key}" if where else key)
     elif isinstance(value, list):
         for inner in value:
             yield from _placeholders(inner, where)

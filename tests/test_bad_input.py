@@ -10,10 +10,17 @@ from typing import Any
 import pytest
 
 import emulator
-from harvester.errors import Exit
+from harvester import history
+from harvester.clock import Stop, SystemClock
+from harvester.errors import Exit, HarvesterError
+from harvester.harvest import Harvest
+from harvester.layout import CollectionKeys
+from harvester.settings import Settings
+from harvester.store.folder import FolderStore
 from tests.commanded import Desk, Said
 from tests.servers import Bucket
 
+_KEYS = CollectionKeys("it")
 _SEARCH: dict[str, Any] = {"id": "it", "type": "search", "search": {"query": "flood"}}
 _USERS: dict[str, Any] = {"id": "it", "type": "user_timeline", "users": {}}
 _FILTER: dict[str, Any] = {"id": "it", "type": "filter", "filter": {"track": "flood"}}
@@ -208,6 +215,35 @@ def test_a_bucket_that_cannot_be_reached(desk: Desk, s3: Bucket) -> None:
 def test_a_collection_that_is_not_in_the_bucket(desk: Desk, s3: Bucket) -> None:
     said = desk.said("aws", "harvester", s3.name, "it", **s3.server.environment)
     _require_one_line(said, Exit.NO_COLLECTION, f"There is no collection it in s3://{s3.name}")
+
+
+class _SpoiltMeanwhile(FolderStore):
+    """Somebody edits the collection by hand between the first look at it and the lock."""
+
+    def create(self, key: str, data: bytes) -> str:
+        if key == _KEYS.lock:
+            spoilt = b'{"id": "it", "type": "search", "search": {}}'
+            self.replace(_KEYS.collection, spoilt, version=self.read(_KEYS.collection).version)
+        return super().create(key, data)
+
+
+def test_a_collection_that_is_spoilt_before_the_lock_is_taken_is_refused_too(tmp_path: Path) -> None:
+    store = _SpoiltMeanwhile(tmp_path)
+    history.add(store, _KEYS, _SEARCH)
+    asked: list[object] = []
+    harvest = Harvest(
+        store=store,
+        keys=_KEYS,
+        client=asked.append,  # type: ignore[arg-type]
+        settings=Settings(),
+        work_root=tmp_path / "temp",
+        clock=SystemClock(),
+        stop=Stop(),
+    )
+    with pytest.raises(HarvesterError) as refused:
+        harvest.run()
+    assert "Query must be provided." in refused.value.problems
+    assert not asked
 
 
 def test_a_lock_that_is_held(desk: Desk) -> None:

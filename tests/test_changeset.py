@@ -76,6 +76,13 @@ def test_diff_and_apply_leave_their_arguments_as_they_are(old: Any, new: Any) ->
     assert _exactly([update, delete], list(steps))
 
 
+@settings(max_examples=1000, deadline=None)
+@given(_trees(), _trees())
+def test_what_a_patch_leaves_as_the_same_object_is_no_difference(tree: Any, patch: Any) -> None:
+    new = patched(tree, patch)
+    assert diff(tree, new) == diff(copy.deepcopy(tree), copy.deepcopy(new))
+
+
 def test_only_what_changed_is_in_the_difference() -> None:
     old = {"users": {"1": {"since_id": "5", "screen_name": "a"}, "2": {}}, "title": "t", "list": [1, 2]}
     new = {"users": {"1": {"since_id": "6"}, "3": {}}, "title": "t", "list": [1, 3]}
