@@ -27,16 +27,41 @@ over.set()
 """
 
 
-def _heaps_of_threads(before: str) -> int:
+_PAGES = """
+import resource
+{before}
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+def pages():
+    for size in (300_000, 400_000, 500_000, 600_000) * 50:
+        body = b"x" * size
+        line = b"".join([body, b"y"])
+        del body, line
+pages()
+before = faults()
+pages()
+print(faults() - before)
+"""
+_ASKED = "from harvester.memory import share_one_heap; share_one_heap()"
+
+
+def _told(program: str, before: str) -> int:
     told = subprocess.run(
-        [sys.executable, "-c", _HEAPS.format(before=before)], capture_output=True, check=True, text=True
+        [sys.executable, "-c", program.format(before=before)], capture_output=True, check=True, text=True
     )
     return int(told.stdout)
 
 
-@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the heaps of threads are glibc's")
-def test_threads_share_one_heap() -> None:
-    asked = "from harvester.memory import one_heap_for_all_threads as share; share()"
+_ON_GLIBC = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="the heaps of threads are glibc's")
 
-    assert _heaps_of_threads("") > 0
-    assert _heaps_of_threads(asked) == 0
+
+@_ON_GLIBC
+def test_threads_share_one_heap() -> None:
+    assert _told(_HEAPS, "") > 0
+    assert _told(_HEAPS, _ASKED) == 0
+
+
+@_ON_GLIBC
+def test_the_memory_of_one_page_is_there_for_the_next() -> None:
+    assert _told(_PAGES, "") > 1000
+    assert _told(_PAGES, _ASKED) < 100

@@ -21,7 +21,7 @@ from harvester.commands.tokens import Token, token_of_run
 from harvester.commands.versions import version_option
 from harvester.errors import Exit, HarvesterError
 from harvester.layout import CollectionKeys
-from harvester.memory import one_heap_for_all_threads
+from harvester.memory import share_one_heap
 from harvester.progress import Outcome
 from harvester.settings import settings
 from harvester.store import Store
@@ -174,7 +174,7 @@ def _harvest(
     from harvester.cost import described_task
     from harvester.harvest import Harvest
 
-    one_heap_for_all_threads()
+    share_one_heap()
     chosen = settings(flags={"temp": temp, "tweets_per_file": tweets_per_file})
     alerts.settings, alerts.store = chosen, store
     token = Token("") if port is None else token_of_run(chosen, collection_id)
