@@ -33,11 +33,16 @@ class Change:
         path = " -> ".join(self.path) + (f" ({self.name})" if self.name else "")
         told = {
             ADDED: "added",
-            CHANGED: f"changed from {_text(self.old)} to {_text(self.new)}",
+            CHANGED: self._changed(),
             DELETED: "deleted" if len(self.path) == 2 and self.path[0] == "users" else self._deleted(),
         }[self.what]
         by = f"by the harvest of {self.harvest}" if self.harvest else "by a person"
         return f"{path} {told} on {self.when} {by}"
+
+    def _changed(self) -> str:
+        if self.old is None:
+            return f"set to {_text(self.new)}"
+        return f"changed from {_text(self.old)} to {_text(self.new)}"
 
     def _deleted(self) -> str:
         return f"deleted with value {_text(self.old)}"

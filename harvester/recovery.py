@@ -99,6 +99,7 @@ def _remove_late(store: Store, here: HarvestKeys, late_after: datetime) -> None:
     written_over = {here.harvest, *map(here.manifest, ALGORITHMS)}
     for entry in list(store.entries(here.folder)):
         if entry.modified > late_after and entry.key not in written_over:
+            log.warning("%s came after its harvest had lost the lock; removing it.", entry.key)
             store.remove(entry.key, version=entry.version)
 
 

@@ -19,7 +19,7 @@ from harvester.collection import FILTER, budget, without_secrets
 from harvester.ending import Ending
 from harvester.errors import Conflict, Exit, HarvesterError, LockLost, StoreAway
 from harvester.layout import CollectionKeys, timestamp
-from harvester.progress import BUDGET, COMPLETE, FAILED, PARTIAL, STOPPED, Outcome, Progress
+from harvester.progress import BUDGET, COMPLETE, FAILED, PARTIAL, STOPPED, Outcome, Progress, counted
 from harvester.recovery import Unheard
 from harvester.settings import Settings
 from harvester.sources import Job, Source
@@ -237,8 +237,8 @@ class Run:
     def _completed(self) -> Outcome:
         state = self.state
         failed = state.counts.get("users_failed", 0)
-        problems = [_counted(failed, "user") + " failed"] if failed else []
-        problems += [_counted(len(state.gaps), "gap")] if state.gaps else []
+        problems = [counted(failed, "user") + " failed"] if failed else []
+        problems += [counted(len(state.gaps), "gap")] if state.gaps else []
         if problems:
             return Outcome(PARTIAL, "; ".join([*problems, *self._ended_by]), Exit.PARTIAL)
         return Outcome(COMPLETE, "; ".join(self._ended_by))
@@ -284,10 +284,6 @@ class Run:
                 log.debug("harvest.json could not be written: %s", error)
         self._work.close()
         return outcome
-
-
-def _counted(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def _bug(error: BaseException) -> Outcome:

@@ -350,6 +350,7 @@ def test_a_history_of_2019_is_told_without_its_secrets(person: Person) -> None:
     (folder.parent / "collection.json").write_text(json.dumps(first))
     told = person.well("collection-config", "changes", "old")
     assert "keys -> consumer_key changed from (not shown) to (not shown) on 2019-03-09T15:33:01.5" in told
+    assert "keys -> consumer_key set to (not shown) on 2019-03-09T15:33:00.5" in told
     assert "users -> 12 (jack) added on 2019-03-09T15:33:00.5" in told
     assert "s3cret" not in told + person.well("collection-config", "changes", "old", "--json")
 

@@ -11,7 +11,6 @@ from harvester.commands import Group, described, forgetting, network, profiles, 
 from harvester.commands.place import Place, collection_id_argument, in_place
 from harvester.commands.telling import (
     confirm,
-    counted,
     dry_run_option,
     json_option,
     print_json,
@@ -19,6 +18,7 @@ from harvester.commands.telling import (
     yes_option,
 )
 from harvester.errors import Exit, HarvesterError
+from harvester.progress import counted
 
 _ALIASES = {
     "credentials": "keys",

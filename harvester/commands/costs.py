@@ -8,7 +8,8 @@ from harvester.capacity import Capacity
 from harvester.changeset import Tree
 from harvester.commands import described
 from harvester.commands.place import Place, in_place
-from harvester.commands.telling import counted, json_option, print_json, table
+from harvester.commands.telling import json_option, print_json, table
+from harvester.progress import counted
 from harvester.settings import Settings
 
 _SHOWN = 10

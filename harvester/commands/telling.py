@@ -67,11 +67,6 @@ def size(number: int) -> str:
     return f"{number}B"
 
 
-def counted(number: int, what: str) -> str:
-    """1 user, 2 users."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
 def confirm(question: str, *, yes: bool, option: str = "--yes") -> None:
     """Go on only if the person agrees; who is not there to be asked gives the option."""
     if yes:

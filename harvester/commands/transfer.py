@@ -11,7 +11,6 @@ from harvester.commands.place import Place, collection_id_argument, in_place
 from harvester.commands.proving import proven, tell_of, verified
 from harvester.commands.telling import (
     confirm,
-    counted,
     dry_run_option,
     json_option,
     print_json,
@@ -21,6 +20,7 @@ from harvester.commands.telling import (
 )
 from harvester.errors import Exit, HarvesterError
 from harvester.layout import ROOT, CollectionKeys
+from harvester.progress import counted
 
 if TYPE_CHECKING:
     from harvester.download import Tally

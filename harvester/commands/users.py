@@ -11,8 +11,9 @@ from harvester.changeset import Tree
 from harvester.collection import USER_TIMELINE
 from harvester.commands import described, network
 from harvester.commands.place import Place, in_place
-from harvester.commands.telling import counted, dry_run_option, would
+from harvester.commands.telling import dry_run_option, would
 from harvester.errors import Exit, HarvesterError
+from harvester.progress import counted
 from harvester.settings import settings
 
 # How X writes names; what is not one has the whole request refused.
