@@ -19,6 +19,7 @@ TEMPLATES = 509
 GRID, FLOOD, FLOW, PUBLISHED = range(4)
 
 
+# Not frozen: that would triple what it costs to make one, and a page has a hundred.
 @dataclass(slots=True)
 class MadePost:
     """A template with an author and an id; `verified` is the author's mark."""

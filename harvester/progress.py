@@ -89,8 +89,3 @@ class Progress:
         if self.outcome.limit:
             record["limit"] = self.outcome.limit
         return record
-
-
-def counted(number: int, what: str) -> str:
-    """1 user, 2 users."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"

@@ -19,13 +19,14 @@ from harvester.collection import FILTER, budget, without_secrets
 from harvester.ending import Ending
 from harvester.errors import Conflict, Exit, HarvesterError, LockLost, StoreAway
 from harvester.layout import CollectionKeys, timestamp
-from harvester.progress import BUDGET, COMPLETE, FAILED, PARTIAL, STOPPED, Outcome, Progress, counted
+from harvester.progress import BUDGET, COMPLETE, FAILED, PARTIAL, STOPPED, Outcome, Progress
 from harvester.recovery import Unheard
 from harvester.settings import Settings
 from harvester.sources import Job, Source
 from harvester.store import Store
 from harvester.storing import Storing
 from harvester.uploads import Uploads
+from harvester.wording import counted
 from harvester.work import Batch, State, Work
 from harvester.x import BudgetReached, Stopped, XClient
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 # A room may import rooms of its own ring and of the rings above it here; a new room must be put into one.
 RINGS = (
-    "errors layout capacity filters collection changeset merging chronicle",
+    "errors layout wording capacity filters collection changeset merging chronicle",
     "clock memory settings session store lock fence segments journal work checkpoint history uploads manifest"
     " mirror parameters x",
     "sources harvest run storing ending recovery progress status compute"

@@ -18,7 +18,7 @@ from harvester.commands.telling import (
     yes_option,
 )
 from harvester.errors import Exit, HarvesterError
-from harvester.progress import counted
+from harvester.wording import counted
 
 _ALIASES = {
     "credentials": "keys",

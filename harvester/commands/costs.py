@@ -9,8 +9,8 @@ from harvester.changeset import Tree
 from harvester.commands import described
 from harvester.commands.place import Place, in_place
 from harvester.commands.telling import json_option, print_json, table
-from harvester.progress import counted
 from harvester.settings import Settings
+from harvester.wording import counted
 
 _SHOWN = 10
 _COLUMNS = ("harvest", "state", "minutes", "tweets", "task", "requests", "stored_month", "x", "total")

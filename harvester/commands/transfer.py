@@ -20,7 +20,7 @@ from harvester.commands.telling import (
 )
 from harvester.errors import Exit, HarvesterError
 from harvester.layout import ROOT, CollectionKeys
-from harvester.progress import counted
+from harvester.wording import counted
 
 if TYPE_CHECKING:
     from harvester.download import Tally

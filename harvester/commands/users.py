@@ -13,8 +13,8 @@ from harvester.commands import described, network
 from harvester.commands.place import Place, in_place
 from harvester.commands.telling import dry_run_option, would
 from harvester.errors import Exit, HarvesterError
-from harvester.progress import counted
 from harvester.settings import settings
+from harvester.wording import counted
 
 # How X writes names; what is not one has the whole request refused.
 _NAME = re.compile(r"\w{1,15}", re.ASCII)
