@@ -131,6 +131,8 @@ class Stream:
                 "id": connection.id,
                 "connected_at": iso(self.world.clock.now()),
                 "disconnected_at": None,
+                # Counted, as a moment to the millisecond does not tell which of two came first.
+                "published_before": len(self.truth.stream.ids),
                 "reason": None,
             }
         )

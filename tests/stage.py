@@ -295,8 +295,8 @@ class Stage:
     def _streamed(self, *, up_to: str) -> list[str]:
         """What was published since the stream was open for the first time, up to the last that is stored."""
         told = self.control.stream()
-        opened = min(datetime.fromisoformat(each["connected_at"]) for each in told["connections"])
-        return [post for post in told["ids"] if created(post) >= opened and int(post) <= int(up_to)]
+        listened = told["connections"][0]["published_before"]
+        return [post for post in told["ids"][listened:] if int(post) <= int(up_to)]
 
     def lost_and_doubled(self, collection_id: str, existed: list[str]) -> tuple[int, int]:
         stored = self.stored(collection_id)

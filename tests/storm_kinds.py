@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import emulator
-from harvester.layout import moment
-from tests.storm import Found, created
+from tests.storm import Found
 
 Tree = dict[str, Any]
 
@@ -124,8 +123,8 @@ class Stream:
     def existed(self) -> list[str]:
         """What was published since somebody first listened; the rules are set a moment before."""
         truth = self.api.control.stream()
-        listened = moment(truth["connections"][0]["connected_at"])
-        return [post for post in map(str, truth["ids"]) if created(post) >= listened]
+        ids: list[str] = truth["ids"][truth["connections"][0]["published_before"] :]
+        return ids
 
     def broken(self, found: Found) -> Iterator[str]:
         if not found.gaps:

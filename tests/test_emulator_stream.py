@@ -136,6 +136,18 @@ def test_posts_published_while_nobody_listens_are_known_to_be_lost(world):
     assert (stream["epochs"], stream["written"]) == ([0, 1], [0, 1])
 
 
+def test_a_post_published_in_the_millisecond_of_a_connection_is_known_to_be_before_or_after_it():
+    with emulator.running(users=1, clock="2026-11-23T12:00:00Z") as world:
+        add_rules(world.url, "cat")
+        world.control.publish(someone(world), text="cat one", count=2)
+        with Listener(world.url):
+            (heard,) = world.control.publish(someone(world), text="cat two")
+            stream = world.control.stream()
+        (connection,) = stream["connections"]
+        assert connection["connected_at"] == "2026-11-23T12:00:00.000Z"
+        assert stream["ids"][connection["published_before"] :] == [heard]
+
+
 @pytest.mark.parametrize("kind", ["operational-disconnect", "ForceDisconnect", "SlowReader"])
 def test_the_network_can_end_a_stream_with_a_message(world, kind):
     add_rules(world.url, "cat")
