@@ -93,7 +93,7 @@ class _Download:
         self._pool = ThreadPoolExecutor(jobs, thread_name_prefix="download")
         self._waiting: deque[tuple[list[Entry], Future[dict[str, Digest]]]] = deque()
         self._failed_in_a_row = 0
-        self._fatal: HarvesterError | None = None
+        self._fatal: BaseException | None = None
 
     def run(self) -> Tally:
         try:
@@ -214,9 +214,8 @@ class _Download:
         except OSError as error:
             self._fail(_no_room(self._mirror, error))
         except BaseException as error:  # noqa: BLE001 - raised in the thread that waits
-            self._fatal = HarvesterError(
-                f"{wish.key}: {type(error).__name__}: {error}", hint="This is a bug."
-            )
+            error.add_note(f"while {wish.key} was fetched")
+            self._fatal = error
         finally:
             self._room.release()
 

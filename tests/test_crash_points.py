@@ -402,7 +402,9 @@ def test_who_sleeps_at_any_step_and_is_overtaken_changes_nothing(
     _timelines_are_whole(scene)
 
 
-def test_what_came_after_the_lock_had_expired_is_not_counted(scenes: Scenes) -> None:
+def test_what_came_after_the_lock_had_expired_is_not_counted(
+    scenes: Scenes, caplog: pytest.LogCaptureFixture
+) -> None:
     scene = scenes("folder")
     _timelines(scene)
     scene.dies({**STEPS["second segment stored"], "when": "after"})
@@ -415,6 +417,7 @@ def test_what_came_after_the_lock_had_expired_is_not_counted(scenes: Scenes) -> 
     assert recovered
     recovered.work.close()
     assert late.key not in {entry.key for entry in scene.objects()}
+    assert f"{late.key} came after its harvest had lost the lock; removing it." in caplog.messages
     scene.loses_its_disk()
     _timelines_are_whole(scene)
 

@@ -247,6 +247,22 @@ def test_a_store_that_stays_away_ends_the_download_in_words(tmp_path: Path) -> N
     assert sum("changesets" in key for key in store.asked) < 60
 
 
+def test_a_bug_in_a_thread_of_the_download_is_raised_with_where_it_is_and_what_was_fetched(
+    tmp_path: Path,
+) -> None:
+    store = _store()
+
+    def fails(key: str) -> None:
+        if key == SEGMENT:
+            raise ZeroDivisionError("a bug")
+
+    store.before = fails
+    with pytest.raises(ZeroDivisionError) as raised:
+        _copied(store, tmp_path / "copy")
+    assert raised.value.__notes__ == [f"while {SEGMENT} was fetched"]
+    assert raised.traceback[-1].name == "fails"
+
+
 def test_objects_of_a_running_harvest_are_left_out(tmp_path: Path) -> None:
     store = _store()
     for key in (KEYS.lock, KEYS.checkpoint, f"{HARVEST}open/events.jsonl-000000000000"):
