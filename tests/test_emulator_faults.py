@@ -244,13 +244,15 @@ def test_a_page_can_stall_trickle_or_come_late(world):
             {"on": TIMELINES, "do": "delay", "seconds": 0.3, "when": {"nth": 3}},
         ]
     )
-    for _ in range(3):
+
+    def seconds() -> float:
         begun = time.monotonic()
         assert len(timeline(world).ids) == 10
-        assert time.monotonic() - begun > 0.25
-    begun = time.monotonic()
-    timeline(world)
-    assert time.monotonic() - begun < 0.25
+        return time.monotonic() - begun
+
+    assert min(seconds() for _ in range(3)) > 0.25
+    # The quickest, as the machine may be busy with other things.
+    assert min(seconds() for _ in range(5)) < 0.25
 
 
 def test_a_stalled_page_outlasts_a_client_that_does_not_wait(world):
