@@ -62,7 +62,7 @@ class Sleeper:
             assert code in ({Exit.LOCKED, Exit.OK} if self.fate == "in the way" else {Exit.OK}), (
                 self.site.said()
             )
-        self._overtake()
+        until(lambda: self.site.harvest() in (Exit.OK, Exit.PARTIAL), "no harvest came to its end")
         found = examined(self.site.collections(), self.site.collection_id, temp=self.site.temp)
         assert (found.wrong, found.doubled) == ([], []), self.site.said()
         assert found.lost(self.existed()) == [], self.site.said()
@@ -72,10 +72,11 @@ class Sleeper:
         until(lambda: self.site.is_held_by(process) or process.poll() is not None, "the lock was not taken")
         pause(self.random.choice([0.0, self.random.uniform(0, 0.2), self.random.uniform(0, 1.2)]))
         process.send_signal(signal.SIGSTOP)
+        # A thread that is in a call of the system sleeps only behind it.
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
         if not self.site.is_held_by(process):
             self.fate = "ended before"
             return False
-        self.fate = "at work" if self._is_at_work() else "letting go"
         return True
 
     def _is_at_work(self) -> bool:
@@ -83,10 +84,14 @@ class Sleeper:
         present = {entry.key for entry in self.site.store.entries(self.site.keys.folder)}
         return self.site.keys.checkpoint in present or self.site.keys.last_harvest not in present
 
-    def _overtake(self, *, temp: str = "temp") -> bool:
+    def _overtake(self, *, temp: str) -> bool:
         """Harvest to the end, once the lock has expired; False where nobody can."""
         deadline = time.monotonic() + _WITHIN
-        while (code := self._harvested(temp=temp)) == Exit.LOCKED:
+        while True:
+            # Each time anew: what the sleeper had sent to a server may take effect while it sleeps.
+            self.fate = "at work" if self._is_at_work() else "letting go"
+            if (code := self._harvested(temp=temp)) != Exit.LOCKED:
+                break
             assert time.monotonic() < deadline, self.site.said()
             pause(0.3)
         if code is None:
