@@ -81,14 +81,24 @@ def _bucket(server: S3Server, request: pytest.FixtureRequest) -> Iterator[Bucket
         s3.put_bucket_versioning(Bucket=bucket.name, VersioningConfiguration={"Status": "Enabled"})
     yield bucket
     leaked = leaks.in_bucket(bucket)
-    # SeaweedFS gives each bucket volumes of its own, and has about ninety times as many.
-    entries = [{"Key": each.key, "VersionId": each.id} for each in leaks.versions(bucket)]
-    for start in range(0, len(entries), 1000):
-        s3.delete_objects(
-            Bucket=bucket.name, Delete={"Objects": entries[start : start + 1000], "Quiet": True}
-        )
-    s3.delete_bucket(Bucket=bucket.name)
+    _remove(bucket)
     assert leaked == [], "secrets are in the bucket or its history"
+
+
+def _remove(bucket: Bucket) -> None:
+    """SeaweedFS gives each bucket volumes of its own, about ninety in all, and takes them back with it."""
+    from botocore.exceptions import ClientError
+
+    s3 = bucket.server.client()
+    try:
+        s3.delete_bucket(Bucket=bucket.name)
+    except ClientError:
+        # moto's has to be empty.
+        entries = [{"Key": each.key, "VersionId": each.id} for each in leaks.versions(bucket)]
+        for start in range(0, len(entries), 1000):
+            batch = {"Objects": entries[start : start + 1000], "Quiet": True}
+            s3.delete_objects(Bucket=bucket.name, Delete=batch)
+        s3.delete_bucket(Bucket=bucket.name)
 
 
 @pytest.fixture

@@ -60,17 +60,17 @@ def versions(bucket: Bucket) -> list[Version]:
 
 def in_bucket(bucket: Bucket) -> list[str]:
     """Each version that this project wrote, not the test itself, and that holds a secret."""
-    client, known = bucket.server.client(), secrets()
+    known = secrets()
     found: list[tuple[Version, str]] = []
     given: set[str] = set()
     for each in versions(bucket):
         # Nothing as short as this holds one, and some tests write a thousand of them.
         if each.size < len(MARK):
             continue
-        answer = client.get_object(Bucket=bucket.name, Key=each.key, VersionId=each.id)
-        if not (held := found_in(answer["Body"].read(), known)):
+        if not (held := found_in(bucket.read(each.key, version=each.id), known)):
             continue
-        if "write" in answer["Metadata"]:
+        client = bucket.server.client()
+        if "write" in client.head_object(Bucket=bucket.name, Key=each.key, VersionId=each.id)["Metadata"]:
             found.append((each, ", ".join(held)))
         elif _GIVEN.fullmatch(each.key):
             given.add(each.key)

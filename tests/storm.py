@@ -84,7 +84,7 @@ def mirrored(bucket: Bucket, folder: Path, *, below: str = "") -> Path:
         for entry in page.get("Contents", ()):
             path = folder / entry["Key"]
             path.parent.mkdir(parents=True, exist_ok=True)
-            s3.download_file(bucket.name, entry["Key"], str(path))
+            path.write_bytes(bucket.read(entry["Key"]))
     return folder / "collections"
 
 
