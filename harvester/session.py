@@ -1,6 +1,7 @@
 """Whoever speaks to AWS gets its keys where boto3 looks for them, and last from an ini of 2019."""
 
 import logging
+from functools import cache
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -8,6 +9,7 @@ from urllib.parse import urlsplit
 import boto3
 import botocore.session
 from botocore.credentials import CredentialProvider, Credentials
+from botocore.loaders import Loader, create_loader
 
 from harvester.settings import INI, aws_keys
 
@@ -20,10 +22,21 @@ _BEFORE = "iam-role"
 def session(region: str = "", *, ini: Path = INI) -> boto3.Session:
     """A session for `region`, or for the one that boto3 finds."""
     found = botocore.session.get_session()
+    found.lazy_register_component("data_loader", lambda: _loader(found.get_config_variable("data_path")))
     chain = found.get_component("credential_provider")
     chain.insert_before(_BEFORE, _Ini(ini))
     found.register("after-call", _tell)
-    return boto3.Session(botocore_session=found, region_name=region or None)
+    made = boto3.Session(botocore_session=found, region_name=region or None)
+    paths = found.get_component("data_loader").search_paths
+    # boto3 adds its own folder each time.
+    paths[:] = dict.fromkeys(paths)
+    return made
+
+
+@cache
+def _loader(data_path: str | None) -> Loader:
+    """What AWS's services are like, read once for all sessions: to read it takes most of making a client."""
+    return create_loader(data_path)
 
 
 def _tell(model: Any, http_response: Any, **_: Any) -> None:

@@ -13,7 +13,7 @@ from tests.agents import fargate
 from tests.applied import BUCKET, DENIED, Account, applied, operating
 from tests.clouds import Cloud
 from tests.guards import Guard
-from tests.person import Person, Told
+from tests.person import Person, Told, until
 from tests.servers import S3Server
 from tests.terraforming import lacking
 
@@ -143,6 +143,8 @@ def test_the_operator_needs(sid: str, person: Person, account: Account) -> None:
         told = person(*_TYPED[sid])
     _fails(told, account.guard)
     person("collection", "filter-stop", "live")
+    # One that began all the same is over before the next is asked for.
+    until(lambda: "No running harvests." in person.well("harvest", "list"))
 
 
 @pytest.mark.parametrize("sid", sorted(_LOOKS))
