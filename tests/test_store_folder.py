@@ -1,12 +1,16 @@
 """What only a folder has to do: full disks, clocks that tick in milliseconds, folders that come and go."""
 
 import os
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from harvester.store.disk import make_folder
 from harvester.store.folder import FolderStore
 from tests.stores import Place, on_a_small_disk, race
 
@@ -45,6 +49,31 @@ def test_one_creates_where_another_removes(tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as threads:
         list(threads.map(come_and_go, range(4)))
     assert list(store.entries("collections/")) == []
+
+
+def test_a_folder_that_comes_and_goes_is_not_taken_for_a_file_in_the_way(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Python's own mkdir takes it for one when it was there, and is not any more a moment later."""
+    request.addfinalizer(partial(sys.setswitchinterval, sys.getswitchinterval()))
+    sys.setswitchinterval(1e-6)
+    folder = tmp_path / "a" / "b"
+
+    def come_and_go(_: int) -> None:
+        for _ in range(500):
+            with suppress(FileNotFoundError):
+                make_folder(folder)
+            for each in (folder, folder.parent):
+                with suppress(OSError):
+                    each.rmdir()
+
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(come_and_go, range(4)))
+    (tmp_path / "a").write_bytes(b"")
+    (tmp_path / "b").symlink_to("nowhere")
+    for name in "ab":
+        with pytest.raises(FileExistsError):
+            make_folder(tmp_path / name)
 
 
 def test_what_a_killed_writer_left_is_forgotten_after_a_day(tmp_path: Path) -> None:

@@ -53,11 +53,19 @@ def sync(path: Path) -> None:
 
 
 def make_folder(folder: Path) -> None:
-    """Make the folder and those above it; each is durable once the one above it is synced."""
+    """Make the folder and those above it; each is durable once the one above it is synced.
+
+    FileNotFoundError where another removes them meanwhile; FileExistsError where a file is in the way.
+    """
     missing = []
     while not folder.is_dir():
         missing.append(folder)
         folder = folder.parent
     for path in reversed(missing):
-        path.mkdir(exist_ok=True)
+        try:
+            path.mkdir()
+        except FileExistsError:
+            # Not by mkdir's own exist_ok, for which one that is gone again by now is no folder either.
+            if path.is_file() or path.is_symlink():
+                raise
         sync(path.parent)
