@@ -22,14 +22,14 @@ _BEFORE = "iam-role"
 def session(region: str = "", *, ini: Path = INI) -> boto3.Session:
     """A session for `region`, or for the one that boto3 finds."""
     found = botocore.session.get_session()
-    found.lazy_register_component("data_loader", lambda: _loader(found.get_config_variable("data_path")))
+    loader = _loader(found.get_config_variable("data_path"))
+    found.register_component("data_loader", loader)
     chain = found.get_component("credential_provider")
     chain.insert_before(_BEFORE, _Ini(ini))
     found.register("after-call", _tell)
     made = boto3.Session(botocore_session=found, region_name=region or None)
-    paths = found.get_component("data_loader").search_paths
     # boto3 adds its own folder each time.
-    paths[:] = dict.fromkeys(paths)
+    loader.search_paths[:] = dict.fromkeys(loader.search_paths)
     return made
 
 

@@ -127,5 +127,5 @@ for _ in range(2):
     print(len(found))
     found.clear()
 paths = made._session.get_component("data_loader").search_paths
-print(sum("boto3" in path.replace("\\\\", "/").split("/") for path in paths))
+print(sum("boto3" in path.split("/") for path in paths))
 """
