@@ -66,6 +66,9 @@ class Storing:
 
     def add(self, batch: Batch) -> None:
         """Keep a batch, on disk at once where it asks for that."""
+        if not self._work.is_open:
+            # A file's age counts from its first batch, not from the end of the file before.
+            self._opened_at = self._clock.elapsed()
         self._work.add(batch, now=self._clock.now())
         if batch.sync or self._work.unsynced_bytes >= _SYNC_BYTES:
             self._sync()
@@ -74,8 +77,6 @@ class Storing:
         """Sync, begin another segment, write a checkpoint, each when its time has come."""
         now = self._clock.elapsed()
         self._uploads.check()
-        if not self._work.is_open:
-            self._opened_at = now
         if now - self._synced_at >= _SYNC_SECONDS:
             self._sync()
         if self._roll_is_due(now):

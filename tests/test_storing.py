@@ -1,0 +1,102 @@
+"""A file is closed when it is full or old enough, and the next one begins anew in both."""
+
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from harvester import history
+from harvester.clock import Stop
+from harvester.harvest import Harvest
+from harvester.layout import CollectionKeys
+from harvester.settings import Settings
+from harvester.sources import Job, search
+from harvester.store.folder import FolderStore
+from harvester.work import Batch
+from harvester.x.billing import Billing
+from harvester.x.page import Page, posts_page
+from tests.stores import HandClock
+
+Tree = dict[str, Any]
+
+_BATCHES, _AT_ONCE = 120, 5
+_DRAW = random.Random(7)
+# Text that does not compress, so that bytes are bytes.
+_TEXTS = [_DRAW.randbytes(200).hex() for _ in range(_BATCHES * _AT_ONCE)]
+
+
+class _SlowX:
+    """A search of 120 pages, each of which takes a second."""
+
+    def __init__(self, clock: HandClock) -> None:
+        self.billing, self._clock = Billing(), clock
+
+    def search(self, _: str, *, token: str | None = None, **__: Any) -> Page:
+        self._clock.seconds += 1
+        top = int(token or len(_TEXTS))
+        data = [{"id": str(number), "text": _TEXTS[number - 1]} for number in range(top, top - _AT_ONCE, -1)]
+        meta: Tree = {"result_count": len(data)}
+        if top > _AT_ONCE:
+            meta["next_token"] = str(top - _AT_ONCE)
+        return posts_page(orjson.dumps({"data": data, "meta": meta}), b"{}")
+
+
+def _streaming(clock: HandClock) -> Callable[[Job], None]:
+    def collect(job: Job) -> None:
+        for number in range(0, len(_TEXTS), _AT_ONCE):
+            clock.seconds += 1
+            lines = b"".join(
+                orjson.dumps({"data": {"id": str(number + each), "text": _TEXTS[number + each]}}) + b"\n"
+                for each in range(_AT_ONCE)
+            )
+            job.put(Batch(lines=lines, posts=_AT_ONCE, last_id=str(number + 4), sync=True), wait=True)
+
+    return collect
+
+
+def _harvested(folder: Path, kind: str, **settings: Any) -> list[Tree]:
+    """The segments of one harvest whose batches come a second apart, as they are stored."""
+    store, keys, clock = FolderStore(folder / "collections"), CollectionKeys("long"), HandClock()
+    body: Tree = {"search": {"query": "a"}} if kind == "search" else {"filter": {"track": "a"}}
+    history.add(store, keys, {"id": "long", "type": kind, **body})
+    harvest = Harvest(
+        store=store,
+        keys=keys,
+        client=lambda *_: _SlowX(clock),  # type: ignore[arg-type]
+        settings=Settings(checkpoint_seconds=1e6, **settings),
+        work_root=folder / "temp",
+        clock=clock,
+        stop=Stop(),
+        source=lambda _: search.collect if kind == "search" else _streaming(clock),
+    )
+    harvest.run()
+    account = harvest.account()
+    assert (account["state"], account["tweets"]) == ("complete", len(_TEXTS))
+    segments = [entry for entry in store.entries(keys.folder) if "/tweets-" in entry.key]
+    assert account["files"] == len(segments)
+    return [{"name": entry.key.rpartition("/")[2], "size": entry.size} for entry in segments]
+
+
+@pytest.mark.parametrize("kind", ["filter", "search"])
+class TestTenRolls:
+    """120 batches of 5 posts, a second apart."""
+
+    def test_by_age(self, tmp_path: Path, kind: str) -> None:
+        files = _harvested(tmp_path, kind, seconds_per_file=10.0)
+        # Whether the second of the next batch has begun when the age is looked at is a matter of threads.
+        assert 11 <= len(files) <= 13
+
+    def test_by_records(self, tmp_path: Path, kind: str) -> None:
+        files = _harvested(tmp_path, kind, tweets_per_file=50)
+        assert len(files) == 12
+
+    def test_by_bytes(self, tmp_path: Path, kind: str) -> None:
+        files = _harvested(tmp_path, kind, bytes_per_file=10_000)
+        assert len(files) > 10
+        assert all(10_000 <= file["size"] < 13_000 for file in files[:-1])
+
+    def test_by_none_before_it_is_due(self, tmp_path: Path, kind: str) -> None:
+        assert len(_harvested(tmp_path, kind, seconds_per_file=1000.0)) == 1
