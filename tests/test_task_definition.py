@@ -1,9 +1,11 @@
 """The task of a collection is as settings and collection say, and registered anew only when it changed."""
 
 import json
+import random
 import re
-from collections.abc import Iterator
-from dataclasses import asdict, replace
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +13,8 @@ import pytest
 
 from harvester.capacity import Capacity
 from harvester.compute import ONCE, SERVICE
-from harvester.compute.aws import Aws
-from harvester.compute.task_definition import Definition, family, registered, require_complete
+from harvester.compute.aws import Aws, Refused
+from harvester.compute.task_definition import Definition, family, registered, require_complete, started
 from harvester.errors import Exit, HarvesterError
 from harvester.settings import Settings
 from tests.clouds import REGION, Cloud, cloud_of
@@ -136,6 +138,78 @@ def test_a_revision_that_somebody_else_made_is_replaced(cloud: Cloud) -> None:
     arn = registered(ecs, definition)
     assert arn.endswith(":2")
     assert cloud.definitions(family(cloud.settings.bucket, "museums")) == [arn]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_commands_at_one_moment_leave_the_newest_revision_in_use(cloud: Cloud, seed: int) -> None:
+    """Each request of each command has its turn, in an order that differs by the seed."""
+    turns = Turns(random.Random(seed))
+    settings = [replace(cloud.settings, log_group=f"/of-{number}") for number in range(3)]
+    made: list[str] = []
+
+    def command(number: int) -> None:
+        ecs = Aws(REGION).ecs
+        ecs.client.meta.events.register("before-call.ecs", lambda **_: turns.wait(number))
+        made.append(registered(ecs, _definition(settings[number])))
+
+    turns.run(command, len(settings))
+    in_use = cloud.definitions(family(cloud.settings.bucket, "museums"))
+    assert max(made, key=lambda arn: int(arn.rpartition(":")[2])) in in_use
+    assert len(made) == 3
+
+
+@dataclass
+class Turns:
+    """Lets one of several threads go on at a time, until its next request."""
+
+    random: random.Random
+    waiting: dict[int, threading.Event] = field(default_factory=dict)
+    changed: threading.Condition = field(default_factory=threading.Condition)
+
+    def wait(self, number: int) -> None:
+        turn = threading.Event()
+        with self.changed:
+            self.waiting[number] = turn
+            self.changed.notify()
+        assert turn.wait(30)
+
+    def run(self, command: Callable[[int], None], count: int) -> None:
+        threads = [threading.Thread(target=command, args=(number,)) for number in range(count)]
+        for thread in threads:
+            thread.start()
+        while living := [number for number, thread in enumerate(threads) if thread.is_alive()]:
+            with self.changed:
+                if set(living) <= self.waiting.keys():
+                    self.waiting.pop(self.random.choice(living)).set()
+                self.changed.wait(0.01)
+
+
+def test_a_revision_that_was_retired_before_its_use_is_replaced_by_the_newest(cloud: Cloud) -> None:
+    ecs, definition = Aws(REGION).ecs, _definition(cloud.settings)
+    tried: list[str] = []
+
+    def start(arn: str) -> str:
+        tried.append(arn)
+        if len(tried) == 1:
+            ecs("deregister_task_definition", taskDefinition=arn)
+            raise Refused(
+                "no", "", code="ClientException", said="TaskDefinition is inactive", exit_code=Exit.ERROR
+            )
+        return arn
+
+    assert started(ecs, definition, start) == tried[-1]
+    assert [arn.rpartition(":")[2] for arn in tried] == ["1", "2"]
+
+
+def test_another_refusal_of_a_start_is_the_last_word(cloud: Cloud) -> None:
+    refused = Refused("no", "", code="ClientException", said="Role is not valid", exit_code=Exit.ERROR)
+
+    def start(arn: str) -> str:
+        raise refused
+
+    with pytest.raises(Refused) as caught:
+        started(Aws(REGION).ecs, _definition(cloud.settings), start)
+    assert caught.value is refused
 
 
 def test_revisions_of_a_collection_whose_id_begins_alike_are_left_alone(cloud: Cloud) -> None:

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import cached_property
+from typing import Any
 
 from harvester import records
 from harvester.changeset import Tree
@@ -24,8 +25,8 @@ from harvester.compute.task_definition import (
     Definition,
     command,
     network,
-    registered,
     require,
+    started,
     strategy,
     tag_list,
 )
@@ -98,10 +99,16 @@ class FargateCompute:
 
     def _run(self, definition: Definition) -> str:
         """Start one task; its ARN."""
-        answer = self.aws.ecs(
+        answer = started(self.aws.ecs, definition, lambda arn: self._asked_to_run(definition, arn))
+        if answer.get("failures") or not answer.get("tasks"):
+            raise _not_started(definition.collection_id, answer.get("failures") or ())
+        return str(answer["tasks"][0]["taskArn"])
+
+    def _asked_to_run(self, definition: Definition, arn: str) -> dict[str, Any]:
+        return self.aws.ecs(
             "run_task",
             cluster=self.settings.cluster,
-            taskDefinition=registered(self.aws.ecs, definition),
+            taskDefinition=arn,
             capacityProviderStrategy=strategy(definition.capacity),
             networkConfiguration=network(self.settings),
             overrides={
@@ -119,9 +126,6 @@ class FargateCompute:
             # The same for each try of this call: one that is repeated starts no second task.
             clientToken=uuid.uuid4().hex,
         )
-        if answer.get("failures") or not answer.get("tasks"):
-            raise _not_started(definition.collection_id, answer.get("failures") or ())
-        return str(answer["tasks"][0]["taskArn"])
 
     def _beginning(self, collection_id: str) -> Beginning:
         return Beginning(

@@ -10,7 +10,7 @@ from harvester.clock import Clock, Stop
 from harvester.compute.aws import Refused
 from harvester.compute.beginning import Beginning
 from harvester.compute.fargate_tasks import Cluster, Found, gave_up, is_of_a_service, is_over
-from harvester.compute.task_definition import Definition, family, network, registered, strategy, tag_list
+from harvester.compute.task_definition import Definition, family, network, started, strategy, tag_list
 from harvester.errors import Exit, HarvesterError
 from harvester.layout import CollectionKeys, moment
 from harvester.store import Store
@@ -85,7 +85,6 @@ class FargateService:
     def _create(self, definition: Definition, *, leftover: bool) -> None:
         wanted = {
             "cluster": self._cluster.name,
-            "taskDefinition": registered(self._cluster.ecs, definition),
             "desiredCount": 1,
             "capacityProviderStrategy": strategy(definition.capacity),
             "networkConfiguration": network(definition.settings),
@@ -99,15 +98,16 @@ class FargateService:
             "propagateTags": "SERVICE",
         }
         if leftover:
-            self._cluster.ecs("update_service", service=self._name, forceNewDeployment=True, **wanted)
-            return
-        self._cluster.ecs(
-            "create_service",
-            serviceName=self._name,
-            tags=tag_list(definition.tags),
-            clientToken=uuid.uuid4().hex,
-            **wanted,
-        )
+            operation, more = "update_service", {"service": self._name, "forceNewDeployment": True}
+        else:
+            tags = tag_list(definition.tags)
+            operation, more = "create_service", {"serviceName": self._name, "tags": tags}
+
+        def make(arn: str) -> None:
+            token = {} if leftover else {"clientToken": uuid.uuid4().hex}
+            self._cluster.ecs(operation, taskDefinition=arn, **wanted, **more, **token)
+
+        started(self._cluster.ecs, definition, make)
 
     # -- stop --------------------------------------------------------------------------------------
 

@@ -3,9 +3,9 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from harvester.capacity import Capacity
 from harvester.changeset import Tree
@@ -22,6 +22,8 @@ _USER = "10001:10001"
 # As the image has it, whose own check Fargate does not read.
 _HEALTH = 'find "$TWARC_CLOUD_HEARTBEAT" -mmin -2 | grep -q .'
 _LONGEST_NAME = 255
+_ROUNDS = 5
+_T = TypeVar("_T")
 
 BUCKET, COLLECTION, KIND, PROJECT = (
     "twarc-cloud:bucket",
@@ -215,8 +217,9 @@ def registered(ecs: Service, definition: Definition) -> str:
         if refused.code != "ClientException":
             raise
         answer = {}
-    if tags_of(answer).get(_DIGEST) == definition.digest:
-        return str(answer["taskDefinition"]["taskDefinitionArn"])
+    found = answer.get("taskDefinition") or {}
+    if tags_of(answer).get(_DIGEST) == definition.digest and found.get("status") != "INACTIVE":
+        return str(found["taskDefinitionArn"])
     tags = tag_list({**definition.tags, _DIGEST: definition.digest})
     new = str(
         ecs("register_task_definition", **definition.request, tags=tags)["taskDefinition"][
@@ -227,12 +230,33 @@ def registered(ecs: Service, definition: Definition) -> str:
     return new
 
 
+def started(ecs: Service, definition: Definition, start: Callable[[str], _T]) -> _T:
+    """What `start` returns for the ARN of the newest revision, registered where it has to be.
+
+    Another command may retire that revision before it is used; then the one that is newest by now is taken.
+    """
+    for _ in range(_ROUNDS - 1):
+        try:
+            return start(registered(ecs, definition))
+        except Refused as refused:
+            if not re.search(r"task ?definition.* inactive", refused.said, re.IGNORECASE):
+                raise
+    return start(registered(ecs, definition))
+
+
 def _retire(ecs: Service, name: str, *, kept: str) -> None:
-    """Nothing starts from an older revision any more; what runs of it goes on."""
+    """Nothing starts from an older revision any more; what runs of it goes on.
+
+    A newer one is another command's: were it retired, and that command retired ours, none would be left.
+    """
     for page in ecs.pages("list_task_definitions", familyPrefix=name, status="ACTIVE"):
         for arn in _of_family(page.get("taskDefinitionArns", ()), name):
-            if arn != kept:
+            if _revision(arn) < _revision(kept):
                 ecs("deregister_task_definition", taskDefinition=arn)
+
+
+def _revision(arn: str) -> int:
+    return int(arn.rpartition(":")[2])
 
 
 def _of_family(arns: Sequence[str], name: str) -> list[str]:
