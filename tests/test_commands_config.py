@@ -76,8 +76,12 @@ def test_a_question_that_nobody_answers_is_an_error_that_names_the_option(person
 def test_user_ids_are_added_once_and_what_is_not_one_leaves_the_file_alone(person: Person) -> None:
     person.well("collection-config", "template", "user_timeline", "--id", "museums")
     (person.folder / "ids.txt").write_bytes("\ufeff12\n\n  14  \n12\n".encode())
-    assert person.well("collection-config", "userids", "12", "13") == "Added user ids to collection.json.\n"
-    person.well("collection-config", "userid-filenames", "ids.txt")
+    told = person("collection-config", "userids", "12", "13", "13")
+    assert (told.code, told.out) == (0, "Added user ids to collection.json.\n")
+    assert told.err == "2 users added.\n"
+    told = person("collection-config", "userid-filenames", "ids.txt")
+    assert told.err == "1 user added, 1 already in the file (12).\n"
+    assert person("collection-config", "userids").code == 2
     assert list(person.file["users"]) == ["12", "13", "14"]
     person.well("collection-config", "userid-files", answer="15\n")
     before = person.file
@@ -102,7 +106,7 @@ def test_screen_names_become_ids_and_unknown_ones_are_told(
         name = _name_of(emulated.url, user_id)
         person.well("collection-config", "template", "user_timeline", "--id", "museums")
         told = person("collection-config", "screennames", f"@{name.upper()}", "@Nobody_here", "no good name!")
-        assert told.code == 0
+        assert told.code == 3
         assert told.out.splitlines() == [
             "Getting users ids for screen names. This may take some time ...",
             "Added screen names to collection.json.",
@@ -110,14 +114,39 @@ def test_screen_names_become_ids_and_unknown_ones_are_told(
             "Nobody_here",
             "no good name!",
         ]
+        assert "1 user added, 2 not found." in told.err
         assert person.file["users"] == {user_id: {"screen_name": name}}
         errors = ("--error-file", "not-found.txt")
         again = person("collection-config", "screennames", "Nobody_here", "Nobody_there", *errors)
         assert (person.folder / "not-found.txt").read_text() == "Nobody_here\nNobody_there\n"
-        assert again.code == 0
+        assert again.code == 3
         assert person.file["users"] == {user_id: {"screen_name": name}}
         person.well("collection-config", "remove-users", f"@{name}")
         assert person.file["users"] == {}
+
+
+def test_a_name_that_moved_is_added_as_the_account_that_has_it_today(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with at_a_terminal(tmp_path, monkeypatch, users=1, posts_per_user=1) as (person, emulated):
+        user_id = next(iter(emulated.control.truth(detail=True)["posts"]["by_user"]))
+        name = _name_of(emulated.url, user_id)
+        before = {"1": {"screen_name": name, "since_id": "5"}, "2": {"screen_name": "other"}}
+        (person.folder / "names.txt").write_text(f"@{name}\n")
+        person.write({"id": "museums", "type": "user_timeline", "users": before})
+        told = person("collection-config", "screenname-files", "names.txt")
+        assert f"0 users added, 1 already in the file ({name})." in told.err
+        assert "--look-up-known" in told.err
+        assert person.file["users"] == before
+        told = person("collection-config", "screennames", f"@{name}")
+        assert f"{name} is the name of account {user_id} today; 1, " in told.err
+        assert person.file["users"] == {**before, user_id: {"screen_name": name}}
+        told = person("collection-config", "remove-users", f"@{name}")
+        assert (told.code, f"is the name of 2 users here: 1, {user_id}." in told.err) == (2, True)
+        assert len(person.file["users"]) == 3
+        told = person("collection-config", "remove-users", user_id, "@other", "@nobody")
+        assert (told.code, told.out.splitlines()[0]) == (3, "Removed 2 users from collection.json.")
+        assert list(person.file["users"]) == ["1"]
 
 
 def test_a_name_is_looked_up_and_paid_for_once_however_it_is_written(
@@ -311,7 +340,9 @@ def test_who_was_removed_by_a_harvest_can_be_restored_with_what_was_known(person
     _removed_by_a_harvest(person)
     # The file is from before the removal: an update alone brings nobody back.
     assert person("collection-config", "update").code == 1
-    told = person.well("collection-config", "restore-users", "@Jack", "77")
+    answer = person("collection-config", "restore-users", "@Jack", "77")
+    assert answer.code == 3
+    told = answer.out
     assert told.splitlines()[1:] == ["Following users were not removed by a harvest:", "77"]
     person.well("collection-config", "update")
     assert person.stored("museums")["users"]["12"] == {"screen_name": "jack", "since_id": "20"}

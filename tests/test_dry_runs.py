@@ -47,7 +47,7 @@ _CASES: dict[str, list[tuple[str, str]]] = {
     "collection-config update": [("", "users -> 13 added")],
     "collection-config screennames": [("@one @two", "Would look up 2 names, for at most $0.02, and add")],
     "collection-config screenname-files": [("names.txt", "Would look up 2 names")],
-    "collection-config userids": [("12 14 14", "Would add 1 users to collection.json")],
+    "collection-config userids": [("12 14 14", "Would add 1 user to collection.json")],
     "collection-config userid-files": [("ids.txt", "Would add 2 users to collection.json")],
     "collection-config remove-users": [("12", "Would remove 1 user from collection.json")],
     "collection-config restore-users": [("--all", "Would restore 0 users to collection.json")],

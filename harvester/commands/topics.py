@@ -11,7 +11,7 @@ CODES: Mapping[Exit, str] = {
     Exit.OK: "Done; or it was asked to stop, and stored everything first.",
     Exit.ERROR: "It failed; the message says why. Starting again loses nothing.",
     Exit.USAGE: "An option, an argument or a setting cannot be used; nothing was begun.",
-    Exit.PARTIAL: "Everything the network gave is stored, but some users failed or there is a gap.",
+    Exit.PARTIAL: "All that was received is stored, but users failed or were not found, or there is a gap.",
     Exit.UNAUTHORIZED: "The network refuses the keys, or what they are used for.",
     Exit.RETRY_LATER: "Credits, the monthly cap or the budget are used up, or the network is away.",
     Exit.NO_COLLECTION: "There is no collection of this id in that place.",

@@ -1,6 +1,5 @@
 """`collection-config` commands that put users into the file collection.json, and take them out."""
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,17 +8,15 @@ import click
 
 from harvester.changeset import Tree
 from harvester.collection import USER_TIMELINE
-from harvester.commands import described, network
+from harvester.commands import described, names, network
 from harvester.commands.place import Place, in_place
 from harvester.commands.telling import dry_run_option, would
 from harvester.errors import Exit, HarvesterError
 from harvester.settings import settings
 from harvester.wording import counted
 
-# How X writes names; what is not one has the whole request refused.
-_NAME = re.compile(r"\w{1,15}", re.ASCII)
 _AT_ONCE = 100
-
+_SHOWN = 20
 
 _error_file_option = click.option(
     "--error-file",
@@ -33,17 +30,23 @@ _error_file_option = click.option(
 @_error_file_option
 @dry_run_option
 @described.file_option
-def screennames(screen_names: Sequence[str], error_file: Path | None, dry_run: bool, path: Path) -> None:
-    _add_names(path, screen_names, error_file=error_file, dry_run=dry_run)
+def screennames(screen_names: Sequence[str], error_file: Path | None, dry_run: bool, path: Path) -> int:
+    """Names that are in the file already are asked for, too: they may be another account's now."""
+    return _add_names(path, screen_names, again=True, error_file=error_file, dry_run=dry_run)
 
 
 @click.command("screenname-files", help="Add users by screen names, one a line, in FILES or standard input.")
 @click.argument("files", nargs=-1)
+@click.option(
+    "--look-up-known", is_flag=True, help="Look up names that are in the file already: they may have moved."
+)
 @_error_file_option
 @dry_run_option
 @described.file_option
-def screenname_files(files: Sequence[str], error_file: Path | None, dry_run: bool, path: Path) -> None:
-    _add_names(path, _lines(files), error_file=error_file, dry_run=dry_run)
+def screenname_files(
+    files: Sequence[str], look_up_known: bool, error_file: Path | None, dry_run: bool, path: Path
+) -> int:
+    return _add_names(path, _lines(files), again=look_up_known, error_file=error_file, dry_run=dry_run)
 
 
 @click.command("userids", help="Add users by USER_IDS.")
@@ -62,27 +65,26 @@ def userid_files(files: Sequence[str], dry_run: bool, path: Path) -> None:
     _add_ids(path, _lines(files), dry_run=dry_run)
 
 
-@click.command("remove-users", help="Take USERS, ids or @names, out of the file.")
+@click.command("remove-users", help="Remove USERS, given as ids or @names, from the file.")
 @click.argument("users", nargs=-1, required=True)
 @dry_run_option
 @described.file_option
-def remove_users(users: Sequence[str], dry_run: bool, path: Path) -> None:
+def remove_users(users: Sequence[str], dry_run: bool, path: Path) -> int:
     gone: list[str] = []
     missing: list[str] = []
 
     def edit(tree: Tree) -> Tree:
         described.require_kind(tree, USER_TIMELINE)
         known = described.users_of(tree)
-        by_name = {str(user.get("screen_name", "")).lower(): user_id for user_id, user in known.items()}
-        for user in users:
-            user_id = user if user in known else by_name.get(user.lstrip("@").lower())
-            (gone if user_id in known else missing).append(user_id if user_id in known else user)
-        return {**tree, "users": {user_id: known[user_id] for user_id in known if user_id not in gone}}
+        gone[:], missing[:] = names.found_in(known, users)
+        leaving = set(gone)
+        return {**tree, "users": {user_id: known[user_id] for user_id in known if user_id not in leaving}}
 
-    described.change(path, edit, dry_run=dry_run)
-    if not would(dry_run, f"remove {counted(len(set(gone)), 'user')} from {path}"):
-        click.echo(f"Removed {counted(len(set(gone)), 'user')} from {path}.")
-    _tell("Following users are not in it:", missing)
+    before = described.change(path, edit, dry_run=dry_run)
+    if not would(dry_run, f"remove {counted(len(gone), 'user')} from {path}"):
+        click.echo(f"Removed {counted(len(gone), 'user')} from {path}.")
+        _tell_unasked(before)
+    return _tell_missing("Following users are not in it:", missing)
 
 
 @click.command("restore-users", help="Put USERS, ids or @names, whom harvests removed, back into the file.")
@@ -91,11 +93,11 @@ def remove_users(users: Sequence[str], dry_run: bool, path: Path) -> None:
 @dry_run_option
 @described.file_option
 @in_place
-def restore_users(users: Sequence[str], everybody: bool, dry_run: bool, path: Path, place: Place) -> None:
+def restore_users(users: Sequence[str], everybody: bool, dry_run: bool, path: Path, place: Place) -> int:
     from harvester import history, records
 
     if not users and not everybody:
-        raise HarvesterError("Nobody is named.", hint="Name users, or give --all.", exit_code=Exit.USAGE)
+        raise _no_users("Name users, or give --all.")
     mine = described.read_valid(path)
     described.require_kind(mine, USER_TIMELINE)
     keys = place.keys(mine["id"])
@@ -104,13 +106,14 @@ def restore_users(users: Sequence[str], everybody: bool, dry_run: bool, path: Pa
     was = _removed(
         records.all_of(place.store, keys), lambda record: records.user_changes(place.store, record)
     )
-    back, missing = _picked(was, users, everybody=everybody)
+    back, missing = (list(was), []) if everybody else names.found_in(was, users)
     restored = [user_id for user_id in back if user_id not in current.get("users", {})]
     mine = described.caught_up(place.store, keys, mine, current)
-    if not would(dry_run, f"restore {len(restored)} users to {path}"):
+    told = f"{counted(len(restored), 'user')} to {path}"
+    if not would(dry_run, f"restore {told}"):
         described.write(path, {**mine, "users": {**mine["users"], **{user: was[user] for user in restored}}})
-        click.echo(f"Restored {len(restored)} users to {path}. `collection-config update` stores it.")
-    _tell("Following users were not removed by a harvest:", missing)
+        click.echo(f"Restored {told}. `collection-config update` stores it.")
+    return _tell_missing("Following users were not removed by a harvest:", missing)
 
 
 def _removed(records: Iterable[Tree], changes: Callable[[Tree], list[Any] | None]) -> dict[str, Tree]:
@@ -124,78 +127,108 @@ def _removed(records: Iterable[Tree], changes: Callable[[Tree], list[Any] | None
     return {user_id: {k: v for k, v in user.items() if k != "sightings"} for user_id, user in was.items()}
 
 
-def _picked(was: dict[str, Tree], users: Sequence[str], *, everybody: bool) -> tuple[list[str], list[str]]:
-    if everybody:
-        return list(was), []
-    by_name = {str(user.get("screen_name", "")).lower(): user_id for user_id, user in was.items()}
-    found = {user: user if user in was else by_name.get(user.lstrip("@").lower(), "") for user in users}
-    return [user_id for user_id in found.values() if user_id], [name for name in found if not found[name]]
-
-
-def _add_ids(path: Path, user_ids: Iterable[str], *, dry_run: bool) -> None:
+def _add_ids(path: Path, user_ids: Sequence[str], *, dry_run: bool) -> None:
+    given = list(dict.fromkeys(filter(None, map(names.plain, user_ids))))
     new: list[str] = []
 
     def edit(tree: Tree) -> Tree:
         described.require_kind(tree, USER_TIMELINE)
-        users = dict(described.users_of(tree))
-        new.extend(user_id for each in user_ids if (user_id := each.strip()) not in users)
+        users = described.users_of(tree)
+        new[:] = [user_id for user_id in given if user_id not in users]
         return {**tree, "users": {**users, **{user_id: {} for user_id in new}}}
 
     before = described.change(path, edit, dry_run=dry_run)
-    if would(dry_run, f"add {len(set(new))} users to {path}"):
+    if not given:
+        raise _no_users("Give ids.")
+    if would(dry_run, f"add {counted(len(new), 'user')} to {path}"):
         return
     click.echo(f"Added user ids to {path}.")
+    _tell_numbers(added=len(new), present=[user_id for user_id in given if user_id not in set(new)])
     _tell_unasked(before)
 
 
-def _add_names(path: Path, screen_names: Iterable[str], *, error_file: Path | None, dry_run: bool) -> None:
+def _add_names(
+    path: Path, texts: Sequence[str], *, again: bool, error_file: Path | None, dry_run: bool
+) -> int:
     tree = described.read(path)
     described.require_kind(tree, USER_TIMELINE)
-    plain = (name.strip().lstrip("@") for name in screen_names)
-    # X bills each name that is asked for, however it is written.
-    names = list({name.lower(): name for name in plain if name}.values())
-    known = {str(user.get("screen_name", "")).lower() for user in described.users_of(tree).values()}
-    asked = [name for name in names if name.lower() not in known]
-    if would(
-        dry_run, f"look up {len(asked):,} names, for at most ${_price(asked):,.2f}, and add them to {path}"
-    ):
-        return
+    given, others = names.read(texts)
+    if not given and not others:
+        raise _no_users("Give screen names.")
+    known = _by_name(described.users_of(tree))
+    asked = [name for name in given if again or name.lower() not in known]
+    price = f"for at most ${_price(asked):,.2f}"
+    if would(dry_run, f"look up {counted(len(asked), 'name')}, {price}, and add them to {path}"):
+        return int(Exit.OK)
     click.echo("Getting users ids for screen names. This may take some time ...")
-    found = _looked_up(tree, asked)
+    found: dict[str, tuple[str, str]] = {}
+    try:
+        _look_up(tree, asked, found)
+    except (HarvesterError, KeyboardInterrupt):
+        # What was found is paid for, also where the next request failed.
+        if found:
+            click.echo(f"Added {counted(len(_write_found(path, found)), 'user')} found before.", err=True)
+        raise
+    added = _write_found(path, found)
+    click.echo(f"Added screen names to {path}.")
+    missing = [name for name in asked if name.lower() not in found]
+    ids = {user_id: name for user_id, name in found.values()}
+    unasked = [name for name in given if name not in set(asked)]
+    present = [*(name for user_id, name in ids.items() if user_id not in set(added)), *unasked]
+    _tell_numbers(added=len(added), present=present, missing=len(missing) + len(others))
+    _tell_moved(known, found)
+    if unasked:
+        click.echo("These were not looked up; --look-up-known does, for names can move.", err=True)
+    if error_file:
+        error_file.write_text("".join(f"{name}\n" for name in [*missing, *others]), encoding="utf-8")
+    code = _tell_missing("Following screen names where not found:", [*missing, *others])
+    if others:
+        told = "cannot be a screen name: those have 1 to 15 letters, digits and _, without accents"
+        click.echo(f"{counted(len(others), 'line')} of these {told}.", err=True)
+    _tell_unasked(tree)
+    return code
+
+
+def _by_name(users: Tree) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for user_id, user in users.items():
+        found.setdefault(str(user.get("screen_name") or "").lower(), []).append(user_id)
+    return found
+
+
+def _price(asked: Sequence[str]) -> float:
+    from harvester.x.billing import price
+
+    return price("users/by", users=len(asked))
+
+
+def _look_up(tree: Tree, asked: list[str], found: dict[str, tuple[str, str]]) -> None:
+    """Put id and proper spelling into `found`, by name in small letters, as X answers."""
+    if not asked:
+        return
+    x = network.client(settings(), tree)
+    try:
+        for start in range(0, len(asked), _AT_ONCE):
+            for user in x.users_by_name(asked[start : start + _AT_ONCE]).users:
+                found[user["username"].lower()] = (user["id"], user["username"])
+    finally:
+        click.echo(f"Billed: ${x.billing.snapshot().get('usd', 0):.2f}.", err=True)
+
+
+def _write_found(path: Path, found: dict[str, tuple[str, str]]) -> list[str]:
+    """Add who is not in the file yet; their ids."""
+    added: list[str] = []
 
     def edit(tree: Tree) -> Tree:
         users = dict(described.users_of(tree))
         for user_id, name in found.values():
-            users.setdefault(user_id, {"screen_name": name})
+            if user_id not in users:
+                users[user_id] = {"screen_name": name}
+                added.append(user_id)
         return {**tree, "users": users}
 
     described.change(path, edit)
-    click.echo(f"Added screen names to {path}.")
-    missing = [name for name in asked if name.lower() not in found]
-    _tell("Following screen names where not found:", missing)
-    if error_file:
-        error_file.write_text("".join(f"{name}\n" for name in missing), encoding="utf-8")
-    _tell_unasked(tree)
-
-
-def _price(names: Sequence[str]) -> float:
-    from harvester.x.billing import price
-
-    return price("users/by", users=len(names))
-
-
-def _looked_up(tree: Tree, names: list[str]) -> dict[str, tuple[str, str]]:
-    """Id and proper spelling by name in small letters; X refuses a batch for one name that cannot be."""
-    possible = [name for name in names if _NAME.fullmatch(name)]
-    if not possible:
-        return {}
-    x = network.client(settings(), tree)
-    found: dict[str, tuple[str, str]] = {}
-    for start in range(0, len(possible), _AT_ONCE):
-        for user in x.users_by_name(possible[start : start + _AT_ONCE]).users:
-            found[user["username"].lower()] = (user["id"], user["username"])
-    click.echo(f"Billed: ${x.billing.snapshot().get('usd', 0):.2f}.", err=True)
-    return found
+    return added
 
 
 def _lines(files: Sequence[str]) -> list[str]:
@@ -211,9 +244,36 @@ def _lines(files: Sequence[str]) -> list[str]:
     return found
 
 
-def _tell(head: str, names: Sequence[str]) -> None:
-    if names:
-        click.echo("\n".join([head, *names]))
+def _no_users(hint: str) -> HarvesterError:
+    return HarvesterError("No users given.", hint=hint, exit_code=Exit.USAGE)
+
+
+def _tell_numbers(*, added: int, present: Sequence[str], missing: int = 0) -> None:
+    """How many were added; who was there before; how many are missing."""
+    parts = [f"{counted(added, 'user')} added"]
+    if present:
+        more = f" and {len(present) - _SHOWN:,} more" if len(present) > _SHOWN else ""
+        parts.append(f"{len(present):,} already in the file ({', '.join(present[:_SHOWN])}{more})")
+    parts += [f"{missing:,} not found"] if missing else []
+    click.echo(f"{', '.join(parts)}.", err=True)
+
+
+def _tell_moved(known: dict[str, list[str]], found: dict[str, tuple[str, str]]) -> None:
+    """Tell of names on file that belong to another account today."""
+    for name, (user_id, spelling) in found.items():
+        others = [other for other in known.get(name, ()) if other != user_id]
+        if others:
+            told = f"{spelling} is the name of account {user_id} today"
+            stays = f"{', '.join(others)}, here under that name, stays in the file under its id"
+            click.echo(f"{told}; {stays}.", err=True)
+
+
+def _tell_missing(head: str, missing: Sequence[str]) -> int:
+    """Print who is missing; the exit code."""
+    if not missing:
+        return int(Exit.OK)
+    click.echo("\n".join([head, *map(names.shown, missing)]))
+    return int(Exit.PARTIAL)
 
 
 def _tell_unasked(before: Tree) -> None:
