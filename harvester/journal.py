@@ -179,6 +179,8 @@ def _learn_again(state: State, entry: Tree) -> None:
         return
     state.segment, state.segments = entry["segment"], entry["segments"]
     state.sizes, state.synced = entry["sizes"], entry["synced"]
+    # Earlier versions journaled it at checkpoints only.
+    state.billed = entry.get("billed", state.billed)
     for learnt in entry["learnt"]:
         state.learn(Batch(patch=learnt["patch"], counts=learnt["counts"], last_id=learnt["last_id"]))
     state.gaps.extend(entry["gaps"])

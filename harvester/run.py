@@ -275,6 +275,7 @@ class Run:
     def _kept(self, outcome: Outcome) -> Outcome:
         """What could not be stored stays in the work folder; say so where that is possible."""
         self._refused.set()
+        self.state.billed = self.billed()
         self.progress.outcome = outcome
         self.progress.unheard = self._left_unheard(outcome)
         self.progress.ended = self.progress.updated

@@ -93,7 +93,7 @@ class Storing:
         self._uploads.drain()
 
     def _sync(self) -> None:
-        self._work.sync(now=self.heard)
+        self._work.sync(now=self.heard, billed=self._billed())
         self._synced_at = self._clock.elapsed()
 
     def _roll_is_due(self, now: float) -> bool:
@@ -106,7 +106,7 @@ class Storing:
     def _roll(self) -> bool:
         """Finish the open segment and queue its way into the store; False when none is open."""
         before = self._last
-        finished = self._work.close_segment(now=self.heard)
+        finished = self._work.close_segment(now=self.heard, billed=self._billed())
         if finished is None:
             return False
         after = self._snapshot()
@@ -149,7 +149,7 @@ class Storing:
 
     def _snapshot(self) -> _Known:
         self._sync()
-        data = self._work.snapshot(billed=self._billed())
+        data = self._work.snapshot()
         state = self._work.state
         growing = checkpoint.growing(state.sizes, state.segment)
         # The account as text, too: what it holds goes on growing.

@@ -86,9 +86,10 @@ class Work:
     def is_open(self) -> bool:
         return self._segment is not None
 
-    def sync(self, *, now: datetime) -> None:
-        """Everything added so far survives this process from here on."""
+    def sync(self, *, now: datetime, billed: Tree | None = None) -> None:
+        """Everything added so far survives this process from here on, with what was `billed` for it."""
         state = self.state
+        state.billed = state.billed if billed is None else billed
         if self._segment and self._unsynced_bytes:
             state.segment = {
                 "name": self._segment.name, "size": self._segment.sync(), "posts": self._segment.posts
@@ -101,13 +102,13 @@ class Work:
             learnt.append({"patch": batch.patch, "counts": batch.counts, "last_id": batch.last_id})
         entry["learnt"] = learnt
         entry["gaps"] = [e for batch in self._unsynced for e in batch.events if e.get("event") == "gap"]
-        entry["sizes"] = state.sizes
+        entry["sizes"], entry["billed"] = state.sizes, state.billed
         self._journal.write(entry)
         self._unsynced, self._unsynced_bytes = [], 0
 
-    def close_segment(self, *, now: datetime) -> Finished | None:
+    def close_segment(self, *, now: datetime, billed: Tree | None = None) -> Finished | None:
         """Complete the open segment, if there is one; it is part of the state from here on."""
-        self.sync(now=now)
+        self.sync(now=now, billed=billed)
         if self._segment is None:
             return None
         finished = self._segment.close()
@@ -117,9 +118,8 @@ class Work:
         self._journal.write({"finished": vars(finished), "segment": None})
         return finished
 
-    def snapshot(self, *, billed: Tree) -> bytes:
+    def snapshot(self) -> bytes:
         """The state as JSON, from which a new journal begins."""
-        self.state.billed = billed
         for file in self._side.values():
             os.fsync(file.fileno())
         if self._segment:

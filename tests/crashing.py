@@ -164,6 +164,7 @@ class StandIn:
             log.write(f"{whose} {top}\n")
         self._stop.wait(self._network)
         data = [{"id": str(number * 10 + whose), "text": "x" * 500} for number in range(top, low, -1)]
+        self.billing.add("pages", posts=len(data))
         body: Tree = {"meta": {"result_count": len(data)}}
         if data:
             body["data"] = data
@@ -191,6 +192,7 @@ def _streaming(served: Path) -> Callable[[Job], None]:
                 log.write("".join(f"{post}\n" for post in ids))
             lines = b"".join(b'{"data":{"id":"%s"},"matching_rules":[]}\n' % post.encode() for post in ids)
             events = () if start or not job.gap_from else (_gap_until_now(job.gap_from),)
+            job.x.billing.add("stream", posts=len(ids))
             job.put(Batch(lines=lines, posts=len(ids), last_id=ids[-1], sync=start % 60 == 0, events=events))
             job.stop.wait(0.002)
 

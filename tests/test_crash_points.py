@@ -236,6 +236,9 @@ class Scene:
         found = examined(self.files(), self.order["id"], temp=Path(self.order["temp"]))
         assert found.wrong == [], self.log
         assert found.doubled == []
+        # However it died, no harvest costs less than what it stored.
+        told = [(record["tweets"], record["billed"].get("posts", 0)) for record in found.harvests]
+        assert [each for each in told if each[0] > each[1]] == []
         return found
 
     @property
