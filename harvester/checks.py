@@ -44,15 +44,13 @@ def of_description(tree: Tree, settings: Settings) -> Iterator[Check]:
 def keys_of(tree: Tree, settings: Settings) -> Check:
     """Whether a harvest finds keys, here or where the cluster runs it."""
     from harvester import credentials
-    from harvester.x.keys import keys_of
+    from harvester.x.keys import in_collection
 
     kept = tree.get("keys") or {}
-    if keys_of(kept).usable:
-        advice = "`collection-config keys --move-to PROFILE` takes them out."
-        return Check(
-            "keys", False, "the collection itself holds them, for all to see who may read it.", advice
-        )
     try:
+        if in_collection(tree).usable:
+            told = "the collection itself holds them, for all to see who may read it."
+            return Check("keys", False, told, "`collection-config keys --move-to PROFILE` takes them out.")
         if settings.cluster:
             credentials.require_for_harvests(settings, tree)
             return Check("keys", True, f"those of profile {kept['profile']}, in the parameter store.")

@@ -1,13 +1,12 @@
 """Keys for the X API are found in one order for whoever asks it, and before a harvest begins elsewhere."""
 
 import os
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from harvester.changeset import Tree
 from harvester.errors import Exit, HarvesterError, NotFound
 from harvester.settings import Settings
-from harvester.x.keys import NAMES, Keys, keys_from, keys_of
+from harvester.x.keys import Keys, in_collection, in_environment, keys_from, keys_of
 
 if TYPE_CHECKING:
     from harvester.parameters import Parameters
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 def keys(settings: Settings, tree: Tree) -> Keys:
     """Those of a collection of 2019 itself, the environment, the parameter store, ~/.twarc, in this order."""
     kept = tree.get("keys") or {}
-    found = keys_of(kept)
+    found = in_collection(tree)
     if not found.usable:
         found = in_environment(os.environ)
     if found.usable:
@@ -27,14 +26,11 @@ def keys(settings: Settings, tree: Tree) -> Keys:
     return (profile and _stored(settings, profile)) or _on_this_machine(settings, profile)
 
 
-def in_environment(environ: Mapping[str, str]) -> Keys:
-    """What there is; perhaps none, or half a pair."""
-    return keys_of({name: environ.get(name.upper(), "") for name in NAMES})
-
-
 def _stored(settings: Settings, profile: str) -> Keys | None:
     try:
-        found = keys_of(parameter_store(settings).keys(profile))
+        found = keys_of(
+            parameter_store(settings).keys(profile), where=f"profile {profile} of the parameter store"
+        )
     except NotFound:
         return None
     return found if found.usable else None
@@ -53,7 +49,7 @@ def require_for_harvests(settings: Settings, tree: Tree) -> None:
         keys(settings, tree)
         return
     kept = tree.get("keys") or {}
-    if keys_of(kept).usable:
+    if in_collection(tree).usable:
         return
     profile = str(kept.get("profile") or "")
     if not profile:

@@ -26,7 +26,7 @@ from harvester.sources import Job, Source
 from harvester.store import Store
 from harvester.storing import Storing
 from harvester.uploads import Uploads
-from harvester.wording import counted
+from harvester.wording import counted, unexpected
 from harvester.work import Batch, State, Work
 from harvester.x import BudgetReached, Stopped, XClient
 
@@ -289,6 +289,5 @@ class Run:
 
 
 def _bug(error: BaseException) -> Outcome:
-    log.error("This is a bug; please report it.", exc_info=error)
-    reason, hint = f"bug: {type(error).__name__}: {error}", "Report it with the log."
-    return Outcome(FAILED, reason, Exit.ERROR, hint, cause=error)
+    log.error("An unexpected error ends the harvest; please report it.", exc_info=error)
+    return Outcome(FAILED, unexpected(error), Exit.ERROR, "Report it with the log.", cause=error)

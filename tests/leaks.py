@@ -1,12 +1,16 @@
 """Finds secrets where none may be: in every version of all that a bucket ever held, and in a folder."""
 
+import base64
 import gzip
+import json
 import os
 import re
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
 import emulator
 from tests.servers import Bucket
@@ -22,20 +26,37 @@ _GIVEN = re.compile(r"collections/[^/]+/(collection\.json|changesets/[^/]+)")
 def secrets() -> frozenset[str]:
     """All that tests use: the emulator's keys, made-up ones, and those that the environment has now."""
     named = {value for name, value in os.environ.items() if _NAMED.search(name)}
+    # A line of a token that was cut in two is as secret as the whole.
+    named |= {part for value in named for part in value.split()}
     return frozenset(
         {MARK, *emulator.CREDENTIALS.values(), *(value for value in named if len(value) >= _LONG_ENOUGH)}
     )
 
 
+@lru_cache(maxsize=256)
+def forms(secret: str) -> frozenset[bytes]:
+    """The secret as it may stand in a file: plain, escaped, quoted, in base64 at any offset, in UTF-16."""
+    plain = secret.encode(errors="surrogateescape")
+    texts = {repr(secret)[1:-1], ascii(secret)[1:-1], json.dumps(secret)[1:-1], quote(secret, safe="")}
+    found = {plain, secret.encode("utf-16-le", "surrogatepass"), quote_plus(secret).encode()}
+    found |= {text.encode(errors="surrogateescape") for text in texts}
+    for before in range(3):
+        # Only what hangs on no neighbour: the first and the last group mix with what stands beside.
+        shifted = base64.b64encode(b"\0" * before + plain)[4 if before else 0 : -4]
+        if len(shifted) >= _LONG_ENOUGH:
+            found |= {shifted, shifted.translate(bytes.maketrans(b"+/", b"-_"))}
+    return frozenset(found)
+
+
 def found_in(data: bytes, known: Iterable[str]) -> list[str]:
-    """The secrets in these bytes, also where they are compressed."""
+    """The secrets in these bytes, in any of their forms, also where the bytes are compressed."""
     plain = [data]
     if data.startswith(b"\x1f\x8b"):
         try:
             plain.append(gzip.decompress(data))
         except (OSError, EOFError, zlib.error):
             plain.append(zlib.decompressobj(31).decompress(data))
-    return sorted(secret for secret in known if any(secret.encode() in each for each in plain))
+    return sorted(secret for secret in known if any(form in each for each in plain for form in forms(secret)))
 
 
 @dataclass(frozen=True)

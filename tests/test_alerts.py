@@ -13,7 +13,7 @@ import pytest
 import emulator
 from harvester import __version__
 from harvester.commands.alerts import Alerts
-from harvester.commands.honeybadger import Scrubber
+from harvester.commands.scrubber import Scrubber
 from harvester.compute.timetable import Timetable
 from harvester.errors import Exit
 from harvester.notices import gist

@@ -27,7 +27,7 @@ from tests.x_scripted import HandClock
 
 _PREFIX = "twarc-cloud:c:"
 _APP = Keys(bearer_token=str(CREDENTIALS["bearer_token"]))
-_EVERY = keys_of(CREDENTIALS)
+_EVERY = keys_of(CREDENTIALS, where="the emulator")
 _USER = Keys(_EVERY.consumer_key, _EVERY.consumer_secret, _EVERY.access_token, _EVERY.access_token_secret)
 _CONSUMER = Keys(_EVERY.consumer_key, _EVERY.consumer_secret)
 

@@ -1,11 +1,14 @@
 """Keys are found where twarc keeps them, the environment first, and never shown."""
 
+import string
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harvester.errors import Exit, HarvesterError
-from harvester.x.keys import Keys, keys_from, keys_of
+from harvester.x.keys import NAMES, Keys, keys_from, keys_of
 
 _SECRET = "s3cr3t"
 _TWARC_1 = f"""[first]
@@ -102,7 +105,9 @@ def test_a_broken_file_is_told_without_its_content(tmp_path: Path) -> None:
 
 
 def test_no_repr_shows_a_secret() -> None:
-    keys = keys_of(dict.fromkeys(("consumer_key", "consumer_secret", "bearer_token"), _SECRET))
+    keys = keys_of(
+        dict.fromkeys(("consumer_key", "consumer_secret", "bearer_token"), _SECRET), where="a test"
+    )
 
     assert _SECRET not in f"{keys!r}{keys}{[keys]}{keys.usable}"
     assert repr(keys) == "Keys(consumer_key, consumer_secret, bearer_token)"
@@ -112,3 +117,58 @@ def test_a_bearer_token_goes_before_a_users_keys() -> None:
     assert Keys("a", "b", "c", "d").of_a_user
     assert not Keys("a", "b", "c", "d", "e").of_a_user
     assert not Keys("a", "b").of_a_user
+
+
+_PIECE = st.text(string.ascii_letters + string.digits, min_size=8, max_size=40)
+_NEVER_IN_A_HEADER = st.characters(exclude_characters=[chr(code) for code in range(33, 127)])
+
+
+@given(st.sampled_from(NAMES), _PIECE, _NEVER_IN_A_HEADER, _PIECE)
+def test_a_key_with_what_no_header_can_carry_is_refused_and_not_shown(
+    name: str, first: str, odd: str, second: str
+) -> None:
+    with pytest.raises(HarvesterError) as caught:
+        keys_of({name: f"{first}{odd}{second}"}, where="the environment")
+
+    shown = str(caught.value)
+    assert caught.value.exit_code == Exit.UNAUTHORIZED
+    assert f"{name} has" in shown and f"at character {len(first) + 1}." in shown
+    assert first not in shown and second not in shown
+    assert shown.isprintable()
+
+
+@given(st.sampled_from(NAMES), st.text(max_size=40))
+def test_whatever_is_taken_as_a_key_can_be_sent(name: str, value: str) -> None:
+    try:
+        keys = keys_of({name: value}, where="a test")
+    except HarvesterError:
+        return
+
+    assert getattr(keys, name) == value.strip()
+    assert all("!" <= character <= "~" for character in getattr(keys, name))
+
+
+@pytest.mark.parametrize(
+    ("pasted", "told"),
+    [
+        ("AAAA\u2026BBB", "U+2026 (HORIZONTAL ELLIPSIS) at character 5"),
+        ("tok\u200b", "U+200B (ZERO WIDTH SPACE) at character 4"),
+        ("to\nk", "a line end at character 3"),
+        ('"tok"', 'the character " at character 1'),
+        ("Bearer tok", "a space at character 7"),
+    ],
+)
+def test_a_pasted_bearer_token_is_told_by_what_is_wrong_with_it(pasted: str, told: str) -> None:
+    with pytest.raises(HarvesterError) as caught:
+        keys_from({"BEARER_TOKEN": pasted}, files=())
+
+    assert f"in the environment are not usable: bearer_token has {told}." in str(caught.value)
+
+
+def test_a_key_that_is_unusable_is_told_with_the_profile_that_holds_it(tmp_path: Path) -> None:
+    with pytest.raises(HarvesterError, match=r"profile main of .*\.twarc are not usable"):
+        keys_from(_home(tmp_path, "[main]\nbearer_token = a b\n"))
+
+
+def test_line_ends_and_blanks_around_a_key_are_taken_off() -> None:
+    assert keys_from({"BEARER_TOKEN": " AAAA%2FBBB%3D\u00a0\n"}, files=()).bearer_token == "AAAA%2FBBB%3D"

@@ -8,9 +8,12 @@ from contextlib import suppress
 
 import click
 
+from harvester.commands.scrubber import SecretFilter
 from harvester.errors import Exit, HarvesterError
 
 log = logging.getLogger("twarc-cloud")
+# Keys that are in use are added to it as they get known.
+SECRETS = SecretFilter()
 
 # These say at INFO what concerns only their own developers.
 _QUIET = ("requests", "oauthlib", "requests_oauthlib", "urllib3", "botocore", "boto3", "s3transfer", "twarc")
@@ -86,5 +89,7 @@ def log_to_stderr(*, debug: bool) -> None:
         datefmt="%Y-%m-%dT%H:%M:%S",
         stream=sys.stderr,
     )
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(SECRETS)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -18,6 +18,7 @@ from harvester.errors import Exit, HarvesterError, NotFound
 from harvester.layout import CollectionKeys
 from harvester.settings import Settings
 from harvester.store import Store
+from harvester.wording import unexpected
 
 # What harvests is imported only where something is told, so that --help is quick.
 if TYPE_CHECKING:
@@ -79,8 +80,7 @@ class Alerts:
             reason = " ".join([error.message, *error.problems])
             self._tell(_kind(error.exit_code), Outcome(FAILED, reason, error.exit_code, error.hint))
         else:
-            reason = f"bug: {type(error).__name__}: {error}"
-            self._tell("bug", Outcome(FAILED, reason, Exit.ERROR, cause=error))
+            self._tell("bug", Outcome(FAILED, unexpected(error), Exit.ERROR, cause=error))
 
     def gave_up(self, reason: str) -> None:
         """Tell that a stream is not collected any more."""
@@ -115,7 +115,8 @@ class Alerts:
         key = self._key()
         if not key:
             return
-        from harvester.commands.honeybadger import Failure, Scrubber, notify
+        from harvester.commands.honeybadger import Failure, notify
+        from harvester.commands.scrubber import Scrubber
         from harvester.notices import Notices, gist
 
         failure = Failure(

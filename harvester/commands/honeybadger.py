@@ -1,28 +1,18 @@
 """Honeybadger hears of failures and successes, and never a secret; nothing else in the process changes."""
 
 import logging
-import re
 import sys
 import urllib.request
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harvester import __version__
+from harvester.commands.scrubber import Scrubber
 
 _ROOT = Path(__file__).resolve().parents[2]
 _ENDPOINT = "https://api.honeybadger.io"
 _ANSWERS_WITHIN = 5.0
-
-# What has such a name in the environment is not for others.
-_SECRET_NAME = re.compile(r"KEY|SECRET|TOKEN|PASSW|CREDENTIAL", re.IGNORECASE)
-# Shorter ones are words, and would take holes into every sentence.
-_SHORTEST = 6
-_PATTERNS = re.compile(
-    r"(?i:(?<=bearer )\S+)|(?i:(?<=authorization: ).+)|\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b|(?<=://)[^/@\s]+(?=@)"
-)
-_HIDDEN = "[hidden]"
 
 
 @dataclass(frozen=True)
@@ -45,32 +35,6 @@ class Failure:
             key: value for key, value in self.__dict__.items() if key != "cause" and value not in ("", None)
         }
         return {**told, "version": __version__}
-
-
-@dataclass(frozen=True, repr=False)
-class Scrubber:
-    """Takes secrets out of whatever is to be sent."""
-
-    secrets: tuple[str, ...]
-
-    @classmethod
-    def of(cls, environ: Mapping[str, str], known: Iterable[str]) -> "Scrubber":
-        named = (value for name, value in environ.items() if _SECRET_NAME.search(name))
-        found = {value for value in (*named, *known) if len(value) >= _SHORTEST}
-        # The longest first, for one may be part of another.
-        return cls(tuple(sorted(found, key=len, reverse=True)))
-
-    def scrubbed(self, value: Any) -> Any:
-        """The same without secrets, in text at any depth."""
-        if isinstance(value, str):
-            for secret in self.secrets:
-                value = value.replace(secret, _HIDDEN)
-            return _PATTERNS.sub(_HIDDEN, value)
-        if isinstance(value, dict):
-            return {self.scrubbed(key): self.scrubbed(inner) for key, inner in value.items()}
-        if isinstance(value, list | tuple):
-            return [self.scrubbed(inner) for inner in value]
-        return value
 
 
 def notify(key: str, failure: Failure, scrubber: Scrubber) -> None:

@@ -9,6 +9,7 @@ import click
 from harvester.changeset import Tree
 from harvester.clock import Stop, SystemClock
 from harvester.collection import budget
+from harvester.commands import SECRETS
 from harvester.settings import Settings
 
 if TYPE_CHECKING:
@@ -24,11 +25,13 @@ _PATIENCE = 60.0
 
 def client(settings: Settings, tree: Tree) -> "XClient":
     """With the keys that a harvest of the collection would use, and its budget."""
-    from harvester.credentials import keys
+    from harvester import credentials
     from harvester.x import XClient
 
+    keys = credentials.keys(settings, tree)
+    SECRETS.hide(keys.__dict__.values())
     made = XClient(
-        keys(settings, tree),
+        keys,
         base_url=settings.x_api_url,
         clock=SystemClock(),
         stop=Stop(),
@@ -46,12 +49,14 @@ def client_of_harvest(
 
     def make(collection: Tree, progress: "Progress") -> "XClient":
         from harvester import credentials
-        from harvester.x import XClient, keys_of
+        from harvester.x import XClient
+        from harvester.x.keys import in_collection
 
         begun()
-        if keys_of(collection.get("keys") or {}).usable:
+        if in_collection(collection).usable:
             log.warning("The collection itself holds API keys: whoever may read it sees them. Use a profile.")
         keys = credentials.keys(settings, collection)
+        SECRETS.hide(keys.__dict__.values())
         alerts.uses(collection, keys)
         return XClient(
             keys,

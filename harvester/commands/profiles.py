@@ -82,8 +82,7 @@ def _refer(path: Path, name: str, *, dry_run: bool) -> None:
 def _on_this_machine(
     path: Path, profile: str, files: tuple[Path, ...], move_to: str | None, *, dry_run: bool
 ) -> None:
-    from harvester.credentials import in_environment
-    from harvester.x.keys import profile_named
+    from harvester.x.keys import in_environment, profile_named
 
     described.read(path)
     if move_to:
@@ -116,9 +115,9 @@ def _standard() -> tuple[Path, ...]:
 
 def _inline(path: Path, name: str) -> "tuple[str, Keys]":
     """The keys that the file itself holds."""
-    from harvester.x.keys import keys_of
+    from harvester.x.keys import in_collection
 
-    found = keys_of(described.read(path).get("keys") or {})
+    found = in_collection(described.read(path))
     if not found.usable:
         raise HarvesterError("The file holds no keys that could be moved.", exit_code=Exit.USAGE)
     return name, found
@@ -149,8 +148,7 @@ def _save(name: str, found: "Keys", *, dry_run: bool) -> None:
 
 def _found(profile: str, files: tuple[Path, ...]) -> "tuple[str, Keys]":
     """A profile of ~/.twarc, or the keys of the environment, which are then called so; raises without any."""
-    from harvester.credentials import in_environment
-    from harvester.x.keys import keys_from, profile_named
+    from harvester.x.keys import in_environment, keys_from, profile_named
 
     outside = in_environment(os.environ)
     try:

@@ -2,6 +2,8 @@
 
 import ast
 import configparser
+import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -36,6 +38,11 @@ class Keys:
 
 NAMES = tuple(field.name for field in fields(Keys))
 
+# What a bearer token is made of: RFC 6750, 2.1, and the "%" that X's tokens hold.
+_BEARER = re.compile(r"[A-Za-z0-9._~+/%=-]")
+# Consumer keys and secrets are signed or encoded, so that any visible ASCII character may be in one.
+_VISIBLE = re.compile(r"[!-~]")
+
 _HINT = (
     "Set BEARER_TOKEN (or CONSUMER_KEY and CONSUMER_SECRET, and for a user's access also ACCESS_TOKEN and "
     "ACCESS_TOKEN_SECRET), or run `twarc2 configure`."
@@ -46,7 +53,7 @@ def keys_from(
     environ: Mapping[str, str], *, profile: str = "", files: tuple[Path, ...] | None = None
 ) -> Keys:
     """The keys in the environment, else those of a profile in twarc's files."""
-    keys = keys_of({name: environ.get(name.upper(), "") for name in NAMES})
+    keys = in_environment(environ)
     if keys.usable:
         return keys
     for path in profile_files(environ) if files is None else files:
@@ -64,9 +71,49 @@ def keys_from(
     )
 
 
-def keys_of(values: Mapping[str, object]) -> Keys:
-    """Keys out of any mapping with twarc's names, e.g. the `keys` of a collection of 2019."""
-    return Keys(**{name: str(values.get(name) or "").strip() for name in NAMES})
+def in_environment(environ: Mapping[str, str]) -> Keys:
+    """What the environment has; perhaps none, or half a pair."""
+    return keys_of({name: environ.get(name.upper(), "") for name in NAMES}, where="the environment")
+
+
+def in_collection(tree: Mapping[str, object]) -> Keys:
+    """What a collection of 2019 holds itself; perhaps none."""
+    held = tree.get("keys")
+    return keys_of(held if isinstance(held, dict) else {}, where="the collection")
+
+
+def keys_of(values: Mapping[str, object], *, where: str) -> Keys:
+    """Keys out of any mapping with twarc's names, e.g. the `keys` of a collection of 2019.
+
+    Raises for a value that no header could carry; `where` says where it is from. The value is not shown.
+    """
+    found = {name: str(values.get(name) or "").strip() for name in NAMES}
+    problems = [f"{name} {problem}" for name, value in found.items() if (problem := problem_in(name, value))]
+    if problems:
+        raise HarvesterError(
+            f"The X API keys in {where} are not usable: {'; '.join(problems)}.",
+            hint="Copy them again from https://developer.x.com, each in one piece.",
+            exit_code=Exit.UNAUTHORIZED,
+        )
+    return Keys(**found)
+
+
+def problem_in(name: str, value: str) -> str:
+    """Why the value cannot be the key called `name`, without showing it; empty where it may be."""
+    allowed = _BEARER if name == "bearer_token" else _VISIBLE
+    odd = next((place for place, character in enumerate(value) if not allowed.match(character)), None)
+    return "" if odd is None else f"has {_named(value[odd])} at character {odd + 1}"
+
+
+def _named(character: str) -> str:
+    if character in "\r\n":
+        return "a line end"
+    if character == " ":
+        return "a space"
+    if character.isascii() and character.isprintable():
+        return f"the character {character}"
+    name = unicodedata.name(character, "a control character")
+    return f"U+{ord(character):04X} ({name})"
 
 
 def profile_files(environ: Mapping[str, str]) -> tuple[Path, ...]:
@@ -107,7 +154,8 @@ def _keys_in(path: Path, profile: str) -> Keys | None:
                 exit_code=Exit.UNAUTHORIZED,
             )
         return None
-    return keys_of({key: _plain(value) for key, value in found.items()})
+    where = f"profile {found.name} of {path}" if found.name != "\1" else str(path)
+    return keys_of({key: _plain(value) for key, value in found.items()}, where=where)
 
 
 def profile_named(profile: str, files: tuple[Path, ...]) -> str:
