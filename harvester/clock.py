@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Protocol
 
 # Counts time asleep too (a laptop lid, a SIGSTOP), which CLOCK_MONOTONIC does not on Linux.
@@ -65,3 +66,15 @@ class SystemClock:
 
     def wait(self, stop: Stop, seconds: float) -> bool:
         return stop.wait(max(0.0, seconds))
+
+
+def http_date(text: str | None) -> datetime | None:
+    """The moment that a server's header names (RFC 9110, 5.6.7), in UTC; None where it names none.
+
+    A zone that is missing or unknown ("-0000") is UTC, as the RFC has no other.
+    """
+    try:
+        found = parsedate_to_datetime(text) if text else None
+        return found and (found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC))
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None

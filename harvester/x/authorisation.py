@@ -10,13 +10,14 @@ from harvester.clock import Stop
 from harvester.x.connections import Sockets, session
 from harvester.x.endpoints import TOKEN, Endpoint
 from harvester.x.keys import Keys
-from harvester.x.sending import Wire
+from harvester.x.sending import Wire, require_address
 
 
 class Sessions:
     """The session of a user, who signs each request, and that of the app, which shows a bearer token."""
 
     def __init__(self, keys: Keys, *, base_url: str, stop: Stop, pool: int, agent: str) -> None:
+        require_address(base_url)
         self._keys = keys
         self._base = base_url
         self._pool = pool

@@ -3,19 +3,21 @@
 import json
 import logging
 import random
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 from requests.exceptions import RequestException
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import DecodeError, HTTPError
 
-from harvester.clock import Clock, Stop
+from harvester.clock import Clock, Stop, http_date
 from harvester.x.authorisation import Sessions
 from harvester.x.billing import Billing
 from harvester.x.endpoints import TOKEN, Endpoint
-from harvester.x.gunzip import opened
+from harvester.x.gunzip import ANSWER_BYTES, opened
+from harvester.x.intermediary import problem_by, refused_by_proxy
+from harvester.x.keys import problem_in
 from harvester.x.limits import Windows
 from harvester.x.outcomes import Outcome, Problem, Stopped, XError
 from harvester.x.page import NotAPage
@@ -31,7 +33,7 @@ ANSWER_SECONDS = 120.0
 PIECE = 1 << 18
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
 # The most often that an answer which may be true, or an outage, is asked for again.
-TRIES = {401: 2, 404: 4}
+TRIES = {301: 4, 308: 4, 401: 2, 404: 4, 407: 2}
 
 
 @dataclass(frozen=True)
@@ -120,7 +122,7 @@ class Exchange:
                     return read(answer)
                 problem = _problem(answer)
             except (RequestException, HTTPError, OSError, NotAPage) as error:
-                problem = Problem(Outcome.UNAVAILABLE, "No proper answer", _reason(error))
+                problem = _no_answer(error)
             if self.stop.requested:
                 raise Stopped
             tries.spent += self.clock.elapsed() - started
@@ -130,9 +132,8 @@ class Exchange:
         self, endpoint: Endpoint, problem: Problem, headers: Mapping[str, str], tries: _Tries
     ) -> None:
         """Wait until it is worth asking again, or raise what the request comes to."""
-        limited = problem.outcome == Outcome.RATE_LIMITED
-        self.windows.learn(endpoint.window, headers, limited=limited)
-        if limited:
+        if problem.outcome == Outcome.RATE_LIMITED:
+            self.windows.learn(endpoint.window, headers, limited=True)
             return
         again = problem.outcome in (Outcome.UNAVAILABLE, Outcome.UNAUTHORIZED)
         if not again or tries.exhausted(problem.status):
@@ -162,9 +163,8 @@ class Exchange:
         return XError(problem, asked=f"{endpoint.method} {endpoint.name}", hint=hint, retry_after=retry_after)
 
     def _minutes_off(self, headers: Mapping[str, str]) -> int:
-        try:
-            theirs = parsedate_to_datetime(headers["date"])
-        except (KeyError, ValueError):
+        theirs = http_date(headers.get("date"))
+        if theirs is None:
             return 0
         minutes = abs((self.clock.now() - theirs).total_seconds()) / 60
         return round(minutes) if minutes > 4 else 0
@@ -207,27 +207,32 @@ class Exchange:
             problem = _problem(Answer(response.status, headers, self.whole(response), response.url))
             response.close()
         except (RequestException, HTTPError, OSError) as error:
-            problem = Problem(Outcome.UNAVAILABLE, "No proper answer", _reason(error))
+            problem = _no_answer(error)
         if self.stop.requested:
             raise Stopped
-        limited = problem.outcome == Outcome.RATE_LIMITED
-        self.windows.learn(endpoint.window, headers, limited=limited)
+        closed = 0.0
+        if problem.outcome == Outcome.RATE_LIMITED:
+            self.windows.learn(endpoint.window, headers, limited=True)
+            closed = self.windows.closed_for(endpoint.window)
         if problem.outcome == Outcome.UNAUTHORIZED:
             self._sessions.refused(endpoint)
-        closed = self.windows.closed_for(endpoint.window) if limited else 0.0
         raise self.error(problem, endpoint, headers, retry_after=closed)
 
     def _token(self) -> str:
         """The bearer token of an app, for its consumer key and secret."""
         form = {"grant_type": "client_credentials"}
-        found = self.ask(TOKEN, f"{self.base_url}/oauth2/token", Answer.json, body=form)
-        return str(found.get("access_token") or "")
+        return self.ask(TOKEN, f"{self.base_url}/oauth2/token", _token_in, body=form)
 
     def whole(self, response: Reply) -> bytes:
+        """The body, opened; TimeoutError or DecodeError where it takes too long or holds too much."""
         pieces: list[bytes] = []
+        left = ANSWER_BYTES
         deadline = self.clock.elapsed() + ANSWER_SECONDS
         while piece := response.raw.read1(PIECE, decode_content=False):
             pieces.append(piece)
+            left -= len(piece)
+            if left < 0:
+                raise DecodeError(f"the answer is longer than {ANSWER_BYTES >> 20} MiB")
             if self.clock.elapsed() > deadline:
                 raise TimeoutError(f"the answer was not complete after {ANSWER_SECONDS:.0f} s")
         response.raw.release_conn()
@@ -238,7 +243,22 @@ def _problem(answer: Answer) -> Problem:
     try:
         return problem_of(answer.status, answer.json())
     except NotAPage:
-        return problem_of(answer.status, None)
+        by_others = problem_by(answer.status, answer.headers, answer.body)
+        return by_others or problem_of(answer.status, None)
+
+
+def _no_answer(error: BaseException) -> Problem:
+    reason = _reason(error)
+    if found := re.search(r"Tunnel connection failed: (\d{3})", reason):
+        return refused_by_proxy(int(found[1]))
+    return Problem(Outcome.UNAVAILABLE, "No proper answer", reason)
+
+
+def _token_in(answer: Answer) -> str:
+    token = answer.json().get("access_token")
+    if not isinstance(token, str) or not token or problem_in("bearer_token", token):
+        raise NotAPage("the answer holds no bearer token")
+    return token
 
 
 def _reason(error: BaseException) -> str:

@@ -4,9 +4,8 @@ import random
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 
-from harvester.clock import Clock, Stop
+from harvester.clock import Clock, Stop, http_date
 from harvester.x.outcomes import Stopped
 
 WINDOW = 900.0
@@ -82,7 +81,10 @@ class Windows:
             return max(0.0, window.resets - self._clock.elapsed()) if shut else 0.0
 
     def learn(self, endpoint: str, headers: Mapping[str, str], *, limited: bool = False) -> None:
-        """Take in the headers of an answer; `limited` when the answer was "rate limited"."""
+        """Take in the headers of an answer of the endpoint itself; `limited` when it was "rate limited".
+
+        What came of another kind may be from a layer in front of it, whose windows are others.
+        """
         remaining = _number(headers.get("x-rate-limit-remaining"))
         left = self._seconds_left(headers)
         with self._lock:
@@ -108,10 +110,10 @@ class Windows:
         reset = _number(headers.get("x-rate-limit-reset"))
         if reset is None:
             return None
-        for now in (_date(headers.get("date")), self._clock.now().timestamp()):
-            if now is not None and -5.0 <= reset - now <= LONGEST:
+        for now in (http_date(headers.get("date")), self._clock.now()):
+            if now is not None and -5.0 <= (left := reset - now.timestamp()) <= LONGEST:
                 # One second more, as both are told in whole seconds.
-                return max(0.0, reset - now) + 1.0
+                return max(0.0, left) + 1.0
         return None
 
 
@@ -130,10 +132,3 @@ def _open(window: _Window, remaining: int, resets: float) -> None:
 
 def _number(text: str | None) -> int | None:
     return int(text) if text and text.isascii() and text.isdigit() else None
-
-
-def _date(text: str | None) -> float | None:
-    try:
-        return parsedate_to_datetime(text).timestamp() if text else None
-    except ValueError:
-        return None
