@@ -74,10 +74,37 @@ def test_a_harvest_once_brings_every_post_and_is_told_of_afterwards(
     assert told.code == 0
     assert told.out.startswith("Started\nmuseums => Folder: collections. Harvest timestamp: ")
     assert f"Tweets: {3 * _POSTS}. Files: 1 (" in told.out
+    assert "Billed by X: $0.48." in told.err
+    (folder,) = (person.folder / "collections/museums").glob("harvests/*/*/*/*/*/*")
+    assert f"Files: {folder.relative_to(person.folder)}/\n" in told.err
+    assert f"{folder.relative_to(person.folder)}/tweets-*.jsonl.gz | twarc2 flatten" in told.err
     again = person("collection", "once", "museums", "--wait", "--json")
     assert (again.json["tweets"], again.json["state"]) == (0, "complete")
     told = person("harvest", "history", "museums", "--json", "--limit", "2")
     assert [record["tweets"] for record in told.json] == [0, 3 * _POSTS]
+
+
+def test_once_says_how_to_follow_it_and_what_it_leaves_out(person: Person) -> None:
+    _add(person, "s", search={"query": "library"})
+    person.write({**person.file, "title": "A title"})
+    told = person("collection", "once", "s")
+    assert (told.code, told.out) == (0, "Started\n")
+    assert "collection.json has changes that are not stored" in told.err
+    assert "`harvest running s` or `harvest log s --follow`" in told.err
+    until(lambda: not person._slot("s", "harvest").lives)
+    # What the harvest learnt meanwhile is no change of the person's.
+    person.well("collection-config", "update")
+    told = person("collection", "once", "s", "--dry-run", "--json")
+    assert set(told.json) == {"id", "started", "cost", "budget"}
+    assert "not stored" not in told.err
+
+
+def test_a_collection_without_users_is_not_harvested(person: Person) -> None:
+    _add(person, "museums", users={})
+    told = person("collection", "once", "museums")
+    assert (told.code, told.out) == (2, "")
+    assert told.err.startswith("The collection has no users. Add some with `collection-config screennames`")
+    assert _records(person, "museums") == []
 
 
 def test_the_last_harvest_is_told_with_what_became_of_the_users(

@@ -107,7 +107,7 @@ def test_a_stop_while_the_store_is_away_is_heard_through_the_port_and_keeps_ever
         assert list((tmp_path / "temp").rglob("*.gz")) != []
 
 
-def test_who_no_longer_waits_is_told_that_the_harvest_goes_on(
+def test_ctrl_c_while_a_person_waits_ends_the_harvest_with_everything_stored(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script = tmp_path / "faults.json"
@@ -118,12 +118,17 @@ def test_who_no_longer_waits_is_told_that_the_harvest_goes_on(
         person.write({"id": "x", **_SEARCH})
         person.well("collection", "add")
         door = [sys.executable, str(_ROOT / "twarc_cloud.py"), "collection", "once", "x", "--wait"]
-        waiting = subprocess.Popen(door, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        waiting = subprocess.Popen(
+            [*door, "--progress", "json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
         assert waiting.stdout
+        assert waiting.stderr
         assert waiting.stdout.readline() == "Started\n"
-        until(lambda: "waiting" in person("harvest", "running", "x").out)
+        assert set(json.loads(waiting.stderr.readline())["progress"]) == {"tweets", "files", "file_bytes"}
         waiting.send_signal(signal.SIGINT)
-        _, err = waiting.communicate(timeout=30)
-        assert (waiting.returncode, err) == (130, "It goes on; `harvest stop x` ends it.\n")
-        assert "RUNNING" in person.well("harvest", "list")
-        person.well("harvest", "stop", "x")
+        out, err = waiting.communicate(timeout=30)
+        assert waiting.returncode == 130
+        assert "x => Folder: collections." in out
+        assert "State: stopped (a stop was asked for)." in out
+        assert "Traceback" not in err
+        assert person.well("harvest", "list") == "No running harvests.\n"

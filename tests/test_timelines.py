@@ -56,6 +56,14 @@ def test_the_next_harvest_takes_only_what_is_new_to_each_user(tmp_path: Path) ->
         assert users[stage.accounts[1]]["since_id"] == max(new, key=int)
 
 
+def test_without_users_nothing_is_complete(tmp_path: Path) -> None:
+    with staged(tmp_path, users=1, posts_per_user=1) as stage:
+        _timelines(stage, [])
+        outcome = stage.harvest("accounts").outcome
+        assert (outcome.state, outcome.reason) == ("failed", "The collection has no users.")
+        assert outcome.exit_code == Exit.USAGE
+
+
 def test_no_news_is_no_file_and_no_changeset(tmp_path: Path) -> None:
     """D-32: a quiet harvest made files of no records."""
     with staged(tmp_path, users=2, posts_per_user=20) as stage:

@@ -71,25 +71,11 @@ def download(collection_id: str, force: bool, dry_run: bool, path: Path, place: 
     current = described.tree_of(history.read(place.store, keys).data)
     if would(dry_run, f"write {keys.collection} of {place.store.name} to {path}"):
         return
-    if path.exists() and not force and _holds_changes(path, place):
+    if path.exists() and not force and described.holds_changes(path, place.store):
         confirm(f"{path} holds what is not stored. Write over it?", yes=False, option="--force")
     described.write(path, current)
     click.echo(f"Downloaded to {path}.")
     _warn_of_inline_keys(current)
-
-
-def _holds_changes(path: Path, place: Place) -> bool:
-    """Whether something would be lost with the file, which may be another collection's."""
-    from harvester import history
-
-    try:
-        mine = described.read(path)
-        keys = place.keys(str(mine.get("id")))
-        stored = described.tree_of(history.read(place.store, keys).data)
-    except HarvesterError:
-        # Then it may be all there is of it.
-        return True
-    return described.base_of(place.store, keys, mine, stored) != mine
 
 
 def _warn_of_inline_keys(tree: Tree) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from harvester.store import Store
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+_FILE = Path("collection.json")
 _NO_FILE = "Write one with `collection-config template`, or get it with `collection-config download`."
 
 INLINE_KEYS = ("consumer_key", "consumer_secret", "access_token", "access_token_secret", "bearer_token")
@@ -47,7 +48,7 @@ def file_option(command: _F) -> _F:
         "--collection-config-filepath",
         "path",
         type=click.Path(path_type=Path),
-        default=Path("collection.json"),
+        default=_FILE,
         show_default=True,
         help="The file that describes the collection.",
     )(command)
@@ -171,6 +172,32 @@ def base_of(store: "Store", keys: CollectionKeys, mine: Tree, current: Tree) -> 
         return current if mine.get("timestamp") and mine["timestamp"] == current.get("timestamp") else None
     base = tree_at(store, keys, changeset=str(mine["changeset"]), current=current)
     return None if base is None or problems(base) else base
+
+
+def holds_changes(path: Path, store: "Store") -> bool:
+    """Whether something would be lost with the file, which may be any collection's."""
+    from harvester import history
+
+    try:
+        mine = read(path)
+        keys = CollectionKeys(str(mine.get("id")))
+        stored = tree_of(history.read(store, keys).data)
+    except HarvesterError:
+        # Then it may be all there is of it.
+        return True
+    return base_of(store, keys, mine, stored) != mine
+
+
+def warn_of_changes(store: "Store", keys: CollectionKeys, stored: Tree) -> None:
+    """Say so where the file here is this collection's and holds what is not stored."""
+    try:
+        mine = read(_FILE)
+        base = base_of(store, keys, mine, stored) if mine.get("id") == keys.id else mine
+    except HarvesterError:
+        return
+    if base is not None and base != mine:
+        told = f"{_FILE} has changes that are not stored, and are not harvested"
+        click.echo(f"{told}: `collection-config update` stores them.", err=True)
 
 
 def caught_up(store: "Store", keys: CollectionKeys, mine: Tree, current: Tree) -> Tree:

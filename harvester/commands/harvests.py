@@ -6,6 +6,7 @@ import click
 
 from harvester.changeset import Tree
 from harvester.commands import Group
+from harvester.commands.outcomes import account_line, outcome_line, show_notes
 from harvester.commands.place import Place, collection_id_argument, in_place
 from harvester.commands.telling import dry_run_option, json_option, print_json, size, table, would
 from harvester.errors import HarvesterError
@@ -107,6 +108,7 @@ def last(collection_id: str, as_json: bool, place: Place) -> None:
         click.echo("Cannot find last harvest for this collection.")
     else:
         click.echo(outcome_line(place, record))
+        show_notes(place, record)
         if changes is not None:
             _show_changes(changes)
 
@@ -172,11 +174,11 @@ def stop(collection_id: str, timeout: float, dry_run: bool, place: Place) -> Non
     if would(dry_run, f"have the harvest of {collection_id} end, with everything stored"):
         return
     click.echo("Stopping ...")
-    _stopped(place, keys, within=timeout)
+    end_harvest(place, keys, within=timeout)
     click.echo("Stopped")
 
 
-def _stopped(place: Place, keys: "CollectionKeys", *, within: float) -> None:
+def end_harvest(place: Place, keys: "CollectionKeys", *, within: float) -> None:
     """Ask through the store and, where it is open, through the port; wait for the end."""
     from harvester import records
     from harvester.clock import Stop, SystemClock
@@ -211,20 +213,3 @@ def log(collection_id: str, follow: bool, lines: int, place: Place) -> None:
     history.read(place.store, place.keys(collection_id))
     for line in place.compute.log(collection_id, lines=lines, follow=follow, stop=Stop()):
         click.echo(line)
-
-
-def account_line(place: Place, record: Tree) -> str:
-    """What it has so far, in the words that people know."""
-    return (
-        f"{record['collection_id']} => {place.told}. Harvest timestamp: {record['harvest_timestamp']}. "
-        f"Tweets: {record['tweets']:,}. Files: {record['files']:,} ({size(record['file_bytes'])})"
-    )
-
-
-def outcome_line(place: Place, record: Tree) -> str:
-    """The same of one that ended, with how it ended unless it is simply complete."""
-    state = record.get("state", "complete")
-    reason = f" ({record['reason']})" if record.get("reason") else ""
-    hint = f" {record['hint']}" if record.get("hint") else ""
-    ended = "" if state == "complete" and not reason else f". State: {state}{reason}.{hint}"
-    return account_line(place, record) + ended

@@ -17,6 +17,8 @@ AUTO, BAR, TEXT, JSON, NONE = "auto", "bar", "text", "json", "none"
 # The pauses between two of them, in seconds.
 _EVERY = {BAR: 0.2, TEXT: 10.0, JSON: 1.0}
 
+_INTERRUPTED = "Stopped; no partial files remain. Run again to continue."
+
 # What is to be shown in words, and the numbers in it for programs.
 Show = Callable[..., None]
 
@@ -35,8 +37,11 @@ def progress_option(command: _F) -> _F:
 
 
 @contextmanager
-def meter(form: str, *, clock: Clock | None = None) -> Iterator[Show]:
-    """Call what this yields as often as you like with words, and numbers by their names."""
+def meter(form: str, *, interrupted: str = _INTERRUPTED, clock: Clock | None = None) -> Iterator[Show]:
+    """Call what this yields as often as you like with words, and numbers by their names.
+
+    `interrupted` is said after Ctrl-C; with an empty text nothing is.
+    """
     if form == AUTO:
         form = BAR if sys.stderr.isatty() else TEXT
     elapsed = (clock or SystemClock()).elapsed
@@ -60,7 +65,7 @@ def meter(form: str, *, clock: Clock | None = None) -> Iterator[Show]:
     try:
         yield show
     except KeyboardInterrupt:
-        click.echo("\nStopped; nothing half is left. Start it again for the rest.", err=True)
+        click.echo(f"\n{interrupted}" if interrupted else "", err=True)
         raise
     finally:
         if form == BAR and last != began:

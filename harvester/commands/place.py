@@ -46,6 +46,12 @@ class Place:
         """As in the lines that tell of harvests."""
         return f"Bucket: {self.bucket}" if self.bucket else f"Folder: {self.folder}"
 
+    def shown(self, key: str) -> str:
+        """Where a person finds what has this key in the store."""
+        if self.bucket:
+            return f"s3://{self.bucket}/{key}"
+        return f"{self.folder}/{key.removeprefix(ROOT)}"
+
     @cached_property
     def store(self) -> "Store":
         if not self.bucket:

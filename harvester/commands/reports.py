@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from harvester.changeset import Tree
+from harvester.commands.outcomes import progress_words
 from harvester.commands.telling import size
 
 log = logging.getLogger("twarc-cloud")
@@ -34,15 +35,7 @@ def beat(seconds: float, file: Path) -> None:
 
 
 def report(account: Tree) -> None:
-    users = account["counts"].get("users_done", 0) + account["counts"].get("users_unavailable", 0)
-    log.info(
-        "%s: %s tweets, %s files (%s)%s",
-        account.get("activity", account["state"]),
-        f"{account['tweets']:,}",
-        account["files"],
-        size(account["file_bytes"]),
-        f", {users:,} users" if users else "",
-    )
+    log.info("%s", progress_words(account))
 
 
 def monitor(folder: Path) -> None:

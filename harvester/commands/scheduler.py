@@ -11,7 +11,7 @@ import click
 
 from harvester.clock import Stop, SystemClock
 from harvester.commands.alerts import watching
-from harvester.commands.harvests import outcome_line
+from harvester.commands.outcomes import outcome_line
 from harvester.commands.place import Place, collection_id_argument, in_place
 from harvester.errors import Conflict, Exit, HarvesterError
 

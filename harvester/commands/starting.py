@@ -2,9 +2,11 @@
 
 import click
 
+from harvester.changeset import Tree
 from harvester.collection import FILTER, SEARCH, USER_TIMELINE, parsed
 from harvester.commands import described
-from harvester.commands.harvests import outcome_line
+from harvester.commands.following import follow
+from harvester.commands.meter import progress_option
 from harvester.commands.place import Place, collection_id_argument, in_place
 from harvester.commands.telling import dry_run_option, json_option, print_json, would
 from harvester.errors import Exit, HarvesterError
@@ -15,45 +17,42 @@ _STOPS_WITHIN = 180.0
 
 @click.command("once", help="Harvest COLLECTION_ID once.")
 @collection_id_argument
-@click.option("--wait", is_flag=True, help="Wait for its end, and return its exit code.")
+@click.option("--wait", is_flag=True, help="Wait for its end, and return its exit code; Ctrl-C stops it.")
 @dry_run_option
 @json_option
+@progress_option
 @in_place
-def once(collection_id: str, wait: bool, dry_run: bool, as_json: bool, place: Place) -> int:
+def once(collection_id: str, wait: bool, dry_run: bool, as_json: bool, form: str, place: Place) -> int:
     keys = require_collection(place, collection_id, USER_TIMELINE, SEARCH)
+    tree = described.tree_of(place.store.read(keys.collection).data)
+    require_users(tree)
     require_keys(place, keys)
     require_idle(place, keys)
-    if would(dry_run, f"harvest {collection_id} once, on {place.compute.name}"):
-        _tell_cost(place, keys)
+    described.warn_of_changes(place.store, keys, tree)
+    if dry_run:
+        _tell_dry_run(place, keys, as_json=as_json)
         return int(Exit.OK)
     place.compute.once(collection_id)
     if not as_json:
         click.echo("Started")
     elif not wait:
         print_json({"id": collection_id, "started": True})
-    return _awaited(place, keys, as_json=as_json) if wait else int(Exit.OK)
+    if wait:
+        return follow(place, keys, form=form, as_json=as_json)
+    click.echo(
+        f"Follow it with `harvest running {collection_id}` or `harvest log {collection_id} --follow`; "
+        f"`harvest stop {collection_id}` ends it.",
+        err=True,
+    )
+    return int(Exit.OK)
 
 
-def _awaited(place: Place, keys: CollectionKeys, *, as_json: bool) -> int:
-    from harvester import records
-    from harvester.clock import Stop
-
-    stop = Stop()
-    try:
-        while place.compute.task(keys.id):
-            stop.wait(place.pause)
-    except KeyboardInterrupt:
-        click.echo(f"It goes on; `harvest stop {keys.id}` ends it.", err=True)
-        return int(Exit.INTERRUPTED)
-    last = records.last(place.store, keys)
+def _tell_dry_run(place: Place, keys: CollectionKeys, *, as_json: bool) -> None:
     if as_json:
-        print_json(last)
-    elif last:
-        click.echo(outcome_line(place, last))
-    ended = place.compute.ended(keys.id)
-    if ended and ended.told:
-        click.echo(ended.told, err=True)
-    return ended.code if ended else int(Exit.ERROR)
+        print_json({"id": keys.id, "started": False, **_costs(place, keys)})
+        return
+    would(True, f"harvest {keys.id} once, on {place.compute.name}")
+    _tell_cost(place, keys)
 
 
 @click.command("filter-start", help="Collect the stream of COLLECTION_ID until filter-stop.")
@@ -71,8 +70,14 @@ def filter_start(collection_id: str, dry_run: bool, place: Place) -> None:
     if would(dry_run, f"collect the stream of {collection_id} until filter-stop, on {place.compute.name}"):
         _tell_cost(place, keys)
         return
+    described.warn_of_changes(place.store, keys, described.tree_of(place.store.read(keys.collection).data))
     place.compute.start_service(collection_id)
     click.echo("Started")
+    click.echo(
+        f"Follow it with `harvest running {collection_id}` or `harvest log {collection_id} --follow`; "
+        f"`collection filter-stop {collection_id}` ends it.",
+        err=True,
+    )
 
 
 # Wanted, but nothing of it runs any more.
@@ -102,12 +107,27 @@ def filter_stop(collection_id: str, timeout: float, dry_run: bool, place: Place)
 
 
 def _tell_cost(place: Place, keys: CollectionKeys) -> None:
+    for what, told in _costs(place, keys).items():
+        click.echo(f"{what.capitalize()}: {told}")
+
+
+def _costs(place: Place, keys: CollectionKeys) -> dict[str, str]:
+    """What a harvest may cost, and what bounds that, in words."""
     from harvester import checks, history
 
     tree = described.tree_of(history.read(place.store, keys).data)
-    for each in checks.of_description(tree, place.settings):
-        if each.what in ("cost", "budget"):
-            click.echo(f"{each.what.capitalize()}: {each.told}")
+    found = checks.of_description(tree, place.settings)
+    return {each.what: each.told for each in found if each.what in ("cost", "budget")}
+
+
+def require_users(tree: Tree) -> None:
+    """Raise where there is nobody to harvest."""
+    if tree.get("type") == USER_TIMELINE and not tree.get("users"):
+        raise HarvesterError(
+            "The collection has no users.",
+            hint="Add some with `collection-config screennames`, then `collection-config update`.",
+            exit_code=Exit.USAGE,
+        )
 
 
 def require_collection(place: Place, collection_id: str, *kinds: str) -> CollectionKeys:
@@ -125,7 +145,7 @@ def require_collection(place: Place, collection_id: str, *kinds: str) -> Collect
             exit_code=Exit.NO_COLLECTION,
         ) from error
     described.require_kind(described.tree_of(data), *kinds)
-    parsed(data, f"{place.store.name}/{keys.collection}")
+    parsed(data, place.shown(keys.collection))
     return keys
 
 

@@ -57,7 +57,8 @@ answer, for there is no terminal, is told so (exit code 2), and nothing is chang
 harvests that it starts on this machine (`harvest log` shows theirs).
 
 Ctrl-C ends a harvest in the foreground with everything stored; a second one ends it at
-once, and the next harvest stores what it left."""
+once, and the next harvest stores what it left. `collection once --wait` has its harvest
+stop in the same way; after a second Ctrl-C it does not wait for that."""
 
 
 def _exit_codes() -> str:

@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from harvester.changeset import Tree
+from harvester.errors import Exit, HarvesterError
 from harvester.layout import timestamp
 from harvester.sources import Job
 from harvester.sources.accounts import Accounts
@@ -36,7 +37,13 @@ _IN_A_ROW = {
 
 
 def collect(job: Job) -> None:
-    """Harvest every user's timeline once."""
+    """Harvest every user's timeline once; raises where there are no users."""
+    if not job.collection["users"]:
+        raise HarvesterError(
+            "The collection has no users.",
+            hint="Add some with `collection-config screennames`, then `collection-config update`.",
+            exit_code=Exit.USAGE,
+        )
     _Sweep(job).run()
 
 

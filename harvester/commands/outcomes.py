@@ -1,0 +1,58 @@
+"""What a harvest has so far, and what came of it, in the words that people know."""
+
+import click
+
+from harvester.changeset import Tree
+from harvester.commands.place import Place
+from harvester.commands.telling import size
+from harvester.wording import counted
+
+
+def account_line(place: Place, record: Tree) -> str:
+    """What it has so far."""
+    return (
+        f"{record['collection_id']} => {place.told}. Harvest timestamp: {record['harvest_timestamp']}. "
+        f"Tweets: {record['tweets']:,}. Files: {record['files']:,} ({size(record['file_bytes'])})"
+    )
+
+
+def outcome_line(place: Place, record: Tree) -> str:
+    """The same of one that ended, with how it ended unless it is simply complete."""
+    state = record.get("state", "complete")
+    reason = f" ({record['reason']})" if record.get("reason") else ""
+    hint = f" {record['hint']}" if record.get("hint") else ""
+    ended = "" if state == "complete" and not reason else f". State: {state}{reason}.{hint}"
+    return account_line(place, record) + ended
+
+
+def show_notes(place: Place, record: Tree) -> None:
+    """On standard error: what X billed, where the files are, and how to make one post a line of them."""
+    if record.get("billed"):
+        click.echo(f"Billed by X: ${dollars(record):.2f}.", err=True)
+    folder = record.get("folder")
+    if not folder or not record["files"]:
+        return
+    click.echo(f"Files: {place.shown(folder)}", err=True)
+    if not place.bucket and record["tweets"]:
+        files = f"{place.shown(folder)}tweets-*.jsonl.gz"
+        click.echo(f"One post a line: gzip -dc {files} | twarc2 flatten > posts.jsonl", err=True)
+    elif record["tweets"]:
+        collection_id = record["collection_id"]
+        click.echo(f"`collection download {collection_id}` copies them to this machine.", err=True)
+
+
+def dollars(record: Tree) -> float:
+    return float((record.get("billed") or {}).get("usd") or 0)
+
+
+def progress_words(account: Tree) -> str:
+    """How far a running harvest is: `collecting: 1,200 tweets, 1 file (75K), 3 users, $6.00`."""
+    counts = account.get("counts") or {}
+    users = counts.get("users_done", 0) + counts.get("users_unavailable", 0)
+    parts = [
+        counted(account["tweets"], "tweet"),
+        f"{counted(account['files'], 'file')} ({size(account['file_bytes'])})",
+        *([counted(users, "user")] if users else []),
+        *([f"${dollars(account):.2f}"] if dollars(account) else []),
+    ]
+    return f"{account.get('activity') or account['state']}: {', '.join(parts)}"
