@@ -147,7 +147,7 @@ def test_debug_counts_for_what_is_started_too(person: Person) -> None:
     _typed(person, "--debug", "collection", "once", "s", "--wait")
     assert " DEBUG X GET /2/tweets/search/recent?" in _log(person, "s")
     _add(person, "live", filter={"track": "library"})
-    _typed(person, "--debug", "collection", "filter-start", "live")
+    _typed(person, "collection", "filter-start", "live", "--debug")
     until(lambda: " DEBUG X GET /2/tweets/search/stream?" in _log(person, "live"))
     person.well("collection", "filter-stop", "live")
     assert emulator.CREDENTIALS["bearer_token"] not in _log(person, "s") + _log(person, "live")

@@ -10,7 +10,9 @@ import click
 import pytest
 
 from harvester import __version__
+from harvester.commands.container import container
 from harvester.commands.operator import operator
+from harvester.commands.suggestions import _ELSEWHERE
 from tests.person import Person
 
 _ROOT = Path(__file__).resolve().parents[1]
@@ -82,10 +84,45 @@ def test_the_names_of_older_documents_lead_to_the_same_command(person: Person, o
     assert f"\n  {name} " not in person.well(*group, "--help") or group == ["filter"] or "filter" in group
 
 
-def test_a_typing_error_gets_a_suggestion(person: Person) -> None:
-    told = person("collection", "shedule")
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("collection shedule", "`collection schedule`"),
+        ("collection rm museums", "`collection delete`"),
+        ("collection show museums", "`collection-config download` or `harvest last`"),
+        ("status", "`harvest running` or `harvest last`"),
+        ("collection history museums", "`harvest history`"),
+        ("once museums", "`collection once`"),
+        ("screenname @moma", "`collection-config screennames`"),
+    ],
+)
+def test_a_command_that_does_not_exist_leads_to_the_one_that_was_meant(
+    person: Person, typed: str, meant: str
+) -> None:
+    told = person(*typed.split())
     assert told.code == 2
-    assert "schedule" in told.err
+    assert f"Did you mean {meant}" in told.err
+
+
+def test_every_command_that_is_suggested_for_the_word_of_another_tool_exists(person: Person) -> None:
+    for names in _ELSEWHERE.values():
+        for name in names:
+            assert person(*name.split(), "--help").code == 0, name
+
+
+@pytest.mark.parametrize(
+    ("typed", "debug"),
+    [
+        ("--debug settings", True),
+        ("settings --debug", True),
+        ("harvest last museums --json --debug", True),
+        ("harvest last -- --debug", False),
+        ("settings", False),
+    ],
+)
+def test_debug_may_stand_before_and_after_the_command(typed: str, debug: bool) -> None:
+    for door in (operator, container):
+        assert door.make_context("door", typed.split()).params["debug"] is debug
 
 
 def test_a_broken_ini_is_told_in_words(person: Person) -> None:

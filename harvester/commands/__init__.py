@@ -9,6 +9,7 @@ from contextlib import suppress
 import click
 
 from harvester.commands.scrubber import SecretFilter
+from harvester.commands.suggestions import NoSuchCommand
 from harvester.errors import Exit, HarvesterError
 
 log = logging.getLogger("twarc-cloud")
@@ -17,6 +18,8 @@ SECRETS = SecretFilter()
 
 # These say at INFO what concerns only their own developers.
 _QUIET = ("requests", "oauthlib", "requests_oauthlib", "urllib3", "botocore", "boto3", "s3transfer", "twarc")
+
+_EVERYWHERE = ("--debug",)
 
 
 def run(command: click.Command, arguments: Sequence[str] | None = None) -> int:
@@ -69,7 +72,15 @@ class Group(click.Group):
         self, context: click.Context, arguments: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name, *rest = arguments
-        return super().resolve_command(context, [self._aliases.get(name, name), *rest])
+        name = self._aliases.get(name, name)
+        if not name.startswith("-") and self.get_command(context, name) is None:
+            raise NoSuchCommand(name, context)
+        return super().resolve_command(context, [name, *rest])
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        if context.parent is None:
+            args = _everywhere_first(args)
+        return super().parse_args(context, args)
 
     def list_commands(self, _: click.Context) -> list[str]:
         return list(self.commands)
@@ -79,6 +90,13 @@ class Group(click.Group):
             click.echo(context.get_help())
             context.exit(int(Exit.ERROR))
         return super().invoke(context)
+
+
+def _everywhere_first(arguments: Sequence[str]) -> list[str]:
+    """Options that may stand before or after the command, in front of it."""
+    end = arguments.index("--") if "--" in arguments else len(arguments)
+    options = [each for each in arguments[:end] if each in _EVERYWHERE]
+    return [*options, *(each for each in arguments[:end] if each not in _EVERYWHERE), *arguments[end:]]
 
 
 def log_to_stderr(*, debug: bool) -> None:

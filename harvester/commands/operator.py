@@ -23,9 +23,10 @@ A first harvest, into the folder collections/ (docs/quickstart.md):
 \b
   twarc_cloud.py collection-config template user_timeline --id museums
   twarc_cloud.py collection-config keys
-  twarc_cloud.py collection-config screennames @britishmuseum
   twarc_cloud.py collection add
-  twarc_cloud.py collection once museums
+  twarc_cloud.py collection-config screennames @britishmuseum
+  twarc_cloud.py collection-config update
+  twarc_cloud.py collection once museums --wait
 """
 
 

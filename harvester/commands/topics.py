@@ -53,8 +53,8 @@ seconds; json for programs; none for silence.
 --dry-run says what would be done, and what it would cost, and changes nothing.
 --yes answers the questions, which are asked only where something can be lost. Who cannot
 answer, for there is no terminal, is told so (exit code 2), and nothing is changed.
---debug, before the command, logs what was asked of X and of AWS, without keys; so do the
-harvests that it starts on this machine (`harvest log` shows theirs).
+--debug, before or after the command, logs what was asked of X and of AWS, without keys;
+so do the harvests that it starts on this machine (`harvest log` shows theirs).
 
 Ctrl-C ends a harvest in the foreground with everything stored; a second one ends it at
 once, and the next harvest stores what it left. `collection once --wait` has its harvest
