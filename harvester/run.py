@@ -239,6 +239,7 @@ class Run:
         state = self.state
         failed = state.counts.get("users_failed", 0)
         problems = [counted(failed, "user") + " failed"] if failed else []
+        problems += ["the search is unfinished"] if state.counts.get("searches_unfinished") else []
         problems += [counted(len(state.gaps), "gap")] if state.gaps else []
         if problems:
             return Outcome(PARTIAL, "; ".join([*problems, *self._ended_by]), Exit.PARTIAL)

@@ -7,10 +7,19 @@ from typing import Any
 import pytest
 
 from harvester.x.outcomes import Outcome
-from harvester.x.page import NotAPage, line_of, posts_page, provenance_of, relations_page, users_page
+from harvester.x.page import (
+    NotAPage,
+    included_name,
+    line_of,
+    posts_page,
+    provenance_of,
+    relations_page,
+    users_page,
+)
 from tests.x_scripted import EMPTY, PAGE
 
 _FROM = provenance_of("https://api.twitter.com/2/x", "2.14.0", "2026-11-23T07:00:00+00:00")
+_META: dict[str, Any] = json.loads(json.dumps(PAGE["meta"]))
 _REAL = Path(__file__).parents[2] / "shared" / "data" / "real-v2"
 
 
@@ -57,7 +66,14 @@ NOT_PAGES = {
     "not UTF-8": b'{"data":[{"id":"1","text":"\xff"}],"meta":{}}',
     "an id that is no number": b'{"data":[{"id":"x"}],"meta":{}}',
     "an empty id beside another": b'{"data":[{"id":"1"},{"id":""}],"meta":{}}',
+    "an id wider than 64 bits": b'{"data":[{"id":"9223372036854775808"}],"meta":{}}',
     "an inner failure": b'{"errors":[{"parameter":"id","type":"x/internal-error","detail":"no"}]}',
+    "errors that name nothing": b'{"errors":[{"title":"Service Unavailable"}],"meta":{"result_count":0}}',
+    "UTF-16": json.dumps(PAGE).encode("utf-16-le"),
+    "UTF-32 with its mark": json.dumps(PAGE).encode("utf-32"),
+    "brackets": b"[" * 100_000,
+    "brackets beside the data": b'{"data":[{"id":"1"}],"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+    "a number that is none, beside half a pair": b'{"data":[{"id":"1","text":"\\ud83d","n":NaN}],"meta":{}}',
 }
 
 
@@ -83,6 +99,59 @@ def test_half_a_surrogate_pair_is_json_and_kept() -> None:
     body = b'{"data":[{"id":"1","text":"\\ud83d"}],"meta":{}}'
 
     assert posts_page(body, _FROM).line.startswith(body[:-1])
+
+
+def test_a_byte_order_mark_is_not_stored() -> None:
+    body = json.dumps(PAGE).encode()
+
+    assert posts_page(b"\xef\xbb\xbf" + body, _FROM) == posts_page(body, _FROM)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"errors": None},
+        {"errors": {"message": "x"}},
+        {"errors": 7},
+        {"includes": None},
+        {"meta": {**_META, "result_count": "2"}},
+        {"meta": {**_META, "newest_id": 12, "oldest_id": None}},
+    ],
+)
+def test_members_that_no_post_depends_on_may_be_anything(more: dict[str, Any]) -> None:
+    page = posts_page(json.dumps({**PAGE, **more}).encode(), _FROM)
+
+    assert (page.outcome, page.posts, page.newest_id, page.next_token) == (Outcome.OK, 2, "12", "t2")
+
+
+@pytest.mark.parametrize(
+    ("includes", "name"),
+    [
+        ({"users": [{"id": "7", "username": "seven"}]}, "seven"),
+        ({"users": [{"id": "99"}, {"id": "7", "username": "seven"}]}, "seven"),
+        ({"users": [None, 3, {"id": 7}, {"id": "7", "username": "seven", "name": "\ud83d"}]}, "seven"),
+        ({"users": [{"id": "7"}]}, None),
+        ({"users": [{"id": "7", "username": None}]}, None),
+        ({"users": [{"id": "7", "username": "two words"}]}, None),
+        ({"users": None}, None),
+        (None, None),
+        ([], None),
+    ],
+)
+def test_a_name_is_found_whatever_stands_beside_it(includes: Any, name: str | None) -> None:
+    line = posts_page(json.dumps({**PAGE, "includes": includes}).encode(), _FROM).line
+
+    assert included_name(line, "7") == name
+
+
+def test_what_a_page_says_that_it_holds_is_known() -> None:
+    short = posts_page(b'{"data":[{"id":"1"}],"meta":{"result_count":3}}', _FROM)
+    empty = posts_page(b'{"meta":{"result_count":0}}', _FROM)
+    lost = posts_page(b'{"meta":{"result_count":100,"newest_id":"9"}}', _FROM)
+
+    assert (short.missing, empty.missing, lost.missing) == (2, 0, 100)
+    assert (empty.says_that_nothing_is_there, lost.says_that_nothing_is_there) == (True, False)
+    assert lost.newest_id is None
 
 
 def _error(**more: str) -> bytes:

@@ -4,19 +4,19 @@ A state counts when a look-up confirms it, for a timeline that answers "not foun
 in a row it was seen decides whether `delete_users_for` applies, and every deletion says what was deleted.
 """
 
+import json
 import threading
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import msgspec
 import orjson
 
 from harvester.changeset import Tree
 from harvester.collection import count
 from harvester.sources import Job
 from harvester.work import Batch
-from harvester.x import Outcome, Page, Stopped, XError
+from harvester.x import Outcome, Page, Stopped, XError, included_name, name_in
 
 _BATCH = 100
 
@@ -27,22 +27,6 @@ _STATES = {
     # A look-up says so of accounts that only their owner's country may see.
     Outcome.FORBIDDEN: "suspended",
 }
-
-
-class _Account(msgspec.Struct):
-    id: str
-    username: str
-
-
-class _Includes(msgspec.Struct):
-    users: list[_Account] = []
-
-
-class _Page(msgspec.Struct):
-    includes: _Includes = msgspec.field(default_factory=_Includes)
-
-
-_included = msgspec.json.Decoder(_Page)
 
 
 class Accounts:
@@ -81,13 +65,13 @@ class Accounts:
         today = f"{self._job.clock.now():%Y-%m-%d}"
         found = {user["id"]: user for user in page.users}
         for user_id, user in found.items():
-            self._learn_name(user_id, user["username"], also={"looked_up": today})
+            self._learn_name(user_id, name_in(user), also={"looked_up": today})
         gone = {problem.resource_id: _STATES.get(problem.outcome, "failed") for problem in page.problems}
         with self._guard:
             for user_id in ids:
                 account = found.get(user_id)
                 self._looked_up[user_id] = _state(account) if account else gone.get(user_id, "failed")
-        lines = b"".join(orjson.dumps(user, option=orjson.OPT_APPEND_NEWLINE) for user in page.users)
+        lines = b"".join(map(_line, page.users))
         patch = {user_id: {"looked_up": today} for user_id in ids if user_id not in found}
         self._job.put(
             Batch(users=lines, patch={"users": patch}, counts={"users_looked_up": len(found)}, sync=True)
@@ -106,17 +90,16 @@ class Accounts:
 
     def seen_in(self, page: Page, user_id: str) -> None:
         """Learn an author's name from a page that was paid for anyway."""
-        for account in _included.decode(page.line).includes.users:
-            if account.id == user_id:
-                self._learn_name(user_id, account.username)
+        self._learn_name(user_id, included_name(page.line, user_id))
 
-    def _learn_name(self, user_id: str, name: str, *, also: Tree | None = None) -> None:
+    def _learn_name(self, user_id: str, name: str | None, *, also: Tree | None = None) -> None:
+        """An account that came without a name keeps the one it had."""
         with self._guard:
             before = self._names.get(user_id)
-            self._names[user_id] = name
+            self._names[user_id] = name or before
         patch: Tree = dict(also or {})
         changes: tuple[Tree, ...] = ()
-        if before != name:
+        if name and before != name:
             patch["screen_name"] = name
             change: Tree = {"user_id": user_id, "change": "screen name found", "screen_name": name}
             if before:
@@ -180,6 +163,14 @@ class Accounts:
         if name := self._names.get(user_id):
             entry["screen_name"] = name
         self._job.put(Batch(changes=({**entry, **more},)))
+
+
+def _line(user: Tree) -> bytes:
+    try:
+        return orjson.dumps(user, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError:
+        # Half of a surrogate pair: as an escape it is kept as it came.
+        return json.dumps(user).encode() + b"\n"
 
 
 def _state(user: Tree) -> str:

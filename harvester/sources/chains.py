@@ -9,11 +9,19 @@ from harvester.layout import timestamp
 from harvester.x import Page
 
 _EPOCH_MS = 1288834974657
+# Ids of before November 2010 are numbers in a row and tell no time.
+_FIRST_TIMED_ID = 1 << 36
+FIRST_DAY = datetime(2006, 3, 21, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class Chain:
-    """A run of pages, newest first. `token` continues it, and belongs to its since_id and until_id."""
+    """A run of pages, newest first. `token` continues it, and belongs to its since_id and until_id.
+
+    Without a token it goes on below `until_id`. It is `over` once its last page came, and `confirming` after
+    a page that seems to be the last. `stood` says in how many harvests in a row it did not get on,
+    `unfinished` why it does not in this one.
+    """
 
     since_id: str | None = None
     token: str | None = None
@@ -21,6 +29,10 @@ class Chain:
     oldest_id: str | None = None
     until_id: str | None = None
     posts: int = 0
+    stood: int = 0
+    confirming: bool = False
+    over: bool = False
+    unfinished: str = ""
 
     @classmethod
     def resumed(cls, resume: Tree) -> "Chain":
@@ -31,25 +43,38 @@ class Chain:
             oldest_id=resume.get("oldest_id"),
             until_id=resume.get("until_id"),
             posts=resume.get("posts") or 0,
+            stood=resume.get("stood") or 0,
+            confirming=bool(resume.get("confirming")),
         )
 
     def after(self, page: Page) -> "Chain":
+        """With this page behind it; not over, as another may follow."""
         return replace(
             self,
             token=page.next_token,
             newest_id=self.newest_id or page.newest_id,
             oldest_id=page.oldest_id or self.oldest_id,
             posts=self.posts + page.posts,
+            stood=0 if page.posts else self.stood,
+            confirming=False,
         )
 
-    def without_token(self) -> "Chain":
+    def falls_with(self, page: Page) -> bool:
+        """Whether the page has older posts than any before it in the chain."""
+        if page.oldest_id is None or self.oldest_id is None:
+            return True
+        return int(page.oldest_id) < int(self.oldest_id)
+
+    def without_token(self, *, confirming: bool = False) -> "Chain":
         """The same chain, continued below the oldest post it has brought."""
-        return replace(self, token=None, until_id=self.oldest_id)
+        return replace(self, token=None, until_id=self.oldest_id, confirming=confirming)
 
     def learnt(self) -> Tree:
         """What a collection notes once the chain is stored so far: only at its end does since_id move."""
-        if self.token:
+        if not self.over and (self.token or self.newest_id):
             return {"resume": self.resume()}
+        if not self.over:
+            return {"resume": None}
         moved = {"since_id": self.newest_id} if self.newest_id else {}
         return {**moved, "resume": None}
 
@@ -62,11 +87,15 @@ class Chain:
             "oldest_id": self.oldest_id,
             "until_id": self.until_id,
             "posts": self.posts,
+            "stood": self.stood or None,
+            "confirming": self.confirming or None,
         }
 
 
 def created(post_id: str) -> datetime:
-    """When a post was made, which its id tells."""
+    """When a post was made, which its id tells; of one older than such ids, the first day there was."""
+    if int(post_id) < _FIRST_TIMED_ID:
+        return FIRST_DAY
     return datetime.fromtimestamp(((int(post_id) >> 22) + _EPOCH_MS) / 1000, UTC)
 
 

@@ -14,6 +14,7 @@ from harvester.collection import count
 from harvester.layout import timestamp
 from harvester.sources import Job
 from harvester.sources.chains import Chain, created, gap
+from harvester.sources.following import Follower
 from harvester.work import Batch
 from harvester.x import Outcome, Page, Stopped, XError
 
@@ -44,6 +45,13 @@ class _Search:
         self._left = count(section, "max_records") or None
         self._since_id: str | None = section.get("since_id")
         self._resume: Tree | None = section.get("resume")
+        self._follower = Follower(
+            job,
+            page_size=_PAGE[self._archive],
+            least=_LEAST,
+            reach=None if self._archive else _WINDOW,
+            always_confirms=True,
+        )
 
     def run(self) -> None:
         self._start_anew_if_the_query_changed()
@@ -64,31 +72,33 @@ class _Search:
             events = ({"event": "query changed", "at": self._now(), "from": before, "to": self._query},)
         self._job.put(Batch(patch={"search": patch}, events=events))
 
-    def _take(self, chain: Chain) -> bool:
-        """Follow the chain to its end; False when max_records cut it."""
-        while True:
-            chain, page = self._page(chain)
-            if page is None:
-                return True
-            chain = chain.after(page)
+    def _take(self, begun: Chain) -> bool:
+        """Follow the chain; False when it is not at its end."""
+        chain = begun
+        for page, chain in self._follower.follow(begun, self._page):
             log.debug("Page with %s posts down to %s", page.posts, chain.oldest_id)
-            cut = self._counted(page) and bool(chain.token)
+            cut = self._counted(page) and not chain.over
             self._job.put(
                 Batch(
                     lines=page.line,
                     posts=page.posts,
                     patch={"search": self._learnt(chain)},
-                    counts={"pages": 1},
+                    counts={"pages": 1} if page.posts else {},
                     sync=True,
                 ),
                 # Not before it is on disk is the next page paid for.
-                wait=bool(chain.token),
+                wait=not chain.over,
             )
+            if page.outcome is not Outcome.OK:
+                chain = replace(chain, unfinished=f"X answered a search with {page.outcome}")
+            if chain.unfinished:
+                self._job.put(Batch(counts={"searches_unfinished": 1}))
+                self._job.say(chain.unfinished)
+                return False
             if cut:
                 self._job.say("max_records reached; the next harvest goes on from there")
                 return False
-            if not chain.token:
-                return True
+        return chain.over
 
     def _counted(self, page: Page) -> bool:
         """Whether max_records is reached with this page."""
@@ -128,7 +138,7 @@ class _Search:
                     raise
 
     def _ask(self, chain: Chain) -> Page:
-        size = _PAGE[self._archive]
+        size = self._follower.size(chain)
         if self._left is not None:
             size = max(_LEAST, min(size, self._left))
         from_the_first = self._archive and not chain.since_id
@@ -164,7 +174,7 @@ class _Search:
             before=chain.since_id,
             after=oldest,
         )
-        self._job.put(Batch(events=(event,), patch={"search": self._learnt(replace(chain, token=None))}))
+        self._job.put(Batch(events=(event,)))
 
     def _note(self, event: str, detail: str) -> None:
         self._job.put(Batch(events=({"event": event, "at": self._now(), "detail": detail},)))

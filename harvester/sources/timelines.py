@@ -16,6 +16,7 @@ from harvester.layout import timestamp
 from harvester.sources import Job
 from harvester.sources.accounts import Accounts
 from harvester.sources.chains import Chain, created, gap
+from harvester.sources.following import Follower
 from harvester.work import Batch
 from harvester.x import Outcome, Page, Stopped, XError
 
@@ -23,10 +24,8 @@ log = logging.getLogger("twarc-cloud")
 
 # How deep X lets a timeline be read: docs.x.com, "Timelines".
 _DEPTH = 3200
-_PAGE = 100
+_PAGE, _LEAST = 100, 5
 
-# Problems of one account.
-_OF_THE_ACCOUNT = {Outcome.PROTECTED, Outcome.SUSPENDED, Outcome.NOT_FOUND}
 # What X may refuse for one user only, and for how many in a row it means that all would be refused.
 _IN_A_ROW = {
     Outcome.UNAVAILABLE: 20,
@@ -52,6 +51,7 @@ class _Sweep:
         self._job = job
         self._users: dict[str, Tree] = job.collection["users"]
         self._accounts = Accounts(job)
+        self._follower = Follower(job, page_size=_PAGE, least=_LEAST, depth=_DEPTH)
         self._guard = threading.Lock()
         self._queue = self._in_order()
         self._broken: BaseException | None = None
@@ -136,8 +136,9 @@ class _Sweep:
 
     def _user(self, user_id: str) -> dict[str, int]:
         """Harvest one timeline; what to count."""
+        timeline = _Timeline(self._follower, user_id, self._users[user_id], self._accounts)
         try:
-            problem = _Timeline(self._job, user_id, self._users[user_id], self._accounts).run()
+            problem = timeline.run()
         except XError as error:
             if error.outcome not in _IN_A_ROW:
                 raise
@@ -150,6 +151,10 @@ class _Sweep:
             self._accounts.suspect(user_id, problem)
             return {"users_unavailable": 1}
         self._accounts.well(user_id)
+        if timeline.unfinished:
+            log.warning("User %s is unfinished: %s", user_id, timeline.unfinished)
+            self._accounts.report(user_id, "failed", error=timeline.unfinished)
+            return {"users_failed": 1}
         return {"users_done": 1}
 
     def _fail(self, user_id: str, error: XError) -> None:
@@ -165,55 +170,59 @@ class _Sweep:
 class _Timeline:
     """One user's chain of pages, and before it the one that was cut."""
 
-    def __init__(self, job: Job, user_id: str, user: Tree, accounts: Accounts) -> None:
-        self._job, self._user_id, self._accounts = job, user_id, accounts
+    def __init__(self, follower: Follower, user_id: str, user: Tree, accounts: Accounts) -> None:
+        self._follower, self._job = follower, follower.job
+        self._user_id, self._accounts = user_id, accounts
         self._since_id: str | None = user.get("since_id")
         self._resume: Tree | None = user.get("resume")
+        self._chain = Chain.resumed(self._resume) if self._resume else Chain(since_id=self._since_id)
+
+    @property
+    def unfinished(self) -> str:
+        """Why the chain did not get on; empty where nothing is wrong."""
+        return self._chain.unfinished
 
     def run(self) -> Outcome | None:
         """The account's problem, if it has one."""
-        if self._resume:
-            problem = self._take(Chain.resumed(self._resume))
-            if problem:
-                return problem
-        return self._take(Chain(since_id=self._since_id))
+        problem = self._take()
+        if problem or not self._resume or not self._chain.over:
+            return problem
+        self._chain = Chain(since_id=self._since_id)
+        return self._take()
 
-    def _take(self, chain: Chain) -> Outcome | None:
-        while True:
-            chain, page = self._page(chain)
-            if page.outcome in _OF_THE_ACCOUNT:
+    def _take(self) -> Outcome | None:
+        named = self._chain.newest_id is not None
+        for page, chain in self._follower.follow(self._chain, self._page, user_id=self._user_id):
+            if page.outcome is not Outcome.OK:
                 return page.outcome
-            first = chain.newest_id is None
-            chain = chain.after(page)
-            if first and page.posts:
+            self._chain = chain
+            if page.posts and not named:
+                named = True
                 self._accounts.seen_in(page, self._user_id)
             self._put(page, chain)
             # Many wait for their next page at once, and none needs the one before any more.
             del page
-            if not chain.token:
-                self._note_depth(chain)
-                return None
+        if self._chain.over:
+            self._note_depth(self._chain)
+        return None
 
     def _put(self, page: Page, chain: Chain) -> None:
         if not page.posts and not chain.newest_id and not self._resume:
             # Nothing new, nothing learnt: most users, most of the time.
             return
+        learnt = chain.learnt()
+        self._since_id = learnt.get("since_id", self._since_id)
         self._job.put(
             Batch(
                 lines=page.line,
                 posts=page.posts,
-                patch={"users": {self._user_id: self._learnt(chain)}},
+                patch={"users": {self._user_id: learnt}},
                 counts={"pages": 1} if page.posts else {},
                 sync=True,
             ),
             # Not before it is on disk is the next page paid for.
-            wait=bool(chain.token),
+            wait=not chain.over,
         )
-
-    def _learnt(self, chain: Chain) -> Tree:
-        learnt = chain.learnt()
-        self._since_id = learnt.get("since_id", self._since_id)
-        return learnt
 
     def _page(self, chain: Chain) -> tuple[Chain, Page]:
         while True:
@@ -225,7 +234,7 @@ class _Timeline:
                     since_id=chain.since_id,
                     until_id=chain.until_id,
                     token=chain.token,
-                    max_results=_PAGE,
+                    max_results=self._follower.size(chain),
                 )
                 return chain, page
             except XError as error:
@@ -236,8 +245,7 @@ class _Timeline:
 
     def _note_depth(self, chain: Chain) -> None:
         """With 3,200 posts read and the since_id not reached, what lies between cannot be had."""
-        # X counts posts that were deleted meanwhile, so that a few less may come.
-        if not chain.since_id or not chain.oldest_id or chain.posts <= _DEPTH - _PAGE:
+        if not chain.since_id or not chain.oldest_id or not self._follower.is_deep(chain):
             return
         event = gap(
             "the timeline is deeper than the 3,200 posts that X lets be read",

@@ -30,7 +30,7 @@ from harvester.x.endpoints import (
 )
 from harvester.x.exchange import Answer, Exchange
 from harvester.x.keys import Keys
-from harvester.x.page import Page, posts_page, provenance_of, relations_page, users_page
+from harvester.x.page import Page, accounts_page, posts_page, provenance_of, relations_page
 from harvester.x.rules_api import RulesApi
 from harvester.x.stream import StreamConnection
 
@@ -163,12 +163,14 @@ class XClient(RulesApi, Twarc2):
     def users(self, ids: Sequence[str]) -> Page:
         """At most 100 accounts by id; the outcome is OK, and each that is gone is a problem of the page."""
         _require_at_most(LOOK_UP, ids)
-        return self._users(USERS, "users", {**self._user_params, "ids": ",".join(ids)}, users_page)
+        return self._users(USERS, "users", {**self._user_params, "ids": ",".join(ids)}, accounts_page)
 
     def users_by_name(self, names: Sequence[str]) -> Page:
         _require_at_most(LOOK_UP, names)
         asked = ",".join(name.lstrip("@") for name in names)
-        return self._users(USERS_BY_NAME, "users/by", {**self._user_params, "usernames": asked}, users_page)
+        return self._users(
+            USERS_BY_NAME, "users/by", {**self._user_params, "usernames": asked}, accounts_page
+        )
 
     def followers(self, user_id: str, *, token: str | None = None, max_results: int = 1000) -> Page:
         return self._relations(FOLLOWERS, user_id, token, max_results)

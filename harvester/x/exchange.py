@@ -1,6 +1,5 @@
 """A request is asked until answered, refused for good, or out of patience; a stop ends it within a second."""
 
-import json
 import logging
 import random
 import re
@@ -14,13 +13,14 @@ from urllib3.exceptions import DecodeError, HTTPError
 from harvester.clock import Clock, Stop, http_date
 from harvester.x.authorisation import Sessions
 from harvester.x.billing import Billing
+from harvester.x.decoding import readable
 from harvester.x.endpoints import TOKEN, Endpoint
 from harvester.x.gunzip import ANSWER_BYTES, opened
 from harvester.x.intermediary import problem_by, refused_by_proxy
 from harvester.x.keys import problem_in
 from harvester.x.limits import Windows
 from harvester.x.outcomes import Outcome, Problem, Stopped, XError
-from harvester.x.page import NotAPage
+from harvester.x.page import ErrorsOnly, NotAPage
 from harvester.x.problems import problem_of
 from harvester.x.sending import Reply
 
@@ -32,8 +32,8 @@ T = TypeVar("T")
 ANSWER_SECONDS = 120.0
 PIECE = 1 << 18
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
-# The most often that an answer which may be true, or an outage, is asked for again.
-TRIES = {301: 4, 308: 4, 401: 2, 404: 4, 407: 2}
+# The most often that an answer which may be true, or an outage, is asked for. 200: a body of errors only.
+TRIES = {200: 5, 301: 4, 308: 4, 401: 2, 404: 4, 407: 2}
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Answer:
     def json(self) -> Any:
         """The body as an object; NotAPage where it is none."""
         try:
-            found = json.loads(self.body)
+            found = readable(self.body)
         except ValueError as error:
             raise NotAPage(str(error)) from error
         if not isinstance(found, dict):
@@ -121,6 +121,8 @@ class Exchange:
                     self.windows.learn(endpoint.window, headers)
                     return read(answer)
                 problem = _problem(answer)
+            except ErrorsOnly as error:
+                problem = Problem(Outcome.UNAVAILABLE, "Errors only", str(error), status=200)
             except (RequestException, HTTPError, OSError, NotAPage) as error:
                 problem = _no_answer(error)
             if self.stop.requested:

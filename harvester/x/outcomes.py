@@ -57,6 +57,11 @@ class XError(HarvesterError):
         self.outcome = problem.outcome
         self.retry_after = retry_after
 
+    @property
+    def holds_errors_only(self) -> bool:
+        """Whether X answered with success, and with errors in place of what was asked for."""
+        return self.problem.status == 200
+
 
 _WORDS: dict[Outcome, tuple[str, str, Exit]] = {
     Outcome.OK: ("answered", "", Exit.ERROR),

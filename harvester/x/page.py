@@ -1,27 +1,31 @@
 """A page is stored as it was received, and what is needed of it is read without building its posts."""
 
-import codecs
-import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
 
+from harvester.x.decoding import prove_encoding, unmarked, value_of
 from harvester.x.outcomes import Outcome, Problem
 from harvester.x.problems import problems_in
 
 OF_AN_ACCOUNT = {Outcome.NOT_FOUND, Outcome.SUSPENDED, Outcome.PROTECTED}
 ASKED_FOR = {"id", "ids", "username", "usernames"}
-# Text takes up to four times its bytes, so that a page of it would leave the processor's cache. It also takes
-# the room that a page left, so that the next page does not fit: with four times as much, 32 timelines at once
-# peaked at 145 MB, and 65 with this.
-_PROVEN_AT_ONCE = 1 << 12
+# Ids are 64 bits wide and signed: docs.x.com, "X IDs".
+_LARGEST_ID = (1 << 63) - 1
+# A screen name: up to 15 letters, digits and underscores today, and a few older ones of 20.
+_NAME = re.compile(r"\w{1,50}", re.ASCII)
+_NOTHING_ELSE = "the answer holds errors only"
 
 
 @dataclass(frozen=True)
 class Page:
-    """One answer. `line` is the body plus its provenance, ready to be stored; empty when it has no data."""
+    """One answer. `line` is the body plus its provenance, ready to be stored; empty when it has no data.
+
+    `count` is how many posts the answer says it holds, None where it does not say.
+    """
 
     outcome: Outcome
     line: bytes
@@ -29,12 +33,26 @@ class Page:
     newest_id: str | None = None
     oldest_id: str | None = None
     next_token: str | None = None
+    count: int | None = None
     problems: tuple[Problem, ...] = ()
     users: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def missing(self) -> int:
+        """How many posts the answer speaks of and does not hold."""
+        return max(0, (self.count or 0) - self.posts)
+
+    @property
+    def says_that_nothing_is_there(self) -> bool:
+        return self.count == 0 and not self.posts and not self.problems
 
 
 class NotAPage(Exception):
     """The body is cut, not JSON, or not an answer of the API at all."""
+
+
+class ErrorsOnly(NotAPage):
+    """The status is a success and the body holds errors in place of what was asked for."""
 
 
 class _Identified(msgspec.Struct, gc=False):
@@ -43,29 +61,42 @@ class _Identified(msgspec.Struct, gc=False):
 
 class _Meta(msgspec.Struct):
     next_token: str | None = None
-    newest_id: str | None = None
-    oldest_id: str | None = None
-    result_count: int | None = None
+    result_count: Any = None
 
 
 class _Posts(msgspec.Struct):
     data: list[_Identified] | None = None
     meta: _Meta | None = None
-    errors: list[dict[str, Any]] = []
+    errors: Any = None
 
 
 class _Users(msgspec.Struct):
     data: list[dict[str, Any]] | dict[str, Any] | None = None
     meta: _Meta | None = None
-    errors: list[dict[str, Any]] = []
+    errors: Any = None
+
+
+class _Account(msgspec.Struct):
+    id: str
+    username: str
+
+
+class _Includes(msgspec.Struct):
+    users: list[_Account] = []
+
+
+class _Including(msgspec.Struct):
+    includes: _Includes = msgspec.field(default_factory=_Includes)
 
 
 _posts = msgspec.json.Decoder(_Posts)
 _users = msgspec.json.Decoder(_Users)
+_including = msgspec.json.Decoder(_Including)
 
 
 def posts_page(body: bytes, provenance: bytes) -> Page:
     """A page of posts; its ids are those of its posts, whatever its `meta` says."""
+    body = unmarked(body)
     found = _decoded(body, _posts, _Posts)
     data = found.data or []
     meta = found.meta or _Meta()
@@ -75,24 +106,36 @@ def posts_page(body: bytes, provenance: bytes) -> Page:
         outcome=Outcome.OK if data else _outcome_without_data(problems),
         line=line_of(body, provenance) if data else b"",
         posts=len(data),
-        newest_id=str(max(ids)) if ids else meta.newest_id,
-        oldest_id=str(min(ids)) if ids else meta.oldest_id,
-        next_token=meta.next_token,
+        newest_id=str(max(ids)) if ids else None,
+        oldest_id=str(min(ids)) if ids else None,
+        next_token=meta.next_token or None,
+        count=_count(found),
         problems=problems,
     )
 
 
 def users_page(body: bytes, provenance: bytes) -> Page:
     """A page of accounts; those that are gone stand in its problems."""
+    body = unmarked(body)
     found = _decoded(body, _users, _Users)
     data = [found.data] if isinstance(found.data, dict) else found.data or []
     return Page(
         outcome=Outcome.OK,
         line=line_of(body, provenance) if data else b"",
-        next_token=found.meta.next_token if found.meta else None,
+        next_token=(found.meta.next_token or None) if found.meta else None,
+        count=_count(found),
         problems=problems_in({"errors": found.errors}),
-        users=tuple(data),
+        users=tuple(user for user in data if isinstance(user.get("id"), str)),
     )
+
+
+def accounts_page(body: bytes, provenance: bytes) -> Page:
+    """The accounts of a look-up; ErrorsOnly where there is none, and no error is about one."""
+    page = users_page(body, provenance)
+    about = [problem for problem in page.problems if problem.parameter in ASKED_FOR or problem.resource_id]
+    if page.problems and not page.users and not about:
+        raise ErrorsOnly(page.problems[0].detail or page.problems[0].title or _NOTHING_ELSE)
+    return page
 
 
 def relations_page(body: bytes, provenance: bytes) -> Page:
@@ -101,20 +144,68 @@ def relations_page(body: bytes, provenance: bytes) -> Page:
     return page if page.users else replace(page, outcome=_outcome_without_data(page.problems))
 
 
+def name_in(user: dict[str, Any]) -> str | None:
+    """An account's screen name; None where the account has none, or what stands there cannot be one."""
+    name = user.get("username")
+    return name if isinstance(name, str) and _NAME.fullmatch(name) else None
+
+
+def included_name(line: bytes, user_id: str) -> str | None:
+    """The screen name of an account in the `includes` of a stored page, if it stands there."""
+    for account_id, name in _included(line):
+        if account_id == user_id:
+            return name_in({"username": name})
+    return None
+
+
+def _included(line: bytes) -> Iterator[tuple[str, Any]]:
+    try:
+        for account in _including.decode(line).includes.users:
+            yield account.id, account.username
+    except ValueError:
+        # One account without a name shall not hide the others.
+        includes = value_of(line).get("includes")
+        users = includes.get("users") if isinstance(includes, dict) else None
+        for user in users if isinstance(users, list) else ():
+            if isinstance(user, dict):
+                yield user.get("id") or "", user.get("username")
+
+
+def _count(found: Any) -> int | None:
+    count = found.meta.result_count if found.meta else None
+    if isinstance(count, int) and not isinstance(count, bool) and count >= 0:
+        return count
+    return 0 if found.data == [] else None
+
+
 def _outcome_without_data(problems: Sequence[Problem]) -> Outcome:
-    for problem in problems:
-        if problem.parameter in ASKED_FOR and problem.raw.get("section") != "includes":
-            if problem.outcome not in OF_AN_ACCOUNT:
-                raise NotAPage(problem.detail or problem.title)
+    """What a page without data is for: of its account's sake, or OK where nothing was to be told."""
+    others = [problem for problem in problems if not _is_of_something_included(problem)]
+    for problem in others:
+        if problem.outcome in OF_AN_ACCOUNT and problem.parameter in ASKED_FOR:
             return problem.outcome
+    if others:
+        raise ErrorsOnly(others[0].detail or others[0].title or _NOTHING_ELSE)
     return Outcome.OK
+
+
+def _is_of_something_included(problem: Problem) -> bool:
+    if problem.raw.get("section") == "includes":
+        return True
+    return problem.outcome in OF_AN_ACCOUNT and problem.parameter not in {"", *ASKED_FOR}
 
 
 def _numbers(ids: list[str]) -> list[int]:
     text = "".join(ids)
     if ids and not ("" not in ids and text.isascii() and text.isdigit()):
         raise NotAPage(f"{text[:30]!r} holds what is no post id")
-    return list(map(int, ids))
+    if (
+        any(len(post_id) > 19 for post_id in ids)
+        or (found := list(map(int, ids)))
+        and max(found) > _LARGEST_ID
+    ):
+        raise NotAPage("an id is longer than a post id can be")
+    return found
 
 
 def line_of(body: bytes, provenance: bytes) -> bytes:
@@ -134,23 +225,14 @@ def provenance_of(url: str, version: str, retrieved_at: str) -> bytes:
 def _decoded(body: bytes, decoder: Any, shape: Any) -> Any:
     try:
         # The decoder passes over text that it is not asked for, so that its encoding is still to be proven.
-        _prove_encoding(body)
+        prove_encoding(body)
         try:
             found = decoder.decode(body)
         except msgspec.DecodeError:
             # Half of a surrogate pair is an error to msgspec, and JSON to everybody else.
-            found = msgspec.convert(json.loads(body), shape)
-    except ValueError as error:
+            found = msgspec.convert(value_of(body), shape)
+    except (ValueError, RecursionError) as error:
         raise NotAPage(str(error)) from error
     if found.data is None and found.meta is None and not found.errors:
         raise NotAPage("the answer has neither data nor errors nor meta")
     return found
-
-
-def _prove_encoding(body: bytes) -> None:
-    """UnicodeDecodeError where it is not UTF-8."""
-    view, at = memoryview(body), 0
-    while at < len(body):
-        piece = view[at : at + _PROVEN_AT_ONCE]
-        # A character may be cut at the end of a piece, and only there; the next one begins with it.
-        at += codecs.utf_8_decode(piece, "strict", at + len(piece) == len(body))[1]

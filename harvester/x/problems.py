@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from harvester.x.decoding import printable
 from harvester.x.outcomes import Outcome, Problem
 
 # Problem types by the tail of their path, since api.twitter.com and api.x.com both occur.
@@ -75,7 +76,7 @@ _BY_HUNDRED = {1: Outcome.UNAVAILABLE, 2: Outcome.OK, 3: Outcome.UNAVAILABLE, 4:
 def problem_of(status: int, body: Any) -> Problem:
     """What an answer that is not a 2xx means. `body` is its JSON, or None where it is none."""
     body = body if isinstance(body, dict) else {}
-    listed = [error for error in body.get("errors") or [] if isinstance(error, dict)]
+    listed = _listed(body)
     outcome = _of_answer(status, body, listed)
     first = listed[0] if listed else {}
     return Problem(
@@ -117,9 +118,14 @@ _OTHER_429 = {
 
 def problems_in(body: Mapping[str, Any], *, status: int = 200) -> tuple[Problem, ...]:
     """The `errors` of an answer that succeeded otherwise, e.g. of the users of a batch that are gone."""
-    return tuple(
-        _listed_problem(error, status) for error in body.get("errors") or [] if isinstance(error, dict)
-    )
+    return tuple(_listed_problem(error, status) for error in _listed(body))
+
+
+def _listed(body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The errors of an answer; one that is not in a list counts like one in a list."""
+    errors = body.get("errors")
+    listed = errors if isinstance(errors, list) else [errors]
+    return [error for error in listed if isinstance(error, dict)]
 
 
 def _listed_problem(error: dict[str, Any], status: int) -> Problem:
@@ -171,10 +177,11 @@ def _detail(body: Mapping[str, Any], listed: list[Any]) -> str:
 def _parameter(error: Mapping[str, Any]) -> str:
     parameters = error.get("parameters")
     if isinstance(parameters, dict) and parameters:
-        return str(next(iter(parameters)))
+        return printable(str(next(iter(parameters))))
     return _text(error, "parameter")
 
 
 def _text(part: Mapping[str, Any], key: str) -> str:
     value = part.get(key)
-    return value if isinstance(value, str) else ""
+    # What X says goes into records and onto terminals, which half of a surrogate pair must not stop.
+    return printable(value) if isinstance(value, str) else ""
