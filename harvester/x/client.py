@@ -1,11 +1,9 @@
 """twarc's endpoints, fields and authorisation, with this project's manners in place of twarc's transport."""
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from twarc.client2 import Twarc2
 from twarc.expansions import TWEET_FIELDS
 from twarc.version import user_agent, version
 
@@ -13,6 +11,7 @@ from harvester.clock import Clock, Stop
 from harvester.errors import Exit, HarvesterError
 from harvester.x.authorisation import Sessions
 from harvester.x.billing import Billing
+from harvester.x.borrowed import Borrowed
 from harvester.x.endpoints import (
     COUNTS_ALL,
     COUNTS_RECENT,
@@ -35,12 +34,11 @@ from harvester.x.rules_api import RulesApi
 from harvester.x.stream import StreamConnection
 
 X_API_URL = "https://api.twitter.com"
-_TWARCS_URL = "https://api.twitter.com"
 
 LOOK_UP = 100
 
 
-class XClient(RulesApi, Twarc2):
+class XClient(RulesApi, Borrowed):
     """One page a call. Safe for many threads; every call may raise XError or Stopped."""
 
     def __init__(
@@ -249,40 +247,6 @@ class XClient(RulesApi, Twarc2):
     def _provenance(self, url: str) -> bytes:
         now = self._exchange.clock.now().astimezone(UTC)
         return provenance_of(url, version, now.isoformat(timespec="seconds"))
-
-    # What twarc's own methods go through
-
-    def connect(self) -> None:
-        """Nothing is asked of the network here, so that an outage cannot fail it."""
-        self.client = self._sessions.usual
-
-    def get(self, url: str, params: dict[str, Any] | None = None, **_: Any) -> "Read":
-        """For twarc's methods that have no counterpart here: the same manners, twarc's kind of answer."""
-        return self._exchange.ask(self._endpoint_of(url, "GET"), self._here(url), Read, params=params)
-
-    def post(self, url: str, json_data: Any) -> "Read":
-        return self._exchange.ask(self._endpoint_of(url, "POST"), self._here(url), Read, body=json_data)
-
-    def _here(self, url: str) -> str:
-        return url.replace(_TWARCS_URL, self._base, 1)
-
-    def _endpoint_of(self, url: str, method: str) -> Endpoint:
-        path = self._here(url).removeprefix(self._base).lstrip("/").removeprefix("2/")
-        return Endpoint(re.sub(r"(?<=/)\d+(?=/|$)", ":id", path), method)
-
-
-class Read:
-    """An answer in the little of requests' shape that twarc's methods use."""
-
-    def __init__(self, answer: Answer) -> None:
-        self.status_code = answer.status
-        self.url = answer.url
-        self.headers = answer.headers
-        self.content = answer.body
-        self._json = answer.json()
-
-    def json(self) -> Any:
-        return self._json
 
 
 def _given(**asked: Any) -> dict[str, Any]:
