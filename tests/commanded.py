@@ -134,7 +134,7 @@ class Watched:
     def _asked(self, method: str, path: str, token: str) -> str:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         request = urllib.request.Request(self.address + path, method=method, headers=headers)
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return str(answer.read().decode())
 
     def ended(self, *, within: float = 60.0) -> Said:

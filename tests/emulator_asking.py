@@ -58,7 +58,7 @@ def ask(
     method: str = "GET",
     body: Any = None,
     headers: dict[str, str] = BEARER,
-    seconds: float = 20,
+    seconds: float = 60,
 ) -> Reply:
     connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=seconds)
     try:
@@ -86,7 +86,7 @@ def all_ids(pages: list[Reply]) -> list[str]:
 class Listener:
     """One stream connection; `line` waits for the next one, keep-alives are blank."""
 
-    def __init__(self, url: str, params: dict[str, Any] | None = None, *, seconds: float = 20) -> None:
+    def __init__(self, url: str, params: dict[str, Any] | None = None, *, seconds: float = 60) -> None:
         self.connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=seconds)
         self.connection.request("GET", f"/2/tweets/search/stream?{urlencode(params or {})}", headers=BEARER)
         self.response = self.connection.getresponse()

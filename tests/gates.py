@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
@@ -11,7 +11,10 @@ _PIECE = 1 << 16
 
 
 class Gate:
-    """`url` is the endpoint to use; `set` bars the way or frees it, and hangs up whoever is on it."""
+    """`url` is the endpoint to use; `set` bars the way or frees it, and hangs up whoever is on it.
+
+    Each piece of a request takes `delay` seconds.
+    """
 
     def __init__(self, endpoint: str) -> None:
         behind = urlsplit(endpoint)
@@ -22,6 +25,7 @@ class Gate:
         self._guard = threading.Lock()
         self._on_the_way: set[socket.socket] = set()
         self.turned_away = 0
+        self.delay = 0.0
         threading.Thread(target=self._serve, daemon=True).start()
 
     def set(self, state: str) -> None:
@@ -63,7 +67,7 @@ class Gate:
             self._on_the_way.add(server)
         back = threading.Thread(target=_copy, args=(server, client), daemon=True)
         back.start()
-        _copy(client, server)
+        _copy(client, server, delay=lambda: self.delay)
         back.join()
 
 
@@ -86,9 +90,11 @@ def _refuse(client: socket.socket, state: str) -> None:
             continue
 
 
-def _copy(source: socket.socket, target: socket.socket) -> None:
+def _copy(source: socket.socket, target: socket.socket, *, delay: Callable[[], float] = lambda: 0.0) -> None:
+    never = threading.Event()
     with suppress(OSError):
         while data := source.recv(_PIECE):
+            never.wait(delay())
             target.sendall(data)
     _hang_up(source)
     _hang_up(target)

@@ -25,6 +25,9 @@ _ROOT = Path(__file__).resolve().parents[1]
 
 _WITHIN = 60.0
 
+# X answers nobody, so that a harvest that has begun does not end before these faults are cleared.
+UNAVAILABLE = [{"on": "*", "do": "unavailable"}]
+
 
 def pause(seconds: float) -> None:
     threading.Event().wait(max(0.0, seconds))

@@ -88,7 +88,7 @@ class Person:
             until(lambda slot=slot: not slot.lives)  # type: ignore[misc]
 
 
-def until(true: Callable[[], Any], *, within: float = 30.0) -> Any:
+def until(true: Callable[[], Any], *, within: float = 60.0) -> Any:
     """Wait until something is so; what it is then."""
     deadline = _clock.elapsed() + within
     while not (found := true()):

@@ -27,7 +27,7 @@ server.wait()
 # Keys that obstore sends as they are.
 _PLAIN = re.compile(r"(?:[\w.=-]+/)*[\w.=-]+", re.ASCII)
 _STARTS = 3
-_READY_WITHIN = 30.0
+_READY_WITHIN = 60.0
 
 
 @dataclass(frozen=True)
@@ -110,7 +110,7 @@ def guarded(
     finally:
         with suppress(OSError):
             process.stdin.close()
-        process.wait(timeout=10)
+        process.wait(timeout=60)
 
 
 def free_ports(count: int) -> list[int]:

@@ -160,7 +160,7 @@ def came_about(holds: Callable[[], Any], *, within: float) -> bool:
     return True
 
 
-def until(holds: Callable[[], Any], *, within: float = 20.0) -> None:
+def until(holds: Callable[[], Any], *, within: float = 60.0) -> None:
     """Return once it holds; fail when that takes longer than so many seconds."""
     assert came_about(holds, within=within), f"it did not come about within {within:.0f} s"
 

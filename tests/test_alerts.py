@@ -20,12 +20,12 @@ from harvester.notices import gist
 from harvester.parameters import Parameters
 from harvester.x import Keys
 from tests.commanded import Desk
+from tests.gates import gate
 from tests.honeybadger import Heard, listening
 from tests.person import Person, at_a_terminal
 from tests.person import until as there
 from tests.servers import Bucket, S3Server
 from tests.stage import until
-from tests.stores import lossy
 
 _SEARCH: dict[str, Any] = {"id": "it", "type": "search", "search": {"query": "flood"}}
 _ROOT = Path(__file__).resolve().parents[1]
@@ -148,25 +148,21 @@ def test_a_monthly_cap_is_told(desk: Desk, heard: Heard, tmp_path: Path) -> None
 
 
 def test_storing_that_stalls_is_told_once_and_not_for_each_try(desk: Desk, heard: Heard, s3: Bucket) -> None:
-    client = s3.server.client()
     body = json.dumps(_SEARCH).encode()
-    client.put_object(Bucket=s3.name, Key="collections/it/collection.json", Body=body)
-
-    def begun() -> bool:
-        found = client.list_objects_v2(Bucket=s3.name, Prefix="collections/it/harvests/")
-        return any(entry["Key"].endswith("collection.json") for entry in found.get("Contents", ()))
-
-    with emulator.running(search_posts=900, latency=500) as emulated, lossy(s3.server.endpoint) as proxy:
-        desk.environment |= {**s3.server.environment, "AWS_ENDPOINT_URL": proxy.endpoint}
-        desk.environment |= {"X_API_URL": emulated.url, "TWARC_CLOUD_STORE_PATIENCE": "3"}
-        with desk.watched("aws", "harvester", s3.name, "it") as going:
-            until(begun)
-            proxy.lose = 1 << 30
+    s3.server.client().put_object(Bucket=s3.name, Key="collections/it/collection.json", Body=body)
+    with emulator.running(search_posts=30_000, latency=500) as emulated, gate(s3.server.endpoint) as way:
+        desk.environment |= {**s3.server.environment, "AWS_ENDPOINT_URL": way.url}
+        desk.environment |= {"TWARC_CLOUD_STORE_PATIENCE": "5", "TWARC_CLOUD_CHECKPOINT_SECONDS": "1"}
+        with desk.watched("aws", "harvester", s3.name, "it", X_API_URL=emulated.url) as going:
+            # By then the folder of the harvest is claimed, and its pages take a minute more.
+            until(lambda: emulated.control.truth()["requests"], within=60)
+            # Of those that boto3 itself does not try again, so that the tries are the harvest's own.
+            way.set("403 AccessDenied")
             said = going.ended(within=200)
     assert said.code == Exit.ERROR, said
     assert said.err.count("retrying to store") > 1
     assert (heard.context["name"], heard.context["state"]) == ("failed", "failed")
-    assert "cannot be reached" in heard.context["reason"]
+    assert "refuses" in heard.context["reason"]
     assert heard.context["harvest"]
 
 

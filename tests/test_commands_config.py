@@ -168,7 +168,7 @@ def _name_of(url: str, user_id: str) -> str:
     request = urllib.request.Request(
         f"{url}/2/users/{user_id}", headers={"Authorization": "Bearer emulator-bearer"}
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return str(json.load(answer)["data"]["username"])
 
 

@@ -29,14 +29,14 @@ def test_a_process_lives_until_it_is_killed_and_its_place_is_free_again(tmp_path
         with pytest.raises(Conflict):
             _start(slot, tmp_path, _SLEEPS)
         slot.signal(signal.SIGKILL)
-        assert process.wait(timeout=10) == -signal.SIGKILL
+        assert process.wait(timeout=60) == -signal.SIGKILL
         assert not slot.lives
 
 
 def test_a_process_that_ends_by_itself_is_not_taken_for_another_of_its_number(tmp_path: Path) -> None:
     slot = Slot(tmp_path, "harvest")
     process = _start(slot, tmp_path, _WAITS)
-    assert process.wait(timeout=10) == 1
+    assert process.wait(timeout=60) == 1
     assert not slot.lives
     bystander = _start(Slot(tmp_path, "other"), tmp_path, _SLEEPS)
     try:

@@ -237,7 +237,7 @@ def test_the_token_is_asked_for_where_one_is_set(desk: Desk) -> None:
     ) as going:
         address = going.address
         with pytest.raises(urllib.error.HTTPError) as refused:
-            urllib.request.urlopen(f"{address}/status", timeout=10)
+            urllib.request.urlopen(f"{address}/status", timeout=60)
         assert refused.value.code == 401
         assert going.get("/status", token="of-the-test")["collection_id"] == "it"
         going.post("/shutdown", token="of-the-test")

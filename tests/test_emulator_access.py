@@ -317,7 +317,7 @@ def test_an_emulator_ends_with_those_who_started_it(ending):
             process.terminate()
         else:
             parent.communicate(b"\n")
-        assert process.wait(10) == 0
+        assert process.wait(60) == 0
     finally:
         process.kill()
         parent.kill()

@@ -288,16 +288,16 @@ def test_the_port_can_be_closed_for_a_while(world):
             break
         except ConnectionRefusedError:
             refused += 1
-        assert time.monotonic() - begun < 10
+        assert time.monotonic() - begun < 60
     assert refused and reply.status == 200
 
 
 def test_a_closed_port_closes_kept_connections_too(world):
-    kept = http.client.HTTPConnection(world.url.removeprefix("http://"), timeout=5)
+    kept = http.client.HTTPConnection(world.url.removeprefix("http://"), timeout=60)
     kept.request("GET", "/2/usage/tweets", headers=BEARER)
     assert kept.getresponse().read()
     world.control.refuse(0.5)
-    kept.sock.settimeout(5)
+    kept.sock.settimeout(60)
     assert kept.sock.recv(1) == b""
 
 
@@ -422,7 +422,7 @@ def test_a_connection_to_the_stream_can_be_refused_with_any_answer(world, name):
     assert reply.status in (409, 429, 503) and world.truth()["outcomes"][name] == 1
 
 
-def wait_until(holds, *, seconds=5.0):
+def wait_until(holds, *, seconds=60.0):
     """Asks again and again, which is what makes time pass here."""
     begun = time.monotonic()
     while not holds():

@@ -117,7 +117,7 @@ def test_a_client_that_does_not_read_is_told_and_then_cut_off():
                 world.control.publish(someone(world), text="cat " + "x" * 50_000, count=80)
             begun = time.monotonic()
             while world.control.connections():
-                assert time.monotonic() - begun < 20
+                assert time.monotonic() - begun < 60
             with pytest.raises((http.client.IncompleteRead, ConnectionError)):
                 listener.response.read()
         assert world.truth()["connections"][0]["reason"] == "SlowReader"

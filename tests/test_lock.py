@@ -213,7 +213,7 @@ class TestKeeping:
         thread = lock.keep()
         assert _soon(lambda: content(folder.read(KEY)).get("renewed", 0) >= 2)
         lock.release()
-        thread.join(5)
+        thread.join(60)
         assert not thread.is_alive()
 
     def test_the_background_ends_when_the_lock_is_lost_or_left(self, folder: FolderStore) -> None:
@@ -222,9 +222,9 @@ class TestKeeping:
         folder.remove(KEY)
         left.acquire()
         threads = [lost.keep(), left.keep()]
-        threads[0].join(5)
+        threads[0].join(60)
         left.abandon()
-        threads[1].join(5)
+        threads[1].join(60)
         assert not any(thread.is_alive() for thread in threads)
         assert _holder(folder) == "left"
 

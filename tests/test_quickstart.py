@@ -132,7 +132,7 @@ def _scheduler(person: Person) -> Iterator[None]:
     try:
         yield
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=60)
         assert process.returncode == int(Exit.OK)
         assert "test_collection: due at" in out
     finally:

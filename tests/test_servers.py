@@ -47,13 +47,13 @@ def test_each_test_has_a_bucket_of_its_own(s3: Bucket, moto_s3: Bucket) -> None:
 def test_a_server_ends_when_its_test_process_is_killed(tmp_path: Path) -> None:
     log = tmp_path / "log"
     parent = subprocess.Popen([sys.executable, "-c", _PARENT, str(log)], cwd=_ROOT, stdin=subprocess.PIPE)
-    assert ready(lambda: log.exists() and log.read_text().endswith("\n"), parent, within=20)
+    assert ready(lambda: log.exists() and log.read_text().endswith("\n"), parent, within=60)
     server = int(log.read_text())
     os.kill(parent.pid, signal.SIGKILL)
-    parent.wait(timeout=10)
+    parent.wait(timeout=60)
     watcher = subprocess.Popen([sys.executable, "-c", "import sys; sys.stdin.read()"], stdin=subprocess.PIPE)
     try:
-        assert ready(lambda: not _runs(server), watcher, within=20)
+        assert ready(lambda: not _runs(server), watcher, within=60)
     finally:
         watcher.communicate()
 

@@ -71,10 +71,13 @@ class Sleeper:
         """Whether it sleeps with the lock, and has not ended before."""
         until(lambda: self.site.is_held_by(process) or process.poll() is not None, "the lock was not taken")
         pause(self.random.choice([0.0, self.random.uniform(0, 0.2), self.random.uniform(0, 1.2)]))
-        process.send_signal(signal.SIGSTOP)
-        # A thread that is in a call of the system sleeps only behind it.
-        os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
-        if not self.site.is_held_by(process):
+        asleep = process.poll() is None
+        if asleep:
+            # Not by `send_signal`: it reaps a process that ends right now, and nothing is left to wait for.
+            os.kill(process.pid, signal.SIGSTOP)
+            # A thread that is in a call of the system sleeps only behind it.
+            os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        if not (asleep and self.site.is_held_by(process)):
             self.fate = "ended before"
             return False
         return True

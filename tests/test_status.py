@@ -113,7 +113,7 @@ def test_without_a_token_no_other_address_is_served() -> None:
 def test_a_port_is_served_and_let_go(harvest: _Harvest) -> None:
     with served(harvest.app, host="127.0.0.1", port=0, token=_TOKEN) as address:
         place = address.removeprefix("http://")
-        connection = http.client.HTTPConnection(place, timeout=10)
+        connection = http.client.HTTPConnection(place, timeout=60)
         connection.request("GET", "/health")
         assert connection.getresponse().read() == b"ok"
         connection.close()

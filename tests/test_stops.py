@@ -126,7 +126,7 @@ def test_ctrl_c_while_a_person_waits_ends_the_harvest_with_everything_stored(
         assert waiting.stdout.readline() == "Started\n"
         assert set(json.loads(waiting.stderr.readline())["progress"]) == {"tweets", "files", "file_bytes"}
         waiting.send_signal(signal.SIGINT)
-        out, err = waiting.communicate(timeout=30)
+        out, err = waiting.communicate(timeout=60)
         assert waiting.returncode == 130
         assert "x => Folder: collections." in out
         assert "State: stopped (a stop was asked for)." in out

@@ -43,7 +43,7 @@ def test_each_run_has_another_one_and_takes_it_back(desk: Desk, parameters: Para
             until(lambda: parameters.has("tokens/it"))
             token = parameters.read("tokens/it")
             with pytest.raises(urllib.error.HTTPError) as refused:
-                urllib.request.urlopen(f"{address}/status", timeout=10)
+                urllib.request.urlopen(f"{address}/status", timeout=60)
             assert refused.value.code == 401
             assert going.get("/status", token=token)["collection_id"] == "it"
             going.post("/shutdown", token=token)

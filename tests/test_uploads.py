@@ -80,7 +80,7 @@ def test_who_is_too_fast_has_to_wait() -> None:
     assert offered == [0, 1, 2]
     assert uploads.waiting == 2
     gate.set()
-    thread.join(10)
+    thread.join(60)
     assert offered == list(range(10))
     uploads.close()
 
@@ -98,7 +98,7 @@ def test_what_is_no_absence_of_the_store_stops_everything_and_is_raised(
     uploads.put("bad", _fails(error))
     uploads.put("next", lambda: done.append("next"))
     gate.set()
-    assert stop.wait(10)
+    assert stop.wait(60)
     calls: dict[str, Callable[[], None]] = {
         "put": lambda: uploads.put("another", lambda: None),
         "check": uploads.check,
@@ -131,7 +131,7 @@ def test_a_store_that_stays_away_ends_it_when_patience_does() -> None:
     began = clock.seconds
     uploads = _uploads(clock, stop, patience=900.0)
     uploads.put("tweets-1", step)
-    assert stop.wait(20)
+    assert stop.wait(60)
     with pytest.raises(StoreAway, match="it is away"):
         uploads.check()
     assert 900 <= clock.seconds - began < 901
@@ -169,7 +169,7 @@ def test_a_stop_wakes_a_step_that_rests() -> None:
         raise StoreAway("it is away")
 
     uploads.put("tweets-1", step)
-    assert tried.wait(5)
+    assert tried.wait(60)
     stop.request("enough")
     with pytest.raises(StoreAway):
         uploads.close()

@@ -301,7 +301,7 @@ class TestOwners:
             assert list(left_behind(tmp_path)) == []
         finally:
             other.kill()
-            other.communicate(timeout=10)
+            other.communicate(timeout=60)
         assert _only(tmp_path).state.owner == "other"
 
     def test_a_found_folder_is_ours_until_it_is_let_go(self, tmp_path: Path) -> None:

@@ -249,26 +249,30 @@ def test_a_stop_ends_a_harvest_of_many_threads_within_a_second(
     emulator: Emulated, fault: dict[str, Any]
 ) -> None:
     emulator.control.faults([{"on": "GET /2/users/*/tweets", **fault}])
-    stop, client_stop = threading.Event(), Stop()
-    client = _client(emulator, clock=SystemClock(), stop=client_stop, pool=16)
-    user_id, stopped = _someone(emulator), []
+    stop = Stop()
+    client = _client(emulator, clock=SystemClock(), stop=stop, pool=16)
+    user_id, idle, asking = _someone(emulator), [], []
+
+    def wait() -> None:
+        stop.wait(60)
+        idle.append(time.monotonic())
 
     def ask() -> None:
         with pytest.raises(Stopped):
             client.timeline(user_id)
-        stopped.append(time.monotonic())
+        asking.append(time.monotonic())
 
-    threads = [threading.Thread(target=ask) for _ in range(16)]
+    threads = [threading.Thread(target=act) for act in [wait, ask] * 16]
     for thread in threads:
         thread.start()
-    stop.wait(0.6)
-    asked = time.monotonic()
-    client_stop.request("test")
+    threading.Event().wait(0.6)
+    stop.request("test")
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
 
-    assert len(stopped) == 16
-    assert max(stopped) - asked < 1.0
+    # On a busy machine those that wait for nothing but the stop are late, too.
+    assert (len(idle), len(asking)) == (16, 16)
+    assert max(asking) - max(idle) < 1.0
 
 
 # -- rules and streams
