@@ -7,7 +7,7 @@ import pytest
 
 from harvester.x import Stopped
 from tests.model_x import BASE, Desk, ModelX, desk
-from tests.x_scripted import Request
+from tests.x_scripted import Reply, Request
 
 _KINDS = ("user_timeline", "search", "archive")
 _EMPTY = {"meta": {"result_count": 0}}
@@ -214,6 +214,22 @@ def test_empty_pages_with_ever_new_tokens_come_to_an_end(one: Desk) -> None:
     harvested = one.harvest(spoil=empty)
     assert len(harvested.requests) == 201 and harvested.counts["searches_unfinished"] == 1
     assert one.section["resume"]["token"] == "t200"
+
+
+def test_an_archive_that_fails_at_large_pages_is_asked_for_smaller_ones(one: Desk) -> None:
+    def overcharged(request: Request, _number: int, right: Any) -> Any:
+        return (
+            Reply(503, {"title": "Service Unavailable"})
+            if int(request.params["max_results"]) > 100
+            else right
+        )
+
+    one.begin("archive", _model())
+    harvested = one.harvest(spoil=overcharged)
+    assert sorted(harvested.ids) == one.model.ids and harvested.error is None
+    sizes = [int(request.params["max_results"]) for request in harvested.requests]
+    assert sizes == [500, 500, 500, 100, 100, 100, 10]
+    assert [event["event"] for event in harvested.events] == ["smaller pages"]
 
 
 def test_a_timeline_that_is_read_to_its_depth_ends_with_an_empty_page(one: Desk) -> None:

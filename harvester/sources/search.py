@@ -22,6 +22,9 @@ log = logging.getLogger("twarc-cloud")
 
 _PAGE = {False: 100, True: 500}
 _LEAST = 10
+# The archive fails at large pages for minutes, while it gives smaller ones. After so many failures of a large
+# page the smaller one is asked for, until the harvest ends.
+_SMALLER, _FAILURES = 100, 3
 _WINDOW = timedelta(days=7)
 
 # Without a beginning X's archive goes back 30 days only; a time and an id cannot be given together.
@@ -141,6 +144,16 @@ class _Search:
         size = self._follower.size(chain)
         if self._left is not None:
             size = max(_LEAST, min(size, self._left))
+        try:
+            return self._searched(chain, size=size)
+        except XError as error:
+            if size <= _SMALLER or error.problem.status < 500:
+                raise
+            self._follower.page_size = _SMALLER
+            self._note("smaller pages", f"{size} posts at once: {error.problem.detail}")
+            return self._searched(chain, size=_SMALLER)
+
+    def _searched(self, chain: Chain, *, size: int) -> Page:
         from_the_first = self._archive and not chain.since_id
         return self._job.x.search(
             self._query,
@@ -150,6 +163,7 @@ class _Search:
             start_time=_FIRST_DAY if from_the_first and not chain.until_id else None,
             token=chain.token,
             max_results=size,
+            failures=_FAILURES if size > _SMALLER else None,
         )
 
     def _record_stale(self, since_id: str) -> None:

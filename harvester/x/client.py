@@ -1,7 +1,8 @@
 """twarc's endpoints, fields and authorisation, with this project's manners in place of twarc's transport."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any
 
 from twarc.expansions import TWEET_FIELDS
@@ -115,8 +116,12 @@ class XClient(RulesApi, Borrowed):
         start_time: datetime | str | None = None,
         token: str | None = None,
         max_results: int = 100,
+        failures: int | None = None,
     ) -> Page:
-        """Newest first. `archive` reaches back to 2006, the other seven days."""
+        """Newest first. `archive` reaches back to 2006, the other seven days.
+
+        `failures`: after how many answers of 5xx to give up, instead of when the patience ends.
+        """
         endpoint = SEARCH_ALL if archive else SEARCH_RECENT
         params = self._posts_params(
             query=query,
@@ -126,7 +131,8 @@ class XClient(RulesApi, Borrowed):
             next_token=token,
             max_results=max_results,
         )
-        return self._posts(endpoint, endpoint.name, params)
+        most = dict.fromkeys(range(500, 600), failures) if failures else {}
+        return self._posts(endpoint, endpoint.name, params, most)
 
     def hydrate(self, ids: Sequence[str]) -> Page:
         """At most 100 posts by id; those that are gone stand in the page's problems."""
@@ -196,16 +202,22 @@ class XClient(RulesApi, Borrowed):
     def _posts_params(self, **asked: Any) -> dict[str, Any]:
         return {**self._post_params, **_given(**asked)}
 
-    def _posts(self, endpoint: Endpoint, path: str, params: dict[str, Any]) -> Page:
+    def _posts(
+        self,
+        endpoint: Endpoint,
+        path: str,
+        params: dict[str, Any],
+        most: Mapping[int, int] = MappingProxyType({}),
+    ) -> Page:
         def read(answer: Answer) -> Page:
             page = posts_page(answer.body, self._provenance(answer.url))
             self.billing.add(endpoint.name, posts=page.posts)
             return page
 
         # Where no number is asked for, the ids say how many may come.
-        most = params.get("max_results") or params["ids"].count(",") + 1
-        with self.billing.kept_for(endpoint.name, stop=self._exchange.stop, posts=most):
-            return self._exchange.ask(endpoint, self._url(path), read, params=params)
+        posts = params.get("max_results") or params["ids"].count(",") + 1
+        with self.billing.kept_for(endpoint.name, stop=self._exchange.stop, posts=posts):
+            return self._exchange.ask(endpoint, self._url(path), read, params=params, most=most)
 
     def _users(
         self, endpoint: Endpoint, path: str, params: dict[str, Any], parse: Callable[[bytes, bytes], Page]

@@ -5,6 +5,7 @@ import random
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from requests.exceptions import RequestException
@@ -59,6 +60,7 @@ class _Tries:
     """What one request has cost so far; waits for a rate window do not count."""
 
     patience: float
+    most: Mapping[int, int] = field(default_factory=dict)
     spent: float = 0.0
     count: int = 0
     by_status: dict[int, int] = field(default_factory=dict)
@@ -70,7 +72,8 @@ class _Tries:
 
     def exhausted(self, status: int) -> bool:
         self.by_status[status] = self.by_status.get(status, 0) + 1
-        return self.by_status[status] >= TRIES.get(status, 1 << 30) or self.spent >= self.patience
+        most = self.most.get(status) or TRIES.get(status, 1 << 30)
+        return self.by_status[status] >= most or self.spent >= self.patience
 
 
 class Exchange:
@@ -104,9 +107,13 @@ class Exchange:
         params: Mapping[str, Any] | None = None,
         body: Any = None,
         patience: float | None = None,
+        most: Mapping[int, int] = MappingProxyType({}),
     ) -> T:
-        """What `read` makes of the answer; XError when there will be none, Stopped when a stop came first."""
-        tries = _Tries(self.patience if patience is None else patience)
+        """What `read` makes of the answer; XError when there will be none, Stopped when a stop came first.
+
+        `most` says how often an answer of some status is asked for, where that is less than usual.
+        """
+        tries = _Tries(self.patience if patience is None else patience, most)
         while True:
             self.windows.reserve(endpoint.window, spacing=endpoint.spacing)
             started = self.clock.elapsed()
