@@ -8,6 +8,7 @@ from harvester.changeset import Tree
 from harvester.collection import FILTER, SEARCH, USER_TIMELINE, budget, count, problems
 from harvester.errors import HarvesterError
 from harvester.settings import Settings
+from harvester.wording import counted
 
 if TYPE_CHECKING:
     from harvester.x import XClient
@@ -69,7 +70,9 @@ def _timelines(tree: Tree) -> Iterator[Check]:
         return
     new = sum(1 for user in users.values() if not user.get("since_id"))
     most = price("users/:id/tweets", posts=new * _TIMELINE_DEPTH)
-    yield Check("users", True, f"{len(users):,}, of which {new:,} were never harvested.")
+    yield Check(
+        "users", True, f"{len(users):,}, of which {new:,} {'was' if new == 1 else 'were'} never harvested."
+    )
     yield Check("cost", True, f"at most ${most:,.2f} for what the new ones have posted until now.")
 
 
@@ -101,7 +104,9 @@ def _limit(section: Tree) -> Check:
     most = count(section, "max_records")
     if not most:
         return Check("cost", True, f"no limit: each post costs ${price('', posts=1)}; max_records sets one.")
-    return Check("cost", True, f"at most ${price('', posts=most):,.2f} a harvest ({most:,} records).")
+    return Check(
+        "cost", True, f"at most ${price('', posts=most):,.2f} a harvest ({counted(most, 'record')})."
+    )
 
 
 def _budget(tree: Tree, settings: Settings) -> Check:

@@ -37,7 +37,9 @@ def read(store: Store, keys: CollectionKeys) -> Stored:
         near = _near(store, keys)
         raise NotFound(
             f"There is no collection {keys.id} in {store.name}.",
-            hint=f"Is {near} meant?" if near else "Check the id, or add the collection first.",
+            hint=f"Did you mean {near}?"
+            if near
+            else "Check the id (`collection list`), or add the collection first.",
             exit_code=Exit.NO_COLLECTION,
         ) from error
 
@@ -46,7 +48,9 @@ def _near(store: Store, keys: CollectionKeys) -> str:
     """A collection whose id is much like this one; empty where there is none, or none can be seen."""
     with suppress(HarvesterError):
         others = [name for name in store.folders(ROOT) if name != keys.id]
-        return next(iter(get_close_matches(keys.id, others, n=1)), "")
+        typed, by_name = keys.id.lower(), {name.lower(): name for name in others}
+        close = get_close_matches(typed, by_name, n=1) or [name for name in by_name if typed in name]
+        return by_name[close[0]] if close else ""
     return ""
 
 

@@ -1,9 +1,24 @@
-"""Numbers, and errors that nobody foresaw, as a person reads them."""
+"""Numbers, times, and errors that nobody foresaw, as a person reads them."""
+
+from datetime import UTC, datetime
 
 
 def counted(number: int, what: str) -> str:
-    """1 user, 2,000 users."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+    """1 user, 2,000 users; 1 entry, 2 entries."""
+    if number == 1:
+        return f"1 {what}"
+    many = f"{what[:-1]}ies" if what.endswith("y") and what[-2:-1] not in "aeiou" else f"{what}s"
+    return f"{number:,} {many}"
+
+
+def when(timestamp: str) -> str:
+    """`2026-11-26 09:40:14` of a timestamp, in UTC; what is none is left as it is."""
+    try:
+        moment = datetime.fromisoformat(timestamp)
+    except ValueError:
+        return timestamp
+    moment = moment.astimezone(UTC) if moment.tzinfo else moment
+    return f"{moment:%Y-%m-%d %H:%M:%S}"
 
 
 def unexpected(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -208,7 +209,7 @@ def test_the_rules_of_a_stream_that_is_over_are_listed_and_removed_and_those_of_
     assert "library" in person.well("collection", "rules", "live")
     assert person("collection", "rules", "live", "--remove", answer="n\n").code == 1
     assert person.well("collection", "rules", "live", "--remove", answer="y\n") == "Removed 1 of 2 rules.\n"
-    assert person.well("collection", "rules", "live", "--remove") == "Removed 0 of 1 rules.\n"
+    assert person.well("collection", "rules", "live", "--remove") == "Removed 0 of 1 rule.\n"
     (left,) = json.loads(person.well("collection", "rules", "live", "--json"))
     assert (left["id"], left["value"], left["removed"]) == ("other", "museum", False)
 
@@ -429,7 +430,7 @@ def test_a_deleted_collection_is_gone_with_all_its_files_after_a_question(person
 def test_what_is_left_of_a_deletion_that_was_cut_can_be_deleted(person: Person) -> None:
     _add(person, "s", search={"query": "library"})
     (person.folder / "collections/s/collection.json").unlink()
-    assert person.well("collection", "delete", "s", "--yes").startswith("Deleted 1 files")
+    assert person.well("collection", "delete", "s", "--yes").startswith("Deleted 1 file")
 
 
 def test_a_copy_asks_for_the_same_and_begins_anew_unless_told_otherwise(person: Person) -> None:
@@ -450,7 +451,9 @@ def test_schedules_are_listed_replaced_and_ended(person: Person) -> None:
     assert "Due next (UTC): 2096-01-02 06:00:00, 2096-01-09 06:00:00" in told.err
     assert "scheduler" in told.err
     person.well("collection", "schedule", "s", "rate(7 days)")
-    assert person.well("collection", "scheduled") == "collections s schedule => rate(7 days)\n"
+    listed = person("collection", "scheduled")
+    assert listed.out == "collections s schedule => rate(7 days)\n"
+    assert re.search(r"^  due next: \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$", listed.err, re.M)
     (row,) = json.loads(person.well("collection", "scheduled", "--json"))
     assert (row["id"], row["kept"], row["last"]) == ("s", False, None)
     person.well("collection", "schedule", "s", "rate(1 day)", "--dry-run")
@@ -464,13 +467,17 @@ def test_a_schedule_is_told_in_its_time_zone_and_paused_and_resumed(person: Pers
     wanted = ("collection", "schedule", "s", "cron(0 6 1 7 ? 2096)", "--timezone", "Europe/Berlin")
     assert "Due next (Europe/Berlin): 2096-07-01 06:00:00" in person(*wanted).err
     told = "collections s schedule => cron(0 6 1 7 ? 2096) Europe/Berlin"
-    assert person.well("collection", "scheduled") == f"{told}\n"
+    listed = person("collection", "scheduled")
+    assert listed.out == f"{told}\n"
+    assert "  due next: 2096-07-01 06:00:00 Europe/Berlin\n" in listed.err
     (row,) = json.loads(person.well("collection", "scheduled", "--json"))
     assert (row["timezone"], row["next"]) == ("Europe/Berlin", "2096-07-01T04:00:00.000000+00:00")
     paused = person("collection", "stop", "s", "--pause")
     assert paused.out == "Paused\n"
     assert '`collection schedule s "cron(0 6 1 7 ? 2096)" --timezone Europe/Berlin` resumes it.' in paused.err
-    assert person.well("collection", "scheduled") == f"{told} (paused)\n"
+    listed = person("collection", "scheduled")
+    assert listed.out == f"{told} (paused)\n"
+    assert "not due again until it is scheduled anew" in listed.err
     (row,) = json.loads(person.well("collection", "scheduled", "--json"))
     assert (row["paused"], row["next"]) == (True, None)
     person.well(*wanted)

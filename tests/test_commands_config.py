@@ -142,7 +142,7 @@ def test_a_name_that_moved_is_added_as_the_account_that_has_it_today(
         assert f"{name} is the name of account {user_id} today; 1, " in told.err
         assert person.file["users"] == {**before, user_id: {"screen_name": name}}
         told = person("collection-config", "remove-users", f"@{name}")
-        assert (told.code, f"is the name of 2 users here: 1, {user_id}." in told.err) == (2, True)
+        assert (told.code, f"is here the name of 2 users: 1, {user_id}." in told.err) == (2, True)
         assert len(person.file["users"]) == 3
         told = person("collection-config", "remove-users", user_id, "@other", "@nobody")
         assert (told.code, told.out.splitlines()[0]) == (3, "Removed 2 users from collection.json.")

@@ -43,7 +43,7 @@ _CASES: dict[str, list[tuple[str, str]]] = {
         ("--profile museum", "Would have collection.json name profile museum"),
         ("--collection-config-filepath old.json --move-to mine", "Would write profile mine to "),
     ],
-    "collection-config forget-keys": [("locked", "Would take keys out of 1 objects of locked in ")],
+    "collection-config forget-keys": [("locked", "Would take keys out of 1 object of locked in ")],
     "collection-config update": [("", "users -> 13 added")],
     "collection-config screennames": [("@one @two", "Would look up 2 names, for at most $0.02, and add")],
     "collection-config screenname-files": [("names.txt", "Would look up 2 names")],
@@ -66,12 +66,12 @@ _CASES: dict[str, list[tuple[str, str]]] = {
         ("cats dogs", "Would add dogs to "),
         ("accounts accounts --with-harvests --to-collections-path copy", "Would copy "),
     ],
-    "collection rules": [("gone --remove --yes", "Would remove 1 rules of gone from the app")],
+    "collection rules": [("gone --remove --yes", "Would remove 1 rule of gone from the app")],
     "collection download": [
         ("accounts", "Would fetch "),
         ("accounts --collection-path there --clean", "and remove 1 that are no longer in the store; "),
     ],
-    "collection verify": [("accounts --rebuild-manifest --yes", "Would write 1 manifests, ")],
+    "collection verify": [("accounts --rebuild-manifest --yes", "Would write 1 manifest, ")],
     "harvest stop": [("running", "Would have the harvest of running end, with everything stored")],
 }
 _CASES["collection filter start"] = _CASES["filter start"] = _CASES["collection filter-start"]

@@ -37,7 +37,7 @@ def test_all_goes_to_a_bucket_and_is_verified_and_goes_on_there(
     copy = ("collection", "copy", "museums", "museums", "--with-harvests", "--to-bucket")
     assert person.well(*copy, s3_environment.name).startswith("Copied 11 files (")
     told = person("collection", "verify", "museums", *there)
-    assert (told.code, told.out.startswith("OK: 1 harvests, 40 posts")) == (0, True), told
+    assert (told.code, told.out.startswith("OK: 1 harvest, 40 posts")) == (0, True), told
     assert "complete" in person.well("harvest", "history", "museums", *there)
     told = person("collection", "once", "museums", "--wait", *there)
     assert (told.code, "Tweets: 0." in told.out) == (0, True), told

@@ -19,6 +19,7 @@ from harvester.commands.telling import (
     yes_option,
 )
 from harvester.errors import Exit, HarvesterError
+from harvester.wording import counted, when
 
 _ALIASES = {
     "timeline-start": "filter-start",
@@ -47,7 +48,8 @@ def list_collections(in_full: bool, as_json: bool, place: Place) -> None:
     if not ids:
         click.echo("None yet; `collection add` adds one.", err=True)
     elif in_full:
-        click.echo(table(rows, ("id", "type", "collects", "last_harvest", "state")))
+        shown = [{**row, "last_harvest": when(row["last_harvest"] or "")} for row in rows]
+        click.echo(table(shown, ("id", "type", "collects", "last_harvest", "state")))
     else:
         click.echo("\n".join(ids))
 
@@ -71,9 +73,9 @@ def _collects(tree: Tree) -> str:
         return "(not valid: see `collection-config check`)"
     asked = tree.get("filter") or {}
     words = ", ".join(f"{key} {asked[key]}" for key in ("track", "follow", "locations") if asked.get(key))
-    rules = f"{len(asked['rules'])} rules" if asked.get("rules") else ""
+    rules = counted(len(asked["rules"]), "rule") if asked.get("rules") else ""
     return {
-        USER_TIMELINE: f"{len(tree.get('users') or {}):,} users",
+        USER_TIMELINE: counted(len(tree.get("users") or {}), "user"),
         SEARCH: str((tree.get("search") or {}).get("query", "")),
         FILTER: ", ".join(filter(None, (words, rules))),
     }.get(str(tree.get("type")), "")
@@ -163,7 +165,9 @@ def delete(collection_id: str, yes: bool, dry_run: bool, place: Place) -> None:
             f"A harvest of {collection_id} is running.", hint="Stop it first.", exit_code=Exit.LOCKED
         )
     removal = Removal(place.store, keys)
-    told = f"{removal.count:,} files ({size(removal.bytes)}) of {collection_id} in {place.store.name}"
+    told = (
+        f"{counted(removal.count, 'file')} ({size(removal.bytes)}) of {collection_id} in {place.store.name}"
+    )
     if would(dry_run, f"delete {told}, and its schedule"):
         return
     confirm(f"This deletes {told}, and cannot be undone. Delete?", yes=yes)

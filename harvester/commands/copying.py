@@ -7,6 +7,7 @@ from harvester.commands.meter import meter, progress_option
 from harvester.commands.place import Place, chosen, collection_id_argument, in_place
 from harvester.commands.telling import dry_run_option, size, would
 from harvester.errors import Exit, HarvesterError
+from harvester.wording import counted
 
 
 @click.command("copy")
@@ -75,7 +76,7 @@ def _copy_all(place: Place, elsewhere: Place, collection_id: str, *, dry_run: bo
     from harvester.transplant import Transplant
 
     made = Transplant(place.store, elsewhere.store, place.keys(collection_id))
-    told = f"{made.count:,} files ({size(made.bytes)}) of {collection_id} to {elsewhere.store.name}"
+    told = f"{counted(made.count, 'file')} ({size(made.bytes)}) of {collection_id} to {elsewhere.store.name}"
     if would(dry_run, f"copy {told}"):
         return
     with meter(form) as show:

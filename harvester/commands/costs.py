@@ -10,7 +10,7 @@ from harvester.commands import described
 from harvester.commands.place import Place, in_place
 from harvester.commands.telling import json_option, print_json, table
 from harvester.settings import Settings
-from harvester.wording import counted
+from harvester.wording import counted, when
 
 _SHOWN = 10
 _COLUMNS = ("harvest", "state", "minutes", "tweets", "task", "requests", "stored_month", "x", "total")
@@ -69,8 +69,9 @@ def _tell(told: Tree, *, as_json: bool) -> None:
         print_json(told)
         return
     if rows:
+        shown = [{**row, "harvest": when(row["harvest"])} for row in rows]
         summed = {"harvest": counted(len(rows), "harvest"), **told["sum"]}
-        click.echo(table([_in_dollars(row) for row in [*rows, summed]], _COLUMNS))
+        click.echo(table([_in_dollars(row) for row in [*shown, summed]], _COLUMNS))
         if not any(row["on_aws"] for row in rows):
             click.echo("\nNo task of AWS ran these, so none was paid for.")
     else:

@@ -5,6 +5,7 @@ import click
 from harvester.commands.meter import meter, progress_option
 from harvester.commands.place import Place, collection_id_argument, in_place
 from harvester.commands.telling import confirm, dry_run_option, json_option, print_json, would, yes_option
+from harvester.wording import counted
 
 _SHOWN = 20
 
@@ -27,7 +28,7 @@ def forget_keys(collection_id: str, yes: bool, dry_run: bool, as_json: bool, for
 
     made = Redaction(place.store, place.keys(collection_id))
     found = made.holders()
-    told = f"{len(found):,} objects of {collection_id} in {place.store.name}"
+    told = f"{counted(len(found), 'object')} of {collection_id} in {place.store.name}"
     if not found:
         click.echo("[]" if as_json else f"No keys are left in the history of {collection_id}.")
         return

@@ -10,6 +10,7 @@ from harvester.commands.outcomes import account_line, outcome_line, show_notes
 from harvester.commands.place import Place, collection_id_argument, in_place
 from harvester.commands.telling import dry_run_option, json_option, print_json, size, table, would
 from harvester.errors import HarvesterError
+from harvester.wording import when
 
 if TYPE_CHECKING:
     from harvester.layout import CollectionKeys
@@ -36,6 +37,8 @@ def list_harvests(as_json: bool, place: Place) -> None:
     for row in rows:
         told = f" ({row['told']})" if row["told"] else ""
         click.echo(f"{row['id']} => {place.told}. Status: {row['status']}{told}")
+        if row["started"]:
+            click.echo(f"  since {when(row['started'])} UTC", err=True)
     if not rows:
         click.echo("No running harvests.")
 
@@ -87,7 +90,7 @@ def running(collection_id: str, as_json: bool, place: Place) -> None:
         print_json(record)
         return
     activity = f". Activity: {record['activity']}" if record.get("activity") else ""
-    updated = f". As of: {record['updated']}" if record.get("updated") else ""
+    updated = f". As of: {when(record['updated'])} UTC" if record.get("updated") else ""
     click.echo(account_line(place, record) + activity + updated)
 
 
@@ -143,7 +146,7 @@ def past(collection_id: str, limit: int, as_json: bool, place: Place) -> None:
     rows = [
         {
             **record,
-            "harvest": str(record["harvest_timestamp"])[:19],
+            "harvest": when(record["harvest_timestamp"]),
             "size": size(record["file_bytes"]),
             "gaps": len(record.get("gaps") or ()),
             "billed": f"${(record.get('billed') or {}).get('usd', 0):.2f}",

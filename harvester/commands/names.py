@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from harvester.changeset import Tree
 from harvester.errors import Exit, HarvesterError
+from harvester.wording import counted
 
 # How X writes names; a request with one that is written otherwise is refused as a whole.
 _NAME = re.compile(r"[A-Za-z0-9_]{1,15}")
@@ -75,7 +76,7 @@ def found_in(users: Mapping[str, Tree], typed: Sequence[str]) -> tuple[list[str]
         meant = [named] if named in users else by_name.get(screen_name(text).lower() or "\0", [])
         if len(meant) > 1:
             raise HarvesterError(
-                f"{screen_name(text)} is the name of {len(meant)} users here: {', '.join(meant)}.",
+                f"{screen_name(text)} is here the name of {counted(len(meant), 'user')}: {', '.join(meant)}.",
                 hint="Names move between accounts: give the id of the one you mean. Nothing was changed.",
                 exit_code=Exit.USAGE,
             )

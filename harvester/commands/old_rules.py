@@ -10,6 +10,7 @@ from harvester.commands.place import Place
 from harvester.commands.starting import require_collection, require_keys
 from harvester.commands.telling import confirm
 from harvester.errors import Exit, HarvesterError
+from harvester.wording import counted
 
 if TYPE_CHECKING:
     from harvester.compute import Scheduled
@@ -41,7 +42,7 @@ def migrate(place: Place, found: "Iterable[Scheduled]", *, dry_run: bool, yes: b
         click.echo(f"{rule.name} ({rule.expression}): {_fate(rule, there)}")
     if dry_run:
         return int(Exit.OK)
-    confirm(f"Replace {len(old)} rules?", yes=yes)
+    confirm(f"Replace {counted(len(old), 'rule')}?", yes=yes)
     left = 0
     for rule in old:
         try:

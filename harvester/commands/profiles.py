@@ -23,6 +23,7 @@ from harvester.commands.telling import (
 from harvester.errors import Exit, HarvesterError, NotFound
 from harvester.layout import timestamp
 from harvester.store.disk import whole
+from harvester.wording import when
 
 if TYPE_CHECKING:
     from harvester.parameters import Parameters
@@ -254,7 +255,14 @@ def _list(place: Place, *, as_json: bool) -> None:
     if as_json:
         print_json(rows)
     elif rows:
-        shown = [{**row, "collections": ", ".join(uses.get(str(row["profile"]), []))} for row in rows]
+        shown = [
+            {
+                **row,
+                "stored": when(str(row["stored"])),
+                "collections": ", ".join(uses.get(str(row["profile"]), [])),
+            }
+            for row in rows
+        ]
         click.echo(table(shown, ["profile", "stored", "version", "collections"]))
     else:
         click.echo("No keys are stored.")

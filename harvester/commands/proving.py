@@ -20,6 +20,7 @@ from harvester.commands.telling import (
 )
 from harvester.errors import Exit, HarvesterError
 from harvester.layout import CollectionKeys
+from harvester.wording import counted
 
 if TYPE_CHECKING:
     from harvester.store.reading import Reader
@@ -110,7 +111,7 @@ def verified(
             keys,
             stop=Stop(),
             tell=lambda now: show(
-                f"{now.files_read:,} files read ({size(now.bytes_read)})",
+                f"{counted(now.files_read, 'file')} read ({size(now.bytes_read)})",
                 files_read=now.files_read,
                 bytes_read=now.bytes_read,
                 posts=now.posts,
@@ -126,12 +127,11 @@ def tell_of(report: "Report", *, in_full: bool = False) -> None:
             why = f": {finding.why}" if finding.why else ""
             click.echo(f"{finding.verdict.value:17} {part.folder}{finding.name}{why}")
     harvests = sum(1 for part in report.parts if part.state)
-    read = f"{report.files_read:,} files read ({size(report.bytes_read)})"
+    read = f"{counted(report.files_read, 'file')} read ({size(report.bytes_read)})"
     sample = f", of the records only part {report.subset}" if report.subset else ""
-    click.echo(
-        f"{report.overall.name}: {harvests:,} harvests, {report.posts:,} posts, {len(report.gaps):,} gaps;"
-        f" {read}{sample}."
-    )
+    parts = ((harvests, "harvest"), (report.posts, "post"), (len(report.gaps), "gap"))
+    found = ", ".join(counted(number, what) for number, what in parts)
+    click.echo(f"{report.overall.name}: {found}; {read}{sample}.")
 
 
 def _rebuild(place: Place, keys: CollectionKeys, *, yes: bool, dry_run: bool, as_json: bool) -> int:
@@ -141,13 +141,12 @@ def _rebuild(place: Place, keys: CollectionKeys, *, yes: bool, dry_run: bool, as
     found = list(rebuilds(reader(place.store), keys, stop=Stop()))
     problems = [f"{one.key}: {one.problem}" for one in found if one.problem]
     other = [one for one in found if not one.problem and differs(place.store, one)]
-    if would(dry_run, f"write {len(other)} manifests{''.join(f', {one.key}' for one in other[:_SHOWN])}"):
+    manifests = counted(len(other), "manifest")
+    if would(dry_run, f"write {manifests}{''.join(f', {one.key}' for one in other[:_SHOWN])}"):
         return int(Exit.OK)
     if other:
         names = "".join(f"\n  {one.key}" for one in other[:_SHOWN])
-        question = (
-            f"Not what the files make:{names}\nWrite {len(other)} manifests, by which the files are right?"
-        )
+        question = f"Not what the files make:{names}\nWrite {manifests}, by which the files are right?"
         confirm(question, yes=yes)
         for one in other:
             write(place.store, one)
@@ -155,7 +154,7 @@ def _rebuild(place: Place, keys: CollectionKeys, *, yes: bool, dry_run: bool, as
     if as_json:
         print_json({"written": [one.key for one in other], "same": same, "problems": problems})
     else:
-        click.echo(f"{len(other)} manifests written, {same} were as they should be.")
+        click.echo(f"{manifests} written, {same} were as they should be.")
     if problems:
         raise HarvesterError("Some manifests were not made.", problems, exit_code=Exit.VERIFY_FAILED)
     return int(Exit.OK)

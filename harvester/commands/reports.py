@@ -47,7 +47,7 @@ def monitor(folder: Path) -> None:
         "CPU: %.1f s. Memory: at most %s. Load: %s. Disk: %s free of %s.",
         usage.ru_utime + usage.ru_stime,
         size(usage.ru_maxrss * 1024),
-        os.getloadavg()[0],
+        f"{os.getloadavg()[0]:.2f}",
         size(disk.free),
         size(disk.total),
     )

@@ -17,6 +17,7 @@ from harvester.commands.telling import (
     yes_option,
 )
 from harvester.errors import HarvesterError
+from harvester.wording import counted
 
 
 @click.command(
@@ -38,10 +39,10 @@ def rules(collection_id: str, remove: bool, yes: bool, dry_run: bool, as_json: b
     try:
         rows = [_row(rule) for rule in client.rules()]
         mine = [row["rule"] for row in rows if row["id"] == collection_id]
-        if remove and would(dry_run, f"remove {len(mine)} rules of {collection_id} from the app"):
+        if remove and would(dry_run, f"remove {counted(len(mine), 'rule')} of {collection_id} from the app"):
             return
         if remove and mine:
-            confirm(f"Remove {len(mine)} rules of {collection_id} from the app?", yes=yes)
+            confirm(f"Remove {counted(len(mine), 'rule')} of {collection_id} from the app?", yes=yes)
             problems = client.delete_rules(mine).problems
             if problems:
                 raise HarvesterError("X kept rules.", [f"{each.title}: {each.detail}" for each in problems])
@@ -50,7 +51,7 @@ def rules(collection_id: str, remove: bool, yes: bool, dry_run: bool, as_json: b
     if as_json:
         print_json([{**row, "removed": remove and row["rule"] in mine} for row in rows])
     elif remove:
-        click.echo(f"Removed {len(mine)} of {len(rows)} rules.")
+        click.echo(f"Removed {len(mine):,} of {counted(len(rows), 'rule')}.")
     elif rows:
         click.echo(table(rows, ("id", "rule", "value")))
     else:

@@ -14,6 +14,7 @@ from harvester.commands.alerts import watching
 from harvester.commands.outcomes import outcome_line
 from harvester.commands.place import Place, collection_id_argument, in_place
 from harvester.errors import Conflict, Exit, HarvesterError
+from harvester.wording import counted
 
 log = logging.getLogger("twarc-cloud")
 
@@ -47,7 +48,9 @@ def scheduler(place: Place) -> int:
     with watching("scheduler", place.bucket or str(place.folder), unless=(Conflict,)) as alerts:
         alerts.settings = place.settings
         found = place.this_machine.schedules()
-        _say(f"{len(found)} schedules for {place.store.name}; Ctrl-C ends this, and harvests go on.")
+        _say(
+            f"{counted(len(found), 'schedule')} for {place.store.name}; Ctrl-C ends this, and harvests go on."
+        )
         made.run()
     return int(Exit.OK)
 

@@ -85,10 +85,22 @@ def _show(place: Place, found: "list[Scheduled]") -> None:
     for each in found:
         where = place.bucket or place.folder.name
         click.echo(f"{where} {each.collection_id} schedule => {_told(each)}")
+        click.echo(f"  {_next(each)}", err=True)
     if not found:
         click.echo("No scheduled tasks.")
     elif not found[0].kept:
         click.echo("No scheduler runs here: start `twarc_cloud.py scheduler`.", err=True)
+
+
+def _next(each: "Scheduled") -> str:
+    """When it is due next, in its own time zone."""
+    from harvester.compute.zones import to_wall
+
+    zone = each.schedule.timezone
+    due = None if each.paused else each.schedule.after(datetime.now(UTC), since=each.since)
+    if due is None:
+        return "not due again until it is scheduled anew"
+    return f"due next: {to_wall(due, zone):%Y-%m-%d %H:%M:%S} {zone}"
 
 
 def _row(each: "Scheduled", now: datetime) -> dict[str, Any]:

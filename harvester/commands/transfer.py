@@ -96,7 +96,7 @@ def _tell_of_dry_run(mirror: "Mirror", tally: "Tally", left: list[str], *, as_js
         print_json(_told_to_programs(mirror, tally, left, [], None))
     else:
         more = f", and remove {len(left):,} that are no longer in the store" if left else ""
-        files = f"{tally.fetched:,} files ({size(tally.fetched_bytes)})"
+        files = f"{counted(tally.fetched, 'file')} ({size(tally.fetched_bytes)})"
         would(
             True,
             f"fetch {files} into {_shown_path(mirror.folder)}{more}; {tally.present:,} are there already",
@@ -111,7 +111,7 @@ def _copy_of(place: Place, collection_id: str) -> Path:
 def _removed(mirror: "Mirror", left: list[str], *, yes: bool) -> list[str]:
     shown = "".join(f"\n  {name}" for name in left[:_SHOWN])
     more = f"\n  and {len(left) - _SHOWN} more" if len(left) > _SHOWN else ""
-    question = f"Remove {len(left)} files from {mirror.folder}?"
+    question = f"Remove {counted(len(left), 'file')} from {mirror.folder}?"
     confirm(f"No longer in the store, and only here:{shown}{more}\n{question}", yes=yes)
     mirror.remove(left)
     return left
@@ -171,7 +171,7 @@ def _require_all(mirror: "Mirror", tally: "Tally") -> None:
         return
     more = [f"and {len(wrong) - _SHOWN} more"] if len(wrong) > _SHOWN else []
     raise HarvesterError(
-        f"{len(wrong)} files are not in {mirror.folder}.",
+        f"{counted(len(wrong), 'file')} could not be copied to {mirror.folder}.",
         [*wrong[:_SHOWN], *more],
         "`collection verify` says what is wrong in the store; starting the download again fetches the rest.",
         exit_code=Exit.VERIFY_FAILED if tally.corrupt else Exit.ERROR,

@@ -1,0 +1,46 @@
+"""Numbers and times as a person reads them."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from harvester.wording import counted, when
+
+_ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.mark.parametrize(
+    ("number", "what", "told"),
+    [(0, "user", "0 users"), (1, "user", "1 user"), (2000, "user", "2,000 users"), (2, "entry", "2 entries")]
+    + [(1, "entry", "1 entry"), (2, "day", "2 days")],
+)
+def test_what_is_counted_agrees_with_its_number(number: int, what: str, told: str) -> None:
+    assert counted(number, what) == told
+
+
+@pytest.mark.parametrize(
+    ("stored", "told"),
+    [
+        ("2026-11-26T09:40:14.000000+00:00", "2026-11-26 09:40:14"),
+        ("2026-11-26T09:40:14.999999+02:00", "2026-11-26 07:40:14"),
+        # Of 2019; they were UTC.
+        ("2019-03-09T15:35:07.464791", "2019-03-09 15:35:07"),
+        ("", ""),
+        ("yesterday", "yesterday"),
+    ],
+)
+def test_a_moment_is_told_to_the_second_in_utc(stored: str, told: str) -> None:
+    assert when(stored) == told
+
+
+def test_no_command_counts_in_words_of_its_own() -> None:
+    """`1 files` comes of a number beside a plural; `counted` is the one place that knows both forms."""
+    plurals = "accounts|events|files|gaps|harvests|manifests|names|objects|posts|rules|schedules|users"
+    beside = re.compile(r"\{[^{}]*\} (?:" + plurals + r")\b")
+    wrong = [
+        f"{path.name}: {found[0]}"
+        for path in (_ROOT / "harvester" / "commands").glob("*.py")
+        for found in beside.finditer(path.read_text(encoding="utf-8"))
+    ]
+    assert wrong == []
