@@ -1,8 +1,9 @@
 """A folder that becomes a copy: each file appears under its name only when whole and right, and nowhere else.
 
-Beside the folder, `.<name>.downloaded` holds what is on its way and an index: for each file the version of
-the object that it was, and the digest of what was written. An index may be old or lost without harm, for what
-it says is believed only of a file that still has that digest.
+Beside the folder, `.<name>.downloaded` holds what is on its way, of what this is a copy, and an index: for
+each file the version of the object that it was, and the digest of what was written. An index may be old, for
+what it says is believed only of a file that still has that digest. A folder without one is no copy, and stays
+as it is unless it is empty.
 """
 
 import fcntl
@@ -20,8 +21,10 @@ from typing import BinaryIO
 import orjson
 
 from harvester.errors import HarvesterError
+from harvester.origin import ORIGIN, Origin, holds_something, named, not_a_copy, object_of
+from harvester.store.boundaries import INDEX, has_layout, index_folder
 
-_INDEX, _PARTIAL, _LOCKED = "index.jsonl", "partial", "locked"
+_PARTIAL, _LOCKED = "partial", "locked"
 _LONGEST_NAME = 255
 # Parts that are empty or lead to where they are or above, what no name should hold, and drives.
 _CROOKED = re.compile(r"(?:^|/)\.{0,2}(?:/|$)|[\x00-\x1f\x7f\\]|^.:")
@@ -55,13 +58,14 @@ class _Known:
 class Mirror:
     """The copy in `folder` of the objects whose keys begin with `prefix`.
 
-    Used within `open`, from any thread.
+    Used within `open`, from any thread. `store` is the name of the store that is copied, or its folder.
     """
 
-    def __init__(self, folder: Path, prefix: str) -> None:
+    def __init__(self, folder: Path, prefix: str, *, store: str | Path = "") -> None:
         # Where the folder itself is, a person has chosen; links are followed only up to there.
-        self.folder, self.prefix = folder.absolute(), prefix
-        self.beside = self.folder.with_name(f".{self.folder.name}.downloaded")
+        self.folder, self.prefix = named(folder), prefix
+        self.beside = index_folder(self.folder)
+        self._origin = Origin(prefix, store)
         self._known: dict[str, _Known] = {}
         self._sound = {""}
         self._lock = threading.Lock()
@@ -71,6 +75,7 @@ class Mirror:
     @contextmanager
     def open(self) -> Iterator[None]:
         """For this process alone; what an earlier one left half-done is removed."""
+        self._require_a_copy()
         self.beside.mkdir(parents=True, exist_ok=True)
         with (self.beside / _LOCKED).open("ab") as locked:
             try:
@@ -84,8 +89,10 @@ class Mirror:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._load()
             self._tidy_index()
+            self._origin.write(self.beside)
             try:
-                with (self.beside / _INDEX).open("ab") as self._index:
+                # Unbuffered: without the names of what it wrote, a killed download could not be gone on with.
+                with (self.beside / INDEX).open("ab", buffering=0) as self._index:
                     yield
             finally:
                 shutil.rmtree(self.beside / _PARTIAL, ignore_errors=True)
@@ -94,8 +101,17 @@ class Mirror:
     @contextmanager
     def looked_at(self) -> Iterator[None]:
         """In place of `open` for who only asks what is here: nothing is made."""
-        self._load()
+        self._require_a_copy()
         yield
+
+    def _require_a_copy(self) -> None:
+        """Raise unless nothing is here but what downloads of this collection wrote, or nothing at all."""
+        self._origin.require(self.folder)
+        self._load()
+        # Another folder may have got the name of a copy that was moved away.
+        ours = not holds_something(self.folder) or has_layout(self.folder)
+        if not ours and not any(self.put_here([name]) for name in sorted(self._known, key=len)):
+            raise not_a_copy(self.folder)
 
     def name(self, key: str) -> str:
         """The path of an object below the folder; raises for a key that is no path of a file in it."""
@@ -150,11 +166,12 @@ class Mirror:
             size, found, sha256 = _written(partial, pieces, digest.algorithm if digest else "", stopped)
             if digest:
                 _require(key, digest, found)
+            # Before the file has its name, for what is not in the index looks like somebody else's.
+            self._note(name, _Known(version, sha256, changed))
             self._place(partial, name)
         except BaseException:
             partial.unlink(missing_ok=True)
             raise
-        self._note(name, _Known(version, sha256, changed))
         return size
 
     def others(self, names: set[str]) -> list[str]:
@@ -164,8 +181,17 @@ class Mirror:
             found += [Path(folder, file).relative_to(self.folder).as_posix() for file in files]
         return sorted(set(found) - names)
 
+    def put_here(self, names: Iterable[str]) -> list[str]:
+        """Those of the files here that a download wrote, and nobody has changed since."""
+        found = []
+        for name in names:
+            path, known = self.folder / name, self._known.get(name)
+            if known and path.is_file() and not path.is_symlink() and _digest(path, "sha256") == known.sha256:
+                found.append(name)
+        return found
+
     def remove(self, names: Iterable[str]) -> None:
-        """Remove files, and the folders that are empty then."""
+        """Remove files that `put_here` found, and the folders that are empty then."""
         for name in names:
             path = self.folder / name
             path.unlink(missing_ok=True)
@@ -175,7 +201,9 @@ class Mirror:
     def _leave_nothing_empty(self) -> None:
         with suppress(OSError):
             self.folder.rmdir()
-            shutil.rmtree(self.beside, ignore_errors=True)
+            for name in (INDEX, ORIGIN, _LOCKED):
+                (self.beside / name).unlink(missing_ok=True)
+            self.beside.rmdir()
 
     def _partial(self) -> Path:
         with self._lock:
@@ -205,19 +233,16 @@ class Mirror:
         folder.mkdir(exist_ok=True)
 
     def _load(self) -> None:
-        path = self.beside / _INDEX
-        lines = path.read_bytes().splitlines() if path.exists() else []
-        for line in lines:
-            try:
-                entry = orjson.loads(line)
+        path = self.beside / INDEX
+        for line in path.read_bytes().splitlines() if path.exists() else []:
+            entry = object_of(line)
+            # Cut by a power failure: that file is fetched again.
+            if entry.keys() == _ENTRY and isinstance(entry["name"], str):
                 name = entry.pop("name")
-            except ValueError:
-                # Cut by a power failure: that file is fetched again.
-                continue
-            self._known[name] = _Known(**entry)
+                self._known[name] = _Known(**entry)
 
     def _tidy_index(self) -> None:
-        path = self.beside / _INDEX
+        path = self.beside / INDEX
         fresh = path.with_suffix(".new")
         fresh.write_bytes(b"".join(_line(name, known) for name, known in self._known.items()))
         fresh.replace(path)
@@ -227,6 +252,9 @@ class Mirror:
             self._known[name] = known
             if self._index:
                 self._index.write(_line(name, known))
+
+
+_ENTRY = {"name", *_Known.__dataclass_fields__}
 
 
 def _line(name: str, known: _Known) -> bytes:

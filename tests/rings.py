@@ -15,7 +15,7 @@ from pathlib import Path
 RINGS = (
     "errors layout wording capacity filters collection changeset merging chronicle",
     "clock memory settings session store lock fence segments journal work checkpoint history uploads manifest"
-    " mirror parameters x",
+    " mirror origin parameters x",
     "sources harvest run storing ending recovery progress status compute"
     " records notices credentials cost checks doctor removal download redaction transplant verify",
     "commands",

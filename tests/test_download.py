@@ -3,6 +3,7 @@
 import hashlib
 import json
 import random
+import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -175,10 +176,12 @@ def test_a_name_in_a_manifest_leads_nowhere_else_either(tmp_path: Path) -> None:
 
 def test_a_link_in_the_way_is_not_followed(tmp_path: Path) -> None:
     store = _store()
+    _copied(store, tmp_path / "copy")
     (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "copy").mkdir()
+    shutil.rmtree(tmp_path / "copy" / "harvests")
     (tmp_path / "copy" / "harvests").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "mine.json").write_text("mine")
+    (tmp_path / "copy" / "collection.json").unlink()
     (tmp_path / "copy" / "collection.json").symlink_to(tmp_path / "mine.json")
     tally = _copied(store, tmp_path / "copy")
     assert not list((tmp_path / "elsewhere").iterdir())
@@ -397,13 +400,17 @@ def test_what_is_no_longer_in_the_store_is_told_and_removed_when_asked(at_home: 
     copy = Path("download/collections/collections", at_home.id)
     (copy / "mine").mkdir()
     (copy / "mine" / "notes.txt").write_text("mine")
+    left = "last_harvest.json"
+    Path("collections", at_home.id, left).unlink()
     _, _, err = _typed("collection", "download", at_home.id)
     assert "mine/notes.txt" in err
     code, _, err = _typed("collection", "download", at_home.id, "--clean", answer="n\n")
     assert code == 1
-    assert (copy / "mine" / "notes.txt").exists()
+    assert (copy / left).exists()
     assert _typed("collection", "download", at_home.id, "--clean", "--yes")[0] == 0
-    assert not (copy / "mine").exists()
+    assert not (copy / left).exists()
+    # What no download wrote is nobody's to remove.
+    assert (copy / "mine" / "notes.txt").exists()
     assert (copy / "collection.json").exists()
 
 
@@ -441,10 +448,10 @@ def test_a_subset_that_is_none_is_a_mistake(subset: str, at_home: CollectionKeys
 
 
 def test_a_copy_in_a_folder_of_ones_own_is_verified_there(at_home: CollectionKeys) -> None:
-    assert _typed("collection", "download", at_home.id, "--collection-path", "mine")[0] == 0
+    assert _typed("collection", "download", at_home.id, "--copy-folder", "mine")[0] == 0
     assert Path("mine/collection.json").exists()
-    assert _typed("collection", "verify", at_home.id, "--collection-path", "mine")[0] == 0
+    assert _typed("collection", "verify", at_home.id, "--copy-folder", "mine")[0] == 0
     next(Path("mine").rglob("*.gz")).unlink()
-    code, out, _ = _typed("collection", "verify", at_home.id, "--collection-path", "mine")
+    code, out, _ = _typed("collection", "verify", at_home.id, "--copy-folder", "mine")
     assert code == Exit.VERIFY_FAILED
     assert "MISSING_LOST" in out

@@ -69,7 +69,7 @@ _CASES: dict[str, list[tuple[str, str]]] = {
     "collection rules": [("gone --remove --yes", "Would remove 1 rule of gone from the app")],
     "collection download": [
         ("accounts", "Would fetch "),
-        ("accounts --collection-path there --clean", "and remove 1 that are no longer in the store; "),
+        ("accounts --copy-folder there --clean", "and remove 1 that are no longer in the store; "),
     ],
     "collection verify": [("accounts --rebuild-manifest --yes", "Would write 1 manifest, ")],
     "harvest stop": [("running", "Would have the harvest of running end, with everything stored")],
@@ -111,8 +111,11 @@ def _furnish(person: Person, emulated: emulator.Emulated) -> None:
     _add(person, id="locked", type="search", search={"query": "dogs"})
     _add(person, id="running", type="search", search={"query": "dogs"})
     person.well("collection", "once", "accounts", "--wait")
-    person.well("collection", "download", "accounts", "--collection-path", "there")
-    (person.folder / "there/mine.txt").write_text("not of the store")
+    notices = person.folder / "collections/accounts/notices.json"
+    notices.write_text("{}")
+    person.well("collection", "download", "accounts", "--copy-folder", "there")
+    notices.unlink()
+    (person.folder / "there/mine.txt").write_text("of no download")
     person.well("collection", "schedule", "accounts", "rate(7 days)")
     store = FolderStore(person.folder / "collections")
     for name in ("locked", "running"):

@@ -221,7 +221,7 @@ def _moment(text: str) -> datetime:
     "--live", is_flag=True, help="Also ask the X API: keys, caps, query or rules. Costs at most $0.01."
 )
 @json_option
-@described.file_option
+@described.read_file_option
 @in_place
 def check(collection_id: str | None, live: bool, as_json: bool, path: Path, place: Place) -> int:
     from harvester import checks, history

@@ -16,6 +16,7 @@ from harvester.changeset import Tree
 from harvester.clock import Stop, SystemClock
 from harvester.commands import Group, log_to_stderr, network, reports
 from harvester.commands.alerts import Alerts, watching
+from harvester.commands.place import folder_store
 from harvester.commands.telling import size
 from harvester.commands.tokens import Token, token_of_run
 from harvester.commands.versions import version_option
@@ -25,7 +26,6 @@ from harvester.memory import share_one_heap
 from harvester.progress import Outcome
 from harvester.settings import settings
 from harvester.store import Store
-from harvester.store.folder import FolderStore
 
 if TYPE_CHECKING:
     from harvester.harvest import Harvest
@@ -132,8 +132,8 @@ def _bucket(name: str) -> Any:
     return S3Store(name)
 
 
-def _folder(path: str) -> FolderStore:
-    return FolderStore(Path(path))
+def _folder(path: str) -> Store:
+    return folder_store(Path(path))
 
 
 def _unlock(store: Store, collection_id: str) -> None:

@@ -12,6 +12,7 @@ from harvester.collection import FILTER, SEARCH, USER_TIMELINE, problems
 from harvester.errors import Exit, HarvesterError
 from harvester.layout import CollectionKeys
 from harvester.merging import merged
+from harvester.store.boundaries import collection_around
 from harvester.store.disk import whole
 
 if TYPE_CHECKING:
@@ -43,7 +44,18 @@ _TEMPLATES: dict[str, Tree] = {
 KINDS = tuple(_TEMPLATES)
 
 
-def file_option(command: _F) -> _F:
+def _outside_stores(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
+    """The path of a file that a command may write: not one of a stored collection."""
+    if path and (stored := collection_around(path.parent)):
+        raise HarvesterError(
+            f"{path} lies in the stored collection {stored}.",
+            hint="Name another file; `collection-config update` stores its changes.",
+            exit_code=Exit.USAGE,
+        )
+    return path
+
+
+def _file_option(**options: Any) -> Callable[[_F], _F]:
     return click.option(
         "--collection-config-filepath",
         "path",
@@ -51,7 +63,19 @@ def file_option(command: _F) -> _F:
         default=_FILE,
         show_default=True,
         help="The file that describes the collection.",
-    )(command)
+        **options,
+    )
+
+
+file_option = _file_option(callback=_outside_stores)
+# Of commands that only read it, wherever it lies.
+read_file_option = _file_option()
+error_file_option = click.option(
+    "--error-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=_outside_stores,
+    help="Write those that were not found into this file, one a line.",
+)
 
 
 def template(kind: str, collection_id: str | None) -> Tree:

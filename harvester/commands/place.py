@@ -55,9 +55,7 @@ class Place:
     @cached_property
     def store(self) -> "Store":
         if not self.bucket:
-            from harvester.store.folder import FolderStore
-
-            return FolderStore(self.folder)
+            return folder_store(self.folder)
         from harvester.store.s3 import S3Store
 
         store = S3Store(self.bucket, region=self.settings.region)
@@ -127,6 +125,20 @@ class Place:
         return [*door, *where, "--collections-path", str(self.folder.resolve())]
 
 
+def folder_store(folder: Path) -> "Store":
+    """The store in a folder, which is not one of a collection that is stored already."""
+    from harvester.store.boundaries import collection_around
+    from harvester.store.folder import FolderStore
+
+    if stored := collection_around(folder):
+        raise HarvesterError(
+            f"{folder} is no folder of collections, but lies in the stored collection {stored}.",
+            hint=f"Give --collections-path {stored.parent}, or a folder elsewhere.",
+            exit_code=Exit.USAGE,
+        )
+    return FolderStore(folder)
+
+
 def _door(name: str) -> list[str]:
     """How a process of ours is started, which tells as much as this one does."""
     return [sys.executable, str(_DOORS / name), *(["--debug"] if log.isEnabledFor(logging.DEBUG) else [])]
@@ -161,6 +173,22 @@ def in_place(command: _F) -> _F:
         return command(*arguments, place=chosen(bucket, collections_path), **options)
 
     return placed  # type: ignore[return-value]
+
+
+def copy_folder_option(words: str, **options: Any) -> Callable[[_F], _F]:
+    """`copy_folder`; its first name differed by one letter from the option that says where the store is."""
+
+    def hear(context: click.Context, _: click.Parameter, value: Path | None) -> None:
+        if value is not None:
+            context.params["copy_folder"] = value
+
+    def decorated(command: _F) -> _F:
+        kind = click.Path(file_okay=False, path_type=Path, **options)
+        old = click.option("--collection-path", type=kind, hidden=True, expose_value=False, callback=hear)
+        new = click.option("--copy-folder", type=kind, metavar="FOLDER", help=words)
+        return new(old(command))
+
+    return decorated
 
 
 def _ids(context: click.Context, _: click.Parameter, incomplete: str) -> "list[CompletionItem]":

@@ -8,7 +8,7 @@ import click
 
 from harvester.clock import Stop
 from harvester.commands.meter import meter, progress_option
-from harvester.commands.place import Place, collection_id_argument, in_place
+from harvester.commands.place import Place, collection_id_argument, copy_folder_option, in_place
 from harvester.commands.telling import (
     confirm,
     dry_run_option,
@@ -31,11 +31,7 @@ _SHOWN = 20
 
 @click.command("verify")
 @collection_id_argument
-@click.option(
-    "--collection-path",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Verify a downloaded copy in this folder.",
-)
+@copy_folder_option("Verify a downloaded copy in this folder.", exists=True)
 @click.option("--subset", metavar="N/T", help="Read the files of records of the N-th of T parts only.")
 @click.option("--duplicates", is_flag=True, help="Count posts stored twice; 100 MB of memory per million.")
 @click.option("--rebuild-manifest", is_flag=True, help="Write the manifests anew from the files; asks.")
@@ -48,7 +44,7 @@ _SHOWN = 20
 def verify(
     collection_id: str,
     form: str,
-    collection_path: Path | None,
+    copy_folder: Path | None,
     subset: str | None,
     duplicates: bool,
     rebuild_manifest: bool,
@@ -69,11 +65,11 @@ def verify(
 
     keys = CollectionKeys(collection_id)
     if rebuild_manifest:
-        if collection_path or subset or duplicates:
+        if copy_folder or subset or duplicates:
             raise HarvesterError("--rebuild-manifest reads the whole store.", exit_code=Exit.USAGE)
         return _rebuild(place, keys, yes=yes, dry_run=dry_run, as_json=as_json)
     sample = _sample(subset) if subset else Sample()
-    source = FolderReader(collection_path, keys.folder) if collection_path else reader(place.store)
+    source = FolderReader(copy_folder, keys.folder) if copy_folder else reader(place.store)
     report = verified(source, keys, prove, form, sample=sample, duplicates=duplicates)
     if as_json:
         print_json(report.to_tree())

@@ -7,7 +7,7 @@ import click
 
 from harvester.clock import Stop
 from harvester.commands.meter import Show, meter, progress_option
-from harvester.commands.place import Place, collection_id_argument, in_place
+from harvester.commands.place import Place, collection_id_argument, copy_folder_option, in_place
 from harvester.commands.proving import proven, tell_of, verified
 from harvester.commands.telling import (
     confirm,
@@ -32,13 +32,9 @@ _SHOWN = 20
 
 @click.command("download")
 @collection_id_argument
-@click.option(
-    "--collection-path",
-    type=click.Path(file_okay=False, path_type=Path),
-    help="The folder for the collection's files.  [default: download/<bucket>/collections/<id>]",
-)
+@copy_folder_option("The folder of the copy.  [default: download/<bucket>/collections/<id>]")
 @click.option("--verify", "verifies", is_flag=True, help="Verify the copy when it is complete.")
-@click.option("--clean", is_flag=True, help="Remove from the copy what is no longer in the store; asks.")
+@click.option("--clean", is_flag=True, help="Remove downloaded files that are no longer in the store; asks.")
 @yes_option
 @dry_run_option
 @json_option
@@ -47,7 +43,7 @@ _SHOWN = 20
 def download(
     collection_id: str,
     form: str,
-    collection_path: Path | None,
+    copy_folder: Path | None,
     verifies: bool,
     clean: bool,
     yes: bool,
@@ -66,7 +62,11 @@ def download(
     from harvester.verify import verify
 
     keys = CollectionKeys(collection_id)
-    mirror = Mirror(collection_path or _copy_of(place, collection_id), keys.folder)
+    mirror = Mirror(
+        copy_folder or _copy_of(place, collection_id),
+        keys.folder,
+        store=place.store.name if place.bucket else place.folder.resolve(),
+    )
     with mirror.looked_at() if dry_run else mirror.open(), meter(form) as show:
         tally = copy(
             reader(place.store),
@@ -77,9 +77,11 @@ def download(
             dry_run=dry_run,
         )
     left = mirror.others(tally.names)
+    over = mirror.put_here(left) if clean else []
     if dry_run:
-        return _tell_of_dry_run(mirror, tally, left if clean else [], as_json=as_json)
-    removed = _removed(mirror, left, yes=yes) if clean and left else []
+        return _tell_of_dry_run(mirror, tally, over, as_json=as_json)
+    removed = _removed(mirror, over, yes=yes) if over else []
+    left = sorted({*left} - {*removed})
     report = verified(FolderReader(mirror.folder, keys.folder), keys, verify, form) if verifies else None
     if as_json:
         print_json(_told_to_programs(mirror, tally, left, removed, report))
@@ -111,7 +113,7 @@ def _copy_of(place: Place, collection_id: str) -> Path:
 def _removed(mirror: "Mirror", left: list[str], *, yes: bool) -> list[str]:
     shown = "".join(f"\n  {name}" for name in left[:_SHOWN])
     more = f"\n  and {len(left) - _SHOWN} more" if len(left) > _SHOWN else ""
-    question = f"Remove {counted(len(left), 'file')} from {mirror.folder}?"
+    question = f"Remove {counted(len(left), 'downloaded file')} from {mirror.folder}?"
     confirm(f"No longer in the store, and only here:{shown}{more}\n{question}", yes=yes)
     mirror.remove(left)
     return left
@@ -133,8 +135,8 @@ def _so_far(tally: "Tally") -> str:
 def _tell_of_download(mirror: "Mirror", tally: "Tally", left: list[str], removed: list[str]) -> None:
     click.echo(f"Collection downloaded to {_shown_path(mirror.folder)}: {_so_far(tally)}.")
     notes = (
-        (len(removed), "removed here, for they are no longer in the store"),
-        (len(left) - len(removed), "here and not in the store; --clean removes them"),
+        (len(removed), "removed here, no longer in the store"),
+        (len(left), "here and not in the store; --clean removes those that a download wrote"),
         (len(tally.gone), "removed from the store while this ran"),
         (tally.cleaned, "had API keys in them, which were left out"),
         (tally.left_out, "belong to a harvest that has not ended, and were left out"),
@@ -142,7 +144,7 @@ def _tell_of_download(mirror: "Mirror", tally: "Tally", left: list[str], removed
     for number, words in notes:
         if number:
             click.echo(f"{counted(number, 'file')}: {words}.", err=True)
-    for name in [] if removed else left[:_SHOWN]:
+    for name in left[:_SHOWN]:
         click.echo(f"  {name}", err=True)
 
 
@@ -155,7 +157,7 @@ def _told_to_programs(
         "fetched_bytes": tally.fetched_bytes,
         "present": tally.present,
         "removed": removed,
-        "not_in_store": [] if removed else left,
+        "not_in_store": left,
         "gone": tally.gone,
         "without_keys": tally.cleaned,
         "of_unfinished_harvests": tally.left_out,

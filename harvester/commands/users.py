@@ -18,16 +18,10 @@ from harvester.wording import counted
 _AT_ONCE = 100
 _SHOWN = 20
 
-_error_file_option = click.option(
-    "--error-file",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Write those that were not found into this file, one a line.",
-)
-
 
 @click.command("screennames", help="Add users by SCREEN_NAMES; each look-up costs $0.010.")
 @click.argument("screen_names", nargs=-1)
-@_error_file_option
+@described.error_file_option
 @dry_run_option
 @described.file_option
 def screennames(screen_names: Sequence[str], error_file: Path | None, dry_run: bool, path: Path) -> int:
@@ -40,7 +34,7 @@ def screennames(screen_names: Sequence[str], error_file: Path | None, dry_run: b
 @click.option(
     "--look-up-known", is_flag=True, help="Look up names that are in the file already: they may have moved."
 )
-@_error_file_option
+@described.error_file_option
 @dry_run_option
 @described.file_option
 def screenname_files(

@@ -1,0 +1,90 @@
+"""Where folder stores lie, recognised by what is in them, so that nothing else is written there.
+
+A copy that `collection download` made has the layout of a stored collection, and an index beside it.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+_SCRATCH = ".scratch"
+INDEX = "index.jsonl"
+_YEAR = re.compile(r"\d{4}")
+_CHANGESET = re.compile(r"change-\d+(?:-\d+)?\.json")
+
+
+def index_folder(copy: Path) -> Path:
+    """Where a download keeps what it knows of the copy in this folder."""
+    return copy.with_name(f".{copy.name}.downloaded")
+
+
+def is_store(folder: Path) -> bool:
+    """Whether a collection is stored in a folder directly below this one."""
+    scratch = (folder / _SCRATCH).is_dir()
+    return any(
+        # A link leads to a collection of the store that it lies in, or of another one.
+        _described(below) if scratch else is_collection(below) and not below.is_symlink()
+        for below in _folders(folder)
+        if not _is_copy(below)
+    )
+
+
+def is_collection(folder: Path) -> bool:
+    """Whether a collection is stored in this folder."""
+    return not _is_copy(folder) and has_layout(folder)
+
+
+def has_layout(folder: Path) -> bool:
+    """Whether here is what makes a collection, stored or copied: a description with a history or harvests."""
+    return _described(folder) and (
+        any(_CHANGESET.fullmatch(name) for name in _names(folder / "changesets"))
+        or any(_YEAR.fullmatch(name) for name in _names(folder / "harvests"))
+    )
+
+
+def store_around(path: Path) -> Path | None:
+    """The folder store that `path`, which need not exist, is or lies in, links followed."""
+    real = path.resolve()
+    return next((folder for folder in (real, *real.parents) if is_store(folder)), None)
+
+
+def store_below(folder: Path) -> Path | None:
+    """A folder store somewhere below; links are not followed."""
+    for top, _, _ in os.walk(folder):
+        if is_store(Path(top)):
+            return Path(top)
+    return None
+
+
+def collection_around(folder: Path) -> Path | None:
+    """The folder of the stored collection that `folder` is or lies in, links followed."""
+    real = folder.resolve()
+    return next((above for above in (real, *real.parents) if is_collection(above)), None)
+
+
+def overlap(one: Path, other: Path) -> bool:
+    """Whether one of two folders is or holds the other, links followed."""
+    one, other = one.resolve(), other.resolve()
+    return one.is_relative_to(other) or other.is_relative_to(one)
+
+
+def _described(folder: Path) -> bool:
+    return os.path.lexists(folder / "collection.json")
+
+
+def _is_copy(folder: Path) -> bool:
+    return bool(folder.name) and (index_folder(folder) / INDEX).is_file()
+
+
+def _folders(folder: Path) -> Iterator[Path]:
+    # What may not be listed cannot be recognised.
+    with suppress(OSError), os.scandir(folder) as found:
+        yield from (Path(entry.path) for entry in found if entry.is_dir() and entry.name != _SCRATCH)
+
+
+def _names(folder: Path) -> list[str]:
+    with suppress(OSError):
+        return [path.name for path in folder.iterdir()]
+    return []
