@@ -35,7 +35,8 @@ log = logging.getLogger("twarc-cloud")
 class Harvest:
     """A harvest of one collection, to be run once.
 
-    `client` makes the X client once the collection and its keys are known to be needed.
+    `client` makes the X client once the collection and its keys are known to be needed. `waits_for` says of a
+    stream that X refuses whether it waits within this harvest, in place of ending it.
     """
 
     store: Store
@@ -47,6 +48,7 @@ class Harvest:
     stop: Stop
     source: Callable[[str], Source] = source_for
     task: Tree = field(default_factory=dict)
+    waits_for: Callable[[HarvesterError], bool] | None = None
 
     def __post_init__(self) -> None:
         self.owner = uuid.uuid4().hex
@@ -110,6 +112,7 @@ class Harvest:
             stop=self.stop,
             uploads=uploads,
             progress=self.progress,
+            waits_for=self.waits_for,
         )
 
     def _collection(self, store: Store) -> Tree:

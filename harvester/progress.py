@@ -1,12 +1,16 @@
 """What a harvest is doing and has done, as `harvest.json` and the status tell it: one account for all."""
 
+import logging
 import platform
 from dataclasses import dataclass, field
 
 from harvester import __version__
 from harvester.changeset import Tree
 from harvester.errors import Exit
+from harvester.wording import counted, unexpected
 from harvester.work import State
+
+log = logging.getLogger("twarc-cloud")
 
 RUNNING, COMPLETE, PARTIAL, STOPPED, FAILED, INTERRUPTED = (
     *("running", "complete", "partial", "stopped", "failed", "interrupted"),
@@ -34,6 +38,23 @@ class Outcome:
         return self.state in (COMPLETE, PARTIAL)
 
     cause: BaseException | None = field(default=None, compare=False, repr=False)
+
+
+def completed(state: State, ended_by: list[str]) -> Outcome:
+    """The outcome of a source that came to its end by itself; `ended_by` says what else ended it."""
+    failed = state.counts.get("users_failed", 0)
+    problems = [counted(failed, "user") + " failed"] if failed else []
+    problems += ["the search is unfinished"] if state.counts.get("searches_unfinished") else []
+    problems += [counted(len(state.gaps), "gap")] if state.gaps else []
+    if problems:
+        return Outcome(PARTIAL, "; ".join([*problems, *ended_by]), Exit.PARTIAL)
+    return Outcome(COMPLETE, "; ".join(ended_by))
+
+
+def bug(error: BaseException) -> Outcome:
+    """The outcome of a harvest that met what nobody expected; the log has its traceback."""
+    log.error("An unexpected error ends the harvest; please report it.", exc_info=error)
+    return Outcome(FAILED, unexpected(error), Exit.ERROR, "Report it with the log.", cause=error)
 
 
 @dataclass

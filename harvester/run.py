@@ -18,15 +18,15 @@ from harvester.clock import Clock, Stop
 from harvester.collection import FILTER, budget, without_secrets
 from harvester.ending import Ending
 from harvester.errors import Conflict, Exit, HarvesterError, LockLost, StoreAway
+from harvester.holding import Holding, gap_of
 from harvester.layout import CollectionKeys, timestamp
-from harvester.progress import BUDGET, COMPLETE, FAILED, PARTIAL, STOPPED, Outcome, Progress
+from harvester.progress import BUDGET, FAILED, STOPPED, Outcome, Progress, bug, completed
 from harvester.recovery import Unheard
 from harvester.settings import Settings
 from harvester.sources import Job, Source
 from harvester.store import Store
 from harvester.storing import Storing
 from harvester.uploads import Uploads
-from harvester.wording import counted, unexpected
 from harvester.work import Batch, State, Work
 from harvester.x import BudgetReached, Stopped, XClient
 
@@ -57,6 +57,8 @@ class Run:
     stop: Stop
     uploads: Uploads
     progress: Progress
+    # Of a stream: whether it waits within this harvest for a refusal of X to end; None: it never does.
+    waits_for: Callable[[HarvesterError], bool] | None = None
 
     def __post_init__(self) -> None:
         self._inbox: queue.Queue[_Item] = queue.Queue(_INBOX)
@@ -83,7 +85,7 @@ class Run:
             reason = f"{self._work.folder} cannot be written: {error.strerror or error}"
             return self._kept(Outcome(FAILED, reason, Exit.ERROR, hint))
         except Exception as error:  # noqa: BLE001 - told to the caller as the outcome
-            return self._kept(_bug(error))
+            return self._kept(bug(error))
 
     def _claim(self) -> None:
         """Take a harvest folder that nobody has, and say that it is in use."""
@@ -151,28 +153,38 @@ class Run:
 
     def _run_source(self) -> None:
         try:
-            self._x = self.client(self.tree, self.progress)
-            self._x.billing.budget = budget(self.tree, setting=self.settings.budget_usd)
-            self.progress.activity = "collecting"
-            self.source(
-                Job(
-                    collection=self.tree,
-                    x=self._x,
-                    clock=self.clock,
-                    stop=self.stop,
-                    put=self._put,
-                    say=self._ended_by.append,
-                    waits=self.progress.waits,
-                    concurrency=self.settings.concurrency,
-                    gap_from=self.unheard.since if self.unheard else None,
-                    last_id=(self.unheard.last_id or "") if self.unheard else "",
-                    gap_why=self.unheard.why if self.unheard else "",
-                )
-            )
+            if self.waits_for and self.tree["type"] == FILTER:
+                holding = Holding(self.waits_for, self.clock, self.stop, self._put, self.progress.waits)
+                holding.collect(self._source, self.unheard, state=lambda: self.state)
+            else:
+                self._source(self.unheard)
         except BaseException as error:  # noqa: BLE001 - handed to `_outcome`, in the thread that writes
             self._source_error = error
         finally:
             self._hand((None, None, self.clock.now()))
+
+    def _source(self, unheard: Unheard | None) -> None:
+        x = self.client(self.tree, self.progress)
+        x.billing.budget = budget(self.tree, setting=self.settings.budget_usd)
+        if self._x:
+            x.billing.go_on_from(self._x.billing)
+            self._x.close()
+        self._x = x
+        self.progress.activity = "collecting"
+        self.source(
+            Job(
+                collection=self.tree,
+                x=self._x,
+                clock=self.clock,
+                stop=self.stop,
+                put=self._put,
+                say=self._ended_by.append,
+                waits=self.progress.waits,
+                concurrency=self.settings.concurrency,
+                **gap_of(unheard),
+                keeps_gap=self.waits_for is not None,
+            )
+        )
 
     def _put(self, batch: Batch, *, wait: bool = False) -> None:
         done = threading.Event() if wait else None
@@ -224,7 +236,7 @@ class Run:
     def _outcome(self, error: BaseException | None) -> Outcome:
         """How the source ended, in the words of harvest.json."""
         if error is None and not self.stop.requested:
-            return self._completed()
+            return completed(self.state, self._ended_by)
         if error is None or isinstance(error, Stopped):
             self.uploads.check()
             return Outcome(STOPPED, self.stop.reason, _SIGNALS.get(self.stop.reason, Exit.OK))
@@ -233,17 +245,7 @@ class Run:
             reason = " ".join([error.message, *error.problems])
             limit = BUDGET if isinstance(error, BudgetReached) else ""
             return Outcome(state, reason, error.exit_code, error.hint, limit)
-        return _bug(error)
-
-    def _completed(self) -> Outcome:
-        state = self.state
-        failed = state.counts.get("users_failed", 0)
-        problems = [counted(failed, "user") + " failed"] if failed else []
-        problems += ["the search is unfinished"] if state.counts.get("searches_unfinished") else []
-        problems += [counted(len(state.gaps), "gap")] if state.gaps else []
-        if problems:
-            return Outcome(PARTIAL, "; ".join([*problems, *self._ended_by]), Exit.PARTIAL)
-        return Outcome(COMPLETE, "; ".join(self._ended_by))
+        return bug(error)
 
     def _ended(self, outcome: Outcome) -> Outcome:
         self.progress.activity = "storing"
@@ -287,8 +289,3 @@ class Run:
                 log.debug("harvest.json could not be written: %s", error)
         self._work.close()
         return outcome
-
-
-def _bug(error: BaseException) -> Outcome:
-    log.error("An unexpected error ends the harvest; please report it.", exc_info=error)
-    return Outcome(FAILED, unexpected(error), Exit.ERROR, "Report it with the log.", cause=error)

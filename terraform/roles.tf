@@ -68,6 +68,15 @@ data "aws_iam_policy_document" "task" {
     resources = ["${local.parameters}/keys/*", "${local.parameters}/honeybadger"]
   }
 
+  # A stream that is through (max_records, a budget that is spent) ends its own service, which would be paid for until
+  # somebody does. AWS knows no condition that would name only its own: it may delete those of this bucket's streams,
+  # and neither change nor enlarge any.
+  statement {
+    sid       = "EndOwnStream"
+    actions   = ["ecs:DeleteService"]
+    resources = [local.service]
+  }
+
   # The token of this run, which whoever asks for its status must have; taken back at the end, if it is still this run's.
   # Without a port there is none.
   dynamic "statement" {

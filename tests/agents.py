@@ -21,8 +21,6 @@ from tests.clouds import REGION, Cloud
 _ROOT = Path(__file__).resolve().parents[1]
 _ACCOUNT = "123456789012"
 _PAUSE = 0.1
-# As many tasks in a row may fail until ECS gives up a deployment.
-_FAILURES = 3
 
 
 class Ecs:
@@ -80,7 +78,6 @@ class Agent:
         self._client = cloud.client("ecs")
         self._processes: dict[str, tuple[Any, subprocess.Popen[bytes], Path]] = {}
         self._written: dict[str, int] = {}
-        self._failed: dict[str, int] = {}
         self._seen: set[str] = set()
 
     def run(self, stop: Stop) -> None:
@@ -120,9 +117,7 @@ class Agent:
             task.stop_code, task.stopped_reason = "ServiceSchedulerInitiated", "Scaling activity initiated"
         if len(mine) >= wanted:
             return
-        if self._failed.get(service.name, 0) >= _FAILURES:
-            service.deployments[0].update(rolloutState="FAILED", rolloutStateReason="tasks failed to start.")
-            return
+        # At once, and for ever: ECS slows down only where a task has never come to run.
         self._client.run_task(
             cluster=self._ecs.cluster,
             taskDefinition=service.task_definition,
@@ -174,9 +169,6 @@ class Agent:
     def _end(self, task: Any, code: int) -> None:
         said = (task.stopped_reason, getattr(task, "stop_code", ""))
         asked = task.desired_status == "STOPPED"
-        if task.group.startswith("service:"):
-            name = task.group.removeprefix("service:")
-            self._failed[name] = 0 if asked else self._failed.get(name, 0) + 1
         exit_code = 128 - code if code < 0 else code
         reason, stop_code = said if asked else ("Essential container in task exited", "")
         ended(task, exit_code, reason=reason, stop_code=stop_code)

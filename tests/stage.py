@@ -16,6 +16,7 @@ from typing import Any
 import emulator
 from harvester import history
 from harvester.clock import Stop
+from harvester.errors import HarvesterError
 from harvester.harvest import Harvest
 from harvester.layout import ROOT, CollectionKeys
 from harvester.progress import Outcome
@@ -176,6 +177,8 @@ class Stage:
     settings: dict[str, Any] = field(default_factory=dict)
     patience: float = 900.0
     keys: Keys = KEYS
+    # Whether a stream that X refuses waits within its harvest.
+    waits_for: Callable[[HarvesterError], bool] | None = None
     clients: list[XClient] = field(default_factory=list)
 
     @property
@@ -243,6 +246,7 @@ class Stage:
             work_root=self.work / collection_id,
             clock=self.clock,
             stop=stop,
+            waits_for=self.waits_for,
         )
 
     def _client(self, stop: Stop, on_wait: Callable[[str, float], None]) -> XClient:

@@ -1,6 +1,7 @@
 """What every compute promises; each kind of it passes these same tests."""
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import fields
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import emulator
 from harvester import records
 from harvester.changeset import Tree
 from harvester.clock import Stop
@@ -25,8 +27,8 @@ from tests.person import Person, at_a_terminal, until
 class Site:
     """A place to run harvests, and the store they harvest into."""
 
-    def __init__(self, compute: Compute, store: Store) -> None:
-        self.compute, self.store = compute, store
+    def __init__(self, compute: Compute, store: Store, control: emulator.Control) -> None:
+        self.compute, self.store, self.control = compute, store, control
 
     def account(self, collection_id: str) -> Tree | None:
         """Of the running harvest, as `harvest running` finds it."""
@@ -44,21 +46,23 @@ class Site:
 
 @pytest.fixture(params=["local", "fargate"])
 def site(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    """With a search `s` and a stream `live`."""
+    """With a search `s`, a stream `live`, and `some`, which is through after 20 posts."""
     options = {"users": 2, "posts_per_user": 5, "stream_rate": "50"}
     monkeypatch.setenv("TWARC_CLOUD_CHECKPOINT_SECONDS", "0.5")
     monkeypatch.setenv("TWARC_CLOUD_STOP_POLL_SECONDS", "0.5")
     with ExitStack() as stack:
-        person, _ = stack.enter_context(at_a_terminal(tmp_path, monkeypatch, **options))
+        person, emulated = stack.enter_context(at_a_terminal(tmp_path, monkeypatch, **options))
         if request.param == "fargate":
             bucket = request.getfixturevalue("moto_s3")
             cloud = stack.enter_context(cloud_of(bucket, monkeypatch))
             _set(cloud, monkeypatch)
             stack.enter_context(fargate(cloud, tmp_path / "tasks", X_API_URL=os.environ["X_API_URL"]))
         _add(person, {"id": "s", "type": "search", "search": {"query": "library"}})
+        some = {"track": "library", "max_records": 20}
+        _add(person, {"id": "some", "type": "filter", "filter": some})
         _add(person, {"id": "live", "type": "filter", "filter": {"track": "library"}})
         place = chosen(None, None)
-        yield Site(place.compute, place.store)
+        yield Site(place.compute, place.store, emulated.control)
 
 
 def _set(cloud: Cloud, patch: pytest.MonkeyPatch) -> None:
@@ -131,6 +135,33 @@ def test_a_service_runs_until_it_is_stopped(site: Site) -> None:
     assert compute.task("live") is None
     last = records.last(site.store, CollectionKeys("live"))
     assert last and last["state"] == "stopped"
+
+
+def test_a_stream_that_is_through_leaves_no_service_and_no_task(site: Site) -> None:
+    site.compute.start_service("some")
+    site.ended("some")
+    last = records.last(site.store, CollectionKeys("some"))
+    assert last and (last["state"], last["tweets"]) == ("complete", 20)
+
+
+@pytest.mark.parametrize("site", ["fargate"], indirect=True)
+def test_a_stream_that_x_refuses_is_told_by_one_dead_task_and_waits_in_the_next(site: Site) -> None:
+    """ECS starts a task again at once, for ever: each would be an e-mail, and a harvest of its own."""
+    compute, keys = site.compute, CollectionKeys("live")
+    compute.start_service("live")
+    until(lambda: (site.account("live") or {}).get("tweets"))
+    site.control.faults([{"on": "GET /2/tweets/search/stream", "do": "usage-cap"}])
+    site.control.disconnect()
+    until(lambda: "X refuses the stream" in (site.account("live") or {}).get("activity", ""))
+    pause = threading.Event()
+    assert not pause.wait(2), "longer than ECS takes to start the next"
+    states = [record["state"] for record in records.all_of(site.store, keys)]
+    assert sorted(states) == ["running", "stopped"]
+    compute.stop_service("live", within=60)
+    assert compute.task("live") is None
+    (newest, first) = records.all_of(site.store, keys)
+    assert (first["exit_code"], newest["state"]) == (Exit.RETRY_LATER, "stopped")
+    assert newest["gaps"]
 
 
 def test_a_service_that_cannot_work_says_why_and_goes_away(site: Site) -> None:

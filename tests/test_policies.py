@@ -88,7 +88,7 @@ def test_a_harvest_may_do_all_that_it_does(person: Person, account: Account, tmp
     answered = account.guard.answered[before:]
     assert [each for each in answered if not each.allowed_by] == []
     assert {each.allowed_by for each in answered} == {
-        (each["Sid"],) for each in account.guard.policies["task"]
+        (each["Sid"],) for each in account.guard.policies["task"] if each["Sid"] != "EndOwnStream"
     }
 
 
@@ -102,6 +102,22 @@ def test_a_harvest_needs(sid: str, person: Person, account: Account, tmp_path: P
     assert (done.returncode != 0) == (sid != "KeepToken"), done.stderr
     assert any(word in done.stderr for word in DENIED), done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_a_stream_that_is_through_needs_to_end_its_own_service(person: Person, account: Account) -> None:
+    ecs, name = account.client("ecs"), f"twarc-cloud_{BUCKET}_live"
+    definition = ecs.register_task_definition(
+        family=name, containerDefinitions=[{"name": "it", "image": "it", "memory": 512}]
+    )["taskDefinition"]["taskDefinitionArn"]
+
+    def ends() -> None:
+        ecs.create_service(cluster="twarc-cloud", serviceName=name, taskDefinition=definition, desiredCount=1)
+        try:
+            account.client("ecs", "task").delete_service(cluster="twarc-cloud", service=name, force=True)
+        finally:
+            ecs.delete_service(cluster="twarc-cloud", service=name, force=True)
+
+    account.needs("task", "EndOwnStream", ends)
 
 
 # -- Fargate, before there is a task ------------------------------------------------------------------------
@@ -176,6 +192,8 @@ _FORBIDDEN = (
 _APART = {
     "task": (
         "ecs:RunTask",
+        "ecs:UpdateService",
+        "ecs:CreateService",
         "iam:PassRole",
         "ssm:GetParametersByPath",
         "logs:GetLogEvents",

@@ -2,12 +2,10 @@
 
 import logging
 import os
-import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,6 +15,8 @@ from harvester.clock import Stop, SystemClock
 from harvester.commands import Group, log_to_stderr, network, reports
 from harvester.commands.alerts import Alerts, watching
 from harvester.commands.place import folder_store
+from harvester.commands.service import Service, service_of_ecs
+from harvester.commands.signals import stop_on_signals, wait_for_shutdown
 from harvester.commands.telling import size
 from harvester.commands.tokens import Token, token_of_run
 from harvester.commands.versions import version_option
@@ -85,11 +85,19 @@ def _harvest_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @_harvest_options
 def aws_harvest(bucket: str, collection_id: str, host: str, **options: Any) -> int:
     # First, for the kernel drops a signal that the first process of a container does not handle.
-    stop = _stop_on_signals()
+    stop = stop_on_signals()
+    service = service_of_ecs(os.environ.get("TWARC_CLOUD_SERVICE", ""), collection_id, stop)
     with watching(collection_id, bucket) as alerts:
         store = _bucket(bucket)
         store.require()
-        return _harvest(store, collection_id, bucket, stop=stop, alerts=alerts, host=host, **options)
+
+        def harvest() -> int:
+            return _harvest(
+                *(store, collection_id, bucket),
+                **{"stop": stop, "alerts": alerts, "host": host, "service": service, **options},
+            )
+
+        return service.kept(harvest, store) if service else harvest()
 
 
 @local.command("harvester", help="Harvest COLLECTION_ID of a folder.")
@@ -99,7 +107,7 @@ def aws_harvest(bucket: str, collection_id: str, host: str, **options: Any) -> i
 )
 @_harvest_options
 def local_harvest(collection_id: str, collections_path: str, **options: Any) -> int:
-    stop = _stop_on_signals()
+    stop = stop_on_signals()
     with watching(collection_id, collections_path) as alerts:
         store = _folder(collections_path)
         return _harvest(store, collection_id, "local", stop=stop, alerts=alerts, host="127.0.0.1", **options)
@@ -169,6 +177,7 @@ def _harvest(
     shutdown: bool,
     port: int | None,
     address_file: Path | None,
+    service: Service | None = None,
 ) -> int:
     # What speaks to the network is imported only here, so that --help and unlock are quick.
     from harvester.cost import described_task
@@ -187,10 +196,10 @@ def _harvest(
         clock=SystemClock(),
         stop=stop,
         task=described_task(os.environ.get("TWARC_CLOUD_TASK", "")),
+        waits_for=service.waits_for(store) if service else None,
     )
     over, stopped = threading.Event(), threading.Event()
-    if heartbeat := os.environ.get("TWARC_CLOUD_HEARTBEAT"):
-        reports.beat(_BEAT_SECONDS, Path(heartbeat))
+    _beat()
     reports.every(_REPORT_SECONDS, over, lambda: reports.report(run.account()))
     alerts.beats(over, run.account)
     if monitor:
@@ -212,8 +221,7 @@ def _harvest(
         _print(collection_id, outcome, run.account())
         # One that failed ends: who wants it to go on starts it again, which would spend a budget again.
         if not shutdown and (outcome.exit_code in _WELL or outcome.limit):
-            log.info("The harvest is over; waiting to be shut down.")
-            _wait(stop, asked_to_shut_down)
+            _stay(service, stop, asked_to_shut_down)
     return int(outcome.exit_code)
 
 
@@ -246,28 +254,17 @@ def _answering(
         yield shutdown.wait
 
 
-def _stop_on_signals() -> Stop:
-    """The first signal asks for a clean end; a second one ends at once, and loses nothing that was synced."""
-    stop = Stop()
-
-    def hear(number: int, _: FrameType | None) -> None:
-        signal.signal(number, signal.SIG_DFL)
-        # Not in the handler: it may have interrupted a thread that holds the very lock that this takes.
-        threading.Thread(target=stop.request, args=(signal.Signals(number).name,), daemon=True).start()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, hear)
-    return stop
+def _beat() -> None:
+    if heartbeat := os.environ.get("TWARC_CLOUD_HEARTBEAT"):
+        reports.beat(_BEAT_SECONDS, Path(heartbeat))
 
 
-def _wait(stop: Stop, asked_to_shut_down: Callable[[float], bool]) -> None:
-    """Until a signal, or a request; a signal that ended the harvest is enough."""
-    signalled = threading.Event()
-    # The harvest's own handlers are of no use any more: its stop may have been requested already.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: signalled.set())
-    while not (stop.reason.startswith("SIG") or signalled.is_set() or asked_to_shut_down(0.5)):
-        continue
+def _stay(service: Service | None, stop: Stop, asked_to_shut_down: Callable[[float], bool]) -> None:
+    """Stay until the end is asked for, which the service of a stream that is through is by its own task."""
+    if service and not stop.requested:
+        service.end()
+    log.info("The harvest is over; waiting to be shut down.")
+    wait_for_shutdown(stop, asked_to_shut_down)
 
 
 def _print(collection_id: str, outcome: Outcome, account: Tree) -> None:

@@ -13,6 +13,7 @@ from harvester.compute.fargate_tasks import Cluster, Found, gave_up, is_of_a_ser
 from harvester.compute.task_definition import Definition, family, network, started, strategy, tag_list
 from harvester.errors import Exit, HarvesterError
 from harvester.layout import CollectionKeys, moment
+from harvester.notices import Notices
 from harvester.store import Store
 
 # The one before is gone this soon: its task has two minutes to end.
@@ -53,6 +54,8 @@ class FargateService:
             )
         # A task of the service before is listed for an hour.
         old = {task["taskArn"] for task in self._tasks(stopped=True)}
+        # What fails from now on is news to whoever starts it: it ends the first task, and is not waited for.
+        Notices(self._store, self._keys).clear()
         self._create(definition, leftover=there is not None)
 
         def first() -> Found | None:

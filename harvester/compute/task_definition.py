@@ -133,7 +133,12 @@ class Definition:
         }
         # For harvest.json, so that its cost can be told later.
         task = json.dumps(asdict(self.capacity))
-        return {"AWS_REGION": self.region, "TWARC_CLOUD_TASK": task, **changed}
+        own = {}
+        if self.kind == SERVICE:
+            # A stream that is through ends its own service.
+            name = family(self.settings.bucket, self.collection_id)
+            own["TWARC_CLOUD_SERVICE"] = f"{self.settings.cluster}/{name}"
+        return {"AWS_REGION": self.region, "TWARC_CLOUD_TASK": task, **own, **changed}
 
     @property
     def digest(self) -> str:

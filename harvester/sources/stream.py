@@ -51,7 +51,7 @@ def _after_the_gap(job: Job, stream: Iterable[StreamRead]) -> Iterator[StreamRea
                 read, before = _with_gap(read, before), None
             yield read
     except XError:
-        if before:
+        if before and not job.keeps_gap:
             yield _with_gap(StreamRead(since=job.clock.now()), before)
         raise
     if before:
@@ -103,7 +103,7 @@ def _before_this(job: Job) -> Tree | None:
     return {
         "event": "gap",
         "from": timestamp(job.gap_from),
-        "reason": f"the harvest before {job.gap_why}",
+        "reason": job.gap_why,
         "last_id_before": job.last_id or None,
     }
 

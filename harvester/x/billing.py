@@ -100,6 +100,11 @@ class Billing:
             counts["users"] += users
             counts["requests"] += requests
 
+    def go_on_from(self, before: "Billing") -> None:
+        """Count what another client of the same harvest was billed, too."""
+        for endpoint, counts in before.snapshot()["by_endpoint"].items():
+            self.add(endpoint, **counts)
+
     def snapshot(self) -> dict[str, Any]:
         """Totals, the same by endpoint, dollars, and the day of the prices."""
         with self._lock:

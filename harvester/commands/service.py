@@ -1,0 +1,83 @@
+"""A stream that is a service of ECS ends it once it is through, and waits where a new start is of no use.
+
+ECS starts a service's task again at once, whatever it ended with, and never gives up on one that has run.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from harvester.clock import Stop
+from harvester.errors import Exit, HarvesterError
+from harvester.layout import CollectionKeys
+from harvester.store import Store
+
+log = logging.getLogger("twarc-cloud")
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 60.0, 3600.0
+# What a new start meets again, until a person or somebody else's end changes it.
+_MET_AGAIN = {Exit.USAGE, Exit.UNAUTHORIZED, Exit.RETRY_LATER, Exit.NO_COLLECTION, Exit.LOCKED}
+
+
+@dataclass(frozen=True)
+class Service:
+    """The service whose task this process is: `cluster` and `name` as ECS knows them."""
+
+    cluster: str
+    name: str
+    collection_id: str
+    stop: Stop
+
+    def waits_for(self, store: Store) -> Callable[[HarvesterError], bool]:
+        """Whether a failure is waited for. The first one ends the task, and AWS writes of that."""
+
+        def told_before(error: HarvesterError) -> bool:
+            from harvester.notices import Notices, gist
+
+            notices = Notices(store, CollectionKeys(self.collection_id))
+            same = f"ended: {gist(' '.join([error.message, *error.problems]))}"
+            try:
+                told = notices.lately(same)
+                if not told:
+                    notices.add(same)
+            except HarvesterError as away:
+                log.warning("What was told before is not known: %s", away)
+                return False
+            return told
+
+        return told_before
+
+    def kept(self, harvest: Callable[[], int], store: Store) -> int:
+        """Harvest, and again after what kept it from beginning has been waited for; the exit code."""
+        waits_for, pause = self.waits_for(store), _FIRST_PAUSE
+        while True:
+            try:
+                return harvest()
+            except HarvesterError as error:
+                if self.stop.requested or error.exit_code not in _MET_AGAIN:
+                    raise
+                # Another harvest of the collection is nothing that somebody must hear of.
+                if error.exit_code != Exit.LOCKED and not waits_for(error):
+                    raise
+                log.warning("The next try is in %.0f minutes: %s", pause / 60, error)
+            if self.stop.wait(pause):
+                return int(Exit.TERMINATED)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def end(self) -> None:
+        """Delete the service, and with it this task; where that is not allowed, `filter-stop` has to."""
+        from harvester.compute.aws import Aws
+
+        try:
+            Aws().ecs("delete_service", cluster=self.cluster, service=self.name, force=True)
+        except HarvesterError as error:
+            hint = (
+                f"`collection filter-stop {self.collection_id}` ends this task, which is paid for until then"
+            )
+            log.warning("The service could not be ended: %s; %s.", error.message.rstrip("."), hint)
+
+
+def service_of_ecs(told: str, collection_id: str, stop: Stop) -> Service | None:
+    """From TWARC_CLOUD_SERVICE, `cluster/service`; None where this process is no service's task."""
+    cluster, _, name = told.rpartition("/")
+    return Service(cluster, name, collection_id, stop) if cluster and name else None

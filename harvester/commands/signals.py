@@ -1,0 +1,32 @@
+"""A signal asks a harvest for a clean end, and once that is over it ends what waits."""
+
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType
+
+from harvester.clock import Stop
+
+
+def stop_on_signals() -> Stop:
+    """The first signal asks for a clean end; a second one ends at once, and loses nothing that was synced."""
+    stop = Stop()
+
+    def hear(number: int, _: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        # Not in the handler: it may have interrupted a thread that holds the very lock that this takes.
+        threading.Thread(target=stop.request, args=(signal.Signals(number).name,), daemon=True).start()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, hear)
+    return stop
+
+
+def wait_for_shutdown(stop: Stop, asked_to_shut_down: Callable[[float], bool]) -> None:
+    """Until a signal, or a request; a signal that ended the harvest is enough."""
+    signalled = threading.Event()
+    # The harvest's own handlers are of no use any more: its stop may have been requested already.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: signalled.set())
+    while not (stop.reason.startswith("SIG") or signalled.is_set() or asked_to_shut_down(0.5)):
+        continue

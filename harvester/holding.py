@@ -1,0 +1,115 @@
+"""A stream that X refuses waits in its own harvest, longer and longer, until X accepts it or a stop comes.
+
+Ended in its place, a service of ECS would start it again at once, for ever: tasks that have run are not
+throttled. https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-throttle-logic.html
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from harvester.clock import Clock, Stop
+from harvester.errors import HarvesterError
+from harvester.layout import timestamp
+from harvester.recovery import Unheard
+from harvester.sources import Put
+from harvester.work import Batch, State
+from harvester.x import BudgetReached, Stopped
+
+log = logging.getLogger("twarc-cloud")
+
+FIRST_PAUSE, LONGEST_PAUSE = 60.0, 3600.0
+_WHY = "X refused it"
+
+
+@dataclass
+class Holding:
+    """Of one harvest. `waits_for` says of a refusal whether it is waited for, or else ends the harvest."""
+
+    waits_for: Callable[[HarvesterError], bool]
+    clock: Clock
+    stop: Stop
+    put: Put
+    say: Callable[[str, float], None]
+
+    def collect(
+        self,
+        source: Callable[[Unheard | None], None],
+        unheard: Unheard | None,
+        *,
+        state: Callable[[], State],
+    ) -> None:
+        """Run `source` again after each refusal that is waited for; raises what ends it for good.
+
+        `unheard` is what the source shall tell as a gap with its first record.
+        """
+        pause = FIRST_PAUSE
+        while True:
+            before, began = state().last_id, self.clock.elapsed()
+            try:
+                source(unheard)
+                return
+            except (Stopped, BudgetReached):
+                raise
+            except HarvesterError as error:
+                if not self.waits_for(error):
+                    raise
+                refused = error
+            if self.clock.elapsed() - began > LONGEST_PAUSE:
+                pause = FIRST_PAUSE
+            unheard = self._told(refused, unheard, state, heard=state().last_id != before)
+            if self._waited(refused, pause):
+                self.put(Batch(events=(_gap(unheard, self.clock),), sync=True))
+                raise Stopped
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    def _told(
+        self, error: HarvesterError, unheard: Unheard | None, state: Callable[[], State], *, heard: bool
+    ) -> Unheard:
+        """Keep that X refuses; since when the stream goes unheard."""
+        event = {"event": "refused", "at": timestamp(self.clock.now()), "detail": reason(error)}
+        # With all that came before on disk, the state says what was heard last.
+        self.put(Batch(events=(event,), sync=True), wait=True)
+        if unheard and not heard:
+            return unheard
+        return replace(Unheard.of(state()), why=_WHY)
+
+    def _waited(self, error: HarvesterError, pause: float) -> bool:
+        """Whether a stop came meanwhile."""
+        log.warning("%s The next try is in %.0f minutes. %s", reason(error), pause / 60, error.hint)
+        self.say(f"X refuses the stream: {reason(error)}", pause)
+        try:
+            return self.clock.wait(self.stop, pause)
+        finally:
+            self.say("", 0.0)
+
+
+def reason(error: HarvesterError) -> str:
+    return " ".join([error.message, *error.problems])
+
+
+def _gap(unheard: Unheard, clock: Clock) -> dict[str, str | None]:
+    return {
+        "event": "gap",
+        "from": timestamp(unheard.since),
+        "to": timestamp(clock.now()),
+        "reason": _gap_reason(unheard),
+        "last_id_before": unheard.last_id,
+        "first_id_after": None,
+    }
+
+
+def gap_of(unheard: Unheard | None) -> dict[str, Any]:
+    """What a `Job` says of the gap that its source shall tell."""
+    if unheard is None:
+        return {}
+    return {
+        "gap_from": unheard.since,
+        "last_id": unheard.last_id or "",
+        "gap_why": _gap_reason(unheard),
+    }
+
+
+def _gap_reason(unheard: Unheard) -> str:
+    return unheard.why if unheard.why == _WHY else f"the harvest before {unheard.why}"
