@@ -2,6 +2,7 @@
 
 import base64
 import json
+import select
 import shutil
 import socket
 import subprocess
@@ -574,6 +575,31 @@ def test_a_refused_stream_tells_its_outcome_and_asks_once() -> None:
 
     assert caught.value.outcome == Outcome.TOO_MANY_CONNECTIONS
     assert len(server.requests) == 1
+
+
+def test_a_stop_leaves_nothing_that_had_arrived() -> None:
+    """Records without an end, and half of one, were gone at a stop without a word."""
+    stop, hold = Stop(), threading.Event()
+    half = b'{"data":{"id":"3","te'
+    pieces = (b'{"data":{"id":"1"}}\n', b'{"data":{"id":"2"}}' + half)
+    with scripted(lambda _: streamed(*pieces, hold=hold)) as server:
+        client = _client(server, clock=SystemClock(), stop=stop)
+        connection = client.stream()
+        # Both pieces lie in the socket, or are read ahead, when the stop comes.
+        select.select([connection._socket], [], [], 5)
+        time.sleep(0.1)
+        stop.request("test")
+        reads: list[StreamRead] = []
+        with pytest.raises(Stopped):
+            while True:
+                reads.append(connection.read())
+        connection.close()
+        hold.set()
+
+    assert [post_id for read in reads for post_id in read.ids] == ["1", "2"]
+    assert [event["text"] for read in reads for event in read.events] == [half.decode()]
+    assert sum(read.unread for read in reads) == len(half)
+    assert client.billing.snapshot()["posts"] == 2
 
 
 def test_a_stream_read_hears_a_stop() -> None:

@@ -38,7 +38,8 @@ class _Connection:
         if step is None:
             return StreamRead(since=since)
         if isinstance(step, dict):
-            return StreamRead(events=(step,), alive=True, since=since)
+            unread = step.get("bytes", 0)
+            return StreamRead(events=(step,), alive=True, unread=unread, since=since)
         ids = step.split()
         return StreamRead([f"line {post_id}\n".encode() for post_id in ids], ids, alive=True, since=since)
 
@@ -126,6 +127,17 @@ def test_an_interruption_is_one_gap_between_two_ids() -> None:
     assert _seconds(first["to"], network) == 21.25
     assert first["seconds"] == 11.25
     assert (last["last_id_before"], last["first_id_after"]) == ("5", None)
+
+
+def test_what_could_not_be_read_is_a_gap_at_once() -> None:
+    network = _Network(["1 2", {"event": "unparsable", "bytes": 9}, "3"])
+
+    ran = network.run()
+
+    told, _ = ran.named("gap")
+    assert ran.ids == ["1", "2", "3"]
+    assert (told["reason"], told["last_id_before"]) == ("9 bytes could not be read", "2")
+    assert told["from"] < told["to"]
 
 
 def test_a_gap_begins_with_the_last_record_of_a_stream_that_lags() -> None:

@@ -51,10 +51,18 @@ class Gzip:
         self._gunzip = isal_zlib.decompressobj(_GZIP)
 
     def payload(self, piece: bytes) -> bytes:
-        try:
-            text: bytes = self._gunzip.decompress(piece, ANSWER_BYTES)
-        except _NOT_GZIP as error:
-            raise BrokenStream(f"the compressed bytes are broken: {error}") from None
-        if self._gunzip.unconsumed_tail:
-            raise BrokenStream(f"a piece of it holds more than {ANSWER_BYTES >> 20} MiB")
-        return text
+        found: list[bytes] = []
+        while piece:
+            if self._gunzip.eof:
+                # One member after another is one stream.
+                self._gunzip = isal_zlib.decompressobj(_GZIP)
+            try:
+                found.append(self._gunzip.decompress(piece, ANSWER_BYTES))
+            except _NOT_GZIP as error:
+                why = f"the compressed bytes are broken: {error}"
+                raise BrokenStream(why, came=b"".join(found), rest=piece) from None
+            if rest := self._gunzip.unconsumed_tail:
+                why = f"a piece of it holds more than {ANSWER_BYTES >> 20} MiB"
+                raise BrokenStream(why, came=b"".join(found), rest=rest)
+            piece = self._gunzip.unused_data
+        return b"".join(found)

@@ -1,17 +1,35 @@
-"""However the bytes of a stream are cut on their way, the same records come out, each proven to be JSON."""
+"""However the bytes of a stream are cut and divided, the same records come out, each proven to be JSON."""
 
 import json
+import re
 from dataclasses import dataclass, field
 from typing import Any
 
 import msgspec
 
+from harvester.x.messages import message, unread
+from harvester.x.objects import Objects, is_blank
+
 # Longer than any record; beyond it the stream is not what it says it is.
 LONGEST_RECORD = 16 * 1024 * 1024
+# An unfinished line that is longer than most records is looked into, as it may hold some.
+_LONG_LINE = 64 * 1024
+# Two objects without so much as a comma between them.
+_BETWEEN = re.compile(rb"\}\s*\{")
+_NO_JSON = (ValueError, RecursionError)
+# What X wraps a post in; an object that has some of it and no id may be a post.
+_OF_POSTS = {"data", "includes", "matching_rules"}
 
 
 class BrokenStream(Exception):
-    """The bytes of the connection no longer make sense; only another connection helps."""
+    """The bytes of the connection no longer make sense; only another connection helps.
+
+    `came` could be read before that, `rest` could not.
+    """
+
+    def __init__(self, why: str, *, came: bytes = b"", rest: bytes = b"") -> None:
+        super().__init__(why)
+        self.came, self.rest = came, rest
 
 
 class _Identified(msgspec.Struct):
@@ -27,12 +45,23 @@ _record = msgspec.json.Decoder(_Record).decode
 
 @dataclass
 class Lines:
-    """What one read held: records as lines, their ids, and everything else as `others`."""
+    """What one read held: records as lines, their ids, and everything else as `others`.
+
+    `unread` counts the bytes that may have been posts and could not be read as such.
+    """
 
     records: list[bytes] = field(default_factory=list)
     ids: list[str] = field(default_factory=list)
     others: list[dict[str, Any]] = field(default_factory=list)
     keep_alives: int = 0
+    unread: int = 0
+
+    def add(self, other: "Lines") -> None:
+        self.records += other.records
+        self.ids += other.ids
+        self.others += other.others
+        self.keep_alives += other.keep_alives
+        self.unread += other.unread
 
     @property
     def alive(self) -> bool:
@@ -41,45 +70,131 @@ class Lines:
 
 
 class LineSplitter:
-    """Splits at CR LF, wherever the pieces are cut; what follows the last one waits for the next piece."""
+    """Takes lines that are a record each as they are, and looks for whole objects in all others.
+
+    X ends each record with CR LF. Relays and other servers end them with LF or CR, put blanks between them,
+    or nothing, or lay one out over several lines.
+    """
 
     def __init__(self) -> None:
         self._tail: list[bytes] = []
-        self._held = 0
+        self._length = 0
+        self._objects = Objects()
+        # A record was taken before its line ended, so that this end is no empty line.
+        self._end_due = False
 
     @property
     def partial(self) -> bytes:
-        return b"".join(self._tail)
+        """What is not whole yet."""
+        return self._objects.held + b"".join(self._tail)
 
     def split(self, piece: bytes, provenance: bytes) -> Lines:
+        """What became whole with this piece; raises BrokenStream when nothing has for too long."""
+        if (held := self._length + len(self._objects)) > LONGEST_RECORD:
+            self._tail.append(piece)
+            raise BrokenStream(f"{held} bytes came without the end of a record")
         lines = Lines()
+        ending = _ending(provenance)
         # A line end may itself be cut in two, so that the tail's last byte is looked at again.
-        if b"\n" not in piece:
-            self._keep(piece)
-            return lines
-        parts = b"".join([*self._tail, piece]).split(b"\r\n")
-        self._tail, self._held = [], 0
-        self._keep(parts.pop())
-        ending = b',"__twarc":' + provenance + b"}\n"
+        if b"\n" in piece:
+            data = b"".join([*self._tail, piece])
+            self._tail, self._length = [], 0
+            end = b"\r\n" if b"\r\n" in data else b"\n"
+            *parts, piece = data.split(end)
+            self._take_lines(parts, end, lines, ending)
+        self._keep(piece, lines, ending)
+        return lines
+
+    def finish(self, provenance: bytes) -> Lines:
+        """What is left when no more will come; half a record is an event that holds all of it."""
+        lines = Lines()
+        self._look_into(b"".join(self._tail), lines, _ending(provenance))
+        self._tail, self._length = [], 0
+        left = self._objects.take()
+        if not is_blank(left):
+            tell(lines, "partial", left)
+        return lines
+
+    def _take_lines(self, parts: list[bytes], end: bytes, lines: Lines, ending: bytes) -> None:
         records, ids = lines.records, lines.ids
         for part in parts:
+            end_due, self._end_due = self._end_due, False
             if not part:
-                lines.keep_alives += 1
+                lines.keep_alives += not end_due
                 continue
             try:
                 part.decode()
-                ids.append(_record(part).data.id)
-                records.append(_whole(part)[:-1] + ending)
-            except ValueError:
-                _other(part, ending, lines)
-        return lines
+                post_id = _record(part).data.id
+            except _NO_JSON:
+                self._take_unusual(part + end, lines, ending)
+                continue
+            if len(self._objects):
+                # Cut before its end, as this line is a record of its own.
+                tell(lines, "unparsable", self._objects.take())
+            ids.append(post_id)
+            records.append(_whole(part)[:-1] + ending)
 
-    def _keep(self, piece: bytes) -> None:
-        if piece:
-            self._tail.append(piece)
-            self._held += len(piece)
-        if self._held > LONGEST_RECORD:
-            raise BrokenStream(f"{self._held} bytes came without a line end")
+    def _take_unusual(self, line: bytes, lines: Lines, ending: bytes) -> None:
+        if len(self._objects):
+            self._look_into(line, lines, ending)
+        elif is_blank(line):
+            lines.keep_alives += 1
+        elif not _taken(line, lines, ending):
+            self._look_into(line, lines, ending)
+
+    def _look_into(self, piece: bytes, lines: Lines, ending: bytes) -> None:
+        stray: list[bytes] = []
+        for found in self._objects.feed(piece):
+            whole = Lines()
+            if not found.whole or not _taken(found.data, whole, ending):
+                stray.append(found.data)
+                continue
+            _tell_stray(stray, lines)
+            lines.add(whole)
+        _tell_stray(stray, lines)
+
+    def _keep(self, piece: bytes, lines: Lines, ending: bytes) -> None:
+        """An unfinished line, which is looked into where it may hold whole objects."""
+        if not piece:
+            return
+        self._tail.append(piece)
+        self._length += len(piece)
+        is_long = self._length > _LONG_LINE
+        if not is_long and not piece.rstrip().endswith(b"}"):
+            return
+        tail = b"".join(self._tail)
+        if is_long or len(self._objects) or _may_be_whole(tail):
+            self._tail, self._length = [], 0
+            taken = len(lines.ids) + len(lines.others)
+            self._look_into(tail, lines, ending)
+            self._end_due = len(lines.ids) + len(lines.others) > taken and not len(self._objects)
+
+
+def _may_be_whole(tail: bytes) -> bool:
+    """Whether it is worth looking for objects in a line without an end; most that end so are cut records."""
+    try:
+        _record(tail)
+    except msgspec.ValidationError:
+        return True
+    except _NO_JSON:
+        return _BETWEEN.search(tail) is not None
+    return True
+
+
+def _ending(provenance: bytes) -> bytes:
+    return b',"__twarc":' + provenance + b"}\n"
+
+
+def _tell_stray(stray: list[bytes], lines: Lines) -> None:
+    if stray:
+        tell(lines, "unparsable", b"".join(stray))
+        stray.clear()
+
+
+def tell(lines: Lines, event: str, data: bytes) -> None:
+    """Keep whole what cannot be read: it was received, and may have been paid for."""
+    lines.others.append(unread(event, data))
+    lines.unread += len(data)
 
 
 def _whole(part: bytes) -> bytes:
@@ -89,36 +204,26 @@ def _whole(part: bytes) -> bytes:
     return part.replace(b"\n", b" ").replace(b"\r", b" ") if b"\n" in part or b"\r" in part else part
 
 
-def _other(part: bytes, ending: bytes, lines: Lines) -> None:
-    """Whatever is not plainly a record: it may be one in an unusual form, else it is told as it is."""
+def _taken(data: bytes, lines: Lines, ending: bytes) -> bool:
+    """Take a JSON value in an unusual place or form, as a record or as an event; False where it is none."""
     try:
-        found = json.loads(part)
-    except ValueError:
-        shown = part[:300].decode(errors="replace")
-        lines.others.append({"event": "unparsable", "bytes": len(part), "text": shown})
-        return
-    data = found.get("data") if isinstance(found, dict) else None
-    if isinstance(data, dict) and isinstance(data.get("id"), str):
-        lines.ids.append(data["id"])
-        lines.records.append(_whole(part.strip())[:-1] + ending)
-    else:
-        lines.others.append(_event(found))
+        text = data.decode("utf-8-sig").strip()
+        found = json.loads(text, parse_constant=_refused)
+    except _NO_JSON:
+        return False
+    post = found.get("data") if isinstance(found, dict) else None
+    if isinstance(post, dict) and isinstance(post.get("id"), str):
+        lines.ids.append(post["id"])
+        lines.records.append(_whole(text.encode())[:-1] + ending)
+        return True
+    lines.others.append(message(found, text))
+    if not isinstance(found, dict) or _OF_POSTS & found.keys():
+        lines.unread += len(data)
+    return True
 
 
-def _event(found: Any) -> dict[str, Any]:
-    if not isinstance(found, dict):
-        return {"event": "message", "message": found}
-    errors = [error for error in found.get("errors") or () if isinstance(error, dict)]
-    ends = [error for error in errors if "disconnect" in f"{error.get('type')}{error.get('title')}"]
-    if ends or "disconnect" in found:
-        first = ends[0] if ends else found["disconnect"]
-        return {
-            "event": "disconnect",
-            "disconnect_type": first.get("disconnect_type") or first.get("title") or "",
-            "detail": first.get("detail") or first.get("reason") or "",
-            "message": found,
-        }
-    return {"event": "limit" if "limit" in found else "error" if errors else "message", "message": found}
+def _refused(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
 
 
 class Chunks:
@@ -145,22 +250,23 @@ class Chunks:
             stop = data.find(b"\r\n", at)
             if stop < 0:
                 break
-            self._begin(data[at:stop])
+            if problem := self._problem(data[at:stop]):
+                raise BrokenStream(problem, came=b"".join(found), rest=data[at:])
             at = stop + 2
         self._tail = data[at:]
         return found[0] if len(found) == 1 else b"".join(found)
 
-    def _begin(self, line: bytes) -> None:
+    def _problem(self, line: bytes) -> str:
+        """Take in the line before or after a chunk; why that cannot be done."""
         if self._line_end_due:
             self._line_end_due = False
-            if line:
-                raise BrokenStream("a chunk is longer than it was said to be")
-            return
+            return "a chunk is longer than it was said to be" if line else ""
         try:
             self._left = int(line.split(b";")[0], 16)
         except ValueError:
-            raise BrokenStream("a chunk begins without its size") from None
+            return "a chunk begins without its size"
         self.ended = not self._left
+        return ""
 
 
 class Plain:

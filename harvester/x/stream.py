@@ -9,24 +9,30 @@ from typing import Any
 from harvester.clock import Clock, Stop
 from harvester.layout import timestamp
 from harvester.x.gunzip import Gzip
-from harvester.x.lines import BrokenStream, Chunks, Lines, LineSplitter, Plain
+from harvester.x.lines import BrokenStream, Chunks, Lines, LineSplitter, Plain, tell
 from harvester.x.outcomes import Stopped
 from harvester.x.page import provenance_of
 from harvester.x.sending import Reply
 
 TICK = 0.5
+# What was under way when a stop came is still read, for it is paid for.
+LAST_SECONDS = 1.0
 PIECE = 1 << 18
 
 
 @dataclass(frozen=True)
 class StreamRead:
-    """What came since the last read. `lines` are ready to be stored; `closed` tells why there is no more."""
+    """What came since the last read. `lines` are ready to be stored; `closed` tells why there is no more.
+
+    `unread` counts the bytes that may have been posts and could not be read; the events hold them.
+    """
 
     lines: tuple[bytes, ...] | list[bytes] = ()
     ids: tuple[str, ...] | list[str] = ()
     events: tuple[dict[str, Any], ...] = ()
     closed: str = ""
     alive: bool = False
+    unread: int = 0
     # Before the read began, so that what is dated by it is dated too early rather than too late.
     since: datetime = datetime.min.replace(tzinfo=UTC)
 
@@ -61,6 +67,7 @@ class StreamConnection:
         # Without the parameters, which are alike for all records and would be a third of each.
         self._url = response.url.partition("?")[0]
         self._provenance = (0, b"")
+        self._over = False
         raw = response.raw
         # Past urllib3, whose reads neither return what is there nor survive a timeout.
         reply = raw._fp
@@ -73,29 +80,44 @@ class StreamConnection:
         self._socket.settimeout(TICK)
 
     def read(self) -> StreamRead:
-        """Wait for at most half a second; Stopped when a stop was asked for."""
+        """Wait for at most half a second; Stopped when a stop was asked for and all that came was read."""
         if self._stop.requested:
-            raise Stopped
+            return self._last()
         since = self._clock.now()
-        try:
-            piece = self._piece()
-            if piece is None:
-                return StreamRead(since=since)
-            lines, closed = self._lines(piece)
-        except (OSError, BrokenStream) as error:
-            if self._stop.requested:
-                raise Stopped from None
-            lines, closed = Lines(), f"{type(error).__name__}: {error}"
-        if self._stop.requested:
-            # The stop closed the connection, which is no interruption; the next read says so.
-            closed = ""
+        piece, closed = self._received()
+        if piece is None and not closed:
+            return StreamRead(since=since)
+        if self._stop.requested and not piece:
+            # The stop closed the connection, which is no interruption.
+            return self._last()
+        lines = Lines()
+        if not closed:
+            closed = self._take(piece or b"", lines)
         if closed:
-            self._tell_partial(lines)
+            lines.add(self._splitter.finish(self._provenance_now()))
+        return self._read(lines, closed, since)
+
+    def _last(self) -> StreamRead:
+        """What had arrived when the stop came, to its last byte, half a record as an event."""
+        if self._over:
+            raise Stopped
+        self._over, since, lines = True, self._clock.now(), Lines()
+        until = self._clock.elapsed() + LAST_SECONDS
+        while self._clock.elapsed() < until:
+            piece, closed = self._received()
+            if not piece or closed or self._take(piece, lines):
+                break
+        lines.add(self._splitter.finish(self._provenance_now()))
+        if not lines.alive:
+            raise Stopped
+        return self._read(lines, "", since)
+
+    def _read(self, lines: Lines, closed: str, since: datetime) -> StreamRead:
         if self._billed and lines.ids:
             self._billed(len(lines.ids))
         at = timestamp(since)
         events = tuple({**event, "at": at} for event in lines.others)
-        return StreamRead(lines.records, lines.ids, events, closed, lines.alive, since)
+        return StreamRead(lines.records, lines.ids, events, closed, lines.alive, lines.unread, since)
 
     def close(self) -> None:
         try:
@@ -103,26 +125,34 @@ class StreamConnection:
         finally:
             self._response.close()
 
-    def _piece(self) -> bytes | None:
-        """Some bytes; none at the end; None when nothing came in time."""
+    def _received(self) -> tuple[bytes | None, str]:
+        """Some bytes, none at the end, None when nothing came in time; and why there will be no more."""
         if self._first:
             first, self._first = self._first, b""
-            return first
+            return first, ""
         try:
-            return self._socket.recv(PIECE)
+            return self._socket.recv(PIECE), ""
         except (TimeoutError, ssl.SSLWantReadError):
-            return None
+            return None, ""
+        except OSError as error:
+            return None, f"{type(error).__name__}: {error}"
 
-    def _lines(self, piece: bytes) -> tuple[Lines, str]:
+    def _take(self, piece: bytes, lines: Lines) -> str:
+        """Add what the piece holds; why nothing can come behind it."""
         if not piece:
-            return Lines(), "closed without a last chunk" if isinstance(self._chunks, Chunks) else "closed"
-        text = self._codec.payload(self._chunks.payload(piece))
-        return self._splitter.split(text, self._provenance_now()), "closed" if self._chunks.ended else ""
-
-    def _tell_partial(self, lines: Lines) -> None:
-        if partial := self._splitter.partial.strip():
-            shown = partial[:300].decode(errors="replace")
-            lines.others.append({"event": "partial", "bytes": len(partial), "text": shown})
+            return "closed without a last chunk" if isinstance(self._chunks, Chunks) else "closed"
+        broken = ""
+        for step in (self._chunks.payload, self._codec.payload):
+            try:
+                piece = step(piece)
+            except BrokenStream as error:
+                piece, broken = error.came, f"{type(error).__name__}: {error}"
+                tell(lines, "unparsable", error.rest)
+        try:
+            lines.add(self._splitter.split(piece, self._provenance_now()))
+        except BrokenStream as error:
+            broken = f"{type(error).__name__}: {error}"
+        return broken or ("closed" if self._chunks.ended else "")
 
     def _provenance_now(self) -> bytes:
         now = self._clock.now()

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from harvester.clock import Clock, Stop
 from harvester.layout import timestamp
+from harvester.wording import counted
 from harvester.x.interruptions import Backoffs, Gap, SeenIds, undelivered_from
 from harvester.x.outcomes import Outcome, Stopped, XError
 from harvester.x.stream import StreamConnection, StreamRead
@@ -113,6 +114,7 @@ class StreamSupervisor:
             if read.alive:
                 heard, alive = now, True
                 self._alive_at = max(read.since, connection.opened)
+            read = self._with_unread(read)
             if read.ids:
                 self._backoffs.answered()
                 self._cleared = False
@@ -150,6 +152,18 @@ class StreamSupervisor:
         if self._gap is None and self._alive_at and self._begun:
             start = max(self._begun, undelivered_from(self._alive_at, self._last_id))
             self._gap = Gap(start, reason, self._last_id, self._alive_at)
+
+    def _with_unread(self, read: StreamRead) -> StreamRead:
+        """What could not be read may have been posts: a gap from the last record before this read."""
+        if not read.unread or read.closed:
+            # The end of a connection is a gap in any case.
+            return read
+        start = self._begun or read.since
+        if self._alive_at:
+            start = max(start, undelivered_from(self._alive_at, self._last_id))
+        reason = f"{counted(read.unread, 'byte')} could not be read"
+        gap = Gap(start, reason, self._last_id, self._clock.now())
+        return replace(read, events=(*read.events, gap.event()))
 
     def _refused(self, error: XError) -> Iterator[StreamRead]:
         if error.outcome in _FATAL:

@@ -1,0 +1,49 @@
+"""What a stream says besides posts becomes an event that holds all of it."""
+
+import base64
+from typing import Any
+
+import orjson
+
+
+def unread(event: str, data: bytes) -> dict[str, Any]:
+    """The event of bytes that cannot be read: whole as text, or in base64 where they are no UTF-8."""
+    try:
+        shown = {"text": data.decode()}
+    except UnicodeDecodeError:
+        shown = {"base64": base64.b64encode(data).decode()}
+    return {"event": event, "bytes": len(data), **shown}
+
+
+def message(found: Any, text: str) -> dict[str, Any]:
+    """The event of a JSON value that is no post; `text` is the value as it came."""
+    told = _kept(found, text)
+    if not isinstance(found, dict):
+        return {"event": "message", **told}
+    listed = found.get("errors")
+    errors = [error for error in listed if isinstance(error, dict)] if isinstance(listed, list) else []
+    ends = [error for error in errors if "disconnect" in f"{error.get('type')}{error.get('title')}"]
+    if isinstance(found.get("disconnect"), dict):
+        ends.append(found["disconnect"])
+    if ends:
+        first = ends[0]
+        return {
+            "event": "disconnect",
+            "disconnect_type": _text(first.get("disconnect_type") or first.get("title")),
+            "detail": _text(first.get("detail") or first.get("reason")),
+            **told,
+        }
+    return {"event": "limit" if "limit" in found else "error" if errors else "message", **told}
+
+
+def _kept(found: Any, text: str) -> dict[str, Any]:
+    # Our own JSON has no place for half a surrogate pair, or for numbers of more than 64 bits.
+    try:
+        orjson.dumps(found)
+    except TypeError:
+        return {"text": text}
+    return {"message": found}
+
+
+def _text(value: Any) -> str:
+    return value.encode(errors="backslashreplace").decode() if isinstance(value, str) else ""
