@@ -192,6 +192,41 @@ def test_a_running_harvest_is_shown_while_it_runs_and_stopped_with_everything_st
     assert person("collection", "filter-stop", "live").err == "Collection not already started.\n"
 
 
+def test_a_stream_that_the_harvester_runs_by_itself_is_listed_and_stopped(person: Person) -> None:
+    _add(person, "live", filter={"track": "library"})
+    assert person("collection-config", "update").code == 1
+    person.write({**person.file, "filter": {"track": "museum"}})
+    told = person("collection-config", "update")
+    assert (told.code, "Stop and start" in told.words) == (0, False)
+    assert person("harvest", "running").out == "No running harvests.\n"
+    door = Path(__file__).resolve().parents[1] / "tweet_harvester.py"
+    command = [sys.executable, str(door), "local", "harvester", "live"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        until(lambda: "live => Folder: collections." in person.well("harvest", "running"))
+        assert [row["collection_id"] for row in person("harvest", "running", "--json").json] == ["live"]
+        person.write({**person.file, "filter": {"track": "archive"}})
+        assert "Stop and start the collection" in person.well("collection-config", "update")
+        assert person.well("collection", "filter-stop", "live") == "Stopping ...\nStopped\n"
+        out, _ = process.communicate(timeout=30)
+        assert "live => stopped (a stop was asked for)." in out
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_another_query_says_what_is_paid_for_again(person: Person) -> None:
+    _add(person, "s", search={"query": "library", "since_id": "20"})
+    person.write({**person.file, "title": "A title"})
+    assert "pays" not in person("collection-config", "update").words
+    person.write({**person.file, "search": {**person.file["search"], "query": "museum"}})
+    for options in (["--dry-run"], []):
+        told = person("collection-config", "update", *options)
+        assert told.code == 0
+        assert "collects the last seven days, and pays $0.005 a post" in told.err
+    assert person.stored("s")["search"]["query"] == "museum"
+
+
 def test_the_rules_of_a_stream_that_is_over_are_listed_and_removed_and_those_of_others_stay(
     person: Person,
 ) -> None:

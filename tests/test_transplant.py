@@ -35,7 +35,9 @@ def test_all_goes_to_a_bucket_and_is_verified_and_goes_on_there(
 ) -> None:
     there = ("--bucket", s3_environment.name)
     copy = ("collection", "copy", "museums", "museums", "--with-harvests", "--to-bucket")
-    assert person.well(*copy, s3_environment.name).startswith("Copied 11 files (")
+    told = person(*copy, s3_environment.name)
+    assert told.out.startswith("Copied 11 files (")
+    assert f"`collection verify museums --bucket {s3_environment.name}` verifies the copy." in told.err
     told = person("collection", "verify", "museums", *there)
     assert (told.code, told.out.startswith("OK: 1 harvest, 40 posts")) == (0, True), told
     assert "complete" in person.well("harvest", "history", "museums", *there)

@@ -8,7 +8,7 @@ import click
 from harvester.changeset import Tree
 from harvester.collection import FILTER, problems
 from harvester.commands import Group, described, forgetting, network, profiles, users
-from harvester.commands.place import Place, collection_id_argument, in_place
+from harvester.commands.place import Place, collection_id_argument, in_place, optional_collection_id_argument
 from harvester.commands.telling import (
     confirm,
     dry_run_option,
@@ -95,7 +95,7 @@ collection_config.add_command(forgetting.forget_keys)
 @described.file_option
 @in_place
 def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, place: Place) -> None:
-    from harvester import history, merging
+    from harvester import history, merging, records
 
     mine = described.read_valid(path)
     keys = place.keys(mine["id"])
@@ -117,6 +117,7 @@ def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, place: Place
     told = _lines_of(current, new)
     if dry_run:
         click.echo("\n".join(["These changes would be made:", *told, "Nothing was changed."]))
+        _tell_repaid(current, new)
         return
     _confirm_losses(base, mine, current, new, told, yes=yes)
     stored = history.edit(place.store, keys, merge)
@@ -126,8 +127,25 @@ def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, place: Place
     if described.inline_keys(current) and not described.inline_keys(stored):
         way = f"`collection-config forget-keys {stored['id']}` takes them out."
         click.echo(f"They are in its history still: {way}", err=True)
-    if stored["type"] == FILTER:
+    if stored["type"] == FILTER and (place.compute.task(keys.id) or records.lives(place.store, keys)):
         click.echo("Stop and start the collection for the changes to go into effect.")
+    _tell_repaid(current, stored)
+
+
+def _tell_repaid(before: Tree, after: Tree) -> None:
+    """Say what the next harvest asks for anew, and so pays for again."""
+    from harvester.x.billing import price
+
+    old, new = before.get("search") or {}, after.get("search") or {}
+    if old.get("query") == new.get("query") or not old.get("since_id"):
+        return
+    reach = "everything since 2006" if new.get("archive") else "the last seven days"
+    told = (
+        f"Another query begins anew: the next harvest collects {reach}, and pays ${price('', posts=1)} a post"
+    )
+    click.echo(
+        f"{told}, also for posts that this collection has. max_records or budget_usd bounds it.", err=True
+    )
 
 
 def _require_may_become(current: Tree, mine: Tree) -> None:
@@ -216,7 +234,7 @@ def _moment(text: str) -> datetime:
 @collection_config.command(
     "check", help="Check the file, or the stored COLLECTION_ID, before anything is spent."
 )
-@click.argument("collection_id", required=False)
+@optional_collection_id_argument
 @click.option(
     "--live", is_flag=True, help="Also ask the X API: keys, caps, query or rules. Costs at most $0.01."
 )

@@ -82,4 +82,5 @@ def _copy_all(place: Place, elsewhere: Place, collection_id: str, *, dry_run: bo
     with meter(form) as show:
         made.carry_out(lambda files, sent: show(f"{files:,} copied ({size(sent)})", files=files, bytes=sent))
     click.echo(f"Copied {told}.")
-    click.echo(f"`collection verify {collection_id}` proves the copy.", err=True)
+    where = f"--bucket {elsewhere.bucket}" if elsewhere.bucket else f"--collections-path {elsewhere.folder}"
+    click.echo(f"`collection verify {collection_id} {where}` verifies the copy.", err=True)

@@ -7,7 +7,7 @@ import click
 from harvester.capacity import Capacity
 from harvester.changeset import Tree
 from harvester.commands import described
-from harvester.commands.place import Place, in_place
+from harvester.commands.place import Place, in_place, optional_collection_id_argument
 from harvester.commands.telling import json_option, print_json, table
 from harvester.settings import Settings
 from harvester.wording import counted, when
@@ -19,7 +19,7 @@ _COLUMNS = ("harvest", "state", "minutes", "tweets", "task", "requests", "stored
 @click.command(
     "cost", help="Tell what the last harvests of COLLECTION_ID cost; without one, what a task costs."
 )
-@click.argument("collection_id", required=False)
+@optional_collection_id_argument
 @click.option("--last", "count", type=click.IntRange(1), default=_SHOWN, show_default=True, help="So many.")
 @json_option
 @in_place

@@ -6,8 +6,8 @@ import click
 
 from harvester.changeset import Tree
 from harvester.commands import Group
-from harvester.commands.outcomes import account_line, outcome_line, show_notes
-from harvester.commands.place import Place, collection_id_argument, in_place
+from harvester.commands.outcomes import account_line, dollars, outcome_line, show_notes
+from harvester.commands.place import Place, collection_id_argument, in_place, optional_collection_id_argument
 from harvester.commands.telling import dry_run_option, json_option, print_json, size, table, would
 from harvester.errors import HarvesterError
 from harvester.wording import when
@@ -71,16 +71,27 @@ def _running(place: Place) -> list[Tree]:
     return [rows[collection_id] for collection_id in sorted(rows)]
 
 
-@harvest.command("running", help="Tell how the running harvest of COLLECTION_ID is doing.")
-@collection_id_argument
+@harvest.command(
+    "running", help="Show how the running harvest of COLLECTION_ID is doing; without an id, each of them."
+)
+@optional_collection_id_argument
 @json_option
 @in_place
-def running(collection_id: str, as_json: bool, place: Place) -> None:
-    from harvester import history, records
+def running(collection_id: str | None, as_json: bool, place: Place) -> None:
+    from harvester import history
 
-    keys = place.keys(collection_id)
-    history.read(place.store, keys)
-    record = place.compute.live(collection_id) or records.running(place.store, keys)
+    if collection_id is None:
+        found = [record for row in _running(place) if (record := _account(place, row["id"]))]
+        if as_json:
+            print_json(found)
+            return
+        for record in found:
+            click.echo(_running_line(place, record))
+        if not found:
+            click.echo("No running harvests.")
+        return
+    history.read(place.store, place.keys(collection_id))
+    record = _account(place, collection_id)
     if record is None:
         raise HarvesterError(
             "Task not found.",
@@ -89,9 +100,21 @@ def running(collection_id: str, as_json: bool, place: Place) -> None:
     if as_json:
         print_json(record)
         return
+    click.echo(_running_line(place, record))
+
+
+def _account(place: Place, collection_id: str) -> Tree | None:
+    """What it has so far: as it says itself, or as it last said in the store."""
+    from harvester import records
+
+    return place.compute.live(collection_id) or records.running(place.store, place.keys(collection_id))
+
+
+def _running_line(place: Place, record: Tree) -> str:
     activity = f". Activity: {record['activity']}" if record.get("activity") else ""
+    billed = f". Billed: ${dollars(record):.2f}" if dollars(record) else ""
     updated = f". As of: {when(record['updated'])} UTC" if record.get("updated") else ""
-    click.echo(account_line(place, record) + activity + updated)
+    return account_line(place, record) + activity + billed + updated
 
 
 @harvest.command("last", help="Tell what came of the last harvest of COLLECTION_ID.")

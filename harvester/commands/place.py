@@ -204,3 +204,8 @@ def _ids(context: click.Context, _: click.Parameter, incomplete: str) -> "list[C
 def collection_id_argument(command: _F) -> _F:
     """The id of a collection, which a shell can complete."""
     return click.argument("collection_id", shell_complete=_ids)(command)
+
+
+def optional_collection_id_argument(command: _F) -> _F:
+    """The same, and None where it is left out."""
+    return click.argument("collection_id", required=False, shell_complete=_ids)(command)

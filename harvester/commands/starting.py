@@ -6,6 +6,7 @@ from harvester.changeset import Tree
 from harvester.collection import FILTER, SEARCH, USER_TIMELINE, parsed
 from harvester.commands import described
 from harvester.commands.following import follow
+from harvester.commands.harvests import end_harvest
 from harvester.commands.meter import progress_option
 from harvester.commands.place import Place, collection_id_argument, in_place
 from harvester.commands.telling import dry_run_option, json_option, print_json, would
@@ -90,13 +91,20 @@ _OVER = ("GAVE UP", "DIED", "STOPPING")
 @dry_run_option
 @in_place
 def filter_stop(collection_id: str, timeout: float, dry_run: bool, place: Place) -> None:
-    require_collection(place, collection_id, FILTER)
-    if not place.compute.task(collection_id):
+    from harvester import records
+
+    keys = require_collection(place, collection_id, FILTER)
+    service = place.compute.task(collection_id)
+    if not service and not records.lives(place.store, keys):
         raise HarvesterError("Collection not already started.")
     if would(dry_run, f"end the stream of {collection_id}, with everything stored"):
         return
     click.echo("Stopping ...")
-    place.compute.stop_service(collection_id, within=timeout)
+    if service:
+        place.compute.stop_service(collection_id, within=timeout)
+    else:
+        # `tweet_harvester.py` runs it, here or on another machine.
+        end_harvest(place, keys, within=timeout)
     click.echo("Stopped")
     # Not done here: rules that go while another harvest of it begins would be posts that never came.
     click.echo(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harvester.clock import Stop
+from harvester.clock import Stop, SystemClock
 from harvester.commands.meter import Show, meter, progress_option
 from harvester.commands.place import Place, collection_id_argument, copy_folder_option, in_place
 from harvester.commands.proving import proven, tell_of, verified
@@ -67,6 +67,8 @@ def download(
         keys.folder,
         store=place.store.name if place.bucket else place.folder.resolve(),
     )
+    clock = SystemClock()
+    began = clock.elapsed()
     with mirror.looked_at() if dry_run else mirror.open(), meter(form) as show:
         tally = copy(
             reader(place.store),
@@ -76,6 +78,7 @@ def download(
             tell=lambda now: _show(now, show),
             dry_run=dry_run,
         )
+    took = clock.elapsed() - began
     left = mirror.others(tally.names)
     over = mirror.put_here(left) if clean else []
     if dry_run:
@@ -87,6 +90,9 @@ def download(
         print_json(_told_to_programs(mirror, tally, left, removed, report))
     else:
         _tell_of_download(mirror, tally, left, removed)
+        if tally.fetched:
+            rate = size(int(tally.fetched_bytes / max(took, 0.001)))
+            click.echo(f"Took {took:.1f} s, {rate} a second.", err=True)
         if report:
             tell_of(report)
     _require_all(mirror, tally)
