@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _QUERY_LENGTH = {False: 512, True: 1024}
 _TIMELINE_DEPTH = 3200
 _PAGE = {False: 100, True: 500}
+# Neither a post nor an account has this id, so that asking for it is not billed.
+_NOBODYS = "1"
 
 
 @dataclass(frozen=True)
@@ -156,8 +158,27 @@ def _usage(answer: Tree) -> Check:
     return Check("keys at X", True, told)
 
 
+def accepted_fields(client: Callable[[], "XClient"]) -> Check:
+    """Whether X accepts all that harvests ask for of posts and accounts; costs nothing."""
+    try:
+        x = client()
+        try:
+            x.hydrate([_NOBODYS])
+            x.users([_NOBODYS])
+        finally:
+            x.close()
+    except HarvesterError as error:
+        return Check("fields", True, f"X could not be asked: {error.message}")
+    if x.fields.refused:
+        told = f"X no longer accepts {', '.join(x.fields.refused)}; harvests go on without."
+        return Check("fields", False, told, "Look for a newer version of Twarc-Cloud that asks otherwise.")
+    return Check("fields", True, "X accepts all that harvests ask for.")
+
+
 def _accepted_query(x: "XClient", search: Tree) -> Check:
-    total = x.counts(search["query"]).get("meta", {}).get("total_tweet_count", 0)
+    meta = x.counts(search["query"]).get("meta") or {}
+    # X's older and newer name for it.
+    total = int(meta.get("total_tweet_count") or meta.get("total_post_count") or 0)
     return Check("query at X", True, f"accepted; {total:,} posts of the last seven days match.")
 
 

@@ -10,14 +10,18 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from harvester import __version__
-from harvester.checks import Check, keys_of
+from harvester.checks import Check, accepted_fields, keys_of
 from harvester.errors import Conflict, HarvesterError
 from harvester.layout import ROOT
 from harvester.settings import ALIASES, INI, SECRETS, Settings
 from harvester.store import Store
+
+if TYPE_CHECKING:
+    from harvester.x import XClient
 
 _ROOM = 1 << 30
 _SKEW = 60.0
@@ -25,12 +29,20 @@ _WITHIN = 10.0
 _PACKAGES = ("twarc", "boto3", "click", "flask")
 
 
-def examine(settings: Settings, store: Callable[[], Store]) -> Iterator[Check]:
-    """All checks, one after the other; `store` opens the store, which may be what is wrong."""
+def examine(
+    settings: Settings, store: Callable[[], Store], client: Callable[[], "XClient"] | None = None
+) -> Iterator[Check]:
+    """All checks, one after the other; `store` opens the store, which may be what is wrong.
+
+    With a `client` X is asked, free of charge, whether it accepts the fields that harvests ask for.
+    """
     yield _versions()
     yield _ini(INI)
-    yield _keys(settings)
-    yield from _network(settings.x_api_url)
+    yield (keys := _keys(settings))
+    network = list(_network(settings.x_api_url))
+    yield from network
+    if client and keys.good and network[0].good:
+        yield accepted_fields(client)
     yield _disk(Path(settings.temp), "work folder")
     yield from _cloud(settings)
     try:

@@ -14,6 +14,7 @@ from harvester.store import Store
 # A service that cannot run fails every minute; a daily harvest that fails each day is told of each day.
 _SAME_FOR = timedelta(hours=20)
 _MOST = 20
+_FOR_GOOD = "for good: "
 
 
 def gist(text: str) -> str:
@@ -38,9 +39,21 @@ class Notices:
         newest = sorted(kept.items(), key=lambda item: str(item[1]))[-_MOST:]
         Pointer(self._store, self._key).write(dict(newest))
 
+    def ever(self, fingerprint: str) -> bool:
+        """Whether this was told with `add_for_good`."""
+        return _FOR_GOOD + fingerprint in self._kept()
+
+    def add_for_good(self, fingerprint: str) -> None:
+        """Remember it also when harvests go well."""
+        self.add(_FOR_GOOD + fingerprint)
+
     def clear(self) -> None:
         """A harvest went well: what fails from now on is news."""
-        if any(True for _ in self._store.entries(self._key)):
+        if not any(True for _ in self._store.entries(self._key)):
+            return
+        if stays := {name: when for name, when in self._kept().items() if name.startswith(_FOR_GOOD)}:
+            Pointer(self._store, self._key).write(stays)
+        else:
             self._store.remove(self._key)
 
     def _kept(self) -> Tree:

@@ -70,12 +70,19 @@ class Progress:
     ended: str = ""
     # Since when nobody hears a stream that was not meant to end, and its last record; for the next harvest.
     unheard: Tree = field(default_factory=dict)
+    # What was asked for of posts and accounts, and X no longer accepts.
+    refused_fields: list[str] = field(default_factory=list)
     # What the task on AWS is given; empty on any other machine.
     task: Tree = field(default_factory=dict)
 
     def waits(self, what: str, seconds: float) -> None:
         """Say what is waited for; 0 seconds when it is over."""
         self.activity = f"waiting {seconds:.0f} s ({what})" if seconds else "collecting"
+
+    def field_refused(self, words: str, *, at: str) -> Tree:
+        """Note what X no longer accepts; the event that says so."""
+        self.refused_fields.append(words)
+        return {"event": "field refused", "at": at, "detail": words}
 
     def record(self, state: State) -> Tree:
         """harvest.json."""
@@ -103,6 +110,8 @@ class Progress:
         else:
             record["harvest_end_timestamp"] = self.ended
             record["exit_code"] = int(self.outcome.exit_code)
+        if self.refused_fields:
+            record["refused_fields"] = list(self.refused_fields)
         if self.unheard:
             record["unheard"] = self.unheard
         if self.outcome.hint:

@@ -168,8 +168,10 @@ class Run:
         x.billing.budget = budget(self.tree, setting=self.settings.budget_usd)
         if self._x:
             x.billing.go_on_from(self._x.billing)
+            x.fields = self._x.fields
             self._x.close()
         self._x = x
+        x.fields.on_refusal = self._note_refused_field
         self.progress.activity = "collecting"
         self.source(
             Job(
@@ -185,6 +187,11 @@ class Run:
                 keeps_gap=self.waits_for is not None,
             )
         )
+
+    def _note_refused_field(self, words: str) -> None:
+        log.warning("X no longer accepts %s; the harvest goes on without.", words)
+        event = self.progress.field_refused(words, at=timestamp(self.clock.now()))
+        self._put(Batch(events=(event,)))
 
     def _put(self, batch: Batch, *, wait: bool = False) -> None:
         done = threading.Event() if wait else None

@@ -108,6 +108,7 @@ class Desk:
     tree: dict[str, Any] = field(default_factory=dict)
     spoil: Spoil | None = None
     asked: int = 0
+    refused: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def begin(self, kind: str, model: ModelX, spoil: Spoil | None = None) -> None:
@@ -156,6 +157,7 @@ class Desk:
             error = raised
         finally:
             client.close()
+        self.refused = client.fields.refused
         self.tree = with_harvest(self.tree, self.tree, state.patch)
         self.spoil = None
         asked = self.requests[before:]

@@ -442,3 +442,13 @@ def test_a_stream_checks_in_while_it_is_connected(
         over.wait(0.2)
         over.set()
     assert bool(heard.checked_in) == checks_in
+
+
+def test_a_field_that_x_no_longer_accepts_is_told_once(tmp_path: Path, heard: Heard) -> None:
+    with emulator.running(search_posts=20, refuse_tweet_fields=True) as emulated:
+        desk = Desk(tmp_path, emulated.url, dict(heard.environment))
+        desk.put("it", _SEARCH)
+        for _ in range(2):
+            assert desk.harvested("it").code == Exit.OK
+    assert heard.context["name"] == "refused fields" and heard.context["exit_code"] == 0
+    assert "X no longer accepts tweet.fields" in heard.context["reason"]

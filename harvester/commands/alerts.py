@@ -53,24 +53,40 @@ class Alerts:
     collection: Tree = field(default_factory=dict)
     secrets: set[str] = field(default_factory=set, repr=False)
     told: bool = False
+    _refused: list[str] = field(default_factory=list)
 
     def uses(self, collection: Tree, keys: Any) -> None:
         """The collection of the harvest, and keys that must be in no notice."""
         self.collection = {name: collection.get(name) for name in ("type", "check_in")}
         self.secrets |= set(filter(None, keys.__dict__.values()))
 
-    def ended(self, outcome: "Outcome", harvest: str, *, dead: str = "") -> None:
-        """Tell how a harvest ended, and of the one that died before and was finished by it."""
+    def ended(self, outcome: "Outcome", account: Tree, *, dead: str = "") -> None:
+        """Tell how a harvest ended, of one that died before and was finished by it, and of lost fields."""
         from harvester.progress import COMPLETE, FAILED, INTERRUPTED, PARTIAL, Outcome
 
         self.told = True
         if dead:
             self._tell(INTERRUPTED, Outcome(INTERRUPTED, _DIED, Exit.ERROR), dead)
         if outcome.state == FAILED or outcome.exit_code == Exit.RETRY_LATER:
-            self._tell("bug" if outcome.cause else _kind(outcome.exit_code), outcome, harvest)
+            kind = "bug" if outcome.cause else _kind(outcome.exit_code)
+            self._tell(kind, outcome, account["harvest_timestamp"])
         elif outcome.state in (COMPLETE, PARTIAL):
             self.check_in()
             self._forget()
+        self.fields_refused(account)
+
+    def fields_refused(self, account: Tree) -> None:
+        """Tell of what X no longer accepts, once in the life of the collection."""
+        from harvester.progress import Outcome
+
+        refused = account.get("refused_fields")
+        if not refused or refused == self._refused:
+            return
+        self._refused = list(refused)
+        reason = f"X no longer accepts {', '.join(refused)}; harvests go on without."
+        hint = "Records lack these from now on; nothing has to be done. `doctor` compares what is asked for."
+        outcome = Outcome(str(account["state"]), reason, Exit.OK, hint)
+        self._tell("refused fields", outcome, str(account["harvest_timestamp"]), once=True)
 
     def failed(self, error: Exception) -> None:
         """Tell of what kept a harvest from beginning, or of a bug."""
@@ -97,6 +113,7 @@ class Alerts:
         def beat() -> None:
             if self.collection.get("type") == FILTER and account().get("activity") == "collecting":
                 self.check_in()
+                self.fields_refused(account())
 
         reports.every(every, over, beat)
 
@@ -110,8 +127,8 @@ class Alerts:
         endpoint = os.environ.get("HONEYBADGER_ENDPOINT", "")
         _delivered("check-in", lambda: check_in(identifier, endpoint))
 
-    def _tell(self, name: str, outcome: "Outcome", harvest: str = "") -> None:
-        """Send one notice, unless one of the same was sent lately or there is no key."""
+    def _tell(self, name: str, outcome: "Outcome", harvest: str = "", *, once: bool = False) -> None:
+        """Send one notice, unless one of the same was sent lately (or `once` ever) or there is no key."""
         key = self._key()
         if not key:
             return
@@ -133,10 +150,10 @@ class Alerts:
         scrubber = Scrubber.of(os.environ, {key, *self.secrets})
         notices = Notices(self.store, CollectionKeys(self.collection_id)) if self.store else None
         same = scrubber.scrubbed(f"{name}: {gist(outcome.reason)}")
-        if notices and self._remembered(lambda: notices.lately(same)):
+        if notices and self._remembered(lambda: (notices.ever if once else notices.lately)(same)):
             log.info("Honeybadger was told of the same lately, and is not told again.")
         elif _delivered("notice", lambda: notify(key, failure, scrubber)) and notices:
-            self._remembered(lambda: notices.add(same))
+            self._remembered(lambda: (notices.add_for_good if once else notices.add)(same))
 
     def _key(self) -> str:
         """Empty where there is none, which is no failure."""

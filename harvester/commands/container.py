@@ -217,7 +217,7 @@ def _harvest(
             if monitor:
                 reports.monitor(Path(chosen.temp))
         stopped.set()
-        alerts.ended(outcome, run.account()["harvest_timestamp"], dead=run.found_dead)
+        alerts.ended(outcome, run.account(), dead=run.found_dead)
         _print(collection_id, outcome, run.account())
         # One that failed ends: who wants it to go on starts it again, which would spend a budget again.
         if not shutdown and (outcome.exit_code in _WELL or outcome.limit):

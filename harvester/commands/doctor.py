@@ -1,5 +1,7 @@
 """`doctor` looks at what harvesting needs; `completion` has a shell complete commands, options and ids."""
 
+from dataclasses import replace
+
 import click
 
 from harvester.commands.collection_config import show_checks
@@ -7,6 +9,7 @@ from harvester.commands.place import Place, in_place
 from harvester.commands.telling import json_option
 from harvester.errors import HarvesterError
 
+_PATIENCE = 5.0
 _WHERE = {
     "bash": "~/.bashrc",
     "zsh": "~/.zshrc",
@@ -20,9 +23,12 @@ _WHERE = {
 @json_option
 @in_place
 def doctor(as_json: bool, place: Place) -> int:
+    from harvester.commands.network import client
     from harvester.doctor import examine
 
-    return show_checks(list(examine(place.settings, lambda: place.store)), as_json=as_json)
+    asking = replace(place.settings, x_patience=_PATIENCE)
+    found = examine(place.settings, lambda: place.store, lambda: client(asking, {}))
+    return show_checks(list(found), as_json=as_json)
 
 
 @click.command(

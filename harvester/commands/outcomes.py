@@ -29,6 +29,9 @@ def show_notes(place: Place, record: Tree) -> None:
     """On standard error: what X billed, where the files are, and how to make one post a line of them."""
     if record.get("billed"):
         click.echo(f"Billed by X: ${dollars(record):.2f}.", err=True)
+    if refused := record.get("refused_fields"):
+        told = ", ".join(map(str, refused)) if isinstance(refused, list) else str(refused)
+        click.echo(f"X no longer accepts {told}; the harvest went on without.", err=True)
     folder = record.get("folder")
     if not folder or not record["files"]:
         return

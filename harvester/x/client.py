@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
-from twarc.expansions import TWEET_FIELDS
 from twarc.version import user_agent, version
 
 from harvester.clock import Clock, Stop
@@ -29,6 +28,7 @@ from harvester.x.endpoints import (
     Endpoint,
 )
 from harvester.x.exchange import Answer, Exchange
+from harvester.x.fields import Fields
 from harvester.x.keys import Keys
 from harvester.x.page import Page, accounts_page, posts_page, provenance_of, relations_page
 from harvester.x.rules_api import RulesApi
@@ -64,19 +64,7 @@ class XClient(RulesApi, Borrowed):
             self._sessions, base_url=self._base, clock=clock, stop=stop, patience=patience, on_wait=on_wait
         )
         super().__init__(**{name: getattr(keys, name) for name in keys.__dataclass_fields__})
-        self._post_params = self._prepare_params(
-            expansions=None,
-            # Long posts are cut at 280 characters without this field, which twarc does not know of.
-            tweet_fields=",".join([*TWEET_FIELDS, "note_tweet"]),
-            user_fields=None,
-            media_fields=None,
-            poll_fields=None,
-            place_fields=None,
-        )
-        self._user_params = {
-            "tweet.fields": self._post_params["tweet.fields"],
-            "user.fields": self._post_params["user.fields"],
-        }
+        self.fields = Fields()
 
     def __repr__(self) -> str:
         return f"XClient({self._base}, {self._keys!r})"
@@ -101,9 +89,7 @@ class XClient(RulesApi, Borrowed):
         max_results: int = 100,
     ) -> Page:
         """Newest first, both ids exclusive, at most 3,200 deep; the outcome tells if the account is gone."""
-        params = self._posts_params(
-            since_id=since_id, until_id=until_id, pagination_token=token, max_results=max_results
-        )
+        params = _given(since_id=since_id, until_id=until_id, pagination_token=token, max_results=max_results)
         return self._posts(TIMELINE, f"users/{user_id}/tweets", params)
 
     def search(
@@ -123,7 +109,7 @@ class XClient(RulesApi, Borrowed):
         `failures`: after how many answers of 5xx to give up, instead of when the patience ends.
         """
         endpoint = SEARCH_ALL if archive else SEARCH_RECENT
-        params = self._posts_params(
+        params = _given(
             query=query,
             since_id=since_id,
             until_id=until_id,
@@ -137,7 +123,7 @@ class XClient(RulesApi, Borrowed):
     def hydrate(self, ids: Sequence[str]) -> Page:
         """At most 100 posts by id; those that are gone stand in the page's problems."""
         _require_at_most(LOOK_UP, ids)
-        return self._posts(TWEETS, "tweets", self._posts_params(ids=",".join(ids)))
+        return self._posts(TWEETS, "tweets", {"ids": ",".join(ids)})
 
     def counts(
         self,
@@ -167,14 +153,12 @@ class XClient(RulesApi, Borrowed):
     def users(self, ids: Sequence[str]) -> Page:
         """At most 100 accounts by id; the outcome is OK, and each that is gone is a problem of the page."""
         _require_at_most(LOOK_UP, ids)
-        return self._users(USERS, "users", {**self._user_params, "ids": ",".join(ids)}, accounts_page)
+        return self._users(USERS, "users", {"ids": ",".join(ids)}, accounts_page)
 
     def users_by_name(self, names: Sequence[str]) -> Page:
         _require_at_most(LOOK_UP, names)
         asked = ",".join(name.lstrip("@") for name in names)
-        return self._users(
-            USERS_BY_NAME, "users/by", {**self._user_params, "usernames": asked}, accounts_page
-        )
+        return self._users(USERS_BY_NAME, "users/by", {"usernames": asked}, accounts_page)
 
     def followers(self, user_id: str, *, token: str | None = None, max_results: int = 1000) -> Page:
         return self._relations(FOLLOWERS, user_id, token, max_results)
@@ -188,7 +172,9 @@ class XClient(RulesApi, Borrowed):
 
     def stream(self) -> StreamConnection:
         """One attempt to connect to the filtered stream; XError tells why it was refused."""
-        response = self._exchange.opened(STREAM, self._url(STREAM.name), params=self._post_params)
+        response = self.fields.for_posts(
+            lambda shaped: self._exchange.opened(STREAM, self._url(STREAM.name), params=shaped)
+        )
         return StreamConnection(
             response,
             version=version,
@@ -198,9 +184,6 @@ class XClient(RulesApi, Borrowed):
         )
 
     # How they are asked
-
-    def _posts_params(self, **asked: Any) -> dict[str, Any]:
-        return {**self._post_params, **_given(**asked)}
 
     def _posts(
         self,
@@ -217,7 +200,11 @@ class XClient(RulesApi, Borrowed):
         # Where no number is asked for, the ids say how many may come.
         posts = params.get("max_results") or params["ids"].count(",") + 1
         with self.billing.kept_for(endpoint.name, stop=self._exchange.stop, posts=posts):
-            return self._exchange.ask(endpoint, self._url(path), read, params=params, most=most)
+            return self.fields.for_posts(
+                lambda shaped: self._exchange.ask(
+                    endpoint, self._url(path), read, params={**shaped, **params}, most=most
+                )
+            )
 
     def _users(
         self, endpoint: Endpoint, path: str, params: dict[str, Any], parse: Callable[[bytes, bytes], Page]
@@ -230,10 +217,14 @@ class XClient(RulesApi, Borrowed):
         asked = params.get("ids") or params.get("usernames")
         most = asked.count(",") + 1 if asked else params["max_results"]
         with self.billing.kept_for(endpoint.name, stop=self._exchange.stop, users=most):
-            return self._exchange.ask(endpoint, self._url(path), read, params=params)
+            return self.fields.for_users(
+                lambda shaped: self._exchange.ask(
+                    endpoint, self._url(path), read, params={**shaped, **params}
+                )
+            )
 
     def _relations(self, endpoint: Endpoint, user_id: str, token: str | None, max_results: int) -> Page:
-        params = {**self._user_params, **_given(pagination_token=token, max_results=max_results)}
+        params = _given(pagination_token=token, max_results=max_results)
         return self._users(endpoint, endpoint.name.replace(":id", user_id), params, relations_page)
 
     def _object(
