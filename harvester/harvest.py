@@ -9,7 +9,7 @@ from pathlib import Path
 
 import orjson
 
-from harvester import history
+from harvester import history, unheard
 from harvester.changeset import Tree
 from harvester.clock import Clock, Stop
 from harvester.collection import FILTER, parsed
@@ -19,7 +19,7 @@ from harvester.fence import FencedStore
 from harvester.layout import CollectionKeys, timestamp
 from harvester.lock import Lock
 from harvester.progress import INTERRUPTED, RUNNING, Outcome, Progress
-from harvester.recovery import recover, unheard
+from harvester.recovery import recover
 from harvester.run import Run
 from harvester.settings import Settings
 from harvester.sources import Source, source_for
@@ -102,7 +102,7 @@ class Harvest:
             store=self._fenced,
             keys=self.keys,
             tree=tree,
-            unheard=unheard(self._fenced, self.keys) if tree["type"] == FILTER else None,
+            unheard=unheard.before(self._fenced, self.keys) if tree["type"] == FILTER else None,
             owner=self.owner,
             client=self.client,
             source=self.source(tree["type"]),

@@ -12,8 +12,8 @@ from typing import Any
 from harvester.clock import Clock, Stop
 from harvester.errors import HarvesterError
 from harvester.layout import timestamp
-from harvester.recovery import Unheard
 from harvester.sources import Put
+from harvester.unheard import Unheard
 from harvester.work import Batch, State
 from harvester.x import BudgetReached, Stopped
 

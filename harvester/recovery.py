@@ -8,21 +8,18 @@ from pathlib import Path
 
 import orjson
 
-from harvester import checkpoint, ending, history
+from harvester import checkpoint, ending, history, unheard
 from harvester.changeset import Tree
 from harvester.checkpoint import Parts, Pointer
 from harvester.collection import FILTER, without_secrets
 from harvester.errors import Conflict, NotFound
-from harvester.layout import SEGMENTS, CollectionKeys, HarvestKeys, moment, timestamp
+from harvester.layout import SEGMENTS, CollectionKeys, HarvestKeys, moment
 from harvester.manifest import ALGORITHMS
-from harvester.progress import COMPLETE, INTERRUPTED, PARTIAL, RUNNING
+from harvester.progress import INTERRUPTED, RUNNING
 from harvester.store import Store
-from harvester.work import EVENTS, Batch, State, Work, left_behind
-from harvester.x.interruptions import undelivered_from
+from harvester.work import State, Work, left_behind
 
 log = logging.getLogger("twarc-cloud")
-
-_DIED = "the harvest died"
 
 
 @dataclass(frozen=True)
@@ -35,25 +32,6 @@ class Recovered:
     work: Work
     used: Tree
     record: Tree
-
-
-@dataclass(frozen=True)
-class Unheard:
-    """A stream that nobody hears: since when, the last record before, and what became of its harvest."""
-
-    since: datetime
-    last_id: str | None
-    why: str = "died"
-
-    def to_tree(self) -> Tree:
-        return {"since": timestamp(self.since), "last_id": self.last_id, "why": self.why}
-
-    @classmethod
-    def of(cls, state: State) -> "Unheard":
-        """From when on posts of a stream may be missing, of whose harvest this is what was kept."""
-        begun = moment(state.begun or state.harvest)
-        alive = max(begun, moment(state.synced)) if state.synced else begun
-        return cls(max(begun, undelivered_from(alive, state.last_id)), state.last_id or None)
 
 
 def recover(
@@ -85,7 +63,8 @@ def recover(
     ending.complete(work)
     # Interrupted: another one that finished it died as well.
     if used["type"] == FILTER and record["state"] in (RUNNING, INTERRUPTED):
-        _note_gap(work, _unheard_since(store, keys, work.state), store.now())
+        untold = unheard.tell_of_death(store, keys, work)
+        record = {**record, "unheard": untold} if untold else record
     work.remember()
     _announce(store, keys, here, work, before)
     return Recovered(work, used, record)
@@ -136,8 +115,9 @@ def _work_of(
 ) -> Work:
     """The dead harvest's work folder, or one made anew; those of others are let go."""
     work = None
+    is_ending = any(list(store.entries(key)) for key in (here.users, here.events, here.user_changes))
     for left in left_behind(root):
-        if work is None and _continues(left.state, known):
+        if work is None and _continues(left.state, known, is_ending=is_ending):
             work = left
         else:
             _let_go(store, keys, left)
@@ -163,53 +143,29 @@ def _is_over(store: Store, keys: CollectionKeys, record: Tree) -> bool:
     """Whether that harvest died, or its finisher, when all but clearing up was done."""
     if record["state"] == RUNNING:
         return False
-    return _last(store, keys).get("harvest_id") == record["harvest_timestamp"]
+    return unheard.last(store, keys).get("harvest_id") == record["harvest_timestamp"]
 
 
-def unheard(store: Store, keys: CollectionKeys) -> Unheard | None:
-    """Where the last harvest of a stream ended without being meant to: what no harvest has heard since."""
-    last = _last(store, keys)
-    if not last or last.get("state") in (COMPLETE, PARTIAL):
-        return None
-    try:
-        record = orjson.loads(store.read(keys.harvest(moment(last["harvest_id"])).harvest).data)
-    except (NotFound, KeyError):
-        # Of the first version of all, which left no such record.
-        return None
-    if left := record.get("unheard"):
-        return Unheard(moment(left["since"]), left["last_id"], left["why"])
-    if last.get("state") != INTERRUPTED:
-        return None
-    gaps = [gap for gap in record["gaps"] if gap["reason"] == _DIED]
-    return Unheard(moment(gaps[-1]["from"]), gaps[-1]["last_id_before"]) if gaps else None
+def _continues(left: State, known: State, *, is_ending: bool) -> bool:
+    """Whether a work folder is that of the dead harvest, and knows at least what the checkpoint does.
 
-
-def _last(store: Store, keys: CollectionKeys) -> Tree:
-    try:
-        last: Tree = orjson.loads(store.read(keys.last_harvest).data)
-    except NotFound:
-        return {}
-    return last
-
-
-def _unheard_since(store: Store, keys: CollectionKeys, state: State) -> Unheard:
-    """From when on posts of the dead harvest's stream may be missing."""
-    if not state.last_id:
-        # It had got nothing yet, so that what went unheard before it still does.
-        before = unheard(store, keys)
-        if before:
-            return before
-    return Unheard.of(state)
-
-
-def _continues(left: State, known: State) -> bool:
-    """Whether a work folder is that of the dead harvest, and agrees on the files that are stored."""
+    It may know more, for it is ahead of the checkpoint, unless the end is being stored of just what the
+    checkpoint knows.
+    """
+    if (left.owner, left.harvest) != (known.owner, known.harvest):
+        return False
+    mine = {file.name: file for file in left.finished}
     stored = {file.name: file for file in known.finished}
-    return (
-        left.owner == known.owner
-        and left.harvest == known.harvest
-        and all(stored.get(file.name, file) == file for file in left.finished)
-        and not (left.segment and left.segment["name"] in stored)
+    if is_ending:
+        return (mine, left.segment, left.sizes) == (stored, known.segment, known.sizes)
+    return stored.items() <= mine.items() and _covers(left, known)
+
+
+def _covers(left: State, known: State) -> bool:
+    """Whether the growing files of a work folder are at least as long as those of the checkpoint."""
+    sizes = checkpoint.growing(left.sizes, left.segment) | {file.name: file.size for file in left.finished}
+    return all(
+        sizes.get(name, 0) >= size for name, size in checkpoint.growing(known.sizes, known.segment).items()
     )
 
 
@@ -237,22 +193,6 @@ def _keep_side_files(store: Store, here: HarvestKeys, work: Work, kept: dict[str
     parts = Parts(store, here, work.folder, copied=kept)
     for name, size in work.state.sizes.items():
         parts.copy(name, size)
-
-
-def _note_gap(work: Work, unheard: Unheard, until: datetime) -> None:
-    gap = {
-        "event": "gap",
-        "from": timestamp(unheard.since),
-        "to": timestamp(until),
-        "reason": _DIED,
-        "last_id_before": unheard.last_id,
-        "first_id_after": None,
-    }
-    path = work.path(EVENTS)
-    with path.open("ab") as file:
-        file.write(orjson.dumps(gap, option=orjson.OPT_APPEND_NEWLINE))
-    work.state.sizes[EVENTS] = path.stat().st_size
-    work.state.learn(Batch(events=(gap,)))
 
 
 def _let_go(store: Store, keys: CollectionKeys, left: Work) -> None:

@@ -21,11 +21,11 @@ from harvester.errors import Conflict, Exit, HarvesterError, LockLost, StoreAway
 from harvester.holding import Holding, gap_of
 from harvester.layout import CollectionKeys, timestamp
 from harvester.progress import BUDGET, FAILED, STOPPED, Outcome, Progress, bug, completed
-from harvester.recovery import Unheard
 from harvester.settings import Settings
 from harvester.sources import Job, Source
 from harvester.store import Store
 from harvester.storing import Storing
+from harvester.unheard import Unheard
 from harvester.uploads import Uploads
 from harvester.work import Batch, State, Work
 from harvester.x import BudgetReached, Stopped, XClient

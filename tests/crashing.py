@@ -191,7 +191,13 @@ def _streaming(served: Path) -> Callable[[Job], None]:
             with served.open("a") as log:
                 log.write("".join(f"{post}\n" for post in ids))
             lines = b"".join(b'{"data":{"id":"%s"},"matching_rules":[]}\n' % post.encode() for post in ids)
-            events = () if start or not job.gap_from else (_gap_until_now(job.gap_from),)
+            events: tuple[Tree, ...] = (
+                () if start else ({"event": "rules", "at": timestamp(datetime.now(UTC))},)
+            )
+            if not start and job.gap_from:
+                events = (*events, _gap_until_now(job.gap_from))
+            if start == _STREAMED // 2:
+                events = ({"event": "duplicates", "dropped": 1},)
             job.x.billing.add("stream", posts=len(ids))
             job.put(Batch(lines=lines, posts=len(ids), last_id=ids[-1], sync=start % 60 == 0, events=events))
             job.stop.wait(0.002)

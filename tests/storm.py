@@ -177,6 +177,9 @@ def _wrong_of_one(folder: Path, record: Tree, posts: Counter[str]) -> Iterator[s
     unknown = {name for name in present - _SIDE - _UNLISTED if not _RECORDS.fullmatch(name)}
     if unknown:
         yield f"{where}: nobody knows {sorted(unknown)}"
+    told = [event for event in _events(folder) if event["event"] == "gap"]
+    if told != record["gaps"]:
+        yield f"{where} tells of {len(record['gaps'])} gaps, its events of {len(told)}, or of others"
     if record["tweets"] != posts.total():
         yield f"{where} says {record['tweets']} posts and has {posts.total()}"
     sizes = [path.stat().st_size for path in folder.glob("tweets-*")]

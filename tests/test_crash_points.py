@@ -12,17 +12,21 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
 from harvester import history
+from harvester.clock import Stop
 from harvester.errors import Exit
 from harvester.layout import CollectionKeys
 from harvester.recovery import recover
 from harvester.store import Entry, Store
 from harvester.store.folder import FolderStore
+from harvester.store.reading import reader
 from harvester.store.s3 import S3Store
+from harvester.verify import Verdict, verify
 from tests.harvesters import pause, until
 from tests.servers import Bucket
 from tests.storm import Found, examined, mirrored, named_but_absent, scratch_left, wipe
@@ -105,6 +109,8 @@ _STORED = {**STEPS["second segment stored"], "when": "after"}
 _AHEAD = {"code": "Segment.sync", "nth": 7, "when": "after"}
 _CHECKED = {**STEPS["checkpoint moved on"], "holding": '"segment":{', "when": "after"}
 _BEHIND = {**STEPS["segment announced"], "when": "before", "slow": 0.05}
+# Of a stream alone; the others have no events here.
+_ENDING = {"verb": "upload", "key": r"/events\.jsonl$"}
 FIRST_DEATHS: dict[str, dict[str, Tree]] = {
     "kept": {"growing": _AHEAD, "announced": _ANNOUNCED, "stored": _STORED, "behind": _BEHIND},
     "lost": {"growing": _CHECKED, "announced": _ANNOUNCED, "stored": _STORED},
@@ -180,8 +186,13 @@ class Scene:
     def keys(self) -> CollectionKeys:
         return CollectionKeys(self.order["id"])
 
-    def dies(self, point: Tree) -> None:
+    def moves_to(self, machine: str) -> None:
+        """Whatever harvests next has another work folder."""
+        self.order["temp"] = str(self.folder / machine)
+
+    def dies(self, point: Tree, *, machine: str = "temp") -> None:
         """Harvest until the point is reached, and be sure that it was."""
+        self.moves_to(machine)
         mark = self.folder / "mark"
         code = self.crashing.run(self._until(point, mark))
         while code in self.fine and self._has_more():
@@ -192,6 +203,25 @@ class Scene:
         self.deaths += 1
         # As `unlock` does, for nobody shall wait here until the dead one's lock expires.
         self.store.remove(self.keys.lock)
+
+    def may_die(self, point: Tree) -> None:
+        """Harvest, and die if the point is reached."""
+        mark = self.folder / "mark"
+        code = self.crashing.run(self._until(point, mark))
+        assert code in {-9, *self.fine}, self.log
+        mark.unlink(missing_ok=True)
+        if code == -9:
+            assert named_but_absent(self.store, self.keys) == []
+            self.store.remove(self.keys.lock)
+
+    def accused(self) -> list[str]:
+        """What `collection verify` finds besides gaps."""
+        report = verify(reader(self.store), self.keys, stop=Stop())
+        return [
+            f"{part.folder}{finding.name}: {finding.verdict}: {finding.why}"
+            for part, finding in report.findings()
+            if finding.verdict not in (Verdict.FOUND, Verdict.GAP)
+        ]
 
     def falls_asleep(self, point: Tree) -> int:
         """Harvest until the point is reached, and sleep there; the number of the process."""
@@ -439,13 +469,15 @@ def test_a_search_that_dies_loses_and_doubles_nothing(scenes: Scenes, store: str
 
 @pytest.mark.parametrize("store", _STORES)
 @pytest.mark.parametrize("disk", ["kept", "lost"])
-@pytest.mark.parametrize("name", ["segment synced", "checkpoint moved on", "segment stored", "last death"])
+@pytest.mark.parametrize(
+    "name", ["segment synced", "checkpoint moved on", "segment stored", "events stored", "last death"]
+)
 def test_a_stream_that_dies_loses_nothing_but_what_it_tells(
     scenes: Scenes, store: str, disk: str, name: str
 ) -> None:
     scene = scenes(store)
     _stream(scene)
-    points = {**_ALL, "last death": STEPS["lock removed"]}
+    points = {**_ALL, "events stored": _ENDING, "last death": STEPS["lock removed"]}
     for when in _WHEN:
         scene.dies({**points[name], "when": when})
         if disk == "lost":
@@ -489,3 +521,68 @@ def test_a_recovery_that_dies_at_any_step_is_recovered_from(scenes: Scenes, poin
     if point.disk != "kept":
         scene.loses_its_disk()
     _timelines_are_whole(scene)
+
+
+def test_an_older_work_folder_than_what_is_stored_is_not_gone_on_with(scenes: Scenes) -> None:
+    scene = scenes("folder")
+    _timelines(scene)
+    third = r"/tweets-\d+-000003"
+    # One machine has a third file that the checkpoint does not know, so that the other one knows of two.
+    scene.dies({"verb": "create", "key": f"/open{third}", "when": "before"}, machine="one")
+    scene.dies({"code": "recover", "when": "after"}, machine="other")
+    scene.dies({"verb": "upload", "key": third, "when": "after"}, machine="one")
+    scene.moves_to("other")
+    _timelines_are_whole(scene)
+
+
+@pytest.mark.parametrize(("store", "disk"), [("folder", "kept"), ("folder", "lost"), ("s3", "lost")])
+@pytest.mark.parametrize("deaths", [1, 2])
+def test_the_gap_of_a_stream_whose_ending_was_cut_is_told_once(
+    scenes: Scenes, store: str, disk: str, deaths: int
+) -> None:
+    scene = scenes(store)
+    _stream(scene)
+    # The first time its own ending, the second time that of the one that finishes it.
+    for when in ("after", "before")[:deaths]:
+        scene.dies({**_ENDING, "when": when})
+        if disk == "lost":
+            scene.loses_its_disk()
+    found = scene.ends()
+    assert found.lost_unsaid(Path(scene.order["served"]).read_text().splitlines()) == []
+    dead, following, *_ = found.harvests
+    assert (dead["state"], dead["gaps"]) == ("interrupted", [])
+    assert [gap["from"] for gap in following["gaps"]] == [dead["unheard"]["since"]]
+    assert scene.accused() == []
+
+
+_ANYWHERE = [*_ALL.values(), *RECOVERY.values(), *OF_ANOTHER_DISK.values(), _ENDING]
+_KINDS: tuple[tuple[Callable[[Scene], None], Callable[[Scene], Found]], ...] = (
+    (_stream, Scene.ends),
+    (_timelines, _timelines_are_whole),
+    (_search, _search_is_whole),
+)
+_SEQUENCES = int(os.environ.get("CRASH_SEQUENCES", "10"))
+
+
+@pytest.mark.parametrize("number", range(_SEQUENCES))
+def test_after_any_deaths_on_two_machines_one_good_harvest_makes_it_whole(
+    scenes: Scenes, number: int
+) -> None:
+    scene, draw = scenes(_STORES[number % 5 == 4]), Random(number)
+    made, judged = _KINDS[number % 3]
+    made(scene)
+    machines = ["one", "other"]
+    for _ in range(draw.randint(1, 5)):
+        scene.moves_to(draw.choice(machines))
+        if draw.random() < 0.2:
+            scene.loses_its_disk()
+        point = draw.choice(_ANYWHERE)
+        nth = draw.choice([1, 1, 2, 3, point.get("nth", 1)])
+        scene.may_die({**point, "nth": nth, "when": draw.choice(_WHEN)})
+        scene.order["posts"] += draw.choice([0, _MORE])
+    for machine in sorted(machines, key=lambda _: draw.random()):
+        scene.moves_to(machine)
+        found = judged(scene)
+    if made is _stream:
+        assert found.lost_unsaid(Path(scene.order["served"]).read_text().splitlines()) == [], scene.log
+    assert scene.accused() == [], scene.log

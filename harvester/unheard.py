@@ -1,0 +1,115 @@
+"""Where a stream went unheard, because its harvest died or failed, is told as a gap, once."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import orjson
+
+from harvester.changeset import Tree
+from harvester.errors import NotFound
+from harvester.layout import CollectionKeys, moment, timestamp
+from harvester.progress import COMPLETE, INTERRUPTED, PARTIAL
+from harvester.store import Store
+from harvester.work import EVENTS, Batch, State, Work
+from harvester.x.interruptions import undelivered_from
+
+_DIED = "the harvest died"
+
+
+@dataclass(frozen=True)
+class Unheard:
+    """A stream that nobody hears: since when, the last record before, and what became of its harvest."""
+
+    since: datetime
+    last_id: str | None
+    why: str = "died"
+
+    def to_tree(self) -> Tree:
+        return {"since": timestamp(self.since), "last_id": self.last_id, "why": self.why}
+
+    @classmethod
+    def of(cls, state: State) -> "Unheard":
+        """From when on posts of a stream may be missing, of whose harvest this is what was kept."""
+        begun = moment(state.begun or state.harvest)
+        alive = max(begun, moment(state.synced)) if state.synced else begun
+        return cls(max(begun, undelivered_from(alive, state.last_id)), state.last_id or None)
+
+
+def before(store: Store, keys: CollectionKeys) -> Unheard | None:
+    """Where the last harvest of a stream ended without being meant to: what no harvest has heard since."""
+    ended = last(store, keys)
+    if not ended or ended.get("state") in (COMPLETE, PARTIAL):
+        return None
+    try:
+        record = orjson.loads(store.read(keys.harvest(moment(ended["harvest_id"])).harvest).data)
+    except (NotFound, KeyError):
+        # Of the first version of all, which left no such record.
+        return None
+    if left := record.get("unheard"):
+        return Unheard(moment(left["since"]), left["last_id"], left["why"])
+    if ended.get("state") != INTERRUPTED:
+        return None
+    gaps = [gap for gap in record["gaps"] if gap["reason"] == _DIED]
+    return Unheard(moment(gaps[-1]["from"]), gaps[-1]["last_id_before"]) if gaps else None
+
+
+def last(store: Store, keys: CollectionKeys) -> Tree:
+    """last_harvest.json; empty where no harvest has ended yet."""
+    try:
+        found: Tree = orjson.loads(store.read(keys.last_harvest).data)
+    except NotFound:
+        return {}
+    return found
+
+
+def tell_of_death(store: Store, keys: CollectionKeys, work: Work) -> Tree:
+    """Note the gap that the death of a stream's harvest left, unless an earlier finisher did.
+
+    Where events.jsonl is stored already nothing can be added to it: its gaps are the harvest's, and what is
+    not among them is returned as `unheard` of harvest.json, for the next harvest to tell.
+    """
+    state = work.state
+    missed = _missed(store, keys, state)
+    stored = _stored_gaps(store, keys, state)
+    if stored is not None:
+        state.gaps = stored
+        return {} if _is_told(state) else missed.to_tree()
+    if not _is_told(state):
+        _note_gap(work, missed, store.now())
+    return {}
+
+
+def _is_told(state: State) -> bool:
+    return any(gap["reason"] == _DIED for gap in state.gaps)
+
+
+def _stored_gaps(store: Store, keys: CollectionKeys, state: State) -> list[Tree] | None:
+    """The gaps of the dead harvest's events.jsonl; None while it is not stored."""
+    try:
+        data = store.read(keys.harvest(moment(state.harvest)).events).data
+    except NotFound:
+        return None
+    return [event for event in map(orjson.loads, data.splitlines()) if event.get("event") == "gap"]
+
+
+def _missed(store: Store, keys: CollectionKeys, state: State) -> Unheard:
+    """From when on posts of the dead harvest's stream may be missing."""
+    # Where it had got nothing yet, what went unheard before it still does.
+    earlier = None if state.last_id else before(store, keys)
+    return earlier or Unheard.of(state)
+
+
+def _note_gap(work: Work, missed: Unheard, until: datetime) -> None:
+    gap = {
+        "event": "gap",
+        "from": timestamp(missed.since),
+        "to": timestamp(until),
+        "reason": _DIED,
+        "last_id_before": missed.last_id,
+        "first_id_after": None,
+    }
+    path = work.path(EVENTS)
+    with path.open("ab") as file:
+        file.write(orjson.dumps(gap, option=orjson.OPT_APPEND_NEWLINE))
+    work.state.sizes[EVENTS] = path.stat().st_size
+    work.state.learn(Batch(events=(gap,)))
