@@ -26,7 +26,7 @@ STATE = {
 
 _KNOWN = {
     "": {
-        *("id", "type", "keys", "timestamp", "version", "changeset"),
+        *("id", "type", "keys", "credentials", "timestamp", "version", "changeset"),
         *("title", "description", "notes", "labels", "task", "budget_usd", "check_in"),
     },
     USER_TIMELINE: {"users", "delete_users_for", "delete_users_after", "look_up_days", "sweep"},
@@ -95,11 +95,11 @@ def _common_problems(tree: Tree) -> Iterator[str]:
         yield "Missing type."
     known = _KNOWN[""] | _KNOWN.get(_kind(tree) or "?", set().union(*_KNOWN.values()))
     yield from _unknown(tree, known, "")
-    keys = tree.get("keys", {})
-    if not isinstance(keys, dict):
-        yield "Keys is not properly structured."
-    else:
-        yield from _unknown(keys, _KNOWN_KEYS, "keys.")
+    for name in _SECRET:
+        if isinstance(keys := tree.get(name, {}), dict):
+            yield from _unknown(keys, _KNOWN_KEYS, f"{name}.")
+        else:
+            yield f"{name.capitalize()} is not properly structured."
     check_in = tree.get("check_in", "")
     if not isinstance(check_in, str) or not re.fullmatch(r"[\w-]*", check_in, re.ASCII):
         yield "check_in is the id of a check-in at Honeybadger: letters, digits, '_' and '-'."

@@ -54,9 +54,9 @@ class Old:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
 
-    def leave(self, users: dict[str, Any]) -> None:
+    def leave(self, users: dict[str, Any], *, called: str = "keys") -> None:
         """The collection with its keys, changesets, a harvest, and the lock of one that died."""
-        tree = {"id": "old", "keys": _SECRETS, "type": "user_timeline", "users": users, "timestamp": _THEN}
+        tree = {"id": "old", called: _SECRETS, "type": "user_timeline", "users": users, "timestamp": _THEN}
         first = {"update": {**tree, "users": dict.fromkeys(users, {})}, "delete": []}
         second = {"update": {"users": users}, "delete": [], "harvest_timestamp": _THEN}
         self.put("collection.json", tree)
@@ -162,6 +162,31 @@ class _Breaks(FolderStore):
         if self.left < 0:
             raise StoreAway("away")
         return super().replace(key, data, version=version)
+
+
+def test_keys_that_are_called_credentials_are_used_with_a_warning_and_taken_out_like_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    old = Old(tmp_path / "collections", None)
+    with at_a_terminal(tmp_path, monkeypatch, users=1, posts_per_user=5) as (person, emulated):
+        monkeypatch.delenv("BEARER_TOKEN")
+        (one,) = emulated.control.truth(detail=True)["posts"]["by_user"]
+        old.leave({one: {}}, called="credentials")
+        person.well("collection", "unlock", "old", "--yes")
+        told = person("collection", "once", "old", "--wait")
+        assert (told.code, "Tweets: 5." in told.out) == (0, True), told
+        assert "The collection itself holds API keys" in person.well("harvest", "log", "old")
+        (harvested,) = (tmp_path / "collections/old/harvests/2026").rglob("collection.json")
+        assert "credentials" not in json.loads(harvested.read_text())
+        told = person("collection-config", "download", "old")
+        assert "holds API keys" in told.err
+        person.well("collection-config", "keys", "--move-to", "museum")
+        person.well("collection-config", "update")
+        assert (old.collection["keys"], old.collection.get("credentials")) == ({"profile": "museum"}, None)
+        person.well("collection-config", "forget-keys", "old", "--yes")
+        assert _holding(old) == set()
 
 
 def test_keys_that_were_taken_out_of_half_are_taken_out_of_the_rest(tmp_path: Path) -> None:

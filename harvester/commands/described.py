@@ -153,8 +153,8 @@ def require_new(store: "Store", keys: CollectionKeys) -> None:
 
 def inline_keys(tree: Tree) -> list[str]:
     """The names of API keys that the collection itself holds."""
-    keys = tree.get("keys")
-    return [name for name in INLINE_KEYS if isinstance(keys, dict) and keys.get(name)]
+    held = [keys for keys in (tree.get("keys"), tree.get("credentials")) if isinstance(keys, dict)]
+    return [name for name in INLINE_KEYS if any(keys.get(name) for keys in held)]
 
 
 def keys_in_file() -> HarvesterError:

@@ -72,7 +72,14 @@ def keys(
 
 
 def _refer(path: Path, name: str, *, dry_run: bool) -> None:
-    described.change(path, lambda tree: {**tree, "keys": {"profile": name}}, dry_run=dry_run)
+    def edit(tree: Tree) -> Tree:
+        # The first files of 2019 called the keys credentials.
+        return {
+            **{key: value for key, value in tree.items() if key != "credentials"},
+            "keys": {"profile": name},
+        }
+
+    described.change(path, edit, dry_run=dry_run)
     if not would(dry_run, f"have {path} name {f'profile {name}' if name else 'the keys of the environment'}"):
         click.echo(f"Added keys to {path}.")
 

@@ -77,9 +77,10 @@ def in_environment(environ: Mapping[str, str]) -> Keys:
 
 
 def in_collection(tree: Mapping[str, object]) -> Keys:
-    """What a collection of 2019 holds itself; perhaps none."""
-    held = tree.get("keys")
-    return keys_of(held if isinstance(held, dict) else {}, where="the collection")
+    """What a collection of 2019 holds itself, under either name of then; perhaps none."""
+    named = (tree.get("keys"), tree.get("credentials"))
+    found = [keys_of(held, where="the collection") for held in named if isinstance(held, dict)]
+    return next((keys for keys in found if keys.usable), Keys())
 
 
 def keys_of(values: Mapping[str, object], *, where: str) -> Keys:
