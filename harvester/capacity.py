@@ -26,13 +26,26 @@ LEAST_DISK, MOST_DISK = 20, 200
 
 @dataclass(frozen=True)
 class Capacity:
-    """CPU in units of 1/1024, memory in MiB, disk in GiB; `spot` is cheaper and may be interrupted."""
+    """CPU in units of 1/1024, memory in MiB, disk in GiB; `spot` is cheaper and may be interrupted.
+
+    With `fallback` it runs on demand where Spot has no room.
+    """
 
     cpu: int = 256
     memory: int = 512
     architecture: str = "ARM64"
     spot: bool = False
     disk: int = LEAST_DISK
+    fallback: bool = False
+
+    @property
+    def falls_back(self) -> bool:
+        return self.spot and self.fallback
+
+    @property
+    def on_demand(self) -> "Capacity":
+        """The same, and never interrupted."""
+        return replace(self, spot=False)
 
     def problems(self) -> list[str]:
         """What Fargate would refuse of it, each in words."""
@@ -60,8 +73,9 @@ def _problems(values: dict[str, Any]) -> Iterator[str]:
         yield f"memory is {memory!r}; it may be {_listed(_memories(cpu))} MiB{with_cpu}."
     if values.get("architecture", "ARM64") not in ARCHITECTURES:
         yield f"architecture is {values['architecture']!r}; it may be {' or '.join(ARCHITECTURES)}."
-    if not isinstance(values.get("spot", False), bool):
-        yield f"spot is {values['spot']!r}; it may be true or false."
+    for name in ("spot", "fallback"):
+        if not isinstance(values.get(name, False), bool):
+            yield f"{name} is {values[name]!r}; it may be true or false."
     if not _one_of(disk, range(LEAST_DISK, MOST_DISK + 1)):
         yield f"disk is {disk!r}; it may be a whole number from {LEAST_DISK} to {MOST_DISK} (GiB)."
 

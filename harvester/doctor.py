@@ -19,8 +19,10 @@ from harvester.errors import Conflict, HarvesterError
 from harvester.layout import ROOT
 from harvester.settings import ALIASES, INI, SECRETS, Settings
 from harvester.store import Store
+from harvester.wording import counted
 
 if TYPE_CHECKING:
+    from harvester.compute import Scheduled
     from harvester.x import XClient
 
 _ROOM = 1 << 30
@@ -30,7 +32,10 @@ _PACKAGES = ("twarc", "boto3", "click", "flask")
 
 
 def examine(
-    settings: Settings, store: Callable[[], Store], client: Callable[[], "XClient"] | None = None
+    settings: Settings,
+    store: Callable[[], Store],
+    client: Callable[[], "XClient"] | None = None,
+    schedules: "Callable[[], list[Scheduled]] | None" = None,
 ) -> Iterator[Check]:
     """All checks, one after the other; `store` opens the store, which may be what is wrong.
 
@@ -51,6 +56,27 @@ def examine(
         yield Check("store", False, error.message, error.hint)
         return
     yield from _store(opened)
+    if schedules and (not settings.cluster or settings.schedule_group):
+        yield _due(opened, schedules)
+
+
+def _due(store: Store, schedules: "Callable[[], list[Scheduled]]") -> Check:
+    """Whether a harvest came of each schedule when it was due last."""
+    from harvester.compute.due import missed
+
+    try:
+        found = schedules()
+        late = missed(store, found, datetime.now(UTC))
+    except HarvesterError as error:
+        return Check("schedules", False, error.message, error.hint)
+    if late:
+        told = "; ".join(f"{each.collection_id} {each.told}" for each in late)
+        advice = (
+            "AWS may have had no room, or nothing carried it out: `collection once` makes up for it, "
+            "and docs/schedules.md tells more."
+        )
+        return Check("schedules", False, f"{told}.", advice)
+    return Check("schedules", True, f"{counted(len(found), 'schedule')}, none of which was missed.")
 
 
 def _cloud(settings: Settings) -> Iterator[Check]:

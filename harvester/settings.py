@@ -43,6 +43,7 @@ class Settings:
     task_architecture: str = "ARM64"
     task_spot: bool = False
     task_disk: int = 20
+    task_fallback: bool = False
     status_port: int = 0
     budget_usd: float = 0.0
     x_api_url: str = "https://api.twitter.com"
@@ -76,7 +77,8 @@ class Settings:
     def capacity(self) -> Capacity:
         """What a task gets whose collection does not ask for something else."""
         return Capacity(
-            self.task_cpu, self.task_memory, self.task_architecture, self.task_spot, self.task_disk
+            *(self.task_cpu, self.task_memory, self.task_architecture),
+            *(self.task_spot, self.task_disk, self.task_fallback),
         )
 
 

@@ -105,6 +105,78 @@ resource "aws_cloudwatch_event_target" "dead_task" {
   }
 }
 
+# -- there is no room for one ------------------------------------------------------------------------------------------
+
+# A stream without room has no task of which AWS could tell: its service does.
+resource "aws_cloudwatch_event_rule" "stuck_stream" {
+  count = local.alarms
+
+  name        = "${var.name}-stuck-stream"
+  description = "AWS finds no machine for the task of a stream, or gave up starting it"
+
+  event_pattern = jsonencode({
+    source        = ["aws.ecs"]
+    "detail-type" = ["ECS Service Action", "ECS Deployment State Change"]
+    resources     = [{ prefix = "${local.ecs}:service/${var.name}/" }]
+    detail = {
+      eventName = ["SERVICE_TASK_PLACEMENT_FAILURE", "SERVICE_TASK_START_IMPAIRED", "SERVICE_DEPLOYMENT_FAILED"]
+    }
+  })
+}
+
+resource "aws_cloudwatch_event_target" "stuck_stream" {
+  count = local.alarms
+
+  rule = aws_cloudwatch_event_rule.stuck_stream[0].name
+  arn  = aws_sns_topic.alarms[0].arn
+
+  input_transformer {
+    input_paths = {
+      event   = "$.detail.eventName"
+      reason  = "$.detail.reason"
+      service = "$.resources[0]"
+      time    = "$.time"
+    }
+    input_template = "\"Twarc-Cloud: a stream is not collected since <time>: <event> <reason>. AWS goes on trying, unless the deployment failed. `twarc_cloud.py harvest list` tells more; `collection filter-start` starts it anew, on demand where the collection's task has fallback. Service: <service>\""
+  }
+}
+
+# A scheduled harvest without room has neither task nor service: RunTask answers with `failures`, and nobody tries again.
+# AWS tells of that only where the account keeps a trail of its own (CloudTrail); without one, `doctor` has to be asked.
+resource "aws_cloudwatch_event_rule" "no_room" {
+  count = local.alarms
+
+  name        = "${var.name}-no-room"
+  description = "AWS had no machine for a harvest that was to start, and it was dropped"
+
+  event_pattern = jsonencode({
+    source        = ["aws.ecs"]
+    "detail-type" = ["AWS API Call via CloudTrail"]
+    detail = {
+      eventSource       = ["ecs.amazonaws.com"]
+      eventName         = ["RunTask"]
+      requestParameters = { cluster = [var.name, aws_ecs_cluster.harvests.arn] }
+      responseElements  = { failures = { reason = [{ exists = true }] } }
+    }
+  })
+}
+
+resource "aws_cloudwatch_event_target" "no_room" {
+  count = local.alarms
+
+  rule = aws_cloudwatch_event_rule.no_room[0].name
+  arn  = aws_sns_topic.alarms[0].arn
+
+  input_transformer {
+    input_paths = {
+      definition = "$.detail.requestParameters.taskDefinition"
+      reason     = "$.detail.responseElements.failures[0].reason"
+      time       = "$.time"
+    }
+    input_template = "\"Twarc-Cloud: a harvest was not started at <time>: <reason>. Nobody tries again before its schedule is due next; `twarc_cloud.py collection once` makes up for it. Task definition: <definition>\""
+  }
+}
+
 # -- a schedule could not start one ------------------------------------------------------------------------------------
 
 resource "aws_cloudwatch_metric_alarm" "dropped_schedule" {

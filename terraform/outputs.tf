@@ -22,6 +22,7 @@ output "twarc_cloud_ini" {
     task_architecture = ${var.task_architecture}
     task_spot = ${var.task_spot ? "yes" : "no"}
     task_disk = ${var.task_disk}
+    task_fallback = ${var.task_fallback ? "yes" : "no"}
     status_port = ${var.status_cidr == "" ? 0 : var.status_port}
   INI
 }

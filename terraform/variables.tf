@@ -167,6 +167,12 @@ variable "task_spot" {
   default     = false
 }
 
+variable "task_fallback" {
+  description = "With task_spot: whether a task runs on demand where Spot has no room, and what is scheduled always does."
+  type        = bool
+  default     = false
+}
+
 variable "task_disk" {
   description = "The disk of a task, in GiB, 20 to 200."
   type        = number

@@ -10,7 +10,18 @@ import pytest
 
 from harvester import history, records
 from harvester.clock import Stop
-from harvester.compute import DIED, GAVE_UP, ONCE, RESTARTING, RUNNING, SERVICE, STARTING, STOPPING, Ended
+from harvester.compute import (
+    DIED,
+    GAVE_UP,
+    NO_ROOM,
+    ONCE,
+    RESTARTING,
+    RUNNING,
+    SERVICE,
+    STARTING,
+    STOPPING,
+    Ended,
+)
 from harvester.compute.fargate import FargateCompute
 from harvester.compute.fargate_port import Port
 from harvester.compute.task_definition import family
@@ -414,6 +425,100 @@ def test_a_stream_that_is_over_says_so_while_its_task_stays(stage: Stage) -> Non
     assert (found.status, found.kind) == (RUNNING, SERVICE)
     assert "the stream is over (complete): `collection filter-stop live` ends its task" in found.told
     assert task.last_status == "RUNNING"
+
+
+# -- where Spot has no room ------------------------------------------------------------------------
+
+_FULL = "(service it) was unable to place a task. Reason: Capacity is unavailable at this time."
+
+
+def _on_spot(stage: Stage, *, fallback: bool) -> FargateCompute:
+    chosen = replace(stage.cloud.settings, task_spot=True, task_fallback=fallback)
+    stage.compute = FargateCompute(
+        stage.store, chosen, clock=stage.clock, on_wait=lambda *what: stage.said.append(what)
+    )
+    return stage.compute
+
+
+def _asked(stage: Stage, operation: str) -> list[str]:
+    """The capacity provider of each such request from now on."""
+    asked: list[str] = []
+    stage.compute.aws.ecs.client.meta.events.register(
+        f"provide-client-params.ecs.{operation}",
+        lambda params, **_: asked.append(params["capacityProviderStrategy"][0]["capacityProvider"]),
+    )
+    return asked
+
+
+def _full_for_spot(stage: Stage, asked: list[str]) -> None:
+    def answer(answered: dict[str, Any]) -> None:
+        if asked[-1] == "FARGATE_SPOT":
+            answered["tasks"] = []
+            answered["failures"] = [{"reason": "Capacity is unavailable at this time."}]
+
+    _answering(stage, "RunTask", answer)
+
+
+@pytest.mark.parametrize("fallback", [True, False])
+def test_once_runs_on_demand_where_spot_has_no_room_and_that_was_asked_for(
+    fallback: bool, stage: Stage
+) -> None:
+    compute = _on_spot(stage, fallback=fallback)
+    asked = _asked(stage, "RunTask")
+    _full_for_spot(stage, asked)
+    if fallback:
+        stage.next(lambda: _as(stage.ecs.newest(), "RUNNING"), lambda: stage.harvests("s"))
+        compute.once("s")
+        assert asked == ["FARGATE_SPOT", "FARGATE"]
+        definition = stage.ecs.backend.describe_task_definition(stage.ecs.newest().task_definition_arn)
+        told = {each["name"]: each["value"] for each in definition.container_definitions[0]["environment"]}
+        assert orjson.loads(told["TWARC_CLOUD_TASK"])["spot"] is False
+        return
+    with pytest.raises(HarvesterError, match="Capacity is unavailable") as caught:
+        compute.once("s")
+    assert "`fallback`" in caught.value.hint
+    assert asked == ["FARGATE_SPOT"]
+
+
+def test_what_would_fall_back_is_scheduled_on_demand_for_nobody_would_try_again(stage: Stage) -> None:
+    def provider(*, fallback: bool) -> str:
+        target = _on_spot(stage, fallback=fallback).definitions.target("s")
+        return str(target["EcsParameters"]["CapacityProviderStrategy"][0]["capacityProvider"])
+
+    assert [provider(fallback=False), provider(fallback=True)] == ["FARGATE_SPOT", "FARGATE"]
+
+
+def test_a_stream_for_which_spot_has_no_room_is_started_on_demand(stage: Stage) -> None:
+    compute = _on_spot(stage, fallback=True)
+    made, changed = _asked(stage, "CreateService"), _asked(stage, "UpdateService")
+
+    def full() -> None:
+        stage.service(events=[{"id": "1", "createdAt": datetime.now(UTC), "message": _FULL}])
+
+    def room() -> None:
+        stage.service(events=[])
+        stage.task_of_service()
+
+    stage.next(full, lambda: None, room, lambda: stage.harvests("live"))
+    compute.start_service("live")
+    assert (made, changed) == (["FARGATE_SPOT"], ["FARGATE"])
+    assert [why for _, why, _ in stage.said if "Spot" in why] == ["Spot has no room, so it runs on demand"]
+
+
+def test_a_stream_that_aws_has_no_room_for_says_so_and_can_be_started_anew(stage: Stage) -> None:
+    task = _started(stage)
+    del stage.ecs.backend.tasks[stage.ecs.cluster][task.task_arn]
+    stage.lets_go("live")
+    stage.store.remove(CollectionKeys("live").checkpoint)
+    stage.service(events=[{"id": "1", "createdAt": datetime.now(UTC), "message": _FULL}])
+    found = stage.compute.task("live")
+    assert found is not None
+    assert (found.status, found.told) == (NO_ROOM, _FULL)
+    changed = _asked(stage, "UpdateService")
+    stage.next(lambda: stage.service(events=[]), stage.task_of_service, lambda: stage.harvests("live"))
+    stage.clock.seconds += 5
+    stage.compute.start_service("live")
+    assert changed == ["FARGATE"]
 
 
 # -- starting a service ----------------------------------------------------------------------------

@@ -52,6 +52,7 @@ def test_each_setting_can_be_set_in_the_environment_and_in_the_file(name: str, t
         "task_memory": "1024",
         "task_architecture": "X86_64",
         "task_spot": "yes",
+        "task_fallback": "yes",
         "task_disk": "21",
     }
     value = of_size.get(name, usual)

@@ -1,6 +1,7 @@
 """`doctor` looks at what harvesting needs; `completion` has a shell complete commands, options and ids."""
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
@@ -8,6 +9,9 @@ from harvester.commands.collection_config import show_checks
 from harvester.commands.place import Place, in_place
 from harvester.commands.telling import json_option
 from harvester.errors import HarvesterError
+
+if TYPE_CHECKING:
+    from harvester.compute import Scheduled
 
 _PATIENCE = 5.0
 _WHERE = {
@@ -26,8 +30,11 @@ def doctor(as_json: bool, place: Place) -> int:
     from harvester.commands.network import client
     from harvester.doctor import examine
 
+    def schedules() -> "list[Scheduled]":
+        return place.compute.schedules()
+
     asking = replace(place.settings, x_patience=_PATIENCE)
-    found = examine(place.settings, lambda: place.store, lambda: client(asking, {}))
+    found = examine(place.settings, lambda: place.store, lambda: client(asking, {}), schedules)
     return show_checks(list(found), as_json=as_json)
 
 

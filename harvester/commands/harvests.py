@@ -1,5 +1,6 @@
 """`harvest`: what runs, what has run, and how to end it."""
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
@@ -13,6 +14,7 @@ from harvester.errors import HarvesterError
 from harvester.wording import when
 
 if TYPE_CHECKING:
+    from harvester.compute.due import Missed
     from harvester.layout import CollectionKeys
 
 _STOPS_WITHIN = 60.0
@@ -68,7 +70,27 @@ def _running(place: Place) -> list[Tree]:
                 "started": held.get("acquired"),
                 "told": f"on {held.get('host', 'an unknown host')}",
             }
+    for each in _missed(place):
+        rows.setdefault(
+            each.collection_id,
+            {
+                "id": each.collection_id,
+                "status": "MISSED",
+                "kind": "schedule",
+                "started": None,
+                "told": each.told,
+            },
+        )
     return [rows[collection_id] for collection_id in sorted(rows)]
+
+
+def _missed(place: Place) -> "list[Missed]":
+    """What was due and brought no harvest; without schedules there is none."""
+    from harvester.compute.due import missed
+
+    if place.settings.cluster and not place.settings.schedule_group:
+        return []
+    return missed(place.store, place.compute.schedules(), datetime.now(UTC))
 
 
 @harvest.command(

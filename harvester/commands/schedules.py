@@ -15,6 +15,7 @@ from harvester.layout import timestamp
 
 if TYPE_CHECKING:
     from harvester.compute import Scheduled
+    from harvester.compute.due import Missed
     from harvester.compute.schedule import Schedule
 
 _SHOWN = 5
@@ -69,22 +70,27 @@ def _due_next(schedule: "Schedule", since: datetime) -> str:
 @yes_option
 @in_place
 def scheduled(as_json: bool, migrate: bool, dry_run: bool, yes: bool, place: Place) -> int:
+    from harvester.compute.due import missed
+
     found = place.compute.schedules()
     if migrate:
         return old_rules.migrate(place, found, dry_run=dry_run, yes=yes)
+    now = datetime.now(UTC)
+    late = {each.collection_id: each for each in missed(place.store, found, now)}
     if as_json:
-        now = datetime.now(UTC)
-        print_json([_row(each, now) for each in found])
+        print_json([_row(each, now, late.get(each.collection_id)) for each in found])
     else:
-        _show(place, found)
+        _show(place, found, late)
     old_rules.mention(place)
     return int(Exit.OK)
 
 
-def _show(place: Place, found: "list[Scheduled]") -> None:
+def _show(place: Place, found: "list[Scheduled]", late: "dict[str, Missed]") -> None:
     for each in found:
         where = place.bucket or place.folder.name
         click.echo(f"{where} {each.collection_id} schedule => {_told(each)}")
+        if each.collection_id in late:
+            click.echo(f"  {late[each.collection_id].told}", err=True)
         click.echo(f"  {_next(each)}", err=True)
     if not found:
         click.echo("No scheduled tasks.")
@@ -103,7 +109,7 @@ def _next(each: "Scheduled") -> str:
     return f"due next: {to_wall(due, zone):%Y-%m-%d %H:%M:%S} {zone}"
 
 
-def _row(each: "Scheduled", now: datetime) -> dict[str, Any]:
+def _row(each: "Scheduled", now: datetime, late: "Missed | None") -> dict[str, Any]:
     due = None if each.paused else each.schedule.after(now, since=each.since)
     return {
         "id": each.collection_id,
@@ -112,6 +118,7 @@ def _row(each: "Scheduled", now: datetime) -> dict[str, Any]:
         "since": timestamp(each.since),
         "last": each.last or None,
         "next": timestamp(due) if due else None,
+        "missed": timestamp(late.due) if late else None,
         "kept": each.kept,
         "paused": each.paused,
     }

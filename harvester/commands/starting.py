@@ -82,7 +82,7 @@ def filter_start(collection_id: str, dry_run: bool, place: Place) -> None:
 
 
 # Wanted, but nothing of it runs any more.
-_OVER = ("GAVE UP", "DIED", "STOPPING")
+_OVER = ("GAVE UP", "DIED", "STOPPING", "NO ROOM")
 
 
 @click.command("filter-stop", help="End the stream of COLLECTION_ID, with everything stored.")

@@ -14,6 +14,8 @@ ONCE, SERVICE = "once", "service"
 STARTING, RUNNING, RESTARTING, STOPPING = "STARTING", "RUNNING", "RESTARTING", "STOPPING"
 # Wanted, and not there: it failed too often, or its supervisor is gone.
 GAVE_UP, DIED = "GAVE UP", "DIED"
+# Wanted, and AWS has no machine free for it.
+NO_ROOM = "NO ROOM"
 
 
 @dataclass(frozen=True)

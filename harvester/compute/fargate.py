@@ -18,7 +18,7 @@ from harvester.compute.fargate_definitions import Definitions
 from harvester.compute.fargate_port import Port
 from harvester.compute.fargate_service import FargateService
 from harvester.compute.fargate_tasks import Cluster, Found, is_over, task_told
-from harvester.compute.reasons import death, hint
+from harvester.compute.reasons import death, hint, is_for_want_of_room
 from harvester.compute.schedule import Schedule
 from harvester.compute.task_definition import (
     CONTAINER,
@@ -101,7 +101,11 @@ class FargateCompute:
         """Start one task; its ARN."""
         answer = started(self.aws.ecs, definition, lambda arn: self._asked_to_run(definition, arn))
         if answer.get("failures") or not answer.get("tasks"):
-            raise _not_started(definition.collection_id, answer.get("failures") or ())
+            words = _why_not(answer.get("failures") or ())
+            if definition.capacity.falls_back and is_for_want_of_room(words):
+                self._on_wait(definition.collection_id, "Spot has no room, so it runs on demand", 0.0)
+                return self._run(definition.on_demand)
+            raise _not_started(definition.collection_id, words)
         return str(answer["tasks"][0]["taskArn"])
 
     def _asked_to_run(self, definition: Definition, arn: str) -> dict[str, Any]:
@@ -275,12 +279,15 @@ class FargateCompute:
         )
 
 
-def _not_started(collection_id: str, failures: object) -> HarvesterError:
+def _why_not(failures: object) -> str:
     told = [
         " ".join(str(failure.get(part) or "") for part in ("reason", "detail")).strip()
         for failure in (failures if isinstance(failures, list) else [])
     ]
-    words = "; ".join(told) or "AWS does not say why"
+    return "; ".join(told) or "AWS does not say why"
+
+
+def _not_started(collection_id: str, words: str) -> HarvesterError:
     return HarvesterError(
         f"The task of {collection_id} was not started: {words}.", hint=hint(words), exit_code=Exit.RETRY_LATER
     )

@@ -44,8 +44,13 @@ class Definitions:
         return Definition(self._settings, self._aws.ecs.region, collection_id, kind, capacity)
 
     def target(self, collection_id: str) -> Tree:
-        """What a schedule starts, as EventBridge Scheduler writes it: always the newest revision."""
+        """What a schedule starts, as EventBridge Scheduler writes it: always the newest revision.
+
+        Nothing tries again where Spot has no room, so what shall fall back runs on demand.
+        """
         definition = self.of(collection_id)
+        if definition.capacity.falls_back:
+            definition = definition.on_demand
         where = network(self._settings)["awsvpcConfiguration"]
         return {
             "Arn": self._cluster_arn(),

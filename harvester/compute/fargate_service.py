@@ -3,13 +3,15 @@
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
 
 from harvester import records
 from harvester.clock import Clock, Stop
 from harvester.compute.aws import Refused
 from harvester.compute.beginning import Beginning
-from harvester.compute.fargate_tasks import Cluster, Found, gave_up, is_of_a_service, is_over
+from harvester.compute.fargate_tasks import Cluster, Found, gave_up, has_no_room, is_of_a_service, is_over
+from harvester.compute.reasons import death, is_for_want_of_room
 from harvester.compute.task_definition import Definition, family, network, started, strategy, tag_list
 from harvester.errors import Exit, HarvesterError
 from harvester.layout import CollectionKeys, moment
@@ -46,7 +48,7 @@ class FargateService:
     def start(self, definition: Definition, beginning: Beginning) -> None:
         """Make the service, or take over what was left of one; raises when its first task fails."""
         there = self._after_draining()
-        if self._tasks() or (there and there.get("desiredCount") and not gave_up(there)):
+        if self._tasks() or (there and there.get("desiredCount") and not _is_stuck(there)):
             raise HarvesterError(
                 "Collection already started.",
                 hint=f"`collection filter-stop {self._keys.id}` ends it.",
@@ -58,9 +60,18 @@ class FargateService:
         Notices(self._store, self._keys).clear()
         self._create(definition, leftover=there is not None)
 
+        attempt = _Attempt(definition.capacity.falls_back, began=self._clock.elapsed())
+
         def first() -> Found | None:
             ended = [task for task in self._tasks(stopped=True) if task["taskArn"] not in old]
-            return next(iter(ended or self._tasks()), None)
+            found = next(iter(ended or self._tasks()), None)
+            if attempt.may_fall_back and self._lacks_room(found):
+                attempt.may_fall_back = False
+                old.update(task["taskArn"] for task in ended)
+                self._on_wait("Spot has no room, so it runs on demand", self._clock.elapsed() - attempt.began)
+                self._create(definition.on_demand, leftover=True)
+                return None
+            return found
 
         try:
             beginning.wait(first)
@@ -69,6 +80,13 @@ class FargateService:
                 # Started again for ever, it would cost, and fail for ever.
                 self._remove()
             raise
+
+    def _lacks_room(self, task: Found | None) -> bool:
+        """Whether AWS says that it has no machine for the first task, or for any."""
+        if task is not None:
+            return is_over(task) and is_for_want_of_room(death(task).told)
+        service = self._cluster.service(self._keys.id)
+        return service is not None and has_no_room(service)
 
     def _after_draining(self) -> Found | None:
         """The service that is there, once one that was deleted is quite gone."""
@@ -190,6 +208,19 @@ class FargateService:
             f"{', '.join(told) or 'its service is still going'}.",
             hint="It was told to end and does so by itself within two minutes; see `harvest list`.",
         )
+
+
+def _is_stuck(service: Found) -> bool:
+    """Whether it comes to no task by itself, or not soon."""
+    return gave_up(service) or has_no_room(service)
+
+
+@dataclass
+class _Attempt:
+    """A start that may still be made on demand."""
+
+    may_fall_back: bool
+    began: float
 
 
 class _Gone(Exception):

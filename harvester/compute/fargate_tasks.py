@@ -8,6 +8,7 @@ from typing import Any
 from harvester.compute import (
     DIED,
     GAVE_UP,
+    NO_ROOM,
     ONCE,
     RESTARTING,
     RUNNING,
@@ -17,7 +18,7 @@ from harvester.compute import (
     Task,
 )
 from harvester.compute.aws import Service
-from harvester.compute.reasons import death
+from harvester.compute.reasons import death, is_for_want_of_room
 from harvester.compute.task_definition import BUCKET, COLLECTION, family, tags_of
 from harvester.layout import timestamp
 
@@ -118,6 +119,8 @@ class Cluster:
         if not service.get("desiredCount"):
             told = "it was stopped, and its service is still there: `collection filter-stop` removes it"
             return Task(collection_id, SERVICE, DIED, since, told)
+        if has_no_room(service):
+            return Task(collection_id, SERVICE, NO_ROOM, since, newest_event(service))
         why = why_none_runs(service, self.tasks_of(collection_id, stopped=True))
         return Task(collection_id, SERVICE, GAVE_UP if gave_up(service) else RESTARTING, since, why)
 
@@ -139,6 +142,16 @@ def is_of_a_service(task: Found) -> bool:
 def gave_up(service: Found) -> bool:
     """Whether the circuit breaker of ECS has ended trying."""
     return any(each.get("rolloutState") == "FAILED" for each in service.get("deployments") or ())
+
+
+def has_no_room(service: Found) -> bool:
+    """Whether ECS said last that it finds no machine for the task; it goes on trying."""
+    return is_for_want_of_room(newest_event(service))
+
+
+def newest_event(service: Found) -> str:
+    """ECS gives them newest first."""
+    return next((str(each.get("message") or "") for each in service.get("events") or ()), "")
 
 
 def why_none_runs(service: Found, stopped: list[Found]) -> str:

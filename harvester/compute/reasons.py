@@ -5,12 +5,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+_NO_ROOM = r"capacity is unavailable|RESOURCE:(FARGATE|CPU|MEMORY)|insufficient capacity|spot capacity"
 # The words of AWS, in the order in which they are looked for:
 # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/stopped-task-error-codes.html
 _HINTS: tuple[tuple[str, str], ...] = (
     (
-        r"capacity is unavailable|RESOURCE:(FARGATE|CPU|MEMORY)|insufficient capacity|spot capacity",
-        "Fargate has no room of this kind now: try again later, without `spot`, "
+        _NO_ROOM,
+        "Fargate has no room of this kind now: try again later, without `spot` or with `fallback`, "
         "or with another `architecture` or subnets of other zones.",
     ),
     (
@@ -40,6 +41,32 @@ _HINTS: tuple[tuple[str, str], ...] = (
         r"CannotPullContainer|pull (image|container)|pulling image|manifest|image.* not found",
         "Check `image`: that it is there under this name, that the task execution role may fetch it, "
         "and that the subnets reach the registry.",
+    ),
+    (
+        r"service linked role|service-linked role",
+        "The account has never had a cluster before: `aws iam create-service-linked-role --aws-service-name "
+        "ecs.amazonaws.com`, as its administrator, or `terraform apply` once more.",
+    ),
+    (
+        r"health checks?|UNHEALTHY",
+        "Its process hung for two minutes, and AWS ended it. What was collected is stored; "
+        "`harvest log` shows the last it said.",
+    ),
+    (
+        r"infrastructure|task retirement|retired|scheduled maintenance|TerminationNotice",
+        "AWS renews the machine. That is harmless: the harvest ended as after a stop, "
+        "and a stream is started again at once.",
+    ),
+    (
+        r"task ?definition.* inactive|INACTIVE state",
+        "Another command has replaced this task definition meanwhile: try again, and `collection schedule` "
+        "again what is scheduled.",
+    ),
+    (r"not idempotent|different parameters", "Another command changes it at this moment: try again."),
+    (
+        r"long arn|new arn format|opt.?in",
+        "The account still has ECS's short ARNs: as its administrator, `aws ecs put-account-setting-default "
+        "--name taskLongArnFormat --value enabled`, and the same of serviceLongArnFormat.",
     ),
     (
         r"assume the role|passrole|role .*(not valid|invalid|not exist)|invalid.* role",
@@ -79,6 +106,11 @@ _LATER = "`doctor` looks at all that is needed; docs/when-it-goes-wrong.md tells
 def hint(words: str) -> str:
     """What to do when AWS says this."""
     return next((told for known, told in _HINTS if re.search(known, words, re.IGNORECASE)), _LATER)
+
+
+def is_for_want_of_room(words: str) -> bool:
+    """Whether AWS says that it has no machine free."""
+    return re.search(_NO_ROOM, words, re.IGNORECASE) is not None
 
 
 @dataclass(frozen=True)

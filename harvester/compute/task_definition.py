@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
 from harvester.capacity import Capacity
@@ -59,6 +59,10 @@ class Definition:
     def command(self) -> list[str]:
         """A service stays when its stream is over, for ECS would start it again; until `filter-stop`."""
         return command(self.settings, self.collection_id, kind=self.kind)
+
+    @property
+    def on_demand(self) -> "Definition":
+        return replace(self, capacity=self.capacity.on_demand)
 
     @property
     def tags(self) -> dict[str, str]:

@@ -220,6 +220,14 @@ run "alarms_have_a_reader" {
     condition     = aws_cloudwatch_metric_alarm.dropped_schedule[0].dimensions.ScheduleGroup == "twarc-cloud"
     error_message = "Schedules that start nothing are heard of."
   }
+
+  assert {
+    condition = alltrue([
+      for name in ["SERVICE_TASK_PLACEMENT_FAILURE", "SERVICE_TASK_START_IMPAIRED", "SERVICE_DEPLOYMENT_FAILED"] :
+      contains(jsondecode(aws_cloudwatch_event_rule.stuck_stream[0].event_pattern).detail.eventName, name)
+    ])
+    error_message = "Streams for which AWS has no room are heard of."
+  }
 }
 
 run "a_budget_needs_a_reader" {
