@@ -76,6 +76,19 @@ def _timelines(tree: Tree) -> Iterator[Check]:
         "users", True, f"{len(users):,}, of which {new:,} {'was' if new == 1 else 'were'} never harvested."
     )
     yield Check("cost", True, f"at most ${most:,.2f} for what the new ones have posted until now.")
+    yield _look_ups(tree)
+
+
+def _look_ups(tree: Tree) -> Check:
+    """What profiles cost, or what is missed without them."""
+    from harvester.x.billing import price
+
+    all_of_them = f"${price('users', users=len(tree['users'])):,.2f}"
+    if days := count(tree, "look_up_days"):
+        told = f"every account once in {counted(days, 'day')}, for {all_of_them}: users.jsonl, and renames."
+        return Check("look-ups", True, told)
+    told = "only accounts whose name is not known; a rename is seen when the account posts."
+    return Check("look-ups", True, told, f'"look_up_days": 30 looks up all every 30 days, for {all_of_them}.')
 
 
 def _search(tree: Tree) -> Iterator[Check]:

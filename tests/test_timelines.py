@@ -98,6 +98,22 @@ def test_users_are_looked_up_again_in_the_rhythm_asked_for(tmp_path: Path) -> No
         assert stage.harvest("accounts").record["counts"]["users_looked_up"] == 2
 
 
+def test_an_account_that_is_known_by_name_has_its_profile_stored_and_its_renaming_seen(
+    tmp_path: Path,
+) -> None:
+    with staged(tmp_path, users=2, posts_per_user=1) as stage:
+        users = {user: {"screen_name": "known"} for user in stage.accounts}
+        stage.add("accounts", type="user_timeline", users=users, look_up_days=30)
+        assert len(stage.harvest("accounts").users) == 2
+        one = stage.accounts[0]
+        stage.control.user(one, username="renamed")
+        stage.clock.advance(31 * DAY)
+        ended = stage.harvest("accounts")
+        assert ended.ids == []
+        change = _change_of(ended, one)
+        assert (change["change"], change["screen_name"]) == ("screen name changed", "renamed")
+
+
 def test_what_befell_each_user_is_kept_apart(tmp_path: Path) -> None:
     """D-14: one refused user ended the harvest of all, and their since_ids were lost."""
     with staged(tmp_path, users=7, posts_per_user=5) as stage:

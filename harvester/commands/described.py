@@ -25,7 +25,11 @@ _NO_FILE = "Write one with `collection-config template`, or get it with `collect
 INLINE_KEYS = ("consumer_key", "consumer_secret", "access_token", "access_token_secret", "bearer_token")
 
 _TEMPLATES: dict[str, Tree] = {
-    USER_TIMELINE: {"users": {}, "delete_users_for": ["protected", "suspended", "not_found"]},
+    USER_TIMELINE: {
+        "users": {},
+        "delete_users_for": ["protected", "suspended", "not_found"],
+        "look_up_days": 30,
+    },
     FILTER: {
         "filter": {
             "track": "<Comma separated list of terms or hashtags. Or remove.>",

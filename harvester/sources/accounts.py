@@ -180,7 +180,8 @@ def _state(user: Tree) -> str:
 def _due(user: Tree, *, days: int, now: datetime) -> bool:
     looked_up = user.get("looked_up")
     if not looked_up:
-        return not (user.get("screen_name") or user.get("since_id"))
+        # `screennames` has found the name already, and only that.
+        return bool(days) or not (user.get("screen_name") or user.get("since_id"))
     then = datetime.fromisoformat(looked_up).replace(tzinfo=UTC)
     return bool(days) and then + timedelta(days=days) <= now
 
