@@ -1,7 +1,7 @@
 # Everything runs in .venv, which is made here from the pinned requirements; only Python 3.11 or newer is needed.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format kill cloud-test scan bench bench-full venv ready-demo ready-dev ready-cloud ready-scan \
-	requirements clean
+.PHONY: help demo test check lint format kill pythons cloud-test scan bench bench-full venv ready-demo ready-readers \
+	ready-dev ready-cloud ready-scan requirements clean
 
 # What another project or another installation put into the environment must not reach these runs.
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
@@ -18,9 +18,10 @@ N ?= 200
 
 help:
 	@echo "make demo            harvest a timeline, a search and a stream from the emulator, into demo/"
-	@echo "make test            lint, types and all tests (what .ci/run does)"
+	@echo "make test            lint, types and all tests (with make pythons, what .ci/run does)"
 	@echo "make check T=tests/test_layout.py     some tests only"
 	@echo "make kill N=2000     the kill storm, with this many SIGKILLs"
+	@echo "make pythons         make demo and the tests of other tools on each other Python found here, in fresh copies"
 	@echo "make cloud-test      the image and an emulated AWS account, with real containers (root on Debian, ten minutes)"
 	@echo "make scan            look over terraform/ with the rules of others (checkov, 290 MB, once)"
 	@echo "make bench           measure against the peers, short; make bench-full takes half an hour"
@@ -50,6 +51,10 @@ format: ready-dev
 
 kill: ready-dev
 	@KILLS=$(N) $(IN) -m pytest -q -s -n 0 -p no:cacheprovider tests/test_kill_storm.py
+
+# It reads the checkout only: each Python works in a copy of it, with an environment of its own.
+pythons: ready-dev
+	@$(IN) -m tests.pythons
 
 # An emulator of AWS has dependencies of its own, so they are in a virtual environment of their own.
 cloud-test: ready-dev ready-cloud
@@ -83,14 +88,14 @@ venv:
 	pwd -P > .venv/place
 
 # The copy beside the packages tells what was installed, so that a new pin, and only that, installs again.
-ready-demo ready-dev: ready-%: venv
+ready-demo ready-readers ready-dev: ready-%: venv
 	@cmp -s requirements-$*.txt .venv/$*.txt && exit 0; \
 	echo "installing $$(grep -c == requirements-$*.txt) pinned packages into .venv (once, about a minute)"; \
 	$(IN) -m pip install -qq --require-hashes -r requirements-$*.txt && cp requirements-$*.txt .venv/$*.txt
 
 requirements: venv
 	@$(IN) -m venv .venv/uv && .venv/uv/bin/python -m pip install -qq uv
-	@for each in requirements requirements-demo requirements-dev requirements-cloud requirements-scan; do \
+	@for each in requirements requirements-demo requirements-readers requirements-dev requirements-cloud requirements-scan; do \
 	  .venv/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-annotate --no-emit-index-url $$each.in -o $$each.txt || exit 1; done
 	@git --no-pager diff --stat -- 'requirements*.txt'
