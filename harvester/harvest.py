@@ -1,7 +1,6 @@
 """One harvest: under the lock, and after what a dead one left is finished (docs/design.md has the order)."""
 
 import logging
-import threading
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,7 +13,7 @@ from harvester.changeset import Tree
 from harvester.clock import Clock, Stop
 from harvester.collection import FILTER, parsed
 from harvester.ending import Ending
-from harvester.errors import Exit, HarvesterError, NotFound
+from harvester.errors import Exit, HarvesterError
 from harvester.fence import FencedStore
 from harvester.layout import CollectionKeys, timestamp
 from harvester.lock import Lock
@@ -23,6 +22,7 @@ from harvester.recovery import recover
 from harvester.run import Run
 from harvester.settings import Settings
 from harvester.sources import Source, source_for
+from harvester.stopfile import StopFile
 from harvester.store import Store
 from harvester.uploads import Uploads
 from harvester.work import State
@@ -57,7 +57,9 @@ class Harvest:
             self.store, self.keys.lock, owner=self.owner, clock=self.clock, ttl=self.settings.lock_seconds
         )
         self._fenced = FencedStore(self.store, self._lock)
-        self._over = threading.Event()
+        self._stop_file = StopFile(
+            self.store, self._fenced, self.keys.stop, stop=self.stop, every=self.settings.stop_poll_seconds
+        )
         self._uploads: Uploads | None = None
         self._run: Run | None = None
         # The version of the collection that was found to be valid.
@@ -72,7 +74,7 @@ class Harvest:
         self._lock.keep()
         self._uploads = Uploads(clock=self.clock, stop=self.stop, patience=self.settings.store_patience)
         try:
-            self._watch_for_stop()
+            self._stop_file.watch()
             self._run = self._begun(self._uploads)
             return self._run.run()
         except OSError as error:
@@ -81,7 +83,7 @@ class Harvest:
                 hint="Make room on this disk, or choose another folder with --temp, and start again.",
             ) from error
         finally:
-            self._over.set()
+            self._stop_file.close()
             self._let_go()
 
     def account(self) -> Tree:
@@ -148,25 +150,6 @@ class Harvest:
                 uploads.put(what, step)
             uploads.drain()
             recovered.work.remove()
-
-    def _watch_for_stop(self) -> None:
-        """Hear a stop that is asked for by an object in the store, where no port is open."""
-        self._fenced.remove(self.keys.stop)
-
-        def watch() -> None:
-            while not self._over.wait(self.settings.stop_poll_seconds):
-                try:
-                    # To read what is mostly not there costs a twelfth of listing it.
-                    self.store.read(self.keys.stop)
-                    self.stop.request("a stop was asked for")
-                    self._fenced.remove(self.keys.stop)
-                    return
-                except NotFound:
-                    continue
-                except HarvesterError as error:
-                    log.debug("No word on a stop: %s", error)
-
-        threading.Thread(target=watch, name="stop", daemon=True).start()
 
     def _let_go(self) -> None:
         try:

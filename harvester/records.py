@@ -9,7 +9,7 @@ import orjson
 
 from harvester import history
 from harvester.changeset import Tree, apply
-from harvester.errors import Conflict, HarvesterError, NotFound
+from harvester.errors import HarvesterError, NotFound
 from harvester.layout import CollectionKeys, changeset_version, moment
 from harvester.lock import content, expiry
 from harvester.store import Store
@@ -154,11 +154,3 @@ def user_changes(store: Store, record: Tree) -> list[dict[str, Any]] | None:
     except (NotFound, orjson.JSONDecodeError):
         return None
     return [change for change in found if isinstance(change, dict)] if isinstance(found, list) else None
-
-
-def ask_to_stop(store: Store, keys: CollectionKeys) -> None:
-    """Leave word for the running harvest, which looks for it every few seconds."""
-    try:
-        store.create(keys.stop, b"{}\n")
-    except Conflict:
-        return

@@ -16,7 +16,7 @@ RINGS = (
     "errors layout wording capacity filters collection changeset merging chronicle",
     "clock memory settings session store lock fence segments journal work checkpoint history uploads manifest"
     " mirror origin parameters x",
-    "sources harvest run holding storing ending recovery unheard progress status compute"
+    "sources harvest run holding storing ending recovery unheard stopfile progress status compute"
     " records notices credentials cost checks doctor removal download redaction transplant verify",
     "commands",
 )

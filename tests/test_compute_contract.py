@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import emulator
-from harvester import records
+from harvester import records, stopfile
 from harvester.changeset import Tree
 from harvester.clock import Stop
 from harvester.commands.place import chosen
@@ -37,7 +37,7 @@ class Site:
     def stop(self, collection_id: str) -> None:
         """As `harvest stop` does."""
         if not self.compute.ask_to_stop(collection_id):
-            records.ask_to_stop(self.store, CollectionKeys(collection_id))
+            stopfile.ask(self.store, CollectionKeys(collection_id))
         self.ended(collection_id)
 
     def ended(self, collection_id: str) -> None:
@@ -109,7 +109,7 @@ def test_a_log_is_followed_until_the_harvest_ends(site: Site) -> None:
     seen: list[str] = []
     for line in site.compute.log("live", lines=0, follow=True, stop=Stop()):
         if not seen:
-            records.ask_to_stop(site.store, CollectionKeys("live"))
+            stopfile.ask(site.store, CollectionKeys("live"))
         seen.append(line)
     assert any("live => stopped" in line for line in seen)
     site.ended("live")

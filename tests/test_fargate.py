@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from harvester import history, records
+from harvester import history, records, stopfile
 from harvester.clock import Stop
 from harvester.compute import (
     DIED,
@@ -716,7 +716,7 @@ def test_a_stop_that_nobody_hears_is_hastened(stage: Stage) -> None:
     stage.next(lambda: stage.harvests("s"))
     stage.compute.once("s")
     assert not stage.compute.ask_to_stop("s"), "the store has not been asked"
-    records.ask_to_stop(stage.store, CollectionKeys("s"))
+    stopfile.ask(stage.store, CollectionKeys("s"))
     stage.compute.settings = stage.cloud.settings
     assert not stage.compute.ask_to_stop("s"), "there is still time to hear it"
     stage.compute.settings = settings

@@ -79,7 +79,8 @@ def test_a_stop_is_quick_and_clean(
         assert seconds < _WITHIN
         record = json.loads(person.well("harvest", "last", "x", "--json"))
         assert (record["state"], record["reason"]) == ("stopped", "a stop was asked for")
-        assert not (desk / "collections/x/lock.json").exists()
+        left = {path.name for path in (desk / "collections/x").iterdir()}
+        assert left == {"collection.json", "changesets", "harvests", "last_harvest.json"}
         assert person.well("harvest", "list") == "No running harvests.\n"
 
 

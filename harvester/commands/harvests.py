@@ -228,16 +228,16 @@ def stop(collection_id: str, timeout: float, dry_run: bool, place: Place) -> Non
 
 def end_harvest(place: Place, keys: "CollectionKeys", *, within: float) -> None:
     """Ask through the store and, where it is open, through the port; wait for the end."""
-    from harvester import records
+    from harvester import records, stopfile
     from harvester.clock import Stop, SystemClock
 
     clock, never = SystemClock(), Stop()
     deadline = clock.elapsed() + within
-    asked = place.compute.ask_to_stop(keys.id)
+    asked, written = place.compute.ask_to_stop(keys.id), ""
     while place.compute.task(keys.id) or records.lives(place.store, keys):
         if not asked and records.lives(place.store, keys):
             # Not before the lock is held: a harvest that begins clears away what others left.
-            records.ask_to_stop(place.store, keys)
+            written = stopfile.ask(place.store, keys) or written
             asked = place.compute.ask_to_stop(keys.id)
         if clock.elapsed() > deadline:
             raise HarvesterError(
@@ -245,6 +245,7 @@ def end_harvest(place: Place, keys: "CollectionKeys", *, within: float) -> None:
                 hint="It was asked to, and ends as soon as it hears it; see `harvest running`.",
             )
         clock.wait(never, place.pause)
+    stopfile.take_back(place.store, keys, written)
 
 
 @harvest.command("log", help="Show the log of the newest harvest of COLLECTION_ID that was started here.")

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
-from harvester import records
+from harvester import records, stopfile
 from harvester.clock import Clock, Stop
 from harvester.compute.aws import Refused
 from harvester.compute.beginning import Beginning
@@ -161,11 +161,13 @@ class FargateService:
         """Through the store: so it may take longer to end than a task that is stopped."""
         if not self._holds_lock():
             return
-        records.ask_to_stop(self._store, self._keys)
+        asked = stopfile.ask(self._store, self._keys)
         began = self._clock.elapsed()
         while self._holds_lock() and self._clock.elapsed() < until:
             self._on_wait("the harvest is ending", self._clock.elapsed() - began)
             self._clock.wait(self._never, _PAUSE)
+        if not records.lives(self._store, self._keys):
+            stopfile.take_back(self._store, self._keys, asked)
 
     def _holds_lock(self) -> bool:
         """Whether a task of this service harvests; a harvest elsewhere is not ours to end."""

@@ -1,0 +1,68 @@
+"""A stop is asked for by `stop.json` in the store, where no port is open; the file goes with the harvest."""
+
+import logging
+import threading
+from contextlib import suppress
+
+from harvester.clock import Stop
+from harvester.errors import Conflict, NotFound
+from harvester.layout import CollectionKeys
+from harvester.store import Store
+
+log = logging.getLogger("twarc-cloud")
+
+
+def ask(store: Store, keys: CollectionKeys) -> str:
+    """Ask the running harvest to stop; the version of what was written, empty where it was asked already."""
+    try:
+        return store.create(keys.stop, b"{}\n")
+    except Conflict:
+        return ""
+
+
+def take_back(store: Store, keys: CollectionKeys, version: str) -> None:
+    """Remove what `ask` wrote too late for the harvest to find it; not what was written since."""
+    if version:
+        with suppress(Conflict):
+            store.remove(keys.stop, version=version)
+
+
+class StopFile:
+    """The `stop.json` of a harvest that runs and looks for it `every` so many seconds.
+
+    `store` is read, and `fenced` is where it is removed.
+    """
+
+    def __init__(self, store: Store, fenced: Store, key: str, *, stop: Stop, every: float) -> None:
+        self._store, self._fenced, self._key = store, fenced, key
+        self._stop, self._every = stop, every
+        self._over = threading.Event()
+
+    def watch(self) -> threading.Thread:
+        """Forget what was asked of an earlier harvest, and listen from now on, in the thread returned."""
+        self._fenced.remove(self._key)
+        thread = threading.Thread(target=self._watch, name="stop", daemon=True)
+        thread.start()
+        return thread
+
+    def _watch(self) -> None:
+        while not self._over.wait(self._every):
+            try:
+                # To read what is mostly not there costs a twelfth of listing it.
+                self._store.read(self._key)
+            except NotFound:
+                continue
+            except Exception as error:  # noqa: BLE001 - whatever a store answers once, the next look counts
+                log.debug("stop.json could not be looked for: %s", error)
+                continue
+            self._stop.request("a stop was asked for")
+            return
+
+    def close(self) -> None:
+        """Listen no more, and remove the file, however the harvest came to its end."""
+        self._over.set()
+        try:
+            self._fenced.remove(self._key)
+        except Exception as error:  # noqa: BLE001 - the lock is still to be released
+            # The next harvest removes it.
+            log.debug("stop.json could not be removed: %s", error)
