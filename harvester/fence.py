@@ -24,6 +24,10 @@ class FencedStore:
     def name(self) -> str:
         return self._store.name
 
+    @property
+    def removes_conditionally(self) -> bool:
+        return self._store.removes_conditionally
+
     def read(self, key: str) -> Stored:
         return self._store.read(key)
 
@@ -62,6 +66,9 @@ class FencedStore:
 
     def now(self) -> datetime:
         return self._store.now()
+
+    def probe(self) -> bool:
+        return self._store.probe()
 
     @contextmanager
     def _fenced(self) -> Iterator[None]:

@@ -8,9 +8,11 @@ from urllib.parse import urlsplit
 
 import boto3
 import botocore.session
+from botocore.config import Config
 from botocore.credentials import CredentialProvider, Credentials
 from botocore.loaders import Loader, create_loader
 
+from harvester.errors import Exit, HarvesterError
 from harvester.settings import INI, aws_keys
 
 log = logging.getLogger("twarc-cloud")
@@ -31,6 +33,14 @@ def session(region: str = "", *, ini: Path = INI) -> boto3.Session:
     # boto3 adds its own folder each time.
     loader.search_paths[:] = dict.fromkeys(loader.search_paths)
     return made
+
+
+def client_for(service: str, *, region: str, config: Config) -> Any:
+    """A client of one service; what botocore finds wrong with the settings it raises itself."""
+    try:
+        return session(region).client(service, config=config)
+    except ValueError as error:
+        raise HarvesterError(f"The AWS settings cannot be used: {error}.", exit_code=Exit.USAGE) from error
 
 
 @cache

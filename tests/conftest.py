@@ -11,8 +11,10 @@ from typing import Any
 
 import pytest
 
+from harvester.store.conditions import FOLDER
+from harvester.store.s3 import S3Store
 from tests import leaks
-from tests.servers import Bucket, S3Server, seaweedfs
+from tests.servers import Bucket, S3Server, moto, seaweedfs
 from tests.stores import Place
 
 _LOCAL = {"127.0.0.1", "::1", "localhost", ""}
@@ -59,16 +61,9 @@ def s3_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
 
 @pytest.fixture(scope="session")
 def moto_server() -> Iterator[S3Server]:
-    """moto as a server: no signature check, but more of AWS than S3."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    try:
-        host, port = server.get_host_and_port()
-        yield S3Server(f"http://{host}:{port}", "test", "test")
-    finally:
-        server.stop()
+    """moto for all tests of this worker."""
+    with moto() as server:
+        yield server
 
 
 @contextmanager
@@ -79,10 +74,26 @@ def _bucket(server: S3Server, request: pytest.FixtureRequest) -> Iterator[Bucket
     # As Terraform makes it; and so nothing that was ever written escapes the search for secrets.
     if not request.node.get_closest_marker("unversioned"):
         s3.put_bucket_versioning(Bucket=bucket.name, VersioningConfiguration={"Status": "Enabled"})
+    _remember_conditions(bucket)
     yield bucket
     leaked = leaks.in_bucket(bucket)
     _remove(bucket)
     assert leaked == [], "secrets are in the bucket or its history"
+
+
+_conditions: dict[S3Server, tuple[str, bytes]] = {}
+
+
+def _remember_conditions(bucket: Bucket) -> None:
+    """As in a bucket that was written to before: what its server does was found by the first of a worker."""
+    client = bucket.server.client()
+    if bucket.server not in _conditions:
+        S3Store(bucket.name, client=client).probe()
+        (found,) = client.list_objects_v2(Bucket=bucket.name, Prefix=FOLDER)["Contents"]
+        _conditions[bucket.server] = (found["Key"], bucket.read(found["Key"]))
+    else:
+        key, data = _conditions[bucket.server]
+        client.put_object(Bucket=bucket.name, Key=key, Body=data)
 
 
 def _remove(bucket: Bucket) -> None:

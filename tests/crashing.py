@@ -77,6 +77,10 @@ class DeadlyStore:
     def name(self) -> str:
         return self.store.name
 
+    @property
+    def removes_conditionally(self) -> bool:
+        return self.store.removes_conditionally
+
     def read(self, key: str) -> Stored:
         return self.store.read(key)
 
@@ -103,6 +107,9 @@ class DeadlyStore:
 
     def now(self) -> datetime:
         return self.store.now()
+
+    def probe(self) -> bool:
+        return self.store.probe()
 
     def _step(self, verb: str, key: str, act: Callable[[], Any], data: bytes = b"") -> Any:
         deadly = (

@@ -14,8 +14,8 @@ from pathlib import Path
 # A room may import rooms of its own ring and of the rings above it here; a new room must be put into one.
 RINGS = (
     "errors layout wording capacity filters collection changeset merging chronicle",
-    "clock memory settings session store lock fence segments journal work checkpoint history uploads manifest"
-    " mirror origin parameters x",
+    "clock memory settings session aws_errors store lock fence segments journal work checkpoint history"
+    " uploads manifest mirror origin parameters x",
     "sources harvest run holding storing ending recovery unheard stopfile progress status compute"
     " records notices credentials cost checks doctor removal download redaction transplant verify",
     "commands",
@@ -24,7 +24,7 @@ RINGS = (
 # Packages from outside, and the only modules or folders below harvester/ that may import them.
 HOMES: Mapping[str, tuple[str, ...]] = {
     "boto3": ("session",),
-    "botocore": ("session", "store.s3", "parameters", "compute.aws"),
+    "botocore": ("session", "aws_errors", "store", "parameters", "compute.aws"),
     "cheroot": ("status",),
     "click": ("commands",),
     "flask": ("status",),
@@ -49,7 +49,7 @@ PURE = {
 IMPURE_CALLS = {"open", "print", "input", "now", "utcnow", "today", "read_text", "write_text", "exists"}
 
 # A sleep hears no stop; these waits are of milliseconds and not a harvest's.
-MAY_SLEEP = ("store.folder", "store.s3")
+MAY_SLEEP = ("store.folder",)
 
 # Who only reads an outcome should not pay for importing requests; TYPE_CHECKING says what is hidden.
 LAZY_DOORS = ("x",)

@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -59,6 +60,42 @@ class S3Server:
             aws_secret_access_key=self.secret_key,
             region_name="us-east-1",
         )
+
+
+class _OneByOne:
+    """A server that looks at a condition and writes in two steps, made one that takes one write at a time."""
+
+    def __init__(self, app: Callable[..., Any]) -> None:
+        self._app, self._guard = app, threading.Lock()
+
+    def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Any:
+        if environ["REQUEST_METHOD"] not in ("PUT", "DELETE"):
+            return self._app(environ, start)
+        with self._guard:
+            return self._app(environ, start)
+
+
+@contextmanager
+def moto(*, atomic: bool = True) -> Iterator[S3Server]:
+    """moto as a server: no signature check, but more of AWS than S3; as it comes it is not `atomic`."""
+    from moto.server import DomainDispatcherApplication, create_backend_app
+    from werkzeug.serving import WSGIRequestHandler, make_server
+
+    class Quiet(WSGIRequestHandler):
+        def log(self, *_: Any) -> None:
+            pass
+
+    app = DomainDispatcherApplication(create_backend_app)
+    server = make_server(
+        "127.0.0.1", 0, _OneByOne(app) if atomic else app, threaded=True, request_handler=Quiet
+    )
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield S3Server(f"http://127.0.0.1:{server.server_port}", "test", "test")
+    finally:
+        server.shutdown()
+        thread.join()
 
 
 @dataclass(frozen=True)

@@ -46,6 +46,14 @@ class Store(Protocol):
         """How a person calls this place, e.g. `s3://bucket` or a folder."""
         ...
 
+    @property
+    def removes_conditionally(self) -> bool:
+        """Whether `remove` of one version only is a single step.
+
+        Elsewhere it looks first, so that a removal that is late may hit the next version.
+        """
+        ...
+
     def read(self, key: str) -> Stored: ...
 
     def create(self, key: str, data: bytes) -> str:
@@ -83,10 +91,21 @@ class Store(Protocol):
         """The store's clock, which alone judges ages of objects."""
         ...
 
+    def probe(self) -> bool:
+        """Try now whether two writers are kept apart here, and raise where they are not.
 
-def require_key(key: str) -> None:
-    """Raise for a key, or a beginning of one, that is not below `collections/` on every kind of store."""
+        Whether conditions on removals count, too.
+        """
+        ...
+
+
+def is_key(key: str) -> bool:
+    """Whether a key, or a beginning of one, is below `collections/` on every kind of store."""
     *parts, last = key.removeprefix(ROOT).split("/")
     crooked = {"", ".", ".."} & set(parts) or last in (".", "..") or "\0" in key
-    if not key.startswith(ROOT) or (crooked and key != ROOT):
+    return key.startswith(ROOT) and (not crooked or key == ROOT)
+
+
+def require_key(key: str) -> None:
+    if not is_key(key):
         raise HarvesterError(f"The key {key!r} leads out of the store.")

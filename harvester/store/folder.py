@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harvester.errors import Conflict, NotFound, StoreAway
+from harvester.errors import Conflict, HarvesterError, NotFound, StoreAway
 from harvester.layout import ROOT
 from harvester.store import Entry, Stored, require_key
 from harvester.store.disk import make_folder, sync, told, whole
@@ -41,6 +41,10 @@ class FolderStore:
     @property
     def name(self) -> str:
         return str(self.root)
+
+    @property
+    def removes_conditionally(self) -> bool:
+        return True
 
     def read(self, key: str) -> Stored:
         path = self._path(key)
@@ -122,6 +126,27 @@ class FolderStore:
         with told("the store's clock"), self._scratch() as scratch:
             scratch.touch()
             return _modified(scratch.stat())
+
+    def probe(self) -> bool:
+        key = f"{ROOT}probe-{uuid.uuid4().hex}/probe.json"
+        first = self.create(key, b"1")
+        try:
+            second = self.replace(key, b"2", version=first)
+            for write in (
+                lambda: self.create(key, b"3"),
+                lambda: self.replace(key, b"4", version=first),
+                lambda: self.remove(key, version=first),
+            ):
+                with suppress(Conflict):
+                    write()
+                    raise HarvesterError(
+                        f"{self.name} does not keep two writers apart.",
+                        hint="Use a folder of a file system that has hard links and locks.",
+                    )
+            self.remove(key, version=second)
+        finally:
+            self.remove(key)
+        return True
 
     def _path(self, key: str) -> Path:
         require_key(key)

@@ -1,80 +1,66 @@
-"""A store in an S3 bucket (or any server with S3's conditional writes): the only user of boto3's S3."""
+"""A store in an S3 bucket, or on any server that keeps S3's conditions on writes."""
 
-import base64
 import hashlib
-import time
+import re
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.exceptions import BotoCoreError
 
-from harvester.clock import SystemClock
+from harvester.clock import Clock, SystemClock
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound, StoreAway
-from harvester.session import session
-from harvester.store import Entry, Stored, require_key
+from harvester.session import client_for
+from harvester.store import Entry, Stored, is_key, require_key
+from harvester.store.conditions import FOLDER, Remembered
 from harvester.store.disk import told, whole
-
-# S3 answers 412 to a condition that does not hold, 409 to two conditional writes at the same moment, and
-# 404 to If-Match on a missing key:
-# https://docs.aws.amazon.com/AmazonS3/latest/userguide/conditional-writes.html
-_LOST = {"PreconditionFailed", "412"}
-_AT_ONCE = {"ConditionalRequestConflict", "OperationAborted", "409"}
-_GONE = {"NoSuchKey", "NotFound", "404"}
-_TRIES_AT_ONCE = 5
+from harvester.store.objects import Head, Objects
+from harvester.store.refusals import NoBucket, in_words
 
 _DATE_SECONDS = 60.0
-_elapsed = SystemClock().elapsed
+_PIECE = 1 << 20
+_CONNECT_SECONDS, _READ_SECONDS, _TRIES = 5.0, 30.0, 3
 
-_CONFIG = Config(
-    connect_timeout=5,
-    read_timeout=30,
-    retries={"mode": "standard", "total_max_attempts": 3},
-    max_pool_connections=16,
-    # Checksums are sent where they are given; servers other than AWS's do not know the newer defaults.
-    request_checksum_calculation="when_required",
-    response_checksum_validation="when_required",
-)
-
-_HINTS = {
-    "NoSuchBucket": "Check the bucket's name, and that `terraform apply` made it.",
-    "AccessDenied": "The AWS keys or the role may not do this: check the bucket's and the role's policy.",
-    "ExpiredToken": "The AWS session is over: sign in again.",
-    "InvalidAccessKeyId": "The AWS access key is not known: check the keys in use.",
-    "SignatureDoesNotMatch": "The AWS secret key is wrong: check the keys in use.",
-    "RequestTimeTooSkewed": "This machine's clock is wrong: set it, for AWS refuses requests 15 minutes off.",
-}
+# As botocore has it: servers other than AWS's take names that AWS's newer rules refuse.
+_BUCKET = re.compile(r"[A-Za-z0-9.\-_]{1,255}|arn:aws[a-z-]*:s3[a-z-]*:[^:/]*:[0-9]*:[A-Za-z0-9\-.:/]{1,200}")
 
 
 class S3Store:
-    """Keys of one bucket. Credentials, region and endpoint (AWS_ENDPOINT_URL) are those `session` finds."""
+    """Keys of one bucket. Credentials, region and endpoint (AWS_ENDPOINT_URL) are those `session` finds.
 
-    def __init__(self, bucket: str, *, region: str = "", client: Any = None) -> None:
+    A request that is not answered is given up after about `patience` seconds, at most a hundred.
+    """
+
+    def __init__(
+        self,
+        bucket: str,
+        *,
+        region: str = "",
+        patience: float = 900.0,
+        client: Any = None,
+        clock: Clock | None = None,
+    ) -> None:
+        _require_bucket(bucket)
         self.bucket = bucket
-        with self._told("the AWS settings"):
-            try:
-                self._s3 = client or session(region).client("s3", config=_CONFIG)
-            except ValueError as error:
-                raise HarvesterError(
-                    f"The AWS settings cannot be used: {error}.", exit_code=Exit.USAGE
-                ) from error
-        self._heard: tuple[datetime, float] | None = None
-        self._s3.meta.events.register("after-call.s3", self._hear_date)
+        self._objects = Objects(bucket, client or _client(bucket, region, patience), clock or SystemClock())
+        self._conditions = Remembered(self._objects)
 
     @property
     def name(self) -> str:
-        return f"s3://{self.bucket}"
+        return self._objects.name
+
+    @property
+    def removes_conditionally(self) -> bool:
+        return self._conditions.require().removal
 
     def read(self, key: str) -> Stored:
         require_key(key)
-        with self._told(key):
-            answer = self._answer(key)
-            return Stored(answer["Body"].read(), answer["ETag"], answer["LastModified"])
+        head, data = self._objects.read(key)
+        return Stored(data, head.version, head.modified)
 
     def create(self, key: str, data: bytes) -> str:
         return self._write(key, data, IfNoneMatch="*")
@@ -83,173 +69,179 @@ class S3Store:
         return self._write(key, data, IfMatch=version)
 
     def upload(self, key: str, path: Path, *, sha256: str) -> str:
-        with self._told(key), told(str(path)), path.open("rb") as body:
+        require_key(key)
+        self._conditions.require()
+        with told(str(path)), path.open("rb") as body:
             version, there = self._put(key, body, sha256, IfNoneMatch="*")
-            if not version and there != sha256:
-                raise self._conflict(key)
+        if version:
             return version
+        if there is not None and self._sha256(key, there) == sha256:
+            return ""
+        raise self._objects.conflict(key)
 
     def download(self, key: str, path: Path) -> None:
         require_key(key)
-        with self._told(key), told(str(path)):
-            body = self._answer(key)["Body"]
+        with told(str(path)):
+            _, body = self._objects.get(key)
             with whole(path) as partial, partial.open("wb") as file:
-                for chunk in body.iter_chunks(1 << 20):
-                    file.write(chunk)
+                for piece in self._pieces(key, body):
+                    file.write(piece)
 
     def remove(self, key: str, *, version: str | None = None) -> None:
         require_key(key)
-        with self._told(key):
-            condition = {} if version is None else {"IfMatch": version}
-            try:
-                self._s3.delete_object(Bucket=self.bucket, Key=key, **condition)
-            except ClientError as error:
-                if _code(error) in _GONE:
-                    return
-                # Some servers hold that what is gone does not match either.
-                if _code(error) in _LOST | _AT_ONCE and self._head(key)[0]:
-                    raise Conflict(f"{key} was changed in {self.name}.") from error
-                if _code(error) not in _LOST | _AT_ONCE:
-                    raise
+        condition = {}
+        if version is not None and self.removes_conditionally:
+            condition = {"IfMatch": version}
+        elif version is not None and not self._is_there(key, version):
+            return
+        try:
+            if self._objects.delete(key, **condition):
+                return
+        except Conflict:
+            # Some servers hold that what is gone does not match either.
+            pass
+        if self._is_there(key, version):
+            raise StoreAway(f"{self.name} did not remove {key}.", hint="Check the server's log.")
 
     def entries(self, prefix: str) -> Iterator[Entry]:
         require_key(prefix)
-        pages = self._s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=prefix)
-        with self._told(prefix):
-            for page in pages:
-                for found in page.get("Contents", ()):
+        for page in self._objects.pages(prefix):
+            for found in page.get("Contents", ()):
+                if _is_ours(found["Key"]):
                     yield Entry(found["Key"], found["Size"], found["ETag"], found["LastModified"])
 
     def folders(self, prefix: str) -> Iterator[str]:
         require_key(prefix)
-        pages = self._s3.get_paginator("list_objects_v2").paginate(
-            Bucket=self.bucket, Prefix=prefix, Delimiter="/"
-        )
-        with self._told(prefix):
-            for page in pages:
-                for found in page.get("CommonPrefixes", ()):
+        for page in self._objects.pages(prefix, Delimiter="/"):
+            for found in page.get("CommonPrefixes", ()):
+                if _is_ours(found["Prefix"][:-1]):
                     yield found["Prefix"][len(prefix) : -1]
 
     def now(self) -> datetime:
         # Every answer carries the store's date, that of a refusal too; one a minute old is asked for anew.
-        if self._heard is None or _elapsed() - self._heard[1] > _DATE_SECONDS:
-            with self._told("the store's clock"):
-                try:
-                    self._s3.head_bucket(Bucket=self.bucket)
-                except ClientError:
-                    if self._heard is None:
-                        raise
-        if self._heard is None:
-            return datetime.now(UTC)
-        date, heard = self._heard
-        return date + timedelta(seconds=_elapsed() - heard)
+        if self._objects.silent_for > _DATE_SECONDS:
+            self._objects.ask_for_date()
+        return self._objects.now() or self._dated_by_an_object()
 
     def address(self) -> tuple[str, str]:
         """Where another client finds this bucket: endpoint, empty where it is AWS's own, and region."""
-        with self._told("the bucket"):
-            found = self._s3.head_bucket(Bucket=self.bucket)
-        meta = self._s3.meta
+        meta = self._objects.client.meta
         own = meta.endpoint_url.endswith(".amazonaws.com")
-        return "" if own else meta.endpoint_url, found.get("BucketRegion") or meta.region_name
+        return "" if own else meta.endpoint_url, self._objects.region()
 
     def require(self) -> None:
         """Raise, with what to do, when the bucket is not there or not ours to use."""
         try:
-            with self._told("the bucket"):
-                self._s3.head_bucket(Bucket=self.bucket)
-        except NotFound as error:
-            raise HarvesterError(
-                f"The bucket {self.bucket} does not exist.", hint=_HINTS["NoSuchBucket"]
-            ) from error
+            self._conditions.look_up()
+        except NoBucket as error:
+            raise HarvesterError(f"The bucket {self.bucket} does not exist.", hint=error.hint) from error
 
-    def _answer(self, key: str) -> Any:
-        """The object as it begins to arrive; without its length a broken line would look like its end."""
-        answer = self._s3.get_object(Bucket=self.bucket, Key=key)
-        if not {"ContentLength", "ETag", "LastModified"} <= set(answer):
-            raise StoreAway(f"{self.name} broke off its answer for {key}.", hint="Check the network.")
-        return answer
-
-    def _hear_date(self, http_response: Any, **_: Any) -> None:
-        date = http_response.headers.get("Date")
-        if date:
-            self._heard = (parsedate_to_datetime(date), _elapsed())
+    def probe(self) -> bool:
+        return self._conditions.probe().removal
 
     def _write(self, key: str, data: bytes, **condition: str) -> str:
-        with self._told(key):
-            version, _ = self._put(key, data, hashlib.sha256(data).hexdigest(), **condition)
-            if not version:
-                raise self._conflict(key)
-            return version
-
-    def _put(self, key: str, body: Any, sha256: str, **condition: str) -> tuple[str, str]:
-        """The new version; or "" and the hash of what is there, where the condition did not hold."""
         require_key(key)
-        write = uuid.uuid4().hex
-        version = self._conditional(
-            Key=key,
-            Body=body,
-            ChecksumSHA256=base64.b64encode(bytes.fromhex(sha256)).decode(),
-            Metadata={"sha256": sha256, "write": write},
-            **condition,
-        )
+        self._conditions.require()
+        version, there = self._put(key, data, hashlib.sha256(data).hexdigest(), **condition)
         if version:
-            return version, sha256
+            return version
+        if there is not None and "write" not in there.metadata:
+            # A server that forgets whose write it was; what is written tells its writer.
+            with suppress(NotFound):
+                head, found = self._objects.read(key)
+                if found == data:
+                    return head.version
+        raise self._objects.conflict(key)
+
+    def _put(
+        self, key: str, body: bytes | BinaryIO, sha256: str, **condition: str
+    ) -> tuple[str, Head | None]:
+        """The new version; or "" and what is there, where the condition did not hold."""
+        write = uuid.uuid4().hex
+        lost = False
+        try:
+            if version := self._objects.put(key, body, sha256=sha256, write=write, **condition):
+                return version, None
+        except Conflict:
+            lost = True
         # Lost against ourselves, when the answer to a first try did not arrive? Then it is written.
-        version, metadata = self._head(key)
-        return version if metadata.get("write") == write else "", metadata.get("sha256", "")
+        head = self._objects.head(key)
+        if head is not None and head.metadata.get("write") == write:
+            return head.version, head
+        if not lost:
+            raise self._objects.garbled(key, "it does not tell whether the object was written")
+        return "", head
 
-    def _head(self, key: str) -> tuple[str, dict[str, str]]:
-        """The version and the metadata of an object; both empty when it is not there."""
-        try:
-            head = self._s3.head_object(Bucket=self.bucket, Key=key)
-        except ClientError as error:
-            if _code(error) in _GONE:
-                return "", {}
-            raise
-        return head["ETag"], head["Metadata"]
+    def _sha256(self, key: str, head: Head) -> str:
+        """Of an object; read where the server does not keep what was told with it."""
+        if told_with_it := head.metadata.get("sha256"):
+            return told_with_it
+        digest = hashlib.sha256()
+        _, body = self._objects.get(key)
+        for piece in self._pieces(key, body):
+            digest.update(piece)
+        return digest.hexdigest()
 
-    def _conditional(self, **request: Any) -> str:
-        """Put the object; the new version, or "" where the condition did not hold."""
-        tried = 0
+    def _pieces(self, key: str, body: Any) -> Iterator[bytes]:
+        pieces = body.iter_chunks(_PIECE)
         while True:
-            try:
-                return str(self._s3.put_object(Bucket=self.bucket, **request)["ETag"])
-            except ClientError as error:
-                tried += 1
-                code = _code(error)
-                if code in _AT_ONCE and tried < _TRIES_AT_ONCE:
-                    time.sleep(0.05 * 2**tried)
-                    if hasattr(request["Body"], "seek"):
-                        request["Body"].seek(0)
-                elif code in _LOST | _AT_ONCE or ("IfMatch" in request and code in _GONE):
-                    return ""
-                else:
-                    raise
+            with self._objects.arriving(key):
+                piece = next(pieces, None)
+            if piece is None:
+                return
+            yield piece
 
-    def _conflict(self, key: str) -> Conflict:
-        return Conflict(f"{key} was written by somebody else in {self.name}.")
+    def _is_there(self, key: str, version: str | None) -> bool:
+        """Whether the object is there; Conflict where it is in another version than a given one."""
+        head = self._objects.head(key)
+        if head is not None and version is not None and head.version != version:
+            raise Conflict(f"{key} was changed in {self.name}.")
+        return head is not None
 
-    @contextmanager
-    def _told(self, key: str) -> Iterator[None]:
-        """Errors of AWS in the words of a store."""
+    def _dated_by_an_object(self) -> datetime:
+        """The time of a server that tells none: what it dates an object that is written now."""
+        key = f"{FOLDER}clock-{uuid.uuid4().hex}"
+        self._objects.write(key, b"")
         try:
-            yield
-        except ClientError as error:
-            code = _code(error)
-            if code in _GONE:
-                raise NotFound(f"{key} is not in {self.name}.") from error
-            words = error.response.get("Error", {}).get("Message") or code
-            if code in ("403", "401"):
-                code = "AccessDenied"
-            hint = _HINTS.get(code, "Try again later; what was collected is kept.")
-            raise StoreAway(f"{self.name} refuses {key}: {code} ({words}).", hint=hint) from error
-        except NoCredentialsError as error:
-            hint = "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the task a role."
-            raise StoreAway(f"There are no AWS keys to use {self.name} with.", hint=hint) from error
-        except BotoCoreError as error:
-            hint = "Check the network, the region and the AWS keys; what was collected is kept."
-            raise StoreAway(f"{self.name} cannot be reached for {key}: {error}", hint=hint) from error
+            head = self._objects.head(key)
+        finally:
+            self._objects.delete(key)
+        if head is None:
+            raise self._objects.garbled(key, "the object that was written is not there")
+        self._objects.date(head.modified)
+        return head.modified
 
 
-def _code(error: ClientError) -> str:
-    return str(error.response.get("Error", {}).get("Code", ""))
+def _is_ours(key: str) -> bool:
+    """Not a marker of a folder, a key that no folder could hold, or what is kept here about the server."""
+    return not key.startswith(FOLDER.rstrip("/")) and not key.endswith("/") and is_key(key)
+
+
+def _require_bucket(bucket: str) -> None:
+    if _BUCKET.fullmatch(bucket):
+        return
+    found = re.fullmatch(r"(?:s3://|arn:aws[a-z-]*:s3:::)?([A-Za-z0-9.\-_]{3,255})/*", bucket)
+    raise HarvesterError(
+        f"{bucket!r} is not the name of a bucket.",
+        hint=f"Is {found[1]} meant?" if found else "It has letters, digits, '-' and '.' only.",
+        exit_code=Exit.USAGE,
+    )
+
+
+def _client(bucket: str, region: str, patience: float) -> Any:
+    config = Config(
+        connect_timeout=min(_CONNECT_SECONDS, patience),
+        read_timeout=min(_READ_SECONDS, patience),
+        retries={
+            "mode": "standard",
+            "total_max_attempts": max(1, min(_TRIES, int(patience / _READ_SECONDS))),
+        },
+        max_pool_connections=16,
+        # Checksums are sent where they are given; servers other than AWS's do not know the newer defaults.
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
+    )
+    try:
+        return client_for("s3", region=region, config=config)
+    except BotoCoreError as error:
+        raise in_words(f"s3://{bucket}", "the AWS settings", error, ask=lambda: None) from error

@@ -1,0 +1,57 @@
+"""What S3 always tells in an answer; one that lacks it is a proxy's, or broke off."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Head:
+    """An object without its bytes."""
+
+    version: str
+    modified: datetime
+    metadata: Mapping[str, str]
+
+
+def head_of(answer: Mapping[str, Any]) -> Head | None:
+    """From the answer to a GET or HEAD; None where it tells no version or no date."""
+    version, modified = answer.get("ETag"), answer.get("LastModified")
+    if not version or not isinstance(modified, datetime):
+        return None
+    return Head(str(version), modified, answer.get("Metadata") or {})
+
+
+def is_whole(page: Mapping[str, Any], prefix: str) -> bool:
+    """Whether an answer to a listing tells all that belongs to it."""
+    found, below = page.get("Contents", []), page.get("CommonPrefixes", [])
+    goes_on = page.get("IsTruncated")
+    return (
+        isinstance(goes_on, bool)
+        and (not goes_on or bool(page.get("NextContinuationToken")))
+        and page.get("KeyCount") in (None, len(found) + len(below))
+        and all(_is_entry(entry, prefix) for entry in found)
+        and all(str(entry.get("Prefix", "")).startswith(prefix) for entry in below)
+    )
+
+
+def _is_entry(entry: Mapping[str, Any], prefix: str) -> bool:
+    return (
+        str(entry.get("Key", "")).startswith(prefix)
+        and isinstance(entry.get("Size"), int)
+        and bool(entry.get("ETag"))
+        and isinstance(entry.get("LastModified"), datetime)
+    )
+
+
+def date_of(header: Any) -> datetime | None:
+    """The date of an answer; None for one that is none, or that no clock shows."""
+    try:
+        date = parsedate_to_datetime(str(header))
+    except (ValueError, TypeError, IndexError, OverflowError):
+        return None
+    # Without a zone, or with -0000, it is UTC: https://www.rfc-editor.org/rfc/rfc5322#section-3.3
+    date = date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
+    return date if 2000 < date.year < 9000 else None
