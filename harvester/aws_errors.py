@@ -33,12 +33,14 @@ from harvester.errors import Exit
 
 Advice = tuple[str, Exit]
 
-SIGN_IN = "The AWS session is over: sign in again (with IAM Identity Center: `aws sso login`)."
-KEYS = "The AWS keys are not accepted: check AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
-SECRET = "The AWS secret key is wrong: check the keys in use."
-CLOCK = "This machine's clock is wrong: set it, for AWS refuses requests more than a few minutes off."
-NO_KEYS = "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the task a role."
+_SIGN_IN = "The AWS session is over: sign in again (with IAM Identity Center: `aws sso login`)."
+_KEYS = "The AWS keys are not accepted: check AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+_SECRET = "The AWS secret key is wrong: check the keys in use."
+_CLOCK = "This machine's clock is wrong: set it, for AWS refuses requests more than a few minutes off."
+_GIVE_KEYS = "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the task a role."
 LATER = "Try again in a minute."
+# Messages that a service may word in its own way.
+NO_KEYS, UNREACHABLE = "There are no AWS keys", "AWS cannot be reached"
 _REGION = "Set `region`, or AWS_REGION, to the region in which it was made."
 _SETTINGS = "Check AWS_PROFILE and ~/.aws/config."
 _NETWORK = "Check the network and `region`."
@@ -51,17 +53,17 @@ _SHARED: Mapping[str, Advice] = {
             *("ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"),
             *("InvalidToken", "UnauthorizedException"),
         ),
-        (SIGN_IN, Exit.UNAUTHORIZED),
+        (_SIGN_IN, Exit.UNAUTHORIZED),
     ),
     **dict.fromkeys(
         (
             *("AuthFailure", "IncompleteSignature", "InvalidAccessKeyId", "InvalidClientTokenId"),
             *("MissingAuthenticationToken", "UnrecognizedClientException", "InvalidSecurity"),
         ),
-        (KEYS, Exit.UNAUTHORIZED),
+        (_KEYS, Exit.UNAUTHORIZED),
     ),
-    **dict.fromkeys(("SignatureDoesNotMatch", "InvalidSignatureException"), (SECRET, Exit.UNAUTHORIZED)),
-    "RequestTimeTooSkewed": (CLOCK, Exit.UNAUTHORIZED),
+    **dict.fromkeys(("SignatureDoesNotMatch", "InvalidSignatureException"), (_SECRET, Exit.UNAUTHORIZED)),
+    "RequestTimeTooSkewed": (_CLOCK, Exit.UNAUTHORIZED),
     **dict.fromkeys(
         (
             *("InternalError", "InternalFailure", "InternalServerError", "RequestLimitExceeded"),
@@ -94,11 +96,11 @@ _HERE: tuple[tuple[type[BotoCoreError], str, str, Exit, bool], ...] = (
         Exit.USAGE,
         False,
     ),
-    (NoCredentialsError, "There are no AWS keys", NO_KEYS, Exit.UNAUTHORIZED, True),
-    (PartialCredentialsError, "The AWS keys are not complete", KEYS, Exit.UNAUTHORIZED, False),
+    (NoCredentialsError, NO_KEYS, _GIVE_KEYS, Exit.UNAUTHORIZED, True),
+    (PartialCredentialsError, "The AWS keys are not complete", _KEYS, Exit.UNAUTHORIZED, False),
     (ProfileNotFound, "There is no such AWS profile", _SETTINGS, Exit.USAGE, False),
     *(
-        (kind, "The AWS session is not signed in", SIGN_IN, Exit.UNAUTHORIZED, True)
+        (kind, "The AWS session is not signed in", _SIGN_IN, Exit.UNAUTHORIZED, True)
         for kind in (SSOError, TokenRetrievalError, LoginTokenLoadError)
     ),
     *(
@@ -114,14 +116,14 @@ _HERE: tuple[tuple[type[BotoCoreError], str, str, Exit, bool], ...] = (
     (ParamValidationError, "A name or value is not one AWS takes", "Correct it.", Exit.USAGE, False),
     (ProxyConnectionError, "The proxy cannot be reached", "Check HTTPS_PROXY.", Exit.RETRY_LATER, True),
     (SSLError, "The connection is not secure", "Check AWS_CA_BUNDLE and the proxy.", Exit.RETRY_LATER, True),
-    (ConnectionError, "AWS cannot be reached", _NETWORK, Exit.RETRY_LATER, True),
-    (HTTPClientError, "AWS cannot be reached", _NETWORK, Exit.RETRY_LATER, True),
+    (ConnectionError, UNREACHABLE, _NETWORK, Exit.RETRY_LATER, True),
+    (HTTPClientError, UNREACHABLE, _NETWORK, Exit.RETRY_LATER, True),
 )
 
 
 @dataclass(frozen=True)
 class Explained:
-    """An error: `code` is AWS's name for it and `said` its words, on one line of at most 200 characters.
+    """An error: `code` is AWS's name for it and `said` its words, on one line of at most 300 characters.
 
     `message` says what failed on this machine; it is empty where AWS refused. `passing` tells whether the
     same request may succeed later. An empty `hint` means that the code is in no table.
@@ -189,4 +191,4 @@ def _part(error: ClientError, name: str) -> Mapping[str, object]:
 
 
 def _line(words: str) -> str:
-    return " ".join(words.split())[:200]
+    return " ".join(words.split())[:300]

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.exceptions import BotoCoreError, ClientError
 
+from harvester.aws_errors import LATER, NO_KEYS, Advice, code_of, explained
 from harvester.errors import Exit, HarvesterError, NotFound
-from harvester.session import session
+from harvester.session import client_for
 
 KEYS, TOKENS, HONEYBADGER = "keys", "tokens", "honeybadger"
 
@@ -29,21 +30,11 @@ _KMS = (
     "Check that the KMS key of the parameter is enabled, and that the role may use it "
     "(kms:Decrypt, kms:Encrypt)."
 )
-_AGAIN = "Try again in a minute."
-# What to do about each error of AWS, and what the process returns.
-_TOLD: Mapping[str, tuple[str, Exit]] = {
-    "AccessDeniedException": (_MAY_NOT, Exit.UNAUTHORIZED),
-    "InvalidKeyId": (_KMS, Exit.UNAUTHORIZED),
-    "DisabledException": (_KMS, Exit.UNAUTHORIZED),
-    "KMSInvalidStateException": (_KMS, Exit.UNAUTHORIZED),
-    "ExpiredTokenException": ("The AWS session is over: sign in again.", Exit.UNAUTHORIZED),
-    "UnrecognizedClientException": (
-        "The AWS access key is not known: check the keys in use.",
-        Exit.UNAUTHORIZED,
-    ),
-    "InvalidSignatureException": (
-        "The AWS secret key, or this machine's clock, is wrong.",
-        Exit.UNAUTHORIZED,
+# What this service has to say of its own errors; the rest is in the table that all services share.
+_ADVICE: Mapping[str, Advice] = {
+    **dict.fromkeys(("AccessDenied", "AccessDeniedException"), (_MAY_NOT, Exit.UNAUTHORIZED)),
+    **dict.fromkeys(
+        ("InvalidKeyId", "DisabledException", "KMSInvalidStateException"), (_KMS, Exit.UNAUTHORIZED)
     ),
     "ValidationException": (
         "Check parameter_path and the name: letters, digits, '_', '-' and '.'.",
@@ -51,9 +42,7 @@ _TOLD: Mapping[str, tuple[str, Exit]] = {
     ),
     "ParameterLimitExceeded": ("The account has too many parameters: remove some.", Exit.ERROR),
     "ParameterMaxVersionLimitExceeded": ("Remove the parameter, and store it again.", Exit.ERROR),
-    "TooManyUpdates": (_AGAIN, Exit.RETRY_LATER),
-    "ThrottlingException": (_AGAIN, Exit.RETRY_LATER),
-    "InternalServerError": (_AGAIN, Exit.RETRY_LATER),
+    "TooManyUpdates": (LATER, Exit.RETRY_LATER),
 }
 
 
@@ -84,12 +73,7 @@ class Parameters:
                 f"parameter_path is {path!r}; it is like /twarc-cloud.", exit_code=Exit.USAGE
             )
         with self._told("use", self.path):
-            try:
-                self._ssm = session(region).client("ssm", config=_CONFIG)
-            except ValueError as error:
-                raise HarvesterError(
-                    f"The AWS settings cannot be used: {error}.", exit_code=Exit.USAGE
-                ) from error
+            self._ssm = client_for("ssm", region=region, config=_CONFIG)
 
     def __repr__(self) -> str:
         return f"Parameters({self.path!r})"
@@ -179,27 +163,25 @@ class Parameters:
         """Errors of AWS in words. What AWS itself says is left out: it may repeat a value that was sent."""
         try:
             yield
-        except ClientError as error:
-            code = str(error.response.get("Error", {}).get("Code", ""))
-            if code in ("ParameterNotFound", "ParameterVersionNotFound"):
+        except (ClientError, BotoCoreError) as error:
+            if isinstance(error, ClientError) and code_of(error) in _MISSING:
                 raise NotFound(
                     f"{name} is not in the parameter store.", exit_code=Exit.UNAUTHORIZED
                 ) from None
-            hint, exit_code = _TOLD.get(code, (_AGAIN, Exit.ERROR))
-            raise HarvesterError(
-                f"The parameter store does not {what} {name}: {code}.",
-                hint=hint.format(action=f"ssm:{error.operation_name}", name=name),
-                exit_code=exit_code,
-            ) from None
-        except NoCredentialsError as error:
-            hint = "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the task a role."
-            raise HarvesterError(
-                f"There are no AWS keys to {what} {name} with.", hint=hint, exit_code=Exit.UNAUTHORIZED
-            ) from error
-        except BotoCoreError as error:
-            hint = "Check the network, the region and the AWS keys."
-            raise HarvesterError(
-                f"The parameter store cannot be reached to {what} {name}: {type(error).__name__}.",
-                hint=hint,
-                exit_code=Exit.RETRY_LATER,
-            ) from error
+            raise _in_words(what, name, error) from None
+
+
+_MISSING = {"ParameterNotFound", "ParameterVersionNotFound"}
+
+
+def _in_words(what: str, name: str, error: ClientError | BotoCoreError) -> HarvesterError:
+    found = explained(error, own=_ADVICE)
+    if isinstance(error, ClientError):
+        hint = found.hint.format(action=f"ssm:{error.operation_name}", name=name) or LATER
+        message = f"The parameter store does not {what} {name}: {found.code}."
+    elif found.message == NO_KEYS:
+        hint, message = found.hint, f"There are no AWS keys to {what} {name} with."
+    else:
+        hint = found.hint
+        message = f"The parameter store cannot be reached to {what} {name}: {type(error).__name__}."
+    return HarvesterError(message, hint=hint, exit_code=found.exit_code)

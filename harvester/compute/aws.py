@@ -1,28 +1,17 @@
-"""AWS is asked from here, and answers in words: its errors are in a table, with what to do about each."""
+"""The services of AWS that run harvests are asked from here, and refuse in words."""
 
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
 from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectionError,
-    HTTPClientError,
-    NoCredentialsError,
-    NoRegionError,
-    PartialCredentialsError,
-    ProfileNotFound,
-    SSOError,
-    TokenRetrievalError,
-)
+from botocore.exceptions import BotoCoreError, ClientError
 
+from harvester.aws_errors import Advice, explained
 from harvester.compute import reasons
 from harvester.errors import Exit, HarvesterError
-from harvester.session import session
+from harvester.session import client_for
 
 # Throttling is waited for by botocore: with these, half a minute at most.
 _CONFIG = Config(
@@ -31,32 +20,12 @@ _CONFIG = Config(
     retries={"mode": "standard", "total_max_attempts": 5},
 )
 
-_SIGN_IN = "The AWS session is over: sign in again."
-_WHOSE = "The AWS keys are not accepted: check AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
-_LATER = "Try again in a minute."
 _NOT_ALLOWED = (
     "Use the operator role that Terraform makes, or have its policy given to the user or role in use."
 )
-_TOLD: dict[str, tuple[str, Exit]] = {
+_ADVICE: dict[str, Advice] = {
     **dict.fromkeys(
         ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation"), (_NOT_ALLOWED, Exit.UNAUTHORIZED)
-    ),
-    **dict.fromkeys(
-        ("ExpiredToken", "ExpiredTokenException", "RequestExpired"), (_SIGN_IN, Exit.UNAUTHORIZED)
-    ),
-    **dict.fromkeys(
-        (
-            *("AuthFailure", "IncompleteSignature", "InvalidClientTokenId", "InvalidSignatureException"),
-            *("MissingAuthenticationToken", "SignatureDoesNotMatch", "UnrecognizedClientException"),
-        ),
-        (_WHOSE, Exit.UNAUTHORIZED),
-    ),
-    **dict.fromkeys(
-        (
-            *("InternalServerError", "RequestLimitExceeded", "ServerException", "ServiceUnavailable"),
-            *("ServiceUnavailableException", "Throttling", "ThrottlingException", "TooManyRequestsException"),
-        ),
-        (_LATER, Exit.RETRY_LATER),
     ),
     "ClusterNotFoundException": (
         "Check `cluster` and `region`, and that `terraform apply` made the cluster.",
@@ -64,24 +33,7 @@ _TOLD: dict[str, tuple[str, Exit]] = {
     ),
     "BlockedException": ("AWS has blocked the account: its support tells why.", Exit.ERROR),
     "LimitExceededException": ("Ask AWS for a larger quota, or remove what is not used.", Exit.ERROR),
-    "OptInRequired": ("The account does not have this region or service: enable it.", Exit.USAGE),
 }
-# Errors that are made on this machine, the more special ones first.
-_HERE: tuple[tuple[type[BotoCoreError], str, str, Exit], ...] = (
-    (NoRegionError, "It is not known which AWS region is meant", "Set `region`, or AWS_REGION.", Exit.USAGE),
-    (
-        NoCredentialsError,
-        "There are no AWS keys",
-        "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY.",
-        Exit.UNAUTHORIZED,
-    ),
-    (PartialCredentialsError, "The AWS keys are not complete", _WHOSE, Exit.UNAUTHORIZED),
-    (ProfileNotFound, "There is no such AWS profile", "Check AWS_PROFILE and ~/.aws/config.", Exit.USAGE),
-    (SSOError, "AWS does not know who asks", _SIGN_IN, Exit.UNAUTHORIZED),
-    (TokenRetrievalError, "AWS does not know who asks", _SIGN_IN, Exit.UNAUTHORIZED),
-    (ConnectionError, "AWS cannot be reached", "Check the network and `region`.", Exit.RETRY_LATER),
-    (HTTPClientError, "AWS cannot be reached", "Check the network and `region`.", Exit.RETRY_LATER),
-)
 
 
 class Refused(HarvesterError):
@@ -98,12 +50,7 @@ class Service:
     def __init__(self, name: str, *, region: str = "") -> None:
         self.name = name
         with self._told("is used"):
-            try:
-                self.client: Any = session(region).client(name, config=_CONFIG)
-            except ValueError as error:
-                raise HarvesterError(
-                    f"The AWS settings cannot be used: {error}.", exit_code=Exit.USAGE
-                ) from error
+            self.client: Any = client_for(name, region=region, config=_CONFIG)
 
     @property
     def region(self) -> str:
@@ -127,11 +74,12 @@ class Service:
         except ClientError as error:
             raise _refused(error, action) from error
         except BotoCoreError as error:
-            message, hint, exit_code = next(
-                ((said, what, code) for kind, said, what, code in _HERE if isinstance(error, kind)),
-                ("AWS cannot be asked", "Check the AWS settings.", Exit.ERROR),
-            )
-            raise HarvesterError(f"{message} ({action}): {error}", hint=hint, exit_code=exit_code) from error
+            found = explained(error)
+            raise HarvesterError(
+                f"{found.message} ({action}): {found.said.rstrip('.')}.",
+                hint=found.hint,
+                exit_code=found.exit_code,
+            ) from error
 
 
 class Aws:
@@ -166,11 +114,12 @@ class Aws:
 
 
 def _refused(error: ClientError, action: str) -> Refused:
-    answer = error.response.get("Error", {})
-    code, said = str(answer.get("Code", "")), " ".join(str(answer.get("Message", "")).split())
-    hint, exit_code = _TOLD.get(code, (reasons.hint(said), Exit.ERROR))
-    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-    if code not in _TOLD and (status >= 500 or re.fullmatch(r"5\d\d", code)):
-        said, hint, exit_code = said[:200], _LATER, Exit.RETRY_LATER
-    told = f" ({said.rstrip('.')})" if said else ""
-    return Refused(f"AWS refuses {action}: {code}{told}.", hint, code=code, said=said, exit_code=exit_code)
+    found = explained(error, own=_ADVICE)
+    told = f" ({found.said.rstrip('.')})" if found.said else ""
+    return Refused(
+        f"AWS refuses {action}: {found.code}{told}.",
+        found.hint or reasons.hint(found.said),
+        code=found.code,
+        said=found.said,
+        exit_code=found.exit_code,
+    )

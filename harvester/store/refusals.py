@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from harvester.aws_errors import Advice, Explained, explained
+from harvester.aws_errors import NO_KEYS, UNREACHABLE, Advice, Explained, explained
 from harvester.errors import Exit, HarvesterError, StoreAway
 
 _CONDITIONS = (
@@ -66,8 +66,8 @@ def _told(name: str, key: str, found: Explained) -> tuple[str, str]:
         code = "AccessDenied" if found.code in ("401", "403") else found.code
         otherwise = _LATER if found.passing else "Check the settings of the store (docs/stores.md)."
         return f"{name} refuses {key}: {code} ({said}).", found.hint or otherwise
-    if found.message == "There are no AWS keys":
+    if found.message == NO_KEYS:
         return f"There are no AWS keys to use {name} with.", found.hint
-    if found.message == "AWS cannot be reached":
+    if found.message == UNREACHABLE:
         return f"{name} cannot be reached for {key}: {said}.", _NETWORK
     return f"{found.message}, to use {name} with: {said}.", found.hint
