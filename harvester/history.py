@@ -22,7 +22,7 @@ import orjson
 from harvester.changeset import Tree, apply, diff
 from harvester.collection import with_state, without_secrets
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound
-from harvester.layout import ROOT, CollectionKeys, changeset_version, moment, timestamp
+from harvester.layout import ROOT, CollectionKeys, changeset_version, is_own, moment, timestamp
 from harvester.store import Store, Stored
 
 _TRIES = 100
@@ -120,7 +120,7 @@ def replay(store: Store, keys: CollectionKeys, *, until: str = "") -> Tree:
 
 def _names(store: Store, keys: CollectionKeys) -> list[str]:
     """The changesets, oldest first; those of 2019 have no version and come before all others."""
-    names = [entry.key.rpartition("/")[2] for entry in store.entries(keys.changesets)]
+    names = [entry.key.rpartition("/")[2] for entry in store.entries(keys.changesets) if is_own(entry.key)]
     return sorted(names, key=lambda name: (changeset_version(name), name))
 
 

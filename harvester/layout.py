@@ -133,6 +133,24 @@ def harvest_folder(key: str) -> str:
     return found[0] if found else ""
 
 
+# What a collection and a harvest consist of (docs/data-layout.md), with the names of 2019.
+_OWN = re.compile(
+    r"(?:collection|last_harvest|lock|checkpoint|stop|notices)\.json|changesets/change-[0-9-]+\.json"
+)
+_OF_HARVEST = re.compile(
+    r"(?:harvest|harvester|collection|user_changes)\.json|(?:users|events)\.jsonl|manifest-\w+\.txt|open/.+"
+    rf"|{SEGMENTS}[0-9-]+\.jsonl\.gz"
+)
+
+
+def is_own(key: str) -> bool:
+    """Whether a key has a name that this project gives; others put notes and markers among its objects."""
+    folder = harvest_folder(key)
+    if folder:
+        return bool(_OF_HARVEST.fullmatch(key, len(folder)))
+    return bool(_OWN.fullmatch(re.sub(r"^collections/[^/]+/", "", key)))
+
+
 def changeset_version(key: str) -> int:
     """The version in a changeset's name; 0 for those of 2019, which had none."""
     found = re.search(r"change-\d+-(\d+)\.json$", key)

@@ -10,7 +10,7 @@ import orjson
 from harvester import history
 from harvester.changeset import Tree, apply
 from harvester.errors import HarvesterError, NotFound
-from harvester.layout import CollectionKeys, changeset_version, moment
+from harvester.layout import CollectionKeys, changeset_version, harvest_folder, is_own, moment
 from harvester.lock import content, expiry
 from harvester.store import Store
 
@@ -21,7 +21,7 @@ _AT_ONCE = 16
 
 def changesets(store: Store, keys: CollectionKeys) -> Iterator[tuple[str, Tree]]:
     """The names and contents of all changesets, in the order in which they were made."""
-    names = [entry.key for entry in store.entries(keys.changesets) if entry.key.endswith(".json")]
+    names = [entry.key for entry in store.entries(keys.changesets) if is_own(entry.key)]
     names.sort(key=lambda key: (changeset_version(key), key))
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         found = pool.map(lambda key: store.read(key).data, names)
@@ -109,7 +109,9 @@ def _newest_first(store: Store, prefix: str, *, levels: int) -> Iterator[str]:
 
 def _records_below(store: Store, prefix: str) -> list[str]:
     found = (entry.key for entry in store.entries(prefix))
-    return sorted((key for key in found if key.rpartition("/")[2] in _NAMES), reverse=True)
+    return sorted(
+        (key for key in found if key in {harvest_folder(key) + name for name in _NAMES}), reverse=True
+    )
 
 
 def _record(keys: CollectionKeys, key: str, data: bytes) -> Tree:

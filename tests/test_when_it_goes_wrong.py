@@ -11,11 +11,22 @@ from harvester.x.outcomes import _WORDS, Outcome
 
 _ROOT = Path(__file__).resolve().parents[1]
 _PAGE = (_ROOT / "docs" / "when-it-goes-wrong.md").read_text(encoding="utf-8")
-_ERRORS = {"HarvesterError", "StoreAway", "Conflict", "LockLost", "gap", "warning", "error"}
+_ERRORS = {
+    "HarvesterError",
+    "StoreAway",
+    "Conflict",
+    "LockLost",
+    "Garbled",
+    "Unfit",
+    "gap",
+    "warning",
+    "error",
+}
 # Of these a person in a harvest may hear; all others belong to commands of their own.
 _SPEAKERS = (
     *("checkpoint.py", "harvest.py", "lock.py", "recovery.py", "run.py", "segments.py", "settings.py"),
-    *("status.py", "uploads.py", "work.py", "store/disk.py", "store/folder.py", "store/s3.py"),
+    *("status.py", "uploads.py", "work.py", "store/disk.py", "store/folder.py"),
+    *("store/s3.py", "store/conditions.py", "store/refusals.py", "store/slow.py"),
     *("sources/*.py", "x/*.py", "collection.py"),
 )
 # Said to who writes a program, not to who runs one.

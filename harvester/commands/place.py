@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from harvester.errors import Exit, HarvesterError
-from harvester.layout import ROOT, CollectionKeys
+from harvester.layout import ROOT, CollectionKeys, id_problem
 from harvester.settings import Settings, settings
 
 if TYPE_CHECKING:
@@ -108,7 +108,13 @@ class Place:
         found = []
         for name in self.store.folders(ROOT):
             key = f"{ROOT}{name}/collection.json"
-            if any(entry.key == key for entry in self.store.entries(key)):
+            if not any(entry.key == key for entry in self.store.entries(key)):
+                continue
+            if id_problem(name):
+                log.warning(
+                    "%a is not a collection id: this folder of %s is left out.", name, self.store.name
+                )
+            else:
                 found.append(name)
         return found
 

@@ -99,13 +99,9 @@ class Store(Protocol):
         ...
 
 
-def is_key(key: str) -> bool:
-    """Whether a key, or a beginning of one, is below `collections/` on every kind of store."""
+def require_key(key: str) -> None:
+    """Raise for a key, or a beginning of one, that is not below `collections/` on every kind of store."""
     *parts, last = key.removeprefix(ROOT).split("/")
     crooked = {"", ".", ".."} & set(parts) or last in (".", "..") or "\0" in key
-    return key.startswith(ROOT) and (not crooked or key == ROOT)
-
-
-def require_key(key: str) -> None:
-    if not is_key(key):
+    if not key.startswith(ROOT) or (crooked and key != ROOT):
         raise HarvesterError(f"The key {key!r} leads out of the store.")

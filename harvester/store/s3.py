@@ -15,7 +15,7 @@ from botocore.exceptions import BotoCoreError
 from harvester.clock import Clock, SystemClock
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound, StoreAway
 from harvester.session import client_for
-from harvester.store import Entry, Stored, is_key, require_key
+from harvester.store import Entry, Stored, require_key
 from harvester.store.conditions import FOLDER, Remembered
 from harvester.store.disk import told, whole
 from harvester.store.objects import Head, Objects
@@ -107,15 +107,17 @@ class S3Store:
         require_key(prefix)
         for page in self._objects.pages(prefix):
             for found in page.get("Contents", ()):
-                if _is_ours(found["Key"]):
+                # A key that ends so is a marker, by which other programs show an empty folder.
+                if _is_ours(found["Key"]) and not found["Key"].endswith("/"):
                     yield Entry(found["Key"], found["Size"], found["ETag"], found["LastModified"])
 
     def folders(self, prefix: str) -> Iterator[str]:
         require_key(prefix)
         for page in self._objects.pages(prefix, Delimiter="/"):
             for found in page.get("CommonPrefixes", ()):
-                if _is_ours(found["Prefix"][:-1]):
-                    yield found["Prefix"][len(prefix) : -1]
+                name = found["Prefix"][len(prefix) : -1]
+                if _is_ours(found["Prefix"]) and name not in ("", ".", ".."):
+                    yield name
 
     def now(self) -> datetime:
         # Every answer carries the store's date, that of a refusal too; one a minute old is asked for anew.
@@ -213,8 +215,8 @@ class S3Store:
 
 
 def _is_ours(key: str) -> bool:
-    """Not a marker of a folder, a key that no folder could hold, or what is kept here about the server."""
-    return not key.startswith(FOLDER.rstrip("/")) and not key.endswith("/") and is_key(key)
+    """Not what is kept here about the server."""
+    return not key.startswith(FOLDER)
 
 
 def _require_bucket(bucket: str) -> None:

@@ -16,7 +16,7 @@ import orjson
 
 from harvester.clock import Stop
 from harvester.errors import Exit, HarvesterError, NotFound, StoreAway
-from harvester.layout import CollectionKeys, harvest_folder, moment
+from harvester.layout import CollectionKeys, harvest_folder, is_own, moment
 from harvester.store import Entry
 from harvester.store.reading import Reader
 from harvester.verify.cases import EVENTS, Case
@@ -168,7 +168,11 @@ class _Cases:
             if folder:
                 waiting.append(self._pool.submit(self._begun, folder, list(group), awaited))
             else:
-                own += [(one.key, self._pool.submit(self._read, one.key)) for one in group]
+                for one in group:
+                    if is_own(one.key):
+                        own.append((one.key, self._pool.submit(self._read, one.key)))
+                    else:
+                        whole.strangers.append(one.key.removeprefix(self._keys.folder))
             while len(waiting) > _AHEAD:
                 yield self._done(waiting.popleft())
         while waiting:

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from harvester.layout import is_own
 from harvester.verify.claims import (
     ACCOUNT,
     ACCOUNT_2019,
@@ -19,6 +20,7 @@ from harvester.verify.verdicts import Finding, Part, Verdict
 
 _OPEN = "open/"
 EVENTS = "events.jsonl"
+STRANGER = "no harvest and no command writes a file of this name"
 # The state of a harvest whose account could not be read.
 UNREADABLE = "unreadable"
 # Of the harvester of 2019 no manifest named these.
@@ -92,7 +94,7 @@ class Case:
             if name not in self.sizes:
                 yield self._missing(name)
         for name, content in read.items():
-            if name not in self.claims.names and content.problem:
+            if name not in self.claims.names and content.problem and is_own(self.folder + name):
                 yield Finding(name, Verdict.CORRUPT, content.problem)
 
     def _missing(self, name: str) -> Finding:
@@ -148,7 +150,7 @@ class Case:
             elif is_segment(name) or name in _OF_2019 or name.startswith(_OPEN):
                 yield Finding(name, Verdict.UNNAMED, "no manifest names it")
             else:
-                yield Finding(name, Verdict.UNEXPECTED, "no harvest writes a file of this name")
+                yield Finding(name, Verdict.UNEXPECTED, STRANGER)
 
     # -- the account -----------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ from harvester.changeset import Tree, apply
 from harvester.collection import without_secrets
 from harvester.layout import CollectionKeys, changeset_version, moment
 from harvester.progress import RUNNING
-from harvester.verify.cases import UNREADABLE
+from harvester.verify.cases import STRANGER, UNREADABLE
 from harvester.verify.verdicts import Finding, Part, Verdict
 
 _COLLECTION, _LAST = "collection.json", "last_harvest.json"
@@ -27,6 +27,7 @@ class Whole:
     files: dict[str, bytes] = field(default_factory=dict)
     states: dict[str, str] = field(default_factory=dict)
     unreadable: Mapping[str, str] = field(default_factory=dict)
+    strangers: list[str] = field(default_factory=list)
 
     def part(self) -> Part:
         """The judgement, once all harvests are known."""
@@ -38,6 +39,7 @@ class Whole:
                 findings.append(Finding(name, Verdict.FOUND))
             except orjson.JSONDecodeError as error:
                 findings.append(Finding(name, Verdict.CORRUPT, f"it is not JSON: {error}"))
+        findings += [Finding(name, Verdict.UNEXPECTED, STRANGER) for name in sorted(self.strangers)]
         if _COLLECTION not in self._there:
             findings.append(Finding(_COLLECTION, Verdict.MISSING_LOST, "a collection has one"))
         findings += self._changesets(trees)
