@@ -54,7 +54,12 @@ class Harvest:
         self.owner = uuid.uuid4().hex
         self.progress = Progress(self.keys.id, self.store.name, "", task=self.task)
         self._lock = Lock(
-            self.store, self.keys.lock, owner=self.owner, clock=self.clock, ttl=self.settings.lock_seconds
+            self.store,
+            self.keys.lock,
+            owner=self.owner,
+            clock=self.clock,
+            ttl=self.settings.lock_seconds,
+            stop=self.stop,
         )
         self._fenced = FencedStore(self.store, self._lock)
         self._stop_file = StopFile(

@@ -1,17 +1,16 @@
 """At most one harvest per collection: one holds the lock, and all agree on who."""
 
 import logging
-import os
-import platform
 import threading
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
 
-from harvester import __version__
-from harvester.clock import Clock
+from harvester import __version__, owners
+from harvester.clock import Clock, Stop
 from harvester.errors import Conflict, Exit, HarvesterError, LockLost, NotFound, StoreAway
 from harvester.layout import timestamp
 from harvester.store import Store, Stored
@@ -34,9 +33,19 @@ class Lock:
     gives up earlier than anybody may take over.
     """
 
-    def __init__(self, store: Store, key: str, *, owner: str, clock: Clock, ttl: float = TTL) -> None:
+    def __init__(
+        self,
+        store: Store,
+        key: str,
+        *,
+        owner: str,
+        clock: Clock,
+        ttl: float = TTL,
+        stop: Stop | None = None,
+    ) -> None:
         self.owner = owner
         self._store, self._key, self._clock, self._ttl = store, key, clock, ttl
+        self._stop = stop or Stop()
         self._guard = threading.Lock()
         self._version = ""
         self._content: dict[str, Any] = {}
@@ -55,13 +64,12 @@ class Lock:
             "owner": self.owner,
             "acquired": timestamp(self._store.now()),
             "ttl": self._ttl,
-            "host": platform.node(),
-            "process": os.getpid(),
+            **owners.this_process(),
             "software": f"twarc-cloud {__version__}",
         }
         for _ in range(_TRIES):
             sent = self._clock.elapsed()
-            before = self._expired()
+            before = self._free()
             try:
                 if before is None:
                     self._version = self._store.create(self._key, self._bytes())
@@ -71,21 +79,44 @@ class Lock:
                 # Somebody came or went at this very moment.
                 continue
             self._proved(sent)
-            if before is None:
+            if before is None or is_released(held := content(before)) or held.get("owner") == self.owner:
                 return None
-            self.late_after = expiry(before) + _GRAIN / 2
-            log.warning("Took over the expired lock of %s.", _owner(content(before)))
-            return content(before)
+            log.warning("Took over the lock of %s, which is over.", _owner(held))
+            return held
         raise _locked(self._key, {}, None)
 
-    def _expired(self) -> Stored | None:
+    def _free(self) -> Stored | None:
         """The lock that may be taken over; None where there is none. Raises if it is held."""
+        self.late_after = None
         current = self._read()
-        if current is None:
-            return None
-        expires = expiry(current)
-        if self._store.now() <= expires + _GRAIN:
+        if current is None or content(current).get("owner") == self.owner:
+            # Ours is one that was created although the answer was lost.
+            return current
+        if is_released(content(current)):
+            return current
+        if owners.is_dead(content(current)):
+            # What it had sent before may still arrive.
+            self._clock.wait(self._stop, _GRAIN.total_seconds())
+            return current
+        now, expires = self._store.now(), expiry(current)
+        if current.modified > now + _GRAIN:
+            return self._unrenewed(current, ahead=current.modified - now)
+        if now <= expires + _GRAIN:
             raise _locked(self._key, content(current), expires)
+        self.late_after = expires + _GRAIN / 2
+        return current
+
+    def _unrenewed(self, current: Stored, *, ahead: timedelta) -> Stored:
+        """A lock of the future, whose age the store's clock does not tell; raises if it is renewed."""
+        log.warning(
+            "%s is dated %.0f s ahead of the store's clock, which was put back. "
+            "Waiting %.0f s for a sign of its owner.",
+            *(self._key, ahead.total_seconds(), _ttl(current)),
+        )
+        self._clock.wait(self._stop, _ttl(current) + _GRAIN.total_seconds())
+        found = self._read()
+        if self._stop.requested or found is None or found.version != current.version:
+            raise _locked(self._key, content(current), None)
         return current
 
     def _read(self) -> Stored | None:
@@ -106,7 +137,7 @@ class Lock:
                 self.renew()
             except LockLost:
                 return
-            except StoreAway as error:
+            except Exception as error:  # noqa: BLE001 - whatever a store answers, the next try may succeed
                 log.warning("The lock could not be renewed yet: %s", error)
 
     def renew(self) -> None:
@@ -176,13 +207,21 @@ class Lock:
                 return
             self._lost = True
             try:
-                self._store.remove(self._key, version=self._version)
+                self._end(self._version)
             except Conflict:
                 current = self._ours()
                 if current is None:
                     log.warning("The lock had been taken over before it was released.")
                 else:
-                    self._store.remove(self._key, version=current.version)
+                    self._end(current.version)
+
+    def _end(self, version: str) -> None:
+        if self._store.removes_conditionally:
+            self._store.remove(self._key, version=version)
+        else:
+            # A removal that is late would take the next owner's lock away; a replacement is refused then.
+            released = orjson.dumps({"released": timestamp(self._store.now()), "owner": self.owner})
+            self._store.replace(self._key, released, version=version)
 
     def abandon(self) -> None:
         """Stop renewing and leave the lock to expire."""
@@ -203,10 +242,33 @@ def content(lock: Stored) -> dict[str, Any]:
 
 def expiry(lock: Stored) -> datetime:
     """When the lock may be taken over, by the store's clock."""
+    return lock.modified + timedelta(seconds=_ttl(lock))
+
+
+def _ttl(lock: Stored) -> float:
     ttl = content(lock).get("ttl")
     if not isinstance(ttl, int | float) or isinstance(ttl, bool) or not 0 < ttl <= 3600:
-        ttl = TTL
-    return lock.modified + timedelta(seconds=ttl)
+        return TTL
+    return float(ttl)
+
+
+def holder(store: Store, key: str) -> dict[str, Any] | None:
+    """What the lock of a harvest that lives says; None where there is none, or its owner is dead."""
+    try:
+        lock = store.read(key)
+    except NotFound:
+        return None
+    now, held = store.now(), content(lock)
+    # One that is dated later than any clock may differ was written before the clock was put back.
+    fresh = now <= expiry(lock) <= now + timedelta(seconds=2 * _ttl(lock))
+    if not fresh or is_released(held) or owners.is_dead(held):
+        return None
+    return held or {"owner": "unknown"}
+
+
+def is_released(held: Mapping[str, Any]) -> bool:
+    """Whether the owner gave the lock back where it could not be removed safely."""
+    return bool(held.get("released"))
 
 
 def _owner(held: dict[str, Any]) -> str:

@@ -11,12 +11,14 @@ from harvester import history
 from harvester.changeset import Tree, apply
 from harvester.errors import HarvesterError, NotFound
 from harvester.layout import CollectionKeys, changeset_version, harvest_folder, is_own, moment
-from harvester.lock import content, expiry
+from harvester.lock import holder
+from harvester.progress import INTERRUPTED, RUNNING
 from harvester.store import Store
 
 # The name of 2019; docs/migrating-2019.md.
 _NAMES = ("harvest.json", "harvester.json")
 _AT_ONCE = 16
+_DIED = "it died; the next harvest stores what it left"
 
 
 def changesets(store: Store, keys: CollectionKeys) -> Iterator[tuple[str, Tree]]:
@@ -43,11 +45,7 @@ def tree_at(store: Store, keys: CollectionKeys, *, changeset: str, current: Tree
 
 def lives(store: Store, keys: CollectionKeys) -> Tree | None:
     """The lock of a harvest that keeps it fresh; None when there is none."""
-    try:
-        lock = store.read(keys.lock)
-    except NotFound:
-        return None
-    return content(lock) or {"owner": "unknown"} if store.now() <= expiry(lock) else None
+    return holder(store, keys.lock)
 
 
 def running(store: Store, keys: CollectionKeys) -> Tree | None:
@@ -61,7 +59,7 @@ def running(store: Store, keys: CollectionKeys) -> Tree | None:
         return _record(keys, here.harvest, store.read(here.harvest).data)
     except (NotFound, KeyError, TypeError, ValueError):
         # It holds the lock, and has not begun: it may be finishing a harvest that died.
-        return {"collection_id": keys.id, "state": "running", "activity": "starting", **_NOTHING}
+        return {"collection_id": keys.id, "state": RUNNING, "activity": "starting", **_NOTHING}
 
 
 _NOTHING: Tree = {"harvest_timestamp": "", "tweets": 0, "files": 0, "file_bytes": 0}
@@ -95,7 +93,18 @@ def all_of(store: Store, keys: CollectionKeys, *, newest: int | None = None) -> 
     names = (key for day in days for key in _records_below(store, day))
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         found = pool.map(lambda key: (key, store.read(key).data), islice(names, newest))
-        return [_record(keys, key, data) for key, data in found]
+        records = [(key, _record(keys, key, data)) for key, data in found]
+    held = lives(store, keys) if any(record["state"] == RUNNING for _, record in records) else None
+    return [_as_it_is(store, keys, key, record, held) for key, record in records]
+
+
+def _as_it_is(store: Store, keys: CollectionKeys, key: str, record: Tree, held: Tree | None) -> Tree:
+    """A record that says running is of a dead harvest where another or none holds the lock."""
+    if record["state"] != RUNNING or (held and held.get("owner") == record.get("owner")):
+        return record
+    # It may have ended since it was read.
+    record = _record(keys, key, store.read(key).data)
+    return {**record, "state": INTERRUPTED, "reason": _DIED} if record["state"] == RUNNING else record
 
 
 def _newest_first(store: Store, prefix: str, *, levels: int) -> Iterator[str]:

@@ -48,3 +48,6 @@ class Removal:
                     self.store.remove(entry.key)
         finally:
             lock.release()
+        if not self.store.removes_conditionally:
+            # The released lock; without a collection nobody takes another.
+            self.store.remove(self.keys.lock)

@@ -2,6 +2,7 @@
 
 import json
 import random
+import signal
 import subprocess
 import time
 from collections import Counter
@@ -10,9 +11,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from harvester import history
+from harvester import history, stopfile
+from harvester.clock import Stop
 from harvester.errors import NotFound
 from harvester.layout import moment
+from harvester.store.reading import reader
+from harvester.verify import Overall, Verdict, verify
 from tests.harvesters import Site, end, exit_code, pause
 from tests.storm import created, examined, named_but_absent, scratch_left, wipe
 from tests.storm_kinds import Stream
@@ -25,9 +29,13 @@ _SPARE = {"folder": 2.1, "s3": 3.1}
 _ENDS_WITHIN = 120.0
 _REACHED_WITHIN = 20.0
 _FINE = {0, 3}
-_LOCKED = 11
+_LOCKED, _TERMINATED = 11, 143
 # How often a harvester is started although the lock of the one that was killed still holds.
 _TOO_EARLY = 0.1
+# How often it is asked to stop in place of being killed, and somebody edits the collection meanwhile.
+_STOPPED, _EDITED = 0.12, 0.2
+# The second machine is used where disks are lost, and loses its own as often.
+_MACHINES, _WIPED = ("temp", "temp-of-another"), 0.7
 
 
 def _at_once(draw: random.Random) -> float:
@@ -63,6 +71,11 @@ class Sum:
     """What came of one track, or of all."""
 
     kills: int = 0
+    stops: int = 0
+    edits: int = 0
+    wiped: int = 0
+    verified: int = 0
+    failures: int = 0
     harvests: int = 0
     refused: int = 0
     records: int = 0
@@ -81,7 +94,9 @@ class Sum:
 
     def __str__(self) -> str:
         return (
-            f"{self.kills} kills, {self.harvests} harvests, {self.records:,} records; "
+            f"{self.kills} kills, {self.stops} stops, {self.edits} edits, {self.wiped} disks lost, "
+            f"{self.harvests} harvests, {self.records:,} records; "
+            f"verified {self.verified} times, {self.failures} FAILURE; "
             f"lost {self.lost} ({self.unsaid} outside a recorded gap), doubled {self.doubled}, "
             f"paid for twice {self.paid_twice}; {self.gaps} gaps; {self.refused} starts refused by a lock; "
             f"{self.scratch} half-written files; broken promises: {len(self.wrong)}"
@@ -98,6 +113,8 @@ class Track:
     loses_disk: bool
     kills_wanted: int
     sum: Sum = field(default_factory=Sum)
+    machine: str = _MACHINES[0]
+    title: str = ""
 
     @property
     def name(self) -> str:
@@ -116,24 +133,62 @@ class Track:
     def _one_harvest(self) -> None:
         if self.random.random() > _TOO_EARLY:
             self._wait_for_the_lock()
+        if self.loses_disk:
+            self.machine = self.random.choice(_MACHINES)
         milestone, delay = self.random.choice(PLANS)
+        ends: Callable[[subprocess.Popen[bytes]], object] = subprocess.Popen.kill
+        if self.random.random() < _STOPPED:
+            ends = self.random.choice((self._terminate, self._ask_to_stop))
         before = self._there(milestone)
-        process = self.site.start()
+        process = self.site.start(temp=self.machine)
         try:
             if self._reaches(process, lambda: self._has_come(process, milestone, before)):
+                self._edit_now_and_then()
                 with suppress(subprocess.TimeoutExpired):
                     process.wait(delay(self.random))
-                process.kill()
+                ends(process)
             code = process.wait(_ENDS_WITHIN)
         finally:
             end(process)
         self.sum.harvests += 1
-        if code == -9:
+        if code in (-signal.SIGKILL, -signal.SIGTERM):
             self._killed()
         elif code == _LOCKED:
             self.sum.refused += 1
-        elif code not in _FINE:
+        elif code in {*_FINE, _TERMINATED}:
+            self._verify()
+        else:
             raise AssertionError(f"{self.name}: exit code {code}\n{self.site.said()}")
+
+    def _terminate(self, process: subprocess.Popen[bytes]) -> None:
+        self.sum.stops += 1
+        process.terminate()
+
+    def _ask_to_stop(self, process: subprocess.Popen[bytes]) -> None:
+        self.sum.stops += 1
+        written, deadline = "", time.monotonic() + _ENDS_WITHIN
+        while process.poll() is None and time.monotonic() < deadline:
+            # One that has just begun clears away what was asked before.
+            written = stopfile.ask(self.site.store, self.site.keys) or written
+            pause(0.2)
+        stopfile.take_back(self.site.store, self.site.keys, written)
+
+    def _edit_now_and_then(self) -> None:
+        if self.random.random() < _EDITED:
+            self.sum.edits += 1
+            self.title = f"Edit {self.sum.edits}"
+            history.edit(self.site.store, self.site.keys, lambda tree: {**tree, "title": self.title})
+
+    def _verify(self) -> None:
+        """A harvest has ended well, so that nothing but gaps is found."""
+        report = verify(reader(self.site.store), self.site.keys, stop=Stop())
+        self.sum.verified += 1
+        self.sum.failures += report.overall is Overall.FAILURE
+        self.sum.wrong += [
+            f"{self.name}: {part.folder}{finding.name}: {finding.verdict}: {finding.why}"
+            for part, finding in report.findings()
+            if finding.verdict not in (Verdict.FOUND, Verdict.GAP)
+        ]
 
     def _killed(self) -> None:
         self.sum.kills += 1
@@ -141,8 +196,9 @@ class Track:
         if self.sum.kills % 5 == 1:
             absent = named_but_absent(self.site.store, self.site.keys)
             self.sum.wrong += [f"{self.name}: {key} is named, and is not there" for key in absent]
-        if self.loses_disk:
-            wipe(self.site.temp)
+        if self.loses_disk and self.random.random() < _WIPED:
+            self.sum.wiped += 1
+            wipe(self.site.folder / self.machine)
 
     def _there(self, milestone: str) -> set[tuple[str, int, int]]:
         """What of it is in the work folders, with what tells a new one of the same name apart."""
@@ -151,7 +207,7 @@ class Track:
             return found
         # The harvest removes folders while they are looked through; then this look has seen what it has.
         with suppress(FileNotFoundError):
-            for path in self.site.temp.glob(f"*/*/*/{milestone}"):
+            for path in (self.site.folder / self.machine).glob(f"*/*/*/{milestone}"):
                 with suppress(FileNotFoundError):
                     status = path.stat()
                     found.add((str(path), status.st_ino, status.st_mtime_ns))
@@ -187,6 +243,10 @@ class Track:
             self._stream_to_the_end()
             return
         self.kind.settle()
+        # Before the last one, the other machine clears away what it kept of harvests that others finished.
+        if self.loses_disk:
+            self._wait_for_the_lock()
+            assert exit_code(self.site.start(temp=_MACHINES[1])) in _FINE, self.site.said()
         # What one harvest takes is limited no more; a sweep may have been cut, so one more comes after it.
         history.edit(self.site.store, self.site.keys, _unlimited)
         for _ in range(2):
@@ -262,6 +322,8 @@ class Track:
             f"{post} of {created(post)} is lost, and in no gap" for post in unsaid[:: len(unsaid) - 1 or 1]
         ]
         broken += [*found.wrong, *self.kind.broken(found)]
+        if found.collection.get("title", "") != self.title:
+            broken.append(f"the edit {self.title!r} is lost")
         if self.sum.lost and not isinstance(self.kind, Stream):
             broken.append(f"{self.sum.lost} posts are not there")
         again, most = self.kind.paid_twice(self.sum.kills)

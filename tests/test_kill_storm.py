@@ -26,7 +26,13 @@ _KILLS = int(os.environ.get("KILLS", "200"))
 _SEED = int(os.environ.get("KILLS_SEED", "1"))
 _AT_LENGTH = "KILLS" in os.environ
 
-_SETTINGS = {"lock_seconds": LOCK, "checkpoint_seconds": 0.5, "concurrency": 8, "x_patience": 60}
+_SETTINGS = {
+    "lock_seconds": LOCK,
+    "checkpoint_seconds": 0.5,
+    "concurrency": 8,
+    "x_patience": 60,
+    "stop_poll_seconds": 0.3,
+}
 _FILE = 150
 
 

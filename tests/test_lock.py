@@ -2,17 +2,26 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+import os
+import platform
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import time_machine
 
+from harvester import history, owners
 from harvester.clock import Stop, SystemClock
 from harvester.errors import Conflict, Exit, HarvesterError, LockLost, NotFound, StoreAway
 from harvester.fence import FencedStore
-from harvester.lock import Lock, content, expiry
+from harvester.layout import CollectionKeys
+from harvester.lock import Lock, content, expiry, holder
+from harvester.removal import Removal
 from harvester.store import Store, Stored
 from harvester.store.folder import FolderStore
 from tests.servers import Bucket
@@ -112,6 +121,192 @@ class TestTaking:
         _lock(place.store(), "dead", ttl=0.1).acquire()
         winners = race(place, "lock", KEY, "dead")
         assert winners == [_holder(place.store())]
+
+
+class TestTheDeadOfThisMachine:
+    def _held_by(self, folder: FolderStore, **changed: Any) -> None:
+        lock = {"owner": "other", "ttl": 60.0, **owners.this_process(), **changed}
+        folder.create(KEY, json.dumps(lock).encode())
+
+    def _is_free(self, folder: FolderStore) -> bool:
+        lives = holder(folder, KEY) is not None
+        try:
+            _lock(folder, "me").acquire()
+        except HarvesterError:
+            assert lives
+            return False
+        assert not lives
+        return True
+
+    @pytest.fixture
+    def child(self) -> Iterator[subprocess.Popen[bytes]]:
+        process = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+        yield process
+        process.kill()
+        process.communicate()
+
+    def _of(self, child: subprocess.Popen[bytes]) -> dict[str, Any]:
+        status = Path(f"/proc/{child.pid}/stat")
+        if not status.exists():
+            pytest.skip("no /proc here, so that nothing is known of other processes")
+        return {"process": child.pid, "process_started": status.read_text().rpartition(")")[2].split()[19]}
+
+    def test_who_is_gone_holds_nothing(self, folder: FolderStore, child: subprocess.Popen[bytes]) -> None:
+        of_child = self._of(child)
+        self._held_by(folder, **of_child)
+        assert not self._is_free(folder)
+        child.kill()
+        child.wait()
+        clock = HandClock()
+        assert holder(folder, KEY) is None
+        _lock(folder, "me", clock=clock).acquire()
+        # What the dead one had sent may arrive meanwhile.
+        assert clock.waits == [2.0]
+
+    def test_who_is_not_reaped_yet_is_gone(self, folder: FolderStore, child: subprocess.Popen[bytes]) -> None:
+        self._held_by(folder, **self._of(child))
+        child.kill()
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+        assert self._is_free(folder)
+
+    def test_who_is_stopped_lives(self, folder: FolderStore, child: subprocess.Popen[bytes]) -> None:
+        self._held_by(folder, **self._of(child))
+        child.send_signal(signal.SIGSTOP)
+        assert not self._is_free(folder)
+
+    def test_a_number_given_to_another_process_is_not_taken_for_it(
+        self, folder: FolderStore, child: subprocess.Popen[bytes]
+    ) -> None:
+        self._held_by(folder, **{**self._of(child), "process_started": "1"})
+        assert self._is_free(folder)
+
+    @pytest.mark.parametrize("machine", ["another", "", None])
+    def test_of_another_machine_or_container_nothing_is_known(
+        self, folder: FolderStore, machine: str | None
+    ) -> None:
+        self._held_by(folder, process=2**22 + 1, machine=machine)
+        assert not self._is_free(folder)
+
+    def test_of_an_earlier_version_nothing_is_known(self, folder: FolderStore) -> None:
+        folder.create(KEY, json.dumps({"owner": "o", "host": platform.node(), "process": 2**22 + 1}).encode())
+        assert not self._is_free(folder)
+
+
+class TestClocksThatWerePutBack:
+    def _dated_ahead(self, folder: FolderStore, hours: float = 1) -> Path:
+        _lock(folder, "dead").acquire()
+        path = folder.root / KEY.removeprefix("collections/")
+        ahead = path.stat().st_mtime + hours * 3600
+        os.utime(path, (ahead, ahead))
+        return path
+
+    def test_a_lock_of_the_future_is_taken_over_when_nobody_renews_it(
+        self, folder: FolderStore, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        self._dated_ahead(folder)
+        clock = HandClock()
+        assert holder(folder, KEY) is None
+        before = _lock(folder, "successor", clock=clock).acquire()
+        assert before
+        assert (before["owner"], clock.waits) == ("dead", [62.0])
+        assert "is dated 3600 s ahead of the store's clock" in caplog.text
+
+    def test_one_that_is_renewed_meanwhile_is_held(self, folder: FolderStore) -> None:
+        path = self._dated_ahead(folder)
+        held = path.read_bytes()
+
+        class Renewing(HandClock):
+            def wait(self, stop: Stop, seconds: float) -> bool:
+                path.write_bytes(held + b" ")
+                return super().wait(stop, seconds)
+
+        with pytest.raises(HarvesterError, match="held by dead"):
+            _lock(folder, "other", clock=Renewing()).acquire()
+
+    def test_a_stop_ends_the_wait(self, folder: FolderStore) -> None:
+        self._dated_ahead(folder)
+        stop = Stop()
+        stop.request("enough")
+        with pytest.raises(HarvesterError, match="held by dead"):
+            Lock(folder, KEY, owner="other", clock=HandClock(), stop=stop).acquire()
+
+    def test_who_is_a_few_seconds_ahead_lives(self, folder: FolderStore) -> None:
+        self._dated_ahead(folder, hours=10 / 3600)
+        assert holder(folder, KEY) is not None
+
+
+def test_a_lock_whose_answer_was_lost_is_known_for_ones_own(folder: FolderStore) -> None:
+    class Mute(Wrapped):
+        lost = 1
+
+        def create(self, key: str, data: bytes) -> str:
+            version = self.store.create(key, data)
+            self.lost -= 1
+            if self.lost >= 0:
+                raise StoreAway("no answer")
+            return version
+
+    lock = _lock(Mute(folder), "me")
+    with pytest.raises(StoreAway):
+        lock.acquire()
+    assert lock.acquire() is None
+    lock.renew()
+    assert lock.in_time
+
+
+def test_the_background_goes_on_after_whatever_errors(folder: FolderStore) -> None:
+    class Odd(Wrapped):
+        failures = iter([RuntimeError("broken"), StoreAway("away"), ConnectionResetError()])
+
+        def replace(self, key: str, data: bytes, *, version: str) -> str:
+            if failure := next(self.failures, None):
+                raise failure
+            return self.store.replace(key, data, version=version)
+
+    lock = _lock(Odd(folder), "me", ttl=0.03)
+    lock.acquire()
+    lock.keep()
+    assert _soon(lambda: content(folder.read(KEY)).get("renewed", 0) >= 4)
+    lock.release()
+
+
+class _RemovesBlindly(Wrapped):
+    """A store that ignores the condition of a removal."""
+
+    removes_conditionally = False
+
+    def remove(self, key: str, **_: Any) -> None:
+        self.store.remove(key)
+
+
+class TestWhereRemovalsHaveNoCondition:
+    def test_a_released_lock_stays_and_is_free(self, folder: FolderStore) -> None:
+        store = _RemovesBlindly(folder)
+        lock = _lock(store, "first")
+        lock.acquire()
+        lock.release()
+        assert json.loads(folder.read(KEY).data)["released"]
+        assert holder(store, KEY) is None
+        clock = HandClock()
+        assert _lock(store, "second", clock=clock).acquire() is None
+        assert (clock.waits, _holder(folder)) == ([], "second")
+        with pytest.raises(HarvesterError, match="held by second"):
+            _lock(store, "third").acquire()
+
+    def test_who_releases_late_takes_nothing_from_the_successor(self, folder: FolderStore) -> None:
+        store = _RemovesBlindly(folder)
+        late = _lock(store, "late")
+        late.acquire()
+        successor = _taken_over(store)
+        late.release()
+        assert _holder(folder) == "successor"
+        successor.renew()
+
+    def test_a_deleted_collection_leaves_no_lock(self, folder: FolderStore) -> None:
+        store, keys = _RemovesBlindly(folder), CollectionKeys("a")
+        history.add(store, keys, {"id": "a", "type": "search", "search": {"query": "a"}})
+        Removal(store, keys).carry_out()
+        assert list(folder.entries("collections/")) == []
 
 
 class TestForeignLocks:

@@ -8,7 +8,9 @@ from pathlib import Path
 import orjson
 
 from harvester import history, records
+from harvester.clock import SystemClock
 from harvester.layout import CollectionKeys, timestamp
+from harvester.lock import Lock
 from harvester.store import Entry, Stored
 from harvester.store.folder import FolderStore
 
@@ -67,3 +69,22 @@ def test_all_are_found_over_years_and_months_newest_first(tmp_path: Path) -> Non
     assert len(everything) == 60
     assert records.all_of(store, _KEYS, newest=100) == everything
     assert records.all_of(store, _KEYS, newest=45) == everything[:45]
+
+
+def test_what_died_is_not_called_running(tmp_path: Path) -> None:
+    store = _harvested_daily(tmp_path, 1)
+    for day, owner in (5, "dead"), (6, "alive"):
+        here = _KEYS.harvest(datetime(2026, 2, day, tzinfo=UTC))
+        record = {"harvest_timestamp": timestamp(here.started), "state": "running", "owner": owner}
+        store.create(here.harvest, orjson.dumps(record))
+
+    def states() -> list[str]:
+        return [record["state"] for record in records.all_of(store, _KEYS)]
+
+    assert states() == ["interrupted", "interrupted", "complete"]
+    assert records.all_of(store, _KEYS)[0]["reason"] == "it died; the next harvest stores what it left"
+    lock = Lock(store, _KEYS.lock, owner="alive", clock=SystemClock())
+    lock.acquire()
+    assert states() == ["running", "interrupted", "complete"]
+    lock.release()
+    assert states() == ["interrupted", "interrupted", "complete"]

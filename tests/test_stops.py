@@ -4,6 +4,7 @@
 """
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -132,4 +133,31 @@ def test_ctrl_c_while_a_person_waits_ends_the_harvest_with_everything_stored(
         assert "x => Folder: collections." in out
         assert "State: stopped (a stop was asked for)." in out
         assert "Traceback" not in err
+        assert person.well("harvest", "list") == "No running harvests.\n"
+
+
+def test_a_harvest_that_was_killed_here_is_seen_at_once_to_be_dead(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with at_a_terminal(tmp_path, monkeypatch, users=2, stream_rate="100") as (person, _):
+        _start(person, _STREAM, "collecting")
+        lock = tmp_path / "collections/x/lock.json"
+        os.kill(json.loads(lock.read_bytes())["process"], signal.SIGKILL)
+        compute = chosen(None, None).this_machine
+        until(lambda: not compute.task("x"))
+        assert lock.exists()
+        assert person.well("harvest", "list") == "No running harvests.\n"
+        assert "Task not found." in person("harvest", "running", "x").err
+        assert "No harvest of x is running." in person("harvest", "stop", "x").err
+        (dead,) = json.loads(person.well("harvest", "history", "x", "--json"))
+        assert (dead["state"], dead["reason"]) == (
+            "interrupted",
+            "it died; the next harvest stores what it left",
+        )
+        # By the door of a container, too, which knows nothing of the processes that `once` started.
+        harvester = [sys.executable, str(_ROOT / "tweet_harvester.py"), "local", "harvester", "x"]
+        next_one = subprocess.Popen(harvester, stderr=subprocess.DEVNULL)
+        until(lambda: len(json.loads(person.well("harvest", "history", "x", "--json"))) == 2)
+        next_one.terminate()
+        assert next_one.wait(60) == 143
         assert person.well("harvest", "list") == "No running harvests.\n"

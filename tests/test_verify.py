@@ -347,3 +347,14 @@ def test_a_store_that_hands_over_nothing_is_away(sound: list[tuple[CollectionKey
     keys, held = max(sound, key=lambda one: len(one[1].objects))
     with pytest.raises(StoreAway, match="AccessDenied"):
         _verified(Withheld(held.objects, withheld=frozenset(held.objects)), keys)
+
+
+def test_a_lock_that_was_released_by_replacing_it_is_no_finding(
+    sound: list[tuple[CollectionKeys, Held]],
+) -> None:
+    keys, held = sound[0]
+    before = _findings(_verified(held, keys))
+    released = Held({**held.objects, keys.lock: b'{"released": "2026-11-23T09:00:00.000000+00:00"}'})
+    assert _findings(_verified(released, keys)) == before
+    locked = Held({**held.objects, keys.lock: b'{"owner": "o"}'})
+    assert _findings(_verified(locked, keys)) == {**before, keys.lock: Verdict.UNFINISHED}

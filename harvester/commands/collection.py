@@ -125,12 +125,15 @@ for _command in (
 def unlock(collection_id: str, yes: bool, dry_run: bool, place: Place) -> None:
     from harvester import history, records
     from harvester.errors import NotFound
+    from harvester.lock import content, is_released
 
     keys = place.keys(collection_id)
     history.read(place.store, keys)
     try:
         held = place.store.read(keys.lock)
     except NotFound:
+        held = None
+    if held is None or is_released(content(held)):
         click.echo(f"{collection_id} was not locked.")
         return
     owner = records.lives(place.store, keys)

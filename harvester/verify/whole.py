@@ -9,6 +9,7 @@ import orjson
 from harvester.changeset import Tree, apply
 from harvester.collection import without_secrets
 from harvester.layout import CollectionKeys, changeset_version, moment
+from harvester.lock import is_released
 from harvester.progress import RUNNING
 from harvester.verify.cases import STRANGER, UNREADABLE
 from harvester.verify.verdicts import Finding, Part, Verdict
@@ -16,7 +17,8 @@ from harvester.verify.verdicts import Finding, Part, Verdict
 _COLLECTION, _LAST = "collection.json", "last_harvest.json"
 _CHANGESETS = "changesets/"
 # Files that are there for a while only.
-_PASSING = {"lock.json", "checkpoint.json", "stop.json"}
+_LOCK = "lock.json"
+_PASSING = {_LOCK, "checkpoint.json", "stop.json"}
 
 
 @dataclass
@@ -45,6 +47,8 @@ class Whole:
         findings += self._changesets(trees)
         findings += self._last(trees.get(_LAST))
         for name in sorted(_PASSING & set(trees)):
+            if name == _LOCK and isinstance(trees[name], dict) and is_released(trees[name]):
+                continue
             findings.append(Finding(name, Verdict.UNFINISHED, "a harvest runs, or died and is not finished"))
         return Part(self.keys.folder, tuple(finding for finding in findings if _counts(finding)))
 

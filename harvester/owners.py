@@ -1,0 +1,54 @@
+"""Who holds a lock is told so that another process of the same machine can see whether it still lives."""
+
+import os
+import platform
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+_BOOT, _NUMBERS = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
+# Of /proc/PID/stat, after the name in parentheses: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
+_STATE, _STARTED = 0, 19
+
+
+def this_process() -> dict[str, Any]:
+    """Host and number of this process; on Linux also what tells it from others of the same number."""
+    number = os.getpid()
+    told: dict[str, Any] = {"host": platform.node(), "process": number}
+    machine, status = _machine(), _status(number)
+    if machine and status:
+        told |= {"machine": machine, "process_started": status[_STARTED]}
+    return told
+
+
+def is_dead(held: Mapping[str, Any]) -> bool:
+    """Whether the process ran on this machine and is certain to be gone; False where that is not known."""
+    number = held.get("process")
+    if not isinstance(number, int) or number <= 0 or not held.get("process_started"):
+        return False
+    if held.get("machine") != _machine():
+        return False
+    try:
+        os.kill(number, 0)
+    except ProcessLookupError:
+        return True
+    except OSError:
+        # It is another user's, who may hide from us when it was started.
+        pass
+    status = _status(number)
+    return bool(status) and (status[_STATE] == "Z" or status[_STARTED] != held["process_started"])
+
+
+def _machine() -> str:
+    """This start of this machine, and the space in which process numbers count; empty where not known."""
+    with suppress(OSError):
+        return f"{_BOOT.read_text().strip()} {_NUMBERS.readlink()}"
+    return ""
+
+
+def _status(number: int) -> list[str]:
+    """What the system tells of a process; empty where it does not."""
+    with suppress(OSError, IndexError):
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()
+    return []
