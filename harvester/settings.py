@@ -11,6 +11,8 @@ from harvester.capacity import Capacity
 from harvester.errors import Exit, HarvesterError
 
 INI = Path("twarc_cloud.ini")
+# The formats of the log.
+TEXT, JSON = "text", "json"
 
 
 # No wait of Python's may be longer; and a lock that claims to live for more than an hour is not believed.
@@ -59,6 +61,7 @@ class Settings:
     concurrency: int = 32
     restarts: int = 10
     restart_seconds: float = 1.0
+    log_format: str = TEXT
 
     def __post_init__(self) -> None:
         numbers = {

@@ -117,18 +117,30 @@ def test_every_command_that_is_suggested_for_the_word_of_another_tool_exists(per
         ("settings --debug", True),
         ("harvest last museums --json --debug", True),
         ("harvest last -- --debug", False),
+        ("settings --log-format json --debug", True),
+        ("settings --log-format=json --debug", True),
         ("settings", False),
     ],
 )
-def test_debug_may_stand_before_and_after_the_command(typed: str, debug: bool) -> None:
+def test_the_options_of_the_log_may_stand_before_and_after_the_command(typed: str, debug: bool) -> None:
     for door in (operator, container):
-        assert door.make_context("door", typed.split()).params["debug"] is debug
+        given = door.make_context("door", typed.split()).params
+        assert given["debug"] is debug
+        assert given["log_format"] == ("json" if "json" in typed and "--log-format" in typed else None)
 
 
 def test_a_broken_ini_is_told_in_words(person: Person) -> None:
     (person.folder / "twarc_cloud.ini").write_text("no section\n")
     told = person("collection", "list")
     assert (told.code, "twarc_cloud.ini" in told.err) == (2, True)
+
+
+def test_a_format_of_the_log_that_does_not_exist_is_told_in_words(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TWARC_CLOUD_LOG_FORMAT", "jsn")
+    told = person("collection", "list")
+    assert (told.code, "log_format is 'jsn'; it is text or json." in told.err) == (2, True)
 
 
 def test_a_flag_goes_before_the_environment_and_that_before_the_ini(

@@ -94,6 +94,15 @@ def test_the_last_words_of_a_process_are_those_after_its_log(tmp_path: Path) -> 
     assert logs.last_words(tmp_path / "none.log") == ""
 
 
+def test_the_last_words_of_a_log_in_json_are_its_error(tmp_path: Path) -> None:
+    log = tmp_path / "a.log"
+    said = '{"time": "2026-11-26T09:40:14.000+00:00", "level": "%s", "message": "%s"}\n'
+    log.write_text(said % ("INFO", "collecting") + said % ("ERROR", "The keys are refused."))
+    assert logs.last_words(log) == "The keys are refused."
+    log.write_text(said % ("ERROR", "once") + said % ("INFO", "collecting"))
+    assert logs.last_words(log) == ""
+
+
 def test_old_logs_make_room(tmp_path: Path) -> None:
     from datetime import UTC, datetime, timedelta
 

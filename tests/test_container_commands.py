@@ -99,7 +99,19 @@ def test_gaps_are_told_on_stdout_and_by_the_exit_code(desk: Desk) -> None:
     said = desk.harvested("it")
     assert said.code == Exit.PARTIAL
     assert "it => partial (1 gap)." in said.out
-    assert re.search(r"^Gap from 2010-\S+ to \S+: the since_id is older than the seven days", said.out, re.M)
+    assert re.search(r"^Gap from 2006-\S+ to \S+: the since_id is older than the seven days", said.out, re.M)
+
+
+def test_a_log_for_programs_has_an_object_on_each_line_also_for_the_error_that_ends_it(desk: Desk) -> None:
+    desk.put("it", _SEARCH)
+    said = desk.harvested("it", "--monitor", TWARC_CLOUD_LOG_FORMAT="json")
+    assert said.code == Exit.OK
+    lines = [json.loads(line) for line in said.err.splitlines()]
+    assert {"time", "level", "message"} <= set.intersection(*map(set, lines))
+    said = desk.harvested("it", "--log-format", "json", BEARER_TOKEN="revoked")
+    assert said.code == Exit.UNAUTHORIZED
+    *_, last = [json.loads(line) for line in said.err.splitlines()]
+    assert last["level"] == "ERROR"
 
 
 def test_the_monitor_tells_memory_and_disk_only_where_asked_for(desk: Desk) -> None:
@@ -128,7 +140,8 @@ def test_debug_tells_each_answer_of_x_and_of_aws_and_no_key(desk: Desk, s3: Buck
     told = [line.partition(" DEBUG ")[2] for line in said.err.splitlines()]
     assert any(re.fullmatch(r"X POST /oauth2/token => 200 after \d+ ms", line) for line in told), said.err
     page = r"X GET /2/tweets/search/recent\?\S*&query=flood&\S* => 200 after \d+ ms"
-    assert len([line for line in told if re.fullmatch(page, line)]) == 4, said.err
+    # Four pages, and one request that asks whether the last was the end.
+    assert len([line for line in told if re.fullmatch(page, line)]) == 5, said.err
     stored = r"AWS s3 PutObject /\S+/collections/it/harvests/\S+/tweets-\S+\.gz => 200"
     assert len([line for line in told if re.fullmatch(stored, line)]) == 1, said.err
     secrets = [*app.values(), emulator.CREDENTIALS["bearer_token"], s3.server.secret_key, "Bearer"]

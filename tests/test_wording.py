@@ -1,10 +1,15 @@
 """Numbers and times as a person reads them."""
 
+import json
+import logging
 import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from harvester.commands.log_lines import JsonLines
 from harvester.wording import counted, when
 
 _ROOT = Path(__file__).resolve().parents[1]
@@ -44,3 +49,12 @@ def test_no_command_counts_in_words_of_its_own() -> None:
         for found in beside.finditer(path.read_text(encoding="utf-8"))
     ]
     assert wrong == []
+
+
+@given(st.text())
+def test_a_line_of_the_log_for_programs_is_one_line_whatever_stands_in_it(message: str) -> None:
+    record = logging.LogRecord("twarc-cloud", logging.INFO, "", 0, "%s", (message,), None)
+    line = JsonLines().format(record)
+    assert line.isascii()
+    assert line.isprintable()
+    assert json.loads(line)["message"] == message

@@ -3,23 +3,28 @@
 import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from typing import Any, TypeVar
 
 import click
 
+from harvester.commands import log_lines
 from harvester.commands.scrubber import SecretFilter
 from harvester.commands.suggestions import NoSuchCommand
 from harvester.errors import Exit, HarvesterError
+from harvester.settings import JSON, TEXT
 
 log = logging.getLogger("twarc-cloud")
+_F = TypeVar("_F", bound=Callable[..., Any])
 # Keys that are in use are added to it as they get known.
 SECRETS = SecretFilter()
 
 # These say at INFO what concerns only their own developers.
 _QUIET = ("requests", "oauthlib", "requests_oauthlib", "urllib3", "botocore", "boto3", "s3transfer", "twarc")
 
-_EVERYWHERE = ("--debug",)
+# Options of a door that may stand before or after the command, and whether a value follows each.
+_EVERYWHERE = {"--debug": False, "--log-format": True}
 
 
 def run(command: click.Command, arguments: Sequence[str] | None = None) -> int:
@@ -27,7 +32,7 @@ def run(command: click.Command, arguments: Sequence[str] | None = None) -> int:
     try:
         result = command.main(arguments, standalone_mode=False)
     except HarvesterError as error:
-        click.echo(str(error), err=True)
+        say_error(str(error))
         return int(error.exit_code)
     except click.ClickException as error:
         error.show()
@@ -37,11 +42,19 @@ def run(command: click.Command, arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         log.debug("The whole of it:", exc_info=error)
         what = error.filename or "The output"
-        click.echo(f"{what} cannot be used: {error.strerror or error}.", err=True)
+        say_error(f"{what} cannot be used: {error.strerror or error}.")
         if not error.filename:
             _let_go_of_the_output()
         return int(Exit.ERROR)
     return int(result) if isinstance(result, int) else int(Exit.OK)
+
+
+def say_error(text: str) -> None:
+    """Why it failed and what to do, on stderr; a line of the log where that is for programs."""
+    if log_lines.in_use() == JSON:
+        log.error("%s", text)
+    else:
+        click.echo(text, err=True)
 
 
 def _let_go_of_the_output() -> None:
@@ -95,19 +108,44 @@ class Group(click.Group):
 def _everywhere_first(arguments: Sequence[str]) -> list[str]:
     """Options that may stand before or after the command, in front of it."""
     end = arguments.index("--") if "--" in arguments else len(arguments)
-    options = [each for each in arguments[:end] if each in _EVERYWHERE]
-    return [*options, *(each for each in arguments[:end] if each not in _EVERYWHERE), *arguments[end:]]
+    options: list[str] = []
+    others: list[str] = []
+    left = iter(arguments[:end])
+    for each in left:
+        name, with_value, _ = each.partition("=")
+        if name not in _EVERYWHERE:
+            others.append(each)
+            continue
+        options.append(each)
+        if _EVERYWHERE[name] and not with_value:
+            options += [given for given in (next(left, None),) if given is not None]
+    return [*options, *others, *arguments[end:]]
 
 
-def log_to_stderr(*, debug: bool) -> None:
-    """Messages go to stderr, so that stdout holds results only."""
-    logging.basicConfig(
-        level=logging.DEBUG if debug else logging.INFO,
-        format="%(asctime)s %(levelname)s %(message)s",
-        datefmt="%Y-%m-%dT%H:%M:%S",
-        stream=sys.stderr,
+def log_options(command: _F) -> _F:
+    """The options that both doors have for their log, before or after the command."""
+    form = click.option(
+        "--log-format",
+        type=click.Choice((TEXT, JSON)),
+        help="Write the log as text or as JSON lines.  [default: the setting log_format]",
     )
+    return click.option("--debug", is_flag=True, help="Log what is asked of X and of AWS, too.")(
+        form(command)
+    )
+
+
+def log_options_in_use() -> list[str]:
+    """The same options for a process that this one starts."""
+    debug = ["--debug"] if log.isEnabledFor(logging.DEBUG) else []
+    return [*debug, *(["--log-format", JSON] if log_lines.in_use() == JSON else [])]
+
+
+def log_to_stderr(*, debug: bool, form: str | None = None) -> None:
+    """Messages go to stderr, so that stdout holds results only; `form` None: as the settings have it."""
+    logging.basicConfig(level=logging.DEBUG if debug else logging.INFO, stream=sys.stderr)
+    lines = log_lines.formatter(log_lines.chosen(form))
     for handler in logging.getLogger().handlers:
+        handler.setFormatter(lines)
         handler.addFilter(SECRETS)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)

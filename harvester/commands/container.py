@@ -12,7 +12,7 @@ import click
 
 from harvester.changeset import Tree
 from harvester.clock import Stop, SystemClock
-from harvester.commands import Group, log_to_stderr, network, reports
+from harvester.commands import Group, log_options, log_to_stderr, network, reports, say_error
 from harvester.commands.alerts import Alerts, watching
 from harvester.commands.place import folder_store
 from harvester.commands.service import Service, service_of_ecs
@@ -39,10 +39,10 @@ _WELL = (Exit.OK, Exit.PARTIAL)
 
 
 @click.group(cls=Group, help="Collect the posts of a collection through the X API, into S3 or into a folder.")
-@click.option("--debug", is_flag=True, help="Log what is asked of X and of AWS, too.")
+@log_options
 @version_option
-def container(debug: bool) -> None:
-    log_to_stderr(debug=debug)
+def container(debug: bool, log_format: str | None) -> None:
+    log_to_stderr(debug=debug, form=log_format)
 
 
 @container.group(cls=Group, help="Harvest from and to an S3 bucket.")
@@ -285,4 +285,4 @@ def _print(collection_id: str, outcome: Outcome, account: Tree) -> None:
     if len(account["gaps"]) > 5:
         click.echo(f"... and {len(account['gaps']) - 5} further gaps, all in harvest.json.")
     if failed:
-        click.echo(f"{outcome.reason.rstrip('.')}. {outcome.hint}", err=True)
+        say_error(f"{outcome.reason.rstrip('.')}. {outcome.hint}")

@@ -2,7 +2,7 @@
 
 import click
 
-from harvester.commands import Group, examples, log_to_stderr
+from harvester.commands import Group, examples, log_options, log_to_stderr
 from harvester.commands.about import help_on, settings
 from harvester.commands.collection import collection
 from harvester.commands.collection_config import collection_config
@@ -31,10 +31,10 @@ A first harvest, into the folder collections/ (docs/quickstart.md):
 
 
 @click.group(cls=Group, help=_HELP)
-@click.option("--debug", is_flag=True, help="Log what is asked of X and of AWS, too.")
+@log_options
 @version_option
-def operator(debug: bool) -> None:
-    log_to_stderr(debug=debug)
+def operator(debug: bool, log_format: str | None) -> None:
+    log_to_stderr(debug=debug, form=log_format)
 
 
 @click.group("filter", cls=Group, hidden=True, help="Streams, by the names that older documents use.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from harvester.commands import log_options_in_use
 from harvester.errors import Exit, HarvesterError
 from harvester.layout import ROOT, CollectionKeys, id_problem
 from harvester.settings import Settings, settings
@@ -147,7 +148,7 @@ def folder_store(folder: Path) -> "Store":
 
 def _door(name: str) -> list[str]:
     """How a process of ours is started, which tells as much as this one does."""
-    return [sys.executable, str(_DOORS / name), *(["--debug"] if log.isEnabledFor(logging.DEBUG) else [])]
+    return [sys.executable, str(_DOORS / name), *log_options_in_use()]
 
 
 def flags(bucket: str | None, collections_path: str | None) -> dict[str, str | None]:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from harvester.changeset import Tree
-from harvester.commands.outcomes import progress_words
+from harvester.commands.outcomes import dollars, progress_words
 from harvester.commands.telling import size
 
 log = logging.getLogger("twarc-cloud")
@@ -35,7 +35,9 @@ def beat(seconds: float, file: Path) -> None:
 
 
 def report(account: Tree) -> None:
-    log.info("%s", progress_words(account))
+    numbers = {name: account[name] for name in ("tweets", "files", "file_bytes")}
+    fields = {"collection": account["collection_id"], **numbers, "billed_usd": dollars(account)}
+    log.info("%s", progress_words(account), extra={"fields": fields})
 
 
 def monitor(folder: Path) -> None:

@@ -55,6 +55,7 @@ seconds; json for programs; none for silence.
 answer, for there is no terminal, is told so (exit code 2), and nothing is changed.
 --debug, before or after the command, logs what was asked of X and of AWS, without keys;
 so do the harvests that it starts on this machine (`harvest log` shows theirs).
+--log-format json, there too, makes each line of the log a JSON object.
 
 Ctrl-C ends a harvest in the foreground with everything stored; a second one ends it at
 once, and the next harvest stores what it left. `collection once --wait` has its harvest

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+import orjson
+
 from harvester.clock import Stop
 
 _KEPT = 50
@@ -39,6 +41,14 @@ def tail(log: Path, *, lines: int, lives: Callable[[], bool], stop: Stop) -> Ite
             yield rest
 
 
+def _error_in(line: str) -> list[str]:
+    try:
+        found = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return []
+    return [str(found.get("message"))] if found.get("level") == "ERROR" else []
+
+
 def last_words(log: Path) -> str:
     """What a process said after its last line of logging: the error that it ended with."""
     try:
@@ -48,9 +58,12 @@ def last_words(log: Path) -> str:
 
 
 def unlogged(lines: Sequence[str]) -> str:
-    """The lines after the last one of logging."""
+    """The lines after the last one of logging; of a log in JSON the last line, if it is an error."""
     words: list[str] = []
     for line in reversed(lines):
+        if line.startswith('{"time":'):
+            words[:0] = _error_in(line)
+            break
         # Lines of logging begin with the date.
         if line[:4].isdigit() and line[4:5] == "-":
             break

@@ -1,0 +1,51 @@
+"""Lines of the log: for people a time, a level and a message; for programs a JSON object."""
+
+import json
+import logging
+from datetime import UTC, datetime
+from typing import Any
+
+from harvester.errors import Exit, HarvesterError
+from harvester.settings import JSON, TEXT, settings
+
+_TIME = "%Y-%m-%dT%H:%M:%S"
+
+
+class JsonLines(logging.Formatter):
+    """`time` (UTC), `level`, `message`; of a report the numbers of the account; of an error a `traceback`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line: dict[str, Any] = {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "message": record.getMessage(),
+            **getattr(record, "fields", {}),
+        }
+        if record.exc_text or record.exc_info:
+            line["traceback"] = record.exc_text or self.formatException(record.exc_info)  # type: ignore[arg-type]
+        # In ASCII, so that nothing in a message can look like another line.
+        return json.dumps(line)
+
+
+def formatter(form: str) -> logging.Formatter:
+    if form == JSON:
+        return JsonLines()
+    return logging.Formatter("%(asctime)s %(levelname)s %(message)s", datefmt=_TIME)
+
+
+def chosen(form: str | None) -> str:
+    """The format of the option, else of the settings; what is wrong with those is told by who needs them."""
+    try:
+        found = form or settings().log_format
+    except HarvesterError:
+        return TEXT
+    if found not in (TEXT, JSON):
+        told = f"log_format is {found!r}; it is {TEXT} or {JSON}."
+        raise HarvesterError("The settings cannot be used.", [told], exit_code=Exit.USAGE)
+    return found
+
+
+def in_use() -> str:
+    """The format of this process's log."""
+    handlers = logging.getLogger().handlers
+    return JSON if any(isinstance(handler.formatter, JsonLines) for handler in handlers) else TEXT
