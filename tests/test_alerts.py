@@ -403,7 +403,9 @@ def test_a_scheduler_that_cannot_go_on_says_so_and_a_second_one_is_no_failure(
     table = person.folder / "collections-runs" / "schedules.json"
     table.parent.mkdir()
     with Timetable(table.parent).scheduler.held():
-        assert "is held by a process that runs" in person("scheduler").err
+        told = person("scheduler")
+        assert (told.code, "is held by a process that runs" in told.err) == (11, True)
+        assert "A scheduler of this place runs already" in told.err
     assert heard.notices == []
     table.write_text('{"it": {}}')
     assert person("scheduler").code == Exit.ERROR

@@ -106,6 +106,7 @@ def test_a_collection_without_users_is_not_harvested(person: Person) -> None:
     assert (told.code, told.out) == (2, "")
     assert told.err.startswith("The collection has no users. Add some with `collection-config screennames`")
     assert _records(person, "museums") == []
+    assert "It has no users yet" in person("collection", "schedule", "museums", "rate(7 days)").err
 
 
 def test_the_last_harvest_is_told_with_what_became_of_the_users(

@@ -33,7 +33,7 @@ _ALIASES = {
     "collection-config",
     cls=Group,
     aliases=_ALIASES,
-    help="Describe a collection in a file, and bring file and store together.",
+    help="Describe a collection in a file, and store the file.",
 )
 def collection_config() -> None:
     pass

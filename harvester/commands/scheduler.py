@@ -51,7 +51,11 @@ def scheduler(place: Place) -> int:
         _say(
             f"{counted(len(found), 'schedule')} for {place.store.name}; Ctrl-C ends this, and harvests go on."
         )
-        made.run()
+        try:
+            made.run()
+        except Conflict as error:
+            hint = "A scheduler of this place runs already, and one is enough."
+            raise Conflict(error.message, hint=hint, exit_code=Exit.LOCKED) from error
     return int(Exit.OK)
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harvester.collection import SEARCH, USER_TIMELINE
-from harvester.commands import old_rules
+from harvester.commands import described, old_rules
 from harvester.commands.place import Place, collection_id_argument, in_place
 from harvester.commands.starting import require_collection, require_keys
 from harvester.commands.telling import dry_run_option, json_option, print_json, would, yes_option
@@ -44,6 +44,10 @@ def schedule(collection_id: str, expression: str, timezone: str, dry_run: bool, 
     scheduled = place.compute.schedule(collection_id, found)
     click.echo("Scheduled")
     click.echo(_due_next(found, scheduled.since), err=True)
+    tree = described.tree_of(place.store.read(keys.collection).data)
+    described.warn_of_changes(place.store, keys, tree)
+    if tree["type"] == USER_TIMELINE and not tree["users"]:
+        click.echo("It has no users yet: add some, and run `collection-config update`.", err=True)
     if not scheduled.kept:
         click.echo("Nothing is harvested until `twarc_cloud.py scheduler` runs on this machine.", err=True)
 
