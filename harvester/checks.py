@@ -163,11 +163,10 @@ def of_network(tree: Tree, client: Callable[[], "XClient"]) -> Iterator[Check]:
 
 
 def _usage(answer: Tree) -> Check:
-    usage = answer.get("data") or {}
-    used, cap = usage.get("project_usage"), usage.get("project_cap")
-    told = (
-        "accepted." if cap is None else f"accepted; {int(used or 0):,} of {int(cap):,} posts used this month."
-    )
+    from harvester.x.decoding import member, number
+
+    used, cap = (number(member(answer, "data", name)) for name in ("project_usage", "project_cap"))
+    told = f"accepted; {used:,} of {cap:,} posts used this month." if cap else "accepted."
     return Check("keys at X", True, told)
 
 
@@ -189,9 +188,11 @@ def accepted_fields(client: Callable[[], "XClient"]) -> Check:
 
 
 def _accepted_query(x: "XClient", search: Tree) -> Check:
-    meta = x.counts(search["query"]).get("meta") or {}
+    from harvester.x.decoding import member, number
+
+    meta = member(x.counts(search["query"]), "meta")
     # X's older and newer name for it.
-    total = int(meta.get("total_tweet_count") or meta.get("total_post_count") or 0)
+    total = sum(number(member(meta, name)) for name in ("total_tweet_count", "total_post_count"))
     return Check("query at X", True, f"accepted; {total:,} posts of the last seven days match.")
 
 

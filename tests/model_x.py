@@ -17,7 +17,7 @@ from harvester.journal import State
 from harvester.sources import Job, source_for
 from harvester.work import Batch
 from harvester.x import Keys, XClient
-from tests.x_scripted import HandClock, Reply, Request, scripted
+from tests.x_scripted import HandClock, Reply, Request, scripted, streamed
 
 BASE = 1_990_000_000_000_000_000
 USER = "7"
@@ -33,18 +33,34 @@ class ModelX:
     ids: list[int]
     page: int = 3
 
-    def answer(self, request: Request) -> dict[str, Any]:
+    def answer(self, request: Request) -> Any:
         params = request.params
+        if "/stream" in request.path:
+            return self._of_the_stream(request)
         if request.path.endswith("/users"):
             return {"data": [_account(user) for user in params["ids"].split(",")]}
         if request.path.endswith("/by"):
             return {"data": [_account(str(n), name) for n, name in enumerate(params["usernames"].split(","))]}
         return self._page(params)
 
-    def _page(self, params: dict[str, str]) -> dict[str, Any]:
+    def _of_the_stream(self, request: Request) -> Any:
+        rule = {"id": "1", "value": "x", "tag": "twarc-cloud:c:track"}
+        if request.path.endswith("/counts"):
+            return {"data": {"cap_per_client_app": "1000", "cap_per_project": "1000"}}
+        if request.path.endswith("/rules"):
+            if request.method == "GET":
+                return {"data": [rule], "meta": {"sent": "x", "result_count": 1}}
+            return {"data": [rule], "meta": {"summary": {"created": 1, "not_created": 0}}}
+        records = [{"data": _post(one), "matching_rules": [{"id": "1"}]} for one in self.ids]
+        return streamed(*(json.dumps(record).encode() + b"\r\n" for record in records))
+
+    def _page(self, params: dict[str, str]) -> Any:
         token = params.get("pagination_token") or params.get("next_token") or ""
         if token and not token.startswith("below-"):
             return {"meta": {"result_count": 0}}
+        if token and not token.removeprefix("below-").isdigit():
+            errors = [{"parameters": {"next_token": [token]}, "message": "it is no token"}]
+            return Reply(400, {"errors": errors, "title": "Invalid Request"})
         below = int(token.removeprefix("below-") or params.get("until_id") or 1 << 62)
         above = int(params.get("since_id") or 0)
         match = sorted((one for one in self.ids if above < one < below), reverse=True)
@@ -78,6 +94,7 @@ class Harvested:
     """What one harvest came to; `error` is what ended it, if anything did."""
 
     lines: list[bytes]
+    users: bytes
     events: list[dict[str, Any]]
     changes: list[dict[str, Any]]
     counts: dict[str, int]
@@ -94,7 +111,7 @@ class Harvested:
 
 
 def _posts(line: bytes) -> list[dict[str, Any]]:
-    data = json.loads(line)["data"]
+    data = json.loads(line, parse_int=str)["data"]
     return data if isinstance(data, list) else [data]
 
 
@@ -111,12 +128,17 @@ class Desk:
     refused: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def begin(self, kind: str, model: ModelX, spoil: Spoil | None = None) -> None:
-        """Another collection and another X."""
-        self.model, self.spoil = model, spoil
+    def begin(self, kind: str, model: ModelX, *, known: bool = True) -> None:
+        """Another collection and another X; a user who is not `known` is looked up."""
+        self.model, self.spoil = model, None
         self.tree = {
-            "user_timeline": {"id": "c", "type": kind, "users": {USER: {"screen_name": "user7"}}},
+            "user_timeline": {
+                "id": "c",
+                "type": kind,
+                "users": {USER: {"screen_name": "user7"} if known else {}},
+            },
             "search": {"id": "c", "type": kind, "search": {"query": "x"}},
+            "filter": {"id": "c", "type": kind, "filter": {"track": "x", "max_records": 1}},
             "archive": {"id": "c", "type": "search", "search": {"query": "x", "archive": True}},
         }[kind]
 
@@ -161,12 +183,12 @@ class Desk:
         self.tree = with_harvest(self.tree, self.tree, state.patch)
         self.spoil = None
         asked = self.requests[before:]
-        return Harvested(kept.lines, kept.events, kept.changes, state.counts, asked, error)
+        return Harvested(kept.lines, kept.users, kept.events, kept.changes, state.counts, asked, error)
 
     @property
     def section(self) -> dict[str, Any]:
         """What the collection knows of its one chain."""
-        found: dict[str, Any] = self.tree.get("search") or self.tree["users"][USER]
+        found: dict[str, Any] = self.tree.get("search") or self.tree.get("filter") or self.tree["users"][USER]
         return found
 
 
@@ -182,6 +204,7 @@ class _StoppingClock(HandClock):
 @dataclass
 class _Kept:
     lines: list[bytes] = field(default_factory=list)
+    users: bytes = b""
     events: list[dict[str, Any]] = field(default_factory=list)
     changes: list[dict[str, Any]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -190,6 +213,7 @@ class _Kept:
         with self._lock:
             state.learn(batch)
             self.lines += batch.lines.splitlines(keepends=True)
+            self.users += batch.users
             self.events += batch.events
             self.changes += batch.changes
 

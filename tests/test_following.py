@@ -153,7 +153,7 @@ def test_a_page_that_holds_less_than_it_says_is_asked_for_again(one: Desk, kind:
     assert sorted(set(harvested.ids)) == one.model.ids and not harvested.gaps
 
 
-def test_an_x_that_always_miscounts_is_paid_one_page_more(one: Desk) -> None:
+def test_an_x_that_always_miscounts_is_paid_one_page_more_and_what_it_spoke_of_is_a_gap(one: Desk) -> None:
     def miscounted(_request: Request, _number: int, right: Any) -> Any:
         if "data" in right:
             right["meta"]["result_count"] += 1
@@ -164,6 +164,11 @@ def test_an_x_that_always_miscounts_is_paid_one_page_more(one: Desk) -> None:
     assert sorted(harvested.ids) == one.model.ids
     with_posts = [request for request in harvested.requests if _token(request)]
     assert len(with_posts) == 9 and len(harvested.requests) == 12
+    assert len(harvested.gaps) == 10
+    assert (harvested.gaps[0]["first_id_after"], harvested.gaps[0]["last_id_before"]) == (
+        str(BASE + 29),
+        str(BASE + 26),
+    )
 
 
 @pytest.mark.parametrize("kind", _KINDS)

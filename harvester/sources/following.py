@@ -7,7 +7,7 @@ move. It is given up, with a gap, when three harvests in a row did not get on.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from harvester.changeset import Tree
@@ -47,7 +47,7 @@ class Follower:
     depth: int | None = None
     reach: timedelta | None = None
     always_confirms: bool = False
-    # X has counted otherwise than it delivered, also when asked again, which is paid for.
+    # X has not counted what it delivered, also when asked again, which is paid for.
     miscounts: bool = False
 
     def size(self, chain: Chain) -> int:
@@ -85,14 +85,17 @@ class _Walk:
         self._tokens = {chain.token} if chain.token else set()
         self._empty = 0
         self._doubt = ""
+        # Why posts are missing, and the post below which they lie; from there to the newest of the next page.
+        self._shortage: tuple[str, str] | None = None
         self.ended = False
 
     def step(self) -> tuple[Page, Chain]:
         """The next page and the chain to be stored with it."""
         try:
             chain, page = self._answered()
-        except XError as error:
-            if not error.holds_errors_only or not self._chain.newest_id:
+        except (XError, Stopped) as error:
+            self._tell_shortage(before=self._chain.since_id, since=self._beginning(self._chain))
+            if isinstance(error, Stopped) or not error.holds_errors_only or not self._chain.newest_id:
                 raise
             return _NOTHING, self._unfinished(f"X answered with errors only: {error.problem.detail}")
         if page is None:
@@ -122,7 +125,7 @@ class _Walk:
             chain, again = self._asked(chain)
             if again is None or again.posts >= page.posts:
                 page = again
-            if page and page.posts and page.missing:
+            if page and page.posts and not page.counts_rightly:
                 self._follower.miscounts = True
         return chain, page
 
@@ -135,12 +138,15 @@ class _Walk:
     def _is_doubtful(self, chain: Chain, page: Page) -> bool:
         if page.outcome is not Outcome.OK:
             return False
+        if page.posts:
+            return not (page.counts_rightly or self._follower.miscounts)
         if page.missing:
-            return not (page.posts and self._follower.miscounts)
-        if page.posts or not chain.newest_id or self._goes_on(page):
+            return True
+        if not chain.newest_id:
             return False
-        other_way = chain.confirming or bool(self._doubt) or self._follower.is_deep(chain)
-        return not (other_way and page.says_that_nothing_is_there)
+        goes_on, other_way = self._goes_on(page), chain.confirming or bool(self._doubt)
+        may_be_empty = goes_on or other_way or self._follower.is_deep(chain)
+        return not (may_be_empty and page.says_that_nothing_is_there)
 
     def _goes_on(self, page: Page) -> bool:
         return page.next_token is not None and page.next_token not in self._tokens
@@ -149,6 +155,10 @@ class _Walk:
 
     def _got_on(self, chain: Chain, page: Page) -> Chain:
         self._empty, self._doubt = 0, ""
+        self._tell_shortage(before=page.newest_id, since=created(page.newest_id or "0"))
+        if page.missing:
+            told = f"X spoke of {page.count} posts of a page and gave {page.posts}"
+            self._shortage = told, chain.oldest_id or page.newest_id or "0"
         after = chain.after(page)
         if after.token and not self._goes_on(page):
             self._doubt = "X gave a token of this chain for a second time"
@@ -172,7 +182,8 @@ class _Walk:
     def _brought_nothing(self, chain: Chain, page: Page) -> Chain:
         if page.missing:
             return self._other_way(chain, f"X spoke of {page.count} posts and gave none")
-        if self._goes_on(page):
+        # Before its first post a chain has learnt nothing, so that nothing can be passed.
+        if self._goes_on(page) and (page.says_that_nothing_is_there or not chain.newest_id):
             return self._past_an_empty_page(chain, page)
         if not chain.newest_id or self._is_at_its_end(chain, page):
             return self._over(chain)
@@ -207,11 +218,26 @@ class _Walk:
 
     def _over(self, chain: Chain) -> Chain:
         self.ended = True
+        self._tell_shortage(before=chain.since_id, since=self._beginning(chain))
         return replace(chain, over=True, unfinished="")
+
+    def _tell_shortage(self, *, before: str | None, since: datetime) -> None:
+        if self._shortage:
+            reason, after = self._shortage
+            self._shortage = None
+            self._put_gap(reason, since=since, until=created(after), before=before, after=after)
+
+    def _beginning(self, chain: Chain) -> datetime:
+        """When the oldest posts may have been made that the chain was to bring."""
+        if chain.since_id:
+            return created(chain.since_id)
+        reach = self._follower.reach
+        return created(chain.oldest_id) - reach if reach and chain.oldest_id else FIRST_DAY
 
     def _to_be_asked_once_more(self) -> Chain:
         """X says in two ways that this was the end; what it says for minutes is no word for ever."""
         self.ended = True
+        self._tell_shortage(before=self._kept.since_id, since=self._beginning(self._kept))
         self._note("end to be confirmed", "X answered with nothing; the next harvest asks once more")
         return replace(self._kept, stood=self._kept.stood + 1)
 
@@ -219,20 +245,20 @@ class _Walk:
         self.ended = True
         kept = replace(self._kept, stood=self._kept.stood + 1, unfinished=why)
         if kept.stood < _HARVESTS or not kept.newest_id or not kept.oldest_id:
+            self._tell_shortage(before=kept.since_id, since=self._beginning(kept))
             self._note("unfinished", why)
             return kept
-        oldest = created(kept.oldest_id)
-        below = oldest - self._follower.reach if self._follower.reach else FIRST_DAY
-        event = gap(
+        self._put_gap(
             f"{_HARVESTS} harvests did not get the older posts: {why}",
-            since=created(kept.since_id) if kept.since_id else below,
-            until=oldest,
+            since=self._beginning(kept),
+            until=created(kept.oldest_id),
             before=kept.since_id,
             after=kept.oldest_id,
-            **self._about,
         )
-        self._job.put(Batch(events=(event,)))
         return self._over(kept)
+
+    def _put_gap(self, reason: str, **where: Any) -> None:
+        self._job.put(Batch(events=(gap(reason, **where, **self._about),)))
 
     def _note(self, event: str, detail: str) -> None:
         at = timestamp(self._job.clock.now())

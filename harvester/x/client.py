@@ -234,13 +234,12 @@ class XClient(RulesApi, Borrowed):
         *,
         body: Any = None,
         patience: float | None = None,
+        read: Callable[[Answer], dict[str, Any]] = Answer.json,
     ) -> dict[str, Any]:
         """The answer as it is, for endpoints that return no posts or users."""
         url = self._url(endpoint.name)
         with self.billing.kept_for(endpoint.name, stop=self._exchange.stop, requests=1):
-            found = self._exchange.ask(
-                endpoint, url, Answer.json, params=params, body=body, patience=patience
-            )
+            found = self._exchange.ask(endpoint, url, read, params=params, body=body, patience=patience)
             self.billing.add(endpoint.name)
         return found
 

@@ -32,6 +32,24 @@ def readable(body: bytes) -> Any:
     return json.loads(json.dumps(found, ensure_ascii=False).encode("utf-8", "replace"))
 
 
+def member(value: Any, *names: str) -> Any:
+    """What lies below these names in objects; None where any of them is not there or no object."""
+    for name in names:
+        value = value.get(name) if isinstance(value, dict) else None
+    return value
+
+
+def objects(value: Any) -> list[dict[str, Any]]:
+    """The objects of a list; none where it is no list."""
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
+def number(value: Any) -> int:
+    """A whole number, also where it came as text; 0 where it is none."""
+    text = str(value if value is not None else "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
+
+
 def printable(text: str) -> str:
     """The text with "?" for each half of a surrogate pair."""
     return text.encode("utf-8", "replace").decode()

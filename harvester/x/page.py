@@ -24,7 +24,8 @@ _NOTHING_ELSE = "the answer holds errors only"
 class Page:
     """One answer. `line` is the body plus its provenance, ready to be stored; empty when it has no data.
 
-    `count` is how many posts the answer says it holds, None where it does not say.
+    `count` is how many posts the answer says it holds, None where it does not say; `names_posts` whether it
+    says which was the newest or oldest of them.
     """
 
     outcome: Outcome
@@ -34,6 +35,7 @@ class Page:
     oldest_id: str | None = None
     next_token: str | None = None
     count: int | None = None
+    names_posts: bool = False
     problems: tuple[Problem, ...] = ()
     users: tuple[dict[str, Any], ...] = ()
 
@@ -43,8 +45,13 @@ class Page:
         return max(0, (self.count or 0) - self.posts)
 
     @property
+    def counts_rightly(self) -> bool:
+        """Whether it holds as many posts as it says."""
+        return self.count == self.posts
+
+    @property
     def says_that_nothing_is_there(self) -> bool:
-        return self.count == 0 and not self.posts and not self.problems
+        return self.count == 0 and not self.posts and not self.names_posts and not self.problems
 
 
 class NotAPage(Exception):
@@ -61,6 +68,8 @@ class _Identified(msgspec.Struct, gc=False):
 
 class _Meta(msgspec.Struct):
     next_token: str | None = None
+    newest_id: Any = None
+    oldest_id: Any = None
     result_count: Any = None
 
 
@@ -110,6 +119,7 @@ def posts_page(body: bytes, provenance: bytes) -> Page:
         oldest_id=str(min(ids)) if ids else None,
         next_token=meta.next_token or None,
         count=_count(found),
+        names_posts=meta.newest_id is not None or meta.oldest_id is not None,
         problems=problems,
     )
 

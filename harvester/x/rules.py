@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harvester.errors import HarvesterError
+from harvester.x.decoding import number
 from harvester.x.outcomes import Problem
 from harvester.x.terms import followed, located, tracked
 
@@ -33,8 +34,8 @@ class RuleCaps:
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> "RuleCaps":
         """From the answer of `rules/counts`, whose numbers are texts; a project's cap is for all its apps."""
-        app, project = _int(told.get("cap_per_client_app")), _int(told.get("cap_per_project"))
-        used, of_project = _int(told.get("client_app_rules_count")), _int(told.get("project_rules_count"))
+        app, project = number(told.get("cap_per_client_app")), number(told.get("cap_per_project"))
+        used, of_project = number(told.get("client_app_rules_count")), number(told.get("project_rules_count"))
         others = max(0, of_project - used)
         caps = [cap for cap in (app, project - others if project else 0) if cap > 0]
         return cls(rules=min(caps) if caps else cls.rules, in_use=used)
@@ -128,21 +129,16 @@ def packed(terms: Iterable[str], *, length: int) -> list[str]:
 
 def _native(rules: Any, problems: list[str], caps: RuleCaps, prefix: str) -> list[Rule]:
     found = []
-    for number, rule in enumerate(rules or (), start=1):
+    for nth, rule in enumerate(rules or (), start=1):
         value = rule.get("value") if isinstance(rule, Mapping) else rule
         if not isinstance(value, str) or not value.strip():
-            problems.append(f"Rule {number} has no value.")
+            problems.append(f"Rule {nth} has no value.")
         elif len(value) > caps.length:
-            problems.append(f"Rule {number} has {len(value)} characters, and may have {caps.length}.")
+            problems.append(f"Rule {nth} has {len(value)} characters, and may have {caps.length}.")
         else:
             tag = str(rule.get("tag") or "") if isinstance(rule, Mapping) else ""
             found.append(Rule(value, f"{prefix}rule:{tag}" if prefix else tag))
     return found
-
-
-def _int(value: Any) -> int:
-    text = str(value if value is not None else "")
-    return int(text) if text.isascii() and text.isdigit() else 0
 
 
 _TAG = "twarc-cloud:"

@@ -4,13 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from harvester.x.decoding import member, number, objects
 from harvester.x.endpoints import CHANGE_RULES, CONNECTIONS, RULE_COUNTS, RULES
+from harvester.x.exchange import Answer
 from harvester.x.outcomes import Problem
+from harvester.x.page import NotAPage
 from harvester.x.problems import problems_in
 from harvester.x.rules import Rule, RuleCaps, RulePlan, plan_rules
 
 A_PAGE = 1000
 AT_ONCE = 100
+_COUNTED = ("created", "not_created", "deleted", "not_deleted", "valid", "invalid")
 # Clearing is a courtesy to the next attempt, which comes anyway.
 CLEAR_SECONDS = 5.0
 
@@ -34,10 +38,10 @@ class RulesApi:
         found: list[dict[str, Any]] = []
         params: dict[str, Any] = {"max_results": A_PAGE}
         while True:
-            body = self._object(RULES, params)
-            found.extend(body.get("data") or [])
-            token = (body.get("meta") or {}).get("next_token")
-            if not token:
+            body = self._object(RULES, params, read=_listed)
+            found.extend(map(_known, objects(body.get("data"))))
+            token = member(body, "meta", "next_token")
+            if not isinstance(token, str) or token == params.get("pagination_token"):
                 return found
             params = {"max_results": A_PAGE, "pagination_token": token}
 
@@ -66,7 +70,7 @@ class RulesApi:
     def rule_caps(self) -> RuleCaps:
         """The caps of this very app; the documented ones are not those of older apps."""
         body = self._object(RULE_COUNTS)
-        return RuleCaps.of(body.get("data") or body)
+        return RuleCaps.of(member(body, "data") if isinstance(member(body, "data"), dict) else body)
 
     def clear_connections(self) -> None:
         """End all streams of the app, also those that X only believes to be open."""
@@ -76,10 +80,30 @@ class RulesApi:
         found = self._object(CHANGE_RULES, {"dry_run": "true"} if dry_run else None, body=body)
         problems = problems_in(found)
         return RulesResult(
-            rules=tuple(found.get("data") or ()),
+            rules=tuple(map(_known, objects(found.get("data")))),
             problems=tuple(problem for problem in problems if problem.title != "DuplicateRule"),
-            summary=dict((found.get("meta") or {}).get("summary") or {}),
+            summary={
+                name: number(member(found, "meta", "summary", name))
+                for name in _COUNTED
+                if member(found, "meta", "summary", name) is not None
+            },
         )
+
+
+def _listed(answer: Answer) -> dict[str, Any]:
+    """The answer, if it is a list of rules or says that there are none."""
+    body: dict[str, Any] = answer.json()
+    data, meta = body.get("data") or [], body.get("meta")
+    rules = objects(data)
+    named = [rule for rule in rules if all(isinstance(rule.get(name), str) for name in ("id", "value"))]
+    empty = data == [] and isinstance(meta, dict) and not number(meta.get("result_count"))
+    if not (empty or (named and len(named) == len(data))):
+        raise NotAPage("the answer is no list of rules")
+    return body
+
+
+def _known(rule: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in rule.items() if isinstance(value, str)}
 
 
 def _sum(one: RulesResult, other: RulesResult) -> RulesResult:

@@ -127,6 +127,7 @@ def _names_a_host(url: str) -> bool:
         return False
 
 
+@lru_cache(maxsize=4)
 def _require_certificates(verify: Any) -> None:
     """Raise where REQUESTS_CA_BUNDLE names a file or folder that holds no certificates."""
     if isinstance(verify, str):
