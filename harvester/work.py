@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from harvester.changeset import Tree
+from harvester.errors import Exit, HarvesterError
 from harvester.journal import Batch as Batch
 from harvester.journal import Journal, journaled, line, was_begun, write_all
 from harvester.journal import State as State
@@ -47,6 +48,7 @@ class Work:
     @classmethod
     def begin(cls, root: Path, state: State, *, owner: str = "") -> "Work":
         """A new folder; `owner`, where another than the harvest's own makes it whole."""
+        _require_no_link(root)
         folder = root / f"{''.join(filter(str.isdigit, state.harvest))[:14]}-{owner or state.owner}"
         make_folder(root)
         folder.mkdir()
@@ -166,11 +168,23 @@ class Work:
         self.state.sizes[name] = self.state.sizes.get(name, 0) + len(data)
 
 
+def _require_no_link(root: Path) -> None:
+    """What somebody else put there would lead records, and what is cleaned up, to another place."""
+    for folder in (root, root.parent):
+        if folder.is_symlink():
+            raise HarvesterError(
+                f"{folder} is a link, which the work folder of a collection may not be.",
+                hint="Remove it, or choose another folder with --temp.",
+                exit_code=Exit.USAGE,
+            )
+
+
 def left_behind(root: Path) -> Iterator[Work]:
     """The work folders below `root` whose owners are dead; those of the living are passed over."""
+    _require_no_link(root)
     if not root.is_dir():
         return
-    for folder in sorted(path for path in root.iterdir() if path.is_dir()):
+    for folder in sorted(path for path in root.iterdir() if path.is_dir() and not path.is_symlink()):
         if folder.name.startswith(_OVER):
             shutil.rmtree(folder, ignore_errors=True)
             continue

@@ -290,3 +290,16 @@ def test_an_output_that_cannot_be_written_is_told_in_words(tmp_path: Path, unbuf
         )
     assert told.returncode == 1
     assert told.stderr == "The output cannot be used: No space left on device.\n"
+
+
+def test_what_a_command_makes_is_its_owners_alone(person: Person) -> None:
+    before = os.umask(0o022)
+    try:
+        person.well("collection-config", "template", "search", "--id", "one")
+        person.write({**person.file, "search": {"query": "cats"}})
+        person.well("collection", "add")
+    finally:
+        os.umask(before)
+    made = [*person.folder.rglob("*")]
+    assert {path.name for path in made} >= {"collections", "collection.json", "changesets"}
+    assert [path for path in made if path.stat().st_mode & 0o077] == []

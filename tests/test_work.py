@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from harvester.changeset import patched
 from harvester.ending import complete
+from harvester.errors import HarvesterError
 from harvester.layout import timestamp
 from harvester.work import EVENTS, SIDE_FILES, USERS, Batch, State, Work, left_behind
 from tests.stores import Place, on_a_small_disk
@@ -373,3 +374,27 @@ def test_a_full_disk_costs_nothing_that_was_synced(tmp_path: Path) -> None:
     assert int(synced) > 1
     assert found == synced
     assert not os.path.ismount(tmp_path / "disk")
+
+
+@pytest.mark.parametrize("planted", ["local", "local/it"])
+def test_a_link_in_the_place_of_a_work_folder_is_not_followed(planted: str, tmp_path: Path) -> None:
+    elsewhere, temp = tmp_path / "elsewhere", tmp_path / "temp"
+    (elsewhere / "it").mkdir(parents=True)
+    (elsewhere / "it" / "precious").write_text("kept")
+    (temp / planted).parent.mkdir(parents=True, exist_ok=True)
+    (temp / planted).symlink_to(elsewhere if planted == "local" else elsewhere / "it")
+    with pytest.raises(HarvesterError, match=r"is a link.*--temp"):
+        Work.begin(temp / "local" / "it", _state())
+    with pytest.raises(HarvesterError, match="is a link"):
+        list(left_behind(temp / "local" / "it"))
+    assert [path.name for path in elsewhere.rglob("*")] == ["it", "precious"]
+
+
+def test_a_link_among_work_folders_is_passed_over(tmp_path: Path) -> None:
+    elsewhere, root = tmp_path / "elsewhere", tmp_path / "temp/local/it"
+    elsewhere.mkdir()
+    root.mkdir(parents=True)
+    (root / "20260101000000-me").symlink_to(elsewhere)
+    assert list(left_behind(root)) == []
+    assert elsewhere.is_dir()
+    assert list(elsewhere.iterdir()) == []

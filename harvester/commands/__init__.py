@@ -29,6 +29,8 @@ _EVERYWHERE = {"--debug": False, "--log-format": True}
 
 def run(command: click.Command, arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit code (docs/exit-codes.md). What a person can act on is one line on stderr."""
+    # Records are people's posts: what is made here is its owner's alone, unless its modes are changed.
+    os.umask(os.umask(0o077) | 0o077)
     try:
         result = command.main(arguments, standalone_mode=False)
     except HarvesterError as error:

@@ -137,7 +137,7 @@ for _group, _command in ((aws, aws_harvest), (local, local_harvest)):
 def _bucket(name: str) -> Any:
     from harvester.store.s3 import S3Store
 
-    return S3Store(name)
+    return S3Store(name, patience=settings().store_patience)
 
 
 def _folder(path: str) -> Store:
