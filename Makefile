@@ -1,6 +1,6 @@
 # Everything runs in .venv, which is made here from the pinned requirements; only Python 3.11 or newer is needed.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format kill pythons cloud-test scan bench bench-full venv ready-demo ready-readers \
+.PHONY: help demo test check lint format kill pythons versitygw cloud-test scan bench bench-full venv ready-demo ready-readers \
 	ready-dev ready-cloud ready-scan requirements clean
 
 # What another project or another installation put into the environment must not reach these runs.
@@ -22,6 +22,7 @@ help:
 	@echo "make check T=tests/test_layout.py     some tests only"
 	@echo "make kill N=2000     the kill storm, with this many SIGKILLs"
 	@echo "make pythons         make demo and the tests of other tools on each other Python found here, in fresh copies"
+	@echo "make versitygw       install a second S3 server for the tests of stores (needs Go)"
 	@echo "make cloud-test      the image and an emulated AWS account, with real containers (root on Debian, ten minutes)"
 	@echo "make scan            look over terraform/ with the rules of others (checkov, 290 MB, once)"
 	@echo "make bench           measure against the peers, short; make bench-full takes half an hour"
@@ -55,6 +56,13 @@ kill: ready-dev
 # It reads the checkout only: each Python works in a copy of it, with an environment of its own.
 pythons: ready-dev
 	@$(IN) -m tests.pythons
+
+# A second real S3 server for the tests of stores, which are skipped for it where there is no Go or no network.
+versitygw: venv
+	@test -x .venv/go/versitygw && exit 0; \
+	command -v go >/dev/null || { echo "versitygw needs Go to be installed; its tests are skipped without it." >&2; exit 1; }; \
+	echo "installing versitygw into .venv/go (once, about two minutes)"; \
+	GOBIN=$(CURDIR)/.venv/go go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 
 # An emulator of AWS has dependencies of its own, so they are in a virtual environment of their own.
 cloud-test: ready-dev ready-cloud

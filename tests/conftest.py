@@ -14,8 +14,8 @@ import pytest
 from harvester.store.conditions import FOLDER
 from harvester.store.s3 import S3Store
 from tests import leaks
-from tests.servers import Bucket, S3Server, moto, seaweedfs
-from tests.stores import Place
+from tests.servers import VERSITYGW, Bucket, S3Server, moto, seaweedfs, versitygw, versitygw_program
+from tests.stores import Place, placed
 
 _LOCAL = {"127.0.0.1", "::1", "localhost", ""}
 _FOREIGN = (
@@ -67,12 +67,12 @@ def moto_server() -> Iterator[S3Server]:
 
 
 @contextmanager
-def _bucket(server: S3Server, request: pytest.FixtureRequest) -> Iterator[Bucket]:
+def _bucket(server: S3Server, request: pytest.FixtureRequest, *, versioned: bool = True) -> Iterator[Bucket]:
     bucket = Bucket(f"bucket-{os.getpid()}-{next(_numbers)}", server)
     s3 = server.client()
     s3.create_bucket(Bucket=bucket.name)
     # As Terraform makes it; and so nothing that was ever written escapes the search for secrets.
-    if not request.node.get_closest_marker("unversioned"):
+    if versioned and not request.node.get_closest_marker("unversioned"):
         s3.put_bucket_versioning(Bucket=bucket.name, VersioningConfiguration={"Status": "Enabled"})
     _remember_conditions(bucket)
     yield bucket
@@ -126,6 +126,23 @@ def moto_s3(moto_server: S3Server, request: pytest.FixtureRequest) -> Iterator[B
         yield bucket
 
 
+@pytest.fixture(scope="session")
+def versity_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
+    """A second real S3 server, where it is installed."""
+    program = versitygw_program()
+    if program is None:
+        pytest.skip(f"versitygw is not installed: `make versitygw`, or go install {VERSITYGW}")
+    with versitygw(program, tmp_path_factory.mktemp("versitygw")) as server:
+        yield server
+
+
+@pytest.fixture
+def versity_s3(versity_server: S3Server, request: pytest.FixtureRequest) -> Iterator[Bucket]:
+    """A fresh bucket on the second real server; it has no versions there."""
+    with _bucket(versity_server, request, versioned=False) as bucket:
+        yield bucket
+
+
 @pytest.fixture
 def s3_environment(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> Bucket:
     """A fresh bucket that this process's own boto3 finds, as a harvester would: by its environment."""
@@ -137,12 +154,7 @@ def s3_environment(s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> Bucket:
 @pytest.fixture(params=["folder", "moto", "s3"])
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """An empty store of each kind."""
-    if request.param == "folder":
-        return Place("folder", str(tmp_path / "collections"))
-    bucket: Bucket = request.getfixturevalue("moto_s3" if request.param == "moto" else "s3")
-    for name, value in bucket.server.environment.items():
-        monkeypatch.setenv(name, value)
-    return Place(request.param, bucket.name)
+    return placed(request.param, request, tmp_path, monkeypatch)
 
 
 @pytest.fixture

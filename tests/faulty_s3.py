@@ -111,7 +111,7 @@ class S3InMemory:
     def stored(self, data: bytes, headers: Mapping[str, str] | None = None) -> Kept:
         self._written += 1
         etag = hashlib.md5(data + b"%d" % self._written).hexdigest()
-        return Kept(data, f'"{etag}"', headers or {}, self._now().replace(microsecond=0))
+        return Kept(data, f'"{etag}"', headers or {}, self.now().replace(microsecond=0))
 
     def forget_metadata(self) -> None:
         for key, kept in self.objects.items():
@@ -257,10 +257,10 @@ class S3InMemory:
         return self._made(status, body.encode(), {"content-type": "application/xml"})
 
     def _made(self, status: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> Reply:
-        own = {"date": format_datetime(self._now(), usegmt=True), "server": self.calls_itself}
+        own = {"date": format_datetime(self.now(), usegmt=True), "server": self.calls_itself}
         return Reply(status, {"content-length": str(len(body)), **own, **(headers or {})}, body)
 
-    def _now(self) -> datetime:
+    def now(self) -> datetime:
         return datetime.now(UTC) + self._ahead
 
 

@@ -1,5 +1,6 @@
 """Real servers on loopback, on ports the system chose, that end with the tests, even if those are killed."""
 
+import os
 import re
 import shutil
 import socket
@@ -208,6 +209,34 @@ def seaweedfs(folder: Path) -> Iterator[S3Server]:
         raise RuntimeError(f"SeaweedFS did not start:\n{log.read_text(errors='replace')[-3000:]}")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+VERSITYGW = "github.com/versity/versitygw/cmd/versitygw@v1.8.0"
+
+
+def versitygw_program() -> str | None:
+    """Where versitygw is: in .venv, as `make versitygw` puts it, or on the PATH."""
+    own = Path(sys.executable).parents[1] / "go"
+    return shutil.which("versitygw", path=os.pathsep.join([str(own), os.environ.get("PATH", "")]))
+
+
+@contextmanager
+def versitygw(program: str, folder: Path, *, how: str = "") -> Iterator[S3Server]:
+    """versitygw, a server that keeps objects as files in `folder`; `how` is "versioned" or "nometa"."""
+    for name in ("data", "versions"):
+        (folder / name).mkdir(parents=True)
+    options = {"": [], "versioned": ["--versioning-dir", str(folder / "versions")], "nometa": ["--nometa"]}
+    log = folder / "log.txt"
+    for _ in range(_STARTS):
+        (port,) = free_ports(1)
+        keys = {"ROOT_ACCESS_KEY": "mini", "ROOT_SECRET_KEY": "minisecret", "HOME": str(folder)}
+        command = [program, "--port", f"127.0.0.1:{port}", "posix", *options[how], str(folder / "data")]
+        with guarded(command, log=log, environment=keys) as process:
+            server = S3Server(f"http://127.0.0.1:{port}", "mini", "minisecret")
+            if ready(lambda server=server: _lists_buckets(server), process):  # type: ignore[misc]
+                yield server
+                return
+    raise RuntimeError(f"versitygw did not start:\n{log.read_text(errors='replace')[-3000:]}")
 
 
 _WEED_PORTS = tuple(

@@ -20,6 +20,7 @@ from harvester.clock import Stop
 from harvester.store import Store
 from harvester.store.folder import FolderStore
 from harvester.store.s3 import S3Store
+from tests.servers import Bucket
 
 # moto looks at a condition and writes in two steps, so that under load both of two racers may win there.
 ATOMIC = ("folder", "s3")
@@ -36,6 +37,19 @@ class Place:
 
     def store(self) -> Store:
         return FolderStore(Path(self.where)) if self.kind == "folder" else S3Store(self.where)
+
+
+def placed(kind: str, request: pytest.FixtureRequest, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """An empty store of this kind, which the environment leads to."""
+    if kind == "folder":
+        return Place("folder", str(folder / "collections"))
+    bucket: Bucket = request.getfixturevalue(_BUCKETS[kind])
+    for name, value in bucket.server.environment.items():
+        monkeypatch.setenv(name, value)
+    return Place(kind, bucket.name)
+
+
+_BUCKETS = {"moto": "moto_s3", "s3": "s3", "versitygw": "versity_s3"}
 
 
 class HandClock:

@@ -9,9 +9,18 @@ import pytest
 
 from harvester.errors import Conflict, HarvesterError, NotFound
 from harvester.store import Store
-from tests.stores import ATOMIC, Place, on_a_small_disk, race
+from tests.stores import ATOMIC, Place, on_a_small_disk, placed, race
 
 A, B, C = (f"collections/a/{name}" for name in ("one", "two", "two/three"))
+
+
+# A second real server, for what is true of one may be a habit of it.
+_KINDS = ("folder", "moto", "s3", "versitygw")
+
+
+@pytest.fixture(params=_KINDS)
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    return placed(request.param, request, tmp_path, monkeypatch)
 
 
 @pytest.fixture
@@ -78,12 +87,12 @@ class TestContract:
         with pytest.raises(NotFound):
             store.read(A)
 
-    @pytest.mark.parametrize("place", ATOMIC, indirect=True)
+    @pytest.mark.parametrize("place", [*ATOMIC, "versitygw"], indirect=True)
     def test_of_many_creators_of_a_key_one_wins(self, place: Place) -> None:
         won = race(place, "create", "collections/a/", 40)
         assert sorted(won) == [f"collections/a/{number:03d}" for number in range(40)]
 
-    @pytest.mark.parametrize("place", ATOMIC, indirect=True)
+    @pytest.mark.parametrize("place", [*ATOMIC, "versitygw"], indirect=True)
     def test_no_increment_of_a_counter_is_lost(self, place: Place, store: Store) -> None:
         store.create(A, b"0")
         race(place, "count", A, 3)

@@ -13,6 +13,7 @@ from harvester.errors import Conflict, HarvesterError, NotFound
 from harvester.store.conditions import FOLDER, Unfit
 from harvester.store.s3 import S3Store
 from tests.faulty_s3 import BUCKET, FaultyS3, S3InMemory
+from tests.servers import VERSITYGW, versitygw, versitygw_program
 
 KEY = "collections/a/one"
 
@@ -178,3 +179,23 @@ class TestWithoutMetadata:
             assert store.read(KEY).version == version
             with pytest.raises(Conflict):
                 store.create(KEY, orjson.dumps({"owner": "you"}))
+
+
+@pytest.mark.parametrize(
+    ("how", "words"), [("versioned", "create a removed object again"), ("nometa", "ETag")]
+)
+def test_a_real_server_set_up_in_a_way_that_does_not_work_is_refused(
+    how: str, words: str, tmp_path: Path
+) -> None:
+    program = versitygw_program()
+    if program is None:
+        pytest.skip(f"versitygw is not installed: `make versitygw`, or go install {VERSITYGW}")
+    with versitygw(program, tmp_path / "server", how=how) as server:
+        client = server.client()
+        client.create_bucket(Bucket=BUCKET)
+        if how == "versioned":
+            client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
+        store = S3Store(BUCKET, client=client)
+        with pytest.raises(HarvesterError, match=words):
+            store.create(KEY, b"1")
+        assert list(store.folders("collections/")) == []

@@ -59,9 +59,7 @@ class Place:
             return folder_store(self.folder)
         from harvester.store.s3 import S3Store
 
-        store = S3Store(
-            self.bucket, region=self.settings.region, patience=self.settings.store_patience
-        )
+        store = S3Store(self.bucket, region=self.settings.region, patience=self.settings.store_patience)
         store.require()
         return store
 

@@ -14,8 +14,11 @@ _TICK = 1.0
 class SlowRequests:
     """Watches the requests to one store; a warning after 10 s, and one every 30 s from then on."""
 
-    def __init__(self, name: str, elapsed: Callable[[], float]) -> None:
+    def __init__(
+        self, name: str, elapsed: Callable[[], float], *, wait: Callable[[float], object] | None = None
+    ) -> None:
         self._name, self._elapsed = name, elapsed
+        self._wait = wait or threading.Event().wait
         self._guard = threading.Lock()
         self._open: dict[object, tuple[str, float]] = {}
         self._watching = False
@@ -36,9 +39,9 @@ class SlowRequests:
                 del self._open[mark]
 
     def _watch(self) -> None:
-        due, pause = _FIRST, threading.Event()
+        due = _FIRST
         while True:
-            pause.wait(_TICK)
+            self._wait(_TICK)
             with self._guard:
                 if not self._open:
                     self._watching = False
