@@ -50,7 +50,12 @@ class Conflict(HarvesterError):
 
 
 class StoreAway(HarvesterError):
-    """The store cannot be used now; what was to be stored is still on this machine."""
+    """The store cannot be used now; what was to be stored is still on this machine.
+
+    `lasting` where waiting alone does not help: a folder that may not be written, a bucket that is not there.
+    """
+
+    lasting = False
 
 
 class LockLost(HarvesterError):

@@ -17,6 +17,7 @@ from harvester.errors import Exit, HarvesterError
 from harvester.fence import FencedStore
 from harvester.layout import CollectionKeys, timestamp
 from harvester.lock import Lock
+from harvester.patience import Patience, PatientStore
 from harvester.progress import INTERRUPTED, RUNNING, Outcome, Progress
 from harvester.recovery import recover
 from harvester.run import Run
@@ -61,7 +62,8 @@ class Harvest:
             ttl=self.settings.lock_seconds,
             stop=self.stop,
         )
-        self._fenced = FencedStore(self.store, self._lock)
+        self._patience = Patience(self.settings.store_patience, clock=self.clock, stop=self.stop)
+        self._fenced = PatientStore(FencedStore(self.store, self._lock), self._patience)
         self._stop_file = StopFile(
             self.store, self._fenced, self.keys.stop, stop=self.stop, every=self.settings.stop_poll_seconds
         )
@@ -74,13 +76,15 @@ class Harvest:
 
     def run(self) -> Outcome:
         """Collect, and return how it ended; raises only what kept it from beginning."""
-        self._collection(self.store)
-        self._lock.acquire()
+        self._patience.until(lambda: self._collection(self.store))
+        self._patience.until(self._lock.acquire)
         self._lock.keep()
         self._uploads = Uploads(clock=self.clock, stop=self.stop, patience=self.settings.store_patience)
         try:
             self._stop_file.watch()
             self._run = self._begun(self._uploads)
+            self._run.claim()
+            self._patience.end()
             return self._run.run()
         except OSError as error:
             raise HarvesterError(
@@ -88,6 +92,7 @@ class Harvest:
                 hint="Make room on this disk, or choose another folder with --temp, and start again.",
             ) from error
         finally:
+            self._patience.end()
             self._stop_file.close()
             self._let_go()
 

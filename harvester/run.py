@@ -7,7 +7,7 @@ import logging
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,7 +25,7 @@ from harvester.settings import Settings
 from harvester.sources import Job, Source
 from harvester.store import Store
 from harvester.storing import Storing
-from harvester.unheard import Unheard
+from harvester.unheard import Unheard, left_unheard
 from harvester.uploads import Uploads
 from harvester.work import Batch, State, Work
 from harvester.x import BudgetReached, Stopped, XClient
@@ -69,8 +69,7 @@ class Run:
         self.state = State(harvest="", owner=self.owner)
 
     def run(self) -> Outcome:
-        """Collect to the end; what cannot be stored stays in the work folder."""
-        self._claim()
+        """Collect to the end, after `claim`; what cannot be stored stays in the work folder."""
         try:
             return self._ended(self._collected())
         except LockLost as error:
@@ -87,7 +86,7 @@ class Run:
         except Exception as error:  # noqa: BLE001 - told to the caller as the outcome
             return self._kept(bug(error))
 
-    def _claim(self) -> None:
+    def claim(self) -> None:
         """Take a harvest folder that nobody has, and say that it is in use."""
         begun = self.store.now()
         started = begun.replace(microsecond=0)
@@ -261,8 +260,9 @@ class Run:
         self._storing.finish()
         # It holds the state as text, which is ten megabytes where 100,000 users were harvested.
         del self._storing
-        now = timestamp(self.store.now())
-        self.progress.outcome, self.progress.updated, self.progress.ended = outcome, now, now
+        self.uploads.put("the time of the end", self._note_end)
+        self.uploads.drain()
+        self.progress.outcome = outcome
         self.progress.unheard = self._left_unheard(outcome)
         self.state.billed = self.billed()
         ending = Ending(self.store, self.keys, self._work, self.tree, self.progress.record)
@@ -272,15 +272,11 @@ class Run:
         self._work.remove()
         return outcome
 
+    def _note_end(self) -> None:
+        self.progress.updated = self.progress.ended = timestamp(self.store.now())
+
     def _left_unheard(self, outcome: Outcome) -> Tree:
-        """Where a stream that was not meant to end stopped hearing: the next harvest names the gap."""
-        if self.tree["type"] != FILTER or outcome.was_meant:
-            return {}
-        if self.unheard and not (self.state.last_id or self.state.gaps):
-            # It heard nothing, so that what went unheard before it still does.
-            return self.unheard.to_tree()
-        why = "failed" if outcome.state == FAILED else f"was ended ({outcome.reason})"
-        return replace(Unheard.of(self.state), why=why).to_tree()
+        return left_unheard(outcome, self.state, self.unheard) if self.tree["type"] == FILTER else {}
 
     def _kept(self, outcome: Outcome) -> Outcome:
         """What could not be stored stays in the work folder; say so where that is possible."""

@@ -1,6 +1,6 @@
 """Where a stream went unheard, because its harvest died or failed, is told as a gap, once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import orjson
@@ -8,7 +8,7 @@ import orjson
 from harvester.changeset import Tree
 from harvester.errors import NotFound
 from harvester.layout import CollectionKeys, moment, timestamp
-from harvester.progress import COMPLETE, INTERRUPTED, PARTIAL
+from harvester.progress import COMPLETE, FAILED, INTERRUPTED, PARTIAL, Outcome
 from harvester.store import Store
 from harvester.work import EVENTS, Batch, State, Work
 from harvester.x.interruptions import undelivered_from
@@ -51,6 +51,17 @@ def before(store: Store, keys: CollectionKeys) -> Unheard | None:
         return None
     gaps = [gap for gap in record["gaps"] if gap["reason"] == _DIED]
     return Unheard(moment(gaps[-1]["from"]), gaps[-1]["last_id_before"]) if gaps else None
+
+
+def left_unheard(outcome: Outcome, state: State, earlier: Unheard | None) -> Tree:
+    """`unheard` of a stream's harvest.json: where it stopped hearing without being meant to, else empty."""
+    if outcome.was_meant:
+        return {}
+    if earlier and not (state.last_id or state.gaps):
+        # It heard nothing, so that what went unheard before it still does.
+        return earlier.to_tree()
+    why = "failed" if outcome.state == FAILED else f"was ended ({outcome.reason})"
+    return replace(Unheard.of(state), why=why).to_tree()
 
 
 def last(store: Store, keys: CollectionKeys) -> Tree:

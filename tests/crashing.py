@@ -27,8 +27,8 @@ from harvester.store import Entry, Store, Stored
 from harvester.store.folder import FolderStore
 from harvester.store.s3 import S3Store
 from harvester.work import Batch
-from harvester.x.billing import Billing
 from harvester.x.page import Page, posts_page, users_page
+from tests.clients import Client
 from tests.servers import S3Server
 from tests.storm import post_id_at
 
@@ -140,11 +140,12 @@ def _die_in(order: Tree, death: Death) -> None:
     sys.setprofile(watch)
 
 
-class StandIn:
+class StandIn(Client):
     """X with as many posts for each user, and for a search, as the order says; posts of users differ."""
 
     def __init__(self, order: Tree, stop: Stop) -> None:
-        self.billing, self._stop = Billing(), stop
+        super().__init__()
+        self._stop = stop
         self._posts, self._log = order["posts"], Path(order["served"])
         # The network's time, in which the store keeps up, so that a file is seen there while it grows.
         self._network = order.get("network", _NETWORK)
@@ -164,11 +165,23 @@ class StandIn:
             body["errors"] = json.loads(_GONE)["errors"]
         return users_page(json.dumps(body).encode(), b"{}")
 
-    def _page(self, whose: int, *, since_id: str | None = None, token: str | None = None, **_: Any) -> Page:
+    def _page(
+        self,
+        whose: int,
+        *,
+        since_id: str | None = None,
+        until_id: str | None = None,
+        token: str | None = None,
+        **_: Any,
+    ) -> Page:
         top = int(token) if token else self._posts
-        low = max(int(since_id or 0) // 10, top - _PAGE)
-        with self._log.open("a") as log:
-            log.write(f"{whose} {top}\n")
+        if until_id:
+            top = min(top, int(until_id) // 10 - 1)
+        low = min(top, max(int(since_id or 0) // 10, top - _PAGE))
+        if top > low:
+            # Pages that bring nothing cost nothing.
+            with self._log.open("a") as log:
+                log.write(f"{whose} {top}\n")
         self._stop.wait(self._network)
         data = [{"id": str(number * 10 + whose), "text": "x" * 500} for number in range(top, low, -1)]
         self.billing.add("pages", posts=len(data))

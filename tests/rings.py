@@ -14,8 +14,8 @@ from pathlib import Path
 # A room may import rooms of its own ring and of the rings above it here; a new room must be put into one.
 RINGS = (
     "errors layout wording capacity filters collection changeset merging chronicle",
-    "clock memory settings session aws_errors store owners lock fence segments journal work checkpoint"
-    " history uploads manifest mirror origin parameters x",
+    "clock memory settings session aws_errors store owners patience lock fence segments journal work"
+    " checkpoint history uploads manifest mirror origin parameters x",
     "sources harvest run holding storing ending recovery unheard stopfile progress status compute"
     " records notices credentials cost checks doctor removal download redaction transplant verify",
     "commands",

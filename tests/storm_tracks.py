@@ -138,7 +138,9 @@ class Track:
         milestone, delay = self.random.choice(PLANS)
         ends: Callable[[subprocess.Popen[bytes]], object] = subprocess.Popen.kill
         if self.random.random() < _STOPPED:
-            ends = self.random.choice((self._terminate, self._ask_to_stop))
+            # What a stream misses after a stop that a person asked for is no gap, after a signal it is.
+            asked = self._terminate if isinstance(self.kind, Stream) else self._ask_to_stop
+            ends = self.random.choice((self._terminate, asked))
         before = self._there(milestone)
         process = self.site.start(temp=self.machine)
         try:

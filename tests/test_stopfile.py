@@ -16,7 +16,7 @@ from harvester.sources import Job
 from harvester.stopfile import StopFile
 from harvester.store.folder import FolderStore
 from harvester.work import Batch
-from harvester.x.billing import Billing
+from tests.clients import Client
 from tests.stores import Wrapped
 
 KEYS = CollectionKeys("s")
@@ -73,12 +73,6 @@ def test_what_is_asked_too_late_is_taken_back_but_not_what_another_asked(tmp_pat
     stopfile.take_back(store, KEYS, written)
 
 
-class _Asked:
-    """What a source gets for a client here."""
-
-    billing = Billing()
-
-
 def _by_the_file(job: Job, ask: Callable[[], object]) -> None:
     ask()
     job.stop.wait(20)
@@ -117,7 +111,7 @@ def test_nothing_is_left_however_a_harvest_ends(tmp_path: Path, ends: Any) -> No
     harvest = Harvest(
         store=store,
         keys=KEYS,
-        client=lambda *_: _Asked(),  # type: ignore[arg-type]
+        client=lambda *_: Client(),  # type: ignore[arg-type]
         settings=Settings(stop_poll_seconds=0.01 if ends is _by_the_file else 1e6),
         work_root=tmp_path / "temp",
         clock=SystemClock(),

@@ -16,8 +16,8 @@ from harvester.settings import Settings
 from harvester.sources import Job, search
 from harvester.store.folder import FolderStore
 from harvester.work import Batch
-from harvester.x.billing import Billing
 from harvester.x.page import Page, posts_page
+from tests.clients import Client
 from tests.stores import HandClock
 
 Tree = dict[str, Any]
@@ -28,11 +28,12 @@ _DRAW = random.Random(7)
 _TEXTS = [_DRAW.randbytes(200).hex() for _ in range(_BATCHES * _AT_ONCE)]
 
 
-class _SlowX:
+class _SlowX(Client):
     """A search of 120 pages, each of which takes a second."""
 
     def __init__(self, clock: HandClock) -> None:
-        self.billing, self._clock = Billing(), clock
+        super().__init__()
+        self._clock = clock
 
     def search(self, _: str, *, token: str | None = None, **__: Any) -> Page:
         self._clock.seconds += 1

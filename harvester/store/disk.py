@@ -17,6 +17,12 @@ _HINTS = {
     errno.EROFS: "The folder is read-only: choose another, or make it writable.",
 }
 
+# What a share on the network answers that comes back by itself.
+_PASSING = {
+    *(errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN),
+    *(errno.ENETUNREACH, errno.EAGAIN, errno.EBUSY),
+}
+
 
 @contextmanager
 def told(key: str) -> Iterator[None]:
@@ -27,7 +33,9 @@ def told(key: str) -> Iterator[None]:
         raise NotFound(f"{key} is not there.") from error
     except OSError as error:
         hint = _HINTS.get(error.errno or 0, "Check the folder; the harvest goes on from what is kept.")
-        raise StoreAway(f"{key} cannot be used: {error.strerror or error}.", hint=hint) from error
+        away = StoreAway(f"{key} cannot be used: {error.strerror or error}.", hint=hint)
+        away.lasting = error.errno not in _PASSING
+        raise away from error
 
 
 @contextmanager

@@ -33,6 +33,8 @@ class Garbled(StoreAway):
 class NoBucket(StoreAway):
     """There is no such bucket, or there is none any more."""
 
+    lasting = True
+
 
 def garbled(name: str, key: str, why: str) -> Garbled:
     words = " ".join(why.split())[:200].rstrip(".")

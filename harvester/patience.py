@@ -1,0 +1,119 @@
+"""Until it has begun a harvest waits for a store that is away; after that its uploads do (uploads.py)."""
+
+import logging
+import random
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import TypeVar
+
+from harvester.clock import Clock, Stop
+from harvester.errors import Conflict, Exit, NotFound, StoreAway
+from harvester.store import Entry, Store, Stored
+
+log = logging.getLogger("twarc-cloud")
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
+_T = TypeVar("_T")
+
+
+class Patience:
+    """Repeats steps while the store is away, each for at most so many `seconds`, until `end`."""
+
+    def __init__(self, seconds: float, *, clock: Clock, stop: Stop) -> None:
+        self._seconds, self._clock, self._stop = seconds, clock, stop
+        self.over = False
+
+    def end(self) -> None:
+        """From now on a step is tried once."""
+        self.over = True
+
+    def until(self, step: Callable[[], _T]) -> _T:
+        """What the step returns. Raises StoreAway, to be tried later, when the time is up."""
+        began, pause = self._clock.elapsed(), _FIRST_PAUSE
+        while True:
+            try:
+                return step()
+            except StoreAway as error:
+                if self.over or error.lasting:
+                    raise
+                left = began + self._seconds - self._clock.elapsed()
+                wait = min(pause * random.uniform(0.5, 1.0), left)
+                if left <= 0 or self._stop.requested:
+                    raise StoreAway(
+                        error.message, error.problems, error.hint, exit_code=Exit.RETRY_LATER
+                    ) from error
+                log.warning("The store is away, trying again for %.0f s: %s", left, error.message)
+            self._clock.wait(self._stop, wait)
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+
+class PatientStore:
+    """A store whose steps are repeated; a write whose answer was lost is known for one's own."""
+
+    def __init__(self, store: Store, patience: Patience) -> None:
+        self._store, self._patience = store, patience
+
+    @property
+    def name(self) -> str:
+        return self._store.name
+
+    @property
+    def removes_conditionally(self) -> bool:
+        return self._patience.until(lambda: self._store.removes_conditionally)
+
+    def read(self, key: str) -> Stored:
+        return self._patience.until(lambda: self._store.read(key))
+
+    def create(self, key: str, data: bytes) -> str:
+        return self._written(key, data, lambda: self._store.create(key, data))
+
+    def replace(self, key: str, data: bytes, *, version: str) -> str:
+        return self._written(key, data, lambda: self._store.replace(key, data, version=version))
+
+    def upload(self, key: str, path: Path, *, sha256: str) -> str:
+        return self._patience.until(lambda: self._store.upload(key, path, sha256=sha256))
+
+    def download(self, key: str, path: Path) -> None:
+        self._patience.until(lambda: self._store.download(key, path))
+
+    def remove(self, key: str, *, version: str | None = None) -> None:
+        self._patience.until(lambda: self._store.remove(key, version=version))
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        if self._patience.over:
+            return self._store.entries(prefix)
+        return iter(self._patience.until(lambda: list(self._store.entries(prefix))))
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        return iter(self._patience.until(lambda: list(self._store.folders(prefix))))
+
+    def now(self) -> datetime:
+        return self._patience.until(self._store.now)
+
+    def probe(self) -> bool:
+        return self._store.probe()
+
+    def _written(self, key: str, data: bytes, write: Callable[[], str]) -> str:
+        failed = False
+
+        def step() -> str:
+            nonlocal failed
+            try:
+                return write()
+            except StoreAway:
+                failed = True
+                raise
+            except Conflict:
+                found = self._found(key) if failed else None
+                if found is None or found.data != data:
+                    raise
+                return found.version
+
+        return self._patience.until(step)
+
+    def _found(self, key: str) -> Stored | None:
+        try:
+            return self._store.read(key)
+        except NotFound:
+            return None
