@@ -28,6 +28,8 @@ from harvester.store.conditions import FOLDER
 BUCKET = "museum-posts"
 _HOST = "s3.faulty.example"
 _AT_ONCE = 0.05
+# Tokens of listings are known by it.
+_TOKEN = "after/"
 
 
 @dataclass(frozen=True)
@@ -226,16 +228,21 @@ class S3InMemory:
                 folder, found, _ = key[len(prefix) :].partition(delimiter) if delimiter else (key, "", "")
                 name = f"{prefix}{folder}{found}" if found else key
                 names.setdefault(name, _folder(name) if found else self._entry(key))
-        after = query.get("continuation-token", "")
+        token = query.get("continuation-token", "")
+        if token and not token.startswith(_TOKEN):
+            return self._error(400, "InvalidArgument")
+        after = token.removeprefix(_TOKEN)
         due = [name for name in names if name > after]
         page = due[: self._page]
         more = len(due) > len(page)
-        token = f"<NextContinuationToken>{escape(page[-1])}</NextContinuationToken>" if more else ""
+        following = (
+            f"<NextContinuationToken>{escape(_TOKEN + page[-1])}</NextContinuationToken>" if more else ""
+        )
         body = (
             "<?xml version='1.0' encoding='UTF-8'?>"
             "<ListBucketResult xmlns='http://s3.amazonaws.com/doc/2006-03-01/'>"
             f"<Name>{BUCKET}</Name><Prefix>{escape(prefix)}</Prefix><KeyCount>{len(page)}</KeyCount>"
-            f"<IsTruncated>{str(more).lower()}</IsTruncated>{token}"
+            f"<IsTruncated>{str(more).lower()}</IsTruncated>{following}"
             f"{''.join(names[name] for name in page)}</ListBucketResult>"
         )
         return self._made(200, body.encode(), {"content-type": "application/xml"})

@@ -30,7 +30,7 @@ def is_whole(page: Mapping[str, Any], prefix: str) -> bool:
     goes_on = page.get("IsTruncated")
     return (
         isinstance(goes_on, bool)
-        and (not goes_on or bool(page.get("NextContinuationToken")))
+        and goes_on == bool(page.get("NextContinuationToken"))
         and page.get("KeyCount") in (None, len(found) + len(below))
         and all(_is_entry(entry, prefix) for entry in found)
         and all(str(entry.get("Prefix", "")).startswith(prefix) for entry in below)
@@ -41,6 +41,7 @@ def _is_entry(entry: Mapping[str, Any], prefix: str) -> bool:
     return (
         str(entry.get("Key", "")).startswith(prefix)
         and isinstance(entry.get("Size"), int)
+        and entry["Size"] >= 0
         and bool(entry.get("ETag"))
         and isinstance(entry.get("LastModified"), datetime)
     )

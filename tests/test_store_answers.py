@@ -1,0 +1,363 @@
+"""Law: whatever becomes of an answer of S3, a store's call ends in the right result or in words.
+
+Never a traceback, and never a success that is none. TWARC_CLOUD_TEST_EXAMPLES sets the number of examples.
+"""
+
+import base64
+import hashlib
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from harvester.errors import Conflict, HarvesterError, NotFound
+from harvester.store.s3 import S3Store
+from tests.faulty_s3 import BUCKET, Reply, S3InMemory, hang_up
+from tests.stores import HandClock
+
+_EXAMPLES = int(os.environ.get("TWARC_CLOUD_TEST_EXAMPLES", "150"))
+THERE, ABSENT = "collections/a/there", "collections/a/absent"
+_FOLDER = "collections/a/"
+
+_LOGIN = b"<html><head><title>Login</title></head><body>Please <b>log in</b></body></html>"
+_BODIES = [
+    *(b"", b" ", b"<", _LOGIN, _LOGIN[:-10], b"{}", b"\xff\xfe\x00", b"null", b"<a/>", b"<Error/>"),
+    b"<?xml version='1.0'?><Error><Code>SlowDown</Code></Error>",
+    b"<?xml version='1.0'?><Error><Code></Code><Message/></Error>",
+    b"<?xml version='1.0'?><ListBucketResult/>",
+    b"<?xml version='1.0'?><ListBucketResult><IsTruncated>maybe</IsTruncated></ListBucketResult>",
+    b"<a>" * 3000,
+]
+_STATUS = [
+    *(100, 200, 201, 202, 203, 204, 206, 299, 300, 301, 302, 304, 307, 308, 400, 401, 403, 404, 405, 407),
+    *(
+        408,
+        409,
+        410,
+        411,
+        412,
+        413,
+        416,
+        418,
+        429,
+        431,
+        499,
+        500,
+        501,
+        502,
+        503,
+        504,
+        507,
+        511,
+        520,
+        599,
+        999,
+    ),
+]
+_HEADERS = [
+    "date",
+    "server",
+    "etag",
+    "last-modified",
+    "content-length",
+    "content-type",
+    "x-amz-checksum-sha256",
+]
+_VALUES = [
+    *(
+        "",
+        " ",
+        "soon",
+        "-1",
+        "0",
+        "1e9",
+        "nan",
+        "None",
+        '"',
+        "\x7f",
+        "é",
+        "x" * 5000,
+        "Thu, 01 Jan 1970 00:00:00",
+    ),
+    *("Thu, 26 Nov 2026 15:00:00 -0000", "Thu, 26 Nov 2026 15:00:00", "99999999999999", "text/html", "gzip"),
+    "Thu, 26 Nov 99999 15:00:00 GMT",
+]
+_TAGS = [
+    *("IsTruncated", "NextContinuationToken", "Key", "Size", "LastModified", "Contents", "KeyCount"),
+    *("Code", "Message", "Prefix", "CommonPrefixes"),
+]
+
+
+@dataclass(frozen=True)
+class Change:
+    """What becomes of the answers to one verb, from the `first` of them on, `times` in a row."""
+
+    verb: str
+    first: int
+    times: int
+    change: Callable[[Reply], Reply]
+    name: str = ""
+
+
+def _status(status: int) -> Callable[[Reply], Reply]:
+    return lambda reply: replace(reply, status=status)
+
+
+def _body(body: bytes) -> Callable[[Reply], Reply]:
+    def change(reply: Reply) -> Reply:
+        return replace(reply, body=body, headers={**reply.headers, "content-length": str(len(body))})
+
+    return change
+
+
+def _page(status: int, body: bytes) -> Callable[[Reply], Reply]:
+    return lambda _: Reply(status, {"content-type": "text/html", "content-length": str(len(body))}, body)
+
+
+def _header(name: str, value: str | None) -> Callable[[Reply], Reply]:
+    def change(reply: Reply) -> Reply:
+        kept = {each: said for each, said in reply.headers.items() if each != name}
+        return replace(reply, headers=kept if value is None else {**kept, name: value})
+
+    return change
+
+
+def _cut(part: float) -> Callable[[Reply], Reply]:
+    return lambda reply: replace(reply, cut=int(len(reply.body) * part))
+
+
+def _tag(name: str, text: bytes | None) -> Callable[[Reply], Reply]:
+    """The members of a body of that name gone, or with another text in them."""
+    members = re.compile(rb"<%s>(.*?)</%s>" % (name.encode(), name.encode()), re.DOTALL)
+
+    def change(reply: Reply) -> Reply:
+        new = b"" if text is None else b"<%s>%s</%s>" % (name.encode(), text, name.encode())
+        return _body(members.sub(lambda _: new, reply.body))(reply)
+
+    return change
+
+
+def _flipped(at: float) -> Callable[[Reply], Reply]:
+    """A bit turned in an object, which has a checksum; a listing has none."""
+
+    def change(reply: Reply) -> Reply:
+        if "x-amz-checksum-sha256" not in reply.headers:
+            return reply
+        place = int(len(reply.body) * at)
+        body = (
+            reply.body[:place] + bytes([reply.body[place] ^ 0x20]) + reply.body[place + 1 :]
+            if reply.body
+            else b""
+        )
+        return replace(reply, body=body)
+
+    return change
+
+
+def _doubled(reply: Reply) -> Reply:
+    return _body(reply.body * 2)(reply)
+
+
+def _gone(_: Reply) -> Reply:
+    raise hang_up("http://s3.faulty.example")
+
+
+_CHANGES = st.one_of(
+    st.sampled_from(_STATUS).map(_status),
+    st.sampled_from(_BODIES).map(_body),
+    st.tuples(st.sampled_from(_STATUS), st.sampled_from(_BODIES)).map(lambda both: _page(*both)),
+    st.tuples(st.sampled_from(_HEADERS), st.sampled_from([None, *_VALUES])).map(lambda both: _header(*both)),
+    st.floats(0, 0.99).map(_cut),
+    st.tuples(
+        st.sampled_from(_TAGS), st.sampled_from([None, b"", b"x", b"-1", b"true", b"2026-11-26", b"<b/>"])
+    ).map(lambda both: _tag(*both)),
+    # Of a version as of a date, another one is another answer.
+    st.sampled_from([None, b""]).map(lambda text: _tag("ETag", text)),
+    st.floats(0, 0.99).map(_flipped),
+    st.just(_doubled),
+    st.just(_gone),
+)
+CHANGES = st.builds(
+    Change,
+    verb=st.sampled_from(["GET", "HEAD", "PUT", "DELETE", "LIST", "any"]),
+    first=st.integers(0, 2),
+    times=st.sampled_from([1, 1, 2, 1000]),
+    change=_CHANGES,
+)
+
+
+_SHA256 = hashlib.sha256(b"there")
+# As AWS returns it to who asks for the checksum; without one a flipped bit on the way is nobody's to see.
+_TOLD_WITH_IT = {
+    "x-amz-meta-sha256": _SHA256.hexdigest(),
+    "x-amz-meta-write": "0" * 32,
+    "x-amz-checksum-sha256": base64.b64encode(_SHA256.digest()).decode(),
+}
+
+
+class Asked:
+    """A store whose first writes are behind it, and what it holds."""
+
+    def __init__(self, client: Any, server: S3InMemory, folder: Path) -> None:
+        self.server, self.folder = server, folder
+        self.store = S3Store(BUCKET, client=client, clock=HandClock())
+
+    def held(self, key: str) -> bytes | None:
+        kept = self.server.objects.get(key)
+        return kept.data if kept else None
+
+    def version(self, key: str) -> str:
+        return self.server.objects[key].etag
+
+
+def _read(it: Asked) -> None:
+    stored = it.store.read(THERE)
+    assert (stored.data, it.held(THERE)) == (b"there", b"there")
+
+
+def _read_absent(it: Asked) -> None:
+    with pytest.raises(NotFound):
+        it.store.read(ABSENT)
+
+
+def _create(it: Asked) -> None:
+    assert it.store.create(ABSENT, b"new")
+    assert it.held(ABSENT) == b"new"
+
+
+def _create_again(it: Asked) -> None:
+    with pytest.raises(Conflict):
+        it.store.create(THERE, b"again")
+
+
+def _replace(it: Asked) -> None:
+    assert it.store.replace(THERE, b"newer", version=it.version(THERE))
+    assert it.held(THERE) == b"newer"
+
+
+def _replace_stale(it: Asked) -> None:
+    with pytest.raises(Conflict):
+        it.store.replace(THERE, b"newer", version='"stale"')
+
+
+def _upload(it: Asked) -> None:
+    path = it.folder / "upload"
+    path.write_bytes(b"file")
+    assert it.store.upload(ABSENT, path, sha256=hashlib.sha256(b"file").hexdigest())
+    assert it.held(ABSENT) == b"file"
+
+
+def _upload_again(it: Asked) -> None:
+    path = it.folder / "upload"
+    path.write_bytes(b"there")
+    assert it.store.upload(THERE, path, sha256=hashlib.sha256(b"there").hexdigest()) == ""
+    assert it.held(THERE) == b"there"
+
+
+def _download(it: Asked) -> None:
+    target = it.folder / "download"
+    target.unlink(missing_ok=True)
+    try:
+        it.store.download(THERE, target)
+        assert target.read_bytes() == b"there"
+    except HarvesterError:
+        assert not target.exists()
+        raise
+
+
+def _remove(it: Asked) -> None:
+    it.store.remove(THERE, version=it.version(THERE))
+    assert it.held(THERE) is None
+
+
+def _remove_whatever(it: Asked) -> None:
+    it.store.remove(THERE)
+    assert it.held(THERE) is None
+
+
+def _remove_stale(it: Asked) -> None:
+    with pytest.raises(Conflict):
+        it.store.remove(THERE, version='"stale"')
+
+
+def _entries(it: Asked) -> None:
+    found = {entry.key: entry.version for entry in it.store.entries(_FOLDER)}
+    assert found == {key: it.version(key) for key in sorted(it.server.objects) if key.startswith(_FOLDER)}
+
+
+def _folders(it: Asked) -> None:
+    assert list(it.store.folders("collections/")) == ["a", "b"]
+
+
+def _now(it: Asked) -> None:
+    seconds = abs((it.store.now() - it.server.now()).total_seconds())
+    assert seconds < 5, seconds
+
+
+def _require(it: Asked) -> None:
+    S3Store(BUCKET, client=it.store._objects.client, clock=HandClock()).require()
+
+
+# What may come out wrong for an answer that another server might truly have given: who reads it cannot know.
+_CALLS = (
+    *(
+        _read,
+        _read_absent,
+        _create,
+        _create_again,
+        _replace,
+        _replace_stale,
+        _upload,
+        _upload_again,
+        _download,
+    ),
+    *(_remove, _remove_whatever, _remove_stale, _entries, _folders, _now, _require),
+)
+
+
+@pytest.fixture(scope="module")
+def served() -> Any:
+    server = S3InMemory(page=2)
+    with server.served() as client:
+        S3Store(BUCKET, client=client).probe()
+        yield server, client, dict(server.objects)
+
+
+@settings(
+    max_examples=_EXAMPLES,
+    deadline=None,
+    derandomize="TWARC_CLOUD_TEST_EXAMPLES" not in os.environ,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(call=st.sampled_from(_CALLS), change=CHANGES)
+def test_any_change_of_an_answer_ends_in_the_right_result_or_in_words(
+    call: Callable[[Asked], None], change: Change, served: Any, tmp_path: Path
+) -> None:
+    server, client, remembered = served
+    server.script = lambda _verb, _key, reply: reply
+    server.objects = dict(remembered)
+    for key in (THERE, f"{_FOLDER}more", f"{_FOLDER}still/more", "collections/b/x"):
+        server.objects[key] = server.stored(b"there", _TOLD_WITH_IT)
+    it = Asked(client, server, tmp_path)
+    it.store.require()
+    seen = [0]
+
+    def script(verb: str, _: str, reply: Reply) -> Reply:
+        if change.verb not in (verb, "any"):
+            return reply
+        seen[0] += 1
+        return change.change(reply) if change.first < seen[0] <= change.first + change.times else reply
+
+    server.script = script
+    try:
+        call(it)
+    except HarvesterError as error:
+        assert error.message
+        assert "Traceback" not in str(error)
+        assert len(str(error)) < 1000
