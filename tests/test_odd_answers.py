@@ -20,7 +20,7 @@ from tests.model_x import BASE, Desk, Harvested, ModelX, desk
 from tests.mutations import mutated, refusal
 from tests.x_scripted import Reply, Request
 
-_EXAMPLES = int(os.environ.get("LAW_EXAMPLES", "240"))
+_EXAMPLES = int(os.environ.get("LAW_EXAMPLES", "160"))
 _FIRST = int(os.environ.get("LAW_FIRST", "0"))
 _KINDS = ("user_timeline", "search", "archive", "filter")
 
@@ -68,55 +68,67 @@ def _spoil(random: Random, *, keeps_tokens: bool) -> Any:
         made = refusal(random) if callable(right) else mutated(right, random)
         # A harvest waits for a rate window, and a stream for any connection, without an end.
         limited.append(made.status == 429 or callable(right))
-        if sum(limited) > 2 or (keeps_tokens and _lost_token(right, made)):
+        if sum(limited) > 2 or _is_of_another_x(right, made, once=how == "once" and not keeps_tokens):
             return right
         return made
 
     return spoil
 
 
-def _lost_token(right: Any, made: Reply) -> bool:
-    """A short page above a since_id that lost its token is a right answer to another question."""
-    if not isinstance(right, dict) or not (right.get("meta") or {}).get("next_token"):
+def _is_of_another_x(right: Any, made: Reply, *, once: bool) -> bool:
+    """Whether an X with fewer posts would answer so: a token or posts are gone, and nothing speaks of them.
+
+    Nobody can tell; only when it comes `once`, the same question, or the next, has another answer.
+    """
+    if once or not isinstance(right, dict) or "data" not in right or "meta" not in right:
         return False
     try:
-        meta = json.loads(made.content)["meta"]
-    except (ValueError, KeyError, TypeError, RecursionError):
+        found = json.loads(made.content)
+        meta, posts = found.get("meta"), len(found["data"])
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return False
-    return isinstance(meta, dict) and not meta.get("next_token")
+    meta = meta if isinstance(meta, dict) else {}
+    count = meta.get("result_count")
+    lost_posts = posts < len(right["data"]) and not (isinstance(count, int) and count > posts)
+    return lost_posts or bool(right["meta"].get("next_token") and not meta.get("next_token"))
 
 
 def _where(params: dict[str, str]) -> str | None:
     return params.get("pagination_token") or params.get("next_token") or params.get("until_id")
 
 
+def _tried(one: Desk, kind: str, seed: int) -> None:
+    random = Random(f"{kind} {seed}")
+    ids = sorted(random.sample(range(BASE, BASE + 10**15), random.randint(1, 9)))
+    one.begin(kind, ModelX(ids, page=random.choice((1, 2, 3, 100))), known=False)
+    harvests: list[Harvested] = []
+    goes_on = kind != "filter" and random.random() < 0.3
+    if goes_on:
+        one.model.ids = ids[: random.randrange(len(ids) + 1)]
+        harvests.append(one.harvest())
+        one.model.ids = ids
+    spoil = _spoil(random, keeps_tokens=goes_on and kind == "user_timeline")
+    harvests.append(one.harvest(spoil=spoil, patience=20.0))
+    _require_sound(harvests[-1], one.tree)
+    harvests.append(one.harvest())
+    _require_sound(harvests[-1], one.tree)
+    assert harvests[-1].error is None, f"{harvests[-1].error!r} on an X that is well"
+    if kind != "filter":
+        stored = {post for harvested in harvests for post in harvested.ids}
+        gaps = [gap for harvested in harvests for gap in harvested.gaps]
+        lost = [post for post in ids if post not in stored and not _is_explained(post, gaps)]
+        told = [[(each.path, _where(each.params)) for each in harvested.requests] for harvested in harvests]
+        assert lost == [], f"{lost} of {ids} are lost: {told}"
+
+
 @pytest.mark.parametrize("kind", _KINDS)
 def test_whatever_x_answers_nothing_is_lost_without_a_word(one: Desk, kind: str) -> None:
+    failed = []
     for seed in range(_FIRST, _FIRST + max(1, _EXAMPLES // len(_KINDS))):
-        random = Random(f"{kind} {seed}")
-        ids = sorted(random.sample(range(BASE, BASE + 10**15), random.randint(1, 9)))
-        one.begin(kind, ModelX(ids, page=random.choice((1, 2, 3, 100))), known=False)
-        harvests: list[Harvested] = []
-        goes_on = kind != "filter" and random.random() < 0.3
-        if goes_on:
-            one.model.ids = ids[: random.randrange(len(ids) + 1)]
-            harvests.append(one.harvest())
-            one.model.ids = ids
-        spoil = _spoil(random, keeps_tokens=goes_on and kind == "user_timeline")
-        harvests.append(one.harvest(spoil=spoil, patience=20.0))
         try:
-            _require_sound(harvests[-1], one.tree)
-            harvests.append(one.harvest())
-            assert harvests[-1].error is None, harvests[-1].error
-            _require_sound(harvests[-1], one.tree)
-            if kind == "filter":
-                continue
-            stored = {post for harvested in harvests for post in harvested.ids}
-            gaps = [gap for harvested in harvests for gap in harvested.gaps]
-            assert [post for post in ids if post not in stored and not _is_explained(post, gaps)] == []
-        except BaseException as error:
-            told = [
-                [(each.path, _where(each.params)) for each in harvested.requests] for harvested in harvests
-            ]
-            error.add_note(f"{kind}, seed {seed}, posts {ids}: {told}; {one.section}")
-            raise
+            _tried(one, kind, seed)
+        except Exception as error:  # noqa: BLE001 - told with its seed, and the next one is tried
+            failed.append(f"{kind}, seed {seed}: {type(error).__name__} {error}")
+            if len(failed) == 10:
+                break
+    assert not failed, "\n".join(failed)

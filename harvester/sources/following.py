@@ -102,6 +102,7 @@ class _Walk:
             return _NOTHING, self._over(chain)
         if page.outcome is not Outcome.OK:
             self.ended = True
+            self._tell_shortage(before=chain.since_id, since=self._beginning(chain))
             return page, self._kept
         if page.posts and chain.falls_with(page):
             return page, self._got_on(chain, page)
@@ -157,7 +158,7 @@ class _Walk:
         self._empty, self._doubt = 0, ""
         self._tell_shortage(before=page.newest_id, since=created(page.newest_id or "0"))
         if page.missing:
-            told = f"X spoke of {page.count} posts of a page and gave {page.posts}"
+            told = f"X spoke of {page.count} posts of a page and gave {page.distinct}"
             self._shortage = told, chain.oldest_id or page.newest_id or "0"
         after = chain.after(page)
         if after.token and not self._goes_on(page):

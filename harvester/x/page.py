@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from harvester.x.decoding import prove_encoding, unmarked, value_of
+from harvester.x.decoding import printable, prove_encoding, unmarked, value_of
 from harvester.x.outcomes import Outcome, Problem
 from harvester.x.problems import problems_in
 
@@ -25,7 +25,7 @@ class Page:
     """One answer. `line` is the body plus its provenance, ready to be stored; empty when it has no data.
 
     `count` is how many posts the answer says it holds, None where it does not say; `names_posts` whether it
-    says which was the newest or oldest of them.
+    says which was the newest or oldest of them, `distinct` how many there are, each counted once.
     """
 
     outcome: Outcome
@@ -36,18 +36,19 @@ class Page:
     next_token: str | None = None
     count: int | None = None
     names_posts: bool = False
+    distinct: int = 0
     problems: tuple[Problem, ...] = ()
     users: tuple[dict[str, Any], ...] = ()
 
     @property
     def missing(self) -> int:
         """How many posts the answer speaks of and does not hold."""
-        return max(0, (self.count or 0) - self.posts)
+        return max(0, (self.count or 0) - self.distinct)
 
     @property
     def counts_rightly(self) -> bool:
         """Whether it holds as many posts as it says."""
-        return self.count == self.posts
+        return self.count == self.posts == self.distinct
 
     @property
     def says_that_nothing_is_there(self) -> bool:
@@ -117,8 +118,9 @@ def posts_page(body: bytes, provenance: bytes) -> Page:
         posts=len(data),
         newest_id=str(max(ids)) if ids else None,
         oldest_id=str(min(ids)) if ids else None,
-        next_token=meta.next_token or None,
+        next_token=_token(found),
         count=_count(found),
+        distinct=len(set(ids)),
         names_posts=meta.newest_id is not None or meta.oldest_id is not None,
         problems=problems,
     )
@@ -132,7 +134,7 @@ def users_page(body: bytes, provenance: bytes) -> Page:
     return Page(
         outcome=Outcome.OK,
         line=line_of(body, provenance) if data else b"",
-        next_token=(found.meta.next_token or None) if found.meta else None,
+        next_token=_token(found),
         count=_count(found),
         problems=problems_in({"errors": found.errors}),
         users=tuple(user for user in data if isinstance(user.get("id"), str)),
@@ -179,6 +181,13 @@ def _included(line: bytes) -> Iterator[tuple[str, Any]]:
         for user in users if isinstance(users, list) else ():
             if isinstance(user, dict):
                 yield user.get("id") or "", user.get("username")
+
+
+def _token(found: Any) -> str | None:
+    token: str = (found.meta.next_token if found.meta else None) or ""
+    if printable(token) != token:
+        raise NotAPage("the token of the next page is no text")
+    return token or None
 
 
 def _count(found: Any) -> int | None:
