@@ -1,9 +1,6 @@
 """Door for the person."""
 
-import sys
-
-from harvester.commands import run
-from harvester.commands.operator import operator
+from harvester.startup import enter
 
 if __name__ == "__main__":
-    sys.exit(run(operator))
+    enter("person")

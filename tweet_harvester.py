@@ -1,9 +1,6 @@
 """Door for the container."""
 
-import sys
-
-from harvester.commands import run
-from harvester.commands.container import container
+from harvester.startup import enter
 
 if __name__ == "__main__":
-    sys.exit(run(container))
+    enter("container")

@@ -9,6 +9,7 @@ import orjson
 from harvester.changeset import Tree, apply
 from harvester.collection import SEARCH, STATE, USER_TIMELINE
 from harvester.merging import STAMPS
+from harvester.wording import printable
 
 ADDED, CHANGED, DELETED = "added", "changed", "deleted"
 
@@ -37,7 +38,7 @@ class Change:
             DELETED: "deleted" if len(self.path) == 2 and self.path[0] == "users" else self._deleted(),
         }[self.what]
         by = f"by the harvest of {self.harvest}" if self.harvest else "by a person"
-        return f"{path} {told} on {self.when} {by}"
+        return printable(f"{path} {told} on {self.when} {by}")
 
     def _changed(self) -> str:
         if self.old is None:

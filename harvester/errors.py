@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from enum import IntEnum
 
+from harvester.wording import printable
+
 
 class Exit(IntEnum):
     """What the process tells its caller; documented in docs/exit-codes.md and stable."""
@@ -33,11 +35,12 @@ class HarvesterError(Exception):
         self.exit_code = exit_code
 
     def __str__(self) -> str:
-        """One line; where there are several problems, one more for each."""
+        """One line; where there are several problems, one more for each. What others wrote adds none."""
         many = len(self.problems) > 1
         lines = [self.message, *(f"- {problem}" if many else problem for problem in self.problems)]
         if self.hint:
             lines.append(self.hint)
+        lines = [printable(line) for line in lines]
         return ("\n" if many else " ").join(lines)
 
 

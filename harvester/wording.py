@@ -1,6 +1,32 @@
-"""Numbers, times, and errors that nobody foresaw, as a person reads them."""
+"""Numbers, times, text of others, and errors that nobody foresaw, as a person reads them."""
 
+import unicodedata
 from datetime import UTC, datetime
+
+# Control and format characters, halves of pairs, and separators of lines: they move, hide, reverse or forge.
+_UNPRINTABLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+# Within emoji, and between letters of some scripts.
+_JOINERS = "\u200c\u200d"
+
+
+def printable(text: str) -> str:
+    """One line, with everything escaped that a terminal or a log would not show as a character."""
+    if text.isprintable():
+        return text
+    return "".join(map(_printable, text))
+
+
+def printable_lines(text: str) -> str:
+    """The same of text whose ends of lines and tabs are ours."""
+    if text.isprintable():
+        return text
+    return "".join(each if each in "\n\t" else _printable(each) for each in text)
+
+
+def _printable(character: str) -> str:
+    if unicodedata.category(character) not in _UNPRINTABLE or character in _JOINERS:
+        return character
+    return character.encode("unicode_escape").decode()
 
 
 def counted(number: int, what: str) -> str:

@@ -2,18 +2,21 @@
 
 import json
 import signal
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner
 
 import emulator
 from harvester.clock import Stop, SystemClock
 from harvester.commands import run
+from harvester.commands.container import container
 from harvester.commands.operator import operator
 from harvester.compute.processes import Slot
 
@@ -43,13 +46,18 @@ class Person:
     def __init__(self, folder: Path, where: tuple[str, ...] = ()) -> None:
         self.folder, self._where = folder, where
 
-    def __call__(self, *arguments: str, answer: str = "") -> Told:
+    def __call__(self, *arguments: str, answer: str = "", charset: str = "utf-8") -> Told:
         """Run a command as the door does, with `answer` typed to its questions."""
-        codes: list[int] = []
-        with CliRunner().isolation(input=answer) as streams:
-            codes.append(run(operator, list(arguments)))
-            out, err = (stream.getvalue().decode() for stream in streams[:2])
-        return Told(codes[0], out, err)
+        return _run(operator, arguments, answer, charset)
+
+    def harvester(self, *arguments: str, charset: str = "utf-8") -> Told:
+        """The same at the container's door, in this process."""
+        before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            return _run(container, arguments, "", charset)
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     def well(self, *arguments: str, answer: str = "") -> str:
         """The same, and it must go well; what it printed as a result."""
@@ -86,6 +94,18 @@ class Person:
             slot = Slot(path.parent, path.stem)
             slot.signal(signal.SIGKILL)
             until(lambda slot=slot: not slot.lives)  # type: ignore[misc]
+
+
+def _run(command: click.Command, arguments: Sequence[str], answer: str, charset: str) -> Told:
+    codes: list[int] = []
+    with CliRunner(charset=charset).isolation(input=answer) as streams:
+        codes.append(run(command, list(arguments)))
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # Where there is ASCII only, Python and click write UTF-8.
+        written = "utf-8" if charset == "ascii" else charset
+        out, err = (stream.getvalue().decode(written) for stream in streams[:2])
+    return Told(codes[0], out, err)
 
 
 def until(true: Callable[[], Any], *, within: float = 60.0) -> Any:

@@ -22,7 +22,7 @@ _SOUND = {
     "harvester/commands/__init__.py": '"""Commands."""\nimport click\nfrom harvester import harvest\n',
     "emulator/__init__.py": '"""X."""\nimport aiohttp\n',
     "twarc_cloud.py": (
-        '"""A door."""\nfrom harvester.commands import main\nif __name__ == "__main__":\n    main()\n'
+        '"""A door."""\nfrom harvester.startup import enter\nif __name__ == "__main__":\n    enter()\n'
     ),
 }
 

@@ -12,8 +12,10 @@ import click
 from harvester.commands import log_lines
 from harvester.commands.scrubber import SecretFilter
 from harvester.commands.suggestions import NoSuchCommand
+from harvester.commands.terminal import printable_output
 from harvester.errors import Exit, HarvesterError
 from harvester.settings import JSON, TEXT
+from harvester.wording import unexpected
 
 log = logging.getLogger("twarc-cloud")
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -31,6 +33,11 @@ def run(command: click.Command, arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit code (docs/exit-codes.md). What a person can act on is one line on stderr."""
     # Records are people's posts: what is made here is its owner's alone, unless its modes are changed.
     os.umask(os.umask(0o077) | 0o077)
+    with printable_output():
+        return _run(command, arguments)
+
+
+def _run(command: click.Command, arguments: Sequence[str] | None) -> int:
     try:
         result = command.main(arguments, standalone_mode=False)
     except HarvesterError as error:
@@ -39,7 +46,8 @@ def run(command: click.Command, arguments: Sequence[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return int(Exit.USAGE)
-    except click.Abort:
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
         return int(Exit.INTERRUPTED)
     except OSError as error:
         log.debug("The whole of it:", exc_info=error)
@@ -47,6 +55,11 @@ def run(command: click.Command, arguments: Sequence[str] | None = None) -> int:
         say_error(f"{what} cannot be used: {error.strerror or error}.")
         if not error.filename:
             _let_go_of_the_output()
+        return int(Exit.ERROR)
+    except Exception as error:  # noqa: BLE001 - its own words may hold what is secret
+        log.debug("The whole of it:", exc_info=error)
+        words = unexpected(error)
+        say_error(f"U{words[1:]}. Run it with --debug, and report what that shows.")
         return int(Exit.ERROR)
     return int(result) if isinstance(result, int) else int(Exit.OK)
 

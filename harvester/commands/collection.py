@@ -19,7 +19,7 @@ from harvester.commands.telling import (
     yes_option,
 )
 from harvester.errors import Exit, HarvesterError
-from harvester.wording import counted, when
+from harvester.wording import counted, printable, when
 
 _ALIASES = {
     "timeline-start": "filter-start",
@@ -51,7 +51,7 @@ def list_collections(in_full: bool, as_json: bool, place: Place) -> None:
         shown = [{**row, "last_harvest": when(row["last_harvest"] or "")} for row in rows]
         click.echo(table(shown, ("id", "type", "collects", "last_harvest", "state")))
     else:
-        click.echo("\n".join(ids))
+        click.echo("\n".join(map(printable, ids)))
 
 
 def _row(place: Place, collection_id: str) -> Tree:

@@ -14,6 +14,7 @@ from harvester.commands.telling import (
     dry_run_option,
     json_option,
     print_json,
+    print_line,
     would,
     yes_option,
 )
@@ -261,7 +262,7 @@ def show_checks(found: list, *, as_json: bool) -> int:
     for each in () if as_json else found:
         mark = "ok " if each.good else "BAD"
         advice = f" {each.advice}" if each.advice else ""
-        click.echo(f"{mark} {each.what}: {each.told}{advice}")
+        print_line(f"{mark} {each.what}: {each.told}{advice}")
     return int(Exit.OK if all(each.good for each in found) else Exit.ERROR)
 
 

@@ -17,7 +17,7 @@ from harvester.commands.alerts import Alerts, watching
 from harvester.commands.place import folder_store
 from harvester.commands.service import Service, service_of_ecs
 from harvester.commands.signals import stop_on_signals, wait_for_shutdown
-from harvester.commands.telling import size
+from harvester.commands.telling import print_line, size
 from harvester.commands.tokens import Token, token_of_run
 from harvester.commands.versions import version_option
 from harvester.errors import Exit, HarvesterError
@@ -26,6 +26,7 @@ from harvester.memory import share_one_heap
 from harvester.progress import Outcome
 from harvester.settings import settings
 from harvester.store import Store
+from harvester.wording import printable
 
 if TYPE_CHECKING:
     from harvester.harvest import Harvest
@@ -275,14 +276,14 @@ def _print(collection_id: str, outcome: Outcome, account: Tree) -> None:
         )
     failed = bool(outcome.exit_code and outcome.hint)
     reason = f" ({outcome.reason})" if outcome.reason and not failed else ""
-    click.echo(
+    print_line(
         f"{collection_id} => {outcome.state}{reason}. Harvest timestamp: {account['harvest_timestamp']}. "
         f"Tweets: {account['tweets']:,}. Files: {account['files']:,} ({size(account['file_bytes'])}). "
         f"Billed: ${account['billed'].get('usd', 0):.2f}."
     )
     for gap in account["gaps"][:5]:
-        click.echo(f"Gap from {gap['from']} to {gap['to']}: {gap['reason']}.")
+        print_line(f"Gap from {gap['from']} to {gap['to']}: {gap['reason']}.")
     if len(account["gaps"]) > 5:
         click.echo(f"... and {len(account['gaps']) - 5} further gaps, all in harvest.json.")
     if failed:
-        say_error(f"{outcome.reason.rstrip('.')}. {outcome.hint}")
+        say_error(printable(f"{outcome.reason.rstrip('.')}. {outcome.hint}"))

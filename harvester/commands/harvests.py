@@ -9,7 +9,7 @@ from harvester.changeset import Tree
 from harvester.commands import Group
 from harvester.commands.outcomes import account_line, dollars, outcome_line, show_notes
 from harvester.commands.place import Place, collection_id_argument, in_place, optional_collection_id_argument
-from harvester.commands.telling import dry_run_option, json_option, print_json, size, table, would
+from harvester.commands.telling import dry_run_option, json_option, print_json, print_line, size, table, would
 from harvester.errors import HarvesterError
 from harvester.wording import when
 
@@ -38,7 +38,7 @@ def list_harvests(as_json: bool, place: Place) -> None:
         return
     for row in rows:
         told = f" ({row['told']})" if row["told"] else ""
-        click.echo(f"{row['id']} => {place.told}. Status: {row['status']}{told}")
+        print_line(f"{row['id']} => {place.told}. Status: {row['status']}{told}")
         if row["started"]:
             click.echo(f"  since {when(row['started'])} UTC", err=True)
     if not rows:
@@ -108,7 +108,7 @@ def running(collection_id: str | None, as_json: bool, place: Place) -> None:
             print_json(found)
             return
         for record in found:
-            click.echo(_running_line(place, record))
+            print_line(_running_line(place, record))
         if not found:
             click.echo("No running harvests.")
         return
@@ -122,7 +122,7 @@ def running(collection_id: str | None, as_json: bool, place: Place) -> None:
     if as_json:
         print_json(record)
         return
-    click.echo(_running_line(place, record))
+    print_line(_running_line(place, record))
 
 
 def _account(place: Place, collection_id: str) -> Tree | None:
@@ -166,7 +166,7 @@ def _show_changes(changes: list[Tree]) -> None:
         name = f" ({change['screen_name']})" if change.get("screen_name") else ""
         more = f" ({change['error']})" if change.get("error") else ""
         gone = ", deleted" if change.get("deleted") else ""
-        click.echo(f"User {change.get('user_id')}{name}: {change.get('change')}{gone}{more}")
+        print_line(f"User {change.get('user_id')}{name}: {change.get('change')}{gone}{more}")
     if len(changes) > _CHANGES_SHOWN:
         click.echo(f"... and {len(changes) - _CHANGES_SHOWN:,} more; --json has all.")
     if not changes:
@@ -261,4 +261,4 @@ def log(collection_id: str, follow: bool, lines: int, place: Place) -> None:
 
     history.read(place.store, place.keys(collection_id))
     for line in place.compute.log(collection_id, lines=lines, follow=follow, stop=Stop()):
-        click.echo(line)
+        print_line(line)

@@ -5,6 +5,7 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
+from harvester.commands.terminal import PrintableFormatter
 from harvester.errors import Exit, HarvesterError
 from harvester.settings import JSON, TEXT, settings
 
@@ -30,7 +31,7 @@ class JsonLines(logging.Formatter):
 def formatter(form: str) -> logging.Formatter:
     if form == JSON:
         return JsonLines()
-    return logging.Formatter("%(asctime)s %(levelname)s %(message)s", datefmt=_TIME)
+    return PrintableFormatter("%(asctime)s %(levelname)s %(message)s", datefmt=_TIME)
 
 
 def chosen(form: str | None) -> str:

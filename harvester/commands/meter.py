@@ -10,6 +10,8 @@ import click
 import orjson
 
 from harvester.clock import Clock, SystemClock
+from harvester.errors import Exit
+from harvester.wording import printable
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -60,13 +62,22 @@ def meter(form: str, *, interrupted: str = _INTERRUPTED, clock: Clock | None = N
             click.echo(f"{words}, {now - began:.0f} s", err=True)
         else:
             width = shutil.get_terminal_size().columns - 1
-            click.echo(f"\r\x1b[K{f'{words}, {now - began:.0f} s'[:width]}", nl=False, err=True)
+            _redraw(f"{words}, {now - began:.0f} s"[:width])
 
     try:
         yield show
     except KeyboardInterrupt:
-        click.echo(f"\n{interrupted}" if interrupted else "", err=True)
-        raise
+        if not interrupted:
+            click.echo("", err=True)
+            raise
+        click.echo(f"\n{interrupted}", err=True)
+        raise click.exceptions.Exit(Exit.INTERRUPTED) from None
     finally:
         if form == BAR and last != began:
-            click.echo("\r\x1b[K", nl=False, err=True)
+            _redraw("")
+
+
+def _redraw(words: str) -> None:
+    """Write over the line, as bytes: text that is printed moves no cursor."""
+    encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
+    click.echo(b"\r\x1b[K" + printable(words).encode(encoding, "backslashreplace"), nl=False, err=True)

@@ -5,12 +5,12 @@ import click
 from harvester.changeset import Tree
 from harvester.commands.place import Place
 from harvester.commands.telling import size
-from harvester.wording import counted
+from harvester.wording import counted, printable
 
 
 def account_line(place: Place, record: Tree) -> str:
     """What it has so far."""
-    return (
+    return printable(
         f"{record['collection_id']} => {place.told}. Harvest timestamp: {record['harvest_timestamp']}. "
         f"Tweets: {record['tweets']:,}. Files: {record['files']:,} ({size(record['file_bytes'])})"
     )
@@ -22,7 +22,7 @@ def outcome_line(place: Place, record: Tree) -> str:
     reason = f" ({record['reason']})" if record.get("reason") else ""
     hint = f" {record['hint']}" if record.get("hint") else ""
     ended = "" if state == "complete" and not reason else f". State: {state}{reason}.{hint}"
-    return account_line(place, record) + ended
+    return account_line(place, record) + printable(ended)
 
 
 def show_notes(place: Place, record: Tree) -> None:

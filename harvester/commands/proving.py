@@ -14,6 +14,7 @@ from harvester.commands.telling import (
     dry_run_option,
     json_option,
     print_json,
+    print_line,
     size,
     would,
     yes_option,
@@ -121,7 +122,7 @@ def tell_of(report: "Report", *, in_full: bool = False) -> None:
     for part, finding in report.findings():
         if in_full or finding.why:
             why = f": {finding.why}" if finding.why else ""
-            click.echo(f"{finding.verdict.value:17} {part.folder}{finding.name}{why}")
+            print_line(f"{finding.verdict.value:17} {part.folder}{finding.name}{why}")
     harvests = sum(1 for part in report.parts if part.state)
     read = f"{counted(report.files_read, 'file')} read ({size(report.bytes_read)})"
     sample = f", of the records only part {report.subset}" if report.subset else ""

@@ -8,6 +8,7 @@ import click
 import orjson
 
 from harvester.errors import Exit, HarvesterError
+from harvester.wording import printable
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -29,12 +30,17 @@ def dry_run_option(command: _F) -> _F:
 def would(dry_run: bool, deed: str) -> bool:
     """Whether a command shall only say what it would do, which this has said then."""
     if dry_run:
-        click.echo(f"Would {deed}. Nothing was changed.")
+        print_line(f"Would {deed}. Nothing was changed.")
     return dry_run
 
 
 def print_json(value: Any) -> None:
     click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2))
+
+
+def print_line(text: str, *, err: bool = False) -> None:
+    """Print one line, whatever others wrote in it."""
+    click.echo(printable(text), err=err)
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
@@ -56,7 +62,7 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
 def _cell(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
-    return "-" if value in (None, "") else str(value)
+    return "-" if value in (None, "") else printable(str(value))
 
 
 def size(number: int) -> str:
@@ -77,7 +83,7 @@ def confirm(question: str, *, yes: bool, option: str = "--yes") -> None:
         if sys.stdin is not None and sys.stdin.isatty():
             raise
         raise HarvesterError(
-            f"Nobody answers the question: {question}",
+            f"Nobody answers the question: {question.rpartition(chr(10))[2]}",
             hint=f"Nothing was changed. Give {option} to go on without it.",
             exit_code=Exit.USAGE,
         ) from None

@@ -14,6 +14,7 @@ from harvester.commands.telling import (
     dry_run_option,
     json_option,
     print_json,
+    print_line,
     size,
     would,
     yes_option,
@@ -151,7 +152,7 @@ def _tell_of_download(mirror: "Mirror", tally: "Tally", left: list[str], removed
         if number:
             click.echo(f"{counted(number, 'file')}: {words}.", err=True)
     for name in left[:_SHOWN]:
-        click.echo(f"  {name}", err=True)
+        print_line(f"  {name}", err=True)
 
 
 def _told_to_programs(
