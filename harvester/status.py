@@ -5,12 +5,12 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from cheroot.wsgi import Server
 from flask import Flask, Response, abort, jsonify, request
 
 from harvester.changeset import Tree
 from harvester.clock import Stop
 from harvester.errors import Exit, HarvesterError
+from harvester.web import serving
 
 _LOOPBACK = ("127.0.0.1", "::1")
 
@@ -117,19 +117,5 @@ def served(app: Flask, *, host: str, port: int, token: str) -> Iterator[str]:
             hint="Set TWARC_CLOUD_TOKEN, or leave out --port.",
             exit_code=Exit.USAGE,
         )
-    server = Server((host, port), app, numthreads=2, timeout=10, shutdown_timeout=2)
-    try:
-        server.prepare()
-    except OSError as error:
-        raise HarvesterError(
-            f"Port {port} of {host} cannot be used: {error}",
-            hint="Choose another --port.",
-            exit_code=Exit.USAGE,
-        ) from error
-    thread = threading.Thread(target=server.serve, name="status", daemon=True)
-    thread.start()
-    try:
-        yield f"http://{server.bind_addr[0]}:{server.bind_addr[1]}"
-    finally:
-        server.stop()
-        thread.join(5)
+    with serving(app, host=host, port=port) as address:
+        yield address

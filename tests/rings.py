@@ -13,9 +13,9 @@ from pathlib import Path
 
 # A room may import rooms of its own ring and of the rings above it here; a new room must be put into one.
 RINGS = (
-    "errors layout wording capacity filters collection changeset merging chronicle",
+    "errors layout wording decoding capacity filters collection changeset merging chronicle",
     "clock memory settings session aws_errors store owners patience lock fence segments journal work"
-    " checkpoint history uploads manifest mirror origin parameters x",
+    " checkpoint history uploads manifest mirror origin web parameters x",
     "sources harvest run holding storing ending recovery unheard stopfile progress status compute"
     " records notices credentials cost checks doctor removal download redaction transplant verify",
     "commands startup",
@@ -25,7 +25,6 @@ RINGS = (
 HOMES: Mapping[str, tuple[str, ...]] = {
     "boto3": ("session",),
     "botocore": ("session", "aws_errors", "store", "parameters", "compute.aws"),
-    "cheroot": ("status",),
     "click": ("commands",),
     "flask": ("status",),
     "honeybadger": ("commands.honeybadger",),

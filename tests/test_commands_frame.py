@@ -16,7 +16,7 @@ from harvester.commands.suggestions import _ELSEWHERE
 from tests.person import Person
 
 _ROOT = Path(__file__).resolve().parents[1]
-_HEAVY = ("boto3", "botocore", "twarc", "flask", "cheroot", "requests", "pandas", "isal", "msgspec")
+_HEAVY = ("boto3", "botocore", "twarc", "flask", "requests", "pandas", "isal", "msgspec")
 
 
 @pytest.fixture
