@@ -1,11 +1,9 @@
 """What harvesting needs of this machine and its accounts, one by one, each with what to do about it."""
 
-import configparser
 import os
 import platform
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import fields
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -15,7 +13,7 @@ from typing import TYPE_CHECKING
 from harvester import __version__
 from harvester.checks import Check, accepted_fields, keys_of
 from harvester.errors import HarvesterError
-from harvester.settings import ALIASES, INI, SECRETS, Settings
+from harvester.settings import INI, Settings, ini_secrets, unknown_in_ini
 from harvester.store import Store
 from harvester.wording import counted
 
@@ -106,19 +104,15 @@ def _versions() -> Check:
 def _ini(path: Path) -> Check:
     if not path.exists():
         return Check("settings", True, f"there is no {path} here; defaults and the environment count.")
-    parser = configparser.ConfigParser(interpolation=None)
     try:
-        parser.read(path)
-    except configparser.Error as error:
-        return Check(
-            "settings", False, f"{path} cannot be read: {error}", "Mend it; see the example beside it."
-        )
-    known = {entry.name for entry in fields(Settings)} | {*ALIASES.values(), *SECRETS}
-    unknown = [name for name in parser.defaults() if name not in known] + parser.sections()
+        unknown, secret = unknown_in_ini(path), ini_secrets(path)
+    except HarvesterError as error:
+        return Check("settings", False, error.message, error.hint)
     if unknown:
-        told = f"{path} has what is not known: {', '.join(unknown)}."
-        return Check("settings", False, told, "Take it out, or correct its name (docs/settings.md).")
-    if secret := [name for name in SECRETS if parser.defaults().get(name)]:
+        return Check(
+            "settings", False, " ".join(unknown), "Take it out, or correct its name (docs/settings.md)."
+        )
+    if secret:
         told = f"{path} holds what is secret: {', '.join(secret)}."
         return Check("settings", False, told, "Move AWS keys to ~/.aws/credentials, and take the lines out.")
     return Check("settings", True, f"{path} is well.")

@@ -1,13 +1,17 @@
 """Every setting, from one table: flags go before the environment, that before twarc_cloud.ini."""
 
 import configparser
+import ipaddress
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, dataclass, fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from harvester.capacity import Capacity
+from harvester.decoding import NOT_TEXT, text_of
 from harvester.errors import Exit, HarvesterError
 
 INI = Path("twarc_cloud.ini")
@@ -98,6 +102,12 @@ ALIASES = {
 }
 # What stands in one beside these and is no setting, for a secret is safe in no file of this folder.
 SECRETS = ("access_key", "secret_key", "honeybadger_key")
+# Variables of ours that are no settings (docs/settings.md), some of them between our own processes.
+_OTHER_VARIABLES = {
+    f"TWARC_CLOUD_{name}" for name in ("TOKEN", "TASK", "SERVICE", "HEARTBEAT", "PROGRESS", "PY_COMPLETE")
+}
+# Where X is, and so where its keys may be sent on the word of a file, which may come with a folder.
+_X_HOSTS = ("api.twitter.com", "api.x.com")
 
 
 def listed(value: str) -> list[str]:
@@ -115,8 +125,10 @@ def settings(
 ) -> Settings:
     """The settings in force; `flags` whose value is None were not given."""
     values: dict[str, Any] = {}
-    wrong = []
-    for entry, given, _ in _given(flags or {}, environment, ini):
+    wrong = [*unknown_in_ini(ini), *_unknown_variables(os.environ if environment is None else environment)]
+    for entry, given, where in _given(flags or {}, environment, ini):
+        if entry.name == "x_api_url":
+            wrong += _address_problems(str(given), from_file=where.startswith(f"{ini} "))
         try:
             values[entry.name] = _TYPES[entry.type](given)
         except (KeyError, ValueError):
@@ -174,13 +186,82 @@ def aws_keys(ini: Path = INI) -> tuple[str, str] | None:
     return (access, secret) if access and secret else None
 
 
+def unknown_in_ini(ini: Path = INI) -> list[str]:
+    """What stands in an ini and means nothing, each with what may be meant."""
+    known = [entry.name for entry in fields(Settings)] + [*ALIASES.values(), *SECRETS]
+    parsed = _parsed(ini)
+    told = [
+        f"{ini}: {name} is not a setting{_meant(name, known)}."
+        for name in parsed.defaults()
+        if name not in known
+    ]
+    return told + [
+        f"{ini}: [{name}] is not a section; settings stand in [DEFAULT]." for name in parsed.sections()
+    ]
+
+
+def _unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    known = [variable(entry.name) for entry in fields(Settings)]
+    return [
+        f"The environment variable {name} is not a setting{_meant(name, known)}."
+        for name in environment
+        if name.startswith("TWARC_CLOUD_") and name not in {*known, *_OTHER_VARIABLES}
+    ]
+
+
+def _meant(name: str, known: list[str]) -> str:
+    close = get_close_matches(name, known, n=1, cutoff=0.7)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _address_problems(given: str, *, from_file: bool) -> list[str]:
+    """Why the keys of X may not be sent there."""
+    try:
+        parts = urlsplit(given)
+        scheme, host = parts.scheme, parts.hostname or ""
+    except ValueError:
+        return [f"x_api_url is {given!r}; it is an address."]
+    if from_file and (scheme != "https" or parts.netloc.lower() not in _X_HOSTS):
+        hosts = " or ".join(f"https://{name}" for name in _X_HOSTS)
+        return [f"x_api_url in a file may only be {hosts}; set X_API_URL in the environment for {given}."]
+    if scheme == "http" and not _is_loopback(host):
+        return [f"x_api_url is {given}: keys are not sent unencrypted to other machines; use https."]
+    return []
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def _ini(path: Path) -> Mapping[str, str]:
+    return _parsed(path).defaults()
+
+
+def _parsed(path: Path) -> configparser.ConfigParser:
     # No interpolation: a '%' in a value is a '%'.
     parser = configparser.ConfigParser(interpolation=None)
     try:
         if path.exists():
-            parser.read_string(path.read_text(encoding="utf-8"), source=str(path))
-    except (configparser.Error, OSError, UnicodeDecodeError) as error:
-        words = " ".join(str(error).split())
-        raise HarvesterError(f"{path} cannot be read: {words}", exit_code=Exit.USAGE) from error
-    return parser.defaults()
+            parser.read_string(text_of(path.read_bytes()), source=str(path))
+    except UnicodeDecodeError as error:
+        raise HarvesterError(f"{path} cannot be read: {NOT_TEXT}.", exit_code=Exit.USAGE) from error
+    except OSError as error:
+        raise HarvesterError(
+            f"{path} cannot be read: {error.strerror or error}.", exit_code=Exit.USAGE
+        ) from error
+    except configparser.Error as error:
+        # Not in the parser's words, which show the line, and that may hold a secret.
+        raise HarvesterError(
+            f"{path} cannot be read: {_where(error)}.",
+            hint="Settings are lines `name = value` below a line `[DEFAULT]`, each once.",
+            exit_code=Exit.USAGE,
+        ) from None
+    return parser
+
+
+def _where(error: configparser.Error) -> str:
+    lines = [number for number, _ in getattr(error, "errors", [])] or [getattr(error, "lineno", None)]
+    return f"line {lines[0]} is no setting" if lines[0] else "it is no list of settings"

@@ -1,7 +1,7 @@
 """From the start of the process to its end: Ctrl-C ends it with a line, not a traceback."""
 
 # Not `signal`, which takes longer to import than this whole module, and all the while Ctrl-C is a traceback.
-import _signal as signal
+import _signal as signal  # type: ignore[import-not-found]
 import os
 import sys
 

@@ -42,7 +42,18 @@ EMULATOR_USES = {"aiohttp", "multidict", "oauthlib", "orjson", "yarl"}
 
 # Ring 1 takes and returns values, so it needs nothing of the world: no files, network, threads or clock.
 PURE = {
-    *("abc", "base64", "collections", "dataclasses", "datetime", "difflib", "enum", "functools", "hashlib"),
+    *(
+        "abc",
+        "base64",
+        "codecs",
+        "collections",
+        "dataclasses",
+        "datetime",
+        "difflib",
+        "enum",
+        "functools",
+        "hashlib",
+    ),
     *("itertools", "math", "orjson", "re", "string", "typing", "unicodedata"),
 }
 IMPURE_CALLS = {"open", "print", "input", "now", "utcnow", "today", "read_text", "write_text", "exists"}

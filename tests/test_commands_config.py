@@ -424,3 +424,24 @@ def test_a_file_that_is_not_there_or_not_to_be_read_is_told_in_words(person: Per
     (person.folder / "folder.json").mkdir()
     told = person("collection-config", "check", "--collection-config-filepath", "folder.json")
     assert told.code == 2
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_a_file_is_read_as_editors_save_it(
+    encoding: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    tree = {"id": "c", "type": "search", "search": {"query": "Überraschung"}}
+    (tmp_path / "collection.json").write_bytes(json.dumps(tree, ensure_ascii=False).encode(encoding))
+    Person(tmp_path).well("collection", "add")
+    assert Person(tmp_path).stored("c")["search"] == tree["search"]
+
+
+def test_a_file_in_another_encoding_is_told_with_the_cure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "collection.json").write_bytes('{"id": "müsëum"}'.encode("latin-1"))
+    told = Person(tmp_path)("collection", "add")
+    assert told.code == 2
+    assert "save it as UTF-8" in told.err

@@ -1,5 +1,6 @@
 """A setting comes from the nearest place that has it; one that cannot be used is told at once."""
 
+import re
 from dataclasses import fields
 from pathlib import Path
 
@@ -22,12 +23,16 @@ def test_a_flag_goes_before_the_environment_that_before_the_file_that_before_the
     tmp_path: Path,
 ) -> None:
     ini = _ini(tmp_path, "[DEFAULT]\ntemp = file\nconcurrency = 4\nx_patience = 7.5\n")
-    environment = {"TWARC_CLOUD_TEMP": "environment", "TWARC_CLOUD_CONCURRENCY": "5", "X_API_URL": "http://x"}
+    environment = {
+        "TWARC_CLOUD_TEMP": "environment",
+        "TWARC_CLOUD_CONCURRENCY": "5",
+        "X_API_URL": "https://x",
+    }
     chosen = settings(flags={"temp": "flag", "concurrency": None}, environment=environment, ini=ini)
     assert chosen.temp == "flag"
     assert chosen.concurrency == 5
     assert chosen.x_patience == 7.5
-    assert chosen.x_api_url == "http://x"
+    assert chosen.x_api_url == "https://x"
     assert chosen.tweets_per_file == 250_000
 
 
@@ -54,6 +59,7 @@ def test_each_setting_can_be_set_in_the_environment_and_in_the_file(name: str, t
         "task_spot": "yes",
         "task_fallback": "yes",
         "task_disk": "21",
+        "x_api_url": "https://api.x.com",
     }
     value = of_size.get(name, usual)
     # The smallest memory that goes with the other CPU.
@@ -136,3 +142,81 @@ def test_the_name_of_today_goes_before_that_of_2019(tmp_path: Path) -> None:
 
 def test_an_empty_line_of_the_file_is_as_none(tmp_path: Path) -> None:
     assert settings(environment={}, ini=_ini(tmp_path, "[DEFAULT]\ntemp =\nconcurrency =\n")) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[DEFAULT]\nbuckt = b\n", "buckt is not a setting (did you mean bucket?)."),
+        ("[DEFAULT]\nbucket = b\n[x]\ny = 1\n", "[x] is not a section; settings stand in [DEFAULT]."),
+        ("[default]\nbucket = b\n", "[default] is not a section"),
+    ],
+)
+def test_what_is_no_setting_is_refused_and_not_passed_over(text: str, told: str, tmp_path: Path) -> None:
+    with pytest.raises(HarvesterError) as error:
+        settings(environment={}, ini=_ini(tmp_path, text))
+    assert told in str(error.value)
+    assert error.value.exit_code == Exit.USAGE
+
+
+def test_a_variable_that_is_no_setting_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(HarvesterError, match=r"TWARC_CLOUD_BUCKT .* \(did you mean TWARC_CLOUD_BUCKET\?\)"):
+        settings(environment={"TWARC_CLOUD_BUCKT": "b"}, ini=tmp_path / "none.ini")
+
+
+def test_every_variable_that_the_product_uses_is_known(tmp_path: Path) -> None:
+    """Those that are no settings have a list, which a new one must not be missing from."""
+    root = Path(__file__).resolve().parents[1]
+    sources = [*(root / "harvester").rglob("*.py"), *root.glob("terraform/*.tf"), root / "Dockerfile"]
+    used = {name for path in sources for name in re.findall(r"TWARC_CLOUD_[A-Z_]*[A-Z]", path.read_text())}
+    settings(environment=dict.fromkeys(used - {"TWARC_CLOUD_BUCKT"}, ""), ini=tmp_path / "none.ini")
+
+
+_ANYWHERE = (
+    "https://api.example.org",
+    "http://127.0.0.1:8080",
+    "http://localhost",
+    "https://api.x.com@evil.org",
+)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [*_ANYWHERE, "http://api.twitter.com", "https://api.x.com:8443", "api.x.com", "https://api.x.com.evil"],
+)
+def test_a_file_sends_keys_to_x_alone(address: str, tmp_path: Path) -> None:
+    """Whoever has a person work in a folder of theirs would have the keys of ~/.twarc."""
+    with pytest.raises(HarvesterError, match="x_api_url in a file may only be https://api.twitter.com or"):
+        settings(environment={}, ini=_ini(tmp_path, f"[DEFAULT]\nx_api_url = {address}\n"))
+    for own in ("https://api.twitter.com", "https://API.x.com/"):
+        assert (
+            settings(environment={}, ini=_ini(tmp_path, f"[DEFAULT]\nx_api_url = {own}\n")).x_api_url == own
+        )
+
+
+@pytest.mark.parametrize("address", [*_ANYWHERE, "http://[::1]:80"])
+def test_the_environment_sends_keys_where_the_person_says(address: str, tmp_path: Path) -> None:
+    assert settings(environment={"X_API_URL": address}, ini=tmp_path / "none.ini").x_api_url == address
+
+
+@pytest.mark.parametrize(
+    "address", ["http://api.twitter.com", "http://10.0.0.1", "http://127.0.0.1.evil.org"]
+)
+def test_nothing_sends_keys_unencrypted_to_another_machine(address: str, tmp_path: Path) -> None:
+    with pytest.raises(HarvesterError, match="keys are not sent unencrypted to other machines; use https"):
+        settings(environment={"X_API_URL": address}, ini=tmp_path / "none.ini")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_an_ini_is_read_as_editors_save_it(encoding: str, tmp_path: Path) -> None:
+    ini = tmp_path / "twarc_cloud.ini"
+    ini.write_bytes("[DEFAULT]\r\ntemp = Überraschung\r\n".encode(encoding))
+    assert settings(environment={}, ini=ini).temp == "Überraschung"
+
+
+def test_what_an_ini_cannot_be_read_for_is_told_without_its_lines(tmp_path: Path) -> None:
+    for text in ("secret_key AKIA\n", "[DEFAULT]\nsecret_key AKIA\n", "[DEFAULT]\ntemp = a\ntemp = AKIA\n"):
+        with pytest.raises(HarvesterError, match=r"cannot be read: line \d") as error:
+            settings(environment={}, ini=_ini(tmp_path, text))
+        assert "AKIA" not in str(error.value)
+        assert error.value.__suppress_context__

@@ -1,5 +1,6 @@
 """Keys are found where twarc keeps them, the environment first, and never shown."""
 
+import os
 import string
 from pathlib import Path
 
@@ -172,3 +173,25 @@ def test_a_key_that_is_unusable_is_told_with_the_profile_that_holds_it(tmp_path:
 
 def test_line_ends_and_blanks_around_a_key_are_taken_off() -> None:
     assert keys_from({"BEARER_TOKEN": " AAAA%2FBBB%3D\u00a0\n"}, files=()).bearer_token == "AAAA%2FBBB%3D"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("text", [_TWARC_1, _TWARC_2])
+def test_profiles_are_read_as_editors_save_them(text: str, encoding: str, tmp_path: Path) -> None:
+    (tmp_path / ".twarc").write_bytes(text.encode(encoding))
+    assert keys_from({"HOME": str(tmp_path)}).usable
+
+
+def test_a_file_in_another_encoding_is_told_with_the_cure(tmp_path: Path) -> None:
+    (tmp_path / ".twarc").write_bytes("[müsëum]\n".encode("latin-1"))
+    with pytest.raises(HarvesterError, match="save it as UTF-8"):
+        keys_from({"HOME": str(tmp_path)})
+
+
+def test_a_user_without_a_name_and_a_home_is_told_what_to_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr(os, "getuid", lambda: 54321)
+    with pytest.raises(HarvesterError, match="no home folder.* Set HOME; or BEARER_TOKEN") as error:
+        keys_from({})
+    assert error.value.exit_code is Exit.UNAUTHORIZED
+    assert keys_from({"BEARER_TOKEN": _SECRET}).usable

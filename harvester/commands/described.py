@@ -9,6 +9,7 @@ import orjson
 
 from harvester.changeset import Tree
 from harvester.collection import FILTER, SEARCH, USER_TIMELINE, problems
+from harvester.decoding import NOT_TEXT, text_of
 from harvester.errors import Exit, HarvesterError
 from harvester.layout import CollectionKeys
 from harvester.merging import merged
@@ -90,13 +91,15 @@ def template(kind: str, collection_id: str | None) -> Tree:
 def read(path: Path) -> Tree:
     """The collection in the file, as it is."""
     try:
-        tree = orjson.loads(path.read_bytes())
+        tree = orjson.loads(text_of(path.read_bytes()))
     except FileNotFoundError as error:
         raise HarvesterError(f"There is no {path}.", hint=_NO_FILE, exit_code=Exit.USAGE) from error
     except OSError as error:
         raise HarvesterError(
             f"{path} cannot be read: {error.strerror or error}.", exit_code=Exit.USAGE
         ) from error
+    except UnicodeDecodeError as error:
+        raise HarvesterError(f"{path} cannot be read: {NOT_TEXT}.", exit_code=Exit.USAGE) from error
     except orjson.JSONDecodeError as error:
         raise HarvesterError(
             f"{path} is not JSON: {error}.", hint="Mend it in an editor.", exit_code=Exit.USAGE

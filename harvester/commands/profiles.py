@@ -133,10 +133,10 @@ def _inline(path: Path, name: str) -> "tuple[str, Keys]":
 
 def _save(name: str, found: "Keys", *, dry_run: bool) -> None:
     """Write keys to ~/.twarc as a profile that is not there yet; the file is its owner's alone."""
-    from harvester.x.keys import NAMES
+    from harvester.x.keys import NAMES, text_in
 
     path = _standard()[0]
-    before = path.read_text(encoding="utf-8") if path.exists() else ""
+    before = text_in(path)
     if not re.fullmatch(r"[\w.-]+", name) or f"[{name}]" in before:
         raise HarvesterError(
             f"{name!r} cannot be a new profile in {path}.",

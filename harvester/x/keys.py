@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from harvester.decoding import NOT_TEXT, text_of
 from harvester.errors import Exit, HarvesterError
 
 
@@ -118,8 +119,15 @@ def _named(character: str) -> str:
 
 
 def profile_files(environ: Mapping[str, str]) -> tuple[Path, ...]:
-    """Where twarc keeps its profiles."""
-    home = Path(environ.get("HOME") or Path.home())
+    """Where twarc keeps its profiles; raises where this user has no home."""
+    try:
+        home = Path(environ.get("HOME") or Path.home())
+    except RuntimeError as error:
+        raise HarvesterError(
+            "This user has no home folder, in which the keys of the X API are looked for.",
+            hint="Set HOME; or BEARER_TOKEN, or CONSUMER_KEY and CONSUMER_SECRET.",
+            exit_code=Exit.UNAUTHORIZED,
+        ) from error
     settings = Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
     return home / ".twarc", settings / "twarc" / "config"
 
@@ -128,16 +136,21 @@ def _sections(path: Path) -> configparser.ConfigParser:
     """What stands in the file; keys without a profile are in a section of their own."""
     sections = configparser.ConfigParser(interpolation=None, default_section="\0")
     try:
-        text = path.read_text(encoding="utf-8")
         # twarc2 writes its keys without any section.
-        sections.read_string(f"[\1]\n{text}")
-    except (FileNotFoundError, NotADirectoryError):
-        sections.add_section("\1")
-    except (OSError, UnicodeDecodeError) as error:
-        raise _unreadable(path, error) from error
+        sections.read_string(f"[\1]\n{text_in(path)}")
     except configparser.Error as error:
         raise _unreadable(path, error) from None
     return sections
+
+
+def text_in(path: Path) -> str:
+    """The text of a file of profiles; empty where there is none."""
+    try:
+        return text_of(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise _unreadable(path, error) from error
 
 
 def _keys_in(path: Path, profile: str) -> Keys | None:
@@ -175,10 +188,16 @@ def profile_named(profile: str, files: tuple[Path, ...]) -> str:
 def _unreadable(path: Path, error: Exception) -> HarvesterError:
     # A parser's message may hold the line it stumbled over, and with it a key.
     return HarvesterError(
-        f"{path} cannot be read as twarc's profiles ({type(error).__name__}).",
+        f"{path} cannot be read as twarc's profiles ({_kind(error)}).",
         hint="Mend it, or write it anew with `twarc2 configure`.",
         exit_code=Exit.UNAUTHORIZED,
     )
+
+
+def _kind(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return NOT_TEXT
+    return (error.strerror or "") if isinstance(error, OSError) else type(error).__name__
 
 
 def _section(sections: configparser.ConfigParser, name: str) -> configparser.SectionProxy | None:
