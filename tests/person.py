@@ -98,7 +98,7 @@ class Person:
 
 def _run(command: click.Command, arguments: Sequence[str], answer: str, charset: str) -> Told:
     codes: list[int] = []
-    with CliRunner(charset=charset).isolation(input=answer) as streams:
+    with CliRunner(charset=charset).isolation(input=answer.encode()) as streams:
         codes.append(run(command, list(arguments)))
         sys.stdout.flush()
         sys.stderr.flush()

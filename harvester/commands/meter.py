@@ -80,4 +80,6 @@ def meter(form: str, *, interrupted: str = _INTERRUPTED, clock: Clock | None = N
 def _redraw(words: str) -> None:
     """Write over the line, as bytes: text that is printed moves no cursor."""
     encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
-    click.echo(b"\r\x1b[K" + printable(words).encode(encoding, "backslashreplace"), nl=False, err=True)
+    # What is no terminal would keep it.
+    clear = b"\r\x1b[K" if sys.stderr.isatty() else b"\r"
+    click.echo(clear + printable(words).encode(encoding, "backslashreplace"), nl=False, err=True)
