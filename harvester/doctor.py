@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from harvester import __version__
 from harvester.checks import Check, accepted_fields, keys_of
 from harvester.errors import HarvesterError
-from harvester.settings import INI, Settings, ini_secrets, unknown_in_ini
+from harvester.settings import INI, Settings, ini_secrets, unknown
 from harvester.store import Store
 from harvester.wording import counted
 
@@ -102,16 +102,16 @@ def _versions() -> Check:
 
 
 def _ini(path: Path) -> Check:
-    if not path.exists():
-        return Check("settings", True, f"there is no {path} here; defaults and the environment count.")
     try:
-        unknown, secret = unknown_in_ini(path), ini_secrets(path)
+        wrong, secret = unknown(ini=path), ini_secrets(path)
     except HarvesterError as error:
         return Check("settings", False, error.message, error.hint)
-    if unknown:
+    if wrong:
         return Check(
-            "settings", False, " ".join(unknown), "Take it out, or correct its name (docs/settings.md)."
+            "settings", False, " ".join(wrong), "Take it out, or correct its name (docs/settings.md)."
         )
+    if not path.exists():
+        return Check("settings", True, f"there is no {path} here; defaults and the environment count.")
     if secret:
         told = f"{path} holds what is secret: {', '.join(secret)}."
         return Check("settings", False, told, "Move AWS keys to ~/.aws/credentials, and take the lines out.")

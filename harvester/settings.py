@@ -121,11 +121,15 @@ def variable(name: str) -> str:
 
 
 def settings(
-    *, flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None, ini: Path = INI
+    *,
+    flags: Mapping[str, Any] | None = None,
+    environment: Mapping[str, str] | None = None,
+    ini: Path = INI,
+    refuse_unknown: bool = True,
 ) -> Settings:
     """The settings in force; `flags` whose value is None were not given."""
     values: dict[str, Any] = {}
-    wrong = [*unknown_in_ini(ini), *_unknown_variables(os.environ if environment is None else environment)]
+    wrong = unknown(environment=environment, ini=ini) if refuse_unknown else []
     for entry, given, where in _given(flags or {}, environment, ini):
         if entry.name == "x_api_url":
             wrong += _address_problems(str(given), from_file=where.startswith(f"{ini} "))
@@ -186,26 +190,24 @@ def aws_keys(ini: Path = INI) -> tuple[str, str] | None:
     return (access, secret) if access and secret else None
 
 
-def unknown_in_ini(ini: Path = INI) -> list[str]:
-    """What stands in an ini and means nothing, each with what may be meant."""
-    known = [entry.name for entry in fields(Settings)] + [*ALIASES.values(), *SECRETS]
-    parsed = _parsed(ini)
-    told = [
-        f"{ini}: {name} is not a setting{_meant(name, known)}."
-        for name in parsed.defaults()
-        if name not in known
-    ]
-    return told + [
-        f"{ini}: [{name}] is not a section; settings stand in [DEFAULT]." for name in parsed.sections()
-    ]
-
-
-def _unknown_variables(environment: Mapping[str, str]) -> list[str]:
-    known = [variable(entry.name) for entry in fields(Settings)]
+def unknown(*, environment: Mapping[str, str] | None = None, ini: Path = INI) -> list[str]:
+    """What was given and is no setting, each with the one that may be meant."""
+    known = [entry.name for entry in fields(Settings)]
+    in_ini, parsed = [*known, *ALIASES.values(), *SECRETS], _parsed(ini)
+    variables = [variable(name) for name in known]
+    given = os.environ if environment is None else environment
     return [
-        f"The environment variable {name} is not a setting{_meant(name, known)}."
-        for name in environment
-        if name.startswith("TWARC_CLOUD_") and name not in {*known, *_OTHER_VARIABLES}
+        *(
+            f"{ini}: {name} is not a setting{_meant(name, in_ini)}."
+            for name in parsed.defaults()
+            if name not in in_ini
+        ),
+        *(f"{ini}: [{name}] is not a section; settings stand in [DEFAULT]." for name in parsed.sections()),
+        *(
+            f"The environment variable {name} is not a setting{_meant(name, variables)}."
+            for name in given
+            if name.startswith("TWARC_CLOUD_") and name not in {*variables, *_OTHER_VARIABLES}
+        ),
     ]
 
 

@@ -1,6 +1,7 @@
 """`doctor` looks at what harvesting needs; `completion` has a shell complete commands, options and ids."""
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import click
@@ -25,7 +26,7 @@ _WHERE = {
     "doctor", help="Look at all that harvesting needs: keys, clock, disk, store, settings, versions."
 )
 @json_option
-@in_place
+@partial(in_place, refuse_unknown=False)
 def doctor(as_json: bool, place: Place) -> int:
     from harvester.commands.network import client
     from harvester.doctor import examine

@@ -159,9 +159,9 @@ def flags(bucket: str | None, collections_path: str | None) -> dict[str, str | N
     return {"collections_path": collections_path, "bucket": wanted, "cluster": cluster}
 
 
-def chosen(bucket: str | None, collections_path: str | None) -> Place:
+def chosen(bucket: str | None, collections_path: str | None, *, refuse_unknown: bool = True) -> Place:
     """The place that flags, environment and ini lead to."""
-    return Place(settings(flags=flags(bucket, collections_path)))
+    return Place(settings(flags=flags(bucket, collections_path), refuse_unknown=refuse_unknown))
 
 
 def where_options(command: _F) -> _F:
@@ -171,13 +171,15 @@ def where_options(command: _F) -> _F:
     return bucket(folder(command))
 
 
-def in_place(command: _F) -> _F:
+def in_place(command: _F, *, refuse_unknown: bool = True) -> _F:
     """Give a command `place`, from the options that say where the collections are."""
 
     @where_options
     @wraps(command)
     def placed(*arguments: Any, bucket: str | None, collections_path: str | None, **options: Any) -> Any:
-        return command(*arguments, place=chosen(bucket, collections_path), **options)
+        return command(
+            *arguments, place=chosen(bucket, collections_path, refuse_unknown=refuse_unknown), **options
+        )
 
     return placed  # type: ignore[return-value]
 
