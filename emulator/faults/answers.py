@@ -181,6 +181,9 @@ TABLE: dict[str, Callable[[Scene], Answer]] = {
 def with_errors(problems: Problems, answer: Answer, fault: Fault) -> Answer:
     """The right page, with entries in `errors` for things it refers to that cannot be seen."""
     document = orjson.loads(answer.body)
+    if not document.get("data"):
+        # Without posts there is nothing that could refer to something else.
+        return answer
     value = str(fault.more.get("value", "1"))
     document.setdefault("errors", []).extend(
         [
