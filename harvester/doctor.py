@@ -5,7 +5,6 @@ import platform
 import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +14,7 @@ from harvester.checks import Check, accepted_fields, keys_of
 from harvester.errors import HarvesterError
 from harvester.settings import INI, Settings, ini_secrets, unknown
 from harvester.store import Store
+from harvester.store.answers import date_of
 from harvester.wording import counted
 
 if TYPE_CHECKING:
@@ -150,8 +150,8 @@ def _network(url: str) -> Iterator[Check]:
         )
         return
     yield Check("X API", True, f"{url} answers.")
-    if date := headers.get("Date"):
-        yield _clock("clock", parsedate_to_datetime(date), url)
+    if date := date_of(headers.get("Date")):
+        yield _clock("clock", date, url)
 
 
 def _clock(what: str, theirs: datetime, whose: str) -> Check:

@@ -16,6 +16,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+
+from harvester.store.conditions import FOLDER
 
 # The pipe to this process's stdin closes with its parent, however that ends; then the server ends too.
 _GUARD = """
@@ -119,6 +122,13 @@ class Bucket:
             virtual_hosted_style_request=False,
             client_options={"allow_http": True},
         )
+
+    def known_at(self, endpoint: str) -> None:
+        """Its server is at this address, too; as in a bucket that was written to through it before."""
+        client = self.server.client()
+        (found,) = client.list_objects_v2(Bucket=self.name, Prefix=FOLDER)["Contents"]
+        key = f"{FOLDER}{urlsplit(endpoint).netloc.replace(':', '-')}.json"
+        client.put_object(Bucket=self.name, Key=key, Body=self.read(found["Key"]))
 
     def read(self, key: str, *, version: str | None = None) -> bytes:
         """What is stored there; boto3, which a key may be anything for, takes nine times the CPU."""

@@ -151,6 +151,7 @@ def test_storing_that_stalls_is_told_once_and_not_for_each_try(desk: Desk, heard
     body = json.dumps(_SEARCH).encode()
     s3.server.client().put_object(Bucket=s3.name, Key="collections/it/collection.json", Body=body)
     with emulator.running(search_posts=30_000, latency=500) as emulated, gate(s3.server.endpoint) as way:
+        s3.known_at(way.url)
         desk.environment |= {**s3.server.environment, "AWS_ENDPOINT_URL": way.url}
         desk.environment |= {"TWARC_CLOUD_STORE_PATIENCE": "5", "TWARC_CLOUD_CHECKPOINT_SECONDS": "1"}
         with desk.watched("aws", "harvester", s3.name, "it", X_API_URL=emulated.url) as going:

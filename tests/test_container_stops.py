@@ -191,6 +191,7 @@ def _retrying(folder: Path, s3: Bucket) -> Iterator[tuple[Watched, Any]]:
         s3.server.client().upload_file(
             str(folder / "collections/it/collection.json"), s3.name, "collections/it/collection.json"
         )
+        s3.known_at(way.url)
         desk.environment |= {**s3.server.environment, "AWS_ENDPOINT_URL": way.url}
         desk.environment |= {"TWARC_CLOUD_LOCK_SECONDS": "600", "TWARC_CLOUD_TOKEN": "of-the-test"}
         command = ("aws", "harvester", s3.name, "it", "--port", "0", "--host", "127.0.0.1")

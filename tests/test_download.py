@@ -349,6 +349,7 @@ def test_an_answer_that_breaks_off_is_never_taken_for_whole(
     path.write_bytes(data)
     store.upload(f"{KEYS.folder}big", path, sha256=hashlib.sha256(data).hexdigest())
     with lossy(s3_environment.server.endpoint) as proxy:
+        s3_environment.known_at(proxy.endpoint)
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
         cut = reader(S3Store(s3_environment.name))
         proxy.cut = 2_000

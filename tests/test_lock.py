@@ -390,6 +390,7 @@ class TestKeeping:
         self, s3_environment: Bucket, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         with lossy(s3_environment.server.endpoint) as proxy:
+            s3_environment.known_at(proxy.endpoint)
             monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
             store = Place("s3", s3_environment.name).store()
             lock = _lock(store, "me")

@@ -92,6 +92,7 @@ def test_a_stop_while_the_store_is_away_is_heard_through_the_port_and_keeps_ever
         gate(s3_environment.server.endpoint) as way,
         at_a_terminal(tmp_path, monkeypatch, users=2, stream_rate="100") as (person, _),
     ):
+        s3_environment.known_at(way.url)
         monkeypatch.setenv("AWS_ENDPOINT_URL", way.url)
         monkeypatch.setenv("TWARC_CLOUD_BUCKET", s3_environment.name)
         monkeypatch.setenv("TWARC_CLOUD_CHECKPOINT_SECONDS", "1")

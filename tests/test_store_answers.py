@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harvester.errors import Conflict, HarvesterError, NotFound
+from harvester.errors import Conflict, HarvesterError, NotFound, StoreAway
 from harvester.store.s3 import S3Store
 from tests.faulty_s3 import BUCKET, Reply, S3InMemory, hang_up
 from tests.stores import HandClock
@@ -361,3 +362,98 @@ def test_any_change_of_an_answer_ends_in_the_right_result_or_in_words(
         assert error.message
         assert "Traceback" not in str(error)
         assert len(str(error)) < 1000
+
+
+def _refusing(status: int, code: str, more: str = "", **headers: str) -> Callable[[Reply], Reply]:
+    body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>words of S3</Message>{more}</Error>"
+
+    def change(reply: Reply) -> Reply:
+        said = {**reply.headers, **headers, "content-length": str(len(body))}
+        return Reply(status, said, body.encode())
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("refusal", "words", "away"),
+    [
+        (_refusing(400, "ExpiredToken"), "sign in again", True),
+        (_refusing(403, "RequestTimeTooSkewed"), "clock is wrong", True),
+        (_refusing(403, "AccessDenied"), "policy", True),
+        (_refusing(503, "SlowDown"), "Try again in a minute", True),
+        (
+            _refusing(301, "PermanentRedirect", **{"x-amz-bucket-region": "eu-central-1"}),
+            "region eu-central-1",
+            False,
+        ),
+        (
+            _refusing(400, "AuthorizationHeaderMalformed", "<Region>eu-west-1</Region>"),
+            "region eu-west-1",
+            False,
+        ),
+        (_refusing(400, "InvalidBucketName"), "name of the bucket", False),
+        (_refusing(501, "NotImplemented"), "does not know conditional writes", False),
+        (_refusing(413, "EntityTooLarge"), "bytes_per_file", False),
+    ],
+)
+def test_a_refusal_is_told_with_what_to_do_and_tried_again_where_that_helps(
+    refusal: Callable[[Reply], Reply], words: str, away: bool, served: Any, tmp_path: Path
+) -> None:
+    server, client, remembered = served
+    server.objects, server.script = dict(remembered), lambda _verb, _key, reply: reply
+    it = Asked(client, server, tmp_path)
+    it.store.require()
+    server.script = lambda _verb, _key, reply: refusal(reply)
+    # A HEAD is answered without a body: then the reason is asked for in another way.
+    for use in (lambda: it.store.create(ABSENT, b"new"), it.store.address):
+        with pytest.raises(HarvesterError) as told:
+            use()
+        assert words in str(told.value)
+        assert isinstance(told.value, StoreAway) == away
+        assert "Try again later" not in str(told.value)
+
+
+@pytest.mark.parametrize("date", [None, "", "soon", "-0000", "+0200"])
+def test_the_servers_time_is_known_whatever_its_date_looks_like(date: str | None, tmp_path: Path) -> None:
+    server = S3InMemory()
+    server.ahead(minutes=30)
+
+    def dated(_verb: str, _key: str, reply: Reply) -> Reply:
+        now = server.now().astimezone(timezone(timedelta(hours=2)))
+        said = {
+            "-0000": f"{server.now():%a, %d %b %Y %H:%M:%S} -0000",
+            "+0200": f"{now:%a, %d %b %Y %H:%M:%S} +0200",
+        }.get(date or "", date)
+        return _header("date", said)(reply)
+
+    server.script = dated
+    with server.served() as client:
+        store = S3Store(BUCKET, client=client)
+        assert abs((store.now() - server.now()).total_seconds()) < 3
+        assert list(store.entries("collections/")) == []
+
+
+@pytest.mark.parametrize("use", [_read_absent, _remove, _create, _replace])
+def test_a_connection_that_breaks_or_a_write_that_meets_another_is_tried_again(
+    use: Callable[[Asked], None], served: Any, tmp_path: Path
+) -> None:
+    server, client, remembered = served
+    server.objects, server.script = dict(remembered), lambda _verb, _key, reply: reply
+    server.objects[THERE] = server.stored(b"there", _TOLD_WITH_IT)
+    it = Asked(client, server, tmp_path)
+    it.store.require()
+    left = [2]
+    kept = dict(server.objects)
+
+    def twice(verb: str, _: str, reply: Reply) -> Reply:
+        if not left[0]:
+            return reply
+        left[0] -= 1
+        if verb == "GET":
+            return replace(reply, cut=5)
+        server.objects = dict(kept)
+        return _refusing(409, "ConditionalRequestConflict")(reply)
+
+    server.script = twice
+    use(it)
+    assert left == [0]

@@ -9,13 +9,15 @@ from pathlib import Path
 import orjson
 import pytest
 
-from harvester.errors import Conflict, HarvesterError, NotFound
+from harvester.errors import Conflict, Exit, HarvesterError, NotFound
+from harvester.lock import Lock, content
 from harvester.store.conditions import FOLDER, Unfit
 from harvester.store.s3 import S3Store
 from tests.faulty_s3 import BUCKET, FaultyS3, S3InMemory
 from tests.servers import VERSITYGW, versitygw, versitygw_program
+from tests.stores import HandClock
 
-KEY = "collections/a/one"
+KEY, LOCK = "collections/a/one", "collections/a/lock.json"
 
 
 @contextmanager
@@ -113,6 +115,25 @@ def test_a_server_that_ignores_conditions_on_removals_is_used_and_looked_at_befo
         asked = len(server.asked)
         assert not S3Store(BUCKET, client=client).removes_conditionally
         assert len(server.asked) == asked + 1
+
+
+def test_a_late_owner_leaves_its_successors_lock_alone_there() -> None:
+    server, clock = S3InMemory(FaultyS3(drops_on_removal=True)), HandClock()
+    with _served(server) as store:
+        late, successor, third = (Lock(store, LOCK, owner=owner, clock=clock) for owner in ("a", "b", "c"))
+        late.acquire()
+        server.ahead(seconds=120)
+        held = successor.acquire()
+        assert held is not None
+        assert held["owner"] == "a"
+        late.release()
+        assert content(store.read(LOCK))["owner"] == "b"
+        with pytest.raises(HarvesterError) as told:
+            third.acquire()
+        assert told.value.exit_code == Exit.LOCKED
+        successor.release()
+        third.acquire()
+        assert content(store.read(LOCK))["owner"] == "c"
 
 
 def test_one_wrong_answer_of_a_proxy_refuses_nobody() -> None:

@@ -29,6 +29,7 @@ _SEARCH = "GET /2/tweets/search/recent"
 def barred(s3: Bucket) -> Iterator[tuple[Gate, S3Store]]:
     """A bucket of a real server behind a gate, and a store there that asks once for each thing."""
     with gate(s3.server.endpoint) as standing:
+        s3.known_at(standing.url)
         client = boto3.client(
             "s3",
             endpoint_url=standing.url,

@@ -20,6 +20,7 @@ KEY = "collections/a/one"
 def proxy(s3_environment: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[LossyProxy]:
     """Between the stores of a test and the real server."""
     with lossy(s3_environment.server.endpoint) as proxy:
+        s3_environment.known_at(proxy.endpoint)
         monkeypatch.setenv("AWS_ENDPOINT_URL", proxy.endpoint)
         yield proxy
 
