@@ -11,13 +11,10 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
-
-import orjson
 
 from harvester.clock import Stop
-from harvester.collection import without_secrets
 from harvester.errors import Exit, HarvesterError, NotFound, StoreAway
+from harvester.keyless import MAY_HOLD_KEYS, without_keys
 from harvester.layout import CollectionKeys, harvest_folder
 from harvester.manifest import ALGORITHMS, parsed
 from harvester.mirror import Digest, Mirror, Mismatch, Stopped
@@ -31,8 +28,6 @@ _TICK, _TRIES = 0.2, 2
 
 # What belongs to a harvest that runs, or to one that died and is not finished yet.
 UNFINISHED = re.compile(r"(?:lock|stop|checkpoint)\.json|harvests/(?:\d+/){6}open/.*")
-# Where harvests and people of 2019 kept API keys.
-MAY_HOLD_KEYS = re.compile(r"collection\.json|changesets/[^/]+\.json|harvests/(?:\d+/){6}collection\.json")
 
 
 @dataclass
@@ -161,8 +156,12 @@ class _Download:
                 data = b"".join(self._reader.pieces(f"{folder}manifest-{algorithm}.txt"))
             except NotFound:
                 continue
-            text = data.decode(errors="replace")
-            found.update((folder + name, Digest(algorithm, digest)) for name, digest in parsed(text).items())
+            try:
+                named = parsed(data.decode(errors="replace"))
+            except ValueError:
+                self._add("corrupt", f"{folder}manifest-{algorithm}.txt is not a manifest.")
+                continue
+            found.update((folder + name, Digest(algorithm, digest)) for name, digest in named.items())
         return found
 
     def _wish(self, group: list[Entry], named: dict[str, Digest]) -> None:
@@ -276,24 +275,3 @@ def _no_room(mirror: Mirror, error: OSError) -> StoreAway:
         f"{mirror.folder} cannot be written: {error.strerror or error}.",
         hint="Make room or choose another folder, then start the download again.",
     )
-
-
-def without_keys(data: bytes) -> bytes:
-    """A collection.json or a changeset without API keys, byte for byte the same where it has none."""
-    try:
-        tree = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return data
-    kept = _keyless(tree)
-    if isinstance(kept, dict) and isinstance(kept.get("update"), dict):
-        kept = {**kept, "update": _keyless(kept["update"])}
-    if kept == tree:
-        return data
-    return orjson.dumps(kept, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-
-
-def _keyless(tree: Any) -> Any:
-    """Of 2019, too, when some called the keys credentials."""
-    if not isinstance(tree, dict):
-        return tree
-    return without_secrets({name: value for name, value in tree.items() if name != "credentials"})

@@ -55,6 +55,6 @@ def text(files: Iterable[Finished], algorithm: str) -> str:
 
 
 def parsed(data: str) -> dict[str, str]:
-    """Name to digest, from the text of a manifest."""
+    """Name to digest, from the text of a manifest; ValueError where it is none."""
     lines = (line.split("  ", 1) for line in data.splitlines() if line.strip())
     return {name: digest for digest, name in lines}

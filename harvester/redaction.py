@@ -12,8 +12,8 @@ from typing import Any
 import orjson
 
 from harvester import history
-from harvester.download import MAY_HOLD_KEYS, without_keys
 from harvester.errors import Exit, HarvesterError, NotFound
+from harvester.keyless import MAY_HOLD_KEYS, without_keys
 from harvester.layout import CollectionKeys
 from harvester.store import Store, Stored
 

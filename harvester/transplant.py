@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harvester import records
-from harvester.download import MAY_HOLD_KEYS, UNFINISHED, without_keys
+from harvester.download import UNFINISHED
 from harvester.errors import Exit, HarvesterError, NotFound
+from harvester.keyless import MAY_HOLD_KEYS, without_keys
 from harvester.layout import CollectionKeys
 from harvester.store import Entry, Store
 

@@ -1,10 +1,12 @@
 """Where a stream went unheard, because its harvest died or failed, is told as a gap, once."""
 
+import logging
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 import orjson
 
+from harvester import wording
 from harvester.changeset import Tree
 from harvester.errors import NotFound
 from harvester.layout import CollectionKeys, moment, timestamp
@@ -12,6 +14,8 @@ from harvester.progress import COMPLETE, FAILED, INTERRUPTED, PARTIAL, Outcome
 from harvester.store import Store
 from harvester.work import EVENTS, Batch, State, Work
 from harvester.x.interruptions import undelivered_from
+
+log = logging.getLogger("twarc-cloud")
 
 _DIED = "the harvest died"
 
@@ -37,6 +41,15 @@ class Unheard:
 
 def before(store: Store, keys: CollectionKeys) -> Unheard | None:
     """Where the last harvest of a stream ended without being meant to: what no harvest has heard since."""
+    try:
+        return _before(store, keys)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        # Damaged from outside. A stream that never began again for it would miss more.
+        log.warning("What was missed before this harvest is not known: %s.", wording.unexpected(error))
+        return None
+
+
+def _before(store: Store, keys: CollectionKeys) -> Unheard | None:
     ended = last(store, keys)
     if not ended or ended.get("state") in (COMPLETE, PARTIAL):
         return None

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from harvester.clock import Stop
-from harvester.download import Tally, download, without_keys
+from harvester.download import Tally, download
 from harvester.errors import Exit, HarvesterError, NotFound, StoreAway
+from harvester.keyless import without_keys
 from harvester.layout import CollectionKeys
 from harvester.mirror import Mirror
 from harvester.store.folder import FolderStore

@@ -1,5 +1,6 @@
 """Results as tables for people and JSON for programs; questions only where something can be lost."""
 
+import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -35,7 +36,12 @@ def would(dry_run: bool, deed: str) -> bool:
 
 
 def print_json(value: Any) -> None:
-    click.echo(orjson.dumps(value, option=orjson.OPT_INDENT_2))
+    try:
+        text = orjson.dumps(value, option=orjson.OPT_INDENT_2)
+    except TypeError:
+        # Half of a surrogate pair, or a number of more than 64 bits, which JSON may have.
+        text = json.dumps(value, indent=2).encode()
+    click.echo(text)
 
 
 def print_line(text: str, *, err: bool = False) -> None:
@@ -79,8 +85,8 @@ def confirm(question: str, *, yes: bool, option: str = "--yes") -> None:
         return
     try:
         agreed = click.confirm(question, default=False, err=True)
-    except click.Abort:
-        if sys.stdin is not None and sys.stdin.isatty():
+    except (click.Abort, UnicodeDecodeError) as error:
+        if isinstance(error, click.Abort) and sys.stdin is not None and sys.stdin.isatty():
             raise
         raise HarvesterError(
             f"Nobody answers the question: {question.rpartition(chr(10))[2]}",

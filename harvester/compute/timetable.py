@@ -42,7 +42,7 @@ class Timetable:
             return [
                 _scheduled(name, entry, kept=kept) for name, entry in sorted(read_note(self._path).items())
             ]
-        except (KeyError, TypeError, ValueError, HarvesterError) as error:
+        except (AttributeError, KeyError, TypeError, ValueError, HarvesterError) as error:
             hint = f"Remove {self._path}, and schedule anew."
             raise HarvesterError(f"{self._path} cannot be read as schedules: {error}.", hint=hint) from error
 
@@ -64,9 +64,10 @@ class Timetable:
 def _scheduled(collection_id: str, entry: dict[str, Any], *, kept: bool) -> Scheduled:
     return Scheduled(
         collection_id,
-        parsed(entry["expression"], entry.get("timezone", "UTC")),
-        moment(entry["since"]),
-        last=entry.get("last", ""),
+        # What stands there may be of any type, and is no schedule then.
+        parsed(str(entry["expression"]), str(entry.get("timezone", "UTC"))),
+        moment(str(entry["since"])),
+        last=str(entry.get("last", "")),
         kept=kept,
         paused=entry.get("paused", False),
     )
