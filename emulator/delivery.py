@@ -12,6 +12,7 @@ from aiohttp import web
 
 from emulator.answers import Answer
 from emulator.faults.script import Fault
+from emulator.variety import Variety
 
 LINGER_NONE = struct.pack("ii", 1, 0)
 
@@ -36,10 +37,17 @@ ENDS = {"drop": drop, "close": drop, "reset": reset}
 
 
 def packed(
-    request: web.BaseRequest, answer: Answer, headers: Mapping[str, str], *, squeeze: bool
+    request: web.BaseRequest,
+    answer: Answer,
+    headers: Mapping[str, str],
+    *,
+    squeeze: bool,
+    variety: Variety | None,
 ) -> web.Response:
     body = answer.body
     shown = {"Content-Type": answer.content_type, **headers, **answer.headers}
+    if variety:
+        body, shown = variety.body(body), variety.headers(shown)
     if squeeze and accepts_gzip(request):
         body = gzip.compress(body, 1)
         shown["Content-Encoding"] = "gzip"
@@ -50,16 +58,31 @@ def accepts_gzip(request: web.BaseRequest) -> bool:
     return "gzip" in request.headers.get("Accept-Encoding", "")
 
 
-async def sent(request: web.BaseRequest, response: web.Response, fault: Fault | None) -> bool:
+async def sent(
+    request: web.BaseRequest, response: web.Response, fault: Fault | None, variety: Variety | None
+) -> bool:
     """Whether the answer went out whole."""
     try:
-        if fault is None:
-            await response.prepare(request)
-            await response.write_eof()
+        if fault is not None:
+            return await spoiled(request, response, fault)
+        if variety and variety.is_chunked():
+            await chunked(request, response, variety)
             return True
-        return await spoiled(request, response, fault)
+        await response.prepare(request)
+        await response.write_eof()
+        return True
     except ConnectionError:
         return False
+
+
+async def chunked(request: web.BaseRequest, response: web.Response, variety: Variety) -> None:
+    """The answer without its length, in pieces."""
+    in_pieces = web.StreamResponse(status=response.status, headers=response.headers)
+    in_pieces.enable_chunked_encoding()
+    await in_pieces.prepare(request)
+    for piece in variety.pieces(bytes(response.body) if isinstance(response.body, bytes) else b""):
+        await in_pieces.write(piece)
+    await in_pieces.write_eof()
 
 
 async def spoiled(request: web.BaseRequest, response: web.Response, fault: Fault) -> bool:
@@ -106,17 +129,23 @@ async def trickled(response: web.StreamResponse, body: bytes, *, bytes_per_secon
 class StreamWire:
     """A chunked response as the place a stream connection writes to."""
 
-    def __init__(self, request: web.BaseRequest, headers: Mapping[str, str], *, squeeze: bool) -> None:
+    def __init__(
+        self, request: web.BaseRequest, headers: Mapping[str, str], *, squeeze: bool, variety: Variety | None
+    ) -> None:
         self.request = request
+        self._variety = variety
+        if variety:
+            headers = variety.headers(headers)
         self._squeeze = zlib.compressobj(1, zlib.DEFLATED, 31) if squeeze and accepts_gzip(request) else None
         encoding = {"Content-Encoding": "gzip"} if self._squeeze else {}
         self.response = web.StreamResponse(headers={**headers, **encoding})
         self.response.enable_chunked_encoding()
 
     async def write(self, data: bytes) -> None:
-        if self._squeeze:
-            data = self._squeeze.compress(data) + self._squeeze.flush(zlib.Z_SYNC_FLUSH)
-        await self.response.write(data)
+        for piece in self._variety.pieces(self._variety.lines(data)) if self._variety else (data,):
+            if self._squeeze:
+                piece = self._squeeze.compress(piece) + self._squeeze.flush(zlib.Z_SYNC_FLUSH)
+            await self.response.write(piece)
 
     async def end(self, how: str) -> None:
         """`drop` and `reset` leave the body unfinished; anything else ends it properly."""

@@ -38,6 +38,7 @@ class Options:
     post_bytes: int | None = None
     gzip: bool = False
     refuse_tweet_fields: bool = False
+    vary: int | None = None
     problem_host: str = "api.twitter.com"
     parent_pid: int | None = None
     exit_on_stdin_close: bool = False
@@ -78,6 +79,7 @@ NUMBERS: tuple[Row, ...] = (
     ("--geo-miles", {"type": float}, "largest side of a bounding box or radius; 0 for any"),
     ("--connections", {"type": int}, "stream connections an app may have"),
     ("--post-bytes", {"type": int}, "aimed-at size of a generated post with all fields"),
+    ("--vary", {"type": int, "metavar": "SEED"}, "let all that X does not promise vary, by this seed"),
     ("--parent-pid", {"type": int}, "exit when this process is gone"),
 )
 WORDS: tuple[Row, ...] = (

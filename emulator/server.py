@@ -21,6 +21,7 @@ from emulator.flow import Flow, flow_of
 from emulator.options import Options
 from emulator.service import Service, service_of
 from emulator.stream import Connection, disconnect_message
+from emulator.variety import Variety
 from emulator.views import view_of
 
 BODY_LIMIT = 256 << 20
@@ -52,6 +53,7 @@ class Emulator:
         self.flow: Flow = flow_of(self.service.world, self.service.stream)
         self.service.stream.source = self.flow
         self.desk = Desk(self.service)
+        self.variety = None if options.vary is None else Variety(options.vary)
         self.port = 0
         self._runner: web.ServerRunner | None = None
         self._site: web.TCPSite | None = None
@@ -174,10 +176,12 @@ class Emulator:
     async def _delivered(self, request: web.BaseRequest, served: Served) -> web.StreamResponse:
         answer = served.answer
         fault = next(iter(served.spoiling), None)
-        response = packed(request, answer, self._headers(answer), squeeze=self.options.gzip)
+        response = packed(
+            request, answer, self._headers(answer), squeeze=self.options.gzip, variety=self.variety
+        )
         whole = False
         try:
-            whole = await sent(request, response, fault)
+            whole = await sent(request, response, fault, self.variety)
         finally:
             outcome = answer.outcome if whole and fault is None else fault.do if fault else "client-gone"
             self.service.truth.note(request.method, request.path_qs, answer.status, outcome)
@@ -201,7 +205,7 @@ class Emulator:
             **served.answer.headers,
             "Content-Type": "application/json; charset=utf-8",
         }
-        wire = StreamWire(request, headers, squeeze=self.options.gzip)
+        wire = StreamWire(request, headers, squeeze=self.options.gzip, variety=self.variety)
         connection = stream.connect(view_of(dict(request.query)))
         reason = "client went away"
         try:

@@ -15,6 +15,7 @@ from harvester.store.conditions import FOLDER
 from harvester.store.s3 import S3Store
 from tests import leaks
 from tests.servers import VERSITYGW, Bucket, S3Server, moto, seaweedfs, versitygw, versitygw_program
+from tests.stage import varied
 from tests.stores import Place, placed
 
 _LOCAL = {"127.0.0.1", "::1", "localhost", ""}
@@ -23,6 +24,8 @@ _FOREIGN = (
     *("CONSUMER_", "ACCESS_TOKEN", "BEARER_TOKEN", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"),
 )
 _numbers = itertools.count(1)
+# Of what the emulator lets vary; more of them try more forms.
+_SEEDS = [int(seed) for seed in os.environ.get("VARY_SEEDS", "1").split(",")]
 
 
 def _only_loopback(event: str, arguments: tuple[Any, ...]) -> None:
@@ -49,6 +52,15 @@ def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         patch.setenv("AWS_CONFIG_FILE", os.devnull)
         patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield
+
+
+@pytest.fixture(
+    params=[None, *_SEEDS], ids=lambda seed: "as it answers" if seed is None else f"varied {seed}"
+)
+def x_in_any_form(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The emulator as X answers today, and one of which all varies that X does not promise."""
+    with varied(request.param):
         yield
 
 

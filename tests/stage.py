@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -321,9 +322,23 @@ class Stage:
         assert history.replay(self.store, keys) == self.collection(collection_id)
 
 
+_VARY: ContextVar[int | None] = ContextVar("_VARY", default=None)
+
+
+@contextmanager
+def varied(seed: int | None) -> Iterator[None]:
+    """Stages within the block have an emulator of which all varies that X does not promise."""
+    before = _VARY.set(seed)
+    try:
+        yield
+    finally:
+        _VARY.reset(before)
+
+
 @contextmanager
 def staged(folder: Path, *, store: Store | None = None, **options: Any) -> Iterator[Stage]:
     """A stage on a folder store; `options` are the emulator's."""
+    options = {"vary": _VARY.get(), **options}
     with emulator.running(**options) as emulated:
         kept = store or FolderStore(folder / "collections")
         yield Stage(emulated, kept, folder / "work", MovableClock(emulated.control))

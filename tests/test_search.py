@@ -3,9 +3,13 @@
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from harvester.clock import Stop
 from harvester.errors import Exit
 from tests.stage import DAY, Stage, staged
+
+pytestmark = pytest.mark.usefixtures("x_in_any_form")
 
 _RECENT = "GET /2/tweets/search/recent"
 _TOKENS_REFUSED = {

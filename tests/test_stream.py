@@ -11,6 +11,8 @@ from harvester.errors import Exit
 from harvester.x import Rule, XClient
 from tests.stage import Going, Stage, staged, until
 
+pytestmark = pytest.mark.usefixtures("x_in_any_form")
+
 _STREAM = "GET /2/tweets/search/stream"
 
 

@@ -5,9 +5,13 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from harvester.clock import Stop
 from harvester.errors import Exit
 from tests.stage import DAY, Ended, Stage, checked_by_sha256sum, staged
+
+pytestmark = pytest.mark.usefixtures("x_in_any_form")
 
 _NOBODY = "4"
 _TIMELINE = "GET /2/users/*/tweets"
