@@ -67,6 +67,21 @@ def one_more(
     at.remove()
 
 
+def died(store: Store, work: Path, chance: random.Random, keys: CollectionKeys, started: datetime) -> None:
+    """A harvest whose process and lock are gone, and that nobody has finished."""
+    used = orjson.loads(store.read(keys.collection).data)
+    here = keys.harvest(started)
+    state = State(harvest=timestamp(started), owner="dead", begun=timestamp(started))
+    Pointer(store, keys.checkpoint).write({"state": state.to_tree()})
+    record = Progress(keys.id, store.name, state.harvest, updated=state.harvest).record(state)
+    Pointer(store, here.harvest).create(record)
+    Pointer(store, here.collection).create(without_secrets(used))
+    at = Work.begin(work, state)
+    at.add(_batch(chance, used["type"], started), now=started)
+    at.sync(now=started)
+    at.close()
+
+
 def _batch(chance: random.Random, kind: str, now: datetime) -> Batch:
     ids = [str(chance.randrange(10**17, 10**18)) for _ in range(chance.randint(1, 8))]
     posts = [{"id": each, "text": f"Schnee ❄ {chance.random()}"} for each in ids]

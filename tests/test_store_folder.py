@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from harvester.errors import StoreAway
 from harvester.store.disk import make_folder
 from harvester.store.folder import FolderStore
 from tests.stores import Place, on_a_small_disk, race
@@ -119,3 +120,11 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_done(tmp_path: Path) -> Non
     assert created.startswith(f"collections/a/created {full}")
     assert uploaded.startswith(f"collections/a/uploaded {full}")
     assert there == ["collections/a/small"]
+
+
+def test_a_file_in_the_place_of_a_folder_is_no_conflict(tmp_path: Path) -> None:
+    """Who takes another name after a conflict would go on without end."""
+    store = FolderStore(tmp_path)
+    store.create("collections/it/harvests", b"a file")
+    with pytest.raises(StoreAway, match="harvests is in the way, and is not a folder"):
+        store.create("collections/it/harvests/2026/harvest.json", b"{}")

@@ -191,7 +191,7 @@ class FolderStore:
     def _link(self, scratch: Path, path: Path, key: str) -> str:
         for _ in range(_LINK_TRIES):
             try:
-                make_folder(path.parent)
+                self._make_folder_of(path)
                 if not path.exists():
                     # Of a file that is there already this may be another name, and its date is to stay.
                     _stamp(scratch)
@@ -206,6 +206,15 @@ class FolderStore:
                 sync(path.parent)
             return version
         raise StoreAway(f"The folder of {key} goes as often as it is made.", hint="End what removes it.")
+
+    def _make_folder_of(self, path: Path) -> None:
+        try:
+            make_folder(path.parent)
+        except FileExistsError as error:
+            # Not a conflict: who tries the next name would find the same, without end.
+            raise StoreAway(
+                f"{error.filename} is in the way, and is not a folder.", hint="Move it away."
+            ) from None
 
     @contextmanager
     def _exclusive(self, key: str) -> Iterator[None]:
