@@ -75,7 +75,8 @@ def _timelines(tree: Tree) -> Iterator[Check]:
     yield Check(
         "users", True, f"{len(users):,}, of which {new:,} {'was' if new == 1 else 'were'} never harvested."
     )
-    yield Check("cost", True, f"at most ${most:,.2f} for what the new ones have posted until now.")
+    each = f"each post after that costs ${price('', posts=1)}"
+    yield Check("cost", True, f"at most ${most:,.2f} for what the new ones have posted until now; {each}.")
     yield _look_ups(tree)
 
 

@@ -38,7 +38,9 @@ def show_notes(place: Place, record: Tree) -> None:
     click.echo(f"Files: {place.shown(folder)}", err=True)
     if not place.bucket and record["tweets"]:
         files = f"{place.shown(folder)}tweets-*.jsonl.gz"
-        click.echo(f"One post a line: gzip -dc {files} | twarc2 flatten > posts.jsonl", err=True)
+        # Without keys twarc2 takes what it is given on standard input for them, also where it needs none.
+        flatten = "BEARER_TOKEN=none twarc2 flatten > posts.jsonl"
+        click.echo(f"One post a line: gzip -dc {files} | {flatten}", err=True)
     elif record["tweets"]:
         collection_id = record["collection_id"]
         click.echo(f"`collection download {collection_id}` copies them to this machine.", err=True)

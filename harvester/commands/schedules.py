@@ -11,7 +11,7 @@ from harvester.commands.place import Place, collection_id_argument, in_place
 from harvester.commands.starting import require_collection, require_keys
 from harvester.commands.telling import dry_run_option, json_option, print_json, would, yes_option
 from harvester.errors import Exit, HarvesterError
-from harvester.layout import timestamp
+from harvester.layout import moment, timestamp
 
 if TYPE_CHECKING:
     from harvester.compute import Scheduled
@@ -106,11 +106,14 @@ def _next(each: "Scheduled") -> str:
     """When it is due next, in its own time zone."""
     from harvester.compute.zones import to_wall
 
-    zone = each.schedule.timezone
-    due = None if each.paused else each.schedule.after(datetime.now(UTC), since=each.since)
+    zone, now = each.schedule.timezone, datetime.now(UTC)
+    # Without a scheduler nobody has dealt with what came due since the last time.
+    last = moment(each.last) if each.last else each.since - timedelta(microseconds=1)
+    due = None if each.paused else each.schedule.after(now if each.kept else last, since=each.since)
     if due is None:
         return "not due again until it is scheduled anew"
-    return f"due next: {to_wall(due, zone):%Y-%m-%d %H:%M:%S} {zone}"
+    told = "due next:" if due > now else "due since"
+    return f"{told} {to_wall(due, zone):%Y-%m-%d %H:%M:%S} {zone}"
 
 
 def _row(each: "Scheduled", now: datetime, late: "Missed | None") -> dict[str, Any]:

@@ -26,10 +26,10 @@ _STOPS_WITHIN = 180.0
 def once(collection_id: str, wait: bool, dry_run: bool, as_json: bool, form: str, place: Place) -> int:
     keys = require_collection(place, collection_id, USER_TIMELINE, SEARCH)
     tree = described.tree_of(place.store.read(keys.collection).data)
+    described.warn_of_changes(place.store, keys, tree)
     require_users(tree)
     require_keys(place, keys)
     require_idle(place, keys)
-    described.warn_of_changes(place.store, keys, tree)
     if dry_run:
         _tell_dry_run(place, keys, as_json=as_json)
         return int(Exit.OK)
@@ -62,6 +62,7 @@ def _tell_dry_run(place: Place, keys: CollectionKeys, *, as_json: bool) -> None:
 @in_place
 def filter_start(collection_id: str, dry_run: bool, place: Place) -> None:
     keys = require_collection(place, collection_id, FILTER)
+    described.warn_of_changes(place.store, keys, described.tree_of(place.store.read(keys.collection).data))
     require_keys(place, keys)
     task = place.compute.task(collection_id)
     if not task or task.status not in _OVER:
@@ -71,7 +72,6 @@ def filter_start(collection_id: str, dry_run: bool, place: Place) -> None:
     if would(dry_run, f"collect the stream of {collection_id} until filter-stop, on {place.compute.name}"):
         _tell_cost(place, keys)
         return
-    described.warn_of_changes(place.store, keys, described.tree_of(place.store.read(keys.collection).data))
     place.compute.start_service(collection_id)
     click.echo("Started")
     click.echo(

@@ -177,8 +177,12 @@ def _add_names(
         error_file.write_text("".join(f"{name}\n" for name in [*missing, *others]), encoding="utf-8")
     code = _tell_missing("Following screen names where not found:", [*missing, *others])
     if others:
-        told = "cannot be a screen name: those have 1 to 15 letters, digits and _, without accents"
-        click.echo(f"{counted(len(others), 'line')} of these {told}.", err=True)
+        told = (
+            "cannot be screen names (1 to 15 of a-z, A-Z, 0-9 and _)"
+            if len(others) > 1
+            else ("cannot be a screen name (1 to 15 of a-z, A-Z, 0-9 and _)")
+        )
+        click.echo(f"{len(others):,} of these {told}, and X was not asked.", err=True)
     _tell_unasked(tree)
     return code
 
