@@ -377,9 +377,9 @@ def _refusing(status: int, code: str, more: str = "", **headers: str) -> Callabl
 @pytest.mark.parametrize(
     ("refusal", "words", "away"),
     [
-        (_refusing(400, "ExpiredToken"), "sign in again", True),
-        (_refusing(403, "RequestTimeTooSkewed"), "clock is wrong", True),
-        (_refusing(403, "AccessDenied"), "policy", True),
+        (_refusing(400, "ExpiredToken"), "sign in again", "lasting"),
+        (_refusing(403, "RequestTimeTooSkewed"), "clock is wrong", "lasting"),
+        (_refusing(403, "AccessDenied"), "policy", "lasting"),
         (_refusing(503, "SlowDown"), "Try again in a minute", True),
         (
             _refusing(301, "PermanentRedirect", **{"x-amz-bucket-region": "eu-central-1"}),
@@ -397,7 +397,7 @@ def _refusing(status: int, code: str, more: str = "", **headers: str) -> Callabl
     ],
 )
 def test_a_refusal_is_told_with_what_to_do_and_tried_again_where_that_helps(
-    refusal: Callable[[Reply], Reply], words: str, away: bool, served: Any, tmp_path: Path
+    refusal: Callable[[Reply], Reply], words: str, away: bool | str, served: Any, tmp_path: Path
 ) -> None:
     server, client, remembered = served
     server.objects, server.script = dict(remembered), lambda _verb, _key, reply: reply
@@ -409,7 +409,8 @@ def test_a_refusal_is_told_with_what_to_do_and_tried_again_where_that_helps(
         with pytest.raises(HarvesterError) as told:
             use()
         assert words in str(told.value)
-        assert isinstance(told.value, StoreAway) == away
+        assert isinstance(told.value, StoreAway) == bool(away)
+        assert getattr(told.value, "lasting", False) == (away == "lasting")
         assert "Try again later" not in str(told.value)
 
 

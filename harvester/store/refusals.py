@@ -58,7 +58,10 @@ def in_words(
     if found.code == "NoSuchBucket":
         return NoBucket(message, hint=hint)
     if found.passing:
-        return StoreAway(message, hint=hint)
+        away = StoreAway(message, hint=hint)
+        # A person has to act: a harvest in progress waits for that, one that starts does not.
+        away.lasting = bool(found.hint) and found.exit_code != Exit.RETRY_LATER
+        return away
     return HarvesterError(message, hint=hint, exit_code=found.exit_code)
 
 
