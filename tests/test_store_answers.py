@@ -7,19 +7,18 @@ import base64
 import hashlib
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta, timezone
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvester.errors import Conflict, HarvesterError, NotFound, StoreAway
 from harvester.store.s3 import S3Store
-from tests.faulty_s3 import BUCKET, Reply, S3InMemory, hang_up
+from tests.faulty_s3 import BUCKET, Kept, Reply, S3InMemory, hang_up
 from tests.stores import HandClock
 
 _EXAMPLES = int(os.environ.get("TWARC_CLOUD_TEST_EXAMPLES", "150"))
@@ -202,12 +201,24 @@ _TOLD_WITH_IT = {
 }
 
 
+@dataclass
 class Asked:
-    """A store whose first writes are behind it, and what it holds."""
+    """A store that was written to before, and its server; the tests of this module share both."""
 
-    def __init__(self, client: Any, server: S3InMemory, folder: Path) -> None:
-        self.server, self.folder = server, folder
-        self.store = S3Store(BUCKET, client=client, clock=HandClock())
+    server: S3InMemory
+    store: S3Store
+    clock: HandClock
+    remembered: dict[str, Kept]
+    folder: Path
+
+    def begin(self, script: Callable[[str, str, Reply], Reply]) -> None:
+        """From here on the server holds the same few objects, and answers as the script has it."""
+        self.server.objects = dict(self.remembered)
+        for key in (THERE, f"{_FOLDER}more", f"{_FOLDER}still/more", "collections/b/x"):
+            self.server.objects[key] = self.server.stored(b"there", _TOLD_WITH_IT)
+        self.server.script = script
+        # So that the date is asked for anew.
+        self.clock.seconds += 100
 
     def held(self, key: str) -> bytes | None:
         kept = self.server.objects.get(key)
@@ -302,7 +313,7 @@ def _now(it: Asked) -> None:
 
 
 def _require(it: Asked) -> None:
-    S3Store(BUCKET, client=it.store._objects.client, clock=HandClock()).require()
+    it.store.require()
 
 
 # What may come out wrong for an answer that another server might truly have given: who reads it cannot know.
@@ -323,30 +334,20 @@ _CALLS = (
 
 
 @pytest.fixture(scope="module")
-def served() -> Any:
-    server = S3InMemory(page=2)
+def it(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
+    server, clock = S3InMemory(page=2), HandClock()
     with server.served() as client:
-        S3Store(BUCKET, client=client).probe()
-        yield server, client, dict(server.objects)
+        store = S3Store(BUCKET, client=client, clock=clock)
+        store.probe()
+        store.require()
+        yield Asked(server, store, clock, dict(server.objects), tmp_path_factory.mktemp("answers"))
 
 
-@settings(
-    max_examples=_EXAMPLES,
-    deadline=None,
-    derandomize="TWARC_CLOUD_TEST_EXAMPLES" not in os.environ,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@settings(max_examples=_EXAMPLES, deadline=None, derandomize="TWARC_CLOUD_TEST_EXAMPLES" not in os.environ)
 @given(call=st.sampled_from(_CALLS), change=CHANGES)
 def test_any_change_of_an_answer_ends_in_the_right_result_or_in_words(
-    call: Callable[[Asked], None], change: Change, served: Any, tmp_path: Path
+    call: Callable[[Asked], None], change: Change, it: Asked
 ) -> None:
-    server, client, remembered = served
-    server.script = lambda _verb, _key, reply: reply
-    server.objects = dict(remembered)
-    for key in (THERE, f"{_FOLDER}more", f"{_FOLDER}still/more", "collections/b/x"):
-        server.objects[key] = server.stored(b"there", _TOLD_WITH_IT)
-    it = Asked(client, server, tmp_path)
-    it.store.require()
     seen = [0]
 
     def script(verb: str, _: str, reply: Reply) -> Reply:
@@ -355,7 +356,7 @@ def test_any_change_of_an_answer_ends_in_the_right_result_or_in_words(
         seen[0] += 1
         return change.change(reply) if change.first < seen[0] <= change.first + change.times else reply
 
-    server.script = script
+    it.begin(script)
     try:
         call(it)
     except HarvesterError as error:
@@ -397,13 +398,9 @@ def _refusing(status: int, code: str, more: str = "", **headers: str) -> Callabl
     ],
 )
 def test_a_refusal_is_told_with_what_to_do_and_tried_again_where_that_helps(
-    refusal: Callable[[Reply], Reply], words: str, away: bool | str, served: Any, tmp_path: Path
+    refusal: Callable[[Reply], Reply], words: str, away: bool | str, it: Asked
 ) -> None:
-    server, client, remembered = served
-    server.objects, server.script = dict(remembered), lambda _verb, _key, reply: reply
-    it = Asked(client, server, tmp_path)
-    it.store.require()
-    server.script = lambda _verb, _key, reply: refusal(reply)
+    it.begin(lambda _verb, _key, reply: refusal(reply))
     # A HEAD is answered without a body: then the reason is asked for in another way.
     for use in (lambda: it.store.create(ABSENT, b"new"), it.store.address):
         with pytest.raises(HarvesterError) as told:
@@ -415,7 +412,7 @@ def test_a_refusal_is_told_with_what_to_do_and_tried_again_where_that_helps(
 
 
 @pytest.mark.parametrize("date", [None, "", "soon", "-0000", "+0200"])
-def test_the_servers_time_is_known_whatever_its_date_looks_like(date: str | None, tmp_path: Path) -> None:
+def test_the_servers_time_is_known_whatever_its_date_looks_like(date: str | None) -> None:
     server = S3InMemory()
     server.ahead(minutes=30)
 
@@ -436,15 +433,9 @@ def test_the_servers_time_is_known_whatever_its_date_looks_like(date: str | None
 
 @pytest.mark.parametrize("use", [_read_absent, _remove, _create, _replace])
 def test_a_connection_that_breaks_or_a_write_that_meets_another_is_tried_again(
-    use: Callable[[Asked], None], served: Any, tmp_path: Path
+    use: Callable[[Asked], None], it: Asked
 ) -> None:
-    server, client, remembered = served
-    server.objects, server.script = dict(remembered), lambda _verb, _key, reply: reply
-    server.objects[THERE] = server.stored(b"there", _TOLD_WITH_IT)
-    it = Asked(client, server, tmp_path)
-    it.store.require()
     left = [2]
-    kept = dict(server.objects)
 
     def twice(verb: str, _: str, reply: Reply) -> Reply:
         if not left[0]:
@@ -452,9 +443,10 @@ def test_a_connection_that_breaks_or_a_write_that_meets_another_is_tried_again(
         left[0] -= 1
         if verb == "GET":
             return replace(reply, cut=5)
-        server.objects = dict(kept)
+        it.server.objects = dict(kept)
         return _refusing(409, "ConditionalRequestConflict")(reply)
 
-    server.script = twice
+    it.begin(twice)
+    kept = dict(it.server.objects)
     use(it)
     assert left == [0]
