@@ -270,7 +270,7 @@ def test_doctor_finds_a_store_that_lets_two_writers_win(tmp_path: Path) -> None:
     settings = Settings(x_api_url="http://127.0.0.1:9", temp=str(tmp_path))
     last = list(examine(settings, lambda: Careless(tmp_path / "collections")))[-1]
     assert (last.what, last.good) == ("store", False)
-    assert "two writers create" in last.told
+    assert "does not keep two writers apart" in last.told
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
