@@ -31,7 +31,9 @@ MAY_LACK = {
 HEADERS = ("x-rate-limit-limit", "x-rate-limit-remaining", "x-rate-limit-reset")
 MORE_HEADERS = ("x-access-level", "x-response-time", "x-transaction-id", "Content-Type")
 SPACES = ("", "", "", " ", "\n", "\r\n", "\t", "  \n")
-LINE_ENDS = (b"\r\n", b"\r\n", b"\n", b"\n\n", b"\r\n\r\n")
+# What may stand behind a record of a stream; behind a blank line stands a line end in any case.
+LINE_ENDS = (b"\r\n", b"\r\n", b"\n", b"\n\n", b"\r\n\r\n", b"\r", b" ", b"")
+BLANK_ENDS = LINE_ENDS[:5]
 
 
 class Variety:
@@ -69,16 +71,17 @@ class Variety:
     def lines(self, data: bytes) -> bytes:
         """Records and blank lines of a stream, each in another form and with another end."""
         *lines, rest = data.split(b"\r\n")
-        return b"".join(self._line(line) + self._random.choice(LINE_ENDS) for line in lines) + rest
+        return b"".join(map(self._line, lines)) + rest
 
     def _line(self, line: bytes) -> bytes:
         try:
             record = orjson.loads(line)
         except orjson.JSONDecodeError:
-            return line
-        if not isinstance(record, dict) or "data" not in record:
-            return line
-        return self._spelled(self._lacking(record), indent=None).encode()
+            return line + self._random.choice(BLANK_ENDS)
+        if isinstance(record, dict) and "data" in record:
+            indent = self._random.choice((None, None, None, 0, 2))
+            line = self._spelled(self._lacking(record), indent=indent).encode()
+        return line + self._random.choice(LINE_ENDS)
 
     def _often(self, share: float) -> bool:
         return self._random.random() < share
@@ -114,7 +117,7 @@ class Variety:
         text = json.dumps(
             self._shuffled(value), indent=indent, ensure_ascii=self._often(0.5), separators=separators
         )
-        return text.replace("\n", self._random.choice(("\n", "\r\n"))) if indent else text
+        return text if indent is None else text.replace("\n", self._random.choice(("\n", "\r\n")))
 
     def _shuffled(self, value: Any) -> Any:
         """Members in another order; that of lists means something and stays."""

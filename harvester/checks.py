@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from harvester.changeset import Tree
 from harvester.collection import FILTER, SEARCH, USER_TIMELINE, budget, count, problems
 from harvester.errors import HarvesterError
+from harvester.filters import same_values
 from harvester.settings import Settings
 from harvester.wording import counted
 
@@ -111,6 +112,8 @@ def _filter(tree: Tree) -> Iterator[Check]:
             yield Check("rules", False, problem, error.hint)
         return
     yield Check("rules", True, f"{len(rules)}: " + "; ".join(rule.value for rule in rules[:3]))
+    for told in same_values(tree["filter"].get("rules")):
+        yield Check("rules", True, told, "Give the value once.")
     yield _limit(tree["filter"])
 
 
@@ -156,7 +159,7 @@ def of_network(tree: Tree, client: Callable[[], "XClient"]) -> Iterator[Check]:
         if tree["type"] == SEARCH:
             yield _accepted_query(x, tree["search"])
         elif tree["type"] == FILTER:
-            yield from _accepted_rules(x, tree["filter"])
+            yield from _accepted_rules(x, tree)
     except HarvesterError as error:
         yield Check("network", False, error.message, error.hint)
     finally:
@@ -197,11 +200,17 @@ def _accepted_query(x: "XClient", search: Tree) -> Check:
     return Check("query at X", True, f"accepted; {total:,} posts of the last seven days match.")
 
 
-def _accepted_rules(x: "XClient", section: Tree) -> Iterator[Check]:
-    from harvester.x import compile_rules
+def _accepted_rules(x: "XClient", tree: Tree) -> Iterator[Check]:
+    from harvester.x import compile_rules, plan_rules, tag_prefix
 
-    caps = x.rule_caps()
-    rules = compile_rules(section, caps)
+    caps, prefix = x.rule_caps(), tag_prefix(tree["id"])
+    rules = compile_rules(tree["filter"], caps, prefix=prefix)
+    plan = plan_rules(rules, x.rules(), prefix=prefix, caps=caps)
+    if plan.foreign:
+        values = "; ".join(str(rule.get("value")) for rule in plan.foreign[:3])
+        many = counted(len(plan.foreign), "rule")
+        told = f"{many}, and what they match is collected and paid for, too: {values}"
+        yield Check("rules of others", True, told, "`collection rules` lists them with their collections.")
     result = x.add_rules(rules, dry_run=True)
     for problem in result.problems:
         yield Check("rules at X", False, problem.detail or problem.title, "Correct the filter.")

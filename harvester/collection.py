@@ -207,13 +207,6 @@ def _filter_problems(tree: Tree) -> Iterator[str]:
         yield "Must provide track, follow, locations, or rules for a filter."
     filled = {key: value for key, value in section.items() if not str(value).startswith(_PLACEHOLDER)}
     yield from unreadable(filled)
-    rules = section.get("rules") or []
-    if not isinstance(rules, list):
-        yield "filter.rules is not a list."
-        rules = []
-    for rule in rules:
-        if not isinstance(rule, dict) or not isinstance(rule.get("value"), str) or not rule["value"].strip():
-            yield f"Rule {rule!r} has no value."
     yield from _count_problems(section, "max_records", "filter.", least=0)
 
 

@@ -23,16 +23,26 @@ class Exit(IntEnum):
 
 
 class HarvesterError(Exception):
-    """A failure told in words: what happened and where, each single problem, and what to do next."""
+    """A failure told in words: what happened and where, each single problem, and what to do next.
+
+    One that `needs_change` comes again at each start until the collection is changed.
+    """
 
     def __init__(
-        self, message: str, problems: Sequence[str] = (), hint: str = "", *, exit_code: Exit = Exit.ERROR
+        self,
+        message: str,
+        problems: Sequence[str] = (),
+        hint: str = "",
+        *,
+        exit_code: Exit = Exit.ERROR,
+        needs_change: bool = False,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.problems = tuple(problems)
         self.hint = hint
         self.exit_code = exit_code
+        self.needs_change = needs_change
 
     def __str__(self) -> str:
         """One line; where there are several problems, one more for each. What others wrote adds none."""

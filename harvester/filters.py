@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+_OF_RULES = {"value", "tag"}
+
 Box = tuple[float, float, float, float]
 
 
@@ -16,7 +18,58 @@ def unreadable(asked: Mapping[str, Any]) -> list[str]:
     phrases(asked.get("track"), problems)
     accounts(asked.get("follow"), problems)
     boxes(asked.get("locations"), problems)
-    return problems
+    rules(asked.get("rules"), problems)
+    return problems or nothing_left(asked)
+
+
+def nothing_left(asked: Mapping[str, Any]) -> list[str]:
+    """The problem of a filter that would match no post, because all of it is punctuation."""
+    if any(asked.get(name) for name in ("follow", "locations", "rules")):
+        return []
+    track = asked.get("track")
+    if not track or any(words(phrase) for phrase in phrases(track, [])):
+        return []
+    return [f"filter.track holds no word ({_shown(track)}), and punctuation alone matches no post."]
+
+
+def _shown(track: Any) -> str:
+    text = ", ".join(map(str, track)) if isinstance(track, list) else str(track)
+    return text if len(text) <= 60 else f"{text[:60]} ..."
+
+
+def words(phrase: str) -> list[str]:
+    """The words and quoted phrases of one phrase of `track`, without those of punctuation alone."""
+    found = re.findall(r'"[^"]*"|[^\s"]+', phrase)
+    # Symbols beyond ASCII are letters or emoji.
+    return [word for word in found if re.search(r"\w|[^\x00-\x7f]", word)]
+
+
+def rules(given: Any, problems: list[str]) -> list[Mapping[str, Any]]:
+    """Rules in X's own language, each an object with a `value` and perhaps a `tag`."""
+    if given is not None and not isinstance(given, list):
+        problems.append("filter.rules is not a list.")
+        return []
+    found: list[Mapping[str, Any]] = []
+    for number, rule in enumerate(given or (), start=1):
+        value = rule.get("value") if isinstance(rule, Mapping) else None
+        if not isinstance(rule, Mapping) or not isinstance(value, str) or not value.strip():
+            problems.append(f"Rule {rule!r} has no value.")
+            continue
+        unknown = [name for name in rule if name not in _OF_RULES]
+        problems += [f"Rule {number} has {name!r}, and can have value and tag." for name in unknown]
+        found.append(rule)
+    return found
+
+
+def same_values(given: Any) -> list[str]:
+    """Which rules have the value of an earlier one: X keeps the first of them, and so its tag."""
+    numbers: dict[str, int] = {}
+    told: list[str] = []
+    for number, rule in enumerate(rules(given, []), start=1):
+        value = rule["value"].strip()
+        if (earlier := numbers.setdefault(value, number)) != number:
+            told.append(f"Rule {number} has the value of rule {earlier} ({value}); X keeps that one's tag.")
+    return told
 
 
 def phrases(track: Any, problems: list[str]) -> list[str]:

@@ -11,9 +11,9 @@ from typing import Any
 
 from harvester.clock import Clock, Stop
 from harvester.errors import HarvesterError
+from harvester.gaps import Unheard
 from harvester.layout import timestamp
 from harvester.sources import Put
-from harvester.unheard import Unheard
 from harvester.work import Batch, State
 from harvester.x import BudgetReached, Stopped
 
@@ -46,7 +46,7 @@ class Holding:
         """
         pause = FIRST_PAUSE
         while True:
-            before, began = state().last_id, self.clock.elapsed()
+            before, began = state().heard, self.clock.elapsed()
             try:
                 source(unheard)
                 return
@@ -58,9 +58,10 @@ class Holding:
                 refused = error
             if self.clock.elapsed() - began > LONGEST_PAUSE:
                 pause = FIRST_PAUSE
-            unheard = self._told(refused, unheard, state, heard=state().last_id != before)
+            unheard = self._told(refused, unheard, state, heard=state().heard != before)
             if self._waited(refused, pause):
-                self.put(Batch(events=(_gap(unheard, self.clock),), sync=True))
+                gap = unheard.gap(_gap_reason(unheard), until=self.clock.now())
+                self.put(Batch(events=(gap.event(),), sync=True))
                 raise Stopped
             pause = min(2 * pause, LONGEST_PAUSE)
 
@@ -87,17 +88,6 @@ class Holding:
 
 def reason(error: HarvesterError) -> str:
     return " ".join([error.message, *error.problems])
-
-
-def _gap(unheard: Unheard, clock: Clock) -> dict[str, str | None]:
-    return {
-        "event": "gap",
-        "from": timestamp(unheard.since),
-        "to": timestamp(clock.now()),
-        "reason": _gap_reason(unheard),
-        "last_id_before": unheard.last_id,
-        "first_id_after": None,
-    }
 
 
 def gap_of(unheard: Unheard | None) -> dict[str, Any]:

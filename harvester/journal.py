@@ -33,6 +33,8 @@ class Batch:
     changes: tuple[Tree, ...] = ()
     counts: dict[str, int] = field(default_factory=dict)
     last_id: str = ""
+    # Of a stream: every post published before this moment of X's clock that matches has come.
+    heard: str = ""
     # To be on disk before the next one, so that nothing is asked for twice.
     sync: bool = False
 
@@ -52,6 +54,7 @@ class State:
     gaps: list[Tree] = field(default_factory=list)
     synced: str = ""
     last_id: str = ""
+    heard: str = ""
     # When it was; `harvest` is later than that where another harvest had the name of this second.
     begun: str = ""
     billed: Tree = field(default_factory=dict)
@@ -83,8 +86,8 @@ class State:
         for name, number in batch.counts.items():
             self.counts[name] = self.counts.get(name, 0) + number
         self.gaps.extend(event for event in batch.events if event.get("event") == "gap")
-        if batch.last_id:
-            self.last_id = batch.last_id
+        self.last_id = batch.last_id or self.last_id
+        self.heard = batch.heard or self.heard
 
 
 class Journal:
@@ -182,7 +185,8 @@ def _learn_again(state: State, entry: Tree) -> None:
     # Earlier versions journaled it at checkpoints only.
     state.billed = entry.get("billed", state.billed)
     for learnt in entry["learnt"]:
-        state.learn(Batch(patch=learnt["patch"], counts=learnt["counts"], last_id=learnt["last_id"]))
+        known = {name: learnt.get(name, "") for name in ("last_id", "heard")}
+        state.learn(Batch(patch=learnt["patch"], counts=learnt["counts"], **known))
     state.gaps.extend(entry["gaps"])
 
 

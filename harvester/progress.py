@@ -29,6 +29,8 @@ class Outcome:
     hint: str = ""
     # Which of the person's limits ended it, where one did that starting again would only meet again.
     limit: str = ""
+    # Whether it would end so again until the collection is changed.
+    needs_change: bool = False
 
     @property
     def was_meant(self) -> bool:
@@ -118,4 +120,6 @@ class Progress:
             record["hint"] = self.outcome.hint
         if self.outcome.limit:
             record["limit"] = self.outcome.limit
+        if self.outcome.needs_change:
+            record["needs_change"] = True
         return record

@@ -8,7 +8,7 @@ import queue
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from harvester.clock import Clock, Stop
 from harvester.collection import FILTER, budget, without_secrets
 from harvester.ending import Ending
 from harvester.errors import Conflict, Exit, HarvesterError, LockLost, StoreAway
+from harvester.gaps import Unheard
 from harvester.holding import Holding, gap_of
 from harvester.layout import CollectionKeys, timestamp
 from harvester.progress import BUDGET, FAILED, STOPPED, Outcome, Progress, bug, completed
@@ -25,7 +26,7 @@ from harvester.settings import Settings
 from harvester.sources import Job, Source
 from harvester.store import Store
 from harvester.storing import Storing
-from harvester.unheard import Unheard, left_unheard
+from harvester.unheard import left_unheard
 from harvester.uploads import Uploads
 from harvester.work import Batch, State, Work
 from harvester.x import BudgetReached, Stopped, XClient
@@ -36,8 +37,8 @@ _SIGNALS = {"SIGINT": Exit.INTERRUPTED, "SIGTERM": Exit.TERMINATED}
 _INBOX = 16
 _SOURCE_GRACE = 10.0
 
-# A batch, whom to tell that it is kept, and when it was handed over; no batch when the source is through.
-_Item = tuple[Batch | None, threading.Event | None, datetime]
+# A batch, and whom to tell that it is kept; no batch when the source is through.
+_Item = tuple[Batch | None, threading.Event | None]
 
 
 @dataclass
@@ -140,7 +141,7 @@ class Run:
         deadline = self.clock.elapsed() + _SOURCE_GRACE
         while self.clock.elapsed() < deadline:
             try:
-                batch, done, _ = self._inbox.get(timeout=0.5)
+                batch, done = self._inbox.get(timeout=0.5)
             except queue.Empty:
                 continue
             if batch is None:
@@ -160,7 +161,7 @@ class Run:
         except BaseException as error:  # noqa: BLE001 - handed to `_outcome`, in the thread that writes
             self._source_error = error
         finally:
-            self._hand((None, None, self.clock.now()))
+            self._hand((None, None))
 
     def _source(self, unheard: Unheard | None) -> None:
         x = self.client(self.tree, self.progress)
@@ -183,7 +184,6 @@ class Run:
                 waits=self.progress.waits,
                 concurrency=self.settings.concurrency,
                 **gap_of(unheard),
-                keeps_gap=self.waits_for is not None,
             )
         )
 
@@ -194,7 +194,7 @@ class Run:
 
     def _put(self, batch: Batch, *, wait: bool = False) -> None:
         done = threading.Event() if wait else None
-        if not self._hand((batch, done, self.clock.now())):
+        if not self._hand((batch, done)):
             raise Stopped
         while done and not done.wait(0.5):
             if self._refused.is_set():
@@ -214,11 +214,9 @@ class Run:
         while True:
             if self.stop.requested and deadline is None:
                 deadline = self.clock.elapsed() + _SOURCE_GRACE
-            asked = self.clock.now()
             try:
-                batch, done, handed = self._inbox.get(timeout=0.5)
+                batch, done = self._inbox.get(timeout=0.5)
             except queue.Empty:
-                self._storing.heard = asked
                 self._storing.do_what_is_due()
                 if deadline is not None and self.clock.elapsed() > deadline:
                     log.warning("The source did not hear the stop; ending without it.")
@@ -226,8 +224,6 @@ class Run:
                 continue
             if batch is None:
                 return
-            # What was handed over later still waits in the inbox.
-            self._storing.heard = handed
             self._storing.add(batch)
             if done:
                 done.set()
@@ -250,7 +246,7 @@ class Run:
             state = STOPPED if error.exit_code == Exit.RETRY_LATER else FAILED
             reason = " ".join([error.message, *error.problems])
             limit = BUDGET if isinstance(error, BudgetReached) else ""
-            return Outcome(state, reason, error.exit_code, error.hint, limit)
+            return Outcome(state, reason, error.exit_code, error.hint, limit, error.needs_change)
         return bug(error)
 
     def _ended(self, outcome: Outcome) -> Outcome:

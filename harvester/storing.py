@@ -60,8 +60,6 @@ class Storing:
         self._manifests = Manifests(store, here)
         self._checkpointing = threading.Event()
         self._last = _Known(orjson.Fragment(orjson.dumps(work.state.to_tree())), {}, {})
-        # Until when everything that the source handed over has been added here.
-        self.heard = clock.now()
         self._synced_at = self._checkpointed_at = self._opened_at = clock.elapsed()
 
     def add(self, batch: Batch) -> None:
@@ -93,7 +91,7 @@ class Storing:
         self._uploads.drain()
 
     def _sync(self) -> None:
-        self._work.sync(now=self.heard, billed=self._billed())
+        self._work.sync(now=self._clock.now(), billed=self._billed())
         self._synced_at = self._clock.elapsed()
 
     def _roll_is_due(self, now: float) -> bool:
@@ -106,7 +104,7 @@ class Storing:
     def _roll(self) -> bool:
         """Finish the open segment and queue its way into the store; False when none is open."""
         before = self._last
-        finished = self._work.close_segment(now=self.heard, billed=self._billed())
+        finished = self._work.close_segment(now=self._clock.now(), billed=self._billed())
         if finished is None:
             return False
         after = self._snapshot()

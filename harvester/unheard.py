@@ -1,7 +1,7 @@
 """Where a stream went unheard, because its harvest died or failed, is told as a gap, once."""
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 import orjson
@@ -9,34 +9,15 @@ import orjson
 from harvester import wording
 from harvester.changeset import Tree
 from harvester.errors import NotFound
-from harvester.layout import CollectionKeys, moment, timestamp
+from harvester.gaps import Unheard
+from harvester.layout import CollectionKeys, moment
 from harvester.progress import COMPLETE, FAILED, INTERRUPTED, PARTIAL, Outcome
 from harvester.store import Store
 from harvester.work import EVENTS, Batch, State, Work
-from harvester.x.interruptions import undelivered_from
 
 log = logging.getLogger("twarc-cloud")
 
 _DIED = "the harvest died"
-
-
-@dataclass(frozen=True)
-class Unheard:
-    """A stream that nobody hears: since when, the last record before, and what became of its harvest."""
-
-    since: datetime
-    last_id: str | None
-    why: str = "died"
-
-    def to_tree(self) -> Tree:
-        return {"since": timestamp(self.since), "last_id": self.last_id, "why": self.why}
-
-    @classmethod
-    def of(cls, state: State) -> "Unheard":
-        """From when on posts of a stream may be missing, of whose harvest this is what was kept."""
-        begun = moment(state.begun or state.harvest)
-        alive = max(begun, moment(state.synced)) if state.synced else begun
-        return cls(max(begun, undelivered_from(alive, state.last_id)), state.last_id or None)
 
 
 def before(store: Store, keys: CollectionKeys) -> Unheard | None:
@@ -59,7 +40,7 @@ def _before(store: Store, keys: CollectionKeys) -> Unheard | None:
         # Of the first version of all, which left no such record.
         return None
     if left := record.get("unheard"):
-        return Unheard(moment(left["since"]), left["last_id"], left["why"])
+        return Unheard.from_tree(left)
     if ended.get("state") != INTERRUPTED:
         return None
     gaps = [gap for gap in record["gaps"] if gap["reason"] == _DIED]
@@ -70,7 +51,7 @@ def left_unheard(outcome: Outcome, state: State, earlier: Unheard | None) -> Tre
     """`unheard` of a stream's harvest.json: where it stopped hearing without being meant to, else empty."""
     if outcome.was_meant:
         return {}
-    if earlier and not (state.last_id or state.gaps):
+    if earlier and not (state.heard or state.last_id or state.gaps):
         # It heard nothing, so that what went unheard before it still does.
         return earlier.to_tree()
     why = "failed" if outcome.state == FAILED else f"was ended ({outcome.reason})"
@@ -119,19 +100,12 @@ def _stored_gaps(store: Store, keys: CollectionKeys, state: State) -> list[Tree]
 def _missed(store: Store, keys: CollectionKeys, state: State) -> Unheard:
     """From when on posts of the dead harvest's stream may be missing."""
     # Where it had got nothing yet, what went unheard before it still does.
-    earlier = None if state.last_id else before(store, keys)
+    earlier = None if state.heard or state.last_id else before(store, keys)
     return earlier or Unheard.of(state)
 
 
 def _note_gap(work: Work, missed: Unheard, until: datetime) -> None:
-    gap = {
-        "event": "gap",
-        "from": timestamp(missed.since),
-        "to": timestamp(until),
-        "reason": _DIED,
-        "last_id_before": missed.last_id,
-        "first_id_after": None,
-    }
+    gap = missed.gap(_DIED, until=until).event()
     path = work.path(EVENTS)
     with path.open("ab") as file:
         file.write(orjson.dumps(gap, option=orjson.OPT_APPEND_NEWLINE))

@@ -101,7 +101,8 @@ class Work:
         learnt: list[Tree] = []
         for batch in self._unsynced:
             state.learn(batch)
-            learnt.append({"patch": batch.patch, "counts": batch.counts, "last_id": batch.last_id})
+            told = {"last_id": batch.last_id, "heard": batch.heard}
+            learnt.append({"patch": batch.patch, "counts": batch.counts, **told})
         entry["learnt"] = learnt
         entry["gaps"] = [e for batch in self._unsynced for e in batch.events if e.get("event") == "gap"]
         entry["sizes"], entry["billed"] = state.sizes, state.billed

@@ -13,7 +13,7 @@ from pathlib import Path
 
 # A room may import rooms of its own ring and of the rings above it here; a new room must be put into one.
 RINGS = (
-    "errors layout wording decoding capacity filters collection keyless changeset merging chronicle",
+    "errors layout wording decoding capacity filters collection keyless changeset merging chronicle gaps",
     "clock memory settings session aws_errors store owners patience lock fence segments journal work"
     " checkpoint history uploads manifest mirror origin web parameters x",
     "sources harvest run holding storing ending recovery unheard stopfile progress status compute"

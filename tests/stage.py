@@ -22,6 +22,7 @@ from harvester.harvest import Harvest
 from harvester.layout import ROOT, CollectionKeys
 from harvester.progress import Outcome
 from harvester.settings import Settings
+from harvester.sources import Source, source_for
 from harvester.sources.chains import created
 from harvester.store import Store
 from harvester.store.folder import FolderStore
@@ -204,10 +205,18 @@ class Stage:
     def json(self, key: str) -> Any:
         return json.loads(self.store.read(key).data)
 
-    def harvest(self, collection_id: str, *, stop: Stop | None = None, **settings: Any) -> Ended:
+    def harvest(
+        self,
+        collection_id: str,
+        *,
+        stop: Stop | None = None,
+        source: Callable[[str], Source] = source_for,
+        **settings: Any,
+    ) -> Ended:
         """One harvest to its end."""
-        stop = stop or Stop()
-        return self._harvested(self._run(collection_id, stop, settings))
+        run = self._run(collection_id, stop or Stop(), settings)
+        run.source = source
+        return self._harvested(run)
 
     def _harvested(self, run: Harvest) -> Ended:
         before = self.clock.elapsed()

@@ -282,18 +282,26 @@ def test_a_stream_that_is_killed_is_started_again_with_the_gap_recorded(
 
 
 def test_a_stream_that_cannot_work_is_given_up_and_that_is_told(
-    person: Person, monkeypatch: pytest.MonkeyPatch
+    desk: tuple[Person, emulator.Emulated], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    _add(person, "live", filter={"track": "library"})
-    monkeypatch.setenv("BEARER_TOKEN", "revoked")
+    person, emulated = desk
+    monkeypatch.setenv("TWARC_CLOUD_RESTARTS", "1000")
+    _add(person, "live", filter={"rules": [{"value": "library ("}]})
+    _add(person, "other", filter={"track": "library"})
     person.well("collection", "filter-start", "live")
     told = until(lambda: "GAVE UP" in (found := person.well("harvest", "list")) and found)
-    assert "exit code 4" in told
+    assert "exit code 1" in told and "library (" in told
     until(lambda: not person._slot("live", "supervisor").lives)
-    monkeypatch.setenv("BEARER_TOKEN", emulator.CREDENTIALS["bearer_token"])
-    person.well("collection", "filter-start", "live")
+    person.well("collection", "filter-start", "other")
     until(lambda: "RUNNING" in person.well("harvest", "list"))
-    person.well("collection", "filter-stop", "live")
+    again = person("collection", "filter-start", "live")
+    assert (again.code, "The stream of other already runs with the same keys" in again.err) == (11, True)
+    emulated.control.revoke()
+    emulated.control.disconnect()
+    until(lambda: "exit code 4" in person.well("harvest", "list"))
+    refused = person("collection", "filter-start", "live")
+    assert (refused.code, "X does not accept the keys" in refused.err) == (4, True)
+    person.well("collection", "filter-stop", "other")
 
 
 def test_a_stream_is_stopped_though_its_supervisor_is_dead(person: Person) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvester.x.gunzip import Gzip
@@ -107,6 +107,7 @@ def _streams(draw: st.DrawFn, broken: bool = False) -> tuple[list[str], list[byt
     return ids, others, _cut(sent, edges)
 
 
+@settings(deadline=None)
 @given(_streams())
 def test_as_many_records_come_out_as_went_in_however_they_are_divided(
     sent: tuple[list[str], list[bytes], list[bytes]],
@@ -120,6 +121,7 @@ def test_as_many_records_come_out_as_went_in_however_they_are_divided(
     assert (lines.others, lines.unread) == ([], 0)
 
 
+@settings(deadline=None)
 @given(_streams(broken=True))
 def test_what_is_broken_takes_no_record_with_it_and_is_kept_to_its_last_byte(
     sent: tuple[list[str], list[bytes], list[bytes]],

@@ -23,8 +23,11 @@ log = logging.getLogger("twarc-cloud")
 _PATIENCE = 60.0
 
 
-def client(settings: Settings, tree: Tree) -> "XClient":
-    """With the keys that a harvest of the collection would use, and its budget."""
+def client(settings: Settings, tree: Tree, *, patience: float = _PATIENCE) -> "XClient":
+    """With the keys that a harvest of the collection would use, and its budget.
+
+    It gives up after `patience` seconds.
+    """
     from harvester import credentials
     from harvester.x import XClient
 
@@ -35,7 +38,7 @@ def client(settings: Settings, tree: Tree) -> "XClient":
         base_url=settings.x_api_url,
         clock=SystemClock(),
         stop=Stop(),
-        patience=min(_PATIENCE, settings.x_patience),
+        patience=min(patience, settings.x_patience),
         on_wait=_say_wait,
     )
     made.billing.budget = budget(tree, setting=settings.budget_usd)

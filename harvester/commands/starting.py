@@ -4,7 +4,7 @@ import click
 
 from harvester.changeset import Tree
 from harvester.collection import FILTER, SEARCH, USER_TIMELINE, parsed
-from harvester.commands import described
+from harvester.commands import described, network
 from harvester.commands.following import follow
 from harvester.commands.harvests import end_harvest
 from harvester.commands.meter import progress_option
@@ -14,6 +14,8 @@ from harvester.errors import Exit, HarvesterError
 from harvester.layout import CollectionKeys
 
 _STOPS_WITHIN = 180.0
+# How long it is looked whether X accepts the keys, in seconds.
+_ASKED_FOR = 5.0
 
 
 @click.command("once", help="Harvest COLLECTION_ID once.")
@@ -69,6 +71,7 @@ def filter_start(collection_id: str, dry_run: bool, place: Place) -> None:
         if task:
             raise HarvesterError("Collection already started.", exit_code=Exit.LOCKED)
         require_idle(place, keys)
+    _require_free_stream(place, keys)
     if would(dry_run, f"collect the stream of {collection_id} until filter-stop, on {place.compute.name}"):
         _tell_cost(place, keys)
         return
@@ -81,6 +84,45 @@ def filter_start(collection_id: str, dry_run: bool, place: Place) -> None:
     )
 
 
+def _require_free_stream(place: Place, keys: CollectionKeys) -> None:
+    """Raise where another stream runs here with the same keys, or X refuses these."""
+    from harvester import history
+
+    tree = described.tree_of(history.read(place.store, keys).data)
+    for task in place.compute.tasks():
+        if task.collection_id == keys.id or task.status not in _RUNS:
+            continue
+        try:
+            other = described.tree_of(place.store.read(place.keys(task.collection_id).collection).data)
+        except HarvesterError:
+            continue
+        kept = tree.get("keys") or {}
+        if other.get("type") == FILTER and (other.get("keys") or {}) == kept:
+            named = f"the keys of profile {kept['profile']}" if kept.get("profile") else "the same keys"
+            raise HarvesterError(
+                f"The stream of {task.collection_id} already runs with {named}; X allows one for each app.",
+                hint=f"`collection filter-stop {task.collection_id}` ends it; or use keys of another app.",
+                exit_code=Exit.LOCKED,
+            )
+    if not place.settings.cluster:
+        _require_accepted_keys(place, tree)
+
+
+def _require_accepted_keys(place: Place, tree: Tree) -> None:
+    from harvester.x import Outcome, XError
+
+    client = network.client(place.settings, tree, patience=_ASKED_FOR)
+    try:
+        client.rule_caps()
+    except XError as error:
+        if error.outcome in (Outcome.UNAUTHORIZED, Outcome.FORBIDDEN):
+            raise
+        # An outage is the stream's to wait for.
+    finally:
+        client.close()
+
+
+_RUNS = ("STARTING", "RUNNING")
 # Wanted, but nothing of it runs any more.
 _OVER = ("GAVE UP", "DIED", "STOPPING", "NO ROOM")
 

@@ -53,10 +53,11 @@ class Supervisor:
                 break
             failed = 1 if self.clock.elapsed() - began > _WELL_AFTER else failed + 1
             told = f"the harvest ended with {_words(code)}: {last_words(self.log) or 'it said nothing'}"
-            if code in _HOPELESS or failed > self.restarts:
+            hopeless = code in _HOPELESS or self._needs_change(code)
+            if hopeless or failed > self.restarts:
                 log.error("Giving up after %s starts in a row that failed; %s", failed, told)
                 self.compute.note_service(self.collection_id, GAVE_UP, told)
-                return Exit(code) if code in _HOPELESS else Exit.ERROR
+                return Exit(code) if hopeless else Exit.ERROR
             pause = self.pause * min(2 ** (failed - 1), _LONGEST_PAUSE)
             log.warning("Starting again in %.1f s, for %s", pause, told)
             self.compute.note_service(self.collection_id, RESTARTING, f"again in {pause:.0f} s: {told}")
@@ -71,6 +72,13 @@ class Supervisor:
             return False
         last = records.last(self.compute.store, CollectionKeys(self.collection_id))
         return bool(last and last.get("limit"))
+
+    def _needs_change(self, code: int) -> bool:
+        """Whether X would refuse the same collection again, e.g. one of its rules."""
+        if code != Exit.ERROR:
+            return False
+        last = records.last(self.compute.store, CollectionKeys(self.collection_id))
+        return bool(last and last.get("needs_change"))
 
     def _harvest(self) -> int:
         """Run one harvest to its end; its exit code, negative if a signal ended it."""

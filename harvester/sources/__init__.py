@@ -28,8 +28,6 @@ class Put(Protocol):
 class Job:
     """What a source needs to know. `gap_from` is set where a stream before this one died unheard.
 
-    With `keeps_gap`, who runs the source tells of that gap if no record came.
-
     `say` takes why a source is through before the network was, `waits` what it waits for and how long.
     """
 
@@ -44,7 +42,6 @@ class Job:
     gap_from: datetime | None = None
     last_id: str = ""
     gap_why: str = "the harvest before died"
-    keeps_gap: bool = False
 
 
 Source = Callable[[Job], None]

@@ -5,12 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from harvester.changeset import Tree
-from harvester.layout import timestamp
+from harvester.gaps import Gap, published
 from harvester.x import Page
 
-_EPOCH_MS = 1288834974657
-# Ids of before November 2010 are numbers in a row and tell no time.
-_FIRST_TIMED_ID = 1 << 36
 FIRST_DAY = datetime(2006, 3, 21, tzinfo=UTC)
 
 
@@ -94,21 +91,11 @@ class Chain:
 
 def created(post_id: str) -> datetime:
     """When a post was made, which its id tells; of one older than such ids, the first day there was."""
-    if int(post_id) < _FIRST_TIMED_ID:
-        return FIRST_DAY
-    return datetime.fromtimestamp(((int(post_id) >> 22) + _EPOCH_MS) / 1000, UTC)
+    return published(post_id) or FIRST_DAY
 
 
 def gap(
     reason: str, *, since: datetime, until: datetime, before: str | None, after: str | None, **more: Any
 ) -> Tree:
     """The event that names what cannot be had: between two moments, and after and before which post."""
-    return {
-        "event": "gap",
-        **more,
-        "from": timestamp(since),
-        "to": timestamp(until),
-        "reason": reason,
-        "last_id_before": before,
-        "first_id_after": after,
-    }
+    return Gap(since, until, reason, before=before, after=after, more=more).event()

@@ -1,16 +1,18 @@
 """A filtered stream is kept alive until it is stopped, and every interruption of it is told as a gap."""
 
 import logging
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Callable
 
 from harvester.changeset import Tree
 from harvester.collection import count
 from harvester.errors import HarvesterError
+from harvester.filters import same_values
+from harvester.gaps import Gap
 from harvester.layout import timestamp
 from harvester.sources import Job
+from harvester.wording import counted
 from harvester.work import Batch
-from harvester.x import StreamRead, StreamSupervisor, XError, compile_rules, price, tag_prefix
+from harvester.x import Rule, StreamRead, StreamSupervisor, XError, compile_rules, price, tag_prefix
 
 log = logging.getLogger("twarc-cloud")
 
@@ -19,16 +21,30 @@ _POST = price("tweets/search/stream", posts=1)
 
 def collect(job: Job) -> None:
     """Set the rules, then take what matches them until a stop or `max_records`."""
-    _set_rules(job)
+    added = _set_rules(job)
+    try:
+        _collect(job, heard=added.clear)
+    except XError:
+        # Nothing came, and nobody may hear them now: the app's next stream would pay for what they match.
+        job.x.take_back(added)
+        raise
+
+
+def _collect(job: Job, *, heard: Callable[[], None]) -> None:
+    """Call `heard` once anything came."""
     stream = StreamSupervisor(
         job.x.stream,
         job.x.clear_connections,
         clock=job.clock,
         stop=job.stop,
         on_wait=job.waits,
+        time=job.x.time,
+        gap=Gap(job.gap_from, job.gap_from, job.gap_why, before=job.last_id) if job.gap_from else None,
     )
     left = count(job.collection["filter"], "max_records") or None
-    for read in _after_the_gap(job, stream):
+    for read in stream:
+        if read.alive:
+            heard()
         if left is not None and len(read.ids) >= left:
             _put(job, read, most=left)
             job.say("max_records reached")
@@ -42,32 +58,21 @@ def collect(job: Job) -> None:
         job.x.billing.require_left(_POST)
 
 
-def _after_the_gap(job: Job, stream: Iterable[StreamRead]) -> Iterator[StreamRead]:
-    """The stream, in which the gap of a dead harvest ends with the first record, or with the stream."""
-    before = _before_this(job)
-    try:
-        for read in stream:
-            if read.ids and before:
-                read, before = _with_gap(read, before), None
-            yield read
-    except XError:
-        if before and not job.keeps_gap:
-            yield _with_gap(StreamRead(since=job.clock.now()), before)
-        raise
-    if before:
-        yield _with_gap(StreamRead(since=job.clock.now()), before)
-
-
 def _put(job: Job, read: StreamRead, *, most: int | None) -> None:
-    if not read.ids and not read.events:
+    heard = read.heard if most is None else None
+    if not (read.ids or read.events or heard):
         return
     lines, ids = read.lines[:most], read.ids[:most]
-    job.put(
-        Batch(lines=b"".join(lines), posts=len(lines), events=read.events, last_id=ids[-1] if ids else "")
-    )
+    last_id = (heard.last_id if heard else ids[-1] if ids else "") or ""
+    since = timestamp(heard.since) if heard else ""
+    batch = Batch(lines=b"".join(lines), posts=len(lines), events=read.events, last_id=last_id, heard=since)
+    job.put(batch)
 
 
-def _set_rules(job: Job) -> None:
+def _set_rules(job: Job) -> list[Rule]:
+    """Make the app's rules those of the collection; those that were not there before."""
+    for told in same_values(job.collection["filter"].get("rules")):
+        log.warning("%s", told)
     prefix = tag_prefix(job.collection["id"])
     caps = job.x.rule_caps()
     wanted = compile_rules(job.collection["filter"], caps, prefix=prefix)
@@ -80,6 +85,7 @@ def _set_rules(job: Job) -> None:
                 for problem in plan.problems
             ],
             "Correct the filter of the collection.",
+            needs_change=True,
         )
     event: Tree = {
         "event": "rules",
@@ -93,21 +99,11 @@ def _set_rules(job: Job) -> None:
             "`collection rules` lists and removes them.",
             len(plan.foreign),
         )
+    if plan.shared:
+        log.warning(
+            "%s of the collection are live for others already, and end with theirs: %s",
+            counted(len(plan.shared), "rule").capitalize(),
+            "; ".join(str(rule.get("value")) for rule in plan.shared[:3]),
+        )
     job.put(Batch(events=(event,), sync=True))
-
-
-def _before_this(job: Job) -> Tree | None:
-    """The gap that a stream which died left open, up to this one's first record."""
-    if job.gap_from is None:
-        return None
-    return {
-        "event": "gap",
-        "from": timestamp(job.gap_from),
-        "reason": job.gap_why,
-        "last_id_before": job.last_id or None,
-    }
-
-
-def _with_gap(read: StreamRead, gap: Tree) -> StreamRead:
-    event = {**gap, "to": timestamp(read.since), "first_id_after": read.first_id}
-    return replace(read, events=(event, *read.events))
+    return list(plan.add)

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from harvester.gaps import impossible
 from harvester.layout import is_own
 from harvester.verify.claims import (
     ACCOUNT,
@@ -63,6 +64,7 @@ class Case:
         findings += self._unnamed()
         gaps = tuple(self._gaps())
         findings += [Finding(ACCOUNT, Verdict.GAP, _gap_in_words(gap)) for gap in gaps]
+        findings += [Finding(ACCOUNT, Verdict.IMPOSSIBLE_GAP, why) for why in _impossible(gaps)]
         findings += self._gaps_of_events(gaps)
         posts = sum(content.posts for name, content in self._read() if is_segment(name))
         return Part(self.folder, tuple(findings), self.state, posts, gaps)
@@ -230,6 +232,12 @@ class Case:
         if told != list(gaps):
             why = f"it tells of {len(gaps)} gaps, events.jsonl of {len(told)}, or of others"
             yield Finding(ACCOUNT, Verdict.WRONG_COUNT, why)
+
+
+def _impossible(gaps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    for gap in gaps:
+        if why := impossible(gap):
+            yield f"its gap from {gap.get('from')} to {gap.get('to')} cannot be: {why}"
 
 
 def _gap_in_words(gap: Mapping[str, Any]) -> str:

@@ -30,6 +30,7 @@ from harvester.x.endpoints import (
 from harvester.x.exchange import Answer, Exchange
 from harvester.x.fields import Fields
 from harvester.x.keys import Keys
+from harvester.x.network_time import NetworkTime
 from harvester.x.page import Page, accounts_page, posts_page, provenance_of, relations_page
 from harvester.x.rules_api import RulesApi
 from harvester.x.stream import StreamConnection
@@ -73,6 +74,11 @@ class XClient(RulesApi, Borrowed):
     def billing(self) -> Billing:
         """What was returned so far, by endpoint, and its price."""
         return self._exchange.billing
+
+    @property
+    def time(self) -> NetworkTime:
+        """What time it is at X, as far as its answers tell."""
+        return self._exchange.time
 
     def close(self) -> None:
         self._sessions.close()
@@ -181,6 +187,7 @@ class XClient(RulesApi, Borrowed):
             clock=self._exchange.clock,
             stop=self._exchange.stop,
             billed=lambda posts: self.billing.add(STREAM.name, posts=posts, requests=0),
+            time=self.time,
         )
 
     # How they are asked

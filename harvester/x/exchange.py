@@ -20,6 +20,7 @@ from harvester.x.gunzip import ANSWER_BYTES, opened
 from harvester.x.intermediary import problem_by, refused_by_proxy
 from harvester.x.keys import problem_in
 from harvester.x.limits import Windows
+from harvester.x.network_time import NetworkTime
 from harvester.x.outcomes import Outcome, Problem, Stopped, XError
 from harvester.x.page import ErrorsOnly, NotAPage
 from harvester.x.problems import problem_of
@@ -95,6 +96,7 @@ class Exchange:
         self.patience = patience
         self.on_wait = on_wait
         self.billing = Billing()
+        self.time = NetworkTime(clock)
         self.windows = Windows(clock=clock, stop=stop, on_wait=on_wait)
         self._sessions = sessions
 
@@ -193,6 +195,7 @@ class Exchange:
         wire = self._sessions.of(endpoint, self._token)
         started = self.clock.elapsed()
         reply = wire.send(endpoint.method, url, params=params, **content)
+        self.time.heard(reply.headers.get("date"), sent=started)
         if log.isEnabledFor(logging.DEBUG):
             # Keys are in headers and bodies; only an address that the setting gives might hold some.
             path = reply.url.removeprefix(self.base_url)

@@ -1,16 +1,18 @@
-"""What a stream remembers from one connection to the next: the waits, the ids, the gap."""
+"""What a stream remembers from one connection to the next: the waits, the ids, and their order."""
 
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
-from typing import Any
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 
-from harvester.layout import timestamp
+from harvester.gaps import DELIVERY, Unheard, published
 from harvester.x.outcomes import Outcome, XError
 from harvester.x.stream import StreamRead
 
 REMEMBERED_IDS = 50_000
-# X delivers a post within about 7 s (p99), so that what came last does not tell what was still on its way.
-DELIVERY = timedelta(seconds=10)
+# A stream may be this far behind its own keep-alives.
+LAG = timedelta(minutes=15)
+_DELIVERY_MS = int(DELIVERY / timedelta(milliseconds=1))
 
 
 class Backoffs:
@@ -70,38 +72,58 @@ class SeenIds:
         return read, doubled
 
 
-def published(post_id: str) -> datetime:
-    """When a post was published, which its id tells to the millisecond."""
-    return datetime.fromtimestamp(((int(post_id) >> 22) + 1_288_834_974_657) / 1000, UTC)
-
-
 def undelivered_from(alive_at: datetime, last_id: str | None) -> datetime:
-    """The earliest publication of a post that a connection last alive at `alive_at` may have held back."""
-    start = alive_at - DELIVERY
-    try:
-        last = published(last_id) if last_id else start
-    except (ValueError, OverflowError):
-        return start
-    # A stream that lags behind holds back all after its last record; a clock that is off tells nothing.
-    return last if alive_at - timedelta(minutes=15) < last < start else start
+    """From when on posts may be missing where the last one that came is `last_id`.
+
+    `alive_at` is the last sign of life. Where the id tells no time, or one long ago, what X may still have
+    been delivering then counts.
+    """
+    last = published(last_id)
+    if last and alive_at - LAG < last < alive_at + LAG:
+        # A stream that lags behind holds back all after its last record.
+        return last
+    return alive_at - DELIVERY
 
 
-@dataclass
-class Gap:
-    """From the first post that may be lost to the opening of the connection that brought the next ones."""
+class Order:
+    """Which posts have come, and how far behind later ones X has delivered any of them."""
 
-    start: datetime
-    reason: str
-    last_id: str | None
-    end: datetime
+    def __init__(self) -> None:
+        self._last_id: str | None = None
+        self._newest, self._behind = 0, 0
+        # The newest post after each of the latest reads, with its milliseconds.
+        self._recent: deque[tuple[int, str]] = deque()
 
-    def event(self, *, first_id: str | None = None) -> dict[str, Any]:
-        return {
-            "event": "gap",
-            "from": timestamp(self.start),
-            "to": timestamp(self.end),
-            "reason": self.reason,
-            "last_id_before": self.last_id,
-            "first_id_after": first_id,
-            "seconds": round((self.end - self.start).total_seconds(), 3),
-        }
+    def add(self, ids: Sequence[str]) -> None:
+        """Take in the posts of one read in their order."""
+        self._last_id = ids[-1]
+        try:
+            stamps = [int(post_id) >> 22 for post_id in ids]
+        except ValueError:
+            return
+        newest = self._newest
+        for stamp in stamps:
+            if stamp < newest:
+                self._behind = max(self._behind, newest - stamp)
+            else:
+                newest = stamp
+        if newest == self._newest:
+            return
+        self._newest = newest
+        self._recent.append((newest, ids[stamps.index(newest)]))
+        while len(self._recent) > 1 and self._recent[1][0] <= newest - _DELIVERY_MS:
+            self._recent.popleft()
+
+    def unheard(self, alive_at: datetime) -> Unheard:
+        """What nobody hears if nothing comes after the sign of life at `alive_at`.
+
+        From the last record on; earlier where records of this stream came behind later ones: by twice as much
+        as any of them, but not by more than X takes to deliver.
+        """
+        if not self._behind or not self._recent:
+            return Unheard(undelivered_from(alive_at, self._last_id), self._last_id)
+        newest, newest_id = self._recent[-1]
+        back = min(2 * self._behind, _DELIVERY_MS)
+        last_id = next((known for stamp, known in reversed(self._recent) if stamp <= newest - back), None)
+        since = undelivered_from(alive_at, newest_id) - timedelta(milliseconds=back)
+        return Unheard(since, last_id)

@@ -43,12 +43,18 @@ class RuleCaps:
 
 @dataclass(frozen=True)
 class RulePlan:
-    """What makes the live rules those wanted. `foreign` rules are not ours, stay, and send posts too."""
+    """What makes the live rules those wanted.
+
+    `foreign` rules are not ours, stay, and send posts too; `shared` are those of them with the value of one
+    of ours, which X does not take a second time. `replaced` are ours, whose value gets another tag.
+    """
 
     add: tuple[Rule, ...] = ()
+    replaced: tuple[str, ...] = ()
     delete: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     foreign: tuple[Mapping[str, Any], ...] = ()
+    shared: tuple[Mapping[str, Any], ...] = ()
     add_first: bool = True
     problems: tuple[Problem, ...] = ()
 
@@ -77,7 +83,10 @@ def compile_rules(asked: Mapping[str, Any], caps: RuleCaps | None = None, *, pre
         )
     if problems:
         raise HarvesterError(
-            "The filter cannot be made into rules.", problems, "Correct these in the collection."
+            "The filter cannot be made into rules.",
+            problems,
+            "Correct these in the collection.",
+            needs_change=True,
         )
     return _fitted(groups, native, caps, prefix)
 
@@ -105,6 +114,7 @@ def _fitted(groups: Mapping[str, list[str]], native: list[Rule], caps: RuleCaps,
         [f"{name}: {len(terms)} terms" for name, terms in groups.items() if terms]
         + ([f"rules: {len(native)}"] if native else []),
         "Take terms away, or divide them among collections with keys of their own.",
+        needs_change=True,
     )
 
 
@@ -160,32 +170,41 @@ def plan_rules(
 ) -> RulePlan:
     """Which rules to add and which of ours to delete; the same plan carried out twice changes nothing."""
     caps = caps or RuleCaps()
-    missing = dict.fromkeys(wanted)
+    # X takes a value once, whatever its tag is.
+    missing = {rule.value: rule for rule in wanted}
     delete: list[str] = []
+    replaced: list[str] = []
     kept: list[str] = []
     foreign: list[Mapping[str, Any]] = []
+    shared: list[Mapping[str, Any]] = []
     for rule in live:
-        tag = str(rule.get("tag") or "")
-        same = Rule(str(rule.get("value") or ""), tag)
-        if same in missing:
-            del missing[same]
+        value, tag = str(rule.get("value") or ""), str(rule.get("tag") or "")
+        same = missing.get(value)
+        if same and same.tag == tag:
+            del missing[value]
             kept.append(str(rule.get("id")))
         elif tag.startswith(prefix):
-            delete.append(str(rule.get("id")))
+            (replaced if same else delete).append(str(rule.get("id")))
         else:
             foreign.append(rule)
+            if same:
+                del missing[value]
+                shared.append(rule)
     room = caps.rules - len(foreign) - len(kept)
     if len(missing) > room:
         raise HarvesterError(
             f"The filter needs {len(missing) + len(kept)} rules, and there is room for "
             f"{caps.rules - len(foreign)}: {caps.rules} are allowed, and {len(foreign)} of others are there.",
             hint="Delete rules that are no longer needed, or use keys of another app.",
+            needs_change=True,
         )
     # The old rules go on matching while the new ones are added, so that a changed filter loses nothing.
     return RulePlan(
-        tuple(missing),
-        tuple(delete),
-        tuple(kept),
-        tuple(foreign),
+        add=tuple(missing.values()),
+        replaced=tuple(replaced),
+        delete=tuple(delete),
+        kept=tuple(kept),
+        foreign=tuple(foreign),
+        shared=tuple(shared),
         add_first=len(missing) + len(delete) <= room,
     )

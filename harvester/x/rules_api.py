@@ -1,16 +1,20 @@
 """The rules of the filtered stream as the network keeps them: read, added, deleted, and their caps."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from harvester.errors import HarvesterError
 from harvester.x.decoding import member, number, objects
 from harvester.x.endpoints import CHANGE_RULES, CONNECTIONS, RULE_COUNTS, RULES
 from harvester.x.exchange import Answer
-from harvester.x.outcomes import Problem
+from harvester.x.outcomes import Problem, Stopped
 from harvester.x.page import NotAPage
 from harvester.x.problems import problems_in
 from harvester.x.rules import Rule, RuleCaps, RulePlan, plan_rules
+
+log = logging.getLogger("twarc-cloud")
 
 A_PAGE = 1000
 AT_ONCE = 100
@@ -33,12 +37,12 @@ class RulesApi:
 
     _object: Any
 
-    def rules(self) -> list[dict[str, Any]]:
+    def rules(self, *, patience: float | None = None) -> list[dict[str, Any]]:
         """All live rules of the app: id, value and tag."""
         found: list[dict[str, Any]] = []
         params: dict[str, Any] = {"max_results": A_PAGE}
         while True:
-            body = self._object(RULES, params, read=_listed)
+            body = self._object(RULES, params, read=_listed, patience=patience)
             found.extend(map(_known, objects(body.get("data"))))
             token = member(body, "meta", "next_token")
             if not isinstance(token, str) or token == params.get("pagination_token"):
@@ -60,12 +64,38 @@ class RulesApi:
         return total
 
     def sync_rules(self, wanted: Sequence[Rule], *, prefix: str, caps: RuleCaps) -> RulePlan:
-        """Make the live rules those wanted, touching only those whose tag begins with `prefix`."""
+        """Make the live rules those wanted, touching only those whose tag begins with `prefix`.
+
+        Where X refuses one of them, none is added: those left live would send posts to the app's next stream.
+        """
         plan = plan_rules(wanted, self.rules(), prefix=prefix, caps=caps)
-        steps = (lambda: self.delete_rules(plan.delete), lambda: self.add_rules(plan.add))
-        for step in reversed(steps) if plan.add_first else steps:
-            plan = plan.told(step().problems)
-        return plan
+        before = plan.replaced if plan.add_first else plan.replaced + plan.delete
+        plan = plan.told(self.delete_rules(before).problems)
+        try:
+            added = self.add_rules(plan.add)
+        except BaseException:
+            self.take_back(plan.add)
+            raise
+        if added.problems:
+            self.take_back(plan.add)
+            return plan.told(added.problems)
+        return plan.told(self.delete_rules(plan.delete).problems) if plan.add_first else plan
+
+    def take_back(self, added: Sequence[Rule]) -> None:
+        """Delete these rules, as far as X is there to do it; what cannot be deleted is logged."""
+        if not added:
+            return
+        try:
+            tags = {rule.value: rule.tag for rule in added}
+            live = self.rules(patience=CLEAR_SECONDS)
+            ours = [rule for rule in live if tags.get(str(rule.get("value"))) == str(rule.get("tag") or "")]
+            self.delete_rules([str(rule.get("id")) for rule in ours])
+        except (HarvesterError, Stopped) as error:
+            log.warning(
+                "Rules that were just added stay in the app, and may cost its next stream: %s "
+                "`collection rules` lists and removes them.",
+                error,
+            )
 
     def rule_caps(self) -> RuleCaps:
         """The caps of this very app; the documented ones are not those of older apps."""

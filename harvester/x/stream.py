@@ -7,9 +7,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 from harvester.clock import Clock, Stop
+from harvester.gaps import Unheard
 from harvester.layout import timestamp
 from harvester.x.gunzip import Gzip
 from harvester.x.lines import BrokenStream, Chunks, Lines, LineSplitter, Plain, tell
+from harvester.x.network_time import NetworkTime
 from harvester.x.outcomes import Stopped
 from harvester.x.page import provenance_of
 from harvester.x.sending import Reply
@@ -33,8 +35,10 @@ class StreamRead:
     closed: str = ""
     alive: bool = False
     unread: int = 0
-    # Before the read began, so that what is dated by it is dated too early rather than too late.
+    # X's time before the read began, rather too early than too late.
     since: datetime = datetime.min.replace(tzinfo=UTC)
+    # What would be missing if nothing came after this read; None while that is not known.
+    heard: Unheard | None = None
 
     @property
     def first_id(self) -> str | None:
@@ -56,8 +60,11 @@ class StreamConnection:
         clock: Clock,
         stop: Stop,
         billed: Callable[[int], None] | None = None,
+        time: NetworkTime | None = None,
     ) -> None:
-        self.opened = clock.now()
+        self._time = time or NetworkTime(clock)
+        # X's time when the connection was open, rather too late than too early.
+        self.opened = self._time.latest()
         self._response = response
         self._clock = clock
         self._stop = stop
@@ -83,10 +90,10 @@ class StreamConnection:
         """Wait for at most half a second; Stopped when a stop was asked for and all that came was read."""
         if self._stop.requested:
             return self._last()
-        since = self._clock.now()
+        since = self._clock.elapsed()
         piece, closed = self._received()
         if piece is None and not closed:
-            return StreamRead(since=since)
+            return StreamRead(since=self._time.earliest(since))
         if self._stop.requested and not piece:
             # The stop closed the connection, which is no interruption.
             return self._last()
@@ -101,9 +108,8 @@ class StreamConnection:
         """What had arrived when the stop came, to its last byte, half a record as an event."""
         if self._over:
             raise Stopped
-        self._over, since, lines = True, self._clock.now(), Lines()
-        until = self._clock.elapsed() + LAST_SECONDS
-        while self._clock.elapsed() < until:
+        self._over, since, lines = True, self._clock.elapsed(), Lines()
+        while self._clock.elapsed() < since + LAST_SECONDS:
             piece, closed = self._received()
             if not piece or closed or self._take(piece, lines):
                 break
@@ -112,12 +118,13 @@ class StreamConnection:
             raise Stopped
         return self._read(lines, "", since)
 
-    def _read(self, lines: Lines, closed: str, since: datetime) -> StreamRead:
+    def _read(self, lines: Lines, closed: str, since: float) -> StreamRead:
         if self._billed and lines.ids:
             self._billed(len(lines.ids))
-        at = timestamp(since)
+        at = timestamp(self._clock.now())
         events = tuple({**event, "at": at} for event in lines.others)
-        return StreamRead(lines.records, lines.ids, events, closed, lines.alive, lines.unread, since)
+        earliest = self._time.earliest(since)
+        return StreamRead(lines.records, lines.ids, events, closed, lines.alive, lines.unread, earliest)
 
     def close(self) -> None:
         try:

@@ -7,9 +7,11 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from harvester.clock import Clock, Stop
+from harvester.gaps import Gap, Unheard
 from harvester.layout import timestamp
 from harvester.wording import counted
-from harvester.x.interruptions import Backoffs, Gap, SeenIds, undelivered_from
+from harvester.x.interruptions import Backoffs, Order, SeenIds
+from harvester.x.network_time import NetworkTime
 from harvester.x.outcomes import Outcome, Stopped, XError
 from harvester.x.stream import StreamConnection, StreamRead
 
@@ -20,6 +22,8 @@ SILENCE_SECONDS = 25.0
 SETTLED_SECONDS = 15.0
 # A gap waits for the id of the record behind it, but no longer than this: it must outlive a killed process.
 HELD_SECONDS = 30.0
+# How often it is told until when all was heard while no records come.
+HEARD_SECONDS = 1.0
 TICK = 0.5
 
 # What another connection would be refused for as well.
@@ -36,6 +40,7 @@ _FATAL = {
 class StreamSupervisor:
     """Iterate over it: reads with records or events, and an empty one at least each second.
 
+    `gap` is one that was open before, and ends as one of this stream's own would. `time` dates gaps.
     The iteration ends after a stop; it raises XError for what no further connection would mend.
     """
 
@@ -48,6 +53,8 @@ class StreamSupervisor:
         stop: Stop,
         silence: float = SILENCE_SECONDS,
         on_wait: Callable[[str, float], None] | None = None,
+        time: NetworkTime | None = None,
+        gap: Gap | None = None,
     ) -> None:
         self._connect = connect
         self._clear = clear_connections
@@ -56,11 +63,13 @@ class StreamSupervisor:
         self._silence = silence
         self._on_wait = on_wait
         self._backoffs = Backoffs()
+        self._time = time or NetworkTime(clock)
         self._seen = SeenIds()
+        self._order = Order()
         self._begun: datetime | None = None
         self._alive_at: datetime | None = None
-        self._last_id: str | None = None
-        self._gap: Gap | None = None
+        self._heard_at = 0.0
+        self._gap, self._is_inherited = gap, gap is not None
         self._cleared = False
         self.duplicates = 0
 
@@ -71,50 +80,55 @@ class StreamSupervisor:
         except Stopped:
             pass
         except XError:
+            if self._is_inherited:
+                # Still open, and known to the next harvest as it was to this one.
+                self._gap = None
             yield from self._ending()
             raise
         yield from self._ending()
 
     def _ending(self) -> Iterator[StreamRead]:
         """The gap that nothing came after, and how much came twice."""
-        now = self._clock.now()
         events: list[dict[str, Any]] = []
+        heard = None
         if self._gap:
-            self._gap.end = now
-            events.append(self._gap.event())
+            events.append(replace(self._gap, until=self._time.latest()).event())
+            heard = Unheard(self._time.earliest(), self._gap.before)
         if self.duplicates:
-            events.append({"event": "duplicates", "dropped": self.duplicates, "at": timestamp(now)})
+            at = timestamp(self._clock.now())
+            events.append({"event": "duplicates", "dropped": self.duplicates, "at": at})
         if events:
-            yield StreamRead(events=tuple(events), since=now)
+            yield StreamRead(events=tuple(events), since=self._time.earliest(), heard=heard)
 
     def _one_connection(self) -> Iterator[StreamRead]:
+        asked = self._clock.elapsed()
         try:
             connection = yield from self._beside(self._connect, late=lambda opened: opened.close())
         except XError as error:
             yield from self._refused(error)
             return
         try:
-            reason = yield from self._reads(connection)
+            reason = yield from self._reads(connection, self._time.earliest(asked))
         finally:
             connection.close()
         yield from self._wait(self._backoffs.network(), f"stream to come back ({reason})")
 
-    def _reads(self, connection: StreamConnection) -> Generator[StreamRead, None, str]:
-        """All that comes over one connection; the reason of its end."""
+    def _reads(self, connection: StreamConnection, asked: datetime) -> Generator[StreamRead, None, str]:
+        """All that comes over one connection, which was asked for then; the reason of its end."""
         opened = heard = self._clock.elapsed()
-        self._begun = self._begun or connection.opened
+        self._begun = self._begun or asked
         reason, alive = "", False
         if self._gap:
-            self._gap.end = connection.opened
+            self._gap = replace(self._gap, until=connection.opened)
         else:
-            self._alive_at = connection.opened
+            self._alive_at = asked
         while True:
             read = connection.read()
             now = self._clock.elapsed()
             if read.alive:
                 heard, alive = now, True
-                self._alive_at = max(read.since, connection.opened)
-            read = self._with_unread(read)
+                read = self._with_unread(read)
+                self._alive_at = max(read.since, asked)
             if read.ids:
                 self._backoffs.answered()
                 self._cleared = False
@@ -126,44 +140,58 @@ class StreamSupervisor:
             if not ended and now - heard >= self._silence:
                 ended = f"nothing came for {self._silence:.0f} s"
             if self._gap and alive and (ended or now - opened >= HELD_SECONDS):
-                read = self._with_gap(read, first_id=None)
+                read = self._with_gap(read)
             if ended:
                 self._open_gap(ended)
-            yield read
+            yield self._with_heard(read)
             if ended:
                 return ended
 
     def _with_records(self, read: StreamRead) -> StreamRead:
-        read = self._with_gap(read, first_id=read.first_id)
-        self._last_id = read.last_id
         read, doubled = self._seen.fresh(read)
         self.duplicates += doubled
-        return read
+        if not read.ids:
+            return read
+        self._time.saw(read.ids[-1])
+        self._order.add(read.ids)
+        return self._with_gap(read)
 
-    def _with_gap(self, read: StreamRead, *, first_id: str | None) -> StreamRead:
+    def _with_gap(self, read: StreamRead) -> StreamRead:
+        """The read with the gap that ends with it, if one is open."""
         if not self._gap:
             return read
-        event = self._gap.event(first_id=first_id)
-        self._gap = None
+        event = replace(self._gap, after=read.first_id).event()
+        self._gap, self._is_inherited = None, False
         return replace(read, events=(event, *read.events))
-
-    def _open_gap(self, reason: str) -> None:
-        # A connection that brought nothing belongs to the interruption before it.
-        if self._gap is None and self._alive_at and self._begun:
-            start = max(self._begun, undelivered_from(self._alive_at, self._last_id))
-            self._gap = Gap(start, reason, self._last_id, self._alive_at)
 
     def _with_unread(self, read: StreamRead) -> StreamRead:
         """What could not be read may have been posts: a gap from the last record before this read."""
         if not read.unread or read.closed:
             # The end of a connection is a gap in any case.
             return read
-        start = self._begun or read.since
-        if self._alive_at:
-            start = max(start, undelivered_from(self._alive_at, self._last_id))
         reason = f"{counted(read.unread, 'byte')} could not be read"
-        gap = Gap(start, reason, self._last_id, self._clock.now())
+        gap = self._unheard().gap(reason, until=self._time.latest())
         return replace(read, events=(*read.events, gap.event()))
+
+    def _with_heard(self, read: StreamRead) -> StreamRead:
+        """The read with what would be missing after it: with each record, and else once a second."""
+        now = self._clock.elapsed()
+        if self._gap or not (read.ids or (read.alive and now - self._heard_at >= HEARD_SECONDS)):
+            # While a gap is open, what was known before it counts.
+            return read
+        self._heard_at = now
+        return replace(read, heard=self._unheard())
+
+    def _unheard(self) -> Unheard:
+        begun = self._begun or self._time.earliest()
+        unheard = self._order.unheard(self._alive_at or begun)
+        return replace(unheard, since=max(begun, unheard.since))
+
+    def _open_gap(self, reason: str) -> None:
+        # A connection that brought nothing belongs to the interruption before it.
+        if self._gap is None:
+            unheard = self._unheard()
+            self._gap = unheard.gap(reason, until=unheard.since)
 
     def _refused(self, error: XError) -> Iterator[StreamRead]:
         if error.outcome in _FATAL:
@@ -179,8 +207,8 @@ class StreamSupervisor:
         yield from self._wait(self._backoffs.after(error), f"stream ({error.outcome})")
 
     def _event(self, name: str, **more: str) -> StreamRead:
-        now = self._clock.now()
-        return StreamRead(events=({"event": name, "at": timestamp(now), **more},), since=now)
+        at = timestamp(self._clock.now())
+        return StreamRead(events=({"event": name, "at": at, **more},), since=self._time.earliest())
 
     def _beside(
         self, ask: Callable[[], T], *, late: Callable[[T], None] = lambda _: None
@@ -191,7 +219,7 @@ class StreamSupervisor:
             while not beside.done.wait(TICK):
                 if self._stop.requested:
                     raise Stopped
-                yield StreamRead(since=self._clock.now())
+                yield StreamRead(since=self._time.earliest())
         except (Stopped, GeneratorExit):
             beside.abandon()
             raise
@@ -205,7 +233,7 @@ class StreamSupervisor:
         while (left := until - self._clock.elapsed()) > 0:
             if self._clock.wait(self._stop, min(left, TICK)):
                 raise Stopped
-            yield StreamRead(since=self._clock.now())
+            yield StreamRead(since=self._time.earliest())
         if told:
             told("", 0.0)
 

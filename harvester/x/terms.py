@@ -4,11 +4,10 @@ Each function appends what it cannot translate to `problems`, so that a person i
 """
 
 import math
-import re
 import unicodedata
 from typing import Any
 
-from harvester.filters import accounts, boxes, phrases
+from harvester.filters import accounts, boxes, phrases, words
 
 # X refuses a side above 25 miles (40.2 km); a little less, as the earth is no sphere.
 SIDE_KM = 40.0
@@ -19,10 +18,9 @@ def tracked(track: Any, problems: list[str]) -> list[str]:
     """Terms of v1.1's track: a comma is OR, a blank AND; quotes make a phrase."""
     found = []
     for phrase in phrases(track, problems):
-        words = [_word(word) for word in re.findall(r'"[^"]*"|[^\s"]+', phrase)]
-        words = [word for word in words if word]
-        if words:
-            found.append(words[0] if len(words) == 1 else f"({' '.join(words)})")
+        # Punctuation alone is no token, so that nothing would ever match it.
+        if parts := [_word(word) for word in words(phrase)]:
+            found.append(parts[0] if len(parts) == 1 else f"({' '.join(parts)})")
     return found
 
 
@@ -30,12 +28,10 @@ def _word(word: str) -> str:
     """One word as the query language takes it: as it is, or quoted where it would read as something else."""
     if word.startswith('"'):
         phrase = " ".join(word.strip('"').split())
-        return f'"{phrase}"' if phrase else ""
+        return f'"{phrase}"'
     if word not in ("OR", "AND", "NOT") and _is_token(word[1:] if word[0] in "#@$" else word):
         return word
-    # Punctuation alone is no token, so that nothing would ever match it.
-    bare = word.replace("\\", "")
-    return f'"{bare}"' if re.search(r"\w|[^\x00-\x7f]", bare) else ""
+    return '"{}"'.format(word.replace("\\", ""))
 
 
 def _is_token(word: str) -> bool:

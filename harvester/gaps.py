@@ -1,0 +1,124 @@
+"""A gap names what may be missing: between two moments of the network's clock, and beside which posts.
+
+All gaps are made and judged here: those of chains of pages, of streams, and of harvests that died.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Protocol
+
+from harvester.changeset import Tree
+from harvester.layout import moment, timestamp
+
+# X delivers a post within about 7 s (p99), so that what came last does not tell what was still on its way.
+DELIVERY = timedelta(seconds=10)
+_EPOCH_MS = 1_288_834_974_657
+# Ids of before November 2010 are numbers in a row and tell no time.
+_FIRST_TIMED_ID = 1 << 36
+# An id further from its gap than this says nothing of its time: of a replay, or of a quiet stream.
+_BESIDE = timedelta(days=2)
+
+
+def published(post_id: str | None) -> datetime | None:
+    """When a post was published, to the millisecond; None where its id tells no time."""
+    try:
+        number = int(post_id or "")
+        told = datetime.fromtimestamp(((number >> 22) + _EPOCH_MS) / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return told if number >= _FIRST_TIMED_ID else None
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Posts from `since` to `until` may be missing, behind the post `before` and ahead of the post `after`.
+
+    It never ends before it begins. `more` goes into its event, e.g. whose posts they are.
+    """
+
+    since: datetime
+    until: datetime
+    reason: str
+    before: str | None = None
+    after: str | None = None
+    more: Tree = field(default_factory=dict)
+
+    def event(self) -> Tree:
+        """As events.jsonl and harvest.json hold it."""
+        until = max(self.since, self.until)
+        return {
+            "event": "gap",
+            **self.more,
+            "from": timestamp(self.since),
+            "to": timestamp(until),
+            "reason": self.reason,
+            "last_id_before": self.before or None,
+            "first_id_after": self.after or None,
+            "seconds": round((until - self.since).total_seconds(), 3),
+        }
+
+
+class Heard(Protocol):
+    """What a harvest keeps of the stream that it hears: moments as text, and the last post."""
+
+    harvest: str
+    begun: str
+    heard: str
+    last_id: str
+
+
+@dataclass(frozen=True)
+class Unheard:
+    """A stream that nobody hears: every post that was published before `since` and matches has come.
+
+    `last_id` is the newest of these, `why` what became of its harvest.
+    """
+
+    since: datetime
+    last_id: str | None
+    why: str = "died"
+
+    @classmethod
+    def of(cls, state: "Heard") -> "Unheard":
+        """What may be missing of a stream, of whose harvest this was kept: without a mark, all of it."""
+        return cls(moment(state.heard or state.begun or state.harvest), state.last_id or None)
+
+    def to_tree(self) -> Tree:
+        return {"since": timestamp(self.since), "last_id": self.last_id, "why": self.why}
+
+    @classmethod
+    def from_tree(cls, tree: Mapping[str, Any]) -> "Unheard":
+        return cls(moment(tree["since"]), tree["last_id"], tree["why"])
+
+    def gap(self, reason: str, *, until: datetime) -> Gap:
+        """The gap that this has become."""
+        return Gap(self.since, until, reason, before=self.last_id)
+
+
+def impossible(event: Mapping[str, Any]) -> str:
+    """Why an event of a gap cannot be true; empty where nothing speaks against it."""
+    try:
+        since, until = moment(event["from"]), moment(event["to"])
+    except (KeyError, TypeError, ValueError):
+        return "it has no beginning or no end"
+    if until < since:
+        return "it ends before it begins"
+    before, after = (
+        told
+        if (told := published(_text(event.get(name)))) and since - _BESIDE < told < until + _BESIDE
+        else None
+        for name in ("last_id_before", "first_id_after")
+    )
+    # Ten seconds, for a post may come that much later than one that was published after it.
+    if before and (before > until or before > since + DELIVERY):
+        return f"its last_id_before was published at {timestamp(before)}"
+    if after and after < since - DELIVERY:
+        return f"its first_id_after was published at {timestamp(after)}"
+    if before and after and before > after + DELIVERY:
+        return "its last_id_before was published after its first_id_after"
+    return ""
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
