@@ -133,7 +133,7 @@ def test_a_folder_of_collections_that_is_a_file(desk: Desk) -> None:
 def test_keys_that_are_missing(desk: Desk) -> None:
     desk.put("it", _SEARCH)
     said = desk.harvested("it", BEARER_TOKEN="")
-    _require_one_line(said, Exit.UNAUTHORIZED, "There are no keys for the X API", "twarc2 configure")
+    _require_one_line(said, Exit.UNAUTHORIZED, "There are no keys for the X API", "which asks for them")
     assert desk.records("it")[0]["state"] == "failed"
 
 

@@ -193,7 +193,8 @@ def test_without_any_keys_there_are_words_and_no_change(
     person.well("collection-config", "template", "search", "--id", "s")
     told = person("collection-config", "keys")
     assert told.code == 4
-    assert "twarc2 configure" in told.err
+    assert "collection-config keys" in told.err
+    assert not (person.folder / "home" / ".twarc").exists()
 
 
 def test_a_file_of_keys_that_is_not_there_is_told_though_the_environment_has_some(person: Person) -> None:

@@ -242,7 +242,7 @@ def test_doctor_looks_at_everything_and_says_what_to_do(
     lines = {line[4:].partition(":")[0]: line for line in told.out.splitlines()}
     assert {name for name, line in lines.items() if line.startswith("BAD")} == {"settings", "keys", "X API"}
     assert "bukket" in lines["settings"]
-    assert "twarc2 configure" in lines["keys"]
+    assert "collection-config keys" in lines["keys"]
     assert "refuses the second of two writers" in lines["store"]
     assert list((person.folder / "collections").glob("doctor-*")) == []
     found = json.loads(person("doctor", "--json").out)

@@ -1,7 +1,6 @@
 """`collection-config keys`: collections name a profile; its keys are in ~/.twarc or the parameter store."""
 
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,9 +19,9 @@ from harvester.commands.telling import (
     would,
     yes_option,
 )
+from harvester.commands.typed_keys import ask, save
 from harvester.errors import Exit, HarvesterError, NotFound
 from harvester.layout import timestamp
-from harvester.store.disk import whole
 from harvester.wording import when
 
 if TYPE_CHECKING:
@@ -63,7 +62,9 @@ def keys(
     elif rotate:
         _store(place, *_found(profile, files), must=True, yes=yes, dry_run=dry_run)
     elif place.settings.parameter_path or place.settings.cluster:
-        name, found = _inline(path, move_to) if move_to else _stored_or_found(place, profile, files)
+        name, found = (
+            _inline(path, move_to) if move_to else _stored_or_found(place, profile, files, dry_run=dry_run)
+        )
         if found:
             _store(place, name, found, must=False if move_to else None, yes=yes, dry_run=dry_run)
         _refer(path, name, dry_run=dry_run)
@@ -90,23 +91,27 @@ def _refer(path: Path, name: str, *, dry_run: bool) -> None:
 def _on_this_machine(
     path: Path, profile: str, files: tuple[Path, ...], move_to: str | None, *, dry_run: bool
 ) -> None:
-    from harvester.x.keys import in_environment, profile_named
+    from harvester.x.keys import NoKeys, in_environment, profile_named
 
     described.read(path)
     if move_to:
         profile, found = _inline(path, move_to)
-        _save(move_to, found, dry_run=dry_run)
+        save(move_to, found, dry_run=dry_run)
         if dry_run:
             _refer(path, move_to, dry_run=True)
             return
         files = _standard()
     try:
         name = profile_named(profile, files)
-    except HarvesterError:
-        named = set(files) - set(_standard())
-        if profile or named or not in_environment(os.environ).usable:
+    except HarvesterError as error:
+        elsewhere = set(files) - set(_standard())
+        if not (profile or elsewhere) and in_environment(os.environ).usable:
+            name = ""
+        elif elsewhere or dry_run or not isinstance(error, NoKeys):
             raise
-        name = ""
+        else:
+            ask(profile, otherwise=error)
+            name = profile_named(profile, files)
     _refer(path, name, dry_run=dry_run)
     if not name:
         click.echo("They are those of the environment: every harvest needs them there.", err=True)
@@ -129,26 +134,6 @@ def _inline(path: Path, name: str) -> "tuple[str, Keys]":
     if not found.usable:
         raise HarvesterError("The file holds no keys that could be moved.", exit_code=Exit.USAGE)
     return name, found
-
-
-def _save(name: str, found: "Keys", *, dry_run: bool) -> None:
-    """Write keys to ~/.twarc as a profile that is not there yet; the file is its owner's alone."""
-    from harvester.x.keys import NAMES, text_in
-
-    path = _standard()[0]
-    before = text_in(path)
-    if not re.fullmatch(r"[\w.-]+", name) or f"[{name}]" in before:
-        raise HarvesterError(
-            f"{name!r} cannot be a new profile in {path}.",
-            hint="Choose a name of letters, digits, '_', '-' and '.' that is not there yet.",
-            exit_code=Exit.USAGE,
-        )
-    if would(dry_run, f"write profile {name} to {path}"):
-        return
-    lines = [f"{key} = {getattr(found, key)}" for key in NAMES if getattr(found, key)]
-    with whole(path) as partial:
-        partial.touch(mode=0o600)
-        partial.write_text("\n".join([before.rstrip(), f"[{name}]", *lines, ""]).lstrip(), encoding="utf-8")
 
 
 # -- in the parameter store --------------------------------------------------------------------------
@@ -175,14 +160,21 @@ def _found(profile: str, files: tuple[Path, ...]) -> "tuple[str, Keys]":
     return name, found
 
 
-def _stored_or_found(place: Place, profile: str, files: tuple[Path, ...]) -> "tuple[str, Keys | None]":
-    """What this machine has; or only the name, where somebody else has stored the profile already."""
+def _stored_or_found(
+    place: Place, profile: str, files: tuple[Path, ...], *, dry_run: bool
+) -> "tuple[str, Keys | None]":
+    """What this machine has, or is typed; or only the name, where a colleague has stored the profile."""
+    from harvester.x.keys import NoKeys
+
     try:
         return _found(profile, files)
-    except HarvesterError:
+    except HarvesterError as error:
         if profile and _parameters(place).has_keys(profile):
             return profile, None
-        raise
+        if dry_run or set(files) - set(_standard()) or not isinstance(error, NoKeys):
+            raise
+        ask(profile, otherwise=error)
+        return _found(profile, files)
 
 
 def _store(

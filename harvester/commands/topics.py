@@ -35,7 +35,7 @@ _FILES = """\
 collection.json        In the current folder: the collection you describe; commands of
                        `collection-config` change it, `collection add` and `update` store it.
 twarc_cloud.ini        In the current folder: settings, all of them optional.
-~/.twarc               Keys of the X API, written by `twarc2 configure`, readable by you only.
+~/.twarc               Keys of the X API, as `collection-config keys` asks for them, readable by you only.
 collections/           Without a bucket: all collections (docs/data-layout.md).
 collections-runs/      Logs, schedules and notes of what this machine runs; with a bucket, BUCKET-runs/.
 temp/                  What a harvest has not stored yet; the next one stores it, so leave it there.

@@ -12,6 +12,10 @@ from harvester.decoding import NOT_TEXT, text_of
 from harvester.errors import Exit, HarvesterError
 
 
+class NoKeys(HarvesterError):
+    """There are none where they were looked for; not that some are there and cannot be used."""
+
+
 @dataclass(frozen=True, repr=False)
 class Keys:
     """One app's keys and perhaps those of a user of it; the repr tells which there are, never what."""
@@ -46,7 +50,7 @@ _VISIBLE = re.compile(r"[!-~]")
 
 _HINT = (
     "Set BEARER_TOKEN (or CONSUMER_KEY and CONSUMER_SECRET, and for a user's access also ACCESS_TOKEN and "
-    "ACCESS_TOKEN_SECRET), or run `twarc2 configure`."
+    "ACCESS_TOKEN_SECRET), or run `collection-config keys` at a terminal, which asks for them."
 )
 
 
@@ -62,7 +66,7 @@ def keys_from(
         if found and found.usable:
             return found
     half = repr(keys) if any(getattr(keys, name) for name in NAMES) else ""
-    raise HarvesterError(
+    raise NoKeys(
         "There are no keys for the X API"
         + (f" in profile {profile}" if profile else "")
         + (f"; the environment has only {half[5:-1]}" if half else "")
