@@ -26,7 +26,9 @@ _PIECE = 1 << 20
 _CONNECT_SECONDS, _READ_SECONDS, _TRIES = 5.0, 30.0, 3
 
 # As botocore has it: servers other than AWS's take names that AWS's newer rules refuse.
-_BUCKET = re.compile(r"[A-Za-z0-9.\-_]{1,255}|arn:aws[a-z-]*:s3[a-z-]*:[^:/]*:[0-9]*:[A-Za-z0-9\-.:/]{1,200}")
+_BUCKET = re.compile(
+    r"[A-Za-z0-9.\-_]{1,255}|arn:aws[a-z-]*:s3[a-z-]*:[^:/]+:[0-9]+:(?:accesspoint|outpost)[A-Za-z0-9\-.:/]{1,200}"
+)
 
 
 class S3Store:
