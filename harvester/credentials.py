@@ -68,7 +68,7 @@ def parameter_store(settings: Settings) -> "Parameters":
         )
     from harvester.parameters import Parameters
 
-    return Parameters(settings.parameter_path, region=settings.region)
+    return Parameters(settings.parameter_path, region=settings.region, key=settings.kms_key_arn)
 
 
 def _no_profile() -> HarvesterError:

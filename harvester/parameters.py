@@ -63,10 +63,12 @@ def keys_text(keys: Mapping[str, str]) -> str:
 class Parameters:
     """The SecureStrings below one path.
 
-    Credentials, region and endpoint (AWS_ENDPOINT_URL) are those boto3 finds.
+    Credentials, region and endpoint (AWS_ENDPOINT_URL) are those boto3 finds. `key` is the KMS key that
+    encrypts what is written; without one it is AWS's own.
     """
 
-    def __init__(self, path: str, *, region: str = "") -> None:
+    def __init__(self, path: str, *, region: str = "", key: str = "") -> None:
+        self._key = {"KeyId": key} if key else {}
         self.path = "/" + path.strip("/")
         if not re.fullmatch(r"(/[\w.-]+){1,12}", self.path, re.ASCII):
             raise HarvesterError(
@@ -101,7 +103,9 @@ class Parameters:
             told = f"What is to be stored as {full} is larger than {_MOST_BYTES} bytes."
             raise HarvesterError(told, exit_code=Exit.USAGE)
         with self._told("write", full):
-            answer = self._ssm.put_parameter(Name=full, Value=value, Type="SecureString", Overwrite=True)
+            answer = self._ssm.put_parameter(
+                Name=full, Value=value, Type="SecureString", Overwrite=True, **self._key
+            )
             return int(answer["Version"])
 
     def remove(self, name: str) -> bool:

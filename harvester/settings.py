@@ -43,6 +43,7 @@ class Settings:
     schedule_group: str = ""
     log_group: str = ""
     parameter_path: str = ""
+    kms_key_arn: str = ""
     honeybadger_check_in: str = ""
     task_cpu: int = 256
     task_memory: int = 512

@@ -27,6 +27,13 @@ data "aws_iam_policy_document" "operator" {
     sid       = "ReadAndStoreCollections"
     actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
     resources = [local.objects]
+
+    # Once the bucket is deleted, its name is anybody's: nothing is stored with a stranger, or read from one.
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceAccount"
+      values   = [local.account]
+    }
   }
 
   # All that lists, and whether there is such a bucket.
@@ -34,6 +41,12 @@ data "aws_iam_policy_document" "operator" {
     sid       = "ListCollections"
     actions   = ["s3:ListBucket"]
     resources = [aws_s3_bucket.collections.arn]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceAccount"
+      values   = [local.account]
+    }
   }
 
   # -- tasks
@@ -251,13 +264,13 @@ data "aws_iam_policy_document" "operator" {
 
   # -- only with a key of your own
 
-  # As the task does; and to encrypt what is stored.
+  # As the task does; and to encrypt the keys of X that are stored.
   dynamic "statement" {
     for_each = var.kms_key_arn == "" ? [] : [true]
 
     content {
       sid       = "UseYourKey"
-      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      actions   = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey"]
       resources = [var.kms_key_arn]
 
       condition {

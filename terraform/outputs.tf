@@ -17,6 +17,7 @@ output "twarc_cloud_ini" {
     schedule_group = ${aws_scheduler_schedule_group.harvests.name}
     log_group = ${aws_cloudwatch_log_group.harvests.name}
     parameter_path = ${local.parameter_path}
+    kms_key_arn = ${var.kms_key_arn}
     task_cpu = ${var.task_cpu}
     task_memory = ${var.task_memory}
     task_architecture = ${var.task_architecture}

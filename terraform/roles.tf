@@ -51,6 +51,13 @@ data "aws_iam_policy_document" "task" {
     sid       = "ReadAndStoreCollections"
     actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
     resources = [local.objects]
+
+    # Once the bucket is deleted, its name is anybody's: posts must not go to a stranger's.
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceAccount"
+      values   = [local.account]
+    }
   }
 
   # Lists what is left of a harvest that died, asks for the bucket's clock, and hears of a missing object that it is
@@ -59,6 +66,12 @@ data "aws_iam_policy_document" "task" {
     sid       = "ListCollections"
     actions   = ["s3:ListBucket"]
     resources = [aws_s3_bucket.collections.arn]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceAccount"
+      values   = [local.account]
+    }
   }
 
   # The keys of the X API, and that of Honeybadger: only at the start of a run, and never in its definition.
@@ -89,13 +102,14 @@ data "aws_iam_policy_document" "task" {
     }
   }
 
-  # S3 and the parameter store use your key in the name of who asks them; nothing else may use it so.
+  # S3 and the parameter store use your key in the name of who asks them; nothing else may use it so. Only the token of a
+  # run is encrypted by a task itself.
   dynamic "statement" {
     for_each = var.kms_key_arn == "" ? [] : [true]
 
     content {
       sid       = "UseYourKey"
-      actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+      actions   = concat(["kms:Decrypt", "kms:GenerateDataKey"], var.status_cidr == "" ? [] : ["kms:Encrypt"])
       resources = [var.kms_key_arn]
 
       condition {

@@ -96,7 +96,7 @@ variable "archive_collections" {
 }
 
 variable "kms_key_arn" {
-  description = "A KMS key of your own for the bucket and for parameters that use it. Empty: the keys that AWS manages, which cost nothing."
+  description = "A KMS key of your own for the bucket, and for the keys of X in the parameter store. Empty: the keys that AWS manages, which cost nothing."
   type        = string
   default     = ""
 }

@@ -7,7 +7,7 @@ actions, the resources and the keys of conditions are those of AWS's Service Aut
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -108,6 +108,9 @@ class Checks:
         return list(getattr(self, f"_{request.service.replace('-', '_')}")(request))
 
     def _s3(self, request: Request) -> list[Check]:
+        return [replace(check, context={"aws:ResourceAccount": ACCOUNT}) for check in self._of_s3(request)]
+
+    def _of_s3(self, request: Request) -> list[Check]:
         bucket, _, key = unquote(urlsplit(request.path).path).lstrip("/").partition("/")
         if not key:
             if request.method == "HEAD" or "list-type" in request.query:

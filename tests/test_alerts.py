@@ -326,7 +326,7 @@ def test_one_that_refuses_is_told_in_one_line_and_asked_again_next_time(
 
 
 def test_the_key_may_be_in_the_parameter_store(
-    desk: Desk, heard: Heard, moto_server: S3Server, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, heard: Heard, moto_server: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     path = f"/twarc-cloud/{uuid4().hex}"
     cloud = {**moto_server.environment, "TWARC_CLOUD_PARAMETER_PATH": path, "HONEYBADGER_API_KEY": ""}
@@ -336,9 +336,14 @@ def test_the_key_may_be_in_the_parameter_store(
     assert not Parameters(path).has("honeybadger")
     said = desk.harvested("it", BEARER_TOKEN="revoked", **cloud)
     assert "oneybadger" not in said.err
-    Parameters(path).write("honeybadger", "hbp_of-the-store")
+    typing = Person(tmp_path)
+    told = typing("collection-config", "honeybadger", answer="hbp of\n")
+    assert (told.code, "hbp of" in told.words) == (Exit.USAGE, False)
+    assert "Stored" in typing.well("collection-config", "honeybadger", answer="hbp_of-the-store\n")
     desk.harvested("it", BEARER_TOKEN="revoked", **cloud)
     assert heard.keys == ["hbp_of-the-store"]
+    typing.well("collection-config", "honeybadger", "--remove")
+    assert not Parameters(path).has("honeybadger")
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,22 @@ def test_what_is_written_is_read_again_and_the_next_write_replaces_it(parameters
     assert parameters.keys("museum") == {"bearer_token": "newer"}
 
 
+def test_a_key_of_ones_own_encrypts_what_is_written(parameters: Parameters, moto_server: S3Server) -> None:
+    import boto3
+
+    ssm = boto3.client("ssm", endpoint_url=moto_server.endpoint, region_name="us-east-1")
+
+    def encrypted_with() -> str:
+        named = {"Key": "Name", "Values": [f"{parameters.path}/keys/museum"]}
+        return str(ssm.describe_parameters(ParameterFilters=[named])["Parameters"][0]["KeyId"])
+
+    parameters.write("keys/museum", "x")
+    assert encrypted_with() == "alias/aws/ssm"
+    key = "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-0000-0000-000000000000"
+    Parameters(parameters.path, key=key).write("keys/museum", "y")
+    assert encrypted_with() == key
+
+
 def test_it_is_a_secure_string_under_the_path(parameters: Parameters, moto_server: S3Server) -> None:
     import boto3
 

@@ -47,11 +47,11 @@ def test_the_ini_has_all_that_the_cloud_needs(account: Account) -> None:
     assert len(found.subnets.split(",")) == 2
     assert (found.task_architecture, found.status_port) == ("X86_64", 8080)
     # What is written there, and no more: the settings of the cloud, each with a value.
-    written = [line.partition(" = ") for line in account.ini.splitlines() if " = " in line]
+    written = [line.partition(" =") for line in account.ini.splitlines() if " =" in line]
     names = [entry.name for entry in fields(Settings)]
     others = {"collections_path", "honeybadger_check_in"}
     assert {name for name, _, _ in written} == {*names[: names.index("status_port") + 1]} - others
-    assert [name for name, _, value in written if not value] == []
+    assert [name for name, _, value in written if not value] == ["kms_key_arn"]
 
 
 # -- a harvest ----------------------------------------------------------------------------------------------
@@ -144,6 +144,7 @@ _ECS = "arn:aws:ecs:us-east-1:123456789012"
 _IAM = "arn:aws:iam::123456789012:role"
 _IN_CLUSTER = {"ecs:cluster": f"{_ECS}:cluster/twarc-cloud"}
 _TO_TASKS = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
+_HERE, _ELSEWHERE = {"aws:ResourceAccount": "123456789012"}, {"aws:ResourceAccount": "210987654321"}
 _FORBIDDEN = (
     # Nobody empties the bucket for good, opens it, or reaches another one.
     Check("s3:DeleteObjectVersion", f"arn:aws:s3:::{BUCKET}/collections/s/lock.json"),
@@ -151,9 +152,13 @@ _FORBIDDEN = (
     Check("s3:PutBucketPolicy", f"arn:aws:s3:::{BUCKET}"),
     Check("s3:DeleteBucket", f"arn:aws:s3:::{BUCKET}"),
     Check("s3:PutLifecycleConfiguration", f"arn:aws:s3:::{BUCKET}"),
-    Check("s3:GetObject", f"arn:aws:s3:::{BUCKET}/other/thing"),
-    Check("s3:GetObject", "arn:aws:s3:::another-bucket/collections/s/lock.json"),
+    Check("s3:GetObject", f"arn:aws:s3:::{BUCKET}/other/thing", _HERE),
+    Check("s3:GetObject", "arn:aws:s3:::another-bucket/collections/s/lock.json", _HERE),
     Check("s3:ListAllMyBuckets", "*"),
+    # Nor this one, once it is another account's.
+    Check("s3:PutObject", f"arn:aws:s3:::{BUCKET}/collections/s/lock.json", _ELSEWHERE),
+    Check("s3:GetObject", f"arn:aws:s3:::{BUCKET}/collections/s/lock.json", _ELSEWHERE),
+    Check("s3:ListBucket", f"arn:aws:s3:::{BUCKET}", _ELSEWHERE),
     # No other secret of the account.
     Check("ssm:GetParameter", "arn:aws:ssm:us-east-1:123456789012:parameter/other/keys/museum"),
     Check("ssm:GetParametersByPath", "arn:aws:ssm:us-east-1:123456789012:parameter/"),

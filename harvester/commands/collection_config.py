@@ -7,7 +7,7 @@ import click
 
 from harvester.changeset import Tree
 from harvester.collection import FILTER, problems
-from harvester.commands import Group, described, forgetting, network, profiles, users
+from harvester.commands import Group, described, forgetting, honeybadger_key, network, profiles, users
 from harvester.commands.place import Place, collection_id_argument, in_place, optional_collection_id_argument
 from harvester.commands.telling import (
     confirm,
@@ -86,6 +86,7 @@ def _warn_of_inline_keys(tree: Tree) -> None:
 
 
 collection_config.add_command(profiles.keys)
+collection_config.add_command(honeybadger_key.honeybadger)
 collection_config.add_command(forgetting.forget_keys)
 
 

@@ -12,6 +12,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "collection-config template": ("user_timeline --id museums", "search --id election"),
     "collection-config download": ("museums",),
     "collection-config keys": ("--profile museum", "--move-to museum"),
+    "collection-config honeybadger": ("", "--remove"),
     "collection-config forget-keys": ("museums --dry-run", "museums"),
     "collection-config update": ("--dry-run", ""),
     "collection-config changes": ("museums --since 2026-11-01", "museums --deletes-only"),

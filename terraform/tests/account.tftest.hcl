@@ -251,6 +251,11 @@ run "a_key_of_your_own_encrypts_the_bucket" {
     condition     = one(aws_s3_bucket_server_side_encryption_configuration.collections.rule).apply_server_side_encryption_by_default[0].sse_algorithm == "aws:kms"
     error_message = "The bucket is encrypted with it."
   }
+
+  assert {
+    condition     = strcontains(output.twarc_cloud_ini, "kms_key_arn = arn:aws:kms:us-east-1:123456789012:key/")
+    error_message = "The keys of X are encrypted with it, too."
+  }
 }
 
 run "names_that_aws_refuses_are_refused_before" {

@@ -1,0 +1,49 @@
+"""`collection-config honeybadger`: the key with which harvests on a cluster tell of their failures."""
+
+import re
+import sys
+
+import click
+
+from harvester.commands.place import Place, in_place
+from harvester.commands.telling import dry_run_option, would
+from harvester.errors import Exit, HarvesterError
+
+
+@click.command(
+    "honeybadger",
+    help="Store Honeybadger's API key for the harvests of the cluster; it is asked for, or read from stdin.",
+)
+@click.option("--remove", is_flag=True, help="Remove the stored key: nobody is told any more.")
+@dry_run_option
+@in_place
+def honeybadger(remove: bool, dry_run: bool, place: Place) -> None:
+    from harvester.credentials import parameter_store
+    from harvester.parameters import HONEYBADGER
+
+    parameters = parameter_store(place.settings)
+    where = f"{parameters.path}/{HONEYBADGER} of the parameter store"
+    if would(dry_run, f"{'remove' if remove else 'store'} Honeybadger's key in {where}"):
+        return
+    if remove:
+        if not parameters.remove(HONEYBADGER):
+            raise HarvesterError("No key of Honeybadger is stored.")
+        click.echo("Removed Honeybadger's key.")
+        return
+    key = _asked()
+    if not re.fullmatch(r"[\w-]+", key, re.ASCII):
+        # The key itself is in no message: what was pasted may be another secret.
+        raise HarvesterError(
+            "That is no key of Honeybadger: it has only letters, digits, '_' and '-'.",
+            hint="Copy it from the project's settings at https://app.honeybadger.io.",
+            exit_code=Exit.USAGE,
+        )
+    parameters.write(HONEYBADGER, key)
+    click.echo(f"Stored Honeybadger's key in {where}.")
+
+
+def _asked() -> str:
+    """Never from the arguments, which every process of the machine can read."""
+    if sys.stdin.isatty():
+        return str(click.prompt("Honeybadger's API key", hide_input=True)).strip()
+    return sys.stdin.readline().strip()
