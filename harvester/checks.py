@@ -71,13 +71,17 @@ def _timelines(tree: Tree) -> Iterator[Check]:
     if not users:
         yield Check("users", False, "there are none.", "Add some: `collection-config screennames`.")
         return
-    new = sum(1 for user in users.values() if not user.get("since_id"))
-    most = price("users/:id/tweets", posts=new * _TIMELINE_DEPTH)
+    told = [user.get("tweet_count") for user in users.values() if not user.get("since_id")]
+    known = [each for each in told if isinstance(each, int) and each >= 0]
+    new, unknown = len(told), len(told) - len(known)
+    posts = sum(min(each, _TIMELINE_DEPTH) for each in known) + unknown * _TIMELINE_DEPTH
+    most = price("users/:id/tweets", posts=posts)
     yield Check(
         "users", True, f"{len(users):,}, of which {new:,} {'was' if new == 1 else 'were'} never harvested."
     )
-    each = f"each post after that costs ${price('', posts=1)}"
-    yield Check("cost", True, f"at most ${most:,.2f} for what the new ones have posted until now; {each}.")
+    depth = f", {unknown:,} of them reckoned with {_TIMELINE_DEPTH:,} posts, for they were not looked up"
+    words = f"at most ${most:,.2f} for what the new ones have posted until now{depth if unknown else ''}"
+    yield Check("cost", True, f"{words}; each post after that costs ${price('', posts=1)}.")
     yield _look_ups(tree)
 
 

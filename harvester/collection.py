@@ -19,7 +19,7 @@ USER_STATES = ("protected", "suspended", "not_found")
 
 # What a harvest learns and a person does not type; an edit never takes these away.
 STATE = {
-    USER_TIMELINE: ("screen_name", "since_id", "resume", "sightings", "looked_up"),
+    USER_TIMELINE: ("screen_name", "since_id", "resume", "sightings", "looked_up", "tweet_count"),
     SEARCH: ("since_id", "resume", "harvested_query"),
     FILTER: (),
 }

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -14,6 +14,15 @@ from harvester.commands.telling import dry_run_option, would
 from harvester.errors import Exit, HarvesterError
 from harvester.settings import settings
 from harvester.wording import counted
+
+
+class _Found(NamedTuple):
+    """An account as X answers: `posts` is how many it has published until now."""
+
+    user_id: str
+    name: str
+    posts: int | None
+
 
 _AT_ONCE = 100
 _SHOWN = 20
@@ -155,7 +164,7 @@ def _add_names(
     if would(dry_run, f"look up {counted(len(asked), 'name')}, {price}, and add them to {path}"):
         return int(Exit.OK)
     click.echo("Getting users ids for screen names. This may take some time ...")
-    found: dict[str, tuple[str, str]] = {}
+    found: dict[str, _Found] = {}
     try:
         _look_up(tree, asked, found)
     except (HarvesterError, KeyboardInterrupt):
@@ -166,7 +175,7 @@ def _add_names(
     added = _write_found(path, found)
     click.echo(f"Added screen names to {path}.")
     missing = [name for name in asked if name.lower() not in found]
-    ids = {user_id: name for user_id, name in found.values()}
+    ids = {each.user_id: each.name for each in found.values()}
     unasked = [name for name in given if name not in set(asked)]
     present = [*(name for user_id, name in ids.items() if user_id not in set(added)), *unasked]
     _tell_numbers(added=len(added), present=present, missing=len(missing) + len(others))
@@ -200,7 +209,7 @@ def _price(asked: Sequence[str]) -> float:
     return price("users/by", users=len(asked))
 
 
-def _look_up(tree: Tree, asked: list[str], found: dict[str, tuple[str, str]]) -> None:
+def _look_up(tree: Tree, asked: list[str], found: dict[str, _Found]) -> None:
     """Put id and proper spelling into `found`, by name in small letters, as X answers."""
     if not asked:
         return
@@ -208,21 +217,26 @@ def _look_up(tree: Tree, asked: list[str], found: dict[str, tuple[str, str]]) ->
     try:
         for start in range(0, len(asked), _AT_ONCE):
             for user in x.users_by_name(asked[start : start + _AT_ONCE]).users:
-                found[user["username"].lower()] = (user["id"], user["username"])
+                posts = (user.get("public_metrics") or {}).get("tweet_count")
+                known = posts if isinstance(posts, int) else None
+                found[user["username"].lower()] = _Found(user["id"], user["username"], known)
     finally:
         click.echo(f"Billed: ${x.billing.snapshot().get('usd', 0):.2f}.", err=True)
 
 
-def _write_found(path: Path, found: dict[str, tuple[str, str]]) -> list[str]:
+def _write_found(path: Path, found: dict[str, _Found]) -> list[str]:
     """Add who is not in the file yet; their ids."""
     added: list[str] = []
 
     def edit(tree: Tree) -> Tree:
         users = dict(described.users_of(tree))
-        for user_id, name in found.values():
+        for user_id, name, posts in found.values():
             if user_id not in users:
                 users[user_id] = {"screen_name": name}
                 added.append(user_id)
+            if posts is not None and not users[user_id].get("since_id"):
+                # The look-up is paid for; with this the cost of the first harvest is known.
+                users[user_id] = {**users[user_id], "tweet_count": posts}
         return {**tree, "users": users}
 
     described.change(path, edit)
@@ -256,9 +270,9 @@ def _tell_numbers(*, added: int, present: Sequence[str], missing: int = 0) -> No
     click.echo(f"{', '.join(parts)}.", err=True)
 
 
-def _tell_moved(known: dict[str, list[str]], found: dict[str, tuple[str, str]]) -> None:
+def _tell_moved(known: dict[str, list[str]], found: dict[str, _Found]) -> None:
     """Tell of names on file that belong to another account today."""
-    for name, (user_id, spelling) in found.items():
+    for name, (user_id, spelling, _) in found.items():
         others = [other for other in known.get(name, ()) if other != user_id]
         if others:
             told = f"{spelling} is the name of account {user_id} today"
