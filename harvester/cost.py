@@ -9,21 +9,27 @@ from typing import Any
 from harvester.capacity import LEAST_DISK, Capacity
 from harvester.changeset import Tree
 from harvester.layout import moment
+from harvester.lock import RENEWED_AFTER
 from harvester.settings import Settings
+from harvester.storing import IDLE_CHECKPOINTS
 
 PRICES = Path(__file__).with_name("prices.json")
 MONTH_HOURS = 730.0
 _GB = 1e9
 # A task is billed for a minute at least, and from the pull of its image on, which this does not know.
 _LEAST_HOURS = 1 / 60
-# A line every ten seconds, and what goes with it in the log group.
-_LOG_BYTES_HOUR = 360 * 150
-# At each checkpoint: the new bytes of the records and of the events, checkpoint.json, harvest.json.
-_PUTS_A_CHECKPOINT = 4
+# Measured of a stream that is read for hours: the lines of its log, with their 26 bytes of CloudWatch's own.
+_LOG_BYTES_HOUR = 22_000
+# At each checkpoint: checkpoint.json and harvest.json; and where records come, their new bytes.
+_PUTS_A_CHECKPOINT, _PUTS_OF_RECORDS = 2, 1
 # For each file: itself, two manifests, and the checkpoint before and after.
 _PUTS_A_FILE = 5
 # To begin and to end, with the changeset; and what is read meanwhile.
 _PUTS_A_HARVEST, _READS_A_HARVEST = 25, 25
+# Earlier versions of what is written over again and again lie there for a day or two, of such a size each.
+_VERSION_BYTES, _VERSION_HOURS = 1_000, 48
+# The image in the registry, compressed.
+_IMAGE_GB = 0.2
 
 
 @cache
@@ -51,8 +57,35 @@ class Cost:
 
 
 @dataclass(frozen=True)
+class StreamMonth:
+    """Dollars for a month of a stream on AWS, by what they are for; `quiet` is one to which nothing comes.
+
+    `busy` is what more there is where records come all the time, but for what is stored of them.
+    """
+
+    task: float
+    address: float
+    lock: float
+    checkpoints: float
+    stops: float
+    versions: float
+    log: float
+    alarm: float
+    image: float
+    busy: float
+
+    @property
+    def quiet(self) -> float:
+        return sum(value for name, value in asdict(self).items() if name != "busy")
+
+    @property
+    def total(self) -> float:
+        return self.quiet + self.busy
+
+
+@dataclass(frozen=True)
 class Rates:
-    """Dollars of a task of one size: for an hour, a month of a stream, and a month of a stored gigabyte."""
+    """Dollars of a task of one size: for an hour of a harvest to which records come, and a gigabyte."""
 
     task_hour: float
     requests_hour: float
@@ -63,30 +96,79 @@ class Rates:
         return self.task_hour + self.requests_hour + self.log_hour
 
     @property
-    def stream_month(self) -> float:
-        return self.harvest_hour * MONTH_HOURS
-
-    @property
     def gb_month(self) -> float:
         return _usd("stored_gb_month")
+
+    @property
+    def gb_out(self) -> float:
+        """To download one, beyond the first hundred of a month."""
+        return _usd("download_gb")
 
 
 def task_hour(capacity: Capacity) -> float:
     """Dollars for an hour of the task with its public address; the disk that every task has is free."""
+    return _machine_hour(capacity) + _usd("address_hour")
+
+
+def _machine_hour(capacity: Capacity) -> float:
     kind = capacity.architecture.lower()
     size = capacity.cpu / 1024 * _usd(f"vcpu_hour_{kind}") + capacity.memory / 1024 * _usd(f"gb_hour_{kind}")
     share = _usd("spot_share") if capacity.spot else 1.0
-    disk = (capacity.disk - LEAST_DISK) * _usd("disk_gb_hour")
-    return size * share + disk + _usd("address_hour")
+    return size * share + (capacity.disk - LEAST_DISK) * _usd("disk_gb_hour")
+
+
+@dataclass(frozen=True)
+class Requests:
+    """Of S3, in an hour, only because time passes; the first three are writes, `stops` are reads."""
+
+    lock: float
+    checkpoints: float
+    records: float
+    stops: float
+
+    @property
+    def writes(self) -> float:
+        return self.lock + self.checkpoints + self.records
+
+    @property
+    def usd(self) -> float:
+        return self.writes * _usd("put") + self.stops * _usd("read")
+
+
+def requests(settings: Settings, *, busy: bool) -> Requests:
+    """By the settings, of a harvest to which records come all the time, or of a stream without any."""
+    checkpoints = 3600 / settings.checkpoint_seconds
+    files = 3600 / settings.seconds_per_file * _PUTS_A_FILE
+    return Requests(
+        lock=3600 / (settings.lock_seconds * RENEWED_AFTER),
+        checkpoints=checkpoints * _PUTS_A_CHECKPOINT / (1 if busy else IDLE_CHECKPOINTS),
+        records=checkpoints * _PUTS_OF_RECORDS + files if busy else 0.0,
+        stops=3600 / settings.stop_poll_seconds,
+    )
 
 
 def requests_hour(settings: Settings) -> float:
-    """Dollars for an hour of what a harvest asks of S3 only because time passes, by its settings."""
-    renewals = 3600 / (settings.lock_seconds / 3)
-    checkpoints = 3600 / settings.checkpoint_seconds * _PUTS_A_CHECKPOINT
-    files = 3600 / settings.seconds_per_file * _PUTS_A_FILE
-    stops = 3600 / settings.stop_poll_seconds
-    return (renewals + checkpoints + files) * _usd("put") + stops * _usd("read")
+    """Dollars for an hour of what a harvest asks of S3 while records come."""
+    return requests(settings, busy=True).usd
+
+
+def stream_month(settings: Settings, capacity: Capacity) -> StreamMonth:
+    """Of a stream that is kept running for a month; alarm and image are there once for all of an account."""
+    asked, put = requests(settings, busy=False), _usd("put")
+    versions = asked.writes * _VERSION_HOURS * _VERSION_BYTES / _GB * _usd("stored_gb_month")
+    more = requests(settings, busy=True).usd - asked.usd
+    return StreamMonth(
+        task=_machine_hour(capacity) * MONTH_HOURS,
+        address=_usd("address_hour") * MONTH_HOURS,
+        lock=asked.lock * put * MONTH_HOURS,
+        checkpoints=asked.checkpoints * put * MONTH_HOURS,
+        stops=asked.stops * _usd("read") * MONTH_HOURS,
+        versions=versions,
+        log=_LOG_BYTES_HOUR / _GB * _usd("log_gb") * MONTH_HOURS,
+        alarm=_usd("alarm_month"),
+        image=_IMAGE_GB * _usd("image_gb_month"),
+        busy=more * MONTH_HOURS,
+    )
 
 
 def rates(settings: Settings, capacity: Capacity) -> Rates:
@@ -99,11 +181,11 @@ def of_harvest(record: Tree, settings: Settings) -> Cost:
     spent = hours(record)
     task = record.get("task")
     puts = _PUTS_A_HARVEST + int(record.get("files") or 0) * _PUTS_A_FILE
-    requests = puts * _usd("put") + _READS_A_HARVEST * _usd("read") + spent * requests_hour(settings)
+    asked = puts * _usd("put") + _READS_A_HARVEST * _usd("read") + spent * requests_hour(settings)
     stored = float(record.get("file_bytes") or 0) / _GB * _usd("stored_gb_month")
     return Cost(
         task=max(spent, _LEAST_HOURS) * task_hour(Capacity().changed_by(task)) if task else 0.0,
-        requests=requests if on_s3 else 0.0,
+        requests=asked if on_s3 else 0.0,
         stored_month=stored if on_s3 else 0.0,
         x=float((record.get("billed") or {}).get("usd") or 0),
     )

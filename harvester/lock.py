@@ -18,6 +18,8 @@ from harvester.store import Store, Stored
 log = logging.getLogger("twarc-cloud")
 
 TTL = 60.0
+# Of the `ttl`: when it is renewed, for each renewal is paid for; and how soon again without an answer.
+RENEWED_AFTER, _TRIED_AGAIN_AFTER = 3 / 4, 1 / 20
 
 # The store tells its time in whole seconds, twice per comparison.
 _GRAIN = timedelta(seconds=2)
@@ -28,9 +30,9 @@ _TRIES = 10
 class Lock:
     """`lock.json` of one collection.
 
-    The owner renews it every third of `ttl` seconds. Others judge its age by the store's clock alone; the
-    owner judges by a clock that only counts seconds, and from before each request was sent, so that it
-    gives up earlier than anybody may take over.
+    The owner renews it after three quarters of `ttl` seconds. Others judge its age by the store's clock
+    alone; the owner judges by a clock that only counts seconds, and from before each request was sent, so
+    that it gives up earlier than anybody may take over.
     """
 
     def __init__(
@@ -132,13 +134,16 @@ class Lock:
         return thread
 
     def _keep(self) -> None:
-        while not self._ended.wait(self._ttl / 3):
+        part = RENEWED_AFTER
+        while not self._ended.wait(self._ttl * part):
             try:
                 self.renew()
+                part = RENEWED_AFTER
             except LockLost:
                 return
             except Exception as error:  # noqa: BLE001 - whatever a store answers, the next try may succeed
                 log.warning("The lock could not be renewed yet: %s", error)
+                part = _TRIED_AGAIN_AFTER
 
     def renew(self) -> None:
         """Prove that the lock is ours. Raises LockLost when it is not, StoreAway when that is unknown."""

@@ -22,6 +22,8 @@ from harvester.work import Batch, Work
 
 _SYNC_BYTES = 1 << 20
 _SYNC_SECONDS = 1.0
+# With nothing new, so many checkpoints are left out: each is paid for, and would only say that time passed.
+IDLE_CHECKPOINTS = 10
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,7 @@ class Storing:
         self._parts = Parts(store, here, work.folder)
         self._manifests = Manifests(store, here)
         self._checkpointing = threading.Event()
+        self._has_news = False
         self._last = _Known(orjson.Fragment(orjson.dumps(work.state.to_tree())), {}, {})
         self._synced_at = self._checkpointed_at = self._opened_at = clock.elapsed()
 
@@ -67,6 +70,7 @@ class Storing:
         if not self._work.is_open:
             # A file's age counts from its first batch, not from the end of the file before.
             self._opened_at = self._clock.elapsed()
+        self._has_news = True
         self._work.add(batch, now=self._clock.now())
         if batch.sync or self._work.unsynced_bytes >= _SYNC_BYTES:
             self._sync()
@@ -79,7 +83,8 @@ class Storing:
             self._sync()
         if self._roll_is_due(now):
             self._roll()
-        if now - self._checkpointed_at >= self._settings.checkpoint_seconds:
+        wait = self._settings.checkpoint_seconds * (1 if self._has_news else IDLE_CHECKPOINTS)
+        if now - self._checkpointed_at >= wait:
             self._checkpoint()
 
     def finish(self) -> None:
@@ -134,6 +139,7 @@ class Storing:
         if self._checkpointing.is_set():
             return
         self._checkpointing.set()
+        self._has_news = False
         known = self._snapshot()
 
         def write() -> None:

@@ -2,8 +2,9 @@
 
 import json
 import re
+import threading
 from collections.abc import Iterator
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,11 @@ import emulator
 from harvester import cost
 from harvester.capacity import Capacity
 from harvester.settings import Settings
+from harvester.store.s3 import S3Store
 from tests.commanded import Desk
 from tests.person import Person, at_a_terminal
+from tests.servers import Bucket
+from tests.stage import staged, until
 
 _ROOT = Path(__file__).resolve().parents[1]
 _TASK = asdict(Capacity())
@@ -42,6 +46,57 @@ def test_the_default_task_costs_what_its_parts_do() -> None:
     assert x86 == pytest.approx(9.01 + 3.65, abs=0.01)
     assert cost.task_hour(Capacity(disk=30)) - cost.task_hour(Capacity()) == pytest.approx(0.00111)
     assert cost.task_hour(Capacity(spot=True)) < cost.task_hour(Capacity())
+
+
+def test_a_month_of_a_stream_on_spot_costs_at_most_what_is_promised() -> None:
+    spot = cost.stream_month(Settings(), Capacity(spot=True))
+    assert spot.quiet <= 6.50
+    assert sum(asdict(spot).values()) == pytest.approx(spot.total)
+    on_demand = cost.stream_month(Settings(), Capacity())
+    assert on_demand.task + on_demand.address == pytest.approx(7.21 + 3.65, abs=0.01)
+
+
+@dataclass
+class Counting:
+    """What is asked of S3 from now on, by its kind."""
+
+    lock: int = 0
+    checkpoints: int = 0
+    records: int = 0
+    stops: int = 0
+
+    def hear(self, request: Any, **_: Any) -> None:
+        key = str(request.url)
+        if request.method == "GET" and key.endswith("stop.json"):
+            self.stops += 1
+        elif request.method == "PUT":
+            kind = next((kind for kind, ends in _KINDS.items() if key.endswith(ends)), "records")
+            setattr(self, kind, getattr(self, kind) + 1)
+
+
+_KINDS = {"lock": ("lock.json",), "checkpoints": ("checkpoint.json", "harvest.json")}
+
+
+@pytest.mark.parametrize("busy", [False, True])
+def test_a_stream_asks_of_s3_what_is_reckoned_with(busy: bool, moto_s3: Bucket, tmp_path: Path) -> None:
+    """All cadences a hundred times as quick, but for the files, which differ by the posts."""
+    client, counted, seconds = moto_s3.server.client(), Counting(), 6.0
+    hurried: dict[str, Any] = {"checkpoint_seconds": 0.6, "lock_seconds": 1.6, "stop_poll_seconds": 0.3}
+    options: dict[str, Any] = {"stream_rate": "40"} if busy else {"users": 1}
+    with staged(tmp_path, store=S3Store(moto_s3.name, client=client), **options) as stage:
+        stage.add("live", type="filter", filter={"track": "flood,library,the"})
+        with stage.harvesting("live", **hurried) as going:
+            until(stage.connected)
+            until(lambda: going.account()["tweets"] > 0 or not busy)
+            client.meta.events.register("before-send.s3", counted.hear)
+            threading.Event().wait(seconds)
+            client.meta.events.unregister("before-send.s3", counted.hear)
+    reckoned = cost.requests(Settings(**{**hurried, "seconds_per_file": 1e9}), busy=busy)
+    for kind, count in asdict(counted).items():
+        # The machine may be busy, too; more than is reckoned with is never right.
+        most = getattr(reckoned, kind) * seconds / 3600
+        assert count <= most * 1.1 + 2, (kind, counted)
+        assert count >= most * 0.5 - 2, (kind, counted)
 
 
 def test_a_harvest_costs_its_hours_its_requests_what_it_stored_and_x() -> None:
@@ -126,3 +181,18 @@ def test_the_page_on_cost_has_the_figures_of_the_command(person: Person) -> None
     assert block[1] == person.well("collection", "cost"), (
         "put what `collection cost` prints into docs/cost.md"
     )
+
+
+def test_the_other_pages_tell_of_a_month_of_a_stream_as_it_is_reckoned() -> None:
+    on_demand, spot = (cost.stream_month(Settings(), Capacity(spot=spot)) for spot in (False, True))
+    told = re.search(
+        r"A stream, all in: \$([\d.]+) a month on demand, \$([\d.]+) on Spot",
+        (_ROOT / "docs" / "account.md").read_text(),
+    )
+    assert told
+    assert told.groups() == (f"{on_demand.quiet:.2f}", f"{spot.quiet:.2f}")
+    # And no page has a sum of its own.
+    for page in (_ROOT / "README.md", *(_ROOT / "docs").glob("*.md")):
+        for line in page.read_text().splitlines():
+            if "month" in line and "stream" in line.lower() and page.name not in ("cost.md", "account.md"):
+                assert not re.search(r"\$\d+\.?\d* (a|per) month", line), (page.name, line)

@@ -31,9 +31,13 @@ def cost(collection_id: str | None, count: int, as_json: bool, place: Place) -> 
     if as_json:
         print_json({"rates": rows, **_dates()})
         return
-    columns = ("task", "cpu", "memory", "harvest_hour", "of_it_task", "of_it_requests", "stream_month")
+    from harvester.cost import MONTH_HOURS
+
+    columns = ("task", "cpu", "memory", "harvest_hour", "of_it_task", "of_it_requests")
     click.echo(table([_in_dollars(row) for row in rows], columns))
-    click.echo(f"\nA gigabyte stored costs ${rows[0]['gb_month']:.3f} a month.")
+    click.echo(f"\nA stream for a month ({MONTH_HOURS:.0f} hours), by what is paid for:\n")
+    click.echo(table(_stream_rows(rows), ("for", *map(_column, rows))))
+    click.echo(f"\n{_of_gigabytes(rows[0])}")
     click.echo(_of_x())
 
 
@@ -79,8 +83,8 @@ def _tell(told: Tree, *, as_json: bool) -> None:
     size = f"{rates['cpu']} CPU units, {rates['memory']} MiB, {rates['kind']}"
     click.echo(
         f"\nAs a task on AWS ({size}): ${rates['harvest_hour']:.4f} for an hour of a harvest, "
-        f"${rates['stream_month']:.2f} for a month of a stream; "
-        f"${rates['gb_month']:.3f} for a gigabyte a month."
+        f"${rates['stream_month']:.2f} for a month of a stream, "
+        f"${rates['stream_month_busy']:.2f} of a busy one. {_of_gigabytes(rates)}"
     )
     click.echo(_of_x())
 
@@ -88,7 +92,7 @@ def _tell(told: Tree, *, as_json: bool) -> None:
 def _rates(settings: Settings, capacity: Capacity, name: str) -> Tree:
     from harvester import cost
 
-    found = cost.rates(settings, capacity)
+    found, stream = cost.rates(settings, capacity), cost.stream_month(settings, capacity)
     return {
         "task": name,
         "cpu": capacity.cpu,
@@ -97,9 +101,49 @@ def _rates(settings: Settings, capacity: Capacity, name: str) -> Tree:
         "harvest_hour": found.harvest_hour,
         "of_it_task": found.task_hour,
         "of_it_requests": found.requests_hour,
-        "stream_month": found.stream_month,
+        "stream_month": stream.quiet,
+        "stream_month_busy": stream.total,
+        "stream": asdict(stream),
         "gb_month": found.gb_month,
+        "gb_out": found.gb_out,
     }
+
+
+# What stands in a month of a stream, and how it is told.
+_PARTS = {
+    "task": "task",
+    "address": "public address",
+    "lock": "lock.json, written again",
+    "checkpoints": "checkpoint.json, harvest.json",
+    "stops": "looking for stop.json",
+    "versions": "earlier versions of these",
+    "log": "log",
+    "alarm": "alarm, once an account",
+    "image": "image, once an account",
+}
+
+
+def _stream_rows(rows: list[Tree]) -> list[Tree]:
+    """One row for each part, one column for each task, and the sums."""
+    sums = {"stream_month": "together", "stream_month_busy": "where records come all the time"}
+    found = [(name, [row["stream"][part] for row in rows]) for part, name in _PARTS.items()]
+    found += [(name, [row[part] for row in rows]) for part, name in sums.items()]
+    columns = list(map(_column, rows))
+    return [
+        {"for": name, **{column: f"${usd:.2f}" for column, usd in zip(columns, each, strict=True)}}
+        for name, each in found
+    ]
+
+
+def _column(row: Tree) -> str:
+    return str(row["task"]).replace("_", "-")
+
+
+def _of_gigabytes(rates: Tree) -> str:
+    return (
+        f"A gigabyte stored costs ${rates['gb_month']:.3f} a month; one that is downloaded costs "
+        f"${rates['gb_out']:.2f}, after the first hundred of a month."
+    )
 
 
 def _sizes(settings: Settings) -> list[tuple[str, Capacity]]:
