@@ -8,6 +8,31 @@ resource "aws_ecs_cluster" "harvests" {
     name  = "containerInsights"
     value = var.container_insights ? "enabled" : "disabled"
   }
+
+  lifecycle {
+    precondition {
+      condition     = contains(lookup(local.task_memories, tostring(var.task_cpu), []), var.task_memory)
+      error_message = "Fargate has no task with this task_cpu and task_memory: see docs/kinds.md."
+    }
+
+    precondition {
+      condition     = (var.vpc_id == "") == (length(var.subnet_ids) == 0)
+      error_message = "vpc_id and subnet_ids go together."
+    }
+  }
+}
+
+locals {
+  # https://docs.aws.amazon.com/AmazonECS/latest/developerguide/task-cpu-memory-error.html
+  task_memories = {
+    "256"   = [512, 1024, 2048]
+    "512"   = range(1024, 4097, 1024)
+    "1024"  = range(2048, 8193, 1024)
+    "2048"  = range(4096, 16385, 1024)
+    "4096"  = range(8192, 30721, 1024)
+    "8192"  = range(16384, 61441, 4096)
+    "16384" = range(32768, 122881, 8192)
+  }
 }
 
 resource "aws_ecs_cluster_capacity_providers" "harvests" {

@@ -1,6 +1,19 @@
 # Tasks reach out, to X and to AWS, and nobody reaches them. Public subnets need no NAT gateway, which would cost more than
 # all the rest; a public address without an inbound rule answers nobody.
 
+locals {
+  own_network = length(var.subnet_ids) > 0
+  vpc_id      = local.own_network ? var.vpc_id : aws_vpc.tasks[0].id
+  subnet_ids  = local.own_network ? var.subnet_ids : aws_subnet.public[*].id
+
+  # Where Fargate is not in every zone: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/AWS_Fargate-Regions.html
+  zones_with_fargate = {
+    ap-northeast-1 = ["apne1-az1", "apne1-az2", "apne1-az4"]
+    us-west-1      = ["usw1-az1", "usw1-az3"]
+  }
+  zone_ids = length(var.zone_ids) > 0 ? var.zone_ids : lookup(local.zones_with_fargate, var.region, [])
+}
+
 data "aws_availability_zones" "available" {
   # checkov:skip=CKV_AWS_394: a zone that AWS adds later moves no subnet, which ignores it
   state = "available"
@@ -10,10 +23,21 @@ data "aws_availability_zones" "available" {
     name   = "opt-in-status"
     values = ["opt-in-not-required"]
   }
+
+  dynamic "filter" {
+    for_each = length(local.zone_ids) > 0 ? [true] : []
+
+    content {
+      name   = "zone-id"
+      values = local.zone_ids
+    }
+  }
 }
 
 resource "aws_vpc" "tasks" {
   # checkov:skip=CKV2_AWS_11: flow logs would cost more than the tasks, and there is no traffic inwards to look at
+  count = local.own_network ? 0 : 1
+
   cidr_block           = var.vpc_cidr
   enable_dns_support   = true
   enable_dns_hostnames = true
@@ -23,15 +47,17 @@ resource "aws_vpc" "tasks" {
 
 # The group that AWS adds to each network lets its members in; without rules it lets nobody.
 resource "aws_default_security_group" "nobody" {
-  vpc_id = aws_vpc.tasks.id
+  count = local.own_network ? 0 : 1
+
+  vpc_id = aws_vpc.tasks[0].id
 
   tags = { Name = "${var.name}-nobody" }
 }
 
 resource "aws_subnet" "public" {
-  count = 2
+  count = local.own_network ? 0 : 2
 
-  vpc_id            = aws_vpc.tasks.id
+  vpc_id            = aws_vpc.tasks[0].id
   cidr_block        = cidrsubnet(var.vpc_cidr, 8, count.index)
   availability_zone = data.aws_availability_zones.available.names[count.index]
 
@@ -47,36 +73,44 @@ resource "aws_subnet" "public" {
 }
 
 resource "aws_internet_gateway" "out" {
-  vpc_id = aws_vpc.tasks.id
+  count = local.own_network ? 0 : 1
+
+  vpc_id = aws_vpc.tasks[0].id
 
   tags = { Name = var.name }
 }
 
 resource "aws_route_table" "public" {
-  vpc_id = aws_vpc.tasks.id
+  count = local.own_network ? 0 : 1
+
+  vpc_id = aws_vpc.tasks[0].id
 
   tags = { Name = var.name }
 }
 
 resource "aws_route" "out" {
-  route_table_id         = aws_route_table.public.id
+  count = local.own_network ? 0 : 1
+
+  route_table_id         = aws_route_table.public[0].id
   destination_cidr_block = "0.0.0.0/0"
-  gateway_id             = aws_internet_gateway.out.id
+  gateway_id             = aws_internet_gateway.out[0].id
 }
 
 resource "aws_route_table_association" "public" {
-  count = 2
+  count = local.own_network ? 0 : 2
 
   subnet_id      = aws_subnet.public[count.index].id
-  route_table_id = aws_route_table.public.id
+  route_table_id = aws_route_table.public[0].id
 }
 
 # The way to the bucket stays inside AWS. It costs nothing.
 resource "aws_vpc_endpoint" "s3" {
-  vpc_id            = aws_vpc.tasks.id
+  count = local.own_network ? 0 : 1
+
+  vpc_id            = aws_vpc.tasks[0].id
   service_name      = "com.amazonaws.${var.region}.s3"
   vpc_endpoint_type = "Gateway"
-  route_table_ids   = [aws_route_table.public.id]
+  route_table_ids   = [aws_route_table.public[0].id]
 
   tags = { Name = "${var.name}-s3" }
 }
@@ -85,7 +119,7 @@ resource "aws_security_group" "tasks" {
   # checkov:skip=CKV2_AWS_5: tasks are started with it by commands and schedules, not by Terraform
   name        = "${var.name}-tasks"
   description = "Tasks of Twarc-Cloud: HTTPS outwards, nothing inwards"
-  vpc_id      = aws_vpc.tasks.id
+  vpc_id      = local.vpc_id
 
   tags = { Name = "${var.name}-tasks" }
 

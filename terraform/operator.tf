@@ -283,6 +283,7 @@ data "aws_iam_policy_document" "operator" {
 }
 
 resource "aws_iam_policy" "operator" {
+  path        = var.iam_path
   name        = "${var.name}-operator"
   description = "What twarc_cloud.py needs"
   policy      = data.aws_iam_policy_document.operator.json
@@ -295,6 +296,8 @@ resource "aws_iam_role" "operator" {
   description          = "For the people who run twarc_cloud.py"
   assume_role_policy   = data.aws_iam_policy_document.trust_operators[0].json
   max_session_duration = 43200
+  path                 = var.iam_path
+  permissions_boundary = var.permissions_boundary == "" ? null : var.permissions_boundary
 }
 
 resource "aws_iam_role_policy_attachment" "operator" {

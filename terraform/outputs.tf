@@ -9,7 +9,8 @@ output "twarc_cloud_ini" {
     region = ${var.region}
     cluster = ${aws_ecs_cluster.harvests.name}
     image = ${local.image}
-    subnets = ${join(",", aws_subnet.public[*].id)}
+    subnets = ${join(",", local.subnet_ids)}
+    public_ip = ${var.public_ip ? "yes" : "no"}
     security_groups = ${aws_security_group.tasks.id}
     task_role_arn = ${aws_iam_role.task.arn}
     task_execution_role_arn = ${aws_iam_role.execution.arn}

@@ -122,9 +122,11 @@ data "aws_iam_policy_document" "task" {
 }
 
 resource "aws_iam_role" "task" {
-  name               = "${var.name}-task"
-  description        = "What a harvest may do"
-  assume_role_policy = data.aws_iam_policy_document.trust_tasks.json
+  name                 = "${var.name}-task"
+  description          = "What a harvest may do"
+  assume_role_policy   = data.aws_iam_policy_document.trust_tasks.json
+  path                 = var.iam_path
+  permissions_boundary = var.permissions_boundary == "" ? null : var.permissions_boundary
 }
 
 resource "aws_iam_role_policy" "task" {
@@ -180,9 +182,11 @@ data "aws_iam_policy_document" "execution" {
 }
 
 resource "aws_iam_role" "execution" {
-  name               = "${var.name}-execution"
-  description        = "What Fargate does for a harvest: fetch the image, write the log"
-  assume_role_policy = data.aws_iam_policy_document.trust_fargate.json
+  name                 = "${var.name}-execution"
+  description          = "What Fargate does for a harvest: fetch the image, write the log"
+  assume_role_policy   = data.aws_iam_policy_document.trust_fargate.json
+  path                 = var.iam_path
+  permissions_boundary = var.permissions_boundary == "" ? null : var.permissions_boundary
 }
 
 resource "aws_iam_role_policy" "execution" {
@@ -261,9 +265,11 @@ data "aws_iam_policy_document" "scheduler" {
 }
 
 resource "aws_iam_role" "scheduler" {
-  name               = "${var.name}-scheduler"
-  description        = "Lets schedules start harvests"
-  assume_role_policy = data.aws_iam_policy_document.trust_schedules.json
+  name                 = "${var.name}-scheduler"
+  description          = "Lets schedules start harvests"
+  assume_role_policy   = data.aws_iam_policy_document.trust_schedules.json
+  path                 = var.iam_path
+  permissions_boundary = var.permissions_boundary == "" ? null : var.permissions_boundary
 }
 
 resource "aws_iam_role_policy" "scheduler" {

@@ -8,6 +8,12 @@ variable "bucket" {
     condition     = can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.bucket))
     error_message = "bucket has 3 to 63 lower-case letters, digits, '-' and '.'."
   }
+
+  # "General purpose bucket naming rules" in the S3 User Guide.
+  validation {
+    condition     = !can(regex("\\.\\.|\\.-|-\\.|^[0-9.]+$|^(xn--|sthree-|amzn-s3-demo-)|(-s3alias|--ol-s3|--x-s3|--table-s3|\\.mrap)$", var.bucket))
+    error_message = "bucket is a name that S3 refuses: no '..', '.-' or '-.', no address, and none of the beginnings and ends that it keeps for itself."
+  }
 }
 
 variable "region" {
@@ -104,9 +110,43 @@ variable "kms_key_arn" {
 # -- the network -------------------------------------------------------------------------------------------------------
 
 variable "vpc_cidr" {
-  description = "The addresses of the network; two subnets are cut from it."
+  description = "The addresses of the network; two subnets are cut from it, each a 256th part."
   type        = string
   default     = "10.0.0.0/16"
+
+  validation {
+    condition     = can(regex("^[0-9.]+/(1[6-9]|20)$", var.vpc_cidr)) && can(cidrhost(var.vpc_cidr, 0))
+    error_message = "vpc_cidr is a range of IPv4 addresses from /16 to /20: a subnet of AWS is a /28 at least."
+  }
+}
+
+variable "zone_ids" {
+  description = "The zones of the two subnets, e.g. [\"usw1-az1\", \"usw1-az3\"]. Empty: the first two that have Fargate."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = length(var.zone_ids) != 1
+    error_message = "zone_ids names two zones at least."
+  }
+}
+
+variable "vpc_id" {
+  description = "A network that is there already, in the place of one that is made; with subnet_ids."
+  type        = string
+  default     = ""
+}
+
+variable "subnet_ids" {
+  description = "Its subnets for the tasks. They need a way out to the internet."
+  type        = list(string)
+  default     = []
+}
+
+variable "public_ip" {
+  description = "Whether tasks get public addresses. Not in subnets that go out through a NAT gateway."
+  type        = bool
+  default     = true
 }
 
 variable "status_cidr" {
@@ -115,8 +155,8 @@ variable "status_cidr" {
   default     = ""
 
   validation {
-    condition     = var.status_cidr == "" || can(cidrhost(var.status_cidr, 0))
-    error_message = "status_cidr is a range of addresses, e.g. 192.0.2.7/32."
+    condition     = var.status_cidr == "" || (can(cidrhost(var.status_cidr, 0)) && !strcontains(var.status_cidr, ":"))
+    error_message = "status_cidr is a range of IPv4 addresses, e.g. 192.0.2.7/32."
   }
 
   validation {
@@ -177,12 +217,22 @@ variable "task_disk" {
   description = "The disk of a task, in GiB, 20 to 200."
   type        = number
   default     = 20
+
+  validation {
+    condition     = var.task_disk >= 20 && var.task_disk <= 200 && floor(var.task_disk) == var.task_disk
+    error_message = "task_disk is a whole number from 20 to 200."
+  }
 }
 
 variable "log_days" {
   description = "For how many days logs are kept; one of the numbers that CloudWatch knows."
   type        = number
   default     = 30
+
+  validation {
+    condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_days)
+    error_message = "log_days is 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731 or a number of years in days."
+  }
 }
 
 variable "container_insights" {
@@ -204,6 +254,23 @@ variable "operators" {
   }
 }
 
+variable "permissions_boundary" {
+  description = "The ARN of a policy that each role must have as its boundary, where your organisation asks for one."
+  type        = string
+  default     = ""
+}
+
+variable "iam_path" {
+  description = "The path of roles and policies, where your organisation asks for one."
+  type        = string
+  default     = "/"
+
+  validation {
+    condition     = can(regex("^/([A-Za-z0-9_.-]+/)*$", var.iam_path))
+    error_message = "iam_path begins and ends with '/', e.g. /archives/."
+  }
+}
+
 variable "alarm_email" {
   description = "Who is told by AWS when a task dies or a schedule cannot start one, and of the budget. Empty: nobody."
   type        = string
@@ -221,4 +288,9 @@ variable "budget_limit" {
   description = "US dollars a month for the whole AWS account, of whose coming near alarm_email hears. 0: no budget is made."
   type        = number
   default     = 0
+
+  validation {
+    condition     = var.budget_limit >= 0
+    error_message = "budget_limit is 0 or more."
+  }
 }

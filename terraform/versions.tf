@@ -3,8 +3,9 @@ terraform {
 
   required_providers {
     aws = {
-      source  = "hashicorp/aws"
-      version = ">= 5.0, < 7.0"
+      source = "hashicorp/aws"
+      # Nothing but 5.100.0 was ever run here. A newer one may do; plan with it before you apply.
+      version = "~> 5.100"
     }
   }
 }

@@ -51,7 +51,7 @@ def test_the_ini_has_all_that_the_cloud_needs(account: Account) -> None:
     names = [entry.name for entry in fields(Settings)]
     others = {"collections_path", "honeybadger_check_in"}
     assert {name for name, _, _ in written} == {*names[: names.index("status_port") + 1]} - others
-    assert [name for name, _, value in written if not value] == ["kms_key_arn"]
+    assert [name for name, _, value in written if not value.strip()] == ["kms_key_arn"]
 
 
 # -- a harvest ----------------------------------------------------------------------------------------------

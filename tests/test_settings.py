@@ -58,6 +58,7 @@ def test_each_setting_can_be_set_in_the_environment_and_in_the_file(name: str, t
         "task_architecture": "X86_64",
         "task_spot": "yes",
         "task_fallback": "yes",
+        "public_ip": "no",
         "task_disk": "21",
         "x_api_url": "https://api.x.com",
     }

@@ -64,7 +64,7 @@ _HINTS: tuple[tuple[str, str], ...] = (
     ),
     (r"not idempotent|different parameters", "Another command changes it at this moment: try again."),
     (
-        r"long arn|new arn format|opt.?in",
+        r"long arn|new arn ",
         "The account still has ECS's short ARNs: as its administrator, `aws ecs put-account-setting-default "
         "--name taskLongArnFormat --value enabled`, and the same of serviceLongArnFormat.",
     ),

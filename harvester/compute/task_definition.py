@@ -193,12 +193,12 @@ def require(settings: Settings, *names: str) -> None:
 
 
 def network(settings: Settings) -> Tree:
-    """Where tasks are; the subnets are public, for the network of X is outside."""
+    """Where tasks are. The network of X is outside: in public subnets they need addresses of their own."""
     return {
         "awsvpcConfiguration": {
             "subnets": listed(settings.subnets),
             "securityGroups": listed(settings.security_groups),
-            "assignPublicIp": "ENABLED",
+            "assignPublicIp": "ENABLED" if settings.public_ip else "DISABLED",
         }
     }
 

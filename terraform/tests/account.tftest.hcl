@@ -44,7 +44,7 @@ run "as_it_comes" {
   }
 
   assert {
-    condition     = aws_vpc.tasks.enable_dns_hostnames && aws_vpc_endpoint.s3.vpc_endpoint_type == "Gateway"
+    condition     = aws_vpc.tasks[0].enable_dns_hostnames && aws_vpc_endpoint.s3[0].vpc_endpoint_type == "Gateway"
     error_message = "The way to S3 stays inside AWS."
   }
 
@@ -251,11 +251,6 @@ run "a_key_of_your_own_encrypts_the_bucket" {
     condition     = one(aws_s3_bucket_server_side_encryption_configuration.collections.rule).apply_server_side_encryption_by_default[0].sse_algorithm == "aws:kms"
     error_message = "The bucket is encrypted with it."
   }
-
-  assert {
-    condition     = strcontains(output.twarc_cloud_ini, "kms_key_arn = arn:aws:kms:us-east-1:123456789012:key/")
-    error_message = "The keys of X are encrypted with it, too."
-  }
 }
 
 run "names_that_aws_refuses_are_refused_before" {
@@ -267,4 +262,78 @@ run "names_that_aws_refuses_are_refused_before" {
   }
 
   expect_failures = [var.bucket, var.name]
+}
+
+run "sizes_that_fargate_does_not_have_are_refused_before" {
+  command = plan
+
+  variables {
+    task_cpu    = 256
+    task_memory = 4096
+  }
+
+  expect_failures = [aws_ecs_cluster.harvests]
+}
+
+run "values_that_aws_refuses_later_are_refused_before" {
+  command = plan
+
+  variables {
+    bucket      = "tweets..of-a-museum"
+    vpc_cidr    = "10.0.0.0/24"
+    status_cidr = "2001:db8::/64"
+    log_days    = 31
+    task_disk   = 10
+    iam_path    = "archives"
+  }
+
+  expect_failures = [var.bucket, var.vpc_cidr, var.status_cidr, var.log_days, var.task_disk, var.iam_path]
+}
+
+run "a_network_that_is_there_is_used" {
+  command = plan
+
+  variables {
+    vpc_id     = "vpc-0123456789abcdef0"
+    subnet_ids = ["subnet-0123456789abcdef0"]
+    public_ip  = false
+  }
+
+  assert {
+    condition     = length(aws_vpc.tasks) + length(aws_subnet.public) + length(aws_internet_gateway.out) == 0
+    error_message = "Nothing of a network is made."
+  }
+
+  assert {
+    condition     = aws_security_group.tasks.vpc_id == "vpc-0123456789abcdef0"
+    error_message = "Tasks are in the network that is there."
+  }
+}
+
+run "a_network_needs_its_subnets" {
+  command = plan
+
+  variables {
+    vpc_id = "vpc-0123456789abcdef0"
+  }
+
+  expect_failures = [aws_ecs_cluster.harvests]
+}
+
+run "roles_have_the_boundary_and_the_path_that_are_asked_for" {
+  command = plan
+
+  variables {
+    operators            = ["arn:aws:iam::123456789012:user/archivist"]
+    permissions_boundary = "arn:aws:iam::123456789012:policy/boundary"
+    iam_path             = "/archives/"
+  }
+
+  assert {
+    condition = alltrue([
+      for role in [aws_iam_role.task, aws_iam_role.execution, aws_iam_role.scheduler, aws_iam_role.operator[0]] :
+      role.path == "/archives/" && role.permissions_boundary == "arn:aws:iam::123456789012:policy/boundary"
+    ])
+    error_message = "Each role has them."
+  }
 }
