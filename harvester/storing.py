@@ -24,6 +24,7 @@ _SYNC_BYTES = 1 << 20
 _SYNC_SECONDS = 1.0
 # With nothing new, so many checkpoints are left out: each is paid for, and would only say that time passed.
 IDLE_CHECKPOINTS = 10
+_NOTHING = Batch()
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class Storing:
         if not self._work.is_open:
             # A file's age counts from its first batch, not from the end of the file before.
             self._opened_at = self._clock.elapsed()
-        self._has_news = True
+        self._has_news = self._has_news or batch != _NOTHING
         self._work.add(batch, now=self._clock.now())
         if batch.sync or self._work.unsynced_bytes >= _SYNC_BYTES:
             self._sync()
@@ -83,7 +84,9 @@ class Storing:
             self._sync()
         if self._roll_is_due(now):
             self._roll()
-        wait = self._settings.checkpoint_seconds * (1 if self._has_news else IDLE_CHECKPOINTS)
+        # What it waits for is news, too: whoever asks how it is doing reads harvest.json.
+        has_news = self._has_news or self._progress.activity != self._last.record.get("activity")
+        wait = self._settings.checkpoint_seconds * (1 if has_news else IDLE_CHECKPOINTS)
         if now - self._checkpointed_at >= wait:
             self._checkpoint()
 

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -9,13 +10,17 @@ import orjson
 import pytest
 
 from harvester import history
+from harvester.checkpoint import Pointer
 from harvester.clock import Stop
 from harvester.harvest import Harvest
-from harvester.layout import CollectionKeys
+from harvester.layout import CollectionKeys, timestamp
+from harvester.progress import Progress
 from harvester.settings import Settings
 from harvester.sources import Job, search
 from harvester.store.folder import FolderStore
-from harvester.work import Batch
+from harvester.storing import Storing
+from harvester.uploads import Uploads
+from harvester.work import Batch, State, Work
 from harvester.x.page import Page, posts_page
 from tests.clients import Client
 from tests.stores import HandClock
@@ -101,3 +106,48 @@ class TestTenRolls:
 
     def test_by_none_before_it_is_due(self, tmp_path: Path, kind: str) -> None:
         assert len(_harvested(tmp_path, kind, seconds_per_file=1000.0)) == 1
+
+
+class _AtOnce(Uploads):
+    """Each step is done when it is put, so that no time of the clock passes meanwhile."""
+
+    def put(self, what: str, run: Callable[[], None]) -> None:
+        run()
+        self.done.append(what)
+
+    @cached_property
+    def done(self) -> list[str]:
+        return []
+
+
+def test_with_nothing_new_only_every_tenth_checkpoint_is_written(tmp_path: Path) -> None:
+    """Each is paid for. What comes, and what is waited for, is told within one."""
+    clock, store, keys = HandClock(), FolderStore(tmp_path / "collections"), CollectionKeys("long")
+    begun = clock.now().replace(microsecond=0)
+    here, progress = keys.harvest(begun), Progress("long", "here", timestamp(begun))
+    uploads = _AtOnce(clock=clock, stop=Stop())
+    storing = Storing(
+        store=store,
+        here=here,
+        work=Work.begin(tmp_path / "temp", State(harvest=timestamp(begun), owner="me")),
+        uploads=uploads,
+        pointer=Pointer(store, keys.checkpoint),
+        record=Pointer(store, here.harvest),
+        progress=progress,
+        settings=Settings(seconds_per_file=1e6),
+        clock=clock,
+        billed=dict,
+    )
+    minutes = list[int]()
+    for second in range(1, 3300):
+        clock.seconds += 1
+        if second == 1500:
+            progress.waits("stream to come back", 60)
+        if second == 2400:
+            storing.add(Batch(lines=b'{"data":{"id":"1"}}\n', posts=1, last_id="1"))
+        storing.add(Batch())
+        before = len(uploads.done)
+        storing.do_what_is_due()
+        minutes += [second // 60] * (len(uploads.done) - before)
+    assert set(uploads.done) == {"the checkpoint"}
+    assert minutes == [1, 11, 21, 25, 35, 40, 50]

@@ -230,9 +230,11 @@ def end_harvest(place: Place, keys: "CollectionKeys", *, within: float) -> None:
     """Ask through the store and, where it is open, through the port; wait for the end."""
     from harvester import records, stopfile
     from harvester.clock import Stop, SystemClock
+    from harvester.commands.waiting import Waiting
 
-    clock, never = SystemClock(), Stop()
-    deadline = clock.elapsed() + within
+    clock, never, waits = SystemClock(), Stop(), Waiting()
+    began = clock.elapsed()
+    deadline = began + within
     asked, written = place.compute.ask_to_stop(keys.id), ""
     while place.compute.task(keys.id) or records.lives(place.store, keys):
         if not asked and records.lives(place.store, keys):
@@ -244,6 +246,8 @@ def end_harvest(place: Place, keys: "CollectionKeys", *, within: float) -> None:
                 f"The harvest of {keys.id} did not end within {within:.0f} s.",
                 hint="It was asked to, and ends as soon as it hears it; see `harvest running`.",
             )
+        heard = f"it looks for a stop every {place.settings.stop_poll_seconds:g} s, and stores what it has"
+        waits(keys.id, heard, clock.elapsed() - began)
         clock.wait(never, place.pause)
     stopfile.take_back(place.store, keys, written)
 
