@@ -5,9 +5,9 @@ ECS starts a service's task again at once, whatever it ended with, and never giv
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from harvester.clock import Stop
+from harvester.clock import Clock, Stop, SystemClock
 from harvester.errors import Exit, HarvesterError
 from harvester.layout import CollectionKeys
 from harvester.store import Store
@@ -27,6 +27,7 @@ class Service:
     name: str
     collection_id: str
     stop: Stop
+    clock: Clock = field(default_factory=SystemClock)
 
     def waits_for(self, store: Store) -> Callable[[HarvesterError], bool]:
         """Whether a failure is waited for. The first one ends the task, and AWS writes of that."""
@@ -60,7 +61,7 @@ class Service:
                 if error.exit_code != Exit.LOCKED and not waits_for(error):
                     raise
                 log.warning("The next try is in %.0f minutes: %s", pause / 60, error)
-            if self.stop.wait(pause):
+            if self.clock.wait(self.stop, pause):
                 return int(Exit.TERMINATED)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
