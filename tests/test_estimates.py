@@ -47,7 +47,7 @@ def test_who_is_added_by_name_is_reckoned_with_by_the_posts_that_there_are(
 def test_who_was_not_looked_up_counts_with_the_depth_of_a_timeline() -> None:
     told = _cost({"1": {"tweet_count": 500}, "2": {}, "3": {"since_id": "9"}, "4": {"tweet_count": 90_000}})
     assert f"at most ${price('users/:id/tweets', posts=500 + 2 * _DEPTH):,.2f}" in told
-    assert "1 of them count as 3,200 posts" in told
+    assert "1 of them reckoned with 3,200 posts" in told
 
 
 @pytest.mark.parametrize("count", ["many", None, -3, 1.5, {}])
