@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from harvester.errors import Exit, HarvesterError
-from harvester.store.boundaries import INDEX, index_folder, overlap, store_around, store_below
+from harvester.store.boundaries import INDEX, index_folder, relation, store_around, store_below
 
 ORIGIN = "origin.json"
 _HINT = "Choose another folder."
@@ -37,8 +37,8 @@ class Origin:
         (index / ORIGIN).write_bytes(orjson.dumps({"collection": self.prefix, "store": str(self.store)}))
 
     def _problem(self, folder: Path) -> str:
-        if isinstance(self.store, Path) and overlap(folder, self.store):
-            return f"{folder} is, holds or lies in the store {self.store}."
+        if isinstance(self.store, Path) and (related := relation(folder, self.store)):
+            return f"{folder} {related} the store {self.store}."
         index = index_folder(folder)
         if index.is_symlink() or (index.exists() and not index.is_dir()):
             return f"{index} is in the way of the index of a copy."

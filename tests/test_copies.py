@@ -142,10 +142,10 @@ def desk(world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 _REFUSED = {
-    ".": "is, holds or lies in the store",
-    "collections": "is, holds or lies in the store",
-    "collections/museums": "is, holds or lies in the store",
-    "at": "is, holds or lies in the store",
+    ".": "holds the store",
+    "collections": "is the store",
+    "collections/museums": "lies in the store",
+    "at": "lies in the store",
     "shelf": "is not empty, and is no copy that a download made",
     "shelf/other/new": "lies in the store",
     "shelf/plain/cats": "lies in the store",

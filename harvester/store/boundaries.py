@@ -64,10 +64,14 @@ def collection_around(folder: Path) -> Path | None:
     return next((above for above in (real, *real.parents) if is_collection(above)), None)
 
 
-def overlap(one: Path, other: Path) -> bool:
-    """Whether one of two folders is or holds the other, links followed."""
-    one, other = one.resolve(), other.resolve()
-    return one.is_relative_to(other) or other.is_relative_to(one)
+def relation(folder: Path, other: Path) -> str:
+    """`is`, `holds` or `lies in`, links followed; empty where the two have nothing in common."""
+    folder, other = folder.resolve(), other.resolve()
+    if folder == other:
+        return "is"
+    if other.is_relative_to(folder):
+        return "holds"
+    return "lies in" if folder.is_relative_to(other) else ""
 
 
 def _described(folder: Path) -> bool:
