@@ -381,7 +381,9 @@ class Strange:
                 shutil.rmtree(path)
             else:
                 path.unlink()
-            kind = self.chance.choice(("folder", "nowhere", "itself", "out", "pipe", "socket", "file"))
+            kinds = ("folder", "nowhere", "itself", "out", "file", "pipe", "socket")
+            # A pipe in place of a person's own file may be meant, and is waited for.
+            kind = self.chance.choice(kinds if "collections" in path.parts[:-1] else kinds[:5])
             if kind == "folder":
                 path.mkdir()
             elif kind == "pipe":

@@ -128,3 +128,11 @@ def test_a_file_in_the_place_of_a_folder_is_no_conflict(tmp_path: Path) -> None:
     store.create("collections/it/harvests", b"a file")
     with pytest.raises(StoreAway, match="harvests is in the way, and is not a folder"):
         store.create("collections/it/harvests/2026/harvest.json", b"{}")
+
+
+def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    (tmp_path / "it").mkdir()
+    os.mkfifo(tmp_path / "it/lock.json")
+    with pytest.raises(StoreAway, match=r"lock\.json cannot be used: it is not a file"):
+        store.read("collections/it/lock.json")

@@ -2,9 +2,11 @@
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 from uuid import uuid4
 
 from harvester.errors import NotFound, StoreAway
@@ -36,6 +38,18 @@ def told(key: str) -> Iterator[None]:
         away = StoreAway(f"{key} cannot be used: {error.strerror or error}.", hint=hint)
         away.lasting = error.errno not in _PASSING
         raise away from error
+
+
+def opened(path: Path) -> BinaryIO:
+    """The file, to be read. A pipe in its place is not waited for, but refused."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    raise OSError(errno.EINVAL, "it is not a file", str(path))
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from pathlib import Path
 from harvester.errors import Conflict, HarvesterError, NotFound, StoreAway
 from harvester.layout import ROOT
 from harvester.store import Entry, Stored, require_key
-from harvester.store.disk import make_folder, sync, told, whole
+from harvester.store.disk import make_folder, opened, sync, told, whole
 
 _SCRATCH = ".scratch"
 _FORGOTTEN_AFTER = 86_400
@@ -48,7 +48,7 @@ class FolderStore:
 
     def read(self, key: str) -> Stored:
         path = self._path(key)
-        with told(key), path.open("rb") as file:
+        with told(key), opened(path) as file:
             # One open file is one version, however often the name is given to another meanwhile.
             data, status = file.read(), os.fstat(file.fileno())
         return Stored(data, _version(status), _modified(status))
@@ -273,5 +273,5 @@ def _modified(status: os.stat_result) -> datetime:
 
 
 def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
+    with opened(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

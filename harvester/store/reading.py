@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from harvester.errors import HarvesterError, NotFound, StoreAway
 from harvester.layout import ROOT
 from harvester.store import Entry, Store, Stored
-from harvester.store.disk import told
+from harvester.store.disk import opened, told
 from harvester.store.folder import FolderStore
 
 if TYPE_CHECKING:
@@ -77,12 +77,12 @@ class FolderReader:
                 yield Entry(key, status.st_size, version, datetime.fromtimestamp(status.st_mtime, UTC))
 
     def read(self, key: str) -> Stored:
-        with told(key), self._path(key).open("rb") as file:
+        with told(key), opened(self._path(key)) as file:
             status = os.fstat(file.fileno())
             return Stored(file.read(), "", datetime.fromtimestamp(status.st_mtime, UTC))
 
     def pieces(self, key: str) -> Iterator[memoryview]:
-        with told(key), self._path(key).open("rb") as file:
+        with told(key), opened(self._path(key)) as file:
             while piece := file.read(_PIECE):
                 yield memoryview(piece)
 
