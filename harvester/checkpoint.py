@@ -131,7 +131,10 @@ def load(store: Store, keys: CollectionKeys) -> Tree | None:
     try:
         tree: Tree = orjson.loads(data)
         moment(State.from_tree(tree["state"]).harvest)
-    except (ValueError, TypeError, KeyError) as error:
+        if closing := tree.get("closing"):
+            Finished(**closing["file"])
+            State.from_tree(closing["state"])
+    except (AttributeError, ValueError, TypeError, KeyError) as error:
         raise HarvesterError(
             f"{keys.checkpoint} in {store.name} cannot be read, so a dead harvest cannot be ended.",
             hint="Restore an earlier one, or remove it: what was not stored is then asked for again.",

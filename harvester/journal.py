@@ -66,11 +66,25 @@ class State:
 
     @classmethod
     def from_tree(cls, tree: Tree) -> "State":
+        """The reverse of `to_tree`; TypeError where it is none."""
+        if not isinstance(tree, dict):
+            raise TypeError("no state of a harvest")
         # A field that a later version added is passed over, so that an older one can finish its harvest.
         known = {entry.name for entry in dataclasses.fields(cls)}
         fields = {name: value for name, value in tree.items() if name in known}
         fields["finished"] = [Finished(**file) for file in fields.get("finished", [])]
-        return cls(**fields)
+        return cls(**fields)._checked()
+
+    def _checked(self) -> "State":
+        """Of the right types, whatever somebody did to the file that it was read from."""
+        pattern = vars(type(self)(harvest="", owner="", segment={"name": "", "size": 0, "posts": 0}))
+        values = {name: value for name, value in vars(self).items() if value is not None or name != "segment"}
+        wrong = [name for name, value in values.items() if not isinstance(value, type(pattern[name]))]
+        if self.segment and not wrong:
+            wrong = [name for name in ("name", "size", "posts") if name not in self.segment]
+        if wrong or not all(isinstance(gap, dict) for gap in self.gaps):
+            raise TypeError(f"no state of a harvest: {', '.join(wrong) or 'gaps'}")
+        return self
 
     @property
     def posts(self) -> int:

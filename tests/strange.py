@@ -345,7 +345,7 @@ class Strange:
             with suppress(ValueError, UnicodeDecodeError, RecursionError):
                 tree = json.loads(data)
                 if self.chance.random() < 0.7:
-                    self._put(path, json.dumps(_mutated(tree, self.chance)).encode())
+                    self._put(path, json.dumps(mutated(tree, self.chance)).encode())
                     return
             cut = data[: self.chance.randrange(len(data) + 1)]
             self._put(
@@ -465,7 +465,7 @@ def _within(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def _mutated(tree: Any, chance: random.Random) -> Any:
+def mutated(tree: Any, chance: random.Random) -> Any:
     """The same with one member dropped, added, or of another type."""
     if isinstance(tree, dict) and tree and chance.random() < 0.85:
         name = chance.choice(sorted(tree))
@@ -474,8 +474,8 @@ def _mutated(tree: Any, chance: random.Random) -> Any:
             return {key: value for key, value in tree.items() if key != name}
         if deed < 0.25:
             return {**tree, str(chance.choice(_VALUES)): chance.choice(_VALUES)}
-        return {**tree, name: _mutated(tree[name], chance)}
+        return {**tree, name: mutated(tree[name], chance)}
     if isinstance(tree, list) and tree and chance.random() < 0.7:
         place = chance.randrange(len(tree))
-        return [*tree[:place], _mutated(tree[place], chance), *tree[place + 1 :]]
+        return [*tree[:place], mutated(tree[place], chance), *tree[place + 1 :]]
     return chance.choice(_VALUES)

@@ -1,6 +1,8 @@
 """What a dead harvest had reached is found in the store, whatever step it died at."""
 
 import gzip
+import json
+import random
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,12 +12,13 @@ import pytest
 from harvester import checkpoint
 from harvester.checkpoint import Parts, Pointer
 from harvester.errors import Conflict, HarvesterError, StoreAway
-from harvester.layout import CollectionKeys, timestamp
+from harvester.layout import CollectionKeys, moment, timestamp
 from harvester.segments import Finished, Segment, completed
 from harvester.store import Store
 from harvester.store.folder import FolderStore
 from harvester.work import State
 from tests.stores import Place, Wrapped
+from tests.strange import mutated
 
 KEYS = CollectionKeys("a")
 STARTED = datetime(2026, 1, 1, tzinfo=UTC)
@@ -213,3 +216,29 @@ class TestReached:
 
     def test_no_checkpoint_no_dead(self, store: FolderStore) -> None:
         assert checkpoint.load(store, KEYS) is None
+
+
+def test_a_checkpoint_that_somebody_changed_is_refused_in_words_or_used(tmp_path: Path) -> None:
+    store, keys = FolderStore(tmp_path / "collections"), CollectionKeys("it")
+    files = [vars(Finished("tweets-1.jsonl.gz", 10, "a", "b", 3))]
+    segment = {"name": "tweets-2.jsonl.gz", "size": 5, "posts": 1}
+    state = {
+        **State(harvest=timestamp(datetime(2026, 11, 23, tzinfo=UTC)), owner="me").to_tree(),
+        "finished": files,
+        "segment": segment,
+    }
+    tree = {"state": state, "closing": {"file": files[0], "state": state}}
+    refused = 0
+    for number in range(400):
+        spoiled = mutated(tree, random.Random(number))
+        store.remove(keys.checkpoint)
+        store.create(keys.checkpoint, json.dumps(spoiled).encode())
+        try:
+            found = checkpoint.load(store, keys)
+        except HarvesterError as error:
+            assert "or remove it" in error.hint
+            refused += 1
+            continue
+        assert found
+        checkpoint.reached(store, keys.harvest(moment(found["state"]["harvest"])), found)
+    assert 100 < refused < 400
