@@ -431,7 +431,7 @@ def test_lines_that_are_no_records_are_events_and_the_stream_goes_on(streaming: 
         stream.until(lambda: len(stream.ids) == 8)
 
     assert stream.ids == ids
-    assert [event["event"] for event in stream.events] == ["unparsable", "error"]
+    assert [event["event"] for event in stream.events] == ["unparsable", "gap", "error"]
 
 
 def test_a_ghost_connection_is_cleared(streaming: Emulated) -> None:
