@@ -9,8 +9,10 @@ from pathlib import Path
 import orjson
 import pytest
 
+from harvester.doctor import examine
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound
 from harvester.lock import Lock, content
+from harvester.settings import Settings
 from harvester.store.conditions import FOLDER, Unfit
 from harvester.store.s3 import S3Store
 from tests.faulty_s3 import BUCKET, FaultyS3, S3InMemory
@@ -134,6 +136,24 @@ def test_a_late_owner_leaves_its_successors_lock_alone_there() -> None:
         successor.release()
         third.acquire()
         assert content(store.read(LOCK))["owner"] == "c"
+
+
+@pytest.mark.parametrize(
+    ("faults", "ok", "words"),
+    [
+        (FaultyS3(), True, "refuses the second of two writers"),
+        (FaultyS3(drops_on_removal=True), True, "locks are replaced"),
+        (FaultyS3(in_two_steps={"If-Match"}), False, "lets both of two writers win"),
+    ],
+)
+def test_doctor_tries_the_same(
+    faults: FaultyS3, ok: bool, words: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with _served(S3InMemory(faults)) as store:
+        *_, check = examine(Settings(x_api_url="http://127.0.0.1:9"), lambda: store)
+    assert check.what == "store"
+    assert (check.good, words in check.told) == (ok, True)
 
 
 def test_one_wrong_answer_of_a_proxy_refuses_nobody() -> None:
