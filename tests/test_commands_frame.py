@@ -244,7 +244,7 @@ def test_doctor_looks_at_everything_and_says_what_to_do(
     assert "bukket" in lines["settings"]
     assert "collection-config keys" in lines["keys"]
     assert "refuses the second of two writers" in lines["store"]
-    assert list((person.folder / "collections").glob("doctor-*")) == []
+    assert list((person.folder / "collections").glob("probe-*")) == []
     found = json.loads(person("doctor", "--json").out)
     assert {"what", "good", "told", "advice"} == set(found[0])
 
