@@ -249,6 +249,19 @@ def _final() -> list[Case]:
     ]
 
 
+def _not_the_end(kind: str, token: str) -> list[Case]:
+    """What comes in place of the page that a token leads to, and is not the end of the chain."""
+    return [
+        Case("empty answer to a token", kind, "asks again", "nothing",
+             when={"param": token, "count": 1}, takes=(0, 20)),
+        Case("empty answer to each token", kind, "asks again, then for what is below the oldest post",
+             "nothing", when={"param": token}, takes=(5, 60)),
+        Case("200 with errors only", kind, "asks again", "errors-only", when=_ONCE, takes=(0, 20)),
+        Case("200 with errors only, to each token", kind, "asks five times, and keeps the token",
+             "errors-only", "partial", Exit.PARTIAL, when={"param": token}, takes=(3, 60)),
+    ]  # fmt: skip
+
+
 def _searches() -> list[Case]:
     return [
         Case("503 for good", SEARCH, "asks for 15 minutes, then stops", "unavailable", "stopped",
@@ -259,6 +272,7 @@ def _searches() -> list[Case]:
         Case("200 with errors for things referred to", SEARCH, "stores the page as it is", "partial-errors"),
         Case("short page", SEARCH, "follows the token", "short-page", when=_ONCE),
         Case("empty page with a token", SEARCH, "follows the token", "empty-page", when={"nth": [1, 3]}),
+        *_not_the_end(SEARCH, "next_token"),
         Case("new posts while pages are read", SEARCH, "leaves them to the next harvest", "publish",
              when={"every": 2}, more={"count": 3}),
     ]  # fmt: skip
@@ -283,6 +297,7 @@ def _timelines() -> list[Case]:
              "partial-errors"),
         Case("short page", TIMELINES, "follows the token", "short-page", when=_ONCE),
         Case("empty page with a token", TIMELINES, "follows the token", "empty-page", when={"nth": [1, 3]}),
+        *_not_the_end(TIMELINES, "pagination_token"),
         Case("new posts while pages are read", TIMELINES, "leaves them to the next harvest", "publish",
              when={"every": 2}, more={"count": 3}),
         Case("suspended between two pages", TIMELINES, "keeps what came, and goes on from there later",

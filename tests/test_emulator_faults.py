@@ -54,6 +54,8 @@ ROWS = [
     ("unavailable", 503, {"title": "Service Unavailable"}, "9999"),
     ("internal-error", 500, {"title": "Internal Server Error"}, "9999"),
     ("v1.1", 403, {}, "9999"),
+    ("nothing", 200, {"meta": {"result_count": 0}}, "9999"),
+    ("errors-only", 200, {}, "9999"),
 ]
 
 

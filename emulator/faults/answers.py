@@ -116,6 +116,22 @@ def not_enrolled(scene: Scene) -> Answer:
     return json_answer(body, status=403)
 
 
+def nothing(_scene: Scene) -> Answer:
+    """A last page without posts, also where there are some."""
+    return json_answer({"meta": {"result_count": 0}})
+
+
+def errors_only(scene: Scene) -> Answer:
+    """A success that holds an error of X's own, which is of no account and no parameter."""
+    error = {
+        "title": "Internal Server Error",
+        "detail": "Something went wrong.",
+        "status": 500,
+        "type": scene.problems.type("internal-error"),
+    }
+    return json_answer({"errors": [error]})
+
+
 def stale_since_id(scene: Scene) -> Answer:
     oldest = scene.service.clock.now() - RECENT_SECONDS
     message = stale_complaint("since_id", oldest)
@@ -174,6 +190,8 @@ TABLE: dict[str, Callable[[Scene], Answer]] = {
     "html": html,
     "v1.1": lambda _: refused(old_version()),
     "empty-body": lambda scene: Answer(status=int(scene.more.get("status", 200))),
+    "nothing": nothing,
+    "errors-only": errors_only,
     "truncated-json": lambda _: Answer(body=b'{"data":[{"id":"1","text":"cut'),
 }
 

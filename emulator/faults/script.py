@@ -15,7 +15,7 @@ from emulator.wording import names
 ANSWERS = names(
     "bad-param stale-since-id unauthorized credits-depleted not-enrolled rate-limit rate-limit-88 "
     "rate-limit-no-headers usage-cap too-many-connections rule-configuration provisioning rules-invalid "
-    "unavailable internal-error not-found-404 html v1.1 empty-body truncated-json"
+    "unavailable internal-error not-found-404 html v1.1 empty-body truncated-json nothing errors-only"
 )
 # The accounts a request is about look different for this one request.
 ACCOUNTS = names("not-found suspended protected")
