@@ -26,8 +26,8 @@ from harvester.store.boundaries import INDEX, has_layout, index_folder
 
 _PARTIAL, _LOCKED = "partial", "locked"
 _LONGEST_NAME = 255
-# Parts that are empty or lead to where they are or above, what no name should hold, and drives.
-_CROOKED = re.compile(r"(?:^|/)\.{0,2}(?:/|$)|[\x00-\x1f\x7f\\]|^.:")
+# Parts that are empty or lead to where they are or above, what no name should hold, no UTF-8, and drives.
+_CROOKED = re.compile(r"(?:^|/)\.{0,2}(?:/|$)|[\x00-\x1f\x7f\\\ud800-\udfff]|^.:")
 
 
 class Mismatch(HarvesterError):

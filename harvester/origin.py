@@ -1,14 +1,14 @@
 """What a folder is a copy of, and whether it may become one: nothing but a copy is ever written over."""
 
+import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from harvester.errors import Exit, HarvesterError
 from harvester.store.boundaries import INDEX, index_folder, relation, store_around, store_below
+from harvester.store.disk import real
 
 ORIGIN = "origin.json"
 _HINT = "Choose another folder."
@@ -34,7 +34,9 @@ class Origin:
 
     def write(self, index: Path) -> None:
         """Note it in the folder of a copy's index."""
-        (index / ORIGIN).write_bytes(orjson.dumps({"collection": self.prefix, "store": str(self.store)}))
+        # Not by orjson, for which the path of a folder must be UTF-8.
+        told = json.dumps({"collection": self.prefix, "store": str(self.store)})
+        (index / ORIGIN).write_text(told, encoding="ascii")
 
     def _problem(self, folder: Path) -> str:
         if isinstance(self.store, Path) and (related := relation(folder, self.store)):
@@ -65,14 +67,14 @@ class Origin:
 
 def named(folder: Path) -> Path:
     """The folder's full path, whose last part is a name and perhaps a link."""
-    return folder.resolve() if folder.name in ("", "..") else folder.parent.resolve() / folder.name
+    return real(folder) if folder.name in ("", "..") else real(folder.parent) / folder.name
 
 
 def object_of(data: bytes) -> dict[str, Any]:
     """A JSON object; an empty one where it is none."""
     try:
-        found = orjson.loads(data)
-    except orjson.JSONDecodeError:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -242,3 +242,26 @@ def test_a_stored_collection_is_no_place_of_collections(desk: Path) -> None:
         assert "Give --collections-path" in told.err
     (desk / "collection.json").write_text(_EDITED)
     assert _tree(desk) == before
+
+
+def test_a_link_that_leads_to_itself_is_told(desk: Path) -> None:
+    (desk / "loop").symlink_to("loop")
+    for words in (
+        ("list", "--collections-path", "loop"),
+        ("add", "--collections-path", "loop"),
+        ("download", "sci", "--collections-path", "loop"),
+        ("download", "sci", "--copy-folder", "loop"),
+    ):
+        told = Person(desk)("collection", *words)
+        assert told.code in (1, 2), told
+        assert "nexpected" not in told.err
+
+
+def test_a_store_whose_path_is_not_utf_8_is_copied(desk: Path) -> None:
+    (desk / "collections").rename(desk / "caf\udce9")
+    shutil.rmtree(desk / "copies")
+    for _ in range(2):
+        told = Person(desk)(
+            "collection", "download", "sci", "--collections-path", "caf\udce9", "--copy-folder", "c"
+        )
+        assert told.code == 0, told

@@ -14,6 +14,7 @@ from harvester.commands import log_options_in_use
 from harvester.errors import Exit, HarvesterError
 from harvester.layout import ROOT, CollectionKeys, id_problem
 from harvester.settings import Settings, settings
+from harvester.store.disk import real
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -93,7 +94,7 @@ class Place:
         """Where logs and notes of what this machine runs are kept: beside the collections, not among them."""
         if self.bucket:
             return Path(f"{self.bucket}-runs").absolute()
-        path = self.folder.resolve()
+        path = real(self.folder)
         return path.with_name(f"{path.name}-runs")
 
     @property
@@ -123,13 +124,13 @@ class Place:
         door = _door("tweet_harvester.py")
         if self.bucket:
             return [*door, "aws", "harvester", self.bucket, collection_id, "--host", "127.0.0.1"]
-        path = str(self.folder.resolve())
+        path = str(real(self.folder))
         return [*door, "local", "harvester", collection_id, "--collections-path", path]
 
     def _supervise_command(self, collection_id: str) -> list[str]:
         door = [*_door("twarc_cloud.py"), "supervise", collection_id]
         where = ["--bucket", self.bucket] if self.bucket else []
-        return [*door, *where, "--collections-path", str(self.folder.resolve())]
+        return [*door, *where, "--collections-path", str(real(self.folder))]
 
 
 def folder_store(folder: Path) -> "Store":

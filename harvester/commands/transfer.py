@@ -21,6 +21,7 @@ from harvester.commands.telling import (
 )
 from harvester.errors import Exit, HarvesterError
 from harvester.layout import ROOT, CollectionKeys
+from harvester.store.disk import real
 from harvester.wording import counted
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def download(
     mirror = Mirror(
         copy_folder or _copy_of(place, collection_id),
         keys.folder,
-        store=place.store.name if place.bucket else place.folder.resolve(),
+        store=place.store.name if place.bucket else real(place.folder),
     )
     clock = SystemClock()
     began = clock.elapsed()
@@ -118,7 +119,7 @@ def _tell_of_dry_run(mirror: "Mirror", tally: "Tally", left: list[str], *, as_js
 def _copy_of(place: Place, collection_id: str) -> Path:
     if place.bucket:
         return Path("download", place.bucket, ROOT, collection_id)
-    return Path("download", place.folder.resolve().name, collection_id)
+    return Path("download", real(place.folder).name, collection_id)
 
 
 def _removed(mirror: "Mirror", left: list[str], *, yes: bool) -> list[str]:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from harvester.store.disk import real
+
 _SCRATCH = ".scratch"
 INDEX = "index.jsonl"
 _YEAR = re.compile(r"\d{4}")
@@ -46,8 +48,8 @@ def has_layout(folder: Path) -> bool:
 
 def store_around(path: Path) -> Path | None:
     """The folder store that `path`, which need not exist, is or lies in, links followed."""
-    real = path.resolve()
-    return next((folder for folder in (real, *real.parents) if is_store(folder)), None)
+    found = real(path)
+    return next((folder for folder in (found, *found.parents) if is_store(folder)), None)
 
 
 def store_below(folder: Path) -> Path | None:
@@ -60,13 +62,13 @@ def store_below(folder: Path) -> Path | None:
 
 def collection_around(folder: Path) -> Path | None:
     """The folder of the stored collection that `folder` is or lies in, links followed."""
-    real = folder.resolve()
-    return next((above for above in (real, *real.parents) if is_collection(above)), None)
+    found = real(folder)
+    return next((above for above in (found, *found.parents) if is_collection(above)), None)
 
 
 def relation(folder: Path, other: Path) -> str:
     """`is`, `holds` or `lies in`, links followed; empty where the two have nothing in common."""
-    folder, other = folder.resolve(), other.resolve()
+    folder, other = real(folder), real(other)
     if folder == other:
         return "is"
     if other.is_relative_to(folder):

@@ -40,6 +40,11 @@ def told(key: str) -> Iterator[None]:
         raise away from error
 
 
+def real(path: Path) -> Path:
+    """The full path with links followed; a link that leads to itself stays, and whoever uses it is told."""
+    return Path(os.path.realpath(path))
+
+
 def opened(path: Path) -> BufferedReader:
     """The file, to be read. A pipe in its place is not waited for, but refused."""
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)

@@ -17,7 +17,7 @@ from pathlib import Path
 from harvester.errors import Conflict, HarvesterError, NotFound, StoreAway
 from harvester.layout import ROOT
 from harvester.store import Entry, Stored, require_key
-from harvester.store.disk import make_folder, opened, sync, told, whole
+from harvester.store.disk import make_folder, opened, real, sync, told, whole
 
 _SCRATCH = ".scratch"
 _FORGOTTEN_AFTER = 86_400
@@ -35,7 +35,7 @@ class FolderStore:
     """
 
     def __init__(self, root: Path) -> None:
-        self.root = root.resolve()
+        self.root = real(root)
         self._forget_scratch()
 
     @property
