@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import click
 import pytest
@@ -46,7 +46,7 @@ class Person:
     def __init__(self, folder: Path, where: tuple[str, ...] = ()) -> None:
         self.folder, self._where = folder, where
 
-    def __call__(self, *arguments: str, answer: str = "", charset: str = "utf-8") -> Told:
+    def __call__(self, *arguments: str, answer: str | IO[bytes] = "", charset: str = "utf-8") -> Told:
         """Run a command as the door does, with `answer` typed to its questions."""
         return _run(operator, arguments, answer, charset)
 
@@ -96,9 +96,10 @@ class Person:
             until(lambda slot=slot: not slot.lives)  # type: ignore[misc]
 
 
-def _run(command: click.Command, arguments: Sequence[str], answer: str, charset: str) -> Told:
+def _run(command: click.Command, arguments: Sequence[str], answer: str | IO[bytes], charset: str) -> Told:
     codes: list[int] = []
-    with CliRunner(charset=charset).isolation(input=answer.encode()) as streams:
+    typed = answer.encode() if isinstance(answer, str) else answer
+    with CliRunner(charset=charset).isolation(input=typed) as streams:
         codes.append(run(command, list(arguments)))
         sys.stdout.flush()
         sys.stderr.flush()

@@ -1,7 +1,8 @@
 """`collection-config`: the file on the desk, and how it and the store come together."""
 
+import io
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -280,6 +281,32 @@ def test_a_file_that_does_not_say_where_it_is_from_sets_no_since_id_back(person:
     assert person("collection-config", "update", answer="n\n").code == 1
     person.well("collection-config", "update", "--yes")
     assert person.stored("museums")["users"] == {"12": {"since_id": "99"}}
+
+
+class _Thinking(io.BytesIO):
+    """A person who answers after a while, in which something happens."""
+
+    def __init__(self, meanwhile: Callable[[], object]) -> None:
+        super().__init__(b"y\n")
+        self._meanwhile: Callable[[], object] | None = meanwhile
+
+    def read1(self, size: int | None = -1, /) -> bytes:
+        if self._meanwhile:
+            self._meanwhile()
+            self._meanwhile = None
+        return super().read1(size)
+
+
+def test_what_a_harvest_learns_while_a_question_is_read_is_not_set_back(person: Person) -> None:
+    _added(person, "12", "13")
+    person.well("collection-config", "remove-users", "12")
+    learnt: dict[str, Any] = {"users": {"12": {}, "13": {"since_id": "99"}}}
+    told = person(
+        *("collection-config", "update"),
+        answer=_Thinking(lambda: _harvested(person, lambda now: {**now, **learnt})),
+    )
+    assert told.code == 0, told
+    assert person.stored("museums")["users"] == {"13": {"since_id": "99"}}
 
 
 def test_since_ids_go_only_where_that_is_asked_for(person: Person) -> None:

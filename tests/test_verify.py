@@ -117,6 +117,37 @@ def test_no_manifest_is_made_of_a_broken_file(sound: list[tuple[CollectionKeys, 
     assert broken.rpartition("/")[2] in problems[0].problem
 
 
+def test_no_manifest_is_made_of_a_harvest_that_runs(sound: list[tuple[CollectionKeys, Held]]) -> None:
+    keys, before = sound[0]
+    held = Held(dict(before.objects))
+    account = next(key for key in held.objects if key.endswith("/harvest.json"))
+    running = {**orjson.loads(held.objects[account]), "state": "running"}
+    held.objects[account] = orjson.dumps(running)
+    folder = account.removesuffix("harvest.json")
+    of_it = [one for one in rebuilds(held, keys, stop=Stop()) if one.key.startswith(folder)]
+    why = "it has not ended; its manifests are still being written"
+    assert [(one.key, one.data, one.problem) for one in of_it] == [(folder, b"", why)]
+
+
+def test_no_innocent_file_is_named(sound: list[tuple[CollectionKeys, Held]]) -> None:
+    accused = []
+    for number in range(_FAULTS):
+        chance = random.Random(number)
+        keys, before = sound[number % len(sound)]
+        held = Held(dict(before.objects))
+        fault = FAULTS[number % len(FAULTS)](held, chance)
+        gaps = {
+            name for name, verdict in _findings(_verified(before, keys)).items() if verdict is Verdict.GAP
+        }
+        # What a broken manifest calls a file may never have been one.
+        named = set(_findings(_verified(held, keys))) & set(before.objects) - gaps
+        # Beside what was damaged only the account of that harvest, and what counts on what is gone.
+        fine = {*fault.names, *(name.rpartition("/")[0] + "/harvest.json" for name in fault.names)}
+        if named - fine:
+            accused.append((fault.what, sorted(named - fine)))
+    assert accused == []
+
+
 def test_any_store_is_verified_where_it_lies(place: Place, tmp_path: Path) -> None:
     store = place.store()
     keys = harvested(store, tmp_path / "work", random.Random(4))

@@ -1,7 +1,7 @@
 """What a harvest says of itself, in its manifests and its account, read without trusting any of it."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -81,7 +81,7 @@ def claims(names: set[str], read: Read) -> Claims:
             found.account = account if isinstance(account, dict) else None
         except orjson.JSONDecodeError as error:
             found.findings.append(Finding(name, Verdict.CORRUPT, f"it is not JSON: {error}"))
-    _compare_manifests(found)
+    _compare_manifests(found, names)
     return found
 
 
@@ -106,12 +106,15 @@ def _lines(data: bytes, algorithm: str) -> tuple[dict[str, list[str]], list[str]
     return lines, problems
 
 
-def _compare_manifests(found: Claims) -> None:
-    """The two manifests of one harvest name the same files, save while one is being written."""
+def _compare_manifests(found: Claims, there: Set[str]) -> None:
+    """The two manifests of one harvest name the same files, save while one is being written.
+
+    Of a name without a file nobody knows which of them is right.
+    """
     if found.of_2019 or len(found.named) < 2 or not found.ended:
         return
     sha1, sha256 = (set(found.named[algorithm]) for algorithm in ALGORITHMS)
     for manifest, missing in ((MANIFESTS["sha1"], sha256 - sha1), (MANIFESTS["sha256"], sha1 - sha256)):
-        if missing:
-            why = f"it does not name {', '.join(sorted(missing)[:5])}, and the other manifest does"
+        if missing & there:
+            why = f"it does not name {', '.join(sorted(missing & there)[:5])}, and the other manifest does"
             found.findings.append(Finding(manifest, Verdict.STALE, why))

@@ -1,0 +1,151 @@
+"""What others left is finished or kept, and nothing that is stored is contradicted."""
+
+import gzip
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import orjson
+import pytest
+
+from harvester import history
+from harvester.checkpoint import Pointer
+from harvester.collection import without_secrets
+from harvester.ending import Ending
+from harvester.journal import Journal, journaled
+from harvester.layout import CollectionKeys, timestamp
+from harvester.progress import COMPLETE, Outcome, Progress
+from harvester.recovery import recover
+from harvester.removal import Removal
+from harvester.segments import finished
+from harvester.store.folder import FolderStore
+from harvester.work import EVENTS, Batch, State, Work
+from tests.stores import Wrapped
+
+KEYS = CollectionKeys("s")
+BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
+HERE = KEYS.harvest(BEGAN)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FolderStore:
+    store = FolderStore(tmp_path / "collections")
+    history.add(store, KEYS, {"id": "s", "type": "filter", "filter": {"track": "a"}})
+    return store
+
+
+def _left(store: FolderStore, root: Path, state: str, *, events: tuple[Any, ...] = ()) -> Work:
+    """A work folder with a record in it, and what its harvest last said of itself."""
+    work = Work.begin(root, State(harvest=timestamp(BEGAN), owner="me"))
+    work.add(Batch(lines=b'{"data":{"id":"1"}}\n', posts=1, events=events), now=BEGAN)
+    work.sync(now=BEGAN)
+    progress = Progress(KEYS.id, store.name, work.state.harvest, Outcome(state))
+    Pointer(store, HERE.harvest).create(progress.record(work.state))
+    return work
+
+
+class TestWorkFoldersWithoutACheckpoint:
+    """`checkpoint.json` was removed by hand."""
+
+    def test_records_of_a_harvest_that_is_not_known_to_have_ended_are_kept(
+        self, store: FolderStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        work = _left(store, tmp_path / "temp", "running")
+        work.close()
+        for _ in range(2):
+            assert recover(store, KEYS, tmp_path / "temp", owner="other") is None
+        assert f"{work.folder} holds records of a harvest that is not known to have ended" in caplog.text
+        (segment,) = work.folder.glob("tweets-*")
+        assert segment.stat().st_size > 0
+
+    def test_those_of_one_that_is_unknown_to_the_store_are_kept(
+        self, store: FolderStore, tmp_path: Path
+    ) -> None:
+        work = _left(store, tmp_path / "temp", "running")
+        work.close()
+        store.remove(HERE.harvest)
+        assert recover(store, KEYS, tmp_path / "temp", owner="other") is None
+        assert work.folder.exists()
+
+    def test_those_of_one_that_ended_go(self, store: FolderStore, tmp_path: Path) -> None:
+        work = _left(store, tmp_path / "temp", "complete")
+        work.close()
+        assert recover(store, KEYS, tmp_path / "temp", owner="other") is None
+        assert not work.folder.exists()
+
+
+def test_what_was_stored_by_an_earlier_try_at_an_ending_is_named_as_it_is(
+    store: FolderStore, tmp_path: Path
+) -> None:
+    gap = {"event": "gap", "from": "1", "reason": "cut"}
+    work = _left(store, tmp_path / "temp", "running", events=(gap,))
+    Pointer(store, HERE.collection).create(without_secrets(orjson.loads(store.read(KEYS.collection).data)))
+    work.close_segment(now=BEGAN)
+    # Another machine had ended it so far, and died.
+    theirs = tmp_path / EVENTS
+    theirs.write_bytes(b'{"event":"rules"}\n')
+    store.upload(HERE.events, theirs, sha256=finished(theirs).sha256)
+    progress = Progress(KEYS.id, store.name, work.state.harvest, Outcome(COMPLETE))
+    for _, step in Ending(store, KEYS, work, {"type": "filter"}, progress.record).steps():
+        step()
+    assert store.read(HERE.events).data == theirs.read_bytes()
+    for algorithm in ("sha1", "sha256"):
+        named = store.read(HERE.manifest(algorithm)).data.decode()
+        assert f"{getattr(finished(theirs), algorithm)}  {EVENTS}" in named.splitlines()
+    (name,) = [each.name for each in work.state.finished]
+    assert gzip.decompress(store.read(HERE.file(name)).data) == b'{"data":{"id":"1"}}\n'
+
+
+def _at_each_line(function: Callable[..., Any], look: Callable[[], None], act: Callable[[], None]) -> int:
+    """Look before each line of a function while `act` runs, as if the process died there; how often."""
+    looked = 0
+
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        nonlocal looked
+        if frame.f_code is not function.__code__:
+            return None
+        if event in ("line", "return"):
+            looked += 1
+            look()
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        act()
+    finally:
+        sys.settrace(before)
+    return looked
+
+
+def test_at_no_moment_of_a_new_journal_there_is_none_that_can_be_read(tmp_path: Path) -> None:
+    work = Work.begin(tmp_path, State(harvest=timestamp(BEGAN), owner="me"))
+    for number in range(3):
+        work.add(Batch(lines=b"{}\n", posts=1, patch={"sweep": str(number)}), now=BEGAN)
+        work.sync(now=BEGAN)
+        expected = work.state.to_tree()
+
+        def look(expected: Any = expected) -> None:
+            found = journaled(work.folder)
+            assert found is not None
+            assert found.to_tree() == expected
+
+        assert _at_each_line(Journal.begin, look, work.remember) > 8
+    work.close()
+
+
+def test_a_deletion_begins_with_what_says_that_there_is_a_collection(store: FolderStore) -> None:
+    removed: list[str] = []
+
+    class Noted(Wrapped):
+        def remove(self, key: str, **more: Any) -> None:
+            removed.append(key)
+            self.store.remove(key, **more)
+
+    Removal(Noted(store), KEYS).carry_out()
+    assert removed[0] == KEYS.collection
+    assert removed[-1] == KEYS.lock
+    assert len(removed) == 3
