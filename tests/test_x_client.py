@@ -9,6 +9,8 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -575,6 +577,25 @@ def test_a_refused_stream_tells_its_outcome_and_asks_once() -> None:
 
     assert caught.value.outcome == Outcome.TOO_MANY_CONNECTIONS
     assert len(server.requests) == 1
+
+
+def test_a_stream_is_dated_by_xs_clock_opened_late_and_read_early() -> None:
+    """X tells whole seconds: a gap begins too early and ends too late by up to one."""
+    theirs = datetime(2026, 11, 24, 9, 0, tzinfo=UTC)
+
+    def send(handler: Any) -> None:
+        handler.send_response_only(200)
+        handler.send_header("date", format_datetime(theirs, usegmt=True))
+        handler.send_header("transfer-encoding", "chunked")
+        handler.end_headers()
+        handler.wfile.write(b"2\r\n\r\n\r\n0\r\n\r\n")
+
+    with scripted(lambda _: send) as server:
+        connection = _client(server, clock=HandClock()).stream()
+        read = connection.read()
+        connection.close()
+
+    assert (read.since, connection.opened) == (theirs, theirs + timedelta(seconds=1))
 
 
 def test_a_stop_leaves_nothing_that_had_arrived() -> None:

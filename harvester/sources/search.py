@@ -171,7 +171,7 @@ class _Search:
         event = gap(
             "the since_id is older than the seven days that a recent search reaches back",
             since=created(since_id),
-            until=self._job.clock.now() - _WINDOW,
+            until=self._job.x.time.latest() - _WINDOW,
             before=since_id,
             after=None,
         )

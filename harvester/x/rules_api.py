@@ -57,10 +57,11 @@ class RulesApi:
             total = _sum(total, self._change({"add": asked}, dry_run=dry_run))
         return total
 
-    def delete_rules(self, ids: Sequence[str]) -> RulesResult:
+    def delete_rules(self, ids: Sequence[str], *, patience: float | None = None) -> RulesResult:
         total = RulesResult()
         for start in range(0, len(ids), AT_ONCE):
-            total = _sum(total, self._change({"delete": {"ids": list(ids[start : start + AT_ONCE])}}))
+            asked = {"delete": {"ids": list(ids[start : start + AT_ONCE])}}
+            total = _sum(total, self._change(asked, patience=patience))
         return total
 
     def sync_rules(self, wanted: Sequence[Rule], *, prefix: str, caps: RuleCaps) -> RulePlan:
@@ -89,7 +90,7 @@ class RulesApi:
             tags = {rule.value: rule.tag for rule in added}
             live = self.rules(patience=CLEAR_SECONDS)
             ours = [rule for rule in live if tags.get(str(rule.get("value"))) == str(rule.get("tag") or "")]
-            self.delete_rules([str(rule.get("id")) for rule in ours])
+            self.delete_rules([str(rule.get("id")) for rule in ours], patience=CLEAR_SECONDS)
         except (HarvesterError, Stopped) as error:
             log.warning(
                 "Rules that were just added stay in the app, and may cost its next stream: %s "
@@ -106,8 +107,11 @@ class RulesApi:
         """End all streams of the app, also those that X only believes to be open."""
         self._object(CONNECTIONS, patience=CLEAR_SECONDS)
 
-    def _change(self, body: dict[str, Any], *, dry_run: bool = False) -> RulesResult:
-        found = self._object(CHANGE_RULES, {"dry_run": "true"} if dry_run else None, body=body)
+    def _change(
+        self, body: dict[str, Any], *, dry_run: bool = False, patience: float | None = None
+    ) -> RulesResult:
+        params = {"dry_run": "true"} if dry_run else None
+        found = self._object(CHANGE_RULES, params, body=body, patience=patience)
         problems = problems_in(found)
         return RulesResult(
             rules=tuple(map(_known, objects(found.get("data")))),
