@@ -219,6 +219,7 @@ class Asked:
         self.server.script = script
         # So that the date is asked for anew.
         self.clock.seconds += 100
+        self.server.ahead(seconds=100)
 
     def held(self, key: str) -> bytes | None:
         kept = self.server.objects.get(key)
