@@ -171,6 +171,22 @@ def test_an_x_that_always_miscounts_is_paid_one_page_more_and_what_it_spoke_of_i
     )
 
 
+@pytest.mark.parametrize("how", ["cut", "refused", "over"])
+def test_posts_that_were_spoken_of_are_a_gap_however_the_harvest_ends(one: Desk, how: str) -> None:
+    def short(request: Request, _number: int, right: Any) -> Any:
+        if _token(request) and how == "refused":
+            return Reply(402, {"title": "Payment Required"})
+        return {**right, "data": [right["data"][0], right["data"][2]]} if not _token(request) else right
+
+    one.begin("search", _model())
+    if how == "cut":
+        one.tree["search"]["max_records"] = 2
+    harvested = one.harvest(spoil=lambda *given: short(*given) if given[2].get("data") else given[2])
+    (gap,) = harvested.gaps
+    assert gap["first_id_after"] == str(BASE + 7)
+    assert gap["last_id_before"] == (str(BASE + 4) if how == "over" else None)
+
+
 @pytest.mark.parametrize("kind", _KINDS)
 @pytest.mark.parametrize("token", ["same", None], ids=["one token", "ever new tokens"])
 def test_a_server_that_gives_one_page_for_ever_is_left_and_at_last_passed(

@@ -61,8 +61,11 @@ class Follower:
         is to be asked for its end in another harvest, too.
         """
         walk = _Walk(self, chain, ask, about)
-        while not walk.ended:
-            yield walk.step()
+        try:
+            while not walk.ended:
+                yield walk.step()
+        finally:
+            walk.leave()
 
     def confirms(self, chain: Chain, page: Page) -> bool:
         """Whether to ask X below this page, which has no token."""
@@ -93,16 +96,14 @@ class _Walk:
         """The next page and the chain to be stored with it."""
         try:
             chain, page = self._answered()
-        except (XError, Stopped) as error:
-            self._tell_shortage(before=self._chain.since_id, since=self._beginning(self._chain))
-            if isinstance(error, Stopped) or not error.holds_errors_only or not self._chain.newest_id:
+        except XError as error:
+            if not error.holds_errors_only or not self._chain.newest_id:
                 raise
             return _NOTHING, self._unfinished(f"X answered with errors only: {error.problem.detail}")
         if page is None:
             return _NOTHING, self._over(chain)
         if page.outcome is not Outcome.OK:
             self.ended = True
-            self._tell_shortage(before=chain.since_id, since=self._beginning(chain))
             return page, self._kept
         if page.posts and chain.falls_with(page):
             return page, self._got_on(chain, page)
@@ -217,9 +218,12 @@ class _Walk:
 
     # -- ending --------------------------------------------------------------------------------------
 
+    def leave(self) -> None:
+        """Tell what is still to be told, however the walk ended."""
+        self._tell_shortage(before=self._kept.since_id, since=self._beginning(self._kept))
+
     def _over(self, chain: Chain) -> Chain:
         self.ended = True
-        self._tell_shortage(before=chain.since_id, since=self._beginning(chain))
         return replace(chain, over=True, unfinished="")
 
     def _tell_shortage(self, *, before: str | None, since: datetime) -> None:
@@ -238,7 +242,6 @@ class _Walk:
     def _to_be_asked_once_more(self) -> Chain:
         """X says in two ways that this was the end; what it says for minutes is no word for ever."""
         self.ended = True
-        self._tell_shortage(before=self._kept.since_id, since=self._beginning(self._kept))
         self._note("end to be confirmed", "X answered with nothing; the next harvest asks once more")
         return replace(self._kept, stood=self._kept.stood + 1)
 
@@ -246,7 +249,6 @@ class _Walk:
         self.ended = True
         kept = replace(self._kept, stood=self._kept.stood + 1, unfinished=why)
         if kept.stood < _HARVESTS or not kept.newest_id or not kept.oldest_id:
-            self._tell_shortage(before=kept.since_id, since=self._beginning(kept))
             self._note("unfinished", why)
             return kept
         self._put_gap(
