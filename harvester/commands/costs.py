@@ -20,7 +20,14 @@ _COLUMNS = ("harvest", "state", "minutes", "tweets", "task", "requests", "stored
     "cost", help="Tell what the last harvests of COLLECTION_ID cost; without one, what a task costs."
 )
 @optional_collection_id_argument
-@click.option("--last", "count", type=click.IntRange(1), default=_SHOWN, show_default=True, help="So many.")
+@click.option(
+    "--last",
+    "count",
+    type=click.IntRange(1),
+    default=_SHOWN,
+    show_default=True,
+    help="Number of harvests to show.",
+)
 @json_option
 @in_place
 def cost(collection_id: str | None, count: int, as_json: bool, place: Place) -> None:

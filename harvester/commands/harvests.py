@@ -28,7 +28,7 @@ def harvest() -> None:
     pass
 
 
-@harvest.command("list", help="List what runs, or should.")
+@harvest.command("list", help="List running harvests and streams.")
 @json_option
 @in_place
 def list_harvests(as_json: bool, place: Place) -> None:
@@ -175,7 +175,13 @@ def _show_changes(changes: list[Tree]) -> None:
 
 @harvest.command("history", help="List the harvests of COLLECTION_ID, newest first, with their outcomes.")
 @collection_id_argument
-@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="At most so many.")
+@click.option(
+    "--limit",
+    type=click.IntRange(1),
+    default=20,
+    show_default=True,
+    help="Number of harvests to show, newest first.",
+)
 @json_option
 @in_place
 def past(collection_id: str, limit: int, as_json: bool, place: Place) -> None:
@@ -201,7 +207,7 @@ def past(collection_id: str, limit: int, as_json: bool, place: Place) -> None:
     click.echo(table(rows, ("harvest", "state", "tweets", "files", "size", "gaps", "billed", "reason")))
 
 
-@harvest.command("stop", help="Have the running harvest of COLLECTION_ID end, with everything stored.")
+@harvest.command("stop", help="Stop the running harvest of COLLECTION_ID after storing what it has.")
 @collection_id_argument
 @click.option("--timeout", type=float, default=_STOPS_WITHIN, show_default=True, help="Seconds to wait.")
 @dry_run_option
@@ -256,7 +262,7 @@ def end_harvest(place: Place, keys: "CollectionKeys", *, within: float) -> None:
 @collection_id_argument
 @click.option("--follow", "-f", is_flag=True, help="Go on until the harvest ends, or Ctrl-C.")
 @click.option(
-    "--lines", "-n", type=click.IntRange(0), default=100, show_default=True, help="The last so many."
+    "--lines", "-n", type=click.IntRange(0), default=100, show_default=True, help="Number of lines."
 )
 @in_place
 def log(collection_id: str, follow: bool, lines: int, place: Place) -> None:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from harvester.x.keys import Keys
 
 
-@click.command("keys", help="Have the keys of a profile used; with a cluster, store them for its harvests.")
+@click.command("keys", help="Use a profile's API keys; with a cluster, store them for its harvests.")
 @click.option("--profile", default="", help="The profile.  [default: twarc's]")
 @click.option("--twarc-config-filepath", type=click.Path(path_type=Path), help="Look in this file.")
 @click.option("--move-to", help="Take out keys that the file itself holds, and keep them as this profile.")
@@ -222,7 +222,7 @@ def _used_by(using: list[str]) -> str:
 
 def _remove(place: Place, profile: str, *, yes: bool, dry_run: bool) -> None:
     if not profile:
-        raise HarvesterError("Which? Give --profile NAME.", exit_code=Exit.USAGE)
+        raise HarvesterError("--profile NAME is required.", exit_code=Exit.USAGE)
     parameters = _parameters(place)
     if not parameters.has_keys(profile):
         raise NotFound(f"There is no profile {profile} in {parameters.path}/keys of the parameter store.")

@@ -45,7 +45,9 @@ def rules(collection_id: str, remove: bool, yes: bool, dry_run: bool, as_json: b
             confirm(f"Remove {counted(len(mine), 'rule')} of {collection_id} from the app?", yes=yes)
             problems = client.delete_rules(mine).problems
             if problems:
-                raise HarvesterError("X kept rules.", [f"{each.title}: {each.detail}" for each in problems])
+                raise HarvesterError(
+                    "X did not delete every rule.", [f"{each.title}: {each.detail}" for each in problems]
+                )
     finally:
         client.close()
     if as_json:
