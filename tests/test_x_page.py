@@ -11,6 +11,7 @@ from harvester.x.page import (
     NotAPage,
     included_name,
     line_of,
+    posts_in,
     posts_page,
     provenance_of,
     relations_page,
@@ -142,6 +143,20 @@ def test_a_name_is_found_whatever_stands_beside_it(includes: Any, name: str | No
     line = posts_page(json.dumps({**PAGE, "includes": includes}).encode(), _FROM).line
 
     assert included_name(line, "7") == name
+
+
+@pytest.mark.parametrize(
+    ("metrics", "posts"),
+    [
+        ({"tweet_count": 7}, 7),
+        ({"post_count": 7}, 7),
+        ({"tweet_count": None}, None),
+        (None, None),
+        ([], None),
+    ],
+)
+def test_how_many_posts_an_account_has_is_known_in_both_vocabularies(metrics: Any, posts: int | None) -> None:
+    assert posts_in({"id": "7", "public_metrics": metrics}) == posts
 
 
 def test_what_a_page_says_that_it_holds_is_known() -> None:

@@ -213,13 +213,14 @@ def _look_up(tree: Tree, asked: list[str], found: dict[str, _Found]) -> None:
     """Put id and proper spelling into `found`, by name in small letters, as X answers."""
     if not asked:
         return
+    from harvester.x import name_in, posts_in
+
     x = network.client(settings(), tree)
     try:
         for start in range(0, len(asked), _AT_ONCE):
             for user in x.users_by_name(asked[start : start + _AT_ONCE]).users:
-                posts = (user.get("public_metrics") or {}).get("tweet_count")
-                known = posts if isinstance(posts, int) else None
-                found[user["username"].lower()] = _Found(user["id"], user["username"], known)
+                if name := name_in(user):
+                    found[name.lower()] = _Found(user["id"], name, posts_in(user))
     finally:
         click.echo(f"Billed: ${x.billing.snapshot().get('usd', 0):.2f}.", err=True)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from harvester.x.page import Page as Page
     from harvester.x.page import included_name as included_name
     from harvester.x.page import name_in as name_in
+    from harvester.x.page import posts_in as posts_in
     from harvester.x.rules import Rule as Rule
     from harvester.x.rules import RuleCaps as RuleCaps
     from harvester.x.rules import compile_rules as compile_rules
@@ -31,7 +32,7 @@ _HOMES = {
     "billing": ("Billing", "BudgetReached", "price"),
     "client": ("XClient",),
     "keys": ("Keys", "keys_from", "keys_of"),
-    "page": ("Page", "included_name", "name_in"),
+    "page": ("Page", "included_name", "name_in", "posts_in"),
     "outcomes": ("Outcome", "Problem", "Stopped", "XError"),
     "rules": ("Rule", "RuleCaps", "compile_rules", "plan_rules", "tag_prefix"),
     "stream": ("StreamConnection", "StreamRead"),

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from harvester.x.decoding import printable, prove_encoding, unmarked, value_of
+from harvester.x.decoding import member, printable, prove_encoding, unmarked, value_of
 from harvester.x.outcomes import Outcome, Problem
 from harvester.x.problems import problems_in
 
@@ -160,6 +160,15 @@ def name_in(user: dict[str, Any]) -> str | None:
     """An account's screen name; None where the account has none, or what stands there cannot be one."""
     name = user.get("username")
     return name if isinstance(name, str) and _NAME.fullmatch(name) else None
+
+
+def posts_in(user: dict[str, Any]) -> int | None:
+    """How many posts an account has, in either of X's vocabularies; None where it does not say."""
+    for name in ("tweet_count", "post_count"):
+        count = member(user, "public_metrics", name)
+        if isinstance(count, int) and not isinstance(count, bool):
+            return count
+    return None
 
 
 def included_name(line: bytes, user_id: str) -> str | None:
