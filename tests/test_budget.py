@@ -61,6 +61,9 @@ def test_a_stream_ends_with_the_last_post_that_the_budget_pays(tmp_path: Path) -
         assert (going.end.outcome.exit_code, going.end.record["limit"]) == (Exit.RETRY_LATER, "budget")
         assert going.end.record["tweets"] >= 10
         assert going.end.record["billed"]["posts"] == going.end.record["tweets"]
+        # It was meant to end, so that what comes after it is no gap.
+        assert going.end.outcome.was_meant
+        assert not going.end.record.get("unheard")
 
 
 def test_what_is_kept_for_one_is_waited_for_by_others() -> None:

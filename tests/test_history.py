@@ -172,6 +172,36 @@ class TestAdding:
         _require_whole(store)
 
 
+def _doubled(store: FolderStore) -> str:
+    """Two changesets of version 2, of which one leads to version 4; the name of that one."""
+    history.add(store, KEYS, _timelines())
+    for user in ("1", "2", "3"):
+        history.edit(store, KEYS, _with(user))
+    _, kept, *_ = (entry.key for entry in store.entries(KEYS.changesets))
+    lost = {**orjson.loads(store.read(kept).data), "note": "of another"}
+    store.create(f"{KEYS.changesets}change-20200101000000-00000002.json", orjson.dumps(lost))
+    return kept
+
+
+class TestLosers:
+    def test_of_two_changesets_of_one_version_the_one_without_a_successor_goes(
+        self, store: FolderStore
+    ) -> None:
+        kept = _doubled(store)
+        history.edit(store, KEYS, _with("4"))
+        assert kept in {entry.key for entry in store.entries(KEYS.changesets)}
+        _require_whole(store)
+
+    def test_where_the_chain_is_broken_nothing_is_removed(self, store: FolderStore) -> None:
+        """Nobody can tell then which of the two is the history."""
+        _doubled(store)
+        (link,) = (entry for entry in store.entries(KEYS.changesets) if changeset_version(entry.key) == 3)
+        store.remove(link.key)
+        before = {entry.key for entry in store.entries(KEYS.changesets)}
+        history.edit(store, KEYS, _with("4"))
+        assert before <= {entry.key for entry in store.entries(KEYS.changesets)}
+
+
 class TestDeaths:
     def test_what_a_dead_writer_began_is_completed(self, place: Place) -> None:
         store = place.store()

@@ -235,6 +235,35 @@ class TestClocksThatWerePutBack:
         assert holder(folder, KEY) is not None
 
 
+class _Slow(Wrapped):
+    """A store whose answers to writes take twenty seconds."""
+
+    def __init__(self, store: Store, clock: HandClock) -> None:
+        super().__init__(store, after=self._take)
+        self._clock = clock
+
+    def _take(self) -> None:
+        self._clock.seconds += 20
+
+    def replace(self, key: str, data: bytes, *, version: str) -> str:
+        version = self.store.replace(key, data, version=version)
+        self._take()
+        return version
+
+
+def test_the_time_of_a_lock_counts_from_the_request_and_not_from_its_answer(folder: FolderStore) -> None:
+    clock = HandClock()
+    lock = _lock(_Slow(folder, clock), "me", clock=clock)
+    for ask in (lock.acquire, lock.renew):
+        asked = clock.seconds
+        ask()
+        assert clock.seconds == asked + 20
+        clock.seconds = asked + 59.9
+        assert lock.in_time
+        clock.seconds = asked + 60
+        assert not lock.in_time
+
+
 def test_a_lock_whose_answer_was_lost_is_known_for_ones_own(folder: FolderStore) -> None:
     class Mute(Wrapped):
         lost = 1

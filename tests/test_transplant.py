@@ -8,9 +8,10 @@ import orjson
 import pytest
 
 from harvester import history
-from harvester.clock import Stop
+from harvester.clock import Stop, SystemClock
 from harvester.errors import HarvesterError
 from harvester.layout import CollectionKeys
+from harvester.lock import Lock
 from harvester.store.folder import FolderStore
 from harvester.store.reading import reader
 from harvester.transplant import Transplant
@@ -86,6 +87,18 @@ def test_what_a_harvest_is_still_writing_is_not_copied(tmp_path: Path) -> None:
                 stage.clock.wait(Stop(), 0.1)
             with pytest.raises(HarvesterError, match="A harvest of live runs"):
                 Transplant(stage.store, target, keys)
+
+
+def test_a_collection_is_not_copied_while_a_harvest_begins(tmp_path: Path) -> None:
+    """The lock comes first; there is no checkpoint yet, and no file."""
+    source, target, keys = FolderStore(tmp_path / "a"), FolderStore(tmp_path / "b"), CollectionKeys("new")
+    history.add(source, keys, {"id": "new", "type": "search", "search": {"query": "q"}})
+    lock = Lock(source, keys.lock, owner="me", clock=SystemClock())
+    lock.acquire()
+    with pytest.raises(HarvesterError, match="A harvest of new runs"):
+        Transplant(source, target, keys)
+    lock.release()
+    Transplant(source, target, keys).carry_out()
 
 
 def test_keys_of_2019_stay_where_they_are(tmp_path: Path) -> None:

@@ -240,6 +240,44 @@ def test_a_lasting_404_of_a_timeline_is_never_a_word_about_its_account() -> None
     assert clock.elapsed() < 10
 
 
+def test_a_slow_outage_ends_as_soon_as_a_quick_one() -> None:
+    clock = HandClock()
+
+    def slow(_: Request) -> Reply:
+        clock.advance(100)
+        return _OUTAGE
+
+    with scripted(slow) as server, pytest.raises(XError) as caught:
+        _client(server, clock=clock, patience=900.0).timeline("7")
+
+    assert caught.value.outcome is Outcome.UNAVAILABLE
+    assert len(server.requests) <= 9
+    assert clock.elapsed() <= 1000
+
+
+def test_an_answer_that_comes_in_drops_ends() -> None:
+    """A drop each ten seconds of the hands, and each hundredth of a real one, so that they are read meanwhile."""
+    clock, over = HandClock(), threading.Event()
+
+    def drops(handler: Any) -> None:
+        content = json.dumps(PAGE).encode()
+        handler.send_response_only(200)
+        handler.send_header("content-length", str(len(content)))
+        handler.end_headers()
+        for place in range(len(content)):
+            clock.advance(10)
+            handler.wfile.write(content[place : place + 1])
+            handler.wfile.flush()
+            if over.wait(0.01):
+                return
+
+    with scripted(lambda _: drops) as server, pytest.raises(XError) as caught:
+        _client(server, clock=clock, patience=1.0).timeline("7")
+    over.set()
+
+    assert "not complete after 120 s" in str(caught.value)
+
+
 FINAL = {
     "credits": (402, {"title": "Payment Required"}, Outcome.CREDITS_DEPLETED),
     "cap": (429, {"title": "UsageCapExceeded"}, Outcome.MONTHLY_CAP),

@@ -137,6 +137,15 @@ def test_a_wrong_clock_on_this_machine_does_not_matter(hours: int) -> None:
     assert 300 <= clock.elapsed() < 303
 
 
+def test_a_window_opens_a_second_after_what_is_told_in_whole_seconds() -> None:
+    clock = HandClock()
+    windows, _ = _windows(clock)
+
+    windows.learn(_E, _headers(clock, remaining=0, resets_in=300), limited=True)
+
+    assert windows.closed_for(_E) == pytest.approx(301, abs=0.01)
+
+
 def test_a_limit_without_headers_is_waited_for_blindly_and_doubling() -> None:
     clock = HandClock()
     windows, _ = _windows(clock)
