@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import download, sizes, throughput, verify, watched
+from bench import download, idle, sizes, throughput, verify, watched
 
 _LIMIT = 512 << 20
 _TABLE = Path(__file__).with_name("results.md")
@@ -84,6 +84,15 @@ def _watched(short: bool) -> Iterator[str]:
     yield f"| idle stream | {share:.2f} % of a core, {memory:.0f} MB |"
 
 
+def _idle(short: bool) -> Iterator[str]:
+    yield "| request | of | an hour | $ a month | reason |"
+    yield "| --- | --- | --- | --- | --- |"
+    found = list(idle.measure(seconds=120 if short else 600))
+    for one in found:
+        yield f"| {one.operation} | {one.name} | {one.an_hour:,.0f} | {one.usd:.2f} | {one.reason} |"
+    yield f"| all | | {sum(one.an_hour for one in found):,.0f} | {sum(one.usd for one in found):.2f} | |"
+
+
 def _download(short: bool) -> Iterator[str]:
     rounds, small, large_bytes = (1, 2_000, 10_000_000) if short else (3, 20_000, 50_000_000)
     yield f"{small:,} small objects and 20 of {large_bytes // 1_000_000} MB:"
@@ -109,6 +118,7 @@ _PARTS = {
     "throughput": _throughput,
     "sizes": _sizes,
     "watched": _watched,
+    "idle": _idle,
     "download": _download,
     "verify": _verify,
 }

@@ -69,7 +69,7 @@ def idle_stream(*, seconds: float) -> tuple[float, float]:
         description = {"type": "filter", "filter": {"track": "nothing"}}
         process = _started(Path(folder), base, description)
         try:
-            _wait_for_stream(base)
+            wait_for_stream(base)
             before, since = cpu_of(process.pid), time.monotonic()
             time.sleep(seconds)
             spent = cpu_of(process.pid) - before
@@ -81,7 +81,8 @@ def idle_stream(*, seconds: float) -> tuple[float, float]:
     return share, memory
 
 
-def _wait_for_stream(base: str) -> None:
+def wait_for_stream(base: str) -> None:
+    """Return once a stream is open and its start is behind it."""
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
         if any(

@@ -256,7 +256,7 @@ def test_a_slow_outage_ends_as_soon_as_a_quick_one() -> None:
 
 
 def test_an_answer_that_comes_in_drops_ends() -> None:
-    """A drop each ten seconds of the hands, and each hundredth of a real one, so that they are read meanwhile."""
+    """A drop each ten seconds of the hands, and a hundredth of a real second, to be read meanwhile."""
     clock, over = HandClock(), threading.Event()
 
     def drops(handler: Any) -> None:
