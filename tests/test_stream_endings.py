@@ -5,7 +5,8 @@ from datetime import datetime
 from pathlib import Path
 
 from harvester.errors import Exit, StoreAway
-from harvester.gaps import Gap
+from harvester.gaps import Gap, published
+from harvester.layout import timestamp
 from harvester.sources import Job
 from harvester.store.folder import FolderStore
 from harvester.work import Batch
@@ -44,7 +45,7 @@ def test_a_stream_that_failed_for_its_store_hands_on_what_it_had_heard(tmp_path:
             until(lambda: going.account()["tweets"] == 1)
         (gap,) = going.end.record["gaps"]
         assert gap["reason"] == "the harvest before failed"
-        assert gap["from"] == unheard["since"]
+        assert gap["from"] == unheard["since"] == timestamp(published(before[-1]) or datetime.max)
         assert (gap["last_id_before"], gap["first_id_after"]) == (before[-1], after[0])
         assert stage.unexplained("live") == []
         assert set(missed).isdisjoint(stage.stored("live"))

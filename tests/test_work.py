@@ -51,6 +51,7 @@ def _batch(draw: Random) -> Batch:
         changes=draw.choice(((), ({"user_id": user, "change": "suspended"},))),
         counts=draw.choice(({}, {"pages": 1}, {"pages": 2, "users_failed": 1})),
         last_id=draw.choice(("", str(number))),
+        heard=draw.choice(("", f"2026-11-23T07:00:00.{number % 1_000_000:06d}+00:00")),
     )
 
 

@@ -162,6 +162,12 @@ def test_a_record_is_taken_before_the_next_one_comes(ends: bytes) -> None:
     assert lines.ids == ["1"]
 
 
+def test_a_record_that_was_cut_is_told_when_the_next_one_comes() -> None:
+    lines = LineSplitter().split(b'{"data":{"id":"1"\r\n' + _record(2) + b"\r\n", _FROM)
+
+    assert (lines.ids, [event["event"] for event in lines.others]) == (["2"], ["unparsable"])
+
+
 def test_half_a_record_at_the_end_is_kept_whole() -> None:
     half = _record(1, "x" * 5000)[:-9]
     splitter = LineSplitter()
