@@ -256,6 +256,9 @@ def _head(store: Store, keys: CollectionKeys, name: Any) -> _Head | None:
         return msgspec.json.decode(store.read(keys.changesets + name).data, type=_Head)
     except NotFound:
         return None
+    except msgspec.DecodeError as error:
+        hint = "Restore an earlier version of it; or remove it, and what it changed is told no more."
+        raise HarvesterError(f"{keys.changesets}{name} is damaged: {error}.", hint=hint) from error
 
 
 def _parsed(stored: Stored, keys: CollectionKeys) -> Tree:

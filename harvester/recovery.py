@@ -12,6 +12,7 @@ from harvester import checkpoint, ending, history, unheard
 from harvester.changeset import Tree
 from harvester.checkpoint import Parts, Pointer
 from harvester.collection import FILTER, without_secrets
+from harvester.documents import document
 from harvester.errors import Conflict, NotFound
 from harvester.layout import SEGMENTS, CollectionKeys, HarvestKeys, moment
 from harvester.manifest import ALGORITHMS
@@ -57,7 +58,7 @@ def recover(
             _let_go(store, keys, left)
         return None
     work = _work_of(store, keys, here, known, root, owner=owner)
-    used = orjson.loads(store.read(here.collection).data)
+    used = document(store, here.collection, "type")
     log.warning("The harvest of %s did not end; finishing it first.", work.state.harvest)
     before = _Reached.of(known)
     ending.complete(work)
@@ -127,7 +128,7 @@ def _work_of(
 def _claimed(store: Store, keys: CollectionKeys, here: HarvestKeys, known: State) -> Tree | None:
     """The dead harvest's harvest.json, if it had got its folder, which then holds the collection as used."""
     try:
-        record: Tree = orjson.loads(store.read(here.harvest).data)
+        record = document(store, here.harvest, "owner", "state", "harvest_timestamp")
     except NotFound:
         return None
     if record["owner"] != known.owner:
@@ -199,7 +200,7 @@ def _let_go(store: Store, keys: CollectionKeys, left: Work) -> None:
     """A work folder that no checkpoint speaks of: over, unless its harvest is not known to have ended."""
     here = keys.harvest(moment(left.state.harvest))
     try:
-        state = orjson.loads(store.read(here.harvest).data)["state"]
+        state = document(store, here.harvest, "state")["state"]
     except NotFound:
         state = RUNNING
     if state == RUNNING and left.state.posts:

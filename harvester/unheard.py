@@ -8,7 +8,8 @@ import orjson
 
 from harvester import wording
 from harvester.changeset import Tree
-from harvester.errors import NotFound
+from harvester.documents import document
+from harvester.errors import HarvesterError, NotFound, StoreAway
 from harvester.gaps import Unheard
 from harvester.layout import CollectionKeys, moment
 from harvester.progress import COMPLETE, FAILED, INTERRUPTED, PARTIAL, Outcome
@@ -61,10 +62,15 @@ def left_unheard(outcome: Outcome, state: State, earlier: Unheard | None) -> Tre
 def last(store: Store, keys: CollectionKeys) -> Tree:
     """last_harvest.json; empty where no harvest has ended yet."""
     try:
-        found: Tree = orjson.loads(store.read(keys.last_harvest).data)
+        return document(store, keys.last_harvest)
     except NotFound:
         return {}
-    return found
+    except StoreAway:
+        raise
+    except HarvesterError:
+        # Damaged from outside, and written anew when this harvest ends.
+        log.warning("%s is damaged, so what was missed before this harvest is not known.", keys.last_harvest)
+        return {}
 
 
 def tell_of_death(store: Store, keys: CollectionKeys, work: Work) -> Tree:
@@ -94,7 +100,13 @@ def _stored_gaps(store: Store, keys: CollectionKeys, state: State) -> list[Tree]
         data = store.read(keys.harvest(moment(state.harvest)).events).data
     except NotFound:
         return None
-    return [event for event in map(orjson.loads, data.splitlines()) if event.get("event") == "gap"]
+    try:
+        return [event for event in map(orjson.loads, data.splitlines()) if event.get("event") == "gap"]
+    except (AttributeError, orjson.JSONDecodeError) as error:
+        raise HarvesterError(
+            f"The events.jsonl of {state.harvest} is damaged, so that harvest cannot be finished.",
+            hint="Restore an earlier version of it.",
+        ) from error
 
 
 def _missed(store: Store, keys: CollectionKeys, state: State) -> Unheard:

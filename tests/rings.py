@@ -15,7 +15,7 @@ from pathlib import Path
 RINGS = (
     "errors layout wording decoding capacity filters collection keyless changeset merging chronicle gaps",
     "clock memory settings session aws_errors store owners patience lock fence segments journal work"
-    " checkpoint history uploads manifest mirror origin web parameters x",
+    " checkpoint history uploads manifest mirror origin documents web parameters x",
     "sources harvest run holding storing ending recovery unheard stopfile progress status compute"
     " records notices credentials cost checks doctor removal download redaction transplant verify",
     "commands startup",
