@@ -1,9 +1,7 @@
 """What one harvest notes of itself, so that whoever comes after it knows what it did and did not hear."""
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ from harvester import history
 from harvester.clock import Clock, Stop, SystemClock
 from harvester.errors import Exit, StoreAway
 from harvester.harvest import Harvest
-from harvester.layout import CollectionKeys, moment, timestamp
+from harvester.layout import CollectionKeys, moment
 from harvester.lock import content
 from harvester.settings import Settings
 from harvester.sources import Job
@@ -93,50 +91,6 @@ def test_a_stream_that_failed_for_its_store_leaves_word_since_when_it_is_unheard
     first, _ = Site(store, tmp_path).records()
     assert (first["state"], first["tweets"], first["unheard"]) == ("failed", 1, record["unheard"])
     assert told == [(moment(record["unheard"]["since"]), "5", "the harvest before failed")]
-
-
-class _HeldBack(HandClock):
-    """A clock that holds the writing thread back, once it is asked to, until it is let go."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.writer = threading.current_thread()
-        self.held, self.asked, self.let_go = threading.Event(), threading.Event(), threading.Event()
-
-    def now(self) -> datetime:
-        if threading.current_thread() is self.writer and self.asked.is_set():
-            self.held.set()
-            self.let_go.wait(20)
-        return super().now()
-
-
-def test_what_waits_in_the_inbox_was_heard_when_it_was_handed_over(tmp_path: Path) -> None:
-    clock, synced = _HeldBack(), {}
-
-    def source(job: Job) -> None:
-        clock.asked.set()
-        assert clock.held.wait(20)
-        handed = timestamp(clock.now())
-        job.put(_post(1, sync=True))
-        # A backlog: the disk or the store was slow for a minute.
-        clock.seconds += 60
-        clock.asked.clear()
-        clock.let_go.set()
-        until(lambda: _journal(tmp_path, "1"))
-        synced[handed] = _journal(tmp_path, "1")["synced"]
-
-    Site(_store(tmp_path), tmp_path, clock).harvest(source).run()
-    assert list(synced) == list(synced.values())
-
-
-def _journal(folder: Path, last_id: str) -> dict[str, Any]:
-    """The journal's line in which this post was learnt."""
-    lines = [line for path in folder.rglob("journal-*.jsonl") for line in path.read_bytes().splitlines()]
-    entries = [orjson.loads(line) for line in lines]
-    return next(
-        (entry for entry in entries if any(each["last_id"] == last_id for each in entry.get("learnt", ()))),
-        {},
-    )
 
 
 def test_a_gap_in_the_last_thing_that_a_source_hands_over_is_told(tmp_path: Path) -> None:
