@@ -71,10 +71,10 @@ def filter_start(collection_id: str, dry_run: bool, place: Place) -> None:
         if task:
             raise HarvesterError("Collection already started.", exit_code=Exit.LOCKED)
         require_idle(place, keys)
-    _require_free_stream(place, keys)
     if would(dry_run, f"collect the stream of {collection_id} until filter-stop, on {place.compute.name}"):
         _tell_cost(place, keys)
         return
+    _require_free_stream(place, keys)
     place.compute.start_service(collection_id)
     click.echo("Started")
     click.echo(
