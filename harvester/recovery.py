@@ -173,8 +173,9 @@ def _covers(left: State, known: State) -> bool:
 def _fetched(store: Store, here: HarvestKeys, known: State, root: Path, *, owner: str) -> Work:
     """The work folder anew, for its machine is gone."""
     # The state keeps the name of its owner; the folder gets ours, for the other may still exist, asleep.
-    work = Work.begin(root, known, owner=owner)
-    checkpoint.fetch_parts(store, here, known, work.folder)
+    work = Work.fetched(
+        root, known, owner=owner, fill=lambda folder: checkpoint.fetch_parts(store, here, known, folder)
+    )
     stored = {here.file(file.name) for file in known.finished}
     for entry in list(store.entries(here.file(SEGMENTS))):
         if entry.key not in stored:

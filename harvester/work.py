@@ -8,7 +8,7 @@ import fcntl
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -46,11 +46,9 @@ class Work:
         self._unsynced_bytes = 0
 
     @classmethod
-    def begin(cls, root: Path, state: State, *, owner: str = "") -> "Work":
-        """A new folder; `owner`, where another than the harvest's own makes it whole."""
-        _require_no_link(root)
-        folder = root / f"{''.join(filter(str.isdigit, state.harvest))[:14]}-{owner or state.owner}"
-        make_folder(root)
+    def begin(cls, root: Path, state: State) -> "Work":
+        """A new folder."""
+        folder = _folder(root, state, state.owner)
         folder.mkdir()
         owned = _owned(folder)
         if owned is None:
@@ -58,6 +56,25 @@ class Work:
         work = cls(folder, state, owned)
         work._journal.begin(state)
         return work
+
+    @classmethod
+    def fetched(cls, root: Path, state: State, *, owner: str, fill: Callable[[Path], None]) -> "Work":
+        """A folder of which `fill` brings the files; `owner` makes it whole in place of the harvest's own.
+
+        Until all of them are there it has the name of one that is being removed, as it is if this dies.
+        """
+        folder = _folder(root, state, owner)
+        scratch = folder.with_name(_OVER + folder.name)
+        scratch.mkdir()
+        fill(scratch)
+        journal = Journal(scratch)
+        journal.begin(state)
+        journal.close()
+        scratch.rename(folder)
+        owned = _owned(folder)
+        if owned is None:
+            raise AssertionError("a folder just made cannot be another's")
+        return cls(folder, state, owned)
 
     def add(self, batch: Batch, *, now: datetime) -> None:
         """Keep a batch; it is safe after `sync`."""
@@ -178,6 +195,13 @@ def _require_no_link(root: Path) -> None:
                 hint="Remove it, or choose another folder with --temp.",
                 exit_code=Exit.USAGE,
             )
+
+
+def _folder(root: Path, state: State, owner: str) -> Path:
+    """Where in `root`, which is there then, that owner keeps what is not stored of a harvest."""
+    _require_no_link(root)
+    make_folder(root)
+    return root / f"{''.join(filter(str.isdigit, state.harvest))[:14]}-{owner}"
 
 
 def left_behind(root: Path) -> Iterator[Work]:

@@ -22,7 +22,7 @@ from harvester.recovery import recover
 from harvester.removal import Removal
 from harvester.segments import finished
 from harvester.store.folder import FolderStore
-from harvester.work import EVENTS, Batch, State, Work
+from harvester.work import EVENTS, Batch, State, Work, left_behind
 from tests.stores import Wrapped
 
 KEYS = CollectionKeys("s")
@@ -97,6 +97,29 @@ def test_what_was_stored_by_an_earlier_try_at_an_ending_is_named_as_it_is(
         assert f"{getattr(finished(theirs), algorithm)}  {EVENTS}" in named.splitlines()
     (name,) = [each.name for each in work.state.finished]
     assert gzip.decompress(store.read(HERE.file(name)).data) == b'{"data":{"id":"1"}}\n'
+
+
+def test_a_work_folder_of_which_only_a_part_was_fetched_is_none(tmp_path: Path) -> None:
+    state = State(harvest=timestamp(BEGAN), owner="me", sizes={EVENTS: 5})
+
+    def dies(folder: Path) -> None:
+        (folder / EVENTS).write_bytes(b"{}")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Work.fetched(tmp_path, state, owner="other", fill=dies)
+    assert list(left_behind(tmp_path)) == []
+    assert list(tmp_path.iterdir()) == []
+    work = Work.fetched(tmp_path, state, owner="other", fill=lambda to: _write(to / EVENTS, b"[{}]\n"))
+    assert list(left_behind(tmp_path)) == []
+    work.close()
+    (found,) = left_behind(tmp_path)
+    assert (found.state, found.folder) == (state, work.folder)
+    found.close()
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.write_bytes(data)
 
 
 def _at_each_line(function: Callable[..., Any], look: Callable[[], None], act: Callable[[], None]) -> int:
