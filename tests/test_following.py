@@ -134,12 +134,26 @@ def test_what_an_index_lacks_for_one_harvest_comes_with_the_next(one: Desk, kind
 
 @pytest.mark.parametrize("kind", _KINDS)
 def test_a_page_that_lost_its_token_is_not_the_last(one: Desk, kind: str) -> None:
-    def tokenless(_request: Request, _number: int, right: Any) -> Any:
-        right.get("meta", {}).pop("next_token", None)
-        return right
-
     one.begin(kind, _model())
-    assert sorted(one.harvest(spoil=tokenless).ids) == one.model.ids
+    assert sorted(one.harvest(spoil=_without_token).ids) == one.model.ids
+
+
+def _without_token(_request: Request, _number: int, right: Any) -> Any:
+    right.get("meta", {}).pop("next_token", None)
+    return right
+
+
+def test_above_a_since_id_a_search_and_a_full_page_are_asked_below_and_a_short_one_is_not(one: Desk) -> None:
+    for kind, page, new in (("search", 3, 8), ("user_timeline", 100, 150)):
+        one.begin(kind, ModelX([BASE], page=page))
+        one.harvest()
+        one.model.ids = [BASE + n for n in range(new + 1)]
+        assert len(set(one.harvest(spoil=_without_token).ids)) == new, kind
+
+    one.begin("user_timeline", ModelX([BASE]))
+    one.harvest()
+    one.model.ids.append(BASE + 1)
+    assert len(one.harvest().requests) == 1
 
 
 @pytest.mark.parametrize("kind", _KINDS)
