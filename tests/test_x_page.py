@@ -145,6 +145,12 @@ def test_a_name_is_found_whatever_stands_beside_it(includes: Any, name: str | No
     assert included_name(line, "7") == name
 
 
+def test_a_number_that_python_does_not_read_ends_nothing() -> None:
+    body = b'{"data":[{"id":"1","x":' + b"9" * 5000 + b'}],"includes":{"users":[{"id":"7"}]},"meta":{}}'
+
+    assert included_name(posts_page(body, _FROM).line, "7") is None
+
+
 @pytest.mark.parametrize(
     ("metrics", "posts"),
     [

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from harvester.x.decoding import member, printable, prove_encoding, unmarked, value_of
+from harvester.x.decoding import member, objects, printable, prove_encoding, unmarked, value_of
 from harvester.x.outcomes import Outcome, Problem
 from harvester.x.problems import problems_in
 
@@ -185,11 +185,16 @@ def _included(line: bytes) -> Iterator[tuple[str, Any]]:
             yield account.id, account.username
     except ValueError:
         # One account without a name shall not hide the others.
-        includes = value_of(line).get("includes")
-        users = includes.get("users") if isinstance(includes, dict) else None
-        for user in users if isinstance(users, list) else ():
-            if isinstance(user, dict):
-                yield user.get("id") or "", user.get("username")
+        for user in _users_in(line):
+            yield str(user.get("id")), user.get("username")
+
+
+def _users_in(line: bytes) -> list[dict[str, Any]]:
+    try:
+        return objects(member(value_of(line), "includes", "users"))
+    except ValueError:
+        # Python reads no number of more than 4,300 digits, which JSON allows.
+        return []
 
 
 def _token(found: Any) -> str | None:
