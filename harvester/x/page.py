@@ -186,7 +186,7 @@ def _included(line: bytes) -> Iterator[tuple[str, Any]]:
     except ValueError:
         # One account without a name shall not hide the others.
         for user in _users_in(line):
-            yield str(user.get("id")), user.get("username")
+            yield user.get("id") or "", user.get("username")
 
 
 def _users_in(line: bytes) -> list[dict[str, Any]]:
