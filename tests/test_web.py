@@ -158,3 +158,13 @@ def test_a_port_that_is_taken_is_told_in_words(place: tuple[str, int]) -> None:
     with pytest.raises(HarvesterError, match=words) as raised, taken:
         pass
     assert raised.value.exit_code is Exit.USAGE
+
+
+def test_the_oldest_connection_makes_room_for_one_more(place: tuple[str, int]) -> None:
+    with socket.create_connection(place, timeout=WITHIN / 2) as oldest:
+        oldest.sendall(b"GET / HTTP/1.1\r\n")
+        with _half_sent(place, MOST_AT_ONCE):
+            try:
+                assert oldest.recv(1) == b""
+            except ConnectionResetError:
+                pass
