@@ -24,6 +24,17 @@ def head_of(answer: Mapping[str, Any]) -> Head | None:
     return Head(str(version), modified, answer.get("Metadata") or {})
 
 
+def is_removal(answer: Mapping[str, Any]) -> bool:
+    """Whether an answer to DELETE is plainly S3's: it says 204 and nothing else, and who or when it was."""
+    told = answer.get("ResponseMetadata", {})
+    headers = told.get("HTTPHeaders", {})
+    return bool(
+        told.get("HTTPStatusCode") == 204
+        and headers.get("content-length", "0") == "0"
+        and {"date", "x-amz-request-id"} & set(headers)
+    )
+
+
 def is_whole(page: Mapping[str, Any], prefix: str) -> bool:
     """Whether an answer to a listing tells all that belongs to it."""
     found, below = page.get("Contents", []), page.get("CommonPrefixes", [])

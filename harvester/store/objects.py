@@ -25,7 +25,7 @@ from harvester.aws_errors import code_of
 from harvester.clock import Clock, Stop, SystemClock
 from harvester.errors import Conflict, HarvesterError, NotFound
 from harvester.layout import ROOT
-from harvester.store.answers import Head, date_of, head_of, is_whole
+from harvester.store.answers import Head, date_of, head_of, is_removal, is_whole
 from harvester.store.refusals import Garbled, garbled, in_words
 from harvester.store.slow import SlowRequests
 
@@ -122,7 +122,7 @@ class Objects:
             if code_of(error) in _UNMET | _AT_ONCE:
                 raise self.conflict(key) from error
             raise self._away(key, error) from error
-        return bool(answer.get("ResponseMetadata", {}).get("HTTPStatusCode") == 204)
+        return is_removal(answer)
 
     def pages(self, prefix: str, **how: Any) -> Iterator[Any]:
         """All answers to a listing."""
