@@ -23,7 +23,7 @@ from harvester.store.refusals import NoBucket, in_words
 
 _DATE_SECONDS = 60.0
 _PIECE = 1 << 20
-_CONNECT_SECONDS, _READ_SECONDS, _TRIES = 5.0, 30.0, 3
+_CONNECT_SECONDS, _READ_SECONDS, _SHORTEST_SECONDS, _TRIES = 5.0, 30.0, 1.0, 3
 
 # As botocore has it: servers other than AWS's take names that AWS's newer rules refuse.
 _BUCKET = re.compile(
@@ -233,13 +233,12 @@ def _require_bucket(bucket: str) -> None:
 
 
 def _client(bucket: str, region: str, patience: float) -> Any:
+    # A busy server is asked again however short the patience; a silent one is waited for no longer than that.
+    a_try = max(_SHORTEST_SECONDS, patience / _TRIES)
     config = Config(
-        connect_timeout=min(_CONNECT_SECONDS, patience),
-        read_timeout=min(_READ_SECONDS, patience),
-        retries={
-            "mode": "standard",
-            "total_max_attempts": max(1, min(_TRIES, int(patience / _READ_SECONDS))),
-        },
+        connect_timeout=min(_CONNECT_SECONDS, a_try),
+        read_timeout=min(_READ_SECONDS, a_try),
+        retries={"mode": "standard", "total_max_attempts": _TRIES},
         max_pool_connections=16,
         # Checksums are sent where they are given; servers other than AWS's do not know the newer defaults.
         request_checksum_calculation="when_required",
