@@ -135,6 +135,8 @@ def settings(
     for entry, given, where in _given(flags or {}, environment, ini):
         if entry.name == "x_api_url":
             wrong += _address_problems(str(given), from_file=where.startswith(f"{ini} "))
+        if "\0" in str(given):
+            wrong.append(f"{entry.name} holds a null byte.")
         try:
             values[entry.name] = _TYPES[entry.type](given)
         except (KeyError, ValueError):

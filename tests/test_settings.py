@@ -221,3 +221,8 @@ def test_what_an_ini_cannot_be_read_for_is_told_without_its_lines(tmp_path: Path
             settings(environment={}, ini=_ini(tmp_path, text))
         assert "AKIA" not in str(error.value)
         assert error.value.__suppress_context__
+
+
+def test_a_null_byte_which_no_path_may_have_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(HarvesterError, match="temp holds a null byte"):
+        settings(environment={}, ini=_ini(tmp_path, "[DEFAULT]\ntemp = a\0b\n"))
