@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from harvester import history
-from harvester.checkpoint import Pointer
+from harvester.checkpoint import Parts, Pointer, growing
 from harvester.collection import without_secrets
 from harvester.ending import Ending
 from harvester.journal import Journal, journaled
@@ -97,6 +97,25 @@ def test_what_was_stored_by_an_earlier_try_at_an_ending_is_named_as_it_is(
         assert f"{getattr(finished(theirs), algorithm)}  {EVENTS}" in named.splitlines()
     (name,) = [each.name for each in work.state.finished]
     assert gzip.decompress(store.read(HERE.file(name)).data) == b'{"data":{"id":"1"}}\n'
+
+
+@pytest.mark.parametrize("disk", ["kept", "lost"])
+def test_the_gap_of_a_death_is_noted_once_by_however_many_finishers(
+    store: FolderStore, tmp_path: Path, disk: str
+) -> None:
+    work = _left(store, tmp_path / "0", "running")
+    Pointer(store, HERE.collection).create(without_secrets(orjson.loads(store.read(KEYS.collection).data)))
+    Parts(store, HERE, work.folder).copy(*next(iter(growing(work.state.sizes, work.state.segment).items())))
+    Pointer(store, KEYS.checkpoint).write({"state": work.state.to_tree()})
+    work.close()
+    for number in range(3):
+        # Each dies before it has stored anything of the end.
+        root = tmp_path / str(number if disk == "lost" else 0)
+        found = recover(store, KEYS, root, owner=f"finisher {number}")
+        assert found
+        found.work.close()
+        assert [gap["reason"] for gap in found.work.state.gaps] == ["the harvest died"]
+        assert found.work.path(EVENTS).read_bytes().count(b"the harvest died") == 1
 
 
 def test_a_work_folder_of_which_only_a_part_was_fetched_is_none(tmp_path: Path) -> None:
