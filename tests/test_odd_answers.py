@@ -3,6 +3,7 @@
 LAW_EXAMPLES sets how many are tried, LAW_FIRST the first seed; each kind of collection takes its part.
 """
 
+import gzip
 import json
 import os
 from collections.abc import Iterator
@@ -83,14 +84,19 @@ def _is_of_another_x(right: Any, made: Reply, *, once: bool) -> bool:
     if once or not isinstance(right, dict) or "data" not in right or "meta" not in right:
         return False
     try:
-        found = json.loads(made.content)
+        body = gzip.decompress(made.content) if made.content[:2] == b"\x1f\x8b" else made.content
+        found = json.loads(body.removeprefix(b"\xef\xbb\xbf"), parse_int=_any_int)
         meta, posts = found.get("meta"), len(found["data"])
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OSError, EOFError):
         return False
     meta = meta if isinstance(meta, dict) else {}
     count = meta.get("result_count")
     lost_posts = posts < len(right["data"]) and not (isinstance(count, int) and count > posts)
     return lost_posts or bool(right["meta"].get("next_token") and not meta.get("next_token"))
+
+
+def _any_int(text: str) -> int:
+    return int(text) if len(text) < 100 else 0
 
 
 def _where(params: dict[str, str]) -> str | None:
