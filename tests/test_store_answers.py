@@ -31,7 +31,7 @@ _BODIES = [
     b"<?xml version='1.0'?><Error><Code>SlowDown</Code></Error>",
     b"<?xml version='1.0'?><Error><Code></Code><Message/></Error>",
     b"<?xml version='1.0'?><ListBucketResult/>",
-    b"<?xml version='1.0'?><ListBucketResult><IsTruncated>maybe</IsTruncated></ListBucketResult>",
+    b"<?xml version='1.0'?><ListBucketResult><Name>museum-posts</Name></ListBucketResult>",
     b"<a>" * 3000,
 ]
 _STATUS = [
