@@ -2,7 +2,7 @@
 
 import logging
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import orjson
 
@@ -10,7 +10,7 @@ from harvester import wording
 from harvester.changeset import Tree
 from harvester.documents import document
 from harvester.errors import HarvesterError, NotFound, StoreAway
-from harvester.gaps import Unheard
+from harvester.gaps import Unheard, published
 from harvester.layout import CollectionKeys, moment
 from harvester.progress import COMPLETE, FAILED, INTERRUPTED, PARTIAL, Outcome
 from harvester.store import Store
@@ -19,6 +19,8 @@ from harvester.work import EVENTS, Batch, State, Work
 log = logging.getLogger("twarc-cloud")
 
 _DIED = "the harvest died"
+# Stores tell their time in whole seconds.
+_GRAIN = timedelta(seconds=2)
 
 
 def before(store: Store, keys: CollectionKeys) -> Unheard | None:
@@ -86,8 +88,14 @@ def tell_of_death(store: Store, keys: CollectionKeys, work: Work) -> Tree:
         state.gaps = stored
         return {} if _is_told(state) else missed.to_tree()
     if not _is_told(state):
-        _note_gap(work, missed, store.now())
+        _note_gap(work, missed, _until(store.now(), missed))
     return {}
+
+
+def _until(now: datetime, missed: Unheard) -> datetime:
+    """The end of a gap that is found now, not before the last post, which may be ahead of whole seconds."""
+    heard = published(missed.last_id)
+    return heard if heard and now < heard < now + _GRAIN else now
 
 
 def _is_told(state: State) -> bool:

@@ -3,7 +3,7 @@
 import gzip
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -11,10 +11,11 @@ from typing import Any
 import orjson
 import pytest
 
-from harvester import history
+from harvester import history, unheard
 from harvester.checkpoint import Parts, Pointer, growing
 from harvester.collection import without_secrets
 from harvester.ending import Ending
+from harvester.gaps import impossible
 from harvester.journal import Journal, journaled
 from harvester.layout import CollectionKeys, timestamp
 from harvester.progress import COMPLETE, Outcome, Progress
@@ -24,6 +25,7 @@ from harvester.segments import finished
 from harvester.store.folder import FolderStore
 from harvester.work import EVENTS, Batch, State, Work, left_behind
 from tests.stores import Wrapped
+from tests.storm import created, post_id_at
 
 KEYS = CollectionKeys("s")
 BEGAN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -116,6 +118,22 @@ def test_the_gap_of_a_death_is_noted_once_by_however_many_finishers(
         found.work.close()
         assert [gap["reason"] for gap in found.work.state.gaps] == ["the harvest died"]
         assert found.work.path(EVENTS).read_bytes().count(b"the harvest died") == 1
+
+
+def test_a_gap_found_in_the_second_of_the_last_post_does_not_end_before_it(
+    store: FolderStore, tmp_path: Path
+) -> None:
+    work = Work.begin(tmp_path, State(harvest=timestamp(BEGAN), owner="me"))
+    last = post_id_at(store.now() + timedelta(seconds=0.9), 0)
+    heard = timestamp(created(last) - timedelta(seconds=1))
+    line = b'{"data":{"id":"%s"}}\n' % last.encode()
+    work.add(Batch(lines=line, posts=1, last_id=last, heard=heard), now=BEGAN)
+    work.sync(now=BEGAN)
+    assert unheard.tell_of_death(store, KEYS, work) == {}
+    (gap,) = work.state.gaps
+    assert gap["to"] == timestamp(created(last))
+    assert impossible(gap) == ""
+    work.close()
 
 
 def test_a_work_folder_of_which_only_a_part_was_fetched_is_none(tmp_path: Path) -> None:
