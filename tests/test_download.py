@@ -390,7 +390,7 @@ def _typed(*words: str, answer: str = "") -> tuple[int, str, str]:
 def test_download_says_where_and_verifies(at_home: CollectionKeys) -> None:
     code, out, _ = _typed("collection", "download", at_home.id, "--verify")
     assert code == 0
-    assert out.startswith(f"Collection downloaded to download/collections/{at_home.id}: ")
+    assert out.startswith(f"Collection downloaded to download/collections/collections/{at_home.id}: ")
     code, out, _ = _typed("collection", "download", at_home.id, "--json")
     told = json.loads(out)
     assert (code, told["fetched"], told["problems"]) == (0, 0, [])
@@ -399,7 +399,7 @@ def test_download_says_where_and_verifies(at_home: CollectionKeys) -> None:
 
 def test_what_is_no_longer_in_the_store_is_told_and_removed_when_asked(at_home: CollectionKeys) -> None:
     _typed("collection", "download", at_home.id)
-    copy = Path("download/collections", at_home.id)
+    copy = Path("download/collections/collections", at_home.id)
     (copy / "mine").mkdir()
     (copy / "mine" / "notes.txt").write_text("mine")
     left = "last_harvest.json"

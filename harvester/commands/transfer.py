@@ -34,9 +34,7 @@ _SHOWN = 20
 
 @click.command("download")
 @collection_id_argument
-@copy_folder_option(
-    "The folder of the copy.  [default: download/<bucket>/collections/<id>, or download/<folder>/<id>]"
-)
+@copy_folder_option("The folder of the copy.  [default: download/<bucket>/collections/<id>]")
 @click.option("--verify", "verifies", is_flag=True, help="Verify the copy when it is complete.")
 @click.option("--clean", is_flag=True, help="Remove downloaded files that are no longer in the store; asks.")
 @yes_option
@@ -117,9 +115,7 @@ def _tell_of_dry_run(mirror: "Mirror", tally: "Tally", left: list[str], *, as_js
 
 
 def _copy_of(place: Place, collection_id: str) -> Path:
-    if place.bucket:
-        return Path("download", place.bucket, ROOT, collection_id)
-    return Path("download", real(place.folder).name, collection_id)
+    return Path("download", place.bucket or real(place.folder).name, ROOT, collection_id)
 
 
 def _removed(mirror: "Mirror", left: list[str], *, yes: bool) -> list[str]:
