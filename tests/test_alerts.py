@@ -15,7 +15,7 @@ from harvester import __version__
 from harvester.commands.alerts import Alerts
 from harvester.commands.scrubber import Scrubber
 from harvester.compute.timetable import Timetable
-from harvester.errors import Exit
+from harvester.errors import Exit, HarvesterError
 from harvester.notices import gist
 from harvester.parameters import Parameters
 from harvester.x import Keys
@@ -416,6 +416,19 @@ def test_a_scheduler_that_cannot_go_on_says_so_and_a_second_one_is_no_failure(
     table.write_text('{"it": {}}')
     assert person("scheduler").code == Exit.ERROR
     assert heard.context["collection"] == "scheduler"
+
+
+def test_the_keys_of_a_harvest_are_in_no_notice_wherever_they_are_from(
+    heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in heard.environment.items():
+        monkeypatch.setenv(name, value)
+    keys = Keys("consumer-of-a-profile", "secret-of-a-profile", bearer_token="bearer-of-a-profile")
+    alerts = Alerts("it", "museum")
+    alerts.uses(_SEARCH, keys)
+    alerts.failed(HarvesterError("Refused.", [value for value in vars(keys).values() if value]))
+    assert "of-a-profile" not in json.dumps(heard.only)
+    assert heard.context["reason"].count("[hidden]") == 3
 
 
 # -- streams -----------------------------------------------------------------------------------------

@@ -75,6 +75,19 @@ def test_where_a_token_brings_nothing_the_rest_is_asked_for_below_the_oldest_pos
     assert "page asked for in another way" in [event["event"] for event in harvested.events]
 
 
+def test_an_archive_is_asked_from_its_first_day_on_also_below_a_post(one: Desk) -> None:
+    """Without a beginning X goes back 30 days only, and these posts are older."""
+
+    def of_thirty_days(request: Request, number: int, right: Any) -> Any:
+        if not request.params.keys() & {"start_time", "since_id"}:
+            return _EMPTY
+        return _for_tokens(_EMPTY)(request, number, right)
+
+    one.begin("archive", _model())
+    harvested = one.harvest(spoil=of_thirty_days)
+    assert sorted(harvested.ids) == one.model.ids and not harvested.gaps
+
+
 @pytest.mark.parametrize("kind", _KINDS)
 @pytest.mark.parametrize("error", _ERRORS.values(), ids=_ERRORS)
 def test_errors_in_place_of_a_page_are_asked_again_and_then_leave_the_token(
