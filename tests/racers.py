@@ -191,6 +191,10 @@ def main(program: str, kind: str, where: str, *arguments: str) -> None:
     sys.stdin.readline()
     for line in _PROGRAMS[program](store, *arguments):
         sys.stdout.write(f"{line}\n")
+    sys.stdout.write("over\n")
+    sys.stdout.flush()
+    # What a process that has ended held is free for the others.
+    sys.stdin.read()
 
 
 if __name__ == "__main__":

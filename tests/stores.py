@@ -80,6 +80,8 @@ def race(place: Place, program: str, *arguments: object, processes: int = 2) -> 
         subprocess.Popen(command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for _ in range(processes)
     ]
+    limit = threading.Timer(300, lambda: [racer.kill() for racer in racers])
+    limit.start()
     try:
         for racer in racers:
             assert racer.stdout and racer.stdout.readline() == "ready\n"
@@ -87,13 +89,26 @@ def race(place: Place, program: str, *arguments: object, processes: int = 2) -> 
             assert racer.stdin
             racer.stdin.write("go\n")
             racer.stdin.flush()
-        printed = [racer.communicate(timeout=300)[0].splitlines() for racer in racers]
+        printed = [_until_over(racer) for racer in racers]
+        for racer in racers:
+            racer.communicate(timeout=60)
         assert [racer.returncode for racer in racers] == [0] * processes
     finally:
+        limit.cancel()
         for racer in racers:
             racer.kill()
             racer.communicate()
     return [line for lines in printed for line in lines]
+
+
+def _until_over(racer: subprocess.Popen[str]) -> list[str]:
+    """What it prints; all racers live until the last of them is through."""
+    printed: list[str] = []
+    assert racer.stdout
+    while (line := racer.stdout.readline()) != "over\n":
+        assert line, f"it ended before it was through, after {printed}"
+        printed.append(line.rstrip("\n"))
+    return printed
 
 
 def on_a_small_disk(disk: Path, place: Place, program: str, *arguments: object) -> list[str]:
@@ -113,7 +128,7 @@ def on_a_small_disk(disk: Path, place: Place, program: str, *arguments: object) 
     if result.returncode == 77 or result.stderr.startswith("unshare"):
         pytest.skip(f"no small disk may be mounted here: {result.stderr}")
     assert result.returncode == 0, result.stderr
-    return result.stdout.splitlines()[1:]
+    return result.stdout.splitlines()[1:-1]
 
 
 class Wrapped:
