@@ -80,7 +80,7 @@ def race(place: Place, program: str, *arguments: object, processes: int = 2) -> 
         subprocess.Popen(command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for _ in range(processes)
     ]
-    limit = threading.Timer(300, lambda: [racer.kill() for racer in racers])
+    limit = threading.Timer(300, _end, [racers])
     limit.start()
     try:
         for racer in racers:
@@ -95,10 +95,15 @@ def race(place: Place, program: str, *arguments: object, processes: int = 2) -> 
         assert [racer.returncode for racer in racers] == [0] * processes
     finally:
         limit.cancel()
+        _end(racers)
         for racer in racers:
-            racer.kill()
             racer.communicate()
     return [line for lines in printed for line in lines]
+
+
+def _end(racers: list[subprocess.Popen[str]]) -> None:
+    for racer in racers:
+        racer.kill()
 
 
 def _until_over(racer: subprocess.Popen[str]) -> list[str]:
