@@ -14,7 +14,7 @@ from harvester.errors import Exit, HarvesterError
     "honeybadger",
     help="Store Honeybadger's API key for the harvests of the cluster; it is asked for, or read from stdin.",
 )
-@click.option("--remove", is_flag=True, help="Remove the stored key: nobody is told any more.")
+@click.option("--remove", is_flag=True, help="Remove the stored key: failures are no longer reported.")
 @dry_run_option
 @in_place
 def honeybadger(remove: bool, dry_run: bool, place: Place) -> None:
