@@ -37,6 +37,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "requests_oauthlib": ("x",),
     "twarc": ("x",),
     "urllib3": ("x",),
+    "waitress": ("web",),
 }
 EMULATOR_USES = {"aiohttp", "multidict", "oauthlib", "orjson", "yarl"}
 
