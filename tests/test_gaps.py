@@ -11,7 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvester.clock import Stop
+from harvester.errors import Exit
 from harvester.gaps import Gap, Unheard, impossible, published
+from harvester.journal import State
+from harvester.layout import timestamp
+from harvester.progress import FAILED, Outcome
+from harvester.unheard import left_unheard
 from harvester.x import Stopped, StreamRead, StreamSupervisor
 from harvester.x.network_time import NetworkTime
 from tests.x_scripted import HandClock
@@ -220,6 +225,15 @@ def test_a_post_is_no_older_than_xs_clock() -> None:
     assert time.earliest() == time.latest() == _START + timedelta(seconds=3)
 
 
+def test_where_xs_machines_disagree_both_are_within_the_bounds() -> None:
+    clock = HandClock(_START)
+    time = NetworkTime(clock)
+    for seconds in (0, 30):
+        time.heard(format_datetime(_START + timedelta(seconds=seconds), usegmt=True), sent=0.0)
+
+    assert time.earliest() <= _START and time.latest() >= _START + timedelta(seconds=30)
+
+
 @pytest.mark.parametrize("date", [None, "", "soon", "Mon, 31 Feb 2026 00:00:00 GMT"])
 def test_a_date_that_is_none_tells_nothing(date: str | None) -> None:
     clock = HandClock(_START)
@@ -248,6 +262,7 @@ _FROM, _TO = _START, _START + timedelta(seconds=30)
         # Posts of a replay, or before ids told the time.
         ({"last_id_before": "5", "first_id_after": "17"}, ""),
         ({"first_id_after": _id_at(_FROM - timedelta(days=900))}, ""),
+        ({"last_id_before": _id_at(_TO + timedelta(days=3))}, ""),
         # X may deliver a post that much later than one that was published after it.
         ({"last_id_before": _id_at(_FROM + timedelta(seconds=9))}, ""),
     ],
@@ -257,6 +272,23 @@ def test_a_gap_that_cannot_be_is_known(changed: dict[str, Any], why: str) -> Non
 
     assert impossible({**event, **changed}).startswith(why)
     assert bool(impossible({**event, **changed})) == bool(why)
+
+
+def test_a_stream_that_heard_nothing_is_unheard_since_it_began_whatever_its_harvest_is_called() -> None:
+    """A harvest is called by a later second where another one had that of its beginning."""
+    state = State(harvest=timestamp(_TO), begun=timestamp(_FROM), owner="me")
+
+    assert Unheard.of(state) == Unheard(_FROM, None)
+
+
+def test_what_a_harvest_has_told_as_a_gap_is_not_left_to_the_next_one_again() -> None:
+    earlier = Unheard(_FROM - timedelta(days=1), "17", "failed")
+    state = State(harvest=timestamp(_FROM), owner="me")
+    failed = Outcome(FAILED, "refused", Exit.ERROR)
+
+    assert left_unheard(failed, state, earlier) == earlier.to_tree()
+    state.gaps = [earlier.gap("refused", until=_FROM).event()]
+    assert left_unheard(failed, state, earlier)["since"] == timestamp(_FROM)
 
 
 def test_a_gap_never_ends_before_it_begins() -> None:

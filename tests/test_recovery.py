@@ -15,7 +15,7 @@ from harvester import history, unheard
 from harvester.checkpoint import Parts, Pointer, growing
 from harvester.collection import without_secrets
 from harvester.ending import Ending
-from harvester.gaps import impossible
+from harvester.gaps import Unheard, impossible
 from harvester.journal import Journal, journaled
 from harvester.layout import CollectionKeys, timestamp
 from harvester.progress import COMPLETE, Outcome, Progress
@@ -118,6 +118,18 @@ def test_the_gap_of_a_death_is_noted_once_by_however_many_finishers(
         found.work.close()
         assert [gap["reason"] for gap in found.work.state.gaps] == ["the harvest died"]
         assert found.work.path(EVENTS).read_bytes().count(b"the harvest died") == 1
+
+
+def test_a_death_before_anything_came_leaves_what_went_unheard_before(
+    store: FolderStore, tmp_path: Path
+) -> None:
+    earlier = Unheard(BEGAN - timedelta(days=1), "17", "failed")
+    store.create(KEYS.last_harvest, orjson.dumps({"harvest_id": timestamp(BEGAN), "state": "failed"}))
+    store.create(HERE.harvest, orjson.dumps({"unheard": earlier.to_tree(), "gaps": []}))
+    work = Work.begin(tmp_path / "temp", State(harvest=timestamp(BEGAN + timedelta(hours=1)), owner="me"))
+    unheard.tell_of_death(store, KEYS, work)
+    (gap,) = work.state.gaps
+    assert (gap["from"], gap["last_id_before"]) == (timestamp(earlier.since), "17")
 
 
 def test_a_gap_found_in_the_second_of_the_last_post_does_not_end_before_it(

@@ -3,7 +3,11 @@
 import re
 import threading
 
-from harvester.x.billing import Billing, price, prices
+import pytest
+
+from harvester.clock import Stop
+from harvester.x.billing import Billing, BudgetReached, price, prices
+from harvester.x.outcomes import Stopped
 
 
 def test_the_bill_adds_up_by_endpoint() -> None:
@@ -42,3 +46,17 @@ def test_prices_tell_their_day_and_source() -> None:
     assert prices()["source"]
     assert price("users/:id/tweets", posts=3200, requests=32) == 16.0
     assert price("users/:id/tweets", requests=1000) == 0.0
+
+
+def test_what_may_be_left_by_others_is_waited_for_and_what_they_keep_is_not_spent() -> None:
+    billing, stop = Billing(budget=0.10), Stop()
+    stop.request("enough")
+    with billing.kept_for("users/:id/tweets", stop=stop, posts=12):
+        with billing.kept_for("users/:id/tweets", stop=stop, posts=8):
+            pass
+        with pytest.raises(Stopped), billing.kept_for("users/:id/tweets", stop=stop, posts=9):
+            pass
+    with billing.kept_for("users/:id/tweets", stop=stop, posts=20):
+        billing.add("users/:id/tweets", posts=12)
+    with pytest.raises(BudgetReached), billing.kept_for("users/:id/tweets", stop=stop, posts=9):
+        pass

@@ -159,6 +159,23 @@ def test_whatever_names_are_gone_the_others_are_asked_for(
     assert fields.for_posts(ask) == accepted and fields.refused == before
 
 
+def test_a_refusal_that_another_thread_met_first_is_asked_again_and_told_once() -> None:
+    fields, meets = Fields(), iter([True])
+
+    def ask(sent: dict[str, str]) -> dict[str, str]:
+        asked = sent[TWEETS].split(",")
+        if "geo" not in asked:
+            return sent
+        if next(meets, False):
+            fields.for_posts(ask)
+        raise XError(
+            Problem(Outcome.BAD_REQUEST, status=400, raw=_refusal(_x, TWEETS, "geo", asked).body), asked="it"
+        )
+
+    assert "geo" not in fields.for_posts(ask)[TWEETS].split(",")
+    assert fields.refused == [f"{TWEETS}: geo"]
+
+
 def test_a_request_that_is_wrong_for_another_reason_is_told(one: Desk) -> None:
     one.begin("search", ModelX([BASE]))
     refused = one.harvest(spoil=lambda *_: _bad_request("query", ["x"], "the query is wrong: geo"))

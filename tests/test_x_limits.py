@@ -159,6 +159,29 @@ def test_a_limit_without_headers_is_waited_for_blindly_and_doubling() -> None:
     assert waited == pytest.approx([15, 30, 60, 120, 240, 480, 900, 900, 900], abs=1)
 
 
+def test_the_later_of_two_resets_that_are_told_of_one_window_counts() -> None:
+    clock = HandClock()
+    windows, _ = _windows(clock)
+    windows.learn(_E, _headers(clock, remaining=3, resets_in=503))
+    windows.learn(_E, _headers(clock, remaining=0, resets_in=500))
+
+    assert windows.closed_for(_E) == pytest.approx(504, abs=0.01)
+
+
+def test_many_refusals_at_once_double_a_blind_wait_once_and_an_answer_ends_the_doubling() -> None:
+    clock = HandClock()
+    windows, _ = _windows(clock)
+    for _ in range(5):
+        windows.learn(_E, {}, limited=True)
+    assert windows.closed_for(_E) == pytest.approx(15)
+
+    windows.reserve(_E)
+    windows.done(_E)
+    windows.learn(_E, _headers(clock, remaining=9, resets_in=500))
+    windows.learn(_E, {}, limited=True)
+    assert windows.closed_for(_E) == pytest.approx(15)
+
+
 def test_no_header_makes_a_wait_longer_than_a_window() -> None:
     clock = HandClock()
     windows, _ = _windows(clock)

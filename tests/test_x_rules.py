@@ -2,13 +2,16 @@
 
 import re
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from harvester.errors import HarvesterError
+from harvester.x.endpoints import RULES
 from harvester.x.rules import Rule, RuleCaps, compile_rules, packed, plan_rules
+from harvester.x.rules_api import RulesApi
 
 _TERMS = st.lists(st.text(alphabet="abcdefghij", min_size=1, max_size=60), max_size=120)
 
@@ -204,3 +207,31 @@ def test_rules_are_deleted_first_only_where_there_is_no_room_for_both() -> None:
 def test_no_room_beside_the_rules_of_others_is_told() -> None:
     with pytest.raises(HarvesterError, match="1 of others"):
         plan_rules([Rule("a", _OURS)], [{"id": "1", "value": "x"}], prefix=_OURS, caps=RuleCaps(rules=1))
+
+
+def test_rules_that_stay_take_room_too() -> None:
+    live = [{"id": "1", "value": "a", "tag": _OURS}]
+    wanted = [Rule("a", _OURS), Rule("b", _OURS), Rule("c", _OURS)]
+
+    assert len(plan_rules(wanted, live, prefix=_OURS, caps=RuleCaps(rules=3)).add) == 2
+    with pytest.raises(HarvesterError, match="needs 3 rules, and there is room for 2"):
+        plan_rules(wanted, live, prefix=_OURS, caps=RuleCaps(rules=2))
+
+
+def test_of_rules_with_a_value_of_ours_only_our_own_are_taken_back() -> None:
+    """Somebody else may have added the same value at the same moment, which X takes once."""
+
+    class Live(RulesApi):
+        def __init__(self) -> None:
+            self.deleted: list[str] = []
+
+        def _object(self, endpoint: Any, *_: Any, body: Any = None, **__: Any) -> Any:
+            if endpoint is RULES:
+                named = (("1", "a", _OURS), ("2", "b", "theirs"), ("3", "c", ""))
+                return {"data": [dict(zip(("id", "value", "tag"), each, strict=True)) for each in named]}
+            self.deleted += body["delete"]["ids"]
+            return {}
+
+    live = Live()
+    live.take_back([Rule("a", _OURS), Rule("b", _OURS)])
+    assert live.deleted == ["1"]
