@@ -98,6 +98,19 @@ class TestPointer:
         pointer.write({"n": 9})
         assert orjson.loads(store.read(KEY).data) == {"n": 9}
 
+    def test_what_a_lost_answer_was_to_is_no_longer_ours_once_another_was_written(
+        self, store: FolderStore
+    ) -> None:
+        mute = _Mute(store)
+        pointer = Pointer(mute, KEY)
+        mute.lose = 1
+        with pytest.raises(StoreAway):
+            pointer.write({"n": 1})
+        pointer.write({"n": 2})
+        Pointer(store, KEY).write({"n": 1})
+        with pytest.raises(Conflict):
+            pointer.write({"n": 3})
+
 
 def _grown(folder: Path, batches: int) -> tuple[Segment, list[int]]:
     segment, sizes = Segment(folder / "tweets-1.jsonl.gz"), []
@@ -134,6 +147,9 @@ class TestParts:
         state = State(harvest=timestamp(STARTED), owner="dead", sizes={"users.jsonl": len(data) - 1})
         checkpoint.fetch_parts(store, HERE, state, tmp_path / "new")
         assert (tmp_path / "new" / "users.jsonl").read_bytes() == data[:-1]
+        state.sizes["users.jsonl"] = 1000
+        checkpoint.fetch_parts(store, HERE, state, tmp_path / "new")
+        assert (tmp_path / "new" / "users.jsonl").read_bytes() == data[:1000]
 
     @pytest.mark.parametrize("missing", [0, 1, 2])
     def test_a_part_that_is_missing_is_told(self, store: FolderStore, tmp_path: Path, missing: int) -> None:

@@ -4,16 +4,17 @@ import random
 from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import orjson
 import pytest
 
-from harvester import history
+from harvester import checkpoint, history
 from harvester.checkpoint import Pointer
 from harvester.clock import Stop
 from harvester.harvest import Harvest
-from harvester.layout import CollectionKeys, timestamp
+from harvester.layout import CollectionKeys, moment, timestamp
 from harvester.progress import Progress
 from harvester.settings import Settings
 from harvester.sources import Job, search
@@ -26,6 +27,8 @@ from tests.clients import Client
 from tests.stores import HandClock
 
 Tree = dict[str, Any]
+
+_LONG, _LINE = CollectionKeys("long"), b'{"data":{"id":"1"}}\n'
 
 _BATCHES, _AT_ONCE = 120, 5
 _DRAW = random.Random(7)
@@ -120,34 +123,80 @@ class _AtOnce(Uploads):
         return []
 
 
-def test_with_nothing_new_only_every_tenth_checkpoint_is_written(tmp_path: Path) -> None:
-    """Each is paid for. What comes, and what is waited for, is told within one."""
-    clock, store, keys = HandClock(), FolderStore(tmp_path / "collections"), CollectionKeys("long")
-    begun = clock.now().replace(microsecond=0)
-    here, progress = keys.harvest(begun), Progress("long", "here", timestamp(begun))
-    uploads = _AtOnce(clock=clock, stop=Stop())
+def _storing(
+    folder: Path, uploads: Uploads, clock: HandClock, **settings: Any
+) -> tuple[Storing, FolderStore, Progress]:
+    store, begun = FolderStore(folder / "collections"), clock.now().replace(microsecond=0)
+    here, progress = _LONG.harvest(begun), Progress("long", "here", timestamp(begun))
     storing = Storing(
         store=store,
         here=here,
-        work=Work.begin(tmp_path / "temp", State(harvest=timestamp(begun), owner="me")),
+        work=Work.begin(folder / "temp", State(harvest=timestamp(begun), owner="me")),
         uploads=uploads,
-        pointer=Pointer(store, keys.checkpoint),
+        pointer=Pointer(store, _LONG.checkpoint),
         record=Pointer(store, here.harvest),
         progress=progress,
-        settings=Settings(seconds_per_file=1e6),
+        settings=Settings(**settings),
         clock=clock,
         billed=dict,
     )
+    return storing, store, progress
+
+
+def test_with_nothing_new_only_every_tenth_checkpoint_is_written(tmp_path: Path) -> None:
+    """Each is paid for. What comes, and what is waited for, is told within one."""
+    clock = HandClock()
+    uploads = _AtOnce(clock=clock, stop=Stop())
+    storing, _, progress = _storing(tmp_path, uploads, clock, seconds_per_file=1e6)
     minutes = list[int]()
     for second in range(1, 3300):
         clock.seconds += 1
         if second == 1500:
             progress.waits("stream to come back", 60)
         if second == 2400:
-            storing.add(Batch(lines=b'{"data":{"id":"1"}}\n', posts=1, last_id="1"))
+            storing.add(Batch(lines=_LINE, posts=1, last_id="1"))
         storing.add(Batch())
         before = len(uploads.done)
         storing.do_what_is_due()
         minutes += [second // 60] * (len(uploads.done) - before)
     assert set(uploads.done) == {"the checkpoint"}
     assert minutes == [1, 11, 21, 25, 35, 40, 50]
+
+
+def test_a_file_counts_from_its_upload_on_and_then_its_parts_are_gone(tmp_path: Path) -> None:
+    class Watched(_AtOnce):
+        def put(self, what: str, run: Callable[[], None]) -> None:
+            super().put(what, run)
+            known = checkpoint.load(store, _LONG)
+            assert known
+            here = _LONG.harvest(moment(known["state"]["harvest"]))
+            files = len(checkpoint.reached(store, here, known).finished)
+            seen.append(
+                (what.split()[1] if " " in what else "file", files, len(list(store.entries(here.parts))))
+            )
+
+    clock, seen = HandClock(), list[tuple[str, int, int]]()
+    storing, store, _ = _storing(tmp_path, Watched(clock=clock, stop=Stop()), clock, checkpoint_seconds=5.0)
+    storing.add(Batch(lines=_LINE, posts=1))
+    clock.seconds += 6
+    storing.do_what_is_due()
+    storing.finish()
+    assert seen == [("checkpoint", 0, 1), ("announcement", 0, 1), ("file", 1, 0)]
+
+
+def test_the_end_waits_for_a_checkpoint_that_is_queued_and_writes_another(tmp_path: Path) -> None:
+    class Slow(Uploads):
+        def drain(self) -> None:
+            drained.set()
+            super().drain()
+
+    clock, drained = HandClock(), Event()
+    uploads = Slow(clock=clock, stop=Stop())
+    uploads.put("what takes long", lambda: None if drained.wait(20) else None)
+    storing, store, _ = _storing(tmp_path, uploads, clock, checkpoint_seconds=5.0)
+    clock.seconds += 51
+    storing.do_what_is_due()
+    storing.add(Batch(counts={"pages": 1}))
+    storing.finish()
+    uploads.close()
+    assert (checkpoint.load(store, _LONG) or {})["state"]["counts"] == {"pages": 1}
