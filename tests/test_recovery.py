@@ -17,8 +17,8 @@ from harvester.collection import without_secrets
 from harvester.ending import Ending
 from harvester.gaps import Unheard, impossible
 from harvester.journal import Journal, journaled
-from harvester.layout import CollectionKeys, timestamp
-from harvester.progress import COMPLETE, Outcome, Progress
+from harvester.layout import SEGMENTS, CollectionKeys, timestamp
+from harvester.progress import PARTIAL, Outcome, Progress
 from harvester.recovery import recover
 from harvester.removal import Removal
 from harvester.segments import finished
@@ -90,10 +90,11 @@ def test_what_was_stored_by_an_earlier_try_at_an_ending_is_named_as_it_is(
     theirs = tmp_path / EVENTS
     theirs.write_bytes(b'{"event":"rules"}\n')
     store.upload(HERE.events, theirs, sha256=finished(theirs).sha256)
-    progress = Progress(KEYS.id, store.name, work.state.harvest, Outcome(COMPLETE))
+    progress = Progress(KEYS.id, store.name, work.state.harvest, Outcome(PARTIAL))
     for _, step in Ending(store, KEYS, work, {"type": "filter"}, progress.record).steps():
         step()
     assert store.read(HERE.events).data == theirs.read_bytes()
+    assert orjson.loads(store.read(KEYS.last_harvest).data)["state"] == PARTIAL
     for algorithm in ("sha1", "sha256"):
         named = store.read(HERE.manifest(algorithm)).data.decode()
         assert f"{getattr(finished(theirs), algorithm)}  {EVENTS}" in named.splitlines()
@@ -118,6 +119,67 @@ def test_the_gap_of_a_death_is_noted_once_by_however_many_finishers(
         found.work.close()
         assert [gap["reason"] for gap in found.work.state.gaps] == ["the harvest died"]
         assert found.work.path(EVENTS).read_bytes().count(b"the harvest died") == 1
+
+
+def _died(store: FolderStore, root: Path, **changed: Any) -> Work:
+    """As `_left`, with a checkpoint that says the same, but for what is `changed`."""
+    work = _left(store, root, "running")
+    work.close()
+    Pointer(store, KEYS.checkpoint).write({"state": {**work.state.to_tree(), **changed}})
+    return work
+
+
+def test_a_folder_of_the_same_second_that_another_harvest_has_got_is_left_alone(
+    store: FolderStore, tmp_path: Path
+) -> None:
+    _died(store, tmp_path / "temp", owner="who died before it had a folder")
+    before = store.read(HERE.harvest)
+    assert recover(store, KEYS, tmp_path / "temp", owner="next") is None
+    assert store.read(HERE.harvest) == before
+
+
+def test_a_work_folder_that_lacks_a_file_of_the_checkpoint_is_not_gone_on_with(
+    store: FolderStore, tmp_path: Path
+) -> None:
+    """Another machine had finished the harvest further, and died too."""
+    path = tmp_path / f"{SEGMENTS}20260101000000-000001.jsonl.gz"
+    path.write_bytes(gzip.compress(b'{"data":{"id":"1"}}\n{"data":{"id":"2"}}\n'))
+    file = finished(path, posts=2)
+    _died(store, tmp_path / "temp", finished=[vars(file)], segment=None, segments=1)
+    store.upload(HERE.file(file.name), path, sha256=file.sha256)
+    found = recover(store, KEYS, tmp_path / "temp", owner="next")
+    assert found
+    found.work.close()
+    assert found.work.state.finished == [file]
+
+
+def test_a_copy_of_the_collection_that_a_finisher_makes_holds_no_keys(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path / "collections")
+    store.create(
+        KEYS.collection,
+        b'{"id": "s", "type": "filter", "filter": {"track": "a"}, "keys": {"bearer_token": "s3cret"}}',
+    )
+    _died(store, tmp_path / "temp")
+    found = recover(store, KEYS, tmp_path / "temp", owner="next")
+    assert found
+    found.work.close()
+    copy = store.read(HERE.collection).data
+    assert b'"track"' in copy and b"s3cret" not in copy
+
+
+def test_of_what_came_too_late_that_which_is_written_over_anyway_stays(
+    store: FolderStore, tmp_path: Path
+) -> None:
+    """A harvest whose manifests are gone for a while looks damaged."""
+    _died(store, tmp_path / "temp")
+    manifests = [HERE.manifest(algorithm) for algorithm in ("sha1", "sha256")]
+    for key in (*manifests, HERE.events):
+        store.create(key, b"")
+    found = recover(store, KEYS, tmp_path / "temp", owner="next", late_after=BEGAN)
+    assert found
+    found.work.close()
+    there = {entry.key for entry in store.entries(HERE.folder)}
+    assert {*manifests, HERE.harvest} < there and HERE.events not in there
 
 
 def test_a_death_before_anything_came_leaves_what_went_unheard_before(
