@@ -1,15 +1,20 @@
 """A stream that X refuses waits in its own harvest, hears a stop, and names what was missed as one gap."""
 
 import itertools
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harvester.errors import Exit
-from harvester.holding import FIRST_PAUSE, LONGEST_PAUSE
+from harvester.clock import Stop
+from harvester.errors import Exit, HarvesterError
+from harvester.gaps import Unheard
+from harvester.holding import FIRST_PAUSE, LONGEST_PAUSE, Holding
+from harvester.journal import State
+from harvester.work import Batch
 from tests.stage import Stage, staged, until
+from tests.x_scripted import HandClock
 
 _STREAM = "GET /2/tweets/search/stream"
 _RULES = "GET /2/tweets/search/stream/rules"
@@ -111,3 +116,34 @@ def test_a_refusal_that_nobody_heard_of_yet_ends_the_harvest(tmp_path: Path) -> 
         assert len(stage.folders("live")) == 2
         (gap,) = going.end.gaps
         assert gap["from"] <= first.record["harvest_end_timestamp"]
+
+
+def _held(*seconds: float, unheard: Unheard | None = None) -> tuple[list[Unheard | None], list[float]]:
+    """What a source is told that is refused each time, after so many seconds; and the pauses."""
+    clock, state, told = HandClock(), State(harvest="2026-11-26T00:00:00+00:00", owner="me"), []
+    pauses: list[float] = []
+    lasts = iter(seconds)
+
+    def source(given: Unheard | None) -> None:
+        told.append(given)
+        if (lasted := next(lasts, None)) is not None:
+            clock.advance(lasted)
+            raise HarvesterError("refused")
+
+    def say(_: str, pause: float) -> None:
+        pauses.extend([pause] if pause else [])
+
+    def put(_batch: Batch, *, wait: bool = False) -> None:
+        """Nothing is kept here."""
+
+    Holding(_always, clock, Stop(), put, say).collect(source, unheard, state=lambda: state)
+    return told, pauses
+
+
+def test_a_stream_that_was_heard_for_long_waits_shortly_again() -> None:
+    assert _held(1, 1, LONGEST_PAUSE + 1, 1)[1] == [60, 120, 60, 120]
+
+
+def test_where_nothing_came_between_two_refusals_what_went_unheard_before_still_does() -> None:
+    earlier = Unheard(datetime(2026, 11, 1, tzinfo=UTC), "17", "failed")
+    assert _held(1, 1, unheard=earlier)[0] == [earlier] * 3
