@@ -133,7 +133,7 @@ def _held(*seconds: float, unheard: Unheard | None = None) -> tuple[list[Unheard
     def say(_: str, pause: float) -> None:
         pauses.extend([pause] if pause else [])
 
-    def put(_batch: Batch, *, wait: bool = False) -> None:
+    def put(batch: Batch, *, wait: bool = False) -> None:
         """Nothing is kept here."""
 
     Holding(_always, clock, Stop(), put, say).collect(source, unheard, state=lambda: state)

@@ -130,6 +130,13 @@ def test_once_it_has_begun_the_uploads_have_patience_of_their_own() -> None:
     assert clock.waits == []
 
 
+def test_what_another_wrote_is_no_lost_answer_though_it_is_the_same(tmp_path: Path) -> None:
+    inner = FolderStore(tmp_path)
+    inner.create("collections/s/a", b"{}")
+    with pytest.raises(Conflict):
+        PatientStore(inner, Patience(900, clock=HandClock(), stop=Stop())).create("collections/s/a", b"{}")
+
+
 def _raise(error: Exception) -> None:
     raise error
 
