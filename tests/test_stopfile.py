@@ -71,6 +71,9 @@ def test_what_is_asked_too_late_is_taken_back_but_not_what_another_asked(tmp_pat
     stopfile.take_back(store, KEYS, written)
     assert not list(store.entries(KEYS.stop))
     stopfile.take_back(store, KEYS, written)
+    store.create(KEYS.stop, b"another's")
+    stopfile.take_back(store, KEYS, written)
+    assert store.read(KEYS.stop).data == b"another's"
 
 
 def _by_the_file(job: Job, ask: Callable[[], object]) -> None:
