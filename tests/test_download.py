@@ -251,6 +251,28 @@ def test_a_store_that_stays_away_ends_the_download_in_words(tmp_path: Path) -> N
     assert sum("changesets" in key for key in store.asked) < 60
 
 
+def test_failures_apart_from_each_other_leave_the_rest_to_be_fetched(tmp_path: Path) -> None:
+    store = _store()
+    names = [f"{KEYS.folder}changesets/change-20261123090000-{number:08d}.json" for number in range(60)]
+    store.objects |= dict.fromkeys(names, b"{}")
+
+    def away(key: str) -> None:
+        if key in names[::5]:
+            raise StoreAway("The store cannot be reached.")
+
+    store.before = away
+    tally = _copied(store, tmp_path / "copy")
+    assert (len(tally.problems), tally.fetched) == (12, 52)
+
+
+def test_a_file_is_held_against_a_manifest_that_came_later(tmp_path: Path) -> None:
+    store = _store()
+    line = store.objects.pop(f"{HARVEST}manifest-sha256.txt")
+    _copied(store, tmp_path / "copy")
+    store.objects[f"{HARVEST}manifest-sha256.txt"] = line.replace(line[:4], b"0000")
+    assert [SEGMENT in told for told in _copied(store, tmp_path / "copy").corrupt] == [True]
+
+
 def test_a_bug_in_a_thread_of_the_download_is_raised_with_where_it_is_and_what_was_fetched(
     tmp_path: Path,
 ) -> None:

@@ -432,6 +432,26 @@ def test_the_servers_time_is_known_whatever_its_date_looks_like(date: str | None
         assert list(store.entries("collections/")) == []
 
 
+@pytest.mark.parametrize("token", [b"", b"<NextContinuationToken>again</NextContinuationToken>"])
+def test_a_listing_that_says_that_it_goes_on_and_does_not_is_told(token: bytes) -> None:
+    server, first, left = S3InMemory(), list[Reply](), [20]
+
+    def goes_on(_verb: str, _key: str, reply: Reply) -> Reply:
+        first.append(reply)
+        left[0] -= 1
+        if left[0] < 0:
+            return first[0]
+        end, more = b"<IsTruncated>false</IsTruncated>", b"<IsTruncated>true</IsTruncated>"
+        return _body(first[0].body.replace(end, more + token))(first[0])
+
+    server.script = goes_on
+    with server.served() as client:
+        store = S3Store(BUCKET, client=client, clock=HandClock())
+        with pytest.raises(StoreAway, match="its listing"):
+            list(store.entries("collections/"))
+    assert left[0] > 0
+
+
 @pytest.mark.parametrize("use", [_read_absent, _remove, _create, _replace])
 def test_a_connection_that_breaks_or_a_write_that_meets_another_is_tried_again(
     use: Callable[[Asked], None], it: Asked

@@ -101,6 +101,17 @@ def test_a_collection_is_not_copied_while_a_harvest_begins(tmp_path: Path) -> No
     Transplant(source, target, keys).carry_out()
 
 
+def test_the_description_of_a_collection_is_the_last_that_comes(tmp_path: Path) -> None:
+    source, target, keys = FolderStore(tmp_path / "a"), _Breaks(tmp_path / "b"), CollectionKeys("new")
+    history.add(source, keys, {"id": "new", "type": "search", "search": {"query": "q"}})
+    source.create(keys.last_harvest, b"{}")
+    moved = Transplant(source, target, keys)
+    target.left = moved.count - 1
+    with pytest.raises(HarvesterError, match="away"):
+        moved.carry_out()
+    assert list(target.entries(keys.last_harvest)) and not list(target.entries(keys.collection))
+
+
 def test_keys_of_2019_stay_where_they_are(tmp_path: Path) -> None:
     source, target, keys = FolderStore(tmp_path / "a"), FolderStore(tmp_path / "b"), CollectionKeys("old")
     tree: dict[str, Any] = {
