@@ -126,6 +126,14 @@ def test_a_schedule_that_is_over_is_never_due_again() -> None:
     ]
 
 
+def test_what_was_due_before_it_came_into_force_is_not_due() -> None:
+    once = parsed("at(2026-11-01T06:00:00)")
+    due = datetime(2026, 11, 1, 6, tzinfo=UTC)
+    before = due - timedelta(days=1)
+    assert once.after(before, since=due) == due
+    assert once.after(before, since=due + timedelta(seconds=1)) is None
+
+
 def matches(moment: datetime, expression: str) -> bool:
     """The plainest reading of numbers, lists and steps, of one minute."""
     minute, hour, day, month, week, year = expression[5:-1].split()

@@ -432,6 +432,14 @@ def test_the_servers_time_is_known_whatever_its_date_looks_like(date: str | None
         assert list(store.entries("collections/")) == []
 
 
+def test_what_is_gone_was_changed_by_somebody_else(it: Asked) -> None:
+    it.begin(lambda _verb, _key, reply: reply)
+    version = it.version(THERE)
+    del it.server.objects[THERE]
+    with pytest.raises(Conflict):
+        it.store.replace(THERE, b"new", version=version)
+
+
 @pytest.mark.parametrize("token", [b"", b"<NextContinuationToken>again</NextContinuationToken>"])
 def test_a_listing_that_says_that_it_goes_on_and_does_not_is_told(token: bytes) -> None:
     server, first, left = S3InMemory(), list[Reply](), [20]

@@ -13,12 +13,14 @@ from typing import Any
 import orjson
 import pytest
 
+from harvester import history
 from harvester.clock import Stop
 from harvester.errors import HarvesterError, NotFound, StoreAway
 from harvester.layout import CollectionKeys
 from harvester.store.folder import FolderStore
 from harvester.store.reading import reader
 from harvester.verify import Finding, Overall, Report, Sample, Verdict, differs, rebuilds, verify, write
+from harvester.verify.contents import content
 from tests.damage import FAULTS, Held
 from tests.histories import harvested
 from tests.stores import Place
@@ -236,6 +238,22 @@ def test_posts_stored_twice_are_counted_when_asked_for(sound: list[tuple[Collect
     report = _verified(held, keys, duplicates=True)
     assert any("2 of 5 posts" in finding.why for _, finding in report.findings())
     assert Verdict.DUPLICATES not in _findings(_verified(held, keys)).values()
+
+
+def test_a_change_that_is_not_in_the_collection_yet_is_unfinished(tmp_path: Path) -> None:
+    store, keys = FolderStore(tmp_path), CollectionKeys("s")
+    history.add(store, keys, {"id": "s", "type": "search", "search": {"query": "a"}})
+    held = _held(store, keys)
+    history.edit(store, keys, lambda tree: {**tree, "title": "new"})
+    (later,) = set(_held(store, keys).objects) - set(held.objects)
+    held.objects[later] = store.read(later).data
+    assert _findings(_verified(held, keys)) == {later: Verdict.UNFINISHED}
+
+
+def test_an_empty_object_is_no_gzip_file() -> None:
+    assert (
+        content("tweets-1.jsonl.gz", []).problem and content("tweets-1.jsonl.gz", [memoryview(b"")]).problem
+    )
 
 
 def test_a_collection_that_is_not_there_is_told(tmp_path: Path) -> None:
