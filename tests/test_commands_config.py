@@ -367,17 +367,18 @@ def _removed_by_a_harvest(person: Person) -> None:
     (folder / "harvest.json").write_text(json.dumps({"harvest_timestamp": "2026-11-23T09:00:00+00:00"}))
     was = {"screen_name": "jack", "since_id": "20", "sightings": {"suspended": 1}}
     change = {"user_id": "12", "change": "suspended", "deleted": True, "was": was}
-    (folder / "user_changes.json").write_text(json.dumps([change]))
+    stays = {"user_id": "14", "change": "protected", "deleted": False, "was": was}
+    (folder / "user_changes.json").write_text(json.dumps([change, stays]))
 
 
 def test_who_was_removed_by_a_harvest_can_be_restored_with_what_was_known(person: Person) -> None:
     _removed_by_a_harvest(person)
     # The file is from before the removal: an update alone brings nobody back.
     assert person("collection-config", "update").code == 1
-    answer = person("collection-config", "restore-users", "@Jack", "77")
+    answer = person("collection-config", "restore-users", "@Jack", "77", "14")
     assert answer.code == 3
     told = answer.out
-    assert told.splitlines()[1:] == ["Following users were not removed by a harvest:", "77"]
+    assert told.splitlines()[1:] == ["Following users were not removed by a harvest:", "77", "14"]
     person.well("collection-config", "update")
     assert person.stored("museums")["users"]["12"] == {"screen_name": "jack", "since_id": "20"}
 

@@ -208,6 +208,22 @@ def test_keys_that_were_taken_out_of_half_are_taken_out_of_the_rest(tmp_path: Pa
     assert {key for key in before if before[key] != after[key]} == {_FOLDER + name for name in _HELD}
 
 
+def test_of_each_object_it_is_told_which_keys_it_holds(tmp_path: Path) -> None:
+    store, keys = FolderStore(tmp_path), CollectionKeys("old")
+    change, copy = (
+        f"{keys.folder}changesets/change-20190309153326.json",
+        f"{keys.folder}harvests/2019/03/09/15/35/07/collection.json",
+    )
+    store.create(keys.collection, b'{"id": "old"}')
+    store.create(change, b'{"update": {"credentials": {"consumer_key": "k", "profile": "p"}}, "delete": []}')
+    store.create(copy, b'{"id": "old", "keys": {"access_token": "t", "consumer_key": "k"}}')
+    holders = Redaction(store, keys).holders()
+    assert {holder.key: holder.names for holder in holders} == {
+        change: ("consumer_key",),
+        copy: ("access_token", "consumer_key"),
+    }
+
+
 def test_what_somebody_else_changes_meanwhile_is_left_to_them(tmp_path: Path) -> None:
     old = Old(tmp_path, None)
     old.leave({})
