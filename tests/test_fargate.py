@@ -488,12 +488,16 @@ def test_what_would_fall_back_is_scheduled_on_demand_for_nobody_would_try_again(
     assert [provider(fallback=False), provider(fallback=True)] == ["FARGATE_SPOT", "FARGATE"]
 
 
-def test_a_stream_for_which_spot_has_no_room_is_started_on_demand(stage: Stage) -> None:
+@pytest.mark.parametrize("told", ["by an event of the service", "by its first task"])
+def test_a_stream_for_which_spot_has_no_room_is_started_on_demand(told: str, stage: Stage) -> None:
     compute = _on_spot(stage, fallback=True)
     made, changed = _asked(stage, "CreateService"), _asked(stage, "UpdateService")
 
     def full() -> None:
-        stage.service(events=[{"id": "1", "createdAt": datetime.now(UTC), "message": _FULL}])
+        if told == "by its first task":
+            ended(stage.task_of_service(), None, reason="Capacity is unavailable at this time.")
+        else:
+            stage.service(events=[{"id": "1", "createdAt": datetime.now(UTC), "message": _FULL}])
 
     def room() -> None:
         stage.service(events=[])
