@@ -364,19 +364,25 @@ def test_what_differs_from_try_to_try_is_no_part_of_the_gist(one: str, other: st
 
 
 @pytest.fixture
-def person(tmp_path: Path, heard: Heard, monkeypatch: pytest.MonkeyPatch) -> Iterator[Person]:
+def streaming(
+    tmp_path: Path, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Person, emulator.Emulated]]:
     for name, value in heard.environment.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("TWARC_CLOUD_RESTARTS", "2")
     monkeypatch.setenv("TWARC_CLOUD_RESTART_SECONDS", "0.1")
-    with at_a_terminal(tmp_path, monkeypatch, users=1) as (made, _):
+    with at_a_terminal(tmp_path, monkeypatch, users=1) as (made, emulated):
         made.write({"id": "live", "type": "filter", "filter": {"track": "library"}})
         made.well("collection", "add")
-        yield made
+        yield made, emulated
+
+
+@pytest.fixture
+def person(streaming: tuple[Person, emulator.Emulated]) -> Person:
+    return streaming[0]
 
 
 def _given_up(person: Person) -> None:
-    person("collection", "filter-start", "live")
     there(lambda: "GAVE UP" in person.well("harvest", "list"))
     there(lambda: not person._slot("live", "supervisor").lives)
 
@@ -390,15 +396,20 @@ def test_a_stream_that_is_given_up_is_told_beside_its_failure_and_no_start_repea
 ) -> None:
     (person.folder / "no-folder").write_text("")
     monkeypatch.setenv("TWARC_CLOUD_TEMP", str(person.folder / "no-folder"))
+    person("collection", "filter-start", "live")
     _given_up(person)
     assert _names(heard) == ["failed", "gave up"]
     assert heard.notices[1]["request"]["context"]["hint"] == "`collection filter-start live` starts it anew."
 
 
 def test_where_a_start_is_of_no_use_the_harvests_own_word_is_enough(
-    person: Person, heard: Heard, monkeypatch: pytest.MonkeyPatch
+    streaming: tuple[Person, emulator.Emulated], heard: Heard
 ) -> None:
-    monkeypatch.setenv("BEARER_TOKEN", "revoked")
+    person, emulated = streaming
+    person.well("collection", "filter-start", "live")
+    there(lambda: "RUNNING" in person.well("harvest", "list"))
+    emulated.control.revoke()
+    emulated.control.disconnect()
     _given_up(person)
     assert _names(heard) == ["unauthorized"]
 
