@@ -78,3 +78,9 @@ def test_an_unexpected_error_is_told_by_kind_and_place_and_not_by_its_words() ->
 
     assert told.startswith("unexpected TypeError in harvester.commands.scrubber, line ")
     assert unexpected(ValueError("s3cret")) == "unexpected ValueError"
+
+
+def test_a_line_of_a_secret_is_hidden_too_and_of_two_secrets_the_longer_one_is_hidden_whole() -> None:
+    scrubber = Scrubber.of({}, {"first-half\nsecond-half", "abcdef", "abcdef-and-its-end"})
+
+    assert scrubber.scrubbed("second-half, abcdef-and-its-end") == "[hidden], [hidden]"
