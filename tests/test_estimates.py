@@ -42,6 +42,12 @@ def test_who_is_added_by_name_is_reckoned_with_by_the_posts_that_there_are(
     assert f"at most ${most:,.2f} for what" in typing.well("collection", "once", "museums", "--dry-run")
     typing.well("collection", "once", "museums", "--wait")
     assert "at most $0.00 for what" in typing.well("collection-config", "check", "museums")
+    # Of who was harvested before only what is new is paid for, so that the number says nothing.
+    user = emulated.control.users()[0]
+    known = {user["id"]: {"screen_name": user["username"], "since_id": "9"}}
+    typing.write({"id": "zoos", "type": "user_timeline", "users": known})
+    typing.well("collection-config", "screennames", user["username"])
+    assert typing.file["users"] == known
 
 
 def test_who_was_not_looked_up_counts_with_the_depth_of_a_timeline() -> None:
