@@ -337,11 +337,15 @@ def test_the_key_may_be_in_the_parameter_store(
     said = desk.harvested("it", BEARER_TOKEN="revoked", **cloud)
     assert "oneybadger" not in said.err
     typing = Person(tmp_path)
+    assert "Would store" in typing.well("collection-config", "honeybadger", "--dry-run")
+    assert not Parameters(path).has("honeybadger")
     told = typing("collection-config", "honeybadger", answer="hbp of\n")
     assert (told.code, "hbp of" in told.words) == (Exit.USAGE, False)
     assert "Stored" in typing.well("collection-config", "honeybadger", answer="hbp_of-the-store\n")
     desk.harvested("it", BEARER_TOKEN="revoked", **cloud)
     assert heard.keys == ["hbp_of-the-store"]
+    assert "Would remove" in typing.well("collection-config", "honeybadger", "--remove", "--dry-run")
+    assert Parameters(path).has("honeybadger")
     typing.well("collection-config", "honeybadger", "--remove")
     assert not Parameters(path).has("honeybadger")
 

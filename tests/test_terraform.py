@@ -62,6 +62,8 @@ def test_every_exemption_of_a_check_has_a_reason() -> None:
 def test_nothing_in_the_files_looks_like_a_key() -> None:
     for path in (entry for entry in SOURCES.rglob("*") if entry.is_file()):
         text = path.read_text(encoding="utf-8")
+        # The path of an address is as long as a key.
+        text = re.sub(r"https://docs\.aws\.amazon\.com/\S+", "", text)
         found = re.findall(r"AKIA\w+|ASIA\w+|(?:secret|access)_key *=.*|[A-Za-z0-9/+]{40,}", text)
         assert found == [], path
 
