@@ -1,6 +1,7 @@
 """What a dead harvest left is finished before another begins, from this machine's disk or the store."""
 
 import logging
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,7 @@ from harvester.errors import Conflict, NotFound
 from harvester.layout import SEGMENTS, CollectionKeys, HarvestKeys, moment
 from harvester.manifest import ALGORITHMS
 from harvester.progress import INTERRUPTED, RUNNING
+from harvester.segments import Finished
 from harvester.store import Store
 from harvester.work import State, Work, left_behind
 
@@ -122,7 +124,20 @@ def _work_of(
             work = left
         else:
             _let_go(store, keys, left)
-    return work or _fetched(store, here, known, root, owner=owner)
+    work = work or _fetched(store, here, known, root, owner=owner)
+    _remove_unnamed(store, here, (*known.finished, *work.state.finished))
+    return work
+
+
+def _remove_unnamed(store: Store, here: HarvestKeys, finished: Iterable[Finished]) -> None:
+    """Remove files of records that a recovery on another machine stored, which had known more and died.
+
+    Nothing names them, and what is in them is asked for again, or lies in the gap that is recorded.
+    """
+    named = {here.file(file.name) for file in finished}
+    for entry in list(store.entries(here.file(SEGMENTS))):
+        if entry.key not in named:
+            store.remove(entry.key)
 
 
 def _claimed(store: Store, keys: CollectionKeys, here: HarvestKeys, known: State) -> Tree | None:
@@ -173,16 +188,9 @@ def _covers(left: State, known: State) -> bool:
 def _fetched(store: Store, here: HarvestKeys, known: State, root: Path, *, owner: str) -> Work:
     """The work folder anew, for its machine is gone."""
     # The state keeps the name of its owner; the folder gets ours, for the other may still exist, asleep.
-    work = Work.fetched(
+    return Work.fetched(
         root, known, owner=owner, fill=lambda folder: checkpoint.fetch_parts(store, here, known, folder)
     )
-    stored = {here.file(file.name) for file in known.finished}
-    for entry in list(store.entries(here.file(SEGMENTS))):
-        if entry.key not in stored:
-            # Left by a recovery that had known more and died with its disk: nothing names that file, and
-            # what is in it is asked for again, or lies in the gap that is recorded.
-            store.remove(entry.key)
-    return work
 
 
 def _keep_side_files(store: Store, here: HarvestKeys, work: Work, kept: dict[str, int]) -> None:
