@@ -6,7 +6,7 @@ as X accepts it, because the tools that read the records know its names; then `p
 
 import re
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
 from twarc.expansions import (
@@ -58,7 +58,6 @@ class Fields:
             "place.fields": list(PLACE_FIELDS),
         }
         self._users: Names = {name: list(self._posts[name]) for name in (TWEETS, "user.fields")}
-        self._gone: set[tuple[str, str]] = set()
         self.refused: list[str] = []
         self.on_refusal: Callable[[str], None] = lambda _: None
 
@@ -102,25 +101,21 @@ class Fields:
                 continue
             changed = True
             before = names.pop(parameter)
-            after = list(self._named_anew(parameter, before, refused, allowed))
+            after = list(_named_anew(before, refused or (), allowed))
             if refused and after:
                 names[parameter] = after
             elif not refused and parameter == TWEETS:
                 names[POSTS] = list(dict.fromkeys(_NEW_NAMES.get(name, name) for name in before))
         return words if changed else ""
 
-    def _named_anew(
-        self, parameter: str, before: list[str], refused: list[str] | None, allowed: set[str]
-    ) -> Iterator[str]:
-        self._gone |= {(parameter, name) for name in refused or ()}
-        for name in before:
-            if name not in (refused or ()):
-                yield name
-                continue
-            new = _NEW_NAMES.get(name, "")
-            known = (parameter, new) in self._gone or new in before
-            if new and not known and (new in allowed or not allowed):
-                yield new
+
+def _named_anew(before: Iterable[str], refused: Collection[str], allowed: Collection[str]) -> Iterator[str]:
+    """What is still asked for: a refused name by its new one, unless X lists names and lacks that."""
+    for name in before:
+        if name not in refused:
+            yield name
+        elif (new := _NEW_NAMES.get(name, "")) and (new in allowed or not allowed):
+            yield new
 
 
 def _refusals(problem: Problem, sent: Mapping[str, str]) -> Iterator[tuple[str, list[str] | None, set[str]]]:
