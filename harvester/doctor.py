@@ -72,7 +72,13 @@ def _due(store: Store, schedules: "Callable[[], list[Scheduled]]") -> Check:
             "and docs/schedules.md tells more."
         )
         return Check("schedules", False, f"{told}.", advice)
-    return Check("schedules", True, f"{counted(len(found), 'schedule')}, none of which was missed.")
+    return Check("schedules", True, _none_missed(len(found)))
+
+
+def _none_missed(schedules: int) -> str:
+    if not schedules:
+        return "no schedules."
+    return f"{counted(schedules, 'schedule')}, {'not' if schedules == 1 else 'none'} missed."
 
 
 def _cloud(settings: Settings) -> Iterator[Check]:

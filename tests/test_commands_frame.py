@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -271,6 +272,23 @@ def test_doctor_finds_a_store_that_lets_two_writers_win(tmp_path: Path) -> None:
     last = list(examine(settings, lambda: Careless(tmp_path / "collections")))[-1]
     assert (last.what, last.good) == ("store", False)
     assert "does not keep two writers apart" in last.told
+
+
+@pytest.mark.parametrize(
+    ("number", "told"),
+    [(0, "no schedules."), (1, "1 schedule, not missed."), (2, "2 schedules, none missed.")],
+)
+def test_doctor_counts_the_schedules_that_it_looked_at(tmp_path: Path, number: int, told: str) -> None:
+    from harvester.compute import Scheduled
+    from harvester.compute.schedule import parsed
+    from harvester.doctor import examine
+    from harvester.settings import Settings
+    from harvester.store.folder import FolderStore
+
+    found = [Scheduled(f"c{n}", parsed("rate(1 day)"), datetime.now(UTC)) for n in range(number)]
+    settings = Settings(x_api_url="http://127.0.0.1:9", temp=str(tmp_path))
+    last = list(examine(settings, lambda: FolderStore(tmp_path), schedules=lambda: found))[-1]
+    assert (last.what, last.good, last.told) == ("schedules", True, told)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
