@@ -3,11 +3,13 @@
 import io
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import emulator
 from harvester import history
 from harvester.layout import CollectionKeys
 from harvester.store.folder import FolderStore
@@ -26,6 +28,22 @@ def person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Person]:
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     with at_a_terminal(tmp_path, monkeypatch, users=3, posts_per_user=3) as (person, _):
         yield person
+
+
+@dataclass(frozen=True)
+class _Account:
+    """An account that the emulated X has."""
+
+    user_id: str
+    name: str
+    emulated: emulator.Emulated
+
+
+@pytest.fixture
+def account_at_x(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Person, _Account]]:
+    with at_a_terminal(tmp_path, monkeypatch, users=1, posts_per_user=1) as (person, emulated):
+        user_id = next(iter(emulated.control.truth(detail=True)["posts"]["by_user"]))
+        yield person, _Account(user_id, _name_of(emulated.url, user_id), emulated)
 
 
 def _added(person: Person, *users: str) -> None:
@@ -105,68 +123,63 @@ def _without_counts(person: Person) -> dict[str, Any]:
     return {key: {k: v for k, v in user.items() if k != "tweet_count"} for key, user in users.items()}
 
 
-def test_screen_names_become_ids_and_unknown_ones_are_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with at_a_terminal(tmp_path, monkeypatch, users=3, posts_per_user=3) as (person, emulated):
-        user_id = next(iter(emulated.control.truth(detail=True)["posts"]["by_user"]))
-        name = _name_of(emulated.url, user_id)
-        person.well("collection-config", "template", "user_timeline", "--id", "museums")
-        told = person("collection-config", "screennames", f"@{name.upper()}", "@Nobody_here", "no good name!")
-        assert told.code == 3
-        assert told.out.splitlines() == [
-            "Getting users ids for screen names. This may take some time ...",
-            "Added screen names to collection.json.",
-            "Following screen names where not found:",
-            "Nobody_here",
-            "no good name!",
-        ]
-        assert "1 user added, 2 not found." in told.err
-        assert _without_counts(person) == {user_id: {"screen_name": name}}
-        errors = ("--error-file", "not-found.txt")
-        again = person("collection-config", "screennames", "Nobody_here", "Nobody_there", *errors)
-        assert (person.folder / "not-found.txt").read_text() == "Nobody_here\nNobody_there\n"
-        assert again.code == 3
-        assert _without_counts(person) == {user_id: {"screen_name": name}}
-        person.well("collection-config", "remove-users", f"@{name}")
-        assert person.file["users"] == {}
+def test_screen_names_become_ids_and_unknown_ones_are_told(account_at_x: tuple[Person, _Account]) -> None:
+    person, account = account_at_x
+    user_id, name = account.user_id, account.name
+    person.well("collection-config", "template", "user_timeline", "--id", "museums")
+    told = person("collection-config", "screennames", f"@{name.upper()}", "@Nobody_here", "no good name!")
+    assert told.code == 3
+    assert told.out.splitlines() == [
+        "Getting users ids for screen names. This may take some time ...",
+        "Added screen names to collection.json.",
+        "Following screen names where not found:",
+        "Nobody_here",
+        "no good name!",
+    ]
+    assert "1 user added, 2 not found." in told.err
+    assert _without_counts(person) == {user_id: {"screen_name": name}}
+    errors = ("--error-file", "not-found.txt")
+    again = person("collection-config", "screennames", "Nobody_here", "Nobody_there", *errors)
+    assert (person.folder / "not-found.txt").read_text() == "Nobody_here\nNobody_there\n"
+    assert again.code == 3
+    assert _without_counts(person) == {user_id: {"screen_name": name}}
+    person.well("collection-config", "remove-users", f"@{name}")
+    assert person.file["users"] == {}
 
 
 def test_a_name_that_moved_is_added_as_the_account_that_has_it_today(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    account_at_x: tuple[Person, _Account],
 ) -> None:
-    with at_a_terminal(tmp_path, monkeypatch, users=1, posts_per_user=1) as (person, emulated):
-        user_id = next(iter(emulated.control.truth(detail=True)["posts"]["by_user"]))
-        name = _name_of(emulated.url, user_id)
-        before = {"1": {"screen_name": name, "since_id": "5"}, "2": {"screen_name": "other"}}
-        (person.folder / "names.txt").write_text(f"@{name}\n")
-        person.write({"id": "museums", "type": "user_timeline", "users": before})
-        told = person("collection-config", "screenname-files", "names.txt")
-        assert f"0 users added, 1 already in the file ({name})." in told.err
-        assert "--look-up-known" in told.err
-        assert person.file["users"] == before
-        told = person("collection-config", "screennames", f"@{name}")
-        assert f"{name} is the name of account {user_id} today; 1, " in told.err
-        assert _without_counts(person) == {**before, user_id: {"screen_name": name}}
-        told = person("collection-config", "remove-users", f"@{name}")
-        assert (told.code, f"is here the name of 2 users: 1, {user_id}." in told.err) == (2, True)
-        assert len(person.file["users"]) == 3
-        told = person("collection-config", "remove-users", user_id, "@other", "@nobody")
-        assert (told.code, told.out.splitlines()[0]) == (3, "Removed 2 users from collection.json.")
-        assert list(person.file["users"]) == ["1"]
+    person, account = account_at_x
+    user_id, name = account.user_id, account.name
+    before = {"1": {"screen_name": name, "since_id": "5"}, "2": {"screen_name": "other"}}
+    (person.folder / "names.txt").write_text(f"@{name}\n")
+    person.write({"id": "museums", "type": "user_timeline", "users": before})
+    told = person("collection-config", "screenname-files", "names.txt")
+    assert f"0 users added, 1 already in the file ({name})." in told.err
+    assert "--look-up-known" in told.err
+    assert person.file["users"] == before
+    told = person("collection-config", "screennames", f"@{name}")
+    assert f"{name} is the name of account {user_id} today; 1, " in told.err
+    assert _without_counts(person) == {**before, user_id: {"screen_name": name}}
+    told = person("collection-config", "remove-users", f"@{name}")
+    assert (told.code, f"is here the name of 2 users: 1, {user_id}." in told.err) == (2, True)
+    assert len(person.file["users"]) == 3
+    told = person("collection-config", "remove-users", user_id, "@other", "@nobody")
+    assert (told.code, told.out.splitlines()[0]) == (3, "Removed 2 users from collection.json.")
+    assert list(person.file["users"]) == ["1"]
 
 
 def test_a_name_is_looked_up_and_paid_for_once_however_it_is_written(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    account_at_x: tuple[Person, _Account],
 ) -> None:
-    with at_a_terminal(tmp_path, monkeypatch, users=1, posts_per_user=1) as (person, emulated):
-        user_id = next(iter(emulated.control.truth(detail=True)["posts"]["by_user"]))
-        name = _name_of(emulated.url, user_id)
-        before = emulated.truth()["billed"]["users"]
-        person.well("collection-config", "template", "user_timeline", "--id", "museums")
-        person.well("collection-config", "screennames", name.lower(), f"@{name.upper()}", name)
-        assert _without_counts(person) == {user_id: {"screen_name": name}}
-        assert emulated.truth()["billed"]["users"] - before == 1
+    person, account = account_at_x
+    user_id, name = account.user_id, account.name
+    before = account.emulated.truth()["billed"]["users"]
+    person.well("collection-config", "template", "user_timeline", "--id", "museums")
+    person.well("collection-config", "screennames", name.lower(), f"@{name.upper()}", name)
+    assert _without_counts(person) == {user_id: {"screen_name": name}}
+    assert account.emulated.truth()["billed"]["users"] - before == 1
 
 
 def _name_of(url: str, user_id: str) -> str:
