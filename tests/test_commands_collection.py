@@ -253,6 +253,20 @@ def test_the_rules_of_a_stream_that_is_over_are_listed_and_removed_and_those_of_
     assert (left["id"], left["value"], left["removed"]) == ("other", "museum", False)
 
 
+def test_a_stream_that_has_ended_by_itself_is_started_again_at_once(person: Person) -> None:
+    _add(person, "some", filter={"track": "library", "max_records": 1})
+    for number in (1, 2, 3):
+        assert person.well("collection", "filter-start", "some") == "Started\n"
+        until(lambda number=number: _ended(person, "some") == number)  # type: ignore[misc]
+
+
+def _ended(person: Person, collection_id: str) -> int:
+    """How many harvests of it are over, and its lock with them."""
+    if (person.folder / "collections" / collection_id / "lock.json").exists():
+        return 0
+    return sum(record["state"] != "running" for record in _records(person, collection_id))
+
+
 def _is_another(slot: Any, process: int) -> bool:
     return slot.lives and slot.note.get("process") != process
 

@@ -1,17 +1,23 @@
 """A stream is started again as long as that may help, and the counting begins anew after a long run."""
 
+import signal
+import sys
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
 
-from harvester.clock import Stop
-from harvester.compute import GAVE_UP, RESTARTING
+from harvester.clock import Stop, SystemClock
+from harvester.compute import DIED, GAVE_UP, RESTARTING, RUNNING
+from harvester.compute.local import LocalCompute
+from harvester.compute.processes import Slot
 from harvester.compute.supervisor import Supervisor
 from harvester.errors import Exit
 from harvester.layout import CollectionKeys, moment
+from harvester.lock import Lock
 from harvester.store.folder import FolderStore
+from tests.person import until
 from tests.x_scripted import HandClock
 
 _KEYS, _BEGAN = CollectionKeys("live"), "2026-11-26T00:00:00+00:00"
@@ -98,3 +104,47 @@ def test_what_x_refuses_until_the_collection_is_changed_is_given_up_at_once(tmp_
 def test_a_budget_that_is_spent_is_not_spent_again(tmp_path: Path) -> None:
     ended, compute, _ = _run(tmp_path, (1, Exit.RETRY_LATER), record={"state": "stopped", "limit": "budget"})
     assert (ended, compute.started, compute.notes[-1]) == (Exit.OK, 1, "over")
+
+
+def _machine(folder: Path, clock: HandClock) -> LocalCompute:
+    def sleeps(_: str) -> list[str]:
+        return [sys.executable, "-S", "-c", "import signal; signal.pause()"]
+
+    store = FolderStore(folder / "collections")
+    return LocalCompute(store, folder / "runs", harvest=sleeps, supervise=sleeps, clock=clock)
+
+
+@pytest.mark.parametrize("state", ["", RUNNING, GAVE_UP])
+def test_the_processes_of_a_stream_that_ended_are_waited_for(tmp_path: Path, state: str) -> None:
+    class Passing(HandClock):
+        """The supervisor exits while it is waited for."""
+
+        def wait(self, stop: Stop, seconds: float) -> bool:
+            slot.signal(signal.SIGKILL)
+            until(lambda: not slot.lives)
+            return super().wait(stop, seconds)
+
+    machine, slot = _machine(tmp_path, Passing()), Slot(tmp_path / "runs/live", "supervisor")
+    machine.start_service("live")
+    machine.note_service("live", state, "")
+    if not state:
+        machine.forget_service("live")
+    assert slot.lives
+    task = machine.settled("live")
+    assert not slot.lives
+    assert (task and task.status) == {"": None, RUNNING: DIED, GAVE_UP: GAVE_UP}[state]
+
+
+@pytest.mark.parametrize("state", [RUNNING, RESTARTING])
+def test_a_stream_that_collects_or_waits_to_is_not_waited_for(tmp_path: Path, state: str) -> None:
+    clock = HandClock()
+    machine, slot = _machine(tmp_path, clock), Slot(tmp_path / "runs/live", "supervisor")
+    machine.start_service("live")
+    machine.note_service("live", state, "")
+    if state == RUNNING:
+        Lock(machine.store, _KEYS.lock, owner="it", clock=SystemClock()).acquire()
+    try:
+        assert machine.settled("live") is not None
+        assert clock.waits == []
+    finally:
+        slot.signal(signal.SIGKILL)

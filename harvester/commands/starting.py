@@ -66,7 +66,7 @@ def filter_start(collection_id: str, dry_run: bool, place: Place) -> None:
     keys = require_collection(place, collection_id, FILTER)
     described.warn_of_changes(place.store, keys, described.tree_of(place.store.read(keys.collection).data))
     require_keys(place, keys)
-    task = place.compute.task(collection_id)
+    task = place.compute.settled(collection_id)
     if not task or task.status not in _OVER:
         if task:
             raise HarvesterError("Collection already started.", exit_code=Exit.LOCKED)

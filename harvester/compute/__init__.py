@@ -65,6 +65,10 @@ class Compute(Protocol):
         """What runs of this collection here."""
         ...
 
+    def settled(self, collection_id: str) -> Task | None:
+        """The same, after the processes of a stream that ended by itself have exited."""
+        ...
+
     def tasks(self) -> list[Task]: ...
 
     def ended(self, collection_id: str) -> Ended | None:

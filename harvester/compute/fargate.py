@@ -164,6 +164,10 @@ class FargateCompute:
         found = self.cluster.told(collection_id, running[0] if running else None, service)
         return found and self._with_outcome(found)
 
+    def settled(self, collection_id: str) -> Task | None:
+        # A service that is being deleted is waited for by its next start, which says so meanwhile.
+        return self.task(collection_id)
+
     def tasks(self) -> list[Task]:
         return [self._with_outcome(task) for task in self.cluster.what_runs()]
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from harvester import records
 from harvester.changeset import Tree
 from harvester.clock import Clock, Stop, SystemClock
 from harvester.compute import (
@@ -36,6 +37,8 @@ from harvester.store import Store
 
 # How long a harvest may take to begin before it is left to itself.
 _BEGINS_WITHIN = 20.0
+# How long a stream that has ended may take to be gone.
+_EXITS_WITHIN = 10.0
 _PAUSE = 0.1
 
 # A harvest that ended so did what it was there for.
@@ -143,6 +146,19 @@ class LocalCompute:
         if slot.lives:
             return self._task(collection_id, SERVICE, slot)
         return Task(collection_id, SERVICE, RESTARTING, str(state.get("since", "")), told)
+
+    def settled(self, collection_id: str) -> Task | None:
+        keys = CollectionKeys(collection_id)
+        deadline = self._clock.elapsed() + _EXITS_WITHIN
+        while self._exits(keys) and self._clock.elapsed() < deadline:
+            self._clock.wait(self._never, _PAUSE)
+        return self.task(collection_id)
+
+    def _exits(self, keys: CollectionKeys) -> bool:
+        """Whether processes live that neither collect nor wait to: they exit, or have only just begun."""
+        if self.service_state(keys.id).get("state") in (RESTARTING, STOPPING):
+            return False
+        return self._lives(keys.id) and not records.lives(self.store, keys)
 
     def _task(self, collection_id: str, kind: str, slot: Slot) -> Task:
         note = slot.note
