@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from harvester.changeset import Tree
+from harvester.documents import Tree
 
 _GB = 1024
 

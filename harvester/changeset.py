@@ -2,7 +2,7 @@
 
 from typing import Any
 
-Tree = dict[str, Any]
+from harvester.documents import Tree
 
 
 def diff(old: Tree, new: Tree) -> tuple[Tree, list[Any]]:

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from harvester.changeset import Tree
+from harvester.documents import Tree
 from harvester.errors import Conflict, HarvesterError, NotFound, StoreAway
 from harvester.layout import CollectionKeys, HarvestKeys, moment
 from harvester.segments import Finished

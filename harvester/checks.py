@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harvester.changeset import Tree
 from harvester.collection import FILTER, SEARCH, USER_TIMELINE, budget, count, problems
+from harvester.documents import Tree
 from harvester.errors import HarvesterError
 from harvester.filters import same_values
 from harvester.settings import Settings

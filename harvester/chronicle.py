@@ -6,8 +6,9 @@ from typing import Any
 
 import orjson
 
-from harvester.changeset import Tree, apply
+from harvester.changeset import apply
 from harvester.collection import SEARCH, STATE, USER_TIMELINE
+from harvester.documents import Tree
 from harvester.merging import STAMPS
 from harvester.wording import printable
 

@@ -8,7 +8,8 @@ from typing import Any
 import orjson
 
 from harvester.capacity import WISHES, wish_problems
-from harvester.changeset import Tree, patched
+from harvester.changeset import patched
+from harvester.documents import Tree
 from harvester.errors import HarvesterError
 from harvester.filters import unreadable
 from harvester.layout import id_problem

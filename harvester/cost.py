@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harvester.capacity import LEAST_DISK, Capacity
-from harvester.changeset import Tree
+from harvester.documents import Tree
 from harvester.layout import moment
 from harvester.lock import RENEWED_AFTER
 from harvester.settings import Settings

@@ -3,7 +3,7 @@
 import os
 from typing import TYPE_CHECKING
 
-from harvester.changeset import Tree
+from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError, NotFound
 from harvester.settings import Settings
 from harvester.x.keys import Keys, in_collection, in_environment, keys_from, keys_of

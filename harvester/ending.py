@@ -14,9 +14,9 @@ from typing import Any
 import orjson
 
 from harvester import history
-from harvester.changeset import Tree
 from harvester.checkpoint import Pointer
 from harvester.collection import USER_TIMELINE, with_harvest
+from harvester.documents import Tree
 from harvester.errors import Conflict
 from harvester.layout import CollectionKeys, HarvestKeys, moment
 from harvester.manifest import Manifests

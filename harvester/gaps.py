@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from harvester.changeset import Tree
+from harvester.documents import Tree
 from harvester.layout import moment, timestamp
 
 # X delivers a post within about 7 s (p99), so that what came last does not tell what was still on its way.

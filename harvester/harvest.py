@@ -9,9 +9,9 @@ from pathlib import Path
 import orjson
 
 from harvester import history, unheard
-from harvester.changeset import Tree
 from harvester.clock import Clock, Stop
 from harvester.collection import FILTER, parsed
+from harvester.documents import Tree
 from harvester.ending import Ending
 from harvester.errors import Exit, HarvesterError
 from harvester.fence import FencedStore

@@ -19,8 +19,9 @@ from typing import Any
 import msgspec
 import orjson
 
-from harvester.changeset import Tree, apply, diff
+from harvester.changeset import apply, diff
 from harvester.collection import with_state, without_secrets
+from harvester.documents import Tree
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound
 from harvester.layout import ROOT, CollectionKeys, changeset_version, is_own, moment, timestamp
 from harvester.store import Store, Stored

@@ -13,8 +13,9 @@ from harvester.clock import Clock, Stop
 from harvester.errors import HarvesterError
 from harvester.gaps import Unheard
 from harvester.layout import timestamp
+from harvester.networks import Batch
 from harvester.sources import Put
-from harvester.work import Batch, State
+from harvester.work import State
 from harvester.x import BudgetReached, Stopped
 
 log = logging.getLogger("twarc-cloud")

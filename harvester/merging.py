@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from harvester.changeset import Tree, apply, diff
+from harvester.changeset import apply, diff
 from harvester.collection import SEARCH, STATE, USER_TIMELINE
+from harvester.documents import Tree
 
 # Written by the history itself.
 STAMPS = ("version", "timestamp", "changeset")

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 import orjson
 
-from harvester.changeset import Tree
 from harvester.checkpoint import Pointer
+from harvester.documents import Tree
 from harvester.errors import NotFound
 from harvester.layout import CollectionKeys, timestamp
 from harvester.store import Store

@@ -8,7 +8,8 @@ from typing import Any
 import orjson
 
 from harvester import history
-from harvester.changeset import Tree, apply
+from harvester.changeset import apply
+from harvester.documents import Tree
 from harvester.errors import HarvesterError, NotFound
 from harvester.layout import CollectionKeys, changeset_version, harvest_folder, is_own, moment
 from harvester.lock import holder

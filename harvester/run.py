@@ -12,15 +12,16 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from harvester.changeset import Tree
 from harvester.checkpoint import Pointer
 from harvester.clock import Clock, Stop
 from harvester.collection import FILTER, budget, without_secrets
+from harvester.documents import Tree
 from harvester.ending import Ending
 from harvester.errors import Conflict, Exit, HarvesterError, LockLost, StoreAway
 from harvester.gaps import Unheard
 from harvester.holding import Holding, gap_of
 from harvester.layout import CollectionKeys, timestamp
+from harvester.networks import Batch
 from harvester.progress import BUDGET, FAILED, STOPPED, Outcome, Progress, bug, completed
 from harvester.settings import Settings
 from harvester.sources import Job, Source
@@ -28,7 +29,7 @@ from harvester.store import Store
 from harvester.storing import Storing
 from harvester.unheard import left_unheard
 from harvester.uploads import Uploads
-from harvester.work import Batch, State, Work
+from harvester.work import State, Work
 from harvester.x import BudgetReached, Stopped, XClient
 
 log = logging.getLogger("twarc-cloud")

@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from harvester.capacity import Capacity
-from harvester.decoding import NOT_TEXT, text_of
 from harvester.errors import Exit, HarvesterError
+from harvester.wording import NOT_TEXT, text_of
 
 INI = Path("twarc_cloud.ini")
 # The formats of the log.

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 
 from flask import Flask, Response, abort, jsonify, request
 
-from harvester.changeset import Tree
 from harvester.clock import Stop
+from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.web import serving
 

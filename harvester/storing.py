@@ -8,17 +8,18 @@ from typing import Any
 import orjson
 
 from harvester import checkpoint
-from harvester.changeset import Tree
 from harvester.checkpoint import Parts, Pointer
 from harvester.clock import Clock
+from harvester.documents import Tree
 from harvester.layout import HarvestKeys, timestamp
 from harvester.manifest import Manifests
+from harvester.networks import Batch
 from harvester.progress import Progress
 from harvester.segments import Finished
 from harvester.settings import Settings
 from harvester.store import Store
 from harvester.uploads import Uploads
-from harvester.work import Batch, Work
+from harvester.work import Work
 
 _SYNC_BYTES = 1 << 20
 _SYNC_SECONDS = 1.0

@@ -7,14 +7,15 @@ from datetime import datetime, timedelta
 import orjson
 
 from harvester import wording
-from harvester.changeset import Tree
-from harvester.documents import document
+from harvester.documents import Tree
 from harvester.errors import HarvesterError, NotFound, StoreAway
 from harvester.gaps import Unheard, published
 from harvester.layout import CollectionKeys, moment
+from harvester.networks import Batch
 from harvester.progress import COMPLETE, FAILED, INTERRUPTED, PARTIAL, Outcome
 from harvester.store import Store
-from harvester.work import EVENTS, Batch, State, Work
+from harvester.store.documents import document
+from harvester.work import EVENTS, State, Work
 
 log = logging.getLogger("twarc-cloud")
 

@@ -1,5 +1,6 @@
 """Numbers, times, text of others, and errors that nobody foresaw, as a person reads them."""
 
+import codecs
 import unicodedata
 from datetime import UTC, datetime
 
@@ -37,6 +38,14 @@ def counted(number: int, what: str) -> str:
     return f"{number:,} {many}"
 
 
+def size(number: int) -> str:
+    """15M, 855K: rounded down, one letter."""
+    for unit, letter in ((1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K")):
+        if number >= unit:
+            return f"{number // unit}{letter}"
+    return f"{number}B"
+
+
 def when(timestamp: str) -> str:
     """`2026-11-26 09:40:14` of a timestamp, in UTC; what is none is left as it is."""
     try:
@@ -56,3 +65,22 @@ def unexpected(error: BaseException) -> str:
             place = f" in {name}, line {trace.tb_lineno}"
         trace = trace.tb_next
     return f"unexpected {type(error).__name__}{place}"
+
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    # Before UTF-16's, which it begins with.
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+def text_of(data: bytes) -> str:
+    """The text without its mark; UnicodeDecodeError where the bytes are in another encoding."""
+    encoding = next((encoding for mark, encoding in _MARKS if data.startswith(mark)), "utf-8")
+    return data.decode(encoding)
+
+
+NOT_TEXT = "it is not text in UTF-8; save it as UTF-8 in your editor"

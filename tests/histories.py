@@ -13,9 +13,10 @@ from harvester.collection import without_secrets
 from harvester.ending import Ending
 from harvester.layout import CollectionKeys, timestamp
 from harvester.manifest import Manifests
+from harvester.networks import Batch
 from harvester.progress import COMPLETE, PARTIAL, Outcome, Progress
 from harvester.store import Store
-from harvester.work import Batch, State, Work
+from harvester.work import State, Work
 
 _BEGAN = datetime(2026, 11, 23, 9, 0, 0, tzinfo=UTC)
 _KINDS: dict[str, dict[str, Any]] = {

@@ -14,8 +14,8 @@ from typing import Any
 from harvester.clock import Stop
 from harvester.collection import with_harvest
 from harvester.journal import State
+from harvester.networks import Batch
 from harvester.sources import Job, source_for
-from harvester.work import Batch
 from harvester.x import Keys, XClient
 from tests.x_scripted import HandClock, Reply, Request, scripted, streamed
 

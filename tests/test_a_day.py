@@ -16,10 +16,10 @@ from harvester.clock import Stop
 from harvester.errors import Conflict, NotFound
 from harvester.harvest import Harvest
 from harvester.layout import CollectionKeys
+from harvester.networks import Batch
 from harvester.settings import Settings
 from harvester.sources import Job
 from harvester.store import Entry, Stored
-from harvester.work import Batch
 from harvester.x.billing import Billing
 from harvester.x.fields import Fields
 from tests.stores import HandClock

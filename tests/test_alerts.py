@@ -13,9 +13,9 @@ import pytest
 import emulator
 from harvester import __version__
 from harvester.commands.alerts import Alerts
-from harvester.commands.scrubber import Scrubber
 from harvester.compute.timetable import Timetable
 from harvester.errors import Exit, HarvesterError
+from harvester.monitoring.scrubber import Scrubber
 from harvester.notices import gist
 from harvester.parameters import Parameters
 from harvester.x import Keys

@@ -49,13 +49,13 @@ _BREACHES = {
     "click away from home": ("harvester/clock.py", "from click import echo\n", "whose home is"),
     "an unknown package": ("harvester/harvest.py", "import pandas\n", "whose home is no module"),
     "a hidden import": ("harvester/harvest.py", "import importlib\n", "hides"),
-    "ring 1 with a clock": (
+    "a value with a clock": (
         "harvester/layout.py",
         "from datetime import datetime\nM = datetime.now()\n",
-        "ring 1 calls now()",
+        "a module of values calls now()",
     ),
-    "ring 1 with a file": ("harvester/layout.py", "F = open('x')\n", "ring 1 calls open()"),
-    "ring 1 with the system": ("harvester/errors.py", "import os\n", "ring 1 imports os"),
+    "a value with a file": ("harvester/layout.py", "F = open('x')\n", "a module of values calls open()"),
+    "a value with the system": ("harvester/errors.py", "import os\n", "a module of values imports os"),
     "the emulator knowing the harvester": (
         "emulator/__init__.py",
         "import harvester.layout\n",

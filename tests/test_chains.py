@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from harvester.clock import Stop
+from harvester.networks import Batch
 from harvester.sources import Job
 from harvester.sources.chains import Chain
 from harvester.sources.following import Ask, Follower
-from harvester.work import Batch
 from harvester.x import Outcome, Page
 from tests.x_scripted import HandClock
 

@@ -11,10 +11,10 @@ import pytest
 
 import emulator
 from harvester import records, stopfile
-from harvester.changeset import Tree
 from harvester.clock import Stop
 from harvester.commands.place import chosen
 from harvester.compute import GAVE_UP, ONCE, SERVICE, Compute, Ended
+from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.layout import CollectionKeys
 from harvester.settings import Settings, variable

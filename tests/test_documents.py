@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from harvester import history, unheard
-from harvester.changeset import Tree
-from harvester.documents import document
+from harvester.documents import Tree
 from harvester.errors import HarvesterError, NotFound
 from harvester.layout import CollectionKeys
+from harvester.store.documents import document
 from harvester.store.folder import FolderStore
 from tests.histories import harvested
 from tests.strange import mutated

@@ -10,8 +10,9 @@ import pytest
 
 from harvester.journal import journaled
 from harvester.layout import timestamp
+from harvester.networks import Batch
 from harvester.store.folder import FolderStore
-from harvester.work import USERS, Batch, State, Work
+from harvester.work import USERS, State, Work
 
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 _KEY, _FOLDER = "collections/a/b.json", "collections/a"

@@ -8,8 +8,8 @@ import orjson
 import pytest
 
 from harvester import history
-from harvester.changeset import Tree
 from harvester.collection import without_secrets
+from harvester.documents import Tree
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound
 from harvester.layout import CollectionKeys, changeset_version
 from harvester.store import Store

@@ -12,7 +12,7 @@ from harvester.errors import Exit, HarvesterError
 from harvester.gaps import Unheard
 from harvester.holding import FIRST_PAUSE, LONGEST_PAUSE, Holding
 from harvester.journal import State
-from harvester.work import Batch
+from harvester.networks import Batch
 from tests.stage import Stage, staged, until
 from tests.x_scripted import HandClock
 

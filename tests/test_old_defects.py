@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from harvester import history
-from harvester.changeset import Tree
 from harvester.clock import Stop
+from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.layout import CollectionKeys, changeset_version
 from harvester.segments import Segment

@@ -14,13 +14,13 @@ from harvester.clock import Stop
 from harvester.errors import Conflict, Exit, StoreAway
 from harvester.harvest import Harvest
 from harvester.layout import CollectionKeys
+from harvester.networks import Batch
 from harvester.patience import Patience, PatientStore
 from harvester.settings import Settings
 from harvester.sources import Job
 from harvester.store.folder import FolderStore
 from harvester.store.reading import reader
 from harvester.verify import Overall, verify
-from harvester.work import Batch
 from tests.clients import Client
 from tests.stores import HandClock
 

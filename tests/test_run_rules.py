@@ -12,12 +12,13 @@ from harvester.errors import Exit
 from harvester.harvest import Harvest
 from harvester.layout import CollectionKeys, timestamp
 from harvester.lock import content
+from harvester.networks import Batch
 from harvester.progress import BUDGET, STOPPED, Outcome
 from harvester.recovery import recover
 from harvester.settings import Settings
 from harvester.sources import Job
 from harvester.store.folder import FolderStore
-from harvester.work import Batch, State, Work
+from harvester.work import State, Work
 from harvester.x.billing import Billing
 from harvester.x.fields import Fields
 from tests.stage import came_about

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvester.commands.scrubber import Scrubber, SecretFilter
+from harvester.monitoring.scrubber import Scrubber, SecretFilter
 from harvester.wording import unexpected
 from tests import leaks
 
@@ -76,7 +76,7 @@ def test_an_unexpected_error_is_told_by_kind_and_place_and_not_by_its_words() ->
     except TypeError as error:
         told = unexpected(error)
 
-    assert told.startswith("unexpected TypeError in harvester.commands.scrubber, line ")
+    assert told.startswith("unexpected TypeError in harvester.monitoring.scrubber, line ")
     assert unexpected(ValueError("s3cret")) == "unexpected ValueError"
 
 

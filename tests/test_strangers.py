@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvester import history, records
-from harvester.changeset import Tree
 from harvester.clock import Stop
+from harvester.documents import Tree
 from harvester.layout import CollectionKeys
 from harvester.store.folder import FolderStore
 from harvester.store.reading import FolderReader

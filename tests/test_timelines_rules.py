@@ -10,8 +10,8 @@ import pytest
 
 from harvester.changeset import merge_into, patched
 from harvester.clock import Stop
+from harvester.networks import Batch
 from harvester.sources import Job, timelines
-from harvester.work import Batch
 from harvester.x import Outcome, Page, Problem, XError
 from harvester.x.page import posts_page, users_page
 from tests.stores import HandClock

@@ -20,7 +20,8 @@ from harvester.changeset import patched
 from harvester.ending import complete
 from harvester.errors import HarvesterError
 from harvester.layout import timestamp
-from harvester.work import EVENTS, SIDE_FILES, USERS, Batch, State, Work, left_behind
+from harvester.networks import Batch
+from harvester.work import EVENTS, SIDE_FILES, USERS, State, Work, left_behind
 from tests.stores import Place, on_a_small_disk
 
 _ROOT = Path(__file__).resolve().parents[1]

@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 import click
 
 from harvester.commands import log_lines
-from harvester.commands.scrubber import SecretFilter
 from harvester.commands.suggestions import NoSuchCommand
 from harvester.commands.terminal import printable_output
 from harvester.errors import Exit, HarvesterError
+from harvester.monitoring.scrubber import SecretFilter
 from harvester.settings import JSON, TEXT
 from harvester.wording import unexpected
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from harvester.changeset import Tree
 from harvester.collection import FILTER
 from harvester.commands import reports
+from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError, NotFound
 from harvester.layout import CollectionKeys
 from harvester.settings import Settings
@@ -133,7 +133,7 @@ class Alerts:
         if not key:
             return
         from harvester.commands.honeybadger import Failure, notify
-        from harvester.commands.scrubber import Scrubber
+        from harvester.monitoring.scrubber import Scrubber
         from harvester.notices import Notices, gist
 
         failure = Failure(

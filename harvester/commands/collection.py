@@ -4,7 +4,6 @@ from pathlib import Path
 
 import click
 
-from harvester.changeset import Tree
 from harvester.collection import FILTER, SEARCH, USER_TIMELINE
 from harvester.commands import Group, described, schedules, starting
 from harvester.commands.place import Place, collection_id_argument, in_place
@@ -13,13 +12,13 @@ from harvester.commands.telling import (
     dry_run_option,
     json_option,
     print_json,
-    size,
     table,
     would,
     yes_option,
 )
+from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
-from harvester.wording import counted, printable, when
+from harvester.wording import counted, printable, size, when
 
 _ALIASES = {
     "timeline-start": "filter-start",

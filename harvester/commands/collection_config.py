@@ -5,7 +5,6 @@ from pathlib import Path
 
 import click
 
-from harvester.changeset import Tree
 from harvester.collection import FILTER, problems
 from harvester.commands import Group, described, forgetting, honeybadger_key, network, profiles, users
 from harvester.commands.place import Place, collection_id_argument, in_place, optional_collection_id_argument
@@ -18,6 +17,7 @@ from harvester.commands.telling import (
     would,
     yes_option,
 )
+from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.layout import CollectionKeys
 from harvester.wording import counted

@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harvester.changeset import Tree
 from harvester.clock import Stop, SystemClock
 from harvester.commands import Group, log_options, log_to_stderr, network, reports, say_error
 from harvester.commands.alerts import Alerts, watching
 from harvester.commands.place import folder_store
 from harvester.commands.service import Service, service_of_ecs
 from harvester.commands.signals import stop_on_signals, wait_for_shutdown
-from harvester.commands.telling import print_line, size
+from harvester.commands.telling import print_line
 from harvester.commands.tokens import Token, token_of_run
 from harvester.commands.versions import version_option
+from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.layout import CollectionKeys
 from harvester.memory import share_one_heap
 from harvester.progress import Outcome
 from harvester.settings import settings
 from harvester.store import Store
-from harvester.wording import printable
+from harvester.wording import printable, size
 
 if TYPE_CHECKING:
     from harvester.harvest import Harvest

@@ -5,9 +5,9 @@ import click
 from harvester.commands import described
 from harvester.commands.meter import meter, progress_option
 from harvester.commands.place import Place, chosen, collection_id_argument, in_place
-from harvester.commands.telling import dry_run_option, size, would
+from harvester.commands.telling import dry_run_option, would
 from harvester.errors import Exit, HarvesterError
-from harvester.wording import counted
+from harvester.wording import counted, size
 
 
 @click.command("copy")

@@ -5,10 +5,10 @@ from dataclasses import asdict
 import click
 
 from harvester.capacity import Capacity
-from harvester.changeset import Tree
 from harvester.commands import described
 from harvester.commands.place import Place, in_place, optional_collection_id_argument
 from harvester.commands.telling import json_option, print_json, table
+from harvester.documents import Tree
 from harvester.settings import Settings
 from harvester.wording import counted, when
 

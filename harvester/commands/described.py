@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 import orjson
 
-from harvester.changeset import Tree
 from harvester.collection import FILTER, SEARCH, USER_TIMELINE, problems
-from harvester.decoding import NOT_TEXT, text_of
+from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.layout import CollectionKeys
 from harvester.merging import merged
 from harvester.store.boundaries import collection_around
 from harvester.store.disk import whole
+from harvester.wording import NOT_TEXT, text_of
 
 if TYPE_CHECKING:
     from harvester.store import Store

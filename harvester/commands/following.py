@@ -2,14 +2,15 @@
 
 import click
 
-from harvester.changeset import Tree
 from harvester.commands.harvests import end_harvest
 from harvester.commands.meter import meter
-from harvester.commands.outcomes import outcome_line, progress_words, show_notes
+from harvester.commands.outcomes import outcome_line, show_notes
 from harvester.commands.place import Place
 from harvester.commands.telling import print_json
+from harvester.documents import Tree
 from harvester.errors import Exit
 from harvester.layout import CollectionKeys
+from harvester.progress import progress_words
 
 _STOPS_WITHIN = 180.0
 # Seconds between two questions how far it is; on AWS each is a request.

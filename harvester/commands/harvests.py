@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harvester.changeset import Tree
 from harvester.commands import Group
-from harvester.commands.outcomes import account_line, dollars, outcome_line, show_notes
+from harvester.commands.outcomes import account_line, outcome_line, show_notes
 from harvester.commands.place import Place, collection_id_argument, in_place, optional_collection_id_argument
-from harvester.commands.telling import dry_run_option, json_option, print_json, print_line, size, table, would
+from harvester.commands.telling import dry_run_option, json_option, print_json, print_line, table, would
+from harvester.documents import Tree
 from harvester.errors import HarvesterError
-from harvester.wording import when
+from harvester.progress import dollars
+from harvester.wording import size, when
 
 if TYPE_CHECKING:
     from harvester.compute.due import Missed

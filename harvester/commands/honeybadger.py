@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harvester import __version__
-from harvester.commands.scrubber import Scrubber
+from harvester.monitoring.scrubber import Scrubber
 
 _ROOT = Path(__file__).resolve().parents[2]
 _ENDPOINT = "https://api.honeybadger.io"

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 
-from harvester.changeset import Tree
+from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.wording import counted
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harvester.changeset import Tree
 from harvester.clock import Stop, SystemClock
 from harvester.collection import budget
 from harvester.commands import SECRETS
+from harvester.documents import Tree
 from harvester.settings import Settings
 
 if TYPE_CHECKING:

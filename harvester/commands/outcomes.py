@@ -2,10 +2,10 @@
 
 import click
 
-from harvester.changeset import Tree
 from harvester.commands.place import Place
-from harvester.commands.telling import size
-from harvester.wording import counted, printable
+from harvester.documents import Tree
+from harvester.progress import dollars
+from harvester.wording import printable, size
 
 
 def account_line(place: Place, record: Tree) -> str:
@@ -44,20 +44,3 @@ def show_notes(place: Place, record: Tree) -> None:
     elif record["tweets"]:
         collection_id = record["collection_id"]
         click.echo(f"`collection download {collection_id}` copies them to this machine.", err=True)
-
-
-def dollars(record: Tree) -> float:
-    return float((record.get("billed") or {}).get("usd") or 0)
-
-
-def progress_words(account: Tree) -> str:
-    """How far a running harvest is: `collecting: 1,200 tweets, 1 file (75K), 3 users, $6.00`."""
-    counts = account.get("counts") or {}
-    users = counts.get("users_done", 0) + counts.get("users_unavailable", 0)
-    parts = [
-        counted(account["tweets"], "tweet"),
-        f"{counted(account['files'], 'file')} ({size(account['file_bytes'])})",
-        *([counted(users, "user")] if users else []),
-        *([f"${dollars(account):.2f}"] if dollars(account) else []),
-    ]
-    return f"{account.get('activity') or account['state']}: {', '.join(parts)}"

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harvester.changeset import Tree
 from harvester.commands import described
 from harvester.commands.place import Place, in_place
 from harvester.commands.telling import (
@@ -20,6 +19,7 @@ from harvester.commands.telling import (
     yes_option,
 )
 from harvester.commands.typed_keys import ask, save
+from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError, NotFound
 from harvester.layout import timestamp
 from harvester.wording import when

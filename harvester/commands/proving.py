@@ -15,13 +15,12 @@ from harvester.commands.telling import (
     json_option,
     print_json,
     print_line,
-    size,
     would,
     yes_option,
 )
 from harvester.errors import Exit, HarvesterError
 from harvester.layout import CollectionKeys
-from harvester.wording import counted
+from harvester.wording import counted, size
 
 if TYPE_CHECKING:
     from harvester.store.reading import Reader

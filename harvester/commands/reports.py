@@ -8,9 +8,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from harvester.changeset import Tree
-from harvester.commands.outcomes import dollars, progress_words
-from harvester.commands.telling import size
+from harvester.documents import Tree
+from harvester.progress import dollars, progress_words
+from harvester.wording import size
 
 log = logging.getLogger("twarc-cloud")
 

@@ -2,7 +2,6 @@
 
 import click
 
-from harvester.changeset import Tree
 from harvester.collection import FILTER
 from harvester.commands import described, network
 from harvester.commands.place import Place, collection_id_argument, in_place
@@ -16,6 +15,7 @@ from harvester.commands.telling import (
     would,
     yes_option,
 )
+from harvester.documents import Tree
 from harvester.errors import HarvesterError
 from harvester.wording import counted
 

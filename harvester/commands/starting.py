@@ -2,7 +2,6 @@
 
 import click
 
-from harvester.changeset import Tree
 from harvester.collection import FILTER, SEARCH, USER_TIMELINE, parsed
 from harvester.commands import described, network
 from harvester.commands.following import follow
@@ -10,6 +9,7 @@ from harvester.commands.harvests import end_harvest
 from harvester.commands.meter import progress_option
 from harvester.commands.place import Place, collection_id_argument, in_place
 from harvester.commands.telling import dry_run_option, json_option, print_json, would
+from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.layout import CollectionKeys
 

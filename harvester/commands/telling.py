@@ -71,14 +71,6 @@ def _cell(value: Any) -> str:
     return "-" if value in (None, "") else printable(str(value))
 
 
-def size(number: int) -> str:
-    """15M, 855K: rounded down, one letter."""
-    for unit, letter in ((1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K")):
-        if number >= unit:
-            return f"{number // unit}{letter}"
-    return f"{number}B"
-
-
 def confirm(question: str, *, yes: bool, option: str = "--yes") -> None:
     """Go on only if the person agrees; who is not there to be asked gives the option."""
     if yes:

@@ -15,14 +15,13 @@ from harvester.commands.telling import (
     json_option,
     print_json,
     print_line,
-    size,
     would,
     yes_option,
 )
 from harvester.errors import Exit, HarvesterError
 from harvester.layout import ROOT, CollectionKeys
 from harvester.store.disk import real
-from harvester.wording import counted
+from harvester.wording import counted, size
 
 if TYPE_CHECKING:
     from harvester.download import Tally

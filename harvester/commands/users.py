@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 import click
 
-from harvester.changeset import Tree
 from harvester.collection import USER_TIMELINE
 from harvester.commands import described, names, network
 from harvester.commands.place import Place, in_place
 from harvester.commands.telling import dry_run_option, would
+from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.settings import settings
 from harvester.wording import counted

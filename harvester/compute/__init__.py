@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from harvester.changeset import Tree
 from harvester.clock import Stop
 from harvester.compute.schedule import Schedule
+from harvester.documents import Tree
 
 ONCE, SERVICE = "once", "service"
 

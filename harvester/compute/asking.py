@@ -3,7 +3,7 @@
 import json
 import urllib.request
 
-from harvester.changeset import Tree
+from harvester.documents import Tree
 
 _WITHIN = 2.0
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from harvester import records
-from harvester.changeset import Tree
 from harvester.compute import Scheduled
 from harvester.compute.schedule import Schedule
+from harvester.documents import Tree
 from harvester.layout import CollectionKeys, moment
 from harvester.store import Store
 

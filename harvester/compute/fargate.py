@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import Any
 
 from harvester import records
-from harvester.changeset import Tree
 from harvester.clock import Clock, Stop, SystemClock
 from harvester.compute import ONCE, RUNNING, SERVICE, STARTING, Ended, Scheduled, Task
 from harvester.compute.aws import Aws
@@ -30,6 +29,7 @@ from harvester.compute.task_definition import (
     strategy,
     tag_list,
 )
+from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.layout import CollectionKeys
 from harvester.settings import Settings

@@ -3,7 +3,6 @@
 from typing import Any
 
 from harvester import history
-from harvester.changeset import Tree
 from harvester.collection import FILTER, parsed
 from harvester.compute import ONCE, SERVICE
 from harvester.compute.aws import Aws
@@ -15,6 +14,7 @@ from harvester.compute.task_definition import (
     strategy,
     unversioned,
 )
+from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.layout import CollectionKeys
 from harvester.settings import Settings

@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from harvester.changeset import Tree
 from harvester.compute.asking import asked
 from harvester.compute.aws import Aws
+from harvester.documents import Tree
 from harvester.errors import NotFound
 from harvester.settings import Settings
 

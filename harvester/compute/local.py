@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from harvester import records
-from harvester.changeset import Tree
 from harvester.clock import Clock, Stop, SystemClock
 from harvester.compute import (
     DIED,
@@ -30,6 +29,7 @@ from harvester.compute.asking import asked
 from harvester.compute.processes import Slot, read_note, write_note
 from harvester.compute.schedule import Schedule
 from harvester.compute.timetable import Timetable
+from harvester.documents import Tree
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound
 from harvester.layout import CollectionKeys, timestamp
 from harvester.lock import content

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
 from harvester.capacity import Capacity
-from harvester.changeset import Tree
 from harvester.compute import SERVICE
 from harvester.compute.aws import Refused, Service
+from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.settings import Settings, listed, variable
 

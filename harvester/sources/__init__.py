@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
-from harvester.changeset import Tree
 from harvester.clock import Clock, Stop
 from harvester.collection import FILTER, SEARCH, USER_TIMELINE
-from harvester.work import Batch
+from harvester.documents import Tree
+from harvester.networks import Batch
 
 if TYPE_CHECKING:
     from harvester.x import XClient

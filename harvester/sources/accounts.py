@@ -12,10 +12,10 @@ from typing import Any
 
 import orjson
 
-from harvester.changeset import Tree
 from harvester.collection import count
+from harvester.documents import Tree
+from harvester.networks import Batch
 from harvester.sources import Job
-from harvester.work import Batch
 from harvester.x import Outcome, Page, Stopped, XError, included_name, name_in
 
 _BATCH = 100

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from harvester.changeset import Tree
+from harvester.documents import Tree
 from harvester.gaps import Gap, published
 from harvester.x import Page
 

@@ -9,13 +9,13 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from harvester.changeset import Tree
 from harvester.collection import count
+from harvester.documents import Tree
 from harvester.layout import timestamp
+from harvester.networks import Batch
 from harvester.sources import Job
 from harvester.sources.chains import Chain, created, gap
 from harvester.sources.following import Follower
-from harvester.work import Batch
 from harvester.x import Outcome, Page, Stopped, XError
 
 log = logging.getLogger("twarc-cloud")

@@ -3,15 +3,15 @@
 import logging
 from collections.abc import Callable
 
-from harvester.changeset import Tree
 from harvester.collection import count
+from harvester.documents import Tree
 from harvester.errors import HarvesterError
 from harvester.filters import same_values
 from harvester.gaps import Gap
 from harvester.layout import timestamp
+from harvester.networks import Batch
 from harvester.sources import Job
 from harvester.wording import counted
-from harvester.work import Batch
 from harvester.x import Rule, StreamRead, StreamSupervisor, XError, compile_rules, price, tag_prefix
 
 log = logging.getLogger("twarc-cloud")

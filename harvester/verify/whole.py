@@ -6,8 +6,9 @@ from typing import Any
 
 import orjson
 
-from harvester.changeset import Tree, apply
+from harvester.changeset import apply
 from harvester.collection import without_secrets
+from harvester.documents import Tree
 from harvester.layout import CollectionKeys, changeset_version, moment
 from harvester.lock import is_released
 from harvester.progress import RUNNING

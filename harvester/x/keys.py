@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from harvester.decoding import NOT_TEXT, text_of
 from harvester.errors import Exit, HarvesterError
+from harvester.wording import NOT_TEXT, text_of
 
 
 class NoKeys(HarvesterError):
