@@ -15,6 +15,7 @@ import pytest
 import emulator
 from harvester import __version__
 from harvester.commands import reports
+from harvester.commands.signals import stop_on_signals, wait_for_shutdown
 from harvester.errors import Exit
 from tests.commanded import Desk
 from tests.servers import Bucket
@@ -219,6 +220,19 @@ def test_without_a_port_it_stays_until_a_signal(desk: Desk) -> None:
         assert going.process.poll() is None
         going.process.send_signal(signal.SIGTERM)
         assert going.ended().code == Exit.OK
+
+
+def test_a_signal_that_came_while_a_stop_was_carried_out_ends_it() -> None:
+    """ECS sends one as soon as `filter-stop` finds the lock released; such a task used to end by SIGKILL."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        stop = stop_on_signals()
+        stop.request("a stop was asked for")
+        signal.raise_signal(signal.SIGTERM)
+        wait_for_shutdown(lambda _: pytest.fail("it waits for another one"))
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def test_one_that_spent_its_budget_stays_lest_it_is_started_to_spend_it_again(desk: Desk) -> None:

@@ -265,7 +265,7 @@ def _stay(service: Service | None, stop: Stop, asked_to_shut_down: Callable[[flo
     if service and not stop.requested:
         service.end()
     log.info("The harvest is over; waiting to be shut down.")
-    wait_for_shutdown(stop, asked_to_shut_down)
+    wait_for_shutdown(asked_to_shut_down)
 
 
 def _print(collection_id: str, outcome: Outcome, account: Tree) -> None:

@@ -22,11 +22,14 @@ def stop_on_signals() -> Stop:
     return stop
 
 
-def wait_for_shutdown(stop: Stop, asked_to_shut_down: Callable[[float], bool]) -> None:
-    """Until a signal, or a request; a signal that ended the harvest is enough."""
+def wait_for_shutdown(asked_to_shut_down: Callable[[float], bool]) -> None:
+    """Until a signal, or a request; a signal that came since `stop_on_signals` is enough.
+
+    It need not have ended the harvest: it may have come while another request was already ending it.
+    """
     signalled = threading.Event()
-    # The harvest's own handlers are of no use any more: its stop may have been requested already.
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: signalled.set())
-    while not (stop.reason.startswith("SIG") or signalled.is_set() or asked_to_shut_down(0.5)):
+    before = [signal.signal(number, lambda *_: signalled.set()) for number in (signal.SIGTERM, signal.SIGINT)]
+    if signal.SIG_DFL in before:
+        return
+    while not (signalled.is_set() or asked_to_shut_down(0.5)):
         continue
