@@ -479,3 +479,11 @@ def test_a_connection_that_breaks_or_a_write_that_meets_another_is_tried_again(
     kept = dict(it.server.objects)
     use(it)
     assert left == [0]
+
+
+def test_a_404_to_a_head_is_believed_only_with_words(it: Asked) -> None:
+    it.begin(lambda verb, _key, reply: _status(404)(reply) if verb == "HEAD" else reply)
+    with pytest.raises(Conflict, match="was changed"):
+        it.store.remove(THERE, version='"stale"')
+    del it.server.objects[THERE]
+    it.store.remove(THERE, version='"stale"')

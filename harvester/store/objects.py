@@ -9,7 +9,7 @@ import hashlib
 import logging
 import uuid
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any, BinaryIO, TypeVar
 
@@ -78,10 +78,14 @@ class Objects:
 
     def head(self, key: str) -> Head | None:
         """None where it is not there."""
-        try:
+        with suppress(NotFound):
             return self._head_of(key, self._reading(key, "head_object", Key=key))
-        except NotFound:
-            return None
+        # An answer to HEAD has no body, so that anything on the way may have said 404 to it.
+        with suppress(NotFound):
+            head, body = self.get(key)
+            body.close()
+            return head
+        return None
 
     def write(self, key: str, data: bytes, **condition: str) -> str:
         """Put a few bytes; as `put`."""
