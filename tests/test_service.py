@@ -12,6 +12,7 @@ from harvester.commands.service import Service, service_of_ecs
 from harvester.errors import Exit, HarvesterError
 from harvester.layout import CollectionKeys
 from harvester.notices import Notices
+from harvester.progress import COMPLETE, FAILED, Outcome
 from harvester.store.folder import FolderStore
 from tests.clouds import cloud_of
 from tests.servers import Bucket
@@ -44,14 +45,20 @@ def _service(clock: Pauses) -> Service:
     return Service("cluster", "name", "live", Stop(), clock)
 
 
-def _harvest(*codes: Exit) -> Callable[[], int]:
+def _harvest(*codes: Exit) -> Callable[[], Outcome]:
     """Fails so, one after the other, and then goes well."""
-    left = list(codes)
+    return _ends(*(HarvesterError("It cannot begin.", exit_code=code) for code in codes))
 
-    def harvest() -> int:
-        if left:
-            raise HarvesterError("It cannot begin.", exit_code=left.pop(0))
-        return 0
+
+def _ends(*ends: Outcome | Exception) -> Callable[[], Outcome]:
+    """Ends so, one after the other, and then well."""
+    left = list(ends)
+
+    def harvest() -> Outcome:
+        end = left.pop(0) if left else Outcome(COMPLETE)
+        if isinstance(end, Exception):
+            raise end
+        return end
 
     return harvest
 
@@ -84,10 +91,69 @@ def test_a_stop_is_heard_while_it_waits(store: FolderStore) -> None:
     assert clock.pauses == [60, 120]
 
 
-def test_what_a_new_start_may_mend_ends_the_task(store: FolderStore) -> None:
+_ERRORS: dict[str, Outcome | Exception] = {
+    "of its start": HarvesterError("It cannot begin."),
+    "of its course": Outcome(FAILED, "The disk is full.", Exit.ERROR),
+    "of the program": ValueError("nobody expected it"),
+}
+
+
+@pytest.mark.parametrize("end", _ERRORS.values(), ids=_ERRORS)
+def test_an_error_ends_one_task_and_the_next_waits_longer_and_longer(
+    store: FolderStore, end: Outcome | Exception
+) -> None:
+    clock = Pauses()
+    if isinstance(end, Outcome):
+        assert _service(clock).kept(_ends(end), store) == Exit.ERROR
+    else:
+        with pytest.raises(type(end)):
+            _service(clock).kept(_ends(end), store)
+    assert clock.pauses == []
+    assert _service(clock).kept(_ends(*[end] * 8), store) == 0
+    assert clock.pauses == [60, 120, 240, 480, 960, 1920, 3600, 3600]
+
+
+def test_another_error_is_news_and_ends_the_task(store: FolderStore) -> None:
+    service = _service(Pauses())
+    for reason in ("The disk is full.", "The lock is gone."):
+        assert service.kept(_ends(Outcome(FAILED, reason, Exit.ERROR)), store) == Exit.ERROR
+    assert service.clock.elapsed() == Pauses().elapsed()
+
+
+def test_after_an_error_of_a_stream_that_collected_the_pauses_begin_anew(store: FolderStore) -> None:
+    clock = Pauses()
+    failed = Outcome(FAILED, "The disk is full.", Exit.ERROR)
+    assert _service(clock).kept(_ends(failed), store) == Exit.ERROR
+    ends = _ends(*[failed] * 5)
+    began = iter([0, 0, 0, 1000, 0])
+
+    def collects() -> Outcome:
+        clock.seconds += next(began, 0)
+        return ends()
+
+    assert _service(clock).kept(collects, store) == 0
+    assert clock.pauses == [60, 120, 240, 60, 120]
+
+
+@pytest.mark.parametrize("code", [Exit.OK, Exit.PARTIAL, Exit.TERMINATED, Exit.UNAUTHORIZED])
+def test_any_other_end_is_the_end_of_the_task(store: FolderStore, code: Exit) -> None:
+    clock = Pauses()
     for _ in range(2):
-        with pytest.raises(HarvesterError):
-            _service(Pauses()).kept(_harvest(Exit.ERROR), store)
+        assert _service(clock).kept(_ends(Outcome(COMPLETE, exit_code=code)), store) == code
+    assert clock.pauses == []
+
+
+def test_an_error_after_a_stop_ends_the_task(store: FolderStore) -> None:
+    service = _service(Pauses())
+    service.stop.request("SIGTERM")
+    for end in _ERRORS.values():
+        Notices(store, CollectionKeys("live")).clear()
+        for _ in range(2):
+            if isinstance(end, Outcome):
+                assert service.kept(_ends(end), store) == Exit.ERROR
+            else:
+                with pytest.raises(type(end)):
+                    service.kept(_ends(end), store)
 
 
 def test_where_the_service_may_not_be_ended_the_log_says_what_does(

@@ -89,16 +89,19 @@ def aws_harvest(bucket: str, collection_id: str, host: str, **options: Any) -> i
     stop = stop_on_signals()
     service = service_of_ecs(os.environ.get("TWARC_CLOUD_SERVICE", ""), collection_id, stop)
     with watching(collection_id, bucket) as alerts:
+        _beat()
         store = _bucket(bucket)
         store.require()
 
-        def harvest() -> int:
+        def harvest() -> Outcome:
+            # What an earlier try said is not said of this one.
+            alerts.told = False
             return _harvest(
                 *(store, collection_id, bucket),
                 **{"stop": stop, "alerts": alerts, "host": host, "service": service, **options},
             )
 
-        return service.kept(harvest, store) if service else harvest()
+        return service.kept(harvest, store) if service else int(harvest().exit_code)
 
 
 @local.command("harvester", help="Harvest COLLECTION_ID of a folder.")
@@ -110,8 +113,12 @@ def aws_harvest(bucket: str, collection_id: str, host: str, **options: Any) -> i
 def local_harvest(collection_id: str, collections_path: str, **options: Any) -> int:
     stop = stop_on_signals()
     with watching(collection_id, collections_path) as alerts:
+        _beat()
         store = _folder(collections_path)
-        return _harvest(store, collection_id, "local", stop=stop, alerts=alerts, host="127.0.0.1", **options)
+        outcome = _harvest(
+            *(store, collection_id, "local"), stop=stop, alerts=alerts, host="127.0.0.1", **options
+        )
+        return int(outcome.exit_code)
 
 
 @aws.command("unlock", help="Remove the lock of COLLECTION_ID, whoever holds it.")
@@ -179,7 +186,7 @@ def _harvest(
     port: int | None,
     address_file: Path | None,
     service: Service | None = None,
-) -> int:
+) -> Outcome:
     # What speaks to the network is imported only here, so that --help and unlock are quick.
     from harvester.cost import described_task
     from harvester.harvest import Harvest
@@ -200,7 +207,6 @@ def _harvest(
         waits_for=service.waits_for(store) if service else None,
     )
     over, stopped = threading.Event(), threading.Event()
-    _beat()
     reports.every(_REPORT_SECONDS, over, lambda: reports.report(run.account()))
     alerts.beats(over, run.account)
     if monitor:
@@ -223,7 +229,7 @@ def _harvest(
         # One that failed ends: who wants it to go on starts it again, which would spend a budget again.
         if not shutdown and (outcome.exit_code in _WELL or outcome.limit):
             _stay(service, stop, asked_to_shut_down)
-    return int(outcome.exit_code)
+    return outcome
 
 
 @contextmanager

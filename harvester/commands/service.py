@@ -10,13 +10,18 @@ from dataclasses import dataclass, field
 from harvester.clock import Clock, Stop, SystemClock
 from harvester.errors import Exit, HarvesterError
 from harvester.layout import CollectionKeys
+from harvester.progress import Outcome
 from harvester.store import Store
+from harvester.wording import unexpected
 
 log = logging.getLogger("twarc-cloud")
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 60.0, 3600.0
-# What a new start meets again, until a person or somebody else's end changes it.
-_MET_AGAIN = {Exit.USAGE, Exit.UNAUTHORIZED, Exit.RETRY_LATER, Exit.NO_COLLECTION, Exit.LOCKED}
+# The end of a task that a new start may meet again at once, for ever.
+_MET_AGAIN = {
+    *(Exit.ERROR, Exit.USAGE, Exit.UNAUTHORIZED, Exit.RETRY_LATER, Exit.NO_COLLECTION),
+    Exit.LOCKED,
+}
 
 
 @dataclass(frozen=True)
@@ -48,19 +53,27 @@ class Service:
 
         return told_before
 
-    def kept(self, harvest: Callable[[], int], store: Store) -> int:
-        """Harvest, and again after what kept it from beginning has been waited for; the exit code."""
+    def kept(self, harvest: Callable[[], Outcome], store: Store) -> int:
+        """Harvest, and again after a failure that is waited for; the exit code."""
         waits_for, pause = self.waits_for(store), _FIRST_PAUSE
         while True:
+            began = self.clock.elapsed()
             try:
-                return harvest()
-            except HarvesterError as error:
-                if self.stop.requested or error.exit_code not in _MET_AGAIN:
+                outcome = harvest()
+                failure = HarvesterError(outcome.reason or outcome.state, exit_code=outcome.exit_code)
+                if outcome.exit_code != Exit.ERROR or self.stop.requested or not waits_for(failure):
+                    return int(outcome.exit_code)
+            except Exception as error:
+                failure = error if isinstance(error, HarvesterError) else HarvesterError(unexpected(error))
+                if self.stop.requested or failure.exit_code not in _MET_AGAIN:
                     raise
                 # Another harvest of the collection is nothing that somebody must hear of.
-                if error.exit_code != Exit.LOCKED and not waits_for(error):
+                if failure.exit_code != Exit.LOCKED and not waits_for(failure):
                     raise
-                log.warning("The next try is in %.0f minutes: %s", pause / 60, error)
+            if self.clock.elapsed() - began > pause:
+                # It collected meanwhile, so a long pause would miss more than a new start costs.
+                pause = _FIRST_PAUSE
+            log.warning("The next try is in %.0f minutes: %s", pause / 60, failure)
             if self.clock.wait(self.stop, pause):
                 return int(Exit.TERMINATED)
             pause = min(2 * pause, _LONGEST_PAUSE)
