@@ -16,6 +16,7 @@ from threading import Thread
 from typing import Any
 
 from harvester.clock import Stop
+from tests import fork_server
 from tests.clouds import REGION, Cloud
 
 _ROOT = Path(__file__).resolve().parents[1]
@@ -138,7 +139,7 @@ class Agent:
         log = work / "log.txt"
         environment = {entry["name"]: entry["value"] for entry in container["environment"]}
         with log.open("wb") as output:
-            process = subprocess.Popen(
+            process = fork_server.start(
                 [sys.executable, "-u", str(_ROOT / "tweet_harvester.py"), *_at(work, command)],
                 cwd=work,
                 env={**os.environ, **self._environment, **environment},

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import emulator
+from tests import fork_server
 
 _DOOR = Path(__file__).resolve().parents[1] / "tweet_harvester.py"
 _BEARER = {"BEARER_TOKEN": emulator.CREDENTIALS["bearer_token"]}
@@ -58,7 +59,7 @@ class Desk:
 
     def process(self, command: list[str], **environment: str) -> "subprocess.Popen[str]":
         """Any process here, with the environment that the command would have."""
-        return subprocess.Popen(
+        return fork_server.start(
             command,
             cwd=self.folder,
             env={**os.environ, **self._settings, **self.environment, **environment},

@@ -17,6 +17,7 @@ from harvester.lock import content
 from harvester.store import Store
 from harvester.store.folder import FolderStore
 from harvester.store.s3 import S3Store
+from tests import fork_server
 from tests.servers import Bucket
 from tests.storm import mirrored
 
@@ -89,7 +90,7 @@ class Site:
         )
         options = ["--temp", temp, "--tweets-per-file", str(self.tweets_per_file)]
         with self.log.open("ab") as log:
-            return subprocess.Popen(
+            return fork_server.start(
                 [sys.executable, str(_ROOT / "tweet_harvester.py"), *where, *options],
                 cwd=self.folder,
                 env=self._environment(),

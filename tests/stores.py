@@ -20,6 +20,7 @@ from harvester.clock import Stop
 from harvester.store import Store
 from harvester.store.folder import FolderStore
 from harvester.store.s3 import S3Store
+from tests import fork_server
 from tests.servers import Bucket
 
 # moto looks at a condition and writes in two steps, so that under load both of two racers may win there.
@@ -77,7 +78,7 @@ def race(place: Place, program: str, *arguments: object, processes: int = 2) -> 
     """What the processes print that run a program of tests/racers.py and begin at the same moment."""
     command = [sys.executable, "-m", "tests.racers", program, place.kind, place.where, *map(str, arguments)]
     racers = [
-        subprocess.Popen(command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        fork_server.start(command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for _ in range(processes)
     ]
     limit = threading.Timer(300, _end, [racers])
