@@ -1,17 +1,20 @@
-"""Real servers on loopback, on ports the system chose, that end with the tests, even if those are killed."""
+"""Real servers on loopback, on ports of their own, that end with the tests, even if those are killed."""
 
+import fcntl
 import os
+import random
 import re
 import shutil
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -31,7 +34,9 @@ server.wait()
 """
 # Keys that obstore sends as they are.
 _PLAIN = re.compile(r"(?:[\w.=-]+/)*[\w.=-]+", re.ASCII)
-_STARTS = 3
+_OWN_PORTS = (20000, 32000)
+# A file for each port, on which a lock is held as long as the port is in use.
+_RESERVED = Path(tempfile.gettempdir(), f"twarc-cloud-test-ports-{os.getuid()}")
 _READY_WITHIN = 60.0
 
 
@@ -161,16 +166,38 @@ def guarded(
         process.wait(timeout=60)
 
 
-def free_ports(count: int) -> list[int]:
-    """Ports free at this moment; another process may be faster, so starting is tried again."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
-    finally:
-        for each in sockets:
-            each.close()
+@contextmanager
+def own_ports(count: int) -> Iterator[list[int]]:
+    """Ports for servers that cannot choose one themselves; no other test gets them while the block lasts.
+
+    Where any port will do, systems give one of 32768 or more. These are below, so that nothing else takes
+    them before the server does.
+    """
+    with ExitStack() as held:
+        yield [_reserved(held) for _ in range(count)]
+
+
+def _reserved(held: ExitStack) -> int:
+    _RESERVED.mkdir(mode=0o700, exist_ok=True)
+    for _ in range(1000):
+        port = random.SystemRandom().randrange(*_OWN_PORTS)
+        with ExitStack() as one, suppress(OSError):
+            lock = one.enter_context((_RESERVED / str(port)).open("ab"))
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with socket.socket() as tried:
+                tried.bind(("127.0.0.1", port))
+            held.enter_context(one.pop_all())
+            return port
+    raise RuntimeError(f"No port of {_OWN_PORTS} is free.")
+
+
+@contextmanager
+def nobody() -> Iterator[str]:
+    """An address where nobody answers while the block lasts."""
+    with socket.socket() as bound:
+        # Bound and not listening: connections are refused, and nobody else can listen.
+        bound.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{bound.getsockname()[1]}"
 
 
 def ready(
@@ -203,20 +230,19 @@ def seaweedfs(folder: Path) -> Iterator[S3Server]:
     """SeaweedFS: a server that enforces conditional writes and signatures, and keeps its data in `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     log = folder / "log.txt"
+    keys = {"AWS_ACCESS_KEY_ID": "mini", "AWS_SECRET_ACCESS_KEY": "minisecret"}
     try:
-        for _ in range(_STARTS):
-            ports = dict(zip(_WEED_PORTS, free_ports(len(_WEED_PORTS)), strict=True))
-            keys = {"AWS_ACCESS_KEY_ID": "mini", "AWS_SECRET_ACCESS_KEY": "minisecret"}
+        with own_ports(len(_WEED_PORTS)) as free:
+            ports = dict(zip(_WEED_PORTS, free, strict=True))
             command = _weed_command(folder / "data", ports)
+            server = S3Server(f"http://127.0.0.1:{ports['s3.port']}", *keys.values())
             with guarded(command, log=log, environment={**keys, "HOME": str(folder)}) as process:
-                server = S3Server(f"http://127.0.0.1:{ports['s3.port']}", *keys.values())
                 try:
-                    if ready(lambda server=server: _lists_buckets(server), process):  # type: ignore[misc]
-                        yield server
-                        return
+                    if not ready(lambda: _lists_buckets(server), process):
+                        raise _not_started("SeaweedFS", log)
+                    yield server
                 finally:
                     _remove_sockets(ports)
-        raise RuntimeError(f"SeaweedFS did not start:\n{log.read_text(errors='replace')[-3000:]}")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -237,16 +263,18 @@ def versitygw(program: str, folder: Path, *, how: str = "") -> Iterator[S3Server
         (folder / name).mkdir(parents=True)
     options = {"": [], "versioned": ["--versioning-dir", str(folder / "versions")], "nometa": ["--nometa"]}
     log = folder / "log.txt"
-    for _ in range(_STARTS):
-        (port,) = free_ports(1)
-        keys = {"ROOT_ACCESS_KEY": "mini", "ROOT_SECRET_KEY": "minisecret", "HOME": str(folder)}
+    keys = {"ROOT_ACCESS_KEY": "mini", "ROOT_SECRET_KEY": "minisecret", "HOME": str(folder)}
+    with own_ports(1) as (port,):
         command = [program, "--port", f"127.0.0.1:{port}", "posix", *options[how], str(folder / "data")]
+        server = S3Server(f"http://127.0.0.1:{port}", "mini", "minisecret")
         with guarded(command, log=log, environment=keys) as process:
-            server = S3Server(f"http://127.0.0.1:{port}", "mini", "minisecret")
-            if ready(lambda server=server: _lists_buckets(server), process):  # type: ignore[misc]
-                yield server
-                return
-    raise RuntimeError(f"versitygw did not start:\n{log.read_text(errors='replace')[-3000:]}")
+            if not ready(lambda: _lists_buckets(server), process):
+                raise _not_started("versitygw", log)
+            yield server
+
+
+def _not_started(name: str, log: Path) -> RuntimeError:
+    return RuntimeError(f"{name} did not start:\n{log.read_text(errors='replace')[-3000:]}")
 
 
 _WEED_PORTS = tuple(

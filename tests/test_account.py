@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.servers import S3Server, free_ports, guarded, reachable, ready
+from tests.servers import S3Server, guarded, own_ports, reachable, ready
 from tests.terraforming import ROOT, Terraform, lacking, prepared
 
 _MINISTACK = ROOT / ".venv/cloud/bin/ministack"
@@ -42,19 +42,19 @@ _RECORD = "collections/s/harvests/2026/11/25/07/00/00/tweets-20261125070000-0000
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
     """It asks its IAM whenever a role speaks; `test` is the account's owner."""
     folder = tmp_path_factory.mktemp("aws")
-    (port,) = free_ports(1)
-    environment = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(folder),
-        "AUTH": "true",
-        "BIND_HOST": "127.0.0.1",
-        "GATEWAY_PORT": str(port),
-        "S3_DATA_DIR": str(folder),
-    }
-    made = S3Server(f"http://127.0.0.1:{port}", "test", "test")
-    with guarded([str(_MINISTACK)], log=folder / "log.txt", environment=environment) as process:
-        assert ready(lambda: reachable(f"{made.endpoint}/_ministack/health"), process)
-        yield made
+    with own_ports(1) as (port,):
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(folder),
+            "AUTH": "true",
+            "BIND_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(port),
+            "S3_DATA_DIR": str(folder),
+        }
+        made = S3Server(f"http://127.0.0.1:{port}", "test", "test")
+        with guarded([str(_MINISTACK)], log=folder / "log.txt", environment=environment) as process:
+            assert ready(lambda: reachable(f"{made.endpoint}/_ministack/health"), process)
+            yield made
 
 
 @pytest.fixture(scope="module")

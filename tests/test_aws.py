@@ -10,7 +10,7 @@ import pytest
 from harvester.compute.aws import Aws, Refused, Service
 from harvester.compute.reasons import death, hint
 from harvester.errors import Exit, HarvesterError
-from tests.servers import S3Server, free_ports
+from tests.servers import S3Server, nobody
 
 
 class _Refusing(BaseHTTPRequestHandler):
@@ -140,10 +140,10 @@ def test_an_endpoint_that_is_no_address_is_told(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_an_aws_out_of_reach_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_ports(1)[0]}")
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    with pytest.raises(HarvesterError, match="AWS cannot be reached") as caught:
+    with nobody() as url, pytest.raises(HarvesterError, match="AWS cannot be reached") as caught:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
         Aws("us-east-1").ecs("list_tasks")
     assert caught.value.exit_code == Exit.RETRY_LATER
 

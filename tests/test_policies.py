@@ -17,7 +17,7 @@ from harvester.settings import Settings
 from tests.applied import BUCKET, DENIED, Account, applied, operating
 from tests.iam import Check, allowing
 from tests.person import Person
-from tests.servers import S3Server, free_ports
+from tests.servers import S3Server
 from tests.terraforming import lacking
 
 pytestmark = pytest.mark.skipif(bool(lacking()), reason=lacking())
@@ -59,8 +59,7 @@ def test_the_ini_has_all_that_the_cloud_needs(account: Account) -> None:
 
 def _harvest(account: Account, folder: Path, url: str) -> subprocess.CompletedProcess[str]:
     """The container's command, with the role's keys and no others, and answering on a port."""
-    port, *_ = free_ports(1)
-    at = ("--temp", str(folder / "work"), "--host", "127.0.0.1", "--port", str(port))
+    at = ("--temp", str(folder / "work"), "--host", "127.0.0.1", "--port", "0")
     environment = {
         **account.as_("task"),
         "PATH": "/usr/bin:/bin",

@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from harvester.store.conditions import FOLDER
-from tests.servers import Bucket, ready
+from tests.servers import Bucket, own_ports, ready
 
 _ROOT = Path(__file__).resolve().parents[1]
 _PARENT = """
@@ -45,6 +45,32 @@ def test_each_test_has_a_bucket_of_its_own(s3: Bucket, moto_s3: Bucket) -> None:
         # What is known of the server is put there beforehand, for to try it takes a second.
         assert [each["Key"] for each in held if not each["Key"].startswith(FOLDER)] == []
     assert s3.name != moto_s3.name
+
+
+_WANTS_ONE = """
+import sys
+from tests import servers
+servers._OWN_PORTS = (int(sys.argv[1]), int(sys.argv[1]) + 1)
+try:
+    with servers.own_ports(1):
+        print("got it")
+except RuntimeError:
+    print("refused")
+"""
+
+
+def test_a_port_is_given_to_one_process_at_a_time_though_nobody_listens_yet() -> None:
+    def another(port: int) -> str:
+        command = [sys.executable, "-c", _WANTS_ONE, str(port)]
+        return subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, timeout=60).stdout.strip()
+
+    with own_ports(3) as ports:
+        assert len(set(ports)) == 3
+        assert another(ports[0]) == "refused"
+    assert another(ports[0]) == "got it"
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", ports[0]))
+        assert another(ports[0]) == "refused"
 
 
 def test_a_server_ends_when_its_test_process_is_killed(tmp_path: Path) -> None:

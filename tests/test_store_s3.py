@@ -10,7 +10,7 @@ import time_machine
 
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound, StoreAway
 from harvester.store.s3 import S3Store
-from tests.servers import Bucket, free_ports
+from tests.servers import Bucket, nobody
 from tests.stores import LossyProxy, lossy
 
 KEY = "collections/a/one"
@@ -144,8 +144,9 @@ class TestRefusals:
     def test_an_unreachable_server_is_told(
         self, s3_environment: Bucket, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{free_ports(1)[0]}")
-        with pytest.raises(StoreAway, match=r"cannot be reached for the bucket.*Check the network"):
+        reason = r"cannot be reached for the bucket.*Check the network"
+        with nobody() as url, pytest.raises(StoreAway, match=reason):
+            monkeypatch.setenv("AWS_ENDPOINT_URL", url)
             S3Store(s3_environment.name).create(KEY, b"")
 
     def test_an_endpoint_that_is_no_address_is_told(

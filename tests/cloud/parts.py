@@ -12,7 +12,7 @@ from typing import Any
 import boto3
 
 from tests.containers import ROOT, Engine
-from tests.servers import S3Server, free_ports, guarded, reachable, ready
+from tests.servers import S3Server, guarded, own_ports, reachable, ready
 
 REGION = "us-east-1"
 _LISTENS = "0A"
@@ -79,8 +79,12 @@ class Account:
 @contextmanager
 def account(engine: Engine, folder: Path) -> Iterator[Account]:
     """ministack with podman behind it; both end with the block, and every container of a task."""
+    with own_ports(1) as (port,):
+        yield from _account(engine, folder, port)
+
+
+def _account(engine: Engine, folder: Path, port: int) -> Iterator[Account]:
     socket = folder / "podman.sock"
-    (port,) = free_ports(1)
     server = S3Server(f"http://127.0.0.1:{port}", "test", "test")
     service = ["podman", "system", "service", "--time=0", f"unix://{socket}"]
     environment = {**os.environ, **engine.environment}
