@@ -9,7 +9,7 @@ from harvester.settings import Settings
 from harvester.x.keys import Keys, in_collection, in_environment, keys_from, keys_of
 
 if TYPE_CHECKING:
-    from harvester.parameters import Parameters
+    from harvester.aws.parameters import Parameters
 
 
 def keys(settings: Settings, tree: Tree) -> Keys:
@@ -66,7 +66,7 @@ def parameter_store(settings: Settings) -> "Parameters":
             hint="Take over the whole of `terraform output -raw twarc_cloud_ini`.",
             exit_code=Exit.USAGE,
         )
-    from harvester.parameters import Parameters
+    from harvester.aws.parameters import Parameters
 
     return Parameters(settings.parameter_path, region=settings.region, key=settings.kms_key_arn)
 

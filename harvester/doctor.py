@@ -83,7 +83,7 @@ def _none_missed(schedules: int) -> str:
 
 def _cloud(settings: Settings) -> Iterator[Check]:
     if settings.cluster:
-        from harvester.compute.aws import Aws
+        from harvester.aws.service import Aws
         from harvester.compute.fargate_checks import of_cloud
 
         yield from of_cloud(settings, Aws(settings.region))

@@ -201,7 +201,7 @@ def _import_all() -> None:
         for module in pkgutil.walk_packages(importlib.import_module(name).__path__, f"{name}."):
             if not module.name.endswith("__main__"):
                 importlib.import_module(module.name)
-    from harvester.session import session
+    from harvester.aws.session import session
 
     session("us-east-1").client("s3", aws_access_key_id="none", aws_secret_access_key="none")
 

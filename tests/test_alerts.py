@@ -12,12 +12,12 @@ import pytest
 
 import emulator
 from harvester import __version__
+from harvester.aws.parameters import Parameters
 from harvester.commands.alerts import Alerts
 from harvester.compute.timetable import Timetable
 from harvester.errors import Exit, HarvesterError
 from harvester.monitoring.scrubber import Scrubber
 from harvester.notices import gist
-from harvester.parameters import Parameters
 from harvester.x import Keys
 from tests.commanded import Desk
 from tests.gates import gate

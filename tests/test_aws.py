@@ -7,8 +7,8 @@ from threading import Thread
 
 import pytest
 
-from harvester.compute.aws import Aws, Refused, Service
-from harvester.compute.reasons import death, hint
+from harvester.aws.service import Aws, Refused, Service
+from harvester.aws.stop_reasons import death, hint
 from harvester.errors import Exit, HarvesterError
 from tests.servers import S3Server, nobody
 

@@ -10,7 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvester.aws_errors import Explained, explained
+from harvester.aws.errors import Explained, explained
 from harvester.errors import Exit, HarvesterError
 from harvester.store.s3 import S3Store
 

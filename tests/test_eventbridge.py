@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from harvester.aws.service import Service
 from harvester.clock import SystemClock
-from harvester.compute.aws import Service
 from harvester.compute.eventbridge import EventBridge, collection_named, schedule_name
 from harvester.compute.schedule import parsed
 from harvester.errors import Exit, HarvesterError

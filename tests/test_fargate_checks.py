@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from harvester.aws.service import Aws
 from harvester.checks import Check
-from harvester.compute.aws import Aws
 from harvester.compute.fargate_checks import of_cloud
 from harvester.settings import Settings
 from tests.clouds import REGION, Cloud, cloud_of

@@ -11,9 +11,9 @@ from uuid import uuid4
 import pytest
 
 import emulator
+from harvester.aws.parameters import Parameters
 from harvester.errors import Exit
 from harvester.layout import CollectionKeys
-from harvester.parameters import Parameters
 from harvester.store.s3 import S3Store
 from tests import leaks
 from tests.commanded import Desk

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from harvester.aws.service import Service
 from harvester.commands import old_rules
 from harvester.commands.place import Place
-from harvester.compute.aws import Service
 from harvester.compute.eventbridge import EventBridge
 from harvester.compute.old_rules import OldRule, OldRules
 from harvester.compute.schedule import parsed

@@ -9,8 +9,8 @@ from uuid import uuid4
 
 import pytest
 
+from harvester.aws.parameters import Parameters, keys_text
 from harvester.errors import Exit, HarvesterError, NotFound
-from harvester.parameters import Parameters, keys_text
 from tests.servers import S3Server
 
 _SECRET = "s3cret-of-the-museum"

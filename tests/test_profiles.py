@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 
 import emulator
+from harvester.aws.parameters import Parameters, keys_text
 from harvester.errors import Exit
-from harvester.parameters import Parameters, keys_text
 from tests.commanded import Desk
 from tests.person import Person, a_profile, at_a_terminal
 from tests.servers import S3Server

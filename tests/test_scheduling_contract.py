@@ -7,9 +7,9 @@ from typing import Protocol
 
 import pytest
 
+from harvester.aws.service import Service
 from harvester.clock import SystemClock
 from harvester.compute import Scheduled
-from harvester.compute.aws import Service
 from harvester.compute.eventbridge import EventBridge
 from harvester.compute.local import LocalCompute
 from harvester.compute.schedule import Schedule, parsed

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from harvester.aws.parameters import Parameters
+from harvester.aws.session import session
 from harvester.errors import NotFound
-from harvester.parameters import Parameters
-from harvester.session import session
 from harvester.store.reading import S3Reader
 from harvester.store.s3 import S3Store
 from tests.person import at_a_terminal
@@ -118,7 +118,7 @@ def test_what_a_service_is_like_is_read_once_for_all_sessions() -> None:
 
 _COUNTED = """
 import sys
-from harvester.session import session
+from harvester.aws.session import session
 found = []
 sys.addaudithook(lambda event, told: event == "open" and "/data/" in str(told[0]) and found.append(told[0]))
 for _ in range(2):

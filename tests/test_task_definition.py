@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
+from harvester.aws.service import Aws, Refused
 from harvester.capacity import Capacity
 from harvester.compute import ONCE, SERVICE
-from harvester.compute.aws import Aws, Refused
 from harvester.compute.task_definition import Definition, family, registered, require_complete, started
 from harvester.errors import Exit, HarvesterError
 from harvester.settings import Settings

@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 
 import emulator
+from harvester.aws.parameters import Parameters
 from harvester.errors import Exit, NotFound
-from harvester.parameters import Parameters
 from tests.commanded import Desk
 from tests.servers import S3Server
 from tests.stage import until

@@ -18,8 +18,8 @@ from harvester.errors import Exit, HarvesterError
 @dry_run_option
 @in_place
 def honeybadger(remove: bool, dry_run: bool, place: Place) -> None:
+    from harvester.aws.parameters import HONEYBADGER
     from harvester.credentials import parameter_store
-    from harvester.parameters import HONEYBADGER
 
     parameters = parameter_store(place.settings)
     where = f"{parameters.path}/{HONEYBADGER} of the parameter store"

@@ -74,7 +74,7 @@ def _rules(place: Place) -> "OldRules | None":
     """None where no cluster is set: then nothing of AWS starts harvests."""
     if not (place.bucket and place.settings.cluster):
         return None
-    from harvester.compute.aws import Service
+    from harvester.aws.service import Service
     from harvester.compute.old_rules import OldRules
 
     return OldRules(Service("events", region=place.settings.region), place.bucket)

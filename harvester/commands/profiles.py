@@ -25,7 +25,7 @@ from harvester.layout import timestamp
 from harvester.wording import when
 
 if TYPE_CHECKING:
-    from harvester.parameters import Parameters
+    from harvester.aws.parameters import Parameters
     from harvester.x.keys import Keys
 
 
@@ -181,7 +181,7 @@ def _store(
     place: Place, name: str, found: "Keys", *, yes: bool, dry_run: bool, must: bool | None = None
 ) -> None:
     """Write the keys. `must` has it that the profile is there already, or that it is not."""
-    from harvester.parameters import keys_text
+    from harvester.aws.parameters import keys_text
 
     parameters = _parameters(place)
     text, where = keys_text(found.__dict__), f"{parameters.path}/keys of the parameter store"

@@ -80,7 +80,7 @@ class Service:
 
     def end(self) -> None:
         """Delete the service, and with it this task; where that is not allowed, `filter-stop` has to."""
-        from harvester.compute.aws import Aws
+        from harvester.aws.service import Aws
 
         try:
             Aws().ecs("delete_service", cluster=self.cluster, service=self.name, force=True)

@@ -11,7 +11,7 @@ from harvester.errors import HarvesterError, NotFound
 from harvester.settings import Settings
 
 if TYPE_CHECKING:
-    from harvester.parameters import Parameters
+    from harvester.aws.parameters import Parameters
 
 log = logging.getLogger("twarc-cloud")
 

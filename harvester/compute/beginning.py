@@ -4,10 +4,10 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from harvester import records
+from harvester.aws.stop_reasons import death, hint
 from harvester.clock import Clock, Stop
 from harvester.compute.fargate_tasks import Found, is_over
 from harvester.compute.local import WELL
-from harvester.compute.reasons import death, hint
 from harvester.errors import Exit, HarvesterError
 from harvester.layout import CollectionKeys, moment
 from harvester.store import Store

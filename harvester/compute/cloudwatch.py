@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
+from harvester.aws.service import Refused, Service
 from harvester.clock import Stop
-from harvester.compute.aws import Refused, Service
 from harvester.compute.fargate_tasks import Cluster, Found
 from harvester.compute.logs import unlogged
 from harvester.compute.task_definition import CONTAINER, stream_prefix

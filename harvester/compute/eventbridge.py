@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
+from harvester.aws.service import Refused, Service
 from harvester.clock import Clock, SystemClock
 from harvester.compute import Scheduled
-from harvester.compute.aws import Refused, Service
 from harvester.compute.schedule import Rate, Schedule, read
 from harvester.errors import Exit, HarvesterError
 from harvester.layout import id_problem

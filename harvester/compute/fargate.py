@@ -7,9 +7,10 @@ from functools import cached_property
 from typing import Any
 
 from harvester import records
+from harvester.aws.service import Aws
+from harvester.aws.stop_reasons import death, hint, is_for_want_of_room
 from harvester.clock import Clock, Stop, SystemClock
 from harvester.compute import ONCE, RUNNING, SERVICE, STARTING, Ended, Scheduled, Task
-from harvester.compute.aws import Aws
 from harvester.compute.beginning import Beginning
 from harvester.compute.cloudwatch import Logs
 from harvester.compute.eventbridge import EventBridge
@@ -17,7 +18,6 @@ from harvester.compute.fargate_definitions import Definitions
 from harvester.compute.fargate_port import Port
 from harvester.compute.fargate_service import FargateService
 from harvester.compute.fargate_tasks import Cluster, Found, is_over, task_told
-from harvester.compute.reasons import death, hint, is_for_want_of_room
 from harvester.compute.schedule import Schedule
 from harvester.compute.task_definition import (
     CONTAINER,

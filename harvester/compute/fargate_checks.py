@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from harvester.aws.service import Aws, Refused
 from harvester.checks import Check
-from harvester.compute.aws import Aws, Refused
 from harvester.compute.task_definition import require_complete
 from harvester.errors import Exit, HarvesterError
 from harvester.settings import Settings, listed

@@ -3,9 +3,9 @@
 from typing import Any
 
 from harvester import history
+from harvester.aws.service import Aws
 from harvester.collection import FILTER, parsed
 from harvester.compute import ONCE, SERVICE
-from harvester.compute.aws import Aws
 from harvester.compute.task_definition import (
     Definition,
     network,

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
+from harvester.aws.service import Aws
 from harvester.compute.asking import asked
-from harvester.compute.aws import Aws
 from harvester.documents import Tree
 from harvester.errors import NotFound
 from harvester.settings import Settings
@@ -23,7 +23,7 @@ class Port:
 
     def asked(self, collection_id: str, task: Mapping[str, Any], method: str, path: str) -> Tree | None:
         """What the harvest answers; None when it does not, or has no address or token (yet)."""
-        from harvester.parameters import TOKENS, Parameters
+        from harvester.aws.parameters import TOKENS, Parameters
 
         address = self.address(task)
         if not address:

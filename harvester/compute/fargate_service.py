@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from harvester import records, stopfile
+from harvester.aws.service import Refused
+from harvester.aws.stop_reasons import death, is_for_want_of_room
 from harvester.clock import Clock, Stop
-from harvester.compute.aws import Refused
 from harvester.compute.beginning import Beginning
 from harvester.compute.fargate_tasks import Cluster, Found, gave_up, has_no_room, is_of_a_service, is_over
-from harvester.compute.reasons import death, is_for_want_of_room
 from harvester.compute.task_definition import Definition, family, network, started, strategy, tag_list
 from harvester.errors import Exit, HarvesterError
 from harvester.layout import CollectionKeys, moment

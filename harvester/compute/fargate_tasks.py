@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from harvester.aws.service import Service
+from harvester.aws.stop_reasons import death, is_for_want_of_room
 from harvester.compute import (
     DIED,
     GAVE_UP,
@@ -17,8 +19,6 @@ from harvester.compute import (
     STOPPING,
     Task,
 )
-from harvester.compute.aws import Service
-from harvester.compute.reasons import death, is_for_want_of_room
 from harvester.compute.task_definition import BUCKET, COLLECTION, family, tags_of
 from harvester.layout import timestamp
 

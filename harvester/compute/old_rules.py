@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from harvester.compute.aws import Refused, Service
+from harvester.aws.service import Refused, Service
 from harvester.compute.schedule import Schedule, parsed
 from harvester.layout import id_problem
 

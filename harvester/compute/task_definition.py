@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, TypeVar
 
+from harvester.aws.service import Refused, Service
 from harvester.capacity import Capacity
 from harvester.compute import SERVICE
-from harvester.compute.aws import Refused, Service
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.settings import Settings, listed, variable

@@ -21,7 +21,7 @@ from botocore.exceptions import (
     ResponseStreamingError,
 )
 
-from harvester.aws_errors import code_of
+from harvester.aws.errors import code_of
 from harvester.clock import Clock, Stop, SystemClock
 from harvester.errors import Conflict, HarvesterError, NotFound
 from harvester.layout import ROOT

@@ -176,7 +176,7 @@ def _opened(store: "S3Store") -> "Bucket | None":
         from obstore.auth.boto3 import Boto3CredentialProvider
         from obstore.store import S3Store as Bucket
 
-        from harvester.session import session
+        from harvester.aws.session import session
 
         return Bucket(
             store.bucket,

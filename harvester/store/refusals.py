@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from harvester.aws_errors import NO_KEYS, UNREACHABLE, Advice, Explained, explained
+from harvester.aws.errors import NO_KEYS, UNREACHABLE, Advice, Explained, explained
 from harvester.errors import Exit, HarvesterError, StoreAway
 
 _CONDITIONS = (

@@ -12,9 +12,9 @@ from typing import Any, BinaryIO
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
 
+from harvester.aws.session import client_for
 from harvester.clock import Clock, SystemClock
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound, StoreAway
-from harvester.session import client_for
 from harvester.store import Entry, Stored, require_key
 from harvester.store.conditions import FOLDER, Remembered
 from harvester.store.disk import told, whole

@@ -8,10 +8,10 @@ from typing import Any
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from harvester.aws_errors import Advice, explained
-from harvester.compute import reasons
+from harvester.aws import stop_reasons
+from harvester.aws.errors import Advice, explained
+from harvester.aws.session import client_for
 from harvester.errors import Exit, HarvesterError
-from harvester.session import client_for
 
 # Throttling is waited for by botocore: with these, half a minute at most.
 _CONFIG = Config(
@@ -118,7 +118,7 @@ def _refused(error: ClientError, action: str) -> Refused:
     told = f" ({found.said.rstrip('.')})" if found.said else ""
     return Refused(
         f"AWS refuses {action}: {found.code}{told}.",
-        found.hint or reasons.hint(found.said),
+        found.hint or stop_reasons.hint(found.said),
         code=found.code,
         said=found.said,
         exit_code=found.exit_code,

@@ -10,9 +10,9 @@ from datetime import datetime
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from harvester.aws_errors import LATER, NO_KEYS, Advice, code_of, explained
+from harvester.aws.errors import LATER, NO_KEYS, Advice, code_of, explained
+from harvester.aws.session import client_for
 from harvester.errors import Exit, HarvesterError, NotFound
-from harvester.session import client_for
 
 KEYS, TOKENS, HONEYBADGER = "keys", "tokens", "honeybadger"
 
