@@ -14,9 +14,9 @@ import orjson
 
 from harvester.documents import Tree
 from harvester.errors import Conflict, HarvesterError, NotFound, StoreAway
-from harvester.layout import CollectionKeys, HarvestKeys, moment
 from harvester.segments import Finished
 from harvester.store import Store, Stored
+from harvester.store.keys import CollectionKeys, HarvestKeys, moment
 from harvester.work import State
 
 

@@ -12,7 +12,7 @@ from harvester.changeset import patched
 from harvester.documents import Tree
 from harvester.errors import HarvesterError
 from harvester.filters import unreadable
-from harvester.layout import id_problem
+from harvester.store.keys import id_problem
 
 USER_TIMELINE, SEARCH, FILTER = "user_timeline", "search", "filter"
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from harvester.capacity import LEAST_DISK, Capacity
 from harvester.documents import Tree
-from harvester.layout import moment
 from harvester.lock import RENEWED_AFTER
 from harvester.settings import Settings
+from harvester.store.keys import moment
 from harvester.storing import IDLE_CHECKPOINTS
 
 PRICES = Path(__file__).with_name("prices.json")

@@ -15,10 +15,10 @@ from itertools import groupby
 from harvester.clock import Stop
 from harvester.errors import Exit, HarvesterError, NotFound, StoreAway
 from harvester.keyless import MAY_HOLD_KEYS, without_keys
-from harvester.layout import CollectionKeys, harvest_folder
 from harvester.manifest import ALGORITHMS, parsed
 from harvester.mirror import Digest, Mirror, Mismatch, Stopped
 from harvester.store import Entry
+from harvester.store.keys import CollectionKeys, harvest_folder
 from harvester.store.reading import Reader
 
 JOBS = 24

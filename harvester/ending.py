@@ -18,10 +18,10 @@ from harvester.checkpoint import Pointer
 from harvester.collection import USER_TIMELINE, with_harvest
 from harvester.documents import Tree
 from harvester.errors import Conflict
-from harvester.layout import CollectionKeys, HarvestKeys, moment
 from harvester.manifest import Manifests
 from harvester.segments import Finished, completed, finished
 from harvester.store import Store
+from harvester.store.keys import CollectionKeys, HarvestKeys, moment
 from harvester.work import EVENTS, SIDE_FILES, USER_CHANGES, USERS, State, Work
 
 log = logging.getLogger("twarc-cloud")

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
 from harvester.documents import Tree
-from harvester.layout import moment, timestamp
+from harvester.store.keys import moment, timestamp
 
 # X delivers a post within about 7 s (p99), so that what came last does not tell what was still on its way.
 DELIVERY = timedelta(seconds=10)

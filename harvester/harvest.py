@@ -15,7 +15,6 @@ from harvester.documents import Tree
 from harvester.ending import Ending
 from harvester.errors import Exit, HarvesterError
 from harvester.fence import FencedStore
-from harvester.layout import CollectionKeys, timestamp
 from harvester.lock import Lock
 from harvester.patience import Patience, PatientStore
 from harvester.progress import INTERRUPTED, RUNNING, Outcome, Progress
@@ -25,6 +24,7 @@ from harvester.settings import Settings
 from harvester.sources import Source, source_for
 from harvester.stopfile import StopFile
 from harvester.store import Store
+from harvester.store.keys import CollectionKeys, timestamp
 from harvester.uploads import Uploads
 from harvester.work import State
 from harvester.x import XClient

@@ -23,8 +23,8 @@ from harvester.changeset import apply, diff
 from harvester.collection import with_state, without_secrets
 from harvester.documents import Tree
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound
-from harvester.layout import ROOT, CollectionKeys, changeset_version, is_own, moment, timestamp
 from harvester.store import Store, Stored
+from harvester.store.keys import ROOT, CollectionKeys, changeset_version, is_own, moment, timestamp
 
 _TRIES = 100
 _NAME = re.compile(r"change-[0-9-]+\.json")

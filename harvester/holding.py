@@ -12,9 +12,9 @@ from typing import Any
 from harvester.clock import Clock, Stop
 from harvester.errors import HarvesterError
 from harvester.gaps import Unheard
-from harvester.layout import timestamp
 from harvester.networks import Batch
 from harvester.sources import Put
+from harvester.store.keys import timestamp
 from harvester.work import State
 from harvester.x import BudgetReached, Stopped
 

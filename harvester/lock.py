@@ -12,8 +12,8 @@ import orjson
 from harvester import __version__, owners
 from harvester.clock import Clock, Stop
 from harvester.errors import Conflict, Exit, HarvesterError, LockLost, NotFound, StoreAway
-from harvester.layout import timestamp
 from harvester.store import Store, Stored
+from harvester.store.keys import timestamp
 
 log = logging.getLogger("twarc-cloud")
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 
 from harvester.errors import Conflict, NotFound
-from harvester.layout import HarvestKeys
 from harvester.segments import Finished
 from harvester.store import Store
+from harvester.store.keys import HarvestKeys
 
 ALGORITHMS = ("sha1", "sha256")
 

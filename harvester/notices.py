@@ -8,8 +8,8 @@ import orjson
 from harvester.checkpoint import Pointer
 from harvester.documents import Tree
 from harvester.errors import NotFound
-from harvester.layout import CollectionKeys, timestamp
 from harvester.store import Store
+from harvester.store.keys import CollectionKeys, timestamp
 
 # A service that cannot run fails every minute; a daily harvest that fails each day is told of each day.
 _SAME_FOR = timedelta(hours=20)

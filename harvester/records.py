@@ -11,10 +11,10 @@ from harvester import history
 from harvester.changeset import apply
 from harvester.documents import Tree
 from harvester.errors import HarvesterError, NotFound
-from harvester.layout import CollectionKeys, changeset_version, harvest_folder, is_own, moment
 from harvester.lock import holder
 from harvester.progress import INTERRUPTED, RUNNING
 from harvester.store import Store
+from harvester.store.keys import CollectionKeys, changeset_version, harvest_folder, is_own, moment
 
 # The name of 2019; docs/migrating-2019.md.
 _NAMES = ("harvest.json", "harvester.json")

@@ -14,12 +14,12 @@ from harvester.checkpoint import Parts, Pointer
 from harvester.collection import FILTER, without_secrets
 from harvester.documents import Tree
 from harvester.errors import Conflict, NotFound
-from harvester.layout import SEGMENTS, CollectionKeys, HarvestKeys, moment
 from harvester.manifest import ALGORITHMS
 from harvester.progress import INTERRUPTED, RUNNING
 from harvester.segments import Finished
 from harvester.store import Store
 from harvester.store.documents import document
+from harvester.store.keys import SEGMENTS, CollectionKeys, HarvestKeys, moment
 from harvester.work import State, Work, left_behind
 
 log = logging.getLogger("twarc-cloud")

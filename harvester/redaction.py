@@ -14,8 +14,8 @@ import orjson
 from harvester import history
 from harvester.errors import Exit, HarvesterError, NotFound
 from harvester.keyless import MAY_HOLD_KEYS, without_keys
-from harvester.layout import CollectionKeys
 from harvester.store import Store, Stored
+from harvester.store.keys import CollectionKeys
 
 _AT_ONCE = 16
 _CALLED = ("keys", "credentials")

@@ -5,9 +5,9 @@ from uuid import uuid4
 
 from harvester.clock import SystemClock
 from harvester.errors import Exit, NotFound
-from harvester.layout import CollectionKeys
 from harvester.lock import Lock
 from harvester.store import Entry, Store
+from harvester.store.keys import CollectionKeys
 
 
 @dataclass

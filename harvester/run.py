@@ -20,12 +20,12 @@ from harvester.ending import Ending
 from harvester.errors import Conflict, Exit, HarvesterError, LockLost, StoreAway
 from harvester.gaps import Unheard
 from harvester.holding import Holding, gap_of
-from harvester.layout import CollectionKeys, timestamp
 from harvester.networks import Batch
 from harvester.progress import BUDGET, FAILED, STOPPED, Outcome, Progress, bug, completed
 from harvester.settings import Settings
 from harvester.sources import Job, Source
 from harvester.store import Store
+from harvester.store.keys import CollectionKeys, timestamp
 from harvester.storing import Storing
 from harvester.unheard import left_unheard
 from harvester.uploads import Uploads

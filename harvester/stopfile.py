@@ -6,8 +6,8 @@ from contextlib import suppress
 
 from harvester.clock import Stop
 from harvester.errors import Conflict, NotFound
-from harvester.layout import CollectionKeys
 from harvester.store import Store
+from harvester.store.keys import CollectionKeys
 
 log = logging.getLogger("twarc-cloud")
 

@@ -11,13 +11,13 @@ from harvester import checkpoint
 from harvester.checkpoint import Parts, Pointer
 from harvester.clock import Clock
 from harvester.documents import Tree
-from harvester.layout import HarvestKeys, timestamp
 from harvester.manifest import Manifests
 from harvester.networks import Batch
 from harvester.progress import Progress
 from harvester.segments import Finished
 from harvester.settings import Settings
 from harvester.store import Store
+from harvester.store.keys import HarvestKeys, timestamp
 from harvester.uploads import Uploads
 from harvester.work import Work
 

@@ -11,8 +11,8 @@ from harvester import records
 from harvester.download import UNFINISHED
 from harvester.errors import Exit, HarvesterError, NotFound
 from harvester.keyless import MAY_HOLD_KEYS, without_keys
-from harvester.layout import CollectionKeys
 from harvester.store import Entry, Store
+from harvester.store.keys import CollectionKeys
 
 _AT_ONCE = 8
 

@@ -10,11 +10,11 @@ from harvester import wording
 from harvester.documents import Tree
 from harvester.errors import HarvesterError, NotFound, StoreAway
 from harvester.gaps import Unheard, published
-from harvester.layout import CollectionKeys, moment
 from harvester.networks import Batch
 from harvester.progress import COMPLETE, FAILED, INTERRUPTED, PARTIAL, Outcome
 from harvester.store import Store
 from harvester.store.documents import document
+from harvester.store.keys import CollectionKeys, moment
 from harvester.work import EVENTS, State, Work
 
 log = logging.getLogger("twarc-cloud")

@@ -17,10 +17,10 @@ from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.journal import Journal, journaled, line, was_begun, write_all
 from harvester.journal import State as State
-from harvester.layout import SEGMENTS, segment_name, timestamp
 from harvester.networks import Batch
 from harvester.segments import Finished, Segment
 from harvester.store.disk import make_folder
+from harvester.store.keys import SEGMENTS, segment_name, timestamp
 
 log = logging.getLogger("twarc-cloud")
 

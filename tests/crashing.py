@@ -20,12 +20,12 @@ from typing import Any
 from harvester.clock import Stop, SystemClock
 from harvester.errors import HarvesterError
 from harvester.harvest import Harvest
-from harvester.layout import CollectionKeys, timestamp
 from harvester.networks import Batch
 from harvester.settings import Settings
 from harvester.sources import Job, search, source_for, stream, timelines
 from harvester.store import Entry, Store, Stored
 from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys, timestamp
 from harvester.store.s3 import S3Store
 from harvester.x.page import Page, posts_page, users_page
 from tests.clients import Client

@@ -12,10 +12,10 @@ from typing import Any
 
 import emulator
 from harvester.errors import NotFound
-from harvester.layout import CollectionKeys
 from harvester.lock import content
 from harvester.store import Store
 from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys
 from harvester.store.s3 import S3Store
 from tests import fork_server
 from tests.servers import Bucket

@@ -11,11 +11,11 @@ from harvester import ending, history
 from harvester.checkpoint import Pointer
 from harvester.collection import without_secrets
 from harvester.ending import Ending
-from harvester.layout import CollectionKeys, timestamp
 from harvester.manifest import Manifests
 from harvester.networks import Batch
 from harvester.progress import COMPLETE, PARTIAL, Outcome, Progress
 from harvester.store import Store
+from harvester.store.keys import CollectionKeys, timestamp
 from harvester.work import State, Work
 
 _BEGAN = datetime(2026, 11, 23, 9, 0, 0, tzinfo=UTC)

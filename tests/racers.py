@@ -14,11 +14,11 @@ from harvester import history
 from harvester.clock import Stop, SystemClock
 from harvester.documents import Tree
 from harvester.errors import Conflict, HarvesterError, StoreAway
-from harvester.layout import CollectionKeys, timestamp
 from harvester.lock import Lock
 from harvester.networks import Batch
 from harvester.segments import Segment, completed
 from harvester.store import Store
+from harvester.store.keys import CollectionKeys, timestamp
 from harvester.work import State, Work, left_behind
 from tests.stores import Place
 

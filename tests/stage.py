@@ -19,13 +19,13 @@ from harvester import history
 from harvester.clock import Stop
 from harvester.errors import HarvesterError
 from harvester.harvest import Harvest
-from harvester.layout import ROOT, CollectionKeys
 from harvester.progress import Outcome
 from harvester.settings import Settings
 from harvester.sources import Source, source_for
 from harvester.sources.chains import created
 from harvester.store import Store
 from harvester.store.folder import FolderStore
+from harvester.store.keys import ROOT, CollectionKeys
 from harvester.x import Keys, XClient
 
 KEYS = Keys(bearer_token=emulator.CREDENTIALS["bearer_token"])

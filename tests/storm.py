@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from harvester import history
-from harvester.layout import CollectionKeys
 from harvester.store import Store
 from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys
 from tests.servers import Bucket
 
 Tree = dict[str, Any]

@@ -14,7 +14,7 @@ from typing import Any
 from harvester import history, stopfile
 from harvester.clock import Stop
 from harvester.errors import NotFound
-from harvester.layout import moment
+from harvester.store.keys import moment
 from harvester.store.reading import reader
 from harvester.verify import Overall, Verdict, verify
 from tests.harvesters import Site, end, exit_code, pause

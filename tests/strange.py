@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from harvester.errors import HarvesterError
-from harvester.layout import CollectionKeys
 from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys
 from tests.histories import died, harvested
 from tests.person import Person, Told
 

@@ -15,11 +15,11 @@ from harvester import cost, history
 from harvester.clock import Stop
 from harvester.errors import Conflict, NotFound
 from harvester.harvest import Harvest
-from harvester.layout import CollectionKeys
 from harvester.networks import Batch
 from harvester.settings import Settings
 from harvester.sources import Job
 from harvester.store import Entry, Stored
+from harvester.store.keys import CollectionKeys
 from harvester.x.billing import Billing
 from harvester.x.fields import Fields
 from tests.stores import HandClock

@@ -14,9 +14,9 @@ from harvester import history
 from harvester.clock import Stop, SystemClock
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest import Harvest
-from harvester.layout import CollectionKeys
 from harvester.settings import Settings
 from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys
 from tests.commanded import Desk, Said
 from tests.servers import Bucket
 

@@ -12,10 +12,10 @@ import pytest
 from harvester import checkpoint
 from harvester.checkpoint import Parts, Pointer
 from harvester.errors import Conflict, HarvesterError, StoreAway
-from harvester.layout import CollectionKeys, moment, timestamp
 from harvester.segments import Finished, Segment, completed
 from harvester.store import Store
 from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys, moment, timestamp
 from harvester.work import State
 from tests.stores import Place, Wrapped
 from tests.strange import mutated

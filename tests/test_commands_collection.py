@@ -20,9 +20,9 @@ from harvester.commands.place import chosen
 from harvester.compute import RUNNING, STOPPING
 from harvester.compute.local import LocalCompute
 from harvester.compute.scheduler import Scheduler
-from harvester.layout import CollectionKeys
 from harvester.lock import Lock
 from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys
 from tests.person import Person, at_a_terminal, until
 from tests.stores import HandClock
 

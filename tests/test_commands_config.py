@@ -11,8 +11,8 @@ import pytest
 
 import emulator
 from harvester import history
-from harvester.layout import CollectionKeys
 from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys
 from tests.person import Person, a_profile, at_a_terminal
 
 _SECRETS = {

@@ -16,9 +16,9 @@ from harvester.commands.place import chosen
 from harvester.compute import GAVE_UP, ONCE, SERVICE, Compute, Ended
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
-from harvester.layout import CollectionKeys
 from harvester.settings import Settings, variable
 from harvester.store import Store
+from harvester.store.keys import CollectionKeys
 from tests.agents import fargate
 from tests.clouds import Cloud, cloud_of
 from tests.person import Person, at_a_terminal, until

@@ -14,9 +14,9 @@ from harvester.compute.local import LocalCompute
 from harvester.compute.processes import Slot
 from harvester.compute.supervisor import Supervisor
 from harvester.errors import Exit
-from harvester.layout import CollectionKeys, moment
 from harvester.lock import Lock
 from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys, moment
 from tests.person import until
 from tests.x_scripted import HandClock
 

@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvester import history
-from harvester.layout import CollectionKeys
 from harvester.store.boundaries import is_store
 from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys
 from tests.histories import one_more
 from tests.person import Person, Told
 

@@ -20,10 +20,10 @@ import pytest
 from harvester import history
 from harvester.clock import Stop
 from harvester.errors import Exit
-from harvester.layout import CollectionKeys
 from harvester.recovery import recover
 from harvester.store import Entry, Store
 from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys
 from harvester.store.reading import reader
 from harvester.store.s3 import S3Store
 from harvester.verify import Verdict, verify

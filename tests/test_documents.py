@@ -10,9 +10,9 @@ import pytest
 from harvester import history, unheard
 from harvester.documents import Tree
 from harvester.errors import HarvesterError, NotFound
-from harvester.layout import CollectionKeys
 from harvester.store.documents import document
 from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys
 from tests.histories import harvested
 from tests.strange import mutated
 

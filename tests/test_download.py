@@ -16,9 +16,9 @@ from harvester.clock import Stop
 from harvester.download import Tally, download
 from harvester.errors import Exit, HarvesterError, NotFound, StoreAway
 from harvester.keyless import without_keys
-from harvester.layout import CollectionKeys
 from harvester.mirror import Mirror
 from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys
 from harvester.store.reading import FolderReader, reader
 from harvester.store.s3 import S3Store
 from harvester.verify import Overall, verify

@@ -10,9 +10,9 @@ import pytest
 
 import emulator
 from harvester.commands.operator import operator
-from harvester.layout import CollectionKeys
 from harvester.lock import Lock
 from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys
 from tests.person import Person, a_profile, at_a_terminal, until
 from tests.stores import HandClock
 

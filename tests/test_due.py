@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from harvester.compute import Scheduled
 from harvester.compute.due import PATIENCE, due_before, missed
 from harvester.compute.schedule import coming, parsed
-from harvester.layout import CollectionKeys, timestamp
 from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys, timestamp
 
 _NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 _SINCE = datetime(2026, 11, 1, 6, 0, tzinfo=UTC)

@@ -26,7 +26,7 @@ from harvester.compute.fargate import FargateCompute
 from harvester.compute.fargate_port import Port
 from harvester.compute.task_definition import family
 from harvester.errors import Exit, HarvesterError
-from harvester.layout import CollectionKeys, timestamp
+from harvester.store.keys import CollectionKeys, timestamp
 from harvester.store.s3 import S3Store
 from tests.agents import Ecs, ended, held_tasks
 from tests.clouds import Cloud, cloud_of

@@ -15,8 +15,8 @@ import pytest
 
 import emulator
 from harvester import history
-from harvester.layout import CollectionKeys
 from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys
 from tests import fork_server
 from tests.commanded import Desk, ended
 from tests.fork_server import Forked

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from harvester.journal import journaled
-from harvester.layout import timestamp
 from harvester.networks import Batch
 from harvester.store.folder import FolderStore
+from harvester.store.keys import timestamp
 from harvester.work import USERS, State, Work
 
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -14,8 +14,8 @@ from harvester.clock import Stop
 from harvester.errors import Exit
 from harvester.gaps import Gap, Unheard, impossible, published
 from harvester.journal import State
-from harvester.layout import timestamp
 from harvester.progress import FAILED, Outcome
+from harvester.store.keys import timestamp
 from harvester.unheard import left_unheard
 from harvester.x import Stopped, StreamRead, StreamSupervisor
 from harvester.x.network_time import NetworkTime

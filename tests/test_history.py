@@ -11,9 +11,9 @@ from harvester import history
 from harvester.collection import without_secrets
 from harvester.documents import Tree
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound
-from harvester.layout import CollectionKeys, changeset_version
 from harvester.store import Store
 from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys, changeset_version
 from tests.stores import ATOMIC, Place, Wrapped, race
 
 KEYS = CollectionKeys("a")

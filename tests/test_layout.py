@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 
 from harvester.errors import Exit, HarvesterError
-from harvester.layout import (
+from harvester.store.keys import (
     CollectionKeys,
     changeset_version,
     id_problem,

@@ -13,7 +13,7 @@ import pytest
 import emulator
 from harvester.aws.parameters import Parameters
 from harvester.errors import Exit
-from harvester.layout import CollectionKeys
+from harvester.store.keys import CollectionKeys
 from harvester.store.s3 import S3Store
 from tests import leaks
 from tests.commanded import Desk

@@ -19,11 +19,11 @@ from harvester import history, owners
 from harvester.clock import Stop, SystemClock
 from harvester.errors import Conflict, Exit, HarvesterError, LockLost, NotFound, StoreAway
 from harvester.fence import FencedStore
-from harvester.layout import CollectionKeys
 from harvester.lock import Lock, content, expiry, holder
 from harvester.removal import Removal
 from harvester.store import Store, Stored
 from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys
 from tests.servers import Bucket
 from tests.stores import ATOMIC, HandClock, Place, Wrapped, lossy, race
 

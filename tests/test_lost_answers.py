@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from harvester.errors import HarvesterError, StoreAway
-from harvester.layout import CollectionKeys
 from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys
 from tests.stage import Stage, staged
 
 _WRITES = {"create", "replace", "upload", "remove"}

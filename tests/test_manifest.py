@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from harvester.layout import CollectionKeys
 from harvester.manifest import ALGORITHMS, Manifests, parsed, text
 from harvester.segments import finished
 from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys
 
 HERE = CollectionKeys("a").harvest(datetime(2026, 1, 1, tzinfo=UTC))
 

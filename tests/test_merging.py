@@ -11,10 +11,10 @@ import orjson
 from harvester import history
 from harvester.chronicle import ADDED, CHANGED, DELETED, changes
 from harvester.collection import with_harvest
-from harvester.layout import CollectionKeys
 from harvester.merging import conflicts, fresh, merged
 from harvester.records import changesets, tree_at
 from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys
 
 _HISTORIES = int(os.environ.get("HISTORIES", "25"))
 

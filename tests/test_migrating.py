@@ -13,10 +13,10 @@ import emulator
 from harvester import history
 from harvester.collection import without_secrets
 from harvester.errors import Conflict, StoreAway
-from harvester.layout import CollectionKeys
 from harvester.redaction import Redaction
 from harvester.store import Store
 from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys
 from harvester.store.s3 import S3Store
 from tests.person import Person, at_a_terminal
 from tests.servers import Bucket

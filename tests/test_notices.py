@@ -3,9 +3,9 @@
 from datetime import timedelta
 from pathlib import Path
 
-from harvester.layout import CollectionKeys
 from harvester.notices import Notices
 from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys
 from tests.stores import Wrapped
 
 _KEYS = CollectionKeys("a")

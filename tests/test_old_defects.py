@@ -11,8 +11,8 @@ from harvester import history
 from harvester.clock import Stop
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
-from harvester.layout import CollectionKeys, changeset_version
 from harvester.segments import Segment
+from harvester.store.keys import CollectionKeys, changeset_version
 from tests.stage import Stage, checked_by_sha256sum, staged, until
 
 _KEYS = CollectionKeys("it")

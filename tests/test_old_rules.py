@@ -15,8 +15,8 @@ from harvester.compute.eventbridge import EventBridge
 from harvester.compute.old_rules import OldRule, OldRules
 from harvester.compute.schedule import parsed
 from harvester.errors import Exit, HarvesterError
-from harvester.layout import CollectionKeys
 from harvester.settings import Settings
+from harvester.store.keys import CollectionKeys
 from harvester.store.s3 import S3Store
 from tests.servers import Bucket, S3Server
 

@@ -13,12 +13,12 @@ from harvester import history
 from harvester.clock import Stop
 from harvester.errors import Conflict, Exit, StoreAway
 from harvester.harvest import Harvest
-from harvester.layout import CollectionKeys
 from harvester.networks import Batch
 from harvester.patience import Patience, PatientStore
 from harvester.settings import Settings
 from harvester.sources import Job
 from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys
 from harvester.store.reading import reader
 from harvester.verify import Overall, verify
 from tests.clients import Client

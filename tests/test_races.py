@@ -17,10 +17,10 @@ from harvester import history
 from harvester.clock import Stop, SystemClock
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest import Harvest
-from harvester.layout import CollectionKeys
 from harvester.lock import Lock
 from harvester.settings import Settings
 from harvester.store import Store
+from harvester.store.keys import CollectionKeys
 from tests.crashing import StandIn
 from tests.harvesters import UNAVAILABLE, Site, end, exit_code, until
 from tests.servers import Bucket

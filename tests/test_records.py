@@ -9,10 +9,10 @@ import orjson
 
 from harvester import history, records
 from harvester.clock import SystemClock
-from harvester.layout import CollectionKeys, timestamp
 from harvester.lock import Lock
 from harvester.store import Entry, Stored
 from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys, timestamp
 
 _KEYS = CollectionKeys("museums")
 

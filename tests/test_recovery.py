@@ -17,13 +17,13 @@ from harvester.collection import without_secrets
 from harvester.ending import Ending
 from harvester.gaps import Unheard, impossible
 from harvester.journal import Journal, journaled
-from harvester.layout import SEGMENTS, CollectionKeys, timestamp
 from harvester.networks import Batch
 from harvester.progress import PARTIAL, Outcome, Progress
 from harvester.recovery import recover
 from harvester.removal import Removal
 from harvester.segments import finished
 from harvester.store.folder import FolderStore
+from harvester.store.keys import SEGMENTS, CollectionKeys, timestamp
 from harvester.work import EVENTS, State, Work, left_behind
 from tests.stores import Wrapped
 from tests.storm import created, post_id_at

@@ -11,12 +11,12 @@ from harvester import history
 from harvester.clock import Clock, Stop, SystemClock
 from harvester.errors import Exit, StoreAway
 from harvester.harvest import Harvest
-from harvester.layout import CollectionKeys, moment
 from harvester.lock import content
 from harvester.networks import Batch
 from harvester.settings import Settings
 from harvester.sources import Job
 from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys, moment
 from tests.clients import Client
 from tests.stage import until
 from tests.stores import HandClock, Wrapped

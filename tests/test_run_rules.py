@@ -10,7 +10,6 @@ from harvester import history
 from harvester.clock import Clock, Stop, SystemClock
 from harvester.errors import Exit
 from harvester.harvest import Harvest
-from harvester.layout import CollectionKeys, timestamp
 from harvester.lock import content
 from harvester.networks import Batch
 from harvester.progress import BUDGET, STOPPED, Outcome
@@ -18,6 +17,7 @@ from harvester.recovery import recover
 from harvester.settings import Settings
 from harvester.sources import Job
 from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys, timestamp
 from harvester.work import State, Work
 from harvester.x.billing import Billing
 from harvester.x.fields import Fields

@@ -10,10 +10,10 @@ import pytest
 from harvester.clock import Stop
 from harvester.commands.service import Service, service_of_ecs
 from harvester.errors import Exit, HarvesterError
-from harvester.layout import CollectionKeys
 from harvester.notices import Notices
 from harvester.progress import COMPLETE, FAILED, Outcome
 from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys
 from tests.clouds import cloud_of
 from tests.servers import Bucket
 from tests.stores import HandClock

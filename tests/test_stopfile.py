@@ -10,12 +10,12 @@ from harvester import history, stopfile
 from harvester.clock import Stop, SystemClock
 from harvester.errors import LockLost, StoreAway
 from harvester.harvest import Harvest
-from harvester.layout import CollectionKeys
 from harvester.networks import Batch
 from harvester.settings import Settings
 from harvester.sources import Job
 from harvester.stopfile import StopFile
 from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys
 from tests.clients import Client
 from tests.stores import Wrapped
 

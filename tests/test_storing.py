@@ -14,12 +14,12 @@ from harvester import checkpoint, history
 from harvester.checkpoint import Pointer
 from harvester.clock import Stop
 from harvester.harvest import Harvest
-from harvester.layout import CollectionKeys, moment, timestamp
 from harvester.networks import Batch
 from harvester.progress import Progress
 from harvester.settings import Settings
 from harvester.sources import Job, search
 from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys, moment, timestamp
 from harvester.storing import Storing
 from harvester.uploads import Uploads
 from harvester.work import State, Work

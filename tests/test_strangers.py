@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from harvester import history, records
 from harvester.clock import Stop
 from harvester.documents import Tree
-from harvester.layout import CollectionKeys
 from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys
 from harvester.store.reading import FolderReader
 from harvester.store.s3 import S3Store
 from harvester.verify import Overall, Verdict, verify

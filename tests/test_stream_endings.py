@@ -6,10 +6,10 @@ from pathlib import Path
 
 from harvester.errors import Exit, StoreAway
 from harvester.gaps import Gap, published
-from harvester.layout import timestamp
 from harvester.networks import Batch
 from harvester.sources import Job
 from harvester.store.folder import FolderStore
+from harvester.store.keys import timestamp
 from tests.stage import staged, until
 
 

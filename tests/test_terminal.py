@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from harvester import history
 from harvester.commands import run
 from harvester.commands.terminal import PrintableFormatter
-from harvester.layout import CollectionKeys
 from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys
 from harvester.wording import printable, printable_lines
 from tests.person import Person
 from tests.x_scripted import Reply, Request, scripted

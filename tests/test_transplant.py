@@ -10,9 +10,9 @@ import pytest
 from harvester import history
 from harvester.clock import Stop, SystemClock
 from harvester.errors import HarvesterError
-from harvester.layout import CollectionKeys
 from harvester.lock import Lock
 from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys
 from harvester.store.reading import reader
 from harvester.transplant import Transplant
 from harvester.verify import Overall, verify

@@ -16,8 +16,8 @@ import pytest
 from harvester import history
 from harvester.clock import Stop
 from harvester.errors import HarvesterError, NotFound, StoreAway
-from harvester.layout import CollectionKeys
 from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys
 from harvester.store.reading import reader
 from harvester.verify import Finding, Overall, Report, Sample, Verdict, differs, rebuilds, verify, write
 from harvester.verify.contents import content

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 from harvester.changeset import patched
 from harvester.ending import complete
 from harvester.errors import HarvesterError
-from harvester.layout import timestamp
 from harvester.networks import Batch
+from harvester.store.keys import timestamp
 from harvester.work import EVENTS, SIDE_FILES, USERS, State, Work, left_behind
 from tests.stores import Place, on_a_small_disk
 

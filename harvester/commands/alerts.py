@@ -15,9 +15,9 @@ from harvester.collection import FILTER
 from harvester.commands import reports
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError, NotFound
-from harvester.layout import CollectionKeys
 from harvester.settings import Settings
 from harvester.store import Store
+from harvester.store.keys import CollectionKeys
 from harvester.wording import unexpected
 
 # What harvests is imported only where something is told, so that --help is quick.

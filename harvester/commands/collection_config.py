@@ -19,7 +19,7 @@ from harvester.commands.telling import (
 )
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
-from harvester.layout import CollectionKeys
+from harvester.store.keys import CollectionKeys
 from harvester.wording import counted
 
 _ALIASES = {
@@ -216,7 +216,7 @@ def _confirm_losses(
 @in_place
 def changes(collection_id: str, since: str | None, deletes_only: bool, as_json: bool, place: Place) -> None:
     from harvester import chronicle, history, records
-    from harvester.layout import moment
+    from harvester.store.keys import moment
 
     earliest = _moment(since) if since else None
     keys = place.keys(collection_id)

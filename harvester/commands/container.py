@@ -21,11 +21,11 @@ from harvester.commands.tokens import Token, token_of_run
 from harvester.commands.versions import version_option
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
-from harvester.layout import CollectionKeys
 from harvester.memory import share_one_heap
 from harvester.progress import Outcome
 from harvester.settings import settings
 from harvester.store import Store
+from harvester.store.keys import CollectionKeys
 from harvester.wording import printable, size
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ import orjson
 from harvester.collection import FILTER, SEARCH, USER_TIMELINE, problems
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
-from harvester.layout import CollectionKeys
 from harvester.merging import merged
 from harvester.store.boundaries import collection_around
 from harvester.store.disk import whole
+from harvester.store.keys import CollectionKeys
 from harvester.wording import NOT_TEXT, text_of
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from harvester.commands.place import Place
 from harvester.commands.telling import print_json
 from harvester.documents import Tree
 from harvester.errors import Exit
-from harvester.layout import CollectionKeys
 from harvester.progress import progress_words
+from harvester.store.keys import CollectionKeys
 
 _STOPS_WITHIN = 180.0
 # Seconds between two questions how far it is; on AWS each is a request.

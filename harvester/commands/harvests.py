@@ -16,7 +16,7 @@ from harvester.wording import size, when
 
 if TYPE_CHECKING:
     from harvester.compute.due import Missed
-    from harvester.layout import CollectionKeys
+    from harvester.store.keys import CollectionKeys
 
 _STOPS_WITHIN = 60.0
 _CHANGES_SHOWN = 1000

@@ -12,9 +12,9 @@ import click
 
 from harvester.commands import log_options_in_use
 from harvester.errors import Exit, HarvesterError
-from harvester.layout import ROOT, CollectionKeys, id_problem
 from harvester.settings import Settings, settings
 from harvester.store.disk import real
+from harvester.store.keys import ROOT, CollectionKeys, id_problem
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem

@@ -21,7 +21,7 @@ from harvester.commands.telling import (
 from harvester.commands.typed_keys import ask, save
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError, NotFound
-from harvester.layout import timestamp
+from harvester.store.keys import timestamp
 from harvester.wording import when
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from harvester.commands.telling import (
     yes_option,
 )
 from harvester.errors import Exit, HarvesterError
-from harvester.layout import CollectionKeys
+from harvester.store.keys import CollectionKeys
 from harvester.wording import counted, size
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from harvester.commands.place import Place, collection_id_argument, in_place
 from harvester.commands.starting import require_collection, require_keys
 from harvester.commands.telling import dry_run_option, json_option, print_json, would, yes_option
 from harvester.errors import Exit, HarvesterError
-from harvester.layout import moment, timestamp
+from harvester.store.keys import moment, timestamp
 
 if TYPE_CHECKING:
     from harvester.compute import Scheduled

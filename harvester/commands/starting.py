@@ -11,7 +11,7 @@ from harvester.commands.place import Place, collection_id_argument, in_place
 from harvester.commands.telling import dry_run_option, json_option, print_json, would
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
-from harvester.layout import CollectionKeys
+from harvester.store.keys import CollectionKeys
 
 _STOPS_WITHIN = 180.0
 # How long it is looked whether X accepts the keys, in seconds.

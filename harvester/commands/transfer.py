@@ -19,8 +19,8 @@ from harvester.commands.telling import (
     yes_option,
 )
 from harvester.errors import Exit, HarvesterError
-from harvester.layout import ROOT, CollectionKeys
 from harvester.store.disk import real
+from harvester.store.keys import ROOT, CollectionKeys
 from harvester.wording import counted, size
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from harvester.clock import Clock, Stop
 from harvester.compute.fargate_tasks import Found, is_over
 from harvester.compute.local import WELL
 from harvester.errors import Exit, HarvesterError
-from harvester.layout import CollectionKeys, moment
 from harvester.store import Store
+from harvester.store.keys import CollectionKeys, moment
 
 # Fargate takes half a minute, with a large image two; no container runs before.
 _WITHIN = 300.0

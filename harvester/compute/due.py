@@ -12,8 +12,8 @@ from harvester import records
 from harvester.compute import Scheduled
 from harvester.compute.schedule import Schedule
 from harvester.documents import Tree
-from harvester.layout import CollectionKeys, moment
 from harvester.store import Store
+from harvester.store.keys import CollectionKeys, moment
 
 # A schedule starts within a minute of its time, and a task takes half a minute to five to begin.
 PATIENCE = timedelta(minutes=15)

@@ -16,7 +16,7 @@ from harvester.clock import Clock, SystemClock
 from harvester.compute import Scheduled
 from harvester.compute.schedule import Rate, Schedule, read
 from harvester.errors import Exit, HarvesterError
-from harvester.layout import id_problem
+from harvester.store.keys import id_problem
 
 Target = Callable[[str], Mapping[str, Any]]
 

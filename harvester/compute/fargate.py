@@ -31,9 +31,9 @@ from harvester.compute.task_definition import (
 )
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
-from harvester.layout import CollectionKeys
 from harvester.settings import Settings
 from harvester.store import Store
+from harvester.store.keys import CollectionKeys
 
 _PAUSE = 1.0
 # How long a task may take from its end to its exit code.

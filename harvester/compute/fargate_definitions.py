@@ -16,9 +16,9 @@ from harvester.compute.task_definition import (
 )
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
-from harvester.layout import CollectionKeys
 from harvester.settings import Settings
 from harvester.store import Store
+from harvester.store.keys import CollectionKeys
 
 
 class Definitions:

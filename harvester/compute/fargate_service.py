@@ -14,9 +14,9 @@ from harvester.compute.beginning import Beginning
 from harvester.compute.fargate_tasks import Cluster, Found, gave_up, has_no_room, is_of_a_service, is_over
 from harvester.compute.task_definition import Definition, family, network, started, strategy, tag_list
 from harvester.errors import Exit, HarvesterError
-from harvester.layout import CollectionKeys, moment
 from harvester.notices import Notices
 from harvester.store import Store
+from harvester.store.keys import CollectionKeys, moment
 
 # The one before is gone this soon: its task has two minutes to end.
 _DRAINS_WITHIN = 180.0

@@ -20,7 +20,7 @@ from harvester.compute import (
     Task,
 )
 from harvester.compute.task_definition import BUCKET, COLLECTION, family, tags_of
-from harvester.layout import timestamp
+from harvester.store.keys import timestamp
 
 # So many may be described at once.
 _TASKS_AT_ONCE, _SERVICES_AT_ONCE = 100, 10

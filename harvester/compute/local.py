@@ -31,9 +31,9 @@ from harvester.compute.schedule import Schedule
 from harvester.compute.timetable import Timetable
 from harvester.documents import Tree
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound
-from harvester.layout import CollectionKeys, timestamp
 from harvester.lock import content
 from harvester.store import Store
+from harvester.store.keys import CollectionKeys, timestamp
 
 # How long a harvest may take to begin before it is left to itself.
 _BEGINS_WITHIN = 20.0

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from harvester.aws.service import Refused, Service
 from harvester.compute.schedule import Schedule, parsed
-from harvester.layout import id_problem
+from harvester.store.keys import id_problem
 
 _ENDING = "_schedule"
 _MISSING = "ResourceNotFoundException"

@@ -12,7 +12,7 @@ from harvester.compute import GAVE_UP, RESTARTING, RUNNING
 from harvester.compute.local import LocalCompute
 from harvester.compute.logs import last_words
 from harvester.errors import Exit
-from harvester.layout import CollectionKeys
+from harvester.store.keys import CollectionKeys
 
 log = logging.getLogger("twarc-cloud")
 

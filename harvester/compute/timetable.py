@@ -8,7 +8,7 @@ from harvester.compute import Scheduled
 from harvester.compute.processes import Slot, changed, read_note
 from harvester.compute.schedule import Schedule, parsed
 from harvester.errors import HarvesterError
-from harvester.layout import moment, timestamp
+from harvester.store.keys import moment, timestamp
 
 
 class Timetable:

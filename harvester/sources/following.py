@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from harvester.documents import Tree
-from harvester.layout import timestamp
 from harvester.networks import Batch
 from harvester.sources import Job
 from harvester.sources.chains import FIRST_DAY, Chain, created, gap
+from harvester.store.keys import timestamp
 from harvester.x import Outcome, Page, Stopped, XError
 
 # Seconds before each further try at an answer that may not be the end.

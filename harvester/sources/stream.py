@@ -8,9 +8,9 @@ from harvester.documents import Tree
 from harvester.errors import HarvesterError
 from harvester.filters import same_values
 from harvester.gaps import Gap
-from harvester.layout import timestamp
 from harvester.networks import Batch
 from harvester.sources import Job
+from harvester.store.keys import timestamp
 from harvester.wording import counted
 from harvester.x import Rule, StreamRead, StreamSupervisor, XError, compile_rules, price, tag_prefix
 

@@ -12,12 +12,12 @@ from typing import Any
 
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
-from harvester.layout import timestamp
 from harvester.networks import Batch
 from harvester.sources import Job
 from harvester.sources.accounts import Accounts
 from harvester.sources.chains import Chain, created, gap
 from harvester.sources.following import Follower
+from harvester.store.keys import timestamp
 from harvester.x import Outcome, Page, Stopped, XError
 
 log = logging.getLogger("twarc-cloud")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from harvester.errors import HarvesterError
-from harvester.layout import ROOT
+from harvester.store.keys import ROOT
 
 
 @dataclass(frozen=True)

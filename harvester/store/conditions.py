@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from harvester.errors import Conflict, HarvesterError, NotFound
-from harvester.layout import ROOT, timestamp
+from harvester.store.keys import ROOT, timestamp
 from harvester.store.objects import Objects
 
 log = logging.getLogger("twarc-cloud")

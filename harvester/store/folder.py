@@ -15,9 +15,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from harvester.errors import Conflict, HarvesterError, NotFound, StoreAway
-from harvester.layout import ROOT
 from harvester.store import Entry, Stored, require_key
 from harvester.store.disk import make_folder, opened, real, sync, told, whole
+from harvester.store.keys import ROOT
 
 _SCRATCH = ".scratch"
 _FORGOTTEN_AFTER = 86_400

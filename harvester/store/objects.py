@@ -24,8 +24,8 @@ from botocore.exceptions import (
 from harvester.aws.errors import code_of
 from harvester.clock import Clock, Stop, SystemClock
 from harvester.errors import Conflict, HarvesterError, NotFound
-from harvester.layout import ROOT
 from harvester.store.answers import Head, date_of, head_of, is_removal, is_whole
+from harvester.store.keys import ROOT
 from harvester.store.refusals import Garbled, garbled, in_words
 from harvester.store.slow import SlowRequests
 

@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from harvester.errors import HarvesterError, NotFound, StoreAway
-from harvester.layout import ROOT
 from harvester.store import Entry, Store, Stored
 from harvester.store.disk import opened, told
 from harvester.store.folder import FolderStore
+from harvester.store.keys import ROOT
 
 if TYPE_CHECKING:
     from obstore import GetResult

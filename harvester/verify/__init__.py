@@ -16,8 +16,8 @@ import orjson
 
 from harvester.clock import Stop
 from harvester.errors import Exit, HarvesterError, NotFound, StoreAway
-from harvester.layout import CollectionKeys, harvest_folder, is_own, moment
 from harvester.store import Entry
+from harvester.store.keys import CollectionKeys, harvest_folder, is_own, moment
 from harvester.store.reading import Reader
 from harvester.verify.cases import EVENTS, Case
 from harvester.verify.claims import claims, is_segment

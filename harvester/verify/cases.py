@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from harvester.gaps import impossible
-from harvester.layout import is_own
+from harvester.store.keys import is_own
 from harvester.verify.claims import (
     ACCOUNT,
     ACCOUNT_2019,

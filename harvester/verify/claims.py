@@ -7,9 +7,9 @@ from typing import Any
 
 import orjson
 
-from harvester.layout import SEGMENTS
 from harvester.manifest import ALGORITHMS
 from harvester.progress import COMPLETE, RUNNING
+from harvester.store.keys import SEGMENTS
 from harvester.verify.verdicts import Finding, Verdict
 
 ACCOUNT, ACCOUNT_2019 = "harvest.json", "harvester.json"

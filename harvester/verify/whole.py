@@ -9,9 +9,9 @@ import orjson
 from harvester.changeset import apply
 from harvester.collection import without_secrets
 from harvester.documents import Tree
-from harvester.layout import CollectionKeys, changeset_version, moment
 from harvester.lock import is_released
 from harvester.progress import RUNNING
+from harvester.store.keys import CollectionKeys, changeset_version, moment
 from harvester.verify.cases import STRANGER, UNREADABLE
 from harvester.verify.verdicts import Finding, Part, Verdict
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from harvester.clock import Clock, Stop
 from harvester.gaps import Unheard
-from harvester.layout import timestamp
+from harvester.store.keys import timestamp
 from harvester.x.gunzip import Gzip
 from harvester.x.lines import BrokenStream, Chunks, Lines, LineSplitter, Plain, tell
 from harvester.x.network_time import NetworkTime

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from harvester.clock import Clock, Stop
 from harvester.gaps import Gap, Unheard
-from harvester.layout import timestamp
+from harvester.store.keys import timestamp
 from harvester.wording import counted
 from harvester.x.interruptions import Backoffs, Order, SeenIds
 from harvester.x.network_time import NetworkTime
