@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from harvester.collection import FILTER, SEARCH, USER_TIMELINE, budget, count, problems
+from harvester.collection.description import FILTER, SEARCH, USER_TIMELINE, budget, count, problems
+from harvester.collection.filter_terms import same_values
 from harvester.documents import Tree
 from harvester.errors import HarvesterError
-from harvester.filters import same_values
 from harvester.settings import Settings
 from harvester.wording import counted
 

@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from harvester.clock import Stop
+from harvester.collection.secrets import MAY_HOLD_KEYS, without_keys
 from harvester.errors import Exit, HarvesterError, NotFound, StoreAway
-from harvester.keyless import MAY_HOLD_KEYS, without_keys
 from harvester.manifest import ALGORITHMS, parsed
 from harvester.mirror import Digest, Mirror, Mismatch, Stopped
 from harvester.store import Entry

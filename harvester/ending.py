@@ -13,9 +13,9 @@ from typing import Any
 
 import orjson
 
-from harvester import history
 from harvester.checkpoint import Pointer
-from harvester.collection import USER_TIMELINE, with_harvest
+from harvester.collection import history
+from harvester.collection.description import USER_TIMELINE, with_harvest
 from harvester.documents import Tree
 from harvester.errors import Conflict
 from harvester.manifest import Manifests

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import orjson
 
-from harvester import history, unheard
+from harvester import unheard
 from harvester.clock import Clock, Stop
-from harvester.collection import FILTER, parsed
+from harvester.collection import history
+from harvester.collection.description import FILTER, parsed
 from harvester.documents import Tree
 from harvester.ending import Ending
 from harvester.errors import Exit, HarvesterError

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from harvester.changeset import merge_into
+from harvester.collection.changeset import merge_into
 from harvester.documents import Tree
 from harvester.networks import Batch
 from harvester.segments import Finished

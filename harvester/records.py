@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 
-from harvester import history
-from harvester.changeset import apply
+from harvester.collection import history
+from harvester.collection.changeset import apply
 from harvester.documents import Tree
 from harvester.errors import HarvesterError, NotFound
 from harvester.lock import holder

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import orjson
 
-from harvester import checkpoint, ending, history, unheard
+from harvester import checkpoint, ending, unheard
 from harvester.checkpoint import Parts, Pointer
-from harvester.collection import FILTER, without_secrets
+from harvester.collection import history
+from harvester.collection.description import FILTER, without_secrets
 from harvester.documents import Tree
 from harvester.errors import Conflict, NotFound
 from harvester.manifest import ALGORITHMS

@@ -11,9 +11,9 @@ from typing import Any
 
 import orjson
 
-from harvester import history
+from harvester.collection import history
+from harvester.collection.secrets import MAY_HOLD_KEYS, without_keys
 from harvester.errors import Exit, HarvesterError, NotFound
-from harvester.keyless import MAY_HOLD_KEYS, without_keys
 from harvester.store import Store, Stored
 from harvester.store.keys import CollectionKeys
 

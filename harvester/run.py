@@ -14,7 +14,7 @@ from typing import Any
 
 from harvester.checkpoint import Pointer
 from harvester.clock import Clock, Stop
-from harvester.collection import FILTER, budget, without_secrets
+from harvester.collection.description import FILTER, budget, without_secrets
 from harvester.documents import Tree
 from harvester.ending import Ending
 from harvester.errors import Conflict, Exit, HarvesterError, LockLost, StoreAway

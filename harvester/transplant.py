@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harvester import records
+from harvester.collection.secrets import MAY_HOLD_KEYS, without_keys
 from harvester.download import UNFINISHED
 from harvester.errors import Exit, HarvesterError, NotFound
-from harvester.keyless import MAY_HOLD_KEYS, without_keys
 from harvester.store import Entry, Store
 from harvester.store.keys import CollectionKeys
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import orjson
 
-from harvester import ending, history
+from harvester import ending
 from harvester.checkpoint import Pointer
-from harvester.collection import without_secrets
+from harvester.collection import history
+from harvester.collection.description import without_secrets
 from harvester.ending import Ending
 from harvester.manifest import Manifests
 from harvester.networks import Batch

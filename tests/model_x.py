@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harvester.clock import Stop
-from harvester.collection import with_harvest
+from harvester.collection.description import with_harvest
 from harvester.journal import State
 from harvester.networks import Batch
 from harvester.sources import Job, source_for

@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from harvester import history
 from harvester.clock import Stop, SystemClock
+from harvester.collection import history
 from harvester.documents import Tree
 from harvester.errors import Conflict, HarvesterError, StoreAway
 from harvester.lock import Lock

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import emulator
-from harvester import history
 from harvester.clock import Stop
+from harvester.collection import history
 from harvester.errors import HarvesterError
 from harvester.harvest import Harvest
 from harvester.progress import Outcome

@@ -11,8 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from harvester import history, stopfile
+from harvester import stopfile
 from harvester.clock import Stop
+from harvester.collection import history
 from harvester.errors import NotFound
 from harvester.store.keys import moment
 from harvester.store.reading import reader

@@ -11,8 +11,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from harvester import cost, history
+from harvester import cost
 from harvester.clock import Stop
+from harvester.collection import history
 from harvester.errors import Conflict, NotFound
 from harvester.harvest import Harvest
 from harvester.networks import Batch

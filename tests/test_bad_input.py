@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import emulator
-from harvester import history
 from harvester.clock import Stop, SystemClock
+from harvester.collection import history
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest import Harvest
 from harvester.settings import Settings

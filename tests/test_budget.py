@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harvester.clock import Stop
-from harvester.collection import budget, problems
+from harvester.collection.description import budget, problems
 from harvester.compute.local import LocalCompute
 from harvester.compute.supervisor import Supervisor
 from harvester.errors import Exit

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvester.changeset import apply, diff, merge_into, merged, patched
+from harvester.collection.changeset import apply, diff, merge_into, merged, patched
 
 _KEYS = ("a", "b", "c", "users", "123", "")
 _VALUES: tuple[Any, ...] = (

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvester.collection import count, parsed, problems, with_harvest, with_state, without_secrets
+from harvester.collection.description import (
+    count,
+    parsed,
+    problems,
+    with_harvest,
+    with_state,
+    without_secrets,
+)
 from harvester.documents import Tree
 from harvester.errors import HarvesterError
 from harvester.x.rules import compile_rules

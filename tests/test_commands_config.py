@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import emulator
-from harvester import history
+from harvester.collection import history
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 from tests.person import Person, a_profile, at_a_terminal

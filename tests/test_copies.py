@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvester import history
+from harvester.collection import history
 from harvester.store.boundaries import is_store
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys

@@ -17,8 +17,8 @@ from typing import Any
 
 import pytest
 
-from harvester import history
 from harvester.clock import Stop
+from harvester.collection import history
 from harvester.errors import Exit
 from harvester.recovery import recover
 from harvester.store import Entry, Store

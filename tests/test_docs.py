@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from harvester import collection, progress
+from harvester import progress
+from harvester.collection import description
 from harvester.errors import Exit
 from harvester.settings import Settings, settings, variable
 
@@ -82,13 +83,13 @@ def test_every_event_is_explained() -> None:
 
 def test_every_key_that_a_harvest_learns_is_explained() -> None:
     page = _page("docs/data-layout.md")
-    learnt = {key for keys in collection.STATE.values() for key in keys}
+    learnt = {key for keys in description.STATE.values() for key in keys}
     assert {key for key in learnt if not re.search(rf"`(\w*\.)?{key}`", page)} == set()
 
 
 def test_the_example_collection_is_valid() -> None:
     example = next(text for text in _json_blocks("docs/data-layout.md") if '"delete_users_for"' in text)
-    assert collection.problems(json.loads(example)) == []
+    assert description.problems(json.loads(example)) == []
 
 
 @pytest.mark.parametrize("page", _PAGES, ids=lambda page: str(page.relative_to(_ROOT)))

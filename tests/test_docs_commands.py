@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harvester.collection import problems
+from harvester.collection.description import problems
 from tests.person import Person
 
 _ROOT = Path(__file__).resolve().parents[1]

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from harvester import history, unheard
+from harvester import unheard
+from harvester.collection import history
 from harvester.documents import Tree
 from harvester.errors import HarvesterError, NotFound
 from harvester.store.documents import document

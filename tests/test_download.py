@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from harvester.clock import Stop
+from harvester.collection.secrets import without_keys
 from harvester.download import Tally, download
 from harvester.errors import Exit, HarvesterError, NotFound, StoreAway
-from harvester.keyless import without_keys
 from harvester.mirror import Mirror
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys

@@ -8,8 +8,9 @@ from typing import Any
 import orjson
 import pytest
 
-from harvester import history, records, stopfile
+from harvester import records, stopfile
 from harvester.clock import Stop
+from harvester.collection import history
 from harvester.compute import (
     DIED,
     GAVE_UP,

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import emulator
-from harvester import history
+from harvester.collection import history
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 from tests import fork_server

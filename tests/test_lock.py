@@ -15,8 +15,9 @@ from typing import Any
 import pytest
 import time_machine
 
-from harvester import history, owners
+from harvester import owners
 from harvester.clock import Stop, SystemClock
+from harvester.collection import history
 from harvester.errors import Conflict, Exit, HarvesterError, LockLost, NotFound, StoreAway
 from harvester.fence import FencedStore
 from harvester.lock import Lock, content, expiry, holder

@@ -8,10 +8,10 @@ from typing import Any
 
 import orjson
 
-from harvester import history
-from harvester.chronicle import ADDED, CHANGED, DELETED, changes
-from harvester.collection import with_harvest
-from harvester.merging import conflicts, fresh, merged
+from harvester.collection import history
+from harvester.collection.changelog import ADDED, CHANGED, DELETED, changes
+from harvester.collection.description import with_harvest
+from harvester.collection.merge import conflicts, fresh, merged
 from harvester.records import changesets, tree_at
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 import emulator
-from harvester import history
-from harvester.collection import without_secrets
+from harvester.collection import history
+from harvester.collection.description import without_secrets
 from harvester.errors import Conflict, StoreAway
 from harvester.redaction import Redaction
 from harvester.store import Store

@@ -7,8 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from harvester import history
 from harvester.clock import Stop
+from harvester.collection import history
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.segments import Segment

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvester import history
 from harvester.clock import Stop
+from harvester.collection import history
 from harvester.errors import Conflict, Exit, StoreAway
 from harvester.harvest import Harvest
 from harvester.networks import Batch

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import orjson
 
-from harvester import history, records
+from harvester import records
 from harvester.clock import SystemClock
+from harvester.collection import history
 from harvester.lock import Lock
 from harvester.store import Entry, Stored
 from harvester.store.folder import FolderStore

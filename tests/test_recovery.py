@@ -11,9 +11,10 @@ from typing import Any
 import orjson
 import pytest
 
-from harvester import history, unheard
+from harvester import unheard
 from harvester.checkpoint import Parts, Pointer, growing
-from harvester.collection import without_secrets
+from harvester.collection import history
+from harvester.collection.description import without_secrets
 from harvester.ending import Ending
 from harvester.gaps import Unheard, impossible
 from harvester.journal import Journal, journaled

@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 
-from harvester import history
 from harvester.clock import Clock, Stop, SystemClock
+from harvester.collection import history
 from harvester.errors import Exit, StoreAway
 from harvester.harvest import Harvest
 from harvester.lock import content

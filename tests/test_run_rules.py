@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from harvester import history
 from harvester.clock import Clock, Stop, SystemClock
+from harvester.collection import history
 from harvester.errors import Exit
 from harvester.harvest import Harvest
 from harvester.lock import content

@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 import emulator
-from harvester import history
+from harvester.collection import history
 from harvester.errors import Exit
 from tests.harvesters import Site, end, pause, until
 from tests.servers import Bucket

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from harvester import history, stopfile
+from harvester import stopfile
 from harvester.clock import Stop, SystemClock
+from harvester.collection import history
 from harvester.errors import LockLost, StoreAway
 from harvester.harvest import Harvest
 from harvester.networks import Batch

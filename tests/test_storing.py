@@ -10,9 +10,10 @@ from typing import Any
 import orjson
 import pytest
 
-from harvester import checkpoint, history
+from harvester import checkpoint
 from harvester.checkpoint import Pointer
 from harvester.clock import Stop
+from harvester.collection import history
 from harvester.harvest import Harvest
 from harvester.networks import Batch
 from harvester.progress import Progress

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvester import history, records
+from harvester import records
 from harvester.clock import Stop
+from harvester.collection import history
 from harvester.documents import Tree
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from harvester.clock import Stop
-from harvester.collection import problems
+from harvester.collection.description import problems
+from harvester.collection.filter_terms import same_values, words
 from harvester.errors import Exit
-from harvester.filters import same_values, words
 from harvester.x import Rule, RuleCaps, XClient, compile_rules, plan_rules
 from tests.stage import Stage, staged, until
 

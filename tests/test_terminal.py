@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvester import history
+from harvester.collection import history
 from harvester.commands import run
 from harvester.commands.terminal import PrintableFormatter
 from harvester.store.folder import FolderStore

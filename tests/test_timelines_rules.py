@@ -8,8 +8,8 @@ from typing import Any
 import orjson
 import pytest
 
-from harvester.changeset import merge_into, patched
 from harvester.clock import Stop
+from harvester.collection.changeset import merge_into, patched
 from harvester.networks import Batch
 from harvester.sources import Job, timelines
 from harvester.x import Outcome, Page, Problem, XError

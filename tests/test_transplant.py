@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 import pytest
 
-from harvester import history
 from harvester.clock import Stop, SystemClock
+from harvester.collection import history
 from harvester.errors import HarvesterError
 from harvester.lock import Lock
 from harvester.store.folder import FolderStore

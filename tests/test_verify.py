@@ -13,8 +13,8 @@ from typing import Any
 import orjson
 import pytest
 
-from harvester import history
 from harvester.clock import Stop
+from harvester.collection import history
 from harvester.errors import HarvesterError, NotFound, StoreAway
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvester.changeset import patched
+from harvester.collection.changeset import patched
 from harvester.ending import complete
 from harvester.errors import HarvesterError
 from harvester.networks import Batch

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from harvester.collection import FILTER
+from harvester.collection.description import FILTER
 from harvester.commands import reports
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError, NotFound

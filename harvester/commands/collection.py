@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from harvester.collection import FILTER, SEARCH, USER_TIMELINE
+from harvester.collection.description import FILTER, SEARCH, USER_TIMELINE
 from harvester.commands import Group, described, schedules, starting
 from harvester.commands.place import Place, collection_id_argument, in_place
 from harvester.commands.telling import (
@@ -54,7 +54,8 @@ def list_collections(in_full: bool, as_json: bool, place: Place) -> None:
 
 
 def _row(place: Place, collection_id: str) -> Tree:
-    from harvester import history, records
+    from harvester import records
+    from harvester.collection import history
 
     keys = place.keys(collection_id)
     row: Tree = {"id": collection_id, "type": None, "collects": None, "last_harvest": None, "state": None}
@@ -85,9 +86,9 @@ def _collects(tree: Tree) -> str:
 @described.file_option
 @in_place
 def add(dry_run: bool, path: Path, place: Place) -> None:
-    from harvester import history
+    from harvester.collection import history
+    from harvester.collection.merge import plain
     from harvester.errors import Conflict
-    from harvester.merging import plain
 
     tree = described.read_valid(path)
     if described.inline_keys(tree):
@@ -122,7 +123,8 @@ for _command in (
 @dry_run_option
 @in_place
 def unlock(collection_id: str, yes: bool, dry_run: bool, place: Place) -> None:
-    from harvester import history, records
+    from harvester import records
+    from harvester.collection import history
     from harvester.errors import NotFound
     from harvester.lock import content, is_released
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from harvester.collection import FILTER, problems
+from harvester.collection.description import FILTER, problems
 from harvester.commands import Group, described, forgetting, honeybadger_key, network, profiles, users
 from harvester.commands.place import Place, collection_id_argument, in_place, optional_collection_id_argument
 from harvester.commands.telling import (
@@ -67,7 +67,7 @@ def template(kind: str, collection_id: str | None, force: bool, dry_run: bool, p
 @described.file_option
 @in_place
 def download(collection_id: str, force: bool, dry_run: bool, path: Path, place: Place) -> None:
-    from harvester import history
+    from harvester.collection import history
 
     keys = place.keys(collection_id)
     current = described.tree_of(history.read(place.store, keys).data)
@@ -98,7 +98,8 @@ collection_config.add_command(forgetting.forget_keys)
 @described.file_option
 @in_place
 def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, place: Place) -> None:
-    from harvester import history, merging
+    from harvester.collection import history
+    from harvester.collection import merge as merging
 
     mine = described.read_valid(path)
     keys = place.keys(mine["id"])
@@ -171,10 +172,10 @@ def _require_may_become(current: Tree, mine: Tree) -> None:
 
 
 def _lines_of(current: Tree, new: Tree) -> list[str]:
-    from harvester.changeset import diff
-    from harvester.chronicle import changes
-    from harvester.collection import without_secrets
-    from harvester.merging import plain
+    from harvester.collection.changelog import changes
+    from harvester.collection.changeset import diff
+    from harvester.collection.description import without_secrets
+    from harvester.collection.merge import plain
 
     before = plain(without_secrets(current))
     update, delete = diff(before, plain(without_secrets(new)))
@@ -190,7 +191,7 @@ def _confirm_losses(
     base: Tree | None, mine: Tree, current: Tree, new: Tree, told: list[str], *, yes: bool
 ) -> None:
     """Ask before users go, before somebody else's change is overridden, and where the origin is not known."""
-    from harvester.merging import conflicts, removed_users
+    from harvester.collection.merge import conflicts, removed_users
 
     reasons = []
     if problems(current):
@@ -215,7 +216,8 @@ def _confirm_losses(
 @json_option
 @in_place
 def changes(collection_id: str, since: str | None, deletes_only: bool, as_json: bool, place: Place) -> None:
-    from harvester import chronicle, history, records
+    from harvester import records
+    from harvester.collection import changelog, history
     from harvester.store.keys import moment
 
     earliest = _moment(since) if since else None
@@ -223,8 +225,8 @@ def changes(collection_id: str, since: str | None, deletes_only: bool, as_json: 
     history.read(place.store, keys)
     found = [
         change
-        for change in chronicle.changes(tree for _, tree in records.changesets(place.store, keys))
-        if (not deletes_only or change.what == chronicle.DELETED)
+        for change in changelog.changes(tree for _, tree in records.changesets(place.store, keys))
+        if (not deletes_only or change.what == changelog.DELETED)
         and (earliest is None or moment(change.when) >= earliest)
     ]
     if as_json:
@@ -256,7 +258,8 @@ def _moment(text: str) -> datetime:
 @described.read_file_option
 @in_place
 def check(collection_id: str | None, live: bool, as_json: bool, path: Path, place: Place) -> int:
-    from harvester import checks, history
+    from harvester import checks
+    from harvester.collection import history
 
     if collection_id:
         tree = described.tree_of(history.read(place.store, place.keys(collection_id)).data)

@@ -153,7 +153,7 @@ def _folder(path: str) -> Store:
 
 
 def _unlock(store: Store, collection_id: str) -> None:
-    from harvester import history
+    from harvester.collection import history
     from harvester.errors import NotFound
     from harvester.lock import content
 

@@ -54,9 +54,9 @@ def copy(
 def _copy_description(
     place: Place, elsewhere: Place, collection_id: str, new_id: str, *, with_state: bool, dry_run: bool
 ) -> None:
-    from harvester import history
-    from harvester.collection import without_secrets
-    from harvester.merging import fresh, plain
+    from harvester.collection import history
+    from harvester.collection.description import without_secrets
+    from harvester.collection.merge import fresh, plain
 
     keys = place.keys(new_id)
     tree = described.tree_of(history.read(place.store, place.keys(collection_id)).data)

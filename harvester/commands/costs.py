@@ -49,7 +49,8 @@ def cost(collection_id: str | None, count: int, as_json: bool, place: Place) -> 
 
 
 def _of_collection(place: Place, collection_id: str, count: int) -> Tree:
-    from harvester import cost, history, records
+    from harvester import cost, records
+    from harvester.collection import history
 
     keys = place.keys(collection_id)
     wishes = described.tree_of(history.read(place.store, keys).data).get("task") or {}

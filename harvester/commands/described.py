@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 import orjson
 
-from harvester.collection import FILTER, SEARCH, USER_TIMELINE, problems
+from harvester.collection.description import FILTER, SEARCH, USER_TIMELINE, problems
+from harvester.collection.merge import merged
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
-from harvester.merging import merged
 from harvester.store.boundaries import collection_around
 from harvester.store.disk import whole
 from harvester.store.keys import CollectionKeys
@@ -207,7 +207,7 @@ def base_of(store: "Store", keys: CollectionKeys, mine: Tree, current: Tree) -> 
 
 def holds_changes(path: Path, store: "Store") -> bool:
     """Whether something would be lost with the file, which may be any collection's."""
-    from harvester import history
+    from harvester.collection import history
 
     try:
         mine = read(path)

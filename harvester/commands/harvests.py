@@ -101,7 +101,7 @@ def _missed(place: Place) -> "list[Missed]":
 @json_option
 @in_place
 def running(collection_id: str | None, as_json: bool, place: Place) -> None:
-    from harvester import history
+    from harvester.collection import history
 
     if collection_id is None:
         found = [record for row in _running(place) if (record := _account(place, row["id"]))]
@@ -145,7 +145,8 @@ def _running_line(place: Place, record: Tree) -> str:
 @json_option
 @in_place
 def last(collection_id: str, as_json: bool, place: Place) -> None:
-    from harvester import history, records
+    from harvester import records
+    from harvester.collection import history
 
     keys = place.keys(collection_id)
     history.read(place.store, keys)
@@ -214,7 +215,8 @@ def past(collection_id: str, limit: int, as_json: bool, place: Place) -> None:
 @dry_run_option
 @in_place
 def stop(collection_id: str, timeout: float, dry_run: bool, place: Place) -> None:
-    from harvester import history, records
+    from harvester import records
+    from harvester.collection import history
 
     keys = place.keys(collection_id)
     history.read(place.store, keys)
@@ -267,8 +269,8 @@ def end_harvest(place: Place, keys: "CollectionKeys", *, within: float) -> None:
 )
 @in_place
 def log(collection_id: str, follow: bool, lines: int, place: Place) -> None:
-    from harvester import history
     from harvester.clock import Stop
+    from harvester.collection import history
 
     history.read(place.store, place.keys(collection_id))
     for line in place.compute.log(collection_id, lines=lines, follow=follow, stop=Stop()):

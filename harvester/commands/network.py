@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harvester.clock import Stop, SystemClock
-from harvester.collection import budget
+from harvester.collection.description import budget
 from harvester.commands import SECRETS
 from harvester.documents import Tree
 from harvester.settings import Settings

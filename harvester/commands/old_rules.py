@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harvester.collection import SEARCH, USER_TIMELINE
+from harvester.collection.description import SEARCH, USER_TIMELINE
 from harvester.commands.place import Place
 from harvester.commands.starting import require_collection, require_keys
 from harvester.commands.telling import confirm

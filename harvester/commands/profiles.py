@@ -273,7 +273,7 @@ def _using(place: Place, name: str) -> Iterator[str]:
 
 def _uses(place: Place) -> Iterator[tuple[str, str]]:
     """Each collection of the place with the profile that it names."""
-    from harvester import history
+    from harvester.collection import history
 
     for collection_id in place.collection_ids():
         tree: Tree = described.tree_of(history.read(place.store, place.keys(collection_id)).data)

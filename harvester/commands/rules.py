@@ -2,7 +2,7 @@
 
 import click
 
-from harvester.collection import FILTER
+from harvester.collection.description import FILTER
 from harvester.commands import described, network
 from harvester.commands.place import Place, collection_id_argument, in_place
 from harvester.commands.starting import require_collection, require_idle
@@ -30,7 +30,7 @@ from harvester.wording import counted
 @json_option
 @in_place
 def rules(collection_id: str, remove: bool, yes: bool, dry_run: bool, as_json: bool, place: Place) -> None:
-    from harvester import history
+    from harvester.collection import history
 
     keys = require_collection(place, collection_id, FILTER)
     if remove:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harvester.collection import SEARCH, USER_TIMELINE
+from harvester.collection.description import SEARCH, USER_TIMELINE
 from harvester.commands import described, old_rules
 from harvester.commands.place import Place, collection_id_argument, in_place
 from harvester.commands.starting import require_collection, require_keys
@@ -144,7 +144,8 @@ def _told(each: "Scheduled") -> str:
 @dry_run_option
 @in_place
 def stop(collection_id: str, pause: bool, dry_run: bool, place: Place) -> None:
-    from harvester import history, records
+    from harvester import records
+    from harvester.collection import history
 
     keys = place.keys(collection_id)
     if dry_run:

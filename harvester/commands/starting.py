@@ -2,7 +2,7 @@
 
 import click
 
-from harvester.collection import FILTER, SEARCH, USER_TIMELINE, parsed
+from harvester.collection.description import FILTER, SEARCH, USER_TIMELINE, parsed
 from harvester.commands import described, network
 from harvester.commands.following import follow
 from harvester.commands.harvests import end_harvest
@@ -86,7 +86,7 @@ def filter_start(collection_id: str, dry_run: bool, place: Place) -> None:
 
 def _require_free_stream(place: Place, keys: CollectionKeys) -> None:
     """Raise where another stream runs here with the same keys, or X refuses these."""
-    from harvester import history
+    from harvester.collection import history
 
     tree = described.tree_of(history.read(place.store, keys).data)
     for task in place.compute.tasks():
@@ -163,7 +163,8 @@ def _tell_cost(place: Place, keys: CollectionKeys) -> None:
 
 def _costs(place: Place, keys: CollectionKeys) -> dict[str, str]:
     """What a harvest may cost, and what bounds that, in words."""
-    from harvester import checks, history
+    from harvester import checks
+    from harvester.collection import history
 
     tree = described.tree_of(history.read(place.store, keys).data)
     found = checks.of_description(tree, place.settings)
@@ -182,7 +183,7 @@ def require_users(tree: Tree) -> None:
 
 def require_collection(place: Place, collection_id: str, *kinds: str) -> CollectionKeys:
     """Raise unless there is such a collection, valid, and of one of these kinds."""
-    from harvester import history
+    from harvester.collection import history
     from harvester.errors import NotFound
 
     keys = place.keys(collection_id)
@@ -201,7 +202,7 @@ def require_collection(place: Place, collection_id: str, *kinds: str) -> Collect
 
 def require_keys(place: Place, keys: CollectionKeys) -> None:
     """Raise unless a harvest that is started would find keys."""
-    from harvester import history
+    from harvester.collection import history
     from harvester.credentials import require_for_harvests
 
     tree = described.tree_of(history.read(place.store, keys).data)

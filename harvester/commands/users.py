@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import click
 
-from harvester.collection import USER_TIMELINE
+from harvester.collection.description import USER_TIMELINE
 from harvester.commands import described, names, network
 from harvester.commands.place import Place, in_place
 from harvester.commands.telling import dry_run_option, would
@@ -97,7 +97,8 @@ def remove_users(users: Sequence[str], dry_run: bool, path: Path) -> int:
 @described.file_option
 @in_place
 def restore_users(users: Sequence[str], everybody: bool, dry_run: bool, path: Path, place: Place) -> int:
-    from harvester import history, records
+    from harvester import records
+    from harvester.collection import history
 
     if not users and not everybody:
         raise _no_users("Name users, or give --all.")

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from harvester import history
 from harvester.aws.service import Aws
-from harvester.collection import FILTER, parsed
+from harvester.collection import history
+from harvester.collection.description import FILTER, parsed
 from harvester.compute import ONCE, SERVICE
 from harvester.compute.task_definition import (
     Definition,

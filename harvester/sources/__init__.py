@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Protocol
 
 from harvester.clock import Clock, Stop
-from harvester.collection import FILTER, SEARCH, USER_TIMELINE
+from harvester.collection.description import FILTER, SEARCH, USER_TIMELINE
 from harvester.documents import Tree
 from harvester.networks import Batch
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from harvester.collection import count
+from harvester.collection.description import count
 from harvester.documents import Tree
 from harvester.networks import Batch
 from harvester.sources import Job

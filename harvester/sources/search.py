@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from harvester.collection import count
+from harvester.collection.description import count
 from harvester.documents import Tree
 from harvester.networks import Batch
 from harvester.sources import Job

@@ -3,10 +3,10 @@
 import logging
 from collections.abc import Callable
 
-from harvester.collection import count
+from harvester.collection.description import count
+from harvester.collection.filter_terms import same_values
 from harvester.documents import Tree
 from harvester.errors import HarvesterError
-from harvester.filters import same_values
 from harvester.gaps import Gap
 from harvester.networks import Batch
 from harvester.sources import Job

@@ -6,8 +6,8 @@ from typing import Any
 
 import orjson
 
-from harvester.changeset import apply
-from harvester.collection import without_secrets
+from harvester.collection.changeset import apply
+from harvester.collection.description import without_secrets
 from harvester.documents import Tree
 from harvester.lock import is_released
 from harvester.progress import RUNNING

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from harvester.collection import without_secrets
+from harvester.collection.description import without_secrets
 
 # Where harvests and people of 2019 kept API keys.
 MAY_HOLD_KEYS = re.compile(r"collection\.json|changesets/[^/]+\.json|harvests/(?:\d+/){6}collection\.json")

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from harvester.changeset import apply, diff
-from harvester.collection import SEARCH, STATE, USER_TIMELINE
+from harvester.collection.changeset import apply, diff
+from harvester.collection.description import SEARCH, STATE, USER_TIMELINE
 from harvester.documents import Tree
 
 # Written by the history itself.

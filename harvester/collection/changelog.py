@@ -6,10 +6,10 @@ from typing import Any
 
 import orjson
 
-from harvester.changeset import apply
-from harvester.collection import SEARCH, STATE, USER_TIMELINE
+from harvester.collection.changeset import apply
+from harvester.collection.description import SEARCH, STATE, USER_TIMELINE
+from harvester.collection.merge import STAMPS
 from harvester.documents import Tree
-from harvester.merging import STAMPS
 from harvester.wording import printable
 
 ADDED, CHANGED, DELETED = "added", "changed", "deleted"

@@ -19,8 +19,8 @@ from typing import Any
 import msgspec
 import orjson
 
-from harvester.changeset import apply, diff
-from harvester.collection import with_state, without_secrets
+from harvester.collection.changeset import apply, diff
+from harvester.collection.description import with_state, without_secrets
 from harvester.documents import Tree
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound
 from harvester.store import Store, Stored

@@ -8,10 +8,10 @@ from typing import Any
 import orjson
 
 from harvester.capacity import WISHES, wish_problems
-from harvester.changeset import patched
+from harvester.collection.changeset import patched
+from harvester.collection.filter_terms import unreadable
 from harvester.documents import Tree
 from harvester.errors import HarvesterError
-from harvester.filters import unreadable
 from harvester.store.keys import id_problem
 
 USER_TIMELINE, SEARCH, FILTER = "user_timeline", "search", "filter"

@@ -1,0 +1,1 @@
+"""A collection as values: described, validated, changed by changesets, and merged."""
