@@ -12,7 +12,7 @@ from harvester.settings import Settings
 from harvester.wording import counted
 
 if TYPE_CHECKING:
-    from harvester.x import XClient
+    from harvester.networks.x import XClient
 
 # docs.x.com, "Search": recent and full archive.
 _QUERY_LENGTH = {False: 512, True: 1024}
@@ -47,8 +47,8 @@ def of_description(tree: Tree, settings: Settings) -> Iterator[Check]:
 
 def keys_of(tree: Tree, settings: Settings) -> Check:
     """Whether a harvest finds keys, here or where the cluster runs it."""
-    from harvester import credentials
-    from harvester.x.keys import in_collection
+    from harvester.networks.x import credentials
+    from harvester.networks.x.keys import in_collection
 
     kept = tree.get("keys") or {}
     try:
@@ -65,7 +65,7 @@ def keys_of(tree: Tree, settings: Settings) -> Check:
 
 
 def _timelines(tree: Tree) -> Iterator[Check]:
-    from harvester.x.billing import price
+    from harvester.networks.x.prices import price
 
     users = tree["users"]
     if not users:
@@ -87,7 +87,7 @@ def _timelines(tree: Tree) -> Iterator[Check]:
 
 def _look_ups(tree: Tree) -> Check:
     """What profiles cost, or what is missed without them."""
-    from harvester.x.billing import price
+    from harvester.networks.x.prices import price
 
     all_of_them = f"${price('users', users=len(tree['users'])):,.2f}"
     if days := count(tree, "look_up_days"):
@@ -107,7 +107,7 @@ def _search(tree: Tree) -> Iterator[Check]:
 
 
 def _filter(tree: Tree) -> Iterator[Check]:
-    from harvester.x import compile_rules
+    from harvester.networks.x import compile_rules
 
     try:
         rules = compile_rules(tree["filter"])
@@ -122,7 +122,7 @@ def _filter(tree: Tree) -> Iterator[Check]:
 
 
 def _limit(section: Tree) -> Check:
-    from harvester.x.billing import price
+    from harvester.networks.x.prices import price
 
     most = count(section, "max_records")
     if not most:
@@ -133,7 +133,7 @@ def _limit(section: Tree) -> Check:
 
 
 def _budget(tree: Tree, settings: Settings) -> Check:
-    from harvester.x.billing import price
+    from harvester.networks.x.prices import price
 
     most = budget(tree, setting=settings.budget_usd)
     if most is None:
@@ -171,7 +171,7 @@ def of_network(tree: Tree, client: Callable[[], "XClient"]) -> Iterator[Check]:
 
 
 def _usage(answer: Tree) -> Check:
-    from harvester.x.decoding import member, number
+    from harvester.networks.x.decoding import member, number
 
     used, cap = (number(member(answer, "data", name)) for name in ("project_usage", "project_cap"))
     told = f"accepted; {used:,} of {cap:,} posts used this month." if cap else "accepted."
@@ -196,7 +196,7 @@ def accepted_fields(client: Callable[[], "XClient"]) -> Check:
 
 
 def _accepted_query(x: "XClient", search: Tree) -> Check:
-    from harvester.x.decoding import member, number
+    from harvester.networks.x.decoding import member, number
 
     meta = member(x.counts(search["query"]), "meta")
     # X's older and newer name for it.
@@ -205,7 +205,7 @@ def _accepted_query(x: "XClient", search: Tree) -> Check:
 
 
 def _accepted_rules(x: "XClient", tree: Tree) -> Iterator[Check]:
-    from harvester.x import compile_rules, plan_rules, tag_prefix
+    from harvester.networks.x import compile_rules, plan_rules, tag_prefix
 
     caps, prefix = x.rule_caps(), tag_prefix(tree["id"])
     rules = compile_rules(tree["filter"], caps, prefix=prefix)

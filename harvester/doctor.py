@@ -19,7 +19,7 @@ from harvester.wording import counted
 
 if TYPE_CHECKING:
     from harvester.compute import Scheduled
-    from harvester.x import XClient
+    from harvester.networks.x import XClient
 
 _ROOM = 1 << 30
 _SKEW = 60.0
@@ -128,7 +128,7 @@ def _keys(settings: Settings) -> Check:
     """Of no collection: there is a profile at all, where the harvests look."""
     if not settings.cluster:
         return keys_of({}, settings)
-    from harvester.credentials import parameter_store
+    from harvester.networks.x.credentials import parameter_store
 
     try:
         stored = [entry.name for entry in parameter_store(settings).entries("keys")]

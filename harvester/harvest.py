@@ -17,18 +17,18 @@ from harvester.ending import Ending
 from harvester.errors import Exit, HarvesterError
 from harvester.fence import FencedStore
 from harvester.lock import Lock
+from harvester.networks.x import XClient
+from harvester.networks.x.sources import Source, source_for
 from harvester.patience import Patience, PatientStore
 from harvester.progress import INTERRUPTED, RUNNING, Outcome, Progress
 from harvester.recovery import recover
 from harvester.run import Run
 from harvester.settings import Settings
-from harvester.sources import Source, source_for
 from harvester.stopfile import StopFile
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys, timestamp
 from harvester.uploads import Uploads
 from harvester.work import State
-from harvester.x import XClient
 
 log = logging.getLogger("twarc-cloud")
 

@@ -18,19 +18,19 @@ from harvester.collection.description import FILTER, budget, without_secrets
 from harvester.documents import Tree
 from harvester.ending import Ending
 from harvester.errors import Conflict, Exit, HarvesterError, LockLost, StoreAway
-from harvester.gaps import Unheard
 from harvester.holding import Holding, gap_of
 from harvester.networks import Batch
+from harvester.networks.gap import Unheard
+from harvester.networks.x import BudgetReached, Stopped, XClient
+from harvester.networks.x.sources import Job, Source
 from harvester.progress import BUDGET, FAILED, STOPPED, Outcome, Progress, bug, completed
 from harvester.settings import Settings
-from harvester.sources import Job, Source
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys, timestamp
 from harvester.storing import Storing
 from harvester.unheard import left_unheard
 from harvester.uploads import Uploads
 from harvester.work import State, Work
-from harvester.x import BudgetReached, Stopped, XClient
 
 log = logging.getLogger("twarc-cloud")
 

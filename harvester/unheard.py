@@ -9,8 +9,8 @@ import orjson
 from harvester import wording
 from harvester.documents import Tree
 from harvester.errors import HarvesterError, NotFound, StoreAway
-from harvester.gaps import Unheard, published
 from harvester.networks import Batch
+from harvester.networks.gap import Unheard, published
 from harvester.progress import COMPLETE, FAILED, INTERRUPTED, PARTIAL, Outcome
 from harvester.store import Store
 from harvester.store.documents import document

@@ -1,7 +1,7 @@
 """What a harvest looks at in every client of X, for those that tests put in its place."""
 
-from harvester.x.billing import Billing
-from harvester.x.fields import Fields
+from harvester.networks.x.fields import Fields
+from harvester.networks.x.prices import Billing
 
 
 class Client:

@@ -21,20 +21,20 @@ from harvester.clock import Stop, SystemClock
 from harvester.errors import HarvesterError
 from harvester.harvest import Harvest
 from harvester.networks import Batch
+from harvester.networks.x.page import Page, posts_page, users_page
+from harvester.networks.x.sources import Job, filter, search, source_for, user_timeline
 from harvester.settings import Settings
-from harvester.sources import Job, search, source_for, stream, timelines
 from harvester.store import Entry, Store, Stored
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys, timestamp
 from harvester.store.s3 import S3Store
-from harvester.x.page import Page, posts_page, users_page
 from tests.clients import Client
 from tests.servers import S3Server
 from tests.storm import post_id_at
 
 Tree = dict[str, Any]
 
-_READY = (search, stream, timelines)
+_READY = (search, filter, user_timeline)
 _PAGE = 50
 _STREAMED, _AT_ONCE = 300, 20
 _DEADLINE = 60

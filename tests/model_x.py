@@ -15,8 +15,8 @@ from harvester.clock import Stop
 from harvester.collection.description import with_harvest
 from harvester.journal import State
 from harvester.networks import Batch
-from harvester.sources import Job, source_for
-from harvester.x import Keys, XClient
+from harvester.networks.x import Keys, XClient
+from harvester.networks.x.sources import Job, source_for
 from tests.x_scripted import HandClock, Reply, Request, scripted, streamed
 
 BASE = 1_990_000_000_000_000_000

@@ -19,14 +19,14 @@ from harvester.clock import Stop
 from harvester.collection import history
 from harvester.errors import HarvesterError
 from harvester.harvest import Harvest
+from harvester.networks.x import Keys, XClient
+from harvester.networks.x.sources import Source, source_for
+from harvester.networks.x.sources.pagination import created
 from harvester.progress import Outcome
 from harvester.settings import Settings
-from harvester.sources import Source, source_for
-from harvester.sources.chains import created
 from harvester.store import Store
 from harvester.store.folder import FolderStore
 from harvester.store.keys import ROOT, CollectionKeys
-from harvester.x import Keys, XClient
 
 KEYS = Keys(bearer_token=emulator.CREDENTIALS["bearer_token"])
 DAY = 86_400.0

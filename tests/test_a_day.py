@@ -17,12 +17,12 @@ from harvester.collection import history
 from harvester.errors import Conflict, NotFound
 from harvester.harvest import Harvest
 from harvester.networks import Batch
+from harvester.networks.x.fields import Fields
+from harvester.networks.x.prices import Billing
+from harvester.networks.x.sources import Job
 from harvester.settings import Settings
-from harvester.sources import Job
 from harvester.store import Entry, Stored
 from harvester.store.keys import CollectionKeys
-from harvester.x.billing import Billing
-from harvester.x.fields import Fields
 from tests.stores import HandClock
 
 _DAY = 86_400

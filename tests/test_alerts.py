@@ -17,8 +17,8 @@ from harvester.commands.alerts import Alerts
 from harvester.compute.timetable import Timetable
 from harvester.errors import Exit, HarvesterError
 from harvester.monitoring.scrubber import Scrubber
+from harvester.networks.x import Keys
 from harvester.notices import gist
-from harvester.x import Keys
 from tests.commanded import Desk
 from tests.gates import gate
 from tests.honeybadger import Heard, listening

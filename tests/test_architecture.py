@@ -16,8 +16,10 @@ _SOUND = {
     "harvester/clock.py": '"""Time."""\nimport time\n',
     "harvester/store/__init__.py": '"""A store."""\nfrom harvester.store.keys import K\n',
     "harvester/store/s3.py": '"""S3."""\nimport botocore\nfrom harvester.store import Store\n',
-    "harvester/sources/__init__.py": '"""Kinds."""\ndef t():\n    from harvester.sources import search\n',
-    "harvester/sources/search.py": '"""Search."""\nfrom harvester.sources import Job\n',
+    "harvester/networks/x/sources/__init__.py": (
+        '"""Kinds."""\ndef t():\n    from harvester.networks.x.sources import search\n'
+    ),
+    "harvester/networks/x/sources/search.py": '"""Search."""\nfrom harvester.networks.x.sources import Job\n',
     "harvester/harvest.py": '"""A run."""\nfrom harvester.store import Store\n',
     "harvester/commands/__init__.py": '"""Commands."""\nimport click\nfrom harvester import harvest\n',
     "emulator/__init__.py": '"""X."""\nimport aiohttp\n',

@@ -10,7 +10,7 @@ from harvester.collection.description import budget, problems
 from harvester.compute.local import LocalCompute
 from harvester.compute.supervisor import Supervisor
 from harvester.errors import Exit
-from harvester.x import Billing, BudgetReached, Stopped
+from harvester.networks.x import Billing, BudgetReached, Stopped
 from tests.stage import Stage, staged, until
 from tests.stores import HandClock
 

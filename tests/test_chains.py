@@ -7,10 +7,10 @@ import pytest
 
 from harvester.clock import Stop
 from harvester.networks import Batch
-from harvester.sources import Job
-from harvester.sources.chains import Chain
-from harvester.sources.following import Ask, Follower
-from harvester.x import Outcome, Page
+from harvester.networks.x import Outcome, Page
+from harvester.networks.x.sources import Job
+from harvester.networks.x.sources.chain_end import Ask, Follower
+from harvester.networks.x.sources.pagination import Chain
 from tests.x_scripted import HandClock
 
 _CUT = Chain(since_id="5", token="t", newest_id="1000", oldest_id="200", posts=3, stood=2)

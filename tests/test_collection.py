@@ -18,7 +18,7 @@ from harvester.collection.description import (
 )
 from harvester.documents import Tree
 from harvester.errors import HarvesterError
-from harvester.x.rules import compile_rules
+from harvester.networks.x.rules import compile_rules
 
 TIMELINES: Tree = {
     "id": "a", "type": "user_timeline", "users": {"12": {}, "13": {"since_id": "5", "screen_name": "x"}}

@@ -12,7 +12,7 @@ import pytest
 import emulator
 from emulator.variety import MAY_LACK, Variety
 from harvester.clock import Stop
-from harvester.x import Keys, XClient
+from harvester.networks.x import Keys, XClient
 from tests.stage import staged
 from tests.x_scripted import HandClock
 

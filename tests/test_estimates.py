@@ -8,8 +8,8 @@ import pytest
 
 import emulator
 from harvester import checks
+from harvester.networks.x import price
 from harvester.settings import Settings
-from harvester.x import price
 from tests.person import Person, at_a_terminal
 
 _DEPTH = 3200

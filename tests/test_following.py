@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from harvester.x import Stopped
+from harvester.networks.x import Stopped
 from tests.model_x import BASE, Desk, ModelX, desk
 from tests.x_scripted import Reply, Request
 

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from harvester.clock import Stop
 from harvester.errors import Exit
-from harvester.gaps import Gap, Unheard, impossible, published
 from harvester.journal import State
+from harvester.networks.gap import Gap, Unheard, impossible, published
+from harvester.networks.x import Stopped, StreamRead, StreamSupervisor
+from harvester.networks.x.network_time import NetworkTime
 from harvester.progress import FAILED, Outcome
 from harvester.store.keys import timestamp
 from harvester.unheard import left_unheard
-from harvester.x import Stopped, StreamRead, StreamSupervisor
-from harvester.x.network_time import NetworkTime
 from tests.x_scripted import HandClock
 
 _START = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)

@@ -9,10 +9,10 @@ import pytest
 
 from harvester.clock import Stop
 from harvester.errors import Exit, HarvesterError
-from harvester.gaps import Unheard
 from harvester.holding import FIRST_PAUSE, LONGEST_PAUSE, Holding
 from harvester.journal import State
 from harvester.networks import Batch
+from harvester.networks.gap import Unheard
 from tests.stage import Stage, staged, until
 from tests.x_scripted import HandClock
 

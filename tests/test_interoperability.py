@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import emulator
-from harvester.x.keys import keys_from
+from harvester.networks.x.keys import keys_from
 
 _ROOT = Path(__file__).resolve().parents[1]
 _TWARC2 = str(Path(sys.executable).with_name("twarc2"))

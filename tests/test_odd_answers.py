@@ -15,8 +15,8 @@ import orjson
 import pytest
 
 from harvester.errors import HarvesterError
-from harvester.sources.chains import created
-from harvester.x import Stopped
+from harvester.networks.x import Stopped
+from harvester.networks.x.sources.pagination import created
 from tests.model_x import BASE, Desk, Harvested, ModelX, desk
 from tests.mutations import mutated, refusal
 from tests.x_scripted import Reply, Request

@@ -14,9 +14,9 @@ from harvester.collection import history
 from harvester.errors import Conflict, Exit, StoreAway
 from harvester.harvest import Harvest
 from harvester.networks import Batch
+from harvester.networks.x.sources import Job
 from harvester.patience import Patience, PatientStore
 from harvester.settings import Settings
-from harvester.sources import Job
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 from harvester.store.reading import reader

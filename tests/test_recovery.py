@@ -16,9 +16,9 @@ from harvester.checkpoint import Parts, Pointer, growing
 from harvester.collection import history
 from harvester.collection.description import without_secrets
 from harvester.ending import Ending
-from harvester.gaps import Unheard, impossible
 from harvester.journal import Journal, journaled
 from harvester.networks import Batch
+from harvester.networks.gap import Unheard, impossible
 from harvester.progress import PARTIAL, Outcome, Progress
 from harvester.recovery import recover
 from harvester.removal import Removal

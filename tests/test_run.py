@@ -13,8 +13,8 @@ from harvester.errors import Exit, StoreAway
 from harvester.harvest import Harvest
 from harvester.lock import content
 from harvester.networks import Batch
+from harvester.networks.x.sources import Job
 from harvester.settings import Settings
-from harvester.sources import Job
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys, moment
 from tests.clients import Client

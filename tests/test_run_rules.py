@@ -12,15 +12,15 @@ from harvester.errors import Exit
 from harvester.harvest import Harvest
 from harvester.lock import content
 from harvester.networks import Batch
+from harvester.networks.x.fields import Fields
+from harvester.networks.x.prices import Billing
+from harvester.networks.x.sources import Job
 from harvester.progress import BUDGET, STOPPED, Outcome
 from harvester.recovery import recover
 from harvester.settings import Settings
-from harvester.sources import Job
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys, timestamp
 from harvester.work import State, Work
-from harvester.x.billing import Billing
-from harvester.x.fields import Fields
 from tests.stage import came_about
 from tests.stores import HandClock
 

@@ -12,8 +12,8 @@ from harvester.collection import history
 from harvester.errors import LockLost, StoreAway
 from harvester.harvest import Harvest
 from harvester.networks import Batch
+from harvester.networks.x.sources import Job
 from harvester.settings import Settings
-from harvester.sources import Job
 from harvester.stopfile import StopFile
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys

@@ -16,15 +16,15 @@ from harvester.clock import Stop
 from harvester.collection import history
 from harvester.harvest import Harvest
 from harvester.networks import Batch
+from harvester.networks.x.page import Page, posts_page
+from harvester.networks.x.sources import Job, search
 from harvester.progress import Progress
 from harvester.settings import Settings
-from harvester.sources import Job, search
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys, moment, timestamp
 from harvester.storing import Storing
 from harvester.uploads import Uploads
 from harvester.work import State, Work
-from harvester.x.page import Page, posts_page
 from tests.clients import Client
 from tests.stores import HandClock
 

@@ -8,7 +8,7 @@ import pytest
 
 from harvester.clock import Stop
 from harvester.errors import Exit
-from harvester.x import Rule, XClient
+from harvester.networks.x import Rule, XClient
 from tests.stage import Going, Stage, staged, until
 
 pytestmark = pytest.mark.usefixtures("x_in_any_form")

@@ -5,9 +5,9 @@ from datetime import datetime
 from pathlib import Path
 
 from harvester.errors import Exit, StoreAway
-from harvester.gaps import Gap, published
 from harvester.networks import Batch
-from harvester.sources import Job
+from harvester.networks.gap import Gap, published
+from harvester.networks.x.sources import Job
 from harvester.store.folder import FolderStore
 from harvester.store.keys import timestamp
 from tests.stage import staged, until

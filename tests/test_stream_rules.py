@@ -10,7 +10,7 @@ from harvester.clock import Stop
 from harvester.collection.description import problems
 from harvester.collection.filter_terms import same_values, words
 from harvester.errors import Exit
-from harvester.x import Rule, RuleCaps, XClient, compile_rules, plan_rules
+from harvester.networks.x import Rule, RuleCaps, XClient, compile_rules, plan_rules
 from tests.stage import Stage, staged, until
 
 _OURS = "twarc-cloud:c:"

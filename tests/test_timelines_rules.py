@@ -11,9 +11,9 @@ import pytest
 from harvester.clock import Stop
 from harvester.collection.changeset import merge_into, patched
 from harvester.networks import Batch
-from harvester.sources import Job, timelines
-from harvester.x import Outcome, Page, Problem, XError
-from harvester.x.page import posts_page, users_page
+from harvester.networks.x import Outcome, Page, Problem, XError
+from harvester.networks.x.page import posts_page, users_page
+from harvester.networks.x.sources import Job, user_timeline
 from tests.stores import HandClock
 
 Tree = dict[str, Any]
@@ -112,7 +112,7 @@ class _Harvest:
             waits=lambda *_: None,
             concurrency=1,
         )
-        timelines.collect(job)
+        user_timeline.collect(job)
         return self
 
     def _put(self, batch: Batch, **_: bool) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from harvester.commands.typed_keys import save
 from harvester.errors import Exit, HarvesterError
-from harvester.x.keys import Keys, keys_from
+from harvester.networks.x.keys import Keys, keys_from
 
 _DOOR = Path(__file__).resolve().parents[1] / "twarc_cloud.py"
 _WITHIN = 60.0

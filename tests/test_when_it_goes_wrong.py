@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harvester.x.outcomes import _WORDS, Outcome
+from harvester.networks.x.errors import _WORDS, Outcome
 
 _ROOT = Path(__file__).resolve().parents[1]
 _PAGE = (_ROOT / "docs" / "when-it-goes-wrong.md").read_text(encoding="utf-8")

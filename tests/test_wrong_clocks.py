@@ -8,8 +8,8 @@ import time_machine
 
 import emulator
 from harvester.errors import Exit
+from harvester.networks.x import Keys
 from harvester.store.folder import FolderStore
-from harvester.x import Keys
 from tests.stage import MovableClock, Stage, staged
 
 _USER = Keys(

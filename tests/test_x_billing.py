@@ -6,8 +6,8 @@ import threading
 import pytest
 
 from harvester.clock import Stop
-from harvester.x.billing import Billing, BudgetReached, price, prices
-from harvester.x.outcomes import Stopped
+from harvester.networks.x.errors import Stopped
+from harvester.networks.x.prices import Billing, BudgetReached, price, prices
 
 
 def test_the_bill_adds_up_by_endpoint() -> None:

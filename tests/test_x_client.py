@@ -18,7 +18,7 @@ import pytest
 
 from harvester.clock import Clock, Stop, SystemClock
 from harvester.errors import Exit, HarvesterError
-from harvester.x import Keys, Outcome, Page, Stopped, StreamRead, XClient, XError
+from harvester.networks.x import Keys, Outcome, Page, Stopped, StreamRead, XClient, XError
 from tests.x_scripted import EMPTY, PAGE, HandClock, Reply, Request, Scripted, in_turn, scripted, streamed
 
 _BEARER = Keys(bearer_token="secret-bearer")
@@ -563,7 +563,7 @@ def test_rules_are_read_to_the_last_page() -> None:
 
 
 def test_a_rule_that_is_there_already_is_no_problem_and_others_are() -> None:
-    from harvester.x import Rule
+    from harvester.networks.x import Rule
 
     errors = [
         {

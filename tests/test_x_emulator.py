@@ -12,7 +12,7 @@ from twarc.expansions import flatten
 
 from emulator import CREDENTIALS, Emulated, running
 from harvester.clock import Clock, Stop, SystemClock
-from harvester.x import (
+from harvester.networks.x import (
     Keys,
     Outcome,
     Rule,

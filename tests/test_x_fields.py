@@ -13,9 +13,9 @@ import emulator
 from harvester.checks import accepted_fields
 from harvester.clock import Stop
 from harvester.errors import Exit
-from harvester.x import Keys, XClient, XError
-from harvester.x.fields import POSTS, TWEETS, Fields
-from harvester.x.outcomes import Outcome, Problem
+from harvester.networks.x import Keys, XClient, XError
+from harvester.networks.x.errors import Outcome, Problem
+from harvester.networks.x.fields import POSTS, TWEETS, Fields
 from tests.model_x import BASE, Desk, ModelX, desk
 from tests.stage import staged, until
 from tests.x_scripted import HandClock, Reply, Request, scripted, streamed

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from urllib3.exceptions import DecodeError
 
-from harvester.x.gunzip import ANSWER_BYTES, Gzip, opened
-from harvester.x.lines import BrokenStream
+from harvester.networks.x.http.gzip import ANSWER_BYTES, Gzip, opened
+from harvester.networks.x.streaming.parser import BrokenStream
 
 
 @pytest.fixture(scope="module")

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from harvester.clock import Stop
 from harvester.errors import Exit, HarvesterError
-from harvester.x import Keys, Outcome, XClient, XError
-from harvester.x.intermediary import problem_by
-from harvester.x.sending import require_address
+from harvester.networks.x import Keys, Outcome, XClient, XError
+from harvester.networks.x.http.intermediary import problem_by
+from harvester.networks.x.http.request import require_address
 from tests.x_scripted import PAGE, HandClock, Reply, in_turn, scripted
 
 _KEYS = Keys(bearer_token="secret-bearer")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harvester.errors import Exit, HarvesterError
-from harvester.x.keys import NAMES, Keys, keys_from, keys_of
+from harvester.networks.x.keys import NAMES, Keys, keys_from, keys_of
 
 _SECRET = "s3cr3t"
 _TWARC_1 = f"""[first]

@@ -7,8 +7,8 @@ from email.utils import format_datetime
 import pytest
 
 from harvester.clock import Stop
-from harvester.x.limits import LONGEST, Windows
-from harvester.x.outcomes import Stopped
+from harvester.networks.x.errors import Stopped
+from harvester.networks.x.http.rate_limit import LONGEST, Windows
 from tests.x_scripted import HandClock
 
 _E = "users/:id/tweets"

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvester.x.gunzip import Gzip
-from harvester.x.lines import BrokenStream, Chunks, Lines, LineSplitter
+from harvester.networks.x.http.gzip import Gzip
+from harvester.networks.x.streaming.parser import BrokenStream, Chunks, Lines, LineSplitter
 
 _FROM = b'{"url":"u"}'
 _REAL = Path(__file__).parents[2] / "shared" / "data" / "real-v2" / "streaming_output_with_error.jsonl"

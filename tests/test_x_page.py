@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from harvester.x.outcomes import Outcome
-from harvester.x.page import (
+from harvester.networks.x.errors import Outcome
+from harvester.networks.x.page import (
     NotAPage,
     included_name,
     line_of,

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from harvester.errors import Exit
-from harvester.x.outcomes import Outcome, Problem, XError
-from harvester.x.problems import problem_of, problems_in
+from harvester.networks.x.errors import Outcome, Problem, XError
+from harvester.networks.x.problems import problem_of, problems_in
 
 _OLD, _NEW = "https://api.twitter.com/2/problems/", "https://api.x.com/2/problems/"
 _STALE = {

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harvester.errors import HarvesterError
-from harvester.x.endpoints import RULES
-from harvester.x.rules import Rule, RuleCaps, compile_rules, packed, plan_rules
-from harvester.x.rules_api import RulesApi
+from harvester.networks.x.endpoints import RULES
+from harvester.networks.x.rules import Rule, RuleCaps, compile_rules, packed, plan_rules
+from harvester.networks.x.rules_api import RulesApi
 
 _TERMS = st.lists(st.text(alphabet="abcdefghij", min_size=1, max_size=60), max_size=120)
 

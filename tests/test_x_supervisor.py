@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from harvester.clock import Stop
-from harvester.x import Outcome, Problem, Stopped, StreamRead, StreamSupervisor, XError
-from harvester.x.interruptions import undelivered_from
+from harvester.networks.x import Outcome, Problem, Stopped, StreamRead, StreamSupervisor, XError
+from harvester.networks.x.streaming.interruptions import undelivered_from
 from tests.x_scripted import HandClock
 
 

@@ -160,7 +160,7 @@ class Alerts:
         key = os.environ.get(_KEY, "")
         if key or not self.settings.parameter_path:
             return key
-        from harvester.credentials import parameter_store
+        from harvester.networks.x.credentials import parameter_store
 
         try:
             return _within(_KEY_WITHIN, lambda: parameter_store(self.settings).read("honeybadger"))

@@ -149,7 +149,7 @@ def _may_run(place: Place, keys: CollectionKeys) -> bool:
 
 def _tell_repaid(before: Tree, after: Tree) -> None:
     """Say what the next harvest asks for anew, and so pays for again."""
-    from harvester.x.billing import price
+    from harvester.networks.x.prices import price
 
     old, new = before.get("search") or {}, after.get("search") or {}
     if old.get("query") == new.get("query") or not old.get("since_id"):

@@ -167,16 +167,16 @@ def _sizes(settings: Settings) -> list[tuple[str, Capacity]]:
 
 def _dates() -> Tree:
     from harvester import cost
-    from harvester.x import billing
+    from harvester.networks.x import prices
 
     listed = cost.prices()
-    return {"region": listed["region"], "prices_of": listed["date"], "x_prices_of": billing.prices()["date"]}
+    return {"region": listed["region"], "prices_of": listed["date"], "x_prices_of": prices.prices()["date"]}
 
 
 def _of_x() -> str:
-    from harvester.x import billing
+    from harvester.networks.x import prices
 
-    each, dates = billing.prices()["each"], _dates()
+    each, dates = prices.prices()["each"], _dates()
     return (
         f"X charges ${each['post']:.3f} for a post and ${each['user']:.3f} for an account that is looked up. "
         f"Prices: AWS {dates['region']} of {dates['prices_of']}, X of {dates['x_prices_of']}."

@@ -19,7 +19,7 @@ from harvester.errors import Exit, HarvesterError
 @in_place
 def honeybadger(remove: bool, dry_run: bool, place: Place) -> None:
     from harvester.aws.parameters import HONEYBADGER
-    from harvester.credentials import parameter_store
+    from harvester.networks.x.credentials import parameter_store
 
     parameters = parameter_store(place.settings)
     where = f"{parameters.path}/{HONEYBADGER} of the parameter store"

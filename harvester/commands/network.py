@@ -14,8 +14,8 @@ from harvester.settings import Settings
 
 if TYPE_CHECKING:
     from harvester.commands.alerts import Alerts
+    from harvester.networks.x import XClient
     from harvester.progress import Progress
-    from harvester.x import XClient
 
 log = logging.getLogger("twarc-cloud")
 
@@ -28,8 +28,7 @@ def client(settings: Settings, tree: Tree, *, patience: float = _PATIENCE) -> "X
 
     It gives up after `patience` seconds.
     """
-    from harvester import credentials
-    from harvester.x import XClient
+    from harvester.networks.x import XClient, credentials
 
     keys = credentials.keys(settings, tree)
     SECRETS.hide(keys.__dict__.values())
@@ -51,9 +50,8 @@ def client_of_harvest(
     """Makes the client once the collection is ours and known, and says before that it has `begun`."""
 
     def make(collection: Tree, progress: "Progress") -> "XClient":
-        from harvester import credentials
-        from harvester.x import XClient
-        from harvester.x.keys import in_collection
+        from harvester.networks.x import XClient, credentials
+        from harvester.networks.x.keys import in_collection
 
         begun()
         if in_collection(collection).usable:

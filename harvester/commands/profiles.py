@@ -26,7 +26,7 @@ from harvester.wording import when
 
 if TYPE_CHECKING:
     from harvester.aws.parameters import Parameters
-    from harvester.x.keys import Keys
+    from harvester.networks.x.keys import Keys
 
 
 @click.command("keys", help="Use a profile's API keys; with a cluster, store them for its harvests.")
@@ -91,7 +91,7 @@ def _refer(path: Path, name: str, *, dry_run: bool) -> None:
 def _on_this_machine(
     path: Path, profile: str, files: tuple[Path, ...], move_to: str | None, *, dry_run: bool
 ) -> None:
-    from harvester.x.keys import NoKeys, in_environment, profile_named
+    from harvester.networks.x.keys import NoKeys, in_environment, profile_named
 
     described.read(path)
     if move_to:
@@ -121,14 +121,14 @@ def _on_this_machine(
 
 
 def _standard() -> tuple[Path, ...]:
-    from harvester.x.keys import profile_files
+    from harvester.networks.x.keys import profile_files
 
     return profile_files(os.environ)
 
 
 def _inline(path: Path, name: str) -> "tuple[str, Keys]":
     """The keys that the file itself holds."""
-    from harvester.x.keys import in_collection
+    from harvester.networks.x.keys import in_collection
 
     found = in_collection(described.read(path))
     if not found.usable:
@@ -141,7 +141,7 @@ def _inline(path: Path, name: str) -> "tuple[str, Keys]":
 
 def _found(profile: str, files: tuple[Path, ...]) -> "tuple[str, Keys]":
     """A profile of ~/.twarc, or the keys of the environment, which are then called so; raises without any."""
-    from harvester.x.keys import in_environment, keys_from, profile_named
+    from harvester.networks.x.keys import in_environment, keys_from, profile_named
 
     outside = in_environment(os.environ)
     try:
@@ -164,7 +164,7 @@ def _stored_or_found(
     place: Place, profile: str, files: tuple[Path, ...], *, dry_run: bool
 ) -> "tuple[str, Keys | None]":
     """What this machine has, or is typed; or only the name, where a colleague has stored the profile."""
-    from harvester.x.keys import NoKeys
+    from harvester.networks.x.keys import NoKeys
 
     try:
         return _found(profile, files)
@@ -282,6 +282,6 @@ def _uses(place: Place) -> Iterator[tuple[str, str]]:
 
 
 def _parameters(place: Place) -> "Parameters":
-    from harvester.credentials import parameter_store
+    from harvester.networks.x.credentials import parameter_store
 
     return parameter_store(place.settings)

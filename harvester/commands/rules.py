@@ -62,7 +62,7 @@ def rules(collection_id: str, remove: bool, yes: bool, dry_run: bool, as_json: b
 
 def _row(rule: Tree) -> Tree:
     """`id` is the collection that set the rule; none where it was not this tool."""
-    from harvester.x.rules import collection_of
+    from harvester.networks.x.rules import collection_of
 
     return {
         "id": collection_of(str(rule.get("tag") or "")),

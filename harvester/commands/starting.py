@@ -109,7 +109,7 @@ def _require_free_stream(place: Place, keys: CollectionKeys) -> None:
 
 
 def _require_accepted_keys(place: Place, tree: Tree) -> None:
-    from harvester.x import Outcome, XError
+    from harvester.networks.x import Outcome, XError
 
     client = network.client(place.settings, tree, patience=_ASKED_FOR)
     try:
@@ -203,7 +203,7 @@ def require_collection(place: Place, collection_id: str, *kinds: str) -> Collect
 def require_keys(place: Place, keys: CollectionKeys) -> None:
     """Raise unless a harvest that is started would find keys."""
     from harvester.collection import history
-    from harvester.credentials import require_for_harvests
+    from harvester.networks.x.credentials import require_for_harvests
 
     tree = described.tree_of(history.read(place.store, keys).data)
     require_for_harvests(place.settings, tree)

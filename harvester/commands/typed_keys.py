@@ -13,7 +13,7 @@ from harvester.errors import Exit, HarvesterError
 from harvester.store.disk import whole
 
 if TYPE_CHECKING:
-    from harvester.x.keys import Keys
+    from harvester.networks.x.keys import Keys
 
 _HOW = "Type or paste them from https://developer.x.com; they are not shown."
 
@@ -34,7 +34,7 @@ def ask(profile: str, *, otherwise: HarvesterError) -> None:
 
 
 def _typed() -> "Keys":
-    from harvester.x.keys import keys_of
+    from harvester.networks.x.keys import keys_of
 
     values = {"bearer_token": _answer("Bearer token (empty if you have a consumer key and secret)")}
     if not values["bearer_token"]:
@@ -50,7 +50,7 @@ def _answer(question: str) -> str:
 
 def save(name: str, found: "Keys", *, dry_run: bool = False) -> Path:
     """Write keys to ~/.twarc as a new profile, or without one where `name` is empty; the file."""
-    from harvester.x.keys import NAMES, profile_files, text_in
+    from harvester.networks.x.keys import NAMES, profile_files, text_in
 
     path = profile_files(os.environ)[0]
     before = text_in(path)

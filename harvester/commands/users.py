@@ -205,7 +205,7 @@ def _by_name(users: Tree) -> dict[str, list[str]]:
 
 
 def _price(asked: Sequence[str]) -> float:
-    from harvester.x.billing import price
+    from harvester.networks.x.prices import price
 
     return price("users/by", users=len(asked))
 
@@ -214,7 +214,7 @@ def _look_up(tree: Tree, asked: list[str], found: dict[str, _Found]) -> None:
     """Put id and proper spelling into `found`, by name in small letters, as X answers."""
     if not asked:
         return
-    from harvester.x import name_in, posts_in
+    from harvester.networks.x import name_in, posts_in
 
     x = network.client(settings(), tree)
     try:

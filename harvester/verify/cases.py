@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from harvester.gaps import impossible
+from harvester.networks.gap import impossible
 from harvester.store.keys import is_own
 from harvester.verify.claims import (
     ACCOUNT,

@@ -1,0 +1,274 @@
+"""twarc's endpoints, fields and authorisation, with this project's manners in place of twarc's transport."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
+
+from twarc.version import user_agent, version
+
+from harvester.clock import Clock, Stop
+from harvester.errors import Exit, HarvesterError
+from harvester.networks.x.borrowed import Borrowed
+from harvester.networks.x.endpoints import (
+    COUNTS_ALL,
+    COUNTS_RECENT,
+    FOLLOWERS,
+    FOLLOWING,
+    SEARCH_ALL,
+    SEARCH_RECENT,
+    STREAM,
+    TIMELINE,
+    TWEETS,
+    USAGE,
+    USERS,
+    USERS_BY_NAME,
+    Endpoint,
+)
+from harvester.networks.x.fields import Fields
+from harvester.networks.x.http.auth import Sessions
+from harvester.networks.x.http.retry import Answer, Exchange
+from harvester.networks.x.keys import Keys
+from harvester.networks.x.network_time import NetworkTime
+from harvester.networks.x.page import Page, accounts_page, posts_page, provenance_of, relations_page
+from harvester.networks.x.prices import Billing
+from harvester.networks.x.rules_api import RulesApi
+from harvester.networks.x.streaming.connection import StreamConnection
+
+X_API_URL = "https://api.twitter.com"
+
+LOOK_UP = 100
+
+
+class XClient(RulesApi, Borrowed):
+    """One page a call. Safe for many threads; every call may raise XError or Stopped."""
+
+    def __init__(
+        self,
+        keys: Keys,
+        *,
+        base_url: str = X_API_URL,
+        clock: Clock,
+        stop: Stop,
+        patience: float = 900.0,
+        pool: int = 64,
+        on_wait: Callable[[str, float], None] | None = None,
+    ) -> None:
+        if not keys.usable:
+            raise HarvesterError(
+                "There are no keys for the X API.", hint="See keys_from.", exit_code=Exit.UNAUTHORIZED
+            )
+        self._keys = keys
+        self._base = base_url.rstrip("/")
+        self._sessions = Sessions(keys, base_url=self._base, stop=stop, pool=pool, agent=user_agent)
+        self._exchange = Exchange(
+            self._sessions, base_url=self._base, clock=clock, stop=stop, patience=patience, on_wait=on_wait
+        )
+        super().__init__(**{name: getattr(keys, name) for name in keys.__dataclass_fields__})
+        self.fields = Fields()
+
+    def __repr__(self) -> str:
+        return f"XClient({self._base}, {self._keys!r})"
+
+    @property
+    def billing(self) -> Billing:
+        """What was returned so far, by endpoint, and its price."""
+        return self._exchange.billing
+
+    @property
+    def time(self) -> NetworkTime:
+        """What time it is at X, as far as its answers tell."""
+        return self._exchange.time
+
+    def close(self) -> None:
+        self._sessions.close()
+
+    # Posts
+
+    def timeline(
+        self,
+        user_id: str,
+        *,
+        since_id: str | None = None,
+        until_id: str | None = None,
+        token: str | None = None,
+        max_results: int = 100,
+    ) -> Page:
+        """Newest first, both ids exclusive, at most 3,200 deep; the outcome tells if the account is gone."""
+        params = _given(since_id=since_id, until_id=until_id, pagination_token=token, max_results=max_results)
+        return self._posts(TIMELINE, f"users/{user_id}/tweets", params)
+
+    def search(
+        self,
+        query: str,
+        *,
+        archive: bool = False,
+        since_id: str | None = None,
+        until_id: str | None = None,
+        start_time: datetime | str | None = None,
+        token: str | None = None,
+        max_results: int = 100,
+        failures: int | None = None,
+    ) -> Page:
+        """Newest first. `archive` reaches back to 2006, the other seven days.
+
+        `failures`: after how many answers of 5xx to give up, instead of when the patience ends.
+        """
+        endpoint = SEARCH_ALL if archive else SEARCH_RECENT
+        params = _given(
+            query=query,
+            since_id=since_id,
+            until_id=until_id,
+            start_time=_time(start_time),
+            next_token=token,
+            max_results=max_results,
+        )
+        most = dict.fromkeys(range(500, 600), failures) if failures else {}
+        return self._posts(endpoint, endpoint.name, params, most)
+
+    def hydrate(self, ids: Sequence[str]) -> Page:
+        """At most 100 posts by id; those that are gone stand in the page's problems."""
+        _require_at_most(LOOK_UP, ids)
+        return self._posts(TWEETS, "tweets", {"ids": ",".join(ids)})
+
+    def counts(
+        self,
+        query: str,
+        *,
+        archive: bool = False,
+        since_id: str | None = None,
+        start_time: datetime | str | None = None,
+        end_time: datetime | str | None = None,
+        granularity: str = "day",
+        token: str | None = None,
+    ) -> dict[str, Any]:
+        """How many posts match, by `granularity`; the total is in `meta.total_tweet_count`."""
+        endpoint = COUNTS_ALL if archive else COUNTS_RECENT
+        params = _given(
+            query=query,
+            since_id=since_id,
+            start_time=_time(start_time),
+            end_time=_time(end_time),
+            granularity=granularity,
+            next_token=token,
+        )
+        return self._object(endpoint, params)
+
+    # Accounts
+
+    def users(self, ids: Sequence[str]) -> Page:
+        """At most 100 accounts by id; the outcome is OK, and each that is gone is a problem of the page."""
+        _require_at_most(LOOK_UP, ids)
+        return self._users(USERS, "users", {"ids": ",".join(ids)}, accounts_page)
+
+    def users_by_name(self, names: Sequence[str]) -> Page:
+        _require_at_most(LOOK_UP, names)
+        asked = ",".join(name.lstrip("@") for name in names)
+        return self._users(USERS_BY_NAME, "users/by", {"usernames": asked}, accounts_page)
+
+    def followers(self, user_id: str, *, token: str | None = None, max_results: int = 1000) -> Page:
+        return self._relations(FOLLOWERS, user_id, token, max_results)
+
+    def following(self, user_id: str, *, token: str | None = None, max_results: int = 1000) -> Page:
+        return self._relations(FOLLOWING, user_id, token, max_results)
+
+    def usage(self) -> dict[str, Any]:
+        """The month's use as X counts it, under `data`."""
+        return self._object(USAGE, {"usage.fields": "project_cap,project_usage,cap_reset_day"})
+
+    def stream(self) -> StreamConnection:
+        """One attempt to connect to the filtered stream; XError tells why it was refused."""
+        response = self.fields.for_posts(
+            lambda shaped: self._exchange.opened(STREAM, self._url(STREAM.name), params=shaped)
+        )
+        return StreamConnection(
+            response,
+            version=version,
+            clock=self._exchange.clock,
+            stop=self._exchange.stop,
+            billed=lambda posts: self.billing.add(STREAM.name, posts=posts, requests=0),
+            time=self.time,
+        )
+
+    # How they are asked
+
+    def _posts(
+        self,
+        endpoint: Endpoint,
+        path: str,
+        params: dict[str, Any],
+        most: Mapping[int, int] = MappingProxyType({}),
+    ) -> Page:
+        def read(answer: Answer) -> Page:
+            page = posts_page(answer.body, self._provenance(answer.url))
+            self.billing.add(endpoint.name, posts=page.posts)
+            return page
+
+        # Where no number is asked for, the ids say how many may come.
+        posts = params.get("max_results") or params["ids"].count(",") + 1
+        with self.billing.kept_for(endpoint.name, stop=self._exchange.stop, posts=posts):
+            return self.fields.for_posts(
+                lambda shaped: self._exchange.ask(
+                    endpoint, self._url(path), read, params={**shaped, **params}, most=most
+                )
+            )
+
+    def _users(
+        self, endpoint: Endpoint, path: str, params: dict[str, Any], parse: Callable[[bytes, bytes], Page]
+    ) -> Page:
+        def read(answer: Answer) -> Page:
+            page = parse(answer.body, self._provenance(answer.url))
+            self.billing.add(endpoint.name, users=len(page.users))
+            return page
+
+        asked = params.get("ids") or params.get("usernames")
+        most = asked.count(",") + 1 if asked else params["max_results"]
+        with self.billing.kept_for(endpoint.name, stop=self._exchange.stop, users=most):
+            return self.fields.for_users(
+                lambda shaped: self._exchange.ask(
+                    endpoint, self._url(path), read, params={**shaped, **params}
+                )
+            )
+
+    def _relations(self, endpoint: Endpoint, user_id: str, token: str | None, max_results: int) -> Page:
+        params = _given(pagination_token=token, max_results=max_results)
+        return self._users(endpoint, endpoint.name.replace(":id", user_id), params, relations_page)
+
+    def _object(
+        self,
+        endpoint: Endpoint,
+        params: dict[str, Any] | None = None,
+        *,
+        body: Any = None,
+        patience: float | None = None,
+        read: Callable[[Answer], dict[str, Any]] = Answer.json,
+    ) -> dict[str, Any]:
+        """The answer as it is, for endpoints that return no posts or users."""
+        url = self._url(endpoint.name)
+        with self.billing.kept_for(endpoint.name, stop=self._exchange.stop, requests=1):
+            found = self._exchange.ask(endpoint, url, read, params=params, body=body, patience=patience)
+            self.billing.add(endpoint.name)
+        return found
+
+    def _url(self, path: str) -> str:
+        return f"{self._base}/2/{path}"
+
+    def _provenance(self, url: str) -> bytes:
+        now = self._exchange.clock.now().astimezone(UTC)
+        return provenance_of(url, version, now.isoformat(timespec="seconds"))
+
+
+def _given(**asked: Any) -> dict[str, Any]:
+    return {name: value for name, value in asked.items() if value is not None}
+
+
+def _time(moment: datetime | str | None) -> str | None:
+    if moment is None or isinstance(moment, str):
+        return moment
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _require_at_most(most: int, asked: Sequence[str] | Iterable[str]) -> None:
+    count = len(list(asked))
+    if not 0 < count <= most:
+        raise ValueError(f"{count} were asked for at once, and 1 to {most} can be")

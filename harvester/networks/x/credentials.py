@@ -1,0 +1,87 @@
+"""Keys for the X API are found in one order for whoever asks it, and before a harvest begins elsewhere."""
+
+import os
+from typing import TYPE_CHECKING
+
+from harvester.documents import Tree
+from harvester.errors import Exit, HarvesterError, NotFound
+from harvester.networks.x.keys import Keys, in_collection, in_environment, keys_from, keys_of
+from harvester.settings import Settings
+
+if TYPE_CHECKING:
+    from harvester.aws.parameters import Parameters
+
+
+def keys(settings: Settings, tree: Tree) -> Keys:
+    """Those of a collection of 2019 itself, the environment, the parameter store, ~/.twarc, in this order."""
+    kept = tree.get("keys") or {}
+    found = in_collection(tree)
+    if not found.usable:
+        found = in_environment(os.environ)
+    if found.usable:
+        return found
+    profile = str(kept.get("profile") or "")
+    if not settings.parameter_path:
+        return keys_from(os.environ, profile=profile)
+    return (profile and _stored(settings, profile)) or _on_this_machine(settings, profile)
+
+
+def _stored(settings: Settings, profile: str) -> Keys | None:
+    try:
+        found = keys_of(
+            parameter_store(settings).keys(profile), where=f"profile {profile} of the parameter store"
+        )
+    except NotFound:
+        return None
+    return found if found.usable else None
+
+
+def _on_this_machine(settings: Settings, profile: str) -> Keys:
+    try:
+        return keys_from(os.environ, profile=profile)
+    except HarvesterError as error:
+        raise (_not_stored(settings, profile) if profile else _no_profile()) from error
+
+
+def require_for_harvests(settings: Settings, tree: Tree) -> None:
+    """Raise unless a harvest would find keys where it runs: on this machine, or as a task of the cluster."""
+    if not settings.cluster:
+        keys(settings, tree)
+        return
+    kept = tree.get("keys") or {}
+    if in_collection(tree).usable:
+        return
+    profile = str(kept.get("profile") or "")
+    if not profile:
+        raise _no_profile()
+    if not parameter_store(settings).has_keys(profile):
+        raise _not_stored(settings, profile)
+
+
+def parameter_store(settings: Settings) -> "Parameters":
+    """Where the secrets of the cloud are; raises where no path is set."""
+    if not settings.parameter_path:
+        raise HarvesterError(
+            "parameter_path is not set, so there is no place for the keys of the cluster's harvests.",
+            hint="Take over the whole of `terraform output -raw twarc_cloud_ini`.",
+            exit_code=Exit.USAGE,
+        )
+    from harvester.aws.parameters import Parameters
+
+    return Parameters(settings.parameter_path, region=settings.region, key=settings.kms_key_arn)
+
+
+def _no_profile() -> HarvesterError:
+    return HarvesterError(
+        "The collection does not say whose keys are to be used.",
+        hint="`collection-config keys --profile NAME`, then `collection-config update`.",
+        exit_code=Exit.UNAUTHORIZED,
+    )
+
+
+def _not_stored(settings: Settings, profile: str) -> HarvesterError:
+    return HarvesterError(
+        f"There are no keys of profile {profile} in the parameter store ({settings.parameter_path}/keys).",
+        hint=f"`collection-config keys --profile {profile}` stores them.",
+        exit_code=Exit.UNAUTHORIZED,
+    )

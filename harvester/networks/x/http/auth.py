@@ -1,0 +1,78 @@
+"""Each request goes out in the session that its endpoint accepts; tokens are fetched when first needed."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from requests_oauthlib import OAuth1Session
+
+from harvester.clock import Stop
+from harvester.networks.x.endpoints import TOKEN, Endpoint
+from harvester.networks.x.http.interruptible import Sockets, session
+from harvester.networks.x.http.request import Wire, require_address
+from harvester.networks.x.keys import Keys
+
+
+class Sessions:
+    """The session of a user, who signs each request, and that of the app, which shows a bearer token."""
+
+    def __init__(self, keys: Keys, *, base_url: str, stop: Stop, pool: int, agent: str) -> None:
+        require_address(base_url)
+        self._keys = keys
+        self._base = base_url
+        self._pool = pool
+        self._agent = agent
+        self._sockets = Sockets(stop)
+        self._lock = threading.Lock()
+        self._user = self._new(self._signing) if keys.of_a_user else None
+        self._app = self._new()
+
+    @property
+    def usual(self) -> Any:
+        return (self._user or self._app).session
+
+    def of(self, endpoint: Endpoint, token: Callable[[], str]) -> Wire:
+        """The way for `endpoint`; `token` is asked where the app has none yet."""
+        if endpoint is TOKEN:
+            return self._app
+        if self._user and not endpoint.app_only:
+            return self._user
+        with self._lock:
+            if "Authorization" not in self._app.session.headers:
+                self._app.session.headers["Authorization"] = (
+                    f"Bearer {self._keys.bearer_token or self._fetched(token)}"
+                )
+            return self._app
+
+    def refused(self, endpoint: Endpoint) -> None:
+        """A token that was fetched may have been revoked since; fetch another before asking again."""
+        if self._keys.bearer_token or endpoint is TOKEN or (self._user and not endpoint.app_only):
+            return
+        with self._lock:
+            self._app.session.headers.pop("Authorization", None)
+
+    def close(self) -> None:
+        for opened in filter(None, (self._user, self._app)):
+            opened.session.close()
+        self._sockets.cut()
+
+    def _fetched(self, token: Callable[[], str]) -> str:
+        self._app.session.auth = (self._keys.consumer_key, self._keys.consumer_secret)
+        try:
+            return token()
+        finally:
+            self._app.session.auth = None
+
+    def _new(self, made: Callable[[], Any] | None = None) -> Wire:
+        kinds = {"made": made} if made else {}
+        new = session(self._sockets, base_url=self._base, pool=self._pool, **kinds)
+        new.headers["User-Agent"] = self._agent
+        return Wire(new, base_url=self._base)
+
+    def _signing(self) -> OAuth1Session:
+        return OAuth1Session(
+            client_key=self._keys.consumer_key,
+            client_secret=self._keys.consumer_secret,
+            resource_owner_key=self._keys.access_token,
+            resource_owner_secret=self._keys.access_token_secret,
+        )

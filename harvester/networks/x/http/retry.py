@@ -1,0 +1,280 @@
+"""A request is asked until answered, refused for good, or out of patience; a stop ends it within a second."""
+
+import logging
+import random
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, TypeVar
+
+from requests.exceptions import RequestException
+from urllib3.exceptions import DecodeError, HTTPError
+
+from harvester.clock import Clock, Stop, http_date
+from harvester.networks.x.decoding import readable
+from harvester.networks.x.endpoints import TOKEN, Endpoint
+from harvester.networks.x.errors import Outcome, Problem, Stopped, XError
+from harvester.networks.x.http.auth import Sessions
+from harvester.networks.x.http.gzip import ANSWER_BYTES, opened
+from harvester.networks.x.http.intermediary import problem_by, refused_by_proxy
+from harvester.networks.x.http.rate_limit import Windows
+from harvester.networks.x.http.request import Reply
+from harvester.networks.x.keys import problem_in
+from harvester.networks.x.network_time import NetworkTime
+from harvester.networks.x.page import ErrorsOnly, NotAPage
+from harvester.networks.x.prices import Billing
+from harvester.networks.x.problems import problem_of
+
+log = logging.getLogger("twarc-cloud")
+
+T = TypeVar("T")
+
+# One answer that comes in drops would hold its thread for hours without this.
+ANSWER_SECONDS = 120.0
+PIECE = 1 << 18
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
+# The most often that an answer which may be true, or an outage, is asked for. 200: a body of errors only.
+TRIES = {200: 5, 301: 4, 308: 4, 401: 2, 404: 4, 407: 2}
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    url: str
+
+    def json(self) -> Any:
+        """The body as an object; NotAPage where it is none."""
+        try:
+            found = readable(self.body)
+        except ValueError as error:
+            raise NotAPage(str(error)) from error
+        if not isinstance(found, dict):
+            raise NotAPage("the answer is not a JSON object")
+        return found
+
+
+@dataclass
+class _Tries:
+    """What one request has cost so far; waits for a rate window do not count."""
+
+    patience: float
+    most: Mapping[int, int] = field(default_factory=dict)
+    spent: float = 0.0
+    count: int = 0
+    by_status: dict[int, int] = field(default_factory=dict)
+
+    def pause(self) -> float:
+        longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self.count, 10))
+        self.count += 1
+        return longest * random.uniform(0.5, 1.0)
+
+    def exhausted(self, status: int) -> bool:
+        self.by_status[status] = self.by_status.get(status, 0) + 1
+        most = self.most.get(status) or TRIES.get(status, 1 << 30)
+        return self.by_status[status] >= most or self.spent >= self.patience
+
+
+class Exchange:
+    """Sends requests with the manners that X asks for; used by many threads at once."""
+
+    def __init__(
+        self,
+        sessions: Sessions,
+        *,
+        base_url: str,
+        clock: Clock,
+        stop: Stop,
+        patience: float,
+        on_wait: Callable[[str, float], None] | None,
+    ) -> None:
+        self.base_url = base_url
+        self.clock = clock
+        self.stop = stop
+        self.patience = patience
+        self.on_wait = on_wait
+        self.billing = Billing()
+        self.time = NetworkTime(clock)
+        self.windows = Windows(clock=clock, stop=stop, on_wait=on_wait)
+        self._sessions = sessions
+
+    def ask(
+        self,
+        endpoint: Endpoint,
+        url: str,
+        read: Callable[[Answer], T],
+        *,
+        params: Mapping[str, Any] | None = None,
+        body: Any = None,
+        patience: float | None = None,
+        most: Mapping[int, int] = MappingProxyType({}),
+    ) -> T:
+        """What `read` makes of the answer; XError when there will be none, Stopped when a stop came first.
+
+        `most` says how often an answer of some status is asked for, where that is less than usual.
+        """
+        tries = _Tries(self.patience if patience is None else patience, most)
+        while True:
+            self.windows.reserve(endpoint.window, spacing=endpoint.spacing)
+            started = self.clock.elapsed()
+            headers: Mapping[str, str] = {}
+            try:
+                try:
+                    answer = self._answer(endpoint, url, params, body)
+                finally:
+                    self.windows.done(endpoint.window)
+                headers = answer.headers
+                if 200 <= answer.status < 300:
+                    self.windows.learn(endpoint.window, headers)
+                    return read(answer)
+                problem = _problem(answer)
+            except ErrorsOnly as error:
+                problem = Problem(Outcome.UNAVAILABLE, "Errors only", str(error), status=200)
+            except (RequestException, HTTPError, OSError, NotAPage) as error:
+                problem = _no_answer(error)
+            if self.stop.requested:
+                raise Stopped
+            tries.spent += self.clock.elapsed() - started
+            self._before_next(endpoint, problem, headers, tries)
+
+    def _before_next(
+        self, endpoint: Endpoint, problem: Problem, headers: Mapping[str, str], tries: _Tries
+    ) -> None:
+        """Wait until it is worth asking again, or raise what the request comes to."""
+        if problem.outcome == Outcome.RATE_LIMITED:
+            self.windows.learn(endpoint.window, headers, limited=True)
+            return
+        again = problem.outcome in (Outcome.UNAVAILABLE, Outcome.UNAUTHORIZED)
+        if not again or tries.exhausted(problem.status):
+            raise self.error(problem, endpoint, headers)
+        if problem.outcome == Outcome.UNAUTHORIZED:
+            self._sessions.refused(endpoint)
+        self.pause(f"X API to answer {endpoint.name} ({problem.detail})", tries.pause(), tries)
+
+    def pause(self, why: str, seconds: float, tries: _Tries | None = None) -> None:
+        if tries:
+            seconds = max(0.0, min(seconds, tries.patience - tries.spent))
+            tries.spent += seconds
+        told = self.on_wait if seconds > 1.0 else None
+        if told:
+            told(why, seconds)
+        if self.clock.wait(self.stop, seconds):
+            raise Stopped
+        if told:
+            told("", 0.0)
+
+    def error(
+        self, problem: Problem, endpoint: Endpoint, headers: Mapping[str, str], *, retry_after: float = 0.0
+    ) -> XError:
+        hint = ""
+        if problem.outcome == Outcome.UNAUTHORIZED and (off := self._minutes_off(headers)):
+            hint = f"This machine's clock is {off} minutes off, and signatures carry the time: set the clock."
+        return XError(problem, asked=f"{endpoint.method} {endpoint.name}", hint=hint, retry_after=retry_after)
+
+    def _minutes_off(self, headers: Mapping[str, str]) -> int:
+        theirs = http_date(headers.get("date"))
+        if theirs is None:
+            return 0
+        minutes = abs((self.clock.now() - theirs).total_seconds()) / 60
+        return round(minutes) if minutes > 4 else 0
+
+    def _answer(self, endpoint: Endpoint, url: str, params: Any, body: Any) -> Answer:
+        response = self.send(endpoint, url, params=params, body=body)
+        try:
+            return Answer(response.status, response.headers, self.whole(response), response.url)
+        finally:
+            response.close()
+
+    def send(
+        self, endpoint: Endpoint, url: str, *, params: Mapping[str, Any] | None = None, body: Any = None
+    ) -> Reply:
+        """One request, sent once; its body is still to be read."""
+        content = {"form" if endpoint.form else "json": body}
+        wire = self._sessions.of(endpoint, self._token)
+        started = self.clock.elapsed()
+        reply = wire.send(endpoint.method, url, params=params, **content)
+        self.time.heard(reply.headers.get("date"), sent=started)
+        if log.isEnabledFor(logging.DEBUG):
+            # Keys are in headers and bodies; only an address that the setting gives might hold some.
+            path = reply.url.removeprefix(self.base_url)
+            milliseconds = (self.clock.elapsed() - started) * 1000
+            log.debug("X %s %s => %s after %.0f ms", endpoint.method, path, reply.status, milliseconds)
+        return reply
+
+    def opened(self, endpoint: Endpoint, url: str, *, params: Mapping[str, Any]) -> Any:
+        """One attempt at an answer without an end; XError when it is refused or there is nobody to ask."""
+        headers: Mapping[str, str] = {}
+        if closed := self.windows.closed_for(endpoint.window):
+            problem = Problem(Outcome.RATE_LIMITED, detail="no connection is left in this window")
+            raise self.error(problem, endpoint, headers, retry_after=closed)
+        try:
+            response = self.send(endpoint, url, params=params)
+            if response.status == 200:
+                self.windows.learn(endpoint.window, response.headers)
+                self.billing.add(endpoint.name)
+                return response
+            headers = response.headers
+            problem = _problem(Answer(response.status, headers, self.whole(response), response.url))
+            response.close()
+        except (RequestException, HTTPError, OSError) as error:
+            problem = _no_answer(error)
+        if self.stop.requested:
+            raise Stopped
+        closed = 0.0
+        if problem.outcome == Outcome.RATE_LIMITED:
+            self.windows.learn(endpoint.window, headers, limited=True)
+            closed = self.windows.closed_for(endpoint.window)
+        if problem.outcome == Outcome.UNAUTHORIZED:
+            self._sessions.refused(endpoint)
+        raise self.error(problem, endpoint, headers, retry_after=closed)
+
+    def _token(self) -> str:
+        """The bearer token of an app, for its consumer key and secret."""
+        form = {"grant_type": "client_credentials"}
+        return self.ask(TOKEN, f"{self.base_url}/oauth2/token", _token_in, body=form)
+
+    def whole(self, response: Reply) -> bytes:
+        """The body, opened; TimeoutError or DecodeError where it takes too long or holds too much."""
+        pieces: list[bytes] = []
+        left = ANSWER_BYTES
+        deadline = self.clock.elapsed() + ANSWER_SECONDS
+        while piece := response.raw.read1(PIECE, decode_content=False):
+            pieces.append(piece)
+            left -= len(piece)
+            if left < 0:
+                raise DecodeError(f"the answer is longer than {ANSWER_BYTES >> 20} MiB")
+            if self.clock.elapsed() > deadline:
+                raise TimeoutError(f"the answer was not complete after {ANSWER_SECONDS:.0f} s")
+        response.raw.release_conn()
+        return opened(b"".join(pieces), response.headers.get("content-encoding", ""))
+
+
+def _problem(answer: Answer) -> Problem:
+    try:
+        return problem_of(answer.status, answer.json())
+    except NotAPage:
+        by_others = problem_by(answer.status, answer.headers, answer.body)
+        return by_others or problem_of(answer.status, None)
+
+
+def _no_answer(error: BaseException) -> Problem:
+    reason = _reason(error)
+    if found := re.search(r"Tunnel connection failed: (\d{3})", reason):
+        return refused_by_proxy(int(found[1]))
+    return Problem(Outcome.UNAVAILABLE, "No proper answer", reason)
+
+
+def _token_in(answer: Answer) -> str:
+    token = answer.json().get("access_token")
+    if not isinstance(token, str) or not token or problem_in("bearer_token", token):
+        raise NotAPage("the answer holds no bearer token")
+    return token
+
+
+def _reason(error: BaseException) -> str:
+    """The innermost cause in a few words; the layers around it repeat the address with all its parameters."""
+    while (inner := error.__cause__ or error.__context__) is not None:
+        error = inner
+    return f"{type(error).__name__}: {error}"[:200]

@@ -1,0 +1,271 @@
+"""A page is stored as it was received, and what is needed of it is read without building its posts."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import msgspec
+
+from harvester.networks.x.decoding import member, objects, printable, prove_encoding, unmarked, value_of
+from harvester.networks.x.errors import Outcome, Problem
+from harvester.networks.x.problems import problems_in
+
+OF_AN_ACCOUNT = {Outcome.NOT_FOUND, Outcome.SUSPENDED, Outcome.PROTECTED}
+ASKED_FOR = {"id", "ids", "username", "usernames"}
+# Ids are 64 bits wide and signed: docs.x.com, "X IDs".
+_LARGEST_ID = (1 << 63) - 1
+# A screen name: up to 15 letters, digits and underscores today, and a few older ones of 20.
+_NAME = re.compile(r"\w{1,50}", re.ASCII)
+_NOTHING_ELSE = "the answer holds errors only"
+
+
+@dataclass(frozen=True)
+class Page:
+    """One answer. `line` is the body plus its provenance, ready to be stored; empty when it has no data.
+
+    `count` is how many posts the answer says it holds, None where it does not say; `names_posts` whether it
+    says which was the newest or oldest of them, `distinct` how many there are, each counted once.
+    """
+
+    outcome: Outcome
+    line: bytes
+    posts: int = 0
+    newest_id: str | None = None
+    oldest_id: str | None = None
+    next_token: str | None = None
+    count: int | None = None
+    names_posts: bool = False
+    distinct: int = 0
+    problems: tuple[Problem, ...] = ()
+    users: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def missing(self) -> int:
+        """How many posts the answer speaks of and does not hold."""
+        return max(0, (self.count or 0) - self.distinct)
+
+    @property
+    def counts_rightly(self) -> bool:
+        """Whether it holds as many posts as it says."""
+        return self.count == self.posts == self.distinct
+
+    @property
+    def says_that_nothing_is_there(self) -> bool:
+        return self.count == 0 and not self.posts and not self.names_posts and not self.problems
+
+
+class NotAPage(Exception):
+    """The body is cut, not JSON, or not an answer of the API at all."""
+
+
+class ErrorsOnly(NotAPage):
+    """The status is a success and the body holds errors in place of what was asked for."""
+
+
+class _Identified(msgspec.Struct, gc=False):
+    id: str
+
+
+class _Meta(msgspec.Struct):
+    next_token: str | None = None
+    newest_id: Any = None
+    oldest_id: Any = None
+    result_count: Any = None
+
+
+class _Posts(msgspec.Struct):
+    data: list[_Identified] | None = None
+    meta: _Meta | None = None
+    errors: Any = None
+
+
+class _Users(msgspec.Struct):
+    data: list[dict[str, Any]] | dict[str, Any] | None = None
+    meta: _Meta | None = None
+    errors: Any = None
+
+
+class _Account(msgspec.Struct):
+    id: str
+    username: str
+
+
+class _Includes(msgspec.Struct):
+    users: list[_Account] = []
+
+
+class _Including(msgspec.Struct):
+    includes: _Includes = msgspec.field(default_factory=_Includes)
+
+
+_posts = msgspec.json.Decoder(_Posts)
+_users = msgspec.json.Decoder(_Users)
+_including = msgspec.json.Decoder(_Including)
+
+
+def posts_page(body: bytes, provenance: bytes) -> Page:
+    """A page of posts; its ids are those of its posts, whatever its `meta` says."""
+    body = unmarked(body)
+    found = _decoded(body, _posts, _Posts)
+    data = found.data or []
+    meta = found.meta or _Meta()
+    ids = _numbers([post.id for post in data])
+    problems = problems_in({"errors": found.errors})
+    return Page(
+        outcome=Outcome.OK if data else _outcome_without_data(problems),
+        line=line_of(body, provenance) if data else b"",
+        posts=len(data),
+        newest_id=str(max(ids)) if ids else None,
+        oldest_id=str(min(ids)) if ids else None,
+        next_token=_token(found),
+        count=_count(found),
+        distinct=len(set(ids)),
+        names_posts=meta.newest_id is not None or meta.oldest_id is not None,
+        problems=problems,
+    )
+
+
+def users_page(body: bytes, provenance: bytes) -> Page:
+    """A page of accounts; those that are gone stand in its problems."""
+    body = unmarked(body)
+    found = _decoded(body, _users, _Users)
+    data = [found.data] if isinstance(found.data, dict) else found.data or []
+    return Page(
+        outcome=Outcome.OK,
+        line=line_of(body, provenance) if data else b"",
+        next_token=_token(found),
+        count=_count(found),
+        problems=problems_in({"errors": found.errors}),
+        users=tuple(user for user in data if isinstance(user.get("id"), str)),
+    )
+
+
+def accounts_page(body: bytes, provenance: bytes) -> Page:
+    """The accounts of a look-up; ErrorsOnly where there is none, and no error is about one."""
+    page = users_page(body, provenance)
+    about = [problem for problem in page.problems if problem.parameter in ASKED_FOR or problem.resource_id]
+    if page.problems and not page.users and not about:
+        raise ErrorsOnly(page.problems[0].detail or page.problems[0].title or _NOTHING_ELSE)
+    return page
+
+
+def relations_page(body: bytes, provenance: bytes) -> Page:
+    """A page of followers; as for a timeline its outcome tells of the account they were asked of."""
+    page = users_page(body, provenance)
+    return page if page.users else replace(page, outcome=_outcome_without_data(page.problems))
+
+
+def name_in(user: dict[str, Any]) -> str | None:
+    """An account's screen name; None where the account has none, or what stands there cannot be one."""
+    name = user.get("username")
+    return name if isinstance(name, str) and _NAME.fullmatch(name) else None
+
+
+def posts_in(user: dict[str, Any]) -> int | None:
+    """How many posts an account has, in either of X's vocabularies; None where it does not say."""
+    for name in ("tweet_count", "post_count"):
+        count = member(user, "public_metrics", name)
+        if isinstance(count, int) and not isinstance(count, bool):
+            return count
+    return None
+
+
+def included_name(line: bytes, user_id: str) -> str | None:
+    """The screen name of an account in the `includes` of a stored page, if it stands there."""
+    for account_id, name in _included(line):
+        if account_id == user_id:
+            return name_in({"username": name})
+    return None
+
+
+def _included(line: bytes) -> Iterator[tuple[str, Any]]:
+    try:
+        for account in _including.decode(line).includes.users:
+            yield account.id, account.username
+    except ValueError:
+        # One account without a name shall not hide the others.
+        for user in _users_in(line):
+            yield user.get("id") or "", user.get("username")
+
+
+def _users_in(line: bytes) -> list[dict[str, Any]]:
+    try:
+        return objects(member(value_of(line), "includes", "users"))
+    except ValueError:
+        # Python reads no number of more than 4,300 digits, which JSON allows.
+        return []
+
+
+def _token(found: Any) -> str | None:
+    token: str = (found.meta.next_token if found.meta else None) or ""
+    if printable(token) != token:
+        raise NotAPage("the token of the next page is no text")
+    return token or None
+
+
+def _count(found: Any) -> int | None:
+    count = found.meta.result_count if found.meta else None
+    if isinstance(count, int) and not isinstance(count, bool) and count >= 0:
+        return count
+    return 0 if found.data == [] else None
+
+
+def _outcome_without_data(problems: Sequence[Problem]) -> Outcome:
+    """What a page without data is for: of its account's sake, or OK where nothing was to be told."""
+    others = [problem for problem in problems if not _is_of_something_included(problem)]
+    for problem in others:
+        if problem.outcome in OF_AN_ACCOUNT and problem.parameter in ASKED_FOR:
+            return problem.outcome
+    if others:
+        raise ErrorsOnly(others[0].detail or others[0].title or _NOTHING_ELSE)
+    return Outcome.OK
+
+
+def _is_of_something_included(problem: Problem) -> bool:
+    if problem.raw.get("section") == "includes":
+        return True
+    return problem.outcome in OF_AN_ACCOUNT and problem.parameter not in {"", *ASKED_FOR}
+
+
+def _numbers(ids: list[str]) -> list[int]:
+    text = "".join(ids)
+    if ids and not ("" not in ids and text.isascii() and text.isdigit()):
+        raise NotAPage(f"{text[:30]!r} holds what is no post id")
+    if (
+        any(len(post_id) > 19 for post_id in ids)
+        or (found := list(map(int, ids)))
+        and max(found) > _LARGEST_ID
+    ):
+        raise NotAPage("an id is longer than a post id can be")
+    return found
+
+
+def line_of(body: bytes, provenance: bytes) -> bytes:
+    """One line: the body byte for byte, with `provenance` as the last member of the outermost object."""
+    # JSON allows raw line ends only as white space between its parts, so blanks mean the same.
+    text = body.strip().replace(b"\r", b" ").replace(b"\n", b" ")
+    last = len(text) - 1
+    while text[last - 1 : last].isspace():
+        last -= 1
+    return b"".join((memoryview(text)[:last], b',"__twarc":', provenance, b"}\n"))
+
+
+def provenance_of(url: str, version: str, retrieved_at: str) -> bytes:
+    return msgspec.json.encode({"url": url, "version": version, "retrieved_at": retrieved_at})
+
+
+def _decoded(body: bytes, decoder: Any, shape: Any) -> Any:
+    try:
+        # The decoder passes over text that it is not asked for, so that its encoding is still to be proven.
+        prove_encoding(body)
+        try:
+            found = decoder.decode(body)
+        except msgspec.DecodeError:
+            # Half of a surrogate pair is an error to msgspec, and JSON to everybody else.
+            found = msgspec.convert(value_of(body), shape)
+    except (ValueError, RecursionError) as error:
+        raise NotAPage(str(error)) from error
+    if found.data is None and found.meta is None and not found.errors:
+        raise NotAPage("the answer has neither data nor errors nor meta")
+    return found

@@ -1,0 +1,187 @@
+"""Every answer of the X API has exactly one outcome, found in tables from its status and body."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from harvester.networks.x.decoding import printable
+from harvester.networks.x.errors import Outcome, Problem
+
+# Problem types by the tail of their path, since api.twitter.com and api.x.com both occur.
+_BY_TYPE: dict[str, Outcome] = {
+    "resource-not-found": Outcome.NOT_FOUND,
+    "not-authorized-for-resource": Outcome.PROTECTED,
+    "client-forbidden": Outcome.FORBIDDEN,
+    "disallowed-resource": Outcome.FORBIDDEN,
+    "usage-capped": Outcome.MONTHLY_CAP,
+    "rate-limit-exceeded": Outcome.RATE_LIMITED,
+    "credits-depleted": Outcome.CREDITS_DEPLETED,
+    "rule-cap": Outcome.RULES_PROBLEM,
+    "invalid-rules": Outcome.RULES_PROBLEM,
+    "duplicate-rules": Outcome.RULES_PROBLEM,
+    "internal-error": Outcome.UNAVAILABLE,
+    "resource-unavailable": Outcome.UNAVAILABLE,
+    "operational-disconnect": Outcome.UNAVAILABLE,
+    "invalid-request": Outcome.BAD_REQUEST,
+}
+
+_BY_CONNECTION_ISSUE: dict[str, Outcome] = {
+    "TooManyConnections": Outcome.TOO_MANY_CONNECTIONS,
+    "ProvisioningSubscription": Outcome.UNAVAILABLE,
+    "RuleConfigurationIssue": Outcome.RULES_PROBLEM,
+    "RulesInvalidIssue": Outcome.RULES_PROBLEM,
+}
+
+_BY_TITLE: dict[str, Outcome] = {
+    "UsageCapExceeded": Outcome.MONTHLY_CAP,
+    "CreditsDepleted": Outcome.CREDITS_DEPLETED,
+    "RulesCapExceeded": Outcome.RULES_PROBLEM,
+}
+
+# Codes of v1.1, which still come from its end points and, for 88 and 453, from others.
+_BY_CODE: dict[int, Outcome] = {
+    17: Outcome.NOT_FOUND,
+    32: Outcome.UNAUTHORIZED,
+    34: Outcome.NOT_FOUND,
+    50: Outcome.NOT_FOUND,
+    63: Outcome.SUSPENDED,
+    88: Outcome.RATE_LIMITED,
+    89: Outcome.UNAUTHORIZED,
+    99: Outcome.UNAUTHORIZED,
+    130: Outcome.UNAVAILABLE,
+    135: Outcome.UNAUTHORIZED,
+    326: Outcome.FORBIDDEN,
+    453: Outcome.FORBIDDEN,
+}
+
+_BY_STATUS: dict[int, Outcome] = {
+    200: Outcome.OK,
+    201: Outcome.OK,
+    401: Outcome.UNAUTHORIZED,
+    402: Outcome.CREDITS_DEPLETED,
+    403: Outcome.FORBIDDEN,
+    # Whole end points answered 404 in outages (2025-09), so it is never a word about one account.
+    404: Outcome.UNAVAILABLE,
+    408: Outcome.UNAVAILABLE,
+    409: Outcome.RULES_PROBLEM,
+    425: Outcome.UNAVAILABLE,
+    429: Outcome.RATE_LIMITED,
+}
+
+# Where the status alone is sure: a body cannot turn these into something milder.
+_SURE_STATUS = {401, 402, 404}
+
+_BY_HUNDRED = {1: Outcome.UNAVAILABLE, 2: Outcome.OK, 3: Outcome.UNAVAILABLE, 4: Outcome.BAD_REQUEST}
+
+
+def problem_of(status: int, body: Any) -> Problem:
+    """What an answer that is not a 2xx means. `body` is its JSON, or None where it is none."""
+    body = body if isinstance(body, dict) else {}
+    listed = _listed(body)
+    outcome = _of_answer(status, body, listed)
+    first = listed[0] if listed else {}
+    return Problem(
+        outcome=outcome,
+        title=_text(body, "title") or _text(first, "title"),
+        detail=_detail(body, listed) or f"HTTP status {status}",
+        status=status,
+        type=_text(body, "type") or _text(first, "type"),
+        resource_id=_text(first, "resource_id"),
+        parameter=_parameter(first),
+        raw=body,
+    )
+
+
+def _of_answer(status: int, body: dict[str, Any], listed: list[Any]) -> Outcome:
+    if status >= 500:
+        return Outcome.UNAVAILABLE
+    if status in _SURE_STATUS:
+        return _BY_STATUS[status]
+    if status == 400 and any(_is_stale_since_id(error) for error in listed):
+        return Outcome.STALE_SINCE_ID
+    named = next((found for found in (_named(part) for part in (body, *listed)) if found), None)
+    if status == 429:
+        # A rate limit names itself in many ways or in none; only the other kinds of 429 are told by name.
+        return named if named in _OTHER_429 else Outcome.RATE_LIMITED
+    if named and named not in (Outcome.NOT_FOUND, Outcome.PROTECTED):
+        return named
+    return _BY_STATUS.get(status) or _BY_HUNDRED.get(status // 100, Outcome.UNAVAILABLE)
+
+
+_OTHER_429 = {
+    Outcome.MONTHLY_CAP,
+    Outcome.CREDITS_DEPLETED,
+    Outcome.TOO_MANY_CONNECTIONS,
+    Outcome.RULES_PROBLEM,
+    Outcome.UNAVAILABLE,
+}
+
+
+def problems_in(body: Mapping[str, Any], *, status: int = 200) -> tuple[Problem, ...]:
+    """The `errors` of an answer that succeeded otherwise, e.g. of the users of a batch that are gone."""
+    return tuple(_listed_problem(error, status) for error in _listed(body))
+
+
+def _listed(body: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The errors of an answer; one that is not in a list counts like one in a list."""
+    errors = body.get("errors")
+    listed = errors if isinstance(errors, list) else [errors]
+    return [error for error in listed if isinstance(error, dict)]
+
+
+def _listed_problem(error: dict[str, Any], status: int) -> Problem:
+    outcome = _named(error) or Outcome.BAD_REQUEST
+    if outcome == Outcome.NOT_FOUND and _tells_of_suspension(error):
+        outcome = Outcome.SUSPENDED
+    return Problem(
+        outcome=outcome,
+        title=_text(error, "title"),
+        detail=_text(error, "detail") or _text(error, "message"),
+        status=status,
+        type=_text(error, "type"),
+        resource_id=_text(error, "resource_id") or _text(error, "value"),
+        parameter=_text(error, "parameter"),
+        raw=error,
+    )
+
+
+def _tells_of_suspension(error: Mapping[str, Any]) -> bool:
+    # Type and status are those of a missing user; only title and words differ.
+    return error.get("title") == "Forbidden" or "suspended" in _text(error, "detail").lower()
+
+
+def _named(part: Mapping[str, Any]) -> Outcome | None:
+    """The outcome by connection issue, type, title or code, in this order: the most exact first."""
+    tail = _text(part, "type").rstrip("/").rpartition("/")[2]
+    code = part.get("code")
+    return (
+        _BY_CONNECTION_ISSUE.get(_text(part, "connection_issue"))
+        or _BY_TITLE.get(_text(part, "title"))
+        or _BY_TYPE.get(tail)
+        or (_BY_CODE.get(code) if isinstance(code, int) else None)
+    )
+
+
+def _is_stale_since_id(error: Mapping[str, Any]) -> bool:
+    parameters = error.get("parameters")
+    message = _text(error, "message") or _text(error, "detail")
+    return isinstance(parameters, dict) and "since_id" in parameters and "created after" in message
+
+
+def _detail(body: Mapping[str, Any], listed: list[Any]) -> str:
+    # The general words stand in the body, the one that names the parameter in its errors.
+    messages = [_text(error, "message") or _text(error, "detail") for error in listed]
+    exact = " ".join(message for message in messages if message)
+    return exact or _text(body, "detail") or _text(body, "error")
+
+
+def _parameter(error: Mapping[str, Any]) -> str:
+    parameters = error.get("parameters")
+    if isinstance(parameters, dict) and parameters:
+        return printable(str(next(iter(parameters))))
+    return _text(error, "parameter")
+
+
+def _text(part: Mapping[str, Any], key: str) -> str:
+    value = part.get(key)
+    # What X says goes into records and onto terminals, which half of a surrogate pair must not stop.
+    return printable(value) if isinstance(value, str) else ""

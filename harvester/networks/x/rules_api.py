@@ -1,0 +1,149 @@
+"""The rules of the filtered stream as the network keeps them: read, added, deleted, and their caps."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from harvester.errors import HarvesterError
+from harvester.networks.x.decoding import member, number, objects
+from harvester.networks.x.endpoints import CHANGE_RULES, CONNECTIONS, RULE_COUNTS, RULES
+from harvester.networks.x.errors import Problem, Stopped
+from harvester.networks.x.http.retry import Answer
+from harvester.networks.x.page import NotAPage
+from harvester.networks.x.problems import problems_in
+from harvester.networks.x.rules import Rule, RuleCaps, RulePlan, plan_rules
+
+log = logging.getLogger("twarc-cloud")
+
+A_PAGE = 1000
+AT_ONCE = 100
+_COUNTED = ("created", "not_created", "deleted", "not_deleted", "valid", "invalid")
+# Clearing is a courtesy to the next attempt, which comes anyway.
+CLEAR_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class RulesResult:
+    """What came of adding or deleting; a rule that is there already is no problem."""
+
+    rules: tuple[dict[str, Any], ...] = ()
+    problems: tuple[Problem, ...] = ()
+    summary: dict[str, int] = field(default_factory=dict)
+
+
+class RulesApi:
+    """The part of the client that keeps rules; it asks through `_object` of the client."""
+
+    _object: Any
+
+    def rules(self, *, patience: float | None = None) -> list[dict[str, Any]]:
+        """All live rules of the app: id, value and tag."""
+        found: list[dict[str, Any]] = []
+        params: dict[str, Any] = {"max_results": A_PAGE}
+        while True:
+            body = self._object(RULES, params, read=_listed, patience=patience)
+            found.extend(map(_known, objects(body.get("data"))))
+            token = member(body, "meta", "next_token")
+            if not isinstance(token, str) or token == params.get("pagination_token"):
+                return found
+            params = {"max_results": A_PAGE, "pagination_token": token}
+
+    def add_rules(self, rules: Sequence[Rule], *, dry_run: bool = False) -> RulesResult:
+        """With `dry_run` they are checked only. Adding a rule twice leaves one."""
+        total = RulesResult()
+        for start in range(0, len(rules), AT_ONCE):
+            asked = [rule.body for rule in rules[start : start + AT_ONCE]]
+            total = _sum(total, self._change({"add": asked}, dry_run=dry_run))
+        return total
+
+    def delete_rules(self, ids: Sequence[str], *, patience: float | None = None) -> RulesResult:
+        total = RulesResult()
+        for start in range(0, len(ids), AT_ONCE):
+            asked = {"delete": {"ids": list(ids[start : start + AT_ONCE])}}
+            total = _sum(total, self._change(asked, patience=patience))
+        return total
+
+    def sync_rules(self, wanted: Sequence[Rule], *, prefix: str, caps: RuleCaps) -> RulePlan:
+        """Make the live rules those wanted, touching only those whose tag begins with `prefix`.
+
+        Where X refuses one of them, none is added: those left live would send posts to the app's next stream.
+        """
+        plan = plan_rules(wanted, self.rules(), prefix=prefix, caps=caps)
+        before = plan.replaced if plan.add_first else plan.replaced + plan.delete
+        plan = plan.told(self.delete_rules(before).problems)
+        try:
+            added = self.add_rules(plan.add)
+        except BaseException:
+            self.take_back(plan.add)
+            raise
+        if added.problems:
+            self.take_back(plan.add)
+            return plan.told(added.problems)
+        return plan.told(self.delete_rules(plan.delete).problems) if plan.add_first else plan
+
+    def take_back(self, added: Sequence[Rule]) -> None:
+        """Delete these rules, as far as X is there to do it; what cannot be deleted is logged."""
+        if not added:
+            return
+        try:
+            tags = {rule.value: rule.tag for rule in added}
+            live = self.rules(patience=CLEAR_SECONDS)
+            ours = [rule for rule in live if tags.get(str(rule.get("value"))) == str(rule.get("tag") or "")]
+            self.delete_rules([str(rule.get("id")) for rule in ours], patience=CLEAR_SECONDS)
+        except (HarvesterError, Stopped) as error:
+            log.warning(
+                "Rules that were just added stay in the app, and may cost its next stream: %s "
+                "`collection rules` lists and removes them.",
+                error,
+            )
+
+    def rule_caps(self) -> RuleCaps:
+        """The caps of this very app; the documented ones are not those of older apps."""
+        body = self._object(RULE_COUNTS)
+        return RuleCaps.of(member(body, "data") if isinstance(member(body, "data"), dict) else body)
+
+    def clear_connections(self) -> None:
+        """End all streams of the app, also those that X only believes to be open."""
+        self._object(CONNECTIONS, patience=CLEAR_SECONDS)
+
+    def _change(
+        self, body: dict[str, Any], *, dry_run: bool = False, patience: float | None = None
+    ) -> RulesResult:
+        params = {"dry_run": "true"} if dry_run else None
+        found = self._object(CHANGE_RULES, params, body=body, patience=patience)
+        problems = problems_in(found)
+        return RulesResult(
+            rules=tuple(map(_known, objects(found.get("data")))),
+            problems=tuple(problem for problem in problems if problem.title != "DuplicateRule"),
+            summary={
+                name: number(member(found, "meta", "summary", name))
+                for name in _COUNTED
+                if member(found, "meta", "summary", name) is not None
+            },
+        )
+
+
+def _listed(answer: Answer) -> dict[str, Any]:
+    """The answer, if it is a list of rules or says that there are none."""
+    body: dict[str, Any] = answer.json()
+    data, meta = body.get("data") or [], body.get("meta")
+    rules = objects(data)
+    named = [rule for rule in rules if all(isinstance(rule.get(name), str) for name in ("id", "value"))]
+    empty = data == [] and isinstance(meta, dict) and not number(meta.get("result_count"))
+    if not (empty or (named and len(named) == len(data))):
+        raise NotAPage("the answer is no list of rules")
+    return body
+
+
+def _known(rule: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in rule.items() if isinstance(value, str)}
+
+
+def _sum(one: RulesResult, other: RulesResult) -> RulesResult:
+    names = one.summary.keys() | other.summary.keys()
+    return RulesResult(
+        one.rules + other.rules,
+        one.problems + other.problems,
+        {name: one.summary.get(name, 0) + other.summary.get(name, 0) for name in names},
+    )

@@ -1,0 +1,191 @@
+"""What became of the accounts: a look-up costs money, so only the new, due and doubtful are asked for.
+
+A state counts when a look-up confirms it, for a timeline that answers "not found" may be an outage. How often
+in a row it was seen decides whether `delete_users_for` applies, and every deletion says what was deleted.
+"""
+
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+
+from harvester.collection.description import count
+from harvester.documents import Tree
+from harvester.networks import Batch
+from harvester.networks.x import Outcome, Page, Stopped, XError, included_name, name_in
+from harvester.networks.x.sources import Job
+
+_BATCH = 100
+
+_STATES = {
+    Outcome.PROTECTED: "protected",
+    Outcome.SUSPENDED: "suspended",
+    Outcome.NOT_FOUND: "not_found",
+    # A look-up says so of accounts that only their owner's country may see.
+    Outcome.FORBIDDEN: "suspended",
+}
+
+
+class Accounts:
+    """The accounts of one collection, as far as a harvest learns of them; called from many threads."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._users: dict[str, Tree] = job.collection["users"]
+        self._delete_for = set(job.collection.get("delete_users_for", ()))
+        self._delete_after = count(job.collection, "delete_users_after", default=1)
+        self._guard = threading.Lock()
+        self._names = {user_id: user.get("screen_name") for user_id, user in self._users.items()}
+        self._looked_up: dict[str, str] = {}
+        self._suspects: list[tuple[str, Outcome]] = []
+
+    # -- looking up --------------------------------------------------------------------------------
+
+    def look_up_new(self) -> None:
+        """Look up who is new here, or due by the collection's `look_up_days`."""
+        days = count(self._job.collection, "look_up_days")
+        now = self._job.clock.now()
+        due = [user_id for user_id, user in self._users.items() if _due(user, days=days, now=now)]
+        for ids in _batches(due):
+            self._look_up(ids)
+
+    def _look_up(self, ids: Sequence[str]) -> None:
+        if self._job.stop.requested:
+            raise Stopped
+        try:
+            page = self._job.x.users(ids)
+        except XError as error:
+            if error.outcome is not Outcome.BAD_REQUEST:
+                raise
+            self._look_up_apart(ids)
+            return
+        today = f"{self._job.clock.now():%Y-%m-%d}"
+        found = {user["id"]: user for user in page.users}
+        for user_id, user in found.items():
+            self._learn_name(user_id, name_in(user), also={"looked_up": today})
+        gone = {problem.resource_id: _STATES.get(problem.outcome, "failed") for problem in page.problems}
+        with self._guard:
+            for user_id in ids:
+                account = found.get(user_id)
+                self._looked_up[user_id] = _state(account) if account else gone.get(user_id, "failed")
+        lines = b"".join(map(_line, page.users))
+        patch = {user_id: {"looked_up": today} for user_id in ids if user_id not in found}
+        self._job.put(
+            Batch(users=lines, patch={"users": patch}, counts={"users_looked_up": len(found)}, sync=True)
+        )
+
+    def _look_up_apart(self, ids: Sequence[str]) -> None:
+        """An id that X cannot read has all of its batch refused; those beside it shall not suffer for it."""
+        if len(ids) > 1:
+            self._look_up(ids[: len(ids) // 2])
+            self._look_up(ids[len(ids) // 2 :])
+            return
+        with self._guard:
+            self._looked_up[ids[0]] = "failed"
+        today = f"{self._job.clock.now():%Y-%m-%d}"
+        self._job.put(Batch(patch={"users": {ids[0]: {"looked_up": today}}}))
+
+    def seen_in(self, page: Page, user_id: str) -> None:
+        """Learn an author's name from a page that was paid for anyway."""
+        self._learn_name(user_id, included_name(page.line, user_id))
+
+    def _learn_name(self, user_id: str, name: str | None, *, also: Tree | None = None) -> None:
+        """An account that came without a name keeps the one it had."""
+        with self._guard:
+            before = self._names.get(user_id)
+            self._names[user_id] = name or before
+        patch: Tree = dict(also or {})
+        changes: tuple[Tree, ...] = ()
+        if name and before != name:
+            patch["screen_name"] = name
+            change: Tree = {"user_id": user_id, "change": "screen name found", "screen_name": name}
+            if before:
+                change |= {"change": "screen name changed", "old_screen_name": before}
+            changes = (change,)
+        if patch:
+            self._job.put(Batch(patch={"users": {user_id: patch}}, changes=changes))
+
+    # -- states ------------------------------------------------------------------------------------
+
+    def well(self, user_id: str) -> None:
+        """A timeline was read: whatever was seen before is over."""
+        if self._users[user_id].get("sightings"):
+            self._job.put(Batch(patch={"users": {user_id: {"sightings": None}}}))
+
+    def suspect(self, user_id: str, outcome: Outcome) -> None:
+        """A timeline was refused for its account's sake; a look-up shall confirm it."""
+        with self._guard:
+            self._suspects.append((user_id, outcome))
+            if len(self._suspects) < _BATCH:
+                return
+            suspects, self._suspects = self._suspects, []
+        self._confirm(suspects)
+
+    def settle(self) -> None:
+        """Confirm the suspects that are left."""
+        with self._guard:
+            suspects, self._suspects = self._suspects, []
+        self._confirm(suspects)
+
+    def _confirm(self, suspects: list[tuple[str, Outcome]]) -> None:
+        # Whoever was well at the beginning of a long harvest may be gone by now.
+        gone = set(_STATES.values())
+        unknown = [user_id for user_id, _ in suspects if self._looked_up.get(user_id) not in gone]
+        for ids in _batches(unknown):
+            self._look_up(ids)
+        for user_id, outcome in suspects:
+            state = self._looked_up[user_id]
+            if state in gone:
+                self._sighted(user_id, state)
+            else:
+                told = f"the timeline says {outcome}, the look-up does not"
+                self.report(user_id, "failed", error=told)
+                self._job.put(Batch(counts={"users_failed": 1}))
+
+    def _sighted(self, user_id: str, state: str) -> None:
+        user = self._users[user_id]
+        before: Tree = user.get("sightings") or {}
+        times = before.get(state, 0) + 1
+        if state in self._delete_for and times >= self._delete_after:
+            self._job.put(Batch(patch={"users": {user_id: None}}))
+            self.report(user_id, state, deleted=True, sightings=times, was=user)
+            return
+        sightings: Tree = {**dict.fromkeys(before), state: times}
+        self._job.put(Batch(patch={"users": {user_id: {"sightings": sightings}}}))
+        self.report(user_id, state, sightings=times)
+
+    def report(self, user_id: str, change: str, **more: Any) -> None:
+        """One entry of user_changes.json."""
+        entry: Tree = {"user_id": user_id, "change": change}
+        if name := self._names.get(user_id):
+            entry["screen_name"] = name
+        self._job.put(Batch(changes=({**entry, **more},)))
+
+
+def _line(user: Tree) -> bytes:
+    try:
+        return orjson.dumps(user, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError:
+        # Half of a surrogate pair: as an escape it is kept as it came.
+        return json.dumps(user).encode() + b"\n"
+
+
+def _state(user: Tree) -> str:
+    return "protected" if user.get("protected") else "ok"
+
+
+def _due(user: Tree, *, days: int, now: datetime) -> bool:
+    looked_up = user.get("looked_up")
+    if not looked_up:
+        # `screennames` has found the name already, and only that.
+        return bool(days) or not (user.get("screen_name") or user.get("since_id"))
+    then = datetime.fromisoformat(looked_up).replace(tzinfo=UTC)
+    return bool(days) and then + timedelta(days=days) <= now
+
+
+def _batches(ids: list[str]) -> Iterator[list[str]]:
+    for start in range(0, len(ids), _BATCH):
+        yield ids[start : start + _BATCH]

@@ -1,0 +1,268 @@
+"""A chain is followed to its end, and an answer that may not be the end is not taken for it.
+
+An empty answer, or one of errors only, is asked for again; then X is asked in another way, below the oldest
+post that came. A chain that does not get on keeps its token for the next harvest, and its since_id does not
+move. It is given up, with a gap, when three harvests in a row did not get on.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from harvester.documents import Tree
+from harvester.networks import Batch
+from harvester.networks.x import Outcome, Page, Stopped, XError
+from harvester.networks.x.sources import Job
+from harvester.networks.x.sources.pagination import FIRST_DAY, Chain, created, gap
+from harvester.store.keys import timestamp
+
+# Seconds before each further try at an answer that may not be the end.
+_PAUSES = (1.0, 2.0, 4.0)
+# Empty pages in a row, each with a token of its own: legal and free, but not without an end.
+_EMPTY_PAGES = 200
+# Harvests in a row that may stand at one place.
+_HARVESTS = 3
+
+_NOTHING = Page(Outcome.OK, b"")
+
+# Gives the next page of a chain, and the chain it belongs to, which is another where X refused to go on with
+# the token. No page: what the chain still lacked cannot be had, and that is recorded.
+Ask = Callable[[Chain], tuple[Chain, Page | None]]
+
+
+@dataclass
+class Follower:
+    """Follows chains of one kind; used by many threads.
+
+    `page_size` and `least` are the most posts that a page may hold and the fewest that may be asked for;
+    `depth` is how many posts X lets be read, `reach` how far back it goes, where these are limited. With
+    `always_confirms` X is asked once more below every last page; otherwise only where that page is full, does
+    not count its posts, or has no since_id below it. A page that lost its token looks like a last one.
+    """
+
+    job: Job
+    page_size: int
+    least: int
+    depth: int | None = None
+    reach: timedelta | None = None
+    always_confirms: bool = False
+    # X has not counted what it delivered, also when asked again, which is paid for.
+    miscounts: bool = False
+
+    def size(self, chain: Chain) -> int:
+        """How many posts to ask for."""
+        return self.least if chain.confirming else self.page_size
+
+    def follow(self, chain: Chain, ask: Ask, **about: Any) -> Iterator[tuple[Page, Chain]]:
+        """Each page and the chain after it, to be stored together; `about` goes into the events.
+
+        The last chain is over, or the next harvest goes on with it: because it is `unfinished`, or because X
+        is to be asked for its end in another harvest, too.
+        """
+        walk = _Walk(self, chain, ask, about)
+        try:
+            while not walk.ended:
+                yield walk.step()
+        finally:
+            walk.leave()
+
+    def confirms(self, chain: Chain, page: Page) -> bool:
+        """Whether to ask X below this page, which has no token."""
+        if self.depth and chain.posts + page.posts >= self.depth:
+            return False
+        full = page.posts >= self.size(chain)
+        return self.always_confirms or full or chain.since_id is None or page.count is None
+
+    def is_deep(self, chain: Chain) -> bool:
+        # X counts posts that were deleted meanwhile, so that a few less may come.
+        return self.depth is not None and chain.posts > self.depth - self.page_size
+
+
+class _Walk:
+    """One chain on its way. `_kept` is what the next harvest goes on with if this one gets no further."""
+
+    def __init__(self, follower: Follower, chain: Chain, ask: Ask, about: Tree) -> None:
+        self._follower, self._job, self._ask, self._about = follower, follower.job, ask, about
+        self._chain = self._kept = chain
+        self._tokens = {chain.token} if chain.token else set()
+        self._empty = 0
+        self._doubt = ""
+        # Why posts are missing, and the post below which they lie; from there to the newest of the next page.
+        self._shortage: tuple[str, str] | None = None
+        self.ended = False
+
+    def step(self) -> tuple[Page, Chain]:
+        """The next page and the chain to be stored with it."""
+        try:
+            chain, page = self._answered()
+        except XError as error:
+            if not error.holds_errors_only or not self._chain.newest_id:
+                raise
+            return _NOTHING, self._unfinished(f"X answered with errors only: {error.problem.detail}")
+        if page is None:
+            return _NOTHING, self._over(chain)
+        if page.outcome is not Outcome.OK:
+            self.ended = True
+            return page, self._kept
+        if page.posts and chain.falls_with(page):
+            return page, self._got_on(chain, page)
+        if page.posts:
+            # They lie in what the chain has brought already.
+            return _NOTHING, self._stood(chain)
+        return page, self._brought_nothing(chain, page)
+
+    # -- asking --------------------------------------------------------------------------------------
+
+    def _answered(self) -> tuple[Chain, Page | None]:
+        """The fullest of a few answers, where the first one may not be true."""
+        chain, page = self._asked(self._chain)
+        for seconds in _PAUSES:
+            if page is None or not self._is_doubtful(chain, page):
+                break
+            self._job.waits("X to answer a page again", seconds)
+            if self._job.clock.wait(self._job.stop, seconds):
+                raise Stopped
+            self._job.waits("", 0.0)
+            chain, again = self._asked(chain)
+            if again is None or again.posts >= page.posts:
+                page = again
+            if page and page.posts and not page.counts_rightly:
+                self._follower.miscounts = True
+        return chain, page
+
+    def _asked(self, chain: Chain) -> tuple[Chain, Page | None]:
+        now, page = self._ask(chain)
+        if now is not chain:
+            self._kept = now
+        return now, page
+
+    def _is_doubtful(self, chain: Chain, page: Page) -> bool:
+        if page.outcome is not Outcome.OK:
+            return False
+        if page.posts:
+            return not (page.counts_rightly or self._follower.miscounts)
+        if page.missing:
+            return True
+        if not chain.newest_id:
+            return False
+        goes_on, other_way = self._goes_on(page), chain.confirming or bool(self._doubt)
+        may_be_empty = goes_on or other_way or self._follower.is_deep(chain)
+        return not (may_be_empty and page.says_that_nothing_is_there)
+
+    def _goes_on(self, page: Page) -> bool:
+        return page.next_token is not None and page.next_token not in self._tokens
+
+    # -- judging -------------------------------------------------------------------------------------
+
+    def _got_on(self, chain: Chain, page: Page) -> Chain:
+        self._empty, self._doubt = 0, ""
+        self._tell_shortage(before=page.newest_id, since=created(page.newest_id or "0"))
+        if page.missing:
+            told = f"X spoke of {page.count} posts of a page and gave {page.distinct}"
+            self._shortage = told, chain.oldest_id or page.newest_id or "0"
+        after = chain.after(page)
+        if after.token and not self._goes_on(page):
+            self._doubt = "X gave a token of this chain for a second time"
+            self._note("token repeated", self._doubt)
+            after = after.without_token()
+        elif after.token:
+            self._tokens.add(after.token)
+        elif self._follower.confirms(chain, page):
+            after = after.without_token(confirming=True)
+        else:
+            return self._over(after)
+        self._chain = self._kept = after
+        return after
+
+    def _stood(self, chain: Chain) -> Chain:
+        """The page holds none but posts that the chain has brought."""
+        if chain.confirming and not self._doubt:
+            return self._over(chain)
+        return self._other_way(chain, "X gave posts of this chain for a second time")
+
+    def _brought_nothing(self, chain: Chain, page: Page) -> Chain:
+        if page.missing:
+            return self._other_way(chain, f"X spoke of {page.count} posts and gave none")
+        # Before its first post a chain has learnt nothing, so that nothing can be passed.
+        if self._goes_on(page) and (page.says_that_nothing_is_there or not chain.newest_id):
+            return self._past_an_empty_page(chain, page)
+        if not chain.newest_id or self._is_at_its_end(chain, page):
+            return self._over(chain)
+        if not chain.token and page.says_that_nothing_is_there:
+            return self._to_be_asked_once_more()
+        return self._other_way(chain, "X answered with nothing to the token of the next page")
+
+    def _is_at_its_end(self, chain: Chain, page: Page) -> bool:
+        if not page.says_that_nothing_is_there:
+            return False
+        said_before = chain.token is None and chain.stood > 0
+        return chain.confirming or said_before or self._follower.is_deep(chain)
+
+    def _past_an_empty_page(self, chain: Chain, page: Page) -> Chain:
+        self._empty += 1
+        self._tokens.add(page.next_token or "")
+        self._chain = self._kept = chain.after(page)
+        if self._empty < _EMPTY_PAGES:
+            return self._kept
+        return self._unfinished(f"X gave {self._empty} empty pages in a row")
+
+    def _other_way(self, chain: Chain, why: str) -> Chain:
+        """From a token to the posts below the oldest one; from there nowhere."""
+        if not chain.token or not chain.newest_id:
+            return self._unfinished(self._doubt or why)
+        self._doubt = why
+        self._note("page asked for in another way", why)
+        self._chain = chain.without_token()
+        return self._kept
+
+    # -- ending --------------------------------------------------------------------------------------
+
+    def leave(self) -> None:
+        """Tell what is still to be told, however the walk ended."""
+        self._tell_shortage(before=self._kept.since_id, since=self._beginning(self._kept))
+
+    def _over(self, chain: Chain) -> Chain:
+        self.ended = True
+        return replace(chain, over=True, unfinished="")
+
+    def _tell_shortage(self, *, before: str | None, since: datetime) -> None:
+        if self._shortage:
+            reason, after = self._shortage
+            self._shortage = None
+            self._put_gap(reason, since=since, until=created(after), before=before, after=after)
+
+    def _beginning(self, chain: Chain) -> datetime:
+        """When the oldest posts may have been made that the chain was to bring."""
+        if chain.since_id:
+            return created(chain.since_id)
+        reach = self._follower.reach
+        return created(chain.oldest_id) - reach if reach and chain.oldest_id else FIRST_DAY
+
+    def _to_be_asked_once_more(self) -> Chain:
+        """X says in two ways that this was the end; what it says for minutes is no word for ever."""
+        self.ended = True
+        self._note("end to be confirmed", "X answered with nothing; the next harvest asks once more")
+        return replace(self._kept, stood=self._kept.stood + 1)
+
+    def _unfinished(self, why: str) -> Chain:
+        self.ended = True
+        kept = replace(self._kept, stood=self._kept.stood + 1, unfinished=why)
+        if kept.stood < _HARVESTS or not kept.newest_id or not kept.oldest_id:
+            self._note("unfinished", why)
+            return kept
+        self._put_gap(
+            f"{_HARVESTS} harvests did not get the older posts: {why}",
+            since=self._beginning(kept),
+            until=created(kept.oldest_id),
+            before=kept.since_id,
+            after=kept.oldest_id,
+        )
+        return self._over(kept)
+
+    def _put_gap(self, reason: str, **where: Any) -> None:
+        self._job.put(Batch(events=(gap(reason, **where, **self._about),)))
+
+    def _note(self, event: str, detail: str) -> None:
+        at = timestamp(self._job.clock.now())
+        self._job.put(Batch(events=({"event": event, "at": at, **self._about, "detail": detail},)))

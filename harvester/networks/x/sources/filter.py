@@ -1,0 +1,109 @@
+"""A filtered stream is kept alive until it is stopped, and every interruption of it is told as a gap."""
+
+import logging
+from collections.abc import Callable
+
+from harvester.collection.description import count
+from harvester.collection.filter_terms import same_values
+from harvester.documents import Tree
+from harvester.errors import HarvesterError
+from harvester.networks import Batch
+from harvester.networks.gap import Gap
+from harvester.networks.x import Rule, StreamRead, StreamSupervisor, XError, compile_rules, price, tag_prefix
+from harvester.networks.x.sources import Job
+from harvester.store.keys import timestamp
+from harvester.wording import counted
+
+log = logging.getLogger("twarc-cloud")
+
+_POST = price("tweets/search/stream", posts=1)
+
+
+def collect(job: Job) -> None:
+    """Set the rules, then take what matches them until a stop or `max_records`."""
+    added = _set_rules(job)
+    try:
+        _collect(job, heard=added.clear)
+    except XError:
+        # Nothing came, and nobody may hear them now: the app's next stream would pay for what they match.
+        job.x.take_back(added)
+        raise
+
+
+def _collect(job: Job, *, heard: Callable[[], None]) -> None:
+    """Call `heard` once anything came."""
+    stream = StreamSupervisor(
+        job.x.stream,
+        job.x.clear_connections,
+        clock=job.clock,
+        stop=job.stop,
+        on_wait=job.waits,
+        time=job.x.time,
+        gap=Gap(job.gap_from, job.gap_from, job.gap_why, before=job.last_id) if job.gap_from else None,
+    )
+    left = count(job.collection["filter"], "max_records") or None
+    for read in stream:
+        if read.alive:
+            heard()
+        if left is not None and len(read.ids) >= left:
+            _put(job, read, most=left)
+            job.say("max_records reached")
+            if stream.duplicates:
+                at = timestamp(job.clock.now())
+                job.put(Batch(events=({"event": "duplicates", "dropped": stream.duplicates, "at": at},)))
+            return
+        if left is not None:
+            left -= len(read.ids)
+        _put(job, read, most=None)
+        job.x.billing.require_left(_POST)
+
+
+def _put(job: Job, read: StreamRead, *, most: int | None) -> None:
+    heard = read.heard if most is None else None
+    if not (read.ids or read.events or heard):
+        return
+    lines, ids = read.lines[:most], read.ids[:most]
+    last_id = (heard.last_id if heard else ids[-1] if ids else "") or ""
+    since = timestamp(heard.since) if heard else ""
+    batch = Batch(lines=b"".join(lines), posts=len(lines), events=read.events, last_id=last_id, heard=since)
+    job.put(batch)
+
+
+def _set_rules(job: Job) -> list[Rule]:
+    """Make the app's rules those of the collection; those that were not there before."""
+    for told in same_values(job.collection["filter"].get("rules")):
+        log.warning("%s", told)
+    prefix = tag_prefix(job.collection["id"])
+    caps = job.x.rule_caps()
+    wanted = compile_rules(job.collection["filter"], caps, prefix=prefix)
+    plan = job.x.sync_rules(wanted, prefix=prefix, caps=caps)
+    if plan.problems:
+        raise HarvesterError(
+            "X refuses rules of this collection.",
+            [
+                f"{problem.title}: {problem.detail or problem.raw.get('value', '')}"
+                for problem in plan.problems
+            ],
+            "Correct the filter of the collection.",
+            needs_change=True,
+        )
+    event: Tree = {
+        "event": "rules",
+        "at": timestamp(job.clock.now()),
+        "rules": [{"value": rule.value, "tag": rule.tag} for rule in wanted],
+    }
+    if plan.foreign:
+        event["foreign"] = [dict(rule) for rule in plan.foreign]
+        log.warning(
+            "The app has %s rules of others; what they match is collected, too. "
+            "`collection rules` lists and removes them.",
+            len(plan.foreign),
+        )
+    if plan.shared:
+        log.warning(
+            "%s of the collection are live for others already, and end with theirs: %s",
+            counted(len(plan.shared), "rule").capitalize(),
+            "; ".join(str(rule.get("value")) for rule in plan.shared[:3]),
+        )
+    job.put(Batch(events=(event,), sync=True))
+    return list(plan.add)

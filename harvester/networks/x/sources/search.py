@@ -1,0 +1,197 @@
+"""One search, resumed where it stopped; its since_id moves only once everything up to it is on disk.
+
+Pages run from the newest post to the oldest. So while a chain of pages is incomplete, the collection holds a
+`resume`: where the chain began (since_id), where it shall move to (newest_id), and from where it goes on.
+"""
+
+import logging
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from harvester.collection.description import count
+from harvester.documents import Tree
+from harvester.networks import Batch
+from harvester.networks.x import Outcome, Page, Stopped, XError
+from harvester.networks.x.sources import Job
+from harvester.networks.x.sources.chain_end import Follower
+from harvester.networks.x.sources.pagination import Chain, created, gap
+from harvester.store.keys import timestamp
+
+log = logging.getLogger("twarc-cloud")
+
+_PAGE = {False: 100, True: 500}
+_LEAST = 10
+# The archive fails at large pages for minutes, while it gives smaller ones. After so many failures of a large
+# page the smaller one is asked for, until the harvest ends.
+_SMALLER, _FAILURES = 100, 3
+_WINDOW = timedelta(days=7)
+
+# Without a beginning X's archive goes back 30 days only; a time and an id cannot be given together.
+_FIRST_DAY, _FIRST_POST = "2006-03-21T00:00:00Z", "20"
+
+# What X answers when a token or an until_id cannot be used any more.
+_NO_LONGER = {Outcome.STALE_SINCE_ID, Outcome.BAD_REQUEST}
+
+
+def collect(job: Job) -> None:
+    """Finish the chain that was cut, if one was, and then take what is new since."""
+    _Search(job).run()
+
+
+class _Search:
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        section: dict[str, Any] = job.collection["search"]
+        self._query: str = section["query"]
+        self._archive: bool = section.get("archive", False)
+        self._left = count(section, "max_records") or None
+        self._since_id: str | None = section.get("since_id")
+        self._resume: Tree | None = section.get("resume")
+        self._follower = Follower(
+            job,
+            page_size=_PAGE[self._archive],
+            least=_LEAST,
+            reach=None if self._archive else _WINDOW,
+            always_confirms=True,
+        )
+
+    def run(self) -> None:
+        self._start_anew_if_the_query_changed()
+        if self._resume and not self._take(Chain.resumed(self._resume)):
+            return
+        if self._left is not None and self._left <= 0:
+            self._job.say("max_records reached; the next harvest takes what is newer")
+            return
+        self._take(Chain(since_id=self._since_id))
+
+    def _start_anew_if_the_query_changed(self) -> None:
+        before = self._job.collection["search"].get("harvested_query", self._query)
+        patch: Tree = {"harvested_query": self._query}
+        events: tuple[Tree, ...] = ()
+        if before != self._query:
+            self._since_id = self._resume = None
+            patch |= {"since_id": None, "resume": None}
+            events = ({"event": "query changed", "at": self._now(), "from": before, "to": self._query},)
+        self._job.put(Batch(patch={"search": patch}, events=events))
+
+    def _take(self, begun: Chain) -> bool:
+        """Follow the chain; False when it is not at its end."""
+        chain = begun
+        for page, chain in self._follower.follow(begun, self._page):
+            log.debug("Page with %s posts down to %s", page.posts, chain.oldest_id)
+            cut = self._counted(page) and not chain.over
+            self._job.put(
+                Batch(
+                    lines=page.line,
+                    posts=page.posts,
+                    patch={"search": self._learnt(chain)},
+                    counts={"pages": 1} if page.posts else {},
+                    sync=True,
+                ),
+                # Not before it is on disk is the next page paid for.
+                wait=not chain.over,
+            )
+            if page.outcome is not Outcome.OK:
+                chain = replace(chain, unfinished=f"X answered a search with {page.outcome}")
+            if chain.unfinished:
+                self._job.put(Batch(counts={"searches_unfinished": 1}))
+                self._job.say(chain.unfinished)
+                return False
+            if cut:
+                self._job.say("max_records reached; the next harvest goes on from there")
+                return False
+        return chain.over
+
+    def _counted(self, page: Page) -> bool:
+        """Whether max_records is reached with this page."""
+        if self._left is None:
+            return False
+        self._left -= page.posts
+        return self._left <= 0
+
+    def _learnt(self, chain: Chain) -> Tree:
+        learnt = chain.learnt()
+        self._since_id = learnt.get("since_id", self._since_id)
+        return learnt
+
+    def _page(self, chain: Chain) -> tuple[Chain, Page | None]:
+        """The next page and the chain it belongs to, which starts again where X refuses to go on.
+
+        No page: what the chain still lacked is out of reach, and that is recorded.
+        """
+        while True:
+            if self._job.stop.requested:
+                raise Stopped
+            try:
+                return chain, self._ask(chain)
+            except XError as error:
+                if error.outcome not in _NO_LONGER:
+                    raise
+                if error.outcome is Outcome.STALE_SINCE_ID and chain.since_id:
+                    self._record_stale(chain.since_id)
+                    chain = replace(chain.without_token(), since_id=None)
+                elif chain.token:
+                    self._note("token refused", str(error))
+                    chain = chain.without_token()
+                elif chain.until_id and error.problem.parameter == "until_id":
+                    self._record_out_of_reach(chain)
+                    return chain, None
+                else:
+                    raise
+
+    def _ask(self, chain: Chain) -> Page:
+        size = self._follower.size(chain)
+        if self._left is not None:
+            size = max(_LEAST, min(size, self._left))
+        try:
+            return self._searched(chain, size=size)
+        except XError as error:
+            if size <= _SMALLER or error.problem.status < 500:
+                raise
+            self._follower.page_size = _SMALLER
+            self._note("smaller pages", f"{size} posts at once: {error.problem.detail}")
+            return self._searched(chain, size=_SMALLER)
+
+    def _searched(self, chain: Chain, *, size: int) -> Page:
+        from_the_first = self._archive and not chain.since_id
+        return self._job.x.search(
+            self._query,
+            archive=self._archive,
+            since_id=_FIRST_POST if from_the_first and chain.until_id else chain.since_id,
+            until_id=chain.until_id,
+            start_time=_FIRST_DAY if from_the_first and not chain.until_id else None,
+            token=chain.token,
+            max_results=size,
+            failures=_FAILURES if size > _SMALLER else None,
+        )
+
+    def _record_stale(self, since_id: str) -> None:
+        """The posts between since_id and the beginning of X's window cannot be had by a recent search."""
+        event = gap(
+            "the since_id is older than the seven days that a recent search reaches back",
+            since=created(since_id),
+            until=self._job.x.time.latest() - _WINDOW,
+            before=since_id,
+            after=None,
+        )
+        self._job.put(Batch(events=(event,), patch={"search": {"since_id": None}}))
+
+    def _record_out_of_reach(self, chain: Chain) -> None:
+        """A chain that was cut has sunk below X's window: what it still lacked cannot be had."""
+        oldest = chain.until_id or "0"
+        event = gap(
+            "the rest of a cut search is older than the seven days that a recent search reaches back",
+            since=created(chain.since_id or chain.newest_id or oldest)
+            - (timedelta() if chain.since_id else _WINDOW),
+            until=created(oldest),
+            before=chain.since_id,
+            after=oldest,
+        )
+        self._job.put(Batch(events=(event,)))
+
+    def _note(self, event: str, detail: str) -> None:
+        self._job.put(Batch(events=({"event": event, "at": self._now(), "detail": detail},)))
+
+    def _now(self) -> str:
+        return timestamp(self._job.clock.now())

@@ -1,0 +1,258 @@
+"""Many users, each resumed at its own since_id, and no user's trouble is another's.
+
+Workers take the users in order. A user's since_id moves once its chain of pages is complete; until then the
+user holds a `resume`. `sweep` in the collection says after which user a harvest that was cut goes on.
+"""
+
+import logging
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from harvester.documents import Tree
+from harvester.errors import Exit, HarvesterError
+from harvester.networks import Batch
+from harvester.networks.x import Outcome, Page, Stopped, XError
+from harvester.networks.x.sources import Job
+from harvester.networks.x.sources.accounts import Accounts
+from harvester.networks.x.sources.chain_end import Follower
+from harvester.networks.x.sources.pagination import Chain, created, gap
+from harvester.store.keys import timestamp
+
+log = logging.getLogger("twarc-cloud")
+
+# How deep X lets a timeline be read: docs.x.com, "Timelines".
+_DEPTH = 3200
+_PAGE, _LEAST = 100, 5
+
+# What X may refuse for one user only, and for how many in a row it means that all would be refused.
+_IN_A_ROW = {
+    Outcome.UNAVAILABLE: 20,
+    Outcome.BAD_REQUEST: 20,
+    Outcome.UNAUTHORIZED: 3,
+    Outcome.FORBIDDEN: 3,
+}
+
+
+def collect(job: Job) -> None:
+    """Harvest every user's timeline once; raises where there are no users."""
+    if not job.collection["users"]:
+        raise HarvesterError(
+            "The collection has no users.",
+            hint="Add some with `collection-config screennames`, then `collection-config update`.",
+            exit_code=Exit.USAGE,
+        )
+    _Sweep(job).run()
+
+
+class _Sweep:
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._users: dict[str, Tree] = job.collection["users"]
+        self._accounts = Accounts(job)
+        self._follower = Follower(job, page_size=_PAGE, least=_LEAST, depth=_DEPTH)
+        self._guard = threading.Lock()
+        self._queue = self._in_order()
+        self._broken: BaseException | None = None
+        self._failed_in_a_row = 0
+        self._served = 0
+        self._last_error: XError | None = None
+
+    def run(self) -> None:
+        workers = max(1, min(self._job.concurrency, len(self._positions)))
+        # The look-ups have a rate window of their own, so they have a thread of their own.
+        with ThreadPoolExecutor(workers + 1, thread_name_prefix="timeline") as pool:
+            running = [pool.submit(self._guarded, self._accounts.look_up_new)]
+            running += [pool.submit(self._guarded, self._work) for _ in range(workers)]
+            for future in running:
+                future.result()
+        if self._broken:
+            raise self._broken
+        self._accounts.settle()
+        self._job.put(Batch(patch={"sweep": None}, sync=True))
+        if self._last_error and not self._served:
+            raise self._last_error
+
+    # -- the order ---------------------------------------------------------------------------------
+
+    def _in_order(self) -> Iterator[tuple[int, str]]:
+        """The users still to be harvested in this sweep."""
+        users = list(self._users)
+        sweep = self._job.collection.get("sweep") or {}
+        first = users.index(sweep["after"]) + 1 if sweep.get("after") in self._users else 0
+        # A harvest that died after its last user leaves nobody to go on with.
+        first = first if first < len(users) else 0
+        self._started = sweep.get("started") if first else None
+        self._started = self._started or timestamp(self._job.clock.now())
+        self._positions = users[first:]
+        self._done: set[int] = set()
+        self._held: set[int] = set()
+        self._low_water = 0
+        return iter(enumerate(self._positions))
+
+    def _next(self) -> tuple[int, str] | None:
+        with self._guard:
+            return None if self._broken else next(self._queue, None)
+
+    def _through(self, position: int, *, failed: bool) -> Tree:
+        """Count a user as done; the patch that says up to which one all are.
+
+        Those that failed count once another did not: if X refuses all, the next harvest begins with them.
+        """
+        with self._guard:
+            self._held.add(position)
+            if not failed:
+                self._done |= self._held
+                self._held.clear()
+            before = self._low_water
+            while self._low_water in self._done:
+                self._done.remove(self._low_water)
+                self._low_water += 1
+            if self._low_water == before:
+                return {}
+            return {"sweep": {"after": self._positions[self._low_water - 1], "started": self._started}}
+
+    # -- the work ----------------------------------------------------------------------------------
+
+    def _guarded(self, work: Any) -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - raised by `run` when all workers have ended
+            with self._guard:
+                # A stop that follows from the first error is not the news.
+                if self._broken is None or isinstance(self._broken, Stopped):
+                    self._broken = error
+
+    def _work(self) -> None:
+        while taken := self._next():
+            position, user_id = taken
+            log.debug("Collecting timeline of %s (%s of %s)", user_id, position + 1, len(self._positions))
+            if self._job.stop.requested:
+                raise Stopped
+            counts = self._user(user_id)
+            patch = self._through(position, failed="users_failed" in counts)
+            self._job.put(Batch(patch=patch, counts=counts))
+
+    def _user(self, user_id: str) -> dict[str, int]:
+        """Harvest one timeline; what to count."""
+        timeline = _Timeline(self._follower, user_id, self._users[user_id], self._accounts)
+        try:
+            problem = timeline.run()
+        except XError as error:
+            if error.outcome not in _IN_A_ROW:
+                raise
+            self._fail(user_id, error)
+            return {"users_failed": 1}
+        with self._guard:
+            self._failed_in_a_row = 0
+            self._served += 1
+        if problem:
+            self._accounts.suspect(user_id, problem)
+            return {"users_unavailable": 1}
+        self._accounts.well(user_id)
+        if timeline.unfinished:
+            log.warning("User %s is unfinished: %s", user_id, timeline.unfinished)
+            self._accounts.report(user_id, "failed", error=timeline.unfinished)
+            return {"users_failed": 1}
+        return {"users_done": 1}
+
+    def _fail(self, user_id: str, error: XError) -> None:
+        log.warning("User %s failed: %s", user_id, error)
+        with self._guard:
+            self._failed_in_a_row += 1
+            self._last_error = error
+            if self._failed_in_a_row >= _IN_A_ROW[error.outcome]:
+                raise error
+        self._accounts.report(user_id, "failed", error=error.message)
+
+
+class _Timeline:
+    """One user's chain of pages, and before it the one that was cut."""
+
+    def __init__(self, follower: Follower, user_id: str, user: Tree, accounts: Accounts) -> None:
+        self._follower, self._job = follower, follower.job
+        self._user_id, self._accounts = user_id, accounts
+        self._since_id: str | None = user.get("since_id")
+        self._resume: Tree | None = user.get("resume")
+        self._chain = Chain.resumed(self._resume) if self._resume else Chain(since_id=self._since_id)
+
+    @property
+    def unfinished(self) -> str:
+        """Why the chain did not get on; empty where nothing is wrong."""
+        return self._chain.unfinished
+
+    def run(self) -> Outcome | None:
+        """The account's problem, if it has one."""
+        problem = self._take()
+        if problem or not self._resume or not self._chain.over:
+            return problem
+        self._chain = Chain(since_id=self._since_id)
+        return self._take()
+
+    def _take(self) -> Outcome | None:
+        named = self._chain.newest_id is not None
+        for page, chain in self._follower.follow(self._chain, self._page, user_id=self._user_id):
+            if page.outcome is not Outcome.OK:
+                return page.outcome
+            self._chain = chain
+            if page.posts and not named:
+                named = True
+                self._accounts.seen_in(page, self._user_id)
+            self._put(page, chain)
+            # Many wait for their next page at once, and none needs the one before any more.
+            del page
+        if self._chain.over:
+            self._note_depth(self._chain)
+        return None
+
+    def _put(self, page: Page, chain: Chain) -> None:
+        if not page.posts and not chain.newest_id and not self._resume:
+            # Nothing new, nothing learnt: most users, most of the time.
+            return
+        learnt = chain.learnt()
+        self._since_id = learnt.get("since_id", self._since_id)
+        self._job.put(
+            Batch(
+                lines=page.line,
+                posts=page.posts,
+                patch={"users": {self._user_id: learnt}},
+                counts={"pages": 1} if page.posts else {},
+                sync=True,
+            ),
+            # Not before it is on disk is the next page paid for.
+            wait=not chain.over,
+        )
+
+    def _page(self, chain: Chain) -> tuple[Chain, Page]:
+        while True:
+            if self._job.stop.requested:
+                raise Stopped
+            try:
+                page = self._job.x.timeline(
+                    self._user_id,
+                    since_id=chain.since_id,
+                    until_id=chain.until_id,
+                    token=chain.token,
+                    max_results=self._follower.size(chain),
+                )
+                return chain, page
+            except XError as error:
+                if error.outcome is not Outcome.BAD_REQUEST or not chain.token:
+                    raise
+                # The token is refused, but where it stood is known.
+                chain = chain.without_token()
+
+    def _note_depth(self, chain: Chain) -> None:
+        """With 3,200 posts read and the since_id not reached, what lies between cannot be had."""
+        if not chain.since_id or not chain.oldest_id or not self._follower.is_deep(chain):
+            return
+        event = gap(
+            "the timeline is deeper than the 3,200 posts that X lets be read",
+            user_id=self._user_id,
+            since=created(chain.since_id),
+            until=created(chain.oldest_id),
+            before=chain.since_id,
+            after=chain.oldest_id,
+        )
+        self._job.put(Batch(events=(event,)))

@@ -1,0 +1,1 @@
+"""A stream of X: connected, parsed into records, and connected again after each cut."""

@@ -1,0 +1,129 @@
+"""What a stream remembers from one connection to the next: the waits, the ids, and their order."""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from harvester.networks.gap import DELIVERY, Unheard, published
+from harvester.networks.x.errors import Outcome, XError
+from harvester.networks.x.streaming.connection import StreamRead
+
+REMEMBERED_IDS = 50_000
+# A stream may be this far behind its own keep-alives.
+LAG = timedelta(minutes=15)
+_DELIVERY_MS = int(DELIVERY / timedelta(milliseconds=1))
+
+
+class Backoffs:
+    """Three waits that grow apart from each other: for the network, for refusals, and for limits."""
+
+    def __init__(self) -> None:
+        self.settled()
+
+    def settled(self) -> None:
+        """A connection brought data and lasted: the next interruption is a new one."""
+        self._network = 0.0
+        self.answered()
+
+    def answered(self) -> None:
+        """Data came, so that no refusal is going on. A server that closes at once still is."""
+        self._refused, self._limited = 2.5, 30.0
+
+    def network(self) -> float:
+        self._network = min(16.0, self._network + 0.25)
+        return self._network
+
+    def refused(self) -> float:
+        self._refused = min(320.0, self._refused * 2)
+        return self._refused
+
+    def limited(self) -> float:
+        self._limited = min(900.0, self._limited * 2)
+        return self._limited
+
+    def after(self, error: XError) -> float:
+        if error.outcome in (Outcome.RATE_LIMITED, Outcome.TOO_MANY_CONNECTIONS):
+            return error.retry_after or self.limited()
+        return self.refused() if error.problem.status else self.network()
+
+
+class SeenIds:
+    """The last ids, at least `REMEMBERED_IDS` of them and at most twice as many."""
+
+    def __init__(self) -> None:
+        self._recent: set[str] = set()
+        self._older: set[str] = set()
+
+    def fresh(self, read: StreamRead) -> tuple[StreamRead, int]:
+        """The read without the records that came before, and how many those are."""
+        ids = set(read.ids)
+        doubled = 0
+        if len(ids) < len(read.ids) or not (ids.isdisjoint(self._recent) and ids.isdisjoint(self._older)):
+            kept: dict[str, bytes] = {}
+            for post_id, line in zip(read.ids, read.lines, strict=True):
+                if post_id not in self._recent and post_id not in self._older:
+                    kept.setdefault(post_id, line)
+            doubled = len(read.ids) - len(kept)
+            read = replace(read, ids=list(kept), lines=list(kept.values()))
+        self._recent |= ids
+        if len(self._recent) > REMEMBERED_IDS:
+            self._recent, self._older = set(), self._recent
+        return read, doubled
+
+
+def undelivered_from(alive_at: datetime, last_id: str | None) -> datetime:
+    """From when on posts may be missing where the last one that came is `last_id`.
+
+    `alive_at` is the last sign of life. Where the id tells no time, or one long ago, what X may still have
+    been delivering then counts.
+    """
+    last = published(last_id)
+    if last and alive_at - LAG < last < alive_at + LAG:
+        # A stream that lags behind holds back all after its last record.
+        return last
+    return alive_at - DELIVERY
+
+
+class Order:
+    """Which posts have come, and how far behind later ones X has delivered any of them."""
+
+    def __init__(self) -> None:
+        self._last_id: str | None = None
+        self._newest, self._behind = 0, 0
+        # The newest post after each of the latest reads, with its milliseconds.
+        self._recent: deque[tuple[int, str]] = deque()
+
+    def add(self, ids: Sequence[str]) -> None:
+        """Take in the posts of one read in their order."""
+        self._last_id = ids[-1]
+        try:
+            stamps = [int(post_id) >> 22 for post_id in ids]
+        except ValueError:
+            return
+        newest = self._newest
+        for stamp in stamps:
+            if stamp < newest:
+                self._behind = max(self._behind, newest - stamp)
+            else:
+                newest = stamp
+        if newest == self._newest:
+            return
+        self._newest = newest
+        self._recent.append((newest, ids[stamps.index(newest)]))
+        while len(self._recent) > 1 and self._recent[1][0] <= newest - _DELIVERY_MS:
+            self._recent.popleft()
+
+    def unheard(self, alive_at: datetime) -> Unheard:
+        """What nobody hears if nothing comes after the sign of life at `alive_at`.
+
+        From the last record on; earlier where records of this stream came behind later ones: by twice as much
+        as any of them, but not by more than X takes to deliver.
+        """
+        if not self._behind or not self._recent:
+            return Unheard(undelivered_from(alive_at, self._last_id), self._last_id)
+        newest, newest_id = self._recent[-1]
+        back = min(2 * self._behind, _DELIVERY_MS)
+        last_id = next((known for stamp, known in reversed(self._recent) if stamp <= newest - back), None)
+        since = undelivered_from(alive_at, newest_id) - timedelta(milliseconds=back)
+        return Unheard(since, last_id)

@@ -1,0 +1,278 @@
+"""However the bytes of a stream are cut and divided, the same records come out, each proven to be JSON."""
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
+
+from harvester.networks.x.streaming.json_objects import Objects, is_blank
+from harvester.networks.x.streaming.messages import message, unread
+
+# Longer than any record; beyond it the stream is not what it says it is.
+LONGEST_RECORD = 16 * 1024 * 1024
+# An unfinished line that is longer than most records is looked into, as it may hold some.
+_LONG_LINE = 64 * 1024
+# Two objects without so much as a comma between them.
+_BETWEEN = re.compile(rb"\}\s*\{")
+_NO_JSON = (ValueError, RecursionError)
+# What X wraps a post in; an object that has some of it and no id may be a post.
+_OF_POSTS = {"data", "includes", "matching_rules"}
+
+
+class BrokenStream(Exception):
+    """The bytes of the connection no longer make sense; only another connection helps.
+
+    `came` could be read before that, `rest` could not.
+    """
+
+    def __init__(self, why: str, *, came: bytes = b"", rest: bytes = b"") -> None:
+        super().__init__(why)
+        self.came, self.rest = came, rest
+
+
+class _Identified(msgspec.Struct):
+    id: str
+
+
+class _Record(msgspec.Struct):
+    data: _Identified
+
+
+_record = msgspec.json.Decoder(_Record).decode
+
+
+@dataclass
+class Lines:
+    """What one read held: records as lines, their ids, and everything else as `others`.
+
+    `unread` counts the bytes that may have been posts and could not be read as such.
+    """
+
+    records: list[bytes] = field(default_factory=list)
+    ids: list[str] = field(default_factory=list)
+    others: list[dict[str, Any]] = field(default_factory=list)
+    keep_alives: int = 0
+    unread: int = 0
+
+    def add(self, other: "Lines") -> None:
+        self.records += other.records
+        self.ids += other.ids
+        self.others += other.others
+        self.keep_alives += other.keep_alives
+        self.unread += other.unread
+
+    @property
+    def alive(self) -> bool:
+        """Whether anything came whole; half a record is no sign of life to date a gap by."""
+        return bool(self.records or self.keep_alives or self.others)
+
+
+class LineSplitter:
+    """Takes lines that are a record each as they are, and looks for whole objects in all others.
+
+    X ends each record with CR LF. Relays and other servers end them with LF or CR, put blanks between them,
+    or nothing, or lay one out over several lines.
+    """
+
+    def __init__(self) -> None:
+        self._tail: list[bytes] = []
+        self._length = 0
+        self._objects = Objects()
+        # A record was taken before its line ended, so that this end is no empty line.
+        self._end_due = False
+
+    @property
+    def partial(self) -> bytes:
+        """What is not whole yet."""
+        return self._objects.held + b"".join(self._tail)
+
+    def split(self, piece: bytes, provenance: bytes) -> Lines:
+        """What became whole with this piece; raises BrokenStream when nothing has for too long."""
+        if (held := self._length + len(self._objects)) > LONGEST_RECORD:
+            self._tail.append(piece)
+            raise BrokenStream(f"{held} bytes came without the end of a record")
+        lines = Lines()
+        ending = _ending(provenance)
+        # A line end may itself be cut in two, so that the tail's last byte is looked at again.
+        if b"\n" in piece:
+            data = b"".join([*self._tail, piece])
+            self._tail, self._length = [], 0
+            end = b"\r\n" if b"\r\n" in data else b"\n"
+            *parts, piece = data.split(end)
+            self._take_lines(parts, end, lines, ending)
+        self._keep(piece, lines, ending)
+        return lines
+
+    def finish(self, provenance: bytes) -> Lines:
+        """What is left when no more will come; half a record is an event that holds all of it."""
+        lines = Lines()
+        self._look_into(b"".join(self._tail), lines, _ending(provenance))
+        self._tail, self._length = [], 0
+        left = self._objects.take()
+        if not is_blank(left):
+            tell(lines, "partial", left)
+        return lines
+
+    def _take_lines(self, parts: list[bytes], end: bytes, lines: Lines, ending: bytes) -> None:
+        records, ids = lines.records, lines.ids
+        for part in parts:
+            end_due, self._end_due = self._end_due, False
+            if not part:
+                lines.keep_alives += not end_due
+                continue
+            try:
+                part.decode()
+                post_id = _record(part).data.id
+            except _NO_JSON:
+                self._take_unusual(part + end, lines, ending)
+                continue
+            if len(self._objects):
+                # Cut before its end, as this line is a record of its own.
+                tell(lines, "unparsable", self._objects.take())
+            ids.append(post_id)
+            records.append(_whole(part)[:-1] + ending)
+
+    def _take_unusual(self, line: bytes, lines: Lines, ending: bytes) -> None:
+        if len(self._objects):
+            self._look_into(line, lines, ending)
+        elif is_blank(line):
+            lines.keep_alives += 1
+        elif not _taken(line, lines, ending):
+            self._look_into(line, lines, ending)
+
+    def _look_into(self, piece: bytes, lines: Lines, ending: bytes) -> None:
+        stray: list[bytes] = []
+        for found in self._objects.feed(piece):
+            whole = Lines()
+            if not found.whole or not _taken(found.data, whole, ending):
+                stray.append(found.data)
+                continue
+            _tell_stray(stray, lines)
+            lines.add(whole)
+        _tell_stray(stray, lines)
+
+    def _keep(self, piece: bytes, lines: Lines, ending: bytes) -> None:
+        """An unfinished line, which is looked into where it may hold whole objects."""
+        if not piece:
+            return
+        self._tail.append(piece)
+        self._length += len(piece)
+        is_long = self._length > _LONG_LINE
+        if not is_long and not piece.rstrip().endswith(b"}"):
+            return
+        tail = b"".join(self._tail)
+        if is_long or len(self._objects) or _may_be_whole(tail):
+            self._tail, self._length = [], 0
+            taken = len(lines.ids) + len(lines.others)
+            self._look_into(tail, lines, ending)
+            self._end_due = len(lines.ids) + len(lines.others) > taken and not len(self._objects)
+
+
+def _may_be_whole(tail: bytes) -> bool:
+    """Whether it is worth looking for objects in a line without an end; most that end so are cut records."""
+    try:
+        _record(tail)
+    except msgspec.ValidationError:
+        return True
+    except _NO_JSON:
+        return _BETWEEN.search(tail) is not None
+    return True
+
+
+def _ending(provenance: bytes) -> bytes:
+    return b',"__twarc":' + provenance + b"}\n"
+
+
+def _tell_stray(stray: list[bytes], lines: Lines) -> None:
+    if stray:
+        tell(lines, "unparsable", b"".join(stray))
+        stray.clear()
+
+
+def tell(lines: Lines, event: str, data: bytes) -> None:
+    """Keep whole what cannot be read: it was received, and may have been paid for."""
+    lines.others.append(unread(event, data))
+    lines.unread += len(data)
+
+
+def _whole(part: bytes) -> bytes:
+    if part[-1:] != b"}":
+        part = part.rstrip()
+    # White space between its parts may hold line ends, and the record is to be one line.
+    return part.replace(b"\n", b" ").replace(b"\r", b" ") if b"\n" in part or b"\r" in part else part
+
+
+def _taken(data: bytes, lines: Lines, ending: bytes) -> bool:
+    """Take a JSON value in an unusual place or form, as a record or as an event; False where it is none."""
+    try:
+        text = data.decode("utf-8-sig").strip()
+        found = json.loads(text, parse_constant=_refused)
+    except _NO_JSON:
+        return False
+    post = found.get("data") if isinstance(found, dict) else None
+    if isinstance(post, dict) and isinstance(post.get("id"), str):
+        lines.ids.append(post["id"])
+        lines.records.append(_whole(text.encode())[:-1] + ending)
+        return True
+    lines.others.append(message(found, text))
+    if not isinstance(found, dict) or _OF_POSTS & found.keys():
+        lines.unread += len(data)
+    return True
+
+
+def _refused(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+class Chunks:
+    """The payload of HTTP's chunked coding, from pieces cut anywhere."""
+
+    def __init__(self) -> None:
+        self._tail = b""
+        self._left = 0
+        self._line_end_due = False
+        self.ended = False
+
+    def payload(self, piece: bytes) -> bytes:
+        data = self._tail + piece if self._tail else piece
+        found: list[bytes] = []
+        at, end = 0, len(data)
+        while at < end and not self.ended:
+            if self._left:
+                taken = min(self._left, end - at)
+                found.append(data[at : at + taken])
+                at += taken
+                self._left -= taken
+                self._line_end_due = not self._left
+                continue
+            stop = data.find(b"\r\n", at)
+            if stop < 0:
+                break
+            if problem := self._problem(data[at:stop]):
+                raise BrokenStream(problem, came=b"".join(found), rest=data[at:])
+            at = stop + 2
+        self._tail = data[at:]
+        return found[0] if len(found) == 1 else b"".join(found)
+
+    def _problem(self, line: bytes) -> str:
+        """Take in the line before or after a chunk; why that cannot be done."""
+        if self._line_end_due:
+            self._line_end_due = False
+            return "a chunk is longer than it was said to be" if line else ""
+        try:
+            self._left = int(line.split(b";")[0], 16)
+        except ValueError:
+            return "a chunk begins without its size"
+        self.ended = not self._left
+        return ""
+
+
+class Plain:
+    """A body that is neither chunked nor compressed."""
+
+    ended = False
+
+    def payload(self, piece: bytes) -> bytes:
+        return piece

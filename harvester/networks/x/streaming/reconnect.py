@@ -1,0 +1,274 @@
+"""A stream goes on for ever: each interruption is mended with patience and told as a gap."""
+
+import threading
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from harvester.clock import Clock, Stop
+from harvester.networks.gap import Gap, Unheard
+from harvester.networks.x.errors import Outcome, Stopped, XError
+from harvester.networks.x.network_time import NetworkTime
+from harvester.networks.x.streaming.connection import StreamConnection, StreamRead
+from harvester.networks.x.streaming.interruptions import Backoffs, Order, SeenIds
+from harvester.store.keys import timestamp
+from harvester.wording import counted
+
+T = TypeVar("T")
+
+SILENCE_SECONDS = 25.0
+# X allows 50 connections in 15 minutes, so one that ends sooner does not start the waits anew.
+SETTLED_SECONDS = 15.0
+# A gap waits for the id of the record behind it, but no longer than this: it must outlive a killed process.
+HELD_SECONDS = 30.0
+# How often it is told until when all was heard while no records come.
+HEARD_SECONDS = 1.0
+TICK = 0.5
+
+# What another connection would be refused for as well.
+_FATAL = {
+    Outcome.UNAUTHORIZED,
+    Outcome.FORBIDDEN,
+    Outcome.MONTHLY_CAP,
+    Outcome.CREDITS_DEPLETED,
+    Outcome.RULES_PROBLEM,
+    Outcome.BAD_REQUEST,
+}
+
+
+class StreamSupervisor:
+    """Iterate over it: reads with records or events, and an empty one at least each second.
+
+    `gap` is one that was open before, and ends as one of this stream's own would. `time` dates gaps.
+    The iteration ends after a stop; it raises XError for what no further connection would mend.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], StreamConnection],
+        clear_connections: Callable[[], None],
+        *,
+        clock: Clock,
+        stop: Stop,
+        silence: float = SILENCE_SECONDS,
+        on_wait: Callable[[str, float], None] | None = None,
+        time: NetworkTime | None = None,
+        gap: Gap | None = None,
+    ) -> None:
+        self._connect = connect
+        self._clear = clear_connections
+        self._clock = clock
+        self._stop = stop
+        self._silence = silence
+        self._on_wait = on_wait
+        self._backoffs = Backoffs()
+        self._time = time or NetworkTime(clock)
+        self._seen = SeenIds()
+        self._order = Order()
+        self._begun: datetime | None = None
+        self._alive_at: datetime | None = None
+        self._heard_at = 0.0
+        self._gap, self._is_inherited = gap, gap is not None
+        self._cleared = False
+        self.duplicates = 0
+
+    def __iter__(self) -> Iterator[StreamRead]:
+        try:
+            while not self._stop.requested:
+                yield from self._one_connection()
+        except Stopped:
+            pass
+        except XError:
+            if self._is_inherited:
+                # Still open, and known to the next harvest as it was to this one.
+                self._gap = None
+            yield from self._ending()
+            raise
+        yield from self._ending()
+
+    def _ending(self) -> Iterator[StreamRead]:
+        """The gap that nothing came after, and how much came twice."""
+        events: list[dict[str, Any]] = []
+        heard = None
+        if self._gap:
+            events.append(replace(self._gap, until=self._time.latest()).event())
+            heard = Unheard(self._time.earliest(), self._gap.before)
+        if self.duplicates:
+            at = timestamp(self._clock.now())
+            events.append({"event": "duplicates", "dropped": self.duplicates, "at": at})
+        if events:
+            yield StreamRead(events=tuple(events), since=self._time.earliest(), heard=heard)
+
+    def _one_connection(self) -> Iterator[StreamRead]:
+        asked = self._clock.elapsed()
+        try:
+            connection = yield from self._beside(self._connect, late=lambda opened: opened.close())
+        except XError as error:
+            yield from self._refused(error)
+            return
+        try:
+            reason = yield from self._reads(connection, self._time.earliest(asked))
+        finally:
+            connection.close()
+        yield from self._wait(self._backoffs.network(), f"stream to come back ({reason})")
+
+    def _reads(self, connection: StreamConnection, asked: datetime) -> Generator[StreamRead, None, str]:
+        """All that comes over one connection, which was asked for then; the reason of its end."""
+        opened = heard = self._clock.elapsed()
+        self._begun = self._begun or asked
+        reason, alive = "", False
+        if self._gap:
+            self._gap = replace(self._gap, until=connection.opened)
+        else:
+            self._alive_at = asked
+        while True:
+            read = connection.read()
+            now = self._clock.elapsed()
+            if read.alive:
+                heard, alive = now, True
+                read = self._with_unread(read)
+                self._alive_at = max(read.since, asked)
+            if read.ids:
+                self._backoffs.answered()
+                self._cleared = False
+                read = self._with_records(read)
+            if alive and now - opened >= SETTLED_SECONDS:
+                self._backoffs.settled()
+            reason = next((e["disconnect_type"] for e in read.events if e["event"] == "disconnect"), reason)
+            ended = reason if read.closed and reason else read.closed
+            if not ended and now - heard >= self._silence:
+                ended = f"nothing came for {self._silence:.0f} s"
+            if self._gap and alive and (ended or now - opened >= HELD_SECONDS):
+                read = self._with_gap(read)
+            if ended:
+                self._open_gap(ended)
+            yield self._with_heard(read)
+            if ended:
+                return ended
+
+    def _with_records(self, read: StreamRead) -> StreamRead:
+        read, doubled = self._seen.fresh(read)
+        self.duplicates += doubled
+        if not read.ids:
+            return read
+        self._time.saw(read.ids[-1])
+        self._order.add(read.ids)
+        return self._with_gap(read)
+
+    def _with_gap(self, read: StreamRead) -> StreamRead:
+        """The read with the gap that ends with it, if one is open."""
+        if not self._gap:
+            return read
+        event = replace(self._gap, after=read.first_id).event()
+        self._gap, self._is_inherited = None, False
+        return replace(read, events=(event, *read.events))
+
+    def _with_unread(self, read: StreamRead) -> StreamRead:
+        """What could not be read may have been posts: a gap from the last record before this read."""
+        if not read.unread or read.closed:
+            # The end of a connection is a gap in any case.
+            return read
+        reason = f"{counted(read.unread, 'byte')} could not be read"
+        gap = self._unheard().gap(reason, until=self._time.latest())
+        return replace(read, events=(*read.events, gap.event()))
+
+    def _with_heard(self, read: StreamRead) -> StreamRead:
+        """The read with what would be missing after it: with each record, and else once a second."""
+        now = self._clock.elapsed()
+        if self._gap or not (read.ids or (read.alive and now - self._heard_at >= HEARD_SECONDS)):
+            # While a gap is open, what was known before it counts.
+            return read
+        self._heard_at = now
+        return replace(read, heard=self._unheard())
+
+    def _unheard(self) -> Unheard:
+        begun = self._begun or self._time.earliest()
+        unheard = self._order.unheard(self._alive_at or begun)
+        return replace(unheard, since=max(begun, unheard.since))
+
+    def _open_gap(self, reason: str) -> None:
+        # A connection that brought nothing belongs to the interruption before it.
+        if self._gap is None:
+            unheard = self._unheard()
+            self._gap = unheard.gap(reason, until=unheard.since)
+
+    def _refused(self, error: XError) -> Iterator[StreamRead]:
+        if error.outcome in _FATAL:
+            raise error
+        yield self._event("refused", outcome=str(error.outcome), detail=error.problem.detail)
+        if error.outcome == Outcome.TOO_MANY_CONNECTIONS and not self._cleared:
+            self._cleared = True
+            try:
+                yield from self._beside(self._clear)
+                yield self._event("connections cleared")
+            except XError as failed:
+                yield self._event("connections not cleared", detail=str(failed))
+        yield from self._wait(self._backoffs.after(error), f"stream ({error.outcome})")
+
+    def _event(self, name: str, **more: str) -> StreamRead:
+        at = timestamp(self._clock.now())
+        return StreamRead(events=({"event": name, "at": at, **more},), since=self._time.earliest())
+
+    def _beside(
+        self, ask: Callable[[], T], *, late: Callable[[T], None] = lambda _: None
+    ) -> Generator[StreamRead, None, T]:
+        """`ask` in a thread, as connecting may take longer than a writer may be left without a tick."""
+        beside = _Beside(ask, late)
+        try:
+            while not beside.done.wait(TICK):
+                if self._stop.requested:
+                    raise Stopped
+                yield StreamRead(since=self._time.earliest())
+        except (Stopped, GeneratorExit):
+            beside.abandon()
+            raise
+        return beside.outcome()
+
+    def _wait(self, seconds: float, why: str) -> Iterator[StreamRead]:
+        told = self._on_wait if seconds > 1.0 else None
+        if told:
+            told(why, seconds)
+        until = self._clock.elapsed() + seconds
+        while (left := until - self._clock.elapsed()) > 0:
+            if self._clock.wait(self._stop, min(left, TICK)):
+                raise Stopped
+            yield StreamRead(since=self._time.earliest())
+        if told:
+            told("", 0.0)
+
+
+class _Beside(Generic[T]):
+    """One call in a thread of its own; what it gives after nobody waits any more goes to `late`."""
+
+    def __init__(self, ask: Callable[[], T], late: Callable[[T], None]) -> None:
+        self.done = threading.Event()
+        self._late = late
+        self._lock = threading.Lock()
+        self._abandoned = False
+        self._found: list[T] = []
+        self._failed: list[BaseException] = []
+        threading.Thread(target=self._run, args=(ask,), daemon=True, name="stream connecting").start()
+
+    def _run(self, ask: Callable[[], T]) -> None:
+        try:
+            found = ask()
+            with self._lock:
+                self._found.append(found)
+                if self._abandoned:
+                    self._late(found)
+        except BaseException as error:  # noqa: BLE001 - `outcome` raises it in the thread that asked
+            self._failed.append(error)
+        finally:
+            self.done.set()
+
+    def outcome(self) -> T:
+        if self._failed:
+            raise self._failed[0]
+        return self._found[0]
+
+    def abandon(self) -> None:
+        with self._lock:
+            self._abandoned = True
+            if self._found:
+                self._late(self._found[0])
