@@ -12,7 +12,7 @@ import orjson
 
 from bench import harvests
 from bench.measured import Cost, cost
-from harvester.segments import Segment
+from harvester.harvest.segment import Segment
 
 _DOOR = Path(__file__).resolve().parents[1] / "twarc_cloud.py"
 _NOW = datetime(2026, 11, 23, 9, 0, 0, tzinfo=UTC)

@@ -8,10 +8,10 @@ from typing import Any
 
 from harvester.capacity import LEAST_DISK, Capacity
 from harvester.documents import Tree
-from harvester.lock import RENEWED_AFTER
+from harvester.harvest.lock import RENEWED_AFTER
+from harvester.harvest.pipeline import IDLE_CHECKPOINTS
 from harvester.settings import Settings
 from harvester.store.keys import moment
-from harvester.storing import IDLE_CHECKPOINTS
 
 PRICES = Path(__file__).with_name("prices.json")
 MONTH_HOURS = 730.0

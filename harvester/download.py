@@ -15,7 +15,7 @@ from itertools import groupby
 from harvester.clock import Stop
 from harvester.collection.secrets import MAY_HOLD_KEYS, without_keys
 from harvester.errors import Exit, HarvesterError, NotFound, StoreAway
-from harvester.manifest import ALGORITHMS, parsed
+from harvester.harvest.manifest import ALGORITHMS, parsed
 from harvester.mirror import Digest, Mirror, Mismatch, Stopped
 from harvester.store import Entry
 from harvester.store.keys import CollectionKeys, harvest_folder

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 
 import orjson
 
-from harvester.checkpoint import Pointer
 from harvester.documents import Tree
 from harvester.errors import NotFound
+from harvester.harvest.checkpoint import Pointer
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys, timestamp
 

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 from harvester.clock import SystemClock
 from harvester.errors import Exit, NotFound
-from harvester.lock import Lock
+from harvester.harvest.lock import Lock
 from harvester.store import Entry, Store
 from harvester.store.keys import CollectionKeys
 

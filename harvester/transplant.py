@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from harvester import records
 from harvester.collection.secrets import MAY_HOLD_KEYS, without_keys
 from harvester.download import UNFINISHED
 from harvester.errors import Exit, HarvesterError, NotFound
+from harvester.harvest import catalog
 from harvester.store import Entry, Store
 from harvester.store.keys import CollectionKeys
 
@@ -34,7 +34,7 @@ class Transplant:
                 hint="Check the id.",
                 exit_code=Exit.NO_COLLECTION,
             )
-        if self.keys.checkpoint in names or records.lives(self.source, self.keys):
+        if self.keys.checkpoint in names or catalog.lives(self.source, self.keys):
             raise HarvesterError(
                 f"A harvest of {self.keys.id} runs, or died and is not finished.",
                 hint="Wait for it, stop it, or finish it by another harvest.",

@@ -19,7 +19,7 @@ from typing import Any
 
 from harvester.clock import Stop, SystemClock
 from harvester.errors import HarvesterError
-from harvester.harvest import Harvest
+from harvester.harvest.harvest import Harvest
 from harvester.networks import Batch
 from harvester.networks.x.page import Page, posts_page, users_page
 from harvester.networks.x.sources import Job, filter, search, source_for, user_timeline

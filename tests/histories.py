@@ -7,17 +7,17 @@ from typing import Any
 
 import orjson
 
-from harvester import ending
-from harvester.checkpoint import Pointer
 from harvester.collection import history
 from harvester.collection.description import without_secrets
-from harvester.ending import Ending
-from harvester.manifest import Manifests
+from harvester.harvest import finalize
+from harvester.harvest.checkpoint import Pointer
+from harvester.harvest.finalize import Ending
+from harvester.harvest.manifest import Manifests
+from harvester.harvest.progress import COMPLETE, PARTIAL, Outcome, Progress
+from harvester.harvest.workdir import State, Work
 from harvester.networks import Batch
-from harvester.progress import COMPLETE, PARTIAL, Outcome, Progress
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys, timestamp
-from harvester.work import State, Work
 
 _BEGAN = datetime(2026, 11, 23, 9, 0, 0, tzinfo=UTC)
 _KINDS: dict[str, dict[str, Any]] = {
@@ -55,7 +55,7 @@ def one_more(
         if chance.random() < 0.2:
             # As after a kill: what was not synced is gone, and the file is made whole again.
             at.close()
-            ending.complete(at)
+            finalize.complete(at)
             break
         finished = at.close_segment(now=started)
         assert finished

@@ -13,7 +13,7 @@ from typing import Any
 
 from harvester.clock import Stop
 from harvester.collection.description import with_harvest
-from harvester.journal import State
+from harvester.harvest.journal import State
 from harvester.networks import Batch
 from harvester.networks.x import Keys, XClient
 from harvester.networks.x.sources import Job, source_for

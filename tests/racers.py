@@ -14,12 +14,12 @@ from harvester.clock import Stop, SystemClock
 from harvester.collection import history
 from harvester.documents import Tree
 from harvester.errors import Conflict, HarvesterError, StoreAway
-from harvester.lock import Lock
+from harvester.harvest.lock import Lock
+from harvester.harvest.segment import Segment, completed
+from harvester.harvest.workdir import State, Work, left_behind
 from harvester.networks import Batch
-from harvester.segments import Segment, completed
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys, timestamp
-from harvester.work import State, Work, left_behind
 from tests.stores import Place
 
 _THREADS = 8

@@ -18,11 +18,11 @@ import emulator
 from harvester.clock import Stop
 from harvester.collection import history
 from harvester.errors import HarvesterError
-from harvester.harvest import Harvest
+from harvester.harvest.harvest import Harvest
+from harvester.harvest.progress import Outcome
 from harvester.networks.x import Keys, XClient
 from harvester.networks.x.sources import Source, source_for
 from harvester.networks.x.sources.pagination import created
-from harvester.progress import Outcome
 from harvester.settings import Settings
 from harvester.store import Store
 from harvester.store.folder import FolderStore

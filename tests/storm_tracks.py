@@ -11,10 +11,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from harvester import stopfile
 from harvester.clock import Stop
 from harvester.collection import history
 from harvester.errors import NotFound
+from harvester.harvest import control
 from harvester.store.keys import moment
 from harvester.store.reading import reader
 from harvester.verify import Overall, Verdict, verify
@@ -172,9 +172,9 @@ class Track:
         written, deadline = "", time.monotonic() + _ENDS_WITHIN
         while process.poll() is None and time.monotonic() < deadline:
             # One that has just begun clears away what was asked before.
-            written = stopfile.ask(self.site.store, self.site.keys) or written
+            written = control.ask(self.site.store, self.site.keys) or written
             pause(0.2)
-        stopfile.take_back(self.site.store, self.site.keys, written)
+        control.take_back(self.site.store, self.site.keys, written)
 
     def _edit_now_and_then(self) -> None:
         if self.random.random() < _EDITED:

@@ -15,7 +15,7 @@ from harvester import cost
 from harvester.clock import Stop
 from harvester.collection import history
 from harvester.errors import Conflict, NotFound
-from harvester.harvest import Harvest
+from harvester.harvest.harvest import Harvest
 from harvester.networks import Batch
 from harvester.networks.x.fields import Fields
 from harvester.networks.x.prices import Billing

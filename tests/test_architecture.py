@@ -20,7 +20,7 @@ _SOUND = {
         '"""Kinds."""\ndef t():\n    from harvester.networks.x.sources import search\n'
     ),
     "harvester/networks/x/sources/search.py": '"""Search."""\nfrom harvester.networks.x.sources import Job\n',
-    "harvester/harvest.py": '"""A run."""\nfrom harvester.store import Store\n',
+    "harvester/harvest/harvest.py": '"""A run."""\nfrom harvester.store import Store\n',
     "harvester/commands/__init__.py": '"""Commands."""\nimport click\nfrom harvester import harvest\n',
     "emulator/__init__.py": '"""X."""\nimport aiohttp\n',
     "twarc_cloud.py": (
@@ -29,7 +29,11 @@ _SOUND = {
 }
 
 _BREACHES = {
-    "an outward import": ("harvester/store/s3.py", "from harvester.harvest import run\n", "imports outward"),
+    "an outward import": (
+        "harvester/store/s3.py",
+        "from harvester.harvest.harvest import run\n",
+        "imports outward",
+    ),
     "a deferred outward import": (
         "harvester/clock.py",
         "def f():\n    from harvester import commands\n",
@@ -47,10 +51,10 @@ _BREACHES = {
     ),
     "a circle": ("harvester/errors.py", "from harvester.store.keys import K\n", "in a circle"),
     "a room in no ring": ("harvester/new.py", '"""New."""\n', "in no ring"),
-    "boto3 away from home": ("harvester/harvest.py", "import boto3\n", "whose home is"),
+    "boto3 away from home": ("harvester/harvest/harvest.py", "import boto3\n", "whose home is"),
     "click away from home": ("harvester/clock.py", "from click import echo\n", "whose home is"),
-    "an unknown package": ("harvester/harvest.py", "import pandas\n", "whose home is no module"),
-    "a hidden import": ("harvester/harvest.py", "import importlib\n", "hides"),
+    "an unknown package": ("harvester/harvest/harvest.py", "import pandas\n", "whose home is no module"),
+    "a hidden import": ("harvester/harvest/harvest.py", "import importlib\n", "hides"),
     "a value with a clock": (
         "harvester/store/keys.py",
         "from datetime import datetime\nM = datetime.now()\n",
@@ -63,9 +67,17 @@ _BREACHES = {
         "import harvester.store.keys\n",
         "emulator imports",
     ),
-    "the harvester knowing the emulator": ("harvester/harvest.py", "import emulator\n", "harvester imports"),
-    "the harvester knowing a door": ("harvester/harvest.py", "import twarc_cloud\n", "harvester imports"),
-    "a deaf wait": ("harvester/harvest.py", "import time\ntime.sleep(1)\n", "sleeps"),
+    "the harvester knowing the emulator": (
+        "harvester/harvest/harvest.py",
+        "import emulator\n",
+        "harvester imports",
+    ),
+    "the harvester knowing a door": (
+        "harvester/harvest/harvest.py",
+        "import twarc_cloud\n",
+        "harvester imports",
+    ),
+    "a deaf wait": ("harvester/harvest/harvest.py", "import time\ntime.sleep(1)\n", "sleeps"),
     "an empty module name": ("harvester/store/s3_utils.py", '"""S3."""\n', "says nothing"),
     "an empty class name": ("harvester/clock.py", "class ClockManager: ...\n", "says nothing"),
     "a getter": ("harvester/clock.py", "def get_now(): ...\n", "not get_"),
@@ -73,7 +85,11 @@ _BREACHES = {
     "a long file": ("harvester/clock.py", "x = 1\n" * 300, "becomes a folder"),
     "a module that promises nothing": ("harvester/store/other.py", "x = 1\n", "no docstring"),
     "a fat door": ("twarc_cloud.py", "def f(): ...\n", "more than a door"),
-    "a door to somewhere else": ("twarc_cloud.py", "from harvester.harvest import run\n", "a door leads to"),
+    "a door to somewhere else": (
+        "twarc_cloud.py",
+        "from harvester.harvest.harvest import run\n",
+        "a door leads to",
+    ),
 }
 
 

@@ -13,7 +13,7 @@ import emulator
 from harvester.clock import Stop, SystemClock
 from harvester.collection import history
 from harvester.errors import Exit, HarvesterError
-from harvester.harvest import Harvest
+from harvester.harvest.harvest import Harvest
 from harvester.settings import Settings
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys

@@ -9,14 +9,14 @@ from pathlib import Path
 import orjson
 import pytest
 
-from harvester import checkpoint
-from harvester.checkpoint import Parts, Pointer
 from harvester.errors import Conflict, HarvesterError, StoreAway
-from harvester.segments import Finished, Segment, completed
+from harvester.harvest import checkpoint
+from harvester.harvest.checkpoint import Parts, Pointer
+from harvester.harvest.segment import Finished, Segment, completed
+from harvester.harvest.workdir import State
 from harvester.store import Store
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys, moment, timestamp
-from harvester.work import State
 from tests.stores import Place, Wrapped
 from tests.strange import mutated
 

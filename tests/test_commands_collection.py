@@ -20,7 +20,7 @@ from harvester.commands.place import chosen
 from harvester.compute import RUNNING, STOPPING
 from harvester.compute.local import LocalCompute
 from harvester.compute.scheduler import Scheduler
-from harvester.lock import Lock
+from harvester.harvest.lock import Lock
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 from tests.person import Person, at_a_terminal, until

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 import emulator
-from harvester import records, stopfile
 from harvester.clock import Stop
 from harvester.commands.place import chosen
 from harvester.compute import GAVE_UP, ONCE, SERVICE, Compute, Ended
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
+from harvester.harvest import catalog
+from harvester.harvest.control import ask as ask_to_stop
 from harvester.settings import Settings, variable
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys
@@ -32,12 +33,12 @@ class Site:
 
     def account(self, collection_id: str) -> Tree | None:
         """Of the running harvest, as `harvest running` finds it."""
-        return self.compute.live(collection_id) or records.running(self.store, CollectionKeys(collection_id))
+        return self.compute.live(collection_id) or catalog.running(self.store, CollectionKeys(collection_id))
 
     def stop(self, collection_id: str) -> None:
         """As `harvest stop` does."""
         if not self.compute.ask_to_stop(collection_id):
-            stopfile.ask(self.store, CollectionKeys(collection_id))
+            ask_to_stop(self.store, CollectionKeys(collection_id))
         self.ended(collection_id)
 
     def ended(self, collection_id: str) -> None:
@@ -109,7 +110,7 @@ def test_a_log_is_followed_until_the_harvest_ends(site: Site) -> None:
     seen: list[str] = []
     for line in site.compute.log("live", lines=0, follow=True, stop=Stop()):
         if not seen:
-            stopfile.ask(site.store, CollectionKeys("live"))
+            ask_to_stop(site.store, CollectionKeys("live"))
         seen.append(line)
     assert any("live => stopped" in line for line in seen)
     site.ended("live")
@@ -133,14 +134,14 @@ def test_a_service_runs_until_it_is_stopped(site: Site) -> None:
         compute.start_service("live")
     compute.stop_service("live", within=60)
     assert compute.task("live") is None
-    last = records.last(site.store, CollectionKeys("live"))
+    last = catalog.last(site.store, CollectionKeys("live"))
     assert last and last["state"] == "stopped"
 
 
 def test_a_stream_that_is_through_leaves_no_service_and_no_task(site: Site) -> None:
     site.compute.start_service("some")
     site.ended("some")
-    last = records.last(site.store, CollectionKeys("some"))
+    last = catalog.last(site.store, CollectionKeys("some"))
     assert last and (last["state"], last["tweets"]) == ("complete", 20)
 
 
@@ -155,11 +156,11 @@ def test_a_stream_that_x_refuses_is_told_by_one_dead_task_and_waits_in_the_next(
     until(lambda: "X refuses the stream" in (site.account("live") or {}).get("activity", ""))
     pause = threading.Event()
     assert not pause.wait(2), "longer than ECS takes to start the next"
-    states = [record["state"] for record in records.all_of(site.store, keys)]
+    states = [record["state"] for record in catalog.all_of(site.store, keys)]
     assert sorted(states) == ["running", "stopped"]
     compute.stop_service("live", within=60)
     assert compute.task("live") is None
-    (newest, first) = records.all_of(site.store, keys)
+    (newest, first) = catalog.all_of(site.store, keys)
     assert (first["exit_code"], newest["state"]) == (Exit.RETRY_LATER, "stopped")
     assert newest["gaps"]
 

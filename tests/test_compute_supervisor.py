@@ -14,7 +14,7 @@ from harvester.compute.local import LocalCompute
 from harvester.compute.processes import Slot
 from harvester.compute.supervisor import Supervisor
 from harvester.errors import Exit
-from harvester.lock import Lock
+from harvester.harvest.lock import Lock
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys, moment
 from tests.person import until

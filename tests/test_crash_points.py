@@ -20,7 +20,7 @@ import pytest
 from harvester.clock import Stop
 from harvester.collection import history
 from harvester.errors import Exit
-from harvester.recovery import recover
+from harvester.harvest.recovery import recover
 from harvester.store import Entry, Store
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from harvester import progress
 from harvester.collection import description
 from harvester.errors import Exit
+from harvester.harvest import progress
 from harvester.settings import Settings, settings, variable
 
 _ROOT = Path(__file__).resolve().parents[1]

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from harvester import unheard
 from harvester.collection import history
 from harvester.documents import Tree
 from harvester.errors import HarvesterError, NotFound
+from harvester.harvest import missed_interval
 from harvester.store.documents import document
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
@@ -40,10 +40,10 @@ def test_a_damaged_pointer_does_not_keep_a_stream_from_beginning(tmp_path: Path)
     for number in range(200):
         store.remove(keys.last_harvest)
         store.create(keys.last_harvest, json.dumps(mutated(pointer, random.Random(number))).encode())
-        unheard.before(store, keys)
+        missed_interval.before(store, keys)
     store.remove(keys.last_harvest)
     store.create(keys.last_harvest, json.dumps(pointer).encode())
-    assert unheard.before(store, keys)
+    assert missed_interval.before(store, keys)
 
 
 def test_a_damaged_changeset_is_told_and_nothing_is_changed(tmp_path: Path) -> None:

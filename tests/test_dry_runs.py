@@ -10,7 +10,7 @@ import pytest
 
 import emulator
 from harvester.commands.operator import operator
-from harvester.lock import Lock
+from harvester.harvest.lock import Lock
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 from tests.person import Person, a_profile, at_a_terminal, until

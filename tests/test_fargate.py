@@ -8,7 +8,6 @@ from typing import Any
 import orjson
 import pytest
 
-from harvester import records, stopfile
 from harvester.clock import Stop
 from harvester.collection import history
 from harvester.compute import (
@@ -27,6 +26,7 @@ from harvester.compute.fargate import FargateCompute
 from harvester.compute.fargate_port import Port
 from harvester.compute.task_definition import family
 from harvester.errors import Exit, HarvesterError
+from harvester.harvest import catalog, control
 from harvester.store.keys import CollectionKeys, timestamp
 from harvester.store.s3 import S3Store
 from tests.agents import Ecs, ended, held_tasks
@@ -688,7 +688,7 @@ def test_a_harvest_elsewhere_is_not_stopped_with_a_service(stage: Stage) -> None
     stage.clock.steps = [lambda: ended(tasks[0], Exit.LOCKED)]
     stage.compute.stop_service("live", within=60)
     assert list(stage.store.entries(keys.stop)) == []
-    assert records.lives(stage.store, keys)
+    assert catalog.lives(stage.store, keys)
     assert _is_gone(stage)
 
 
@@ -723,7 +723,7 @@ def test_a_stop_that_nobody_hears_is_hastened(stage: Stage) -> None:
     stage.next(lambda: stage.harvests("s"))
     stage.compute.once("s")
     assert not stage.compute.ask_to_stop("s"), "the store has not been asked"
-    stopfile.ask(stage.store, CollectionKeys("s"))
+    control.ask(stage.store, CollectionKeys("s"))
     stage.compute.settings = stage.cloud.settings
     assert not stage.compute.ask_to_stop("s"), "there is still time to hear it"
     stage.compute.settings = settings

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from harvester.clock import Stop
 from harvester.errors import Exit
-from harvester.journal import State
+from harvester.harvest.journal import State
+from harvester.harvest.missed_interval import left_unheard
+from harvester.harvest.progress import FAILED, Outcome
 from harvester.networks.gap import Gap, Unheard, impossible, published
 from harvester.networks.x import Stopped, StreamRead, StreamSupervisor
 from harvester.networks.x.network_time import NetworkTime
-from harvester.progress import FAILED, Outcome
 from harvester.store.keys import timestamp
-from harvester.unheard import left_unheard
 from tests.x_scripted import HandClock
 
 _START = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)

@@ -9,8 +9,8 @@ import pytest
 
 from harvester.clock import Stop
 from harvester.errors import Exit, HarvesterError
-from harvester.holding import FIRST_PAUSE, LONGEST_PAUSE, Holding
-from harvester.journal import State
+from harvester.harvest.journal import State
+from harvester.harvest.refused_stream import FIRST_PAUSE, LONGEST_PAUSE, Holding
 from harvester.networks import Batch
 from harvester.networks.gap import Unheard
 from tests.stage import Stage, staged, until

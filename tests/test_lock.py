@@ -15,12 +15,12 @@ from typing import Any
 import pytest
 import time_machine
 
-from harvester import owners
 from harvester.clock import Stop, SystemClock
 from harvester.collection import history
 from harvester.errors import Conflict, Exit, HarvesterError, LockLost, NotFound, StoreAway
-from harvester.fence import FencedStore
-from harvester.lock import Lock, content, expiry, holder
+from harvester.harvest import owners
+from harvester.harvest.fenced_store import FencedStore
+from harvester.harvest.lock import Lock, content, expiry, holder
 from harvester.removal import Removal
 from harvester.store import Store, Stored
 from harvester.store.folder import FolderStore

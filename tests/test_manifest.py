@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harvester.manifest import ALGORITHMS, Manifests, parsed, text
-from harvester.segments import finished
+from harvester.harvest.manifest import ALGORITHMS, Manifests, parsed, text
+from harvester.harvest.segment import finished
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 

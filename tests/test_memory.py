@@ -42,7 +42,7 @@ before = faults()
 pages()
 print(faults() - before)
 """
-_ASKED = "from harvester.memory import share_one_heap; share_one_heap()"
+_ASKED = "from harvester.harvest.malloc import share_one_heap; share_one_heap()"
 
 
 def _told(program: str, before: str) -> int:

@@ -12,7 +12,7 @@ from harvester.collection import history
 from harvester.collection.changelog import ADDED, CHANGED, DELETED, changes
 from harvester.collection.description import with_harvest
 from harvester.collection.merge import conflicts, fresh, merged
-from harvester.records import changesets, tree_at
+from harvester.harvest.catalog import changesets, tree_at
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 

@@ -11,7 +11,7 @@ from harvester.clock import Stop
 from harvester.collection import history
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
-from harvester.segments import Segment
+from harvester.harvest.segment import Segment
 from harvester.store.keys import CollectionKeys, changeset_version
 from tests.stage import Stage, checked_by_sha256sum, staged, until
 

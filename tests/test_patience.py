@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from harvester.clock import Stop
 from harvester.collection import history
 from harvester.errors import Conflict, Exit, StoreAway
-from harvester.harvest import Harvest
+from harvester.harvest.harvest import Harvest
+from harvester.harvest.store_patience import Patience, PatientStore
 from harvester.networks import Batch
 from harvester.networks.x.sources import Job
-from harvester.patience import Patience, PatientStore
 from harvester.settings import Settings
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys

@@ -16,8 +16,8 @@ import emulator
 from harvester.clock import Stop, SystemClock
 from harvester.collection import history
 from harvester.errors import Exit, HarvesterError
-from harvester.harvest import Harvest
-from harvester.lock import Lock
+from harvester.harvest.harvest import Harvest
+from harvester.harvest.lock import Lock
 from harvester.settings import Settings
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import orjson
 
-from harvester import records
 from harvester.clock import SystemClock
 from harvester.collection import history
-from harvester.lock import Lock
+from harvester.harvest import catalog
+from harvester.harvest.lock import Lock
 from harvester.store import Entry, Stored
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys, timestamp
@@ -55,7 +55,7 @@ def _harvested_daily(root: Path, days: int) -> Counted:
 
 def test_the_newest_harvests_are_found_without_listing_all_others(tmp_path: Path) -> None:
     store = _harvested_daily(tmp_path, 60)
-    found = records.all_of(store, _KEYS, newest=2)
+    found = catalog.all_of(store, _KEYS, newest=2)
     assert [record["harvest_timestamp"][:10] for record in found] == ["2026-03-20", "2026-03-19"]
     # Years, months and days once each, two days of two files, and one day that a thread was ahead.
     assert store.calls["folders"] == 3
@@ -66,10 +66,10 @@ def test_the_newest_harvests_are_found_without_listing_all_others(tmp_path: Path
 
 def test_all_are_found_over_years_and_months_newest_first(tmp_path: Path) -> None:
     store = _harvested_daily(tmp_path, 60)
-    everything = records.all_of(store, _KEYS)
+    everything = catalog.all_of(store, _KEYS)
     assert len(everything) == 60
-    assert records.all_of(store, _KEYS, newest=100) == everything
-    assert records.all_of(store, _KEYS, newest=45) == everything[:45]
+    assert catalog.all_of(store, _KEYS, newest=100) == everything
+    assert catalog.all_of(store, _KEYS, newest=45) == everything[:45]
 
 
 def test_what_died_is_not_called_running(tmp_path: Path) -> None:
@@ -80,10 +80,10 @@ def test_what_died_is_not_called_running(tmp_path: Path) -> None:
         store.create(here.harvest, orjson.dumps(record))
 
     def states() -> list[str]:
-        return [record["state"] for record in records.all_of(store, _KEYS)]
+        return [record["state"] for record in catalog.all_of(store, _KEYS)]
 
     assert states() == ["interrupted", "interrupted", "complete"]
-    assert records.all_of(store, _KEYS)[0]["reason"] == "it died; the next harvest stores what it left"
+    assert catalog.all_of(store, _KEYS)[0]["reason"] == "it died; the next harvest stores what it left"
     lock = Lock(store, _KEYS.lock, owner="alive", clock=SystemClock())
     lock.acquire()
     assert states() == ["running", "interrupted", "complete"]

@@ -11,21 +11,21 @@ from typing import Any
 import orjson
 import pytest
 
-from harvester import unheard
-from harvester.checkpoint import Parts, Pointer, growing
 from harvester.collection import history
 from harvester.collection.description import without_secrets
-from harvester.ending import Ending
-from harvester.journal import Journal, journaled
+from harvester.harvest import missed_interval
+from harvester.harvest.checkpoint import Parts, Pointer, growing
+from harvester.harvest.finalize import Ending
+from harvester.harvest.journal import Journal, journaled
+from harvester.harvest.progress import PARTIAL, Outcome, Progress
+from harvester.harvest.recovery import recover
+from harvester.harvest.segment import finished
+from harvester.harvest.workdir import EVENTS, State, Work, left_behind
 from harvester.networks import Batch
 from harvester.networks.gap import Unheard, impossible
-from harvester.progress import PARTIAL, Outcome, Progress
-from harvester.recovery import recover
 from harvester.removal import Removal
-from harvester.segments import finished
 from harvester.store.folder import FolderStore
 from harvester.store.keys import SEGMENTS, CollectionKeys, timestamp
-from harvester.work import EVENTS, State, Work, left_behind
 from tests.stores import Wrapped
 from tests.storm import created, post_id_at
 
@@ -191,7 +191,7 @@ def test_a_death_before_anything_came_leaves_what_went_unheard_before(
     store.create(KEYS.last_harvest, orjson.dumps({"harvest_id": timestamp(BEGAN), "state": "failed"}))
     store.create(HERE.harvest, orjson.dumps({"unheard": earlier.to_tree(), "gaps": []}))
     work = Work.begin(tmp_path / "temp", State(harvest=timestamp(BEGAN + timedelta(hours=1)), owner="me"))
-    unheard.tell_of_death(store, KEYS, work)
+    missed_interval.tell_of_death(store, KEYS, work)
     (gap,) = work.state.gaps
     assert (gap["from"], gap["last_id_before"]) == (timestamp(earlier.since), "17")
 
@@ -205,7 +205,7 @@ def test_a_gap_found_in_the_second_of_the_last_post_does_not_end_before_it(
     line = b'{"data":{"id":"%s"}}\n' % last.encode()
     work.add(Batch(lines=line, posts=1, last_id=last, heard=heard), now=BEGAN)
     work.sync(now=BEGAN)
-    assert unheard.tell_of_death(store, KEYS, work) == {}
+    assert missed_interval.tell_of_death(store, KEYS, work) == {}
     (gap,) = work.state.gaps
     assert gap["to"] == timestamp(created(last))
     assert impossible(gap) == ""

@@ -10,8 +10,8 @@ import orjson
 from harvester.clock import Clock, Stop, SystemClock
 from harvester.collection import history
 from harvester.errors import Exit, StoreAway
-from harvester.harvest import Harvest
-from harvester.lock import content
+from harvester.harvest.harvest import Harvest
+from harvester.harvest.lock import content
 from harvester.networks import Batch
 from harvester.networks.x.sources import Job
 from harvester.settings import Settings

@@ -9,18 +9,18 @@ import pytest
 from harvester.clock import Clock, Stop, SystemClock
 from harvester.collection import history
 from harvester.errors import Exit
-from harvester.harvest import Harvest
-from harvester.lock import content
+from harvester.harvest.harvest import Harvest
+from harvester.harvest.lock import content
+from harvester.harvest.progress import BUDGET, STOPPED, Outcome
+from harvester.harvest.recovery import recover
+from harvester.harvest.workdir import State, Work
 from harvester.networks import Batch
 from harvester.networks.x.fields import Fields
 from harvester.networks.x.prices import Billing
 from harvester.networks.x.sources import Job
-from harvester.progress import BUDGET, STOPPED, Outcome
-from harvester.recovery import recover
 from harvester.settings import Settings
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys, timestamp
-from harvester.work import State, Work
 from tests.stage import came_about
 from tests.stores import HandClock
 

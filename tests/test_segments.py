@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvester.errors import HarvesterError
-from harvester.segments import Segment, completed, finished
+from harvester.harvest.segment import Segment, completed, finished
 from tests.stores import Place, on_a_small_disk
 
 

@@ -10,8 +10,8 @@ import pytest
 from harvester.clock import Stop
 from harvester.commands.service import Service, service_of_ecs
 from harvester.errors import Exit, HarvesterError
+from harvester.harvest.progress import COMPLETE, FAILED, Outcome
 from harvester.notices import Notices
-from harvester.progress import COMPLETE, FAILED, Outcome
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 from tests.clouds import cloud_of

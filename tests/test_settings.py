@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from harvester.errors import Exit, HarvesterError
-from harvester.lock import Lock, expiry
+from harvester.harvest.lock import Lock, expiry
 from harvester.settings import Settings, listed, settings, variable
 from harvester.store.folder import FolderStore
 from tests.stores import HandClock

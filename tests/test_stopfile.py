@@ -6,15 +6,15 @@ from typing import Any
 
 import pytest
 
-from harvester import stopfile
 from harvester.clock import Stop, SystemClock
 from harvester.collection import history
 from harvester.errors import LockLost, StoreAway
-from harvester.harvest import Harvest
+from harvester.harvest import control
+from harvester.harvest.control import StopFile
+from harvester.harvest.harvest import Harvest
 from harvester.networks import Batch
 from harvester.networks.x.sources import Job
 from harvester.settings import Settings
-from harvester.stopfile import StopFile
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 from tests.clients import Client
@@ -46,7 +46,7 @@ def test_it_is_heard_after_whatever_errors_of_the_store(tmp_path: Path) -> None:
     store.failures = iter([StoreAway("away"), ConnectionResetError(), RuntimeError("broken"), ValueError()])
     file = StopFile(store, store, KEYS.stop, stop=stop, every=0.001)
     thread = file.watch()
-    stopfile.ask(store, KEYS)
+    control.ask(store, KEYS)
     thread.join(20)
     assert stop.reason == "a stop was asked for"
     assert next(store.failures, None) is None
@@ -54,7 +54,7 @@ def test_it_is_heard_after_whatever_errors_of_the_store(tmp_path: Path) -> None:
 
 def test_what_was_asked_of_an_earlier_harvest_is_not_heard(tmp_path: Path) -> None:
     store, stop = _store(tmp_path), Stop()
-    stopfile.ask(store, KEYS)
+    control.ask(store, KEYS)
     file = StopFile(store, store, KEYS.stop, stop=stop, every=0.001)
     thread = file.watch()
     thread.join(0.05)
@@ -65,15 +65,15 @@ def test_what_was_asked_of_an_earlier_harvest_is_not_heard(tmp_path: Path) -> No
 
 def test_what_is_asked_too_late_is_taken_back_but_not_what_another_asked(tmp_path: Path) -> None:
     store = _store(tmp_path)
-    written = stopfile.ask(store, KEYS)
-    assert stopfile.ask(store, KEYS) == ""
-    stopfile.take_back(store, KEYS, "")
+    written = control.ask(store, KEYS)
+    assert control.ask(store, KEYS) == ""
+    control.take_back(store, KEYS, "")
     assert store.read(KEYS.stop)
-    stopfile.take_back(store, KEYS, written)
+    control.take_back(store, KEYS, written)
     assert not list(store.entries(KEYS.stop))
-    stopfile.take_back(store, KEYS, written)
+    control.take_back(store, KEYS, written)
     store.create(KEYS.stop, b"another's")
-    stopfile.take_back(store, KEYS, written)
+    control.take_back(store, KEYS, written)
     assert store.read(KEYS.stop).data == b"another's"
 
 
@@ -110,7 +110,7 @@ def test_nothing_is_left_however_a_harvest_ends(tmp_path: Path, ends: Any) -> No
 
     def source(job: Job) -> None:
         job.put(Batch(sync=True), wait=True)
-        ends(job, lambda: stopfile.ask(store, KEYS))
+        ends(job, lambda: control.ask(store, KEYS))
 
     harvest = Harvest(
         store=store,
@@ -135,6 +135,6 @@ def test_who_lost_the_lock_leaves_the_file_to_the_successor(tmp_path: Path) -> N
             raise LockLost(f"{key} is another's")
 
     file = StopFile(store, _Lost(store), KEYS.stop, stop=Stop(), every=1e6)
-    stopfile.ask(store, KEYS)
+    control.ask(store, KEYS)
     file.close()
     assert store.read(KEYS.stop)

@@ -11,7 +11,7 @@ import pytest
 
 from harvester.doctor import examine
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound
-from harvester.lock import Lock, content
+from harvester.harvest.lock import Lock, content
 from harvester.settings import Settings
 from harvester.store.conditions import FOLDER, Unfit
 from harvester.store.s3 import S3Store

@@ -10,21 +10,21 @@ from typing import Any
 import orjson
 import pytest
 
-from harvester import checkpoint
-from harvester.checkpoint import Pointer
 from harvester.clock import Stop
 from harvester.collection import history
-from harvester.harvest import Harvest
+from harvester.harvest import checkpoint
+from harvester.harvest.checkpoint import Pointer
+from harvester.harvest.harvest import Harvest
+from harvester.harvest.pipeline import Storing
+from harvester.harvest.progress import Progress
+from harvester.harvest.upload_queue import Uploads
+from harvester.harvest.workdir import State, Work
 from harvester.networks import Batch
 from harvester.networks.x.page import Page, posts_page
 from harvester.networks.x.sources import Job, search
-from harvester.progress import Progress
 from harvester.settings import Settings
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys, moment, timestamp
-from harvester.storing import Storing
-from harvester.uploads import Uploads
-from harvester.work import State, Work
 from tests.clients import Client
 from tests.stores import HandClock
 

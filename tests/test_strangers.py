@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvester import records
 from harvester.clock import Stop
 from harvester.collection import history
 from harvester.documents import Tree
+from harvester.harvest import catalog
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 from harvester.store.reading import FolderReader
@@ -51,8 +51,8 @@ def collected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Folder
 def _seen(store: FolderStore, keys: CollectionKeys) -> tuple[list[tuple[str, Tree]], list[Tree], Tree]:
     """What is read of a collection."""
     return (
-        list(records.changesets(store, keys)),
-        records.all_of(store, keys),
+        list(catalog.changesets(store, keys)),
+        catalog.all_of(store, keys),
         history.edit(store, keys, lambda tree: tree),
     )
 
@@ -112,8 +112,8 @@ def test_markers_of_folders_and_empty_names_in_a_bucket_are_passed_over() -> Non
         ):
             server.objects[stray] = server.stored(b"")
         assert list(store.folders("collections/")) == ["c"]
-        assert len(list(records.changesets(store, keys))) == 1
-        assert records.all_of(store, keys) == []
+        assert len(list(catalog.changesets(store, keys))) == 1
+        assert catalog.all_of(store, keys) == []
         assert history.edit(store, keys, lambda tree: {**tree, "title": "T"})["version"] == 2
 
 

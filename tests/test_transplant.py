@@ -10,7 +10,7 @@ import pytest
 from harvester.clock import Stop, SystemClock
 from harvester.collection import history
 from harvester.errors import HarvesterError
-from harvester.lock import Lock
+from harvester.harvest.lock import Lock
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 from harvester.store.reading import reader

@@ -9,7 +9,7 @@ import pytest
 
 from harvester.clock import Clock, Stop, SystemClock
 from harvester.errors import Conflict, LockLost, StoreAway
-from harvester.uploads import Uploads
+from harvester.harvest.upload_queue import Uploads
 from tests.stores import HandClock
 
 

@@ -17,11 +17,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvester.collection.changeset import patched
-from harvester.ending import complete
 from harvester.errors import HarvesterError
+from harvester.harvest.finalize import complete
+from harvester.harvest.workdir import EVENTS, SIDE_FILES, USERS, State, Work, left_behind
 from harvester.networks import Batch
 from harvester.store.keys import timestamp
-from harvester.work import EVENTS, SIDE_FILES, USERS, State, Work, left_behind
 from tests.stores import Place, on_a_small_disk
 
 _ROOT = Path(__file__).resolve().parents[1]

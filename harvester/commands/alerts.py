@@ -22,7 +22,7 @@ from harvester.wording import unexpected
 
 # What harvests is imported only where something is told, so that --help is quick.
 if TYPE_CHECKING:
-    from harvester.progress import Outcome
+    from harvester.harvest.progress import Outcome
 
 log = logging.getLogger("twarc-cloud")
 _T = TypeVar("_T")
@@ -62,7 +62,7 @@ class Alerts:
 
     def ended(self, outcome: "Outcome", account: Tree, *, dead: str = "") -> None:
         """Tell how a harvest ended, of one that died before and was finished by it, and of lost fields."""
-        from harvester.progress import COMPLETE, FAILED, INTERRUPTED, PARTIAL, Outcome
+        from harvester.harvest.progress import COMPLETE, FAILED, INTERRUPTED, PARTIAL, Outcome
 
         self.told = True
         if dead:
@@ -77,7 +77,7 @@ class Alerts:
 
     def fields_refused(self, account: Tree) -> None:
         """Tell of what X no longer accepts, once in the life of the collection."""
-        from harvester.progress import Outcome
+        from harvester.harvest.progress import Outcome
 
         refused = account.get("refused_fields")
         if not refused or refused == self._refused:
@@ -90,7 +90,7 @@ class Alerts:
 
     def failed(self, error: Exception) -> None:
         """Tell of what kept a harvest from beginning, or of a bug."""
-        from harvester.progress import FAILED, Outcome
+        from harvester.harvest.progress import FAILED, Outcome
 
         if isinstance(error, HarvesterError):
             reason = " ".join([error.message, *error.problems])
@@ -100,7 +100,7 @@ class Alerts:
 
     def gave_up(self, reason: str) -> None:
         """Tell that a stream is not collected any more."""
-        from harvester.progress import FAILED, Outcome
+        from harvester.harvest.progress import FAILED, Outcome
 
         hint = f"`collection filter-start {self.collection_id}` starts it anew."
         self._tell(_GAVE_UP, Outcome(FAILED, reason, Exit.ERROR, hint))

@@ -54,14 +54,14 @@ def list_collections(in_full: bool, as_json: bool, place: Place) -> None:
 
 
 def _row(place: Place, collection_id: str) -> Tree:
-    from harvester import records
     from harvester.collection import history
+    from harvester.harvest import catalog
 
     keys = place.keys(collection_id)
     row: Tree = {"id": collection_id, "type": None, "collects": None, "last_harvest": None, "state": None}
     try:
         tree = described.tree_of(history.read(place.store, keys).data)
-        last = records.last(place.store, keys) or {}
+        last = catalog.last(place.store, keys) or {}
     except HarvesterError as error:
         return {**row, "state": str(error)}
     row |= {"type": tree.get("type"), "collects": _collects(tree)}
@@ -123,10 +123,10 @@ for _command in (
 @dry_run_option
 @in_place
 def unlock(collection_id: str, yes: bool, dry_run: bool, place: Place) -> None:
-    from harvester import records
     from harvester.collection import history
     from harvester.errors import NotFound
-    from harvester.lock import content, is_released
+    from harvester.harvest import catalog
+    from harvester.harvest.lock import content, is_released
 
     keys = place.keys(collection_id)
     history.read(place.store, keys)
@@ -137,7 +137,7 @@ def unlock(collection_id: str, yes: bool, dry_run: bool, place: Place) -> None:
     if held is None or is_released(content(held)):
         click.echo(f"{collection_id} was not locked.")
         return
-    owner = records.lives(place.store, keys)
+    owner = catalog.lives(place.store, keys)
     if would(dry_run, f"remove the lock of {_whose(owner)} {collection_id}"):
         return
     if owner:

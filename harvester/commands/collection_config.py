@@ -138,10 +138,10 @@ def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, place: Place
 
 def _may_run(place: Place, keys: CollectionKeys) -> bool:
     """Whether a stream runs, or whether that cannot be seen from here."""
-    from harvester import records
+    from harvester.harvest import catalog
 
     try:
-        return bool(place.compute.task(keys.id) or records.lives(place.store, keys))
+        return bool(place.compute.task(keys.id) or catalog.lives(place.store, keys))
     except HarvesterError:
         # Who may store a collection may not be allowed to look at the cluster.
         return True
@@ -216,8 +216,8 @@ def _confirm_losses(
 @json_option
 @in_place
 def changes(collection_id: str, since: str | None, deletes_only: bool, as_json: bool, place: Place) -> None:
-    from harvester import records
     from harvester.collection import changelog, history
+    from harvester.harvest import catalog
     from harvester.store.keys import moment
 
     earliest = _moment(since) if since else None
@@ -225,7 +225,7 @@ def changes(collection_id: str, since: str | None, deletes_only: bool, as_json: 
     history.read(place.store, keys)
     found = [
         change
-        for change in changelog.changes(tree for _, tree in records.changesets(place.store, keys))
+        for change in changelog.changes(tree for _, tree in catalog.changesets(place.store, keys))
         if (not deletes_only or change.what == changelog.DELETED)
         and (earliest is None or moment(change.when) >= earliest)
     ]

@@ -21,15 +21,15 @@ from harvester.commands.tokens import Token, token_of_run
 from harvester.commands.versions import version_option
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
-from harvester.memory import share_one_heap
-from harvester.progress import Outcome
+from harvester.harvest.malloc import share_one_heap
+from harvester.harvest.progress import Outcome
 from harvester.settings import settings
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys
 from harvester.wording import printable, size
 
 if TYPE_CHECKING:
-    from harvester.harvest import Harvest
+    from harvester.harvest.harvest import Harvest
 
 log = logging.getLogger("twarc-cloud")
 
@@ -155,7 +155,7 @@ def _folder(path: str) -> Store:
 def _unlock(store: Store, collection_id: str) -> None:
     from harvester.collection import history
     from harvester.errors import NotFound
-    from harvester.lock import content
+    from harvester.harvest.lock import content
 
     keys = CollectionKeys(collection_id)
     history.read(store, keys)
@@ -189,7 +189,7 @@ def _harvest(
 ) -> Outcome:
     # What speaks to the network is imported only here, so that --help and unlock are quick.
     from harvester.cost import described_task
-    from harvester.harvest import Harvest
+    from harvester.harvest.harvest import Harvest
 
     share_one_heap()
     chosen = settings(flags={"temp": temp, "tweets_per_file": tweets_per_file})

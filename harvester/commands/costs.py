@@ -49,13 +49,14 @@ def cost(collection_id: str | None, count: int, as_json: bool, place: Place) -> 
 
 
 def _of_collection(place: Place, collection_id: str, count: int) -> Tree:
-    from harvester import cost, records
+    from harvester import cost
     from harvester.collection import history
+    from harvester.harvest import catalog
 
     keys = place.keys(collection_id)
     wishes = described.tree_of(history.read(place.store, keys).data).get("task") or {}
     rows = []
-    for record in records.all_of(place.store, keys, newest=count):
+    for record in catalog.all_of(place.store, keys, newest=count):
         found = cost.of_harvest(record, place.settings)
         rows.append(
             {

@@ -194,7 +194,7 @@ def users_of(tree: Tree) -> dict[str, Tree]:
 
 def base_of(store: "Store", keys: CollectionKeys, mine: Tree, current: Tree) -> Tree | None:
     """The stored version that the file was made from; None if unknown or no valid one."""
-    from harvester.records import tree_at
+    from harvester.harvest.catalog import tree_at
 
     if problems(current):
         return None

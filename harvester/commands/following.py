@@ -9,7 +9,7 @@ from harvester.commands.place import Place
 from harvester.commands.telling import print_json
 from harvester.documents import Tree
 from harvester.errors import Exit
-from harvester.progress import progress_words
+from harvester.harvest.progress import progress_words
 from harvester.store.keys import CollectionKeys
 
 _STOPS_WITHIN = 180.0
@@ -19,7 +19,7 @@ _ASKED_EVERY, _ASKED_EVERY_ON_AWS = 1.0, 10.0
 
 def follow(place: Place, keys: CollectionKeys, *, form: str, as_json: bool) -> int:
     """Show how far the harvest is until it has ended, and then what came of it; its exit code."""
-    from harvester import records
+    from harvester.harvest import catalog
 
     interrupted = False
     try:
@@ -28,7 +28,7 @@ def follow(place: Place, keys: CollectionKeys, *, form: str, as_json: bool) -> i
         interrupted = True
         if not _end(place, keys):
             return int(Exit.INTERRUPTED)
-    last = records.last(place.store, keys)
+    last = catalog.last(place.store, keys)
     if as_json:
         print_json(last)
     elif last:
@@ -61,11 +61,11 @@ def _watch(place: Place, keys: CollectionKeys, form: str) -> None:
 
 def _account(place: Place, keys: CollectionKeys) -> Tree | None:
     """How far it is, from itself or from the store; None where neither says."""
-    from harvester import records
     from harvester.errors import HarvesterError
+    from harvester.harvest import catalog
 
     try:
-        return place.compute.live(keys.id) or records.running(place.store, keys)
+        return place.compute.live(keys.id) or catalog.running(place.store, keys)
     except HarvesterError:
         # The harvest goes on without being watched.
         return None

@@ -11,7 +11,7 @@ from harvester.commands.place import Place, collection_id_argument, in_place, op
 from harvester.commands.telling import dry_run_option, json_option, print_json, print_line, table, would
 from harvester.documents import Tree
 from harvester.errors import HarvesterError
-from harvester.progress import dollars
+from harvester.harvest.progress import dollars
 from harvester.wording import size, when
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def list_harvests(as_json: bool, place: Place) -> None:
 
 def _running(place: Place) -> list[Tree]:
     """What this machine runs, and what others do according to the locks in the store."""
-    from harvester import records
+    from harvester.harvest import catalog
 
     rows = {
         task.collection_id: {
@@ -63,7 +63,7 @@ def _running(place: Place) -> list[Tree]:
     for collection_id in place.collection_ids():
         if collection_id in rows:
             continue
-        if held := records.lives(place.store, place.keys(collection_id)):
+        if held := catalog.lives(place.store, place.keys(collection_id)):
             rows[collection_id] = {
                 "id": collection_id,
                 "status": "RUNNING",
@@ -128,9 +128,9 @@ def running(collection_id: str | None, as_json: bool, place: Place) -> None:
 
 def _account(place: Place, collection_id: str) -> Tree | None:
     """What it has so far: as it says itself, or as it last said in the store."""
-    from harvester import records
+    from harvester.harvest import catalog
 
-    return place.compute.live(collection_id) or records.running(place.store, place.keys(collection_id))
+    return place.compute.live(collection_id) or catalog.running(place.store, place.keys(collection_id))
 
 
 def _running_line(place: Place, record: Tree) -> str:
@@ -145,13 +145,13 @@ def _running_line(place: Place, record: Tree) -> str:
 @json_option
 @in_place
 def last(collection_id: str, as_json: bool, place: Place) -> None:
-    from harvester import records
     from harvester.collection import history
+    from harvester.harvest import catalog
 
     keys = place.keys(collection_id)
     history.read(place.store, keys)
-    record = records.last(place.store, keys)
-    changes = records.user_changes(place.store, record) if record else None
+    record = catalog.last(place.store, keys)
+    changes = catalog.user_changes(place.store, record) if record else None
     if as_json:
         print_json(record and {**record, "user_changes": changes})
     elif record is None:
@@ -187,9 +187,9 @@ def _show_changes(changes: list[Tree]) -> None:
 @json_option
 @in_place
 def past(collection_id: str, limit: int, as_json: bool, place: Place) -> None:
-    from harvester import records
+    from harvester.harvest import catalog
 
-    found = records.all_of(place.store, place.keys(collection_id), newest=limit)
+    found = catalog.all_of(place.store, place.keys(collection_id), newest=limit)
     if as_json:
         print_json(found)
         return
@@ -215,8 +215,8 @@ def past(collection_id: str, limit: int, as_json: bool, place: Place) -> None:
 @dry_run_option
 @in_place
 def stop(collection_id: str, timeout: float, dry_run: bool, place: Place) -> None:
-    from harvester import records
     from harvester.collection import history
+    from harvester.harvest import catalog
 
     keys = place.keys(collection_id)
     history.read(place.store, keys)
@@ -226,7 +226,7 @@ def stop(collection_id: str, timeout: float, dry_run: bool, place: Place) -> Non
             f"{collection_id} is a stream that would be started again.",
             hint=f"`collection filter-stop {collection_id}` ends it.",
         )
-    if not task and not records.lives(place.store, keys):
+    if not task and not catalog.lives(place.store, keys):
         raise HarvesterError(f"No harvest of {collection_id} is running.")
     if would(dry_run, f"have the harvest of {collection_id} end, with everything stored"):
         return
@@ -237,18 +237,18 @@ def stop(collection_id: str, timeout: float, dry_run: bool, place: Place) -> Non
 
 def end_harvest(place: Place, keys: "CollectionKeys", *, within: float) -> None:
     """Ask through the store and, where it is open, through the port; wait for the end."""
-    from harvester import records, stopfile
     from harvester.clock import Stop, SystemClock
     from harvester.commands.waiting import Waiting
+    from harvester.harvest import catalog, control
 
     clock, never, waits = SystemClock(), Stop(), Waiting()
     began = clock.elapsed()
     deadline = began + within
     asked, written = place.compute.ask_to_stop(keys.id), ""
-    while place.compute.task(keys.id) or records.lives(place.store, keys):
-        if not asked and records.lives(place.store, keys):
+    while place.compute.task(keys.id) or catalog.lives(place.store, keys):
+        if not asked and catalog.lives(place.store, keys):
             # Not before the lock is held: a harvest that begins clears away what others left.
-            written = stopfile.ask(place.store, keys) or written
+            written = control.ask(place.store, keys) or written
             asked = place.compute.ask_to_stop(keys.id)
         if clock.elapsed() > deadline:
             raise HarvesterError(
@@ -258,7 +258,7 @@ def end_harvest(place: Place, keys: "CollectionKeys", *, within: float) -> None:
         heard = f"it looks for a stop every {place.settings.stop_poll_seconds:g} s, and stores what it has"
         waits(keys.id, heard, clock.elapsed() - began)
         clock.wait(never, place.pause)
-    stopfile.take_back(place.store, keys, written)
+    control.take_back(place.store, keys, written)
 
 
 @harvest.command("log", help="Show the log of the newest harvest of COLLECTION_ID that was started here.")

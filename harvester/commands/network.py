@@ -14,8 +14,8 @@ from harvester.settings import Settings
 
 if TYPE_CHECKING:
     from harvester.commands.alerts import Alerts
+    from harvester.harvest.progress import Progress
     from harvester.networks.x import XClient
-    from harvester.progress import Progress
 
 log = logging.getLogger("twarc-cloud")
 

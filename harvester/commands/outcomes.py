@@ -4,7 +4,7 @@ import click
 
 from harvester.commands.place import Place
 from harvester.documents import Tree
-from harvester.progress import dollars
+from harvester.harvest.progress import dollars
 from harvester.wording import printable, size
 
 

@@ -25,15 +25,15 @@ log = logging.getLogger("twarc-cloud")
 )
 @in_place
 def scheduler(place: Place) -> int:
-    from harvester import records
     from harvester.compute.scheduler import Scheduler
+    from harvester.harvest import catalog
 
     def ended(collection_id: str) -> str:
-        last = records.last(place.store, place.keys(collection_id))
+        last = catalog.last(place.store, place.keys(collection_id))
         return outcome_line(place, last) if last else f"{collection_id}: ended without a harvest."
 
     def running(collection_id: str) -> bool:
-        return records.lives(place.store, place.keys(collection_id)) is not None
+        return catalog.lives(place.store, place.keys(collection_id)) is not None
 
     if place.settings.cluster:
         raise HarvesterError(

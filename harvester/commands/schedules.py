@@ -144,8 +144,8 @@ def _told(each: "Scheduled") -> str:
 @dry_run_option
 @in_place
 def stop(collection_id: str, pause: bool, dry_run: bool, place: Place) -> None:
-    from harvester import records
     from harvester.collection import history
+    from harvester.harvest import catalog
 
     keys = place.keys(collection_id)
     if dry_run:
@@ -161,7 +161,7 @@ def stop(collection_id: str, pause: bool, dry_run: bool, place: Place) -> None:
     if would(dry_run, f"{'pause' if pause else 'end'} the schedule of {collection_id}"):
         return
     click.echo("Paused" if pause else "Stopped")
-    if records.lives(place.store, keys):
+    if catalog.lives(place.store, keys):
         click.echo(f"A harvest of it still runs; `harvest stop {collection_id}` ends it.", err=True)
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from harvester.clock import Clock, Stop, SystemClock
 from harvester.errors import Exit, HarvesterError
-from harvester.progress import Outcome
+from harvester.harvest.progress import Outcome
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys
 from harvester.wording import unexpected

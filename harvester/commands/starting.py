@@ -133,11 +133,11 @@ _OVER = ("GAVE UP", "DIED", "STOPPING", "NO ROOM")
 @dry_run_option
 @in_place
 def filter_stop(collection_id: str, timeout: float, dry_run: bool, place: Place) -> None:
-    from harvester import records
+    from harvester.harvest import catalog
 
     keys = require_collection(place, collection_id, FILTER)
     service = place.compute.task(collection_id)
-    if not service and not records.lives(place.store, keys):
+    if not service and not catalog.lives(place.store, keys):
         raise HarvesterError("Collection not already started.")
     if would(dry_run, f"end the stream of {collection_id}, with everything stored"):
         return
@@ -211,12 +211,12 @@ def require_keys(place: Place, keys: CollectionKeys) -> None:
 
 def require_idle(place: Place, keys: CollectionKeys) -> None:
     """Raise while a harvest of the collection runs, here or anywhere."""
-    from harvester import records
+    from harvester.harvest import catalog
 
     task = place.compute.task(keys.id)
     if task and task.status not in _OVER:
         where = place.compute.name
-    elif owner := records.lives(place.store, keys):
+    elif owner := catalog.lives(place.store, keys):
         where = owner.get("host", "an unknown host")
     else:
         return

@@ -97,8 +97,8 @@ def remove_users(users: Sequence[str], dry_run: bool, path: Path) -> int:
 @described.file_option
 @in_place
 def restore_users(users: Sequence[str], everybody: bool, dry_run: bool, path: Path, place: Place) -> int:
-    from harvester import records
     from harvester.collection import history
+    from harvester.harvest import catalog
 
     if not users and not everybody:
         raise _no_users("Name users, or give --all.")
@@ -108,7 +108,7 @@ def restore_users(users: Sequence[str], everybody: bool, dry_run: bool, path: Pa
     current = described.tree_of(history.read(place.store, keys).data)
     described.require(described.problems(current))
     was = _removed(
-        records.all_of(place.store, keys), lambda record: records.user_changes(place.store, record)
+        catalog.all_of(place.store, keys), lambda record: catalog.user_changes(place.store, record)
     )
     back, missing = (list(was), []) if everybody else names.found_in(was, users)
     restored = [user_id for user_id in back if user_id not in current.get("users", {})]

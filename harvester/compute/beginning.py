@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-from harvester import records
 from harvester.aws.stop_reasons import death, hint
 from harvester.clock import Clock, Stop
 from harvester.compute.fargate_tasks import Found, is_over
 from harvester.compute.local import WELL
 from harvester.errors import Exit, HarvesterError
+from harvester.harvest import catalog
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys, moment
 
@@ -65,7 +65,7 @@ class Beginning:
         )
 
     def _harvests(self) -> bool:
-        found = records.running(self._store, self._keys)
+        found = catalog.running(self._store, self._keys)
         try:
             return found is not None and moment(str(found["harvest_timestamp"])) >= self._since
         except (KeyError, ValueError):

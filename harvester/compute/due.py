@@ -8,10 +8,10 @@ https://repost.aws/knowledge-center/ecs-fargate-runtask-capacity
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from harvester import records
 from harvester.compute import Scheduled
 from harvester.compute.schedule import Schedule
 from harvester.documents import Tree
+from harvester.harvest import catalog
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys, moment
 
@@ -59,9 +59,9 @@ def missed(store: Store, found: list[Scheduled], now: datetime) -> list[Missed]:
 
 def _came(store: Store, keys: CollectionKeys, due: datetime) -> bool:
     """Whether one harvests now, began since, or ran at that time, so that another was turned away."""
-    if records.lives(store, keys):
+    if catalog.lives(store, keys):
         return True
-    found = [records.last(store, keys), *records.all_of(store, keys, newest=1)]
+    found = [catalog.last(store, keys), *catalog.all_of(store, keys, newest=1)]
     return any(
         _at(record, "harvest_timestamp") >= due - _GRAIN or _at(record, "harvest_end_timestamp") >= due
         for record in found

@@ -6,7 +6,6 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
-from harvester import records
 from harvester.aws.service import Aws
 from harvester.aws.stop_reasons import death, hint, is_for_want_of_room
 from harvester.clock import Clock, Stop, SystemClock
@@ -31,6 +30,7 @@ from harvester.compute.task_definition import (
 )
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
+from harvester.harvest import catalog
 from harvester.settings import Settings
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys
@@ -176,10 +176,10 @@ class FargateCompute:
         if (task.kind, task.status) != (SERVICE, RUNNING):
             return task
         keys = CollectionKeys(task.collection_id)
-        last = records.last(self.store, keys)
+        last = catalog.last(self.store, keys)
         if not last or str(last.get("harvest_end_timestamp") or "") < task.started:
             return task
-        if records.lives(self.store, keys):
+        if catalog.lives(self.store, keys):
             return task
         ends = f"`collection filter-stop {task.collection_id}` ends its task"
         told = f"the stream is over ({last['state']}): {ends}"

@@ -6,7 +6,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 
-from harvester import records, stopfile
 from harvester.aws.service import Refused
 from harvester.aws.stop_reasons import death, is_for_want_of_room
 from harvester.clock import Clock, Stop
@@ -14,6 +13,7 @@ from harvester.compute.beginning import Beginning
 from harvester.compute.fargate_tasks import Cluster, Found, gave_up, has_no_room, is_of_a_service, is_over
 from harvester.compute.task_definition import Definition, family, network, started, strategy, tag_list
 from harvester.errors import Exit, HarvesterError
+from harvester.harvest import catalog, control
 from harvester.notices import Notices
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys, moment
@@ -161,18 +161,18 @@ class FargateService:
         """Through the store: so it may take longer to end than a task that is stopped."""
         if not self._holds_lock():
             return
-        asked = stopfile.ask(self._store, self._keys)
+        asked = control.ask(self._store, self._keys)
         began = self._clock.elapsed()
         while self._holds_lock() and self._clock.elapsed() < until:
             self._on_wait("the harvest is ending", self._clock.elapsed() - began)
             self._clock.wait(self._never, _PAUSE)
-        if not records.lives(self._store, self._keys):
-            stopfile.take_back(self._store, self._keys, asked)
+        if not catalog.lives(self._store, self._keys):
+            control.take_back(self._store, self._keys, asked)
 
     def _holds_lock(self) -> bool:
         """Whether a task of this service harvests; a harvest elsewhere is not ours to end."""
         running = [task for task in self._tasks() if task.get("lastStatus") == "RUNNING"]
-        held = records.lives(self._store, self._keys) if running else None
+        held = catalog.lives(self._store, self._keys) if running else None
         if held is None:
             return False
         created = running[0].get("createdAt")

@@ -9,7 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from harvester import records
 from harvester.clock import Clock, Stop, SystemClock
 from harvester.compute import (
     DIED,
@@ -31,7 +30,8 @@ from harvester.compute.schedule import Schedule
 from harvester.compute.timetable import Timetable
 from harvester.documents import Tree
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound
-from harvester.lock import content
+from harvester.harvest import catalog
+from harvester.harvest.lock import content
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys, timestamp
 
@@ -158,7 +158,7 @@ class LocalCompute:
         """Whether processes live that neither collect nor wait to: they exit, or have only just begun."""
         if self.service_state(keys.id).get("state") in (RESTARTING, STOPPING):
             return False
-        return self._lives(keys.id) and not records.lives(self.store, keys)
+        return self._lives(keys.id) and not catalog.lives(self.store, keys)
 
     def _task(self, collection_id: str, kind: str, slot: Slot) -> Task:
         note = slot.note

@@ -6,12 +6,12 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from harvester import records
 from harvester.clock import Clock, Stop
 from harvester.compute import GAVE_UP, RESTARTING, RUNNING
 from harvester.compute.local import LocalCompute
 from harvester.compute.logs import last_words
 from harvester.errors import Exit
+from harvester.harvest import catalog
 from harvester.store.keys import CollectionKeys
 
 log = logging.getLogger("twarc-cloud")
@@ -70,14 +70,14 @@ class Supervisor:
         """Whether a new start would begin to spend the same budget again."""
         if code != Exit.RETRY_LATER:
             return False
-        last = records.last(self.compute.store, CollectionKeys(self.collection_id))
+        last = catalog.last(self.compute.store, CollectionKeys(self.collection_id))
         return bool(last and last.get("limit"))
 
     def _needs_change(self, code: int) -> bool:
         """Whether X would refuse the same collection again, e.g. one of its rules."""
         if code != Exit.ERROR:
             return False
-        last = records.last(self.compute.store, CollectionKeys(self.collection_id))
+        last = catalog.last(self.compute.store, CollectionKeys(self.collection_id))
         return bool(last and last.get("needs_change"))
 
     def _harvest(self) -> int:

@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 
-from harvester.manifest import ALGORITHMS
-from harvester.progress import COMPLETE, RUNNING
+from harvester.harvest.manifest import ALGORITHMS
+from harvester.harvest.progress import COMPLETE, RUNNING
 from harvester.store.keys import SEGMENTS
 from harvester.verify.verdicts import Finding, Verdict
 

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from harvester.errors import NotFound
-from harvester.manifest import text
-from harvester.segments import Finished
+from harvester.harvest.manifest import text
+from harvester.harvest.segment import Finished
 from harvester.store import Store
 from harvester.verify.cases import Case
 from harvester.verify.claims import MANIFESTS, is_segment, segment_order

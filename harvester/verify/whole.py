@@ -9,8 +9,8 @@ import orjson
 from harvester.collection.changeset import apply
 from harvester.collection.description import without_secrets
 from harvester.documents import Tree
-from harvester.lock import is_released
-from harvester.progress import RUNNING
+from harvester.harvest.lock import is_released
+from harvester.harvest.progress import RUNNING
 from harvester.store.keys import CollectionKeys, changeset_version, moment
 from harvester.verify.cases import STRANGER, UNREADABLE
 from harvester.verify.verdicts import Finding, Part, Verdict

@@ -7,19 +7,19 @@ from typing import Any
 
 import orjson
 
-from harvester import checkpoint
-from harvester.checkpoint import Parts, Pointer
 from harvester.clock import Clock
 from harvester.documents import Tree
-from harvester.manifest import Manifests
+from harvester.harvest import checkpoint
+from harvester.harvest.checkpoint import Parts, Pointer
+from harvester.harvest.manifest import Manifests
+from harvester.harvest.progress import Progress
+from harvester.harvest.segment import Finished
+from harvester.harvest.upload_queue import Uploads
+from harvester.harvest.workdir import Work
 from harvester.networks import Batch
-from harvester.progress import Progress
-from harvester.segments import Finished
 from harvester.settings import Settings
 from harvester.store import Store
 from harvester.store.keys import HarvestKeys, timestamp
-from harvester.uploads import Uploads
-from harvester.work import Work
 
 _SYNC_BYTES = 1 << 20
 _SYNC_SECONDS = 1.0

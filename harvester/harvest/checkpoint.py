@@ -14,10 +14,10 @@ import orjson
 
 from harvester.documents import Tree
 from harvester.errors import Conflict, HarvesterError, NotFound, StoreAway
-from harvester.segments import Finished
+from harvester.harvest.segment import Finished
+from harvester.harvest.workdir import State
 from harvester.store import Store, Stored
 from harvester.store.keys import CollectionKeys, HarvestKeys, moment
-from harvester.work import State
 
 
 class Pointer:

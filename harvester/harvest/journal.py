@@ -15,8 +15,8 @@ import orjson
 
 from harvester.collection.changeset import merge_into
 from harvester.documents import Tree
+from harvester.harvest.segment import Finished
 from harvester.networks import Batch
-from harvester.segments import Finished
 from harvester.store.disk import sync
 
 

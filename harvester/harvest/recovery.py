@@ -9,19 +9,19 @@ from pathlib import Path
 
 import orjson
 
-from harvester import checkpoint, ending, unheard
-from harvester.checkpoint import Parts, Pointer
 from harvester.collection import history
 from harvester.collection.description import FILTER, without_secrets
 from harvester.documents import Tree
 from harvester.errors import Conflict, NotFound
-from harvester.manifest import ALGORITHMS
-from harvester.progress import INTERRUPTED, RUNNING
-from harvester.segments import Finished
+from harvester.harvest import checkpoint, finalize, missed_interval
+from harvester.harvest.checkpoint import Parts, Pointer
+from harvester.harvest.manifest import ALGORITHMS
+from harvester.harvest.progress import INTERRUPTED, RUNNING
+from harvester.harvest.segment import Finished
+from harvester.harvest.workdir import State, Work, left_behind
 from harvester.store import Store
 from harvester.store.documents import document
 from harvester.store.keys import SEGMENTS, CollectionKeys, HarvestKeys, moment
-from harvester.work import State, Work, left_behind
 
 log = logging.getLogger("twarc-cloud")
 
@@ -56,7 +56,7 @@ def recover(
     known = checkpoint.reached(store, here, tree)
     record = _claimed(store, keys, here, known)
     if record is None or _is_over(store, keys, record):
-        ending.clear(store, keys, here)
+        finalize.clear(store, keys, here)
         for left in left_behind(root):
             _let_go(store, keys, left)
         return None
@@ -64,10 +64,10 @@ def recover(
     used = document(store, here.collection, "type")
     log.warning("The harvest of %s did not end; finishing it first.", work.state.harvest)
     before = _Reached.of(known)
-    ending.complete(work)
+    finalize.complete(work)
     # Interrupted: another one that finished it died as well.
     if used["type"] == FILTER and record["state"] in (RUNNING, INTERRUPTED):
-        untold = unheard.tell_of_death(store, keys, work)
+        untold = missed_interval.tell_of_death(store, keys, work)
         record = {**record, "unheard": untold} if untold else record
     work.remember()
     _announce(store, keys, here, work, before)
@@ -160,7 +160,7 @@ def _is_over(store: Store, keys: CollectionKeys, record: Tree) -> bool:
     """Whether that harvest died, or its finisher, when all but clearing up was done."""
     if record["state"] == RUNNING:
         return False
-    return unheard.last(store, keys).get("harvest_id") == record["harvest_timestamp"]
+    return missed_interval.last(store, keys).get("harvest_id") == record["harvest_timestamp"]
 
 
 def _continues(left: State, known: State, *, is_ending: bool) -> bool:

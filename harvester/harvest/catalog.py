@@ -11,8 +11,8 @@ from harvester.collection import history
 from harvester.collection.changeset import apply
 from harvester.documents import Tree
 from harvester.errors import HarvesterError, NotFound
-from harvester.lock import holder
-from harvester.progress import INTERRUPTED, RUNNING
+from harvester.harvest.lock import holder
+from harvester.harvest.progress import INTERRUPTED, RUNNING
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys, changeset_version, harvest_folder, is_own, moment
 

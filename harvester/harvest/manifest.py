@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from harvester.errors import Conflict, NotFound
-from harvester.segments import Finished
+from harvester.harvest.segment import Finished
 from harvester.store import Store
 from harvester.store.keys import HarvestKeys
 

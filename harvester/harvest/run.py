@@ -12,25 +12,25 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from harvester.checkpoint import Pointer
 from harvester.clock import Clock, Stop
 from harvester.collection.description import FILTER, budget, without_secrets
 from harvester.documents import Tree
-from harvester.ending import Ending
 from harvester.errors import Conflict, Exit, HarvesterError, LockLost, StoreAway
-from harvester.holding import Holding, gap_of
+from harvester.harvest.checkpoint import Pointer
+from harvester.harvest.finalize import Ending
+from harvester.harvest.missed_interval import left_unheard
+from harvester.harvest.pipeline import Storing
+from harvester.harvest.progress import BUDGET, FAILED, STOPPED, Outcome, Progress, bug, completed
+from harvester.harvest.refused_stream import Holding, gap_of
+from harvester.harvest.upload_queue import Uploads
+from harvester.harvest.workdir import State, Work
 from harvester.networks import Batch
 from harvester.networks.gap import Unheard
 from harvester.networks.x import BudgetReached, Stopped, XClient
 from harvester.networks.x.sources import Job, Source
-from harvester.progress import BUDGET, FAILED, STOPPED, Outcome, Progress, bug, completed
 from harvester.settings import Settings
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys, timestamp
-from harvester.storing import Storing
-from harvester.unheard import left_unheard
-from harvester.uploads import Uploads
-from harvester.work import State, Work
 
 log = logging.getLogger("twarc-cloud")
 

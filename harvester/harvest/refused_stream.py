@@ -11,12 +11,12 @@ from typing import Any
 
 from harvester.clock import Clock, Stop
 from harvester.errors import HarvesterError
+from harvester.harvest.workdir import State
 from harvester.networks import Batch
 from harvester.networks.gap import Unheard
 from harvester.networks.x import BudgetReached, Stopped
 from harvester.networks.x.sources import Put
 from harvester.store.keys import timestamp
-from harvester.work import State
 
 log = logging.getLogger("twarc-cloud")
 

@@ -9,13 +9,13 @@ import orjson
 from harvester import wording
 from harvester.documents import Tree
 from harvester.errors import HarvesterError, NotFound, StoreAway
+from harvester.harvest.progress import COMPLETE, FAILED, INTERRUPTED, PARTIAL, Outcome
+from harvester.harvest.workdir import EVENTS, State, Work
 from harvester.networks import Batch
 from harvester.networks.gap import Unheard, published
-from harvester.progress import COMPLETE, FAILED, INTERRUPTED, PARTIAL, Outcome
 from harvester.store import Store
 from harvester.store.documents import document
 from harvester.store.keys import CollectionKeys, moment
-from harvester.work import EVENTS, State, Work
 
 log = logging.getLogger("twarc-cloud")
 

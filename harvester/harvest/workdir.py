@@ -15,10 +15,10 @@ from typing import BinaryIO
 
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
-from harvester.journal import Journal, journaled, line, was_begun, write_all
-from harvester.journal import State as State
+from harvester.harvest.journal import Journal, journaled, line, was_begun, write_all
+from harvester.harvest.journal import State as State
+from harvester.harvest.segment import Finished, Segment
 from harvester.networks import Batch
-from harvester.segments import Finished, Segment
 from harvester.store.disk import make_folder
 from harvester.store.keys import SEGMENTS, segment_name, timestamp
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import orjson
 
-from harvester import __version__, owners
+from harvester import __version__
 from harvester.clock import Clock, Stop
 from harvester.errors import Conflict, Exit, HarvesterError, LockLost, NotFound, StoreAway
+from harvester.harvest import owners
 from harvester.store import Store, Stored
 from harvester.store.keys import timestamp
 
@@ -23,7 +24,6 @@ RENEWED_AFTER, _TRIED_AGAIN_AFTER = 3 / 4, 1 / 20
 
 # The store tells its time in whole seconds, twice per comparison.
 _GRAIN = timedelta(seconds=2)
-
 _TRIES = 10
 
 

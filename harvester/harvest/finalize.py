@@ -13,16 +13,16 @@ from typing import Any
 
 import orjson
 
-from harvester.checkpoint import Pointer
 from harvester.collection import history
 from harvester.collection.description import USER_TIMELINE, with_harvest
 from harvester.documents import Tree
 from harvester.errors import Conflict
-from harvester.manifest import Manifests
-from harvester.segments import Finished, completed, finished
+from harvester.harvest.checkpoint import Pointer
+from harvester.harvest.manifest import Manifests
+from harvester.harvest.segment import Finished, completed, finished
+from harvester.harvest.workdir import EVENTS, SIDE_FILES, USER_CHANGES, USERS, State, Work
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys, HarvestKeys, moment
-from harvester.work import EVENTS, SIDE_FILES, USER_CHANGES, USERS, State, Work
 
 log = logging.getLogger("twarc-cloud")
 

@@ -8,27 +8,27 @@ from pathlib import Path
 
 import orjson
 
-from harvester import unheard
 from harvester.clock import Clock, Stop
 from harvester.collection import history
 from harvester.collection.description import FILTER, parsed
 from harvester.documents import Tree
-from harvester.ending import Ending
 from harvester.errors import Exit, HarvesterError
-from harvester.fence import FencedStore
-from harvester.lock import Lock
+from harvester.harvest import missed_interval
+from harvester.harvest.control import StopFile
+from harvester.harvest.fenced_store import FencedStore
+from harvester.harvest.finalize import Ending
+from harvester.harvest.lock import Lock
+from harvester.harvest.progress import INTERRUPTED, RUNNING, Outcome, Progress
+from harvester.harvest.recovery import recover
+from harvester.harvest.run import Run
+from harvester.harvest.store_patience import Patience, PatientStore
+from harvester.harvest.upload_queue import Uploads
+from harvester.harvest.workdir import State
 from harvester.networks.x import XClient
 from harvester.networks.x.sources import Source, source_for
-from harvester.patience import Patience, PatientStore
-from harvester.progress import INTERRUPTED, RUNNING, Outcome, Progress
-from harvester.recovery import recover
-from harvester.run import Run
 from harvester.settings import Settings
-from harvester.stopfile import StopFile
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys, timestamp
-from harvester.uploads import Uploads
-from harvester.work import State
 
 log = logging.getLogger("twarc-cloud")
 
@@ -115,7 +115,7 @@ class Harvest:
             store=self._fenced,
             keys=self.keys,
             tree=tree,
-            unheard=unheard.before(self._fenced, self.keys) if tree["type"] == FILTER else None,
+            unheard=missed_interval.before(self._fenced, self.keys) if tree["type"] == FILTER else None,
             owner=self.owner,
             client=self.client,
             source=self.source(tree["type"]),

@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from harvester.errors import Conflict, LockLost
-from harvester.lock import Lock
+from harvester.harvest.lock import Lock
 from harvester.store import Entry, Store, Stored
 
 

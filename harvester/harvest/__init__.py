@@ -1,0 +1,1 @@
+"""A harvest puts records on disk, then in the store, then into a manifest, whatever dies in between."""
