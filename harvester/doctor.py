@@ -58,7 +58,7 @@ def examine(
 
 def _due(store: Store, schedules: "Callable[[], list[Scheduled]]") -> Check:
     """Whether a harvest came of each schedule when it was due last."""
-    from harvester.compute.due import missed
+    from harvester.compute.schedules.due import missed
 
     try:
         found = schedules()

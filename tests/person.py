@@ -18,7 +18,7 @@ from harvester.clock import Stop, SystemClock
 from harvester.commands import run
 from harvester.commands.container import container
 from harvester.commands.operator import operator
-from harvester.compute.processes import Slot
+from harvester.compute.local.processes import Slot
 
 _never, _clock = Stop(), SystemClock()
 

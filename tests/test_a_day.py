@@ -11,9 +11,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from harvester import cost
 from harvester.clock import Stop
 from harvester.collection import history
+from harvester.compute import cost
 from harvester.errors import Conflict, NotFound
 from harvester.harvest.harvest import Harvest
 from harvester.networks import Batch

@@ -14,7 +14,7 @@ import emulator
 from harvester import __version__
 from harvester.aws.parameters import Parameters
 from harvester.commands.alerts import Alerts
-from harvester.compute.timetable import Timetable
+from harvester.compute.local.schedule_file import Timetable
 from harvester.errors import Exit, HarvesterError
 from harvester.monitoring.scrubber import Scrubber
 from harvester.networks.x import Keys

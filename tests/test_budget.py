@@ -7,8 +7,8 @@ import pytest
 
 from harvester.clock import Stop
 from harvester.collection.description import budget, problems
-from harvester.compute.local import LocalCompute
-from harvester.compute.supervisor import Supervisor
+from harvester.compute.local.compute import LocalCompute
+from harvester.compute.local.supervisor import Supervisor
 from harvester.errors import Exit
 from harvester.networks.x import Billing, BudgetReached, Stopped
 from tests.stage import Stage, staged, until

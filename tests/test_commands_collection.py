@@ -18,8 +18,8 @@ import emulator
 from harvester.clock import Stop, SystemClock
 from harvester.commands.place import chosen
 from harvester.compute import RUNNING, STOPPING
-from harvester.compute.local import LocalCompute
-from harvester.compute.scheduler import Scheduler
+from harvester.compute.local.compute import LocalCompute
+from harvester.compute.local.scheduler import Scheduler
 from harvester.harvest.lock import Lock
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys

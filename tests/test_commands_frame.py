@@ -280,7 +280,7 @@ def test_doctor_finds_a_store_that_lets_two_writers_win(tmp_path: Path) -> None:
 )
 def test_doctor_counts_the_schedules_that_it_looked_at(tmp_path: Path, number: int, told: str) -> None:
     from harvester.compute import Scheduled
-    from harvester.compute.schedule import parsed
+    from harvester.compute.schedules.expression import parsed
     from harvester.doctor import examine
     from harvester.settings import Settings
     from harvester.store.folder import FolderStore

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from harvester.clock import Stop
-from harvester.compute import logs
-from harvester.compute.processes import Slot, changed, read_note, write_note
+from harvester.compute.local import logs
+from harvester.compute.local.processes import Slot, changed, read_note, write_note
 from harvester.errors import Conflict, HarvesterError
 
 _WAITS = [sys.executable, "-c", "import sys; print('ready', flush=True); sys.stdin.read(); input()"]

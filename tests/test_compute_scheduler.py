@@ -8,10 +8,10 @@ import pytest
 
 from harvester.clock import Stop
 from harvester.compute import ONCE, RUNNING, Task
-from harvester.compute.local import LocalCompute
-from harvester.compute.schedule import parsed
-from harvester.compute.scheduler import Scheduler
-from harvester.compute.timetable import Timetable
+from harvester.compute.local.compute import LocalCompute
+from harvester.compute.local.schedule_file import Timetable
+from harvester.compute.local.scheduler import Scheduler
+from harvester.compute.schedules.expression import parsed
 from harvester.errors import Conflict, HarvesterError
 from harvester.store.folder import FolderStore
 

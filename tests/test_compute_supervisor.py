@@ -10,9 +10,9 @@ import pytest
 
 from harvester.clock import Stop, SystemClock
 from harvester.compute import DIED, GAVE_UP, RESTARTING, RUNNING
-from harvester.compute.local import LocalCompute
-from harvester.compute.processes import Slot
-from harvester.compute.supervisor import Supervisor
+from harvester.compute.local.compute import LocalCompute
+from harvester.compute.local.processes import Slot
+from harvester.compute.local.supervisor import Supervisor
 from harvester.errors import Exit
 from harvester.harvest.lock import Lock
 from harvester.store.folder import FolderStore

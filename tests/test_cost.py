@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 import emulator
-from harvester import cost
 from harvester.capacity import Capacity
+from harvester.compute import cost
 from harvester.settings import Settings
 from harvester.store.s3 import S3Store
 from tests.commanded import Desk

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvester.compute import Scheduled
-from harvester.compute.due import PATIENCE, due_before, missed
-from harvester.compute.schedule import coming, parsed
+from harvester.compute.schedules.due import PATIENCE, due_before, missed
+from harvester.compute.schedules.expression import coming, parsed
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys, timestamp
 

@@ -9,8 +9,8 @@ import pytest
 
 from harvester.aws.service import Service
 from harvester.clock import SystemClock
-from harvester.compute.eventbridge import EventBridge, collection_named, schedule_name
-from harvester.compute.schedule import parsed
+from harvester.compute.fargate.eventbridge import EventBridge, collection_named, schedule_name
+from harvester.compute.schedules.expression import parsed
 from harvester.errors import Exit, HarvesterError
 from tests.servers import S3Server
 

@@ -22,9 +22,9 @@ from harvester.compute import (
     STOPPING,
     Ended,
 )
-from harvester.compute.fargate import FargateCompute
-from harvester.compute.fargate_port import Port
-from harvester.compute.task_definition import family
+from harvester.compute.fargate.compute import FargateCompute
+from harvester.compute.fargate.status_port import Port
+from harvester.compute.fargate.task_definition import family
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest import catalog, control
 from harvester.store.keys import CollectionKeys, timestamp

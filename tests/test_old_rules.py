@@ -11,9 +11,9 @@ from click.testing import CliRunner
 from harvester.aws.service import Service
 from harvester.commands import old_rules
 from harvester.commands.place import Place
-from harvester.compute.eventbridge import EventBridge
-from harvester.compute.old_rules import OldRule, OldRules
-from harvester.compute.schedule import parsed
+from harvester.compute.fargate.eventbridge import EventBridge
+from harvester.compute.fargate.rules_2019 import OldRule, OldRules
+from harvester.compute.schedules.expression import parsed
 from harvester.errors import Exit, HarvesterError
 from harvester.settings import Settings
 from harvester.store.keys import CollectionKeys

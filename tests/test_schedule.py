@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from harvester.compute.schedule import coming, parsed
+from harvester.compute.schedules.expression import coming, parsed
 from harvester.errors import Exit, HarvesterError
 
 # A Monday.

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvester.compute.schedule import coming, parsed
+from harvester.compute.schedules.expression import coming, parsed
 from harvester.errors import Exit, HarvesterError
 from tests.test_schedule import matches
 

@@ -10,9 +10,9 @@ import pytest
 from harvester.aws.service import Service
 from harvester.clock import SystemClock
 from harvester.compute import Scheduled
-from harvester.compute.eventbridge import EventBridge
-from harvester.compute.local import LocalCompute
-from harvester.compute.schedule import Schedule, parsed
+from harvester.compute.fargate.eventbridge import EventBridge
+from harvester.compute.local.compute import LocalCompute
+from harvester.compute.schedules.expression import Schedule, parsed
 from harvester.store.folder import FolderStore
 from tests.servers import S3Server
 

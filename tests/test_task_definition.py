@@ -14,7 +14,13 @@ import pytest
 from harvester.aws.service import Aws, Refused
 from harvester.capacity import Capacity
 from harvester.compute import ONCE, SERVICE
-from harvester.compute.task_definition import Definition, family, registered, require_complete, started
+from harvester.compute.fargate.task_definition import (
+    Definition,
+    family,
+    registered,
+    require_complete,
+    started,
+)
 from harvester.errors import Exit, HarvesterError
 from harvester.settings import Settings
 from tests.clouds import REGION, Cloud, cloud_of

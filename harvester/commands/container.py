@@ -188,7 +188,7 @@ def _harvest(
     service: Service | None = None,
 ) -> Outcome:
     # What speaks to the network is imported only here, so that --help and unlock are quick.
-    from harvester.cost import described_task
+    from harvester.compute.cost import described_task
     from harvester.harvest.harvest import Harvest
 
     share_one_heap()

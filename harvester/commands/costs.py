@@ -38,7 +38,7 @@ def cost(collection_id: str | None, count: int, as_json: bool, place: Place) -> 
     if as_json:
         print_json({"rates": rows, **_dates()})
         return
-    from harvester.cost import MONTH_HOURS
+    from harvester.compute.cost import MONTH_HOURS
 
     columns = ("task", "cpu", "memory", "harvest_hour", "of_it_task", "of_it_requests")
     click.echo(table([_in_dollars(row) for row in rows], columns))
@@ -49,8 +49,8 @@ def cost(collection_id: str | None, count: int, as_json: bool, place: Place) -> 
 
 
 def _of_collection(place: Place, collection_id: str, count: int) -> Tree:
-    from harvester import cost
     from harvester.collection import history
+    from harvester.compute import cost
     from harvester.harvest import catalog
 
     keys = place.keys(collection_id)
@@ -99,7 +99,7 @@ def _tell(told: Tree, *, as_json: bool) -> None:
 
 
 def _rates(settings: Settings, capacity: Capacity, name: str) -> Tree:
-    from harvester import cost
+    from harvester.compute import cost
 
     found, stream = cost.rates(settings, capacity), cost.stream_month(settings, capacity)
     return {
@@ -167,7 +167,7 @@ def _sizes(settings: Settings) -> list[tuple[str, Capacity]]:
 
 
 def _dates() -> Tree:
-    from harvester import cost
+    from harvester.compute import cost
     from harvester.networks.x import prices
 
     listed = cost.prices()

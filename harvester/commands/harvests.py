@@ -15,7 +15,7 @@ from harvester.harvest.progress import dollars
 from harvester.wording import size, when
 
 if TYPE_CHECKING:
-    from harvester.compute.due import Missed
+    from harvester.compute.schedules.due import Missed
     from harvester.store.keys import CollectionKeys
 
 _STOPS_WITHIN = 60.0
@@ -87,7 +87,7 @@ def _running(place: Place) -> list[Tree]:
 
 def _missed(place: Place) -> "list[Missed]":
     """What was due and brought no harvest; without schedules there is none."""
-    from harvester.compute.due import missed
+    from harvester.compute.schedules.due import missed
 
     if place.settings.cluster and not place.settings.schedule_group:
         return []

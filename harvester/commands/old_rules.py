@@ -14,7 +14,7 @@ from harvester.wording import counted
 
 if TYPE_CHECKING:
     from harvester.compute import Scheduled
-    from harvester.compute.old_rules import OldRule, OldRules
+    from harvester.compute.fargate.rules_2019 import OldRule, OldRules
 
 
 def mention(place: Place) -> None:
@@ -75,6 +75,6 @@ def _rules(place: Place) -> "OldRules | None":
     if not (place.bucket and place.settings.cluster):
         return None
     from harvester.aws.service import Service
-    from harvester.compute.old_rules import OldRules
+    from harvester.compute.fargate.rules_2019 import OldRules
 
     return OldRules(Service("events", region=place.settings.region), place.bucket)

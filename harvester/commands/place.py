@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
     from harvester.compute import Compute
-    from harvester.compute.local import LocalCompute
+    from harvester.compute.local.compute import LocalCompute
     from harvester.store import Store
 
 log = logging.getLogger("twarc-cloud")
@@ -71,7 +71,7 @@ class Place:
     @cached_property
     def this_machine(self) -> "LocalCompute":
         """Who harvests here, whether or not there is a cluster."""
-        from harvester.compute.local import LocalCompute
+        from harvester.compute.local.compute import LocalCompute
 
         return LocalCompute(
             self.store, self.runs, harvest=self._harvest_command, supervise=self._supervise_command
@@ -85,7 +85,7 @@ class Place:
                 exit_code=Exit.USAGE,
             )
         from harvester.commands.waiting import Waiting
-        from harvester.compute.fargate import FargateCompute
+        from harvester.compute.fargate.compute import FargateCompute
 
         return FargateCompute(self.store, self.settings, on_wait=Waiting())
 

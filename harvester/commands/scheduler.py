@@ -25,7 +25,7 @@ log = logging.getLogger("twarc-cloud")
 )
 @in_place
 def scheduler(place: Place) -> int:
-    from harvester.compute.scheduler import Scheduler
+    from harvester.compute.local.scheduler import Scheduler
     from harvester.harvest import catalog
 
     def ended(collection_id: str) -> str:
@@ -67,8 +67,8 @@ def _say(text: str) -> None:
 @collection_id_argument
 @in_place
 def supervise(collection_id: str, place: Place) -> int:
-    from harvester.compute.logs import newest
-    from harvester.compute.supervisor import Supervisor
+    from harvester.compute.local.logs import newest
+    from harvester.compute.local.supervisor import Supervisor
 
     stop = Stop()
     _on_signals(stop)

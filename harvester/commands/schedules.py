@@ -15,8 +15,8 @@ from harvester.store.keys import moment, timestamp
 
 if TYPE_CHECKING:
     from harvester.compute import Scheduled
-    from harvester.compute.due import Missed
-    from harvester.compute.schedule import Schedule
+    from harvester.compute.schedules.due import Missed
+    from harvester.compute.schedules.expression import Schedule
 
 _SHOWN = 5
 
@@ -30,7 +30,7 @@ _SHOWN = 5
 @dry_run_option
 @in_place
 def schedule(collection_id: str, expression: str, timezone: str, dry_run: bool, place: Place) -> None:
-    from harvester.compute.schedule import parsed
+    from harvester.compute.schedules.expression import parsed
 
     found = parsed(expression, timezone)
     keys = require_collection(place, collection_id, USER_TIMELINE, SEARCH)
@@ -54,8 +54,8 @@ def schedule(collection_id: str, expression: str, timezone: str, dry_run: bool, 
 
 def _due_next(schedule: "Schedule", since: datetime) -> str:
     """The next times of one that comes into force then; raises where there are none."""
-    from harvester.compute.schedule import coming
-    from harvester.compute.zones import to_wall
+    from harvester.compute.schedules.expression import coming
+    from harvester.compute.schedules.timezones import to_wall
 
     # From a moment before it, for a rate is due at once.
     times = coming(schedule, since - timedelta(microseconds=1), since=since, times=_SHOWN)
@@ -74,7 +74,7 @@ def _due_next(schedule: "Schedule", since: datetime) -> str:
 @yes_option
 @in_place
 def scheduled(as_json: bool, migrate: bool, dry_run: bool, yes: bool, place: Place) -> int:
-    from harvester.compute.due import missed
+    from harvester.compute.schedules.due import missed
 
     found = place.compute.schedules()
     if migrate:
@@ -104,7 +104,7 @@ def _show(place: Place, found: "list[Scheduled]", late: "dict[str, Missed]") -> 
 
 def _next(each: "Scheduled") -> str:
     """When it is due next, in its own time zone."""
-    from harvester.compute.zones import to_wall
+    from harvester.compute.schedules.timezones import to_wall
 
     zone, now = each.schedule.timezone, datetime.now(UTC)
     # Without a scheduler nobody has dealt with what came due since the last time.

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Protocol
 
 from harvester.clock import Stop
-from harvester.compute.schedule import Schedule
+from harvester.compute.schedules.expression import Schedule
 from harvester.documents import Tree
 
 ONCE, SERVICE = "once", "service"

@@ -5,7 +5,7 @@ from typing import Any
 
 from harvester.aws.service import Aws, Refused
 from harvester.checks import Check
-from harvester.compute.task_definition import require_complete
+from harvester.compute.fargate.task_definition import require_complete
 from harvester.errors import Exit, HarvesterError
 from harvester.settings import Settings, listed
 

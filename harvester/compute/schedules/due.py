@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from harvester.compute import Scheduled
-from harvester.compute.schedule import Schedule
+from harvester.compute.schedules.expression import Schedule
 from harvester.documents import Tree
 from harvester.harvest import catalog
 from harvester.store import Store

@@ -7,9 +7,9 @@ from typing import Any
 
 from harvester.aws.service import Refused, Service
 from harvester.clock import Stop
-from harvester.compute.fargate_tasks import Cluster, Found
-from harvester.compute.logs import unlogged
-from harvester.compute.task_definition import CONTAINER, stream_prefix
+from harvester.compute.fargate.task_definition import CONTAINER, stream_prefix
+from harvester.compute.fargate.tasks import Cluster, Found
+from harvester.compute.local.logs import unlogged
 from harvester.errors import HarvesterError
 
 _PAUSE = 2.0

@@ -9,9 +9,9 @@ from datetime import timedelta
 from harvester.aws.service import Refused
 from harvester.aws.stop_reasons import death, is_for_want_of_room
 from harvester.clock import Clock, Stop
-from harvester.compute.beginning import Beginning
-from harvester.compute.fargate_tasks import Cluster, Found, gave_up, has_no_room, is_of_a_service, is_over
-from harvester.compute.task_definition import Definition, family, network, started, strategy, tag_list
+from harvester.compute.fargate.task_definition import Definition, family, network, started, strategy, tag_list
+from harvester.compute.fargate.tasks import Cluster, Found, gave_up, has_no_room, is_of_a_service, is_over
+from harvester.compute.fargate.wait_for_start import Beginning
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest import catalog, control
 from harvester.notices import Notices

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from harvester.compute import Scheduled
-from harvester.compute.processes import Slot, changed, read_note
-from harvester.compute.schedule import Schedule, parsed
+from harvester.compute.local.processes import Slot, changed, read_note
+from harvester.compute.schedules.expression import Schedule, parsed
 from harvester.errors import HarvesterError
 from harvester.store.keys import moment, timestamp
 

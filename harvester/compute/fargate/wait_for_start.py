@@ -5,8 +5,8 @@ from datetime import timedelta
 
 from harvester.aws.stop_reasons import death, hint
 from harvester.clock import Clock, Stop
-from harvester.compute.fargate_tasks import Found, is_over
-from harvester.compute.local import WELL
+from harvester.compute.fargate.tasks import Found, is_over
+from harvester.compute.local.compute import WELL
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest import catalog
 from harvester.store import Store

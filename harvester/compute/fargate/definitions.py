@@ -6,7 +6,7 @@ from harvester.aws.service import Aws
 from harvester.collection import history
 from harvester.collection.description import FILTER, parsed
 from harvester.compute import ONCE, SERVICE
-from harvester.compute.task_definition import (
+from harvester.compute.fargate.task_definition import (
     Definition,
     network,
     registered,

@@ -22,12 +22,12 @@ from harvester.compute import (
     Ended,
     Scheduled,
     Task,
-    logs,
 )
-from harvester.compute.asking import asked
-from harvester.compute.processes import Slot, read_note, write_note
-from harvester.compute.schedule import Schedule
-from harvester.compute.timetable import Timetable
+from harvester.compute.local import logs
+from harvester.compute.local.processes import Slot, read_note, write_note
+from harvester.compute.local.schedule_file import Timetable
+from harvester.compute.schedules.expression import Schedule
+from harvester.compute.status_client import asked
 from harvester.documents import Tree
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound
 from harvester.harvest import catalog

@@ -14,7 +14,7 @@ from typing import Any
 from harvester.aws.service import Refused, Service
 from harvester.clock import Clock, SystemClock
 from harvester.compute import Scheduled
-from harvester.compute.schedule import Rate, Schedule, read
+from harvester.compute.schedules.expression import Rate, Schedule, read
 from harvester.errors import Exit, HarvesterError
 from harvester.store.keys import id_problem
 

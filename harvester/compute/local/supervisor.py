@@ -8,8 +8,8 @@ from pathlib import Path
 
 from harvester.clock import Clock, Stop
 from harvester.compute import GAVE_UP, RESTARTING, RUNNING
-from harvester.compute.local import LocalCompute
-from harvester.compute.logs import last_words
+from harvester.compute.local.compute import LocalCompute
+from harvester.compute.local.logs import last_words
 from harvester.errors import Exit
 from harvester.harvest import catalog
 from harvester.store.keys import CollectionKeys

@@ -5,7 +5,7 @@ from contextlib import suppress
 from typing import Any
 
 from harvester.aws.service import Aws
-from harvester.compute.asking import asked
+from harvester.compute.status_client import asked
 from harvester.documents import Tree
 from harvester.errors import NotFound
 from harvester.settings import Settings

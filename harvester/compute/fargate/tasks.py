@@ -19,7 +19,7 @@ from harvester.compute import (
     STOPPING,
     Task,
 )
-from harvester.compute.task_definition import BUCKET, COLLECTION, family, tags_of
+from harvester.compute.fargate.task_definition import BUCKET, COLLECTION, family, tags_of
 from harvester.store.keys import timestamp
 
 # So many may be described at once.

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from harvester.clock import Clock, Stop
 from harvester.compute import Scheduled
-from harvester.compute.local import LocalCompute
+from harvester.compute.local.compute import LocalCompute
 from harvester.errors import HarvesterError
 
 # New schedules are seen after at most so many seconds.

@@ -10,15 +10,12 @@ from harvester.aws.service import Aws
 from harvester.aws.stop_reasons import death, hint, is_for_want_of_room
 from harvester.clock import Clock, Stop, SystemClock
 from harvester.compute import ONCE, RUNNING, SERVICE, STARTING, Ended, Scheduled, Task
-from harvester.compute.beginning import Beginning
-from harvester.compute.cloudwatch import Logs
-from harvester.compute.eventbridge import EventBridge
-from harvester.compute.fargate_definitions import Definitions
-from harvester.compute.fargate_port import Port
-from harvester.compute.fargate_service import FargateService
-from harvester.compute.fargate_tasks import Cluster, Found, is_over, task_told
-from harvester.compute.schedule import Schedule
-from harvester.compute.task_definition import (
+from harvester.compute.fargate.cloudwatch import Logs
+from harvester.compute.fargate.definitions import Definitions
+from harvester.compute.fargate.eventbridge import EventBridge
+from harvester.compute.fargate.status_port import Port
+from harvester.compute.fargate.stream_service import FargateService
+from harvester.compute.fargate.task_definition import (
     CONTAINER,
     Definition,
     command,
@@ -28,6 +25,9 @@ from harvester.compute.task_definition import (
     strategy,
     tag_list,
 )
+from harvester.compute.fargate.tasks import Cluster, Found, is_over, task_told
+from harvester.compute.fargate.wait_for_start import Beginning
+from harvester.compute.schedules.expression import Schedule
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest import catalog

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from harvester.aws.service import Refused, Service
-from harvester.compute.schedule import Schedule, parsed
+from harvester.compute.schedules.expression import Schedule, parsed
 from harvester.store.keys import id_problem
 
 _ENDING = "_schedule"

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from harvester.compute.cron import cron
-from harvester.compute.zones import from_wall, zone_problem
+from harvester.compute.schedules.cron import cron
+from harvester.compute.schedules.timezones import from_wall, zone_problem
 from harvester.errors import Exit, HarvesterError
 
 _UNITS = {"minute": 60, "hour": 3600, "day": 86_400}

@@ -1,0 +1,1 @@
+"""Harvests as tasks and services of AWS Fargate."""

@@ -1,0 +1,1 @@
+"""Harvests as processes of this machine."""

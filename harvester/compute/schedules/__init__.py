@@ -1,0 +1,1 @@
+"""When a scheduled harvest is due, and whether it came."""
