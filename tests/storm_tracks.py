@@ -13,11 +13,11 @@ from typing import Any
 
 from harvester.clock import Stop
 from harvester.collection import history
+from harvester.curation.verify import Overall, Verdict, verify
 from harvester.errors import NotFound
 from harvester.harvest import control
 from harvester.store.keys import moment
 from harvester.store.reading import reader
-from harvester.verify import Overall, Verdict, verify
 from tests.harvesters import Site, end, exit_code, pause
 from tests.storm import created, examined, named_but_absent, scratch_left, wipe
 from tests.storm_kinds import Stream

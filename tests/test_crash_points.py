@@ -19,6 +19,7 @@ import pytest
 
 from harvester.clock import Stop
 from harvester.collection import history
+from harvester.curation.verify import Verdict, verify
 from harvester.errors import Exit
 from harvester.harvest.recovery import recover
 from harvester.store import Entry, Store
@@ -26,7 +27,6 @@ from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 from harvester.store.reading import reader
 from harvester.store.s3 import S3Store
-from harvester.verify import Verdict, verify
 from tests.harvesters import pause, until
 from tests.servers import Bucket
 from tests.storm import Found, examined, mirrored, named_but_absent, scratch_left, wipe

@@ -14,14 +14,14 @@ import pytest
 
 from harvester.clock import Stop
 from harvester.collection.secrets import without_keys
-from harvester.download import Tally, download
+from harvester.curation.download import Tally, download
+from harvester.curation.local_copy import Mirror
+from harvester.curation.verify import Overall, verify
 from harvester.errors import Exit, HarvesterError, NotFound, StoreAway
-from harvester.mirror import Mirror
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 from harvester.store.reading import FolderReader, reader
 from harvester.store.s3 import S3Store
-from harvester.verify import Overall, verify
 from tests.damage import Held
 from tests.histories import harvested
 from tests.person import Person

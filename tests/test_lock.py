@@ -17,11 +17,11 @@ import time_machine
 
 from harvester.clock import Stop, SystemClock
 from harvester.collection import history
+from harvester.curation.delete import Removal
 from harvester.errors import Conflict, Exit, HarvesterError, LockLost, NotFound, StoreAway
 from harvester.harvest import owners
 from harvester.harvest.fenced_store import FencedStore
 from harvester.harvest.lock import Lock, content, expiry, holder
-from harvester.removal import Removal
 from harvester.store import Store, Stored
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys

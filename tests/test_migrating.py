@@ -12,8 +12,8 @@ import pytest
 import emulator
 from harvester.collection import history
 from harvester.collection.description import without_secrets
+from harvester.curation.redact import Redaction
 from harvester.errors import Conflict, StoreAway
-from harvester.redaction import Redaction
 from harvester.store import Store
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys

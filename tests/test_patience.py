@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from harvester.clock import Stop
 from harvester.collection import history
+from harvester.curation.verify import Overall, verify
 from harvester.errors import Conflict, Exit, StoreAway
 from harvester.harvest.harvest import Harvest
 from harvester.harvest.store_patience import Patience, PatientStore
@@ -20,7 +21,6 @@ from harvester.settings import Settings
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 from harvester.store.reading import reader
-from harvester.verify import Overall, verify
 from tests.clients import Client
 from tests.stores import HandClock
 

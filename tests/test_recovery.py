@@ -13,6 +13,7 @@ import pytest
 
 from harvester.collection import history
 from harvester.collection.description import without_secrets
+from harvester.curation.delete import Removal
 from harvester.harvest import missed_interval
 from harvester.harvest.checkpoint import Parts, Pointer, growing
 from harvester.harvest.finalize import Ending
@@ -23,7 +24,6 @@ from harvester.harvest.segment import finished
 from harvester.harvest.workdir import EVENTS, State, Work, left_behind
 from harvester.networks import Batch
 from harvester.networks.gap import Unheard, impossible
-from harvester.removal import Removal
 from harvester.store.folder import FolderStore
 from harvester.store.keys import SEGMENTS, CollectionKeys, timestamp
 from tests.stores import Wrapped

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from harvester.clock import Stop
 from harvester.collection import history
+from harvester.curation.verify import Overall, Verdict, verify
 from harvester.documents import Tree
 from harvester.harvest import catalog
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 from harvester.store.reading import FolderReader
 from harvester.store.s3 import S3Store
-from harvester.verify import Overall, Verdict, verify
 from tests.faulty_s3 import BUCKET, S3InMemory
 from tests.histories import harvested
 from tests.person import Person

@@ -9,13 +9,13 @@ import pytest
 
 from harvester.clock import Stop, SystemClock
 from harvester.collection import history
+from harvester.curation.copy import Transplant
+from harvester.curation.verify import Overall, verify
 from harvester.errors import HarvesterError
 from harvester.harvest.lock import Lock
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 from harvester.store.reading import reader
-from harvester.transplant import Transplant
-from harvester.verify import Overall, verify
 from tests.person import Person, at_a_terminal
 from tests.servers import Bucket
 from tests.stage import staged

@@ -15,12 +15,22 @@ import pytest
 
 from harvester.clock import Stop
 from harvester.collection import history
+from harvester.curation.verify import (
+    Finding,
+    Overall,
+    Report,
+    Sample,
+    Verdict,
+    differs,
+    rebuilds,
+    verify,
+    write,
+)
+from harvester.curation.verify.contents import content
 from harvester.errors import HarvesterError, NotFound, StoreAway
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 from harvester.store.reading import reader
-from harvester.verify import Finding, Overall, Report, Sample, Verdict, differs, rebuilds, verify, write
-from harvester.verify.contents import content
 from tests.damage import FAULTS, Held
 from tests.histories import harvested
 from tests.stores import Place

@@ -161,7 +161,7 @@ def _whose(owner: Tree | None) -> str:
 @dry_run_option
 @in_place
 def delete(collection_id: str, yes: bool, dry_run: bool, place: Place) -> None:
-    from harvester.removal import Removal
+    from harvester.curation.delete import Removal
 
     keys = place.keys(collection_id)
     if place.compute.task(collection_id):

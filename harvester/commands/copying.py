@@ -73,7 +73,7 @@ def _copy_description(
 
 
 def _copy_all(place: Place, elsewhere: Place, collection_id: str, *, dry_run: bool, form: str) -> None:
-    from harvester.transplant import Transplant
+    from harvester.curation.copy import Transplant
 
     made = Transplant(place.store, elsewhere.store, place.keys(collection_id))
     told = f"{counted(made.count, 'file')} ({size(made.bytes)}) of {collection_id} to {elsewhere.store.name}"

@@ -24,7 +24,7 @@ def forget_keys(collection_id: str, yes: bool, dry_run: bool, as_json: bool, for
     to see who may read the bucket. They are written anew without them; all else in them stays. The collection
     itself must be without keys before. It may be done again, and after it was cut.
     """
-    from harvester.redaction import Redaction
+    from harvester.curation.redact import Redaction
 
     made = Redaction(place.store, place.keys(collection_id))
     found = made.holders()

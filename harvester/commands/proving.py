@@ -23,8 +23,8 @@ from harvester.store.keys import CollectionKeys
 from harvester.wording import counted, size
 
 if TYPE_CHECKING:
+    from harvester.curation.verify import Report
     from harvester.store.reading import Reader
-    from harvester.verify import Report
 
 _SHOWN = 20
 
@@ -59,9 +59,9 @@ def verify(
     Each file against its manifests, these against what is there, the posts against the account of the
     harvest; gaps are listed. Exit code 12 when anything is lost or damaged.
     """
+    from harvester.curation.verify import Sample
+    from harvester.curation.verify import verify as prove
     from harvester.store.reading import FolderReader, reader
-    from harvester.verify import Sample
-    from harvester.verify import verify as prove
 
     keys = CollectionKeys(collection_id)
     if rebuild_manifest:
@@ -86,7 +86,7 @@ def proven(report: "Report") -> Exit:
 
 
 def _sample(text: str) -> Any:
-    from harvester.verify import Sample
+    from harvester.curation.verify import Sample
 
     part, _, parts = text.partition("/")
     if not (part.isdecimal() and parts.isdecimal()):
@@ -131,8 +131,8 @@ def tell_of(report: "Report", *, in_full: bool = False) -> None:
 
 
 def _rebuild(place: Place, keys: CollectionKeys, *, yes: bool, dry_run: bool, as_json: bool) -> int:
+    from harvester.curation.verify import differs, rebuilds, write
     from harvester.store.reading import reader
-    from harvester.verify import differs, rebuilds, write
 
     found = list(rebuilds(reader(place.store), keys, stop=Stop()))
     problems = [f"{one.key}: {one.problem}" for one in found if one.problem]

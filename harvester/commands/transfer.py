@@ -24,9 +24,9 @@ from harvester.store.keys import ROOT, CollectionKeys
 from harvester.wording import counted, size
 
 if TYPE_CHECKING:
-    from harvester.download import Tally
-    from harvester.mirror import Mirror
-    from harvester.verify import Report
+    from harvester.curation.download import Tally
+    from harvester.curation.local_copy import Mirror
+    from harvester.curation.verify import Report
 
 _SHOWN = 20
 
@@ -57,10 +57,10 @@ def download(
     What is there and right is not fetched again; each file is checked by its manifest while it comes, and has
     its name only when it is whole.
     """
-    from harvester.download import download as copy
-    from harvester.mirror import Mirror
+    from harvester.curation.download import download as copy
+    from harvester.curation.local_copy import Mirror
+    from harvester.curation.verify import verify
     from harvester.store.reading import FolderReader, reader
-    from harvester.verify import verify
 
     keys = CollectionKeys(collection_id)
     mirror = Mirror(

@@ -14,9 +14,9 @@ from itertools import groupby
 
 from harvester.clock import Stop
 from harvester.collection.secrets import MAY_HOLD_KEYS, without_keys
+from harvester.curation.local_copy import Digest, Mirror, Mismatch, Stopped
 from harvester.errors import Exit, HarvesterError, NotFound, StoreAway
 from harvester.harvest.manifest import ALGORITHMS, parsed
-from harvester.mirror import Digest, Mirror, Mismatch, Stopped
 from harvester.store import Entry
 from harvester.store.keys import CollectionKeys, harvest_folder
 from harvester.store.reading import Reader

@@ -20,8 +20,8 @@ from typing import BinaryIO
 
 import orjson
 
+from harvester.curation.origin import ORIGIN, Origin, holds_something, named, not_a_copy, object_of
 from harvester.errors import HarvesterError
-from harvester.origin import ORIGIN, Origin, holds_something, named, not_a_copy, object_of
 from harvester.store.boundaries import INDEX, has_layout, index_folder
 
 _PARTIAL, _LOCKED = "partial", "locked"

@@ -8,12 +8,12 @@ import orjson
 
 from harvester.collection.changeset import apply
 from harvester.collection.description import without_secrets
+from harvester.curation.verify.harvest import STRANGER, UNREADABLE
+from harvester.curation.verify.verdicts import Finding, Part, Verdict
 from harvester.documents import Tree
 from harvester.harvest.lock import is_released
 from harvester.harvest.progress import RUNNING
 from harvester.store.keys import CollectionKeys, changeset_version, moment
-from harvester.verify.cases import STRANGER, UNREADABLE
-from harvester.verify.verdicts import Finding, Part, Verdict
 
 _COLLECTION, _LAST = "collection.json", "last_harvest.json"
 _CHANGESETS = "changesets/"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harvester.collection.secrets import MAY_HOLD_KEYS, without_keys
-from harvester.download import UNFINISHED
+from harvester.curation.download import UNFINISHED
 from harvester.errors import Exit, HarvesterError, NotFound
 from harvester.harvest import catalog
 from harvester.store import Entry, Store

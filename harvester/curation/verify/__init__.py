@@ -15,17 +15,17 @@ from typing import Any
 import orjson
 
 from harvester.clock import Stop
+from harvester.curation.verify.claims import claims, is_segment
+from harvester.curation.verify.collection import Whole
+from harvester.curation.verify.contents import Content, Ids, content
+from harvester.curation.verify.harvest import EVENTS, Case
+from harvester.curation.verify.rebuild import Rebuilt, differs, rebuilt, write
+from harvester.curation.verify.unreadable import Unreadable
+from harvester.curation.verify.verdicts import Finding, Overall, Part, Report, Verdict
 from harvester.errors import Exit, HarvesterError, NotFound, StoreAway
 from harvester.store import Entry
 from harvester.store.keys import CollectionKeys, harvest_folder, is_own, moment
 from harvester.store.reading import Reader
-from harvester.verify.cases import EVENTS, Case
-from harvester.verify.claims import claims, is_segment
-from harvester.verify.contents import Content, Ids, content
-from harvester.verify.rebuild import Rebuilt, differs, rebuilt, write
-from harvester.verify.unreadable import Unreadable
-from harvester.verify.verdicts import Finding, Overall, Part, Report, Verdict
-from harvester.verify.whole import Whole
 
 __all__ = [
     "Finding",

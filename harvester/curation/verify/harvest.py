@@ -7,17 +7,11 @@ from typing import Any
 
 import orjson
 
+from harvester.curation.verify.claims import ACCOUNT, ACCOUNT_2019, MANIFESTS, Claims, is_segment
+from harvester.curation.verify.contents import Content
+from harvester.curation.verify.verdicts import Finding, Part, Verdict
 from harvester.networks.gap import impossible
 from harvester.store.keys import is_own
-from harvester.verify.claims import (
-    ACCOUNT,
-    ACCOUNT_2019,
-    MANIFESTS,
-    Claims,
-    is_segment,
-)
-from harvester.verify.contents import Content
-from harvester.verify.verdicts import Finding, Part, Verdict
 
 _OPEN = "open/"
 EVENTS = "events.jsonl"

@@ -7,10 +7,10 @@ from typing import Any
 
 import orjson
 
+from harvester.curation.verify.verdicts import Finding, Verdict
 from harvester.harvest.manifest import ALGORITHMS
 from harvester.harvest.progress import COMPLETE, RUNNING
 from harvester.store.keys import SEGMENTS
-from harvester.verify.verdicts import Finding, Verdict
 
 ACCOUNT, ACCOUNT_2019 = "harvest.json", "harvester.json"
 MANIFESTS = {algorithm: f"manifest-{algorithm}.txt" for algorithm in ALGORITHMS}

@@ -1,0 +1,1 @@
+"""Stored collections are verified, downloaded, copied, redacted and deleted, never by accident."""
