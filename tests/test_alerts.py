@@ -13,12 +13,12 @@ import pytest
 import emulator
 from harvester import __version__
 from harvester.aws.parameters import Parameters
-from harvester.commands.alerts import Alerts
 from harvester.compute.local.schedule_file import Timetable
 from harvester.errors import Exit, HarvesterError
+from harvester.monitoring.alerts import Alerts
 from harvester.monitoring.scrubber import Scrubber
+from harvester.monitoring.sent_notices import gist
 from harvester.networks.x import Keys
-from harvester.notices import gist
 from tests.commanded import Desk
 from tests.gates import gate
 from tests.honeybadger import Heard, listening
@@ -287,7 +287,7 @@ def test_without_a_key_nothing_is_imported_stored_or_logged(desk: Desk, heard: H
 def test_telling_changes_no_hook_and_no_signal_of_the_process(desk: Desk, heard: Heard) -> None:
     code = (
         "import signal, sys\n"
-        "from harvester.commands import alerts\n"
+        "from harvester.monitoring import alerts\n"
         "before = sys.excepthook, signal.getsignal(signal.SIGTERM)\n"
         "alerts.Alerts('it', 'museum').failed(ValueError('x'))\n"
         "print((sys.excepthook, signal.getsignal(signal.SIGTERM)) == before, 'honeybadger' in sys.modules)\n"

@@ -14,9 +14,9 @@ import pytest
 
 import emulator
 from harvester import __version__
-from harvester.commands import reports
 from harvester.commands.signals import stop_on_signals, wait_for_shutdown
 from harvester.errors import Exit
+from harvester.monitoring import heartbeat
 from tests.commanded import Desk
 from tests.servers import Bucket
 from tests.stage import until
@@ -277,7 +277,7 @@ def test_a_heartbeat_is_kept_where_one_is_asked_for(desk: Desk) -> None:
     heart = desk.folder / "heartbeat"
     assert desk.harvested("it", TWARC_CLOUD_HEARTBEAT=str(heart)).code == Exit.OK
     os.utime(heart, (0, 0))
-    reports.beat(0.01, heart)
+    heartbeat.beat(0.01, heart)
     assert heart.stat().st_mtime > 0
     os.utime(heart, (0, 0))
     until(lambda: heart.stat().st_mtime > 0)

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from pathlib import Path
 
-from harvester.notices import Notices
+from harvester.monitoring.sent_notices import Notices
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 from tests.stores import Wrapped

@@ -11,7 +11,7 @@ from harvester.clock import Stop
 from harvester.commands.service import Service, service_of_ecs
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest.progress import COMPLETE, FAILED, Outcome
-from harvester.notices import Notices
+from harvester.monitoring.sent_notices import Notices
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 from tests.clouds import cloud_of

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from harvester.clock import Stop
 from harvester.errors import Exit, HarvesterError
-from harvester.status import Shutdown, served, status_app
+from harvester.monitoring.status_server import Shutdown, served, status_app
 from tests.stage import staged, until
 
 _ACCOUNT = {"collection_id": "it", "tweets": 1252, "files": 2, "activity": "collecting"}

@@ -3,7 +3,7 @@
 from typing import Any
 
 from harvester.clock import Stop
-from harvester.status import Shutdown, status_app
+from harvester.monitoring.status_server import Shutdown, status_app
 
 _ACCOUNT: dict[str, Any] = {
     "collection_id": "live",

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvester.errors import Exit, HarvesterError
-from harvester.web import MOST_AT_ONCE, MOST_OF_BODY, MOST_OF_HEAD, WITHIN, serving
+from harvester.monitoring.bounded_http import MOST_AT_ONCE, MOST_OF_BODY, MOST_OF_HEAD, WITHIN, serving
 
 
 def _app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

@@ -22,6 +22,9 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 # Keys that are in use are added to it as they get known.
 SECRETS = SecretFilter()
 
+# What the command line itself raises, for a person who typed.
+TYPED = (click.ClickException, click.Abort, click.exceptions.Exit)
+
 # These say at INFO what concerns only their own developers.
 _QUIET = ("requests", "oauthlib", "requests_oauthlib", "urllib3", "botocore", "boto3", "s3transfer", "twarc")
 

@@ -11,18 +11,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harvester.clock import Stop, SystemClock
-from harvester.commands import Group, log_options, log_to_stderr, network, reports, say_error
-from harvester.commands.alerts import Alerts, watching
+from harvester.commands import TYPED, Group, log_options, log_to_stderr, network, say_error
 from harvester.commands.place import folder_store
 from harvester.commands.service import Service, service_of_ecs
 from harvester.commands.signals import stop_on_signals, wait_for_shutdown
 from harvester.commands.telling import print_line
-from harvester.commands.tokens import Token, token_of_run
 from harvester.commands.versions import version_option
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest.malloc import share_one_heap
 from harvester.harvest.progress import Outcome
+from harvester.monitoring import heartbeat
+from harvester.monitoring.alerts import Alerts, watching
+from harvester.monitoring.run_token import Token, token_of_run
 from harvester.settings import settings
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys
@@ -90,6 +91,7 @@ def aws_harvest(bucket: str, collection_id: str, host: str, **options: Any) -> i
     service = service_of_ecs(os.environ.get("TWARC_CLOUD_SERVICE", ""), collection_id, stop)
     with watching(collection_id, bucket) as alerts:
         _beat()
+    with watching(collection_id, bucket, unless=TYPED) as alerts:
         store = _bucket(bucket)
         store.require()
 
@@ -114,6 +116,7 @@ def local_harvest(collection_id: str, collections_path: str, **options: Any) -> 
     stop = stop_on_signals()
     with watching(collection_id, collections_path) as alerts:
         _beat()
+    with watching(collection_id, collections_path, unless=TYPED) as alerts:
         store = _folder(collections_path)
         outcome = _harvest(
             *(store, collection_id, "local"), stop=stop, alerts=alerts, host="127.0.0.1", **options
@@ -207,10 +210,10 @@ def _harvest(
         waits_for=service.waits_for(store) if service else None,
     )
     over, stopped = threading.Event(), threading.Event()
-    reports.every(_REPORT_SECONDS, over, lambda: reports.report(run.account()))
+    heartbeat.every(_REPORT_SECONDS, over, lambda: heartbeat.report(run.account()))
     alerts.beats(over, run.account)
     if monitor:
-        reports.every(_MONITOR_SECONDS, over, lambda: reports.monitor(Path(chosen.temp)))
+        heartbeat.every(_MONITOR_SECONDS, over, lambda: heartbeat.monitor(Path(chosen.temp)))
     with (
         closing(token),
         _answering(
@@ -222,7 +225,7 @@ def _harvest(
         finally:
             over.set()
             if monitor:
-                reports.monitor(Path(chosen.temp))
+                heartbeat.monitor(Path(chosen.temp))
         stopped.set()
         alerts.ended(outcome, run.account(), dead=run.found_dead)
         _print(collection_id, outcome, run.account())
@@ -250,7 +253,7 @@ def _answering(
     if port is None:
         yield threading.Event().wait
         return
-    from harvester.status import Shutdown, served, status_app
+    from harvester.monitoring.status_server import Shutdown, served, status_app
 
     shutdown = Shutdown()
     app = status_app(account=run.account, stopped=stopped.is_set, stop=stop, shutdown=shutdown, token=token)
@@ -262,8 +265,8 @@ def _answering(
 
 
 def _beat() -> None:
-    if heartbeat := os.environ.get("TWARC_CLOUD_HEARTBEAT"):
-        reports.beat(_BEAT_SECONDS, Path(heartbeat))
+    if file := os.environ.get("TWARC_CLOUD_HEARTBEAT"):
+        heartbeat.beat(_BEAT_SECONDS, Path(file))
 
 
 def _stay(service: Service | None, stop: Stop, asked_to_shut_down: Callable[[float], bool]) -> None:

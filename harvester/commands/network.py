@@ -13,8 +13,8 @@ from harvester.documents import Tree
 from harvester.settings import Settings
 
 if TYPE_CHECKING:
-    from harvester.commands.alerts import Alerts
     from harvester.harvest.progress import Progress
+    from harvester.monitoring.alerts import Alerts
     from harvester.networks.x import XClient
 
 log = logging.getLogger("twarc-cloud")

@@ -10,10 +10,11 @@ from types import FrameType
 import click
 
 from harvester.clock import Stop, SystemClock
-from harvester.commands.alerts import watching
+from harvester.commands import TYPED
 from harvester.commands.outcomes import outcome_line
 from harvester.commands.place import Place, collection_id_argument, in_place
 from harvester.errors import Conflict, Exit, HarvesterError
+from harvester.monitoring.alerts import watching
 from harvester.wording import counted
 
 log = logging.getLogger("twarc-cloud")
@@ -45,7 +46,7 @@ def scheduler(place: Place) -> int:
     _on_signals(stop)
     made = Scheduler(place.this_machine, SystemClock(), stop, say=_say, ended=ended, running=running)
     # That another one runs already is for the person who typed this.
-    with watching("scheduler", place.bucket or str(place.folder), unless=(Conflict,)) as alerts:
+    with watching("scheduler", place.bucket or str(place.folder), unless=(*TYPED, Conflict)) as alerts:
         alerts.settings = place.settings
         found = place.this_machine.schedules()
         _say(
@@ -84,7 +85,7 @@ def supervise(collection_id: str, place: Place) -> int:
         clock=SystemClock(),
         stop=stop,
     )
-    with watching(collection_id, place.bucket or str(place.folder)) as alerts:
+    with watching(collection_id, place.bucket or str(place.folder), unless=TYPED) as alerts:
         alerts.settings, alerts.store = place.settings, place.store
         code = made.run()
         task = place.compute.task(collection_id)

@@ -38,7 +38,7 @@ class Service:
         """Whether a failure is waited for. The first one ends the task, and AWS writes of that."""
 
         def told_before(error: HarvesterError) -> bool:
-            from harvester.notices import Notices, gist
+            from harvester.monitoring.sent_notices import Notices, gist
 
             notices = Notices(store, CollectionKeys(self.collection_id))
             same = f"ended: {gist(' '.join([error.message, *error.problems]))}"

@@ -14,7 +14,7 @@ from harvester.compute.fargate.tasks import Cluster, Found, gave_up, has_no_room
 from harvester.compute.fargate.wait_for_start import Beginning
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest import catalog, control
-from harvester.notices import Notices
+from harvester.monitoring.sent_notices import Notices
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys, moment
 

@@ -9,12 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import click
-
 from harvester.collection.description import FILTER
-from harvester.commands import reports
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError, NotFound
+from harvester.monitoring import heartbeat
 from harvester.settings import Settings
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys
@@ -115,14 +113,14 @@ class Alerts:
                 self.check_in()
                 self.fields_refused(account())
 
-        reports.every(every, over, beat)
+        heartbeat.every(every, over, beat)
 
     def check_in(self) -> None:
         """Say that all is well, where the collection or the settings have an id for that."""
         identifier = str(self.collection.get("check_in") or self.settings.honeybadger_check_in)
         if not identifier:
             return
-        from harvester.commands.honeybadger import check_in
+        from harvester.monitoring.honeybadger import check_in
 
         endpoint = os.environ.get("HONEYBADGER_ENDPOINT", "")
         _delivered("check-in", lambda: check_in(identifier, endpoint))
@@ -132,9 +130,9 @@ class Alerts:
         key = self._key()
         if not key:
             return
-        from harvester.commands.honeybadger import Failure, notify
+        from harvester.monitoring.honeybadger import Failure, notify
         from harvester.monitoring.scrubber import Scrubber
-        from harvester.notices import Notices, gist
+        from harvester.monitoring.sent_notices import Notices, gist
 
         failure = Failure(
             name=name,
@@ -181,7 +179,7 @@ class Alerts:
             return None
 
     def _forget(self) -> None:
-        from harvester.notices import Notices
+        from harvester.monitoring.sent_notices import Notices
 
         if self.store and (self.settings.parameter_path or os.environ.get(_KEY)):
             self._remembered(Notices(self.store, CollectionKeys(self.collection_id)).clear)
@@ -189,14 +187,12 @@ class Alerts:
 
 @contextmanager
 def watching(
-    collection_id: str, bucket: str, *, unless: tuple[type[HarvesterError], ...] = ()
+    collection_id: str, bucket: str, *, unless: tuple[type[Exception], ...] = ()
 ) -> Iterator[Alerts]:
     """Tell of what the block raises, if it has not told itself; `unless` it is one of those."""
     alerts = Alerts(collection_id, bucket)
     try:
         yield alerts
-    except (click.ClickException, click.Abort, click.exceptions.Exit):
-        raise
     except Exception as error:
         if not alerts.told and not isinstance(error, unless):
             alerts.failed(error)

@@ -10,7 +10,7 @@ from flask import Flask, Response, abort, jsonify, request
 from harvester.clock import Stop
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
-from harvester.web import serving
+from harvester.monitoring.bounded_http import serving
 
 _LOOPBACK = ("127.0.0.1", "::1")
 
