@@ -259,7 +259,7 @@ def test_doctor_finds_the_secrets_in_an_ini_of_2019(person: Person) -> None:
 
 
 def test_doctor_finds_a_store_that_lets_two_writers_win(tmp_path: Path) -> None:
-    from harvester.doctor import examine
+    from harvester.checks.machine import examine
     from harvester.settings import Settings
     from harvester.store.folder import FolderStore
 
@@ -279,9 +279,9 @@ def test_doctor_finds_a_store_that_lets_two_writers_win(tmp_path: Path) -> None:
     [(0, "no schedules."), (1, "1 schedule, not missed."), (2, "2 schedules, none missed.")],
 )
 def test_doctor_counts_the_schedules_that_it_looked_at(tmp_path: Path, number: int, told: str) -> None:
+    from harvester.checks.machine import examine
     from harvester.compute import Scheduled
     from harvester.compute.schedules.expression import parsed
-    from harvester.doctor import examine
     from harvester.settings import Settings
     from harvester.store.folder import FolderStore
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import emulator
-from harvester import checks
+from harvester.checks import collection
 from harvester.networks.x import price
 from harvester.settings import Settings
 from tests.person import Person, at_a_terminal
@@ -23,7 +23,7 @@ def person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Pe
 
 def _cost(users: dict[str, Any]) -> str:
     tree = {"id": "museums", "type": "user_timeline", "users": users}
-    (found,) = [each.told for each in checks.of_description(tree, Settings()) if each.what == "cost"]
+    (found,) = [each.told for each in collection.of_description(tree, Settings()) if each.what == "cost"]
     return found
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from harvester.aws.service import Aws
-from harvester.checks import Check
-from harvester.compute.fargate_checks import of_cloud
+from harvester.checks.aws_account import of_cloud
+from harvester.checks.collection import Check
 from harvester.settings import Settings
 from tests.clouds import REGION, Cloud, cloud_of
 from tests.servers import Bucket
@@ -124,7 +124,7 @@ def test_a_group_of_schedules_that_is_not_there_is_told(cloud: Cloud) -> None:
 def test_the_doctor_looks_at_the_cloud_where_there_is_one(
     cloud: Cloud, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from harvester.doctor import examine
+    from harvester.checks.machine import examine
     from harvester.store.s3 import S3Store
 
     settings = replace(cloud.settings, x_api_url="http://127.0.0.1:9")

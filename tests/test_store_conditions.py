@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 import pytest
 
-from harvester.doctor import examine
+from harvester.checks.machine import examine
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound
 from harvester.harvest.lock import Lock, content
 from harvester.settings import Settings

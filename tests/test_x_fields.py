@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import emulator
-from harvester.checks import accepted_fields
+from harvester.checks.collection import accepted_fields
 from harvester.clock import Stop
 from harvester.errors import Exit
 from harvester.networks.x import Keys, XClient, XError

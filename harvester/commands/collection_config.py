@@ -258,16 +258,16 @@ def _moment(text: str) -> datetime:
 @described.read_file_option
 @in_place
 def check(collection_id: str | None, live: bool, as_json: bool, path: Path, place: Place) -> int:
-    from harvester import checks
+    from harvester.checks import collection
     from harvester.collection import history
 
     if collection_id:
         tree = described.tree_of(history.read(place.store, place.keys(collection_id)).data)
     else:
         tree = described.read(path)
-    found = list(checks.of_description(tree, place.settings))
+    found = list(collection.of_description(tree, place.settings))
     if live and all(each.good for each in found):
-        found += checks.of_network(tree, lambda: network.client(place.settings, tree))
+        found += collection.of_network(tree, lambda: network.client(place.settings, tree))
     return show_checks(found, as_json=as_json)
 
 

@@ -28,8 +28,8 @@ _WHERE = {
 @json_option
 @partial(in_place, refuse_unknown=False)
 def doctor(as_json: bool, place: Place) -> int:
+    from harvester.checks.machine import examine
     from harvester.commands.network import client
-    from harvester.doctor import examine
 
     def schedules() -> "list[Scheduled]":
         return place.compute.schedules()

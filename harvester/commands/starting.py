@@ -163,11 +163,11 @@ def _tell_cost(place: Place, keys: CollectionKeys) -> None:
 
 def _costs(place: Place, keys: CollectionKeys) -> dict[str, str]:
     """What a harvest may cost, and what bounds that, in words."""
-    from harvester import checks
+    from harvester.checks import collection
     from harvester.collection import history
 
     tree = described.tree_of(history.read(place.store, keys).data)
-    found = checks.of_description(tree, place.settings)
+    found = collection.of_description(tree, place.settings)
     return {each.what: each.told for each in found if each.what in ("cost", "budget")}
 
 

@@ -24,7 +24,7 @@ def version_option(command: _F) -> _F:
 
 def _show(context: click.Context, _: click.Parameter, wanted: bool) -> None:
     if wanted and not context.resilient_parsing:
-        from harvester.doctor import libraries
+        from harvester.checks.machine import libraries
 
         click.echo(f"Version {__version__}\n{', '.join(libraries()[0])}")
         context.exit()

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harvester import __version__
-from harvester.checks import Check, accepted_fields, keys_of
+from harvester.checks.collection import Check, accepted_fields, keys_of
 from harvester.errors import HarvesterError
 from harvester.settings import INI, Settings, ini_secrets, unknown
 from harvester.store import Store
@@ -84,7 +84,7 @@ def _none_missed(schedules: int) -> str:
 def _cloud(settings: Settings) -> Iterator[Check]:
     if settings.cluster:
         from harvester.aws.service import Aws
-        from harvester.compute.fargate_checks import of_cloud
+        from harvester.checks.aws_account import of_cloud
 
         yield from of_cloud(settings, Aws(settings.region))
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from harvester.aws.service import Aws, Refused
-from harvester.checks import Check
+from harvester.checks.collection import Check
 from harvester.compute.fargate.task_definition import require_complete
 from harvester.errors import Exit, HarvesterError
 from harvester.settings import Settings, listed

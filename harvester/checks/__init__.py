@@ -1,0 +1,1 @@
+"""Checks find what would fail before anything is started."""
