@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -182,3 +183,42 @@ def _require(command: str, expected: str, told: Told) -> None:
     assert told.code == (3 if "not_justin" in command else 0), (command, told)
     pattern = re.escape(expected.strip()).replace(re.escape("..."), ".*")
     assert re.fullmatch(pattern, told.out.strip(), re.DOTALL), (command, told.out)
+
+
+_REAL = _ROOT.parent / "shared/data/real-v2"
+# What differs between runs: the time, also in names; sizes; how much a stream is sent at its end.
+_VARIES = (
+    (r"\d{4}-\d\d-\d\dT[\d:.]+\+00:00|20\d\d(/\d\d){5}|20\d{12}", "TIME"),
+    (r"\(\d+[BKM]\)", "SIZE"),
+    (r"(live => .* Billed: \$2\.)\d\d", r"\1"),
+)
+
+
+def _alike(text: str) -> list[str]:
+    for pattern, told in _VARIES:
+        text = re.sub(pattern, told, text)
+    if not _REAL.exists():
+        # Without the real payloads there are fewer posts.
+        text = re.sub(r" \([\d,]+ of them real\)|, and (\d+ files of|no) real payloads.*", "", text)
+        text = re.sub(r"\d[\d,.]*", "N", text)
+    return text.splitlines()
+
+
+def test_the_demo_prints_what_the_readme_shows(tmp_path: Path) -> None:
+    here = tmp_path / "checkout"
+    for name in ("harvester", "emulator", "docs"):
+        shutil.copytree(_ROOT / name, here / name, ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("twarc_cloud.py", "tweet_harvester.py"):
+        shutil.copy(_ROOT / name, here)
+    if _REAL.exists():
+        (tmp_path / "shared").symlink_to(_REAL.parents[1])
+    done = subprocess.run(
+        [sys.executable, "docs/demo.py"], cwd=here, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    printed = iter(_alike(done.stdout))
+    transcript = (_ROOT / "README.md").read_text().partition("$ make demo\n")[2].partition("```")[0]
+    shown = [line for line in _alike(transcript) if line not in ("", "...")]
+    assert len(shown) > 15
+    # In its order; what lies between is left out there.
+    assert [line for line in shown if line not in printed] == []
