@@ -69,6 +69,17 @@ def run(
     return subprocess.CompletedProcess(list(command), started.returncode, out, err)
 
 
+def halted(process: "subprocess.Popen[Any]") -> bool:
+    """Whether each of its threads has stopped, or it has ended; it is not reaped for that."""
+    if isinstance(process, Forked):
+        return _server().halted(process.pid)
+    return _halted(process.pid)
+
+
+def _halted(process: int) -> bool:
+    return os.waitid(os.P_PID, process, os.WSTOPPED | os.WEXITED | os.WNOWAIT | os.WNOHANG) is not None
+
+
 def _of_interpreter(environment: Any) -> Tree:
     """Where its output goes through no buffer, a forked process does the same."""
     found = {name: value for name, value in environment.items() if name.startswith(_OF_THE_INTERPRETER)}
@@ -161,6 +172,9 @@ class _Server:
         """The exit code of a process that has ended, negative for a signal."""
         return os.waitstatus_to_exitcode(self._asked({"reap": process}))
 
+    def halted(self, process: int) -> bool:
+        return bool(self._asked({"halted": process}))
+
     def close(self) -> None:
         self._connection.close()
         self.process.wait()
@@ -174,8 +188,17 @@ class _Server:
         return int(answer)
 
 
-@cache
+_one_server = threading.Lock()
+
+
 def _server() -> _Server:
+    # Two threads that come at once would make two, of which neither knows the processes of the other.
+    with _one_server:
+        return _made_server()
+
+
+@cache
+def _made_server() -> _Server:
     server = _Server()
     atexit.register(server.close)
     return server
@@ -218,6 +241,8 @@ def _served(connection: socket.socket) -> tuple[Tree, list[int]] | None:
             if "reap" in question:
                 _, answer = os.waitpid(question["reap"], 0)
                 forked.discard(question["reap"])
+            elif "halted" in question:
+                answer = _halted(question["halted"])
             else:
                 answer = os.fork()
                 if not answer:

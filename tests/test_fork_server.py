@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,17 @@ def test_who_has_ended_keeps_the_number_until_it_is_waited_for(waiting: "subproc
     assert not state.exists()
 
 
+def test_it_is_seen_to_sleep(waiting: "subprocess.Popen[str]") -> None:
+    assert not fork_server.halted(waiting)
+    waiting.send_signal(signal.SIGSTOP)
+    until(lambda: fork_server.halted(waiting), "it did not stop")
+    waiting.send_signal(signal.SIGCONT)
+    until(lambda: not fork_server.halted(waiting), "it did not go on")
+    os.kill(waiting.pid, signal.SIGKILL)
+    until(lambda: fork_server.halted(waiting), "it did not end")
+    assert waiting.wait() == -signal.SIGKILL
+
+
 def test_it_may_be_talked_with(waiting: "subprocess.Popen[str]") -> None:
     assert waiting.communicate("hello\n", timeout=60) == ("hello\n", None)
     assert waiting.returncode == 0
@@ -198,7 +210,11 @@ def test_nothing_of_one_is_seen_by_the_next(program: Callable[[str], list[str]])
     assert [fork_server.run(program(changes)).stdout for _ in range(2)] == [b"False None\n"] * 2
 
 
-def test_many_threads_may_start_some(program: Callable[[str], list[str]]) -> None:
+def test_many_threads_may_start_some(
+    program: Callable[[str], list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the first of them the server."""
+    monkeypatch.setattr(fork_server, "_made_server", cache(fork_server._made_server.__wrapped__))
     command = program("import sys; print(sys.argv[1])")
     said: list[str] = []
 

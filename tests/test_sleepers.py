@@ -22,6 +22,7 @@ import pytest
 import emulator
 from harvester.collection import history
 from harvester.errors import Exit
+from tests import fork_server
 from tests.harvesters import Site, end, pause, until
 from tests.servers import Bucket
 from tests.storm import examined
@@ -76,7 +77,7 @@ class Sleeper:
             # Not by `send_signal`: it reaps a process that ends right now, and nothing is left to wait for.
             os.kill(process.pid, signal.SIGSTOP)
             # A thread that is in a call of the system sleeps only behind it.
-            os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+            until(lambda: fork_server.halted(process), "it did not stop")
         if not (asleep and self.site.is_held_by(process)):
             self.fate = "ended before"
             return False
