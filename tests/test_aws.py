@@ -113,7 +113,7 @@ def test_an_aws_that_is_broken_may_be_asked_later(refuser: Refuser) -> None:
 def test_without_a_region_that_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_REGION", raising=False)
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
-    with pytest.raises(HarvesterError, match="which AWS region is meant") as caught:
+    with pytest.raises(HarvesterError, match=r"which AWS region is meant \(ecs\)") as caught:
         Aws().ecs("list_tasks")
     assert caught.value.exit_code == Exit.USAGE
     assert "Set `region`" in caught.value.hint

@@ -156,6 +156,21 @@ def test_an_error_after_a_stop_ends_the_task(store: FolderStore) -> None:
                     service.kept(_ends(end), store)
 
 
+def test_a_stream_that_is_through_finds_its_service_by_the_region_that_its_definition_names(
+    moto_s3: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with cloud_of(moto_s3, monkeypatch) as cloud:
+        ecs, cluster = cloud.client("ecs"), cloud.settings.cluster
+        container = {"name": "it", "image": "it", "memory": 512}
+        ecs.register_task_definition(family="live", containerDefinitions=[container])
+        ecs.create_service(cluster=cluster, serviceName="live", taskDefinition="live", desiredCount=1)
+        monkeypatch.delenv("AWS_DEFAULT_REGION")
+        monkeypatch.setenv("AWS_REGION", cloud.settings.region)
+        Service(cluster, "live", "live", Stop()).end()
+        (found,) = ecs.describe_services(cluster=cluster, services=["live"])["services"]
+        assert found["status"] == "INACTIVE"
+
+
 def test_where_the_service_may_not_be_ended_the_log_says_what_does(
     moto_s3: Bucket, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

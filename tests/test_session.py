@@ -45,6 +45,19 @@ def test_the_environment_and_a_profile_go_before_them(
     assert session(ini=ini).get_credentials().access_key == "AKIAENVIRONMENT"
 
 
+def test_the_region_is_that_of_the_setting_or_of_the_environment_as_other_tools_of_aws_read_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    assert session().region_name == "eu-west-1"
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "eu-north-1")
+    assert session().region_name == "eu-west-1"
+    assert session("eu-south-1").region_name == "eu-south-1"
+    monkeypatch.delenv("AWS_REGION")
+    assert session().region_name == "eu-north-1"
+
+
 @pytest.mark.parametrize("text", ["[DEFAULT]\naccess_key = AKIA2019\n", "[DEFAULT]\nbucket = b\n"])
 def test_half_a_pair_is_none(text: str, tmp_path: Path) -> None:
     path = tmp_path / "twarc_cloud.ini"

@@ -49,7 +49,7 @@ class Service:
 
     def __init__(self, name: str, *, region: str = "") -> None:
         self.name = name
-        with self._told("is used"):
+        with self._told(name):
             self.client: Any = client_for(name, region=region, config=_CONFIG)
 
     @property
@@ -57,18 +57,21 @@ class Service:
         return str(self.client.meta.region_name)
 
     def __call__(self, operation: str, **parameters: Any) -> dict[str, Any]:
-        with self._told(operation):
+        with self._told(self._action(operation)):
             answer: dict[str, Any] = getattr(self.client, operation)(**parameters)
             return answer
 
     def pages(self, operation: str, **parameters: Any) -> Iterator[dict[str, Any]]:
         """All answers to a listing, one after the other."""
-        with self._told(operation):
+        with self._told(self._action(operation)):
             yield from self.client.get_paginator(operation).paginate(**parameters)
 
+    def _action(self, operation: str) -> str:
+        """As IAM names it."""
+        return f"{self.name}:{''.join(word.title() for word in operation.split('_'))}"
+
     @contextmanager
-    def _told(self, operation: str) -> Iterator[None]:
-        action = f"{self.name}:{''.join(word.title() for word in operation.split('_'))}"
+    def _told(self, action: str) -> Iterator[None]:
         try:
             yield
         except ClientError as error:

@@ -1,6 +1,7 @@
 """Whoever speaks to AWS gets its keys where boto3 looks for them, and last from an ini of 2019."""
 
 import logging
+import os
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,14 +23,17 @@ _BEFORE = "iam-role"
 
 
 def session(region: str = "", *, ini: Path = INI) -> boto3.Session:
-    """A session for `region`, or for the one that boto3 finds."""
+    """A session for `region`, or for that of AWS_REGION, or for the one that boto3 finds.
+
+    Of the environment boto3 itself reads AWS_DEFAULT_REGION only, unlike AWS's other tools.
+    """
     found = botocore.session.get_session()
     loader = _loader(found.get_config_variable("data_path"))
     found.register_component("data_loader", loader)
     chain = found.get_component("credential_provider")
     chain.insert_before(_BEFORE, _Ini(ini))
     found.register("after-call", _tell)
-    made = boto3.Session(botocore_session=found, region_name=region or None)
+    made = boto3.Session(botocore_session=found, region_name=region or os.environ.get("AWS_REGION") or None)
     # boto3 adds its own folder each time.
     loader.search_paths[:] = dict.fromkeys(loader.search_paths)
     return made
