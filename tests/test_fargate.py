@@ -489,9 +489,26 @@ def test_what_would_fall_back_is_scheduled_on_demand_for_nobody_would_try_again(
     assert [provider(fallback=False), provider(fallback=True)] == ["FARGATE_SPOT", "FARGATE"]
 
 
+def _lists_what_stopped(stage: Stage) -> None:
+    """As ECS does, for an hour; moto lists no more what is of a definition that was retired."""
+    asked: list[str] = []
+
+    def answer(answered: dict[str, Any]) -> None:
+        stopped = [task.task_arn for task in stage.ecs.tasks if task.last_status == "STOPPED"]
+        if asked[-1] == "STOPPED":
+            answered["taskArns"] = stopped
+
+    events = stage.compute.aws.ecs.client.meta.events
+    asks = "provide-client-params.ecs.ListTasks"
+    events.register(asks, lambda params, **_: asked.append(params["desiredStatus"]))
+    _answering(stage, "ListTasks", answer)
+
+
 @pytest.mark.parametrize("told", ["by an event of the service", "by its first task"])
 def test_a_stream_for_which_spot_has_no_room_is_started_on_demand(told: str, stage: Stage) -> None:
     compute = _on_spot(stage, fallback=True)
+    # The task that Spot had no room for is not taken for that of the start on demand.
+    _lists_what_stopped(stage)
     made, changed = _asked(stage, "CreateService"), _asked(stage, "UpdateService")
 
     def full() -> None:
