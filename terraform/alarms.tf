@@ -42,7 +42,7 @@ data "aws_iam_policy_document" "alarms" {
     }
   }
 
-  # The rule below. EventBridge brings no account or source along that a condition could ask for.
+  # The rules below. EventBridge brings no account or source along that a condition could ask for.
   statement {
     sid       = "Rules"
     actions   = ["sns:Publish"]
@@ -62,118 +62,100 @@ resource "aws_sns_topic_policy" "alarms" {
   policy = data.aws_iam_policy_document.alarms[0].json
 }
 
-# -- a task died, or never began ---------------------------------------------------------------------------------------
+# -- what AWS tells of tasks and streams -------------------------------------------------------------------------------
 
-resource "aws_cloudwatch_event_rule" "dead_task" {
-  count = local.alarms
-
-  name        = "${var.name}-dead-task"
-  description = "A harvest ended with a code that somebody should hear of, or without one"
-
-  event_pattern = jsonencode({
-    source        = ["aws.ecs"]
-    "detail-type" = ["ECS Task State Change"]
-    detail = {
-      clusterArn = [aws_ecs_cluster.harvests.arn]
-      lastStatus = ["STOPPED"]
-      "$or" = [
-        # A bad image, a wrong role, no room: no container ran, and there is no exit code.
-        { stopCode = ["TaskFailedToStart"] },
-        # It failed, or was killed: by the system for want of memory, or because it did not end within two minutes of a stop.
-        { containers = { exitCode = [{ "anything-but" = [for code in var.quiet_exit_codes : code] }] } },
-      ]
+locals {
+  events = {
+    # A task died, or never began.
+    dead-task = {
+      description = "A harvest ended with a code that somebody should hear of, or without one"
+      pattern = {
+        source        = ["aws.ecs"]
+        "detail-type" = ["ECS Task State Change"]
+        detail = {
+          clusterArn = [aws_ecs_cluster.harvests.arn]
+          lastStatus = ["STOPPED"]
+          "$or" = [
+            # A bad image, a wrong role, no room: no container ran, and there is no exit code.
+            { stopCode = ["TaskFailedToStart"] },
+            # It failed, or was killed: by the system for want of memory, or because it did not end within two minutes of a stop.
+            { containers = { exitCode = [{ "anything-but" = [for code in var.quiet_exit_codes : code] }] } },
+          ]
+        }
+      }
+      paths = {
+        code   = "$.detail.containers[0].exitCode"
+        family = "$.detail.group"
+        reason = "$.detail.stoppedReason"
+        stop   = "$.detail.stopCode"
+        task   = "$.detail.taskArn"
+        time   = "$.time"
+      }
+      mail = "a harvest of <family> ended at <time>: <stop>, exit code <code>. <reason> What was collected is stored, and the next harvest goes on from there. `twarc_cloud.py harvest log` and docs/exit-codes.md tell more. Task: <task>"
     }
-  })
-}
 
-resource "aws_cloudwatch_event_target" "dead_task" {
-  count = local.alarms
-
-  rule = aws_cloudwatch_event_rule.dead_task[0].name
-  arn  = aws_sns_topic.alarms[0].arn
-
-  input_transformer {
-    input_paths = {
-      code   = "$.detail.containers[0].exitCode"
-      family = "$.detail.group"
-      reason = "$.detail.stoppedReason"
-      stop   = "$.detail.stopCode"
-      task   = "$.detail.taskArn"
-      time   = "$.time"
+    # A stream without room has no task of which AWS could tell: its service does.
+    stuck-stream = {
+      description = "AWS finds no machine for the task of a stream, or gave up starting it"
+      pattern = {
+        source        = ["aws.ecs"]
+        "detail-type" = ["ECS Service Action", "ECS Deployment State Change"]
+        resources     = [{ prefix = "${local.ecs}:service/${var.name}/" }]
+        detail = {
+          eventName = ["SERVICE_TASK_PLACEMENT_FAILURE", "SERVICE_TASK_START_IMPAIRED", "SERVICE_DEPLOYMENT_FAILED"]
+        }
+      }
+      paths = {
+        event   = "$.detail.eventName"
+        reason  = "$.detail.reason"
+        service = "$.resources[0]"
+        time    = "$.time"
+      }
+      mail = "a stream is not collected since <time>: <event> <reason>. AWS goes on trying, unless the deployment failed. `twarc_cloud.py harvest list` tells more; `collection filter-start` starts it anew, on demand where the collection's task has fallback. Service: <service>"
     }
-    input_template = "\"Twarc-Cloud: a harvest of <family> ended at <time>: <stop>, exit code <code>. <reason> What was collected is stored, and the next harvest goes on from there. `twarc_cloud.py harvest log` and docs/exit-codes.md tell more. Task: <task>\""
+
+    # A scheduled harvest without room has neither task nor service: RunTask answers with `failures`, and nobody tries again.
+    # AWS tells of that only where the account keeps a trail of its own (CloudTrail); without one, `doctor` has to be asked.
+    no-room = {
+      description = "AWS had no machine for a harvest that was to start, and it was dropped"
+      pattern = {
+        source        = ["aws.ecs"]
+        "detail-type" = ["AWS API Call via CloudTrail"]
+        detail = {
+          eventSource       = ["ecs.amazonaws.com"]
+          eventName         = ["RunTask"]
+          requestParameters = { cluster = [var.name, aws_ecs_cluster.harvests.arn] }
+          responseElements  = { failures = { reason = [{ exists = true }] } }
+        }
+      }
+      paths = {
+        definition = "$.detail.requestParameters.taskDefinition"
+        reason     = "$.detail.responseElements.failures[0].reason"
+        time       = "$.time"
+      }
+      mail = "a harvest was not started at <time>: <reason>. Nobody tries again before its schedule is due next; `twarc_cloud.py collection once` makes up for it. Task definition: <definition>"
+    }
   }
+  emailed = { for name, event in local.events : name => event if var.alarm_email != "" }
 }
 
-# -- there is no room for one ------------------------------------------------------------------------------------------
+resource "aws_cloudwatch_event_rule" "emailed" {
+  for_each = local.emailed
 
-# A stream without room has no task of which AWS could tell: its service does.
-resource "aws_cloudwatch_event_rule" "stuck_stream" {
-  count = local.alarms
-
-  name        = "${var.name}-stuck-stream"
-  description = "AWS finds no machine for the task of a stream, or gave up starting it"
-
-  event_pattern = jsonencode({
-    source        = ["aws.ecs"]
-    "detail-type" = ["ECS Service Action", "ECS Deployment State Change"]
-    resources     = [{ prefix = "${local.ecs}:service/${var.name}/" }]
-    detail = {
-      eventName = ["SERVICE_TASK_PLACEMENT_FAILURE", "SERVICE_TASK_START_IMPAIRED", "SERVICE_DEPLOYMENT_FAILED"]
-    }
-  })
+  name          = "${var.name}-${each.key}"
+  description   = each.value.description
+  event_pattern = jsonencode(each.value.pattern)
 }
 
-resource "aws_cloudwatch_event_target" "stuck_stream" {
-  count = local.alarms
+resource "aws_cloudwatch_event_target" "emailed" {
+  for_each = local.emailed
 
-  rule = aws_cloudwatch_event_rule.stuck_stream[0].name
+  rule = aws_cloudwatch_event_rule.emailed[each.key].name
   arn  = aws_sns_topic.alarms[0].arn
 
   input_transformer {
-    input_paths = {
-      event   = "$.detail.eventName"
-      reason  = "$.detail.reason"
-      service = "$.resources[0]"
-      time    = "$.time"
-    }
-    input_template = "\"Twarc-Cloud: a stream is not collected since <time>: <event> <reason>. AWS goes on trying, unless the deployment failed. `twarc_cloud.py harvest list` tells more; `collection filter-start` starts it anew, on demand where the collection's task has fallback. Service: <service>\""
-  }
-}
-
-# A scheduled harvest without room has neither task nor service: RunTask answers with `failures`, and nobody tries again.
-# AWS tells of that only where the account keeps a trail of its own (CloudTrail); without one, `doctor` has to be asked.
-resource "aws_cloudwatch_event_rule" "no_room" {
-  count = local.alarms
-
-  name        = "${var.name}-no-room"
-  description = "AWS had no machine for a harvest that was to start, and it was dropped"
-
-  event_pattern = jsonencode({
-    source        = ["aws.ecs"]
-    "detail-type" = ["AWS API Call via CloudTrail"]
-    detail = {
-      eventSource       = ["ecs.amazonaws.com"]
-      eventName         = ["RunTask"]
-      requestParameters = { cluster = [var.name, aws_ecs_cluster.harvests.arn] }
-      responseElements  = { failures = { reason = [{ exists = true }] } }
-    }
-  })
-}
-
-resource "aws_cloudwatch_event_target" "no_room" {
-  count = local.alarms
-
-  rule = aws_cloudwatch_event_rule.no_room[0].name
-  arn  = aws_sns_topic.alarms[0].arn
-
-  input_transformer {
-    input_paths = {
-      definition = "$.detail.requestParameters.taskDefinition"
-      reason     = "$.detail.responseElements.failures[0].reason"
-      time       = "$.time"
-    }
-    input_template = "\"Twarc-Cloud: a harvest was not started at <time>: <reason>. Nobody tries again before its schedule is due next; `twarc_cloud.py collection once` makes up for it. Task definition: <definition>\""
+    input_paths    = each.value.paths
+    input_template = "\"Twarc-Cloud: ${each.value.mail}\""
   }
 }
 

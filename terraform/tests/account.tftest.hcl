@@ -224,7 +224,7 @@ run "alarms_have_a_reader" {
   assert {
     condition = alltrue([
       for name in ["SERVICE_TASK_PLACEMENT_FAILURE", "SERVICE_TASK_START_IMPAIRED", "SERVICE_DEPLOYMENT_FAILED"] :
-      contains(jsondecode(aws_cloudwatch_event_rule.stuck_stream[0].event_pattern).detail.eventName, name)
+      contains(jsondecode(aws_cloudwatch_event_rule.emailed["stuck-stream"].event_pattern).detail.eventName, name)
     ])
     error_message = "Streams for which AWS has no room are heard of."
   }
