@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
 from harvester.commands.container import container  # noqa: E402
-from harvester.commands.operator import operator  # noqa: E402
+from harvester.commands.person import operator  # noqa: E402
 
 PAGE = ROOT / "docs" / "commands.md"
 _WIDTH = 110

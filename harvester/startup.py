@@ -18,7 +18,7 @@ def enter(door: str) -> None:
     if door == "container":
         from harvester.commands.container import container as command
     else:
-        from harvester.commands.operator import operator as command
+        from harvester.commands.person import operator as command
     try:
         if heard:
             signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -17,7 +17,7 @@ import emulator
 from harvester.clock import Stop, SystemClock
 from harvester.commands import run
 from harvester.commands.container import container
-from harvester.commands.operator import operator
+from harvester.commands.person import operator
 from harvester.compute.local.processes import Slot
 
 _never, _clock = Stop(), SystemClock()

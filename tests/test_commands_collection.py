@@ -16,7 +16,7 @@ import pytest
 
 import emulator
 from harvester.clock import Stop, SystemClock
-from harvester.commands.place import chosen
+from harvester.commands.cli.workspace import chosen
 from harvester.compute import RUNNING, STOPPING
 from harvester.compute.local.compute import LocalCompute
 from harvester.compute.local.scheduler import Scheduler

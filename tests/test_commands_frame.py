@@ -11,9 +11,9 @@ import click
 import pytest
 
 from harvester import __version__
+from harvester.commands.cli.suggestions import _ELSEWHERE
 from harvester.commands.container import container
-from harvester.commands.operator import operator
-from harvester.commands.suggestions import _ELSEWHERE
+from harvester.commands.person import operator
 from tests.person import Person
 
 _ROOT = Path(__file__).resolve().parents[1]
@@ -207,7 +207,7 @@ def _imported(*arguments: str, cwd: Path) -> set[str]:
     code = (
         "import sys, json, io, contextlib\n"
         "from harvester.commands import run\n"
-        "from harvester.commands.operator import operator\n"
+        "from harvester.commands.person import operator\n"
         "with contextlib.redirect_stdout(io.StringIO()):\n"
         f"    run(operator, {list(arguments)!r})\n"
         "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))\n"

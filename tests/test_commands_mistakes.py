@@ -8,7 +8,7 @@ from typing import Any
 import click
 import pytest
 
-from harvester.commands.operator import operator
+from harvester.commands.person import operator
 from harvester.errors import Exit
 from tests.person import Person
 

@@ -11,7 +11,7 @@ import pytest
 
 import emulator
 from harvester.clock import Stop
-from harvester.commands.place import chosen
+from harvester.commands.cli.workspace import chosen
 from harvester.compute import GAVE_UP, ONCE, SERVICE, Compute, Ended
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError

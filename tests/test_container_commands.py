@@ -14,7 +14,7 @@ import pytest
 
 import emulator
 from harvester import __version__
-from harvester.commands.signals import stop_on_signals, wait_for_shutdown
+from harvester.commands.cli.signals import stop_on_signals, wait_for_shutdown
 from harvester.errors import Exit
 from harvester.monitoring import heartbeat
 from tests.commanded import Desk

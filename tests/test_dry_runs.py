@@ -9,7 +9,7 @@ import click
 import pytest
 
 import emulator
-from harvester.commands.operator import operator
+from harvester.commands.person import operator
 from harvester.harvest.lock import Lock
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys

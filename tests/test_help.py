@@ -9,9 +9,9 @@ from pathlib import Path
 import click
 import pytest
 
-from harvester.commands.examples import EXAMPLES
-from harvester.commands.operator import operator
-from harvester.commands.topics import CODES, TOPICS
+from harvester.commands.cli.help_examples import EXAMPLES
+from harvester.commands.cli.help_topics import CODES, TOPICS
+from harvester.commands.person import operator
 from harvester.errors import Exit
 from harvester.settings import Settings, variable
 from tests.person import Person

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from harvester.commands.meter import meter
+from harvester.commands.cli.progress_meter import meter
 from tests.stores import HandClock
 
 

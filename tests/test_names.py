@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvester.commands.names import found_in, plain, read, screen_name, shown
+from harvester.commands.config.user_names import found_in, plain, read, screen_name, shown
 from harvester.errors import HarvesterError
 
 _NAMES = st.from_regex(r"[A-Za-z0-9_]{1,15}", fullmatch=True)

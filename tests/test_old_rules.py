@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from harvester.aws.service import Service
-from harvester.commands import old_rules
-from harvester.commands.place import Place
+from harvester.commands.cli.workspace import Place
+from harvester.commands.collection import migrate_rules
 from harvester.compute.fargate.eventbridge import EventBridge
 from harvester.compute.fargate.rules_2019 import OldRule, OldRules
 from harvester.compute.schedules.expression import parsed
@@ -217,11 +217,11 @@ def _left(place: Place) -> list[str]:
 
 
 def _migrate(place: Place, *, dry_run: bool = False, yes: bool = True) -> int:
-    return old_rules.migrate(place, place.compute.schedules(), dry_run=dry_run, yes=yes)
+    return migrate_rules.migrate(place, place.compute.schedules(), dry_run=dry_run, yes=yes)
 
 
 def test_rules_are_mentioned_and_a_stopped_one_is_not(place: Place) -> None:
-    _, out, err = _said(lambda: old_rules.mention(place))
+    _, out, err = _said(lambda: migrate_rules.mention(place))
     assert out == ""
     assert "start what was scheduled then: gone, s. `collection scheduled --migrate`" in err
 
@@ -230,7 +230,7 @@ def test_who_may_not_list_rules_still_gets_the_schedules(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    _, _, err = _said(lambda: old_rules.mention(place))
+    _, _, err = _said(lambda: migrate_rules.mention(place))
     assert err.startswith("Whether there are rules of 2019, too, is not known: There are no AWS keys")
 
 

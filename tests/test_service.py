@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harvester.clock import Stop
-from harvester.commands.service import Service, service_of_ecs
+from harvester.commands.stream_service import Service, service_of_ecs
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest.progress import COMPLETE, FAILED, Outcome
 from harvester.monitoring.sent_notices import Notices

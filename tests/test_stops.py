@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from harvester.commands.place import chosen
+from harvester.commands.cli.workspace import chosen
 from tests.gates import OPEN, SHUT, gate
 from tests.person import Person, at_a_terminal, until
 from tests.servers import Bucket

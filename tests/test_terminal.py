@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from harvester.collection import history
 from harvester.commands import run
-from harvester.commands.terminal import PrintableFormatter
+from harvester.commands.cli.terminal import PrintableFormatter
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 from harvester.wording import printable, printable_lines
@@ -147,7 +147,7 @@ def test_what_x_says_is_printable_on_every_stream(
 
 
 def test_the_meter_may_move_the_cursor_and_what_it_shows_may_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    from harvester.commands.meter import meter
+    from harvester.commands.cli.progress_meter import meter
     from tests.x_scripted import HandClock
 
     class Screen(io.TextIOWrapper):

@@ -21,7 +21,7 @@ import click
 import pytest
 
 import emulator
-from harvester.commands.operator import operator
+from harvester.commands.person import operator
 from tests.person import Person, a_profile, until
 
 _DOOR = Path(__file__).resolve().parents[1] / "twarc_cloud.py"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from harvester.commands.typed_keys import save
+from harvester.commands.config.typed_keys import save
 from harvester.errors import Exit, HarvesterError
 from harvester.networks.x.keys import Keys, keys_from
 

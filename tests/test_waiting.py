@@ -2,7 +2,7 @@
 
 import pytest
 
-from harvester.commands.waiting import Waiting
+from harvester.commands.cli.wait_notice import Waiting
 
 
 def test_a_long_wait_is_told_when_it_changes_and_twice_a_minute(capsys: pytest.CaptureFixture[str]) -> None:

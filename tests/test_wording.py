@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvester.commands.log_lines import JsonLines
+from harvester.commands.cli.log_lines import JsonLines
 from harvester.wording import counted, when
 
 _ROOT = Path(__file__).resolve().parents[1]

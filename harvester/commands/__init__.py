@@ -9,9 +9,9 @@ from typing import Any, TypeVar
 
 import click
 
-from harvester.commands import log_lines
-from harvester.commands.suggestions import NoSuchCommand
-from harvester.commands.terminal import printable_output
+from harvester.commands.cli import log_lines
+from harvester.commands.cli.suggestions import NoSuchCommand
+from harvester.commands.cli.terminal import printable_output
 from harvester.errors import Exit, HarvesterError
 from harvester.monitoring.scrubber import SecretFilter
 from harvester.settings import JSON, TEXT

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harvester.clock import Stop, SystemClock
-from harvester.commands import TYPED, Group, log_options, log_to_stderr, network, say_error
-from harvester.commands.place import folder_store
-from harvester.commands.service import Service, service_of_ecs
-from harvester.commands.signals import stop_on_signals, wait_for_shutdown
-from harvester.commands.telling import print_line
-from harvester.commands.versions import version_option
+from harvester.commands import TYPED, Group, log_options, log_to_stderr, say_error
+from harvester.commands.cli import x_client
+from harvester.commands.cli.output import print_line
+from harvester.commands.cli.signals import stop_on_signals, wait_for_shutdown
+from harvester.commands.cli.version import version_option
+from harvester.commands.cli.workspace import folder_store
+from harvester.commands.stream_service import Service, service_of_ecs
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest.malloc import share_one_heap
@@ -201,7 +202,7 @@ def _harvest(
     run = Harvest(
         store=store,
         keys=CollectionKeys(collection_id),
-        client=network.client_of_harvest(chosen, stop, alerts, begun=token.publish),
+        client=x_client.client_of_harvest(chosen, stop, alerts, begun=token.publish),
         settings=chosen,
         work_root=Path(chosen.temp) / place / collection_id,
         clock=SystemClock(),

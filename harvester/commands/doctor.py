@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harvester.commands.collection_config import show_checks
-from harvester.commands.place import Place, in_place
-from harvester.commands.telling import json_option
+from harvester.commands.cli.output import json_option
+from harvester.commands.cli.workspace import Place, in_place
+from harvester.commands.config.group import show_checks
 from harvester.errors import HarvesterError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _WHERE = {
 @partial(in_place, refuse_unknown=False)
 def doctor(as_json: bool, place: Place) -> int:
     from harvester.checks.machine import examine
-    from harvester.commands.network import client
+    from harvester.commands.cli.x_client import client
 
     def schedules() -> "list[Scheduled]":
         return place.compute.schedules()

@@ -11,8 +11,8 @@ import click
 
 from harvester.clock import Stop, SystemClock
 from harvester.commands import TYPED
-from harvester.commands.outcomes import outcome_line
-from harvester.commands.place import Place, collection_id_argument, in_place
+from harvester.commands.cli.outcome import outcome_line
+from harvester.commands.cli.workspace import Place, collection_id_argument, in_place
 from harvester.errors import Conflict, Exit, HarvesterError
 from harvester.monitoring.alerts import watching
 from harvester.wording import counted

@@ -5,9 +5,9 @@ from pathlib import Path
 import click
 
 from harvester.collection.description import FILTER, SEARCH, USER_TIMELINE
-from harvester.commands import Group, described, schedules, starting
-from harvester.commands.place import Place, collection_id_argument, in_place
-from harvester.commands.telling import (
+from harvester.commands import Group
+from harvester.commands.cli import collection_file
+from harvester.commands.cli.output import (
     confirm,
     dry_run_option,
     json_option,
@@ -16,6 +16,8 @@ from harvester.commands.telling import (
     would,
     yes_option,
 )
+from harvester.commands.cli.workspace import Place, collection_id_argument, in_place
+from harvester.commands.collection import schedule, start
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.wording import counted, printable, size, when
@@ -60,7 +62,7 @@ def _row(place: Place, collection_id: str) -> Tree:
     keys = place.keys(collection_id)
     row: Tree = {"id": collection_id, "type": None, "collects": None, "last_harvest": None, "state": None}
     try:
-        tree = described.tree_of(history.read(place.store, keys).data)
+        tree = collection_file.tree_of(history.read(place.store, keys).data)
         last = catalog.last(place.store, keys) or {}
     except HarvesterError as error:
         return {**row, "state": str(error)}
@@ -69,7 +71,7 @@ def _row(place: Place, collection_id: str) -> Tree:
 
 
 def _collects(tree: Tree) -> str:
-    if described.problems(tree):
+    if collection_file.problems(tree):
         return "(not valid: see `collection-config check`)"
     asked = tree.get("filter") or {}
     words = ", ".join(f"{key} {asked[key]}" for key in ("track", "follow", "locations") if asked.get(key))
@@ -83,36 +85,36 @@ def _collects(tree: Tree) -> str:
 
 @collection.command("add", help="Add the collection that the file describes.")
 @dry_run_option
-@described.file_option
+@collection_file.file_option
 @in_place
 def add(dry_run: bool, path: Path, place: Place) -> None:
     from harvester.collection import history
     from harvester.collection.merge import plain
     from harvester.errors import Conflict
 
-    tree = described.read_valid(path)
-    if described.inline_keys(tree):
-        raise described.keys_in_file()
+    tree = collection_file.read_valid(path)
+    if collection_file.inline_keys(tree):
+        raise collection_file.keys_in_file()
     if dry_run:
-        described.require_new(place.store, place.keys(tree["id"]))
+        collection_file.require_new(place.store, place.keys(tree["id"]))
     if would(dry_run, f"add {tree['id']} to {place.store.name}"):
         return
     try:
         stored = history.add(place.store, place.keys(tree["id"]), plain(tree))
     except Conflict as error:
         raise HarvesterError("Collection already exists.", hint=error.hint) from error
-    described.write(path, stored)
+    collection_file.write(path, stored)
     click.echo("Collection added.")
     click.echo("Don't forget to start or schedule the collection.")
 
 
 for _command in (
-    starting.once,
-    schedules.schedule,
-    schedules.stop,
-    schedules.scheduled,
-    starting.filter_start,
-    starting.filter_stop,
+    start.once,
+    schedule.schedule,
+    schedule.stop,
+    schedule.scheduled,
+    start.filter_start,
+    start.filter_stop,
 ):
     collection.add_command(_command)
 

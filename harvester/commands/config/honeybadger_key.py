@@ -5,8 +5,8 @@ import sys
 
 import click
 
-from harvester.commands.place import Place, in_place
-from harvester.commands.telling import dry_run_option, would
+from harvester.commands.cli.output import dry_run_option, would
+from harvester.commands.cli.workspace import Place, in_place
 from harvester.errors import Exit, HarvesterError
 
 

@@ -5,9 +5,9 @@ from dataclasses import asdict
 import click
 
 from harvester.capacity import Capacity
-from harvester.commands import described
-from harvester.commands.place import Place, in_place, optional_collection_id_argument
-from harvester.commands.telling import json_option, print_json, table
+from harvester.commands.cli import collection_file
+from harvester.commands.cli.output import json_option, print_json, table
+from harvester.commands.cli.workspace import Place, in_place, optional_collection_id_argument
 from harvester.documents import Tree
 from harvester.settings import Settings
 from harvester.wording import counted, when
@@ -54,7 +54,7 @@ def _of_collection(place: Place, collection_id: str, count: int) -> Tree:
     from harvester.harvest import catalog
 
     keys = place.keys(collection_id)
-    wishes = described.tree_of(history.read(place.store, keys).data).get("task") or {}
+    wishes = collection_file.tree_of(history.read(place.store, keys).data).get("task") or {}
     rows = []
     for record in catalog.all_of(place.store, keys, newest=count):
         found = cost.of_harvest(record, place.settings)

@@ -3,10 +3,8 @@
 import click
 
 from harvester.collection.description import FILTER
-from harvester.commands import described, network
-from harvester.commands.place import Place, collection_id_argument, in_place
-from harvester.commands.starting import require_collection, require_idle
-from harvester.commands.telling import (
+from harvester.commands.cli import collection_file, x_client
+from harvester.commands.cli.output import (
     confirm,
     dry_run_option,
     json_option,
@@ -15,6 +13,8 @@ from harvester.commands.telling import (
     would,
     yes_option,
 )
+from harvester.commands.cli.workspace import Place, collection_id_argument, in_place
+from harvester.commands.collection.start import require_collection, require_idle
 from harvester.documents import Tree
 from harvester.errors import HarvesterError
 from harvester.wording import counted
@@ -35,7 +35,7 @@ def rules(collection_id: str, remove: bool, yes: bool, dry_run: bool, as_json: b
     keys = require_collection(place, collection_id, FILTER)
     if remove:
         require_idle(place, keys)
-    client = network.client(place.settings, described.tree_of(history.read(place.store, keys).data))
+    client = x_client.client(place.settings, collection_file.tree_of(history.read(place.store, keys).data))
     try:
         rows = [_row(rule) for rule in client.rules()]
         mine = [row["rule"] for row in rows if row["id"] == collection_id]

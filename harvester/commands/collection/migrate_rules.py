@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 import click
 
 from harvester.collection.description import SEARCH, USER_TIMELINE
-from harvester.commands.place import Place
-from harvester.commands.starting import require_collection, require_keys
-from harvester.commands.telling import confirm
+from harvester.commands.cli.output import confirm
+from harvester.commands.cli.workspace import Place
+from harvester.commands.collection.start import require_collection, require_keys
 from harvester.errors import Exit, HarvesterError
 from harvester.wording import counted
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import click
 
 from harvester.collection.description import FILTER, problems
-from harvester.commands import Group, described, forgetting, honeybadger_key, network, profiles, users
-from harvester.commands.place import Place, collection_id_argument, in_place, optional_collection_id_argument
-from harvester.commands.telling import (
+from harvester.commands import Group
+from harvester.commands.cli import collection_file, x_client
+from harvester.commands.cli.output import (
     confirm,
     dry_run_option,
     json_option,
@@ -17,6 +17,13 @@ from harvester.commands.telling import (
     would,
     yes_option,
 )
+from harvester.commands.cli.workspace import (
+    Place,
+    collection_id_argument,
+    in_place,
+    optional_collection_id_argument,
+)
+from harvester.commands.config import api_keys, forget_keys, honeybadger_key, users
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.store.keys import CollectionKeys
@@ -42,11 +49,11 @@ def collection_config() -> None:
 
 
 @collection_config.command("template", help="Write a collection.json to fill in.")
-@click.argument("kind", type=click.Choice(described.KINDS))
+@click.argument("kind", type=click.Choice(collection_file.KINDS))
 @click.option("--id", "collection_id", help="The id of the collection.")
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
 @dry_run_option
-@described.file_option
+@collection_file.file_option
 def template(kind: str, collection_id: str | None, force: bool, dry_run: bool, path: Path) -> None:
     if would(
         dry_run, f"write a template of a {kind} to {path}{' over what is there' if path.exists() else ''}"
@@ -54,7 +61,7 @@ def template(kind: str, collection_id: str | None, force: bool, dry_run: bool, p
         return
     if path.exists():
         confirm(f"{path} is there already. Write over it?", yes=force, option="--force")
-    described.write(path, described.template(kind, collection_id))
+    collection_file.write(path, collection_file.template(kind, collection_id))
     click.echo(f"Template written to {path}.")
     if kind == "user_timeline":
         click.echo("Add the collection before adding users to collect.")
@@ -64,48 +71,48 @@ def template(kind: str, collection_id: str | None, force: bool, dry_run: bool, p
 @collection_id_argument
 @click.option("--force", is_flag=True, help="Write over a file that holds changes.")
 @dry_run_option
-@described.file_option
+@collection_file.file_option
 @in_place
 def download(collection_id: str, force: bool, dry_run: bool, path: Path, place: Place) -> None:
     from harvester.collection import history
 
     keys = place.keys(collection_id)
-    current = described.tree_of(history.read(place.store, keys).data)
+    current = collection_file.tree_of(history.read(place.store, keys).data)
     if would(dry_run, f"write {keys.collection} of {place.store.name} to {path}"):
         return
-    if path.exists() and not force and described.holds_changes(path, place.store):
+    if path.exists() and not force and collection_file.holds_changes(path, place.store):
         confirm(f"{path} holds what is not stored. Write over it?", yes=False, option="--force")
-    described.write(path, current)
+    collection_file.write(path, current)
     click.echo(f"Downloaded to {path}.")
     _warn_of_inline_keys(current)
 
 
 def _warn_of_inline_keys(tree: Tree) -> None:
-    if described.inline_keys(tree):
+    if collection_file.inline_keys(tree):
         told = "The collection itself holds API keys: whoever may read it sees them."
         click.echo(f"{told} `collection-config keys --move-to PROFILE` takes them out.", err=True)
 
 
-collection_config.add_command(profiles.keys)
+collection_config.add_command(api_keys.keys)
 collection_config.add_command(honeybadger_key.honeybadger)
-collection_config.add_command(forgetting.forget_keys)
+collection_config.add_command(forget_keys.forget_keys)
 
 
 @collection_config.command("update", help="Store the changes of the file.")
 @dry_run_option
 @click.option("--reset-state", is_flag=True, help="Also take away since_ids that the file does not have.")
 @yes_option
-@described.file_option
+@collection_file.file_option
 @in_place
 def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, place: Place) -> None:
     from harvester.collection import history
     from harvester.collection import merge as merging
 
-    mine = described.read_valid(path)
+    mine = collection_file.read_valid(path)
     keys = place.keys(mine["id"])
-    current = described.tree_of(history.read(place.store, keys).data)
+    current = collection_file.tree_of(history.read(place.store, keys).data)
     _require_may_become(current, mine)
-    base = described.base_of(place.store, keys, mine, current)
+    base = collection_file.base_of(place.store, keys, mine, current)
 
     def merge(now: Tree) -> Tree:
         # What is stored may be no valid collection, and then this mends it.
@@ -116,7 +123,7 @@ def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, place: Place
     new = merge(current)
     if merging.plain(new) == merging.plain(current):
         if not dry_run:
-            described.write(path, current)
+            collection_file.write(path, current)
         raise HarvesterError("No changes in collection configuration.")
     told = _lines_of(current, new)
     if dry_run:
@@ -125,10 +132,10 @@ def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, place: Place
         return
     _confirm_losses(base, mine, current, new, told, yes=yes)
     stored = history.edit(place.store, keys, merge)
-    described.write(path, stored)
+    collection_file.write(path, stored)
     click.echo("Collection configuration updated.")
     _warn_of_inline_keys(stored)
-    if described.inline_keys(current) and not described.inline_keys(stored):
+    if collection_file.inline_keys(current) and not collection_file.inline_keys(stored):
         way = f"`collection-config forget-keys {stored['id']}` takes them out."
         click.echo(f"They are in its history still: {way}", err=True)
     if stored["type"] == FILTER and _may_run(place, keys):
@@ -166,9 +173,9 @@ def _tell_repaid(before: Tree, after: Tree) -> None:
 def _require_may_become(current: Tree, mine: Tree) -> None:
     if current.get("type") != mine["type"] and not problems(current):
         raise HarvesterError("Collection type may not change.", hint="Add a collection with another id.")
-    new = set(described.inline_keys(mine)) - set(described.inline_keys(current))
+    new = set(collection_file.inline_keys(mine)) - set(collection_file.inline_keys(current))
     if new:
-        raise described.keys_in_file()
+        raise collection_file.keys_in_file()
 
 
 def _lines_of(current: Tree, new: Tree) -> list[str]:
@@ -255,19 +262,19 @@ def _moment(text: str) -> datetime:
     "--live", is_flag=True, help="Also ask the X API: keys, caps, query or rules. Costs at most $0.01."
 )
 @json_option
-@described.read_file_option
+@collection_file.read_file_option
 @in_place
 def check(collection_id: str | None, live: bool, as_json: bool, path: Path, place: Place) -> int:
     from harvester.checks import collection
     from harvester.collection import history
 
     if collection_id:
-        tree = described.tree_of(history.read(place.store, place.keys(collection_id)).data)
+        tree = collection_file.tree_of(history.read(place.store, place.keys(collection_id)).data)
     else:
-        tree = described.read(path)
+        tree = collection_file.read(path)
     found = list(collection.of_description(tree, place.settings))
     if live and all(each.good for each in found):
-        found += collection.of_network(tree, lambda: network.client(place.settings, tree))
+        found += collection.of_network(tree, lambda: x_client.client(place.settings, tree))
     return show_checks(found, as_json=as_json)
 
 

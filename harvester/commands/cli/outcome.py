@@ -2,7 +2,7 @@
 
 import click
 
-from harvester.commands.place import Place
+from harvester.commands.cli.workspace import Place
 from harvester.documents import Tree
 from harvester.harvest.progress import dollars
 from harvester.wording import printable, size

@@ -5,7 +5,7 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
-from harvester.commands.terminal import PrintableFormatter
+from harvester.commands.cli.terminal import PrintableFormatter
 from harvester.errors import Exit, HarvesterError
 from harvester.settings import JSON, TEXT, settings
 

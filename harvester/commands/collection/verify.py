@@ -7,9 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harvester.clock import Stop
-from harvester.commands.meter import meter, progress_option
-from harvester.commands.place import Place, collection_id_argument, copy_folder_option, in_place
-from harvester.commands.telling import (
+from harvester.commands.cli.output import (
     confirm,
     dry_run_option,
     json_option,
@@ -18,6 +16,8 @@ from harvester.commands.telling import (
     would,
     yes_option,
 )
+from harvester.commands.cli.progress_meter import meter, progress_option
+from harvester.commands.cli.workspace import Place, collection_id_argument, copy_folder_option, in_place
 from harvester.errors import Exit, HarvesterError
 from harvester.store.keys import CollectionKeys
 from harvester.wording import counted, size

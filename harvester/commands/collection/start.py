@@ -3,12 +3,12 @@
 import click
 
 from harvester.collection.description import FILTER, SEARCH, USER_TIMELINE, parsed
-from harvester.commands import described, network
-from harvester.commands.following import follow
-from harvester.commands.harvests import end_harvest
-from harvester.commands.meter import progress_option
-from harvester.commands.place import Place, collection_id_argument, in_place
-from harvester.commands.telling import dry_run_option, json_option, print_json, would
+from harvester.commands.cli import collection_file, x_client
+from harvester.commands.cli.output import dry_run_option, json_option, print_json, would
+from harvester.commands.cli.progress_meter import progress_option
+from harvester.commands.cli.workspace import Place, collection_id_argument, in_place
+from harvester.commands.collection.follow import follow
+from harvester.commands.harvest import end_harvest
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.store.keys import CollectionKeys
@@ -27,8 +27,8 @@ _ASKED_FOR = 5.0
 @in_place
 def once(collection_id: str, wait: bool, dry_run: bool, as_json: bool, form: str, place: Place) -> int:
     keys = require_collection(place, collection_id, USER_TIMELINE, SEARCH)
-    tree = described.tree_of(place.store.read(keys.collection).data)
-    described.warn_of_changes(place.store, keys, tree)
+    tree = collection_file.tree_of(place.store.read(keys.collection).data)
+    collection_file.warn_of_changes(place.store, keys, tree)
     require_users(tree)
     require_keys(place, keys)
     require_idle(place, keys)
@@ -64,7 +64,9 @@ def _tell_dry_run(place: Place, keys: CollectionKeys, *, as_json: bool) -> None:
 @in_place
 def filter_start(collection_id: str, dry_run: bool, place: Place) -> None:
     keys = require_collection(place, collection_id, FILTER)
-    described.warn_of_changes(place.store, keys, described.tree_of(place.store.read(keys.collection).data))
+    collection_file.warn_of_changes(
+        place.store, keys, collection_file.tree_of(place.store.read(keys.collection).data)
+    )
     require_keys(place, keys)
     task = place.compute.settled(collection_id)
     if not task or task.status not in _OVER:
@@ -88,12 +90,12 @@ def _require_free_stream(place: Place, keys: CollectionKeys) -> None:
     """Raise where another stream runs here with the same keys, or X refuses these."""
     from harvester.collection import history
 
-    tree = described.tree_of(history.read(place.store, keys).data)
+    tree = collection_file.tree_of(history.read(place.store, keys).data)
     for task in place.compute.tasks():
         if task.collection_id == keys.id or task.status not in _RUNS:
             continue
         try:
-            other = described.tree_of(place.store.read(place.keys(task.collection_id).collection).data)
+            other = collection_file.tree_of(place.store.read(place.keys(task.collection_id).collection).data)
         except HarvesterError:
             continue
         kept = tree.get("keys") or {}
@@ -111,7 +113,7 @@ def _require_free_stream(place: Place, keys: CollectionKeys) -> None:
 def _require_accepted_keys(place: Place, tree: Tree) -> None:
     from harvester.networks.x import Outcome, XError
 
-    client = network.client(place.settings, tree, patience=_ASKED_FOR)
+    client = x_client.client(place.settings, tree, patience=_ASKED_FOR)
     try:
         client.rule_caps()
     except XError as error:
@@ -166,7 +168,7 @@ def _costs(place: Place, keys: CollectionKeys) -> dict[str, str]:
     from harvester.checks import collection
     from harvester.collection import history
 
-    tree = described.tree_of(history.read(place.store, keys).data)
+    tree = collection_file.tree_of(history.read(place.store, keys).data)
     found = collection.of_description(tree, place.settings)
     return {each.what: each.told for each in found if each.what in ("cost", "budget")}
 
@@ -195,7 +197,7 @@ def require_collection(place: Place, collection_id: str, *kinds: str) -> Collect
             hint=f"{error.message} {error.hint}",
             exit_code=Exit.NO_COLLECTION,
         ) from error
-    described.require_kind(described.tree_of(data), *kinds)
+    collection_file.require_kind(collection_file.tree_of(data), *kinds)
     parsed(data, place.shown(keys.collection))
     return keys
 
@@ -205,7 +207,7 @@ def require_keys(place: Place, keys: CollectionKeys) -> None:
     from harvester.collection import history
     from harvester.networks.x.credentials import require_for_harvests
 
-    tree = described.tree_of(history.read(place.store, keys).data)
+    tree = collection_file.tree_of(history.read(place.store, keys).data)
     require_for_harvests(place.settings, tree)
 
 

@@ -2,10 +2,10 @@
 
 import click
 
-from harvester.commands import described
-from harvester.commands.meter import meter, progress_option
-from harvester.commands.place import Place, chosen, collection_id_argument, in_place
-from harvester.commands.telling import dry_run_option, would
+from harvester.commands.cli import collection_file
+from harvester.commands.cli.output import dry_run_option, would
+from harvester.commands.cli.progress_meter import meter, progress_option
+from harvester.commands.cli.workspace import Place, chosen, collection_id_argument, in_place
 from harvester.errors import Exit, HarvesterError
 from harvester.wording import counted, size
 
@@ -59,11 +59,11 @@ def _copy_description(
     from harvester.collection.merge import fresh, plain
 
     keys = place.keys(new_id)
-    tree = described.tree_of(history.read(place.store, place.keys(collection_id)).data)
-    described.require(described.problems(tree))
+    tree = collection_file.tree_of(history.read(place.store, place.keys(collection_id)).data)
+    collection_file.require(collection_file.problems(tree))
     new = without_secrets({**(plain(tree) if with_state else fresh(tree)), "id": new_id})
     if dry_run:
-        described.require_new(elsewhere.store, keys)
+        collection_file.require_new(elsewhere.store, keys)
     if would(dry_run, f"add {new_id} to {elsewhere.store.name}, as {collection_id} is, without its posts"):
         return
     history.add(elsewhere.store, keys, new)

@@ -2,19 +2,20 @@
 
 import click
 
-from harvester.commands import Group, examples, log_options, log_to_stderr
-from harvester.commands.about import help_on, settings
-from harvester.commands.collection import collection
-from harvester.commands.collection_config import collection_config
-from harvester.commands.copying import copy
-from harvester.commands.costs import cost
+from harvester.commands import Group, log_options, log_to_stderr
+from harvester.commands.cli import help_examples
+from harvester.commands.cli.settings import help_on, settings
+from harvester.commands.cli.version import version_option
+from harvester.commands.collection.copy import copy
+from harvester.commands.collection.cost import cost
+from harvester.commands.collection.download import download
+from harvester.commands.collection.group import collection
+from harvester.commands.collection.rules import rules
+from harvester.commands.collection.verify import verify
+from harvester.commands.config.group import collection_config
 from harvester.commands.doctor import completion, doctor
-from harvester.commands.harvests import harvest
-from harvester.commands.proving import verify
-from harvester.commands.rules import rules
+from harvester.commands.harvest import harvest
 from harvester.commands.scheduler import scheduler, supervise
-from harvester.commands.transfer import download
-from harvester.commands.versions import version_option
 
 _HELP = """Describe collections of social-media posts, and have them collected.
 
@@ -51,4 +52,4 @@ for _command in (
     *(filters, supervise),
 ):
     operator.add_command(_command)
-examples.give(operator)
+help_examples.give(operator)

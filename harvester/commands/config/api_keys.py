@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harvester.commands import described
-from harvester.commands.place import Place, in_place
-from harvester.commands.telling import (
+from harvester.commands.cli import collection_file
+from harvester.commands.cli.output import (
     confirm,
     dry_run_option,
     json_option,
@@ -18,7 +17,8 @@ from harvester.commands.telling import (
     would,
     yes_option,
 )
-from harvester.commands.typed_keys import ask, save
+from harvester.commands.cli.workspace import Place, in_place
+from harvester.commands.config.typed_keys import ask, save
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError, NotFound
 from harvester.store.keys import timestamp
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 @yes_option
 @dry_run_option
 @json_option
-@described.file_option
+@collection_file.file_option
 @in_place
 def keys(
     profile: str,
@@ -80,7 +80,7 @@ def _refer(path: Path, name: str, *, dry_run: bool) -> None:
             "keys": {"profile": name},
         }
 
-    described.change(path, edit, dry_run=dry_run)
+    collection_file.change(path, edit, dry_run=dry_run)
     if not would(dry_run, f"have {path} name {f'profile {name}' if name else 'the keys of the environment'}"):
         click.echo(f"Added keys to {path}.")
 
@@ -93,7 +93,7 @@ def _on_this_machine(
 ) -> None:
     from harvester.networks.x.keys import NoKeys, in_environment, profile_named
 
-    described.read(path)
+    collection_file.read(path)
     if move_to:
         profile, found = _inline(path, move_to)
         save(move_to, found, dry_run=dry_run)
@@ -130,7 +130,7 @@ def _inline(path: Path, name: str) -> "tuple[str, Keys]":
     """The keys that the file itself holds."""
     from harvester.networks.x.keys import in_collection
 
-    found = in_collection(described.read(path))
+    found = in_collection(collection_file.read(path))
     if not found.usable:
         raise HarvesterError("The file holds no keys that could be moved.", exit_code=Exit.USAGE)
     return name, found
@@ -276,7 +276,7 @@ def _uses(place: Place) -> Iterator[tuple[str, str]]:
     from harvester.collection import history
 
     for collection_id in place.collection_ids():
-        tree: Tree = described.tree_of(history.read(place.store, place.keys(collection_id)).data)
+        tree: Tree = collection_file.tree_of(history.read(place.store, place.keys(collection_id)).data)
         named = tree.get("keys")
         yield collection_id, str(named.get("profile") or "") if isinstance(named, dict) else ""
 

@@ -2,9 +2,9 @@
 
 import click
 
-from harvester.commands.meter import meter, progress_option
-from harvester.commands.place import Place, collection_id_argument, in_place
-from harvester.commands.telling import confirm, dry_run_option, json_option, print_json, would, yes_option
+from harvester.commands.cli.output import confirm, dry_run_option, json_option, print_json, would, yes_option
+from harvester.commands.cli.progress_meter import meter, progress_option
+from harvester.commands.cli.workspace import Place, collection_id_argument, in_place
 from harvester.wording import counted
 
 _SHOWN = 20

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("twarc-cloud")
 
-_DOORS = Path(__file__).resolve().parents[2]
+_DOORS = Path(__file__).resolve().parents[3]
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
@@ -84,7 +84,7 @@ class Place:
                 hint="Set `bucket`; or leave `cluster` out, and harvests are processes of this machine.",
                 exit_code=Exit.USAGE,
             )
-        from harvester.commands.waiting import Waiting
+        from harvester.commands.cli.wait_notice import Waiting
         from harvester.compute.fargate.compute import FargateCompute
 
         return FargateCompute(self.store, self.settings, on_wait=Waiting())

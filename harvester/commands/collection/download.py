@@ -6,10 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harvester.clock import Stop, SystemClock
-from harvester.commands.meter import Show, meter, progress_option
-from harvester.commands.place import Place, collection_id_argument, copy_folder_option, in_place
-from harvester.commands.proving import proven, tell_of, verified
-from harvester.commands.telling import (
+from harvester.commands.cli.output import (
     confirm,
     dry_run_option,
     json_option,
@@ -18,6 +15,9 @@ from harvester.commands.telling import (
     would,
     yes_option,
 )
+from harvester.commands.cli.progress_meter import Show, meter, progress_option
+from harvester.commands.cli.workspace import Place, collection_id_argument, copy_folder_option, in_place
+from harvester.commands.collection.verify import proven, tell_of, verified
 from harvester.errors import Exit, HarvesterError
 from harvester.store.disk import real
 from harvester.store.keys import ROOT, CollectionKeys

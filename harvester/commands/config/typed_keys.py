@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harvester.commands.telling import would
+from harvester.commands.cli.output import would
 from harvester.errors import Exit, HarvesterError
 from harvester.store.disk import whole
 

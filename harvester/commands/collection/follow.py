@@ -2,11 +2,11 @@
 
 import click
 
-from harvester.commands.harvests import end_harvest
-from harvester.commands.meter import meter
-from harvester.commands.outcomes import outcome_line, show_notes
-from harvester.commands.place import Place
-from harvester.commands.telling import print_json
+from harvester.commands.cli.outcome import outcome_line, show_notes
+from harvester.commands.cli.output import print_json
+from harvester.commands.cli.progress_meter import meter
+from harvester.commands.cli.workspace import Place
+from harvester.commands.harvest import end_harvest
 from harvester.documents import Tree
 from harvester.errors import Exit
 from harvester.harvest.progress import progress_words

@@ -4,9 +4,9 @@ from dataclasses import fields
 
 import click
 
-from harvester.commands import topics
-from harvester.commands.place import flags, where_options
-from harvester.commands.telling import json_option, print_json, table
+from harvester.commands.cli import help_topics
+from harvester.commands.cli.output import json_option, print_json, table
+from harvester.commands.cli.workspace import flags, where_options
 from harvester.errors import Exit, HarvesterError
 from harvester.settings import Settings, ini_secrets, origins, variable
 from harvester.settings import settings as settings_of
@@ -45,12 +45,12 @@ def _shown(value: object) -> object:
     return f"{value}" if isinstance(value, int | float) else value
 
 
-@click.command("help", help="Explain a command, or a topic: " + ", ".join(topics.TOPICS) + ".")
+@click.command("help", help="Explain a command, or a topic: " + ", ".join(help_topics.TOPICS) + ".")
 @click.argument("words", nargs=-1, metavar="[COMMAND | TOPIC]...")
 @click.pass_context
 def help_on(context: click.Context, words: tuple[str, ...]) -> None:
-    if len(words) == 1 and words[0] in topics.TOPICS:
-        click.echo(topics.TOPICS[words[0]]())
+    if len(words) == 1 and words[0] in help_topics.TOPICS:
+        click.echo(help_topics.TOPICS[words[0]]())
         return
     found = context.find_root()
     for word in words:
@@ -59,10 +59,11 @@ def help_on(context: click.Context, words: tuple[str, ...]) -> None:
         if inner is None:
             raise HarvesterError(
                 f"There is no command and no topic `{' '.join(words)}`.",
-                hint=f"Topics are {', '.join(topics.TOPICS)}; `twarc_cloud.py --help` lists the commands.",
+                hint=f"Topics are {', '.join(help_topics.TOPICS)}; "
+                "`twarc_cloud.py --help` lists the commands.",
                 exit_code=Exit.USAGE,
             )
         found = click.Context(inner, info_name=word, parent=found, help_option_names=["-h", "--help"])
     click.echo(found.get_help())
     if not words:
-        click.echo(f"\nTopics of `help`: {', '.join(topics.TOPICS)}.")
+        click.echo(f"\nTopics of `help`: {', '.join(help_topics.TOPICS)}.")

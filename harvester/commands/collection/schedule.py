@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harvester.collection.description import SEARCH, USER_TIMELINE
-from harvester.commands import described, old_rules
-from harvester.commands.place import Place, collection_id_argument, in_place
-from harvester.commands.starting import require_collection, require_keys
-from harvester.commands.telling import dry_run_option, json_option, print_json, would, yes_option
+from harvester.commands.cli import collection_file
+from harvester.commands.cli.output import dry_run_option, json_option, print_json, would, yes_option
+from harvester.commands.cli.workspace import Place, collection_id_argument, in_place
+from harvester.commands.collection import migrate_rules
+from harvester.commands.collection.start import require_collection, require_keys
 from harvester.errors import Exit, HarvesterError
 from harvester.store.keys import moment, timestamp
 
@@ -44,8 +45,8 @@ def schedule(collection_id: str, expression: str, timezone: str, dry_run: bool, 
     scheduled = place.compute.schedule(collection_id, found)
     click.echo("Scheduled")
     click.echo(_due_next(found, scheduled.since), err=True)
-    tree = described.tree_of(place.store.read(keys.collection).data)
-    described.warn_of_changes(place.store, keys, tree)
+    tree = collection_file.tree_of(place.store.read(keys.collection).data)
+    collection_file.warn_of_changes(place.store, keys, tree)
     if tree["type"] == USER_TIMELINE and not tree["users"]:
         click.echo("It has no users yet: add some, and run `collection-config update`.", err=True)
     if not scheduled.kept:
@@ -78,14 +79,14 @@ def scheduled(as_json: bool, migrate: bool, dry_run: bool, yes: bool, place: Pla
 
     found = place.compute.schedules()
     if migrate:
-        return old_rules.migrate(place, found, dry_run=dry_run, yes=yes)
+        return migrate_rules.migrate(place, found, dry_run=dry_run, yes=yes)
     now = datetime.now(UTC)
     late = {each.collection_id: each for each in missed(place.store, found, now)}
     if as_json:
         print_json([_row(each, now, late.get(each.collection_id)) for each in found])
     else:
         _show(place, found, late)
-    old_rules.mention(place)
+    migrate_rules.mention(place)
     return int(Exit.OK)
 
 

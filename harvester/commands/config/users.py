@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 import click
 
 from harvester.collection.description import USER_TIMELINE
-from harvester.commands import described, names, network
-from harvester.commands.place import Place, in_place
-from harvester.commands.telling import dry_run_option, would
+from harvester.commands.cli import collection_file, x_client
+from harvester.commands.cli.output import dry_run_option, would
+from harvester.commands.cli.workspace import Place, in_place
+from harvester.commands.config import user_names
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.settings import settings
@@ -30,9 +31,9 @@ _SHOWN = 20
 
 @click.command("screennames", help="Add users by SCREEN_NAMES; each look-up costs $0.010.")
 @click.argument("screen_names", nargs=-1)
-@described.error_file_option
+@collection_file.error_file_option
 @dry_run_option
-@described.file_option
+@collection_file.file_option
 def screennames(screen_names: Sequence[str], error_file: Path | None, dry_run: bool, path: Path) -> int:
     """Names that are in the file already are asked for, too: they may be another account's now."""
     return _add_names(path, screen_names, again=True, error_file=error_file, dry_run=dry_run)
@@ -43,9 +44,9 @@ def screennames(screen_names: Sequence[str], error_file: Path | None, dry_run: b
 @click.option(
     "--look-up-known", is_flag=True, help="Look up names that are in the file already: they may have moved."
 )
-@described.error_file_option
+@collection_file.error_file_option
 @dry_run_option
-@described.file_option
+@collection_file.file_option
 def screenname_files(
     files: Sequence[str], look_up_known: bool, error_file: Path | None, dry_run: bool, path: Path
 ) -> int:
@@ -55,7 +56,7 @@ def screenname_files(
 @click.command("userids", help="Add users by USER_IDS.")
 @click.argument("user_ids", nargs=-1)
 @dry_run_option
-@described.file_option
+@collection_file.file_option
 def userids(user_ids: Sequence[str], dry_run: bool, path: Path) -> None:
     _add_ids(path, user_ids, dry_run=dry_run)
 
@@ -63,7 +64,7 @@ def userids(user_ids: Sequence[str], dry_run: bool, path: Path) -> None:
 @click.command("userid-files", help="Add users by ids, one a line, in FILES or standard input.")
 @click.argument("files", nargs=-1)
 @dry_run_option
-@described.file_option
+@collection_file.file_option
 def userid_files(files: Sequence[str], dry_run: bool, path: Path) -> None:
     _add_ids(path, _lines(files), dry_run=dry_run)
 
@@ -71,19 +72,19 @@ def userid_files(files: Sequence[str], dry_run: bool, path: Path) -> None:
 @click.command("remove-users", help="Remove USERS, given as ids or @names, from the file.")
 @click.argument("users", nargs=-1, required=True)
 @dry_run_option
-@described.file_option
+@collection_file.file_option
 def remove_users(users: Sequence[str], dry_run: bool, path: Path) -> int:
     gone: list[str] = []
     missing: list[str] = []
 
     def edit(tree: Tree) -> Tree:
-        described.require_kind(tree, USER_TIMELINE)
-        known = described.users_of(tree)
-        gone[:], missing[:] = names.found_in(known, users)
+        collection_file.require_kind(tree, USER_TIMELINE)
+        known = collection_file.users_of(tree)
+        gone[:], missing[:] = user_names.found_in(known, users)
         leaving = set(gone)
         return {**tree, "users": {user_id: known[user_id] for user_id in known if user_id not in leaving}}
 
-    before = described.change(path, edit, dry_run=dry_run)
+    before = collection_file.change(path, edit, dry_run=dry_run)
     if not would(dry_run, f"remove {counted(len(gone), 'user')} from {path}"):
         click.echo(f"Removed {counted(len(gone), 'user')} from {path}.")
         _tell_unasked(before)
@@ -94,7 +95,7 @@ def remove_users(users: Sequence[str], dry_run: bool, path: Path) -> int:
 @click.argument("users", nargs=-1)
 @click.option("--all", "everybody", is_flag=True, help="Everybody whom a harvest removed.")
 @dry_run_option
-@described.file_option
+@collection_file.file_option
 @in_place
 def restore_users(users: Sequence[str], everybody: bool, dry_run: bool, path: Path, place: Place) -> int:
     from harvester.collection import history
@@ -102,20 +103,22 @@ def restore_users(users: Sequence[str], everybody: bool, dry_run: bool, path: Pa
 
     if not users and not everybody:
         raise _no_users("Name users, or give --all.")
-    mine = described.read_valid(path)
-    described.require_kind(mine, USER_TIMELINE)
+    mine = collection_file.read_valid(path)
+    collection_file.require_kind(mine, USER_TIMELINE)
     keys = place.keys(mine["id"])
-    current = described.tree_of(history.read(place.store, keys).data)
-    described.require(described.problems(current))
+    current = collection_file.tree_of(history.read(place.store, keys).data)
+    collection_file.require(collection_file.problems(current))
     was = _removed(
         catalog.all_of(place.store, keys), lambda record: catalog.user_changes(place.store, record)
     )
-    back, missing = (list(was), []) if everybody else names.found_in(was, users)
+    back, missing = (list(was), []) if everybody else user_names.found_in(was, users)
     restored = [user_id for user_id in back if user_id not in current.get("users", {})]
-    mine = described.caught_up(place.store, keys, mine, current)
+    mine = collection_file.caught_up(place.store, keys, mine, current)
     told = f"{counted(len(restored), 'user')} to {path}"
     if not would(dry_run, f"restore {told}"):
-        described.write(path, {**mine, "users": {**mine["users"], **{user: was[user] for user in restored}}})
+        collection_file.write(
+            path, {**mine, "users": {**mine["users"], **{user: was[user] for user in restored}}}
+        )
         click.echo(f"Restored {told}. `collection-config update` stores it.")
     return _tell_missing("Following users were not removed by a harvest:", missing)
 
@@ -132,16 +135,16 @@ def _removed(records: Iterable[Tree], changes: Callable[[Tree], list[Any] | None
 
 
 def _add_ids(path: Path, user_ids: Sequence[str], *, dry_run: bool) -> None:
-    given = list(dict.fromkeys(filter(None, map(names.plain, user_ids))))
+    given = list(dict.fromkeys(filter(None, map(user_names.plain, user_ids))))
     new: list[str] = []
 
     def edit(tree: Tree) -> Tree:
-        described.require_kind(tree, USER_TIMELINE)
-        users = described.users_of(tree)
+        collection_file.require_kind(tree, USER_TIMELINE)
+        users = collection_file.users_of(tree)
         new[:] = [user_id for user_id in given if user_id not in users]
         return {**tree, "users": {**users, **{user_id: {} for user_id in new}}}
 
-    before = described.change(path, edit, dry_run=dry_run)
+    before = collection_file.change(path, edit, dry_run=dry_run)
     if not given:
         raise _no_users("Give ids.")
     if would(dry_run, f"add {counted(len(new), 'user')} to {path}"):
@@ -154,12 +157,12 @@ def _add_ids(path: Path, user_ids: Sequence[str], *, dry_run: bool) -> None:
 def _add_names(
     path: Path, texts: Sequence[str], *, again: bool, error_file: Path | None, dry_run: bool
 ) -> int:
-    tree = described.read(path)
-    described.require_kind(tree, USER_TIMELINE)
-    given, others = names.read(texts)
+    tree = collection_file.read(path)
+    collection_file.require_kind(tree, USER_TIMELINE)
+    given, others = user_names.read(texts)
     if not given and not others:
         raise _no_users("Give screen names.")
-    known = _by_name(described.users_of(tree))
+    known = _by_name(collection_file.users_of(tree))
     asked = [name for name in given if again or name.lower() not in known]
     price = f"for at most ${_price(asked):,.2f}"
     if would(dry_run, f"look up {counted(len(asked), 'name')}, {price}, and add them to {path}"):
@@ -216,7 +219,7 @@ def _look_up(tree: Tree, asked: list[str], found: dict[str, _Found]) -> None:
         return
     from harvester.networks.x import name_in, posts_in
 
-    x = network.client(settings(), tree)
+    x = x_client.client(settings(), tree)
     try:
         for start in range(0, len(asked), _AT_ONCE):
             for user in x.users_by_name(asked[start : start + _AT_ONCE]).users:
@@ -231,7 +234,7 @@ def _write_found(path: Path, found: dict[str, _Found]) -> list[str]:
     added: list[str] = []
 
     def edit(tree: Tree) -> Tree:
-        users = dict(described.users_of(tree))
+        users = dict(collection_file.users_of(tree))
         for user_id, name, posts in found.values():
             if user_id not in users:
                 users[user_id] = {"screen_name": name}
@@ -241,7 +244,7 @@ def _write_found(path: Path, found: dict[str, _Found]) -> list[str]:
                 users[user_id] = {**users[user_id], "tweet_count": posts}
         return {**tree, "users": users}
 
-    described.change(path, edit)
+    collection_file.change(path, edit)
     return added
 
 
@@ -286,7 +289,7 @@ def _tell_missing(head: str, missing: Sequence[str]) -> int:
     """Print who is missing; the exit code."""
     if not missing:
         return int(Exit.OK)
-    click.echo("\n".join([head, *map(names.shown, missing)]))
+    click.echo("\n".join([head, *map(user_names.shown, missing)]))
     return int(Exit.PARTIAL)
 
 

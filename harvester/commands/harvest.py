@@ -6,9 +6,14 @@ from typing import TYPE_CHECKING
 import click
 
 from harvester.commands import Group
-from harvester.commands.outcomes import account_line, outcome_line, show_notes
-from harvester.commands.place import Place, collection_id_argument, in_place, optional_collection_id_argument
-from harvester.commands.telling import dry_run_option, json_option, print_json, print_line, table, would
+from harvester.commands.cli.outcome import account_line, outcome_line, show_notes
+from harvester.commands.cli.output import dry_run_option, json_option, print_json, print_line, table, would
+from harvester.commands.cli.workspace import (
+    Place,
+    collection_id_argument,
+    in_place,
+    optional_collection_id_argument,
+)
 from harvester.documents import Tree
 from harvester.errors import HarvesterError
 from harvester.harvest.progress import dollars
@@ -238,7 +243,7 @@ def stop(collection_id: str, timeout: float, dry_run: bool, place: Place) -> Non
 def end_harvest(place: Place, keys: "CollectionKeys", *, within: float) -> None:
     """Ask through the store and, where it is open, through the port; wait for the end."""
     from harvester.clock import Stop, SystemClock
-    from harvester.commands.waiting import Waiting
+    from harvester.commands.cli.wait_notice import Waiting
     from harvester.harvest import catalog, control
 
     clock, never, waits = SystemClock(), Stop(), Waiting()

@@ -1,0 +1,1 @@
+"""Commands on what a collection has collected and on what runs."""
