@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from enum import IntEnum
 
-from harvester.wording import printable
+from harvester.text import printable
 
 
 class Exit(IntEnum):

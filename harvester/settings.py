@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from harvester.capacity import Capacity
 from harvester.errors import Exit, HarvesterError
-from harvester.wording import NOT_TEXT, text_of
+from harvester.text import NOT_TEXT, text_of
 
 INI = Path("twarc_cloud.ini")
 # The formats of the log.

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harvester.monitoring.scrubber import Scrubber, SecretFilter
-from harvester.wording import unexpected
+from harvester.text import unexpected
 from tests import leaks
 
 _SECRET = st.text(

@@ -22,7 +22,7 @@ from harvester.commands import run
 from harvester.commands.cli.terminal import PrintableFormatter
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
-from harvester.wording import printable, printable_lines
+from harvester.text import printable, printable_lines
 from tests.person import Person
 from tests.x_scripted import Reply, Request, scripted
 

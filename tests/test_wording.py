@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harvester.commands.cli.log_lines import JsonLines
-from harvester.wording import counted, when
+from harvester.text import counted, when
 
 _ROOT = Path(__file__).resolve().parents[1]
 

@@ -9,7 +9,7 @@ from harvester.collection.filter_terms import same_values
 from harvester.documents import Tree
 from harvester.errors import HarvesterError
 from harvester.settings import Settings
-from harvester.wording import counted
+from harvester.text import counted
 
 if TYPE_CHECKING:
     from harvester.networks.x import XClient

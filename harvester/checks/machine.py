@@ -15,7 +15,7 @@ from harvester.errors import HarvesterError
 from harvester.settings import INI, Settings, ini_secrets, unknown
 from harvester.store import Store
 from harvester.store.answers import date_of
-from harvester.wording import counted
+from harvester.text import counted
 
 if TYPE_CHECKING:
     from harvester.compute import Scheduled

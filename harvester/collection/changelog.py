@@ -10,7 +10,7 @@ from harvester.collection.changeset import apply
 from harvester.collection.description import SEARCH, STATE, USER_TIMELINE
 from harvester.collection.merge import STAMPS
 from harvester.documents import Tree
-from harvester.wording import printable
+from harvester.text import printable
 
 ADDED, CHANGED, DELETED = "added", "changed", "deleted"
 

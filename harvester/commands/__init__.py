@@ -15,7 +15,7 @@ from harvester.commands.cli.terminal import printable_output
 from harvester.errors import Exit, HarvesterError
 from harvester.monitoring.scrubber import SecretFilter
 from harvester.settings import JSON, TEXT
-from harvester.wording import unexpected
+from harvester.text import unexpected
 
 log = logging.getLogger("twarc-cloud")
 _F = TypeVar("_F", bound=Callable[..., Any])

@@ -28,7 +28,7 @@ from harvester.monitoring.run_token import Token, token_of_run
 from harvester.settings import settings
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys
-from harvester.wording import printable, size
+from harvester.text import printable, size
 
 if TYPE_CHECKING:
     from harvester.harvest.harvest import Harvest

@@ -17,7 +17,7 @@ from harvester.commands.cli.workspace import (
 from harvester.documents import Tree
 from harvester.errors import HarvesterError
 from harvester.harvest.progress import dollars
-from harvester.wording import size, when
+from harvester.text import size, when
 
 if TYPE_CHECKING:
     from harvester.compute.schedules.due import Missed

@@ -15,7 +15,7 @@ from harvester.commands.cli.outcome import outcome_line
 from harvester.commands.cli.workspace import Place, collection_id_argument, in_place
 from harvester.errors import Conflict, Exit, HarvesterError
 from harvester.monitoring.alerts import watching
-from harvester.wording import counted
+from harvester.text import counted
 
 log = logging.getLogger("twarc-cloud")
 

@@ -12,7 +12,7 @@ from harvester.errors import Exit, HarvesterError
 from harvester.harvest.progress import Outcome
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys
-from harvester.wording import unexpected
+from harvester.text import unexpected
 
 log = logging.getLogger("twarc-cloud")
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import orjson
 
-from harvester import wording
+from harvester import text
 from harvester.documents import Tree
 from harvester.errors import HarvesterError, NotFound, StoreAway
 from harvester.harvest.progress import COMPLETE, FAILED, INTERRUPTED, PARTIAL, Outcome
@@ -30,7 +30,7 @@ def before(store: Store, keys: CollectionKeys) -> Unheard | None:
         return _before(store, keys)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         # Damaged from outside. A stream that never began again for it would miss more.
-        log.warning("What was missed before this harvest is not known: %s.", wording.unexpected(error))
+        log.warning("What was missed before this harvest is not known: %s.", text.unexpected(error))
         return None
 
 

@@ -8,7 +8,7 @@ from harvester import __version__
 from harvester.documents import Tree
 from harvester.errors import Exit
 from harvester.harvest.workdir import State
-from harvester.wording import counted, size, unexpected
+from harvester.text import counted, size, unexpected
 
 log = logging.getLogger("twarc-cloud")
 

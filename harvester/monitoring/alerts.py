@@ -16,7 +16,7 @@ from harvester.monitoring import heartbeat
 from harvester.settings import Settings
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys
-from harvester.wording import unexpected
+from harvester.text import unexpected
 
 # What harvests is imported only where something is told, so that --help is quick.
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from harvester.documents import Tree
 from harvester.harvest.progress import dollars, progress_words
-from harvester.wording import size
+from harvester.text import size
 
 log = logging.getLogger("twarc-cloud")
 

@@ -14,7 +14,7 @@ from harvester.errors import Exit, HarvesterError
 from harvester.store.boundaries import collection_around
 from harvester.store.disk import whole
 from harvester.store.keys import CollectionKeys
-from harvester.wording import NOT_TEXT, text_of
+from harvester.text import NOT_TEXT, text_of
 
 if TYPE_CHECKING:
     from harvester.store import Store

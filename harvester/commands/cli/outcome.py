@@ -5,7 +5,7 @@ import click
 from harvester.commands.cli.workspace import Place
 from harvester.documents import Tree
 from harvester.harvest.progress import dollars
-from harvester.wording import printable, size
+from harvester.text import printable, size
 
 
 def account_line(place: Place, record: Tree) -> str:

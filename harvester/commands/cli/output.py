@@ -9,7 +9,7 @@ import click
 import orjson
 
 from harvester.errors import Exit, HarvesterError
-from harvester.wording import printable
+from harvester.text import printable
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 

@@ -11,7 +11,7 @@ import orjson
 
 from harvester.clock import Clock, SystemClock
 from harvester.errors import Exit
-from harvester.wording import printable
+from harvester.text import printable
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 

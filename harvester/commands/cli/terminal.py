@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from harvester.wording import printable, printable_lines
+from harvester.text import printable, printable_lines
 
 
 class PrintableStream:

@@ -7,7 +7,7 @@ from harvester.commands.cli.output import dry_run_option, would
 from harvester.commands.cli.progress_meter import meter, progress_option
 from harvester.commands.cli.workspace import Place, chosen, collection_id_argument, in_place
 from harvester.errors import Exit, HarvesterError
-from harvester.wording import counted, size
+from harvester.text import counted, size
 
 
 @click.command("copy")

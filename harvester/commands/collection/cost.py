@@ -10,7 +10,7 @@ from harvester.commands.cli.output import json_option, print_json, table
 from harvester.commands.cli.workspace import Place, in_place, optional_collection_id_argument
 from harvester.documents import Tree
 from harvester.settings import Settings
-from harvester.wording import counted, when
+from harvester.text import counted, when
 
 _SHOWN = 10
 _COLUMNS = ("harvest", "state", "minutes", "tweets", "task", "requests", "stored_month", "x", "total")

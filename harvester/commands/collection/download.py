@@ -21,7 +21,7 @@ from harvester.commands.collection.verify import proven, tell_of, verified
 from harvester.errors import Exit, HarvesterError
 from harvester.store.disk import real
 from harvester.store.keys import ROOT, CollectionKeys
-from harvester.wording import counted, size
+from harvester.text import counted, size
 
 if TYPE_CHECKING:
     from harvester.curation.download import Tally

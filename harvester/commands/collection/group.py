@@ -20,7 +20,7 @@ from harvester.commands.cli.workspace import Place, collection_id_argument, in_p
 from harvester.commands.collection import schedule, start
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
-from harvester.wording import counted, printable, size, when
+from harvester.text import counted, printable, size, when
 
 _ALIASES = {
     "timeline-start": "filter-start",

@@ -10,7 +10,7 @@ from harvester.commands.cli.output import confirm
 from harvester.commands.cli.workspace import Place
 from harvester.commands.collection.start import require_collection, require_keys
 from harvester.errors import Exit, HarvesterError
-from harvester.wording import counted
+from harvester.text import counted
 
 if TYPE_CHECKING:
     from harvester.compute import Scheduled

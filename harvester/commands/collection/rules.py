@@ -17,7 +17,7 @@ from harvester.commands.cli.workspace import Place, collection_id_argument, in_p
 from harvester.commands.collection.start import require_collection, require_idle
 from harvester.documents import Tree
 from harvester.errors import HarvesterError
-from harvester.wording import counted
+from harvester.text import counted
 
 
 @click.command(

@@ -20,7 +20,7 @@ from harvester.commands.cli.progress_meter import meter, progress_option
 from harvester.commands.cli.workspace import Place, collection_id_argument, copy_folder_option, in_place
 from harvester.errors import Exit, HarvesterError
 from harvester.store.keys import CollectionKeys
-from harvester.wording import counted, size
+from harvester.text import counted, size
 
 if TYPE_CHECKING:
     from harvester.curation.verify import Report

@@ -22,7 +22,7 @@ from harvester.commands.config.typed_keys import ask, save
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError, NotFound
 from harvester.store.keys import timestamp
-from harvester.wording import when
+from harvester.text import when
 
 if TYPE_CHECKING:
     from harvester.aws.parameters import Parameters

@@ -5,7 +5,7 @@ import click
 from harvester.commands.cli.output import confirm, dry_run_option, json_option, print_json, would, yes_option
 from harvester.commands.cli.progress_meter import meter, progress_option
 from harvester.commands.cli.workspace import Place, collection_id_argument, in_place
-from harvester.wording import counted
+from harvester.text import counted
 
 _SHOWN = 20
 

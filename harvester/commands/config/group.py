@@ -27,7 +27,7 @@ from harvester.commands.config import api_keys, forget_keys, honeybadger_key, us
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.store.keys import CollectionKeys
-from harvester.wording import counted
+from harvester.text import counted
 
 _ALIASES = {
     "credentials": "keys",

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
-from harvester.wording import counted
+from harvester.text import counted
 
 # How X writes names; a request with one that is written otherwise is refused as a whole.
 _NAME = re.compile(r"[A-Za-z0-9_]{1,15}")

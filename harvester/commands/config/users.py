@@ -14,7 +14,7 @@ from harvester.commands.config import user_names
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.settings import settings
-from harvester.wording import counted
+from harvester.text import counted
 
 
 class _Found(NamedTuple):

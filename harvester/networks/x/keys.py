@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from harvester.errors import Exit, HarvesterError
-from harvester.wording import NOT_TEXT, text_of
+from harvester.text import NOT_TEXT, text_of
 
 
 class NoKeys(HarvesterError):

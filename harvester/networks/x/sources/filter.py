@@ -12,7 +12,7 @@ from harvester.networks.gap import Gap
 from harvester.networks.x import Rule, StreamRead, StreamSupervisor, XError, compile_rules, price, tag_prefix
 from harvester.networks.x.sources import Job
 from harvester.store.keys import timestamp
-from harvester.wording import counted
+from harvester.text import counted
 
 log = logging.getLogger("twarc-cloud")
 

@@ -13,7 +13,7 @@ from harvester.networks.x.network_time import NetworkTime
 from harvester.networks.x.streaming.connection import StreamConnection, StreamRead
 from harvester.networks.x.streaming.interruptions import Backoffs, Order, SeenIds
 from harvester.store.keys import timestamp
-from harvester.wording import counted
+from harvester.text import counted
 
 T = TypeVar("T")
 
