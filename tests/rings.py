@@ -11,46 +11,44 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-# A room may import rooms of its own ring and of the rings above it here; a new room must be put into one.
+# A folder or root module may import those of its own ring and of the rings above it here.
 RINGS = (
-    "errors clock wording text documents settings capacity",
-    "aws session aws_errors parameters",
-    "store layout",
-    "collection filters keyless changeset merging chronicle history",
-    "networks gaps x sources credentials",
-    "harvest run holding storing ending recovery unheard stopfile progress records patience lock owners fence"
-    " segments journal work checkpoint uploads manifest memory",
-    "monitoring status web notices curation compute cost mirror origin removal download redaction transplant"
-    " verify checks doctor",
+    "errors clock text documents settings capacity",
+    "aws",
+    "store",
+    "collection",
+    "networks",
+    "harvest",
+    "monitoring curation compute",
+    "checks",
     "commands startup",
 )
 
 # Packages from outside, and the only modules or folders below harvester/ that may import them.
 HOMES: Mapping[str, tuple[str, ...]] = {
-    "boto3": ("aws.session", "session"),
-    "botocore": ("aws", "store", "session", "aws_errors", "parameters", "compute.aws"),
+    "boto3": ("aws.session",),
+    "botocore": ("aws", "store"),
     "click": ("commands",),
-    "flask": ("monitoring.status_server", "status"),
-    "honeybadger": ("monitoring.honeybadger", "commands.honeybadger"),
-    "isal": ("harvest.segment", "curation.verify", "networks.x", "segments", "verify", "x"),
-    "msgspec": ("networks.x", "curation.verify", "collection.history", "x", "sources", "verify", "history"),
-    "oauthlib": ("networks.x", "x"),
+    "flask": ("monitoring.status_server",),
+    "honeybadger": ("monitoring.honeybadger",),
+    "isal": ("harvest.segment", "curation.verify", "networks.x"),
+    "msgspec": ("networks.x", "curation.verify", "collection.history"),
+    "oauthlib": ("networks.x",),
     "obstore": ("store.reading",),
     "orjson": ("",),
-    "requests": ("networks.x", "x"),
-    "requests_oauthlib": ("networks.x", "x"),
-    "twarc": ("networks.x", "x"),
-    "urllib3": ("networks.x", "x"),
-    "waitress": ("monitoring.bounded_http", "web"),
+    "requests": ("networks.x",),
+    "requests_oauthlib": ("networks.x",),
+    "twarc": ("networks.x",),
+    "urllib3": ("networks.x",),
+    "waitress": ("monitoring.bounded_http",),
 }
 EMULATOR_USES = {"aiohttp", "multidict", "oauthlib", "orjson", "yarl"}
 
 # These take and return values, so they need nothing of the world: no files, network, threads or clock.
 PURE = (
-    *("errors", "wording", "documents", "capacity", "layout", "gaps", "filters", "collection", "keyless"),
-    *("changeset", "merging", "chronicle", "text", "store.keys", "networks.gap", "collection.changeset"),
-    *("collection.description", "collection.filter_terms", "collection.secrets", "collection.merge"),
-    "collection.changelog",
+    *("errors", "text", "documents", "capacity", "store.keys", "networks.gap"),
+    *("collection.description", "collection.secrets", "collection.filter_terms"),
+    *("collection.changeset", "collection.merge", "collection.changelog"),
 )
 PURE_IMPORTS = {
     *(
@@ -73,7 +71,7 @@ IMPURE_CALLS = {"open", "print", "input", "now", "utcnow", "today", "read_text",
 MAY_SLEEP = ("store.folder",)
 
 # Who only reads an outcome should not pay for importing requests; TYPE_CHECKING says what is hidden.
-LAZY_DOORS = ("x", "networks.x")
+LAZY_DOORS = ("networks.x",)
 
 EMPTY_NAMES = {"util", "helper", "common", "manager", "base", "misc", "core", "lib", "handler", "stuff"}
 DOORS = ("twarc_cloud.py", "tweet_harvester.py")
