@@ -15,7 +15,7 @@ from urllib.parse import urlencode, urlsplit
 
 from bench.measured import CORES
 from bench.servers import KEYS, asked, emulator
-from emulator.views import KNOWN, TWEET_EXPANSIONS
+from emulator.views.fields import KNOWN, TWEET_EXPANSIONS
 
 WANTED = 20_000
 EVERYTHING = {

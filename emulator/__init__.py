@@ -1,6 +1,6 @@
 """The X API v2 on loopback, for demos, tests and benchmarks; it tells the truth about what it served."""
 
-from emulator.auth import CREDENTIALS
-from emulator.handle import Control, Emulated, running, spawned
+from emulator.api.auth import CREDENTIALS
+from emulator.embedded import Control, Emulated, running, spawned
 
 __all__ = ["CREDENTIALS", "Control", "Emulated", "running", "spawned"]

@@ -6,8 +6,8 @@ import os
 import signal
 import sys
 
+from emulator.http.server import Emulator
 from emulator.options import Options, options_from
-from emulator.server import Emulator
 
 
 def main() -> int:

@@ -6,11 +6,11 @@ from typing import Any
 
 import orjson
 
-from emulator.auth import CREDENTIALS
+from emulator.api.auth import CREDENTIALS
+from emulator.api.parameters import RECENT_SECONDS
 from emulator.clock import first_id_at, iso, parsed_iso
 from emulator.endpoints.posts import DEPTH
 from emulator.language import QueryError
-from emulator.parameters import RECENT_SECONDS
 from emulator.service import Service
 
 Told = Mapping[str, Any]

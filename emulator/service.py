@@ -2,20 +2,20 @@
 
 from dataclasses import dataclass
 
-from emulator.archive import loaded
-from emulator.auth import Door
+from emulator.api.auth import Door
+from emulator.api.errors import Problems
+from emulator.api.rate_limit import Limits
 from emulator.clock import Clock, clock_named
-from emulator.errors import Problems
 from emulator.faults.script import Faults
 from emulator.language import Bounds
-from emulator.limits import Limits
+from emulator.ledger import Truth
 from emulator.options import Options
-from emulator.pages import Pages
-from emulator.queries import Queries
-from emulator.rules import Rules
-from emulator.stream import Stream
-from emulator.truth import Truth
-from emulator.world import World
+from emulator.streaming.rules import Rules
+from emulator.streaming.stream import Stream
+from emulator.views.pages import Pages
+from emulator.world.archive_files import loaded
+from emulator.world.query_cache import Queries
+from emulator.world.world import World
 
 
 @dataclass

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import emulator
-from emulator.auth import Asked, signature
+from emulator.api.auth import Asked, signature
 from tests.emulator_asking import ask
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import emulator
-from emulator.parameters import DIGITS
+from emulator.api.parameters import DIGITS
 from tests.emulator_asking import EVERYTHING, Listener, add_rules, ask, chain
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -5,12 +5,12 @@ from collections import Counter
 from itertools import pairwise
 from typing import Any
 
-from emulator.answers import Answer, Call, json_answer
+from emulator.api.answers import Answer, Call, json_answer
+from emulator.api.page_tokens import Place, fingerprint, token
+from emulator.api.parameters import RECENT_SECONDS
 from emulator.clock import first_id_at, iso, ms_of_id, parsed_iso
 from emulator.endpoints.posts import given_place, matcher, search_span
-from emulator.parameters import RECENT_SECONDS
 from emulator.service import Service
-from emulator.tokens import Place, fingerprint, token
 
 DAY = 86_400
 SECONDS = {"minute": 60, "hour": 3600, "day": DAY}

@@ -7,14 +7,14 @@ from typing import Any
 
 import orjson
 
-from emulator.answers import Answer, Call, json_answer
+from emulator.api.answers import Answer, Call, json_answer
+from emulator.api.errors import bad_parameter, missing, not_authorized, suspended
+from emulator.api.page_tokens import Place, fingerprint, place_of, token
+from emulator.api.parameters import ACCEPTS, RECENT_SECONDS
 from emulator.clock import first_id_at, parsed_iso
-from emulator.errors import bad_parameter, missing, not_authorized, suspended
 from emulator.language import Matcher, QueryError
-from emulator.parameters import ACCEPTS, RECENT_SECONDS
 from emulator.service import Service
-from emulator.tokens import Place, fingerprint, place_of, token
-from emulator.world import TOP, Post
+from emulator.world.world import TOP, Post
 
 DAY = 86_400
 DEPTH, DEPTH_WITHOUT_REPLIES, DEPTH_OF_MENTIONS = 3200, 800, 800

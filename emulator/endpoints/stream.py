@@ -4,10 +4,10 @@ from typing import Any
 
 import orjson
 
-from emulator.answers import Answer, Call, json_answer
-from emulator.errors import bad_parameter, invalid_request, no_rules, plain, too_many_connections
+from emulator.api.answers import Answer, Call, json_answer
+from emulator.api.errors import bad_parameter, invalid_request, no_rules, plain, too_many_connections
 from emulator.service import Service
-from emulator.stream import Connection
+from emulator.streaming.stream import Connection
 
 ENDPOINT = "filtered_stream"
 ENDPOINTS = frozenset([ENDPOINT, "sample_stream", "sample10_stream", "firehose_stream"])

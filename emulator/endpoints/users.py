@@ -5,10 +5,10 @@ from typing import Any
 
 import orjson
 
-from emulator.answers import Answer, Call, json_answer
-from emulator.errors import bad_parameter, missing, suspended
+from emulator.api.answers import Answer, Call, json_answer
+from emulator.api.errors import bad_parameter, missing, suspended
+from emulator.api.page_tokens import Place, fingerprint, place_of, token
 from emulator.service import Service
-from emulator.tokens import Place, fingerprint, place_of, token
 
 
 def by_ids(service: Service, call: Call) -> Answer:

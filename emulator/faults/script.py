@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from emulator.wording import names
+from emulator.world.wording import names
 
 # Instead of the answer: a body and a status (see faults/answers.py).
 ANSWERS = names(

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from emulator.language.facts import Facts, padded
 from emulator.language.parse import Node
-from emulator.wording import names
+from emulator.world.wording import names
 
 EARTH_MILES = 3958.8
 

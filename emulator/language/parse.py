@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import cos, radians
 
-from emulator.wording import names
+from emulator.world.wording import names
 
 STANDALONE = names(
     "word phrase hashtag cashtag mention from to url retweets_of context entity conversation_id place "

@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from emulator.views import View
+from emulator.views.fields import View
 
 
 @dataclass

@@ -8,11 +8,11 @@ from typing import Any
 
 import orjson
 
-from emulator.accounts import Accounts
 from emulator.clock import HALF_HOUR_MS, first_id_at, iso_of_ms, ms_of_id
 from emulator.language import Facts
-from emulator.templates import SLOTS, Draft, Template, drafted, finished
-from emulator.views import View
+from emulator.views.fields import View
+from emulator.world.accounts import Accounts
+from emulator.world.post_templates import SLOTS, Draft, Template, drafted, finished
 
 TEMPLATES = 509
 # The lowest two bits of an id tell where a post comes from, so that no two sources make the same id.

@@ -10,13 +10,13 @@ from typing import Any, Protocol
 
 import orjson
 
+from emulator.api.errors import Problems
 from emulator.clock import iso
-from emulator.errors import Problems
-from emulator.pages import Pages
-from emulator.rules import Rule, Rules
-from emulator.truth import Truth
-from emulator.views import View
-from emulator.world import Post, World
+from emulator.ledger import Truth
+from emulator.streaming.rules import Rule, Rules
+from emulator.views.fields import View
+from emulator.views.pages import Pages
+from emulator.world.world import Post, World
 
 WRITE_BYTES = 256 << 10
 WRITE_LINES = 1000

@@ -5,14 +5,14 @@ from bisect import bisect_left, bisect_right, insort
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from emulator.accounts import Accounts
-from emulator.archive import Archive
 from emulator.clock import Clock, first_id_at, parsed_iso
-from emulator.grid import FLOOD, GRID, PUBLISHED, Grid, MadePost
 from emulator.language import Facts, Matcher, facts_of
 from emulator.options import Options
-from emulator.stored import StoredPost, Things, fresh_post
-from emulator.templates import media_object, place_object
+from emulator.world.accounts import Accounts
+from emulator.world.archive_files import Archive
+from emulator.world.generated_posts import FLOOD, GRID, PUBLISHED, Grid, MadePost
+from emulator.world.loaded_posts import StoredPost, Things, fresh_post
+from emulator.world.post_templates import media_object, place_object
 
 Post = MadePost | StoredPost
 STATES = ("ok", "protected", "suspended", "deleted")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from emulator.answers import Answer, Call
+from emulator.api.answers import Answer, Call
 from emulator.endpoints import counts, posts, stream, users
 from emulator.service import Service
 

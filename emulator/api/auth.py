@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, quote, unquote
 
-from emulator.errors import unauthorized
+from emulator.api.errors import unauthorized
 
 # Known to everybody who reads this: they open a toy on loopback and nothing else.
 CREDENTIALS = {

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from emulator.legacy import as_page, is_legacy
+from emulator.world.v1_tweets import as_page, is_legacy
 
 
 @dataclass

@@ -8,10 +8,10 @@ from typing import Any
 
 import orjson
 
-from emulator.accounts import Accounts
 from emulator.language import Facts, facts_of
-from emulator.stored import Links, links
-from emulator.vocabulary import ADJECTIVES, DEVICES, MORE, NOUNS, PLACES, SENTENCES, SITES, TAGS, TOPICS
+from emulator.world.accounts import Accounts
+from emulator.world.loaded_posts import Links, links
+from emulator.world.vocabulary import ADJECTIVES, DEVICES, MORE, NOUNS, PLACES, SENTENCES, SITES, TAGS, TOPICS
 
 # Stand-ins in a template, replaced in its bytes; each is a value no text can hold.
 ID, AUTHOR, CREATED, EDITABLE = (

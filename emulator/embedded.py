@@ -131,8 +131,8 @@ class Emulated:
 @contextlib.contextmanager
 def running(**options: Any) -> Iterator[Emulated]:
     """An emulator in a thread of this process, on a port the system chose; options as in Options."""
+    from emulator.http.server import Emulator
     from emulator.options import made_options
-    from emulator.server import Emulator
 
     emulator = Emulator(made_options(**options))
     loop = asyncio.new_event_loop()

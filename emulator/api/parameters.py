@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from emulator.api.errors import Problems, Refusal, invalid_request
 from emulator.clock import Clock, first_id_at, iso_of_ms, parsed_iso
-from emulator.errors import Problems, Refusal, invalid_request
-from emulator.views import (
+from emulator.views.fields import (
     EXPANSIONS,
     MEDIA_FIELDS,
     PLACE_FIELDS,

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from emulator.clock import iso_of_ms
-from emulator.vocabulary import ADJECTIVES, BIOS, NOUNS, PLACES, SITES, TAGS
+from emulator.world.vocabulary import ADJECTIVES, BIOS, NOUNS, PLACES, SITES, TAGS
 
 ID_STEP = 97
 COMBINATIONS = len(ADJECTIVES) * len(NOUNS)

@@ -9,20 +9,21 @@ from typing import Any
 
 from aiohttp import web
 
-from emulator import control, routes
-from emulator.answers import Answer, json_answer
-from emulator.auth import CREDENTIALS, Asked, is_consumer
-from emulator.delivery import StreamWire, drop, packed, reset, sent
-from emulator.desk import Desk, Served, refused
-from emulator.errors import Refusal, old_version, plain
-from emulator.faults.course import Course, pump
+from emulator import control
+from emulator.api.answers import Answer, json_answer
+from emulator.api.auth import CREDENTIALS, Asked, is_consumer
+from emulator.api.errors import Refusal, old_version, plain
 from emulator.faults.script import Fault
-from emulator.flow import Flow, flow_of
+from emulator.faults.stream_faults import Course, pump
+from emulator.http import routes
+from emulator.http.delivery import StreamWire, drop, packed, reset, sent
+from emulator.http.dispatch import Desk, Served, refused
 from emulator.options import Options
 from emulator.service import Service, service_of
-from emulator.stream import Connection, disconnect_message
+from emulator.streaming.generated_stream import Flow, flow_of
+from emulator.streaming.stream import Connection, disconnect_message
 from emulator.variety import Variety
-from emulator.views import view_of
+from emulator.views.fields import view_of
 
 BODY_LIMIT = 256 << 20
 LINE_LIMIT = 128 << 10

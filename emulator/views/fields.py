@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from emulator.wording import names
+from emulator.world.wording import names
 
 POST_ONLY = ("article_title",)
 TWEET_FIELDS = names(

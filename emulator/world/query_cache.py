@@ -3,7 +3,7 @@
 from collections import OrderedDict
 
 from emulator.language import Bounds, Matcher, parsed
-from emulator.world import World
+from emulator.world.world import World
 
 KEPT = 256
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 import orjson
 
-from emulator.grid import FLOW, MadePost
 from emulator.language import satisfied
 from emulator.language.sample import Wish
-from emulator.rules import Rule
-from emulator.stream import Connection, Record, Stream
-from emulator.templates import Template, drafted, finished
-from emulator.vocabulary import PLACES
-from emulator.world import World
+from emulator.streaming.rules import Rule
+from emulator.streaming.stream import Connection, Record, Stream
+from emulator.world.generated_posts import FLOW, MadePost
+from emulator.world.post_templates import Template, drafted, finished
+from emulator.world.vocabulary import PLACES
+from emulator.world.world import World
 
 TEMPLATES = 64
 TICK = 0.02

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from emulator.api.errors import Problems, Refusal, bad_parameter
 from emulator.clock import iso
-from emulator.errors import Problems, Refusal, bad_parameter
 from emulator.language import Bounds, Matcher, Node, QueryError, Subject, parsed
-from emulator.world import World
+from emulator.world.world import World
 
 RULE_SOURCE = 3
 

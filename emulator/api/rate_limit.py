@@ -3,7 +3,7 @@
 import time
 from dataclasses import dataclass
 
-from emulator.auth import APP, USER
+from emulator.api.auth import APP, USER
 from emulator.clock import Clock
 
 # requests per window: (app, user), by the name of the endpoint

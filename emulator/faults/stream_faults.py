@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from emulator.faults.script import Fault
-from emulator.stream import Connection, Record, Stream, Wire, account, next_records
+from emulator.streaming.stream import Connection, Record, Stream, Wire, account, next_records
 
 FOREVER = 86_400.0
 

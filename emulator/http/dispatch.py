@@ -6,17 +6,17 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from emulator.answers import Answer, Call, json_answer
-from emulator.auth import APP
-from emulator.errors import Refusal, bad_parameter
+from emulator.api.answers import Answer, Call, json_answer
+from emulator.api.auth import APP
+from emulator.api.errors import Refusal, bad_parameter
+from emulator.api.parameters import ACCEPTS, DIGITS, USERNAME, Checker
 from emulator.faults import script
-from emulator.faults.answers import scripted, with_errors
+from emulator.faults.account_faults import change, disguised
+from emulator.faults.response_faults import scripted, with_errors
 from emulator.faults.script import Fault
-from emulator.faults.world import change, disguised
-from emulator.parameters import ACCEPTS, DIGITS, USERNAME, Checker
-from emulator.routes import Route
+from emulator.http.routes import Route
 from emulator.service import Service
-from emulator.views import view_of
+from emulator.views.fields import view_of
 
 REFUSALS = frozenset(["refuse-connection"])
 RECENT = frozenset(["search/recent", "counts/recent"])

@@ -5,10 +5,10 @@ from typing import Any
 
 import orjson
 
-from emulator.errors import Problems, missing, not_authorized
-from emulator.stored import Links, StoredPost, links
-from emulator.views import View
-from emulator.world import Post, World
+from emulator.api.errors import Problems, missing, not_authorized
+from emulator.views.fields import View
+from emulator.world.loaded_posts import Links, StoredPost, links
+from emulator.world.world import Post, World
 
 USERS_KEPT = 20_000
 

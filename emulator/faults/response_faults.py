@@ -5,8 +5,8 @@ from typing import Any
 
 import orjson
 
-from emulator.answers import Answer, json_answer
-from emulator.errors import (
+from emulator.api.answers import Answer, json_answer
+from emulator.api.errors import (
     Problems,
     bad_parameter,
     connection_exception,
@@ -18,9 +18,9 @@ from emulator.errors import (
     too_many_connections,
     unauthorized,
 )
+from emulator.api.parameters import RECENT_SECONDS, stale_complaint
+from emulator.api.rate_limit import headers
 from emulator.faults.script import Fault
-from emulator.limits import headers
-from emulator.parameters import RECENT_SECONDS, stale_complaint
 from emulator.service import Service
 
 HTML = b"<!DOCTYPE html><html><head><title>Error</title></head><body><h1>Technically wrong</h1></body></html>"

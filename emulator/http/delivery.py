@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from aiohttp import web
 
-from emulator.answers import Answer
+from emulator.api.answers import Answer
 from emulator.faults.script import Fault
 from emulator.variety import Variety
 

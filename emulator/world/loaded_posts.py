@@ -8,8 +8,8 @@ import orjson
 
 from emulator.clock import HALF_HOUR_MS, iso_of_ms, ms_of_id
 from emulator.language import Facts
-from emulator.views import View
-from emulator.wording import entities_of
+from emulator.views.fields import View
+from emulator.world.wording import entities_of
 
 
 @dataclass(slots=True)

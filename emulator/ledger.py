@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from emulator.answers import Answer
+from emulator.api.answers import Answer
 from emulator.clock import Clock, iso
 
 REQUESTS_KEPT = 2000

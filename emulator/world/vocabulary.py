@@ -1,6 +1,6 @@
 """Words, places and topics that generated accounts and posts are made of."""
 
-from emulator.wording import listed
+from emulator.world.wording import listed
 
 # At most five letters each, so that adjective_noun_number stays a legal user name of 15 characters.
 ADJECTIVES = listed(

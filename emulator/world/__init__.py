@@ -1,0 +1,1 @@
+"""The accounts and posts there are: generated from a seed, or loaded."""
