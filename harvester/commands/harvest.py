@@ -16,7 +16,7 @@ from harvester.commands.cli.workspace import (
 )
 from harvester.documents import Tree
 from harvester.errors import HarvesterError
-from harvester.harvest.progress import dollars
+from harvester.harvest.summary import dollars
 from harvester.text import size, when
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from harvester import __version__
 from harvester.documents import Tree
 from harvester.errors import Exit
 from harvester.harvest.workdir import State
-from harvester.text import counted, size, unexpected
+from harvester.text import counted, unexpected
 
 log = logging.getLogger("twarc-cloud")
 
@@ -123,20 +123,3 @@ class Progress:
         if self.outcome.needs_change:
             record["needs_change"] = True
         return record
-
-
-def dollars(record: Tree) -> float:
-    return float((record.get("billed") or {}).get("usd") or 0)
-
-
-def progress_words(account: Tree) -> str:
-    """How far a running harvest is: `collecting: 1,200 tweets, 1 file (75K), 3 users, $6.00`."""
-    counts = account.get("counts") or {}
-    users = counts.get("users_done", 0) + counts.get("users_unavailable", 0)
-    parts = [
-        counted(account["tweets"], "tweet"),
-        f"{counted(account['files'], 'file')} ({size(account['file_bytes'])})",
-        *([counted(users, "user")] if users else []),
-        *([f"${dollars(account):.2f}"] if dollars(account) else []),
-    ]
-    return f"{account.get('activity') or account['state']}: {', '.join(parts)}"

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from harvester.documents import Tree
-from harvester.harvest.progress import dollars, progress_words
+from harvester.harvest.summary import dollars, progress_words
 from harvester.text import size
 
 log = logging.getLogger("twarc-cloud")

@@ -4,7 +4,7 @@ import click
 
 from harvester.commands.cli.workspace import Place
 from harvester.documents import Tree
-from harvester.harvest.progress import dollars
+from harvester.harvest.summary import dollars
 from harvester.text import printable, size
 
 

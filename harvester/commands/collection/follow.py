@@ -9,7 +9,7 @@ from harvester.commands.cli.workspace import Place
 from harvester.commands.harvest import end_harvest
 from harvester.documents import Tree
 from harvester.errors import Exit
-from harvester.harvest.progress import progress_words
+from harvester.harvest.summary import progress_words
 from harvester.store.keys import CollectionKeys
 
 _STOPS_WITHIN = 180.0
