@@ -27,7 +27,11 @@ from tests.test_quickstart import PAGE, type_all_of_2019
 _BUCKET = "the-museum"
 _VARIABLES = ("-input=false", f"-var=bucket={_BUCKET}", "-var=destroy_bucket=true")
 _WITHIN = 120.0
-_STREAM = {"type": "filter", "filter": {"track": "library,archives"}, "keys": {"profile": "museum"}}
+_STREAM: dict[str, Any] = {
+    "type": "filter",
+    "filter": {"track": "library,archives"},
+    "keys": {"profile": "museum"},
+}
 
 # What a second plan wants to change of what the first one made, for the emulator does not keep it.
 _DRIFT: dict[str, list[str]] = {}
@@ -91,8 +95,8 @@ class Operator:
         self.person, self.made, self.control = person, made, control
         self.bucket = Bucket(_BUCKET, made.server)
 
-    def add_stream(self, collection_id: str) -> None:
-        self.person.write({"id": collection_id, **_STREAM})
+    def add_stream(self, collection_id: str, **more: Any) -> None:
+        self.person.write({"id": collection_id, **_STREAM, **more})
         self.person.well("collection-config", "keys", "--yes")
         self.person.well("collection", "add")
 
@@ -102,10 +106,14 @@ class Operator:
         found = ecs.describe_services(cluster="twarc-cloud", services=arns)["services"] if arns else []
         return [each["serviceName"] for each in found if each["status"] == "ACTIVE"]
 
-    def tasks(self, status: str = "RUNNING") -> list[dict[str, Any]]:
+    def tasks(self, status: str = "RUNNING", **filters: str) -> list[dict[str, Any]]:
         ecs = self.made.client("ecs")
-        arns = ecs.list_tasks(cluster="twarc-cloud", desiredStatus=status)["taskArns"]
+        arns = ecs.list_tasks(cluster="twarc-cloud", desiredStatus=status, **filters)["taskArns"]
         return list(ecs.describe_tasks(cluster="twarc-cloud", tasks=arns)["tasks"]) if arns else []
+
+    def ended_tasks(self, collection_id: str) -> list[dict[str, Any]]:
+        found = self.tasks("STOPPED", family=f"twarc-cloud_{_BUCKET}_{collection_id}")
+        return [each for each in found if each["lastStatus"] == "STOPPED"]
 
     def found(self, collection_id: str, folder: Path) -> storm.Found:
         shutil.rmtree(folder, ignore_errors=True)
@@ -198,7 +206,8 @@ def _stopped_inside(operator: Operator, name: str) -> None:
     _healthy(operator, name)
     where = {"Bucket": _BUCKET, "Key": f"collections/{name}/stop.json"}
     operator.made.client("s3").put_object(**where, Body=b"{}")
-    until(lambda: operator.tasks("STOPPED"), within=_WITHIN)
+    # Its task stays, for ECS would only start it again.
+    until(lambda: "the stream is over (stopped)" in operator.person("harvest", "list").out, within=_WITHIN)
 
 
 def _crash_looping(operator: Operator, name: str) -> None:
@@ -271,6 +280,67 @@ def test_filter_stop_leaves_nothing_of_a_service_that_is(
         found = person.found(name, tmp_path / "found")
         assert found.wrong == []
         assert found.posts.total() > 0
+
+
+# -- streams that end by themselves, or are refused ----------------------------------------------------------
+
+
+def test_a_stream_that_is_through_ends_its_own_service_and_no_task_comes_after_it(
+    person: Operator, tmp_path: Path
+) -> None:
+    person.add_stream("through", filter={**_STREAM["filter"], "max_records": 200})
+    with step("a stream with max_records"):
+        assert person.person.well("collection", "filter-start", "through").startswith("Started")
+        until(lambda: not person.services() and person.ended_tasks("through"), within=_WITHIN)
+    (only,) = person.ended_tasks("through")
+    assert (only["stoppedReason"], only["containers"][0]["exitCode"]) == ("Service deleted", Exit.OK)
+    assert person.made.containers() == []
+    assert "through => complete" in person.person.well("harvest", "log", "through")
+    found = person.found("through", tmp_path / "found")
+    assert found.wrong == []
+    assert found.posts.total() >= 200
+
+
+def test_a_stream_that_x_refuses_ends_one_task_with_that_and_waits_in_the_next(
+    person: Operator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, refused = "refused", {"on": "GET /2/tweets/search/stream", "do": "usage-cap"}
+    # What it waits for is written with the checkpoints.
+    monkeypatch.setenv("TWARC_CLOUD_CHECKPOINT_SECONDS", "2")
+    person.add_stream(name)
+    with step("a stream that X refuses"):
+        person.person.well("collection", "filter-start", name)
+        _healthy(person, name)
+        person.control.faults([refused])
+        # As Spot capacity that is taken back: the service starts another task by itself.
+        (container,) = person.made.containers()
+        person.made.engine("kill", "--signal=TERM", container)
+        until(lambda: "X refuses the stream" in person.person("harvest", "running", name).out, within=_WITHIN)
+    codes = [each["containers"][0]["exitCode"] for each in person.ended_tasks(name)]
+    assert sorted(codes) == [Exit.RETRY_LATER, Exit.TERMINATED]
+    with step("filter-stop"):
+        person.person.well("collection", "filter-stop", name)
+    assert (person.services(), person.tasks()) == ([], [])
+
+
+def test_a_stream_that_loses_its_spot_machine_and_finds_no_other_runs_on_demand_once_it_is_started_anew(
+    person: Operator,
+) -> None:
+    name = "spot"
+    person.add_stream(name, task={"spot": True, "fallback": True})
+    with step("a stream that loses its Spot machine"):
+        person.person.well("collection", "filter-start", name)
+        _healthy(person, name)
+        assert [each["capacityProviderName"] for each in person.tasks()] == ["FARGATE_SPOT"]
+        with person.made.without_capacity("FARGATE_SPOT"):
+            (container,) = person.made.containers()
+            person.made.engine("kill", "--signal=TERM", container)
+            until(lambda: "NO ROOM" in person.person("harvest", "list").out, within=_WITHIN)
+            assert person.person.well("collection", "filter-start", name).startswith("Started")
+            _healthy(person, name)
+            assert [each["capacityProviderName"] for each in person.tasks()] == ["FARGATE"]
+    person.person.well("collection", "filter-stop", name)
+    assert (person.services(), person.tasks()) == ([], [])
 
 
 # -- tasks that cannot start --------------------------------------------------------------------------------

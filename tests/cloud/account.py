@@ -9,11 +9,13 @@ What stands in for what:
 - StopTask answers at once, and the task is STOPPED once its container is, with the container's exit code.
 - No registry is asked: the image is on this machine, or the task ends with CannotPullContainerError.
 - Tasks get the tags of their definition or service, where these are to be propagated.
-- RunTask refuses a role that does not exist, and every task while there is a file `no-capacity` in the
-  folder of the account, in words of ECS.
+- RunTask refuses a role that does not exist, in words of ECS.
+- While there is a file `no-capacity` in the folder of the account, it also refuses the tasks of the capacity
+  providers named there, or all. A service has an event of that; it does not try again, as AWS does.
 """
 
 import os
+import uuid
 from pathlib import Path
 from typing import Any
 
@@ -70,7 +72,7 @@ def _started(client: Any, cdef: Tree, run_kwargs: Tree, **_: Any) -> Any:
 
 
 def _run_task(data: Tree) -> Any:
-    if (_FOLDER / "no-capacity").exists():
+    if _has_no_room_for(data):
         return json_response({"tasks": [], "failures": [{"reason": _NO_CAPACITY}]})
     definition = ecs._task_defs.get(ecs._resolve_td_key(data.get("taskDefinition", ""))) or {}
     for name in ("taskRoleArn", "executionRoleArn"):
@@ -80,9 +82,27 @@ def _run_task(data: Tree) -> Any:
     return _run({**data, "tags": [*_propagated(data, definition), *data.get("tags", ())]})
 
 
+def _has_no_room_for(data: Tree) -> bool:
+    try:
+        full = (_FOLDER / "no-capacity").read_text().split()
+    except FileNotFoundError:
+        return False
+    wanted = {each["capacityProvider"] for each in data.get("capacityProviderStrategy") or ()}
+    if full and wanted.isdisjoint(full):
+        return False
+    if service := _service_of(data):
+        words = f"(service {service['serviceName']}) was unable to place a task. Reason: {_NO_CAPACITY}."
+        service["events"].insert(0, {"id": str(uuid.uuid4()), "createdAt": ecs._iso(), "message": words})
+    return True
+
+
+def _service_of(data: Tree) -> Tree | None:
+    cluster, name = ecs._resolve_cluster_name(data.get("cluster")), data.get("group", "").partition(":")[2]
+    return ecs._services.get(f"{cluster}/{name}")
+
+
 def _propagated(data: Tree, definition: Tree) -> list[Tree]:
-    cluster, service = ecs._resolve_cluster_name(data.get("cluster")), data.get("group", "").partition(":")[2]
-    source = ecs._services.get(f"{cluster}/{service}") or data
+    source = _service_of(data) or data
     arns = {"SERVICE": source.get("serviceArn"), "TASK_DEFINITION": definition.get("taskDefinitionArn")}
     return list(ecs._tags.get(arns.get(source.get("propagateTags", "NONE"))) or ())
 

@@ -46,8 +46,9 @@ class Account:
         return [entry for page in paginator.paginate(**parameters) for entry in page.get(key, ())]
 
     @contextmanager
-    def without_capacity(self) -> Iterator[None]:
-        (self.folder / "no-capacity").touch()
+    def without_capacity(self, *providers: str) -> Iterator[None]:
+        """No room for a task of these capacity providers, or of any."""
+        (self.folder / "no-capacity").write_text(" ".join(providers))
         try:
             yield
         finally:
