@@ -38,6 +38,12 @@ class Stop:
                 return
         listener()
 
+    def part(self) -> "Stop":
+        """A stop of one part of the work: this one ends it, too, and it does not end this one."""
+        part = Stop()
+        self.on_request(lambda: part.request(self.reason))
+        return part
+
     @property
     def requested(self) -> bool:
         return self._event.is_set()

@@ -10,7 +10,7 @@ import pytest
 from harvester.clock import Stop
 from harvester.commands.stream_service import Service, service_of_ecs
 from harvester.errors import Exit, HarvesterError
-from harvester.harvest.progress import COMPLETE, FAILED, Outcome
+from harvester.harvest.progress import COMPLETE, FAILED, STOPPED, Outcome
 from harvester.monitoring.sent_notices import Notices
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
@@ -45,16 +45,16 @@ def _service(clock: Pauses) -> Service:
     return Service("cluster", "name", "live", Stop(), clock)
 
 
-def _harvest(*codes: Exit) -> Callable[[], Outcome]:
+def _harvest(*codes: Exit) -> Callable[[Stop], Outcome]:
     """Fails so, one after the other, and then goes well."""
     return _ends(*(HarvesterError("It cannot begin.", exit_code=code) for code in codes))
 
 
-def _ends(*ends: Outcome | Exception) -> Callable[[], Outcome]:
+def _ends(*ends: Outcome | Exception) -> Callable[[Stop], Outcome]:
     """Ends so, one after the other, and then well."""
     left = list(ends)
 
-    def harvest() -> Outcome:
+    def harvest(_: Stop) -> Outcome:
         end = left.pop(0) if left else Outcome(COMPLETE)
         if isinstance(end, Exception):
             raise end
@@ -127,12 +127,35 @@ def test_after_an_error_of_a_stream_that_collected_the_pauses_begin_anew(store: 
     ends = _ends(*[failed] * 5)
     began = iter([0, 0, 0, 1000, 0])
 
-    def collects() -> Outcome:
+    def collects(stop: Stop) -> Outcome:
         clock.seconds += next(began, 0)
-        return ends()
+        return ends(stop)
 
     assert _service(clock).kept(collects, store) == 0
     assert clock.pauses == [60, 120, 240, 60, 120]
+
+
+def test_a_harvest_that_stops_itself_because_it_fails_does_not_stop_the_task(store: FolderStore) -> None:
+    def harvest(stop: Stop) -> Outcome:
+        stop.request("storing failed")
+        return ends(stop)
+
+    for pauses in ([], [60, 120]):
+        ends = _ends(*[Outcome(FAILED, "storing failed", Exit.ERROR)] * 2)
+        clock = Pauses()
+        _service(clock).kept(harvest, store)
+        assert clock.pauses == pauses
+
+
+def test_a_harvest_hears_the_stop_of_its_task(store: FolderStore) -> None:
+    service = _service(Pauses())
+
+    def harvest(stop: Stop) -> Outcome:
+        service.stop.request("SIGTERM")
+        assert (stop.requested, stop.reason) == (True, "SIGTERM")
+        return Outcome(STOPPED, "SIGTERM", Exit.TERMINATED)
+
+    assert service.kept(harvest, store) == Exit.TERMINATED
 
 
 @pytest.mark.parametrize("code", [Exit.OK, Exit.PARTIAL, Exit.TERMINATED, Exit.UNAUTHORIZED])

@@ -90,13 +90,12 @@ def aws_harvest(bucket: str, collection_id: str, host: str, **options: Any) -> i
     # First, for the kernel drops a signal that the first process of a container does not handle.
     stop = stop_on_signals()
     service = service_of_ecs(os.environ.get("TWARC_CLOUD_SERVICE", ""), collection_id, stop)
-    with watching(collection_id, bucket) as alerts:
-        _beat()
     with watching(collection_id, bucket, unless=TYPED) as alerts:
+        _beat()
         store = _bucket(bucket)
         store.require()
 
-        def harvest() -> Outcome:
+        def harvest(stop: Stop) -> Outcome:
             # What an earlier try said is not said of this one.
             alerts.told = False
             return _harvest(
@@ -104,7 +103,7 @@ def aws_harvest(bucket: str, collection_id: str, host: str, **options: Any) -> i
                 **{"stop": stop, "alerts": alerts, "host": host, "service": service, **options},
             )
 
-        return service.kept(harvest, store) if service else int(harvest().exit_code)
+        return service.kept(harvest, store) if service else int(harvest(stop).exit_code)
 
 
 @local.command("harvester", help="Harvest COLLECTION_ID of a folder.")
@@ -115,9 +114,8 @@ def aws_harvest(bucket: str, collection_id: str, host: str, **options: Any) -> i
 @_harvest_options
 def local_harvest(collection_id: str, collections_path: str, **options: Any) -> int:
     stop = stop_on_signals()
-    with watching(collection_id, collections_path) as alerts:
-        _beat()
     with watching(collection_id, collections_path, unless=TYPED) as alerts:
+        _beat()
         store = _folder(collections_path)
         outcome = _harvest(
             *(store, collection_id, "local"), stop=stop, alerts=alerts, host="127.0.0.1", **options

@@ -53,13 +53,16 @@ class Service:
 
         return told_before
 
-    def kept(self, harvest: Callable[[], Outcome], store: Store) -> int:
-        """Harvest, and again after a failure that is waited for; the exit code."""
+    def kept(self, harvest: Callable[[Stop], Outcome], store: Store) -> int:
+        """Harvest, and again after a failure that is waited for; the exit code.
+
+        A harvest that fails stops all its parts, so each has a stop of its own, which hears that of the task.
+        """
         waits_for, pause = self.waits_for(store), _FIRST_PAUSE
         while True:
             began = self.clock.elapsed()
             try:
-                outcome = harvest()
+                outcome = harvest(self.stop.part())
                 failure = HarvesterError(outcome.reason or outcome.state, exit_code=outcome.exit_code)
                 if outcome.exit_code != Exit.ERROR or self.stop.requested or not waits_for(failure):
                     return int(outcome.exit_code)
