@@ -88,7 +88,7 @@ def test_the_bill_is_that_of_the_network(emulator: Emulated) -> None:
     _whole_timeline(client, ids[0])
     client.users(ids)
 
-    bill, truth = client.billing.snapshot(), emulator.ledger()["billed"]
+    bill, truth = client.billing.snapshot(), emulator.truth()["billed"]
 
     assert (bill["posts"], bill["users"]) == (truth["posts"], truth["users"]) == (450, 8)
 
@@ -230,7 +230,7 @@ def test_a_window_that_is_used_up_is_waited_for_and_nothing_refused() -> None:
             thread.start()
         for thread in threads:
             thread.join(30)
-        statuses = [request["status"] for request in emulator.ledger()["requests"]]
+        statuses = [request["status"] for request in emulator.truth()["requests"]]
 
     assert client.billing.snapshot()["requests"] == statuses.count(200) == 360
     assert statuses.count(429) == 0
