@@ -19,7 +19,7 @@ N ?= 200
 help:
 	@echo "make demo            harvest a timeline, a search and a stream from the emulator, into demo/"
 	@echo "make test            lint, types and all tests (with make pythons, what .ci/run does)"
-	@echo "make check T=tests/test_layout.py     some tests only"
+	@echo "make check T=tests/store/test_keys.py     some tests only"
 	@echo "make kill N=2000     the kill storm, with this many SIGKILLs"
 	@echo "make pythons         make demo and the tests of other tools on each other Python found here, in fresh copies"
 	@echo "make versitygw       install a second S3 server for the tests of stores (needs Go)"
@@ -51,7 +51,7 @@ format: ready-dev
 	@$(IN) -m ruff check --quiet --fix .
 
 kill: ready-dev
-	@KILLS=$(N) $(IN) -m pytest -q -s -n 0 -p no:cacheprovider tests/test_kill_storm.py
+	@KILLS=$(N) $(IN) -m pytest -q -s -n 0 -p no:cacheprovider tests/durability/test_kill_storm.py
 
 # It reads the checkout only: each Python works in a copy of it, with an environment of its own.
 pythons: ready-dev
@@ -67,8 +67,8 @@ versitygw: venv
 # An emulator of AWS has dependencies of its own, so they are in a virtual environment of their own.
 cloud-test: ready-dev ready-cloud
 	@$(IN) -m tests.cloud.ready
-	@CLOUD_TEST=1 $(IN) -m pytest -q -s -n 0 -p no:cacheprovider tests/test_cloud.py
-	@CLOUD_TEST=1 $(IN) -m pytest -q -n 4 --dist loadgroup -p no:cacheprovider tests/test_image.py tests/test_account.py
+	@CLOUD_TEST=1 $(IN) -m pytest -q -s -n 0 -p no:cacheprovider tests/cloud/test_emulated_account.py
+	@CLOUD_TEST=1 $(IN) -m pytest -q -n 4 --dist loadgroup -p no:cacheprovider tests/cloud/test_image.py tests/cloud/test_account.py
 
 # A few hundred rules of others about accounts; what is exempted says why, in the file.
 scan: ready-scan

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from bench.measured import Cost, cost
 from bench.peers import program
-from tests.servers import S3Server, seaweedfs
+from tests.support.servers import S3Server, seaweedfs
 
 _ROOT = Path(__file__).resolve().parents[1]
 _BUCKET, _ID = "bench", "bench"

@@ -16,7 +16,7 @@ from pathlib import Path
 from bench.servers import KEYS, emulator
 from bench.watched import wait_for_stream
 from harvester.compute import cost
-from tests.servers import S3Server, seaweedfs
+from tests.support.servers import S3Server, seaweedfs
 
 _DOOR = Path(__file__).resolve().parents[1] / "tweet_harvester.py"
 _BUCKET = "idle"

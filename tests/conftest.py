@@ -13,10 +13,10 @@ import pytest
 
 from harvester.store.conditions import FOLDER
 from harvester.store.s3 import S3Store
-from tests import leaks
-from tests.servers import VERSITYGW, Bucket, S3Server, moto, seaweedfs, versitygw, versitygw_program
-from tests.stage import varied
-from tests.stores import Place, placed
+from tests.support import secret_scan
+from tests.support.harvest_stage import varied
+from tests.support.servers import VERSITYGW, Bucket, S3Server, moto, seaweedfs, versitygw, versitygw_program
+from tests.support.stores import Place, placed
 
 _LOCAL = {"127.0.0.1", "::1", "localhost", ""}
 _FOREIGN = (
@@ -88,7 +88,7 @@ def _bucket(server: S3Server, request: pytest.FixtureRequest, *, versioned: bool
         s3.put_bucket_versioning(Bucket=bucket.name, VersioningConfiguration={"Status": "Enabled"})
     _remember_conditions(bucket)
     yield bucket
-    leaked = leaks.in_bucket(bucket)
+    leaked = secret_scan.in_bucket(bucket)
     _remove(bucket)
     assert leaked == [], "secrets are in the bucket or its history"
 
@@ -117,7 +117,7 @@ def _remove(bucket: Bucket) -> None:
         s3.delete_bucket(Bucket=bucket.name)
     except ClientError:
         # moto's has to be empty.
-        entries = [{"Key": each.key, "VersionId": each.id} for each in leaks.versions(bucket)]
+        entries = [{"Key": each.key, "VersionId": each.id} for each in secret_scan.versions(bucket)]
         for start in range(0, len(entries), 1000):
             batch = {"Objects": entries[start : start + 1000], "Quiet": True}
             s3.delete_objects(Bucket=bucket.name, Delete=batch)

@@ -95,7 +95,7 @@ def _flattened(here: Path) -> str:
 
 def _tools(here: Path) -> str:
     said = _run(here, "make", "ready-readers")
-    return said or _run(here, ".venv/bin/python", "-m", "pytest", "-q", "tests/test_interoperability.py")
+    return said or _run(here, ".venv/bin/python", "-m", "pytest", "-q", "tests/docs/test_interoperability.py")
 
 
 def _say(text: str) -> None:

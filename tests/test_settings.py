@@ -10,7 +10,7 @@ from harvester.errors import Exit, HarvesterError
 from harvester.harvest.lock import Lock, expiry
 from harvester.settings import Settings, listed, settings, variable
 from harvester.store.folder import FolderStore
-from tests.stores import HandClock
+from tests.support.stores import HandClock
 
 
 def _ini(folder: Path, text: str) -> Path:

@@ -11,8 +11,8 @@ from typing import Any
 
 import boto3
 
-from tests.containers import ROOT, Engine
-from tests.servers import S3Server, guarded, own_ports, reachable, ready
+from tests.support.podman import ROOT, Engine
+from tests.support.servers import S3Server, guarded, own_ports, reachable, ready
 
 REGION = "us-east-1"
 _LISTENS = "0A"

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 
-from tests.terraforming import plugins
+from tests.support.terraform import plugins
 
 # What is looked for, and the package of Debian that has it.
 _COMMANDS = {

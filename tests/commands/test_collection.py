@@ -1,0 +1,567 @@
+"""`collection` and `harvest`: what people do, on a folder, with processes of this machine."""
+
+import gzip
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import emulator
+from harvester.clock import Stop, SystemClock
+from harvester.commands.cli.workspace import chosen
+from harvester.compute import RUNNING, STOPPING
+from harvester.compute.local.compute import LocalCompute
+from harvester.compute.local.scheduler import Scheduler
+from harvester.harvest.lock import Lock
+from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys
+from tests.support.cli_session import Person, at_a_terminal, until
+from tests.support.stores import HandClock
+
+_POSTS = 30
+_STREAM_KILLS = int(os.environ.get("STREAM_KILLS", "3"))
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Person, emulator.Emulated]]:
+    # X lets an app connect to its stream 50 times in 15 minutes; kills may come faster.
+    options: dict[str, Any] = {"users": 3, "posts_per_user": _POSTS, "stream_rate": "50", "limits": False}
+    with at_a_terminal(tmp_path, monkeypatch, **options) as found:
+        yield found
+
+
+@pytest.fixture
+def person(desk: tuple[Person, emulator.Emulated]) -> Person:
+    return desk[0]
+
+
+def _users(emulated: emulator.Emulated) -> list[str]:
+    return list(emulated.control.truth(detail=True)["posts"]["by_user"])
+
+
+def _add(person: Person, collection_id: str, **section: Any) -> None:
+    kind = {"users": "user_timeline", "search": "search", "filter": "filter"}[next(iter(section))]
+    person.write({"id": collection_id, "type": kind, **section})
+    person.well("collection", "add")
+
+
+def _held(person: Person, collection_id: str) -> Lock:
+    """A harvest of somebody else, as far as anybody can see."""
+    store = FolderStore(person.folder / "collections")
+    lock = Lock(store, CollectionKeys(collection_id).lock, owner="somebody", clock=SystemClock())
+    lock.acquire()
+    return lock
+
+
+def _records(person: Person, collection_id: str) -> list[dict[str, Any]]:
+    found = (person.folder / "collections" / collection_id / "harvests").rglob("harvest.json")
+    return [json.loads(path.read_text()) for path in sorted(found)]
+
+
+def test_a_harvest_once_brings_every_post_and_is_told_of_afterwards(
+    desk: tuple[Person, emulator.Emulated],
+) -> None:
+    person, emulated = desk
+    _add(person, "museums", users={user: {} for user in _users(emulated)})
+    told = person("collection", "once", "museums", "--wait")
+    assert told.code == 0
+    assert told.out.startswith("Started\nmuseums => Folder: collections. Harvest timestamp: ")
+    assert f"Tweets: {3 * _POSTS}. Files: 1 (" in told.out
+    assert "Billed by X: $0.48." in told.err
+    (folder,) = (person.folder / "collections/museums").glob("harvests/*/*/*/*/*/*")
+    assert f"Files: {folder.relative_to(person.folder)}/\n" in told.err
+    assert (
+        f"{folder.relative_to(person.folder)}/tweets-*.jsonl.gz | BEARER_TOKEN=none twarc2 flatten"
+        in told.err
+    )
+    again = person("collection", "once", "museums", "--wait", "--json")
+    assert (again.json["tweets"], again.json["state"]) == (0, "complete")
+    told = person("harvest", "history", "museums", "--json", "--limit", "2")
+    assert [record["tweets"] for record in told.json] == [0, 3 * _POSTS]
+
+
+def test_once_says_how_to_follow_it_and_what_it_leaves_out(person: Person) -> None:
+    _add(person, "s", search={"query": "library"})
+    person.write({**person.file, "title": "A title"})
+    told = person("collection", "once", "s")
+    assert (told.code, told.out) == (0, "Started\n")
+    assert "collection.json has changes that are not stored" in told.err
+    assert "`harvest running s` or `harvest log s --follow`" in told.err
+    until(lambda: not person._slot("s", "harvest").lives)
+    # What the harvest learnt meanwhile is no change of the person's.
+    person.well("collection-config", "update")
+    told = person("collection", "once", "s", "--dry-run", "--json")
+    assert set(told.json) == {"id", "started", "cost", "budget"}
+    assert "not stored" not in told.err
+
+
+def test_a_collection_without_users_is_not_harvested(person: Person) -> None:
+    _add(person, "museums", users={})
+    told = person("collection", "once", "museums")
+    assert (told.code, told.out) == (2, "")
+    assert told.err.startswith("The collection has no users. Add some with `collection-config screennames`")
+    assert _records(person, "museums") == []
+    assert "It has no users yet" in person("collection", "schedule", "museums", "rate(7 days)").err
+
+
+def test_the_last_harvest_is_told_with_what_became_of_the_users(
+    desk: tuple[Person, emulator.Emulated],
+) -> None:
+    person, emulated = desk
+    _add(person, "museums", users={user: {} for user in _users(emulated)})
+    person.well("collection", "once", "museums", "--wait")
+    last = person.well("harvest", "last", "museums")
+    assert f"Tweets: {3 * _POSTS}." in last
+    assert "screen name found" in last
+    assert "complete" in person.well("harvest", "history", "museums")
+    assert [
+        record["state"] for record in json.loads(person.well("harvest", "history", "museums", "--json"))
+    ] == ["complete"]
+    assert "museums => complete" in person.well("harvest", "log", "museums")
+    assert "Tweets" in person.well("harvest", "log", "museums", "--follow")
+    assert person.well("harvest", "list") == "No running harvests.\n"
+    told = person("harvest", "running", "museums")
+    assert (told.code, told.err.startswith("Task not found.")) == (1, True)
+    row = json.loads(person.well("collection", "list", "--json"))[0]
+    assert (row["id"], row["collects"], row["state"]) == ("museums", "3 users", "complete")
+
+
+def _typed(person: Person, *arguments: str) -> None:
+    """The same command in a process of its own, where --debug counts."""
+    door = Path(__file__).resolve().parents[2] / "twarc_cloud.py"
+    subprocess.run([sys.executable, str(door), *arguments], cwd=person.folder, check=True, timeout=120)
+
+
+def _log(person: Person, collection_id: str) -> str:
+    (runs,) = person.folder.glob("*-runs")
+    return "".join(path.read_text() for path in (runs / collection_id).glob("*.log"))
+
+
+def test_debug_counts_for_what_is_started_too(person: Person) -> None:
+    _add(person, "s", search={"query": "library"})
+    _typed(person, "collection", "once", "s", "--wait")
+    assert " DEBUG " not in _log(person, "s")
+    _typed(person, "--debug", "collection", "once", "s", "--wait")
+    assert " DEBUG X GET /2/tweets/search/recent?" in _log(person, "s")
+    _add(person, "live", filter={"track": "library"})
+    _typed(person, "collection", "filter-start", "live", "--debug")
+    until(lambda: " DEBUG X GET /2/tweets/search/stream?" in _log(person, "live"))
+    person.well("collection", "filter-stop", "live")
+    assert emulator.CREDENTIALS["bearer_token"] not in _log(person, "s") + _log(person, "live")
+
+
+def test_a_harvest_that_fails_at_once_was_not_started(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _add(person, "s", search={"query": "library"})
+    monkeypatch.setenv("BEARER_TOKEN", "revoked")
+    told = person("collection", "once", "s", "--wait")
+    assert told.code == 4
+    assert "keys" in told.words
+    last = person("harvest", "last", "s").words
+    assert "failed" in last
+    monkeypatch.delenv("BEARER_TOKEN")
+    told = person("collection", "once", "s")
+    assert told.code == 4
+    assert "Started" not in told.out
+
+
+def test_a_running_harvest_is_shown_while_it_runs_and_stopped_with_everything_stored(person: Person) -> None:
+    _add(person, "live", filter={"track": "library,archives"})
+    assert person("collection", "once", "live").err == "Collection is not a user_timeline or search.\n"
+    assert person.well("collection", "filter-start", "live") == "Started\n"
+    assert person("collection", "filter-start", "live").err.startswith("Collection already started.")
+    until(lambda: person("harvest", "running", "live", "--json").code == 0)
+    until(lambda: json.loads(person.well("harvest", "running", "live", "--json"))["tweets"] > 20)
+    assert "live => Folder: collections. Status: RUNNING\n" in person.well("harvest", "list")
+    assert "Activity: collecting" in person.well("harvest", "running", "live")
+    assert "filter-stop" in person("harvest", "stop", "live").err
+    assert person.well("collection", "timeline-stop", "live") == "Stopping ...\nStopped\n"
+    assert person.well("harvest", "list") == "No running harvests.\n"
+    (record,) = _records(person, "live")
+    assert (record["state"], record["reason"]) == ("stopped", "a stop was asked for")
+    kept = sum(
+        len(gzip.decompress(path.read_bytes()).splitlines())
+        for path in (person.folder / "collections/live").rglob("tweets-*.gz")
+    )
+    assert kept == record["tweets"] > 20
+    assert person("collection", "filter-stop", "live").err == "Collection not already started.\n"
+
+
+def test_a_stream_that_the_harvester_runs_by_itself_is_listed_and_stopped(person: Person) -> None:
+    _add(person, "live", filter={"track": "library"})
+    assert person("collection-config", "update").code == 1
+    person.write({**person.file, "filter": {"track": "museum"}})
+    told = person("collection-config", "update")
+    assert (told.code, "Stop and start" in told.words) == (0, False)
+    assert person("harvest", "running").out == "No running harvests.\n"
+    door = Path(__file__).resolve().parents[2] / "tweet_harvester.py"
+    command = [sys.executable, str(door), "local", "harvester", "live"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        until(lambda: "live => Folder: collections." in person.well("harvest", "running"))
+        assert [row["collection_id"] for row in person("harvest", "running", "--json").json] == ["live"]
+        person.write({**person.file, "filter": {"track": "archive"}})
+        assert "Stop and start the collection" in person.well("collection-config", "update")
+        assert person.well("collection", "filter-stop", "live") == "Stopping ...\nStopped\n"
+        out, _ = process.communicate(timeout=30)
+        assert "live => stopped (a stop was asked for)." in out
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_another_query_says_what_is_paid_for_again(person: Person) -> None:
+    _add(person, "s", search={"query": "library", "since_id": "20"})
+    person.write({**person.file, "title": "A title"})
+    assert "pays" not in person("collection-config", "update").words
+    person.write({**person.file, "search": {**person.file["search"], "query": "museum"}})
+    for options in (["--dry-run"], []):
+        told = person("collection-config", "update", *options)
+        assert told.code == 0
+        assert "collects the last seven days, and pays $0.005 a post" in told.err
+    assert person.stored("s")["search"]["query"] == "museum"
+
+
+def test_the_rules_of_a_stream_that_is_over_are_listed_and_removed_and_those_of_others_stay(
+    person: Person,
+) -> None:
+    _add(person, "live", filter={"track": "library"})
+    _add(person, "other", filter={"track": "museum", "max_records": 1})
+    person.well("collection", "filter-start", "other")
+    until(lambda: not person._slot("other", "harvest").lives)
+    person.well("collection", "filter-start", "live")
+    until(lambda: person("harvest", "running", "live", "--json").code == 0)
+    until(lambda: len(json.loads(person.well("collection", "rules", "live", "--json"))) == 2)
+    refused = person("collection", "rules", "live", "--remove", "--yes")
+    assert (refused.code, "running already" in refused.err) == (11, True)
+    stopped = person("collection", "filter-stop", "live")
+    assert "collection rules live --remove" in stopped.err
+    assert "library" in person.well("collection", "rules", "live")
+    assert person("collection", "rules", "live", "--remove", answer="n\n").code == 1
+    assert person.well("collection", "rules", "live", "--remove", answer="y\n") == "Removed 1 of 2 rules.\n"
+    assert person.well("collection", "rules", "live", "--remove") == "Removed 0 of 1 rule.\n"
+    (left,) = json.loads(person.well("collection", "rules", "live", "--json"))
+    assert (left["id"], left["value"], left["removed"]) == ("other", "museum", False)
+
+
+def test_a_stream_that_has_ended_by_itself_is_started_again_at_once(person: Person) -> None:
+    _add(person, "some", filter={"track": "library", "max_records": 1})
+    for number in (1, 2, 3):
+        assert person.well("collection", "filter-start", "some") == "Started\n"
+        until(lambda number=number: _ended(person, "some") == number)  # type: ignore[misc]
+
+
+def _ended(person: Person, collection_id: str) -> int:
+    """How many harvests of it are over, and its lock with them."""
+    if (person.folder / "collections" / collection_id / "lock.json").exists():
+        return 0
+    return sum(record["state"] != "running" for record in _records(person, collection_id))
+
+
+def _is_another(slot: Any, process: int) -> bool:
+    return slot.lives and slot.note.get("process") != process
+
+
+def test_a_stream_that_is_killed_is_started_again_with_the_gap_recorded(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TWARC_CLOUD_RESTART_SECONDS", "0.05")
+    monkeypatch.setenv("TWARC_CLOUD_RESTARTS", "1000")
+    _add(person, "live", filter={"track": "library,archives"})
+    person.well("filter", "start", "live")
+    slot = person._slot("live", "harvest")
+    for _ in range(_STREAM_KILLS):
+        process = until(lambda: slot.lives and slot.note.get("process"))
+        until(lambda: (json.loads(person("harvest", "running", "live", "--json").out or "{}")).get("tweets"))
+        slot.signal(signal.SIGKILL)
+        until(partial(_is_another, slot, process))
+    until(lambda: (json.loads(person("harvest", "running", "live", "--json").out or "{}")).get("tweets"))
+    person.well("collection", "filter", "stop", "live")
+    records = _records(person, "live")
+    assert [record["state"] for record in records] == ["interrupted"] * _STREAM_KILLS + ["stopped"]
+    # The gap that a death left stands in the record of the harvest that found it.
+    assert all(record["gaps"] for record in records[1:])
+    assert not (person.folder / "collections/live/lock.json").exists()
+    assert not slot.lives
+    assert not person._slot("live", "supervisor").lives
+
+
+def test_a_stream_that_cannot_work_is_given_up_and_that_is_told(
+    desk: tuple[Person, emulator.Emulated], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person, emulated = desk
+    monkeypatch.setenv("TWARC_CLOUD_RESTARTS", "1000")
+    _add(person, "live", filter={"rules": [{"value": "library ("}]})
+    _add(person, "other", filter={"track": "library"})
+    person.well("collection", "filter-start", "live")
+    told = until(lambda: "GAVE UP" in (found := person.well("harvest", "list")) and found)
+    assert "exit code 1" in told and "library (" in told
+    until(lambda: not person._slot("live", "supervisor").lives)
+    person.well("collection", "filter-start", "other")
+    until(lambda: "RUNNING" in person.well("harvest", "list"))
+    again = person("collection", "filter-start", "live")
+    assert (again.code, "The stream of other already runs with the same keys" in again.err) == (11, True)
+    emulated.control.revoke()
+    emulated.control.disconnect()
+    until(lambda: "exit code 4" in person.well("harvest", "list"))
+    refused = person("collection", "filter-start", "live")
+    assert (refused.code, "X does not accept the keys" in refused.err) == (4, True)
+    person.well("collection", "filter-stop", "other")
+
+
+def test_a_stream_is_stopped_though_its_supervisor_is_dead(person: Person) -> None:
+    _add(person, "live", filter={"track": "library"})
+    person.well("collection", "filter-start", "live")
+    until(lambda: "RUNNING" in person.well("harvest", "list"))
+    person._slot("live", "supervisor").signal(signal.SIGKILL)
+    until(lambda: "DIED" in person.well("harvest", "list"))
+    person.well("collection", "filter-stop", "live")
+    assert not person._slot("live", "harvest").lives
+    assert person.well("harvest", "list") == "No running harvests.\n"
+
+
+def _scheduler(said: list[str], clock: HandClock) -> Scheduler:
+    machine = chosen(None, None).this_machine
+    return Scheduler(machine, clock, Stop(), say=said.append, ended=str, running=lambda _: False)
+
+
+def test_a_stream_that_died_with_the_machine_goes_on_with_the_scheduler_and_one_that_was_ended_does_not(
+    person: Person,
+) -> None:
+    said: list[str] = []
+    clock = HandClock()
+    scheduler = _scheduler(said, clock)
+    _add(person, "live", filter={"track": "library"})
+    person.well("collection", "filter-start", "live")
+    until(lambda: len(_records(person, "live")) == 1)
+    scheduler.look()
+    assert said == []
+    # As a reboot does it: the supervisor first, so that it starts nothing again.
+    for kind in ("supervisor", "harvest"):
+        slot = person._slot("live", kind)
+        slot.signal(signal.SIGKILL)
+        until(lambda slot=slot: not slot.lives)  # type: ignore[misc]
+    scheduler.look()
+    assert said == ["live: its stream had died, and is started again."]
+    until(lambda: len(_records(person, "live")) == 2)
+    person.well("collection", "filter-stop", "live")
+    clock.seconds += 3600
+    scheduler.look()
+    assert len(said) == 1
+    assert person.well("harvest", "list") == "No running harvests.\n"
+    states = [record["state"] for record in _records(person, "live")]
+    assert states == ["interrupted", "stopped"]
+
+
+def test_a_stream_that_is_being_ended_is_not_started_again_meanwhile(person: Person) -> None:
+    said: list[str] = []
+    scheduler = _scheduler(said, HandClock())
+    machine = scheduler.compute
+    machine.note_service("live", RUNNING, "")
+    assert machine.orphans() == ["live"]
+    machine.note_service("live", STOPPING, "")
+    scheduler.look()
+    assert (machine.orphans(), said) == ([], [])
+
+
+def test_a_stream_whose_supervisor_dies_at_once_is_tried_again_once_a_minute(tmp_path: Path) -> None:
+    said: list[str] = []
+    clock = HandClock()
+    machine = LocalCompute(
+        FolderStore(tmp_path / "c"),
+        tmp_path / "runs",
+        harvest=lambda _: ["true"],
+        supervise=lambda _: ["true"],
+    )
+    scheduler = Scheduler(machine, clock, Stop(), say=said.append, ended=str, running=lambda _: False)
+    machine.note_service("live", RUNNING, "")
+    for _ in range(10):
+        until(machine.orphans)
+        scheduler.look()
+        clock.seconds += 10
+    assert len(said) == 2
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("collection", "once", "nowhere"), 10, "Collection does not exist."),
+        (("collection", "schedule", "nowhere", "rate(1 day)"), 10, "Collection does not exist."),
+        (("collection", "schedule", "s", "rate(1 days)"), 2, "rate(1 day)"),
+        (("collection", "stop", "nowhere"), 10, "no collection nowhere"),
+        (("collection", "schedule", "s", "at(2019-01-01T06:00:00)"), 2, "is over"),
+        (("collection", "schedule", "s", "rate(1 day)", "--timezone", "Berlin"), 2, "Europe/Berlin"),
+        (("collection", "stop", "s"), 1, "s is not scheduled."),
+        (("collection", "stop", "s", "--pause"), 1, "s is not scheduled."),
+        (("collection", "filter-start", "nowhere"), 10, "Collection does not exist."),
+        (("collection", "filter-start", "s"), 1, "Collection is not a filter."),
+        (("collection", "filter-stop", "s"), 1, "Collection is not a filter."),
+        (("collection", "unlock", "nowhere"), 10, "no collection nowhere"),
+        (("collection", "delete", "nowhere"), 10, "no collection nowhere"),
+        (("collection", "copy", "nowhere", "t"), 10, "no collection nowhere"),
+        (("collection", "copy", "s", "s"), 1, "already exists"),
+        (("collection", "copy", "s", "../x"), 2, "may hold only"),
+        (("collection", "once", "../x"), 2, "may hold only"),
+        (("harvest", "running", "nowhere"), 10, "no collection nowhere"),
+        (("harvest", "last", "nowhere"), 10, "no collection nowhere"),
+        (("harvest", "history", "nowhere"), 10, "no collection nowhere"),
+        (("harvest", "stop", "nowhere"), 10, "no collection nowhere"),
+        (("harvest", "stop", "s"), 1, "No harvest of s is running."),
+        (("harvest", "log", "s"), 1, "There is no log of s"),
+        (("harvest", "lost"), 2, "No such command"),
+        (("collection", "once"), 2, "Missing argument"),
+        (("collection", "add"), 1, "Collection already exists."),
+    ],
+)
+def test_a_mistake_gets_one_answer_in_words(
+    person: Person, arguments: tuple[str, ...], code: int, words: str
+) -> None:
+    _add(person, "s", search={"query": "library"})
+    told = person(*arguments)
+    assert told.code == code, told
+    assert words in told.err
+    assert told.out == ""
+
+
+def test_a_place_without_collections_is_told_of_as_such(person: Person) -> None:
+    assert person.well("collection", "list") == "Collections:\n"
+    assert json.loads(person.well("collection", "list", "--json")) == []
+    assert person.well("collection", "scheduled") == "No scheduled tasks.\n"
+    assert person.well("harvest", "list") == "No running harvests.\n"
+    (person.folder / "collections/accident").mkdir(parents=True)
+    assert person.well("collection", "list", "--long") == "Collections:\n"
+
+
+def test_a_collection_that_was_never_harvested_has_no_last_harvest(person: Person) -> None:
+    _add(person, "s", search={"query": "library"})
+    assert person.well("harvest", "last", "s") == "Cannot find last harvest for this collection.\n"
+    assert json.loads(person.well("harvest", "last", "s", "--json")) is None
+    assert person.well("harvest", "history", "s") == "No harvests yet.\n"
+
+
+def test_harvests_elsewhere_are_seen_by_their_locks(person: Person) -> None:
+    _add(person, "s", search={"query": "library"})
+    _held(person, "s")
+    assert "s => Folder: collections. Status: RUNNING (on " in person.well("harvest", "list")
+    told = person("collection", "once", "s")
+    assert (told.code, "running already, on" in told.err) == (11, True)
+    told = person("collection", "delete", "s", "--yes")
+    assert told.code == 11
+    assert person.stored("s")["id"] == "s"
+
+
+def test_a_lock_that_is_kept_fresh_is_not_removed_unasked(person: Person) -> None:
+    _add(person, "s", search={"query": "library"})
+    assert "not locked" in person.well("collection", "unlock", "s")
+    _held(person, "s")
+    assert person("collection", "unlock", "s", answer="n\n").code == 1
+    assert person.well("collection", "unlock", "s", "--yes") == "Unlocked\n"
+    assert not (person.folder / "collections/s/lock.json").exists()
+
+
+def test_a_stop_from_elsewhere_that_nobody_hears_says_so(person: Person) -> None:
+    _add(person, "s", search={"query": "library"})
+    _held(person, "s")
+    told = person("harvest", "stop", "s", "--timeout", "0.5")
+    assert (told.code, "did not end within" in told.err) == (1, True)
+    assert (person.folder / "collections/s/stop.json").exists()
+
+
+def test_a_deleted_collection_is_gone_with_all_its_files_after_a_question(person: Person) -> None:
+    _add(person, "s", search={"query": "library"})
+    _add(person, "t", search={"query": "library"})
+    person.well("collection", "schedule", "s", "rate(1 day)")
+    assert person("collection", "delete", "s", answer="n\n").code == 1
+    assert person.stored("s")
+    assert person.well("collection", "delete", "s", answer="y\n").startswith("Deleted 2 files")
+    assert person.well("collection", "list") == "Collections:\nt\n"
+    assert not (person.folder / "collections/s").exists()
+    assert person.well("collection", "scheduled") == "No scheduled tasks.\n"
+
+
+def test_what_is_left_of_a_deletion_that_was_cut_can_be_deleted(person: Person) -> None:
+    _add(person, "s", search={"query": "library"})
+    (person.folder / "collections/s/collection.json").unlink()
+    assert person.well("collection", "delete", "s", "--yes").startswith("Deleted 1 file")
+
+
+def test_a_copy_asks_for_the_same_and_begins_anew_unless_told_otherwise(person: Person) -> None:
+    search = {"query": "library", "since_id": "7"}
+    _add(person, "s", search=search)
+    person.well("collection", "copy", "s", "t")
+    person.well("collection", "copy", "s", "u", "--with-state")
+    person.well("collection", "copy", "s", "s", "--to-collections-path", "elsewhere")
+    assert person.stored("t")["search"] == {"query": "library"}
+    assert person.stored("u")["search"] == search
+    assert json.loads((person.folder / "elsewhere/s/collection.json").read_text())["version"] == 1
+
+
+def test_schedules_are_listed_replaced_and_ended(person: Person) -> None:
+    _add(person, "s", search={"query": "library"})
+    told = person("collection", "schedule", "s", "cron(0 6 ? * MON 2096)")
+    assert told.out == "Scheduled\n"
+    assert "Due next (UTC): 2096-01-02 06:00:00, 2096-01-09 06:00:00" in told.err
+    assert "scheduler" in told.err
+    person.well("collection", "schedule", "s", "rate(7 days)")
+    listed = person("collection", "scheduled")
+    assert listed.out == "collections s schedule => rate(7 days)\n"
+    assert re.search(r"^  due since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$", listed.err, re.M)
+    (row,) = json.loads(person.well("collection", "scheduled", "--json"))
+    assert (row["id"], row["kept"], row["last"]) == ("s", False, None)
+    person.well("collection", "schedule", "s", "rate(1 day)", "--dry-run")
+    assert "rate(7 days)" in person.well("collection", "scheduled")
+    assert person.well("collection", "stop", "s") == "Stopped\n"
+    assert person.well("collection", "scheduled") == "No scheduled tasks.\n"
+
+
+def test_a_schedule_is_told_in_its_time_zone_and_paused_and_resumed(person: Person) -> None:
+    _add(person, "s", search={"query": "library"})
+    wanted = ("collection", "schedule", "s", "cron(0 6 1 7 ? 2096)", "--timezone", "Europe/Berlin")
+    assert "Due next (Europe/Berlin): 2096-07-01 06:00:00" in person(*wanted).err
+    told = "collections s schedule => cron(0 6 1 7 ? 2096) Europe/Berlin"
+    listed = person("collection", "scheduled")
+    assert listed.out == f"{told}\n"
+    assert "  due next: 2096-07-01 06:00:00 Europe/Berlin\n" in listed.err
+    (row,) = json.loads(person.well("collection", "scheduled", "--json"))
+    assert (row["timezone"], row["next"]) == ("Europe/Berlin", "2096-07-01T04:00:00.000000+00:00")
+    paused = person("collection", "stop", "s", "--pause")
+    assert paused.out == "Paused\n"
+    assert '`collection schedule s "cron(0 6 1 7 ? 2096)" --timezone Europe/Berlin` resumes it.' in paused.err
+    listed = person("collection", "scheduled")
+    assert listed.out == f"{told} (paused)\n"
+    assert "not due again until it is scheduled anew" in listed.err
+    (row,) = json.loads(person.well("collection", "scheduled", "--json"))
+    assert (row["paused"], row["next"]) == (True, None)
+    person.well(*wanted)
+    assert person.well("collection", "scheduled") == f"{told}\n"
+
+
+def test_a_harvest_of_2019_that_left_no_record_is_told_as_failed(person: Person) -> None:
+    _add(person, "s", search={"query": "library"})
+    (person.folder / "collections/s/last_harvest.json").write_text(
+        json.dumps({"harvest_id": "2019-03-09T15:35:07.464791"})
+    )
+    told = person.well("harvest", "last", "s")
+    assert "Harvest timestamp: 2019-03-09T15:35:07.464791" in told
+    assert "State: failed" in told
+    folder = person.folder / "collections/s/harvests/2019/03/09/15/35/07"
+    folder.mkdir(parents=True)
+    record = {
+        "harvest_timestamp": "2019-03-09T15:35:07.464791",
+        "tweets": 2140,
+        "files": 1,
+        "file_bytes": 876543,
+    }
+    (folder / "harvester.json").write_text(json.dumps(record))
+    told = person.well("harvest", "last", "s")
+    assert told.startswith("s => Folder: collections. Harvest timestamp: 2019-03-09T15:35:07.464791. ")
+    assert told.splitlines()[0].endswith(". Tweets: 2,140. Files: 1 (855K)")

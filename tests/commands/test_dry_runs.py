@@ -1,0 +1,193 @@
+"""Every command that changes something can say what it would do, and then nothing has changed."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+import emulator
+from harvester.commands.person import operator
+from harvester.harvest.lock import Lock
+from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys
+from tests.support.cli_session import Person, a_profile, at_a_terminal, until
+from tests.support.stores import HandClock
+
+# These change nothing, or run until they are ended; doctor takes away what it tries on the store.
+_CHANGE_NOTHING = {
+    *("collection-config changes", "collection-config check", "collection list", "collection scheduled"),
+    *("harvest list", "harvest running", "harvest last", "harvest history", "harvest log"),
+    *("collection cost", "doctor", "settings", "completion", "help", "scheduler", "supervise"),
+}
+
+
+def _commands(group: click.Group, names: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from _commands(command, (*names, name))
+        else:
+            yield " ".join((*names, name)), command
+
+
+_CHANGING = {name: command for name, command in _commands(operator) if name not in _CHANGE_NOTHING}
+
+# What each is given, and what it says that it would do. `accounts` was harvested once; `live` is a stream
+# that runs; `locked` holds the lock of a dead harvest.
+_CASES: dict[str, list[tuple[str, str]]] = {
+    "collection-config template": [("search", "Would write a template of a search to collection.json")],
+    "collection-config download": [("cats", "Would write collections/cats/collection.json of ")],
+    "collection-config keys": [
+        ("--profile museum", "Would have collection.json name profile museum"),
+        ("--collection-config-filepath old.json --move-to mine", "Would write profile mine to "),
+    ],
+    "collection-config forget-keys": [("locked", "Would take keys out of 1 object of locked in ")],
+    "collection-config update": [("", "users -> 13 added")],
+    "collection-config screennames": [("@one @two", "Would look up 2 names, for at most $0.02, and add")],
+    "collection-config screenname-files": [("names.txt", "Would look up 2 names")],
+    "collection-config userids": [("12 14 14", "Would add 1 user to collection.json")],
+    "collection-config userid-files": [("ids.txt", "Would add 2 users to collection.json")],
+    "collection-config remove-users": [("12", "Would remove 1 user from collection.json")],
+    "collection-config restore-users": [("--all", "Would restore 0 users to collection.json")],
+    "collection add": [("--collection-config-filepath new.json", "Would add new to ")],
+    "collection once": [("accounts", "Would harvest accounts once, on this machine"), ("cats", "Cost: ")],
+    "collection schedule": [("cats rate(1\xa0day)", "Would harvest cats by rate(1 day)")],
+    "collection stop": [
+        ("accounts", "Would end the schedule of accounts"),
+        ("accounts --pause", "Would pause the schedule of accounts"),
+    ],
+    "collection filter-start": [("still", "Would collect the stream of still until filter-stop")],
+    "collection filter-stop": [("live", "Would end the stream of live, with everything stored")],
+    "collection unlock": [("locked", "Would remove the lock of a harvest that lives on ")],
+    "collection delete": [("cats --yes", "Would delete 2 files (")],
+    "collection copy": [
+        ("cats dogs", "Would add dogs to "),
+        ("accounts accounts --with-harvests --to-collections-path copy", "Would copy "),
+    ],
+    "collection rules": [("gone --remove --yes", "Would remove 1 rule of gone from the app")],
+    "collection download": [
+        ("accounts", "Would fetch "),
+        ("accounts --copy-folder there --clean", "and remove 1 that are no longer in the store; "),
+    ],
+    "collection verify": [("accounts --rebuild-manifest --yes", "Would write 1 manifest, ")],
+    "harvest stop": [("running", "Would have the harvest of running end, with everything stored")],
+}
+# What it changes is in AWS's parameter store: tests/monitoring/test_alerts.py.
+_ON_A_CLUSTER = {"collection-config honeybadger"}
+_CASES["collection filter start"] = _CASES["filter start"] = _CASES["collection filter-start"]
+_CASES["collection filter stop"] = _CASES["filter stop"] = _CASES["collection filter-stop"]
+
+
+def test_each_command_that_changes_something_has_the_option() -> None:
+    without = [
+        name
+        for name, command in _CHANGING.items()
+        if not any("--dry-run" in option.opts for option in command.params)
+    ]
+    assert without == []
+    assert set(_CASES) | _ON_A_CLUSTER == set(_CHANGING)
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Person, emulator.Emulated]]:
+    folder = tmp_path_factory.mktemp("desk")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOME", str(folder / "home"))
+        a_profile(folder / "home")
+        # Nothing writes by itself while a command is looked at.
+        patch.setenv("TWARC_CLOUD_CHECKPOINT_SECONDS", "3600")
+        patch.setenv("TWARC_CLOUD_LOCK_SECONDS", "3600")
+        with at_a_terminal(folder, patch, users=2, posts_per_user=20) as (person, emulated):
+            _furnish(person, emulated)
+            yield person, emulated
+
+
+def _furnish(person: Person, emulated: emulator.Emulated) -> None:
+    users: dict[str, Any] = {user["id"]: {} for user in emulated.control.users()}
+    _add(person, id="cats", type="search", search={"query": "cats"})
+    for name, words in (("live", "flood"), ("still", "storm"), ("gone", "fire")):
+        _add(person, id=name, type="filter", filter={"track": words})
+    _add(person, id="accounts", type="user_timeline", users=users)
+    _add(person, id="locked", type="search", search={"query": "dogs"})
+    _add(person, id="running", type="search", search={"query": "dogs"})
+    person.well("collection", "once", "accounts", "--wait")
+    notices = person.folder / "collections/accounts/notices.json"
+    notices.write_text("{}")
+    person.well("collection", "download", "accounts", "--copy-folder", "there")
+    notices.unlink()
+    (person.folder / "there/mine.txt").write_text("of no download")
+    person.well("collection", "schedule", "accounts", "rate(7 days)")
+    store = FolderStore(person.folder / "collections")
+    for name in ("locked", "running"):
+        Lock(store, CollectionKeys(name).lock, owner="somebody", clock=HandClock(), ttl=3600).acquire()
+    of_2019 = '{"update": {"keys": {"consumer_key": "a"}}, "delete": []}'
+    (store.root / "locked/changesets/change-20190309153326.json").write_text(of_2019)
+    next(store.root.rglob("accounts/harvests/**/manifest-sha1.txt")).write_text("")
+    person.well("collection", "filter-start", "gone")
+    until(lambda: _streams(emulated))
+    person.well("collection", "filter-stop", "gone")
+    person.well("collection", "filter-start", "live")
+    until(lambda: _streams(emulated))
+    _put(person, "old.json", id="old", type="search", search={"query": "x"}, keys=_SECRETS)
+    _put(person, "new.json", id="new", type="search", search={"query": "x"})
+    person.write({"id": "dim", "type": "user_timeline", "users": {"12": {}}})
+    person.well("collection", "add")
+    person.well("collection-config", "userids", "13")
+    (person.folder / "names.txt").write_text("one\ntwo\n")
+    (person.folder / "ids.txt").write_text("14\n15\n")
+
+
+_SECRETS = {"consumer_key": "a", "consumer_secret": "b"}
+
+
+def _streams(emulated: emulator.Emulated) -> bool:
+    return any(not connection["ghost"] for connection in emulated.control.connections())
+
+
+def _paid(emulated: emulator.Emulated) -> tuple[int, int]:
+    billed = emulated.truth()["billed"]
+    return billed["posts"], billed["users"]
+
+
+def _put(person: Person, name: str, **tree: object) -> None:
+    person.write(tree)
+    (person.folder / "collection.json").rename(person.folder / name)
+
+
+def _add(person: Person, **tree: object) -> None:
+    person.write(tree)
+    person.well("collection", "add")
+
+
+def _everything(folder: Path) -> dict[str, str]:
+    """All files and folders by their names; logs and a stream's work folder grow by themselves."""
+    return {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+        for path in sorted(folder.rglob("*"))
+        if path.suffix != ".log" and folder / "temp" not in path.parents
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "words"),
+    [(name, *case) for name, cases in _CASES.items() for case in cases],
+    ids=lambda value: str(value)[:30],
+)
+def test_nothing_has_changed(
+    name: str, arguments: str, words: str, desk: tuple[Person, emulator.Emulated]
+) -> None:
+    person, emulated = desk
+    before, billed = _everything(person.folder), _paid(emulated)
+    told = person(
+        *name.split(), *(part.replace("\xa0", " ") for part in arguments.split(" ") if part), "--dry-run"
+    )
+    assert told.code == 0, told
+    assert words in told.out
+    assert "Nothing was changed." in told.out
+    assert told.err == "" or "look" in told.err.lower(), told
+    assert _everything(person.folder) == before
+    assert _paid(emulated) == billed
+    assert _streams(emulated)
+    assert len(person("collection", "rules", "live", "--json").json) == 2

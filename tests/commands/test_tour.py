@@ -1,0 +1,239 @@
+"""The whole command tree in a real terminal, as a new user meets it: each command well, and with a mistake.
+
+`pytest tests/commands/test_tour.py -s` prints every line with what came of it, and counts them.
+"""
+
+import errno
+import os
+import pty
+import re
+import select
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import pytest
+
+import emulator
+from harvester.commands.person import operator
+from tests.support.cli_session import Person, a_profile, until
+
+_DOOR = Path(__file__).resolve().parents[2] / "twarc_cloud.py"
+_WITHIN = 60.0
+
+
+@dataclass(frozen=True)
+class Step:
+    """What is typed after the door's name, what comes of it, and what is answered to its question."""
+
+    typed: str
+    code: int
+    words: str
+    answer: str = ""
+    # What ends one that runs until it is ended, once its words were said.
+    interrupt: bool = False
+
+
+_GOOD = "collection-config template user_timeline --id museums"
+# In the order of a first day. A mistake has an exit code other than 0.
+_STEPS = (
+    Step("", 1, "Usage: "),
+    Step("--version", 0, "Version "),
+    Step("--vresion", 2, "No such option"),
+    Step("colection list", 2, "collection"),
+    Step("help exit-codes", 0, "NO_COLLECTION"),
+    Step("help exitcodes", 2, "no command and no topic `exitcodes`"),
+    Step("settings", 0, "FROM"),
+    Step("settings --bukket x", 2, "--bucket"),
+    Step("doctor", 0, "ok store: "),
+    Step("doctor --jsn", 2, "--json"),
+    Step("completion bash", 0, "_TWARC_CLOUD_PY_COMPLETE"),
+    Step("completion tcsh", 2, "tcsh"),
+    Step("collection-config template usertimeline", 2, "user_timeline"),
+    Step(_GOOD, 0, "Template written to collection.json."),
+    Step(_GOOD, 1, "Cancelled; nothing was changed.", answer="n"),
+    Step("collection-config keys --profile museam", 4, "museam"),
+    Step("collection-config keys --profile museum", 0, "Added keys to collection.json."),
+    Step("collection-config screennames NOBODY_AT_ALL_X", 3, "1 not found"),
+    Step("collection-config screennames @{name}", 0, "Added screen names to collection.json."),
+    Step("collection-config screennames @x --colection-config-filepath y", 2, "--collection-config-filepath"),
+    Step("collection-config screenname-files names.txt", 0, "Added screen names"),
+    Step("collection-config screenname-files nams.txt", 2, "nams.txt cannot be read"),
+    Step("collection-config userids 12 13", 0, "Added user ids to collection.json."),
+    Step("collection-config userids twelve", 1, "twelve is not a user_id."),
+    Step("collection-config userid-files ids.txt", 0, "Added user ids"),
+    Step("collection-config userid-files names.txt", 1, "is not a user_id."),
+    Step("collection-config remove-users 12 13 14 15", 0, "Removed 4 users"),
+    Step("collection-config remove-users", 2, "USERS"),
+    Step("collection-config check", 0, "ok cost: "),
+    Step("collection-config honeybadger", 2, "parameter_path is not set"),
+    Step("collection-config check musems", 10, "There is no collection musems"),
+    Step("collection-config update", 10, "There is no collection museums"),
+    Step("collection add", 0, "Collection added."),
+    Step("collection add", 1, "Collection already exists."),
+    Step("collection-config update", 1, "No changes in collection configuration."),
+    Step("collection-config userids 16", 0, "`collection-config update` stores the change."),
+    Step("collection-config update", 0, "Collection configuration updated."),
+    Step("collection-config download museums", 0, "Downloaded to collection.json."),
+    Step("collection-config download ../museums", 2, "may hold only"),
+    Step("collection-config changes museums", 0, "users -> 16 added on "),
+    Step("collection-config changes museums --since yesterday", 2, "'yesterday' is not a date."),
+    Step("collection-config restore-users --all", 0, "Restored 0 users"),
+    Step("collection-config restore-users", 2, "No users given."),
+    Step("collection-config forget-keys museums", 0, "No keys are left"),
+    Step("collection-config forget-keys musems", 10, "There is no collection musems"),
+    Step("collection list --long", 0, "museums"),
+    Step("collection list museums", 2, "unexpected extra argument"),
+    Step("collection once museums --dry-run", 0, "Cost: at most $"),
+    Step("collection once museums --wait", 0, "Tweets: "),
+    Step("collection once musems", 10, "Collection does not exist."),
+    Step("harvest last museums", 0, "museums => Folder: collections."),
+    Step("harvest last musems", 10, "Did you mean museums?"),
+    Step("harvest history museums", 0, "complete"),
+    Step("harvest history museums --limit 0", 2, "0 is not in the range"),
+    Step("harvest log museums", 0, "Tweets: "),
+    Step("harvest log storms", 10, "There is no collection storms"),
+    Step("harvest running museums", 1, "No harvest of museums runs"),
+    Step("harvest stop museums", 1, "No harvest of museums is running."),
+    Step("collection cost museums", 0, "HARVEST"),
+    Step("collection cost musems", 10, "There is no collection musems"),
+    Step("collection download museums", 0, "Collection downloaded to download/"),
+    Step("collection download musems", 10, "There is no collection musems"),
+    Step("collection verify museums", 0, "OK: 1 harvest,"),
+    Step("collection verify museums --subset 8/7", 2, "8/7 is no part of a whole."),
+    Step("collection schedule museums 'rate(1 days)'", 2, "rate(1 days)"),
+    Step("collection schedule museums 'rate(7 days)'", 0, "Due next (UTC): "),
+    Step("collection scheduled", 0, "museums schedule => rate(7 days)"),
+    Step("collection scheduled --al", 2, "No such option"),
+    Step("scheduler", 0, "museums: due at ", interrupt=True),
+    Step("scheduler museums", 2, "unexpected extra argument"),
+    Step("collection stop museums", 0, "Stopped"),
+    Step("collection stop museums", 1, "museums is not scheduled."),
+    Step("collection copy museums others", 0, "Collection others added"),
+    Step("collection copy museums others", 1, "already exists"),
+    Step("collection unlock others", 0, "others was not locked."),
+    Step("collection unlock musems", 10, "There is no collection musems"),
+    Step("collection-config template filter --id storms --force", 0, "Template written"),
+    Step("collection add", 1, "still holds the template's text"),
+    Step("collection add --collection-config-filepath storms.json", 0, "Collection added."),
+    Step("collection filter-start museums", 1, "Collection is not a filter."),
+    Step("collection filter-start storms", 0, "Started"),
+    Step("collection filter-start storms", 11, "Collection already started."),
+    Step("harvest list", 0, "storms => Folder: collections. Status: "),
+    Step("harvest list storms", 2, "unexpected extra argument"),
+    Step("harvest running storms", 0, "storms => Folder: collections."),
+    Step("collection rules storms", 0, "storms"),
+    Step("collection rules museums", 1, "Collection is not a filter."),
+    Step("harvest stop storms", 1, "`collection filter-stop storms` ends it."),
+    Step("collection filter-stop storms", 0, "Stopped"),
+    Step("collection filter-stop storms", 1, "Collection not already started."),
+    Step("collection delete others", 1, "Cancelled; nothing was changed.", answer="n"),
+    Step("collection delete others", 0, "Deleted 2 files", answer="y"),
+    Step("collection delete others", 10, "There is no collection others"),
+)
+# One needs a harvest that runs by itself for a while, the other AWS's parameter store;
+# tests/commands/test_collection.py and tests/monitoring/test_alerts.py have those.
+_NEVER_WELL = {"harvest stop", "collection-config honeybadger"}
+
+
+def _commands(group: click.Group, names: tuple[str, ...] = ()) -> Iterator[str]:
+    for name, command in group.commands.items():
+        if command.hidden:
+            continue
+        if isinstance(command, click.Group):
+            yield from _commands(command, (*names, name))
+        else:
+            yield " ".join((*names, name))
+
+
+def _typed(step: Step) -> str:
+    words = step.typed.split()
+    return next((name for n in (2, 1) if (name := " ".join(words[:n])) in _ALL), "")
+
+
+_ALL = set(_commands(operator))
+
+
+def test_every_command_is_typed_well_and_with_a_mistake() -> None:
+    assert _ALL - {_typed(step) for step in _STEPS if step.code == 0} == _NEVER_WELL
+    assert _ALL - {_typed(step) for step in _STEPS if step.code != 0} == set()
+
+
+def _in_a_terminal(step: Step, folder: Path, name: str) -> tuple[int, str]:
+    """The exit code, and all that stood on the screen."""
+    here, there = pty.openpty()
+    command = [sys.executable, str(_DOOR), *shlex.split(step.typed.format(name=name))]
+    process = subprocess.Popen(command, cwd=folder, stdin=there, stdout=there, stderr=there)
+    os.close(there)
+    screen, answered, deadline = b"", False, time.monotonic() + _WITHIN
+    try:
+        while time.monotonic() < deadline:
+            if not select.select([here], [], [], 0.1)[0]:
+                continue
+            try:
+                piece = os.read(here, 65536)
+            except OSError as error:
+                # So a terminal says that nobody writes to it any more.
+                assert error.errno == errno.EIO
+                break
+            if not piece:
+                break
+            screen += piece
+            if step.answer and not answered and b"[y/N]" in screen:
+                os.write(here, step.answer.encode() + b"\n")
+                answered = True
+            if step.interrupt and not answered and step.words.encode() in screen:
+                process.send_signal(signal.SIGINT)
+                answered = True
+        return process.wait(max(0.1, deadline - time.monotonic())), screen.decode()
+    finally:
+        process.kill()
+        process.wait()
+        os.close(here)
+
+
+def _furnished(folder: Path, emulated: emulator.Emulated) -> str:
+    """What a person may have at hand; the name of an account of the network."""
+    one, other = (user["username"] for user in emulated.control.users()[:2])
+    (folder / "names.txt").write_text(f"{other}\n")
+    (folder / "ids.txt").write_text("14\n15\n")
+    (folder / "storms.json").write_text(
+        '{"id": "storms", "type": "filter", "keys": {"profile": "museum"}, "filter": {"track": "storm"}}'
+    )
+    return one
+
+
+def test_the_whole_tree_in_a_terminal(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    a_profile(tmp_path / "home")
+    folder = tmp_path / "desk"
+    folder.mkdir()
+    person = Person(folder)
+    wrong: list[str] = []
+    tracebacks = 0
+    with emulator.running(users=3, posts_per_user=20) as emulated:
+        monkeypatch.setenv("X_API_URL", emulated.url)
+        name = _furnished(folder, emulated)
+        try:
+            for step in _STEPS:
+                code, screen = _in_a_terminal(step, folder, name)
+                tracebacks += "Traceback" in screen
+                shown = re.sub(r"\s+", " ", screen)
+                sys.stdout.write(f"$ twarc_cloud.py {step.typed}\n  [{code}] {shown[-300:]}\n")
+                if code != step.code or step.words not in shown:
+                    wrong.append(f"{step.typed}: {code}, {shown}")
+                if step.typed == "collection filter-start storms" and code == 0:
+                    until(emulated.control.connections)
+        finally:
+            person.end_all()
+    mistakes = sum(step.code != 0 for step in _STEPS)
+    counts = f"{len(_STEPS)} lines typed, {len(_ALL)} commands, {mistakes} mistakes, {tracebacks} tracebacks"
+    sys.stdout.write(f"{counts}\n")
+    assert wrong == []
+    assert tracebacks == 0

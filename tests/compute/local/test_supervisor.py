@@ -1,0 +1,150 @@
+"""A stream is started again as long as that may help, and the counting begins anew after a long run."""
+
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+
+from harvester.clock import Stop, SystemClock
+from harvester.compute import DIED, GAVE_UP, RESTARTING, RUNNING
+from harvester.compute.local.compute import LocalCompute
+from harvester.compute.local.processes import Slot
+from harvester.compute.local.supervisor import Supervisor
+from harvester.errors import Exit
+from harvester.harvest.lock import Lock
+from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys, moment
+from tests.support.cli_session import until
+from tests.support.scripted_x import HandClock
+
+_KEYS, _BEGAN = CollectionKeys("live"), "2026-11-26T00:00:00+00:00"
+
+
+class _Ended:
+    pid = 1
+
+    def __init__(self, code: int) -> None:
+        self.returncode = code
+
+    def poll(self) -> int:
+        return self.returncode
+
+
+class _Compute:
+    """Runs harvests of which each lasts so many seconds and ends so."""
+
+    def __init__(self, folder: Path, clock: HandClock, runs: list[tuple[float, int]]) -> None:
+        self.store, self._clock, self._runs = FolderStore(folder / "collections"), clock, iter(runs)
+        self.notes: list[str] = []
+        self.started = 0
+
+    def start(self, _: str, **__: Any) -> _Ended:
+        self.started += 1
+        seconds, code = next(self._runs)
+        self._clock.advance(seconds)
+        return _Ended(code)
+
+    def note_service(self, _: str, status: str, __: str) -> None:
+        self.notes.append(status)
+
+    def forget_dead_lock(self, _: str) -> None:
+        """No harvest here has one."""
+
+    def forget_service(self, _: str) -> None:
+        self.notes.append("over")
+
+
+def _run(folder: Path, *runs: tuple[float, int], record: dict[str, Any] | None = None) -> tuple[Any, ...]:
+    """The exit code, the compute and the pauses of a stream that may fail three times in a row."""
+    clock = HandClock()
+    compute = _Compute(folder, clock, list(runs))
+    if record is not None:
+        here = _KEYS.harvest(moment(_BEGAN))
+        compute.store.create(_KEYS.last_harvest, orjson.dumps({"harvest_id": _BEGAN, "state": "stopped"}))
+        compute.store.create(here.harvest, orjson.dumps({"harvest_timestamp": _BEGAN, **record}))
+    any_compute: Any = compute
+    supervisor = Supervisor(
+        any_compute, "live", folder / "log", restarts=3, pause=1.0, clock=clock, stop=Stop()
+    )
+    return supervisor.run(), compute, clock.waits
+
+
+@pytest.mark.parametrize("code", [Exit.OK, Exit.PARTIAL])
+def test_a_harvest_that_is_through_is_not_started_again(tmp_path: Path, code: Exit) -> None:
+    ended, compute, _ = _run(tmp_path, (1, code))
+    assert (ended, compute.started, compute.notes[-1]) == (Exit.OK, 1, "over")
+
+
+def test_after_so_many_failures_in_a_row_it_is_given_up(tmp_path: Path) -> None:
+    ended, compute, pauses = _run(tmp_path, *[(1, Exit.ERROR)] * 4)
+    assert (ended, compute.started, compute.notes[-1]) == (Exit.ERROR, 4, GAVE_UP)
+    assert pauses == [1, 2, 4] and compute.notes.count(RESTARTING) == 3
+
+
+def test_a_run_that_lasted_counts_as_a_new_beginning(tmp_path: Path) -> None:
+    ended, compute, pauses = _run(tmp_path, *[(1, -9)] * 3, (61, -9), *[(1, -9)] * 2, (1, Exit.OK))
+    assert (ended, compute.started) == (Exit.OK, 7)
+    assert pauses == [1, 2, 4, 1, 2, 4]
+
+
+@pytest.mark.parametrize("code", [Exit.USAGE, Exit.UNAUTHORIZED, Exit.NO_COLLECTION])
+def test_where_a_person_is_needed_it_is_given_up_at_once(tmp_path: Path, code: Exit) -> None:
+    ended, compute, pauses = _run(tmp_path, (1, code))
+    assert (ended, compute.notes[-1], pauses) == (code, GAVE_UP, [])
+
+
+def test_what_x_refuses_until_the_collection_is_changed_is_given_up_at_once(tmp_path: Path) -> None:
+    ended, compute, _ = _run(tmp_path, (1, Exit.ERROR), record={"state": "failed", "needs_change": True})
+    assert (ended, compute.started, compute.notes[-1]) == (Exit.ERROR, 1, GAVE_UP)
+
+
+def test_a_budget_that_is_spent_is_not_spent_again(tmp_path: Path) -> None:
+    ended, compute, _ = _run(tmp_path, (1, Exit.RETRY_LATER), record={"state": "stopped", "limit": "budget"})
+    assert (ended, compute.started, compute.notes[-1]) == (Exit.OK, 1, "over")
+
+
+def _machine(folder: Path, clock: HandClock) -> LocalCompute:
+    def sleeps(_: str) -> list[str]:
+        return [sys.executable, "-S", "-c", "import signal; signal.pause()"]
+
+    store = FolderStore(folder / "collections")
+    return LocalCompute(store, folder / "runs", harvest=sleeps, supervise=sleeps, clock=clock)
+
+
+@pytest.mark.parametrize("state", ["", RUNNING, GAVE_UP])
+def test_the_processes_of_a_stream_that_ended_are_waited_for(tmp_path: Path, state: str) -> None:
+    class Passing(HandClock):
+        """The supervisor exits while it is waited for."""
+
+        def wait(self, stop: Stop, seconds: float) -> bool:
+            slot.signal(signal.SIGKILL)
+            until(lambda: not slot.lives)
+            return super().wait(stop, seconds)
+
+    machine, slot = _machine(tmp_path, Passing()), Slot(tmp_path / "runs/live", "supervisor")
+    machine.start_service("live")
+    machine.note_service("live", state, "")
+    if not state:
+        machine.forget_service("live")
+    assert slot.lives
+    task = machine.settled("live")
+    assert not slot.lives
+    assert (task and task.status) == {"": None, RUNNING: DIED, GAVE_UP: GAVE_UP}[state]
+
+
+@pytest.mark.parametrize("state", [RUNNING, RESTARTING])
+def test_a_stream_that_collects_or_waits_to_is_not_waited_for(tmp_path: Path, state: str) -> None:
+    clock = HandClock()
+    machine, slot = _machine(tmp_path, clock), Slot(tmp_path / "runs/live", "supervisor")
+    machine.start_service("live")
+    machine.note_service("live", state, "")
+    if state == RUNNING:
+        Lock(machine.store, _KEYS.lock, owner="it", clock=SystemClock()).acquire()
+    try:
+        assert machine.settled("live") is not None
+        assert clock.waits == []
+    finally:
+        slot.signal(signal.SIGKILL)

@@ -1,0 +1,83 @@
+"""docs/when-it-goes-wrong.md has every message of a harvest, and no message that nothing says any more."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harvester.networks.x.errors import _WORDS, Outcome
+
+_ROOT = Path(__file__).resolve().parents[2]
+_PAGE = (_ROOT / "docs" / "when-it-goes-wrong.md").read_text(encoding="utf-8")
+_ERRORS = {
+    "HarvesterError",
+    "StoreAway",
+    "Conflict",
+    "LockLost",
+    "Garbled",
+    "Unfit",
+    "gap",
+    "warning",
+    "error",
+}
+# Of these a person in a harvest may hear; all others belong to commands of their own.
+_SPEAKERS = (
+    *("checkpoint.py", "harvest.py", "lock.py", "recovery.py", "run.py", "segments.py", "settings.py"),
+    *("status.py", "uploads.py", "work.py", "store/disk.py", "store/folder.py"),
+    *("store/s3.py", "store/conditions.py", "store/refusals.py", "store/slow.py"),
+    *("sources/*.py", "x/*.py", "collection.py"),
+)
+# Said to who writes a program, not to who runs one.
+_INTERNAL = {"goes as often as it is made.", "was removed from"}
+
+
+def _messages() -> Iterator[tuple[str, str]]:
+    """Where a message is made, and the longest part of it that never changes."""
+    for pattern in _SPEAKERS:
+        for path in sorted((_ROOT / "harvester").glob(pattern)):
+            for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+                if not (isinstance(node, ast.Call) and _name(node.func) in _ERRORS and node.args):
+                    continue
+                if fixed := _fixed(node.args[0]):
+                    yield path.name, fixed
+
+
+def _name(function: ast.expr) -> str:
+    return function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")
+
+
+def _fixed(node: ast.expr) -> str:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return max(node.value.split("%s"), key=len).strip()
+    if isinstance(node, ast.JoinedStr):
+        parts = [str(part.value) for part in node.values if isinstance(part, ast.Constant)]
+        return max(parts, key=len, default="").strip()
+    if isinstance(node, ast.BinOp):
+        return max(_fixed(node.left), _fixed(node.right), key=len)
+    return ""
+
+
+def _told() -> set[str]:
+    """What the page quotes in the first column of its tables."""
+    cells = [line.split(" | ")[0] for line in _PAGE.splitlines() if line.startswith("| ")]
+    return {quoted for cell in cells for quoted in re.findall(r"`([^`]+)`", cell)}
+
+
+@pytest.mark.parametrize(("where", "message"), sorted(set(_messages())), ids=lambda value: value)
+def test_each_message_of_a_harvest_is_on_the_page(where: str, message: str) -> None:
+    known = any(quoted in message or message in quoted for quoted in _told())
+    assert known or message in _INTERNAL, f"{where} says {message!r}"
+
+
+@pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if outcome is not Outcome.OK])
+def test_each_outcome_of_the_network_is_on_the_page(outcome: Outcome) -> None:
+    assert _WORDS[outcome][0] in _told()
+
+
+def test_the_page_quotes_nothing_that_nobody_says() -> None:
+    """A quotation is somewhere in the code, as it is or put together of literals that stand side by side."""
+    source = "\n".join(path.read_text(encoding="utf-8") for path in (_ROOT / "harvester").rglob("*.py"))
+    joined = re.sub(r'"\s*\n?\s*f?"', "", source)
+    assert [quoted for quoted in _told() if quoted not in joined] == []

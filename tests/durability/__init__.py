@@ -1,0 +1,1 @@
+"""Nothing is lost or doubled, whatever dies, sleeps, fills up or answers oddly."""

@@ -1,0 +1,111 @@
+"""What one harvest notes of itself, so that whoever comes after it knows what it did and did not hear."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from harvester.clock import Clock, Stop, SystemClock
+from harvester.collection import history
+from harvester.errors import Exit, StoreAway
+from harvester.harvest.harvest import Harvest
+from harvester.harvest.lock import content
+from harvester.networks import Batch
+from harvester.networks.x.sources import Job
+from harvester.settings import Settings
+from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys, moment
+from tests.support.harvest_stage import until
+from tests.support.stalling_clients import Client
+from tests.support.stores import HandClock, Wrapped
+
+KEYS = CollectionKeys("s")
+
+
+def _store(folder: Path) -> FolderStore:
+    store = FolderStore(folder / "collections")
+    history.add(store, KEYS, {"id": "s", "type": "filter", "filter": {"track": "a"}})
+    return store
+
+
+@dataclass
+class Site:
+    """A stream's store and work folder."""
+
+    store: Any
+    folder: Path
+    clock: Clock = field(default_factory=HandClock)
+
+    def harvest(self, source: Callable[[Job], None], **settings: Any) -> Harvest:
+        return Harvest(
+            store=self.store,
+            keys=KEYS,
+            client=lambda *_: Client(),  # type: ignore[arg-type]
+            settings=Settings(**settings),
+            work_root=self.folder / "temp",
+            clock=self.clock,
+            stop=Stop(),
+            source=lambda _: source,
+        )
+
+    def records(self) -> list[dict[str, Any]]:
+        found = [
+            entry.key for entry in self.store.entries(KEYS.folder) if entry.key.endswith("/harvest.json")
+        ]
+        return [orjson.loads(self.store.read(key).data) for key in sorted(found)]
+
+
+def _post(number: int, **more: Any) -> Batch:
+    return Batch(lines=b'{"data":{"id":"%d"}}\n' % number, posts=1, last_id=str(number), **more)
+
+
+class _NoRoom(Wrapped):
+    """A store that takes small objects and no files."""
+
+    def upload(self, key: str, *_: Any, **__: Any) -> str:
+        raise StoreAway(f"There is no room for {key}.")
+
+
+def test_a_stream_that_failed_for_its_store_leaves_word_since_when_it_is_unheard(tmp_path: Path) -> None:
+    store, told = _store(tmp_path), []
+
+    def cut(job: Job) -> None:
+        job.put(_post(5, sync=True), wait=True)
+        job.stop.wait(20)
+
+    def following(job: Job) -> None:
+        told.append((job.gap_from, job.last_id, job.gap_why))
+
+    failed = Site(_NoRoom(store), tmp_path).harvest(cut, store_patience=0.01, tweets_per_file=1).run()
+    assert (failed.state, failed.exit_code) == ("failed", Exit.ERROR)
+    (record,) = Site(store, tmp_path).records()
+    assert (record["state"], record["unheard"]["last_id"], record["unheard"]["why"]) == (
+        "failed",
+        "5",
+        "failed",
+    )
+    Site(store, tmp_path).harvest(following).run()
+    # The next one stores what was left first, and still knows.
+    first, _ = Site(store, tmp_path).records()
+    assert (first["state"], first["tweets"], first["unheard"]) == ("failed", 1, record["unheard"])
+    assert told == [(moment(record["unheard"]["since"]), "5", "the harvest before failed")]
+
+
+def test_a_gap_in_the_last_thing_that_a_source_hands_over_is_told(tmp_path: Path) -> None:
+    gap = {"event": "gap", "from": "2026-01-01", "to": "2026-01-02", "reason": "cut"}
+    site = Site(_store(tmp_path), tmp_path)
+    outcome = site.harvest(lambda job: job.put(_post(1, events=(gap,)))).run()
+    assert (outcome.state, outcome.reason, outcome.exit_code) == ("partial", "1 gap", Exit.PARTIAL)
+    assert site.records()[0]["gaps"] == [gap]
+
+
+def test_a_harvest_that_has_nothing_to_do_renews_its_lock(tmp_path: Path) -> None:
+    store = _store(tmp_path)
+    site = Site(store, tmp_path, SystemClock())
+
+    def quiet(_: Job) -> None:
+        until(lambda: content(store.read(KEYS.lock)).get("renewed", 0) >= 3)
+
+    assert site.harvest(quiet, lock_seconds=0.3, checkpoint_seconds=1e6).run().state == "complete"

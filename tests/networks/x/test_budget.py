@@ -1,0 +1,128 @@
+"""A budget is never exceeded, whoever spends it, and what it paid for is kept."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from harvester.clock import Stop
+from harvester.collection.description import budget, problems
+from harvester.compute.local.compute import LocalCompute
+from harvester.compute.local.supervisor import Supervisor
+from harvester.errors import Exit
+from harvester.networks.x import Billing, BudgetReached, Stopped
+from tests.support.harvest_stage import Stage, staged, until
+from tests.support.stores import HandClock
+
+
+def _billed(stage: Stage) -> float:
+    """By the network's own count."""
+    return stage.emulated.truth()["billed"]["posts"] * 0.005
+
+
+def test_timelines_end_before_they_cost_more_and_the_next_harvest_goes_on(tmp_path: Path) -> None:
+    with staged(tmp_path, users=3, posts_per_user=250) as stage:
+        users = {user: {"screen_name": "known"} for user in stage.accounts}
+        stage.add("accounts", type="user_timeline", users=users, budget_usd=2)
+        ended = stage.harvest("accounts", concurrency=8)
+        assert (ended.outcome.state, ended.outcome.exit_code) == ("stopped", Exit.RETRY_LATER)
+        assert ended.record["limit"] == "budget"
+        assert "The budget of $2.00 is used up: $" in ended.record["reason"]
+        # Of each user 250: two pages of 100 and one of 50; less than a page is left over.
+        assert 1.5 < _billed(stage) <= 2.0
+        assert len(ended.ids) * 0.005 == _billed(stage)
+        stage.require_tidy("accounts")
+        for _ in range(3):
+            ended = stage.harvest("accounts", concurrency=8)
+        assert ended.outcome.state == "complete"
+        existing = [post for user in stage.accounts for post in stage.control.timeline(user)]
+        assert stage.lost_and_doubled("accounts", existing) == (0, 0)
+        # Nothing was paid for twice.
+        assert stage.emulated.truth()["billed"]["posts"] == 750
+
+
+def test_a_search_ends_before_it_costs_more(tmp_path: Path) -> None:
+    with staged(tmp_path, users=1) as stage:
+        stage.control.publish(stage.accounts[0], count=450, text="cats")
+        stage.add("cats", type="search", search={"query": "cats"})
+        ended = stage.harvest("cats", budget_usd=1.2)
+        assert (ended.record["limit"], ended.record["tweets"]) == ("budget", 200)
+        assert stage.harvest("cats").record["tweets"] == 250
+
+
+def test_a_stream_ends_with_the_last_post_that_the_budget_pays(tmp_path: Path) -> None:
+    with staged(tmp_path, users=1) as stage:
+        stage.add("live", type="filter", filter={"track": "flood"}, budget_usd=0.05)
+        with stage.harvesting("live") as going:
+            until(stage.connected)
+            for _ in range(20):
+                stage.control.publish(stage.accounts[0], text="a flood")
+            until(lambda: going.ended)
+        assert (going.end.outcome.exit_code, going.end.record["limit"]) == (Exit.RETRY_LATER, "budget")
+        assert going.end.record["tweets"] >= 10
+        assert going.end.record["billed"]["posts"] == going.end.record["tweets"]
+        # It was meant to end, so that what comes after it is no gap.
+        assert going.end.outcome.was_meant
+        assert not going.end.record.get("unheard")
+
+
+def test_what_is_kept_for_one_is_waited_for_by_others() -> None:
+    billing, stop = Billing(budget=1.0), Stop()
+    entered = threading.Event()
+
+    def second() -> None:
+        with billing.kept_for("users/:id/tweets", stop=stop, posts=120):
+            entered.set()
+
+    with billing.kept_for("users/:id/tweets", stop=stop, posts=120):
+        thread = threading.Thread(target=second)
+        thread.start()
+        assert not entered.wait(0.2)
+        billing.add("users/:id/tweets", posts=60)
+    thread.join(60)
+    assert entered.is_set()
+    with billing.kept_for("users/:id/tweets", stop=stop, posts=140), pytest.raises(BudgetReached):
+        billing.require_left(0.8)
+    with pytest.raises(BudgetReached), billing.kept_for("users/:id/tweets", stop=stop, posts=142):
+        pass
+
+
+def test_a_stop_is_heard_while_waiting_for_the_budget() -> None:
+    billing, stop = Billing(budget=1.0), Stop()
+    with billing.kept_for("users/:id/tweets", stop=stop, posts=120):
+        stop.request("enough")
+        with pytest.raises(Stopped), billing.kept_for("users/:id/tweets", stop=stop, posts=120):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("collection", "setting", "least"), [({}, 0.0, None), ({}, 3.0, 3.0), ({"budget_usd": 2}, 3.0, 2)]
+)
+def test_the_smaller_budget_counts(collection: dict[str, float], setting: float, least: float | None) -> None:
+    assert budget(collection, setting=setting) == least
+
+
+@pytest.mark.parametrize("value", [0, -1, "5", True, None, float("nan")])
+def test_a_budget_that_is_none_is_told(value: object) -> None:
+    tree = {"id": "a", "type": "search", "search": {"query": "x"}, "budget_usd": value}
+    assert any("budget_usd is " in problem for problem in problems(tree))
+
+
+def test_a_stream_that_spent_its_budget_is_not_started_again(tmp_path: Path) -> None:
+    with staged(tmp_path, users=1) as stage:
+        stage.add("live", type="filter", filter={"track": "flood"}, budget_usd=0.005)
+        with stage.harvesting("live") as going:
+            until(stage.connected)
+            stage.control.publish(stage.accounts[0], count=3, text="a flood")
+            until(lambda: going.ended)
+        starts = tmp_path / "starts"
+        command = ["sh", "-c", f"echo >> {starts}; exit {Exit.RETRY_LATER}"]
+        compute = LocalCompute(
+            stage.store, tmp_path / "runs", harvest=lambda _: command, supervise=lambda _: command
+        )
+        log = compute.new_log("live")
+        log.parent.mkdir(parents=True)
+        made = Supervisor(compute, "live", log=log, restarts=3, pause=0.1, clock=HandClock(), stop=Stop())
+        assert made.run() == Exit.OK
+        assert len(starts.read_text().splitlines()) == 1
+        assert compute.service_state("live") == {}

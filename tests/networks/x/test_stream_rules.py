@@ -1,0 +1,183 @@
+"""Rules: none stays live of a start that fails, others' are told, and what X would refuse is told before."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harvester.clock import Stop
+from harvester.collection.description import problems
+from harvester.collection.filter_terms import same_values, words
+from harvester.errors import Exit
+from harvester.networks.x import Rule, RuleCaps, XClient, compile_rules, plan_rules
+from tests.support.harvest_stage import Stage, staged, until
+
+_OURS = "twarc-cloud:c:"
+
+
+def _add(stage: Stage, **section: Any) -> None:
+    stage.add("live", type="filter", filter=section)
+
+
+def _live(stage: Stage) -> list[tuple[str, str]]:
+    rules = stage.control.call("GET", "stream/rules")["rules"]
+    return sorted((rule["value"], rule.get("tag") or "") for rule in rules)
+
+
+def _client(stage: Stage) -> XClient:
+    return XClient(stage.keys, base_url=stage.emulated.url, clock=stage.clock, stop=Stop())
+
+
+# -- a start that fails ------------------------------------------------------------------------------
+
+
+def test_a_start_whose_rules_are_refused_leaves_those_that_were_there_before(tmp_path: Path) -> None:
+    with staged(tmp_path) as stage:
+        _client(stage).add_rules([Rule("foreign", "somebody's"), Rule("old", "twarc-cloud:live:track-1")])
+        before = _live(stage)
+        _add(stage, track="storm", rules=[{"value": "flood ("}, {"value": "surge"}])
+
+        ended = stage.harvest("live")
+
+        assert (ended.outcome.state, ended.outcome.exit_code) == ("failed", Exit.ERROR)
+        assert ended.record["needs_change"]
+        assert _live(stage) == before
+
+
+@pytest.mark.parametrize("refusal", ["unauthorized", "credits-depleted", "not-enrolled"])
+def test_a_stream_that_x_refuses_from_the_start_takes_its_rules_back(tmp_path: Path, refusal: str) -> None:
+    with staged(tmp_path) as stage:
+        _add(stage, track="storm")
+        stage.control.faults([{"on": "GET /2/tweets/search/stream", "do": refusal}])
+
+        ended = stage.harvest("live")
+
+        assert not ended.outcome.was_meant
+        assert "needs_change" not in ended.record
+        assert _live(stage) == []
+
+
+def test_rules_stay_where_a_stream_was_heard(tmp_path: Path) -> None:
+    with staged(tmp_path, users=1, keepalive=0.05) as stage:
+        _add(stage, track="flood")
+        with stage.harvesting("live") as going:
+            until(stage.connected)
+            stage.control.publish(stage.accounts[0], text="a flood")
+            until(lambda: going.account()["tweets"] == 1)
+            stage.control.faults([{"on": "GET /2/tweets/search/stream", "do": "credits-depleted"}])
+            stage.control.disconnect("close")
+            until(lambda: going.account()["state"] != "running")
+        assert [value for value, _ in _live(stage)] == ["flood"]
+
+
+def test_rules_are_taken_back_where_only_the_answer_was_lost(tmp_path: Path) -> None:
+    with staged(tmp_path) as stage:
+        client = _client(stage)
+
+        class Lost(Exception):
+            pass
+
+        def lose(rules: list[Rule], **more: Any) -> Any:
+            XClient.add_rules(client, rules, **more)
+            raise Lost
+
+        client.add_rules = lose  # type: ignore[assignment, method-assign]
+        with pytest.raises(Lost):
+            client.sync_rules([Rule("a", f"{_OURS}track-1")], prefix=_OURS, caps=RuleCaps())
+        assert _live(stage) == []
+        client.close()
+
+
+# -- one value, two tags -----------------------------------------------------------------------------
+
+
+def test_a_value_that_gets_another_tag_stays_live(tmp_path: Path) -> None:
+    """X takes a value once: added before the old one goes it is refused, and then neither is there."""
+    with staged(tmp_path) as stage:
+        client = _client(stage)
+        for wanted in (
+            [Rule("a", f"{_OURS}track-1"), Rule("b", f"{_OURS}track-2")],
+            [Rule("b", f"{_OURS}track-1")],
+        ):
+            plan = client.sync_rules(wanted, prefix=_OURS, caps=RuleCaps())
+            assert plan.problems == ()
+            assert _live(stage) == [(rule.value, rule.tag) for rule in wanted]
+        client.close()
+
+
+def test_a_rule_that_is_live_for_others_is_not_added_but_told(tmp_path: Path) -> None:
+    with staged(tmp_path) as stage:
+        client = _client(stage)
+        client.add_rules([Rule("a", "theirs")])
+
+        plan = client.sync_rules([Rule("a", f"{_OURS}track-1")], prefix=_OURS, caps=RuleCaps())
+
+        assert (plan.add, [rule["value"] for rule in plan.shared]) == ((), ["a"])
+        assert _live(stage) == [("a", "theirs")]
+        client.close()
+
+
+def test_a_plan_for_one_value_under_two_tags_adds_it_once() -> None:
+    plan = plan_rules([Rule("a", f"{_OURS}rule:x"), Rule("a", f"{_OURS}rule:y")], [], prefix=_OURS)
+
+    assert [rule.value for rule in plan.add] == ["a"]
+    told = same_values([{"value": "a", "tag": "x"}, {"value": " a", "tag": "y"}, {"value": "b"}])
+    assert told == ["Rule 2 has the value of rule 1 (a); X keeps that one's tag."]
+
+
+# -- a filter of nothing, and rules with more than they can have -------------------------------------
+
+_NOTHING = ["..., ???", "???", '"..."', ["!", "-"], ". , ;", ","]
+
+
+@pytest.mark.parametrize("track", _NOTHING)
+def test_a_filter_of_punctuation_is_refused_by_name(track: Any) -> None:
+    told = problems({"id": "c", "type": "filter", "filter": {"track": track}})
+
+    assert len(told) == 1 and "holds no word" in told[0]
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        {"track": "..., flood"},
+        {"track": "...", "follow": "7"},
+        {"track": "洪水"},
+        {"track": "🔥"},
+        {"track": "...", "rules": [{"value": "cat"}]},
+    ],
+)
+def test_a_filter_of_which_anything_is_left_is_none_of_nothing(section: dict[str, Any]) -> None:
+    assert problems({"id": "c", "type": "filter", "filter": section}) == []
+    assert compile_rules(section)
+
+
+def test_words_are_what_may_match() -> None:
+    assert words('storm ... "high water" ??? 🔥 "..."') == ["storm", '"high water"', "🔥"]
+
+
+def test_a_rule_with_unknown_members_is_refused() -> None:
+    tree = {"id": "c", "type": "filter", "filter": {"rules": [{"value": "a", "name": "x", "tag": "t"}]}}
+
+    assert problems(tree) == ["Rule 1 has 'name', and can have value and tag."]
+
+
+def test_a_changed_filter_keeps_the_rules_of_others(tmp_path: Path) -> None:
+    with staged(tmp_path, users=1) as stage:
+        _client(stage).add_rules([Rule("foreign", "somebody's")])
+        _add(stage, track="flood,storm")
+        for words_ in ("flood,storm", "storm", "storm,flood"):
+            stage.edit("live", partial(_tracking, words_))
+            with stage.harvesting("live") as going:
+                until(stage.connected)
+            (event,) = [each for each in going.end.events if each["event"] == "rules"]
+            assert [rule["value"] for rule in event["foreign"]] == ["foreign"]
+            assert {value for value, _ in _live(stage)} == {
+                "foreign",
+                " OR ".join(sorted(words_.split(","))),
+            }
+
+
+def _tracking(track: str, tree: dict[str, Any]) -> dict[str, Any]:
+    return {**tree, "filter": {"track": track}}

@@ -1,0 +1,1 @@
+"""What tests share: servers, sites, processes that are killed, and judges of what is stored."""
