@@ -237,6 +237,8 @@ class Emulator:
 async def finished(pumping: Coroutine[Any, Any, None], connection: Connection) -> bool:
     """Whether the pump came to its end; a client that does not read keeps it from that, but not for ever."""
     work = asyncio.ensure_future(pumping)
+    # A client that went away cancels this too, which then does not ask what became of the pump.
+    work.add_done_callback(lambda done: done.cancelled() or done.exception())
     over = asyncio.ensure_future(connection.over.wait())
     try:
         await asyncio.wait({work, over}, return_when=asyncio.FIRST_COMPLETED)

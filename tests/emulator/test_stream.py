@@ -1,11 +1,17 @@
 """The filtered stream of the emulator: rules, delivery, connections and what the truth knows of them."""
 
+import asyncio
+import gc
 import http.client
 import time
+from contextlib import suppress
 
 import pytest
 
 import emulator
+from emulator.http.server import finished
+from emulator.streaming.stream import Connection
+from emulator.views.fields import view_of
 from tests.support.raw_client import EVERYTHING, Listener, add_rules, ask
 
 RULES = "/2/tweets/search/stream/rules"
@@ -187,3 +193,28 @@ def test_a_client_gets_as_many_posts_as_were_announced_as_fast_as_it_reads():
         stream = world.control.stream()
         assert ids == stream["ids"] and set(stream["written"]) == {1}
         assert world.truth()["billed"]["posts"] == 5000
+
+
+def test_a_client_that_goes_away_while_it_is_written_to_leaves_no_word_of_asyncio():
+    said = []
+
+    async def pump():
+        # A cancellation may be lost in asyncio.wait_for; then the next write fails.
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(60)
+        raise ConnectionResetError
+
+    async def goes_away():
+        asyncio.get_running_loop().set_exception_handler(lambda _, told: said.append(told["message"]))
+        handler = asyncio.ensure_future(finished(pump(), Connection(0, view_of({}), backlog=0)))
+        while len(asyncio.all_tasks()) < 4:
+            await asyncio.sleep(0)
+        handler.cancel()
+        with suppress(asyncio.CancelledError):
+            await handler
+        while len(asyncio.all_tasks()) > 1:
+            await asyncio.sleep(0)
+        gc.collect()
+
+    asyncio.run(goes_away())
+    assert said == []
