@@ -103,3 +103,19 @@ def test_every_example_is_json_and_every_link_leads_somewhere(page: Path) -> Non
 
 def _json_blocks(name: str) -> list[str]:
     return re.findall(r"```json\n(.*?)```", _page(name), re.DOTALL)
+
+
+def _prose(text: str) -> list[str]:
+    """The lines of a page that can be wrapped: no examples, tables and headings."""
+    lines, example = [], False
+    for line in text.splitlines():
+        if line.lstrip().startswith("```"):
+            example = not example
+        elif not example and not line.startswith(("|", "#")):
+            lines.append(line)
+    return lines
+
+
+@pytest.mark.parametrize("page", sorted(path.name for path in (_ROOT / "docs").glob("*.md")))
+def test_prose_is_wrapped(page: str) -> None:
+    assert [line for line in _prose(_page(f"docs/{page}")) if len(line) > 110] == []
