@@ -4,174 +4,86 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConfigNotFound,
-    ConfigParseError,
-    ConnectionError,
-    CredentialRetrievalError,
-    HTTPClientError,
-    InvalidConfigError,
-    InvalidProxiesConfigError,
-    InvalidRegionError,
-    LoginTokenLoadError,
-    NoCredentialsError,
-    NoRegionError,
-    ParamValidationError,
-    PartialCredentialsError,
-    ProfileNotFound,
-    ProxyConnectionError,
-    SSLError,
-    SSOError,
-    TokenRetrievalError,
-    UnknownRegionError,
-    UnsupportedS3ConfigurationError,
-)
+from botocore.exceptions import BotoCoreError, ClientError
 
+from harvester.aws.advice import HERE, LASTING, LATER, NO_KEYS, REGION, SHARED, UNREACHABLE, Advice, Words
 from harvester.errors import Exit
-
-Advice = tuple[str, Exit]
-
-_SIGN_IN = "The AWS session is over: sign in again (with IAM Identity Center: `aws sso login`)."
-_KEYS = "The AWS keys are not accepted: check AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
-_SECRET = "The AWS secret key is wrong: check the keys in use."
-_CLOCK = "This machine's clock is wrong: set it, for AWS refuses requests more than a few minutes off."
-_GIVE_KEYS = "Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give the task a role."
-LATER = "Try again in a minute."
-# Messages that a service may word in its own way.
-NO_KEYS, UNREACHABLE = "There are no AWS keys", "AWS cannot be reached"
-_REGION = "Set `region`, or AWS_REGION, to the region in which it was made."
-_SETTINGS = "Check AWS_PROFILE and ~/.aws/config."
-_NETWORK = "Check the network and `region`."
-
-# The errors that all services share; a service's own are given to `explained`:
-# https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html and each service's "Common Errors"
-_SHARED: Mapping[str, Advice] = {
-    **dict.fromkeys(
-        (
-            *("ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"),
-            *("InvalidToken", "UnauthorizedException"),
-        ),
-        (_SIGN_IN, Exit.UNAUTHORIZED),
-    ),
-    **dict.fromkeys(
-        (
-            *("AuthFailure", "IncompleteSignature", "InvalidAccessKeyId", "InvalidClientTokenId"),
-            *("MissingAuthenticationToken", "UnrecognizedClientException", "InvalidSecurity"),
-        ),
-        (_KEYS, Exit.UNAUTHORIZED),
-    ),
-    **dict.fromkeys(("SignatureDoesNotMatch", "InvalidSignatureException"), (_SECRET, Exit.UNAUTHORIZED)),
-    "RequestTimeTooSkewed": (_CLOCK, Exit.UNAUTHORIZED),
-    **dict.fromkeys(
-        (
-            *("InternalError", "InternalFailure", "InternalServerError", "RequestLimitExceeded"),
-            *("RequestTimeout", "ServerException", "ServiceUnavailable", "ServiceUnavailableException"),
-            *("SlowDown", "Throttling", "ThrottlingException", "TooManyRequestsException"),
-        ),
-        (LATER, Exit.RETRY_LATER),
-    ),
-    **dict.fromkeys(
-        (
-            *("301", "307", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"),
-            *("PermanentRedirect", "TemporaryRedirect"),
-        ),
-        (_REGION, Exit.USAGE),
-    ),
-    "OptInRequired": ("The account does not have this region or service: enable it.", Exit.USAGE),
-}
-# Answers that stay the same however often the same request is sent.
-_LASTING = {
-    *("301", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect"),
-    *("501", "MethodNotAllowed", "NotImplemented", "405", "InvalidBucketName", "InvalidRequest"),
-    *("413", "EntityTooLarge", "MaxMessageLengthExceeded", "InvalidArgument", "KeyTooLongError"),
-}
-# Errors made on this machine, special ones first: what they mean, what to do, and whether to ask again.
-_HERE: tuple[tuple[type[BotoCoreError], str, str, Exit, bool], ...] = (
-    (
-        NoRegionError,
-        "It is not known which AWS region is meant",
-        "Set `region`, or AWS_REGION.",
-        Exit.USAGE,
-        False,
-    ),
-    (NoCredentialsError, NO_KEYS, _GIVE_KEYS, Exit.UNAUTHORIZED, True),
-    (PartialCredentialsError, "The AWS keys are not complete", _KEYS, Exit.UNAUTHORIZED, False),
-    (ProfileNotFound, "There is no such AWS profile", _SETTINGS, Exit.USAGE, False),
-    *(
-        (kind, "The AWS session is not signed in", _SIGN_IN, Exit.UNAUTHORIZED, True)
-        for kind in (SSOError, TokenRetrievalError, LoginTokenLoadError)
-    ),
-    *(
-        (kind, "The AWS settings cannot be used", _SETTINGS, Exit.USAGE, False)
-        for kind in (ConfigNotFound, ConfigParseError, InvalidConfigError, UnsupportedS3ConfigurationError)
-    ),
-    *(
-        (kind, "The AWS region is not one", "Correct `region`, or AWS_REGION.", Exit.USAGE, False)
-        for kind in (InvalidRegionError, UnknownRegionError)
-    ),
-    (CredentialRetrievalError, "The AWS keys cannot be fetched", _SETTINGS, Exit.UNAUTHORIZED, True),
-    (InvalidProxiesConfigError, "The proxy settings cannot be used", "Check HTTPS_PROXY.", Exit.USAGE, False),
-    (ParamValidationError, "A name or value is not one AWS takes", "Correct it.", Exit.USAGE, False),
-    (ProxyConnectionError, "The proxy cannot be reached", "Check HTTPS_PROXY.", Exit.RETRY_LATER, True),
-    (SSLError, "The connection is not secure", "Check AWS_CA_BUNDLE and the proxy.", Exit.RETRY_LATER, True),
-    (ConnectionError, UNREACHABLE, _NETWORK, Exit.RETRY_LATER, True),
-    (HTTPClientError, UNREACHABLE, _NETWORK, Exit.RETRY_LATER, True),
-)
 
 
 @dataclass(frozen=True)
 class Explained:
     """An error: `code` is AWS's name for it and `said` its words, on one line of at most 300 characters.
 
-    `message` says what failed on this machine; it is empty where AWS refused. `passing` tells whether the
-    same request may succeed later. An empty `hint` means that the code is in no table.
+    `message` says what failed, in the words of the service. `passing` tells whether the same request may
+    succeed later. An empty `hint` means that the code is in no table.
     """
 
     code: str
     said: str
-    status: int
     message: str
     hint: str
     exit_code: Exit
     passing: bool
 
 
-def explained(error: ClientError | BotoCoreError, *, own: Mapping[str, Advice] | None = None) -> Explained:
-    """What botocore raised, in words; `own` is what one service has to say about its codes."""
+def explained(error: ClientError | BotoCoreError, words: Words, **names: str) -> Explained:
+    """What botocore raised, in the words of a service; `names` are what its sentences name."""
     if isinstance(error, ClientError):
-        return _refused(error, own or {})
+        return _refused(error, words, names)
     said = _line(str(error))
-    for kind, message, hint, exit_code, passing in _HERE:
+    failed, hint, exit_code, passing = _made_here(error)
+    sentence = {NO_KEYS: words.no_keys, UNREACHABLE: words.unreachable}.get(failed) or words.failed
+    if failed == UNREACHABLE:
+        hint = words.network or hint
+    message = sentence.format(failed=failed, said=said.rstrip("."), kind=type(error).__name__, **names)
+    return Explained("", said, message, hint, exit_code, passing)
+
+
+def _made_here(error: BotoCoreError) -> tuple[str, str, Exit, bool]:
+    for kind, failed, hint, exit_code, passing in HERE:
         if isinstance(error, kind):
-            return Explained("", said, 0, message, hint, exit_code, passing)
-    return Explained("", said, 0, "AWS cannot be asked", "Check the AWS settings.", Exit.ERROR, True)
+            return failed, hint, exit_code, passing
+    return "AWS cannot be asked", "Check the AWS settings.", Exit.ERROR, True
 
 
 def code_of(error: ClientError) -> str:
     """AWS's name for the error; the status where the answer had none."""
-    return str(_part(error, "Error").get("Code") or status_of(error) or "")
+    return str(_part(error, "Error").get("Code") or _status(error) or "")
 
 
-def status_of(error: ClientError) -> int:
+def _status(error: ClientError) -> int:
     status = _part(error, "ResponseMetadata").get("HTTPStatusCode")
     return status if isinstance(status, int) else 0
 
 
-def _refused(error: ClientError, own: Mapping[str, Advice]) -> Explained:
-    code, status = code_of(error), status_of(error)
+def _refused(error: ClientError, words: Words, names: Mapping[str, str]) -> Explained:
+    code, status = code_of(error), _status(error)
     said = _line(str(_part(error, "Error").get("Message") or ""))
-    advice = own.get(code) or _SHARED.get(code)
-    if re.search(r"[Ss]ignature (expired|not yet current)", said):
-        advice = _SHARED["RequestTimeTooSkewed"]
-    failing = status >= 500 and status != 501
-    if advice is None and (failing or re.fullmatch(r"50[0234]", code)):
-        advice = (LATER, Exit.RETRY_LATER)
-    hint, exit_code = advice or ("", Exit.ERROR)
-    if hint == _REGION and (region := _region(error)):
+    hint, exit_code = _advice(code, status, said, words.advice)
+    if hint == REGION and (region := _region(error)):
         hint = f"It is in the region {region}: set `region`, or AWS_REGION, to that."
-    return Explained(code, said, status, "", hint, exit_code, code not in _LASTING and status != 501)
+    # A HEAD has no body, so no name for the reason either.
+    name = "AccessDenied" if code in ("401", "403") else code
+    refusal = f"{name} ({said.rstrip('.')})" if said.rstrip(".") else name
+    return Explained(
+        code,
+        said,
+        words.refused.format(code=name, refusal=refusal, **names),
+        hint.format(operation=error.operation_name, **names),
+        exit_code,
+        code not in LASTING and status != 501,
+    )
+
+
+def _advice(code: str, status: int, said: str, own: Mapping[str, Advice]) -> Advice:
+    if re.search(r"[Ss]ignature (expired|not yet current)", said):
+        return SHARED["RequestTimeTooSkewed"]
+    if advice := own.get(code) or SHARED.get(code):
+        return advice
+    failing = status >= 500 and status != 501
+    if failing or re.fullmatch(r"50[0234]", code):
+        return LATER, Exit.RETRY_LATER
+    return "", Exit.ERROR
 
 
 def _region(error: ClientError) -> str:

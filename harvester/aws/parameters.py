@@ -10,7 +10,8 @@ from datetime import datetime
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
-from harvester.aws.errors import LATER, NO_KEYS, Advice, code_of, explained
+from harvester.aws.advice import LATER, PARAMETER_STORE
+from harvester.aws.errors import code_of, explained
 from harvester.aws.session import client_for
 from harvester.errors import Exit, HarvesterError, NotFound
 
@@ -19,31 +20,10 @@ KEYS, TOKENS, HONEYBADGER = "keys", "tokens", "honeybadger"
 # One call takes half a minute at most; whoever waits for it has a harvest to stop or a person at the screen.
 _CONFIG = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
 
+_MISSING = {"ParameterNotFound", "ParameterVersionNotFound"}
+
 # A standard parameter holds so many bytes; the larger kind costs money.
 _MOST_BYTES = 4096
-
-_MAY_NOT = (
-    "The AWS keys or the role may not do this: {action} on {name} must be allowed "
-    "(the task role reads keys/ and writes tokens/; the operator role writes both)."
-)
-_KMS = (
-    "Check that the KMS key of the parameter is enabled, and that the role may use it "
-    "(kms:Decrypt, kms:Encrypt)."
-)
-# What this service has to say of its own errors; the rest is in the table that all services share.
-_ADVICE: Mapping[str, Advice] = {
-    **dict.fromkeys(("AccessDenied", "AccessDeniedException"), (_MAY_NOT, Exit.UNAUTHORIZED)),
-    **dict.fromkeys(
-        ("InvalidKeyId", "DisabledException", "KMSInvalidStateException"), (_KMS, Exit.UNAUTHORIZED)
-    ),
-    "ValidationException": (
-        "Check parameter_path and the name: letters, digits, '_', '-' and '.'.",
-        Exit.USAGE,
-    ),
-    "ParameterLimitExceeded": ("The account has too many parameters: remove some.", Exit.ERROR),
-    "ParameterMaxVersionLimitExceeded": ("Remove the parameter, and store it again.", Exit.ERROR),
-    "TooManyUpdates": (LATER, Exit.RETRY_LATER),
-}
 
 
 @dataclass(frozen=True)
@@ -164,7 +144,6 @@ class Parameters:
 
     @contextmanager
     def _told(self, what: str, name: str) -> Iterator[None]:
-        """Errors of AWS in words. What AWS itself says is left out: it may repeat a value that was sent."""
         try:
             yield
         except (ClientError, BotoCoreError) as error:
@@ -172,20 +151,6 @@ class Parameters:
                 raise NotFound(
                     f"{name} is not in the parameter store.", exit_code=Exit.UNAUTHORIZED
                 ) from None
-            raise _in_words(what, name, error) from None
-
-
-_MISSING = {"ParameterNotFound", "ParameterVersionNotFound"}
-
-
-def _in_words(what: str, name: str, error: ClientError | BotoCoreError) -> HarvesterError:
-    found = explained(error, own=_ADVICE)
-    if isinstance(error, ClientError):
-        hint = found.hint.format(action=f"ssm:{error.operation_name}", name=name) or LATER
-        message = f"The parameter store does not {what} {name}: {found.code}."
-    elif found.message == NO_KEYS:
-        hint, message = found.hint, f"There are no AWS keys to {what} {name} with."
-    else:
-        hint = found.hint
-        message = f"The parameter store cannot be reached to {what} {name}: {type(error).__name__}."
-    return HarvesterError(message, hint=hint, exit_code=found.exit_code)
+            found = explained(error, PARAMETER_STORE, action=what, name=name)
+            # Without the cause: it may repeat a value that was sent.
+            raise HarvesterError(found.message, hint=found.hint or LATER, exit_code=found.exit_code) from None

@@ -9,7 +9,8 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from harvester.aws import stop_reasons
-from harvester.aws.errors import Advice, explained
+from harvester.aws.advice import CLOUD
+from harvester.aws.errors import explained
 from harvester.aws.session import client_for
 from harvester.errors import Exit, HarvesterError
 
@@ -19,21 +20,6 @@ _CONFIG = Config(
     read_timeout=20,
     retries={"mode": "standard", "total_max_attempts": 5},
 )
-
-_NOT_ALLOWED = (
-    "Use the operator role that Terraform makes, or have its policy given to the user or role in use."
-)
-_ADVICE: dict[str, Advice] = {
-    **dict.fromkeys(
-        ("AccessDenied", "AccessDeniedException", "UnauthorizedOperation"), (_NOT_ALLOWED, Exit.UNAUTHORIZED)
-    ),
-    "ClusterNotFoundException": (
-        "Check `cluster` and `region`, and that `terraform apply` made the cluster.",
-        Exit.USAGE,
-    ),
-    "BlockedException": ("AWS has blocked the account: its support tells why.", Exit.ERROR),
-    "LimitExceededException": ("Ask AWS for a larger quota, or remove what is not used.", Exit.ERROR),
-}
 
 
 class Refused(HarvesterError):
@@ -74,13 +60,15 @@ class Service:
     def _told(self, action: str) -> Iterator[None]:
         try:
             yield
-        except ClientError as error:
-            raise _refused(error, action) from error
-        except BotoCoreError as error:
-            found = explained(error)
-            raise HarvesterError(
-                f"{found.message} ({action}): {found.said.rstrip('.')}.",
-                hint=found.hint,
+        except (ClientError, BotoCoreError) as error:
+            found = explained(error, CLOUD, action=action)
+            if isinstance(error, BotoCoreError):
+                raise HarvesterError(found.message, hint=found.hint, exit_code=found.exit_code) from error
+            raise Refused(
+                found.message,
+                found.hint or stop_reasons.hint(found.said),
+                code=found.code,
+                said=found.said,
                 exit_code=found.exit_code,
             ) from error
 
@@ -114,15 +102,3 @@ class Aws:
     @cached_property
     def quotas(self) -> Service:
         return Service("service-quotas", region=self._region)
-
-
-def _refused(error: ClientError, action: str) -> Refused:
-    found = explained(error, own=_ADVICE)
-    told = f" ({found.said.rstrip('.')})" if found.said else ""
-    return Refused(
-        f"AWS refuses {action}: {found.code}{told}.",
-        found.hint or stop_reasons.hint(found.said),
-        code=found.code,
-        said=found.said,
-        exit_code=found.exit_code,
-    )

@@ -10,6 +10,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harvester.aws.advice import CLOUD
 from harvester.aws.errors import Explained, explained
 from harvester.errors import Exit, HarvesterError
 from harvester.store.s3 import S3Store
@@ -30,7 +31,7 @@ def _made_here() -> Iterator[BotoCoreError]:
 
 @pytest.mark.parametrize("error", list(_made_here()), ids=lambda error: type(error).__name__)
 def test_what_fails_on_this_machine_is_named_with_what_to_do(error: BotoCoreError) -> None:
-    found = explained(error)
+    found = explained(error, CLOUD, action="use")
     assert found.message
     assert found.hint.endswith(".")
     assert found.exit_code in Exit
@@ -51,7 +52,9 @@ _CODES = st.sampled_from(
     ),
 )
 def test_a_refusal_of_any_shape_is_explained(error: Any, metadata: Any) -> None:
-    found = explained(ClientError({"Error": error, "ResponseMetadata": metadata}, "GetObject"))
+    found = explained(
+        ClientError({"Error": error, "ResponseMetadata": metadata}, "GetObject"), CLOUD, action="use"
+    )
     assert isinstance(found, Explained)
     assert "\n" not in found.said
     assert len(found.said) <= 300
@@ -73,7 +76,7 @@ def test_a_refusal_of_any_shape_is_explained(error: Any, metadata: Any) -> None:
     ],
 )
 def test_the_shared_errors(code: str, said: str, hint: str, exit_code: Exit) -> None:
-    found = explained(ClientError({"Error": {"Code": code, "Message": said}}, "X"))
+    found = explained(ClientError({"Error": {"Code": code, "Message": said}}, "X"), CLOUD, action="use")
     assert hint in found.hint
     assert found.exit_code == exit_code
 
