@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -24,8 +25,8 @@ from harvester.harvest.run import Run
 from harvester.harvest.store_patience import Patience, PatientStore
 from harvester.harvest.upload_queue import Uploads
 from harvester.harvest.workdir import State
-from harvester.networks.x import XClient
-from harvester.networks.x.sources import Source, source_for
+from harvester.networks import Client, Source
+from harvester.networks.x.sources import source_for
 from harvester.settings import Settings
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys, timestamp
@@ -43,12 +44,12 @@ class Harvest:
 
     store: Store
     keys: CollectionKeys
-    client: Callable[[Tree, Progress], XClient]
+    client: Callable[[Tree, Progress], Client]
     settings: Settings
     work_root: Path
     clock: Clock
     stop: Stop
-    source: Callable[[str], Source] = source_for
+    source: Callable[[str], Source[Any]] = source_for
     task: Tree = field(default_factory=dict)
     waits_for: Callable[[HarvesterError], bool] | None = None
 

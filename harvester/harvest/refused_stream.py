@@ -12,10 +12,9 @@ from typing import Any
 from harvester.clock import Clock, Stop
 from harvester.errors import HarvesterError
 from harvester.harvest.workdir import State
-from harvester.networks import Batch
+from harvester.networks import Batch, Put, Stopped
+from harvester.networks.budget import BudgetReached
 from harvester.networks.gap import Unheard
-from harvester.networks.x import BudgetReached, Stopped
-from harvester.networks.x.sources import Put
 from harvester.store.keys import timestamp
 
 log = logging.getLogger("twarc-cloud")

@@ -24,10 +24,9 @@ from harvester.harvest.progress import BUDGET, FAILED, STOPPED, Outcome, Progres
 from harvester.harvest.refused_stream import Holding, gap_of
 from harvester.harvest.upload_queue import Uploads
 from harvester.harvest.workdir import State, Work
-from harvester.networks import Batch
+from harvester.networks import Batch, Client, Job, Source, Stopped
+from harvester.networks.budget import BudgetReached
 from harvester.networks.gap import Unheard
-from harvester.networks.x import BudgetReached, Stopped, XClient
-from harvester.networks.x.sources import Job, Source
 from harvester.settings import Settings
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys, timestamp
@@ -51,8 +50,8 @@ class Run:
     tree: Tree
     unheard: Unheard | None
     owner: str
-    client: Callable[[Tree, Progress], XClient]
-    source: Source
+    client: Callable[[Tree, Progress], Client]
+    source: Source[Any]
     settings: Settings
     work_root: Path
     clock: Clock
@@ -66,7 +65,7 @@ class Run:
         self._inbox: queue.Queue[_Item] = queue.Queue(_INBOX)
         self._refused = threading.Event()
         self._source_error: BaseException | None = None
-        self._x: XClient | None = None
+        self._client: Client | None = None
         self._ended_by: list[str] = []
         self.state = State(harvest="", owner=self.owner)
 
@@ -165,19 +164,18 @@ class Run:
             self._hand((None, None))
 
     def _source(self, unheard: Unheard | None) -> None:
-        x = self.client(self.tree, self.progress)
-        x.billing.budget = budget(self.tree, setting=self.settings.budget_usd)
-        if self._x:
-            x.billing.go_on_from(self._x.billing)
-            x.fields = self._x.fields
-            self._x.close()
-        self._x = x
-        x.fields.on_refusal = self._note_refused_field
+        client = self.client(self.tree, self.progress)
+        client.billing.budget = budget(self.tree, setting=self.settings.budget_usd)
+        if self._client:
+            client.go_on_from(self._client)
+            self._client.close()
+        self._client = client
+        client.on_refused_field(self._note_refused_field)
         self.progress.activity = "collecting"
         self.source(
             Job(
                 collection=self.tree,
-                x=self._x,
+                client=client,
                 clock=self.clock,
                 stop=self.stop,
                 put=self._put,
@@ -232,7 +230,7 @@ class Run:
 
     def billed(self) -> dict[str, Any]:
         """What was billed so far, by endpoint."""
-        return self._x.billing.snapshot() if self._x else {}
+        return self._client.billing.snapshot() if self._client else {}
 
     # -- ending --------------------------------------------------------------------------------------
 

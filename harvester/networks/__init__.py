@@ -1,8 +1,19 @@
-"""What a network of posts gives to a harvest."""
+"""What a network of posts gives to a harvest: the contract that X keeps, and any other network."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
+from harvester.clock import Clock, Stop
 from harvester.documents import Tree
+
+if TYPE_CHECKING:
+    from harvester.networks.budget import Billing
+
+
+class Stopped(Exception):
+    """A stop was asked for while waiting or reading; nothing is wrong."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +31,57 @@ class Batch:
     changes: tuple[Tree, ...] = ()
     counts: dict[str, int] = field(default_factory=dict)
     last_id: str = ""
-    # Of a stream: every post published before this moment of X's clock that matches has come.
+    # Of a stream: every post published before this moment of the network's clock that matches has come.
     heard: str = ""
     # To be on disk before the next one, so that nothing is asked for twice.
     sync: bool = False
+
+
+class Put(Protocol):
+    """Hand a batch over; blocks while there is no room, and with `wait` until the batch is safe on disk."""
+
+    def __call__(self, batch: Batch, *, wait: bool = False) -> None: ...
+
+
+class Client:
+    """The connection of one harvest to its network; threads may share it."""
+
+    billing: "Billing"
+
+    def go_on_from(self, before: "Client") -> None:
+        """Take the place of another client of the same harvest, and count what it was billed."""
+        self.billing.go_on_from(before.billing)
+
+    def on_refused_field(self, hear: Callable[[str], None]) -> None:
+        """Tell `hear` of each field that the network no longer accepts."""
+
+    def close(self) -> None:
+        """Give up all connections."""
+
+
+C = TypeVar("C")
+
+
+@dataclass(frozen=True)
+class Job(Generic[C]):
+    """What a source needs to know. `gap_from` is set where a stream before this one died unheard.
+
+    `say` takes why a source is through before the network was, `waits` what it waits for and how long.
+    """
+
+    collection: Tree
+    client: C
+    clock: Clock
+    stop: Stop
+    put: Put
+    say: Callable[[str], None]
+    waits: Callable[[str, float], None]
+    concurrency: int = 32
+    gap_from: datetime | None = None
+    last_id: str = ""
+    gap_why: str = "the harvest before died"
+
+
+# Runs in a thread of its own, hands what it gets to `job.put`, and returns when it is through. It raises
+# `Stopped` when a stop was asked for, and a HarvesterError when the network refuses for good.
+Source = Callable[[Job[C]], None]

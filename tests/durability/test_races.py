@@ -107,7 +107,7 @@ def _harvest(
     return Harvest(
         store=store,
         keys=keys,
-        client=lambda *_: StandIn(order, stop),  # type: ignore[arg-type]
+        client=lambda *_: StandIn(order, stop),
         settings=Settings(),
         work_root=folder / "temp",
         clock=_WrongClock(wrong_by),

@@ -16,9 +16,8 @@ from harvester.collection import history
 from harvester.compute import cost
 from harvester.errors import Conflict, NotFound
 from harvester.harvest.harvest import Harvest
-from harvester.networks import Batch
-from harvester.networks.x.fields import Fields
-from harvester.networks.x.prices import Billing
+from harvester.networks import Batch, Client
+from harvester.networks.x.prices import billing
 from harvester.networks.x.sources import Job
 from harvester.settings import Settings
 from harvester.store import Entry, Stored
@@ -121,9 +120,9 @@ def _streaming(clock: HandClock, store: CountingStore) -> Any:
     return collect
 
 
-class _Client:
+class _Client(Client):
     def __init__(self) -> None:
-        self.billing, self.fields = Billing(), Fields()
+        self.billing = billing()
 
 
 def test_a_day_of_a_stream_asks_of_s3_what_the_model_of_costs_says(tmp_path: Path) -> None:
@@ -134,7 +133,7 @@ def test_a_day_of_a_stream_asks_of_s3_what_the_model_of_costs_says(tmp_path: Pat
     harvest = Harvest(
         store=store,
         keys=keys,
-        client=lambda *_: _Client(),  # type: ignore[arg-type]
+        client=lambda *_: _Client(),
         settings=settings,
         work_root=tmp_path,
         clock=clock,

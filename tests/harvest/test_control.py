@@ -115,7 +115,7 @@ def test_nothing_is_left_however_a_harvest_ends(tmp_path: Path, ends: Any) -> No
     harvest = Harvest(
         store=store,
         keys=KEYS,
-        client=lambda *_: Client(),  # type: ignore[arg-type]
+        client=lambda *_: Client(),
         settings=Settings(stop_poll_seconds=0.01 if ends is _by_the_file else 1e6),
         work_root=tmp_path / "temp",
         clock=SystemClock(),

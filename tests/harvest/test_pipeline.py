@@ -76,7 +76,7 @@ def _harvested(folder: Path, kind: str, **settings: Any) -> list[Tree]:
     harvest = Harvest(
         store=store,
         keys=keys,
-        client=lambda *_: _SlowX(clock),  # type: ignore[arg-type]
+        client=lambda *_: _SlowX(clock),
         settings=Settings(checkpoint_seconds=1e6, **settings),
         work_root=folder / "temp",
         clock=clock,

@@ -42,7 +42,7 @@ class Site:
         return Harvest(
             store=self.store,
             keys=KEYS,
-            client=lambda *_: Client(),  # type: ignore[arg-type]
+            client=lambda *_: Client(),
             settings=Settings(**settings),
             work_root=self.folder / "temp",
             clock=self.clock,

@@ -14,9 +14,8 @@ from harvester.harvest.lock import content
 from harvester.harvest.progress import BUDGET, STOPPED, Outcome
 from harvester.harvest.recovery import recover
 from harvester.harvest.workdir import State, Work
-from harvester.networks import Batch
-from harvester.networks.x.fields import Fields
-from harvester.networks.x.prices import Billing
+from harvester.networks import Batch, Client
+from harvester.networks.x.prices import billing
 from harvester.networks.x.sources import Job
 from harvester.settings import Settings
 from harvester.store.folder import FolderStore
@@ -27,9 +26,9 @@ from tests.support.stores import HandClock
 _KEYS = CollectionKeys("it")
 
 
-class _Client:
+class _Client(Client):
     def __init__(self) -> None:
-        self.billing, self.fields = Billing(), Fields()
+        self.billing = billing()
 
 
 def _harvest(
@@ -40,7 +39,7 @@ def _harvest(
     return Harvest(
         store=store,
         keys=_KEYS,
-        client=lambda *_: _Client(),  # type: ignore[arg-type]
+        client=lambda *_: _Client(),
         settings=Settings(**settings),
         work_root=folder / "temp",
         clock=clock or SystemClock(),

@@ -68,7 +68,7 @@ def _harvest(store: Any, folder: Path, clock: HandClock, *, stop: Stop | None = 
     return Harvest(
         store=store,
         keys=KEYS,
-        client=lambda *_: Client(),  # type: ignore[arg-type]
+        client=lambda *_: Client(),
         settings=Settings(store_patience=900),
         work_root=folder / "temp",
         clock=clock,

@@ -15,8 +15,9 @@ from harvester.errors import Exit
 from harvester.harvest.journal import State
 from harvester.harvest.missed_interval import left_unheard
 from harvester.harvest.progress import FAILED, Outcome
+from harvester.networks import Stopped
 from harvester.networks.gap import Gap, Unheard, impossible, published
-from harvester.networks.x import Stopped, StreamRead, StreamSupervisor
+from harvester.networks.x import StreamRead, StreamSupervisor
 from harvester.networks.x.network_time import NetworkTime
 from harvester.store.keys import timestamp
 from tests.support.scripted_x import HandClock

@@ -219,7 +219,7 @@ def _streaming(served: Path) -> Callable[[Job], None]:
                 events = (*events, _gap_until_now(job.gap_from))
             if start == _STREAMED // 2:
                 events = ({"event": "duplicates", "dropped": 1},)
-            job.x.billing.add("stream", posts=len(ids))
+            job.client.billing.add("stream", posts=len(ids))
             job.put(Batch(lines=lines, posts=len(ids), last_id=ids[-1], sync=start % 60 == 0, events=events))
             job.stop.wait(0.002)
 
@@ -244,7 +244,7 @@ def _harvested(order: Tree) -> int:
     harvest = Harvest(
         store=store,
         keys=CollectionKeys(order["id"]),
-        client=lambda *_: StandIn(order, stop),  # type: ignore[arg-type]
+        client=lambda *_: StandIn(order, stop),
         settings=Settings(
             tweets_per_file=200,
             checkpoint_seconds=0.001,

@@ -20,8 +20,9 @@ from harvester.collection import history
 from harvester.errors import HarvesterError
 from harvester.harvest.harvest import Harvest
 from harvester.harvest.progress import Outcome
+from harvester.networks import Source
 from harvester.networks.x import Keys, XClient
-from harvester.networks.x.sources import Source, source_for
+from harvester.networks.x.sources import source_for
 from harvester.networks.x.sources.pagination import created
 from harvester.settings import Settings
 from harvester.store import Store

@@ -164,7 +164,7 @@ class Desk:
         )
         job = Job(
             collection=self.tree,
-            x=client,
+            client=client,
             clock=clock,
             stop=stop,
             put=lambda batch, **_: kept.put(state, batch),

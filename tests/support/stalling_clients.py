@@ -1,12 +1,9 @@
-"""What a harvest looks at in every client of X, for those that tests put in its place."""
+"""What a harvest looks at in every client, for those that tests put in its place."""
 
-from harvester.networks.x.fields import Fields
-from harvester.networks.x.prices import Billing
+from harvester import networks
+from harvester.networks.x.prices import billing
 
 
-class Client:
+class Client(networks.Client):
     def __init__(self) -> None:
-        self.billing, self.fields = Billing(), Fields()
-
-    def close(self) -> None:
-        pass
+        self.billing = billing()

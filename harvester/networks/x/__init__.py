@@ -7,7 +7,6 @@ if TYPE_CHECKING:
     from harvester.networks.x.client import XClient as XClient
     from harvester.networks.x.errors import Outcome as Outcome
     from harvester.networks.x.errors import Problem as Problem
-    from harvester.networks.x.errors import Stopped as Stopped
     from harvester.networks.x.errors import XError as XError
     from harvester.networks.x.keys import Keys as Keys
     from harvester.networks.x.keys import keys_from as keys_from
@@ -16,8 +15,6 @@ if TYPE_CHECKING:
     from harvester.networks.x.page import included_name as included_name
     from harvester.networks.x.page import name_in as name_in
     from harvester.networks.x.page import posts_in as posts_in
-    from harvester.networks.x.prices import Billing as Billing
-    from harvester.networks.x.prices import BudgetReached as BudgetReached
     from harvester.networks.x.prices import price as price
     from harvester.networks.x.rules import Rule as Rule
     from harvester.networks.x.rules import RuleCaps as RuleCaps
@@ -29,11 +26,11 @@ if TYPE_CHECKING:
     from harvester.networks.x.streaming.reconnect import StreamSupervisor as StreamSupervisor
 
 _HOMES = {
-    "prices": ("Billing", "BudgetReached", "price"),
+    "prices": ("price",),
     "client": ("XClient",),
     "keys": ("Keys", "keys_from", "keys_of"),
     "page": ("Page", "included_name", "name_in", "posts_in"),
-    "errors": ("Outcome", "Problem", "Stopped", "XError"),
+    "errors": ("Outcome", "Problem", "XError"),
     "rules": ("Rule", "RuleCaps", "compile_rules", "plan_rules", "tag_prefix"),
     "streaming.connection": ("StreamConnection", "StreamRead"),
     "streaming.reconnect": ("StreamSupervisor",),

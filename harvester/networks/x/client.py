@@ -9,6 +9,7 @@ from twarc.version import user_agent, version
 
 from harvester.clock import Clock, Stop
 from harvester.errors import Exit, HarvesterError
+from harvester.networks import Client
 from harvester.networks.x.borrowed import Borrowed
 from harvester.networks.x.endpoints import (
     COUNTS_ALL,
@@ -31,7 +32,6 @@ from harvester.networks.x.http.retry import Answer, Exchange
 from harvester.networks.x.keys import Keys
 from harvester.networks.x.network_time import NetworkTime
 from harvester.networks.x.page import Page, accounts_page, posts_page, provenance_of, relations_page
-from harvester.networks.x.prices import Billing
 from harvester.networks.x.rules_api import RulesApi
 from harvester.networks.x.streaming.connection import StreamConnection
 
@@ -40,7 +40,7 @@ X_API_URL = "https://api.twitter.com"
 LOOK_UP = 100
 
 
-class XClient(RulesApi, Borrowed):
+class XClient(RulesApi, Borrowed, Client):
     """One page a call. Safe for many threads; every call may raise XError or Stopped."""
 
     def __init__(
@@ -66,19 +66,23 @@ class XClient(RulesApi, Borrowed):
         )
         super().__init__(**{name: getattr(keys, name) for name in keys.__dataclass_fields__})
         self.fields = Fields()
+        self.billing = self._exchange.billing
 
     def __repr__(self) -> str:
         return f"XClient({self._base}, {self._keys!r})"
 
     @property
-    def billing(self) -> Billing:
-        """What was returned so far, by endpoint, and its price."""
-        return self._exchange.billing
-
-    @property
     def time(self) -> NetworkTime:
         """What time it is at X, as far as its answers tell."""
         return self._exchange.time
+
+    def go_on_from(self, before: Client) -> None:
+        super().go_on_from(before)
+        if isinstance(before, XClient):
+            self.fields = before.fields
+
+    def on_refused_field(self, hear: Callable[[str], None]) -> None:
+        self.fields.on_refusal = hear
 
     def close(self) -> None:
         self._sessions.close()
@@ -206,7 +210,7 @@ class XClient(RulesApi, Borrowed):
 
         # Where no number is asked for, the ids say how many may come.
         posts = params.get("max_results") or params["ids"].count(",") + 1
-        with self.billing.kept_for(endpoint.name, stop=self._exchange.stop, posts=posts):
+        with self.billing.reserve(endpoint.name, stop=self._exchange.stop, posts=posts):
             return self.fields.for_posts(
                 lambda shaped: self._exchange.ask(
                     endpoint, self._url(path), read, params={**shaped, **params}, most=most
@@ -223,7 +227,7 @@ class XClient(RulesApi, Borrowed):
 
         asked = params.get("ids") or params.get("usernames")
         most = asked.count(",") + 1 if asked else params["max_results"]
-        with self.billing.kept_for(endpoint.name, stop=self._exchange.stop, users=most):
+        with self.billing.reserve(endpoint.name, stop=self._exchange.stop, users=most):
             return self.fields.for_users(
                 lambda shaped: self._exchange.ask(
                     endpoint, self._url(path), read, params={**shaped, **params}
@@ -245,7 +249,7 @@ class XClient(RulesApi, Borrowed):
     ) -> dict[str, Any]:
         """The answer as it is, for endpoints that return no posts or users."""
         url = self._url(endpoint.name)
-        with self.billing.kept_for(endpoint.name, stop=self._exchange.stop, requests=1):
+        with self.billing.reserve(endpoint.name, stop=self._exchange.stop, requests=1):
             found = self._exchange.ask(endpoint, url, read, params=params, body=body, patience=patience)
             self.billing.add(endpoint.name)
         return found

@@ -38,10 +38,6 @@ class Problem:
     raw: dict[str, Any] = field(default_factory=dict)
 
 
-class Stopped(Exception):
-    """A stop was asked for while waiting or reading; nothing is wrong."""
-
-
 class XError(HarvesterError):
     """What is left when asking again is pointless, or was tried for as long as was allowed."""
 

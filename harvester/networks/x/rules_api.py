@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harvester.errors import HarvesterError
+from harvester.networks import Stopped
 from harvester.networks.x.decoding import member, number, objects
 from harvester.networks.x.endpoints import CHANGE_RULES, CONNECTIONS, RULE_COUNTS, RULES
-from harvester.networks.x.errors import Problem, Stopped
+from harvester.networks.x.errors import Problem
 from harvester.networks.x.http.retry import Answer
 from harvester.networks.x.page import NotAPage
 from harvester.networks.x.problems import problems_in

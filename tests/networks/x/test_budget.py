@@ -10,7 +10,9 @@ from harvester.collection.description import budget, problems
 from harvester.compute.local.compute import LocalCompute
 from harvester.compute.local.supervisor import Supervisor
 from harvester.errors import Exit
-from harvester.networks.x import Billing, BudgetReached, Stopped
+from harvester.networks import Stopped
+from harvester.networks.budget import BudgetReached
+from harvester.networks.x.prices import billing
 from tests.support.harvest_stage import Stage, staged, until
 from tests.support.stores import HandClock
 
@@ -67,31 +69,31 @@ def test_a_stream_ends_with_the_last_post_that_the_budget_pays(tmp_path: Path) -
 
 
 def test_what_is_kept_for_one_is_waited_for_by_others() -> None:
-    billing, stop = Billing(budget=1.0), Stop()
+    billed, stop = billing(budget=1.0), Stop()
     entered = threading.Event()
 
     def second() -> None:
-        with billing.kept_for("users/:id/tweets", stop=stop, posts=120):
+        with billed.reserve("users/:id/tweets", stop=stop, posts=120):
             entered.set()
 
-    with billing.kept_for("users/:id/tweets", stop=stop, posts=120):
+    with billed.reserve("users/:id/tweets", stop=stop, posts=120):
         thread = threading.Thread(target=second)
         thread.start()
         assert not entered.wait(0.2)
-        billing.add("users/:id/tweets", posts=60)
+        billed.add("users/:id/tweets", posts=60)
     thread.join(60)
     assert entered.is_set()
-    with billing.kept_for("users/:id/tweets", stop=stop, posts=140), pytest.raises(BudgetReached):
-        billing.require_left(0.8)
-    with pytest.raises(BudgetReached), billing.kept_for("users/:id/tweets", stop=stop, posts=142):
+    with billed.reserve("users/:id/tweets", stop=stop, posts=140), pytest.raises(BudgetReached):
+        billed.require_left(0.8)
+    with pytest.raises(BudgetReached), billed.reserve("users/:id/tweets", stop=stop, posts=142):
         pass
 
 
 def test_a_stop_is_heard_while_waiting_for_the_budget() -> None:
-    billing, stop = Billing(budget=1.0), Stop()
-    with billing.kept_for("users/:id/tweets", stop=stop, posts=120):
+    billed, stop = billing(budget=1.0), Stop()
+    with billed.reserve("users/:id/tweets", stop=stop, posts=120):
         stop.request("enough")
-        with pytest.raises(Stopped), billing.kept_for("users/:id/tweets", stop=stop, posts=120):
+        with pytest.raises(Stopped), billed.reserve("users/:id/tweets", stop=stop, posts=120):
             pass
 
 

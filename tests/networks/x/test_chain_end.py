@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from harvester.networks.x import Stopped
+from harvester.networks import Stopped
 from tests.support.model_x import BASE, Desk, ModelX, desk
 from tests.support.scripted_x import Reply, Request
 

@@ -18,7 +18,8 @@ import pytest
 
 from harvester.clock import Clock, Stop, SystemClock
 from harvester.errors import Exit, HarvesterError
-from harvester.networks.x import Keys, Outcome, Page, Stopped, StreamRead, XClient, XError
+from harvester.networks import Stopped
+from harvester.networks.x import Keys, Outcome, Page, StreamRead, XClient, XError
 from tests.support.scripted_x import (
     EMPTY,
     PAGE,

@@ -12,11 +12,11 @@ from twarc.expansions import flatten
 
 from emulator import CREDENTIALS, Emulated, running
 from harvester.clock import Clock, Stop, SystemClock
+from harvester.networks import Stopped
 from harvester.networks.x import (
     Keys,
     Outcome,
     Rule,
-    Stopped,
     StreamSupervisor,
     XClient,
     XError,

@@ -15,7 +15,7 @@ import orjson
 import pytest
 
 from harvester.errors import HarvesterError
-from harvester.networks.x import Stopped
+from harvester.networks import Stopped
 from harvester.networks.x.sources.pagination import created
 from tests.support.model_x import BASE, Desk, Harvested, ModelX, desk
 from tests.support.mutations import mutated, refusal

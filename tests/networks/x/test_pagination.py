@@ -47,7 +47,7 @@ def _followed(begun: Chain, ask: Ask) -> _Walked:
 
     job = Job(
         collection={},
-        x=None,  # type: ignore[arg-type]
+        client=None,  # type: ignore[arg-type]
         clock=HandClock(),
         stop=Stop(),
         put=put,

@@ -6,18 +6,19 @@ import threading
 import pytest
 
 from harvester.clock import Stop
-from harvester.networks.x.errors import Stopped
-from harvester.networks.x.prices import Billing, BudgetReached, price, prices
+from harvester.networks import Stopped
+from harvester.networks.budget import BudgetReached
+from harvester.networks.x.prices import billing, price, prices
 
 
 def test_the_bill_adds_up_by_endpoint() -> None:
-    billing = Billing()
-    billing.add("users/:id/tweets", posts=100)
-    billing.add("users/:id/tweets", posts=20)
-    billing.add("users", users=3)
-    billing.add("tweets/counts/recent")
+    billed = billing()
+    billed.add("users/:id/tweets", posts=100)
+    billed.add("users/:id/tweets", posts=20)
+    billed.add("users", users=3)
+    billed.add("tweets/counts/recent")
 
-    bill = billing.snapshot()
+    bill = billed.snapshot()
 
     assert (bill["posts"], bill["users"], bill["requests"]) == (120, 3, 4)
     assert bill["by_endpoint"]["users/:id/tweets"] == {"posts": 120, "users": 0, "requests": 2}
@@ -26,11 +27,11 @@ def test_the_bill_adds_up_by_endpoint() -> None:
 
 
 def test_threads_lose_no_count() -> None:
-    billing = Billing()
+    billed = billing()
 
     def add() -> None:
         for _ in range(1000):
-            billing.add("users", users=1)
+            billed.add("users", users=1)
 
     threads = [threading.Thread(target=add) for _ in range(8)]
     for thread in threads:
@@ -38,7 +39,7 @@ def test_threads_lose_no_count() -> None:
     for thread in threads:
         thread.join()
 
-    assert billing.snapshot()["users"] == 8000
+    assert billed.snapshot()["users"] == 8000
 
 
 def test_prices_tell_their_day_and_source() -> None:
@@ -49,14 +50,14 @@ def test_prices_tell_their_day_and_source() -> None:
 
 
 def test_what_may_be_left_by_others_is_waited_for_and_what_they_keep_is_not_spent() -> None:
-    billing, stop = Billing(budget=0.10), Stop()
+    billed, stop = billing(budget=0.10), Stop()
     stop.request("enough")
-    with billing.kept_for("users/:id/tweets", stop=stop, posts=12):
-        with billing.kept_for("users/:id/tweets", stop=stop, posts=8):
+    with billed.reserve("users/:id/tweets", stop=stop, posts=12):
+        with billed.reserve("users/:id/tweets", stop=stop, posts=8):
             pass
-        with pytest.raises(Stopped), billing.kept_for("users/:id/tweets", stop=stop, posts=9):
+        with pytest.raises(Stopped), billed.reserve("users/:id/tweets", stop=stop, posts=9):
             pass
-    with billing.kept_for("users/:id/tweets", stop=stop, posts=20):
-        billing.add("users/:id/tweets", posts=12)
-    with pytest.raises(BudgetReached), billing.kept_for("users/:id/tweets", stop=stop, posts=9):
+    with billed.reserve("users/:id/tweets", stop=stop, posts=20):
+        billed.add("users/:id/tweets", posts=12)
+    with pytest.raises(BudgetReached), billed.reserve("users/:id/tweets", stop=stop, posts=9):
         pass

@@ -7,7 +7,7 @@ from email.utils import format_datetime
 import pytest
 
 from harvester.clock import Stop
-from harvester.networks.x.errors import Stopped
+from harvester.networks import Stopped
 from harvester.networks.x.http.rate_limit import LONGEST, Windows
 from tests.support.scripted_x import HandClock
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from harvester.clock import Stop
-from harvester.networks.x import Outcome, Problem, Stopped, StreamRead, StreamSupervisor, XError
+from harvester.networks import Stopped
+from harvester.networks.x import Outcome, Problem, StreamRead, StreamSupervisor, XError
 from harvester.networks.x.streaming.interruptions import undelivered_from
 from tests.support.scripted_x import HandClock
 

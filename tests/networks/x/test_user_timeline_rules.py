@@ -104,7 +104,7 @@ class _Harvest:
     def run(self) -> "_Harvest":
         job = Job(
             collection=self._tree,
-            x=self._network,  # type: ignore[arg-type]
+            client=self._network,  # type: ignore[arg-type]
             clock=HandClock(),
             stop=Stop(),
             put=self._put,

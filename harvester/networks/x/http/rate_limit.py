@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from harvester.clock import Clock, Stop, http_date
-from harvester.networks.x.errors import Stopped
+from harvester.networks import Stopped
 
 WINDOW = 900.0
 # Never wait longer for one window than it can last, whatever a header says.

@@ -12,9 +12,10 @@ from requests.exceptions import RequestException
 from urllib3.exceptions import DecodeError, HTTPError
 
 from harvester.clock import Clock, Stop, http_date
+from harvester.networks import Stopped
 from harvester.networks.x.decoding import readable
 from harvester.networks.x.endpoints import TOKEN, Endpoint
-from harvester.networks.x.errors import Outcome, Problem, Stopped, XError
+from harvester.networks.x.errors import Outcome, Problem, XError
 from harvester.networks.x.http.auth import Sessions
 from harvester.networks.x.http.gzip import ANSWER_BYTES, opened
 from harvester.networks.x.http.intermediary import problem_by, refused_by_proxy
@@ -23,7 +24,7 @@ from harvester.networks.x.http.request import Reply
 from harvester.networks.x.keys import problem_in
 from harvester.networks.x.network_time import NetworkTime
 from harvester.networks.x.page import ErrorsOnly, NotAPage
-from harvester.networks.x.prices import Billing
+from harvester.networks.x.prices import billing
 from harvester.networks.x.problems import problem_of
 
 log = logging.getLogger("twarc-cloud")
@@ -95,7 +96,7 @@ class Exchange:
         self.stop = stop
         self.patience = patience
         self.on_wait = on_wait
-        self.billing = Billing()
+        self.billing = billing()
         self.time = NetworkTime(clock)
         self.windows = Windows(clock=clock, stop=stop, on_wait=on_wait)
         self._sessions = sessions

@@ -14,8 +14,8 @@ import orjson
 
 from harvester.collection.description import count
 from harvester.documents import Tree
-from harvester.networks import Batch
-from harvester.networks.x import Outcome, Page, Stopped, XError, included_name, name_in
+from harvester.networks import Batch, Stopped
+from harvester.networks.x import Outcome, Page, XError, included_name, name_in
 from harvester.networks.x.sources import Job
 
 _BATCH = 100
@@ -56,7 +56,7 @@ class Accounts:
         if self._job.stop.requested:
             raise Stopped
         try:
-            page = self._job.x.users(ids)
+            page = self._job.client.users(ids)
         except XError as error:
             if error.outcome is not Outcome.BAD_REQUEST:
                 raise

@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from harvester.documents import Tree
-from harvester.networks import Batch
-from harvester.networks.x import Outcome, Page, Stopped, XError
+from harvester.networks import Batch, Stopped
+from harvester.networks.x import Outcome, Page, XError
 from harvester.networks.x.sources import Job
 from harvester.networks.x.sources.pagination import FIRST_DAY, Chain, created, gap
 from harvester.store.keys import timestamp

@@ -26,19 +26,19 @@ def collect(job: Job) -> None:
         _collect(job, heard=added.clear)
     except XError:
         # Nothing came, and nobody may hear them now: the app's next stream would pay for what they match.
-        job.x.take_back(added)
+        job.client.take_back(added)
         raise
 
 
 def _collect(job: Job, *, heard: Callable[[], None]) -> None:
     """Call `heard` once anything came."""
     stream = StreamSupervisor(
-        job.x.stream,
-        job.x.clear_connections,
+        job.client.stream,
+        job.client.clear_connections,
         clock=job.clock,
         stop=job.stop,
         on_wait=job.waits,
-        time=job.x.time,
+        time=job.client.time,
         gap=Gap(job.gap_from, job.gap_from, job.gap_why, before=job.last_id) if job.gap_from else None,
     )
     left = count(job.collection["filter"], "max_records") or None
@@ -55,7 +55,7 @@ def _collect(job: Job, *, heard: Callable[[], None]) -> None:
         if left is not None:
             left -= len(read.ids)
         _put(job, read, most=None)
-        job.x.billing.require_left(_POST)
+        job.client.billing.require_left(_POST)
 
 
 def _put(job: Job, read: StreamRead, *, most: int | None) -> None:
@@ -74,9 +74,9 @@ def _set_rules(job: Job) -> list[Rule]:
     for told in same_values(job.collection["filter"].get("rules")):
         log.warning("%s", told)
     prefix = tag_prefix(job.collection["id"])
-    caps = job.x.rule_caps()
+    caps = job.client.rule_caps()
     wanted = compile_rules(job.collection["filter"], caps, prefix=prefix)
-    plan = job.x.sync_rules(wanted, prefix=prefix, caps=caps)
+    plan = job.client.sync_rules(wanted, prefix=prefix, caps=caps)
     if plan.problems:
         raise HarvesterError(
             "X refuses rules of this collection.",

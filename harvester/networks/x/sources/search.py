@@ -11,8 +11,8 @@ from typing import Any
 
 from harvester.collection.description import count
 from harvester.documents import Tree
-from harvester.networks import Batch
-from harvester.networks.x import Outcome, Page, Stopped, XError
+from harvester.networks import Batch, Stopped
+from harvester.networks.x import Outcome, Page, XError
 from harvester.networks.x.sources import Job
 from harvester.networks.x.sources.chain_end import Follower
 from harvester.networks.x.sources.pagination import Chain, created, gap
@@ -155,7 +155,7 @@ class _Search:
 
     def _searched(self, chain: Chain, *, size: int) -> Page:
         from_the_first = self._archive and not chain.since_id
-        return self._job.x.search(
+        return self._job.client.search(
             self._query,
             archive=self._archive,
             since_id=_FIRST_POST if from_the_first and chain.until_id else chain.since_id,
@@ -171,7 +171,7 @@ class _Search:
         event = gap(
             "the since_id is older than the seven days that a recent search reaches back",
             since=created(since_id),
-            until=self._job.x.time.latest() - _WINDOW,
+            until=self._job.client.time.latest() - _WINDOW,
             before=since_id,
             after=None,
         )

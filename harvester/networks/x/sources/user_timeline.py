@@ -12,8 +12,8 @@ from typing import Any
 
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
-from harvester.networks import Batch
-from harvester.networks.x import Outcome, Page, Stopped, XError
+from harvester.networks import Batch, Stopped
+from harvester.networks.x import Outcome, Page, XError
 from harvester.networks.x.sources import Job
 from harvester.networks.x.sources.accounts import Accounts
 from harvester.networks.x.sources.chain_end import Follower
@@ -229,7 +229,7 @@ class _Timeline:
             if self._job.stop.requested:
                 raise Stopped
             try:
-                page = self._job.x.timeline(
+                page = self._job.client.timeline(
                     self._user_id,
                     since_id=chain.since_id,
                     until_id=chain.until_id,

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from harvester.clock import Clock, Stop
+from harvester.networks import Stopped
 from harvester.networks.gap import Unheard
-from harvester.networks.x.errors import Stopped
 from harvester.networks.x.http.gzip import Gzip
 from harvester.networks.x.http.request import Reply
 from harvester.networks.x.network_time import NetworkTime

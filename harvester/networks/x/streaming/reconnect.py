@@ -7,8 +7,9 @@ from datetime import datetime
 from typing import Any, Generic, TypeVar
 
 from harvester.clock import Clock, Stop
+from harvester.networks import Stopped
 from harvester.networks.gap import Gap, Unheard
-from harvester.networks.x.errors import Outcome, Stopped, XError
+from harvester.networks.x.errors import Outcome, XError
 from harvester.networks.x.network_time import NetworkTime
 from harvester.networks.x.streaming.connection import StreamConnection, StreamRead
 from harvester.networks.x.streaming.interruptions import Backoffs, Order, SeenIds
