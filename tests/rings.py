@@ -109,7 +109,7 @@ class Module:
 
 def problems(root: Path) -> list[str]:
     """Every breach of the design in the tree below `root`, each with its place."""
-    modules = {module.name: module for module in _modules(root)}
+    modules = {module.name: module for module in modules_of(root)}
     found: list[str] = []
     for module in modules.values():
         for rule in _RULES:
@@ -119,7 +119,7 @@ def problems(root: Path) -> list[str]:
     return sorted(found)
 
 
-def _modules(root: Path) -> Iterator[Module]:
+def modules_of(root: Path) -> Iterator[Module]:
     for package in ("harvester", "emulator"):
         for path in sorted((root / package).rglob("*.py")):
             name = ".".join(path.relative_to(root).with_suffix("").parts).removesuffix(".__init__")
@@ -144,7 +144,7 @@ def _imports(tree: ast.Module, folder: str) -> Iterator[tuple[str, int]]:
             yield from ((f"{start}.{alias.name}", node.lineno) for alias in node.names)
 
 
-def _target(name: str, modules: Mapping[str, Module]) -> str:
+def target_of(name: str, modules: Mapping[str, Module]) -> str:
     """The module of ours that an imported name is or lies in; empty when it is from outside."""
     while name and name not in modules:
         name = name.rpartition(".")[0]
@@ -159,7 +159,7 @@ def _inward(module: Module, modules: Mapping[str, Module]) -> Iterator[str]:
         yield f": the room {module.room} is in no ring"
         return
     for name, line in module.imports:
-        target = modules.get(_target(name, modules))
+        target = modules.get(target_of(name, modules))
         if target is None or target.package != "harvester" or not target.room:
             continue
         ring = _ring(target.room)
@@ -259,7 +259,7 @@ def _cycles(modules: Mapping[str, Module]) -> Iterator[str]:
     arrows: dict[str, set[str]] = {name: set() for name in modules}
     for module in modules.values():
         for name, _ in module.imports:
-            target = _target(name, modules)
+            target = target_of(name, modules)
             own = module.is_folder and target.startswith(f"{module.name}.")
             if target and target != module.name and not own:
                 arrows[module.name].add(target)

@@ -1,1 +1,1 @@
-"""AWS is reached through one session; its errors and stop reasons become words."""
+"""One session for AWS; its errors and stop reasons are translated into messages."""

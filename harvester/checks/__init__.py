@@ -1,1 +1,1 @@
-"""Checks find what would fail before anything is started."""
+"""Checks that find what would fail, before anything is started."""

@@ -1,1 +1,1 @@
-"""A collection as values: described, validated, changed by changesets, and merged."""
+"""A collection as plain values: its description, validation, changesets, history and merge."""

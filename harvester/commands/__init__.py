@@ -1,4 +1,4 @@
-"""What is typed is parsed, handed to the rings within, and printed; errors become exit codes."""
+"""The command line: it parses, calls and prints; errors become exit codes."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""Who runs harvests: processes of this machine or tasks of a cluster, started, listed and stopped alike."""
+"""Where harvests run: as processes of this machine or tasks of a cluster, with one interface for both."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

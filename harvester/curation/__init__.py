@@ -1,1 +1,1 @@
-"""Stored collections are verified, downloaded, copied, redacted and deleted, never by accident."""
+"""Stored collections are verified, downloaded, copied, redacted and deleted."""

@@ -1,1 +1,1 @@
-"""A harvest puts records on disk, then in the store, then into a manifest, whatever dies in between."""
+"""A harvest writes records to disk, to the store and to a manifest, and loses none in a crash in between."""

@@ -1,1 +1,1 @@
-"""A harvest that runs is watched: its status is served, and its failures and progress are reported."""
+"""A running harvest serves its status, and its failures and progress are reported."""

@@ -1,4 +1,4 @@
-"""The X API: one page a call, one typed outcome an answer, and streams that mend themselves."""
+"""The X API: one page a call, one typed outcome an answer, and streams that reconnect."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
