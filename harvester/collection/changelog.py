@@ -9,14 +9,14 @@ import orjson
 from harvester.collection.changeset import apply
 from harvester.collection.description import SEARCH, STATE, USER_TIMELINE
 from harvester.collection.merge import STAMPS
+from harvester.collection.secrets import is_secret
 from harvester.documents import Tree
 from harvester.text import printable
 
 ADDED, CHANGED, DELETED = "added", "changed", "deleted"
 
 _HIDDEN = {*STAMPS, "id", "type", "sweep", *STATE[SEARCH], *STATE[USER_TIMELINE]} - {"screen_name"}
-_OF_KEYS = ("keys", "credentials")
-_SECRET = "(not shown)"  # noqa: S105 - what stands in its place
+_HIDDEN_VALUE = "(not shown)"  # noqa: S105 - what stands in its place
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,8 @@ def _differences(
 
 
 def _leaf(path: tuple[str, ...], old: Any, new: Any, *, gone: bool) -> tuple[str, Any, Any]:
-    if path[0] in _OF_KEYS and path[-1] != "profile":
-        old, new = (None if value is None else _SECRET for value in (old, new))
+    if is_secret(path):
+        old, new = (None if value is None else _HIDDEN_VALUE for value in (old, new))
     return DELETED if gone else CHANGED, old, new
 
 

@@ -10,6 +10,7 @@ import orjson
 from harvester.capacity import WISHES, wish_problems
 from harvester.collection.changeset import patched
 from harvester.collection.filter_terms import unreadable
+from harvester.collection.secrets import PROFILE, SECTIONS
 from harvester.documents import Tree
 from harvester.errors import HarvesterError
 from harvester.store.keys import id_problem
@@ -27,7 +28,7 @@ STATE = {
 
 _KNOWN = {
     "": {
-        *("id", "type", "keys", "credentials", "timestamp", "version", "changeset"),
+        *("id", "type", *SECTIONS, "timestamp", "version", "changeset"),
         *("title", "description", "notes", "labels", "task", "budget_usd", "check_in"),
     },
     USER_TIMELINE: {"users", "delete_users_for", "delete_users_after", "look_up_days", "sweep"},
@@ -42,10 +43,8 @@ _MOST_MONEY = 1_000_000_000
 _KNOWN_USER = set(STATE[USER_TIMELINE])
 _KNOWN_SEARCH = {"query", "archive", "max_records", *STATE[SEARCH]}
 _KNOWN_FILTER = {"track", "follow", "locations", "rules", "max_records"}
-# Files of the first version of all had the keys under the second name.
-_SECRET = ("keys", "credentials")
 _KNOWN_KEYS = {
-    *("profile", "consumer_key", "consumer_secret", "access_token", "access_token_secret", "bearer_token"),
+    *(PROFILE, "consumer_key", "consumer_secret", "access_token", "access_token_secret", "bearer_token"),
 }
 
 
@@ -96,7 +95,7 @@ def _common_problems(tree: Tree) -> Iterator[str]:
         yield "Missing type."
     known = _KNOWN[""] | _KNOWN.get(_kind(tree) or "?", set().union(*_KNOWN.values()))
     yield from _unknown(tree, known, "")
-    for name in _SECRET:
+    for name in SECTIONS:
         if isinstance(keys := tree.get(name, {}), dict):
             yield from _unknown(keys, _KNOWN_KEYS, f"{name}.")
         else:
@@ -239,14 +238,6 @@ def count(section: Tree, key: str, *, default: int = 0) -> int:
 def is_id(value: Any) -> bool:
     """Ids of users and posts are digits in text; 2^64 has 20 of them."""
     return isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 20
-
-
-def without_secrets(tree: Tree) -> Tree:
-    """The collection as it may be shown or stored beside the data: of the keys, only the profile's name."""
-    shown = {name: value for name, value in tree.items() if name not in _SECRET}
-    if isinstance(keys := tree.get("keys"), dict):
-        shown["keys"] = {name: value for name, value in keys.items() if name == "profile"}
-    return shown
 
 
 def with_state(tree: Tree, known: Tree) -> Tree:

@@ -20,7 +20,8 @@ import msgspec
 import orjson
 
 from harvester.collection.changeset import apply, diff
-from harvester.collection.description import with_state, without_secrets
+from harvester.collection.description import with_state
+from harvester.collection.secrets import without_secrets
 from harvester.documents import Tree
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound
 from harvester.store import Store, Stored

@@ -1,14 +1,50 @@
-"""What is copied or kept holds no API keys, which collections of 2019 had in their files."""
+"""What in a collection is secret: the keys of an API. What is shown, copied or stored has none.
 
-import re
+Whatever stands beside the profile's name counts as a key, so that one of a new name is no leak.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import orjson
 
-from harvester.collection.description import without_secrets
+from harvester.documents import Tree
 
-# Where harvests and people of 2019 kept API keys.
-MAY_HOLD_KEYS = re.compile(r"collection\.json|changesets/[^/]+\.json|harvests/(?:\d+/){6}collection\.json")
+# Where keys stand in a collection; files of the first version of all had them under the second name.
+SECTIONS = ("keys", "credentials")
+PROFILE = "profile"
+
+
+def sections(tree: Mapping[str, Any]) -> Iterator[Tree]:
+    """The parts of a collection that may hold keys."""
+    return (held for name in SECTIONS if isinstance(held := tree.get(name), dict))
+
+
+def key_names(tree: Any) -> list[str]:
+    """The names of the keys that a collection, or the update of a changeset, holds itself."""
+    if not isinstance(tree, dict):
+        return []
+    held = [pair for section in sections(tree) for pair in section.items()]
+    return sorted({name for name, value in held if value and name != PROFILE})
+
+
+def is_secret(path: Sequence[str]) -> bool:
+    """Whether a value at this place in a collection may not be shown."""
+    return path[0] in SECTIONS and path[-1] != PROFILE
+
+
+def without_secrets(tree: Tree) -> Tree:
+    """The collection as it may be shown or stored beside the data: of the keys, only the profile's name."""
+    shown = {name: value for name, value in tree.items() if name not in SECTIONS}
+    if isinstance(keys := tree.get(SECTIONS[0]), dict):
+        shown[SECTIONS[0]] = {name: value for name, value in keys.items() if name == PROFILE}
+    return shown
+
+
+def with_profile(tree: Tree, name: str) -> Tree:
+    """The collection with the name of a profile in the place of keys of its own."""
+    kept = {key: value for key, value in tree.items() if key not in SECTIONS[1:]}
+    return {**kept, SECTIONS[0]: {PROFILE: name}}
 
 
 def without_keys(data: bytes) -> bytes:
@@ -17,16 +53,11 @@ def without_keys(data: bytes) -> bytes:
         tree = orjson.loads(data)
     except orjson.JSONDecodeError:
         return data
-    kept = _keyless(tree)
-    if isinstance(kept, dict) and isinstance(kept.get("update"), dict):
-        kept = {**kept, "update": _keyless(kept["update"])}
+    if not isinstance(tree, dict):
+        return data
+    kept = without_secrets(tree)
+    if isinstance(kept.get("update"), dict):
+        kept["update"] = without_secrets(kept["update"])
     if kept == tree:
         return data
     return orjson.dumps(kept, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
-
-
-def _keyless(tree: Any) -> Any:
-    """Of 2019, too, when some called the keys credentials."""
-    if not isinstance(tree, dict):
-        return tree
-    return without_secrets({name: value for name, value in tree.items() if name != "credentials"})

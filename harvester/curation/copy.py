@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from harvester.collection.secrets import MAY_HOLD_KEYS, without_keys
+from harvester.collection.secrets import without_keys
 from harvester.curation.download import UNFINISHED
 from harvester.errors import Exit, HarvesterError, NotFound
 from harvester.harvest import catalog
 from harvester.store import Entry, Store
-from harvester.store.keys import CollectionKeys
+from harvester.store.keys import CollectionKeys, describes_collection
 
 _AT_ONCE = 8
 
@@ -76,7 +76,7 @@ class Transplant:
 
     def _copy(self, entry: Entry, path: Path) -> Entry:
         self.source.download(entry.key, path)
-        if MAY_HOLD_KEYS.fullmatch(entry.key.removeprefix(self.keys.folder)):
+        if describes_collection(entry.key):
             path.write_bytes(without_keys(path.read_bytes()))
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from itertools import groupby
 
 from harvester.clock import Stop
-from harvester.collection.secrets import MAY_HOLD_KEYS, without_keys
+from harvester.collection.secrets import without_keys
 from harvester.curation.local_copy import Digest, Mirror, Mismatch, Stopped
 from harvester.errors import Exit, HarvesterError, NotFound, StoreAway
 from harvester.harvest.manifest import ALGORITHMS, parsed
 from harvester.store import Entry
-from harvester.store.keys import CollectionKeys, harvest_folder
+from harvester.store.keys import CollectionKeys, describes_collection, harvest_folder
 from harvester.store.reading import Reader
 
 JOBS = 24
@@ -226,9 +226,9 @@ class _Download:
             with self._lock:
                 self._tally.present += 1
             return
-        self._add_fetched(wish.size if self._dry_run else self._kept_anew(wish, name))
+        self._add_fetched(wish.size if self._dry_run else self._kept_anew(wish))
 
-    def _kept_anew(self, wish: _Wish, name: str) -> int:
+    def _kept_anew(self, wish: _Wish) -> int:
         """Fetch it, once more where what came was wrong; how many bytes came."""
         for left in reversed(range(_TRIES)):
             try:
@@ -238,7 +238,7 @@ class _Download:
                     version=wish.version,
                     digest=wish.digest,
                     stopped=lambda: self._stop.requested,
-                    cleaned=self._cleaned if MAY_HOLD_KEYS.fullmatch(name) else None,
+                    cleaned=self._cleaned if describes_collection(wish.key) else None,
                 )
             except (Mismatch, StoreAway):
                 if not left:

@@ -4,21 +4,19 @@ Each object is replaced on the condition that nobody replaced it since. One that
 so that whatever cut this may be repaired by doing it again.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
 
 import orjson
 
 from harvester.collection import history
-from harvester.collection.secrets import MAY_HOLD_KEYS, without_keys
+from harvester.collection.secrets import key_names, without_keys
 from harvester.errors import Exit, HarvesterError, NotFound
 from harvester.store import Store, Stored
-from harvester.store.keys import CollectionKeys
+from harvester.store.keys import CollectionKeys, describes_collection
 
 _AT_ONCE = 16
-_CALLED = ("keys", "credentials")
 
 
 @dataclass(frozen=True)
@@ -53,7 +51,7 @@ class Redaction:
     def holders(self) -> list[Holder]:
         """All that is to be written anew, in the order of their keys."""
         names = (entry.key for entry in self.store.entries(self.keys.folder))
-        own = [key for key in names if MAY_HOLD_KEYS.fullmatch(key.removeprefix(self.keys.folder))]
+        own = [key for key in names if describes_collection(key)]
         with ThreadPoolExecutor(_AT_ONCE) as pool:
             return [holder for holder in pool.map(self._holder, own) if holder]
 
@@ -71,12 +69,5 @@ class Redaction:
             return None
         if without_keys(stored.data) == stored.data:
             return None
-        return Holder(key, stored, tuple(sorted(set(_names(orjson.loads(stored.data))))))
-
-
-def _names(tree: Any) -> Iterator[str]:
-    for part in (tree, tree.get("update")):
-        for called in _CALLED:
-            held = part.get(called) if isinstance(part, dict) else None
-            if isinstance(held, dict):
-                yield from (name for name, value in held.items() if value and name != "profile")
+        tree = orjson.loads(stored.data)
+        return Holder(key, stored, tuple(sorted({*key_names(tree), *key_names(tree.get("update"))})))

@@ -10,7 +10,8 @@ from pathlib import Path
 import orjson
 
 from harvester.collection import history
-from harvester.collection.description import FILTER, without_secrets
+from harvester.collection.description import FILTER
+from harvester.collection.secrets import without_secrets
 from harvester.documents import Tree
 from harvester.errors import Conflict, NotFound
 from harvester.harvest import checkpoint, finalize, missed_interval

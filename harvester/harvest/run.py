@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from harvester.clock import Clock, Stop
-from harvester.collection.description import FILTER, budget, without_secrets
+from harvester.collection.description import FILTER, budget
+from harvester.collection.secrets import without_secrets
 from harvester.documents import Tree
 from harvester.errors import Conflict, Exit, HarvesterError, LockLost, StoreAway
 from harvester.harvest.checkpoint import Pointer

@@ -151,6 +151,12 @@ def is_own(key: str) -> bool:
     return bool(_OWN.fullmatch(re.sub(r"^collections/[^/]+/", "", key)))
 
 
+def describes_collection(key: str) -> bool:
+    """Whether it holds a collection or a part of one: itself, a changeset, or a harvest's copy."""
+    own = re.fullmatch(r"collections/[^/]+/(?:collection\.json|changesets/[^/]+\.json)", key)
+    return bool(own or key == harvest_folder(key) + "collection.json")
+
+
 def changeset_version(key: str) -> int:
     """The version in a changeset's name; 0 for those of 2019, which had none."""
     found = re.search(r"change-\d+-(\d+)\.json$", key)

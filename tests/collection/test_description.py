@@ -14,7 +14,6 @@ from harvester.collection.description import (
     problems,
     with_harvest,
     with_state,
-    without_secrets,
 )
 from harvester.documents import Tree
 from harvester.errors import HarvesterError
@@ -259,20 +258,6 @@ class TestParsing:
     @pytest.mark.parametrize(("value", "number"), [(5, 5), ("5", 5), ("", 9), (None, 9), ("007", 7)])
     def test_numbers_may_be_text_or_missing(self, value: object, number: int) -> None:
         assert count({"max_records": value}, "max_records", default=9) == number
-
-
-class TestSecrets:
-    def test_of_the_keys_only_the_profile_is_shown(self) -> None:
-        tree = {**SEARCH, "keys": {"profile": "museum", "consumer_secret": "s", "bearer_token": "b"}}
-        assert without_secrets(tree) == {**SEARCH, "keys": {"profile": "museum"}}
-        assert tree["keys"]["consumer_secret"] == "s"
-
-    @pytest.mark.parametrize("keys", [["s"], "s", None])
-    def test_keys_of_another_form_are_not_shown_at_all(self, keys: object) -> None:
-        assert without_secrets({**SEARCH, "keys": keys}) == SEARCH
-
-    def test_the_oldest_name_of_the_keys_is_known(self) -> None:
-        assert without_secrets({**SEARCH, "credentials": {"consumer_secret": "s"}}) == SEARCH
 
 
 _USERS = tuple("123456")

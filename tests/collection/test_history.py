@@ -8,7 +8,7 @@ import orjson
 import pytest
 
 from harvester.collection import history
-from harvester.collection.description import without_secrets
+from harvester.collection.secrets import without_secrets
 from harvester.documents import Tree
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound
 from harvester.store import Store

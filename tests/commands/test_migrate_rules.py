@@ -11,7 +11,7 @@ import pytest
 
 import emulator
 from harvester.collection import history
-from harvester.collection.description import without_secrets
+from harvester.collection.secrets import without_secrets
 from harvester.curation.redact import Redaction
 from harvester.errors import Conflict, StoreAway
 from harvester.store import Store

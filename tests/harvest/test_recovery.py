@@ -12,7 +12,7 @@ import orjson
 import pytest
 
 from harvester.collection import history
-from harvester.collection.description import without_secrets
+from harvester.collection.secrets import without_secrets
 from harvester.curation.delete import Removal
 from harvester.harvest import missed_interval
 from harvester.harvest.checkpoint import Parts, Pointer, growing

@@ -8,6 +8,7 @@ from harvester.errors import Exit, HarvesterError
 from harvester.store.keys import (
     CollectionKeys,
     changeset_version,
+    describes_collection,
     id_problem,
     moment,
     segment_name,
@@ -110,3 +111,11 @@ def test_a_timestamp_is_read_back_and_sorts_as_time_does(when: datetime) -> None
 def test_a_timestamp_of_2019_was_in_utc() -> None:
     assert moment("2019-05-03T10:00:00.123456") == datetime(2019, 5, 3, 10, 0, 0, 123456, tzinfo=UTC)
     assert moment("2019-05-03T10:00:00Z") == datetime(2019, 5, 3, 10, tzinfo=UTC)
+
+
+def test_a_collection_is_described_by_itself_its_changesets_and_copies_in_harvests() -> None:
+    keys, here = CollectionKeys("a"), CollectionKeys("a").harvest(WHEN)
+    described = (keys.collection, keys.changeset(WHEN, 1), f"{keys.changesets}odd.json", here.collection)
+    assert all(describes_collection(key) for key in described)
+    others = (keys.lock, here.harvest, here.file("x/collection.json"), f"{keys.folder}x/collection.json")
+    assert not any(describes_collection(key) for key in others)

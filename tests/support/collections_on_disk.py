@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from harvester.collection import history
-from harvester.collection.description import without_secrets
+from harvester.collection.secrets import without_secrets
 from harvester.harvest import finalize
 from harvester.harvest.checkpoint import Pointer
 from harvester.harvest.finalize import Ending

@@ -9,6 +9,7 @@ import orjson
 
 from harvester.collection.description import FILTER, SEARCH, USER_TIMELINE, problems
 from harvester.collection.merge import merged
+from harvester.collection.secrets import key_names
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.store.boundaries import collection_around
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 _F = TypeVar("_F", bound=Callable[..., Any])
 _FILE = Path("collection.json")
 _NO_FILE = "Write one with `collection-config template`, or get it with `collection-config download`."
-
-INLINE_KEYS = ("consumer_key", "consumer_secret", "access_token", "access_token_secret", "bearer_token")
 
 _TEMPLATES: dict[str, Tree] = {
     USER_TIMELINE: {
@@ -128,7 +127,7 @@ def write(path: Path, tree: Tree) -> None:
     try:
         with whole(path) as partial:
             partial.write_bytes(data)
-            if inline_keys(tree):
+            if key_names(tree):
                 partial.chmod(0o600)
     except OSError as error:
         raise HarvesterError(f"{path} cannot be written: {error.strerror or error}.") from error
@@ -156,12 +155,6 @@ def require_new(store: "Store", keys: CollectionKeys) -> None:
         raise HarvesterError(
             f"Collection {keys.id} already exists in {store.name}.", hint="Choose another id, or update it."
         )
-
-
-def inline_keys(tree: Tree) -> list[str]:
-    """The names of API keys that the collection itself holds."""
-    held = [keys for keys in (tree.get("keys"), tree.get("credentials")) if isinstance(keys, dict)]
-    return [name for name in INLINE_KEYS if any(keys.get(name) for keys in held)]
 
 
 def keys_in_file() -> HarvesterError:

@@ -55,8 +55,8 @@ def _copy_description(
     place: Place, elsewhere: Place, collection_id: str, new_id: str, *, with_state: bool, dry_run: bool
 ) -> None:
     from harvester.collection import history
-    from harvester.collection.description import without_secrets
     from harvester.collection.merge import fresh, plain
+    from harvester.collection.secrets import without_secrets
 
     keys = place.keys(new_id)
     tree = collection_file.tree_of(history.read(place.store, place.keys(collection_id)).data)

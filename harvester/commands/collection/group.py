@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from harvester.collection.description import FILTER, SEARCH, USER_TIMELINE
+from harvester.collection.secrets import key_names
 from harvester.commands import Group
 from harvester.commands.cli import collection_file
 from harvester.commands.cli.output import (
@@ -93,7 +94,7 @@ def add(dry_run: bool, path: Path, place: Place) -> None:
     from harvester.errors import Conflict
 
     tree = collection_file.read_valid(path)
-    if collection_file.inline_keys(tree):
+    if key_names(tree):
         raise collection_file.keys_in_file()
     if dry_run:
         collection_file.require_new(place.store, place.keys(tree["id"]))

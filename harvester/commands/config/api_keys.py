@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harvester.collection.secrets import with_profile
 from harvester.commands.cli import collection_file
 from harvester.commands.cli.output import (
     confirm,
@@ -74,11 +75,7 @@ def keys(
 
 def _refer(path: Path, name: str, *, dry_run: bool) -> None:
     def edit(tree: Tree) -> Tree:
-        # The first files of 2019 called the keys credentials.
-        return {
-            **{key: value for key, value in tree.items() if key != "credentials"},
-            "keys": {"profile": name},
-        }
+        return with_profile(tree, name)
 
     collection_file.change(path, edit, dry_run=dry_run)
     if not would(dry_run, f"have {path} name {f'profile {name}' if name else 'the keys of the environment'}"):

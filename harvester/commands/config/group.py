@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from harvester.collection.description import FILTER, problems
+from harvester.collection.secrets import key_names, without_secrets
 from harvester.commands import Group
 from harvester.commands.cli import collection_file, x_client
 from harvester.commands.cli.output import (
@@ -88,7 +89,7 @@ def download(collection_id: str, force: bool, dry_run: bool, path: Path, place: 
 
 
 def _warn_of_inline_keys(tree: Tree) -> None:
-    if collection_file.inline_keys(tree):
+    if key_names(tree):
         told = "The collection itself holds API keys: whoever may read it sees them."
         click.echo(f"{told} `collection-config keys --move-to PROFILE` takes them out.", err=True)
 
@@ -135,7 +136,7 @@ def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, place: Place
     collection_file.write(path, stored)
     click.echo("Collection configuration updated.")
     _warn_of_inline_keys(stored)
-    if collection_file.inline_keys(current) and not collection_file.inline_keys(stored):
+    if key_names(current) and not key_names(stored):
         way = f"`collection-config forget-keys {stored['id']}` takes them out."
         click.echo(f"They are in its history still: {way}", err=True)
     if stored["type"] == FILTER and _may_run(place, keys):
@@ -173,7 +174,7 @@ def _tell_repaid(before: Tree, after: Tree) -> None:
 def _require_may_become(current: Tree, mine: Tree) -> None:
     if current.get("type") != mine["type"] and not problems(current):
         raise HarvesterError("Collection type may not change.", hint="Add a collection with another id.")
-    new = set(collection_file.inline_keys(mine)) - set(collection_file.inline_keys(current))
+    new = set(key_names(mine)) - set(key_names(current))
     if new:
         raise collection_file.keys_in_file()
 
@@ -181,7 +182,6 @@ def _require_may_become(current: Tree, mine: Tree) -> None:
 def _lines_of(current: Tree, new: Tree) -> list[str]:
     from harvester.collection.changelog import changes
     from harvester.collection.changeset import diff
-    from harvester.collection.description import without_secrets
     from harvester.collection.merge import plain
 
     before = plain(without_secrets(current))

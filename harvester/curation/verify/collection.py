@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from harvester.collection.changeset import apply
-from harvester.collection.description import without_secrets
+from harvester.collection.secrets import without_secrets
 from harvester.curation.verify.harvest import STRANGER, UNREADABLE
 from harvester.curation.verify.verdicts import Finding, Part, Verdict
 from harvester.documents import Tree

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from harvester.collection.secrets import sections
 from harvester.errors import Exit, HarvesterError
 from harvester.text import NOT_TEXT, text_of
 
@@ -83,8 +84,7 @@ def in_environment(environ: Mapping[str, str]) -> Keys:
 
 def in_collection(tree: Mapping[str, object]) -> Keys:
     """What a collection of 2019 holds itself, under either name of then; perhaps none."""
-    named = (tree.get("keys"), tree.get("credentials"))
-    found = [keys_of(held, where="the collection") for held in named if isinstance(held, dict)]
+    found = [keys_of(held, where="the collection") for held in sections(tree)]
     return next((keys for keys in found if keys.usable), Keys())
 
 
