@@ -26,7 +26,7 @@ from harvester.harvest.store_patience import Patience, PatientStore
 from harvester.harvest.upload_queue import Uploads
 from harvester.harvest.workdir import State
 from harvester.networks import Client, Source
-from harvester.networks.x.sources import source_for
+from harvester.networks.registry import network_of
 from harvester.settings import Settings
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys, timestamp
@@ -38,8 +38,8 @@ log = logging.getLogger("twarc-cloud")
 class Harvest:
     """A harvest of one collection, to be run once.
 
-    `client` makes the X client once the collection and its keys are known to be needed. `waits_for` says of a
-    stream that X refuses whether it waits within this harvest, in place of ending it.
+    `client` makes the client once the collection and its keys are known to be needed. `waits_for` says of a
+    stream that is refused whether it waits within this harvest, in place of ending it.
     """
 
     store: Store
@@ -49,7 +49,8 @@ class Harvest:
     work_root: Path
     clock: Clock
     stop: Stop
-    source: Callable[[str], Source[Any]] = source_for
+    # In place of the source that the network has for a kind.
+    source: Callable[[str], Source[Any]] | None = None
     task: Tree = field(default_factory=dict)
     waits_for: Callable[[HarvesterError], bool] | None = None
 
@@ -112,6 +113,7 @@ class Harvest:
         self._finish_the_dead(uploads)
         history.adopt(self._fenced, self.keys)
         tree = self._collection(self._fenced)
+        network = network_of(tree)
         return Run(
             store=self._fenced,
             keys=self.keys,
@@ -119,7 +121,8 @@ class Harvest:
             unheard=missed_interval.before(self._fenced, self.keys) if tree["type"] == FILTER else None,
             owner=self.owner,
             client=self.client,
-            source=self.source(tree["type"]),
+            network=network,
+            source=(self.source or network.source)(tree["type"]),
             settings=self.settings,
             work_root=self.work_root,
             clock=self.clock,

@@ -11,8 +11,8 @@ from harvester.documents import Tree
 from harvester.errors import HarvesterError, NotFound, StoreAway
 from harvester.harvest.progress import COMPLETE, FAILED, INTERRUPTED, PARTIAL, Outcome
 from harvester.harvest.workdir import EVENTS, State, Work
-from harvester.networks import Batch
-from harvester.networks.gap import Unheard, published
+from harvester.networks import Batch, Network
+from harvester.networks.gap import Unheard
 from harvester.store import Store
 from harvester.store.documents import document
 from harvester.store.keys import CollectionKeys, moment
@@ -51,15 +51,16 @@ def _before(store: Store, keys: CollectionKeys) -> Unheard | None:
     return Unheard(moment(gaps[-1]["from"]), gaps[-1]["last_id_before"]) if gaps else None
 
 
-def left_unheard(outcome: Outcome, state: State, earlier: Unheard | None) -> Tree:
+def left_unheard(network: Network, outcome: Outcome, state: State, earlier: Unheard | None) -> Tree:
     """`unheard` of a stream's harvest.json: where it stopped hearing without being meant to, else empty."""
-    if outcome.was_meant:
+    missed = network.missed(state)
+    if outcome.was_meant or missed is None:
         return {}
     if earlier and not (state.heard or state.last_id or state.gaps):
         # It heard nothing, so that what went unheard before it still does.
         return earlier.to_tree()
     why = "failed" if outcome.state == FAILED else f"was ended ({outcome.reason})"
-    return replace(Unheard.of(state), why=why).to_tree()
+    return replace(missed, why=why).to_tree()
 
 
 def last(store: Store, keys: CollectionKeys) -> Tree:
@@ -76,26 +77,27 @@ def last(store: Store, keys: CollectionKeys) -> Tree:
         return {}
 
 
-def tell_of_death(store: Store, keys: CollectionKeys, work: Work) -> Tree:
+def tell_of_death(store: Store, keys: CollectionKeys, work: Work, network: Network) -> Tree:
     """Note the gap that the death of a stream's harvest left, unless an earlier finisher did.
 
     Where events.jsonl is stored already nothing can be added to it: its gaps are the harvest's, and what is
     not among them is returned as `unheard` of harvest.json, for the next harvest to tell.
     """
     state = work.state
-    missed = _missed(store, keys, state)
+    missed = _missed(store, keys, state, network)
+    if missed is None:
+        return {}
     stored = _stored_gaps(store, keys, state)
     if stored is not None:
         state.gaps = stored
         return {} if _is_told(state) else missed.to_tree()
     if not _is_told(state):
-        _note_gap(work, missed, _until(store.now(), missed))
+        _note_gap(work, missed, _until(store.now(), network.published(missed.last_id)))
     return {}
 
 
-def _until(now: datetime, missed: Unheard) -> datetime:
+def _until(now: datetime, heard: datetime | None) -> datetime:
     """The end of a gap that is found now, not before the last post, which may be ahead of whole seconds."""
-    heard = published(missed.last_id)
     return heard if heard and now < heard < now + _GRAIN else now
 
 
@@ -118,11 +120,11 @@ def _stored_gaps(store: Store, keys: CollectionKeys, state: State) -> list[Tree]
         ) from error
 
 
-def _missed(store: Store, keys: CollectionKeys, state: State) -> Unheard:
+def _missed(store: Store, keys: CollectionKeys, state: State, network: Network) -> Unheard | None:
     """From when on posts of the dead harvest's stream may be missing."""
     # Where it had got nothing yet, what went unheard before it still does.
     earlier = None if state.heard or state.last_id else before(store, keys)
-    return earlier or Unheard.of(state)
+    return earlier or network.missed(state)
 
 
 def _note_gap(work: Work, missed: Unheard, until: datetime) -> None:

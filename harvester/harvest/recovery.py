@@ -20,6 +20,7 @@ from harvester.harvest.manifest import ALGORITHMS
 from harvester.harvest.progress import INTERRUPTED, RUNNING
 from harvester.harvest.segment import Finished
 from harvester.harvest.workdir import State, Work, left_behind
+from harvester.networks.registry import network_of
 from harvester.store import Store
 from harvester.store.documents import document
 from harvester.store.keys import SEGMENTS, CollectionKeys, HarvestKeys, moment
@@ -68,7 +69,7 @@ def recover(
     finalize.complete(work)
     # Interrupted: another one that finished it died as well.
     if used["type"] == FILTER and record["state"] in (RUNNING, INTERRUPTED):
-        untold = missed_interval.tell_of_death(store, keys, work)
+        untold = missed_interval.tell_of_death(store, keys, work, network_of(used))
         record = {**record, "unheard": untold} if untold else record
     work.remember()
     _announce(store, keys, here, work, before)

@@ -12,7 +12,7 @@ from typing import Any
 from harvester.clock import Clock, Stop
 from harvester.errors import HarvesterError
 from harvester.harvest.workdir import State
-from harvester.networks import Batch, Put, Stopped
+from harvester.networks import Batch, Network, Put, Stopped
 from harvester.networks.budget import BudgetReached
 from harvester.networks.gap import Unheard
 from harvester.store.keys import timestamp
@@ -27,6 +27,7 @@ _WHY = "X refused it"
 class Holding:
     """Of one harvest. `waits_for` says of a refusal whether it is waited for, or else ends the harvest."""
 
+    network: Network
     waits_for: Callable[[HarvesterError], bool]
     clock: Clock
     stop: Stop
@@ -60,6 +61,8 @@ class Holding:
                 pause = FIRST_PAUSE
             unheard = self._told(refused, unheard, state, heard=state().heard != before)
             if self._waited(refused, pause):
+                if unheard is None:
+                    raise Stopped
                 gap = unheard.gap(_gap_reason(unheard), until=self.clock.now())
                 self.put(Batch(events=(gap.event(),), sync=True))
                 raise Stopped
@@ -67,14 +70,15 @@ class Holding:
 
     def _told(
         self, error: HarvesterError, unheard: Unheard | None, state: Callable[[], State], *, heard: bool
-    ) -> Unheard:
-        """Keep that X refuses; since when the stream goes unheard."""
+    ) -> Unheard | None:
+        """Keep that the network refuses; since when the stream goes unheard, if what it misses is lost."""
         event = {"event": "refused", "at": timestamp(self.clock.now()), "detail": reason(error)}
         # With all that came before on disk, the state says what was heard last.
         self.put(Batch(events=(event,), sync=True), wait=True)
         if unheard and not heard:
             return unheard
-        return replace(Unheard.of(state()), why=_WHY)
+        missed = self.network.missed(state())
+        return missed and replace(missed, why=_WHY)
 
     def _waited(self, error: HarvesterError, pause: float) -> bool:
         """Whether a stop came meanwhile."""

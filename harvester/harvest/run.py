@@ -25,7 +25,7 @@ from harvester.harvest.progress import BUDGET, FAILED, STOPPED, Outcome, Progres
 from harvester.harvest.refused_stream import Holding, gap_of
 from harvester.harvest.upload_queue import Uploads
 from harvester.harvest.workdir import State, Work
-from harvester.networks import Batch, Client, Job, Source, Stopped
+from harvester.networks import Batch, Client, Job, Network, Source, Stopped
 from harvester.networks.budget import BudgetReached
 from harvester.networks.gap import Unheard
 from harvester.settings import Settings
@@ -52,6 +52,7 @@ class Run:
     unheard: Unheard | None
     owner: str
     client: Callable[[Tree, Progress], Client]
+    network: Network
     source: Source[Any]
     settings: Settings
     work_root: Path
@@ -155,7 +156,9 @@ class Run:
     def _run_source(self) -> None:
         try:
             if self.waits_for and self.tree["type"] == FILTER:
-                holding = Holding(self.waits_for, self.clock, self.stop, self._put, self.progress.waits)
+                holding = Holding(
+                    self.network, self.waits_for, self.clock, self.stop, self._put, self.progress.waits
+                )
                 holding.collect(self._source, self.unheard, state=lambda: self.state)
             else:
                 self._source(self.unheard)
@@ -272,7 +275,11 @@ class Run:
         self.progress.updated = self.progress.ended = timestamp(self.store.now())
 
     def _left_unheard(self, outcome: Outcome) -> Tree:
-        return left_unheard(outcome, self.state, self.unheard) if self.tree["type"] == FILTER else {}
+        return (
+            left_unheard(self.network, outcome, self.state, self.unheard)
+            if self.tree["type"] == FILTER
+            else {}
+        )
 
     def _kept(self, outcome: Outcome) -> Outcome:
         """What could not be stored stays in the work folder; say so where that is possible."""

@@ -1,12 +1,13 @@
 """What a network of posts gives to a harvest: the contract that X keeps, and any other network."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from harvester.clock import Clock, Stop
 from harvester.documents import Tree
+from harvester.networks.gap import Heard, Unheard, impossible
 
 if TYPE_CHECKING:
     from harvester.networks.budget import Billing
@@ -85,3 +86,36 @@ class Job(Generic[C]):
 # Runs in a thread of its own, hands what it gets to `job.put`, and returns when it is through. It raises
 # `Stopped` when a stop was asked for, and a HarvesterError when the network refuses for good.
 Source = Callable[[Job[C]], None]
+
+
+class Network:
+    """What is known of one network. What stands here holds for one without keys, prices and timed ids."""
+
+    # As a collection names it, and as messages do.
+    name: ClassVar[str]
+    title: ClassVar[str]
+    # How much later a post may come than one that was published after it.
+    delivery: ClassVar[timedelta] = timedelta()
+
+    def source(self, kind: str) -> Source[Any]:
+        """The source of a kind of collection."""
+        raise NotImplementedError
+
+    # -- ids ---------------------------------------------------------------------------------------
+
+    def published(self, post_id: str | None) -> datetime | None:
+        """When a post was published, as far as its id tells."""
+        return None
+
+    # -- gaps --------------------------------------------------------------------------------------
+
+    def missed(self, heard: Heard) -> Unheard | None:
+        """What may be missing of a stream whose harvest ended there.
+
+        None where nothing is, as the next harvest has it replayed from a position that the patch keeps.
+        """
+        return Unheard.of(heard)
+
+    def why_impossible(self, gap: Mapping[str, Any]) -> str:
+        """Why an event of a gap cannot be true; empty where nothing speaks against it."""
+        return impossible(gap, self.published, delivery=self.delivery)

@@ -3,31 +3,16 @@
 All gaps are made and judged here: those of chains of pages, of streams, and of harvests that died.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
 from harvester.documents import Tree
 from harvester.store.keys import moment, timestamp
 
-# X delivers a post within about 7 s (p99), so that what came last does not tell what was still on its way.
-DELIVERY = timedelta(seconds=10)
-_EPOCH_MS = 1_288_834_974_657
-# Ids of before November 2010 are numbers in a row and tell no time.
-_FIRST_TIMED_ID = 1 << 36
 # An id further from its gap than this says nothing of its time: of a replay, or of a quiet stream.
 _BESIDE = timedelta(days=2)
-
-
-def published(post_id: str | None) -> datetime | None:
-    """When a post was published, to the millisecond; None where its id tells no time."""
-    try:
-        number = int(post_id or "")
-        told = datetime.fromtimestamp(((number >> 22) + _EPOCH_MS) / 1000, UTC)
-    except (ValueError, OverflowError, OSError):
-        return None
-    return told if number >= _FIRST_TIMED_ID else None
 
 
 @dataclass(frozen=True)
@@ -96,8 +81,15 @@ class Unheard:
         return Gap(self.since, until, reason, before=self.last_id)
 
 
-def impossible(event: Mapping[str, Any]) -> str:
-    """Why an event of a gap cannot be true; empty where nothing speaks against it."""
+# When a post was published, which its id may tell.
+Published = Callable[[str | None], datetime | None]
+
+
+def impossible(event: Mapping[str, Any], published: Published, *, delivery: timedelta) -> str:
+    """Why an event of a gap cannot be true; empty where nothing speaks against it.
+
+    `delivery` is how much later a post may come than one that was published after it.
+    """
     try:
         since, until = moment(event["from"]), moment(event["to"])
     except (KeyError, TypeError, ValueError):
@@ -110,12 +102,11 @@ def impossible(event: Mapping[str, Any]) -> str:
         else None
         for name in ("last_id_before", "first_id_after")
     )
-    # Ten seconds, for a post may come that much later than one that was published after it.
-    if before and (before > until or before > since + DELIVERY):
+    if before and (before > until or before > since + delivery):
         return f"its last_id_before was published at {timestamp(before)}"
-    if after and after < since - DELIVERY:
+    if after and after < since - delivery:
         return f"its first_id_after was published at {timestamp(after)}"
-    if before and after and before > after + DELIVERY:
+    if before and after and before > after + delivery:
         return "its last_id_before was published after its first_id_after"
     return ""
 

@@ -23,7 +23,8 @@ from harvester.harvest.recovery import recover
 from harvester.harvest.segment import finished
 from harvester.harvest.workdir import EVENTS, State, Work, left_behind
 from harvester.networks import Batch
-from harvester.networks.gap import Unheard, impossible
+from harvester.networks.gap import Unheard
+from harvester.networks.x.network import X
 from harvester.store.folder import FolderStore
 from harvester.store.keys import SEGMENTS, CollectionKeys, timestamp
 from tests.support.invariants import created, post_id_at
@@ -191,7 +192,7 @@ def test_a_death_before_anything_came_leaves_what_went_unheard_before(
     store.create(KEYS.last_harvest, orjson.dumps({"harvest_id": timestamp(BEGAN), "state": "failed"}))
     store.create(HERE.harvest, orjson.dumps({"unheard": earlier.to_tree(), "gaps": []}))
     work = Work.begin(tmp_path / "temp", State(harvest=timestamp(BEGAN + timedelta(hours=1)), owner="me"))
-    missed_interval.tell_of_death(store, KEYS, work)
+    missed_interval.tell_of_death(store, KEYS, work, X())
     (gap,) = work.state.gaps
     assert (gap["from"], gap["last_id_before"]) == (timestamp(earlier.since), "17")
 
@@ -205,10 +206,10 @@ def test_a_gap_found_in_the_second_of_the_last_post_does_not_end_before_it(
     line = b'{"data":{"id":"%s"}}\n' % last.encode()
     work.add(Batch(lines=line, posts=1, last_id=last, heard=heard), now=BEGAN)
     work.sync(now=BEGAN)
-    assert missed_interval.tell_of_death(store, KEYS, work) == {}
+    assert missed_interval.tell_of_death(store, KEYS, work, X()) == {}
     (gap,) = work.state.gaps
     assert gap["to"] == timestamp(created(last))
-    assert impossible(gap) == ""
+    assert X().why_impossible(gap) == ""
     work.close()
 
 

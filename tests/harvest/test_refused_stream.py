@@ -13,6 +13,7 @@ from harvester.harvest.journal import State
 from harvester.harvest.refused_stream import FIRST_PAUSE, LONGEST_PAUSE, Holding
 from harvester.networks import Batch
 from harvester.networks.gap import Unheard
+from harvester.networks.x.network import X
 from tests.support.harvest_stage import Stage, staged, until
 from tests.support.scripted_x import HandClock
 
@@ -136,7 +137,7 @@ def _held(*seconds: float, unheard: Unheard | None = None) -> tuple[list[Unheard
     def put(batch: Batch, *, wait: bool = False) -> None:
         """Nothing is kept here."""
 
-    Holding(_always, clock, Stop(), put, say).collect(source, unheard, state=lambda: state)
+    Holding(X(), _always, clock, Stop(), put, say).collect(source, unheard, state=lambda: state)
     return told, pauses
 
 

@@ -16,9 +16,11 @@ from harvester.harvest.journal import State
 from harvester.harvest.missed_interval import left_unheard
 from harvester.harvest.progress import FAILED, Outcome
 from harvester.networks import Stopped
-from harvester.networks.gap import Gap, Unheard, impossible, published
+from harvester.networks.gap import Gap, Unheard
 from harvester.networks.x import StreamRead, StreamSupervisor
+from harvester.networks.x.network import X
 from harvester.networks.x.network_time import NetworkTime
+from harvester.networks.x.post_ids import published
 from harvester.store.keys import timestamp
 from tests.support.scripted_x import HandClock
 
@@ -138,7 +140,7 @@ def test_what_is_lost_lies_in_a_gap_by_xs_clock(
 
     assert _outside(_lost(x, up_to=x.posts[-1] if killed else max(x.delivered, default="0")), gaps) == []
     for gap in gaps:
-        assert impossible(gap) == ""
+        assert X().why_impossible(gap) == ""
         before = published(gap["last_id_before"])
         assert before is None or before <= datetime.fromisoformat(gap["from"])
 
@@ -154,7 +156,7 @@ def test_posts_that_x_delivers_behind_later_ones_widen_the_gaps(
 
     assert _outside(_lost(x, up_to=max(x.delivered, key=int)), gaps) == []
     for gap in gaps:
-        assert impossible(gap) == ""
+        assert X().why_impossible(gap) == ""
         before = published(gap["last_id_before"])
         assert before is None or before <= datetime.fromisoformat(gap["from"])
 
@@ -271,8 +273,8 @@ _FROM, _TO = _START, _START + timedelta(seconds=30)
 def test_a_gap_that_cannot_be_is_known(changed: dict[str, Any], why: str) -> None:
     event = Gap(_FROM, _TO, "cut", before=_id_at(_FROM), after=_id_at(_TO)).event()
 
-    assert impossible({**event, **changed}).startswith(why)
-    assert bool(impossible({**event, **changed})) == bool(why)
+    assert X().why_impossible({**event, **changed}).startswith(why)
+    assert bool(X().why_impossible({**event, **changed})) == bool(why)
 
 
 def test_a_stream_that_heard_nothing_is_unheard_since_it_began_whatever_its_harvest_is_called() -> None:
@@ -287,9 +289,9 @@ def test_what_a_harvest_has_told_as_a_gap_is_not_left_to_the_next_one_again() ->
     state = State(harvest=timestamp(_FROM), owner="me")
     failed = Outcome(FAILED, "refused", Exit.ERROR)
 
-    assert left_unheard(failed, state, earlier) == earlier.to_tree()
+    assert left_unheard(X(), failed, state, earlier) == earlier.to_tree()
     state.gaps = [earlier.gap("refused", until=_FROM).event()]
-    assert left_unheard(failed, state, earlier)["since"] == timestamp(_FROM)
+    assert left_unheard(X(), failed, state, earlier)["since"] == timestamp(_FROM)
 
 
 def test_a_gap_never_ends_before_it_begins() -> None:

@@ -22,8 +22,7 @@ from harvester.harvest.harvest import Harvest
 from harvester.harvest.progress import Outcome
 from harvester.networks import Source
 from harvester.networks.x import Keys, XClient
-from harvester.networks.x.sources import source_for
-from harvester.networks.x.sources.pagination import created
+from harvester.networks.x.post_ids import created
 from harvester.settings import Settings
 from harvester.store import Store
 from harvester.store.folder import FolderStore
@@ -211,7 +210,7 @@ class Stage:
         collection_id: str,
         *,
         stop: Stop | None = None,
-        source: Callable[[str], Source] = source_for,
+        source: Callable[[str], Source[Any]] | None = None,
         **settings: Any,
     ) -> Ended:
         """One harvest to its end."""

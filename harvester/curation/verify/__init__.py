@@ -23,6 +23,8 @@ from harvester.curation.verify.rebuild import Rebuilt, differs, rebuilt, write
 from harvester.curation.verify.unreadable import Unreadable
 from harvester.curation.verify.verdicts import Finding, Overall, Part, Report, Verdict
 from harvester.errors import Exit, HarvesterError, NotFound, StoreAway
+from harvester.networks import Network
+from harvester.networks.registry import network_of, usual
 from harvester.store import Entry
 from harvester.store.keys import CollectionKeys, harvest_folder, is_own, moment
 from harvester.store.reading import Reader
@@ -145,6 +147,7 @@ class _Cases:
         self._ids: Ids | None = seen.add if seen else None
         self._pool = ThreadPoolExecutor(jobs, thread_name_prefix="verify")
         self._lock = threading.Lock()
+        self._network = usual()
         self._unreadable = Unreadable()
 
     def __enter__(self) -> "_Cases":
@@ -157,6 +160,7 @@ class _Cases:
 
     def judged(self, whole: Whole) -> Iterator[Case]:
         """The harvests with all their contents there; `whole` gets what belongs to none."""
+        self._network = self._of_collection()
         awaited = self._awaited()
         waiting: deque[Future[Case]] = deque()
         own: list[tuple[str, Future[bytes | None]]] = []
@@ -192,6 +196,14 @@ class _Cases:
             if not harvest_folder(self._keys.folder + name)
         }
 
+    def _of_collection(self) -> Network:
+        """The network that the posts are from, which says what records look like."""
+        try:
+            return network_of(orjson.loads(self._bytes(self._keys.collection)))
+        except (NotFound, StoreAway, AttributeError, orjson.JSONDecodeError):
+            # What is wrong with it is told with the collection's own files.
+            return usual()
+
     def _awaited(self) -> dict[str, frozenset[str]]:
         """The files that a harvest which has not ended is still to store, by its folder."""
         try:
@@ -213,7 +225,7 @@ class _Cases:
                 # Stored and named after the listing began?
                 listed = self._reader.entries(folder + name)
                 sizes.update((name, entry.size) for entry in listed if entry.key == folder + name)
-        case = Case(folder, sizes, found, awaited.get(folder))
+        case = Case(folder, sizes, found, self._network, awaited.get(folder))
         case.events = (self._read(folder + EVENTS) if EVENTS in sizes else None) or b""
         for name in case.to_read:
             if not is_segment(name) or self._sample.holds(folder + name):

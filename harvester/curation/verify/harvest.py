@@ -10,7 +10,7 @@ import orjson
 from harvester.curation.verify.claims import ACCOUNT, ACCOUNT_2019, MANIFESTS, Claims, is_segment
 from harvester.curation.verify.contents import Content
 from harvester.curation.verify.verdicts import Finding, Part, Verdict
-from harvester.networks.gap import impossible
+from harvester.networks import Network
 from harvester.store.keys import is_own
 
 _OPEN = "open/"
@@ -33,6 +33,7 @@ class Case:
     folder: str
     sizes: dict[str, int]
     claims: Claims
+    network: Network
     awaited: frozenset[str] | None = None
     contents: dict[str, "Future[Content | None]"] = field(default_factory=dict)
     events: bytes = b""
@@ -58,7 +59,7 @@ class Case:
         findings += self._unnamed()
         gaps = tuple(self._gaps())
         findings += [Finding(ACCOUNT, Verdict.GAP, _gap_in_words(gap)) for gap in gaps]
-        findings += [Finding(ACCOUNT, Verdict.IMPOSSIBLE_GAP, why) for why in _impossible(gaps)]
+        findings += [Finding(ACCOUNT, Verdict.IMPOSSIBLE_GAP, why) for why in self._impossible(gaps)]
         findings += self._gaps_of_events(gaps)
         posts = sum(content.posts for name, content in self._read() if is_segment(name))
         return Part(self.folder, tuple(findings), self.state, posts, gaps)
@@ -227,11 +228,10 @@ class Case:
             why = f"it tells of {len(gaps)} gaps, events.jsonl of {len(told)}, or of others"
             yield Finding(ACCOUNT, Verdict.WRONG_COUNT, why)
 
-
-def _impossible(gaps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    for gap in gaps:
-        if why := impossible(gap):
-            yield f"its gap from {gap.get('from')} to {gap.get('to')} cannot be: {why}"
+    def _impossible(self, gaps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+        for gap in gaps:
+            if why := self.network.why_impossible(gap):
+                yield f"its gap from {gap.get('from')} to {gap.get('to')} cannot be: {why}"
 
 
 def _gap_in_words(gap: Mapping[str, Any]) -> str:

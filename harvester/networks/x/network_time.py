@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
 from harvester.clock import Clock
-from harvester.networks.gap import published
+from harvester.networks.x.post_ids import published
 
 # A post whose id is further from X's clock than this was made by something that is not X.
 _PLAUSIBLE = timedelta(minutes=15)

@@ -16,7 +16,7 @@ import pytest
 
 from harvester.errors import HarvesterError
 from harvester.networks import Stopped
-from harvester.networks.x.sources.pagination import created
+from harvester.networks.x.post_ids import created
 from tests.support.model_x import BASE, Desk, Harvested, ModelX, desk
 from tests.support.mutations import mutated, refusal
 from tests.support.scripted_x import Reply, Request

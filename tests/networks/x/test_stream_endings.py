@@ -6,7 +6,8 @@ from pathlib import Path
 
 from harvester.errors import Exit, StoreAway
 from harvester.networks import Batch
-from harvester.networks.gap import Gap, published
+from harvester.networks.gap import Gap
+from harvester.networks.x.post_ids import published
 from harvester.networks.x.sources import Job
 from harvester.store.folder import FolderStore
 from harvester.store.keys import timestamp

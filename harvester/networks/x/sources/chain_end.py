@@ -13,8 +13,9 @@ from typing import Any
 from harvester.documents import Tree
 from harvester.networks import Batch, Stopped
 from harvester.networks.x import Outcome, Page, XError
+from harvester.networks.x.post_ids import FIRST_DAY, created
 from harvester.networks.x.sources import Job
-from harvester.networks.x.sources.pagination import FIRST_DAY, Chain, created, gap
+from harvester.networks.x.sources.pagination import Chain, gap
 from harvester.store.keys import timestamp
 
 # Seconds before each further try at an answer that may not be the end.

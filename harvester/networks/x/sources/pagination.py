@@ -1,14 +1,12 @@
 """A chain of pages runs from the newest post to the oldest, and goes on where it was cut."""
 
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from harvester.documents import Tree
-from harvester.networks.gap import Gap, published
+from harvester.networks.gap import Gap
 from harvester.networks.x import Page
-
-FIRST_DAY = datetime(2006, 3, 21, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -87,11 +85,6 @@ class Chain:
             "stood": self.stood or None,
             "confirming": self.confirming or None,
         }
-
-
-def created(post_id: str) -> datetime:
-    """When a post was made, which its id tells; of one older than such ids, the first day there was."""
-    return published(post_id) or FIRST_DAY
 
 
 def gap(

@@ -13,9 +13,10 @@ from harvester.collection.description import count
 from harvester.documents import Tree
 from harvester.networks import Batch, Stopped
 from harvester.networks.x import Outcome, Page, XError
+from harvester.networks.x.post_ids import created
 from harvester.networks.x.sources import Job
 from harvester.networks.x.sources.chain_end import Follower
-from harvester.networks.x.sources.pagination import Chain, created, gap
+from harvester.networks.x.sources.pagination import Chain, gap
 from harvester.store.keys import timestamp
 
 log = logging.getLogger("twarc-cloud")

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from harvester.networks.gap import DELIVERY, Unheard, published
+from harvester.networks.gap import Unheard
 from harvester.networks.x.errors import Outcome, XError
+from harvester.networks.x.post_ids import DELIVERY, published
 from harvester.networks.x.streaming.connection import StreamRead
 
 REMEMBERED_IDS = 50_000

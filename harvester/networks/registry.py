@@ -1,0 +1,38 @@
+"""Which networks there are: X, and those that other packages offer as entry points of the group below."""
+
+from functools import cache
+from importlib.metadata import entry_points
+
+from harvester.documents import Tree
+from harvester.errors import Exit, HarvesterError
+from harvester.networks import Network
+
+GROUP = "twarc_cloud.networks"
+_X = "x"
+
+
+def network_of(tree: Tree) -> Network:
+    """The network of a collection: X where it names none."""
+    return _named(str(tree.get("network", _X)))
+
+
+def usual() -> Network:
+    """The network of a collection that names none."""
+    return _named(_X)
+
+
+@cache
+def _named(name: str) -> Network:
+    if name == _X:
+        from harvester.networks.x.network import X
+
+        return X()
+    offered = sorted({point.name for point in entry_points(group=GROUP)} | {_X})
+    for point in entry_points(group=GROUP, name=name):
+        network: Network = point.load()()
+        return network
+    raise HarvesterError(
+        f"The network {name} is not installed.",
+        hint=f"Install the package that offers it. There are: {', '.join(offered)}.",
+        exit_code=Exit.USAGE,
+    )

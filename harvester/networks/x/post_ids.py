@@ -1,0 +1,25 @@
+"""The ids of X's posts: numbers that rise, and that tell when a post was published."""
+
+from datetime import UTC, datetime, timedelta
+
+# X delivers a post within about 7 s (p99), so that what came last does not tell what was still on its way.
+DELIVERY = timedelta(seconds=10)
+FIRST_DAY = datetime(2006, 3, 21, tzinfo=UTC)
+_EPOCH_MS = 1_288_834_974_657
+# Ids of before November 2010 are numbers in a row and tell no time.
+_FIRST_TIMED_ID = 1 << 36
+
+
+def published(post_id: str | None) -> datetime | None:
+    """When a post was published, to the millisecond; None where its id tells no time."""
+    try:
+        number = int(post_id or "")
+        told = datetime.fromtimestamp(((number >> 22) + _EPOCH_MS) / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+    return told if number >= _FIRST_TIMED_ID else None
+
+
+def created(post_id: str) -> datetime:
+    """When a post was published; of one older than ids that tell it, the first day there was."""
+    return published(post_id) or FIRST_DAY
