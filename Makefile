@@ -21,7 +21,7 @@ help:
 	@echo "make test            lint, types and all tests (with make pythons, what .ci/run does)"
 	@echo "make check T=tests/store/test_keys.py     some tests only"
 	@echo "make kill N=2000     the kill storm, with this many SIGKILLs"
-	@echo "make pythons         make demo and the tests of other tools on each other Python found here, in fresh copies"
+	@echo "make pythons         make demo, other tools and pip install on each other Python found here, in fresh copies"
 	@echo "make versitygw       install a second S3 server for the tests of stores (needs Go)"
 	@echo "make cloud-test      the image and an emulated AWS account, with real containers (root on Debian, ten minutes)"
 	@echo "make scan            look over terraform/ with the rules of others (checkov, 290 MB, once)"

@@ -6,6 +6,16 @@ import os
 import sys
 
 
+def person() -> None:
+    """The installed command `twarc-cloud`."""
+    enter("person")
+
+
+def container() -> None:
+    """The installed command `tweet-harvester`."""
+    enter("container")
+
+
 def enter(door: str) -> None:
     """Run the command line of `person` or `container`, and exit with its code."""
     # Who starts this in the background has Ctrl-C ignored, and so it stays.

@@ -1,4 +1,4 @@
-"""The README's demo and the tools of others on each other Python found here, in fresh copies of it all.
+"""The demo, other tools and `pip install .` on each other Python found here, in fresh copies of the checkout.
 
 `make pythons` runs it, about two minutes a Python. It says which it found and which not, and ends with
 1 where something failed.
@@ -64,7 +64,7 @@ def _tried(python: Path) -> str:
             "make demo": lambda: _run(here, "make", "demo", f"PYTHON={python}"),
             # Before any package of a test is there that might bring what twarc2 lacks.
             "twarc2 flatten": lambda: _flattened(here),
-            "the tests of other tools": lambda: _tools(here),
+            "other tools, and pip install": lambda: _tools(here),
         }
         for name, step in steps.items():
             _say(f"  {name}")
@@ -94,8 +94,9 @@ def _flattened(here: Path) -> str:
 
 
 def _tools(here: Path) -> str:
+    tests = ("tests/docs/test_interoperability.py", "tests/test_installed.py")
     said = _run(here, "make", "ready-readers")
-    return said or _run(here, ".venv/bin/python", "-m", "pytest", "-q", "tests/docs/test_interoperability.py")
+    return said or _run(here, ".venv/bin/python", "-m", "pytest", "-q", *tests)
 
 
 def _say(text: str) -> None:

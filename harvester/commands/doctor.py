@@ -1,5 +1,6 @@
 """`doctor` looks at what harvesting needs; `completion` has a shell complete commands, options and ids."""
 
+import re
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -15,10 +16,11 @@ if TYPE_CHECKING:
     from harvester.compute import Scheduled
 
 _PATIENCE = 5.0
+_INSTALLED, _SCRIPT = "twarc-cloud", "twarc_cloud.py"
 _WHERE = {
     "bash": "~/.bashrc",
     "zsh": "~/.zshrc",
-    "fish": "~/.config/fish/completions/twarc_cloud.py.fish",
+    "fish": "~/.config/fish/completions/{name}.fish",
 }
 
 
@@ -50,6 +52,9 @@ def completion(context: click.Context, shell: str) -> None:
     found = get_completion_class(shell)
     if found is None:
         raise HarvesterError(f"There is no completion for {shell}.")
-    name = "twarc_cloud.py"
-    click.echo(found(context.find_root().command, {}, name, "_TWARC_CLOUD_PY_COMPLETE").source())
-    click.echo(f"# Append this to {_WHERE[shell]}, and have {name} in your PATH.", err=True)
+    root = context.find_root()
+    # The script of a checkout, unless it is the installed command that was typed.
+    name = _INSTALLED if root.info_name == _INSTALLED else _SCRIPT
+    variable = f"_{re.sub('[-.]', '_', name).upper()}_COMPLETE"
+    click.echo(found(root.command, {}, name, variable).source())
+    click.echo(f"# Append this to {_WHERE[shell].format(name=name)}, and have {name} in your PATH.", err=True)
