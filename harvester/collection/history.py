@@ -8,7 +8,6 @@ a changeset from the next edit on.
 """
 
 import hashlib
-import re
 from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
@@ -28,7 +27,6 @@ from harvester.store import Store, Stored
 from harvester.store.keys import ROOT, CollectionKeys, changeset_version, is_own, moment, timestamp
 
 _TRIES = 100
-_NAME = re.compile(r"change-[0-9-]+\.json")
 
 
 def read(store: Store, keys: CollectionKeys) -> Stored:
@@ -252,7 +250,7 @@ class _Head(msgspec.Struct):
 
 
 def _head(store: Store, keys: CollectionKeys, name: Any) -> _Head | None:
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not is_own(keys.changesets + name):
         return None
     try:
         return msgspec.json.decode(store.read(keys.changesets + name).data, type=_Head)

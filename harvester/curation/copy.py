@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harvester.collection.secrets import without_keys
-from harvester.curation.download import UNFINISHED
 from harvester.errors import Exit, HarvesterError, NotFound
 from harvester.harvest import catalog
 from harvester.store import Entry, Store
-from harvester.store.keys import CollectionKeys, describes_collection
+from harvester.store.keys import CollectionKeys, describes_collection, is_unfinished
 
 _AT_ONCE = 8
 
@@ -47,7 +46,7 @@ class Transplant:
         self._rest = [entry for entry in found if entry.key not in pointers and self._goes(entry)]
 
     def _goes(self, entry: Entry) -> bool:
-        return not UNFINISHED.fullmatch(entry.key.removeprefix(self.keys.folder))
+        return not is_unfinished(entry.key)
 
     @property
     def count(self) -> int:

@@ -4,7 +4,6 @@ A file is right when it has the digest of its manifest; one that no manifest nam
 that the store has. What fails is told, and the rest is fetched all the same.
 """
 
-import re
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -18,16 +17,13 @@ from harvester.curation.local_copy import Digest, Mirror, Mismatch, Stopped
 from harvester.errors import Exit, HarvesterError, NotFound, StoreAway
 from harvester.harvest.manifest import ALGORITHMS, parsed
 from harvester.store import Entry
-from harvester.store.keys import CollectionKeys, describes_collection, harvest_folder
+from harvester.store.keys import CollectionKeys, describes_collection, harvest_folder, is_unfinished
 from harvester.store.reading import Reader
 
 JOBS = 24
 _AHEAD = 32
 _FAILURES = 10
 _TICK, _TRIES = 0.2, 2
-
-# What belongs to a harvest that runs, or to one that died and is not finished yet.
-UNFINISHED = re.compile(r"(?:lock|stop|checkpoint)\.json|harvests/(?:\d+/){6}open/.*")
 
 
 @dataclass
@@ -168,10 +164,9 @@ class _Download:
         listed = {entry.key: (entry.version, entry.size) for entry in group}
         # A manifest that was read after the listing may name what was not there yet.
         for key in [*listed, *(key for key in named if key not in listed)]:
-            name = key.removeprefix(self._keys.folder)
-            if UNFINISHED.fullmatch(name):
+            if is_unfinished(key):
                 self._tally.left_out += 1
-            elif not name.endswith("/"):
+            elif not key.endswith("/"):
                 self._wait_for_room()
                 self._pool.submit(self._fetch, _Wish(key, *listed.get(key, ("", 0)), named.get(key)))
 

@@ -14,10 +14,19 @@ from harvester.errors import HarvesterError, NotFound
 from harvester.harvest.lock import holder
 from harvester.harvest.progress import INTERRUPTED, RUNNING
 from harvester.store import Store
-from harvester.store.keys import CollectionKeys, changeset_version, harvest_folder, is_own, moment
+from harvester.store.keys import (
+    HARVEST,
+    HARVEST_2019,
+    USER_CHANGES,
+    CollectionKeys,
+    changeset_version,
+    harvest_folder,
+    is_own,
+    moment,
+)
 
 # The name of 2019; docs/migrating-2019.md.
-_NAMES = ("harvest.json", "harvester.json")
+_NAMES = (HARVEST, HARVEST_2019)
 _AT_ONCE = 16
 _DIED = "it died; the next harvest stores what it left"
 
@@ -89,7 +98,7 @@ def last(store: Store, keys: CollectionKeys) -> Tree | None:
 def all_of(store: Store, keys: CollectionKeys, *, newest: int | None = None) -> list[Tree]:
     """The records of so many harvests, newest first; of a few not all the others are listed."""
     history.read(store, keys)
-    top = f"{keys.folder}harvests/"
+    top = keys.harvests
     days = [top] if newest is None else _newest_first(store, top, levels=3)
     names = (key for day in days for key in _records_below(store, day))
     with ThreadPoolExecutor(_AT_ONCE) as pool:
@@ -162,7 +171,7 @@ def _object(key: str, data: bytes) -> Tree:
 def user_changes(store: Store, record: Tree) -> list[dict[str, Any]] | None:
     """What became of the users in a harvest; None when it does not say."""
     try:
-        found = orjson.loads(store.read(f"{record['folder']}user_changes.json").data)
+        found = orjson.loads(store.read(f"{record['folder']}{USER_CHANGES}").data)
     except (NotFound, orjson.JSONDecodeError):
         return None
     return [change for change in found if isinstance(change, dict)] if isinstance(found, list) else None

@@ -17,12 +17,23 @@ from harvester.collection import history
 from harvester.collection.description import USER_TIMELINE, with_harvest
 from harvester.documents import Tree
 from harvester.errors import Conflict
+from harvester.harvest import workdir
 from harvester.harvest.checkpoint import Pointer
 from harvester.harvest.manifest import Manifests
 from harvester.harvest.segment import Finished, completed, finished
-from harvester.harvest.workdir import EVENTS, SIDE_FILES, USER_CHANGES, USERS, State, Work
+from harvester.harvest.workdir import SIDE_FILES, State, Work
 from harvester.store import Store
-from harvester.store.keys import CollectionKeys, HarvestKeys, moment
+from harvester.store.keys import (
+    COLLECTION,
+    EVENTS,
+    HARVEST,
+    LAST_HARVEST,
+    USER_CHANGES,
+    USERS,
+    CollectionKeys,
+    HarvestKeys,
+    moment,
+)
 
 log = logging.getLogger("twarc-cloud")
 
@@ -50,8 +61,8 @@ class Ending:
         yield "the side files", self._store_side_files
         yield "the manifests", self._write_manifests
         yield "the changeset", self._change_collection
-        yield "harvest.json", self._write_record
-        yield "last_harvest.json", self._write_last
+        yield HARVEST, self._write_record
+        yield LAST_HARVEST, self._write_last
         yield "the end of the checkpoint", lambda: clear(self.store, self.keys, self._here)
 
     def _store_segment(self, file: Finished) -> None:
@@ -67,11 +78,11 @@ class Ending:
                 shutil.copyfile(self.work.path(name), folder / name)
                 self._others.append(self._stored_or_adopted(folder / name))
         if self.used.get("type") == USER_TIMELINE:
-            changes = [orjson.loads(line) for line in self._lines(USER_CHANGES)]
-            path = folder / "user_changes.json"
+            changes = [orjson.loads(line) for line in self._lines(workdir.USER_CHANGES)]
+            path = folder / USER_CHANGES
             path.write_bytes(orjson.dumps(changes, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
             self._others.append(self._stored_or_adopted(path))
-        snapshot = folder / "collection.json"
+        snapshot = folder / COLLECTION
         self.store.download(self._here.collection, snapshot)
         self._others.append(finished(snapshot))
 

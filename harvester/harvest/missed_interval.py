@@ -10,12 +10,12 @@ from harvester import text
 from harvester.documents import Tree
 from harvester.errors import HarvesterError, NotFound, StoreAway
 from harvester.harvest.progress import COMPLETE, FAILED, INTERRUPTED, PARTIAL, Outcome
-from harvester.harvest.workdir import EVENTS, State, Work
+from harvester.harvest.workdir import State, Work
 from harvester.networks import Batch, Network
 from harvester.networks.gap import Unheard
 from harvester.store import Store
 from harvester.store.documents import document
-from harvester.store.keys import CollectionKeys, moment
+from harvester.store.keys import EVENTS, CollectionKeys, moment
 
 log = logging.getLogger("twarc-cloud")
 

@@ -20,12 +20,12 @@ from harvester.harvest.journal import State as State
 from harvester.harvest.segment import Finished, Segment
 from harvester.networks import Batch
 from harvester.store.disk import make_folder
-from harvester.store.keys import SEGMENTS, segment_name, timestamp
+from harvester.store.keys import EVENTS, SEGMENTS, USERS, segment_name, timestamp
 
 log = logging.getLogger("twarc-cloud")
 
 # Side files grow as lines and are stored when the harvest ends.
-USERS, EVENTS, USER_CHANGES = "users.jsonl", "events.jsonl", "user_changes.jsonl"
+USER_CHANGES = "user_changes.jsonl"
 SIDE_FILES = (USERS, EVENTS, USER_CHANGES)
 
 _OWNED = "owned"

@@ -10,11 +10,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from harvester.store.disk import real
+from harvester.store.keys import CHANGESETS, COLLECTION, HARVESTS, is_changeset
 
 _SCRATCH = ".scratch"
 INDEX = "index.jsonl"
 _YEAR = re.compile(r"\d{4}")
-_CHANGESET = re.compile(r"change-\d+(?:-\d+)?\.json")
 
 
 def index_folder(copy: Path) -> Path:
@@ -41,8 +41,8 @@ def is_collection(folder: Path) -> bool:
 def has_layout(folder: Path) -> bool:
     """Whether here is what makes a collection, stored or copied: a description with a history or harvests."""
     return _described(folder) and (
-        any(_CHANGESET.fullmatch(name) for name in _names(folder / "changesets"))
-        or any(_YEAR.fullmatch(name) for name in _names(folder / "harvests"))
+        any(is_changeset(name) for name in _names(folder / CHANGESETS))
+        or any(_YEAR.fullmatch(name) for name in _names(folder / HARVESTS))
     )
 
 
@@ -77,7 +77,7 @@ def relation(folder: Path, other: Path) -> str:
 
 
 def _described(folder: Path) -> bool:
-    return os.path.lexists(folder / "collection.json")
+    return os.path.lexists(folder / COLLECTION)
 
 
 def _is_copy(folder: Path) -> bool:

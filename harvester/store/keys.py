@@ -7,8 +7,16 @@ from datetime import UTC, datetime
 from harvester.errors import Exit, HarvesterError
 
 ROOT = "collections/"
-# How the names of files of records begin.
-SEGMENTS = "tweets-"
+# In a collection's folder.
+COLLECTION, LAST_HARVEST = "collection.json", "last_harvest.json"
+LOCK, CHECKPOINT, STOP, NOTICES = "lock.json", "checkpoint.json", "stop.json", "notices.json"
+CHANGESETS, HARVESTS = "changesets/", "harvests/"
+# In a harvest's folder, where COLLECTION is the copy that it used; the second name is that of 2019.
+HARVEST, HARVEST_2019 = "harvest.json", "harvester.json"
+USERS, EVENTS, USER_CHANGES = "users.jsonl", "events.jsonl", "user_changes.json"
+OPEN = "open/"
+# How the names of files of records begin and end.
+SEGMENTS, _SEGMENTS_END = "tweets-", ".jsonl.gz"
 
 # A folder name, a part of object keys and of names in AWS: no separators, no leading dot, no blanks.
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
@@ -43,31 +51,35 @@ class CollectionKeys:
 
     @property
     def collection(self) -> str:
-        return f"{self.folder}collection.json"
+        return f"{self.folder}{COLLECTION}"
 
     @property
     def changesets(self) -> str:
-        return f"{self.folder}changesets/"
+        return f"{self.folder}{CHANGESETS}"
+
+    @property
+    def harvests(self) -> str:
+        return f"{self.folder}{HARVESTS}"
 
     @property
     def lock(self) -> str:
-        return f"{self.folder}lock.json"
+        return f"{self.folder}{LOCK}"
 
     @property
     def checkpoint(self) -> str:
-        return f"{self.folder}checkpoint.json"
+        return f"{self.folder}{CHECKPOINT}"
 
     @property
     def stop(self) -> str:
-        return f"{self.folder}stop.json"
+        return f"{self.folder}{STOP}"
 
     @property
     def last_harvest(self) -> str:
-        return f"{self.folder}last_harvest.json"
+        return f"{self.folder}{LAST_HARVEST}"
 
     @property
     def notices(self) -> str:
-        return f"{self.folder}notices.json"
+        return f"{self.folder}{NOTICES}"
 
     def changeset(self, changed: datetime, version: int) -> str:
         return f"{self.changesets}change-{changed.astimezone(UTC):%Y%m%d%H%M%S}-{version:08d}.json"
@@ -85,46 +97,71 @@ class HarvestKeys:
 
     @property
     def folder(self) -> str:
-        return f"{self.collection_folder}harvests/{self.started:%Y/%m/%d/%H/%M/%S}/"
+        return f"{self.collection_folder}{HARVESTS}{self.started:%Y/%m/%d/%H/%M/%S}/"
 
     @property
     def harvest(self) -> str:
-        return f"{self.folder}harvest.json"
+        return f"{self.folder}{HARVEST}"
 
     @property
     def collection(self) -> str:
-        return f"{self.folder}collection.json"
+        return f"{self.folder}{COLLECTION}"
 
     @property
     def users(self) -> str:
-        return f"{self.folder}users.jsonl"
+        return f"{self.folder}{USERS}"
 
     @property
     def user_changes(self) -> str:
-        return f"{self.folder}user_changes.json"
+        return f"{self.folder}{USER_CHANGES}"
 
     @property
     def events(self) -> str:
-        return f"{self.folder}events.jsonl"
+        return f"{self.folder}{EVENTS}"
 
     def manifest(self, algorithm: str) -> str:
-        return f"{self.folder}manifest-{algorithm}.txt"
+        return f"{self.folder}{manifest_name(algorithm)}"
 
     def file(self, name: str) -> str:
         return f"{self.folder}{name}"
 
     def part(self, segment: str, offset: int) -> str:
         """Bytes of a segment that is still being written, from `offset` on."""
-        return f"{self.folder}open/{segment}-{offset:012d}"
+        return f"{self.parts}{segment}-{offset:012d}"
 
     @property
     def parts(self) -> str:
-        return f"{self.folder}open/"
+        return f"{self.folder}{OPEN}"
 
 
 def segment_name(opened: datetime, number: int) -> str:
     """`number` counts the segments of one harvest, so that two in one second are two files."""
-    return f"{SEGMENTS}{opened.astimezone(UTC):%Y%m%d%H%M%S}-{number:06d}.jsonl.gz"
+    return f"{SEGMENTS}{opened.astimezone(UTC):%Y%m%d%H%M%S}-{number:06d}{_SEGMENTS_END}"
+
+
+def is_segment(name: str) -> bool:
+    """Whether a file has the name of records."""
+    return name.startswith(SEGMENTS) and name.endswith(_SEGMENTS_END)
+
+
+def is_segment_2019(name: str) -> bool:
+    """Whether it has the name that the harvester of 2019 gave, which had no number."""
+    return bool(re.fullmatch(re.escape(SEGMENTS) + r"\d{14}" + re.escape(_SEGMENTS_END), name))
+
+
+def segment_order(name: str) -> tuple[int, str]:
+    """Files of records in the order in which they were written."""
+    found = re.fullmatch(re.escape(SEGMENTS) + r"\d{14}-(\d{6,})" + re.escape(_SEGMENTS_END), name)
+    return int(found[1]) if found else 0, name
+
+
+def part_of(name: str) -> str:
+    """How the names of the parts of a segment begin, in its harvest's folder."""
+    return f"{OPEN}{name}-"
+
+
+def manifest_name(algorithm: str) -> str:
+    return f"manifest-{algorithm}.txt"
 
 
 def harvest_folder(key: str) -> str:
@@ -134,8 +171,9 @@ def harvest_folder(key: str) -> str:
 
 
 # What a collection and a harvest consist of (docs/data-layout.md), with the names of 2019.
+_CHANGESET = re.compile(r"change-[0-9-]+\.json")
 _OWN = re.compile(
-    r"(?:collection|last_harvest|lock|checkpoint|stop|notices)\.json|changesets/change-[0-9-]+\.json"
+    r"(?:collection|last_harvest|lock|checkpoint|stop|notices)\.json|changesets/" + _CHANGESET.pattern
 )
 _OF_HARVEST = re.compile(
     r"(?:harvest|harvester|collection|user_changes)\.json|(?:users|events)\.jsonl|manifest-\w+\.txt|open/.+"
@@ -149,6 +187,18 @@ def is_own(key: str) -> bool:
     if folder:
         return bool(_OF_HARVEST.fullmatch(key, len(folder)))
     return bool(_OWN.fullmatch(re.sub(r"^collections/[^/]+/", "", key)))
+
+
+def is_unfinished(key: str) -> bool:
+    """Whether it belongs to a harvest that runs, or to one that died and is not finished yet."""
+    if folder := harvest_folder(key):
+        return key.startswith(folder + OPEN)
+    return re.sub(r"^collections/[^/]+/", "", key) in (LOCK, STOP, CHECKPOINT)
+
+
+def is_changeset(name: str) -> bool:
+    """Whether an object in the folder of changesets is one."""
+    return bool(_CHANGESET.fullmatch(name))
 
 
 def describes_collection(key: str) -> bool:

@@ -21,12 +21,12 @@ from harvester.harvest.journal import Journal, journaled
 from harvester.harvest.progress import PARTIAL, Outcome, Progress
 from harvester.harvest.recovery import recover
 from harvester.harvest.segment import finished
-from harvester.harvest.workdir import EVENTS, State, Work, left_behind
+from harvester.harvest.workdir import State, Work, left_behind
 from harvester.networks import Batch
 from harvester.networks.gap import Unheard
 from harvester.networks.x.network import X
 from harvester.store.folder import FolderStore
-from harvester.store.keys import SEGMENTS, CollectionKeys, timestamp
+from harvester.store.keys import EVENTS, SEGMENTS, CollectionKeys, timestamp
 from tests.support.invariants import created, post_id_at
 from tests.support.stores import Wrapped
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from harvester.harvest.journal import journaled
-from harvester.harvest.workdir import USERS, State, Work
+from harvester.harvest.workdir import State, Work
 from harvester.networks import Batch
 from harvester.store.folder import FolderStore
-from harvester.store.keys import timestamp
+from harvester.store.keys import USERS, timestamp
 
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 _KEY, _FOLDER = "collections/a/b.json", "collections/a"

@@ -10,8 +10,14 @@ from harvester.store.keys import (
     changeset_version,
     describes_collection,
     id_problem,
+    is_changeset,
+    is_segment,
+    is_segment_2019,
+    is_unfinished,
     moment,
+    part_of,
     segment_name,
+    segment_order,
     timestamp,
 )
 
@@ -119,3 +125,22 @@ def test_a_collection_is_described_by_itself_its_changesets_and_copies_in_harves
     assert all(describes_collection(key) for key in described)
     others = (keys.lock, here.harvest, here.file("x/collection.json"), f"{keys.folder}x/collection.json")
     assert not any(describes_collection(key) for key in others)
+
+
+def test_names_that_are_made_here_are_known_here() -> None:
+    keys, here = CollectionKeys("a"), CollectionKeys("a").harvest(WHEN)
+    names = [segment_name(WHEN, number) for number in (2, 10, 1_000_000)]
+    assert all(map(is_segment, names))
+    assert not any(map(is_segment_2019, names))
+    assert sorted(reversed(names), key=segment_order) == names
+    assert is_segment_2019("tweets-20190501100000.jsonl.gz")
+    assert here.part(names[0], 7).startswith(here.folder + part_of(names[0]))
+    assert is_changeset(keys.changeset(WHEN, 1).removeprefix(keys.changesets))
+    assert keys.harvest(WHEN).folder.startswith(keys.harvests)
+
+
+def test_what_a_harvest_needs_only_until_it_ends_is_unfinished() -> None:
+    keys, here = CollectionKeys("a"), CollectionKeys("a").harvest(WHEN)
+    assert all(map(is_unfinished, (keys.lock, keys.checkpoint, keys.stop, here.part("x", 0))))
+    lasting = (keys.collection, keys.last_harvest, keys.changeset(WHEN, 1), here.harvest, here.events)
+    assert not any(map(is_unfinished, lasting))

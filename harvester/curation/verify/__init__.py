@@ -15,10 +15,10 @@ from typing import Any
 import orjson
 
 from harvester.clock import Stop
-from harvester.curation.verify.claims import claims, is_segment
+from harvester.curation.verify.claims import claims
 from harvester.curation.verify.collection import Whole
 from harvester.curation.verify.contents import Content, Ids, content
-from harvester.curation.verify.harvest import EVENTS, Case
+from harvester.curation.verify.harvest import Case
 from harvester.curation.verify.rebuild import Rebuilt, differs, rebuilt, write
 from harvester.curation.verify.unreadable import Unreadable
 from harvester.curation.verify.verdicts import Finding, Overall, Part, Report, Verdict
@@ -26,7 +26,7 @@ from harvester.errors import Exit, HarvesterError, NotFound, StoreAway
 from harvester.networks import Network
 from harvester.networks.registry import network_of, usual
 from harvester.store import Entry
-from harvester.store.keys import CollectionKeys, harvest_folder, is_own, moment
+from harvester.store.keys import EVENTS, HARVESTS, CollectionKeys, harvest_folder, is_own, is_segment, moment
 from harvester.store.reading import Reader
 
 __all__ = [
@@ -98,7 +98,7 @@ def verify(
     report.parts.append(whole.part())
     if seen and seen.twice:
         why = f"{seen.twice} of {seen.number} posts are stored more than once"
-        report.parts.append(Part(keys.folder, (Finding("harvests/", Verdict.DUPLICATES, why),)))
+        report.parts.append(Part(keys.folder, (Finding(HARVESTS, Verdict.DUPLICATES, why),)))
     return report
 
 

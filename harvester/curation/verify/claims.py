@@ -10,31 +10,17 @@ import orjson
 from harvester.curation.verify.verdicts import Finding, Verdict
 from harvester.harvest.manifest import ALGORITHMS
 from harvester.harvest.progress import COMPLETE, RUNNING
-from harvester.store.keys import SEGMENTS
+from harvester.store.keys import HARVEST, HARVEST_2019, is_segment_2019, manifest_name
 
-ACCOUNT, ACCOUNT_2019 = "harvest.json", "harvester.json"
-MANIFESTS = {algorithm: f"manifest-{algorithm}.txt" for algorithm in ALGORITHMS}
+MANIFESTS = {algorithm: manifest_name(algorithm) for algorithm in ALGORITHMS}
 
 _LINE = {
     "sha1": re.compile(r"([0-9a-f]{40})  ([^\s./\\][^\s/\\]*)"),
     "sha256": re.compile(r"([0-9a-f]{64})  ([^\s./\\][^\s/\\]*)"),
 }
-_NUMBERED = re.compile(re.escape(SEGMENTS) + r"\d{14}-(\d{6,})\.jsonl\.gz")
-_OF_2019 = re.compile(re.escape(SEGMENTS) + r"\d{14}\.jsonl\.gz")
 
 # Nothing where it could not be read.
 Read = Callable[[str], bytes | None]
-
-
-def is_segment(name: str) -> bool:
-    """Whether a file has the name of records."""
-    return name.startswith(SEGMENTS) and name.endswith(".jsonl.gz")
-
-
-def segment_order(name: str) -> tuple[int, str]:
-    """Files of records in the order in which they were written."""
-    found = _NUMBERED.fullmatch(name)
-    return int(found[1]) if found else 0, name
 
 
 @dataclass
@@ -74,7 +60,7 @@ def claims(names: set[str], read: Read) -> Claims:
             lines, problems = _lines(data, algorithm)
             found.named[algorithm] = lines
             found.findings += [Finding(manifest, Verdict.CORRUPT, problem) for problem in problems]
-    name = ACCOUNT_2019 if found.of_2019 else ACCOUNT
+    name = HARVEST_2019 if found.of_2019 else HARVEST
     if name in names and (data := read(name)) is not None:
         try:
             account = orjson.loads(data)
@@ -86,9 +72,9 @@ def claims(names: set[str], read: Read) -> Claims:
 
 
 def _is_of_2019(names: set[str]) -> bool:
-    if ACCOUNT in names or MANIFESTS["sha256"] in names:
+    if HARVEST in names or MANIFESTS["sha256"] in names:
         return False
-    return ACCOUNT_2019 in names or any(_OF_2019.fullmatch(name) for name in names)
+    return HARVEST_2019 in names or any(map(is_segment_2019, names))
 
 
 def _lines(data: bytes, algorithm: str) -> tuple[dict[str, list[str]], list[str]]:

@@ -13,13 +13,20 @@ from harvester.curation.verify.verdicts import Finding, Part, Verdict
 from harvester.documents import Tree
 from harvester.harvest.lock import is_released
 from harvester.harvest.progress import RUNNING
-from harvester.store.keys import CollectionKeys, changeset_version, moment
+from harvester.store.keys import (
+    CHANGESETS,
+    CHECKPOINT,
+    COLLECTION,
+    LAST_HARVEST,
+    LOCK,
+    STOP,
+    CollectionKeys,
+    changeset_version,
+    moment,
+)
 
-_COLLECTION, _LAST = "collection.json", "last_harvest.json"
-_CHANGESETS = "changesets/"
 # Files that are there for a while only.
-_LOCK = "lock.json"
-_PASSING = {_LOCK, "checkpoint.json", "stop.json"}
+_PASSING = {LOCK, CHECKPOINT, STOP}
 
 
 @dataclass
@@ -43,12 +50,12 @@ class Whole:
             except orjson.JSONDecodeError as error:
                 findings.append(Finding(name, Verdict.CORRUPT, f"it is not JSON: {error}"))
         findings += [Finding(name, Verdict.UNEXPECTED, STRANGER) for name in sorted(self.strangers)]
-        if _COLLECTION not in self._there:
-            findings.append(Finding(_COLLECTION, Verdict.MISSING_LOST, "a collection has one"))
+        if COLLECTION not in self._there:
+            findings.append(Finding(COLLECTION, Verdict.MISSING_LOST, "a collection has one"))
         findings += self._changesets(trees)
-        findings += self._last(trees.get(_LAST))
+        findings += self._last(trees.get(LAST_HARVEST))
         for name in sorted(_PASSING & set(trees)):
-            if name == _LOCK and isinstance(trees[name], dict) and is_released(trees[name]):
+            if name == LOCK and isinstance(trees[name], dict) and is_released(trees[name]):
                 continue
             findings.append(Finding(name, Verdict.UNFINISHED, "a harvest runs, or died and is not finished"))
         return Part(self.keys.folder, tuple(finding for finding in findings if _counts(finding)))
@@ -59,15 +66,15 @@ class Whole:
 
     def _changesets(self, trees: Mapping[str, Any]) -> Iterator[Finding]:
         found = sorted(
-            (name for name in trees if name.startswith(_CHANGESETS)),
+            (name for name in trees if name.startswith(CHANGESETS)),
             key=lambda name: (changeset_version(name), name),
         )
         for name in found:
             yield from self._harvest_of(name, trees[name])
-        if any(name.startswith(_CHANGESETS) for name in self.unreadable):
+        if any(name.startswith(CHANGESETS) for name in self.unreadable):
             # What is missing in the chain of them may be just that one.
             return
-        collection = trees.get(_COLLECTION)
+        collection = trees.get(COLLECTION)
         # The history of 2019 is not one that can be replayed.
         if not isinstance(collection, dict) or not collection.get("version"):
             return
@@ -99,37 +106,37 @@ class Whole:
                 return
         if without_secrets(tree) != without_secrets(collection):
             why = "it is not what its changesets make: it was edited by hand, or it or one of them is damaged"
-            yield Finding(_COLLECTION, Verdict.UNEXPECTED, why)
+            yield Finding(COLLECTION, Verdict.UNEXPECTED, why)
 
     def _last(self, last: Any) -> Iterator[Finding]:
-        if _LAST not in self._there and {"", RUNNING} < {"", RUNNING, *self.states.values()}:
-            yield Finding(_LAST, Verdict.MISSING_LOST, "there is one where a harvest has ended")
+        if LAST_HARVEST not in self._there and {"", RUNNING} < {"", RUNNING, *self.states.values()}:
+            yield Finding(LAST_HARVEST, Verdict.MISSING_LOST, "there is one where a harvest has ended")
         if not isinstance(last, dict):
             return
         folder = self._folder(last.get("harvest_id"))
         if folder not in self.states:
             why = f"it names the harvest {last.get('harvest_id')}, which is not there"
-            yield Finding(_LAST, Verdict.MISSING_LOST, why)
+            yield Finding(LAST_HARVEST, Verdict.MISSING_LOST, why)
         elif self.states[folder] != UNREADABLE and last.get("state") not in (None, self.states[folder]):
             why = f"it says {last['state']}, and that harvest says {self.states[folder] or 'nothing'}"
-            yield Finding(_LAST, Verdict.STALE, why)
+            yield Finding(LAST_HARVEST, Verdict.STALE, why)
 
     def _folder(self, began: Any) -> str:
         try:
             return self.keys.harvest(moment(str(began))).folder
         except ValueError:
-            return f"{self.keys.folder}harvests/{began}"
+            return f"{self.keys.harvests}{began}"
 
 
 def _lost(changesets: list[Any], found: list[str]) -> Iterator[Finding]:
     """The changesets that others follow, and that are not there."""
     for changeset in changesets:
         before = changeset.get("parent") if isinstance(changeset, dict) else None
-        if before and _CHANGESETS + str(before) not in found:
+        if before and CHANGESETS + str(before) not in found:
             why = "another one or collection.json follows it, and it is not there"
-            yield Finding(f"{_CHANGESETS}{before}", Verdict.MISSING_LOST, why)
+            yield Finding(f"{CHANGESETS}{before}", Verdict.MISSING_LOST, why)
 
 
 def _counts(finding: Finding) -> bool:
     # A hundred thousand changesets that are as they should be say nothing to anybody.
-    return finding.verdict is not Verdict.FOUND or not finding.name.startswith(_CHANGESETS)
+    return finding.verdict is not Verdict.FOUND or not finding.name.startswith(CHANGESETS)

@@ -7,19 +7,28 @@ from typing import Any
 
 import orjson
 
-from harvester.curation.verify.claims import ACCOUNT, ACCOUNT_2019, MANIFESTS, Claims, is_segment
+from harvester.curation.verify.claims import MANIFESTS, Claims
 from harvester.curation.verify.contents import Content
 from harvester.curation.verify.verdicts import Finding, Part, Verdict
 from harvester.networks import Network
-from harvester.store.keys import is_own
+from harvester.store.keys import (
+    COLLECTION,
+    EVENTS,
+    HARVEST,
+    HARVEST_2019,
+    OPEN,
+    USER_CHANGES,
+    USERS,
+    is_own,
+    is_segment,
+    part_of,
+)
 
-_OPEN = "open/"
-EVENTS = "events.jsonl"
 STRANGER = "no harvest and no command writes a file of this name"
 # The state of a harvest whose account could not be read.
 UNREADABLE = "unreadable"
 # Of the harvester of 2019 no manifest named these.
-_OF_2019 = {"users.jsonl", "user_changes.json", "collection.json"}
+_OF_2019 = {USERS, USER_CHANGES, COLLECTION}
 
 
 @dataclass
@@ -47,8 +56,8 @@ class Case:
     @property
     def to_read(self) -> list[str]:
         """The files that are to be read whole; the parts of growing ones say nothing by themselves."""
-        skipped = {ACCOUNT, ACCOUNT_2019, *MANIFESTS.values()}
-        return [name for name in self.sizes if name not in skipped and not name.startswith(_OPEN)]
+        skipped = {HARVEST, HARVEST_2019, *MANIFESTS.values()}
+        return [name for name in self.sizes if name not in skipped and not name.startswith(OPEN)]
 
     def part(self) -> Part:
         """The judgement, once all contents are there."""
@@ -58,15 +67,15 @@ class Case:
         findings += self._accounts()
         findings += self._unnamed()
         gaps = tuple(self._gaps())
-        findings += [Finding(ACCOUNT, Verdict.GAP, _gap_in_words(gap)) for gap in gaps]
-        findings += [Finding(ACCOUNT, Verdict.IMPOSSIBLE_GAP, why) for why in self._impossible(gaps)]
+        findings += [Finding(HARVEST, Verdict.GAP, _gap_in_words(gap)) for gap in gaps]
+        findings += [Finding(HARVEST, Verdict.IMPOSSIBLE_GAP, why) for why in self._impossible(gaps)]
         findings += self._gaps_of_events(gaps)
         posts = sum(content.posts for name, content in self._read() if is_segment(name))
         return Part(self.folder, tuple(findings), self.state, posts, gaps)
 
     @property
     def state(self) -> str:
-        return UNREADABLE if {ACCOUNT, ACCOUNT_2019} & set(self.unreadable) else self.claims.state
+        return UNREADABLE if {HARVEST, HARVEST_2019} & set(self.unreadable) else self.claims.state
 
     def _read(self) -> Iterator[tuple[str, Content]]:
         for name, future in self.contents.items():
@@ -96,7 +105,7 @@ class Case:
 
     def _missing(self, name: str) -> Finding:
         if name in (self.awaited or ()):
-            if any(other.startswith(f"{_OPEN}{name}-") for other in self.sizes):
+            if any(other.startswith(part_of(name)) for other in self.sizes):
                 why = "it grows, and is stored up to the last checkpoint"
                 return Finding(name, Verdict.MISSING_UPLOADING, why)
             why = "it is on the machine that harvested; the next harvest there stores it"
@@ -135,16 +144,16 @@ class Case:
         if self._unread_manifests:
             # It may name all of these.
             return
-        known = {ACCOUNT, *MANIFESTS.values(), *self.claims.names, *self.unreadable}
+        known = {HARVEST, *MANIFESTS.values(), *self.claims.names, *self.unreadable}
         if self.claims.of_2019:
-            known |= {ACCOUNT_2019, *_OF_2019}
+            known |= {HARVEST_2019, *_OF_2019}
         for name in self.sizes:
             if name in known or name.endswith("/"):
                 continue
             if self.unfinished:
-                if not name.startswith(_OPEN) and is_segment(name):
+                if not name.startswith(OPEN) and is_segment(name):
                     yield Finding(name, Verdict.UNFINISHED, "no manifest names it yet")
-            elif is_segment(name) or name in _OF_2019 or name.startswith(_OPEN):
+            elif is_segment(name) or name in _OF_2019 or name.startswith(OPEN):
                 yield Finding(name, Verdict.UNNAMED, "no manifest names it")
             else:
                 yield Finding(name, Verdict.UNEXPECTED, STRANGER)
@@ -153,7 +162,7 @@ class Case:
 
     def _accounts(self) -> Iterator[Finding]:
         claims = self.claims
-        account = ACCOUNT_2019 if claims.of_2019 else ACCOUNT
+        account = HARVEST_2019 if claims.of_2019 else HARVEST
         if claims.account is None:
             if account in self.unreadable or any(finding.name == account for finding in claims.findings):
                 return
@@ -226,7 +235,7 @@ class Case:
                 told.append(event)
         if told != list(gaps):
             why = f"it tells of {len(gaps)} gaps, events.jsonl of {len(told)}, or of others"
-            yield Finding(ACCOUNT, Verdict.WRONG_COUNT, why)
+            yield Finding(HARVEST, Verdict.WRONG_COUNT, why)
 
     def _impossible(self, gaps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         for gap in gaps:

@@ -3,16 +3,17 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from harvester.curation.verify.claims import MANIFESTS, is_segment, segment_order
+from harvester.curation.verify.claims import MANIFESTS
 from harvester.curation.verify.contents import Content
 from harvester.curation.verify.harvest import Case
 from harvester.errors import NotFound
 from harvester.harvest.manifest import text
 from harvester.harvest.segment import Finished
 from harvester.store import Store
+from harvester.store.keys import COLLECTION, EVENTS, USER_CHANGES, USERS, is_segment, segment_order
 
 # After the records, in the order in which a harvest ends.
-_AFTER = ("users.jsonl", "events.jsonl", "user_changes.json", "collection.json")
+_AFTER = (USERS, EVENTS, USER_CHANGES, COLLECTION)
 
 
 @dataclass(frozen=True)
