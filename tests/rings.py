@@ -70,6 +70,15 @@ IMPURE_CALLS = {"open", "print", "input", "now", "utcnow", "today", "read_text",
 # A sleep hears no stop; these waits are of milliseconds and not a harvest's.
 MAY_SLEEP = ("store.folder",)
 
+# Of the networks built in, the rest knows the contract; these commands exist for X's keys and rules.
+NETWORKS = ("networks.x",)
+MAY_NAME = {
+    "networks.registry": ("networks.x.network",),
+    "commands.collection.rules": ("networks.x.XClient", "networks.x.rules"),
+    "commands.config.api_keys": ("networks.x.keys",),
+    "commands.config.typed_keys": ("networks.x.keys",),
+}
+
 # Who only reads an outcome should not pay for importing requests; TYPE_CHECKING says what is hidden.
 LAZY_DOORS = ("networks.x",)
 
@@ -171,6 +180,16 @@ def _ring(room: str) -> int | None:
     return next((number for number, ring in enumerate(RINGS, 1) if room in ring.split()), None)
 
 
+def _behind_the_contract(module: Module, modules: Mapping[str, Module]) -> Iterator[str]:
+    if module.package != "harvester" or any(_below(module.inner, network) for network in NETWORKS):
+        return
+    for name, line in module.imports:
+        inner = name.removeprefix("harvester.")
+        doors = MAY_NAME.get(module.inner, ())
+        if any(_below(inner, network) for network in NETWORKS) and not any(_below(inner, d) for d in doors):
+            yield f":{line}: names a network; ask networks.registry for one"
+
+
 def _apart(module: Module, modules: Mapping[str, Module]) -> Iterator[str]:
     ours = {"harvester", "emulator", "tests", "bench", "docs", *(door.removesuffix(".py") for door in DOORS)}
     for name, line in module.imports:
@@ -251,7 +270,7 @@ def _told(module: Module, modules: Mapping[str, Module]) -> Iterator[str]:
         yield ": no docstring tells what this module promises"
 
 
-_RULES = (_inward, _apart, _at_home, _pure, _awake, _named, _short, _told)
+_RULES = (_inward, _behind_the_contract, _apart, _at_home, _pure, _awake, _named, _short, _told)
 
 
 def _cycles(modules: Mapping[str, Module]) -> Iterator[str]:

@@ -55,6 +55,16 @@ _BREACHES = {
     "click away from home": ("harvester/clock.py", "from click import echo\n", "whose home is"),
     "an unknown package": ("harvester/harvest/harvest.py", "import pandas\n", "whose home is no module"),
     "a hidden import": ("harvester/harvest/harvest.py", "import importlib\n", "hides"),
+    "a network that is named past the contract": (
+        "harvester/harvest/harvest.py",
+        "def f():\n    from harvester.networks.x import sources\n",
+        "names a network",
+    ),
+    "a network that is named through another door than a command's": (
+        "harvester/commands/collection/rules.py",
+        '"""Rules."""\nfrom harvester.networks.x.client import XClient\n',
+        "names a network",
+    ),
     "a value with a clock": (
         "harvester/store/keys.py",
         "from datetime import datetime\nM = datetime.now()\n",

@@ -14,6 +14,7 @@ from harvester.aws.advice import LATER, PARAMETER_STORE
 from harvester.aws.errors import code_of, explained
 from harvester.aws.session import client_for
 from harvester.errors import Exit, HarvesterError, NotFound
+from harvester.settings import Settings
 
 KEYS, TOKENS, HONEYBADGER = "keys", "tokens", "honeybadger"
 
@@ -154,3 +155,14 @@ class Parameters:
             found = explained(error, PARAMETER_STORE, action=what, name=name)
             # Without the cause: it may repeat a value that was sent.
             raise HarvesterError(found.message, hint=found.hint or LATER, exit_code=found.exit_code) from None
+
+
+def parameter_store(settings: Settings) -> Parameters:
+    """Where the secrets of the cloud are; raises where no path is set."""
+    if not settings.parameter_path:
+        raise HarvesterError(
+            "parameter_path is not set, so there is no place for the keys of the cluster's harvests.",
+            hint="Take over the whole of `terraform output -raw twarc_cloud_ini`.",
+            exit_code=Exit.USAGE,
+        )
+    return Parameters(settings.parameter_path, region=settings.region, key=settings.kms_key_arn)

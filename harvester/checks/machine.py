@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harvester import __version__
-from harvester.checks.collection import Check, accepted_fields, keys_of
+from harvester.checks.collection import Check, keys_of
 from harvester.errors import HarvesterError
+from harvester.networks.registry import usual
 from harvester.settings import INI, Settings, ini_secrets, unknown
 from harvester.store import Store
 from harvester.store.answers import date_of
@@ -19,7 +20,7 @@ from harvester.text import counted
 
 if TYPE_CHECKING:
     from harvester.compute import Scheduled
-    from harvester.networks.x import XClient
+    from harvester.networks import Client
 
 _ROOM = 1 << 30
 _SKEW = 60.0
@@ -30,7 +31,7 @@ _PACKAGES = ("twarc", "boto3", "click", "flask")
 def examine(
     settings: Settings,
     store: Callable[[], Store],
-    client: Callable[[], "XClient"] | None = None,
+    client: Callable[[], "Client"] | None = None,
     schedules: "Callable[[], list[Scheduled]] | None" = None,
 ) -> Iterator[Check]:
     """All checks, one after the other; `store` opens the store, which may be what is wrong.
@@ -43,7 +44,7 @@ def examine(
     network = list(_network(settings.x_api_url))
     yield from network
     if client and keys.good and network[0].good:
-        yield accepted_fields(client)
+        yield from usual().accepted_fields(client)
     yield _disk(Path(settings.temp), "work folder")
     yield from _cloud(settings)
     try:
@@ -128,7 +129,7 @@ def _keys(settings: Settings) -> Check:
     """Of no collection: there is a profile at all, where the harvests look."""
     if not settings.cluster:
         return keys_of({}, settings)
-    from harvester.networks.x.credentials import parameter_store
+    from harvester.aws.parameters import parameter_store
 
     try:
         stored = [entry.name for entry in parameter_store(settings).entries("keys")]

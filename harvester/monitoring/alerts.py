@@ -4,10 +4,10 @@ import logging
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from harvester.collection.description import FILTER
 from harvester.documents import Tree
@@ -53,10 +53,10 @@ class Alerts:
     told: bool = False
     _refused: list[str] = field(default_factory=list)
 
-    def uses(self, collection: Tree, keys: Any) -> None:
-        """The collection of the harvest, and keys that must be in no notice."""
+    def uses(self, collection: Tree, secrets: Iterable[str]) -> None:
+        """The collection of the harvest, and what must be in no notice."""
         self.collection = {name: collection.get(name) for name in ("type", "check_in")}
-        self.secrets |= set(filter(None, keys.__dict__.values()))
+        self.secrets |= set(secrets)
 
     def ended(self, outcome: "Outcome", account: Tree, *, dead: str = "") -> None:
         """Tell how a harvest ended, of one that died before and was finished by it, and of lost fields."""
@@ -158,7 +158,7 @@ class Alerts:
         key = os.environ.get(_KEY, "")
         if key or not self.settings.parameter_path:
             return key
-        from harvester.networks.x.credentials import parameter_store
+        from harvester.aws.parameters import parameter_store
 
         try:
             return _within(_KEY_WITHIN, lambda: parameter_store(self.settings).read("honeybadger"))

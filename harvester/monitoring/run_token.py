@@ -56,6 +56,6 @@ def token_of_run(settings: Settings, collection_id: str) -> Token:
     given = os.environ.get("TWARC_CLOUD_TOKEN", "")
     if given or not settings.parameter_path:
         return Token(given)
-    from harvester.networks.x.credentials import parameter_store
+    from harvester.aws.parameters import parameter_store
 
     return Token(secrets.token_urlsafe(32), f"tokens/{collection_id}", lambda: parameter_store(settings))

@@ -1,16 +1,19 @@
 """What a network of posts gives to a harvest: the contract that X keeps, and any other network."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
 
 from harvester.clock import Clock, Stop
 from harvester.documents import Tree
+from harvester.errors import Exit, HarvesterError
+from harvester.networks.check import Check
 from harvester.networks.gap import Heard, Unheard, impossible
+from harvester.settings import Settings
 
 if TYPE_CHECKING:
-    from harvester.networks.budget import Billing
+    from harvester.networks.budget import Billing, Prices
 
 
 class Stopped(Exception):
@@ -44,6 +47,20 @@ class Put(Protocol):
     def __call__(self, batch: Batch, *, wait: bool = False) -> None: ...
 
 
+class Keys:
+    """What a network is asked with; as it stands here, of one that asks for no keys."""
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What may be in no log and no notice."""
+        return ()
+
+    @property
+    def whose(self) -> str:
+        """Whose they are, in words."""
+        return "none are needed."
+
+
 class Client:
     """The connection of one harvest to its network; threads may share it."""
 
@@ -58,6 +75,25 @@ class Client:
 
     def close(self) -> None:
         """Give up all connections."""
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account as its network knows it; `posts` is how many it has published until now."""
+
+    id: str
+    name: str
+    posts: int | None = None
+
+
+@dataclass(frozen=True)
+class Waits:
+    """How a client waits: by which clock, until which stop or for how many seconds, and who hears of it."""
+
+    clock: Clock
+    stop: Stop
+    patience: float
+    say: Callable[[str, float], None]
 
 
 C = TypeVar("C")
@@ -119,3 +155,56 @@ class Network:
     def why_impossible(self, gap: Mapping[str, Any]) -> str:
         """Why an event of a gap cannot be true; empty where nothing speaks against it."""
         return impossible(gap, self.published, delivery=self.delivery)
+
+    # -- keys and prices ---------------------------------------------------------------------------
+
+    @property
+    def prices(self) -> "Prices | None":
+        """What it charges; None where it is free."""
+        return None
+
+    def holds_keys(self, tree: Tree) -> bool:
+        """Whether a collection itself holds keys that could be used."""
+        return False
+
+    def keys(self, tree: Tree, settings: Settings) -> Keys:
+        """The keys that a harvest of the collection uses; raises where it needs some and there are none."""
+        return Keys()
+
+    def require_keys(self, tree: Tree, settings: Settings) -> None:
+        """Raise unless a harvest would find keys where it runs: on this machine, or on the cluster."""
+
+    def client(self, keys: Any, settings: Settings, waits: "Waits") -> Client:
+        """A connection with the network's own `keys`."""
+        raise NotImplementedError
+
+    def require_accepted(self, client: Any) -> None:
+        """Raise where the network refuses the keys of its `client` for good; an outage is no refusal."""
+
+    # -- what can be known before a harvest --------------------------------------------------------
+
+    def estimates(self, tree: Tree) -> Iterator[Check]:
+        """What the first harvest of a valid collection may bring and cost; nobody is asked."""
+        yield Check("cost", True, f"none: {self.title} is free.")
+
+    def least_cost(self, tree: Tree) -> float:
+        """The dollars of the smallest request that a harvest makes."""
+        return 0.0
+
+    def ask(self, tree: Tree, client: Any) -> Iterator[Check]:
+        """Whether the network accepts the keys, and what the collection asks for."""
+        yield Check("network", True, f"nothing is to be asked of {self.title}.")
+
+    def accepted_fields(self, client: Callable[[], Any]) -> Iterator[Check]:
+        """Whether the network accepts all that is asked for of posts and accounts; costs nothing."""
+        yield from ()
+
+    def look_up(self, client: Any, names: Sequence[str]) -> Iterator[Account]:
+        """The accounts of these names; those that there are not are passed over."""
+        raise HarvesterError(
+            f"{self.title} has no look-up of names.", hint="Add users by their ids.", exit_code=Exit.USAGE
+        )
+
+    def look_up_cost(self, names: int) -> float:
+        """The dollars that a look-up of so many names may cost."""
+        return 0.0

@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from harvester.clock import Stop
@@ -26,18 +27,23 @@ class BudgetReached(HarvesterError):
     """Asking on might cost more than was allowed."""
 
 
+@dataclass(frozen=True)
+class Prices:
+    """A price list and its day."""
+
+    date: str
+    price: Price
+
+
 class Billing:
     """The running count of one client, and what it may come to; many threads add to it.
 
-    `budget` is in dollars; without one there is no limit. A network without a `price` is free;
-    `prices_of` is the day of the prices.
+    `budget` is in dollars; without one there is no limit. Without `prices` all is free.
     """
 
-    def __init__(
-        self, budget: float | None = None, *, price: Price | None = None, prices_of: str = ""
-    ) -> None:
+    def __init__(self, budget: float | None = None, *, prices: Prices | None = None) -> None:
         self.budget = budget
-        self._price, self._prices_of = price, prices_of
+        self._prices = prices
         self._lock = threading.Lock()
         self._settled = threading.Condition(self._lock)
         self._reserved = 0.0
@@ -49,7 +55,7 @@ class Billing:
 
         Raises BudgetReached before the request, so that the budget is never exceeded by it.
         """
-        most = self._price(endpoint, **at_most) if self._price else 0.0
+        most = self._price(endpoint, **at_most)
         with self._settled:
             while not self._allows(self._reserved + most):
                 if not self._reserved:
@@ -83,8 +89,10 @@ class Billing:
         )
 
     def _spent(self) -> float:
-        price = self._price
-        return sum(price(endpoint, **counts) for endpoint, counts in self._counts.items()) if price else 0.0
+        return sum(self._price(endpoint, **counts) for endpoint, counts in self._counts.items())
+
+    def _price(self, endpoint: str, **counts: int) -> float:
+        return self._prices.price(endpoint, **counts) if self._prices else 0.0
 
     def add(self, endpoint: str, *, posts: int = 0, users: int = 0, requests: int = 1) -> None:
         with self._lock:
@@ -107,5 +115,5 @@ class Billing:
             name: sum(counts[name] for counts in by_endpoint.values())
             for name in ("posts", "users", "requests")
         }
-        dated = {"prices_of": self._prices_of} if self._prices_of else {}
+        dated = {"prices_of": self._prices.date} if self._prices else {}
         return {**totals, "by_endpoint": by_endpoint, "usd": round(usd, 4), **dated}

@@ -440,7 +440,7 @@ def test_the_keys_of_a_harvest_are_in_no_notice_wherever_they_are_from(
         monkeypatch.setenv(name, value)
     keys = Keys("consumer-of-a-profile", "secret-of-a-profile", bearer_token="bearer-of-a-profile")
     alerts = Alerts("it", "museum")
-    alerts.uses(_SEARCH, keys)
+    alerts.uses(_SEARCH, keys.secrets)
     alerts.failed(HarvesterError("Refused.", [value for value in vars(keys).values() if value]))
     assert "of-a-profile" not in json.dumps(heard.only)
     assert heard.context["reason"].count("[hidden]") == 3
@@ -462,7 +462,7 @@ def test_a_stream_checks_in_while_it_is_connected(
 ) -> None:
     monkeypatch.setenv("HONEYBADGER_ENDPOINT", heard.url)
     alerts = Alerts("live", "museum")
-    alerts.uses({"type": kind, "check_in": "XyZzy"}, Keys(bearer_token="abcdef"))
+    alerts.uses({"type": kind, "check_in": "XyZzy"}, Keys(bearer_token="abcdef").secrets)
     over, asked = threading.Event(), threading.Event()
 
     def account() -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""The X client, with the keys that were found: for a harvest, and for commands while a person waits."""
+"""The client of a network, with the keys that were found: for a harvest, and while a person waits."""
 
 import logging
 from collections.abc import Callable
@@ -10,12 +10,13 @@ from harvester.clock import Stop, SystemClock
 from harvester.collection.description import budget
 from harvester.commands import SECRETS
 from harvester.documents import Tree
+from harvester.networks import Client, Waits
+from harvester.networks.registry import network_of
 from harvester.settings import Settings
 
 if TYPE_CHECKING:
     from harvester.harvest.progress import Progress
     from harvester.monitoring.alerts import Alerts
-    from harvester.networks.x import XClient
 
 log = logging.getLogger("twarc-cloud")
 
@@ -23,50 +24,33 @@ log = logging.getLogger("twarc-cloud")
 _PATIENCE = 60.0
 
 
-def client(settings: Settings, tree: Tree, *, patience: float = _PATIENCE) -> "XClient":
+def client(settings: Settings, tree: Tree, *, patience: float = _PATIENCE) -> Client:
     """With the keys that a harvest of the collection would use, and its budget.
 
     It gives up after `patience` seconds.
     """
-    from harvester.networks.x import XClient, credentials
-
-    keys = credentials.keys(settings, tree)
-    SECRETS.hide(keys.__dict__.values())
-    made = XClient(
-        keys,
-        base_url=settings.x_api_url,
-        clock=SystemClock(),
-        stop=Stop(),
-        patience=min(patience, settings.x_patience),
-        on_wait=_say_wait,
-    )
+    network = network_of(tree)
+    keys = network.keys(tree, settings)
+    SECRETS.hide(keys.secrets)
+    made = network.client(keys, settings, Waits(SystemClock(), Stop(), patience, _say_wait))
     made.billing.budget = budget(tree, setting=settings.budget_usd)
     return made
 
 
 def client_of_harvest(
     settings: Settings, stop: Stop, alerts: "Alerts", *, begun: Callable[[], None]
-) -> "Callable[[Tree, Progress], XClient]":
+) -> "Callable[[Tree, Progress], Client]":
     """Makes the client once the collection is ours and known, and says before that it has `begun`."""
 
-    def make(collection: Tree, progress: "Progress") -> "XClient":
-        from harvester.networks.x import XClient, credentials
-        from harvester.networks.x.keys import in_collection
-
+    def make(collection: Tree, progress: "Progress") -> Client:
         begun()
-        if in_collection(collection).usable:
+        network = network_of(collection)
+        if network.holds_keys(collection):
             log.warning("The collection itself holds API keys: whoever may read it sees them. Use a profile.")
-        keys = credentials.keys(settings, collection)
-        SECRETS.hide(keys.__dict__.values())
-        alerts.uses(collection, keys)
-        return XClient(
-            keys,
-            base_url=settings.x_api_url,
-            clock=SystemClock(),
-            stop=stop,
-            patience=settings.x_patience,
-            on_wait=progress.waits,
-        )
+        keys = network.keys(collection, settings)
+        SECRETS.hide(keys.secrets)
+        alerts.uses(collection, keys.secrets)
+        return network.client(keys, settings, Waits(SystemClock(), stop, settings.x_patience, progress.waits))
 
     return make
 

@@ -168,18 +168,20 @@ def _sizes(settings: Settings) -> list[tuple[str, Capacity]]:
 
 def _dates() -> Tree:
     from harvester.compute import cost
-    from harvester.networks.x import prices
+    from harvester.networks.registry import usual
 
-    listed = cost.prices()
-    return {"region": listed["region"], "prices_of": listed["date"], "x_prices_of": prices.prices()["date"]}
+    listed, prices = cost.prices(), usual().prices
+    of_x = prices.date if prices else ""
+    return {"region": listed["region"], "prices_of": listed["date"], "x_prices_of": of_x}
 
 
 def _of_x() -> str:
-    from harvester.networks.x import prices
+    from harvester.networks.registry import usual
 
-    each, dates = prices.prices()["each"], _dates()
+    prices, dates = usual().prices, _dates()
+    post, user = (prices.price("", posts=1), prices.price("", users=1)) if prices else (0.0, 0.0)
     return (
-        f"X charges ${each['post']:.3f} for a post and ${each['user']:.3f} for an account that is looked up. "
+        f"X charges ${post:.3f} for a post and ${user:.3f} for an account that is looked up. "
         f"Prices: AWS {dates['region']} of {dates['prices_of']}, X of {dates['x_prices_of']}."
     )
 

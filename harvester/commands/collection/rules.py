@@ -16,7 +16,7 @@ from harvester.commands.cli.output import (
 from harvester.commands.cli.workspace import Place, collection_id_argument, in_place
 from harvester.commands.collection.start import require_collection, require_idle
 from harvester.documents import Tree
-from harvester.errors import HarvesterError
+from harvester.errors import Exit, HarvesterError
 from harvester.text import counted
 
 
@@ -31,11 +31,14 @@ from harvester.text import counted
 @in_place
 def rules(collection_id: str, remove: bool, yes: bool, dry_run: bool, as_json: bool, place: Place) -> None:
     from harvester.collection import history
+    from harvester.networks.x import XClient
 
     keys = require_collection(place, collection_id, FILTER)
     if remove:
         require_idle(place, keys)
     client = x_client.client(place.settings, collection_file.tree_of(history.read(place.store, keys).data))
+    if not isinstance(client, XClient):
+        raise HarvesterError(f"{collection_id} has no rules: only streams of X have.", exit_code=Exit.USAGE)
     try:
         rows = [_row(rule) for rule in client.rules()]
         mine = [row["rule"] for row in rows if row["id"] == collection_id]

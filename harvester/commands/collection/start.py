@@ -111,15 +111,11 @@ def _require_free_stream(place: Place, keys: CollectionKeys) -> None:
 
 
 def _require_accepted_keys(place: Place, tree: Tree) -> None:
-    from harvester.networks.x import Outcome, XError
+    from harvester.networks.registry import network_of
 
     client = x_client.client(place.settings, tree, patience=_ASKED_FOR)
     try:
-        client.rule_caps()
-    except XError as error:
-        if error.outcome in (Outcome.UNAUTHORIZED, Outcome.FORBIDDEN):
-            raise
-        # An outage is the stream's to wait for.
+        network_of(tree).require_accepted(client)
     finally:
         client.close()
 
@@ -205,10 +201,10 @@ def require_collection(place: Place, collection_id: str, *kinds: str) -> Collect
 def require_keys(place: Place, keys: CollectionKeys) -> None:
     """Raise unless a harvest that is started would find keys."""
     from harvester.collection import history
-    from harvester.networks.x.credentials import require_for_harvests
+    from harvester.networks.registry import network_of
 
     tree = collection_file.tree_of(history.read(place.store, keys).data)
-    require_for_harvests(place.settings, tree)
+    network_of(tree).require_keys(tree, place.settings)
 
 
 def require_idle(place: Place, keys: CollectionKeys) -> None:

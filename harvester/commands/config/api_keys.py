@@ -279,6 +279,6 @@ def _uses(place: Place) -> Iterator[tuple[str, str]]:
 
 
 def _parameters(place: Place) -> "Parameters":
-    from harvester.networks.x.credentials import parameter_store
+    from harvester.aws.parameters import parameter_store
 
     return parameter_store(place.settings)

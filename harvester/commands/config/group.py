@@ -157,15 +157,14 @@ def _may_run(place: Place, keys: CollectionKeys) -> bool:
 
 def _tell_repaid(before: Tree, after: Tree) -> None:
     """Say what the next harvest asks for anew, and so pays for again."""
-    from harvester.networks.x.prices import price
+    from harvester.networks.registry import network_of
 
-    old, new = before.get("search") or {}, after.get("search") or {}
-    if old.get("query") == new.get("query") or not old.get("since_id"):
+    old, new, prices = before.get("search") or {}, after.get("search") or {}, network_of(after).prices
+    if old.get("query") == new.get("query") or not old.get("since_id") or not prices:
         return
     reach = "everything since 2006" if new.get("archive") else "the last seven days"
-    told = (
-        f"Another query begins anew: the next harvest collects {reach}, and pays ${price('', posts=1)} a post"
-    )
+    each = f"${prices.price('', posts=1)} a post"
+    told = f"Another query begins anew: the next harvest collects {reach}, and pays {each}"
     click.echo(
         f"{told}, also for posts that this collection has. max_records or budget_usd bounds it.", err=True
     )

@@ -18,8 +18,7 @@ from harvester.errors import Exit, HarvesterError
 @dry_run_option
 @in_place
 def honeybadger(remove: bool, dry_run: bool, place: Place) -> None:
-    from harvester.aws.parameters import HONEYBADGER
-    from harvester.networks.x.credentials import parameter_store
+    from harvester.aws.parameters import HONEYBADGER, parameter_store
 
     parameters = parameter_store(place.settings)
     where = f"{parameters.path}/{HONEYBADGER} of the parameter store"

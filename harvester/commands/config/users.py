@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 
@@ -13,19 +13,11 @@ from harvester.commands.cli.workspace import Place, in_place
 from harvester.commands.config import user_names
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
+from harvester.networks import Account
+from harvester.networks.registry import network_of
 from harvester.settings import settings
 from harvester.text import counted
 
-
-class _Found(NamedTuple):
-    """An account as X answers: `posts` is how many it has published until now."""
-
-    user_id: str
-    name: str
-    posts: int | None
-
-
-_AT_ONCE = 100
 _SHOWN = 20
 
 
@@ -164,11 +156,11 @@ def _add_names(
         raise _no_users("Give screen names.")
     known = _by_name(collection_file.users_of(tree))
     asked = [name for name in given if again or name.lower() not in known]
-    price = f"for at most ${_price(asked):,.2f}"
+    price = f"for at most ${network_of(tree).look_up_cost(len(asked)):,.2f}"
     if would(dry_run, f"look up {counted(len(asked), 'name')}, {price}, and add them to {path}"):
         return int(Exit.OK)
     click.echo("Getting users ids for screen names. This may take some time ...")
-    found: dict[str, _Found] = {}
+    found: dict[str, Account] = {}
     try:
         _look_up(tree, asked, found)
     except (HarvesterError, KeyboardInterrupt):
@@ -179,7 +171,7 @@ def _add_names(
     added = _write_found(path, found)
     click.echo(f"Added screen names to {path}.")
     missing = [name for name in asked if name.lower() not in found]
-    ids = {each.user_id: each.name for each in found.values()}
+    ids = {each.id: each.name for each in found.values()}
     unasked = [name for name in given if name not in set(asked)]
     present = [*(name for user_id, name in ids.items() if user_id not in set(added)), *unasked]
     _tell_numbers(added=len(added), present=present, missing=len(missing) + len(others))
@@ -207,37 +199,28 @@ def _by_name(users: Tree) -> dict[str, list[str]]:
     return found
 
 
-def _price(asked: Sequence[str]) -> float:
-    from harvester.networks.x.prices import price
-
-    return price("users/by", users=len(asked))
-
-
-def _look_up(tree: Tree, asked: list[str], found: dict[str, _Found]) -> None:
-    """Put id and proper spelling into `found`, by name in small letters, as X answers."""
+def _look_up(tree: Tree, asked: list[str], found: dict[str, Account]) -> None:
+    """Put id and proper spelling into `found`, by name in small letters, as the network answers."""
     if not asked:
         return
-    from harvester.networks.x import name_in, posts_in
-
-    x = x_client.client(settings(), tree)
+    client = x_client.client(settings(), tree)
     try:
-        for start in range(0, len(asked), _AT_ONCE):
-            for user in x.users_by_name(asked[start : start + _AT_ONCE]).users:
-                if name := name_in(user):
-                    found[name.lower()] = _Found(user["id"], name, posts_in(user))
+        for account in network_of(tree).look_up(client, asked):
+            found[account.name.lower()] = account
     finally:
-        click.echo(f"Billed: ${x.billing.snapshot().get('usd', 0):.2f}.", err=True)
+        click.echo(f"Billed: ${client.billing.snapshot().get('usd', 0):.2f}.", err=True)
 
 
-def _write_found(path: Path, found: dict[str, _Found]) -> list[str]:
+def _write_found(path: Path, found: dict[str, Account]) -> list[str]:
     """Add who is not in the file yet; their ids."""
     added: list[str] = []
 
     def edit(tree: Tree) -> Tree:
         users = dict(collection_file.users_of(tree))
-        for user_id, name, posts in found.values():
+        for account in found.values():
+            user_id, posts = account.id, account.posts
             if user_id not in users:
-                users[user_id] = {"screen_name": name}
+                users[user_id] = {"screen_name": account.name}
                 added.append(user_id)
             if posts is not None and not users[user_id].get("since_id"):
                 # The look-up is paid for; with this the cost of the first harvest is known.
@@ -275,9 +258,10 @@ def _tell_numbers(*, added: int, present: Sequence[str], missing: int = 0) -> No
     click.echo(f"{', '.join(parts)}.", err=True)
 
 
-def _tell_moved(known: dict[str, list[str]], found: dict[str, _Found]) -> None:
+def _tell_moved(known: dict[str, list[str]], found: dict[str, Account]) -> None:
     """Tell of names on file that belong to another account today."""
-    for name, (user_id, spelling, _) in found.items():
+    for name, account in found.items():
+        user_id, spelling = account.id, account.name
         others = [other for other in known.get(name, ()) if other != user_id]
         if others:
             told = f"{spelling} is the name of account {user_id} today"

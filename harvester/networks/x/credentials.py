@@ -1,15 +1,11 @@
 """Keys for the X API are found in one order for whoever asks it, and before a harvest begins elsewhere."""
 
 import os
-from typing import TYPE_CHECKING
 
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError, NotFound
 from harvester.networks.x.keys import Keys, in_collection, in_environment, keys_from, keys_of
 from harvester.settings import Settings
-
-if TYPE_CHECKING:
-    from harvester.aws.parameters import Parameters
 
 
 def keys(settings: Settings, tree: Tree) -> Keys:
@@ -27,6 +23,8 @@ def keys(settings: Settings, tree: Tree) -> Keys:
 
 
 def _stored(settings: Settings, profile: str) -> Keys | None:
+    from harvester.aws.parameters import parameter_store
+
     try:
         found = keys_of(
             parameter_store(settings).keys(profile), where=f"profile {profile} of the parameter store"
@@ -54,21 +52,10 @@ def require_for_harvests(settings: Settings, tree: Tree) -> None:
     profile = str(kept.get("profile") or "")
     if not profile:
         raise _no_profile()
+    from harvester.aws.parameters import parameter_store
+
     if not parameter_store(settings).has_keys(profile):
         raise _not_stored(settings, profile)
-
-
-def parameter_store(settings: Settings) -> "Parameters":
-    """Where the secrets of the cloud are; raises where no path is set."""
-    if not settings.parameter_path:
-        raise HarvesterError(
-            "parameter_path is not set, so there is no place for the keys of the cluster's harvests.",
-            hint="Take over the whole of `terraform output -raw twarc_cloud_ini`.",
-            exit_code=Exit.USAGE,
-        )
-    from harvester.aws.parameters import Parameters
-
-    return Parameters(settings.parameter_path, region=settings.region, key=settings.kms_key_arn)
 
 
 def _no_profile() -> HarvesterError:

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from harvester import networks
 from harvester.collection.secrets import sections
 from harvester.errors import Exit, HarvesterError
 from harvester.text import NOT_TEXT, text_of
@@ -18,7 +19,7 @@ class NoKeys(HarvesterError):
 
 
 @dataclass(frozen=True, repr=False)
-class Keys:
+class Keys(networks.Keys):
     """One app's keys and perhaps those of a user of it; the repr tells which there are, never what."""
 
     consumer_key: str = ""
@@ -34,6 +35,14 @@ class Keys:
     @property
     def usable(self) -> bool:
         return bool(self.bearer_token or (self.consumer_key and self.consumer_secret))
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        return tuple(filter(None, (getattr(self, name) for name in NAMES)))
+
+    @property
+    def whose(self) -> str:
+        return "those of a person." if self.of_a_user else "those of an app."
 
     @property
     def of_a_user(self) -> bool:

@@ -1,10 +1,20 @@
 """What X is to the rest: the contract of a network, kept by the modules beside this one."""
 
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from harvester.networks import Network, Source
+from harvester.documents import Tree
+from harvester.networks import Account, Network, Source, Waits
+from harvester.networks.budget import Prices
+from harvester.networks.check import Check
 from harvester.networks.x import post_ids
+from harvester.settings import Settings
+
+# What speaks to X is imported only where that is done, so that commands begin quickly.
+if TYPE_CHECKING:
+    from harvester.networks.x.client import XClient
+    from harvester.networks.x.keys import Keys
 
 
 class X(Network):
@@ -20,3 +30,79 @@ class X(Network):
 
     def published(self, post_id: str | None) -> datetime | None:
         return post_ids.published(post_id)
+
+    @property
+    def prices(self) -> Prices:
+        from harvester.networks.x.prices import price_list
+
+        return price_list()
+
+    def holds_keys(self, tree: Tree) -> bool:
+        from harvester.networks.x.keys import in_collection
+
+        return in_collection(tree).usable
+
+    def keys(self, tree: Tree, settings: Settings) -> "Keys":
+        from harvester.networks.x import credentials
+
+        return credentials.keys(settings, tree)
+
+    def require_keys(self, tree: Tree, settings: Settings) -> None:
+        from harvester.networks.x import credentials
+
+        credentials.require_for_harvests(settings, tree)
+
+    def client(self, keys: "Keys", settings: Settings, waits: Waits) -> "XClient":
+        from harvester.networks.x.client import XClient
+
+        return XClient(
+            keys,
+            base_url=settings.x_api_url,
+            clock=waits.clock,
+            stop=waits.stop,
+            patience=min(waits.patience, settings.x_patience),
+            on_wait=waits.say,
+        )
+
+    def require_accepted(self, client: "XClient") -> None:
+        from harvester.networks.x.errors import Outcome, XError
+
+        try:
+            client.rule_caps()
+        except XError as error:
+            if error.outcome in (Outcome.UNAUTHORIZED, Outcome.FORBIDDEN):
+                raise
+
+    def estimates(self, tree: Tree) -> Iterator[Check]:
+        from harvester.networks.x import checks
+
+        return checks.estimates(tree)
+
+    def least_cost(self, tree: Tree) -> float:
+        from harvester.networks.x import checks
+
+        return checks.least_cost(tree)
+
+    def ask(self, tree: Tree, client: "XClient") -> Iterator[Check]:
+        from harvester.networks.x import checks
+
+        return checks.ask(tree, client)
+
+    def accepted_fields(self, client: "Callable[[], XClient]") -> Iterator[Check]:
+        from harvester.networks.x import checks
+
+        yield checks.accepted_fields(client)
+
+    def look_up(self, client: "XClient", names: Sequence[str]) -> Iterator[Account]:
+        from harvester.networks.x.client import LOOK_UP
+        from harvester.networks.x.page import name_in, posts_in
+
+        for start in range(0, len(names), LOOK_UP):
+            for user in client.users_by_name(names[start : start + LOOK_UP]).users:
+                if name := name_in(user):
+                    yield Account(user["id"], name, posts_in(user))
+
+    def look_up_cost(self, names: int) -> float:
+        from harvester.networks.x.prices import price
+
+        return price("users/by", users=names)

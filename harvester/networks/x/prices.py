@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from harvester.networks.budget import Billing
+from harvester.networks.budget import Billing, Prices
 
 PRICES = Path(__file__).with_name("prices.json")
 
@@ -23,6 +23,10 @@ def price(endpoint: str, *, posts: int = 0, users: int = 0, requests: int = 0) -
     return posts * each["post"] + users * each["user"] + requests * each["request"]
 
 
+def price_list() -> Prices:
+    return Prices(prices()["date"], price)
+
+
 def billing(budget: float | None = None) -> Billing:
     """The running count of one client of X."""
-    return Billing(budget, price=price, prices_of=prices()["date"])
+    return Billing(budget, prices=price_list())

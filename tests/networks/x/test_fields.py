@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import emulator
-from harvester.checks.collection import accepted_fields
 from harvester.clock import Stop
 from harvester.errors import Exit
 from harvester.networks.x import Keys, XClient, XError
+from harvester.networks.x.checks import accepted_fields
 from harvester.networks.x.errors import Outcome, Problem
 from harvester.networks.x.fields import POSTS, TWEETS, Fields
 from tests.support.harvest_stage import staged, until

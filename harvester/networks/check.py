@@ -1,0 +1,13 @@
+"""One thing that was looked at before a harvest, whether it is well, and what to do about it."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at."""
+
+    what: str
+    good: bool
+    told: str
+    advice: str = ""

@@ -1,0 +1,155 @@
+"""What can be known of a collection of X before anything is spent on it, alone or by asking X."""
+
+from collections.abc import Callable, Iterator
+
+from harvester.collection.description import FILTER, SEARCH, USER_TIMELINE, count
+from harvester.collection.filter_terms import same_values
+from harvester.documents import Tree
+from harvester.errors import HarvesterError
+from harvester.networks.check import Check
+from harvester.networks.x.client import XClient
+from harvester.networks.x.decoding import member, number
+from harvester.networks.x.prices import price
+from harvester.networks.x.rules import compile_rules, plan_rules, tag_prefix
+from harvester.text import counted
+
+# docs.x.com, "Search": recent and full archive.
+_QUERY_LENGTH = {False: 512, True: 1024}
+_TIMELINE_DEPTH = 3200
+_PAGE = {False: 100, True: 500}
+# Neither a post nor an account has this id, so that asking for it is not billed.
+_NOBODYS = "1"
+
+
+def estimates(tree: Tree) -> Iterator[Check]:
+    """What the first harvest may bring and cost."""
+    return _OF_KIND[tree["type"]](tree)
+
+
+def least_cost(tree: Tree) -> float:
+    """Smaller requests are not made."""
+    archive = (tree.get("search") or {}).get("archive")
+    return 0.0 if tree["type"] == FILTER else price("", posts=_PAGE[bool(archive)])
+
+
+def _timelines(tree: Tree) -> Iterator[Check]:
+    users = tree["users"]
+    if not users:
+        yield Check("users", False, "there are none.", "Add some: `collection-config screennames`.")
+        return
+    told = [user.get("tweet_count") for user in users.values() if not user.get("since_id")]
+    known = [each for each in told if isinstance(each, int) and each >= 0]
+    new, unknown = len(told), len(told) - len(known)
+    posts = sum(min(each, _TIMELINE_DEPTH) for each in known) + unknown * _TIMELINE_DEPTH
+    most = price("users/:id/tweets", posts=posts)
+    yield Check(
+        "users", True, f"{len(users):,}, of which {new:,} {'was' if new == 1 else 'were'} never harvested."
+    )
+    depth = f", {unknown:,} of them reckoned with {_TIMELINE_DEPTH:,} posts, for they were not looked up"
+    words = f"at most ${most:,.2f} for what the new ones have posted until now{depth if unknown else ''}"
+    yield Check("cost", True, f"{words}; each post after that costs ${price('', posts=1)}.")
+    yield _look_ups(tree)
+
+
+def _look_ups(tree: Tree) -> Check:
+    """What profiles cost, or what is missed without them."""
+    all_of_them = f"${price('users', users=len(tree['users'])):,.2f}"
+    if days := count(tree, "look_up_days"):
+        told = f"every account once in {counted(days, 'day')}, for {all_of_them}: users.jsonl, and renames."
+        return Check("look-ups", True, told)
+    told = "only accounts whose name is not known; a rename is seen when the account posts."
+    return Check("look-ups", True, told, f'"look_up_days": 30 looks up all every 30 days, for {all_of_them}.')
+
+
+def _search(tree: Tree) -> Iterator[Check]:
+    search = tree["search"]
+    most = _QUERY_LENGTH[bool(search.get("archive"))]
+    length = len(search["query"])
+    advice = "" if length <= most else "Shorten it, or divide it among collections."
+    yield Check("query", length <= most, f"{length} characters; at most {most} are allowed.", advice)
+    yield _limit(search)
+
+
+def _filter(tree: Tree) -> Iterator[Check]:
+    try:
+        rules = compile_rules(tree["filter"])
+    except HarvesterError as error:
+        for problem in error.problems or (error.message,):
+            yield Check("rules", False, problem, error.hint)
+        return
+    yield Check("rules", True, f"{len(rules)}: " + "; ".join(rule.value for rule in rules[:3]))
+    for told in same_values(tree["filter"].get("rules")):
+        yield Check("rules", True, told, "Give the value once.")
+    yield _limit(tree["filter"])
+
+
+def _limit(section: Tree) -> Check:
+    most = count(section, "max_records")
+    if not most:
+        return Check("cost", True, f"no limit: each post costs ${price('', posts=1)}; max_records sets one.")
+    return Check(
+        "cost", True, f"at most ${price('', posts=most):,.2f} a harvest ({counted(most, 'record')})."
+    )
+
+
+_OF_KIND: dict[str, Callable[[Tree], Iterator[Check]]] = {
+    USER_TIMELINE: _timelines,
+    SEARCH: _search,
+    FILTER: _filter,
+}
+
+
+def ask(tree: Tree, x: XClient) -> Iterator[Check]:
+    """Asks the X API: are the keys accepted, and what the collection asks for."""
+    yield _usage(x.usage())
+    if tree["type"] == SEARCH:
+        yield _accepted_query(x, tree["search"])
+    elif tree["type"] == FILTER:
+        yield from _accepted_rules(x, tree)
+
+
+def _usage(answer: Tree) -> Check:
+    used, cap = (number(member(answer, "data", name)) for name in ("project_usage", "project_cap"))
+    told = f"accepted; {used:,} of {cap:,} posts used this month." if cap else "accepted."
+    return Check("keys at X", True, told)
+
+
+def accepted_fields(client: Callable[[], XClient]) -> Check:
+    """Whether X accepts all that harvests ask for of posts and accounts; costs nothing."""
+    try:
+        x = client()
+        try:
+            x.hydrate([_NOBODYS])
+            x.users([_NOBODYS])
+        finally:
+            x.close()
+    except HarvesterError as error:
+        return Check("fields", True, f"X could not be asked: {error.message}")
+    if x.fields.refused:
+        told = f"X no longer accepts {', '.join(x.fields.refused)}; harvests go on without."
+        return Check("fields", False, told, "Look for a newer version of Twarc-Cloud that asks otherwise.")
+    return Check("fields", True, "X accepts all that harvests ask for.")
+
+
+def _accepted_query(x: XClient, search: Tree) -> Check:
+    meta = member(x.counts(search["query"]), "meta")
+    # X's older and newer name for it.
+    total = sum(number(member(meta, name)) for name in ("total_tweet_count", "total_post_count"))
+    return Check("query at X", True, f"accepted; {total:,} posts of the last seven days match.")
+
+
+def _accepted_rules(x: XClient, tree: Tree) -> Iterator[Check]:
+    caps, prefix = x.rule_caps(), tag_prefix(tree["id"])
+    rules = compile_rules(tree["filter"], caps, prefix=prefix)
+    plan = plan_rules(rules, x.rules(), prefix=prefix, caps=caps)
+    if plan.foreign:
+        values = "; ".join(str(rule.get("value")) for rule in plan.foreign[:3])
+        many = counted(len(plan.foreign), "rule")
+        told = f"{many}, and what they match is collected and paid for, too: {values}"
+        yield Check("rules of others", True, told, "`collection rules` lists them with their collections.")
+    result = x.add_rules(rules, dry_run=True)
+    for problem in result.problems:
+        yield Check("rules at X", False, problem.detail or problem.title, "Correct the filter.")
+    if not result.problems:
+        told = f"accepted; {len(rules)} needed, {caps.rules} allowed, {caps.in_use} there now."
+        yield Check("rules at X", True, told)
