@@ -6,7 +6,7 @@ import http.client
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -150,10 +150,13 @@ def running(**options: Any) -> Iterator[Emulated]:
 
 
 @contextlib.contextmanager
-def spawned(*arguments: str) -> Iterator[Emulated]:
-    """An emulator in a process of its own, which ends with the block or with this process."""
+def spawned(*arguments: str, start: Callable[..., Any] = subprocess.Popen) -> Iterator[Emulated]:
+    """An emulator in a process of its own, which ends with the block or with this process.
+
+    `start` makes the process, as `subprocess.Popen` does.
+    """
     command = [sys.executable, "-m", "emulator", "--port", "0", "--exit-on-stdin-close", *arguments]
-    process = subprocess.Popen(
+    process = start(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent.parent
     )
     try:

@@ -6,17 +6,19 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from harvester.store.conditions import FOLDER
 from harvester.store.s3 import S3Store
-from tests.support import secret_scan
+from tests.support import fork_server, secret_scan
 from tests.support.harvest_stage import varied
 from tests.support.servers import VERSITYGW, Bucket, S3Server, moto, seaweedfs, versitygw, versitygw_program
 from tests.support.stores import Place, placed
@@ -79,6 +81,15 @@ def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
         patch.setenv("AWS_CONFIG_FILE", os.devnull)
         patch.setenv("AWS_SHARED_CREDENTIALS_FILE", os.devnull)
         patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _forked_harvesters() -> Iterator[None]:
+    """What a command starts on this machine is forked from a process that has imported the harvester."""
+    with pytest.MonkeyPatch.context() as patch:
+        forking = SimpleNamespace(**{**vars(subprocess), "Popen": fork_server.start})
+        patch.setattr("harvester.compute.local.processes.subprocess", forking)
         yield
 
 

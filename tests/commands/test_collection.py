@@ -23,6 +23,7 @@ from harvester.compute.local.scheduler import Scheduler
 from harvester.harvest.lock import Lock
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
+from tests.support import fork_server
 from tests.support.cli_session import Person, at_a_terminal, until
 from tests.support.stores import HandClock
 
@@ -137,7 +138,8 @@ def test_the_last_harvest_is_told_with_what_became_of_the_users(
 def _typed(person: Person, *arguments: str) -> None:
     """The same command in a process of its own, where --debug counts."""
     door = Path(__file__).resolve().parents[2] / "twarc_cloud.py"
-    subprocess.run([sys.executable, str(door), *arguments], cwd=person.folder, check=True, timeout=120)
+    told = fork_server.run([sys.executable, str(door), *arguments], cwd=person.folder, timeout=120)
+    assert told.returncode == 0, told
 
 
 def _log(person: Person, collection_id: str) -> str:
@@ -205,7 +207,7 @@ def test_a_stream_that_the_harvester_runs_by_itself_is_listed_and_stopped(person
     assert person("harvest", "running").out == "No running harvests.\n"
     door = Path(__file__).resolve().parents[2] / "tweet_harvester.py"
     command = [sys.executable, str(door), "local", "harvester", "live"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    process = fork_server.start(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         until(lambda: "live => Folder: collections." in person.well("harvest", "running"))
         assert [row["collection_id"] for row in person("harvest", "running", "--json").json] == ["live"]

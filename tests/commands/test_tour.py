@@ -10,7 +10,6 @@ import re
 import select
 import shlex
 import signal
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ import pytest
 
 import emulator
 from harvester.commands.person import operator
+from tests.support import fork_server
 from tests.support.cli_session import Person, a_profile, until
 
 _DOOR = Path(__file__).resolve().parents[2] / "twarc_cloud.py"
@@ -169,7 +169,7 @@ def _in_a_terminal(step: Step, folder: Path, name: str) -> tuple[int, str]:
     """The exit code, and all that stood on the screen."""
     here, there = pty.openpty()
     command = [sys.executable, str(_DOOR), *shlex.split(step.typed.format(name=name))]
-    process = subprocess.Popen(command, cwd=folder, stdin=there, stdout=there, stderr=there)
+    process = fork_server.start(command, cwd=folder, stdin=there, stdout=there, stderr=there)
     os.close(there)
     screen, answered, deadline = b"", False, time.monotonic() + _WITHIN
     try:

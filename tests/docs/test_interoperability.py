@@ -16,6 +16,7 @@ import pytest
 
 import emulator
 from harvester.networks.x.keys import keys_from
+from tests.support import fork_server
 
 _ROOT = Path(__file__).resolve().parents[2]
 _TWARC2 = str(Path(sys.executable).with_name("twarc2"))
@@ -83,9 +84,7 @@ def _harvest(folder: Path, url: str, description: dict[str, Any]) -> Path:
 
 def _run(command: list[str], folder: Path, **environment: str) -> None:
     keys = {"BEARER_TOKEN": emulator.CREDENTIALS["bearer_token"]}
-    ended = subprocess.run(
-        command, cwd=folder, env={**os.environ, **keys, **environment}, capture_output=True, timeout=120
-    )
+    ended = fork_server.run(command, cwd=folder, env={**os.environ, **keys, **environment}, timeout=120)
     assert ended.returncode == 0, ended.stderr.decode()
 
 

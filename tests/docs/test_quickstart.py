@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from harvester.errors import Exit
+from tests.support import fork_server
 from tests.support.cli_session import Person, Told, a_profile, at_a_terminal, until
 from tests.support.servers import Bucket
 
@@ -129,7 +130,7 @@ def _schedule_is_carried_out(person: Person) -> None:
 @contextmanager
 def _scheduler(person: Person) -> Iterator[None]:
     door = [sys.executable, str(_ROOT / "twarc_cloud.py"), "scheduler"]
-    process = subprocess.Popen(door, cwd=person.folder, stdout=subprocess.PIPE, text=True, env=os.environ)
+    process = fork_server.start(door, cwd=person.folder, stdout=subprocess.PIPE, text=True, env=os.environ)
     try:
         yield
         process.send_signal(signal.SIGINT)

@@ -27,6 +27,7 @@ from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 from harvester.store.reading import reader
 from harvester.store.s3 import S3Store
+from tests.support import fork_server
 from tests.support.harvest_processes import pause, until
 from tests.support.invariants import Found, examined, mirrored, named_but_absent, scratch_left, wipe
 from tests.support.servers import Bucket
@@ -123,7 +124,7 @@ class Crashing:
     """The process that forks those which are to die."""
 
     def __init__(self) -> None:
-        self._process = subprocess.Popen(
+        self._process = fork_server.start(
             [sys.executable, "-m", "tests.support.crash_points"],
             cwd=_ROOT,
             stdin=subprocess.PIPE,

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import emulator
+from tests.support import fork_server
 from tests.support.harvest_processes import Site, pause
 from tests.support.servers import Bucket
 from tests.support.storm_kinds import KINDS
@@ -43,7 +44,9 @@ def _tracks(folder: Path, kills: int, buckets: list[Bucket | None]) -> Iterator[
         tracks = []
         for number, (kind, bucket, lost) in enumerate(places):
             draw = random.Random(f"{_SEED} {number} {bucket is None}")
-            api = stack.enter_context(emulator.spawned("--no-limits", *KINDS[kind].options))
+            api = stack.enter_context(
+                emulator.spawned("--no-limits", *KINDS[kind].options, start=fork_server.start)
+            )
             name = f"{kind}-{'lost' if lost else 'kept'}"
             here = folder / f"{name}-{'s3' if bucket else 'folder'}"
             site = Site(name, here, api.url, bucket, dict(_SETTINGS), tweets_per_file=_FILE)

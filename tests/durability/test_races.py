@@ -21,6 +21,7 @@ from harvester.harvest.lock import Lock
 from harvester.settings import Settings
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys
+from tests.support import fork_server
 from tests.support.crash_points import StandIn
 from tests.support.harvest_processes import UNAVAILABLE, Site, end, exit_code, until
 from tests.support.invariants import examined
@@ -38,7 +39,8 @@ Tree = dict[str, Any]
 def slow_api() -> Iterator[emulator.Emulated]:
     """An X API slow enough for two harvests to meet."""
     with emulator.spawned(
-        *("--users", "2", "--posts-per-user", "300", "--no-limits", "--latency", "60")
+        *("--users", "2", "--posts-per-user", "300", "--no-limits", "--latency", "60"),
+        start=fork_server.start,
     ) as api:
         yield api
 
@@ -218,7 +220,7 @@ def _counted(tree: Tree) -> Tree:
 
 def test_a_query_that_is_changed_during_a_harvest_is_searched_from_the_beginning(tmp_path: Path) -> None:
     options = ("--users", "1", "--posts-per-user", "300", "--search-posts", "900", "--latency", "60")
-    with emulator.spawned("--no-limits", *options) as api:
+    with emulator.spawned("--no-limits", *options, start=fork_server.start) as api:
         site = Site("changed", tmp_path, api.url)
         history.add(site.store, site.keys, {"id": "changed", "type": "search", "search": {"query": "flood"}})
         author = api.control.users()[0]["username"]

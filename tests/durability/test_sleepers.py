@@ -159,7 +159,7 @@ def test_who_slept_while_another_took_over_writes_nothing(
     with ExitStack() as stack, ThreadPoolExecutor(6) as pool:
         sleepers = []
         for number in range(share):
-            api = stack.enter_context(emulator.spawned("--no-limits", *_API[kind]))
+            api = stack.enter_context(emulator.spawned("--no-limits", *_API[kind], start=fork_server.start))
             users = [user["id"] for user in api.control.users()]
             site = Site(f"sleeper-{number}", tmp_path / str(number), api.url, bucket, settings, 300)
             described = {"id": site.collection_id, **_DESCRIBED[kind](users)}

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from harvester.commands.cli.workspace import chosen
+from tests.support import fork_server
 from tests.support.cli_session import Person, at_a_terminal, until
 from tests.support.s3_gate import OPEN, SHUT, gate
 from tests.support.servers import Bucket
@@ -121,7 +122,7 @@ def test_ctrl_c_while_a_person_waits_ends_the_harvest_with_everything_stored(
         person.write({"id": "x", **_SEARCH})
         person.well("collection", "add")
         door = [sys.executable, str(_ROOT / "twarc_cloud.py"), "collection", "once", "x", "--wait"]
-        waiting = subprocess.Popen(
+        waiting = fork_server.start(
             [*door, "--progress", "json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
         )
         assert waiting.stdout
@@ -157,7 +158,7 @@ def test_a_harvest_that_was_killed_here_is_seen_at_once_to_be_dead(
         )
         # By the door of a container, too, which knows nothing of the processes that `once` started.
         harvester = [sys.executable, str(_ROOT / "tweet_harvester.py"), "local", "harvester", "x"]
-        next_one = subprocess.Popen(harvester, stderr=subprocess.DEVNULL)
+        next_one = fork_server.start(harvester, stderr=subprocess.DEVNULL)
         until(lambda: len(json.loads(person.well("harvest", "history", "x", "--json"))) == 2)
         next_one.terminate()
         assert next_one.wait(60) == 143

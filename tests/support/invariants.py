@@ -4,11 +4,11 @@ It is judged from the files alone, as with gzip and sha1sum, and not by the code
 """
 
 import gzip
+import hashlib
 import json
 import os
 import re
 import shutil
-import subprocess
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -188,8 +188,17 @@ def _wrong_of_one(folder: Path, record: Tree, posts: Counter[str]) -> Iterator[s
 
 
 def _refused(folder: Path, algorithm: str) -> bool:
-    command = [f"{algorithm}sum", "-c", "--quiet", "--strict", f"manifest-{algorithm}.txt"]
-    return subprocess.run(command, cwd=folder, capture_output=True).returncode != 0
+    """As `sha256sum -c --strict` would, which tests of the manifest do; hundreds of these are looked at."""
+    lines = (folder / f"manifest-{algorithm}.txt").read_text(encoding="utf-8").splitlines()
+    return not all(_is_listed(folder, algorithm, line) for line in lines)
+
+
+def _is_listed(folder: Path, algorithm: str, line: str) -> bool:
+    digest, _, name = line.partition("  ")
+    if not (folder / name).is_file():
+        return False
+    with (folder / name).open("rb") as file:
+        return hashlib.file_digest(file, algorithm).hexdigest() == digest
 
 
 def _wrong_together(
