@@ -2,7 +2,8 @@
 
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
@@ -88,43 +89,19 @@ class Grid:
         self.first = (first & ~3) | source
         self.templates: list[Template] = []
         if total:
-            self._make_templates(size=size, first_words=first_words)
-
-    def _make_templates(self, *, size: int | None, first_words: str) -> None:
-        draw = random.Random(self.accounts.seed * 31 + self.source)
-        for number in range(TEMPLATES):
-            draft = drafted(draw, self.accounts, first_words=first_words)
-            # The first posts of accounts refer to nothing, so there is always something to refer to.
-            if number >= TEMPLATES // 3 and not first_words:
-                draft = self._referring(draw, draft)
-            self.templates.append(finished(draft, size=size or draw.randrange(2600, 4600)))
-
-    def _referring(self, draw: random.Random, draft: Draft) -> Draft:
-        """Some posts reply to, quote or repost the first post of a well-known account."""
-        kind = draw.choices(("", "replied_to", "quoted", "retweeted"), (55, 20, 10, 15))[0]
-        if not kind:
-            return draft
-        number = draw.randrange(min(self.accounts.count, 20))
-        author, post_id = self.accounts.id(number), self.id(number)
-        if kind == "retweeted":
-            original = self._template(number)
-            shown = Draft(draw, lang=original.post["lang"], text="RT")
-            shown.add_mention(self.accounts, number)
-            shown.text += f": {original.post['text']}"[:120]
-            draft = shown
-        draft.refer(kind, post_id)
-        if kind == "replied_to":
-            draft.more["in_reply_to_user_id"] = str(author)
-        return draft
-
-    def _template(self, index: int) -> Template:
-        return self.templates[self.template_number(index)]
+            made = _templates(
+                *(accounts.count, accounts.seed, accounts.first_id),
+                source=source,
+                first=self.first,
+                stride=self.stride,
+                size=size,
+                first_words=first_words,
+            )
+            # What is rendered is kept by views, and these are of one emulator.
+            self.templates = [replace(each, rendered={}) for each in made]
 
     def template_number(self, index: int) -> int:
-        plain = TEMPLATES // 3
-        if index < self.accounts.count:
-            return (index * 7) % plain
-        return (index * 211) % TEMPLATES
+        return _plain_number(index) if index < self.accounts.count else (index * 211) % TEMPLATES
 
     def id(self, index: int) -> int:
         return self.first + index * self.stride
@@ -156,3 +133,53 @@ class Grid:
         begin += (number - begin) % count
         last = end - 1 - (end - 1 - number) % count
         return range(last, begin - 1, -count) if last >= begin else range(0)
+
+
+def _plain_number(index: int) -> int:
+    """The template of the first post of an account, which refers to nothing."""
+    return (index * 7) % (TEMPLATES // 3)
+
+
+# Who starts one emulator after the other in a process waits for theirs once.
+@lru_cache(maxsize=6)
+def _templates(
+    count: int,
+    seed: int,
+    first_id: int,
+    *,
+    source: int,
+    first: int,
+    stride: int,
+    size: int | None,
+    first_words: str,
+) -> list[Template]:
+    accounts = Accounts(count, seed=seed, first_id=first_id)
+    draw = random.Random(seed * 31 + source)
+    made: list[Template] = []
+    for number in range(TEMPLATES):
+        draft = drafted(draw, accounts, first_words=first_words)
+        # The first posts of accounts refer to nothing, so there is always something to refer to.
+        if number >= TEMPLATES // 3 and not first_words:
+            draft = _referring(draw, draft, accounts, made, first=first, stride=stride)
+        made.append(finished(draft, size=size or draw.randrange(2600, 4600)))
+    return made
+
+
+def _referring(
+    draw: random.Random, draft: Draft, accounts: Accounts, made: list[Template], *, first: int, stride: int
+) -> Draft:
+    """Some posts reply to, quote or repost the first post of a well-known account."""
+    kind = draw.choices(("", "replied_to", "quoted", "retweeted"), (55, 20, 10, 15))[0]
+    if not kind:
+        return draft
+    number = draw.randrange(min(accounts.count, 20))
+    if kind == "retweeted":
+        original = made[_plain_number(number)]
+        shown = Draft(draw, lang=original.post["lang"], text="RT")
+        shown.add_mention(accounts, number)
+        shown.text += f": {original.post['text']}"[:120]
+        draft = shown
+    draft.refer(kind, first + number * stride)
+    if kind == "replied_to":
+        draft.more["in_reply_to_user_id"] = str(accounts.id(number))
+    return draft

@@ -141,8 +141,7 @@ def finished(draft: Draft, *, size: int) -> Template:
     if draft.entities:
         post["entities"] = draft.entities
     pad(post, draw, size=size)
-    places = {place[0]: place_object(place[0]) for place in PLACES}
-    place = places.get(draft.places[0]) if draft.places else None
+    place = place_object(draft.places[0]) if draft.places else None
     return Template(
         post=post,
         facts=facts_of({**post, "conversation_id": ""}, place=place),

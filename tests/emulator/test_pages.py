@@ -317,3 +317,16 @@ def test_the_same_seed_and_clock_make_the_same_world():
         with emulator.running(users=2, posts_per_user=8, clock=NOON, seed=seed) as world:
             made.append(ask(world.url, f"/2/users/{someone(world)}/tweets", EVERYTHING).raw)
     assert made[0] == made[1] != made[2]
+
+
+def test_emulators_with_the_same_options_have_the_same_posts_and_see_nothing_of_each_other():
+    pages = []
+    for fields in ("id", "id,lang", "id"):
+        with emulator.running(users=2, clock=NOON) as running:
+            user = someone(running)
+            pages.append(ask(running.url, f"/2/users/{user}/tweets", {"tweet.fields": fields}).json["data"])
+            running.control.publish(user, text="only here")
+    assert pages[0] == pages[2]
+    assert [("lang" in each[0], "only here" in str(each)) for each in pages] == [
+        (False, False), (True, False), (False, False),
+    ]  # fmt: skip

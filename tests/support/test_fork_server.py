@@ -20,7 +20,7 @@ from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 from tests.support import fork_server
 from tests.support.container_process import Desk, ended
-from tests.support.fork_server import Forked
+from tests.support.fork_server import Forked, _of_interpreter
 from tests.support.harvest_processes import until
 from tests.support.servers import S3Server
 
@@ -77,7 +77,7 @@ def _reported(start: Start, command: list[str], **options: Any) -> dict[str, Any
     "options",
     [
         {},
-        {"cwd": "/", "env": {"PATH": "/bin", "TZ": "Asia/Kathmandu", "LANG": os.environ.get("LANG", "")}},
+        {"cwd": "/", "env": {**_of_interpreter(os.environ), "PATH": "/bin", "TZ": "Asia/Kathmandu"}},
         {"start_new_session": True},
     ],
     ids=["as the test is", "elsewhere", "in a session of its own"],
