@@ -5,13 +5,11 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import orjson
-
 from harvester.capacity import WISHES, wish_problems
 from harvester.collection.changeset import patched
 from harvester.collection.filter_terms import unreadable
 from harvester.collection.secrets import PROFILE, SECTIONS
-from harvester.documents import Tree
+from harvester.documents import Tree, checked
 from harvester.errors import HarvesterError
 from harvester.store.keys import id_problem
 
@@ -50,14 +48,9 @@ _KNOWN_KEYS = {
 
 def parsed(data: bytes, where: str, *, collection_id: str = "") -> Tree:
     """The collection in `data`, valid and of that id; every problem of it in one HarvesterError otherwise."""
-    try:
-        tree = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise HarvesterError(
-            f"{where} is not JSON: {error}.", hint="Mend the file, or restore it from its changesets."
-        ) from error
+    tree = checked(data, where, hint="Mend the file, or restore it from its changesets.")
     reasons = problems(tree)
-    if isinstance(tree, dict) and collection_id and tree.get("id", collection_id) != collection_id:
+    if collection_id and tree.get("id", collection_id) != collection_id:
         reasons.append(f"Its id is {tree['id']!r}.")
     if reasons:
         raise HarvesterError(

@@ -15,16 +15,16 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from typing import Any
 
-import msgspec
 import orjson
 
+from harvester.collection import replay
 from harvester.collection.changeset import apply, diff
 from harvester.collection.description import with_state
 from harvester.collection.secrets import without_secrets
-from harvester.documents import Tree
+from harvester.documents import Tree, checked, written
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound
 from harvester.store import Store, Stored
-from harvester.store.keys import ROOT, CollectionKeys, changeset_version, is_own, moment, timestamp
+from harvester.store.keys import ROOT, CollectionKeys, changeset_version, moment, timestamp
 
 _TRIES = 100
 
@@ -42,6 +42,11 @@ def read(store: Store, keys: CollectionKeys) -> Stored:
             else "Check the id (`collection list`), or add the collection first.",
             exit_code=Exit.NO_COLLECTION,
         ) from error
+
+
+def current(store: Store, keys: CollectionKeys) -> Tree:
+    """The collection as it is; raises in words where there is none, or it is damaged."""
+    return _parsed(read(store, keys), keys)
 
 
 def _near(store: Store, keys: CollectionKeys) -> str:
@@ -68,7 +73,7 @@ def add(store: Store, keys: CollectionKeys, tree: Tree) -> Tree:
         except Conflict:
             continue
         try:
-            store.create(keys.collection, _json(first))
+            store.create(keys.collection, written(first))
         except Conflict as error:
             if not _is_history(store, keys, first["changeset"]):
                 store.remove(keys.changesets + first["changeset"])
@@ -107,37 +112,17 @@ def adopt(store: Store, keys: CollectionKeys) -> None:
     edit(store, keys, lambda tree: tree)
 
 
-def replay(store: Store, keys: CollectionKeys, *, until: str = "") -> Tree:
-    """The collection that all its changesets, or those up to one of them, make one after the other."""
-    tree: Tree = {}
-    for name in _names(store, keys):
-        changeset = orjson.loads(store.read(keys.changesets + name).data)
-        tree = apply(tree, changeset["update"], changeset["delete"])
-        if name == until:
-            break
-    return tree
-
-
-def _names(store: Store, keys: CollectionKeys) -> list[str]:
-    """The changesets, oldest first; those of 2019 have no version and come before all others."""
-    names = [entry.key.rpartition("/")[2] for entry in store.entries(keys.changesets) if is_own(entry.key)]
-    return sorted(names, key=lambda name: (changeset_version(name), name))
-
-
 def _left(store: Store, keys: CollectionKeys) -> Tree:
     """What the changesets make, as the version that the last of them is."""
-    names = _names(store, keys)
-    last = names[-1] if names else ""
-    return {**replay(store, keys), "version": changeset_version(last), "changeset": last or None}
+    last = (replay.names(store, keys) or [""])[-1]
+    return {**replay.replay(store, keys), "version": changeset_version(last), "changeset": last or None}
 
 
 def _adopt(store: Store, keys: CollectionKeys, stored: str, tree: Tree) -> None:
     left, copied = _left(store, keys), tree.get("changeset")
     left["version"] = max(_version(left), _version(tree))
-    if copied in _names(store, keys):
-        new = apply(left, *diff(replay(store, keys, until=copied), tree))
-    else:
-        new = with_state(tree, left)
+    before = replay.tree_at(store, keys, copied) if isinstance(copied, str) else None
+    new = with_state(tree, left) if before is None else apply(left, *diff(before, tree))
     _replace(store, keys, stored, left, new, note="Changed by hand.")
 
 
@@ -151,7 +136,7 @@ def _replace(
         # Another one of this second and version: the next round completes it.
         return None
     try:
-        store.replace(keys.collection, _json(new), version=stored)
+        store.replace(keys.collection, written(new), version=stored)
     except Conflict:
         if not _is_history(store, keys, new["changeset"]):
             store.remove(keys.changesets + new["changeset"])
@@ -181,31 +166,31 @@ def _write_changeset(
         changeset["harvest_timestamp"] = harvest
     if note:
         changeset["note"] = note
-    store.create(key, _json(changeset))
+    store.create(key, written(changeset))
     return new
 
 
 def _is_told(store: Store, keys: CollectionKeys, tree: Tree) -> bool:
     """Whether the collection is what its last changeset made, and nobody changed it since by hand."""
-    head = _head(store, keys, tree.get("changeset"))
+    head = replay.head(store, keys, tree.get("changeset"))
     return head is not None and head.makes == _digest(tree)
 
 
 def _completed_for_another(store: Store, keys: CollectionKeys, tree: Tree, stored: str) -> bool:
     """Complete or clear away what other writers left; True when the collection has to be read again."""
-    names = _names(store, keys)
+    names = replay.names(store, keys)
     for name in names:
         if changeset_version(name) != _version(tree) + 1:
             continue
-        head = _head(store, keys, name)
+        head = replay.head(store, keys, name)
         if head is None:
             return True
         if head.parent == tree["changeset"]:
             # Another may have completed it, or cleared it away, since the list was read.
             with suppress(Conflict, NotFound):
-                changeset = orjson.loads(store.read(keys.changesets + name).data)
-                new = apply(tree, changeset["update"], changeset["delete"])
-                store.replace(keys.collection, _json(new), version=stored)
+                key = keys.changesets + name
+                new = replay.applied(tree, checked(store.read(key).data, key), key)
+                store.replace(keys.collection, written(new), version=stored)
             return True
     _clear_losers(store, keys, names, tree)
     return False
@@ -219,7 +204,7 @@ def _clear_losers(store: Store, keys: CollectionKeys, names: list[str], tree: Tr
     doubled = {version for version, times in versions.items() if times > 1}
     if not doubled:
         return
-    kept = _chain(store, keys, tree["changeset"], down_to=min(doubled))
+    kept = replay.chain(store, keys, tree["changeset"], down_to=min(doubled))
     if not doubled <= {changeset_version(name) for name in kept}:
         # The chain is broken, so nobody can tell who lost.
         return
@@ -229,46 +214,13 @@ def _clear_losers(store: Store, keys: CollectionKeys, names: list[str], tree: Tr
 
 
 def _is_history(store: Store, keys: CollectionKeys, name: str) -> bool:
-    head = _parsed(read(store, keys), keys).get("changeset")
-    return name in _chain(store, keys, head, down_to=changeset_version(name))
-
-
-def _chain(store: Store, keys: CollectionKeys, name: str | None, *, down_to: int) -> list[str]:
-    """The changesets that made the collection, newest first."""
-    chain: list[str] = []
-    while (head := _head(store, keys, name)) and name and changeset_version(name) >= down_to:
-        chain.append(name)
-        name = head.parent
-    return chain
-
-
-class _Head(msgspec.Struct):
-    """What tells a changeset's place; of the first one the rest is the whole collection."""
-
-    parent: Any = None
-    makes: Any = None
-
-
-def _head(store: Store, keys: CollectionKeys, name: Any) -> _Head | None:
-    if not isinstance(name, str) or not is_own(keys.changesets + name):
-        return None
-    try:
-        return msgspec.json.decode(store.read(keys.changesets + name).data, type=_Head)
-    except NotFound:
-        return None
-    except msgspec.DecodeError as error:
-        hint = "Restore an earlier version of it; or remove it, and what it changed is told no more."
-        raise HarvesterError(f"{keys.changesets}{name} is damaged: {error}.", hint=hint) from error
+    head = current(store, keys).get("changeset")
+    return name in replay.chain(store, keys, head, down_to=changeset_version(name))
 
 
 def _parsed(stored: Stored, keys: CollectionKeys) -> Tree:
-    try:
-        tree = orjson.loads(stored.data)
-    except orjson.JSONDecodeError as error:
-        raise HarvesterError(f"{keys.collection} is not JSON: {error}.", hint="Mend the file.") from error
-    if not isinstance(tree, dict):
-        raise HarvesterError(f"{keys.collection} is not a JSON object.", hint="Mend the file.")
-    return tree
+    hint = "`collection-config changes` tells what it was; mend it where it is stored."
+    return checked(stored.data, keys.collection, hint=hint)
 
 
 def _version(tree: Tree) -> int:
@@ -289,7 +241,3 @@ def _digest(tree: Tree) -> str:
 
 def _busy(keys: CollectionKeys) -> HarvesterError:
     return HarvesterError(f"{keys.collection} was changed {_TRIES} times while it was to be changed here.")
-
-
-def _json(tree: Tree) -> bytes:
-    return orjson.dumps(tree, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)

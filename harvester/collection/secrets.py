@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from harvester.documents import Tree
+from harvester.documents import Tree, written
 
 # Where keys stand in a collection; files of the first version of all had them under the second name.
 SECTIONS = ("keys", "credentials")
@@ -60,4 +60,4 @@ def without_keys(data: bytes) -> bytes:
         kept["update"] = without_secrets(kept["update"])
     if kept == tree:
         return data
-    return orjson.dumps(kept, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return written(kept)

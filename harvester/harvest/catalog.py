@@ -8,8 +8,7 @@ from typing import Any
 import orjson
 
 from harvester.collection import history
-from harvester.collection.changeset import apply
-from harvester.documents import Tree
+from harvester.documents import Tree, checked
 from harvester.errors import HarvesterError, NotFound
 from harvester.harvest.lock import holder
 from harvester.harvest.progress import INTERRUPTED, RUNNING
@@ -19,38 +18,15 @@ from harvester.store.keys import (
     HARVEST_2019,
     USER_CHANGES,
     CollectionKeys,
-    changeset_version,
     harvest_folder,
-    is_own,
     moment,
 )
 
 # The name of 2019; docs/migrating-2019.md.
 _NAMES = (HARVEST, HARVEST_2019)
 _AT_ONCE = 16
+_FOREIGN = "It was not written by a harvest: look at it, and mend or remove it."
 _DIED = "it died; the next harvest stores what it left"
-
-
-def changesets(store: Store, keys: CollectionKeys) -> Iterator[tuple[str, Tree]]:
-    """The names and contents of all changesets, in the order in which they were made."""
-    names = [entry.key for entry in store.entries(keys.changesets) if is_own(entry.key)]
-    names.sort(key=lambda key: (changeset_version(key), key))
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        found = pool.map(lambda key: store.read(key).data, names)
-        for name, data in zip(names, found, strict=True):
-            yield name.rpartition("/")[2], _object(name, data)
-
-
-def tree_at(store: Store, keys: CollectionKeys, *, changeset: str, current: Tree) -> Tree | None:
-    """The collection as that changeset made it; None when there is no such changeset."""
-    if changeset == current.get("changeset"):
-        return current
-    tree: Tree = {}
-    for name, each in changesets(store, keys):
-        tree = apply(tree, each.get("update") or {}, each.get("delete") or [])
-        if name == changeset:
-            return tree
-    return None
 
 
 def lives(store: Store, keys: CollectionKeys) -> Tree | None:
@@ -64,7 +40,7 @@ def running(store: Store, keys: CollectionKeys) -> Tree | None:
     if held is None:
         return None
     try:
-        state = _object(keys.checkpoint, store.read(keys.checkpoint).data).get("state") or {}
+        state = checked(store.read(keys.checkpoint).data, keys.checkpoint, hint=_FOREIGN).get("state") or {}
         here = keys.harvest(moment(state["harvest"]))
         return _record(keys, here.harvest, store.read(here.harvest).data)
     except (NotFound, KeyError, TypeError, ValueError):
@@ -78,7 +54,7 @@ _NOTHING: Tree = {"harvest_timestamp": "", "tweets": 0, "files": 0, "file_bytes"
 def last(store: Store, keys: CollectionKeys) -> Tree | None:
     """The record of the last harvest that ended; None when there was none."""
     try:
-        pointer = _object(keys.last_harvest, store.read(keys.last_harvest).data)
+        pointer = checked(store.read(keys.last_harvest).data, keys.last_harvest, hint=_FOREIGN)
         here = keys.harvest(moment(pointer["harvest_id"]))
     except NotFound:
         return None
@@ -137,7 +113,7 @@ def _record(keys: CollectionKeys, key: str, data: bytes) -> Tree:
     """What a harvest says of itself; one that cannot be read says that."""
     place = {"collection_id": keys.id, "folder": key.rpartition("/")[0] + "/"}
     try:
-        found = _object(key, data)
+        found = checked(data, key, hint=_FOREIGN)
     except HarvesterError as error:
         return {**_NOTHING, **place, "state": "unreadable", "reason": error.message}
     shaped = {name: found[name] for name, shape in _SHAPES.items() if isinstance(found.get(name), shape)}
@@ -154,18 +130,6 @@ _SHAPES: dict[str, type] = {
     "gaps": list,
     "billed": dict,
 }
-
-
-def _object(key: str, data: bytes) -> Tree:
-    """The JSON object in `data`; raises in words when there is none."""
-    hint = "It was not written by a harvest: look at it, and mend or remove it."
-    try:
-        found = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise HarvesterError(f"{key} is not JSON: {error}.", hint=hint) from error
-    if not isinstance(found, dict):
-        raise HarvesterError(f"{key} is not a JSON object.", hint=hint)
-    return found
 
 
 def user_changes(store: Store, record: Tree) -> list[dict[str, Any]] | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from harvester.documents import Tree
+from harvester.documents import Tree, written
 from harvester.errors import Conflict, HarvesterError, NotFound, StoreAway
 from harvester.harvest.segment import Finished
 from harvester.harvest.workdir import State
@@ -30,7 +30,7 @@ class Pointer:
 
     def write(self, value: Any) -> None:
         """Write it; a write that failed for want of an answer may be repeated, or followed by another."""
-        data = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        data = written(value)
         if self._version is None:
             self._version = self._current()
         try:
@@ -54,7 +54,7 @@ class Pointer:
 
     def create(self, value: Any) -> None:
         """Write it for the first time; raises Conflict if anybody did before."""
-        data = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        data = written(value)
         self._version = self._store.create(self._key, data)
 
     def _current(self) -> str:

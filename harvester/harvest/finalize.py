@@ -15,7 +15,7 @@ import orjson
 
 from harvester.collection import history
 from harvester.collection.description import USER_TIMELINE, with_harvest
-from harvester.documents import Tree
+from harvester.documents import Tree, written
 from harvester.errors import Conflict
 from harvester.harvest import workdir
 from harvester.harvest.checkpoint import Pointer
@@ -80,7 +80,7 @@ class Ending:
         if self.used.get("type") == USER_TIMELINE:
             changes = [orjson.loads(line) for line in self._lines(workdir.USER_CHANGES)]
             path = folder / USER_CHANGES
-            path.write_bytes(orjson.dumps(changes, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE))
+            path.write_bytes(written(changes))
             self._others.append(self._stored_or_adopted(path))
         snapshot = folder / COLLECTION
         self.store.download(self._here.collection, snapshot)

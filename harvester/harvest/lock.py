@@ -11,6 +11,7 @@ import orjson
 
 from harvester import __version__
 from harvester.clock import Clock, Stop
+from harvester.documents import object_in
 from harvester.errors import Conflict, Exit, HarvesterError, LockLost, NotFound, StoreAway
 from harvester.harvest import owners
 from harvester.store import Store, Stored
@@ -238,11 +239,7 @@ class Lock:
 
 def content(lock: Stored) -> dict[str, Any]:
     """What the lock says; a lock that is not JSON says nothing, and counts as one all the same."""
-    try:
-        found = orjson.loads(lock.data)
-    except orjson.JSONDecodeError:
-        return {}
-    return found if isinstance(found, dict) else {}
+    return object_in(lock.data)
 
 
 def expiry(lock: Stored) -> datetime:

@@ -3,9 +3,7 @@
 import re
 from datetime import datetime, timedelta
 
-import orjson
-
-from harvester.documents import Tree
+from harvester.documents import Tree, object_in
 from harvester.errors import NotFound
 from harvester.harvest.checkpoint import Pointer
 from harvester.store import Store
@@ -58,7 +56,6 @@ class Notices:
 
     def _kept(self) -> Tree:
         try:
-            found = orjson.loads(self._store.read(self._key).data)
-        except (NotFound, orjson.JSONDecodeError):
+            return object_in(self._store.read(self._key).data)
+        except NotFound:
             return {}
-        return found if isinstance(found, dict) else {}

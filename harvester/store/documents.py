@@ -1,8 +1,6 @@
 """JSON objects of a store, which somebody or something may have damaged: checked, or told in words."""
 
-import orjson
-
-from harvester.documents import Tree
+from harvester.documents import Tree, checked
 from harvester.errors import HarvesterError
 from harvester.store import Store
 
@@ -11,12 +9,10 @@ def document(store: Store, key: str, *members: str) -> Tree:
     """The object under this key, which has these members; NotFound where there is none."""
     data = store.read(key).data
     try:
-        found = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        found = None
-    if not isinstance(found, dict) or not all(member in found for member in members):
+        return checked(data, key, *members)
+    except HarvesterError as error:
         raise HarvesterError(
             f"{key} in {store.name} is damaged, so a dead harvest cannot be finished.",
-            hint="Restore an earlier version of it; `collection verify` lists what else is damaged.",
-        )
-    return found
+            [error.message],
+            "Restore an earlier version of it; `collection verify` lists what else is damaged.",
+        ) from error

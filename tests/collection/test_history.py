@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from harvester.collection import history
+from harvester.collection.replay import replay
 from harvester.collection.secrets import without_secrets
 from harvester.documents import Tree
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound
@@ -54,7 +55,7 @@ def _changesets(store: Store) -> list[Tree]:
 
 def _require_whole(store: Store) -> None:
     """The history makes the collection, in versions without gaps or doubles."""
-    assert history.replay(store, KEYS) == without_secrets(_current(store))
+    assert replay(store, KEYS) == without_secrets(_current(store))
     versions = [changeset_version(entry.key) for entry in store.entries(KEYS.changesets)]
     assert sorted(versions) == list(range(1, _current(store)["version"] + 1))
     times = [changeset["change_timestamp"] for changeset in _changesets(store)]
@@ -346,7 +347,7 @@ class TestByHand:
         _put(store, {**_current(store), "version": 50})
         history.edit(store, KEYS, _with("1"))
         assert _current(store)["version"] == 52
-        assert history.replay(store, KEYS) == _current(store)
+        assert replay(store, KEYS) == _current(store)
 
     def test_a_collection_of_2019_goes_on(self, store: FolderStore) -> None:
         """Its changesets have no versions, and one of them is missing, as two of a second were."""
@@ -361,5 +362,5 @@ class TestByHand:
         history.adopt(store, KEYS)
         history.edit(store, KEYS, _with("3"))
         assert _current(store)["users"] == {"1": {"since_id": "5"}, "2": {}, "3": {}}
-        assert history.replay(store, KEYS) == without_secrets(_current(store))
+        assert replay(store, KEYS) == without_secrets(_current(store))
         assert _current(store)["version"] == 2

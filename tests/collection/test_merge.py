@@ -12,7 +12,7 @@ from harvester.collection import history
 from harvester.collection.changelog import ADDED, CHANGED, DELETED, changes
 from harvester.collection.description import with_harvest
 from harvester.collection.merge import conflicts, fresh, merged
-from harvester.harvest.catalog import changesets, tree_at
+from harvester.collection.replay import changesets, replay, tree_at
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 
@@ -119,7 +119,7 @@ class _Desk:
 
     def update(self) -> None:
         before = self.current()
-        base = tree_at(self.store, self.keys, changeset=self.mine["changeset"], current=before)
+        base = tree_at(self.store, self.keys, self.mine["changeset"])
         self.mine = history.edit(self.store, self.keys, lambda now: merged(base, self.mine, now))
         self.removed |= before["users"].keys() - self.mine["users"].keys()
 
@@ -178,7 +178,7 @@ def _require_nothing_lost(
 
 
 def _require_history(store: FolderStore, keys: CollectionKeys, current: dict[str, Any], seed: int) -> None:
-    assert history.replay(store, keys) == current, f"history {seed}"
+    assert replay(store, keys) == current, f"history {seed}"
     names: dict[str, Any] = {}
     title = None
     for change in changes(tree for _, tree in changesets(store, keys)):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from harvester.clock import Stop
 from harvester.collection import history
+from harvester.collection.replay import changesets
 from harvester.curation.verify import Overall, Verdict, verify
 from harvester.documents import Tree
 from harvester.harvest import catalog
@@ -51,7 +52,7 @@ def collected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Folder
 def _seen(store: FolderStore, keys: CollectionKeys) -> tuple[list[tuple[str, Tree]], list[Tree], Tree]:
     """What is read of a collection."""
     return (
-        list(catalog.changesets(store, keys)),
+        list(changesets(store, keys)),
         catalog.all_of(store, keys),
         history.edit(store, keys, lambda tree: tree),
     )
@@ -112,7 +113,7 @@ def test_markers_of_folders_and_empty_names_in_a_bucket_are_passed_over() -> Non
         ):
             server.objects[stray] = server.stored(b"")
         assert list(store.folders("collections/")) == ["c"]
-        assert len(list(catalog.changesets(store, keys))) == 1
+        assert len(list(changesets(store, keys))) == 1
         assert catalog.all_of(store, keys) == []
         assert history.edit(store, keys, lambda tree: {**tree, "title": "T"})["version"] == 2
 

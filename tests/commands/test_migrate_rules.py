@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import emulator
-from harvester.collection import history
+from harvester.collection.replay import replay
 from harvester.collection.secrets import without_secrets
 from harvester.curation.redact import Redaction
 from harvester.errors import Conflict, StoreAway
@@ -125,7 +125,7 @@ def test_a_collection_of_2019_goes_on_where_it_was_and_its_keys_are_taken_out(
     told = person("collection", "once", "old", "--wait")
     assert (told.code, "Tweets: 0." in told.out) == (0, True)
     # The changesets of 2019 still hold the keys; all else in them is what is stored.
-    replayed = history.replay(old.store, CollectionKeys("old"))
+    replayed = replay(old.store, CollectionKeys("old"))
     assert without_secrets(replayed) == old.collection
     assert _holding(old) == _HELD
 
@@ -134,7 +134,7 @@ def test_a_collection_of_2019_goes_on_where_it_was_and_its_keys_are_taken_out(
     assert "revoke them at https://developer.x.com" in told.err
     assert not any(secret in told.words for secret in _SECRETS.values())
     assert _holding(old) == set()
-    assert history.replay(old.store, CollectionKeys("old")) == old.collection
+    assert replay(old.store, CollectionKeys("old")) == old.collection
     assert "No keys are left" in person.well("collection-config", "forget-keys", "old", "--yes")
     told = person("collection", "once", "old", "--wait")
     assert (told.code, "Tweets: 0." in told.out) == (0, True)

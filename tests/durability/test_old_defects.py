@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from harvester.clock import Stop
-from harvester.collection import history
+from harvester.collection.replay import replay
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest.segment import Segment
@@ -47,7 +47,7 @@ def test_changes_of_one_second_are_several(tmp_path: Path) -> None:
         for number in range(20):
             stage.edit("it", partial(_with, name=f"x_{number}"))
         assert len(_changesets(stage)) == 21
-        assert history.replay(stage.store, _KEYS) == stage.collection("it")
+        assert replay(stage.store, _KEYS) == stage.collection("it")
 
 
 def test_a_harvest_s_change_comes_after_an_edit_that_was_made_meanwhile(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 import emulator
 from harvester.clock import Stop
 from harvester.collection import history
+from harvester.collection.replay import replay
 from harvester.errors import HarvesterError
 from harvester.harvest.harvest import Harvest
 from harvester.harvest.progress import Outcome
@@ -328,7 +329,7 @@ class Stage:
             named = _named(self.store, folder)
             files = {key for key in left if key.startswith(folder) and key.endswith(".gz")}
             assert files == {name for name in named if name.endswith(".gz")}
-        assert history.replay(self.store, keys) == self.collection(collection_id)
+        assert replay(self.store, keys) == self.collection(collection_id)
 
 
 _VARY: ContextVar[int | None] = ContextVar("_VARY", default=None)

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from harvester.collection import history
+from harvester.collection.replay import replay
 from harvester.store import Store
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
@@ -215,7 +215,7 @@ def _wrong_together(
     if last["harvest_id"] != harvests[-1]["harvest_timestamp"] or last["state"] != harvests[-1]["state"]:
         yield f"last_harvest.json says {last}, the last is {harvests[-1]['harvest_timestamp']}"
     collection = json.loads((top / "collection.json").read_bytes())
-    if history.replay(FolderStore(collections), CollectionKeys(collection_id)) != collection:
+    if replay(FolderStore(collections), CollectionKeys(collection_id)) != collection:
         yield "the changesets do not make collection.json"
 
 

@@ -5,12 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-import orjson
 
 from harvester.collection.description import FILTER, SEARCH, USER_TIMELINE, problems
 from harvester.collection.merge import merged
 from harvester.collection.secrets import key_names
-from harvester.documents import Tree
+from harvester.documents import Tree, checked, written
 from harvester.errors import Exit, HarvesterError
 from harvester.store.boundaries import collection_around
 from harvester.store.disk import whole
@@ -90,7 +89,7 @@ def template(kind: str, collection_id: str | None) -> Tree:
 def read(path: Path) -> Tree:
     """The collection in the file, as it is."""
     try:
-        tree = orjson.loads(text_of(path.read_bytes()))
+        text = text_of(path.read_bytes())
     except FileNotFoundError as error:
         raise HarvesterError(f"There is no {path}.", hint=_NO_FILE, exit_code=Exit.USAGE) from error
     except OSError as error:
@@ -99,13 +98,7 @@ def read(path: Path) -> Tree:
         ) from error
     except UnicodeDecodeError as error:
         raise HarvesterError(f"{path} cannot be read: {NOT_TEXT}.", exit_code=Exit.USAGE) from error
-    except orjson.JSONDecodeError as error:
-        raise HarvesterError(
-            f"{path} is not JSON: {error}.", hint="Mend it in an editor.", exit_code=Exit.USAGE
-        ) from error
-    if not isinstance(tree, dict):
-        raise HarvesterError(f"{path} is not a JSON object.", hint=_NO_FILE, exit_code=Exit.USAGE)
-    return tree
+    return checked(text, str(path), hint="Mend it in an editor.", exit_code=Exit.USAGE)
 
 
 def read_valid(path: Path) -> Tree:
@@ -123,7 +116,7 @@ def require(reasons: list[str]) -> None:
 
 
 def write(path: Path, tree: Tree) -> None:
-    data = orjson.dumps(tree, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    data = written(tree)
     try:
         with whole(path) as partial:
             partial.write_bytes(data)
@@ -165,18 +158,6 @@ def keys_in_file() -> HarvesterError:
     )
 
 
-def tree_of(data: bytes) -> Tree:
-    """The collection as it is stored."""
-    hint = "`collection-config changes` tells what it was; mend it where it is stored."
-    try:
-        tree = orjson.loads(data)
-    except orjson.JSONDecodeError as error:
-        raise HarvesterError(f"The stored collection is not JSON: {error}.", hint=hint) from error
-    if not isinstance(tree, dict):
-        raise HarvesterError("The stored collection is not a JSON object.", hint=hint)
-    return tree
-
-
 def users_of(tree: Tree) -> dict[str, Tree]:
     """The users of a collection that may be anything."""
     users = tree.get("users") or {}
@@ -187,14 +168,16 @@ def users_of(tree: Tree) -> dict[str, Tree]:
 
 def base_of(store: "Store", keys: CollectionKeys, mine: Tree, current: Tree) -> Tree | None:
     """The stored version that the file was made from; None if unknown or no valid one."""
-    from harvester.harvest.catalog import tree_at
+    from harvester.collection.replay import tree_at
 
     if problems(current):
         return None
     if not mine.get("changeset"):
         # Files of 2019 say it by their time.
         return current if mine.get("timestamp") and mine["timestamp"] == current.get("timestamp") else None
-    base = tree_at(store, keys, changeset=str(mine["changeset"]), current=current)
+    if mine["changeset"] == current.get("changeset"):
+        return current
+    base = tree_at(store, keys, str(mine["changeset"]))
     return None if base is None or problems(base) else base
 
 
@@ -205,7 +188,7 @@ def holds_changes(path: Path, store: "Store") -> bool:
     try:
         mine = read(path)
         keys = CollectionKeys(str(mine.get("id")))
-        stored = tree_of(history.read(store, keys).data)
+        stored = history.current(store, keys)
     except HarvesterError:
         # Then it may be all there is of it.
         return True

@@ -59,7 +59,7 @@ def _copy_description(
     from harvester.collection.secrets import without_secrets
 
     keys = place.keys(new_id)
-    tree = collection_file.tree_of(history.read(place.store, place.keys(collection_id)).data)
+    tree = history.current(place.store, place.keys(collection_id))
     collection_file.require(collection_file.problems(tree))
     new = without_secrets({**(plain(tree) if with_state else fresh(tree)), "id": new_id})
     if dry_run:

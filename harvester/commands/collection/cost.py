@@ -5,7 +5,6 @@ from dataclasses import asdict
 import click
 
 from harvester.capacity import Capacity
-from harvester.commands.cli import collection_file
 from harvester.commands.cli.output import json_option, print_json, table
 from harvester.commands.cli.workspace import Place, in_place, optional_collection_id_argument
 from harvester.documents import Tree
@@ -54,7 +53,7 @@ def _of_collection(place: Place, collection_id: str, count: int) -> Tree:
     from harvester.harvest import catalog
 
     keys = place.keys(collection_id)
-    wishes = collection_file.tree_of(history.read(place.store, keys).data).get("task") or {}
+    wishes = history.current(place.store, keys).get("task") or {}
     rows = []
     for record in catalog.all_of(place.store, keys, newest=count):
         found = cost.of_harvest(record, place.settings)

@@ -63,7 +63,7 @@ def _row(place: Place, collection_id: str) -> Tree:
     keys = place.keys(collection_id)
     row: Tree = {"id": collection_id, "type": None, "collects": None, "last_harvest": None, "state": None}
     try:
-        tree = collection_file.tree_of(history.read(place.store, keys).data)
+        tree = history.current(place.store, keys)
         last = catalog.last(place.store, keys) or {}
     except HarvesterError as error:
         return {**row, "state": str(error)}

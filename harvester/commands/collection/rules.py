@@ -3,7 +3,7 @@
 import click
 
 from harvester.collection.description import FILTER
-from harvester.commands.cli import collection_file, x_client
+from harvester.commands.cli import x_client
 from harvester.commands.cli.output import (
     confirm,
     dry_run_option,
@@ -36,7 +36,7 @@ def rules(collection_id: str, remove: bool, yes: bool, dry_run: bool, as_json: b
     keys = require_collection(place, collection_id, FILTER)
     if remove:
         require_idle(place, keys)
-    client = x_client.client(place.settings, collection_file.tree_of(history.read(place.store, keys).data))
+    client = x_client.client(place.settings, history.current(place.store, keys))
     if not isinstance(client, XClient):
         raise HarvesterError(f"{collection_id} has no rules: only streams of X have.", exit_code=Exit.USAGE)
     try:

@@ -31,6 +31,7 @@ _SHOWN = 5
 @dry_run_option
 @in_place
 def schedule(collection_id: str, expression: str, timezone: str, dry_run: bool, place: Place) -> None:
+    from harvester.collection import history
     from harvester.compute.schedules.expression import parsed
 
     found = parsed(expression, timezone)
@@ -45,7 +46,7 @@ def schedule(collection_id: str, expression: str, timezone: str, dry_run: bool, 
     scheduled = place.compute.schedule(collection_id, found)
     click.echo("Scheduled")
     click.echo(_due_next(found, scheduled.since), err=True)
-    tree = collection_file.tree_of(place.store.read(keys.collection).data)
+    tree = history.current(place.store, keys)
     collection_file.warn_of_changes(place.store, keys, tree)
     if tree["type"] == USER_TIMELINE and not tree["users"]:
         click.echo("It has no users yet: add some, and run `collection-config update`.", err=True)

@@ -9,7 +9,7 @@ from harvester.commands.cli.progress_meter import progress_option
 from harvester.commands.cli.workspace import Place, collection_id_argument, in_place
 from harvester.commands.collection.follow import follow
 from harvester.commands.harvest import end_harvest
-from harvester.documents import Tree
+from harvester.documents import Tree, checked
 from harvester.errors import Exit, HarvesterError
 from harvester.store.keys import CollectionKeys
 
@@ -26,8 +26,10 @@ _ASKED_FOR = 5.0
 @progress_option
 @in_place
 def once(collection_id: str, wait: bool, dry_run: bool, as_json: bool, form: str, place: Place) -> int:
+    from harvester.collection import history
+
     keys = require_collection(place, collection_id, USER_TIMELINE, SEARCH)
-    tree = collection_file.tree_of(place.store.read(keys.collection).data)
+    tree = history.current(place.store, keys)
     collection_file.warn_of_changes(place.store, keys, tree)
     require_users(tree)
     require_keys(place, keys)
@@ -63,10 +65,10 @@ def _tell_dry_run(place: Place, keys: CollectionKeys, *, as_json: bool) -> None:
 @dry_run_option
 @in_place
 def filter_start(collection_id: str, dry_run: bool, place: Place) -> None:
+    from harvester.collection import history
+
     keys = require_collection(place, collection_id, FILTER)
-    collection_file.warn_of_changes(
-        place.store, keys, collection_file.tree_of(place.store.read(keys.collection).data)
-    )
+    collection_file.warn_of_changes(place.store, keys, history.current(place.store, keys))
     require_keys(place, keys)
     task = place.compute.settled(collection_id)
     if not task or task.status not in _OVER:
@@ -90,12 +92,12 @@ def _require_free_stream(place: Place, keys: CollectionKeys) -> None:
     """Raise where another stream runs here with the same keys, or X refuses these."""
     from harvester.collection import history
 
-    tree = collection_file.tree_of(history.read(place.store, keys).data)
+    tree = history.current(place.store, keys)
     for task in place.compute.tasks():
         if task.collection_id == keys.id or task.status not in _RUNS:
             continue
         try:
-            other = collection_file.tree_of(place.store.read(place.keys(task.collection_id).collection).data)
+            other = history.current(place.store, place.keys(task.collection_id))
         except HarvesterError:
             continue
         kept = tree.get("keys") or {}
@@ -164,7 +166,7 @@ def _costs(place: Place, keys: CollectionKeys) -> dict[str, str]:
     from harvester.checks import collection
     from harvester.collection import history
 
-    tree = collection_file.tree_of(history.read(place.store, keys).data)
+    tree = history.current(place.store, keys)
     found = collection.of_description(tree, place.settings)
     return {each.what: each.told for each in found if each.what in ("cost", "budget")}
 
@@ -193,8 +195,9 @@ def require_collection(place: Place, collection_id: str, *kinds: str) -> Collect
             hint=f"{error.message} {error.hint}",
             exit_code=Exit.NO_COLLECTION,
         ) from error
-    collection_file.require_kind(collection_file.tree_of(data), *kinds)
-    parsed(data, place.shown(keys.collection))
+    where = place.shown(keys.collection)
+    collection_file.require_kind(checked(data, where), *kinds)
+    parsed(data, where)
     return keys
 
 
@@ -203,7 +206,7 @@ def require_keys(place: Place, keys: CollectionKeys) -> None:
     from harvester.collection import history
     from harvester.networks.registry import network_of
 
-    tree = collection_file.tree_of(history.read(place.store, keys).data)
+    tree = history.current(place.store, keys)
     network_of(tree).require_keys(tree, place.settings)
 
 

@@ -273,7 +273,7 @@ def _uses(place: Place) -> Iterator[tuple[str, str]]:
     from harvester.collection import history
 
     for collection_id in place.collection_ids():
-        tree: Tree = collection_file.tree_of(history.read(place.store, place.keys(collection_id)).data)
+        tree: Tree = history.current(place.store, place.keys(collection_id))
         named = tree.get("keys")
         yield collection_id, str(named.get("profile") or "") if isinstance(named, dict) else ""
 

@@ -78,7 +78,7 @@ def download(collection_id: str, force: bool, dry_run: bool, path: Path, place: 
     from harvester.collection import history
 
     keys = place.keys(collection_id)
-    current = collection_file.tree_of(history.read(place.store, keys).data)
+    current = history.current(place.store, keys)
     if would(dry_run, f"write {keys.collection} of {place.store.name} to {path}"):
         return
     if path.exists() and not force and collection_file.holds_changes(path, place.store):
@@ -111,7 +111,7 @@ def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, place: Place
 
     mine = collection_file.read_valid(path)
     keys = place.keys(mine["id"])
-    current = collection_file.tree_of(history.read(place.store, keys).data)
+    current = history.current(place.store, keys)
     _require_may_become(current, mine)
     base = collection_file.base_of(place.store, keys, mine, current)
 
@@ -222,8 +222,7 @@ def _confirm_losses(
 @json_option
 @in_place
 def changes(collection_id: str, since: str | None, deletes_only: bool, as_json: bool, place: Place) -> None:
-    from harvester.collection import changelog, history
-    from harvester.harvest import catalog
+    from harvester.collection import changelog, history, replay
     from harvester.store.keys import moment
 
     earliest = _moment(since) if since else None
@@ -231,7 +230,7 @@ def changes(collection_id: str, since: str | None, deletes_only: bool, as_json: 
     history.read(place.store, keys)
     found = [
         change
-        for change in changelog.changes(tree for _, tree in catalog.changesets(place.store, keys))
+        for change in changelog.changes(tree for _, tree in replay.changesets(place.store, keys))
         if (not deletes_only or change.what == changelog.DELETED)
         and (earliest is None or moment(change.when) >= earliest)
     ]
@@ -268,7 +267,7 @@ def check(collection_id: str | None, live: bool, as_json: bool, path: Path, plac
     from harvester.collection import history
 
     if collection_id:
-        tree = collection_file.tree_of(history.read(place.store, place.keys(collection_id)).data)
+        tree = history.current(place.store, place.keys(collection_id))
     else:
         tree = collection_file.read(path)
     found = list(collection.of_description(tree, place.settings))

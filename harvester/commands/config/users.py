@@ -98,7 +98,7 @@ def restore_users(users: Sequence[str], everybody: bool, dry_run: bool, path: Pa
     mine = collection_file.read_valid(path)
     collection_file.require_kind(mine, USER_TIMELINE)
     keys = place.keys(mine["id"])
-    current = collection_file.tree_of(history.read(place.store, keys).data)
+    current = history.current(place.store, keys)
     collection_file.require(collection_file.problems(current))
     was = _removed(
         catalog.all_of(place.store, keys), lambda record: catalog.user_changes(place.store, record)

@@ -1,0 +1,84 @@
+"""The changesets of a collection in their order, and the collections that they make one after the other."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import msgspec
+
+from harvester.collection.changeset import apply
+from harvester.documents import Tree, checked
+from harvester.errors import HarvesterError, NotFound
+from harvester.store import Store
+from harvester.store.keys import CollectionKeys, changeset_version, is_own
+
+_AT_ONCE = 16
+_HINT = "Restore an earlier version of it; or remove it, and what it changed is told no more."
+
+
+class Head(msgspec.Struct):
+    """What tells a changeset's place; of the first one the rest is the whole collection."""
+
+    parent: Any = None
+    makes: Any = None
+
+
+def names(store: Store, keys: CollectionKeys) -> list[str]:
+    """The changesets, oldest first; those of 2019 have no version and come before all others."""
+    found = [entry.key.rpartition("/")[2] for entry in store.entries(keys.changesets) if is_own(entry.key)]
+    return sorted(found, key=lambda name: (changeset_version(name), name))
+
+
+def changesets(store: Store, keys: CollectionKeys) -> Iterator[tuple[str, Tree]]:
+    """The names and contents of all changesets, in the order in which they were made."""
+    found = names(store, keys)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        read = pool.map(lambda name: store.read(keys.changesets + name).data, found)
+        for name, data in zip(found, read, strict=True):
+            yield name, checked(data, keys.changesets + name, hint=_HINT)
+
+
+def replay(store: Store, keys: CollectionKeys) -> Tree:
+    """The collection that all its changesets make."""
+    tree: Tree = {}
+    for name, changeset in changesets(store, keys):
+        tree = applied(tree, changeset, keys.changesets + name)
+    return tree
+
+
+def tree_at(store: Store, keys: CollectionKeys, name: str) -> Tree | None:
+    """The collection as that changeset made it; None when there is no such changeset."""
+    tree: Tree = {}
+    for each, changeset in changesets(store, keys):
+        tree = applied(tree, changeset, keys.changesets + each)
+        if each == name:
+            return tree
+    return None
+
+
+def applied(tree: Tree, changeset: Tree, key: str) -> Tree:
+    """`tree` after a changeset, which stands under `key`; raises in words where it is none."""
+    update, delete = changeset.get("update"), changeset.get("delete")
+    if not isinstance(update, dict) or not isinstance(delete, list):
+        raise HarvesterError(f"{key} is damaged: it does not say what it changes.", hint=_HINT)
+    return apply(tree, update, delete)
+
+
+def head(store: Store, keys: CollectionKeys, name: Any) -> Head | None:
+    if not isinstance(name, str) or not is_own(keys.changesets + name):
+        return None
+    try:
+        return msgspec.json.decode(store.read(keys.changesets + name).data, type=Head)
+    except NotFound:
+        return None
+    except msgspec.DecodeError as error:
+        raise HarvesterError(f"{keys.changesets}{name} is damaged: {error}.", hint=_HINT) from error
+
+
+def chain(store: Store, keys: CollectionKeys, name: str | None, *, down_to: int) -> list[str]:
+    """The changesets that made the collection, newest first, from `name` down to a version."""
+    found: list[str] = []
+    while (of := head(store, keys, name)) and name and changeset_version(name) >= down_to:
+        found.append(name)
+        name = of.parent
+    return found
