@@ -5,72 +5,17 @@ whose upload was the next step, with the state that holds once it is there. So w
 or after that upload, what is stored and what is known agree.
 """
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import orjson
 
-from harvester.documents import Tree, written
-from harvester.errors import Conflict, HarvesterError, NotFound, StoreAway
+from harvester.documents import Tree
+from harvester.errors import Conflict, HarvesterError, NotFound
 from harvester.harvest.segment import Finished
 from harvester.harvest.workdir import State
-from harvester.store import Store, Stored
+from harvester.store import Store
 from harvester.store.keys import CollectionKeys, HarvestKeys, moment
-
-
-class Pointer:
-    """A small object that one harvest at a time owns and writes over, each time only over what it wrote."""
-
-    def __init__(self, store: Store, key: str) -> None:
-        self._store, self._key = store, key
-        self._version: str | None = None
-        self._doubted: set[str] = set()
-
-    def write(self, value: Any) -> None:
-        """Write it; a write that failed for want of an answer may be repeated, or followed by another."""
-        data = written(value)
-        if self._version is None:
-            self._version = self._current()
-        try:
-            self._version = self._put(data)
-        except StoreAway:
-            # It may have arrived all the same.
-            self._doubted.add(_digest(data))
-            raise
-        self._doubted.clear()
-
-    def _put(self, data: bytes) -> str:
-        try:
-            if self._version:
-                return self._store.replace(self._key, data, version=self._version)
-            return self._store.create(self._key, data)
-        except Conflict:
-            found = self._found()
-            if found is None or _digest(found.data) not in self._doubted:
-                raise
-            return self._store.replace(self._key, data, version=found.version)
-
-    def create(self, value: Any) -> None:
-        """Write it for the first time; raises Conflict if anybody did before."""
-        data = written(value)
-        self._version = self._store.create(self._key, data)
-
-    def _current(self) -> str:
-        found = self._found()
-        return found.version if found else ""
-
-    def _found(self) -> Stored | None:
-        try:
-            return self._store.read(self._key)
-        except NotFound:
-            return None
-
-
-def _digest(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
 
 # So much of a growing file is read into memory and stored at once.
 _PIECE = 8 << 20

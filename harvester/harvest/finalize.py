@@ -18,7 +18,6 @@ from harvester.collection.description import USER_TIMELINE, with_harvest
 from harvester.documents import Tree, written
 from harvester.errors import Conflict
 from harvester.harvest import workdir
-from harvester.harvest.checkpoint import Pointer
 from harvester.harvest.manifest import Manifests
 from harvester.harvest.segment import Finished, completed, finished
 from harvester.harvest.workdir import SIDE_FILES, State, Work
@@ -34,6 +33,7 @@ from harvester.store.keys import (
     HarvestKeys,
     moment,
 )
+from harvester.store.pointer import Pointer
 
 log = logging.getLogger("twarc-cloud")
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from harvester.errors import Conflict, NotFound
 from harvester.harvest.segment import Finished
 from harvester.store import Store
 from harvester.store.keys import HarvestKeys
+from harvester.store.pointer import Pointer
 
 ALGORITHMS = ("sha1", "sha256")
 
@@ -14,9 +14,10 @@ class Manifests:
     """The manifests of one harvest. `add` is called only once the file it names is stored."""
 
     def __init__(self, store: Store, keys: HarvestKeys, files: Iterable[Finished] = ()) -> None:
-        self._store, self._keys = store, keys
+        self._pointers = {
+            algorithm: Pointer(store, keys.manifest(algorithm), made_anew=True) for algorithm in ALGORITHMS
+        }
         self._files = {file.name: file for file in files}
-        self._versions: dict[str, str] = {}
 
     def add(self, *files: Finished) -> None:
         self._files.update({file.name: file for file in files})
@@ -24,29 +25,8 @@ class Manifests:
 
     def write(self) -> None:
         """Bring the store's manifests up to date."""
-        for algorithm in ALGORITHMS:
-            key = self._keys.manifest(algorithm)
-            data = text(self._files.values(), algorithm).encode()
-            self._write(algorithm, key, data)
-
-    def _write(self, algorithm: str, key: str, data: bytes) -> None:
-        version = self._versions.get(algorithm) or self._current(key)
-        try:
-            self._versions[algorithm] = self._put(key, data, version)
-        except Conflict:
-            # An earlier try may have arrived although its answer did not; anybody else would have the lock.
-            self._versions[algorithm] = self._put(key, data, self._current(key))
-
-    def _put(self, key: str, data: bytes, version: str) -> str:
-        if version:
-            return self._store.replace(key, data, version=version)
-        return self._store.create(key, data)
-
-    def _current(self, key: str) -> str:
-        try:
-            return self._store.read(key).version
-        except NotFound:
-            return ""
+        for algorithm, pointer in self._pointers.items():
+            pointer.put(text(self._files.values(), algorithm).encode())
 
 
 def text(files: Iterable[Finished], algorithm: str) -> str:

@@ -10,7 +10,7 @@ import orjson
 from harvester.clock import Clock
 from harvester.documents import Tree
 from harvester.harvest import checkpoint
-from harvester.harvest.checkpoint import Parts, Pointer
+from harvester.harvest.checkpoint import Parts
 from harvester.harvest.manifest import Manifests
 from harvester.harvest.progress import Progress
 from harvester.harvest.segment import Finished
@@ -20,6 +20,7 @@ from harvester.networks import Batch
 from harvester.settings import Settings
 from harvester.store import Store
 from harvester.store.keys import HarvestKeys, timestamp
+from harvester.store.pointer import Pointer
 
 _SYNC_BYTES = 1 << 20
 _SYNC_SECONDS = 1.0

@@ -15,7 +15,7 @@ from harvester.collection.secrets import without_secrets
 from harvester.documents import Tree
 from harvester.errors import Conflict, NotFound
 from harvester.harvest import checkpoint, finalize, missed_interval
-from harvester.harvest.checkpoint import Parts, Pointer
+from harvester.harvest.checkpoint import Parts
 from harvester.harvest.manifest import ALGORITHMS
 from harvester.harvest.progress import INTERRUPTED, RUNNING
 from harvester.harvest.segment import Finished
@@ -24,6 +24,7 @@ from harvester.networks.registry import network_of
 from harvester.store import Store
 from harvester.store.documents import document
 from harvester.store.keys import SEGMENTS, CollectionKeys, HarvestKeys, moment
+from harvester.store.pointer import Pointer
 
 log = logging.getLogger("twarc-cloud")
 

@@ -17,7 +17,6 @@ from harvester.collection.description import FILTER, budget
 from harvester.collection.secrets import without_secrets
 from harvester.documents import Tree
 from harvester.errors import Conflict, Exit, HarvesterError, LockLost, StoreAway
-from harvester.harvest.checkpoint import Pointer
 from harvester.harvest.finalize import Ending
 from harvester.harvest.missed_interval import left_unheard
 from harvester.harvest.pipeline import Storing
@@ -31,6 +30,7 @@ from harvester.networks.gap import Unheard
 from harvester.settings import Settings
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys, timestamp
+from harvester.store.pointer import Pointer
 
 log = logging.getLogger("twarc-cloud")
 

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 
 from harvester.documents import Tree, object_in
 from harvester.errors import NotFound
-from harvester.harvest.checkpoint import Pointer
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys, timestamp
+from harvester.store.pointer import Pointer
 
 # A service that cannot run fails every minute; a daily harvest that fails each day is told of each day.
 _SAME_FOR = timedelta(hours=20)

@@ -6,18 +6,18 @@ import random
 from datetime import UTC, datetime
 from pathlib import Path
 
-import orjson
 import pytest
 
 from harvester.errors import Conflict, HarvesterError, StoreAway
 from harvester.harvest import checkpoint
-from harvester.harvest.checkpoint import Parts, Pointer
+from harvester.harvest.checkpoint import Parts
 from harvester.harvest.segment import Finished, Segment, completed
 from harvester.harvest.workdir import State
 from harvester.store import Store
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys, moment, timestamp
-from tests.support.stores import Place, Wrapped
+from harvester.store.pointer import Pointer
+from tests.support.stores import Mute, Place
 from tests.support.strange_data import mutated
 
 KEYS = CollectionKeys("a")
@@ -29,87 +29,6 @@ KEY = "collections/a/checkpoint.json"
 @pytest.fixture
 def store(tmp_path: Path) -> FolderStore:
     return FolderStore(tmp_path / "collections")
-
-
-class _Mute(Wrapped):
-    """A store whose answers are lost, after the work is done, as often as `lose` says."""
-
-    lose = 0
-
-    def _lost(self, version: str) -> str:
-        if self.lose:
-            self.lose -= 1
-            raise StoreAway("no answer")
-        return version
-
-    def create(self, key: str, data: bytes) -> str:
-        return self._lost(self.store.create(key, data))
-
-    def replace(self, key: str, data: bytes, *, version: str) -> str:
-        return self._lost(self.store.replace(key, data, version=version))
-
-
-class TestPointer:
-    def test_it_is_written_over_and_over(self, place: Place) -> None:
-        store = place.store()
-        pointer = Pointer(store, KEY)
-        for number in range(3):
-            pointer.write({"n": number})
-        assert orjson.loads(store.read(KEY).data) == {"n": 2}
-
-    def test_what_is_there_at_first_is_written_over(self, store: FolderStore) -> None:
-        store.create(KEY, b"a predecessor's")
-        Pointer(store, KEY).write({"n": 1})
-        assert orjson.loads(store.read(KEY).data) == {"n": 1}
-
-    def test_what_another_wrote_since_is_not_written_over(self, store: FolderStore) -> None:
-        mine, other = Pointer(store, KEY), Pointer(store, KEY)
-        mine.write({"n": 1})
-        other.write({"n": 2})
-        with pytest.raises(Conflict):
-            mine.write({"n": 3})
-        assert orjson.loads(store.read(KEY).data) == {"n": 2}
-
-    def test_what_another_removed_is_not_written_anew(self, store: FolderStore) -> None:
-        pointer = Pointer(store, KEY)
-        pointer.write({"n": 1})
-        store.remove(KEY)
-        with pytest.raises(Conflict):
-            pointer.write({"n": 2})
-
-    def test_it_is_created_once(self, store: FolderStore) -> None:
-        Pointer(store, KEY).create({"n": 1})
-        with pytest.raises(Conflict):
-            Pointer(store, KEY).create({"n": 1})
-
-    @pytest.mark.parametrize("lost", [1, 2, 3])
-    @pytest.mark.parametrize("first", [True, False])
-    def test_a_write_whose_answer_was_lost_may_be_followed_by_another(
-        self, store: FolderStore, lost: int, first: bool
-    ) -> None:
-        mute = _Mute(store)
-        pointer = Pointer(mute, KEY)
-        if not first:
-            pointer.write({"n": 0})
-        mute.lose = lost
-        for number in range(1, lost + 1):
-            with pytest.raises((StoreAway, Conflict)):
-                pointer.write({"n": number})
-        pointer.write({"n": 9})
-        assert orjson.loads(store.read(KEY).data) == {"n": 9}
-
-    def test_what_a_lost_answer_was_to_is_no_longer_ours_once_another_was_written(
-        self, store: FolderStore
-    ) -> None:
-        mute = _Mute(store)
-        pointer = Pointer(mute, KEY)
-        mute.lose = 1
-        with pytest.raises(StoreAway):
-            pointer.write({"n": 1})
-        pointer.write({"n": 2})
-        Pointer(store, KEY).write({"n": 1})
-        with pytest.raises(Conflict):
-            pointer.write({"n": 3})
 
 
 def _grown(folder: Path, batches: int) -> tuple[Segment, list[int]]:
@@ -183,7 +102,7 @@ class TestParts:
 
     def test_a_copy_whose_answer_was_lost_is_made_once(self, store: FolderStore, tmp_path: Path) -> None:
         segment, sizes = _grown(tmp_path, 2)
-        mute = _Mute(store)
+        mute = Mute(store)
         parts = Parts(mute, HERE, tmp_path)
         mute.lose = 1
         with pytest.raises(StoreAway):

@@ -13,7 +13,6 @@ import pytest
 from harvester.clock import Stop
 from harvester.collection import history
 from harvester.harvest import checkpoint
-from harvester.harvest.checkpoint import Pointer
 from harvester.harvest.harvest import Harvest
 from harvester.harvest.pipeline import Storing
 from harvester.harvest.progress import Progress
@@ -25,6 +24,7 @@ from harvester.networks.x.sources import Job, search
 from harvester.settings import Settings
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys, moment, timestamp
+from harvester.store.pointer import Pointer
 from tests.support.stalling_clients import Client
 from tests.support.stores import HandClock
 

@@ -15,7 +15,7 @@ from harvester.collection import history
 from harvester.collection.secrets import without_secrets
 from harvester.curation.delete import Removal
 from harvester.harvest import missed_interval
-from harvester.harvest.checkpoint import Parts, Pointer, growing
+from harvester.harvest.checkpoint import Parts, growing
 from harvester.harvest.finalize import Ending
 from harvester.harvest.journal import Journal, journaled
 from harvester.harvest.progress import PARTIAL, Outcome, Progress
@@ -27,6 +27,7 @@ from harvester.networks.gap import Unheard
 from harvester.networks.x.network import X
 from harvester.store.folder import FolderStore
 from harvester.store.keys import EVENTS, SEGMENTS, CollectionKeys, timestamp
+from harvester.store.pointer import Pointer
 from tests.support.invariants import created, post_id_at
 from tests.support.stores import Wrapped
 

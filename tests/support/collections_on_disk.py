@@ -10,7 +10,6 @@ import orjson
 from harvester.collection import history
 from harvester.collection.secrets import without_secrets
 from harvester.harvest import finalize
-from harvester.harvest.checkpoint import Pointer
 from harvester.harvest.finalize import Ending
 from harvester.harvest.manifest import Manifests
 from harvester.harvest.progress import COMPLETE, PARTIAL, Outcome, Progress
@@ -18,6 +17,7 @@ from harvester.harvest.workdir import State, Work
 from harvester.networks import Batch
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys, timestamp
+from harvester.store.pointer import Pointer
 
 _BEGAN = datetime(2026, 11, 23, 9, 0, 0, tzinfo=UTC)
 _KINDS: dict[str, dict[str, Any]] = {

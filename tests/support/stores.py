@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from harvester.clock import Stop
+from harvester.errors import StoreAway
 from harvester.store import Store
 from harvester.store.folder import FolderStore
 from harvester.store.s3 import S3Store
@@ -251,3 +252,21 @@ def lossy(endpoint: str) -> Iterator[LossyProxy]:
         yield proxy
     finally:
         proxy.close()
+
+
+class Mute(Wrapped):
+    """A store whose answers are lost, after the work is done, as often as `lose` says."""
+
+    lose = 0
+
+    def _lost(self, version: str) -> str:
+        if self.lose:
+            self.lose -= 1
+            raise StoreAway("no answer")
+        return version
+
+    def create(self, key: str, data: bytes) -> str:
+        return self._lost(self.store.create(key, data))
+
+    def replace(self, key: str, data: bytes, *, version: str) -> str:
+        return self._lost(self.store.replace(key, data, version=version))

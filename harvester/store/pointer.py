@@ -1,0 +1,66 @@
+"""A small object is written over by its owner alone, each time only over what the owner wrote before."""
+
+import hashlib
+from typing import Any
+
+from harvester.documents import written
+from harvester.errors import Conflict, NotFound, StoreAway
+from harvester.store import Store, Stored
+
+
+class Pointer:
+    """The object under one key. The first write goes over what is there; Conflict where others wrote since.
+
+    `made_anew` is for what its owner can make again at any time: where it changed, it is written again.
+    """
+
+    def __init__(self, store: Store, key: str, *, made_anew: bool = False) -> None:
+        self._store, self._key, self._made_anew = store, key, made_anew
+        self._version: str | None = None
+        self._doubted: set[str] = set()
+
+    def write(self, value: Any) -> None:
+        """Write a JSON document, as `put` does."""
+        self.put(written(value))
+
+    def create(self, value: Any) -> None:
+        """Write a JSON document for the first time; raises Conflict if anybody did before."""
+        self._version = self._store.create(self._key, written(value))
+
+    def put(self, data: bytes) -> None:
+        """Write it; a write that failed for want of an answer may be repeated, or followed by another."""
+        if self._version is None:
+            found = self._found()
+            self._version = found.version if found else ""
+        try:
+            self._version = self._put(data)
+        except StoreAway:
+            # It may have arrived all the same.
+            self._doubted.add(_digest(data))
+            raise
+        self._doubted.clear()
+
+    def _put(self, data: bytes) -> str:
+        try:
+            return self._put_over(self._version, data)
+        except Conflict:
+            found = self._found()
+            ours = found is not None and _digest(found.data) in self._doubted
+            if not (ours or self._made_anew):
+                raise
+            return self._put_over(found.version if found else "", data)
+
+    def _put_over(self, version: str | None, data: bytes) -> str:
+        if version:
+            return self._store.replace(self._key, data, version=version)
+        return self._store.create(self._key, data)
+
+    def _found(self) -> Stored | None:
+        try:
+            return self._store.read(self._key)
+        except NotFound:
+            return None
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
