@@ -67,8 +67,8 @@ versitygw: venv
 # An emulator of AWS has dependencies of its own, so they are in a virtual environment of their own.
 cloud-test: ready-dev ready-cloud
 	@$(IN) -m tests.cloud.ready
-	@CLOUD_TEST=1 $(IN) -m pytest -q -s -n 0 -p no:cacheprovider tests/cloud/test_emulated_account.py
-	@CLOUD_TEST=1 $(IN) -m pytest -q -n 4 --dist loadgroup -p no:cacheprovider tests/cloud/test_image.py tests/cloud/test_account.py
+	@CLOUD_TEST=1 $(IN) -m pytest -q -s -n 0 -p no:cacheprovider tests/cloud/test_emulated_account.py tests/cloud/test_account.py
+	@CLOUD_TEST=1 $(IN) -m pytest -q -n 4 --dist worksteal -p no:cacheprovider tests/cloud/test_image.py
 
 # A few hundred rules of others about accounts; what is exempted says why, in the file.
 scan: ready-scan

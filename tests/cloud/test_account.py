@@ -1,6 +1,7 @@
 """The account with all that may be chosen: made, planned again, judged, and gone but for a full bucket.
 
-`make cloud-test` runs this, on an emulator of AWS that keeps what Terraform makes; no container is needed.
+`make cloud-test` runs these in their order, on an emulator of AWS that keeps what Terraform makes. No
+container is needed.
 """
 
 import json
@@ -20,11 +21,7 @@ _LACKING = (
     or ("" if os.environ.get("CLOUD_TEST") else "`make cloud-test` does")
     or ("" if _MINISTACK.exists() else f"{_MINISTACK} is not there")
 )
-pytestmark = [
-    pytest.mark.skipif(bool(_LACKING), reason=f"no account is made here: {_LACKING}"),
-    # One after the other: they make an account, look at it, and unmake it.
-    pytest.mark.xdist_group("account"),
-]
+pytestmark = pytest.mark.skipif(bool(_LACKING), reason=f"no account is made here: {_LACKING}")
 
 _BUCKET = "tweets-of-a-museum"
 _ALL = (
@@ -46,6 +43,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[S3Server]:
         environment = {
             "PATH": os.environ["PATH"],
             "HOME": str(folder),
+            "TMPDIR": str(folder),
             "AUTH": "true",
             "BIND_HOST": "127.0.0.1",
             "GATEWAY_PORT": str(port),
