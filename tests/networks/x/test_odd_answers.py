@@ -17,7 +17,7 @@ import pytest
 from harvester.errors import HarvesterError
 from harvester.networks import Stopped
 from harvester.networks.x.post_ids import created
-from tests.support.model_x import BASE, Desk, Harvested, ModelX, desk
+from tests.support.model_x import BASE, USER, Desk, Harvested, ModelX, desk
 from tests.support.mutations import mutated, refusal
 from tests.support.scripted_x import Reply, Request
 
@@ -138,3 +138,21 @@ def test_whatever_x_answers_nothing_is_lost_without_a_word(one: Desk, kind: str)
             if len(failed) == 10:
                 break
     assert not failed, "\n".join(failed)
+
+
+def test_an_account_that_was_not_asked_for_is_not_added_to_the_collection(one: Desk) -> None:
+    def spoil(request: Request, _: int, right: Any) -> Any:
+        if request.path.endswith("/users"):
+            right["data"] += [{"id": "\ud83d", "username": "half"}, {"id": "8", "username": "stranger"}]
+        return right
+
+    one.begin("user_timeline", ModelX([BASE]), known=False)
+    harvested = one.harvest(spoil=spoil)
+    _require_sound(harvested, one.tree)
+    assert list(one.tree["users"]) == [USER]
+    assert [change["user_id"] for change in harvested.changes] == [USER]
+    assert [json.loads(line)["username"] for line in harvested.users.splitlines()] == [
+        "user7",
+        "half",
+        "stranger",
+    ]

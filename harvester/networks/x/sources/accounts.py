@@ -63,7 +63,8 @@ class Accounts:
             self._look_up_apart(ids)
             return
         today = f"{self._job.clock.now():%Y-%m-%d}"
-        found = {user["id"]: user for user in page.users}
+        # An account that was not asked for is stored, but not added to the collection.
+        found = {user["id"]: user for user in page.users if user["id"] in ids}
         for user_id, user in found.items():
             self._learn_name(user_id, name_in(user), also={"looked_up": today})
         gone = {problem.resource_id: _STATES.get(problem.outcome, "failed") for problem in page.problems}
