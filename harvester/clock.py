@@ -11,6 +11,10 @@ from typing import Protocol
 _SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
+class Stopped(Exception):
+    """A stop was asked for while waiting or reading; nothing is wrong."""
+
+
 class Stop:
     """A request to end, heard by every wait; the first reason given is the one kept."""
 

@@ -47,7 +47,9 @@ EMULATOR_USES = {"aiohttp", "multidict", "oauthlib", "orjson", "yarl"}
 # These take and return values, so they need nothing of the world: no files, network, threads or clock.
 PURE = (
     *("errors", "text", "documents", "capacity", "store.keys", "networks.gap"),
-    *("collection.description", "collection.secrets", "collection.filter_terms"),
+    *("collection.description", "collection.secrets", "collection.kinds", "networks.x.filter_terms"),
+    *("collection.kinds.kind", "collection.kinds.user_timeline", "collection.kinds.search"),
+    *("collection.kinds.filter", "collection.kinds.names"),
     *("collection.changeset", "collection.merge", "collection.changelog"),
 )
 PURE_IMPORTS = {
@@ -78,6 +80,10 @@ MAY_NAME = {
     "commands.config.api_keys": ("networks.x.keys",),
     "commands.config.typed_keys": ("networks.x.keys",),
 }
+
+# The kinds of collections, as code and as a collection.json name them.
+KIND_NAMES = {"USER_TIMELINE", "SEARCH", "FILTER"}
+KINDS = {"user_timeline", "search", "filter"}
 
 # Who only reads an outcome should not pay for importing requests; TYPE_CHECKING says what is hidden.
 LAZY_DOORS = ("networks.x",)
@@ -180,6 +186,28 @@ def _ring(room: str) -> int | None:
     return next((number for number, ring in enumerate(RINGS, 1) if room in ring.split()), None)
 
 
+def _kinds_by_their_nature(module: Module, modules: Mapping[str, Module]) -> Iterator[str]:
+    """A kind of collection is asked what it is like; its name is compared only in the table."""
+    if module.package != "harvester" or _below(module.inner, "collection.kinds"):
+        return
+    for node in ast.walk(module.tree):
+        if isinstance(node, ast.Compare):
+            sides = [node.left, *node.comparators]
+            # `"search" in tree` asks for a section, which has the name of its kind.
+            if isinstance(node.ops[0], ast.In | ast.NotIn) and isinstance(node.left, ast.Constant):
+                sides = sides[1:]
+            if any(_is_kind(part) for side in sides for part in ast.walk(side)):
+                yield f":{node.lineno}: compares with a kind; ask collection.kinds what it is like"
+
+
+def _is_kind(node: ast.AST) -> bool:
+    if isinstance(node, ast.Attribute):
+        return node.attr in KIND_NAMES
+    if isinstance(node, ast.Constant):
+        return node.value in KINDS
+    return isinstance(node, ast.Name) and node.id in KIND_NAMES
+
+
 def _behind_the_contract(module: Module, modules: Mapping[str, Module]) -> Iterator[str]:
     if module.package != "harvester" or any(_below(module.inner, network) for network in NETWORKS):
         return
@@ -270,7 +298,18 @@ def _told(module: Module, modules: Mapping[str, Module]) -> Iterator[str]:
         yield ": no docstring tells what this module promises"
 
 
-_RULES = (_inward, _behind_the_contract, _apart, _at_home, _pure, _awake, _named, _short, _told)
+_RULES = (
+    _inward,
+    _kinds_by_their_nature,
+    _behind_the_contract,
+    _apart,
+    _at_home,
+    _pure,
+    _awake,
+    _named,
+    _short,
+    _told,
+)
 
 
 def _cycles(modules: Mapping[str, Module]) -> Iterator[str]:

@@ -55,6 +55,16 @@ _BREACHES = {
     "click away from home": ("harvester/clock.py", "from click import echo\n", "whose home is"),
     "an unknown package": ("harvester/harvest/harvest.py", "import pandas\n", "whose home is no module"),
     "a hidden import": ("harvester/harvest/harvest.py", "import importlib\n", "hides"),
+    "a comparison with a kind": (
+        "harvester/harvest/harvest.py",
+        "def f(tree):\n    return tree['type'] == FILTER\n",
+        "compares with a kind",
+    ),
+    "a comparison with kinds by their names": (
+        "harvester/harvest/harvest.py",
+        "def f(tree):\n    return tree['type'] in ('search', 'filter')\n",
+        "compares with a kind",
+    ),
     "a network that is named past the contract": (
         "harvester/harvest/harvest.py",
         "def f():\n    from harvester.networks.x import sources\n",

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator
 
-from harvester.collection.description import budget, problems
+from harvester.collection.description import budget
 from harvester.documents import Tree
 from harvester.errors import HarvesterError
 from harvester.networks import Client
 from harvester.networks.check import Check as Check
 from harvester.networks.registry import network_of
+from harvester.networks.validation import problems
 from harvester.settings import Settings
 
 

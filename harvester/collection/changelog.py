@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from harvester.collection.changeset import apply
-from harvester.collection.description import SEARCH, STATE, USER_TIMELINE
+from harvester.collection.kinds import KINDS
 from harvester.collection.merge import STAMPS
 from harvester.collection.secrets import is_secret
 from harvester.documents import Tree
@@ -15,7 +15,8 @@ from harvester.text import printable
 
 ADDED, CHANGED, DELETED = "added", "changed", "deleted"
 
-_HIDDEN = {*STAMPS, "id", "type", "sweep", *STATE[SEARCH], *STATE[USER_TIMELINE]} - {"screen_name"}
+_LEARNED = {name for kind in KINDS.values() for name in (*kind.learned, *kind.learned_above)}
+_HIDDEN = {*STAMPS, "id", "type", *_LEARNED} - {"screen_name"}
 _HIDDEN_VALUE = "(not shown)"  # noqa: S105 - what stands in its place
 
 

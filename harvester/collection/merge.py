@@ -3,15 +3,15 @@
 from typing import Any
 
 from harvester.collection.changeset import apply, diff
-from harvester.collection.description import SEARCH, STATE, USER_TIMELINE
+from harvester.collection.kinds import KINDS
 from harvester.documents import Tree
 
 # Written by the history itself.
 STAMPS = ("version", "timestamp", "changeset")
 
-_LEARNT_ABOVE = ("sweep",)
-_LEARNT_BELOW = {"search": STATE[SEARCH]}
-_OF_A_USER = STATE[USER_TIMELINE]
+_LEARNT_ABOVE = tuple(name for kind in KINDS.values() for name in kind.learned_above)
+_LEARNT_BELOW = {kind.section: kind.learned for kind in KINDS.values() if not kind.has_users}
+_OF_A_USER = tuple(name for kind in KINDS.values() if kind.has_users for name in kind.learned)
 
 
 def merged(base: Tree | None, mine: Tree, current: Tree, *, reset: bool = False) -> Tree:

@@ -14,7 +14,8 @@ from typing import Any
 import orjson
 
 from harvester.collection import history
-from harvester.collection.description import USER_TIMELINE, with_harvest
+from harvester.collection.description import with_harvest
+from harvester.collection.kinds import has_users
 from harvester.documents import Tree, written
 from harvester.errors import Conflict
 from harvester.harvest import workdir
@@ -77,7 +78,7 @@ class Ending:
             if self.work.state.sizes.get(name):
                 shutil.copyfile(self.work.path(name), folder / name)
                 self._others.append(self._stored_or_adopted(folder / name))
-        if self.used.get("type") == USER_TIMELINE:
+        if has_users(self.used):
             changes = [orjson.loads(line) for line in self._lines(workdir.USER_CHANGES)]
             path = folder / USER_CHANGES
             path.write_bytes(written(changes))

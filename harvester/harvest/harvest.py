@@ -11,7 +11,7 @@ import orjson
 
 from harvester.clock import Clock, Stop
 from harvester.collection import history
-from harvester.collection.description import FILTER, parsed
+from harvester.collection.kinds import is_stream
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest import missed_interval
@@ -27,6 +27,7 @@ from harvester.harvest.upload_queue import Uploads
 from harvester.harvest.workdir import State
 from harvester.networks import Client, Source
 from harvester.networks.registry import network_of
+from harvester.networks.validation import parsed
 from harvester.settings import Settings
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys, timestamp
@@ -118,7 +119,7 @@ class Harvest:
             store=self._fenced,
             keys=self.keys,
             tree=tree,
-            unheard=missed_interval.before(self._fenced, self.keys) if tree["type"] == FILTER else None,
+            unheard=missed_interval.before(self._fenced, self.keys) if is_stream(tree) else None,
             owner=self.owner,
             client=self.client,
             network=network,

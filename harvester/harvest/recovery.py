@@ -10,7 +10,7 @@ from pathlib import Path
 import orjson
 
 from harvester.collection import history
-from harvester.collection.description import FILTER
+from harvester.collection.kinds import is_stream
 from harvester.collection.secrets import without_secrets
 from harvester.documents import Tree
 from harvester.errors import Conflict, NotFound
@@ -69,7 +69,7 @@ def recover(
     before = _Reached.of(known)
     finalize.complete(work)
     # Interrupted: another one that finished it died as well.
-    if used["type"] == FILTER and record["state"] in (RUNNING, INTERRUPTED):
+    if is_stream(used) and record["state"] in (RUNNING, INTERRUPTED):
         untold = missed_interval.tell_of_death(store, keys, work, network_of(used))
         record = {**record, "unheard": untold} if untold else record
     work.remember()

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from harvester.clock import Clock, Stop
-from harvester.collection.description import FILTER, budget
+from harvester.collection.description import budget
+from harvester.collection.kinds import is_stream
 from harvester.collection.secrets import without_secrets
 from harvester.documents import Tree
 from harvester.errors import Conflict, Exit, HarvesterError, LockLost, StoreAway
@@ -155,7 +156,7 @@ class Run:
 
     def _run_source(self) -> None:
         try:
-            if self.waits_for and self.tree["type"] == FILTER:
+            if self.waits_for and is_stream(self.tree):
                 holding = Holding(
                     self.network, self.waits_for, self.clock, self.stop, self._put, self.progress.waits
                 )
@@ -275,11 +276,7 @@ class Run:
         self.progress.updated = self.progress.ended = timestamp(self.store.now())
 
     def _left_unheard(self, outcome: Outcome) -> Tree:
-        return (
-            left_unheard(self.network, outcome, self.state, self.unheard)
-            if self.tree["type"] == FILTER
-            else {}
-        )
+        return left_unheard(self.network, outcome, self.state, self.unheard) if is_stream(self.tree) else {}
 
     def _kept(self, outcome: Outcome) -> Outcome:
         """What could not be stored stays in the work folder; say so where that is possible."""

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from harvester.collection.description import FILTER
+from harvester.collection.kinds import is_stream
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError, NotFound
 from harvester.monitoring import heartbeat
@@ -109,7 +109,7 @@ class Alerts:
         """A stream ends when it is told to, so it checks in while it runs and is connected."""
 
         def beat() -> None:
-            if self.collection.get("type") == FILTER and account().get("activity") == "collecting":
+            if is_stream(self.collection) and account().get("activity") == "collecting":
                 self.check_in()
                 self.fields_refused(account())
 

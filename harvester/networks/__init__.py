@@ -3,21 +3,17 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from harvester.clock import Clock, Stop
+from harvester.clock import Stopped as Stopped
+from harvester.collection.kinds import Rules
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
+from harvester.networks.budget import Billing, Prices
 from harvester.networks.check import Check
 from harvester.networks.gap import Heard, Unheard, impossible
 from harvester.settings import Settings
-
-if TYPE_CHECKING:
-    from harvester.networks.budget import Billing, Prices
-
-
-class Stopped(Exception):
-    """A stop was asked for while waiting or reading; nothing is wrong."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +60,7 @@ class Keys:
 class Client:
     """The connection of one harvest to its network; threads may share it."""
 
-    billing: "Billing"
+    billing: Billing
 
     def go_on_from(self, before: "Client") -> None:
         """Take the place of another client of the same harvest, and count what it was billed."""
@@ -133,6 +129,11 @@ class Network:
     # How much later a post may come than one that was published after it.
     delivery: ClassVar[timedelta] = timedelta()
 
+    @property
+    def rules(self) -> Rules:
+        """What a collection may say of this network."""
+        raise NotImplementedError
+
     def source(self, kind: str) -> Source[Any]:
         """The source of a kind of collection."""
         raise NotImplementedError
@@ -159,7 +160,7 @@ class Network:
     # -- keys and prices ---------------------------------------------------------------------------
 
     @property
-    def prices(self) -> "Prices | None":
+    def prices(self) -> Prices | None:
         """What it charges; None where it is free."""
         return None
 

@@ -6,9 +6,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from harvester.clock import Stop
+from harvester.clock import Stop, Stopped
 from harvester.errors import Exit, HarvesterError
-from harvester.networks import Stopped
 
 
 class Price(Protocol):

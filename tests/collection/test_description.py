@@ -8,15 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvester.collection.description import (
-    count,
-    parsed,
-    problems,
-    with_harvest,
-    with_state,
-)
+from harvester.collection.description import with_harvest, with_state
+from harvester.collection.kinds.kind import count
 from harvester.documents import Tree
 from harvester.errors import HarvesterError
+from harvester.networks.validation import parsed, problems
 from harvester.networks.x.rules import compile_rules
 
 TIMELINES: Tree = {

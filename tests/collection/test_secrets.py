@@ -6,8 +6,8 @@ import orjson
 import pytest
 
 from harvester.collection.changelog import changes
-from harvester.collection.description import problems
 from harvester.collection.secrets import key_names, with_profile, without_keys, without_secrets
+from harvester.networks.validation import problems
 from harvester.networks.x.keys import NAMES
 
 _SEARCH = {"id": "a", "type": "search", "search": {"query": "museum"}}

@@ -3,7 +3,7 @@
 import pytest
 
 from harvester.capacity import SIZES, Capacity
-from harvester.collection.description import problems
+from harvester.networks.validation import problems
 
 
 def _asking(task: object) -> list[str]:

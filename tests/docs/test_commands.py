@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harvester.collection.description import problems
+from harvester.networks.validation import problems
 from tests.support.cli_session import Person
 
 _ROOT = Path(__file__).resolve().parents[2]

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from harvester.collection import description
+from harvester.collection.kinds import KINDS
 from harvester.errors import Exit
 from harvester.harvest import progress
+from harvester.networks.validation import problems
 from harvester.settings import Settings, settings, variable
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -75,13 +76,13 @@ def test_every_event_is_explained() -> None:
 
 def test_every_key_that_a_harvest_learns_is_explained() -> None:
     page = _page("docs/data-layout.md")
-    learnt = {key for keys in description.STATE.values() for key in keys}
+    learnt = {key for keys in KINDS.values() for key in (*keys.learned, *keys.learned_above)}
     assert {key for key in learnt if not re.search(rf"`(\w*\.)?{key}`", page)} == set()
 
 
 def test_the_example_collection_is_valid() -> None:
     example = next(text for text in _json_blocks("docs/data-layout.md") if '"delete_users_for"' in text)
-    assert description.problems(json.loads(example)) == []
+    assert problems(json.loads(example)) == []
 
 
 @pytest.mark.parametrize("page", _PAGES, ids=lambda page: str(page.relative_to(_ROOT)))

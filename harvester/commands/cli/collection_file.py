@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from harvester.collection.description import FILTER, SEARCH, USER_TIMELINE, problems
+from harvester.collection.kinds import KINDS
 from harvester.collection.merge import merged
 from harvester.collection.secrets import key_names
 from harvester.documents import Tree, checked, written
 from harvester.errors import Exit, HarvesterError
+from harvester.networks.validation import problems
 from harvester.store.boundaries import collection_around
 from harvester.store.disk import whole
 from harvester.store.keys import CollectionKeys
@@ -22,29 +23,6 @@ if TYPE_CHECKING:
 _F = TypeVar("_F", bound=Callable[..., Any])
 _FILE = Path("collection.json")
 _NO_FILE = "Write one with `collection-config template`, or get it with `collection-config download`."
-
-_TEMPLATES: dict[str, Tree] = {
-    USER_TIMELINE: {
-        "users": {},
-        "delete_users_for": ["protected", "suspended", "not_found"],
-        "look_up_days": 30,
-    },
-    FILTER: {
-        "filter": {
-            "track": "<Comma separated list of terms or hashtags. Or remove.>",
-            "follow": "<Comma separated list of user ids. Or remove.>",
-            "locations": "<Comma separated list of bounding boxes: west,south,east,north. Or remove.>",
-            "max_records": "<Optional. Maximum number of records to collect per harvest. Or remove.>",
-        }
-    },
-    SEARCH: {
-        "search": {
-            "query": "<Query>",
-            "max_records": "<Optional. Maximum number of records to collect per harvest. Or remove.>",
-        }
-    },
-}
-KINDS = tuple(_TEMPLATES)
 
 
 def _outside_stores(_: click.Context, __: click.Parameter, path: Path | None) -> Path | None:
@@ -83,7 +61,7 @@ error_file_option = click.option(
 
 def template(kind: str, collection_id: str | None) -> Tree:
     identifier = collection_id or "<Identifier for collection. Should not have spaces. Must be unique.>"
-    return {"id": identifier, "keys": {"profile": ""}, "type": kind, **_TEMPLATES[kind]}
+    return {"id": identifier, "keys": {"profile": ""}, "type": kind, **KINDS[kind].template}
 
 
 def read(path: Path) -> Tree:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from harvester.collection.description import FILTER, SEARCH, USER_TIMELINE
+from harvester.collection.kinds import kind_of
 from harvester.collection.secrets import key_names
 from harvester.commands import Group
 from harvester.commands.cli import collection_file
@@ -74,14 +74,8 @@ def _row(place: Place, collection_id: str) -> Tree:
 def _collects(tree: Tree) -> str:
     if collection_file.problems(tree):
         return "(not valid: see `collection-config check`)"
-    asked = tree.get("filter") or {}
-    words = ", ".join(f"{key} {asked[key]}" for key in ("track", "follow", "locations") if asked.get(key))
-    rules = counted(len(asked["rules"]), "rule") if asked.get("rules") else ""
-    return {
-        USER_TIMELINE: counted(len(tree.get("users") or {}), "user"),
-        SEARCH: str((tree.get("search") or {}).get("query", "")),
-        FILTER: ", ".join(filter(None, (words, rules))),
-    }.get(str(tree.get("type")), "")
+    kind = kind_of(tree)
+    return kind.in_words(tree) if kind else ""
 
 
 @collection.command("add", help="Add the collection that the file describes.")

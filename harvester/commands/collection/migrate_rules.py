@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harvester.collection.description import SEARCH, USER_TIMELINE
+from harvester.collection.kinds import FINITE
 from harvester.commands.cli.output import confirm
 from harvester.commands.cli.workspace import Place
 from harvester.commands.collection.start import require_collection, require_keys
@@ -58,7 +58,7 @@ def _move(place: Place, rules: "OldRules", rule: "OldRule", there: set[str]) -> 
     if not rule.enabled or rule.collection_id in there:
         rules.move(rule, None)
         return
-    require_keys(place, require_collection(place, rule.collection_id, USER_TIMELINE, SEARCH))
+    require_keys(place, require_collection(place, rule.collection_id, *FINITE))
     rules.move(rule, place.compute.schedule)
 
 

@@ -2,7 +2,7 @@
 
 import click
 
-from harvester.collection.description import FILTER
+from harvester.collection.kinds import STREAMS
 from harvester.commands.cli import x_client
 from harvester.commands.cli.output import (
     confirm,
@@ -33,7 +33,7 @@ def rules(collection_id: str, remove: bool, yes: bool, dry_run: bool, as_json: b
     from harvester.collection import history
     from harvester.networks.x import XClient
 
-    keys = require_collection(place, collection_id, FILTER)
+    keys = require_collection(place, collection_id, *STREAMS)
     if remove:
         require_idle(place, keys)
     client = x_client.client(place.settings, history.current(place.store, keys))

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from harvester.collection.description import SEARCH, USER_TIMELINE
+from harvester.collection.kinds import FINITE, has_users
 from harvester.commands.cli import collection_file
 from harvester.commands.cli.output import dry_run_option, json_option, print_json, would, yes_option
 from harvester.commands.cli.workspace import Place, collection_id_argument, in_place
@@ -35,7 +35,7 @@ def schedule(collection_id: str, expression: str, timezone: str, dry_run: bool, 
     from harvester.compute.schedules.expression import parsed
 
     found = parsed(expression, timezone)
-    keys = require_collection(place, collection_id, USER_TIMELINE, SEARCH)
+    keys = require_collection(place, collection_id, *FINITE)
     since = datetime.now(UTC)
     due = _due_next(found, since)
     if would(dry_run, f"harvest {collection_id} by {expression}"):
@@ -48,7 +48,7 @@ def schedule(collection_id: str, expression: str, timezone: str, dry_run: bool, 
     click.echo(_due_next(found, scheduled.since), err=True)
     tree = history.current(place.store, keys)
     collection_file.warn_of_changes(place.store, keys, tree)
-    if tree["type"] == USER_TIMELINE and not tree["users"]:
+    if has_users(tree) and not tree["users"]:
         click.echo("It has no users yet: add some, and run `collection-config update`.", err=True)
     if not scheduled.kept:
         click.echo("Nothing is harvested until `twarc_cloud.py scheduler` runs on this machine.", err=True)

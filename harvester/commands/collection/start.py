@@ -2,7 +2,7 @@
 
 import click
 
-from harvester.collection.description import FILTER, SEARCH, USER_TIMELINE, parsed
+from harvester.collection.kinds import FINITE, STREAMS, has_users, is_stream
 from harvester.commands.cli import collection_file, x_client
 from harvester.commands.cli.output import dry_run_option, json_option, print_json, would
 from harvester.commands.cli.progress_meter import progress_option
@@ -28,7 +28,7 @@ _ASKED_FOR = 5.0
 def once(collection_id: str, wait: bool, dry_run: bool, as_json: bool, form: str, place: Place) -> int:
     from harvester.collection import history
 
-    keys = require_collection(place, collection_id, USER_TIMELINE, SEARCH)
+    keys = require_collection(place, collection_id, *FINITE)
     tree = history.current(place.store, keys)
     collection_file.warn_of_changes(place.store, keys, tree)
     require_users(tree)
@@ -67,7 +67,7 @@ def _tell_dry_run(place: Place, keys: CollectionKeys, *, as_json: bool) -> None:
 def filter_start(collection_id: str, dry_run: bool, place: Place) -> None:
     from harvester.collection import history
 
-    keys = require_collection(place, collection_id, FILTER)
+    keys = require_collection(place, collection_id, *STREAMS)
     collection_file.warn_of_changes(place.store, keys, history.current(place.store, keys))
     require_keys(place, keys)
     task = place.compute.settled(collection_id)
@@ -101,7 +101,7 @@ def _require_free_stream(place: Place, keys: CollectionKeys) -> None:
         except HarvesterError:
             continue
         kept = tree.get("keys") or {}
-        if other.get("type") == FILTER and (other.get("keys") or {}) == kept:
+        if is_stream(other) and (other.get("keys") or {}) == kept:
             named = f"the keys of profile {kept['profile']}" if kept.get("profile") else "the same keys"
             raise HarvesterError(
                 f"The stream of {task.collection_id} already runs with {named}; X allows one for each app.",
@@ -135,7 +135,7 @@ _OVER = ("GAVE UP", "DIED", "STOPPING", "NO ROOM")
 def filter_stop(collection_id: str, timeout: float, dry_run: bool, place: Place) -> None:
     from harvester.harvest import catalog
 
-    keys = require_collection(place, collection_id, FILTER)
+    keys = require_collection(place, collection_id, *STREAMS)
     service = place.compute.task(collection_id)
     if not service and not catalog.lives(place.store, keys):
         raise HarvesterError("Collection not already started.")
@@ -173,7 +173,7 @@ def _costs(place: Place, keys: CollectionKeys) -> dict[str, str]:
 
 def require_users(tree: Tree) -> None:
     """Raise where there is nobody to harvest."""
-    if tree.get("type") == USER_TIMELINE and not tree.get("users"):
+    if has_users(tree) and not tree.get("users"):
         raise HarvesterError(
             "The collection has no users.",
             hint="Add some with `collection-config screennames`, then `collection-config update`.",
@@ -195,6 +195,8 @@ def require_collection(place: Place, collection_id: str, *kinds: str) -> Collect
             hint=f"{error.message} {error.hint}",
             exit_code=Exit.NO_COLLECTION,
         ) from error
+    from harvester.networks.validation import parsed
+
     where = place.shown(keys.collection)
     collection_file.require_kind(checked(data, where), *kinds)
     parsed(data, where)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from harvester.collection.description import FILTER, problems
+from harvester.collection.kinds import KINDS, is_stream
 from harvester.collection.secrets import key_names, without_secrets
 from harvester.commands import Group
 from harvester.commands.cli import collection_file, x_client
@@ -27,6 +27,7 @@ from harvester.commands.cli.workspace import (
 from harvester.commands.config import api_keys, forget_keys, honeybadger_key, users
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
+from harvester.networks.validation import problems
 from harvester.store.keys import CollectionKeys
 from harvester.text import counted
 
@@ -50,7 +51,7 @@ def collection_config() -> None:
 
 
 @collection_config.command("template", help="Write a collection.json to fill in.")
-@click.argument("kind", type=click.Choice(collection_file.KINDS))
+@click.argument("kind", type=click.Choice(tuple(KINDS)))
 @click.option("--id", "collection_id", help="The id of the collection.")
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
 @dry_run_option
@@ -64,7 +65,7 @@ def template(kind: str, collection_id: str | None, force: bool, dry_run: bool, p
         confirm(f"{path} is there already. Write over it?", yes=force, option="--force")
     collection_file.write(path, collection_file.template(kind, collection_id))
     click.echo(f"Template written to {path}.")
-    if kind == "user_timeline":
+    if KINDS[kind].has_users:
         click.echo("Add the collection before adding users to collect.")
 
 
@@ -139,7 +140,7 @@ def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, place: Place
     if key_names(current) and not key_names(stored):
         way = f"`collection-config forget-keys {stored['id']}` takes them out."
         click.echo(f"They are in its history still: {way}", err=True)
-    if stored["type"] == FILTER and _may_run(place, keys):
+    if is_stream(stored) and _may_run(place, keys):
         click.echo("Stop and start the collection for the changes to go into effect.")
     _tell_repaid(current, stored)
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from harvester.collection.description import USER_TIMELINE
+from harvester.collection.kinds import WITH_USERS
 from harvester.commands.cli import collection_file, x_client
 from harvester.commands.cli.output import dry_run_option, would
 from harvester.commands.cli.workspace import Place, in_place
@@ -70,7 +70,7 @@ def remove_users(users: Sequence[str], dry_run: bool, path: Path) -> int:
     missing: list[str] = []
 
     def edit(tree: Tree) -> Tree:
-        collection_file.require_kind(tree, USER_TIMELINE)
+        collection_file.require_kind(tree, *WITH_USERS)
         known = collection_file.users_of(tree)
         gone[:], missing[:] = user_names.found_in(known, users)
         leaving = set(gone)
@@ -96,7 +96,7 @@ def restore_users(users: Sequence[str], everybody: bool, dry_run: bool, path: Pa
     if not users and not everybody:
         raise _no_users("Name users, or give --all.")
     mine = collection_file.read_valid(path)
-    collection_file.require_kind(mine, USER_TIMELINE)
+    collection_file.require_kind(mine, *WITH_USERS)
     keys = place.keys(mine["id"])
     current = history.current(place.store, keys)
     collection_file.require(collection_file.problems(current))
@@ -131,7 +131,7 @@ def _add_ids(path: Path, user_ids: Sequence[str], *, dry_run: bool) -> None:
     new: list[str] = []
 
     def edit(tree: Tree) -> Tree:
-        collection_file.require_kind(tree, USER_TIMELINE)
+        collection_file.require_kind(tree, *WITH_USERS)
         users = collection_file.users_of(tree)
         new[:] = [user_id for user_id in given if user_id not in users]
         return {**tree, "users": {**users, **{user_id: {} for user_id in new}}}
@@ -150,7 +150,7 @@ def _add_names(
     path: Path, texts: Sequence[str], *, again: bool, error_file: Path | None, dry_run: bool
 ) -> int:
     tree = collection_file.read(path)
-    collection_file.require_kind(tree, USER_TIMELINE)
+    collection_file.require_kind(tree, *WITH_USERS)
     given, others = user_names.read(texts)
     if not given and not others:
         raise _no_users("Give screen names.")

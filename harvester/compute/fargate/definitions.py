@@ -4,7 +4,7 @@ from typing import Any
 
 from harvester.aws.service import Aws
 from harvester.collection import history
-from harvester.collection.description import FILTER, parsed
+from harvester.collection.kinds import is_stream
 from harvester.compute import ONCE, SERVICE
 from harvester.compute.fargate.task_definition import (
     Definition,
@@ -16,6 +16,7 @@ from harvester.compute.fargate.task_definition import (
 )
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
+from harvester.networks.validation import parsed
 from harvester.settings import Settings
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys
@@ -40,7 +41,7 @@ class Definitions:
                 "Change `task` in the collection, or the settings task_...",
                 exit_code=Exit.USAGE,
             )
-        kind = SERVICE if tree["type"] == FILTER else ONCE
+        kind = SERVICE if is_stream(tree) else ONCE
         return Definition(self._settings, self._aws.ecs.region, collection_id, kind, capacity)
 
     def target(self, collection_id: str) -> Tree:

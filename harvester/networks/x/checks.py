@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Iterator
 
-from harvester.collection.description import FILTER, SEARCH, USER_TIMELINE, count
-from harvester.collection.filter_terms import same_values
+from harvester.collection.kinds import is_stream
+from harvester.collection.kinds.kind import count
+from harvester.collection.kinds.names import FILTER, SEARCH, USER_TIMELINE
 from harvester.documents import Tree
 from harvester.errors import HarvesterError
 from harvester.networks.check import Check
 from harvester.networks.x.client import XClient
 from harvester.networks.x.decoding import member, number
+from harvester.networks.x.filter_terms import same_values
 from harvester.networks.x.prices import price
 from harvester.networks.x.rules import compile_rules, plan_rules, tag_prefix
 from harvester.text import counted
@@ -29,7 +31,7 @@ def estimates(tree: Tree) -> Iterator[Check]:
 def least_cost(tree: Tree) -> float:
     """Smaller requests are not made."""
     archive = (tree.get("search") or {}).get("archive")
-    return 0.0 if tree["type"] == FILTER else price("", posts=_PAGE[bool(archive)])
+    return 0.0 if is_stream(tree) else price("", posts=_PAGE[bool(archive)])
 
 
 def _timelines(tree: Tree) -> Iterator[Check]:
@@ -102,10 +104,8 @@ _OF_KIND: dict[str, Callable[[Tree], Iterator[Check]]] = {
 def ask(tree: Tree, x: XClient) -> Iterator[Check]:
     """Asks the X API: are the keys accepted, and what the collection asks for."""
     yield _usage(x.usage())
-    if tree["type"] == SEARCH:
-        yield _accepted_query(x, tree["search"])
-    elif tree["type"] == FILTER:
-        yield from _accepted_rules(x, tree)
+    if accepted := _ACCEPTED.get(tree["type"]):
+        yield from accepted(x, tree)
 
 
 def _usage(answer: Tree) -> Check:
@@ -131,11 +131,11 @@ def accepted_fields(client: Callable[[], XClient]) -> Check:
     return Check("fields", True, "X accepts all that harvests ask for.")
 
 
-def _accepted_query(x: XClient, search: Tree) -> Check:
-    meta = member(x.counts(search["query"]), "meta")
+def _accepted_query(x: XClient, tree: Tree) -> Iterator[Check]:
+    meta = member(x.counts(tree["search"]["query"]), "meta")
     # X's older and newer name for it.
     total = sum(number(member(meta, name)) for name in ("total_tweet_count", "total_post_count"))
-    return Check("query at X", True, f"accepted; {total:,} posts of the last seven days match.")
+    yield Check("query at X", True, f"accepted; {total:,} posts of the last seven days match.")
 
 
 def _accepted_rules(x: XClient, tree: Tree) -> Iterator[Check]:
@@ -153,3 +153,9 @@ def _accepted_rules(x: XClient, tree: Tree) -> Iterator[Check]:
     if not result.problems:
         told = f"accepted; {len(rules)} needed, {caps.rules} allowed, {caps.in_use} there now."
         yield Check("rules at X", True, told)
+
+
+_ACCEPTED: dict[str, Callable[[XClient, Tree], Iterator[Check]]] = {
+    SEARCH: _accepted_query,
+    FILTER: _accepted_rules,
+}

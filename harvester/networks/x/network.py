@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from harvester.collection.kinds import Rules
 from harvester.documents import Tree
 from harvester.networks import Account, Network, Source, Waits
 from harvester.networks.budget import Prices
@@ -22,6 +23,12 @@ class X(Network):
 
     name, title = "x", "X"
     delivery = post_ids.DELIVERY
+
+    @property
+    def rules(self) -> Rules:
+        from harvester.networks.x.description import RULES
+
+        return RULES
 
     def source(self, kind: str) -> Source[Any]:
         from harvester.networks.x.sources import source_for

@@ -1,6 +1,7 @@
 """The ids of X's posts: numbers that rise, and that tell when a post was published."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 # X delivers a post within about 7 s (p99), so that what came last does not tell what was still on its way.
 DELIVERY = timedelta(seconds=10)
@@ -23,3 +24,8 @@ def published(post_id: str | None) -> datetime | None:
 def created(post_id: str) -> datetime:
     """When a post was published; of one older than ids that tell it, the first day there was."""
     return published(post_id) or FIRST_DAY
+
+
+def is_id(value: Any) -> bool:
+    """Ids of users and posts are digits in text; 2^64 has 20 of them."""
+    return isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 20

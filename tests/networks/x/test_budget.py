@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from harvester.clock import Stop
-from harvester.collection.description import budget, problems
+from harvester.collection.description import budget
 from harvester.compute.local.compute import LocalCompute
 from harvester.compute.local.supervisor import Supervisor
 from harvester.errors import Exit
 from harvester.networks import Stopped
 from harvester.networks.budget import BudgetReached
+from harvester.networks.validation import problems
 from harvester.networks.x.prices import billing
 from tests.support.harvest_stage import Stage, staged, until
 from tests.support.stores import HandClock

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from harvester.clock import Stop
-from harvester.collection.description import problems
-from harvester.collection.filter_terms import same_values, words
 from harvester.errors import Exit
+from harvester.networks.validation import problems
 from harvester.networks.x import Rule, RuleCaps, XClient, compile_rules, plan_rules
+from harvester.networks.x.filter_terms import same_values, words
 from tests.support.harvest_stage import Stage, staged, until
 
 _OURS = "twarc-cloud:c:"

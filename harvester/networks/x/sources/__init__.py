@@ -1,13 +1,9 @@
 """Ways to collect from X: each kind of collection is one module here and one line in the table."""
 
-from typing import TypeAlias
-
-from harvester.collection.description import FILTER, SEARCH, USER_TIMELINE
-from harvester.networks import Job as AnyJob
+from harvester.collection.kinds.names import FILTER, SEARCH, USER_TIMELINE
 from harvester.networks import Source
 from harvester.networks.x.client import XClient
-
-Job: TypeAlias = AnyJob[XClient]
+from harvester.networks.x.job import Job as Job
 
 
 def source_for(kind: str) -> Source[XClient]:

@@ -12,11 +12,11 @@ from typing import Any
 
 import orjson
 
-from harvester.collection.description import count
+from harvester.collection.kinds.kind import count
 from harvester.documents import Tree
 from harvester.networks import Batch, Stopped
 from harvester.networks.x import Outcome, Page, XError, included_name, name_in
-from harvester.networks.x.sources import Job
+from harvester.networks.x.job import Job
 
 _BATCH = 100
 

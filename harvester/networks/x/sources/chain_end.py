@@ -13,8 +13,8 @@ from typing import Any
 from harvester.documents import Tree
 from harvester.networks import Batch, Stopped
 from harvester.networks.x import Outcome, Page, XError
+from harvester.networks.x.job import Job
 from harvester.networks.x.post_ids import FIRST_DAY, created
-from harvester.networks.x.sources import Job
 from harvester.networks.x.sources.pagination import Chain, gap
 from harvester.store.keys import timestamp
 

@@ -3,14 +3,14 @@
 import logging
 from collections.abc import Callable
 
-from harvester.collection.description import count
-from harvester.collection.filter_terms import same_values
+from harvester.collection.kinds.kind import count
 from harvester.documents import Tree
 from harvester.errors import HarvesterError
 from harvester.networks import Batch
 from harvester.networks.gap import Gap
 from harvester.networks.x import Rule, StreamRead, StreamSupervisor, XError, compile_rules, price, tag_prefix
-from harvester.networks.x.sources import Job
+from harvester.networks.x.filter_terms import same_values
+from harvester.networks.x.job import Job
 from harvester.store.keys import timestamp
 from harvester.text import counted
 

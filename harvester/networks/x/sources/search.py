@@ -9,12 +9,12 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from harvester.collection.description import count
+from harvester.collection.kinds.kind import count
 from harvester.documents import Tree
 from harvester.networks import Batch, Stopped
 from harvester.networks.x import Outcome, Page, XError
+from harvester.networks.x.job import Job
 from harvester.networks.x.post_ids import created
-from harvester.networks.x.sources import Job
 from harvester.networks.x.sources.chain_end import Follower
 from harvester.networks.x.sources.pagination import Chain, gap
 from harvester.store.keys import timestamp

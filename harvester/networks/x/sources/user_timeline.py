@@ -14,8 +14,8 @@ from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.networks import Batch, Stopped
 from harvester.networks.x import Outcome, Page, XError
+from harvester.networks.x.job import Job
 from harvester.networks.x.post_ids import created
-from harvester.networks.x.sources import Job
 from harvester.networks.x.sources.accounts import Accounts
 from harvester.networks.x.sources.chain_end import Follower
 from harvester.networks.x.sources.pagination import Chain, gap

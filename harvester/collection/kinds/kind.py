@@ -1,0 +1,98 @@
+"""What one kind of collection has: its keys, what is wrong with a description, what a harvest learns."""
+
+import difflib
+from collections.abc import Callable, Iterator, Mapping, Set
+from dataclasses import dataclass, field
+from typing import Any
+
+from harvester.documents import Tree
+
+# How text begins that the template left for a person to fill in, which is told once.
+PLACEHOLDER = "<"
+# Python reads no number of 5,000 digits, and nobody means one of 30.
+_DIGITS = 30
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What a description may say of one network: its ids, the states of its accounts, its words.
+
+    `keys` are what a user or the section of a kind may hold besides the keys that each network knows, and
+    `problems` what stands against such a section, both by kind.
+    """
+
+    network: str
+    is_user: Callable[[Any], bool]
+    is_post: Callable[[Any], bool]
+    user_states: tuple[str, ...] = ()
+    keys: Mapping[str, Set[str]] = field(default_factory=dict)
+    problems: Mapping[str, Callable[[Tree], Iterator[str]]] = field(default_factory=dict)
+
+    def keys_of(self, kind: str) -> Set[str]:
+        return self.keys.get(kind, frozenset())
+
+    def problems_of(self, kind: str, section: Tree) -> Iterator[str]:
+        check = self.problems.get(kind)
+        return check(section) if check else iter(())
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of collection. `section` is the key under which it says what is collected.
+
+    `learned` is what a harvest learns and a person does not type, in the section or of each user in it, and
+    `learned_above` beside it; an edit never takes these away. They hold for the same `identity`: another
+    query begins anew.
+    """
+
+    name: str
+    section: str
+    problems: Callable[[Tree, Rules], Iterator[str]]
+    in_words: Callable[[Tree], str]
+    template: Tree
+    keys: Set[str] = frozenset()
+    learned: tuple[str, ...] = ()
+    learned_above: tuple[str, ...] = ()
+    identity: tuple[str, ...] = ()
+    # Collects from accounts, and so has users and learns of each.
+    has_users: bool = False
+    # Hears what is published while it runs, until it is stopped; what it does not hear is a gap.
+    is_stream: bool = False
+
+    @property
+    def known(self) -> Set[str]:
+        """What may stand in a collection of this kind, beside what each may have."""
+        return {self.section, *self.keys, *self.learned_above}
+
+    def is_same(self, one: Any, other: Any) -> bool:
+        """Whether what was learned of one section holds for the other."""
+        return all(_of(one, name) == _of(other, name) for name in self.identity)
+
+
+def _of(section: Any, name: str) -> Any:
+    return section.get(name) if isinstance(section, dict) else None
+
+
+def unknown(tree: Tree, known: Set[str], where: str) -> Iterator[str]:
+    for key in tree:
+        if key not in known and not key.startswith("x_"):
+            near = difflib.get_close_matches(key, known, n=1)
+            yield f"Unknown key {where}{key}." + (f" Is {where}{near[0]} meant?" if near else "")
+
+
+def count_problems(section: Tree, key: str, where: str, *, least: int) -> Iterator[str]:
+    # The 2019 files hold numbers as text too, and an empty text for "no limit".
+    value = section.get(key)
+    if value in (None, "") or (isinstance(value, str) and value.startswith(PLACEHOLDER)):
+        return
+    text = str(value)
+    digits = not isinstance(value, bool) and text.isascii() and text.isdigit() and len(text) <= _DIGITS
+    if not digits or not least <= int(text) <= 10**12:
+        shown = repr(value)[:_DIGITS]
+        yield f"{where}{key} is {shown}; it may be a whole number from {least} to 1,000,000,000,000."
+
+
+def count(section: Tree, key: str, *, default: int = 0) -> int:
+    """A number that passed `problems`, be it written as a number or as text."""
+    value = section.get(key)
+    return default if value in (None, "") else int(value)

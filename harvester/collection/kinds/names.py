@@ -1,0 +1,3 @@
+"""What the kinds of collections are called in a collection.json."""
+
+USER_TIMELINE, SEARCH, FILTER = "user_timeline", "search", "filter"

@@ -1,0 +1,32 @@
+"""A collection is valid by the rules of its network, before anything is spent on it."""
+
+from typing import Any
+
+from harvester.collection import description
+from harvester.documents import Tree, checked
+from harvester.errors import HarvesterError
+from harvester.networks.registry import network_of, usual
+
+
+def parsed(data: bytes, where: str, *, collection_id: str = "") -> Tree:
+    """The collection in `data`, valid and of that id; every problem of it in one HarvesterError otherwise."""
+    tree = checked(data, where, hint="Mend the file, or restore it from its changesets.")
+    reasons = problems(tree)
+    if collection_id and tree.get("id", collection_id) != collection_id:
+        reasons.append(f"Its id is {tree['id']!r}.")
+    if reasons:
+        raise HarvesterError(
+            f"{where} is not a valid collection.",
+            reasons,
+            "Correct these and start again; nothing was collected.",
+        )
+    return tree
+
+
+def problems(tree: Any) -> list[str]:
+    """All that stands against harvesting this collection; empty when nothing does."""
+    try:
+        network = network_of(tree) if isinstance(tree, dict) else usual()
+    except HarvesterError as error:
+        return [f"{error.message} {error.hint}"]
+    return description.problems(tree, network.rules)

@@ -1,0 +1,35 @@
+"""What a collection may say of X: digits for ids, the states of accounts, and the words of its streams."""
+
+from collections.abc import Iterator
+
+from harvester.collection.kinds import Rules
+from harvester.collection.kinds.kind import PLACEHOLDER
+from harvester.collection.kinds.names import FILTER, SEARCH
+from harvester.documents import Tree
+from harvester.networks.x.filter_terms import unreadable
+from harvester.networks.x.post_ids import is_id
+
+_WORDS = ("track", "follow", "locations", "rules")
+
+
+def _search_problems(search: Tree) -> Iterator[str]:
+    if not isinstance(search.get("archive", False), bool):
+        yield "search.archive is not true or false."
+
+
+def _filter_problems(section: Tree) -> Iterator[str]:
+    if not any(section.get(key) for key in _WORDS):
+        yield "Must provide track, follow, locations, or rules for a filter."
+    yield from unreadable(
+        {key: value for key, value in section.items() if not str(value).startswith(PLACEHOLDER)}
+    )
+
+
+RULES = Rules(
+    "x",
+    is_user=is_id,
+    is_post=is_id,
+    user_states=("protected", "suspended", "not_found"),
+    keys={SEARCH: {"archive"}, FILTER: set(_WORDS)},
+    problems={SEARCH: _search_problems, FILTER: _filter_problems},
+)
