@@ -141,6 +141,5 @@ def complete(work: Work) -> Finished | None:
         return None
     segment = state.segment
     whole = completed(work.path(segment["name"]), size=segment["size"], posts=segment["posts"])
-    state.finished.append(whole)
-    state.segment = None
+    state.finish(whole)
     return whole

@@ -15,6 +15,8 @@ from harvester.collection.kinds import is_stream
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest import missed_interval
+from harvester.harvest.claim import claim
+from harvester.harvest.context import Context
 from harvester.harvest.control import StopFile
 from harvester.harvest.fenced_store import FencedStore
 from harvester.harvest.finalize import Ending
@@ -22,6 +24,7 @@ from harvester.harvest.lock import Lock
 from harvester.harvest.progress import INTERRUPTED, RUNNING, Outcome, Progress
 from harvester.harvest.recovery import recover
 from harvester.harvest.run import Run
+from harvester.harvest.source_thread import SourceThread
 from harvester.harvest.store_patience import Patience, PatientStore
 from harvester.harvest.upload_queue import Uploads
 from harvester.harvest.workdir import State
@@ -56,20 +59,32 @@ class Harvest:
     waits_for: Callable[[HarvesterError], bool] | None = None
 
     def __post_init__(self) -> None:
-        self.owner = uuid.uuid4().hex
-        self.progress = Progress(self.keys.id, self.store.name, "", task=self.task)
+        owner = uuid.uuid4().hex
         self._lock = Lock(
             self.store,
             self.keys.lock,
-            owner=self.owner,
+            owner=owner,
             clock=self.clock,
             ttl=self.settings.lock_seconds,
             stop=self.stop,
         )
         self._patience = Patience(self.settings.store_patience, clock=self.clock, stop=self.stop)
-        self._fenced = PatientStore(FencedStore(self.store, self._lock), self._patience)
+        self._context = Context(
+            store=PatientStore(FencedStore(self.store, self._lock), self._patience),
+            keys=self.keys,
+            settings=self.settings,
+            work_root=self.work_root,
+            clock=self.clock,
+            stop=self.stop,
+            owner=owner,
+            progress=Progress(self.keys.id, self.store.name, task=self.task),
+        )
         self._stop_file = StopFile(
-            self.store, self._fenced, self.keys.stop, stop=self.stop, every=self.settings.stop_poll_seconds
+            self.store,
+            self._context.store,
+            self.keys.stop,
+            stop=self.stop,
+            every=self.settings.stop_poll_seconds,
         )
         self._uploads: Uploads | None = None
         self._run: Run | None = None
@@ -86,8 +101,7 @@ class Harvest:
         self._uploads = Uploads(clock=self.clock, stop=self.stop, patience=self.settings.store_patience)
         try:
             self._stop_file.watch()
-            self._run = self._begun(self._uploads)
-            self._run.claim()
+            self._run = self._begin(self._uploads)
             self._patience.end()
             return self._run.run()
         except OSError as error:
@@ -98,40 +112,36 @@ class Harvest:
         finally:
             self._patience.end()
             self._stop_file.close()
-            self._let_go()
+            self._release_lock()
 
     def account(self) -> Tree:
         """harvest.json as it would be at this moment; before the harvest has begun, without a timestamp."""
-        state = self._run.state if self._run else State(harvest="", owner=self.owner)
+        progress, run = self._context.progress, self._run
+        account = run.account() if run else progress.record(State(harvest="", owner=self._context.owner))
         trouble = self._uploads.trouble if self._uploads else ""
-        account = {**self.progress.record(state), "activity": trouble or self.progress.activity}
-        if self._run and account["state"] == RUNNING:
+        account["activity"] = trouble or progress.activity
+        if run and account["state"] == RUNNING:
             # The stored one is as old as the last checkpoint.
-            account |= {"updated": timestamp(self.clock.now()), "billed": self._run.billed()}
+            account |= {"updated": timestamp(self.clock.now()), "billed": run.billed()}
         return account
 
-    def _begun(self, uploads: Uploads) -> Run:
+    def _begin(self, uploads: Uploads) -> Run:
+        """What an earlier harvest left is finished, and this one has its folder."""
+        context = self._context
         self._finish_the_dead(uploads)
-        history.adopt(self._fenced, self.keys)
-        tree = self._collection(self._fenced)
-        network = network_of(tree)
-        return Run(
-            store=self._fenced,
-            keys=self.keys,
-            tree=tree,
-            unheard=missed_interval.before(self._fenced, self.keys) if is_stream(tree) else None,
-            owner=self.owner,
+        history.adopt(context.store, self.keys)
+        collection = self._collection(context.store)
+        network = network_of(collection)
+        source = SourceThread(
+            context,
+            collection,
+            unheard=missed_interval.before(context.store, self.keys) if is_stream(collection) else None,
             client=self.client,
             network=network,
-            source=(self.source or network.source)(tree["type"]),
-            settings=self.settings,
-            work_root=self.work_root,
-            clock=self.clock,
-            stop=self.stop,
-            uploads=uploads,
-            progress=self.progress,
+            source=(self.source or network.source)(collection["type"]),
             waits_for=self.waits_for,
         )
+        return Run(context, claim(context, collection), source, uploads)
 
     def _collection(self, store: Store) -> Tree:
         stored = history.read(store, self.keys)
@@ -146,28 +156,30 @@ class Harvest:
 
     def _finish_the_dead(self, uploads: Uploads) -> None:
         """Finish the harvest that died, if the last one did."""
+        context = self._context
         recovered = recover(
-            self._fenced, self.keys, self.work_root, owner=self.owner, late_after=self._lock.late_after
+            context.store, self.keys, self.work_root, owner=context.owner, late_after=self._lock.late_after
         )
         if recovered:
-            told = recovered.record
-            progress = Progress(self.keys.id, self.store.name, recovered.work.state.harvest)
-            progress.task, progress.unheard = told.get("task") or {}, told.get("unheard") or {}
-            progress.outcome = Outcome(INTERRUPTED, "the harvest died and was finished by the next one")
-            if told["state"] != RUNNING:
+            record = recovered.record
+            progress = Progress(
+                self.keys.id, self.store.name, recovered.work.state.harvest, task=record.get("task")
+            )
+            outcome = Outcome(INTERRUPTED, "the harvest died and was finished by the next one")
+            if record["state"] != RUNNING:
                 # It lived to say how it ended, and died, or had no store, on the last steps.
-                exit_code = Exit(told["exit_code"])
-                progress.outcome = Outcome(told["state"], told["reason"], exit_code, told.get("hint", ""))
+                exit_code = Exit(record["exit_code"])
+                outcome = Outcome(record["state"], record["reason"], exit_code, record.get("hint", ""))
             else:
                 self.found_dead = progress.started
-            progress.updated = progress.ended = timestamp(self.store.now())
-            ending = Ending(self._fenced, self.keys, recovered.work, recovered.used, progress.record)
+            progress.end(outcome, at=timestamp(self.store.now()), unheard=record.get("unheard"))
+            ending = Ending(context.store, self.keys, recovered.work, recovered.used, progress.record)
             for what, step in ending.steps():
                 uploads.put(what, step)
             uploads.drain()
             recovered.work.remove()
 
-    def _let_go(self) -> None:
+    def _release_lock(self) -> None:
         try:
             self._lock.release()
         except HarvesterError as error:

@@ -6,6 +6,7 @@ checkpoint a new one is begun, in a new file, and the one before goes.
 
 import dataclasses
 import os
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,10 @@ from harvester.store.disk import sync
 
 @dataclass
 class State:
-    """All that a harvest's successor needs to know of it."""
+    """All that a harvest's successor needs to know of it.
+
+    One thread changes it. What `figures` are made of it changes under `lock`, as others read them meanwhile.
+    """
 
     harvest: str
     owner: str
@@ -40,8 +44,11 @@ class State:
     begun: str = ""
     billed: Tree = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self.lock = threading.Lock()
+
     def to_tree(self) -> Tree:
-        tree = dict(vars(self))
+        tree = {entry.name: getattr(self, entry.name) for entry in dataclasses.fields(self)}
         tree["finished"] = [vars(file) for file in self.finished]
         return tree
 
@@ -75,6 +82,24 @@ class State:
     def size(self) -> int:
         """Bytes of records in files, compressed."""
         return sum(file.size for file in self.finished) + (self.segment["size"] if self.segment else 0)
+
+    def figures(self) -> Tree:
+        """What the harvest has at this moment, for harvest.json; the values are the caller's."""
+        with self.lock:
+            return {
+                "tweets": self.posts,
+                "files": len(self.finished) + (1 if self.segment else 0),
+                "file_bytes": self.size,
+                "counts": dict(self.counts),
+                "gaps": list(self.gaps),
+                "billed": self.billed,
+            }
+
+    def finish(self, file: Finished) -> None:
+        """The open segment has become this file."""
+        with self.lock:
+            self.finished.append(file)
+            self.segment = None
 
     def learn(self, batch: Batch) -> None:
         merge_into(self.patch, batch.patch)
@@ -172,8 +197,7 @@ def _holds(folder: Path, entry: Tree, gone: set[str]) -> bool:
 
 def _learn_again(state: State, entry: Tree) -> None:
     if "finished" in entry:
-        state.finished.append(Finished(**entry["finished"]))
-        state.segment = None
+        state.finish(Finished(**entry["finished"]))
         return
     state.segment, state.segments = entry["segment"], entry["segments"]
     state.sizes, state.synced = entry["sizes"], entry["synced"]

@@ -7,20 +7,16 @@ from typing import Any
 
 import orjson
 
-from harvester.clock import Clock
 from harvester.documents import Tree
 from harvester.harvest import checkpoint
 from harvester.harvest.checkpoint import Parts
+from harvester.harvest.claim import Claim
+from harvester.harvest.context import Context
 from harvester.harvest.manifest import Manifests
-from harvester.harvest.progress import Progress
 from harvester.harvest.segment import Finished
 from harvester.harvest.upload_queue import Uploads
-from harvester.harvest.workdir import Work
 from harvester.networks import Batch
-from harvester.settings import Settings
-from harvester.store import Store
-from harvester.store.keys import HarvestKeys, timestamp
-from harvester.store.pointer import Pointer
+from harvester.store.keys import timestamp
 
 _SYNC_BYTES = 1 << 20
 _SYNC_SECONDS = 1.0
@@ -39,34 +35,21 @@ class _Known:
 
 
 class Storing:
-    """The way of one harvest's records into the store; called from the one thread that writes.
-
-    `pointer` is the checkpoint's and `record` harvest.json's, both written already once.
-    """
+    """The way of one harvest's records into the store; called from the one thread that writes."""
 
     def __init__(
-        self,
-        *,
-        store: Store,
-        here: HarvestKeys,
-        work: Work,
-        uploads: Uploads,
-        pointer: Pointer,
-        record: Pointer,
-        progress: Progress,
-        settings: Settings,
-        clock: Clock,
-        billed: Callable[[], dict[str, Any]],
+        self, context: Context, claim: Claim, uploads: Uploads, *, billed: Callable[[], dict[str, Any]]
     ) -> None:
-        self._store, self._here, self._work, self._uploads = store, here, work, uploads
-        self._pointer, self._record, self._progress = pointer, record, progress
-        self._settings, self._clock, self._billed = settings, clock, billed
-        self._parts = Parts(store, here, work.folder)
-        self._manifests = Manifests(store, here)
+        self._store, self._settings, self._clock = context.store, context.settings, context.clock
+        self._progress, self._uploads, self._billed = context.progress, uploads, billed
+        self._here, self._work = claim.here, claim.work
+        self._pointer, self._record = claim.checkpoint, claim.record
+        self._parts = Parts(self._store, self._here, self._work.folder)
+        self._manifests = Manifests(self._store, self._here)
         self._checkpointing = threading.Event()
         self._has_news = False
-        self._last = _Known(orjson.Fragment(orjson.dumps(work.state.to_tree())), {}, {})
-        self._synced_at = self._checkpointed_at = self._opened_at = clock.elapsed()
+        self._last = _Known(orjson.Fragment(orjson.dumps(claim.state.to_tree())), {}, {})
+        self._synced_at = self._checkpointed_at = self._opened_at = self._clock.elapsed()
 
     def add(self, batch: Batch) -> None:
         """Keep a batch, on disk at once where it asks for that."""
@@ -81,7 +64,7 @@ class Storing:
     def do_what_is_due(self) -> None:
         """Sync, begin another segment, write a checkpoint, each when its time has come."""
         now = self._clock.elapsed()
-        self._uploads.check()
+        self.check()
         if now - self._synced_at >= _SYNC_SECONDS:
             self._sync()
         if self._roll_is_due(now):
@@ -91,6 +74,10 @@ class Storing:
         wait = self._settings.checkpoint_seconds * (1 if has_news else IDLE_CHECKPOINTS)
         if now - self._checkpointed_at >= wait:
             self._checkpoint()
+
+    def check(self) -> None:
+        """Raise what made a step towards the store fail."""
+        self._uploads.check()
 
     def finish(self) -> None:
         """Everything is in the store, and known there, when this returns."""
@@ -150,8 +137,9 @@ class Storing:
         def write() -> None:
             self._copy_growing(known)
             self._pointer.write({"state": known.state})
-            self._progress.updated = timestamp(self._store.now())
-            self._record.write({**known.record, "updated": self._progress.updated})
+            now = timestamp(self._store.now())
+            self._progress.update(now)
+            self._record.write({**known.record, "updated": now})
             self._checkpointing.clear()
 
         self._uploads.put("the checkpoint", write)
@@ -161,9 +149,7 @@ class Storing:
         data = self._work.snapshot()
         state = self._work.state
         growing = checkpoint.growing(state.sizes, state.segment)
-        # The account as text, too: what it holds goes on growing.
-        record = orjson.loads(orjson.dumps(self._progress.record(state)))
-        self._last = _Known(orjson.Fragment(data), growing, record)
+        self._last = _Known(orjson.Fragment(data), growing, self._progress.record(state))
         return self._last
 
     def _copy_growing(self, known: _Known) -> None:

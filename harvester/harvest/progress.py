@@ -2,7 +2,8 @@
 
 import logging
 import platform
-from dataclasses import dataclass, field
+import threading
+from dataclasses import dataclass, field, replace
 
 from harvester import __version__
 from harvester.documents import Tree
@@ -59,67 +60,107 @@ def bug(error: BaseException) -> Outcome:
     return Outcome(FAILED, unexpected(error), Exit.ERROR, "Report it with the log.", cause=error)
 
 
-@dataclass
-class Progress:
-    """The account of one harvest. `activity` says what it waits for; `ended` is empty while it runs."""
+@dataclass(frozen=True)
+class _Standing:
+    """How a harvest stands. `activity` says what it waits for; `ended` is empty while it runs."""
 
-    collection_id: str
-    store: str
     started: str
     outcome: Outcome = Outcome(RUNNING)
     activity: str = "starting"
     updated: str = ""
     ended: str = ""
-    # Since when nobody hears a stream that was not meant to end, and its last record; for the next harvest.
+    # Since when a stream that was not meant to end goes unheard, and its last record; for the next harvest.
     unheard: Tree = field(default_factory=dict)
     # What was asked for of posts and accounts, and X no longer accepts.
-    refused_fields: list[str] = field(default_factory=list)
-    # What the task on AWS is given; empty on any other machine.
-    task: Tree = field(default_factory=dict)
+    refused_fields: tuple[str, ...] = ()
+
+
+class Progress:
+    """The account of one harvest. Any thread may change or read it: each change is seen whole or not at all.
+
+    `task` is what the task on AWS is given; empty on any other machine.
+    """
+
+    def __init__(
+        self, collection_id: str, store: str, started: str = "", *, task: Tree | None = None
+    ) -> None:
+        self._collection_id, self._store, self._task = collection_id, store, task or {}
+        # Replaced, never changed, so that it is read without the lock.
+        self._now = _Standing(started, updated=started)
+        self._lock = threading.Lock()
+
+    @property
+    def started(self) -> str:
+        return self._now.started
+
+    @property
+    def activity(self) -> str:
+        return self._now.activity
+
+    def begin(self, started: str) -> None:
+        """The harvest has the folder of this timestamp."""
+        with self._lock:
+            self._now = replace(self._now, started=started, updated=started)
+
+    def does(self, activity: str) -> None:
+        with self._lock:
+            self._now = replace(self._now, activity=activity)
 
     def waits(self, what: str, seconds: float) -> None:
         """Say what is waited for; 0 seconds when it is over."""
-        self.activity = f"waiting {seconds:.0f} s ({what})" if seconds else "collecting"
+        self.does(f"waiting {seconds:.0f} s ({what})" if seconds else "collecting")
+
+    def update(self, at: str) -> None:
+        """What is recorded is as of this moment."""
+        with self._lock:
+            self._now = replace(self._now, updated=at)
 
     def field_refused(self, words: str, *, at: str) -> Tree:
         """Note what X no longer accepts; the event that says so."""
-        self.refused_fields.append(words)
+        with self._lock:
+            self._now = replace(self._now, refused_fields=(*self._now.refused_fields, words))
         return {"event": "field refused", "at": at, "detail": words}
+
+    def end(self, outcome: Outcome, *, at: str = "", unheard: Tree | None = None) -> None:
+        """The harvest is over, since `at` or, where that is not known, since the last update."""
+        with self._lock:
+            moment = at or self._now.updated
+            self._now = replace(
+                self._now, outcome=outcome, updated=moment, ended=moment, unheard=unheard or {}
+            )
 
     def record(self, state: State) -> Tree:
         """harvest.json."""
+        # First, so that one that is over has all of its figures.
+        now = self._now
+        outcome = now.outcome
         record: Tree = {
-            "collection_id": self.collection_id,
-            "harvest_timestamp": self.started,
-            "state": self.outcome.state,
-            "reason": self.outcome.reason,
-            "tweets": state.posts,
-            "files": len(state.finished) + (1 if state.segment else 0),
-            "file_bytes": state.size,
-            "counts": state.counts,
-            "gaps": state.gaps,
-            "billed": state.billed,
+            "collection_id": self._collection_id,
+            "harvest_timestamp": now.started,
+            "state": outcome.state,
+            "reason": outcome.reason,
+            **state.figures(),
             "owner": state.owner,
-            "store": self.store,
+            "store": self._store,
             "software": f"twarc-cloud {__version__}",
             "python": platform.python_version(),
-            "updated": self.updated,
+            "updated": now.updated,
         }
-        if self.task:
-            record["task"] = self.task
-        if self.outcome.state == RUNNING:
-            record["activity"] = self.activity
+        if self._task:
+            record["task"] = self._task
+        if outcome.state == RUNNING:
+            record["activity"] = now.activity
         else:
-            record["harvest_end_timestamp"] = self.ended
-            record["exit_code"] = int(self.outcome.exit_code)
-        if self.refused_fields:
-            record["refused_fields"] = list(self.refused_fields)
-        if self.unheard:
-            record["unheard"] = self.unheard
-        if self.outcome.hint:
-            record["hint"] = self.outcome.hint
-        if self.outcome.limit:
-            record["limit"] = self.outcome.limit
-        if self.outcome.needs_change:
+            record["harvest_end_timestamp"] = now.ended
+            record["exit_code"] = int(outcome.exit_code)
+        if now.refused_fields:
+            record["refused_fields"] = list(now.refused_fields)
+        if now.unheard:
+            record["unheard"] = now.unheard
+        if outcome.hint:
+            record["hint"] = outcome.hint
+        if outcome.limit:
+            record["limit"] = outcome.limit
+        if outcome.needs_change:
             record["needs_change"] = True
         return record

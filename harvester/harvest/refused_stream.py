@@ -39,7 +39,7 @@ class Holding:
         source: Callable[[Unheard | None], None],
         unheard: Unheard | None,
         *,
-        state: Callable[[], State],
+        state: State,
     ) -> None:
         """Run `source` again after each refusal that is waited for; raises what ends it for good.
 
@@ -47,7 +47,7 @@ class Holding:
         """
         pause = FIRST_PAUSE
         while True:
-            before, began = state().heard, self.clock.elapsed()
+            before, began = state.heard, self.clock.elapsed()
             try:
                 source(unheard)
                 return
@@ -59,7 +59,7 @@ class Holding:
                 refused = error
             if self.clock.elapsed() - began > LONGEST_PAUSE:
                 pause = FIRST_PAUSE
-            unheard = self._told(refused, unheard, state, heard=state().heard != before)
+            unheard = self._told(refused, unheard, state, heard=state.heard != before)
             if self._waited(refused, pause):
                 if unheard is None:
                     raise Stopped
@@ -69,7 +69,7 @@ class Holding:
             pause = min(2 * pause, LONGEST_PAUSE)
 
     def _told(
-        self, error: HarvesterError, unheard: Unheard | None, state: Callable[[], State], *, heard: bool
+        self, error: HarvesterError, unheard: Unheard | None, state: State, *, heard: bool
     ) -> Unheard | None:
         """Keep that the network refuses; since when the stream goes unheard, if what it misses is lost."""
         event = {"event": "refused", "at": timestamp(self.clock.now()), "detail": reason(error)}
@@ -77,7 +77,7 @@ class Holding:
         self.put(Batch(events=(event,), sync=True), wait=True)
         if unheard and not heard:
             return unheard
-        missed = self.network.missed(state())
+        missed = self.network.missed(state)
         return missed and replace(missed, why=_WHY)
 
     def _waited(self, error: HarvesterError, pause: float) -> bool:

@@ -107,20 +107,26 @@ class Work:
 
     def sync(self, *, now: datetime, billed: Tree | None = None) -> None:
         """Everything added so far survives this process from here on, with what was `billed` for it."""
-        state = self.state
-        state.billed = state.billed if billed is None else billed
+        state, segment = self.state, self.state.segment
         if self._segment and self._unsynced_bytes:
-            state.segment = {
+            segment = {
                 "name": self._segment.name, "size": self._segment.sync(), "posts": self._segment.posts
             }  # fmt: skip
-        state.synced = timestamp(now)
+        with state.lock:
+            state.segment, state.synced = segment, timestamp(now)
+            state.billed = state.billed if billed is None else billed
+            for batch in self._unsynced:
+                state.learn(batch)
         entry: Tree = {"synced": state.synced, "segment": state.segment, "segments": state.segments}
-        learnt: list[Tree] = []
-        for batch in self._unsynced:
-            state.learn(batch)
-            told = {"last_id": batch.last_id, "heard": batch.heard}
-            learnt.append({"patch": batch.patch, "counts": batch.counts, **told})
-        entry["learnt"] = learnt
+        entry["learnt"] = [
+            {
+                "patch": batch.patch,
+                "counts": batch.counts,
+                "last_id": batch.last_id,
+                "heard": batch.heard,
+            }
+            for batch in self._unsynced
+        ]
         entry["gaps"] = [e for batch in self._unsynced for e in batch.events if e.get("event") == "gap"]
         entry["sizes"], entry["billed"] = state.sizes, state.billed
         self._journal.write(entry)
@@ -133,8 +139,7 @@ class Work:
             return None
         finished = self._segment.close()
         self._segment = None
-        self.state.segment = None
-        self.state.finished.append(finished)
+        self.state.finish(finished)
         self._journal.write({"finished": vars(finished), "segment": None})
         return finished
 

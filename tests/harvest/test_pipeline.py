@@ -13,18 +13,18 @@ import pytest
 from harvester.clock import Stop
 from harvester.collection import history
 from harvester.harvest import checkpoint
+from harvester.harvest.claim import claim
+from harvester.harvest.context import Context
 from harvester.harvest.harvest import Harvest
 from harvester.harvest.pipeline import Storing
 from harvester.harvest.progress import Progress
 from harvester.harvest.upload_queue import Uploads
-from harvester.harvest.workdir import State, Work
 from harvester.networks import Batch
 from harvester.networks.x.page import Page, posts_page
 from harvester.networks.x.sources import Job, search
 from harvester.settings import Settings
 from harvester.store.folder import FolderStore
-from harvester.store.keys import CollectionKeys, moment, timestamp
-from harvester.store.pointer import Pointer
+from harvester.store.keys import CollectionKeys, moment
 from tests.support.stalling_clients import Client
 from tests.support.stores import HandClock
 
@@ -128,20 +128,19 @@ class _AtOnce(Uploads):
 def _storing(
     folder: Path, uploads: Uploads, clock: HandClock, **settings: Any
 ) -> tuple[Storing, FolderStore, Progress]:
-    store, begun = FolderStore(folder / "collections"), clock.now().replace(microsecond=0)
-    here, progress = _LONG.harvest(begun), Progress("long", "here", timestamp(begun))
-    storing = Storing(
+    store = FolderStore(folder / "collections")
+    progress = Progress("long", "here", "")
+    context = Context(
         store=store,
-        here=here,
-        work=Work.begin(folder / "temp", State(harvest=timestamp(begun), owner="me")),
-        uploads=uploads,
-        pointer=Pointer(store, _LONG.checkpoint),
-        record=Pointer(store, here.harvest),
-        progress=progress,
+        keys=_LONG,
         settings=Settings(**settings),
+        work_root=folder / "temp",
         clock=clock,
-        billed=dict,
+        stop=Stop(),
+        owner="me",
+        progress=progress,
     )
+    storing = Storing(context, claim(context, {"id": "long", "type": "filter"}), uploads, billed=dict)
     return storing, store, progress
 
 

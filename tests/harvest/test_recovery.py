@@ -48,7 +48,8 @@ def _left(store: FolderStore, root: Path, state: str, *, events: tuple[Any, ...]
     work = Work.begin(root, State(harvest=timestamp(BEGAN), owner="me"))
     work.add(Batch(lines=b'{"data":{"id":"1"}}\n', posts=1, events=events), now=BEGAN)
     work.sync(now=BEGAN)
-    progress = Progress(KEYS.id, store.name, work.state.harvest, Outcome(state))
+    progress = Progress(KEYS.id, store.name, work.state.harvest)
+    progress.end(Outcome(state))
     Pointer(store, HERE.harvest).create(progress.record(work.state))
     return work
 
@@ -94,7 +95,8 @@ def test_what_was_stored_by_an_earlier_try_at_an_ending_is_named_as_it_is(
     theirs = tmp_path / EVENTS
     theirs.write_bytes(b'{"event":"rules"}\n')
     store.upload(HERE.events, theirs, sha256=finished(theirs).sha256)
-    progress = Progress(KEYS.id, store.name, work.state.harvest, Outcome(PARTIAL))
+    progress = Progress(KEYS.id, store.name, work.state.harvest)
+    progress.end(Outcome(PARTIAL))
     for _, step in Ending(store, KEYS, work, {"type": "filter"}, progress.record).steps():
         step()
     assert store.read(HERE.events).data == theirs.read_bytes()

@@ -137,7 +137,7 @@ def _held(*seconds: float, unheard: Unheard | None = None) -> tuple[list[Unheard
     def put(batch: Batch, *, wait: bool = False) -> None:
         """Nothing is kept here."""
 
-    Holding(X(), _always, clock, Stop(), put, say).collect(source, unheard, state=lambda: state)
+    Holding(X(), _always, clock, Stop(), put, say).collect(source, unheard, state=state)
     return told, pauses
 
 

@@ -44,7 +44,7 @@ def one_more(
     used = orjson.loads(store.read(keys.collection).data)
     here = keys.harvest(started)
     state = State(harvest=timestamp(started), owner=f"{chance.getrandbits(64):016x}")
-    progress = Progress(keys.id, store.name, state.harvest, updated=state.harvest)
+    progress = Progress(keys.id, store.name, state.harvest)
     Pointer(store, here.harvest).create(progress.record(state))
     Pointer(store, here.collection).create(without_secrets(used))
     at = Work.begin(work, state)
@@ -62,8 +62,8 @@ def one_more(
         if chance.random() < 0.5:
             store.upload(here.file(finished.name), at.path(finished.name), sha256=finished.sha256)
             Manifests(store, here, at.state.finished[:-1]).add(finished)
-    progress.outcome = Outcome(PARTIAL if state.gaps else COMPLETE)
-    progress.ended = progress.updated = timestamp(started + timedelta(minutes=5))
+    outcome = Outcome(PARTIAL if state.gaps else COMPLETE)
+    progress.end(outcome, at=timestamp(started + timedelta(minutes=5)))
     for _, step in Ending(store, keys, at, used, progress.record).steps():
         step()
     at.remove()
@@ -75,7 +75,7 @@ def died(store: Store, work: Path, chance: random.Random, keys: CollectionKeys, 
     here = keys.harvest(started)
     state = State(harvest=timestamp(started), owner="dead", begun=timestamp(started))
     Pointer(store, keys.checkpoint).write({"state": state.to_tree()})
-    record = Progress(keys.id, store.name, state.harvest, updated=state.harvest).record(state)
+    record = Progress(keys.id, store.name, state.harvest).record(state)
     Pointer(store, here.harvest).create(record)
     Pointer(store, here.collection).create(without_secrets(used))
     at = Work.begin(work, state)

@@ -1,0 +1,51 @@
+"""A harvest takes a folder of its own in the store and on this machine before it collects anything."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from harvester.collection.secrets import without_secrets
+from harvester.documents import Tree
+from harvester.errors import Conflict
+from harvester.harvest.context import Context
+from harvester.harvest.workdir import State, Work
+from harvester.store.keys import HarvestKeys, timestamp
+from harvester.store.pointer import Pointer
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What belongs to one harvest alone.
+
+    `checkpoint` and `record` write checkpoint.json and harvest.json; both exist.
+    """
+
+    here: HarvestKeys
+    work: Work
+    checkpoint: Pointer
+    record: Pointer
+
+    @property
+    def state(self) -> State:
+        return self.work.state
+
+
+def claim(context: Context, collection: Tree) -> Claim:
+    """Take a harvest folder that is not in use, and record that it is from now on."""
+    store, keys, progress = context.store, context.keys, context.progress
+    begun = store.now()
+    started = begun.replace(microsecond=0)
+    checkpoint = Pointer(store, keys.checkpoint)
+    while True:
+        here = keys.harvest(started)
+        state = State(harvest=timestamp(started), owner=context.owner, begun=timestamp(begun))
+        # First, so that whatever comes to be in the folder has a successor who knows of it.
+        checkpoint.write({"state": state.to_tree()})
+        record = Pointer(store, here.harvest)
+        progress.begin(state.harvest)
+        try:
+            record.create(progress.record(state))
+            break
+        except Conflict:
+            started += timedelta(seconds=1)
+    Pointer(store, here.collection).create(without_secrets(collection))
+    return Claim(here, Work.begin(context.work_root, state), checkpoint, record)

@@ -1,0 +1,24 @@
+"""What all parts of one harvest share, passed as one value."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from harvester.clock import Clock, Stop
+from harvester.harvest.progress import Progress
+from harvester.settings import Settings
+from harvester.store import Store
+from harvester.store.keys import CollectionKeys
+
+
+@dataclass(frozen=True)
+class Context:
+    """One harvest of one collection: `store` writes only while `owner` holds the lock."""
+
+    store: Store
+    keys: CollectionKeys
+    settings: Settings
+    work_root: Path
+    clock: Clock
+    stop: Stop
+    owner: str
+    progress: Progress

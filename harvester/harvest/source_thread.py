@@ -1,0 +1,100 @@
+"""The source of a collection runs in a thread of its own, and fills the inbox."""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from harvester.collection.description import budget
+from harvester.collection.kinds import is_stream
+from harvester.documents import Tree
+from harvester.errors import HarvesterError
+from harvester.harvest.context import Context
+from harvester.harvest.inbox import Inbox
+from harvester.harvest.progress import Progress
+from harvester.harvest.refused_stream import Holding, gap_of
+from harvester.harvest.workdir import State
+from harvester.networks import Batch, Client, Job, Network, Source
+from harvester.networks.gap import Unheard
+from harvester.store.keys import timestamp
+
+log = logging.getLogger("twarc-cloud")
+
+
+@dataclass
+class SourceThread:
+    """Started once. When the inbox has ended, `error` is what the source raised, if it did.
+
+    `unheard` is what an earlier harvest of a stream left for this one to report as a gap. `waits_for` says of
+    a stream whether it waits within this harvest for a refusal of X to end; None: it never does.
+    """
+
+    context: Context
+    collection: Tree
+    unheard: Unheard | None
+    client: Callable[[Tree, Progress], Client]
+    network: Network
+    source: Source[Any]
+    waits_for: Callable[[HarvesterError], bool] | None
+    inbox: Inbox = field(default_factory=Inbox)
+    error: BaseException | None = None
+    # Why the source was through before the network was.
+    ended_by: list[str] = field(default_factory=list)
+    _client: Client | None = None
+
+    def start(self, state: State) -> None:
+        threading.Thread(target=self._run, args=(state,), name="source", daemon=True).start()
+
+    def billed(self) -> dict[str, Any]:
+        """What was billed so far, by endpoint."""
+        return self._client.billing.snapshot() if self._client else {}
+
+    def _run(self, state: State) -> None:
+        context = self.context
+        try:
+            if self.waits_for and is_stream(self.collection):
+                holding = Holding(
+                    self.network,
+                    self.waits_for,
+                    context.clock,
+                    context.stop,
+                    self.inbox.put,
+                    context.progress.waits,
+                )
+                holding.collect(self._collect, self.unheard, state=state)
+            else:
+                self._collect(self.unheard)
+        except BaseException as error:  # noqa: BLE001 - its outcome is made in the thread that writes
+            self.error = error
+        finally:
+            self.inbox.end()
+
+    def _collect(self, unheard: Unheard | None) -> None:
+        context = self.context
+        client = self.client(self.collection, context.progress)
+        client.billing.budget = budget(self.collection, setting=context.settings.budget_usd)
+        if self._client:
+            client.go_on_from(self._client)
+            self._client.close()
+        self._client = client
+        client.on_refused_field(self._note_refused_field)
+        context.progress.does("collecting")
+        self.source(
+            Job(
+                collection=self.collection,
+                client=client,
+                clock=context.clock,
+                stop=context.stop,
+                put=self.inbox.put,
+                say=self.ended_by.append,
+                waits=context.progress.waits,
+                concurrency=context.settings.concurrency,
+                **gap_of(unheard),
+            )
+        )
+
+    def _note_refused_field(self, words: str) -> None:
+        log.warning("X no longer accepts %s; the harvest goes on without.", words)
+        event = self.context.progress.field_refused(words, at=timestamp(self.context.clock.now()))
+        self.inbox.put(Batch(events=(event,)))
