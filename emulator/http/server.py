@@ -216,7 +216,7 @@ class Emulator:
             self._replay_once()
             in_time = await finished(pump(stream, connection, wire, Course(served.course)), connection)
             reason = connection.ending
-            await self._ended(connection, wire) if in_time else reset(request)
+            await self._end(connection, wire) if in_time else reset(request)
         except ConnectionError:
             pass
         finally:
@@ -228,7 +228,7 @@ class Emulator:
             self._replayed = True
             self.service.stream.replay()
 
-    async def _ended(self, connection: Connection, wire: StreamWire) -> None:
+    async def _end(self, connection: Connection, wire: StreamWire) -> None:
         if kind := DISCONNECT_TYPES.get(connection.ending):
             await wire.write(disconnect_message(self.service.problems, kind))
         await wire.end(connection.ending)

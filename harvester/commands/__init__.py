@@ -57,7 +57,7 @@ def _run(command: click.Command, arguments: Sequence[str] | None) -> int:
         what = error.filename or "The output"
         say_error(f"{what} cannot be used: {error.strerror or error}.")
         if not error.filename:
-            _let_go_of_the_output()
+            _silence_stdout()
         return int(Exit.ERROR)
     except Exception as error:  # noqa: BLE001 - its own words may hold what is secret
         log.debug("The whole of it:", exc_info=error)
@@ -75,7 +75,7 @@ def say_error(text: str) -> None:
         click.echo(text, err=True)
 
 
-def _let_go_of_the_output() -> None:
+def _silence_stdout() -> None:
     """Send what is left in Python's buffer nowhere: at exit it would fail again, with a traceback."""
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)

@@ -194,7 +194,7 @@ class _Download:
     def _fetch(self, wish: _Wish) -> None:
         try:
             if not (self._stop.requested or self._fatal):
-                self._kept(wish)
+                self._keep(wish)
         except Stopped:
             pass
         except NotFound:
@@ -213,7 +213,7 @@ class _Download:
         finally:
             self._room.release()
 
-    def _kept(self, wish: _Wish) -> None:
+    def _keep(self, wish: _Wish) -> None:
         name = self._mirror.name(wish.key)
         with self._lock:
             self._tally.names.add(name)
@@ -221,9 +221,9 @@ class _Download:
             with self._lock:
                 self._tally.present += 1
             return
-        self._add_fetched(wish.size if self._dry_run else self._kept_anew(wish))
+        self._add_fetched(wish.size if self._dry_run else self._fetch_anew(wish))
 
-    def _kept_anew(self, wish: _Wish) -> int:
+    def _fetch_anew(self, wish: _Wish) -> int:
         """Fetch it, once more where what came was wrong; how many bytes came."""
         for left in reversed(range(_TRIES)):
             try:

@@ -51,7 +51,7 @@ def recover(
     tree = checkpoint.load(store, keys)
     if tree is None:
         for left in left_behind(root):
-            _let_go(store, keys, left)
+            _discard(store, keys, left)
         return None
     here = keys.harvest(moment(tree["state"]["harvest"]))
     if late_after:
@@ -61,7 +61,7 @@ def recover(
     if record is None or _is_over(store, keys, record):
         finalize.clear(store, keys, here)
         for left in left_behind(root):
-            _let_go(store, keys, left)
+            _discard(store, keys, left)
         return None
     work = _work_of(store, keys, here, known, root, owner=owner)
     used = document(store, here.collection, "type")
@@ -127,7 +127,7 @@ def _work_of(
         if work is None and _continues(left.state, known, is_ending=is_ending):
             work = left
         else:
-            _let_go(store, keys, left)
+            _discard(store, keys, left)
     work = work or _fetched(store, here, known, root, owner=owner)
     _remove_unnamed(store, here, (*known.finished, *work.state.finished))
     return work
@@ -209,8 +209,8 @@ def _keep_side_files(store: Store, here: HarvestKeys, work: Work, kept: dict[str
         parts.copy(name, size)
 
 
-def _let_go(store: Store, keys: CollectionKeys, left: Work) -> None:
-    """A work folder that no checkpoint speaks of: over, unless its harvest is not known to have ended."""
+def _discard(store: Store, keys: CollectionKeys, left: Work) -> None:
+    """Remove a work folder that no checkpoint names, unless its harvest is not known to have ended."""
     here = keys.harvest(moment(left.state.harvest))
     try:
         state = document(store, here.harvest, "state")["state"]

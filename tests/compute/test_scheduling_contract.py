@@ -43,7 +43,7 @@ def scheduling(
         group="contract",
         bucket="contract",
         role_arn="arn:aws:iam::123456789012:role/scheduler",
-        target=lambda name: {"Arn": "arn:aws:ecs:us-east-1:123456789012:cluster/it", "Input": name},
+        register_target=lambda name: {"Arn": "arn:aws:ecs:us-east-1:123456789012:cluster/it", "Input": name},
     )
     service("delete_schedule_group", Name="contract")
 

@@ -20,8 +20,8 @@ from harvester.compute.fargate.task_definition import (
     Definition,
     command,
     network,
+    register_and_start,
     require,
-    started,
     strategy,
     tag_list,
 )
@@ -99,7 +99,7 @@ class FargateCompute:
 
     def _run(self, definition: Definition) -> str:
         """Start one task; its ARN."""
-        answer = started(self.aws.ecs, definition, lambda arn: self._asked_to_run(definition, arn))
+        answer = register_and_start(self.aws.ecs, definition, lambda arn: self._asked_to_run(definition, arn))
         if answer.get("failures") or not answer.get("tasks"):
             words = _why_not(answer.get("failures") or ())
             if definition.capacity.falls_back and is_for_want_of_room(words):
@@ -270,7 +270,7 @@ class FargateCompute:
             group=self.settings.schedule_group,
             bucket=self.settings.bucket,
             role_arn=self.settings.scheduler_role_arn,
-            target=self.definitions.target,
+            register_target=self.definitions.register_target,
         )
 
     def _service(self, collection_id: str) -> FargateService:

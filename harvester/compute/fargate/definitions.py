@@ -9,7 +9,7 @@ from harvester.compute import ONCE, SERVICE
 from harvester.compute.fargate.task_definition import (
     Definition,
     network,
-    registered,
+    register,
     require_complete,
     strategy,
     unversioned,
@@ -44,9 +44,10 @@ class Definitions:
         kind = SERVICE if is_stream(tree) else ONCE
         return Definition(self._settings, self._aws.ecs.region, collection_id, kind, capacity)
 
-    def target(self, collection_id: str) -> Tree:
-        """What a schedule starts, as EventBridge Scheduler writes it: always the newest revision.
+    def register_target(self, collection_id: str) -> Tree:
+        """Register the task; what a schedule starts of it, as EventBridge Scheduler writes it.
 
+        That is always the newest revision.
         Nothing tries again where Spot has no room, so what shall fall back runs on demand.
         """
         definition = self.of(collection_id)
@@ -56,7 +57,7 @@ class Definitions:
         return {
             "Arn": self._cluster_arn(),
             "EcsParameters": {
-                "TaskDefinitionArn": unversioned(registered(self._aws.ecs, definition)),
+                "TaskDefinitionArn": unversioned(register(self._aws.ecs, definition)),
                 "TaskCount": 1,
                 "CapacityProviderStrategy": strategy(definition.capacity),
                 "NetworkConfiguration": {

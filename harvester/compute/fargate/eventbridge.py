@@ -18,7 +18,7 @@ from harvester.compute.schedules.expression import Rate, Schedule, read
 from harvester.errors import Exit, HarvesterError
 from harvester.store.keys import id_problem
 
-Target = Callable[[str], Mapping[str, Any]]
+RegisterTarget = Callable[[str], Mapping[str, Any]]
 
 _LONGEST, _DIGEST = 64, 16
 _CUT = _LONGEST - _DIGEST - 1
@@ -50,9 +50,10 @@ _ADVICE: Mapping[str, tuple[str, Exit]] = {
 
 
 class EventBridge:
-    """`target` makes of a collection id what is started: its `Arn` and `EcsParameters`; the rest is added.
+    """`register_target` registers the task of a collection and returns what is started of it.
 
-    The task definition there has no revision, so that a schedule starts the newest one.
+    That is its `Arn` and `EcsParameters`; the rest is added here. The task definition there has no revision,
+    so that a schedule starts the newest one.
     """
 
     def __init__(
@@ -62,11 +63,11 @@ class EventBridge:
         group: str,
         bucket: str,
         role_arn: str,
-        target: Target,
+        register_target: RegisterTarget,
         clock: Clock | None = None,
     ) -> None:
         self._service, self._group, self._bucket, self._role = service, group, bucket, role_arn
-        self._target = target
+        self._register_target = register_target
         self._clock = clock or SystemClock()
 
     def schedule(self, collection_id: str, schedule: Schedule, *, paused: bool = False) -> Scheduled:
@@ -76,7 +77,8 @@ class EventBridge:
         """
         now = self._clock.now().replace(microsecond=0)
         since = now + _AHEAD if isinstance(schedule, Rate) else now
-        wanted = self._wanted(collection_id, schedule, since, paused=paused)
+        target = self._register_target(collection_id)
+        wanted = self._entry(collection_id, schedule, since, target, paused=paused)
         for _ in range(_ROUNDS):
             # Another command may add it or take it away between two of these.
             if self._done("create_schedule", but=_THERE, **wanted):
@@ -105,10 +107,16 @@ class EventBridge:
         found = [each for name in names if (each := self._scheduled(name))]
         return sorted(found, key=lambda each: each.collection_id)
 
-    def _wanted(
-        self, collection_id: str, schedule: Schedule, since: datetime, *, paused: bool
+    def _entry(
+        self,
+        collection_id: str,
+        schedule: Schedule,
+        since: datetime,
+        target: Mapping[str, Any],
+        *,
+        paused: bool,
     ) -> dict[str, Any]:
-        target = {**self._target(collection_id), "RoleArn": self._role, "RetryPolicy": _RETRIES}
+        """The schedule as EventBridge Scheduler keeps it."""
         return {
             "Name": schedule_name(self._bucket, collection_id),
             "GroupName": self._group,
@@ -119,7 +127,7 @@ class EventBridge:
             "FlexibleTimeWindow": {"Mode": "OFF"},
             # What is never due again is over, and goes.
             "ActionAfterCompletion": "DELETE",
-            "Target": target,
+            "Target": {**target, "RoleArn": self._role, "RetryPolicy": _RETRIES},
             **({"StartDate": since} if isinstance(schedule, Rate) else {}),
         }
 

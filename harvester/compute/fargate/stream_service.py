@@ -9,7 +9,14 @@ from datetime import timedelta
 from harvester.aws.service import Refused
 from harvester.aws.stop_reasons import death, is_for_want_of_room
 from harvester.clock import Clock, Stop
-from harvester.compute.fargate.task_definition import Definition, family, network, started, strategy, tag_list
+from harvester.compute.fargate.task_definition import (
+    Definition,
+    family,
+    network,
+    register_and_start,
+    strategy,
+    tag_list,
+)
 from harvester.compute.fargate.tasks import Cluster, Found, gave_up, has_no_room, is_of_a_service, is_over
 from harvester.compute.fargate.wait_for_start import Beginning
 from harvester.errors import Exit, HarvesterError
@@ -128,7 +135,7 @@ class FargateService:
             token = {} if leftover else {"clientToken": uuid.uuid4().hex}
             self._cluster.ecs(operation, taskDefinition=arn, **wanted, **more, **token)
 
-        started(self._cluster.ecs, definition, make)
+        register_and_start(self._cluster.ecs, definition, make)
 
     # -- stop --------------------------------------------------------------------------------------
 

@@ -216,7 +216,7 @@ def tags_of(found: Mapping[str, Any]) -> dict[str, str]:
     return {str(tag.get("key")): str(tag.get("value")) for tag in found.get("tags") or ()}
 
 
-def registered(ecs: Service, definition: Definition) -> str:
+def register(ecs: Service, definition: Definition) -> str:
     """The ARN of the newest revision, which is as wanted: registered now where the one before differs."""
     name = definition.request["family"]
     try:
@@ -239,18 +239,18 @@ def registered(ecs: Service, definition: Definition) -> str:
     return new
 
 
-def started(ecs: Service, definition: Definition, start: Callable[[str], _T]) -> _T:
+def register_and_start(ecs: Service, definition: Definition, start: Callable[[str], _T]) -> _T:
     """What `start` returns for the ARN of the newest revision, registered where it has to be.
 
     Another command may retire that revision before it is used; then the one that is newest by now is taken.
     """
     for _ in range(_ROUNDS - 1):
         try:
-            return start(registered(ecs, definition))
+            return start(register(ecs, definition))
         except Refused as refused:
             if not re.search(r"task ?definition.* inactive", refused.said, re.IGNORECASE):
                 raise
-    return start(registered(ecs, definition))
+    return start(register(ecs, definition))
 
 
 def _retire(ecs: Service, name: str, *, kept: str) -> None:

@@ -483,7 +483,7 @@ def test_once_runs_on_demand_where_spot_has_no_room_and_that_was_asked_for(
 
 def test_what_would_fall_back_is_scheduled_on_demand_for_nobody_would_try_again(stage: Stage) -> None:
     def provider(*, fallback: bool) -> str:
-        target = _on_spot(stage, fallback=fallback).definitions.target("s")
+        target = _on_spot(stage, fallback=fallback).definitions.register_target("s")
         return str(target["EcsParameters"]["CapacityProviderStrategy"][0]["capacityProvider"])
 
     assert [provider(fallback=False), provider(fallback=True)] == ["FARGATE_SPOT", "FARGATE"]

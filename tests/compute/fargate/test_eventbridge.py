@@ -38,7 +38,7 @@ def service(moto_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 
 def _bridge(service: Service, *, bucket: str = _BUCKET, group: str = "harvests") -> EventBridge:
-    return EventBridge(service, group=group, bucket=bucket, role_arn=_ROLE, target=_target)
+    return EventBridge(service, group=group, bucket=bucket, role_arn=_ROLE, register_target=_target)
 
 
 def _stored(service: Service, name: str = f"{_BUCKET}_s") -> dict[str, Any]:

@@ -60,7 +60,9 @@ def _bridge(bucket: str = _BUCKET) -> EventBridge:
     def target(_: str) -> dict[str, Any]:
         return {"Arn": _CLUSTER, "EcsParameters": {"TaskDefinitionArn": _FAMILY}}
 
-    return EventBridge(Service("scheduler"), group="moved", bucket=bucket, role_arn=_ROLE, target=target)
+    return EventBridge(
+        Service("scheduler"), group="moved", bucket=bucket, role_arn=_ROLE, register_target=target
+    )
 
 
 def _in_force(bucket: str = _BUCKET) -> list[tuple[str, str]]:

@@ -17,9 +17,9 @@ from harvester.compute import ONCE, SERVICE
 from harvester.compute.fargate.task_definition import (
     Definition,
     family,
-    registered,
+    register,
+    register_and_start,
     require_complete,
-    started,
 )
 from harvester.errors import Exit, HarvesterError
 from harvester.settings import Settings
@@ -38,7 +38,7 @@ def _definition(settings: Settings, *, kind: str = ONCE, **wishes: Any) -> Defin
 
 
 def test_a_task_is_small_unprivileged_and_has_time_to_stop(cloud: Cloud) -> None:
-    arn = registered(Aws(REGION).ecs, _definition(cloud.settings))
+    arn = register(Aws(REGION).ecs, _definition(cloud.settings))
     found = cloud.client("ecs").describe_task_definition(taskDefinition=arn)["taskDefinition"]
     assert (found["cpu"], found["memory"], found["networkMode"]) == ("256", "512", "awsvpc")
     assert found["requiresCompatibilities"] == ["FARGATE"]
@@ -112,8 +112,8 @@ def test_a_harvest_gets_the_settings_that_are_not_the_usual_and_no_secret(
 def test_d_27_a_task_definition_is_registered_again_when_anything_in_it_changed(cloud: Cloud) -> None:
     ecs, settings = Aws(REGION).ecs, cloud.settings
     name = family(settings.bucket, "museums")
-    first = registered(ecs, _definition(settings))
-    assert registered(ecs, _definition(settings)) == first
+    first = register(ecs, _definition(settings))
+    assert register(ecs, _definition(settings)) == first
     changes: list[dict[str, Any]] = [
         {"image": "registry.example/twarc-cloud:2.0.1"},
         {"task_role_arn": "arn:aws:iam::123456789012:role/other"},
@@ -128,9 +128,9 @@ def test_d_27_a_task_definition_is_registered_again_when_anything_in_it_changed(
     seen = {first}
     for change in changes:
         changed = _definition(replace(settings, **change))
-        arn = registered(ecs, changed)
+        arn = register(ecs, changed)
         assert arn not in seen, change
-        assert registered(ecs, changed) == arn
+        assert register(ecs, changed) == arn
         seen.add(arn)
         assert cloud.definitions(name) == [arn], "older revisions are retired"
 
@@ -141,7 +141,7 @@ def test_a_revision_that_somebody_else_made_is_replaced(cloud: Cloud) -> None:
         family=family(cloud.settings.bucket, "museums"),
         containerDefinitions=[{"name": "other", "image": "other", "memory": 512}],
     )
-    arn = registered(ecs, definition)
+    arn = register(ecs, definition)
     assert arn.endswith(":2")
     assert cloud.definitions(family(cloud.settings.bucket, "museums")) == [arn]
 
@@ -156,7 +156,7 @@ def test_commands_at_one_moment_leave_the_newest_revision_in_use(cloud: Cloud, s
     def command(number: int) -> None:
         ecs = Aws(REGION).ecs
         ecs.client.meta.events.register("before-call.ecs", lambda **_: turns.wait(number))
-        made.append(registered(ecs, _definition(settings[number])))
+        made.append(register(ecs, _definition(settings[number])))
 
     turns.run(command, len(settings))
     in_use = cloud.definitions(family(cloud.settings.bucket, "museums"))
@@ -203,7 +203,7 @@ def test_a_revision_that_was_retired_before_its_use_is_replaced_by_the_newest(cl
             )
         return arn
 
-    assert started(ecs, definition, start) == tried[-1]
+    assert register_and_start(ecs, definition, start) == tried[-1]
     assert [arn.rpartition(":")[2] for arn in tried] == ["1", "2"]
 
 
@@ -214,20 +214,20 @@ def test_another_refusal_of_a_start_is_the_last_word(cloud: Cloud) -> None:
         raise refused
 
     with pytest.raises(Refused) as caught:
-        started(Aws(REGION).ecs, _definition(cloud.settings), start)
+        register_and_start(Aws(REGION).ecs, _definition(cloud.settings), start)
     assert caught.value is refused
 
 
 def test_revisions_of_a_collection_whose_id_begins_alike_are_left_alone(cloud: Cloud) -> None:
     ecs, settings = Aws(REGION).ecs, cloud.settings
-    other = registered(ecs, Definition(settings, REGION, "museums-2", ONCE, Capacity()))
-    registered(ecs, _definition(settings))
-    registered(ecs, _definition(replace(settings, log_group="/other")))
+    other = register(ecs, Definition(settings, REGION, "museums-2", ONCE, Capacity()))
+    register(ecs, _definition(settings))
+    register(ecs, _definition(replace(settings, log_group="/other")))
     assert cloud.definitions(family(settings.bucket, "museums-2")) == [other]
 
 
 def test_who_pays_can_be_told_by_tags(cloud: Cloud) -> None:
-    arn = registered(Aws(REGION).ecs, _definition(cloud.settings))
+    arn = register(Aws(REGION).ecs, _definition(cloud.settings))
     found = cloud.client("ecs").describe_task_definition(taskDefinition=arn, include=["TAGS"])["tags"]
     tags = {tag["key"]: tag["value"] for tag in found}
     assert tags.pop("twarc-cloud:definition")

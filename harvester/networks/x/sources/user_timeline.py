@@ -6,7 +6,6 @@ user holds a `resume`. `sweep` in the collection says after which user a harvest
 
 import logging
 import threading
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -47,6 +46,17 @@ def collect(job: Job) -> None:
     _Sweep(job).run()
 
 
+def _order(job: Job) -> tuple[list[str], str]:
+    """The users still to be harvested in this sweep, and when it was started."""
+    users = list(job.collection["users"])
+    sweep = job.collection.get("sweep") or {}
+    first = users.index(sweep["after"]) + 1 if sweep.get("after") in users else 0
+    # A harvest that died after its last user leaves nobody to go on with.
+    first = first if first < len(users) else 0
+    started = sweep.get("started") if first else None
+    return users[first:], started or timestamp(job.clock.now())
+
+
 class _Sweep:
     def __init__(self, job: Job) -> None:
         self._job = job
@@ -54,7 +64,10 @@ class _Sweep:
         self._accounts = Accounts(job)
         self._follower = Follower(job, page_size=_PAGE, least=_LEAST, depth=_DEPTH)
         self._guard = threading.Lock()
-        self._queue = self._in_order()
+        users, self._started = _order(job)
+        self._positions = users
+        self._queue = iter(enumerate(users))
+        self._done, self._held, self._low_water = set[int](), set[int](), 0
         self._broken: BaseException | None = None
         self._failed_in_a_row = 0
         self._served = 0
@@ -76,21 +89,6 @@ class _Sweep:
             raise self._last_error
 
     # -- the order ---------------------------------------------------------------------------------
-
-    def _in_order(self) -> Iterator[tuple[int, str]]:
-        """The users still to be harvested in this sweep."""
-        users = list(self._users)
-        sweep = self._job.collection.get("sweep") or {}
-        first = users.index(sweep["after"]) + 1 if sweep.get("after") in self._users else 0
-        # A harvest that died after its last user leaves nobody to go on with.
-        first = first if first < len(users) else 0
-        self._started = sweep.get("started") if first else None
-        self._started = self._started or timestamp(self._job.clock.now())
-        self._positions = users[first:]
-        self._done: set[int] = set()
-        self._held: set[int] = set()
-        self._low_water = 0
-        return iter(enumerate(self._positions))
 
     def _next(self) -> tuple[int, str] | None:
         with self._guard:
