@@ -3,9 +3,12 @@
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
+
+_T = TypeVar("_T")
 
 # Counts time asleep too (a laptop lid, a SIGSTOP), which CLOCK_MONOTONIC does not on Linux.
 _SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -76,6 +79,22 @@ class SystemClock:
 
     def wait(self, stop: Stop, seconds: float) -> bool:
         return stop.wait(max(0.0, seconds))
+
+
+def in_background(work: Callable[[], _T], *, name: str) -> Future[_T]:
+    """What `work` returns or raises, in a thread of its own that no end of the process waits for."""
+    call: Future[_T] = Future()
+
+    def run() -> None:
+        try:
+            result = work()
+        except BaseException as error:  # noqa: BLE001 - raised again where the result is asked for
+            call.set_exception(error)
+        else:
+            call.set_result(result)
+
+    threading.Thread(target=run, name=name, daemon=True).start()
+    return call
 
 
 def http_date(text: str | None) -> datetime | None:

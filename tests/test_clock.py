@@ -3,9 +3,10 @@
 import threading
 from datetime import UTC, datetime, timedelta
 
+import pytest
 import time_machine
 
-from harvester.clock import Stop, SystemClock
+from harvester.clock import Stop, SystemClock, in_background
 
 
 def test_the_first_reason_is_kept() -> None:
@@ -62,3 +63,13 @@ def test_elapsed_seconds_are_not_those_of_the_wall_clock() -> None:
     with time_machine.travel(datetime.now(UTC) + timedelta(hours=1)):
         assert clock.now() - datetime.now(UTC) < timedelta(seconds=5)
         assert clock.elapsed() - before < 60
+
+
+def test_what_is_done_in_the_background_returns_or_raises_where_it_is_asked_for() -> None:
+    def fail() -> None:
+        raise KeyboardInterrupt("of the work")
+
+    name = in_background(lambda: threading.current_thread().name, name="beside")
+    assert name.result(20) == "beside"
+    with pytest.raises(KeyboardInterrupt, match="of the work"):
+        in_background(fail, name="beside").result(20)

@@ -2,13 +2,14 @@
 
 import logging
 import os
-import queue
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
+from harvester.clock import in_background
 from harvester.collection.kinds import is_stream
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError, NotFound
@@ -223,19 +224,7 @@ def _delivered(what: str, send: Callable[[], None]) -> bool:
 
 def _within(seconds: float, work: Callable[[], _T]) -> _T:
     """What `work` returns or raises; TimeoutError if it takes longer, and then it goes on alone."""
-    done: queue.SimpleQueue[tuple[_T | None, BaseException | None]] = queue.SimpleQueue()
-
-    def run() -> None:
-        try:
-            done.put((work(), None))
-        except BaseException as error:  # noqa: BLE001 - raised again where it is waited for
-            done.put((None, error))
-
-    threading.Thread(target=run, name="alerts", daemon=True).start()
-    try:
-        result, error = done.get(timeout=seconds)
-    except queue.Empty:
-        raise TimeoutError(f"no answer within {seconds:.0f} s") from None
-    if error is not None:
-        raise error
-    return result  # type: ignore[return-value]
+    call = in_background(work, name="alerts")
+    if not wait((call,), seconds).done:
+        raise TimeoutError(f"no answer within {seconds:.0f} s")
+    return call.result()

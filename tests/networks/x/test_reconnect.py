@@ -13,6 +13,7 @@ from harvester.clock import Stop
 from harvester.networks import Stopped
 from harvester.networks.x import Outcome, Problem, StreamRead, StreamSupervisor, XError
 from harvester.networks.x.streaming.interruptions import undelivered_from
+from tests.support.harvest_stage import until
 from tests.support.scripted_x import HandClock
 
 
@@ -374,3 +375,26 @@ def test_leaving_the_iteration_closes_the_connection() -> None:
     reads.close()  # type: ignore[attr-defined]
 
     assert network.connections[0].ended
+
+
+@pytest.mark.parametrize("is_left", [False, True])
+def test_a_connection_that_opens_after_a_stop_is_closed(is_left: bool) -> None:
+    """Whether it is waited for when the stop comes, or its reader goes away without one."""
+    stop, clock, let_through = Stop(), HandClock(), threading.Event()
+    connection = _Connection(clock, [])
+
+    def connect() -> Any:
+        let_through.wait(20)
+        return connection
+
+    reads = iter(StreamSupervisor(connect, lambda: None, clock=clock, stop=stop))
+    # It gives its writer a tick meanwhile.
+    assert next(reads).lines == ()
+    if is_left:
+        reads.close()  # type: ignore[attr-defined]
+    else:
+        stop.request("test")
+        assert list(reads) == []
+    assert not connection.ended
+    let_through.set()
+    until(lambda: connection.ended)

@@ -5,6 +5,7 @@ import socket
 import threading
 import weakref
 from collections.abc import Callable
+from concurrent.futures import wait
 from typing import Any
 
 import requests
@@ -14,7 +15,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 
-from harvester.clock import Stop
+from harvester.clock import Stop, in_background
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 31.0
@@ -53,28 +54,22 @@ def _shut(sock: Any) -> None:
 
 def _address(host: str, port: int, stop: Stop) -> list[Any]:
     """Look a name up in a thread of its own, as the resolver cannot be interrupted."""
-    found: list[Any] = []
-    done = threading.Event()
 
-    def look_up() -> None:
+    def look_up() -> list[Any]:
         try:
-            found.extend(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
-        except OSError as error:
-            found.append(error)
-        done.set()
+            return list(socket.getaddrinfo(host, port, type=socket.SOCK_STREAM))
+        except UnicodeError as error:
+            raise socket.gaierror(socket.EAI_NONAME, str(error)) from error
 
     if host.replace(".", "").isdigit():
-        look_up()
-    else:
-        threading.Thread(target=look_up, daemon=True, name="name look-up").start()
+        return look_up()
+    call = in_background(look_up, name="name look-up")
     for _ in range(int(CONNECT_SECONDS * 4)):
-        if done.wait(0.25) or stop.requested:
+        if wait((call,), 0.25).done or stop.requested:
             break
-    if found and isinstance(found[0], OSError):
-        raise found[0]
-    if not found:
+    if not call.done():
         raise socket.gaierror(socket.EAI_AGAIN, "no answer from the resolver")
-    return found
+    return call.result()
 
 
 def _connected(host: str, port: int, options: Any, stop: Stop) -> socket.socket:

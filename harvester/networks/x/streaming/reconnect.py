@@ -1,12 +1,12 @@
 """A stream goes on for ever: each interruption is mended with patience and told as a gap."""
 
-import threading
 from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, wait
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
-from harvester.clock import Clock, Stop
+from harvester.clock import Clock, Stop, in_background
 from harvester.networks import Stopped
 from harvester.networks.gap import Gap, Unheard
 from harvester.networks.x.errors import Outcome, XError
@@ -104,7 +104,7 @@ class StreamSupervisor:
     def _one_connection(self) -> Iterator[StreamRead]:
         asked = self._clock.elapsed()
         try:
-            connection = yield from self._beside(self._connect, late=lambda opened: opened.close())
+            connection = yield from self._beside(self._connect, on_late_result=lambda opened: opened.close())
         except XError as error:
             yield from self._refused(error)
             return
@@ -212,19 +212,27 @@ class StreamSupervisor:
         return StreamRead(events=({"event": name, "at": at, **more},), since=self._time.earliest())
 
     def _beside(
-        self, ask: Callable[[], T], *, late: Callable[[T], None] = lambda _: None
+        self, ask: Callable[[], T], *, on_late_result: Callable[[T], None] = lambda _: None
     ) -> Generator[StreamRead, None, T]:
-        """`ask` in a thread, as connecting may take longer than a writer may be left without a tick."""
-        beside = _Beside(ask, late)
+        """`ask` in a thread, as connecting may take longer than a writer may be left without a tick.
+
+        What it gives after a stop goes to `on_late_result`.
+        """
+
+        def hand_over(late: Future[T]) -> None:
+            if not late.exception():
+                on_late_result(late.result())
+
+        call = in_background(ask, name="stream connecting")
         try:
-            while not beside.done.wait(TICK):
+            while not wait((call,), TICK).done:
                 if self._stop.requested:
                     raise Stopped
                 yield StreamRead(since=self._time.earliest())
         except (Stopped, GeneratorExit):
-            beside.abandon()
+            call.add_done_callback(hand_over)
             raise
-        return beside.outcome()
+        return call.result()
 
     def _wait(self, seconds: float, why: str) -> Iterator[StreamRead]:
         told = self._on_wait if seconds > 1.0 else None
@@ -237,39 +245,3 @@ class StreamSupervisor:
             yield StreamRead(since=self._time.earliest())
         if told:
             told("", 0.0)
-
-
-class _Beside(Generic[T]):
-    """One call in a thread of its own; what it gives after nobody waits any more goes to `late`."""
-
-    def __init__(self, ask: Callable[[], T], late: Callable[[T], None]) -> None:
-        self.done = threading.Event()
-        self._late = late
-        self._lock = threading.Lock()
-        self._abandoned = False
-        self._found: list[T] = []
-        self._failed: list[BaseException] = []
-        threading.Thread(target=self._run, args=(ask,), daemon=True, name="stream connecting").start()
-
-    def _run(self, ask: Callable[[], T]) -> None:
-        try:
-            found = ask()
-            with self._lock:
-                self._found.append(found)
-                if self._abandoned:
-                    self._late(found)
-        except BaseException as error:  # noqa: BLE001 - `outcome` raises it in the thread that asked
-            self._failed.append(error)
-        finally:
-            self.done.set()
-
-    def outcome(self) -> T:
-        if self._failed:
-            raise self._failed[0]
-        return self._found[0]
-
-    def abandon(self) -> None:
-        with self._lock:
-            self._abandoned = True
-            if self._found:
-                self._late(self._found[0])
