@@ -80,7 +80,7 @@ class Settings:
         ]
         wrong += [f"task_{problem}" for problem in self.capacity.problems()]
         if wrong:
-            raise HarvesterError("The settings cannot be used.", wrong, exit_code=Exit.USAGE)
+            raise HarvesterError("Invalid settings.", wrong, exit_code=Exit.USAGE)
 
     @property
     def capacity(self) -> Capacity:
@@ -142,7 +142,7 @@ def settings(
         except (KeyError, ValueError):
             wrong.append(f"{entry.name} is {given!r}; it is {_TOLD[entry.type]}.")
     if wrong:
-        raise HarvesterError("The settings cannot be used.", wrong, exit_code=Exit.USAGE)
+        raise HarvesterError("Invalid settings.", wrong, exit_code=Exit.USAGE)
     return Settings(**values)
 
 

@@ -55,7 +55,7 @@ class Parameters:
             raise HarvesterError(
                 f"parameter_path is {path!r}; it is like /twarc-cloud.", exit_code=Exit.USAGE
             )
-        with self._told("use", self.path):
+        with self._translated("use", self.path):
             self._ssm = client_for("ssm", region=region, config=_CONFIG)
 
     def __repr__(self) -> str:
@@ -64,14 +64,14 @@ class Parameters:
     def read(self, name: str) -> str:
         """A value in plain text; raises NotFound."""
         full = self._full(name)
-        with self._told("read", full):
+        with self._translated("read", full):
             return str(self._ssm.get_parameter(Name=full, WithDecryption=True)["Parameter"]["Value"])
 
     def has(self, name: str) -> bool:
         """Whether there is such a parameter; its value is not asked for in plain text."""
         full = self._full(name)
         try:
-            with self._told("read", full):
+            with self._translated("read", full):
                 self._ssm.get_parameter(Name=full, WithDecryption=False)
         except NotFound:
             return False
@@ -81,9 +81,9 @@ class Parameters:
         """Store a value, in the place of the one that was there; its number, from 1."""
         full = self._full(name)
         if len(value.encode()) > _MOST_BYTES:
-            told = f"What is to be stored as {full} is larger than {_MOST_BYTES} bytes."
-            raise HarvesterError(told, exit_code=Exit.USAGE)
-        with self._told("write", full):
+            message = f"What is to be stored as {full} is larger than {_MOST_BYTES} bytes."
+            raise HarvesterError(message, exit_code=Exit.USAGE)
+        with self._translated("write", full):
             answer = self._ssm.put_parameter(
                 Name=full, Value=value, Type="SecureString", Overwrite=True, **self._key
             )
@@ -93,7 +93,7 @@ class Parameters:
         """Whether there was one to remove; its earlier values go, too."""
         full = self._full(name)
         try:
-            with self._told("remove", full):
+            with self._translated("remove", full):
                 self._ssm.delete_parameter(Name=full)
         except NotFound:
             return False
@@ -103,7 +103,7 @@ class Parameters:
         """What is directly below a name, in order; values are not asked for in plain text."""
         full = self._full(folder)
         found = []
-        with self._told("list", full):
+        with self._translated("list", full):
             pages = self._ssm.get_paginator("get_parameters_by_path").paginate(
                 Path=full, Recursive=False, WithDecryption=False
             )
@@ -124,9 +124,9 @@ class Parameters:
             # Without the cause: a parser's error holds the text.
             found = None
         if not isinstance(found, dict):
-            told = f"{self._full(name)} in the parameter store holds no keys as this project writes them."
+            message = f"{self._full(name)} in the parameter store holds no keys as this project writes them."
             hint = f"`collection-config keys --rotate --profile {profile}` writes it anew."
-            raise HarvesterError(told, hint=hint, exit_code=Exit.UNAUTHORIZED)
+            raise HarvesterError(message, hint=hint, exit_code=Exit.UNAUTHORIZED)
         return {str(key): str(value) for key, value in found.items()}
 
     def has_keys(self, profile: str) -> bool:
@@ -144,7 +144,7 @@ class Parameters:
         return f"{self.path}/{name}"
 
     @contextmanager
-    def _told(self, what: str, name: str) -> Iterator[None]:
+    def _translated(self, what: str, name: str) -> Iterator[None]:
         try:
             yield
         except (ClientError, BotoCoreError) as error:

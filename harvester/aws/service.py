@@ -35,7 +35,7 @@ class Service:
 
     def __init__(self, name: str, *, region: str = "") -> None:
         self.name = name
-        with self._told(name):
+        with self._translated(name):
             self.client: Any = client_for(name, region=region, config=_CONFIG)
 
     @property
@@ -43,13 +43,13 @@ class Service:
         return str(self.client.meta.region_name)
 
     def __call__(self, operation: str, **parameters: Any) -> dict[str, Any]:
-        with self._told(self._action(operation)):
+        with self._translated(self._action(operation)):
             answer: dict[str, Any] = getattr(self.client, operation)(**parameters)
             return answer
 
     def pages(self, operation: str, **parameters: Any) -> Iterator[dict[str, Any]]:
         """All answers to a listing, one after the other."""
-        with self._told(self._action(operation)):
+        with self._translated(self._action(operation)):
             yield from self.client.get_paginator(operation).paginate(**parameters)
 
     def _action(self, operation: str) -> str:
@@ -57,7 +57,7 @@ class Service:
         return f"{self.name}:{''.join(word.title() for word in operation.split('_'))}"
 
     @contextmanager
-    def _told(self, action: str) -> Iterator[None]:
+    def _translated(self, action: str) -> Iterator[None]:
         try:
             yield
         except (ClientError, BotoCoreError) as error:

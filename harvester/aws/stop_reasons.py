@@ -105,7 +105,7 @@ _LATER = "`doctor` looks at all that is needed; docs/when-it-goes-wrong.md tells
 
 def hint(words: str) -> str:
     """What to do when AWS says this."""
-    return next((told for known, told in _HINTS if re.search(known, words, re.IGNORECASE)), _LATER)
+    return next((advice for known, advice in _HINTS if re.search(known, words, re.IGNORECASE)), _LATER)
 
 
 def is_for_want_of_room(words: str) -> bool:
@@ -118,11 +118,11 @@ class Death:
     """How a task ended: the exit code of its container, if it came so far, and AWS's words."""
 
     exit_code: int | None
-    told: str
+    detail: str
 
     @property
     def interrupted(self) -> bool:
-        return bool(re.search(r"SpotInterruption", self.told))
+        return bool(re.search(r"SpotInterruption", self.detail))
 
 
 def death(task: Mapping[str, Any]) -> Death:

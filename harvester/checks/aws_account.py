@@ -56,12 +56,12 @@ def _looked_at(what: str, check: Callable[[], Check]) -> Check:
 def _cluster(settings: Settings, aws: Aws) -> Check:
     found = aws.ecs("describe_clusters", clusters=[settings.cluster])["clusters"]
     if not found or found[0].get("status") != "ACTIVE":
-        told = f"there is no cluster {settings.cluster} in {aws.ecs.region}."
-        return Check("cluster", False, told, f"Check `region`. {_APPLY}")
+        detail = f"there is no cluster {settings.cluster} in {aws.ecs.region}."
+        return Check("cluster", False, detail, f"Check `region`. {_APPLY}")
     wanted = "FARGATE_SPOT" if settings.task_spot else "FARGATE"
     if wanted not in (found[0].get("capacityProviders") or ()):
-        told = f"{settings.cluster} does not have the capacity provider {wanted}."
-        return Check("cluster", False, told, "`terraform apply` gives it.")
+        detail = f"{settings.cluster} does not have the capacity provider {wanted}."
+        return Check("cluster", False, detail, "`terraform apply` gives it.")
     return Check("cluster", True, f"{settings.cluster} in {aws.ecs.region}.")
 
 
@@ -101,8 +101,8 @@ def _subnets(settings: Settings, aws: Aws) -> Check:
         return Check("subnets", False, "none are set.", _APPLY)
     full = [each["SubnetId"] for each in found if each.get("AvailableIpAddressCount", 256) < _FREE_ADDRESSES]
     if full:
-        told = f"{', '.join(full)} has hardly an address left."
-        return Check("subnets", False, told, "Each task needs one: use larger or more subnets.")
+        detail = f"{', '.join(full)} has hardly an address left."
+        return Check("subnets", False, detail, "Each task needs one: use larger or more subnets.")
     zones = sorted({str(each.get("AvailabilityZone")) for each in found})
     return Check("subnets", True, f"{len(found)}, in {', '.join(zones)}.")
 
@@ -113,8 +113,10 @@ def _security_groups(settings: Settings, aws: Aws) -> Check:
     if not found:
         return Check("security groups", False, "none are set.", _APPLY)
     if settings.status_port == 0 and (rules := [rule for each in found for rule in each["IpPermissions"]]):
-        told = f"{len(rules)} rules let others in, and nothing of a task listens."
-        return Check("security groups", False, told, "Remove them; `status_cidr` of Terraform opens a port.")
+        detail = f"{len(rules)} rules let others in, and nothing of a task listens."
+        return Check(
+            "security groups", False, detail, "Remove them; `status_cidr` of Terraform opens a port."
+        )
     return Check("security groups", True, f"{', '.join(each['GroupId'] for each in found)}.")
 
 
@@ -132,8 +134,8 @@ def _role(settings: Settings, aws: Aws, name: str) -> Check:
         return Check(name, False, f"there is no role {arn}.", _APPLY)
     trusted = str(role.get("AssumeRolePolicyDocument"))
     if _ROLES[name] not in trusted:
-        told = f"{arn} does not trust {_ROLES[name]}."
-        return Check(name, False, told, "Use the role that Terraform makes, or let it trust that service.")
+        detail = f"{arn} does not trust {_ROLES[name]}."
+        return Check(name, False, detail, "Use the role that Terraform makes, or let it trust that service.")
     return Check(name, True, f"{arn}.")
 
 
@@ -142,5 +144,5 @@ def _quota(settings: Settings, aws: Aws) -> Check:
     found = aws.quotas("get_service_quota", ServiceCode="fargate", QuotaCode=_QUOTAS[kind])
     vcpus = float(found["Quota"]["Value"])
     tasks = int(vcpus * 1024 // settings.task_cpu)
-    told = f"{vcpus:g} vCPUs {kind}, which are {tasks} tasks of the usual size at once."
-    return Check("quota", tasks > 0, told, "" if tasks else "Ask AWS for more (Service Quotas, Fargate).")
+    detail = f"{vcpus:g} vCPUs {kind}, which are {tasks} tasks of the usual size at once."
+    return Check("quota", tasks > 0, detail, "" if tasks else "Ask AWS for more (Service Quotas, Fargate).")

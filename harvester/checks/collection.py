@@ -28,14 +28,14 @@ def of_description(tree: Tree, settings: Settings) -> Iterator[Check]:
 def keys_of(tree: Tree, settings: Settings) -> Check:
     """Whether a harvest finds keys, here or where the cluster runs it."""
     network = network_of(tree)
-    kept = tree.get("keys") or {}
+    own = tree.get("keys") or {}
     try:
         if network.holds_keys(tree):
-            told = "the collection itself holds them, for all to see who may read it."
-            return Check("keys", False, told, "`collection-config keys --move-to PROFILE` takes them out.")
+            detail = "the collection itself holds them, for all to see who may read it."
+            return Check("keys", False, detail, "`collection-config keys --move-to PROFILE` takes them out.")
         if settings.cluster:
             network.require_keys(tree, settings)
-            return Check("keys", True, f"those of profile {kept['profile']}, in the parameter store.")
+            return Check("keys", True, f"those of profile {own['profile']}, in the parameter store.")
         keys = network.keys(tree, settings)
     except HarvesterError as error:
         return Check("keys", False, error.message, error.hint)
@@ -45,12 +45,12 @@ def keys_of(tree: Tree, settings: Settings) -> Check:
 def _budget(tree: Tree, settings: Settings) -> Check:
     most = budget(tree, setting=settings.budget_usd)
     if most is None:
-        advice = '"budget_usd": 5 in the collection, or the setting, sets one.'
-        return Check("budget", True, "none: a harvest may cost what it takes.", advice)
+        hint = '"budget_usd": 5 in the collection, or the setting, sets one.'
+        return Check("budget", True, "none: a harvest may cost what it takes.", hint)
     page = network_of(tree).least_cost(tree)
     if most < page:
-        told = f"${most:,.2f} a harvest, and one request may cost ${page:,.2f}: nothing would be asked for."
-        return Check("budget", False, told, "Raise `budget_usd`.")
+        detail = f"${most:,.2f} a harvest, and one request may cost ${page:,.2f}: nothing would be asked for."
+        return Check("budget", False, detail, "Raise `budget_usd`.")
     return Check("budget", True, f"a harvest stops before it costs more than ${most:,.2f}.")
 
 

@@ -43,7 +43,7 @@ def examine(
     yield (keys := _keys(settings))
     network = list(_network(settings.x_api_url))
     yield from network
-    if client and keys.good and network[0].good:
+    if client and keys.ok and network[0].ok:
         yield from usual().accepted_fields(client)
     yield _disk(Path(settings.temp), "work folder")
     yield from _cloud(settings)
@@ -67,12 +67,12 @@ def _due(store: Store, schedules: "Callable[[], list[Scheduled]]") -> Check:
     except HarvesterError as error:
         return Check("schedules", False, error.message, error.hint)
     if late:
-        told = "; ".join(f"{each.collection_id} {each.told}" for each in late)
-        advice = (
+        detail = "; ".join(f"{each.collection_id} {each.text}" for each in late)
+        hint = (
             "AWS may have had no room, or nothing carried it out: `collection once` makes up for it, "
             "and docs/schedules.md tells more."
         )
-        return Check("schedules", False, f"{told}.", advice)
+        return Check("schedules", False, f"{detail}.", hint)
     return Check("schedules", True, _none_missed(len(found)))
 
 
@@ -120,8 +120,10 @@ def _ini(path: Path) -> Check:
     if not path.exists():
         return Check("settings", True, f"there is no {path} here; defaults and the environment count.")
     if secret:
-        told = f"{path} holds what is secret: {', '.join(secret)}."
-        return Check("settings", False, told, "Move AWS keys to ~/.aws/credentials, and take the lines out.")
+        detail = f"{path} holds what is secret: {', '.join(secret)}."
+        return Check(
+            "settings", False, detail, "Move AWS keys to ~/.aws/credentials, and take the lines out."
+        )
     return Check("settings", True, f"{path} is well.")
 
 
@@ -136,8 +138,8 @@ def _keys(settings: Settings) -> Check:
     except HarvesterError as error:
         return Check("keys", False, error.message, error.hint)
     if not stored:
-        advice = "`collection-config keys --profile NAME` stores them."
-        return Check("keys", False, f"there are none in {settings.parameter_path}/keys.", advice)
+        hint = "`collection-config keys --profile NAME` stores them."
+        return Check("keys", False, f"there are none in {settings.parameter_path}/keys.", hint)
     return Check("keys", True, f"in the parameter store: {', '.join(stored)}.")
 
 
@@ -164,8 +166,10 @@ def _network(url: str) -> Iterator[Check]:
 def _clock(what: str, theirs: datetime, whose: str) -> Check:
     skew = (datetime.now(UTC) - theirs).total_seconds()
     if abs(skew) > _SKEW:
-        told = f"this machine's is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} that of {whose}."
-        return Check(what, False, told, "Set it (e.g. by NTP): signatures and AWS do not bear this.")
+        detail = (
+            f"this machine's is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} that of {whose}."
+        )
+        return Check(what, False, detail, "Set it (e.g. by NTP): signatures and AWS do not bear this.")
     return Check(what, True, f"within {_SKEW:.0f} s of that of {whose}.")
 
 
@@ -173,12 +177,12 @@ def _disk(folder: Path, what: str) -> Check:
     while not folder.exists():
         folder = folder.absolute().parent
     usage = shutil.disk_usage(folder)
-    told = f"{usage.free / (1 << 30):.1f} GB free at {folder}."
+    detail = f"{usage.free / (1 << 30):.1f} GB free at {folder}."
     if not os.access(folder, os.W_OK):
         return Check(what, False, f"{folder} may not be written.", "Change its permissions, or set `temp`.")
     if usage.free < _ROOM:
-        return Check(what, False, told, "Make room, or set `temp` to another disk.")
-    return Check(what, True, told)
+        return Check(what, False, detail, "Make room, or set `temp` to another disk.")
+    return Check(what, True, detail)
 
 
 def _store(store: Store) -> Iterator[Check]:
@@ -189,7 +193,7 @@ def _store(store: Store) -> Iterator[Check]:
     except HarvesterError as error:
         yield Check("store", False, error.message, error.hint)
         return
-    told = f"{store.name} can be written, and refuses the second of two writers."
+    detail = f"{store.name} can be written, and refuses the second of two writers."
     if not removes:
-        told += " It ignores conditions on removals: locks are replaced instead of removed."
-    yield Check("store", True, told)
+        detail += " It ignores conditions on removals: locks are replaced instead of removed."
+    yield Check("store", True, detail)

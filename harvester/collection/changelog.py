@@ -22,25 +22,25 @@ _HIDDEN_VALUE = "(not shown)"  # noqa: S105 - what stands in its place
 
 @dataclass(frozen=True)
 class Change:
-    """One thing that changed; `harvest` is empty where a person changed it, `name` a user's screen name."""
+    """One thing that changed; `harvest` is empty where a person changed it, `screen_name` that of a user."""
 
     path: tuple[str, ...]
-    what: str
+    change: str
     old: Any
     new: Any
-    when: str
+    time: str
     harvest: str = ""
-    name: str = ""
+    screen_name: str = ""
 
     def __str__(self) -> str:
-        path = " -> ".join(self.path) + (f" ({self.name})" if self.name else "")
-        told = {
+        path = " -> ".join(self.path) + (f" ({self.screen_name})" if self.screen_name else "")
+        words = {
             ADDED: "added",
             CHANGED: self._changed(),
             DELETED: "deleted" if len(self.path) == 2 and self.path[0] == "users" else self._deleted(),
-        }[self.what]
+        }[self.change]
         by = f"by the harvest of {self.harvest}" if self.harvest else "by a person"
-        return printable(f"{path} {told} on {self.when} {by}")
+        return printable(f"{path} {words} on {self.time} {by}")
 
     def _changed(self) -> str:
         if self.old is None:

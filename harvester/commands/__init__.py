@@ -62,13 +62,13 @@ def _run(command: click.Command, arguments: Sequence[str] | None) -> int:
     except Exception as error:  # noqa: BLE001 - its own words may hold what is secret
         log.debug("The whole of it:", exc_info=error)
         words = unexpected(error)
-        say_error(f"U{words[1:]}. Run it with --debug, and report what that shows.")
+        say_error(f"U{words[1:]}. Run it again with --debug, and report the output.")
         return int(Exit.ERROR)
     return int(result) if isinstance(result, int) else int(Exit.OK)
 
 
 def say_error(text: str) -> None:
-    """Why it failed and what to do, on stderr; a line of the log where that is for programs."""
+    """Print the error and its hint on stderr; a line of the log where that is for programs."""
     if log_lines.in_use() == JSON:
         log.error("%s", text)
     else:
@@ -147,9 +147,7 @@ def log_options(command: _F) -> _F:
         type=click.Choice((TEXT, JSON)),
         help="Write the log as text or as JSON lines.  [default: the setting log_format]",
     )
-    return click.option("--debug", is_flag=True, help="Log what is asked of X and of AWS, too.")(
-        form(command)
-    )
+    return click.option("--debug", is_flag=True, help="Also log requests to X and AWS.")(form(command))
 
 
 def log_options_in_use() -> list[str]:

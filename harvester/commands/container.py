@@ -1,4 +1,4 @@
-"""The commands of the container: harvest one collection, or take its lock away."""
+"""The container's commands: harvest one collection, or remove its lock."""
 
 import logging
 import os
@@ -60,21 +60,17 @@ def local() -> None:
 
 def _harvest_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
-        click.option("--temp", help="Folder for what is not stored yet.  [default: temp]"),
+        click.option("--temp", help="Folder for files that are not stored yet.  [default: temp]"),
+        click.option("--tweets-per-file", type=int, help="Number of posts per file.  [default: 250000]"),
         click.option(
-            "--tweets-per-file", type=int, help="Posts in a file before the next.  [default: 250000]"
-        ),
-        click.option(
-            "--monitor", is_flag=True, help="Log the use of CPU, memory and disk every 30 s and at the end."
+            "--monitor", is_flag=True, help="Log CPU, memory and disk usage every 30 s and at the end."
         ),
         click.option(
             "--shutdown/--no-shutdown",
             default=True,
-            help="End when the harvest is over; or, unless it failed, stay until asked to shut down.",
+            help="Exit when the harvest ends; or, unless it failed, stay until a shutdown request.",
         ),
-        click.option(
-            "--port", type=click.IntRange(0, 65535), help="Answer status and stop requests on this port."
-        ),
+        click.option("--port", type=click.IntRange(0, 65535), help="Port for status and stop requests."),
         click.option("--address-file", type=click.Path(path_type=Path), hidden=True),
     ):
         command = option(command)
@@ -103,13 +99,13 @@ def aws_harvest(bucket: str, collection_id: str, host: str, **options: Any) -> i
                 **{"stop": stop, "alerts": alerts, "host": host, "service": service, **options},
             )
 
-        return service.kept(harvest, store) if service else int(harvest(stop).exit_code)
+        return service.run(harvest, store) if service else int(harvest(stop).exit_code)
 
 
 @local.command("harvester", help="Harvest COLLECTION_ID of a folder.")
 @click.argument("collection_id")
 @click.option(
-    "--collections-path", default="collections", help="The folder of the collections.", show_default=True
+    "--collections-path", default="collections", help="Folder of the collections.", show_default=True
 )
 @_harvest_options
 def local_harvest(collection_id: str, collections_path: str, **options: Any) -> int:
@@ -123,7 +119,7 @@ def local_harvest(collection_id: str, collections_path: str, **options: Any) -> 
         return int(outcome.exit_code)
 
 
-@aws.command("unlock", help="Remove the lock of COLLECTION_ID, whoever holds it.")
+@aws.command("unlock", help="Remove the lock of COLLECTION_ID, even of a running harvest.")
 @click.argument("bucket")
 @click.argument("collection_id")
 @click.option("--temp", hidden=True, expose_value=False)
@@ -131,10 +127,10 @@ def aws_unlock(bucket: str, collection_id: str) -> None:
     _unlock(_bucket(bucket), collection_id)
 
 
-@local.command("unlock", help="Remove the lock of COLLECTION_ID, whoever holds it.")
+@local.command("unlock", help="Remove the lock of COLLECTION_ID, even of a running harvest.")
 @click.argument("collection_id")
 @click.option(
-    "--collections-path", default="collections", help="The folder of the collections.", show_default=True
+    "--collections-path", default="collections", help="Folder of the collections.", show_default=True
 )
 def local_unlock(collection_id: str, collections_path: str) -> None:
     _unlock(_folder(collections_path), collection_id)
@@ -168,9 +164,7 @@ def _unlock(store: Store, collection_id: str) -> None:
         return
     store.remove(keys.lock, version=held.version)
     owner = content(held).get("owner", "an unknown owner")
-    click.echo(
-        f"Unlocked. The lock was that of {owner}; a harvest of theirs that still runs will stop by itself."
-    )
+    click.echo(f"Unlocked. The lock was held by {owner}; if that harvest still runs, it will stop.")
 
 
 def _harvest(
@@ -216,7 +210,7 @@ def _harvest(
     with (
         closing(token),
         _answering(
-            run, stop, stopped, host=host, port=port, token=token.value, told=address_file
+            run, stop, stopped, host=host, port=port, token=token.value, address_file=address_file
         ) as asked_to_shut_down,
     ):
         try:
@@ -243,11 +237,11 @@ def _answering(
     host: str,
     port: int | None,
     token: str,
-    told: Path | None,
+    address_file: Path | None,
 ) -> Iterator[Callable[[float], bool]]:
     """Serve the harvest's status where a port is wanted; a wait for the request to shut down.
 
-    The address is written to the file `told`, for whoever started this.
+    The address is written to the `address_file`, for the process that started this one.
     """
     if port is None:
         yield threading.Event().wait
@@ -258,8 +252,8 @@ def _answering(
     app = status_app(account=run.account, stopped=stopped.is_set, stop=stop, shutdown=shutdown, token=token)
     with served(app, host=host, port=port, token=token) as address:
         log.info("Status on %s", address)
-        if told:
-            told.write_text(f"{address}\n")
+        if address_file:
+            address_file.write_text(f"{address}\n")
         yield shutdown.wait
 
 
@@ -272,7 +266,7 @@ def _stay(service: Service | None, stop: Stop, asked_to_shut_down: Callable[[flo
     """Stay until the end is asked for, which the service of a stream that is through is by its own task."""
     if service and not stop.requested:
         service.end()
-    log.info("The harvest is over; waiting to be shut down.")
+    log.info("The harvest has ended; waiting for a shutdown request.")
     wait_for_shutdown(asked_to_shut_down)
 
 

@@ -1,4 +1,4 @@
-"""`doctor` looks at what harvesting needs; `completion` has a shell complete commands, options and ids."""
+"""`doctor` checks this machine and its settings; `completion` prints a shell's completion script."""
 
 import re
 from dataclasses import replace
@@ -25,7 +25,7 @@ _WHERE = {
 
 
 @click.command(
-    "doctor", help="Look at all that harvesting needs: keys, clock, disk, store, settings, versions."
+    "doctor", help="Check everything a harvest needs: keys, clock, disk, store, settings, versions."
 )
 @json_option
 @partial(in_place, refuse_unknown=False)
@@ -42,7 +42,7 @@ def doctor(as_json: bool, place: Place) -> int:
 
 
 @click.command(
-    "completion", help="Print what makes a shell complete `twarc_cloud.py`; it goes into its start file."
+    "completion", help="Print a script for the shell's start file that completes commands, options and ids."
 )
 @click.argument("shell", type=click.Choice(tuple(_WHERE)))
 @click.pass_context
@@ -51,7 +51,7 @@ def completion(context: click.Context, shell: str) -> None:
 
     found = get_completion_class(shell)
     if found is None:
-        raise HarvesterError(f"There is no completion for {shell}.")
+        raise HarvesterError(f"No completion for {shell}.")
     root = context.find_root()
     # The script of a checkout, unless it is the installed command that was typed.
     name = _INSTALLED if root.info_name == _INSTALLED else _SCRIPT

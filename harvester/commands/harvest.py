@@ -1,4 +1,4 @@
-"""`harvest`: what runs, what has run, and how to end it."""
+"""`harvest`: shows running and past harvests, and stops running ones."""
 
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -7,7 +7,14 @@ import click
 
 from harvester.commands import Group
 from harvester.commands.cli.outcome import account_line, outcome_line, show_notes
-from harvester.commands.cli.output import dry_run_option, json_option, print_json, print_line, table, would
+from harvester.commands.cli.output import (
+    announce_dry_run,
+    dry_run_option,
+    json_option,
+    print_json,
+    print_line,
+    table,
+)
 from harvester.commands.cli.workspace import (
     Place,
     collection_id_argument,
@@ -28,7 +35,10 @@ _CHANGES_SHOWN = 1000
 
 
 @click.group(
-    "harvest", cls=Group, aliases={"harvests": "history", "logs": "log"}, help="Harvests: running and past."
+    "harvest",
+    cls=Group,
+    aliases={"harvests": "history", "logs": "log"},
+    help="Show running and past harvests; stop running ones.",
 )
 def harvest() -> None:
     pass
@@ -43,8 +53,8 @@ def list_harvests(as_json: bool, place: Place) -> None:
         print_json(rows)
         return
     for row in rows:
-        told = f" ({row['told']})" if row["told"] else ""
-        print_line(f"{row['id']} => {place.told}. Status: {row['status']}{told}")
+        detail = f" ({row['detail']})" if row["detail"] else ""
+        print_line(f"{row['id']} => {place.label}. Status: {row['status']}{detail}")
         if row["started"]:
             click.echo(f"  since {when(row['started'])} UTC", err=True)
     if not rows:
@@ -61,20 +71,20 @@ def _running(place: Place) -> list[Tree]:
             "status": task.status,
             "kind": task.kind,
             "started": task.started or None,
-            "told": task.told,
+            "detail": task.detail,
         }
         for task in place.compute.tasks()
     }
     for collection_id in place.collection_ids():
         if collection_id in rows:
             continue
-        if held := catalog.lives(place.store, place.keys(collection_id)):
+        if held := catalog.live_lock(place.store, place.keys(collection_id)):
             rows[collection_id] = {
                 "id": collection_id,
                 "status": "RUNNING",
                 "kind": "elsewhere",
                 "started": held.get("acquired"),
-                "told": f"on {held.get('host', 'an unknown host')}",
+                "detail": f"on {held.get('host', 'an unknown host')}",
             }
     for each in _missed(place):
         rows.setdefault(
@@ -84,7 +94,7 @@ def _running(place: Place) -> list[Tree]:
                 "status": "MISSED",
                 "kind": "schedule",
                 "started": None,
-                "told": each.told,
+                "detail": each.text,
             },
         )
     return [rows[collection_id] for collection_id in sorted(rows)]
@@ -100,7 +110,7 @@ def _missed(place: Place) -> "list[Missed]":
 
 
 @harvest.command(
-    "running", help="Show how the running harvest of COLLECTION_ID is doing; without an id, each of them."
+    "running", help="Show the progress of the running harvest of COLLECTION_ID, or of all running harvests."
 )
 @optional_collection_id_argument
 @json_option
@@ -123,7 +133,8 @@ def running(collection_id: str | None, as_json: bool, place: Place) -> None:
     if record is None:
         raise HarvesterError(
             "Task not found.",
-            hint=f"No harvest of {collection_id} runs; `harvest last {collection_id}` tells of the last.",
+            hint=f"No harvest of {collection_id} is running; `harvest last {collection_id}` shows "
+            "the last one.",
         )
     if as_json:
         print_json(record)
@@ -145,7 +156,7 @@ def _running_line(place: Place, record: Tree) -> str:
     return account_line(place, record) + activity + billed + updated
 
 
-@harvest.command("last", help="Tell what came of the last harvest of COLLECTION_ID.")
+@harvest.command("last", help="Show the outcome of the last harvest of COLLECTION_ID.")
 @collection_id_argument
 @json_option
 @in_place
@@ -180,7 +191,7 @@ def _show_changes(changes: list[Tree]) -> None:
         click.echo("No user changes.")
 
 
-@harvest.command("history", help="List the harvests of COLLECTION_ID, newest first, with their outcomes.")
+@harvest.command("history", help="List the harvests of COLLECTION_ID with their outcomes, newest first.")
 @collection_id_argument
 @click.option(
     "--limit",
@@ -228,12 +239,12 @@ def stop(collection_id: str, timeout: float, dry_run: bool, place: Place) -> Non
     task = place.compute.task(collection_id)
     if task and task.kind == "service":
         raise HarvesterError(
-            f"{collection_id} is a stream that would be started again.",
+            f"{collection_id} is a stream, which would be restarted.",
             hint=f"`collection filter-stop {collection_id}` ends it.",
         )
-    if not task and not catalog.lives(place.store, keys):
+    if not task and not catalog.live_lock(place.store, keys):
         raise HarvesterError(f"No harvest of {collection_id} is running.")
-    if would(dry_run, f"have the harvest of {collection_id} end, with everything stored"):
+    if announce_dry_run(dry_run, f"stop the harvest of {collection_id} after storing what it has"):
         return
     click.echo("Stopping ...")
     end_harvest(place, keys, within=timeout)
@@ -250,25 +261,26 @@ def end_harvest(place: Place, keys: "CollectionKeys", *, within: float) -> None:
     began = clock.elapsed()
     deadline = began + within
     asked, written = place.compute.ask_to_stop(keys.id), ""
-    while place.compute.task(keys.id) or catalog.lives(place.store, keys):
-        if not asked and catalog.lives(place.store, keys):
+    while place.compute.task(keys.id) or catalog.live_lock(place.store, keys):
+        if not asked and catalog.live_lock(place.store, keys):
             # Not before the lock is held: a harvest that begins clears away what others left.
             written = control.ask(place.store, keys) or written
             asked = place.compute.ask_to_stop(keys.id)
         if clock.elapsed() > deadline:
             raise HarvesterError(
                 f"The harvest of {keys.id} did not end within {within:.0f} s.",
-                hint="It was asked to, and ends as soon as it hears it; see `harvest running`.",
+                hint="The stop is requested and takes effect when the harvest sees it; see "
+                "`harvest running`.",
             )
-        heard = f"it looks for a stop every {place.settings.stop_poll_seconds:g} s, and stores what it has"
-        waits(keys.id, heard, clock.elapsed() - began)
+        status = f"it polls for a stop request every {place.settings.stop_poll_seconds:g} s"
+        waits(keys.id, status, clock.elapsed() - began)
         clock.wait(never, place.pause)
     control.take_back(place.store, keys, written)
 
 
-@harvest.command("log", help="Show the log of the newest harvest of COLLECTION_ID that was started here.")
+@harvest.command("log", help="Show the log of the newest harvest of COLLECTION_ID started here.")
 @collection_id_argument
-@click.option("--follow", "-f", is_flag=True, help="Go on until the harvest ends, or Ctrl-C.")
+@click.option("--follow", "-f", is_flag=True, help="Follow the log until the harvest ends, or Ctrl-C.")
 @click.option(
     "--lines", "-n", type=click.IntRange(0), default=100, show_default=True, help="Number of lines."
 )

@@ -1,4 +1,4 @@
-"""The commands of the person at a terminal, put together."""
+"""The commands of `twarc_cloud.py`, put together."""
 
 import click
 
@@ -17,7 +17,7 @@ from harvester.commands.doctor import completion, doctor
 from harvester.commands.harvest import harvest
 from harvester.commands.scheduler import scheduler, supervise
 
-_HELP = """Describe collections of social-media posts, and have them collected.
+_HELP = """Describe collections of social media posts, and collect them.
 
 A first harvest, into the folder collections/ (docs/quickstart.md):
 

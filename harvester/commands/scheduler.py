@@ -1,4 +1,4 @@
-"""What keeps running for others: the scheduler in the foreground, and the supervisor of a stream."""
+"""Long-running processes: the scheduler in the foreground, and the supervisor of a stream."""
 
 import logging
 import signal
@@ -22,7 +22,7 @@ log = logging.getLogger("twarc-cloud")
 
 @click.command(
     "scheduler",
-    help="Carry out the schedules of this machine, and start streams again that died, until Ctrl-C.",
+    help="Run scheduled harvests and restart streams on this machine, until Ctrl-C.",
 )
 @in_place
 def scheduler(place: Place) -> int:
@@ -34,11 +34,11 @@ def scheduler(place: Place) -> int:
         return outcome_line(place, last) if last else f"{collection_id}: ended without a harvest."
 
     def running(collection_id: str) -> bool:
-        return catalog.lives(place.store, place.keys(collection_id)) is not None
+        return catalog.live_lock(place.store, place.keys(collection_id)) is not None
 
     if place.settings.cluster:
         raise HarvesterError(
-            "AWS carries out the schedules of a cluster; nothing needs to run here.",
+            "On a cluster AWS starts scheduled harvests; no scheduler is needed here.",
             hint="`collection scheduled` lists them.",
             exit_code=Exit.USAGE,
         )
@@ -50,12 +50,13 @@ def scheduler(place: Place) -> int:
         alerts.settings = place.settings
         found = place.this_machine.schedules()
         _say(
-            f"{counted(len(found), 'schedule')} for {place.store.name}; Ctrl-C ends this, and harvests go on."
+            f"{counted(len(found), 'schedule')} for {place.store.name}; Ctrl-C ends the scheduler, "
+            "not its harvests."
         )
         try:
             made.run()
         except Conflict as error:
-            hint = "A scheduler of this place runs already, and one is enough."
+            hint = "A scheduler for these collections is already running."
             raise Conflict(error.message, hint=hint, exit_code=Exit.LOCKED) from error
     return int(Exit.OK)
 
@@ -75,7 +76,7 @@ def supervise(collection_id: str, place: Place) -> int:
     _on_signals(stop)
     path = newest(place.runs / place.keys(collection_id).id)
     if path is None:
-        raise HarvesterError("This is started by `collection filter-start`.", exit_code=Exit.USAGE)
+        raise HarvesterError("This command is started by `collection filter-start`.", exit_code=Exit.USAGE)
     made = Supervisor(
         place.this_machine,
         collection_id,
@@ -91,7 +92,7 @@ def supervise(collection_id: str, place: Place) -> int:
         task = place.compute.task(collection_id)
         # With any other code the harvest itself has told why it is of no use to start it again.
         if code == Exit.ERROR and task:
-            alerts.gave_up(task.told)
+            alerts.gave_up(task.detail)
     return int(code)
 
 

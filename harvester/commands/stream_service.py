@@ -1,4 +1,4 @@
-"""A stream that is a service of ECS ends it once it is through, and waits where a new start is of no use.
+"""A stream that is an ECS service deletes the service once it is done, and waits where a restart is useless.
 
 ECS starts a service's task again at once, whatever it ended with, and never gives up on one that has run.
 """
@@ -37,23 +37,23 @@ class Service:
     def waits_for(self, store: Store) -> Callable[[HarvesterError], bool]:
         """Whether a failure is waited for. The first one ends the task, and AWS writes of that."""
 
-        def told_before(error: HarvesterError) -> bool:
+        def reported_before(error: HarvesterError) -> bool:
             from harvester.monitoring.sent_notices import Notices, gist
 
             notices = Notices(store, CollectionKeys(self.collection_id))
             same = f"ended: {gist(' '.join([error.message, *error.problems]))}"
             try:
-                told = notices.lately(same)
-                if not told:
+                reported = notices.lately(same)
+                if not reported:
                     notices.add(same)
             except HarvesterError as away:
-                log.warning("What was told before is not known: %s", away)
+                log.warning("Cannot read which failures were reported before: %s", away)
                 return False
-            return told
+            return reported
 
-        return told_before
+        return reported_before
 
-    def kept(self, harvest: Callable[[Stop], Outcome], store: Store) -> int:
+    def run(self, harvest: Callable[[Stop], Outcome], store: Store) -> int:
         """Harvest, and again after a failure that is waited for; the exit code.
 
         A harvest that fails stops all its parts, so each has a stop of its own, which hears that of the task.
@@ -76,7 +76,7 @@ class Service:
             if self.clock.elapsed() - began > pause:
                 # It collected meanwhile, so a long pause would miss more than a new start costs.
                 pause = _FIRST_PAUSE
-            log.warning("The next try is in %.0f minutes: %s", pause / 60, failure)
+            log.warning("Trying again in %.0f minutes: %s", pause / 60, failure)
             if self.clock.wait(self.stop, pause):
                 return int(Exit.TERMINATED)
             pause = min(2 * pause, _LONGEST_PAUSE)
@@ -89,12 +89,12 @@ class Service:
             Aws().ecs("delete_service", cluster=self.cluster, service=self.name, force=True)
         except HarvesterError as error:
             hint = (
-                f"`collection filter-stop {self.collection_id}` ends this task, which is paid for until then"
+                f"`collection filter-stop {self.collection_id}` ends this task, which costs money until then"
             )
-            log.warning("The service could not be ended: %s; %s.", error.message.rstrip("."), hint)
+            log.warning("The service could not be deleted: %s; %s.", error.message.rstrip("."), hint)
 
 
-def service_of_ecs(told: str, collection_id: str, stop: Stop) -> Service | None:
+def service_of_ecs(service: str, collection_id: str, stop: Stop) -> Service | None:
     """From TWARC_CLOUD_SERVICE, `cluster/service`; None where this process is no service's task."""
-    cluster, _, name = told.rpartition("/")
+    cluster, _, name = service.rpartition("/")
     return Service(cluster, name, collection_id, stop) if cluster and name else None

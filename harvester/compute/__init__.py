@@ -15,18 +15,18 @@ STARTING, RUNNING, RESTARTING, STOPPING = "STARTING", "RUNNING", "RESTARTING", "
 # Wanted, and not there: it failed too often, or its supervisor is gone.
 GAVE_UP, DIED = "GAVE UP", "DIED"
 # Wanted, and AWS has no machine free for it.
-NO_ROOM = "NO ROOM"
+NO_ROOM = "NO CAPACITY"
 
 
 @dataclass(frozen=True)
 class Task:
-    """Something that runs, or should: `status` in capitals, `told` in words where there is more to say."""
+    """Something that runs, or should: `status` in capitals, `detail` in words where there is more to say."""
 
     collection_id: str
     kind: str
     status: str
     started: str = ""
-    told: str = ""
+    detail: str = ""
 
 
 @dataclass(frozen=True)
@@ -34,18 +34,18 @@ class Ended:
     """What a harvest returned to who started it, and in words what else is known of its end."""
 
     code: int
-    told: str = ""
+    detail: str = ""
 
 
 @dataclass(frozen=True)
 class Scheduled:
-    """A schedule in force since then, or `paused`; `kept`: whether somebody is there to carry it out."""
+    """A schedule in force since then, or `paused`; `scheduler_running`: whether one carries it out."""
 
     collection_id: str
     schedule: Schedule
     since: datetime
     last: str = ""
-    kept: bool = True
+    scheduler_running: bool = True
     paused: bool = False
 
 

@@ -33,7 +33,7 @@ class Transplant:
                 hint="Check the id.",
                 exit_code=Exit.NO_COLLECTION,
             )
-        if self.keys.checkpoint in names or catalog.lives(self.source, self.keys):
+        if self.keys.checkpoint in names or catalog.live_lock(self.source, self.keys):
             raise HarvesterError(
                 f"A harvest of {self.keys.id} runs, or died and is not finished.",
                 hint="Wait for it, stop it, or finish it by another harvest.",

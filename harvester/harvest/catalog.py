@@ -29,14 +29,14 @@ _FOREIGN = "It was not written by a harvest: look at it, and mend or remove it."
 _DIED = "it died; the next harvest stores what it left"
 
 
-def lives(store: Store, keys: CollectionKeys) -> Tree | None:
+def live_lock(store: Store, keys: CollectionKeys) -> Tree | None:
     """The lock of a harvest that keeps it fresh; None when there is none."""
     return holder(store, keys.lock)
 
 
 def running(store: Store, keys: CollectionKeys) -> Tree | None:
     """harvest.json of the harvest that runs; None when none does."""
-    held = lives(store, keys)
+    held = live_lock(store, keys)
     if held is None:
         return None
     try:
@@ -80,7 +80,7 @@ def all_of(store: Store, keys: CollectionKeys, *, newest: int | None = None) -> 
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         found = pool.map(lambda key: (key, store.read(key).data), islice(names, newest))
         records = [(key, _record(keys, key, data)) for key, data in found]
-    held = lives(store, keys) if any(record["state"] == RUNNING for _, record in records) else None
+    held = live_lock(store, keys) if any(record["state"] == RUNNING for _, record in records) else None
     return [_as_it_is(store, keys, key, record, held) for key, record in records]
 
 

@@ -114,5 +114,5 @@ class Billing:
             name: sum(counts[name] for counts in by_endpoint.values())
             for name in ("posts", "users", "requests")
         }
-        dated = {"prices_of": self._prices.date} if self._prices else {}
+        dated = {"prices_as_of": self._prices.date} if self._prices else {}
         return {**totals, "by_endpoint": by_endpoint, "usd": round(usd, 4), **dated}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Check:
     """One thing that was looked at."""
 
-    what: str
-    good: bool
-    told: str
-    advice: str = ""
+    check: str
+    ok: bool
+    detail: str
+    hint: str = ""

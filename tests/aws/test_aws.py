@@ -204,11 +204,11 @@ def test_how_a_task_ended_is_put_together_of_all_that_aws_says() -> None:
     }
     end = death(task)
     assert end.exit_code == 137
-    assert end.told == (
+    assert end.detail == (
         "Essential container in task exited: OutOfMemoryError: Container killed due to memory usage "
         "(EssentialContainerExited)"
     )
-    assert "task.memory" in hint(end.told)
+    assert "task.memory" in hint(end.detail)
     assert not end.interrupted
     assert death(
         {"stopCode": "SpotInterruption", "stoppedReason": "Your Spot Task was interrupted."}

@@ -40,17 +40,17 @@ def _role(cloud: Cloud, name: str, service: str) -> None:
 
 
 def _found(settings: Settings) -> dict[str, Check]:
-    return {check.what: check for check in of_cloud(settings, Aws(REGION))}
+    return {check.check: check for check in of_cloud(settings, Aws(REGION))}
 
 
 def test_an_account_as_terraform_makes_it_is_well(cloud: Cloud) -> None:
     found = _found(cloud.settings)
-    assert {what for what, check in found.items() if not check.good} <= {"quota"}, "moto has no such quota"
+    assert {what for what, check in found.items() if not check.ok} <= {"quota"}, "moto has no such quota"
     assert set(found) == {
         *("cluster", "log group", "schedule group", "subnets", "security groups", "quota"),
         *("task_role_arn", "task_execution_role_arn", "scheduler_role_arn"),
     }
-    assert found["cluster"].told == f"{cloud.settings.cluster} in {REGION}."
+    assert found["cluster"].detail == f"{cloud.settings.cluster} in {REGION}."
 
 
 @pytest.mark.parametrize(
@@ -67,30 +67,30 @@ def test_an_account_as_terraform_makes_it_is_well(cloud: Cloud) -> None:
 )
 def test_what_is_not_there_is_told(change: dict[str, Any], what: str, told: str, cloud: Cloud) -> None:
     check = _found(replace(cloud.settings, **change))[what]
-    assert not check.good
-    assert told in check.told
-    assert check.advice
+    assert not check.ok
+    assert told in check.detail
+    assert check.hint
 
 
 def test_a_role_that_trusts_somebody_else_is_told(cloud: Cloud) -> None:
     settings = replace(cloud.settings, task_role_arn=cloud.settings.scheduler_role_arn)
     check = _found(settings)["task_role_arn"]
-    assert "does not trust ecs-tasks.amazonaws.com" in check.told
-    assert not check.good
+    assert "does not trust ecs-tasks.amazonaws.com" in check.detail
+    assert not check.ok
 
 
 def test_a_cluster_without_spot_is_told_where_spot_is_wanted(cloud: Cloud) -> None:
     cloud.client("ecs").create_cluster(clusterName="without-spot", capacityProviders=["FARGATE"])
     settings = replace(cloud.settings, cluster="without-spot", task_spot=True)
-    assert "FARGATE_SPOT" in _found(settings)["cluster"].told
+    assert "FARGATE_SPOT" in _found(settings)["cluster"].detail
 
 
 def test_a_port_that_is_open_for_nothing_is_told(cloud: Cloud) -> None:
     cloud.client("ec2").authorize_security_group_ingress(
         GroupId=cloud.settings.security_groups, IpProtocol="tcp", FromPort=80, ToPort=80, CidrIp="0.0.0.0/0"
     )
-    assert not _found(cloud.settings)["security groups"].good
-    assert _found(replace(cloud.settings, status_port=80))["security groups"].good
+    assert not _found(cloud.settings)["security groups"].ok
+    assert _found(replace(cloud.settings, status_port=80))["security groups"].ok
 
 
 def _refusing(aws: Aws, call: str, code: str) -> None:
@@ -108,17 +108,17 @@ def _refusing(aws: Aws, call: str, code: str) -> None:
 def test_what_may_not_be_looked_at_is_not_called_bad(cloud: Cloud) -> None:
     aws = Aws(REGION)
     _refusing(aws, "iam.GetRole", "AccessDenied")
-    found = {check.what: check for check in of_cloud(cloud.settings, aws)}
-    assert found["task_role_arn"].good
-    assert "may not" in found["task_role_arn"].told
+    found = {check.check: check for check in of_cloud(cloud.settings, aws)}
+    assert found["task_role_arn"].ok
+    assert "may not" in found["task_role_arn"].detail
 
 
 def test_a_group_of_schedules_that_is_not_there_is_told(cloud: Cloud) -> None:
     """moto lists none of any group; AWS knows whether there is one."""
     aws = Aws(REGION)
     _refusing(aws, "scheduler.ListSchedules", "ResourceNotFoundException")
-    check = {check.what: check for check in of_cloud(cloud.settings, aws)}["schedule group"]
-    assert (check.good, check.told) == (False, f"there is no {cloud.settings.schedule_group}.")
+    check = {check.check: check for check in of_cloud(cloud.settings, aws)}["schedule group"]
+    assert (check.ok, check.detail) == (False, f"there is no {cloud.settings.schedule_group}.")
 
 
 def test_the_doctor_looks_at_the_cloud_where_there_is_one(
@@ -128,7 +128,7 @@ def test_the_doctor_looks_at_the_cloud_where_there_is_one(
     from harvester.store.s3 import S3Store
 
     settings = replace(cloud.settings, x_api_url="http://127.0.0.1:9")
-    whats = [check.what for check in examine(settings, lambda: S3Store(settings.bucket))]
+    whats = [check.check for check in examine(settings, lambda: S3Store(settings.bucket))]
     assert "cluster" in whats
     alone = replace(settings, cluster="")
-    assert "cluster" not in [check.what for check in examine(alone, lambda: S3Store(settings.bucket))]
+    assert "cluster" not in [check.check for check in examine(alone, lambda: S3Store(settings.bucket))]

@@ -336,7 +336,7 @@ def test_a_stream_that_loses_its_spot_machine_and_finds_no_other_runs_on_demand_
         with person.made.without_capacity("FARGATE_SPOT"):
             (container,) = person.made.containers()
             person.made.engine("kill", "--signal=TERM", container)
-            until(lambda: "NO ROOM" in person.person("harvest", "list").out, within=_WITHIN)
+            until(lambda: "NO CAPACITY" in person.person("harvest", "list").out, within=_WITHIN)
             assert person.person.well("collection", "filter-start", name).startswith("Started")
             _healthy(person, name)
             assert [each["capacityProviderName"] for each in person.tasks()] == ["FARGATE"]

@@ -185,11 +185,11 @@ def _require_history(store: FolderStore, keys: CollectionKeys, current: dict[str
         if change.path[0] == "title":
             assert change.old == title
             title = change.new
-        elif change.what == ADDED:
+        elif change.change == ADDED:
             names[change.path[1]] = change.new.get("screen_name")
-        elif change.what == DELETED and len(change.path) == 2:
+        elif change.change == DELETED and len(change.path) == 2:
             del names[change.path[1]]
-        elif change.what == CHANGED:
+        elif change.change == CHANGED:
             assert change.old == names[change.path[1]]
             names[change.path[1]] = change.new
     assert title == current.get("title")

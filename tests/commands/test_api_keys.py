@@ -57,7 +57,7 @@ def test_the_keys_go_to_the_parameter_store_and_only_their_name_into_the_file(
     assert person.file == _MUSEUM
     assert cloud.keys("museum") == {"bearer_token": _TOKEN}
     assert _TOKEN not in told.words
-    assert person.well(*_KEYS).startswith("The keys of profile museum are in ")
+    assert person.well(*_KEYS).startswith("/twarc-cloud/")
 
 
 def test_those_of_the_environment_get_the_name_that_is_given(
@@ -117,8 +117,8 @@ def test_rotation_is_one_command_that_asks_and_tells_who_uses_the_keys(
     assert ", used by it. Replace them?" in told.err
     told = person(*_KEYS, "--rotate", "--yes")
     assert told.code == 0
-    assert "The next harvest of it uses them; one that runs goes on with the old ones." in told.out
-    assert "Revoke the old ones" in told.err
+    assert "The next harvest of it uses them; a running harvest keeps the old ones." in told.out
+    assert "Revoke the old keys" in told.err
     assert cloud.keys("museum") == {"bearer_token": "newer"}
     assert {"newer", _TOKEN} & set(told.words.split()) == set()
 
@@ -172,7 +172,7 @@ def test_the_persons_own_questions_may_use_them(person: Person, cloud: Parameter
     person.well(*_KEYS)
     (person.folder / "home" / ".twarc").unlink()
     found = json.loads(person.well("collection-config", "check", "--live", "--json"))
-    assert {each["what"] for each in found if each["what"].endswith("at X")} == {"keys at X", "query at X"}
+    assert {each["check"] for each in found if each["check"].endswith("at X")} == {"keys at X", "query at X"}
 
 
 @pytest.mark.parametrize("command", [("once", "it"), ("schedule", "it", "rate(1 day)")])

@@ -160,10 +160,10 @@ def test_a_name_that_moved_is_added_as_the_account_that_has_it_today(
     assert "--look-up-known" in told.err
     assert person.file["users"] == before
     told = person("collection-config", "screennames", f"@{name}")
-    assert f"{name} is the name of account {user_id} today; 1, " in told.err
+    assert f"{name} is now the name of account {user_id}; 1, " in told.err
     assert _without_counts(person) == {**before, user_id: {"screen_name": name}}
     told = person("collection-config", "remove-users", f"@{name}")
-    assert (told.code, f"is here the name of 2 users: 1, {user_id}." in told.err) == (2, True)
+    assert (told.code, f"is the name of 2 users here: 1, {user_id}." in told.err) == (2, True)
     assert len(person.file["users"]) == 3
     told = person("collection-config", "remove-users", user_id, "@other", "@nobody")
     assert (told.code, told.out.splitlines()[0]) == (3, "Removed 2 users from collection.json.")
@@ -287,7 +287,7 @@ def test_two_persons_who_change_the_same_thing_are_told(person: Person) -> None:
     person.well("collection-config", "update")
     person.write(mine)
     told = person("collection-config", "update", answer="n\n")
-    assert "Somebody else changed meanwhile, too: title." in told.err
+    assert "Also changed in the store meanwhile: title." in told.err
     assert person.stored("museums")["title"] == "Theirs"
 
 
@@ -449,7 +449,7 @@ def test_a_live_check_asks_whether_keys_and_query_are_accepted(
 ) -> None:
     person.write({"id": "s", "type": "search", "search": {"query": "library"}})
     found = json.loads(person.well("collection-config", "check", "--live", "--json"))
-    assert [each["what"] for each in found if each["what"].endswith("at X")] == ["keys at X", "query at X"]
+    assert [each["check"] for each in found if each["check"].endswith("at X")] == ["keys at X", "query at X"]
     person.write({"id": "s", "type": "search", "search": {"query": "no_such_operator:x library"}})
     assert "BAD network" in person("collection-config", "check", "--live").out
     monkeypatch.setenv("BEARER_TOKEN", "revoked")

@@ -166,7 +166,7 @@ def test_a_harvest_on_s3_is_told_as_one_on_a_folder(desk: Desk, s3: Bucket) -> N
 def test_unlock_takes_a_lock_away_and_says_whose(desk: Desk) -> None:
     lock = desk.folder / "collections" / "it" / "lock.json"
     lock.write_text('{"owner": "somebody"}')
-    assert "Unlocked. The lock was that of somebody" in desk.said("local", "unlock", "it").out
+    assert "Unlocked. The lock was held by somebody" in desk.said("local", "unlock", "it").out
     assert not lock.exists()
     assert desk.said("local", "unlock", "it").out == "it was not locked.\n"
     assert desk.said("local", "unlock", "that").code == Exit.NO_COLLECTION

@@ -40,10 +40,10 @@ _CASES: dict[str, list[tuple[str, str]]] = {
     "collection-config template": [("search", "Would write a template of a search to collection.json")],
     "collection-config download": [("cats", "Would write collections/cats/collection.json of ")],
     "collection-config keys": [
-        ("--profile museum", "Would have collection.json name profile museum"),
+        ("--profile museum", "Would set profile museum in collection.json"),
         ("--collection-config-filepath old.json --move-to mine", "Would write profile mine to "),
     ],
-    "collection-config forget-keys": [("locked", "Would take keys out of 1 object of locked in ")],
+    "collection-config forget-keys": [("locked", "Would remove keys from 1 object of locked in ")],
     "collection-config update": [("", "users -> 13 added")],
     "collection-config screennames": [("@one @two", "Would look up 2 names, for at most $0.02, and add")],
     "collection-config screenname-files": [("names.txt", "Would look up 2 names")],
@@ -55,12 +55,12 @@ _CASES: dict[str, list[tuple[str, str]]] = {
     "collection once": [("accounts", "Would harvest accounts once, on this machine"), ("cats", "Cost: ")],
     "collection schedule": [("cats rate(1\xa0day)", "Would harvest cats by rate(1 day)")],
     "collection stop": [
-        ("accounts", "Would end the schedule of accounts"),
+        ("accounts", "Would remove the schedule of accounts"),
         ("accounts --pause", "Would pause the schedule of accounts"),
     ],
-    "collection filter-start": [("still", "Would collect the stream of still until filter-stop")],
-    "collection filter-stop": [("live", "Would end the stream of live, with everything stored")],
-    "collection unlock": [("locked", "Would remove the lock of a harvest that lives on ")],
+    "collection filter-start": [("still", "Would start the stream of still on this machine")],
+    "collection filter-stop": [("live", "Would stop the stream of live after storing what it has")],
+    "collection unlock": [("locked", "Would remove the lock of a harvest that runs on ")],
     "collection delete": [("cats --yes", "Would delete 2 files (")],
     "collection copy": [
         ("cats dogs", "Would add dogs to "),
@@ -72,7 +72,7 @@ _CASES: dict[str, list[tuple[str, str]]] = {
         ("accounts --copy-folder there --clean", "and remove 1 that are no longer in the store; "),
     ],
     "collection verify": [("accounts --rebuild-manifest --yes", "Would write 1 manifest, ")],
-    "harvest stop": [("running", "Would have the harvest of running end, with everything stored")],
+    "harvest stop": [("running", "Would stop the harvest of running after storing what it has")],
 }
 # What it changes is in AWS's parameter store: tests/monitoring/test_alerts.py.
 _ON_A_CLUSTER = {"collection-config honeybadger"}

@@ -23,7 +23,7 @@ def person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Pe
 
 def _cost(users: dict[str, Any]) -> str:
     tree = {"id": "museums", "type": "user_timeline", "users": users}
-    (found,) = [each.told for each in collection.of_description(tree, Settings()) if each.what == "cost"]
+    (found,) = [each.detail for each in collection.of_description(tree, Settings()) if each.check == "cost"]
     return found
 
 

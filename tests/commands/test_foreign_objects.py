@@ -131,5 +131,5 @@ def test_a_folder_that_is_no_collection_id_is_named_and_left_out(
     (tmp_path / "collections/ünï code/collection.json").write_bytes(b"{}")
     for words in (["list"], ["list", "--long"]):
         assert "one" in person.well("collection", *words)
-    assert r"'\xfcn\xef code' is not a collection id" in caplog.text
+    assert r"Skipping folder '\xfcn\xef code' of" in caplog.text
     assert "plain" not in caplog.text

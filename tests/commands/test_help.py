@@ -78,7 +78,7 @@ def test_help_leads_to_commands_and_to_topics(person: Person) -> None:
         assert topic in overview
         assert person.well("help", topic)
     told = person("help", "collection", "nonsense")
-    assert (told.code, "no command and no topic `collection nonsense`" in told.err) == (2, True)
+    assert (told.code, "No such command or topic: `collection nonsense`" in told.err) == (2, True)
 
 
 def test_no_line_of_a_topic_is_wider_than_a_terminal(person: Person) -> None:
@@ -91,7 +91,7 @@ def test_settings_are_shown_with_where_they_are_from(person: Person, monkeypatch
     (person.folder / "twarc_cloud.ini").write_text(ini)
     monkeypatch.setenv("TWARC_CLOUD_CONCURRENCY", "5")
     told = person("settings", "--json", "--bucket", "mine")
-    found = {row["setting"]: (row["value"], row["from"]) for row in told.json}
+    found = {row["setting"]: (row["value"], row["source"]) for row in told.json}
     assert set(found) == {entry.name for entry in fields(Settings)}
     assert found["bucket"] == ("mine", "--bucket")
     assert found["concurrency"] == (5, "environment (TWARC_CLOUD_CONCURRENCY)")
@@ -99,5 +99,5 @@ def test_settings_are_shown_with_where_they_are_from(person: Person, monkeypatch
     assert found["temp"] == ("temp", "default")
     told = person("settings")
     assert "concurrency              5 " in told.out
-    assert "access_key stands in twarc_cloud.ini, too" in told.err
+    assert "twarc_cloud.ini also sets access_key" in told.err
     assert not any(secret in told.words for secret in ("AKIA1", "of-2019"))

@@ -119,7 +119,7 @@ def test_a_collection_of_2019_goes_on_where_it_was_and_its_keys_are_taken_out(
     assert (person.folder / "collection.json").stat().st_mode & 0o077 == 0
     person.well("collection-config", "keys", "--move-to", "museum")
     told = person("collection-config", "update")
-    assert "`collection-config forget-keys old` takes them out" in told.err
+    assert "`collection-config forget-keys old` removes them" in told.err
     assert old.collection["keys"] == {"profile": "museum"}
     assert old.collection["users"][one]["since_id"] == str(ids[-1])
     told = person("collection", "once", "old", "--wait")
@@ -131,11 +131,13 @@ def test_a_collection_of_2019_goes_on_where_it_was_and_its_keys_are_taken_out(
 
     told = person("collection-config", "forget-keys", "old", "--yes")
     assert (told.code, "Took keys out of 2 objects of old in " in told.out) == (0, True), told
-    assert "revoke them at https://developer.x.com" in told.err
+    assert "Anyone who could read these keys" in told.err
     assert not any(secret in told.words for secret in _SECRETS.values())
     assert _holding(old) == set()
     assert replay(old.store, CollectionKeys("old")) == old.collection
-    assert "No keys are left" in person.well("collection-config", "forget-keys", "old", "--yes")
+    assert "There are no keys in the history" in person.well(
+        "collection-config", "forget-keys", "old", "--yes"
+    )
     told = person("collection", "once", "old", "--wait")
     assert (told.code, "Tweets: 0." in told.out) == (0, True)
     told = person("collection", "verify", "old")
@@ -177,11 +179,11 @@ def test_keys_that_are_called_credentials_are_used_with_a_warning_and_taken_out_
         person.well("collection", "unlock", "old", "--yes")
         told = person("collection", "once", "old", "--wait")
         assert (told.code, "Tweets: 5." in told.out) == (0, True), told
-        assert "The collection itself holds API keys" in person.well("harvest", "log", "old")
+        assert "The collection contains API keys" in person.well("harvest", "log", "old")
         (harvested,) = (tmp_path / "collections/old/harvests/2026").rglob("collection.json")
         assert "credentials" not in json.loads(harvested.read_text())
         told = person("collection-config", "download", "old")
-        assert "holds API keys" in told.err
+        assert "contains API keys" in told.err
         person.well("collection-config", "keys", "--move-to", "museum")
         person.well("collection-config", "update")
         assert (old.collection["keys"], old.collection.get("credentials")) == ({"profile": "museum"}, None)
@@ -250,6 +252,6 @@ def test_what_is_new_is_not_asked_of_a_collection_of_2019_to_change_it(
     person.well("collection-config", "userids", "13")
     told = person("collection-config", "update")
     assert told.code == 0, told
-    assert "holds API keys" in told.err
+    assert "contains API keys" in told.err
     assert old.collection["users"] == {"12": {"since_id": "20", "screen_name": "jack"}, "13": {}}
     assert "users -> 13 added on " in person.well("collection-config", "changes", "old")

@@ -66,28 +66,28 @@ def _ends(*ends: Outcome | Exception) -> Callable[[Stop], Outcome]:
 def test_what_kept_it_from_beginning_ends_one_task_and_is_waited_for_by_the_next(store: FolderStore) -> None:
     clock = Pauses()
     with pytest.raises(HarvesterError) as caught:
-        _service(clock).kept(_harvest(Exit.NO_COLLECTION), store)
+        _service(clock).run(_harvest(Exit.NO_COLLECTION), store)
     assert (caught.value.exit_code, clock.pauses) == (Exit.NO_COLLECTION, [])
-    assert _service(clock).kept(_harvest(*[Exit.NO_COLLECTION] * 8), store) == 0
+    assert _service(clock).run(_harvest(*[Exit.NO_COLLECTION] * 8), store) == 0
     assert clock.pauses == [60, 120, 240, 480, 960, 1920, 3600, 3600]
 
 
 def test_after_a_new_start_by_a_person_it_is_news_again(store: FolderStore) -> None:
     for _ in range(2):
         with pytest.raises(HarvesterError):
-            _service(Pauses()).kept(_harvest(Exit.USAGE), store)
+            _service(Pauses()).run(_harvest(Exit.USAGE), store)
         Notices(store, CollectionKeys("live")).clear()
 
 
 def test_another_harvest_that_holds_the_lock_is_waited_for_without_a_word(store: FolderStore) -> None:
     clock = Pauses()
-    assert _service(clock).kept(_harvest(Exit.LOCKED, Exit.LOCKED), store) == 0
+    assert _service(clock).run(_harvest(Exit.LOCKED, Exit.LOCKED), store) == 0
     assert clock.pauses == [60, 120]
 
 
 def test_a_stop_is_heard_while_it_waits(store: FolderStore) -> None:
     clock = Pauses(most=2)
-    assert _service(clock).kept(_harvest(*[Exit.LOCKED] * 9), store) == Exit.TERMINATED
+    assert _service(clock).run(_harvest(*[Exit.LOCKED] * 9), store) == Exit.TERMINATED
     assert clock.pauses == [60, 120]
 
 
@@ -104,26 +104,26 @@ def test_an_error_ends_one_task_and_the_next_waits_longer_and_longer(
 ) -> None:
     clock = Pauses()
     if isinstance(end, Outcome):
-        assert _service(clock).kept(_ends(end), store) == Exit.ERROR
+        assert _service(clock).run(_ends(end), store) == Exit.ERROR
     else:
         with pytest.raises(type(end)):
-            _service(clock).kept(_ends(end), store)
+            _service(clock).run(_ends(end), store)
     assert clock.pauses == []
-    assert _service(clock).kept(_ends(*[end] * 8), store) == 0
+    assert _service(clock).run(_ends(*[end] * 8), store) == 0
     assert clock.pauses == [60, 120, 240, 480, 960, 1920, 3600, 3600]
 
 
 def test_another_error_is_news_and_ends_the_task(store: FolderStore) -> None:
     service = _service(Pauses())
     for reason in ("The disk is full.", "The lock is gone."):
-        assert service.kept(_ends(Outcome(FAILED, reason, Exit.ERROR)), store) == Exit.ERROR
+        assert service.run(_ends(Outcome(FAILED, reason, Exit.ERROR)), store) == Exit.ERROR
     assert service.clock.elapsed() == Pauses().elapsed()
 
 
 def test_after_an_error_of_a_stream_that_collected_the_pauses_begin_anew(store: FolderStore) -> None:
     clock = Pauses()
     failed = Outcome(FAILED, "The disk is full.", Exit.ERROR)
-    assert _service(clock).kept(_ends(failed), store) == Exit.ERROR
+    assert _service(clock).run(_ends(failed), store) == Exit.ERROR
     ends = _ends(*[failed] * 5)
     began = iter([0, 0, 0, 1000, 0])
 
@@ -131,7 +131,7 @@ def test_after_an_error_of_a_stream_that_collected_the_pauses_begin_anew(store: 
         clock.seconds += next(began, 0)
         return ends(stop)
 
-    assert _service(clock).kept(collects, store) == 0
+    assert _service(clock).run(collects, store) == 0
     assert clock.pauses == [60, 120, 240, 60, 120]
 
 
@@ -143,7 +143,7 @@ def test_a_harvest_that_stops_itself_because_it_fails_does_not_stop_the_task(sto
     for pauses in ([], [60, 120]):
         ends = _ends(*[Outcome(FAILED, "storing failed", Exit.ERROR)] * 2)
         clock = Pauses()
-        _service(clock).kept(harvest, store)
+        _service(clock).run(harvest, store)
         assert clock.pauses == pauses
 
 
@@ -155,14 +155,14 @@ def test_a_harvest_hears_the_stop_of_its_task(store: FolderStore) -> None:
         assert (stop.requested, stop.reason) == (True, "SIGTERM")
         return Outcome(STOPPED, "SIGTERM", Exit.TERMINATED)
 
-    assert service.kept(harvest, store) == Exit.TERMINATED
+    assert service.run(harvest, store) == Exit.TERMINATED
 
 
 @pytest.mark.parametrize("code", [Exit.OK, Exit.PARTIAL, Exit.TERMINATED, Exit.UNAUTHORIZED])
 def test_any_other_end_is_the_end_of_the_task(store: FolderStore, code: Exit) -> None:
     clock = Pauses()
     for _ in range(2):
-        assert _service(clock).kept(_ends(Outcome(COMPLETE, exit_code=code)), store) == code
+        assert _service(clock).run(_ends(Outcome(COMPLETE, exit_code=code)), store) == code
     assert clock.pauses == []
 
 
@@ -173,10 +173,10 @@ def test_an_error_after_a_stop_ends_the_task(store: FolderStore) -> None:
         Notices(store, CollectionKeys("live")).clear()
         for _ in range(2):
             if isinstance(end, Outcome):
-                assert service.kept(_ends(end), store) == Exit.ERROR
+                assert service.run(_ends(end), store) == Exit.ERROR
             else:
                 with pytest.raises(type(end)):
-                    service.kept(_ends(end), store)
+                    service.run(_ends(end), store)
 
 
 def test_a_stream_that_is_through_finds_its_service_by_the_region_that_its_definition_names(

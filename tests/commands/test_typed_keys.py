@@ -89,5 +89,5 @@ def test_keys_beside_others_leave_those_as_they_were(tmp_path: Path, monkeypatch
     found = keys_from({"HOME": str(tmp_path)}, profile="archive")
     assert found == Keys(consumer_key="a'b", consumer_secret='c"d')
     assert keys_from({"HOME": str(tmp_path)}) == Keys(bearer_token="loose")
-    with pytest.raises(HarvesterError, match="cannot be a new profile"):
+    with pytest.raises(HarvesterError, match="cannot be used for a new profile"):
         save("museum", Keys(bearer_token="two"))

@@ -170,7 +170,7 @@ def test_a_service_that_cannot_work_says_why_and_goes_away(site: Site) -> None:
     try:
         site.compute.start_service("nowhere")
         until(lambda: (task := site.compute.task("nowhere")) and task.status == GAVE_UP)
-        told = getattr(site.compute.task("nowhere"), "told", "")
+        told = getattr(site.compute.task("nowhere"), "detail", "")
     except HarvesterError as error:
         told = str(error)
     assert "no collection nowhere" in told

@@ -170,7 +170,7 @@ def test_the_command_adds_up_the_last_harvests(person: Person) -> None:
     assert (told["rates"]["cpu"], told["rates"]["memory"]) == (512, 1024)
     shown = person.well("collection", "cost", "it", "--last", "1")
     assert "1 harvest " in shown
-    assert "No task of AWS ran these, so none was paid for." in shown
+    assert "These did not run on AWS, so they cost nothing there." in shown
     assert "512 CPU units, 1024 MiB, ARM64" in shown
 
 

@@ -30,7 +30,7 @@ def _told(
     store: FolderStore, *, now: datetime = _NOW, since: datetime = _SINCE, paused: bool = False
 ) -> list[str]:
     schedule = Scheduled("s", parsed("cron(0 6 * * ? *)"), since, paused=paused)
-    return [each.told for each in missed(store, [schedule], now)]
+    return [each.text for each in missed(store, [schedule], now)]
 
 
 def _harvested(store: FolderStore, begun: datetime, ended: datetime | None) -> None:

@@ -219,7 +219,7 @@ def test_records_that_agree_with_a_manifest_but_are_no_json_are_corrupt(
         held.objects[manifest] = held.objects[manifest].replace(was.encode(), now.encode())
     report = _verified(held, keys)
     assert _findings(report)[key] is Verdict.CORRUPT
-    assert any("not JSON" in finding.why for _, finding in report.findings())
+    assert any("not JSON" in finding.reason for _, finding in report.findings())
 
 
 def test_a_sample_reads_its_part_of_the_records_and_all_parts_read_all(tmp_path: Path) -> None:
@@ -246,7 +246,7 @@ def test_posts_stored_twice_are_counted_when_asked_for(sound: list[tuple[Collect
     old = b'{"id":3,"id_str":"3"}\n{"id":3,"id_str":"3"}\n'
     held = Held({f"{folder}tweets-20261123090000-000001.jsonl.gz": gzip.compress(page + stream + old)})
     report = _verified(held, keys, duplicates=True)
-    assert any("2 of 5 posts" in finding.why for _, finding in report.findings())
+    assert any("2 of 5 posts" in finding.reason for _, finding in report.findings())
     assert Verdict.DUPLICATES not in _findings(_verified(held, keys)).values()
 
 
@@ -386,7 +386,7 @@ def test_an_object_that_cannot_be_read_is_told_alone_and_all_else_is_judged(
             worse = {k: v for k, v in _findings(report).items() if before.get(k) is not v}
             assert worse == {key: Verdict.UNREADABLE}, key
             assert (report.overall.name, report.damaged) == ("FAILURE", False)
-            (why,) = [one.why for _, one in report.findings() if one.verdict is Verdict.UNREADABLE]
+            (why,) = [one.reason for _, one in report.findings() if one.verdict is Verdict.UNREADABLE]
             assert "AccessDenied" in why
 
 

@@ -219,7 +219,7 @@ class Scene:
         """What `collection verify` finds besides gaps."""
         report = verify(reader(self.store), self.keys, stop=Stop())
         return [
-            f"{part.folder}{finding.name}: {finding.verdict}: {finding.why}"
+            f"{part.folder}{finding.name}: {finding.verdict}: {finding.reason}"
             for part, finding in report.findings()
             if finding.verdict not in (Verdict.FOUND, Verdict.GAP)
         ]

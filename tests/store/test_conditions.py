@@ -152,8 +152,8 @@ def test_doctor_tries_the_same(
     monkeypatch.chdir(tmp_path)
     with _served(S3InMemory(faults)) as store:
         *_, check = examine(Settings(x_api_url="http://127.0.0.1:9"), lambda: store)
-    assert check.what == "store"
-    assert (check.good, words in check.told) == (ok, True)
+    assert check.check == "store"
+    assert (check.ok, words in check.detail) == (ok, True)
 
 
 def test_one_wrong_answer_of_a_proxy_refuses_nobody() -> None:

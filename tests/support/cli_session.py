@@ -93,7 +93,7 @@ class Person:
         for path in self.folder.glob("*-runs/*/*.lock"):
             slot = Slot(path.parent, path.stem)
             slot.signal(signal.SIGKILL)
-            until(lambda slot=slot: not slot.lives)  # type: ignore[misc]
+            until(lambda slot=slot: not slot.is_alive)  # type: ignore[misc]
 
 
 def _run(command: click.Command, arguments: Sequence[str], answer: str | IO[bytes], charset: str) -> Told:

@@ -188,7 +188,7 @@ class Track:
         self.sum.verified += 1
         self.sum.failures += report.overall is Overall.FAILURE
         self.sum.wrong += [
-            f"{self.name}: {part.folder}{finding.name}: {finding.verdict}: {finding.why}"
+            f"{self.name}: {part.folder}{finding.name}: {finding.verdict}: {finding.reason}"
             for part, finding in report.findings()
             if finding.verdict not in (Verdict.FOUND, Verdict.GAP)
         ]

@@ -1,1 +1,1 @@
-"""What commands share: options, output, progress, the workspace and the log."""
+"""Parts that all commands share: options, output, progress, the workspace and the log."""

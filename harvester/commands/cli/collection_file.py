@@ -1,4 +1,4 @@
-"""The file collection.json on a person's desk: read, changed as a whole or not at all, written back."""
+"""A person's collection.json: read, changed as a whole or not at all, and written back."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -29,8 +29,8 @@ def _outside_stores(_: click.Context, __: click.Parameter, path: Path | None) ->
     """The path of a file that a command may write: not one of a stored collection."""
     if path and (stored := collection_around(path.parent)):
         raise HarvesterError(
-            f"{path} lies in the stored collection {stored}.",
-            hint="Name another file; `collection-config update` stores its changes.",
+            f"{path} is inside the stored collection {stored}.",
+            hint="Use another file; `collection-config update` stores its changes.",
             exit_code=Exit.USAGE,
         )
     return path
@@ -43,7 +43,7 @@ def _file_option(**options: Any) -> Callable[[_F], _F]:
         type=click.Path(path_type=Path),
         default=_FILE,
         show_default=True,
-        help="The file that describes the collection.",
+        help="File that describes the collection.",
         **options,
     )
 
@@ -55,7 +55,7 @@ error_file_option = click.option(
     "--error-file",
     type=click.Path(dir_okay=False, path_type=Path),
     callback=_outside_stores,
-    help="Write those that were not found into this file, one a line.",
+    help="Write names that were not found to this file, one per line.",
 )
 
 
@@ -76,7 +76,7 @@ def read(path: Path) -> Tree:
         ) from error
     except UnicodeDecodeError as error:
         raise HarvesterError(f"{path} cannot be read: {NOT_TEXT}.", exit_code=Exit.USAGE) from error
-    return checked(text, str(path), hint="Mend it in an editor.", exit_code=Exit.USAGE)
+    return checked(text, str(path), hint="Fix it in an editor.", exit_code=Exit.USAGE)
 
 
 def read_valid(path: Path) -> Tree:
@@ -89,7 +89,7 @@ def read_valid(path: Path) -> Tree:
 def require(reasons: list[str]) -> None:
     if reasons:
         raise HarvesterError(
-            "Collection configuration is invalid.", reasons, "Correct these; nothing was changed."
+            "Collection configuration is invalid.", reasons, "Nothing was changed. Correct these problems."
         )
 
 
@@ -130,7 +130,7 @@ def require_new(store: "Store", keys: CollectionKeys) -> None:
 
 def keys_in_file() -> HarvesterError:
     return HarvesterError(
-        "The file holds API keys, and whoever may read the collection would see them.",
+        "The file contains API keys; everyone who can read the collection would see them.",
         hint="`collection-config keys --move-to PROFILE` moves them to ~/.twarc.",
         exit_code=Exit.USAGE,
     )
@@ -181,8 +181,8 @@ def warn_of_changes(store: "Store", keys: CollectionKeys, stored: Tree) -> None:
     except HarvesterError:
         return
     if base is not None and base != mine:
-        told = f"{_FILE} has changes that are not stored, and are not harvested"
-        click.echo(f"{told}: `collection-config update` stores them.", err=True)
+        message = f"{_FILE} has changes that are not stored, so they are not harvested"
+        click.echo(f"{message}: `collection-config update` stores them.", err=True)
 
 
 def caught_up(store: "Store", keys: CollectionKeys, mine: Tree, current: Tree) -> Tree:

@@ -1,4 +1,4 @@
-"""The help of every command begins with how it is typed."""
+"""The help of every command shows examples first."""
 
 from collections.abc import Mapping, Sequence
 from inspect import cleandoc

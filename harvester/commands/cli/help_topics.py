@@ -1,4 +1,4 @@
-"""Pages of help that belong to no single command: exit codes, environment, files, output."""
+"""Help topics beyond single commands: exit codes, environment, files, output."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import fields
@@ -8,58 +8,60 @@ from harvester.settings import INI, Settings, variable
 
 # In a few words; docs/exit-codes.md says more, and what to do.
 CODES: Mapping[Exit, str] = {
-    Exit.OK: "Done; or it was asked to stop, and stored everything first.",
-    Exit.ERROR: "It failed; the message says why. Starting again loses nothing.",
-    Exit.USAGE: "An option, an argument or a setting cannot be used; nothing was begun.",
-    Exit.PARTIAL: "All that was received is stored, but users failed or were not found, or there is a gap.",
-    Exit.UNAUTHORIZED: "The network refuses the keys, or what they are used for.",
-    Exit.RETRY_LATER: "Credits, the monthly cap or the budget are used up, or the network is away.",
-    Exit.NO_COLLECTION: "There is no collection of this id in that place.",
-    Exit.LOCKED: "Another harvest holds the collection.",
-    Exit.VERIFY_FAILED: "Stored files are lost, or not what their manifest says.",
-    Exit.INTERRUPTED: "Stopped by Ctrl-C; what was collected is stored.",
-    Exit.TERMINATED: "Stopped by SIGTERM; what was collected is stored.",
+    Exit.OK: "Success; or the harvest was stopped and stored everything first.",
+    Exit.ERROR: "Failure; the message says why. Starting again loses nothing.",
+    Exit.USAGE: "Invalid option, argument or setting; nothing was started.",
+    Exit.PARTIAL: (
+        "Everything received is stored, but some users failed or were not found, or there is a gap."
+    ),
+    Exit.UNAUTHORIZED: "The network rejects the keys, or does not allow this with them.",
+    Exit.RETRY_LATER: "Credits, monthly cap or budget used up, or the network is unavailable; retry later.",
+    Exit.NO_COLLECTION: "No collection with this id.",
+    Exit.LOCKED: "Another harvest holds the collection's lock.",
+    Exit.VERIFY_FAILED: "Stored files are missing, or differ from their manifest.",
+    Exit.INTERRUPTED: "Stopped by Ctrl-C; collected posts are stored.",
+    Exit.TERMINATED: "Stopped by SIGTERM; collected posts are stored.",
 }
 
 _OTHER_VARIABLES = {
-    "BEARER_TOKEN": "Key of the X API: an app's token. Goes before ~/.twarc.",
-    "CONSUMER_KEY, CONSUMER_SECRET": "The same: an app's pair.",
-    "ACCESS_TOKEN, ACCESS_TOKEN_SECRET": "With that pair: a person's account.",
-    "AWS_PROFILE, AWS_ACCESS_KEY_ID, AWS_REGION, ...": "Whatever boto3 reads.",
-    "AWS_ENDPOINT_URL": "Another S3 server; it must keep conditions on writes.",
-    "HONEYBADGER_API_KEY": "Where harvests tell of what a person must look at.",
-    "TWARC_CLOUD_PROGRESS": "auto, bar, text, json or none, as --progress.",
+    "BEARER_TOKEN": "X API key: an app's bearer token. Overrides ~/.twarc.",
+    "CONSUMER_KEY, CONSUMER_SECRET": "X API key: an app's consumer key and secret.",
+    "ACCESS_TOKEN, ACCESS_TOKEN_SECRET": "With these, requests are made for a user's account.",
+    "AWS_PROFILE, AWS_ACCESS_KEY_ID, AWS_REGION, ...": "AWS credentials and region, as boto3 reads them.",
+    "AWS_ENDPOINT_URL": "URL of another S3 server; it must support conditional writes.",
+    "HONEYBADGER_API_KEY": "Honeybadger key; failures are reported there.",
+    "TWARC_CLOUD_PROGRESS": "Default of --progress: auto, bar, text, json or none.",
 }
 
 _FILES = """\
-collection.json        In the current folder: the collection you describe; commands of
-                       `collection-config` change it, `collection add` and `update` store it.
-twarc_cloud.ini        In the current folder: settings, all of them optional.
-~/.twarc               Keys of the X API, as `collection-config keys` asks for them, readable by you only.
+collection.json        In the current folder: the collection's description. `collection-config`
+                       commands edit it; `collection add` and `update` store it.
+twarc_cloud.ini        In the current folder: settings, all optional.
+~/.twarc               X API keys, written by `collection-config keys`, readable only by you.
 collections/           Without a bucket: all collections (docs/data-layout.md).
-collections-runs/      Logs, schedules and notes of what this machine runs; with a bucket, BUCKET-runs/.
-temp/                  What a harvest has not stored yet; the next one stores it, so leave it there.
-download/              Copies that `collection download` made.
+collections-runs/      Logs, schedules and state of harvests on this machine; BUCKET-runs/ with a bucket.
+temp/                  Posts that are not stored yet. Do not delete it: the next harvest stores them.
+download/              Copies made by `collection download`.
 
-Nothing else is written, and nothing into other folders of your account."""
+Nothing else is written, in these or other folders."""
 
 _OUTPUT = """\
-Results go to standard output, messages and questions to standard error; the log, too.
-No colours are used. A table is for people; --json prints the same for programs, and its
-fields only ever grow (docs/json.md).
+Results go to standard output; messages, questions and the log to standard error.
+There are no colours. Tables are for people; --json prints the same for programs
+(docs/json.md).
 
---progress says how far it is: a line that changes on a terminal, else a line every ten
-seconds; json for programs; none for silence.
---dry-run says what would be done, and what it would cost, and changes nothing.
---yes answers the questions, which are asked only where something can be lost. Who cannot
-answer, for there is no terminal, is told so (exit code 2), and nothing is changed.
---debug, before or after the command, logs what was asked of X and of AWS, without keys;
-so do the harvests that it starts on this machine (`harvest log` shows theirs).
---log-format json, there too, makes each line of the log a JSON object.
+--progress sets the progress display: a live line on a terminal, otherwise a line every
+ten seconds; JSON lines; or none.
+--dry-run shows what would be done and what it would cost, and changes nothing.
+--yes skips confirmation. Confirmation is asked for only where data can be lost. Without
+a terminal the command fails (exit code 2) and changes nothing.
+--debug, before or after the command, logs requests to X and AWS, without keys, also of
+harvests started on this machine (`harvest log` shows theirs).
+--log-format json, before or after the command, writes the log as JSON lines.
 
-Ctrl-C ends a harvest in the foreground with everything stored; a second one ends it at
-once, and the next harvest stores what it left. `collection once --wait` has its harvest
-stop in the same way; after a second Ctrl-C it does not wait for that."""
+Ctrl-C stops a harvest in the foreground after storing what it has. A second Ctrl-C ends
+it at once; the next harvest stores the rest. With `collection once --wait`, Ctrl-C stops
+the harvest; a second Ctrl-C stops waiting for it."""
 
 
 def _exit_codes() -> str:
@@ -68,9 +70,9 @@ def _exit_codes() -> str:
 
 def _environment() -> str:
     names = {variable(entry.name): entry.name for entry in fields(Settings)}
-    lines = [f"Options go before the environment, that before {INI}. Every setting has a variable:", ""]
+    lines = [f"Options override the environment, which overrides {INI}. Every setting has a variable:", ""]
     lines += [f"  {name:36} {setting}" for name, setting in names.items()]
-    lines += ["", "`settings` shows which are in force; docs/settings.md explains each. Besides these:", ""]
+    lines += ["", "`settings` shows the current values; docs/settings.md explains each. Also read:", ""]
     lines += [f"  {name}\n      {words}" for name, words in _OTHER_VARIABLES.items()]
     return "\n".join(lines)
 

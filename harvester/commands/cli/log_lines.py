@@ -1,4 +1,4 @@
-"""Lines of the log: for people a time, a level and a message; for programs a JSON object."""
+"""Log lines: time, level and message for people, a JSON object for programs."""
 
 import json
 import logging
@@ -35,14 +35,14 @@ def formatter(form: str) -> logging.Formatter:
 
 
 def chosen(form: str | None) -> str:
-    """The format of the option, else of the settings; what is wrong with those is told by who needs them."""
+    """The format of the option, else of the settings; an invalid one is reported where it is needed."""
     try:
         found = form or settings().log_format
     except HarvesterError:
         return TEXT
     if found not in (TEXT, JSON):
-        told = f"log_format is {found!r}; it is {TEXT} or {JSON}."
-        raise HarvesterError("The settings cannot be used.", [told], exit_code=Exit.USAGE)
+        problem = f"log_format is {found!r}; it must be {TEXT} or {JSON}."
+        raise HarvesterError("Invalid settings.", [problem], exit_code=Exit.USAGE)
     return found
 
 

@@ -1,4 +1,4 @@
-"""What a harvest has so far, and what came of it, in the words that people know."""
+"""The lines that show a harvest's progress and outcome."""
 
 import click
 
@@ -9,15 +9,15 @@ from harvester.text import printable, size
 
 
 def account_line(place: Place, record: Tree) -> str:
-    """What it has so far."""
+    """The harvest's progress, in one line."""
     return printable(
-        f"{record['collection_id']} => {place.told}. Harvest timestamp: {record['harvest_timestamp']}. "
+        f"{record['collection_id']} => {place.label}. Harvest timestamp: {record['harvest_timestamp']}. "
         f"Tweets: {record['tweets']:,}. Files: {record['files']:,} ({size(record['file_bytes'])})"
     )
 
 
 def outcome_line(place: Place, record: Tree) -> str:
-    """The same of one that ended, with how it ended unless it is simply complete."""
+    """The outcome of a harvest that ended, with its state unless it is complete."""
     state = record.get("state", "complete")
     reason = f" ({record['reason']})" if record.get("reason") else ""
     hint = f" {record['hint']}" if record.get("hint") else ""
@@ -30,8 +30,8 @@ def show_notes(place: Place, record: Tree) -> None:
     if record.get("billed"):
         click.echo(f"Billed by X: ${dollars(record):.2f}.", err=True)
     if refused := record.get("refused_fields"):
-        told = ", ".join(map(str, refused)) if isinstance(refused, list) else str(refused)
-        click.echo(f"X no longer accepts {told}; the harvest went on without.", err=True)
+        fields = ", ".join(map(str, refused)) if isinstance(refused, list) else str(refused)
+        click.echo(f"X no longer accepts {fields}; the harvest continued without.", err=True)
     folder = record.get("folder")
     if not folder or not record["files"]:
         return

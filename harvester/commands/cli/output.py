@@ -1,4 +1,4 @@
-"""Results as tables for people and JSON for programs; questions only where something can be lost."""
+"""Results as tables for people and JSON for programs; confirmation only where data can be lost."""
 
 import json
 import sys
@@ -15,23 +15,21 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 def json_option(command: _F) -> _F:
-    return click.option("--json", "as_json", is_flag=True, help="Print JSON, for programs.")(command)
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON.")(command)
 
 
 def yes_option(command: _F) -> _F:
-    return click.option("--yes", "-y", is_flag=True, help="Do not ask.")(command)
+    return click.option("--yes", "-y", is_flag=True, help="Do not ask for confirmation.")(command)
 
 
 def dry_run_option(command: _F) -> _F:
-    return click.option("--dry-run", is_flag=True, help="Say what would be done, and change nothing.")(
-        command
-    )
+    return click.option("--dry-run", is_flag=True, help="Show what would be done; change nothing.")(command)
 
 
-def would(dry_run: bool, deed: str) -> bool:
-    """Whether a command shall only say what it would do, which this has said then."""
+def announce_dry_run(dry_run: bool, action: str) -> bool:
+    """Whether this is a dry run, whose action has then been printed."""
     if dry_run:
-        print_line(f"Would {deed}. Nothing was changed.")
+        print_line(f"Would {action}. Nothing was changed.")
     return dry_run
 
 
@@ -45,7 +43,7 @@ def print_json(value: Any) -> None:
 
 
 def print_line(text: str, *, err: bool = False) -> None:
-    """Print one line, whatever others wrote in it."""
+    """Print one line; control characters in it are escaped."""
     click.echo(printable(text), err=err)
 
 
@@ -72,7 +70,7 @@ def _cell(value: Any) -> str:
 
 
 def confirm(question: str, *, yes: bool, option: str = "--yes") -> None:
-    """Go on only if the person agrees; who is not there to be asked gives the option."""
+    """Continue only if the person agrees, or gave the option."""
     if yes:
         return
     try:
@@ -81,8 +79,9 @@ def confirm(question: str, *, yes: bool, option: str = "--yes") -> None:
         if isinstance(error, click.Abort) and sys.stdin is not None and sys.stdin.isatty():
             raise
         raise HarvesterError(
-            f"Nobody answers the question: {question.rpartition(chr(10))[2]}",
-            hint=f"Nothing was changed. Give {option} to go on without it.",
+            "Cannot ask for confirmation: stdin is not a terminal.",
+            [question.rpartition(chr(10))[2]],
+            f"Nothing was changed. Use {option} to skip confirmation.",
             exit_code=Exit.USAGE,
         ) from None
     if not agreed:

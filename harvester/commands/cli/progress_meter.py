@@ -1,4 +1,4 @@
-"""How far something is, is told on standard error in the form that suits whoever listens."""
+"""Progress is shown on standard error, in the form that suits the reader."""
 
 import shutil
 import sys
@@ -33,8 +33,8 @@ def progress_option(command: _F) -> _F:
         default=AUTO,
         show_default=True,
         envvar="TWARC_CLOUD_PROGRESS",
-        help="How far it is: a line that changes, a line every 10 s, JSON lines, or nothing. "
-        "auto: the first on a terminal, else the second.",
+        help="Progress display: live line, a line every 10 s, JSON lines, or none. "
+        "auto: live line on a terminal, otherwise every 10 s.",
     )(command)
 
 
@@ -56,8 +56,8 @@ def meter(form: str, *, interrupted: str = _INTERRUPTED, clock: Clock | None = N
             return
         last = now
         if form == JSON:
-            told = {"progress": numbers, "seconds": round(now - began, 1)}
-            click.echo(orjson.dumps(told), err=True)
+            line = {"progress": numbers, "seconds": round(now - began, 1)}
+            click.echo(orjson.dumps(line), err=True)
         elif form == TEXT:
             click.echo(f"{words}, {now - began:.0f} s", err=True)
         else:

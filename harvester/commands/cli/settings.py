@@ -1,4 +1,4 @@
-"""What a person asks of the tool itself: its settings and where they are from, and pages of help."""
+"""Commands about the tool itself: `settings` with their sources, and `help`."""
 
 from dataclasses import fields
 
@@ -12,7 +12,7 @@ from harvester.settings import Settings, ini_secrets, origins, variable
 from harvester.settings import settings as settings_of
 
 
-@click.command("settings", help="Show the settings in force, and where each comes from.")
+@click.command("settings", help="Show the current settings and where each comes from.")
 @json_option
 @where_options
 def settings(as_json: bool, bucket: str | None, collections_path: str | None) -> None:
@@ -24,7 +24,7 @@ def settings(as_json: bool, bucket: str | None, collections_path: str | None) ->
         {
             "setting": entry.name,
             "value": getattr(values, entry.name),
-            "from": sources.get(entry.name, "default"),
+            "source": sources.get(entry.name, "default"),
             "variable": variable(entry.name),
         }
         for entry in fields(Settings)
@@ -33,9 +33,9 @@ def settings(as_json: bool, bucket: str | None, collections_path: str | None) ->
         print_json(rows)
         return
     shown = [{**row, "value": _shown(row["value"])} for row in rows]
-    click.echo(table(shown, ("setting", "value", "from")))
+    click.echo(table(shown, ("setting", "value", "source")))
     for name in ini_secrets():
-        click.echo(f"{name} stands in twarc_cloud.ini, too; it is secret, and not shown.", err=True)
+        click.echo(f"twarc_cloud.ini also sets {name}, which is secret and not shown.", err=True)
 
 
 def _shown(value: object) -> object:
@@ -58,7 +58,7 @@ def help_on(context: click.Context, words: tuple[str, ...]) -> None:
         inner = command.get_command(found, word) if isinstance(command, click.Group) else None
         if inner is None:
             raise HarvesterError(
-                f"There is no command and no topic `{' '.join(words)}`.",
+                f"No such command or topic: `{' '.join(words)}`.",
                 hint=f"Topics are {', '.join(help_topics.TOPICS)}; "
                 "`twarc_cloud.py --help` lists the commands.",
                 exit_code=Exit.USAGE,

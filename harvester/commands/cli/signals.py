@@ -1,4 +1,4 @@
-"""A signal asks a harvest for a clean end, and once that is over it ends what waits."""
+"""The first signal stops a harvest cleanly; after that a signal ends the process."""
 
 import signal
 import threading

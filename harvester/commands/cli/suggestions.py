@@ -1,4 +1,4 @@
-"""A command that does not exist leads to the one that was probably meant."""
+"""A mistyped command gets a suggestion."""
 
 import difflib
 from collections.abc import Iterator, Mapping
@@ -42,8 +42,8 @@ class NoSuchCommand(click.UsageError):
 
     def __init__(self, name: str, context: click.Context) -> None:
         meant = _meant(name, context)
-        told = f" Did you mean {' or '.join(f'`{each}`' for each in meant)}?" if meant else ""
-        super().__init__(f"No such command {name!r}.{told}", context)
+        hint = f" Did you mean {' or '.join(f'`{each}`' for each in meant)}?" if meant else ""
+        super().__init__(f"No such command {name!r}.{hint}", context)
 
 
 def _meant(name: str, context: click.Context) -> list[str]:

@@ -1,4 +1,4 @@
-"""`--version`: this tool's on the first line, and on the second those of what it is made of."""
+"""`--version` prints this tool's version, and those of Python and libraries on the second line."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -18,7 +18,7 @@ def version_option(command: _F) -> _F:
         expose_value=False,
         is_eager=True,
         callback=_show,
-        help="Show the version, and those of Python and libraries.",
+        help="Show the versions of this tool, Python and libraries.",
     )(command)
 
 

@@ -1,4 +1,4 @@
-"""Who waits for more than a moment is told for what, on standard error."""
+"""A longer wait is announced on standard error, with what it waits for."""
 
 import click
 

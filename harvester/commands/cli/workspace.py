@@ -1,4 +1,4 @@
-"""Where the collections are and who harvests them: flags go before the environment, that before the ini."""
+"""The collections' location and where harvests run, from options, environment and ini, in this order."""
 
 import logging
 import sys
@@ -31,7 +31,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Place:
-    """A bucket, or without one a folder, and what of this machine belongs to it."""
+    """A bucket or a folder of collections, and the files of this machine that belong to it."""
 
     settings: Settings
 
@@ -44,8 +44,8 @@ class Place:
         return Path(self.settings.collections_path)
 
     @property
-    def told(self) -> str:
-        """As in the lines that tell of harvests."""
+    def label(self) -> str:
+        """How the lines that show harvests name it."""
         return f"Bucket: {self.bucket}" if self.bucket else f"Folder: {self.folder}"
 
     def shown(self, key: str) -> str:
@@ -80,8 +80,9 @@ class Place:
     def _cloud(self) -> "Compute":
         if not self.bucket:
             raise HarvesterError(
-                f"`cluster` is set ({self.settings.cluster}), and no `bucket`: tasks reach no folder.",
-                hint="Set `bucket`; or leave `cluster` out, and harvests are processes of this machine.",
+                f"`cluster` is set ({self.settings.cluster}) but `bucket` is not: tasks cannot "
+                "reach a folder.",
+                hint="Set `bucket`, or unset `cluster` to run harvests on this machine.",
                 exit_code=Exit.USAGE,
             )
         from harvester.commands.cli.wait_notice import Waiting
@@ -114,7 +115,7 @@ class Place:
                 continue
             if id_problem(name):
                 log.warning(
-                    "%a is not a collection id: this folder of %s is left out.", name, self.store.name
+                    "Skipping folder %a of %s: the name is not a valid collection id.", name, self.store.name
                 )
             else:
                 found.append(name)
@@ -140,8 +141,8 @@ def folder_store(folder: Path) -> "Store":
 
     if stored := collection_around(folder):
         raise HarvesterError(
-            f"{folder} is no folder of collections, but lies in the stored collection {stored}.",
-            hint=f"Give --collections-path {stored.parent}, or a folder elsewhere.",
+            f"{folder} is not a folder of collections: it is inside the stored collection {stored}.",
+            hint=f"Use --collections-path {stored.parent}, or another folder.",
             exit_code=Exit.USAGE,
         )
     return FolderStore(folder)
@@ -167,8 +168,8 @@ def chosen(bucket: str | None, collections_path: str | None, *, refuse_unknown: 
 
 def where_options(command: _F) -> _F:
     """`bucket` and `collections_path`, as they were typed."""
-    bucket = click.option("--bucket", help="The S3 bucket; without one a folder is used.")
-    folder = click.option("--collections-path", help="The folder of the collections.  [default: collections]")
+    bucket = click.option("--bucket", help="S3 bucket of the collections; without one, a folder is used.")
+    folder = click.option("--collections-path", help="Folder of the collections.  [default: collections]")
     return bucket(folder(command))
 
 

@@ -46,7 +46,9 @@ def client_of_harvest(
         begun()
         network = network_of(collection)
         if network.holds_keys(collection):
-            log.warning("The collection itself holds API keys: whoever may read it sees them. Use a profile.")
+            log.warning(
+                "The collection contains API keys; everyone who can read it sees them. Use a profile."
+            )
         keys = network.keys(collection, settings)
         SECRETS.hide(keys.secrets)
         alerts.uses(collection, keys.secrets)

@@ -1,1 +1,1 @@
-"""Commands on what a collection has collected and on what runs."""
+"""Commands on stored collections: start, schedule, copy, verify, download, delete."""

@@ -1,4 +1,4 @@
-"""`collection cost`: what harvests have cost, and what an hour, a gigabyte and a month of a stream cost."""
+"""`collection cost`: the cost of past harvests, and of an hour, a gigabyte and a month of a stream."""
 
 from dataclasses import asdict
 
@@ -16,7 +16,7 @@ _COLUMNS = ("harvest", "state", "minutes", "tweets", "task", "requests", "stored
 
 
 @click.command(
-    "cost", help="Tell what the last harvests of COLLECTION_ID cost; without one, what a task costs."
+    "cost", help="Show what the last harvests of COLLECTION_ID cost; without an id, what a task costs."
 )
 @optional_collection_id_argument
 @click.option(
@@ -39,9 +39,9 @@ def cost(collection_id: str | None, count: int, as_json: bool, place: Place) -> 
         return
     from harvester.compute.cost import MONTH_HOURS
 
-    columns = ("task", "cpu", "memory", "harvest_hour", "of_it_task", "of_it_requests")
+    columns = ("task", "cpu", "memory", "harvest_hour", "task_hour", "requests_hour")
     click.echo(table([_in_dollars(row) for row in rows], columns))
-    click.echo(f"\nA stream for a month ({MONTH_HOURS:.0f} hours), by what is paid for:\n")
+    click.echo(f"\nA stream for a month ({MONTH_HOURS:.0f} hours), by item:\n")
     click.echo(table(_stream_rows(rows), ("for", *map(_column, rows))))
     click.echo(f"\n{_of_gigabytes(rows[0])}")
     click.echo(_of_x())
@@ -75,17 +75,17 @@ def _of_collection(place: Place, collection_id: str, count: int) -> Tree:
     return {"harvests": rows, "sum": sums, "rates": _rates(place.settings, capacity, "as set"), **_dates()}
 
 
-def _tell(told: Tree, *, as_json: bool) -> None:
-    rows, rates = told["harvests"], told["rates"]
+def _tell(cost: Tree, *, as_json: bool) -> None:
+    rows, rates = cost["harvests"], cost["rates"]
     if as_json:
-        print_json(told)
+        print_json(cost)
         return
     if rows:
         shown = [{**row, "harvest": when(row["harvest"])} for row in rows]
-        summed = {"harvest": counted(len(rows), "harvest"), **told["sum"]}
+        summed = {"harvest": counted(len(rows), "harvest"), **cost["sum"]}
         click.echo(table([_in_dollars(row) for row in [*shown, summed]], _COLUMNS))
         if not any(row["on_aws"] for row in rows):
-            click.echo("\nNo task of AWS ran these, so none was paid for.")
+            click.echo("\nThese did not run on AWS, so they cost nothing there.")
     else:
         click.echo("No harvests.")
     size = f"{rates['cpu']} CPU units, {rates['memory']} MiB, {rates['kind']}"
@@ -107,8 +107,8 @@ def _rates(settings: Settings, capacity: Capacity, name: str) -> Tree:
         "memory": capacity.memory,
         "kind": capacity.architecture + (", Spot" if capacity.spot else ""),
         "harvest_hour": found.harvest_hour,
-        "of_it_task": found.task_hour,
-        "of_it_requests": found.requests_hour,
+        "task_hour": found.task_hour,
+        "requests_hour": found.requests_hour,
         "stream_month": stream.quiet,
         "stream_month_busy": stream.total,
         "stream": asdict(stream),
@@ -117,23 +117,23 @@ def _rates(settings: Settings, capacity: Capacity, name: str) -> Tree:
     }
 
 
-# What stands in a month of a stream, and how it is told.
+# What stands in a month of a stream, and how it is cost.
 _PARTS = {
     "task": "task",
     "address": "public address",
-    "lock": "lock.json, written again",
+    "lock": "lock.json, renewed",
     "checkpoints": "checkpoint.json, harvest.json",
-    "stops": "looking for stop.json",
-    "versions": "earlier versions of these",
+    "stops": "polling stop.json",
+    "versions": "old versions of these",
     "log": "log",
-    "alarm": "alarm, once an account",
-    "image": "image, once an account",
+    "alarm": "alarm, once per account",
+    "image": "image, once per account",
 }
 
 
 def _stream_rows(rows: list[Tree]) -> list[Tree]:
     """One row for each part, one column for each task, and the sums."""
-    sums = {"stream_month": "together", "stream_month_busy": "where records come all the time"}
+    sums = {"stream_month": "total", "stream_month_busy": "total, busy stream"}
     found = [(name, [row["stream"][part] for row in rows]) for part, name in _PARTS.items()]
     found += [(name, [row[part] for row in rows]) for part, name in sums.items()]
     columns = list(map(_column, rows))
@@ -149,8 +149,8 @@ def _column(row: Tree) -> str:
 
 def _of_gigabytes(rates: Tree) -> str:
     return (
-        f"A gigabyte stored costs ${rates['gb_month']:.3f} a month; one that is downloaded costs "
-        f"${rates['gb_out']:.2f}, after the first hundred of a month."
+        f"Storage costs ${rates['gb_month']:.3f} per GB and month; downloads cost "
+        f"${rates['gb_out']:.2f} per GB beyond the first 100 GB of a month."
     )
 
 
@@ -171,7 +171,7 @@ def _dates() -> Tree:
 
     listed, prices = cost.prices(), usual().prices
     of_x = prices.date if prices else ""
-    return {"region": listed["region"], "prices_of": listed["date"], "x_prices_of": of_x}
+    return {"region": listed["region"], "prices_as_of": listed["date"], "x_prices_as_of": of_x}
 
 
 def _of_x() -> str:
@@ -181,7 +181,7 @@ def _of_x() -> str:
     post, user = (prices.price("", posts=1), prices.price("", users=1)) if prices else (0.0, 0.0)
     return (
         f"X charges ${post:.3f} for a post and ${user:.3f} for an account that is looked up. "
-        f"Prices: AWS {dates['region']} of {dates['prices_of']}, X of {dates['x_prices_of']}."
+        f"Prices: AWS {dates['region']} of {dates['prices_as_of']}, X of {dates['x_prices_as_of']}."
     )
 
 

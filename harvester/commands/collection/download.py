@@ -1,4 +1,4 @@
-"""`collection download`: a copy that is right, brought up to date as often as one likes."""
+"""`collection download`: makes or updates a verified copy of a collection."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -7,12 +7,12 @@ import click
 
 from harvester.clock import Stop, SystemClock
 from harvester.commands.cli.output import (
+    announce_dry_run,
     confirm,
     dry_run_option,
     json_option,
     print_json,
     print_line,
-    would,
     yes_option,
 )
 from harvester.commands.cli.progress_meter import Show, meter, progress_option
@@ -33,9 +33,13 @@ _SHOWN = 20
 
 @click.command("download")
 @collection_id_argument
-@copy_folder_option("The folder of the copy.  [default: download/<bucket>/collections/<id>]")
+@copy_folder_option("Folder of the copy.  [default: download/<bucket>/collections/<id>]")
 @click.option("--verify", "verifies", is_flag=True, help="Verify the copy when it is complete.")
-@click.option("--clean", is_flag=True, help="Remove downloaded files that are no longer in the store; asks.")
+@click.option(
+    "--clean",
+    is_flag=True,
+    help="Remove downloaded files that are no longer in the store, after confirmation.",
+)
 @yes_option
 @dry_run_option
 @json_option
@@ -52,10 +56,10 @@ def download(
     as_json: bool,
     place: Place,
 ) -> int:
-    """Copy a collection into a folder, or bring such a copy up to date.
+    """Download a collection into a folder, or update an earlier download.
 
-    What is there and right is not fetched again; each file is checked by its manifest while it comes, and has
-    its name only when it is whole.
+    Files that are already there and intact are not fetched again. Each file is checked against its manifest
+    while it is downloaded, and gets its name only when it is complete.
     """
     from harvester.curation.download import download as copy
     from harvester.curation.local_copy import Mirror
@@ -88,7 +92,7 @@ def download(
     left = sorted({*left} - {*removed})
     report = verified(FolderReader(mirror.folder, keys.folder), keys, verify, form) if verifies else None
     if as_json:
-        print_json(_told_to_programs(mirror, tally, left, removed, report))
+        print_json(_as_json(mirror, tally, left, removed, report))
     else:
         _tell_of_download(mirror, tally, left, removed)
         if tally.fetched:
@@ -102,11 +106,11 @@ def download(
 
 def _tell_of_dry_run(mirror: "Mirror", tally: "Tally", left: list[str], *, as_json: bool) -> int:
     if as_json:
-        print_json(_told_to_programs(mirror, tally, left, [], None))
+        print_json(_as_json(mirror, tally, left, [], None))
     else:
-        more = f", and remove {len(left):,} that are no longer in the store" if left else ""
+        more = f"and remove {len(left):,} that are no longer in the store" if left else ""
         files = f"{counted(tally.fetched, 'file')} ({size(tally.fetched_bytes)})"
-        would(
+        announce_dry_run(
             True,
             f"fetch {files} into {_shown_path(mirror.folder)}{more}; {tally.present:,} are there already",
         )
@@ -121,7 +125,7 @@ def _removed(mirror: "Mirror", left: list[str], *, yes: bool) -> list[str]:
     shown = "".join(f"\n  {name}" for name in left[:_SHOWN])
     more = f"\n  and {len(left) - _SHOWN} more" if len(left) > _SHOWN else ""
     question = f"Remove {counted(len(left), 'downloaded file')} from {mirror.folder}?"
-    confirm(f"No longer in the store, and only here:{shown}{more}\n{question}", yes=yes)
+    confirm(f"No longer in the store, so these are the only copies:{shown}{more}\n{question}", yes=yes)
     mirror.remove(left)
     return left
 
@@ -143,10 +147,10 @@ def _tell_of_download(mirror: "Mirror", tally: "Tally", left: list[str], removed
     click.echo(f"Collection downloaded to {_shown_path(mirror.folder)}: {_so_far(tally)}.")
     notes = (
         (len(removed), "removed here, no longer in the store"),
-        (len(left), "here and not in the store; --clean removes those that a download wrote"),
+        (len(left), "here but not in the store; --clean removes downloaded ones"),
         (len(tally.gone), "removed from the store while this ran"),
-        (tally.cleaned, "had API keys in them, which were left out"),
-        (tally.left_out, "belong to a harvest that has not ended, and were left out"),
+        (tally.cleaned, "contained API keys, which were removed"),
+        (tally.left_out, "belong to a harvest that has not ended, and were skipped"),
     )
     for number, words in notes:
         if number:
@@ -155,7 +159,7 @@ def _tell_of_download(mirror: "Mirror", tally: "Tally", left: list[str], removed
         print_line(f"  {name}", err=True)
 
 
-def _told_to_programs(
+def _as_json(
     mirror: "Mirror", tally: "Tally", left: list[str], removed: list[str], report: "Report | None"
 ) -> dict[str, Any]:
     return {
@@ -182,7 +186,7 @@ def _require_all(mirror: "Mirror", tally: "Tally") -> None:
     raise HarvesterError(
         f"{counted(len(wrong), 'file')} could not be copied to {mirror.folder}.",
         [*wrong[:_SHOWN], *more],
-        "`collection verify` says what is wrong in the store; starting the download again fetches the rest.",
+        "`collection verify` shows what is wrong in the store. Run the download again to fetch the rest.",
         exit_code=Exit.VERIFY_FAILED if tally.corrupt else Exit.ERROR,
     )
 

@@ -1,4 +1,4 @@
-"""A harvest that was started is watched by the person who started it, until it ends or Ctrl-C ends it."""
+"""Follows a harvest that was just started, until it ends or Ctrl-C stops it."""
 
 import click
 
@@ -37,8 +37,8 @@ def follow(place: Place, keys: CollectionKeys, *, form: str, as_json: bool) -> i
     if interrupted:
         return int(Exit.INTERRUPTED)
     ended = place.compute.ended(keys.id)
-    if ended and ended.told:
-        click.echo(ended.told, err=True)
+    if ended and ended.detail:
+        click.echo(ended.detail, err=True)
     return ended.code if ended else int(Exit.ERROR)
 
 
@@ -73,10 +73,10 @@ def _account(place: Place, keys: CollectionKeys) -> Tree | None:
 
 def _end(place: Place, keys: CollectionKeys) -> bool:
     """Have the harvest stop, with everything stored; False where the person does not wait for that."""
-    click.echo("Stopping; what was collected is stored first. Ctrl-C again does not wait.", err=True)
+    click.echo("Stopping after storing what was collected. Press Ctrl-C again to stop waiting.", err=True)
     try:
         end_harvest(place, keys, within=_STOPS_WITHIN)
     except KeyboardInterrupt:
-        click.echo(f"It was asked to stop; `harvest running {keys.id}` shows whether it has.", err=True)
+        click.echo(f"Stop requested; `harvest running {keys.id}` shows whether it has stopped.", err=True)
         return False
     return True

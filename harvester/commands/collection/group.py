@@ -1,4 +1,4 @@
-"""`collection`: the collections of a place, harvested once, by a schedule or for ever."""
+"""`collection`: list, add, harvest, schedule, unlock and delete collections."""
 
 from pathlib import Path
 
@@ -9,12 +9,12 @@ from harvester.collection.secrets import key_names
 from harvester.commands import Group
 from harvester.commands.cli import collection_file
 from harvester.commands.cli.output import (
+    announce_dry_run,
     confirm,
     dry_run_option,
     json_option,
     print_json,
     table,
-    would,
     yes_option,
 )
 from harvester.commands.cli.workspace import Place, collection_id_argument, in_place
@@ -31,13 +31,17 @@ _ALIASES = {
 }
 
 
-@click.group("collection", cls=Group, aliases=_ALIASES, help="The collections of a bucket, or of a folder.")
+@click.group(
+    "collection", cls=Group, aliases=_ALIASES, help="Manage the collections of a bucket or a folder."
+)
 def collection() -> None:
     pass
 
 
 @collection.command("list", help="List the collections.")
-@click.option("--long", "-l", "in_full", is_flag=True, help="With what each collects and its last harvest.")
+@click.option(
+    "--long", "-l", "in_full", is_flag=True, help="Also show what each collects and its last harvest."
+)
 @json_option
 @in_place
 def list_collections(in_full: bool, as_json: bool, place: Place) -> None:
@@ -48,7 +52,7 @@ def list_collections(in_full: bool, as_json: bool, place: Place) -> None:
         return
     click.echo("Collections:")
     if not ids:
-        click.echo("None yet; `collection add` adds one.", err=True)
+        click.echo("No collections; `collection add` adds one.", err=True)
     elif in_full:
         shown = [{**row, "last_harvest": when(row["last_harvest"] or "")} for row in rows]
         click.echo(table(shown, ("id", "type", "collects", "last_harvest", "state")))
@@ -73,12 +77,12 @@ def _row(place: Place, collection_id: str) -> Tree:
 
 def _collects(tree: Tree) -> str:
     if collection_file.problems(tree):
-        return "(not valid: see `collection-config check`)"
+        return "(invalid: see `collection-config check`)"
     kind = kind_of(tree)
     return kind.in_words(tree) if kind else ""
 
 
-@collection.command("add", help="Add the collection that the file describes.")
+@collection.command("add", help="Store the collection that the file describes.")
 @dry_run_option
 @collection_file.file_option
 @in_place
@@ -92,7 +96,7 @@ def add(dry_run: bool, path: Path, place: Place) -> None:
         raise collection_file.keys_in_file()
     if dry_run:
         collection_file.require_new(place.store, place.keys(tree["id"]))
-    if would(dry_run, f"add {tree['id']} to {place.store.name}"):
+    if announce_dry_run(dry_run, f"add {tree['id']} to {place.store.name}"):
         return
     try:
         stored = history.add(place.store, place.keys(tree["id"]), plain(tree))
@@ -114,7 +118,7 @@ for _command in (
     collection.add_command(_command)
 
 
-@collection.command("unlock", help="Remove the lock of COLLECTION_ID.")
+@collection.command("unlock", help="Remove the lock of COLLECTION_ID, left by a harvest that died.")
 @collection_id_argument
 @yes_option
 @dry_run_option
@@ -132,27 +136,25 @@ def unlock(collection_id: str, yes: bool, dry_run: bool, place: Place) -> None:
     except NotFound:
         held = None
     if held is None or is_released(content(held)):
-        click.echo(f"{collection_id} was not locked.")
+        click.echo(f"{collection_id} is not locked.")
         return
-    owner = catalog.lives(place.store, keys)
-    if would(dry_run, f"remove the lock of {_whose(owner)} {collection_id}"):
+    owner = catalog.live_lock(place.store, keys)
+    if announce_dry_run(dry_run, f"remove the lock of {_whose(owner)} {collection_id}"):
         return
     if owner:
-        told = f"A harvest on {owner.get('host', 'an unknown host')} renewed the lock within the last minute."
-        confirm(f"{told} It would stop by itself. Unlock all the same?", yes=yes)
+        what = f"A harvest on {owner.get('host', 'an unknown host')} renewed the lock within the last minute."
+        confirm(f"{what} Its harvest would stop. Unlock anyway?", yes=yes)
     place.store.remove(keys.lock, version=held.version)
     click.echo("Unlocked")
 
 
 def _whose(owner: Tree | None) -> str:
     return (
-        f"a harvest that lives on {owner.get('host', 'an unknown host')}, of"
-        if owner
-        else "a dead harvest of"
+        f"a harvest that runs on {owner.get('host', 'an unknown host')}, of" if owner else "a dead harvest of"
     )
 
 
-@collection.command("delete", help="Delete COLLECTION_ID with all that was harvested.")
+@collection.command("delete", help="Delete COLLECTION_ID and all its harvests.")
 @collection_id_argument
 @yes_option
 @dry_run_option
@@ -166,12 +168,12 @@ def delete(collection_id: str, yes: bool, dry_run: bool, place: Place) -> None:
             f"A harvest of {collection_id} is running.", hint="Stop it first.", exit_code=Exit.LOCKED
         )
     removal = Removal(place.store, keys)
-    told = (
+    what = (
         f"{counted(removal.count, 'file')} ({size(removal.bytes)}) of {collection_id} in {place.store.name}"
     )
-    if would(dry_run, f"delete {told}, and its schedule"):
+    if announce_dry_run(dry_run, f"delete {what}, and its schedule"):
         return
-    confirm(f"This deletes {told}, and cannot be undone. Delete?", yes=yes)
+    confirm(f"This deletes {what}, and cannot be undone. Delete?", yes=yes)
     removal.carry_out()
     place.compute.unschedule(collection_id)
-    click.echo(f"Deleted {told}.")
+    click.echo(f"Deleted {what}.")

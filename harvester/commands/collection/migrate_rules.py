@@ -1,4 +1,4 @@
-"""The rules that schedules were in 2019 are mentioned while there are any, and replaced when asked."""
+"""EventBridge rules of 2019 are mentioned while there are any, and replaced on request."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -23,11 +23,11 @@ def mention(place: Place) -> None:
     try:
         names = [rule.collection_id for rule in rules.all() if rule.enabled] if rules else []
     except HarvesterError as error:
-        click.echo(f"Whether there are rules of 2019, too, is not known: {error}", err=True)
+        click.echo(f"Cannot check for rules of 2019: {error}", err=True)
         return
     if names:
-        told = f"Rules of 2019 still start what was scheduled then: {', '.join(names)}."
-        click.echo(f"{told} `collection scheduled --migrate` replaces them.", err=True)
+        message = f"EventBridge rules of 2019 still start harvests of {', '.join(names)}."
+        click.echo(f"{message} `collection scheduled --migrate` replaces them.", err=True)
 
 
 def migrate(place: Place, found: "Iterable[Scheduled]", *, dry_run: bool, yes: bool) -> int:
@@ -49,7 +49,7 @@ def migrate(place: Place, found: "Iterable[Scheduled]", *, dry_run: bool, yes: b
             _move(place, rules, rule, there)
         except HarvesterError as error:
             left += 1
-            click.echo(f"{rule.name} is left: {error}", err=True)
+            click.echo(f"{rule.name} was not replaced: {error}", err=True)
     click.echo(f"Replaced {len(old) - left} of {len(old)}.")
     return int(Exit.PARTIAL if left else Exit.OK)
 
@@ -64,10 +64,10 @@ def _move(place: Place, rules: "OldRules", rule: "OldRule", there: set[str]) -> 
 
 def _fate(rule: "OldRule", there: set[str]) -> str:
     if not rule.enabled:
-        return "was stopped; it is removed."
+        return "was stopped; the rule is removed."
     if rule.collection_id in there:
-        return "the collection has a schedule of today; the rule is removed."
-    return "a schedule of today takes its place."
+        return "the collection has a schedule; the rule is removed."
+    return "replaced by a schedule."
 
 
 def _rules(place: Place) -> "OldRules | None":

@@ -1,16 +1,16 @@
-"""`collection rules`: what the app of a collection's keys has live for its stream, and the end of it."""
+"""`collection rules`: lists the live stream rules of a collection's app, and removes its own."""
 
 import click
 
 from harvester.collection.kinds import STREAMS
 from harvester.commands.cli import x_client
 from harvester.commands.cli.output import (
+    announce_dry_run,
     confirm,
     dry_run_option,
     json_option,
     print_json,
     table,
-    would,
     yes_option,
 )
 from harvester.commands.cli.workspace import Place, collection_id_argument, in_place
@@ -20,11 +20,9 @@ from harvester.errors import Exit, HarvesterError
 from harvester.text import counted
 
 
-@click.command(
-    "rules", help="List the stream rules that the app of COLLECTION_ID's keys has; --remove ends its own."
-)
+@click.command("rules", help="List the stream rules of the app whose keys COLLECTION_ID uses.")
 @collection_id_argument
-@click.option("--remove", is_flag=True, help="Take the rules of COLLECTION_ID out of the app.")
+@click.option("--remove", is_flag=True, help="Remove the rules of COLLECTION_ID from the app.")
 @yes_option
 @dry_run_option
 @json_option
@@ -42,7 +40,9 @@ def rules(collection_id: str, remove: bool, yes: bool, dry_run: bool, as_json: b
     try:
         rows = [_row(rule) for rule in client.rules()]
         mine = [row["rule"] for row in rows if row["id"] == collection_id]
-        if remove and would(dry_run, f"remove {counted(len(mine), 'rule')} of {collection_id} from the app"):
+        if remove and announce_dry_run(
+            dry_run, f"remove {counted(len(mine), 'rule')} of {collection_id} from the app"
+        ):
             return
         if remove and mine:
             confirm(f"Remove {counted(len(mine), 'rule')} of {collection_id} from the app?", yes=yes)

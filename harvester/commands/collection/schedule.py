@@ -1,4 +1,4 @@
-"""`collection` commands for schedules: put in force, listed, paused, ended."""
+"""`collection` commands for schedules: create, list, pause, remove."""
 
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -7,7 +7,13 @@ import click
 
 from harvester.collection.kinds import FINITE, has_users
 from harvester.commands.cli import collection_file
-from harvester.commands.cli.output import dry_run_option, json_option, print_json, would, yes_option
+from harvester.commands.cli.output import (
+    announce_dry_run,
+    dry_run_option,
+    json_option,
+    print_json,
+    yes_option,
+)
 from harvester.commands.cli.workspace import Place, collection_id_argument, in_place
 from harvester.commands.collection import migrate_rules
 from harvester.commands.collection.start import require_collection, require_keys
@@ -22,11 +28,11 @@ if TYPE_CHECKING:
 _SHOWN = 5
 
 
-@click.command("schedule", help='Harvest COLLECTION_ID by EXPRESSION, e.g. "rate(7 days)".')
+@click.command("schedule", help='Schedule harvests of COLLECTION_ID by EXPRESSION, e.g. "rate(7 days)".')
 @collection_id_argument
 @click.argument("expression")
 @click.option(
-    "--timezone", default="UTC", show_default=True, help="Whose time EXPRESSION is, e.g. Asia/Tokyo."
+    "--timezone", default="UTC", show_default=True, help="Time zone of EXPRESSION, e.g. Asia/Tokyo."
 )
 @dry_run_option
 @in_place
@@ -38,7 +44,7 @@ def schedule(collection_id: str, expression: str, timezone: str, dry_run: bool, 
     keys = require_collection(place, collection_id, *FINITE)
     since = datetime.now(UTC)
     due = _due_next(found, since)
-    if would(dry_run, f"harvest {collection_id} by {expression}"):
+    if announce_dry_run(dry_run, f"harvest {collection_id} by {expression}"):
         click.echo(due)
         return
     if place.settings.cluster:
@@ -49,8 +55,8 @@ def schedule(collection_id: str, expression: str, timezone: str, dry_run: bool, 
     tree = history.current(place.store, keys)
     collection_file.warn_of_changes(place.store, keys, tree)
     if has_users(tree) and not tree["users"]:
-        click.echo("It has no users yet: add some, and run `collection-config update`.", err=True)
-    if not scheduled.kept:
+        click.echo("The collection has no users: add some and run `collection-config update`.", err=True)
+    if not scheduled.scheduler_running:
         click.echo("Nothing is harvested until `twarc_cloud.py scheduler` runs on this machine.", err=True)
 
 
@@ -63,16 +69,16 @@ def _due_next(schedule: "Schedule", since: datetime) -> str:
     times = coming(schedule, since - timedelta(microseconds=1), since=since, times=_SHOWN)
     if not times:
         raise HarvesterError(
-            f"{schedule.expression} is over: it would never be due again.", exit_code=Exit.USAGE
+            f"{schedule.expression} has no future time: it would never start a harvest.", exit_code=Exit.USAGE
         )
     walls = (to_wall(time, schedule.timezone) for time in times)
-    return f"Due next ({schedule.timezone}): {', '.join(f'{wall:%Y-%m-%d %H:%M:%S}' for wall in walls)}"
+    return f"Next harvests ({schedule.timezone}): {', '.join(f'{wall:%Y-%m-%d %H:%M:%S}' for wall in walls)}"
 
 
-@click.command("scheduled", help="List the schedules that are in force.")
+@click.command("scheduled", help="List the schedules.")
 @json_option
-@click.option("--migrate", is_flag=True, help="Replace the EventBridge rules that schedules were in 2019.")
-@click.option("--dry-run", is_flag=True, help="With --migrate: only show what it would do.")
+@click.option("--migrate", is_flag=True, help="Replace EventBridge rules of 2019 with schedules.")
+@click.option("--dry-run", is_flag=True, help="With --migrate: show what would be done; change nothing.")
 @yes_option
 @in_place
 def scheduled(as_json: bool, migrate: bool, dry_run: bool, yes: bool, place: Place) -> int:
@@ -82,26 +88,26 @@ def scheduled(as_json: bool, migrate: bool, dry_run: bool, yes: bool, place: Pla
     if migrate:
         return migrate_rules.migrate(place, found, dry_run=dry_run, yes=yes)
     now = datetime.now(UTC)
-    late = {each.collection_id: each for each in missed(place.store, found, now)}
+    missed_ones = {each.collection_id: each for each in missed(place.store, found, now)}
     if as_json:
-        print_json([_row(each, now, late.get(each.collection_id)) for each in found])
+        print_json([_row(each, now, missed_ones.get(each.collection_id)) for each in found])
     else:
-        _show(place, found, late)
+        _show(place, found, missed_ones)
     migrate_rules.mention(place)
     return int(Exit.OK)
 
 
-def _show(place: Place, found: "list[Scheduled]", late: "dict[str, Missed]") -> None:
+def _show(place: Place, found: "list[Scheduled]", missed_ones: "dict[str, Missed]") -> None:
     for each in found:
         where = place.bucket or place.folder.name
         click.echo(f"{where} {each.collection_id} schedule => {_told(each)}")
-        if each.collection_id in late:
-            click.echo(f"  {late[each.collection_id].told}", err=True)
+        if each.collection_id in missed_ones:
+            click.echo(f"  {missed_ones[each.collection_id].text}", err=True)
         click.echo(f"  {_next(each)}", err=True)
     if not found:
         click.echo("No scheduled tasks.")
-    elif not found[0].kept:
-        click.echo("No scheduler runs here: start `twarc_cloud.py scheduler`.", err=True)
+    elif not found[0].scheduler_running:
+        click.echo("No scheduler is running: start `twarc_cloud.py scheduler`.", err=True)
 
 
 def _next(each: "Scheduled") -> str:
@@ -111,24 +117,28 @@ def _next(each: "Scheduled") -> str:
     zone, now = each.schedule.timezone, datetime.now(UTC)
     # Without a scheduler nobody has dealt with what came due since the last time.
     last = moment(each.last) if each.last else each.since - timedelta(microseconds=1)
-    due = None if each.paused else each.schedule.after(now if each.kept else last, since=each.since)
+    due = (
+        None
+        if each.paused
+        else each.schedule.after(now if each.scheduler_running else last, since=each.since)
+    )
     if due is None:
-        return "not due again until it is scheduled anew"
-    told = "due next:" if due > now else "due since"
-    return f"{told} {to_wall(due, zone):%Y-%m-%d %H:%M:%S} {zone}"
+        return "no further harvests"
+    when = "next:" if due > now else "due since"
+    return f"{when} {to_wall(due, zone):%Y-%m-%d %H:%M:%S} {zone}"
 
 
-def _row(each: "Scheduled", now: datetime, late: "Missed | None") -> dict[str, Any]:
+def _row(each: "Scheduled", now: datetime, missed: "Missed | None") -> dict[str, Any]:
     due = None if each.paused else each.schedule.after(now, since=each.since)
     return {
         "id": each.collection_id,
         "expression": each.schedule.expression,
         "timezone": each.schedule.timezone,
         "since": timestamp(each.since),
-        "last": each.last or None,
+        "handled_until": each.last or None,
         "next": timestamp(due) if due else None,
-        "missed": timestamp(late.due) if late else None,
-        "kept": each.kept,
+        "missed": timestamp(missed.due) if missed else None,
+        "scheduler_running": each.scheduler_running,
         "paused": each.paused,
     }
 
@@ -138,11 +148,9 @@ def _told(each: "Scheduled") -> str:
     return f"{each.schedule.expression}{zone}{' (paused)' if each.paused else ''}"
 
 
-@click.command("stop", help="End the schedule of COLLECTION_ID; a harvest that runs goes on.")
+@click.command("stop", help="Remove the schedule of COLLECTION_ID; a running harvest continues.")
 @collection_id_argument
-@click.option(
-    "--pause", is_flag=True, help="Keep it in the list, and start nothing until it is scheduled again."
-)
+@click.option("--pause", is_flag=True, help="Pause the schedule instead; scheduling again resumes it.")
 @dry_run_option
 @in_place
 def stop(collection_id: str, pause: bool, dry_run: bool, place: Place) -> None:
@@ -157,14 +165,14 @@ def stop(collection_id: str, pause: bool, dry_run: bool, place: Place) -> None:
     if not found:
         history.read(place.store, keys)
         raise HarvesterError(
-            f"{collection_id} is not scheduled.",
-            hint="`harvest stop` ends a harvest, `filter-stop` a stream.",
+            f"{collection_id} has no schedule.",
+            hint="Use `harvest stop` to stop a harvest, `filter-stop` to stop a stream.",
         )
-    if would(dry_run, f"{'pause' if pause else 'end'} the schedule of {collection_id}"):
+    if announce_dry_run(dry_run, f"{'pause' if pause else 'remove'} the schedule of {collection_id}"):
         return
     click.echo("Paused" if pause else "Stopped")
-    if catalog.lives(place.store, keys):
-        click.echo(f"A harvest of it still runs; `harvest stop {collection_id}` ends it.", err=True)
+    if catalog.live_lock(place.store, keys):
+        click.echo(f"A harvest is still running; `harvest stop {collection_id}` stops it.", err=True)
 
 
 def _paused(place: Place, collection_id: str) -> bool:

@@ -1,10 +1,10 @@
-"""`collection` commands that start harvests and end them: once, or for ever."""
+"""`collection` commands that start and stop harvests: `once`, and streams."""
 
 import click
 
 from harvester.collection.kinds import FINITE, STREAMS, has_users, is_stream
 from harvester.commands.cli import collection_file, x_client
-from harvester.commands.cli.output import dry_run_option, json_option, print_json, would
+from harvester.commands.cli.output import announce_dry_run, dry_run_option, json_option, print_json
 from harvester.commands.cli.progress_meter import progress_option
 from harvester.commands.cli.workspace import Place, collection_id_argument, in_place
 from harvester.commands.collection.follow import follow
@@ -18,9 +18,11 @@ _STOPS_WITHIN = 180.0
 _ASKED_FOR = 5.0
 
 
-@click.command("once", help="Harvest COLLECTION_ID once.")
+@click.command("once", help="Start one harvest of COLLECTION_ID.")
 @collection_id_argument
-@click.option("--wait", is_flag=True, help="Wait for its end, and return its exit code; Ctrl-C stops it.")
+@click.option(
+    "--wait", is_flag=True, help="Wait until it ends, and exit with its exit code; Ctrl-C stops it."
+)
 @dry_run_option
 @json_option
 @progress_option
@@ -46,7 +48,7 @@ def once(collection_id: str, wait: bool, dry_run: bool, as_json: bool, form: str
         return follow(place, keys, form=form, as_json=as_json)
     click.echo(
         f"Follow it with `harvest running {collection_id}` or `harvest log {collection_id} --follow`; "
-        f"`harvest stop {collection_id}` ends it.",
+        f"`harvest stop {collection_id}` stops it.",
         err=True,
     )
     return int(Exit.OK)
@@ -56,11 +58,11 @@ def _tell_dry_run(place: Place, keys: CollectionKeys, *, as_json: bool) -> None:
     if as_json:
         print_json({"id": keys.id, "started": False, **_costs(place, keys)})
         return
-    would(True, f"harvest {keys.id} once, on {place.compute.name}")
+    announce_dry_run(True, f"harvest {keys.id} once, on {place.compute.name}")
     _tell_cost(place, keys)
 
 
-@click.command("filter-start", help="Collect the stream of COLLECTION_ID until filter-stop.")
+@click.command("filter-start", help="Start the stream of COLLECTION_ID; it runs until `filter-stop`.")
 @collection_id_argument
 @dry_run_option
 @in_place
@@ -75,7 +77,7 @@ def filter_start(collection_id: str, dry_run: bool, place: Place) -> None:
         if task:
             raise HarvesterError("Collection already started.", exit_code=Exit.LOCKED)
         require_idle(place, keys)
-    if would(dry_run, f"collect the stream of {collection_id} until filter-stop, on {place.compute.name}"):
+    if announce_dry_run(dry_run, f"start the stream of {collection_id} on {place.compute.name}"):
         _tell_cost(place, keys)
         return
     _require_free_stream(place, keys)
@@ -83,7 +85,7 @@ def filter_start(collection_id: str, dry_run: bool, place: Place) -> None:
     click.echo("Started")
     click.echo(
         f"Follow it with `harvest running {collection_id}` or `harvest log {collection_id} --follow`; "
-        f"`collection filter-stop {collection_id}` ends it.",
+        f"`collection filter-stop {collection_id}` stops it.",
         err=True,
     )
 
@@ -100,12 +102,13 @@ def _require_free_stream(place: Place, keys: CollectionKeys) -> None:
             other = history.current(place.store, place.keys(task.collection_id))
         except HarvesterError:
             continue
-        kept = tree.get("keys") or {}
-        if is_stream(other) and (other.get("keys") or {}) == kept:
-            named = f"the keys of profile {kept['profile']}" if kept.get("profile") else "the same keys"
+        own = tree.get("keys") or {}
+        if is_stream(other) and (other.get("keys") or {}) == own:
+            named = f"the keys of profile {own['profile']}" if own.get("profile") else "the same keys"
             raise HarvesterError(
-                f"The stream of {task.collection_id} already runs with {named}; X allows one for each app.",
-                hint=f"`collection filter-stop {task.collection_id}` ends it; or use keys of another app.",
+                f"The stream of {task.collection_id} already runs with {named}; X allows one stream per app.",
+                hint=f"Stop it with `collection filter-stop {task.collection_id}`, or use keys of "
+                "another app.",
                 exit_code=Exit.LOCKED,
             )
     if not place.settings.cluster:
@@ -124,10 +127,10 @@ def _require_accepted_keys(place: Place, tree: Tree) -> None:
 
 _RUNS = ("STARTING", "RUNNING")
 # Wanted, but nothing of it runs any more.
-_OVER = ("GAVE UP", "DIED", "STOPPING", "NO ROOM")
+_OVER = ("GAVE UP", "DIED", "STOPPING", "NO CAPACITY")
 
 
-@click.command("filter-stop", help="End the stream of COLLECTION_ID, with everything stored.")
+@click.command("filter-stop", help="Stop the stream of COLLECTION_ID after storing what it has.")
 @collection_id_argument
 @click.option("--timeout", type=float, default=_STOPS_WITHIN, show_default=True, help="Seconds to wait.")
 @dry_run_option
@@ -137,9 +140,9 @@ def filter_stop(collection_id: str, timeout: float, dry_run: bool, place: Place)
 
     keys = require_collection(place, collection_id, *STREAMS)
     service = place.compute.task(collection_id)
-    if not service and not catalog.lives(place.store, keys):
+    if not service and not catalog.live_lock(place.store, keys):
         raise HarvesterError("Collection not already started.")
-    if would(dry_run, f"end the stream of {collection_id}, with everything stored"):
+    if announce_dry_run(dry_run, f"stop the stream of {collection_id} after storing what it has"):
         return
     click.echo("Stopping ...")
     if service:
@@ -150,33 +153,33 @@ def filter_stop(collection_id: str, timeout: float, dry_run: bool, place: Place)
     click.echo("Stopped")
     # Not done here: rules that go while another harvest of it begins would be posts that never came.
     click.echo(
-        "Its rules stay in the app, for the next start; "
-        f"`collection rules {collection_id} --remove` ends them.",
+        "Its rules stay in the app for the next start; "
+        f"`collection rules {collection_id} --remove` removes them.",
         err=True,
     )
 
 
 def _tell_cost(place: Place, keys: CollectionKeys) -> None:
-    for what, told in _costs(place, keys).items():
-        click.echo(f"{what.capitalize()}: {told}")
+    for what, text in _costs(place, keys).items():
+        click.echo(f"{what.capitalize()}: {text}")
 
 
 def _costs(place: Place, keys: CollectionKeys) -> dict[str, str]:
-    """What a harvest may cost, and what bounds that, in words."""
+    """What a harvest may cost, and its budget."""
     from harvester.checks import collection
     from harvester.collection import history
 
     tree = history.current(place.store, keys)
     found = collection.of_description(tree, place.settings)
-    return {each.what: each.told for each in found if each.what in ("cost", "budget")}
+    return {each.check: each.detail for each in found if each.check in ("cost", "budget")}
 
 
 def require_users(tree: Tree) -> None:
-    """Raise where there is nobody to harvest."""
+    """Raise if a timeline collection has no users."""
     if has_users(tree) and not tree.get("users"):
         raise HarvesterError(
             "The collection has no users.",
-            hint="Add some with `collection-config screennames`, then `collection-config update`.",
+            hint="Add some with `collection-config screennames`, then run `collection-config update`.",
             exit_code=Exit.USAGE,
         )
 
@@ -219,12 +222,12 @@ def require_idle(place: Place, keys: CollectionKeys) -> None:
     task = place.compute.task(keys.id)
     if task and task.status not in _OVER:
         where = place.compute.name
-    elif owner := catalog.lives(place.store, keys):
+    elif owner := catalog.live_lock(place.store, keys):
         where = owner.get("host", "an unknown host")
     else:
         return
     raise HarvesterError(
-        f"A harvest of {keys.id} is running already, on {where}.",
+        f"A harvest of {keys.id} is already running on {where}.",
         hint=f"See `harvest running {keys.id}`; `harvest stop {keys.id}` ends it.",
         exit_code=Exit.LOCKED,
     )

@@ -1,4 +1,4 @@
-"""`collection verify`: proof of what is stored, and manifests made anew where they are what is wrong."""
+"""`collection verify`: checks that everything stored is there and intact; rebuilds manifests."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,12 +8,12 @@ import click
 
 from harvester.clock import Stop
 from harvester.commands.cli.output import (
+    announce_dry_run,
     confirm,
     dry_run_option,
     json_option,
     print_json,
     print_line,
-    would,
     yes_option,
 )
 from harvester.commands.cli.progress_meter import meter, progress_option
@@ -31,11 +31,17 @@ _SHOWN = 20
 
 @click.command("verify")
 @collection_id_argument
-@copy_folder_option("Verify a downloaded copy in this folder.", exists=True)
-@click.option("--subset", metavar="N/T", help="Read the files of records of the N-th of T parts only.")
-@click.option("--duplicates", is_flag=True, help="Count posts stored twice; 100 MB of memory per million.")
-@click.option("--rebuild-manifest", is_flag=True, help="Write the manifests anew from the files; asks.")
-@click.option("--all", "in_full", is_flag=True, help="List the files that are as they should be, too.")
+@copy_folder_option("Folder of a downloaded copy to verify.", exists=True)
+@click.option("--subset", metavar="N/T", help="Read only part N of T of the record files.")
+@click.option(
+    "--duplicates",
+    is_flag=True,
+    help="Count posts stored more than once; takes 100 MB of memory per million posts.",
+)
+@click.option(
+    "--rebuild-manifest", is_flag=True, help="Rewrite the manifests from the files, after confirmation."
+)
+@click.option("--all", "in_full", is_flag=True, help="Also list files without problems.")
 @yes_option
 @dry_run_option
 @json_option
@@ -54,10 +60,10 @@ def verify(
     as_json: bool,
     place: Place,
 ) -> int:
-    """Prove that everything harvested is there and whole.
+    """Verify that every harvested file is there and intact.
 
-    Each file against its manifests, these against what is there, the posts against the account of the
-    harvest; gaps are listed. Exit code 12 when anything is lost or damaged.
+    Compares files with manifests, manifests with files, and posts with harvest.json, and lists gaps.
+    The exit code is 12 if anything is missing or damaged.
     """
     from harvester.curation.verify import Sample
     from harvester.curation.verify import verify as prove
@@ -66,7 +72,10 @@ def verify(
     keys = CollectionKeys(collection_id)
     if rebuild_manifest:
         if copy_folder or subset or duplicates:
-            raise HarvesterError("--rebuild-manifest reads the whole store.", exit_code=Exit.USAGE)
+            raise HarvesterError(
+                "--rebuild-manifest reads the whole store: omit --copy-folder, --subset and --duplicates.",
+                exit_code=Exit.USAGE,
+            )
         return _rebuild(place, keys, yes=yes, dry_run=dry_run, as_json=as_json)
     sample = _sample(subset) if subset else Sample()
     source = FolderReader(copy_folder, keys.folder) if copy_folder else reader(place.store)
@@ -91,8 +100,8 @@ def _sample(text: str) -> Any:
     part, _, parts = text.partition("/")
     if not (part.isdecimal() and parts.isdecimal()):
         raise HarvesterError(
-            f"--subset {text} is no part of a whole.",
-            hint="For the second of five parts say 2/5.",
+            f"--subset {text} is not a valid part.",
+            hint="Use e.g. 2/5 for the second of five parts.",
             exit_code=Exit.USAGE,
         )
     return Sample(int(part), int(parts))
@@ -119,9 +128,9 @@ def verified(
 def tell_of(report: "Report", *, in_full: bool = False) -> None:
     """What is not as it should be, a line each; then the verdict."""
     for part, finding in report.findings():
-        if in_full or finding.why:
-            why = f": {finding.why}" if finding.why else ""
-            print_line(f"{finding.verdict.value:17} {part.folder}{finding.name}{why}")
+        if in_full or finding.reason:
+            reason = f": {finding.reason}" if finding.reason else ""
+            print_line(f"{finding.verdict.value:17} {part.folder}{finding.name}{reason}")
     harvests = sum(1 for part in report.parts if part.state)
     read = f"{counted(report.files_read, 'file')} read ({size(report.bytes_read)})"
     sample = f", of the records only part {report.subset}" if report.subset else ""
@@ -138,19 +147,19 @@ def _rebuild(place: Place, keys: CollectionKeys, *, yes: bool, dry_run: bool, as
     problems = [f"{one.key}: {one.problem}" for one in found if one.problem]
     other = [one for one in found if not one.problem and differs(place.store, one)]
     manifests = counted(len(other), "manifest")
-    if would(dry_run, f"write {manifests}{''.join(f', {one.key}' for one in other[:_SHOWN])}"):
+    if announce_dry_run(dry_run, f"write {manifests}{''.join(f', {one.key}' for one in other[:_SHOWN])}"):
         return int(Exit.OK)
     if other:
         names = "".join(f"\n  {one.key}" for one in other[:_SHOWN])
-        question = f"Not what the files make:{names}\nWrite {manifests}, by which the files are right?"
+        question = f"These differ from the files:{names}\nWrite {manifests} from the files as they are?"
         confirm(question, yes=yes)
         for one in other:
             write(place.store, one)
     same = len(found) - len(other) - len(problems)
     if as_json:
-        print_json({"written": [one.key for one in other], "same": same, "problems": problems})
+        print_json({"written": [one.key for one in other], "unchanged": same, "problems": problems})
     else:
-        click.echo(f"{manifests} written, {same} were as they should be.")
+        click.echo(f"{manifests} written, {same} unchanged.")
     if problems:
-        raise HarvesterError("Some manifests were not made.", problems, exit_code=Exit.VERIFY_FAILED)
+        raise HarvesterError("Some manifests were not written.", problems, exit_code=Exit.VERIFY_FAILED)
     return int(Exit.OK)

@@ -1,1 +1,1 @@
-"""Commands on what a collection is to collect."""
+"""Commands that edit a collection's description and store it."""

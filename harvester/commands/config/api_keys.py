@@ -1,4 +1,4 @@
-"""`collection-config keys`: collections name a profile; its keys are in ~/.twarc or the parameter store."""
+"""`collection-config keys`: sets a collection's profile; its keys are in ~/.twarc or the parameter store."""
 
 import os
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ import click
 from harvester.collection.secrets import with_profile
 from harvester.commands.cli import collection_file
 from harvester.commands.cli.output import (
+    announce_dry_run,
     confirm,
     dry_run_option,
     json_option,
     print_json,
     table,
-    would,
     yes_option,
 )
 from harvester.commands.cli.workspace import Place, in_place
@@ -30,12 +30,16 @@ if TYPE_CHECKING:
     from harvester.networks.x.keys import Keys
 
 
-@click.command("keys", help="Use a profile's API keys; with a cluster, store them for its harvests.")
-@click.option("--profile", default="", help="The profile.  [default: twarc's]")
-@click.option("--twarc-config-filepath", type=click.Path(path_type=Path), help="Look in this file.")
-@click.option("--move-to", help="Take out keys that the file itself holds, and keep them as this profile.")
-@click.option("--rotate", is_flag=True, help="Replace the stored keys of the profile; leave the file.")
-@click.option("--list", "listed", is_flag=True, help="List the profiles that are stored for the cluster.")
+@click.command("keys", help="Use a profile's API keys; with a cluster, also store them there.")
+@click.option("--profile", default="", help="Name of the profile.  [default: twarc's]")
+@click.option(
+    "--twarc-config-filepath", type=click.Path(path_type=Path), help="Path of twarc's configuration file."
+)
+@click.option("--move-to", help="Move keys out of the collection file into this profile.")
+@click.option(
+    "--rotate", is_flag=True, help="Replace the stored keys of the profile; do not change the file."
+)
+@click.option("--list", "listed", is_flag=True, help="List the profiles stored for the cluster.")
 @click.option("--remove", is_flag=True, help="Remove the stored keys of the profile.")
 @yes_option
 @dry_run_option
@@ -78,7 +82,9 @@ def _refer(path: Path, name: str, *, dry_run: bool) -> None:
         return with_profile(tree, name)
 
     collection_file.change(path, edit, dry_run=dry_run)
-    if not would(dry_run, f"have {path} name {f'profile {name}' if name else 'the keys of the environment'}"):
+    if not announce_dry_run(
+        dry_run, f"set {f'profile {name}' if name else 'the keys of the environment'} in {path}"
+    ):
         click.echo(f"Added keys to {path}.")
 
 
@@ -111,10 +117,10 @@ def _on_this_machine(
             name = profile_named(profile, files)
     _refer(path, name, dry_run=dry_run)
     if not name:
-        click.echo("They are those of the environment: every harvest needs them there.", err=True)
+        click.echo("These are the keys of the environment: every harvest needs them there.", err=True)
     elif not set(files) & set(_standard()):
-        told = f"Harvests look for the profile {name} in {_standard()[0]}"
-        click.echo(f"{told}, not in {files[0]}.", err=True)
+        message = f"Harvests look for the profile {name} in {_standard()[0]}"
+        click.echo(f"{message}, not in {files[0]}.", err=True)
 
 
 def _standard() -> tuple[Path, ...]:
@@ -129,7 +135,7 @@ def _inline(path: Path, name: str) -> "tuple[str, Keys]":
 
     found = in_collection(collection_file.read(path))
     if not found.usable:
-        raise HarvesterError("The file holds no keys that could be moved.", exit_code=Exit.USAGE)
+        raise HarvesterError("The file contains no keys to move.", exit_code=Exit.USAGE)
     return name, found
 
 
@@ -151,7 +157,7 @@ def _found(profile: str, files: tuple[Path, ...]) -> "tuple[str, Keys]":
     if outside.usable and outside != found:
         raise HarvesterError(
             f"The environment and profile {name} of ~/.twarc have different keys.",
-            hint="Take those that are not to be stored away: unset BEARER_TOKEN, CONSUMER_KEY and the like.",
+            hint="Remove the ones you do not want to store, e.g. unset BEARER_TOKEN and CONSUMER_KEY.",
             exit_code=Exit.USAGE,
         )
     return name, found
@@ -186,31 +192,31 @@ def _store(
     if must is not None and must != (before is not None):
         raise _mistaken(name, where, must=must)
     if before == text:
-        click.echo(f"The keys of profile {name} are in {where} already.")
+        click.echo(f"{where} already has these keys of profile {name}.")
         return
     deed = "store" if before is None else "replace"
-    if would(dry_run, f"{deed} the keys of profile {name} in {where}"):
+    if announce_dry_run(dry_run, f"{deed} the keys of profile {name} in {where}"):
         return
     if before is None:
         parameters.write(f"keys/{name}", text)
         click.echo(f"Stored the keys of profile {name} in {where}.")
         return
     using = list(_using(place, name))
-    confirm(f"There are other keys of profile {name} in {where}{_used_by(using)}. Replace them?", yes=yes)
+    confirm(f"{where} has other keys of profile {name}{_used_by(using)}. Replace them?", yes=yes)
     parameters.write(f"keys/{name}", text)
     click.echo(f"Replaced the keys of profile {name} in {where}.")
     if using:
-        told = f"The next harvest of {', '.join(using)} uses them"
-        click.echo(f"{told}; one that runs goes on with the old ones.")
-    click.echo("Revoke the old ones at https://developer.x.com once nothing runs with them.", err=True)
+        message = f"The next harvest of {', '.join(using)} uses them"
+        click.echo(f"{message}; a running harvest keeps the old ones.")
+    click.echo("Revoke the old keys at https://developer.x.com once no harvest uses them.", err=True)
 
 
 def _mistaken(name: str, where: str, *, must: bool) -> HarvesterError:
     if must:
         hint = f"`collection-config keys --profile {name}` stores it."
         return NotFound(f"There is no profile {name} in {where}.", hint=hint, exit_code=Exit.UNAUTHORIZED)
-    told = f"There is a profile {name} in {where} already."
-    return HarvesterError(told, hint="Choose another name.", exit_code=Exit.USAGE)
+    message = f"{where} already has a profile {name}."
+    return HarvesterError(message, hint="Choose another name.", exit_code=Exit.USAGE)
 
 
 def _used_by(using: list[str]) -> str:
@@ -224,12 +230,12 @@ def _remove(place: Place, profile: str, *, yes: bool, dry_run: bool) -> None:
     if not parameters.has_keys(profile):
         raise NotFound(f"There is no profile {profile} in {parameters.path}/keys of the parameter store.")
     using = list(_using(place, profile))
-    told = (
+    message = (
         f"{', '.join(using)} cannot be harvested without them." if using else "No collection here uses them."
     )
-    if would(dry_run, f"remove the keys of profile {profile}"):
+    if announce_dry_run(dry_run, f"remove the keys of profile {profile}"):
         return
-    confirm(f"{told} Remove the keys of profile {profile} for good?", yes=yes)
+    confirm(f"{message} Remove the keys of profile {profile} permanently?", yes=yes)
     parameters.remove(f"keys/{profile}")
     click.echo(f"Removed the keys of profile {profile}.")
 

@@ -1,4 +1,4 @@
-"""`collection-config`: describe a collection in a file, and bring file and store together."""
+"""`collection-config`: describes a collection in a file, and stores the file's changes."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,12 +10,12 @@ from harvester.collection.secrets import key_names, without_secrets
 from harvester.commands import Group
 from harvester.commands.cli import collection_file, x_client
 from harvester.commands.cli.output import (
+    announce_dry_run,
     confirm,
     dry_run_option,
     json_option,
     print_json,
     print_line,
-    would,
     yes_option,
 )
 from harvester.commands.cli.workspace import (
@@ -44,34 +44,34 @@ _ALIASES = {
     "collection-config",
     cls=Group,
     aliases=_ALIASES,
-    help="Describe a collection in a file, and store the file.",
+    help="Describe a collection in a file, and store the changes.",
 )
 def collection_config() -> None:
     pass
 
 
-@collection_config.command("template", help="Write a collection.json to fill in.")
+@collection_config.command("template", help="Write a template of collection.json to fill in.")
 @click.argument("kind", type=click.Choice(tuple(KINDS)))
-@click.option("--id", "collection_id", help="The id of the collection.")
-@click.option("--force", is_flag=True, help="Write over a file that is there.")
+@click.option("--id", "collection_id", help="Id of the collection.")
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @dry_run_option
 @collection_file.file_option
 def template(kind: str, collection_id: str | None, force: bool, dry_run: bool, path: Path) -> None:
-    if would(
-        dry_run, f"write a template of a {kind} to {path}{' over what is there' if path.exists() else ''}"
+    if announce_dry_run(
+        dry_run, f"write a template of a {kind} to {path}{', replacing the file' if path.exists() else ''}"
     ):
         return
     if path.exists():
-        confirm(f"{path} is there already. Write over it?", yes=force, option="--force")
+        confirm(f"{path} already exists. Overwrite it?", yes=force, option="--force")
     collection_file.write(path, collection_file.template(kind, collection_id))
     click.echo(f"Template written to {path}.")
     if KINDS[kind].has_users:
         click.echo("Add the collection before adding users to collect.")
 
 
-@collection_config.command("download", help="Get the stored collection.json of COLLECTION_ID.")
+@collection_config.command("download", help="Download the stored collection.json of COLLECTION_ID.")
 @collection_id_argument
-@click.option("--force", is_flag=True, help="Write over a file that holds changes.")
+@click.option("--force", is_flag=True, help="Overwrite a file with changes that are not stored.")
 @dry_run_option
 @collection_file.file_option
 @in_place
@@ -80,10 +80,10 @@ def download(collection_id: str, force: bool, dry_run: bool, path: Path, place: 
 
     keys = place.keys(collection_id)
     current = history.current(place.store, keys)
-    if would(dry_run, f"write {keys.collection} of {place.store.name} to {path}"):
+    if announce_dry_run(dry_run, f"write {keys.collection} of {place.store.name} to {path}"):
         return
     if path.exists() and not force and collection_file.holds_changes(path, place.store):
-        confirm(f"{path} holds what is not stored. Write over it?", yes=False, option="--force")
+        confirm(f"{path} has changes that are not stored. Overwrite it?", yes=False, option="--force")
     collection_file.write(path, current)
     click.echo(f"Downloaded to {path}.")
     _warn_of_inline_keys(current)
@@ -91,8 +91,8 @@ def download(collection_id: str, force: bool, dry_run: bool, path: Path, place: 
 
 def _warn_of_inline_keys(tree: Tree) -> None:
     if key_names(tree):
-        told = "The collection itself holds API keys: whoever may read it sees them."
-        click.echo(f"{told} `collection-config keys --move-to PROFILE` takes them out.", err=True)
+        message = "The collection contains API keys; everyone who can read it sees them."
+        click.echo(f"{message} `collection-config keys --move-to PROFILE` moves them out.", err=True)
 
 
 collection_config.add_command(api_keys.keys)
@@ -100,9 +100,9 @@ collection_config.add_command(honeybadger_key.honeybadger)
 collection_config.add_command(forget_keys.forget_keys)
 
 
-@collection_config.command("update", help="Store the changes of the file.")
+@collection_config.command("update", help="Store the file's changes in the collection.")
 @dry_run_option
-@click.option("--reset-state", is_flag=True, help="Also take away since_ids that the file does not have.")
+@click.option("--reset-state", is_flag=True, help="Also remove since_ids that the file does not have.")
 @yes_option
 @collection_file.file_option
 @in_place
@@ -127,19 +127,19 @@ def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, place: Place
         if not dry_run:
             collection_file.write(path, current)
         raise HarvesterError("No changes in collection configuration.")
-    told = _lines_of(current, new)
+    changes = _lines_of(current, new)
     if dry_run:
-        click.echo("\n".join(["These changes would be made:", *told, "Nothing was changed."]))
+        click.echo("\n".join(["These changes would be made:", *changes, "Nothing was changed."]))
         _tell_repaid(current, new)
         return
-    _confirm_losses(base, mine, current, new, told, yes=yes)
+    _confirm_losses(base, mine, current, new, changes, yes=yes)
     stored = history.edit(place.store, keys, merge)
     collection_file.write(path, stored)
     click.echo("Collection configuration updated.")
     _warn_of_inline_keys(stored)
     if key_names(current) and not key_names(stored):
-        way = f"`collection-config forget-keys {stored['id']}` takes them out."
-        click.echo(f"They are in its history still: {way}", err=True)
+        way = f"`collection-config forget-keys {stored['id']}` removes them."
+        click.echo(f"They are still in its history: {way}", err=True)
     if is_stream(stored) and _may_run(place, keys):
         click.echo("Stop and start the collection for the changes to go into effect.")
     _tell_repaid(current, stored)
@@ -150,7 +150,7 @@ def _may_run(place: Place, keys: CollectionKeys) -> bool:
     from harvester.harvest import catalog
 
     try:
-        return bool(place.compute.task(keys.id) or catalog.lives(place.store, keys))
+        return bool(place.compute.task(keys.id) or catalog.live_lock(place.store, keys))
     except HarvesterError:
         # Who may store a collection may not be allowed to look at the cluster.
         return True
@@ -165,15 +165,16 @@ def _tell_repaid(before: Tree, after: Tree) -> None:
         return
     reach = "everything since 2006" if new.get("archive") else "the last seven days"
     each = f"${prices.price('', posts=1)} a post"
-    told = f"Another query begins anew: the next harvest collects {reach}, and pays {each}"
+    message = f"A changed query starts from the beginning: the next harvest collects {reach} and costs {each}"
     click.echo(
-        f"{told}, also for posts that this collection has. max_records or budget_usd bounds it.", err=True
+        f"{message}, including posts already collected. Limit it with max_records or budget_usd.",
+        err=True,
     )
 
 
 def _require_may_become(current: Tree, mine: Tree) -> None:
     if current.get("type") != mine["type"] and not problems(current):
-        raise HarvesterError("Collection type may not change.", hint="Add a collection with another id.")
+        raise HarvesterError("Collection type may not change.", hint="Add another collection instead.")
     new = set(key_names(mine)) - set(key_names(current))
     if new:
         raise collection_file.keys_in_file()
@@ -190,35 +191,35 @@ def _lines_of(current: Tree, new: Tree) -> list[str]:
         changes([{"update": before, "delete": []}, {"update": update, "delete": delete, "last": True}])
     )
     count = len(list(changes([{"update": before, "delete": []}])))
-    told = [str(change).partition(" on ")[0] for change in made[count:]]
-    return told or ["(only what harvests keep for themselves, or keys)"]
+    lines = [str(change).partition(" on ")[0] for change in made[count:]]
+    return lines or ["(only internal state, or keys)"]
 
 
 def _confirm_losses(
-    base: Tree | None, mine: Tree, current: Tree, new: Tree, told: list[str], *, yes: bool
+    base: Tree | None, mine: Tree, current: Tree, new: Tree, changes: list[str], *, yes: bool
 ) -> None:
-    """Ask before users go, before somebody else's change is overridden, and where the origin is not known."""
+    """Confirm the removal of users, overriding another change, and a file of unknown origin."""
     from harvester.collection.merge import conflicts, removed_users
 
     reasons = []
     if problems(current):
-        reasons.append("What is stored is not valid, and is replaced as a whole.")
+        reasons.append("The stored collection is invalid, and is replaced completely.")
     elif gone := removed_users(current, new):
-        reasons.append(f"{counted(len(gone), 'user')} gone, and with each the since_id that was learnt.")
+        reasons.append(f"{counted(len(gone), 'user')} removed, with their since_ids.")
     if base is None:
-        reasons.append("The file does not say which version it was made from.")
+        reasons.append("The file does not say which stored version it is based on.")
     elif clashes := conflicts(base, mine, current):
-        reasons.append(f"Somebody else changed meanwhile, too: {', '.join(clashes)}.")
+        reasons.append(f"Also changed in the store meanwhile: {', '.join(clashes)}.")
     if reasons and not yes:
-        shown = [*told[:50], *([f"... and {len(told) - 50} more"] if len(told) > 50 else [])]
+        shown = [*changes[:50], *([f"... and {len(changes) - 50} more"] if len(changes) > 50 else [])]
         click.echo("\n".join(["Here are the changes that will be applied:", *shown, *reasons]), err=True)
         confirm("Proceed?", yes=yes)
 
 
-@collection_config.command("changes", help="Tell the history of COLLECTION_ID: what changed, when, by whom.")
+@collection_config.command("changes", help="Show what changed in COLLECTION_ID, when and by whom.")
 @collection_id_argument
-@click.option("--since", help="Only what changed from this day or moment (UTC) on, e.g. 2026-11-01.")
-@click.option("--deletes-only", is_flag=True, help="Only what was deleted.")
+@click.option("--since", help="Show changes from this date or time (UTC) on, e.g. 2026-11-01.")
+@click.option("--deletes-only", is_flag=True, help="Show only deletions.")
 @click.option("--temp", hidden=True, expose_value=False)
 @json_option
 @in_place
@@ -232,8 +233,8 @@ def changes(collection_id: str, since: str | None, deletes_only: bool, as_json: 
     found = [
         change
         for change in changelog.changes(tree for _, tree in replay.changesets(place.store, keys))
-        if (not deletes_only or change.what == changelog.DELETED)
-        and (earliest is None or moment(change.when) >= earliest)
+        if (not deletes_only or change.change == changelog.DELETED)
+        and (earliest is None or moment(change.time) >= earliest)
     ]
     if as_json:
         print_json([{**change.__dict__, "path": list(change.path)} for change in found])
@@ -248,17 +249,15 @@ def _moment(text: str) -> datetime:
         found = datetime.fromisoformat(text)
     except ValueError as error:
         raise HarvesterError(
-            f"{text!r} is not a date.", hint="Write 2026-11-01, or 2026-11-01T12:00.", exit_code=Exit.USAGE
+            f"{text!r} is not a date.", hint="Use e.g. 2026-11-01 or 2026-11-01T12:00.", exit_code=Exit.USAGE
         ) from error
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-@collection_config.command(
-    "check", help="Check the file, or the stored COLLECTION_ID, before anything is spent."
-)
+@collection_config.command("check", help="Check the file, or the stored COLLECTION_ID, for problems.")
 @optional_collection_id_argument
 @click.option(
-    "--live", is_flag=True, help="Also ask the X API: keys, caps, query or rules. Costs at most $0.01."
+    "--live", is_flag=True, help="Also ask the X API about keys, caps, query or rules (at most $0.01)."
 )
 @json_option
 @collection_file.read_file_option
@@ -272,7 +271,7 @@ def check(collection_id: str | None, live: bool, as_json: bool, path: Path, plac
     else:
         tree = collection_file.read(path)
     found = list(collection.of_description(tree, place.settings))
-    if live and all(each.good for each in found):
+    if live and all(each.ok for each in found):
         found += collection.of_network(tree, lambda: x_client.client(place.settings, tree))
     return show_checks(found, as_json=as_json)
 
@@ -282,10 +281,10 @@ def show_checks(found: list, *, as_json: bool) -> int:
     if as_json:
         print_json([each.__dict__ for each in found])
     for each in () if as_json else found:
-        mark = "ok " if each.good else "BAD"
-        advice = f" {each.advice}" if each.advice else ""
-        print_line(f"{mark} {each.what}: {each.told}{advice}")
-    return int(Exit.OK if all(each.good for each in found) else Exit.ERROR)
+        mark = "ok " if each.ok else "BAD"
+        hint = f" {each.hint}" if each.hint else ""
+        print_line(f"{mark} {each.check}: {each.detail}{hint}")
+    return int(Exit.OK if all(each.ok for each in found) else Exit.ERROR)
 
 
 for _command in (

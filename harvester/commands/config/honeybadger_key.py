@@ -1,20 +1,20 @@
-"""`collection-config honeybadger`: the key with which harvests on a cluster tell of their failures."""
+"""`collection-config honeybadger`: stores the key with which harvests on a cluster report failures."""
 
 import re
 import sys
 
 import click
 
-from harvester.commands.cli.output import dry_run_option, would
+from harvester.commands.cli.output import announce_dry_run, dry_run_option
 from harvester.commands.cli.workspace import Place, in_place
 from harvester.errors import Exit, HarvesterError
 
 
 @click.command(
     "honeybadger",
-    help="Store Honeybadger's API key for the harvests of the cluster; it is asked for, or read from stdin.",
+    help="Store Honeybadger's API key for harvests on the cluster, from a prompt or stdin.",
 )
-@click.option("--remove", is_flag=True, help="Remove the stored key: failures are no longer reported.")
+@click.option("--remove", is_flag=True, help="Remove the stored key; failures are no longer reported.")
 @dry_run_option
 @in_place
 def honeybadger(remove: bool, dry_run: bool, place: Place) -> None:
@@ -22,18 +22,18 @@ def honeybadger(remove: bool, dry_run: bool, place: Place) -> None:
 
     parameters = parameter_store(place.settings)
     where = f"{parameters.path}/{HONEYBADGER} of the parameter store"
-    if would(dry_run, f"{'remove' if remove else 'store'} Honeybadger's key in {where}"):
+    if announce_dry_run(dry_run, f"{'remove' if remove else 'store'} Honeybadger's key in {where}"):
         return
     if remove:
         if not parameters.remove(HONEYBADGER):
-            raise HarvesterError("No key of Honeybadger is stored.")
+            raise HarvesterError("No Honeybadger key is stored.")
         click.echo("Removed Honeybadger's key.")
         return
     key = _asked()
     if not re.fullmatch(r"[\w-]+", key, re.ASCII):
         # The key itself is in no message: what was pasted may be another secret.
         raise HarvesterError(
-            "That is no key of Honeybadger: it has only letters, digits, '_' and '-'.",
+            "This is not a Honeybadger key: keys have only letters, digits, '_' and '-'.",
             hint="Copy it from the project's settings at https://app.honeybadger.io.",
             exit_code=Exit.USAGE,
         )

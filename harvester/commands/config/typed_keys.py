@@ -1,4 +1,4 @@
-"""Keys that a person types, or that a file of 2019 held, are kept in ~/.twarc for its owner alone."""
+"""Typed keys, and keys from files of 2019, are stored in ~/.twarc, readable only by its owner."""
 
 import os
 import re
@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harvester.commands.cli.output import would
+from harvester.commands.cli.output import announce_dry_run
 from harvester.errors import Exit, HarvesterError
 from harvester.store.disk import whole
 
 if TYPE_CHECKING:
     from harvester.networks.x.keys import Keys
 
-_HOW = "Type or paste them from https://developer.x.com; they are not shown."
+_HOW = "Type or paste the keys from https://developer.x.com; they are not shown."
 
 
 def ask(profile: str, *, otherwise: HarvesterError) -> None:
@@ -30,7 +30,7 @@ def ask(profile: str, *, otherwise: HarvesterError) -> None:
     if not found.usable:
         raise otherwise
     path = save(profile, found)
-    click.echo(f"Wrote the keys to {path}, readable by you only.")
+    click.echo(f"Wrote the keys to {path}, readable only by you.")
 
 
 def _typed() -> "Keys":
@@ -56,11 +56,11 @@ def save(name: str, found: "Keys", *, dry_run: bool = False) -> Path:
     before = text_in(path)
     if name and (not re.fullmatch(r"[\w.-]+", name) or f"[{name}]" in before):
         raise HarvesterError(
-            f"{name!r} cannot be a new profile in {path}.",
-            hint="Choose a name of letters, digits, '_', '-' and '.' that is not there yet.",
+            f"{name!r} cannot be used for a new profile in {path}.",
+            hint="Choose an unused name of letters, digits, '_', '-' and '.'.",
             exit_code=Exit.USAGE,
         )
-    if would(dry_run, f"write profile {name} to {path}"):
+    if announce_dry_run(dry_run, f"write profile {name} to {path}"):
         return path
     # twarc2 reads each value as Python writes it.
     lines = [f"{key} = {getattr(found, key)!r}" for key in NAMES if getattr(found, key)]

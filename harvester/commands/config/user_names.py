@@ -1,4 +1,4 @@
-"""Screen names as people copy them: with an @, as addresses, with characters that cannot be seen."""
+"""Screen names as people paste them: with an @, as URLs, with invisible characters."""
 
 import re
 import unicodedata
@@ -76,8 +76,8 @@ def found_in(users: Mapping[str, Tree], typed: Sequence[str]) -> tuple[list[str]
         meant = [named] if named in users else by_name.get(screen_name(text).lower() or "\0", [])
         if len(meant) > 1:
             raise HarvesterError(
-                f"{screen_name(text)} is here the name of {counted(len(meant), 'user')}: {', '.join(meant)}.",
-                hint="Names move between accounts: give the id of the one you mean. Nothing was changed.",
+                f"{screen_name(text)} is the name of {counted(len(meant), 'user')} here: {', '.join(meant)}.",
+                hint="Nothing was changed. Names move between accounts: use the id.",
                 exit_code=Exit.USAGE,
             )
         ids.update(dict.fromkeys(meant))

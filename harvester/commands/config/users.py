@@ -1,4 +1,4 @@
-"""`collection-config` commands that put users into the file collection.json, and take them out."""
+"""`collection-config` commands that add users to collection.json and remove them."""
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ import click
 
 from harvester.collection.kinds import WITH_USERS
 from harvester.commands.cli import collection_file, x_client
-from harvester.commands.cli.output import dry_run_option, would
+from harvester.commands.cli.output import announce_dry_run, dry_run_option
 from harvester.commands.cli.workspace import Place, in_place
 from harvester.commands.config import user_names
 from harvester.documents import Tree
@@ -21,7 +21,7 @@ from harvester.text import counted
 _SHOWN = 20
 
 
-@click.command("screennames", help="Add users by SCREEN_NAMES; each look-up costs $0.010.")
+@click.command("screennames", help="Add users by SCREEN_NAMES; each lookup costs $0.010.")
 @click.argument("screen_names", nargs=-1)
 @collection_file.error_file_option
 @dry_run_option
@@ -31,10 +31,10 @@ def screennames(screen_names: Sequence[str], error_file: Path | None, dry_run: b
     return _add_names(path, screen_names, again=True, error_file=error_file, dry_run=dry_run)
 
 
-@click.command("screenname-files", help="Add users by screen names, one a line, in FILES or standard input.")
+@click.command("screenname-files", help="Add users by screen names, one per line, from FILES or stdin.")
 @click.argument("files", nargs=-1)
 @click.option(
-    "--look-up-known", is_flag=True, help="Look up names that are in the file already: they may have moved."
+    "--look-up-known", is_flag=True, help="Also look up names already in the file: they may have moved."
 )
 @collection_file.error_file_option
 @dry_run_option
@@ -45,7 +45,7 @@ def screenname_files(
     return _add_names(path, _lines(files), again=look_up_known, error_file=error_file, dry_run=dry_run)
 
 
-@click.command("userids", help="Add users by USER_IDS.")
+@click.command("userids", help="Add users by USER_IDS, without a lookup.")
 @click.argument("user_ids", nargs=-1)
 @dry_run_option
 @collection_file.file_option
@@ -53,7 +53,7 @@ def userids(user_ids: Sequence[str], dry_run: bool, path: Path) -> None:
     _add_ids(path, user_ids, dry_run=dry_run)
 
 
-@click.command("userid-files", help="Add users by ids, one a line, in FILES or standard input.")
+@click.command("userid-files", help="Add users by ids, one per line, from FILES or stdin.")
 @click.argument("files", nargs=-1)
 @dry_run_option
 @collection_file.file_option
@@ -77,15 +77,15 @@ def remove_users(users: Sequence[str], dry_run: bool, path: Path) -> int:
         return {**tree, "users": {user_id: known[user_id] for user_id in known if user_id not in leaving}}
 
     before = collection_file.change(path, edit, dry_run=dry_run)
-    if not would(dry_run, f"remove {counted(len(gone), 'user')} from {path}"):
+    if not announce_dry_run(dry_run, f"remove {counted(len(gone), 'user')} from {path}"):
         click.echo(f"Removed {counted(len(gone), 'user')} from {path}.")
         _tell_unasked(before)
     return _tell_missing("Following users are not in it:", missing)
 
 
-@click.command("restore-users", help="Put USERS, ids or @names, whom harvests removed, back into the file.")
+@click.command("restore-users", help="Restore USERS, given as ids or @names, that harvests removed.")
 @click.argument("users", nargs=-1)
-@click.option("--all", "everybody", is_flag=True, help="Everybody whom a harvest removed.")
+@click.option("--all", "everybody", is_flag=True, help="Restore every user that a harvest removed.")
 @dry_run_option
 @collection_file.file_option
 @in_place
@@ -94,7 +94,7 @@ def restore_users(users: Sequence[str], everybody: bool, dry_run: bool, path: Pa
     from harvester.harvest import catalog
 
     if not users and not everybody:
-        raise _no_users("Name users, or give --all.")
+        raise _no_users("Give users, or --all.")
     mine = collection_file.read_valid(path)
     collection_file.require_kind(mine, *WITH_USERS)
     keys = place.keys(mine["id"])
@@ -106,12 +106,12 @@ def restore_users(users: Sequence[str], everybody: bool, dry_run: bool, path: Pa
     back, missing = (list(was), []) if everybody else user_names.found_in(was, users)
     restored = [user_id for user_id in back if user_id not in current.get("users", {})]
     mine = collection_file.caught_up(place.store, keys, mine, current)
-    told = f"{counted(len(restored), 'user')} to {path}"
-    if not would(dry_run, f"restore {told}"):
+    what = f"{counted(len(restored), 'user')} to {path}"
+    if not announce_dry_run(dry_run, f"restore {what}"):
         collection_file.write(
             path, {**mine, "users": {**mine["users"], **{user: was[user] for user in restored}}}
         )
-        click.echo(f"Restored {told}. `collection-config update` stores it.")
+        click.echo(f"Restored {what}. `collection-config update` stores it.")
     return _tell_missing("Following users were not removed by a harvest:", missing)
 
 
@@ -138,8 +138,8 @@ def _add_ids(path: Path, user_ids: Sequence[str], *, dry_run: bool) -> None:
 
     before = collection_file.change(path, edit, dry_run=dry_run)
     if not given:
-        raise _no_users("Give ids.")
-    if would(dry_run, f"add {counted(len(new), 'user')} to {path}"):
+        raise _no_users("Give user ids.")
+    if announce_dry_run(dry_run, f"add {counted(len(new), 'user')} to {path}"):
         return
     click.echo(f"Added user ids to {path}.")
     _tell_numbers(added=len(new), present=[user_id for user_id in given if user_id not in set(new)])
@@ -157,7 +157,7 @@ def _add_names(
     known = _by_name(collection_file.users_of(tree))
     asked = [name for name in given if again or name.lower() not in known]
     price = f"for at most ${network_of(tree).look_up_cost(len(asked)):,.2f}"
-    if would(dry_run, f"look up {counted(len(asked), 'name')}, {price}, and add them to {path}"):
+    if announce_dry_run(dry_run, f"look up {counted(len(asked), 'name')}, {price}, and add them to {path}"):
         return int(Exit.OK)
     click.echo("Getting users ids for screen names. This may take some time ...")
     found: dict[str, Account] = {}
@@ -166,7 +166,8 @@ def _add_names(
     except (HarvesterError, KeyboardInterrupt):
         # What was found is paid for, also where the next request failed.
         if found:
-            click.echo(f"Added {counted(len(_write_found(path, found)), 'user')} found before.", err=True)
+            first = counted(len(_write_found(path, found)), "user")
+            click.echo(f"Added {first} found before the error.", err=True)
         raise
     added = _write_found(path, found)
     click.echo(f"Added screen names to {path}.")
@@ -177,17 +178,17 @@ def _add_names(
     _tell_numbers(added=len(added), present=present, missing=len(missing) + len(others))
     _tell_moved(known, found)
     if unasked:
-        click.echo("These were not looked up; --look-up-known does, for names can move.", err=True)
+        click.echo("These were not looked up again; use --look-up-known if a name may have moved.", err=True)
     if error_file:
         error_file.write_text("".join(f"{name}\n" for name in [*missing, *others]), encoding="utf-8")
     code = _tell_missing("Following screen names where not found:", [*missing, *others])
     if others:
-        told = (
+        message = (
             "cannot be screen names (1 to 15 of a-z, A-Z, 0-9 and _)"
             if len(others) > 1
             else ("cannot be a screen name (1 to 15 of a-z, A-Z, 0-9 and _)")
         )
-        click.echo(f"{len(others):,} of these {told}, and X was not asked.", err=True)
+        click.echo(f"{len(others):,} of these {message} and were not looked up.", err=True)
     _tell_unasked(tree)
     return code
 
@@ -239,8 +240,8 @@ def _lines(files: Sequence[str]) -> list[str]:
             with click.open_file(name, encoding="utf-8-sig") as file:
                 found += [line.strip() for line in file.read().splitlines() if line.strip()]
         except (OSError, UnicodeDecodeError) as error:
-            told = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-            raise HarvesterError(f"{name} cannot be read: {told}.", exit_code=Exit.USAGE) from error
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            raise HarvesterError(f"{name} cannot be read: {reason}.", exit_code=Exit.USAGE) from error
     return found
 
 
@@ -264,9 +265,9 @@ def _tell_moved(known: dict[str, list[str]], found: dict[str, Account]) -> None:
         user_id, spelling = account.id, account.name
         others = [other for other in known.get(name, ()) if other != user_id]
         if others:
-            told = f"{spelling} is the name of account {user_id} today"
+            message = f"{spelling} is now the name of account {user_id}"
             stays = f"{', '.join(others)}, here under that name, stays in the file under its id"
-            click.echo(f"{told}; {stays}.", err=True)
+            click.echo(f"{message}; {stays}.", err=True)
 
 
 def _tell_missing(head: str, missing: Sequence[str]) -> int:

@@ -26,13 +26,13 @@ class Log:
         self._logs = logs
         self._where = {"logGroupName": group, "logStreamName": stream}
 
-    def tail(self, *, lines: int, lives: Callable[[], bool], stop: Stop) -> Iterator[str]:
-        """The last so many lines, and what is added while the task `lives`; none of a log not there yet."""
+    def tail(self, *, lines: int, is_running: Callable[[], bool], stop: Stop) -> Iterator[str]:
+        """The last so many lines, and what is added while the task runs; none of a log not there yet."""
         last, token = self._last(lines)
         yield from last
         while not stop.requested:
             # Asked before reading, so that the last lines of one that ends are not missed.
-            goes_on = lives()
+            goes_on = is_running()
             if not token:
                 last, token = self._last(_MOST_AT_ONCE)
                 yield from last
@@ -101,7 +101,7 @@ class Logs:
 
     def last_words(self, collection_id: str, task: Found) -> str:
         """What a harvest said that is not logging, as far as it is known: the error that it ended with."""
-        lines = self.of(collection_id, task).tail(lines=_LAST_LINES, lives=lambda: False, stop=Stop())
+        lines = self.of(collection_id, task).tail(lines=_LAST_LINES, is_running=lambda: False, stop=Stop())
         with suppress(HarvesterError):
             return unlogged(list(lines))
         return ""

@@ -25,7 +25,7 @@ from harvester.compute.fargate.task_definition import (
     strategy,
     tag_list,
 )
-from harvester.compute.fargate.tasks import Cluster, Found, is_over, task_told
+from harvester.compute.fargate.tasks import Cluster, Found, as_task, is_over
 from harvester.compute.fargate.wait_for_start import Beginning
 from harvester.compute.schedules.expression import Schedule
 from harvester.documents import Tree
@@ -151,7 +151,7 @@ class FargateCompute:
             # An exit code is there before the task is quite gone; without one it never ran.
             if is_over(task) and (found.exit_code is not None or task.get("lastStatus") == "STOPPED"):
                 code = Exit.ERROR if found.exit_code is None else found.exit_code
-                return Ended(int(code), f"{found.told}. {hint(found.told)}" if found.interrupted else "")
+                return Ended(int(code), f"{found.detail}. {hint(found.detail)}" if found.interrupted else "")
             self._clock.wait(self._never, _PAUSE)
         return None
 
@@ -161,7 +161,7 @@ class FargateCompute:
         CollectionKeys(collection_id)
         service = self.cluster.service(collection_id)
         running = self.cluster.tasks_of(collection_id)
-        found = self.cluster.told(collection_id, running[0] if running else None, service)
+        found = self.cluster.status_of(collection_id, running[0] if running else None, service)
         return found and self._with_outcome(found)
 
     def settled(self, collection_id: str) -> Task | None:
@@ -179,11 +179,11 @@ class FargateCompute:
         last = catalog.last(self.store, keys)
         if not last or str(last.get("harvest_end_timestamp") or "") < task.started:
             return task
-        if catalog.lives(self.store, keys):
+        if catalog.live_lock(self.store, keys):
             return task
         ends = f"`collection filter-stop {task.collection_id}` ends its task"
-        told = f"the stream is over ({last['state']}): {ends}"
-        return Task(task.collection_id, task.kind, task.status, task.started, told)
+        detail = f"the stream is over ({last['state']}): {ends}"
+        return Task(task.collection_id, task.kind, task.status, task.started, detail)
 
     def _running(self, collection_id: str) -> Found | None:
         found = self.cluster.tasks_of(collection_id)
@@ -201,7 +201,7 @@ class FargateCompute:
             return False
         if self._asked(collection_id, "POST", "/stop", task=task) is not None:
             return True
-        if task_told(collection_id, task).status == STARTING or self._is_unheard(collection_id):
+        if as_task(collection_id, task).status == STARTING or self._is_unheard(collection_id):
             self.aws.ecs(
                 "stop_task",
                 cluster=self.settings.cluster,
@@ -236,7 +236,7 @@ class FargateCompute:
                 hint="A task has one once it runs, and until the log group's retention ends.",
             )
         return found.tail(
-            lines=lines, lives=lambda: follow and self._running(collection_id) is not None, stop=stop
+            lines=lines, is_running=lambda: follow and self._running(collection_id) is not None, stop=stop
         )
 
     @property
@@ -284,11 +284,11 @@ class FargateCompute:
 
 
 def _why_not(failures: object) -> str:
-    told = [
+    reasons = [
         " ".join(str(failure.get(part) or "") for part in ("reason", "detail")).strip()
         for failure in (failures if isinstance(failures, list) else [])
     ]
-    return "; ".join(told) or "AWS does not say why"
+    return "; ".join(reasons) or "AWS gives no reason"
 
 
 def _not_started(collection_id: str, words: str) -> HarvesterError:

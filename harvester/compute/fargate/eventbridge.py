@@ -22,7 +22,7 @@ RegisterTarget = Callable[[str], Mapping[str, Any]]
 
 _LONGEST, _DIGEST = 64, 16
 _CUT = _LONGEST - _DIGEST - 1
-_TOLD = "twarc-cloud:"
+_DESCRIPTION = "twarc-cloud:"
 
 # AWS's own are 185 times within a day. A start that did not succeed within an hour is better left to the next
 # time: the lock would only turn away one that meets its successor.
@@ -120,7 +120,7 @@ class EventBridge:
         return {
             "Name": schedule_name(self._bucket, collection_id),
             "GroupName": self._group,
-            "Description": f"{_TOLD}{self._bucket}/{collection_id}",
+            "Description": f"{_DESCRIPTION}{self._bucket}/{collection_id}",
             "ScheduleExpression": schedule.expression,
             "ScheduleExpressionTimezone": schedule.timezone,
             "State": "DISABLED" if paused else "ENABLED",
@@ -178,8 +178,8 @@ def schedule_name(bucket: str, collection_id: str) -> str:
 
 def collection_named(bucket: str, name: str, description: str) -> str | None:
     """The id of the collection whose schedule has this name; None where it is none of this bucket."""
-    told = name if len(name) < _LONGEST else description.removeprefix(_TOLD).replace("/", "_", 1)
-    collection_id = told.partition("_")[2]
+    full = name if len(name) < _LONGEST else description.removeprefix(_DESCRIPTION).replace("/", "_", 1)
+    collection_id = full.partition("_")[2]
     if id_problem(collection_id) or schedule_name(bucket, collection_id) != name:
         return None
     return collection_id

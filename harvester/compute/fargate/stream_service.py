@@ -91,7 +91,7 @@ class FargateService:
     def _lacks_room(self, task: Found | None) -> bool:
         """Whether AWS says that it has no machine for the first task, or for any."""
         if task is not None:
-            return is_over(task) and is_for_want_of_room(death(task).told)
+            return is_over(task) and is_for_want_of_room(death(task).detail)
         service = self._cluster.service(self._keys.id)
         return service is not None and has_no_room(service)
 
@@ -173,13 +173,13 @@ class FargateService:
         while self._holds_lock() and self._clock.elapsed() < until:
             self._on_wait("the harvest is ending", self._clock.elapsed() - began)
             self._clock.wait(self._never, _PAUSE)
-        if not catalog.lives(self._store, self._keys):
+        if not catalog.live_lock(self._store, self._keys):
             control.take_back(self._store, self._keys, asked)
 
     def _holds_lock(self) -> bool:
         """Whether a task of this service harvests; a harvest elsewhere is not ours to end."""
         running = [task for task in self._tasks() if task.get("lastStatus") == "RUNNING"]
-        held = catalog.lives(self._store, self._keys) if running else None
+        held = catalog.live_lock(self._store, self._keys) if running else None
         if held is None:
             return False
         created = running[0].get("createdAt")
@@ -209,12 +209,12 @@ class FargateService:
         return [task for task in found if is_of_a_service(task)]
 
     def _remains(self, running: list[Found], within: float) -> HarvesterError:
-        told = [
+        remaining = [
             f"its task {task['taskArn'].rpartition('/')[2]} is {task.get('lastStatus')}" for task in running
         ]
         return HarvesterError(
             f"The stream of {self._keys.id} did not end within {within:.0f} s: "
-            f"{', '.join(told) or 'its service is still going'}.",
+            f"{', '.join(remaining) or 'its service is still going'}.",
             hint="It was told to end and does so by itself within two minutes; see `harvest list`.",
         )
 

@@ -235,7 +235,7 @@ def register(ecs: Service, definition: Definition) -> str:
             "taskDefinitionArn"
         ]
     )
-    _retire(ecs, name, kept=new)
+    _retire(ecs, name, keep=new)
     return new
 
 
@@ -253,14 +253,14 @@ def register_and_start(ecs: Service, definition: Definition, start: Callable[[st
     return start(register(ecs, definition))
 
 
-def _retire(ecs: Service, name: str, *, kept: str) -> None:
+def _retire(ecs: Service, name: str, *, keep: str) -> None:
     """Nothing starts from an older revision any more; what runs of it goes on.
 
     A newer one is another command's: were it retired, and that command retired ours, none would be left.
     """
     for page in ecs.pages("list_task_definitions", familyPrefix=name, status="ACTIVE"):
         for arn in _of_family(page.get("taskDefinitionArns", ()), name):
-            if _revision(arn) < _revision(kept):
+            if _revision(arn) < _revision(keep):
                 ecs("deregister_task_definition", taskDefinition=arn)
 
 

@@ -103,29 +103,29 @@ class Cluster:
             tasks[tags_of(task).get(COLLECTION, "")] = task
         for collection_id in sorted(services.keys() | tasks.keys()):
             if collection_id and (
-                told := self.told(collection_id, tasks.get(collection_id), services.get(collection_id))
+                status := self.status_of(collection_id, tasks.get(collection_id), services.get(collection_id))
             ):
-                yield told
+                yield status
 
-    def told(self, collection_id: str, task: Found | None, service: Found | None) -> Task | None:
+    def status_of(self, collection_id: str, task: Found | None, service: Found | None) -> Task | None:
         """A collection's task and service as one `Task`; None where there is neither."""
         if service is None:
-            return task_told(collection_id, task) if task else None
+            return as_task(collection_id, task) if task else None
         if service["status"] == "DRAINING":
             return Task(collection_id, SERVICE, STOPPING, _time(service.get("createdAt")))
         if task and is_of_a_service(task):
-            return task_told(collection_id, task)
+            return as_task(collection_id, task)
         since = _time(service.get("createdAt"))
         if not service.get("desiredCount"):
-            told = "it was stopped, and its service is still there: `collection filter-stop` removes it"
-            return Task(collection_id, SERVICE, DIED, since, told)
+            detail = "it was stopped, and its service is still there: `collection filter-stop` removes it"
+            return Task(collection_id, SERVICE, DIED, since, detail)
         if has_no_room(service):
             return Task(collection_id, SERVICE, NO_ROOM, since, newest_event(service))
         why = why_none_runs(service, self.tasks_of(collection_id, stopped=True))
         return Task(collection_id, SERVICE, GAVE_UP if gave_up(service) else RESTARTING, since, why)
 
 
-def task_told(collection_id: str, task: Found) -> Task:
+def as_task(collection_id: str, task: Found) -> Task:
     status = str(task.get("lastStatus", ""))
     return Task(
         collection_id,
@@ -157,9 +157,9 @@ def newest_event(service: Found) -> str:
 def why_none_runs(service: Found, stopped: list[Found]) -> str:
     """Why a service that shall run has no task: how the last one ended, or what ECS says last."""
     ended = [task for task in stopped if is_of_a_service(task)]
-    if ended and (last := death(ended[0])).told:
+    if ended and (last := death(ended[0])).detail:
         code = f"exit code {last.exit_code}: " if last.exit_code else ""
-        return f"the last task ended: {code}{last.told}"
+        return f"the last task ended: {code}{last.detail}"
     deployments = [str(each.get("rolloutStateReason") or "") for each in service.get("deployments") or ()]
     events = [str(event.get("message") or "") for event in service.get("events") or ()]
     return next((words for words in (*events, *deployments) if words), "")

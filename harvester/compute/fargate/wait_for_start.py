@@ -6,7 +6,7 @@ from datetime import timedelta
 from harvester.aws.stop_reasons import death, hint
 from harvester.clock import Clock, Stop
 from harvester.compute.fargate.tasks import Found, is_over
-from harvester.compute.local.compute import WELL
+from harvester.compute.local.compute import SUCCESS_CODES
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest import catalog
 from harvester.store import Store
@@ -17,6 +17,8 @@ _WITHIN = 300.0
 # From RUNNING to the harvest's folder; one that has a dead harvest to end first is left to itself.
 _HARVESTS_WITHIN = 60.0
 _PAUSE = 1.0
+_NO_REASON = "AWS gives no reason"
+_NO_REASON = "AWS gives no reason"
 # Harvests are named for whole seconds, and stores tell their time in such.
 _GRAIN = timedelta(seconds=2)
 
@@ -76,7 +78,7 @@ class Beginning:
         end = death(task)
         if end.exit_code is None and task.get("lastStatus") != "STOPPED":
             return False
-        if end.exit_code in WELL and not _never_ran(task):
+        if end.exit_code in SUCCESS_CODES and not _never_ran(task):
             return True
         raise self.failed(task)
 
@@ -89,8 +91,8 @@ class Beginning:
             return HarvesterError(words, exit_code=_exit(end.exit_code))
         code = f" with exit code {end.exit_code}" if end.exit_code is not None else ""
         return HarvesterError(
-            f"The task of {self._keys.id} ended before it began{code}: {end.told or 'AWS does not say why'}.",
-            hint=hint(end.told),
+            f"The task of {self._keys.id} ended before it began{code}: {end.detail or _NO_REASON}.",
+            hint=hint(end.detail),
             exit_code=_exit(end.exit_code),
         )
 

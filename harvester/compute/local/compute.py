@@ -42,7 +42,7 @@ _EXITS_WITHIN = 10.0
 _PAUSE = 0.1
 
 # A harvest that ended so did what it was there for.
-WELL = {Exit.OK, Exit.PARTIAL, Exit.INTERRUPTED, Exit.TERMINATED}
+SUCCESS_CODES = {Exit.OK, Exit.PARTIAL, Exit.INTERRUPTED, Exit.TERMINATED}
 
 Command = Callable[[str], Sequence[str]]
 
@@ -77,7 +77,7 @@ class LocalCompute:
             if (self.live(collection_id) or {}).get("harvest_timestamp"):
                 return
             self._clock.wait(self._never, _PAUSE)
-        if process.returncode is not None and process.returncode not in WELL:
+        if process.returncode is not None and process.returncode not in SUCCESS_CODES:
             raise HarvesterError(
                 logs.last_words(log) or f"The harvest of {collection_id} ended at once; its log is {log}.",
                 exit_code=_exit(process.returncode),
@@ -122,7 +122,7 @@ class LocalCompute:
         """Remove the lock of a harvest that this machine knows to be dead, instead of waiting for its end."""
         slot = self._slot(collection_id, ONCE)
         process = slot.note.get("process")
-        if process is None or slot.lives:
+        if process is None or slot.is_alive:
             return
         keys = CollectionKeys(collection_id)
         with suppress(NotFound, Conflict):
@@ -136,16 +136,16 @@ class LocalCompute:
         service = self._slot(collection_id, SERVICE)
         state = self.service_state(collection_id)
         if not state:
-            return self._task(collection_id, ONCE, slot) if slot.lives else None
-        told = str(state.get("told", ""))
+            return self._task(collection_id, ONCE, slot) if slot.is_alive else None
+        detail = str(state.get("detail", ""))
         if state.get("state") == GAVE_UP:
-            return Task(collection_id, SERVICE, GAVE_UP, str(state.get("since", "")), told)
-        if not service.lives:
-            told = "its supervisor died, perhaps with the machine: `collection filter-start` starts it anew"
-            return Task(collection_id, SERVICE, DIED, str(state.get("since", "")), told)
-        if slot.lives:
+            return Task(collection_id, SERVICE, GAVE_UP, str(state.get("since", "")), detail)
+        if not service.is_alive:
+            detail = "its supervisor died, perhaps with the machine: `collection filter-start` starts it anew"
+            return Task(collection_id, SERVICE, DIED, str(state.get("since", "")), detail)
+        if slot.is_alive:
             return self._task(collection_id, SERVICE, slot)
-        return Task(collection_id, SERVICE, RESTARTING, str(state.get("since", "")), told)
+        return Task(collection_id, SERVICE, RESTARTING, str(state.get("since", "")), detail)
 
     def settled(self, collection_id: str) -> Task | None:
         keys = CollectionKeys(collection_id)
@@ -158,7 +158,7 @@ class LocalCompute:
         """Whether processes live that neither collect nor wait to: they exit, or have only just begun."""
         if self.service_state(keys.id).get("state") in (RESTARTING, STOPPING):
             return False
-        return self._lives(keys.id) and not catalog.lives(self.store, keys)
+        return self._is_running(keys.id) and not catalog.live_lock(self.store, keys)
 
     def _task(self, collection_id: str, kind: str, slot: Slot) -> Task:
         note = slot.note
@@ -186,7 +186,7 @@ class LocalCompute:
             url = Path(note["address"]).read_text().strip()
         except (KeyError, OSError):
             return None
-        if not url.startswith("http://127.0.0.1:") or not slot.lives:
+        if not url.startswith("http://127.0.0.1:") or not slot.is_alive:
             return None
         return asked(url, str(note.get("token", "")), method, path)
 
@@ -200,12 +200,14 @@ class LocalCompute:
                 f"There is no log of {collection_id} on {self.name}.",
                 hint="Logs are kept of harvests that were started by `once`, a schedule or `filter-start`.",
             )
-        return logs.tail(newest, lines=lines, lives=lambda: follow and self._lives(collection_id), stop=stop)
+        return logs.tail(
+            newest, lines=lines, is_running=lambda: follow and self._is_running(collection_id), stop=stop
+        )
 
     # -- a service ---------------------------------------------------------------------------------
 
     def start_service(self, collection_id: str) -> None:
-        if self._lives(collection_id):
+        if self._is_running(collection_id):
             raise HarvesterError(
                 "Collection already started.",
                 hint=f"`collection filter-stop {collection_id}` ends it.",
@@ -223,8 +225,8 @@ class LocalCompute:
         """What the supervisor noted; empty when no service is wanted."""
         return read_note(self._service_path(collection_id))
 
-    def note_service(self, collection_id: str, state: str, told: str) -> None:
-        note = {"state": state, "told": told, "since": timestamp(self._clock.now())}
+    def note_service(self, collection_id: str, state: str, detail: str) -> None:
+        note = {"state": state, "detail": detail, "since": timestamp(self._clock.now())}
         write_note(self._service_path(collection_id), note)
 
     def forget_service(self, collection_id: str) -> None:
@@ -237,7 +239,7 @@ class LocalCompute:
         return [
             name
             for name in found
-            if self.service_state(name).get("state") in wanted and not self._lives(name)
+            if self.service_state(name).get("state") in wanted and not self._is_running(name)
         ]
 
     def stop_service(self, collection_id: str, *, within: float) -> None:
@@ -247,8 +249,8 @@ class LocalCompute:
         service.signal(signal.SIGTERM)
         deadline = self._clock.elapsed() + within
         asked = False
-        while self._lives(collection_id):
-            if not service.lives and not asked:
+        while self._is_running(collection_id):
+            if not service.is_alive and not asked:
                 # The supervisor died before: its harvest has nobody else to tell it.
                 slot.signal(signal.SIGTERM)
                 asked = True
@@ -261,8 +263,8 @@ class LocalCompute:
         self.forget_service(collection_id)
         self.forget_dead_lock(collection_id)
 
-    def _lives(self, collection_id: str) -> bool:
-        return any(self._slot(collection_id, kind).lives for kind in (ONCE, SERVICE))
+    def _is_running(self, collection_id: str) -> bool:
+        return any(self._slot(collection_id, kind).is_alive for kind in (ONCE, SERVICE))
 
     # -- schedules ---------------------------------------------------------------------------------
 

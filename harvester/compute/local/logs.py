@@ -24,14 +24,14 @@ def newest(folder: Path) -> Path | None:
     return max(folder.glob("*.log"), default=None)
 
 
-def tail(log: Path, *, lines: int, lives: Callable[[], bool], stop: Stop) -> Iterator[str]:
-    """The last so many lines, and what is added while the process `lives`."""
+def tail(log: Path, *, lines: int, is_running: Callable[[], bool], stop: Stop) -> Iterator[str]:
+    """The last so many lines, and what is added while the process runs."""
     with log.open(encoding="utf-8", errors="replace") as file:
         yield from file.read().splitlines()[-lines:] if lines else ()
         rest = ""
         while not stop.requested:
             # Asked before reading, so that the last lines of one that ends are not missed.
-            goes_on = lives()
+            goes_on = is_running()
             *whole, rest = (rest + file.read()).split("\n")
             yield from whole
             if not goes_on:

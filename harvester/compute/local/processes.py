@@ -59,7 +59,7 @@ class Slot:
             os.close(lock)
 
     @property
-    def lives(self) -> bool:
+    def is_alive(self) -> bool:
         try:
             lock = os.open(self._path("lock"), os.O_RDWR)
         except FileNotFoundError:
@@ -79,7 +79,7 @@ class Slot:
 
     def signal(self, number: int) -> None:
         process = self.note.get("process")
-        if self.lives and isinstance(process, int):
+        if self.is_alive and isinstance(process, int):
             with suppress(ProcessLookupError):
                 os.kill(process, number)
 

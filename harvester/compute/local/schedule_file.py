@@ -29,7 +29,9 @@ class Timetable:
                 "since": timestamp(since),
                 **({"paused": True} if paused else {}),
             }
-        return Scheduled(collection_id, schedule, since, kept=self.scheduler.lives, paused=paused)
+        return Scheduled(
+            collection_id, schedule, since, scheduler_running=self.scheduler.is_alive, paused=paused
+        )
 
     def take_out(self, collection_id: str) -> bool:
         """Whether there was a schedule."""
@@ -37,10 +39,11 @@ class Timetable:
             return note.pop(collection_id, None) is not None
 
     def all(self) -> list[Scheduled]:
-        kept = self.scheduler.lives
+        scheduler_running = self.scheduler.is_alive
         try:
             return [
-                _scheduled(name, entry, kept=kept) for name, entry in sorted(read_note(self._path).items())
+                _scheduled(name, entry, scheduler_running=scheduler_running)
+                for name, entry in sorted(read_note(self._path).items())
             ]
         except (AttributeError, KeyError, TypeError, ValueError, HarvesterError) as error:
             hint = f"Remove {self._path}, and schedule anew."
@@ -56,18 +59,18 @@ class Timetable:
                 return
             entry = note[collection_id]
             entry["last"] = timestamp(until)
-            found = _scheduled(collection_id, entry, kept=True)
+            found = _scheduled(collection_id, entry, scheduler_running=True)
             if found.schedule.after(until, since=found.since) is None:
                 del note[collection_id]
 
 
-def _scheduled(collection_id: str, entry: dict[str, Any], *, kept: bool) -> Scheduled:
+def _scheduled(collection_id: str, entry: dict[str, Any], *, scheduler_running: bool) -> Scheduled:
     return Scheduled(
         collection_id,
         # What stands there may be of any type, and is no schedule then.
         parsed(str(entry["expression"]), str(entry.get("timezone", "UTC"))),
         moment(str(entry["since"])),
         last=str(entry.get("last", "")),
-        kept=kept,
+        scheduler_running=scheduler_running,
         paused=entry.get("paused", False),
     )

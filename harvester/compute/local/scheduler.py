@@ -72,19 +72,19 @@ class Scheduler:
     def _start(self, scheduled: Scheduled, due: datetime) -> None:
         collection_id = scheduled.collection_id
         late = self.clock.now() - due
-        told = f"{collection_id}: due at {due:%Y-%m-%d %H:%M:%S} UTC"
+        line = f"{collection_id}: due at {due:%Y-%m-%d %H:%M:%S} UTC"
         if late > timedelta(minutes=2):
-            told += f", {_span(late)} late"
+            line += f", {_span(late)} late"
         if self.compute.task(collection_id) or self.running(collection_id):
-            self.say(f"{told}: skipped, for a harvest of it still runs.")
+            self.say(f"{line}: skipped, for a harvest of it still runs.")
             return
         try:
             self.compute.once(collection_id)
         except HarvesterError as error:
-            self.say(f"{told}: it could not be started. {error}")
+            self.say(f"{line}: it could not be started. {error}")
             return
         self._started.add(collection_id)
-        self.say(f"{told}: started.")
+        self.say(f"{line}: started.")
 
 
 def _span(time: timedelta) -> str:

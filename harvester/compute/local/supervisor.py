@@ -52,15 +52,15 @@ class Supervisor:
             if self.stop.requested or code in _THROUGH or self._reached_its_limit(code):
                 break
             failed = 1 if self.clock.elapsed() - began > _WELL_AFTER else failed + 1
-            told = f"the harvest ended with {_words(code)}: {last_words(self.log) or 'it said nothing'}"
+            detail = f"the harvest ended with {_words(code)}: {last_words(self.log) or 'it said nothing'}"
             hopeless = code in _HOPELESS or self._needs_change(code)
             if hopeless or failed > self.restarts:
-                log.error("Giving up after %s starts in a row that failed; %s", failed, told)
-                self.compute.note_service(self.collection_id, GAVE_UP, told)
+                log.error("Giving up after %s starts in a row that failed; %s", failed, detail)
+                self.compute.note_service(self.collection_id, GAVE_UP, detail)
                 return Exit(code) if hopeless else Exit.ERROR
             pause = self.pause * min(2 ** (failed - 1), _LONGEST_PAUSE)
-            log.warning("Starting again in %.1f s, for %s", pause, told)
-            self.compute.note_service(self.collection_id, RESTARTING, f"again in {pause:.0f} s: {told}")
+            log.warning("Starting again in %.1f s, for %s", pause, detail)
+            self.compute.note_service(self.collection_id, RESTARTING, f"again in {pause:.0f} s: {detail}")
             self.clock.wait(self.stop, pause)
         self.compute.forget_service(self.collection_id)
         log.info("The stream of %s is over.", self.collection_id)

@@ -85,8 +85,8 @@ def cron(text: str, fields: list[str], timezone: str, problems: list[str]) -> Cr
         return None
     minutes, hours, of_month, months, of_week, years = (field.upper() for field in fields)
     if (of_month == "?") == (of_week == "?"):
-        told = "are both ?" if of_month == "?" else "are both given"
-        problems.append(f"Day-of-month and day-of-week {told}; exactly one of them must be ?.")
+        given = "are both ?" if of_month == "?" else "are both given"
+        problems.append(f"Day-of-month and day-of-week {given}; exactly one of them must be ?.")
     found = Cron(
         text,
         _values(minutes, "minutes", 0, 59, problems),

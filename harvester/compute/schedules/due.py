@@ -31,7 +31,7 @@ class Missed:
     due: datetime
 
     @property
-    def told(self) -> str:
+    def text(self) -> str:
         return f"was due at {self.due:%Y-%m-%d %H:%M:%S} UTC, and no harvest came of it"
 
 
@@ -49,17 +49,17 @@ def due_before(schedule: Schedule, until: datetime, *, since: datetime) -> datet
 
 def missed(store: Store, found: list[Scheduled], now: datetime) -> list[Missed]:
     """Of which schedules the last time brought no harvest; what was due a moment ago may still begin."""
-    told = []
+    found_missed = []
     for each in found:
         due = None if each.paused else due_before(each.schedule, now - PATIENCE, since=each.since)
         if due and not _came(store, CollectionKeys(each.collection_id), due):
-            told.append(Missed(each.collection_id, due))
-    return told
+            found_missed.append(Missed(each.collection_id, due))
+    return found_missed
 
 
 def _came(store: Store, keys: CollectionKeys, due: datetime) -> bool:
     """Whether one harvests now, began since, or ran at that time, so that another was turned away."""
-    if catalog.lives(store, keys):
+    if catalog.live_lock(store, keys):
         return True
     found = [catalog.last(store, keys), *catalog.all_of(store, keys, newest=1)]
     return any(

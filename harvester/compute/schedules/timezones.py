@@ -26,8 +26,8 @@ def zone_problem(name: str) -> str:
     near = [each for each in sorted(known_as) if f"/{each}".endswith(f"/{wanted}")]
     near = near or difflib.get_close_matches(wanted, known_as, n=1, cutoff=0.7)
     meant = [known_as[each] for each in near]
-    told = f" Is {' or '.join(meant)} meant?" if meant else ""
-    return f"{name!r} is not the name of a time zone, like Europe/Berlin.{told}"
+    hint = f" Is {' or '.join(meant)} meant?" if meant else ""
+    return f"{name!r} is not the name of a time zone, like Europe/Berlin.{hint}"
 
 
 def to_wall(moment: datetime, timezone: str) -> datetime:

@@ -58,8 +58,8 @@ class Sample:
     def __post_init__(self) -> None:
         if not 1 <= self.part <= self.parts:
             raise HarvesterError(
-                f"{self.part}/{self.parts} is no part of a whole.",
-                hint="For the second of five parts say 2/5.",
+                f"{self.part}/{self.parts} is not a valid part.",
+                hint="Use e.g. 2/5 for the second of five parts.",
                 exit_code=Exit.USAGE,
             )
 

@@ -47,11 +47,11 @@ _WARNINGS = {
 
 @dataclass(frozen=True)
 class Finding:
-    """A verdict on a file of a harvest or of the collection, and why; FOUND needs no words."""
+    """A verdict on a file of a harvest or of the collection, and the reason; FOUND needs none."""
 
     name: str
     verdict: Verdict
-    why: str = ""
+    reason: str = ""
 
     @property
     def overall(self) -> Overall:
@@ -82,7 +82,7 @@ class Part:
             "posts": self.posts,
             "gaps": list(self.gaps),
             "files": [
-                {"name": finding.name, "verdict": finding.verdict.value, "why": finding.why}
+                {"name": finding.name, "verdict": finding.verdict.value, "reason": finding.reason}
                 for finding in self.findings
             ],
         }
@@ -107,7 +107,7 @@ class Report:
 
     @property
     def damaged(self) -> bool:
-        """Whether anything is wrong besides what could not be read, which may be well."""
+        """Whether anything is wrong besides what could not be read, which may be intact."""
         return any(
             finding.overall is Overall.FAILURE and finding.verdict is not Verdict.UNREADABLE
             for _, finding in self.findings()

@@ -39,9 +39,9 @@ def _timelines(tree: Tree) -> Iterator[Check]:
     if not users:
         yield Check("users", False, "there are none.", "Add some: `collection-config screennames`.")
         return
-    told = [user.get("tweet_count") for user in users.values() if not user.get("since_id")]
-    known = [each for each in told if isinstance(each, int) and each >= 0]
-    new, unknown = len(told), len(told) - len(known)
+    counts = [user.get("tweet_count") for user in users.values() if not user.get("since_id")]
+    known = [each for each in counts if isinstance(each, int) and each >= 0]
+    new, unknown = len(counts), len(counts) - len(known)
     posts = sum(min(each, _TIMELINE_DEPTH) for each in known) + unknown * _TIMELINE_DEPTH
     most = price("users/:id/tweets", posts=posts)
     yield Check(
@@ -57,18 +57,20 @@ def _look_ups(tree: Tree) -> Check:
     """What profiles cost, or what is missed without them."""
     all_of_them = f"${price('users', users=len(tree['users'])):,.2f}"
     if days := count(tree, "look_up_days"):
-        told = f"every account once in {counted(days, 'day')}, for {all_of_them}: users.jsonl, and renames."
-        return Check("look-ups", True, told)
-    told = "only accounts whose name is not known; a rename is seen when the account posts."
-    return Check("look-ups", True, told, f'"look_up_days": 30 looks up all every 30 days, for {all_of_them}.')
+        detail = f"every account once in {counted(days, 'day')}, for {all_of_them}: users.jsonl, and renames."
+        return Check("look-ups", True, detail)
+    detail = "only accounts whose name is not known; a rename is seen when the account posts."
+    return Check(
+        "look-ups", True, detail, f'"look_up_days": 30 looks up all every 30 days, for {all_of_them}.'
+    )
 
 
 def _search(tree: Tree) -> Iterator[Check]:
     search = tree["search"]
     most = _QUERY_LENGTH[bool(search.get("archive"))]
     length = len(search["query"])
-    advice = "" if length <= most else "Shorten it, or divide it among collections."
-    yield Check("query", length <= most, f"{length} characters; at most {most} are allowed.", advice)
+    hint = "" if length <= most else "Shorten it, or divide it among collections."
+    yield Check("query", length <= most, f"{length} characters; at most {most} are allowed.", hint)
     yield _limit(search)
 
 
@@ -80,8 +82,8 @@ def _filter(tree: Tree) -> Iterator[Check]:
             yield Check("rules", False, problem, error.hint)
         return
     yield Check("rules", True, f"{len(rules)}: " + "; ".join(rule.value for rule in rules[:3]))
-    for told in same_values(tree["filter"].get("rules")):
-        yield Check("rules", True, told, "Give the value once.")
+    for problem in same_values(tree["filter"].get("rules")):
+        yield Check("rules", True, problem, "Give the value once.")
     yield _limit(tree["filter"])
 
 
@@ -110,8 +112,8 @@ def ask(tree: Tree, x: XClient) -> Iterator[Check]:
 
 def _usage(answer: Tree) -> Check:
     used, cap = (number(member(answer, "data", name)) for name in ("project_usage", "project_cap"))
-    told = f"accepted; {used:,} of {cap:,} posts used this month." if cap else "accepted."
-    return Check("keys at X", True, told)
+    detail = f"accepted; {used:,} of {cap:,} posts used this month." if cap else "accepted."
+    return Check("keys at X", True, detail)
 
 
 def accepted_fields(client: Callable[[], XClient]) -> Check:
@@ -126,8 +128,8 @@ def accepted_fields(client: Callable[[], XClient]) -> Check:
     except HarvesterError as error:
         return Check("fields", True, f"X could not be asked: {error.message}")
     if x.fields.refused:
-        told = f"X no longer accepts {', '.join(x.fields.refused)}; harvests go on without."
-        return Check("fields", False, told, "Look for a newer version of Twarc-Cloud that asks otherwise.")
+        detail = f"X no longer accepts {', '.join(x.fields.refused)}; harvests go on without."
+        return Check("fields", False, detail, "Look for a newer version of Twarc-Cloud that asks otherwise.")
     return Check("fields", True, "X accepts all that harvests ask for.")
 
 
@@ -145,14 +147,14 @@ def _accepted_rules(x: XClient, tree: Tree) -> Iterator[Check]:
     if plan.foreign:
         values = "; ".join(str(rule.get("value")) for rule in plan.foreign[:3])
         many = counted(len(plan.foreign), "rule")
-        told = f"{many}, and what they match is collected and paid for, too: {values}"
-        yield Check("rules of others", True, told, "`collection rules` lists them with their collections.")
+        detail = f"{many}, and what they match is collected and paid for, too: {values}"
+        yield Check("rules of others", True, detail, "`collection rules` lists them with their collections.")
     result = x.add_rules(rules, dry_run=True)
     for problem in result.problems:
         yield Check("rules at X", False, problem.detail or problem.title, "Correct the filter.")
     if not result.problems:
-        told = f"accepted; {len(rules)} needed, {caps.rules} allowed, {caps.in_use} there now."
-        yield Check("rules at X", True, told)
+        detail = f"accepted; {len(rules)} needed, {caps.rules} allowed, {caps.in_use} there now."
+        yield Check("rules at X", True, detail)
 
 
 _ACCEPTED: dict[str, Callable[[XClient, Tree], Iterator[Check]]] = {

@@ -276,7 +276,7 @@ def test_a_spot_interruption_is_told_with_its_exit_code(stage: Stage) -> None:
     found = stage.compute.ended("s")
     assert found is not None
     assert found.code == Exit.TERMINATED
-    assert "the next harvest goes on" in found.told
+    assert "the next harvest goes on" in found.detail
 
 
 def test_the_exit_code_is_waited_for(stage: Stage) -> None:
@@ -371,7 +371,7 @@ def test_a_service_keeps_a_stream_running(stage: Stage) -> None:
     assert (service.name, service.desired_count) == (family(stage.cloud.settings.bucket, "live"), 1)
     found = stage.compute.task("live")
     assert found is not None
-    assert (found.kind, found.status, found.told) == (SERVICE, RUNNING, "")
+    assert (found.kind, found.status, found.detail) == (SERVICE, RUNNING, "")
     assert [task.collection_id for task in stage.compute.tasks()] == ["live"]
 
 
@@ -397,7 +397,7 @@ def test_a_service_whose_tasks_crash_is_told_with_the_last_ones_reason(stage: St
     found = stage.compute.task("live")
     assert found is not None
     assert found.status == RESTARTING
-    assert "exit code 1: Essential container in task exited" in found.told
+    assert "exit code 1: Essential container in task exited" in found.detail
     stage.service().deployments[0]["rolloutState"] = "FAILED"
     found = stage.compute.task("live")
     assert found and found.status == GAVE_UP
@@ -409,7 +409,7 @@ def test_a_service_without_a_task_yet_is_told_with_the_words_of_ecs(stage: Stage
     event = {"id": "1", "createdAt": datetime.now(UTC), "message": "was unable to place a task."}
     stage.service(events=[event])
     (found,) = stage.compute.tasks()
-    assert (found.status, found.told) == (RESTARTING, "was unable to place a task.")
+    assert (found.status, found.detail) == (RESTARTING, "was unable to place a task.")
 
 
 def test_a_stream_that_is_over_says_so_while_its_task_stays(stage: Stage) -> None:
@@ -424,7 +424,7 @@ def test_a_stream_that_is_over_says_so_while_its_task_stays(stage: Stage) -> Non
     found = stage.compute.task("live")
     assert found is not None
     assert (found.status, found.kind) == (RUNNING, SERVICE)
-    assert "the stream is over (complete): `collection filter-stop live` ends its task" in found.told
+    assert "the stream is over (complete): `collection filter-stop live` ends its task" in found.detail
     assert task.last_status == "RUNNING"
 
 
@@ -535,7 +535,7 @@ def test_a_stream_that_aws_has_no_room_for_says_so_and_can_be_started_anew(stage
     stage.service(events=[{"id": "1", "createdAt": datetime.now(UTC), "message": _FULL}])
     found = stage.compute.task("live")
     assert found is not None
-    assert (found.status, found.told) == (NO_ROOM, _FULL)
+    assert (found.status, found.detail) == (NO_ROOM, _FULL)
     changed = _asked(stage, "UpdateService")
     stage.next(lambda: stage.service(events=[]), stage.task_of_service, lambda: stage.harvests("live"))
     stage.clock.seconds += 5
@@ -601,7 +601,7 @@ def test_what_is_left_of_a_stop_that_was_cut_short_can_be_started_or_stopped(sta
     stage.service(desired_count=0)
     found = stage.compute.task("live")
     assert found and found.status == DIED
-    assert "filter-stop" in found.told
+    assert "filter-stop" in found.detail
     stage.next(stage.task_of_service, lambda: stage.harvests("live"))
     stage.compute.start_service("live")
     assert stage.service().desired_count == 1
@@ -705,7 +705,7 @@ def test_a_harvest_elsewhere_is_not_stopped_with_a_service(stage: Stage) -> None
     stage.clock.steps = [lambda: ended(tasks[0], Exit.LOCKED)]
     stage.compute.stop_service("live", within=60)
     assert list(stage.store.entries(keys.stop)) == []
-    assert catalog.lives(stage.store, keys)
+    assert catalog.live_lock(stage.store, keys)
     assert _is_gone(stage)
 
 

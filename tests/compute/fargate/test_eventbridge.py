@@ -86,7 +86,7 @@ def test_a_rate_begins_within_two_minutes_and_its_beginning_is_known_later(servi
     (found,) = _bridge(service).schedules()
     assert found.since == scheduled.since
     assert found.schedule.after(scheduled.since, since=found.since) == scheduled.since + timedelta(days=7)
-    assert found.kept
+    assert found.scheduler_running
 
 
 def test_a_schedule_that_is_ended_is_gone(service: Service) -> None:
@@ -170,7 +170,7 @@ class _Fake(Service):
         said: Mapping[str, str] = {"ResourceNotFoundException": "Schedule b_s does not exist."}
         response: Any = {"Error": {"Code": code, "Message": said.get(code, "It cannot be.")}}
         self.name = "scheduler"
-        with self._told(operation):
+        with self._translated(operation):
             raise ClientError(response, operation)
 
 

@@ -239,8 +239,8 @@ def test_who_may_not_list_rules_still_gets_the_schedules(
 def test_rules_are_replaced_but_for_those_of_collections_that_are_gone(place: Place) -> None:
     code, out, err = _said(lambda: _migrate(place))
     assert code == Exit.PARTIAL
-    assert f"{place.bucket}_s_schedule (rate(7 days)): a schedule of today takes its place." in out
-    assert f"{place.bucket}_ended_schedule (rate(7 days)): was stopped; it is removed." in out
+    assert f"{place.bucket}_s_schedule (rate(7 days)): replaced by a schedule." in out
+    assert f"{place.bucket}_ended_schedule (rate(7 days)): was stopped; the rule is removed." in out
     assert "Replaced 2 of 3." in out
     assert f"{place.bucket}_gone_schedule is left: Collection does not exist." in err
     assert _left(place) == ["gone"]
@@ -250,7 +250,7 @@ def test_rules_are_replaced_but_for_those_of_collections_that_are_gone(place: Pl
 def test_what_is_scheduled_today_is_not_put_back_to_what_it_was_in_2019(place: Place) -> None:
     _bridge(place.bucket).schedule("s", parsed("rate(1 day)"))
     _, out, _ = _said(lambda: _migrate(place))
-    assert "the collection has a schedule of today; the rule is removed." in out
+    assert "the collection has a schedule; the rule is removed." in out
     assert _left(place) == ["gone"]
     assert _in_force(place.bucket) == [("s", "rate(1 day)")]
 

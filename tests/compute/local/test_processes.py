@@ -21,23 +21,23 @@ def _start(slot: Slot, folder: Path, command: list[str]):  # type: ignore[no-unt
 
 def test_a_process_lives_until_it_is_killed_and_its_place_is_free_again(tmp_path: Path) -> None:
     slot = Slot(tmp_path, "harvest")
-    assert not slot.lives
+    assert not slot.is_alive
     for _ in range(3):
         process = _start(slot, tmp_path, _SLEEPS)
-        assert slot.lives
+        assert slot.is_alive
         assert slot.note == {"token": "t", "process": process.pid, "log": str(tmp_path / "a.log")}
         with pytest.raises(Conflict):
             _start(slot, tmp_path, _SLEEPS)
         slot.signal(signal.SIGKILL)
         assert process.wait(timeout=60) == -signal.SIGKILL
-        assert not slot.lives
+        assert not slot.is_alive
 
 
 def test_a_process_that_ends_by_itself_is_not_taken_for_another_of_its_number(tmp_path: Path) -> None:
     slot = Slot(tmp_path, "harvest")
     process = _start(slot, tmp_path, _WAITS)
     assert process.wait(timeout=60) == 1
-    assert not slot.lives
+    assert not slot.is_alive
     bystander = _start(Slot(tmp_path, "other"), tmp_path, _SLEEPS)
     try:
         write_note(tmp_path / "harvest.json", {"process": bystander.pid})
@@ -51,7 +51,7 @@ def test_a_process_that_ends_by_itself_is_not_taken_for_another_of_its_number(tm
 def test_the_notes_of_a_process_are_its_owners_alone(tmp_path: Path) -> None:
     process = _start(slot := Slot(tmp_path / "runs", "harvest"), tmp_path, _SLEEPS)
     try:
-        assert slot.lives
+        assert slot.is_alive
         assert (tmp_path / "runs/harvest.json").stat().st_mode & 0o077 == 0
         assert (tmp_path / "runs").stat().st_mode & 0o077 == 0
     finally:
@@ -78,13 +78,18 @@ def test_a_log_is_followed_to_its_very_end(tmp_path: Path) -> None:
     log.write_text("one\ntwo\nthree\n")
     more = iter(["fo", "ur\nfi", "ve", ""])
 
-    def lives() -> bool:
+    def is_running() -> bool:
         text = next(more)
         with log.open("a") as file:
             file.write(text)
         return bool(text)
 
-    assert list(logs.tail(log, lines=2, lives=lives, stop=Stop())) == ["two", "three", "four", "five"]
+    assert list(logs.tail(log, lines=2, is_running=is_running, stop=Stop())) == [
+        "two",
+        "three",
+        "four",
+        "five",
+    ]
 
 
 def test_the_last_words_of_a_process_are_those_after_its_log(tmp_path: Path) -> None:

@@ -186,9 +186,9 @@ def test_a_schedule_that_was_ended_is_due_no_more(desk: _Desk) -> None:
 
 def test_only_one_scheduler_runs_for_a_place_and_it_is_known_whether_one_does(desk: _Desk) -> None:
     desk.machine.schedule("s", parsed("cron(0 0 1 1 ? 2099)"))
-    assert [each.kept for each in desk.machine.schedules()] == [False]
+    assert [each.scheduler_running for each in desk.machine.schedules()] == [False]
     with desk.machine.timetable.scheduler.held():
-        assert [each.kept for each in desk.machine.schedules()] == [True]
+        assert [each.scheduler_running for each in desk.machine.schedules()] == [True]
         with pytest.raises(Conflict):
             desk.scheduler.run()
     desk.stop.request("Ctrl-C")

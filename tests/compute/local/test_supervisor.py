@@ -121,7 +121,7 @@ def test_the_processes_of_a_stream_that_ended_are_waited_for(tmp_path: Path, sta
 
         def wait(self, stop: Stop, seconds: float) -> bool:
             slot.signal(signal.SIGKILL)
-            until(lambda: not slot.lives)
+            until(lambda: not slot.is_alive)
             return super().wait(stop, seconds)
 
     machine, slot = _machine(tmp_path, Passing()), Slot(tmp_path / "runs/live", "supervisor")
@@ -129,9 +129,9 @@ def test_the_processes_of_a_stream_that_ended_are_waited_for(tmp_path: Path, sta
     machine.note_service("live", state, "")
     if not state:
         machine.forget_service("live")
-    assert slot.lives
+    assert slot.is_alive
     task = machine.settled("live")
-    assert not slot.lives
+    assert not slot.is_alive
     assert (task and task.status) == {"": None, RUNNING: DIED, GAVE_UP: GAVE_UP}[state]
 
 

@@ -214,8 +214,8 @@ def test_doctor_compares_what_is_asked_with_what_x_accepts(retired: bool) -> Non
             lambda: XClient(keys, base_url=emulated.url, clock=HandClock(), stop=Stop(), patience=1.0)
         )
         assert emulated.truth()["billed"]["posts"] == emulated.truth()["billed"]["users"] == 0
-    assert (check.what, check.good) == ("fields", not retired)
-    assert (f"X no longer accepts {TWEETS}" in check.told) == retired
+    assert (check.check, check.ok) == ("fields", not retired)
+    assert (f"X no longer accepts {TWEETS}" in check.detail) == retired
 
 
 def test_doctor_says_when_x_could_not_be_asked() -> None:
@@ -224,7 +224,7 @@ def test_doctor_says_when_x_could_not_be_asked() -> None:
             Keys(bearer_token="t"), base_url="http://127.0.0.1:9", clock=HandClock(), stop=Stop(), patience=0
         )
     )
-    assert check.good and "could not be asked" in check.told
+    assert check.ok and "could not be asked" in check.detail
 
 
 def _declared() -> dict[str, dict[str, list[str]]]:

@@ -23,7 +23,7 @@ def test_the_bill_adds_up_by_endpoint() -> None:
     assert (bill["posts"], bill["users"], bill["requests"]) == (120, 3, 4)
     assert bill["by_endpoint"]["users/:id/tweets"] == {"posts": 120, "users": 0, "requests": 2}
     assert bill["usd"] == round(120 * 0.005 + 3 * 0.010 + 0.005, 4)
-    assert bill["prices_of"] == prices()["date"]
+    assert bill["prices_as_of"] == prices()["date"]
 
 
 def test_threads_lose_no_count() -> None:
