@@ -130,7 +130,7 @@ def test_a_collection_of_2019_goes_on_where_it_was_and_its_keys_are_taken_out(
     assert _holding(old) == _HELD
 
     told = person("collection-config", "forget-keys", "old", "--yes")
-    assert (told.code, "Took keys out of 2 objects of old in " in told.out) == (0, True), told
+    assert (told.code, "Removed keys from 2 objects of old in " in told.out) == (0, True), told
     assert "Anyone who could read these keys" in told.err
     assert not any(secret in told.words for secret in _SECRETS.values())
     assert _holding(old) == set()
