@@ -18,8 +18,6 @@ _WITHIN = 300.0
 _HARVESTS_WITHIN = 60.0
 _PAUSE = 1.0
 _NO_REASON = "AWS gives no reason"
-_NO_REASON = "AWS gives no reason"
-_NO_REASON = "AWS gives no reason"
 # Harvests are named for whole seconds, and stores tell their time in such.
 _GRAIN = timedelta(seconds=2)
 
