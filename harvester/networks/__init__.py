@@ -203,7 +203,7 @@ class Network:
     def look_up(self, client: Any, names: Sequence[str]) -> Iterator[Account]:
         """The accounts of these names; those that there are not are passed over."""
         raise HarvesterError(
-            f"{self.title} has no look-up of names.", hint="Add users by their ids.", exit_code=Exit.USAGE
+            f"{self.title} cannot look up accounts by name.", hint="Add users by id.", exit_code=Exit.USAGE
         )
 
     def look_up_cost(self, names: int) -> float:
