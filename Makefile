@@ -19,7 +19,8 @@ N ?= 200
 help:
 	@echo "make demo            harvest a timeline, a search and a stream from the emulator, into demo/"
 	@echo "make test            lint, types and all tests (with make pythons, what .ci/run does)"
-	@echo "make check T=tests/store/test_keys.py     some tests only"
+	@echo "make check           lint, types and the tests that need no server and little time: 90 seconds"
+	@echo "make check T=tests/store/test_keys.py     some tests only, of whatever kind"
 	@echo "make kill N=2000     the kill storm, with this many SIGKILLs"
 	@echo "make pythons         make demo, other tools and pip install on each other Python found here, in fresh copies"
 	@echo "make versitygw       install a second S3 server for the tests of stores (needs Go)"
@@ -37,8 +38,9 @@ test: lint
 	@echo "tests: $(JOBS) at a time"
 	@$(IN) -m pytest -q -n $(JOBS) --dist worksteal
 
-check: ready-dev
-	@$(IN) -m pytest -q $(T)
+# Which tests these are, tests/conftest.py and the mark `system` say.
+check: $(if $(T),ready-dev,lint)
+	@$(IN) -m pytest -q $(if $(T),$(T),-n $(JOBS) --dist worksteal -m "not system")
 
 lint: ready-dev
 	@$(IN) -m ruff format --check --quiet . || { echo "make format puts these right"; exit 1; }

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from types import SimpleNamespace
 from typing import Any
 
@@ -31,6 +32,9 @@ _FOREIGN = (
 # Where tests write, unless the environment says where: a disk would let them wait for each sync.
 _IN_MEMORY = Path("/dev/shm")
 _TEMP_ROOTS = {"PYTEST_DEBUG_TEMPROOT", "TMPDIR"}
+# What `make check` leaves out, beside the tests that are marked for it.
+_SYSTEMS = {"s3_server", "moto_server", "versity_server", "s3", "moto", "versitygw", "fargate"}
+_SYSTEM_FOLDERS = {"durability", "cloud"}
 _numbers = itertools.count(1)
 # Of what the emulator lets vary; more of them try more forms.
 _SEEDS = [int(seed) for seed in os.environ.get("VARY_SEEDS", "1").split(",")]
@@ -42,8 +46,10 @@ def _only_loopback(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 def _has_room(folder: Path) -> bool:
-    """Whether what a run writes, some 500 MB, may be kept in memory."""
+    """Whether it is memory that has room for what a run writes, some 500 MB, and for attributes of files."""
     try:
+        with NamedTemporaryFile(dir=folder) as probe:
+            os.setxattr(probe.name, "user.tests", b"")
         available = re.search(r"^MemAvailable: +(\d+)", Path("/proc/meminfo").read_text(), re.MULTILINE)
         return (
             available is not None and min(int(available[1]) << 10, shutil.disk_usage(folder).free) > 4 << 30
@@ -61,6 +67,20 @@ def pytest_configure() -> None:
     # Who starts the tests in the background ignores Ctrl-C, and all that they start would ignore it, too.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if _needs_a_system(item):
+            item.add_marker("system")
+    items.sort(key=lambda item: not item.get_closest_marker("slow"))
+
+
+def _needs_a_system(item: pytest.Item) -> bool:
+    """Whether it asks for a server, or stands where processes are killed or accounts are made."""
+    given = getattr(item, "callspec", None)
+    asked = {*getattr(item, "fixturenames", ()), *(map(str, given.params.values()) if given else ())}
+    return bool(asked & _SYSTEMS) or bool(_SYSTEM_FOLDERS & set(item.path.parts))
 
 
 def pytest_collection_finish() -> None:

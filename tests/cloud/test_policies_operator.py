@@ -18,7 +18,7 @@ from tests.support.servers import S3Server
 from tests.support.terraform import lacking
 from tests.support.terraform_account import BUCKET, DENIED, Account, applied, operating
 
-pytestmark = pytest.mark.skipif(bool(lacking()), reason=lacking())
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(lacking()), reason=lacking())]
 
 
 @pytest.fixture(scope="module")

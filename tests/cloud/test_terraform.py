@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.terraform import SOURCES, Terraform, lacking, prepared
 
-pytestmark = pytest.mark.skipif(bool(lacking()), reason=lacking())
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(lacking()), reason=lacking())]
 
 
 @pytest.fixture(scope="module")

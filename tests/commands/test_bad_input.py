@@ -20,6 +20,8 @@ from harvester.store.keys import CollectionKeys
 from tests.support.container_process import Desk, Said
 from tests.support.servers import Bucket
 
+pytestmark = pytest.mark.system
+
 _KEYS = CollectionKeys("it")
 _SEARCH: dict[str, Any] = {"id": "it", "type": "search", "search": {"query": "flood"}}
 _USERS: dict[str, Any] = {"id": "it", "type": "user_timeline", "users": {}}

@@ -27,6 +27,8 @@ from tests.support import fork_server
 from tests.support.cli_session import Person, at_a_terminal, until
 from tests.support.stores import HandClock
 
+pytestmark = pytest.mark.system
+
 _POSTS = 30
 _STREAM_KILLS = int(os.environ.get("STREAM_KILLS", "3"))
 

@@ -21,6 +21,8 @@ from tests.support.container_process import Desk
 from tests.support.harvest_stage import until
 from tests.support.servers import Bucket
 
+pytestmark = pytest.mark.system
+
 _SEARCH: dict[str, Any] = {"id": "it", "type": "search", "search": {"query": "flood"}}
 
 

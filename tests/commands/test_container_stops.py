@@ -19,6 +19,8 @@ from tests.support.harvest_stage import MovableClock, Stage, came_about, until
 from tests.support.s3_gate import OPEN, SHUT, gate
 from tests.support.servers import Bucket
 
+pytestmark = pytest.mark.system
+
 _WITHIN = 20.0
 _SEARCH: dict[str, Any] = {"id": "it", "type": "search", "search": {"query": "flood"}}
 _STREAM: dict[str, Any] = {"id": "it", "type": "filter", "filter": {"track": "flood"}}

@@ -24,6 +24,8 @@ from harvester.commands.person import operator
 from tests.support import fork_server
 from tests.support.cli_session import Person, a_profile, until
 
+pytestmark = [pytest.mark.system, pytest.mark.slow]
+
 _DOOR = Path(__file__).resolve().parents[2] / "twarc_cloud.py"
 _WITHIN = 60.0
 

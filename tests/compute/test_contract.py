@@ -24,6 +24,8 @@ from tests.support.cli_session import Person, at_a_terminal, until
 from tests.support.fake_fargate import fargate
 from tests.support.moto_account import Cloud, cloud_of
 
+pytestmark = pytest.mark.system
+
 
 class Site:
     """A place to run harvests, and the store they harvest into."""

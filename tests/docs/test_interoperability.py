@@ -18,6 +18,8 @@ import emulator
 from harvester.networks.x.keys import keys_from
 from tests.support import fork_server
 
+pytestmark = pytest.mark.system
+
 _ROOT = Path(__file__).resolve().parents[2]
 _TWARC2 = str(Path(sys.executable).with_name("twarc2"))
 _WORDS = ("flood", "brexit", "kpop", "Obama")

@@ -20,6 +20,8 @@ from tests.support import fork_server
 from tests.support.cli_session import Person, Told, a_profile, at_a_terminal, until
 from tests.support.servers import Bucket
 
+pytestmark = pytest.mark.system
+
 _ROOT = Path(__file__).resolve().parents[2]
 
 PAGE: dict[str, Any] = {

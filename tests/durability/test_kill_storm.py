@@ -21,7 +21,7 @@ from tests.support.servers import Bucket
 from tests.support.storm_kinds import KINDS
 from tests.support.storm_runner import LOCK, Sum, Track
 
-pytestmark = pytest.mark.unversioned
+pytestmark = [pytest.mark.unversioned, pytest.mark.slow]
 
 _KILLS = int(os.environ.get("KILLS", "200"))
 _SEED = int(os.environ.get("KILLS_SEED", "1"))

@@ -27,7 +27,7 @@ from tests.support.harvest_processes import Site, end, pause, until
 from tests.support.invariants import examined
 from tests.support.servers import Bucket
 
-pytestmark = pytest.mark.unversioned
+pytestmark = [pytest.mark.unversioned, pytest.mark.slow]
 
 Tree = dict[str, Any]
 

@@ -27,6 +27,8 @@ from tests.support.honeybadger_server import Heard, listening
 from tests.support.s3_gate import gate
 from tests.support.servers import Bucket, S3Server
 
+pytestmark = pytest.mark.system
+
 _SEARCH: dict[str, Any] = {"id": "it", "type": "search", "search": {"query": "flood"}}
 _ROOT = Path(__file__).resolve().parents[2]
 

@@ -15,6 +15,8 @@ from tests.support.container_process import Desk
 from tests.support.harvest_stage import until
 from tests.support.servers import S3Server
 
+pytestmark = pytest.mark.system
+
 _ANSWERING = ("local", "harvester", "it", "--port", "0", "--no-shutdown")
 
 

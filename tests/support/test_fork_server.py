@@ -27,9 +27,12 @@ from tests.support.servers import S3Server
 Start = Callable[..., "subprocess.Popen[Any]"]
 _ROOT = Path(__file__).resolve().parents[2]
 
-pytestmark = pytest.mark.skipif(
-    not hasattr(os, "pidfd_open"), reason="no pidfd here, so that every process is a fresh interpreter"
-)
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(
+        not hasattr(os, "pidfd_open"), reason="no pidfd here, so that every process is a fresh interpreter"
+    ),
+]
 
 _REPORT = """
 import json, os, signal, sys, threading, time
