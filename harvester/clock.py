@@ -1,9 +1,11 @@
 """Time and stopping come from here, so that a wait hears a stop and a test can move the hands."""
 
+import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Protocol, TypeVar
@@ -95,6 +97,46 @@ def in_background(work: Callable[[], _T], *, name: str) -> Future[_T]:
 
     threading.Thread(target=run, name=name, daemon=True).start()
     return call
+
+
+class Backoff:
+    """Pauses between tries: from `first` on each is twice the last, or longer by `step`, up to `longest`.
+
+    With `jitter` each is shortened by up to half, so that many who failed together do not return together.
+    """
+
+    def __init__(self, first: float, longest: float, *, step: float = 0.0, jitter: bool = False) -> None:
+        self._first, self._longest, self._step, self._jitter = first, longest, step, jitter
+        self.upcoming = first
+
+    def reset(self) -> None:
+        """What is tried has worked: the next failure is a new one."""
+        self.upcoming = self._first
+
+    def pause(self) -> float:
+        """The seconds to wait before the next try."""
+        pause = self.upcoming
+        self.upcoming = min(self._longest, pause + self._step if self._step else 2 * pause)
+        return pause * random.uniform(0.5, 1.0) if self._jitter else pause
+
+
+@contextmanager
+def waiting(on_wait: Callable[[str, float], None] | None) -> Iterator[Callable[[str, float], None]]:
+    """Around waits for one thing: the first of more than a second is reported, and that it is over.
+
+    One that a stop ended is not reported as over.
+    """
+    reported = False
+
+    def report(why: str, seconds: float) -> None:
+        nonlocal reported
+        if on_wait and seconds > 1.0 and not reported:
+            on_wait(why, seconds)
+            reported = True
+
+    yield report
+    if on_wait and reported:
+        on_wait("", 0.0)
 
 
 def http_date(text: str | None) -> datetime | None:

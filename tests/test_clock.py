@@ -1,12 +1,13 @@
 """A stop is heard by every wait, once, with the first reason; the elapsed time is nobody's to change."""
 
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
 import time_machine
 
-from harvester.clock import Stop, SystemClock, in_background
+from harvester.clock import Backoff, Stop, SystemClock, in_background, waiting
 
 
 def test_the_first_reason_is_kept() -> None:
@@ -73,3 +74,50 @@ def test_what_is_done_in_the_background_returns_or_raises_where_it_is_asked_for(
     assert name.result(20) == "beside"
     with pytest.raises(KeyboardInterrupt, match="of the work"):
         in_background(fail, name="beside").result(20)
+
+
+def test_pauses_double_up_to_the_longest_and_begin_anew() -> None:
+    backoff = Backoff(0.5, 30.0)
+    assert [backoff.pause() for _ in range(8)] == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0]
+    backoff.reset()
+    assert (backoff.upcoming, backoff.pause(), backoff.upcoming) == (0.5, 0.5, 1.0)
+
+
+def test_pauses_may_grow_by_steps() -> None:
+    backoff = Backoff(0.25, 1.0, step=0.25)
+    assert [backoff.pause() for _ in range(5)] == [0.25, 0.5, 0.75, 1.0, 1.0]
+
+
+def test_a_jitter_shortens_each_pause_by_up_to_half() -> None:
+    backoff = Backoff(8.0, 8.0, jitter=True)
+    pauses = {backoff.pause() for _ in range(200)}
+    assert len(pauses) > 100
+    assert 4.0 <= min(pauses) < 4.5 < 7.5 < max(pauses) <= 8.0
+
+
+def test_the_first_long_wait_is_reported_and_its_end() -> None:
+    heard: list[tuple[str, float]] = []
+    with waiting(lambda why, seconds: heard.append((why, seconds))) as report:
+        report("short", 1.0)
+        assert heard == []
+        report("long", 1.5)
+        report("longer", 9.0)
+        assert heard == [("long", 1.5)]
+    assert heard == [("long", 1.5), ("", 0.0)]
+
+
+def test_a_wait_that_nobody_hears_of_or_that_is_short_reports_nothing() -> None:
+    heard: list[tuple[str, float]] = []
+    with waiting(lambda why, seconds: heard.append((why, seconds))) as report:
+        report("short", 0.5)
+    with waiting(None) as report:
+        report("long", 9.0)
+    assert heard == []
+
+
+def test_a_wait_that_a_stop_ended_is_not_reported_as_over() -> None:
+    heard: list[tuple[str, float]] = []
+    with suppress(KeyboardInterrupt), waiting(lambda why, seconds: heard.append((why, seconds))) as report:
+        report("long", 9.0)
+        raise KeyboardInterrupt
+    assert heard == [("long", 9.0)]

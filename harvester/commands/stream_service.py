@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from harvester.clock import Clock, Stop, SystemClock
+from harvester.clock import Backoff, Clock, Stop, SystemClock
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest.progress import Outcome
 from harvester.store import Store
@@ -58,7 +58,7 @@ class Service:
 
         A harvest that fails stops all its parts, so each has a stop of its own, which hears that of the task.
         """
-        waits_for, pause = self.waits_for(store), _FIRST_PAUSE
+        waits_for, backoff = self.waits_for(store), Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         while True:
             began = self.clock.elapsed()
             try:
@@ -73,13 +73,13 @@ class Service:
                 # Another harvest of the collection is nothing that somebody must hear of.
                 if failure.exit_code != Exit.LOCKED and not waits_for(failure):
                     raise
-            if self.clock.elapsed() - began > pause:
+            if self.clock.elapsed() - began > backoff.upcoming:
                 # It collected meanwhile, so a long pause would miss more than a new start costs.
-                pause = _FIRST_PAUSE
+                backoff.reset()
+            pause = backoff.pause()
             log.warning("Trying again in %.0f minutes: %s", pause / 60, failure)
             if self.clock.wait(self.stop, pause):
                 return int(Exit.TERMINATED)
-            pause = min(2 * pause, _LONGEST_PAUSE)
 
     def end(self) -> None:
         """Delete the service, and with it this task; where that is not allowed, `filter-stop` has to."""

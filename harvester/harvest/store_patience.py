@@ -1,13 +1,12 @@
 """Until it has begun a harvest waits for a store that is away; after that its uploads do (uploads.py)."""
 
 import logging
-import random
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
-from harvester.clock import Clock, Stop
+from harvester.clock import Backoff, Clock, Stop
 from harvester.errors import Conflict, Exit, NotFound, StoreAway
 from harvester.store import Entry, Store, Stored
 
@@ -30,7 +29,7 @@ class Patience:
 
     def until(self, step: Callable[[], _T]) -> _T:
         """What the step returns. Raises StoreAway, to be tried later, when the time is up."""
-        began, pause = self._clock.elapsed(), _FIRST_PAUSE
+        began, backoff = self._clock.elapsed(), Backoff(_FIRST_PAUSE, _LONGEST_PAUSE, jitter=True)
         while True:
             try:
                 return step()
@@ -38,14 +37,12 @@ class Patience:
                 if self.over or error.lasting:
                     raise
                 left = began + self._seconds - self._clock.elapsed()
-                wait = min(pause * random.uniform(0.5, 1.0), left)
                 if left <= 0 or self._stop.requested:
                     raise StoreAway(
                         error.message, error.problems, error.hint, exit_code=Exit.RETRY_LATER
                     ) from error
                 log.warning("The store is away, trying again for %.0f s: %s", left, error.message)
-            self._clock.wait(self._stop, wait)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+            self._clock.wait(self._stop, min(backoff.pause(), left))
 
 
 class PatientStore:

@@ -2,12 +2,11 @@
 
 import logging
 import queue
-import random
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from harvester.clock import Clock, Stop
+from harvester.clock import Backoff, Clock, Stop
 from harvester.errors import StoreAway
 
 log = logging.getLogger("twarc-cloud")
@@ -95,7 +94,7 @@ class Uploads:
                 self._queue.task_done()
 
     def _do(self, task: Task) -> None:
-        started, pause = self._clock.elapsed(), _FIRST_PAUSE
+        started, backoff = self._clock.elapsed(), Backoff(_FIRST_PAUSE, _LONGEST_PAUSE, jitter=True)
         while True:
             try:
                 task.run()
@@ -106,9 +105,7 @@ class Uploads:
                     raise
                 self.trouble = f"retrying to store {task.what} since {spent:.0f} s: {error.message}"
                 log.warning("%s", self.trouble)
-                wait = min(pause, patience - spent) * random.uniform(0.5, 1.0)
-                self._rest(max(0.05, wait))
-                pause = min(pause * 2, _LONGEST_PAUSE)
+                self._rest(max(0.05, min(backoff.pause(), patience - spent)))
             else:
                 self.trouble = ""
                 return

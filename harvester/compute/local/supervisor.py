@@ -6,7 +6,7 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from harvester.clock import Clock, Stop
+from harvester.clock import Backoff, Clock, Stop
 from harvester.compute import GAVE_UP, RESTARTING, RUNNING
 from harvester.compute.local.compute import LocalCompute
 from harvester.compute.local.logs import last_words
@@ -43,7 +43,7 @@ class Supervisor:
     stop: Stop
 
     def run(self) -> Exit:
-        failed = 0
+        failed, backoff = 0, Backoff(self.pause, _LONGEST_PAUSE * self.pause)
         while not self.stop.requested:
             self.compute.note_service(self.collection_id, RUNNING, "")
             began = self.clock.elapsed()
@@ -51,14 +51,17 @@ class Supervisor:
             self.compute.forget_dead_lock(self.collection_id)
             if self.stop.requested or code in _THROUGH or self._reached_its_limit(code):
                 break
-            failed = 1 if self.clock.elapsed() - began > _WELL_AFTER else failed + 1
+            if self.clock.elapsed() - began > _WELL_AFTER:
+                failed = 0
+                backoff.reset()
+            failed += 1
             detail = f"the harvest ended with {_words(code)}: {last_words(self.log) or 'it said nothing'}"
             hopeless = code in _HOPELESS or self._needs_change(code)
             if hopeless or failed > self.restarts:
                 log.error("Giving up after %s starts in a row that failed; %s", failed, detail)
                 self.compute.note_service(self.collection_id, GAVE_UP, detail)
                 return Exit(code) if hopeless else Exit.ERROR
-            pause = self.pause * min(2 ** (failed - 1), _LONGEST_PAUSE)
+            pause = backoff.pause()
             log.warning("Starting again in %.1f s, for %s", pause, detail)
             self.compute.note_service(self.collection_id, RESTARTING, f"again in {pause:.0f} s: {detail}")
             self.clock.wait(self.stop, pause)

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from harvester.clock import Clock, Stop, http_date
+from harvester.clock import Clock, Stop, http_date, waiting
 from harvester.networks import Stopped
 
 WINDOW = 900.0
@@ -38,15 +38,11 @@ class Windows:
 
     def reserve(self, endpoint: str, *, spacing: float = 0.0) -> None:
         """Return when one request to `endpoint` may be sent; raise Stopped when a stop came first."""
-        told = False
-        while (seconds := self._try(endpoint, spacing)) > 0:
-            if not told and seconds > 1.0 and self._on_wait:
-                self._on_wait(f"rate limit {endpoint}", seconds)
-                told = True
-            if self._clock.wait(self._stop, seconds):
-                raise Stopped
-        if told and self._on_wait:
-            self._on_wait("", 0.0)
+        with waiting(self._on_wait) as report:
+            while (seconds := self._try(endpoint, spacing)) > 0:
+                report(f"rate limit {endpoint}", seconds)
+                if self._clock.wait(self._stop, seconds):
+                    raise Stopped
         if self._stop.requested:
             raise Stopped
 

@@ -1,7 +1,6 @@
 """A request is asked until answered, refused for good, or out of patience; a stop ends it within a second."""
 
 import logging
-import random
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +10,7 @@ from typing import Any, TypeVar
 from requests.exceptions import RequestException
 from urllib3.exceptions import DecodeError, HTTPError
 
-from harvester.clock import Clock, Stop, http_date
+from harvester.clock import Backoff, Clock, Stop, http_date, waiting
 from harvester.networks import Stopped
 from harvester.networks.x.decoding import readable
 from harvester.networks.x.endpoints import TOKEN, Endpoint
@@ -64,13 +63,8 @@ class _Tries:
     patience: float
     most: Mapping[int, int] = field(default_factory=dict)
     spent: float = 0.0
-    count: int = 0
     by_status: dict[int, int] = field(default_factory=dict)
-
-    def pause(self) -> float:
-        longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(self.count, 10))
-        self.count += 1
-        return longest * random.uniform(0.5, 1.0)
+    backoff: Backoff = field(default_factory=lambda: Backoff(FIRST_PAUSE, LONGEST_PAUSE, jitter=True))
 
     def exhausted(self, status: int) -> bool:
         self.by_status[status] = self.by_status.get(status, 0) + 1
@@ -152,19 +146,16 @@ class Exchange:
             raise self.error(problem, endpoint, headers)
         if problem.outcome == Outcome.UNAUTHORIZED:
             self._sessions.refused(endpoint)
-        self.pause(f"X API to answer {endpoint.name} ({problem.detail})", tries.pause(), tries)
+        self.pause(f"X API to answer {endpoint.name} ({problem.detail})", tries.backoff.pause(), tries)
 
     def pause(self, why: str, seconds: float, tries: _Tries | None = None) -> None:
         if tries:
             seconds = max(0.0, min(seconds, tries.patience - tries.spent))
             tries.spent += seconds
-        told = self.on_wait if seconds > 1.0 else None
-        if told:
-            told(why, seconds)
-        if self.clock.wait(self.stop, seconds):
-            raise Stopped
-        if told:
-            told("", 0.0)
+        with waiting(self.on_wait) as report:
+            report(why, seconds)
+            if self.clock.wait(self.stop, seconds):
+                raise Stopped
 
     def error(
         self, problem: Problem, endpoint: Endpoint, headers: Mapping[str, str], *, retry_after: float = 0.0

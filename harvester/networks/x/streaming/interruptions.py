@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from harvester.clock import Backoff
 from harvester.networks.gap import Unheard
 from harvester.networks.x.errors import Outcome, XError
 from harvester.networks.x.post_ids import DELIVERY, published
@@ -20,33 +21,24 @@ class Backoffs:
     """Three waits that grow apart from each other: for the network, for refusals, and for limits."""
 
     def __init__(self) -> None:
-        self.settled()
+        self.network = Backoff(0.25, 16.0, step=0.25)
+        self.refused = Backoff(5.0, 320.0)
+        self.limited = Backoff(60.0, 900.0)
 
     def settled(self) -> None:
         """A connection brought data and lasted: the next interruption is a new one."""
-        self._network = 0.0
+        self.network.reset()
         self.answered()
 
     def answered(self) -> None:
         """Data came, so that no refusal is going on. A server that closes at once still is."""
-        self._refused, self._limited = 2.5, 30.0
-
-    def network(self) -> float:
-        self._network = min(16.0, self._network + 0.25)
-        return self._network
-
-    def refused(self) -> float:
-        self._refused = min(320.0, self._refused * 2)
-        return self._refused
-
-    def limited(self) -> float:
-        self._limited = min(900.0, self._limited * 2)
-        return self._limited
+        self.refused.reset()
+        self.limited.reset()
 
     def after(self, error: XError) -> float:
         if error.outcome in (Outcome.RATE_LIMITED, Outcome.TOO_MANY_CONNECTIONS):
-            return error.retry_after or self.limited()
-        return self.refused() if error.problem.status else self.network()
+            return error.retry_after or self.limited.pause()
+        return (self.refused if error.problem.status else self.network).pause()
 
 
 class SeenIds:

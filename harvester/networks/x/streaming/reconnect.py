@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from harvester.clock import Clock, Stop, in_background
+from harvester.clock import Clock, Stop, in_background, waiting
 from harvester.networks import Stopped
 from harvester.networks.gap import Gap, Unheard
 from harvester.networks.x.errors import Outcome, XError
@@ -112,7 +112,7 @@ class StreamSupervisor:
             reason = yield from self._reads(connection, self._time.earliest(asked))
         finally:
             connection.close()
-        yield from self._wait(self._backoffs.network(), f"stream to come back ({reason})")
+        yield from self._wait(self._backoffs.network.pause(), f"stream to come back ({reason})")
 
     def _reads(self, connection: StreamConnection, asked: datetime) -> Generator[StreamRead, None, str]:
         """All that comes over one connection, which was asked for then; the reason of its end."""
@@ -235,13 +235,10 @@ class StreamSupervisor:
         return call.result()
 
     def _wait(self, seconds: float, why: str) -> Iterator[StreamRead]:
-        told = self._on_wait if seconds > 1.0 else None
-        if told:
-            told(why, seconds)
-        until = self._clock.elapsed() + seconds
-        while (left := until - self._clock.elapsed()) > 0:
-            if self._clock.wait(self._stop, min(left, TICK)):
-                raise Stopped
-            yield StreamRead(since=self._time.earliest())
-        if told:
-            told("", 0.0)
+        with waiting(self._on_wait) as report:
+            report(why, seconds)
+            until = self._clock.elapsed() + seconds
+            while (left := until - self._clock.elapsed()) > 0:
+                if self._clock.wait(self._stop, min(left, TICK)):
+                    raise Stopped
+                yield StreamRead(since=self._time.earliest())
