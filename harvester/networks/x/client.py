@@ -1,4 +1,4 @@
-"""twarc's endpoints, fields and authorisation, with this project's manners in place of twarc's transport."""
+"""The X API as calls: one page each, with the fields that twarc asks for."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -10,7 +10,6 @@ from twarc.version import user_agent, version
 from harvester.clock import Clock, Stop
 from harvester.errors import Exit, HarvesterError
 from harvester.networks import Client
-from harvester.networks.x.borrowed import Borrowed
 from harvester.networks.x.endpoints import (
     COUNTS_ALL,
     COUNTS_RECENT,
@@ -40,7 +39,7 @@ X_API_URL = "https://api.twitter.com"
 LOOK_UP = 100
 
 
-class XClient(RulesApi, Borrowed, Client):
+class XClient(RulesApi, Client):
     """One page a call. Safe for many threads; every call may raise XError or Stopped."""
 
     def __init__(
@@ -64,7 +63,6 @@ class XClient(RulesApi, Borrowed, Client):
         self._exchange = Exchange(
             self._sessions, base_url=self._base, clock=clock, stop=stop, patience=patience, on_wait=on_wait
         )
-        super().__init__(**{name: getattr(keys, name) for name in keys.__dataclass_fields__})
         self.fields = Fields()
         self.billing = self._exchange.billing
 

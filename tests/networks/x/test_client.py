@@ -546,21 +546,6 @@ def test_a_stop_is_heard_while_a_secured_stream_is_silent(
     assert took < 1.0
 
 
-# -- twarc's own methods
-
-
-def test_a_method_that_only_twarc_has_goes_the_same_way() -> None:
-    answers = in_turn(_OUTAGE, Reply(body={"data": [{"id": "1"}], "meta": {"result_count": 1}}))
-    with scripted(answers) as server:
-        pages = list(_client(server).liking_users("99"))
-
-    assert [request.path for request in server.requests] == ["/2/tweets/99/liking_users"] * 2
-    assert pages[0]["data"] == [{"id": "1"}]
-
-
-# -- rules and streams
-
-
 def test_rules_are_read_to_the_last_page() -> None:
     def script(request: Request) -> Reply:
         if "pagination_token" in request.params:

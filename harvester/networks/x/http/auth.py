@@ -27,10 +27,6 @@ class Sessions:
         self._user = self._new(self._signing) if keys.of_a_user else None
         self._app = self._new()
 
-    @property
-    def usual(self) -> Any:
-        return (self._user or self._app).session
-
     def of(self, endpoint: Endpoint, token: Callable[[], str]) -> Wire:
         """The way for `endpoint`; `token` is asked where the app has none yet."""
         if endpoint is TOKEN:
