@@ -32,7 +32,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "flask": ("monitoring.status_server",),
     "honeybadger": ("monitoring.honeybadger",),
     "isal": ("harvest.segment", "curation.verify", "networks.x"),
-    "msgspec": ("networks.x", "curation.verify", "collection.replay"),
+    "msgspec": ("networks.x", "collection.replay"),
     "oauthlib": ("networks.x",),
     "obstore": ("store.reading",),
     "orjson": ("",),

@@ -13,6 +13,7 @@ from harvester.errors import Exit, HarvesterError
 from harvester.networks.budget import Billing, Prices
 from harvester.networks.check import Check
 from harvester.networks.gap import Heard, Unheard, impossible
+from harvester.networks.records import Records, one_post_a_line
 from harvester.settings import Settings
 
 
@@ -143,6 +144,12 @@ class Network:
     def published(self, post_id: str | None) -> datetime | None:
         """When a post was published, as far as its id tells."""
         return None
+
+    # -- records -----------------------------------------------------------------------------------
+
+    def records(self, block: bytes, *, ids: bool) -> Records:
+        """What whole lines of stored records hold; raises BrokenLine for one that is no record."""
+        return one_post_a_line(block, ids=ids)
 
     # -- gaps --------------------------------------------------------------------------------------
 

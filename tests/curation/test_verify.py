@@ -28,6 +28,7 @@ from harvester.curation.verify import (
 )
 from harvester.curation.verify.contents import content
 from harvester.errors import HarvesterError, NotFound, StoreAway
+from harvester.networks.x.records import records
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 from harvester.store.reading import reader
@@ -262,7 +263,8 @@ def test_a_change_that_is_not_in_the_collection_yet_is_unfinished(tmp_path: Path
 
 def test_an_empty_object_is_no_gzip_file() -> None:
     assert (
-        content("tweets-1.jsonl.gz", []).problem and content("tweets-1.jsonl.gz", [memoryview(b"")]).problem
+        content("tweets-1.jsonl.gz", [], records).problem
+        and content("tweets-1.jsonl.gz", [memoryview(b"")], records).problem
     )
 
 

@@ -4,10 +4,11 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-import msgspec
 from isal import isal_zlib
+
+from harvester.networks.records import BrokenLine, Records
 
 _GZIP = 31
 # Larger blocks are slower: each is memory that the system has to hand over anew.
@@ -18,6 +19,12 @@ _LONGEST_LINE = 256 << 20
 _NOT_GZIP: Any = isal_zlib.error
 
 Ids = Callable[[list[str]], None]
+
+
+class Counter(Protocol):
+    """What whole lines of a network's records hold."""
+
+    def __call__(self, block: bytes, *, ids: bool) -> Records: ...
 
 
 @dataclass(frozen=True)
@@ -36,30 +43,9 @@ class Content:
         return self.sha1 if algorithm == "sha1" else self.sha256
 
 
-class _Nothing(msgspec.Struct):
-    pass
-
-
-class _Identified(msgspec.Struct):
-    id: str
-
-
-class _Counted(msgspec.Struct):
-    data: list[_Nothing] | _Nothing | None | msgspec.UnsetType = msgspec.UNSET
-
-
-class _Listed(msgspec.Struct):
-    data: list[_Identified] | _Identified | None | msgspec.UnsetType = msgspec.UNSET
-    id_str: str | None = None
-
-
-_counted = msgspec.json.Decoder(_Counted)
-_listed = msgspec.json.Decoder(_Listed)
-
-
-def content(name: str, pieces: Iterable[memoryview], *, ids: Ids | None = None) -> Content:
+def content(name: str, pieces: Iterable[memoryview], records: Counter, *, ids: Ids | None = None) -> Content:
     """Read an object, whose name ends as what it holds; `ids` is given those of all posts."""
-    lines = _Lines(ids, whole=name.endswith(".json"))
+    lines = _Lines(records, ids, whole=name.endswith(".json"))
     if name.endswith(".gz"):
         return _read(pieces, _Gunzip(lines))
     if name.endswith((".jsonl", ".json")):
@@ -154,9 +140,9 @@ class _Gunzip:
 class _Lines:
     """Lines of JSON objects, or one JSON value in all (`whole`); how many posts they hold."""
 
-    def __init__(self, ids: Ids | None, *, whole: bool) -> None:
+    def __init__(self, records: Counter, ids: Ids | None, *, whole: bool) -> None:
         self.lines = self.posts = 0
-        self._ids, self._whole = ids, whole
+        self._records, self._ids, self._whole = records, ids, whole
         self._tail: list[bytes] = []
         self._held = 0
 
@@ -173,7 +159,7 @@ class _Lines:
     def end(self) -> None:
         rest = b"".join(self._tail)
         if self._whole:
-            _value(rest)
+            _prove_json(rest)
         elif rest:
             raise _Broken(f"its last line has no end: {rest[:60]!r}")
 
@@ -185,48 +171,17 @@ class _Lines:
 
     def _count(self, block: bytes) -> None:
         try:
-            # What is passed over is not proven to be text otherwise.
-            block.decode()
-            found: list[Any] = (_listed if self._ids else _counted).decode_lines(block)
-        except ValueError:
-            self._count_one_by_one(block)
-            return
-        self.lines += len(found)
-        self.posts += sum(map(_posts, found))
+            found = self._records(block, ids=self._ids is not None)
+        except BrokenLine as error:
+            raise _Broken(f"line {self.lines + error.number} of it {error.why}") from None
+        self.lines += found.lines
+        self.posts += found.posts
         if self._ids:
-            self._ids([post_id for record in found for post_id in _ids_of(record)])
-
-    def _count_one_by_one(self, block: bytes) -> None:
-        """Some line is unusual to msgspec, as half of a surrogate pair is, or broken."""
-        for line in block.splitlines():
-            self.lines += 1
-            record = _value(line, f"line {self.lines} of it")
-            if not isinstance(record, dict):
-                raise _Broken(f"line {self.lines} of it is not a JSON object: {line[:60]!r}")
-            data = record.get("data", record)
-            posts = data if isinstance(data, list) else [data] if isinstance(data, dict) else []
-            self.posts += len(posts)
-            if self._ids:
-                self._ids([str(post.get("id_str") or post.get("id")) for post in posts])
+            self._ids(found.ids)
 
 
-def _posts(record: Any) -> int:
-    # A line of 2019 is a post itself.
-    data = record.data
-    return len(data) if isinstance(data, list) else 0 if data is None else 1
-
-
-def _ids_of(record: _Listed) -> Iterable[str]:
-    data = record.data
-    if isinstance(data, list):
-        return (post.id for post in data)
-    if isinstance(data, _Identified):
-        return (data.id,)
-    return (record.id_str,) if record.id_str else ()
-
-
-def _value(data: bytes, what: str = "it") -> Any:
+def _prove_json(data: bytes) -> None:
     try:
-        return json.loads(data)
+        json.loads(data)
     except ValueError as error:
-        raise _Broken(f"{what} is not JSON: {error}") from None
+        raise _Broken(f"it is not JSON: {error}") from None

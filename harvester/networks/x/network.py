@@ -9,6 +9,7 @@ from harvester.documents import Tree
 from harvester.networks import Account, Network, Source, Waits
 from harvester.networks.budget import Prices
 from harvester.networks.check import Check
+from harvester.networks.records import Records
 from harvester.networks.x import post_ids
 from harvester.settings import Settings
 
@@ -37,6 +38,11 @@ class X(Network):
 
     def published(self, post_id: str | None) -> datetime | None:
         return post_ids.published(post_id)
+
+    def records(self, block: bytes, *, ids: bool) -> Records:
+        from harvester.networks.x.records import records
+
+        return records(block, ids=ids)
 
     @property
     def prices(self) -> Prices:

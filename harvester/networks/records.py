@@ -1,0 +1,45 @@
+"""What lines of stored records hold, as far as it is counted: how many posts, and which."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+
+@dataclass(frozen=True)
+class Records:
+    """What some whole lines hold; `ids` only where they were asked for."""
+
+    lines: int
+    posts: int
+    ids: list[str] = field(default_factory=list)
+
+
+class BrokenLine(ValueError):
+    """The line of this number, from 1 on, is no record; `why` ends a sentence about it."""
+
+    def __init__(self, number: int, why: str) -> None:
+        super().__init__(why)
+        self.number, self.why = number, why
+
+
+def one_post_a_line(block: bytes, *, ids: bool) -> Records:
+    """Of records that are one post each, with its `id`."""
+    found = [object_of(line, number) for number, line in enumerate(block.splitlines(), 1)]
+    return Records(len(found), len(found), [str(each.get("id")) for each in found] if ids else [])
+
+
+def object_of(line: bytes, number: int) -> dict[str, Any]:
+    """The JSON object in a line; raises BrokenLine where there is none."""
+    try:
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        try:
+            # Half of a surrogate pair is JSON to others.
+            value = json.loads(line)
+        except ValueError as error:
+            raise BrokenLine(number, f"is not JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise BrokenLine(number, f"is not a JSON object: {line[:60]!r}")
+    return value
