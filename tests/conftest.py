@@ -73,7 +73,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if _needs_a_system(item):
             item.add_marker("system")
-    items.sort(key=lambda item: not item.get_closest_marker("slow"))
+    if workers := os.environ.get("PYTEST_XDIST_WORKER_COUNT"):
+        items[:] = slow_first(items, int(workers))
+
+
+def slow_first(items: list[pytest.Item], workers: int) -> list[pytest.Item]:
+    """Each worker begins with a share of the slow modules, so that none is left for the end.
+
+    The workers are given equal parts of the list, and take from each other once theirs is done.
+    """
+    slow: dict[Path, list[pytest.Item]] = {}
+    quick: list[pytest.Item] = []
+    for item in items:
+        (slow.setdefault(item.path, []) if item.get_closest_marker("slow") else quick).append(item)
+    modules = list(slow.values())
+    ordered: list[pytest.Item] = []
+    for number in range(workers):
+        mine = [item for module in modules[number::workers] for item in module]
+        end = max(0, len(items) * (number + 1) // workers - len(ordered) - len(mine))
+        ordered += [*mine, *quick[:end]]
+        del quick[:end]
+    return ordered
 
 
 def _needs_a_system(item: pytest.Item) -> bool:
