@@ -41,7 +41,7 @@ _PACKAGES = ("harvester", "emulator")
 # What an interpreter reads only when it starts.
 _OF_THE_INTERPRETER = ("PYTHON", "LC_", "LANG", "LD_", "MALLOC_", "GLIBC_")
 _HEARD = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_AVAILABLE = hasattr(os, "pidfd_open") and not os.environ.get("FRESH_INTERPRETERS")
+AVAILABLE = hasattr(os, "pidfd_open") and not os.environ.get("FRESH_INTERPRETERS")
 # What the system's way to start a process is given, in the order of this Python's version.
 _PARAMETERS = [*inspect.signature(subprocess.Popen._execute_child).parameters][2:]  # type: ignore[attr-defined]
 _PIPES = ("p2cread", "p2cwrite", "c2pread", "c2pwrite", "errread", "errwrite")
@@ -53,7 +53,7 @@ Tree = dict[str, Any]
 def start(command: Sequence[str], **options: Any) -> "subprocess.Popen[Any]":
     """Forked where that makes no difference to it, else in a fresh interpreter."""
     environment = options.get("env") or os.environ
-    same = _AVAILABLE and _of_interpreter(environment) == _of_interpreter(_server().environment)
+    same = AVAILABLE and _of_interpreter(environment) == _of_interpreter(_server().environment)
     return (Forked if same and _is_simple(command) else subprocess.Popen)(command, **options)
 
 

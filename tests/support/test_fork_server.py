@@ -29,9 +29,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = [
     pytest.mark.system,
-    pytest.mark.skipif(
-        not hasattr(os, "pidfd_open"), reason="no pidfd here, so that every process is a fresh interpreter"
-    ),
+    pytest.mark.skipif(not fork_server.AVAILABLE, reason="here every process is a fresh interpreter"),
 ]
 
 _REPORT = """
