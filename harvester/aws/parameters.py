@@ -1,4 +1,4 @@
-"""Secrets of the cloud are kept encrypted in AWS's parameter store, read where needed, and shown nowhere."""
+"""Secrets are stored encrypted in AWS's parameter store, read where needed, and never shown."""
 
 import json
 import re
@@ -53,7 +53,7 @@ class Parameters:
         self.path = "/" + path.strip("/")
         if not re.fullmatch(r"(/[\w.-]+){1,12}", self.path, re.ASCII):
             raise HarvesterError(
-                f"parameter_path is {path!r}; it is like /twarc-cloud.", exit_code=Exit.USAGE
+                f"parameter_path is {path!r}; use a path such as /twarc-cloud.", exit_code=Exit.USAGE
             )
         with self._translated("use", self.path):
             self._ssm = client_for("ssm", region=region, config=_CONFIG)
@@ -81,7 +81,7 @@ class Parameters:
         """Store a value, in the place of the one that was there; its number, from 1."""
         full = self._full(name)
         if len(value.encode()) > _MOST_BYTES:
-            message = f"What is to be stored as {full} is larger than {_MOST_BYTES} bytes."
+            message = f"The value for {full} is larger than {_MOST_BYTES} bytes."
             raise HarvesterError(message, exit_code=Exit.USAGE)
         with self._translated("write", full):
             answer = self._ssm.put_parameter(
@@ -124,8 +124,8 @@ class Parameters:
             # Without the cause: a parser's error holds the text.
             found = None
         if not isinstance(found, dict):
-            message = f"{self._full(name)} in the parameter store holds no keys as this project writes them."
-            hint = f"`collection-config keys --rotate --profile {profile}` writes it anew."
+            message = f"{self._full(name)} in the parameter store does not contain valid keys."
+            hint = f"`collection-config keys --rotate --profile {profile}` replaces it."
             raise HarvesterError(message, hint=hint, exit_code=Exit.UNAUTHORIZED)
         return {str(key): str(value) for key, value in found.items()}
 
@@ -138,7 +138,7 @@ class Parameters:
         if not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)*", name, re.ASCII):
             raise HarvesterError(
                 f"{name.rpartition('/')[2]!r} cannot be a name in the parameter store.",
-                hint="Choose one of letters, digits, '_', '-' and '.'.",
+                hint="Use letters, digits, '_', '-' and '.'.",
                 exit_code=Exit.USAGE,
             )
         return f"{self.path}/{name}"

@@ -1,4 +1,4 @@
-"""Whoever speaks to AWS gets its keys where boto3 looks for them, and last from an ini of 2019."""
+"""AWS sessions, with keys from where boto3 looks for them, or else from an ini of 2019."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""Why AWS did not start a task, or ended it, in its words and with what to do about it."""
+"""Why AWS did not start a task, or stopped it, and what to do about it."""
 
 import re
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ _NO_ROOM = r"capacity is unavailable|RESOURCE:(FARGATE|CPU|MEMORY)|insufficient 
 _HINTS: tuple[tuple[str, str], ...] = (
     (
         _NO_ROOM,
-        "Fargate has no room of this kind now: try again later, without `spot` or with `fallback`, "
+        "Fargate has no capacity of this kind now: try again later, without `spot` or with `fallback`, "
         "or with another `architecture` or subnets of other zones.",
     ),
     (
@@ -44,7 +44,7 @@ _HINTS: tuple[tuple[str, str], ...] = (
     ),
     (
         r"service linked role|service-linked role",
-        "The account has never had a cluster before: `aws iam create-service-linked-role --aws-service-name "
+        "The account has never had an ECS cluster: `aws iam create-service-linked-role --aws-service-name "
         "ecs.amazonaws.com`, as its administrator, or `terraform apply` once more.",
     ),
     (
@@ -59,10 +59,10 @@ _HINTS: tuple[tuple[str, str], ...] = (
     ),
     (
         r"task ?definition.* inactive|INACTIVE state",
-        "Another command has replaced this task definition meanwhile: try again, and `collection schedule` "
+        "Another command has replaced this task definition: try again, and `collection schedule` "
         "again what is scheduled.",
     ),
-    (r"not idempotent|different parameters", "Another command changes it at this moment: try again."),
+    (r"not idempotent|different parameters", "Another command is changing it: try again."),
     (
         r"long arn|new arn ",
         "The account still has ECS's short ARNs: as its administrator, `aws ecs put-account-setting-default "
@@ -91,16 +91,16 @@ _HINTS: tuple[tuple[str, str], ...] = (
     ),
     (
         r"no fargate configuration|invalid 'cpu'|'memory'",
-        "Fargate has no task of this size: see docs/kinds.md.",
+        "Fargate has no tasks of this size: see docs/kinds.md.",
     ),
     (
         r"limit on the number|vCPU|service quota|maximum number",
-        "Ask AWS for a larger quota of Fargate's vCPUs.",
+        "Request a larger quota of Fargate vCPUs from AWS.",
     ),
-    (r"still draining", "The one before is still ending: try again in two minutes."),
-    (r"essential container", "`harvest log` shows what it said."),
+    (r"still draining", "The previous one is still ending: try again in two minutes."),
+    (r"essential container", "`harvest log` shows its output."),
 )
-_LATER = "`doctor` looks at all that is needed; docs/when-it-goes-wrong.md tells more."
+_LATER = "`doctor` checks everything needed; see docs/when-it-goes-wrong.md."
 
 
 def hint(words: str) -> str:

@@ -1,4 +1,4 @@
-"""What tasks need of the account, one by one, each with what to do; what may not be looked at says so."""
+"""Checks of everything that tasks need in the AWS account, each with what to do."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -9,7 +9,7 @@ from harvester.compute.fargate.task_definition import require_complete
 from harvester.errors import Exit, HarvesterError
 from harvester.settings import Settings, listed
 
-_APPLY = "`terraform apply` makes it; `terraform output -raw twarc_cloud_ini` tells its name."
+_APPLY = "`terraform apply` creates it; `terraform output -raw twarc_cloud_ini` shows its name."
 _FREE_ADDRESSES = 8
 # Fargate's quotas of vCPUs: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-quotas.html
 _QUOTAS = {"on demand": "L-3032A538", "Spot": "L-36FBB829"}
@@ -47,7 +47,7 @@ def _looked_at(what: str, check: Callable[[], Check]) -> Check:
         if refused.exit_code == Exit.UNAUTHORIZED and refused.code.startswith(
             ("AccessDenied", "Unauthorized")
         ):
-            return Check(what, True, "not looked at: the AWS keys in use may not.")
+            return Check(what, True, "skipped: the current AWS credentials lack permission.")
         return Check(what, False, refused.message, refused.hint)
     except HarvesterError as error:
         return Check(what, False, error.message, error.hint)
@@ -61,7 +61,7 @@ def _cluster(settings: Settings, aws: Aws) -> Check:
     wanted = "FARGATE_SPOT" if settings.task_spot else "FARGATE"
     if wanted not in (found[0].get("capacityProviders") or ()):
         detail = f"{settings.cluster} does not have the capacity provider {wanted}."
-        return Check("cluster", False, detail, "`terraform apply` gives it.")
+        return Check("cluster", False, detail, "`terraform apply` adds it.")
     return Check("cluster", True, f"{settings.cluster} in {aws.ecs.region}.")
 
 
@@ -74,7 +74,7 @@ def _log_group(settings: Settings, aws: Aws) -> Check:
 
 def _schedule_group(settings: Settings, aws: Aws) -> Check:
     if not settings.schedule_group:
-        return Check("schedule group", True, "none is set, so nothing can be scheduled.")
+        return Check("schedule group", True, "not set, so nothing can be scheduled.")
 
     def ask(group: str) -> None:
         aws.scheduler("list_schedules", GroupName=group, MaxResults=1)
@@ -101,8 +101,8 @@ def _subnets(settings: Settings, aws: Aws) -> Check:
         return Check("subnets", False, "none are set.", _APPLY)
     full = [each["SubnetId"] for each in found if each.get("AvailableIpAddressCount", 256) < _FREE_ADDRESSES]
     if full:
-        detail = f"{', '.join(full)} has hardly an address left."
-        return Check("subnets", False, detail, "Each task needs one: use larger or more subnets.")
+        detail = f"{', '.join(full)} is almost out of addresses."
+        return Check("subnets", False, detail, "Each task needs an address: use larger or more subnets.")
     zones = sorted({str(each.get("AvailabilityZone")) for each in found})
     return Check("subnets", True, f"{len(found)}, in {', '.join(zones)}.")
 
@@ -113,10 +113,8 @@ def _security_groups(settings: Settings, aws: Aws) -> Check:
     if not found:
         return Check("security groups", False, "none are set.", _APPLY)
     if settings.status_port == 0 and (rules := [rule for each in found for rule in each["IpPermissions"]]):
-        detail = f"{len(rules)} rules let others in, and nothing of a task listens."
-        return Check(
-            "security groups", False, detail, "Remove them; `status_cidr` of Terraform opens a port."
-        )
+        detail = f"{len(rules)} rules allow inbound traffic, but tasks do not listen on any port."
+        return Check("security groups", False, detail, "Remove them; Terraform's `status_cidr` opens a port.")
     return Check("security groups", True, f"{', '.join(each['GroupId'] for each in found)}.")
 
 
@@ -135,7 +133,9 @@ def _role(settings: Settings, aws: Aws, name: str) -> Check:
     trusted = str(role.get("AssumeRolePolicyDocument"))
     if _ROLES[name] not in trusted:
         detail = f"{arn} does not trust {_ROLES[name]}."
-        return Check(name, False, detail, "Use the role that Terraform makes, or let it trust that service.")
+        return Check(
+            name, False, detail, "Use the role that Terraform creates, or let it trust that service."
+        )
     return Check(name, True, f"{arn}.")
 
 
@@ -144,5 +144,7 @@ def _quota(settings: Settings, aws: Aws) -> Check:
     found = aws.quotas("get_service_quota", ServiceCode="fargate", QuotaCode=_QUOTAS[kind])
     vcpus = float(found["Quota"]["Value"])
     tasks = int(vcpus * 1024 // settings.task_cpu)
-    detail = f"{vcpus:g} vCPUs {kind}, which are {tasks} tasks of the usual size at once."
-    return Check("quota", tasks > 0, detail, "" if tasks else "Ask AWS for more (Service Quotas, Fargate).")
+    detail = f"{vcpus:g} vCPUs {kind}, enough for {tasks} tasks of the default size at once."
+    return Check(
+        "quota", tasks > 0, detail, "" if tasks else "Request more from AWS (Service Quotas, Fargate)."
+    )

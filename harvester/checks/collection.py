@@ -32,7 +32,7 @@ def keys_of(tree: Tree, settings: Settings) -> Check:
     try:
         if network.holds_keys(tree):
             detail = "the collection itself holds them, for all to see who may read it."
-            return Check("keys", False, detail, "`collection-config keys --move-to PROFILE` takes them out.")
+            return Check("keys", False, detail, "`collection-config keys --move-to PROFILE` moves them out.")
         if settings.cluster:
             network.require_keys(tree, settings)
             return Check("keys", True, f"those of profile {own['profile']}, in the parameter store.")

@@ -1,4 +1,4 @@
-"""What harvesting needs of this machine and its accounts, one by one, each with what to do about it."""
+"""Checks of everything that harvests need on this machine and its accounts, each with what to do."""
 
 import os
 import platform
@@ -114,17 +114,13 @@ def _ini(path: Path) -> Check:
     except HarvesterError as error:
         return Check("settings", False, error.message, error.hint)
     if wrong:
-        return Check(
-            "settings", False, " ".join(wrong), "Take it out, or correct its name (docs/settings.md)."
-        )
+        return Check("settings", False, " ".join(wrong), "Remove it, or correct its name (docs/settings.md).")
     if not path.exists():
-        return Check("settings", True, f"there is no {path} here; defaults and the environment count.")
+        return Check("settings", True, f"no {path} here; using the environment and defaults.")
     if secret:
-        detail = f"{path} holds what is secret: {', '.join(secret)}."
-        return Check(
-            "settings", False, detail, "Move AWS keys to ~/.aws/credentials, and take the lines out."
-        )
-    return Check("settings", True, f"{path} is well.")
+        detail = f"{path} contains secrets: {', '.join(secret)}."
+        return Check("settings", False, detail, "Move AWS keys to ~/.aws/credentials and remove these lines.")
+    return Check("settings", True, f"{path} is valid.")
 
 
 def _keys(settings: Settings) -> Check:
@@ -155,7 +151,7 @@ def _network(url: str) -> Iterator[Check]:
             headers = error.headers
     except (OSError, ValueError) as error:
         yield Check(
-            "X API", False, f"{url} cannot be reached: {error}.", "Look at the network and `x_api_url`."
+            "X API", False, f"{url} cannot be reached: {error}.", "Check the network and `x_api_url`."
         )
         return
     yield Check("X API", True, f"{url} answers.")
@@ -169,7 +165,9 @@ def _clock(what: str, theirs: datetime, whose: str) -> Check:
         detail = (
             f"this machine's is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} that of {whose}."
         )
-        return Check(what, False, detail, "Set it (e.g. by NTP): signatures and AWS do not bear this.")
+        return Check(
+            what, False, detail, "Set the clock (e.g. by NTP): signatures and AWS do not allow this."
+        )
     return Check(what, True, f"within {_SKEW:.0f} s of that of {whose}.")
 
 
@@ -179,9 +177,9 @@ def _disk(folder: Path, what: str) -> Check:
     usage = shutil.disk_usage(folder)
     detail = f"{usage.free / (1 << 30):.1f} GB free at {folder}."
     if not os.access(folder, os.W_OK):
-        return Check(what, False, f"{folder} may not be written.", "Change its permissions, or set `temp`.")
+        return Check(what, False, f"{folder} is not writable.", "Change its permissions, or set `temp`.")
     if usage.free < _ROOM:
-        return Check(what, False, detail, "Make room, or set `temp` to another disk.")
+        return Check(what, False, detail, "Free some space, or set `temp` to another disk.")
     return Check(what, True, detail)
 
 
@@ -193,7 +191,7 @@ def _store(store: Store) -> Iterator[Check]:
     except HarvesterError as error:
         yield Check("store", False, error.message, error.hint)
         return
-    detail = f"{store.name} can be written, and refuses the second of two writers."
+    detail = f"{store.name} can be written, and rejects the second of two writers."
     if not removes:
-        detail += " It ignores conditions on removals: locks are replaced instead of removed."
+        detail += " It ignores conditions on deletes: locks are replaced instead of deleted."
     yield Check("store", True, detail)

@@ -1,4 +1,4 @@
-"""Changesets read as a history: what became of what, when, and through whom; secrets never."""
+"""Changesets as a readable history: what changed, when and by whom, without secrets."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

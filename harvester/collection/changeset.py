@@ -1,4 +1,4 @@
-"""What changed between two versions of a collection, as a value that gives the new one from the old one."""
+"""The difference between two versions of a collection; applying it to the old one gives the new one."""
 
 from typing import Any
 

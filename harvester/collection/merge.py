@@ -1,4 +1,4 @@
-"""A person's edit is laid over what others wrote: nothing removed comes back, nothing learnt is lost."""
+"""Merges a person's edit with what others wrote: removed users stay removed, learnt fields stay."""
 
 from typing import Any
 

@@ -20,7 +20,7 @@ NO_ROOM = "NO CAPACITY"
 
 @dataclass(frozen=True)
 class Task:
-    """Something that runs, or should: `status` in capitals, `detail` in words where there is more to say."""
+    """A harvest or stream that runs, or should: `status` in capitals, `detail` where there is more to say."""
 
     collection_id: str
     kind: str
@@ -31,7 +31,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Ended:
-    """What a harvest returned to who started it, and in words what else is known of its end."""
+    """A harvest's exit code, and what else is known of its end."""
 
     code: int
     detail: str = ""
@@ -50,11 +50,11 @@ class Scheduled:
 
 
 class Compute(Protocol):
-    """What the commands ask of a place where harvests run. Every wait has a deadline."""
+    """Where harvests run, as the commands use it. Every wait has a deadline."""
 
     @property
     def name(self) -> str:
-        """How a person calls it, e.g. `this machine`."""
+        """Its name in messages, e.g. `this machine`."""
         ...
 
     def once(self, collection_id: str) -> None:
@@ -92,7 +92,7 @@ class Compute(Protocol):
         ...
 
     def stop_service(self, collection_id: str, *, within: float) -> None:
-        """End the service and its harvest; raises when that did not happen within so many seconds."""
+        """End the service and its harvest; raises after `within` seconds."""
         ...
 
     def schedule(self, collection_id: str, schedule: Schedule, *, paused: bool = False) -> Scheduled:

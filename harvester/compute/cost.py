@@ -1,4 +1,4 @@
-"""What harvests cost: AWS by a dated price list and what harvest.json tells, X as it was billed."""
+"""The cost of harvests: AWS by a dated price list and harvest.json, X as billed."""
 
 import json
 from dataclasses import asdict, dataclass

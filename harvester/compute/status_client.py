@@ -1,4 +1,4 @@
-"""A running harvest is asked over HTTP, by who has its token; it answers soon, or it does not."""
+"""Requests a running harvest's status over HTTP with its token, with a short timeout."""
 
 import json
 import urllib.request

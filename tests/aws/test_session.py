@@ -82,7 +82,7 @@ def test_a_bucket_is_used_with_them_and_no_message_names_them(
         # obstore's part of reading, too.
         person.well("collection", "verify", "one")
         told = person("doctor")
-        assert "holds what is secret: access_key, secret_key." in told.out
+        assert "contains secrets: access_key, secret_key." in told.out
         assert server.secret_key not in told.words
 
         (tmp_path / "twarc_cloud.ini").write_text(text % "wrong-secret")

@@ -244,7 +244,7 @@ def test_doctor_looks_at_everything_and_says_what_to_do(
     assert {name for name, line in lines.items() if line.startswith("BAD")} == {"settings", "keys", "X API"}
     assert "bukket" in lines["settings"]
     assert "collection-config keys" in lines["keys"]
-    assert "refuses the second of two writers" in lines["store"]
+    assert "rejects the second of two writers" in lines["store"]
     assert list((person.folder / "collections").glob("probe-*")) == []
     found = json.loads(person("doctor", "--json").out)
     assert {"check", "ok", "detail", "hint"} == set(found[0])
@@ -254,7 +254,7 @@ def test_doctor_finds_the_secrets_in_an_ini_of_2019(person: Person) -> None:
     ini = "[DEFAULT]\nsubnet = subnet-1\nevent_role_arn = arn:role\naccess_key = AKIA\nsecret_key = hidden\n"
     (person.folder / "twarc_cloud.ini").write_text(ini)
     told = person("doctor")
-    assert "holds what is secret: access_key, secret_key." in told.out
+    assert "contains secrets: access_key, secret_key." in told.out
     assert "AKIA" not in told.words and "hidden" not in told.words
 
 

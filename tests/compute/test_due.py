@@ -63,7 +63,7 @@ def test_a_schedule_is_missed_if_no_harvest_came_of_its_last_time(
     begun: datetime, ended: datetime | None, late: bool, store: FolderStore
 ) -> None:
     _harvested(store, begun, ended)
-    assert _told(store) == ["was due at 2026-11-25 06:00:00 UTC, and no harvest came of it"] * late
+    assert _told(store) == ["was due at 2026-11-25 06:00:00 UTC, but no harvest ran"] * late
 
 
 def test_nothing_is_missed_that_was_not_due_or_may_still_begin(store: FolderStore) -> None:

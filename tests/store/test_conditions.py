@@ -141,7 +141,7 @@ def test_a_late_owner_leaves_its_successors_lock_alone_there() -> None:
 @pytest.mark.parametrize(
     ("faults", "ok", "words"),
     [
-        (FaultyS3(), True, "refuses the second of two writers"),
+        (FaultyS3(), True, "rejects the second of two writers"),
         (FaultyS3(drops_on_removal=True), True, "locks are replaced"),
         (FaultyS3(in_two_steps={"If-Match"}), False, "lets both of two writers win"),
     ],

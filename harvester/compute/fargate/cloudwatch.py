@@ -27,7 +27,7 @@ class Log:
         self._where = {"logGroupName": group, "logStreamName": stream}
 
     def tail(self, *, lines: int, is_running: Callable[[], bool], stop: Stop) -> Iterator[str]:
-        """The last so many lines, and what is added while the task runs; none of a log not there yet."""
+        """The last `lines` lines, and what is added while the task runs; nothing if there is no log yet."""
         last, token = self._last(lines)
         yield from last
         while not stop.requested:

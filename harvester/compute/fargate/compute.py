@@ -1,4 +1,4 @@
-"""Harvests as tasks of a cluster on AWS: nothing to look after, and nothing to pay between them."""
+"""Harvests run as tasks of a cluster on AWS."""
 
 import uuid
 from collections.abc import Callable, Iterator
@@ -88,8 +88,8 @@ class FargateCompute:
         definition = self.definitions.of(collection_id)
         if self.task(collection_id):
             raise HarvesterError(
-                f"A harvest of {collection_id} is running already.",
-                hint=f"See `harvest running {collection_id}`; `harvest stop {collection_id}` ends it.",
+                f"A harvest of {collection_id} is already running.",
+                hint=f"See `harvest running {collection_id}`; `harvest stop {collection_id}` stops it.",
                 exit_code=Exit.LOCKED,
             )
         beginning = self._beginning(collection_id)
@@ -103,7 +103,7 @@ class FargateCompute:
         if answer.get("failures") or not answer.get("tasks"):
             words = _why_not(answer.get("failures") or ())
             if definition.capacity.falls_back and is_for_want_of_room(words):
-                self._on_wait(definition.collection_id, "Spot has no room, so it runs on demand", 0.0)
+                self._on_wait(definition.collection_id, "no Spot capacity, so it runs on demand", 0.0)
                 return self._run(definition.on_demand)
             raise _not_started(definition.collection_id, words)
         return str(answer["tasks"][0]["taskArn"])
@@ -206,7 +206,7 @@ class FargateCompute:
                 "stop_task",
                 cluster=self.settings.cluster,
                 task=task["taskArn"],
-                reason="twarc-cloud: a stop was asked for",
+                reason="twarc-cloud: stop requested",
             )
             return True
         return False
@@ -233,7 +233,7 @@ class FargateCompute:
         if found is None:
             raise HarvesterError(
                 f"There is no log of {collection_id} in {self.settings.log_group or 'the cloud'}.",
-                hint="A task has one once it runs, and until the log group's retention ends.",
+                hint="A task has a log once it runs, until the log group's retention ends.",
             )
         return found.tail(
             lines=lines, is_running=lambda: follow and self._running(collection_id) is not None, stop=stop

@@ -1,4 +1,4 @@
-"""A collection is made the task that harvests it; one that Fargate would refuse is told before."""
+"""The task definition of a collection; a size that Fargate does not have is refused before."""
 
 from typing import Any
 
@@ -36,9 +36,9 @@ class Definitions:
         capacity = self._settings.capacity.changed_by(tree.get("task") or {})
         if problems := capacity.problems():
             raise HarvesterError(
-                f"Fargate has no task as {collection_id} asks for.",
+                f"Fargate has no task of the size that {collection_id} asks for.",
                 problems,
-                "Change `task` in the collection, or the settings task_...",
+                "Change `task` in the collection, or the task_... settings.",
                 exit_code=Exit.USAGE,
             )
         kind = SERVICE if is_stream(tree) else ONCE
@@ -78,7 +78,7 @@ class Definitions:
         if not found:
             raise HarvesterError(
                 f"There is no cluster {cluster} in {self._aws.ecs.region}.",
-                hint="Check `cluster` and `region`, and that `terraform apply` made the cluster.",
+                hint="Check `cluster` and `region`, and that `terraform apply` created the cluster.",
                 exit_code=Exit.USAGE,
             )
         return str(found[0]["clusterArn"])

@@ -35,15 +35,18 @@ _AHEAD = timedelta(minutes=1)
 _MISSING, _THERE = "ResourceNotFoundException", "ConflictException"
 _ROUNDS = 3
 _ADVICE: Mapping[str, tuple[str, Exit]] = {
-    _MISSING: ("Check `schedule_group` and `region`, and that `terraform apply` made the group.", Exit.USAGE),
-    _THERE: ("Another command changes it at this moment: try again.", Exit.RETRY_LATER),
+    _MISSING: (
+        "Check `schedule_group` and `region`, and that `terraform apply` created the group.",
+        Exit.USAGE,
+    ),
+    _THERE: ("Another command is changing it: try again.", Exit.RETRY_LATER),
     "ValidationException": (
         "Check `scheduler_role_arn`: scheduler.amazonaws.com must be allowed to assume this role, "
         "and you to pass it.",
         Exit.USAGE,
     ),
     "ServiceQuotaExceededException": (
-        "Ask AWS for a larger quota of schedules, or `collection stop` those that nobody needs.",
+        "Request a larger quota of schedules from AWS, or remove unused ones with `collection stop`.",
         Exit.ERROR,
     ),
 }
@@ -86,9 +89,7 @@ class EventBridge:
             if self._done("update_schedule", but=_MISSING, **wanted):
                 break
         else:
-            raise HarvesterError(
-                f"The schedule of {collection_id} changes all the time.", hint=_ADVICE[_THERE][0]
-            )
+            raise HarvesterError(f"The schedule of {collection_id} keeps changing.", hint=_ADVICE[_THERE][0])
         return Scheduled(collection_id, schedule, since, paused=paused)
 
     def unschedule(self, collection_id: str) -> bool:

@@ -1,4 +1,4 @@
-"""Schedules of 2019 were EventBridge rules called `<bucket>_<collection id>_schedule`: found, and moved."""
+"""EventBridge rules of 2019, called `<bucket>_<collection id>_schedule`, are found and replaced."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

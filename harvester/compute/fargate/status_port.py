@@ -1,4 +1,4 @@
-"""A task that tells its status on a port is asked there, with the token of its run; most have no port."""
+"""The status of a task that has a port, requested with the token of its run."""
 
 from collections.abc import Mapping
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""A stream in the cloud: kept running by ECS, and ended whole, in whatever state it is found."""
+"""A stream runs as an ECS service, and is removed completely, in whatever state it is."""
 
 import uuid
 from collections.abc import Callable
@@ -58,7 +58,7 @@ class FargateService:
         if self._tasks() or (there and there.get("desiredCount") and not _is_stuck(there)):
             raise HarvesterError(
                 "Collection already started.",
-                hint=f"`collection filter-stop {self._keys.id}` ends it.",
+                hint=f"`collection filter-stop {self._keys.id}` stops it.",
                 exit_code=Exit.LOCKED,
             )
         # A task of the service before is listed for an hour.
@@ -75,7 +75,7 @@ class FargateService:
             if attempt.may_fall_back and self._lacks_room(found):
                 attempt.may_fall_back = False
                 old.update(task["taskArn"] for task in ended)
-                self._on_wait("Spot has no room, so it runs on demand", self._clock.elapsed() - attempt.began)
+                self._on_wait("no Spot capacity, so it runs on demand", self._clock.elapsed() - attempt.began)
                 self._create(definition.on_demand, leftover=True)
                 return None
             return found
@@ -102,11 +102,11 @@ class FargateService:
             left = deadline - self._clock.elapsed()
             if left < 0:
                 raise HarvesterError(
-                    f"The stream of {self._keys.id} that was stopped before is still ending.",
-                    hint="Try again in two minutes; `harvest list` shows it for so long.",
+                    f"The previous stream of {self._keys.id} is still ending.",
+                    hint="Try again in two minutes; `harvest list` shows it until then.",
                     exit_code=Exit.RETRY_LATER,
                 )
-            self._on_wait("the stream before is ending", _DRAINS_WITHIN - left)
+            self._on_wait("the previous stream is ending", _DRAINS_WITHIN - left)
             self._clock.wait(self._never, _PAUSE)
         return found
 
@@ -214,8 +214,8 @@ class FargateService:
         ]
         return HarvesterError(
             f"The stream of {self._keys.id} did not end within {within:.0f} s: "
-            f"{', '.join(remaining) or 'its service is still going'}.",
-            hint="It was told to end and does so by itself within two minutes; see `harvest list`.",
+            f"{', '.join(remaining) or 'its service is still there'}.",
+            hint="The stop is requested; it should end within two minutes. See `harvest list`.",
         )
 
 

@@ -1,4 +1,4 @@
-"""What a harvest is as a task: registered again when anything of it has changed, and never otherwise."""
+"""A harvest's task definition, registered again only when something in it has changed."""
 
 import hashlib
 import json
@@ -185,7 +185,7 @@ def require(settings: Settings, *names: str) -> None:
         problems.append(f"image is {settings.image!r}; it is the whole name, registry/repository:tag.")
     if problems:
         raise HarvesterError(
-            "The settings of the cloud are not complete.",
+            "The cloud settings are incomplete.",
             problems,
             "`terraform output -raw twarc_cloud_ini > twarc_cloud.ini` writes them.",
             exit_code=Exit.USAGE,

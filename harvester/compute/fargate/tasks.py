@@ -1,4 +1,4 @@
-"""What runs in the cluster of one bucket's collections, and in which state it is, from ECS alone."""
+"""The tasks and services of one bucket's collections, and their states, from ECS alone."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -117,7 +117,7 @@ class Cluster:
             return as_task(collection_id, task)
         since = _time(service.get("createdAt"))
         if not service.get("desiredCount"):
-            detail = "it was stopped, and its service is still there: `collection filter-stop` removes it"
+            detail = "stopped, but its service is still there: `collection filter-stop` removes it"
             return Task(collection_id, SERVICE, DIED, since, detail)
         if has_no_room(service):
             return Task(collection_id, SERVICE, NO_ROOM, since, newest_event(service))

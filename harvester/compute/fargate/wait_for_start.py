@@ -1,4 +1,4 @@
-"""Who starts a harvest in the cloud hears whether it began, and if not, why: from AWS or from the harvest."""
+"""Waits until a harvest in the cloud has begun; if it does not, AWS or the harvest says why."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -60,8 +60,8 @@ class Beginning:
             self._on_wait(status, waited)
             self._clock.wait(self._never, _PAUSE)
         raise HarvesterError(
-            f"The task of {self._keys.id} did not begin within {_WITHIN:.0f} s; it is {status}.",
-            hint=f"It may yet begin: see `harvest list`. `harvest stop {self._keys.id}` ends it.",
+            f"The task of {self._keys.id} did not start within {_WITHIN:.0f} s; it is {status}.",
+            hint=f"It may still start: see `harvest list`. `harvest stop {self._keys.id}` stops it.",
             exit_code=Exit.RETRY_LATER,
         )
 
@@ -90,7 +90,7 @@ class Beginning:
             return HarvesterError(words, exit_code=_exit(end.exit_code))
         code = f" with exit code {end.exit_code}" if end.exit_code is not None else ""
         return HarvesterError(
-            f"The task of {self._keys.id} ended before it began{code}: {end.detail or _NO_REASON}.",
+            f"The task of {self._keys.id} ended before it started{code}: {end.detail or _NO_REASON}.",
             hint=hint(end.detail),
             exit_code=_exit(end.exit_code),
         )

@@ -1,4 +1,4 @@
-"""Harvests as processes of this machine: no account, no server, and nothing to look after but the machine."""
+"""Harvests run as processes of this machine."""
 
 import platform
 import secrets
@@ -79,7 +79,8 @@ class LocalCompute:
             self._clock.wait(self._never, _PAUSE)
         if process.returncode is not None and process.returncode not in SUCCESS_CODES:
             raise HarvesterError(
-                logs.last_words(log) or f"The harvest of {collection_id} ended at once; its log is {log}.",
+                logs.last_words(log)
+                or f"The harvest of {collection_id} ended immediately; see its log, {log}.",
                 exit_code=_exit(process.returncode),
             )
 
@@ -103,8 +104,8 @@ class LocalCompute:
             )
         except Conflict:
             raise HarvesterError(
-                f"A harvest of {collection_id} is running already.",
-                hint=f"See `harvest running {collection_id}`; `harvest stop {collection_id}` ends it.",
+                f"A harvest of {collection_id} is already running.",
+                hint=f"See `harvest running {collection_id}`; `harvest stop {collection_id}` stops it.",
                 exit_code=Exit.LOCKED,
             ) from None
         self._started[collection_id] = process
@@ -141,7 +142,7 @@ class LocalCompute:
         if state.get("state") == GAVE_UP:
             return Task(collection_id, SERVICE, GAVE_UP, str(state.get("since", "")), detail)
         if not service.is_alive:
-            detail = "its supervisor died, perhaps with the machine: `collection filter-start` starts it anew"
+            detail = "its supervisor died, perhaps with the machine: `collection filter-start` restarts it"
             return Task(collection_id, SERVICE, DIED, str(state.get("since", "")), detail)
         if slot.is_alive:
             return self._task(collection_id, SERVICE, slot)
@@ -198,7 +199,7 @@ class LocalCompute:
         if newest is None:
             raise HarvesterError(
                 f"There is no log of {collection_id} on {self.name}.",
-                hint="Logs are kept of harvests that were started by `once`, a schedule or `filter-start`.",
+                hint="Only harvests started by `once`, a schedule or `filter-start` have logs.",
             )
         return logs.tail(
             newest, lines=lines, is_running=lambda: follow and self._is_running(collection_id), stop=stop
@@ -210,7 +211,7 @@ class LocalCompute:
         if self._is_running(collection_id):
             raise HarvesterError(
                 "Collection already started.",
-                hint=f"`collection filter-stop {collection_id}` ends it.",
+                hint=f"`collection filter-stop {collection_id}` stops it.",
                 exit_code=Exit.LOCKED,
             )
         self.note_service(collection_id, RUNNING, "")
@@ -257,7 +258,7 @@ class LocalCompute:
             if self._clock.elapsed() > deadline:
                 raise HarvesterError(
                     f"The harvest of {collection_id} did not end within {within:.0f} s.",
-                    hint="It was asked to and may still end by itself; see `harvest log`, then try again.",
+                    hint="The stop is requested and it may still end; see `harvest log`, then try again.",
                 )
             self._clock.wait(self._never, _PAUSE)
         self.forget_service(collection_id)

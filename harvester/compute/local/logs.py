@@ -1,4 +1,4 @@
-"""The log of each process that was started here: made, kept for a while, and read while it grows."""
+"""Logs of the processes started here: created, kept for a while, and read while they grow."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ def newest(folder: Path) -> Path | None:
 
 
 def tail(log: Path, *, lines: int, is_running: Callable[[], bool], stop: Stop) -> Iterator[str]:
-    """The last so many lines, and what is added while the process runs."""
+    """The last `lines` lines, and what is added while the process runs."""
     with log.open(encoding="utf-8", errors="replace") as file:
         yield from file.read().splitlines()[-lines:] if lines else ()
         rest = ""

@@ -1,4 +1,4 @@
-"""Processes that outlive the terminal, of which it is certain whether they live.
+"""Processes that outlive the terminal, and whether each is still running.
 
 A process holds a lock on a file for as long as it lives; the system ends that with it, however it ends. So no
 process id that was given to somebody else is ever taken for it.
@@ -41,7 +41,7 @@ class Slot:
                     )
                 write_note(self._path("json"), {**note, "process": process.pid, "log": str(log)})
             except OSError as error:
-                raise HarvesterError(f"A process cannot be started: {error.strerror or error}.") from error
+                raise HarvesterError(f"Cannot start a process: {error.strerror or error}.") from error
         return process
 
     @contextmanager
@@ -53,7 +53,7 @@ class Slot:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise Conflict(f"{self._path('lock')} is held by a process that runs.") from None
+                raise Conflict(f"{self._path('lock')} is locked by a running process.") from None
             yield lock
         finally:
             os.close(lock)
@@ -127,6 +127,6 @@ def _make_private(folder: Path) -> None:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise HarvesterError(
-            f"{folder} cannot be made: {error.strerror or error}.",
-            hint="It keeps logs and notes of what runs.",
+            f"{folder} cannot be created: {error.strerror or error}.",
+            hint="It is for logs and the state of running harvests.",
         ) from error

@@ -1,4 +1,4 @@
-"""The schedules that are in force on this machine, in one file that two commands can change at once."""
+"""The schedules of this machine, in one file that two commands can change at once."""
 
 from datetime import datetime
 from pathlib import Path
@@ -46,8 +46,10 @@ class Timetable:
                 for name, entry in sorted(read_note(self._path).items())
             ]
         except (AttributeError, KeyError, TypeError, ValueError, HarvesterError) as error:
-            hint = f"Remove {self._path}, and schedule anew."
-            raise HarvesterError(f"{self._path} cannot be read as schedules: {error}.", hint=hint) from error
+            hint = f"Remove {self._path} and create the schedules again."
+            raise HarvesterError(
+                f"{self._path} is not a valid file of schedules: {error}.", hint=hint
+            ) from error
 
     def dealt_with(self, collection_id: str, until: datetime) -> None:
         """Note that all until this time is dealt with, so that no other scheduler does it again.

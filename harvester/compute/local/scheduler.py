@@ -1,4 +1,4 @@
-"""What is due is started once, unless the harvest before still runs; streams that died go on; all is said."""
+"""Starts due harvests once, unless the previous one still runs, and restarts streams that died."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -56,9 +56,9 @@ class Scheduler:
         try:
             self.compute.start_service(collection_id)
         except HarvesterError as error:
-            self.say(f"{collection_id}: its stream died and could not be started again. {error}")
+            self.say(f"{collection_id}: its stream died and could not be restarted. {error}")
             return
-        self.say(f"{collection_id}: its stream had died, and is started again.")
+        self.say(f"{collection_id}: its stream had died and was restarted.")
 
     def _due(self, scheduled: Scheduled) -> datetime | None:
         """The first time that has come and is not dealt with; one start stands for all that were missed."""
@@ -76,12 +76,12 @@ class Scheduler:
         if late > timedelta(minutes=2):
             line += f", {_span(late)} late"
         if self.compute.task(collection_id) or self.running(collection_id):
-            self.say(f"{line}: skipped, for a harvest of it still runs.")
+            self.say(f"{line}: skipped, because a harvest of it is still running.")
             return
         try:
             self.compute.once(collection_id)
         except HarvesterError as error:
-            self.say(f"{line}: it could not be started. {error}")
+            self.say(f"{line}: could not be started. {error}")
             return
         self._started.add(collection_id)
         self.say(f"{line}: started.")

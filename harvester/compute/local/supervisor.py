@@ -1,4 +1,4 @@
-"""A harvest that shall run for ever is started again when it dies, with growing pauses and a limit."""
+"""A stream's harvest is restarted when it dies, with growing pauses and a limit."""
 
 import logging
 import signal
@@ -55,18 +55,20 @@ class Supervisor:
                 failed = 0
                 backoff.reset()
             failed += 1
-            detail = f"the harvest ended with {_words(code)}: {last_words(self.log) or 'it said nothing'}"
+            detail = f"the harvest ended with {_words(code)}: {last_words(self.log) or 'no output'}"
             hopeless = code in _HOPELESS or self._needs_change(code)
             if hopeless or failed > self.restarts:
-                log.error("Giving up after %s starts in a row that failed; %s", failed, detail)
+                log.error("Giving up after %s failed starts in a row; %s", failed, detail)
                 self.compute.note_service(self.collection_id, GAVE_UP, detail)
                 return Exit(code) if hopeless else Exit.ERROR
             pause = backoff.pause()
-            log.warning("Starting again in %.1f s, for %s", pause, detail)
-            self.compute.note_service(self.collection_id, RESTARTING, f"again in {pause:.0f} s: {detail}")
+            log.warning("Restarting in %.1f s: %s", pause, detail)
+            self.compute.note_service(
+                self.collection_id, RESTARTING, f"restarting in {pause:.0f} s: {detail}"
+            )
             self.clock.wait(self.stop, pause)
         self.compute.forget_service(self.collection_id)
-        log.info("The stream of %s is over.", self.collection_id)
+        log.info("The stream of %s has ended.", self.collection_id)
         return Exit.OK
 
     def _reached_its_limit(self, code: int) -> bool:
@@ -94,9 +96,7 @@ class Supervisor:
                 if not self.compute.ask_to_stop(self.collection_id):
                     process.send_signal(signal.SIGTERM)
             if deadline is not None and self.clock.elapsed() > deadline:
-                log.error(
-                    "Process %s did not stop within %.0f s and is killed.", process.pid, _STOPPED_WITHIN
-                )
+                log.error("Process %s did not stop within %.0f s; killing it.", process.pid, _STOPPED_WITHIN)
                 process.kill()
             _wait(process, _PAUSE)
         return int(process.returncode)

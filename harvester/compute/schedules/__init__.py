@@ -1,1 +1,1 @@
-"""When a scheduled harvest is due, and whether it came."""
+"""When a scheduled harvest is due, and whether it ran."""

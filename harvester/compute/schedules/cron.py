@@ -79,8 +79,7 @@ def cron(text: str, fields: list[str], timezone: str, problems: list[str]) -> Cr
     """What the fields mean; what is wrong with them is added to `problems`."""
     if len(fields) != 6:
         problems.append(
-            "cron(...) has 6 fields (minutes hours day-of-month month day-of-week year), "
-            f"and these are {len(fields)}."
+            f"cron(...) has 6 fields (minutes hours day-of-month month day-of-week year), not {len(fields)}."
         )
         return None
     minutes, hours, of_month, months, of_week, years = (field.upper() for field in fields)
@@ -100,7 +99,7 @@ def cron(text: str, fields: list[str], timezone: str, problems: list[str]) -> Cr
         _days_of_week(of_week, problems)
     beginning = datetime(1970, 1, 1, tzinfo=UTC)
     if not problems and found.after(beginning, since=beginning) is None:
-        problems.append("There is no such day in any of these months and years, so it would never be due.")
+        problems.append("No such day exists in these months and years, so it would never be due.")
     return found
 
 
@@ -153,16 +152,14 @@ def _days_of_month(text: str, problems: list[str]) -> Days:
     if text.endswith("W"):
         day = _number(text[:-1], ())
         if day is None or not 1 <= day <= 31:
-            problems.append(
-                f"day-of-month: {text!r}: before W stands one day from 1 to 31, and nothing else."
-            )
+            problems.append(f"day-of-month: {text!r}: W follows a single day from 1 to 31.")
             return Days()
         return Days(nearest_weekday=day)
     if "L" in text:
-        problems.append(f"day-of-month: {text!r}: L stands alone.")
+        problems.append(f"day-of-month: {text!r}: L must stand alone.")
         return Days()
     if "?" in text:
-        problems.append(f"day-of-month: {text!r}: ? stands alone.")
+        problems.append(f"day-of-month: {text!r}: ? must stand alone.")
         return Days()
     return Days(_values(text, "day-of-month", 1, 31, problems))
 
@@ -175,14 +172,16 @@ def _days_of_week(text: str, problems: list[str]) -> Days:
     if text.endswith("L"):
         day = _number(text[:-1], _DAYS, low=1)
         if day is None or not 1 <= day <= 7:
-            problems.append(f"day-of-week: {text!r}: before L stands one day, 1-7 or SUN-SAT, or nothing.")
+            problems.append(
+                f"day-of-week: {text!r}: L follows a single day, 1-7 or SUN-SAT, or stands alone."
+            )
             return Days(of_week=True)
         return Days(frozenset({day}), of_week=True, last=True)
     if "/" in text:
         problems.append(f"day-of-week: {text!r}: / is not allowed here; list the days.")
         return Days(of_week=True)
     if "?" in text and text != "?":
-        problems.append(f"day-of-week: {text!r}: ? stands alone.")
+        problems.append(f"day-of-week: {text!r}: ? must stand alone.")
         return Days(of_week=True)
     if text == "?":
         return Days(of_week=True)
@@ -193,7 +192,7 @@ def _occurrence(text: str, problems: list[str]) -> Days:
     day_text, _, which_text = text.partition("#")
     day, which = _number(day_text, _DAYS, low=1), _number(which_text, ())
     if "," in text:
-        problems.append(f"day-of-week: {text!r}: with # only one day can be named.")
+        problems.append(f"day-of-week: {text!r}: # allows only one day.")
     elif day is None or not 1 <= day <= 7 or which is None or not 1 <= which <= 5:
         problems.append(
             f"day-of-week: {text!r}: a day (1-7 or SUN-SAT), # and 1 to 5 are allowed, e.g. TUE#2."

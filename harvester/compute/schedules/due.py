@@ -1,4 +1,4 @@
-"""When was it due last, and did a harvest come of it? Nobody else asks.
+"""Finds schedules whose last due time was not followed by a harvest.
 
 A start for which AWS has no room is dropped without a word: RunTask answers 200 with `failures`, EventBridge
 Scheduler takes that for a success and does not try again, and no event tells of a task that never was.
@@ -32,7 +32,7 @@ class Missed:
 
     @property
     def text(self) -> str:
-        return f"was due at {self.due:%Y-%m-%d %H:%M:%S} UTC, and no harvest came of it"
+        return f"was due at {self.due:%Y-%m-%d %H:%M:%S} UTC, but no harvest ran"
 
 
 def due_before(schedule: Schedule, until: datetime, *, since: datetime) -> datetime | None:

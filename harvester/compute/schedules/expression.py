@@ -1,4 +1,4 @@
-"""`rate`, `cron` and `at` mean what they mean to EventBridge; what it refuses is refused with the reason.
+"""`rate`, `cron` and `at` expressions with the meaning that EventBridge gives them.
 
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-cron-expressions.html
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
@@ -100,11 +100,11 @@ def read(expression: str, timezone: str) -> Schedule:
 def _parsed(text: str, timezone: str, problems: list[str]) -> Schedule | None:
     found = re.fullmatch(r"(rate|cron|at)\((.*)\)", text)
     if len(text) > _LONGEST:
-        problems.append(f"It has {len(text)} characters; at most {_LONGEST} are allowed.")
+        problems.append(f"It has {len(text)} characters; the limit is {_LONGEST}.")
     elif not found:
         problems.append(
-            "It is neither rate(value unit) nor cron(minutes hours day-of-month month day-of-week year) "
-            "nor at(yyyy-mm-ddThh:mm:ss)."
+            "Use rate(value unit), cron(minutes hours day-of-month month day-of-week year) "
+            "or at(yyyy-mm-ddThh:mm:ss)."
         )
     elif found[1] == "rate":
         return Rate(text, _rate(found[2], problems), timezone)
@@ -138,7 +138,7 @@ def _at(text: str, timezone: str, problems: list[str]) -> datetime | None:
         return None
     if due is None:
         problems.append(
-            f"There is no {wall:%H:%M:%S} on {wall:%Y-%m-%d} in {timezone}: the clock leaps over it."
+            f"There is no {wall:%H:%M:%S} on {wall:%Y-%m-%d} in {timezone}: it is skipped when clocks change."
         )
     return due
 
@@ -155,9 +155,9 @@ def _rate(text: str, problems: list[str]) -> int:
     if single not in _UNITS:
         problems.append(f"The unit of a rate is minute(s), hour(s) or day(s), not {unit!r}.")
     elif value == 1 and unit != single:
-        problems.append(f"A rate of 1 has its unit in the singular: rate(1 {single}).")
+        problems.append(f"With 1 the unit is singular: rate(1 {single}).")
     elif value > 1 and unit == single:
-        problems.append(f"A rate above 1 has its unit in the plural: rate({value} {single}s).")
+        problems.append(f"The unit is plural: rate({value} {single}s).")
     elif value * _UNITS[single] > _CENTURY:
         problems.append(f"A rate of {value} {unit} is not due again within a hundred years.")
     elif value * _UNITS[single] > 3_652_058 * 86_400 // 100:

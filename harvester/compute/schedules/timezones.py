@@ -1,4 +1,4 @@
-"""Times on the wall of a time zone, and the moments they are; summer time as EventBridge Scheduler treats it.
+"""Local times of a time zone as UTC; daylight saving time as EventBridge Scheduler treats it.
 
 A time that the clock leaps over in spring is skipped; one that it shows twice in autumn counts once, and that
 is the first time here: which of the two AWS takes, it does not say.
@@ -20,14 +20,16 @@ def zone_problem(name: str) -> str:
     if name == _UTC or name in (known := _known()):
         return ""
     if not known:
-        return f"This machine has no database of time zones to find {name!r} in: install tzdata, or use UTC."
+        return (
+            f"This machine has no time zone database, so {name!r} cannot be used: install tzdata, or use UTC."
+        )
     known_as = {each.lower(): each for each in known}
     wanted = name.lower()
     near = [each for each in sorted(known_as) if f"/{each}".endswith(f"/{wanted}")]
     near = near or difflib.get_close_matches(wanted, known_as, n=1, cutoff=0.7)
     meant = [known_as[each] for each in near]
-    hint = f" Is {' or '.join(meant)} meant?" if meant else ""
-    return f"{name!r} is not the name of a time zone, like Europe/Berlin.{hint}"
+    hint = f" Did you mean {' or '.join(meant)}?" if meant else ""
+    return f"{name!r} is not a time zone name, such as Europe/Berlin.{hint}"
 
 
 def to_wall(moment: datetime, timezone: str) -> datetime:

@@ -253,7 +253,7 @@ def test_a_harvest_that_failed_without_a_word_is_told_with_awss(stage: Stage) ->
 
 def test_a_task_that_does_not_begin_in_time_is_told_and_left(stage: Stage) -> None:
     stage.next(lambda: _as(stage.ecs.newest(), "PROVISIONING"))
-    with pytest.raises(HarvesterError, match="did not begin within 300 s; it is PROVISIONING") as caught:
+    with pytest.raises(HarvesterError, match="did not start within 300 s; it is PROVISIONING") as caught:
         stage.compute.once("s")
     assert caught.value.exit_code == Exit.RETRY_LATER
     assert stage.ecs.newest().desired_status == "RUNNING"
@@ -524,7 +524,7 @@ def test_a_stream_for_which_spot_has_no_room_is_started_on_demand(told: str, sta
     stage.next(full, lambda: None, room, lambda: stage.harvests("live"))
     compute.start_service("live")
     assert (made, changed) == (["FARGATE_SPOT"], ["FARGATE"])
-    assert [why for _, why, _ in stage.said if "Spot" in why] == ["Spot has no room, so it runs on demand"]
+    assert [why for _, why, _ in stage.said if "Spot" in why] == ["no Spot capacity, so it runs on demand"]
 
 
 def test_a_stream_that_aws_has_no_room_for_says_so_and_can_be_started_anew(stage: Stage) -> None:
@@ -581,14 +581,14 @@ def test_a_service_is_started_anew_after_one_that_was_deleted(stage: Stage) -> N
     stage.next(gone, stage.task_of_service, lambda: stage.harvests("live"))
     stage.clock.seconds += 5
     stage.compute.start_service("live")
-    assert ("live", "the stream before is ending", pytest.approx(0.0)) in stage.said
+    assert ("live", "the previous stream is ending", pytest.approx(0.0)) in stage.said
     assert stage.service().status == "ACTIVE"
 
 
 def test_a_service_before_that_does_not_end_is_told(stage: Stage) -> None:
     _started(stage)
     stage.service(status="DRAINING")
-    with pytest.raises(HarvesterError, match="stopped before is still ending") as caught:
+    with pytest.raises(HarvesterError, match="previous stream of live is still ending") as caught:
         stage.compute.start_service("live")
     assert caught.value.exit_code == Exit.RETRY_LATER
 

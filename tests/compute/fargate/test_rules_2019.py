@@ -225,7 +225,9 @@ def _migrate(place: Place, *, dry_run: bool = False, yes: bool = True) -> int:
 def test_rules_are_mentioned_and_a_stopped_one_is_not(place: Place) -> None:
     _, out, err = _said(lambda: migrate_rules.mention(place))
     assert out == ""
-    assert "start what was scheduled then: gone, s. `collection scheduled --migrate`" in err
+    assert (
+        "EventBridge rules of 2019 still start harvests of gone, s. `collection scheduled --migrate`" in err
+    )
 
 
 def test_who_may_not_list_rules_still_gets_the_schedules(
@@ -233,7 +235,7 @@ def test_who_may_not_list_rules_still_gets_the_schedules(
 ) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     _, _, err = _said(lambda: migrate_rules.mention(place))
-    assert err.startswith("Whether there are rules of 2019, too, is not known: There are no AWS keys")
+    assert err.startswith("Cannot check for rules of 2019: There are no AWS keys")
 
 
 def test_rules_are_replaced_but_for_those_of_collections_that_are_gone(place: Place) -> None:
@@ -242,7 +244,7 @@ def test_rules_are_replaced_but_for_those_of_collections_that_are_gone(place: Pl
     assert f"{place.bucket}_s_schedule (rate(7 days)): replaced by a schedule." in out
     assert f"{place.bucket}_ended_schedule (rate(7 days)): was stopped; the rule is removed." in out
     assert "Replaced 2 of 3." in out
-    assert f"{place.bucket}_gone_schedule is left: Collection does not exist." in err
+    assert f"{place.bucket}_gone_schedule was not replaced: Collection does not exist." in err
     assert _left(place) == ["gone"]
     assert _in_force(place.bucket) == [("s", "rate(7 days)")]
 

@@ -60,7 +60,7 @@ def test_the_notes_of_a_process_are_its_owners_alone(tmp_path: Path) -> None:
 
 
 def test_a_command_that_is_not_there_is_told_in_words(tmp_path: Path) -> None:
-    with pytest.raises(HarvesterError, match="cannot be started"):
+    with pytest.raises(HarvesterError, match="Cannot start a process"):
         _start(Slot(tmp_path, "harvest"), tmp_path, [str(tmp_path / "nothing")])
 
 

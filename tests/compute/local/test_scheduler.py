@@ -136,7 +136,9 @@ def test_what_still_runs_is_skipped_and_that_is_said(desk: _Desk, where: str) ->
     (desk.machine.busy if where == "here" else desk.elsewhere).add("s")
     desk.pass_time(seconds=1)
     assert desk.machine.started == []
-    assert desk.said == ["s: due at 2026-11-23 08:00:30 UTC: skipped, for a harvest of it still runs."]
+    assert desk.said == [
+        "s: due at 2026-11-23 08:00:30 UTC: skipped, because a harvest of it is still running."
+    ]
     desk.pass_time(seconds=1)
     assert len(desk.said) == 1
     desk.ends()
@@ -170,7 +172,7 @@ def test_a_harvest_that_cannot_start_is_told_and_others_go_on(desk: _Desk) -> No
     desk.machine.schedule("s", parsed("rate(1 hour)"))
     desk.machine.refuses = True
     desk.pass_time(seconds=0)
-    assert desk.said == ["s: due at 2026-11-23 08:00:30 UTC: it could not be started. There are no keys."]
+    assert desk.said == ["s: due at 2026-11-23 08:00:30 UTC: could not be started. There are no keys."]
     desk.machine.refuses = False
     desk.pass_time(hours=1)
     assert len(desk.machine.started) == 1
