@@ -94,6 +94,22 @@ def test_every_example_is_json_and_every_link_leads_somewhere(page: Path) -> Non
     assert [link for link in inner if not (page.parent / link).exists()] == []
 
 
+@pytest.mark.parametrize("page", _PAGES, ids=lambda page: str(page.relative_to(_ROOT)))
+def test_every_link_to_a_heading_leads_to_one(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s:]*)#([^)]+)\)", page.read_text(encoding="utf-8"))
+    assert [
+        (name, anchor)
+        for name, anchor in links
+        if anchor not in _anchors(page.parent / name if name else page)
+    ] == []
+
+
+def _anchors(page: Path) -> set[str]:
+    """The headings of a page, as GitHub and GitLab name them in addresses."""
+    headings = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def _json_blocks(name: str) -> list[str]:
     return re.findall(r"```json\n(.*?)```", _page(name), re.DOTALL)
 

@@ -158,7 +158,7 @@ def _written(stage: Stage) -> set[str]:
 
 _PLAYS = {TIMELINES: _play_timelines, SEARCH: _play_search, STREAM: _play_stream}
 _ONCE: Mapping[str, Any] = {"nth": 2}
-_RETRIED = "asks again after a short pause, and goes on"
+_RETRIED = "retries after a short pause, and continues"
 _BOTH = (TIMELINES, SEARCH)
 
 
@@ -184,7 +184,7 @@ def _transient() -> list[Case]:
 
 
 def _slow() -> list[Case]:
-    patient = "waits for the rest of the answer"
+    patient = "waits for the rest of the response"
     return [
         case
         for kind in _BOTH
@@ -197,8 +197,8 @@ def _slow() -> list[Case]:
 
 
 def _limits() -> list[Case]:
-    waits = "waits for the window to open, and goes on"
-    blind = "waits 15 s, 30 s, 60 s ..., and goes on"
+    waits = "waits for the reset, and continues"
+    blind = "waits 15 s, 30 s, 60 s ..., and continues"
     return [
         case
         for kind in _BOTH
@@ -228,7 +228,7 @@ def _final() -> list[Case]:
         (
             "429 monthly cap",
             "usage-cap",
-            "stops, and does not ask in a loop",
+            "stops, and does not request in a loop",
             "stopped",
             Exit.RETRY_LATER,
             {},
@@ -237,8 +237,8 @@ def _final() -> list[Case]:
             *("429 monthly cap, api.x.com", "usage-cap", "stops", "stopped", Exit.RETRY_LATER),
             {"host": "api.x.com"},
         ),
-        ("401 for good", "unauthorized", "asks twice, then ends", "failed", Exit.UNAUTHORIZED, {}),
-        ("keys revoked meanwhile", "revoke", "asks twice, then ends", "failed", Exit.UNAUTHORIZED, {}),
+        ("401 for good", "unauthorized", "tries twice, then ends", "failed", Exit.UNAUTHORIZED, {}),
+        ("keys revoked meanwhile", "revoke", "tries twice, then ends", "failed", Exit.UNAUTHORIZED, {}),
         ("403 not enrolled", "not-enrolled", "ends", "failed", Exit.UNAUTHORIZED, {}),
         ("403 as of v1.1 (code 453)", "v1.1", "ends", "failed", Exit.UNAUTHORIZED, {}),
     ]
@@ -252,24 +252,24 @@ def _final() -> list[Case]:
 def _not_the_end(kind: str, token: str) -> list[Case]:
     """What comes in place of the page that a token leads to, and is not the end of the chain."""
     return [
-        Case("empty answer to a token", kind, "asks again", "nothing",
+        Case("empty answer to a token", kind, "requests it again", "nothing",
              when={"param": token, "count": 1}, takes=(0, 20)),
-        Case("empty answer to each token", kind, "asks again, then for what is below the oldest post",
+        Case("empty answer to each token", kind, "requests it again, then the posts below the oldest one",
              "nothing", when={"param": token}, takes=(5, 60)),
-        Case("200 with errors only", kind, "asks again", "errors-only", when=_ONCE, takes=(0, 20)),
-        Case("200 with errors only, to each token", kind, "asks five times, and keeps the token",
+        Case("200 with errors only", kind, "requests it again", "errors-only", when=_ONCE, takes=(0, 20)),
+        Case("200 with errors only, to each token", kind, "tries five times, and stores the token",
              "errors-only", "partial", Exit.PARTIAL, when={"param": token}, takes=(3, 60)),
     ]  # fmt: skip
 
 
 def _searches() -> list[Case]:
     return [
-        Case("503 for good", SEARCH, "asks for 15 minutes, then stops", "unavailable", "stopped",
+        Case("503 for good", SEARCH, "retries for 15 minutes, then stops", "unavailable", "stopped",
              Exit.RETRY_LATER, when={"from": 2}, takes=(880, 960)),
         Case("400 bad parameter", SEARCH, "ends", "bad-param", "failed", Exit.ERROR),
-        Case("400 stale since_id", SEARCH, "records a gap and starts afresh", "", "partial", Exit.PARTIAL,
+        Case("400 stale since_id", SEARCH, "records a gap and starts over", "", "partial", Exit.PARTIAL,
              takes=(0, 60), days_later=9),
-        Case("200 with errors for things referred to", SEARCH, "stores the page as it is", "partial-errors"),
+        Case("200 with errors for things referred to", SEARCH, "stores the page unchanged", "partial-errors"),
         Case("short page", SEARCH, "follows the token", "short-page", when=_ONCE),
         Case("empty page with a token", SEARCH, "follows the token", "empty-page", when={"nth": [1, 3]}),
         *_not_the_end(SEARCH, "next_token"),
@@ -280,7 +280,7 @@ def _searches() -> list[Case]:
 
 def _timelines() -> list[Case]:
     one = {"user_id": "10000116"}
-    alone = "keeps that user apart, and serves the others"
+    alone = "reports that user, and continues with the others"
     states = {"user missing": "deleted", "user suspended": "suspended", "timeline protected": "protected"}
     return [
         *(
@@ -291,30 +291,30 @@ def _timelines() -> list[Case]:
         ),
         Case("user missing in a batch of look-ups", TIMELINES, alone, "set-state", on="GET /2/users",
              more={"state": "deleted", "user_id": "10000116"}),
-        Case("user renamed meanwhile", TIMELINES, "notes the new name", "rename",
+        Case("user renamed meanwhile", TIMELINES, "records the new name", "rename",
              when={"nth": 1}, more={"username": "renamed"}),
-        Case("200 with errors for things referred to", TIMELINES, "stores the page as it is",
+        Case("200 with errors for things referred to", TIMELINES, "stores the page unchanged",
              "partial-errors"),
         Case("short page", TIMELINES, "follows the token", "short-page", when=_ONCE),
         Case("empty page with a token", TIMELINES, "follows the token", "empty-page", when={"nth": [1, 3]}),
         *_not_the_end(TIMELINES, "pagination_token"),
         Case("new posts while pages are read", TIMELINES, "leaves them to the next harvest", "publish",
              when={"every": 2}, more={"count": 3}),
-        Case("suspended between two pages", TIMELINES, "keeps what came, and goes on from there later",
+        Case("suspended between two pages", TIMELINES, "stores what it has, and continues later",
              "suspended", "partial", Exit.PARTIAL, when={**one, "nth": 2}),
         Case("404 of one timeline that is there", TIMELINES, alone, "not-found-404", "partial", Exit.PARTIAL,
              when=one),
         Case("401 for one user", TIMELINES, alone, "unauthorized", "partial", Exit.PARTIAL, when=one),
         Case("503 for one user", TIMELINES, alone, "unavailable", "partial", Exit.PARTIAL, when=one,
              takes=(880, 960)),
-        Case("503 for good", TIMELINES, "asks for 15 minutes for each user, then stops", "unavailable",
+        Case("503 for good", TIMELINES, "retries for 15 minutes per user, then stops", "unavailable",
              "stopped", Exit.RETRY_LATER, takes=(2640, 2880)),
         Case("400 for everybody", TIMELINES, "ends", "bad-param", "failed", Exit.ERROR),
     ]  # fmt: skip
 
 
 def _connecting() -> list[Case]:
-    again = "connects again after 5 s, 10 s, 20 s ... up to 320 s"
+    again = "reconnects after 5 s, 10 s, 20 s ... up to 320 s"
     clears = "clears the connections once, then waits 60 s, 120 s ... up to 900 s"
     fatal: list[tuple[str, str, Exit]] = [
         ("401", "unauthorized", Exit.UNAUTHORIZED),
@@ -330,12 +330,12 @@ def _connecting() -> list[Case]:
         ("HTML instead of a stream (502)", "html", again, (15, 60)),
         ("409 subscription being provisioned", "provisioning", again, (15, 60)),
         ("429 too many connections", "too-many-connections", clears, (175, 240)),
-        ("429 with headers", "rate-limit", "waits for the window to open", (850, 2000)),
+        ("429 with headers", "rate-limit", "waits for the reset", (850, 2000)),
         ("429 without headers", "rate-limit-no-headers", "waits for 15 s, 30 s ...", (10, 240)),
         (
             "connection refused",
             "refuse-connection",
-            "connects again after 0.25 s, 0.5 s ... up to 16 s",
+            "reconnects after 0.25 s, 0.5 s ... up to 16 s",
             (0, 30),
         ),
     ]
@@ -362,7 +362,7 @@ def _connecting() -> list[Case]:
 
 
 def _streaming() -> list[Case]:
-    mends = "connects again, and records the gap"
+    mends = "reconnects, and records the gap"
     disconnects = (
         *("OperationalDisconnect", "UpstreamOperationalDisconnect", "ForceDisconnect", "SlowReader"),
         *("UpstreamUncleanDisconnect", "InternalError", "ClientApplicationStateDegraded", "InvalidRules"),
@@ -379,15 +379,15 @@ def _streaming() -> list[Case]:
         case("streaming: closed", mends, "close"),
         case("streaming: dropped", mends, "drop"),
         case("streaming: reset", mends, "reset"),
-        case("streaming: cut in the middle of a line", f"keeps no half record; {mends}", "cut-mid-line"),
-        case("streaming: silence", f"leaves after 25 s; {mends}", "stall"),
+        case("streaming: cut in the middle of a line", f"drops half a record; {mends}", "cut-mid-line"),
+        case("streaming: silence", f"disconnects after 25 s; {mends}", "stall"),
         case("streaming: bytes in drops", "waits for the rest of a line", "slow-bytes", bytes_per_second=2e5),
         case("streaming: records twice", "stores each once, and counts the others", "duplicate", every=2),
-        case("streaming: records out of order", "stores them as they come", "reorder", every=3),
-        case("streaming: keep-alives only", "cannot know, and makes no files", "keepalive-only"),
-        case("streaming: error object", "keeps it among the events", "error-line"),
-        case("streaming: line that is not JSON", "keeps it among the events", "garbage-line"),
-        Case("streaming: ghost connection", STREAM, "clears the connections, and connects again after 60 s",
+        case("streaming: records out of order", "stores them as received", "reorder", every=3),
+        case("streaming: keep-alives only", "cannot detect it, and creates no files", "keepalive-only"),
+        case("streaming: error object", "records it as an event", "error-line"),
+        case("streaming: line that is not JSON", "records it as an event", "garbage-line"),
+        Case("streaming: ghost connection", STREAM, "clears the connections, and reconnects after 60 s",
              "ghost-connection", "stopped", when=once, takes=(55, 80),
              beside={"on": _ON[STREAM], "when": once, "do": "close", "after_posts": 3}),
     ]  # fmt: skip

@@ -7,17 +7,17 @@ from pathlib import Path
 from tests.support.fault_cases import CASES, Played, played
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "fault-matrix.md"
-HEAD = """# What each fault of the network comes to
+HEAD = """# Fault matrix
 
-Written by `python -m tests.support.fault_matrix`, which plays each fault to a real harvest against the
-emulator, on a clock that waits move ahead. `tests/durability/test_fault_matrix.py` fails when a row, but
-for its seconds, is no longer true. What a reason means to the person who reads it is in
-[when-it-goes-wrong.md](when-it-goes-wrong.md).
+Written by `python -m tests.support.fault_matrix`, which injects each network fault into a real
+harvest against the emulator, with simulated time. `tests/durability/test_fault_matrix.py` fails if a
+row, except its seconds, is no longer true. [when-it-goes-wrong.md](when-it-goes-wrong.md) explains the
+reasons.
 
-The exit code, the state and the reason are those of the harvest that met the fault, and stand in its
-`harvest.json`; `s` is how long it took on that clock. `lost` and `doubled` count records after the harvest
-that follows, against what the emulator says there was: lost is what is neither stored nor in a recorded gap.
-A stream is stopped by the test once it brings posts again, hence its `stopped` with exit code 0.
+Exit code, state and reason are those of the harvest that met the fault, as in its `harvest.json`; `s`
+is its duration in simulated seconds. `lost` and `doubled` count records after the next harvest,
+compared with what the emulator served: lost records are neither stored nor in a recorded gap. The test
+stops a stream once it delivers posts again, so its state is `stopped` with exit code 0.
 
 | fault | while reading | what the harvest does | exit | state | reason | lost | doubled | s |
 | --- | --- | --- | --- | --- | --- | --- | --- | --- |
@@ -26,22 +26,22 @@ A stream is stopped by the test once it brings posts again, hence its `stopped` 
 TAIL = """
 ## The store and the disk
 
-Played by `tests/store/test_faults.py` (a gate before a real S3 server),
+Tested by `tests/store/test_faults.py` (a proxy in front of a real S3 server),
 `tests/durability/test_full_disks.py` (a disk of 512 KiB), `tests/durability/test_lost_answers.py` and
-`tests/durability/test_wrong_clocks.py`; each loses and doubles nothing. A store is away if it
-cannot be reached or says 403, 503, that the session is over, the bucket gone, or the
-clock wrong.
+`tests/durability/test_wrong_clocks.py`; no fault causes loss or duplicates. A store is unavailable if
+it cannot be reached or returns 403 or 503, the session has expired, the bucket is missing, or the
+clock is wrong.
 
 | fault | what the harvest does | exit | state |
 | --- | --- | --- | --- |
-| store away for less than 15 minutes | collects until its queues are full, retries, goes on | 0 | complete |
-| store away for longer | keeps all in its work folder; the next start stores it | 1 | failed |
-| the same, with a stream | keeps what came; until the next start is a recorded gap | 1 | failed |
-| the answer to any one write is lost | tries again, and finds its own write | 0 | complete |
-| full disk, of the work folder | keeps what fits; the next start goes on from its token | 1 | failed |
-| full disk, of a folder store | keeps all in its work folder; the next start stores it | 1 | failed |
-| clock an hour off | waits for as long as X's clock says; stores as always | 0 | complete |
-| clock an hour off, signed requests | says by how much it is off | 4 | failed |
+| store unavailable, less than 15 minutes | collects until its queues are full, continues | 0 | complete |
+| store unavailable, longer | leaves everything in its work folder; the next start stores it | 1 | failed |
+| the same, with a stream | stores it at the next start; the time between is a recorded gap | 1 | failed |
+| the response to any one write is lost | retries, and finds its own write | 0 | complete |
+| full disk, of the work folder | keeps what fits; the next start continues from its token | 1 | failed |
+| full disk, of a folder store | leaves everything in its work folder; the next start stores it | 1 | failed |
+| clock an hour off | waits as long as X's clock says; stores as usual | 0 | complete |
+| clock an hour off, signed requests | reports the difference | 4 | failed |
 """
 
 
