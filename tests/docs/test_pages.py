@@ -125,6 +125,23 @@ def _prose(text: str) -> list[str]:
     return lines
 
 
-@pytest.mark.parametrize("page", sorted(path.name for path in (_ROOT / "docs").glob("*.md")))
-def test_prose_is_wrapped(page: str) -> None:
-    assert [line for line in _prose(_page(f"docs/{page}")) if len(line) > 110] == []
+# Written by programs, whose own lines are longer.
+_GENERATED = ("commands.md", "fault-matrix.md", "results.md")
+
+
+@pytest.mark.parametrize("page", _PAGES, ids=lambda page: str(page.relative_to(_ROOT)))
+def test_prose_is_wrapped(page: Path) -> None:
+    if page.name not in _GENERATED:
+        text = page.read_text(encoding="utf-8")
+        assert [line for line in _prose(text) if len(line) > 100 and " " in line.strip()] == []
+
+
+# Words that this project used in a sense of its own; the glossary has the terms.
+_PRIVATE = r"\b(so many|whoever|nobody|somebody|anybody|of then|anew|be rid|belongs? into|is told|are told)\b"
+
+
+@pytest.mark.parametrize("page", _PAGES, ids=lambda page: str(page.relative_to(_ROOT)))
+def test_pages_are_in_plain_english(page: Path) -> None:
+    text = re.sub(r"`[^`]*`", "", re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL))
+    found = [line for line in text.splitlines() if re.search(_PRIVATE, line, re.IGNORECASE)]
+    assert page.name == "commands.md" or found == []
