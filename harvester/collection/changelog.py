@@ -86,20 +86,26 @@ def _as_list(value: Any) -> list[Any]:
 def _differences(
     old: Tree, new: Tree, keys: Iterable[str], path: tuple[str, ...]
 ) -> Iterator[tuple[tuple[str, ...], str, Any, Any]]:
-    for key in [key for key in {**old, **new} if key in keys]:
-        here, before, now = (*path, key), old.get(key), new.get(key)
-        if before == now and (key in old) == (key in new):
+    for key in {**old, **new}:
+        if key not in keys or key in _HIDDEN:
             continue
-        if key in _HIDDEN:
-            continue
-        if path == ("users",) and (key not in old or key not in new):
-            yield here, ADDED if key in new else DELETED, before, now
-        elif isinstance(before, dict) or isinstance(now, dict):
-            inner_old = before if isinstance(before, dict) else {}
-            inner_new = now if isinstance(now, dict) else {}
-            yield from _differences(inner_old, inner_new, {*inner_old, *inner_new}, here)
-        else:
-            yield here, *_leaf(here, before, now, gone=key not in new)
+        stays = key in old and key in new
+        if not (stays and old[key] == new[key]):
+            yield from _difference(old, new, (*path, key), stays=stays)
+
+
+def _difference(
+    old: Tree, new: Tree, path: tuple[str, ...], *, stays: bool
+) -> Iterator[tuple[tuple[str, ...], str, Any, Any]]:
+    key = path[-1]
+    before, now = old.get(key), new.get(key)
+    if path[:-1] == ("users",) and not stays:
+        yield path, ADDED if key in new else DELETED, before, now
+    elif isinstance(before, dict) or isinstance(now, dict):
+        inner_old, inner_new = _as_dict(before), _as_dict(now)
+        yield from _differences(inner_old, inner_new, {*inner_old, *inner_new}, path)
+    else:
+        yield path, *_leaf(path, before, now, gone=key not in new)
 
 
 def _leaf(path: tuple[str, ...], old: Any, new: Any, *, gone: bool) -> tuple[str, Any, Any]:

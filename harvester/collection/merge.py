@@ -102,15 +102,17 @@ def _spared_below(section: str, delete: list[Any]) -> list[Any]:
         return [key for key in delete if key not in _LEARNT_BELOW[section]]
     if section != "users":
         return delete
-    kept: list[Any] = [entry for entry in delete if not isinstance(entry, dict)]
-    for entry in (entry for entry in delete if isinstance(entry, dict)):
-        fields = {
-            user: [field for field in inner if isinstance(field, dict) or field not in _OF_A_USER]
-            for user, inner in entry.items()
-        }
-        if any(fields.values()):
-            kept.append({user: inner for user, inner in fields.items() if inner})
-    return kept
+    gone = [entry for entry in delete if not isinstance(entry, dict)]
+    changed = [_spared_of_users(entry) for entry in delete if isinstance(entry, dict)]
+    return [*gone, *filter(None, changed)]
+
+
+def _spared_of_users(delete: Tree) -> Tree:
+    fields = {
+        user: [field for field in inner if isinstance(field, dict) or field not in _OF_A_USER]
+        for user, inner in delete.items()
+    }
+    return {user: inner for user, inner in fields.items() if inner}
 
 
 def _giving_way(update: Tree, base: Tree, current: Tree, path: tuple[str, ...] = ()) -> Tree:

@@ -26,7 +26,13 @@ class Transplant:
 
     def __post_init__(self) -> None:
         found = list(self.source.entries(self.keys.folder))
-        names = {entry.key for entry in found}
+        self._require_fit({entry.key for entry in found})
+        pointers = (self.keys.last_harvest, self.keys.collection)
+        self._pointers = [entry for key in pointers for entry in found if entry.key == key]
+        self._rest = [entry for entry in found if entry.key not in pointers and not is_unfinished(entry.key)]
+
+    def _require_fit(self, names: set[str]) -> None:
+        """Raise unless the source has it, whole and at rest, and the target does not."""
         if self.keys.collection not in names:
             raise NotFound(
                 f"There is no collection {self.keys.id} in {self.source.name}.",
@@ -41,12 +47,6 @@ class Transplant:
             )
         if any(entry.key == self.keys.collection for entry in self.target.entries(self.keys.collection)):
             raise HarvesterError(f"Collection {self.keys.id} already exists in {self.target.name}.")
-        pointers = (self.keys.last_harvest, self.keys.collection)
-        self._pointers = [entry for key in pointers for entry in found if entry.key == key]
-        self._rest = [entry for entry in found if entry.key not in pointers and self._goes(entry)]
-
-    def _goes(self, entry: Entry) -> bool:
-        return not is_unfinished(entry.key)
 
     @property
     def count(self) -> int:

@@ -65,14 +65,19 @@ class State:
 
     def _checked(self) -> "State":
         """Of the right types, whatever somebody did to the file that it was read from."""
-        pattern = vars(type(self)(harvest="", owner="", segment={"name": "", "size": 0, "posts": 0}))
-        values = {name: value for name, value in vars(self).items() if value is not None or name != "segment"}
-        wrong = [name for name, value in values.items() if not isinstance(value, type(pattern[name]))]
-        if self.segment and not wrong:
-            wrong = [name for name in ("name", "size", "posts") if name not in self.segment]
-        if wrong or not all(isinstance(gap, dict) for gap in self.gaps):
-            raise TypeError(f"no state of a harvest: {', '.join(wrong) or 'gaps'}")
+        if wrong := self._of_wrong_types() or self._missing_of_segment():
+            raise TypeError(f"no state of a harvest: {', '.join(wrong)}")
+        if not all(isinstance(gap, dict) for gap in self.gaps):
+            raise TypeError("no state of a harvest: gaps")
         return self
+
+    def _of_wrong_types(self) -> list[str]:
+        pattern = vars(type(self)(harvest="", owner="", segment={}))
+        values = {name: value for name, value in vars(self).items() if value is not None or name != "segment"}
+        return [name for name, value in values.items() if not isinstance(value, type(pattern[name]))]
+
+    def _missing_of_segment(self) -> list[str]:
+        return [name for name in ("name", "size", "posts") if self.segment and name not in self.segment]
 
     @property
     def posts(self) -> int:

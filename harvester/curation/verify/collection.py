@@ -65,10 +65,8 @@ class Whole:
         return {*self.files, *self.unreadable}
 
     def _changesets(self, trees: Mapping[str, Any]) -> Iterator[Finding]:
-        found = sorted(
-            (name for name in trees if name.startswith(CHANGESETS)),
-            key=lambda name: (changeset_version(name), name),
-        )
+        named = (name for name in trees if name.startswith(CHANGESETS))
+        found = sorted(named, key=lambda name: (changeset_version(name), name))
         for name in found:
             yield from self._harvest_of(name, trees[name])
         if any(name.startswith(CHANGESETS) for name in self.unreadable):

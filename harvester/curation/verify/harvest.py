@@ -164,26 +164,31 @@ class Case:
         claims = self.claims
         account = HARVEST_2019 if claims.of_2019 else HARVEST
         if claims.account is None:
-            if account in self.unreadable or any(finding.name == account for finding in claims.findings):
-                return
-            if claims.of_2019:
-                yield Finding(account, Verdict.UNFINISHED, "it is not there: this harvest of 2019 failed")
-            else:
-                yield Finding(account, Verdict.MISSING_LOST, "a harvest writes it before anything else")
+            yield from self._without_account(account)
             return
         yield from self._identity(account, claims.account)
         if self.unfinished:
             why = f"its state is {claims.state or 'unknown'}; last heard of {claims.account.get('updated')}"
             yield Finding(account, Verdict.UNFINISHED, why)
             return
-        expected = ["sha1"] if claims.of_2019 else list(MANIFESTS)
-        if claims.of_2019 and not claims.account.get("files"):
-            expected = []
-        for algorithm in expected:
-            if algorithm not in claims.named and MANIFESTS[algorithm] not in self.unreadable:
-                yield Finding(MANIFESTS[algorithm], Verdict.MISSING_LOST, "a harvest that ended has one")
+        yield from self._missing_manifests(claims.account)
         if claims.named or not self._unread_manifests:
             yield from self._counts(account, claims.account)
+
+    def _without_account(self, account: str) -> Iterator[Finding]:
+        if account in self.unreadable or account in {finding.name for finding in self.claims.findings}:
+            return
+        if self.claims.of_2019:
+            yield Finding(account, Verdict.UNFINISHED, "it is not there: this harvest of 2019 failed")
+        else:
+            yield Finding(account, Verdict.MISSING_LOST, "a harvest writes it before anything else")
+
+    def _missing_manifests(self, said: Mapping[str, Any]) -> Iterator[Finding]:
+        # A harvest of 2019 wrote one manifest, and none where it had no files.
+        of_2019 = ["sha1"] if said.get("files") else []
+        for algorithm in of_2019 if self.claims.of_2019 else MANIFESTS:
+            if algorithm not in self.claims.named and MANIFESTS[algorithm] not in self.unreadable:
+                yield Finding(MANIFESTS[algorithm], Verdict.MISSING_LOST, "a harvest that ended has one")
 
     @property
     def _unread_manifests(self) -> set[str]:

@@ -27,24 +27,28 @@ class Rebuilt:
 
 def rebuilt(case: Case) -> Iterator[Rebuilt]:
     """The manifests of a harvest that ended which are other than its objects; the contents are read."""
-    if case.unreadable:
-        names = "; ".join(case.unreadable)
-        yield Rebuilt(case.folder, problem=f"not all of its files could be read: {names}")
-        return
-    if case.unfinished:
-        yield Rebuilt(case.folder, problem="it has not ended; its manifests are still being written")
+    if problem := _problem(case):
+        yield Rebuilt(case.folder, problem=problem)
         return
     contents = {name: future.result() for name, future in case.contents.items()}
     whole: dict[str, Content] = {name: each for name, each in contents.items() if each is not None}
-    broken = [f"{name}: {whole[name].problem}" for name in _named(case, whole) if whole[name].problem]
+    named = {name: whole[name] for name in _named(case, whole)}
+    broken = [f"{name}: {each.problem}" for name, each in named.items() if each.problem]
     if broken:
         yield Rebuilt(case.folder, problem=f"not all of its files are whole: {'; '.join(broken)}")
         return
-    files = [_finished(name, whole[name]) for name in _named(case, whole)]
+    files = [_finished(name, each) for name, each in named.items()]
     algorithms = ["sha1"] if case.claims.of_2019 else list(MANIFESTS)
     for algorithm in algorithms:
         if files or algorithm in case.claims.named:
             yield Rebuilt(case.folder + MANIFESTS[algorithm], text(files, algorithm).encode())
+
+
+def _problem(case: Case) -> str:
+    """Why no manifest can be made, whatever its files hold; empty where one may be."""
+    if case.unreadable:
+        return f"not all of its files could be read: {'; '.join(case.unreadable)}"
+    return "it has not ended; its manifests are still being written" if case.unfinished else ""
 
 
 def _named(case: Case, whole: Mapping[str, Content]) -> list[str]:
