@@ -28,7 +28,7 @@ _MOST_BYTES = 4096
 
 
 @dataclass(frozen=True)
-class Entry:
+class Parameter:
     """A parameter without its value: its name below the path, how often it was written, and when last."""
 
     name: str
@@ -99,7 +99,7 @@ class Parameters:
             return False
         return True
 
-    def entries(self, folder: str) -> list[Entry]:
+    def entries(self, folder: str) -> list[Parameter]:
         """What is directly below a name, in order; values are not asked for in plain text."""
         full = self._full(folder)
         found = []
@@ -110,7 +110,7 @@ class Parameters:
             for page in pages:
                 for each in page["Parameters"]:
                     name = each["Name"].rpartition("/")[2]
-                    found.append(Entry(name, int(each["Version"]), each["LastModifiedDate"]))
+                    found.append(Parameter(name, int(each["Version"]), each["LastModifiedDate"]))
         return sorted(found, key=lambda entry: entry.name)
 
     # -- keys of the X API -----------------------------------------------------------------------------

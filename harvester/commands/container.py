@@ -17,14 +17,14 @@ from harvester.commands.cli.output import print_line
 from harvester.commands.cli.signals import stop_on_signals, wait_for_shutdown
 from harvester.commands.cli.version import version_option
 from harvester.commands.cli.workspace import folder_store
-from harvester.commands.stream_service import Service, service_of_ecs
+from harvester.commands.stream_service import StreamService, service_of_ecs
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest.malloc import share_one_heap
 from harvester.harvest.progress import Outcome
 from harvester.monitoring import heartbeat
 from harvester.monitoring.alerts import Alerts, watching
-from harvester.monitoring.run_token import Token, token_of_run
+from harvester.monitoring.run_token import RunToken, token_of_run
 from harvester.settings import settings
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys
@@ -181,7 +181,7 @@ def _harvest(
     shutdown: bool,
     port: int | None,
     address_file: Path | None,
-    service: Service | None = None,
+    service: StreamService | None = None,
 ) -> Outcome:
     # What speaks to the network is imported only here, so that --help and unlock are quick.
     from harvester.compute.cost import described_task
@@ -190,7 +190,7 @@ def _harvest(
     share_one_heap()
     chosen = settings(flags={"temp": temp, "tweets_per_file": tweets_per_file})
     alerts.settings, alerts.store = chosen, store
-    token = Token("") if port is None else token_of_run(chosen, collection_id)
+    token = RunToken("") if port is None else token_of_run(chosen, collection_id)
     run = Harvest(
         store=store,
         keys=CollectionKeys(collection_id),
@@ -262,7 +262,7 @@ def _beat() -> None:
         heartbeat.beat(_BEAT_SECONDS, Path(file))
 
 
-def _stay(service: Service | None, stop: Stop, asked_to_shut_down: Callable[[float], bool]) -> None:
+def _stay(service: StreamService | None, stop: Stop, asked_to_shut_down: Callable[[float], bool]) -> None:
     """Stay until the end is asked for, which the service of a stream that is through is by its own task."""
     if service and not stop.requested:
         service.end()

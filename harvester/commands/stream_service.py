@@ -25,7 +25,7 @@ _MET_AGAIN = {
 
 
 @dataclass(frozen=True)
-class Service:
+class StreamService:
     """The service whose task this process is: `cluster` and `name` as ECS knows them."""
 
     cluster: str
@@ -94,7 +94,7 @@ class Service:
             log.warning("The service could not be deleted: %s; %s.", error.message.rstrip("."), hint)
 
 
-def service_of_ecs(service: str, collection_id: str, stop: Stop) -> Service | None:
+def service_of_ecs(service: str, collection_id: str, stop: Stop) -> StreamService | None:
     """From TWARC_CLOUD_SERVICE, `cluster/service`; None where this process is no service's task."""
     cluster, _, name = service.rpartition("/")
-    return Service(cluster, name, collection_id, stop) if cluster and name else None
+    return StreamService(cluster, name, collection_id, stop) if cluster and name else None

@@ -13,7 +13,7 @@ from itertools import groupby
 
 from harvester.clock import Stop
 from harvester.collection.secrets import without_keys
-from harvester.curation.local_copy import Digest, Mirror, Mismatch, Stopped
+from harvester.curation.local_copy import Digest, DownloadStopped, Mirror, Mismatch
 from harvester.errors import Exit, HarvesterError, NotFound, StoreAway
 from harvester.harvest.manifest import ALGORITHMS, parsed
 from harvester.store import Entry
@@ -195,7 +195,7 @@ class _Download:
         try:
             if not (self._stop.requested or self._fatal):
                 self._keep(wish)
-        except Stopped:
+        except DownloadStopped:
             pass
         except NotFound:
             self._add("gone", wish.key)

@@ -34,7 +34,7 @@ class Mismatch(HarvesterError):
     """The bytes that came are not those that the manifest names."""
 
 
-class Stopped(HarvesterError):
+class DownloadStopped(HarvesterError):
     """Given up in the middle, for a stop was asked for."""
 
 
@@ -275,7 +275,7 @@ def _written(
     with partial.open("xb", buffering=0) as file:
         for piece in pieces:
             if stopped():
-                raise Stopped("The download was stopped.")
+                raise DownloadStopped("The download was stopped.")
             size += len(piece)
             sha256.update(piece)
             if other:

@@ -12,7 +12,7 @@ from harvester.errors import HarvesterError, NotFound, StoreAway
 from harvester.harvest.progress import COMPLETE, FAILED, INTERRUPTED, PARTIAL, Outcome
 from harvester.harvest.workdir import State, Work
 from harvester.networks import Batch, Network
-from harvester.networks.gap import Unheard
+from harvester.networks.gap import MissedInterval
 from harvester.store import Store
 from harvester.store.documents import document
 from harvester.store.keys import EVENTS, CollectionKeys, moment
@@ -24,7 +24,7 @@ _DIED = "the harvest died"
 _GRAIN = timedelta(seconds=2)
 
 
-def before(store: Store, keys: CollectionKeys) -> Unheard | None:
+def before(store: Store, keys: CollectionKeys) -> MissedInterval | None:
     """Where the last harvest of a stream ended without being meant to: what no harvest has heard since."""
     try:
         return _before(store, keys)
@@ -34,7 +34,7 @@ def before(store: Store, keys: CollectionKeys) -> Unheard | None:
         return None
 
 
-def _before(store: Store, keys: CollectionKeys) -> Unheard | None:
+def _before(store: Store, keys: CollectionKeys) -> MissedInterval | None:
     ended = last(store, keys)
     if not ended or ended.get("state") in (COMPLETE, PARTIAL):
         return None
@@ -44,14 +44,14 @@ def _before(store: Store, keys: CollectionKeys) -> Unheard | None:
         # Of the first version of all, which left no such record.
         return None
     if left := record.get("unheard"):
-        return Unheard.from_tree(left)
+        return MissedInterval.from_tree(left)
     if ended.get("state") != INTERRUPTED:
         return None
     gaps = [gap for gap in record["gaps"] if gap["reason"] == _DIED]
-    return Unheard(moment(gaps[-1]["from"]), gaps[-1]["last_id_before"]) if gaps else None
+    return MissedInterval(moment(gaps[-1]["from"]), gaps[-1]["last_id_before"]) if gaps else None
 
 
-def left_unheard(network: Network, outcome: Outcome, state: State, earlier: Unheard | None) -> Tree:
+def left_unheard(network: Network, outcome: Outcome, state: State, earlier: MissedInterval | None) -> Tree:
     """`unheard` of a stream's harvest.json: where it stopped hearing without being meant to, else empty."""
     missed = network.missed(state)
     if outcome.was_meant or missed is None:
@@ -120,14 +120,14 @@ def _stored_gaps(store: Store, keys: CollectionKeys, state: State) -> list[Tree]
         ) from error
 
 
-def _missed(store: Store, keys: CollectionKeys, state: State, network: Network) -> Unheard | None:
+def _missed(store: Store, keys: CollectionKeys, state: State, network: Network) -> MissedInterval | None:
     """From when on posts of the dead harvest's stream may be missing."""
     # Where it had got nothing yet, what went unheard before it still does.
     earlier = None if state.heard or state.last_id else before(store, keys)
     return earlier or network.missed(state)
 
 
-def _note_gap(work: Work, missed: Unheard, until: datetime) -> None:
+def _note_gap(work: Work, missed: MissedInterval, until: datetime) -> None:
     gap = missed.gap(_DIED, until=until).event()
     path = work.path(EVENTS)
     with path.open("ab") as file:

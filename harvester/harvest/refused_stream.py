@@ -14,7 +14,7 @@ from harvester.errors import HarvesterError
 from harvester.harvest.workdir import State
 from harvester.networks import Batch, Network, Put, Stopped
 from harvester.networks.budget import BudgetReached
-from harvester.networks.gap import Unheard
+from harvester.networks.gap import MissedInterval
 from harvester.store.keys import timestamp
 
 log = logging.getLogger("twarc-cloud")
@@ -36,8 +36,8 @@ class Holding:
 
     def collect(
         self,
-        source: Callable[[Unheard | None], None],
-        unheard: Unheard | None,
+        source: Callable[[MissedInterval | None], None],
+        unheard: MissedInterval | None,
         *,
         state: State,
     ) -> None:
@@ -69,8 +69,8 @@ class Holding:
             pause = min(2 * pause, LONGEST_PAUSE)
 
     def _told(
-        self, error: HarvesterError, unheard: Unheard | None, state: State, *, heard: bool
-    ) -> Unheard | None:
+        self, error: HarvesterError, unheard: MissedInterval | None, state: State, *, heard: bool
+    ) -> MissedInterval | None:
         """Keep that the network refuses; since when the stream goes unheard, if what it misses is lost."""
         event = {"event": "refused", "at": timestamp(self.clock.now()), "detail": reason(error)}
         # With all that came before on disk, the state says what was heard last.
@@ -94,7 +94,7 @@ def reason(error: HarvesterError) -> str:
     return " ".join([error.message, *error.problems])
 
 
-def gap_of(unheard: Unheard | None) -> dict[str, Any]:
+def gap_of(unheard: MissedInterval | None) -> dict[str, Any]:
     """What a `Job` says of the gap that its source shall tell."""
     if unheard is None:
         return {}
@@ -105,5 +105,5 @@ def gap_of(unheard: Unheard | None) -> dict[str, Any]:
     }
 
 
-def _gap_reason(unheard: Unheard) -> str:
+def _gap_reason(unheard: MissedInterval) -> str:
     return unheard.why if unheard.why == _WHY else f"the harvest before {unheard.why}"

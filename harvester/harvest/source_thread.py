@@ -16,7 +16,7 @@ from harvester.harvest.progress import Progress
 from harvester.harvest.refused_stream import Holding, gap_of
 from harvester.harvest.workdir import State
 from harvester.networks import Batch, Client, Job, Network, Source
-from harvester.networks.gap import Unheard
+from harvester.networks.gap import MissedInterval
 from harvester.store.keys import timestamp
 
 log = logging.getLogger("twarc-cloud")
@@ -32,7 +32,7 @@ class SourceThread:
 
     context: Context
     collection: Tree
-    unheard: Unheard | None
+    unheard: MissedInterval | None
     client: Callable[[Tree, Progress], Client]
     network: Network
     source: Source[Any]
@@ -70,7 +70,7 @@ class SourceThread:
         finally:
             self.inbox.end()
 
-    def _collect(self, unheard: Unheard | None) -> None:
+    def _collect(self, unheard: MissedInterval | None) -> None:
         context = self.context
         client = self.client(self.collection, context.progress)
         client.billing.budget = budget(self.collection, setting=context.settings.budget_usd)

@@ -15,7 +15,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 
 
 @dataclass(frozen=True)
-class Task:
+class UploadTask:
     """One step towards the store. It may be tried again, so it must be safe to repeat."""
 
     what: str
@@ -41,7 +41,7 @@ class Uploads:
     ) -> None:
         self._clock, self._stop = clock, stop
         self._patience, self._patience_after_stop = patience, patience_after_stop
-        self._queue: queue.Queue[Task | None] = queue.Queue(room)
+        self._queue: queue.Queue[UploadTask | None] = queue.Queue(room)
         self._ended = Stop()
         self._failure: BaseException | None = None
         self.trouble = ""
@@ -53,7 +53,7 @@ class Uploads:
         while True:
             self.check()
             try:
-                self._queue.put(Task(what, run), timeout=0.5)
+                self._queue.put(UploadTask(what, run), timeout=0.5)
                 return
             except queue.Full:
                 continue
@@ -93,7 +93,7 @@ class Uploads:
             finally:
                 self._queue.task_done()
 
-    def _do(self, task: Task) -> None:
+    def _do(self, task: UploadTask) -> None:
         started, backoff = self._clock.elapsed(), Backoff(_FIRST_PAUSE, _LONGEST_PAUSE, jitter=True)
         while True:
             try:

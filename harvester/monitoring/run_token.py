@@ -17,7 +17,7 @@ log = logging.getLogger("twarc-cloud")
 
 
 @dataclass(repr=False)
-class Token:
+class RunToken:
     """What whoever asks a run must show. `publish` lets the operator find it; nothing does so before."""
 
     value: str
@@ -51,11 +51,11 @@ class Token:
             log.warning("The token of this run stays in the parameter store, of no use any more: %s", told)
 
 
-def token_of_run(settings: Settings, collection_id: str) -> Token:
+def token_of_run(settings: Settings, collection_id: str) -> RunToken:
     """TWARC_CLOUD_TOKEN; or where there is a parameter store a new one, for this run alone."""
     given = os.environ.get("TWARC_CLOUD_TOKEN", "")
     if given or not settings.parameter_path:
-        return Token(given)
+        return RunToken(given)
     from harvester.aws.parameters import parameter_store
 
-    return Token(secrets.token_urlsafe(32), f"tokens/{collection_id}", lambda: parameter_store(settings))
+    return RunToken(secrets.token_urlsafe(32), f"tokens/{collection_id}", lambda: parameter_store(settings))

@@ -12,7 +12,7 @@ from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.networks.budget import Billing, Prices
 from harvester.networks.check import Check
-from harvester.networks.gap import Heard, Unheard, impossible
+from harvester.networks.gap import Heard, MissedInterval, impossible
 from harvester.networks.records import Records, one_post_a_line
 from harvester.settings import Settings
 
@@ -153,12 +153,12 @@ class Network:
 
     # -- gaps --------------------------------------------------------------------------------------
 
-    def missed(self, heard: Heard) -> Unheard | None:
+    def missed(self, heard: Heard) -> MissedInterval | None:
         """What may be missing of a stream whose harvest ended there.
 
         None where nothing is, as the next harvest has it replayed from a position that the patch keeps.
         """
-        return Unheard.of(heard)
+        return MissedInterval.of(heard)
 
     def why_impossible(self, gap: Mapping[str, Any]) -> str:
         """Why an event of a gap cannot be true; empty where nothing speaks against it."""

@@ -54,7 +54,7 @@ class Heard(Protocol):
 
 
 @dataclass(frozen=True)
-class Unheard:
+class MissedInterval:
     """A stream that nobody hears: every post that was published before `since` and matches has come.
 
     `last_id` is the newest of these, `why` what became of its harvest.
@@ -65,7 +65,7 @@ class Unheard:
     why: str = "died"
 
     @classmethod
-    def of(cls, state: "Heard") -> "Unheard":
+    def of(cls, state: "Heard") -> "MissedInterval":
         """What may be missing of a stream, of whose harvest this was kept: without a mark, all of it."""
         return cls(moment(state.heard or state.begun or state.harvest), state.last_id or None)
 
@@ -73,7 +73,7 @@ class Unheard:
         return {"since": timestamp(self.since), "last_id": self.last_id, "why": self.why}
 
     @classmethod
-    def from_tree(cls, tree: Mapping[str, Any]) -> "Unheard":
+    def from_tree(cls, tree: Mapping[str, Any]) -> "MissedInterval":
         return cls(moment(tree["since"]), tree["last_id"], tree["why"])
 
     def gap(self, reason: str, *, until: datetime) -> Gap:

@@ -20,7 +20,7 @@ import orjson
 
 from harvester.errors import Conflict, HarvesterError, NotFound
 from harvester.store.keys import ROOT, timestamp
-from harvester.store.objects import Objects
+from harvester.store.objects import BucketObjects
 
 log = logging.getLogger("twarc-cloud")
 
@@ -48,7 +48,7 @@ class Conditions:
 class Remembered:
     """The conditions of one bucket's server: looked up, and probed where nobody has done so lately."""
 
-    def __init__(self, objects: Objects) -> None:
+    def __init__(self, objects: BucketObjects) -> None:
         self._objects = objects
         self._guard = threading.Lock()
         self._known: Conditions | None = None
@@ -97,7 +97,7 @@ class Remembered:
         return found
 
 
-def _probed(objects: Objects) -> Conditions:
+def _probed(objects: BucketObjects) -> Conditions:
     for trial in range(1, _TRIALS + 1):
         probe = _Probe(objects)
         try:
@@ -121,7 +121,7 @@ def _probed(objects: Objects) -> Conditions:
 class _Probe:
     """One trial, on keys of its own."""
 
-    def __init__(self, objects: Objects) -> None:
+    def __init__(self, objects: BucketObjects) -> None:
         self._objects = objects
         self._keys: list[str] = []
 

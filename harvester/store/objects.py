@@ -42,7 +42,7 @@ _TRIES_AT_ONCE = 5
 _TRIES_TO_READ = 3
 
 
-class Objects:
+class BucketObjects:
     """Requests to one bucket, by a client of boto3."""
 
     def __init__(self, bucket: str, client: Any, clock: Clock) -> None:

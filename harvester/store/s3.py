@@ -18,7 +18,7 @@ from harvester.errors import Conflict, Exit, HarvesterError, NotFound, StoreAway
 from harvester.store import Entry, Stored, require_key
 from harvester.store.conditions import FOLDER, Remembered
 from harvester.store.disk import told, whole
-from harvester.store.objects import Head, Objects
+from harvester.store.objects import BucketObjects, Head
 from harvester.store.refusals import NoBucket, in_words
 
 _DATE_SECONDS = 60.0
@@ -48,7 +48,9 @@ class S3Store:
     ) -> None:
         _require_bucket(bucket)
         self.bucket = bucket
-        self._objects = Objects(bucket, client or _client(bucket, region, patience), clock or SystemClock())
+        self._objects = BucketObjects(
+            bucket, client or _client(bucket, region, patience), clock or SystemClock()
+        )
         self._conditions = Remembered(self._objects)
 
     @property

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harvester.clock import Stop
-from harvester.commands.stream_service import Service, service_of_ecs
+from harvester.commands.stream_service import StreamService, service_of_ecs
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest.progress import COMPLETE, FAILED, STOPPED, Outcome
 from harvester.monitoring.sent_notices import Notices
@@ -41,8 +41,8 @@ def store(tmp_path: Path) -> FolderStore:
     return FolderStore(tmp_path)
 
 
-def _service(clock: Pauses) -> Service:
-    return Service("cluster", "name", "live", Stop(), clock)
+def _service(clock: Pauses) -> StreamService:
+    return StreamService("cluster", "name", "live", Stop(), clock)
 
 
 def _harvest(*codes: Exit) -> Callable[[Stop], Outcome]:
@@ -189,7 +189,7 @@ def test_a_stream_that_is_through_finds_its_service_by_the_region_that_its_defin
         ecs.create_service(cluster=cluster, serviceName="live", taskDefinition="live", desiredCount=1)
         monkeypatch.delenv("AWS_DEFAULT_REGION")
         monkeypatch.setenv("AWS_REGION", cloud.settings.region)
-        Service(cluster, "live", "live", Stop()).end()
+        StreamService(cluster, "live", "live", Stop()).end()
         (found,) = ecs.describe_services(cluster=cluster, services=["live"])["services"]
         assert found["status"] == "INACTIVE"
 
@@ -199,7 +199,7 @@ def test_where_the_service_may_not_be_ended_the_log_says_what_does(
 ) -> None:
     with cloud_of(moto_s3, monkeypatch) as cloud, caplog.at_level(logging.WARNING):
         monkeypatch.setenv("AWS_REGION", cloud.settings.region)
-        Service(cloud.settings.cluster, "nothing", "live", Stop()).end()
+        StreamService(cloud.settings.cluster, "nothing", "live", Stop()).end()
     assert "`collection filter-stop live`" in caplog.text
 
 

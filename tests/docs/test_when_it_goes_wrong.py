@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harvester.networks.x.errors import _WORDS, Outcome
+from harvester.networks.x.errors import _WORDS, ApiCode
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PAGE = (_ROOT / "docs" / "when-it-goes-wrong.md").read_text(encoding="utf-8")
@@ -74,8 +74,8 @@ def test_each_message_of_a_harvest_is_on_the_page(where: str, message: str) -> N
     assert known or message in _INTERNAL, f"{where} says {message!r}"
 
 
-@pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if outcome is not Outcome.OK])
-def test_each_outcome_of_the_network_is_on_the_page(outcome: Outcome) -> None:
+@pytest.mark.parametrize("outcome", [outcome for outcome in ApiCode if outcome is not ApiCode.OK])
+def test_each_outcome_of_the_network_is_on_the_page(outcome: ApiCode) -> None:
     assert _WORDS[outcome][0] in _told()
 
 

@@ -23,7 +23,7 @@ from harvester.harvest.recovery import recover
 from harvester.harvest.segment import finished
 from harvester.harvest.workdir import State, Work, left_behind
 from harvester.networks import Batch
-from harvester.networks.gap import Unheard
+from harvester.networks.gap import MissedInterval
 from harvester.networks.x.network import X
 from harvester.store.folder import FolderStore
 from harvester.store.keys import EVENTS, SEGMENTS, CollectionKeys, timestamp
@@ -191,7 +191,7 @@ def test_of_what_came_too_late_that_which_is_written_over_anyway_stays(
 def test_a_death_before_anything_came_leaves_what_went_unheard_before(
     store: FolderStore, tmp_path: Path
 ) -> None:
-    earlier = Unheard(BEGAN - timedelta(days=1), "17", "failed")
+    earlier = MissedInterval(BEGAN - timedelta(days=1), "17", "failed")
     store.create(KEYS.last_harvest, orjson.dumps({"harvest_id": timestamp(BEGAN), "state": "failed"}))
     store.create(HERE.harvest, orjson.dumps({"unheard": earlier.to_tree(), "gaps": []}))
     work = Work.begin(tmp_path / "temp", State(harvest=timestamp(BEGAN + timedelta(hours=1)), owner="me"))

@@ -12,7 +12,7 @@ from harvester.errors import Exit, HarvesterError
 from harvester.harvest.journal import State
 from harvester.harvest.refused_stream import FIRST_PAUSE, LONGEST_PAUSE, Holding
 from harvester.networks import Batch
-from harvester.networks.gap import Unheard
+from harvester.networks.gap import MissedInterval
 from harvester.networks.x.network import X
 from tests.support.harvest_stage import Stage, staged, until
 from tests.support.scripted_x import HandClock
@@ -119,13 +119,15 @@ def test_a_refusal_that_nobody_heard_of_yet_ends_the_harvest(tmp_path: Path) -> 
         assert gap["from"] <= first.record["harvest_end_timestamp"]
 
 
-def _held(*seconds: float, unheard: Unheard | None = None) -> tuple[list[Unheard | None], list[float]]:
+def _held(
+    *seconds: float, unheard: MissedInterval | None = None
+) -> tuple[list[MissedInterval | None], list[float]]:
     """What a source is told that is refused each time, after so many seconds; and the pauses."""
     clock, state, told = HandClock(), State(harvest="2026-11-26T00:00:00+00:00", owner="me"), []
     pauses: list[float] = []
     lasts = iter(seconds)
 
-    def source(given: Unheard | None) -> None:
+    def source(given: MissedInterval | None) -> None:
         told.append(given)
         if (lasted := next(lasts, None)) is not None:
             clock.advance(lasted)
@@ -146,5 +148,5 @@ def test_a_stream_that_was_heard_for_long_waits_shortly_again() -> None:
 
 
 def test_where_nothing_came_between_two_refusals_what_went_unheard_before_still_does() -> None:
-    earlier = Unheard(datetime(2026, 11, 1, tzinfo=UTC), "17", "failed")
+    earlier = MissedInterval(datetime(2026, 11, 1, tzinfo=UTC), "17", "failed")
     assert _held(1, 1, unheard=earlier)[0] == [earlier] * 3

@@ -16,7 +16,7 @@ from harvester.harvest.journal import State
 from harvester.harvest.missed_interval import left_unheard
 from harvester.harvest.progress import FAILED, Outcome
 from harvester.networks import Stopped
-from harvester.networks.gap import Gap, Unheard
+from harvester.networks.gap import Gap, MissedInterval
 from harvester.networks.x import StreamRead, StreamSupervisor
 from harvester.networks.x.network import X
 from harvester.networks.x.network_time import NetworkTime
@@ -281,11 +281,11 @@ def test_a_stream_that_heard_nothing_is_unheard_since_it_began_whatever_its_harv
     """A harvest is called by a later second where another one had that of its beginning."""
     state = State(harvest=timestamp(_TO), begun=timestamp(_FROM), owner="me")
 
-    assert Unheard.of(state) == Unheard(_FROM, None)
+    assert MissedInterval.of(state) == MissedInterval(_FROM, None)
 
 
 def test_what_a_harvest_has_told_as_a_gap_is_not_left_to_the_next_one_again() -> None:
-    earlier = Unheard(_FROM - timedelta(days=1), "17", "failed")
+    earlier = MissedInterval(_FROM - timedelta(days=1), "17", "failed")
     state = State(harvest=timestamp(_FROM), owner="me")
     failed = Outcome(FAILED, "refused", Exit.ERROR)
 
@@ -296,6 +296,6 @@ def test_what_a_harvest_has_told_as_a_gap_is_not_left_to_the_next_one_again() ->
 
 def test_a_gap_never_ends_before_it_begins() -> None:
     """A clock that was set back between two harvests."""
-    event = Unheard(_TO, None).gap("the harvest died", until=_FROM).event()
+    event = MissedInterval(_TO, None).gap("the harvest died", until=_FROM).event()
 
     assert (event["from"], event["to"], event["seconds"]) == (event["to"], event["from"], 0.0)

@@ -26,7 +26,7 @@ from harvester.compute.fargate.task_definition import (
     tag_list,
 )
 from harvester.compute.fargate.tasks import Cluster, Found, as_task, is_over
-from harvester.compute.fargate.wait_for_start import Beginning
+from harvester.compute.fargate.wait_for_start import StartWatch
 from harvester.compute.schedules.expression import Schedule
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
@@ -131,8 +131,8 @@ class FargateCompute:
             clientToken=uuid.uuid4().hex,
         )
 
-    def _beginning(self, collection_id: str) -> Beginning:
-        return Beginning(
+    def _beginning(self, collection_id: str) -> StartWatch:
+        return StartWatch(
             self.store,
             collection_id,
             clock=self._clock,

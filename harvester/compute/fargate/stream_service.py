@@ -18,7 +18,7 @@ from harvester.compute.fargate.task_definition import (
     tag_list,
 )
 from harvester.compute.fargate.tasks import Cluster, Found, gave_up, has_no_room, is_of_a_service, is_over
-from harvester.compute.fargate.wait_for_start import Beginning
+from harvester.compute.fargate.wait_for_start import StartWatch
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest import catalog, control
 from harvester.monitoring.sent_notices import Notices
@@ -52,7 +52,7 @@ class FargateService:
 
     # -- start -------------------------------------------------------------------------------------
 
-    def start(self, definition: Definition, beginning: Beginning) -> None:
+    def start(self, definition: Definition, beginning: StartWatch) -> None:
         """Make the service, or take over what was left of one; raises when its first task fails."""
         there = self._after_draining()
         if self._tasks() or (there and there.get("desiredCount") and not _is_stuck(there)):

@@ -22,7 +22,7 @@ _NO_REASON = "AWS gives no reason"
 _GRAIN = timedelta(seconds=2)
 
 
-class Beginning:
+class StartWatch:
     """Made before the start, so that it can tell a new harvest from an old one."""
 
     def __init__(

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harvester.networks.x.client import XClient as XClient
-    from harvester.networks.x.errors import Outcome as Outcome
+    from harvester.networks.x.errors import ApiCode as ApiCode
     from harvester.networks.x.errors import Problem as Problem
     from harvester.networks.x.errors import XError as XError
     from harvester.networks.x.keys import Keys as Keys
@@ -30,7 +30,7 @@ _HOMES = {
     "client": ("XClient",),
     "keys": ("Keys", "keys_from", "keys_of"),
     "page": ("Page", "included_name", "name_in", "posts_in"),
-    "errors": ("Outcome", "Problem", "XError"),
+    "errors": ("ApiCode", "Problem", "XError"),
     "rules": ("Rule", "RuleCaps", "compile_rules", "plan_rules", "tag_prefix"),
     "streaming.connection": ("StreamConnection", "StreamRead"),
     "streaming.reconnect": ("StreamSupervisor",),

@@ -7,7 +7,7 @@ from typing import Any
 from harvester.errors import Exit, HarvesterError
 
 
-class Outcome(StrEnum):
+class ApiCode(StrEnum):
     OK = "ok"
     RATE_LIMITED = "rate limited"
     MONTHLY_CAP = "monthly cap"
@@ -28,7 +28,7 @@ class Outcome(StrEnum):
 class Problem:
     """One problem as the network told it; `raw` is the whole of it."""
 
-    outcome: Outcome
+    outcome: ApiCode
     title: str = ""
     detail: str = ""
     status: int = 0
@@ -59,59 +59,63 @@ class XError(HarvesterError):
         return self.problem.status == 200
 
 
-_WORDS: dict[Outcome, tuple[str, str, Exit]] = {
-    Outcome.OK: ("answered", "", Exit.ERROR),
-    Outcome.RATE_LIMITED: ("asks to wait: the rate limit is used up", "Try again in 15 minutes.", Exit.ERROR),
-    Outcome.MONTHLY_CAP: (
+_WORDS: dict[ApiCode, tuple[str, str, Exit]] = {
+    ApiCode.OK: ("answered", "", Exit.ERROR),
+    ApiCode.RATE_LIMITED: (
+        "asks to wait: the rate limit is used up",
+        "Try again in 15 minutes.",
+        Exit.ERROR,
+    ),
+    ApiCode.MONTHLY_CAP: (
         "refuses more posts: the monthly cap of the project is reached",
         "Wait for its reset, or raise it in the developer console; the harvest goes on where it was.",
         Exit.RETRY_LATER,
     ),
-    Outcome.CREDITS_DEPLETED: (
+    ApiCode.CREDITS_DEPLETED: (
         "refuses more posts: the account's credits are used up",
         "Buy credits in the developer console and start again; the harvest goes on where it was.",
         Exit.RETRY_LATER,
     ),
-    Outcome.UNAUTHORIZED: (
+    ApiCode.UNAUTHORIZED: (
         "does not accept the keys",
         "Check the keys: they may be mistyped, revoked, or of another app.",
         Exit.UNAUTHORIZED,
     ),
-    Outcome.FORBIDDEN: (
+    ApiCode.FORBIDDEN: (
         "does not allow this to the app of these keys",
         "See in the developer console that the app is in a project with access to API v2.",
         Exit.UNAUTHORIZED,
     ),
-    Outcome.NOT_FOUND: ("found nothing", "Check the id or name.", Exit.ERROR),
-    Outcome.SUSPENDED: (
+    ApiCode.NOT_FOUND: ("found nothing", "Check the id or name.", Exit.ERROR),
+    ApiCode.SUSPENDED: (
         "has suspended the account",
         "It may come back; nothing can be collected now.",
         Exit.ERROR,
     ),
-    Outcome.PROTECTED: (
+    ApiCode.PROTECTED: (
         "shows this only to approved followers",
         "Nothing can be collected from it.",
         Exit.ERROR,
     ),
-    Outcome.STALE_SINCE_ID: (
+    ApiCode.STALE_SINCE_ID: (
         "no longer reaches back to this since_id",
         "Start without the since_id; posts between the two harvests are a gap.",
         Exit.ERROR,
     ),
-    Outcome.TOO_MANY_CONNECTIONS: (
+    ApiCode.TOO_MANY_CONNECTIONS: (
         "has another stream of this app open",
         "Stop the other stream, or wait for X to notice that it is gone.",
         Exit.ERROR,
     ),
-    Outcome.RULES_PROBLEM: (
+    ApiCode.RULES_PROBLEM: (
         "does not accept the rules of the stream",
         "Correct the filter of the collection.",
         Exit.ERROR,
     ),
-    Outcome.UNAVAILABLE: (
+    ApiCode.UNAVAILABLE: (
         "could not be reached or did not answer properly",
         "Look at the network and at X's status page, then start again; the harvest goes on where it was.",
         Exit.RETRY_LATER,
     ),
-    Outcome.BAD_REQUEST: ("does not accept the request", "Correct the collection.", Exit.ERROR),
+    ApiCode.BAD_REQUEST: ("does not accept the request", "Correct the collection.", Exit.ERROR),
 }

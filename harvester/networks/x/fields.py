@@ -18,7 +18,7 @@ from twarc.expansions import (
     USER_FIELDS,
 )
 
-from harvester.networks.x.errors import Outcome, Problem, XError
+from harvester.networks.x.errors import ApiCode, Problem, XError
 
 T = TypeVar("T")
 
@@ -80,7 +80,7 @@ class Fields:
 
     def _leave_out(self, problem: Problem, names: Names, sent: Mapping[str, str]) -> bool:
         """Whether asking again is worth it, as less is asked for now."""
-        if problem.outcome is not Outcome.BAD_REQUEST:
+        if problem.outcome is not ApiCode.BAD_REQUEST:
             return False
         with self._guard:
             if {name: ",".join(values) for name, values in names.items()} != sent:

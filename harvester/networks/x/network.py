@@ -78,12 +78,12 @@ class X(Network):
         )
 
     def require_accepted(self, client: "XClient") -> None:
-        from harvester.networks.x.errors import Outcome, XError
+        from harvester.networks.x.errors import ApiCode, XError
 
         try:
             client.rule_caps()
         except XError as error:
-            if error.outcome in (Outcome.UNAUTHORIZED, Outcome.FORBIDDEN):
+            if error.outcome in (ApiCode.UNAUTHORIZED, ApiCode.FORBIDDEN):
                 raise
 
     def estimates(self, tree: Tree) -> Iterator[Check]:

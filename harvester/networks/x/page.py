@@ -8,10 +8,10 @@ from typing import Any
 import msgspec
 
 from harvester.networks.x.decoding import member, objects, printable, prove_encoding, unmarked, value_of
-from harvester.networks.x.errors import Outcome, Problem
+from harvester.networks.x.errors import ApiCode, Problem
 from harvester.networks.x.problems import problems_in
 
-OF_AN_ACCOUNT = {Outcome.NOT_FOUND, Outcome.SUSPENDED, Outcome.PROTECTED}
+OF_AN_ACCOUNT = {ApiCode.NOT_FOUND, ApiCode.SUSPENDED, ApiCode.PROTECTED}
 ASKED_FOR = {"id", "ids", "username", "usernames"}
 # Ids are 64 bits wide and signed: docs.x.com, "X IDs".
 _LARGEST_ID = (1 << 63) - 1
@@ -28,7 +28,7 @@ class Page:
     says which was the newest or oldest of them, `distinct` how many there are, each counted once.
     """
 
-    outcome: Outcome
+    outcome: ApiCode
     line: bytes
     posts: int = 0
     newest_id: str | None = None
@@ -113,7 +113,7 @@ def posts_page(body: bytes, provenance: bytes) -> Page:
     ids = _numbers([post.id for post in data])
     problems = problems_in({"errors": found.errors})
     return Page(
-        outcome=Outcome.OK if data else _outcome_without_data(problems),
+        outcome=ApiCode.OK if data else _outcome_without_data(problems),
         line=line_of(body, provenance) if data else b"",
         posts=len(data),
         newest_id=str(max(ids)) if ids else None,
@@ -132,7 +132,7 @@ def users_page(body: bytes, provenance: bytes) -> Page:
     found = _decoded(body, _users, _Users)
     data = [found.data] if isinstance(found.data, dict) else found.data or []
     return Page(
-        outcome=Outcome.OK,
+        outcome=ApiCode.OK,
         line=line_of(body, provenance) if data else b"",
         next_token=_token(found),
         count=_count(found),
@@ -211,7 +211,7 @@ def _count(found: Any) -> int | None:
     return 0 if found.data == [] else None
 
 
-def _outcome_without_data(problems: Sequence[Problem]) -> Outcome:
+def _outcome_without_data(problems: Sequence[Problem]) -> ApiCode:
     """What a page without data is for: of its account's sake, or OK where nothing was to be told."""
     others = [problem for problem in problems if not _is_of_something_included(problem)]
     for problem in others:
@@ -219,7 +219,7 @@ def _outcome_without_data(problems: Sequence[Problem]) -> Outcome:
             return problem.outcome
     if others:
         raise ErrorsOnly(others[0].detail or others[0].title or _NOTHING_ELSE)
-    return Outcome.OK
+    return ApiCode.OK
 
 
 def _is_of_something_included(problem: Problem) -> bool:

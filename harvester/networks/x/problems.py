@@ -4,73 +4,78 @@ from collections.abc import Mapping
 from typing import Any
 
 from harvester.networks.x.decoding import printable
-from harvester.networks.x.errors import Outcome, Problem
+from harvester.networks.x.errors import ApiCode, Problem
 
 # Problem types by the tail of their path, since api.twitter.com and api.x.com both occur.
-_BY_TYPE: dict[str, Outcome] = {
-    "resource-not-found": Outcome.NOT_FOUND,
-    "not-authorized-for-resource": Outcome.PROTECTED,
-    "client-forbidden": Outcome.FORBIDDEN,
-    "disallowed-resource": Outcome.FORBIDDEN,
-    "usage-capped": Outcome.MONTHLY_CAP,
-    "rate-limit-exceeded": Outcome.RATE_LIMITED,
-    "credits-depleted": Outcome.CREDITS_DEPLETED,
-    "rule-cap": Outcome.RULES_PROBLEM,
-    "invalid-rules": Outcome.RULES_PROBLEM,
-    "duplicate-rules": Outcome.RULES_PROBLEM,
-    "internal-error": Outcome.UNAVAILABLE,
-    "resource-unavailable": Outcome.UNAVAILABLE,
-    "operational-disconnect": Outcome.UNAVAILABLE,
-    "invalid-request": Outcome.BAD_REQUEST,
+_BY_TYPE: dict[str, ApiCode] = {
+    "resource-not-found": ApiCode.NOT_FOUND,
+    "not-authorized-for-resource": ApiCode.PROTECTED,
+    "client-forbidden": ApiCode.FORBIDDEN,
+    "disallowed-resource": ApiCode.FORBIDDEN,
+    "usage-capped": ApiCode.MONTHLY_CAP,
+    "rate-limit-exceeded": ApiCode.RATE_LIMITED,
+    "credits-depleted": ApiCode.CREDITS_DEPLETED,
+    "rule-cap": ApiCode.RULES_PROBLEM,
+    "invalid-rules": ApiCode.RULES_PROBLEM,
+    "duplicate-rules": ApiCode.RULES_PROBLEM,
+    "internal-error": ApiCode.UNAVAILABLE,
+    "resource-unavailable": ApiCode.UNAVAILABLE,
+    "operational-disconnect": ApiCode.UNAVAILABLE,
+    "invalid-request": ApiCode.BAD_REQUEST,
 }
 
-_BY_CONNECTION_ISSUE: dict[str, Outcome] = {
-    "TooManyConnections": Outcome.TOO_MANY_CONNECTIONS,
-    "ProvisioningSubscription": Outcome.UNAVAILABLE,
-    "RuleConfigurationIssue": Outcome.RULES_PROBLEM,
-    "RulesInvalidIssue": Outcome.RULES_PROBLEM,
+_BY_CONNECTION_ISSUE: dict[str, ApiCode] = {
+    "TooManyConnections": ApiCode.TOO_MANY_CONNECTIONS,
+    "ProvisioningSubscription": ApiCode.UNAVAILABLE,
+    "RuleConfigurationIssue": ApiCode.RULES_PROBLEM,
+    "RulesInvalidIssue": ApiCode.RULES_PROBLEM,
 }
 
-_BY_TITLE: dict[str, Outcome] = {
-    "UsageCapExceeded": Outcome.MONTHLY_CAP,
-    "CreditsDepleted": Outcome.CREDITS_DEPLETED,
-    "RulesCapExceeded": Outcome.RULES_PROBLEM,
+_BY_TITLE: dict[str, ApiCode] = {
+    "UsageCapExceeded": ApiCode.MONTHLY_CAP,
+    "CreditsDepleted": ApiCode.CREDITS_DEPLETED,
+    "RulesCapExceeded": ApiCode.RULES_PROBLEM,
 }
 
 # Codes of v1.1, which still come from its end points and, for 88 and 453, from others.
-_BY_CODE: dict[int, Outcome] = {
-    17: Outcome.NOT_FOUND,
-    32: Outcome.UNAUTHORIZED,
-    34: Outcome.NOT_FOUND,
-    50: Outcome.NOT_FOUND,
-    63: Outcome.SUSPENDED,
-    88: Outcome.RATE_LIMITED,
-    89: Outcome.UNAUTHORIZED,
-    99: Outcome.UNAUTHORIZED,
-    130: Outcome.UNAVAILABLE,
-    135: Outcome.UNAUTHORIZED,
-    326: Outcome.FORBIDDEN,
-    453: Outcome.FORBIDDEN,
+_BY_CODE: dict[int, ApiCode] = {
+    17: ApiCode.NOT_FOUND,
+    32: ApiCode.UNAUTHORIZED,
+    34: ApiCode.NOT_FOUND,
+    50: ApiCode.NOT_FOUND,
+    63: ApiCode.SUSPENDED,
+    88: ApiCode.RATE_LIMITED,
+    89: ApiCode.UNAUTHORIZED,
+    99: ApiCode.UNAUTHORIZED,
+    130: ApiCode.UNAVAILABLE,
+    135: ApiCode.UNAUTHORIZED,
+    326: ApiCode.FORBIDDEN,
+    453: ApiCode.FORBIDDEN,
 }
 
-_BY_STATUS: dict[int, Outcome] = {
-    200: Outcome.OK,
-    201: Outcome.OK,
-    401: Outcome.UNAUTHORIZED,
-    402: Outcome.CREDITS_DEPLETED,
-    403: Outcome.FORBIDDEN,
+_BY_STATUS: dict[int, ApiCode] = {
+    200: ApiCode.OK,
+    201: ApiCode.OK,
+    401: ApiCode.UNAUTHORIZED,
+    402: ApiCode.CREDITS_DEPLETED,
+    403: ApiCode.FORBIDDEN,
     # Whole end points answered 404 in outages (2025-09), so it is never a word about one account.
-    404: Outcome.UNAVAILABLE,
-    408: Outcome.UNAVAILABLE,
-    409: Outcome.RULES_PROBLEM,
-    425: Outcome.UNAVAILABLE,
-    429: Outcome.RATE_LIMITED,
+    404: ApiCode.UNAVAILABLE,
+    408: ApiCode.UNAVAILABLE,
+    409: ApiCode.RULES_PROBLEM,
+    425: ApiCode.UNAVAILABLE,
+    429: ApiCode.RATE_LIMITED,
 }
 
 # Where the status alone is sure: a body cannot turn these into something milder.
 _SURE_STATUS = {401, 402, 404}
 
-_BY_HUNDRED = {1: Outcome.UNAVAILABLE, 2: Outcome.OK, 3: Outcome.UNAVAILABLE, 4: Outcome.BAD_REQUEST}
+_BY_HUNDRED = {
+    1: ApiCode.UNAVAILABLE,
+    2: ApiCode.OK,
+    3: ApiCode.UNAVAILABLE,
+    4: ApiCode.BAD_REQUEST,
+}
 
 
 def problem_of(status: int, body: Any) -> Problem:
@@ -91,28 +96,28 @@ def problem_of(status: int, body: Any) -> Problem:
     )
 
 
-def _of_answer(status: int, body: dict[str, Any], listed: list[Any]) -> Outcome:
+def _of_answer(status: int, body: dict[str, Any], listed: list[Any]) -> ApiCode:
     if status >= 500:
-        return Outcome.UNAVAILABLE
+        return ApiCode.UNAVAILABLE
     if status in _SURE_STATUS:
         return _BY_STATUS[status]
     if status == 400 and any(_is_stale_since_id(error) for error in listed):
-        return Outcome.STALE_SINCE_ID
+        return ApiCode.STALE_SINCE_ID
     named = next((found for found in (_named(part) for part in (body, *listed)) if found), None)
     if status == 429:
         # A rate limit names itself in many ways or in none; only the other kinds of 429 are told by name.
-        return named if named in _OTHER_429 else Outcome.RATE_LIMITED
-    if named and named not in (Outcome.NOT_FOUND, Outcome.PROTECTED):
+        return named if named in _OTHER_429 else ApiCode.RATE_LIMITED
+    if named and named not in (ApiCode.NOT_FOUND, ApiCode.PROTECTED):
         return named
-    return _BY_STATUS.get(status) or _BY_HUNDRED.get(status // 100, Outcome.UNAVAILABLE)
+    return _BY_STATUS.get(status) or _BY_HUNDRED.get(status // 100, ApiCode.UNAVAILABLE)
 
 
 _OTHER_429 = {
-    Outcome.MONTHLY_CAP,
-    Outcome.CREDITS_DEPLETED,
-    Outcome.TOO_MANY_CONNECTIONS,
-    Outcome.RULES_PROBLEM,
-    Outcome.UNAVAILABLE,
+    ApiCode.MONTHLY_CAP,
+    ApiCode.CREDITS_DEPLETED,
+    ApiCode.TOO_MANY_CONNECTIONS,
+    ApiCode.RULES_PROBLEM,
+    ApiCode.UNAVAILABLE,
 }
 
 
@@ -129,9 +134,9 @@ def _listed(body: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def _listed_problem(error: dict[str, Any], status: int) -> Problem:
-    outcome = _named(error) or Outcome.BAD_REQUEST
-    if outcome == Outcome.NOT_FOUND and _tells_of_suspension(error):
-        outcome = Outcome.SUSPENDED
+    outcome = _named(error) or ApiCode.BAD_REQUEST
+    if outcome == ApiCode.NOT_FOUND and _tells_of_suspension(error):
+        outcome = ApiCode.SUSPENDED
     return Problem(
         outcome=outcome,
         title=_text(error, "title"),
@@ -149,7 +154,7 @@ def _tells_of_suspension(error: Mapping[str, Any]) -> bool:
     return error.get("title") == "Forbidden" or "suspended" in _text(error, "detail").lower()
 
 
-def _named(part: Mapping[str, Any]) -> Outcome | None:
+def _named(part: Mapping[str, Any]) -> ApiCode | None:
     """The outcome by connection issue, type, title or code, in this order: the most exact first."""
     tail = _text(part, "type").rstrip("/").rpartition("/")[2]
     code = part.get("code")

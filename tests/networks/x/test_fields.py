@@ -14,7 +14,7 @@ from harvester.clock import Stop
 from harvester.errors import Exit
 from harvester.networks.x import Keys, XClient, XError
 from harvester.networks.x.checks import accepted_fields
-from harvester.networks.x.errors import Outcome, Problem
+from harvester.networks.x.errors import ApiCode, Problem
 from harvester.networks.x.fields import POSTS, TWEETS, Fields
 from tests.support.harvest_stage import staged, until
 from tests.support.model_x import BASE, Desk, ModelX, desk
@@ -145,7 +145,7 @@ def test_whatever_names_are_gone_the_others_are_asked_for(
             request, 0, None
         )
         if found:
-            problem = Problem(Outcome.BAD_REQUEST, status=400, raw=found.body)
+            problem = Problem(ApiCode.BAD_REQUEST, status=400, raw=found.body)
             raise XError(problem, asked="it")
         return sent
 
@@ -169,7 +169,8 @@ def test_a_refusal_that_another_thread_met_first_is_asked_again_and_told_once() 
         if next(meets, False):
             fields.for_posts(ask)
         raise XError(
-            Problem(Outcome.BAD_REQUEST, status=400, raw=_refusal(_x, TWEETS, "geo", asked).body), asked="it"
+            Problem(ApiCode.BAD_REQUEST, status=400, raw=_refusal(_x, TWEETS, "geo", asked).body),
+            asked="it",
         )
 
     assert "geo" not in fields.for_posts(ask)[TWEETS].split(",")

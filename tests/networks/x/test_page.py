@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harvester.networks.x.errors import Outcome
+from harvester.networks.x.errors import ApiCode
 from harvester.networks.x.page import (
     NotAPage,
     included_name,
@@ -54,7 +54,7 @@ def test_ids_are_compared_as_numbers_and_taken_from_the_posts() -> None:
 def test_an_empty_page_with_a_token_goes_on_and_stores_nothing() -> None:
     page = posts_page(b'{"meta":{"result_count":0,"next_token":"t"}}', _FROM)
 
-    assert (page.outcome, page.posts, page.line, page.next_token) == (Outcome.OK, 0, b"", "t")
+    assert (page.outcome, page.posts, page.line, page.next_token) == (ApiCode.OK, 0, b"", "t")
 
 
 NOT_PAGES = {
@@ -122,7 +122,7 @@ def test_a_byte_order_mark_is_not_stored() -> None:
 def test_members_that_no_post_depends_on_may_be_anything(more: dict[str, Any]) -> None:
     page = posts_page(json.dumps({**PAGE, **more}).encode(), _FROM)
 
-    assert (page.outcome, page.posts, page.newest_id, page.next_token) == (Outcome.OK, 2, "12", "t2")
+    assert (page.outcome, page.posts, page.newest_id, page.next_token) == (ApiCode.OK, 2, "12", "t2")
 
 
 @pytest.mark.parametrize(
@@ -186,18 +186,18 @@ def _error(**more: str) -> bytes:
 
 
 def test_the_outcome_of_a_timeline_is_that_of_its_account() -> None:
-    assert posts_page(_error(), _FROM).outcome == Outcome.NOT_FOUND
-    assert posts_page(_error(title="Forbidden"), _FROM).outcome == Outcome.SUSPENDED
-    assert relations_page(_error(title="Forbidden"), _FROM).outcome == Outcome.SUSPENDED
+    assert posts_page(_error(), _FROM).outcome == ApiCode.NOT_FOUND
+    assert posts_page(_error(title="Forbidden"), _FROM).outcome == ApiCode.SUSPENDED
+    assert relations_page(_error(title="Forbidden"), _FROM).outcome == ApiCode.SUSPENDED
 
 
 def test_errors_about_included_things_leave_a_page_ok() -> None:
     body = {**PAGE, "errors": json.loads(_error(parameter="referenced_tweets.id"))["errors"]}
     only_included = {**EMPTY, "errors": [{**body["errors"][0], "parameter": "id", "section": "includes"}]}
 
-    assert posts_page(json.dumps(body).encode(), _FROM).outcome == Outcome.OK
+    assert posts_page(json.dumps(body).encode(), _FROM).outcome == ApiCode.OK
     assert len(posts_page(json.dumps(body).encode(), _FROM).problems) == 1
-    assert posts_page(json.dumps(only_included).encode(), _FROM).outcome == Outcome.OK
+    assert posts_page(json.dumps(only_included).encode(), _FROM).outcome == ApiCode.OK
 
 
 def test_a_batch_of_users_keeps_the_found_and_names_the_missing() -> None:
@@ -207,9 +207,9 @@ def test_a_batch_of_users_keeps_the_found_and_names_the_missing() -> None:
 
     page = users_page(body, _FROM)
 
-    assert page.outcome == Outcome.OK
+    assert page.outcome == ApiCode.OK
     assert [user["username"] for user in page.users] == ["one"]
-    assert [(problem.outcome, problem.resource_id) for problem in page.problems] == [(Outcome.NOT_FOUND, "7")]
+    assert [(problem.outcome, problem.resource_id) for problem in page.problems] == [(ApiCode.NOT_FOUND, "7")]
 
 
 def _json(raw: bytes) -> dict[str, Any]:

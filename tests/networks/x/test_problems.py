@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from harvester.errors import Exit
-from harvester.networks.x.errors import Outcome, Problem, XError
+from harvester.networks.x.errors import ApiCode, Problem, XError
 from harvester.networks.x.problems import problem_of, problems_in
 
 _OLD, _NEW = "https://api.twitter.com/2/problems/", "https://api.x.com/2/problems/"
@@ -21,48 +21,52 @@ _STALE = {
     "type": f"{_OLD}invalid-request",
 }
 
-REFUSALS: dict[str, tuple[int, Any, Outcome]] = {
+REFUSALS: dict[str, tuple[int, Any, ApiCode]] = {
     "a bad token": (
         401,
         {"type": "about:blank", "title": "Unauthorized", "status": 401},
-        Outcome.UNAUTHORIZED,
+        ApiCode.UNAUTHORIZED,
     ),
-    "a token of v1.1": (401, {"errors": [{"code": 89, "message": "Invalid token"}]}, Outcome.UNAUTHORIZED),
-    "bad app keys": (403, {"errors": [{"code": 99, "message": "Unable to verify"}]}, Outcome.UNAUTHORIZED),
+    "a token of v1.1": (401, {"errors": [{"code": 89, "message": "Invalid token"}]}, ApiCode.UNAUTHORIZED),
+    "bad app keys": (403, {"errors": [{"code": 99, "message": "Unable to verify"}]}, ApiCode.UNAUTHORIZED),
     "credits gone": (
         402,
         {"title": "Payment Required", "type": f"{_NEW}credits-depleted"},
-        Outcome.CREDITS_DEPLETED,
+        ApiCode.CREDITS_DEPLETED,
     ),
-    "credits gone, older": (402, {"title": "CreditsDepleted"}, Outcome.CREDITS_DEPLETED),
-    "credits gone, no body": (402, None, Outcome.CREDITS_DEPLETED),
+    "credits gone, older": (402, {"title": "CreditsDepleted"}, ApiCode.CREDITS_DEPLETED),
+    "credits gone, no body": (402, None, ApiCode.CREDITS_DEPLETED),
     "not enrolled": (
         403,
         {"reason": "client-not-enrolled", "title": "Client Forbidden", "type": f"{_NEW}client-forbidden"},
-        Outcome.FORBIDDEN,
+        ApiCode.FORBIDDEN,
     ),
-    "v1.1 endpoint": (403, {"errors": [{"code": 453, "message": "a subset of"}]}, Outcome.FORBIDDEN),
-    "a block page": (403, None, Outcome.FORBIDDEN),
-    "not authorized for it": (403, {"type": f"{_OLD}not-authorized-for-resource"}, Outcome.FORBIDDEN),
+    "v1.1 endpoint": (403, {"errors": [{"code": 453, "message": "a subset of"}]}, ApiCode.FORBIDDEN),
+    "a block page": (403, None, ApiCode.FORBIDDEN),
+    "not authorized for it": (403, {"type": f"{_OLD}not-authorized-for-resource"}, ApiCode.FORBIDDEN),
     "rate limit": (
         429,
         {"title": "Too Many Requests", "detail": "Too Many Requests", "type": "about:blank", "status": 429},
-        Outcome.RATE_LIMITED,
+        ApiCode.RATE_LIMITED,
     ),
     "rate limit, code 88": (
         429,
         {"errors": [{"code": 88, "message": "Rate limit exceeded"}]},
-        Outcome.RATE_LIMITED,
+        ApiCode.RATE_LIMITED,
     ),
-    "rate limit, named": (429, {"type": f"{_NEW}rate-limit-exceeded"}, Outcome.RATE_LIMITED),
-    "rate limit without a body": (429, None, Outcome.RATE_LIMITED),
+    "rate limit, named": (429, {"type": f"{_NEW}rate-limit-exceeded"}, ApiCode.RATE_LIMITED),
+    "rate limit without a body": (429, None, ApiCode.RATE_LIMITED),
     "monthly cap": (
         429,
         {"title": "UsageCapExceeded", "period": "Monthly", "type": f"{_OLD}usage-capped"},
-        Outcome.MONTHLY_CAP,
+        ApiCode.MONTHLY_CAP,
     ),
-    "monthly cap, new host": (429, {"type": f"{_NEW}usage-capped"}, Outcome.MONTHLY_CAP),
-    "monthly cap by title": (429, {"title": "UsageCapExceeded", "type": "about:blank"}, Outcome.MONTHLY_CAP),
+    "monthly cap, new host": (429, {"type": f"{_NEW}usage-capped"}, ApiCode.MONTHLY_CAP),
+    "monthly cap by title": (
+        429,
+        {"title": "UsageCapExceeded", "type": "about:blank"},
+        ApiCode.MONTHLY_CAP,
+    ),
     "second stream": (
         429,
         {
@@ -70,55 +74,59 @@ REFUSALS: dict[str, tuple[int, Any, Outcome]] = {
             "connection_issue": "TooManyConnections",
             "type": f"{_OLD}streaming-connection",
         },
-        Outcome.TOO_MANY_CONNECTIONS,
+        ApiCode.TOO_MANY_CONNECTIONS,
     ),
     "no rules": (
         409,
         {"title": "ConnectionException", "connection_issue": "RuleConfigurationIssue"},
-        Outcome.RULES_PROBLEM,
+        ApiCode.RULES_PROBLEM,
     ),
-    "invalid rules": (409, {"connection_issue": "RulesInvalidIssue"}, Outcome.RULES_PROBLEM),
+    "invalid rules": (409, {"connection_issue": "RulesInvalidIssue"}, ApiCode.RULES_PROBLEM),
     "rule syntax": (
         400,
         {"errors": [{"type": f"{_NEW}invalid-rules", "detail": "no"}]},
-        Outcome.RULES_PROBLEM,
+        ApiCode.RULES_PROBLEM,
     ),
-    "rule cap": (422, {"title": "RulesCapExceeded", "type": f"{_OLD}rule-cap"}, Outcome.RULES_PROBLEM),
-    "subscription being made": (503, {"connection_issue": "ProvisioningSubscription"}, Outcome.UNAVAILABLE),
-    "stale since_id": (400, _STALE, Outcome.STALE_SINCE_ID),
+    "rule cap": (422, {"title": "RulesCapExceeded", "type": f"{_OLD}rule-cap"}, ApiCode.RULES_PROBLEM),
+    "subscription being made": (
+        503,
+        {"connection_issue": "ProvisioningSubscription"},
+        ApiCode.UNAVAILABLE,
+    ),
+    "stale since_id": (400, _STALE, ApiCode.STALE_SINCE_ID),
     "bad parameter": (
         400,
         {
             "errors": [{"parameters": {"max_results": ["4"]}, "message": "[4] is not between 5 and 100"}],
             "type": f"{_NEW}invalid-request",
         },
-        Outcome.BAD_REQUEST,
+        ApiCode.BAD_REQUEST,
     ),
     "bad since_id": (
         400,
         {"errors": [{"parameters": {"since_id": ["x"]}, "message": "is not a number"}]},
-        Outcome.BAD_REQUEST,
+        ApiCode.BAD_REQUEST,
     ),
     "outage": (
         503,
         {"title": "Service Unavailable", "type": "about:blank", "status": 503},
-        Outcome.UNAVAILABLE,
+        ApiCode.UNAVAILABLE,
     ),
-    "a gateway's page": (502, None, Outcome.UNAVAILABLE),
-    "internal error": (500, {"type": f"{_NEW}internal-error"}, Outcome.UNAVAILABLE),
-    "an endpoint gone for a while": (404, {"title": "Not Found Error"}, Outcome.UNAVAILABLE),
-    "404 naming a user": (404, {"errors": [{"type": f"{_OLD}resource-not-found"}]}, Outcome.UNAVAILABLE),
-    "a redirect to a login page": (302, None, Outcome.UNAVAILABLE),
-    "an unknown refusal": (418, {"title": "Teapot"}, Outcome.BAD_REQUEST),
+    "a gateway's page": (502, None, ApiCode.UNAVAILABLE),
+    "internal error": (500, {"type": f"{_NEW}internal-error"}, ApiCode.UNAVAILABLE),
+    "an endpoint gone for a while": (404, {"title": "Not Found Error"}, ApiCode.UNAVAILABLE),
+    "404 naming a user": (404, {"errors": [{"type": f"{_OLD}resource-not-found"}]}, ApiCode.UNAVAILABLE),
+    "a redirect to a login page": (302, None, ApiCode.UNAVAILABLE),
+    "an unknown refusal": (418, {"title": "Teapot"}, ApiCode.BAD_REQUEST),
 }
 
 
 @pytest.mark.parametrize(("status", "body", "outcome"), REFUSALS.values(), ids=REFUSALS)
-def test_each_refusal_has_its_outcome(status: int, body: Any, outcome: Outcome) -> None:
+def test_each_refusal_has_its_outcome(status: int, body: Any, outcome: ApiCode) -> None:
     assert problem_of(status, body).outcome == outcome
 
 
-LISTED: dict[str, tuple[dict[str, Any], Outcome, str]] = {
+LISTED: dict[str, tuple[dict[str, Any], ApiCode, str]] = {
     "a missing user": (
         {
             "value": "5",
@@ -129,7 +137,7 @@ LISTED: dict[str, tuple[dict[str, Any], Outcome, str]] = {
             "resource_id": "5",
             "type": f"{_OLD}resource-not-found",
         },
-        Outcome.NOT_FOUND,
+        ApiCode.NOT_FOUND,
         "5",
     ),
     "a suspended user": (
@@ -141,7 +149,7 @@ LISTED: dict[str, tuple[dict[str, Any], Outcome, str]] = {
             "parameter": "ids",
             "type": f"{_NEW}resource-not-found",
         },
-        Outcome.SUSPENDED,
+        ApiCode.SUSPENDED,
         "6",
     ),
     "a protected timeline": (
@@ -153,7 +161,7 @@ LISTED: dict[str, tuple[dict[str, Any], Outcome, str]] = {
             "detail": "Sorry, you are not authorized to see the user with id: [7].",
             "type": f"{_OLD}not-authorized-for-resource",
         },
-        Outcome.PROTECTED,
+        ApiCode.PROTECTED,
         "7",
     ),
 }
@@ -161,7 +169,7 @@ LISTED: dict[str, tuple[dict[str, Any], Outcome, str]] = {
 
 @pytest.mark.parametrize(("error", "outcome", "resource_id"), LISTED.values(), ids=LISTED)
 def test_each_error_of_a_200_has_its_outcome(
-    error: dict[str, Any], outcome: Outcome, resource_id: str
+    error: dict[str, Any], outcome: ApiCode, resource_id: str
 ) -> None:
     (problem,) = problems_in({"errors": [error]})
 
@@ -176,19 +184,19 @@ def test_a_bad_request_tells_the_exact_words_and_the_parameter() -> None:
 
 
 EXITS = {
-    Outcome.UNAUTHORIZED: Exit.UNAUTHORIZED,
-    Outcome.FORBIDDEN: Exit.UNAUTHORIZED,
-    Outcome.MONTHLY_CAP: Exit.RETRY_LATER,
-    Outcome.CREDITS_DEPLETED: Exit.RETRY_LATER,
-    Outcome.UNAVAILABLE: Exit.RETRY_LATER,
+    ApiCode.UNAUTHORIZED: Exit.UNAUTHORIZED,
+    ApiCode.FORBIDDEN: Exit.UNAUTHORIZED,
+    ApiCode.MONTHLY_CAP: Exit.RETRY_LATER,
+    ApiCode.CREDITS_DEPLETED: Exit.RETRY_LATER,
+    ApiCode.UNAVAILABLE: Exit.RETRY_LATER,
 }
 
 
-@pytest.mark.parametrize("outcome", Outcome)
-def test_each_outcome_is_told_in_words_with_its_exit_code(outcome: Outcome) -> None:
+@pytest.mark.parametrize("outcome", ApiCode)
+def test_each_outcome_is_told_in_words_with_its_exit_code(outcome: ApiCode) -> None:
     error = XError(Problem(outcome, detail="It said so."), asked="GET users/:id/tweets")
 
     assert error.message.startswith("X ") and error.message.endswith("It said so.")
     assert "users/:id/tweets" in error.message
     assert error.exit_code == EXITS.get(outcome, Exit.ERROR)
-    assert error.hint or outcome == Outcome.OK
+    assert error.hint or outcome == ApiCode.OK

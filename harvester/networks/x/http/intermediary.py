@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from harvester.networks.x.errors import Outcome, Problem
+from harvester.networks.x.errors import ApiCode, Problem
 
 # X answers in JSON, but for these, whose status alone says enough: docs.x.com, "Response codes & errors".
 _SAID_BY_STATUS = {401, 402, 429}
@@ -24,13 +24,13 @@ def problem_by(status: int, headers: Mapping[str, str], body: bytes) -> Problem 
     else:
         held = f"a page that is not the API's{_titled(body)}" if body.strip() else "an empty body"
         detail = f"HTTP status {status} with {held}"
-    return Problem(Outcome.UNAVAILABLE, "Not an answer of the API", detail, status)
+    return Problem(ApiCode.UNAVAILABLE, "Not an answer of the API", detail, status)
 
 
 def refused_by_proxy(status: int) -> Problem:
     """A proxy wants credentials, or others; asking again with the same ones brings nothing."""
     detail = f"the proxy answers with HTTP status {status}: check HTTPS_PROXY and HTTP_PROXY"
-    return Problem(Outcome.UNAVAILABLE, "Refused by the proxy", detail, status)
+    return Problem(ApiCode.UNAVAILABLE, "Refused by the proxy", detail, status)
 
 
 def _host(location: str) -> str:

@@ -14,7 +14,7 @@ from harvester.clock import Backoff, Clock, Stop, http_date, waiting
 from harvester.networks import Stopped
 from harvester.networks.x.decoding import readable
 from harvester.networks.x.endpoints import TOKEN, Endpoint
-from harvester.networks.x.errors import Outcome, Problem, XError
+from harvester.networks.x.errors import ApiCode, Problem, XError
 from harvester.networks.x.http.auth import Sessions
 from harvester.networks.x.http.gzip import ANSWER_BYTES, opened
 from harvester.networks.x.http.intermediary import problem_by, refused_by_proxy
@@ -126,7 +126,7 @@ class Exchange:
                     return read(answer)
                 problem = _problem(answer)
             except ErrorsOnly as error:
-                problem = Problem(Outcome.UNAVAILABLE, "Errors only", str(error), status=200)
+                problem = Problem(ApiCode.UNAVAILABLE, "Errors only", str(error), status=200)
             except (RequestException, HTTPError, OSError, NotAPage) as error:
                 problem = _no_answer(error)
             if self.stop.requested:
@@ -138,13 +138,13 @@ class Exchange:
         self, endpoint: Endpoint, problem: Problem, headers: Mapping[str, str], tries: _Tries
     ) -> None:
         """Wait until it is worth asking again, or raise what the request comes to."""
-        if problem.outcome == Outcome.RATE_LIMITED:
+        if problem.outcome == ApiCode.RATE_LIMITED:
             self.windows.learn(endpoint.window, headers, limited=True)
             return
-        again = problem.outcome in (Outcome.UNAVAILABLE, Outcome.UNAUTHORIZED)
+        again = problem.outcome in (ApiCode.UNAVAILABLE, ApiCode.UNAUTHORIZED)
         if not again or tries.exhausted(problem.status):
             raise self.error(problem, endpoint, headers)
-        if problem.outcome == Outcome.UNAUTHORIZED:
+        if problem.outcome == ApiCode.UNAUTHORIZED:
             self._sessions.refused(endpoint)
         self.pause(f"X API to answer {endpoint.name} ({problem.detail})", tries.backoff.pause(), tries)
 
@@ -161,7 +161,7 @@ class Exchange:
         self, problem: Problem, endpoint: Endpoint, headers: Mapping[str, str], *, retry_after: float = 0.0
     ) -> XError:
         hint = ""
-        if problem.outcome == Outcome.UNAUTHORIZED and (off := self._minutes_off(headers)):
+        if problem.outcome == ApiCode.UNAUTHORIZED and (off := self._minutes_off(headers)):
             hint = f"This machine's clock is {off} minutes off, and signatures carry the time: set the clock."
         return XError(problem, asked=f"{endpoint.method} {endpoint.name}", hint=hint, retry_after=retry_after)
 
@@ -199,7 +199,7 @@ class Exchange:
         """One attempt at an answer without an end; XError when it is refused or there is nobody to ask."""
         headers: Mapping[str, str] = {}
         if closed := self.windows.closed_for(endpoint.window):
-            problem = Problem(Outcome.RATE_LIMITED, detail="no connection is left in this window")
+            problem = Problem(ApiCode.RATE_LIMITED, detail="no connection is left in this window")
             raise self.error(problem, endpoint, headers, retry_after=closed)
         try:
             response = self.send(endpoint, url, params=params)
@@ -215,10 +215,10 @@ class Exchange:
         if self.stop.requested:
             raise Stopped
         closed = 0.0
-        if problem.outcome == Outcome.RATE_LIMITED:
+        if problem.outcome == ApiCode.RATE_LIMITED:
             self.windows.learn(endpoint.window, headers, limited=True)
             closed = self.windows.closed_for(endpoint.window)
-        if problem.outcome == Outcome.UNAUTHORIZED:
+        if problem.outcome == ApiCode.UNAUTHORIZED:
             self._sessions.refused(endpoint)
         raise self.error(problem, endpoint, headers, retry_after=closed)
 
@@ -255,7 +255,7 @@ def _no_answer(error: BaseException) -> Problem:
     reason = _reason(error)
     if found := re.search(r"Tunnel connection failed: (\d{3})", reason):
         return refused_by_proxy(int(found[1]))
-    return Problem(Outcome.UNAVAILABLE, "No proper answer", reason)
+    return Problem(ApiCode.UNAVAILABLE, "No proper answer", reason)
 
 
 def _token_in(answer: Answer) -> str:

@@ -29,7 +29,7 @@ _STATES = {
 }
 
 
-class Accounts:
+class AccountStates:
     """The accounts of one collection, as far as a harvest learns of them; called from many threads."""
 
     def __init__(self, job: Job) -> None:

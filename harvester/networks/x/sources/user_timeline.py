@@ -15,7 +15,7 @@ from harvester.networks import Batch, Stopped
 from harvester.networks.x import Outcome, Page, XError
 from harvester.networks.x.job import Job
 from harvester.networks.x.post_ids import created
-from harvester.networks.x.sources.accounts import Accounts
+from harvester.networks.x.sources.accounts import AccountStates
 from harvester.networks.x.sources.chain_end import Follower
 from harvester.networks.x.sources.pagination import Chain, gap
 from harvester.store.keys import timestamp
@@ -61,7 +61,7 @@ class _Sweep:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._users: dict[str, Tree] = job.collection["users"]
-        self._accounts = Accounts(job)
+        self._accounts = AccountStates(job)
         self._follower = Follower(job, page_size=_PAGE, least=_LEAST, depth=_DEPTH)
         self._guard = threading.Lock()
         users, self._started = _order(job)
@@ -169,7 +169,7 @@ class _Sweep:
 class _Timeline:
     """One user's chain of pages, and before it the one that was cut."""
 
-    def __init__(self, follower: Follower, user_id: str, user: Tree, accounts: Accounts) -> None:
+    def __init__(self, follower: Follower, user_id: str, user: Tree, accounts: AccountStates) -> None:
         self._follower, self._job = follower, follower.job
         self._user_id, self._accounts = user_id, accounts
         self._since_id: str | None = user.get("since_id")

@@ -8,7 +8,7 @@ from typing import Any
 
 from harvester.clock import Clock, Stop
 from harvester.networks import Stopped
-from harvester.networks.gap import Unheard
+from harvester.networks.gap import MissedInterval
 from harvester.networks.x.http.gzip import Gzip
 from harvester.networks.x.http.request import Reply
 from harvester.networks.x.network_time import NetworkTime
@@ -38,7 +38,7 @@ class StreamRead:
     # X's time before the read began, rather too early than too late.
     since: datetime = datetime.min.replace(tzinfo=UTC)
     # What would be missing if nothing came after this read; None while that is not known.
-    heard: Unheard | None = None
+    heard: MissedInterval | None = None
 
     @property
     def first_id(self) -> str | None:

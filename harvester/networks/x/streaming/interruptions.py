@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from harvester.clock import Backoff
-from harvester.networks.gap import Unheard
-from harvester.networks.x.errors import Outcome, XError
+from harvester.networks.gap import MissedInterval
+from harvester.networks.x.errors import ApiCode, XError
 from harvester.networks.x.post_ids import DELIVERY, published
 from harvester.networks.x.streaming.connection import StreamRead
 
@@ -36,7 +36,7 @@ class Backoffs:
         self.limited.reset()
 
     def after(self, error: XError) -> float:
-        if error.outcome in (Outcome.RATE_LIMITED, Outcome.TOO_MANY_CONNECTIONS):
+        if error.outcome in (ApiCode.RATE_LIMITED, ApiCode.TOO_MANY_CONNECTIONS):
             return error.retry_after or self.limited.pause()
         return (self.refused if error.problem.status else self.network).pause()
 
@@ -107,16 +107,16 @@ class Order:
         while len(self._recent) > 1 and self._recent[1][0] <= newest - _DELIVERY_MS:
             self._recent.popleft()
 
-    def unheard(self, alive_at: datetime) -> Unheard:
+    def unheard(self, alive_at: datetime) -> MissedInterval:
         """What nobody hears if nothing comes after the sign of life at `alive_at`.
 
         From the last record on; earlier where records of this stream came behind later ones: by twice as much
         as any of them, but not by more than X takes to deliver.
         """
         if not self._behind or not self._recent:
-            return Unheard(undelivered_from(alive_at, self._last_id), self._last_id)
+            return MissedInterval(undelivered_from(alive_at, self._last_id), self._last_id)
         newest, newest_id = self._recent[-1]
         back = min(2 * self._behind, _DELIVERY_MS)
         last_id = next((known for stamp, known in reversed(self._recent) if stamp <= newest - back), None)
         since = undelivered_from(alive_at, newest_id) - timedelta(milliseconds=back)
-        return Unheard(since, last_id)
+        return MissedInterval(since, last_id)

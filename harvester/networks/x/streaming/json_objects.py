@@ -24,7 +24,7 @@ class Found:
     whole: bool
 
 
-class Objects:
+class JsonObjects:
     """What is fed piece by piece, each byte looked at once.
 
     An object is given up as soon as it breaks JSON's grammar, so that one which was cut does not swallow

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from harvester.networks.x.streaming.json_objects import Objects, is_blank
+from harvester.networks.x.streaming.json_objects import JsonObjects, is_blank
 from harvester.networks.x.streaming.messages import message, unread
 
 # Longer than any record; beyond it the stream is not what it says it is.
@@ -79,7 +79,7 @@ class LineSplitter:
     def __init__(self) -> None:
         self._tail: list[bytes] = []
         self._length = 0
-        self._objects = Objects()
+        self._objects = JsonObjects()
         # A record was taken before its line ended, so that this end is no empty line.
         self._end_due = False
 

@@ -8,8 +8,8 @@ from typing import Any, TypeVar
 
 from harvester.clock import Clock, Stop, in_background, waiting
 from harvester.networks import Stopped
-from harvester.networks.gap import Gap, Unheard
-from harvester.networks.x.errors import Outcome, XError
+from harvester.networks.gap import Gap, MissedInterval
+from harvester.networks.x.errors import ApiCode, XError
 from harvester.networks.x.network_time import NetworkTime
 from harvester.networks.x.streaming.connection import StreamConnection, StreamRead
 from harvester.networks.x.streaming.interruptions import Backoffs, Order, SeenIds
@@ -29,12 +29,12 @@ TICK = 0.5
 
 # What another connection would be refused for as well.
 _FATAL = {
-    Outcome.UNAUTHORIZED,
-    Outcome.FORBIDDEN,
-    Outcome.MONTHLY_CAP,
-    Outcome.CREDITS_DEPLETED,
-    Outcome.RULES_PROBLEM,
-    Outcome.BAD_REQUEST,
+    ApiCode.UNAUTHORIZED,
+    ApiCode.FORBIDDEN,
+    ApiCode.MONTHLY_CAP,
+    ApiCode.CREDITS_DEPLETED,
+    ApiCode.RULES_PROBLEM,
+    ApiCode.BAD_REQUEST,
 }
 
 
@@ -94,7 +94,7 @@ class StreamSupervisor:
         heard = None
         if self._gap:
             events.append(replace(self._gap, until=self._time.latest()).event())
-            heard = Unheard(self._time.earliest(), self._gap.before)
+            heard = MissedInterval(self._time.earliest(), self._gap.before)
         if self.duplicates:
             at = timestamp(self._clock.now())
             events.append({"event": "duplicates", "dropped": self.duplicates, "at": at})
@@ -183,7 +183,7 @@ class StreamSupervisor:
         self._heard_at = now
         return replace(read, heard=self._unheard())
 
-    def _unheard(self) -> Unheard:
+    def _unheard(self) -> MissedInterval:
         begun = self._begun or self._time.earliest()
         unheard = self._order.unheard(self._alive_at or begun)
         return replace(unheard, since=max(begun, unheard.since))
@@ -198,7 +198,7 @@ class StreamSupervisor:
         if error.outcome in _FATAL:
             raise error
         yield self._event("refused", outcome=str(error.outcome), detail=error.problem.detail)
-        if error.outcome == Outcome.TOO_MANY_CONNECTIONS and not self._cleared:
+        if error.outcome == ApiCode.TOO_MANY_CONNECTIONS and not self._cleared:
             self._cleared = True
             try:
                 yield from self._beside(self._clear)
