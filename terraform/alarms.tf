@@ -1,18 +1,18 @@
-# A harvest tells of its failures itself: exit code, harvest.json, Honeybadger. What it cannot tell is that it was killed,
-# or never began. AWS writes an e-mail about that.
+# A harvest reports its failures itself: exit code, harvest.json, Honeybadger. It cannot report that it was killed or never
+# started; AWS sends an e-mail about that.
 
 locals {
   alarms = var.alarm_email == "" ? 0 : 1
 }
 
 resource "aws_sns_topic" "alarms" {
-  # checkov:skip=CKV_AWS_26: EventBridge cannot write to a topic with AWS's own key; an alarm holds names and codes, and leaves as e-mail anyway
+  # checkov:skip=CKV_AWS_26: EventBridge cannot write to a topic with AWS's own key; an alarm contains names and codes, and is sent as e-mail anyway
   count = local.alarms
 
   name = "${var.name}-alarms"
 }
 
-# The address gets one message that must be confirmed; until then it gets no other.
+# The address receives one message to confirm, and no other before that.
 resource "aws_sns_topic_subscription" "email" {
   count = local.alarms
 
@@ -24,7 +24,7 @@ resource "aws_sns_topic_subscription" "email" {
 data "aws_iam_policy_document" "alarms" {
   count = local.alarms
 
-  # The alarm below, and none of another account.
+  # The alarm below, not those of other accounts.
   statement {
     sid       = "AlarmsOfThisAccount"
     actions   = ["sns:Publish"]
@@ -42,7 +42,7 @@ data "aws_iam_policy_document" "alarms" {
     }
   }
 
-  # The rules below. EventBridge brings no account or source along that a condition could ask for.
+  # The rules below. EventBridge sends no account or source that a condition could check.
   statement {
     sid       = "Rules"
     actions   = ["sns:Publish"]
@@ -62,13 +62,13 @@ resource "aws_sns_topic_policy" "alarms" {
   policy = data.aws_iam_policy_document.alarms[0].json
 }
 
-# -- what AWS tells of tasks and streams -------------------------------------------------------------------------------
+# -- events of tasks and streams ---------------------------------------------------------------------------------------
 
 locals {
   events = {
-    # A task died, or never began.
+    # A task failed, or never started.
     dead-task = {
-      description = "A harvest ended with a code that somebody should hear of, or without one"
+      description = "A harvest ended with an unexpected exit code, or without one"
       pattern = {
         source        = ["aws.ecs"]
         "detail-type" = ["ECS Task State Change"]
@@ -76,9 +76,9 @@ locals {
           clusterArn = [aws_ecs_cluster.harvests.arn]
           lastStatus = ["STOPPED"]
           "$or" = [
-            # A bad image, a wrong role, no room: no container ran, and there is no exit code.
+            # A bad image, a wrong role, no capacity: no container ran, and there is no exit code.
             { stopCode = ["TaskFailedToStart"] },
-            # It failed, or was killed: by the system for want of memory, or because it did not end within two minutes of a stop.
+            # It failed, or was killed: out of memory, or still running two minutes after a stop.
             { containers = { exitCode = [{ "anything-but" = [for code in var.quiet_exit_codes : code] }] } },
           ]
         }
@@ -94,9 +94,9 @@ locals {
       mail = "a harvest of <family> ended at <time>: <stop>, exit code <code>. <reason> What was collected is stored, and the next harvest goes on from there. `twarc_cloud.py harvest log` and docs/exit-codes.md tell more. Task: <task>"
     }
 
-    # A stream without room has no task of which AWS could tell: its service does.
+    # A stream without capacity has no task; the event is of its service.
     stuck-stream = {
-      description = "AWS finds no machine for the task of a stream, or gave up starting it"
+      description = "AWS has no capacity for a stream's task, or gave up starting it"
       pattern = {
         source        = ["aws.ecs"]
         "detail-type" = ["ECS Service Action", "ECS Deployment State Change"]
@@ -114,10 +114,10 @@ locals {
       mail = "a stream is not collected since <time>: <event> <reason>. AWS goes on trying, unless the deployment failed. `twarc_cloud.py harvest list` tells more; `collection filter-start` starts it anew, on demand where the collection's task has fallback. Service: <service>"
     }
 
-    # A scheduled harvest without room has neither task nor service: RunTask answers with `failures`, and nobody tries again.
-    # AWS tells of that only where the account keeps a trail of its own (CloudTrail); without one, `doctor` has to be asked.
+    # A scheduled harvest without capacity has neither task nor service: RunTask returns `failures`, without a retry.
+    # There is an event only if the account has a CloudTrail trail; otherwise `doctor` reports the missed schedule.
     no-room = {
-      description = "AWS had no machine for a harvest that was to start, and it was dropped"
+      description = "AWS had no capacity for a scheduled harvest, and dropped it"
       pattern = {
         source        = ["aws.ecs"]
         "detail-type" = ["AWS API Call via CloudTrail"]
@@ -165,7 +165,7 @@ resource "aws_cloudwatch_metric_alarm" "dropped_schedule" {
   count = local.alarms
 
   alarm_name          = "${var.name}-dropped-schedule"
-  alarm_description   = "A schedule of Twarc-Cloud gave up starting a harvest: look at its role, and at `twarc_cloud.py doctor`."
+  alarm_description   = "A schedule of Twarc-Cloud gave up starting a harvest: check its role, and run `twarc_cloud.py doctor`."
   namespace           = "AWS/Scheduler"
   metric_name         = "InvocationDroppedCount"
   dimensions          = { ScheduleGroup = aws_scheduler_schedule_group.harvests.name }
@@ -178,9 +178,9 @@ resource "aws_cloudwatch_metric_alarm" "dropped_schedule" {
   alarm_actions       = [aws_sns_topic.alarms[0].arn]
 }
 
-# -- the bill ----------------------------------------------------------------------------------------------------------
+# -- the budget --------------------------------------------------------------------------------------------------------
 
-# Of the whole account, for a budget by tag sees nothing until the tag is activated for the bill. X sends its own bill.
+# For the whole account, because a budget by tag needs the tag to be activated for billing. X bills separately.
 resource "aws_budgets_budget" "month" {
   count = var.budget_limit > 0 ? 1 : 0
 
@@ -209,7 +209,7 @@ resource "aws_budgets_budget" "month" {
   lifecycle {
     precondition {
       condition     = var.alarm_email != ""
-      error_message = "budget_limit needs alarm_email: nobody would hear of it."
+      error_message = "budget_limit requires alarm_email."
     }
   }
 }

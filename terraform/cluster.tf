@@ -1,7 +1,7 @@
-# Where harvests run, when they are due, and what they say. None of it costs anything while nothing runs.
+# The cluster, the schedule group and the log group. None of them costs anything while nothing runs.
 
 resource "aws_ecs_cluster" "harvests" {
-  # checkov:skip=CKV_AWS_65: each task's figures are charged for; container_insights turns them on
+  # checkov:skip=CKV_AWS_65: metrics of each task are charged for; container_insights enables them
   name = var.name
 
   setting {
@@ -12,12 +12,12 @@ resource "aws_ecs_cluster" "harvests" {
   lifecycle {
     precondition {
       condition     = contains(lookup(local.task_memories, tostring(var.task_cpu), []), var.task_memory)
-      error_message = "Fargate has no task with this task_cpu and task_memory: see docs/kinds.md."
+      error_message = "Fargate does not support this combination of task_cpu and task_memory: see docs/kinds.md."
     }
 
     precondition {
       condition     = (var.vpc_id == "") == (length(var.subnet_ids) == 0)
-      error_message = "vpc_id and subnet_ids go together."
+      error_message = "vpc_id and subnet_ids must be set together."
     }
   }
 }
@@ -51,8 +51,8 @@ resource "aws_scheduler_schedule_group" "harvests" {
 }
 
 resource "aws_cloudwatch_log_group" "harvests" {
-  # checkov:skip=CKV_AWS_158: encrypted with CloudWatch's own keys; a log holds no secret and no post
-  # checkov:skip=CKV_AWS_338: a log helps when something went wrong; what happened is in the bucket, for good
+  # checkov:skip=CKV_AWS_158: encrypted with CloudWatch's own keys; a log contains no secret and no post
+  # checkov:skip=CKV_AWS_338: logs are for troubleshooting; the record of each harvest is in the bucket
   name              = "/${var.name}/harvests"
   retention_in_days = var.log_days
 }

@@ -1,12 +1,12 @@
-# A place for your own image, unless a public one is used.
+# A repository for your own image, unless a public one is used.
 
 resource "aws_ecr_repository" "image" {
-  # checkov:skip=CKV_AWS_136: encrypted with ECR's own keys; an image holds nothing that is not public
+  # checkov:skip=CKV_AWS_136: encrypted with ECR's own keys; an image contains nothing secret
   count = var.image == "" ? 1 : 0
 
   name = var.name
 
-  # A tag that names one thing today and another tomorrow is not a version.
+  # Tags are versions, so they are immutable.
   image_tag_mutability = "IMMUTABLE"
   force_delete         = true
 
@@ -22,7 +22,7 @@ resource "aws_ecr_lifecycle_policy" "image" {
   policy = jsonencode({
     rules = [{
       rulePriority = 1
-      description  = "The last ten are enough to go back to."
+      description  = "Keep the last ten images."
       selection    = { tagStatus = "any", countType = "imageCountMoreThan", countNumber = 10 }
       action       = { type = "expire" }
     }]

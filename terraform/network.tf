@@ -1,12 +1,12 @@
-# Tasks reach out, to X and to AWS, and nobody reaches them. Public subnets need no NAT gateway, which would cost more than
-# all the rest; a public address without an inbound rule answers nobody.
+# Tasks connect to X and to AWS, and accept no connections. Public subnets need no NAT gateway, which would cost more than
+# everything else; a public address without an inbound rule is unreachable.
 
 locals {
   own_network = length(var.subnet_ids) > 0
   vpc_id      = local.own_network ? var.vpc_id : aws_vpc.tasks[0].id
   subnet_ids  = local.own_network ? var.subnet_ids : aws_subnet.public[*].id
 
-  # Where Fargate is not in every zone: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/AWS_Fargate-Regions.html
+  # Regions where not every zone has Fargate: https://docs.aws.amazon.com/AmazonECS/latest/developerguide/AWS_Fargate-Regions.html
   zones_with_fargate = {
     ap-northeast-1 = ["apne1-az1", "apne1-az2", "apne1-az4"]
     us-west-1      = ["usw1-az1", "usw1-az3"]
@@ -15,10 +15,10 @@ locals {
 }
 
 data "aws_availability_zones" "available" {
-  # checkov:skip=CKV_AWS_394: a zone that AWS adds later moves no subnet, which ignores it
+  # checkov:skip=CKV_AWS_394: subnets ignore zones that AWS adds later
   state = "available"
 
-  # Zones that must be opted into are far away and have no Fargate.
+  # Opt-in zones are Local Zones, which have no Fargate.
   filter {
     name   = "opt-in-status"
     values = ["opt-in-not-required"]
@@ -35,7 +35,7 @@ data "aws_availability_zones" "available" {
 }
 
 resource "aws_vpc" "tasks" {
-  # checkov:skip=CKV2_AWS_11: flow logs would cost more than the tasks, and there is no traffic inwards to look at
+  # checkov:skip=CKV2_AWS_11: flow logs would cost more than the tasks, and there is no inbound traffic
   count = local.own_network ? 0 : 1
 
   cidr_block           = var.vpc_cidr
@@ -45,7 +45,7 @@ resource "aws_vpc" "tasks" {
   tags = { Name = var.name }
 }
 
-# The group that AWS adds to each network lets its members in; without rules it lets nobody.
+# AWS's default security group allows traffic between its members; without rules it allows none.
 resource "aws_default_security_group" "nobody" {
   count = local.own_network ? 0 : 1
 
@@ -61,12 +61,12 @@ resource "aws_subnet" "public" {
   cidr_block        = cidrsubnet(var.vpc_cidr, 8, count.index)
   availability_zone = data.aws_availability_zones.available.names[count.index]
 
-  # A task asks for its address itself; nothing else that somebody starts here shall have one.
+  # Tasks request a public address themselves; nothing else started here gets one.
   map_public_ip_on_launch = false
 
   tags = { Name = "${var.name}-${count.index}" }
 
-  # The first two zones may be others some day; the subnets stay where they are.
+  # The list of zones may change; the subnets stay where they are.
   lifecycle {
     ignore_changes = [availability_zone]
   }
@@ -103,7 +103,7 @@ resource "aws_route_table_association" "public" {
   route_table_id = aws_route_table.public[0].id
 }
 
-# The way to the bucket stays inside AWS. It costs nothing.
+# Traffic to the bucket stays inside AWS. The endpoint is free.
 resource "aws_vpc_endpoint" "s3" {
   count = local.own_network ? 0 : 1
 
@@ -123,14 +123,13 @@ resource "aws_security_group" "tasks" {
 
   tags = { Name = "${var.name}-tasks" }
 
-  # A task that still runs would keep the old one in use.
+  # A running task would block the deletion of the old one.
   lifecycle {
     create_before_destroy = true
   }
 }
 
-# X, the image's registry, the log, the parameters, S3: all speak HTTPS. Names are resolved by AWS's own server, which no
-# security group stands before.
+# X, the image's registry, the log, the parameters and S3 use HTTPS. AWS's DNS server is not subject to security groups.
 resource "aws_vpc_security_group_egress_rule" "https" {
   security_group_id = aws_security_group.tasks.id
   description       = "X and AWS"
@@ -144,7 +143,7 @@ resource "aws_vpc_security_group_ingress_rule" "status" {
   count = var.status_cidr == "" ? 0 : 1
 
   security_group_id = aws_security_group.tasks.id
-  description       = "Status and stop, for who has the token of the run"
+  description       = "Status and stop, with the token of the run"
   cidr_ipv4         = var.status_cidr
   ip_protocol       = "tcp"
   from_port         = var.status_port

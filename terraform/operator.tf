@@ -1,9 +1,9 @@
-# What a person who runs twarc_cloud.py may do: no more than its commands need, and nothing to the account itself.
+# The permissions of a person who runs twarc_cloud.py: what its commands need, and nothing in the account itself.
 
 data "aws_iam_policy_document" "trust_operators" {
   count = length(var.operators) > 0 ? 1 : 0
 
-  # Whoever is named; an account, `arn:aws:iam::ACCOUNT:root`, leaves it to that account's administrator.
+  # The given principals; an account, `arn:aws:iam::ACCOUNT:root`, delegates to that account's administrator.
   statement {
     sid     = "TheseOperators"
     actions = ["sts:AssumeRole"]
@@ -16,19 +16,19 @@ data "aws_iam_policy_document" "trust_operators" {
 }
 
 data "aws_iam_policy_document" "operator" {
-  # checkov:skip=CKV_AWS_356: "*" stands only where AWS knows no narrower resource, which each comment says
+  # checkov:skip=CKV_AWS_356: "*" is used only where AWS supports no narrower resource, as each comment says
   # checkov:skip=CKV_AWS_111: writes to "*" are task definitions only, for the same reason
 
   # -- the bucket
 
-  # Collections are added, changed, downloaded, verified and deleted. Versions are not: what was removed can be brought
-  # back by the account's administrator, and by nobody else.
+  # Add, change, download, verify and delete collections, but not versions: only the account's administrator can
+  # restore removed objects.
   statement {
     sid       = "ReadAndStoreCollections"
     actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
     resources = [local.objects]
 
-    # Once the bucket is deleted, its name is anybody's: nothing is stored with a stranger, or read from one.
+    # Anyone can take the name of a deleted bucket: do not write to, or read from, someone else's.
     condition {
       test     = "StringEquals"
       variable = "aws:ResourceAccount"
@@ -36,7 +36,7 @@ data "aws_iam_policy_document" "operator" {
     }
   }
 
-  # All that lists, and whether there is such a bucket.
+  # Listing, and whether the bucket exists.
   statement {
     sid       = "ListCollections"
     actions   = ["s3:ListBucket"]
@@ -51,7 +51,7 @@ data "aws_iam_policy_document" "operator" {
 
   # -- tasks
 
-  # `schedule` names the cluster in full.
+  # `schedule` needs the cluster's ARN.
   statement {
     sid       = "SeeCluster"
     actions   = ["ecs:DescribeClusters"]
@@ -71,7 +71,7 @@ data "aws_iam_policy_document" "operator" {
     }
   }
 
-  # `harvest stop`, of a task that does not hear the store yet; and what state a task is in.
+  # `harvest stop` for a task that does not poll the store yet; and the state of a task.
   statement {
     sid       = "SeeAndStopHarvests"
     actions   = ["ecs:DescribeTasks", "ecs:StopTask"]
@@ -85,14 +85,14 @@ data "aws_iam_policy_document" "operator" {
     resources = [local.service]
   }
 
-  # `harvest list` sees all of the cluster, and shows what is of this bucket.
+  # `harvest list` reads the whole cluster, and shows what belongs to this bucket.
   statement {
     sid       = "SeeStreams"
     actions   = ["ecs:DescribeServices"]
     resources = ["${local.ecs}:service/${var.name}/*"]
   }
 
-  # AWS knows no resource for listings, but the cluster can be asked for.
+  # AWS supports no resource for listings, but a condition on the cluster.
   statement {
     sid       = "ListWhatRuns"
     actions   = ["ecs:ListTasks", "ecs:ListServices"]
@@ -105,8 +105,8 @@ data "aws_iam_policy_document" "operator" {
     }
   }
 
-  # A definition is made of the settings whenever they change. AWS knows no resource for these; what a definition can
-  # do is bounded by the roles that may be handed over, below.
+  # A task definition is registered when settings change. AWS supports no resource for these actions; what a definition
+  # can do is limited by the roles that may be passed, below.
   statement {
     sid = "DefineTasks"
     actions = [
@@ -118,7 +118,7 @@ data "aws_iam_policy_document" "operator" {
     resources = ["*"]
   }
 
-  # Tasks, services and definitions are tagged as they are made; what is there already cannot be tagged anew.
+  # Tasks, services and definitions are tagged at creation; existing resources cannot be tagged.
   statement {
     sid       = "TagWhatIsMade"
     actions   = ["ecs:TagResource"]
@@ -131,7 +131,7 @@ data "aws_iam_policy_document" "operator" {
     }
   }
 
-  # A task gets these two roles, and no others.
+  # Only these two roles may be passed to a task.
   statement {
     sid       = "HandOverRolesToTasks"
     actions   = ["iam:PassRole"]
@@ -158,14 +158,14 @@ data "aws_iam_policy_document" "operator" {
     resources = ["arn:${local.partition}:scheduler:${var.region}:${local.account}:schedule/${aws_scheduler_schedule_group.harvests.name}/*"]
   }
 
-  # AWS knows no resource for this listing.
+  # AWS supports no resource for this listing.
   statement {
     sid       = "ListSchedules"
     actions   = ["scheduler:ListSchedules"]
     resources = ["*"]
   }
 
-  # A schedule gets this role, and no other.
+  # Only this role may be passed to a schedule.
   statement {
     sid       = "HandOverRoleToSchedules"
     actions   = ["iam:PassRole"]
@@ -178,14 +178,14 @@ data "aws_iam_policy_document" "operator" {
     }
   }
 
-  # `collection scheduled` tells of rules of the first version. AWS knows no resource for the listing.
+  # `collection scheduled` lists rules of the first version. AWS supports no resource for the listing.
   statement {
     sid       = "FindRulesOf2019"
     actions   = ["events:ListRules"]
     resources = ["*"]
   }
 
-  # `collection scheduled --migrate` puts schedules in their place. They are named for the bucket.
+  # `collection scheduled --migrate` replaces them with schedules. Their names begin with the bucket.
   statement {
     sid       = "ReplaceRulesOf2019"
     actions   = ["events:ListTargetsByRule", "events:RemoveTargets", "events:DeleteRule"]
@@ -194,14 +194,14 @@ data "aws_iam_policy_document" "operator" {
 
   # -- logs and keys
 
-  # `harvest log`, and why a task that was started ended at once.
+  # `harvest log`, and the reason why a task ended at once.
   statement {
     sid       = "ReadLogs"
     actions   = ["logs:GetLogEvents", "logs:DescribeLogStreams"]
     resources = ["${aws_cloudwatch_log_group.harvests.arn}:*"]
   }
 
-  # `collection-config keys`: store, rotate, remove; and before a start, whether there are any.
+  # `collection-config keys`: store, rotate, remove; and the check before a start.
   statement {
     sid       = "KeepKeys"
     actions   = ["ssm:GetParameter", "ssm:PutParameter", "ssm:DeleteParameter"]
@@ -215,23 +215,23 @@ data "aws_iam_policy_document" "operator" {
     resources = ["${local.parameters}/keys", "${local.parameters}/keys/*"]
   }
 
-  # -- `doctor`, which only looks
+  # -- `doctor`, read-only
 
-  # Whether the subnets have addresses left, and whether somebody opened a port. AWS knows no resource for these.
+  # Whether the subnets have free addresses, and whether a port is open. AWS supports no resource for these.
   statement {
     sid       = "LookAtNetwork"
     actions   = ["ec2:DescribeSubnets", "ec2:DescribeSecurityGroups"]
     resources = ["*"]
   }
 
-  # Whether the roles are there, and trust whom they should.
+  # Whether the roles exist and trust the right principals.
   statement {
     sid       = "LookAtRoles"
     actions   = ["iam:GetRole"]
     resources = [aws_iam_role.task.arn, aws_iam_role.execution.arn, aws_iam_role.scheduler.arn]
   }
 
-  # How many tasks the account may run at once.
+  # The account's quota of tasks.
   statement {
     sid       = "LookAtQuota"
     actions   = ["servicequotas:GetServiceQuota"]
@@ -240,7 +240,7 @@ data "aws_iam_policy_document" "operator" {
 
   # -- only with a status port
 
-  # The token of a run, to ask it.
+  # The token of a run, to query it.
   dynamic "statement" {
     for_each = var.status_cidr == "" ? [] : [true]
 
@@ -251,7 +251,7 @@ data "aws_iam_policy_document" "operator" {
     }
   }
 
-  # The address of a task. AWS knows no resource for this.
+  # The address of a task. AWS supports no resource for this.
   dynamic "statement" {
     for_each = var.status_cidr == "" ? [] : [true]
 
@@ -264,7 +264,7 @@ data "aws_iam_policy_document" "operator" {
 
   # -- only with a key of your own
 
-  # As the task does; and to encrypt the keys of X that are stored.
+  # As for the task; and to encrypt stored keys of X.
   dynamic "statement" {
     for_each = var.kms_key_arn == "" ? [] : [true]
 

@@ -1,7 +1,7 @@
-# `terraform output -raw twarc_cloud_ini > twarc_cloud.ini` is all that twarc_cloud.py needs. Nothing in it is secret.
+# `terraform output -raw twarc_cloud_ini > twarc_cloud.ini` writes everything that twarc_cloud.py needs. It contains no secret.
 
 output "twarc_cloud_ini" {
-  description = "A ready twarc_cloud.ini."
+  description = "A complete twarc_cloud.ini."
   value       = <<-INI
     ; Made by `terraform output -raw twarc_cloud_ini`; docs/settings.md explains each line. None is secret.
     [DEFAULT]
@@ -30,7 +30,7 @@ output "twarc_cloud_ini" {
 }
 
 output "image" {
-  description = "The image that tasks run; push yours under this name, unless it is a public one."
+  description = "The tasks' image; push yours under this name, unless it is a public one."
   value       = local.image
 }
 

@@ -1,8 +1,8 @@
-# Who may do what. Each statement says why it is there; tests/test_policies*.py take one after the other away, and each
-# time something that people need does not work any more.
+# The roles of tasks and schedules. Each statement has its reason; tests/cloud/test_policies.py removes one after the
+# other, and each time a required operation fails.
 
 locals {
-  # The names of task definitions and services; what AWS refuses in them is replaced (harvester/compute).
+  # The names of task definitions and services; characters that AWS refuses are replaced (harvester/compute).
   family = "twarc-cloud_${replace(var.bucket, "/[^A-Za-z0-9_-]/", "-")}_*"
 
   ecs        = "arn:${local.partition}:ecs:${var.region}:${local.account}"
@@ -16,10 +16,10 @@ locals {
   objects = "${aws_s3_bucket.collections.arn}/collections/*"
 }
 
-# -- what a harvest may do ---------------------------------------------------------------------------------------------
+# -- the role of a task ------------------------------------------------------------------------------------------------
 
 data "aws_iam_policy_document" "trust_tasks" {
-  # ECS becomes this role for a task.
+  # ECS assumes this role for a task.
   statement {
     sid     = "TasksOfThisAccount"
     actions = ["sts:AssumeRole"]
@@ -29,7 +29,7 @@ data "aws_iam_policy_document" "trust_tasks" {
       identifiers = ["ecs-tasks.amazonaws.com"]
     }
 
-    # Not a task that somebody else's account starts and points here.
+    # Not for a task that another account starts with this role.
     condition {
       test     = "StringEquals"
       variable = "aws:SourceAccount"
@@ -45,14 +45,14 @@ data "aws_iam_policy_document" "trust_tasks" {
 }
 
 data "aws_iam_policy_document" "task" {
-  # Reads its collection and what a dead predecessor left; stores records; renews its lock; removes the lock and the parts
-  # of a growing file at the end. It cannot remove a version, so that what it removes can be brought back.
+  # Read the collection and what a crashed harvest left; store records; renew the lock; remove the lock and the parts of a
+  # growing file at the end. It cannot remove a version, so that removed objects can be restored.
   statement {
     sid       = "ReadAndStoreCollections"
     actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
     resources = [local.objects]
 
-    # Once the bucket is deleted, its name is anybody's: posts must not go to a stranger's.
+    # Anyone can take the name of a deleted bucket: posts must not go to someone else's.
     condition {
       test     = "StringEquals"
       variable = "aws:ResourceAccount"
@@ -60,8 +60,8 @@ data "aws_iam_policy_document" "task" {
     }
   }
 
-  # Lists what is left of a harvest that died, asks for the bucket's clock, and hears of a missing object that it is
-  # missing, and not that it is forbidden.
+  # List what a crashed harvest left, read the bucket's clock, and get "not found" instead of "forbidden" for a missing
+  # object.
   statement {
     sid       = "ListCollections"
     actions   = ["s3:ListBucket"]
@@ -74,24 +74,24 @@ data "aws_iam_policy_document" "task" {
     }
   }
 
-  # The keys of the X API, and that of Honeybadger: only at the start of a run, and never in its definition.
+  # The keys of the X API, and that of Honeybadger: read at the start of a run, never part of the task definition.
   statement {
     sid       = "ReadKeys"
     actions   = ["ssm:GetParameter"]
     resources = ["${local.parameters}/keys/*", "${local.parameters}/honeybadger"]
   }
 
-  # A stream that is through (max_records, a budget that is spent) ends its own service, which would be paid for until
-  # somebody does. AWS knows no condition that would name only its own: it may delete those of this bucket's streams,
-  # and neither change nor enlarge any.
+  # A stream that has ended (max_records, budget) deletes its own service, which would otherwise cost money until someone
+  # does. AWS supports no narrower condition: it may delete the services of this bucket's streams, but not change or
+  # scale them.
   statement {
     sid       = "EndOwnStream"
     actions   = ["ecs:DeleteService"]
     resources = [local.service]
   }
 
-  # The token of this run, which whoever asks for its status must have; taken back at the end, if it is still this run's.
-  # Without a port there is none.
+  # The token of this run, required for its status; removed at the end, if it is still this run's. Without a port there
+  # is none.
   dynamic "statement" {
     for_each = var.status_cidr == "" ? [] : [true]
 
@@ -102,8 +102,8 @@ data "aws_iam_policy_document" "task" {
     }
   }
 
-  # S3 and the parameter store use your key in the name of who asks them; nothing else may use it so. Only the token of a
-  # run is encrypted by a task itself.
+  # S3 and the parameter store use your key on behalf of the caller; nothing else may. The task itself encrypts only the
+  # token of a run.
   dynamic "statement" {
     for_each = var.kms_key_arn == "" ? [] : [true]
 
@@ -123,7 +123,7 @@ data "aws_iam_policy_document" "task" {
 
 resource "aws_iam_role" "task" {
   name                 = "${var.name}-task"
-  description          = "What a harvest may do"
+  description          = "Permissions of a harvest"
   assume_role_policy   = data.aws_iam_policy_document.trust_tasks.json
   path                 = var.iam_path
   permissions_boundary = var.permissions_boundary == "" ? null : var.permissions_boundary
@@ -135,10 +135,10 @@ resource "aws_iam_role_policy" "task" {
   policy = data.aws_iam_policy_document.task.json
 }
 
-# -- what Fargate does for it ------------------------------------------------------------------------------------------
+# -- the task execution role -------------------------------------------------------------------------------------------
 
 data "aws_iam_policy_document" "trust_fargate" {
-  # Fargate itself becomes this role before there is a task; AWS names no source for that which could be asked for.
+  # Fargate assumes this role before there is a task; AWS provides no source for a condition.
   statement {
     sid     = "FargateBeforeATask"
     actions = ["sts:AssumeRole"]
@@ -151,14 +151,14 @@ data "aws_iam_policy_document" "trust_fargate" {
 }
 
 data "aws_iam_policy_document" "execution" {
-  # The log of a task; the group is there already, so it may make none.
+  # The log of a task; the log group exists, so it may not create one.
   statement {
     sid       = "WriteLogs"
     actions   = ["logs:CreateLogStream", "logs:PutLogEvents"]
     resources = ["${aws_cloudwatch_log_group.harvests.arn}:*"]
   }
 
-  # The image, from the one repository it is in. A public image needs neither of these two.
+  # The image, from its repository. A public image needs neither of these two.
   dynamic "statement" {
     for_each = aws_ecr_repository.image
 
@@ -169,7 +169,7 @@ data "aws_iam_policy_document" "execution" {
     }
   }
 
-  # Signing in is to the registry as a whole: AWS knows no narrower resource for it.
+  # Signing in is for the registry as a whole: AWS supports no narrower resource.
   dynamic "statement" {
     for_each = aws_ecr_repository.image
 
@@ -183,7 +183,7 @@ data "aws_iam_policy_document" "execution" {
 
 resource "aws_iam_role" "execution" {
   name                 = "${var.name}-execution"
-  description          = "What Fargate does for a harvest: fetch the image, write the log"
+  description          = "What Fargate does for a harvest: pull the image, write the log"
   assume_role_policy   = data.aws_iam_policy_document.trust_fargate.json
   path                 = var.iam_path
   permissions_boundary = var.permissions_boundary == "" ? null : var.permissions_boundary
@@ -195,10 +195,10 @@ resource "aws_iam_role_policy" "execution" {
   policy = data.aws_iam_policy_document.execution.json
 }
 
-# -- what a schedule may do --------------------------------------------------------------------------------------------
+# -- the role of a schedule --------------------------------------------------------------------------------------------
 
 data "aws_iam_policy_document" "trust_schedules" {
-  # EventBridge Scheduler becomes this role when a schedule is due.
+  # EventBridge Scheduler assumes this role when a schedule is due.
   statement {
     sid     = "SchedulesOfThisGroup"
     actions = ["sts:AssumeRole"]
@@ -208,7 +208,7 @@ data "aws_iam_policy_document" "trust_schedules" {
       identifiers = ["scheduler.amazonaws.com"]
     }
 
-    # Not a schedule that somebody else's account, or another group of this one, points here.
+    # Not for a schedule of another account, or of another group of this one.
     condition {
       test     = "StringEquals"
       variable = "aws:SourceAccount"
@@ -224,7 +224,7 @@ data "aws_iam_policy_document" "trust_schedules" {
 }
 
 data "aws_iam_policy_document" "scheduler" {
-  # Starts what is due: tasks of this bucket's collections, in this cluster only.
+  # Start tasks of this bucket's collections, in this cluster only.
   statement {
     sid       = "StartHarvests"
     actions   = ["ecs:RunTask"]
@@ -237,7 +237,7 @@ data "aws_iam_policy_document" "scheduler" {
     }
   }
 
-  # Such a task has tags, by which it is found and billed.
+  # Tag the task, for listing and billing.
   statement {
     sid       = "TagHarvests"
     actions   = ["ecs:TagResource"]
@@ -250,7 +250,7 @@ data "aws_iam_policy_document" "scheduler" {
     }
   }
 
-  # Who starts a task hands it its two roles, and no others.
+  # Pass the task its two roles, and no others.
   statement {
     sid       = "HandOverRoles"
     actions   = ["iam:PassRole"]

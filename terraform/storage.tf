@@ -1,11 +1,11 @@
-# The bucket: what was collected. Nothing else in this folder holds anything that could not be made again.
+# The bucket of the collections. Everything else in this folder can be created again.
 
 resource "aws_s3_bucket" "collections" {
-  # checkov:skip=CKV_AWS_18: who read what is CloudTrail's to tell; access logs would fill a second bucket without end
-  # checkov:skip=CKV_AWS_19: it is encrypted, below, with one of two algorithms; the check reads only a fixed one
-  # checkov:skip=CKV_AWS_144: a copy in another region doubles the bill; versions protect from mistakes, and S3 from broken disks
-  # checkov:skip=CKV_AWS_145: encrypted with S3's own keys; kms_key_arn chooses a KMS key
-  # checkov:skip=CKV2_AWS_62: nobody needs to hear of each object; harvest.json tells
+  # checkov:skip=CKV_AWS_18: CloudTrail records access; access logs would fill a second bucket without limit
+  # checkov:skip=CKV_AWS_19: it is encrypted below, with one of two algorithms; the check recognizes only a fixed one
+  # checkov:skip=CKV_AWS_144: a copy in another region doubles the cost; versions protect from mistakes, and S3 from disk failures
+  # checkov:skip=CKV_AWS_145: encrypted with S3's own keys; kms_key_arn selects a KMS key
+  # checkov:skip=CKV2_AWS_62: no one needs an event for each object; harvest.json has the result
   bucket        = var.bucket
   force_destroy = var.destroy_bucket
 }
@@ -48,7 +48,7 @@ resource "aws_s3_bucket_server_side_encryption_configuration" "collections" {
 }
 
 data "aws_iam_policy_document" "bucket" {
-  # What travels unencrypted can be read on its way, and so can the signature of who asks.
+  # Unencrypted traffic can be intercepted, including the signature of requests.
   statement {
     sid       = "OnlyEncryptedConnections"
     effect    = "Deny"
@@ -72,12 +72,12 @@ resource "aws_s3_bucket_policy" "collections" {
   bucket = aws_s3_bucket.collections.id
   policy = data.aws_iam_policy_document.bucket.json
 
-  # S3 refuses two changes of one bucket at once.
+  # S3 refuses two simultaneous changes of one bucket.
   depends_on = [aws_s3_bucket_public_access_block.collections]
 }
 
 locals {
-  # GLACIER and DEEP_ARCHIVE must be asked hours ahead; a harvest that cannot read its collection does not run.
+  # GLACIER and DEEP_ARCHIVE must be restored hours ahead; a harvest that cannot read its collection does not run.
   archive_is_slow = contains(["GLACIER", "DEEP_ARCHIVE"], var.archive_class)
 
   archive_prefixes = length(var.archive_collections) == 0 ? ["collections/"] : [
@@ -88,10 +88,10 @@ locals {
 resource "aws_s3_bucket_lifecycle_configuration" "collections" {
   bucket = aws_s3_bucket.collections.id
 
-  # Without versioning there is nothing that these rules could mean.
+  # These rules require versioning.
   depends_on = [aws_s3_bucket_versioning.collections]
 
-  # Pieces of an upload that never ended cannot be seen, but are paid for.
+  # Parts of incomplete uploads are invisible, but are billed.
   rule {
     id     = "broken-uploads"
     status = "Enabled"
@@ -105,8 +105,8 @@ resource "aws_s3_bucket_lifecycle_configuration" "collections" {
     }
   }
 
-  # lock.json, checkpoint.json and harvest.json are written again every few seconds while a harvest runs. A record is
-  # written once and never replaced, so that it never has ten later versions: this rule cannot touch it.
+  # lock.json, checkpoint.json and harvest.json are rewritten every few seconds while a harvest runs. A record is written
+  # once and never replaced, so it never has ten later versions: this rule cannot affect it.
   rule {
     id     = "rewritten"
     status = "Enabled"
@@ -121,8 +121,8 @@ resource "aws_s3_bucket_lifecycle_configuration" "collections" {
     }
   }
 
-  # What was removed: the parts of a growing file, once it is whole; or a collection, by a person. What is not removed
-  # never expires: no rule here has an expiration but for versions that are not current.
+  # Removed objects: the parts of a growing file, once it is complete; or a collection deleted by a person. Other objects
+  # never expire: the rules here expire noncurrent versions only.
   rule {
     id     = "removed"
     status = "Enabled"
@@ -140,7 +140,7 @@ resource "aws_s3_bucket_lifecycle_configuration" "collections" {
     }
   }
 
-  # Objects below 128 KB stay where they are, as S3 does by itself: they would cost more there.
+  # Objects below 128 KB are not moved, as is S3's default: they would cost more there.
   dynamic "rule" {
     for_each = var.archive_after_days > 0 ? local.archive_prefixes : []
 
@@ -165,12 +165,12 @@ resource "aws_s3_bucket_lifecycle_configuration" "collections" {
   lifecycle {
     precondition {
       condition     = var.archive_after_days == 0 || !local.archive_is_slow || length(var.archive_collections) > 0
-      error_message = "GLACIER and DEEP_ARCHIVE need archive_collections: a collection.json that is large would move, too, and no harvest could read it."
+      error_message = "GLACIER and DEEP_ARCHIVE require archive_collections: a large collection.json would move, too, and no harvest could read it."
     }
 
     precondition {
       condition     = var.archive_after_days == 0 || var.archive_class != "STANDARD_IA" || var.archive_after_days >= 30
-      error_message = "STANDARD_IA takes objects after 30 days or more."
+      error_message = "STANDARD_IA requires archive_after_days of at least 30."
     }
   }
 }

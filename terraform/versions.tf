@@ -4,19 +4,19 @@ terraform {
   required_providers {
     aws = {
       source = "hashicorp/aws"
-      # Nothing but 5.100.0 was ever run here. A newer one may do; plan with it before you apply.
+      # Only 5.100.0 has been tested. A newer version may work; run plan before apply.
       version = "~> 5.100"
     }
   }
 }
 
-# The credentials are those of whoever runs Terraform: AWS_PROFILE, a sign-in, a role. None stand in a file here.
+# Credentials are those of the user who runs Terraform: AWS_PROFILE, a sign-in, a role. No file here contains any.
 provider "aws" {
   region = var.region
 
   default_tags {
     tags = {
-      # For the bill: activate `project` as a cost allocation tag.
+      # To see it on the bill, activate `project` as a cost allocation tag.
       project = "twarc-cloud"
       account = var.name
     }

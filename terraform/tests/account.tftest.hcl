@@ -1,4 +1,4 @@
-# What the variables do, without an account: `terraform test`, with Terraform 1.7 or newer.
+# Tests of the variables, without an account: `terraform test`, with Terraform 1.7 or newer.
 
 mock_provider "aws" {
   override_data {
