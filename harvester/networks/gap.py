@@ -96,11 +96,11 @@ def impossible(event: Mapping[str, Any], published: Published, *, delivery: time
         return "it has no beginning or no end"
     if until < since:
         return "it ends before it begins"
+    ids = (event.get("last_id_before"), event.get("first_id_after"))
+    # An id that tells another time altogether was made by something that is not the network.
     before, after = (
-        told
-        if (told := published(_text(event.get(name)))) and since - _BESIDE < told < until + _BESIDE
-        else None
-        for name in ("last_id_before", "first_id_after")
+        told if (told := published(_text(each))) and since - _BESIDE < told < until + _BESIDE else None
+        for each in ids
     )
     if before and (before > until or before > since + delivery):
         return f"its last_id_before was published at {timestamp(before)}"

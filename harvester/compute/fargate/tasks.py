@@ -151,7 +151,7 @@ def has_no_room(service: Found) -> bool:
 
 def newest_event(service: Found) -> str:
     """ECS gives them newest first."""
-    return next((str(each.get("message") or "") for each in service.get("events") or ()), "")
+    return next(_texts(service, "events", "message"), "")
 
 
 def why_none_runs(service: Found, stopped: list[Found]) -> str:
@@ -160,9 +160,12 @@ def why_none_runs(service: Found, stopped: list[Found]) -> str:
     if ended and (last := death(ended[0])).detail:
         code = f"exit code {last.exit_code}: " if last.exit_code else ""
         return f"the last task ended: {code}{last.detail}"
-    deployments = [str(each.get("rolloutStateReason") or "") for each in service.get("deployments") or ()]
-    events = [str(event.get("message") or "") for event in service.get("events") or ()]
-    return next((words for words in (*events, *deployments) if words), "")
+    said = (*_texts(service, "events", "message"), *_texts(service, "deployments", "rolloutStateReason"))
+    return next(filter(None, said), "")
+
+
+def _texts(service: Found, listed: str, name: str) -> Iterator[str]:
+    return (str(each.get(name) or "") for each in service.get(listed) or ())
 
 
 def is_over(task: Found) -> bool:

@@ -140,14 +140,11 @@ def _values(asked: list[str], given: Any, message: str) -> tuple[list[str] | Non
         # These are names of parameters, so that the parameter itself is what is refused.
         return None, set()
     quoted = _quoted(message[: found.start()] if found else message)
-    listed = _flat(given)
-    for refused in (
-        [name for name in asked if name in quoted],
-        [name for name in asked if allowed and name not in allowed],
-        [name for name in asked if name in listed],
-    ):
-        if refused and (len(refused) < len(asked) or len(asked) == 1):
-            return refused, allowed
+    refused = allowed and set(asked) - allowed
+    for named in (quoted, refused, _flat(given)):
+        found_here = [name for name in asked if name in named]
+        if found_here and (len(found_here) < len(asked) or len(asked) == 1):
+            return found_here, allowed
     return None, set()
 
 

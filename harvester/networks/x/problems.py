@@ -101,9 +101,9 @@ def _of_answer(status: int, body: dict[str, Any], listed: list[Any]) -> ApiCode:
         return ApiCode.UNAVAILABLE
     if status in _SURE_STATUS:
         return _BY_STATUS[status]
-    if status == 400 and any(_is_stale_since_id(error) for error in listed):
+    if status == 400 and any(map(_is_stale_since_id, listed)):
         return ApiCode.STALE_SINCE_ID
-    named = next((found for found in (_named(part) for part in (body, *listed)) if found), None)
+    named = next(filter(None, map(_named, (body, *listed))), None)
     if status == 429:
         # A rate limit names itself in many ways or in none; only the other kinds of 429 are told by name.
         return named if named in _OTHER_429 else ApiCode.RATE_LIMITED

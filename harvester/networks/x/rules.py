@@ -3,6 +3,7 @@
 import bisect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import Any
 
 from harvester.errors import HarvesterError
@@ -92,30 +93,27 @@ def compile_rules(asked: Mapping[str, Any], caps: RuleCaps | None = None, *, pre
 
 
 def _fitted(groups: Mapping[str, list[str]], native: list[Rule], caps: RuleCaps, prefix: str) -> list[Rule]:
-    apart = [
-        Rule(value, f"{prefix}{name}-{number}")
-        for name, terms in groups.items()
-        for number, value in enumerate(packed(terms, length=caps.length), start=1)
-    ]
+    filled = {name: terms for name, terms in groups.items() if terms}
+    apart = [rule for name, terms in filled.items() for rule in _numbered(name, terms, caps, prefix)]
     if len(apart) + len(native) <= caps.rules:
         return apart + native
     # Rules that tell what matched are the better ones, but fitting at all goes before that.
-    name = "+".join(name for name, terms in groups.items() if terms)
-    every = [term for terms in groups.values() for term in terms]
-    mixed = [
-        Rule(value, f"{prefix}{name}-{number}")
-        for number, value in enumerate(packed(every, length=caps.length), start=1)
-    ]
+    mixed = _numbered("+".join(filled), chain.from_iterable(filled.values()), caps, prefix)
     if len(mixed) + len(native) <= caps.rules:
         return mixed + native
     raise HarvesterError(
         f"The filter needs {len(mixed) + len(native)} rules of {caps.length} characters, and the keys allow "
         f"{caps.rules}.",
-        [f"{name}: {len(terms)} terms" for name, terms in groups.items() if terms]
+        [f"{name}: {len(terms)} terms" for name, terms in filled.items()]
         + ([f"rules: {len(native)}"] if native else []),
         "Take terms away, or divide them among collections with keys of their own.",
         needs_change=True,
     )
+
+
+def _numbered(name: str, terms: Iterable[str], caps: RuleCaps, prefix: str) -> list[Rule]:
+    values = packed(terms, length=caps.length)
+    return [Rule(value, f"{prefix}{name}-{number}") for number, value in enumerate(values, start=1)]
 
 
 def packed(terms: Iterable[str], *, length: int) -> list[str]:

@@ -5,6 +5,8 @@ from typing import Any
 
 import orjson
 
+from harvester.networks.x.decoding import objects
+
 
 def unread(event: str, data: bytes) -> dict[str, Any]:
     """The event of bytes that cannot be read: whole as text, or in base64 where they are no UTF-8."""
@@ -20,11 +22,9 @@ def message(found: Any, text: str) -> dict[str, Any]:
     told = _kept(found, text)
     if not isinstance(found, dict):
         return {"event": "message", **told}
-    listed = found.get("errors")
-    errors = [error for error in listed if isinstance(error, dict)] if isinstance(listed, list) else []
+    errors = objects(found.get("errors"))
     ends = [error for error in errors if "disconnect" in f"{error.get('type')}{error.get('title')}"]
-    if isinstance(found.get("disconnect"), dict):
-        ends.append(found["disconnect"])
+    ends += objects([found.get("disconnect")])
     if ends:
         first = ends[0]
         return {
@@ -33,7 +33,9 @@ def message(found: Any, text: str) -> dict[str, Any]:
             "detail": _text(first.get("detail") or first.get("reason")),
             **told,
         }
-    return {"event": "limit" if "limit" in found else "error" if errors else "message", **told}
+    if "limit" in found:
+        return {"event": "limit", **told}
+    return {"event": "error" if errors else "message", **told}
 
 
 def _kept(found: Any, text: str) -> dict[str, Any]:

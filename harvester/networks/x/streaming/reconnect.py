@@ -128,18 +128,11 @@ class StreamSupervisor:
             now = self._clock.elapsed()
             if read.alive:
                 heard, alive = now, True
-                read = self._with_unread(read)
-                self._alive_at = max(read.since, asked)
-            if read.ids:
-                self._backoffs.answered()
-                self._cleared = False
-                read = self._with_records(read)
+            read = self._take_in(read, asked)
             if alive and now - opened >= SETTLED_SECONDS:
                 self._backoffs.settled()
-            reason = next((e["disconnect_type"] for e in read.events if e["event"] == "disconnect"), reason)
-            ended = reason if read.closed and reason else read.closed
-            if not ended and now - heard >= self._silence:
-                ended = f"nothing came for {self._silence:.0f} s"
+            reason = _reason_in(read) or reason
+            ended = self._why_over(read, reason, silent=now - heard)
             if self._gap and alive and (ended or now - opened >= HELD_SECONDS):
                 read = self._with_gap(read)
             if ended:
@@ -147,6 +140,23 @@ class StreamSupervisor:
             yield self._with_heard(read)
             if ended:
                 return ended
+
+    def _take_in(self, read: StreamRead, asked: datetime) -> StreamRead:
+        """The read with the gaps that it ends or tells of, and without records that came before."""
+        if read.alive:
+            read = self._with_unread(read)
+            self._alive_at = max(read.since, asked)
+        if read.ids:
+            self._backoffs.answered()
+            self._cleared = False
+            read = self._with_records(read)
+        return read
+
+    def _why_over(self, read: StreamRead, reason: str, *, silent: float) -> str:
+        """Why nothing more will come over this connection; empty while more may. X's `reason` goes first."""
+        if read.closed:
+            return reason or read.closed
+        return f"nothing came for {self._silence:.0f} s" if silent >= self._silence else ""
 
     def _with_records(self, read: StreamRead) -> StreamRead:
         read, doubled = self._seen.fresh(read)
@@ -242,3 +252,8 @@ class StreamSupervisor:
                 if self._clock.wait(self._stop, min(left, TICK)):
                     raise Stopped
                 yield StreamRead(since=self._time.earliest())
+
+
+def _reason_in(read: StreamRead) -> str:
+    """Why X says that it ends the connection; empty where it does not say so."""
+    return next((each["disconnect_type"] for each in read.events if each["event"] == "disconnect"), "")
