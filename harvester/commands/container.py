@@ -5,6 +5,7 @@ import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +26,7 @@ from harvester.harvest.progress import Outcome
 from harvester.monitoring import heartbeat
 from harvester.monitoring.alerts import Alerts, watching
 from harvester.monitoring.run_token import RunToken, token_of_run
-from harvester.settings import settings
+from harvester.settings import Settings, settings
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys
 from harvester.text import printable, size
@@ -56,6 +57,19 @@ def aws() -> None:
 @container.group(cls=Group, help="Harvest from and to a folder.")
 def local() -> None:
     pass
+
+
+@dataclass(frozen=True)
+class _Options:
+    """How a harvest is run, as it was typed."""
+
+    host: str
+    temp: str | None
+    tweets_per_file: int | None
+    monitor: bool
+    shutdown: bool
+    port: int | None
+    address_file: Path | None
 
 
 def _harvest_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -94,10 +108,8 @@ def aws_harvest(bucket: str, collection_id: str, host: str, **options: Any) -> i
         def harvest(stop: Stop) -> Outcome:
             # What an earlier try said is not said of this one.
             alerts.told = False
-            return _harvest(
-                *(store, collection_id, bucket),
-                **{"stop": stop, "alerts": alerts, "host": host, "service": service, **options},
-            )
+            run = _Run(store, collection_id, bucket, _Options(host=host, **options), stop, alerts, service)
+            return run.run()
 
         return service.run(harvest, store) if service else int(harvest(stop).exit_code)
 
@@ -112,11 +124,8 @@ def local_harvest(collection_id: str, collections_path: str, **options: Any) -> 
     stop = stop_on_signals()
     with watching(collection_id, collections_path, unless=TYPED) as alerts:
         _beat()
-        store = _folder(collections_path)
-        outcome = _harvest(
-            *(store, collection_id, "local"), stop=stop, alerts=alerts, host="127.0.0.1", **options
-        )
-        return int(outcome.exit_code)
+        store, chosen = _folder(collections_path), _Options(host="127.0.0.1", **options)
+        return int(_Run(store, collection_id, "local", chosen, stop, alerts).run().exit_code)
 
 
 @aws.command("unlock", help="Remove the lock of COLLECTION_ID, even of a running harvest.")
@@ -167,107 +176,104 @@ def _unlock(store: Store, collection_id: str) -> None:
     click.echo(f"Unlocked. The lock was held by {owner}; if that harvest still runs, it will stop.")
 
 
-def _harvest(
-    store: Store,
-    collection_id: str,
-    place: str,
-    *,
-    stop: Stop,
-    alerts: Alerts,
-    host: str,
-    temp: str | None,
-    tweets_per_file: int | None,
-    monitor: bool,
-    shutdown: bool,
-    port: int | None,
-    address_file: Path | None,
-    service: StreamService | None = None,
-) -> Outcome:
-    # What speaks to the network is imported only here, so that --help and unlock are quick.
-    from harvester.compute.cost import described_task
-    from harvester.harvest.harvest import Harvest
+@dataclass(frozen=True)
+class _Run:
+    """One harvest with all that reports on it; `place` names the folder of its unfinished files."""
 
-    share_one_heap()
-    chosen = settings(flags={"temp": temp, "tweets_per_file": tweets_per_file})
-    alerts.settings, alerts.store = chosen, store
-    token = RunToken("") if port is None else token_of_run(chosen, collection_id)
-    run = Harvest(
-        store=store,
-        keys=CollectionKeys(collection_id),
-        client=x_client.client_of_harvest(chosen, stop, alerts, begun=token.publish),
-        settings=chosen,
-        work_root=Path(chosen.temp) / place / collection_id,
-        clock=SystemClock(),
-        stop=stop,
-        task=described_task(os.environ.get("TWARC_CLOUD_TASK", "")),
-        waits_for=service.waits_for(store) if service else None,
-    )
-    over, stopped = threading.Event(), threading.Event()
-    heartbeat.every(_REPORT_SECONDS, over, lambda: heartbeat.report(run.account()))
-    alerts.beats(over, run.account)
-    if monitor:
-        heartbeat.every(_MONITOR_SECONDS, over, lambda: heartbeat.monitor(Path(chosen.temp)))
-    with (
-        closing(token),
-        _answering(
-            run, stop, stopped, host=host, port=port, token=token.value, address_file=address_file
-        ) as asked_to_shut_down,
-    ):
+    store: Store
+    collection_id: str
+    place: str
+    options: _Options
+    stop: Stop
+    alerts: Alerts
+    service: StreamService | None = None
+
+    def run(self) -> Outcome:
+        options = self.options
+        share_one_heap()
+        chosen = settings(flags={"temp": options.temp, "tweets_per_file": options.tweets_per_file})
+        self.alerts.settings, self.alerts.store = chosen, self.store
+        token = RunToken("") if options.port is None else token_of_run(chosen, self.collection_id)
+        harvest = self._harvest(chosen, token)
+        stopped = threading.Event()
+        with closing(token), self._answering(harvest, stopped, token.value) as asked_to_shut_down:
+            with self._reporting(harvest, Path(chosen.temp)):
+                outcome = harvest.run()
+            stopped.set()
+            self.alerts.ended(outcome, harvest.account(), dead=harvest.found_dead)
+            _print(self.collection_id, outcome, harvest.account())
+            # One that failed ends: who wants it to go on starts it again, which would spend a budget again.
+            if not options.shutdown and (outcome.exit_code in _WELL or outcome.limit):
+                self._stay(asked_to_shut_down)
+        return outcome
+
+    def _harvest(self, chosen: Settings, token: RunToken) -> "Harvest":
+        # What speaks to the network is imported only here, so that --help and unlock are quick.
+        from harvester.compute.cost import described_task
+        from harvester.harvest.harvest import Harvest
+
+        return Harvest(
+            store=self.store,
+            keys=CollectionKeys(self.collection_id),
+            client=x_client.client_of_harvest(chosen, self.stop, self.alerts, begun=token.publish),
+            settings=chosen,
+            work_root=Path(chosen.temp) / self.place / self.collection_id,
+            clock=SystemClock(),
+            stop=self.stop,
+            task=described_task(os.environ.get("TWARC_CLOUD_TASK", "")),
+            waits_for=self.service.waits_for(self.store) if self.service else None,
+        )
+
+    @contextmanager
+    def _reporting(self, harvest: "Harvest", temp: Path) -> Iterator[None]:
+        """Log how the harvest is doing while the block runs."""
+        over = threading.Event()
+        heartbeat.every(_REPORT_SECONDS, over, lambda: heartbeat.report(harvest.account()))
+        self.alerts.beats(over, harvest.account)
+        if self.options.monitor:
+            heartbeat.every(_MONITOR_SECONDS, over, lambda: heartbeat.monitor(temp))
         try:
-            outcome = run.run()
+            yield
         finally:
             over.set()
-            if monitor:
-                heartbeat.monitor(Path(chosen.temp))
-        stopped.set()
-        alerts.ended(outcome, run.account(), dead=run.found_dead)
-        _print(collection_id, outcome, run.account())
-        # One that failed ends: who wants it to go on starts it again, which would spend a budget again.
-        if not shutdown and (outcome.exit_code in _WELL or outcome.limit):
-            _stay(service, stop, asked_to_shut_down)
-    return outcome
+            if self.options.monitor:
+                heartbeat.monitor(temp)
 
+    @contextmanager
+    def _answering(
+        self, harvest: "Harvest", stopped: threading.Event, token: str
+    ) -> Iterator[Callable[[float], bool]]:
+        """Serve the harvest's status where a port is wanted; a wait for the request to shut down.
 
-@contextmanager
-def _answering(
-    run: "Harvest",
-    stop: Stop,
-    stopped: threading.Event,
-    *,
-    host: str,
-    port: int | None,
-    token: str,
-    address_file: Path | None,
-) -> Iterator[Callable[[float], bool]]:
-    """Serve the harvest's status where a port is wanted; a wait for the request to shut down.
+        The address is written to the `address_file`, for the process that started this one.
+        """
+        options = self.options
+        if options.port is None:
+            yield threading.Event().wait
+            return
+        from harvester.monitoring.status_server import Shutdown, served, status_app
 
-    The address is written to the `address_file`, for the process that started this one.
-    """
-    if port is None:
-        yield threading.Event().wait
-        return
-    from harvester.monitoring.status_server import Shutdown, served, status_app
+        shutdown = Shutdown()
+        app = status_app(
+            account=harvest.account, stopped=stopped.is_set, stop=self.stop, shutdown=shutdown, token=token
+        )
+        with served(app, host=options.host, port=options.port, token=token) as address:
+            log.info("Status on %s", address)
+            if options.address_file:
+                options.address_file.write_text(f"{address}\n")
+            yield shutdown.wait
 
-    shutdown = Shutdown()
-    app = status_app(account=run.account, stopped=stopped.is_set, stop=stop, shutdown=shutdown, token=token)
-    with served(app, host=host, port=port, token=token) as address:
-        log.info("Status on %s", address)
-        if address_file:
-            address_file.write_text(f"{address}\n")
-        yield shutdown.wait
+    def _stay(self, asked_to_shut_down: Callable[[float], bool]) -> None:
+        """Stay until the end is asked for, which the service of a finished stream is by its own task."""
+        if self.service and not self.stop.requested:
+            self.service.end()
+        log.info("The harvest has ended; waiting for a shutdown request.")
+        wait_for_shutdown(asked_to_shut_down)
 
 
 def _beat() -> None:
     if file := os.environ.get("TWARC_CLOUD_HEARTBEAT"):
         heartbeat.beat(_BEAT_SECONDS, Path(file))
-
-
-def _stay(service: StreamService | None, stop: Stop, asked_to_shut_down: Callable[[float], bool]) -> None:
-    """Stay until the end is asked for, which the service of a stream that is through is by its own task."""
-    if service and not stop.requested:
-        service.end()
-    log.info("The harvest has ended; waiting for a shutdown request.")
-    wait_for_shutdown(asked_to_shut_down)
 
 
 def _print(collection_id: str, outcome: Outcome, account: Tree) -> None:
