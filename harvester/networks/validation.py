@@ -11,6 +11,12 @@ from harvester.networks.registry import network_of, usual
 def parsed(data: bytes, where: str, *, collection_id: str = "") -> Tree:
     """The collection in `data`, valid and of that id; every problem of it in one HarvesterError otherwise."""
     tree = checked(data, where, hint="Mend the file, or restore it from its changesets.")
+    require_valid(tree, where, collection_id=collection_id)
+    return tree
+
+
+def require_valid(tree: Tree, where: str, *, collection_id: str = "") -> None:
+    """Raise every problem of a collection in one HarvesterError."""
     reasons = problems(tree)
     if collection_id and tree.get("id", collection_id) != collection_id:
         reasons.append(f"Its id is {tree['id']!r}.")
@@ -20,7 +26,6 @@ def parsed(data: bytes, where: str, *, collection_id: str = "") -> Tree:
             reasons,
             "Correct these and start again; nothing was collected.",
         )
-    return tree
 
 
 def problems(tree: Any) -> list[str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from harvester.commands import log_options_in_use
+from harvester.documents import Tree, checked
 from harvester.errors import Exit, HarvesterError
 from harvester.settings import Settings, settings
 from harvester.store.disk import real
@@ -88,7 +89,7 @@ class Place:
         from harvester.commands.cli.wait_notice import Waiting
         from harvester.compute.fargate.compute import FargateCompute
 
-        return FargateCompute(self.store, self.settings, on_wait=Waiting())
+        return FargateCompute(self.store, self.settings, on_wait=Waiting(), collection=self.collection)
 
     @property
     def runs(self) -> Path:
@@ -102,6 +103,26 @@ class Place:
     def pause(self) -> float:
         """Seconds between two looks at what runs; AWS counts them."""
         return 2.0 if self.settings.cluster else 0.2
+
+    def collection(self, keys: CollectionKeys, *kinds: str) -> Tree:
+        """The collection, valid and of one of these `kinds`; read and checked once in a command."""
+        from harvester.collection import history
+        from harvester.commands.cli.collection_file import require_kind
+        from harvester.networks.validation import require_valid
+
+        where = self.shown(keys.collection)
+        known = self._collections.get(keys.id)
+        tree = known or checked(history.read(self.store, keys).data, where)
+        if kinds:
+            require_kind(tree, *kinds)
+        if not known:
+            require_valid(tree, where)
+            self._collections[keys.id] = tree
+        return tree
+
+    @cached_property
+    def _collections(self) -> dict[str, Tree]:
+        return {}
 
     def keys(self, collection_id: str) -> CollectionKeys:
         return CollectionKeys(collection_id)

@@ -58,7 +58,8 @@ def _move(place: Place, rules: "OldRules", rule: "OldRule", there: set[str]) -> 
     if not rule.enabled or rule.collection_id in there:
         rules.move(rule, None)
         return
-    require_keys(place, require_collection(place, rule.collection_id, *FINITE))
+    _, tree = require_collection(place, rule.collection_id, *FINITE)
+    require_keys(place, tree)
     rules.move(rule, place.compute.schedule)
 
 

@@ -28,13 +28,12 @@ from harvester.text import counted
 @json_option
 @in_place
 def rules(collection_id: str, remove: bool, yes: bool, dry_run: bool, as_json: bool, place: Place) -> None:
-    from harvester.collection import history
     from harvester.networks.x import XClient
 
-    keys = require_collection(place, collection_id, *STREAMS)
+    keys, tree = require_collection(place, collection_id, *STREAMS)
     if remove:
         require_idle(place, keys)
-    client = x_client.client(place.settings, history.current(place.store, keys))
+    client = x_client.client(place.settings, tree)
     if not isinstance(client, XClient):
         raise HarvesterError(f"{collection_id} has no rules: only streams of X have.", exit_code=Exit.USAGE)
     try:

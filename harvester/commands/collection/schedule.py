@@ -37,22 +37,20 @@ _SHOWN = 5
 @dry_run_option
 @in_place
 def schedule(collection_id: str, expression: str, timezone: str, dry_run: bool, place: Place) -> None:
-    from harvester.collection import history
     from harvester.compute.schedules.expression import parsed
 
     found = parsed(expression, timezone)
-    keys = require_collection(place, collection_id, *FINITE)
+    keys, tree = require_collection(place, collection_id, *FINITE)
     since = datetime.now(UTC)
     due = _due_next(found, since)
     if announce_dry_run(dry_run, f"harvest {collection_id} by {expression}"):
         click.echo(due)
         return
     if place.settings.cluster:
-        require_keys(place, keys)
+        require_keys(place, tree)
     scheduled = place.compute.schedule(collection_id, found)
     click.echo("Scheduled")
     click.echo(_due_next(found, scheduled.since), err=True)
-    tree = history.current(place.store, keys)
     collection_file.warn_of_changes(place.store, keys, tree)
     if has_users(tree) and not tree["users"]:
         click.echo("The collection has no users: add some and run `collection-config update`.", err=True)

@@ -9,7 +9,7 @@ from harvester.commands.cli.progress_meter import progress_option
 from harvester.commands.cli.workspace import Place, collection_id_argument, in_place
 from harvester.commands.collection.follow import follow
 from harvester.commands.harvest import end_harvest
-from harvester.documents import Tree, checked
+from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.store.keys import CollectionKeys
 
@@ -28,16 +28,13 @@ _ASKED_FOR = 5.0
 @progress_option
 @in_place
 def once(collection_id: str, wait: bool, dry_run: bool, as_json: bool, form: str, place: Place) -> int:
-    from harvester.collection import history
-
-    keys = require_collection(place, collection_id, *FINITE)
-    tree = history.current(place.store, keys)
+    keys, tree = require_collection(place, collection_id, *FINITE)
     collection_file.warn_of_changes(place.store, keys, tree)
     require_users(tree)
-    require_keys(place, keys)
+    require_keys(place, tree)
     require_idle(place, keys)
     if dry_run:
-        _tell_dry_run(place, keys, as_json=as_json)
+        _tell_dry_run(place, tree, collection_id, as_json=as_json)
         return int(Exit.OK)
     place.compute.once(collection_id)
     if not as_json:
@@ -54,12 +51,12 @@ def once(collection_id: str, wait: bool, dry_run: bool, as_json: bool, form: str
     return int(Exit.OK)
 
 
-def _tell_dry_run(place: Place, keys: CollectionKeys, *, as_json: bool) -> None:
+def _tell_dry_run(place: Place, tree: Tree, collection_id: str, *, as_json: bool) -> None:
     if as_json:
-        print_json({"id": keys.id, "started": False, **_costs(place, keys)})
+        print_json({"id": collection_id, "started": False, **_costs(place, tree)})
         return
-    announce_dry_run(True, f"harvest {keys.id} once, on {place.compute.name}")
-    _tell_cost(place, keys)
+    announce_dry_run(True, f"harvest {collection_id} once, on {place.compute.name}")
+    _tell_cost(place, tree)
 
 
 @click.command("filter-start", help="Start the stream of COLLECTION_ID; it runs until `filter-stop`.")
@@ -67,20 +64,18 @@ def _tell_dry_run(place: Place, keys: CollectionKeys, *, as_json: bool) -> None:
 @dry_run_option
 @in_place
 def filter_start(collection_id: str, dry_run: bool, place: Place) -> None:
-    from harvester.collection import history
-
-    keys = require_collection(place, collection_id, *STREAMS)
-    collection_file.warn_of_changes(place.store, keys, history.current(place.store, keys))
-    require_keys(place, keys)
+    keys, tree = require_collection(place, collection_id, *STREAMS)
+    collection_file.warn_of_changes(place.store, keys, tree)
+    require_keys(place, tree)
     task = place.compute.settled(collection_id)
     if not task or task.status not in _OVER:
         if task:
             raise HarvesterError("Collection already started.", exit_code=Exit.LOCKED)
         require_idle(place, keys)
     if announce_dry_run(dry_run, f"start the stream of {collection_id} on {place.compute.name}"):
-        _tell_cost(place, keys)
+        _tell_cost(place, tree)
         return
-    _require_free_stream(place, keys)
+    _require_free_stream(place, keys, tree)
     place.compute.start_service(collection_id)
     click.echo("Started")
     click.echo(
@@ -90,11 +85,10 @@ def filter_start(collection_id: str, dry_run: bool, place: Place) -> None:
     )
 
 
-def _require_free_stream(place: Place, keys: CollectionKeys) -> None:
+def _require_free_stream(place: Place, keys: CollectionKeys, tree: Tree) -> None:
     """Raise where another stream runs here with the same keys, or X refuses these."""
     from harvester.collection import history
 
-    tree = history.current(place.store, keys)
     for task in place.compute.tasks():
         if task.collection_id == keys.id or task.status not in _RUNS:
             continue
@@ -138,7 +132,7 @@ _OVER = ("GAVE UP", "DIED", "STOPPING", "NO CAPACITY")
 def filter_stop(collection_id: str, timeout: float, dry_run: bool, place: Place) -> None:
     from harvester.harvest import catalog
 
-    keys = require_collection(place, collection_id, *STREAMS)
+    keys, _ = require_collection(place, collection_id, *STREAMS)
     service = place.compute.task(collection_id)
     if not service and not catalog.live_lock(place.store, keys):
         raise HarvesterError("Collection not already started.")
@@ -159,17 +153,15 @@ def filter_stop(collection_id: str, timeout: float, dry_run: bool, place: Place)
     )
 
 
-def _tell_cost(place: Place, keys: CollectionKeys) -> None:
-    for what, text in _costs(place, keys).items():
+def _tell_cost(place: Place, tree: Tree) -> None:
+    for what, text in _costs(place, tree).items():
         click.echo(f"{what.capitalize()}: {text}")
 
 
-def _costs(place: Place, keys: CollectionKeys) -> dict[str, str]:
+def _costs(place: Place, tree: Tree) -> dict[str, str]:
     """What a harvest may cost, and its budget."""
     from harvester.checks import collection
-    from harvester.collection import history
 
-    tree = history.current(place.store, keys)
     found = collection.of_description(tree, place.settings)
     return {each.check: each.detail for each in found if each.check in ("cost", "budget")}
 
@@ -184,34 +176,25 @@ def require_users(tree: Tree) -> None:
         )
 
 
-def require_collection(place: Place, collection_id: str, *kinds: str) -> CollectionKeys:
-    """Raise unless there is such a collection, valid, and of one of these kinds."""
-    from harvester.collection import history
+def require_collection(place: Place, collection_id: str, *kinds: str) -> tuple[CollectionKeys, Tree]:
+    """Raise unless there is such a collection, valid, and of one of these kinds; its keys and itself."""
     from harvester.errors import NotFound
 
     keys = place.keys(collection_id)
     try:
-        data = history.read(place.store, keys).data
+        return keys, place.collection(keys, *kinds)
     except NotFound as error:
         raise NotFound(
             "Collection does not exist.",
             hint=f"{error.message} {error.hint}",
             exit_code=Exit.NO_COLLECTION,
         ) from error
-    from harvester.networks.validation import parsed
-
-    where = place.shown(keys.collection)
-    collection_file.require_kind(checked(data, where), *kinds)
-    parsed(data, where)
-    return keys
 
 
-def require_keys(place: Place, keys: CollectionKeys) -> None:
+def require_keys(place: Place, tree: Tree) -> None:
     """Raise unless a harvest that is started would find keys."""
-    from harvester.collection import history
     from harvester.networks.registry import network_of
 
-    tree = history.current(place.store, keys)
     network_of(tree).require_keys(tree, place.settings)
 
 

@@ -11,7 +11,7 @@ from harvester.aws.stop_reasons import death, hint, is_for_want_of_room
 from harvester.clock import Clock, Stop, SystemClock
 from harvester.compute import ONCE, RUNNING, SERVICE, STARTING, Ended, Scheduled, Task
 from harvester.compute.fargate.cloudwatch import Logs
-from harvester.compute.fargate.definitions import Definitions
+from harvester.compute.fargate.definitions import Definitions, stored_in
 from harvester.compute.fargate.eventbridge import EventBridge
 from harvester.compute.fargate.status_port import Port
 from harvester.compute.fargate.stream_service import FargateService
@@ -52,6 +52,7 @@ class FargateCompute:
     """Tasks of the bucket `settings.bucket` in the cluster `settings.cluster`.
 
     `on_wait` hears while something is waited for: of which collection, its status, and for how many seconds.
+    `collection` returns a valid collection, where that is not to be read from the store again.
     """
 
     def __init__(
@@ -62,11 +63,13 @@ class FargateCompute:
         aws: Aws | None = None,
         clock: Clock | None = None,
         on_wait: OnWait = _say_nothing,
+        collection: Callable[[CollectionKeys], Tree] | None = None,
     ) -> None:
         self.store, self.settings = store, settings
         self.aws = aws or Aws(settings.region)
         self._clock = clock or SystemClock()
         self._on_wait = on_wait
+        self._collection = collection or stored_in(store)
         self._never = Stop()
         self._started: dict[str, str] = {}
 
@@ -80,7 +83,7 @@ class FargateCompute:
 
     @cached_property
     def definitions(self) -> Definitions:
-        return Definitions(self.store, self.settings, self.aws)
+        return Definitions(self.settings, self.aws, self._collection)
 
     # -- one harvest -------------------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """The task definition of a collection; a size that Fargate does not have is refused before."""
 
+from collections.abc import Callable
 from typing import Any
 
 from harvester.aws.service import Aws
@@ -22,17 +23,21 @@ from harvester.store import Store
 from harvester.store.keys import CollectionKeys
 
 
-class Definitions:
-    """Task definitions of the collections of one store."""
+def stored_in(store: Store) -> Callable[[CollectionKeys], Tree]:
+    """Reads a collection, and raises unless it is valid."""
+    return lambda keys: parsed(history.read(store, keys).data, f"{store.name}/{keys.collection}")
 
-    def __init__(self, store: Store, settings: Settings, aws: Aws) -> None:
-        self._store, self._settings, self._aws = store, settings, aws
+
+class Definitions:
+    """Task definitions of collections; `collection` returns one that is valid, or raises."""
+
+    def __init__(self, settings: Settings, aws: Aws, collection: Callable[[CollectionKeys], Tree]) -> None:
+        self._settings, self._aws, self._collection = settings, aws, collection
 
     def of(self, collection_id: str) -> Definition:
         """The task of a collection; raises when there is no such collection, or it cannot be one."""
         require_complete(self._settings)
-        keys = CollectionKeys(collection_id)
-        tree = parsed(history.read(self._store, keys).data, f"{self._store.name}/{keys.collection}")
+        tree = self._collection(CollectionKeys(collection_id))
         capacity = self._settings.capacity.changed_by(tree.get("task") or {})
         if problems := capacity.problems():
             raise HarvesterError(
