@@ -17,8 +17,8 @@ REQUESTS_KEPT = 2000
 class StreamLog:
     """Every post published while a rule matched it: id, connection it went to (0: none), times written."""
 
-    ids: array = field(default_factory=lambda: array("Q"))
-    epochs: array = field(default_factory=lambda: array("I"))
+    ids: "array[int]" = field(default_factory=lambda: array("Q"))
+    epochs: "array[int]" = field(default_factory=lambda: array("I"))
     written: bytearray = field(default_factory=bytearray)
 
     def publish(self, post_id: int, epoch: int) -> int:
@@ -37,13 +37,13 @@ class Truth:
         self.reset()
 
     def reset(self) -> None:
-        self.timelines: dict[int, array] = {}
-        self.search: array = array("Q")
-        self.other: array = array("Q")
+        self.timelines: dict[int, array[int]] = {}
+        self.search: array[int] = array("Q")
+        self.other: array[int] = array("Q")
         self.stream = StreamLog()
         self.connections: list[dict[str, Any]] = []
         self.users = 0
-        self.by_day: dict[str, array] = {}
+        self.by_day: dict[str, array[int]] = {}
         self.counts: Counter[str] = Counter()
         self.outcomes: Counter[str] = Counter()
         self.requests: deque[dict[str, Any]] = deque(maxlen=REQUESTS_KEPT)
@@ -67,7 +67,7 @@ class Truth:
         day = iso(self.clock.now())[:10]
         self.by_day.setdefault(day, array("Q")).extend(posts)
 
-    def _ledger(self, ledger: tuple[str, int] | None) -> array:
+    def _ledger(self, ledger: tuple[str, int] | None) -> "array[int]":
         kind, user_id = ledger or ("other", 0)
         if kind == "timelines":
             return self.timelines.setdefault(user_id, array("Q"))

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -60,7 +60,7 @@ def _tried(python: Path) -> str:
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder) / "checkout"
         shutil.copytree(ROOT, here, ignore=_LEFT_OUT)
-        steps = {
+        steps: dict[str, Callable[[], str]] = {
             "make demo": lambda: _run(here, "make", "demo", f"PYTHON={python}"),
             # Before any package of a test is there that might bring what twarc2 lacks.
             "twarc2 flatten": lambda: _flattened(here),

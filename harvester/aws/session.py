@@ -60,7 +60,7 @@ def _tell(model: Any, http_response: Any, **_: Any) -> None:
         log.debug("AWS %s %s %s => %s", service, model.name, path, http_response.status_code)
 
 
-class _Ini(CredentialProvider):
+class _Ini(CredentialProvider):  # type: ignore[misc]
     """`access_key` and `secret_key` of twarc_cloud.ini."""
 
     METHOD = CANONICAL_NAME = "twarc-cloud-ini"

@@ -67,7 +67,7 @@ def merged(patch: Tree, later: Tree) -> Tree:
     A merge patch cannot say "delete, and then set": where `patch` deletes an object, or puts another value in
     its place, `later` must name every key the object had.
     """
-    new = _copied(patch)
+    new: Tree = _copied(patch)
     merge_into(new, later)
     return new
 

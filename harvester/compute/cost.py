@@ -35,7 +35,8 @@ _IMAGE_GB = 0.2
 @cache
 def prices() -> dict[str, Any]:
     """The list: for each figure dollars, the day and the place it is from."""
-    return json.loads(PRICES.read_text(encoding="utf-8"))
+    listed: dict[str, Any] = json.loads(PRICES.read_text(encoding="utf-8"))
+    return listed
 
 
 def _usd(figure: str) -> float:
@@ -76,7 +77,7 @@ class StreamMonth:
 
     @property
     def quiet(self) -> float:
-        return sum(value for name, value in asdict(self).items() if name != "busy")
+        return float(sum(value for name, value in asdict(self).items() if name != "busy"))
 
     @property
     def total(self) -> float:

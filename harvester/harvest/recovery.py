@@ -163,7 +163,7 @@ def _is_over(store: Store, keys: CollectionKeys, record: Tree) -> bool:
     """Whether that harvest died, or its finisher, when all but clearing up was done."""
     if record["state"] == RUNNING:
         return False
-    return missed_interval.last(store, keys).get("harvest_id") == record["harvest_timestamp"]
+    return bool(missed_interval.last(store, keys).get("harvest_id") == record["harvest_timestamp"])
 
 
 def _continues(left: State, known: State, *, is_ending: bool) -> bool:

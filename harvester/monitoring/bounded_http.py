@@ -32,7 +32,7 @@ Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 logging.getLogger("waitress").setLevel(logging.CRITICAL)
 
 
-class _Request(HTTPRequestParser):
+class _Request(HTTPRequestParser):  # type: ignore[misc]
     """The only request of its connection, with a body of known length."""
 
     def parse_header(self, header_plus: bytes) -> None:
@@ -45,7 +45,7 @@ class _Request(HTTPRequestParser):
             self.content_length = self.adj.max_request_body_size
 
 
-class _Connection(HTTPChannel):
+class _Connection(HTTPChannel):  # type: ignore[misc]
     parser_class = _Request
 
     def __init__(self, within: float, server: Any, *accepted: Any, **more: Any) -> None:

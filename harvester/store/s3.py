@@ -16,9 +16,10 @@ from harvester.aws.session import client_for
 from harvester.clock import Clock, SystemClock
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound, StoreAway
 from harvester.store import Entry, Stored, require_key
+from harvester.store.answers import Head
 from harvester.store.conditions import FOLDER, Remembered
 from harvester.store.disk import told, whole
-from harvester.store.objects import BucketObjects, Head
+from harvester.store.objects import BucketObjects
 from harvester.store.refusals import NoBucket, in_words
 
 _DATE_SECONDS = 60.0

@@ -98,10 +98,11 @@ def _with_user(user: str, tree: Tree) -> Tree:
 def fill(store: Store, size: str, upload: str) -> Iterator[str]:
     """What is told where there is room for less than `size` bytes, and which objects are there then."""
     store.create("collections/a/small", b"small")
-    for act in (
+    acts: tuple[Callable[[], str], ...] = (
         lambda: store.create("collections/a/created", bytes(int(size))),
         lambda: store.upload("collections/a/uploaded", Path(upload), sha256=""),
-    ):
+    )
+    for act in acts:
         try:
             act()
         except StoreAway as error:

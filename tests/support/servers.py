@@ -87,7 +87,7 @@ class _OneByOne:
 @contextmanager
 def moto(*, atomic: bool = True) -> Iterator[S3Server]:
     """moto as a server: no signature check, but more of AWS than S3; as it comes it is not `atomic`."""
-    from moto.server import DomainDispatcherApplication, create_backend_app
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
     from werkzeug.serving import WSGIRequestHandler, make_server
 
     class Quiet(WSGIRequestHandler):

@@ -163,7 +163,8 @@ def test_it_is_seen_to_sleep(waiting: "subprocess.Popen[str]") -> None:
 
 
 def test_it_may_be_talked_with(waiting: "subprocess.Popen[str]") -> None:
-    assert waiting.communicate("hello\n", timeout=60) == ("hello\n", None)
+    said: Any = waiting.communicate("hello\n", timeout=60)
+    assert said == ("hello\n", None)
     assert waiting.returncode == 0
 
 

@@ -7,6 +7,7 @@ from harvester.commands.cli.output import announce_dry_run, dry_run_option
 from harvester.commands.cli.progress_meter import meter, progress_option
 from harvester.commands.cli.workspace import Place, chosen, collection_id_argument, in_place
 from harvester.errors import Exit, HarvesterError
+from harvester.networks.validation import problems
 from harvester.text import counted, size
 
 
@@ -61,7 +62,7 @@ def _copy_description(
 
     keys = place.keys(new_id)
     tree = history.current(place.store, place.keys(collection_id))
-    collection_file.require(collection_file.problems(tree))
+    collection_file.require(problems(tree))
     new = without_secrets({**(plain(tree) if with_state else fresh(tree)), "id": new_id})
     if dry_run:
         collection_file.require_new(elsewhere.store, keys)

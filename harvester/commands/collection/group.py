@@ -21,6 +21,7 @@ from harvester.commands.cli.workspace import Place, collection_id_argument, in_p
 from harvester.commands.collection import schedule, start
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
+from harvester.networks.validation import problems
 from harvester.text import counted, printable, size, when
 
 _ALIASES = {
@@ -76,7 +77,7 @@ def _row(place: Place, collection_id: str) -> Tree:
 
 
 def _collects(tree: Tree) -> str:
-    if collection_file.problems(tree):
+    if problems(tree):
         return "(invalid: see `collection-config check`)"
     kind = kind_of(tree)
     return kind.in_words(tree) if kind else ""

@@ -27,6 +27,7 @@ from harvester.commands.cli.workspace import (
 from harvester.commands.config import api_keys, forget_keys, honeybadger_key, users
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
+from harvester.networks.check import Check
 from harvester.networks.validation import problems
 from harvester.store.keys import CollectionKeys
 from harvester.text import counted
@@ -276,7 +277,7 @@ def check(collection_id: str | None, live: bool, as_json: bool, path: Path, plac
     return show_checks(found, as_json=as_json)
 
 
-def show_checks(found: list, *, as_json: bool) -> int:
+def show_checks(found: list[Check], *, as_json: bool) -> int:
     """Print checks; the exit code."""
     if as_json:
         print_json([each.__dict__ for each in found])

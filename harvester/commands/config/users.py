@@ -15,6 +15,7 @@ from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.networks import Account
 from harvester.networks.registry import network_of
+from harvester.networks.validation import problems
 from harvester.settings import settings
 from harvester.text import counted
 
@@ -99,7 +100,7 @@ def restore_users(users: Sequence[str], everybody: bool, dry_run: bool, path: Pa
     collection_file.require_kind(mine, *WITH_USERS)
     keys = place.keys(mine["id"])
     current = history.current(place.store, keys)
-    collection_file.require(collection_file.problems(current))
+    collection_file.require(problems(current))
     was = _removed(
         catalog.all_of(place.store, keys), lambda record: catalog.user_changes(place.store, record)
     )

@@ -13,14 +13,15 @@ PRICES = Path(__file__).with_name("prices.json")
 @cache
 def prices() -> dict[str, Any]:
     """The price list: dollars for each post, user or request, with the day and the place it is from."""
-    return json.loads(PRICES.read_text(encoding="utf-8"))
+    listed: dict[str, Any] = json.loads(PRICES.read_text(encoding="utf-8"))
+    return listed
 
 
 def price(endpoint: str, *, posts: int = 0, users: int = 0, requests: int = 0) -> float:
     """Dollars for what was returned; also for an estimate of what will be."""
     listed = prices()
     each = {**listed["each"], **listed["by_endpoint"].get(endpoint, {})}
-    return posts * each["post"] + users * each["user"] + requests * each["request"]
+    return float(posts * each["post"] + users * each["user"] + requests * each["request"])
 
 
 def price_list() -> Prices:

@@ -581,7 +581,8 @@ def test_a_service_is_started_anew_after_one_that_was_deleted(stage: Stage) -> N
     stage.next(gone, stage.task_of_service, lambda: stage.harvests("live"))
     stage.clock.seconds += 5
     stage.compute.start_service("live")
-    assert ("live", "the previous stream is ending", pytest.approx(0.0)) in stage.said
+    said: list[Any] = [*stage.said]
+    assert ("live", "the previous stream is ending", pytest.approx(0.0)) in said
     assert stage.service().status == "ACTIVE"
 
 
