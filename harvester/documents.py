@@ -1,12 +1,145 @@
-"""JSON documents: bytes that may be damaged become an object, or an error in words."""
+"""JSON documents: what the stored ones hold, and bytes that may be damaged as an object or an error.
 
-from typing import Any
+docs/data-layout.md says what each field means. What was read may have been changed by hand: the types say
+what a harvest writes, and who reads what others may have written looks first.
+"""
+
+from typing import Any, NotRequired, TypedDict
 
 import orjson
 
 from harvester.errors import Exit, HarvesterError
 
 Tree = dict[str, Any]
+
+
+class LockContent(TypedDict, total=False):
+    """lock.json; `released` where it was given back in place of being removed, `harvest_id` of 2019."""
+
+    owner: str
+    acquired: str
+    ttl: float
+    host: str
+    process: int
+    machine: str
+    process_started: str
+    software: str
+    renewed: int
+    released: str
+    harvest_id: str
+
+
+class OpenSegment(TypedDict):
+    """The file of records that grows, up to its last synced byte."""
+
+    name: str
+    size: int
+    posts: int
+
+
+class FinishedFile(TypedDict):
+    name: str
+    size: int
+    sha1: str
+    sha256: str
+    posts: int
+
+
+class StoredState(TypedDict):
+    """All that a harvest's successor needs to know of it."""
+
+    harvest: str
+    owner: str
+    patch: Tree
+    finished: list[FinishedFile]
+    segment: OpenSegment | None
+    sizes: dict[str, int]
+    segments: int
+    counts: dict[str, int]
+    gaps: list[Tree]
+    synced: str
+    last_id: str
+    heard: str
+    begun: str
+    billed: Tree
+
+
+class Closing(TypedDict):
+    """A file whose upload is the next step, and the state that holds once it is stored."""
+
+    file: FinishedFile
+    state: StoredState
+
+
+class Checkpoint(TypedDict):
+    """checkpoint.json."""
+
+    state: StoredState
+    closing: NotRequired[Closing]
+
+
+class Figures(TypedDict):
+    """What a harvest has so far."""
+
+    tweets: int
+    files: int
+    file_bytes: int
+    counts: dict[str, int]
+    gaps: list[Tree]
+    billed: Tree
+
+
+class HarvestRecord(TypedDict, total=False):
+    """harvest.json, and the account of a harvest that runs; `folder` is added where it is read.
+
+    Those of 2019 have less.
+    """
+
+    collection_id: str
+    harvest_timestamp: str
+    state: str
+    reason: str
+    tweets: int
+    files: int
+    file_bytes: int
+    counts: dict[str, int]
+    gaps: list[Tree]
+    billed: Tree
+    owner: str
+    store: str
+    software: str
+    python: str
+    updated: str
+    task: Tree
+    activity: str
+    harvest_end_timestamp: str
+    exit_code: int
+    refused_fields: list[str]
+    unheard: Tree
+    hint: str
+    limit: str
+    needs_change: bool
+    folder: str
+
+
+class LastHarvest(TypedDict):
+    """last_harvest.json."""
+
+    harvest_id: str
+    state: str
+
+
+class Changeset(TypedDict):
+    """A file below changesets/; docs/data-layout.md says how `update` and `delete` are applied."""
+
+    version: int
+    change_timestamp: str
+    parent: str | None
+    makes: str
+    update: Tree
+    delete: list[Any]
+    harvest_timestamp: NotRequired[str]
+    note: NotRequired[str]
 
 
 def checked(

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from difflib import get_close_matches
-from typing import Any
 
 import orjson
 
@@ -21,7 +20,7 @@ from harvester.collection import replay
 from harvester.collection.changeset import apply, diff
 from harvester.collection.description import with_state
 from harvester.collection.secrets import without_secrets
-from harvester.documents import Tree, checked, written
+from harvester.documents import Changeset, Tree, checked, written
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound
 from harvester.store import Store, Stored
 from harvester.store.keys import ROOT, CollectionKeys, changeset_version, moment, timestamp
@@ -154,7 +153,7 @@ def _write_changeset(
     new = {**new, "version": version, "timestamp": timestamp(changed), "changeset": key.rpartition("/")[2]}
     # A secret that a collection of 2019 still holds is not copied into its history.
     update, delete = diff(without_secrets(old), without_secrets(new))
-    changeset: dict[str, Any] = {
+    changeset: Changeset = {
         "version": version,
         "change_timestamp": new["timestamp"],
         "parent": old.get("changeset"),

@@ -19,7 +19,7 @@ from harvester.commands.cli.signals import stop_on_signals, wait_for_shutdown
 from harvester.commands.cli.version import version_option
 from harvester.commands.cli.workspace import folder_store
 from harvester.commands.stream_service import StreamService, service_of_ecs
-from harvester.documents import Tree
+from harvester.documents import HarvestRecord
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest.malloc import share_one_heap
 from harvester.harvest.progress import Outcome
@@ -276,7 +276,7 @@ def _beat() -> None:
         heartbeat.beat(_BEAT_SECONDS, Path(file))
 
 
-def _print(collection_id: str, outcome: Outcome, account: Tree) -> None:
+def _print(collection_id: str, outcome: Outcome, account: HarvestRecord) -> None:
     """What came of it on stdout; why it failed and what to do, in one line, on stderr."""
     if not account["harvest_timestamp"]:
         raise HarvesterError(

@@ -21,7 +21,7 @@ from harvester.commands.cli.workspace import (
     in_place,
     optional_collection_id_argument,
 )
-from harvester.documents import Tree
+from harvester.documents import HarvestRecord, Tree
 from harvester.errors import HarvesterError
 from harvester.harvest.summary import dollars
 from harvester.text import size, when
@@ -142,14 +142,14 @@ def running(collection_id: str | None, as_json: bool, place: Place) -> None:
     print_line(_running_line(place, record))
 
 
-def _account(place: Place, collection_id: str) -> Tree | None:
+def _account(place: Place, collection_id: str) -> HarvestRecord | None:
     """What it has so far: as it says itself, or as it last said in the store."""
     from harvester.harvest import catalog
 
     return place.compute.live(collection_id) or catalog.running(place.store, place.keys(collection_id))
 
 
-def _running_line(place: Place, record: Tree) -> str:
+def _running_line(place: Place, record: HarvestRecord) -> str:
     activity = f". Activity: {record['activity']}" if record.get("activity") else ""
     billed = f". Billed: ${dollars(record):.2f}" if dollars(record) else ""
     updated = f". As of: {when(record['updated'])} UTC" if record.get("updated") else ""

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from harvester.clock import Stop
 from harvester.compute.schedules.expression import Schedule
-from harvester.documents import Tree
+from harvester.documents import HarvestRecord
 
 ONCE, SERVICE = "once", "service"
 
@@ -75,7 +75,7 @@ class Compute(Protocol):
         """How the harvest ended that was started from here last; None where that is not known."""
         ...
 
-    def live(self, collection_id: str) -> Tree | None:
+    def live(self, collection_id: str) -> HarvestRecord | None:
         """The account of the running harvest at this moment, where it can be asked."""
         ...
 

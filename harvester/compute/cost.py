@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harvester.capacity import LEAST_DISK, Capacity
-from harvester.documents import Tree
+from harvester.documents import HarvestRecord, Tree
 from harvester.harvest.lock import RENEWED_AFTER
 from harvester.harvest.pipeline import IDLE_CHECKPOINTS
 from harvester.settings import Settings
@@ -176,7 +176,7 @@ def rates(settings: Settings, capacity: Capacity) -> Rates:
     return Rates(task_hour(capacity), requests_hour(settings), _LOG_BYTES_HOUR / _GB * _usd("log_gb"))
 
 
-def of_harvest(record: Tree, settings: Settings) -> Cost:
+def of_harvest(record: HarvestRecord, settings: Settings) -> Cost:
     """Of one harvest.json. Without a `task` in it, it ran on a machine of one's own: no task was paid."""
     on_s3 = str(record.get("store", "")).startswith("s3://")
     spent = hours(record)
@@ -192,7 +192,7 @@ def of_harvest(record: Tree, settings: Settings) -> Cost:
     )
 
 
-def hours(record: Tree) -> float:
+def hours(record: HarvestRecord) -> float:
     """From its beginning to its end, or to its last sign of life."""
     end = record.get("harvest_end_timestamp") or record.get("updated")
     try:

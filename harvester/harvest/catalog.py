@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
 from harvester.collection import history
-from harvester.documents import Tree, checked
+from harvester.documents import HarvestRecord, LockContent, checked
 from harvester.errors import HarvesterError, NotFound
 from harvester.harvest.lock import holder
 from harvester.harvest.progress import INTERRUPTED, RUNNING
@@ -29,12 +29,12 @@ _FOREIGN = "It was not written by a harvest: look at it, and mend or remove it."
 _DIED = "it died; the next harvest stores what it left"
 
 
-def live_lock(store: Store, keys: CollectionKeys) -> Tree | None:
+def live_lock(store: Store, keys: CollectionKeys) -> LockContent | None:
     """The lock of a harvest that keeps it fresh; None when there is none."""
     return holder(store, keys.lock)
 
 
-def running(store: Store, keys: CollectionKeys) -> Tree | None:
+def running(store: Store, keys: CollectionKeys) -> HarvestRecord | None:
     """harvest.json of the harvest that runs; None when none does."""
     held = live_lock(store, keys)
     if held is None:
@@ -48,10 +48,10 @@ def running(store: Store, keys: CollectionKeys) -> Tree | None:
         return {"collection_id": keys.id, "state": RUNNING, "activity": "starting", **_NOTHING}
 
 
-_NOTHING: Tree = {"harvest_timestamp": "", "tweets": 0, "files": 0, "file_bytes": 0}
+_NOTHING: HarvestRecord = {"harvest_timestamp": "", "tweets": 0, "files": 0, "file_bytes": 0}
 
 
-def last(store: Store, keys: CollectionKeys) -> Tree | None:
+def last(store: Store, keys: CollectionKeys) -> HarvestRecord | None:
     """The record of the last harvest that ended; None when there was none."""
     try:
         pointer = checked(store.read(keys.last_harvest).data, keys.last_harvest, hint=_FOREIGN)
@@ -67,11 +67,11 @@ def last(store: Store, keys: CollectionKeys) -> Tree | None:
         except NotFound:
             continue
     # Of 2019: a harvest that failed left no record, and was pointed to all the same.
-    lost = {**_NOTHING, "harvest_timestamp": pointer["harvest_id"], "state": "failed"}
+    lost: HarvestRecord = {**_NOTHING, "harvest_timestamp": pointer["harvest_id"], "state": "failed"}
     return {**lost, "collection_id": keys.id, "folder": here.folder}
 
 
-def all_of(store: Store, keys: CollectionKeys, *, newest: int | None = None) -> list[Tree]:
+def all_of(store: Store, keys: CollectionKeys, *, newest: int | None = None) -> list[HarvestRecord]:
     """The records of so many harvests, newest first; of a few not all the others are listed."""
     history.read(store, keys)
     top = keys.harvests
@@ -84,7 +84,9 @@ def all_of(store: Store, keys: CollectionKeys, *, newest: int | None = None) -> 
     return [_as_it_is(store, keys, key, record, held) for key, record in records]
 
 
-def _as_it_is(store: Store, keys: CollectionKeys, key: str, record: Tree, held: Tree | None) -> Tree:
+def _as_it_is(
+    store: Store, keys: CollectionKeys, key: str, record: HarvestRecord, held: LockContent | None
+) -> HarvestRecord:
     """A record that says running is of a dead harvest where another or none holds the lock."""
     if record["state"] != RUNNING or (held and held.get("owner") == record.get("owner")):
         return record
@@ -109,16 +111,16 @@ def _records_below(store: Store, prefix: str) -> list[str]:
     )
 
 
-def _record(keys: CollectionKeys, key: str, data: bytes) -> Tree:
+def _record(keys: CollectionKeys, key: str, data: bytes) -> HarvestRecord:
     """What a harvest says of itself; one that cannot be read says that."""
-    place = {"collection_id": keys.id, "folder": key.rpartition("/")[0] + "/"}
+    place: HarvestRecord = {"collection_id": keys.id, "folder": key.rpartition("/")[0] + "/"}
     try:
         found = checked(data, key, hint=_FOREIGN)
     except HarvesterError as error:
         return {**_NOTHING, **place, "state": "unreadable", "reason": error.message}
     shaped = {name: found[name] for name, shape in _SHAPES.items() if isinstance(found.get(name), shape)}
     rest = {name: value for name, value in found.items() if name not in _SHAPES}
-    return {**_NOTHING, "state": "complete", **rest, **shaped, **place}
+    return cast(HarvestRecord, {**_NOTHING, "state": "complete", **rest, **shaped, **place})
 
 
 _SHAPES: dict[str, type] = {
@@ -132,7 +134,7 @@ _SHAPES: dict[str, type] = {
 }
 
 
-def user_changes(store: Store, record: Tree) -> list[dict[str, Any]] | None:
+def user_changes(store: Store, record: HarvestRecord) -> list[dict[str, Any]] | None:
     """What became of the users in a harvest; None when it does not say."""
     try:
         found = orjson.loads(store.read(f"{record['folder']}{USER_CHANGES}").data)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import orjson
 
-from harvester.documents import Tree
+from harvester.documents import Checkpoint, OpenSegment
 from harvester.errors import Conflict, HarvesterError, NotFound
 from harvester.harvest.segment import Finished
 from harvester.harvest.workdir import State
@@ -62,19 +62,19 @@ class Parts:
                 self._store.remove(entry.key, version=entry.version)
 
 
-def growing(sizes: dict[str, int], segment: Tree | None) -> dict[str, int]:
+def growing(sizes: dict[str, int], segment: OpenSegment | None) -> dict[str, int]:
     """The files that are not finished, and how much of each counts."""
     return {**sizes, segment["name"]: segment["size"]} if segment else dict(sizes)
 
 
-def load(store: Store, keys: CollectionKeys) -> Tree | None:
+def load(store: Store, keys: CollectionKeys) -> Checkpoint | None:
     """The checkpoint of a harvest that did not end; None when the last one did."""
     try:
         data = store.read(keys.checkpoint).data
     except NotFound:
         return None
     try:
-        tree: Tree = orjson.loads(data)
+        tree: Checkpoint = orjson.loads(data)
         moment(State.from_tree(tree["state"]).harvest)
         if closing := tree.get("closing"):
             Finished(**closing["file"])
@@ -87,7 +87,7 @@ def load(store: Store, keys: CollectionKeys) -> Tree | None:
     return tree
 
 
-def reached(store: Store, here: HarvestKeys, checkpoint: Tree) -> State:
+def reached(store: Store, here: HarvestKeys, checkpoint: Checkpoint) -> State:
     """What that harvest had stored and learnt."""
     closing = checkpoint.get("closing")
     if closing:

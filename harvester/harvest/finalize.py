@@ -9,14 +9,13 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import orjson
 
 from harvester.collection import history
 from harvester.collection.description import with_harvest
 from harvester.collection.kinds import has_users
-from harvester.documents import Tree, written
+from harvester.documents import HarvestRecord, LastHarvest, Tree, written
 from harvester.errors import Conflict
 from harvester.harvest import workdir
 from harvester.harvest.manifest import Manifests
@@ -49,7 +48,7 @@ class Ending:
     keys: CollectionKeys
     work: Work
     used: Tree
-    record: Callable[[State], Tree]
+    record: Callable[[State], HarvestRecord]
 
     def __post_init__(self) -> None:
         self._here: HarvestKeys = self.keys.harvest(moment(self.work.state.harvest))
@@ -118,7 +117,7 @@ class Ending:
 
     def _write_last(self) -> None:
         state = self.work.state
-        last: dict[str, Any] = {"harvest_id": state.harvest, "state": self.record(state)["state"]}
+        last: LastHarvest = {"harvest_id": state.harvest, "state": self.record(state)["state"]}
         Pointer(self.store, self.keys.last_harvest).write(last)
 
 

@@ -12,7 +12,7 @@ import orjson
 from harvester.clock import Clock, Stop
 from harvester.collection import history
 from harvester.collection.kinds import is_stream
-from harvester.documents import Tree
+from harvester.documents import HarvestRecord, Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest import missed_interval
 from harvester.harvest.claim import claim
@@ -114,7 +114,7 @@ class Harvest:
             self._stop_file.close()
             self._release_lock()
 
-    def account(self) -> Tree:
+    def account(self) -> HarvestRecord:
         """harvest.json as it would be at this moment; before the harvest has begun, without a timestamp."""
         progress, run = self._context.progress, self._run
         account = run.account() if run else progress.record(State(harvest="", owner=self._context.owner))
@@ -122,7 +122,7 @@ class Harvest:
         account["activity"] = trouble or progress.activity
         if run and account["state"] == RUNNING:
             # The stored one is as old as the last checkpoint.
-            account |= {"updated": timestamp(self.clock.now()), "billed": run.billed()}
+            account["updated"], account["billed"] = timestamp(self.clock.now()), run.billed()
         return account
 
     def _begin(self, uploads: Uploads) -> Run:

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from harvester.collection.changeset import merge_into
-from harvester.documents import Tree
+from harvester.documents import Figures, OpenSegment, StoredState, Tree
 from harvester.harvest.segment import Finished
 from harvester.networks import Batch
 from harvester.store.disk import sync
@@ -32,7 +32,7 @@ class State:
     owner: str
     patch: Tree = field(default_factory=dict)
     finished: list[Finished] = field(default_factory=list)
-    segment: Tree | None = None  # of the open one: name, size up to the synced byte, posts
+    segment: OpenSegment | None = None
     sizes: dict[str, int] = field(default_factory=dict)
     segments: int = 0
     counts: dict[str, int] = field(default_factory=dict)
@@ -47,13 +47,14 @@ class State:
     def __post_init__(self) -> None:
         self.lock = threading.Lock()
 
-    def to_tree(self) -> Tree:
-        tree = {entry.name: getattr(self, entry.name) for entry in dataclasses.fields(self)}
-        tree["finished"] = [vars(file) for file in self.finished]
-        return tree
+    def to_tree(self) -> StoredState:
+        tree: Any = {entry.name: getattr(self, entry.name) for entry in dataclasses.fields(self)}
+        tree["finished"] = [file.to_tree() for file in self.finished]
+        stored: StoredState = tree
+        return stored
 
     @classmethod
-    def from_tree(cls, tree: Tree) -> "State":
+    def from_tree(cls, tree: object) -> "State":
         """The reverse of `to_tree`; TypeError where it is none."""
         if not isinstance(tree, dict):
             raise TypeError("no state of a harvest")
@@ -72,7 +73,8 @@ class State:
         return self
 
     def _of_wrong_types(self) -> list[str]:
-        pattern = vars(type(self)(harvest="", owner="", segment={}))
+        empty: OpenSegment = {"name": "", "size": 0, "posts": 0}
+        pattern = vars(type(self)(harvest="", owner="", segment=empty))
         values = {name: value for name, value in vars(self).items() if value is not None or name != "segment"}
         return [name for name, value in values.items() if not isinstance(value, type(pattern[name]))]
 
@@ -88,7 +90,7 @@ class State:
         """Bytes of records in files, compressed."""
         return sum(file.size for file in self.finished) + (self.segment["size"] if self.segment else 0)
 
-    def figures(self) -> Tree:
+    def figures(self) -> Figures:
         """What the harvest has at this moment, for harvest.json; the values are the caller's."""
         with self.lock:
             return {

@@ -2,16 +2,15 @@
 
 import logging
 import threading
-from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import cast
 
 import orjson
 
 from harvester import __version__
 from harvester.clock import Clock, Stop
-from harvester.documents import object_in
+from harvester.documents import LockContent, object_in
 from harvester.errors import Conflict, Exit, HarvesterError, LockLost, NotFound, StoreAway
 from harvester.harvest import owners
 from harvester.store import Store, Stored
@@ -51,7 +50,7 @@ class Lock:
         self._stop = stop or Stop()
         self._guard = threading.Lock()
         self._version = ""
-        self._content: dict[str, Any] = {}
+        self._content: LockContent = {}
         self._deadline = float("-inf")
         # The store's time at zero of our clock; and by ours, when the lock was last written or may have been.
         self._began = datetime.min.replace(tzinfo=UTC)
@@ -61,15 +60,11 @@ class Lock:
         # Where a lock was taken over: what its owner created after this, by the store's clock, came too late.
         self.late_after: datetime | None = None
 
-    def acquire(self) -> dict[str, Any] | None:
+    def acquire(self) -> LockContent | None:
         """Take the lock; what stood in it where an expired one was taken over. Raises if it is held."""
-        self._content = {
-            "owner": self.owner,
-            "acquired": timestamp(self._store.now()),
-            "ttl": self._ttl,
-            **owners.this_process(),
-            "software": f"twarc-cloud {__version__}",
-        }
+        self._content = {"owner": self.owner, "acquired": timestamp(self._store.now()), "ttl": self._ttl}
+        self._content.update(owners.this_process())
+        self._content["software"] = f"twarc-cloud {__version__}"
         for _ in range(_TRIES):
             sent = self._clock.elapsed()
             before = self._free()
@@ -237,9 +232,9 @@ class Lock:
         return orjson.dumps(self._content, option=orjson.OPT_INDENT_2)
 
 
-def content(lock: Stored) -> dict[str, Any]:
+def content(lock: Stored) -> LockContent:
     """What the lock says; a lock that is not JSON says nothing, and counts as one all the same."""
-    return object_in(lock.data)
+    return cast(LockContent, object_in(lock.data))
 
 
 def expiry(lock: Stored) -> datetime:
@@ -254,7 +249,7 @@ def _ttl(lock: Stored) -> float:
     return float(ttl)
 
 
-def holder(store: Store, key: str) -> dict[str, Any] | None:
+def holder(store: Store, key: str) -> LockContent | None:
     """What the lock of a harvest that lives says; None where there is none, or its owner is dead."""
     try:
         lock = store.read(key)
@@ -268,19 +263,19 @@ def holder(store: Store, key: str) -> dict[str, Any] | None:
     return held or {"owner": "unknown"}
 
 
-def is_released(held: Mapping[str, Any]) -> bool:
+def is_released(held: LockContent) -> bool:
     """Whether the owner gave the lock back where it could not be removed safely."""
     return bool(held.get("released"))
 
 
-def _owner(held: dict[str, Any]) -> str:
+def _owner(held: LockContent) -> str:
     """Who holds a lock, in words; one of 2019 names its harvest only."""
     if "owner" in held:
         return f"{held['owner']} on {held.get('host', 'an unknown host')}"
     return f"the harvest of {held['harvest_id']}" if "harvest_id" in held else "an unknown owner"
 
 
-def _locked(key: str, held: dict[str, Any], expires: datetime | None) -> HarvesterError:
+def _locked(key: str, held: LockContent, expires: datetime | None) -> HarvesterError:
     until = f" It expires at {timestamp(expires)} unless it is renewed." if expires else ""
     return HarvesterError(
         f"The collection is locked: {key} is held by {_owner(held)}.{until}",

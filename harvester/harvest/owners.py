@@ -7,15 +7,17 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from harvester.documents import LockContent
+
 _BOOT, _NUMBERS = Path("/proc/sys/kernel/random/boot_id"), Path("/proc/self/ns/pid")
 # Of /proc/PID/stat, after the name in parentheses: https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
 _STATE, _STARTED = 0, 19
 
 
-def this_process() -> dict[str, Any]:
+def this_process() -> LockContent:
     """Host and number of this process; on Linux also what tells it from others of the same number."""
     number = os.getpid()
-    told: dict[str, Any] = {"host": platform.node(), "process": number}
+    told: LockContent = {"host": platform.node(), "process": number}
     machine, status = _machine(), _status(number)
     if machine and status:
         told |= {"machine": machine, "process_started": status[_STARTED]}

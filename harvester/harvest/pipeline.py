@@ -7,7 +7,6 @@ from typing import Any
 
 import orjson
 
-from harvester.documents import Tree
 from harvester.harvest import checkpoint
 from harvester.harvest.checkpoint import Parts
 from harvester.harvest.claim import Claim
@@ -31,7 +30,7 @@ class _Known:
 
     state: orjson.Fragment
     growing: dict[str, int]
-    record: Tree
+    activity: str
 
 
 class Storing:
@@ -48,7 +47,7 @@ class Storing:
         self._manifests = Manifests(self._store, self._here)
         self._checkpointing = threading.Event()
         self._has_news = False
-        self._last = _Known(orjson.Fragment(orjson.dumps(claim.state.to_tree())), {}, {})
+        self._last = _Known(orjson.Fragment(orjson.dumps(claim.state.to_tree())), {}, "")
         self._synced_at = self._checkpointed_at = self._opened_at = self._clock.elapsed()
 
     def add(self, batch: Batch) -> None:
@@ -70,7 +69,7 @@ class Storing:
         if self._roll_is_due(now):
             self._roll()
         # What it waits for is news, too: whoever asks how it is doing reads harvest.json.
-        has_news = self._has_news or self._progress.activity != self._last.record.get("activity")
+        has_news = self._has_news or self._progress.activity != self._last.activity
         wait = self._settings.checkpoint_seconds * (1 if has_news else IDLE_CHECKPOINTS)
         if now - self._checkpointed_at >= wait:
             self._checkpoint()
@@ -108,7 +107,7 @@ class Storing:
 
         def announce() -> None:
             self._copy_growing(after)
-            closing = {"file": vars(finished), "state": after.state}
+            closing = {"file": finished.to_tree(), "state": after.state}
             self._pointer.write({"state": before.state, "closing": closing})
 
         self._uploads.put(f"the announcement of {finished.name}", announce)
@@ -132,14 +131,14 @@ class Storing:
             return
         self._checkpointing.set()
         self._has_news = False
-        known = self._snapshot()
+        known, record = self._snapshot(), self._progress.record(self._work.state)
 
         def write() -> None:
             self._copy_growing(known)
             self._pointer.write({"state": known.state})
             now = timestamp(self._store.now())
             self._progress.update(now)
-            self._record.write({**known.record, "updated": now})
+            self._record.write({**record, "updated": now})
             self._checkpointing.clear()
 
         self._uploads.put("the checkpoint", write)
@@ -149,7 +148,7 @@ class Storing:
         data = self._work.snapshot()
         state = self._work.state
         growing = checkpoint.growing(state.sizes, state.segment)
-        self._last = _Known(orjson.Fragment(data), growing, self._progress.record(state))
+        self._last = _Known(orjson.Fragment(data), growing, self._progress.activity)
         return self._last
 
     def _copy_growing(self, known: _Known) -> None:

@@ -6,7 +6,7 @@ import threading
 from dataclasses import dataclass, field, replace
 
 from harvester import __version__
-from harvester.documents import Tree
+from harvester.documents import HarvestRecord, Tree
 from harvester.errors import Exit
 from harvester.harvest.workdir import State
 from harvester.text import counted, unexpected
@@ -129,17 +129,23 @@ class Progress:
                 self._now, outcome=outcome, updated=moment, ended=moment, unheard=unheard or {}
             )
 
-    def record(self, state: State) -> Tree:
+    def record(self, state: State) -> HarvestRecord:
         """harvest.json."""
         # First, so that one that is over has all of its figures.
         now = self._now
         outcome = now.outcome
-        record: Tree = {
+        figures = state.figures()
+        record: HarvestRecord = {
             "collection_id": self._collection_id,
             "harvest_timestamp": now.started,
             "state": outcome.state,
             "reason": outcome.reason,
-            **state.figures(),
+            "tweets": figures["tweets"],
+            "files": figures["files"],
+            "file_bytes": figures["file_bytes"],
+            "counts": figures["counts"],
+            "gaps": figures["gaps"],
+            "billed": figures["billed"],
             "owner": state.owner,
             "store": self._store,
             "software": f"twarc-cloud {__version__}",

@@ -6,13 +6,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import cast
 
 import orjson
 
 from harvester.collection import history
 from harvester.collection.kinds import is_stream
 from harvester.collection.secrets import without_secrets
-from harvester.documents import Tree
+from harvester.documents import HarvestRecord, Tree
 from harvester.errors import Conflict, NotFound
 from harvester.harvest import checkpoint, finalize, missed_interval
 from harvester.harvest.checkpoint import Parts
@@ -38,7 +39,7 @@ class Recovered:
 
     work: Work
     used: Tree
-    record: Tree
+    record: HarvestRecord
 
 
 def recover(
@@ -113,7 +114,7 @@ def _announce(store: Store, keys: CollectionKeys, here: HarvestKeys, work: Work,
     further = [file for file in work.state.finished if file.name not in before.files]
     if further:
         # They are stored in their order, so that where the last one is, all are.
-        tree = {"state": before.state, "closing": {"file": vars(further[-1]), **tree}}
+        tree = {"state": before.state, "closing": {"file": further[-1].to_tree(), **tree}}
     Pointer(store, keys.checkpoint).write(tree)
 
 
@@ -144,7 +145,7 @@ def _remove_unnamed(store: Store, here: HarvestKeys, finished: Iterable[Finished
             store.remove(entry.key)
 
 
-def _claimed(store: Store, keys: CollectionKeys, here: HarvestKeys, known: State) -> Tree | None:
+def _claimed(store: Store, keys: CollectionKeys, here: HarvestKeys, known: State) -> HarvestRecord | None:
     """The dead harvest's harvest.json, if it had got its folder, which then holds the collection as used."""
     try:
         record = document(store, here.harvest, "owner", "state", "harvest_timestamp")
@@ -156,10 +157,10 @@ def _claimed(store: Store, keys: CollectionKeys, here: HarvestKeys, known: State
     with suppress(Conflict):
         used = orjson.loads(history.read(store, keys).data)
         Pointer(store, here.collection).create(without_secrets(used))
-    return record
+    return cast(HarvestRecord, record)
 
 
-def _is_over(store: Store, keys: CollectionKeys, record: Tree) -> bool:
+def _is_over(store: Store, keys: CollectionKeys, record: HarvestRecord) -> bool:
     """Whether that harvest died, or its finisher, when all but clearing up was done."""
     if record["state"] == RUNNING:
         return False

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from harvester.collection.kinds import is_stream
-from harvester.documents import Tree
+from harvester.documents import HarvestRecord, Tree
 from harvester.errors import Exit, HarvesterError, LockLost
 from harvester.harvest.claim import Claim
 from harvester.harvest.collect import collect
@@ -51,7 +51,7 @@ class Run:
         except Exception as error:  # noqa: BLE001 - told to the caller as the outcome
             return self._keep_for_retry(bug(error))
 
-    def account(self) -> Tree:
+    def account(self) -> HarvestRecord:
         """harvest.json as it would be at this moment."""
         return self.context.progress.record(self.claim.state)
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from isal import isal_zlib
 
+from harvester.documents import FinishedFile
 from harvester.errors import HarvesterError
 
 # igzip's level 2 costs a fifth of zlib's level 6 for files a tenth larger (docs/design.md).
@@ -32,6 +33,15 @@ class Finished:
     sha1: str
     sha256: str
     posts: int = 0
+
+    def to_tree(self) -> FinishedFile:
+        return {
+            "name": self.name,
+            "size": self.size,
+            "sha1": self.sha1,
+            "sha256": self.sha256,
+            "posts": self.posts,
+        }
 
 
 class Segment:

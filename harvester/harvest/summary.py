@@ -1,14 +1,14 @@
 """What a harvest has so far, in a few words: posts, files, users and dollars."""
 
-from harvester.documents import Tree
+from harvester.documents import HarvestRecord
 from harvester.text import counted, size
 
 
-def dollars(record: Tree) -> float:
+def dollars(record: HarvestRecord) -> float:
     return float((record.get("billed") or {}).get("usd") or 0)
 
 
-def progress_words(account: Tree) -> str:
+def progress_words(account: HarvestRecord) -> str:
     """How far a running harvest is: `collecting: 1,200 tweets, 1 file (75K), 3 users, $6.00`."""
     counts = account.get("counts") or {}
     users = counts.get("users_done", 0) + counts.get("users_unavailable", 0)

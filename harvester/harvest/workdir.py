@@ -140,7 +140,7 @@ class Work:
         finished = self._segment.close()
         self._segment = None
         self.state.finish(finished)
-        self._journal.write({"finished": vars(finished), "segment": None})
+        self._journal.write({"finished": finished.to_tree(), "segment": None})
         return finished
 
     def snapshot(self) -> bytes:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from harvester.clock import in_background
 from harvester.collection.kinds import is_stream
-from harvester.documents import Tree
+from harvester.documents import HarvestRecord, Tree
 from harvester.errors import Exit, HarvesterError, NotFound
 from harvester.monitoring import heartbeat
 from harvester.settings import Settings
@@ -59,7 +59,7 @@ class Alerts:
         self.collection = {name: collection.get(name) for name in ("type", "check_in")}
         self.secrets |= set(secrets)
 
-    def ended(self, outcome: "Outcome", account: Tree, *, dead: str = "") -> None:
+    def ended(self, outcome: "Outcome", account: HarvestRecord, *, dead: str = "") -> None:
         """Tell how a harvest ended, of one that died before and was finished by it, and of lost fields."""
         from harvester.harvest.progress import COMPLETE, FAILED, INTERRUPTED, PARTIAL, Outcome
 
@@ -74,7 +74,7 @@ class Alerts:
             self._forget()
         self.fields_refused(account)
 
-    def fields_refused(self, account: Tree) -> None:
+    def fields_refused(self, account: HarvestRecord) -> None:
         """Tell of what X no longer accepts, once in the life of the collection."""
         from harvester.harvest.progress import Outcome
 
@@ -105,7 +105,11 @@ class Alerts:
         self._tell(_GAVE_UP, Outcome(FAILED, reason, Exit.ERROR, hint))
 
     def beats(
-        self, over: threading.Event, account: Callable[[], Tree], *, every: float = _STREAM_CHECKS_IN_EVERY
+        self,
+        over: threading.Event,
+        account: Callable[[], HarvestRecord],
+        *,
+        every: float = _STREAM_CHECKS_IN_EVERY,
     ) -> None:
         """A stream ends when it is told to, so it checks in while it runs and is connected."""
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from flask import Flask, Response, abort, jsonify, request
 
 from harvester.clock import Stop
-from harvester.documents import Tree
+from harvester.documents import HarvestRecord
 from harvester.errors import Exit, HarvesterError
 from harvester.monitoring.bounded_http import serving
 
@@ -29,7 +29,12 @@ class Shutdown:
 
 
 def status_app(
-    *, account: Callable[[], Tree], stopped: Callable[[], bool], stop: Stop, shutdown: Shutdown, token: str
+    *,
+    account: Callable[[], HarvestRecord],
+    stopped: Callable[[], bool],
+    stop: Stop,
+    shutdown: Shutdown,
+    token: str,
 ) -> Flask:
     """The WSGI application. Without a `token`, which only loopback may do without, everybody is answered."""
     app = Flask(__name__)
@@ -91,7 +96,7 @@ _METRICS = (
 )
 
 
-def _metrics(account: Tree) -> str:
+def _metrics(account: HarvestRecord) -> str:
     """The account as Prometheus reads it; ids need no escaping, for they hold no quotes or backslashes."""
     values = {
         **account,

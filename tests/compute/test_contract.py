@@ -13,7 +13,7 @@ import emulator
 from harvester.clock import Stop
 from harvester.commands.cli.workspace import chosen
 from harvester.compute import GAVE_UP, ONCE, SERVICE, Compute, Ended
-from harvester.documents import Tree
+from harvester.documents import HarvestRecord
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest import catalog
 from harvester.harvest.control import ask as ask_to_stop
@@ -33,7 +33,7 @@ class Site:
     def __init__(self, compute: Compute, store: Store, control: emulator.Control) -> None:
         self.compute, self.store, self.control = compute, store, control
 
-    def account(self, collection_id: str) -> Tree | None:
+    def account(self, collection_id: str) -> HarvestRecord | None:
         """Of the running harvest, as `harvest running` finds it."""
         return self.compute.live(collection_id) or catalog.running(self.store, CollectionKeys(collection_id))
 

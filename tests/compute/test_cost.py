@@ -13,6 +13,7 @@ import pytest
 import emulator
 from harvester.capacity import Capacity
 from harvester.compute import cost
+from harvester.documents import HarvestRecord
 from harvester.settings import Settings
 from harvester.store.s3 import S3Store
 from tests.support.cli_session import Person, at_a_terminal
@@ -22,7 +23,7 @@ from tests.support.servers import Bucket
 
 _ROOT = Path(__file__).resolve().parents[2]
 _TASK = asdict(Capacity())
-_RECORD: dict[str, Any] = {
+_RECORD: HarvestRecord = {
     "harvest_timestamp": "2026-11-23T09:00:00.000000+00:00",
     "harvest_end_timestamp": "2026-11-23T11:00:00.000000+00:00",
     "store": "s3://museum",
@@ -109,9 +110,10 @@ def test_a_harvest_costs_its_hours_its_requests_what_it_stored_and_x() -> None:
 
 
 def test_a_task_is_paid_for_a_minute_at_least_and_a_dead_one_until_its_last_sign() -> None:
-    short = {**_RECORD, "harvest_end_timestamp": "2026-11-23T09:00:01.000000+00:00"}
+    short: HarvestRecord = {**_RECORD, "harvest_end_timestamp": "2026-11-23T09:00:01.000000+00:00"}
     assert cost.of_harvest(short, Settings()).task == pytest.approx(cost.task_hour(Capacity()) / 60)
-    dead = {name: value for name, value in _RECORD.items() if name != "harvest_end_timestamp"}
+    dead: HarvestRecord = {**_RECORD}
+    del dead["harvest_end_timestamp"]
     dead["updated"] = "2026-11-23T10:00:00.000000+00:00"
     assert cost.of_harvest(dead, Settings()).task == pytest.approx(cost.task_hour(Capacity()))
 
@@ -129,7 +131,7 @@ def test_on_a_machine_of_ones_own_the_part_of_aws_is_what_was_used_of_it(
 
 
 @pytest.mark.parametrize("record", [{}, {"harvest_timestamp": "", "billed": None}, {"task": {"cpu": 512}}])
-def test_a_record_of_2019_or_half_a_one_costs_what_can_be_known(record: dict[str, Any]) -> None:
+def test_a_record_of_2019_or_half_a_one_costs_what_can_be_known(record: HarvestRecord) -> None:
     assert cost.of_harvest(record, Settings()).x == 0
 
 

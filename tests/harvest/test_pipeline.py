@@ -200,4 +200,6 @@ def test_the_end_waits_for_a_checkpoint_that_is_queued_and_writes_another(tmp_pa
     storing.add(Batch(counts={"pages": 1}))
     storing.finish()
     uploads.close()
-    assert (checkpoint.load(store, _LONG) or {})["state"]["counts"] == {"pages": 1}
+    known = checkpoint.load(store, _LONG)
+    assert known
+    assert known["state"]["counts"] == {"pages": 1}

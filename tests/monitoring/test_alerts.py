@@ -14,6 +14,7 @@ import emulator
 from harvester import __version__
 from harvester.aws.parameters import Parameters
 from harvester.compute.local.schedule_file import Timetable
+from harvester.documents import HarvestRecord
 from harvester.errors import Exit, HarvesterError
 from harvester.monitoring.alerts import Alerts
 from harvester.monitoring.scrubber import Scrubber
@@ -467,7 +468,7 @@ def test_a_stream_checks_in_while_it_is_connected(
     alerts.uses({"type": kind, "check_in": "XyZzy"}, Keys(bearer_token="abcdef").secrets)
     over, asked = threading.Event(), threading.Event()
 
-    def account() -> dict[str, str]:
+    def account() -> HarvestRecord:
         if asked.is_set():
             over.set()
         asked.set()

@@ -3,9 +3,10 @@
 from typing import Any
 
 from harvester.clock import Stop
+from harvester.documents import HarvestRecord
 from harvester.monitoring.status_server import Shutdown, status_app
 
-_ACCOUNT: dict[str, Any] = {
+_ACCOUNT: HarvestRecord = {
     "collection_id": "live",
     "state": "running",
     "tweets": 1252,

@@ -9,11 +9,12 @@ import pytest
 from flask.testing import FlaskClient
 
 from harvester.clock import Stop
+from harvester.documents import HarvestRecord
 from harvester.errors import Exit, HarvesterError
 from harvester.monitoring.status_server import Shutdown, served, status_app
 from tests.support.harvest_stage import staged, until
 
-_ACCOUNT = {"collection_id": "it", "tweets": 1252, "files": 2, "activity": "collecting"}
+_ACCOUNT: HarvestRecord = {"collection_id": "it", "tweets": 1252, "files": 2, "activity": "collecting"}
 _TOKEN = "of-the-test"
 _HEADERS = {"Authorization": f"Bearer {_TOKEN}"}
 

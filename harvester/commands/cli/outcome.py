@@ -3,12 +3,12 @@
 import click
 
 from harvester.commands.cli.workspace import Place
-from harvester.documents import Tree
+from harvester.documents import HarvestRecord
 from harvester.harvest.summary import dollars
 from harvester.text import printable, size
 
 
-def account_line(place: Place, record: Tree) -> str:
+def account_line(place: Place, record: HarvestRecord) -> str:
     """The harvest's progress, in one line."""
     return printable(
         f"{record['collection_id']} => {place.label}. Harvest timestamp: {record['harvest_timestamp']}. "
@@ -16,7 +16,7 @@ def account_line(place: Place, record: Tree) -> str:
     )
 
 
-def outcome_line(place: Place, record: Tree) -> str:
+def outcome_line(place: Place, record: HarvestRecord) -> str:
     """The outcome of a harvest that ended, with its state unless it is complete."""
     state = record.get("state", "complete")
     reason = f" ({record['reason']})" if record.get("reason") else ""
@@ -25,7 +25,7 @@ def outcome_line(place: Place, record: Tree) -> str:
     return account_line(place, record) + printable(ended)
 
 
-def show_notes(place: Place, record: Tree) -> None:
+def show_notes(place: Place, record: HarvestRecord) -> None:
     """On standard error: what X billed, where the files are, and how to make one post a line of them."""
     if record.get("billed"):
         click.echo(f"Billed by X: ${dollars(record):.2f}.", err=True)

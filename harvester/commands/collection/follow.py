@@ -7,7 +7,7 @@ from harvester.commands.cli.output import print_json
 from harvester.commands.cli.progress_meter import meter
 from harvester.commands.cli.workspace import Place
 from harvester.commands.harvest import end_harvest
-from harvester.documents import Tree
+from harvester.documents import HarvestRecord
 from harvester.errors import Exit
 from harvester.harvest.summary import progress_words
 from harvester.store.keys import CollectionKeys
@@ -48,7 +48,7 @@ def _watch(place: Place, keys: CollectionKeys, form: str) -> None:
     clock, never = SystemClock(), Stop()
     every = _ASKED_EVERY_ON_AWS if place.settings.cluster else _ASKED_EVERY
     asked = clock.elapsed()
-    account: Tree | None = None
+    account: HarvestRecord | None = None
     with meter(form, interrupted="") as show:
         while place.compute.task(keys.id):
             if clock.elapsed() - asked >= every:
@@ -59,7 +59,7 @@ def _watch(place: Place, keys: CollectionKeys, form: str) -> None:
             clock.wait(never, place.pause)
 
 
-def _account(place: Place, keys: CollectionKeys) -> Tree | None:
+def _account(place: Place, keys: CollectionKeys) -> HarvestRecord | None:
     """How far it is, from itself or from the store; None where neither says."""
     from harvester.errors import HarvesterError
     from harvester.harvest import catalog

@@ -19,7 +19,7 @@ from harvester.commands.cli.output import (
 )
 from harvester.commands.cli.workspace import Place, collection_id_argument, in_place
 from harvester.commands.collection import schedule, start
-from harvester.documents import Tree
+from harvester.documents import LockContent, Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.networks.validation import problems
 from harvester.text import counted, printable, size, when
@@ -149,7 +149,7 @@ def unlock(collection_id: str, yes: bool, dry_run: bool, place: Place) -> None:
     click.echo("Unlocked")
 
 
-def _whose(owner: Tree | None) -> str:
+def _whose(owner: LockContent | None) -> str:
     return (
         f"a harvest that runs on {owner.get('host', 'an unknown host')}, of" if owner else "a dead harvest of"
     )

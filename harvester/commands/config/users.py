@@ -11,7 +11,7 @@ from harvester.commands.cli import collection_file, x_client
 from harvester.commands.cli.output import announce_dry_run, dry_run_option
 from harvester.commands.cli.workspace import Place, in_place
 from harvester.commands.config import user_names
-from harvester.documents import Tree
+from harvester.documents import HarvestRecord, Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.networks import Account
 from harvester.networks.registry import network_of
@@ -116,7 +116,9 @@ def restore_users(users: Sequence[str], everybody: bool, dry_run: bool, path: Pa
     return _tell_missing("Following users were not removed by a harvest:", missing)
 
 
-def _removed(records: Iterable[Tree], changes: Callable[[Tree], list[Any] | None]) -> dict[str, Tree]:
+def _removed(
+    records: Iterable[HarvestRecord], changes: Callable[[HarvestRecord], list[Any] | None]
+) -> dict[str, Tree]:
     """What was known of each user whom a harvest removed, of the newest one that did."""
     was: dict[str, Tree] = {}
     for record in records:

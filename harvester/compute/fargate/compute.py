@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from harvester.aws.service import Aws
 from harvester.aws.stop_reasons import death, hint, is_for_want_of_room
@@ -28,7 +28,7 @@ from harvester.compute.fargate.task_definition import (
 from harvester.compute.fargate.tasks import Cluster, Found, as_task, is_over
 from harvester.compute.fargate.wait_for_start import StartWatch
 from harvester.compute.schedules.expression import Schedule
-from harvester.documents import Tree
+from harvester.documents import HarvestRecord, Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest import catalog
 from harvester.settings import Settings
@@ -194,8 +194,8 @@ class FargateCompute:
 
     # -- asking it ---------------------------------------------------------------------------------
 
-    def live(self, collection_id: str) -> Tree | None:
-        return self._asked(collection_id, "GET", "/status")
+    def live(self, collection_id: str) -> HarvestRecord | None:
+        return cast("HarvestRecord | None", self._asked(collection_id, "GET", "/status"))
 
     def ask_to_stop(self, collection_id: str) -> bool:
         """Through the port, where there is one; else by SIGTERM, if there is nobody yet to hear the store."""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 from harvester.compute import Scheduled
 from harvester.compute.schedules.expression import Schedule
-from harvester.documents import Tree
+from harvester.documents import HarvestRecord
 from harvester.harvest import catalog
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys, moment
@@ -69,7 +69,7 @@ def _came(store: Store, keys: CollectionKeys, due: datetime) -> bool:
     )
 
 
-def _at(record: Tree, name: str) -> datetime:
+def _at(record: HarvestRecord, name: str) -> datetime:
     try:
         return moment(str(record.get(name)))
     except ValueError:
