@@ -14,6 +14,8 @@ PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11 /usr/bin/
 	if "$$each" -c '$(MODERN)' 2>/dev/null; then echo "$$each"; break; fi; done)
 IN := .venv/bin/python
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
+# Tests wait for locks to expire and processes to end; meanwhile there is room for others.
+AT_ONCE = $$(( $(JOBS) + 2 ))
 N ?= 200
 
 help:
@@ -35,8 +37,8 @@ demo: ready-demo
 	@$(IN) docs/demo.py
 
 test: lint
-	@echo "tests: $(JOBS) at a time"
-	@$(IN) -m pytest -q -n $(JOBS) --dist worksteal
+	@echo "tests: $(AT_ONCE) at a time"
+	@$(IN) -m pytest -q -n $(AT_ONCE) --dist worksteal
 
 # Which tests these are, tests/conftest.py and the mark `system` say.
 check: $(if $(T),ready-dev,lint)

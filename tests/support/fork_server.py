@@ -90,7 +90,7 @@ def _of_interpreter(environment: Any) -> Tree:
 class Forked(subprocess.Popen[AnyStr]):
     """A process of the server; it is reaped when this object notices that it has ended, and not before."""
 
-    _ended: int
+    _alive: "_Alive"
 
     def _execute_child(self, args: Sequence[str], *others: Any) -> None:
         given = dict(zip(_PARAMETERS, others, strict=True))
@@ -110,13 +110,13 @@ class Forked(subprocess.Popen[AnyStr]):
         }
         self.pid = _server().forked(order, [*files, *passed])
         # It is not reaped before this object asks for it, so the number is still its own.
-        self._ended = os.pidfd_open(self.pid)
+        self._alive = _Alive(self.pid)
         self._child_created = True
         self._close_pipe_fds(*(given[each] for each in _PIPES))  # type: ignore[attr-defined]
 
     def _has_ended(self, timeout: float | None) -> bool:
         waits = select.poll()
-        waits.register(self._ended, select.POLLIN)
+        waits.register(self._alive, select.POLLIN)
         return bool(waits.poll(None if timeout is None else max(0, timeout * 1000)))
 
     def _internal_poll(self, _deadstate: int | None = None) -> int | None:
@@ -134,10 +134,21 @@ class Forked(subprocess.Popen[AnyStr]):
             raise subprocess.TimeoutExpired(self.args, timeout or 0)
         return self._internal_poll()
 
+
+class _Alive:
+    """The system's word on a process: a file that can be read once the process has ended.
+
+    The process object does not close it, for one that is dropped while it runs is kept by `subprocess`.
+    """
+
+    def __init__(self, process: int) -> None:
+        self._file = os.pidfd_open(process)
+
+    def fileno(self) -> int:
+        return self._file
+
     def __del__(self) -> None:
-        super().__del__()
-        if hasattr(self, "_ended"):
-            os.close(self._ended)
+        os.close(self._file)
 
 
 def _is_simple(command: Sequence[str]) -> bool:

@@ -25,6 +25,7 @@ from tests.support.harvest_processes import until
 from tests.support.servers import S3Server
 
 Start = Callable[..., "subprocess.Popen[Any]"]
+Program = Callable[[str], list[str]]
 _ROOT = Path(__file__).resolve().parents[2]
 
 pytestmark = [
@@ -56,7 +57,7 @@ def start(request: pytest.FixtureRequest) -> Start:
 
 
 @pytest.fixture
-def program(tmp_path: Path) -> Callable[[str], list[str]]:
+def program(tmp_path: Path) -> Program:
     def written(text: str) -> list[str]:
         path = tmp_path / "program.py"
         path.write_text(text)
@@ -84,9 +85,7 @@ def _reported(start: Start, command: list[str], **options: Any) -> dict[str, Any
     ids=["as the test is", "elsewhere", "in a session of its own"],
 )
 @pytest.mark.parametrize("flags", [[], ["-u"]], ids=["buffered", "unbuffered"])
-def test_it_begins_as_a_fresh_one(
-    program: Callable[[str], list[str]], options: dict[str, Any], flags: list[str]
-) -> None:
+def test_it_begins_as_a_fresh_one(program: Program, options: dict[str, Any], flags: list[str]) -> None:
     interpreter, *rest = program(_REPORT)
     command = [interpreter, *flags, *rest, "one", "två", "--three"]
     options = {"env": dict(os.environ), **options}
@@ -109,7 +108,7 @@ _ENDINGS = {
 
 
 @pytest.mark.parametrize("ending", _ENDINGS)
-def test_it_ends_as_a_fresh_one(program: Callable[[str], list[str]], ending: str) -> None:
+def test_it_ends_as_a_fresh_one(program: Program, ending: str) -> None:
     said = []
     for start in (subprocess.Popen, Forked):
         with start(
@@ -126,7 +125,7 @@ _WAITS = "import sys; print('ready', flush=True); print(sys.stdin.readline(), en
 
 
 @pytest.fixture
-def waiting(start: Start, program: Callable[[str], list[str]]) -> Iterator["subprocess.Popen[str]"]:
+def waiting(start: Start, program: Program) -> Iterator["subprocess.Popen[str]"]:
     with start(program(_WAITS), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout and process.stdout.readline() == "ready\n"
         yield process
@@ -151,6 +150,24 @@ def test_who_has_ended_keeps_the_number_until_it_is_waited_for(waiting: "subproc
     assert not state.exists()
 
 
+def test_one_that_is_dropped_while_it_runs_is_reaped_later(start: Start, program: Program) -> None:
+    process = start(program(_WAITS), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert process.stdin and process.stdout and process.stdout.readline() == b"ready\n"
+    pid, stdin, state = process.pid, process.stdin, Path(f"/proc/{process.pid}/stat")
+    with pytest.warns(ResourceWarning, match=f"subprocess {pid} is still running"):
+        del process
+    # These may be given the numbers of what was closed.
+    files = [os.open(os.devnull, os.O_RDONLY) for _ in range(20)]
+    assert fork_server.run(program("print('it')")).stdout == b"it\n"
+    assert state.exists()
+    stdin.close()
+    until(lambda: state.read_text().rpartition(") ")[2].startswith("Z"), "it did not end")
+    subprocess._cleanup()  # type: ignore[attr-defined]
+    assert not state.exists()
+    for each in files:
+        os.close(each)
+
+
 def test_it_is_seen_to_sleep(waiting: "subprocess.Popen[str]") -> None:
     assert not fork_server.halted(waiting)
     waiting.send_signal(signal.SIGSTOP)
@@ -168,9 +185,7 @@ def test_it_may_be_talked_with(waiting: "subprocess.Popen[str]") -> None:
     assert waiting.returncode == 0
 
 
-def test_descriptors_are_handed_on_by_their_numbers(
-    start: Start, program: Callable[[str], list[str]]
-) -> None:
+def test_descriptors_are_handed_on_by_their_numbers(start: Start, program: Program) -> None:
     ours, theirs = os.pipe()
     try:
         with start(
@@ -182,7 +197,7 @@ def test_descriptors_are_handed_on_by_their_numbers(
         os.close(theirs)
 
 
-def test_an_ignored_ctrl_c_stays_ignored(start: Start, program: Callable[[str], list[str]]) -> None:
+def test_an_ignored_ctrl_c_stays_ignored(start: Start, program: Program) -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with start(
@@ -199,12 +214,12 @@ def test_a_module_is_run_as_well(start: Start, tmp_path: Path) -> None:
         assert process.communicate() == (b"__main__ ['it']\n", None)
 
 
-def test_no_two_have_the_same_luck(program: Callable[[str], list[str]]) -> None:
+def test_no_two_have_the_same_luck(program: Program) -> None:
     drawn = "import random, uuid, tempfile; print(random.random(), uuid.uuid4())"
     assert len({fork_server.run(program(drawn)).stdout for _ in range(5)}) == 5
 
 
-def test_nothing_of_one_is_seen_by_the_next(program: Callable[[str], list[str]]) -> None:
+def test_nothing_of_one_is_seen_by_the_next(program: Program) -> None:
     changes = (
         "import os, harvester; print(hasattr(harvester, 'planted'), os.environ.get('X'))\n"
         "harvester.planted = os.environ['X'] = '1'\n"
@@ -212,9 +227,7 @@ def test_nothing_of_one_is_seen_by_the_next(program: Callable[[str], list[str]])
     assert [fork_server.run(program(changes)).stdout for _ in range(2)] == [b"False None\n"] * 2
 
 
-def test_many_threads_may_start_some(
-    program: Callable[[str], list[str]], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_many_threads_may_start_some(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
     """And the first of them the server."""
     monkeypatch.setattr(fork_server, "_made_server", cache(fork_server._made_server.__wrapped__))
     command = program("import sys; print(sys.argv[1])")
@@ -231,7 +244,7 @@ def test_many_threads_may_start_some(
     assert sorted(said) == sorted(f"{number}\n" for number in range(20))
 
 
-def test_what_only_a_new_interpreter_reads_is_read_by_one(program: Callable[[str], list[str]]) -> None:
+def test_what_only_a_new_interpreter_reads_is_read_by_one(program: Program) -> None:
     command = program("import sys; print(sys.flags.utf8_mode, sys.flags.dev_mode)")
     environment = {**os.environ, "PYTHONUTF8": "1"}
     assert fork_server.run(command, env=environment, text=True).stdout == "1 False\n"
@@ -252,7 +265,7 @@ runpy.run_path(sys.argv[0], run_name="__main__")
     ("words", "code"), [(["aws", "harvester", "bucket", "it"], 1), (["local", "harvester", "it"], 0)]
 )
 def test_a_harvester_has_all_that_it_imports(
-    program: Callable[[str], list[str]], tmp_path: Path, words: list[str], code: int
+    program: Program, tmp_path: Path, words: list[str], code: int
 ) -> None:
     """Which is what makes its start short."""
     description = {"id": "it", "type": "search", "search": {"query": "flood"}}
@@ -277,7 +290,7 @@ sys.stdin.read()
 
 
 @pytest.mark.parametrize("end", ["killed", "over"])
-def test_all_end_with_the_one_that_started_them(program: Callable[[str], list[str]], end: str) -> None:
+def test_all_end_with_the_one_that_started_them(program: Program, end: str) -> None:
     command = [sys.executable, "-c", _PARENT, program(_WAITS)[1]]
     with subprocess.Popen(
         command, cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
