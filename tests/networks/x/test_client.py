@@ -19,7 +19,7 @@ import pytest
 from harvester.clock import Clock, Stop, SystemClock
 from harvester.errors import Exit, HarvesterError
 from harvester.networks import Stopped
-from harvester.networks.x import Keys, Outcome, Page, StreamRead, XClient, XError
+from harvester.networks.x import ApiCode, Keys, Page, StreamRead, XClient, XError
 from tests.support.scripted_x import (
     EMPTY,
     PAGE,
@@ -164,7 +164,7 @@ def test_refused_keys_are_tried_twice_and_then_told() -> None:
         _client(server).timeline("7")
 
     assert len(server.requests) == 2
-    assert (caught.value.outcome, caught.value.exit_code) == (Outcome.UNAUTHORIZED, Exit.UNAUTHORIZED)
+    assert (caught.value.outcome, caught.value.exit_code) == (ApiCode.UNAUTHORIZED, Exit.UNAUTHORIZED)
     assert "secret" not in str(caught.value)
 
 
@@ -224,7 +224,7 @@ def test_a_lasting_outage_ends_after_the_patience() -> None:
     assert 299 <= clock.elapsed() <= 301
     assert 8 <= len(server.requests) <= 20
     assert max(clock.waits) <= 60
-    assert (caught.value.outcome, caught.value.exit_code) == (Outcome.UNAVAILABLE, Exit.RETRY_LATER)
+    assert (caught.value.outcome, caught.value.exit_code) == (ApiCode.UNAVAILABLE, Exit.RETRY_LATER)
 
 
 def test_nobody_listening_is_unavailable_and_told_in_few_words() -> None:
@@ -234,7 +234,7 @@ def test_nobody_listening_is_unavailable_and_told_in_few_words() -> None:
         with pytest.raises(XError) as caught:
             _client(url, patience=10.0).timeline("7")
 
-    assert caught.value.outcome == Outcome.UNAVAILABLE
+    assert caught.value.outcome == ApiCode.UNAVAILABLE
     assert len(caught.value.message) < 250
 
 
@@ -246,7 +246,7 @@ def test_a_lasting_404_of_a_timeline_is_never_a_word_about_its_account() -> None
     ):
         _client(server, clock=clock).timeline("7")
 
-    assert (caught.value.outcome, caught.value.problem.status) == (Outcome.UNAVAILABLE, 404)
+    assert (caught.value.outcome, caught.value.problem.status) == (ApiCode.UNAVAILABLE, 404)
     assert len(server.requests) == 4
     assert clock.elapsed() < 10
 
@@ -261,7 +261,7 @@ def test_a_slow_outage_ends_as_soon_as_a_quick_one() -> None:
     with scripted(slow) as server, pytest.raises(XError) as caught:
         _client(server, clock=clock, patience=900.0).timeline("7")
 
-    assert caught.value.outcome is Outcome.UNAVAILABLE
+    assert caught.value.outcome is ApiCode.UNAVAILABLE
     assert len(server.requests) <= 9
     assert clock.elapsed() <= 1000
 
@@ -290,19 +290,19 @@ def test_an_answer_that_comes_in_drops_ends() -> None:
 
 
 FINAL = {
-    "credits": (402, {"title": "Payment Required"}, Outcome.CREDITS_DEPLETED),
-    "cap": (429, {"title": "UsageCapExceeded"}, Outcome.MONTHLY_CAP),
-    "not enrolled": (403, {"reason": "client-not-enrolled"}, Outcome.FORBIDDEN),
+    "credits": (402, {"title": "Payment Required"}, ApiCode.CREDITS_DEPLETED),
+    "cap": (429, {"title": "UsageCapExceeded"}, ApiCode.MONTHLY_CAP),
+    "not enrolled": (403, {"reason": "client-not-enrolled"}, ApiCode.FORBIDDEN),
     "bad request": (
         400,
         {"errors": [{"message": "no", "parameters": {"query": ["x"]}}]},
-        Outcome.BAD_REQUEST,
+        ApiCode.BAD_REQUEST,
     ),
 }
 
 
 @pytest.mark.parametrize(("status", "body", "outcome"), FINAL.values(), ids=FINAL)
-def test_a_final_refusal_is_told_at_once(status: int, body: Any, outcome: Outcome) -> None:
+def test_a_final_refusal_is_told_at_once(status: int, body: Any, outcome: ApiCode) -> None:
     clock = HandClock()
     remaining = {"x-rate-limit-remaining": "5", "x-rate-limit-reset": "9999999999"}
     with scripted(in_turn(Reply(status, body, remaining))) as server, pytest.raises(XError) as caught:
@@ -577,7 +577,7 @@ def test_a_rule_that_is_there_already_is_no_problem_and_others_are() -> None:
     assert json.loads(server.requests[0].body) == {"add": [{"value": "a", "tag": "t"}, {"value": "b("}]}
     assert server.requests[0].params == {"dry_run": "true"}
     assert [(problem.outcome, problem.raw["value"]) for problem in result.problems] == [
-        (Outcome.RULES_PROBLEM, "b(")
+        (ApiCode.RULES_PROBLEM, "b(")
     ]
     assert result.summary == {"created": 0, "not_created": 2}
 
@@ -609,7 +609,7 @@ def test_a_refused_stream_tells_its_outcome_and_asks_once() -> None:
     ):
         _client(server).stream()
 
-    assert caught.value.outcome == Outcome.TOO_MANY_CONNECTIONS
+    assert caught.value.outcome == ApiCode.TOO_MANY_CONNECTIONS
     assert len(server.requests) == 1
 
 

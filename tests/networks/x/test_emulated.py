@@ -14,8 +14,8 @@ from emulator import CREDENTIALS, Emulated, running
 from harvester.clock import Clock, Stop, SystemClock
 from harvester.networks import Stopped
 from harvester.networks.x import (
+    ApiCode,
     Keys,
-    Outcome,
     Rule,
     StreamSupervisor,
     XClient,
@@ -156,22 +156,22 @@ def test_what_is_stored_is_read_by_twarc(emulator: Emulated) -> None:
 
 
 LASTING = {
-    "credits-depleted": Outcome.CREDITS_DEPLETED,
-    "usage-cap": Outcome.MONTHLY_CAP,
-    "not-enrolled": Outcome.FORBIDDEN,
-    "v1.1": Outcome.FORBIDDEN,
-    "unauthorized": Outcome.UNAUTHORIZED,
-    "stale-since-id": Outcome.STALE_SINCE_ID,
-    "bad-param": Outcome.BAD_REQUEST,
-    "unavailable": Outcome.UNAVAILABLE,
-    "html": Outcome.UNAVAILABLE,
-    "not-found-404": Outcome.UNAVAILABLE,
-    "truncated-json": Outcome.UNAVAILABLE,
+    "credits-depleted": ApiCode.CREDITS_DEPLETED,
+    "usage-cap": ApiCode.MONTHLY_CAP,
+    "not-enrolled": ApiCode.FORBIDDEN,
+    "v1.1": ApiCode.FORBIDDEN,
+    "unauthorized": ApiCode.UNAUTHORIZED,
+    "stale-since-id": ApiCode.STALE_SINCE_ID,
+    "bad-param": ApiCode.BAD_REQUEST,
+    "unavailable": ApiCode.UNAVAILABLE,
+    "html": ApiCode.UNAVAILABLE,
+    "not-found-404": ApiCode.UNAVAILABLE,
+    "truncated-json": ApiCode.UNAVAILABLE,
 }
 
 
 @pytest.mark.parametrize(("fault", "outcome"), LASTING.items(), ids=LASTING)
-def test_a_fault_that_lasts_comes_to_its_outcome(emulator: Emulated, fault: str, outcome: Outcome) -> None:
+def test_a_fault_that_lasts_comes_to_its_outcome(emulator: Emulated, fault: str, outcome: ApiCode) -> None:
     emulator.control.faults([{"on": "GET /2/users/*/tweets", "do": fault}])
 
     with pytest.raises(XError) as caught:
@@ -184,10 +184,10 @@ def test_a_fault_that_lasts_comes_to_its_outcome(emulator: Emulated, fault: str,
 @pytest.mark.parametrize("host", ["api.twitter.com", "api.x.com"])
 def test_accounts_are_told_apart_under_both_hosts(host: str) -> None:
     states = {
-        "protected": Outcome.PROTECTED,
-        "suspended": Outcome.SUSPENDED,
-        "deleted": Outcome.NOT_FOUND,
-        "ok": Outcome.OK,
+        "protected": ApiCode.PROTECTED,
+        "suspended": ApiCode.SUSPENDED,
+        "deleted": ApiCode.NOT_FOUND,
+        "ok": ApiCode.OK,
     }
     with running(users=4, posts_per_user=5, problem_host=host) as emulator:
         ids = {state: _someone(emulator, place) for place, state in enumerate(states)}
@@ -204,8 +204,8 @@ def test_accounts_are_told_apart_under_both_hosts(host: str) -> None:
         ids["ok"]: False,
     }
     assert {problem.resource_id: problem.outcome for problem in batch.problems} == {
-        ids["suspended"]: Outcome.SUSPENDED,
-        ids["deleted"]: Outcome.NOT_FOUND,
+        ids["suspended"]: ApiCode.SUSPENDED,
+        ids["deleted"]: ApiCode.NOT_FOUND,
     }
 
 
@@ -215,7 +215,7 @@ def test_a_since_id_older_than_a_week_is_stale_for_a_search_only(emulator: Emula
     with pytest.raises(XError) as caught:
         client.search("flood", since_id="1000000000000000000")
 
-    assert caught.value.outcome == Outcome.STALE_SINCE_ID
+    assert caught.value.outcome == ApiCode.STALE_SINCE_ID
     assert client.timeline(_someone(emulator), since_id="1000000000000000000").posts == 100
 
 
@@ -318,14 +318,14 @@ def test_a_rule_that_the_network_does_not_accept_is_told(streaming: Emulated) ->
     except XError as error:
         problems = (error.problem,)
 
-    assert [problem.outcome for problem in problems] in ([Outcome.RULES_PROBLEM], [Outcome.BAD_REQUEST])
+    assert [problem.outcome for problem in problems] in ([ApiCode.RULES_PROBLEM], [ApiCode.BAD_REQUEST])
 
 
 def test_a_stream_without_rules_ends_with_a_rules_problem(streaming: Emulated) -> None:
     with pytest.raises(XError) as caught:
         _client(streaming).stream()
 
-    assert caught.value.outcome == Outcome.RULES_PROBLEM
+    assert caught.value.outcome == ApiCode.RULES_PROBLEM
 
 
 class _Streaming:

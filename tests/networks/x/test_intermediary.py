@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from harvester.clock import Stop
 from harvester.errors import Exit, HarvesterError
-from harvester.networks.x import Keys, Outcome, XClient, XError
+from harvester.networks.x import ApiCode, Keys, XClient, XError
 from harvester.networks.x.http.intermediary import problem_by
 from harvester.networks.x.http.request import require_address
 from tests.support.scripted_x import PAGE, HandClock, Reply, in_turn, scripted
@@ -34,7 +34,7 @@ def test_a_page_that_is_not_the_apis_is_told_by_its_title_and_not_as_a_word_abou
     with scripted(in_turn(Reply(403, _BLOCKED))) as server, pytest.raises(XError) as caught:
         _client(server.url, patience=5).search("a")
 
-    assert caught.value.outcome == Outcome.UNAVAILABLE and caught.value.exit_code == Exit.RETRY_LATER
+    assert caught.value.outcome == ApiCode.UNAVAILABLE and caught.value.exit_code == Exit.RETRY_LATER
     assert "HTTP status 403 with a page that is not the API's (Attention Required! | Cloudflare)" in str(
         caught.value
     )
@@ -45,7 +45,7 @@ def test_what_x_says_itself_in_json_stays_its_word() -> None:
     with scripted(in_turn(refused)) as server, pytest.raises(XError) as caught:
         _client(server.url).search("a")
 
-    assert caught.value.outcome == Outcome.FORBIDDEN
+    assert caught.value.outcome == ApiCode.FORBIDDEN
 
 
 @pytest.mark.parametrize(("status", "asked"), [(301, 4), (308, 4)])
@@ -65,7 +65,7 @@ def test_a_redirect_is_not_followed_and_told_with_where_it_leads(status: int, as
 def test_any_answer_of_others_has_an_outcome(status: int, location: str, body: bytes) -> None:
     problem = problem_by(status, {"location": location}, body)
 
-    assert problem is None or problem.outcome == Outcome.UNAVAILABLE
+    assert problem is None or problem.outcome == ApiCode.UNAVAILABLE
 
 
 def test_a_proxy_that_wants_a_password_is_told_and_not_asked_for_a_quarter_of_an_hour(
@@ -139,7 +139,7 @@ def test_a_folder_of_certificates_is_one_that_works(monkeypatch: pytest.MonkeyPa
     with pytest.raises(XError) as caught:
         _client("https://127.0.0.1:9", patience=0).search("a")
 
-    assert caught.value.outcome == Outcome.UNAVAILABLE
+    assert caught.value.outcome == ApiCode.UNAVAILABLE
 
 
 # -- headers of the layer in front -------------------------------------------------------------------

@@ -7,7 +7,7 @@ import pytest
 
 from harvester.clock import Stop
 from harvester.networks import Batch
-from harvester.networks.x import Outcome, Page
+from harvester.networks.x import ApiCode, Page
 from harvester.networks.x.sources import Job
 from harvester.networks.x.sources.chain_end import Ask, Follower
 from harvester.networks.x.sources.pagination import Chain
@@ -18,7 +18,7 @@ _CUT = Chain(since_id="5", token="t", newest_id="1000", oldest_id="200", posts=3
 
 def _page(*ids: int, count: int | None = None, token: str | None = None) -> Page:
     return Page(
-        Outcome.OK,
+        ApiCode.OK,
         b"{}\n" if ids else b"",
         posts=len(ids),
         newest_id=str(max(ids)) if ids else None,

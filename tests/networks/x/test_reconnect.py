@@ -11,7 +11,7 @@ import pytest
 
 from harvester.clock import Stop
 from harvester.networks import Stopped
-from harvester.networks.x import Outcome, Problem, StreamRead, StreamSupervisor, XError
+from harvester.networks.x import ApiCode, Problem, StreamRead, StreamSupervisor, XError
 from harvester.networks.x.streaming.interruptions import undelivered_from
 from tests.support.harvest_stage import until
 from tests.support.scripted_x import HandClock
@@ -49,7 +49,7 @@ class _Connection:
         self.ended = True
 
 
-def _refusal(outcome: Outcome, *, status: int = 429, retry_after: float = 0.0) -> XError:
+def _refusal(outcome: ApiCode, *, status: int = 429, retry_after: float = 0.0) -> XError:
     return XError(Problem(outcome, status=status), asked="GET tweets/search/stream", retry_after=retry_after)
 
 
@@ -162,7 +162,7 @@ def _id_of(moment: datetime) -> str:
 
 
 def test_connections_that_bring_nothing_belong_to_one_gap() -> None:
-    network = _Network(["1"], [], [], _refusal(Outcome.UNAVAILABLE, status=503), ["2"])
+    network = _Network(["1"], [], [], _refusal(ApiCode.UNAVAILABLE, status=503), ["2"])
 
     ran = network.run()
 
@@ -226,16 +226,16 @@ def test_a_connection_that_lasted_starts_the_waits_anew() -> None:
 
 REFUSALS = {
     "an outage doubles from 5 s": (
-        lambda: _refusal(Outcome.UNAVAILABLE, status=503),
+        lambda: _refusal(ApiCode.UNAVAILABLE, status=503),
         [5, 10, 20, 40, 80, 160, 320, 320],
     ),
-    "a limit doubles from 60 s": (lambda: _refusal(Outcome.RATE_LIMITED), [60, 120, 240, 480, 900, 900]),
+    "a limit doubles from 60 s": (lambda: _refusal(ApiCode.RATE_LIMITED), [60, 120, 240, 480, 900, 900]),
     "a limit with a reset waits for it": (
-        lambda: _refusal(Outcome.RATE_LIMITED, retry_after=33.0),
+        lambda: _refusal(ApiCode.RATE_LIMITED, retry_after=33.0),
         [33, 33, 33],
     ),
     "nobody there grows a little": (
-        lambda: _refusal(Outcome.UNAVAILABLE, status=0),
+        lambda: _refusal(ApiCode.UNAVAILABLE, status=0),
         [0.25, 0.5, 0.75],
     ),
 }
@@ -254,8 +254,8 @@ def test_each_kind_of_refusal_has_a_wait_of_its_own(
 
 
 def test_records_start_the_waits_after_refusals_anew() -> None:
-    outage = [_refusal(Outcome.UNAVAILABLE, status=503) for _ in range(3)]
-    network = _Network(*outage, ["1"], _refusal(Outcome.UNAVAILABLE, status=503), ["2"])
+    outage = [_refusal(ApiCode.UNAVAILABLE, status=503) for _ in range(3)]
+    network = _Network(*outage, ["1"], _refusal(ApiCode.UNAVAILABLE, status=503), ["2"])
 
     network.run()
 
@@ -263,7 +263,7 @@ def test_records_start_the_waits_after_refusals_anew() -> None:
 
 
 def test_a_ghost_is_cleared_once_and_waited_for() -> None:
-    network = _Network(*[_refusal(Outcome.TOO_MANY_CONNECTIONS) for _ in range(3)], ["1"])
+    network = _Network(*[_refusal(ApiCode.TOO_MANY_CONNECTIONS) for _ in range(3)], ["1"])
 
     ran = network.run()
 
@@ -274,7 +274,7 @@ def test_a_ghost_is_cleared_once_and_waited_for() -> None:
 
 def test_a_ghost_that_cannot_be_cleared_does_not_end_the_stream() -> None:
     network = _Network(
-        _refusal(Outcome.TOO_MANY_CONNECTIONS), ["1"], clears=_refusal(Outcome.FORBIDDEN, status=403)
+        _refusal(ApiCode.TOO_MANY_CONNECTIONS), ["1"], clears=_refusal(ApiCode.FORBIDDEN, status=403)
     )
 
     ran = network.run()
@@ -286,14 +286,14 @@ def test_a_ghost_that_cannot_be_cleared_does_not_end_the_stream() -> None:
 @pytest.mark.parametrize(
     "outcome",
     [
-        Outcome.UNAUTHORIZED,
-        Outcome.FORBIDDEN,
-        Outcome.MONTHLY_CAP,
-        Outcome.CREDITS_DEPLETED,
-        Outcome.RULES_PROBLEM,
+        ApiCode.UNAUTHORIZED,
+        ApiCode.FORBIDDEN,
+        ApiCode.MONTHLY_CAP,
+        ApiCode.CREDITS_DEPLETED,
+        ApiCode.RULES_PROBLEM,
     ],
 )
-def test_what_no_other_connection_mends_ends_the_stream_with_its_gap_told(outcome: Outcome) -> None:
+def test_what_no_other_connection_mends_ends_the_stream_with_its_gap_told(outcome: ApiCode) -> None:
     network = _Network(["1"], _refusal(outcome))
     ran = _Ran(network.supervisor())
 
@@ -325,7 +325,7 @@ def test_the_memory_of_ids_is_bounded_and_reaches_back_50000() -> None:
 
 
 def test_the_writer_gets_a_tick_each_second_while_waiting() -> None:
-    network = _Network(_refusal(Outcome.RATE_LIMITED), ["1"])
+    network = _Network(_refusal(ApiCode.RATE_LIMITED), ["1"])
     at = [network.clock.elapsed() for _ in network.supervisor()]
 
     assert len(at) >= 60

@@ -11,7 +11,7 @@ import pytest
 from harvester.clock import Stop
 from harvester.collection.changeset import merge_into, patched
 from harvester.networks import Batch
-from harvester.networks.x import Outcome, Page, Problem, XError
+from harvester.networks.x import ApiCode, Page, Problem, XError
 from harvester.networks.x.page import posts_page, users_page
 from harvester.networks.x.sources import Job, user_timeline
 from tests.support.stores import HandClock
@@ -20,7 +20,7 @@ Tree = dict[str, Any]
 
 # Of 2026, so that ids tell times.
 _BASE = 1_990_000_000_000_000_000
-_REFUSED = {"suspended": Outcome.SUSPENDED, "protected": Outcome.PROTECTED, "not_found": Outcome.NOT_FOUND}
+_REFUSED = {"suspended": ApiCode.SUSPENDED, "protected": ApiCode.PROTECTED, "not_found": ApiCode.NOT_FOUND}
 
 
 class _Network:
@@ -32,7 +32,7 @@ class _Network:
     def __init__(self, posts: dict[str, list[int]], *, page: int = 100) -> None:
         self.posts, self.page = posts, page
         self.states: dict[str, str] = {}
-        self.refuse: Callable[[str, str | None], Outcome | None] = lambda *_: None
+        self.refuse: Callable[[str, str | None], ApiCode | None] = lambda *_: None
         self.asked: list[tuple[str, str | None, str | None]] = []
         self.looked_up: list[str] = []
         self._guard = threading.Lock()
@@ -157,7 +157,7 @@ def test_posts_below_the_depth_of_a_timeline_are_a_gap_also_where_some_were_dele
 
 def test_a_refused_token_goes_on_below_what_came_and_pays_for_nothing_twice() -> None:
     network = _Network({"1": _numbered(450)})
-    network.refuse = lambda _, token: Outcome.BAD_REQUEST if token == "200" else None
+    network.refuse = lambda _, token: ApiCode.BAD_REQUEST if token == "200" else None
     harvest = _Harvest(network, {"users": {"1": _known()}}).run()
     assert sorted(harvest.ids) == sorted(map(str, _numbered(450)))
     assert len(set(harvest.ids)) == len(harvest.ids)
@@ -168,10 +168,10 @@ def test_only_failures_in_a_row_end_a_harvest() -> None:
     users = [str(number) for number in range(1, 10)]
     network = _Network({user: _numbered(5) for user in users})
     apart = {"2", "4", "6", "8"}
-    network.refuse = lambda user, _: Outcome.FORBIDDEN if user in apart else None
+    network.refuse = lambda user, _: ApiCode.FORBIDDEN if user in apart else None
     harvest = _Harvest(network, {"users": {user: _known() for user in users}}).run()
     assert (harvest.counts["users_failed"], harvest.counts["users_done"]) == (4, 5)
-    network.refuse = lambda user, _: Outcome.FORBIDDEN if user in {"4", "5", "6"} else None
+    network.refuse = lambda user, _: ApiCode.FORBIDDEN if user in {"4", "5", "6"} else None
     with pytest.raises(XError):
         _Harvest(network, {"users": {user: _known() for user in users}}).run()
 

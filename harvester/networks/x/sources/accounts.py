@@ -15,17 +15,17 @@ import orjson
 from harvester.collection.kinds.kind import count
 from harvester.documents import Tree
 from harvester.networks import Batch, Stopped
-from harvester.networks.x import Outcome, Page, XError, included_name, name_in
+from harvester.networks.x import ApiCode, Page, XError, included_name, name_in
 from harvester.networks.x.job import Job
 
 _BATCH = 100
 
 _STATES = {
-    Outcome.PROTECTED: "protected",
-    Outcome.SUSPENDED: "suspended",
-    Outcome.NOT_FOUND: "not_found",
+    ApiCode.PROTECTED: "protected",
+    ApiCode.SUSPENDED: "suspended",
+    ApiCode.NOT_FOUND: "not_found",
     # A look-up says so of accounts that only their owner's country may see.
-    Outcome.FORBIDDEN: "suspended",
+    ApiCode.FORBIDDEN: "suspended",
 }
 
 
@@ -40,7 +40,7 @@ class AccountStates:
         self._guard = threading.Lock()
         self._names = {user_id: user.get("screen_name") for user_id, user in self._users.items()}
         self._looked_up: dict[str, str] = {}
-        self._suspects: list[tuple[str, Outcome]] = []
+        self._suspects: list[tuple[str, ApiCode]] = []
 
     # -- looking up --------------------------------------------------------------------------------
 
@@ -58,7 +58,7 @@ class AccountStates:
         try:
             page = self._job.client.users(ids)
         except XError as error:
-            if error.outcome is not Outcome.BAD_REQUEST:
+            if error.outcome is not ApiCode.BAD_REQUEST:
                 raise
             self._look_up_apart(ids)
             return
@@ -116,7 +116,7 @@ class AccountStates:
         if self._users[user_id].get("sightings"):
             self._job.put(Batch(patch={"users": {user_id: {"sightings": None}}}))
 
-    def suspect(self, user_id: str, outcome: Outcome) -> None:
+    def suspect(self, user_id: str, outcome: ApiCode) -> None:
         """A timeline was refused for its account's sake; a look-up shall confirm it."""
         with self._guard:
             self._suspects.append((user_id, outcome))
@@ -131,7 +131,7 @@ class AccountStates:
             suspects, self._suspects = self._suspects, []
         self._confirm(suspects)
 
-    def _confirm(self, suspects: list[tuple[str, Outcome]]) -> None:
+    def _confirm(self, suspects: list[tuple[str, ApiCode]]) -> None:
         # Whoever was well at the beginning of a long harvest may be gone by now.
         gone = set(_STATES.values())
         unknown = [user_id for user_id, _ in suspects if self._looked_up.get(user_id) not in gone]

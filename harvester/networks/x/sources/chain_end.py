@@ -12,7 +12,7 @@ from typing import Any
 
 from harvester.documents import Tree
 from harvester.networks import Batch, Stopped
-from harvester.networks.x import Outcome, Page, XError
+from harvester.networks.x import ApiCode, Page, XError
 from harvester.networks.x.job import Job
 from harvester.networks.x.post_ids import FIRST_DAY, created
 from harvester.networks.x.sources.pagination import Chain, gap
@@ -25,7 +25,7 @@ _EMPTY_PAGES = 200
 # Harvests in a row that may stand at one place.
 _HARVESTS = 3
 
-_NOTHING = Page(Outcome.OK, b"")
+_NOTHING = Page(ApiCode.OK, b"")
 
 # Gives the next page of a chain, and the chain it belongs to, which is another where X refused to go on with
 # the token. No page: what the chain still lacked cannot be had, and that is recorded.
@@ -103,7 +103,7 @@ class _Walk:
             return _NOTHING, self._unfinished(f"X answered with errors only: {error.problem.detail}")
         if page is None:
             return _NOTHING, self._over(chain)
-        if page.outcome is not Outcome.OK:
+        if page.outcome is not ApiCode.OK:
             self.ended = True
             return page, self._kept
         if page.posts and chain.falls_with(page):
@@ -139,7 +139,7 @@ class _Walk:
         return now, page
 
     def _is_doubtful(self, chain: Chain, page: Page) -> bool:
-        if page.outcome is not Outcome.OK:
+        if page.outcome is not ApiCode.OK:
             return False
         if page.posts:
             return not (page.counts_rightly or self._follower.miscounts)

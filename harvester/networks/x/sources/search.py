@@ -12,7 +12,7 @@ from typing import Any
 from harvester.collection.kinds.kind import count
 from harvester.documents import Tree
 from harvester.networks import Batch, Stopped
-from harvester.networks.x import Outcome, Page, XError
+from harvester.networks.x import ApiCode, Page, XError
 from harvester.networks.x.job import Job
 from harvester.networks.x.post_ids import created
 from harvester.networks.x.sources.chain_end import Follower
@@ -32,7 +32,7 @@ _WINDOW = timedelta(days=7)
 _FIRST_DAY, _FIRST_POST = "2006-03-21T00:00:00Z", "20"
 
 # What X answers when a token or an until_id cannot be used any more.
-_NO_LONGER = {Outcome.STALE_SINCE_ID, Outcome.BAD_REQUEST}
+_NO_LONGER = {ApiCode.STALE_SINCE_ID, ApiCode.BAD_REQUEST}
 
 
 def collect(job: Job) -> None:
@@ -93,7 +93,7 @@ class _Search:
                 # Not before it is on disk is the next page paid for.
                 wait=not chain.over,
             )
-            if page.outcome is not Outcome.OK:
+            if page.outcome is not ApiCode.OK:
                 chain = replace(chain, unfinished=f"X answered a search with {page.outcome}")
             if chain.unfinished:
                 self._job.put(Batch(counts={"searches_unfinished": 1}))
@@ -129,7 +129,7 @@ class _Search:
             except XError as error:
                 if error.outcome not in _NO_LONGER:
                     raise
-                if error.outcome is Outcome.STALE_SINCE_ID and chain.since_id:
+                if error.outcome is ApiCode.STALE_SINCE_ID and chain.since_id:
                     self._record_stale(chain.since_id)
                     chain = replace(chain.without_token(), since_id=None)
                 elif chain.token:

@@ -12,7 +12,7 @@ from typing import Any
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.networks import Batch, Stopped
-from harvester.networks.x import Outcome, Page, XError
+from harvester.networks.x import ApiCode, Page, XError
 from harvester.networks.x.job import Job
 from harvester.networks.x.post_ids import created
 from harvester.networks.x.sources.accounts import AccountStates
@@ -28,10 +28,10 @@ _PAGE, _LEAST = 100, 5
 
 # What X may refuse for one user only, and for how many in a row it means that all would be refused.
 _IN_A_ROW = {
-    Outcome.UNAVAILABLE: 20,
-    Outcome.BAD_REQUEST: 20,
-    Outcome.UNAUTHORIZED: 3,
-    Outcome.FORBIDDEN: 3,
+    ApiCode.UNAVAILABLE: 20,
+    ApiCode.BAD_REQUEST: 20,
+    ApiCode.UNAUTHORIZED: 3,
+    ApiCode.FORBIDDEN: 3,
 }
 
 
@@ -181,7 +181,7 @@ class _Timeline:
         """Why the chain did not get on; empty where nothing is wrong."""
         return self._chain.unfinished
 
-    def run(self) -> Outcome | None:
+    def run(self) -> ApiCode | None:
         """The account's problem, if it has one."""
         problem = self._take()
         if problem or not self._resume or not self._chain.over:
@@ -189,10 +189,10 @@ class _Timeline:
         self._chain = Chain(since_id=self._since_id)
         return self._take()
 
-    def _take(self) -> Outcome | None:
+    def _take(self) -> ApiCode | None:
         named = self._chain.newest_id is not None
         for page, chain in self._follower.follow(self._chain, self._page, user_id=self._user_id):
-            if page.outcome is not Outcome.OK:
+            if page.outcome is not ApiCode.OK:
                 return page.outcome
             self._chain = chain
             if page.posts and not named:
@@ -237,7 +237,7 @@ class _Timeline:
                 )
                 return chain, page
             except XError as error:
-                if error.outcome is not Outcome.BAD_REQUEST or not chain.token:
+                if error.outcome is not ApiCode.BAD_REQUEST or not chain.token:
                     raise
                 # The token is refused, but where it stood is known.
                 chain = chain.without_token()
