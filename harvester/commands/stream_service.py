@@ -61,18 +61,9 @@ class StreamService:
         waits_for, backoff = self.waits_for(store), Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         while True:
             began = self.clock.elapsed()
-            try:
-                outcome = harvest(self.stop.part())
-                failure = HarvesterError(outcome.reason or outcome.state, exit_code=outcome.exit_code)
-                if outcome.exit_code != Exit.ERROR or self.stop.requested or not waits_for(failure):
-                    return int(outcome.exit_code)
-            except Exception as error:
-                failure = error if isinstance(error, HarvesterError) else HarvesterError(unexpected(error))
-                if self.stop.requested or failure.exit_code not in _MET_AGAIN:
-                    raise
-                # Another harvest of the collection is nothing that somebody must hear of.
-                if failure.exit_code != Exit.LOCKED and not waits_for(failure):
-                    raise
+            failure = self._try(harvest, waits_for)
+            if isinstance(failure, Exit):
+                return int(failure)
             if self.clock.elapsed() - began > backoff.upcoming:
                 # It collected meanwhile, so a long pause would miss more than a new start costs.
                 backoff.reset()
@@ -80,6 +71,24 @@ class StreamService:
             log.warning("Trying again in %.0f minutes: %s", pause / 60, failure)
             if self.clock.wait(self.stop, pause):
                 return int(Exit.TERMINATED)
+
+    def _try(
+        self, harvest: Callable[[Stop], Outcome], waits_for: Callable[[HarvesterError], bool]
+    ) -> HarvesterError | Exit:
+        """The failure that is waited for, or the exit code; what is raised is not waited for either."""
+        try:
+            outcome = harvest(self.stop.part())
+        except Exception as error:
+            failure = error if isinstance(error, HarvesterError) else HarvesterError(unexpected(error))
+            if self.stop.requested or failure.exit_code not in _MET_AGAIN:
+                raise
+            # Another harvest of the collection is nothing that somebody must hear of.
+            if failure.exit_code != Exit.LOCKED and not waits_for(failure):
+                raise
+            return failure
+        failure = HarvesterError(outcome.reason or outcome.state, exit_code=outcome.exit_code)
+        waited_for = outcome.exit_code == Exit.ERROR and not self.stop.requested and waits_for(failure)
+        return failure if waited_for else outcome.exit_code
 
     def end(self) -> None:
         """Delete the service, and with it this task; where that is not allowed, `filter-stop` has to."""

@@ -1,5 +1,8 @@
 """`collection rules`: lists the live stream rules of a collection's app, and removes its own."""
 
+from contextlib import closing
+from typing import TYPE_CHECKING
+
 import click
 
 from harvester.collection.kinds import STREAMS
@@ -19,6 +22,9 @@ from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.text import counted
 
+if TYPE_CHECKING:
+    from harvester.networks.x import XClient
+
 
 @click.command("rules", help="List the stream rules of the app whose keys COLLECTION_ID uses.")
 @collection_id_argument
@@ -36,22 +42,15 @@ def rules(collection_id: str, remove: bool, yes: bool, dry_run: bool, as_json: b
     client = x_client.client(place.settings, tree)
     if not isinstance(client, XClient):
         raise HarvesterError(f"{collection_id} has no rules: only streams of X have.", exit_code=Exit.USAGE)
-    try:
+    with closing(client):
         rows = [_row(rule) for rule in client.rules()]
         mine = [row["rule"] for row in rows if row["id"] == collection_id]
-        if remove and announce_dry_run(
-            dry_run, f"remove {counted(len(mine), 'rule')} of {collection_id} from the app"
-        ):
+        what = f"{counted(len(mine), 'rule')} of {collection_id} from the app"
+        if remove and announce_dry_run(dry_run, f"remove {what}"):
             return
         if remove and mine:
-            confirm(f"Remove {counted(len(mine), 'rule')} of {collection_id} from the app?", yes=yes)
-            problems = client.delete_rules(mine).problems
-            if problems:
-                raise HarvesterError(
-                    "X did not delete every rule.", [f"{each.title}: {each.detail}" for each in problems]
-                )
-    finally:
-        client.close()
+            confirm(f"Remove {what}?", yes=yes)
+            _remove(client, mine)
     if as_json:
         print_json([{**row, "removed": remove and row["rule"] in mine} for row in rows])
     elif remove:
@@ -60,6 +59,12 @@ def rules(collection_id: str, remove: bool, yes: bool, dry_run: bool, as_json: b
         click.echo(table(rows, ("id", "rule", "value")))
     else:
         click.echo("No rules.")
+
+
+def _remove(client: "XClient", ids: list[str]) -> None:
+    if problems := client.delete_rules(ids).problems:
+        reasons = [f"{each.title}: {each.detail}" for each in problems]
+        raise HarvesterError("X did not delete every rule.", reasons)
 
 
 def _row(rule: Tree) -> Tree:

@@ -150,11 +150,11 @@ def _rebuild(place: Place, keys: CollectionKeys, *, yes: bool, dry_run: bool, as
     if announce_dry_run(dry_run, f"write {manifests}{''.join(f', {one.key}' for one in other[:_SHOWN])}"):
         return int(Exit.OK)
     if other:
-        names = "".join(f"\n  {one.key}" for one in other[:_SHOWN])
-        question = f"These differ from the files:{names}\nWrite {manifests} from the files as they are?"
+        names = "\n".join(f"  {one.key}" for one in other[:_SHOWN])
+        question = f"These differ from the files:\n{names}\nWrite {manifests} from the files as they are?"
         confirm(question, yes=yes)
-        for one in other:
-            write(place.store, one)
+    for one in other:
+        write(place.store, one)
     same = len(found) - len(other) - len(problems)
     if as_json:
         print_json({"written": [one.key for one in other], "unchanged": same, "problems": problems})
