@@ -22,7 +22,8 @@ def of_description(tree: Tree, settings: Settings) -> Iterator[Check]:
     yield Check("description", True, f"a valid {tree['type']}.")
     yield keys_of(tree, settings)
     yield from network_of(tree).estimates(tree)
-    yield _budget(tree, settings)
+    if network_of(tree).prices:
+        yield _budget(tree, settings)
 
 
 def keys_of(tree: Tree, settings: Settings) -> Check:
@@ -35,7 +36,8 @@ def keys_of(tree: Tree, settings: Settings) -> Check:
             return Check("keys", False, detail, "`collection-config keys --move-to PROFILE` moves them out.")
         if settings.cluster:
             network.require_keys(tree, settings)
-            return Check("keys", True, f"those of profile {own['profile']}, in the parameter store.")
+            if profile := own.get("profile"):
+                return Check("keys", True, f"those of profile {profile}, in the parameter store.")
         keys = network.keys(tree, settings)
     except HarvesterError as error:
         return Check("keys", False, error.message, error.hint)

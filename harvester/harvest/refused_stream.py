@@ -1,4 +1,4 @@
-"""A stream that X refuses waits in its own harvest, longer and longer, until X accepts it or a stop comes.
+"""A stream that is refused waits in its own harvest, longer and longer, until it is accepted or a stop comes.
 
 Ended in its place, a service of ECS would start it again at once, for ever: tasks that have run are not
 throttled. https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-throttle-logic.html
@@ -20,7 +20,7 @@ from harvester.store.keys import timestamp
 log = logging.getLogger("twarc-cloud")
 
 FIRST_PAUSE, LONGEST_PAUSE = 60.0, 3600.0
-_WHY = "X refused it"
+_REFUSED = "refused it"
 
 
 @dataclass
@@ -78,12 +78,12 @@ class Holding:
         if unheard and not heard:
             return unheard
         missed = self.network.missed(state)
-        return missed and replace(missed, why=_WHY)
+        return missed and replace(missed, why=f"{self.network.title} {_REFUSED}")
 
     def _waited(self, error: HarvesterError, pause: float) -> bool:
         """Whether a stop came meanwhile."""
         log.warning("%s The next try is in %.0f minutes. %s", reason(error), pause / 60, error.hint)
-        self.say(f"X refuses the stream: {reason(error)}", pause)
+        self.say(f"{self.network.title} refuses the stream: {reason(error)}", pause)
         try:
             return self.clock.wait(self.stop, pause)
         finally:
@@ -106,4 +106,4 @@ def gap_of(unheard: MissedInterval | None) -> dict[str, Any]:
 
 
 def _gap_reason(unheard: MissedInterval) -> str:
-    return unheard.why if unheard.why == _WHY else f"the harvest before {unheard.why}"
+    return unheard.why if unheard.why.endswith(_REFUSED) else f"the harvest before {unheard.why}"

@@ -129,6 +129,8 @@ class Network:
     title: ClassVar[str]
     # How much later a post may come than one that was published after it.
     delivery: ClassVar[timedelta] = timedelta()
+    # Whether it allows one stream only for the same keys.
+    one_stream_per_app: ClassVar[bool] = False
 
     @property
     def rules(self) -> Rules:

@@ -11,9 +11,14 @@ GROUP = "twarc_cloud.networks"
 _X = "x"
 
 
+def name_of(tree: Tree) -> str:
+    """The name of a collection's network: X where it names none."""
+    return str(tree.get("network", _X))
+
+
 def network_of(tree: Tree) -> Network:
-    """The network of a collection: X where it names none."""
-    return _named(str(tree.get("network", _X)))
+    """The network of a collection; raises where no package here offers it."""
+    return _named(name_of(tree))
 
 
 def usual() -> Network:

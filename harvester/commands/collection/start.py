@@ -97,7 +97,7 @@ def _require_free_stream(place: Place, keys: CollectionKeys, tree: Tree) -> None
         except HarvesterError:
             continue
         own = tree.get("keys") or {}
-        if is_stream(other) and (other.get("keys") or {}) == own:
+        if is_stream(other) and _share_an_app(tree, other):
             named = f"the keys of profile {own['profile']}" if own.get("profile") else "the same keys"
             raise HarvesterError(
                 f"The stream of {task.collection_id} already runs with {named}; X allows one stream per app.",
@@ -107,6 +107,15 @@ def _require_free_stream(place: Place, keys: CollectionKeys, tree: Tree) -> None
             )
     if not place.settings.cluster:
         _require_accepted_keys(place, tree)
+
+
+def _share_an_app(one: Tree, other: Tree) -> bool:
+    """Whether the network lets only one of two streams run, as both have the same keys."""
+    from harvester.networks.registry import network_of
+
+    network = network_of(one)
+    same_keys = (one.get("keys") or {}) == (other.get("keys") or {})
+    return same_keys and network.one_stream_per_app and network is network_of(other)
 
 
 def _require_accepted_keys(place: Place, tree: Tree) -> None:

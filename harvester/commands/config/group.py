@@ -28,6 +28,7 @@ from harvester.commands.config import api_keys, forget_keys, honeybadger_key, us
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.networks.check import Check
+from harvester.networks.registry import name_of, network_of
 from harvester.networks.validation import problems
 from harvester.store.keys import CollectionKeys
 from harvester.text import counted
@@ -159,8 +160,6 @@ def _may_run(place: Place, keys: CollectionKeys) -> bool:
 
 def _tell_repaid(before: Tree, after: Tree) -> None:
     """Say what the next harvest asks for anew, and so pays for again."""
-    from harvester.networks.registry import network_of
-
     old, new, prices = before.get("search") or {}, after.get("search") or {}, network_of(after).prices
     if old.get("query") == new.get("query") or not old.get("since_id") or not prices:
         return
@@ -176,6 +175,8 @@ def _tell_repaid(before: Tree, after: Tree) -> None:
 def _require_may_become(current: Tree, mine: Tree) -> None:
     if current.get("type") != mine["type"] and not problems(current):
         raise HarvesterError("Collection type may not change.", hint="Add another collection instead.")
+    if name_of(current) != name_of(mine):
+        raise HarvesterError("The network may not change.", hint="Add another collection instead.")
     new = set(key_names(mine)) - set(key_names(current))
     if new:
         raise collection_file.keys_in_file()

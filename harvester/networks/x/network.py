@@ -24,6 +24,7 @@ class X(Network):
 
     name, title = "x", "X"
     delivery = post_ids.DELIVERY
+    one_stream_per_app = True
 
     @property
     def rules(self) -> Rules:
