@@ -1,4 +1,4 @@
-"""How large a task is: what Fargate can give, and what a collection may ask for instead of the usual."""
+"""Task sizes: what Fargate offers, and what a collection may ask for instead of the default."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, fields, replace
@@ -67,17 +67,17 @@ def wish_problems(wishes: Tree) -> Iterator[str]:
 def _problems(values: dict[str, Any]) -> Iterator[str]:
     cpu, memory, disk = values.get("cpu"), values.get("memory"), values.get("disk", LEAST_DISK)
     if cpu is not None and not _one_of(cpu, SIZES):
-        yield f"cpu is {cpu!r}; it may be {_listed(SIZES)}."
+        yield f"cpu is {cpu!r}; it must be {_listed(SIZES)}."
     elif memory is not None and not _one_of(memory, _memories(cpu)):
         with_cpu = f" with cpu {cpu}" if cpu is not None else ""
-        yield f"memory is {memory!r}; it may be {_listed(_memories(cpu))} MiB{with_cpu}."
+        yield f"memory is {memory!r}; it must be {_listed(_memories(cpu))} MiB{with_cpu}."
     if values.get("architecture", "ARM64") not in ARCHITECTURES:
-        yield f"architecture is {values['architecture']!r}; it may be {' or '.join(ARCHITECTURES)}."
+        yield f"architecture is {values['architecture']!r}; it must be {' or '.join(ARCHITECTURES)}."
     for name in ("spot", "fallback"):
         if not isinstance(values.get(name, False), bool):
-            yield f"{name} is {values[name]!r}; it may be true or false."
+            yield f"{name} is {values[name]!r}; it must be true or false."
     if not _one_of(disk, range(LEAST_DISK, MOST_DISK + 1)):
-        yield f"disk is {disk!r}; it may be a whole number from {LEAST_DISK} to {MOST_DISK} (GiB)."
+        yield f"disk is {disk!r}; it must be a whole number from {LEAST_DISK} to {MOST_DISK} (GiB)."
 
 
 def _memories(cpu: int | None) -> Iterable[int]:

@@ -1,4 +1,4 @@
-"""Time and stopping come from here, so that a wait hears a stop and a test can move the hands."""
+"""Time and stop requests: every wait ends at a stop, and tests can set the clock."""
 
 import random
 import threading

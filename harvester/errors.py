@@ -1,4 +1,4 @@
-"""A failure that a person can act on is one error: a message, its problems and a hint. All else is a bug."""
+"""Failures that a person can act on are one error: a message, its problems and a hint."""
 
 from collections.abc import Sequence
 from enum import IntEnum

@@ -1,4 +1,4 @@
-"""Every setting, from one table: flags go before the environment, that before twarc_cloud.ini."""
+"""Every setting, from one table: options override the environment, which overrides twarc_cloud.ini."""
 
 import configparser
 import ipaddress
@@ -102,7 +102,7 @@ ALIASES = {
     "scheduler_role_arn": "event_role_arn",
     "image": "image_tag",
 }
-# What stands in one beside these and is no setting, for a secret is safe in no file of this folder.
+# What stands in one beside these and is not a setting, for a secret is safe in no file of this folder.
 SECRETS = ("access_key", "secret_key", "honeybadger_key")
 # Variables of ours that are no settings (docs/settings.md), some of them between our own processes.
 _OTHER_VARIABLES = {
@@ -136,11 +136,11 @@ def settings(
         if entry.name == "x_api_url":
             wrong += _address_problems(str(given), from_file=where.startswith(f"{ini} "))
         if "\0" in str(given):
-            wrong.append(f"{entry.name} holds a null byte.")
+            wrong.append(f"{entry.name} contains a null byte.")
         try:
             values[entry.name] = _TYPES[entry.type](given)
         except (KeyError, ValueError):
-            wrong.append(f"{entry.name} is {given!r}; it is {_TOLD[entry.type]}.")
+            wrong.append(f"{entry.name} is {given!r}; it must be {_EXPECTED[entry.type]}.")
     if wrong:
         raise HarvesterError("Invalid settings.", wrong, exit_code=Exit.USAGE)
     return Settings(**values)
@@ -178,7 +178,7 @@ _TYPES: dict[Any, Callable[[Any], Any]] = {
     float: float,
     bool: lambda given: given if isinstance(given, bool) else _YES_OR_NO[given.lower()],
 }
-_TOLD: dict[Any, str] = {int: "a whole number", float: "a number", bool: "yes or no"}
+_EXPECTED: dict[Any, str] = {int: "a whole number", float: "a number", bool: "yes or no"}
 
 
 def ini_secrets(ini: Path = INI) -> list[str]:
@@ -195,7 +195,7 @@ def aws_keys(ini: Path = INI) -> tuple[str, str] | None:
 
 
 def unknown(*, environment: Mapping[str, str] | None = None, ini: Path = INI) -> list[str]:
-    """What was given and is no setting, each with the one that may be meant."""
+    """What was given and is not a setting, each with the one that may be meant."""
     known = [entry.name for entry in fields(Settings)]
     in_ini, parsed = [*known, *ALIASES.values(), *SECRETS], _parsed(ini)
     variables = [variable(name) for name in known]
@@ -206,7 +206,10 @@ def unknown(*, environment: Mapping[str, str] | None = None, ini: Path = INI) ->
             for name in parsed.defaults()
             if name not in in_ini
         ),
-        *(f"{ini}: [{name}] is not a section; settings stand in [DEFAULT]." for name in parsed.sections()),
+        *(
+            f"{ini}: [{name}] is not a valid section; settings are in [DEFAULT]."
+            for name in parsed.sections()
+        ),
         *(
             f"The environment variable {name} is not a setting{_meant(name, variables)}."
             for name in given
@@ -226,7 +229,7 @@ def _address_problems(given: str, *, from_file: bool) -> list[str]:
         parts = urlsplit(given)
         scheme, host = parts.scheme, parts.hostname or ""
     except ValueError:
-        return [f"x_api_url is {given!r}; it is an address."]
+        return [f"x_api_url is {given!r}; it must be a URL."]
     if from_file and (scheme != "https" or parts.netloc.lower() not in _X_HOSTS):
         hosts = " or ".join(f"https://{name}" for name in _X_HOSTS)
         return [f"x_api_url in a file may only be {hosts}; set X_API_URL in the environment for {given}."]
@@ -262,7 +265,7 @@ def _parsed(path: Path) -> configparser.ConfigParser:
         # Not in the parser's words, which show the line, and that may hold a secret.
         raise HarvesterError(
             f"{path} cannot be read: {_where(error)}.",
-            hint="Settings are lines `name = value` below a line `[DEFAULT]`, each once.",
+            hint="Write settings as `name = value` lines below a `[DEFAULT]` line, each only once.",
             exit_code=Exit.USAGE,
         ) from None
     return parser
@@ -270,4 +273,4 @@ def _parsed(path: Path) -> configparser.ConfigParser:
 
 def _where(error: configparser.Error) -> str:
     lines = [number for number, _ in getattr(error, "errors", [])] or [getattr(error, "lineno", None)]
-    return f"line {lines[0]} is no setting" if lines[0] else "it is no list of settings"
+    return f"line {lines[0]} is not a setting" if lines[0] else "it is not a list of settings"

@@ -1,4 +1,4 @@
-"""From the start of the process to its end: Ctrl-C ends it with a line, not a traceback."""
+"""Starts a command line; Ctrl-C ends it with one line instead of a traceback."""
 
 # Not `signal`, which takes longer to import than this whole module, and all the while Ctrl-C is a traceback.
 import _signal as signal  # type: ignore[import-not-found]

@@ -1,4 +1,4 @@
-"""Numbers, times, text of others, and errors that nobody foresaw, as a person reads them."""
+"""Numbers, times, foreign text and unexpected errors, formatted for people."""
 
 import codecs
 import unicodedata

@@ -85,10 +85,10 @@ def test_each_setting_can_be_set_in_the_environment_and_in_the_file(name: str, t
         ("status_port", "-1", "status_port is -1; it is more than 0 and at most 65,535."),
         ("status_port", "65536", "status_port is 65536; it is more than 0 and at most 65,535."),
         ("task_spot", "maybe", "task_spot is 'maybe'; it is yes or no."),
-        ("task_cpu", "300", "task_cpu is 300; it may be 256, 512, 1024, 2048, 4096, 8192, 16384."),
-        ("task_memory", "4096", "task_memory is 4096; it may be 512, 1024, 2048 MiB with cpu 256."),
-        ("task_architecture", "arm", "task_architecture is 'arm'; it may be ARM64 or X86_64."),
-        ("task_disk", "201", "task_disk is 201; it may be a whole number from 20 to 200 (GiB)."),
+        ("task_cpu", "300", "task_cpu is 300; it must be 256, 512, 1024, 2048, 4096, 8192, 16384."),
+        ("task_memory", "4096", "task_memory is 4096; it must be 512, 1024, 2048 MiB with cpu 256."),
+        ("task_architecture", "arm", "task_architecture is 'arm'; it must be ARM64 or X86_64."),
+        ("task_disk", "201", "task_disk is 201; it must be a whole number from 20 to 200 (GiB)."),
     ],
 )
 def test_a_value_that_cannot_be_used_is_told(name: str, value: str, told: str, tmp_path: Path) -> None:
@@ -149,7 +149,7 @@ def test_an_empty_line_of_the_file_is_as_none(tmp_path: Path) -> None:
     ("text", "told"),
     [
         ("[DEFAULT]\nbuckt = b\n", "buckt is not a setting (did you mean bucket?)."),
-        ("[DEFAULT]\nbucket = b\n[x]\ny = 1\n", "[x] is not a section; settings stand in [DEFAULT]."),
+        ("[DEFAULT]\nbucket = b\n[x]\ny = 1\n", "[x] is not a valid section; settings are in [DEFAULT]."),
         ("[default]\nbucket = b\n", "[default] is not a section"),
     ],
 )

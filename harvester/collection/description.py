@@ -1,4 +1,4 @@
-"""What may be asked for: a collection is valid before anything is spent on it."""
+"""Validation of a collection, before anything is spent on it."""
 
 import re
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ def problems(tree: Any, rules: Rules) -> list[str]:
     if kind := kind_of(tree):
         found.extend(kind.problems(tree, rules))
     elif "type" in tree:
-        found.append(f"Unrecognized collection type {tree['type']!r}; it is one of {', '.join(KINDS)}.")
+        found.append(f"Unrecognized collection type {tree['type']!r}; use one of {', '.join(KINDS)}.")
     return found
 
 
@@ -51,7 +51,7 @@ def _common_problems(tree: Tree) -> Iterator[str]:
             yield f"{name.capitalize()} is not properly structured."
     check_in = tree.get("check_in", "")
     if not isinstance(check_in, str) or not re.fullmatch(r"[\w-]*", check_in, re.ASCII):
-        yield "check_in is the id of a check-in at Honeybadger: letters, digits, '_' and '-'."
+        yield "check_in must be the id of a Honeybadger check-in: letters, digits, '_' and '-'."
     task = tree.get("task", {})
     if not isinstance(task, dict):
         yield "Task is not properly structured."
@@ -59,7 +59,7 @@ def _common_problems(tree: Tree) -> Iterator[str]:
         yield from unknown(task, set(WISHES), "task.")
         yield from wish_problems(task)
     if "budget_usd" in tree and not _is_money(tree["budget_usd"]):
-        yield f"budget_usd is {tree['budget_usd']!r}; it is a number of dollars above 0, e.g. 2.50."
+        yield f"budget_usd is {tree['budget_usd']!r}; it must be a number of dollars above 0, e.g. 2.50."
     yield from _placeholders(tree, "")
 
 

@@ -1,4 +1,4 @@
-"""The changesets of a collection in their order, and the collections that they make one after the other."""
+"""Replays a collection's changesets in order."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +13,7 @@ from harvester.store import Store
 from harvester.store.keys import CollectionKeys, changeset_version, is_own
 
 _AT_ONCE = 16
-_HINT = "Restore an earlier version of it; or remove it, and what it changed is told no more."
+_HINT = "Restore an earlier version, or remove it and lose that part of the history."
 
 
 class Head(msgspec.Struct):

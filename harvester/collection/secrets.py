@@ -1,4 +1,4 @@
-"""What in a collection is secret: the keys of an API. What is shown, copied or stored has none.
+"""The secrets of a collection, its API keys, are never shown, copied or stored with data.
 
 Whatever stands beside the profile's name counts as a key, so that one of a new name is no leak.
 """

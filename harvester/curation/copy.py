@@ -1,4 +1,4 @@
-"""A collection goes to another store with all that was harvested; it exists there once all of it is there."""
+"""Copies a collection with its harvests to another store; it appears there once it is complete."""
 
 import hashlib
 import tempfile
@@ -41,8 +41,8 @@ class Transplant:
             )
         if self.keys.checkpoint in names or catalog.live_lock(self.source, self.keys):
             raise HarvesterError(
-                f"A harvest of {self.keys.id} runs, or died and is not finished.",
-                hint="Wait for it, stop it, or finish it by another harvest.",
+                f"A harvest of {self.keys.id} is running, or died and is not finished.",
+                hint="Wait for it, stop it, or start another harvest to finish it.",
                 exit_code=Exit.LOCKED,
             )
         if any(entry.key == self.keys.collection for entry in self.target.entries(self.keys.collection)):

@@ -1,4 +1,4 @@
-"""A collection goes as a whole: first what says that it exists, and nobody harvests it meanwhile."""
+"""Deletes a collection completely, starting with its description, under its lock."""
 
 from dataclasses import dataclass, field
 from uuid import uuid4

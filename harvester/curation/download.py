@@ -1,4 +1,4 @@
-"""A collection is copied into a folder, many objects at once: what is there and right is not fetched again.
+"""Downloads a collection into a folder, in parallel; intact files are not fetched again.
 
 A file is right when it has the digest of its manifest; one that no manifest names, when it is of the version
 that the store has. What fails is told, and the rest is fetched all the same.
@@ -185,7 +185,7 @@ class _Download:
         if self._stop.requested:
             raise HarvesterError(
                 f"The download was stopped: {self._stop.reason}.",
-                hint="What is here is whole; start it again for the rest.",
+                hint="Files here are complete. Run it again to fetch the rest.",
                 exit_code=Exit.INTERRUPTED,
             )
 
@@ -268,5 +268,5 @@ class _Download:
 def _no_room(mirror: Mirror, error: OSError) -> StoreAway:
     return StoreAway(
         f"{mirror.folder} cannot be written: {error.strerror or error}.",
-        hint="Make room or choose another folder, then start the download again.",
+        hint="Free some space or choose another folder, then run the download again.",
     )

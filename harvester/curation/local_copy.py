@@ -1,4 +1,4 @@
-"""A folder that becomes a copy: each file appears under its name only when whole and right, and nowhere else.
+"""A local copy of a collection: each file appears under its name only when complete and verified.
 
 Beside the folder, `.<name>.downloaded` holds what is on its way, of what this is a copy, and an index: for
 each file the version of the object that it was, and the digest of what was written. An index may be old, for
@@ -82,7 +82,7 @@ class Mirror:
                 fcntl.flock(locked, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise HarvesterError(
-                    f"Another download is writing to {self.folder}.", hint="Wait for it, or end it."
+                    f"Another download is writing to {self.folder}.", hint="Wait for it, or stop it."
                 ) from None
             shutil.rmtree(self.beside / _PARTIAL, ignore_errors=True)
             (self.beside / _PARTIAL).mkdir()
@@ -117,11 +117,11 @@ class Mirror:
         """The path of an object below the folder; raises for a key that is no path of a file in it."""
         name = key.removeprefix(self.prefix)
         if _CROOKED.search(name) or not key.startswith(self.prefix):
-            raise HarvesterError(f"{key!r} is not the name of a file within {self.folder}; it is left out.")
+            raise HarvesterError(f"{key!r} is not a file name within {self.folder}; skipped.")
         if len(name) > _LONGEST_NAME // 4 and any(
             len(os.fsencode(part)) > _LONGEST_NAME for part in name.split("/")
         ):
-            raise HarvesterError(f"{key!r} is too long a name for a file; it is left out.")
+            raise HarvesterError(f"{key!r} is too long for a file name; skipped.")
         return name
 
     def holds(self, key: str, version: str, digest: Digest | None) -> bool:
@@ -219,9 +219,7 @@ class Mirror:
             # Takes the place of a link, too, and not of what that leads to.
             partial.replace(f"{self.folder}/{name}")
         except IsADirectoryError as error:
-            raise HarvesterError(
-                f"{name} is a folder here and an object in the store; it is left out."
-            ) from error
+            raise HarvesterError(f"{name} is a folder here and an object in the store; skipped.") from error
 
     def _make(self, folder: Path) -> None:
         """Make the folder; none on the way to it may be a link, which could lead anywhere."""
@@ -229,7 +227,7 @@ class Mirror:
             return
         self._make(folder.parent)
         if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-            raise HarvesterError(f"{folder} is in the way, and is not a folder.", hint="Move it away.")
+            raise HarvesterError(f"{folder} is in the way and is not a folder.", hint="Move it away.")
         folder.mkdir(exist_ok=True)
 
     def _load(self) -> None:

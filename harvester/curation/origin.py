@@ -1,4 +1,4 @@
-"""What a folder is a copy of, and whether it may become one: nothing but a copy is ever written over."""
+"""Which store a folder is a copy of; only empty folders and copies are written to."""
 
 import json
 import os
@@ -16,7 +16,7 @@ _HINT = "Choose another folder."
 
 def not_a_copy(folder: Path) -> HarvesterError:
     return HarvesterError(
-        f"{folder} is not empty, and is no copy that a download made.", hint=_HINT, exit_code=Exit.USAGE
+        f"{folder} is not empty and was not made by a download.", hint=_HINT, exit_code=Exit.USAGE
     )
 
 

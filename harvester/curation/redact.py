@@ -1,4 +1,4 @@
-"""API keys in a collection's past are taken out of it: its changesets, and copies in harvests of 2019.
+"""Removes API keys from a collection's history: its changesets, and copies in harvests of 2019.
 
 Each object is replaced on the condition that nobody replaced it since. One that holds none stays as it is,
 so that whatever cut this may be repaired by doing it again.
@@ -42,7 +42,7 @@ class Redaction:
         current = history.read(self.store, self.keys)
         if without_keys(current.data) != current.data:
             raise HarvesterError(
-                f"The collection {self.keys.id} still is harvested with keys of its own.",
+                f"The collection {self.keys.id} itself still contains keys.",
                 hint=f"First: `collection-config download {self.keys.id}`, `collection-config keys --move-to "
                 "PROFILE`, `collection-config update`.",
                 exit_code=Exit.USAGE,

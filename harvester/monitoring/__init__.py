@@ -1,1 +1,1 @@
-"""A running harvest serves its status, and its failures and progress are reported."""
+"""A running harvest serves its status; failures and progress are reported."""

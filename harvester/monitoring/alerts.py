@@ -1,4 +1,4 @@
-"""Every failure is told to Honeybadger once, and every success, in seconds and without changing either."""
+"""Reports each failure once, and each success, to Honeybadger, without delaying or changing the harvest."""
 
 import logging
 import os
@@ -31,7 +31,7 @@ _KEY = "HONEYBADGER_API_KEY"
 _KEY_WITHIN, _MEMORY_WITHIN, _TOLD_WITHIN = 5.0, 2.0, 5.0
 _STREAM_CHECKS_IN_EVERY = 900.0
 _GAVE_UP = "gave up"
-_DIED = "it died without a word: killed, out of memory, or its machine is gone; its files are stored now"
+_DIED = "it died without a message: killed, out of memory, or its machine is gone; its files are now stored"
 _KINDS = {
     Exit.USAGE: "unusable settings",
     Exit.UNAUTHORIZED: "unauthorized",
@@ -83,7 +83,7 @@ class Alerts:
             return
         self._refused = list(refused)
         reason = f"X no longer accepts {', '.join(refused)}; harvests go on without."
-        hint = "Records lack these from now on; nothing has to be done. `doctor` compares what is asked for."
+        hint = "Records no longer contain these; no action is needed. `doctor` checks the fields."
         outcome = Outcome(str(account["state"]), reason, Exit.OK, hint)
         self._tell("refused fields", outcome, str(account["harvest_timestamp"]), once=True)
 
@@ -101,7 +101,7 @@ class Alerts:
         """Tell that a stream is not collected any more."""
         from harvester.harvest.progress import FAILED, Outcome
 
-        hint = f"`collection filter-start {self.collection_id}` starts it anew."
+        hint = f"`collection filter-start {self.collection_id}` restarts it."
         self._tell(_GAVE_UP, Outcome(FAILED, reason, Exit.ERROR, hint))
 
     def beats(
@@ -154,7 +154,7 @@ class Alerts:
         notices = Notices(self.store, CollectionKeys(self.collection_id)) if self.store else None
         same = scrubber.scrubbed(f"{name}: {gist(outcome.reason)}")
         if notices and self._remembered(lambda: (notices.ever if once else notices.lately)(same)):
-            log.info("Honeybadger was told of the same lately, and is not told again.")
+            log.info("Honeybadger got the same notice recently; not sent again.")
         elif _delivered("notice", lambda: notify(key, failure, scrubber)) and notices:
             self._remembered(lambda: (notices.add_for_good if once else notices.add)(same))
 
@@ -172,7 +172,7 @@ class Alerts:
         except (HarvesterError, TimeoutError) as error:
             # AWS refuses what is not there, too, to who may not read it.
             level = logging.WARNING if _may_be_there(error) else logging.DEBUG
-            log.log(level, "Whether Honeybadger is to be told could not be read: %s", _line(error))
+            log.log(level, "Cannot read Honeybadger's key: %s", _line(error))
             return ""
 
     def _remembered(self, ask: Callable[[], _T]) -> _T | None:
@@ -180,7 +180,7 @@ class Alerts:
         try:
             return _within(_MEMORY_WITHIN, ask)
         except Exception as error:  # noqa: BLE001 - the store's own failure is told by the harvest
-            log.debug("What was told lately is not known: %s", _line(error))
+            log.debug("Cannot read which notices were sent recently: %s", _line(error))
             return None
 
     def _forget(self) -> None:

@@ -1,4 +1,4 @@
-"""What a harvest says while it runs, at its own pace, in the log."""
+"""Periodic log lines of a running harvest, and its heartbeat file."""
 
 import logging
 import os

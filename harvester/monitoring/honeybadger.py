@@ -1,4 +1,4 @@
-"""Honeybadger hears of failures and successes, and never a secret; nothing else in the process changes."""
+"""Sends failures and check-ins to Honeybadger, without secrets."""
 
 import logging
 import sys

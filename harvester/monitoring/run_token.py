@@ -1,4 +1,4 @@
-"""Each run of a harvest that answers on a port has a token of its own, and the operator finds it."""
+"""The token of a run whose status is served on a port; the operator finds it in the parameter store."""
 
 import logging
 import os
@@ -34,7 +34,7 @@ class RunToken:
             self.published = True
         except HarvesterError as error:
             told = " ".join(str(error).split())
-            log.warning("Nobody can ask for the status, for its token cannot be kept: %s", told)
+            log.warning("The status cannot be requested: cannot store its token: %s", told)
 
     def close(self) -> None:
         """Take it back, unless a later run has put its own there."""
@@ -48,7 +48,10 @@ class RunToken:
             return
         except HarvesterError as error:
             told = " ".join(str(error).split())
-            log.warning("The token of this run stays in the parameter store, of no use any more: %s", told)
+            log.warning(
+                "Cannot remove the token of this run from the parameter store; it is no longer valid: %s",
+                told,
+            )
 
 
 def token_of_run(settings: Settings, collection_id: str) -> RunToken:

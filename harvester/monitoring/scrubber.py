@@ -1,4 +1,4 @@
-"""Secrets do not leave the process in a log or a notice, in no encoding that an error may show them in."""
+"""Removes secrets from logs and notices, in every encoding in which errors may show them."""
 
 import base64
 import json

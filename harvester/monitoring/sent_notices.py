@@ -1,4 +1,4 @@
-"""What was told lately is remembered in the store, so that a service that starts anew does not repeat it."""
+"""Notices sent recently are remembered in the store, so that a restarted service does not repeat them."""
 
 import re
 from datetime import datetime, timedelta

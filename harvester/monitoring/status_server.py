@@ -1,4 +1,4 @@
-"""A harvest tells what it does, and hears a stop, over HTTP; whoever has not its token learns nothing."""
+"""Serves a harvest's status and accepts stop requests over HTTP, with the run's token only."""
 
 import hmac
 import threading
@@ -69,7 +69,7 @@ def status_app(
 
 
 def _hear(app: Flask, stop: Stop, shutdown: Shutdown) -> None:
-    """What changes something is asked for by POST."""
+    """Requests that change something must be POST."""
 
     @app.post("/stop")
     def request_stop() -> str:
@@ -88,11 +88,11 @@ def _hear(app: Flask, stop: Stop, shutdown: Shutdown) -> None:
 
 
 _METRICS = (
-    ("tweets", "counter", "Posts kept since the harvest began."),
-    ("files", "gauge", "Files of records, the growing one included."),
+    ("tweets", "counter", "Posts collected since the harvest began."),
+    ("files", "gauge", "Record files, including the open one."),
     ("file_bytes", "counter", "Compressed bytes in them."),
-    ("gaps", "counter", "Intervals in which something may be missing."),
-    ("billed_usd", "counter", "Dollars that X charges for it."),
+    ("gaps", "counter", "Intervals in which posts may be missing."),
+    ("billed_usd", "counter", "Dollars charged by X."),
 )
 
 
@@ -119,7 +119,7 @@ def served(app: Flask, *, host: str, port: int, token: str) -> Iterator[str]:
     if host not in _LOOPBACK and not token:
         raise HarvesterError(
             f"A status server on {host} needs a token.",
-            hint="Set TWARC_CLOUD_TOKEN, or leave out --port.",
+            hint="Set TWARC_CLOUD_TOKEN, or omit --port.",
             exit_code=Exit.USAGE,
         )
     with serving(app, host=host, port=port) as address:

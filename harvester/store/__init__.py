@@ -1,4 +1,4 @@
-"""A place for objects under string keys, where two writers of one key cannot both win.
+"""A store of objects under string keys, where two writers of one key cannot both succeed.
 
 `FolderStore` and `S3Store` keep the same promises and pass one contract test. A write that is conditional
 and loses raises Conflict and has changed nothing; what is not there raises NotFound; a store that cannot be
@@ -104,4 +104,4 @@ def require_key(key: str) -> None:
     *parts, last = key.removeprefix(ROOT).split("/")
     crooked = {"", ".", ".."} & set(parts) or last in (".", "..") or "\0" in key
     if not key.startswith(ROOT) or (crooked and key != ROOT):
-        raise HarvesterError(f"The key {key!r} leads out of the store.")
+        raise HarvesterError(f"The key {key!r} points outside the store.")

@@ -1,4 +1,4 @@
-"""What S3 always tells in an answer; one that lacks it is a proxy's, or broke off."""
+"""What every S3 response contains; one without it is from a proxy, or was cut."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

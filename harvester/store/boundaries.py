@@ -1,4 +1,4 @@
-"""Where folder stores lie, recognised by what is in them, so that nothing else is written there.
+"""Folder stores are recognised by their contents, so that nothing else is written there.
 
 A copy that `collection download` made has the layout of a stored collection, and an index beside it.
 """

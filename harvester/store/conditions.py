@@ -1,4 +1,4 @@
-"""Whether a server keeps conditions on writes: tried before the first write, and remembered in the bucket.
+"""Whether a server supports conditional writes: tested before the first write, remembered in the bucket.
 
 Two harvests of one collection are kept apart by conditions alone: create what is not there, replace and
 remove what nobody changed. Some servers ignore one of them, or look and write in two steps, or refuse what
@@ -91,7 +91,7 @@ class Remembered:
         self._objects.write(self._key, orjson.dumps(told, option=orjson.OPT_INDENT_2))
         if not found.removal:
             log.warning(
-                "%s ignores conditions on removals: locks are replaced instead of removed (docs/stores.md).",
+                "%s ignores conditions on deletes: locks are replaced instead of deleted (docs/stores.md).",
                 self._objects.name,
             )
         return found
@@ -157,7 +157,7 @@ class _Probe:
                 if len(versions) == 1:
                     versions = self._winners(writers, key, IfMatch=versions[0])
                 if len(versions) > 1:
-                    raise self._unfit("lets both of two writers win that write at the same moment")
+                    raise self._unfit("lets two simultaneous writers both succeed")
 
     def clear(self) -> None:
         for key in self._keys:
@@ -215,5 +215,5 @@ class _Probe:
     def _unfit(self, what: str) -> Unfit:
         return Unfit(
             f"{self._objects.name} cannot be written safely: its server {what}.",
-            hint="Two harvests would harm each other there. docs/stores.md names servers that work.",
+            hint="Two harvests could overwrite each other there. docs/stores.md lists servers that work.",
         )

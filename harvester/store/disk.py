@@ -1,4 +1,4 @@
-"""Files as a store needs them: durable, under their names only when whole, errors in words."""
+"""Durable files that appear under their names only when complete, with clear errors."""
 
 import errno
 import os
@@ -12,10 +12,12 @@ from uuid import uuid4
 from harvester.errors import NotFound, StoreAway
 
 _HINTS = {
-    errno.ENOSPC: "The disk is full: make room, then start the harvest again.",
-    errno.EDQUOT: "The quota is used up: make room, then start the harvest again.",
+    errno.ENOSPC: "The disk is full: free some space, then start the harvest again.",
+    errno.EDQUOT: "The disk quota is used up: free some space, then start the harvest again.",
     errno.EFBIG: "Files of this size are not allowed here: raise the limit, then start the harvest again.",
-    errno.EACCES: "The folder is not yours to write: change its permissions, then start the harvest again.",
+    errno.EACCES: (
+        "No permission to write to the folder: change its permissions, then start the harvest again."
+    ),
     errno.EROFS: "The folder is read-only: choose another, or make it writable.",
 }
 
@@ -34,7 +36,7 @@ def told(key: str) -> Iterator[None]:
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
         raise NotFound(f"{key} is not there.") from error
     except OSError as error:
-        hint = _HINTS.get(error.errno or 0, "Check the folder; the harvest goes on from what is kept.")
+        hint = _HINTS.get(error.errno or 0, "Check the folder; the harvest continues from what is stored.")
         away = StoreAway(f"{key} cannot be used: {error.strerror or error}.", hint=hint)
         away.lasting = error.errno not in _PASSING
         raise away from error

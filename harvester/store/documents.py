@@ -1,4 +1,4 @@
-"""JSON objects of a store, which somebody or something may have damaged: checked, or told in words."""
+"""JSON objects of a store are checked when read, as they may be damaged."""
 
 from harvester.documents import Tree, checked
 from harvester.errors import HarvesterError

@@ -1,4 +1,4 @@
-"""A store in a folder of this machine: the same keys as paths, with atomic and durable writes."""
+"""A store in a local folder: keys are paths, writes are atomic and durable."""
 
 import errno
 import fcntl
@@ -140,8 +140,8 @@ class FolderStore:
                 with suppress(Conflict):
                     write()
                     raise HarvesterError(
-                        f"{self.name} does not keep two writers apart.",
-                        hint="Use a folder of a file system that has hard links and locks.",
+                        f"{self.name} does not support conditional writes.",
+                        hint="Use a folder on a file system with hard links and file locks.",
                     )
             self.remove(key, version=second)
         finally:
@@ -197,7 +197,7 @@ class FolderStore:
                     _stamp(scratch)
                 os.link(scratch, path)
             except FileExistsError:
-                raise Conflict(f"{key} is in {self.name} already.") from None
+                raise Conflict(f"{key} already exists in {self.name}.") from None
             except FileNotFoundError:
                 # Somebody removed the last file, and with it the folder, at this very moment.
                 continue
@@ -205,7 +205,7 @@ class FolderStore:
             with suppress(FileNotFoundError):
                 sync(path.parent)
             return version
-        raise StoreAway(f"The folder of {key} goes as often as it is made.", hint="End what removes it.")
+        raise StoreAway(f"{key}: its folder keeps disappearing.", hint="Stop the program that removes it.")
 
     def _make_folder_of(self, path: Path) -> None:
         try:
@@ -213,7 +213,7 @@ class FolderStore:
         except FileExistsError as error:
             # Not a conflict: who tries the next name would find the same, without end.
             raise StoreAway(
-                f"{error.filename} is in the way, and is not a folder.", hint="Move it away."
+                f"{error.filename} is in the way and is not a folder.", hint="Move it away."
             ) from None
 
     @contextmanager
@@ -230,8 +230,8 @@ class FolderStore:
                 except BlockingIOError:
                     if time.monotonic() > deadline:
                         raise StoreAway(
-                            f"Another process has held {key} for {_GUARD_SECONDS:.0f} s.",
-                            hint="End it if it is stopped.",
+                            f"Another process has locked {key} for {_GUARD_SECONDS:.0f} s.",
+                            hint="End that process if it hangs.",
                         ) from None
                     time.sleep(0.002)
             yield

@@ -1,4 +1,4 @@
-"""Every key in a bucket, and so every path in a folder, is made here and nowhere else."""
+"""All keys of objects in a store are made here."""
 
 import re
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ def id_problem(collection_id: str) -> str:
     if re.search(r"\s", collection_id):
         return "Id contains spaces."
     if len(collection_id) > 100:
-        return f"Id has {len(collection_id)} characters; at most 100 are allowed."
+        return f"Id has {len(collection_id)} characters; the limit is 100."
     return f"Id {collection_id!r} may hold only letters, digits, '_', '-', '.', and begin with no '.' or '-'."
 
 

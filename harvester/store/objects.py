@@ -1,4 +1,4 @@
-"""The objects of one bucket: each request ends in an answer that is whole, or in the words of a store.
+"""Requests for the objects of one bucket: a complete response, or a clear error.
 
 What answers may be a proxy, a login page or a server that is not quite S3, and a connection may break
 anywhere. An answer that lacks what S3 always tells is therefore no answer.

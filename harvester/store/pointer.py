@@ -1,4 +1,4 @@
-"""A small object is written over by its owner alone, each time only over what the owner wrote before."""
+"""A small object that only its owner overwrites, each time conditional on the owner's last version."""
 
 import hashlib
 from typing import Any

@@ -1,4 +1,4 @@
-"""Objects are read in pieces, many at once, from a bucket, a folder or a copy of one, and nothing is written.
+"""Objects are read in pieces and in parallel, from a bucket, a folder or a copy; nothing is written.
 
 A bucket is read by obstore, which does not hold Python's lock while it waits, signs and receives. What it
 cannot do, boto3 is asked for, whose failures the store tells in words.

@@ -1,4 +1,4 @@
-"""What S3 refuses, and answers that are none, in the words of a store and with what to do."""
+"""Errors and invalid responses of S3, as messages with what to do."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from harvester.aws.advice import BUCKET
 from harvester.aws.errors import explained
 from harvester.errors import Exit, HarvesterError, StoreAway
 
-_LATER = "Try again later; what was collected is kept."
+_LATER = "Try again later; collected posts are kept."
 
 
 class Garbled(StoreAway):
@@ -24,8 +24,8 @@ class NoBucket(StoreAway):
 def garbled(name: str, key: str, why: str) -> Garbled:
     words = " ".join(why.split())[:200].rstrip(".")
     return Garbled(
-        f"{name} gave an answer for {key} that cannot be used: {words}.",
-        hint="Check the network (is there a login page, or a proxy?) and the endpoint of the store.",
+        f"{name} gave an invalid response for {key}: {words}.",
+        hint="Check the network (a login page or proxy?) and the endpoint of the store.",
     )
 
 

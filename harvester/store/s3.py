@@ -1,4 +1,4 @@
-"""A store in an S3 bucket, or on any server that keeps S3's conditions on writes."""
+"""A store in an S3 bucket, or on any server with S3's conditional writes."""
 
 import hashlib
 import re
@@ -229,8 +229,8 @@ def _require_bucket(bucket: str) -> None:
         return
     found = re.fullmatch(r"(?:s3://|arn:aws[a-z-]*:s3:::)?([A-Za-z0-9.\-_]{3,255})/*", bucket)
     raise HarvesterError(
-        f"{bucket!r} is not the name of a bucket.",
-        hint=f"Is {found[1]} meant?" if found else "It has letters, digits, '-' and '.' only.",
+        f"{bucket!r} is not a bucket name.",
+        hint=f"Did you mean {found[1]}?" if found else "Bucket names have only letters, digits, '-' and '.'.",
         exit_code=Exit.USAGE,
     )
 

@@ -1,4 +1,4 @@
-"""A store that takes long to answer is mentioned: nobody waits for minutes without knowing for what."""
+"""Logs a warning while a store takes long to answer."""
 
 import logging
 import threading

@@ -94,7 +94,7 @@ def test_the_shared_errors(code: str, said: str, hint: str, exit_code: Exit) -> 
     ],
 )
 def test_what_is_no_name_of_a_bucket_is_refused_before_anything_is_asked(name: str, meant: str) -> None:
-    with pytest.raises(HarvesterError, match="is not the name of a bucket") as told:
+    with pytest.raises(HarvesterError, match="is not a bucket name") as told:
         S3Store(name)
     assert meant in told.value.hint
     assert told.value.exit_code == Exit.USAGE

@@ -97,9 +97,9 @@ class TestProblems:
             ({**TIMELINES, "delete_users_for": [["x"]]}, "delete_users_for holds ['x']; it may hold"),
             (
                 {**TIMELINES, "delete_users_after": 0},
-                "delete_users_after is 0; it may be a whole number from 1",
+                "delete_users_after is 0; it must be a whole number from 1",
             ),
-            ({**TIMELINES, "look_up_days": "often"}, "look_up_days is 'often'; it may be a whole number"),
+            ({**TIMELINES, "look_up_days": "often"}, "look_up_days is 'often'; it must be a whole number"),
             (_without(SEARCH, "search"), "A search collection, but missing search."),
             ({**SEARCH, "search": "cats"}, "Search is not properly structured."),
             ({**SEARCH, "search": {}}, "Query must be provided."),

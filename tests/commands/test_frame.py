@@ -271,7 +271,7 @@ def test_doctor_finds_a_store_that_lets_two_writers_win(tmp_path: Path) -> None:
     settings = Settings(x_api_url="http://127.0.0.1:9", temp=str(tmp_path))
     last = list(examine(settings, lambda: Careless(tmp_path / "collections")))[-1]
     assert (last.check, last.ok) == ("store", False)
-    assert "does not keep two writers apart" in last.detail
+    assert "does not support conditional writes" in last.detail
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ def test_what_a_collection_does_not_ask_for_is_as_usual() -> None:
 def test_a_wish_that_does_not_go_with_the_usual_is_told() -> None:
     assert _asking({"cpu": 1024}) == []
     assert Capacity().changed_by({"cpu": 1024}).problems() == [
-        "memory is 512; it may be 2048, 3072, 4096, 5120, 6144, 7168, 8192 MiB with cpu 1024."
+        "memory is 512; it must be 2048, 3072, 4096, 5120, 6144, 7168, 8192 MiB with cpu 1024."
     ]
 
 
@@ -39,17 +39,17 @@ def test_a_wish_that_does_not_go_with_the_usual_is_told() -> None:
     [
         ("large", "Task is not properly structured."),
         ({"cpus": 256}, "Unknown key task.cpus. Is task.cpu meant?"),
-        ({"cpu": "256"}, "task.cpu is '256'; it may be 256, 512, 1024, 2048, 4096, 8192, 16384."),
-        ({"cpu": True}, "task.cpu is True; it may be 256, 512, 1024, 2048, 4096, 8192, 16384."),
-        ({"memory": 513}, "task.memory is 513; it may be 512, 1024, 2048, ... 122880 MiB."),
+        ({"cpu": "256"}, "task.cpu is '256'; it must be 256, 512, 1024, 2048, 4096, 8192, 16384."),
+        ({"cpu": True}, "task.cpu is True; it must be 256, 512, 1024, 2048, 4096, 8192, 16384."),
+        ({"memory": 513}, "task.memory is 513; it must be 512, 1024, 2048, ... 122880 MiB."),
         (
             {"cpu": 512, "memory": 512},
-            "task.memory is 512; it may be 1024, 2048, 3072, 4096 MiB with cpu 512.",
+            "task.memory is 512; it must be 1024, 2048, 3072, 4096 MiB with cpu 512.",
         ),
-        ({"architecture": "arm64"}, "task.architecture is 'arm64'; it may be ARM64 or X86_64."),
-        ({"spot": "yes"}, "task.spot is 'yes'; it may be true or false."),
-        ({"disk": 19}, "task.disk is 19; it may be a whole number from 20 to 200 (GiB)."),
-        ({"disk": 20.5}, "task.disk is 20.5; it may be a whole number from 20 to 200 (GiB)."),
+        ({"architecture": "arm64"}, "task.architecture is 'arm64'; it must be ARM64 or X86_64."),
+        ({"spot": "yes"}, "task.spot is 'yes'; it must be true or false."),
+        ({"disk": 19}, "task.disk is 19; it must be a whole number from 20 to 200 (GiB)."),
+        ({"disk": 20.5}, "task.disk is 20.5; it must be a whole number from 20 to 200 (GiB)."),
     ],
 )
 def test_a_task_that_fargate_would_refuse_is_told(task: object, told: str) -> None:

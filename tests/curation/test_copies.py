@@ -146,13 +146,13 @@ _REFUSED = {
     "collections": "is the store",
     "collections/museums": "lies in the store",
     "at": "lies in the store",
-    "shelf": "is not empty, and is no copy that a download made",
+    "shelf": "is not empty and was not made by a download",
     "shelf/other/new": "lies in the store",
     "shelf/plain/cats": "lies in the store",
-    "docs": "is not empty, and is no copy that a download made",
+    "docs": "is not empty and was not made by a download",
     "copies/theirs": "is a copy of collections/museums/",
     "copies/namesake": "is a copy of collections/sci/ of",
-    "copies/swapped": "is no copy that a download made",
+    "copies/swapped": "was not made by a download",
     "copies/lost": "lies in the store",
 }
 

@@ -400,7 +400,7 @@ def test_no_manifest_is_made_of_a_harvest_that_cannot_be_read_whole(
     made = rebuilds(Withheld(held.objects, withheld=frozenset({key})), keys, stop=Stop())
     folder = key.rpartition("/")[0] + "/"
     assert [one.problem[:39] for one in made if one.key.startswith(folder)] == [
-        "not all of its files could be read: twe"
+        "some of its files could not be read: twe"
     ]
 
 

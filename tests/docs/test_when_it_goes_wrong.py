@@ -29,7 +29,7 @@ _SPEAKERS = (
     *("store/s3.py", "store/conditions.py", "store/refusals.py", "store/slow.py"),
 )
 # Said to who writes a program, not to who runs one.
-_INTERNAL = {"goes as often as it is made.", "was removed from"}
+_INTERNAL = {": its folder keeps disappearing.", "was removed from"}
 
 
 def _messages() -> Iterator[tuple[str, str]]:

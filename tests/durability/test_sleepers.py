@@ -119,7 +119,7 @@ class Sleeper:
             end(process)
 
     def _waits(self, *, since: int) -> bool:
-        return "Another process has held" in self.site.said(most=1_000_000)[since:]
+        return "Another process has locked" in self.site.said(most=1_000_000)[since:]
 
     def _objects(self) -> list[tuple[str, int, str, datetime]]:
         entries = self.site.store.entries(self.site.keys.folder)

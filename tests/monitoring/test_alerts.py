@@ -121,7 +121,7 @@ def test_a_locked_collection_is_told_once_and_not_by_each_start_of_a_service(
         said = desk.harvested("it")
         assert said.code == Exit.LOCKED
     assert heard.context["name"] == "locked"
-    assert "told of the same lately" in said.err
+    assert "got the same notice recently" in said.err
 
 
 def test_after_a_success_the_same_failure_is_news(desk: Desk, heard: Heard) -> None:
@@ -406,7 +406,7 @@ def test_a_stream_that_is_given_up_is_told_beside_its_failure_and_no_start_repea
     person("collection", "filter-start", "live")
     _given_up(person)
     assert _names(heard) == ["failed", "gave up"]
-    assert heard.notices[1]["request"]["context"]["hint"] == "`collection filter-start live` starts it anew."
+    assert heard.notices[1]["request"]["context"]["hint"] == "`collection filter-start live` restarts it."
 
 
 def test_where_a_start_is_of_no_use_the_harvests_own_word_is_enough(

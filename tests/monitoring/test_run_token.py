@@ -95,6 +95,6 @@ def test_where_it_cannot_be_kept_the_harvest_goes_on_and_says_so(desk: Desk) -> 
     said = desk.said("local", "harvester", "it", "--port", "0", AWS_ENDPOINT_URL="http://127.0.0.1:9")
     assert said.code == Exit.OK, said
     assert "Tweets: 20." in said.out
-    told = [line for line in said.err.splitlines() if "Nobody can ask for the status" in line]
+    told = [line for line in said.err.splitlines() if "The status cannot be requested" in line]
     assert len(told) == 1
     assert "cannot be reached" in told[0]

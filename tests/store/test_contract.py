@@ -217,5 +217,5 @@ class TestContract:
             lambda: list(store.entries(key)),
             lambda: list(store.folders(key)),
         ):
-            with pytest.raises(HarvesterError, match="leads out of the store"):
+            with pytest.raises(HarvesterError, match="points outside the store"):
                 use()

@@ -77,7 +77,7 @@ def unknown(tree: Tree, known: Set[str], where: str) -> Iterator[str]:
     for key in tree:
         if key not in known and not key.startswith("x_"):
             near = difflib.get_close_matches(key, known, n=1)
-            yield f"Unknown key {where}{key}." + (f" Is {where}{near[0]} meant?" if near else "")
+            yield f"Unknown key {where}{key}." + (f" Did you mean {where}{near[0]}?" if near else "")
 
 
 def count_problems(section: Tree, key: str, where: str, *, least: int) -> Iterator[str]:
@@ -89,7 +89,7 @@ def count_problems(section: Tree, key: str, where: str, *, least: int) -> Iterat
     digits = not isinstance(value, bool) and text.isascii() and text.isdigit() and len(text) <= _DIGITS
     if not digits or not least <= int(text) <= 10**12:
         shown = repr(value)[:_DIGITS]
-        yield f"{where}{key} is {shown}; it may be a whole number from {least} to 1,000,000,000,000."
+        yield f"{where}{key} is {shown}; it must be a whole number from {least} to 1,000,000,000,000."
 
 
 def count(section: Tree, key: str, *, default: int = 0) -> int:

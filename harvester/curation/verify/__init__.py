@@ -1,4 +1,4 @@
-"""A collection is proven where it lies: each file, manifest, count and pointer against all the others.
+"""Verifies a collection in place: files, manifests, counts and pointers against each other.
 
 Everything is read once, in constant memory; nothing is written but what `rebuild` is asked for.
 """

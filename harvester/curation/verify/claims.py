@@ -1,4 +1,4 @@
-"""What a harvest says of itself, in its manifests and its account, read without trusting any of it."""
+"""Reads a harvest's manifests and harvest.json without trusting them."""
 
 import re
 from collections.abc import Callable, Set
@@ -82,7 +82,7 @@ def _lines(data: bytes, algorithm: str) -> tuple[dict[str, list[str]], list[str]
     problems = []
     text = data.decode(errors="replace")
     if text and not text.endswith("\n"):
-        problems.append("it is cut: its last line has no end")
+        problems.append("it is cut: its last line is incomplete")
     for number, line in enumerate(text.split("\n")[:-1] if text.endswith("\n") else text.split("\n"), 1):
         found = _LINE[algorithm].fullmatch(line)
         if found:

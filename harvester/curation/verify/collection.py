@@ -1,4 +1,4 @@
-"""What belongs to no harvest is judged: the collection by its changesets, pointers by what they name."""
+"""Verifies the collection's own files: collection.json by its changesets, pointers by their targets."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -57,7 +57,9 @@ class Whole:
         for name in sorted(_PASSING & set(trees)):
             if name == LOCK and isinstance(trees[name], dict) and is_released(trees[name]):
                 continue
-            findings.append(Finding(name, Verdict.UNFINISHED, "a harvest runs, or died and is not finished"))
+            findings.append(
+                Finding(name, Verdict.UNFINISHED, "a harvest is running, or died and is not finished")
+            )
         return Part(self.keys.folder, tuple(finding for finding in findings if _counts(finding)))
 
     @property
@@ -103,7 +105,7 @@ class Whole:
                 yield Finding(name, Verdict.CORRUPT, "it is no changeset")
                 return
         if without_secrets(tree) != without_secrets(collection):
-            why = "it is not what its changesets make: it was edited by hand, or it or one of them is damaged"
+            why = "it differs from its changesets: edited by hand, or it or one of them is damaged"
             yield Finding(COLLECTION, Verdict.UNEXPECTED, why)
 
     def _last(self, last: Any) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""An object is read once, in constant memory: its digests, whether it is whole, and what it holds."""
+"""Reads an object once, in constant memory: digests, completeness and contents."""
 
 import hashlib
 import json

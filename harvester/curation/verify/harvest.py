@@ -1,4 +1,4 @@
-"""One harvest is judged: files against manifests, these against the listing, all against the account."""
+"""Verifies one harvest: files against manifests, the listing and harvest.json."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
@@ -24,7 +24,7 @@ from harvester.store.keys import (
     part_of,
 )
 
-STRANGER = "no harvest and no command writes a file of this name"
+STRANGER = "not a file that a harvest or a command writes"
 # The state of a harvest whose account could not be read.
 UNREADABLE = "unreadable"
 # Of the harvester of 2019 no manifest named these.
@@ -110,7 +110,7 @@ class Case:
                 return Finding(name, Verdict.MISSING_UPLOADING, why)
             why = "it is on the machine that harvested; the next harvest there stores it"
             return Finding(name, Verdict.MISSING_DELAYED, why)
-        return Finding(name, Verdict.MISSING_LOST, "a manifest names it, and it is not there")
+        return Finding(name, Verdict.MISSING_LOST, "a manifest lists it, but it is missing")
 
     def _against_manifests(self, name: str, content: Content) -> Iterator[Finding]:
         digests = self.claims.digests(name)
@@ -135,7 +135,7 @@ class Case:
         for algorithm, lines in self.claims.named.items():
             for other, said in lines.items():
                 if other != name and content.digest(algorithm) in said:
-                    return Finding(name, Verdict.SWAPPED, f"it holds what {other} should hold")
+                    return Finding(name, Verdict.SWAPPED, f"it has the content of {other}")
         algorithm, said = self.claims.digests(name)[-1]
         found = f"its {algorithm} is {content.digest(algorithm)}, its manifest says {said[-1]}"
         return Finding(name, Verdict.CORRUPT, f"{content.problem}; {found}" if content.problem else found)
@@ -152,9 +152,9 @@ class Case:
                 continue
             if self.unfinished:
                 if not name.startswith(OPEN) and is_segment(name):
-                    yield Finding(name, Verdict.UNFINISHED, "no manifest names it yet")
+                    yield Finding(name, Verdict.UNFINISHED, "not in a manifest yet")
             elif is_segment(name) or name in _OF_2019 or name.startswith(OPEN):
-                yield Finding(name, Verdict.UNNAMED, "no manifest names it")
+                yield Finding(name, Verdict.UNNAMED, "not in any manifest")
             else:
                 yield Finding(name, Verdict.UNEXPECTED, STRANGER)
 

@@ -1,4 +1,4 @@
-"""Manifests are made anew from the objects alone, as the harvest wrote them, where all of these are whole."""
+"""Rebuilds manifests from the files alone, where all of these are complete."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ def rebuilt(case: Case) -> Iterator[Rebuilt]:
     named = {name: whole[name] for name in _named(case, whole)}
     broken = [f"{name}: {each.problem}" for name, each in named.items() if each.problem]
     if broken:
-        yield Rebuilt(case.folder, problem=f"not all of its files are whole: {'; '.join(broken)}")
+        yield Rebuilt(case.folder, problem=f"some of its files are incomplete: {'; '.join(broken)}")
         return
     files = [_finished(name, each) for name, each in named.items()]
     algorithms = ["sha1"] if case.claims.of_2019 else list(MANIFESTS)
@@ -47,7 +47,7 @@ def rebuilt(case: Case) -> Iterator[Rebuilt]:
 def _problem(case: Case) -> str:
     """Why no manifest can be made, whatever its files hold; empty where one may be."""
     if case.unreadable:
-        return f"not all of its files could be read: {'; '.join(case.unreadable)}"
+        return f"some of its files could not be read: {'; '.join(case.unreadable)}"
     return "it has not ended; its manifests are still being written" if case.unfinished else ""
 
 

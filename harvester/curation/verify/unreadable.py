@@ -1,4 +1,4 @@
-"""What a store would not hand over is told and the rest goes on, unless the store hands over nothing."""
+"""Unreadable files are reported and the rest is verified, unless nothing can be read."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""What is said of each file, each harvest and the whole: one verdict, and in words what it rests on."""
+"""The verdict on each file, each harvest and the collection, with its reason."""
 
 from collections import Counter
 from collections.abc import Iterator
