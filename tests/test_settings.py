@@ -73,9 +73,9 @@ def test_each_setting_can_be_set_in_the_environment_and_in_the_file(name: str, t
 @pytest.mark.parametrize(
     ("name", "value", "told"),
     [
-        ("concurrency", "many", "concurrency is 'many'; it is a whole number."),
-        ("concurrency", "1.5", "concurrency is '1.5'; it is a whole number."),
-        ("x_patience", "long", "x_patience is 'long'; it is a number."),
+        ("concurrency", "many", "concurrency is 'many'; it must be a whole number."),
+        ("concurrency", "1.5", "concurrency is '1.5'; it must be a whole number."),
+        ("x_patience", "long", "x_patience is 'long'; it must be a number."),
         ("concurrency", "0", "concurrency is 0; it is more than 0 and at most 1,000."),
         ("tweets_per_file", "-5", "tweets_per_file is -5; it is more than 0 and at most 1,000,000,000."),
         ("x_patience", "nan", "x_patience is nan; it is more than 0"),
@@ -84,7 +84,7 @@ def test_each_setting_can_be_set_in_the_environment_and_in_the_file(name: str, t
         ("lock_seconds", "3601", "lock_seconds is 3601.0; it is more than 0 and at most 3,600."),
         ("status_port", "-1", "status_port is -1; it is more than 0 and at most 65,535."),
         ("status_port", "65536", "status_port is 65536; it is more than 0 and at most 65,535."),
-        ("task_spot", "maybe", "task_spot is 'maybe'; it is yes or no."),
+        ("task_spot", "maybe", "task_spot is 'maybe'; it must be yes or no."),
         ("task_cpu", "300", "task_cpu is 300; it must be 256, 512, 1024, 2048, 4096, 8192, 16384."),
         ("task_memory", "4096", "task_memory is 4096; it must be 512, 1024, 2048 MiB with cpu 256."),
         ("task_architecture", "arm", "task_architecture is 'arm'; it must be ARM64 or X86_64."),
@@ -150,7 +150,7 @@ def test_an_empty_line_of_the_file_is_as_none(tmp_path: Path) -> None:
     [
         ("[DEFAULT]\nbuckt = b\n", "buckt is not a setting (did you mean bucket?)."),
         ("[DEFAULT]\nbucket = b\n[x]\ny = 1\n", "[x] is not a valid section; settings are in [DEFAULT]."),
-        ("[default]\nbucket = b\n", "[default] is not a section"),
+        ("[default]\nbucket = b\n", "[default] is not a valid section"),
     ],
 )
 def test_what_is_no_setting_is_refused_and_not_passed_over(text: str, told: str, tmp_path: Path) -> None:
@@ -224,5 +224,5 @@ def test_what_an_ini_cannot_be_read_for_is_told_without_its_lines(tmp_path: Path
 
 
 def test_a_null_byte_which_no_path_may_have_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(HarvesterError, match="temp holds a null byte"):
+    with pytest.raises(HarvesterError, match="temp contains a null byte"):
         settings(environment={}, ini=_ini(tmp_path, "[DEFAULT]\ntemp = a\0b\n"))

@@ -178,7 +178,7 @@ def test_an_address_of_the_network_that_is_none(desk: Desk) -> None:
 @pytest.mark.parametrize(
     ("environment", "words"),
     [
-        ({"TWARC_CLOUD_LOCK_SECONDS": "soon"}, "lock_seconds is 'soon'; it is a number."),
+        ({"TWARC_CLOUD_LOCK_SECONDS": "soon"}, "lock_seconds is 'soon'; it must be a number."),
         ({"TWARC_CLOUD_CONCURRENCY": "-3"}, "concurrency is -3; it is more than 0"),
     ],
 )

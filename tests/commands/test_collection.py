@@ -358,7 +358,7 @@ def test_a_stream_that_died_with_the_machine_goes_on_with_the_scheduler_and_one_
         slot.signal(signal.SIGKILL)
         until(lambda slot=slot: not slot.is_alive)  # type: ignore[misc]
     scheduler.look()
-    assert said == ["live: its stream had died, and is started again."]
+    assert said == ["live: its stream had died and was restarted."]
     until(lambda: len(_records(person, "live")) == 2)
     person.well("collection", "filter-stop", "live")
     clock.seconds += 3600

@@ -38,7 +38,7 @@ def test_a_wish_that_does_not_go_with_the_usual_is_told() -> None:
     ("task", "told"),
     [
         ("large", "Task is not properly structured."),
-        ({"cpus": 256}, "Unknown key task.cpus. Is task.cpu meant?"),
+        ({"cpus": 256}, "Unknown key task.cpus. Did you mean task.cpu?"),
         ({"cpu": "256"}, "task.cpu is '256'; it must be 256, 512, 1024, 2048, 4096, 8192, 16384."),
         ({"cpu": True}, "task.cpu is True; it must be 256, 512, 1024, 2048, 4096, 8192, 16384."),
         ({"memory": 513}, "task.memory is 513; it must be 512, 1024, 2048, ... 122880 MiB."),

@@ -223,7 +223,7 @@ def test_no_file_of_a_stored_collection_is_written_as_the_file_that_describes_on
     before = _tree(desk)
     told = Person(desk)(*words, "--collection-config-filepath", path)
     assert (told.code, told.out) == (2, "")
-    assert "lies in the stored collection" in told.err
+    assert "is inside the stored collection" in told.err
     assert _tree(desk) == before
 
 
@@ -239,7 +239,7 @@ def test_a_stored_collection_is_no_place_of_collections(desk: Path) -> None:
     ):
         told = Person(desk)("collection", *words)
         assert told.code == 2, told
-        assert "Give --collections-path" in told.err
+        assert "Use --collections-path" in told.err
     (desk / "collection.json").write_text(_EDITED)
     assert _tree(desk) == before
 

@@ -461,7 +461,7 @@ def test_manifests_are_rebuilt_only_with_consent(at_home: CollectionKeys) -> Non
     assert (code, manifest.read_bytes()) == (1, b"")
     code, out, _ = _typed("collection", "verify", at_home.id, "--rebuild-manifest", "--yes")
     assert (code, manifest.read_bytes()) == (0, before)
-    assert out == "1 manifest written, 3 were as they should be.\n"
+    assert out == "1 manifest written, 3 unchanged.\n"
 
 
 @pytest.mark.parametrize("subset", ["0/3", "4/3", "x", "1", "1/0"])

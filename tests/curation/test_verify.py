@@ -399,7 +399,7 @@ def test_no_manifest_is_made_of_a_harvest_that_cannot_be_read_whole(
     key = next(key for key in held.objects if key.endswith(".jsonl.gz"))
     made = rebuilds(Withheld(held.objects, withheld=frozenset({key})), keys, stop=Stop())
     folder = key.rpartition("/")[0] + "/"
-    assert [one.problem[:39] for one in made if one.key.startswith(folder)] == [
+    assert [one.problem[:40] for one in made if one.key.startswith(folder)] == [
         "some of its files could not be read: twe"
     ]
 

@@ -428,8 +428,8 @@ def test_a_scheduler_that_cannot_go_on_says_so_and_a_second_one_is_no_failure(
     table.parent.mkdir()
     with Timetable(table.parent).scheduler.held():
         told = person("scheduler")
-        assert (told.code, "is held by a process that runs" in told.err) == (11, True)
-        assert "A scheduler of this place runs already" in told.err
+        assert (told.code, "is locked by a running process" in told.err) == (11, True)
+        assert "A scheduler for these collections is already running" in told.err
     assert heard.notices == []
     table.write_text('{"it": {}}')
     assert person("scheduler").code == Exit.ERROR

@@ -190,7 +190,7 @@ class TestContract:
         store.create(A, bytes(200_000))
         disk = tmp_path / "disk"
         words, *there = on_a_small_disk(disk, place, "fetch", A, disk / "download")
-        assert "No space left on device. The disk is full: make room" in words
+        assert "No space left on device. The disk is full: free some space" in words
         assert there == []
 
     def test_the_store_has_a_clock(self, store: Store) -> None:

@@ -119,7 +119,7 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_done(tmp_path: Path) -> Non
     big, disk = tmp_path / "big", tmp_path / "disk"
     big.write_bytes(bytes(200_000))
     created, uploaded, *there = on_a_small_disk(disk, Place("folder", f"{disk}/store"), "fill", 200_000, big)
-    full = "cannot be used: No space left on device. The disk is full: make room"
+    full = "cannot be used: No space left on device. The disk is full: free some space"
     assert created.startswith(f"collections/a/created {full}")
     assert uploaded.startswith(f"collections/a/uploaded {full}")
     assert there == ["collections/a/small"]
@@ -129,7 +129,7 @@ def test_a_file_in_the_place_of_a_folder_is_no_conflict(tmp_path: Path) -> None:
     """Who takes another name after a conflict would go on without end."""
     store = FolderStore(tmp_path)
     store.create("collections/it/harvests", b"a file")
-    with pytest.raises(StoreAway, match="harvests is in the way, and is not a folder"):
+    with pytest.raises(StoreAway, match="harvests is in the way and is not a folder"):
         store.create("collections/it/harvests/2026/harvest.json", b"{}")
 
 
