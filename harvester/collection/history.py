@@ -197,10 +197,8 @@ def _completed_for_another(store: Store, keys: CollectionKeys, tree: Tree, store
 
 def _clear_losers(store: Store, keys: CollectionKeys, names: list[str], tree: Tree) -> None:
     """Where two changesets have one version, the history has one of them; remove the other."""
-    versions = Counter(
-        version for name in names if 0 < (version := changeset_version(name)) <= _version(tree)
-    )
-    doubled = {version for version, times in versions.items() if times > 1}
+    versions = Counter(map(changeset_version, names))
+    doubled = {version for version, times in versions.items() if times > 1 and 0 < version <= _version(tree)}
     if not doubled:
         return
     kept = replay.chain(store, keys, tree["changeset"], down_to=min(doubled))

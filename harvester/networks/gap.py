@@ -96,12 +96,17 @@ def impossible(event: Mapping[str, Any], published: Published, *, delivery: time
         return "it has no beginning or no end"
     if until < since:
         return "it ends before it begins"
-    ids = (event.get("last_id_before"), event.get("first_id_after"))
+    before, after = (published(_text(event.get(name))) for name in ("last_id_before", "first_id_after"))
+    earliest, latest = since - _BESIDE, until + _BESIDE
     # An id that tells another time altogether was made by something that is not the network.
-    before, after = (
-        told if (told := published(_text(each))) and since - _BESIDE < told < until + _BESIDE else None
-        for each in ids
-    )
+    before = before if before and earliest < before < latest else None
+    after = after if after and earliest < after < latest else None
+    return _contradiction(before, after, since, until, delivery)
+
+
+def _contradiction(
+    before: datetime | None, after: datetime | None, since: datetime, until: datetime, delivery: timedelta
+) -> str:
     if before and (before > until or before > since + delivery):
         return f"its last_id_before was published at {timestamp(before)}"
     if after and after < since - delivery:

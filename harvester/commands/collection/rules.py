@@ -55,10 +55,8 @@ def rules(collection_id: str, remove: bool, yes: bool, dry_run: bool, as_json: b
         print_json([{**row, "removed": remove and row["rule"] in mine} for row in rows])
     elif remove:
         click.echo(f"Removed {len(mine):,} of {counted(len(rows), 'rule')}.")
-    elif rows:
-        click.echo(table(rows, ("id", "rule", "value")))
     else:
-        click.echo("No rules.")
+        click.echo(table(rows, ("id", "rule", "value")) if rows else "No rules.")
 
 
 def _remove(client: "XClient", ids: list[str]) -> None:

@@ -163,15 +163,7 @@ def _add_names(
     if announce_dry_run(dry_run, f"look up {counted(len(asked), 'name')}, {price}, and add them to {path}"):
         return int(Exit.OK)
     click.echo("Getting users ids for screen names. This may take some time ...")
-    found: dict[str, Account] = {}
-    try:
-        _look_up(tree, asked, found)
-    except (HarvesterError, KeyboardInterrupt):
-        # What was found is paid for, also where the next request failed.
-        if found:
-            first = counted(len(_write_found(path, found)), "user")
-            click.echo(f"Added {first} found before the error.", err=True)
-        raise
+    found = _looked_up(path, tree, asked)
     added = _write_found(path, found)
     click.echo(f"Added screen names to {path}.")
     missing = [name for name in asked if name.lower() not in found]
@@ -186,14 +178,24 @@ def _add_names(
         error_file.write_text("".join(f"{name}\n" for name in [*missing, *others]), encoding="utf-8")
     code = _tell_missing("Following screen names where not found:", [*missing, *others])
     if others:
-        message = (
-            "cannot be screen names (1 to 15 of a-z, A-Z, 0-9 and _)"
-            if len(others) > 1
-            else ("cannot be a screen name (1 to 15 of a-z, A-Z, 0-9 and _)")
-        )
-        click.echo(f"{len(others):,} of these {message} and were not looked up.", err=True)
+        message = "screen names" if len(others) > 1 else "a screen name"
+        limits = "(1 to 15 of a-z, A-Z, 0-9 and _)"
+        click.echo(f"{len(others):,} of these cannot be {message} {limits} and were not looked up.", err=True)
     _tell_unasked(tree)
     return code
+
+
+def _looked_up(path: Path, tree: Tree, asked: list[str]) -> dict[str, Account]:
+    """The accounts by name in small letters; what was found before an error is paid for, so written."""
+    found: dict[str, Account] = {}
+    try:
+        _look_up(tree, asked, found)
+    except (HarvesterError, KeyboardInterrupt):
+        if found:
+            first = counted(len(_write_found(path, found)), "user")
+            click.echo(f"Added {first} found before the error.", err=True)
+        raise
+    return found
 
 
 def _by_name(users: Tree) -> dict[str, list[str]]:

@@ -33,13 +33,14 @@ def rebuilt(case: Case) -> Iterator[Rebuilt]:
     contents = {name: future.result() for name, future in case.contents.items()}
     whole: dict[str, Content] = {name: each for name, each in contents.items() if each is not None}
     named = {name: whole[name] for name in _named(case, whole)}
-    broken = [f"{name}: {each.problem}" for name, each in named.items() if each.problem]
-    if broken:
-        yield Rebuilt(case.folder, problem=f"some of its files are incomplete: {'; '.join(broken)}")
-        return
-    files = [_finished(name, each) for name, each in named.items()]
-    algorithms = ["sha1"] if case.claims.of_2019 else list(MANIFESTS)
-    for algorithm in algorithms:
+    if broken := "; ".join(f"{name}: {each.problem}" for name, each in named.items() if each.problem):
+        yield Rebuilt(case.folder, problem=f"some of its files are incomplete: {broken}")
+    else:
+        yield from _manifests(case, [_finished(name, each) for name, each in named.items()])
+
+
+def _manifests(case: Case, files: list[Finished]) -> Iterator[Rebuilt]:
+    for algorithm in ("sha1",) if case.claims.of_2019 else MANIFESTS:
         if files or algorithm in case.claims.named:
             yield Rebuilt(case.folder + MANIFESTS[algorithm], text(files, algorithm).encode())
 
