@@ -1,9 +1,9 @@
-# Everything runs in .venv, which is made here from the pinned requirements; only Python 3.11 or newer is needed.
+# Everything runs in .venv, created from the pinned requirements; only Python 3.11 or newer is needed.
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint format kill pythons versitygw cloud-test scan bench bench-full venv ready-demo ready-readers \
 	ready-dev ready-cloud ready-scan requirements clean
 
-# What another project or another installation put into the environment must not reach these runs.
+# Settings of other projects and installations in the environment must not affect these runs.
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 unexport PIP_USER PIP_TARGET PIP_PREFIX PIP_REQUIRE_VIRTUALENV PYTEST_ADDOPTS
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -19,18 +19,18 @@ AT_ONCE = $$(( $(JOBS) + 2 ))
 N ?= 200
 
 help:
-	@echo "make demo            harvest a timeline, a search and a stream from the emulator, into demo/"
+	@echo "make demo            harvest timelines, a search and a stream from the emulator, into demo/"
 	@echo "make test            lint, types and all tests (with make pythons, what .ci/run does)"
-	@echo "make check           lint, types and the tests that need no server and little time: 90 seconds"
-	@echo "make check T=tests/store/test_keys.py     some tests only, of whatever kind"
-	@echo "make kill N=2000     the kill storm, with this many SIGKILLs"
-	@echo "make pythons         make demo, other tools and pip install on each other Python found here, in fresh copies"
+	@echo "make check           lint, types and the quick tests, without servers: 90 seconds"
+	@echo "make check T=tests/store/test_keys.py     some tests only, of any kind"
+	@echo "make kill N=2000     the kill storm, with 2,000 SIGKILLs"
+	@echo "make pythons         make demo, other tools and pip install on each other Python found, in fresh copies"
 	@echo "make versitygw       install a second S3 server for the tests of stores (needs Go)"
 	@echo "make cloud-test      the image and an emulated AWS account, with real containers (root on Debian, ten minutes)"
-	@echo "make scan            look over terraform/ with the rules of others (checkov, 290 MB, once)"
-	@echo "make bench           measure against the peers, short; make bench-full takes half an hour"
-	@echo "make format          put the code into the form that make lint demands"
-	@echo "make requirements    pin the newest versions that requirements*.in allow"
+	@echo "make scan            check terraform/ with checkov (installs 290 MB once)"
+	@echo "make bench           short benchmarks against other tools; make bench-full takes half an hour"
+	@echo "make format          format the code"
+	@echo "make requirements    update the pinned versions within requirements*.in"
 	@echo "make clean           remove .venv, demo/ and caches"
 
 demo: ready-demo
@@ -45,7 +45,7 @@ check: $(if $(T),ready-dev,lint)
 	@$(IN) -m pytest -q $(if $(T),$(T),-n $(JOBS) --dist worksteal -m "not system")
 
 lint: ready-dev
-	@$(IN) -m ruff format --check --quiet . || { echo "make format puts these right"; exit 1; }
+	@$(IN) -m ruff format --check --quiet . || { echo "run make format to fix these"; exit 1; }
 	@$(IN) -m ruff check --quiet .
 	@$(IN) -m mypy --no-error-summary
 	@echo "lint and types: clean"
@@ -57,24 +57,24 @@ format: ready-dev
 kill: ready-dev
 	@KILLS=$(N) $(IN) -m pytest -q -s -n 0 -p no:cacheprovider tests/durability/test_kill_storm.py
 
-# It reads the checkout only: each Python works in a copy of it, with an environment of its own.
+# It only reads the checkout: each Python works in a copy of it, with its own environment.
 pythons: ready-dev
 	@$(IN) -m tests.pythons
 
-# A second real S3 server for the tests of stores, which are skipped for it where there is no Go or no network.
+# A second real S3 server for the tests of stores, which skip it without Go or a network.
 versitygw: venv
 	@test -x .venv/go/versitygw && exit 0; \
 	command -v go >/dev/null || { echo "versitygw needs Go to be installed; its tests are skipped without it." >&2; exit 1; }; \
 	echo "installing versitygw into .venv/go (once, about two minutes)"; \
 	GOBIN=$(CURDIR)/.venv/go go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
 
-# An emulator of AWS has dependencies of its own, so they are in a virtual environment of their own.
+# The emulator of AWS has its own dependencies, so they are in a separate virtual environment.
 cloud-test: ready-dev ready-cloud
 	@$(IN) -m tests.cloud.ready
 	@CLOUD_TEST=1 $(IN) -m pytest -q -s -n 0 -p no:cacheprovider tests/cloud/test_emulated_account.py tests/cloud/test_account.py
 	@CLOUD_TEST=1 $(IN) -m pytest -q -n 4 --dist worksteal -p no:cacheprovider tests/cloud/test_image.py
 
-# A few hundred rules of others about accounts; what is exempted says why, in the file.
+# Several hundred community rules for AWS accounts; exemptions have their reasons in the files.
 scan: ready-scan
 	@.venv/scan/bin/checkov --directory terraform --framework terraform --skip-download --compact --quiet
 
@@ -90,7 +90,7 @@ bench: ready-dev
 bench-full: ready-dev
 	@$(IN) -m bench --write
 
-# A .venv that does not run, is too old, or was made in another folder is made anew; any other is brought up to date.
+# A .venv that does not run, is too old, or was made in another folder is created again; any other is updated.
 venv:
 	@if [ "$$(cat .venv/place 2>/dev/null)" = "$$(pwd -P)" ] && .venv/bin/python -c '$(MODERN)' 2>/dev/null \
 	    && .venv/bin/python -m pip --version >/dev/null 2>&1; then exit 0; fi; \
@@ -99,7 +99,7 @@ venv:
 	"$(PYTHON)" -m venv --clear .venv || { echo "On Debian: apt-get install python3-venv" >&2; exit 1; }; \
 	pwd -P > .venv/place
 
-# The copy beside the packages tells what was installed, so that a new pin, and only that, installs again.
+# The copy beside the packages records what was installed, so that only new pins install again.
 ready-demo ready-readers ready-dev: ready-%: venv
 	@cmp -s requirements-$*.txt .venv/$*.txt && exit 0; \
 	echo "installing $$(grep -c == requirements-$*.txt) pinned packages into .venv (once, about a minute)"; \
