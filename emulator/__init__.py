@@ -1,4 +1,4 @@
-"""The X API v2 on loopback, for demos, tests and benchmarks; it tells the truth about what it served."""
+"""An emulator of the X API v2 on loopback for demos, tests and benchmarks; a ledger shows what it served."""
 
 from emulator.api.auth import CREDENTIALS
 from emulator.embedded import Control, Emulated, running, spawned

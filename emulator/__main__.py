@@ -1,4 +1,4 @@
-"""Runs one emulator until it is told to stop or until those who started it are gone."""
+"""Runs one emulator until it is stopped or its parent process is gone."""
 
 import asyncio
 import contextlib

@@ -1,4 +1,4 @@
-"""What time it is for the emulator: the machine's time, or a moment that stands still until it is moved."""
+"""The emulator's clock: the machine's time, or a fixed time until it is moved."""
 
 import re
 import time

@@ -1,4 +1,4 @@
-"""The hand that moves the emulator: its clock, accounts, posts, streams, faults, and its truth."""
+"""The control API: clock, accounts, posts, streams, faults and the ledger."""
 
 from collections.abc import Callable, Mapping
 from itertools import islice

@@ -1,4 +1,4 @@
-"""An emulator for the length of a `with` block, in a thread or a process, and a hand to move it."""
+"""An emulator for a `with` block, in a thread or a process, with a control client."""
 
 import asyncio
 import contextlib

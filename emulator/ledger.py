@@ -1,4 +1,4 @@
-"""What was served, billed and asked, exactly, so that lost and doubled records can be computed."""
+"""Records exactly what was served, billed and requested, to find lost and duplicate records."""
 
 from array import array
 from collections import Counter, deque

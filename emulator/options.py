@@ -1,4 +1,4 @@
-"""Everything that can be set about one emulator, as one value, from the command line or from a test."""
+"""The options of one emulator as one value, from the command line or a test."""
 
 import argparse
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What a handler is asked and what it answers, before it becomes HTTP."""
+"""A handler's call and answer, before the answer becomes HTTP."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Who is asking: an app by its bearer token, a user by an OAuth 1.0a signature, or nobody."""
+"""Identifies the caller: an app by bearer token, or a user by OAuth 1.0a signature."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""Bodies of refusals as the X API words them; a Refusal raised anywhere becomes exactly that answer."""
+"""Error bodies as the X API words them; a Refusal raised anywhere becomes that answer."""
 
 from collections.abc import Mapping
 from typing import Any

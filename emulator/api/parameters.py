@@ -1,4 +1,4 @@
-"""Query parameters are checked as X checks them; what is wrong is a 400 with every complaint in it."""
+"""Validates query parameters as X does; all problems become one 400 answer."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""How many posts match, by minute, hour or day; and how much of the month's cap is used."""
+"""Post counts by minute, hour or day, and usage of the monthly cap."""
 
 from bisect import bisect_right
 from collections import Counter

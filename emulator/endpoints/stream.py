@@ -1,4 +1,4 @@
-"""Rules of the stream, who may connect to it, and the connections that can be cleared."""
+"""The stream endpoints: rules, connecting, and clearing connections."""
 
 from typing import Any
 

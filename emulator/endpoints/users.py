@@ -1,4 +1,4 @@
-"""Accounts by id and by name, singly and in batches, and who follows whom."""
+"""Accounts by id and by name, singly and in batches, and their followers."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""Faults that change the world at a request, for good or for that one request."""
+"""Faults that change accounts or posts at a request, permanently or for that request."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""Every row of error answers a client of the X API can meet, by the name the fault script uses."""
+"""Every error answer that a client of the X API can meet, by its name in fault scripts."""
 
 from collections.abc import Callable
 from typing import Any

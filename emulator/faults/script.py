@@ -1,4 +1,4 @@
-"""A script of faults: which requests go wrong, how, and how often that has happened."""
+"""Fault scripts: which requests fail, how, and how often they have."""
 
 import random
 from collections.abc import Mapping, Sequence

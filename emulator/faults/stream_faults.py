@@ -1,4 +1,4 @@
-"""What goes wrong on the way of one stream connection, after how many of its posts."""
+"""Faults of one stream connection, each after a number of posts."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence

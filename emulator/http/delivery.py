@@ -1,4 +1,4 @@
-"""Answers and stream lines on their way to a client, whole, cut, stalled, slow or not at all."""
+"""Sends answers and stream lines: complete, cut, stalled, slow or not at all."""
 
 import asyncio
 import contextlib

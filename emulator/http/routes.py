@@ -1,4 +1,4 @@
-"""Which path is which endpoint, who may ask, and what answers."""
+"""The table of routes: path, permitted callers and handler of each endpoint."""
 
 import re
 from collections.abc import Callable

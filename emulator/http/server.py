@@ -1,4 +1,4 @@
-"""HTTP on loopback: every request is checked, counted and answered, or goes wrong as the script says."""
+"""The HTTP server on loopback: checks, counts and answers requests, or fails them as scripted."""
 
 import asyncio
 import socket

@@ -1,4 +1,4 @@
-"""What a query can ask about a post, read once from its JSON in the tweet vocabulary."""
+"""The facts about a post that a query can test, read once from its JSON."""
 
 import re
 from collections.abc import Iterable, Mapping

@@ -1,4 +1,4 @@
-"""A query tree answers yes or no for a post; what can be answered once per text is answered once."""
+"""Matches a query tree against posts, evaluating what depends on the text only once."""
 
 import hashlib
 from collections.abc import Callable

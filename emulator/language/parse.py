@@ -1,4 +1,4 @@
-"""A query becomes a tree or a QueryError worded as the X API words it."""
+"""Parses a query into a tree, or a QueryError with the X API's wording."""
 
 import re
 from collections.abc import Iterator

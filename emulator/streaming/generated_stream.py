@@ -1,4 +1,4 @@
-"""Posts made for the stream: each matches what the rules ask for, at a rate or as fast as it is read."""
+"""Generates posts that match the stream's rules, at a rate or as fast as they are read."""
 
 import asyncio
 import random

@@ -1,4 +1,4 @@
-"""The filtered stream: posts published while a client is connected reach it once; what did not is known."""
+"""The filtered stream: delivers each post once to connected clients, and knows what was not delivered."""
 
 import asyncio
 import time

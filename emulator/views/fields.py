@@ -1,4 +1,4 @@
-"""Which fields of an object a request sees, and under which of the two vocabularies."""
+"""Selects the fields of an object that a request sees, in one of two vocabularies."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""All accounts and posts there are, generated, loaded or published, and the state accounts are in."""
+"""All accounts and posts, generated, loaded or published, and the accounts' states."""
 
 import heapq
 from bisect import bisect_left, bisect_right, insort

@@ -1,4 +1,4 @@
-"""What harvests say of themselves, found in the store: the running one, the last one, and all before."""
+"""Finds the records of harvests in the store: the running one, the last one and all before."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -25,7 +25,7 @@ from harvester.store.keys import (
 # The name of 2019; docs/migrating-2019.md.
 _NAMES = (HARVEST, HARVEST_2019)
 _AT_ONCE = 16
-_FOREIGN = "It was not written by a harvest: look at it, and mend or remove it."
+_FOREIGN = "It was not written by a harvest: fix or remove it."
 _DIED = "it died; the next harvest stores what it left"
 
 
@@ -59,8 +59,8 @@ def last(store: Store, keys: CollectionKeys) -> HarvestRecord | None:
     except NotFound:
         return None
     except (KeyError, TypeError, ValueError) as error:
-        hint = "`harvest history` lists what is there; the next harvest writes it anew."
-        raise HarvesterError(f"{keys.last_harvest} names no harvest.", hint=hint) from error
+        hint = "`harvest history` lists the harvests; the next harvest rewrites this file."
+        raise HarvesterError(f"{keys.last_harvest} does not name a harvest.", hint=hint) from error
     for name in _NAMES:
         try:
             return _record(keys, here.file(name), store.read(here.file(name)).data)

@@ -1,4 +1,4 @@
-"""A harvest takes a folder of its own in the store and on this machine before it collects anything."""
+"""A harvest claims its own folder in the store and on this machine before it collects anything."""
 
 from dataclasses import dataclass
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What the source hands over is written by one thread, until the source is through or is stopped."""
+"""One thread writes what the source hands over, until the source ends or is stopped."""
 
 import logging
 
@@ -42,7 +42,7 @@ def _write(context: Context, source: SourceThread, storing: Storing) -> None:
         if item is None:
             storing.do_what_is_due()
             if deadline is not None and context.clock.elapsed() > deadline:
-                log.warning("The source did not hear the stop; ending without it.")
+                log.warning("The source did not stop in time; ending without it.")
                 return
             continue
         if not _added(item, storing):

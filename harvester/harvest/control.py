@@ -1,4 +1,4 @@
-"""A stop is asked for by `stop.json` in the store, where no port is open; the file goes with the harvest."""
+"""Stop requests by `stop.json` in the store; the file is removed when the harvest ends."""
 
 import logging
 import threading
@@ -53,7 +53,7 @@ class StopFile:
             except NotFound:
                 continue
             except Exception as error:  # noqa: BLE001 - whatever a store answers once, the next look counts
-                log.debug("stop.json could not be looked for: %s", error)
+                log.debug("Cannot check for stop.json: %s", error)
                 continue
             self._stop.request("a stop was asked for")
             return
@@ -65,4 +65,4 @@ class StopFile:
             self._fenced.remove(self._key)
         except Exception as error:  # noqa: BLE001 - the lock is still to be released
             # The next harvest removes it.
-            log.debug("stop.json could not be removed: %s", error)
+            log.debug("Cannot remove stop.json: %s", error)

@@ -1,4 +1,4 @@
-"""Whoever cannot prove to hold the lock writes nothing."""
+"""A store that writes only while the lock is provably held."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress

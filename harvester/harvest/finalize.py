@@ -1,4 +1,4 @@
-"""A harvest ends in one order, in which nothing is named before it exists, and every step may be repeated.
+"""A harvest is finalized in an order in which nothing is named before it exists; steps may be repeated.
 
 Files, then the manifests that name them, then the changeset, then `collection.json`, then `harvest.json` and
 `last_harvest.json`, then the checkpoint goes. The lock is the caller's, and goes last.

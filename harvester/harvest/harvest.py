@@ -107,7 +107,7 @@ class Harvest:
         except OSError as error:
             raise HarvesterError(
                 f"{self.work_root} cannot be used: {error.strerror or error}.",
-                hint="Make room on this disk, or choose another folder with --temp, and start again.",
+                hint="Free some space on this disk, or choose another folder with --temp, then start again.",
             ) from error
         finally:
             self._patience.end()

@@ -1,4 +1,4 @@
-"""Batches go from the threads of the source to the one that writes; while it is full, the source waits."""
+"""A bounded queue of batches from the source's threads to the writer; when full, the source waits."""
 
 import queue
 import threading

@@ -1,4 +1,4 @@
-"""What a harvest learnt is in a file beside what it was handed, and folding its lines gives its state again.
+"""A journal beside the collected files; replaying its lines restores the harvest's state.
 
 The journal's first line is a whole `State`, each further line is what changed up to a synced point. At every
 checkpoint a new one is begun, in a new file, and the one before goes.

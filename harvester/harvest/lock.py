@@ -1,4 +1,4 @@
-"""At most one harvest per collection: one holds the lock, and all agree on who."""
+"""At most one harvest per collection holds its lock."""
 
 import logging
 import threading
@@ -79,7 +79,7 @@ class Lock:
             self._proved(sent)
             if before is None or is_released(held := content(before)) or held.get("owner") == self.owner:
                 return None
-            log.warning("Took over the lock of %s, which is over.", _owner(held))
+            log.warning("Took over the expired lock of %s.", _owner(held))
             return held
         raise _locked(self._key, {}, None)
 
@@ -279,7 +279,7 @@ def _locked(key: str, held: LockContent, expires: datetime | None) -> HarvesterE
     until = f" It expires at {timestamp(expires)} unless it is renewed." if expires else ""
     return HarvesterError(
         f"The collection is locked: {key} is held by {_owner(held)}.{until}",
-        hint="Wait for that harvest to end; if nothing runs, the lock expires, or `unlock` removes it.",
+        hint="Wait for that harvest to end. If none is running, the lock expires, or `unlock` removes it.",
         exit_code=Exit.LOCKED,
     )
 
@@ -287,6 +287,6 @@ def _locked(key: str, held: LockContent, expires: datetime | None) -> HarvesterE
 def _lost(key: str) -> LockLost:
     return LockLost(
         f"Another harvest has taken over {key}.",
-        hint="This one stopped writing. The other one goes on from what is stored.",
+        hint="This harvest stopped writing. The other one continues from what is stored.",
         exit_code=Exit.LOCKED,
     )

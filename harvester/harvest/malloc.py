@@ -1,4 +1,4 @@
-"""What one thread gives back, the next one takes: pages of half a megabyte pass through dozens of threads."""
+"""Limits glibc's memory arenas, so that memory freed by one thread is reused by the next."""
 
 import ctypes
 

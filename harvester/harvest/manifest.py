@@ -1,4 +1,4 @@
-"""A manifest names only what is in the store, one line a file, as `sha1sum -c` and `sha256sum -c` read it."""
+"""Manifests name only stored files, one per line, as `sha1sum -c` and `sha256sum -c` read them."""
 
 from collections.abc import Iterable
 

@@ -1,4 +1,4 @@
-"""Where a stream went unheard, because its harvest died or failed, is told as a gap, once."""
+"""The interval that a stream missed because its harvest died or failed is recorded as a gap, once."""
 
 import logging
 from dataclasses import replace
@@ -30,7 +30,7 @@ def before(store: Store, keys: CollectionKeys) -> MissedInterval | None:
         return _before(store, keys)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         # Damaged from outside. A stream that never began again for it would miss more.
-        log.warning("What was missed before this harvest is not known: %s.", text.unexpected(error))
+        log.warning("Cannot tell what was missed before this harvest: %s.", text.unexpected(error))
         return None
 
 
@@ -73,7 +73,7 @@ def last(store: Store, keys: CollectionKeys) -> Tree:
         raise
     except HarvesterError:
         # Damaged from outside, and written anew when this harvest ends.
-        log.warning("%s is damaged, so what was missed before this harvest is not known.", keys.last_harvest)
+        log.warning("%s is damaged, so it is unknown what was missed before this harvest.", keys.last_harvest)
         return {}
 
 

@@ -1,4 +1,4 @@
-"""Who holds a lock is told so that another process of the same machine can see whether it still lives."""
+"""A lock's owner is recorded so that processes on the same machine can see whether it still runs."""
 
 import os
 import platform

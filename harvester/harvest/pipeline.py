@@ -1,4 +1,4 @@
-"""What is collected goes into segments, and these into the store, announced before they go there."""
+"""Records go into segments, and these into the store, each announced before its upload."""
 
 import threading
 from collections.abc import Callable

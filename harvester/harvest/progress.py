@@ -1,4 +1,4 @@
-"""What a harvest is doing and has done, as `harvest.json` and the status tell it: one account for all."""
+"""The state and figures of a harvest, as harvest.json and the status page show them."""
 
 import logging
 import platform

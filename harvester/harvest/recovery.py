@@ -1,4 +1,4 @@
-"""What a dead harvest left is finished before another begins, from this machine's disk or the store."""
+"""A dead harvest is finished before another begins, from this machine's disk or the store."""
 
 import logging
 from collections.abc import Iterable
@@ -86,7 +86,7 @@ def _remove_late(store: Store, here: HarvestKeys, late_after: datetime) -> None:
     written_over = {here.harvest, *map(here.manifest, ALGORITHMS)}
     for entry in list(store.entries(here.folder)):
         if entry.modified > late_after and entry.key not in written_over:
-            log.warning("%s came after its harvest had lost the lock; removing it.", entry.key)
+            log.warning("%s was written after its harvest had lost the lock; removing it.", entry.key)
             store.remove(entry.key, version=entry.version)
 
 
@@ -218,7 +218,7 @@ def _discard(store: Store, keys: CollectionKeys, left: Work) -> None:
     except NotFound:
         state = RUNNING
     if state == RUNNING and left.state.posts:
-        log.warning("%s holds records of a harvest that is not known to have ended; kept.", left.folder)
+        log.warning("%s contains records of a harvest that is not known to have ended; kept.", left.folder)
         left.close()
     else:
         left.remove()

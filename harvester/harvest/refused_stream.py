@@ -82,7 +82,7 @@ class Holding:
 
     def _waited(self, error: HarvesterError, pause: float) -> bool:
         """Whether a stop came meanwhile."""
-        log.warning("%s The next try is in %.0f minutes. %s", reason(error), pause / 60, error.hint)
+        log.warning("%s Trying again in %.0f minutes. %s", reason(error), pause / 60, error.hint)
         self.say(f"{self.network.title} refuses the stream: {reason(error)}", pause)
         try:
             return self.clock.wait(self.stop, pause)

@@ -1,4 +1,4 @@
-"""From the claim of a harvest folder to its end: what comes is stored, or kept for the next start."""
+"""Runs a harvest that has its folder: what it collects is stored, or kept for the next start."""
 
 import logging
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class Run:
             reason = "; ".join([error.message, *error.problems])
             return self._keep_for_retry(Outcome(FAILED, reason, Exit.ERROR, hint))
         except OSError as error:
-            hint = "Make room on this disk and start again; all that was kept until then is stored then."
+            hint = "Free some space on this disk and start again; everything kept until then will be stored."
             reason = f"{folder} cannot be written: {error.strerror or error}"
             return self._keep_for_retry(Outcome(FAILED, reason, Exit.ERROR, hint))
         except Exception as error:  # noqa: BLE001 - told to the caller as the outcome
@@ -91,7 +91,7 @@ class Run:
             try:
                 claim.record.write(self.context.progress.record(claim.state))
             except HarvesterError as error:
-                log.debug("harvest.json could not be written: %s", error)
+                log.debug("Cannot write harvest.json: %s", error)
         claim.work.close()
         return outcome
 

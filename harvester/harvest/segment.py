@@ -1,4 +1,4 @@
-"""Records go into gzip files that are whole up to every synced byte, however the process ends."""
+"""Records go into gzip files that are complete up to every synced byte, however the process ends."""
 
 import hashlib
 import os

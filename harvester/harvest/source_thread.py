@@ -1,4 +1,4 @@
-"""The source of a collection runs in a thread of its own, and fills the inbox."""
+"""Runs the source of a collection in its own thread, which fills the inbox."""
 
 import logging
 import threading
@@ -95,6 +95,6 @@ class SourceThread:
         )
 
     def _note_refused_field(self, words: str) -> None:
-        log.warning("X no longer accepts %s; the harvest goes on without.", words)
+        log.warning("X no longer accepts %s; the harvest continues without.", words)
         event = self.context.progress.field_refused(words, at=timestamp(self.context.clock.now()))
         self.inbox.put(Batch(events=(event,)))

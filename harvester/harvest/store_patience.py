@@ -41,7 +41,7 @@ class Patience:
                     raise StoreAway(
                         error.message, error.problems, error.hint, exit_code=Exit.RETRY_LATER
                     ) from error
-                log.warning("The store is away, trying again for %.0f s: %s", left, error.message)
+                log.warning("The store is unavailable, retrying for %.0f s: %s", left, error.message)
             self._clock.wait(self._stop, min(backoff.pause(), left))
 
 

@@ -1,4 +1,4 @@
-"""What a harvest has so far, in a few words: posts, files, users and dollars."""
+"""A harvest's progress in one line: posts, files, users and dollars."""
 
 from harvester.documents import HarvestRecord
 from harvester.text import counted, size

@@ -1,4 +1,4 @@
-"""What is to be stored is stored in order, retried while the store is away, and never dropped in silence."""
+"""Uploads run in order, are retried while the store is unavailable, and are never dropped silently."""
 
 import logging
 import queue

@@ -1,4 +1,4 @@
-"""What a harvest was handed is on this machine's disk until it is stored.
+"""Collected data is kept on this machine's disk until it is stored.
 
 The work folder of a harvest holds the segments and side files that are not stored yet, and the journal of
 what was learnt from them. So a dead process loses at most what it had not synced.
@@ -196,7 +196,7 @@ def _require_no_link(root: Path) -> None:
     for folder in (root, root.parent):
         if folder.is_symlink():
             raise HarvesterError(
-                f"{folder} is a link, which the work folder of a collection may not be.",
+                f"{folder} is a symbolic link, which a collection's work folder may not be.",
                 hint="Remove it, or choose another folder with --temp.",
                 exit_code=Exit.USAGE,
             )
@@ -232,7 +232,7 @@ def left_behind(root: Path) -> Iterator[Work]:
             # Killed before the first line of its journal was whole: nothing was asked for yet.
             shutil.rmtree(folder, ignore_errors=True)
         else:
-            log.warning("%s holds records, but no journal that can be read; kept.", folder)
+            log.warning("%s contains records but no readable journal; kept.", folder)
 
 
 def _owned(folder: Path) -> BinaryIO | None:

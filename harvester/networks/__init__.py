@@ -1,4 +1,4 @@
-"""What a network of posts gives to a harvest: the contract that X keeps, and any other network."""
+"""The contract between harvests and a network of posts, which X and any other network implement."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

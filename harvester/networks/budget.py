@@ -1,4 +1,4 @@
-"""What a network charges for is counted as it arrives, at the network's prices, and stays below a budget."""
+"""Counts what a network bills, at its prices, and keeps it below a budget."""
 
 import threading
 from collections.abc import Iterator
@@ -83,7 +83,7 @@ class Billing:
         return BudgetReached(
             f"The budget of ${self.budget:,.2f} is used up: ${self._spent():,.2f} are billed, "
             f"and what comes next may cost ${most:,.2f}.",
-            hint="The next harvest goes on from there; `budget_usd` sets what each may cost.",
+            hint="The next harvest continues from there; `budget_usd` limits the cost of each harvest.",
             exit_code=Exit.RETRY_LATER,
         )
 

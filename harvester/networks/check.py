@@ -1,4 +1,4 @@
-"""One thing that was looked at before a harvest, whether it is well, and what to do about it."""
+"""The result of one check, and what to do about it."""
 
 from dataclasses import dataclass
 

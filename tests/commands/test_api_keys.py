@@ -197,7 +197,7 @@ def test_a_cluster_needs_a_place_for_keys_and_a_profile(
 ) -> None:
     person.well("collection", "add")
     monkeypatch.setenv("TWARC_CLOUD_CLUSTER", "museum")
-    assert "does not say whose keys" in person("collection", "once", "it").err
+    assert "does not name the profile whose keys" in person("collection", "once", "it").err
     monkeypatch.delenv("TWARC_CLOUD_PARAMETER_PATH")
     for command in (_KEYS, (*_KEYS, "--list")):
         told = person(*command)

@@ -308,7 +308,7 @@ def test_records_without_a_journal_that_can_be_read_are_kept_and_told(desk: Desk
         (work / "tweets-20260101000000-000001.jsonl.gz").write_bytes(b"\x1f\x8b\x08half")
         said = desk.harvested("it")
         assert said.code == Exit.OK, said
-        assert "no journal that can be read; kept" in said.err
+        assert "no readable journal; kept" in said.err
         assert (work / "tweets-20260101000000-000001.jsonl.gz").read_bytes() == b"\x1f\x8b\x08half"
 
 

@@ -451,7 +451,7 @@ def test_what_came_after_the_lock_had_expired_is_not_counted(
     assert recovered
     recovered.work.close()
     assert late.key not in {entry.key for entry in scene.objects()}
-    assert f"{late.key} came after its harvest had lost the lock; removing it." in caplog.messages
+    assert f"{late.key} was written after its harvest had lost the lock; removing it." in caplog.messages
     scene.loses_its_disk()
     _timelines_are_whole(scene)
 

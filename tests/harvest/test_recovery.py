@@ -64,7 +64,7 @@ class TestWorkFoldersWithoutACheckpoint:
         work.close()
         for _ in range(2):
             assert recover(store, KEYS, tmp_path / "temp", owner="other") is None
-        assert f"{work.folder} holds records of a harvest that is not known to have ended" in caplog.text
+        assert f"{work.folder} contains records of a harvest that is not known to have ended" in caplog.text
         (segment,) = work.folder.glob("tweets-*")
         assert segment.stat().st_size > 0
 

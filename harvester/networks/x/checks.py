@@ -1,4 +1,4 @@
-"""What can be known of a collection of X before anything is spent on it, alone or by asking X."""
+"""Checks of an X collection before anything is spent, offline or by asking X."""
 
 from collections.abc import Callable, Iterator
 
@@ -69,7 +69,7 @@ def _search(tree: Tree) -> Iterator[Check]:
     search = tree["search"]
     most = _QUERY_LENGTH[bool(search.get("archive"))]
     length = len(search["query"])
-    hint = "" if length <= most else "Shorten it, or divide it among collections."
+    hint = "" if length <= most else "Shorten it, or split it among collections."
     yield Check("query", length <= most, f"{length} characters; at most {most} are allowed.", hint)
     yield _limit(search)
 
@@ -83,7 +83,7 @@ def _filter(tree: Tree) -> Iterator[Check]:
         return
     yield Check("rules", True, f"{len(rules)}: " + "; ".join(rule.value for rule in rules[:3]))
     for problem in same_values(tree["filter"].get("rules")):
-        yield Check("rules", True, problem, "Give the value once.")
+        yield Check("rules", True, problem, "Remove the duplicate.")
     yield _limit(tree["filter"])
 
 
@@ -126,7 +126,7 @@ def accepted_fields(client: Callable[[], XClient]) -> Check:
         finally:
             x.close()
     except HarvesterError as error:
-        return Check("fields", True, f"X could not be asked: {error.message}")
+        return Check("fields", True, f"cannot ask X: {error.message}")
     if x.fields.refused:
         detail = f"X no longer accepts {', '.join(x.fields.refused)}; harvests go on without."
         return Check("fields", False, detail, "Look for a newer version of Twarc-Cloud that asks otherwise.")

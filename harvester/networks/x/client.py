@@ -1,4 +1,4 @@
-"""The X API as calls: one page each, with the fields that twarc asks for."""
+"""The X API as method calls, one page each, with the fields that twarc requests."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime

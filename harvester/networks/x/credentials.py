@@ -1,4 +1,4 @@
-"""Keys for the X API are found in one order for whoever asks it, and before a harvest begins elsewhere."""
+"""Finds the X API keys of a collection, in one order, here or for a harvest on the cluster."""
 
 import os
 
@@ -60,8 +60,8 @@ def require_for_harvests(settings: Settings, tree: Tree) -> None:
 
 def _no_profile() -> HarvesterError:
     return HarvesterError(
-        "The collection does not say whose keys are to be used.",
-        hint="`collection-config keys --profile NAME`, then `collection-config update`.",
+        "The collection does not name the profile whose keys to use.",
+        hint="Run `collection-config keys --profile NAME`, then `collection-config update`.",
         exit_code=Exit.UNAUTHORIZED,
     )
 

@@ -1,4 +1,4 @@
-"""What an answer of the X API can come to, and how that is told to a person."""
+"""The kinds of answers of the X API, and the error messages for them."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -42,10 +42,10 @@ class XError(HarvesterError):
     """What is left when asking again is pointless, or was tried for as long as was allowed."""
 
     def __init__(self, problem: Problem, *, asked: str, hint: str = "", retry_after: float = 0.0) -> None:
-        told, advice, exit_code = _WORDS[problem.outcome]
+        text, advice, exit_code = _WORDS[problem.outcome]
         said = problem.detail or problem.title
         super().__init__(
-            f"X {told} ({asked}){f': {said}' if said else ''}".rstrip(".") + ".",
+            f"X {text} ({asked}){f': {said}' if said else ''}".rstrip(".") + ".",
             hint=hint or advice,
             exit_code=exit_code,
         )
@@ -68,12 +68,12 @@ _WORDS: dict[ApiCode, tuple[str, str, Exit]] = {
     ),
     ApiCode.MONTHLY_CAP: (
         "refuses more posts: the monthly cap of the project is reached",
-        "Wait for its reset, or raise it in the developer console; the harvest goes on where it was.",
+        "Wait for its reset, or raise it in the developer console; the next harvest continues from here.",
         Exit.RETRY_LATER,
     ),
     ApiCode.CREDITS_DEPLETED: (
         "refuses more posts: the account's credits are used up",
-        "Buy credits in the developer console and start again; the harvest goes on where it was.",
+        "Buy credits in the developer console and start again; the harvest continues where it was.",
         Exit.RETRY_LATER,
     ),
     ApiCode.UNAUTHORIZED: (
@@ -83,13 +83,13 @@ _WORDS: dict[ApiCode, tuple[str, str, Exit]] = {
     ),
     ApiCode.FORBIDDEN: (
         "does not allow this to the app of these keys",
-        "See in the developer console that the app is in a project with access to API v2.",
+        "Check in the developer console that the app is in a project with access to API v2.",
         Exit.UNAUTHORIZED,
     ),
     ApiCode.NOT_FOUND: ("found nothing", "Check the id or name.", Exit.ERROR),
     ApiCode.SUSPENDED: (
         "has suspended the account",
-        "It may come back; nothing can be collected now.",
+        "The account may return; nothing can be collected now.",
         Exit.ERROR,
     ),
     ApiCode.PROTECTED: (
@@ -114,7 +114,7 @@ _WORDS: dict[ApiCode, tuple[str, str, Exit]] = {
     ),
     ApiCode.UNAVAILABLE: (
         "could not be reached or did not answer properly",
-        "Look at the network and at X's status page, then start again; the harvest goes on where it was.",
+        "Check the network and X's status page, then start again; the harvest continues where it was.",
         Exit.RETRY_LATER,
     ),
     ApiCode.BAD_REQUEST: ("does not accept the request", "Correct the collection.", Exit.ERROR),

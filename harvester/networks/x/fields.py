@@ -1,4 +1,4 @@
-"""What is asked for of posts and accounts; a name that X refuses is left out, or asked for by its new name.
+"""The fields requested of posts and accounts; a name that X rejects is omitted or renamed.
 
 X has two vocabularies, and its own document declares the newer one only. `tweet.fields` is asked for as long
 as X accepts it, because the tools that read the records know its names; then `post.fields` is.

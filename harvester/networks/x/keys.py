@@ -1,4 +1,4 @@
-"""Keys are found where twarc's users keep them, and are shown nowhere."""
+"""Finds API keys where twarc's users keep them, and never shows them."""
 
 import ast
 import configparser
@@ -106,8 +106,8 @@ def keys_of(values: Mapping[str, object], *, where: str) -> Keys:
     problems = [f"{name} {problem}" for name, value in found.items() if (problem := problem_in(name, value))]
     if problems:
         raise HarvesterError(
-            f"The X API keys in {where} are not usable: {'; '.join(problems)}.",
-            hint="Copy them again from https://developer.x.com, each in one piece.",
+            f"The X API keys in {where} are invalid: {'; '.join(problems)}.",
+            hint="Copy them again from https://developer.x.com.",
             exit_code=Exit.UNAUTHORIZED,
         )
     return Keys(**found)
@@ -137,7 +137,7 @@ def profile_files(environ: Mapping[str, str]) -> tuple[Path, ...]:
         home = Path(environ.get("HOME") or Path.home())
     except RuntimeError as error:
         raise HarvesterError(
-            "This user has no home folder, in which the keys of the X API are looked for.",
+            "This user has no home folder, where X API keys are looked for.",
             hint="Set HOME; or BEARER_TOKEN, or CONSUMER_KEY and CONSUMER_SECRET.",
             exit_code=Exit.UNAUTHORIZED,
         ) from error
@@ -202,7 +202,7 @@ def _unreadable(path: Path, error: Exception) -> HarvesterError:
     # A parser's message may hold the line it stumbled over, and with it a key.
     return HarvesterError(
         f"{path} cannot be read as twarc's profiles ({_kind(error)}).",
-        hint="Mend it, or write it anew with `twarc2 configure`.",
+        hint="Fix it, or rewrite it with `twarc2 configure`.",
         exit_code=Exit.UNAUTHORIZED,
     )
 

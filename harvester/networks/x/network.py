@@ -1,4 +1,4 @@
-"""What X is to the rest: the contract of a network, kept by the modules beside this one."""
+"""X as a network: implements the contract with the modules of this folder."""
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime

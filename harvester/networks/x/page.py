@@ -1,4 +1,4 @@
-"""A page is stored as it was received, and what is needed of it is read without building its posts."""
+"""A page is stored as received; ids and counts are read without building its posts."""
 
 import re
 from collections.abc import Iterator, Sequence

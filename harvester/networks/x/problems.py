@@ -1,4 +1,4 @@
-"""Every answer of the X API has exactly one outcome, found in tables from its status and body."""
+"""Maps every answer of the X API to exactly one ApiCode, by tables of statuses and bodies."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a collection's filter asks for becomes the fewest rules that the network's caps allow."""
+"""Turns a collection's filter into the fewest stream rules that X's caps allow."""
 
 import bisect
 from collections.abc import Iterable, Mapping, Sequence
@@ -84,7 +84,7 @@ def compile_rules(asked: Mapping[str, Any], caps: RuleCaps | None = None, *, pre
         )
     if problems:
         raise HarvesterError(
-            "The filter cannot be made into rules.",
+            "The filter cannot be converted to rules.",
             problems,
             "Correct these in the collection.",
             needs_change=True,
@@ -106,7 +106,7 @@ def _fitted(groups: Mapping[str, list[str]], native: list[Rule], caps: RuleCaps,
         f"{caps.rules}.",
         [f"{name}: {len(terms)} terms" for name, terms in filled.items()]
         + ([f"rules: {len(native)}"] if native else []),
-        "Take terms away, or divide them among collections with keys of their own.",
+        "Remove terms, or split them among collections with different keys.",
         needs_change=True,
     )
 

@@ -1,4 +1,4 @@
-"""The rules of the filtered stream as the network keeps them: read, added, deleted, and their caps."""
+"""Reads, adds and deletes the live rules of the filtered stream, and reads their caps."""
 
 import logging
 from collections.abc import Sequence

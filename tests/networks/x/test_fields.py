@@ -225,7 +225,7 @@ def test_doctor_says_when_x_could_not_be_asked() -> None:
             Keys(bearer_token="t"), base_url="http://127.0.0.1:9", clock=HandClock(), stop=Stop(), patience=0
         )
     )
-    assert check.ok and "could not be asked" in check.detail
+    assert check.ok and "cannot ask X" in check.detail
 
 
 def _declared() -> dict[str, dict[str, list[str]]]:

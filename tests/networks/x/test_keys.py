@@ -163,11 +163,11 @@ def test_a_pasted_bearer_token_is_told_by_what_is_wrong_with_it(pasted: str, tol
     with pytest.raises(HarvesterError) as caught:
         keys_from({"BEARER_TOKEN": pasted}, files=())
 
-    assert f"in the environment are not usable: bearer_token has {told}." in str(caught.value)
+    assert f"in the environment are invalid: bearer_token has {told}." in str(caught.value)
 
 
 def test_a_key_that_is_unusable_is_told_with_the_profile_that_holds_it(tmp_path: Path) -> None:
-    with pytest.raises(HarvesterError, match=r"profile main of .*\.twarc are not usable"):
+    with pytest.raises(HarvesterError, match=r"profile main of .*\.twarc are invalid"):
         keys_from(_home(tmp_path, "[main]\nbearer_token = a b\n"))
 
 

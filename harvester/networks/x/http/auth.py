@@ -1,4 +1,4 @@
-"""Each request goes out in the session that its endpoint accepts; tokens are fetched when first needed."""
+"""Authorizes each request as its endpoint requires; tokens are fetched when first needed."""
 
 import threading
 from collections.abc import Callable

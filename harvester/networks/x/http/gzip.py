@@ -1,4 +1,4 @@
-"""Compressed answers are opened with the codec that takes half of zlib's time, whole or as they come."""
+"""Decompresses answers, whole or as they arrive, in half of zlib's time."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a proxy, a portal or a CDN answers in place of X is no word of X's about the request or the keys."""
+"""Recognizes answers of a proxy, portal or CDN, which say nothing about the request or the keys."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""A stop ends every connection at once: while it is looked up, made, secured or read."""
+"""Connections that a stop ends at once: in name lookup, connecting, TLS or reading."""
 
 import select
 import socket

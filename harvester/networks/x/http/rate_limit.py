@@ -1,4 +1,4 @@
-"""No request is sent that the rate limit would refuse, as far as the headers of earlier ones tell."""
+"""Requests wait for X's rate limits, as far as earlier response headers show them."""
 
 import random
 import threading

@@ -1,4 +1,4 @@
-"""A request goes the way that requests would send it, and does not pay for finding that way each time.
+"""Sends requests as the requests library would, without its overhead for each one.
 
 Proxy, certificates and connections are asked of requests once, the signature each time. The rest of its work
 on a long address took as long as reading the page that came.
@@ -108,7 +108,7 @@ def require_address(base_url: str) -> None:
         shown = re.sub(r"[^/@]+(?=@)", "[hidden]", base_url)
         raise HarvesterError(
             f"x_api_url is {shown!r}, which is not the address of a host.",
-            hint="Give scheme and host only, as in https://api.x.com.",
+            hint="Use scheme and host only, e.g. https://api.x.com.",
             exit_code=Exit.USAGE,
         )
 

@@ -1,4 +1,4 @@
-"""A request is asked until answered, refused for good, or out of patience; a stop ends it within a second."""
+"""Retries a request until answered, rejected for good or out of patience; a stop ends it within a second."""
 
 import logging
 import re

@@ -1,4 +1,4 @@
-"""Ways to collect from X: each kind of collection is one module here and one line in the table."""
+"""The sources of X: one module and one line of the table for each kind of collection."""
 
 from harvester.collection.kinds.names import FILTER, SEARCH, USER_TIMELINE
 from harvester.networks import Source

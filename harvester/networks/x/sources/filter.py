@@ -1,4 +1,4 @@
-"""A filtered stream is kept alive until it is stopped, and every interruption of it is told as a gap."""
+"""Collects a filtered stream until it is stopped; every interruption is recorded as a gap."""
 
 import logging
 from collections.abc import Callable
@@ -79,7 +79,7 @@ def _set_rules(job: Job) -> list[Rule]:
     plan = job.client.sync_rules(wanted, prefix=prefix, caps=caps)
     if plan.problems:
         raise HarvesterError(
-            "X refuses rules of this collection.",
+            "X rejects rules of this collection.",
             [
                 f"{problem.title}: {problem.detail or problem.raw.get('value', '')}"
                 for problem in plan.problems
@@ -95,7 +95,7 @@ def _set_rules(job: Job) -> list[Rule]:
     if plan.foreign:
         event["foreign"] = [dict(rule) for rule in plan.foreign]
         log.warning(
-            "The app has %s rules of others; what they match is collected, too. "
+            "The app has %s rules of others; what they match is also collected. "
             "`collection rules` lists and removes them.",
             len(plan.foreign),
         )

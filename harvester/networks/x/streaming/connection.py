@@ -1,4 +1,4 @@
-"""One connection to a stream: what came is a record or an event, and a read returns within a second."""
+"""One connection to a stream: each read returns records or events within a second."""
 
 import ssl
 from collections.abc import Callable

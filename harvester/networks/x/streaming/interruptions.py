@@ -1,4 +1,4 @@
-"""What a stream remembers from one connection to the next: the waits, the ids, and their order."""
+"""What a stream remembers across connections: waits, ids and their order."""
 
 from collections import deque
 from collections.abc import Sequence

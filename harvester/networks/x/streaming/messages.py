@@ -1,4 +1,4 @@
-"""What a stream says besides posts becomes an event that holds all of it."""
+"""Stream messages other than posts become events that contain the whole message."""
 
 import base64
 from typing import Any

@@ -1,4 +1,4 @@
-"""A stream goes on for ever: each interruption is mended with patience and told as a gap."""
+"""Reconnects a stream after each interruption, with back-off, and records the gap."""
 
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, wait
