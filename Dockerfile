@@ -1,14 +1,14 @@
-# The image of one harvest. How it is built, run, pushed and checked: docs/image.md.
+# The image of one harvest. docs/image.md says how to build, push and run it.
 #
-# This tag is of one version of Python on one release of Debian, for linux/amd64 and linux/arm64. Who builds for good
-# pins its digest here, too: PYTHON=3.13.11-slim-bookworm@sha256:<what `docker buildx imagetools inspect` prints>.
+# The tag is one version of Python on one release of Debian, for linux/amd64 and linux/arm64. To pin the digest, use
+# PYTHON=3.13.11-slim-bookworm@sha256:<printed by `docker buildx imagetools inspect`>.
 ARG PYTHON=3.13.11-slim-bookworm
 
 FROM python:${PYTHON} AS packages
 WORKDIR /build
 COPY requirements.txt .
-# Wheels only, each with the hash that is pinned: there is no compiler here, and nothing else may run. Byte code is made
-# now, for at run time nothing can be written beside it. pip stays behind in this stage.
+# Wheels only, with pinned hashes: there is no compiler, and no package code runs during the build. Byte code is compiled
+# now, because the file system is read-only at run time. pip stays in this stage.
 RUN python -m venv --without-pip /opt/venv \
     && python -m pip --python /opt/venv/bin/python install --no-cache-dir --no-compile --only-binary :all: \
        --require-hashes --requirement requirements.txt \
@@ -27,7 +27,7 @@ LABEL org.opencontainers.image.title="twarc-cloud" \
       org.opencontainers.image.created="${CREATED}" \
       org.opencontainers.image.base.name="docker.io/library/python:${PYTHON}"
 
-# Fargate gives a volume the owner that its folder has in the image, but only where the image calls it a volume.
+# Fargate gives a volume the owner of its folder in the image, but only if the image declares it as a volume.
 RUN mkdir /work && chown 10001:10001 /work
 VOLUME ["/work"]
 
@@ -37,7 +37,7 @@ COPY LICENSE tweet_harvester.py ./
 COPY harvester harvester
 RUN ["/opt/venv/bin/python", "-m", "compileall", "-q", "harvester"]
 
-# All that may be written is in /work, ~/.twarc included.
+# Only /work is writable, including ~/.twarc.
 ENV PATH=/opt/venv/bin:$PATH \
     HOME=/work \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -46,7 +46,7 @@ ENV TWARC_CLOUD_HEARTBEAT=$TWARC_CLOUD_TEMP/heartbeat
 
 USER 10001:10001
 STOPSIGNAL SIGTERM
-# The harvester touches that file every ten seconds; no Python is started to look at it.
+# The harvester touches that file every ten seconds; the check does not start Python.
 HEALTHCHECK --interval=60s --timeout=10s --start-period=60s --retries=3 \
     CMD ["sh", "-c", "find \"$TWARC_CLOUD_HEARTBEAT\" -mmin -2 | grep -q ."]
 
