@@ -1,6 +1,6 @@
 """The status of a task that has a port, requested with the token of its run."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -36,14 +36,16 @@ class Port:
 
     def address(self, task: Mapping[str, Any]) -> str:
         """The public address of a task, empty where it has none (yet)."""
-        details = (
-            detail
-            for attachment in task.get("attachments") or ()
-            for detail in attachment.get("details") or ()
-        )
-        found = [str(detail.get("value")) for detail in details if detail.get("name") == "networkInterfaceId"]
+        found = list(_interfaces(task))
         if not found:
             return ""
         answer = self._aws.ec2("describe_network_interfaces", NetworkInterfaceIds=found[:1])
         interfaces = answer.get("NetworkInterfaces") or [{}]
         return str((interfaces[0].get("Association") or {}).get("PublicIp") or "")
+
+
+def _interfaces(task: Mapping[str, Any]) -> Iterator[str]:
+    for attachment in task.get("attachments") or ():
+        for detail in attachment.get("details") or ():
+            if detail.get("name") == "networkInterfaceId":
+                yield str(detail.get("value"))

@@ -49,7 +49,7 @@ class Supervisor:
             began = self.clock.elapsed()
             code = self._harvest()
             self.compute.forget_dead_lock(self.collection_id)
-            if self.stop.requested or code in _THROUGH or self._reached_its_limit(code):
+            if self._is_over(code):
                 break
             if self.clock.elapsed() - began > _WELL_AFTER:
                 failed = 0
@@ -70,6 +70,9 @@ class Supervisor:
         self.compute.forget_service(self.collection_id)
         log.info("The stream of %s has ended.", self.collection_id)
         return Exit.OK
+
+    def _is_over(self, code: int) -> bool:
+        return self.stop.requested or code in _THROUGH or self._reached_its_limit(code)
 
     def _reached_its_limit(self, code: int) -> bool:
         """Whether a new start would begin to spend the same budget again."""

@@ -18,6 +18,7 @@ from twarc.expansions import (
     USER_FIELDS,
 )
 
+from harvester.networks.x.decoding import objects
 from harvester.networks.x.errors import ApiCode, Problem, XError
 
 T = TypeVar("T")
@@ -121,9 +122,7 @@ def _named_anew(before: Iterable[str], refused: Collection[str], allowed: Collec
 def _refusals(problem: Problem, sent: Mapping[str, str]) -> Iterator[tuple[str, list[str] | None, set[str]]]:
     """Each parameter that is refused, which of its values (None: all), and which X says it accepts."""
     listed = problem.raw.get("errors")
-    for error in listed if isinstance(listed, list) else [problem.raw]:
-        if not isinstance(error, dict):
-            continue
+    for error in objects(listed if isinstance(listed, list) else [problem.raw]):
         message = str(error.get("message") or error.get("detail") or "")
         given = error.get("parameters")
         named: Mapping[str, Any] = given if isinstance(given, dict) else {}

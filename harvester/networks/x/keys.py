@@ -224,8 +224,7 @@ def _section(sections: configparser.ConfigParser, name: str) -> configparser.Sec
     if has_loose_keys:
         return loose
     named = sections.sections()[1:]
-    chosen = next((usual for usual in ("main", "default") if usual in named), named[0] if named else "")
-    return sections[chosen] if chosen else None
+    return next((sections[usual] for usual in ("main", "default", *named[:1]) if usual in named), None)
 
 
 def _plain(value: str) -> str:
