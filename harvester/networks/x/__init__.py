@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from harvester.networks.x.rules import plan_rules as plan_rules
     from harvester.networks.x.rules import tag_prefix as tag_prefix
     from harvester.networks.x.streaming.connection import StreamConnection as StreamConnection
-    from harvester.networks.x.streaming.connection import StreamRead as StreamRead
+    from harvester.networks.x.streaming.read import StreamRead as StreamRead
     from harvester.networks.x.streaming.reconnect import StreamSupervisor as StreamSupervisor
 
 _HOMES = {
@@ -32,7 +32,8 @@ _HOMES = {
     "page": ("Page", "included_name", "name_in", "posts_in"),
     "errors": ("ApiCode", "Problem", "XError"),
     "rules": ("Rule", "RuleCaps", "compile_rules", "plan_rules", "tag_prefix"),
-    "streaming.connection": ("StreamConnection", "StreamRead"),
+    "streaming.connection": ("StreamConnection",),
+    "streaming.read": ("StreamRead",),
     "streaming.reconnect": ("StreamSupervisor",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}

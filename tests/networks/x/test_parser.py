@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvester.networks.x.http.gzip import Gzip
-from harvester.networks.x.streaming.parser import BrokenStream, Chunks, Lines, LineSplitter
+from harvester.networks.x.streaming.parser import BrokenStream, Chunks, LineSplitter
+from harvester.networks.x.streaming.read import StreamRead
 
 _FROM = b'{"url":"u"}'
 _REAL = Path(__file__).parents[4] / "shared" / "data" / "real-v2" / "streaming_output_with_error.jsonl"
@@ -41,8 +42,8 @@ def _cut(data: bytes, at: list[int]) -> list[bytes]:
     return [data[start:end] for start, end in zip(edges, edges[1:], strict=False)]
 
 
-def _split(pieces: list[bytes]) -> Lines:
-    splitter, total = LineSplitter(), Lines()
+def _split(pieces: list[bytes]) -> StreamRead:
+    splitter, total = LineSplitter(), StreamRead()
     for piece in pieces:
         total.add(splitter.split(piece, _FROM))
     total.add(splitter.finish(_FROM))
@@ -55,9 +56,9 @@ def test_any_cutting_of_the_same_bytes_gives_the_same_lines(at: list[int]) -> No
     lines = _split(_cut(_BYTES, at))
 
     assert lines.ids == ["1", "2", "3"]
-    assert lines.records[0] == _record(1)[:-1] + b',"__twarc":{"url":"u"}}\n'
+    assert lines.lines[0] == _record(1)[:-1] + b',"__twarc":{"url":"u"}}\n'
     assert lines.keep_alives == 3
-    assert [event["event"] for event in lines.others] == ["disconnect"]
+    assert [event["event"] for event in lines.events] == ["disconnect"]
 
 
 # -- records that are divided as they like ----------------------------------------------------------
@@ -116,9 +117,9 @@ def test_as_many_records_come_out_as_went_in_however_they_are_divided(
 
     lines = _split(pieces)
 
-    assert lines.ids == [json.loads(record)["data"]["id"] for record in lines.records] == ids
-    assert all(record.count(b"\n") == 1 and record.endswith(b"}\n") for record in lines.records)
-    assert (lines.others, lines.unread) == ([], 0)
+    assert lines.ids == [json.loads(record)["data"]["id"] for record in lines.lines] == ids
+    assert all(record.count(b"\n") == 1 and record.endswith(b"}\n") for record in lines.lines)
+    assert (lines.events, lines.unread) == ([], 0)
 
 
 @settings(deadline=None)
@@ -131,7 +132,7 @@ def test_what_is_broken_takes_no_record_with_it_and_is_kept_to_its_last_byte(
     lines = _split(pieces)
 
     assert lines.ids == ids
-    kept = b"".join(_kept(event) for event in lines.others)
+    kept = b"".join(_kept(event) for event in lines.events)
     assert _dense(kept) == _dense(b"".join(others))
     assert bool(lines.unread) == bool(others)
 
@@ -151,8 +152,8 @@ def test_no_byte_is_dropped_whatever_comes(data: bytes, at: list[int]) -> None:
     lines = _split(_cut(data, [place for place in at if place < len(data)]))
 
     assert lines.ids == []
-    if not any("message" in event for event in lines.others):
-        assert _dense(b"".join(_kept(event) for event in lines.others)) == _dense(data)
+    if not any("message" in event for event in lines.events):
+        assert _dense(b"".join(_kept(event) for event in lines.events)) == _dense(data)
 
 
 @pytest.mark.parametrize("ends", [b"", b"\r"])
@@ -165,7 +166,7 @@ def test_a_record_is_taken_before_the_next_one_comes(ends: bytes) -> None:
 def test_a_record_that_was_cut_is_told_when_the_next_one_comes() -> None:
     lines = LineSplitter().split(b'{"data":{"id":"1"\r\n' + _record(2) + b"\r\n", _FROM)
 
-    assert (lines.ids, [event["event"] for event in lines.others]) == (["2"], ["unparsable"])
+    assert (lines.ids, [event["event"] for event in lines.events]) == (["2"], ["unparsable"])
 
 
 def test_half_a_record_at_the_end_is_kept_whole() -> None:
@@ -175,7 +176,7 @@ def test_half_a_record_at_the_end_is_kept_whole() -> None:
     assert not splitter.split(half, _FROM).alive
     lines = splitter.finish(_FROM)
 
-    assert lines.others == [{"event": "partial", "bytes": len(half), "text": half.decode()}]
+    assert lines.events == [{"event": "partial", "bytes": len(half), "text": half.decode()}]
     assert lines.unread == len(half)
 
 
@@ -255,9 +256,9 @@ NOT_RECORDS = {
 def test_what_is_no_record_is_an_event(line: bytes, event: str) -> None:
     lines = _split([line + b"\r\n"])
 
-    assert (lines.records, lines.ids) == ([], [])
-    assert [told["event"] for told in lines.others] == [event]
-    orjson.dumps(lines.others)
+    assert (lines.lines, lines.ids) == ([], [])
+    assert [told["event"] for told in lines.events] == [event]
+    orjson.dumps(lines.events)
 
 
 RECORDS = {
@@ -272,7 +273,7 @@ RECORDS = {
 def test_an_unusual_record_is_still_one_and_becomes_one_line(line: bytes) -> None:
     lines = LineSplitter().split(line + b"\r\n", _FROM)
 
-    (record,) = lines.records
+    (record,) = lines.lines
     assert lines.ids == ["5"]
     assert record.count(b"\n") == 1 and record.endswith(b"\n")
     assert {**json.loads(line), "__twarc": {"url": "u"}} == json.loads(record)
@@ -292,7 +293,7 @@ def test_a_real_stream_with_an_error_in_it_keeps_its_records_and_tells_the_error
 
     lines = _split([line + b"\r\n" for line in raw])
 
-    told = [event["event"] for event in lines.others]
+    told = [event["event"] for event in lines.events]
     assert len(raw) == len(lines.ids) + len(told) > len(told) > 0
-    assert [json.loads(record)["data"]["id"] for record in lines.records] == lines.ids
+    assert [json.loads(record)["data"]["id"] for record in lines.lines] == lines.ids
     assert set(told) <= {"unparsable", "partial", "disconnect", "error"}

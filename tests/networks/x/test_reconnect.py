@@ -41,7 +41,7 @@ class _Connection:
             return StreamRead(since=since)
         if isinstance(step, dict):
             unread = step.get("bytes", 0)
-            return StreamRead(events=(step,), alive=True, unread=unread, since=since)
+            return StreamRead(events=[step], alive=True, unread=unread, since=since)
         ids = step.split()
         return StreamRead([f"line {post_id}\n".encode() for post_id in ids], ids, alive=True, since=since)
 
@@ -342,7 +342,7 @@ def test_the_writer_gets_a_tick_while_a_connection_takes_its_time() -> None:
 
     stream = StreamSupervisor(connect, network.clear, clock=network.clock, stop=network.stop)
     reads: Iterator[StreamRead] = iter(stream)
-    assert next(reads).ids == ()
+    assert next(reads).ids == []
     held.set()
 
     assert [post_id for read in reads for post_id in read.ids] == ["1"]
@@ -389,7 +389,7 @@ def test_a_connection_that_opens_after_a_stop_is_closed(is_left: bool) -> None:
 
     reads = iter(StreamSupervisor(connect, lambda: None, clock=clock, stop=stop))
     # It gives its writer a tick meanwhile.
-    assert next(reads).lines == ()
+    assert next(reads).lines == []
     if is_left:
         reads.close()  # type: ignore[attr-defined]
     else:

@@ -65,7 +65,9 @@ def _put(job: Job, read: StreamRead, *, most: int | None) -> None:
     lines, ids = read.lines[:most], read.ids[:most]
     last_id = (heard.last_id if heard else ids[-1] if ids else "") or ""
     since = timestamp(heard.since) if heard else ""
-    batch = Batch(lines=b"".join(lines), posts=len(lines), events=read.events, last_id=last_id, heard=since)
+    batch = Batch(
+        lines=b"".join(lines), posts=len(lines), events=tuple(read.events), last_id=last_id, heard=since
+    )
     job.put(batch)
 
 

@@ -2,51 +2,23 @@
 
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
 from harvester.clock import Clock, Stop
 from harvester.networks import Stopped
-from harvester.networks.gap import MissedInterval
 from harvester.networks.x.http.gzip import Gzip
 from harvester.networks.x.http.request import Reply
 from harvester.networks.x.network_time import NetworkTime
 from harvester.networks.x.page import provenance_of
-from harvester.networks.x.streaming.parser import BrokenStream, Chunks, Lines, LineSplitter, Plain, tell
+from harvester.networks.x.streaming.parser import BrokenStream, Chunks, LineSplitter, Plain, tell
+from harvester.networks.x.streaming.read import StreamRead
 from harvester.store.keys import timestamp
 
 TICK = 0.5
 # What was under way when a stop came is still read, for it is paid for.
 LAST_SECONDS = 1.0
 PIECE = 1 << 18
-
-
-@dataclass(frozen=True)
-class StreamRead:
-    """What came since the last read. `lines` are ready to be stored; `closed` tells why there is no more.
-
-    `unread` counts the bytes that may have been posts and could not be read; the events hold them.
-    """
-
-    lines: tuple[bytes, ...] | list[bytes] = ()
-    ids: tuple[str, ...] | list[str] = ()
-    events: tuple[dict[str, Any], ...] = ()
-    closed: str = ""
-    alive: bool = False
-    unread: int = 0
-    # X's time before the read began, rather too early than too late.
-    since: datetime = datetime.min.replace(tzinfo=UTC)
-    # What would be missing if nothing came after this read; None while that is not known.
-    heard: MissedInterval | None = None
-
-    @property
-    def first_id(self) -> str | None:
-        return self.ids[0] if self.ids else None
-
-    @property
-    def last_id(self) -> str | None:
-        return self.ids[-1] if self.ids else None
 
 
 class StreamConnection:
@@ -97,34 +69,36 @@ class StreamConnection:
         if self._stop.requested and not piece:
             # The stop closed the connection, which is no interruption.
             return self._last()
-        lines = Lines()
+        read = StreamRead()
         if not closed:
-            closed = self._take(piece or b"", lines)
+            closed = self._take(piece or b"", read)
         if closed:
-            lines.add(self._splitter.finish(self._provenance_now()))
-        return self._read(lines, closed, since)
+            read.add(self._splitter.finish(self._provenance_now()))
+        return self._dated(read, closed, since)
 
     def _last(self) -> StreamRead:
         """What had arrived when the stop came, to its last byte, half a record as an event."""
         if self._over:
             raise Stopped
-        self._over, since, lines = True, self._clock.elapsed(), Lines()
+        self._over, since, read = True, self._clock.elapsed(), StreamRead()
         while self._clock.elapsed() < since + LAST_SECONDS:
             piece, closed = self._received()
-            if not piece or closed or self._take(piece, lines):
+            if not piece or closed or self._take(piece, read):
                 break
-        lines.add(self._splitter.finish(self._provenance_now()))
-        if not lines.alive:
+        read.add(self._splitter.finish(self._provenance_now()))
+        if read.is_empty:
             raise Stopped
-        return self._read(lines, "", since)
+        return self._dated(read, "", since)
 
-    def _read(self, lines: Lines, closed: str, since: float) -> StreamRead:
-        if self._billed and lines.ids:
-            self._billed(len(lines.ids))
+    def _dated(self, read: StreamRead, closed: str, since: float) -> StreamRead:
+        """The read as it is handed on, and billed."""
+        if self._billed and read.ids:
+            self._billed(len(read.ids))
         at = timestamp(self._clock.now())
-        events = tuple({**event, "at": at} for event in lines.others)
-        earliest = self._time.earliest(since)
-        return StreamRead(lines.records, lines.ids, events, closed, lines.alive, lines.unread, earliest)
+        for event in read.events:
+            event["at"] = at
+        read.closed, read.alive, read.since = closed, not read.is_empty, self._time.earliest(since)
+        return read
 
     def close(self) -> None:
         try:
@@ -144,7 +118,7 @@ class StreamConnection:
         except OSError as error:
             return None, f"{type(error).__name__}: {error}"
 
-    def _take(self, piece: bytes, lines: Lines) -> str:
+    def _take(self, piece: bytes, read: StreamRead) -> str:
         """Add what the piece holds; why nothing can come behind it."""
         if not piece:
             return "closed without a last chunk" if isinstance(self._chunks, Chunks) else "closed"
@@ -154,9 +128,9 @@ class StreamConnection:
                 piece = step(piece)
             except BrokenStream as error:
                 piece, broken = error.came, f"{type(error).__name__}: {error}"
-                tell(lines, "unparsable", error.rest)
+                tell(read, "unparsable", error.rest)
         try:
-            lines.add(self._splitter.split(piece, self._provenance_now()))
+            read.add(self._splitter.split(piece, self._provenance_now()))
         except BrokenStream as error:
             broken = f"{type(error).__name__}: {error}"
         return broken or ("closed" if self._chunks.ended else "")

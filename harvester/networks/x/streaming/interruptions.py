@@ -2,14 +2,13 @@
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from harvester.clock import Backoff
 from harvester.networks.gap import MissedInterval
 from harvester.networks.x.errors import ApiCode, XError
 from harvester.networks.x.post_ids import DELIVERY, published
-from harvester.networks.x.streaming.connection import StreamRead
+from harvester.networks.x.streaming.read import StreamRead
 
 REMEMBERED_IDS = 50_000
 # A stream may be this far behind its own keep-alives.
@@ -48,8 +47,8 @@ class SeenIds:
         self._recent: set[str] = set()
         self._older: set[str] = set()
 
-    def fresh(self, read: StreamRead) -> tuple[StreamRead, int]:
-        """The read without the records that came before, and how many those are."""
+    def drop_seen(self, read: StreamRead) -> int:
+        """Take the records that came before out of the read; how many those are."""
         ids = set(read.ids)
         doubled = 0
         if len(ids) < len(read.ids) or not (ids.isdisjoint(self._recent) and ids.isdisjoint(self._older)):
@@ -58,11 +57,11 @@ class SeenIds:
                 if post_id not in self._recent and post_id not in self._older:
                     kept.setdefault(post_id, line)
             doubled = len(read.ids) - len(kept)
-            read = replace(read, ids=list(kept), lines=list(kept.values()))
+            read.ids, read.lines = list(kept), list(kept.values())
         self._recent |= ids
         if len(self._recent) > REMEMBERED_IDS:
             self._recent, self._older = set(), self._recent
-        return read, doubled
+        return doubled
 
 
 def undelivered_from(alive_at: datetime, last_id: str | None) -> datetime:

@@ -2,13 +2,12 @@
 
 import json
 import re
-from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
 
 from harvester.networks.x.streaming.json_objects import JsonObjects, is_blank
 from harvester.networks.x.streaming.messages import message, unread
+from harvester.networks.x.streaming.read import StreamRead
 
 # Longer than any record; beyond it the stream is not what it says it is.
 LONGEST_RECORD = 16 * 1024 * 1024
@@ -43,32 +42,6 @@ class _Record(msgspec.Struct):
 _record = msgspec.json.Decoder(_Record).decode
 
 
-@dataclass
-class Lines:
-    """What one read held: records as lines, their ids, and everything else as `others`.
-
-    `unread` counts the bytes that may have been posts and could not be read as such.
-    """
-
-    records: list[bytes] = field(default_factory=list)
-    ids: list[str] = field(default_factory=list)
-    others: list[dict[str, Any]] = field(default_factory=list)
-    keep_alives: int = 0
-    unread: int = 0
-
-    def add(self, other: "Lines") -> None:
-        self.records += other.records
-        self.ids += other.ids
-        self.others += other.others
-        self.keep_alives += other.keep_alives
-        self.unread += other.unread
-
-    @property
-    def alive(self) -> bool:
-        """Whether anything came whole; half a record is no sign of life to date a gap by."""
-        return bool(self.records or self.keep_alives or self.others)
-
-
 class LineSplitter:
     """Takes lines that are a record each as they are, and looks for whole objects in all others.
 
@@ -88,12 +61,12 @@ class LineSplitter:
         """What is not whole yet."""
         return self._objects.held + b"".join(self._tail)
 
-    def split(self, piece: bytes, provenance: bytes) -> Lines:
+    def split(self, piece: bytes, provenance: bytes) -> StreamRead:
         """What became whole with this piece; raises BrokenStream when nothing has for too long."""
         if (held := self._length + len(self._objects)) > LONGEST_RECORD:
             self._tail.append(piece)
             raise BrokenStream(f"{held} bytes came without the end of a record")
-        lines = Lines()
+        read = StreamRead()
         ending = _ending(provenance)
         # A line end may itself be cut in two, so that the tail's last byte is looked at again.
         if b"\n" in piece:
@@ -101,59 +74,59 @@ class LineSplitter:
             self._tail, self._length = [], 0
             end = b"\r\n" if b"\r\n" in data else b"\n"
             *parts, piece = data.split(end)
-            self._take_lines(parts, end, lines, ending)
-        self._keep(piece, lines, ending)
-        return lines
+            self._take_lines(parts, end, read, ending)
+        self._keep(piece, read, ending)
+        return read
 
-    def finish(self, provenance: bytes) -> Lines:
+    def finish(self, provenance: bytes) -> StreamRead:
         """What is left when no more will come; half a record is an event that holds all of it."""
-        lines = Lines()
-        self._look_into(b"".join(self._tail), lines, _ending(provenance))
+        read = StreamRead()
+        self._look_into(b"".join(self._tail), read, _ending(provenance))
         self._tail, self._length = [], 0
         left = self._objects.take()
         if not is_blank(left):
-            tell(lines, "partial", left)
-        return lines
+            tell(read, "partial", left)
+        return read
 
-    def _take_lines(self, parts: list[bytes], end: bytes, lines: Lines, ending: bytes) -> None:
-        records, ids = lines.records, lines.ids
+    def _take_lines(self, parts: list[bytes], end: bytes, read: StreamRead, ending: bytes) -> None:
+        lines, ids = read.lines, read.ids
         for part in parts:
             end_due, self._end_due = self._end_due, False
             if not part:
-                lines.keep_alives += not end_due
+                read.keep_alives += not end_due
                 continue
             try:
                 part.decode()
                 post_id = _record(part).data.id
             except _NO_JSON:
-                self._take_unusual(part + end, lines, ending)
+                self._take_unusual(part + end, read, ending)
                 continue
             if len(self._objects):
                 # Cut before its end, as this line is a record of its own.
-                tell(lines, "unparsable", self._objects.take())
+                tell(read, "unparsable", self._objects.take())
             ids.append(post_id)
-            records.append(_whole(part)[:-1] + ending)
+            lines.append(_whole(part)[:-1] + ending)
 
-    def _take_unusual(self, line: bytes, lines: Lines, ending: bytes) -> None:
+    def _take_unusual(self, line: bytes, read: StreamRead, ending: bytes) -> None:
         if len(self._objects):
-            self._look_into(line, lines, ending)
+            self._look_into(line, read, ending)
         elif is_blank(line):
-            lines.keep_alives += 1
-        elif not _taken(line, lines, ending):
-            self._look_into(line, lines, ending)
+            read.keep_alives += 1
+        elif not _taken(line, read, ending):
+            self._look_into(line, read, ending)
 
-    def _look_into(self, piece: bytes, lines: Lines, ending: bytes) -> None:
+    def _look_into(self, piece: bytes, read: StreamRead, ending: bytes) -> None:
         stray: list[bytes] = []
         for found in self._objects.feed(piece):
-            whole = Lines()
+            whole = StreamRead()
             if not found.whole or not _taken(found.data, whole, ending):
                 stray.append(found.data)
                 continue
-            _tell_stray(stray, lines)
-            lines.add(whole)
-        _tell_stray(stray, lines)
+            _tell_stray(stray, read)
+            read.add(whole)
+        _tell_stray(stray, read)
 
-    def _keep(self, piece: bytes, lines: Lines, ending: bytes) -> None:
+    def _keep(self, piece: bytes, read: StreamRead, ending: bytes) -> None:
         """An unfinished line, which is looked into where it may hold whole objects."""
         if not piece:
             return
@@ -165,9 +138,9 @@ class LineSplitter:
         tail = b"".join(self._tail)
         if is_long or len(self._objects) or _may_be_whole(tail):
             self._tail, self._length = [], 0
-            taken = len(lines.ids) + len(lines.others)
-            self._look_into(tail, lines, ending)
-            self._end_due = len(lines.ids) + len(lines.others) > taken and not len(self._objects)
+            taken = len(read.ids) + len(read.events)
+            self._look_into(tail, read, ending)
+            self._end_due = len(read.ids) + len(read.events) > taken and not len(self._objects)
 
 
 def _may_be_whole(tail: bytes) -> bool:
@@ -185,16 +158,16 @@ def _ending(provenance: bytes) -> bytes:
     return b',"__twarc":' + provenance + b"}\n"
 
 
-def _tell_stray(stray: list[bytes], lines: Lines) -> None:
+def _tell_stray(stray: list[bytes], read: StreamRead) -> None:
     if stray:
-        tell(lines, "unparsable", b"".join(stray))
+        tell(read, "unparsable", b"".join(stray))
         stray.clear()
 
 
-def tell(lines: Lines, event: str, data: bytes) -> None:
+def tell(read: StreamRead, event: str, data: bytes) -> None:
     """Keep whole what cannot be read: it was received, and may have been paid for."""
-    lines.others.append(unread(event, data))
-    lines.unread += len(data)
+    read.events.append(unread(event, data))
+    read.unread += len(data)
 
 
 def _whole(part: bytes) -> bytes:
@@ -204,7 +177,7 @@ def _whole(part: bytes) -> bytes:
     return part.replace(b"\n", b" ").replace(b"\r", b" ") if b"\n" in part or b"\r" in part else part
 
 
-def _taken(data: bytes, lines: Lines, ending: bytes) -> bool:
+def _taken(data: bytes, read: StreamRead, ending: bytes) -> bool:
     """Take a JSON value in an unusual place or form, as a record or as an event; False where it is none."""
     try:
         text = data.decode("utf-8-sig").strip()
@@ -213,12 +186,12 @@ def _taken(data: bytes, lines: Lines, ending: bytes) -> bool:
         return False
     post = found.get("data") if isinstance(found, dict) else None
     if isinstance(post, dict) and isinstance(post.get("id"), str):
-        lines.ids.append(post["id"])
-        lines.records.append(_whole(text.encode())[:-1] + ending)
+        read.ids.append(post["id"])
+        read.lines.append(_whole(text.encode())[:-1] + ending)
         return True
-    lines.others.append(message(found, text))
+    read.events.append(message(found, text))
     if not isinstance(found, dict) or _OF_POSTS & found.keys():
-        lines.unread += len(data)
+        read.unread += len(data)
     return True
 
 

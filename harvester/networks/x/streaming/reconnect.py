@@ -11,8 +11,9 @@ from harvester.networks import Stopped
 from harvester.networks.gap import Gap, MissedInterval
 from harvester.networks.x.errors import ApiCode, XError
 from harvester.networks.x.network_time import NetworkTime
-from harvester.networks.x.streaming.connection import StreamConnection, StreamRead
+from harvester.networks.x.streaming.connection import StreamConnection
 from harvester.networks.x.streaming.interruptions import Backoffs, Order, SeenIds
+from harvester.networks.x.streaming.read import StreamRead
 from harvester.store.keys import timestamp
 from harvester.text import counted
 
@@ -99,7 +100,7 @@ class StreamSupervisor:
             at = timestamp(self._clock.now())
             events.append({"event": "duplicates", "dropped": self.duplicates, "at": at})
         if events:
-            yield StreamRead(events=tuple(events), since=self._time.earliest(), heard=heard)
+            yield StreamRead(events=events, since=self._time.earliest(), heard=heard)
 
     def _one_connection(self) -> Iterator[StreamRead]:
         asked = self._clock.elapsed()
@@ -128,29 +129,29 @@ class StreamSupervisor:
             now = self._clock.elapsed()
             if read.alive:
                 heard, alive = now, True
-            read = self._take_in(read, asked)
+            self._take_in(read, asked)
             if alive and now - opened >= SETTLED_SECONDS:
                 self._backoffs.settled()
             reason = _reason_in(read) or reason
             ended = self._why_over(read, reason, silent=now - heard)
             if self._gap and alive and (ended or now - opened >= HELD_SECONDS):
-                read = self._with_gap(read)
+                self._end_gap(read)
             if ended:
                 self._open_gap(ended)
-            yield self._with_heard(read)
+            self._note_heard(read)
+            yield read
             if ended:
                 return ended
 
-    def _take_in(self, read: StreamRead, asked: datetime) -> StreamRead:
-        """The read with the gaps that it ends or tells of, and without records that came before."""
+    def _take_in(self, read: StreamRead, asked: datetime) -> None:
+        """Add the gaps that it ends or tells of, and take out the records that came before."""
         if read.alive:
-            read = self._with_unread(read)
+            self._note_unread(read)
             self._alive_at = max(read.since, asked)
         if read.ids:
             self._backoffs.answered()
             self._cleared = False
-            read = self._with_records(read)
-        return read
+            self._note_records(read)
 
     def _why_over(self, read: StreamRead, reason: str, *, silent: float) -> str:
         """Why nothing more will come over this connection; empty while more may. X's `reason` goes first."""
@@ -158,40 +159,33 @@ class StreamSupervisor:
             return reason or read.closed
         return f"nothing came for {self._silence:.0f} s" if silent >= self._silence else ""
 
-    def _with_records(self, read: StreamRead) -> StreamRead:
-        read, doubled = self._seen.fresh(read)
-        self.duplicates += doubled
-        if not read.ids:
-            return read
-        self._time.saw(read.ids[-1])
-        self._order.add(read.ids)
-        return self._with_gap(read)
+    def _note_records(self, read: StreamRead) -> None:
+        self.duplicates += self._seen.drop_seen(read)
+        if read.ids:
+            self._time.saw(read.ids[-1])
+            self._order.add(read.ids)
+            self._end_gap(read)
 
-    def _with_gap(self, read: StreamRead) -> StreamRead:
-        """The read with the gap that ends with it, if one is open."""
-        if not self._gap:
-            return read
-        event = replace(self._gap, after=read.first_id).event()
-        self._gap, self._is_inherited = None, False
-        return replace(read, events=(event, *read.events))
+    def _end_gap(self, read: StreamRead) -> None:
+        """Add the gap that ends with this read, if one is open."""
+        if self._gap:
+            read.events.insert(0, replace(self._gap, after=read.first_id).event())
+            self._gap, self._is_inherited = None, False
 
-    def _with_unread(self, read: StreamRead) -> StreamRead:
+    def _note_unread(self, read: StreamRead) -> None:
         """What could not be read may have been posts: a gap from the last record before this read."""
-        if not read.unread or read.closed:
-            # The end of a connection is a gap in any case.
-            return read
-        reason = f"{counted(read.unread, 'byte')} could not be read"
-        gap = self._unheard().gap(reason, until=self._time.latest())
-        return replace(read, events=(*read.events, gap.event()))
+        # The end of a connection is a gap in any case.
+        if read.unread and not read.closed:
+            reason = f"{counted(read.unread, 'byte')} could not be read"
+            read.events.append(self._unheard().gap(reason, until=self._time.latest()).event())
 
-    def _with_heard(self, read: StreamRead) -> StreamRead:
-        """The read with what would be missing after it: with each record, and else once a second."""
+    def _note_heard(self, read: StreamRead) -> None:
+        """Say what would be missing after this read: with each record, and else once a second."""
         now = self._clock.elapsed()
-        if self._gap or not (read.ids or (read.alive and now - self._heard_at >= HEARD_SECONDS)):
-            # While a gap is open, what was known before it counts.
-            return read
-        self._heard_at = now
-        return replace(read, heard=self._unheard())
+        # While a gap is open, what was known before it counts.
+        if not self._gap and (read.ids or (read.alive and now - self._heard_at >= HEARD_SECONDS)):
+            self._heard_at = now
+            read.heard = self._unheard()
 
     def _unheard(self) -> MissedInterval:
         begun = self._begun or self._time.earliest()
@@ -219,7 +213,7 @@ class StreamSupervisor:
 
     def _event(self, name: str, **more: str) -> StreamRead:
         at = timestamp(self._clock.now())
-        return StreamRead(events=({"event": name, "at": at, **more},), since=self._time.earliest())
+        return StreamRead(events=[{"event": name, "at": at, **more}], since=self._time.earliest())
 
     def _beside(
         self, ask: Callable[[], T], *, on_late_result: Callable[[T], None] = lambda _: None
