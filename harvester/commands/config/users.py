@@ -174,6 +174,13 @@ def _add_names(
     _tell_moved(known, found)
     if unasked:
         click.echo("These were not looked up again; use --look-up-known if a name may have moved.", err=True)
+    code = _tell_not_found(missing, others, error_file)
+    _tell_unasked(tree)
+    return code
+
+
+def _tell_not_found(missing: list[str], others: list[str], error_file: Path | None) -> int:
+    """The exit code; `others` were not looked up, because they cannot be names."""
     if error_file:
         error_file.write_text("".join(f"{name}\n" for name in [*missing, *others]), encoding="utf-8")
     code = _tell_missing("Following screen names where not found:", [*missing, *others])
@@ -181,7 +188,6 @@ def _add_names(
         message = "screen names" if len(others) > 1 else "a screen name"
         limits = "(1 to 15 of a-z, A-Z, 0-9 and _)"
         click.echo(f"{len(others):,} of these cannot be {message} {limits} and were not looked up.", err=True)
-    _tell_unasked(tree)
     return code
 
 
