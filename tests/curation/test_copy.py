@@ -85,7 +85,7 @@ def test_what_a_harvest_is_still_writing_is_not_copied(tmp_path: Path) -> None:
         with stage.harvesting("live") as going:
             while not going.account()["harvest_timestamp"]:
                 stage.clock.wait(Stop(), 0.1)
-            with pytest.raises(HarvesterError, match="A harvest of live runs"):
+            with pytest.raises(HarvesterError, match="A harvest of live is running"):
                 Transplant(stage.store, target, keys)
 
 
@@ -95,7 +95,7 @@ def test_a_collection_is_not_copied_while_a_harvest_begins(tmp_path: Path) -> No
     history.add(source, keys, {"id": "new", "type": "search", "search": {"query": "q"}})
     lock = Lock(source, keys.lock, owner="me", clock=SystemClock())
     lock.acquire()
-    with pytest.raises(HarvesterError, match="A harvest of new runs"):
+    with pytest.raises(HarvesterError, match="A harvest of new is running"):
         Transplant(source, target, keys)
     lock.release()
     Transplant(source, target, keys).carry_out()
