@@ -107,7 +107,7 @@ def aws_harvest(bucket: str, collection_id: str, host: str, **options: Any) -> i
 
         def harvest(stop: Stop) -> Outcome:
             # What an earlier try said is not said of this one.
-            alerts.told = False
+            alerts.reported = False
             run = _Run(store, collection_id, bucket, _Options(host=host, **options), stop, alerts, service)
             return run.run()
 

@@ -35,8 +35,8 @@ class Origin:
     def write(self, index: Path) -> None:
         """Note it in the folder of a copy's index."""
         # Not by orjson, for which the path of a folder must be UTF-8.
-        told = json.dumps({"collection": self.prefix, "store": str(self.store)})
-        (index / ORIGIN).write_text(told, encoding="ascii")
+        content = json.dumps({"collection": self.prefix, "store": str(self.store)})
+        (index / ORIGIN).write_text(content, encoding="ascii")
 
     def _problem(self, folder: Path) -> str:
         if isinstance(self.store, Path) and (related := relation(folder, self.store)):

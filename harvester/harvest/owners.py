@@ -17,11 +17,11 @@ _STATE, _STARTED = 0, 19
 def this_process() -> LockContent:
     """Host and number of this process; on Linux also what tells it from others of the same number."""
     number = os.getpid()
-    told: LockContent = {"host": platform.node(), "process": number}
+    owner: LockContent = {"host": platform.node(), "process": number}
     machine, status = _machine(), _status(number)
     if machine and status:
-        told |= {"machine": machine, "process_started": status[_STARTED]}
-    return told
+        owner |= {"machine": machine, "process_started": status[_STARTED]}
+    return owner
 
 
 def is_dead(held: Mapping[str, Any]) -> bool:

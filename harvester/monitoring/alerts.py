@@ -51,7 +51,7 @@ class Alerts:
     store: Store | None = None
     collection: Tree = field(default_factory=dict)
     secrets: set[str] = field(default_factory=set, repr=False)
-    told: bool = False
+    reported: bool = False
     _refused: list[str] = field(default_factory=list)
 
     def uses(self, collection: Tree, secrets: Iterable[str]) -> None:
@@ -63,7 +63,7 @@ class Alerts:
         """Tell how a harvest ended, of one that died before and was finished by it, and of lost fields."""
         from harvester.harvest.progress import COMPLETE, FAILED, INTERRUPTED, PARTIAL, Outcome
 
-        self.told = True
+        self.reported = True
         if dead:
             self._tell(INTERRUPTED, Outcome(INTERRUPTED, _DIED, Exit.ERROR), dead)
         if outcome.state == FAILED or outcome.exit_code == Exit.RETRY_LATER:
@@ -199,7 +199,7 @@ def watching(
     try:
         yield alerts
     except Exception as error:
-        if not alerts.told and not isinstance(error, unless):
+        if not alerts.reported and not isinstance(error, unless):
             alerts.failed(error)
         raise
 

@@ -31,10 +31,10 @@ class Failure:
 
     @property
     def context(self) -> dict[str, Any]:
-        told = {
+        context = {
             key: value for key, value in self.__dict__.items() if key != "cause" and value not in ("", None)
         }
-        return {**told, "version": __version__}
+        return {**context, "version": __version__}
 
 
 def notify(key: str, failure: Failure, scrubber: Scrubber) -> None:

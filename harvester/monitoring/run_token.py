@@ -33,8 +33,8 @@ class RunToken:
             self.parameters().write(self.name, self.value)
             self.published = True
         except HarvesterError as error:
-            told = " ".join(str(error).split())
-            log.warning("The status cannot be requested: cannot store its token: %s", told)
+            reason = " ".join(str(error).split())
+            log.warning("The status cannot be requested: cannot store its token: %s", reason)
 
     def close(self) -> None:
         """Take it back, unless a later run has put its own there."""
@@ -47,10 +47,10 @@ class RunToken:
         except NotFound:
             return
         except HarvesterError as error:
-            told = " ".join(str(error).split())
+            reason = " ".join(str(error).split())
             log.warning(
                 "Cannot remove the token of this run from the parameter store; it is no longer valid: %s",
-                told,
+                reason,
             )
 
 

@@ -105,9 +105,9 @@ def _metrics(account: HarvestRecord) -> str:
     }
     label = f'{{collection="{account["collection_id"]}"}}'
     lines = []
-    for name, kind, told in _METRICS:
+    for name, kind, description in _METRICS:
         full = f"twarc_cloud_{name}" + ("_total" if kind == "counter" else "")
-        lines += [f"# HELP {full} {told}", f"# TYPE {full} {kind}", f"{full}{label} {values[name]}"]
+        lines += [f"# HELP {full} {description}", f"# TYPE {full} {kind}", f"{full}{label} {values[name]}"]
     for name, value in sorted((account.get("counts") or {}).items()):
         lines.append(f'twarc_cloud_counts{{collection="{account["collection_id"]}",what="{name}"}} {value}')
     return "\n".join([*lines, ""])

@@ -26,10 +26,10 @@ def head_of(answer: Mapping[str, Any]) -> Head | None:
 
 def is_removal(answer: Mapping[str, Any]) -> bool:
     """Whether an answer to DELETE is plainly S3's: it says 204 and nothing else, and who or when it was."""
-    told = answer.get("ResponseMetadata", {})
-    headers = told.get("HTTPHeaders", {})
+    metadata = answer.get("ResponseMetadata", {})
+    headers = metadata.get("HTTPHeaders", {})
     return bool(
-        told.get("HTTPStatusCode") == 204
+        metadata.get("HTTPStatusCode") == 204
         and headers.get("content-length", "0") == "0"
         and {"date", "x-amz-request-id"} & set(headers)
     )

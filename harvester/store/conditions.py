@@ -83,12 +83,12 @@ class Remembered:
         """Try the server now, and keep the result; raises Unfit."""
         found = _probed(self._objects)
         now = self._objects.now()
-        told = {
+        document = {
             "server": self._objects.server,
             "removes_conditionally": found.removal,
             "probed": timestamp(now) if now else None,
         }
-        self._objects.write(self._key, orjson.dumps(told, option=orjson.OPT_INDENT_2))
+        self._objects.write(self._key, orjson.dumps(document, option=orjson.OPT_INDENT_2))
         if not found.removal:
             log.warning(
                 "%s ignores conditions on deletes: locks are replaced instead of deleted (docs/stores.md).",

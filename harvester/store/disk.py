@@ -29,7 +29,7 @@ _PASSING = {
 
 
 @contextmanager
-def told(key: str) -> Iterator[None]:
+def translated(key: str) -> Iterator[None]:
     """Errors of the file system in the words of a store."""
     try:
         yield

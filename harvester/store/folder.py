@@ -16,7 +16,7 @@ from pathlib import Path
 
 from harvester.errors import Conflict, HarvesterError, NotFound, StoreAway
 from harvester.store import Entry, Stored, require_key
-from harvester.store.disk import make_folder, opened, real, sync, told, whole
+from harvester.store.disk import make_folder, opened, real, sync, translated, whole
 from harvester.store.keys import ROOT
 
 _SCRATCH = ".scratch"
@@ -48,7 +48,7 @@ class FolderStore:
 
     def read(self, key: str) -> Stored:
         path = self._path(key)
-        with told(key), opened(path) as file:
+        with translated(key), opened(path) as file:
             # One open file is one version, however often the name is given to another meanwhile.
             data, status = file.read(), os.fstat(file.fileno())
         return Stored(data, _version(status), _modified(status))
@@ -71,7 +71,7 @@ class FolderStore:
 
     def upload(self, key: str, path: Path, *, sha256: str) -> str:
         target = self._path(key)
-        with told(key), self._scratch() as scratch:
+        with translated(key), self._scratch() as scratch:
             try:
                 os.link(path, scratch)
             except OSError as error:
@@ -88,7 +88,7 @@ class FolderStore:
 
     def download(self, key: str, path: Path) -> None:
         source = self._path(key)
-        with told(key):
+        with translated(key):
             if not source.is_file():
                 raise NotFound(f"{key} is not in {self.name}.")
             with whole(path) as partial:
@@ -96,7 +96,7 @@ class FolderStore:
 
     def remove(self, key: str, *, version: str | None = None) -> None:
         path = self._path(key)
-        with told(key), suppress(FileNotFoundError):
+        with translated(key), suppress(FileNotFoundError):
             with self._exclusive(key):
                 if version is not None:
                     self._require_version(path, key, version, gone_is_fine=True)
@@ -108,7 +108,7 @@ class FolderStore:
         require_key(prefix)
         # What follows the last '/' is the beginning of a name.
         top = self._path(prefix[: prefix.rfind("/") + 1])
-        with told(prefix):
+        with translated(prefix):
             found = sorted((ROOT + path.relative_to(self.root).as_posix(), path) for path in self._files(top))
             for key, path in found:
                 if key.startswith(prefix):
@@ -117,13 +117,13 @@ class FolderStore:
                         yield Entry(key, status.st_size, _version(status), _modified(status))
 
     def folders(self, prefix: str) -> Iterator[str]:
-        with told(prefix), suppress(FileNotFoundError):
+        with translated(prefix), suppress(FileNotFoundError):
             below = sorted(path.name for path in self._path(prefix).iterdir() if path.is_dir())
             yield from (name for name in below if name != _SCRATCH)
 
     def now(self) -> datetime:
         # The clock of the file system, which on a network share is not this machine's.
-        with told("the store's clock"), self._scratch() as scratch:
+        with translated("the store's clock"), self._scratch() as scratch:
             scratch.touch()
             return _modified(scratch.stat())
 
@@ -181,7 +181,7 @@ class FolderStore:
 
     @contextmanager
     def _written(self, key: str, data: bytes) -> Iterator[Path]:
-        with told(key), self._scratch() as scratch:
+        with translated(key), self._scratch() as scratch:
             with scratch.open("xb") as file:
                 file.write(data)
                 file.flush()
@@ -259,7 +259,7 @@ def _version(status: os.stat_result) -> str:
 
 
 def _stamp(path: Path) -> None:
-    """Date it now, by the file system's clock: what is told as `modified` is when it came into its place."""
+    """Date it now, by the file system's clock: what `modified` says is when it came into its place."""
     os.utime(path)
     # Each write makes a new file, but its number is used again, and the file system's clock ticks in
     # milliseconds: what is below them is drawn, so that no two versions look alike.

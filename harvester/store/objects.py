@@ -144,7 +144,7 @@ class BucketObjects:
     def ask_for_date(self) -> None:
         """Any answer will do, that of a refusal too; raises where none comes that has a date."""
         try:
-            with self.told("the store's clock"):
+            with self.translated("the store's clock"):
                 self._ask("the store's clock", "head_bucket")
         except HarvesterError:
             if self.heard is None:
@@ -152,7 +152,7 @@ class BucketObjects:
 
     def region(self) -> str:
         """Where the bucket is, as far as its server tells."""
-        with self.told("the bucket"):
+        with self.translated("the bucket"):
             found = self._ask("the bucket", "head_bucket").get("BucketRegion")
         return str(found or self.client.meta.region_name)
 
@@ -188,7 +188,7 @@ class BucketObjects:
             raise NotFound(f"{key} is not in {self.name}.") from error
 
     def _page(self, prefix: str, **parameters: Any) -> Any:
-        with self.told(prefix):
+        with self.translated(prefix):
             page = self._ask(prefix, "list_objects_v2", Prefix=prefix, **parameters)
         if not is_whole(page, prefix):
             raise self.garbled(prefix, "its listing is not whole")
@@ -232,7 +232,7 @@ class BucketObjects:
     # -- words -----------------------------------------------------------------------------------------
 
     @contextmanager
-    def told(self, key: str) -> Iterator[None]:
+    def translated(self, key: str) -> Iterator[None]:
         """What S3 refuses, in the words of a store."""
         try:
             yield

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from harvester.errors import HarvesterError, NotFound, StoreAway
 from harvester.store import Entry, Store, Stored
-from harvester.store.disk import opened, told
+from harvester.store.disk import opened, translated
 from harvester.store.folder import FolderStore
 from harvester.store.keys import ROOT
 
@@ -68,7 +68,7 @@ class FolderReader:
         return str(self.folder)
 
     def entries(self, prefix: str) -> Iterator[Entry]:
-        with told(prefix):
+        with translated(prefix):
             top, _, begins = prefix.rpartition("/")
             for path in self._files(self._path(f"{top}/"), begins):
                 key = self.prefix + path.relative_to(self.folder).as_posix()
@@ -77,12 +77,12 @@ class FolderReader:
                 yield Entry(key, status.st_size, version, datetime.fromtimestamp(status.st_mtime, UTC))
 
     def read(self, key: str) -> Stored:
-        with told(key), opened(self._path(key)) as file:
+        with translated(key), opened(self._path(key)) as file:
             status = os.fstat(file.fileno())
             return Stored(file.read(), "", datetime.fromtimestamp(status.st_mtime, UTC))
 
     def pieces(self, key: str) -> Iterator[memoryview]:
-        with told(key), opened(self._path(key)) as file:
+        with translated(key), opened(self._path(key)) as file:
             while piece := file.read(_PIECE):
                 yield memoryview(piece)
 

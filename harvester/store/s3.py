@@ -18,7 +18,7 @@ from harvester.errors import Conflict, Exit, HarvesterError, NotFound, StoreAway
 from harvester.store import Entry, Stored, require_key
 from harvester.store.answers import Head
 from harvester.store.conditions import FOLDER, Remembered
-from harvester.store.disk import told, whole
+from harvester.store.disk import translated, whole
 from harvester.store.objects import BucketObjects
 from harvester.store.refusals import NoBucket, in_words
 
@@ -76,7 +76,7 @@ class S3Store:
     def upload(self, key: str, path: Path, *, sha256: str) -> str:
         require_key(key)
         self._conditions.require()
-        with told(str(path)), path.open("rb") as body:
+        with translated(str(path)), path.open("rb") as body:
             version, there = self._put(key, body, sha256, IfNoneMatch="*")
         if version:
             return version
@@ -86,7 +86,7 @@ class S3Store:
 
     def download(self, key: str, path: Path) -> None:
         require_key(key)
-        with told(str(path)):
+        with translated(str(path)):
             _, body = self._objects.get(key)
             with whole(path) as partial, partial.open("wb") as file:
                 for piece in self._pieces(key, body):
@@ -180,7 +180,7 @@ class S3Store:
         return "", head
 
     def _sha256(self, key: str, head: Head) -> str:
-        """Of an object; read where the server does not keep what was told with it."""
+        """Of an object; read where the server does not keep what was translated with it."""
         if told_with_it := head.metadata.get("sha256"):
             return told_with_it
         digest = hashlib.sha256()

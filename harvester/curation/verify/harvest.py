@@ -230,16 +230,16 @@ class Case:
         """Of a harvest that ended, events.jsonl and the account tell of the same gaps."""
         if self.unfinished or self.claims.of_2019 or EVENTS in self.unreadable:
             return
-        told = []
+        recorded = []
         for line in self.events.splitlines():
             try:
                 event = orjson.loads(line)
             except orjson.JSONDecodeError:
                 return
             if isinstance(event, dict) and event.get("event") == "gap":
-                told.append(event)
-        if told != list(gaps):
-            why = f"it tells of {len(gaps)} gaps, events.jsonl of {len(told)}, or of others"
+                recorded.append(event)
+        if recorded != list(gaps):
+            why = f"it tells of {len(gaps)} gaps, events.jsonl of {len(recorded)}, or of others"
             yield Finding(HARVEST, Verdict.WRONG_COUNT, why)
 
     def _impossible(self, gaps: Iterable[Mapping[str, Any]]) -> Iterator[str]:

@@ -87,11 +87,11 @@ class Fields:
             if {name: ",".join(values) for name, values in names.items()} != sent:
                 # Another thread met the same refusal.
                 return True
-            told = [self._without(*each) for each in _refusals(problem, sent)]
-        for words in filter(None, told):
+            changes = [self._without(*each) for each in _refusals(problem, sent)]
+        for words in filter(None, changes):
             self.refused.append(words)
             self.on_refusal(words)
-        return any(told)
+        return any(changes)
 
     def _without(self, parameter: str, refused: list[str] | None, allowed: set[str]) -> str:
         """Ask for less of posts and of accounts, as both are refused alike; what is told of it."""

@@ -64,12 +64,12 @@ def rules(given: Any, problems: list[str]) -> list[Mapping[str, Any]]:
 def same_values(given: Any) -> list[str]:
     """Which rules have the value of an earlier one: X keeps the first of them, and so its tag."""
     numbers: dict[str, int] = {}
-    told: list[str] = []
+    found: list[str] = []
     for number, rule in enumerate(rules(given, []), start=1):
         value = rule["value"].strip()
         if (earlier := numbers.setdefault(value, number)) != number:
-            told.append(f"Rule {number} has the value of rule {earlier} ({value}); X keeps that one's tag.")
-    return told
+            found.append(f"Rule {number} has the value of rule {earlier} ({value}); X keeps that one's tag.")
+    return found
 
 
 def phrases(track: Any, problems: list[str]) -> list[str]:

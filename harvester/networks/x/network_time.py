@@ -25,13 +25,13 @@ class NetworkTime:
     def heard(self, date: str | None, *, sent: float) -> None:
         """An answer came just now with this `Date`, to a request sent when `Clock.elapsed` was `sent`."""
         try:
-            told = parsedate_to_datetime(date).replace(tzinfo=UTC).timestamp() if date else None
+            moment = parsedate_to_datetime(date).replace(tzinfo=UTC).timestamp() if date else None
         except ValueError:
-            told = None
-        if told is None:
+            moment = None
+        if moment is None:
             return
         # Whole seconds, of some moment between the request and its answer.
-        low, high = told - self._clock.elapsed(), told + 1.0 - sent
+        low, high = moment - self._clock.elapsed(), moment + 1.0 - sent
         with self._lock:
             before = self._bounds or (low, high)
             if max(low, before[0]) <= min(high, before[1]):
@@ -42,10 +42,10 @@ class NetworkTime:
 
     def saw(self, post_id: str) -> None:
         """A post came just now, so that it is at least as late as when that was published."""
-        told = published(post_id)
-        if told is None or not self.is_plausible(told):
+        moment = published(post_id)
+        if moment is None or not self.is_plausible(moment):
             return
-        ahead = told.timestamp() - self._clock.elapsed()
+        ahead = moment.timestamp() - self._clock.elapsed()
         with self._lock:
             if self._bounds:
                 self._bounds = max(ahead, self._bounds[0]), max(ahead, self._bounds[1])

@@ -15,10 +15,10 @@ def published(post_id: str | None) -> datetime | None:
     """When a post was published, to the millisecond; None where its id tells no time."""
     try:
         number = int(post_id or "")
-        told = datetime.fromtimestamp(((number >> 22) + _EPOCH_MS) / 1000, UTC)
+        time = datetime.fromtimestamp(((number >> 22) + _EPOCH_MS) / 1000, UTC)
     except (ValueError, OverflowError, OSError):
         return None
-    return told if number >= _FIRST_TIMED_ID else None
+    return time if number >= _FIRST_TIMED_ID else None
 
 
 def created(post_id: str) -> datetime:

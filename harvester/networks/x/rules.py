@@ -33,10 +33,13 @@ class RuleCaps:
     in_use: int = 0
 
     @classmethod
-    def of(cls, told: Mapping[str, Any]) -> "RuleCaps":
+    def of(cls, counts: Mapping[str, Any]) -> "RuleCaps":
         """From the answer of `rules/counts`, whose numbers are texts; a project's cap is for all its apps."""
-        app, project = number(told.get("cap_per_client_app")), number(told.get("cap_per_project"))
-        used, of_project = number(told.get("client_app_rules_count")), number(told.get("project_rules_count"))
+        app, project = number(counts.get("cap_per_client_app")), number(counts.get("cap_per_project"))
+        used, of_project = (
+            number(counts.get("client_app_rules_count")),
+            number(counts.get("project_rules_count")),
+        )
         others = max(0, of_project - used)
         caps = [cap for cap in (app, project - others if project else 0) if cap > 0]
         return cls(rules=min(caps) if caps else cls.rules, in_use=used)

@@ -142,8 +142,8 @@ class AccountStates:
             if state in gone:
                 self._sighted(user_id, state)
             else:
-                told = f"the timeline says {outcome}, the look-up does not"
-                self.report(user_id, "failed", error=told)
+                reason = f"the timeline says {outcome}, the look-up does not"
+                self.report(user_id, "failed", error=reason)
                 self._job.put(Batch(counts={"users_failed": 1}))
 
     def _sighted(self, user_id: str, state: str) -> None:

@@ -160,8 +160,8 @@ class _Walk:
         self._empty, self._doubt = 0, ""
         self._tell_shortage(before=page.newest_id, since=created(page.newest_id or "0"))
         if page.missing:
-            told = f"X spoke of {page.count} posts of a page and gave {page.distinct}"
-            self._shortage = told, chain.oldest_id or page.newest_id or "0"
+            shortage = f"X spoke of {page.count} posts of a page and gave {page.distinct}"
+            self._shortage = shortage, chain.oldest_id or page.newest_id or "0"
         after = chain.after(page)
         if after.token and not self._goes_on(page):
             self._doubt = "X gave a token of this chain for a second time"
@@ -220,7 +220,7 @@ class _Walk:
     # -- ending --------------------------------------------------------------------------------------
 
     def leave(self) -> None:
-        """Tell what is still to be told, however the walk ended."""
+        """Tell what is still to be shortage, however the walk ended."""
         self._tell_shortage(before=self._kept.since_id, since=self._beginning(self._kept))
 
     def _over(self, chain: Chain) -> Chain:

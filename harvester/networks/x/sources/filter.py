@@ -73,8 +73,8 @@ def _put(job: Job, read: StreamRead, *, most: int | None) -> None:
 
 def _set_rules(job: Job) -> list[Rule]:
     """Make the app's rules those of the collection; those that were not there before."""
-    for told in same_values(job.collection["filter"].get("rules")):
-        log.warning("%s", told)
+    for problem in same_values(job.collection["filter"].get("rules")):
+        log.warning("%s", problem)
     prefix = tag_prefix(job.collection["id"])
     caps = job.client.rule_caps()
     wanted = compile_rules(job.collection["filter"], caps, prefix=prefix)

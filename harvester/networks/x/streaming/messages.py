@@ -19,9 +19,9 @@ def unread(event: str, data: bytes) -> dict[str, Any]:
 
 def message(found: Any, text: str) -> dict[str, Any]:
     """The event of a JSON value that is no post; `text` is the value as it came."""
-    told = _kept(found, text)
+    content = _kept(found, text)
     if not isinstance(found, dict):
-        return {"event": "message", **told}
+        return {"event": "message", **content}
     errors = objects(found.get("errors"))
     ends = [error for error in errors if "disconnect" in f"{error.get('type')}{error.get('title')}"]
     ends += objects([found.get("disconnect")])
@@ -31,11 +31,11 @@ def message(found: Any, text: str) -> dict[str, Any]:
             "event": "disconnect",
             "disconnect_type": _text(first.get("disconnect_type") or first.get("title")),
             "detail": _text(first.get("detail") or first.get("reason")),
-            **told,
+            **content,
         }
     if "limit" in found:
-        return {"event": "limit", **told}
-    return {"event": "error" if errors else "message", **told}
+        return {"event": "limit", **content}
+    return {"event": "error" if errors else "message", **content}
 
 
 def _kept(found: Any, text: str) -> dict[str, Any]:
