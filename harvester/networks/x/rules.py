@@ -62,7 +62,7 @@ class RulePlan:
     add_first: bool = True
     problems: tuple[Problem, ...] = ()
 
-    def told(self, problems: tuple[Problem, ...]) -> "RulePlan":
+    def with_problems(self, problems: tuple[Problem, ...]) -> "RulePlan":
         return replace(self, problems=self.problems + problems)
 
 

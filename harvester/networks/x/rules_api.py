@@ -72,7 +72,7 @@ class RulesApi:
         """
         plan = plan_rules(wanted, self.rules(), prefix=prefix, caps=caps)
         before = plan.replaced if plan.add_first else plan.replaced + plan.delete
-        plan = plan.told(self.delete_rules(before).problems)
+        plan = plan.with_problems(self.delete_rules(before).problems)
         try:
             added = self.add_rules(plan.add)
         except BaseException:
@@ -80,8 +80,8 @@ class RulesApi:
             raise
         if added.problems:
             self.take_back(plan.add)
-            return plan.told(added.problems)
-        return plan.told(self.delete_rules(plan.delete).problems) if plan.add_first else plan
+            return plan.with_problems(added.problems)
+        return plan.with_problems(self.delete_rules(plan.delete).problems) if plan.add_first else plan
 
     def take_back(self, added: Sequence[Rule]) -> None:
         """Delete these rules, as far as X is there to do it; what cannot be deleted is logged."""
