@@ -385,7 +385,7 @@ def test_a_link_in_the_place_of_a_work_folder_is_not_followed(planted: str, tmp_
     (elsewhere / "it" / "precious").write_text("kept")
     (temp / planted).parent.mkdir(parents=True, exist_ok=True)
     (temp / planted).symlink_to(elsewhere if planted == "local" else elsewhere / "it")
-    with pytest.raises(HarvesterError, match=r"is a link.*--temp"):
+    with pytest.raises(HarvesterError, match=r"is a symbolic link.*--temp"):
         Work.begin(temp / "local" / "it", _state())
     with pytest.raises(HarvesterError, match="is a symbolic link"):
         list(left_behind(temp / "local" / "it"))
