@@ -65,7 +65,7 @@ _COLLECTIONS: dict[str, tuple[Any, str]] = {
         {**_SEARCH, "search": {"query": "flood", "max_records": "<Optional maximum number of records"}},
         "max_records",
     ),
-    "unknown key": ({**_SEARCH, "serach": {}}, "Unknown key serach. Is search meant?"),
+    "unknown key": ({**_SEARCH, "serach": {}}, "Unknown key serach. Did you mean search?"),
     "unknown key below": ({**_SEARCH, "search": {"query": "a", "qurey": "b"}}, "Unknown key search.qurey."),
     "ids that are not digits": ({**_USERS, "users": {"jack": {}}}, "jack is not a user_id."),
     "a since_id that is none": ({**_USERS, "users": {"1": {"since_id": "new"}}}, "since_id of user 1"),
@@ -162,7 +162,7 @@ def test_keys_that_are_refused(desk: Desk) -> None:
 def test_a_network_that_cannot_be_reached(tree: dict[str, Any], desk: Desk) -> None:
     desk.put("it", tree)
     said = desk.harvested("it")
-    _require_one_line(said, Exit.RETRY_LATER, "could not be reached", "goes on where it was")
+    _require_one_line(said, Exit.RETRY_LATER, "could not be reached", "continues where it was")
     record = desk.records("it")[0]
     assert (record["state"], record["exit_code"]) == ("stopped", Exit.RETRY_LATER)
     assert record["reason"].rstrip(".") in said.answer

@@ -111,7 +111,7 @@ class AccountStates:
 
     # -- states ------------------------------------------------------------------------------------
 
-    def well(self, user_id: str) -> None:
+    def answered(self, user_id: str) -> None:
         """A timeline was read: whatever was seen before is over."""
         if self._users[user_id].get("sightings"):
             self._job.put(Batch(patch={"users": {user_id: {"sightings": None}}}))

@@ -149,7 +149,7 @@ class _Sweep:
         if problem:
             self._accounts.suspect(user_id, problem)
             return {"users_unavailable": 1}
-        self._accounts.well(user_id)
+        self._accounts.answered(user_id)
         if timeline.unfinished:
             log.warning("User %s is unfinished: %s", user_id, timeline.unfinished)
             self._accounts.report(user_id, "failed", error=timeline.unfinished)
