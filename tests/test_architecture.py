@@ -166,3 +166,9 @@ def _texts() -> list[Path]:
         paths = sorted(top.rglob("*")) if top.is_dir() else [top]
         found += [path for path in paths if path.is_file() and path.suffix in kinds]
     return [path for path in found if not skipped & set(path.relative_to(_ROOT).parts)]
+
+
+def test_every_name_that_a_lazy_package_offers_is_there() -> None:
+    from harvester.networks import x
+
+    assert {name for name in x._HOME if not hasattr(x, name)} == set()
