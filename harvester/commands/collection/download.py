@@ -108,7 +108,7 @@ def _tell_of_dry_run(mirror: "Mirror", tally: "Tally", left: list[str], *, as_js
     if as_json:
         print_json(_as_json(mirror, tally, left, [], None))
     else:
-        more = f"and remove {len(left):,} that are no longer in the store" if left else ""
+        more = f" and remove {len(left):,} that are no longer in the store" if left else ""
         files = f"{counted(tally.fetched, 'file')} ({size(tally.fetched_bytes)})"
         announce_dry_run(
             True,
