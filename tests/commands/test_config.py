@@ -137,6 +137,8 @@ def test_screen_names_become_ids_and_unknown_ones_are_told(account_at_x: tuple[P
         "no good name!",
     ]
     assert "1 user added, 2 not found." in told.err
+    limits = "(1 to 15 of a-z, A-Z, 0-9 and _)"
+    assert f"1 of these cannot be a screen name {limits} and was not looked up." in told.err
     assert _without_counts(person) == {user_id: {"screen_name": name}}
     errors = ("--error-file", "not-found.txt")
     again = person("collection-config", "screennames", "Nobody_here", "Nobody_there", *errors)

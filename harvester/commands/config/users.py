@@ -185,9 +185,9 @@ def _tell_not_found(missing: list[str], others: list[str], error_file: Path | No
         error_file.write_text("".join(f"{name}\n" for name in [*missing, *others]), encoding="utf-8")
     code = _tell_missing("Following screen names where not found:", [*missing, *others])
     if others:
-        message = "screen names" if len(others) > 1 else "a screen name"
+        kind, were = ("screen names", "were") if len(others) > 1 else ("a screen name", "was")
         limits = "(1 to 15 of a-z, A-Z, 0-9 and _)"
-        click.echo(f"{len(others):,} of these cannot be {message} {limits} and were not looked up.", err=True)
+        click.echo(f"{len(others):,} of these cannot be {kind} {limits} and {were} not looked up.", err=True)
     return code
 
 
