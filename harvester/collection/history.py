@@ -26,6 +26,8 @@ from harvester.store import Store, Stored
 from harvester.store.keys import ROOT, CollectionKeys, changeset_version, moment, timestamp
 
 _TRIES = 100
+# For a collection that is damaged.
+REPAIR = "`collection-config changes` shows what it was; fix it where it is stored."
 
 
 def read(store: Store, keys: CollectionKeys) -> Stored:
@@ -216,8 +218,7 @@ def _is_history(store: Store, keys: CollectionKeys, name: str) -> bool:
 
 
 def _parsed(stored: Stored, keys: CollectionKeys) -> Tree:
-    hint = "`collection-config changes` tells what it was; mend it where it is stored."
-    return checked(stored.data, keys.collection, hint=hint)
+    return checked(stored.data, keys.collection, hint=REPAIR)
 
 
 def _version(tree: Tree) -> int:

@@ -469,6 +469,19 @@ def test_a_file_that_is_not_a_collection_is_told_in_words(person: Person, conten
     assert "Traceback" not in told.words
 
 
+@pytest.mark.parametrize(
+    "command", ["collection once", "collection filter-start", "collection-config check", "collection copy"]
+)
+def test_a_damaged_stored_collection_is_named_with_what_to_do(person: Person, command: str) -> None:
+    stored = person.folder / "collections/museums/collection.json"
+    stored.parent.mkdir(parents=True)
+    stored.write_text("{")
+    told = person(*command.split(), "museums", *(["other"] if command.endswith("copy") else []))
+    assert told.code == 1
+    assert "collections/museums/collection.json is not JSON: " in told.err
+    assert "`collection-config changes` shows what it was; fix it where it is stored." in told.err
+
+
 def test_a_file_that_is_not_there_or_not_to_be_read_is_told_in_words(person: Person) -> None:
     assert "There is no collection.json." in person("collection-config", "update").err
     (person.folder / "folder.json").mkdir()

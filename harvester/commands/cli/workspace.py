@@ -112,7 +112,7 @@ class Place:
 
         where = self.shown(keys.collection)
         known = self._collections.get(keys.id)
-        tree = known or checked(history.read(self.store, keys).data, where)
+        tree = known or checked(history.read(self.store, keys).data, where, hint=history.REPAIR)
         if kinds:
             require_kind(tree, *kinds)
         if not known:
