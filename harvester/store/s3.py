@@ -180,9 +180,9 @@ class S3Store:
         return "", head
 
     def _sha256(self, key: str, head: Head) -> str:
-        """Of an object; read where the server does not keep what was translated with it."""
-        if told_with_it := head.metadata.get("sha256"):
-            return told_with_it
+        """Of an object; read where the server does not keep the metadata that was sent with it."""
+        if sent_with_it := head.metadata.get("sha256"):
+            return sent_with_it
         digest = hashlib.sha256()
         _, body = self._objects.get(key)
         for piece in self._pieces(key, body):

@@ -117,7 +117,7 @@ def _rates(settings: Settings, capacity: Capacity, name: str) -> Tree:
     }
 
 
-# What stands in a month of a stream, and how it is cost.
+# What stands in a month of a stream, by the name that is shown.
 _PARTS = {
     "task": "task",
     "address": "public address",
