@@ -351,6 +351,20 @@ def test_neither_type_nor_an_unknown_collection_can_be_updated(person: Person) -
     assert person("collection-config", "update").code == 10
 
 
+@pytest.mark.parametrize("content", ["{}", "{"])
+def test_a_download_asks_where_a_damaged_history_does_not_say_what_would_be_lost(
+    person: Person, content: str
+) -> None:
+    _added(person, "12")
+    _harvested(person, lambda now: {**now, "users": {"12": {"since_id": "99"}}})
+    first = min((person.folder / "collections/museums/changesets").iterdir())
+    first.write_text(content)
+    told = person("collection-config", "download", "museums", answer="y\n")
+    assert "collection.json has changes that are not stored. Overwrite it?" in told.words
+    assert told.code == 0, told
+    assert person.file == person.stored("museums")
+
+
 def test_a_download_asks_before_it_loses_changes_and_only_then(person: Person) -> None:
     _added(person, "12")
     _harvested(person, lambda now: {**now, "users": {"12": {"since_id": "99"}}})

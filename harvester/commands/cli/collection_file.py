@@ -166,11 +166,10 @@ def holds_changes(path: Path, store: "Store") -> bool:
     try:
         mine = read(path)
         keys = CollectionKeys(str(mine.get("id")))
-        stored = history.current(store, keys)
+        return base_of(store, keys, mine, history.current(store, keys)) != mine
     except HarvesterError:
         # Then it may be all there is of it.
         return True
-    return base_of(store, keys, mine, stored) != mine
 
 
 def warn_of_changes(store: "Store", keys: CollectionKeys, stored: Tree) -> None:
