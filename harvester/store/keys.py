@@ -203,8 +203,9 @@ def is_changeset(name: str) -> bool:
 
 def describes_collection(key: str) -> bool:
     """Whether it holds a collection or a part of one: itself, a changeset, or a harvest's copy."""
-    own = re.fullmatch(r"collections/[^/]+/(?:collection\.json|changesets/[^/]+\.json)", key)
-    return bool(own or key == harvest_folder(key) + "collection.json")
+    # More folders than harvests have today, for a copy that is overlooked may hold keys.
+    below = r"collection\.json|changesets/[^/]+\.json|harvests/(?:\d+/){6}collection\.json"
+    return bool(re.fullmatch(rf"collections/[^/]+/(?:{below})", key))
 
 
 def changeset_version(key: str) -> int:
