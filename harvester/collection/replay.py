@@ -1,6 +1,6 @@
 """Replays a collection's changesets in order."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -12,7 +12,8 @@ from harvester.errors import HarvesterError, NotFound
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys, changeset_version, is_own
 
-_AT_ONCE = 16
+# So many are read, and may be in memory, at once: of 100,000 users each may hold ten megabytes.
+_AT_ONCE = 8
 _HINT = "Restore an earlier version, or remove it and lose that part of the history."
 
 
@@ -31,29 +32,34 @@ def names(store: Store, keys: CollectionKeys) -> list[str]:
 
 def changesets(store: Store, keys: CollectionKeys) -> Iterator[tuple[str, Tree]]:
     """The names and contents of all changesets, in the order in which they were made."""
-    found = names(store, keys)
+    return _read(store, keys, names(store, keys))
+
+
+def _read(store: Store, keys: CollectionKeys, found: Sequence[str]) -> Iterator[tuple[str, Tree]]:
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        read = pool.map(lambda name: store.read(keys.changesets + name).data, found)
-        for name, data in zip(found, read, strict=True):
-            yield name, checked(data, keys.changesets + name, hint=_HINT)
+        for start in range(0, len(found), _AT_ONCE):
+            part = found[start : start + _AT_ONCE]
+            read = pool.map(lambda name: store.read(keys.changesets + name).data, part)
+            for name, data in zip(part, read, strict=True):
+                yield name, checked(data, keys.changesets + name, hint=_HINT)
 
 
 def replay(store: Store, keys: CollectionKeys) -> Tree:
     """The collection that all its changesets make."""
-    tree: Tree = {}
-    for name, changeset in changesets(store, keys):
-        tree = applied(tree, changeset, keys.changesets + name)
-    return tree
+    return _made(keys, changesets(store, keys))
 
 
 def tree_at(store: Store, keys: CollectionKeys, name: str) -> Tree | None:
     """The collection as that changeset made it; None when there is no such changeset."""
+    found = names(store, keys)
+    return _made(keys, _read(store, keys, found[: found.index(name) + 1])) if name in found else None
+
+
+def _made(keys: CollectionKeys, made_by: Iterator[tuple[str, Tree]]) -> Tree:
     tree: Tree = {}
-    for each, changeset in changesets(store, keys):
-        tree = applied(tree, changeset, keys.changesets + each)
-        if each == name:
-            return tree
-    return None
+    for name, changeset in made_by:
+        tree = applied(tree, changeset, keys.changesets + name)
+    return tree
 
 
 def applied(tree: Tree, changeset: Tree, key: str) -> Tree:

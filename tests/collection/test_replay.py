@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from harvester.collection import history
-from harvester.collection.replay import changesets, replay, tree_at
+from harvester.collection.replay import changesets, names, replay, tree_at
 from harvester.errors import HarvesterError
+from harvester.store import Stored
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 
@@ -40,3 +41,33 @@ def test_a_damaged_changeset_is_named(data: bytes, tmp_path: Path) -> None:
     with pytest.raises(HarvesterError, match=key) as raised:
         replay(store, _KEYS)
     assert "Restore an earlier version" in raised.value.hint
+
+
+class _Watched(FolderStore):
+    """Knows which objects were read."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__(root)
+        self.reads: list[str] = []
+
+    def read(self, key: str) -> Stored:
+        self.reads.append(key)
+        return super().read(key)
+
+
+def test_of_a_long_history_only_a_few_changesets_are_read_ahead(tmp_path: Path) -> None:
+    _edited(tmp_path)
+    store = _Watched(tmp_path)
+    changes = changesets(store, _KEYS)
+    for taken in range(1, 41):
+        next(changes)
+        assert len(store.reads) < taken + 8
+
+
+def test_only_what_a_version_was_made_of_is_read(tmp_path: Path) -> None:
+    found = names(_edited(tmp_path), _KEYS)
+    store = _Watched(tmp_path)
+    assert tree_at(store, _KEYS, "change-20190501100000.json") is None
+    assert not store.reads
+    assert tree_at(store, _KEYS, found[2])
+    assert len(store.reads) == 3
