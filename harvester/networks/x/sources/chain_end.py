@@ -220,7 +220,7 @@ class _Walk:
     # -- ending --------------------------------------------------------------------------------------
 
     def leave(self) -> None:
-        """Tell what is still to be shortage, however the walk ended."""
+        """Record the shortage that is not recorded yet, however the walk ended."""
         self._tell_shortage(before=self._kept.since_id, since=self._beginning(self._kept))
 
     def _over(self, chain: Chain) -> Chain:
