@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from harvester.networks.records import Records, object_of
+from harvester.networks.records import BrokenLine, Records, object_of
 
 
 class _Nothing(msgspec.Struct):
@@ -53,6 +53,8 @@ def _one_by_one(block: bytes, *, ids: bool) -> Records:
         record = object_of(line, lines)
         data = record.get("data", record)
         found = data if isinstance(data, list) else [data] if isinstance(data, dict) else []
+        if not all(isinstance(post, dict) for post in found):
+            raise BrokenLine(lines, f"has a post that is not a JSON object: {line[:60]!r}")
         posts += len(found)
         if ids:
             known += [str(post.get("id_str") or post.get("id")) for post in found]
