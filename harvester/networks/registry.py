@@ -1,11 +1,12 @@
 """Which networks there are: X, and those that other packages offer as entry points of the group below."""
 
 from functools import cache
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.networks import Network
+from harvester.text import unexpected
 
 GROUP = "twarc_cloud.networks"
 _X = "x"
@@ -34,10 +35,21 @@ def _named(name: str) -> Network:
         return X()
     offered = sorted({point.name for point in entry_points(group=GROUP)} | {_X})
     for point in entry_points(group=GROUP, name=name):
-        network: Network = point.load()()
-        return network
+        return _loaded(point)
     raise HarvesterError(
         f"The network {name} is not installed.",
         hint=f"Install the package that offers it. There are: {', '.join(offered)}.",
         exit_code=Exit.USAGE,
     )
+
+
+def _loaded(point: EntryPoint) -> Network:
+    try:
+        network: Network = point.load()()
+    except Exception as error:
+        raise HarvesterError(
+            f"The network {point.name} cannot be loaded from {point.value}: {unexpected(error)}.",
+            hint="Update or reinstall the package that offers it.",
+            exit_code=Exit.USAGE,
+        ) from error
+    return network

@@ -177,6 +177,13 @@ def test_a_collection_is_judged_by_the_rules_of_its_network(wall: _Wall) -> None
     assert "fence is not installed" in told and "wall, x" in told
 
 
+def test_a_network_whose_package_is_broken_is_named(wall: _Wall, tmp_path: Path) -> None:
+    points = tmp_path / "site/wall_network-1.0.dist-info/entry_points.txt"
+    points.write_text(f"{_ENTRY_POINTS}moat = no_such_module:Moat\n")
+    (told,) = validation.problems({"id": "w", "network": "moat", "type": "search", "search": {"query": "a"}})
+    assert "moat cannot be loaded from no_such_module:Moat: unexpected ModuleNotFoundError" in told
+
+
 def test_a_collection_stays_with_its_network(wall: _Wall, person: Person) -> None:
     _add(person, type="search", search={"query": "flood"})
     person.write({**person.file, "network": "x"})
