@@ -8,6 +8,7 @@ from harvester.checks.collection import Check
 from harvester.compute.fargate.task_definition import require_complete
 from harvester.errors import Exit, HarvesterError
 from harvester.settings import Settings, listed
+from harvester.text import counted
 
 _APPLY = "`terraform apply` creates it; `terraform output -raw twarc_cloud_ini` shows its name."
 _FREE_ADDRESSES = 8
@@ -101,7 +102,7 @@ def _subnets(settings: Settings, aws: Aws) -> Check:
         return Check("subnets", False, "none are set.", _APPLY)
     full = [each["SubnetId"] for each in found if each.get("AvailableIpAddressCount", 256) < _FREE_ADDRESSES]
     if full:
-        detail = f"{', '.join(full)} is almost out of addresses."
+        detail = f"almost out of addresses: {', '.join(full)}."
         return Check("subnets", False, detail, "Each task needs an address: use larger or more subnets.")
     zones = sorted({str(each.get("AvailabilityZone")) for each in found})
     return Check("subnets", True, f"{len(found)}, in {', '.join(zones)}.")
@@ -113,7 +114,7 @@ def _security_groups(settings: Settings, aws: Aws) -> Check:
     if not found:
         return Check("security groups", False, "none are set.", _APPLY)
     if settings.status_port == 0 and (rules := [rule for each in found for rule in each["IpPermissions"]]):
-        detail = f"{len(rules)} rules allow inbound traffic, but tasks do not listen on any port."
+        detail = f"{counted(len(rules), 'rule')} for inbound traffic, but tasks do not listen on any port."
         return Check("security groups", False, detail, "Remove them; Terraform's `status_cidr` opens a port.")
     return Check("security groups", True, f"{', '.join(each['GroupId'] for each in found)}.")
 
@@ -144,7 +145,7 @@ def _quota(settings: Settings, aws: Aws) -> Check:
     found = aws.quotas("get_service_quota", ServiceCode="fargate", QuotaCode=_QUOTAS[kind])
     vcpus = float(found["Quota"]["Value"])
     tasks = int(vcpus * 1024 // settings.task_cpu)
-    detail = f"{vcpus:g} vCPUs {kind}, enough for {tasks} tasks of the default size at once."
+    detail = f"{vcpus:g} vCPUs {kind}, enough for {counted(tasks, 'task')} of the default size at once."
     return Check(
         "quota", tasks > 0, detail, "" if tasks else "Request more from AWS (Service Quotas, Fargate)."
     )

@@ -89,7 +89,8 @@ def test_a_port_that_is_open_for_nothing_is_told(cloud: Cloud) -> None:
     cloud.client("ec2").authorize_security_group_ingress(
         GroupId=cloud.settings.security_groups, IpProtocol="tcp", FromPort=80, ToPort=80, CidrIp="0.0.0.0/0"
     )
-    assert not _found(cloud.settings)["security groups"].ok
+    check = _found(cloud.settings)["security groups"]
+    assert (check.ok, check.detail.partition(",")[0]) == (False, "1 rule for inbound traffic")
     assert _found(replace(cloud.settings, status_port=80))["security groups"].ok
 
 

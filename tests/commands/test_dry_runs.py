@@ -69,7 +69,7 @@ _CASES: dict[str, list[tuple[str, str]]] = {
     "collection rules": [("gone --remove --yes", "Would remove 1 rule of gone from the app")],
     "collection download": [
         ("accounts", "Would fetch "),
-        ("accounts --copy-folder there --clean", "there and remove 1 that are no longer in the store; "),
+        ("accounts --copy-folder there --clean", "there and remove 1 file no longer in the store; "),
     ],
     "collection verify": [("accounts --rebuild-manifest --yes", "Would write 1 manifest, ")],
     "harvest stop": [("running", "Would stop the harvest of running after storing what it has")],

@@ -108,7 +108,7 @@ def _tell_of_dry_run(mirror: "Mirror", tally: "Tally", left: list[str], *, as_js
     if as_json:
         print_json(_as_json(mirror, tally, left, [], None))
     else:
-        more = f" and remove {len(left):,} that are no longer in the store" if left else ""
+        more = f" and remove {counted(len(left), 'file')} no longer in the store" if left else ""
         files = f"{counted(tally.fetched, 'file')} ({size(tally.fetched_bytes)})"
         announce_dry_run(
             True,
@@ -150,7 +150,7 @@ def _tell_of_download(mirror: "Mirror", tally: "Tally", left: list[str], removed
         (len(left), "here but not in the store; --clean removes downloaded ones"),
         (len(tally.gone), "removed from the store while this ran"),
         (tally.cleaned, "contained API keys, which were removed"),
-        (tally.left_out, "belong to a harvest that has not ended, and were skipped"),
+        (tally.left_out, "of a harvest that has not ended, skipped"),
     )
     for number, words in notes:
         if number:

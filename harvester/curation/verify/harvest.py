@@ -23,6 +23,7 @@ from harvester.store.keys import (
     is_segment,
     part_of,
 )
+from harvester.text import counted
 
 STRANGER = "not a file that a harvest or a command writes"
 # The state of a harvest whose account could not be read.
@@ -239,7 +240,7 @@ class Case:
             if isinstance(event, dict) and event.get("event") == "gap":
                 recorded.append(event)
         if recorded != list(gaps):
-            why = f"it tells of {len(gaps)} gaps, events.jsonl of {len(recorded)}, or of others"
+            why = f"it tells of {counted(len(gaps), 'gap')}, events.jsonl of {len(recorded)}, or of others"
             yield Finding(HARVEST, Verdict.WRONG_COUNT, why)
 
     def _impossible(self, gaps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
