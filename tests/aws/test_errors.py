@@ -84,9 +84,9 @@ def test_the_shared_errors(code: str, said: str, hint: str, exit_code: Exit) -> 
 @pytest.mark.parametrize(
     ("name", "meant"),
     [
-        ("s3://museum-posts", "Is museum-posts meant?"),
-        ("s3://museum-posts/", "Is museum-posts meant?"),
-        ("arn:aws:s3:::museum-posts", "Is museum-posts meant?"),
+        ("s3://museum-posts", "Did you mean museum-posts?"),
+        ("s3://museum-posts/", "Did you mean museum-posts?"),
+        ("arn:aws:s3:::museum-posts", "Did you mean museum-posts?"),
         *(
             (name, "letters, digits")
             for name in ("b100%", "my bucket", "https://b.s3.amazonaws.com", "", "é", "a/b")
