@@ -7,7 +7,7 @@ Files, then the manifests that name them, then the changeset, then `collection.j
 import logging
 import shutil
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import orjson
@@ -47,7 +47,8 @@ class Ending:
     store: Store
     keys: CollectionKeys
     work: Work
-    used: Tree
+    # It may hold API keys.
+    used: Tree = field(repr=False)
     record: Callable[[State], HarvestRecord]
 
     def __post_init__(self) -> None:

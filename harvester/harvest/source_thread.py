@@ -31,7 +31,8 @@ class SourceThread:
     """
 
     context: Context
-    collection: Tree
+    # It may hold API keys.
+    collection: Tree = field(repr=False)
     unheard: MissedInterval | None
     client: Callable[[Tree, Progress], Client]
     network: Network

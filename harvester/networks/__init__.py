@@ -103,7 +103,8 @@ class Job(Generic[C]):
     `say` takes why a source is through before the network was, `waits` what it waits for and how long.
     """
 
-    collection: Tree
+    # It may hold API keys.
+    collection: Tree = field(repr=False)
     client: C
     clock: Clock
     stop: Stop
