@@ -163,13 +163,23 @@ class Harvest:
         if recovered:
             record = recovered.record
             progress = Progress(
-                self.keys.id, self.store.name, recovered.work.state.harvest, task=record.get("task")
+                self.keys.id,
+                self.store.name,
+                recovered.work.state.harvest,
+                task=record.get("task"),
+                refused_fields=record.get("refused_fields") or (),
             )
             outcome = Outcome(INTERRUPTED, "the harvest died and was finished by the next one")
             if record["state"] != RUNNING:
                 # It lived to say how it ended, and died, or had no store, on the last steps.
-                exit_code = Exit(record["exit_code"])
-                outcome = Outcome(record["state"], record["reason"], exit_code, record.get("hint", ""))
+                outcome = Outcome(
+                    record["state"],
+                    record["reason"],
+                    Exit(record["exit_code"]),
+                    record.get("hint", ""),
+                    record.get("limit", ""),
+                    record.get("needs_change", False),
+                )
             else:
                 self.found_dead = progress.started
             progress.end(outcome, at=timestamp(self.store.now()), unheard=record.get("unheard"))

@@ -3,6 +3,7 @@
 import logging
 import platform
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from harvester import __version__
@@ -82,11 +83,17 @@ class Progress:
     """
 
     def __init__(
-        self, collection_id: str, store: str, started: str = "", *, task: Tree | None = None
+        self,
+        collection_id: str,
+        store: str,
+        started: str = "",
+        *,
+        task: Tree | None = None,
+        refused_fields: Iterable[str] = (),
     ) -> None:
         self._collection_id, self._store, self._task = collection_id, store, task or {}
         # Replaced, never changed, so that it is read without the lock.
-        self._now = _Standing(started, updated=started)
+        self._now = _Standing(started, updated=started, refused_fields=tuple(refused_fields))
         self._lock = threading.Lock()
 
     @property

@@ -93,6 +93,28 @@ def test_a_stream_that_failed_for_its_store_leaves_word_since_when_it_is_unheard
     assert told == [(moment(record["unheard"]["since"]), "5", "the harvest before failed")]
 
 
+def test_what_a_harvest_said_of_itself_stays_when_the_next_one_finishes_it(tmp_path: Path) -> None:
+    store = _store(tmp_path)
+    Site(_NoRoom(store), tmp_path).harvest(lambda job: job.put(_post(5)), store_patience=0.01).run()
+    (record,) = Site(store, tmp_path).records()
+    key = KEYS.harvest(moment(record["harvest_timestamp"])).harvest
+    said = {**record, "limit": "budget", "needs_change": True, "refused_fields": ["tweet.fields=entities"]}
+    store.replace(key, orjson.dumps(said), version=store.read(key).version)
+    Site(store, tmp_path).harvest(lambda _: None).run()
+    finished = Site(store, tmp_path).records()[0]
+    assert finished["tweets"] == 1
+    changed = {name for name in said if said[name] != finished.get(name)}
+    assert changed <= {
+        "tweets",
+        "files",
+        "file_bytes",
+        "counts",
+        "billed",
+        "updated",
+        "harvest_end_timestamp",
+    }
+
+
 def test_a_gap_in_the_last_thing_that_a_source_hands_over_is_told(tmp_path: Path) -> None:
     gap = {"event": "gap", "from": "2026-01-01", "to": "2026-01-02", "reason": "cut"}
     site = Site(_store(tmp_path), tmp_path)
