@@ -67,10 +67,10 @@ def wish_problems(wishes: Tree) -> Iterator[str]:
 def _problems(values: dict[str, Any]) -> Iterator[str]:
     cpu, memory, disk = values.get("cpu"), values.get("memory"), values.get("disk", LEAST_DISK)
     if cpu is not None and not _one_of(cpu, SIZES):
-        yield f"cpu is {cpu!r}; it must be {_listed(SIZES)}."
+        yield f"cpu is {cpu!r}; it must be one of {_listed(SIZES)}."
     elif memory is not None and not _one_of(memory, _memories(cpu)):
         with_cpu = f" with cpu {cpu}" if cpu is not None else ""
-        yield f"memory is {memory!r}; it must be {_listed(_memories(cpu))} MiB{with_cpu}."
+        yield f"memory is {memory!r}; it must be one of {_listed(_memories(cpu))} MiB{with_cpu}."
     if values.get("architecture", "ARM64") not in ARCHITECTURES:
         yield f"architecture is {values['architecture']!r}; it must be {' or '.join(ARCHITECTURES)}."
     for name in ("spot", "fallback"):

@@ -74,7 +74,7 @@ class Settings:
             entry.name: getattr(self, entry.name) for entry in fields(self) if entry.type in (int, float)
         }
         wrong = [
-            f"{name} is {value}; it is more than 0 and at most {_MOST.get(name, _MOST_OF_ALL):,}."
+            f"{name} is {value}; it must be more than 0 and at most {_MOST.get(name, _MOST_OF_ALL):,}."
             for name, value in numbers.items()
             if not 0 < value <= _MOST.get(name, _MOST_OF_ALL) and (value or name not in _MAY_BE_NONE)
         ]

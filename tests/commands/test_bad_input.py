@@ -179,7 +179,7 @@ def test_an_address_of_the_network_that_is_none(desk: Desk) -> None:
     ("environment", "words"),
     [
         ({"TWARC_CLOUD_LOCK_SECONDS": "soon"}, "lock_seconds is 'soon'; it must be a number."),
-        ({"TWARC_CLOUD_CONCURRENCY": "-3"}, "concurrency is -3; it is more than 0"),
+        ({"TWARC_CLOUD_CONCURRENCY": "-3"}, "concurrency is -3; it must be more than 0"),
     ],
 )
 def test_a_setting_that_is_none(environment: dict[str, str], words: str, desk: Desk) -> None:

@@ -30,7 +30,7 @@ def test_what_a_collection_does_not_ask_for_is_as_usual() -> None:
 def test_a_wish_that_does_not_go_with_the_usual_is_told() -> None:
     assert _asking({"cpu": 1024}) == []
     assert Capacity().changed_by({"cpu": 1024}).problems() == [
-        "memory is 512; it must be 2048, 3072, 4096, 5120, 6144, 7168, 8192 MiB with cpu 1024."
+        "memory is 512; it must be one of 2048, 3072, 4096, 5120, 6144, 7168, 8192 MiB with cpu 1024."
     ]
 
 
@@ -39,12 +39,12 @@ def test_a_wish_that_does_not_go_with_the_usual_is_told() -> None:
     [
         ("large", "Task is not properly structured."),
         ({"cpus": 256}, "Unknown key task.cpus. Did you mean task.cpu?"),
-        ({"cpu": "256"}, "task.cpu is '256'; it must be 256, 512, 1024, 2048, 4096, 8192, 16384."),
-        ({"cpu": True}, "task.cpu is True; it must be 256, 512, 1024, 2048, 4096, 8192, 16384."),
-        ({"memory": 513}, "task.memory is 513; it must be 512, 1024, 2048, ... 122880 MiB."),
+        ({"cpu": "256"}, "task.cpu is '256'; it must be one of 256, 512, 1024, 2048, 4096, 8192, 16384."),
+        ({"cpu": True}, "task.cpu is True; it must be one of 256, 512, 1024, 2048, 4096, 8192, 16384."),
+        ({"memory": 513}, "task.memory is 513; it must be one of 512, 1024, 2048, ... 122880 MiB."),
         (
             {"cpu": 512, "memory": 512},
-            "task.memory is 512; it must be 1024, 2048, 3072, 4096 MiB with cpu 512.",
+            "task.memory is 512; it must be one of 1024, 2048, 3072, 4096 MiB with cpu 512.",
         ),
         ({"architecture": "arm64"}, "task.architecture is 'arm64'; it must be ARM64 or X86_64."),
         ({"spot": "yes"}, "task.spot is 'yes'; it must be true or false."),

@@ -182,7 +182,7 @@ def require(settings: Settings, *names: str) -> None:
     """Raise unless these are set, and the image, if it is, is one."""
     problems = [f"{name} is missing." for name in names if not getattr(settings, name)]
     if settings.image and re.fullmatch(r"latest|version-[\d.]+|[^:/]+", settings.image):
-        problems.append(f"image is {settings.image!r}; it is the whole name, registry/repository:tag.")
+        problems.append(f"image is {settings.image!r}; use the full name, registry/repository:tag.")
     if problems:
         raise HarvesterError(
             "The cloud settings are incomplete.",

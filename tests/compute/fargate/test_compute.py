@@ -262,7 +262,7 @@ def test_a_task_that_does_not_begin_in_time_is_told_and_left(stage: Stage) -> No
 def test_a_collection_that_asks_for_what_fargate_has_not_starts_nothing(stage: Stage) -> None:
     tree = {"id": "big", "type": "search", "search": {"query": "q"}, "task": {"cpu": 1024}}
     history.add(stage.store, CollectionKeys("big"), tree)
-    with pytest.raises(HarvesterError, match="memory is 512; it must be 2048") as caught:
+    with pytest.raises(HarvesterError, match="memory is 512; it must be one of 2048") as caught:
         stage.compute.once("big")
     assert caught.value.exit_code == Exit.USAGE
     assert stage.ecs.tasks == []
