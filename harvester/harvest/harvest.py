@@ -22,7 +22,7 @@ from harvester.harvest.fenced_store import FencedStore
 from harvester.harvest.finalize import Ending
 from harvester.harvest.lock import Lock
 from harvester.harvest.progress import INTERRUPTED, RUNNING, Outcome, Progress
-from harvester.harvest.recovery import recover
+from harvester.harvest.recovery import recover, sweep
 from harvester.harvest.run import Run
 from harvester.harvest.source_thread import SourceThread
 from harvester.harvest.store_patience import Patience, PatientStore
@@ -188,6 +188,8 @@ class Harvest:
                 uploads.put(what, step)
             uploads.drain()
             recovered.work.remove()
+            # Of the same harvest this machine may have kept an earlier folder, which knew less.
+            sweep(context.store, self.keys, self.work_root)
 
     def _release_lock(self) -> None:
         try:

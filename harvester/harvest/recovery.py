@@ -51,8 +51,7 @@ def recover(
     """
     tree = checkpoint.load(store, keys)
     if tree is None:
-        for left in left_behind(root):
-            _discard(store, keys, left)
+        sweep(store, keys, root)
         return None
     here = keys.harvest(moment(tree["state"]["harvest"]))
     if late_after:
@@ -61,10 +60,9 @@ def recover(
     record = _claimed(store, keys, here, known)
     if record is None or _is_over(store, keys, record):
         finalize.clear(store, keys, here)
-        for left in left_behind(root):
-            _discard(store, keys, left)
+        sweep(store, keys, root)
         return None
-    work = _work_of(store, keys, here, known, root, owner=owner)
+    work = _work_of(store, here, known, root, owner=owner)
     used = document(store, here.collection, "type")
     log.warning("The harvest of %s did not end; finishing it first.", work.state.harvest)
     before = _Reached.of(known)
@@ -118,17 +116,15 @@ def _announce(store: Store, keys: CollectionKeys, here: HarvestKeys, work: Work,
     Pointer(store, keys.checkpoint).write(tree)
 
 
-def _work_of(
-    store: Store, keys: CollectionKeys, here: HarvestKeys, known: State, root: Path, *, owner: str
-) -> Work:
-    """The dead harvest's work folder, or one made anew; those of others are let go."""
+def _work_of(store: Store, here: HarvestKeys, known: State, root: Path, *, owner: str) -> Work:
+    """The dead harvest's work folder, or one made anew; `sweep` removes the others once it has ended."""
     work = None
     is_ending = any(list(store.entries(key)) for key in (here.users, here.events, here.user_changes))
     for left in left_behind(root):
         if work is None and _continues(left.state, known, is_ending=is_ending):
             work = left
         else:
-            _discard(store, keys, left)
+            left.close()
     work = work or _fetched(store, here, known, root, owner=owner)
     _remove_unnamed(store, here, (*known.finished, *work.state.finished))
     return work
@@ -208,6 +204,12 @@ def _keep_side_files(store: Store, here: HarvestKeys, work: Work, kept: dict[str
     parts = Parts(store, here, work.folder, copied=kept)
     for name, size in work.state.sizes.items():
         parts.copy(name, size)
+
+
+def sweep(store: Store, keys: CollectionKeys, root: Path) -> None:
+    """Remove the work folders on this machine of harvests that have ended, whoever finished them."""
+    for left in left_behind(root):
+        _discard(store, keys, left)
 
 
 def _discard(store: Store, keys: CollectionKeys, left: Work) -> None:

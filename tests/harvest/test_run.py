@@ -1,5 +1,6 @@
 """What one harvest notes of itself, so that whoever comes after it knows what it did and did not hear."""
 
+import gzip
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,11 +13,12 @@ from harvester.collection import history
 from harvester.errors import Exit, StoreAway
 from harvester.harvest.harvest import Harvest
 from harvester.harvest.lock import content
+from harvester.harvest.segment import finished
 from harvester.networks import Batch
 from harvester.networks.x.sources import Job
 from harvester.settings import Settings
 from harvester.store.folder import FolderStore
-from harvester.store.keys import CollectionKeys, moment
+from harvester.store.keys import SEGMENTS, CollectionKeys, moment
 from tests.support.harvest_stage import until
 from tests.support.stalling_clients import Client
 from tests.support.stores import HandClock, Wrapped
@@ -131,3 +133,23 @@ def test_a_harvest_that_has_nothing_to_do_renews_its_lock(tmp_path: Path) -> Non
         until(lambda: content(store.read(KEYS.lock)).get("renewed", 0) >= 3)
 
     assert site.harvest(quiet, lock_seconds=0.3, checkpoint_seconds=1e6).run().state == "complete"
+
+
+def test_a_work_folder_that_knew_less_than_the_store_goes_with_its_harvest(tmp_path: Path) -> None:
+    """A machine on which a harvest died is back, after another one finished more of it and died, too."""
+    store = _store(tmp_path)
+    Site(_NoRoom(store), tmp_path).harvest(lambda job: job.put(_post(5)), store_patience=0.01).run()
+    (record,) = Site(store, tmp_path).records()
+    here = KEYS.harvest(moment(record["harvest_timestamp"]))
+    segment = tmp_path / f"{SEGMENTS}20260101000000-000001.jsonl.gz"
+    segment.write_bytes(gzip.compress(b'{"data":{"id":"5"}}\n{"data":{"id":"6"}}\n'))
+    further = finished(segment, posts=2)
+    store.upload(here.file(further.name), segment, sha256=further.sha256)
+    left = orjson.loads(store.read(KEYS.checkpoint).data)
+    state = {**left["state"], "finished": [vars(further)], "segment": None, "segments": 1}
+    for key, tree in ((here.harvest, {**record, "state": "running"}), (KEYS.checkpoint, {"state": state})):
+        store.replace(key, orjson.dumps(tree), version=store.read(key).version)
+    assert len(list((tmp_path / "temp").iterdir())) == 1
+    Site(store, tmp_path).harvest(lambda _: None).run()
+    assert Site(store, tmp_path).records()[0]["tweets"] == 2
+    assert list((tmp_path / "temp").iterdir()) == []
