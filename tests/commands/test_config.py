@@ -11,6 +11,7 @@ import pytest
 
 import emulator
 from harvester.collection import history
+from harvester.errors import Exit
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 from tests.support.cli_session import Person, a_profile, at_a_terminal
@@ -57,6 +58,18 @@ def _harvested(person: Person, change: Any) -> None:
     """What a harvest does to the stored collection at its end."""
     store = FolderStore(person.folder / "collections")
     history.edit(store, CollectionKeys("museums"), change, harvest="2026-11-23T09:00:00+00:00")
+
+
+def test_doctor_fails_when_x_refuses_the_keys(
+    account_at_x: tuple[Person, _Account], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person, _ = account_at_x
+    assert "ok  fields: X accepts all" in person.well("doctor")
+    monkeypatch.setenv("BEARER_TOKEN", "wrongkey")
+    told = person("doctor")
+    assert told.code == Exit.ERROR
+    assert "BAD keys at X: X does not accept the keys" in told.out
+    assert "Check the keys" in told.out and "fields" not in told.out
 
 
 @pytest.mark.parametrize("kind", ["user_timeline", "search", "filter"])

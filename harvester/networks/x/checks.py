@@ -6,7 +6,7 @@ from harvester.collection.kinds import is_stream
 from harvester.collection.kinds.kind import count
 from harvester.collection.kinds.names import FILTER, SEARCH, USER_TIMELINE
 from harvester.documents import Tree
-from harvester.errors import HarvesterError
+from harvester.errors import Exit, HarvesterError
 from harvester.networks.check import Check
 from harvester.networks.x.client import XClient
 from harvester.networks.x.decoding import member, number
@@ -126,6 +126,8 @@ def accepted_fields(client: Callable[[], XClient]) -> Check:
         finally:
             x.close()
     except HarvesterError as error:
+        if error.exit_code is Exit.UNAUTHORIZED:
+            return Check("keys at X", False, error.message, error.hint)
         return Check("fields", True, f"cannot ask X: {error.message}")
     if x.fields.refused:
         detail = f"X no longer accepts {', '.join(x.fields.refused)}; harvests go on without."

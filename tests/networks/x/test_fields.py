@@ -219,6 +219,16 @@ def test_doctor_compares_what_is_asked_with_what_x_accepts(retired: bool) -> Non
     assert (f"X no longer accepts {TWEETS}" in check.detail) == retired
 
 
+def test_doctor_finds_keys_that_x_refuses() -> None:
+    with emulator.running(users=1) as emulated:
+        keys = Keys(bearer_token="wrongkey")
+        check = accepted_fields(
+            lambda: XClient(keys, base_url=emulated.url, clock=HandClock(), stop=Stop(), patience=1.0)
+        )
+    assert (check.check, check.ok) == ("keys at X", False)
+    assert "does not accept the keys" in check.detail and check.hint
+
+
 def test_doctor_says_when_x_could_not_be_asked() -> None:
     check = accepted_fields(
         lambda: XClient(
