@@ -8,7 +8,7 @@ import fcntl
 import json
 import os
 import subprocess
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -108,14 +108,14 @@ def write_note(path: Path, note: Mapping[str, Any]) -> None:
 
 
 @contextmanager
-def changed(path: Path) -> Iterator[dict[str, Any]]:
-    """A note to change, while nobody else can."""
+def changed(path: Path, read: Callable[[], dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """A note to change, while nobody else can; if `read` raises, the file stays as it is."""
     _make_private(path.parent)
     lock = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
     try:
         # Held by others for the moment of one small write only.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        note = read_note(path)
+        note = read()
         yield note
         write_note(path, note)
     finally:

@@ -1,11 +1,12 @@
 """The schedules of this machine, in one file that two commands can change at once."""
 
+import json
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from harvester.compute import Scheduled
-from harvester.compute.local.processes import Slot, changed, read_note
+from harvester.compute.local.processes import Slot, changed
 from harvester.compute.schedules.expression import Schedule, parsed
 from harvester.errors import HarvesterError
 from harvester.store.keys import moment, timestamp
@@ -22,7 +23,7 @@ class Timetable:
         self, collection_id: str, schedule: Schedule, now: datetime, *, paused: bool = False
     ) -> Scheduled:
         since = now.replace(microsecond=0)
-        with changed(self._path) as note:
+        with changed(self._path, self._entries) as note:
             note[collection_id] = {
                 "expression": schedule.expression,
                 "timezone": schedule.timezone,
@@ -35,28 +36,48 @@ class Timetable:
 
     def take_out(self, collection_id: str) -> bool:
         """Whether there was a schedule."""
-        with changed(self._path) as note:
+        with changed(self._path, self._entries) as note:
             return note.pop(collection_id, None) is not None
 
     def all(self) -> list[Scheduled]:
         scheduler_running = self.scheduler.is_alive
+        found = []
+        for name, entry in sorted(self._entries().items()):
+            try:
+                found.append(_scheduled(name, entry, scheduler_running=scheduler_running))
+            except KeyError as error:
+                raise self._damaged(f"the schedule of {name} has no {error.args[0]}") from error
+            except (ValueError, HarvesterError) as error:
+                raise self._damaged(f"the schedule of {name} is not valid") from error
+        return found
+
+    def _entries(self) -> dict[str, dict[str, Any]]:
+        """What is in the file by collection; empty where there is none."""
         try:
-            return [
-                _scheduled(name, entry, scheduler_running=scheduler_running)
-                for name, entry in sorted(read_note(self._path).items())
-            ]
-        except (AttributeError, KeyError, TypeError, ValueError, HarvesterError) as error:
-            hint = f"Remove {self._path} and create the schedules again."
-            raise HarvesterError(
-                f"{self._path} is not a valid file of schedules: {error}.", hint=hint
-            ) from error
+            found = json.loads(self._path.read_bytes())
+        except FileNotFoundError:
+            return {}
+        except (RecursionError, ValueError) as error:
+            raise self._damaged("it is not JSON") from error
+        if not isinstance(found, dict):
+            raise self._damaged("it is not a JSON object")
+        for name, entry in found.items():
+            if not isinstance(entry, dict):
+                raise self._damaged(f"the schedule of {name} is not a JSON object")
+        return found
+
+    def _damaged(self, reason: str) -> HarvesterError:
+        return HarvesterError(
+            f"{self._path} is not a valid file of schedules: {reason}.",
+            hint="Correct it, or move it away and create the schedules again.",
+        )
 
     def dealt_with(self, collection_id: str, until: datetime) -> None:
         """Note that all until this time is dealt with, so that no other scheduler does it again.
 
         What is not due again after that is over, and is taken out.
         """
-        with changed(self._path) as note:
+        with changed(self._path, self._entries) as note:
             if collection_id not in note:
                 return
             entry = note[collection_id]

@@ -3,6 +3,7 @@
 import signal
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,9 +69,19 @@ def test_a_note_that_cannot_be_read_says_nothing(tmp_path: Path) -> None:
     for content in ("", "{", "[]", "\0"):
         (tmp_path / "a.json").write_text(content)
         assert read_note(tmp_path / "a.json") == {}
-    with changed(tmp_path / "a.json") as note:
+    with changed(tmp_path / "a.json", lambda: read_note(tmp_path / "a.json")) as note:
         note["x"] = 1
     assert read_note(tmp_path / "a.json") == {"x": 1}
+
+
+def test_a_note_that_is_not_understood_is_not_changed(tmp_path: Path) -> None:
+    def read() -> dict[str, Any]:
+        raise HarvesterError("It is damaged.")
+
+    (tmp_path / "a.json").write_text("garbage")
+    with pytest.raises(HarvesterError, match="It is damaged"), changed(tmp_path / "a.json", read) as note:
+        note["x"] = 1
+    assert (tmp_path / "a.json").read_text() == "garbage"
 
 
 def test_a_log_is_followed_to_its_very_end(tmp_path: Path) -> None:

@@ -209,3 +209,47 @@ def test_schedules_that_are_made_at_once_are_all_kept(tmp_path: Path) -> None:
     for thread in threads:
         thread.join()
     assert [each.collection_id for each in Timetable(tmp_path).all()] == sorted(names)
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "it is not JSON"),
+        (b"\xff\xfe\x80garbage", "it is not JSON"),
+        (b"[" * 100_000, "it is not JSON"),
+        (b"[]", "it is not a JSON object"),
+        (b'{"s": 5}', "the schedule of s is not a JSON object"),
+    ],
+    ids=["empty", "garbage", "deep", "a list", "a number"],
+)
+def test_a_damaged_file_of_schedules_is_named_and_never_overwritten(
+    tmp_path: Path, content: bytes, reason: str
+) -> None:
+    table, path = Timetable(tmp_path), tmp_path / "schedules.json"
+    path.write_bytes(content)
+    for use in (
+        table.all,
+        lambda: table.put("new", parsed("rate(1 day)"), _START),
+        lambda: table.take_out("s"),
+        lambda: table.dealt_with("s", _START),
+    ):
+        with pytest.raises(HarvesterError) as raised:
+            use()
+        assert raised.value.message == f"{path} is not a valid file of schedules: {reason}."
+        assert "move it away and create the schedules again" in raised.value.hint
+        assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize(
+    ("entry", "reason"),
+    [
+        ('{"since": "2026-11-23T08:00:30+00:00"}', "has no expression"),
+        ('{"expression": "rate(1 day)"}', "has no since"),
+        ('{"expression": "rate(1 day)", "since": "monday"}', "is not valid"),
+        ('{"expression": 5, "since": "2026-11-23T08:00:30+00:00"}', "is not valid"),
+    ],
+)
+def test_a_damaged_schedule_is_named_in_words(tmp_path: Path, entry: str, reason: str) -> None:
+    (tmp_path / "schedules.json").write_text(f'{{"s": {entry}}}')
+    with pytest.raises(HarvesterError, match=f"the schedule of s {reason}[.]"):
+        Timetable(tmp_path).all()
