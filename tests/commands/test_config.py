@@ -97,6 +97,43 @@ def test_a_template_is_not_written_over_a_file_unasked(person: Person) -> None:
     assert person.file["id"] == "three"
 
 
+@pytest.mark.parametrize(
+    ("collection_id", "words"),
+    [
+        ("my museum", "Id contains spaces."),
+        ("../x", "may hold only letters"),
+        ("x" * 300, "Id has 300 characters; the limit is 100."),
+        ("a\udc80b", "may hold only letters"),
+        ("", "Missing id."),
+    ],
+    ids=["a space", "a path", "too long", "not text", "empty"],
+)
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+def test_a_template_refuses_an_id_that_no_collection_can_have(
+    person: Person, collection_id: str, words: str, options: tuple[str, ...]
+) -> None:
+    told = person("collection-config", "template", "user_timeline", "--id", collection_id, *options)
+    assert (told.code, words in told.err, told.out) == (Exit.USAGE, True, "")
+    assert not (person.folder / "collection.json").exists()
+
+
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+def test_an_error_file_that_cannot_be_written_is_refused_before_anything_is_paid(
+    account_at_x: tuple[Person, _Account], options: tuple[str, ...]
+) -> None:
+    person, account = account_at_x
+    person.well("collection-config", "template", "user_timeline", "--id", "museums")
+    (person.folder / "names.txt").write_text(f"{account.name}\nNobody_here\n")
+    billed = account.emulated.truth()["billed"]
+    for error_file in ("/nonexistent/x", "names.txt/x"):
+        for command in (("screenname-files", "names.txt"), ("screennames", account.name)):
+            told = person("collection-config", *command, "--error-file", error_file, *options)
+            assert (told.code, told.out) == (Exit.USAGE, "")
+            assert f"{error_file} cannot be written" in told.err
+    assert person.file["users"] == {}
+    assert account.emulated.truth()["billed"] == billed
+
+
 def test_a_question_that_nobody_answers_is_an_error_that_names_the_option(person: Person) -> None:
     person.well("collection-config", "template", "search")
     told = person("collection-config", "template", "search")

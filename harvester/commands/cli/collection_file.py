@@ -1,5 +1,6 @@
 """A person's collection.json: read, changed as a whole or not at all, and written back."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -36,6 +37,26 @@ def _outside_stores(_: click.Context, __: click.Parameter, path: Path | None) ->
     return path
 
 
+def _writable(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
+    """The path of a file that is written after a look-up is paid for."""
+    _outside_stores(context, parameter, path)
+    if path is None:
+        return None
+    if not path.parent.is_dir():
+        reason = f"there is no folder {path.parent}"
+    elif not os.access(path if path.exists() else path.parent, os.W_OK):
+        reason = "permission denied"
+    else:
+        return path
+    raise HarvesterError(
+        f"{path} cannot be written: {reason}.", hint="Use another file.", exit_code=Exit.USAGE
+    )
+
+
+def valid_id(_: click.Context, __: click.Parameter, collection_id: str | None) -> str | None:
+    return None if collection_id is None else CollectionKeys(collection_id).id
+
+
 def _file_option(**options: Any) -> Callable[[_F], _F]:
     return click.option(
         "--collection-config-filepath",
@@ -54,7 +75,7 @@ read_file_option = _file_option()
 error_file_option = click.option(
     "--error-file",
     type=click.Path(dir_okay=False, path_type=Path),
-    callback=_outside_stores,
+    callback=_writable,
     help="Write names that were not found to this file, one per line.",
 )
 

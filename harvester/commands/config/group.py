@@ -54,7 +54,7 @@ def collection_config() -> None:
 
 @collection_config.command("template", help="Write a template of collection.json to fill in.")
 @click.argument("kind", type=click.Choice(tuple(KINDS)))
-@click.option("--id", "collection_id", help="Id of the collection.")
+@click.option("--id", "collection_id", callback=collection_file.valid_id, help="Id of the collection.")
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
 @dry_run_option
 @collection_file.file_option
