@@ -31,10 +31,11 @@ class Task:
 
 @dataclass(frozen=True)
 class Ended:
-    """A harvest's exit code, and what else is known of its end."""
+    """A harvest's exit code, what else is known of its end, and the error that it printed last."""
 
     code: int
     detail: str = ""
+    said: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, cast
 
@@ -71,6 +72,34 @@ def last(store: Store, keys: CollectionKeys) -> HarvestRecord | None:
     return {**lost, "collection_id": keys.id, "folder": here.folder}
 
 
+def mark(store: Store, keys: CollectionKeys) -> datetime:
+    """A moment after the begin of each harvest so far, and before that of one that starts now."""
+    begun = [_begun(record) for record in all_of(store, keys, newest=1)]
+    return max([store.now() - _CLOCKS_DIFFER, *begun])
+
+
+def first_after(store: Store, keys: CollectionKeys, marked: datetime) -> HarvestRecord | None:
+    """The record of the first harvest that began after a mark, and that no longer runs; None without one."""
+    later = [record for record in all_of(store, keys, newest=_LATER) if _begun(record) > marked]
+    if not later:
+        return None
+    # The lock of a harvest that died elsewhere is live until it expires.
+    return _died(later[-1]) if later[-1]["state"] == RUNNING else later[-1]
+
+
+def _begun(record: HarvestRecord) -> datetime:
+    try:
+        return moment(record["harvest_timestamp"])
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
+
+
+# Two readers of S3's clock, which names whole seconds, differ by a second and the time of an answer.
+_CLOCKS_DIFFER = timedelta(seconds=3)
+# How many harvests may have begun since a mark.
+_LATER = 10
+
+
 def all_of(store: Store, keys: CollectionKeys, *, newest: int | None = None) -> list[HarvestRecord]:
     """The records of so many harvests, newest first; of a few not all the others are listed."""
     history.read(store, keys)
@@ -92,7 +121,11 @@ def _as_it_is(
         return record
     # It may have ended since it was read.
     record = _record(keys, key, store.read(key).data)
-    return {**record, "state": INTERRUPTED, "reason": _DIED} if record["state"] == RUNNING else record
+    return _died(record) if record["state"] == RUNNING else record
+
+
+def _died(record: HarvestRecord) -> HarvestRecord:
+    return {**record, "state": INTERRUPTED, "reason": _DIED}
 
 
 def _newest_first(store: Store, prefix: str, *, levels: int) -> Iterator[str]:

@@ -89,3 +89,21 @@ def test_what_died_is_not_called_running(tmp_path: Path) -> None:
     assert states() == ["running", "interrupted", "complete"]
     lock.release()
     assert states() == ["interrupted", "interrupted", "complete"]
+
+
+def test_after_a_mark_only_a_harvest_that_began_since_is_found(tmp_path: Path) -> None:
+    store = _harvested_daily(tmp_path, 2)
+    marked = catalog.mark(store, _KEYS)
+    assert catalog.first_after(store, _KEYS, marked) is None
+    begun = store.now().replace(microsecond=0)
+    lock = Lock(store, _KEYS.lock, owner="0", clock=SystemClock())
+    lock.acquire()
+    for number in range(3):
+        here = _KEYS.harvest(begun + timedelta(seconds=number))
+        record = {"harvest_timestamp": timestamp(here.started), "state": "running", "owner": str(number)}
+        store.create(here.harvest, orjson.dumps(record))
+    found = catalog.first_after(store, _KEYS, marked)
+    assert found
+    # Its process is known to be gone, so the lock that it left says nothing.
+    assert (found["harvest_timestamp"], found["state"]) == (timestamp(begun), "interrupted")
+    assert catalog.first_after(store, _KEYS, catalog.mark(store, _KEYS)) is None

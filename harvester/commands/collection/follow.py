@@ -1,5 +1,7 @@
 """Follows a harvest that was just started, until it ends or Ctrl-C stops it."""
 
+from datetime import datetime
+
 import click
 
 from harvester.commands.cli.outcome import outcome_line, show_notes
@@ -9,16 +11,23 @@ from harvester.commands.cli.workspace import Place
 from harvester.commands.harvest import end_harvest
 from harvester.documents import HarvestRecord
 from harvester.errors import Exit
+from harvester.harvest.progress import INTERRUPTED
 from harvester.harvest.summary import progress_words
 from harvester.store.keys import CollectionKeys
+from harvester.text import printable
 
 _STOPS_WITHIN = 180.0
 # Seconds between two questions how far it is; on AWS each is a request.
 _ASKED_EVERY, _ASKED_EVERY_ON_AWS = 1.0, 10.0
 
+_DIED = "The harvest died; `harvest log {id}` shows its log; start it again: nothing stored is lost."
 
-def follow(place: Place, keys: CollectionKeys, *, form: str, as_json: bool) -> int:
-    """Show how far the harvest is until it has ended, and then what came of it; its exit code."""
+
+def follow(place: Place, keys: CollectionKeys, marked: datetime, *, form: str, as_json: bool) -> int:
+    """Show how far the harvest that began after the mark is until it has ended, and then its outcome.
+
+    Returns its exit code.
+    """
     from harvester.harvest import catalog
 
     interrupted = False
@@ -28,18 +37,24 @@ def follow(place: Place, keys: CollectionKeys, *, form: str, as_json: bool) -> i
         interrupted = True
         if not _end(place, keys):
             return int(Exit.INTERRUPTED)
-    last = catalog.last(place.store, keys)
-    if as_json:
-        print_json(last)
-    elif last:
-        click.echo(outcome_line(place, last))
-        show_notes(place, last)
+    ended = place.compute.ended(keys.id)
+    code = ended.code if ended else int(Exit.ERROR)
+    # One that found the lock taken did not begin: what began is another harvest.
+    record = None if code == Exit.LOCKED else catalog.first_after(place.store, keys, marked)
+    if record and as_json:
+        print_json(record)
+    elif record:
+        click.echo(outcome_line(place, record))
+        show_notes(place, record)
     if interrupted:
         return int(Exit.INTERRUPTED)
-    ended = place.compute.ended(keys.id)
     if ended and ended.detail:
         click.echo(ended.detail, err=True)
-    return ended.code if ended else int(Exit.ERROR)
+    if record is None or record["state"] == INTERRUPTED:
+        said = ended.said if ended else ""
+        click.echo(printable(said) or _DIED.format(id=keys.id), err=True)
+        return code or int(Exit.ERROR)
+    return code
 
 
 def _watch(place: Place, keys: CollectionKeys, form: str) -> None:

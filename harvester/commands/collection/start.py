@@ -28,6 +28,8 @@ _ASKED_FOR = 5.0
 @progress_option
 @in_place
 def once(collection_id: str, wait: bool, dry_run: bool, as_json: bool, form: str, place: Place) -> int:
+    from harvester.harvest import catalog
+
     keys, tree = require_collection(place, collection_id, *FINITE)
     collection_file.warn_of_changes(place.store, keys, tree)
     require_users(tree)
@@ -36,13 +38,14 @@ def once(collection_id: str, wait: bool, dry_run: bool, as_json: bool, form: str
     if dry_run:
         _tell_dry_run(place, tree, collection_id, as_json=as_json)
         return int(Exit.OK)
+    marked = catalog.mark(place.store, keys) if wait else None
     place.compute.once(collection_id)
     if not as_json:
         click.echo("Started")
     elif not wait:
         print_json({"id": collection_id, "started": True})
-    if wait:
-        return follow(place, keys, form=form, as_json=as_json)
+    if marked:
+        return follow(place, keys, marked, form=form, as_json=as_json)
     click.echo(
         f"Follow it with `harvest running {collection_id}` or `harvest log {collection_id} --follow`; "
         f"`harvest stop {collection_id}` stops it.",

@@ -60,7 +60,7 @@ class LocalCompute:
         self._harvest, self._supervise = harvest, supervise
         self._clock = clock or SystemClock()
         self._never = Stop()
-        self._started: dict[str, subprocess.Popen[bytes]] = {}
+        self._started: dict[str, tuple[subprocess.Popen[bytes], Path]] = {}
         self.timetable = Timetable(folder)
 
     @property
@@ -108,16 +108,16 @@ class LocalCompute:
                 hint=f"See `harvest running {collection_id}`; `harvest stop {collection_id}` stops it.",
                 exit_code=Exit.LOCKED,
             ) from None
-        self._started[collection_id] = process
+        self._started[collection_id] = process, log
         for other in folder.glob("address-*"):
             if other != address:
                 other.unlink(missing_ok=True)
         return process
 
     def ended(self, collection_id: str) -> Ended | None:
-        process = self._started.get(collection_id)
+        process, log = self._started.get(collection_id) or (None, Path())
         code = process.poll() if process else None
-        return None if code is None else Ended(int(_exit(code)))
+        return None if code is None else Ended(int(_exit(code)), said=logs.last_words(log))
 
     def forget_dead_lock(self, collection_id: str) -> None:
         """Remove the lock of a harvest that this machine knows to be dead, instead of waiting for its end."""

@@ -1,0 +1,99 @@
+"""`once --wait` reports the outcome of the harvest that it started, never that of another one."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import fork_server
+from tests.support.cli_session import Person, at_a_terminal
+
+pytestmark = pytest.mark.system
+
+_DOOR = str(Path(__file__).resolve().parents[2] / "twarc_cloud.py")
+_LIMIT = {"on": "GET /2/tweets/search/recent", "do": "rate-limit", "seconds": 600}
+_DIED = "The harvest died; `harvest log x` shows its log; start it again: nothing stored is lost.\n"
+
+
+@pytest.fixture
+def person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Person]:
+    """A search whose harvests wait for the rate limit until they are ended."""
+    script = tmp_path / "faults.json"
+    script.write_text(json.dumps([_LIMIT]))
+    folder = tmp_path / "desk"
+    folder.mkdir()
+    with at_a_terminal(folder, monkeypatch, users=2, faults=str(script)) as (person, _):
+        person.write({"id": "x", "type": "search", "search": {"query": "library OR archives"}})
+        person.well("collection", "add")
+        yield person
+
+
+def _killed(
+    person: Person, *options: str, unrecorded: bool = False, printed: str = ""
+) -> "subprocess.CompletedProcess[str]":
+    """`once --wait` whose harvest is killed while it is watched, and has no record if `unrecorded`."""
+    waiting = fork_server.start(
+        [sys.executable, _DOOR, "collection", "once", "x", "--wait", "--progress", "json", *options],
+        cwd=person.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert waiting.stderr
+    assert "progress" in json.loads(waiting.stderr.readline())
+    if unrecorded:
+        max((person.folder / "collections/x").rglob("harvest.json")).unlink()
+    if printed:
+        (log,) = person.folder.glob("*-runs/x/*.log")
+        with log.open("a") as file:
+            file.write(f"{printed}\n")
+    os.kill(person.process("x"), signal.SIGKILL)
+    out, err = waiting.communicate(timeout=60)
+    return subprocess.CompletedProcess([], waiting.returncode, out, err)
+
+
+def _earlier(person: Person) -> None:
+    """A harvest of this collection that ended before, with an outcome of its own."""
+    _killed(person)
+    folder = next((person.folder / "collections/x").rglob("harvest.json")).parent
+    record = json.loads((folder / "harvest.json").read_text())
+    record |= {"state": "complete", "reason": "", "tweets": 4321, "exit_code": 0}
+    (folder / "harvest.json").write_text(json.dumps(record))
+    pointer = {"harvest_id": record["harvest_timestamp"]}
+    (person.folder / "collections/x/last_harvest.json").write_text(json.dumps(pointer))
+    (person.folder / "collections/x/checkpoint.json").unlink()
+
+
+@pytest.mark.parametrize("earlier", [False, True], ids=["the first harvest", "after another"])
+def test_a_harvest_that_is_killed_is_reported_as_what_it_was(person: Person, earlier: bool) -> None:
+    if earlier:
+        _earlier(person)
+        assert "Tweets: 4,321." in person.well("harvest", "last", "x")
+    killed = _killed(person)
+    assert killed.returncode == 1
+    assert "State: interrupted (it died; the next harvest stores what it left)." in killed.stdout
+    assert "4,321" not in killed.stdout
+    assert killed.stderr.endswith(_DIED)
+    newest = json.loads(person.well("harvest", "history", "x", "--json"))[0]
+    assert newest["harvest_timestamp"] in killed.stdout
+
+
+def test_a_killed_harvest_that_left_no_record_is_reported_without_one(person: Person) -> None:
+    _earlier(person)
+    killed = _killed(person, "--json", unrecorded=True)
+    assert (killed.returncode, killed.stdout) == (1, "")
+    assert killed.stderr.endswith(_DIED)
+    killed = _killed(person, "--json")
+    record = json.loads(killed.stdout)
+    assert (record["state"], record["tweets"]) == ("interrupted", 0)
+
+
+def test_the_error_that_a_harvest_ended_with_is_reported_where_it_could_not_be_stored(person: Person) -> None:
+    killed = _killed(person, printed="x cannot be written: No space left on device.")
+    assert killed.returncode == 1
+    assert killed.stderr.endswith("x cannot be written: No space left on device.\n")
