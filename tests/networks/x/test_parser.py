@@ -122,6 +122,13 @@ def test_as_many_records_come_out_as_went_in_however_they_are_divided(
     assert (lines.events, lines.unread) == ([], 0)
 
 
+@pytest.mark.parametrize("divider", [b"\r\n", b"\n", b"\r", b"", b" ", b"\n \n", b"\xef\xbb\xbf"])
+def test_what_divides_two_records_is_not_taken_for_a_part_of_one(divider: bytes) -> None:
+    one, other = _record(1), _record(2)
+    read = _split([one + divider, other + b"\r\n"])
+    assert (read.ids, read.events, read.unread) == (["1", "2"], [], 0)
+
+
 @settings(deadline=None)
 @given(_streams(broken=True))
 def test_what_is_broken_takes_no_record_with_it_and_is_kept_to_its_last_byte(

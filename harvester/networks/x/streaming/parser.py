@@ -101,9 +101,9 @@ class LineSplitter:
             except _NO_JSON:
                 self._take_unusual(part + end, read, ending)
                 continue
-            if len(self._objects):
+            if len(self._objects) and not is_blank(left := self._objects.take()):
                 # Cut before its end, as this line is a record of its own.
-                tell(read, "unparsable", self._objects.take())
+                tell(read, "unparsable", left)
             ids.append(post_id)
             lines.append(_whole(part)[:-1] + ending)
 
