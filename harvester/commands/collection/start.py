@@ -101,6 +101,10 @@ def _require_free_stream(place: Place, keys: CollectionKeys, tree: Tree) -> None
             continue
         own = tree.get("keys") or {}
         if is_stream(other) and _share_an_app(tree, other):
+            # One that has just ended by itself takes a moment to exit.
+            still = place.compute.settled(task.collection_id)
+            if still is None or still.status not in _RUNS:
+                continue
             named = f"the keys of profile {own['profile']}" if own.get("profile") else "the same keys"
             raise HarvesterError(
                 f"The stream of {task.collection_id} already runs with {named}; X allows one stream per app.",
