@@ -1,7 +1,7 @@
 """Where harvests run: as processes of this machine or tasks of a cluster, with one interface for both."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
@@ -31,11 +31,11 @@ class Task:
 
 @dataclass(frozen=True)
 class Ended:
-    """A harvest's exit code, what else is known of its end, and the error that it printed last."""
+    """A harvest's exit code, what else is known of its end, and the last line of its log, if any."""
 
     code: int
     detail: str = ""
-    said: str = ""
+    said: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

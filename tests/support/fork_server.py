@@ -29,7 +29,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -147,8 +147,9 @@ class _Alive:
     def fileno(self) -> int:
         return self._file
 
-    def __del__(self) -> None:
-        os.close(self._file)
+    def __del__(self, close: Callable[[int], None] = os.close) -> None:
+        # Bound early, as `os` may be gone when the interpreter exits.
+        close(self._file)
 
 
 def _is_simple(command: Sequence[str]) -> bool:

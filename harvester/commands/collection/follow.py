@@ -11,7 +11,6 @@ from harvester.commands.cli.workspace import Place
 from harvester.commands.harvest import end_harvest
 from harvester.documents import HarvestRecord
 from harvester.errors import Exit
-from harvester.harvest.progress import INTERRUPTED
 from harvester.harvest.summary import progress_words
 from harvester.store.keys import CollectionKeys
 from harvester.text import printable
@@ -29,6 +28,7 @@ def follow(place: Place, keys: CollectionKeys, marked: datetime, *, form: str, a
     Returns its exit code.
     """
     from harvester.harvest import catalog
+    from harvester.harvest.progress import INTERRUPTED
 
     interrupted = False
     try:
