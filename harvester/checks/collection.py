@@ -13,7 +13,7 @@ from harvester.settings import Settings
 
 
 def of_description(tree: Tree, settings: Settings) -> Iterator[Check]:
-    """Asks nobody, but whether the keys are where the settings say they are."""
+    """Makes no request but to find out whether the keys are where the settings say they are."""
     reasons = problems(tree)
     if reasons:
         for reason in reasons:

@@ -12,7 +12,7 @@ from harvester.errors import HarvesterError, NotFound
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys, changeset_version, is_own
 
-# So many are read, and may be in memory, at once: of 100,000 users each may hold ten megabytes.
+# How many are read at once, and may be in memory: of 100,000 users each may hold ten megabytes.
 _AT_ONCE = 8
 _HINT = "Restore an earlier version, or remove it and lose that part of the history."
 

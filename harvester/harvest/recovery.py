@@ -207,7 +207,7 @@ def _keep_side_files(store: Store, here: HarvestKeys, work: Work, kept: dict[str
 
 
 def sweep(store: Store, keys: CollectionKeys, root: Path) -> None:
-    """Remove the work folders on this machine of harvests that have ended, whoever finished them."""
+    """Remove the work folders on this machine of harvests that have ended, here or elsewhere."""
     for left in left_behind(root):
         _discard(store, keys, left)
 

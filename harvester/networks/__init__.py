@@ -195,7 +195,7 @@ class Network:
     # -- what can be known before a harvest --------------------------------------------------------
 
     def estimates(self, tree: Tree) -> Iterator[Check]:
-        """What the first harvest of a valid collection may bring and cost; nobody is asked."""
+        """What the first harvest of a valid collection may bring and cost, without a request."""
         yield Check("cost", True, f"none: {self.title} is free.")
 
     def least_cost(self, tree: Tree) -> float:
@@ -217,5 +217,5 @@ class Network:
         )
 
     def look_up_cost(self, names: int) -> float:
-        """The dollars that a look-up of so many names may cost."""
+        """The dollars that a look-up of this many names may cost."""
         return 0.0

@@ -9,7 +9,7 @@ from harvester.documents import Tree
 
 # How text begins that the template left for a person to fill in, which is told once.
 PLACEHOLDER = "<"
-# Python reads no number of 5,000 digits, and nobody means one of 30.
+# Python reads no number of 5,000 digits, and one of 30 is a mistake.
 _DIGITS = 30
 
 

@@ -113,7 +113,7 @@ def _next(each: "Scheduled") -> str:
     from harvester.compute.schedules.timezones import to_wall
 
     zone, now = each.schedule.timezone, datetime.now(UTC)
-    # Without a scheduler nobody has dealt with what came due since the last time.
+    # Without a scheduler, nothing that came due since the last time has been handled.
     last = moment(each.last) if each.last else each.since - timedelta(microseconds=1)
     due = (
         None

@@ -40,7 +40,7 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    # Whoever only wants to read an outcome should not pay for importing requests and twarc.
+    # To read an outcome should not cost an import of requests and twarc.
     if name not in _HOME:
         raise AttributeError(name)
     return getattr(import_module(f"harvester.networks.x.{_HOME[name]}"), name)
