@@ -13,6 +13,68 @@ from harvester.errors import Exit, HarvesterError
 Tree = dict[str, Any]
 
 
+class User(TypedDict, total=False):
+    """An account of a timeline collection; a network may know further keys."""
+
+    screen_name: str
+    since_id: str
+    resume: Tree
+    sightings: dict[str, int]
+    looked_up: str
+    tweet_count: int
+
+
+class SearchSection(TypedDict, total=False):
+    """What a search asks for; `archive` is X's."""
+
+    query: str
+    archive: bool
+    max_records: int | str
+    since_id: str
+    resume: Tree
+    harvested_query: str
+
+
+class FilterSection(TypedDict, total=False):
+    """What a stream is filtered by, in X's words; `position` is of a network that replays its stream."""
+
+    track: str
+    follow: str
+    locations: str
+    rules: list[Tree]
+    max_records: int | str
+    position: Any
+
+
+class Collection(TypedDict, total=False):
+    """A valid collection.json: what is read of one that may not be valid is a `Tree`.
+
+    Each kind has its section, and what a person adds (`x_...`) stays.
+    """
+
+    id: str
+    type: str
+    network: str
+    title: str
+    description: str
+    keys: dict[str, str]
+    task: Tree
+    budget_usd: float
+    notes: Any
+    labels: Any
+    check_in: str
+    users: dict[str, User]
+    delete_users_for: list[str]
+    delete_users_after: int | str
+    look_up_days: int | str
+    sweep: Tree
+    search: SearchSection
+    filter: FilterSection
+    version: int
+    timestamp: str
+    changeset: str
+
+
 class LockContent(TypedDict, total=False):
     """lock.json; `released` where it was given back in place of being removed, `harvest_id` of 2019."""
 

@@ -1,32 +1,34 @@
 """What can be known of a collection before anything is spent on it, each thing with what to do about it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from harvester.collection.description import budget
-from harvester.documents import Tree
+from harvester.documents import Collection
 from harvester.errors import HarvesterError
 from harvester.networks import Client
 from harvester.networks.check import Check as Check
 from harvester.networks.registry import network_of
-from harvester.networks.validation import problems
+from harvester.networks.validation import as_valid, problems
 from harvester.settings import Settings
 
 
-def of_description(tree: Tree, settings: Settings) -> Iterator[Check]:
+def of_description(tree: Mapping[str, Any], settings: Settings) -> Iterator[Check]:
     """Makes no request but to find out whether the keys are where the settings say they are."""
     reasons = problems(tree)
     if reasons:
         for reason in reasons:
             yield Check("description", False, reason, "Correct it.")
         return
-    yield Check("description", True, f"a valid {tree['type']}.")
-    yield keys_of(tree, settings)
-    yield from network_of(tree).estimates(tree)
-    if network_of(tree).prices:
-        yield _budget(tree, settings)
+    collection, network = as_valid(tree), network_of(tree)
+    yield Check("description", True, f"a valid {collection['type']}.")
+    yield keys_of(collection, settings)
+    yield from network.estimates(collection)
+    if network.prices:
+        yield _budget(collection, settings)
 
 
-def keys_of(tree: Tree, settings: Settings) -> Check:
+def keys_of(tree: Collection, settings: Settings) -> Check:
     """Whether a harvest finds keys, here or where the cluster runs it."""
     network = network_of(tree)
     own = tree.get("keys") or {}
@@ -44,7 +46,7 @@ def keys_of(tree: Tree, settings: Settings) -> Check:
     return Check("keys", True, keys.whose)
 
 
-def _budget(tree: Tree, settings: Settings) -> Check:
+def _budget(tree: Collection, settings: Settings) -> Check:
     most = budget(tree, setting=settings.budget_usd)
     if most is None:
         hint = '"budget_usd": 5 in the collection, or the setting, sets one.'
@@ -56,7 +58,7 @@ def _budget(tree: Tree, settings: Settings) -> Check:
     return Check("budget", True, f"a harvest stops before it costs more than ${most:,.2f}.")
 
 
-def of_network(tree: Tree, client: Callable[[], Client]) -> Iterator[Check]:
+def of_network(tree: Collection, client: Callable[[], Client]) -> Iterator[Check]:
     """Asks the network: are the keys accepted, and what the collection asks for."""
     made = client()
     try:

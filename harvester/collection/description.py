@@ -1,7 +1,7 @@
 """Validation of a collection, before anything is spent on it."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harvester.capacity import WISHES, wish_problems
@@ -67,7 +67,7 @@ def _is_money(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= _MOST_MONEY
 
 
-def budget(tree: Tree, *, setting: float) -> float | None:
+def budget(tree: Mapping[str, Any], *, setting: float) -> float | None:
     """The dollars one harvest may cost: the least of what the collection and the setting (0: none) say."""
     return min(filter(None, (tree.get("budget_usd"), setting)), default=None)
 
@@ -105,7 +105,7 @@ def _with_state(new: Any, old: Any, state: tuple[str, ...]) -> Any:
     return {**{name: value for name, value in old.items() if name in state}, **new}
 
 
-def with_harvest(current: Tree, used: Tree, learnt: Tree) -> Tree:
+def with_harvest(current: Tree, used: Mapping[str, Any], learnt: Tree) -> Tree:
     """`current`, which a person may have edited since the harvest read `used`, with what the harvest learnt.
 
     What a person removed stays removed; of a search whose query was changed nothing is kept.

@@ -33,7 +33,7 @@ def is_secret(path: Sequence[str]) -> bool:
     return path[0] in SECTIONS and path[-1] != PROFILE
 
 
-def without_secrets(tree: Tree) -> Tree:
+def without_secrets(tree: Mapping[str, Any]) -> Tree:
     """The collection as it may be shown or stored beside the data: of the keys, only the profile's name."""
     shown = {name: value for name, value in tree.items() if name not in SECTIONS}
     if isinstance(keys := tree.get(SECTIONS[0]), dict):

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from harvester.collection.secrets import without_secrets
-from harvester.documents import Tree
+from harvester.documents import Collection
 from harvester.errors import Conflict
 from harvester.harvest.context import Context
 from harvester.harvest.workdir import State, Work
@@ -29,7 +29,7 @@ class Claim:
         return self.work.state
 
 
-def claim(context: Context, collection: Tree) -> Claim:
+def claim(context: Context, collection: Collection) -> Claim:
     """Take a harvest folder that is not in use, and record that it is from now on."""
     store, keys, progress = context.store, context.keys, context.progress
     begun = store.now()

@@ -6,16 +6,17 @@ Files, then the manifests that name them, then the changeset, then `collection.j
 
 import logging
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import orjson
 
 from harvester.collection import history
 from harvester.collection.description import with_harvest
 from harvester.collection.kinds import has_users
-from harvester.documents import HarvestRecord, LastHarvest, Tree, written
+from harvester.documents import HarvestRecord, LastHarvest, written
 from harvester.errors import Conflict
 from harvester.harvest import workdir
 from harvester.harvest.manifest import Manifests
@@ -48,7 +49,7 @@ class Ending:
     keys: CollectionKeys
     work: Work
     # It may hold API keys.
-    used: Tree = field(repr=False)
+    used: Mapping[str, Any] = field(repr=False)
     record: Callable[[State], HarvestRecord]
 
     def __post_init__(self) -> None:

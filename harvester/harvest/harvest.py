@@ -12,7 +12,7 @@ import orjson
 from harvester.clock import Clock, Stop
 from harvester.collection import history
 from harvester.collection.kinds import is_stream
-from harvester.documents import HarvestRecord, Tree
+from harvester.documents import Collection, HarvestRecord, Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest import missed_interval
 from harvester.harvest.claim import claim
@@ -48,7 +48,7 @@ class Harvest:
 
     store: Store
     keys: CollectionKeys
-    client: Callable[[Tree, Progress], Client]
+    client: Callable[[Collection, Progress], Client]
     settings: Settings
     work_root: Path
     clock: Clock
@@ -143,11 +143,11 @@ class Harvest:
         )
         return Run(context, claim(context, collection), source, uploads)
 
-    def _collection(self, store: Store) -> Tree:
+    def _collection(self, store: Store) -> Collection:
         stored = history.read(store, self.keys)
         if stored.version == self._valid:
             # To go over 100,000 users twice takes as long as all else that is done with them.
-            tree: Tree = orjson.loads(stored.data)
+            tree: Collection = orjson.loads(stored.data)
             return tree
         where = f"The collection.json of {self.keys.id} in {self.store.name}"
         tree = parsed(stored.data, where, collection_id=self.keys.id)

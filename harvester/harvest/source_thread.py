@@ -8,7 +8,7 @@ from typing import Any
 
 from harvester.collection.description import budget
 from harvester.collection.kinds import is_stream
-from harvester.documents import Tree
+from harvester.documents import Collection
 from harvester.errors import HarvesterError
 from harvester.harvest.context import Context
 from harvester.harvest.inbox import Inbox
@@ -32,9 +32,9 @@ class SourceThread:
 
     context: Context
     # It may hold API keys.
-    collection: Tree = field(repr=False)
+    collection: Collection = field(repr=False)
     unheard: MissedInterval | None
-    client: Callable[[Tree, Progress], Client]
+    client: Callable[[Collection, Progress], Client]
     network: Network
     source: Source[Any]
     waits_for: Callable[[HarvesterError], bool] | None

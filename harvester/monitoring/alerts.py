@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from harvester.clock import in_background
 from harvester.collection.kinds import is_stream
-from harvester.documents import HarvestRecord, Tree
+from harvester.documents import Collection, HarvestRecord, Tree
 from harvester.errors import Exit, HarvesterError, NotFound
 from harvester.monitoring import heartbeat
 from harvester.settings import Settings
@@ -54,7 +54,7 @@ class Alerts:
     reported: bool = False
     _refused: list[str] = field(default_factory=list)
 
-    def uses(self, collection: Tree, secrets: Iterable[str]) -> None:
+    def uses(self, collection: Collection, secrets: Iterable[str]) -> None:
         """The collection of the harvest, and what must be in no notice."""
         self.collection = {name: collection.get(name) for name in ("type", "check_in")}
         self.secrets |= set(secrets)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 from harvester.clock import Clock, Stop
 from harvester.clock import Stopped as Stopped
 from harvester.collection.kinds import Rules
-from harvester.documents import Tree
+from harvester.documents import Collection, Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.networks.budget import Billing, Prices
 from harvester.networks.check import Check
@@ -104,7 +104,7 @@ class Job(Generic[C]):
     """
 
     # It may hold API keys.
-    collection: Tree = field(repr=False)
+    collection: Collection = field(repr=False)
     client: C
     clock: Clock
     stop: Stop
@@ -174,15 +174,15 @@ class Network:
         """What it charges; None where it is free."""
         return None
 
-    def holds_keys(self, tree: Tree) -> bool:
+    def holds_keys(self, tree: Mapping[str, Any]) -> bool:
         """Whether a collection itself holds keys that could be used."""
         return False
 
-    def keys(self, tree: Tree, settings: Settings) -> Keys:
+    def keys(self, tree: Mapping[str, Any], settings: Settings) -> Keys:
         """The keys that a harvest of the collection uses; raises where it needs some and there are none."""
         return Keys()
 
-    def require_keys(self, tree: Tree, settings: Settings) -> None:
+    def require_keys(self, tree: Mapping[str, Any], settings: Settings) -> None:
         """Raise unless a harvest would find keys where it runs: on this machine, or on the cluster."""
 
     def client(self, keys: Any, settings: Settings, waits: "Waits") -> Client:
@@ -194,15 +194,15 @@ class Network:
 
     # -- what can be known before a harvest --------------------------------------------------------
 
-    def estimates(self, tree: Tree) -> Iterator[Check]:
+    def estimates(self, tree: Collection) -> Iterator[Check]:
         """What the first harvest of a valid collection may bring and cost, without a request."""
         yield Check("cost", True, f"none: {self.title} is free.")
 
-    def least_cost(self, tree: Tree) -> float:
+    def least_cost(self, tree: Collection) -> float:
         """The dollars of the smallest request that a harvest makes."""
         return 0.0
 
-    def ask(self, tree: Tree, client: Any) -> Iterator[Check]:
+    def ask(self, tree: Collection, client: Any) -> Iterator[Check]:
         """Whether the network accepts the keys, and what the collection asks for."""
         yield Check("network", True, f"nothing is to be asked of {self.title}.")
 

@@ -1,9 +1,10 @@
 """Which networks there are: X, and those that other packages offer as entry points of the group below."""
 
+from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from typing import Any
 
-from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.networks import Network
 from harvester.text import unexpected
@@ -12,12 +13,12 @@ GROUP = "twarc_cloud.networks"
 _X = "x"
 
 
-def name_of(tree: Tree) -> str:
+def name_of(tree: Mapping[str, Any]) -> str:
     """The name of a collection's network: X where it names none."""
     return str(tree.get("network", _X))
 
 
-def network_of(tree: Tree) -> Network:
+def network_of(tree: Mapping[str, Any]) -> Network:
     """The network of a collection; raises where no package here offers it."""
     return _named(name_of(tree))
 

@@ -1,22 +1,22 @@
 """A collection is valid by the rules of its network, before anything is spent on it."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
 from harvester.collection import description
-from harvester.documents import Tree, checked
+from harvester.documents import Collection, Tree, checked
 from harvester.errors import HarvesterError
 from harvester.networks.registry import network_of, usual
 
 
-def parsed(data: bytes, where: str, *, collection_id: str = "") -> Tree:
+def parsed(data: bytes, where: str, *, collection_id: str = "") -> Collection:
     """The collection in `data`, valid and of that id; every problem of it in one HarvesterError otherwise."""
     tree = checked(data, where, hint="Mend the file, or restore it from its changesets.")
-    require_valid(tree, where, collection_id=collection_id)
-    return tree
+    return require_valid(tree, where, collection_id=collection_id)
 
 
-def require_valid(tree: Tree, where: str, *, collection_id: str = "") -> None:
-    """Raise every problem of a collection in one HarvesterError."""
+def require_valid(tree: Tree, where: str, *, collection_id: str = "") -> Collection:
+    """The collection in the tree; every problem of it in one HarvesterError otherwise."""
     reasons = problems(tree)
     if collection_id and tree.get("id", collection_id) != collection_id:
         reasons.append(f"Its id is {tree['id']!r}.")
@@ -26,6 +26,12 @@ def require_valid(tree: Tree, where: str, *, collection_id: str = "") -> None:
             reasons,
             "Correct these and start again; nothing was collected.",
         )
+    return as_valid(tree)
+
+
+def as_valid(tree: Mapping[str, Any]) -> Collection:
+    """The collection in a tree that has no problems."""
+    return cast(Collection, tree)
 
 
 def problems(tree: Any) -> list[str]:

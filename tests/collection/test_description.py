@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from harvester.collection.description import with_harvest, with_state
 from harvester.collection.kinds.kind import count
-from harvester.documents import Tree
+from harvester.documents import Collection, FilterSection, SearchSection, Tree, User
 from harvester.errors import HarvesterError
 from harvester.networks.validation import parsed, problems
 from harvester.networks.x.rules import compile_rules
@@ -27,6 +27,17 @@ def _without(tree: Tree, key: str) -> Tree:
 
 
 class TestProblems:
+    def test_what_the_type_of_the_document_holds_is_known(self) -> None:
+        tree: Tree = dict.fromkeys(Collection.__annotations__)
+        assert not [problem for problem in problems(tree) if problem.startswith("Unknown key")]
+        for kind, section in (
+            ("user_timeline", {"users": {"12": dict.fromkeys(User.__annotations__)}}),
+            ("search", {"search": dict.fromkeys(SearchSection.__annotations__)}),
+            ("filter", {"filter": dict.fromkeys(FilterSection.__annotations__)}),
+        ):
+            found = problems({"id": "a", "type": kind, **section})
+            assert not [problem for problem in found if problem.startswith("Unknown key")]
+
     @pytest.mark.parametrize(
         "tree",
         [

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from harvester.clock import Stop, SystemClock
+from harvester.documents import Collection
 from harvester.harvest.finalize import Ending
 from harvester.harvest.source_thread import SourceThread
 from harvester.harvest.workdir import State, Work
@@ -13,7 +14,7 @@ from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 
 _KEY = "a-key-of-2019"
-_TREE = {"type": "search", "search": {"query": "museum"}, "keys": {"bearer_token": _KEY}}
+_TREE: Collection = {"type": "search", "search": {"query": "museum"}, "keys": {"bearer_token": _KEY}}
 _ABSENT: Any = None
 
 

@@ -19,6 +19,7 @@ from harvester.errors import Exit, HarvesterError
 from harvester.monitoring.alerts import Alerts
 from harvester.monitoring.scrubber import Scrubber
 from harvester.monitoring.sent_notices import gist
+from harvester.networks.validation import as_valid
 from harvester.networks.x import Keys
 from tests.support.cli_session import Person, at_a_terminal
 from tests.support.cli_session import until as there
@@ -443,7 +444,7 @@ def test_the_keys_of_a_harvest_are_in_no_notice_wherever_they_are_from(
         monkeypatch.setenv(name, value)
     keys = Keys("consumer-of-a-profile", "secret-of-a-profile", bearer_token="bearer-of-a-profile")
     alerts = Alerts("it", "museum")
-    alerts.uses(_SEARCH, keys.secrets)
+    alerts.uses(as_valid(_SEARCH), keys.secrets)
     alerts.failed(HarvesterError("Refused.", [value for value in vars(keys).values() if value]))
     assert "of-a-profile" not in json.dumps(heard.only)
     assert heard.context["reason"].count("[hidden]") == 3

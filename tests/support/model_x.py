@@ -15,6 +15,7 @@ from harvester.clock import Stop
 from harvester.collection.description import with_harvest
 from harvester.harvest.journal import State
 from harvester.networks import Batch
+from harvester.networks.validation import as_valid
 from harvester.networks.x import Keys, XClient
 from harvester.networks.x.sources import Job, source_for
 from tests.support.scripted_x import HandClock, Reply, Request, scripted, streamed
@@ -163,7 +164,7 @@ class Desk:
             Keys(bearer_token="bearer"), base_url=self.url, clock=clock, stop=stop, patience=patience
         )
         job = Job(
-            collection=self.tree,
+            collection=as_valid(self.tree),
             client=client,
             clock=clock,
             stop=stop,

@@ -92,7 +92,7 @@ def count_problems(section: Tree, key: str, where: str, *, least: int) -> Iterat
         yield f"{where}{key} is {shown}; it must be a whole number from {least} to 1,000,000,000,000."
 
 
-def count(section: Tree, key: str, *, default: int = 0) -> int:
+def count(section: Mapping[str, Any], key: str, *, default: int = 0) -> int:
     """A number that passed `problems`, be it written as a number or as text."""
     value = section.get(key)
     return default if value in (None, "") else int(value)

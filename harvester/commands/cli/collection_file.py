@@ -1,7 +1,7 @@
 """A person's collection.json: read, changed as a whole or not at all, and written back."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from harvester.store import Store
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+_C = TypeVar("_C", bound=Mapping[str, Any])
 _FILE = Path("collection.json")
 _NO_FILE = "Write one with `collection-config template`, or get it with `collection-config download`."
 
@@ -136,9 +137,9 @@ def change(path: Path, edit: Callable[[Tree], Tree], *, dry_run: bool = False) -
     return before
 
 
-def require_kind(tree: Tree, *kinds: str) -> None:
+def require_kind(tree: Mapping[str, Any], *kinds: str) -> None:
     """Raise, in the words people know, unless the collection is of one of these kinds."""
-    if tree.get("type") not in kinds:
+    if kinds and tree.get("type") not in kinds:
         raise HarvesterError(f"Collection is not a {' or '.join(kinds)}.")
 
 
@@ -165,7 +166,7 @@ def users_of(tree: Tree) -> dict[str, Tree]:
     return users
 
 
-def base_of(store: "Store", keys: CollectionKeys, mine: Tree, current: Tree) -> Tree | None:
+def base_of(store: "Store", keys: CollectionKeys, mine: Tree, current: _C) -> _C | Tree | None:
     """The stored version that the file was made from; None if unknown or no valid one."""
     from harvester.collection.replay import tree_at
 
@@ -193,7 +194,7 @@ def holds_changes(path: Path, store: "Store") -> bool:
         return True
 
 
-def warn_of_changes(store: "Store", keys: CollectionKeys, stored: Tree) -> None:
+def warn_of_changes(store: "Store", keys: CollectionKeys, stored: Mapping[str, Any]) -> None:
     """Say so where the file here is this collection's and holds what is not stored."""
     try:
         mine = read(_FILE)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from harvester.commands import log_options_in_use
-from harvester.documents import Tree, checked
+from harvester.documents import Collection, checked
 from harvester.errors import Exit, HarvesterError
 from harvester.settings import Settings, settings
 from harvester.store.disk import real
@@ -104,24 +104,23 @@ class Place:
         """Seconds between two looks at what runs; AWS counts them."""
         return 2.0 if self.settings.cluster else 0.2
 
-    def collection(self, keys: CollectionKeys, *kinds: str) -> Tree:
+    def collection(self, keys: CollectionKeys, *kinds: str) -> Collection:
         """The collection, valid and of one of these `kinds`; read and checked once in a command."""
         from harvester.collection import history
         from harvester.commands.cli.collection_file import require_kind
         from harvester.networks.validation import require_valid
 
         where = self.shown(keys.collection)
-        known = self._collections.get(keys.id)
-        tree = known or checked(history.read(self.store, keys).data, where, hint=history.REPAIR)
-        if kinds:
-            require_kind(tree, *kinds)
-        if not known:
-            require_valid(tree, where)
-            self._collections[keys.id] = tree
-        return tree
+        if known := self._collections.get(keys.id):
+            require_kind(known, *kinds)
+            return known
+        tree = checked(history.read(self.store, keys).data, where, hint=history.REPAIR)
+        require_kind(tree, *kinds)
+        self._collections[keys.id] = require_valid(tree, where)
+        return self._collections[keys.id]
 
     @cached_property
-    def _collections(self) -> dict[str, Tree]:
+    def _collections(self) -> dict[str, Collection]:
         return {}
 
     def keys(self, collection_id: str) -> CollectionKeys:

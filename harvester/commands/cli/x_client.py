@@ -1,15 +1,15 @@
 """The client of a network, with the keys that were found: for a harvest, and while a person waits."""
 
 import logging
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from harvester.clock import Stop, SystemClock
 from harvester.collection.description import budget
 from harvester.commands import SECRETS
-from harvester.documents import Tree
+from harvester.documents import Collection
 from harvester.networks import Client, Waits
 from harvester.networks.registry import network_of
 from harvester.settings import Settings
@@ -24,7 +24,7 @@ log = logging.getLogger("twarc-cloud")
 _PATIENCE = 60.0
 
 
-def client(settings: Settings, tree: Tree, *, patience: float = _PATIENCE) -> Client:
+def client(settings: Settings, tree: Mapping[str, Any], *, patience: float = _PATIENCE) -> Client:
     """With the keys that a harvest of the collection would use, and its budget.
 
     It gives up after `patience` seconds.
@@ -39,10 +39,10 @@ def client(settings: Settings, tree: Tree, *, patience: float = _PATIENCE) -> Cl
 
 def client_of_harvest(
     settings: Settings, stop: Stop, alerts: "Alerts", *, begun: Callable[[], None]
-) -> "Callable[[Tree, Progress], Client]":
+) -> "Callable[[Collection, Progress], Client]":
     """Makes the client once the collection is ours and known, and says before that it has `begun`."""
 
-    def make(collection: Tree, progress: "Progress") -> Client:
+    def make(collection: Collection, progress: "Progress") -> Client:
         begun()
         network = network_of(collection)
         if network.holds_keys(collection):

@@ -1,5 +1,8 @@
 """`collection` commands that start and stop harvests: `once`, and streams."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import click
 
 from harvester.collection.kinds import FINITE, STREAMS, has_users, is_stream
@@ -9,7 +12,7 @@ from harvester.commands.cli.progress_meter import progress_option
 from harvester.commands.cli.workspace import Place, collection_id_argument, in_place
 from harvester.commands.collection.follow import follow
 from harvester.commands.harvest import end_harvest
-from harvester.documents import Tree
+from harvester.documents import Collection
 from harvester.errors import Exit, HarvesterError
 from harvester.store.keys import CollectionKeys
 
@@ -54,7 +57,7 @@ def once(collection_id: str, wait: bool, dry_run: bool, as_json: bool, form: str
     return int(Exit.OK)
 
 
-def _tell_dry_run(place: Place, tree: Tree, collection_id: str, *, as_json: bool) -> None:
+def _tell_dry_run(place: Place, tree: Collection, collection_id: str, *, as_json: bool) -> None:
     if as_json:
         print_json({"id": collection_id, "started": False, **_costs(place, tree)})
         return
@@ -88,7 +91,7 @@ def filter_start(collection_id: str, dry_run: bool, place: Place) -> None:
     )
 
 
-def _require_free_stream(place: Place, keys: CollectionKeys, tree: Tree) -> None:
+def _require_free_stream(place: Place, keys: CollectionKeys, tree: Collection) -> None:
     """Raise where another stream runs here with the same keys, or X refuses these."""
     from harvester.collection import history
 
@@ -116,7 +119,7 @@ def _require_free_stream(place: Place, keys: CollectionKeys, tree: Tree) -> None
         _require_accepted_keys(place, tree)
 
 
-def _share_an_app(one: Tree, other: Tree) -> bool:
+def _share_an_app(one: Collection, other: Mapping[str, Any]) -> bool:
     """Whether the network lets only one of two streams run, as both have the same keys."""
     from harvester.networks.registry import network_of
 
@@ -125,7 +128,7 @@ def _share_an_app(one: Tree, other: Tree) -> bool:
     return same_keys and network.one_stream_per_app and network is network_of(other)
 
 
-def _require_accepted_keys(place: Place, tree: Tree) -> None:
+def _require_accepted_keys(place: Place, tree: Collection) -> None:
     from harvester.networks.registry import network_of
 
     client = x_client.client(place.settings, tree, patience=_ASKED_FOR)
@@ -169,12 +172,12 @@ def filter_stop(collection_id: str, timeout: float, dry_run: bool, place: Place)
     )
 
 
-def _tell_cost(place: Place, tree: Tree) -> None:
+def _tell_cost(place: Place, tree: Collection) -> None:
     for what, text in _costs(place, tree).items():
         click.echo(f"{what.capitalize()}: {text}")
 
 
-def _costs(place: Place, tree: Tree) -> dict[str, str]:
+def _costs(place: Place, tree: Collection) -> dict[str, str]:
     """What a harvest may cost, and its budget."""
     from harvester.checks import collection
 
@@ -182,7 +185,7 @@ def _costs(place: Place, tree: Tree) -> dict[str, str]:
     return {each.check: each.detail for each in found if each.check in ("cost", "budget")}
 
 
-def require_users(tree: Tree) -> None:
+def require_users(tree: Collection) -> None:
     """Raise if a timeline collection has no users."""
     if has_users(tree) and not tree.get("users"):
         raise HarvesterError(
@@ -192,7 +195,7 @@ def require_users(tree: Tree) -> None:
         )
 
 
-def require_collection(place: Place, collection_id: str, *kinds: str) -> tuple[CollectionKeys, Tree]:
+def require_collection(place: Place, collection_id: str, *kinds: str) -> tuple[CollectionKeys, Collection]:
     """Raise unless there is such a collection, valid, and of one of these kinds; its keys and itself."""
     from harvester.errors import NotFound
 
@@ -207,7 +210,7 @@ def require_collection(place: Place, collection_id: str, *kinds: str) -> tuple[C
         ) from error
 
 
-def require_keys(place: Place, tree: Tree) -> None:
+def require_keys(place: Place, tree: Collection) -> None:
     """Raise unless a harvest that is started would find keys."""
     from harvester.networks.registry import network_of
 

@@ -29,7 +29,7 @@ from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.networks.check import Check
 from harvester.networks.registry import name_of, network_of
-from harvester.networks.validation import problems
+from harvester.networks.validation import as_valid, problems
 from harvester.store.keys import CollectionKeys
 from harvester.text import counted
 
@@ -274,7 +274,7 @@ def check(collection_id: str | None, live: bool, as_json: bool, path: Path, plac
         tree = collection_file.read(path)
     found = list(collection.of_description(tree, place.settings))
     if live and all(each.ok for each in found):
-        found += collection.of_network(tree, lambda: x_client.client(place.settings, tree))
+        found += collection.of_network(as_valid(tree), lambda: x_client.client(place.settings, tree))
     return show_checks(found, as_json=as_json)
 
 

@@ -28,7 +28,7 @@ from harvester.compute.fargate.task_definition import (
 from harvester.compute.fargate.tasks import Cluster, Found, as_task, is_over
 from harvester.compute.fargate.wait_for_start import StartWatch
 from harvester.compute.schedules.expression import Schedule
-from harvester.documents import HarvestRecord, Tree
+from harvester.documents import Collection, HarvestRecord, Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest import catalog
 from harvester.settings import Settings
@@ -63,7 +63,7 @@ class FargateCompute:
         aws: Aws | None = None,
         clock: Clock | None = None,
         on_wait: OnWait = _say_nothing,
-        collection: Callable[[CollectionKeys], Tree] | None = None,
+        collection: Callable[[CollectionKeys], Collection] | None = None,
     ) -> None:
         self.store, self.settings = store, settings
         self.aws = aws or Aws(settings.region)

@@ -15,7 +15,7 @@ from harvester.compute.fargate.task_definition import (
     strategy,
     unversioned,
 )
-from harvester.documents import Tree
+from harvester.documents import Collection, Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.networks.validation import parsed
 from harvester.settings import Settings
@@ -23,7 +23,7 @@ from harvester.store import Store
 from harvester.store.keys import CollectionKeys
 
 
-def stored_in(store: Store) -> Callable[[CollectionKeys], Tree]:
+def stored_in(store: Store) -> Callable[[CollectionKeys], Collection]:
     """Reads a collection, and raises unless it is valid."""
     return lambda keys: parsed(history.read(store, keys).data, f"{store.name}/{keys.collection}")
 
@@ -31,7 +31,9 @@ def stored_in(store: Store) -> Callable[[CollectionKeys], Tree]:
 class Definitions:
     """Task definitions of collections; `collection` returns one that is valid, or raises."""
 
-    def __init__(self, settings: Settings, aws: Aws, collection: Callable[[CollectionKeys], Tree]) -> None:
+    def __init__(
+        self, settings: Settings, aws: Aws, collection: Callable[[CollectionKeys], Collection]
+    ) -> None:
         self._settings, self._aws, self._collection = settings, aws, collection
 
     def of(self, collection_id: str) -> Definition:

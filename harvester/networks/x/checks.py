@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from harvester.collection.kinds import is_stream
 from harvester.collection.kinds.kind import count
 from harvester.collection.kinds.names import FILTER, SEARCH, USER_TIMELINE
-from harvester.documents import Tree
+from harvester.documents import Collection, FilterSection, SearchSection, Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.networks.check import Check
 from harvester.networks.x.client import XClient
@@ -23,18 +23,18 @@ _PAGE = {False: 100, True: 500}
 _NOBODYS = "1"
 
 
-def estimates(tree: Tree) -> Iterator[Check]:
+def estimates(tree: Collection) -> Iterator[Check]:
     """What the first harvest may bring and cost."""
     return _OF_KIND[tree["type"]](tree)
 
 
-def least_cost(tree: Tree) -> float:
+def least_cost(tree: Collection) -> float:
     """Smaller requests are not made."""
     archive = (tree.get("search") or {}).get("archive")
     return 0.0 if is_stream(tree) else price("", posts=_PAGE[bool(archive)])
 
 
-def _timelines(tree: Tree) -> Iterator[Check]:
+def _timelines(tree: Collection) -> Iterator[Check]:
     users = tree["users"]
     if not users:
         yield Check("users", False, "there are none.", "Add some: `collection-config screennames`.")
@@ -53,7 +53,7 @@ def _timelines(tree: Tree) -> Iterator[Check]:
     yield _look_ups(tree)
 
 
-def _look_ups(tree: Tree) -> Check:
+def _look_ups(tree: Collection) -> Check:
     """What profiles cost, or what is missed without them."""
     all_of_them = f"${price('users', users=len(tree['users'])):,.2f}"
     if days := count(tree, "look_up_days"):
@@ -65,7 +65,7 @@ def _look_ups(tree: Tree) -> Check:
     )
 
 
-def _search(tree: Tree) -> Iterator[Check]:
+def _search(tree: Collection) -> Iterator[Check]:
     search = tree["search"]
     most = _QUERY_LENGTH[bool(search.get("archive"))]
     length = len(search["query"])
@@ -74,7 +74,7 @@ def _search(tree: Tree) -> Iterator[Check]:
     yield _limit(search)
 
 
-def _filter(tree: Tree) -> Iterator[Check]:
+def _filter(tree: Collection) -> Iterator[Check]:
     try:
         rules = compile_rules(tree["filter"])
     except HarvesterError as error:
@@ -87,7 +87,7 @@ def _filter(tree: Tree) -> Iterator[Check]:
     yield _limit(tree["filter"])
 
 
-def _limit(section: Tree) -> Check:
+def _limit(section: SearchSection | FilterSection) -> Check:
     most = count(section, "max_records")
     if not most:
         return Check("cost", True, f"no limit: each post costs ${price('', posts=1)}; max_records sets one.")
@@ -96,14 +96,14 @@ def _limit(section: Tree) -> Check:
     )
 
 
-_OF_KIND: dict[str, Callable[[Tree], Iterator[Check]]] = {
+_OF_KIND: dict[str, Callable[[Collection], Iterator[Check]]] = {
     USER_TIMELINE: _timelines,
     SEARCH: _search,
     FILTER: _filter,
 }
 
 
-def ask(tree: Tree, x: XClient) -> Iterator[Check]:
+def ask(tree: Collection, x: XClient) -> Iterator[Check]:
     """Asks the X API: are the keys accepted, and what the collection asks for."""
     yield _usage(x.usage())
     if accepted := _ACCEPTED.get(tree["type"]):
@@ -135,14 +135,14 @@ def accepted_fields(client: Callable[[], XClient]) -> Check:
     return Check("fields", True, "X accepts all that harvests ask for.")
 
 
-def _accepted_query(x: XClient, tree: Tree) -> Iterator[Check]:
+def _accepted_query(x: XClient, tree: Collection) -> Iterator[Check]:
     meta = member(x.counts(tree["search"]["query"]), "meta")
     # X's older and newer name for it.
     total = sum(number(member(meta, name)) for name in ("total_tweet_count", "total_post_count"))
     yield Check("query at X", True, f"accepted; {total:,} posts of the last seven days match.")
 
 
-def _accepted_rules(x: XClient, tree: Tree) -> Iterator[Check]:
+def _accepted_rules(x: XClient, tree: Collection) -> Iterator[Check]:
     caps, prefix = x.rule_caps(), tag_prefix(tree["id"])
     rules = compile_rules(tree["filter"], caps, prefix=prefix)
     plan = plan_rules(rules, x.rules(), prefix=prefix, caps=caps)
@@ -159,7 +159,7 @@ def _accepted_rules(x: XClient, tree: Tree) -> Iterator[Check]:
         yield Check("rules at X", True, detail)
 
 
-_ACCEPTED: dict[str, Callable[[XClient, Tree], Iterator[Check]]] = {
+_ACCEPTED: dict[str, Callable[[XClient, Collection], Iterator[Check]]] = {
     SEARCH: _accepted_query,
     FILTER: _accepted_rules,
 }

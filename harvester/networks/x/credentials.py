@@ -1,14 +1,15 @@
 """Finds the X API keys of a collection, in one order, here or for a harvest on the cluster."""
 
 import os
+from collections.abc import Mapping
+from typing import Any
 
-from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError, NotFound
 from harvester.networks.x.keys import Keys, in_collection, in_environment, keys_from, keys_of
 from harvester.settings import Settings
 
 
-def keys(settings: Settings, tree: Tree) -> Keys:
+def keys(settings: Settings, tree: Mapping[str, Any]) -> Keys:
     """Those of a collection of 2019 itself, the environment, the parameter store, ~/.twarc, in this order."""
     kept = tree.get("keys") or {}
     found = in_collection(tree)
@@ -41,7 +42,7 @@ def _on_this_machine(settings: Settings, profile: str) -> Keys:
         raise (_not_stored(settings, profile) if profile else _no_profile()) from error
 
 
-def require_for_harvests(settings: Settings, tree: Tree) -> None:
+def require_for_harvests(settings: Settings, tree: Mapping[str, Any]) -> None:
     """Raise unless a harvest would find keys where it runs: on this machine, or as a task of the cluster."""
     if not settings.cluster:
         keys(settings, tree)

@@ -1,11 +1,11 @@
 """X as a network: implements the contract with the modules of this folder."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from harvester.collection.kinds import Rules
-from harvester.documents import Tree
+from harvester.documents import Collection
 from harvester.networks import Account, Network, Source, Waits
 from harvester.networks.budget import Prices
 from harvester.networks.check import Check
@@ -51,17 +51,17 @@ class X(Network):
 
         return price_list()
 
-    def holds_keys(self, tree: Tree) -> bool:
+    def holds_keys(self, tree: Mapping[str, Any]) -> bool:
         from harvester.networks.x.keys import in_collection
 
         return in_collection(tree).usable
 
-    def keys(self, tree: Tree, settings: Settings) -> "Keys":
+    def keys(self, tree: Mapping[str, Any], settings: Settings) -> "Keys":
         from harvester.networks.x import credentials
 
         return credentials.keys(settings, tree)
 
-    def require_keys(self, tree: Tree, settings: Settings) -> None:
+    def require_keys(self, tree: Mapping[str, Any], settings: Settings) -> None:
         from harvester.networks.x import credentials
 
         credentials.require_for_harvests(settings, tree)
@@ -87,17 +87,17 @@ class X(Network):
             if error.outcome in (ApiCode.UNAUTHORIZED, ApiCode.FORBIDDEN):
                 raise
 
-    def estimates(self, tree: Tree) -> Iterator[Check]:
+    def estimates(self, tree: Collection) -> Iterator[Check]:
         from harvester.networks.x import checks
 
         return checks.estimates(tree)
 
-    def least_cost(self, tree: Tree) -> float:
+    def least_cost(self, tree: Collection) -> float:
         from harvester.networks.x import checks
 
         return checks.least_cost(tree)
 
-    def ask(self, tree: Tree, client: "XClient") -> Iterator[Check]:
+    def ask(self, tree: Collection, client: "XClient") -> Iterator[Check]:
         from harvester.networks.x import checks
 
         return checks.ask(tree, client)

@@ -11,6 +11,7 @@ import pytest
 from harvester.clock import Stop
 from harvester.collection.changeset import merge_into, patched
 from harvester.networks import Batch
+from harvester.networks.validation import as_valid
 from harvester.networks.x import ApiCode, Page, Problem, XError
 from harvester.networks.x.page import posts_page, users_page
 from harvester.networks.x.sources import Job, user_timeline
@@ -103,7 +104,7 @@ class _Harvest:
 
     def run(self) -> "_Harvest":
         job = Job(
-            collection=self._tree,
+            collection=as_valid(self._tree),
             client=self._network,  # type: ignore[arg-type]
             clock=HandClock(),
             stop=Stop(),

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from harvester.collection.kinds.kind import count
-from harvester.documents import Tree
+from harvester.documents import Tree, User
 from harvester.networks import Batch, Stopped
 from harvester.networks.x import ApiCode, Page, XError, included_name, name_in
 from harvester.networks.x.job import Job
@@ -34,7 +34,7 @@ class AccountStates:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._users: dict[str, Tree] = job.collection["users"]
+        self._users: dict[str, User] = job.collection["users"]
         self._delete_for = set(job.collection.get("delete_users_for", ()))
         self._delete_after = count(job.collection, "delete_users_after", default=1)
         self._guard = threading.Lock()
@@ -178,7 +178,7 @@ def _state(user: Tree) -> str:
     return "protected" if user.get("protected") else "ok"
 
 
-def _due(user: Tree, *, days: int, now: datetime) -> bool:
+def _due(user: User, *, days: int, now: datetime) -> bool:
     looked_up = user.get("looked_up")
     if not looked_up:
         # `screennames` has found the name already, and only that.

@@ -7,10 +7,9 @@ Pages run from the newest post to the oldest. So while a chain of pages is incom
 import logging
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any
 
 from harvester.collection.kinds.kind import count
-from harvester.documents import Tree
+from harvester.documents import SearchSection, Tree
 from harvester.networks import Batch, Stopped
 from harvester.networks.x import ApiCode, Page, XError
 from harvester.networks.x.job import Job
@@ -43,7 +42,7 @@ def collect(job: Job) -> None:
 class _Search:
     def __init__(self, job: Job) -> None:
         self._job = job
-        section: dict[str, Any] = job.collection["search"]
+        section: SearchSection = job.collection["search"]
         self._query: str = section["query"]
         self._archive: bool = section.get("archive", False)
         self._left = count(section, "max_records") or None

@@ -9,7 +9,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from harvester.documents import Tree
+from harvester.documents import Tree, User
 from harvester.errors import Exit, HarvesterError
 from harvester.networks import Batch, Stopped
 from harvester.networks.x import ApiCode, Page, XError
@@ -60,7 +60,7 @@ def _order(job: Job) -> tuple[list[str], str]:
 class _Sweep:
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._users: dict[str, Tree] = job.collection["users"]
+        self._users: dict[str, User] = job.collection["users"]
         self._accounts = AccountStates(job)
         self._follower = Follower(job, page_size=_PAGE, least=_LEAST, depth=_DEPTH)
         self._guard = threading.Lock()
@@ -169,7 +169,7 @@ class _Sweep:
 class _Timeline:
     """One user's chain of pages, and before it the one that was cut."""
 
-    def __init__(self, follower: Follower, user_id: str, user: Tree, accounts: AccountStates) -> None:
+    def __init__(self, follower: Follower, user_id: str, user: User, accounts: AccountStates) -> None:
         self._follower, self._job = follower, follower.job
         self._user_id, self._accounts = user_id, accounts
         self._since_id: str | None = user.get("since_id")
