@@ -139,6 +139,17 @@ def waiting(on_wait: Callable[[str, float], None] | None) -> Iterator[Callable[[
         on_wait("", 0.0)
 
 
+def timestamp(moment: datetime) -> str:
+    """ISO 8601 in UTC as stored everywhere, to the microsecond, e.g. 2026-11-23T07:00:00.000000+00:00."""
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def moment(text: str) -> datetime:
+    """The reverse of `timestamp`; the naive timestamps of 2019 were UTC."""
+    parsed = datetime.fromisoformat(text)
+    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed
+
+
 def http_date(text: str | None) -> datetime | None:
     """The moment that a server's header names (RFC 9110, 5.6.7), in UTC; None where it names none.
 

@@ -2,12 +2,15 @@
 
 import threading
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 import time_machine
 
-from harvester.clock import Backoff, Stop, SystemClock, in_background, waiting
+from harvester.clock import Backoff, Stop, SystemClock, in_background, moment, timestamp, waiting
+
+_WHEN = datetime(2026, 11, 3, 7, 5, 9, 123456, tzinfo=UTC)
+_IN_TOKYO = _WHEN.astimezone(timezone(timedelta(hours=9)))
 
 
 def test_the_first_reason_is_kept() -> None:
@@ -121,3 +124,17 @@ def test_a_wait_that_a_stop_ended_is_not_reported_as_over() -> None:
         report("long", 9.0)
         raise KeyboardInterrupt
     assert heard == [("long", 9.0)]
+
+
+@pytest.mark.parametrize(
+    "when", [_WHEN, _IN_TOKYO, _WHEN.replace(microsecond=0), datetime(1970, 1, 1, tzinfo=UTC)]
+)
+def test_a_timestamp_is_read_back_and_sorts_as_time_does(when: datetime) -> None:
+    assert moment(timestamp(when)) == when
+    assert timestamp(when) < timestamp(when + timedelta(microseconds=1))
+    assert timestamp(when).endswith("+00:00")
+
+
+def test_a_timestamp_of_2019_was_in_utc() -> None:
+    assert moment("2019-05-03T10:00:00.123456") == datetime(2019, 5, 3, 10, 0, 0, 123456, tzinfo=UTC)
+    assert moment("2019-05-03T10:00:00Z") == datetime(2019, 5, 3, 10, tzinfo=UTC)

@@ -16,6 +16,7 @@ from difflib import get_close_matches
 
 import orjson
 
+from harvester.clock import moment, timestamp
 from harvester.collection import replay
 from harvester.collection.changeset import apply, diff
 from harvester.collection.description import with_state
@@ -23,7 +24,7 @@ from harvester.collection.secrets import without_secrets
 from harvester.documents import Changeset, Tree, checked, written
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound
 from harvester.store import Store, Stored
-from harvester.store.keys import ROOT, CollectionKeys, changeset_version, moment, timestamp
+from harvester.store.keys import ROOT, CollectionKeys, changeset_version
 
 _TRIES = 100
 # For a collection that is damaged.

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from harvester.capacity import LEAST_DISK, Capacity
+from harvester.clock import moment
 from harvester.documents import HarvestRecord, Tree
 from harvester.harvest.lock import RENEWED_AFTER
 from harvester.harvest.pipeline import IDLE_CHECKPOINTS
 from harvester.settings import Settings
-from harvester.store.keys import moment
 
 PRICES = Path(__file__).with_name("prices.json")
 MONTH_HOURS = 730.0

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import orjson
 
+from harvester.clock import moment
 from harvester.collection import history
 from harvester.documents import HarvestRecord, LockContent, checked
 from harvester.errors import HarvesterError, NotFound
@@ -20,7 +21,6 @@ from harvester.store.keys import (
     USER_CHANGES,
     CollectionKeys,
     harvest_folder,
-    moment,
 )
 
 # The name of 2019; docs/migrating-2019.md.

@@ -10,12 +10,13 @@ from pathlib import Path
 
 import orjson
 
+from harvester.clock import moment
 from harvester.documents import Checkpoint, OpenSegment
 from harvester.errors import Conflict, HarvesterError, NotFound
 from harvester.harvest.segment import Finished
 from harvester.harvest.workdir import State
 from harvester.store import Store
-from harvester.store.keys import CollectionKeys, HarvestKeys, moment
+from harvester.store.keys import CollectionKeys, HarvestKeys
 
 # So much of a growing file is read into memory and stored at once.
 _PIECE = 8 << 20

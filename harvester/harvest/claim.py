@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
+from harvester.clock import timestamp
 from harvester.collection.secrets import without_secrets
 from harvester.documents import Collection
 from harvester.errors import Conflict
 from harvester.harvest.context import Context
 from harvester.harvest.workdir import State, Work
-from harvester.store.keys import HarvestKeys, timestamp
+from harvester.store.keys import HarvestKeys
 from harvester.store.pointer import Pointer
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from harvester.clock import moment
 from harvester.collection import history
 from harvester.collection.description import with_harvest
 from harvester.collection.kinds import has_users
@@ -32,7 +33,6 @@ from harvester.store.keys import (
     USERS,
     CollectionKeys,
     HarvestKeys,
-    moment,
 )
 from harvester.store.pointer import Pointer
 

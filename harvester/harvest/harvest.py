@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from harvester.clock import Clock, Stop
+from harvester.clock import Clock, Stop, timestamp
 from harvester.collection import history
 from harvester.collection.kinds import is_stream
 from harvester.documents import Collection, HarvestRecord, Tree
@@ -33,7 +33,7 @@ from harvester.networks.registry import network_of
 from harvester.networks.validation import parsed
 from harvester.settings import Settings
 from harvester.store import Store
-from harvester.store.keys import CollectionKeys, timestamp
+from harvester.store.keys import CollectionKeys
 
 log = logging.getLogger("twarc-cloud")
 

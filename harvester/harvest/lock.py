@@ -9,12 +9,11 @@ from typing import cast
 import orjson
 
 from harvester import __version__
-from harvester.clock import Clock, Stop
+from harvester.clock import Clock, Stop, timestamp
 from harvester.documents import LockContent, object_in
 from harvester.errors import Conflict, Exit, HarvesterError, LockLost, NotFound, StoreAway
 from harvester.harvest import owners
 from harvester.store import Store, Stored
-from harvester.store.keys import timestamp
 
 log = logging.getLogger("twarc-cloud")
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import orjson
 
 from harvester import text
+from harvester.clock import moment
 from harvester.documents import Tree
 from harvester.errors import HarvesterError, NotFound, StoreAway
 from harvester.harvest.progress import COMPLETE, FAILED, INTERRUPTED, PARTIAL, Outcome
@@ -15,7 +16,7 @@ from harvester.networks import Batch, Network
 from harvester.networks.gap import MissedInterval
 from harvester.store import Store
 from harvester.store.documents import document
-from harvester.store.keys import EVENTS, CollectionKeys, moment
+from harvester.store.keys import EVENTS, CollectionKeys
 
 log = logging.getLogger("twarc-cloud")
 

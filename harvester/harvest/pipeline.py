@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from harvester.clock import timestamp
 from harvester.harvest import checkpoint
 from harvester.harvest.checkpoint import Parts
 from harvester.harvest.claim import Claim
@@ -15,7 +16,6 @@ from harvester.harvest.manifest import Manifests
 from harvester.harvest.segment import Finished
 from harvester.harvest.upload_queue import Uploads
 from harvester.networks import Batch
-from harvester.store.keys import timestamp
 
 _SYNC_BYTES = 1 << 20
 _SYNC_SECONDS = 1.0

@@ -10,6 +10,7 @@ from typing import cast
 
 import orjson
 
+from harvester.clock import moment
 from harvester.collection import history
 from harvester.collection.kinds import is_stream
 from harvester.collection.secrets import without_secrets
@@ -24,7 +25,7 @@ from harvester.harvest.workdir import State, Work, left_behind
 from harvester.networks.registry import network_of
 from harvester.store import Store
 from harvester.store.documents import document
-from harvester.store.keys import SEGMENTS, CollectionKeys, HarvestKeys, moment
+from harvester.store.keys import SEGMENTS, CollectionKeys, HarvestKeys
 from harvester.store.pointer import Pointer
 
 log = logging.getLogger("twarc-cloud")

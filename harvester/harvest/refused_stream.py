@@ -9,13 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harvester.clock import Clock, Stop
+from harvester.clock import Clock, Stop, timestamp
 from harvester.errors import HarvesterError
 from harvester.harvest.workdir import State
 from harvester.networks import Batch, Network, Put, Stopped
 from harvester.networks.budget import BudgetReached
 from harvester.networks.gap import MissedInterval
-from harvester.store.keys import timestamp
 
 log = logging.getLogger("twarc-cloud")
 

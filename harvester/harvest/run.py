@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from harvester.clock import timestamp
 from harvester.collection.kinds import is_stream
 from harvester.documents import HarvestRecord, Tree
 from harvester.errors import Exit, HarvesterError, LockLost
@@ -17,7 +18,6 @@ from harvester.harvest.pipeline import Storing
 from harvester.harvest.progress import FAILED, Outcome, bug
 from harvester.harvest.source_thread import SourceThread
 from harvester.harvest.upload_queue import Uploads
-from harvester.store.keys import timestamp
 
 log = logging.getLogger("twarc-cloud")
 

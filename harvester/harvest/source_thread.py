@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from harvester.clock import timestamp
 from harvester.collection.description import budget
 from harvester.collection.kinds import is_stream
 from harvester.documents import Collection
@@ -17,7 +18,6 @@ from harvester.harvest.refused_stream import Holding, gap_of
 from harvester.harvest.workdir import State
 from harvester.networks import Batch, Client, Job, Network, Source
 from harvester.networks.gap import MissedInterval
-from harvester.store.keys import timestamp
 
 log = logging.getLogger("twarc-cloud")
 

@@ -13,6 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
 
+from harvester.clock import timestamp
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest.journal import Journal, journaled, line, was_begun, write_all
@@ -20,7 +21,7 @@ from harvester.harvest.journal import State as State
 from harvester.harvest.segment import Finished, Segment
 from harvester.networks import Batch
 from harvester.store.disk import make_folder
-from harvester.store.keys import EVENTS, SEGMENTS, USERS, segment_name, timestamp
+from harvester.store.keys import EVENTS, SEGMENTS, USERS, segment_name
 
 log = logging.getLogger("twarc-cloud")
 

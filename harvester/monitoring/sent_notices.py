@@ -3,10 +3,11 @@
 import re
 from datetime import datetime, timedelta
 
+from harvester.clock import timestamp
 from harvester.documents import Tree, object_in
 from harvester.errors import NotFound
 from harvester.store import Store
-from harvester.store.keys import CollectionKeys, timestamp
+from harvester.store.keys import CollectionKeys
 from harvester.store.pointer import Pointer
 
 # A service that cannot run fails every minute; a daily harvest that fails each day is told of each day.

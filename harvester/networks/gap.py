@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
+from harvester.clock import moment, timestamp
 from harvester.documents import Tree
-from harvester.store.keys import moment, timestamp
 
 # An id further from its gap than this says nothing of its time: of a replay, or of a quiet stream.
 _BESIDE = timedelta(days=2)

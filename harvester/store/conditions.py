@@ -18,8 +18,9 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from harvester.clock import timestamp
 from harvester.errors import Conflict, HarvesterError, NotFound
-from harvester.store.keys import ROOT, timestamp
+from harvester.store.keys import ROOT
 from harvester.store.objects import BucketObjects
 
 log = logging.getLogger("twarc-cloud")

@@ -212,14 +212,3 @@ def changeset_version(key: str) -> int:
     """The version in a changeset's name; 0 for those of 2019, which had none."""
     found = re.search(r"change-\d+-(\d+)\.json$", key)
     return int(found[1]) if found else 0
-
-
-def timestamp(moment: datetime) -> str:
-    """ISO 8601 in UTC as stored everywhere, to the microsecond, e.g. 2026-11-23T07:00:00.000000+00:00."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")
-
-
-def moment(text: str) -> datetime:
-    """The reverse of `timestamp`; the naive timestamps of 2019 were UTC."""
-    parsed = datetime.fromisoformat(text)
-    return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed

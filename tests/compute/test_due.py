@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harvester.clock import timestamp
 from harvester.compute import Scheduled
 from harvester.compute.schedules.due import PATIENCE, due_before, missed
 from harvester.compute.schedules.expression import coming, parsed
 from harvester.store.folder import FolderStore
-from harvester.store.keys import CollectionKeys, timestamp
+from harvester.store.keys import CollectionKeys
 
 _NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 _SINCE = datetime(2026, 11, 1, 6, 0, tzinfo=UTC)

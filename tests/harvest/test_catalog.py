@@ -7,13 +7,13 @@ from pathlib import Path
 
 import orjson
 
-from harvester.clock import SystemClock
+from harvester.clock import SystemClock, timestamp
 from harvester.collection import history
 from harvester.harvest import catalog
 from harvester.harvest.lock import Lock
 from harvester.store import Entry, Stored
 from harvester.store.folder import FolderStore
-from harvester.store.keys import CollectionKeys, timestamp
+from harvester.store.keys import CollectionKeys
 
 _KEYS = CollectionKeys("museums")
 

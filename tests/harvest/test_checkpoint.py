@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from harvester.clock import moment, timestamp
 from harvester.errors import Conflict, HarvesterError, StoreAway
 from harvester.harvest import checkpoint
 from harvester.harvest.checkpoint import Parts
@@ -15,7 +16,7 @@ from harvester.harvest.segment import Finished, Segment, completed
 from harvester.harvest.workdir import State
 from harvester.store import Store
 from harvester.store.folder import FolderStore
-from harvester.store.keys import CollectionKeys, moment, timestamp
+from harvester.store.keys import CollectionKeys
 from harvester.store.pointer import Pointer
 from tests.support.stores import Mute, Place
 from tests.support.strange_data import mutated

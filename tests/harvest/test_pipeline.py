@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 import pytest
 
-from harvester.clock import Stop
+from harvester.clock import Stop, moment
 from harvester.collection import history
 from harvester.harvest import checkpoint
 from harvester.harvest.claim import claim
@@ -24,7 +24,7 @@ from harvester.networks.x.page import Page, posts_page
 from harvester.networks.x.sources import Job, search
 from harvester.settings import Settings
 from harvester.store.folder import FolderStore
-from harvester.store.keys import CollectionKeys, moment
+from harvester.store.keys import CollectionKeys
 from tests.support.stalling_clients import Client
 from tests.support.stores import HandClock
 

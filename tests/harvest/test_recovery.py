@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 import pytest
 
+from harvester.clock import timestamp
 from harvester.collection import history
 from harvester.collection.secrets import without_secrets
 from harvester.curation.delete import Removal
@@ -26,7 +27,7 @@ from harvester.networks import Batch
 from harvester.networks.gap import MissedInterval
 from harvester.networks.x.network import X
 from harvester.store.folder import FolderStore
-from harvester.store.keys import EVENTS, SEGMENTS, CollectionKeys, timestamp
+from harvester.store.keys import EVENTS, SEGMENTS, CollectionKeys
 from harvester.store.pointer import Pointer
 from tests.support.invariants import created, post_id_at
 from tests.support.stores import Wrapped

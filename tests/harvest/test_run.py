@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from harvester.clock import Clock, Stop, SystemClock
+from harvester.clock import Clock, Stop, SystemClock, moment
 from harvester.collection import history
 from harvester.errors import Exit, StoreAway
 from harvester.harvest.harvest import Harvest
@@ -18,7 +18,7 @@ from harvester.networks import Batch
 from harvester.networks.x.sources import Job
 from harvester.settings import Settings
 from harvester.store.folder import FolderStore
-from harvester.store.keys import SEGMENTS, CollectionKeys, moment
+from harvester.store.keys import SEGMENTS, CollectionKeys
 from tests.support.harvest_stage import until
 from tests.support.stalling_clients import Client
 from tests.support.stores import HandClock, Wrapped

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from harvester.clock import Clock, Stop, SystemClock
+from harvester.clock import Clock, Stop, SystemClock, timestamp
 from harvester.collection import history
 from harvester.errors import Exit
 from harvester.harvest.harvest import Harvest
@@ -19,7 +19,7 @@ from harvester.networks.x.prices import billing
 from harvester.networks.x.sources import Job
 from harvester.settings import Settings
 from harvester.store.folder import FolderStore
-from harvester.store.keys import CollectionKeys, timestamp
+from harvester.store.keys import CollectionKeys
 from tests.support.harvest_stage import came_about
 from tests.support.stores import HandClock
 

@@ -16,12 +16,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harvester.clock import timestamp
 from harvester.collection.changeset import patched
 from harvester.errors import HarvesterError
 from harvester.harvest.finalize import complete
 from harvester.harvest.workdir import SIDE_FILES, State, Work, left_behind
 from harvester.networks import Batch
-from harvester.store.keys import EVENTS, USERS, timestamp
+from harvester.store.keys import EVENTS, USERS
 from tests.support.stores import Place, on_a_small_disk
 
 _ROOT = Path(__file__).resolve().parents[2]

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvester.clock import Stop
+from harvester.clock import Stop, timestamp
 from harvester.errors import Exit
 from harvester.harvest.journal import State
 from harvester.harvest.missed_interval import left_unheard
@@ -21,7 +21,6 @@ from harvester.networks.x import StreamRead, StreamSupervisor
 from harvester.networks.x.network import X
 from harvester.networks.x.network_time import NetworkTime
 from harvester.networks.x.post_ids import published
-from harvester.store.keys import timestamp
 from tests.support.scripted_x import HandClock
 
 _START = datetime(2026, 11, 23, 7, 0, tzinfo=UTC)

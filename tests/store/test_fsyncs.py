@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from harvester.clock import timestamp
 from harvester.harvest.journal import journaled
 from harvester.harvest.workdir import State, Work
 from harvester.networks import Batch
 from harvester.store.folder import FolderStore
-from harvester.store.keys import USERS, timestamp
+from harvester.store.keys import USERS
 
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 _KEY, _FOLDER = "collections/a/b.json", "collections/a"

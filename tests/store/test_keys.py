@@ -14,11 +14,9 @@ from harvester.store.keys import (
     is_segment,
     is_segment_2019,
     is_unfinished,
-    moment,
     part_of,
     segment_name,
     segment_order,
-    timestamp,
 )
 
 WHEN = datetime(2026, 11, 3, 7, 5, 9, 123456, tzinfo=UTC)
@@ -103,20 +101,6 @@ def test_parts_are_listed_in_order_of_their_offsets() -> None:
 )
 def test_a_changesets_version_is_in_its_name(name: str, version: int) -> None:
     assert changeset_version(name) == version
-
-
-@pytest.mark.parametrize(
-    "when", [WHEN, IN_TOKYO, WHEN.replace(microsecond=0), datetime(1970, 1, 1, tzinfo=UTC)]
-)
-def test_a_timestamp_is_read_back_and_sorts_as_time_does(when: datetime) -> None:
-    assert moment(timestamp(when)) == when
-    assert timestamp(when) < timestamp(when + timedelta(microseconds=1))
-    assert timestamp(when).endswith("+00:00")
-
-
-def test_a_timestamp_of_2019_was_in_utc() -> None:
-    assert moment("2019-05-03T10:00:00.123456") == datetime(2019, 5, 3, 10, 0, 0, 123456, tzinfo=UTC)
-    assert moment("2019-05-03T10:00:00Z") == datetime(2019, 5, 3, 10, tzinfo=UTC)
 
 
 def test_a_collection_is_described_by_itself_its_changesets_and_copies_in_harvests() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from harvester.clock import timestamp
 from harvester.collection import history
 from harvester.collection.secrets import without_secrets
 from harvester.harvest import finalize
@@ -16,7 +17,7 @@ from harvester.harvest.progress import COMPLETE, PARTIAL, Outcome, Progress
 from harvester.harvest.workdir import State, Work
 from harvester.networks import Batch
 from harvester.store import Store
-from harvester.store.keys import CollectionKeys, timestamp
+from harvester.store.keys import CollectionKeys
 from harvester.store.pointer import Pointer
 
 _BEGAN = datetime(2026, 11, 23, 9, 0, 0, tzinfo=UTC)

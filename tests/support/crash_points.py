@@ -18,7 +18,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from harvester.clock import Stop, SystemClock
+from harvester.clock import Stop, SystemClock, timestamp
 from harvester.errors import HarvesterError
 from harvester.harvest.harvest import Harvest
 from harvester.networks import Batch
@@ -27,7 +27,7 @@ from harvester.networks.x.sources import Job, filter, search, source_for, user_t
 from harvester.settings import Settings
 from harvester.store import Entry, Store, Stored
 from harvester.store.folder import FolderStore
-from harvester.store.keys import CollectionKeys, timestamp
+from harvester.store.keys import CollectionKeys
 from harvester.store.s3 import S3Store
 from tests.support.invariants import post_id_at
 from tests.support.servers import S3Server

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from harvester.clock import Stop, SystemClock
+from harvester.clock import Stop, SystemClock, timestamp
 from harvester.collection import history
 from harvester.documents import Tree
 from harvester.errors import Conflict, HarvesterError, StoreAway
@@ -19,7 +19,7 @@ from harvester.harvest.segment import Segment, completed
 from harvester.harvest.workdir import State, Work, left_behind
 from harvester.networks import Batch
 from harvester.store import Store
-from harvester.store.keys import CollectionKeys, timestamp
+from harvester.store.keys import CollectionKeys
 from tests.support.stores import Place
 
 _THREADS = 8

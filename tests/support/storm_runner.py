@@ -11,12 +11,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from harvester.clock import Stop
+from harvester.clock import Stop, moment
 from harvester.collection import history
 from harvester.curation.verify import Overall, Verdict, verify
 from harvester.errors import NotFound
 from harvester.harvest import control
-from harvester.store.keys import moment
 from harvester.store.reading import reader
 from tests.support.harvest_processes import Site, end, exit_code, pause
 from tests.support.invariants import created, examined, named_but_absent, scratch_left, wipe

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harvester.clock import moment, timestamp
 from harvester.collection.kinds import FINITE, has_users
 from harvester.commands.cli import collection_file
 from harvester.commands.cli.output import (
@@ -18,7 +19,6 @@ from harvester.commands.cli.workspace import Place, collection_id_argument, in_p
 from harvester.commands.collection import migrate_rules
 from harvester.commands.collection.start import require_collection, require_keys
 from harvester.errors import Exit, HarvesterError
-from harvester.store.keys import moment, timestamp
 
 if TYPE_CHECKING:
     from harvester.compute import Scheduled

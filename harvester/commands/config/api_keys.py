@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harvester.clock import timestamp
 from harvester.collection.secrets import with_profile
 from harvester.commands.cli import collection_file
 from harvester.commands.cli.output import (
@@ -22,7 +23,6 @@ from harvester.commands.cli.workspace import Place, in_place
 from harvester.commands.config.typed_keys import ask, save
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError, NotFound
-from harvester.store.keys import timestamp
 from harvester.text import when
 
 if TYPE_CHECKING:

@@ -226,8 +226,8 @@ def _confirm_losses(
 @json_option
 @in_place
 def changes(collection_id: str, since: str | None, deletes_only: bool, as_json: bool, place: Place) -> None:
+    from harvester.clock import moment
     from harvester.collection import changelog, history, replay
-    from harvester.store.keys import moment
 
     earliest = _moment(since) if since else None
     keys = place.keys(collection_id)

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from harvester.aws.service import Refused
 from harvester.aws.stop_reasons import death, is_for_want_of_room
-from harvester.clock import Clock, Stop
+from harvester.clock import Clock, Stop, moment
 from harvester.compute.fargate.task_definition import (
     Definition,
     family,
@@ -23,7 +23,7 @@ from harvester.errors import Exit, HarvesterError
 from harvester.harvest import catalog, control
 from harvester.monitoring.sent_notices import Notices
 from harvester.store import Store
-from harvester.store.keys import CollectionKeys, moment
+from harvester.store.keys import CollectionKeys
 
 # The one before is gone this soon: its task has two minutes to end.
 _DRAINS_WITHIN = 180.0

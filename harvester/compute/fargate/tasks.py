@@ -7,6 +7,7 @@ from typing import Any
 
 from harvester.aws.service import Service
 from harvester.aws.stop_reasons import death, is_for_want_of_room
+from harvester.clock import timestamp
 from harvester.compute import (
     DIED,
     GAVE_UP,
@@ -20,7 +21,6 @@ from harvester.compute import (
     Task,
 )
 from harvester.compute.fargate.task_definition import BUCKET, COLLECTION, family, tags_of
-from harvester.store.keys import timestamp
 
 # So many may be described at once.
 _TASKS_AT_ONCE, _SERVICES_AT_ONCE = 100, 10

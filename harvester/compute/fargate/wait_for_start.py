@@ -4,13 +4,13 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from harvester.aws.stop_reasons import death, hint
-from harvester.clock import Clock, Stop
+from harvester.clock import Clock, Stop, moment
 from harvester.compute.fargate.tasks import Found, is_over
 from harvester.compute.local.compute import SUCCESS_CODES
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest import catalog
 from harvester.store import Store
-from harvester.store.keys import CollectionKeys, moment
+from harvester.store.keys import CollectionKeys
 
 # Fargate takes half a minute, with a large image two; no container runs before.
 _WITHIN = 300.0

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
-from harvester.clock import Clock, Stop, SystemClock
+from harvester.clock import Clock, Stop, SystemClock, timestamp
 from harvester.compute import (
     DIED,
     GAVE_UP,
@@ -33,7 +33,7 @@ from harvester.errors import Conflict, Exit, HarvesterError, NotFound
 from harvester.harvest import catalog
 from harvester.harvest.lock import content
 from harvester.store import Store
-from harvester.store.keys import CollectionKeys, timestamp
+from harvester.store.keys import CollectionKeys
 
 # How long a harvest may take to begin before it is left to itself.
 _BEGINS_WITHIN = 20.0

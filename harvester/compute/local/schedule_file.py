@@ -5,11 +5,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from harvester.clock import moment, timestamp
 from harvester.compute import Scheduled
 from harvester.compute.local.processes import Slot, changed
 from harvester.compute.schedules.expression import Schedule, parsed
 from harvester.errors import HarvesterError
-from harvester.store.keys import moment, timestamp
 
 
 class Timetable:

@@ -8,12 +8,13 @@ https://repost.aws/knowledge-center/ecs-fargate-runtask-capacity
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from harvester.clock import moment
 from harvester.compute import Scheduled
 from harvester.compute.schedules.expression import Schedule
 from harvester.documents import HarvestRecord
 from harvester.harvest import catalog
 from harvester.store import Store
-from harvester.store.keys import CollectionKeys, moment
+from harvester.store.keys import CollectionKeys
 
 # A schedule starts within a minute of its time, and a task takes half a minute to five to begin.
 PATIENCE = timedelta(minutes=15)

@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from harvester.clock import Stop
+from harvester.clock import Stop, moment
 from harvester.curation.verify.claims import claims
 from harvester.curation.verify.collection import Whole
 from harvester.curation.verify.contents import Content, Ids, content
@@ -26,7 +26,7 @@ from harvester.errors import Exit, HarvesterError, NotFound, StoreAway
 from harvester.networks import Network
 from harvester.networks.registry import network_of, usual
 from harvester.store import Entry
-from harvester.store.keys import EVENTS, HARVESTS, CollectionKeys, harvest_folder, is_own, is_segment, moment
+from harvester.store.keys import EVENTS, HARVESTS, CollectionKeys, harvest_folder, is_own, is_segment
 from harvester.store.reading import Reader
 
 __all__ = [

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from harvester.clock import moment
 from harvester.collection.changeset import apply
 from harvester.collection.secrets import without_secrets
 from harvester.curation.verify.harvest import STRANGER, UNREADABLE
@@ -22,7 +23,6 @@ from harvester.store.keys import (
     STOP,
     CollectionKeys,
     changeset_version,
-    moment,
 )
 
 # Files that are there for a while only.

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from harvester.clock import Stop
+from harvester.clock import Stop, timestamp
 from harvester.collection import history
 from harvester.compute import (
     DIED,
@@ -27,7 +27,7 @@ from harvester.compute.fargate.status_port import Port
 from harvester.compute.fargate.task_definition import family
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest import catalog, control
-from harvester.store.keys import CollectionKeys, timestamp
+from harvester.store.keys import CollectionKeys
 from harvester.store.s3 import S3Store
 from tests.support.fake_fargate import Ecs, ended, held_tasks
 from tests.support.moto_account import Cloud, cloud_of

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
-from harvester.clock import Stop, SystemClock
+from harvester.clock import Stop, SystemClock, moment
 from harvester.compute import DIED, GAVE_UP, RESTARTING, RUNNING
 from harvester.compute.local.compute import LocalCompute
 from harvester.compute.local.processes import Slot
@@ -16,7 +16,7 @@ from harvester.compute.local.supervisor import Supervisor
 from harvester.errors import Exit
 from harvester.harvest.lock import Lock
 from harvester.store.folder import FolderStore
-from harvester.store.keys import CollectionKeys, moment
+from harvester.store.keys import CollectionKeys
 from tests.support.cli_session import until
 from tests.support.scripted_x import HandClock
 

@@ -4,13 +4,13 @@ from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
+from harvester.clock import timestamp
 from harvester.errors import Exit, StoreAway
 from harvester.networks import Batch
 from harvester.networks.gap import Gap
 from harvester.networks.x.post_ids import published
 from harvester.networks.x.sources import Job
 from harvester.store.folder import FolderStore
-from harvester.store.keys import timestamp
 from tests.support.harvest_stage import staged, until
 
 

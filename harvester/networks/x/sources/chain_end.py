@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from harvester.clock import timestamp
 from harvester.documents import Tree
 from harvester.networks import Batch, Stopped
 from harvester.networks.x import ApiCode, Page, XError
 from harvester.networks.x.job import Job
 from harvester.networks.x.post_ids import FIRST_DAY, created
 from harvester.networks.x.sources.pagination import Chain, gap
-from harvester.store.keys import timestamp
 
 # Seconds before each further try at an answer that may not be the end.
 _PAUSES = (1.0, 2.0, 4.0)

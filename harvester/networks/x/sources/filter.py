@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 
+from harvester.clock import timestamp
 from harvester.collection.kinds.kind import count
 from harvester.documents import Tree
 from harvester.errors import HarvesterError
@@ -11,7 +12,6 @@ from harvester.networks.gap import Gap
 from harvester.networks.x import Rule, StreamRead, StreamSupervisor, XError, compile_rules, price, tag_prefix
 from harvester.networks.x.filter_terms import same_values
 from harvester.networks.x.job import Job
-from harvester.store.keys import timestamp
 from harvester.text import counted
 
 log = logging.getLogger("twarc-cloud")

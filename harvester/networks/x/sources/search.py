@@ -8,6 +8,7 @@ import logging
 from dataclasses import replace
 from datetime import timedelta
 
+from harvester.clock import timestamp
 from harvester.collection.kinds.kind import count
 from harvester.documents import SearchSection, Tree
 from harvester.networks import Batch, Stopped
@@ -16,7 +17,6 @@ from harvester.networks.x.job import Job
 from harvester.networks.x.post_ids import created
 from harvester.networks.x.sources.chain_end import Follower
 from harvester.networks.x.sources.pagination import Chain, gap
-from harvester.store.keys import timestamp
 
 log = logging.getLogger("twarc-cloud")
 

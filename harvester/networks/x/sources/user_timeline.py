@@ -9,6 +9,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from harvester.clock import timestamp
 from harvester.documents import Tree, User
 from harvester.errors import Exit, HarvesterError
 from harvester.networks import Batch, Stopped
@@ -18,7 +19,6 @@ from harvester.networks.x.post_ids import created
 from harvester.networks.x.sources.accounts import AccountStates
 from harvester.networks.x.sources.chain_end import Follower
 from harvester.networks.x.sources.pagination import Chain, gap
-from harvester.store.keys import timestamp
 
 log = logging.getLogger("twarc-cloud")
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from datetime import UTC
 from typing import Any
 
-from harvester.clock import Clock, Stop
+from harvester.clock import Clock, Stop, timestamp
 from harvester.networks import Stopped
 from harvester.networks.x.http.gzip import Gzip
 from harvester.networks.x.http.request import Reply
@@ -13,7 +13,6 @@ from harvester.networks.x.network_time import NetworkTime
 from harvester.networks.x.page import provenance_of
 from harvester.networks.x.streaming.parser import BrokenStream, Chunks, LineSplitter, Plain, tell
 from harvester.networks.x.streaming.read import StreamRead
-from harvester.store.keys import timestamp
 
 TICK = 0.5
 # What was under way when a stop came is still read, for it is paid for.

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from harvester.clock import Clock, Stop, in_background, waiting
+from harvester.clock import Clock, Stop, in_background, timestamp, waiting
 from harvester.networks import Stopped
 from harvester.networks.gap import Gap, MissedInterval
 from harvester.networks.x.errors import ApiCode, XError
@@ -14,7 +14,6 @@ from harvester.networks.x.network_time import NetworkTime
 from harvester.networks.x.streaming.connection import StreamConnection
 from harvester.networks.x.streaming.interruptions import Backoffs, Order, SeenIds
 from harvester.networks.x.streaming.read import StreamRead
-from harvester.store.keys import timestamp
 from harvester.text import counted
 
 T = TypeVar("T")
