@@ -47,6 +47,7 @@ def _common_problems(tree: Tree) -> Iterator[str]:
     for name in SECTIONS:
         if isinstance(keys := tree.get(name, {}), dict):
             yield from unknown(keys, _KNOWN_KEYS, f"{name}.")
+            yield from (f"{name}.{key} is not text." for key in _not_text(keys))
         else:
             yield f"{name.capitalize()} is not properly structured."
     check_in = tree.get("check_in", "")
@@ -61,6 +62,11 @@ def _common_problems(tree: Tree) -> Iterator[str]:
     if "budget_usd" in tree and not _is_money(tree["budget_usd"]):
         yield f"budget_usd is {tree['budget_usd']!r}; it must be a number of dollars above 0, e.g. 2.50."
     yield from _placeholders(tree, "")
+
+
+def _not_text(keys: Tree) -> Iterator[str]:
+    """Names alone: a value may be secret."""
+    return (key for key, value in keys.items() if value is not None and not isinstance(value, str))
 
 
 def _is_money(value: Any) -> bool:

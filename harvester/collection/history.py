@@ -21,7 +21,7 @@ from harvester.collection import replay
 from harvester.collection.changeset import apply, diff
 from harvester.collection.description import with_state
 from harvester.collection.secrets import without_secrets
-from harvester.documents import Changeset, Tree, checked, written
+from harvester.documents import Changeset, Tree, checked, unambiguous, written
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound
 from harvester.store import Store, Stored
 from harvester.store.keys import ROOT, CollectionKeys, changeset_version
@@ -219,7 +219,7 @@ def _is_history(store: Store, keys: CollectionKeys, name: str) -> bool:
 
 
 def _parsed(stored: Stored, keys: CollectionKeys) -> Tree:
-    return checked(stored.data, keys.collection, hint=REPAIR)
+    return unambiguous(stored.data, keys.collection, hint=REPAIR)
 
 
 def _version(tree: Tree) -> int:

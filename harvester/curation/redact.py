@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import orjson
 
 from harvester.collection import history
-from harvester.collection.secrets import key_names, without_keys
+from harvester.collection.secrets import key_names, without_keys, without_secrets
 from harvester.errors import Exit, HarvesterError, NotFound
 from harvester.store import Store, Stored
 from harvester.store.keys import CollectionKeys, describes_collection
@@ -39,8 +39,8 @@ class Redaction:
     keys: CollectionKeys
 
     def __post_init__(self) -> None:
-        current = history.read(self.store, self.keys)
-        if without_keys(current.data) != current.data:
+        current = history.current(self.store, self.keys)
+        if without_secrets(current) != current:
             raise HarvesterError(
                 f"The collection {self.keys.id} itself still contains keys.",
                 hint=f"First: `collection-config download {self.keys.id}`, `collection-config keys --move-to "

@@ -4,14 +4,14 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 from harvester.collection import description
-from harvester.documents import Collection, Tree, checked
+from harvester.documents import Collection, Tree, unambiguous
 from harvester.errors import HarvesterError
 from harvester.networks.registry import network_of, usual
 
 
 def parsed(data: bytes, where: str, *, collection_id: str = "") -> Collection:
     """The collection in `data`, valid and of that id; every problem of it in one HarvesterError otherwise."""
-    tree = checked(data, where, hint="Mend the file, or restore it from its changesets.")
+    tree = unambiguous(data, where, hint="Mend the file, or restore it from its changesets.")
     return require_valid(tree, where, collection_id=collection_id)
 
 

@@ -50,7 +50,7 @@ class TestProblems:
                 "delete_users_for": ["protected", "suspended", "not_found"],
                 "delete_users_after": 3,
             },
-            {**TIMELINES, "look_up_days": 0, "sweep": "12", "keys": {"profile": "museum"}},
+            {**TIMELINES, "look_up_days": 0, "sweep": {"after": "12"}, "keys": {"profile": "museum"}},
             {**TIMELINES, "id": "temp", "x_of_ours": [1]},
             {**TIMELINES, "id": "temperature", "timestamp": "2019-05-01T10:00:00.123456"},
             {**TIMELINES, "keys": {"consumer_key": "k", "consumer_secret": "s", "access_token": "t"}},
@@ -63,7 +63,11 @@ class TestProblems:
             {**FILTER, "filter": {"locations": "-74.5,40,-73,41, 1,2,3,4"}},
             {**FILTER, "filter": {"locations": [[-74, 40, -73, 41], "1,2,3,4"]}},
             {**FILTER, "filter": {"rules": [{"value": "cats", "tag": "t"}], "max_records": None}},
-            {**TIMELINES, "users": {"12": {"x_note": "ours", "sightings": {"state": "suspended"}}}},
+            {
+                **TIMELINES,
+                "users": {"12": {"x_note": "ours", "sightings": {"suspended": 2, "protected": None}}},
+            },
+            {**TIMELINES, "users": {"9223372036854775807": {"screen_name": None, "looked_up": "2026-11-23"}}},
             {**FILTER, "title": "T", "description": "D", "notes": "N", "labels": ["l"]},
         ],
     )
@@ -96,6 +100,36 @@ class TestProblems:
             ({**TIMELINES, "users": {"@jack": {}}}, "@jack is not a user_id."),
             ({**TIMELINES, "users": {"１２": {}}}, "１２ is not a user_id."),
             ({**TIMELINES, "users": {"1" * 21: {}}}, f"{'1' * 21} is not a user_id."),
+            ({**TIMELINES, "users": {"9223372036854775808": {}}}, "9223372036854775808 is not a user_id."),
+            ({**TIMELINES, "users": {"0": {}}}, "0 is not a user_id. X's ids are numbers from 1 to"),
+            ({**TIMELINES, "users": {"007": {}}}, "007 is not a user_id. X's ids are numbers from 1 to"),
+            ({**TIMELINES, "users": {"-5": {}}}, "-5 is not a user_id. X's ids are numbers from 1 to"),
+            (
+                {**TIMELINES, "users": {"12": {"since_id": "05"}}},
+                "The since_id of user 12 is not a post id. X's",
+            ),
+            (
+                {**TIMELINES, "users": {"12": {"screen_name": 5}}},
+                "users.12.screen_name is 5; it must be text.",
+            ),
+            (
+                {**TIMELINES, "users": {"12": {"looked_up": "often"}}},
+                "users.12.looked_up is 'often'; it must be a date, e.g. '2026-11-23'.",
+            ),
+            (
+                {**TIMELINES, "users": {"12": {"tweet_count": True}}},
+                "users.12.tweet_count is True; it must be a whole number from 0.",
+            ),
+            (
+                {**TIMELINES, "users": {"12": {"sightings": {"suspended": "x"}}}},
+                "users.12.sightings is {'suspended': 'x'}; it must be an object of whole numbers.",
+            ),
+            (
+                {**TIMELINES, "users": {"12": {"resume": {"oldest_id": "x"}}}},
+                "users.12.resume is {'oldest_id': 'x'}; it must be an object as a harvest stored it",
+            ),
+            ({**TIMELINES, "sweep": "12"}, "sweep is '12'; it must be an object."),
+            ({**TIMELINES, "keys": {"profile": 5}}, "keys.profile is not text."),
             ({**TIMELINES, "users": {"12": None}}, "User 12 is not properly structured."),
             ({**TIMELINES, "users": {"12": {"since_id": 5}}}, "The since_id of user 12 is not a post id."),
             (
@@ -118,6 +152,18 @@ class TestProblems:
             ({**SEARCH, "search": {"query": ["cats"]}}, "Query must be provided."),
             ({**SEARCH, "search": {"query": "c", "archive": "yes"}}, "search.archive is not true or false."),
             ({**SEARCH, "search": {"query": "c", "since_id": "x"}}, "search.since_id is not a post id."),
+            (
+                {**SEARCH, "search": {"query": "c", "since_id": "0"}},
+                "search.since_id is not a post id. X's ids",
+            ),
+            (
+                {**SEARCH, "search": {"query": "c", "resume": []}},
+                "search.resume is []; it must be an object as",
+            ),
+            (
+                {**SEARCH, "search": {"query": "c", "harvested_query": 5}},
+                "search.harvested_query is 5; it must be text.",
+            ),
             ({**SEARCH, "search": {"query": "c", "max_records": -5}}, "search.max_records is -5; it must be"),
             (
                 {**SEARCH, "search": {"query": "c", "max_records": 10**13}},
@@ -150,6 +196,7 @@ class TestProblems:
                 "'abc' in filter.follow is neither a user id nor an @name.",
             ),
             ({**FILTER, "filter": {"follow": "１２"}}, "'１２' in filter.follow is neither a user id"),
+            ({**FILTER, "filter": {"follow": "007"}}, "'007' in filter.follow is neither a user id"),
             ({**FILTER, "filter": {"follow": 1.5}}, "filter.follow holds 1.5, which is no text."),
             ({**FILTER, "filter": {"follow": True}}, "filter.follow holds True, which is no text."),
             (
@@ -250,6 +297,14 @@ class TestParsing:
     def test_what_is_not_json_is_told(self, data: bytes) -> None:
         with pytest.raises(HarvesterError, match="^here is not JSON: .*Mend the file"):
             parsed(data, "here")
+
+    def test_a_key_that_is_given_twice_is_told_with_its_lines(self) -> None:
+        data = b'{"id": "a", "type": "user_timeline",\n "users": {"12": {},\n\n  "12": {"since_id": "5"}}}'
+        with pytest.raises(HarvesterError) as told:
+            parsed(data, "here")
+        assert str(told.value).startswith(
+            "here is ambiguous. users.12 is given twice, on lines 2 and 4. Keep one"
+        )
 
     def test_all_problems_are_in_one_error(self) -> None:
         with pytest.raises(HarvesterError) as told:

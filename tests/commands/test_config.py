@@ -546,6 +546,41 @@ def test_a_damaged_stored_collection_is_named_with_what_to_do(person: Person, co
     assert "`collection-config changes` shows what it was; fix it where it is stored." in told.err
 
 
+def test_a_key_that_is_given_twice_is_refused_wherever_the_collection_is_read(person: Person) -> None:
+    _added(person, "12")
+    text = '{"id": "museums", "type": "user_timeline", "users": {"12": {},\n"12": {"since_id": "5"}}}'
+    (person.folder / "collection.json").write_text(text)
+    twice = "users.12 is given twice, on lines 1 and 2. Keep one of each."
+    for command in ("check", "update", "userids 13", "remove-users 12"):
+        told = person("collection-config", *command.split())
+        assert (told.code, told.err.partition(" Fix it")[0]) == (2, f"collection.json is ambiguous. {twice}")
+    stored = person.folder / "collections/museums/collection.json"
+    stored.write_text(text)
+    for command in (
+        *("collection-config check museums", "collection-config download museums", "collection once museums"),
+        *("collection-config forget-keys museums", "collection copy museums other"),
+    ):
+        told = person(*command.split())
+        assert told.code == 1, command
+        assert f"collections/museums/collection.json is ambiguous. {twice}" in told.err
+    told = person.harvester("local", "harvester", "museums")
+    assert (told.code, f"is ambiguous. {twice}" in told.err) == (1, True)
+    told = person("collection", "verify", "museums", "--json")
+    assert (told.code, "it is ambiguous: users.12 is given twice" in told.out) == (12, True)
+    assert stored.read_text() == text
+
+
+def test_a_secret_that_a_second_key_hides_is_removed_too(person: Person) -> None:
+    _added(person)
+    (changeset,) = (person.folder / "collections/museums/changesets").iterdir()
+    hidden = f'{{"update": {{"keys": {json.dumps(_SECRETS)}, "keys": {{}}}}, "version": 0}}'
+    changeset.with_name("change-20200101000000-00000000.json").write_text(hidden)
+    told = person("collection-config", "forget-keys", "museums", "--yes")
+    assert told.code == 0, told
+    left = [path.read_text() for path in (person.folder / "collections/museums").rglob("*.json")]
+    assert not any(secret in text for text in left for secret in _SECRETS.values())
+
+
 def test_a_file_that_is_not_there_or_not_to_be_read_is_told_in_words(person: Person) -> None:
     assert "There is no collection.json." in person("collection-config", "update").err
     (person.folder / "folder.json").mkdir()

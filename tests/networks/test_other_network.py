@@ -168,9 +168,10 @@ def test_what_such_a_network_cannot_replay_is_a_gap(wall: _Wall, person: Person)
 def test_a_collection_is_judged_by_the_rules_of_its_network(wall: _Wall) -> None:
     timelines = {"id": "w", "network": "wall", "type": "user_timeline", "users": {"ann": {"since_id": "p-a"}}}
     assert validation.problems(timelines) == []
+    ids = "X's ids are numbers from 1 to 9223372036854775807, as text, without leading zeros."
     assert validation.problems({**timelines, "network": "x"}) == [
-        "ann is not a user_id.",
-        "The since_id of user ann is not a post id.",
+        f"ann is not a user_id. {ids}",
+        f"The since_id of user ann is not a post id. {ids}",
     ]
     assert validation.problems({**timelines, "users": {"17": {}}}) == ["17 is not a user_id."]
     (told,) = validation.problems({**timelines, "network": "fence"})

@@ -24,6 +24,8 @@ class Rules:
     network: str
     is_user: Callable[[Any], bool]
     is_post: Callable[[Any], bool]
+    # What an id looks like, for people: a sentence.
+    ids: str = ""
     user_states: tuple[str, ...] = ()
     keys: Mapping[str, Set[str]] = field(default_factory=dict)
     problems: Mapping[str, Callable[[Tree], Iterator[str]]] = field(default_factory=dict)
@@ -78,6 +80,33 @@ def unknown(tree: Tree, known: Set[str], where: str) -> Iterator[str]:
         if key not in known and not key.startswith("x_"):
             near = difflib.get_close_matches(key, known, n=1)
             yield f"Unknown key {where}{key}." + (f" Did you mean {where}{near[0]}?" if near else "")
+
+
+# What a value that a harvest learned must be, for people, and whether one is.
+Shape = tuple[str, Callable[[Any], bool]]
+TEXT: Shape = ("text", lambda value: isinstance(value, str))
+OBJECT: Shape = ("an object", lambda value: isinstance(value, dict))
+COUNT: Shape = ("a whole number from 0", lambda value: type(value) is int and value >= 0)
+
+
+def shape_problems(tree: Tree, shapes: Mapping[str, Shape], where: str) -> Iterator[str]:
+    """What was learned, and changed by hand since into what no harvest can read; null is nothing learned."""
+    for key, value in tree.items():
+        if value is not None and (shape := shapes.get(key)) and not shape[1](value):
+            yield f"{where}{key} is {repr(value)[:_DIGITS]}; it must be {shape[0]}."
+
+
+def resume_shape(rules: Rules) -> Shape:
+    """Where a chain of pages continues: its ids are ids, its counts are counts."""
+
+    def fits(resume: Any) -> bool:
+        if not isinstance(resume, dict):
+            return False
+        ids = (value for key, value in resume.items() if key.endswith("_id") and value is not None)
+        counts = (resume[key] for key in ("posts", "stood") if resume.get(key) is not None)
+        return all(map(rules.is_post, ids)) and all(map(COUNT[1], counts))
+
+    return ("an object as a harvest stored it, or removed", fits)
 
 
 def count_problems(section: Tree, key: str, where: str, *, least: int) -> Iterator[str]:

@@ -2,7 +2,15 @@
 
 from collections.abc import Iterator
 
-from harvester.collection.kinds.kind import Kind, Rules, count_problems, unknown
+from harvester.collection.kinds.kind import (
+    TEXT,
+    Kind,
+    Rules,
+    count_problems,
+    resume_shape,
+    shape_problems,
+    unknown,
+)
 from harvester.collection.kinds.names import SEARCH
 from harvester.documents import Tree
 
@@ -22,7 +30,8 @@ def _problems(tree: Tree, rules: Rules) -> Iterator[str]:
         yield "Query must be provided."
     yield from rules.problems_of(SEARCH, search)
     if "since_id" in search and not rules.is_post(search["since_id"]):
-        yield "search.since_id is not a post id."
+        yield f"search.since_id is not a post id. {rules.ids}".rstrip()
+    yield from shape_problems(search, {"harvested_query": TEXT, "resume": resume_shape(rules)}, "search.")
     yield from count_problems(search, "max_records", "search.", least=0)
 
 

@@ -1,13 +1,46 @@
 """A collection of accounts: what each has published since the harvest before."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
 
-from harvester.collection.kinds.kind import Kind, Rules, count_problems, unknown
+from harvester.collection.kinds.kind import (
+    COUNT,
+    OBJECT,
+    TEXT,
+    Kind,
+    Rules,
+    Shape,
+    count_problems,
+    resume_shape,
+    shape_problems,
+    unknown,
+)
 from harvester.collection.kinds.names import USER_TIMELINE
 from harvester.documents import Tree
 from harvester.text import counted
 
 _LEARNED = ("screen_name", "since_id", "resume", "sightings", "looked_up", "tweet_count")
+
+
+def _are_sightings(value: Any) -> bool:
+    return isinstance(value, dict) and all(times is None or COUNT[1](times) for times in value.values())
+
+
+def _is_date(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and bool(datetime.fromisoformat(value))
+    except ValueError:
+        return False
+
+
+_OF_A_USER: Mapping[str, Shape] = {
+    "screen_name": TEXT,
+    "sightings": ("an object of whole numbers", _are_sightings),
+    "looked_up": ("a date, e.g. '2026-11-23'", _is_date),
+    "tweet_count": COUNT,
+}
+_ABOVE: Mapping[str, Shape] = {"sweep": OBJECT}
 
 
 def _problems(tree: Tree, rules: Rules) -> Iterator[str]:
@@ -25,15 +58,17 @@ def _problems(tree: Tree, rules: Rules) -> Iterator[str]:
         for state in states:
             if state not in rules.user_states:
                 yield f"delete_users_for holds {state!r}; it may hold {', '.join(rules.user_states)}."
+    yield from shape_problems(tree, _ABOVE, "")
     yield from count_problems(tree, "delete_users_after", "", least=1)
     yield from count_problems(tree, "look_up_days", "", least=0)
 
 
 def _users_problems(users: Tree, rules: Rules) -> Iterator[str]:
     known = {*_LEARNED, *rules.keys_of(USER_TIMELINE)}
+    shapes = {**_OF_A_USER, "resume": resume_shape(rules)}
     for user_id, user in users.items():
         if not rules.is_user(user_id):
-            yield f"{user_id} is not a user_id."
+            yield f"{user_id} is not a user_id. {rules.ids}".rstrip()
         if not isinstance(user, dict):
             yield f"User {user_id} is not properly structured."
             continue
@@ -41,7 +76,8 @@ def _users_problems(users: Tree, rules: Rules) -> Iterator[str]:
         if not user.keys() <= known:
             yield from unknown(user, known, f"users.{user_id}.")
         if "since_id" in user and not rules.is_post(user["since_id"]):
-            yield f"The since_id of user {user_id} is not a post id."
+            yield f"The since_id of user {user_id} is not a post id. {rules.ids}".rstrip()
+        yield from shape_problems(user, shapes, f"users.{user_id}.")
 
 
 def _in_words(tree: Tree) -> str:

@@ -10,7 +10,7 @@ import click
 from harvester.collection.kinds import KINDS
 from harvester.collection.merge import merged
 from harvester.collection.secrets import key_names
-from harvester.documents import Tree, checked, written
+from harvester.documents import Tree, unambiguous, written
 from harvester.errors import Exit, HarvesterError
 from harvester.networks.validation import problems
 from harvester.store.boundaries import collection_around
@@ -98,7 +98,7 @@ def read(path: Path) -> Tree:
         ) from error
     except UnicodeDecodeError as error:
         raise HarvesterError(f"{path} cannot be read: {NOT_TEXT}.", exit_code=Exit.USAGE) from error
-    return checked(text, str(path), hint="Fix it in an editor.", exit_code=Exit.USAGE)
+    return unambiguous(text, str(path), hint="Fix it in an editor.", exit_code=Exit.USAGE)
 
 
 def read_valid(path: Path) -> Tree:

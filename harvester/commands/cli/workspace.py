@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from harvester.commands import log_options_in_use
-from harvester.documents import Collection, checked
+from harvester.documents import Collection, unambiguous
 from harvester.errors import Exit, HarvesterError
 from harvester.settings import Settings, settings
 from harvester.store.disk import real
@@ -114,7 +114,7 @@ class Place:
         if known := self._collections.get(keys.id):
             require_kind(known, *kinds)
             return known
-        tree = checked(history.read(self.store, keys).data, where, hint=history.REPAIR)
+        tree = unambiguous(history.read(self.store, keys).data, where, hint=history.REPAIR)
         require_kind(tree, *kinds)
         self._collections[keys.id] = require_valid(tree, where)
         return self._collections[keys.id]

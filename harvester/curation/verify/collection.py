@@ -11,7 +11,7 @@ from harvester.collection.changeset import apply
 from harvester.collection.secrets import without_secrets
 from harvester.curation.verify.harvest import STRANGER, UNREADABLE
 from harvester.curation.verify.verdicts import Finding, Part, Verdict
-from harvester.documents import Tree
+from harvester.documents import Tree, given_twice
 from harvester.harvest.lock import is_released
 from harvester.harvest.progress import RUNNING
 from harvester.store.keys import (
@@ -46,7 +46,9 @@ class Whole:
         for name, data in sorted(self.files.items()):
             try:
                 trees[name] = orjson.loads(data)
-                findings.append(Finding(name, Verdict.FOUND))
+                twice = given_twice(data, trees[name]) if name == COLLECTION else []
+                findings += [Finding(name, Verdict.CORRUPT, f"it is ambiguous: {each}") for each in twice]
+                findings += [] if twice else [Finding(name, Verdict.FOUND)]
             except orjson.JSONDecodeError as error:
                 findings.append(Finding(name, Verdict.CORRUPT, f"it is not JSON: {error}"))
         findings += [Finding(name, Verdict.UNEXPECTED, STRANGER) for name in sorted(self.strangers)]

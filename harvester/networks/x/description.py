@@ -7,7 +7,7 @@ from harvester.collection.kinds.kind import PLACEHOLDER
 from harvester.collection.kinds.names import FILTER, SEARCH
 from harvester.documents import Tree
 from harvester.networks.x.filter_terms import unreadable
-from harvester.networks.x.post_ids import is_id
+from harvester.networks.x.post_ids import GREATEST_ID, is_id
 
 _WORDS = ("track", "follow", "locations", "rules")
 
@@ -29,6 +29,7 @@ RULES = Rules(
     "x",
     is_user=is_id,
     is_post=is_id,
+    ids=f"X's ids are numbers from 1 to {GREATEST_ID}, as text, without leading zeros.",
     user_states=("protected", "suspended", "not_found"),
     keys={SEARCH: {"archive"}, FILTER: set(_WORDS)},
     problems={SEARCH: _search_problems, FILTER: _filter_problems},

@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from harvester.networks.x.post_ids import is_id
+
 _OF_RULES = {"value", "tag"}
 
 Box = tuple[float, float, float, float]
@@ -82,7 +84,7 @@ def accounts(follow: Any, problems: list[str]) -> list[str]:
     found: list[str] = []
     for account in _listed(follow, "follow", problems, str | int):
         name = account.removeprefix("@")
-        if re.fullmatch(r"[0-9]{1,19}" if name == account else r"[A-Za-z0-9_]{1,15}", name):
+        if is_id(name) if name == account else re.fullmatch(r"[A-Za-z0-9_]{1,15}", name):
             found.append(name)
         else:
             problems.append(f"{account!r} in filter.follow is neither a user id nor an @name.")

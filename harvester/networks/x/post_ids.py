@@ -9,6 +9,8 @@ FIRST_DAY = datetime(2006, 3, 21, tzinfo=UTC)
 _EPOCH_MS = 1_288_834_974_657
 # Ids of before November 2010 are numbers in a row and tell no time.
 _FIRST_TIMED_ID = 1 << 36
+GREATEST_ID = (1 << 63) - 1
+_MOST_DIGITS = len(str(GREATEST_ID))
 
 
 def published(post_id: str | None) -> datetime | None:
@@ -27,5 +29,7 @@ def created(post_id: str) -> datetime:
 
 
 def is_id(value: Any) -> bool:
-    """Ids of users and posts are digits in text; 2^64 has 20 of them."""
-    return isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= 20
+    """Ids of users and posts are numbers of 63 bits from 1 on, as text, written in one way only."""
+    if not (isinstance(value, str) and value.isascii() and value.isdigit() and value[0] != "0"):
+        return False
+    return len(value) < _MOST_DIGITS or (len(value) == _MOST_DIGITS and int(value) <= GREATEST_ID)
