@@ -1,11 +1,11 @@
 """`harvest`: shows running and past harvests, and stops running ones."""
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import click
 
 from harvester.commands import Group
+from harvester.commands.cli.harvest_rows import died, listed
 from harvester.commands.cli.outcome import account_line, outcome_line, show_notes
 from harvester.commands.cli.output import (
     announce_dry_run,
@@ -27,7 +27,6 @@ from harvester.harvest.summary import dollars
 from harvester.text import size, when
 
 if TYPE_CHECKING:
-    from harvester.compute.schedules.due import Missed
     from harvester.store.keys import CollectionKeys
 
 _STOPS_WITHIN = 60.0
@@ -44,11 +43,11 @@ def harvest() -> None:
     pass
 
 
-@harvest.command("list", help="List running harvests and streams.")
+@harvest.command("list", help="List running harvests and streams, and harvests that died.")
 @json_option
 @in_place
 def list_harvests(as_json: bool, place: Place) -> None:
-    rows = _running(place)
+    rows = listed(place)
     if as_json:
         print_json(rows)
         return
@@ -61,54 +60,6 @@ def list_harvests(as_json: bool, place: Place) -> None:
         click.echo("No running harvests.")
 
 
-def _running(place: Place) -> list[Tree]:
-    """What this machine runs, and what others do according to the locks in the store."""
-    from harvester.harvest import catalog
-
-    rows = {
-        task.collection_id: {
-            "id": task.collection_id,
-            "status": task.status,
-            "kind": task.kind,
-            "started": task.started or None,
-            "detail": task.detail,
-        }
-        for task in place.compute.tasks()
-    }
-    for collection_id in place.collection_ids():
-        if collection_id in rows:
-            continue
-        if held := catalog.live_lock(place.store, place.keys(collection_id)):
-            rows[collection_id] = {
-                "id": collection_id,
-                "status": "RUNNING",
-                "kind": "elsewhere",
-                "started": held.get("acquired"),
-                "detail": f"on {held.get('host', 'an unknown host')}",
-            }
-    for each in _missed(place):
-        rows.setdefault(
-            each.collection_id,
-            {
-                "id": each.collection_id,
-                "status": "MISSED",
-                "kind": "schedule",
-                "started": None,
-                "detail": each.text,
-            },
-        )
-    return [rows[collection_id] for collection_id in sorted(rows)]
-
-
-def _missed(place: Place) -> "list[Missed]":
-    """What was due and brought no harvest; without schedules there is none."""
-    from harvester.compute.schedules.due import missed
-
-    if place.settings.cluster and not place.settings.schedule_group:
-        return []
-    return missed(place.store, place.compute.schedules(), datetime.now(UTC))
-
-
 @harvest.command(
     "running", help="Show the progress of the running harvest of COLLECTION_ID, or of all running harvests."
 )
@@ -119,7 +70,7 @@ def running(collection_id: str | None, as_json: bool, place: Place) -> None:
     from harvester.collection import history
 
     if collection_id is None:
-        found = [record for row in _running(place) if (record := _account(place, row["id"]))]
+        found = [record for row in listed(place) if (record := _account(place, row["id"]))]
         if as_json:
             print_json(found)
             return
@@ -156,7 +107,7 @@ def _running_line(place: Place, record: HarvestRecord) -> str:
     return account_line(place, record) + activity + billed + updated
 
 
-@harvest.command("last", help="Show the outcome of the last harvest of COLLECTION_ID.")
+@harvest.command("last", help="Show the outcome of the last harvest of COLLECTION_ID that ended or died.")
 @collection_id_argument
 @json_option
 @in_place
@@ -166,8 +117,8 @@ def last(collection_id: str, as_json: bool, place: Place) -> None:
 
     keys = place.keys(collection_id)
     history.read(place.store, keys)
-    record = catalog.last(place.store, keys)
-    changes = catalog.user_changes(place.store, record) if record else None
+    record = died(place, keys) or catalog.last(place.store, keys)
+    changes = catalog.user_changes(place.store, record) if record and record.get("folder") else None
     if as_json:
         print_json(record and {**record, "user_changes": changes})
     elif record is None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any, cast
@@ -10,9 +11,9 @@ import orjson
 
 from harvester.clock import moment
 from harvester.collection import history
-from harvester.documents import HarvestRecord, LockContent, checked
+from harvester.documents import HarvestRecord, LockContent, checked, object_in
 from harvester.errors import HarvesterError, NotFound
-from harvester.harvest.lock import holder
+from harvester.harvest.lock import content, holder, is_released
 from harvester.harvest.progress import INTERRUPTED, RUNNING
 from harvester.store import Store
 from harvester.store.keys import (
@@ -70,6 +71,42 @@ def last(store: Store, keys: CollectionKeys) -> HarvestRecord | None:
     # Of 2019: a harvest that failed left no record, and was pointed to all the same.
     lost: HarvestRecord = {**_NOTHING, "harvest_timestamp": pointer["harvest_id"], "state": "failed"}
     return {**lost, "collection_id": keys.id, "folder": here.folder}
+
+
+def died(store: Store, keys: CollectionKeys) -> HarvestRecord | None:
+    """The record of a harvest that died and that none has finished; None without one, or while one runs."""
+    if live_lock(store, keys):
+        return None
+    begun = _unfinished(store, keys) or _locked(store, keys)
+    if not begun:
+        return None
+    lost: HarvestRecord = {**_NOTHING, "collection_id": keys.id, "harvest_timestamp": begun}
+    try:
+        here = keys.harvest(moment(begun))
+        record = _record(keys, here.harvest, store.read(here.harvest).data)
+    except (NotFound, ValueError):
+        return {**_died(lost), "reason": "it died before it collected anything"}
+    # It ended, and died while it cleared up.
+    return _died(record) if record["state"] == RUNNING else None
+
+
+def _unfinished(store: Store, keys: CollectionKeys) -> str:
+    """When the harvest of the checkpoint began; empty without one, or where it does not say."""
+    with suppress(NotFound):
+        state = object_in(store.read(keys.checkpoint).data).get("state")
+        return str(state.get("harvest") or "") if isinstance(state, dict) else ""
+    return ""
+
+
+def _locked(store: Store, keys: CollectionKeys) -> str:
+    """When the lock was taken that a dead harvest left, if it had no checkpoint yet."""
+    try:
+        held = content(store.read(keys.lock))
+    except NotFound:
+        return ""
+    # Or it had none any more, as all was done but to remove the lock.
+    is_over = any(record.get("owner") == held.get("owner") for record in all_of(store, keys, newest=1))
+    return "" if is_released(held) or is_over else str(held.get("acquired") or "")
 
 
 def mark(store: Store, keys: CollectionKeys) -> datetime:

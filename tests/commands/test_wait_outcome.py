@@ -12,6 +12,7 @@ import pytest
 
 from tests.support import fork_server
 from tests.support.cli_session import Person, at_a_terminal
+from tests.support.stores import ATOMIC, placed
 
 pytestmark = pytest.mark.system
 
@@ -81,6 +82,34 @@ def test_a_harvest_that_is_killed_is_reported_as_what_it_was(person: Person, ear
     assert killed.stderr.endswith(_DIED)
     newest = json.loads(person.well("harvest", "history", "x", "--json"))[0]
     assert newest["harvest_timestamp"] in killed.stdout
+
+
+@pytest.mark.parametrize("kind", ATOMIC)
+def test_a_first_harvest_that_was_killed_is_listed_with_what_to_do(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = placed(kind, request, tmp_path, monkeypatch)
+    if kind != "folder":
+        monkeypatch.setenv("TWARC_CLOUD_BUCKET", place.where)
+    person: Person = request.getfixturevalue("person")
+    assert person.well("harvest", "list") == "No running harvests.\n"
+    _killed(person)
+    told = person("harvest", "last", "x")
+    died = "it died; the next harvest stores what it left"
+    advice = "`collection once x` starts it; nothing that was stored is lost."
+    assert told.out.endswith(f"State: interrupted ({died}). {advice}\n")
+    first = json.loads(person.well("harvest", "last", "x", "--json"))
+    assert (first["state"], first["hint"]) == ("interrupted", advice)
+    told = person("harvest", "list")
+    assert told.out.startswith("x => ") and told.out.endswith(f". Status: DIED ({died}. {advice})\n")
+    assert told.err.startswith("  since 20")
+    (row,) = json.loads(person.well("harvest", "list", "--json"))
+    assert (row["kind"], row["started"]) == ("harvest", first["harvest_timestamp"])
+    assert "interrupted" in person.well("collection", "list", "--long")
+    # The next one finishes it, and dies in its turn.
+    _killed(person)
+    last = json.loads(person.well("harvest", "last", "x", "--json"))
+    assert last["harvest_timestamp"] > first["harvest_timestamp"]
 
 
 def test_a_killed_harvest_that_left_no_record_is_reported_without_one(person: Person) -> None:

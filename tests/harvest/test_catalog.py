@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import orjson
+import pytest
 
 from harvester.clock import SystemClock, timestamp
 from harvester.collection import history
@@ -89,6 +90,35 @@ def test_what_died_is_not_called_running(tmp_path: Path) -> None:
     assert states() == ["running", "interrupted", "complete"]
     lock.release()
     assert states() == ["interrupted", "interrupted", "complete"]
+
+
+@pytest.mark.parametrize("left", ["a checkpoint", "a lock", "nothing"])
+def test_a_harvest_that_died_is_known_by_what_it_left_until_another_runs(left: str, tmp_path: Path) -> None:
+    store = _harvested_daily(tmp_path, 1)
+    begun = store.now().replace(microsecond=0)
+    here = _KEYS.harvest(begun)
+    lock = Lock(store, _KEYS.lock, owner="dead", clock=SystemClock())
+    if left == "a lock":
+        store.create(_KEYS.lock, orjson.dumps({"owner": "dead", "acquired": timestamp(begun), "ttl": 1e-9}))
+    elif left == "a checkpoint":
+        store.create(_KEYS.checkpoint, orjson.dumps({"state": {"harvest": timestamp(begun)}}))
+        record = {"harvest_timestamp": timestamp(begun), "state": "running", "owner": "dead"}
+        store.create(here.harvest, orjson.dumps(record))
+    found = catalog.died(store, _KEYS)
+    if left == "nothing":
+        assert found is None
+        return
+    assert found
+    assert (found["state"], found["harvest_timestamp"]) == ("interrupted", timestamp(begun))
+    if left == "a lock":
+        assert found["reason"] == "it died before it collected anything"
+        record = {"harvest_timestamp": timestamp(begun), "state": "complete", "owner": "dead"}
+        store.create(here.harvest, orjson.dumps(record))
+        # It died when all was done, except for the removal of its lock.
+        assert catalog.died(store, _KEYS) is None
+    else:
+        lock.acquire()
+        assert catalog.died(store, _KEYS) is None
 
 
 def test_after_a_mark_only_a_harvest_that_began_since_is_found(tmp_path: Path) -> None:

@@ -69,7 +69,7 @@ def _row(place: Place, collection_id: str) -> Tree:
     row: Tree = {"id": collection_id, "type": None, "collects": None, "last_harvest": None, "state": None}
     try:
         tree = history.current(place.store, keys)
-        last = catalog.last(place.store, keys) or {}
+        last = catalog.died(place.store, keys) or catalog.last(place.store, keys) or {}
     except HarvesterError as error:
         return {**row, "state": str(error)}
     row |= {"type": tree.get("type"), "collects": _collects(tree)}

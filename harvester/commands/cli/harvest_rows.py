@@ -1,0 +1,92 @@
+"""The rows of `harvest list`: what runs, what died, and what was due and never began."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from harvester.collection.kinds import is_stream
+from harvester.commands.cli.workspace import Place
+from harvester.documents import HarvestRecord, Tree
+from harvester.errors import HarvesterError
+
+if TYPE_CHECKING:
+    from harvester.compute.schedules.due import Missed
+    from harvester.store.keys import CollectionKeys
+
+
+def listed(place: Place) -> list[Tree]:
+    """What runs here, on the cluster or, by its lock, elsewhere; what died; what was due and never began."""
+    from harvester.harvest import catalog
+
+    rows = {
+        task.collection_id: {
+            "id": task.collection_id,
+            "status": task.status,
+            "kind": task.kind,
+            "started": task.started or None,
+            "detail": task.detail,
+        }
+        for task in place.compute.tasks()
+    }
+    for collection_id in place.collection_ids():
+        if collection_id in rows:
+            continue
+        keys = place.keys(collection_id)
+        if held := catalog.live_lock(place.store, keys):
+            rows[collection_id] = {
+                "id": collection_id,
+                "status": "RUNNING",
+                "kind": "elsewhere",
+                "started": held.get("acquired"),
+                "detail": f"on {held.get('host', 'an unknown host')}",
+            }
+        elif record := died(place, keys):
+            rows[collection_id] = {
+                "id": collection_id,
+                "status": "DIED",
+                "kind": "harvest",
+                "started": record["harvest_timestamp"] or None,
+                "detail": f"{record['reason']}. {record['hint']}",
+            }
+    for each in _missed(place):
+        rows.setdefault(
+            each.collection_id,
+            {
+                "id": each.collection_id,
+                "status": "MISSED",
+                "kind": "schedule",
+                "started": None,
+                "detail": each.text,
+            },
+        )
+    return [rows[collection_id] for collection_id in sorted(rows)]
+
+
+def _missed(place: Place) -> "list[Missed]":
+    """What was due and brought no harvest; without schedules there is none."""
+    from harvester.compute.schedules.due import missed
+
+    if place.settings.cluster and not place.settings.schedule_group:
+        return []
+    return missed(place.store, place.compute.schedules(), datetime.now(UTC))
+
+
+def died(place: Place, keys: "CollectionKeys") -> HarvestRecord | None:
+    """The harvest that died last, if none has finished it, with what to do as its `hint`."""
+    from harvester.harvest import catalog
+
+    record = catalog.died(place.store, keys)
+    if record is None:
+        return None
+    way = "filter-start" if _is_stream(place, keys) else "once"
+    hint = f"`collection {way} {keys.id}` starts it; nothing that was stored is lost."
+    return {**record, "hint": hint}
+
+
+def _is_stream(place: Place, keys: "CollectionKeys") -> bool:
+    from harvester.collection import history
+
+    try:
+        return is_stream(history.current(place.store, keys))
+    except HarvesterError:
+        # Damaged; the command that is named says so.
+        return False
