@@ -42,7 +42,7 @@ test: lint
 
 # Which tests these are, tests/conftest.py and the mark `system` say.
 check: $(if $(T),ready-dev,lint)
-	@$(IN) -m pytest -q $(if $(T),$(T),-n $(JOBS) --dist worksteal -m "not system")
+	@$(IN) -m pytest -q $(if $(T),$(T),-n $(AT_ONCE) --dist worksteal -m "not system")
 
 lint: ready-dev
 	@$(IN) -m ruff format --check --quiet . || { echo "run make format to fix these"; exit 1; }

@@ -41,7 +41,7 @@ def _pauses(stage: Stage) -> list[float]:
     return [seconds for seconds in stage.clock.waits if seconds >= FIRST_PAUSE]
 
 
-@pytest.mark.parametrize(("fault", "on"), itertools.product(_REFUSALS, (_STREAM, _RULES)))
+@pytest.mark.parametrize(("fault", "on"), [*itertools.product(_REFUSALS, (_STREAM, _RULES))])
 def test_a_refused_stream_waits_longer_and_longer_and_goes_on_in_the_same_harvest(
     fault: str, on: str, tmp_path: Path
 ) -> None:
