@@ -152,8 +152,8 @@ class Figures(TypedDict):
     billed: Tree
 
 
-class HarvestRecord(TypedDict, total=False):
-    """harvest.json, and the account of a harvest that runs; `folder` is added where it is read.
+class HarvestSummary(TypedDict, total=False):
+    """harvest.json, the summary of a harvest; `folder` is added where it is read.
 
     Those of 2019 have less.
     """

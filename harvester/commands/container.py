@@ -19,7 +19,7 @@ from harvester.commands.cli.signals import stop_on_signals, wait_for_shutdown
 from harvester.commands.cli.version import version_option
 from harvester.commands.cli.workspace import folder_store
 from harvester.commands.stream_service import StreamService, service_of_ecs
-from harvester.documents import HarvestRecord
+from harvester.documents import HarvestSummary
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest.malloc import share_one_heap
 from harvester.harvest.progress import Outcome
@@ -200,8 +200,8 @@ class _Run:
             with self._reporting(harvest, Path(chosen.temp)):
                 outcome = harvest.run()
             stopped.set()
-            self.alerts.ended(outcome, harvest.account(), dead=harvest.found_dead)
-            _print(self.collection_id, outcome, harvest.account())
+            self.alerts.ended(outcome, harvest.summary(), dead=harvest.found_dead)
+            _print(self.collection_id, outcome, harvest.summary())
             # One that failed ends: who wants it to go on starts it again, which would spend a budget again.
             if not options.shutdown and (outcome.exit_code in _WELL or outcome.limit):
                 self._stay(asked_to_shut_down)
@@ -228,8 +228,8 @@ class _Run:
     def _reporting(self, harvest: "Harvest", temp: Path) -> Iterator[None]:
         """Log how the harvest is doing while the block runs."""
         over = threading.Event()
-        heartbeat.every(_REPORT_SECONDS, over, lambda: heartbeat.report(harvest.account()))
-        self.alerts.beats(over, harvest.account)
+        heartbeat.every(_REPORT_SECONDS, over, lambda: heartbeat.report(harvest.summary()))
+        self.alerts.beats(over, harvest.summary)
         if self.options.monitor:
             heartbeat.every(_MONITOR_SECONDS, over, lambda: heartbeat.monitor(temp))
         try:
@@ -255,7 +255,7 @@ class _Run:
 
         shutdown = Shutdown()
         app = status_app(
-            account=harvest.account, stopped=stopped.is_set, stop=self.stop, shutdown=shutdown, token=token
+            summary=harvest.summary, stopped=stopped.is_set, stop=self.stop, shutdown=shutdown, token=token
         )
         with served(app, host=options.host, port=options.port, token=token) as address:
             log.info("Status on %s", address)
@@ -276,22 +276,22 @@ def _beat() -> None:
         heartbeat.beat(_BEAT_SECONDS, Path(file))
 
 
-def _print(collection_id: str, outcome: Outcome, account: HarvestRecord) -> None:
+def _print(collection_id: str, outcome: Outcome, summary: HarvestSummary) -> None:
     """What came of it on stdout; why it failed and what to do, in one line, on stderr."""
-    if not account["harvest_timestamp"]:
+    if not summary["harvest_timestamp"]:
         raise HarvesterError(
             outcome.reason or outcome.state, hint=outcome.hint, exit_code=Exit(outcome.exit_code)
         )
     failed = bool(outcome.exit_code and outcome.hint)
     reason = f" ({outcome.reason})" if outcome.reason and not failed else ""
     print_line(
-        f"{collection_id} => {outcome.state}{reason}. Harvest timestamp: {account['harvest_timestamp']}. "
-        f"Tweets: {account['tweets']:,}. Files: {account['files']:,} ({size(account['file_bytes'])}). "
-        f"Billed: ${account['billed'].get('usd', 0):.2f}."
+        f"{collection_id} => {outcome.state}{reason}. Harvest timestamp: {summary['harvest_timestamp']}. "
+        f"Tweets: {summary['tweets']:,}. Files: {summary['files']:,} ({size(summary['file_bytes'])}). "
+        f"Billed: ${summary['billed'].get('usd', 0):.2f}."
     )
-    for gap in account["gaps"][:5]:
+    for gap in summary["gaps"][:5]:
         print_line(f"Gap from {gap['from']} to {gap['to']}: {gap['reason']}.")
-    if len(account["gaps"]) > 5:
-        click.echo(f"... and {len(account['gaps']) - 5} further gaps, all in harvest.json.")
+    if len(summary["gaps"]) > 5:
+        click.echo(f"... and {len(summary['gaps']) - 5} further gaps, all in harvest.json.")
     if failed:
         say_error(printable(f"{outcome.reason.rstrip('.')}. {outcome.hint}"))

@@ -6,7 +6,7 @@ import click
 
 from harvester.commands import Group
 from harvester.commands.cli.harvest_rows import died, listed
-from harvester.commands.cli.outcome import account_line, outcome_line, show_notes
+from harvester.commands.cli.outcome import outcome_line, show_notes, summary_line
 from harvester.commands.cli.output import (
     announce_dry_run,
     dry_run_option,
@@ -21,7 +21,7 @@ from harvester.commands.cli.workspace import (
     in_place,
     optional_collection_id_argument,
 )
-from harvester.documents import HarvestRecord, Tree
+from harvester.documents import HarvestSummary, Tree
 from harvester.errors import HarvesterError
 from harvester.harvest.summary import dollars
 from harvester.text import size, when
@@ -70,41 +70,41 @@ def running(collection_id: str | None, as_json: bool, place: Place) -> None:
     from harvester.collection import history
 
     if collection_id is None:
-        found = [record for row in listed(place) if (record := _account(place, row["id"]))]
+        found = [summary for row in listed(place) if (summary := _summary(place, row["id"]))]
         if as_json:
             print_json(found)
             return
-        for record in found:
-            print_line(_running_line(place, record))
+        for summary in found:
+            print_line(_running_line(place, summary))
         if not found:
             click.echo("No running harvests.")
         return
     history.read(place.store, place.keys(collection_id))
-    record = _account(place, collection_id)
-    if record is None:
+    summary = _summary(place, collection_id)
+    if summary is None:
         raise HarvesterError(
             "Task not found.",
             hint=f"No harvest of {collection_id} is running; `harvest last {collection_id}` shows "
             "the last one.",
         )
     if as_json:
-        print_json(record)
+        print_json(summary)
         return
-    print_line(_running_line(place, record))
+    print_line(_running_line(place, summary))
 
 
-def _account(place: Place, collection_id: str) -> HarvestRecord | None:
+def _summary(place: Place, collection_id: str) -> HarvestSummary | None:
     """What it has so far: as it says itself, or as it last said in the store."""
     from harvester.harvest import catalog
 
     return place.compute.live(collection_id) or catalog.running(place.store, place.keys(collection_id))
 
 
-def _running_line(place: Place, record: HarvestRecord) -> str:
-    activity = f". Activity: {record['activity']}" if record.get("activity") else ""
-    billed = f". Billed: ${dollars(record):.2f}" if dollars(record) else ""
-    updated = f". As of: {when(record['updated'])} UTC" if record.get("updated") else ""
-    return account_line(place, record) + activity + billed + updated
+def _running_line(place: Place, summary: HarvestSummary) -> str:
+    activity = f". Activity: {summary['activity']}" if summary.get("activity") else ""
+    billed = f". Billed: ${dollars(summary):.2f}" if dollars(summary) else ""
+    updated = f". As of: {when(summary['updated'])} UTC" if summary.get("updated") else ""
+    return summary_line(place, summary) + activity + billed + updated
 
 
 @harvest.command("last", help="Show the outcome of the last harvest of COLLECTION_ID that ended or died.")
@@ -117,15 +117,15 @@ def last(collection_id: str, as_json: bool, place: Place) -> None:
 
     keys = place.keys(collection_id)
     history.read(place.store, keys)
-    record = died(place, keys) or catalog.last(place.store, keys)
-    changes = catalog.user_changes(place.store, record) if record and record.get("folder") else None
+    summary = died(place, keys) or catalog.last(place.store, keys)
+    changes = catalog.user_changes(place.store, summary) if summary and summary.get("folder") else None
     if as_json:
-        print_json(record and {**record, "user_changes": changes})
-    elif record is None:
+        print_json(summary and {**summary, "user_changes": changes})
+    elif summary is None:
         click.echo("Cannot find last harvest for this collection.")
     else:
-        click.echo(outcome_line(place, record))
-        show_notes(place, record)
+        click.echo(outcome_line(place, summary))
+        show_notes(place, summary)
         if changes is not None:
             _show_changes(changes)
 
@@ -165,13 +165,13 @@ def past(collection_id: str, limit: int, as_json: bool, place: Place) -> None:
         return
     rows = [
         {
-            **record,
-            "harvest": when(record["harvest_timestamp"]),
-            "size": size(record["file_bytes"]),
-            "gaps": len(record.get("gaps") or ()),
-            "billed": f"${(record.get('billed') or {}).get('usd', 0):.2f}",
+            **summary,
+            "harvest": when(summary["harvest_timestamp"]),
+            "size": size(summary["file_bytes"]),
+            "gaps": len(summary.get("gaps") or ()),
+            "billed": f"${(summary.get('billed') or {}).get('usd', 0):.2f}",
         }
-        for record in found
+        for summary in found
     ]
     click.echo(table(rows, ("harvest", "state", "tweets", "files", "size", "gaps", "billed", "reason")))
 

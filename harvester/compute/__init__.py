@@ -7,7 +7,7 @@ from typing import Protocol
 
 from harvester.clock import Stop
 from harvester.compute.schedules.expression import Schedule
-from harvester.documents import HarvestRecord
+from harvester.documents import HarvestSummary
 
 ONCE, SERVICE = "once", "service"
 
@@ -76,8 +76,8 @@ class Compute(Protocol):
         """How the harvest ended that was started from here last; None where that is not known."""
         ...
 
-    def live(self, collection_id: str) -> HarvestRecord | None:
-        """The account of the running harvest at this moment, where it can be asked."""
+    def live(self, collection_id: str) -> HarvestSummary | None:
+        """The summary of the running harvest at this moment, where it can be asked."""
         ...
 
     def ask_to_stop(self, collection_id: str) -> bool:

@@ -8,7 +8,7 @@ from typing import Any
 
 from harvester.capacity import LEAST_DISK, Capacity
 from harvester.clock import moment
-from harvester.documents import HarvestRecord, Tree
+from harvester.documents import HarvestSummary, Tree
 from harvester.harvest.lock import RENEWED_AFTER
 from harvester.harvest.pipeline import IDLE_CHECKPOINTS
 from harvester.settings import Settings
@@ -176,27 +176,27 @@ def rates(settings: Settings, capacity: Capacity) -> Rates:
     return Rates(task_hour(capacity), requests_hour(settings), _LOG_BYTES_HOUR / _GB * _usd("log_gb"))
 
 
-def of_harvest(record: HarvestRecord, settings: Settings) -> Cost:
+def of_harvest(summary: HarvestSummary, settings: Settings) -> Cost:
     """Of one harvest.json. Without a `task` in it, it ran on a machine of one's own: no task was paid."""
-    on_s3 = str(record.get("store", "")).startswith("s3://")
-    spent = hours(record)
-    task = record.get("task")
-    puts = _PUTS_A_HARVEST + int(record.get("files") or 0) * _PUTS_A_FILE
+    on_s3 = str(summary.get("store", "")).startswith("s3://")
+    spent = hours(summary)
+    task = summary.get("task")
+    puts = _PUTS_A_HARVEST + int(summary.get("files") or 0) * _PUTS_A_FILE
     asked = puts * _usd("put") + _READS_A_HARVEST * _usd("read") + spent * requests_hour(settings)
-    stored = float(record.get("file_bytes") or 0) / _GB * _usd("stored_gb_month")
+    stored = float(summary.get("file_bytes") or 0) / _GB * _usd("stored_gb_month")
     return Cost(
         task=max(spent, _LEAST_HOURS) * task_hour(Capacity().changed_by(task)) if task else 0.0,
         requests=asked if on_s3 else 0.0,
         stored_month=stored if on_s3 else 0.0,
-        x=float((record.get("billed") or {}).get("usd") or 0),
+        x=float((summary.get("billed") or {}).get("usd") or 0),
     )
 
 
-def hours(record: HarvestRecord) -> float:
+def hours(summary: HarvestSummary) -> float:
     """From its beginning to its end, or to its last sign of life."""
-    end = record.get("harvest_end_timestamp") or record.get("updated")
+    end = summary.get("harvest_end_timestamp") or summary.get("updated")
     try:
-        seconds = (moment(str(end)) - moment(record["harvest_timestamp"])).total_seconds()
+        seconds = (moment(str(end)) - moment(summary["harvest_timestamp"])).total_seconds()
     except (KeyError, TypeError, ValueError):
         return 0.0
     return max(seconds, 0.0) / 3600

@@ -1,4 +1,4 @@
-"""Finds the records of harvests in the store: the running one, the last one and all before."""
+"""Finds the summaries of harvests in the store: the running one, the last one and all before."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,7 +11,7 @@ import orjson
 
 from harvester.clock import moment
 from harvester.collection import history
-from harvester.documents import HarvestRecord, LockContent, checked, object_in
+from harvester.documents import HarvestSummary, LockContent, checked, object_in
 from harvester.errors import HarvesterError, NotFound
 from harvester.harvest.lock import content, holder, is_released
 from harvester.harvest.progress import INTERRUPTED, RUNNING
@@ -36,7 +36,7 @@ def live_lock(store: Store, keys: CollectionKeys) -> LockContent | None:
     return holder(store, keys.lock)
 
 
-def running(store: Store, keys: CollectionKeys) -> HarvestRecord | None:
+def running(store: Store, keys: CollectionKeys) -> HarvestSummary | None:
     """harvest.json of the harvest that runs; None when none does."""
     held = live_lock(store, keys)
     if held is None:
@@ -44,17 +44,17 @@ def running(store: Store, keys: CollectionKeys) -> HarvestRecord | None:
     try:
         state = checked(store.read(keys.checkpoint).data, keys.checkpoint, hint=_FOREIGN).get("state") or {}
         here = keys.harvest(moment(state["harvest"]))
-        return _record(keys, here.harvest, store.read(here.harvest).data)
+        return _summary(keys, here.harvest, store.read(here.harvest).data)
     except (NotFound, KeyError, TypeError, ValueError):
         # It holds the lock, and has not begun: it may be finishing a harvest that died.
         return {"collection_id": keys.id, "state": RUNNING, "activity": "starting", **_NOTHING}
 
 
-_NOTHING: HarvestRecord = {"harvest_timestamp": "", "tweets": 0, "files": 0, "file_bytes": 0}
+_NOTHING: HarvestSummary = {"harvest_timestamp": "", "tweets": 0, "files": 0, "file_bytes": 0}
 
 
-def last(store: Store, keys: CollectionKeys) -> HarvestRecord | None:
-    """The record of the last harvest that ended; None when there was none."""
+def last(store: Store, keys: CollectionKeys) -> HarvestSummary | None:
+    """The summary of the last harvest that ended; None when there was none."""
     try:
         pointer = checked(store.read(keys.last_harvest).data, keys.last_harvest, hint=_FOREIGN)
         here = keys.harvest(moment(pointer["harvest_id"]))
@@ -65,29 +65,29 @@ def last(store: Store, keys: CollectionKeys) -> HarvestRecord | None:
         raise HarvesterError(f"{keys.last_harvest} does not name a harvest.", hint=hint) from error
     for name in _NAMES:
         try:
-            return _record(keys, here.file(name), store.read(here.file(name)).data)
+            return _summary(keys, here.file(name), store.read(here.file(name)).data)
         except NotFound:
             continue
-    # Of 2019: a harvest that failed left no record, and was pointed to all the same.
-    lost: HarvestRecord = {**_NOTHING, "harvest_timestamp": pointer["harvest_id"], "state": "failed"}
+    # Of 2019: a harvest that failed left no summary, and was pointed to all the same.
+    lost: HarvestSummary = {**_NOTHING, "harvest_timestamp": pointer["harvest_id"], "state": "failed"}
     return {**lost, "collection_id": keys.id, "folder": here.folder}
 
 
-def died(store: Store, keys: CollectionKeys) -> HarvestRecord | None:
-    """The record of a harvest that died and that none has finished; None without one, or while one runs."""
+def died(store: Store, keys: CollectionKeys) -> HarvestSummary | None:
+    """The summary of a harvest that died and that none has finished; None without one, or while one runs."""
     if live_lock(store, keys):
         return None
     begun = _unfinished(store, keys) or _locked(store, keys)
     if not begun:
         return None
-    lost: HarvestRecord = {**_NOTHING, "collection_id": keys.id, "harvest_timestamp": begun}
+    lost: HarvestSummary = {**_NOTHING, "collection_id": keys.id, "harvest_timestamp": begun}
     try:
         here = keys.harvest(moment(begun))
-        record = _record(keys, here.harvest, store.read(here.harvest).data)
+        summary = _summary(keys, here.harvest, store.read(here.harvest).data)
     except (NotFound, ValueError):
         return {**_died(lost), "reason": "it died before it collected anything"}
     # It ended, and died while it cleared up.
-    return _died(record) if record["state"] == RUNNING else None
+    return _died(summary) if summary["state"] == RUNNING else None
 
 
 def _unfinished(store: Store, keys: CollectionKeys) -> str:
@@ -105,28 +105,28 @@ def _locked(store: Store, keys: CollectionKeys) -> str:
     except NotFound:
         return ""
     # Or it had none any more, as all was done but to remove the lock.
-    is_over = any(record.get("owner") == held.get("owner") for record in all_of(store, keys, newest=1))
+    is_over = any(summary.get("owner") == held.get("owner") for summary in all_of(store, keys, newest=1))
     return "" if is_released(held) or is_over else str(held.get("acquired") or "")
 
 
 def mark(store: Store, keys: CollectionKeys) -> datetime:
     """A moment after the begin of each harvest so far, and before that of one that starts now."""
-    begun = [_begun(record) for record in all_of(store, keys, newest=1)]
+    begun = [_begun(summary) for summary in all_of(store, keys, newest=1)]
     return max([store.now() - _CLOCKS_DIFFER, *begun])
 
 
-def first_after(store: Store, keys: CollectionKeys, marked: datetime) -> HarvestRecord | None:
-    """The record of the first harvest that began after a mark, and that no longer runs; None without one."""
-    later = [record for record in all_of(store, keys, newest=_LATER) if _begun(record) > marked]
+def first_after(store: Store, keys: CollectionKeys, marked: datetime) -> HarvestSummary | None:
+    """The summary of the first harvest that began after a mark, and that no longer runs; None without one."""
+    later = [summary for summary in all_of(store, keys, newest=_LATER) if _begun(summary) > marked]
     if not later:
         return None
     # The lock of a harvest that died elsewhere is live until it expires.
     return _died(later[-1]) if later[-1]["state"] == RUNNING else later[-1]
 
 
-def _begun(record: HarvestRecord) -> datetime:
+def _begun(summary: HarvestSummary) -> datetime:
     try:
-        return moment(record["harvest_timestamp"])
+        return moment(summary["harvest_timestamp"])
     except ValueError:
         return datetime.min.replace(tzinfo=UTC)
 
@@ -137,32 +137,32 @@ _CLOCKS_DIFFER = timedelta(seconds=3)
 _LATER = 10
 
 
-def all_of(store: Store, keys: CollectionKeys, *, newest: int | None = None) -> list[HarvestRecord]:
-    """The records of so many harvests, newest first; of a few not all the others are listed."""
+def all_of(store: Store, keys: CollectionKeys, *, newest: int | None = None) -> list[HarvestSummary]:
+    """The summaries of so many harvests, newest first; of a few not all the others are listed."""
     history.read(store, keys)
     top = keys.harvests
     days = [top] if newest is None else _newest_first(store, top, levels=3)
-    names = (key for day in days for key in _records_below(store, day))
+    names = (key for day in days for key in _summaries_below(store, day))
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         found = pool.map(lambda key: (key, store.read(key).data), islice(names, newest))
-        records = [(key, _record(keys, key, data)) for key, data in found]
-    held = live_lock(store, keys) if any(record["state"] == RUNNING for _, record in records) else None
-    return [_as_it_is(store, keys, key, record, held) for key, record in records]
+        summaries = [(key, _summary(keys, key, data)) for key, data in found]
+    held = live_lock(store, keys) if any(summary["state"] == RUNNING for _, summary in summaries) else None
+    return [_as_it_is(store, keys, key, summary, held) for key, summary in summaries]
 
 
 def _as_it_is(
-    store: Store, keys: CollectionKeys, key: str, record: HarvestRecord, held: LockContent | None
-) -> HarvestRecord:
-    """A record that says running is of a dead harvest where another or none holds the lock."""
-    if record["state"] != RUNNING or (held and held.get("owner") == record.get("owner")):
-        return record
+    store: Store, keys: CollectionKeys, key: str, summary: HarvestSummary, held: LockContent | None
+) -> HarvestSummary:
+    """A summary that says running is of a dead harvest where another or none holds the lock."""
+    if summary["state"] != RUNNING or (held and held.get("owner") == summary.get("owner")):
+        return summary
     # It may have ended since it was read.
-    record = _record(keys, key, store.read(key).data)
-    return _died(record) if record["state"] == RUNNING else record
+    summary = _summary(keys, key, store.read(key).data)
+    return _died(summary) if summary["state"] == RUNNING else summary
 
 
-def _died(record: HarvestRecord) -> HarvestRecord:
-    return {**record, "state": INTERRUPTED, "reason": _DIED}
+def _died(summary: HarvestSummary) -> HarvestSummary:
+    return {**summary, "state": INTERRUPTED, "reason": _DIED}
 
 
 def _newest_first(store: Store, prefix: str, *, levels: int) -> Iterator[str]:
@@ -174,23 +174,23 @@ def _newest_first(store: Store, prefix: str, *, levels: int) -> Iterator[str]:
         yield from _newest_first(store, f"{prefix}{name}/", levels=levels - 1)
 
 
-def _records_below(store: Store, prefix: str) -> list[str]:
+def _summaries_below(store: Store, prefix: str) -> list[str]:
     found = (entry.key for entry in store.entries(prefix))
     return sorted(
         (key for key in found if key in {harvest_folder(key) + name for name in _NAMES}), reverse=True
     )
 
 
-def _record(keys: CollectionKeys, key: str, data: bytes) -> HarvestRecord:
+def _summary(keys: CollectionKeys, key: str, data: bytes) -> HarvestSummary:
     """What a harvest says of itself; one that cannot be read says that."""
-    place: HarvestRecord = {"collection_id": keys.id, "folder": key.rpartition("/")[0] + "/"}
+    place: HarvestSummary = {"collection_id": keys.id, "folder": key.rpartition("/")[0] + "/"}
     try:
         found = checked(data, key, hint=_FOREIGN)
     except HarvesterError as error:
         return {**_NOTHING, **place, "state": "unreadable", "reason": error.message}
     shaped = {name: found[name] for name, shape in _SHAPES.items() if isinstance(found.get(name), shape)}
     rest = {name: value for name, value in found.items() if name not in _SHAPES}
-    return cast(HarvestRecord, {**_NOTHING, "state": "complete", **rest, **shaped, **place})
+    return cast(HarvestSummary, {**_NOTHING, "state": "complete", **rest, **shaped, **place})
 
 
 _SHAPES: dict[str, type] = {
@@ -204,10 +204,10 @@ _SHAPES: dict[str, type] = {
 }
 
 
-def user_changes(store: Store, record: HarvestRecord) -> list[dict[str, Any]] | None:
+def user_changes(store: Store, summary: HarvestSummary) -> list[dict[str, Any]] | None:
     """What became of the users in a harvest; None when it does not say."""
     try:
-        found = orjson.loads(store.read(f"{record['folder']}{USER_CHANGES}").data)
+        found = orjson.loads(store.read(f"{summary['folder']}{USER_CHANGES}").data)
     except (NotFound, orjson.JSONDecodeError):
         return None
     return [change for change in found if isinstance(change, dict)] if isinstance(found, list) else None

@@ -17,13 +17,13 @@ from harvester.store.pointer import Pointer
 class Claim:
     """What belongs to one harvest alone.
 
-    `checkpoint` and `record` write checkpoint.json and harvest.json; both exist.
+    `checkpoint` and `summary` write checkpoint.json and harvest.json; both exist.
     """
 
     here: HarvestKeys
     work: Work
     checkpoint: Pointer
-    record: Pointer
+    summary: Pointer
 
     @property
     def state(self) -> State:
@@ -41,12 +41,12 @@ def claim(context: Context, collection: Collection) -> Claim:
         state = State(harvest=timestamp(started), owner=context.owner, begun=timestamp(begun))
         # First, so that whatever comes to be in the folder has a successor who knows of it.
         checkpoint.write({"state": state.to_tree()})
-        record = Pointer(store, here.harvest)
+        summary = Pointer(store, here.harvest)
         progress.begin(state.harvest)
         try:
-            record.create(progress.record(state))
+            summary.create(progress.summary(state))
             break
         except Conflict:
             started += timedelta(seconds=1)
     Pointer(store, here.collection).create(without_secrets(collection))
-    return Claim(here, Work.begin(context.work_root, state), checkpoint, record)
+    return Claim(here, Work.begin(context.work_root, state), checkpoint, summary)

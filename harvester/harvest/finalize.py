@@ -17,7 +17,7 @@ from harvester.clock import moment
 from harvester.collection import history
 from harvester.collection.description import with_harvest
 from harvester.collection.kinds import has_users
-from harvester.documents import HarvestRecord, LastHarvest, written
+from harvester.documents import HarvestSummary, LastHarvest, written
 from harvester.errors import Conflict
 from harvester.harvest import workdir
 from harvester.harvest.manifest import Manifests
@@ -50,7 +50,7 @@ class Ending:
     work: Work
     # It may hold API keys.
     used: Mapping[str, Any] = field(repr=False)
-    record: Callable[[State], HarvestRecord]
+    summary: Callable[[State], HarvestSummary]
 
     def __post_init__(self) -> None:
         self._here: HarvestKeys = self.keys.harvest(moment(self.work.state.harvest))
@@ -63,7 +63,7 @@ class Ending:
         yield "the side files", self._store_side_files
         yield "the manifests", self._write_manifests
         yield "the changeset", self._change_collection
-        yield HARVEST, self._write_record
+        yield HARVEST, self._write_summary
         yield LAST_HARVEST, self._write_last
         yield "the end of the checkpoint", lambda: clear(self.store, self.keys, self._here)
 
@@ -114,12 +114,12 @@ class Ending:
             harvest=self.work.state.harvest,
         )
 
-    def _write_record(self) -> None:
-        Pointer(self.store, self._here.harvest).write(self.record(self.work.state))
+    def _write_summary(self) -> None:
+        Pointer(self.store, self._here.harvest).write(self.summary(self.work.state))
 
     def _write_last(self) -> None:
         state = self.work.state
-        last: LastHarvest = {"harvest_id": state.harvest, "state": self.record(state)["state"]}
+        last: LastHarvest = {"harvest_id": state.harvest, "state": self.summary(state)["state"]}
         Pointer(self.store, self.keys.last_harvest).write(last)
 
 

@@ -12,7 +12,7 @@ import orjson
 from harvester.clock import Clock, Stop, timestamp
 from harvester.collection import history
 from harvester.collection.kinds import is_stream
-from harvester.documents import Collection, HarvestRecord, Tree
+from harvester.documents import Collection, HarvestSummary, Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest import missed_interval
 from harvester.harvest.claim import claim
@@ -114,16 +114,16 @@ class Harvest:
             self._stop_file.close()
             self._release_lock()
 
-    def account(self) -> HarvestRecord:
+    def summary(self) -> HarvestSummary:
         """harvest.json as it would be at this moment; before the harvest has begun, without a timestamp."""
         progress, run = self._context.progress, self._run
-        account = run.account() if run else progress.record(State(harvest="", owner=self._context.owner))
+        summary = run.summary() if run else progress.summary(State(harvest="", owner=self._context.owner))
         trouble = self._uploads.trouble if self._uploads else ""
-        account["activity"] = trouble or progress.activity
-        if run and account["state"] == RUNNING:
+        summary["activity"] = trouble or progress.activity
+        if run and summary["state"] == RUNNING:
             # The stored one is as old as the last checkpoint.
-            account["updated"], account["billed"] = timestamp(self.clock.now()), run.billed()
-        return account
+            summary["updated"], summary["billed"] = timestamp(self.clock.now()), run.billed()
+        return summary
 
     def _begin(self, uploads: Uploads) -> Run:
         """What an earlier harvest left is finished, and this one has its folder."""
@@ -161,29 +161,29 @@ class Harvest:
             context.store, self.keys, self.work_root, owner=context.owner, late_after=self._lock.late_after
         )
         if recovered:
-            record = recovered.record
+            summary = recovered.summary
             progress = Progress(
                 self.keys.id,
                 self.store.name,
                 recovered.work.state.harvest,
-                task=record.get("task"),
-                refused_fields=record.get("refused_fields") or (),
+                task=summary.get("task"),
+                refused_fields=summary.get("refused_fields") or (),
             )
             outcome = Outcome(INTERRUPTED, "the harvest died and was finished by the next one")
-            if record["state"] != RUNNING:
+            if summary["state"] != RUNNING:
                 # It lived to say how it ended, and died, or had no store, on the last steps.
                 outcome = Outcome(
-                    record["state"],
-                    record["reason"],
-                    Exit(record["exit_code"]),
-                    record.get("hint", ""),
-                    record.get("limit", ""),
-                    record.get("needs_change", False),
+                    summary["state"],
+                    summary["reason"],
+                    Exit(summary["exit_code"]),
+                    summary.get("hint", ""),
+                    summary.get("limit", ""),
+                    summary.get("needs_change", False),
                 )
             else:
                 self.found_dead = progress.started
-            progress.end(outcome, at=timestamp(self.store.now()), unheard=record.get("unheard"))
-            ending = Ending(context.store, self.keys, recovered.work, recovered.used, progress.record)
+            progress.end(outcome, at=timestamp(self.store.now()), unheard=summary.get("unheard"))
+            ending = Ending(context.store, self.keys, recovered.work, recovered.used, progress.summary)
             for what, step in ending.steps():
                 uploads.put(what, step)
             uploads.drain()

@@ -40,15 +40,15 @@ def _before(store: Store, keys: CollectionKeys) -> MissedInterval | None:
     if not ended or ended.get("state") in (COMPLETE, PARTIAL):
         return None
     try:
-        record = orjson.loads(store.read(keys.harvest(moment(ended["harvest_id"])).harvest).data)
+        summary = orjson.loads(store.read(keys.harvest(moment(ended["harvest_id"])).harvest).data)
     except (NotFound, KeyError):
-        # Of the first version of all, which left no such record.
+        # Of the first version of all, which left no such summary.
         return None
-    if left := record.get("unheard"):
+    if left := summary.get("unheard"):
         return MissedInterval.from_tree(left)
     if ended.get("state") != INTERRUPTED:
         return None
-    gaps = [gap for gap in record["gaps"] if gap["reason"] == _DIED]
+    gaps = [gap for gap in summary["gaps"] if gap["reason"] == _DIED]
     return MissedInterval(moment(gaps[-1]["from"]), gaps[-1]["last_id_before"]) if gaps else None
 
 

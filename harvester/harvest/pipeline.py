@@ -42,7 +42,7 @@ class Storing:
         self._store, self._settings, self._clock = context.store, context.settings, context.clock
         self._progress, self._uploads, self._billed = context.progress, uploads, billed
         self._here, self._work = claim.here, claim.work
-        self._pointer, self._record = claim.checkpoint, claim.record
+        self._pointer, self._summary = claim.checkpoint, claim.summary
         self._parts = Parts(self._store, self._here, self._work.folder)
         self._manifests = Manifests(self._store, self._here)
         self._checkpointing = threading.Event()
@@ -131,14 +131,14 @@ class Storing:
             return
         self._checkpointing.set()
         self._has_news = False
-        known, record = self._snapshot(), self._progress.record(self._work.state)
+        known, summary = self._snapshot(), self._progress.summary(self._work.state)
 
         def write() -> None:
             self._copy_growing(known)
             self._pointer.write({"state": known.state})
             now = timestamp(self._store.now())
             self._progress.update(now)
-            self._record.write({**record, "updated": now})
+            self._summary.write({**summary, "updated": now})
             self._checkpointing.clear()
 
         self._uploads.put("the checkpoint", write)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from harvester import __version__
-from harvester.documents import HarvestRecord, Tree
+from harvester.documents import HarvestSummary, Tree
 from harvester.errors import Exit
 from harvester.harvest.workdir import State
 from harvester.text import counted, unexpected
@@ -77,7 +77,7 @@ class _Standing:
 
 
 class Progress:
-    """The account of one harvest. Any thread may change or read it: each change is seen whole or not at all.
+    """The summary of one harvest. Any thread may change or read it: each change is seen whole or not at all.
 
     `task` is what the task on AWS is given; empty on any other machine.
     """
@@ -136,13 +136,13 @@ class Progress:
                 self._now, outcome=outcome, updated=moment, ended=moment, unheard=unheard or {}
             )
 
-    def record(self, state: State) -> HarvestRecord:
+    def summary(self, state: State) -> HarvestSummary:
         """harvest.json."""
         # First, so that one that is over has all of its figures.
         now = self._now
         outcome = now.outcome
         figures = state.figures()
-        record: HarvestRecord = {
+        summary: HarvestSummary = {
             "collection_id": self._collection_id,
             "harvest_timestamp": now.started,
             "state": outcome.state,
@@ -160,20 +160,20 @@ class Progress:
             "updated": now.updated,
         }
         if self._task:
-            record["task"] = self._task
+            summary["task"] = self._task
         if outcome.state == RUNNING:
-            record["activity"] = now.activity
+            summary["activity"] = now.activity
         else:
-            record["harvest_end_timestamp"] = now.ended
-            record["exit_code"] = int(outcome.exit_code)
+            summary["harvest_end_timestamp"] = now.ended
+            summary["exit_code"] = int(outcome.exit_code)
         if now.refused_fields:
-            record["refused_fields"] = list(now.refused_fields)
+            summary["refused_fields"] = list(now.refused_fields)
         if now.unheard:
-            record["unheard"] = now.unheard
+            summary["unheard"] = now.unheard
         if outcome.hint:
-            record["hint"] = outcome.hint
+            summary["hint"] = outcome.hint
         if outcome.limit:
-            record["limit"] = outcome.limit
+            summary["limit"] = outcome.limit
         if outcome.needs_change:
-            record["needs_change"] = True
-        return record
+            summary["needs_change"] = True
+        return summary

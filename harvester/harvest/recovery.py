@@ -14,7 +14,7 @@ from harvester.clock import moment
 from harvester.collection import history
 from harvester.collection.kinds import is_stream
 from harvester.collection.secrets import without_secrets
-from harvester.documents import HarvestRecord, Tree
+from harvester.documents import HarvestSummary, Tree
 from harvester.errors import Conflict, NotFound
 from harvester.harvest import checkpoint, finalize, missed_interval
 from harvester.harvest.checkpoint import Parts
@@ -35,12 +35,12 @@ log = logging.getLogger("twarc-cloud")
 class Recovered:
     """A dead harvest, whole again on this machine, to be ended.
 
-    `used` is the collection as it was used, `record` its last harvest.json.
+    `used` is the collection as it was used, `summary` its last harvest.json.
     """
 
     work: Work
     used: Tree
-    record: HarvestRecord
+    summary: HarvestSummary
 
 
 def recover(
@@ -58,8 +58,8 @@ def recover(
     if late_after:
         _remove_late(store, here, late_after)
     known = checkpoint.reached(store, here, tree)
-    record = _claimed(store, keys, here, known)
-    if record is None or _is_over(store, keys, record):
+    summary = _claimed(store, keys, here, known)
+    if summary is None or _is_over(store, keys, summary):
         finalize.clear(store, keys, here)
         sweep(store, keys, root)
         return None
@@ -69,12 +69,12 @@ def recover(
     before = _Reached.of(known)
     finalize.complete(work)
     # Interrupted: another one that finished it died as well.
-    if is_stream(used) and record["state"] in (RUNNING, INTERRUPTED):
+    if is_stream(used) and summary["state"] in (RUNNING, INTERRUPTED):
         untold = missed_interval.tell_of_death(store, keys, work, network_of(used))
-        record = {**record, "unheard": untold} if untold else record
+        summary = {**summary, "unheard": untold} if untold else summary
     work.remember()
     _announce(store, keys, here, work, before)
-    return Recovered(work, used, record)
+    return Recovered(work, used, summary)
 
 
 def _remove_late(store: Store, here: HarvestKeys, late_after: datetime) -> None:
@@ -142,26 +142,26 @@ def _remove_unnamed(store: Store, here: HarvestKeys, finished: Iterable[Finished
             store.remove(entry.key)
 
 
-def _claimed(store: Store, keys: CollectionKeys, here: HarvestKeys, known: State) -> HarvestRecord | None:
+def _claimed(store: Store, keys: CollectionKeys, here: HarvestKeys, known: State) -> HarvestSummary | None:
     """The dead harvest's harvest.json, if it had got its folder, which then holds the collection as used."""
     try:
-        record = document(store, here.harvest, "owner", "state", "harvest_timestamp")
+        summary = document(store, here.harvest, "owner", "state", "harvest_timestamp")
     except NotFound:
         return None
-    if record["owner"] != known.owner:
+    if summary["owner"] != known.owner:
         return None
     # Died before it kept its own copy, and so before it asked for anything.
     with suppress(Conflict):
         used = orjson.loads(history.read(store, keys).data)
         Pointer(store, here.collection).create(without_secrets(used))
-    return cast(HarvestRecord, record)
+    return cast(HarvestSummary, summary)
 
 
-def _is_over(store: Store, keys: CollectionKeys, record: HarvestRecord) -> bool:
+def _is_over(store: Store, keys: CollectionKeys, summary: HarvestSummary) -> bool:
     """Whether that harvest died, or its finisher, when all but clearing up was done."""
-    if record["state"] == RUNNING:
+    if summary["state"] == RUNNING:
         return False
-    return bool(missed_interval.last(store, keys).get("harvest_id") == record["harvest_timestamp"])
+    return bool(missed_interval.last(store, keys).get("harvest_id") == summary["harvest_timestamp"])
 
 
 def _continues(left: State, known: State, *, is_ending: bool) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from harvester.clock import timestamp
 from harvester.collection.kinds import is_stream
-from harvester.documents import HarvestRecord, Tree
+from harvester.documents import HarvestSummary, Tree
 from harvester.errors import Exit, HarvesterError, LockLost
 from harvester.harvest.claim import Claim
 from harvester.harvest.collect import collect
@@ -51,9 +51,9 @@ class Run:
         except Exception as error:  # noqa: BLE001 - told to the caller as the outcome
             return self._keep_for_retry(bug(error))
 
-    def account(self) -> HarvestRecord:
+    def summary(self) -> HarvestSummary:
         """harvest.json as it would be at this moment."""
-        return self.context.progress.record(self.claim.state)
+        return self.context.progress.summary(self.claim.state)
 
     def billed(self) -> dict[str, Any]:
         return self.source.billed()
@@ -75,7 +75,7 @@ class Run:
         self.uploads.put("the time of the end", lambda: self._note_end(outcome, at=context.store.now()))
         self.uploads.drain()
         ending = Ending(
-            context.store, context.keys, claim.work, self.source.collection, context.progress.record
+            context.store, context.keys, claim.work, self.source.collection, context.progress.summary
         )
         for what, step in ending.steps():
             self.uploads.put(what, step)
@@ -89,7 +89,7 @@ class Run:
         self._note_end(outcome)
         if outcome.exit_code != Exit.LOCKED:
             try:
-                claim.record.write(self.context.progress.record(claim.state))
+                claim.summary.write(self.context.progress.summary(claim.state))
             except HarvesterError as error:
                 log.debug("Cannot write harvest.json: %s", error)
         claim.work.close()

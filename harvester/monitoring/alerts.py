@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from harvester.clock import in_background
 from harvester.collection.kinds import is_stream
-from harvester.documents import Collection, HarvestRecord, Tree
+from harvester.documents import Collection, HarvestSummary, Tree
 from harvester.errors import Exit, HarvesterError, NotFound
 from harvester.monitoring import heartbeat
 from harvester.settings import Settings
@@ -59,7 +59,7 @@ class Alerts:
         self.collection = {name: collection.get(name) for name in ("type", "check_in")}
         self.secrets |= set(secrets)
 
-    def ended(self, outcome: "Outcome", account: HarvestRecord, *, dead: str = "") -> None:
+    def ended(self, outcome: "Outcome", summary: HarvestSummary, *, dead: str = "") -> None:
         """Tell how a harvest ended, of one that died before and was finished by it, and of lost fields."""
         from harvester.harvest.progress import COMPLETE, FAILED, INTERRUPTED, PARTIAL, Outcome
 
@@ -68,24 +68,24 @@ class Alerts:
             self._tell(INTERRUPTED, Outcome(INTERRUPTED, _DIED, Exit.ERROR), dead)
         if outcome.state == FAILED or outcome.exit_code == Exit.RETRY_LATER:
             kind = "bug" if outcome.cause else _kind(outcome.exit_code)
-            self._tell(kind, outcome, account["harvest_timestamp"])
+            self._tell(kind, outcome, summary["harvest_timestamp"])
         elif outcome.state in (COMPLETE, PARTIAL):
             self.check_in()
             self._forget()
-        self.fields_refused(account)
+        self.fields_refused(summary)
 
-    def fields_refused(self, account: HarvestRecord) -> None:
+    def fields_refused(self, summary: HarvestSummary) -> None:
         """Tell of what X no longer accepts, once in the life of the collection."""
         from harvester.harvest.progress import Outcome
 
-        refused = account.get("refused_fields")
+        refused = summary.get("refused_fields")
         if not refused or refused == self._refused:
             return
         self._refused = list(refused)
         reason = f"X no longer accepts {', '.join(refused)}; harvests go on without."
         hint = "Records no longer contain these; no action is needed. `doctor` checks the fields."
-        outcome = Outcome(str(account["state"]), reason, Exit.OK, hint)
-        self._tell("refused fields", outcome, str(account["harvest_timestamp"]), once=True)
+        outcome = Outcome(str(summary["state"]), reason, Exit.OK, hint)
+        self._tell("refused fields", outcome, str(summary["harvest_timestamp"]), once=True)
 
     def failed(self, error: Exception) -> None:
         """Tell of what kept a harvest from beginning, or of a bug."""
@@ -107,16 +107,16 @@ class Alerts:
     def beats(
         self,
         over: threading.Event,
-        account: Callable[[], HarvestRecord],
+        summary: Callable[[], HarvestSummary],
         *,
         every: float = _STREAM_CHECKS_IN_EVERY,
     ) -> None:
         """A stream ends when it is told to, so it checks in while it runs and is connected."""
 
         def beat() -> None:
-            if is_stream(self.collection) and account().get("activity") == "collecting":
+            if is_stream(self.collection) and summary().get("activity") == "collecting":
                 self.check_in()
-                self.fields_refused(account())
+                self.fields_refused(summary())
 
         heartbeat.every(every, over, beat)
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from harvester.documents import HarvestRecord
+from harvester.documents import HarvestSummary
 from harvester.harvest.summary import dollars, progress_words
 from harvester.text import size
 
@@ -34,10 +34,10 @@ def beat(seconds: float, file: Path) -> None:
     every(seconds, threading.Event(), touch)
 
 
-def report(account: HarvestRecord) -> None:
-    numbers = {name: account[name] for name in ("tweets", "files", "file_bytes")}
-    fields = {"collection": account["collection_id"], **numbers, "billed_usd": dollars(account)}
-    log.info("%s", progress_words(account), extra={"fields": fields})
+def report(summary: HarvestSummary) -> None:
+    numbers = {name: summary[name] for name in ("tweets", "files", "file_bytes")}
+    fields = {"collection": summary["collection_id"], **numbers, "billed_usd": dollars(summary)}
+    log.info("%s", progress_words(summary), extra={"fields": fields})
 
 
 def monitor(folder: Path) -> None:

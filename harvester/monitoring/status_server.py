@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from flask import Flask, Response, abort, jsonify, request
 
 from harvester.clock import Stop
-from harvester.documents import HarvestRecord
+from harvester.documents import HarvestSummary
 from harvester.errors import Exit, HarvesterError
 from harvester.monitoring.bounded_http import serving
 
@@ -30,7 +30,7 @@ class Shutdown:
 
 def status_app(
     *,
-    account: Callable[[], HarvestRecord],
+    summary: Callable[[], HarvestSummary],
     stopped: Callable[[], bool],
     stop: Stop,
     shutdown: Shutdown,
@@ -54,11 +54,11 @@ def status_app(
     @app.get("/")
     @app.get("/status")
     def status() -> Response:
-        return jsonify(account())
+        return jsonify(summary())
 
     @app.get("/metrics")
     def metrics() -> Response:
-        return Response(_metrics(account()), mimetype="text/plain; version=0.0.4")
+        return Response(_metrics(summary()), mimetype="text/plain; version=0.0.4")
 
     @app.get("/is_stopped")
     def is_stopped() -> Response:
@@ -96,20 +96,20 @@ _METRICS = (
 )
 
 
-def _metrics(account: HarvestRecord) -> str:
-    """The account as Prometheus reads it; ids need no escaping, for they hold no quotes or backslashes."""
+def _metrics(summary: HarvestSummary) -> str:
+    """The summary as Prometheus reads it; ids need no escaping, for they hold no quotes or backslashes."""
     values = {
-        **account,
-        "gaps": len(account.get("gaps") or ()),
-        "billed_usd": (account.get("billed") or {}).get("usd", 0),
+        **summary,
+        "gaps": len(summary.get("gaps") or ()),
+        "billed_usd": (summary.get("billed") or {}).get("usd", 0),
     }
-    label = f'{{collection="{account["collection_id"]}"}}'
+    label = f'{{collection="{summary["collection_id"]}"}}'
     lines = []
     for name, kind, description in _METRICS:
         full = f"twarc_cloud_{name}" + ("_total" if kind == "counter" else "")
         lines += [f"# HELP {full} {description}", f"# TYPE {full} {kind}", f"{full}{label} {values[name]}"]
-    for name, value in sorted((account.get("counts") or {}).items()):
-        lines.append(f'twarc_cloud_counts{{collection="{account["collection_id"]}",what="{name}"}} {value}')
+    for name, value in sorted((summary.get("counts") or {}).items()):
+        lines.append(f'twarc_cloud_counts{{collection="{summary["collection_id"]}",what="{name}"}} {value}')
     return "\n".join([*lines, ""])
 
 

@@ -240,4 +240,4 @@ def test_without_them_anywhere_the_harvest_says_what_to_do(desk: Desk, cloud: Pa
     assert said.code == Exit.UNAUTHORIZED
     assert f"no keys of profile museum in the parameter store ({cloud.path}/keys)" in said.answer
     assert "`collection-config keys --profile museum` stores them." in said.answer
-    assert desk.records("it")[-1]["exit_code"] == Exit.UNAUTHORIZED
+    assert desk.summaries("it")[-1]["exit_code"] == Exit.UNAUTHORIZED

@@ -74,7 +74,7 @@ _COLLECTIONS: dict[str, tuple[Any, str]] = {
         {**_SEARCH, "search": {"query": "a", "max_records": 10**30}},
         "search.max_records is",
     ),
-    "half a record": ({**_SEARCH, "search": {"query": "a", "max_records": 1.5}}, "max_records is 1.5"),
+    "half a summary": ({**_SEARCH, "search": {"query": "a", "max_records": 1.5}}, "max_records is 1.5"),
     "a state that is none": ({**_USERS, "delete_users_for": ["gone"]}, "delete_users_for holds 'gone'"),
 }
 
@@ -114,7 +114,7 @@ def test_an_id_that_looks_like_something_else_is_harvested_into_its_own_folder(
         desk.put(collection_id, {**_SEARCH, "id": collection_id})
         said = desk.harvested(collection_id)
         assert said.code == Exit.OK, said
-        assert desk.records(collection_id)[0]["tweets"] == 120
+        assert desk.summaries(collection_id)[0]["tweets"] == 120
         folders = {path.name for path in (desk.folder / "collections").iterdir()}
         assert folders - {".scratch"} == {collection_id}
 
@@ -136,7 +136,7 @@ def test_keys_that_are_missing(desk: Desk) -> None:
     desk.put("it", _SEARCH)
     said = desk.harvested("it", BEARER_TOKEN="")
     _require_one_line(said, Exit.UNAUTHORIZED, "There are no keys for the X API", "which asks for them")
-    assert desk.records("it")[0]["state"] == "failed"
+    assert desk.summaries("it")[0]["state"] == "failed"
 
 
 def test_a_profile_that_is_missing(desk: Desk) -> None:
@@ -153,7 +153,7 @@ def test_keys_that_are_refused(desk: Desk) -> None:
         desk.put("it", _SEARCH)
         said = desk.harvested("it", BEARER_TOKEN="not-this-one")
         _require_one_line(said, Exit.UNAUTHORIZED, "does not accept the keys", "Check the keys")
-        assert "not-this-one" not in said.err + said.out + str(desk.records("it"))
+        assert "not-this-one" not in said.err + said.out + str(desk.summaries("it"))
 
 
 @pytest.mark.parametrize(
@@ -163,9 +163,9 @@ def test_a_network_that_cannot_be_reached(tree: dict[str, Any], desk: Desk) -> N
     desk.put("it", tree)
     said = desk.harvested("it")
     _require_one_line(said, Exit.RETRY_LATER, "could not be reached", "continues where it was")
-    record = desk.records("it")[0]
-    assert (record["state"], record["exit_code"]) == ("stopped", Exit.RETRY_LATER)
-    assert record["reason"].rstrip(".") in said.answer
+    summary = desk.summaries("it")[0]
+    assert (summary["state"], summary["exit_code"]) == ("stopped", Exit.RETRY_LATER)
+    assert summary["reason"].rstrip(".") in said.answer
 
 
 def test_an_address_of_the_network_that_is_none(desk: Desk) -> None:
@@ -294,7 +294,7 @@ def test_files_that_a_crash_left_half_written_are_in_nobody_s_way(desk: Desk) ->
         (scratch / "half").write_bytes(b"half")
         said = desk.harvested("it")
         assert said.code == Exit.OK, said
-        assert desk.records("it")[0]["tweets"] == 120
+        assert desk.summaries("it")[0]["tweets"] == 120
         assert not list((desk.folder / "temp" / "local" / "it").iterdir())
 
 

@@ -64,7 +64,7 @@ def _held(person: Person, collection_id: str) -> Lock:
     return lock
 
 
-def _records(person: Person, collection_id: str) -> list[dict[str, Any]]:
+def _summaries(person: Person, collection_id: str) -> list[dict[str, Any]]:
     found = (person.folder / "collections" / collection_id / "harvests").rglob("harvest.json")
     return [json.loads(path.read_text()) for path in sorted(found)]
 
@@ -88,7 +88,7 @@ def test_a_harvest_once_brings_every_post_and_is_told_of_afterwards(
     again = person("collection", "once", "museums", "--wait", "--json")
     assert (again.json["tweets"], again.json["state"]) == (0, "complete")
     told = person("harvest", "history", "museums", "--json", "--limit", "2")
-    assert [record["tweets"] for record in told.json] == [0, 3 * _POSTS]
+    assert [summary["tweets"] for summary in told.json] == [0, 3 * _POSTS]
 
 
 def test_once_says_how_to_follow_it_and_what_it_leaves_out(person: Person) -> None:
@@ -111,7 +111,7 @@ def test_a_collection_without_users_is_not_harvested(person: Person) -> None:
     told = person("collection", "once", "museums")
     assert (told.code, told.out) == (2, "")
     assert told.err.startswith("The collection has no users. Add some with `collection-config screennames`")
-    assert _records(person, "museums") == []
+    assert _summaries(person, "museums") == []
     assert (
         "The collection has no users: add some"
         in person("collection", "schedule", "museums", "rate(7 days)").err
@@ -129,7 +129,7 @@ def test_the_last_harvest_is_told_with_what_became_of_the_users(
     assert "screen name found" in last
     assert "complete" in person.well("harvest", "history", "museums")
     assert [
-        record["state"] for record in json.loads(person.well("harvest", "history", "museums", "--json"))
+        summary["state"] for summary in json.loads(person.well("harvest", "history", "museums", "--json"))
     ] == ["complete"]
     assert "museums => complete" in person.well("harvest", "log", "museums")
     assert "Tweets" in person.well("harvest", "log", "museums", "--follow")
@@ -193,13 +193,13 @@ def test_a_running_harvest_is_shown_while_it_runs_and_stopped_with_everything_st
     assert "filter-stop" in person("harvest", "stop", "live").err
     assert person.well("collection", "timeline-stop", "live") == "Stopping ...\nStopped\n"
     assert person.well("harvest", "list") == "No running harvests.\n"
-    (record,) = _records(person, "live")
-    assert (record["state"], record["reason"]) == ("stopped", "a stop was asked for")
+    (summary,) = _summaries(person, "live")
+    assert (summary["state"], summary["reason"]) == ("stopped", "a stop was asked for")
     kept = sum(
         len(gzip.decompress(path.read_bytes()).splitlines())
         for path in (person.folder / "collections/live").rglob("tweets-*.gz")
     )
-    assert kept == record["tweets"] > 20
+    assert kept == summary["tweets"] > 20
     assert person("collection", "filter-stop", "live").err == "Collection not already started.\n"
 
 
@@ -271,7 +271,7 @@ def _ended(person: Person, collection_id: str) -> int:
     """How many harvests of it are over, and its lock with them."""
     if (person.folder / "collections" / collection_id / "lock.json").exists():
         return 0
-    return sum(record["state"] != "running" for record in _records(person, collection_id))
+    return sum(summary["state"] != "running" for summary in _summaries(person, collection_id))
 
 
 def _is_another(slot: Any, process: int) -> bool:
@@ -293,10 +293,10 @@ def test_a_stream_that_is_killed_is_started_again_with_the_gap_recorded(
         until(partial(_is_another, slot, process))
     until(lambda: (json.loads(person("harvest", "running", "live", "--json").out or "{}")).get("tweets"))
     person.well("collection", "filter", "stop", "live")
-    records = _records(person, "live")
-    assert [record["state"] for record in records] == ["interrupted"] * _STREAM_KILLS + ["stopped"]
-    # The gap that a death left stands in the record of the harvest that found it.
-    assert all(record["gaps"] for record in records[1:])
+    summaries = _summaries(person, "live")
+    assert [summary["state"] for summary in summaries] == ["interrupted"] * _STREAM_KILLS + ["stopped"]
+    # The gap that a death left stands in the summary of the harvest that found it.
+    assert all(summary["gaps"] for summary in summaries[1:])
     assert not (person.folder / "collections/live/lock.json").exists()
     assert not slot.is_alive
     assert not person._slot("live", "supervisor").is_alive
@@ -349,7 +349,7 @@ def test_a_stream_that_died_with_the_machine_goes_on_with_the_scheduler_and_one_
     scheduler = _scheduler(said, clock)
     _add(person, "live", filter={"track": "library"})
     person.well("collection", "filter-start", "live")
-    until(lambda: len(_records(person, "live")) == 1)
+    until(lambda: len(_summaries(person, "live")) == 1)
     scheduler.look()
     assert said == []
     # As a reboot does it: the supervisor first, so that it starts nothing again.
@@ -359,13 +359,13 @@ def test_a_stream_that_died_with_the_machine_goes_on_with_the_scheduler_and_one_
         until(lambda slot=slot: not slot.is_alive)  # type: ignore[misc]
     scheduler.look()
     assert said == ["live: its stream had died and was restarted."]
-    until(lambda: len(_records(person, "live")) == 2)
+    until(lambda: len(_summaries(person, "live")) == 2)
     person.well("collection", "filter-stop", "live")
     clock.seconds += 3600
     scheduler.look()
     assert len(said) == 1
     assert person.well("harvest", "list") == "No running harvests.\n"
-    states = [record["state"] for record in _records(person, "live")]
+    states = [summary["state"] for summary in _summaries(person, "live")]
     assert states == ["interrupted", "stopped"]
 
 
@@ -562,13 +562,13 @@ def test_a_harvest_of_2019_that_left_no_record_is_told_as_failed(person: Person)
     assert "State: failed" in told
     folder = person.folder / "collections/s/harvests/2019/03/09/15/35/07"
     folder.mkdir(parents=True)
-    record = {
+    summary = {
         "harvest_timestamp": "2019-03-09T15:35:07.464791",
         "tweets": 2140,
         "files": 1,
         "file_bytes": 876543,
     }
-    (folder / "harvester.json").write_text(json.dumps(record))
+    (folder / "harvester.json").write_text(json.dumps(summary))
     told = person.well("harvest", "last", "s")
     assert told.startswith("s => Folder: collections. Harvest timestamp: 2019-03-09T15:35:07.464791. ")
     assert told.splitlines()[0].endswith(". Tweets: 2,140. Files: 1 (855K)")

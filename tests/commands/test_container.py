@@ -217,7 +217,7 @@ def test_after_the_harvest_its_status_is_answered_until_the_shutdown(desk: Desk)
 def test_without_a_port_it_stays_until_a_signal(desk: Desk) -> None:
     """As the task of a stream that is over does, lest it is started again; also once a stop was asked for."""
     with desk.watched("local", "harvester", "it", "--no-shutdown") as going:
-        until(lambda: [record["state"] for record in desk.records("it")] == ["complete"])
+        until(lambda: [summary["state"] for summary in desk.summaries("it")] == ["complete"])
         until(lambda: not (desk.folder / "collections/it/lock.json").exists())
         assert going.process.poll() is None
         going.process.send_signal(signal.SIGTERM)
@@ -240,7 +240,7 @@ def test_a_signal_that_came_while_a_stop_was_carried_out_ends_it() -> None:
 def test_one_that_spent_its_budget_stays_lest_it_is_started_to_spend_it_again(desk: Desk) -> None:
     budget = {"TWARC_CLOUD_BUDGET_USD": "0.01"}
     with desk.watched("local", "harvester", "it", "--no-shutdown", **budget) as going:
-        until(lambda: [record.get("limit") for record in desk.records("it")] == ["budget"])
+        until(lambda: [summary.get("limit") for summary in desk.summaries("it")] == ["budget"])
         until(lambda: not (desk.folder / "collections/it/lock.json").exists())
         assert going.process.poll() is None
         going.process.send_signal(signal.SIGTERM)

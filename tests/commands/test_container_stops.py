@@ -131,8 +131,8 @@ def test_a_stop_is_quick_and_clean(state: str, stop: str, tmp_path: Path) -> Non
         assert seconds < _WITHIN
         assert said.code == code, said
         assert f"it => stopped ({reason})." in said.out
-        record = desk.records("it")[0]
-        assert (record["state"], record["reason"], record["exit_code"]) == ("stopped", reason, code)
+        summary = desk.summaries("it")[0]
+        assert (summary["state"], summary["reason"], summary["exit_code"]) == ("stopped", reason, code)
         _require_all_that_came(_stored(desk, control), _STATES[state], control)
 
 

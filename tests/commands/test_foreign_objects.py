@@ -12,7 +12,7 @@ from harvester.clock import Stop
 from harvester.collection import history
 from harvester.collection.replay import changesets
 from harvester.curation.verify import Overall, Verdict, verify
-from harvester.documents import HarvestRecord, Tree
+from harvester.documents import HarvestSummary, Tree
 from harvester.harvest import catalog
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
@@ -51,7 +51,7 @@ def collected(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Folder
 
 def _seen(
     store: FolderStore, keys: CollectionKeys
-) -> tuple[list[tuple[str, Tree]], list[HarvestRecord], Tree]:
+) -> tuple[list[tuple[str, Tree]], list[HarvestSummary], Tree]:
     """What is read of a collection."""
     return (
         list(changesets(store, keys)),

@@ -37,7 +37,7 @@ def person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Person]:
 def _killed(
     person: Person, *options: str, unrecorded: bool = False, printed: str = ""
 ) -> "subprocess.CompletedProcess[str]":
-    """`once --wait` whose harvest is killed while it is watched, and has no record if `unrecorded`."""
+    """`once --wait` whose harvest is killed while it is watched, and has no summary if `unrecorded`."""
     waiting = fork_server.start(
         [sys.executable, _DOOR, "collection", "once", "x", "--wait", "--progress", "json", *options],
         cwd=person.folder,
@@ -62,10 +62,10 @@ def _earlier(person: Person) -> None:
     """A harvest of this collection that ended before, with an outcome of its own."""
     _killed(person)
     folder = next((person.folder / "collections/x").rglob("harvest.json")).parent
-    record = json.loads((folder / "harvest.json").read_text())
-    record |= {"state": "complete", "reason": "", "tweets": 4321, "exit_code": 0}
-    (folder / "harvest.json").write_text(json.dumps(record))
-    pointer = {"harvest_id": record["harvest_timestamp"]}
+    summary = json.loads((folder / "harvest.json").read_text())
+    summary |= {"state": "complete", "reason": "", "tweets": 4321, "exit_code": 0}
+    (folder / "harvest.json").write_text(json.dumps(summary))
+    pointer = {"harvest_id": summary["harvest_timestamp"]}
     (person.folder / "collections/x/last_harvest.json").write_text(json.dumps(pointer))
     (person.folder / "collections/x/checkpoint.json").unlink()
 
@@ -118,8 +118,8 @@ def test_a_killed_harvest_that_left_no_record_is_reported_without_one(person: Pe
     assert (killed.returncode, killed.stdout) == (1, "")
     assert killed.stderr.endswith(_DIED)
     killed = _killed(person, "--json")
-    record = json.loads(killed.stdout)
-    assert (record["state"], record["tweets"]) == ("interrupted", 0)
+    summary = json.loads(killed.stdout)
+    assert (summary["state"], summary["tweets"]) == ("interrupted", 0)
 
 
 def test_the_error_that_a_harvest_ended_with_is_reported_where_it_could_not_be_stored(person: Person) -> None:

@@ -13,7 +13,7 @@ import emulator
 from harvester.clock import Stop
 from harvester.commands.cli.workspace import chosen
 from harvester.compute import GAVE_UP, ONCE, SERVICE, Compute, Ended
-from harvester.documents import HarvestRecord
+from harvester.documents import HarvestSummary
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest import catalog
 from harvester.harvest.control import ask as ask_to_stop
@@ -33,7 +33,7 @@ class Site:
     def __init__(self, compute: Compute, store: Store, control: emulator.Control) -> None:
         self.compute, self.store, self.control = compute, store, control
 
-    def account(self, collection_id: str) -> HarvestRecord | None:
+    def summary(self, collection_id: str) -> HarvestSummary | None:
         """Of the running harvest, as `harvest running` finds it."""
         return self.compute.live(collection_id) or catalog.running(self.store, CollectionKeys(collection_id))
 
@@ -99,9 +99,9 @@ def test_a_collection_runs_once_at_a_time(site: Site) -> None:
     with pytest.raises(HarvesterError) as caught:
         compute.once("live")
     assert caught.value.exit_code == Exit.LOCKED
-    account = site.account("live")
-    assert account is not None
-    assert account["collection_id"] == "live"
+    summary = site.summary("live")
+    assert summary is not None
+    assert summary["collection_id"] == "live"
     site.stop("live")
     assert compute.live("live") is None
     assert not compute.ask_to_stop("live")
@@ -128,7 +128,7 @@ def test_a_harvest_that_does_not_begin_is_told_with_what_it_said(site: Site) -> 
 def test_a_service_runs_until_it_is_stopped(site: Site) -> None:
     compute = site.compute
     compute.start_service("live")
-    until(lambda: (site.account("live") or {}).get("tweets"))
+    until(lambda: (site.summary("live") or {}).get("tweets"))
     task = compute.task("live")
     assert task is not None
     assert task.kind == SERVICE
@@ -152,13 +152,13 @@ def test_a_stream_that_x_refuses_is_told_by_one_dead_task_and_waits_in_the_next(
     """ECS starts a task again at once, for ever: each would be an e-mail, and a harvest of its own."""
     compute, keys = site.compute, CollectionKeys("live")
     compute.start_service("live")
-    until(lambda: (site.account("live") or {}).get("tweets"))
+    until(lambda: (site.summary("live") or {}).get("tweets"))
     site.control.faults([{"on": "GET /2/tweets/search/stream", "do": "usage-cap"}])
     site.control.disconnect()
-    until(lambda: "X refuses the stream" in (site.account("live") or {}).get("activity", ""))
+    until(lambda: "X refuses the stream" in (site.summary("live") or {}).get("activity", ""))
     pause = threading.Event()
     assert not pause.wait(2), "longer than ECS takes to start the next"
-    states = [record["state"] for record in catalog.all_of(site.store, keys)]
+    states = [summary["state"] for summary in catalog.all_of(site.store, keys)]
     assert sorted(states) == ["running", "stopped"]
     compute.stop_service("live", within=60)
     assert compute.task("live") is None

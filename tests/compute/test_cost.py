@@ -13,7 +13,7 @@ import pytest
 import emulator
 from harvester.capacity import Capacity
 from harvester.compute import cost
-from harvester.documents import HarvestRecord
+from harvester.documents import HarvestSummary
 from harvester.settings import Settings
 from harvester.store.s3 import S3Store
 from tests.support.cli_session import Person, at_a_terminal
@@ -23,7 +23,7 @@ from tests.support.servers import Bucket
 
 _ROOT = Path(__file__).resolve().parents[2]
 _TASK = asdict(Capacity())
-_RECORD: HarvestRecord = {
+_RECORD: HarvestSummary = {
     "harvest_timestamp": "2026-11-23T09:00:00.000000+00:00",
     "harvest_end_timestamp": "2026-11-23T11:00:00.000000+00:00",
     "store": "s3://museum",
@@ -88,7 +88,7 @@ def test_a_stream_asks_of_s3_what_is_reckoned_with(busy: bool, moto_s3: Bucket, 
         stage.add("live", type="filter", filter={"track": "flood,library,the"})
         with stage.harvesting("live", **hurried) as going:
             until(stage.connected)
-            until(lambda: going.account()["tweets"] > 0 or not busy)
+            until(lambda: going.summary()["tweets"] > 0 or not busy)
             client.meta.events.register("before-send.s3", counted.hear)
             threading.Event().wait(seconds)
             client.meta.events.unregister("before-send.s3", counted.hear)
@@ -110,9 +110,9 @@ def test_a_harvest_costs_its_hours_its_requests_what_it_stored_and_x() -> None:
 
 
 def test_a_task_is_paid_for_a_minute_at_least_and_a_dead_one_until_its_last_sign() -> None:
-    short: HarvestRecord = {**_RECORD, "harvest_end_timestamp": "2026-11-23T09:00:01.000000+00:00"}
+    short: HarvestSummary = {**_RECORD, "harvest_end_timestamp": "2026-11-23T09:00:01.000000+00:00"}
     assert cost.of_harvest(short, Settings()).task == pytest.approx(cost.task_hour(Capacity()) / 60)
-    dead: HarvestRecord = {**_RECORD}
+    dead: HarvestSummary = {**_RECORD}
     del dead["harvest_end_timestamp"]
     dead["updated"] = "2026-11-23T10:00:00.000000+00:00"
     assert cost.of_harvest(dead, Settings()).task == pytest.approx(cost.task_hour(Capacity()))
@@ -130,9 +130,9 @@ def test_on_a_machine_of_ones_own_the_part_of_aws_is_what_was_used_of_it(
     assert found["x"] == 16.01
 
 
-@pytest.mark.parametrize("record", [{}, {"harvest_timestamp": "", "billed": None}, {"task": {"cpu": 512}}])
-def test_a_record_of_2019_or_half_a_one_costs_what_can_be_known(record: HarvestRecord) -> None:
-    assert cost.of_harvest(record, Settings()).x == 0
+@pytest.mark.parametrize("summary", [{}, {"harvest_timestamp": "", "billed": None}, {"task": {"cpu": 512}}])
+def test_a_record_of_2019_or_half_a_one_costs_what_can_be_known(summary: HarvestSummary) -> None:
+    assert cost.of_harvest(summary, Settings()).x == 0
 
 
 def test_each_price_has_its_day_and_its_source() -> None:
@@ -153,7 +153,7 @@ def test_harvest_json_tells_the_task_where_there_is_one(tmp_path: Path) -> None:
         desk.put("it", {"id": "it", "type": "search", "search": {"query": "flood"}})
         desk.harvested("it")
         desk.harvested("it", TWARC_CLOUD_TASK=json.dumps({**_TASK, "cpu": 512, "memory": 1024}))
-    first, second = desk.records("it")
+    first, second = desk.summaries("it")
     assert "task" not in first
     assert second["task"] == {**_TASK, "cpu": 512, "memory": 1024}
 

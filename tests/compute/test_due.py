@@ -36,11 +36,11 @@ def _told(
 
 def _harvested(store: FolderStore, begun: datetime, ended: datetime | None) -> None:
     here = _KEYS.harvest(begun)
-    record: dict[str, Any] = {"harvest_timestamp": timestamp(begun), "state": "running"}
+    summary: dict[str, Any] = {"harvest_timestamp": timestamp(begun), "state": "running"}
     if ended:
-        record |= {"harvest_end_timestamp": timestamp(ended), "state": "complete"}
+        summary |= {"harvest_end_timestamp": timestamp(ended), "state": "complete"}
         store.create(_KEYS.last_harvest, orjson.dumps({"harvest_id": timestamp(begun)}))
-    store.create(here.harvest, orjson.dumps(record))
+    store.create(here.harvest, orjson.dumps(summary))
     store.create(_KEYS.collection, b"{}")
 
 

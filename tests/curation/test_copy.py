@@ -83,7 +83,7 @@ def test_what_a_harvest_is_still_writing_is_not_copied(tmp_path: Path) -> None:
         stage.add("live", type="filter", filter={"track": "flood"})
         keys, target = CollectionKeys("live"), FolderStore(tmp_path / "there")
         with stage.harvesting("live") as going:
-            while not going.account()["harvest_timestamp"]:
+            while not going.summary()["harvest_timestamp"]:
                 stage.clock.wait(Stop(), 0.1)
             with pytest.raises(HarvesterError, match="A harvest of live is running"):
                 Transplant(stage.store, target, keys)

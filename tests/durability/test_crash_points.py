@@ -268,7 +268,7 @@ class Scene:
         assert found.wrong == [], self.log
         assert found.doubled == []
         # However it died, no harvest costs less than what it stored.
-        told = [(record["tweets"], record["billed"].get("posts", 0)) for record in found.harvests]
+        told = [(summary["tweets"], summary["billed"].get("posts", 0)) for summary in found.harvests]
         assert [each for each in told if each[0] > each[1]] == []
         return found
 
@@ -487,8 +487,8 @@ def test_a_stream_that_dies_loses_nothing_but_what_it_tells(
     existed = Path(scene.order["served"]).read_text().splitlines()
     assert len(existed) > 500
     assert found.lost_unsaid(existed) == []
-    died = [record for record in found.harvests if record["state"] == "interrupted"]
-    assert all(record["gaps"] for record in died)
+    died = [summary for summary in found.harvests if summary["state"] == "interrupted"]
+    assert all(summary["gaps"] for summary in died)
     assert len(died) in ([0] if name == "last death" else [1, 2])
 
 

@@ -14,7 +14,7 @@ def test_a_fault_loses_nothing_and_ends_as_it_must(case: Case, tmp_path: Path) -
     assert row.fired, "the fault was not played"
     outcome = row.ended.outcome
     assert (outcome.state, outcome.exit_code) == (case.state, case.exit_code), outcome
-    assert (row.ended.record["state"], row.ended.record["reason"]) == (outcome.state, outcome.reason)
+    assert (row.ended.summary["state"], row.ended.summary["reason"]) == (outcome.state, outcome.reason)
     assert (row.lost, row.doubled) == (0, 0)
     least, most = case.takes
     assert least <= row.ended.seconds <= most

@@ -31,7 +31,7 @@ def test_files_that_are_begun_in_one_second_are_several(tmp_path: Path) -> None:
     with staged(tmp_path, search_posts=950) as stage:
         _search(stage)
         ended = stage.harvest("it", tweets_per_file=50)
-        assert ended.record["files"] == 10
+        assert ended.summary["files"] == 10
         assert len(ended.ids) == len(set(ended.ids)) == 950
         checked_by_sha256sum(tmp_path / "collections")
 
@@ -100,9 +100,9 @@ def test_a_harvest_that_failed_is_the_last_one_and_says_why(tmp_path: Path) -> N
         )
         ended = stage.harvest("it")
         last = stage.json(_KEYS.last_harvest)
-        assert last == {"harvest_id": ended.record["harvest_timestamp"], "state": "failed"}
-        assert "does not allow this to the app" in ended.record["reason"]
-        assert ended.record["tweets"] == len(ended.ids) == 100
+        assert last == {"harvest_id": ended.summary["harvest_timestamp"], "state": "failed"}
+        assert "does not allow this to the app" in ended.summary["reason"]
+        assert ended.summary["tweets"] == len(ended.ids) == 100
 
 
 def test_what_fails_first_is_what_is_told(tmp_path: Path) -> None:

@@ -79,8 +79,8 @@ def test_a_stop_is_quick_and_clean(
         seconds = _stop(person)
         print(f"\n{state}, {'with' if port else 'without'} a port: {seconds:.1f} s")  # noqa: T201
         assert seconds < _WITHIN
-        record = json.loads(person.well("harvest", "last", "x", "--json"))
-        assert (record["state"], record["reason"]) == ("stopped", "a stop was asked for")
+        summary = json.loads(person.well("harvest", "last", "x", "--json"))
+        assert (summary["state"], summary["reason"]) == ("stopped", "a stop was asked for")
         left = {path.name for path in (desk / "collections/x").iterdir()}
         assert left == {"collection.json", "changesets", "harvests", "last_harvest.json"}
         assert person.well("harvest", "list") == "No running harvests.\n"

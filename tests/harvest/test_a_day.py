@@ -141,7 +141,7 @@ def test_a_day_of_a_stream_asks_of_s3_what_the_model_of_costs_says(tmp_path: Pat
         source=lambda _: _streaming(clock, store),
     )
     assert harvest.run().state == "complete"
-    account = harvest.account()
+    account = harvest.summary()
     assert account["tweets"] == _DAY // _EVERY * _POSTS
     # A file each half an hour, by age; there is no other reason to end one.
     assert account["files"] == _DAY / settings.seconds_per_file

@@ -47,8 +47,8 @@ def _harvested_daily(root: Path, days: int) -> Counted:
     history.add(store, _KEYS, tree)
     for day in range(days):
         here = _KEYS.harvest(datetime(2026, 1, 20, 9, 5, 7, tzinfo=UTC) + timedelta(days=day))
-        record = {"harvest_timestamp": timestamp(here.started), "state": "complete"}
-        store.create(here.harvest, orjson.dumps(record))
+        summary = {"harvest_timestamp": timestamp(here.started), "state": "complete"}
+        store.create(here.harvest, orjson.dumps(summary))
         store.create(here.manifest("sha1"), b"")
     store.calls.clear()
     return store
@@ -57,7 +57,7 @@ def _harvested_daily(root: Path, days: int) -> Counted:
 def test_the_newest_harvests_are_found_without_listing_all_others(tmp_path: Path) -> None:
     store = _harvested_daily(tmp_path, 60)
     found = catalog.all_of(store, _KEYS, newest=2)
-    assert [record["harvest_timestamp"][:10] for record in found] == ["2026-03-20", "2026-03-19"]
+    assert [summary["harvest_timestamp"][:10] for summary in found] == ["2026-03-20", "2026-03-19"]
     # Years, months and days once each, two days of two files, and one day that a thread was ahead.
     assert store.calls["folders"] == 3
     assert store.calls["entries"] <= 3
@@ -77,11 +77,11 @@ def test_what_died_is_not_called_running(tmp_path: Path) -> None:
     store = _harvested_daily(tmp_path, 1)
     for day, owner in (5, "dead"), (6, "alive"):
         here = _KEYS.harvest(datetime(2026, 2, day, tzinfo=UTC))
-        record = {"harvest_timestamp": timestamp(here.started), "state": "running", "owner": owner}
-        store.create(here.harvest, orjson.dumps(record))
+        summary = {"harvest_timestamp": timestamp(here.started), "state": "running", "owner": owner}
+        store.create(here.harvest, orjson.dumps(summary))
 
     def states() -> list[str]:
-        return [record["state"] for record in catalog.all_of(store, _KEYS)]
+        return [summary["state"] for summary in catalog.all_of(store, _KEYS)]
 
     assert states() == ["interrupted", "interrupted", "complete"]
     assert catalog.all_of(store, _KEYS)[0]["reason"] == "it died; the next harvest stores what it left"
@@ -130,8 +130,8 @@ def test_after_a_mark_only_a_harvest_that_began_since_is_found(tmp_path: Path) -
     lock.acquire()
     for number in range(3):
         here = _KEYS.harvest(begun + timedelta(seconds=number))
-        record = {"harvest_timestamp": timestamp(here.started), "state": "running", "owner": str(number)}
-        store.create(here.harvest, orjson.dumps(record))
+        summary = {"harvest_timestamp": timestamp(here.started), "state": "running", "owner": str(number)}
+        store.create(here.harvest, orjson.dumps(summary))
     found = catalog.first_after(store, _KEYS, marked)
     assert found
     # Its process is known to be gone, so the lock that it left says nothing.

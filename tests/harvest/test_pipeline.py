@@ -84,7 +84,7 @@ def _harvested(folder: Path, kind: str, **settings: Any) -> list[Tree]:
         source=lambda _: search.collect if kind == "search" else _streaming(clock),
     )
     harvest.run()
-    account = harvest.account()
+    account = harvest.summary()
     assert (account["state"], account["tweets"]) == ("complete", len(_TEXTS))
     segments = [entry for entry in store.entries(keys.folder) if "/tweets-" in entry.key]
     assert account["files"] == len(segments)

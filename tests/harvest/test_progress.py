@@ -1,4 +1,4 @@
-"""The account of a harvest is read while other threads change it, and never shows half a change."""
+"""The summary of a harvest is read while other threads change it, and never shows half a change."""
 
 import sys
 import threading
@@ -62,11 +62,11 @@ def test_posts_are_never_fewer_and_never_twice_while_a_segment_becomes_a_file(tm
 def test_what_was_read_does_not_change_with_what_comes_later() -> None:
     state, progress = State(harvest=_AT, owner="me"), Progress("a", "here", _AT)
     state.learn(Batch(counts={"pages": 1}))
-    record = progress.record(state)
+    summary = progress.summary(state)
     state.learn(Batch(counts={"pages": 1, "users_done": 1}, events=({"event": "gap"},)))
     progress.field_refused("edit_controls", at=_AT)
-    assert (record["counts"], record["gaps"]) == ({"pages": 1}, [])
-    assert "refused_fields" not in record
+    assert (summary["counts"], summary["gaps"]) == ({"pages": 1}, [])
+    assert "refused_fields" not in summary
 
 
 def test_no_change_of_one_thread_is_lost_to_another(often_switched: None) -> None:
@@ -82,7 +82,7 @@ def test_no_change_of_one_thread_is_lost_to_another(often_switched: None) -> Non
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(progress.record(State(harvest=_AT, owner="me"))["refused_fields"]) == 1600
+    assert len(progress.summary(State(harvest=_AT, owner="me"))["refused_fields"]) == 1600
 
 
 def test_between_any_two_lines_of_an_end_it_is_not_over_or_has_all_of_it() -> None:
@@ -91,8 +91,8 @@ def test_between_any_two_lines_of_an_end_it_is_not_over_or_has_all_of_it() -> No
     def look(frame: FrameType, event: str, _: Any) -> Any:
         if frame.f_code is not Progress.end.__code__:
             return None
-        record = progress.record(state)
-        seen.append((record["state"], record.get("harvest_end_timestamp"), record.get("unheard")))
+        summary = progress.summary(state)
+        seen.append((summary["state"], summary.get("harvest_end_timestamp"), summary.get("unheard")))
         return look
 
     sys.settrace(look)

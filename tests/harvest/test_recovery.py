@@ -51,7 +51,7 @@ def _left(store: FolderStore, root: Path, state: str, *, events: tuple[Any, ...]
     work.sync(now=BEGAN)
     progress = Progress(KEYS.id, store.name, work.state.harvest)
     progress.end(Outcome(state))
-    Pointer(store, HERE.harvest).create(progress.record(work.state))
+    Pointer(store, HERE.harvest).create(progress.summary(work.state))
     return work
 
 
@@ -98,7 +98,7 @@ def test_what_was_stored_by_an_earlier_try_at_an_ending_is_named_as_it_is(
     store.upload(HERE.events, theirs, sha256=finished(theirs).sha256)
     progress = Progress(KEYS.id, store.name, work.state.harvest)
     progress.end(Outcome(PARTIAL))
-    for _, step in Ending(store, KEYS, work, {"type": "filter"}, progress.record).steps():
+    for _, step in Ending(store, KEYS, work, {"type": "filter"}, progress.summary).steps():
         step()
     assert store.read(HERE.events).data == theirs.read_bytes()
     assert orjson.loads(store.read(KEYS.last_harvest).data)["state"] == PARTIAL

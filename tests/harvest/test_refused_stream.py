@@ -52,7 +52,7 @@ def test_a_refused_stream_waits_longer_and_longer_and_goes_on_in_the_same_harves
         with stage.harvesting("live") as going:
             until(stage.connected)
             posts = stage.control.publish(stage.accounts[0], count=20, text="a flood is coming")
-            until(lambda: going.account()["tweets"] == 20)
+            until(lambda: going.summary()["tweets"] == 20)
         assert going.end.ids == posts
         assert _pauses(stage) == [60, 120, 240, 480, 960, 1920, LONGEST_PAUSE, LONGEST_PAUSE]
         assert len(stage.folders("live")) == 1
@@ -73,8 +73,8 @@ def test_a_stop_is_heard_while_it_waits_and_the_gap_is_named(tmp_path: Path) -> 
             # Time stands still in the last of them, until the stop.
             stage.clock.before_wait = lambda _: until(lambda: going.stop.requested or len(_pauses(stage)) < 4)
             until(lambda: len(_pauses(stage)) == 4)
-            assert "X refuses the stream" in going.account()["activity"]
-            assert "credits are used up" in going.account()["activity"]
+            assert "X refuses the stream" in going.summary()["activity"]
+            assert "credits are used up" in going.summary()["activity"]
         assert (going.end.outcome.state, going.end.outcome.exit_code) == ("stopped", Exit.OK)
         (gap,) = going.end.gaps
         lasted = datetime.fromisoformat(gap["to"]) - datetime.fromisoformat(gap["from"])
@@ -92,9 +92,9 @@ def test_what_was_billed_before_a_refusal_counts_for_the_budget_after_it(tmp_pat
         stage.control.faults(script)
         ended = stage.harvest("live")
         assert ended.outcome.limit == "budget"
-        assert ended.record["billed"]["posts"] >= len(ended.ids) >= 200
+        assert ended.summary["billed"]["posts"] >= len(ended.ids) >= 200
         # What comes in one read is billed at once.
-        assert ended.record["billed"]["usd"] == pytest.approx(1.0, abs=0.2)
+        assert ended.summary["billed"]["usd"] == pytest.approx(1.0, abs=0.2)
         assert stage.unexplained("live") == []
 
 
@@ -116,7 +116,7 @@ def test_a_refusal_that_nobody_heard_of_yet_ends_the_harvest(tmp_path: Path) -> 
         assert _pauses(stage) == [FIRST_PAUSE]
         assert len(stage.folders("live")) == 2
         (gap,) = going.end.gaps
-        assert gap["from"] <= first.record["harvest_end_timestamp"]
+        assert gap["from"] <= first.summary["harvest_end_timestamp"]
 
 
 def _held(

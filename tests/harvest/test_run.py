@@ -52,7 +52,7 @@ class Site:
             source=lambda _: source,
         )
 
-    def records(self) -> list[dict[str, Any]]:
+    def summaries(self) -> list[dict[str, Any]]:
         found = [
             entry.key for entry in self.store.entries(KEYS.folder) if entry.key.endswith("/harvest.json")
         ]
@@ -82,28 +82,28 @@ def test_a_stream_that_failed_for_its_store_leaves_word_since_when_it_is_unheard
 
     failed = Site(_NoRoom(store), tmp_path).harvest(cut, store_patience=0.01, tweets_per_file=1).run()
     assert (failed.state, failed.exit_code) == ("failed", Exit.ERROR)
-    (record,) = Site(store, tmp_path).records()
-    assert (record["state"], record["unheard"]["last_id"], record["unheard"]["why"]) == (
+    (summary,) = Site(store, tmp_path).summaries()
+    assert (summary["state"], summary["unheard"]["last_id"], summary["unheard"]["why"]) == (
         "failed",
         "5",
         "failed",
     )
     Site(store, tmp_path).harvest(following).run()
     # The next one stores what was left first, and still knows.
-    first, _ = Site(store, tmp_path).records()
-    assert (first["state"], first["tweets"], first["unheard"]) == ("failed", 1, record["unheard"])
-    assert told == [(moment(record["unheard"]["since"]), "5", "the harvest before failed")]
+    first, _ = Site(store, tmp_path).summaries()
+    assert (first["state"], first["tweets"], first["unheard"]) == ("failed", 1, summary["unheard"])
+    assert told == [(moment(summary["unheard"]["since"]), "5", "the harvest before failed")]
 
 
 def test_what_a_harvest_said_of_itself_stays_when_the_next_one_finishes_it(tmp_path: Path) -> None:
     store = _store(tmp_path)
     Site(_NoRoom(store), tmp_path).harvest(lambda job: job.put(_post(5)), store_patience=0.01).run()
-    (record,) = Site(store, tmp_path).records()
-    key = KEYS.harvest(moment(record["harvest_timestamp"])).harvest
-    said = {**record, "limit": "budget", "needs_change": True, "refused_fields": ["tweet.fields=entities"]}
+    (summary,) = Site(store, tmp_path).summaries()
+    key = KEYS.harvest(moment(summary["harvest_timestamp"])).harvest
+    said = {**summary, "limit": "budget", "needs_change": True, "refused_fields": ["tweet.fields=entities"]}
     store.replace(key, orjson.dumps(said), version=store.read(key).version)
     Site(store, tmp_path).harvest(lambda _: None).run()
-    finished = Site(store, tmp_path).records()[0]
+    finished = Site(store, tmp_path).summaries()[0]
     assert finished["tweets"] == 1
     changed = {name for name in said if said[name] != finished.get(name)}
     assert changed <= {
@@ -122,7 +122,7 @@ def test_a_gap_in_the_last_thing_that_a_source_hands_over_is_told(tmp_path: Path
     site = Site(_store(tmp_path), tmp_path)
     outcome = site.harvest(lambda job: job.put(_post(1, events=(gap,)))).run()
     assert (outcome.state, outcome.reason, outcome.exit_code) == ("partial", "1 gap", Exit.PARTIAL)
-    assert site.records()[0]["gaps"] == [gap]
+    assert site.summaries()[0]["gaps"] == [gap]
 
 
 def test_a_harvest_that_has_nothing_to_do_renews_its_lock(tmp_path: Path) -> None:
@@ -139,17 +139,17 @@ def test_a_work_folder_that_knew_less_than_the_store_goes_with_its_harvest(tmp_p
     """A machine on which a harvest died is back, after another one finished more of it and died, too."""
     store = _store(tmp_path)
     Site(_NoRoom(store), tmp_path).harvest(lambda job: job.put(_post(5)), store_patience=0.01).run()
-    (record,) = Site(store, tmp_path).records()
-    here = KEYS.harvest(moment(record["harvest_timestamp"]))
+    (summary,) = Site(store, tmp_path).summaries()
+    here = KEYS.harvest(moment(summary["harvest_timestamp"]))
     segment = tmp_path / f"{SEGMENTS}20260101000000-000001.jsonl.gz"
     segment.write_bytes(gzip.compress(b'{"data":{"id":"5"}}\n{"data":{"id":"6"}}\n'))
     further = finished(segment, posts=2)
     store.upload(here.file(further.name), segment, sha256=further.sha256)
     left = orjson.loads(store.read(KEYS.checkpoint).data)
     state = {**left["state"], "finished": [vars(further)], "segment": None, "segments": 1}
-    for key, tree in ((here.harvest, {**record, "state": "running"}), (KEYS.checkpoint, {"state": state})):
+    for key, tree in ((here.harvest, {**summary, "state": "running"}), (KEYS.checkpoint, {"state": state})):
         store.replace(key, orjson.dumps(tree), version=store.read(key).version)
     assert len(list((tmp_path / "temp").iterdir())) == 1
     Site(store, tmp_path).harvest(lambda _: None).run()
-    assert Site(store, tmp_path).records()[0]["tweets"] == 2
+    assert Site(store, tmp_path).summaries()[0]["tweets"] == 2
     assert list((tmp_path / "temp").iterdir()) == []

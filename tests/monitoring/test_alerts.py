@@ -14,7 +14,7 @@ import emulator
 from harvester import __version__
 from harvester.aws.parameters import Parameters
 from harvester.compute.local.schedule_file import Timetable
-from harvester.documents import HarvestRecord
+from harvester.documents import HarvestSummary
 from harvester.errors import Exit, HarvesterError
 from harvester.monitoring.alerts import Alerts
 from harvester.monitoring.scrubber import Scrubber
@@ -52,20 +52,20 @@ def desk(tmp_path: Path, heard: Heard) -> Iterator[Desk]:
 def test_a_harvest_that_failed_is_told_with_all_that_a_person_needs(desk: Desk, heard: Heard) -> None:
     said = desk.harvested("it", BEARER_TOKEN="revoked-by-somebody")
     assert said.code == Exit.UNAUTHORIZED
-    record = desk.records("it")[-1]
+    summary = desk.summaries("it")[-1]
     assert heard.context == {
         "name": "unauthorized",
         "collection": "it",
         "bucket": "collections",
-        "harvest": record["harvest_timestamp"],
+        "harvest": summary["harvest_timestamp"],
         "state": "failed",
-        "reason": record["reason"],
-        "hint": record["hint"],
+        "reason": summary["reason"],
+        "hint": summary["hint"],
         "exit_code": 4,
         "version": __version__,
     }
     assert heard.only["error"]["class"] == "unauthorized"
-    assert heard.only["error"]["message"] == f"it: {record['reason']}"
+    assert heard.only["error"]["message"] == f"it: {summary['reason']}"
     assert heard.keys == ["hbp_of-the-test"]
 
 
@@ -177,7 +177,7 @@ def test_a_harvest_that_was_killed_is_told_by_the_one_that_finishes_it(desk: Des
             until(lambda: list((desk.folder / "collections").rglob("harvest.json")))
             going.process.kill()
             going.process.wait()
-        (killed,) = desk.records("it")
+        (killed,) = desk.summaries("it")
         assert not heard.notices
         assert desk.said("local", "unlock", "it").code == Exit.OK
         assert desk.harvested("it").code == Exit.OK
@@ -469,13 +469,13 @@ def test_a_stream_checks_in_while_it_is_connected(
     alerts.uses({"type": kind, "check_in": "XyZzy"}, Keys(bearer_token="abcdef").secrets)
     over, asked = threading.Event(), threading.Event()
 
-    def account() -> HarvestRecord:
+    def summary() -> HarvestSummary:
         if asked.is_set():
             over.set()
         asked.set()
         return {"activity": activity}
 
-    alerts.beats(over, account, every=0.02)
+    alerts.beats(over, summary, every=0.02)
     if kind == "filter":
         there(over.is_set)
     else:

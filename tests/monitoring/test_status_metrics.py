@@ -1,12 +1,12 @@
-"""/metrics tells the account of a harvest as Prometheus reads it, to who has the token."""
+"""/metrics tells the summary of a harvest as Prometheus reads it, to who has the token."""
 
 from typing import Any
 
 from harvester.clock import Stop
-from harvester.documents import HarvestRecord
+from harvester.documents import HarvestSummary
 from harvester.monitoring.status_server import Shutdown, status_app
 
-_ACCOUNT: HarvestRecord = {
+_SUMMARY: HarvestSummary = {
     "collection_id": "live",
     "state": "running",
     "tweets": 1252,
@@ -20,7 +20,7 @@ _ACCOUNT: HarvestRecord = {
 
 def _answer(token: str) -> Any:
     app = status_app(
-        account=lambda: _ACCOUNT, stopped=lambda: False, stop=Stop(), shutdown=Shutdown(), token="right"
+        summary=lambda: _SUMMARY, stopped=lambda: False, stop=Stop(), shutdown=Shutdown(), token="right"
     )
     return app.test_client().get("/metrics", headers={"Authorization": f"Bearer {token}"})
 

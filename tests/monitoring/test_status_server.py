@@ -9,12 +9,12 @@ import pytest
 from flask.testing import FlaskClient
 
 from harvester.clock import Stop
-from harvester.documents import HarvestRecord
+from harvester.documents import HarvestSummary
 from harvester.errors import Exit, HarvesterError
 from harvester.monitoring.status_server import Shutdown, served, status_app
 from tests.support.harvest_stage import staged, until
 
-_ACCOUNT: HarvestRecord = {"collection_id": "it", "tweets": 1252, "files": 2, "activity": "collecting"}
+_SUMMARY: HarvestSummary = {"collection_id": "it", "tweets": 1252, "files": 2, "activity": "collecting"}
 _TOKEN = "of-the-test"
 _HEADERS = {"Authorization": f"Bearer {_TOKEN}"}
 
@@ -25,7 +25,7 @@ class _Harvest:
     def __init__(self, *, token: str) -> None:
         self.stop, self.shutdown, self.over = Stop(), Shutdown(), threading.Event()
         self.app = status_app(
-            account=lambda: _ACCOUNT,
+            summary=lambda: _SUMMARY,
             stopped=self.over.is_set,
             stop=self.stop,
             shutdown=self.shutdown,
@@ -43,9 +43,9 @@ def harvest() -> _Harvest:
 
 
 @pytest.mark.parametrize("path", ["/", "/status"])
-def test_who_has_the_token_is_told_the_account(path: str, harvest: _Harvest) -> None:
+def test_who_has_the_token_is_told_the_summary(path: str, harvest: _Harvest) -> None:
     answer = harvest.client.get(path, headers=_HEADERS)
-    assert (answer.status_code, answer.json) == (200, _ACCOUNT)
+    assert (answer.status_code, answer.json) == (200, _SUMMARY)
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer wrong"}, {"Authorization": _TOKEN}])
@@ -99,7 +99,7 @@ def test_a_mere_look_changes_nothing_and_says_how_it_is_done(path: str, harvest:
 
 
 def test_without_a_token_loopback_is_answered() -> None:
-    assert _Harvest(token="").client.get("/status").json == _ACCOUNT
+    assert _Harvest(token="").client.get("/status").json == _SUMMARY
 
 
 def test_without_a_token_no_other_address_is_served() -> None:
@@ -128,22 +128,22 @@ def test_a_running_harvest_is_told_as_it_goes(tmp_path: Path) -> None:
         with stage.harvesting("it") as going:
             until(stage.connected)
             stage.control.publish(stage.accounts[0], count=5, text="flood")
-            account: dict[str, Any] = {}
+            summary: dict[str, Any] = {}
 
             def counted() -> bool:
-                account.update(going.account())
-                return account["tweets"] == 5
+                summary.update(going.summary())
+                return summary["tweets"] == 5
 
             until(counted)
             # The last checkpoint knew nothing of them.
-            assert account["billed"]["posts"] == 5
-        assert (account["state"], account["activity"], account["collection_id"]) == (
+            assert summary["billed"]["posts"] == 5
+        assert (summary["state"], summary["activity"], summary["collection_id"]) == (
             "running",
             "collecting",
             "it",
         )
-        assert account["harvest_timestamp"] == going.end.record["harvest_timestamp"]
-        assert going.account()["state"] == "stopped"
+        assert summary["harvest_timestamp"] == going.end.summary["harvest_timestamp"]
+        assert going.summary()["state"] == "stopped"
 
 
 def test_what_a_harvest_waits_for_is_told(tmp_path: Path) -> None:
@@ -152,7 +152,7 @@ def test_what_a_harvest_waits_for_is_told(tmp_path: Path) -> None:
         stage.control.faults([{"on": "GET /2/tweets/search/recent", "when": {"nth": 2}, "do": "rate-limit"}])
         told: list[str] = []
         with stage.harvesting("it") as going:
-            stage.clock.before_wait = lambda _: told.append(going.account()["activity"])
+            stage.clock.before_wait = lambda _: told.append(going.summary()["activity"])
             until(lambda: bool(going.ended))
         (waiting,) = [words for words in told if words.startswith("waiting 9")]
         assert "rate limit tweets/search/recent" in waiting

@@ -81,14 +81,14 @@ def _stored(person: Person) -> list[str]:
     return [orjson.loads(line)["id"] for line in lines]
 
 
-def _records(person: Person) -> list[dict[str, Any]]:
+def _summaries(person: Person) -> list[dict[str, Any]]:
     paths = sorted((person.folder / "collections/w").rglob("harvest.json"))
     return [orjson.loads(path.read_bytes()) for path in paths]
 
 
 def _is_whole(person: Person) -> None:
     """Verified where it lies, downloaded, and the copy verified."""
-    stored = f"OK: {len(_records(person))} harvests, {len(_stored(person))} posts, 0 gaps;"
+    stored = f"OK: {len(_summaries(person))} harvests, {len(_stored(person))} posts, 0 gaps;"
     assert stored in person.well("collection", "verify", "w", "--duplicates")
     person.well("collection", "download", "w", "--verify")
     copies = {path.name for path in (person.folder / "download").rglob("tweets-*.gz")}
@@ -109,7 +109,7 @@ def test_timelines_of_another_network_are_harvested_on_from_where_they_were(
     assert sorted(_stored(person)) == sorted([*ids, new])
     assert list(person.stored("w")["users"]) == ["bob"]
     assert "User ann: left, deleted" in person.well("harvest", "last", "w")
-    assert [record["billed"]["usd"] for record in _records(person)] == [0, 0]
+    assert [summary["billed"]["usd"] for summary in _summaries(person)] == [0, 0]
     assert "set to p-f" not in person.well("collection-config", "changes", "w")
     _is_whole(person)
 
@@ -149,7 +149,7 @@ def test_a_stream_of_another_network_that_was_killed_is_replayed_without_a_gap(
     until(lambda: person("harvest", "running", "w", "--json").json["tweets"] >= 3)
     assert person.well("collection", "filter-stop", "w") == "Stopping ...\nStopped\n"
     assert _stored(person) == [*heard, missed[0], missed[2], last]
-    first, second = _records(person)
+    first, second = _summaries(person)
     assert (first["state"], second["state"]) == ("interrupted", "stopped")
     assert first["gaps"] == second["gaps"] == []
     assert not {"unheard"} & {*first, *second}
@@ -161,8 +161,8 @@ def test_what_such_a_network_cannot_replay_is_a_gap(wall: _Wall, person: Person)
         wall.post(number)
     _add(person, type="filter", filter={"track": "flood", "max_records": 1, "position": "100000"})
     assert person.harvester("local", "harvester", "w").code == Exit.PARTIAL
-    (record,) = _records(person)
-    assert [gap["reason"] for gap in record["gaps"]] == ["the wall was wiped"]
+    (summary,) = _summaries(person)
+    assert [gap["reason"] for gap in summary["gaps"]] == ["the wall was wiped"]
 
 
 def test_a_collection_is_judged_by_the_rules_of_its_network(wall: _Wall) -> None:

@@ -1,4 +1,4 @@
-"""A store that stays away drops no record: it stops the harvest, and the next start stores what was kept."""
+"""A store that stays away drops no summary: it stops the harvest, and the next start stores what was kept."""
 
 from collections.abc import Iterator
 from itertools import count
@@ -105,12 +105,12 @@ def test_a_stream_whose_store_stays_away_keeps_what_came_and_tells_the_gap(
         again = _once_unlocked(stage)
         assert again.outcome.exit_code == Exit.PARTIAL
         # Whether it could say that it failed before the store was away for good.
-        (gap,) = again.record["gaps"]
+        (gap,) = again.summary["gaps"]
         assert gap["reason"] in ("the harvest before failed", "the harvest before died")
         assert stage.unexplained("it") == []
         assert max(stage.stored("it").values()) == 1
         (first, _) = stage.folders("it")
-        assert going.end.account["tweets"] == stage.tweets(first) > 50
+        assert going.end.live["tweets"] == stage.tweets(first) > 50
         stage.require_tidy("it")
 
 
@@ -133,7 +133,7 @@ def test_what_is_on_its_way_when_the_store_is_given_up_is_kept(
             way.set(SHUT)
             until(lambda: bool(going.ended), within=60)
         assert blocked == [True]
-        assert going.end.account["tweets"] == stage.clients[0].billing.snapshot()["posts"]
+        assert going.end.live["tweets"] == stage.clients[0].billing.snapshot()["posts"]
 
 
 def _is_blocked(stage: Stage) -> bool:

@@ -46,7 +46,7 @@ def one_more(
     here = keys.harvest(started)
     state = State(harvest=timestamp(started), owner=f"{chance.getrandbits(64):016x}")
     progress = Progress(keys.id, store.name, state.harvest)
-    Pointer(store, here.harvest).create(progress.record(state))
+    Pointer(store, here.harvest).create(progress.summary(state))
     Pointer(store, here.collection).create(without_secrets(used))
     at = Work.begin(work, state)
     for _ in range(chance.randint(1, 3)):
@@ -65,7 +65,7 @@ def one_more(
             Manifests(store, here, at.state.finished[:-1]).add(finished)
     outcome = Outcome(PARTIAL if state.gaps else COMPLETE)
     progress.end(outcome, at=timestamp(started + timedelta(minutes=5)))
-    for _, step in Ending(store, keys, at, used, progress.record).steps():
+    for _, step in Ending(store, keys, at, used, progress.summary).steps():
         step()
     at.remove()
 
@@ -76,8 +76,8 @@ def died(store: Store, work: Path, chance: random.Random, keys: CollectionKeys, 
     here = keys.harvest(started)
     state = State(harvest=timestamp(started), owner="dead", begun=timestamp(started))
     Pointer(store, keys.checkpoint).write({"state": state.to_tree()})
-    record = Progress(keys.id, store.name, state.harvest).record(state)
-    Pointer(store, here.harvest).create(record)
+    summary = Progress(keys.id, store.name, state.harvest).summary(state)
+    Pointer(store, here.harvest).create(summary)
     Pointer(store, here.collection).create(without_secrets(used))
     at = Work.begin(work, state)
     at.add(_batch(chance, used["type"], started), now=started)

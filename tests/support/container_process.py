@@ -86,7 +86,7 @@ class Desk:
         with self.started(*arguments, **environment) as process:
             yield Watched(process)
 
-    def records(self, collection_id: str) -> list[dict[str, Any]]:
+    def summaries(self, collection_id: str) -> list[dict[str, Any]]:
         """harvest.json of every harvest, in order."""
         found = (self.folder / "collections" / collection_id / "harvests").rglob("harvest.json")
         return [json.loads(path.read_text()) for path in sorted(found)]

@@ -101,13 +101,13 @@ class Ended:
     """What one harvest came to: `seconds` on the movable clock, and what it left in its folder."""
 
     outcome: Outcome
-    account: Mapping[str, Any]
+    live: Mapping[str, Any]
     seconds: float
     folder: str
     store: Store
 
     @property
-    def record(self) -> dict[str, Any]:
+    def summary(self) -> dict[str, Any]:
         return json.loads(self.store.read(f"{self.folder}harvest.json").data)
 
     @property
@@ -146,7 +146,7 @@ class Going:
     """A harvest that runs; `ended` holds what it came to once it has."""
 
     stop: Stop
-    account: Callable[[], Mapping[str, Any]]
+    summary: Callable[[], Mapping[str, Any]]
     ended: list[Ended] = field(default_factory=list)
 
     @property
@@ -222,16 +222,16 @@ class Stage:
     def _harvested(self, run: Harvest) -> Ended:
         before = self.clock.elapsed()
         outcome = run.run()
-        account = run.account()
-        folder = run.keys.harvest(datetime.fromisoformat(account["harvest_timestamp"])).folder
-        return Ended(outcome, account, self.clock.elapsed() - before, folder, self.store)
+        summary = run.summary()
+        folder = run.keys.harvest(datetime.fromisoformat(summary["harvest_timestamp"])).folder
+        return Ended(outcome, summary, self.clock.elapsed() - before, folder, self.store)
 
     @contextmanager
     def harvesting(self, collection_id: str, **settings: Any) -> Iterator["Going"]:
         """A harvest that runs beside the block and has ended when the block has, at most a minute later."""
         stop = Stop()
         run = self._run(collection_id, stop, settings)
-        going = Going(stop, run.account)
+        going = Going(stop, run.summary)
         thread = threading.Thread(target=lambda: going.ended.append(self._harvested(run)), daemon=True)
         thread.start()
         try:

@@ -96,14 +96,14 @@ def examined(collections: Path, collection_id: str, *, temp: Path) -> Found:
     posts: Counter[str] = Counter()
     harvests, gaps, events = [], [], []
     for folder in folders:
-        record = json.loads((folder / "harvest.json").read_bytes())
-        harvests.append(record)
+        summary = json.loads((folder / "harvest.json").read_bytes())
+        harvests.append(summary)
         here = _events(folder)
         events += here
-        gaps += [*record["gaps"], *(event for event in here if event["event"] == "gap")]
+        gaps += [*summary["gaps"], *(event for event in here if event["event"] == "gap")]
         inside = Counter(_posts(folder, wrong))
         posts += inside
-        wrong += _wrong_of_one(folder, record, inside)
+        wrong += _wrong_of_one(folder, summary, inside)
     wrong += _wrong_together(collections, collection_id, folders, harvests)
     collection = json.loads((top / "collection.json").read_bytes())
     return Found(collection, posts, harvests, gaps, events, wrong)
@@ -163,10 +163,10 @@ def _listed(folder: Path, algorithm: str) -> dict[str, str]:
     return {name: digest for digest, name in (line.split("  ") for line in path.read_text().splitlines())}
 
 
-def _wrong_of_one(folder: Path, record: Tree, posts: Counter[str]) -> Iterator[str]:
+def _wrong_of_one(folder: Path, summary: Tree, posts: Counter[str]) -> Iterator[str]:
     where = "/".join(folder.parts[-6:])
-    if record["state"] not in FINAL:
-        yield f"{where} is {record['state']}"
+    if summary["state"] not in FINAL:
+        yield f"{where} is {summary['state']}"
     present = {path.name for path in folder.iterdir() if path.is_file()}
     for algorithm in ("sha1", "sha256"):
         listed = set(_listed(folder, algorithm))
@@ -178,13 +178,13 @@ def _wrong_of_one(folder: Path, record: Tree, posts: Counter[str]) -> Iterator[s
     if unknown:
         yield f"{where}: nobody knows {sorted(unknown)}"
     told = [event for event in _events(folder) if event["event"] == "gap"]
-    if told != record["gaps"]:
-        yield f"{where} tells of {len(record['gaps'])} gaps, its events of {len(told)}, or of others"
-    if record["tweets"] != posts.total():
-        yield f"{where} says {record['tweets']} posts and has {posts.total()}"
+    if told != summary["gaps"]:
+        yield f"{where} tells of {len(summary['gaps'])} gaps, its events of {len(told)}, or of others"
+    if summary["tweets"] != posts.total():
+        yield f"{where} says {summary['tweets']} posts and has {posts.total()}"
     sizes = [path.stat().st_size for path in folder.glob("tweets-*")]
-    if (record["files"], record["file_bytes"]) != (len(sizes), sum(sizes)):
-        yield f"{where} says {record['files']} files, {record['file_bytes']} bytes and has {sizes}"
+    if (summary["files"], summary["file_bytes"]) != (len(sizes), sum(sizes)):
+        yield f"{where} says {summary['files']} files, {summary['file_bytes']} bytes and has {sizes}"
 
 
 def _refused(folder: Path, algorithm: str) -> bool:

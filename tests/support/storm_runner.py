@@ -319,7 +319,7 @@ class Track:
         self.sum.unsaid = len(unsaid)
         self.sum.doubled = len(found.doubled)
         self.sum.gaps = len(found.gaps)
-        self.sum.states = Counter(record["state"] for record in found.harvests)
+        self.sum.states = Counter(summary["state"] for summary in found.harvests)
         broken = [
             f"{post} of {created(post)} is lost, and in no gap" for post in unsaid[:: len(unsaid) - 1 or 1]
         ]

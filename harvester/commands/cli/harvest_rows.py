@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from harvester.collection.kinds import is_stream
 from harvester.commands.cli.workspace import Place
-from harvester.documents import HarvestRecord, Tree
+from harvester.documents import HarvestSummary, Tree
 from harvester.errors import HarvesterError
 
 if TYPE_CHECKING:
@@ -39,13 +39,13 @@ def listed(place: Place) -> list[Tree]:
                 "started": held.get("acquired"),
                 "detail": f"on {held.get('host', 'an unknown host')}",
             }
-        elif record := died(place, keys):
+        elif summary := died(place, keys):
             rows[collection_id] = {
                 "id": collection_id,
                 "status": "DIED",
                 "kind": "harvest",
-                "started": record["harvest_timestamp"] or None,
-                "detail": f"{record['reason']}. {record['hint']}",
+                "started": summary["harvest_timestamp"] or None,
+                "detail": f"{summary['reason']}. {summary['hint']}",
             }
     for each in _missed(place):
         rows.setdefault(
@@ -70,16 +70,16 @@ def _missed(place: Place) -> "list[Missed]":
     return missed(place.store, place.compute.schedules(), datetime.now(UTC))
 
 
-def died(place: Place, keys: "CollectionKeys") -> HarvestRecord | None:
+def died(place: Place, keys: "CollectionKeys") -> HarvestSummary | None:
     """The harvest that died last, if none has finished it, with what to do as its `hint`."""
     from harvester.harvest import catalog
 
-    record = catalog.died(place.store, keys)
-    if record is None:
+    summary = catalog.died(place.store, keys)
+    if summary is None:
         return None
     way = "filter-start" if _is_stream(place, keys) else "once"
     hint = f"`collection {way} {keys.id}` starts it; nothing that was stored is lost."
-    return {**record, "hint": hint}
+    return {**summary, "hint": hint}
 
 
 def _is_stream(place: Place, keys: "CollectionKeys") -> bool:

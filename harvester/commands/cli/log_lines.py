@@ -13,7 +13,7 @@ _TIME = "%Y-%m-%dT%H:%M:%S"
 
 
 class JsonLines(logging.Formatter):
-    """`time` (UTC), `level`, `message`; of a report the numbers of the account; of an error a `traceback`."""
+    """`time` (UTC), `level`, `message`; of a report the numbers of the summary; of an error a `traceback`."""
 
     def format(self, record: logging.LogRecord) -> str:
         line: dict[str, Any] = {

@@ -3,44 +3,44 @@
 import click
 
 from harvester.commands.cli.workspace import Place
-from harvester.documents import HarvestRecord
+from harvester.documents import HarvestSummary
 from harvester.harvest.summary import dollars
 from harvester.text import printable, size
 
 
-def account_line(place: Place, record: HarvestRecord) -> str:
+def summary_line(place: Place, summary: HarvestSummary) -> str:
     """The harvest's progress, in one line."""
     return printable(
-        f"{record['collection_id']} => {place.label}. Harvest timestamp: {record['harvest_timestamp']}. "
-        f"Tweets: {record['tweets']:,}. Files: {record['files']:,} ({size(record['file_bytes'])})"
+        f"{summary['collection_id']} => {place.label}. Harvest timestamp: {summary['harvest_timestamp']}. "
+        f"Tweets: {summary['tweets']:,}. Files: {summary['files']:,} ({size(summary['file_bytes'])})"
     )
 
 
-def outcome_line(place: Place, record: HarvestRecord) -> str:
+def outcome_line(place: Place, summary: HarvestSummary) -> str:
     """The outcome of a harvest that ended, with its state unless it is complete."""
-    state = record.get("state", "complete")
-    reason = f" ({record['reason']})" if record.get("reason") else ""
-    hint = f" {record['hint']}" if record.get("hint") else ""
+    state = summary.get("state", "complete")
+    reason = f" ({summary['reason']})" if summary.get("reason") else ""
+    hint = f" {summary['hint']}" if summary.get("hint") else ""
     ended = "" if state == "complete" and not reason else f". State: {state}{reason}.{hint}"
-    return account_line(place, record) + printable(ended)
+    return summary_line(place, summary) + printable(ended)
 
 
-def show_notes(place: Place, record: HarvestRecord) -> None:
+def show_notes(place: Place, summary: HarvestSummary) -> None:
     """On standard error: what X billed, where the files are, and how to make one post a line of them."""
-    if record.get("billed"):
-        click.echo(f"Billed by X: ${dollars(record):.2f}.", err=True)
-    if refused := record.get("refused_fields"):
+    if summary.get("billed"):
+        click.echo(f"Billed by X: ${dollars(summary):.2f}.", err=True)
+    if refused := summary.get("refused_fields"):
         fields = ", ".join(map(str, refused)) if isinstance(refused, list) else str(refused)
         click.echo(f"X no longer accepts {fields}; the harvest continued without.", err=True)
-    folder = record.get("folder")
-    if not folder or not record["files"]:
+    folder = summary.get("folder")
+    if not folder or not summary["files"]:
         return
     click.echo(f"Files: {place.shown(folder)}", err=True)
-    if not place.bucket and record["tweets"]:
+    if not place.bucket and summary["tweets"]:
         files = f"{place.shown(folder)}tweets-*.jsonl.gz"
         # Without keys twarc2 takes what it is given on standard input for them, also where it needs none.
         flatten = "BEARER_TOKEN=none twarc2 flatten > posts.jsonl"
         click.echo(f"One post a line: gzip -dc {files} | {flatten}", err=True)
-    elif record["tweets"]:
-        collection_id = record["collection_id"]
+    elif summary["tweets"]:
+        collection_id = summary["collection_id"]
         click.echo(f"`collection download {collection_id}` copies them to this machine.", err=True)

@@ -55,17 +55,17 @@ def _of_collection(place: Place, collection_id: str, count: int) -> Tree:
     keys = place.keys(collection_id)
     wishes = history.current(place.store, keys).get("task") or {}
     rows = []
-    for record in catalog.all_of(place.store, keys, newest=count):
-        found = cost.of_harvest(record, place.settings)
+    for summary in catalog.all_of(place.store, keys, newest=count):
+        found = cost.of_harvest(summary, place.settings)
         rows.append(
             {
-                "harvest": record.get("harvest_timestamp", ""),
-                "state": record.get("state", ""),
-                "minutes": round(cost.hours(record) * 60, 1),
-                "tweets": int(record.get("tweets") or 0),
+                "harvest": summary.get("harvest_timestamp", ""),
+                "state": summary.get("state", ""),
+                "minutes": round(cost.hours(summary) * 60, 1),
+                "tweets": int(summary.get("tweets") or 0),
                 **asdict(found),
                 "total": found.total,
-                "on_aws": bool(record.get("task")),
+                "on_aws": bool(summary.get("task")),
             }
         )
     capacity = place.settings.capacity.changed_by(wishes)

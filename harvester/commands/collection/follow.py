@@ -9,7 +9,7 @@ from harvester.commands.cli.output import print_json
 from harvester.commands.cli.progress_meter import meter
 from harvester.commands.cli.workspace import Place
 from harvester.commands.harvest import end_harvest
-from harvester.documents import HarvestRecord
+from harvester.documents import HarvestSummary
 from harvester.errors import Exit
 from harvester.harvest.summary import progress_words
 from harvester.store.keys import CollectionKeys
@@ -40,17 +40,17 @@ def follow(place: Place, keys: CollectionKeys, marked: datetime, *, form: str, a
     ended = place.compute.ended(keys.id)
     code = ended.code if ended else int(Exit.ERROR)
     # One that found the lock taken did not begin: what began is another harvest.
-    record = None if code == Exit.LOCKED else catalog.first_after(place.store, keys, marked)
-    if record and as_json:
-        print_json(record)
-    elif record:
-        click.echo(outcome_line(place, record))
-        show_notes(place, record)
+    summary = None if code == Exit.LOCKED else catalog.first_after(place.store, keys, marked)
+    if summary and as_json:
+        print_json(summary)
+    elif summary:
+        click.echo(outcome_line(place, summary))
+        show_notes(place, summary)
     if interrupted:
         return int(Exit.INTERRUPTED)
     if ended and ended.detail:
         click.echo(ended.detail, err=True)
-    if record is None or record["state"] == INTERRUPTED:
+    if summary is None or summary["state"] == INTERRUPTED:
         said = ended.said if ended else ""
         click.echo(printable(said) or _DIED.format(id=keys.id), err=True)
         return code or int(Exit.ERROR)
@@ -63,18 +63,18 @@ def _watch(place: Place, keys: CollectionKeys, form: str) -> None:
     clock, never = SystemClock(), Stop()
     every = _ASKED_EVERY_ON_AWS if place.settings.cluster else _ASKED_EVERY
     asked = clock.elapsed()
-    account: HarvestRecord | None = None
+    summary: HarvestSummary | None = None
     with meter(form, interrupted="") as show:
         while place.compute.task(keys.id):
             if clock.elapsed() - asked >= every:
-                account, asked = _account(place, keys) or account, clock.elapsed()
-            if account:
-                numbers = {name: account[name] for name in ("tweets", "files", "file_bytes")}
-                show(progress_words(account), **numbers)
+                summary, asked = _summary(place, keys) or summary, clock.elapsed()
+            if summary:
+                numbers = {name: summary[name] for name in ("tweets", "files", "file_bytes")}
+                show(progress_words(summary), **numbers)
             clock.wait(never, place.pause)
 
 
-def _account(place: Place, keys: CollectionKeys) -> HarvestRecord | None:
+def _summary(place: Place, keys: CollectionKeys) -> HarvestSummary | None:
     """How far it is, from itself or from the store; None where neither says."""
     from harvester.errors import HarvesterError
     from harvester.harvest import catalog

@@ -11,7 +11,7 @@ from harvester.commands.cli import collection_file, x_client
 from harvester.commands.cli.output import announce_dry_run, dry_run_option
 from harvester.commands.cli.workspace import Place, in_place
 from harvester.commands.config import user_names
-from harvester.documents import HarvestRecord, Tree
+from harvester.documents import HarvestSummary, Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.networks import Account
 from harvester.networks.registry import network_of
@@ -102,7 +102,7 @@ def restore_users(users: Sequence[str], everybody: bool, dry_run: bool, path: Pa
     current = history.current(place.store, keys)
     collection_file.require(problems(current))
     was = _removed(
-        catalog.all_of(place.store, keys), lambda record: catalog.user_changes(place.store, record)
+        catalog.all_of(place.store, keys), lambda summary: catalog.user_changes(place.store, summary)
     )
     back, missing = (list(was), []) if everybody else user_names.found_in(was, users)
     restored = [user_id for user_id in back if user_id not in current.get("users", {})]
@@ -117,12 +117,12 @@ def restore_users(users: Sequence[str], everybody: bool, dry_run: bool, path: Pa
 
 
 def _removed(
-    records: Iterable[HarvestRecord], changes: Callable[[HarvestRecord], list[Any] | None]
+    summaries: Iterable[HarvestSummary], changes: Callable[[HarvestSummary], list[Any] | None]
 ) -> dict[str, Tree]:
     """What was known of each user whom a harvest removed, of the newest one that did."""
     was: dict[str, Tree] = {}
-    for record in records:
-        for change in changes(record) or ():
+    for summary in summaries:
+        for change in changes(summary) or ():
             if change.get("deleted") and isinstance(change.get("was"), dict):
                 was.setdefault(str(change.get("user_id")), change["was"])
     # Seen anew they are to be judged anew.

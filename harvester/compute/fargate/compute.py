@@ -28,7 +28,7 @@ from harvester.compute.fargate.task_definition import (
 from harvester.compute.fargate.tasks import Cluster, Found, as_task, is_over
 from harvester.compute.fargate.wait_for_start import StartWatch
 from harvester.compute.schedules.expression import Schedule
-from harvester.documents import Collection, HarvestRecord, Tree
+from harvester.documents import Collection, HarvestSummary, Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest import catalog
 from harvester.settings import Settings
@@ -194,8 +194,8 @@ class FargateCompute:
 
     # -- asking it ---------------------------------------------------------------------------------
 
-    def live(self, collection_id: str) -> HarvestRecord | None:
-        return cast("HarvestRecord | None", self._asked(collection_id, "GET", "/status"))
+    def live(self, collection_id: str) -> HarvestSummary | None:
+        return cast("HarvestSummary | None", self._asked(collection_id, "GET", "/status"))
 
     def ask_to_stop(self, collection_id: str) -> bool:
         """Through the port, where there is one; else by SIGTERM, if there is nobody yet to hear the store."""

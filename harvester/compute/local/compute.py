@@ -28,7 +28,7 @@ from harvester.compute.local.processes import Slot, read_note, write_note
 from harvester.compute.local.schedule_file import Timetable
 from harvester.compute.schedules.expression import Schedule
 from harvester.compute.status_client import asked
-from harvester.documents import HarvestRecord, Tree
+from harvester.documents import HarvestSummary, Tree
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound
 from harvester.harvest import catalog
 from harvester.harvest.lock import content
@@ -174,8 +174,8 @@ class LocalCompute:
 
     # -- asking it ---------------------------------------------------------------------------------
 
-    def live(self, collection_id: str) -> HarvestRecord | None:
-        return cast("HarvestRecord | None", self._asked(collection_id, "GET", "/status"))
+    def live(self, collection_id: str) -> HarvestSummary | None:
+        return cast("HarvestSummary | None", self._asked(collection_id, "GET", "/status"))
 
     def ask_to_stop(self, collection_id: str) -> bool:
         return self._asked(collection_id, "POST", "/stop") is not None

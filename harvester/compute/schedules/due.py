@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from harvester.clock import moment
 from harvester.compute import Scheduled
 from harvester.compute.schedules.expression import Schedule
-from harvester.documents import HarvestRecord
+from harvester.documents import HarvestSummary
 from harvester.harvest import catalog
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys
@@ -64,14 +64,14 @@ def _came(store: Store, keys: CollectionKeys, due: datetime) -> bool:
         return True
     found = [catalog.last(store, keys), *catalog.all_of(store, keys, newest=1)]
     return any(
-        _at(record, "harvest_timestamp") >= due - _GRAIN or _at(record, "harvest_end_timestamp") >= due
-        for record in found
-        if record
+        _at(summary, "harvest_timestamp") >= due - _GRAIN or _at(summary, "harvest_end_timestamp") >= due
+        for summary in found
+        if summary
     )
 
 
-def _at(record: HarvestRecord, name: str) -> datetime:
+def _at(summary: HarvestSummary, name: str) -> datetime:
     try:
-        return moment(str(record.get(name)))
+        return moment(str(summary.get(name)))
     except ValueError:
         return datetime.min.replace(tzinfo=UTC)

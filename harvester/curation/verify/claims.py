@@ -27,7 +27,7 @@ Read = Callable[[str], bytes | None]
 class Claims:
     """`named` holds the digests of each manifest that is there: of a name of 2019 there may be several."""
 
-    account: dict[str, Any] | None = None
+    summary: dict[str, Any] | None = None
     of_2019: bool = False
     named: dict[str, dict[str, list[str]]] = field(default_factory=dict)
     findings: list[Finding] = field(default_factory=list)
@@ -35,12 +35,12 @@ class Claims:
     @property
     def state(self) -> str:
         if self.of_2019:
-            return COMPLETE if self.account else ""
-        return str((self.account or {}).get("state", ""))
+            return COMPLETE if self.summary else ""
+        return str((self.summary or {}).get("state", ""))
 
     @property
     def ended(self) -> bool:
-        return bool(self.account) and self.state != RUNNING
+        return bool(self.summary) and self.state != RUNNING
 
     @property
     def names(self) -> list[str]:
@@ -63,8 +63,8 @@ def claims(names: set[str], read: Read) -> Claims:
     name = HARVEST_2019 if found.of_2019 else HARVEST
     if name in names and (data := read(name)) is not None:
         try:
-            account = orjson.loads(data)
-            found.account = account if isinstance(account, dict) else None
+            summary = orjson.loads(data)
+            found.summary = summary if isinstance(summary, dict) else None
         except orjson.JSONDecodeError as error:
             found.findings.append(Finding(name, Verdict.CORRUPT, f"it is not JSON: {error}"))
     _compare_manifests(found, names)

@@ -26,7 +26,7 @@ from harvester.store.keys import (
 from harvester.text import counted
 
 STRANGER = "not a file that a harvest or a command writes"
-# The state of a harvest whose account could not be read.
+# The state of a harvest whose summary could not be read.
 UNREADABLE = "unreadable"
 # Of the harvester of 2019 no manifest named these.
 _OF_2019 = {USERS, USER_CHANGES, COLLECTION}
@@ -65,7 +65,7 @@ class Case:
         findings = [*self.claims.findings]
         findings += [Finding(name, Verdict.UNREADABLE, why) for name, why in self.unreadable.items()]
         findings += self._files()
-        findings += self._accounts()
+        findings += self._of_summary()
         findings += self._unnamed()
         gaps = tuple(self._gaps())
         findings += [Finding(HARVEST, Verdict.GAP, _gap_in_words(gap)) for gap in gaps]
@@ -159,30 +159,30 @@ class Case:
             else:
                 yield Finding(name, Verdict.UNEXPECTED, STRANGER)
 
-    # -- the account -----------------------------------------------------------------------------------
+    # -- the summary -----------------------------------------------------------------------------------
 
-    def _accounts(self) -> Iterator[Finding]:
+    def _of_summary(self) -> Iterator[Finding]:
         claims = self.claims
-        account = HARVEST_2019 if claims.of_2019 else HARVEST
-        if claims.account is None:
-            yield from self._without_account(account)
+        file = HARVEST_2019 if claims.of_2019 else HARVEST
+        if claims.summary is None:
+            yield from self._without_summary(file)
             return
-        yield from self._identity(account, claims.account)
+        yield from self._identity(file, claims.summary)
         if self.unfinished:
-            why = f"its state is {claims.state or 'unknown'}; last heard of {claims.account.get('updated')}"
-            yield Finding(account, Verdict.UNFINISHED, why)
+            why = f"its state is {claims.state or 'unknown'}; last heard of {claims.summary.get('updated')}"
+            yield Finding(file, Verdict.UNFINISHED, why)
             return
-        yield from self._missing_manifests(claims.account)
+        yield from self._missing_manifests(claims.summary)
         if claims.named or not self._unread_manifests:
-            yield from self._counts(account, claims.account)
+            yield from self._counts(file, claims.summary)
 
-    def _without_account(self, account: str) -> Iterator[Finding]:
-        if account in self.unreadable or account in {finding.name for finding in self.claims.findings}:
+    def _without_summary(self, file: str) -> Iterator[Finding]:
+        if file in self.unreadable or file in {finding.name for finding in self.claims.findings}:
             return
         if self.claims.of_2019:
-            yield Finding(account, Verdict.UNFINISHED, "it is not there: this harvest of 2019 failed")
+            yield Finding(file, Verdict.UNFINISHED, "it is not there: this harvest of 2019 failed")
         else:
-            yield Finding(account, Verdict.MISSING_LOST, "a harvest writes it before anything else")
+            yield Finding(file, Verdict.MISSING_LOST, "a harvest writes it before anything else")
 
     def _missing_manifests(self, said: Mapping[str, Any]) -> Iterator[Finding]:
         # A harvest of 2019 wrote one manifest, and none where it had no files.
@@ -195,18 +195,18 @@ class Case:
     def _unread_manifests(self) -> set[str]:
         return set(MANIFESTS.values()) & set(self.unreadable)
 
-    def _identity(self, account: str, said: Mapping[str, Any]) -> Iterator[Finding]:
+    def _identity(self, file: str, said: Mapping[str, Any]) -> Iterator[Finding]:
         collection_id = self.folder.split("/")[1]
         digits = "".join(self.folder.rstrip("/").split("/")[-6:])
         begun = "".join(filter(str.isdigit, str(said.get("harvest_timestamp", ""))))[:14]
         if said.get("collection_id") != collection_id:
             why = f"it is of collection {said.get('collection_id')!r}"
-            yield Finding(account, Verdict.CORRUPT, why)
+            yield Finding(file, Verdict.CORRUPT, why)
         if begun != digits:
             why = f"it is of another harvest ({said.get('harvest_timestamp')})"
-            yield Finding(account, Verdict.CORRUPT, why)
+            yield Finding(file, Verdict.CORRUPT, why)
 
-    def _counts(self, account: str, said: Mapping[str, Any]) -> Iterator[Finding]:
+    def _counts(self, file: str, said: Mapping[str, Any]) -> Iterator[Finding]:
         segments = [name for name in self.claims.names if is_segment(name)]
         read = dict(self._read())
         found = {
@@ -217,18 +217,16 @@ class Case:
             found["tweets"] = sum(read[name].posts for name in segments)
         for what, number in found.items():
             if said.get(what) != number:
-                yield Finding(
-                    account, Verdict.WRONG_COUNT, f"it says {what}: {said.get(what)}, found: {number}"
-                )
+                yield Finding(file, Verdict.WRONG_COUNT, f"it says {what}: {said.get(what)}, found: {number}")
 
     # -- gaps ------------------------------------------------------------------------------------------
 
     def _gaps(self) -> Iterable[dict[str, Any]]:
-        gaps = (self.claims.account or {}).get("gaps", [])
+        gaps = (self.claims.summary or {}).get("gaps", [])
         return [gap for gap in gaps if isinstance(gap, dict)] if isinstance(gaps, list) else []
 
     def _gaps_of_events(self, gaps: tuple[dict[str, Any], ...]) -> Iterator[Finding]:
-        """Of a harvest that ended, events.jsonl and the account tell of the same gaps."""
+        """Of a harvest that ended, events.jsonl and the summary tell of the same gaps."""
         if self.unfinished or self.claims.of_2019 or EVENTS in self.unreadable:
             return
         recorded = []

@@ -75,12 +75,12 @@ class Stage:
         if exit_code is None:
             self.store.create(keys.lock, _json({"owner": "me", "acquired": timestamp(now), "ttl": 60}))
             self.store.create(keys.checkpoint, _json({"state": {"harvest": timestamp(here.started)}}))
-        record = {
+        summary = {
             "harvest_timestamp": timestamp(here.started),
             "state": "running" if exit_code is None else "complete",
             "harvest_end_timestamp": None if exit_code is None else timestamp(now + timedelta(seconds=5)),
         }
-        self.store.create(here.harvest, _json(record))
+        self.store.create(here.harvest, _json(summary))
         if exit_code is not None:
             self.store.create(keys.last_harvest, _json({"harvest_id": timestamp(here.started)}))
 
@@ -417,9 +417,9 @@ def test_a_stream_that_is_over_says_so_while_its_task_stays(stage: Stage) -> Non
     stage.lets_go("live")
     stage.store.remove(CollectionKeys("live").checkpoint)
     here = CollectionKeys("live").harvest(stage.store.now() - timedelta(hours=1))
-    record = {"harvest_timestamp": timestamp(here.started), "state": "complete"}
+    summary = {"harvest_timestamp": timestamp(here.started), "state": "complete"}
     end = {"harvest_end_timestamp": timestamp(stage.store.now() + timedelta(seconds=5))}
-    stage.store.create(here.harvest, _json(record | end))
+    stage.store.create(here.harvest, _json(summary | end))
     stage.store.create(CollectionKeys("live").last_harvest, _json({"harvest_id": timestamp(here.started)}))
     found = stage.compute.task("live")
     assert found is not None

@@ -57,14 +57,14 @@ class _Compute:
         self.notes.append("over")
 
 
-def _run(folder: Path, *runs: tuple[float, int], record: dict[str, Any] | None = None) -> tuple[Any, ...]:
+def _run(folder: Path, *runs: tuple[float, int], summary: dict[str, Any] | None = None) -> tuple[Any, ...]:
     """The exit code, the compute and the pauses of a stream that may fail three times in a row."""
     clock = HandClock()
     compute = _Compute(folder, clock, list(runs))
-    if record is not None:
+    if summary is not None:
         here = _KEYS.harvest(moment(_BEGAN))
         compute.store.create(_KEYS.last_harvest, orjson.dumps({"harvest_id": _BEGAN, "state": "stopped"}))
-        compute.store.create(here.harvest, orjson.dumps({"harvest_timestamp": _BEGAN, **record}))
+        compute.store.create(here.harvest, orjson.dumps({"harvest_timestamp": _BEGAN, **summary}))
     any_compute: Any = compute
     supervisor = Supervisor(
         any_compute, "live", folder / "log", restarts=3, pause=1.0, clock=clock, stop=Stop()
@@ -97,12 +97,12 @@ def test_where_a_person_is_needed_it_is_given_up_at_once(tmp_path: Path, code: E
 
 
 def test_what_x_refuses_until_the_collection_is_changed_is_given_up_at_once(tmp_path: Path) -> None:
-    ended, compute, _ = _run(tmp_path, (1, Exit.ERROR), record={"state": "failed", "needs_change": True})
+    ended, compute, _ = _run(tmp_path, (1, Exit.ERROR), summary={"state": "failed", "needs_change": True})
     assert (ended, compute.started, compute.notes[-1]) == (Exit.ERROR, 1, GAVE_UP)
 
 
 def test_a_budget_that_is_spent_is_not_spent_again(tmp_path: Path) -> None:
-    ended, compute, _ = _run(tmp_path, (1, Exit.RETRY_LATER), record={"state": "stopped", "limit": "budget"})
+    ended, compute, _ = _run(tmp_path, (1, Exit.RETRY_LATER), summary={"state": "stopped", "limit": "budget"})
     assert (ended, compute.started, compute.notes[-1]) == (Exit.OK, 1, "over")
 
 

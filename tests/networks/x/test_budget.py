@@ -29,8 +29,8 @@ def test_timelines_end_before_they_cost_more_and_the_next_harvest_goes_on(tmp_pa
         stage.add("accounts", type="user_timeline", users=users, budget_usd=2)
         ended = stage.harvest("accounts", concurrency=8)
         assert (ended.outcome.state, ended.outcome.exit_code) == ("stopped", Exit.RETRY_LATER)
-        assert ended.record["limit"] == "budget"
-        assert "The budget of $2.00 is used up: $" in ended.record["reason"]
+        assert ended.summary["limit"] == "budget"
+        assert "The budget of $2.00 is used up: $" in ended.summary["reason"]
         # Of each user 250: two pages of 100 and one of 50; less than a page is left over.
         assert 1.5 < _billed(stage) <= 2.0
         assert len(ended.ids) * 0.005 == _billed(stage)
@@ -49,8 +49,8 @@ def test_a_search_ends_before_it_costs_more(tmp_path: Path) -> None:
         stage.control.publish(stage.accounts[0], count=450, text="cats")
         stage.add("cats", type="search", search={"query": "cats"})
         ended = stage.harvest("cats", budget_usd=1.2)
-        assert (ended.record["limit"], ended.record["tweets"]) == ("budget", 200)
-        assert stage.harvest("cats").record["tweets"] == 250
+        assert (ended.summary["limit"], ended.summary["tweets"]) == ("budget", 200)
+        assert stage.harvest("cats").summary["tweets"] == 250
 
 
 def test_a_stream_ends_with_the_last_post_that_the_budget_pays(tmp_path: Path) -> None:
@@ -61,12 +61,12 @@ def test_a_stream_ends_with_the_last_post_that_the_budget_pays(tmp_path: Path) -
             for _ in range(20):
                 stage.control.publish(stage.accounts[0], text="a flood")
             until(lambda: going.ended)
-        assert (going.end.outcome.exit_code, going.end.record["limit"]) == (Exit.RETRY_LATER, "budget")
-        assert going.end.record["tweets"] >= 10
-        assert going.end.record["billed"]["posts"] == going.end.record["tweets"]
+        assert (going.end.outcome.exit_code, going.end.summary["limit"]) == (Exit.RETRY_LATER, "budget")
+        assert going.end.summary["tweets"] >= 10
+        assert going.end.summary["billed"]["posts"] == going.end.summary["tweets"]
         # It was meant to end, so that what comes after it is no gap.
         assert going.end.outcome.was_meant
-        assert not going.end.record.get("unheard")
+        assert not going.end.summary.get("unheard")
 
 
 def test_what_is_kept_for_one_is_waited_for_by_others() -> None:

@@ -202,7 +202,7 @@ def test_a_harvest_says_what_was_left_out(tmp_path: Path, kind: str) -> None:
         ended = going.end
         assert (ended.outcome.state, ended.outcome.exit_code) == ("complete", Exit.OK)
         assert len(ended.ids) == (40 if kind == "user_timeline" else 20)
-        assert ended.record["refused_fields"] == [TWEETS]
+        assert ended.summary["refused_fields"] == [TWEETS]
         assert [event["detail"] for event in ended.events if event["event"] == "field refused"] == [TWEETS]
         assert "edit_history_post_ids" in str(ended.lines[0]["data"])
 

@@ -61,8 +61,8 @@ def test_the_archive_is_searched_beyond_seven_days_and_in_pages_of_500(tmp_path:
         assert len(existed) == 1200 > len(stage.control.search("flood"))
         assert stage.lost_and_doubled("flood", existed) == (0, 0)
         # Three pages, and the question whether anything is below the last.
-        assert ended.record["billed"]["by_endpoint"]["tweets/search/all"]["requests"] == 4
-        assert ended.record["counts"]["pages"] == 3
+        assert ended.summary["billed"]["by_endpoint"]["tweets/search/all"]["requests"] == 4
+        assert ended.summary["counts"]["pages"] == 3
 
 
 def test_the_next_search_takes_only_what_is_new(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_the_next_search_takes_only_what_is_new(tmp_path: Path) -> None:
         assert stage.harvest("flood").ids == new[::-1]
         assert _section(stage)["since_id"] == new[-1]
         again = stage.harvest("flood")
-        assert (again.ids, again.record["files"]) == ([], 0)
+        assert (again.ids, again.summary["files"]) == ([], 0)
 
 
 def test_an_empty_first_search_writes_no_since_id(tmp_path: Path) -> None:
@@ -150,7 +150,7 @@ def test_a_stale_since_id_becomes_a_named_gap_and_a_fresh_start(tmp_path: Path) 
         ended = stage.harvest("flood")
         assert (ended.outcome.state, ended.outcome.exit_code) == ("partial", Exit.PARTIAL)
         assert ended.ids == new[::-1]
-        (gap,) = ended.record["gaps"]
+        (gap,) = ended.summary["gaps"]
         assert (gap["last_id_before"], ended.gaps) == (before, [gap])
         assert "seven days" in gap["reason"]
         assert _section(stage)["since_id"] == new[-1]
@@ -167,7 +167,7 @@ def test_a_cut_chain_that_sank_below_the_window_is_a_named_gap_too(tmp_path: Pat
         stage.control.faults([_TOKENS_REFUSED])
         ended = stage.harvest("flood")
         assert ended.outcome.state == "partial"
-        deeper, newer = ended.record["gaps"]
+        deeper, newer = ended.summary["gaps"]
         assert deeper["first_id_after"] == existed[199]
         assert newer["last_id_before"] == existed[0]
         assert deeper["from"] < deeper["to"] < newer["from"] < newer["to"]

@@ -43,7 +43,7 @@ def test_what_matches_is_stored_once_and_nothing_else(tmp_path: Path) -> None:
         assert going.end.ids == posts
         assert going.end.outcome.state == "stopped"
         assert {line["matching_rules"][0]["tag"] for line in going.end.lines} == {"twarc-cloud:live:track-1"}
-        assert going.end.record["billed"]["posts"] == 20
+        assert going.end.summary["billed"]["posts"] == 20
         stage.require_tidy("live")
 
 
@@ -106,7 +106,7 @@ def test_a_disconnect_is_mended_and_told_as_a_gap_that_covers_the_loss(tmp_path:
             after = _publish(stage, count=3)
             until(lambda: _written(stage) == 6)
         assert going.end.ids == before + after
-        (gap,) = going.end.record["gaps"]
+        (gap,) = going.end.summary["gaps"]
         assert (gap["last_id_before"], gap["first_id_after"]) == (before[-1], after[0])
         assert stage.unexplained("live") == []
         assert set(missed).isdisjoint(stage.stored("live"))
@@ -124,20 +124,20 @@ def test_what_nobody_heard_after_an_end_that_was_not_meant_is_a_gap_of_the_next(
             before = _publish(stage, count=2)
             until(lambda: _written(stage) == 2)
             going.stop.request("SIGTERM")
-        assert going.end.record["gaps"] == []
+        assert going.end.summary["gaps"] == []
         missed = _publish(stage, count=3)
         if failures:
             stage.control.faults([{"on": "GET /2/tweets/search/stream/rules/counts", "do": "unauthorized"}])
         for _ in range(failures):
             failed = stage.harvest("live")
-            assert (failed.outcome.state, failed.record["gaps"]) == ("failed", [])
+            assert (failed.outcome.state, failed.summary["gaps"]) == ("failed", [])
             missed += _publish(stage, count=1)
         stage.control.faults([])
         with stage.harvesting("live") as going:
             until(stage.connected)
             after = _publish(stage, count=2)
-            until(lambda: going.account()["tweets"] == 2)
-        (gap,) = going.end.record["gaps"]
+            until(lambda: going.summary()["tweets"] == 2)
+        (gap,) = going.end.summary["gaps"]
         assert gap["reason"] == "the harvest before was ended (SIGTERM)"
         assert (gap["last_id_before"], gap["first_id_after"]) == (before[-1], after[0])
         assert set(missed).isdisjoint(stage.stored("live"))
@@ -151,9 +151,9 @@ def test_what_comes_after_a_stop_that_was_meant_is_no_gap(tmp_path: Path) -> Non
             with stage.harvesting("live") as going:
                 until(stage.connected)
                 _publish(stage, count=1)
-                until(lambda: going.account()["tweets"] == 1)
-            assert going.end.record["gaps"] == []
-            assert "unheard" not in going.end.record
+                until(lambda: going.summary()["tweets"] == 1)
+            assert going.end.summary["gaps"] == []
+            assert "unheard" not in going.end.summary
 
 
 def test_a_line_cut_in_the_middle_is_no_record(tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_a_stream_that_falls_silent_is_left_and_opened_anew(tmp_path: Path) -> N
             posts += _publish(stage, count=2)
             until(lambda: _written(stage) == 4)
         assert going.end.ids == posts
-        (gap,) = going.end.record["gaps"]
+        (gap,) = going.end.summary["gaps"]
         assert gap["reason"] == "nothing came for 25 s"
         assert gap["seconds"] >= 25
         assert stage.unexplained("live") == []
@@ -198,8 +198,8 @@ def test_keep_alives_alone_make_no_files_and_no_gap(tmp_path: Path) -> None:
         begun = stage.clock.now()
         with stage.harvesting("live", seconds_per_file=20.0) as going, stage.clock.hurrying(times=40):
             until(lambda: (stage.clock.now() - begun).total_seconds() > 100)
-        assert going.end.record["files"] == 0
-        assert going.end.record["gaps"] == []
+        assert going.end.summary["files"] == 0
+        assert going.end.summary["gaps"] == []
 
 
 def test_records_that_come_twice_are_stored_once_and_counted(tmp_path: Path) -> None:

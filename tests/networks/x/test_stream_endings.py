@@ -36,15 +36,15 @@ def test_a_stream_that_failed_for_its_store_hands_on_what_it_had_heard(tmp_path:
             before = publish(stage.accounts[0], count=2, text="a flood")
             until(lambda: bool(going.ended))
         assert (going.end.outcome.state, going.end.outcome.exit_code) == ("failed", Exit.ERROR)
-        unheard = going.end.record["unheard"]
+        unheard = going.end.summary["unheard"]
         assert (unheard["why"], unheard["last_id"]) == ("failed", before[-1])
         store.full = False
         missed = publish(stage.accounts[0], count=3, text="a flood")
         with stage.harvesting("live") as going:
             until(stage.connected)
             after = publish(stage.accounts[0], count=1, text="a flood")
-            until(lambda: going.account()["tweets"] == 1)
-        (gap,) = going.end.record["gaps"]
+            until(lambda: going.summary()["tweets"] == 1)
+        (gap,) = going.end.summary["gaps"]
         assert gap["reason"] == "the harvest before failed"
         assert gap["from"] == unheard["since"] == timestamp(published(before[-1]) or datetime.max)
         assert (gap["last_id_before"], gap["first_id_after"]) == (before[-1], after[0])
@@ -65,4 +65,4 @@ def test_a_gap_in_the_last_batch_of_all_counts(tmp_path: Path) -> None:
         ended = stage.harvest("live", source=lambda _kind: collect)
 
     assert (ended.outcome.state, ended.outcome.reason) == ("partial", "1 gap")
-    assert ended.record["gaps"] == ended.gaps != []
+    assert ended.summary["gaps"] == ended.gaps != []

@@ -41,7 +41,7 @@ def test_a_start_whose_rules_are_refused_leaves_those_that_were_there_before(tmp
         ended = stage.harvest("live")
 
         assert (ended.outcome.state, ended.outcome.exit_code) == ("failed", Exit.ERROR)
-        assert ended.record["needs_change"]
+        assert ended.summary["needs_change"]
         assert _live(stage) == before
 
 
@@ -54,7 +54,7 @@ def test_a_stream_that_x_refuses_from_the_start_takes_its_rules_back(tmp_path: P
         ended = stage.harvest("live")
 
         assert not ended.outcome.was_meant
-        assert "needs_change" not in ended.record
+        assert "needs_change" not in ended.summary
         assert _live(stage) == []
 
 
@@ -64,10 +64,10 @@ def test_rules_stay_where_a_stream_was_heard(tmp_path: Path) -> None:
         with stage.harvesting("live") as going:
             until(stage.connected)
             stage.control.publish(stage.accounts[0], text="a flood")
-            until(lambda: going.account()["tweets"] == 1)
+            until(lambda: going.summary()["tweets"] == 1)
             stage.control.faults([{"on": "GET /2/tweets/search/stream", "do": "credits-depleted"}])
             stage.control.disconnect("close")
-            until(lambda: going.account()["state"] != "running")
+            until(lambda: going.summary()["state"] != "running")
         assert [value for value, _ in _live(stage)] == ["flood"]
 
 

@@ -42,7 +42,7 @@ def test_all_that_exists_is_stored_once_and_whole(tmp_path: Path) -> None:
         ended = stage.harvest("accounts")
         assert (ended.outcome.state, ended.outcome.exit_code) == ("complete", Exit.OK)
         assert stage.lost_and_doubled("accounts", _existing(stage, stage.accounts)) == (0, 0)
-        assert ended.record["tweets"] == len(ended.ids) == 690
+        assert ended.summary["tweets"] == len(ended.ids) == 690
         stage.require_tidy("accounts")
         checked_by_sha256sum(tmp_path / "collections")
 
@@ -77,7 +77,7 @@ def test_no_news_is_no_file_and_no_changeset(tmp_path: Path) -> None:
         ended = stage.harvest("accounts")
         assert ended.outcome.state == "complete"
         assert ended.lines == []
-        assert ended.record["files"] == 0
+        assert ended.summary["files"] == 0
         assert stage.collection("accounts") == before
 
 
@@ -85,10 +85,10 @@ def test_users_are_looked_up_at_first_sight_in_batches_and_then_no_more(tmp_path
     with staged(tmp_path, users=130, posts_per_user=1) as stage:
         _timelines(stage, [user["id"] for user in stage.control.users(count=130)])
         ended = stage.harvest("accounts", concurrency=8)
-        assert ended.record["billed"]["by_endpoint"]["users"] == {"posts": 0, "users": 130, "requests": 2}
+        assert ended.summary["billed"]["by_endpoint"]["users"] == {"posts": 0, "users": 130, "requests": 2}
         assert len(ended.users) == 130
         again = stage.harvest("accounts", concurrency=8)
-        assert "users" not in again.record["billed"]["by_endpoint"]
+        assert "users" not in again.summary["billed"]["by_endpoint"]
         assert stage.emulated.truth()["billed"]["users"] == 130
 
 
@@ -97,9 +97,9 @@ def test_users_are_looked_up_again_in_the_rhythm_asked_for(tmp_path: Path) -> No
         _timelines(stage, stage.accounts, look_up_days=30)
         stage.harvest("accounts")
         stage.clock.advance(29 * DAY)
-        assert "users_looked_up" not in stage.harvest("accounts").record["counts"]
+        assert "users_looked_up" not in stage.harvest("accounts").summary["counts"]
         stage.clock.advance(2 * DAY)
-        assert stage.harvest("accounts").record["counts"]["users_looked_up"] == 2
+        assert stage.harvest("accounts").summary["counts"]["users_looked_up"] == 2
 
 
 def test_an_account_that_is_known_by_name_has_its_profile_stored_and_its_renaming_seen(
@@ -144,9 +144,9 @@ def test_what_befell_each_user_is_kept_apart(tmp_path: Path) -> None:
         ]
         assert _change_of(ended, users[3])["old_screen_name"].startswith("amber_")
         assert set(new) <= set(ended.ids)
-        told = {name: ended.record["counts"].get(name) for name in ("users_done", "users_failed")}
+        told = {name: ended.summary["counts"].get(name) for name in ("users_done", "users_failed")}
         assert told == {"users_done": 2, "users_failed": 2}
-        assert ended.record["counts"]["users_unavailable"] == 4
+        assert ended.summary["counts"]["users_unavailable"] == 4
         assert all(user.get("since_id") for user in list(stage.collection("accounts")["users"].values())[:7])
         stage.require_tidy("accounts")
 
@@ -209,8 +209,8 @@ def test_an_id_that_x_cannot_read_fails_alone(tmp_path: Path) -> None:
         ended = stage.harvest("accounts")
         assert ended.outcome.state == "partial"
         assert _change_of(ended, "9" * 20)["change"] == "failed"
-        assert ended.record["counts"]["users_done"] == 5
-        assert ended.record["counts"]["users_looked_up"] == 5
+        assert ended.summary["counts"]["users_done"] == 5
+        assert ended.summary["counts"]["users_looked_up"] == 5
         assert stage.lost_and_doubled("accounts", _existing(stage, stage.accounts)) == (0, 0)
 
 
@@ -275,7 +275,7 @@ def test_what_lies_deeper_than_x_lets_be_read_is_a_named_gap(tmp_path: Path) -> 
         ended = stage.harvest("accounts")
         assert (ended.outcome.state, ended.outcome.exit_code) == ("partial", Exit.PARTIAL)
         assert sorted(ended.ids, key=int) == new[100:]
-        (gap,) = ended.record["gaps"]
+        (gap,) = ended.summary["gaps"]
         assert (gap["user_id"], gap["last_id_before"], gap["first_id_after"]) == (user, since_id, new[100])
         assert ended.gaps == [gap]
         assert stage.harvest("accounts").outcome.state == "complete"
@@ -290,10 +290,10 @@ def test_a_cut_chain_still_tells_what_lies_too_deep(tmp_path: Path) -> None:
         stop = Stop()
         stage.clock.before_wait = lambda _: stop.request("enough")
         stage.control.faults([{"on": _TIMELINE, "when": {"nth": 12}, "do": "internal-error"}])
-        assert stage.harvest("accounts", stop=stop).record["gaps"] == []
+        assert stage.harvest("accounts", stop=stop).summary["gaps"] == []
         stage.clock.before_wait = lambda _: None
         ended = stage.harvest("accounts")
-        assert len(ended.record["gaps"]) == 1
+        assert len(ended.summary["gaps"]) == 1
         assert max(Counter(stage.stored("accounts")).values()) == 1
 
 
