@@ -178,6 +178,7 @@ class HarvestSummary(TypedDict, total=False):
     harvest_end_timestamp: str
     exit_code: int
     refused_fields: list[str]
+    missed_interval: Tree
     unheard: Tree
     hint: str
     limit: str

@@ -135,7 +135,7 @@ class Harvest:
         source = SourceThread(
             context,
             collection,
-            unheard=missed_interval.before(context.store, self.keys) if is_stream(collection) else None,
+            missed=missed_interval.before(context.store, self.keys) if is_stream(collection) else None,
             client=self.client,
             network=network,
             source=(self.source or network.source)(collection["type"]),
@@ -182,7 +182,7 @@ class Harvest:
                 )
             else:
                 self.found_dead = progress.started
-            progress.end(outcome, at=timestamp(self.store.now()), unheard=summary.get("unheard"))
+            progress.end(outcome, at=timestamp(self.store.now()), missed=missed_interval.told_in(summary))
             ending = Ending(context.store, self.keys, recovered.work, recovered.used, progress.summary)
             for what, step in ending.steps():
                 uploads.put(what, step)

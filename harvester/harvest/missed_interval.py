@@ -8,7 +8,7 @@ import orjson
 
 from harvester import text
 from harvester.clock import moment
-from harvester.documents import Tree
+from harvester.documents import HarvestSummary, Tree
 from harvester.errors import HarvesterError, NotFound, StoreAway
 from harvester.harvest.progress import COMPLETE, FAILED, INTERRUPTED, PARTIAL, Outcome
 from harvester.harvest.workdir import State, Work
@@ -44,7 +44,7 @@ def _before(store: Store, keys: CollectionKeys) -> MissedInterval | None:
     except (NotFound, KeyError):
         # Of the first version of all, which left no such summary.
         return None
-    if left := summary.get("unheard"):
+    if left := told_in(summary):
         return MissedInterval.from_tree(left)
     if ended.get("state") != INTERRUPTED:
         return None
@@ -52,13 +52,18 @@ def _before(store: Store, keys: CollectionKeys) -> MissedInterval | None:
     return MissedInterval(moment(gaps[-1]["from"]), gaps[-1]["last_id_before"]) if gaps else None
 
 
-def left_unheard(network: Network, outcome: Outcome, state: State, earlier: MissedInterval | None) -> Tree:
-    """`unheard` of a stream's harvest.json: where it stopped hearing without being meant to, else empty."""
+def told_in(summary: HarvestSummary) -> Tree | None:
+    """What a harvest.json says was missed; the second name is that of builds before 2.0.0."""
+    return summary.get("missed_interval", summary.get("unheard"))
+
+
+def left_missed(network: Network, outcome: Outcome, state: State, earlier: MissedInterval | None) -> Tree:
+    """`missed_interval` of a stream's harvest.json, where it was not meant to end; else empty."""
     missed = network.missed(state)
     if outcome.was_meant or missed is None:
         return {}
     if earlier and not (state.heard or state.last_id or state.gaps):
-        # It heard nothing, so that what went unheard before it still does.
+        # It heard nothing, so that what was missed before it still is.
         return earlier.to_tree()
     why = "failed" if outcome.state == FAILED else f"was ended ({outcome.reason})"
     return replace(missed, why=why).to_tree()
@@ -82,7 +87,7 @@ def tell_of_death(store: Store, keys: CollectionKeys, work: Work, network: Netwo
     """Note the gap that the death of a stream's harvest left, unless an earlier finisher did.
 
     Where events.jsonl is stored already nothing can be added to it: its gaps are the harvest's, and what is
-    not among them is returned as `unheard` of harvest.json, for the next harvest to tell.
+    not among them is returned as `missed_interval` of harvest.json, for the next harvest to tell.
     """
     state = work.state
     missed = _missed(store, keys, state, network)
@@ -123,7 +128,7 @@ def _stored_gaps(store: Store, keys: CollectionKeys, state: State) -> list[Tree]
 
 def _missed(store: Store, keys: CollectionKeys, state: State, network: Network) -> MissedInterval | None:
     """From when on posts of the dead harvest's stream may be missing."""
-    # Where it had got nothing yet, what went unheard before it still does.
+    # Where it had got nothing yet, what was missed before it still is.
     earlier = None if state.heard or state.last_id else before(store, keys)
     return earlier or network.missed(state)
 

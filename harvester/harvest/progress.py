@@ -70,8 +70,8 @@ class _Standing:
     activity: str = "starting"
     updated: str = ""
     ended: str = ""
-    # Since when a stream that was not meant to end goes unheard, and its last record; for the next harvest.
-    unheard: Tree = field(default_factory=dict)
+    # Since when a stream that was not meant to end is not collected, and its last record.
+    missed: Tree = field(default_factory=dict)
     # What was asked for of posts and accounts, and X no longer accepts.
     refused_fields: tuple[str, ...] = ()
 
@@ -128,13 +128,11 @@ class Progress:
             self._now = replace(self._now, refused_fields=(*self._now.refused_fields, words))
         return {"event": "field refused", "at": at, "detail": words}
 
-    def end(self, outcome: Outcome, *, at: str = "", unheard: Tree | None = None) -> None:
+    def end(self, outcome: Outcome, *, at: str = "", missed: Tree | None = None) -> None:
         """The harvest is over, since `at` or, where that is not known, since the last update."""
         with self._lock:
             moment = at or self._now.updated
-            self._now = replace(
-                self._now, outcome=outcome, updated=moment, ended=moment, unheard=unheard or {}
-            )
+            self._now = replace(self._now, outcome=outcome, updated=moment, ended=moment, missed=missed or {})
 
     def summary(self, state: State) -> HarvestSummary:
         """harvest.json."""
@@ -168,8 +166,8 @@ class Progress:
             summary["exit_code"] = int(outcome.exit_code)
         if now.refused_fields:
             summary["refused_fields"] = list(now.refused_fields)
-        if now.unheard:
-            summary["unheard"] = now.unheard
+        if now.missed:
+            summary["missed_interval"] = now.missed
         if outcome.hint:
             summary["hint"] = outcome.hint
         if outcome.limit:

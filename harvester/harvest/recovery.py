@@ -71,7 +71,7 @@ def recover(
     # Interrupted: another one that finished it died as well.
     if is_stream(used) and summary["state"] in (RUNNING, INTERRUPTED):
         untold = missed_interval.tell_of_death(store, keys, work, network_of(used))
-        summary = {**summary, "unheard": untold} if untold else summary
+        summary = {**summary, "missed_interval": untold} if untold else summary
     work.remember()
     _announce(store, keys, here, work, before)
     return Recovered(work, used, summary)

@@ -36,19 +36,19 @@ class Holding:
     def collect(
         self,
         source: Callable[[MissedInterval | None], None],
-        unheard: MissedInterval | None,
+        missed: MissedInterval | None,
         *,
         state: State,
     ) -> None:
         """Run `source` again after each refusal that is waited for; raises what ends it for good.
 
-        `unheard` is what the source shall tell as a gap with its first record.
+        `missed` is what the source shall tell as a gap with its first record.
         """
         pause = FIRST_PAUSE
         while True:
             before, began = state.heard, self.clock.elapsed()
             try:
-                source(unheard)
+                source(missed)
                 return
             except (Stopped, BudgetReached):
                 raise
@@ -58,24 +58,24 @@ class Holding:
                 refused = error
             if self.clock.elapsed() - began > LONGEST_PAUSE:
                 pause = FIRST_PAUSE
-            unheard = self._told(refused, unheard, state, heard=state.heard != before)
+            missed = self._told(refused, missed, state, heard=state.heard != before)
             if self._waited(refused, pause):
-                if unheard is None:
+                if missed is None:
                     raise Stopped
-                gap = unheard.gap(_gap_reason(unheard), until=self.clock.now())
+                gap = missed.gap(_gap_reason(missed), until=self.clock.now())
                 self.put(Batch(events=(gap.event(),), sync=True))
                 raise Stopped
             pause = min(2 * pause, LONGEST_PAUSE)
 
     def _told(
-        self, error: HarvesterError, unheard: MissedInterval | None, state: State, *, heard: bool
+        self, error: HarvesterError, earlier: MissedInterval | None, state: State, *, heard: bool
     ) -> MissedInterval | None:
-        """Keep that the network refuses; since when the stream goes unheard, if what it misses is lost."""
+        """Keep that the network refuses; what is missed from then on, if it is lost."""
         event = {"event": "refused", "at": timestamp(self.clock.now()), "detail": reason(error)}
         # With all that came before on disk, the state says what was heard last.
         self.put(Batch(events=(event,), sync=True), wait=True)
-        if unheard and not heard:
-            return unheard
+        if earlier and not heard:
+            return earlier
         missed = self.network.missed(state)
         return missed and replace(missed, why=f"{self.network.title} {_REFUSED}")
 
@@ -93,16 +93,16 @@ def reason(error: HarvesterError) -> str:
     return " ".join([error.message, *error.problems])
 
 
-def gap_of(unheard: MissedInterval | None) -> dict[str, Any]:
+def gap_of(missed: MissedInterval | None) -> dict[str, Any]:
     """What a `Job` says of the gap that its source shall tell."""
-    if unheard is None:
+    if missed is None:
         return {}
     return {
-        "gap_from": unheard.since,
-        "last_id": unheard.last_id or "",
-        "gap_why": _gap_reason(unheard),
+        "gap_from": missed.since,
+        "last_id": missed.last_id or "",
+        "gap_why": _gap_reason(missed),
     }
 
 
-def _gap_reason(unheard: MissedInterval) -> str:
-    return unheard.why if unheard.why.endswith(_REFUSED) else f"the harvest before {unheard.why}"
+def _gap_reason(missed: MissedInterval) -> str:
+    return missed.why if missed.why.endswith(_REFUSED) else f"the harvest before {missed.why}"

@@ -13,7 +13,7 @@ from harvester.harvest.claim import Claim
 from harvester.harvest.collect import collect
 from harvester.harvest.context import Context
 from harvester.harvest.finalize import Ending
-from harvester.harvest.missed_interval import left_unheard
+from harvester.harvest.missed_interval import left_missed
 from harvester.harvest.pipeline import Storing
 from harvester.harvest.progress import FAILED, Outcome, bug
 from harvester.harvest.source_thread import SourceThread
@@ -97,8 +97,8 @@ class Run:
 
     def _note_end(self, outcome: Outcome, *, at: datetime | None = None) -> None:
         state, source = self.claim.state, self.source
-        unheard: Tree = {}
+        missed: Tree = {}
         if is_stream(source.collection):
-            unheard = left_unheard(source.network, outcome, state, source.unheard)
+            missed = left_missed(source.network, outcome, state, source.missed)
         state.billed = self.billed()
-        self.context.progress.end(outcome, at=timestamp(at) if at else "", unheard=unheard)
+        self.context.progress.end(outcome, at=timestamp(at) if at else "", missed=missed)

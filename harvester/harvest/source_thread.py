@@ -26,14 +26,14 @@ log = logging.getLogger("twarc-cloud")
 class SourceThread:
     """Started once. When the inbox has ended, `error` is what the source raised, if it did.
 
-    `unheard` is what an earlier harvest of a stream left for this one to report as a gap. `waits_for` says of
+    `missed` is what an earlier harvest of a stream left for this one to report as a gap. `waits_for` says of
     a stream whether it waits within this harvest for a refusal of X to end; None: it never does.
     """
 
     context: Context
     # It may hold API keys.
     collection: Collection = field(repr=False)
-    unheard: MissedInterval | None
+    missed: MissedInterval | None
     client: Callable[[Collection, Progress], Client]
     network: Network
     source: Source[Any]
@@ -63,15 +63,15 @@ class SourceThread:
                     self.inbox.put,
                     context.progress.waits,
                 )
-                holding.collect(self._collect, self.unheard, state=state)
+                holding.collect(self._collect, self.missed, state=state)
             else:
-                self._collect(self.unheard)
+                self._collect(self.missed)
         except BaseException as error:  # noqa: BLE001 - its outcome is made in the thread that writes
             self.error = error
         finally:
             self.inbox.end()
 
-    def _collect(self, unheard: MissedInterval | None) -> None:
+    def _collect(self, missed: MissedInterval | None) -> None:
         context = self.context
         client = self.client(self.collection, context.progress)
         client.billing.budget = budget(self.collection, setting=context.settings.budget_usd)
@@ -91,7 +91,7 @@ class SourceThread:
                 say=self.ended_by.append,
                 waits=context.progress.waits,
                 concurrency=context.settings.concurrency,
-                **gap_of(unheard),
+                **gap_of(missed),
             )
         )
 

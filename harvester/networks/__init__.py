@@ -98,7 +98,7 @@ C = TypeVar("C")
 
 @dataclass(frozen=True)
 class Job(Generic[C]):
-    """What a source needs to know. `gap_from` is set where a stream before this one died unheard.
+    """What a source needs to know. `gap_from` is set where a stream before this one died.
 
     `say` takes why a source is through before the network was, `waits` what it waits for and how long.
     """

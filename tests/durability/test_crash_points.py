@@ -552,7 +552,7 @@ def test_the_gap_of_a_stream_whose_ending_was_cut_is_told_once(
     assert found.lost_unsaid(Path(scene.order["served"]).read_text().splitlines()) == []
     dead, following, *_ = found.harvests
     assert (dead["state"], dead["gaps"]) == ("interrupted", [])
-    assert [gap["from"] for gap in following["gaps"]] == [dead["unheard"]["since"]]
+    assert [gap["from"] for gap in following["gaps"]] == [dead["missed_interval"]["since"]]
     assert scene.accused() == []
 
 

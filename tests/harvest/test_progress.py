@@ -92,12 +92,12 @@ def test_between_any_two_lines_of_an_end_it_is_not_over_or_has_all_of_it() -> No
         if frame.f_code is not Progress.end.__code__:
             return None
         summary = progress.summary(state)
-        seen.append((summary["state"], summary.get("harvest_end_timestamp"), summary.get("unheard")))
+        seen.append((summary["state"], summary.get("harvest_end_timestamp"), summary.get("missed_interval")))
         return look
 
     sys.settrace(look)
     try:
-        progress.end(Outcome(FAILED, "no room"), at=_AT, unheard={"since": _AT})
+        progress.end(Outcome(FAILED, "no room"), at=_AT, missed={"since": _AT})
     finally:
         sys.settrace(None)
     running, over = (RUNNING, None, None), (FAILED, _AT, {"since": _AT})

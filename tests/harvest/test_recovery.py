@@ -189,12 +189,14 @@ def test_of_what_came_too_late_that_which_is_written_over_anyway_stays(
     assert {*manifests, HERE.harvest} < there and HERE.events not in there
 
 
-def test_a_death_before_anything_came_leaves_what_went_unheard_before(
-    store: FolderStore, tmp_path: Path
+@pytest.mark.parametrize("field", ["missed_interval", "unheard"])
+def test_a_death_before_anything_came_leaves_what_was_missed_before(
+    field: str, store: FolderStore, tmp_path: Path
 ) -> None:
+    """Builds before 2.0.0 wrote the second name."""
     earlier = MissedInterval(BEGAN - timedelta(days=1), "17", "failed")
     store.create(KEYS.last_harvest, orjson.dumps({"harvest_id": timestamp(BEGAN), "state": "failed"}))
-    store.create(HERE.harvest, orjson.dumps({"unheard": earlier.to_tree(), "gaps": []}))
+    store.create(HERE.harvest, orjson.dumps({field: earlier.to_tree(), "gaps": []}))
     work = Work.begin(tmp_path / "temp", State(harvest=timestamp(BEGAN + timedelta(hours=1)), owner="me"))
     missed_interval.tell_of_death(store, KEYS, work, X())
     (gap,) = work.state.gaps

@@ -120,7 +120,7 @@ def test_a_refusal_that_nobody_heard_of_yet_ends_the_harvest(tmp_path: Path) -> 
 
 
 def _held(
-    *seconds: float, unheard: MissedInterval | None = None
+    *seconds: float, missed: MissedInterval | None = None
 ) -> tuple[list[MissedInterval | None], list[float]]:
     """What a source is told that is refused each time, after so many seconds; and the pauses."""
     clock, state, told = HandClock(), State(harvest="2026-11-26T00:00:00+00:00", owner="me"), []
@@ -139,7 +139,7 @@ def _held(
     def put(batch: Batch, *, wait: bool = False) -> None:
         """Nothing is kept here."""
 
-    Holding(X(), _always, clock, Stop(), put, say).collect(source, unheard, state=state)
+    Holding(X(), _always, clock, Stop(), put, say).collect(source, missed, state=state)
     return told, pauses
 
 
@@ -149,4 +149,4 @@ def test_a_stream_that_was_heard_for_long_waits_shortly_again() -> None:
 
 def test_where_nothing_came_between_two_refusals_what_went_unheard_before_still_does() -> None:
     earlier = MissedInterval(datetime(2026, 11, 1, tzinfo=UTC), "17", "failed")
-    assert _held(1, 1, unheard=earlier)[0] == [earlier] * 3
+    assert _held(1, 1, missed=earlier)[0] == [earlier] * 3

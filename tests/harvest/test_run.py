@@ -83,7 +83,7 @@ def test_a_stream_that_failed_for_its_store_leaves_word_since_when_it_is_unheard
     failed = Site(_NoRoom(store), tmp_path).harvest(cut, store_patience=0.01, tweets_per_file=1).run()
     assert (failed.state, failed.exit_code) == ("failed", Exit.ERROR)
     (summary,) = Site(store, tmp_path).summaries()
-    assert (summary["state"], summary["unheard"]["last_id"], summary["unheard"]["why"]) == (
+    assert (summary["state"], summary["missed_interval"]["last_id"], summary["missed_interval"]["why"]) == (
         "failed",
         "5",
         "failed",
@@ -91,8 +91,12 @@ def test_a_stream_that_failed_for_its_store_leaves_word_since_when_it_is_unheard
     Site(store, tmp_path).harvest(following).run()
     # The next one stores what was left first, and still knows.
     first, _ = Site(store, tmp_path).summaries()
-    assert (first["state"], first["tweets"], first["unheard"]) == ("failed", 1, summary["unheard"])
-    assert told == [(moment(summary["unheard"]["since"]), "5", "the harvest before failed")]
+    assert (first["state"], first["tweets"], first["missed_interval"]) == (
+        "failed",
+        1,
+        summary["missed_interval"],
+    )
+    assert told == [(moment(summary["missed_interval"]["since"]), "5", "the harvest before failed")]
 
 
 def test_what_a_harvest_said_of_itself_stays_when_the_next_one_finishes_it(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from harvester.clock import Stop, timestamp
 from harvester.errors import Exit
 from harvester.harvest.journal import State
-from harvester.harvest.missed_interval import left_unheard
+from harvester.harvest.missed_interval import left_missed
 from harvester.harvest.progress import FAILED, Outcome
 from harvester.networks import Stopped
 from harvester.networks.gap import Gap, MissedInterval
@@ -288,9 +288,9 @@ def test_what_a_harvest_has_told_as_a_gap_is_not_left_to_the_next_one_again() ->
     state = State(harvest=timestamp(_FROM), owner="me")
     failed = Outcome(FAILED, "refused", Exit.ERROR)
 
-    assert left_unheard(X(), failed, state, earlier) == earlier.to_tree()
+    assert left_missed(X(), failed, state, earlier) == earlier.to_tree()
     state.gaps = [earlier.gap("refused", until=_FROM).event()]
-    assert left_unheard(X(), failed, state, earlier)["since"] == timestamp(_FROM)
+    assert left_missed(X(), failed, state, earlier)["since"] == timestamp(_FROM)
 
 
 def test_a_gap_never_ends_before_it_begins() -> None:

@@ -152,7 +152,7 @@ def test_a_stream_of_another_network_that_was_killed_is_replayed_without_a_gap(
     first, second = _summaries(person)
     assert (first["state"], second["state"]) == ("interrupted", "stopped")
     assert first["gaps"] == second["gaps"] == []
-    assert not {"unheard"} & {*first, *second}
+    assert not {"missed_interval"} & {*first, *second}
     _is_whole(person)
 
 

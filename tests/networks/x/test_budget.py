@@ -66,7 +66,7 @@ def test_a_stream_ends_with_the_last_post_that_the_budget_pays(tmp_path: Path) -
         assert going.end.summary["billed"]["posts"] == going.end.summary["tweets"]
         # It was meant to end, so that what comes after it is no gap.
         assert going.end.outcome.was_meant
-        assert not going.end.summary.get("unheard")
+        assert not going.end.summary.get("missed_interval")
 
 
 def test_what_is_kept_for_one_is_waited_for_by_others() -> None:

@@ -153,7 +153,7 @@ def test_what_comes_after_a_stop_that_was_meant_is_no_gap(tmp_path: Path) -> Non
                 _publish(stage, count=1)
                 until(lambda: going.summary()["tweets"] == 1)
             assert going.end.summary["gaps"] == []
-            assert "unheard" not in going.end.summary
+            assert "missed_interval" not in going.end.summary
 
 
 def test_a_line_cut_in_the_middle_is_no_record(tmp_path: Path) -> None:

@@ -36,20 +36,20 @@ def test_a_stream_that_failed_for_its_store_hands_on_what_it_had_heard(tmp_path:
             before = publish(stage.accounts[0], count=2, text="a flood")
             until(lambda: bool(going.ended))
         assert (going.end.outcome.state, going.end.outcome.exit_code) == ("failed", Exit.ERROR)
-        unheard = going.end.summary["unheard"]
-        assert (unheard["why"], unheard["last_id"]) == ("failed", before[-1])
+        missed = going.end.summary["missed_interval"]
+        assert (missed["why"], missed["last_id"]) == ("failed", before[-1])
         store.full = False
-        missed = publish(stage.accounts[0], count=3, text="a flood")
+        lost = publish(stage.accounts[0], count=3, text="a flood")
         with stage.harvesting("live") as going:
             until(stage.connected)
             after = publish(stage.accounts[0], count=1, text="a flood")
             until(lambda: going.summary()["tweets"] == 1)
         (gap,) = going.end.summary["gaps"]
         assert gap["reason"] == "the harvest before failed"
-        assert gap["from"] == unheard["since"] == timestamp(published(before[-1]) or datetime.max)
+        assert gap["from"] == missed["since"] == timestamp(published(before[-1]) or datetime.max)
         assert (gap["last_id_before"], gap["first_id_after"]) == (before[-1], after[0])
         assert stage.unexplained("live") == []
-        assert set(missed).isdisjoint(stage.stored("live"))
+        assert set(lost).isdisjoint(stage.stored("live"))
 
 
 def test_a_gap_in_the_last_batch_of_all_counts(tmp_path: Path) -> None:
