@@ -26,8 +26,9 @@ from harvester.networks.x.endpoints import (
     Endpoint,
 )
 from harvester.networks.x.fields import Fields
+from harvester.networks.x.http.answer import Answer
 from harvester.networks.x.http.auth import Sessions
-from harvester.networks.x.http.retry import Answer, Exchange
+from harvester.networks.x.http.retry import Exchange
 from harvester.networks.x.keys import Keys
 from harvester.networks.x.network_time import NetworkTime
 from harvester.networks.x.page import Page, accounts_page, posts_page, provenance_of, relations_page

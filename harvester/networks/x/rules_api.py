@@ -10,7 +10,7 @@ from harvester.networks import Stopped
 from harvester.networks.x.decoding import member, number, objects
 from harvester.networks.x.endpoints import CHANGE_RULES, CONNECTIONS, RULE_COUNTS, RULES
 from harvester.networks.x.errors import Problem
-from harvester.networks.x.http.retry import Answer
+from harvester.networks.x.http.answer import Answer
 from harvester.networks.x.page import NotAPage
 from harvester.networks.x.problems import problems_in
 from harvester.networks.x.rules import Rule, RuleCaps, RulePlan, plan_rules

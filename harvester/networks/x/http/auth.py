@@ -2,14 +2,12 @@
 
 import threading
 from collections.abc import Callable
-from typing import Any
-
-from requests_oauthlib import OAuth1Session
 
 from harvester.clock import Stop
 from harvester.networks.x.endpoints import TOKEN, Endpoint
 from harvester.networks.x.http.interruptible import Sockets, session
 from harvester.networks.x.http.request import Wire, require_address
+from harvester.networks.x.http.signature import Signature
 from harvester.networks.x.keys import Keys
 
 
@@ -24,8 +22,12 @@ class Sessions:
         self._agent = agent
         self._sockets = Sockets(stop)
         self._lock = threading.Lock()
-        self._user = self._new(self._signing) if keys.of_a_user else None
-        self._app = self._new()
+        self._app, self._user = self._new(), None
+        if keys.of_a_user:
+            self._user = self._new()
+            self._user.session.auth = Signature(
+                keys.consumer_key, keys.consumer_secret, keys.access_token, keys.access_token_secret
+            )
 
     def of(self, endpoint: Endpoint, token: Callable[[], str]) -> Wire:
         """The way for `endpoint`; `token` is asked where the app has none yet."""
@@ -59,16 +61,7 @@ class Sessions:
         finally:
             self._app.session.auth = None
 
-    def _new(self, made: Callable[[], Any] | None = None) -> Wire:
-        kinds = {"made": made} if made else {}
-        new = session(self._sockets, base_url=self._base, pool=self._pool, **kinds)
+    def _new(self) -> Wire:
+        new = session(self._sockets, base_url=self._base, pool=self._pool)
         new.headers["User-Agent"] = self._agent
         return Wire(new, base_url=self._base)
-
-    def _signing(self) -> OAuth1Session:
-        return OAuth1Session(
-            client_key=self._keys.consumer_key,
-            client_secret=self._keys.consumer_secret,
-            resource_owner_key=self._keys.access_token,
-            resource_owner_secret=self._keys.access_token_secret,
-        )

@@ -4,7 +4,6 @@ import select
 import socket
 import threading
 import weakref
-from collections.abc import Callable
 from concurrent.futures import wait
 from typing import Any
 
@@ -156,7 +155,7 @@ class _Adapter(HTTPAdapter):
         return manager
 
 
-def session(sockets: Sockets, *, base_url: str, pool: int, made: Callable[[], Any] = requests.Session) -> Any:
+def session(sockets: Sockets, *, base_url: str, pool: int) -> requests.Session:
     """A requests session whose connections hear the stop; settings of the environment are read only once."""
 
     class Plain(_Heard, HTTPConnection):
@@ -173,7 +172,7 @@ def session(sockets: Sockets, *, base_url: str, pool: int, made: Callable[[], An
 
     Plain.sockets = Secure.sockets = sockets
     adapter = _Adapter({"http": PlainPool, "https": SecurePool}, size=pool)
-    new = made()
+    new = requests.Session()
     new.mount("https://", adapter)
     new.mount("http://", adapter)
     # requests would look through the environment and ~/.netrc again for each request.

@@ -4,6 +4,7 @@ Proxy, certificates and connections are asked of requests once, the signature ea
 on a long address took as long as reading the page that came.
 """
 
+import queue
 import re
 import ssl
 from collections.abc import Mapping
@@ -17,7 +18,9 @@ from requests import PreparedRequest, RequestException
 from urllib3.exceptions import HTTPError
 from urllib3.util import Timeout
 
+from harvester.clock import Clock
 from harvester.errors import Exit, HarvesterError
+from harvester.networks.x.http.answer import Answer, asked, whole
 from harvester.networks.x.http.interruptible import CONNECT_SECONDS, READ_SECONDS
 
 # May stand in a query as they are, as in X's own examples. Without a "%" urllib3 takes an address as it is,
@@ -48,6 +51,7 @@ class Wire:
         self._base = base_url
         self._pool: Any = None
         self._names_host = False
+        self._host = _host(base_url)
 
     def send(
         self, method: str, url: str, *, params: Mapping[str, Any] | None, form: Any = None, json: Any = None
@@ -72,6 +76,52 @@ class Wire:
             timeout=Timeout(connect=CONNECT_SECONDS, read=READ_SECONDS),
         )
         return Reply(raw.status, raw.headers, str(request.url), raw)
+
+    def ask(
+        self, method: str, url: str, *, clock: Clock, params: Mapping[str, Any] | None, **content: Any
+    ) -> Answer:
+        """As `send`, with the answer read to its end; on a connection that is open already, if one is."""
+        connection = self._open_connection() if method == "GET" and not self._names_host else None
+        if connection is None:
+            reply = self.send(method, url, params=params, **content)
+            try:
+                return Answer(reply.status, reply.headers, whole(reply.raw, clock), reply.url)
+            finally:
+                reply.close()
+        request = self._prepared(method, with_query(url, params), None, None)
+        try:
+            connection.sock.settimeout(READ_SECONDS)
+            answer = asked(connection.sock, self._head(request), url=str(request.url), clock=clock)
+        except BaseException:
+            connection.close()
+            raise
+        if not answer.keeps:
+            connection.close()
+        self._put_back(connection)
+        return answer
+
+    def _head(self, request: PreparedRequest) -> bytes:
+        path = str(request.url).removeprefix(self._base)
+        headers = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
+        return f"GET {path} HTTP/1.1\r\nHost: {self._host}\r\n{headers}\r\n".encode("latin-1")
+
+    def _open_connection(self) -> Any:
+        """An open and quiet connection out of the pool; None where there is none."""
+        try:
+            connection = self._pool.pool.get(block=False) if self._pool else None
+        except (AttributeError, queue.Empty):
+            # Closed, or all are in use.
+            return None
+        if connection is None or connection.is_connected:
+            return connection
+        connection.close()
+        return None
+
+    def _put_back(self, connection: Any) -> None:
+        try:
+            self._pool.pool.put(connection, block=False)
+        except (AttributeError, queue.Full):
+            connection.close()
 
     def _prepared(self, method: str, url: str, form: Any, json: Any) -> PreparedRequest:
         request = PreparedRequest()
@@ -111,6 +161,13 @@ def require_address(base_url: str) -> None:
             hint="Use scheme and host only, e.g. https://api.x.com.",
             exit_code=Exit.USAGE,
         )
+
+
+def _host(base_url: str) -> str:
+    """As a request names it: without the port that belongs to the scheme."""
+    parts = urlsplit(base_url)
+    usual = {"http": ":80", "https": ":443"}[parts.scheme]
+    return parts.netloc.removesuffix(usual)
 
 
 def _names_a_host(url: str) -> bool:

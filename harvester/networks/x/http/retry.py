@@ -8,15 +8,14 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from requests.exceptions import RequestException
-from urllib3.exceptions import DecodeError, HTTPError
+from urllib3.exceptions import HTTPError
 
 from harvester.clock import Backoff, Clock, Stop, http_date, waiting
 from harvester.networks import Stopped
-from harvester.networks.x.decoding import readable
 from harvester.networks.x.endpoints import TOKEN, Endpoint
 from harvester.networks.x.errors import ApiCode, Problem, XError
+from harvester.networks.x.http.answer import Answer, whole
 from harvester.networks.x.http.auth import Sessions
-from harvester.networks.x.http.gzip import ANSWER_BYTES, opened
 from harvester.networks.x.http.intermediary import problem_by, refused_by_proxy
 from harvester.networks.x.http.rate_limit import Windows
 from harvester.networks.x.http.request import Reply
@@ -30,30 +29,9 @@ log = logging.getLogger("twarc-cloud")
 
 T = TypeVar("T")
 
-# One answer that comes in drops would hold its thread for hours without this.
-ANSWER_SECONDS = 120.0
-PIECE = 1 << 18
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
 # The most often that an answer which may be true, or an outage, is asked for. 200: a body of errors only.
 TRIES = {200: 5, 301: 4, 308: 4, 401: 2, 404: 4, 407: 2}
-
-
-@dataclass(frozen=True)
-class Answer:
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    url: str
-
-    def json(self) -> Any:
-        """The body as an object; NotAPage where it is none."""
-        try:
-            found = readable(self.body)
-        except ValueError as error:
-            raise NotAPage(str(error)) from error
-        if not isinstance(found, dict):
-            raise NotAPage("the answer is not a JSON object")
-        return found
 
 
 @dataclass
@@ -173,27 +151,20 @@ class Exchange:
         return round(minutes) if minutes > 4 else 0
 
     def _answer(self, endpoint: Endpoint, url: str, params: Any, body: Any) -> Answer:
-        response = self.send(endpoint, url, params=params, body=body)
-        try:
-            return Answer(response.status, response.headers, self.whole(response), response.url)
-        finally:
-            response.close()
-
-    def send(
-        self, endpoint: Endpoint, url: str, *, params: Mapping[str, Any] | None = None, body: Any = None
-    ) -> Reply:
-        """One request, sent once; its body is still to be read."""
         content = {"form" if endpoint.form else "json": body}
         wire = self._sessions.of(endpoint, self._token)
         started = self.clock.elapsed()
-        reply = wire.send(endpoint.method, url, params=params, **content)
-        self.time.heard(reply.headers.get("date"), sent=started)
+        answer = wire.ask(endpoint.method, url, clock=self.clock, params=params, **content)
+        self._heard(endpoint, answer, started)
+        return answer
+
+    def _heard(self, endpoint: Endpoint, answer: Answer | Reply, started: float) -> None:
+        self.time.heard(answer.headers.get("date"), sent=started)
         if log.isEnabledFor(logging.DEBUG):
             # Keys are in headers and bodies; only an address that the setting gives might hold some.
-            path = reply.url.removeprefix(self.base_url)
+            path = answer.url.removeprefix(self.base_url)
             milliseconds = (self.clock.elapsed() - started) * 1000
-            log.debug("X %s %s => %s after %.0f ms", endpoint.method, path, reply.status, milliseconds)
-        return reply
+            log.debug("X %s %s => %s after %.0f ms", endpoint.method, path, answer.status, milliseconds)
 
     def opened(self, endpoint: Endpoint, url: str, *, params: Mapping[str, Any]) -> Any:
         """One attempt at an answer without an end; XError when it is refused or there is nobody to ask."""
@@ -202,13 +173,18 @@ class Exchange:
             problem = Problem(ApiCode.RATE_LIMITED, detail="no connection is left in this window")
             raise self.error(problem, endpoint, headers, retry_after=closed)
         try:
-            response = self.send(endpoint, url, params=params)
+            started = self.clock.elapsed()
+            wire = self._sessions.of(endpoint, self._token)
+            response = wire.send(endpoint.method, url, params=params)
+            self._heard(endpoint, response, started)
             if response.status == 200:
                 self.windows.learn(endpoint.window, response.headers)
                 self.billing.add(endpoint.name)
                 return response
             headers = response.headers
-            problem = _problem(Answer(response.status, headers, self.whole(response), response.url))
+            problem = _problem(
+                Answer(response.status, headers, whole(response.raw, self.clock), response.url)
+            )
             response.close()
         except (RequestException, HTTPError, OSError) as error:
             problem = _no_answer(error)
@@ -226,21 +202,6 @@ class Exchange:
         """The bearer token of an app, for its consumer key and secret."""
         form = {"grant_type": "client_credentials"}
         return self.ask(TOKEN, f"{self.base_url}/oauth2/token", _token_in, body=form)
-
-    def whole(self, response: Reply) -> bytes:
-        """The body, opened; TimeoutError or DecodeError where it takes too long or holds too much."""
-        pieces: list[bytes] = []
-        left = ANSWER_BYTES
-        deadline = self.clock.elapsed() + ANSWER_SECONDS
-        while piece := response.raw.read1(PIECE, decode_content=False):
-            pieces.append(piece)
-            left -= len(piece)
-            if left < 0:
-                raise DecodeError(f"the answer is longer than {ANSWER_BYTES >> 20} MiB")
-            if self.clock.elapsed() > deadline:
-                raise TimeoutError(f"the answer was not complete after {ANSWER_SECONDS:.0f} s")
-        response.raw.release_conn()
-        return opened(b"".join(pieces), response.headers.get("content-encoding", ""))
 
 
 def _problem(answer: Answer) -> Problem:
