@@ -47,11 +47,25 @@ class Stop:
                 return
         listener()
 
-    def part(self) -> "Stop":
+    def forget(self, listener: Callable[[], None]) -> None:
+        """Call `listener` no more."""
+        with self._lock:
+            if listener in self._listeners:
+                self._listeners.remove(listener)
+
+    @contextmanager
+    def part(self) -> Iterator["Stop"]:
         """A stop of one part of the work: this one ends it, too, and it does not end this one."""
         part = Stop()
-        self.on_request(lambda: part.request(self.reason))
-        return part
+
+        def end() -> None:
+            part.request(self.reason)
+
+        self.on_request(end)
+        try:
+            yield part
+        finally:
+            self.forget(end)
 
     @property
     def requested(self) -> bool:

@@ -126,6 +126,27 @@ def test_a_wait_that_a_stop_ended_is_not_reported_as_over() -> None:
     assert heard == [("long", 9.0)]
 
 
+def test_a_part_of_the_work_hears_the_stop_of_all_until_it_is_over() -> None:
+    stop = Stop()
+    with stop.part() as before:
+        before.request("its own")
+    with stop.part() as part:
+        assert not stop.requested
+        stop.request("all")
+    assert (before.reason, part.reason) == ("its own", "all")
+
+
+def test_what_is_forgotten_is_not_called() -> None:
+    stop, heard = Stop(), []
+    one, other = lambda: heard.append("one"), lambda: heard.append("other")
+    for listener in (one, other):
+        stop.on_request(listener)
+    stop.forget(one)
+    stop.forget(one)
+    stop.request("now")
+    assert heard == ["other"]
+
+
 @pytest.mark.parametrize(
     "when", [_WHEN, _IN_TOKYO, _WHEN.replace(microsecond=0), datetime(1970, 1, 1, tzinfo=UTC)]
 )

@@ -77,7 +77,8 @@ class StreamService:
     ) -> HarvesterError | Exit:
         """The failure that is waited for, or the exit code; what is raised is not waited for either."""
         try:
-            outcome = harvest(self.stop.part())
+            with self.stop.part() as stop:
+                outcome = harvest(stop)
         except Exception as error:
             failure = error if isinstance(error, HarvesterError) else HarvesterError(unexpected(error))
             if self.stop.requested or failure.exit_code not in _MET_AGAIN:

@@ -111,6 +111,7 @@ class Harvest:
             ) from error
         finally:
             self._patience.end()
+            self._uploads.abandon()
             self._stop_file.close()
             self._release_lock()
 

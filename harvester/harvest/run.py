@@ -86,6 +86,8 @@ class Run:
         """What could not be stored stays in the work folder; harvest.json says so where that is possible."""
         claim = self.claim
         self.source.inbox.close()
+        # A checkpoint that is being written would say after this that the harvest runs.
+        self.uploads.abandon()
         self._note_end(outcome)
         if outcome.exit_code != Exit.LOCKED:
             try:

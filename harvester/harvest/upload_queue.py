@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from harvester.clock import Backoff, Clock, Stop
-from harvester.errors import StoreAway
+from harvester.errors import HarvesterError, StoreAway
 
 log = logging.getLogger("twarc-cloud")
 
@@ -73,6 +73,20 @@ class Uploads:
 
     def close(self) -> None:
         """Wait for all steps, and take no more; raises what made one fail."""
+        self._end()
+        self.check()
+
+    def abandon(self) -> None:
+        """Leave out all steps but the one under way, and wait for that one; nothing where it is closed."""
+        if not self._worker.is_alive():
+            return
+        if self._failure is None:
+            self._failure = HarvesterError("The harvest failed, so nothing more is stored.")
+        # Cuts short the pause before another try.
+        self._stop.request("the harvest failed")
+        self._end()
+
+    def _end(self) -> None:
         while self._worker.is_alive():
             try:
                 self._queue.put(None, timeout=0.5)
@@ -80,7 +94,6 @@ class Uploads:
             except queue.Full:
                 continue
         self._worker.join()
-        self.check()
 
     def _work(self) -> None:
         while (task := self._queue.get()) is not None:
@@ -101,7 +114,7 @@ class Uploads:
             except StoreAway as error:
                 spent = self._clock.elapsed() - started
                 patience = self._patience_after_stop if self._stop.requested else self._patience
-                if spent >= patience:
+                if spent >= patience or self._failure is not None:
                     raise
                 self.trouble = f"retrying to store {task.what} since {spent:.0f} s: {error.message}"
                 log.warning("%s", self.trouble)

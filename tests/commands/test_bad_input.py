@@ -74,7 +74,7 @@ _COLLECTIONS: dict[str, tuple[Any, str]] = {
         {**_SEARCH, "search": {"query": "a", "max_records": 10**30}},
         "search.max_records is",
     ),
-    "half a summary": ({**_SEARCH, "search": {"query": "a", "max_records": 1.5}}, "max_records is 1.5"),
+    "half a record": ({**_SEARCH, "search": {"query": "a", "max_records": 1.5}}, "max_records is 1.5"),
     "a state that is none": ({**_USERS, "delete_users_for": ["gone"]}, "delete_users_for holds 'gone'"),
 }
 

@@ -1,6 +1,8 @@
 """The task of a stream waits where a new start would be of no use, and ends its service at its end."""
 
+import gc
 import logging
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -145,6 +147,20 @@ def test_a_harvest_that_stops_itself_because_it_fails_does_not_stop_the_task(sto
         clock = Pauses()
         _service(clock).run(harvest, store)
         assert clock.pauses == pauses
+
+
+def test_many_tries_leave_nothing_behind(store: FolderStore) -> None:
+    service, stops = _service(Pauses()), []
+    ends = _ends(*[Outcome(FAILED, "storing failed", Exit.ERROR)] * 50)
+
+    def harvest(stop: Stop) -> Outcome:
+        stops.append(weakref.ref(stop))
+        return ends(stop)
+
+    # The first failure ends a task, and is waited for by the next.
+    assert [service.run(harvest, store), service.run(harvest, store)] == [Exit.ERROR, Exit.OK]
+    gc.collect()
+    assert [stop() for stop in stops] == [None] * 51
 
 
 def test_a_harvest_hears_the_stop_of_its_task(store: FolderStore) -> None:

@@ -1,7 +1,9 @@
 """What one harvest notes of itself, so that whoever comes after it knows what it did and did not hear."""
 
 import gzip
-from collections.abc import Callable
+import shutil
+import threading
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from harvester.harvest.segment import finished
 from harvester.networks import Batch
 from harvester.networks.x.sources import Job
 from harvester.settings import Settings
+from harvester.store import Entry
 from harvester.store.folder import FolderStore
 from harvester.store.keys import SEGMENTS, CollectionKeys
 from tests.support.harvest_stage import until
@@ -97,6 +100,50 @@ def test_a_stream_that_failed_for_its_store_leaves_word_since_when_it_is_unheard
         summary["missed_interval"],
     )
     assert told == [(moment(summary["missed_interval"]["since"]), "5", "the harvest before failed")]
+
+
+class _SlowCheckpoint(Wrapped):
+    """A store whose checkpoints take until `goes_on`, and are over before the lock is released."""
+
+    def __init__(self, store: FolderStore) -> None:
+        super().__init__(store)
+        self.begun, self.goes_on, self.over = threading.Event(), threading.Event(), threading.Event()
+
+    def replace(self, key: str, data: bytes, *, version: str) -> str:
+        if key == KEYS.checkpoint:
+            self.begun.set()
+            assert self.goes_on.wait(60)
+        try:
+            return self.store.replace(key, data, version=version)
+        finally:
+            if self.goes_on.is_set() and key.endswith("/harvest.json"):
+                self.over.set()
+
+    def entries(self, prefix: str) -> Iterator[Entry]:
+        # Looked for before the lock is released.
+        if prefix == KEYS.stop and self.begun.is_set():
+            assert self.over.wait(60)
+        return self.store.entries(prefix)
+
+
+def test_a_checkpoint_on_its_way_when_the_work_folder_fails_does_not_say_that_it_runs(tmp_path: Path) -> None:
+    store = _SlowCheckpoint(_store(tmp_path))
+    site = Site(store, tmp_path, SystemClock())
+
+    def source(job: Job) -> None:
+        job.put(_post(5, sync=True), wait=True)
+        assert store.begun.wait(60)
+        shutil.rmtree(tmp_path / "temp")
+        threading.Timer(0.3, store.goes_on.set).start()
+        job.put(_post(6, sync=True))
+        job.put(_post(7, sync=True))
+
+    before = set(threading.enumerate())
+    outcome = site.harvest(source, checkpoint_seconds=0.01, tweets_per_file=2).run()
+    assert (outcome.state, outcome.exit_code) == ("failed", Exit.ERROR)
+    assert "cannot be written" in outcome.reason
+    assert [summary["state"] for summary in site.summaries()] == ["failed"]
+    assert not [each for each in set(threading.enumerate()) - before if each.name == "uploads"]
 
 
 def test_what_a_harvest_said_of_itself_stays_when_the_next_one_finishes_it(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from harvester.clock import Clock, Stop, SystemClock
-from harvester.errors import Conflict, LockLost, StoreAway
+from harvester.errors import Conflict, HarvesterError, LockLost, StoreAway
 from harvester.harvest.upload_queue import Uploads
 from tests.support.stores import HandClock
 
@@ -173,6 +173,48 @@ def test_a_stop_wakes_a_step_that_rests() -> None:
     stop.request("enough")
     with pytest.raises(StoreAway):
         uploads.close()
+
+
+def test_of_what_is_abandoned_only_the_step_under_way_is_done() -> None:
+    uploads, begun, gate, done = _uploads(), threading.Event(), threading.Event(), []
+
+    def under_way() -> None:
+        begun.set()
+        _pass(gate)
+        done.append("under way")
+
+    uploads.put("under way", under_way)
+    uploads.put("next", lambda: done.append("next"))
+    assert begun.wait(60)
+    threading.Timer(0.1, gate.set).start()
+    uploads.abandon()
+    assert done == ["under way"]
+    with pytest.raises(HarvesterError):
+        uploads.put("another", lambda: None)
+
+
+def test_a_step_that_is_abandoned_is_not_tried_again() -> None:
+    stop, tried = Stop(), threading.Event()
+    uploads = _uploads(SystemClock(), stop, patience=900.0, patience_after_stop=900.0)
+
+    def step() -> None:
+        tried.set()
+        raise StoreAway("it is away")
+
+    uploads.put("tweets-1", step)
+    assert tried.wait(60)
+    uploads.abandon()
+    with pytest.raises(HarvesterError):
+        uploads.check()
+
+
+def test_to_abandon_what_is_closed_is_no_stop() -> None:
+    stop = Stop()
+    uploads = _uploads(stop=stop)
+    uploads.close()
+    uploads.abandon()
+    uploads.check()
+    assert not stop.requested
 
 
 def test_a_store_that_comes_back_after_a_stop_gets_everything() -> None:

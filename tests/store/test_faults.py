@@ -1,4 +1,4 @@
-"""A store that stays away drops no summary: it stops the harvest, and the next start stores what was kept."""
+"""A store that stays away drops no record: it stops the harvest, and the next start stores what was kept."""
 
 from collections.abc import Iterator
 from itertools import count

@@ -52,7 +52,7 @@ class Sessions:
     def close(self) -> None:
         for opened in filter(None, (self._user, self._app)):
             opened.session.close()
-        self._sockets.cut()
+        self._sockets.close()
 
     def _fetched(self, token: Callable[[], str]) -> str:
         self._app.session.auth = (self._keys.consumer_key, self._keys.consumer_secret)

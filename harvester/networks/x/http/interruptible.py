@@ -35,6 +35,11 @@ class Sockets:
         if self.stop.requested:
             _shut(sock)
 
+    def close(self) -> None:
+        """Cut them, and hear the stop no more, which may outlive many clients."""
+        self.stop.forget(self.cut)
+        self.cut()
+
     def cut(self) -> None:
         with self._lock:
             found = list(self._open)

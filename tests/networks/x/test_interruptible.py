@@ -1,0 +1,27 @@
+"""A client that is closed is forgotten by the stop of its harvest, which may outlive many."""
+
+import gc
+import weakref
+
+from harvester.clock import Stop, SystemClock
+from harvester.networks.x import Keys, XClient
+from harvester.networks.x.http.interruptible import Sockets
+
+
+def test_sockets_that_are_closed_hear_the_stop_no_more() -> None:
+    stop = Stop()
+    sockets = Sockets(stop)
+    left = weakref.ref(sockets)
+    sockets.close()
+    del sockets
+    gc.collect()
+    assert left() is None
+
+
+def test_a_client_closes_its_sockets() -> None:
+    stop = Stop()
+    before = len(gc.get_referrers(stop))
+    for _ in range(3):
+        XClient(Keys(bearer_token="bearer"), clock=SystemClock(), stop=stop).close()
+    gc.collect()
+    assert len(gc.get_referrers(stop)) == before
