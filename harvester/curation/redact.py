@@ -27,9 +27,6 @@ class Holder:
     stored: Stored
     names: tuple[str, ...]
 
-    def __repr__(self) -> str:
-        return f"Holder({self.key!r}, {self.names})"
-
 
 @dataclass
 class Redaction:

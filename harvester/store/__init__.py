@@ -6,7 +6,7 @@ used at the moment raises StoreAway. What a write reported as done is durable.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
@@ -31,9 +31,9 @@ class Entry:
 
 @dataclass(frozen=True)
 class Stored:
-    """An object."""
+    """An object; it may hold API keys, and much else."""
 
-    data: bytes
+    data: bytes = field(repr=False)
     version: str
     modified: datetime
 

@@ -317,6 +317,13 @@ def test_a_stream_that_cannot_work_is_given_up_and_that_is_told(
     until(lambda: "RUNNING" in person.well("harvest", "list"))
     again = person("collection", "filter-start", "live")
     assert (again.code, "The stream of other already runs with the same keys" in again.err) == (11, True)
+    # What is damaged there is nothing against this one.
+    stored = person.folder / "collections/other/collection.json"
+    sound = stored.read_bytes()
+    stored.write_bytes(json.dumps({**json.loads(sound), "network": "fence"}).encode())
+    person.well("collection", "filter-start", "live")
+    stored.write_bytes(sound)
+    until(lambda: not person._slot("live", "supervisor").is_alive)
     emulated.control.revoke()
     emulated.control.disconnect()
     until(lambda: "exit code 4" in person.well("harvest", "list"))

@@ -165,6 +165,13 @@ def test_what_such_a_network_cannot_replay_is_a_gap(wall: _Wall, person: Person)
     assert [gap["reason"] for gap in summary["gaps"]] == ["the wall was wiped"]
 
 
+def test_a_stream_of_another_network_has_no_rules(wall: _Wall, person: Person) -> None:
+    _add(person, type="filter", filter={"track": "flood"})
+    told = person("collection", "rules", "w")
+    assert (told.code, "w has no rules: only streams of X have." in told.err) == (Exit.USAGE, True)
+    assert [client.closed for client in sys.modules[_MODULE].MADE] == [True]
+
+
 def test_a_collection_is_judged_by_the_rules_of_its_network(wall: _Wall) -> None:
     timelines = {"id": "w", "network": "wall", "type": "user_timeline", "users": {"ann": {"since_id": "p-a"}}}
     assert validation.problems(timelines) == []

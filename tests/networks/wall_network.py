@@ -65,12 +65,21 @@ class Line:
         return found
 
 
+# Every client, for tests.
+MADE: list["Wall"] = []
+
+
 class Wall(Client):
     """The file, read anew each time."""
 
     def __init__(self, path: Path, waits: Waits) -> None:
         self.billing = Billing()
         self._path, self._say = path, waits.say
+        self.closed = False
+        MADE.append(self)
+
+    def close(self) -> None:
+        self.closed = True
 
     @property
     def size(self) -> int:

@@ -62,3 +62,9 @@ def test_a_damaged_changeset_is_told_and_nothing_is_changed(tmp_path: Path) -> N
         assert store.read(keys.collection).data == before
     newest.unlink()
     assert history.edit(store, keys, edit)["title"] == "new"
+
+
+def test_what_an_object_holds_is_in_no_repr(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path)
+    store.create(_KEY, b'{"bearer_token": "AAAA"}')
+    assert "AAAA" not in repr(store.read(_KEY))

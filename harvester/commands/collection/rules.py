@@ -39,10 +39,11 @@ def rules(collection_id: str, remove: bool, yes: bool, dry_run: bool, as_json: b
     keys, tree = require_collection(place, collection_id, *STREAMS)
     if remove:
         require_idle(place, keys)
-    client = x_client.client(place.settings, tree)
-    if not isinstance(client, XClient):
-        raise HarvesterError(f"{collection_id} has no rules: only streams of X have.", exit_code=Exit.USAGE)
-    with closing(client):
+    with closing(x_client.client(place.settings, tree)) as client:
+        if not isinstance(client, XClient):
+            raise HarvesterError(
+                f"{collection_id} has no rules: only streams of X have.", exit_code=Exit.USAGE
+            )
         rows = [_row(rule) for rule in client.rules()]
         mine = [row["rule"] for row in rows if row["id"] == collection_id]
         what = f"{counted(len(mine), 'rule')} of {collection_id} from the app"

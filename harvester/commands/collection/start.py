@@ -100,10 +100,11 @@ def _require_free_stream(place: Place, keys: CollectionKeys, tree: Collection) -
             continue
         try:
             other = history.current(place.store, place.keys(task.collection_id))
+            rivals = is_stream(other) and _share_an_app(tree, other)
         except HarvesterError:
             continue
         own = tree.get("keys") or {}
-        if is_stream(other) and _share_an_app(tree, other):
+        if rivals:
             # One that has just ended by itself takes a moment to exit.
             still = place.compute.settled(task.collection_id)
             if still is None or still.status not in _RUNS:
