@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from harvester.capacity import Capacity
 from harvester.errors import Exit, HarvesterError
+from harvester.file_errors import in_words
 from harvester.text import NOT_TEXT, text_of
 
 INI = Path("twarc_cloud.ini")
@@ -258,9 +259,7 @@ def _parsed(path: Path) -> configparser.ConfigParser:
     except UnicodeDecodeError as error:
         raise HarvesterError(f"{path} cannot be read: {NOT_TEXT}.", exit_code=Exit.USAGE) from error
     except OSError as error:
-        raise HarvesterError(
-            f"{path} cannot be read: {error.strerror or error}.", exit_code=Exit.USAGE
-        ) from error
+        raise in_words(error, path, exit_code=Exit.USAGE) from error
     except configparser.Error as error:
         # Not in the parser's words, which show the line, and that may hold a secret.
         raise HarvesterError(

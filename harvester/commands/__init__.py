@@ -13,6 +13,7 @@ from harvester.commands.cli import log_lines
 from harvester.commands.cli.suggestions import NoSuchCommand
 from harvester.commands.cli.terminal import printable_output
 from harvester.errors import Exit, HarvesterError
+from harvester.file_errors import in_words
 from harvester.monitoring.scrubber import SecretFilter
 from harvester.settings import JSON, TEXT
 from harvester.text import unexpected
@@ -54,8 +55,7 @@ def _run(command: click.Command, arguments: Sequence[str] | None) -> int:
         return int(Exit.INTERRUPTED)
     except OSError as error:
         log.debug("The whole of it:", exc_info=error)
-        what = error.filename or "The output"
-        say_error(f"{what} cannot be used: {error.strerror or error}.")
+        say_error(str(in_words(error)))
         if not error.filename:
             _silence_stdout()
         return int(Exit.ERROR)

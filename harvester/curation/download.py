@@ -15,6 +15,7 @@ from harvester.clock import Stop
 from harvester.collection.secrets import without_keys
 from harvester.curation.local_copy import Digest, DownloadStopped, Mirror, Mismatch
 from harvester.errors import Exit, HarvesterError, NotFound, StoreAway
+from harvester.file_errors import explained
 from harvester.harvest.manifest import ALGORITHMS, parsed
 from harvester.store import Entry
 from harvester.store.keys import CollectionKeys, describes_collection, harvest_folder, is_unfinished
@@ -266,7 +267,5 @@ class _Download:
 
 
 def _no_room(mirror: Mirror, error: OSError) -> StoreAway:
-    return StoreAway(
-        f"{mirror.folder} cannot be written: {error.strerror or error}.",
-        hint="Free some space or choose another folder, then run the download again.",
-    )
+    found = explained(error, mirror.folder)
+    return StoreAway(found.message, hint=f"{found.hint} --copy-folder selects another folder.".strip())

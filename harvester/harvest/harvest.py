@@ -14,6 +14,7 @@ from harvester.collection import history
 from harvester.collection.kinds import is_stream
 from harvester.documents import Collection, HarvestSummary, Tree
 from harvester.errors import Exit, HarvesterError
+from harvester.file_errors import in_words
 from harvester.harvest import missed_interval
 from harvester.harvest.claim import claim
 from harvester.harvest.context import Context
@@ -105,10 +106,7 @@ class Harvest:
             self._patience.end()
             return self._run.run()
         except OSError as error:
-            raise HarvesterError(
-                f"{self.work_root} cannot be used: {error.strerror or error}.",
-                hint="Free some space on this disk, or choose another folder with --temp, then start again.",
-            ) from error
+            raise in_words(error, self.work_root, hint="--temp selects another work folder.") from error
         finally:
             self._patience.end()
             self._uploads.abandon()

@@ -9,6 +9,7 @@ from harvester.clock import timestamp
 from harvester.collection.kinds import is_stream
 from harvester.documents import HarvestSummary, Tree
 from harvester.errors import Exit, HarvesterError, LockLost
+from harvester.file_errors import explained
 from harvester.harvest.claim import Claim
 from harvester.harvest.collect import collect
 from harvester.harvest.context import Context
@@ -45,9 +46,9 @@ class Run:
             reason = "; ".join([error.message, *error.problems])
             return self._keep_for_retry(Outcome(FAILED, reason, Exit.ERROR, hint))
         except OSError as error:
-            hint = "Free some space on this disk and start again; everything kept until then will be stored."
-            reason = f"{folder} cannot be written: {error.strerror or error}"
-            return self._keep_for_retry(Outcome(FAILED, reason, Exit.ERROR, hint))
+            found = explained(error, folder)
+            hint = f"{found.hint} The next start stores everything kept until then.".strip()
+            return self._keep_for_retry(Outcome(FAILED, found.message.rstrip("."), Exit.ERROR, hint))
         except Exception as error:  # noqa: BLE001 - told to the caller as the outcome
             return self._keep_for_retry(bug(error))
 

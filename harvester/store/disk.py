@@ -10,22 +10,9 @@ from pathlib import Path
 from uuid import uuid4
 
 from harvester.errors import NotFound, StoreAway
+from harvester.file_errors import broken_link, explained
 
-_HINTS = {
-    errno.ENOSPC: "The disk is full: free some space, then start the harvest again.",
-    errno.EDQUOT: "The disk quota is used up: free some space, then start the harvest again.",
-    errno.EFBIG: "Files of this size are not allowed here: raise the limit, then start the harvest again.",
-    errno.EACCES: (
-        "No permission to write to the folder: change its permissions, then start the harvest again."
-    ),
-    errno.EROFS: "The folder is read-only: choose another, or make it writable.",
-}
-
-# What a share on the network answers that comes back by itself.
-_PASSING = {
-    *(errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETDOWN),
-    *(errno.ENETUNREACH, errno.EAGAIN, errno.EBUSY),
-}
+_CHECK = "Check the folder; the harvest continues from what is stored."
 
 
 @contextmanager
@@ -33,12 +20,12 @@ def translated(key: str) -> Iterator[None]:
     """Errors of the file system in the words of a store."""
     try:
         yield
-    except (FileNotFoundError, NotADirectoryError, IsADirectoryError) as error:
-        raise NotFound(f"{key} is not there.") from error
     except OSError as error:
-        hint = _HINTS.get(error.errno or 0, "Check the folder; the harvest continues from what is stored.")
-        away = StoreAway(f"{key} cannot be used: {error.strerror or error}.", hint=hint)
-        away.lasting = error.errno not in _PASSING
+        if isinstance(error, FileNotFoundError) and not broken_link(Path(error.filename or "")):
+            raise NotFound(f"{key} is not there.") from error
+        found = explained(error, key)
+        away = StoreAway(found.message, hint=found.hint or _CHECK)
+        away.lasting = not found.passing
         raise away from error
 
 
@@ -84,7 +71,7 @@ def sync(path: Path) -> None:
 def make_folder(folder: Path) -> None:
     """Make the folder and those above it; each is durable once the one above it is synced.
 
-    FileNotFoundError where another removes them meanwhile; FileExistsError where a file is in the way.
+    FileNotFoundError where another removes them meanwhile; NotADirectoryError where a file is in the way.
     """
     missing = []
     while not folder.is_dir():
@@ -93,8 +80,8 @@ def make_folder(folder: Path) -> None:
     for path in reversed(missing):
         try:
             path.mkdir()
-        except FileExistsError:
+        except FileExistsError as error:
             # Not by mkdir's own exist_ok, for which one that is gone again by now is no folder either.
             if path.is_file() or path.is_symlink():
-                raise
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path)) from error
         sync(path.parent)

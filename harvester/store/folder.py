@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
-from harvester.errors import Conflict, HarvesterError, NotFound, StoreAway
+from harvester.errors import Conflict, HarvesterError, StoreAway
 from harvester.store import Entry, Stored, require_key
 from harvester.store.disk import make_folder, opened, real, sync, translated, whole
 from harvester.store.keys import ROOT
@@ -88,11 +88,8 @@ class FolderStore:
 
     def download(self, key: str, path: Path) -> None:
         source = self._path(key)
-        with translated(key):
-            if not source.is_file():
-                raise NotFound(f"{key} is not in {self.name}.")
-            with whole(path) as partial:
-                shutil.copyfile(source, partial)
+        with translated(key), opened(source), whole(path) as partial:
+            shutil.copyfile(source, partial)
 
     def remove(self, key: str, *, version: str | None = None) -> None:
         path = self._path(key)
@@ -123,7 +120,7 @@ class FolderStore:
 
     def now(self) -> datetime:
         # The clock of the file system, which on a network share is not this machine's.
-        with translated("the store's clock"), self._scratch() as scratch:
+        with translated(self.name), self._scratch() as scratch:
             scratch.touch()
             return _modified(scratch.stat())
 
@@ -191,7 +188,8 @@ class FolderStore:
     def _link(self, scratch: Path, path: Path, key: str) -> str:
         for _ in range(_LINK_TRIES):
             try:
-                self._make_folder_of(path)
+                # Not a conflict where a file is in the way: who tries the next name would find the same.
+                make_folder(path.parent)
                 if not path.exists():
                     # Of a file that is there already this may be another name, and its date is to stay.
                     _stamp(scratch)
@@ -206,15 +204,6 @@ class FolderStore:
                 sync(path.parent)
             return version
         raise StoreAway(f"{key}: its folder keeps disappearing.", hint="Stop the program that removes it.")
-
-    def _make_folder_of(self, path: Path) -> None:
-        try:
-            make_folder(path.parent)
-        except FileExistsError as error:
-            # Not a conflict: who tries the next name would find the same, without end.
-            raise StoreAway(
-                f"{error.filename} is in the way and is not a folder.", hint="Move it away."
-            ) from None
 
     @contextmanager
     def _exclusive(self, key: str) -> Iterator[None]:

@@ -307,7 +307,10 @@ def test_an_output_that_cannot_be_written_is_told_in_words(tmp_path: Path, unbuf
             timeout=60,
         )
     assert told.returncode == 1
-    assert told.stderr == "The output cannot be used: No space left on device.\n"
+    assert told.stderr == (
+        "The output cannot be used: No space left on device. "
+        "The disk is full: free some space, then start again.\n"
+    )
 
 
 def test_what_a_command_makes_is_its_owners_alone(person: Person) -> None:

@@ -74,7 +74,7 @@ def test_a_folder_that_comes_and_goes_is_not_taken_for_a_file_in_the_way(
     (tmp_path / "a").write_bytes(b"")
     (tmp_path / "b").symlink_to("nowhere")
     for name in "ab":
-        with pytest.raises(FileExistsError):
+        with pytest.raises(NotADirectoryError):
             make_folder(tmp_path / name)
 
 

@@ -12,6 +12,7 @@ from harvester.collection.merge import merged
 from harvester.collection.secrets import key_names
 from harvester.documents import Tree, unambiguous, written
 from harvester.errors import Exit, HarvesterError
+from harvester.file_errors import broken_link, in_words
 from harvester.networks.validation import problems
 from harvester.store.boundaries import collection_around
 from harvester.store.disk import whole
@@ -62,7 +63,8 @@ def _file_option(**options: Any) -> Callable[[_F], _F]:
     return click.option(
         "--collection-config-filepath",
         "path",
-        type=click.Path(path_type=Path),
+        # One that may not be read is told where it is read, as others are.
+        type=click.Path(path_type=Path, readable=False),
         default=_FILE,
         show_default=True,
         help="File that describes the collection.",
@@ -90,12 +92,10 @@ def read(path: Path) -> Tree:
     """The collection in the file, as it is."""
     try:
         text = text_of(path.read_bytes())
-    except FileNotFoundError as error:
-        raise HarvesterError(f"There is no {path}.", hint=_NO_FILE, exit_code=Exit.USAGE) from error
     except OSError as error:
-        raise HarvesterError(
-            f"{path} cannot be read: {error.strerror or error}.", exit_code=Exit.USAGE
-        ) from error
+        if isinstance(error, FileNotFoundError) and not broken_link(path):
+            raise HarvesterError(f"There is no {path}.", hint=_NO_FILE, exit_code=Exit.USAGE) from error
+        raise in_words(error, path, exit_code=Exit.USAGE) from error
     except UnicodeDecodeError as error:
         raise HarvesterError(f"{path} cannot be read: {NOT_TEXT}.", exit_code=Exit.USAGE) from error
     return unambiguous(text, str(path), hint="Fix it in an editor.", exit_code=Exit.USAGE)
@@ -123,7 +123,7 @@ def write(path: Path, tree: Tree) -> None:
             if key_names(tree):
                 partial.chmod(0o600)
     except OSError as error:
-        raise HarvesterError(f"{path} cannot be written: {error.strerror or error}.") from error
+        raise in_words(error, path) from error
 
 
 def change(path: Path, edit: Callable[[Tree], Tree], *, dry_run: bool = False) -> Tree:

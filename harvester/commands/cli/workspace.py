@@ -13,6 +13,7 @@ import click
 from harvester.commands import log_options_in_use
 from harvester.documents import Collection, unambiguous
 from harvester.errors import Exit, HarvesterError
+from harvester.file_errors import require_links
 from harvester.settings import Settings, settings
 from harvester.store.disk import real
 from harvester.store.keys import ROOT, CollectionKeys, id_problem
@@ -159,6 +160,8 @@ def folder_store(folder: Path) -> "Store":
     from harvester.store.boundaries import collection_around
     from harvester.store.folder import FolderStore
 
+    # What is written there would be on another disk than the one that is to be mounted.
+    require_links(folder)
     if stored := collection_around(folder):
         raise HarvesterError(
             f"{folder} is not a folder of collections: it is inside the stored collection {stored}.",

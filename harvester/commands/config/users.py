@@ -13,11 +13,12 @@ from harvester.commands.cli.workspace import Place, in_place
 from harvester.commands.config import user_names
 from harvester.documents import HarvestSummary, Tree
 from harvester.errors import Exit, HarvesterError
+from harvester.file_errors import in_words
 from harvester.networks import Account
 from harvester.networks.registry import network_of
 from harvester.networks.validation import problems
 from harvester.settings import settings
-from harvester.text import counted
+from harvester.text import NOT_TEXT, counted
 
 _SHOWN = 20
 
@@ -250,9 +251,10 @@ def _lines(files: Sequence[str]) -> list[str]:
         try:
             with click.open_file(name, encoding="utf-8-sig") as file:
                 found += [line.strip() for line in file.read().splitlines() if line.strip()]
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-            raise HarvesterError(f"{name} cannot be read: {reason}.", exit_code=Exit.USAGE) from error
+        except UnicodeDecodeError as error:
+            raise HarvesterError(f"{name} cannot be read: {NOT_TEXT}.", exit_code=Exit.USAGE) from error
+        except OSError as error:
+            raise in_words(error, name, exit_code=Exit.USAGE) from error
     return found
 
 

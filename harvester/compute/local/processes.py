@@ -15,6 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 from harvester.errors import Conflict, HarvesterError
+from harvester.file_errors import explained, in_words
 
 
 class Slot:
@@ -41,7 +42,8 @@ class Slot:
                     )
                 write_note(self._path("json"), {**note, "process": process.pid, "log": str(log)})
             except OSError as error:
-                raise HarvesterError(f"Cannot start a process: {error.strerror or error}.") from error
+                found = explained(error)
+                raise HarvesterError(f"Cannot start a process: {found.message}", hint=found.hint) from error
         return process
 
     @contextmanager
@@ -126,7 +128,5 @@ def _make_private(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise HarvesterError(
-            f"{folder} cannot be created: {error.strerror or error}.",
-            hint="It is for logs and the state of running harvests.",
-        ) from error
+        hint = f"{folder} is for logs and the state of running harvests."
+        raise in_words(error, folder, hint=hint) from error
