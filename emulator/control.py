@@ -42,6 +42,7 @@ def truth(service: Service, params: Told, _body: Any) -> Any:
         "served": service.truth.totals(),
         "billed": service.truth.billed(),
         "connections": service.truth.connections,
+        "most_at_once": dict(service.truth.most_at_once),
         "outcomes": dict(service.truth.outcomes),
         "requests": list(service.truth.requests),
     }

@@ -2,7 +2,8 @@
 
 from array import array
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -45,6 +46,8 @@ class Truth:
         self.users = 0
         self.by_day: dict[str, array[int]] = {}
         self.counts: Counter[str] = Counter()
+        self.at_once: Counter[str] = Counter()
+        self.most_at_once: Counter[str] = Counter()
         self.outcomes: Counter[str] = Counter()
         self.requests: deque[dict[str, Any]] = deque(maxlen=REQUESTS_KEPT)
 
@@ -52,6 +55,15 @@ class Truth:
         moment = {"t": iso(self.clock.now()), "real_t": datetime.now(UTC).timestamp()}
         self.outcomes[outcome] += 1
         self.requests.append({**moment, "method": method, "path": path, "status": status, "outcome": outcome})
+
+    @contextmanager
+    def answering(self, endpoint: str) -> Iterator[None]:
+        self.at_once[endpoint] += 1
+        self.most_at_once[endpoint] = max(self.most_at_once[endpoint], self.at_once[endpoint])
+        try:
+            yield
+        finally:
+            self.at_once[endpoint] -= 1
 
     def served(self, endpoint: str, answer: Answer) -> None:
         """An answer went out whole; only successful ones are billed."""

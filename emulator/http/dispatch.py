@@ -52,7 +52,8 @@ class Desk:
         fired = self.service.faults.firing(asked)
         for fault in chosen(fired, script.WORLD):
             change(self.service, fault, asked)
-        await self._wait(fired, is_stream=is_stream)
+        with self.service.truth.answering(route.endpoint):
+            await self._wait(fired, is_stream=is_stream)
         if route.app_only and kind != APP:
             raise unsupported(self.service)
         rate, over = self.service.limits.spend(route.endpoint, kind)

@@ -43,7 +43,7 @@ _CODES = st.sampled_from(
 )
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=200, derandomize=True)
 @given(
     error=st.dictionaries(st.sampled_from(["Code", "Message", "Region"]), _CODES | _ANYTHING),
     metadata=st.dictionaries(

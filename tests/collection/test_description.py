@@ -346,7 +346,7 @@ def _learnt(draw: Random) -> Tree:
 
 
 class TestMerging:
-    @settings(max_examples=2000, deadline=None)
+    @settings(max_examples=2000)
     @given(st.integers(0, 1 << 32))
     def test_what_a_person_removed_stays_removed_and_no_since_id_is_lost(self, seed: int) -> None:
         draw = Random(seed)
@@ -360,7 +360,7 @@ class TestMerging:
             known = {**current["users"][user], **learnt.get(user, {})}
             assert fields == {name: value for name, value in known.items() if value is not None}
 
-    @settings(max_examples=500, deadline=None)
+    @settings(max_examples=500)
     @given(st.integers(0, 1 << 32))
     def test_merging_twice_is_merging_once(self, seed: int) -> None:
         draw = Random(seed)

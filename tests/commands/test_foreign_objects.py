@@ -60,7 +60,7 @@ def _seen(
     )
 
 
-@settings(max_examples=25, deadline=None, derandomize=True)
+@settings(max_examples=25, derandomize=True)
 @given(planted=st.sets(st.tuples(st.sampled_from(_PLACES), _NAMES), min_size=1, max_size=6), data=st.data())
 def test_a_collection_is_read_and_judged_as_if_they_were_not_there(
     planted: set[tuple[str, str]], data: st.DataObject, collected: tuple[FolderStore, CollectionKeys]

@@ -91,7 +91,7 @@ _EXPRESSIONS = st.sampled_from(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(_EXPRESSIONS, st.integers(0, 3_000_000), st.integers(0, 3_000_000))
 def test_the_time_before_is_the_last_of_those_that_came(expression: str, age: int, later: int) -> None:
     schedule, since = parsed(expression), _SINCE + timedelta(seconds=age)

@@ -114,7 +114,7 @@ def _changes(timezone: str) -> Iterator[datetime]:
 
 
 @given(_near_a_change(), _expressions)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_what_is_due_is_each_minute_that_matches_when_the_clock_first_shows_it(
     where: tuple[str, datetime], expression: str
 ) -> None:
@@ -130,7 +130,7 @@ def test_what_is_due_is_each_minute_that_matches_when_the_clock_first_shows_it(
 
 
 @given(_near_a_change(), _expressions)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_the_next_times_come_one_after_the_other(where: tuple[str, datetime], expression: str) -> None:
     timezone, start = where
     found = coming(parsed(expression, timezone), start, since=start, times=5)

@@ -103,7 +103,7 @@ def test_nothing_outside_of_a_copy_ever_changes(
 ) -> None:
     tops: list[Path] = []
 
-    @settings(max_examples=_EXAMPLES, deadline=None)
+    @settings(max_examples=_EXAMPLES)
     @given(parts=st.lists(_PARTS, min_size=1, max_size=4), clean=st.booleans())
     def tried(parts: list[str], clean: bool) -> None:
         if not tops:

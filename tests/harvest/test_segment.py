@@ -22,7 +22,7 @@ def _lines(draw: Random) -> bytes:
                     for _ in range(size // 40 + 1))  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(0, 1 << 32))
 def test_what_was_synced_is_whole_wherever_the_rest_is_cut(
     tmp_path_factory: pytest.TempPathFactory, seed: int

@@ -141,7 +141,7 @@ def _raise(error: Exception) -> None:
     raise error
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.lists(st.sampled_from(["", "before", "after"]), min_size=3, max_size=3), st.booleans())
 def test_a_write_is_done_once_and_one_of_another_is_still_a_conflict(
     tmp_path_factory: pytest.TempPathFactory, fails: list[str], foreign: bool

@@ -102,7 +102,7 @@ def _records(work: Work) -> bytes:
     return b"".join(gzip.decompress(work.path(file.name).read_bytes()) for file in work.state.finished)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.integers(0, 1 << 32))
 def test_after_a_death_the_journal_gives_the_state_of_the_last_sync(
     tmp_path_factory: pytest.TempPathFactory, seed: int
@@ -121,7 +121,7 @@ def test_after_a_death_the_journal_gives_the_state_of_the_last_sync(
     shutil.rmtree(root)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(0, 1 << 32))
 def test_a_journal_line_that_was_cut_never_was(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
     draw, root = Random(seed), tmp_path_factory.mktemp("work")

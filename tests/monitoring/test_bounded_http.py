@@ -148,7 +148,7 @@ def test_a_client_that_sends_a_byte_now_and_then_is_cut_off() -> None:
             time.sleep(0.05)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     data=st.binary(max_size=300)
     | st.lists(

@@ -120,7 +120,7 @@ def _lost(x: _X, *, up_to: str) -> list[str]:
 
 
 # On a loaded machine an example may take half a second.
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(_CUTS, _OFF, st.floats(min_value=0.1, max_value=3), st.sampled_from([0.0, 0.3, 7.0]), st.booleans())
 def test_what_is_lost_lies_in_a_gap_by_xs_clock(
     cuts: list[tuple[float, float]], off: float, every: float, late: float, killed: bool
@@ -144,7 +144,7 @@ def test_what_is_lost_lies_in_a_gap_by_xs_clock(
         assert before is None or before <= datetime.fromisoformat(gap["from"])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(_CUTS, st.lists(st.floats(min_value=0, max_value=4), min_size=2, max_size=5))
 def test_posts_that_x_delivers_behind_later_ones_widen_the_gaps(
     cuts: list[tuple[float, float]], late: list[float]

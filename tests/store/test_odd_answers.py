@@ -344,7 +344,7 @@ def it(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
         yield Asked(server, store, clock, dict(server.objects), tmp_path_factory.mktemp("answers"))
 
 
-@settings(max_examples=_EXAMPLES, deadline=None, derandomize="TWARC_CLOUD_TEST_EXAMPLES" not in os.environ)
+@settings(max_examples=_EXAMPLES, derandomize="TWARC_CLOUD_TEST_EXAMPLES" not in os.environ)
 @given(call=st.sampled_from(_CALLS), change=CHANGES)
 def test_any_change_of_an_answer_ends_in_the_right_result_or_in_words(
     call: Callable[[Asked], None], change: Change, it: Asked

@@ -130,7 +130,7 @@ def test_a_stream_is_connected_in_spite_of_it() -> None:
     assert "referenced_tweets.id" not in server.requests[-1].params["expansions"].split(",")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(
     gone=st.sets(st.sampled_from([*_ALL, *((POSTS, name) for name in _ASKED[TWEETS].split(","))])),
     form=st.sampled_from([_x, _schema]),

@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from harvester.networks.x.http.gzip import Gzip
@@ -108,7 +108,6 @@ def _streams(draw: st.DrawFn, broken: bool = False) -> tuple[list[str], list[byt
     return ids, others, _cut(sent, edges)
 
 
-@settings(deadline=None)
 @given(_streams())
 def test_as_many_records_come_out_as_went_in_however_they_are_divided(
     sent: tuple[list[str], list[bytes], list[bytes]],
@@ -129,7 +128,6 @@ def test_what_divides_two_records_is_not_taken_for_a_part_of_one(divider: bytes)
     assert (read.ids, read.events, read.unread) == (["1", "2"], [], 0)
 
 
-@settings(deadline=None)
 @given(_streams(broken=True))
 def test_what_is_broken_takes_no_record_with_it_and_is_kept_to_its_last_byte(
     sent: tuple[list[str], list[bytes], list[bytes]],

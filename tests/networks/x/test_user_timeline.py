@@ -1,6 +1,5 @@
 """Timelines: what is asked for, what is kept, and that no user's trouble is another's."""
 
-import time
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -310,11 +309,10 @@ def test_posts_published_while_pages_are_read_come_in_the_next_harvest(tmp_path:
 
 
 def test_the_rate_window_is_filled_at_a_latency_of_300_ms(tmp_path: Path) -> None:
-    """X lets an app ask 10,000 times in 15 minutes, which is 11 a second."""
+    """X lets an app ask 10,000 times in 15 minutes; enough requests are under way at once to do so."""
     with staged(tmp_path, users=160, posts_per_user=1, latency=300) as stage:
         users = [user["id"] for user in stage.control.users(count=160)]
         named = {user: {"screen_name": f"n{user}"} for user in users}
         stage.add("accounts", type="user_timeline", users=named)
-        started = time.monotonic()
         stage.harvest("accounts", concurrency=32)
-        assert 160 / (time.monotonic() - started) > 10_000 / 900
+        assert stage.emulated.truth()["most_at_once"]["users/:id/tweets"] / 0.3 > 10_000 / 900
