@@ -3,6 +3,7 @@
 import http.client
 import json
 import select
+import time
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -91,6 +92,7 @@ class Listener:
         self.connection.request("GET", f"/2/tweets/search/stream?{urlencode(params or {})}", headers=BEARER)
         self.response = self.connection.getresponse()
         self.status = self.response.status
+        self.seconds = seconds
 
     def __enter__(self) -> "Listener":
         return self
@@ -103,9 +105,12 @@ class Listener:
 
     def record(self) -> dict[str, Any]:
         """The next line that is not blank."""
+        deadline = time.monotonic() + self.seconds
         while not (line := self.line()).strip():
             if not line:
                 raise EOFError("the stream ended")
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"the stream sent nothing but blanks for {self.seconds:.0f} s")
         return json.loads(line)
 
     def records(self, count: int) -> list[dict[str, Any]]:
