@@ -167,13 +167,15 @@ def test_the_network_can_end_a_stream_with_a_message(world, kind):
 
 
 def test_a_rate_of_posts_that_match_the_rules_flows_by_itself():
-    with emulator.running(users=1, stream_rate="200", stream_posts=30) as world:
+    with emulator.running(users=1, stream_rate="200") as world:
+        add_rules(world.url, '"new york" lang:fr has:links -is:retweet', "from:somebody OR #flood")
         with Listener(world.url, EVERYTHING) as listener:
-            # Posts flow from the first rule on, lost if there is no stream yet.
-            add_rules(world.url, '"new york" lang:fr has:links -is:retweet', "from:somebody OR #flood")
             records = listener.records(30)
-        published = world.control.stream()["ids"]
-        assert [record["data"]["id"] for record in records] == published[-len(records) :]
+            stream = world.control.stream()
+        # They flow from the first rule on, whether or not a stream is there yet.
+        (connection,) = stream["connections"]
+        heard = stream["ids"][connection["published_before"] :]
+        assert [record["data"]["id"] for record in records] == heard[:30]
         texts = [record["data"]["text"] for record in records]
         assert any("#flood" in text for text in texts)
         for record in records:
