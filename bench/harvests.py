@@ -26,6 +26,10 @@ def harvest(collection_id: str, *options: str) -> list[str]:
     return [sys.executable, str(_DOOR), "local", "harvester", collection_id, *options]
 
 
+def harvest_in_bucket(bucket: str, collection_id: str, *options: str) -> list[str]:
+    return [sys.executable, str(_DOOR), "aws", "harvester", bucket, collection_id, *options]
+
+
 def record(folder: Path, collection_id: str) -> dict[str, Any]:
     """harvest.json of the newest harvest."""
     found = sorted((folder / "collections" / collection_id / "harvests").rglob("harvest.json"))

@@ -15,6 +15,7 @@ from typing import Any
 from bench import harvests
 from bench.measured import pinned
 from bench.servers import KEYS, asked, emulator
+from tests.support.servers import S3Server
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -31,14 +32,17 @@ def memory_of(pid: int) -> float:
     return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmRSS"))
 
 
-def start() -> float:
-    """CPU seconds from the start of the process to its first request."""
-    spent: list[float] = []
+def start(bucket: tuple[S3Server, str] | None = None) -> tuple[float, float]:
+    """CPU seconds from the start of the process to its first request to X, and MB then.
+
+    The collection is in a folder, or in the `bucket` of a server, where it is called `one`.
+    """
+    spent: list[tuple[float, float]] = []
     arrived = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            spent.append(cpu_of(process.pid))
+            spent.append((cpu_of(process.pid), memory_of(process.pid)))
             self.send_error(401)
             arrived.set()
 
@@ -52,7 +56,7 @@ def start() -> float:
         server.daemon_threads = True
         threading.Thread(target=server.serve_forever, daemon=True).start()
         base = f"http://127.0.0.1:{server.server_address[1]}"
-        process = _started(Path(folder), base, {"type": "search", "search": {"query": "cat"}})
+        process = _started(Path(folder), base, {"type": "search", "search": {"query": "cat"}}, bucket)
         try:
             if not arrived.wait(30):
                 raise SystemExit("no request came")
@@ -96,10 +100,17 @@ def wait_for_stream(base: str) -> None:
     raise SystemExit("the stream was not opened")
 
 
-def _started(folder: Path, base: str, description: dict[str, Any]) -> subprocess.Popen[bytes]:
-    harvests.write(folder, "watched", **description)
-    command = pinned(harvests.harvest("watched"), -1)
+def _started(
+    folder: Path, base: str, description: dict[str, Any], bucket: tuple[S3Server, str] | None = None
+) -> subprocess.Popen[bytes]:
     environment = {**os.environ, **KEYS, "X_API_URL": base}
+    if bucket:
+        server, name = bucket
+        environment |= server.environment
+        command = pinned(harvests.harvest_in_bucket(name, "one"), -1)
+    else:
+        harvests.write(folder, "watched", **description)
+        command = pinned(harvests.harvest("watched"), -1)
     log = (folder / "log").open("wb")
     with log:
         return subprocess.Popen(

@@ -117,6 +117,20 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate for loopback, which nobody trusts yet, and its key."""
+    openssl = shutil.which("openssl")
+    if not openssl:
+        pytest.skip("openssl, which makes the certificate, is not on this machine")
+    key, found = (tmp_path_factory.mktemp("tls") / name for name in ("key.pem", "cert.pem"))
+    subject = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1")
+    kind = ("-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2")
+    command = [openssl, "req", *kind, "-keyout", str(key), "-out", str(found), *subject]
+    subprocess.run(command, check=True, capture_output=True)
+    return found, key
+
+
 @pytest.fixture(scope="session", autouse=True)
 def _own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """This machine's keys, profiles and endpoints are hidden from tests and from what they start."""
@@ -186,7 +200,7 @@ def _remember_conditions(bucket: Bucket) -> None:
     """As in a bucket that was written to before: what its server does was found by the first of a worker."""
     client = bucket.server.client()
     if bucket.server not in _conditions:
-        S3Store(bucket.name, client=client).probe()
+        S3Store(bucket.name, client=bucket.server.requests(bucket.name)).probe()
         (found,) = client.list_objects_v2(Bucket=bucket.name, Prefix=FOLDER)["Contents"]
         _conditions[bucket.server] = (found["Key"], bucket.read(found["Key"]))
     else:

@@ -27,7 +27,8 @@ RINGS = (
 # Packages from outside, and the only modules or folders below harvester/ that may import them.
 HOMES: Mapping[str, tuple[str, ...]] = {
     "boto3": ("aws.session",),
-    "botocore": ("aws", "store"),
+    "botocore": ("aws", "store.by_boto3"),
+    "certifi": ("store.connections",),
     "click": ("commands",),
     "flask": ("monitoring.status_server",),
     "honeybadger": ("monitoring.honeybadger",),

@@ -15,7 +15,7 @@ _SOUND = {
     "harvester/store/keys.py": '"""Keys."""\nfrom harvester.errors import X\n',
     "harvester/clock.py": '"""Time."""\nimport time\n',
     "harvester/store/__init__.py": '"""A store."""\nfrom harvester.store.keys import K\n',
-    "harvester/store/s3.py": '"""S3."""\nimport botocore\nfrom harvester.store import Store\n',
+    "harvester/store/by_boto3.py": '"""S3."""\nimport botocore\nfrom harvester.store import Store\n',
     "harvester/networks/x/sources/__init__.py": (
         '"""Kinds."""\ndef t():\n    from harvester.networks.x.sources import search\n'
     ),

@@ -3,30 +3,6 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from botocore.exceptions import (
-    BotoCoreError,
-    ConfigNotFound,
-    ConfigParseError,
-    ConnectionError,
-    CredentialRetrievalError,
-    HTTPClientError,
-    InvalidConfigError,
-    InvalidProxiesConfigError,
-    InvalidRegionError,
-    LoginTokenLoadError,
-    NoCredentialsError,
-    NoRegionError,
-    ParamValidationError,
-    PartialCredentialsError,
-    ProfileNotFound,
-    ProxyConnectionError,
-    SSLError,
-    SSOError,
-    TokenRetrievalError,
-    UnknownRegionError,
-    UnsupportedS3ConfigurationError,
-)
-
 from harvester.errors import Exit
 
 Advice = tuple[str, Exit]
@@ -101,37 +77,55 @@ LASTING = {
     *("501", "MethodNotAllowed", "NotImplemented", "405", "InvalidBucketName", "InvalidRequest"),
     *("413", "EntityTooLarge", "MaxMessageLengthExceeded", "InvalidArgument", "KeyTooLongError"),
 }
-# Errors made on this machine, special ones first: what they mean, what to do, and whether to ask again.
-HERE: tuple[tuple[type[BotoCoreError], str, str, Exit, bool], ...] = (
+# Errors made on this machine, by botocore's names, special ones first: what they mean, what to do, and
+# whether to ask again.
+HERE: tuple[tuple[str, str, str, Exit, bool], ...] = (
     (
-        NoRegionError,
+        "NoRegionError",
         "It is not known which AWS region is meant",
         "Set `region`, or AWS_REGION.",
         Exit.USAGE,
         False,
     ),
-    (NoCredentialsError, NO_KEYS, _GIVE_KEYS, Exit.UNAUTHORIZED, True),
-    (PartialCredentialsError, "The AWS keys are not complete", _KEYS, Exit.UNAUTHORIZED, False),
-    (ProfileNotFound, "There is no such AWS profile", _SETTINGS, Exit.USAGE, False),
+    ("NoCredentialsError", NO_KEYS, _GIVE_KEYS, Exit.UNAUTHORIZED, True),
+    ("PartialCredentialsError", "The AWS keys are not complete", _KEYS, Exit.UNAUTHORIZED, False),
+    ("ProfileNotFound", "There is no such AWS profile", _SETTINGS, Exit.USAGE, False),
     *(
         (kind, "The AWS session is not signed in", _SIGN_IN, Exit.UNAUTHORIZED, True)
-        for kind in (SSOError, TokenRetrievalError, LoginTokenLoadError)
+        for kind in ("SSOError", "TokenRetrievalError", "LoginTokenLoadError")
     ),
     *(
         (kind, "The AWS settings cannot be used", _SETTINGS, Exit.USAGE, False)
-        for kind in (ConfigNotFound, ConfigParseError, InvalidConfigError, UnsupportedS3ConfigurationError)
+        for kind in (
+            "ConfigNotFound",
+            "ConfigParseError",
+            "InvalidConfigError",
+            "UnsupportedS3ConfigurationError",
+        )
     ),
     *(
         (kind, "The AWS region is not one", "Correct `region`, or AWS_REGION.", Exit.USAGE, False)
-        for kind in (InvalidRegionError, UnknownRegionError)
+        for kind in ("InvalidRegionError", "UnknownRegionError")
     ),
-    (CredentialRetrievalError, "The AWS keys cannot be fetched", _SETTINGS, Exit.UNAUTHORIZED, True),
-    (InvalidProxiesConfigError, "The proxy settings cannot be used", "Check HTTPS_PROXY.", Exit.USAGE, False),
-    (ParamValidationError, "A name or value is not one AWS takes", "Correct it.", Exit.USAGE, False),
-    (ProxyConnectionError, "The proxy cannot be reached", "Check HTTPS_PROXY.", Exit.RETRY_LATER, True),
-    (SSLError, "The connection is not secure", "Check AWS_CA_BUNDLE and the proxy.", Exit.RETRY_LATER, True),
-    (ConnectionError, UNREACHABLE, _NETWORK, Exit.RETRY_LATER, True),
-    (HTTPClientError, UNREACHABLE, _NETWORK, Exit.RETRY_LATER, True),
+    ("CredentialRetrievalError", "The AWS keys cannot be fetched", _SETTINGS, Exit.UNAUTHORIZED, True),
+    (
+        "InvalidProxiesConfigError",
+        "The proxy settings cannot be used",
+        "Check HTTPS_PROXY.",
+        Exit.USAGE,
+        False,
+    ),
+    ("ParamValidationError", "A name or value is not one AWS takes", "Correct it.", Exit.USAGE, False),
+    ("ProxyConnectionError", "The proxy cannot be reached", "Check HTTPS_PROXY.", Exit.RETRY_LATER, True),
+    (
+        "SSLError",
+        "The connection is not secure",
+        "Check AWS_CA_BUNDLE and the proxy.",
+        Exit.RETRY_LATER,
+        True,
+    ),
+    ("ConnectionError", UNREACHABLE, _NETWORK, Exit.RETRY_LATER, True),
+    ("HTTPClientError", UNREACHABLE, _NETWORK, Exit.RETRY_LATER, True),
 )
 
 

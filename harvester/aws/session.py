@@ -2,19 +2,23 @@
 
 import logging
 import os
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import boto3
 import botocore.session
 from botocore.config import Config
 from botocore.credentials import CredentialProvider, Credentials
 from botocore.loaders import Loader, create_loader
 
+from harvester.aws.signature import Keys
 from harvester.errors import Exit, HarvesterError
 from harvester.settings import INI, aws_keys
+
+if TYPE_CHECKING:
+    import boto3
 
 log = logging.getLogger("twarc-cloud")
 
@@ -22,21 +26,43 @@ log = logging.getLogger("twarc-cloud")
 _BEFORE = "iam-role"
 
 
-def session(region: str = "", *, ini: Path = INI) -> boto3.Session:
+def session(region: str = "", *, ini: Path = INI) -> "boto3.Session":
     """A session for `region`, or for that of AWS_REGION, or for the one that boto3 finds.
 
     Of the environment boto3 itself reads AWS_DEFAULT_REGION only, unlike AWS's other tools.
     """
-    found = botocore.session.get_session()
+    import boto3
+
+    found = _session(ini)
     loader = _loader(found.get_config_variable("data_path"))
-    found.register_component("data_loader", loader)
-    chain = found.get_component("credential_provider")
-    chain.insert_before(_BEFORE, _Ini(ini))
-    found.register("after-call", _tell)
     made = boto3.Session(botocore_session=found, region_name=region or os.environ.get("AWS_REGION") or None)
     # boto3 adds its own folder each time.
     loader.search_paths[:] = dict.fromkeys(loader.search_paths)
     return made
+
+
+def fetched_keys(region: str = "", *, ini: Path = INI) -> Callable[[], Keys | None]:
+    """Asks for the keys of such a session, which are renewed in time; None where there are none."""
+    found = _session(ini)
+    if region := region or os.environ.get("AWS_REGION", ""):
+        found.set_config_variable("region", region)
+
+    def keys() -> Keys | None:
+        credentials = found.get_credentials()
+        if credentials is None:
+            return None
+        now = credentials.get_frozen_credentials()
+        return Keys(now.access_key, now.secret_key, now.token or "")
+
+    return keys
+
+
+def _session(ini: Path) -> botocore.session.Session:
+    found = botocore.session.get_session()
+    found.register_component("data_loader", _loader(found.get_config_variable("data_path")))
+    found.get_component("credential_provider").insert_before(_BEFORE, _Ini(ini))
+    found.register("after-call", _tell)
+    return found
 
 
 def client_for(service: str, *, region: str, config: Config) -> Any:

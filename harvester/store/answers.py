@@ -7,6 +7,10 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 
+class BrokenAnswer(Exception):  # noqa: N818 - as a refusal is one
+    """What arrived is not an answer of S3, or not the whole of it."""
+
+
 @dataclass(frozen=True)
 class Head:
     """An object without its bytes."""

@@ -54,7 +54,7 @@ class Remembered:
         self._guard = threading.Lock()
         self._known: Conditions | None = None
         # The same bucket may be reached through servers that differ.
-        host = urlsplit(objects.client.meta.endpoint_url).netloc
+        host = urlsplit(objects.client.endpoint).netloc
         self._key = f"{FOLDER}{host.replace(':', '-')}.json"
 
     def look_up(self) -> None:

@@ -13,18 +13,11 @@ from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from typing import Any, BinaryIO, TypeVar
 
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    CredentialRetrievalError,
-    FlexibleChecksumError,
-    ResponseStreamingError,
-)
-
-from harvester.aws.errors import code_of
+from harvester.aws.errors import Refusal, Unanswered, code_of
 from harvester.clock import Clock, Stop, SystemClock
 from harvester.errors import Conflict, HarvesterError, NotFound
-from harvester.store.answers import Head, date_of, head_of, is_removal, is_whole
+from harvester.store.answers import BrokenAnswer, Head, date_of, head_of, is_removal, is_whole
+from harvester.store.client import Client
 from harvester.store.keys import ROOT
 from harvester.store.refusals import Garbled, garbled, in_words
 from harvester.store.slow import SlowRequests
@@ -43,16 +36,15 @@ _TRIES_TO_READ = 3
 
 
 class BucketObjects:
-    """Requests to one bucket, by a client of boto3."""
+    """Requests to one bucket, by a client."""
 
-    def __init__(self, bucket: str, client: Any, clock: Clock) -> None:
+    def __init__(self, bucket: str, client: Client, clock: Clock) -> None:
         self.bucket, self.client, self._clock = bucket, client, clock
         self.name = f"s3://{bucket}"
         # The server's date, and when it was heard by our clock; and what it calls itself.
         self.heard: tuple[datetime, float] | None = None
         self.server = ""
         self._slow = SlowRequests(self.name, SystemClock().elapsed)
-        client.meta.events.register("after-call.s3", self._hear)
 
     # -- requests --------------------------------------------------------------------------------------
 
@@ -110,7 +102,7 @@ class BucketObjects:
 
         try:
             return str(self._alone(put).get("ETag") or "")
-        except ClientError as error:
+        except Refusal as error:
             code = code_of(error)
             if code in _UNMET | _AT_ONCE or ("IfMatch" in condition and code in _MISSING):
                 raise self.conflict(key) from error
@@ -120,7 +112,7 @@ class BucketObjects:
         """Whether the answer proves that it is gone; Conflict where the condition may have failed."""
         try:
             answer = self._alone(lambda: self._ask(key, "delete_object", Key=key, **condition))
-        except ClientError as error:
+        except Refusal as error:
             if code_of(error) in _MISSING:
                 return False
             if code_of(error) in _UNMET | _AT_ONCE:
@@ -154,7 +146,7 @@ class BucketObjects:
         """Where the bucket is, as far as its server tells."""
         with self.translated("the bucket"):
             found = self._ask("the bucket", "head_bucket").get("BucketRegion")
-        return str(found or self.client.meta.region_name)
+        return str(found or self.client.region)
 
     @property
     def silent_for(self) -> float:
@@ -180,7 +172,7 @@ class BucketObjects:
     def _read(self, key: str, operation: str, **parameters: Any) -> Any:
         try:
             return self._ask(key, operation, **parameters)
-        except ClientError as error:
+        except Refusal as error:
             if code_of(error) not in _MISSING:
                 raise self._away(key, error) from error
             if operation == "get_object" and code_of(error) != "NoSuchKey":
@@ -201,32 +193,34 @@ class BucketObjects:
         return head
 
     def _ask(self, key: str, operation: str, **parameters: Any) -> Any:
-        """Raises ClientError where S3 refuses, and in the words of a store where there is no answer of S3."""
+        """Raises Refusal where S3 refuses, and in the words of a store where there is no answer of S3."""
         with self._slow.watched(key), self.arriving(key):
-            return getattr(self.client, operation)(Bucket=self.bucket, **parameters)
+            try:
+                answer = self.client(operation, **parameters)
+            except Refusal as error:
+                self._hear(error.response)
+                raise
+            self._hear(answer)
+            return answer
 
     @contextmanager
     def arriving(self, key: str) -> Iterator[None]:
-        """Around what botocore does, which lets through what urllib3 and its own parsers raise."""
+        """Around what a client does, and around the body of its answer."""
         try:
             yield
-        except (HarvesterError, ClientError):
+        except (HarvesterError, Refusal):
             raise
-        except (FlexibleChecksumError, ResponseStreamingError) as error:
+        except BrokenAnswer as error:
             raise self.garbled(key, str(error)) from error
-        except BotoCoreError as error:
+        except Unanswered as error:
             raise self._away(key, error) from error
-        except OSError as error:
-            # A `credential_process` that is not there, a file of keys that may not be read.
-            raise in_words(
-                self.name, key, CredentialRetrievalError(provider="AWS", error_msg=error), ask=lambda: None
-            ) from error
         except Exception as error:
             raise self.garbled(key, f"{type(error).__name__}: {error}") from error
 
-    def _hear(self, http_response: Any, **_: Any) -> None:
-        self.server = str(http_response.headers.get("Server", ""))[:100]
-        if date := date_of(http_response.headers.get("Date")):
+    def _hear(self, answer: Mapping[str, Any]) -> None:
+        headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+        self.server = str(headers.get("server", ""))[:100]
+        if date := date_of(headers.get("date")):
             self.date(date)
 
     # -- words -----------------------------------------------------------------------------------------
@@ -236,7 +230,7 @@ class BucketObjects:
         """What S3 refuses, in the words of a store."""
         try:
             yield
-        except ClientError as error:
+        except Refusal as error:
             raise self._away(key, error) from error
 
     def garbled(self, key: str, why: str) -> Garbled:
@@ -245,14 +239,14 @@ class BucketObjects:
     def conflict(self, key: str) -> Conflict:
         return Conflict(f"{key} was written by somebody else in {self.name}.")
 
-    def _away(self, key: str, error: ClientError | BotoCoreError) -> HarvesterError:
+    def _away(self, key: str, error: Refusal | Unanswered) -> HarvesterError:
         return in_words(self.name, key, error, ask=self._worded)
 
-    def _worded(self) -> ClientError | None:
+    def _worded(self) -> Refusal | None:
         """Why this bucket refuses, asked in a way whose answer has words, as that to HEAD has not."""
         try:
-            self.client.list_objects_v2(Bucket=self.bucket, Prefix=ROOT, MaxKeys=1)
-        except ClientError as error:
+            self.client("list_objects_v2", Prefix=ROOT, MaxKeys=1)
+        except Refusal as error:
             return error
         except Exception as error:  # noqa: BLE001 - the first refusal is told instead
             log.debug("No words for a refusal: %s", error)
@@ -273,7 +267,7 @@ class BucketObjects:
         for tries in range(1, _TRIES_AT_ONCE):
             try:
                 return ask()
-            except ClientError as error:
+            except Refusal as error:
                 if code_of(error) not in _AT_ONCE:
                     raise
             self._pause(tries)

@@ -1,14 +1,14 @@
 """Objects are read in pieces and in parallel, from a bucket, a folder or a copy; nothing is written.
 
 A bucket is read by obstore, which does not hold Python's lock while it waits, signs and receives. What it
-cannot do, boto3 is asked for, whose failures the store tells in words.
+cannot do, the store itself does, which tells in words what fails.
 """
 
 import logging
 import os
 import tempfile
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,6 +20,7 @@ from harvester.store.keys import ROOT
 
 if TYPE_CHECKING:
     from obstore import GetResult
+    from obstore.store import S3Credential
     from obstore.store import S3Store as Bucket
 
     from harvester.store.s3 import S3Store
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("twarc-cloud")
 
 _PIECE = 1 << 20
+_KEYS_FOR = timedelta(minutes=5)
 
 
 class Reader(Protocol):
@@ -126,7 +128,7 @@ class S3Reader:
     def pieces(self, key: str) -> Iterator[memoryview]:
         # Other keys than those of this project may mean something else to obstore than to the bucket.
         if self._fast is None or not key.isascii() or any(c in key for c in "\\%#?*~ ") or "//" in key:
-            return self._by_boto3(key)
+            return self._by_store(key)
         return self._by_obstore(self._fast, key)
 
     def _by_obstore(self, bucket: "Bucket", key: str) -> Iterator[memoryview]:
@@ -139,8 +141,8 @@ class S3Reader:
         except FileNotFoundError as error:
             raise NotFound(f"{key} is not in {self.name}.") from error
         except (BaseError, OSError, ValueError):
-            yield from self._by_boto3(key)
-            # It is there for boto3 and not for obstore, which is spared further tries.
+            yield from self._by_store(key)
+            # It is there for the store and not for obstore, which is spared further tries.
             self._fast = None
             return
         yield begun
@@ -152,7 +154,7 @@ class S3Reader:
                 f"{self.name} broke off in {key}: {words}.", hint="Check the network; start again."
             ) from error
 
-    def _by_boto3(self, key: str) -> Iterator[memoryview]:
+    def _by_store(self, key: str) -> Iterator[memoryview]:
         with tempfile.TemporaryDirectory(prefix="twarc-cloud-") as folder:
             path = Path(folder) / "object"
             self._store.download(key, path)
@@ -170,17 +172,14 @@ def _received(answer: "GetResult") -> Iterator[memoryview]:
 
 
 def _opened(store: "S3Store") -> "Bucket | None":
-    """The bucket for obstore; None where it is not installed, or has no keys."""
+    """The bucket for obstore; None where it is not installed, or cannot be told where it is."""
     endpoint, region = store.address()
     try:
-        from obstore.auth.boto3 import Boto3CredentialProvider
         from obstore.store import S3Store as Bucket
-
-        from harvester.aws.session import session
 
         return Bucket(
             store.bucket,
-            credential_provider=Boto3CredentialProvider(session()),
+            credential_provider=lambda: _credential(store),
             region=region or "us-east-1",
             config={"endpoint": endpoint} if endpoint else None,
             virtual_hosted_style_request=False,
@@ -190,3 +189,18 @@ def _opened(store: "S3Store") -> "Bucket | None":
         )
     except (ImportError, ValueError):
         return None
+
+
+def _credential(store: "S3Store") -> "S3Credential":
+    """The keys as they are now, which obstore asks for again in a while."""
+    keys = store.keys()
+    if keys is None:
+        raise ValueError("There are no keys.")
+    found: S3Credential = {
+        "access_key_id": keys.access,
+        "secret_access_key": keys.secret,
+        "expires_at": datetime.now(UTC) + _KEYS_FOR,
+    }
+    if keys.token:
+        found["token"] = keys.token
+    return found

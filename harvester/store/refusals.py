@@ -2,10 +2,8 @@
 
 from collections.abc import Callable
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from harvester.aws.advice import BUCKET
-from harvester.aws.errors import explained
+from harvester.aws.errors import Refusal, Unanswered, explained
 from harvester.errors import Exit, HarvesterError, StoreAway
 
 _LATER = "Try again later; collected posts are kept."
@@ -30,7 +28,7 @@ def garbled(name: str, key: str, why: str) -> Garbled:
 
 
 def in_words(
-    name: str, key: str, error: ClientError | BotoCoreError, *, ask: Callable[[], ClientError | None]
+    name: str, key: str, error: Refusal | Unanswered, *, ask: Callable[[], Refusal | None]
 ) -> HarvesterError:
     """StoreAway where the same request may succeed later, else another HarvesterError.
 

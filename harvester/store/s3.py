@@ -9,15 +9,15 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError
-
-from harvester.aws.session import client_for
+from harvester.aws.errors import Unanswered
+from harvester.aws.signature import Keys
 from harvester.clock import Clock, SystemClock
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound, StoreAway
 from harvester.store import Entry, Stored, require_key
 from harvester.store.answers import Head
+from harvester.store.client import Client, client
 from harvester.store.conditions import FOLDER, Remembered
+from harvester.store.connections import Limits
 from harvester.store.disk import translated, whole
 from harvester.store.objects import BucketObjects
 from harvester.store.refusals import NoBucket, in_words
@@ -44,14 +44,13 @@ class S3Store:
         *,
         region: str = "",
         patience: float = 900.0,
-        client: Any = None,
+        client: Client | None = None,
         clock: Clock | None = None,
     ) -> None:
         _require_bucket(bucket)
         self.bucket = bucket
-        self._objects = BucketObjects(
-            bucket, client or _client(bucket, region, patience), clock or SystemClock()
-        )
+        clock = clock or SystemClock()
+        self._objects = BucketObjects(bucket, client or _client(bucket, region, patience, clock), clock)
         self._conditions = Remembered(self._objects)
 
     @property
@@ -132,9 +131,12 @@ class S3Store:
 
     def address(self) -> tuple[str, str]:
         """Where another client finds this bucket: endpoint, empty where it is AWS's own, and region."""
-        meta = self._objects.client.meta
-        own = meta.endpoint_url.endswith(".amazonaws.com")
-        return "" if own else meta.endpoint_url, self._objects.region()
+        endpoint = self._objects.client.endpoint
+        return "" if endpoint.endswith(".amazonaws.com") else endpoint, self._objects.region()
+
+    def keys(self) -> Keys | None:
+        """For another client, as they are at the moment; None where there are none."""
+        return self._objects.client.keys()
 
     def require(self) -> None:
         """Raise, with what to do, when the bucket is not there or not ours to use."""
@@ -235,19 +237,11 @@ def _require_bucket(bucket: str) -> None:
     )
 
 
-def _client(bucket: str, region: str, patience: float) -> Any:
+def _client(bucket: str, region: str, patience: float, clock: Clock) -> Client:
     # A busy server is asked again however short the patience; a silent one is waited for no longer than that.
     a_try = max(_SHORTEST_SECONDS, patience / _TRIES)
-    config = Config(
-        connect_timeout=min(_CONNECT_SECONDS, a_try),
-        read_timeout=min(_READ_SECONDS, a_try),
-        retries={"mode": "standard", "total_max_attempts": _TRIES},
-        max_pool_connections=16,
-        # Checksums are sent where they are given; servers other than AWS's do not know the newer defaults.
-        request_checksum_calculation="when_required",
-        response_checksum_validation="when_required",
-    )
+    limits = Limits(connect=min(_CONNECT_SECONDS, a_try), read=min(_READ_SECONDS, a_try), tries=_TRIES)
     try:
-        return client_for("s3", region=region, config=config)
-    except BotoCoreError as error:
+        return client(bucket, region=region, limits=limits, clock=clock)
+    except Unanswered as error:
         raise in_words(f"s3://{bucket}", "the AWS settings", error, ask=lambda: None) from error

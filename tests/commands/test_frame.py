@@ -15,6 +15,7 @@ from harvester.commands.cli.suggestions import _ELSEWHERE
 from harvester.commands.container import container
 from harvester.commands.person import operator
 from tests.support.cli_session import Person
+from tests.support.servers import Bucket
 
 _ROOT = Path(__file__).resolve().parents[2]
 _HEAVY = ("boto3", "botocore", "twarc", "flask", "requests", "pandas", "isal", "msgspec")
@@ -231,6 +232,13 @@ def test_what_needs_neither_aws_nor_the_network_imports_neither(
     arguments: tuple[str, ...], tmp_path: Path
 ) -> None:
     assert _imported(*arguments, cwd=tmp_path) & set(_HEAVY) == set()
+
+
+def test_a_bucket_is_listed_without_boto3(s3_environment: Bucket, tmp_path: Path) -> None:
+    """It takes three times as long to import as everything else."""
+    used = _imported("collection", "list", "--bucket", s3_environment.name, cwd=tmp_path)
+    assert "harvester" in used
+    assert used & {*_HEAVY, "obstore", "urllib3", "asyncio"} == set()
 
 
 def test_doctor_looks_at_everything_and_says_what_to_do(

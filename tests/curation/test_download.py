@@ -25,7 +25,8 @@ from harvester.store.s3 import S3Store
 from tests.support.cli_session import Person
 from tests.support.collections_on_disk import harvested
 from tests.support.corruption import Held
-from tests.support.servers import Bucket
+from tests.support.scripted_x import Reply, scripted
+from tests.support.servers import Bucket, S3Server
 from tests.support.stores import Place, lossy
 
 KEYS = CollectionKeys("museums")
@@ -385,13 +386,22 @@ def test_an_answer_that_breaks_off_is_never_taken_for_whole(
     assert _files(tmp_path / "copy") == {"big": data}
 
 
-def test_boto3_reads_what_obstore_cannot(s3_environment: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    store = S3Store(s3_environment.name, client=s3_environment.server.client())
-    store.create(KEYS.collection, b"by boto3")
-    assert b"".join(reader(store).pieces(KEYS.collection)) == b"by boto3"
-    with pytest.raises(NotFound):
-        list(reader(store).pieces(KEYS.lock))
+def test_the_store_reads_what_obstore_cannot(
+    certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As from a server whose certificate obstore does not trust."""
+    told = {"etag": '"1"', "last-modified": "Thu, 26 Nov 2026 15:00:00 GMT"}
+    there, none = Reply(200, b"by the store", told), Reply(404, b"<Error><Code>NoSuchKey</Code></Error>")
+    with scripted(
+        lambda request: none if request.path.endswith("lock.json") else there, certificate=certificate
+    ) as server:
+        for name, value in S3Server(server.url, "A", "s").environment.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(certificate[0]))
+        of_bucket = reader(S3Store("museum-posts"))
+        assert b"".join(of_bucket.pieces(KEYS.collection)) == b"by the store"
+        with pytest.raises(NotFound):
+            list(of_bucket.pieces(KEYS.lock))
 
 
 # -- the commands --------------------------------------------------------------------------------------

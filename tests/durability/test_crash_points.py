@@ -299,7 +299,7 @@ def scenes(request: pytest.FixtureRequest, crashing: Crashing, tmp_path: Path) -
         server = bucket.server
         keys = [server.endpoint, server.access_key, server.secret_key]
         order = {"posts": _POSTS, "bucket": bucket.name, "server": keys, **paths}
-        store = S3Store(bucket.name, client=server.client())
+        store = S3Store(bucket.name, client=server.requests(bucket.name))
         return Scene(crashing, store, order, tmp_path, lambda: mirrored(bucket, tmp_path / "mirror"))
 
     return on

@@ -236,7 +236,7 @@ def test_a_real_server_set_up_in_a_way_that_does_not_work_is_refused(
         client.create_bucket(Bucket=BUCKET)
         if how == "versioned":
             client.put_bucket_versioning(Bucket=BUCKET, VersioningConfiguration={"Status": "Enabled"})
-        store = S3Store(BUCKET, client=client)
+        store = S3Store(BUCKET, client=server.requests(BUCKET))
         with pytest.raises(HarvesterError, match=words):
             store.create(KEY, b"1")
         assert list(store.folders("collections/")) == []

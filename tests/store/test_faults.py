@@ -1,12 +1,11 @@
 """A store that stays away drops no record: it stops the harvest, and the next start stores what was kept."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
-import boto3
 import pytest
-from botocore.config import Config
 
 from harvester.errors import Exit, HarvesterError
 from harvester.store.s3 import S3Store
@@ -30,15 +29,8 @@ def barred(s3: Bucket) -> Iterator[tuple[Gate, S3Store]]:
     """A bucket of a real server behind a gate, and a store there that asks once for each thing."""
     with gate(s3.server.endpoint) as standing:
         s3.known_at(standing.url)
-        client = boto3.client(
-            "s3",
-            endpoint_url=standing.url,
-            aws_access_key_id=s3.server.access_key,
-            aws_secret_access_key=s3.server.secret_key,
-            region_name="us-east-1",
-            config=Config(retries={"total_max_attempts": 1}, request_checksum_calculation="when_required"),
-        )
-        yield standing, S3Store(s3.name, client=client)
+        behind_it = replace(s3.server, endpoint=standing.url)
+        yield standing, S3Store(s3.name, client=behind_it.requests(s3.name, tries=1))
 
 
 def _search(stage: Stage, *, bar_at_page: int) -> None:

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from harvester.errors import Conflict, HarvesterError, NotFound, StoreAway
 from harvester.store.s3 import S3Store
-from tests.support.faulty_s3 import BUCKET, Kept, Reply, S3InMemory, hang_up
+from tests.support.faulty_s3 import BUCKET, HangUp, Kept, Reply, S3InMemory
 from tests.support.stores import HandClock
 
 _EXAMPLES = int(os.environ.get("TWARC_CLOUD_TEST_EXAMPLES", "150"))
@@ -165,7 +165,7 @@ def _doubled(reply: Reply) -> Reply:
 
 
 def _gone(_: Reply) -> Reply:
-    raise hang_up("http://s3.faulty.example")
+    raise HangUp
 
 
 _CHANGES = st.one_of(
@@ -334,10 +334,10 @@ _CALLS = (
 )
 
 
-@pytest.fixture(scope="module")
-def it(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
+@pytest.fixture(scope="module", params=["its own requests", "boto3"])
+def it(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
     server, clock = S3InMemory(page=2), HandClock()
-    with server.served() as client:
+    with server.served(boto3=request.param == "boto3") as client:
         store = S3Store(BUCKET, client=client, clock=clock)
         store.probe()
         store.require()

@@ -267,7 +267,7 @@ def _harvested(order: Tree) -> int:
 
 
 def _s3(order: Tree) -> Store:
-    return S3Store(order["bucket"], client=S3Server(*order["server"]).client())
+    return S3Store(order["bucket"], client=S3Server(*order["server"]).requests(order["bucket"]))
 
 
 def _forked(order: Tree) -> int:

@@ -1,32 +1,30 @@
-"""An S3 in this process, asked by a real client of boto3: one that keeps the rules, or breaks some of them.
+"""An S3 in this process, on a port of loopback: one that keeps the rules, or breaks some of them.
 
-No socket is opened: what the client is about to send is answered where it would be sent. So thousands of odd
-answers a minute pass through botocore's own parsers.
+Its answers are written as they are, so that thousands of odd ones a minute pass through the parsers of a real
+client.
 """
 
 import hashlib
-import http.client
-import io
+import socket
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import Any
+from typing import BinaryIO
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
-import boto3
-from botocore.awsrequest import AWSResponse
 from botocore.config import Config
-from botocore.exceptions import ConnectionClosedError
-from urllib3 import HTTPResponse
 
+from harvester.aws.signature import Keys
+from harvester.store.by_boto3 import Boto3Requests
+from harvester.store.client import Client
 from harvester.store.conditions import FOLDER
+from tests.support.servers import S3Server
 
 BUCKET = "museum-posts"
-_HOST = "s3.faulty.example"
 _AT_ONCE = 0.05
 # Tokens of listings are known by it.
 _TOKEN = "after/"
@@ -68,6 +66,10 @@ def _as_it_is(_verb: str, _key: str, reply: Reply) -> Reply:
     return reply
 
 
+class HangUp(Exception):  # noqa: N818 - what a script may do instead of answering
+    """The server closes the connection without an answer."""
+
+
 class S3InMemory:
     """One bucket. `objects` are what it holds; `script` may change each answer, or raise in its place."""
 
@@ -77,7 +79,7 @@ class S3InMemory:
         self.asked: list[tuple[str, str]] = []
         self.script: Callable[[str, str, Reply], Reply] = _as_it_is
         self.calls_itself = "AmazonS3"
-        self.remembered = f"{FOLDER}{_HOST}.json"
+        self._port = 0
         self._page = page
         self._removed: set[str] = set()
         self._guard = threading.Lock()
@@ -85,24 +87,22 @@ class S3InMemory:
         self._ahead = timedelta()
 
     @contextmanager
-    def served(self, *, tries: int = 1) -> Iterator[Any]:
-        """A client whose requests come here."""
-        client = boto3.client(
-            "s3",
-            endpoint_url=f"http://{_HOST}",
-            aws_access_key_id="a",
-            aws_secret_access_key="b",
-            region_name="us-east-1",
-            config=Config(
-                retries={"mode": "standard", "total_max_attempts": tries},
-                request_checksum_calculation="when_required",
-                response_checksum_validation="when_required",
-                s3={"addressing_style": "path"},
-            ),
-        )
-        client.meta.events.register("before-send.s3", self._send)
-        yield client
-        client.close()
+    def served(self, *, tries: int = 1, boto3: bool = False) -> Iterator[Client]:
+        """A client whose requests come here; each time at the same address."""
+        with socket.create_server(("127.0.0.1", self._port)) as listening:
+            self._port = listening.getsockname()[1]
+            threading.Thread(target=self._serve, args=(listening,), daemon=True).start()
+            server = S3Server(f"http://127.0.0.1:{self._port}", "a", "b")
+            try:
+                yield _by_boto3(server, tries) if boto3 else server.requests(BUCKET, tries=tries)
+            finally:
+                # Closing alone ends nothing while another thread waits on it.
+                listening.shutdown(socket.SHUT_RDWR)
+
+    @property
+    def remembered(self) -> str:
+        """The key of what is known of this server."""
+        return f"{FOLDER}127.0.0.1-{self._port}.json"
 
     # -- what a test does to it ------------------------------------------------------------------------
 
@@ -146,18 +146,36 @@ class S3InMemory:
 
     # -- the server ------------------------------------------------------------------------------------
 
-    def _send(self, request: Any, **_: Any) -> AWSResponse:
-        parts = urlsplit(request.url)
+    def _serve(self, listening: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = listening.accept()
+                threading.Thread(target=self._converse, args=(client,), daemon=True).start()
+
+    def _converse(self, client: socket.socket) -> None:
+        with suppress(OSError, HangUp), client, client.makefile("rb") as asking:
+            while line := asking.readline():
+                verb, target, _ = line.decode("ascii").split(" ", 2)
+                if not self._answer(client, asking, verb, target):
+                    return
+
+    def _answer(self, client: socket.socket, asking: BinaryIO, method: str, target: str) -> bool:
+        """Whether more may follow on this connection."""
+        headers = _headers(asking)
+        if headers.get("expect"):
+            client.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+        body = asking.read(int(headers.get("content-length", 0)))
+        parts = urlsplit(target)
         assert parts.path.startswith(f"/{BUCKET}")
         key = unquote(parts.path.removeprefix(f"/{BUCKET}").removeprefix("/"))
         query = {name: values[0] for name, values in parse_qs(parts.query, keep_blank_values=True).items()}
-        headers = {name.lower(): _text(value) for name, value in request.headers.items()}
-        body = request.body.read() if hasattr(request.body, "read") else request.body or b""
-        verb = "LIST" if "list-type" in query else request.method
+        verb = "LIST" if "list-type" in query else method
         with self._guard:
             self.asked.append((verb, key))
         reply = self.script(verb, key, self._reply(verb, key, query, headers, body))
-        return _sent(request.url, verb, reply)
+        client.sendall(_written(verb, reply))
+        # After others, nobody knows where the next one would begin.
+        return _is_framed(verb, reply)
 
     def _reply(
         self, verb: str, key: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes
@@ -271,43 +289,41 @@ class S3InMemory:
         return datetime.now(UTC) + self._ahead
 
 
-def hang_up(url: str) -> Exception:
-    """What the client sees of a server that hangs up before it answers."""
-    return ConnectionClosedError(endpoint_url=url)
-
-
-class _BrokenOff(io.RawIOBase):
-    """A body that ends too early."""
-
-    def __init__(self, data: bytes) -> None:
-        self._left = io.BytesIO(data)
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._left.read(size)
-        if not data or size < 0:
-            raise http.client.IncompleteRead(data)
-        return data
-
-
-def _sent(url: str, verb: str, reply: Reply) -> AWSResponse:
-    body = b"" if verb == "HEAD" else reply.body
-    raw = HTTPResponse(
-        body=io.BytesIO(body) if reply.cut is None or verb == "HEAD" else _BrokenOff(body[: reply.cut]),
-        headers=reply.headers,
-        status=reply.status,
-        preload_content=False,
-        decode_content=False,
-        request_method=verb,
+def _by_boto3(server: S3Server, tries: int) -> Client:
+    config = Config(
+        retries={"mode": "standard", "total_max_attempts": tries},
+        request_checksum_calculation="when_required",
+        response_checksum_validation="when_required",
     )
-    return AWSResponse(url, reply.status, raw.headers, raw)
+    return Boto3Requests(
+        BUCKET, server.client(config=config), lambda: Keys(server.access_key, server.secret_key)
+    )
+
+
+def _headers(asking: BinaryIO) -> dict[str, str]:
+    found: dict[str, str] = {}
+    while (line := asking.readline().decode("latin-1").strip()) != "":
+        name, _, value = line.partition(":")
+        found[name.lower()] = value.strip()
+    return found
+
+
+def _written(verb: str, reply: Reply) -> bytes:
+    lines = [f"HTTP/1.1 {reply.status} Said", *(f"{name}: {value}" for name, value in reply.headers.items())]
+    head = "".join(f"{line}\r\n" for line in [*lines, ""]).encode("latin-1")
+    return head + (b"" if verb == "HEAD" else reply.body[: reply.cut])
+
+
+def _is_framed(verb: str, reply: Reply) -> bool:
+    """Whether an answer is as long as it says."""
+    if verb == "HEAD" or reply.status in (204, 304):
+        return verb == "HEAD" or not reply.body
+    return (
+        reply.status >= 200
+        and reply.cut is None
+        and reply.headers.get("content-length") == str(len(reply.body))
+    )
 
 
 def _folder(name: str) -> str:
     return f"<CommonPrefixes><Prefix>{escape(name)}</Prefix></CommonPrefixes>"
-
-
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)

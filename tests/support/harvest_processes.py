@@ -76,7 +76,7 @@ class Site:
         self.log = self.folder / "log.txt"
         self.keys = CollectionKeys(self.collection_id)
         self.store: Store = (
-            S3Store(self.bucket.name, client=self.bucket.server.client())
+            S3Store(self.bucket.name, client=self.bucket.server.requests(self.bucket.name))
             if self.bucket
             else FolderStore(self.folder / "collections")
         )

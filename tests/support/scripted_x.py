@@ -99,7 +99,7 @@ def _handler(script: Script, requests: list[Request]) -> type[BaseHTTPRequestHan
             else:
                 self._send(reply)
 
-        do_POST = do_DELETE = do_GET  # noqa: N815
+        do_POST = do_DELETE = do_PUT = do_HEAD = do_GET  # noqa: N815
 
         def _send(self, reply: Reply) -> None:
             if reply.wait_for:
@@ -112,7 +112,8 @@ def _handler(script: Script, requests: list[Request]) -> type[BaseHTTPRequestHan
                 self.send_header("content-encoding", "gzip")
             self.send_header("content-length", str(len(content)))
             self.end_headers()
-            self.wfile.write(content[: reply.cut])
+            if self.command != "HEAD":
+                self.wfile.write(content[: reply.cut])
             if reply.cut is not None:
                 self.close_connection = True
 

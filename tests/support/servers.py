@@ -21,7 +21,12 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from harvester.aws.access import Access
+from harvester.aws.signature import Keys
+from harvester.clock import Clock, SystemClock
 from harvester.store.conditions import FOLDER
+from harvester.store.connections import Limits
+from harvester.store.s3_requests import S3Requests
 
 # The pipe to this process's stdin closes with its parent, however that ends; then the server ends too.
 _GUARD = """
@@ -59,7 +64,8 @@ class S3Server:
             "AWS_DEFAULT_REGION": "us-east-1",
         }
 
-    def client(self) -> Any:
+    def client(self, **more: Any) -> Any:
+        """A client of boto3, for what a test does to a server."""
         import boto3
 
         return boto3.client(
@@ -68,7 +74,17 @@ class S3Server:
             aws_access_key_id=self.access_key,
             aws_secret_access_key=self.secret_key,
             region_name="us-east-1",
+            **more,
         )
+
+    def requests(
+        self, bucket: str, *, tries: int = 3, clock: Clock | None = None, ca_bundle: str = ""
+    ) -> S3Requests:
+        """What a store asks a bucket with, whatever the environment says."""
+        keys = Keys(self.access_key, self.secret_key)
+        access = Access(self.endpoint, "us-east-1", ca_bundle, keys)
+        limits = Limits(tries=tries)
+        return S3Requests(bucket, access, lambda: keys, limits=limits, clock=clock or SystemClock())
 
 
 class _OneByOne:

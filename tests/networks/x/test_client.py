@@ -3,9 +3,7 @@
 import base64
 import json
 import select
-import shutil
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -471,19 +469,6 @@ def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> 
 
     assert page.posts == 2
     assert proxy.requests[0].headers["host"] == "api.invalid"
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    openssl = shutil.which("openssl")
-    if not openssl:
-        pytest.skip("openssl, which makes the certificate, is not on this machine")
-    key, found = (tmp_path_factory.mktemp("tls") / name for name in ("key.pem", "cert.pem"))
-    subject = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1")
-    kind = ("-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2")
-    command = [openssl, "req", *kind, "-keyout", str(key), "-out", str(found), *subject]
-    subprocess.run(command, check=True, capture_output=True)
-    return found, key
 
 
 def test_pages_and_streams_come_over_tls(

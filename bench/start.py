@@ -1,0 +1,86 @@
+"""What a command costs before it does anything, on a folder and on S3: CPU and memory of the process."""
+
+import json
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench import harvests, watched
+from bench.measured import cost
+from tests.support.servers import S3Server, seaweedfs
+
+_DOOR = Path(__file__).resolve().parents[1] / "twarc_cloud.py"
+_BUCKET = "posts"
+_DESCRIBED = {"type": "search", "search": {"query": "cat"}}
+_ALONE: tuple[tuple[str, ...], ...] = (("--help",), ("collection", "once", "--help"))
+_PLACED = (
+    ("collection", "list"),
+    ("collection", "verify", "one"),
+    ("collection-config", "check", "one"),
+    ("harvest", "list"),
+    ("harvest", "last", "one"),
+)
+
+
+@dataclass(frozen=True)
+class Start:
+    """The medians of one command in one kind of store; `peak` in MB."""
+
+    command: str
+    store: str
+    cpu: float
+    peak: float
+
+
+def measure(*, rounds: int) -> Iterator[Start]:
+    """Each command in turn, and at last a harvester until its first request to X."""
+    with tempfile.TemporaryDirectory() as name, ExitStack() as servers:
+        folder = Path(name)
+        harvests.write(folder, "one", **_DESCRIBED)
+        server = servers.enter_context(seaweedfs(folder / "s3"))
+        _prepare(server)
+        on_s3 = {**server.environment, "TWARC_CLOUD_BUCKET": _BUCKET}
+        for command in _ALONE:
+            yield _medians(command, "", folder, {}, rounds)
+        for command in _PLACED:
+            yield _medians(command, "folder", folder, {}, rounds)
+            yield _medians(command, "S3", folder, on_s3, rounds)
+        if watched.LINUX:
+            for store, bucket in (("folder", None), ("S3", (server, _BUCKET))):
+                found = [watched.start(bucket) for _ in range(rounds)]
+                cpu, peak = (statistics.median(each) for each in zip(*found, strict=True))
+                yield Start("a harvest, to its first request", store, cpu, peak)
+
+
+def _prepare(server: S3Server) -> None:
+    """A bucket with one collection, to which somebody has written before."""
+    s3 = server.client()
+    s3.create_bucket(Bucket=_BUCKET)
+    described = json.dumps({"id": "one", **_DESCRIBED}).encode()
+    s3.put_object(Bucket=_BUCKET, Key="collections/one/collection.json", Body=described)
+    with tempfile.TemporaryDirectory() as folder:
+        found = {**server.environment, "TWARC_CLOUD_BUCKET": _BUCKET}
+        cost(_command(("doctor",)), folder=Path(folder), environment=found, allowed=(0, 1))
+
+
+def _medians(
+    words: tuple[str, ...], store: str, folder: Path, environment: Mapping[str, str], rounds: int
+) -> Start:
+    # A harvest that was never started has no outcome to show.
+    found = [
+        cost(_command(words), folder=folder, environment=environment, allowed=(0, 1)) for _ in range(rounds)
+    ]
+    return Start(
+        " ".join(words),
+        store,
+        statistics.median(one.cpu for one in found),
+        statistics.median(one.peak for one in found),
+    )
+
+
+def _command(words: tuple[str, ...]) -> list[str]:
+    return [sys.executable, str(_DOOR), *words]

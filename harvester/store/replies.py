@@ -1,0 +1,100 @@
+"""What a server of S3 answered, in the form in which boto3 has it."""
+
+import http.client
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import unquote_plus
+from xml.etree import ElementTree
+
+from harvester.aws.errors import Refusal
+from harvester.store.answers import BrokenAnswer, date_of
+
+_META = "x-amz-meta-"
+
+
+def reply(status: int, headers: Mapping[str, str]) -> dict[str, Any]:
+    """What the headers of an answer tell, which were made lower case."""
+    length = headers.get("content-length", "")
+    found = {
+        "ETag": headers.get("etag"),
+        "LastModified": _date(headers.get("last-modified")),
+        "ContentLength": int(length) if length.isascii() and length.isdigit() else None,
+        "BucketRegion": headers.get("x-amz-bucket-region"),
+        "Metadata": {
+            name.removeprefix(_META): value for name, value in headers.items() if name.startswith(_META)
+        },
+        "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": headers},
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def refusal(operation: str, status: int, headers: Mapping[str, str], body: bytes) -> Refusal:
+    """An answer that says no; one to HEAD has no body, so its status is all there is."""
+    error: dict[str, str] = {}
+    try:
+        root = ElementTree.fromstring(body)
+    except (ElementTree.ParseError, ValueError, LookupError):
+        error = {"Code": str(status), "Message": http.client.responses.get(status, "")}
+    else:
+        if _name(root) == "Error":
+            error = {_name(member): member.text or "" for member in root}
+    return Refusal(
+        {"Error": error, "ResponseMetadata": {"HTTPStatusCode": status, "HTTPHeaders": headers}}, operation
+    )
+
+
+def listing(operation: str, status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    """A page of a listing; raises BrokenAnswer for what is none, and Refusal for one with a good status."""
+    try:
+        root = ElementTree.fromstring(body)
+        if _name(root) == "Error":
+            raise refusal(operation, 500, headers, body)
+        plain = {_name(member): member.text or "" for member in root}
+        text = unquote_plus if plain.get("EncodingType") == "url" else str
+        found: dict[str, Any] = {
+            "IsTruncated": plain["IsTruncated"] == "true" if "IsTruncated" in plain else None,
+            "NextContinuationToken": plain.get("NextContinuationToken"),
+            "KeyCount": int(plain["KeyCount"]) if "KeyCount" in plain else None,
+            "Contents": [_entry(member, text) for member in _all(root, "Contents")],
+            "CommonPrefixes": [
+                {"Prefix": text(prefix.text or "")}
+                for member in _all(root, "CommonPrefixes")
+                for prefix in _all(member, "Prefix")
+            ],
+        }
+    except (ElementTree.ParseError, ValueError, LookupError) as error:
+        raise BrokenAnswer(f"{type(error).__name__}: {error}") from error
+    return {name: value for name, value in found.items() if value is not None} | reply(status, headers)
+
+
+def _entry(member: ElementTree.Element, text: Any) -> dict[str, Any]:
+    plain = {_name(each): each.text or "" for each in member}
+    found = {
+        "Key": text(plain["Key"]) if "Key" in plain else None,
+        "Size": int(plain["Size"]) if "Size" in plain else None,
+        "ETag": plain.get("ETag"),
+        "LastModified": _date(plain.get("LastModified")),
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _all(element: ElementTree.Element, name: str) -> Iterable[ElementTree.Element]:
+    return (member for member in element if _name(member) == name)
+
+
+def _name(element: ElementTree.Element) -> str:
+    """Without its namespace, which some servers leave out."""
+    return element.tag.rpartition("}")[2]
+
+
+def _date(text: str | None) -> datetime | None:
+    """Of a header or a listing, which write dates in two ways; some servers mix them up."""
+    if not text:
+        return None
+    try:
+        date = datetime.fromisoformat(text)
+    except ValueError:
+        return date_of(text)
+    date = date if date.tzinfo else date.replace(tzinfo=UTC)
+    return date if 2000 < date.year < 9000 else None

@@ -1,0 +1,233 @@
+"""What boto3 does for a request on the way is done for this project's own, too."""
+
+import base64
+import hashlib
+import socket
+import threading
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harvester.aws.errors import Refusal, code_of
+from harvester.errors import Exit, HarvesterError, NotFound, StoreAway
+from harvester.store.by_boto3 import Boto3Requests
+from harvester.store.client import client
+from harvester.store.connections import Limits
+from harvester.store.s3 import S3Store
+from tests.support.faulty_s3 import BUCKET
+from tests.support.scripted_x import Reply as Answer
+from tests.support.scripted_x import Request, in_turn, scripted
+from tests.support.servers import Bucket, S3Server, nobody
+from tests.support.stores import HandClock
+
+KEY = "collections/a/one"
+_ERROR = "<Error><Code>{}</Code><Message>words</Message>{}</Error>"
+
+
+def _refused(status: int, code: str, more: str = "", **headers: str) -> Answer:
+    return Answer(status, _ERROR.format(code, more).encode(), {"content-type": "application/xml", **headers})
+
+
+_THERE = Answer(200, b"there", {"etag": '"1"', "last-modified": "Thu, 26 Nov 2026 15:00:00 GMT"})
+
+
+def _store(url: str, *, tries: int = 1) -> S3Store:
+    server = S3Server(url, "A", "s")
+    return S3Store(BUCKET, client=server.requests(BUCKET, tries=tries), clock=HandClock())
+
+
+def _regions(requests: list[Request]) -> list[str]:
+    return [request.headers["authorization"].split("/")[2] for request in requests]
+
+
+@pytest.mark.parametrize(
+    ("refusals", "asked"),
+    [
+        ([_refused(400, "AuthorizationHeaderMalformed", "<Region>eu-west-1</Region>")], 1),
+        ([_refused(301, "PermanentRedirect", **{"x-amz-bucket-region": "eu-west-1"})], 1),
+        # Where the refusal names no region, the bucket tells it.
+        (
+            [
+                _refused(400, "IllegalLocationConstraintException"),
+                _refused(403, "AccessDenied", **{"x-amz-bucket-region": "eu-west-1"}),
+            ],
+            2,
+        ),
+    ],
+)
+def test_a_bucket_of_another_region_is_asked_there_from_then_on(refusals: list[Answer], asked: int) -> None:
+    with scripted(in_turn(*refusals, _THERE)) as server:
+        store = _store(server.url)
+        assert store.read(KEY).data == b"there"
+        assert store.read(KEY).data == b"there"
+    assert _regions(server.requests) == ["us-east-1"] * asked + ["eu-west-1"] * 2
+
+
+def test_a_bucket_that_is_in_no_region_is_not_looked_for_for_ever() -> None:
+    def elsewhere(request: Request) -> Answer:
+        other = "eu-west-1" if "us-east-1" in request.headers["authorization"] else "us-east-1"
+        return _refused(301, "PermanentRedirect", **{"x-amz-bucket-region": other})
+
+    with scripted(elsewhere) as server, pytest.raises(HarvesterError, match="It is in the region us-east-1"):
+        _store(server.url).read(KEY)
+    assert len(server.requests) == 2
+
+
+@pytest.mark.parametrize(
+    "busy", [_refused(503, "SlowDown"), _refused(400, "RequestTimeout"), _refused(429, "")]
+)
+def test_a_busy_server_is_asked_again_a_little_later_each_time(busy: Answer) -> None:
+    clock = HandClock()
+    with scripted(in_turn(busy, busy, _THERE)) as server:
+        client = S3Server(server.url, "A", "s").requests(BUCKET, clock=clock)
+        assert S3Store(BUCKET, client=client, clock=clock).read(KEY).data == b"there"
+    first, second = clock.waits
+    assert 0 <= first <= 1 and 0 <= second <= 2
+
+
+def test_a_refusal_that_stays_is_asked_once() -> None:
+    with scripted(in_turn(_refused(400, "InvalidArgument"))) as server, pytest.raises(HarvesterError):
+        _store(server.url, tries=3).read(KEY)
+    assert len(server.requests) == 1
+
+
+def test_an_answer_that_comes_before_the_body_is_sent_is_heard(tmp_path: Path) -> None:
+    error = _ERROR.format("EntityTooLarge", "").encode()
+    head = f"HTTP/1.1 413 Too Large\r\nContent-Length: {len(error)}\r\nConnection: close\r\n\r\n"
+    path = tmp_path / "large"
+    path.write_bytes(bytes(30_000_000))
+    with _hasty(head.encode() + error) as url, path.open("rb") as body:
+        client = S3Server(url, "A", "s").requests(BUCKET, tries=1)
+        with pytest.raises(Refusal) as told:
+            client("put_object", Key=KEY, Body=body, ChecksumSHA256=base64.b64encode(b"x").decode())
+    assert code_of(told.value) == "EntityTooLarge"
+
+
+@contextmanager
+def _hasty(answer: bytes) -> Iterator[str]:
+    """A server that answers once it has read the head of a request, and reads no more."""
+    over = threading.Event()
+
+    def serve(listening: socket.socket) -> None:
+        client, _ = listening.accept()
+        with client:
+            head = b""
+            while b"\r\n\r\n" not in head:
+                head += client.recv(1)
+            client.sendall(answer)
+            over.wait(60)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=serve, args=(listening,), daemon=True).start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        over.set()
+
+
+def test_a_connection_that_the_server_closed_meanwhile_is_not_used_again() -> None:
+    closed = threading.Event()
+
+    def once(handler: Any) -> None:
+        content = _THERE.content
+        handler.send_response_only(200)
+        for name, value in {**_THERE.headers, "content-length": str(len(content))}.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+        handler.wfile.write(content)
+        handler.wfile.flush()
+        handler.connection.shutdown(socket.SHUT_WR)
+        closed.set()
+
+    with scripted(lambda _: once) as server:
+        store = _store(server.url)
+        for _ in range(5):
+            assert store.read(KEY).data == b"there"
+            assert closed.wait(60)
+            closed.clear()
+
+
+@pytest.mark.parametrize(
+    ("name", "digest"),
+    [
+        ("sha256", hashlib.sha256(b"there").digest()),
+        ("crc32", zlib.crc32(b"there").to_bytes(4, "big")),
+    ],
+)
+def test_an_object_that_changed_on_the_way_is_not_taken(name: str, digest: bytes) -> None:
+    told = {f"x-amz-checksum-{name}": base64.b64encode(digest).decode()}
+    whole = replace(_THERE, headers={**_THERE.headers, **told})
+    with scripted(in_turn(whole)) as server:
+        assert _store(server.url).read(KEY).data == b"there"
+    wrong = pytest.raises(StoreAway, match="gave an invalid response.*its checksum is")
+    with scripted(in_turn(replace(whole, body=b"thera"))) as server, wrong:
+        _store(server.url).read(KEY)
+    # Of an object that was uploaded in parts, it is of their checksums.
+    of_parts = {f"x-amz-checksum-{name}": f"{base64.b64encode(b'of parts').decode()}-3"}
+    with scripted(in_turn(replace(_THERE, headers={**_THERE.headers, **of_parts}))) as server:
+        assert _store(server.url).read(KEY).data == b"there"
+
+
+class TestTls:
+    @pytest.fixture(autouse=True)
+    def keys(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "A")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s")
+
+    @pytest.mark.parametrize("variable", ["AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE"])
+    def test_a_server_with_a_certificate_of_ones_own_is_used_over_tls(
+        self, variable: str, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv(variable, str(certificate[0]))
+        written = Answer(200, b"", {"etag": '"2"'})
+        with scripted(
+            lambda request: written if request.method == "PUT" else _THERE, certificate=certificate
+        ) as server:
+            monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+            store = S3Store(BUCKET)
+            assert store.read(KEY).data == b"there"
+            client = S3Server(server.url, "A", "s").requests(BUCKET, ca_bundle=str(certificate[0]))
+            data = bytes(3_000_000)
+            digest = base64.b64encode(hashlib.sha256(data).digest()).decode()
+            assert client("put_object", Key=KEY, Body=data, ChecksumSHA256=digest)["ETag"] == '"2"'
+        put = server.requests[-1]
+        assert (put.body, put.headers["x-amz-content-sha256"]) == (data, "UNSIGNED-PAYLOAD")
+        assert "x-amz-checksum-sha256" in put.headers["authorization"]
+
+    def test_a_certificate_that_nobody_trusts_is_told(
+        self, certificate: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        with scripted(in_turn(_THERE), certificate=certificate) as server:
+            monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+            with pytest.raises(StoreAway, match=r"not secure.*CERTIFICATE_VERIFY_FAILED.*AWS_CA_BUNDLE"):
+                S3Store(BUCKET, patience=1.0).read(KEY)
+        assert server.requests == []
+
+    def test_certificates_that_are_none_are_told(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        (tmp_path / "ca.pem").write_text("none")
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+        with pytest.raises(HarvesterError, match=r"ca\.pem cannot be used.*AWS_CA_BUNDLE") as told:
+            S3Store(BUCKET)
+        assert told.value.exit_code == Exit.USAGE
+
+
+def test_a_proxy_is_left_to_boto3(s3_environment: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
+    with nobody() as url:
+        monkeypatch.setenv("HTTP_PROXY", url)
+        with pytest.raises(StoreAway, match="The proxy cannot be reached"):
+            S3Store(s3_environment.name, patience=1.0).read(KEY)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with pytest.raises(NotFound):
+        S3Store(s3_environment.name).read(KEY)
+
+
+def test_an_access_point_is_left_to_boto3(monkeypatch: pytest.MonkeyPatch) -> None:
+    arn = "arn:aws:s3:eu-west-1:123456789012:accesspoint/museum"
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    assert S3Store(arn).name == f"s3://{arn}"
+    assert isinstance(client(arn, region="", limits=Limits(), clock=HandClock()), Boto3Requests)
