@@ -7,7 +7,6 @@ from harvester.clock import Stop
 from harvester.networks.x.endpoints import TOKEN, Endpoint
 from harvester.networks.x.http.interruptible import Sockets, session
 from harvester.networks.x.http.request import Wire, require_address
-from harvester.networks.x.http.signature import Signature
 from harvester.networks.x.keys import Keys
 
 
@@ -24,9 +23,14 @@ class Sessions:
         self._lock = threading.Lock()
         self._app, self._user = self._new(), None
         if keys.of_a_user:
+            # Of no use where a token is enough, and slow to import.
+            from requests_oauthlib import OAuth1
+
             self._user = self._new()
-            self._user.session.auth = Signature(
-                keys.consumer_key, keys.consumer_secret, keys.access_token, keys.access_token_secret
+            self._user.session.auth = OAuth1(
+                *(keys.consumer_key, keys.consumer_secret, keys.access_token, keys.access_token_secret),
+                # Headers as text; it would make bytes of them.
+                decoding=None,
             )
 
     def of(self, endpoint: Endpoint, token: Callable[[], str]) -> Wire:
