@@ -8,6 +8,8 @@ from datetime import UTC, datetime
 _UNPRINTABLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 # Within emoji, and between letters of some scripts.
 _JOINERS = "\u200c\u200d"
+# Of those that Unicode has as marks, the ones that are never shown.
+_UNSEEN_MARKS = {"\u034f", *map(chr, range(0xFE00, 0xFE10))}
 
 
 def printable(text: str) -> str:
@@ -28,6 +30,18 @@ def _printable(character: str) -> str:
     if unicodedata.category(character) not in _UNPRINTABLE or character in _JOINERS:
         return character
     return character.encode("unicode_escape").decode()
+
+
+def plain(text: str) -> str:
+    """The text in the width of this keyboard, without what cannot be seen."""
+    seen = (each for each in text if unicodedata.category(each) != "Cf" and each not in _UNSEEN_MARKS)
+    return "".join(map(_narrow, seen)).strip()
+
+
+def _narrow(letter: str) -> str:
+    if unicodedata.decomposition(letter).startswith(("<wide>", "<narrow>")):
+        return unicodedata.normalize("NFKC", letter)
+    return letter
 
 
 def counted(number: int, what: str) -> str:

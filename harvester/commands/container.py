@@ -13,7 +13,7 @@ import click
 
 from harvester.clock import Stop, SystemClock
 from harvester.commands import TYPED, Group, log_options, log_to_stderr, say_error
-from harvester.commands.cli import x_client
+from harvester.commands.cli import network_client
 from harvester.commands.cli.output import print_line
 from harvester.commands.cli.signals import stop_on_signals, wait_for_shutdown
 from harvester.commands.cli.version import version_option
@@ -215,7 +215,7 @@ class _Run:
         return Harvest(
             store=self.store,
             keys=CollectionKeys(self.collection_id),
-            client=x_client.client_of_harvest(chosen, self.stop, self.alerts, begun=token.publish),
+            client=network_client.client_of_harvest(chosen, self.stop, self.alerts, begun=token.publish),
             settings=chosen,
             work_root=Path(chosen.temp) / self.place / self.collection_id,
             clock=SystemClock(),

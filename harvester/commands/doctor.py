@@ -31,7 +31,7 @@ _WHERE = {
 @partial(in_place, refuse_unknown=False)
 def doctor(as_json: bool, place: Place) -> int:
     from harvester.checks.machine import examine
-    from harvester.commands.cli.x_client import client
+    from harvester.commands.cli.network_client import client
 
     def schedules() -> "list[Scheduled]":
         return place.compute.schedules()

@@ -15,6 +15,7 @@ from harvester.networks.check import Check
 from harvester.networks.gap import Heard, MissedInterval, impossible
 from harvester.networks.records import Records, one_post_a_line
 from harvester.settings import Settings
+from harvester.text import plain
 
 
 @dataclass(frozen=True)
@@ -130,6 +131,8 @@ class Network:
     title: ClassVar[str]
     # How much later a post may come than one that was published after it.
     delivery: ClassVar[timedelta] = timedelta()
+    # What the name of an account consists of, in words.
+    name_limits: ClassVar[str] = ""
     # Whether it allows one stream only for the same keys.
     one_stream_per_app: ClassVar[bool] = False
 
@@ -209,6 +212,10 @@ class Network:
     def accepted_fields(self, client: Callable[[], Any]) -> Iterator[Check]:
         """Whether the network accepts all that is asked for of posts and accounts; costs nothing."""
         yield from ()
+
+    def name_in(self, text: str) -> str:
+        """The name of an account that a person's text means, without @; empty where it can be none."""
+        return plain(text).lstrip("@ ")
 
     def look_up(self, client: Any, names: Sequence[str]) -> Iterator[Account]:
         """The accounts of these names; those that there are not are passed over."""

@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvester.commands.config.user_names import found_in, plain, read, screen_name, shown
+from harvester.commands.config.user_names import found_in, read, shown
 from harvester.errors import HarvesterError
+from harvester.networks.x.screen_names import screen_name
+from harvester.text import plain
 
 _NAMES = st.from_regex(r"[A-Za-z0-9_]{1,15}", fullmatch=True)
 _UNSEEN = st.text("\u200b\u200e\u200f\u202a\u202c\u2060\ufeff\u00ad\ufe0f", max_size=3)
@@ -34,7 +36,7 @@ def test_no_text_becomes_a_name_that_does_not_stand_in_it(text: str) -> None:
     name = screen_name(text)
     assert name == "" or (re.fullmatch(r"\w{1,15}", name, re.ASCII) and name in plain(text))
     if not name:
-        names, others = read([text])
+        names, others = read([text], screen_name)
         assert names == []
         assert others in ([], [text])
 
@@ -59,7 +61,7 @@ def test_what_is_a_name_and_what_is_none(text: str, name: str) -> None:
 
 
 def test_a_name_is_read_once_however_it_is_written() -> None:
-    assert read(["@MoMA", "moma", "\uff20MOMA", "", "@ ", "a b"]) == (["MOMA"], ["a b"])
+    assert read(["@MoMA", "moma", "\uff20MOMA", "", "@ ", "a b"], screen_name) == (["MOMA"], ["a b"])
 
 
 def test_what_cannot_be_seen_is_shown_escaped() -> None:
@@ -75,7 +77,7 @@ def test_what_cannot_be_seen_is_shown_escaped() -> None:
 def test_users_are_found_by_id_and_name_and_never_one_of_two(names: dict[str, str], typed: list[str]) -> None:
     users = {user_id: {"screen_name": name} for user_id, name in names.items()}
     try:
-        ids, missing = found_in(users, typed)
+        ids, missing = found_in(users, typed, screen_name)
     except HarvesterError as error:
         name = error.message.partition(" ")[0].lower()
         assert list(names.values()).count(name) > 1

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harvester.collection.kinds import STREAMS
-from harvester.commands.cli import x_client
+from harvester.commands.cli import network_client
 from harvester.commands.cli.output import (
     announce_dry_run,
     confirm,
@@ -39,7 +39,7 @@ def rules(collection_id: str, remove: bool, yes: bool, dry_run: bool, as_json: b
     keys, tree = require_collection(place, collection_id, *STREAMS)
     if remove:
         require_idle(place, keys)
-    with closing(x_client.client(place.settings, tree)) as client:
+    with closing(network_client.client(place.settings, tree)) as client:
         if not isinstance(client, XClient):
             raise HarvesterError(
                 f"{collection_id} has no rules: only streams of X have.", exit_code=Exit.USAGE

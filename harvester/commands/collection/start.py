@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from harvester.collection.kinds import FINITE, STREAMS, has_users, is_stream
-from harvester.commands.cli import collection_file, x_client
+from harvester.commands.cli import collection_file, network_client
 from harvester.commands.cli.output import announce_dry_run, dry_run_option, json_option, print_json
 from harvester.commands.cli.progress_meter import progress_option
 from harvester.commands.cli.workspace import Place, collection_id_argument, in_place
@@ -132,7 +132,7 @@ def _share_an_app(one: Collection, other: Mapping[str, Any]) -> bool:
 def _require_accepted_keys(place: Place, tree: Collection) -> None:
     from harvester.networks.registry import network_of
 
-    client = x_client.client(place.settings, tree, patience=_ASKED_FOR)
+    client = network_client.client(place.settings, tree, patience=_ASKED_FOR)
     try:
         network_of(tree).require_accepted(client)
     finally:

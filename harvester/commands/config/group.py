@@ -8,7 +8,7 @@ import click
 from harvester.collection.kinds import KINDS, is_stream
 from harvester.collection.secrets import key_names, without_secrets
 from harvester.commands import Group
-from harvester.commands.cli import collection_file, x_client
+from harvester.commands.cli import collection_file, network_client
 from harvester.commands.cli.output import (
     announce_dry_run,
     confirm,
@@ -274,7 +274,7 @@ def check(collection_id: str | None, live: bool, as_json: bool, path: Path, plac
         tree = collection_file.read(path)
     found = list(collection.of_description(tree, place.settings))
     if live and all(each.ok for each in found):
-        found += collection.of_network(as_valid(tree), lambda: x_client.client(place.settings, tree))
+        found += collection.of_network(as_valid(tree), lambda: network_client.client(place.settings, tree))
     return show_checks(found, as_json=as_json)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from harvester.collection.kinds import WITH_USERS
-from harvester.commands.cli import collection_file, x_client
+from harvester.commands.cli import collection_file, network_client
 from harvester.commands.cli.output import announce_dry_run, dry_run_option
 from harvester.commands.cli.workspace import Place, in_place
 from harvester.commands.config import user_names
@@ -18,7 +18,7 @@ from harvester.networks import Account
 from harvester.networks.registry import network_of
 from harvester.networks.validation import problems
 from harvester.settings import settings
-from harvester.text import NOT_TEXT, counted
+from harvester.text import NOT_TEXT, counted, plain
 
 _SHOWN = 20
 
@@ -74,7 +74,7 @@ def remove_users(users: Sequence[str], dry_run: bool, path: Path) -> int:
     def edit(tree: Tree) -> Tree:
         collection_file.require_kind(tree, *WITH_USERS)
         known = collection_file.users_of(tree)
-        gone[:], missing[:] = user_names.found_in(known, users)
+        gone[:], missing[:] = user_names.found_in(known, users, network_of(tree).name_in)
         leaving = set(gone)
         return {**tree, "users": {user_id: known[user_id] for user_id in known if user_id not in leaving}}
 
@@ -105,7 +105,9 @@ def restore_users(users: Sequence[str], everybody: bool, dry_run: bool, path: Pa
     was = _removed(
         catalog.all_of(place.store, keys), lambda summary: catalog.user_changes(place.store, summary)
     )
-    back, missing = (list(was), []) if everybody else user_names.found_in(was, users)
+    back, missing = (
+        (list(was), []) if everybody else user_names.found_in(was, users, network_of(mine).name_in)
+    )
     restored = [user_id for user_id in back if user_id not in current.get("users", {})]
     mine = collection_file.caught_up(place.store, keys, mine, current)
     what = f"{counted(len(restored), 'user')} to {path}"
@@ -131,7 +133,7 @@ def _removed(
 
 
 def _add_ids(path: Path, user_ids: Sequence[str], *, dry_run: bool) -> None:
-    given = list(dict.fromkeys(filter(None, map(user_names.plain, user_ids))))
+    given = list(dict.fromkeys(filter(None, map(plain, user_ids))))
     new: list[str] = []
 
     def edit(tree: Tree) -> Tree:
@@ -155,7 +157,7 @@ def _add_names(
 ) -> int:
     tree = collection_file.read(path)
     collection_file.require_kind(tree, *WITH_USERS)
-    given, others = user_names.read(texts)
+    given, others = user_names.read(texts, network_of(tree).name_in)
     if not given and not others:
         raise _no_users("Give screen names.")
     known = _by_name(collection_file.users_of(tree))
@@ -175,20 +177,20 @@ def _add_names(
     _tell_moved(known, found)
     if unasked:
         click.echo("These were not looked up again; use --look-up-known if a name may have moved.", err=True)
-    code = _tell_not_found(missing, others, error_file)
+    code = _tell_not_found(missing, others, error_file, limits=network_of(tree).name_limits)
     _tell_unasked(tree)
     return code
 
 
-def _tell_not_found(missing: list[str], others: list[str], error_file: Path | None) -> int:
+def _tell_not_found(missing: list[str], others: list[str], error_file: Path | None, *, limits: str) -> int:
     """The exit code; `others` were not looked up, because they cannot be names."""
     if error_file:
         error_file.write_text("".join(f"{name}\n" for name in [*missing, *others]), encoding="utf-8")
     code = _tell_missing("Following screen names where not found:", [*missing, *others])
     if others:
         kind, were = ("screen names", "were") if len(others) > 1 else ("a screen name", "was")
-        limits = "(1 to 15 of a-z, A-Z, 0-9 and _)"
-        click.echo(f"{len(others):,} of these cannot be {kind} {limits} and {were} not looked up.", err=True)
+        of = f" ({limits})" if limits else ""
+        click.echo(f"{len(others):,} of these cannot be {kind}{of} and {were} not looked up.", err=True)
     return code
 
 
@@ -216,7 +218,7 @@ def _look_up(tree: Tree, asked: list[str], found: dict[str, Account]) -> None:
     """Put id and proper spelling into `found`, by name in small letters, as the network answers."""
     if not asked:
         return
-    client = x_client.client(settings(), tree)
+    client = network_client.client(settings(), tree)
     try:
         for account in network_of(tree).look_up(client, asked):
             found[account.name.lower()] = account

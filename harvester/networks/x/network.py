@@ -11,6 +11,7 @@ from harvester.networks.budget import Prices
 from harvester.networks.check import Check
 from harvester.networks.records import Records
 from harvester.networks.x import post_ids
+from harvester.networks.x.screen_names import LIMITS, screen_name
 from harvester.settings import Settings
 
 # What speaks to X is imported only where that is done, so that commands begin quickly.
@@ -24,6 +25,7 @@ class X(Network):
 
     name, title = "x", "X"
     delivery = post_ids.DELIVERY
+    name_limits = LIMITS
     one_stream_per_app = True
 
     @property
@@ -31,6 +33,9 @@ class X(Network):
         from harvester.networks.x.description import RULES
 
         return RULES
+
+    def name_in(self, text: str) -> str:
+        return screen_name(text)
 
     def source(self, kind: str) -> Source[Any]:
         from harvester.networks.x.sources import source_for
