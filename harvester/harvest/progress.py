@@ -72,7 +72,7 @@ class _Standing:
     ended: str = ""
     # Since when a stream that was not meant to end is not collected, and its last record.
     missed: Tree = field(default_factory=dict)
-    # What was asked for of posts and accounts, and X no longer accepts.
+    # What was asked for of posts and accounts, and is no longer accepted.
     refused_fields: tuple[str, ...] = ()
 
 
@@ -123,7 +123,7 @@ class Progress:
             self._now = replace(self._now, updated=at)
 
     def field_refused(self, words: str, *, at: str) -> Tree:
-        """Note what X no longer accepts; the event that says so."""
+        """Note what the network no longer accepts; the event that says so."""
         with self._lock:
             self._now = replace(self._now, refused_fields=(*self._now.refused_fields, words))
         return {"event": "field refused", "at": at, "detail": words}

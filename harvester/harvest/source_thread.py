@@ -27,7 +27,7 @@ class SourceThread:
     """Started once. When the inbox has ended, `error` is what the source raised, if it did.
 
     `missed` is what an earlier harvest of a stream left for this one to report as a gap. `waits_for` says of
-    a stream whether it waits within this harvest for a refusal of X to end; None: it never does.
+    a stream whether it waits within this harvest for a refusal to end; None: it never does.
     """
 
     context: Context
@@ -96,6 +96,6 @@ class SourceThread:
         )
 
     def _note_refused_field(self, words: str) -> None:
-        log.warning("X no longer accepts %s; the harvest continues without.", words)
+        log.warning("%s no longer accepts %s; the harvest continues without.", self.network.title, words)
         event = self.context.progress.field_refused(words, at=timestamp(self.context.clock.now()))
         self.inbox.put(Batch(events=(event,)))

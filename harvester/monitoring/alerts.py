@@ -56,7 +56,9 @@ class Alerts:
 
     def uses(self, collection: Collection, secrets: Iterable[str]) -> None:
         """The collection of the harvest, and what must be in no notice."""
-        self.collection = {name: collection.get(name) for name in ("type", "check_in")}
+        self.collection = {
+            name: collection.get(name) for name in ("type", "check_in", "network") if name in collection
+        }
         self.secrets |= set(secrets)
 
     def ended(self, outcome: "Outcome", summary: HarvestSummary, *, dead: str = "") -> None:
@@ -75,14 +77,16 @@ class Alerts:
         self.fields_refused(summary)
 
     def fields_refused(self, summary: HarvestSummary) -> None:
-        """Tell of what X no longer accepts, once in the life of the collection."""
+        """Tell of what the network no longer accepts, once in the life of the collection."""
         from harvester.harvest.progress import Outcome
+        from harvester.networks.registry import network_of
 
         refused = summary.get("refused_fields")
         if not refused or refused == self._refused:
             return
         self._refused = list(refused)
-        reason = f"X no longer accepts {', '.join(refused)}; harvests go on without."
+        title = network_of(self.collection).title
+        reason = f"{title} no longer accepts {', '.join(refused)}; harvests go on without."
         hint = "Records no longer contain these; no action is needed. `doctor` checks the fields."
         outcome = Outcome(str(summary["state"]), reason, Exit.OK, hint)
         self._tell("refused fields", outcome, str(summary["harvest_timestamp"]), once=True)

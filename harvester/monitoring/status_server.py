@@ -92,7 +92,7 @@ _METRICS = (
     ("files", "gauge", "Record files, including the open one."),
     ("file_bytes", "counter", "Compressed bytes in them."),
     ("gaps", "counter", "Intervals in which posts may be missing."),
-    ("billed_usd", "counter", "Dollars charged by X."),
+    ("billed_usd", "counter", "Dollars charged by the network."),
 )
 
 

@@ -78,7 +78,7 @@ def test_a_harvest_once_brings_every_post_and_is_told_of_afterwards(
     assert told.code == 0
     assert told.out.startswith("Started\nmuseums => Folder: collections. Harvest timestamp: ")
     assert f"Tweets: {3 * _POSTS}. Files: 1 (" in told.out
-    assert "Billed by X: $0.48." in told.err
+    assert "Billed: $0.48." in told.err
     (folder,) = (person.folder / "collections/museums").glob("harvests/*/*/*/*/*/*")
     assert f"Files: {folder.relative_to(person.folder)}/\n" in told.err
     assert (

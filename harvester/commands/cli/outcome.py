@@ -26,12 +26,12 @@ def outcome_line(place: Place, summary: HarvestSummary) -> str:
 
 
 def show_notes(place: Place, summary: HarvestSummary) -> None:
-    """On standard error: what X billed, where the files are, and how to make one post a line of them."""
+    """On standard error: what was billed, where the files are, and how to make one post a line of them."""
     if summary.get("billed"):
-        click.echo(f"Billed by X: ${dollars(summary):.2f}.", err=True)
+        click.echo(f"Billed: ${dollars(summary):.2f}.", err=True)
     if refused := summary.get("refused_fields"):
         fields = ", ".join(map(str, refused)) if isinstance(refused, list) else str(refused)
-        click.echo(f"X no longer accepts {fields}; the harvest continued without.", err=True)
+        click.echo(f"The network no longer accepts {fields}; the harvest continued without.", err=True)
     folder = summary.get("folder")
     if not folder or not summary["files"]:
         return

@@ -92,8 +92,9 @@ def filter_start(collection_id: str, dry_run: bool, place: Place) -> None:
 
 
 def _require_free_stream(place: Place, keys: CollectionKeys, tree: Collection) -> None:
-    """Raise where another stream runs here with the same keys, or X refuses these."""
+    """Raise where another stream runs here with the same keys, or the network refuses these."""
     from harvester.collection import history
+    from harvester.networks.registry import network_of
 
     for task in place.compute.tasks():
         if task.collection_id == keys.id or task.status not in _RUNS:
@@ -111,7 +112,8 @@ def _require_free_stream(place: Place, keys: CollectionKeys, tree: Collection) -
                 continue
             named = f"the keys of profile {own['profile']}" if own.get("profile") else "the same keys"
             raise HarvesterError(
-                f"The stream of {task.collection_id} already runs with {named}; X allows one stream per app.",
+                f"The stream of {task.collection_id} already runs with {named}; "
+                f"{network_of(tree).title} allows one stream per app.",
                 hint=f"Stop it with `collection filter-stop {task.collection_id}`, or use keys of "
                 "another app.",
                 exit_code=Exit.LOCKED,
