@@ -178,11 +178,11 @@ def _unlock(store: Store, collection_id: str) -> None:
 
 @dataclass(frozen=True)
 class _Run:
-    """One harvest with all that reports on it; `place` names the folder of its unfinished files."""
+    """One harvest with all that reports on it; `work_folder` is the name of that of its unfinished files."""
 
     store: Store
     collection_id: str
-    place: str
+    work_folder: str
     options: _Options
     stop: Stop
     alerts: Alerts
@@ -217,7 +217,7 @@ class _Run:
             keys=CollectionKeys(self.collection_id),
             client=network_client.client_of_harvest(chosen, self.stop, self.alerts, begun=token.publish),
             settings=chosen,
-            work_root=Path(chosen.temp) / self.place / self.collection_id,
+            work_root=Path(chosen.temp) / self.work_folder / self.collection_id,
             clock=SystemClock(),
             stop=self.stop,
             task=described_task(os.environ.get("TWARC_CLOUD_TASK", "")),

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harvester.commands.cli.output import json_option
-from harvester.commands.cli.workspace import Place, in_place
-from harvester.commands.config.group import show_checks
+from harvester.commands.cli.output import json_option, show_checks
+from harvester.commands.cli.workspace import Workspace, in_workspace
 from harvester.errors import HarvesterError
 
 if TYPE_CHECKING:
@@ -28,16 +27,16 @@ _WHERE = {
     "doctor", help="Check everything a harvest needs: keys, clock, disk, store, settings, versions."
 )
 @json_option
-@partial(in_place, refuse_unknown=False)
-def doctor(as_json: bool, place: Place) -> int:
+@partial(in_workspace, refuse_unknown=False)
+def doctor(as_json: bool, workspace: Workspace) -> int:
     from harvester.checks.machine import examine
     from harvester.commands.cli.network_client import client
 
     def schedules() -> "list[Scheduled]":
-        return place.compute.schedules()
+        return workspace.compute.schedules()
 
-    asking = replace(place.settings, x_patience=_PATIENCE)
-    found = examine(place.settings, lambda: place.store, lambda: client(asking, {}), schedules)
+    asking = replace(workspace.settings, x_patience=_PATIENCE)
+    found = examine(workspace.settings, lambda: workspace.store, lambda: client(asking, {}), schedules)
     return show_checks(list(found), as_json=as_json)
 
 

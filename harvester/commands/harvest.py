@@ -16,9 +16,9 @@ from harvester.commands.cli.output import (
     table,
 )
 from harvester.commands.cli.workspace import (
-    Place,
+    Workspace,
     collection_id_argument,
-    in_place,
+    in_workspace,
     optional_collection_id_argument,
 )
 from harvester.documents import HarvestSummary, Tree
@@ -45,15 +45,15 @@ def harvest() -> None:
 
 @harvest.command("list", help="List running harvests and streams, and harvests that died.")
 @json_option
-@in_place
-def list_harvests(as_json: bool, place: Place) -> None:
-    rows = listed(place)
+@in_workspace
+def list_harvests(as_json: bool, workspace: Workspace) -> None:
+    rows = listed(workspace)
     if as_json:
         print_json(rows)
         return
     for row in rows:
         detail = f" ({row['detail']})" if row["detail"] else ""
-        print_line(f"{row['id']} => {place.label}. Status: {row['status']}{detail}")
+        print_line(f"{row['id']} => {workspace.label}. Status: {row['status']}{detail}")
         if row["started"]:
             click.echo(f"  since {when(row['started'])} UTC", err=True)
     if not rows:
@@ -65,22 +65,22 @@ def list_harvests(as_json: bool, place: Place) -> None:
 )
 @optional_collection_id_argument
 @json_option
-@in_place
-def running(collection_id: str | None, as_json: bool, place: Place) -> None:
+@in_workspace
+def running(collection_id: str | None, as_json: bool, workspace: Workspace) -> None:
     from harvester.collection import history
 
     if collection_id is None:
-        found = [summary for row in listed(place) if (summary := _summary(place, row["id"]))]
+        found = [summary for row in listed(workspace) if (summary := _summary(workspace, row["id"]))]
         if as_json:
             print_json(found)
             return
         for summary in found:
-            print_line(_running_line(place, summary))
+            print_line(_running_line(workspace, summary))
         if not found:
             click.echo("No running harvests.")
         return
-    history.read(place.store, place.keys(collection_id))
-    summary = _summary(place, collection_id)
+    history.read(workspace.store, workspace.keys(collection_id))
+    summary = _summary(workspace, collection_id)
     if summary is None:
         raise HarvesterError(
             "Task not found.",
@@ -90,42 +90,44 @@ def running(collection_id: str | None, as_json: bool, place: Place) -> None:
     if as_json:
         print_json(summary)
         return
-    print_line(_running_line(place, summary))
+    print_line(_running_line(workspace, summary))
 
 
-def _summary(place: Place, collection_id: str) -> HarvestSummary | None:
+def _summary(workspace: Workspace, collection_id: str) -> HarvestSummary | None:
     """What it has so far: as it says itself, or as it last said in the store."""
     from harvester.harvest import catalog
 
-    return place.compute.live(collection_id) or catalog.running(place.store, place.keys(collection_id))
+    return workspace.compute.live(collection_id) or catalog.running(
+        workspace.store, workspace.keys(collection_id)
+    )
 
 
-def _running_line(place: Place, summary: HarvestSummary) -> str:
+def _running_line(workspace: Workspace, summary: HarvestSummary) -> str:
     activity = f". Activity: {summary['activity']}" if summary.get("activity") else ""
     billed = f". Billed: ${dollars(summary):.2f}" if dollars(summary) else ""
     updated = f". As of: {when(summary['updated'])} UTC" if summary.get("updated") else ""
-    return summary_line(place, summary) + activity + billed + updated
+    return summary_line(workspace, summary) + activity + billed + updated
 
 
 @harvest.command("last", help="Show the outcome of the last harvest of COLLECTION_ID that ended or died.")
 @collection_id_argument
 @json_option
-@in_place
-def last(collection_id: str, as_json: bool, place: Place) -> None:
+@in_workspace
+def last(collection_id: str, as_json: bool, workspace: Workspace) -> None:
     from harvester.collection import history
     from harvester.harvest import catalog
 
-    keys = place.keys(collection_id)
-    history.read(place.store, keys)
-    summary = died(place, keys) or catalog.last(place.store, keys)
-    changes = catalog.user_changes(place.store, summary) if summary and summary.get("folder") else None
+    keys = workspace.keys(collection_id)
+    history.read(workspace.store, keys)
+    summary = died(workspace, keys) or catalog.last(workspace.store, keys)
+    changes = catalog.user_changes(workspace.store, summary) if summary and summary.get("folder") else None
     if as_json:
         print_json(summary and {**summary, "user_changes": changes})
     elif summary is None:
         click.echo("Cannot find last harvest for this collection.")
     else:
-        click.echo(outcome_line(place, summary))
-        show_notes(place, summary)
+        click.echo(outcome_line(workspace, summary))
+        show_notes(workspace, summary)
         if changes is not None:
             _show_changes(changes)
 
@@ -152,11 +154,11 @@ def _show_changes(changes: list[Tree]) -> None:
     help="Number of harvests to show, newest first.",
 )
 @json_option
-@in_place
-def past(collection_id: str, limit: int, as_json: bool, place: Place) -> None:
+@in_workspace
+def past(collection_id: str, limit: int, as_json: bool, workspace: Workspace) -> None:
     from harvester.harvest import catalog
 
-    found = catalog.all_of(place.store, place.keys(collection_id), newest=limit)
+    found = catalog.all_of(workspace.store, workspace.keys(collection_id), newest=limit)
     if as_json:
         print_json(found)
         return
@@ -180,29 +182,29 @@ def past(collection_id: str, limit: int, as_json: bool, place: Place) -> None:
 @collection_id_argument
 @click.option("--timeout", type=float, default=_STOPS_WITHIN, show_default=True, help="Seconds to wait.")
 @dry_run_option
-@in_place
-def stop(collection_id: str, timeout: float, dry_run: bool, place: Place) -> None:
+@in_workspace
+def stop(collection_id: str, timeout: float, dry_run: bool, workspace: Workspace) -> None:
     from harvester.collection import history
     from harvester.harvest import catalog
 
-    keys = place.keys(collection_id)
-    history.read(place.store, keys)
-    task = place.compute.task(collection_id)
+    keys = workspace.keys(collection_id)
+    history.read(workspace.store, keys)
+    task = workspace.compute.task(collection_id)
     if task and task.kind == "service":
         raise HarvesterError(
             f"{collection_id} is a stream, which would be restarted.",
             hint=f"`collection filter-stop {collection_id}` ends it.",
         )
-    if not task and not catalog.live_lock(place.store, keys):
+    if not task and not catalog.live_lock(workspace.store, keys):
         raise HarvesterError(f"No harvest of {collection_id} is running.")
     if announce_dry_run(dry_run, f"stop the harvest of {collection_id} after storing what it has"):
         return
     click.echo("Stopping ...")
-    end_harvest(place, keys, within=timeout)
+    end_harvest(workspace, keys, within=timeout)
     click.echo("Stopped")
 
 
-def end_harvest(place: Place, keys: "CollectionKeys", *, within: float) -> None:
+def end_harvest(workspace: Workspace, keys: "CollectionKeys", *, within: float) -> None:
     """Ask through the store and, where it is open, through the port; wait for the end."""
     from harvester.clock import Stop, SystemClock
     from harvester.commands.cli.wait_notice import Waiting
@@ -211,22 +213,22 @@ def end_harvest(place: Place, keys: "CollectionKeys", *, within: float) -> None:
     clock, never, waits = SystemClock(), Stop(), Waiting()
     began = clock.elapsed()
     deadline = began + within
-    asked, written = place.compute.ask_to_stop(keys.id), ""
-    while place.compute.task(keys.id) or catalog.live_lock(place.store, keys):
-        if not asked and catalog.live_lock(place.store, keys):
+    asked, written = workspace.compute.ask_to_stop(keys.id), ""
+    while workspace.compute.task(keys.id) or catalog.live_lock(workspace.store, keys):
+        if not asked and catalog.live_lock(workspace.store, keys):
             # Not before the lock is held: a harvest that begins clears away what others left.
-            written = control.ask(place.store, keys) or written
-            asked = place.compute.ask_to_stop(keys.id)
+            written = control.ask(workspace.store, keys) or written
+            asked = workspace.compute.ask_to_stop(keys.id)
         if clock.elapsed() > deadline:
             raise HarvesterError(
                 f"The harvest of {keys.id} did not end within {within:.0f} s.",
                 hint="The stop is requested and takes effect when the harvest sees it; see "
                 "`harvest running`.",
             )
-        status = f"it polls for a stop request every {place.settings.stop_poll_seconds:g} s"
+        status = f"it polls for a stop request every {workspace.settings.stop_poll_seconds:g} s"
         waits(keys.id, status, clock.elapsed() - began)
-        clock.wait(never, place.pause)
-    control.take_back(place.store, keys, written)
+        clock.wait(never, workspace.pause)
+    control.take_back(workspace.store, keys, written)
 
 
 @harvest.command("log", help="Show the log of the newest harvest of COLLECTION_ID started here.")
@@ -235,11 +237,11 @@ def end_harvest(place: Place, keys: "CollectionKeys", *, within: float) -> None:
 @click.option(
     "--lines", "-n", type=click.IntRange(0), default=100, show_default=True, help="Number of lines."
 )
-@in_place
-def log(collection_id: str, follow: bool, lines: int, place: Place) -> None:
+@in_workspace
+def log(collection_id: str, follow: bool, lines: int, workspace: Workspace) -> None:
     from harvester.clock import Stop
     from harvester.collection import history
 
-    history.read(place.store, place.keys(collection_id))
-    for line in place.compute.log(collection_id, lines=lines, follow=follow, stop=Stop()):
+    history.read(workspace.store, workspace.keys(collection_id))
+    for line in workspace.compute.log(collection_id, lines=lines, follow=follow, stop=Stop()):
         print_line(line)

@@ -12,7 +12,7 @@ import click
 from harvester.clock import Stop, SystemClock
 from harvester.commands import TYPED
 from harvester.commands.cli.outcome import outcome_line
-from harvester.commands.cli.workspace import Place, collection_id_argument, in_place
+from harvester.commands.cli.workspace import Workspace, collection_id_argument, in_workspace
 from harvester.errors import Conflict, Exit, HarvesterError
 from harvester.monitoring.alerts import watching
 from harvester.text import counted
@@ -24,19 +24,19 @@ log = logging.getLogger("twarc-cloud")
     "scheduler",
     help="Run scheduled harvests and restart streams on this machine, until Ctrl-C.",
 )
-@in_place
-def scheduler(place: Place) -> int:
+@in_workspace
+def scheduler(workspace: Workspace) -> int:
     from harvester.compute.local.scheduler import Scheduler
     from harvester.harvest import catalog
 
     def ended(collection_id: str) -> str:
-        last = catalog.last(place.store, place.keys(collection_id))
-        return outcome_line(place, last) if last else f"{collection_id}: ended without a harvest."
+        last = catalog.last(workspace.store, workspace.keys(collection_id))
+        return outcome_line(workspace, last) if last else f"{collection_id}: ended without a harvest."
 
     def running(collection_id: str) -> bool:
-        return catalog.live_lock(place.store, place.keys(collection_id)) is not None
+        return catalog.live_lock(workspace.store, workspace.keys(collection_id)) is not None
 
-    if place.settings.cluster:
+    if workspace.settings.cluster:
         raise HarvesterError(
             "On a cluster AWS starts scheduled harvests; no scheduler is needed here.",
             hint="`collection scheduled` lists them.",
@@ -44,13 +44,15 @@ def scheduler(place: Place) -> int:
         )
     stop = Stop()
     _on_signals(stop)
-    made = Scheduler(place.this_machine, SystemClock(), stop, say=_say, ended=ended, running=running)
+    made = Scheduler(workspace.this_machine, SystemClock(), stop, say=_say, ended=ended, running=running)
     # That another one runs already is for the person who typed this.
-    with watching("scheduler", place.bucket or str(place.folder), unless=(*TYPED, Conflict)) as alerts:
-        alerts.settings = place.settings
-        found = place.this_machine.schedules()
+    with watching(
+        "scheduler", workspace.bucket or str(workspace.folder), unless=(*TYPED, Conflict)
+    ) as alerts:
+        alerts.settings = workspace.settings
+        found = workspace.this_machine.schedules()
         _say(
-            f"{counted(len(found), 'schedule')} for {place.store.name}; Ctrl-C ends the scheduler, "
+            f"{counted(len(found), 'schedule')} for {workspace.store.name}; Ctrl-C ends the scheduler, "
             "not its harvests."
         )
         try:
@@ -67,29 +69,29 @@ def _say(text: str) -> None:
 
 @click.command("supervise", hidden=True, help="Keep the stream of COLLECTION_ID running.")
 @collection_id_argument
-@in_place
-def supervise(collection_id: str, place: Place) -> int:
+@in_workspace
+def supervise(collection_id: str, workspace: Workspace) -> int:
     from harvester.compute.local.logs import newest
     from harvester.compute.local.supervisor import Supervisor
 
     stop = Stop()
     _on_signals(stop)
-    path = newest(place.runs / place.keys(collection_id).id)
+    path = newest(workspace.runs / workspace.keys(collection_id).id)
     if path is None:
         raise HarvesterError("This command is started by `collection filter-start`.", exit_code=Exit.USAGE)
     made = Supervisor(
-        place.this_machine,
+        workspace.this_machine,
         collection_id,
         log=Path(path),
-        restarts=place.settings.restarts,
-        pause=place.settings.restart_seconds,
+        restarts=workspace.settings.restarts,
+        pause=workspace.settings.restart_seconds,
         clock=SystemClock(),
         stop=stop,
     )
-    with watching(collection_id, place.bucket or str(place.folder), unless=TYPED) as alerts:
-        alerts.settings, alerts.store = place.settings, place.store
+    with watching(collection_id, workspace.bucket or str(workspace.folder), unless=TYPED) as alerts:
+        alerts.settings, alerts.store = workspace.settings, workspace.store
         code = made.run()
-        task = place.compute.task(collection_id)
+        task = workspace.compute.task(collection_id)
         # With any other code the harvest itself has told why it is of no use to start it again.
         if code == Exit.ERROR and task:
             alerts.gave_up(task.detail)

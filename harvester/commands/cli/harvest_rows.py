@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from harvester.collection.kinds import is_stream
-from harvester.commands.cli.workspace import Place
+from harvester.commands.cli.workspace import Workspace
 from harvester.documents import HarvestSummary, Tree
 from harvester.errors import HarvesterError
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from harvester.store.keys import CollectionKeys
 
 
-def listed(place: Place) -> list[Tree]:
+def listed(workspace: Workspace) -> list[Tree]:
     """What runs here, on the cluster or, by its lock, elsewhere; what died; what was due and never began."""
     from harvester.harvest import catalog
 
@@ -25,13 +25,13 @@ def listed(place: Place) -> list[Tree]:
             "started": task.started or None,
             "detail": task.detail,
         }
-        for task in place.compute.tasks()
+        for task in workspace.compute.tasks()
     }
-    for collection_id in place.collection_ids():
+    for collection_id in workspace.collection_ids():
         if collection_id in rows:
             continue
-        keys = place.keys(collection_id)
-        if held := catalog.live_lock(place.store, keys):
+        keys = workspace.keys(collection_id)
+        if held := catalog.live_lock(workspace.store, keys):
             rows[collection_id] = {
                 "id": collection_id,
                 "status": "RUNNING",
@@ -39,7 +39,7 @@ def listed(place: Place) -> list[Tree]:
                 "started": held.get("acquired"),
                 "detail": f"on {held.get('host', 'an unknown host')}",
             }
-        elif summary := died(place, keys):
+        elif summary := died(workspace, keys):
             rows[collection_id] = {
                 "id": collection_id,
                 "status": "DIED",
@@ -47,7 +47,7 @@ def listed(place: Place) -> list[Tree]:
                 "started": summary["harvest_timestamp"] or None,
                 "detail": f"{summary['reason']}. {summary['hint']}",
             }
-    for each in _missed(place):
+    for each in _missed(workspace):
         rows.setdefault(
             each.collection_id,
             {
@@ -61,32 +61,32 @@ def listed(place: Place) -> list[Tree]:
     return [rows[collection_id] for collection_id in sorted(rows)]
 
 
-def _missed(place: Place) -> "list[Missed]":
+def _missed(workspace: Workspace) -> "list[Missed]":
     """What was due and brought no harvest; without schedules there is none."""
     from harvester.compute.schedules.due import missed
 
-    if place.settings.cluster and not place.settings.schedule_group:
+    if workspace.settings.cluster and not workspace.settings.schedule_group:
         return []
-    return missed(place.store, place.compute.schedules(), datetime.now(UTC))
+    return missed(workspace.store, workspace.compute.schedules(), datetime.now(UTC))
 
 
-def died(place: Place, keys: "CollectionKeys") -> HarvestSummary | None:
+def died(workspace: Workspace, keys: "CollectionKeys") -> HarvestSummary | None:
     """The harvest that died last, if none has finished it, with what to do as its `hint`."""
     from harvester.harvest import catalog
 
-    summary = catalog.died(place.store, keys)
+    summary = catalog.died(workspace.store, keys)
     if summary is None:
         return None
-    way = "filter-start" if _is_stream(place, keys) else "once"
+    way = "filter-start" if _is_stream(workspace, keys) else "once"
     hint = f"`collection {way} {keys.id}` starts it; nothing that was stored is lost."
     return {**summary, "hint": hint}
 
 
-def _is_stream(place: Place, keys: "CollectionKeys") -> bool:
+def _is_stream(workspace: Workspace, keys: "CollectionKeys") -> bool:
     from harvester.collection import history
 
     try:
-        return is_stream(history.current(place.store, keys))
+        return is_stream(history.current(workspace.store, keys))
     except HarvesterError:
         # Damaged; the command that is named says so.
         return False

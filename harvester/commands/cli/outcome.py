@@ -2,30 +2,31 @@
 
 import click
 
-from harvester.commands.cli.workspace import Place
+from harvester.commands.cli.workspace import Workspace
 from harvester.documents import HarvestSummary
 from harvester.harvest.summary import dollars
 from harvester.text import printable, size
 
 
-def summary_line(place: Place, summary: HarvestSummary) -> str:
+def summary_line(workspace: Workspace, summary: HarvestSummary) -> str:
     """The harvest's progress, in one line."""
     return printable(
-        f"{summary['collection_id']} => {place.label}. Harvest timestamp: {summary['harvest_timestamp']}. "
+        f"{summary['collection_id']} => {workspace.label}. "
+        f"Harvest timestamp: {summary['harvest_timestamp']}. "
         f"Tweets: {summary['tweets']:,}. Files: {summary['files']:,} ({size(summary['file_bytes'])})"
     )
 
 
-def outcome_line(place: Place, summary: HarvestSummary) -> str:
+def outcome_line(workspace: Workspace, summary: HarvestSummary) -> str:
     """The outcome of a harvest that ended, with its state unless it is complete."""
     state = summary.get("state", "complete")
     reason = f" ({summary['reason']})" if summary.get("reason") else ""
     hint = f" {summary['hint']}" if summary.get("hint") else ""
     ended = "" if state == "complete" and not reason else f". State: {state}{reason}.{hint}"
-    return summary_line(place, summary) + printable(ended)
+    return summary_line(workspace, summary) + printable(ended)
 
 
-def show_notes(place: Place, summary: HarvestSummary) -> None:
+def show_notes(workspace: Workspace, summary: HarvestSummary) -> None:
     """On standard error: what was billed, where the files are, and how to make one post a line of them."""
     if summary.get("billed"):
         click.echo(f"Billed: ${dollars(summary):.2f}.", err=True)
@@ -35,9 +36,9 @@ def show_notes(place: Place, summary: HarvestSummary) -> None:
     folder = summary.get("folder")
     if not folder or not summary["files"]:
         return
-    click.echo(f"Files: {place.shown(folder)}", err=True)
-    if not place.bucket and summary["tweets"]:
-        files = f"{place.shown(folder)}tweets-*.jsonl.gz"
+    click.echo(f"Files: {workspace.shown(folder)}", err=True)
+    if not workspace.bucket and summary["tweets"]:
+        files = f"{workspace.shown(folder)}tweets-*.jsonl.gz"
         # Without keys twarc2 takes what it is given on standard input for them, also where it needs none.
         flatten = "BEARER_TOKEN=none twarc2 flatten > posts.jsonl"
         click.echo(f"One post a line: gzip -dc {files} | {flatten}", err=True)

@@ -3,13 +3,16 @@
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 import orjson
 
 from harvester.errors import Exit, HarvesterError
 from harvester.text import printable
+
+if TYPE_CHECKING:
+    from harvester.networks.check import Check
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 
@@ -86,3 +89,14 @@ def confirm(question: str, *, yes: bool, option: str = "--yes") -> None:
         ) from None
     if not agreed:
         raise HarvesterError("Cancelled; nothing was changed.")
+
+
+def show_checks(found: "list[Check]", *, as_json: bool) -> int:
+    """Print checks; the exit code."""
+    if as_json:
+        print_json([each.__dict__ for each in found])
+    for each in () if as_json else found:
+        mark = "ok " if each.ok else "BAD"
+        hint = f" {each.hint}" if each.hint else ""
+        print_line(f"{mark} {each.check}: {each.detail}{hint}")
+    return int(Exit.OK if all(each.ok for each in found) else Exit.ERROR)

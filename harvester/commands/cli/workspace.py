@@ -32,7 +32,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 @dataclass(frozen=True)
-class Place:
+class Workspace:
     """A bucket or a folder of collections, and the files of this machine that belong to it."""
 
     settings: Settings
@@ -184,9 +184,9 @@ def flags(bucket: str | None, collections_path: str | None) -> dict[str, str | N
     return {"collections_path": collections_path, "bucket": wanted, "cluster": cluster}
 
 
-def chosen(bucket: str | None, collections_path: str | None, *, refuse_unknown: bool = True) -> Place:
+def chosen(bucket: str | None, collections_path: str | None, *, refuse_unknown: bool = True) -> Workspace:
     """The place that flags, environment and ini lead to."""
-    return Place(settings(flags=flags(bucket, collections_path), refuse_unknown=refuse_unknown))
+    return Workspace(settings(flags=flags(bucket, collections_path), refuse_unknown=refuse_unknown))
 
 
 def where_options(command: _F) -> _F:
@@ -196,14 +196,14 @@ def where_options(command: _F) -> _F:
     return bucket(folder(command))
 
 
-def in_place(command: _F, *, refuse_unknown: bool = True) -> _F:
+def in_workspace(command: _F, *, refuse_unknown: bool = True) -> _F:
     """Give a command `place`, from the options that say where the collections are."""
 
     @where_options
     @wraps(command)
     def placed(*arguments: Any, bucket: str | None, collections_path: str | None, **options: Any) -> Any:
         return command(
-            *arguments, place=chosen(bucket, collections_path, refuse_unknown=refuse_unknown), **options
+            *arguments, workspace=chosen(bucket, collections_path, refuse_unknown=refuse_unknown), **options
         )
 
     return placed  # type: ignore[return-value]
@@ -229,8 +229,8 @@ def _ids(context: click.Context, _: click.Parameter, incomplete: str) -> "list[C
     from click.shell_completion import CompletionItem
 
     try:
-        place = chosen(context.params.get("bucket"), context.params.get("collections_path"))
-        return [CompletionItem(name) for name in place.collection_ids() if name.startswith(incomplete)]
+        workspace = chosen(context.params.get("bucket"), context.params.get("collections_path"))
+        return [CompletionItem(name) for name in workspace.collection_ids() if name.startswith(incomplete)]
     except HarvesterError:
         return []
 

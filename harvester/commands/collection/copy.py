@@ -5,7 +5,7 @@ import click
 from harvester.commands.cli import collection_file
 from harvester.commands.cli.output import announce_dry_run, dry_run_option
 from harvester.commands.cli.progress_meter import meter, progress_option
-from harvester.commands.cli.workspace import Place, chosen, collection_id_argument, in_place
+from harvester.commands.cli.workspace import Workspace, chosen, collection_id_argument, in_workspace
 from harvester.errors import Exit, HarvesterError
 from harvester.networks.validation import problems
 from harvester.text import counted, size
@@ -22,7 +22,7 @@ from harvester.text import counted, size
 @click.option("--to-collections-path", help="Folder of the new collection.")
 @dry_run_option
 @progress_option
-@in_place
+@in_workspace
 def copy(
     collection_id: str,
     new_id: str,
@@ -32,7 +32,7 @@ def copy(
     to_collections_path: str | None,
     dry_run: bool,
     form: str,
-    place: Place,
+    workspace: Workspace,
 ) -> None:
     """Copy the description of COLLECTION_ID to a new collection NEW_ID.
 
@@ -40,7 +40,7 @@ def copy(
     --with-state where the other one is. --with-harvests copies everything to another bucket or folder,
     under the same id: records, manifests and history. API keys in collections of 2019 are removed.
     """
-    elsewhere = chosen(to_bucket, to_collections_path) if to_bucket or to_collections_path else place
+    elsewhere = chosen(to_bucket, to_collections_path) if to_bucket or to_collections_path else workspace
     if with_harvests:
         if new_id != collection_id:
             raise HarvesterError(
@@ -48,20 +48,26 @@ def copy(
                 hint=f"Run `collection copy {collection_id} {collection_id} --with-harvests ...`.",
                 exit_code=Exit.USAGE,
             )
-        _copy_all(place, elsewhere, collection_id, dry_run=dry_run, form=form)
+        _copy_all(workspace, elsewhere, collection_id, dry_run=dry_run, form=form)
     else:
-        _copy_description(place, elsewhere, collection_id, new_id, with_state=with_state, dry_run=dry_run)
+        _copy_description(workspace, elsewhere, collection_id, new_id, with_state=with_state, dry_run=dry_run)
 
 
 def _copy_description(
-    place: Place, elsewhere: Place, collection_id: str, new_id: str, *, with_state: bool, dry_run: bool
+    workspace: Workspace,
+    elsewhere: Workspace,
+    collection_id: str,
+    new_id: str,
+    *,
+    with_state: bool,
+    dry_run: bool,
 ) -> None:
     from harvester.collection import history
     from harvester.collection.merge import fresh, plain
     from harvester.collection.secrets import without_secrets
 
-    keys = place.keys(new_id)
-    tree = history.current(place.store, place.keys(collection_id))
+    keys = workspace.keys(new_id)
+    tree = history.current(workspace.store, workspace.keys(collection_id))
     collection_file.require(problems(tree))
     new = without_secrets({**(plain(tree) if with_state else fresh(tree)), "id": new_id})
     if dry_run:
@@ -77,10 +83,12 @@ def _copy_description(
     )
 
 
-def _copy_all(place: Place, elsewhere: Place, collection_id: str, *, dry_run: bool, form: str) -> None:
+def _copy_all(
+    workspace: Workspace, elsewhere: Workspace, collection_id: str, *, dry_run: bool, form: str
+) -> None:
     from harvester.curation.copy import Transplant
 
-    made = Transplant(place.store, elsewhere.store, place.keys(collection_id))
+    made = Transplant(workspace.store, elsewhere.store, workspace.keys(collection_id))
     what = f"{counted(made.count, 'file')} ({size(made.bytes)}) of {collection_id} to {elsewhere.store.name}"
     if announce_dry_run(dry_run, f"copy {what}"):
         return

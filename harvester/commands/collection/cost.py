@@ -6,7 +6,7 @@ import click
 
 from harvester.capacity import Capacity
 from harvester.commands.cli.output import json_option, print_json, table
-from harvester.commands.cli.workspace import Place, in_place, optional_collection_id_argument
+from harvester.commands.cli.workspace import Workspace, in_workspace, optional_collection_id_argument
 from harvester.documents import Tree
 from harvester.settings import Settings
 from harvester.text import counted, when
@@ -28,12 +28,12 @@ _COLUMNS = ("harvest", "state", "minutes", "tweets", "task", "requests", "stored
     help="Number of harvests to show.",
 )
 @json_option
-@in_place
-def cost(collection_id: str | None, count: int, as_json: bool, place: Place) -> None:
+@in_workspace
+def cost(collection_id: str | None, count: int, as_json: bool, workspace: Workspace) -> None:
     if collection_id:
-        _tell(_of_collection(place, collection_id, count), as_json=as_json)
+        _tell(_of_collection(workspace, collection_id, count), as_json=as_json)
         return
-    rows = [_rates(place.settings, capacity, name) for name, capacity in _sizes(place.settings)]
+    rows = [_rates(workspace.settings, capacity, name) for name, capacity in _sizes(workspace.settings)]
     if as_json:
         print_json({"rates": rows, **_dates()})
         return
@@ -47,16 +47,16 @@ def cost(collection_id: str | None, count: int, as_json: bool, place: Place) -> 
     click.echo(_of_x())
 
 
-def _of_collection(place: Place, collection_id: str, count: int) -> Tree:
+def _of_collection(workspace: Workspace, collection_id: str, count: int) -> Tree:
     from harvester.collection import history
     from harvester.compute import cost
     from harvester.harvest import catalog
 
-    keys = place.keys(collection_id)
-    wishes = history.current(place.store, keys).get("task") or {}
+    keys = workspace.keys(collection_id)
+    wishes = history.current(workspace.store, keys).get("task") or {}
     rows = []
-    for summary in catalog.all_of(place.store, keys, newest=count):
-        found = cost.of_harvest(summary, place.settings)
+    for summary in catalog.all_of(workspace.store, keys, newest=count):
+        found = cost.of_harvest(summary, workspace.settings)
         rows.append(
             {
                 "harvest": summary.get("harvest_timestamp", ""),
@@ -68,11 +68,16 @@ def _of_collection(place: Place, collection_id: str, count: int) -> Tree:
                 "on_aws": bool(summary.get("task")),
             }
         )
-    capacity = place.settings.capacity.changed_by(wishes)
+    capacity = workspace.settings.capacity.changed_by(wishes)
     sums = {
         name: sum(row[name] for row in rows) for name in ("task", "requests", "stored_month", "x", "total")
     }
-    return {"harvests": rows, "sum": sums, "rates": _rates(place.settings, capacity, "as set"), **_dates()}
+    return {
+        "harvests": rows,
+        "sum": sums,
+        "rates": _rates(workspace.settings, capacity, "as set"),
+        **_dates(),
+    }
 
 
 def _tell(cost: Tree, *, as_json: bool) -> None:

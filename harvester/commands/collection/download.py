@@ -16,7 +16,12 @@ from harvester.commands.cli.output import (
     yes_option,
 )
 from harvester.commands.cli.progress_meter import Show, meter, progress_option
-from harvester.commands.cli.workspace import Place, collection_id_argument, copy_folder_option, in_place
+from harvester.commands.cli.workspace import (
+    Workspace,
+    collection_id_argument,
+    copy_folder_option,
+    in_workspace,
+)
 from harvester.commands.collection.verify import proven, tell_of, verified
 from harvester.errors import Exit, HarvesterError
 from harvester.store.disk import real
@@ -44,7 +49,7 @@ _SHOWN = 20
 @dry_run_option
 @json_option
 @progress_option
-@in_place
+@in_workspace
 def download(
     collection_id: str,
     form: str,
@@ -54,7 +59,7 @@ def download(
     yes: bool,
     dry_run: bool,
     as_json: bool,
-    place: Place,
+    workspace: Workspace,
 ) -> int:
     """Download a collection into a folder, or update an earlier download.
 
@@ -68,15 +73,15 @@ def download(
 
     keys = CollectionKeys(collection_id)
     mirror = Mirror(
-        copy_folder or _copy_of(place, collection_id),
+        copy_folder or _copy_of(workspace, collection_id),
         keys.folder,
-        store=place.store.name if place.bucket else real(place.folder),
+        store=workspace.store.name if workspace.bucket else real(workspace.folder),
     )
     clock = SystemClock()
     began = clock.elapsed()
     with mirror.looked_at() if dry_run else mirror.open(), meter(form) as show:
         tally = copy(
-            reader(place.store),
+            reader(workspace.store),
             keys,
             mirror,
             stop=Stop(),
@@ -117,8 +122,8 @@ def _tell_of_dry_run(mirror: "Mirror", tally: "Tally", left: list[str], *, as_js
     return int(Exit.OK)
 
 
-def _copy_of(place: Place, collection_id: str) -> Path:
-    return Path("download", place.bucket or real(place.folder).name, ROOT, collection_id)
+def _copy_of(workspace: Workspace, collection_id: str) -> Path:
+    return Path("download", workspace.bucket or real(workspace.folder).name, ROOT, collection_id)
 
 
 def _removed(mirror: "Mirror", left: list[str], *, yes: bool) -> list[str]:

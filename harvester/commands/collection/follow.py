@@ -7,7 +7,7 @@ import click
 from harvester.commands.cli.outcome import outcome_line, show_notes
 from harvester.commands.cli.output import print_json
 from harvester.commands.cli.progress_meter import meter
-from harvester.commands.cli.workspace import Place
+from harvester.commands.cli.workspace import Workspace
 from harvester.commands.harvest import end_harvest
 from harvester.documents import HarvestSummary
 from harvester.errors import Exit
@@ -22,7 +22,7 @@ _ASKED_EVERY, _ASKED_EVERY_ON_AWS = 1.0, 10.0
 _DIED = "The harvest died; `harvest log {id}` shows its log; start it again: nothing stored is lost."
 
 
-def follow(place: Place, keys: CollectionKeys, marked: datetime, *, form: str, as_json: bool) -> int:
+def follow(workspace: Workspace, keys: CollectionKeys, marked: datetime, *, form: str, as_json: bool) -> int:
     """Show how far the harvest that began after the mark is until it has ended, and then its outcome.
 
     Returns its exit code.
@@ -32,20 +32,20 @@ def follow(place: Place, keys: CollectionKeys, marked: datetime, *, form: str, a
 
     interrupted = False
     try:
-        _watch(place, keys, form)
+        _watch(workspace, keys, form)
     except KeyboardInterrupt:
         interrupted = True
-        if not _end(place, keys):
+        if not _end(workspace, keys):
             return int(Exit.INTERRUPTED)
-    ended = place.compute.ended(keys.id)
+    ended = workspace.compute.ended(keys.id)
     code = ended.code if ended else int(Exit.ERROR)
     # One that found the lock taken did not begin: what began is another harvest.
-    summary = None if code == Exit.LOCKED else catalog.first_after(place.store, keys, marked)
+    summary = None if code == Exit.LOCKED else catalog.first_after(workspace.store, keys, marked)
     if summary and as_json:
         print_json(summary)
     elif summary:
-        click.echo(outcome_line(place, summary))
-        show_notes(place, summary)
+        click.echo(outcome_line(workspace, summary))
+        show_notes(workspace, summary)
     if interrupted:
         return int(Exit.INTERRUPTED)
     if ended and ended.detail:
@@ -57,40 +57,40 @@ def follow(place: Place, keys: CollectionKeys, marked: datetime, *, form: str, a
     return code
 
 
-def _watch(place: Place, keys: CollectionKeys, form: str) -> None:
+def _watch(workspace: Workspace, keys: CollectionKeys, form: str) -> None:
     from harvester.clock import Stop, SystemClock
 
     clock, never = SystemClock(), Stop()
-    every = _ASKED_EVERY_ON_AWS if place.settings.cluster else _ASKED_EVERY
+    every = _ASKED_EVERY_ON_AWS if workspace.settings.cluster else _ASKED_EVERY
     asked = clock.elapsed()
     summary: HarvestSummary | None = None
     with meter(form, interrupted="") as show:
-        while place.compute.task(keys.id):
+        while workspace.compute.task(keys.id):
             if clock.elapsed() - asked >= every:
-                summary, asked = _summary(place, keys) or summary, clock.elapsed()
+                summary, asked = _summary(workspace, keys) or summary, clock.elapsed()
             if summary:
                 numbers = {name: summary[name] for name in ("tweets", "files", "file_bytes")}
                 show(progress_words(summary), **numbers)
-            clock.wait(never, place.pause)
+            clock.wait(never, workspace.pause)
 
 
-def _summary(place: Place, keys: CollectionKeys) -> HarvestSummary | None:
+def _summary(workspace: Workspace, keys: CollectionKeys) -> HarvestSummary | None:
     """How far it is, from itself or from the store; None where neither says."""
     from harvester.errors import HarvesterError
     from harvester.harvest import catalog
 
     try:
-        return place.compute.live(keys.id) or catalog.running(place.store, keys)
+        return workspace.compute.live(keys.id) or catalog.running(workspace.store, keys)
     except HarvesterError:
         # The harvest goes on without being watched.
         return None
 
 
-def _end(place: Place, keys: CollectionKeys) -> bool:
+def _end(workspace: Workspace, keys: CollectionKeys) -> bool:
     """Have the harvest stop, with everything stored; False where the person does not wait for that."""
     click.echo("Stopping after storing what was collected. Press Ctrl-C again to stop waiting.", err=True)
     try:
-        end_harvest(place, keys, within=_STOPS_WITHIN)
+        end_harvest(workspace, keys, within=_STOPS_WITHIN)
     except KeyboardInterrupt:
         click.echo(f"Stop requested; `harvest running {keys.id}` shows whether it has stopped.", err=True)
         return False

@@ -17,7 +17,7 @@ from harvester.commands.cli.output import (
     table,
     yes_option,
 )
-from harvester.commands.cli.workspace import Place, collection_id_argument, in_place
+from harvester.commands.cli.workspace import Workspace, collection_id_argument, in_workspace
 from harvester.commands.collection import schedule, start
 from harvester.documents import LockContent, Tree
 from harvester.errors import Exit, HarvesterError
@@ -44,10 +44,10 @@ def collection() -> None:
     "--long", "-l", "in_full", is_flag=True, help="Also show what each collects and its last harvest."
 )
 @json_option
-@in_place
-def list_collections(in_full: bool, as_json: bool, place: Place) -> None:
-    ids = place.collection_ids()
-    rows = [_row(place, collection_id) for collection_id in ids] if in_full or as_json else []
+@in_workspace
+def list_collections(in_full: bool, as_json: bool, workspace: Workspace) -> None:
+    ids = workspace.collection_ids()
+    rows = [_row(workspace, collection_id) for collection_id in ids] if in_full or as_json else []
     if as_json:
         print_json(rows)
         return
@@ -61,15 +61,15 @@ def list_collections(in_full: bool, as_json: bool, place: Place) -> None:
         click.echo("\n".join(map(printable, ids)))
 
 
-def _row(place: Place, collection_id: str) -> Tree:
+def _row(workspace: Workspace, collection_id: str) -> Tree:
     from harvester.collection import history
     from harvester.harvest import catalog
 
-    keys = place.keys(collection_id)
+    keys = workspace.keys(collection_id)
     row: Tree = {"id": collection_id, "type": None, "collects": None, "last_harvest": None, "state": None}
     try:
-        tree = history.current(place.store, keys)
-        last = catalog.died(place.store, keys) or catalog.last(place.store, keys) or {}
+        tree = history.current(workspace.store, keys)
+        last = catalog.died(workspace.store, keys) or catalog.last(workspace.store, keys) or {}
     except HarvesterError as error:
         return {**row, "state": str(error)}
     row |= {"type": tree.get("type"), "collects": _collects(tree)}
@@ -86,8 +86,8 @@ def _collects(tree: Tree) -> str:
 @collection.command("add", help="Store the collection that the file describes.")
 @dry_run_option
 @collection_file.file_option
-@in_place
-def add(dry_run: bool, path: Path, place: Place) -> None:
+@in_workspace
+def add(dry_run: bool, path: Path, workspace: Workspace) -> None:
     from harvester.collection import history
     from harvester.collection.merge import plain
     from harvester.errors import Conflict
@@ -96,11 +96,11 @@ def add(dry_run: bool, path: Path, place: Place) -> None:
     if key_names(tree):
         raise collection_file.keys_in_file()
     if dry_run:
-        collection_file.require_new(place.store, place.keys(tree["id"]))
-    if announce_dry_run(dry_run, f"add {tree['id']} to {place.store.name}"):
+        collection_file.require_new(workspace.store, workspace.keys(tree["id"]))
+    if announce_dry_run(dry_run, f"add {tree['id']} to {workspace.store.name}"):
         return
     try:
-        stored = history.add(place.store, place.keys(tree["id"]), plain(tree))
+        stored = history.add(workspace.store, workspace.keys(tree["id"]), plain(tree))
     except Conflict as error:
         raise HarvesterError("Collection already exists.", hint=error.hint) from error
     collection_file.write(path, stored)
@@ -123,29 +123,29 @@ for _command in (
 @collection_id_argument
 @yes_option
 @dry_run_option
-@in_place
-def unlock(collection_id: str, yes: bool, dry_run: bool, place: Place) -> None:
+@in_workspace
+def unlock(collection_id: str, yes: bool, dry_run: bool, workspace: Workspace) -> None:
     from harvester.collection import history
     from harvester.errors import NotFound
     from harvester.harvest import catalog
     from harvester.harvest.lock import content, is_released
 
-    keys = place.keys(collection_id)
-    history.read(place.store, keys)
+    keys = workspace.keys(collection_id)
+    history.read(workspace.store, keys)
     try:
-        held = place.store.read(keys.lock)
+        held = workspace.store.read(keys.lock)
     except NotFound:
         held = None
     if held is None or is_released(content(held)):
         click.echo(f"{collection_id} is not locked.")
         return
-    owner = catalog.live_lock(place.store, keys)
+    owner = catalog.live_lock(workspace.store, keys)
     if announce_dry_run(dry_run, f"remove the lock of {_whose(owner)} {collection_id}"):
         return
     if owner:
         what = f"A harvest on {owner.get('host', 'an unknown host')} renewed the lock within the last minute."
         confirm(f"{what} Its harvest would stop. Unlock anyway?", yes=yes)
-    place.store.remove(keys.lock, version=held.version)
+    workspace.store.remove(keys.lock, version=held.version)
     click.echo("Unlocked")
 
 
@@ -159,22 +159,21 @@ def _whose(owner: LockContent | None) -> str:
 @collection_id_argument
 @yes_option
 @dry_run_option
-@in_place
-def delete(collection_id: str, yes: bool, dry_run: bool, place: Place) -> None:
+@in_workspace
+def delete(collection_id: str, yes: bool, dry_run: bool, workspace: Workspace) -> None:
     from harvester.curation.delete import Removal
 
-    keys = place.keys(collection_id)
-    if place.compute.task(collection_id):
+    keys = workspace.keys(collection_id)
+    if workspace.compute.task(collection_id):
         raise HarvesterError(
             f"A harvest of {collection_id} is running.", hint="Stop it first.", exit_code=Exit.LOCKED
         )
-    removal = Removal(place.store, keys)
-    what = (
-        f"{counted(removal.count, 'file')} ({size(removal.bytes)}) of {collection_id} in {place.store.name}"
-    )
+    removal = Removal(workspace.store, keys)
+    files = f"{counted(removal.count, 'file')} ({size(removal.bytes)})"
+    what = f"{files} of {collection_id} in {workspace.store.name}"
     if announce_dry_run(dry_run, f"delete {what}, and its schedule"):
         return
     confirm(f"This deletes {what}, and cannot be undone. Delete?", yes=yes)
     removal.carry_out()
-    place.compute.unschedule(collection_id)
+    workspace.compute.unschedule(collection_id)
     click.echo(f"Deleted {what}.")

@@ -7,7 +7,7 @@ import click
 
 from harvester.collection.kinds import FINITE
 from harvester.commands.cli.output import confirm
-from harvester.commands.cli.workspace import Place
+from harvester.commands.cli.workspace import Workspace
 from harvester.commands.collection.start import require_collection, require_keys
 from harvester.errors import Exit, HarvesterError
 from harvester.text import counted
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from harvester.compute.fargate.rules_2019 import OldRule, OldRules
 
 
-def mention(place: Place) -> None:
+def mention(workspace: Workspace) -> None:
     """Say which collections rules of 2019 still start."""
-    rules = _rules(place)
+    rules = _rules(workspace)
     try:
         names = [rule.collection_id for rule in rules.all() if rule.enabled] if rules else []
     except HarvesterError as error:
@@ -30,9 +30,9 @@ def mention(place: Place) -> None:
         click.echo(f"{message} `collection scheduled --migrate` replaces them.", err=True)
 
 
-def migrate(place: Place, found: "Iterable[Scheduled]", *, dry_run: bool, yes: bool) -> int:
+def migrate(workspace: Workspace, found: "Iterable[Scheduled]", *, dry_run: bool, yes: bool) -> int:
     """Replace every rule; one that cannot be replaced is named, and the others go on."""
-    rules = _rules(place)
+    rules = _rules(workspace)
     old = rules.all() if rules else []
     if not rules or not old:
         click.echo("There are no rules of 2019.")
@@ -46,7 +46,7 @@ def migrate(place: Place, found: "Iterable[Scheduled]", *, dry_run: bool, yes: b
     left = 0
     for rule in old:
         try:
-            _move(place, rules, rule, there)
+            _move(workspace, rules, rule, there)
         except HarvesterError as error:
             left += 1
             click.echo(f"{rule.name} was not replaced: {error}", err=True)
@@ -54,13 +54,13 @@ def migrate(place: Place, found: "Iterable[Scheduled]", *, dry_run: bool, yes: b
     return int(Exit.PARTIAL if left else Exit.OK)
 
 
-def _move(place: Place, rules: "OldRules", rule: "OldRule", there: set[str]) -> None:
+def _move(workspace: Workspace, rules: "OldRules", rule: "OldRule", there: set[str]) -> None:
     if not rule.enabled or rule.collection_id in there:
         rules.move(rule, None)
         return
-    _, tree = require_collection(place, rule.collection_id, *FINITE)
-    require_keys(place, tree)
-    rules.move(rule, place.compute.schedule)
+    _, tree = require_collection(workspace, rule.collection_id, *FINITE)
+    require_keys(workspace, tree)
+    rules.move(rule, workspace.compute.schedule)
 
 
 def _fate(rule: "OldRule", there: set[str]) -> str:
@@ -71,11 +71,11 @@ def _fate(rule: "OldRule", there: set[str]) -> str:
     return "replaced by a schedule."
 
 
-def _rules(place: Place) -> "OldRules | None":
+def _rules(workspace: Workspace) -> "OldRules | None":
     """None where no cluster is set: then nothing of AWS starts harvests."""
-    if not (place.bucket and place.settings.cluster):
+    if not (workspace.bucket and workspace.settings.cluster):
         return None
     from harvester.aws.service import Service
     from harvester.compute.fargate.rules_2019 import OldRules
 
-    return OldRules(Service("events", region=place.settings.region), place.bucket)
+    return OldRules(Service("events", region=workspace.settings.region), workspace.bucket)

@@ -16,7 +16,7 @@ from harvester.commands.cli.output import (
     table,
     yes_option,
 )
-from harvester.commands.cli.workspace import Place, collection_id_argument, in_place
+from harvester.commands.cli.workspace import Workspace, collection_id_argument, in_workspace
 from harvester.commands.collection.start import require_collection, require_idle
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
@@ -32,14 +32,16 @@ if TYPE_CHECKING:
 @yes_option
 @dry_run_option
 @json_option
-@in_place
-def rules(collection_id: str, remove: bool, yes: bool, dry_run: bool, as_json: bool, place: Place) -> None:
+@in_workspace
+def rules(
+    collection_id: str, remove: bool, yes: bool, dry_run: bool, as_json: bool, workspace: Workspace
+) -> None:
     from harvester.networks.x import XClient
 
-    keys, tree = require_collection(place, collection_id, *STREAMS)
+    keys, tree = require_collection(workspace, collection_id, *STREAMS)
     if remove:
-        require_idle(place, keys)
-    with closing(network_client.client(place.settings, tree)) as client:
+        require_idle(workspace, keys)
+    with closing(network_client.client(workspace.settings, tree)) as client:
         if not isinstance(client, XClient):
             raise HarvesterError(
                 f"{collection_id} has no rules: only streams of X have.", exit_code=Exit.USAGE

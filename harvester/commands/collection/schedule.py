@@ -15,7 +15,7 @@ from harvester.commands.cli.output import (
     print_json,
     yes_option,
 )
-from harvester.commands.cli.workspace import Place, collection_id_argument, in_place
+from harvester.commands.cli.workspace import Workspace, collection_id_argument, in_workspace
 from harvester.commands.collection import migrate_rules
 from harvester.commands.collection.start import require_collection, require_keys
 from harvester.errors import Exit, HarvesterError
@@ -35,23 +35,23 @@ _SHOWN = 5
     "--timezone", default="UTC", show_default=True, help="Time zone of EXPRESSION, e.g. Asia/Tokyo."
 )
 @dry_run_option
-@in_place
-def schedule(collection_id: str, expression: str, timezone: str, dry_run: bool, place: Place) -> None:
+@in_workspace
+def schedule(collection_id: str, expression: str, timezone: str, dry_run: bool, workspace: Workspace) -> None:
     from harvester.compute.schedules.expression import parsed
 
     found = parsed(expression, timezone)
-    keys, tree = require_collection(place, collection_id, *FINITE)
+    keys, tree = require_collection(workspace, collection_id, *FINITE)
     since = datetime.now(UTC)
     due = _due_next(found, since)
     if announce_dry_run(dry_run, f"harvest {collection_id} by {expression}"):
         click.echo(due)
         return
-    if place.settings.cluster:
-        require_keys(place, tree)
-    scheduled = place.compute.schedule(collection_id, found)
+    if workspace.settings.cluster:
+        require_keys(workspace, tree)
+    scheduled = workspace.compute.schedule(collection_id, found)
     click.echo("Scheduled")
     click.echo(_due_next(found, scheduled.since), err=True)
-    collection_file.warn_of_changes(place.store, keys, tree)
+    collection_file.warn_of_changes(workspace.store, keys, tree)
     if has_users(tree) and not tree["users"]:
         click.echo("The collection has no users: add some and run `collection-config update`.", err=True)
     if not scheduled.scheduler_running:
@@ -78,26 +78,26 @@ def _due_next(schedule: "Schedule", since: datetime) -> str:
 @click.option("--migrate", is_flag=True, help="Replace EventBridge rules of 2019 with schedules.")
 @click.option("--dry-run", is_flag=True, help="With --migrate: show what would be done; change nothing.")
 @yes_option
-@in_place
-def scheduled(as_json: bool, migrate: bool, dry_run: bool, yes: bool, place: Place) -> int:
+@in_workspace
+def scheduled(as_json: bool, migrate: bool, dry_run: bool, yes: bool, workspace: Workspace) -> int:
     from harvester.compute.schedules.due import missed
 
-    found = place.compute.schedules()
+    found = workspace.compute.schedules()
     if migrate:
-        return migrate_rules.migrate(place, found, dry_run=dry_run, yes=yes)
+        return migrate_rules.migrate(workspace, found, dry_run=dry_run, yes=yes)
     now = datetime.now(UTC)
-    missed_ones = {each.collection_id: each for each in missed(place.store, found, now)}
+    missed_ones = {each.collection_id: each for each in missed(workspace.store, found, now)}
     if as_json:
         print_json([_row(each, now, missed_ones.get(each.collection_id)) for each in found])
     else:
-        _show(place, found, missed_ones)
-    migrate_rules.mention(place)
+        _show(workspace, found, missed_ones)
+    migrate_rules.mention(workspace)
     return int(Exit.OK)
 
 
-def _show(place: Place, found: "list[Scheduled]", missed_ones: "dict[str, Missed]") -> None:
+def _show(workspace: Workspace, found: "list[Scheduled]", missed_ones: "dict[str, Missed]") -> None:
     for each in found:
-        where = place.bucket or place.folder.name
+        where = workspace.bucket or workspace.folder.name
         click.echo(f"{where} {each.collection_id} schedule => {_told(each)}")
         if each.collection_id in missed_ones:
             click.echo(f"  {missed_ones[each.collection_id].text}", err=True)
@@ -150,18 +150,18 @@ def _told(each: "Scheduled") -> str:
 @collection_id_argument
 @click.option("--pause", is_flag=True, help="Pause the schedule instead; scheduling again resumes it.")
 @dry_run_option
-@in_place
-def stop(collection_id: str, pause: bool, dry_run: bool, place: Place) -> None:
+@in_workspace
+def stop(collection_id: str, pause: bool, dry_run: bool, workspace: Workspace) -> None:
     from harvester.collection import history
     from harvester.harvest import catalog
 
-    keys = place.keys(collection_id)
+    keys = workspace.keys(collection_id)
     if dry_run:
-        found = any(each.collection_id == keys.id for each in place.compute.schedules())
+        found = any(each.collection_id == keys.id for each in workspace.compute.schedules())
     else:
-        found = _paused(place, keys.id) if pause else place.compute.unschedule(keys.id)
+        found = _paused(workspace, keys.id) if pause else workspace.compute.unschedule(keys.id)
     if not found:
-        history.read(place.store, keys)
+        history.read(workspace.store, keys)
         raise HarvesterError(
             f"{collection_id} has no schedule.",
             hint="Use `harvest stop` to stop a harvest, `filter-stop` to stop a stream.",
@@ -169,15 +169,15 @@ def stop(collection_id: str, pause: bool, dry_run: bool, place: Place) -> None:
     if announce_dry_run(dry_run, f"{'pause' if pause else 'remove'} the schedule of {collection_id}"):
         return
     click.echo("Paused" if pause else "Stopped")
-    if catalog.live_lock(place.store, keys):
+    if catalog.live_lock(workspace.store, keys):
         click.echo(f"A harvest is still running; `harvest stop {collection_id}` stops it.", err=True)
 
 
-def _paused(place: Place, collection_id: str) -> bool:
+def _paused(workspace: Workspace, collection_id: str) -> bool:
     """Whether there was a schedule to pause."""
-    found = [each for each in place.compute.schedules() if each.collection_id == collection_id]
+    found = [each for each in workspace.compute.schedules() if each.collection_id == collection_id]
     for each in found:
-        place.compute.schedule(collection_id, each.schedule, paused=True)
+        workspace.compute.schedule(collection_id, each.schedule, paused=True)
         click.echo(f"`collection schedule {collection_id} {_again(each.schedule)}` resumes it.", err=True)
     return bool(found)
 

@@ -9,7 +9,7 @@ from harvester.collection.kinds import FINITE, STREAMS, has_users, is_stream
 from harvester.commands.cli import collection_file, network_client
 from harvester.commands.cli.output import announce_dry_run, dry_run_option, json_option, print_json
 from harvester.commands.cli.progress_meter import progress_option
-from harvester.commands.cli.workspace import Place, collection_id_argument, in_place
+from harvester.commands.cli.workspace import Workspace, collection_id_argument, in_workspace
 from harvester.commands.collection.follow import follow
 from harvester.commands.harvest import end_harvest
 from harvester.documents import Collection
@@ -29,26 +29,28 @@ _ASKED_FOR = 5.0
 @dry_run_option
 @json_option
 @progress_option
-@in_place
-def once(collection_id: str, wait: bool, dry_run: bool, as_json: bool, form: str, place: Place) -> int:
+@in_workspace
+def once(
+    collection_id: str, wait: bool, dry_run: bool, as_json: bool, form: str, workspace: Workspace
+) -> int:
     from harvester.harvest import catalog
 
-    keys, tree = require_collection(place, collection_id, *FINITE)
-    collection_file.warn_of_changes(place.store, keys, tree)
+    keys, tree = require_collection(workspace, collection_id, *FINITE)
+    collection_file.warn_of_changes(workspace.store, keys, tree)
     require_users(tree)
-    require_keys(place, tree)
-    require_idle(place, keys)
+    require_keys(workspace, tree)
+    require_idle(workspace, keys)
     if dry_run:
-        _tell_dry_run(place, tree, collection_id, as_json=as_json)
+        _tell_dry_run(workspace, tree, collection_id, as_json=as_json)
         return int(Exit.OK)
-    marked = catalog.mark(place.store, keys) if wait else None
-    place.compute.once(collection_id)
+    marked = catalog.mark(workspace.store, keys) if wait else None
+    workspace.compute.once(collection_id)
     if not as_json:
         click.echo("Started")
     elif not wait:
         print_json({"id": collection_id, "started": True})
     if marked:
-        return follow(place, keys, marked, form=form, as_json=as_json)
+        return follow(workspace, keys, marked, form=form, as_json=as_json)
     click.echo(
         f"Follow it with `harvest running {collection_id}` or `harvest log {collection_id} --follow`; "
         f"`harvest stop {collection_id}` stops it.",
@@ -57,32 +59,32 @@ def once(collection_id: str, wait: bool, dry_run: bool, as_json: bool, form: str
     return int(Exit.OK)
 
 
-def _tell_dry_run(place: Place, tree: Collection, collection_id: str, *, as_json: bool) -> None:
+def _tell_dry_run(workspace: Workspace, tree: Collection, collection_id: str, *, as_json: bool) -> None:
     if as_json:
-        print_json({"id": collection_id, "started": False, **_costs(place, tree)})
+        print_json({"id": collection_id, "started": False, **_costs(workspace, tree)})
         return
-    announce_dry_run(True, f"harvest {collection_id} once, on {place.compute.name}")
-    _tell_cost(place, tree)
+    announce_dry_run(True, f"harvest {collection_id} once, on {workspace.compute.name}")
+    _tell_cost(workspace, tree)
 
 
 @click.command("filter-start", help="Start the stream of COLLECTION_ID; it runs until `filter-stop`.")
 @collection_id_argument
 @dry_run_option
-@in_place
-def filter_start(collection_id: str, dry_run: bool, place: Place) -> None:
-    keys, tree = require_collection(place, collection_id, *STREAMS)
-    collection_file.warn_of_changes(place.store, keys, tree)
-    require_keys(place, tree)
-    task = place.compute.settled(collection_id)
+@in_workspace
+def filter_start(collection_id: str, dry_run: bool, workspace: Workspace) -> None:
+    keys, tree = require_collection(workspace, collection_id, *STREAMS)
+    collection_file.warn_of_changes(workspace.store, keys, tree)
+    require_keys(workspace, tree)
+    task = workspace.compute.settled(collection_id)
     if not task or task.status not in _OVER:
         if task:
             raise HarvesterError("Collection already started.", exit_code=Exit.LOCKED)
-        require_idle(place, keys)
-    if announce_dry_run(dry_run, f"start the stream of {collection_id} on {place.compute.name}"):
-        _tell_cost(place, tree)
+        require_idle(workspace, keys)
+    if announce_dry_run(dry_run, f"start the stream of {collection_id} on {workspace.compute.name}"):
+        _tell_cost(workspace, tree)
         return
-    _require_free_stream(place, keys, tree)
-    place.compute.start_service(collection_id)
+    _require_free_stream(workspace, keys, tree)
+    workspace.compute.start_service(collection_id)
     click.echo("Started")
     click.echo(
         f"Follow it with `harvest running {collection_id}` or `harvest log {collection_id} --follow`; "
@@ -91,23 +93,23 @@ def filter_start(collection_id: str, dry_run: bool, place: Place) -> None:
     )
 
 
-def _require_free_stream(place: Place, keys: CollectionKeys, tree: Collection) -> None:
+def _require_free_stream(workspace: Workspace, keys: CollectionKeys, tree: Collection) -> None:
     """Raise where another stream runs here with the same keys, or the network refuses these."""
     from harvester.collection import history
     from harvester.networks.registry import network_of
 
-    for task in place.compute.tasks():
+    for task in workspace.compute.tasks():
         if task.collection_id == keys.id or task.status not in _RUNS:
             continue
         try:
-            other = history.current(place.store, place.keys(task.collection_id))
+            other = history.current(workspace.store, workspace.keys(task.collection_id))
             rivals = is_stream(other) and _share_an_app(tree, other)
         except HarvesterError:
             continue
         own = tree.get("keys") or {}
         if rivals:
             # One that has just ended by itself takes a moment to exit.
-            still = place.compute.settled(task.collection_id)
+            still = workspace.compute.settled(task.collection_id)
             if still is None or still.status not in _RUNS:
                 continue
             named = f"the keys of profile {own['profile']}" if own.get("profile") else "the same keys"
@@ -118,8 +120,8 @@ def _require_free_stream(place: Place, keys: CollectionKeys, tree: Collection) -
                 "another app.",
                 exit_code=Exit.LOCKED,
             )
-    if not place.settings.cluster:
-        _require_accepted_keys(place, tree)
+    if not workspace.settings.cluster:
+        _require_accepted_keys(workspace, tree)
 
 
 def _share_an_app(one: Collection, other: Mapping[str, Any]) -> bool:
@@ -131,10 +133,10 @@ def _share_an_app(one: Collection, other: Mapping[str, Any]) -> bool:
     return same_keys and network.one_stream_per_app and network is network_of(other)
 
 
-def _require_accepted_keys(place: Place, tree: Collection) -> None:
+def _require_accepted_keys(workspace: Workspace, tree: Collection) -> None:
     from harvester.networks.registry import network_of
 
-    client = network_client.client(place.settings, tree, patience=_ASKED_FOR)
+    client = network_client.client(workspace.settings, tree, patience=_ASKED_FOR)
     try:
         network_of(tree).require_accepted(client)
     finally:
@@ -150,22 +152,22 @@ _OVER = ("GAVE UP", "DIED", "STOPPING", "NO CAPACITY")
 @collection_id_argument
 @click.option("--timeout", type=float, default=_STOPS_WITHIN, show_default=True, help="Seconds to wait.")
 @dry_run_option
-@in_place
-def filter_stop(collection_id: str, timeout: float, dry_run: bool, place: Place) -> None:
+@in_workspace
+def filter_stop(collection_id: str, timeout: float, dry_run: bool, workspace: Workspace) -> None:
     from harvester.harvest import catalog
 
-    keys, _ = require_collection(place, collection_id, *STREAMS)
-    service = place.compute.task(collection_id)
-    if not service and not catalog.live_lock(place.store, keys):
+    keys, _ = require_collection(workspace, collection_id, *STREAMS)
+    service = workspace.compute.task(collection_id)
+    if not service and not catalog.live_lock(workspace.store, keys):
         raise HarvesterError("Collection not already started.")
     if announce_dry_run(dry_run, f"stop the stream of {collection_id} after storing what it has"):
         return
     click.echo("Stopping ...")
     if service:
-        place.compute.stop_service(collection_id, within=timeout)
+        workspace.compute.stop_service(collection_id, within=timeout)
     else:
         # `tweet_harvester.py` runs it, here or on another machine.
-        end_harvest(place, keys, within=timeout)
+        end_harvest(workspace, keys, within=timeout)
     click.echo("Stopped")
     # Not done here: rules that go while another harvest of it begins would be posts that never came.
     click.echo(
@@ -175,16 +177,16 @@ def filter_stop(collection_id: str, timeout: float, dry_run: bool, place: Place)
     )
 
 
-def _tell_cost(place: Place, tree: Collection) -> None:
-    for what, text in _costs(place, tree).items():
+def _tell_cost(workspace: Workspace, tree: Collection) -> None:
+    for what, text in _costs(workspace, tree).items():
         click.echo(f"{what.capitalize()}: {text}")
 
 
-def _costs(place: Place, tree: Collection) -> dict[str, str]:
+def _costs(workspace: Workspace, tree: Collection) -> dict[str, str]:
     """What a harvest may cost, and its budget."""
     from harvester.checks import collection
 
-    found = collection.of_description(tree, place.settings)
+    found = collection.of_description(tree, workspace.settings)
     return {each.check: each.detail for each in found if each.check in ("cost", "budget")}
 
 
@@ -198,13 +200,15 @@ def require_users(tree: Collection) -> None:
         )
 
 
-def require_collection(place: Place, collection_id: str, *kinds: str) -> tuple[CollectionKeys, Collection]:
+def require_collection(
+    workspace: Workspace, collection_id: str, *kinds: str
+) -> tuple[CollectionKeys, Collection]:
     """Raise unless there is such a collection, valid, and of one of these kinds; its keys and itself."""
     from harvester.errors import NotFound
 
-    keys = place.keys(collection_id)
+    keys = workspace.keys(collection_id)
     try:
-        return keys, place.collection(keys, *kinds)
+        return keys, workspace.collection(keys, *kinds)
     except NotFound as error:
         raise NotFound(
             "Collection does not exist.",
@@ -213,21 +217,21 @@ def require_collection(place: Place, collection_id: str, *kinds: str) -> tuple[C
         ) from error
 
 
-def require_keys(place: Place, tree: Collection) -> None:
+def require_keys(workspace: Workspace, tree: Collection) -> None:
     """Raise unless a harvest that is started would find keys."""
     from harvester.networks.registry import network_of
 
-    network_of(tree).require_keys(tree, place.settings)
+    network_of(tree).require_keys(tree, workspace.settings)
 
 
-def require_idle(place: Place, keys: CollectionKeys) -> None:
+def require_idle(workspace: Workspace, keys: CollectionKeys) -> None:
     """Raise while a harvest of the collection runs, here or anywhere."""
     from harvester.harvest import catalog
 
-    task = place.compute.task(keys.id)
+    task = workspace.compute.task(keys.id)
     if task and task.status not in _OVER:
-        where = place.compute.name
-    elif owner := catalog.live_lock(place.store, keys):
+        where = workspace.compute.name
+    elif owner := catalog.live_lock(workspace.store, keys):
         where = owner.get("host", "an unknown host")
     else:
         return

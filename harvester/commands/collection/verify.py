@@ -17,7 +17,12 @@ from harvester.commands.cli.output import (
     yes_option,
 )
 from harvester.commands.cli.progress_meter import meter, progress_option
-from harvester.commands.cli.workspace import Place, collection_id_argument, copy_folder_option, in_place
+from harvester.commands.cli.workspace import (
+    Workspace,
+    collection_id_argument,
+    copy_folder_option,
+    in_workspace,
+)
 from harvester.errors import Exit, HarvesterError
 from harvester.store.keys import CollectionKeys
 from harvester.text import counted, size
@@ -46,7 +51,7 @@ _SHOWN = 20
 @dry_run_option
 @json_option
 @progress_option
-@in_place
+@in_workspace
 def verify(
     collection_id: str,
     form: str,
@@ -58,7 +63,7 @@ def verify(
     yes: bool,
     dry_run: bool,
     as_json: bool,
-    place: Place,
+    workspace: Workspace,
 ) -> int:
     """Verify that every harvested file is there and intact.
 
@@ -76,9 +81,9 @@ def verify(
                 "--rebuild-manifest reads the whole store: omit --copy-folder, --subset and --duplicates.",
                 exit_code=Exit.USAGE,
             )
-        return _rebuild(place, keys, yes=yes, dry_run=dry_run, as_json=as_json)
+        return _rebuild(workspace, keys, yes=yes, dry_run=dry_run, as_json=as_json)
     sample = _sample(subset) if subset else Sample()
-    source = FolderReader(copy_folder, keys.folder) if copy_folder else reader(place.store)
+    source = FolderReader(copy_folder, keys.folder) if copy_folder else reader(workspace.store)
     report = verified(source, keys, prove, form, sample=sample, duplicates=duplicates)
     if as_json:
         print_json(report.to_tree())
@@ -139,13 +144,13 @@ def tell_of(report: "Report", *, in_full: bool = False) -> None:
     click.echo(f"{report.overall.name}: {found}; {read}{sample}.")
 
 
-def _rebuild(place: Place, keys: CollectionKeys, *, yes: bool, dry_run: bool, as_json: bool) -> int:
+def _rebuild(workspace: Workspace, keys: CollectionKeys, *, yes: bool, dry_run: bool, as_json: bool) -> int:
     from harvester.curation.verify import differs, rebuilds, write
     from harvester.store.reading import reader
 
-    found = list(rebuilds(reader(place.store), keys, stop=Stop()))
+    found = list(rebuilds(reader(workspace.store), keys, stop=Stop()))
     problems = [f"{one.key}: {one.problem}" for one in found if one.problem]
-    other = [one for one in found if not one.problem and differs(place.store, one)]
+    other = [one for one in found if not one.problem and differs(workspace.store, one)]
     manifests = counted(len(other), "manifest")
     if announce_dry_run(dry_run, f"write {manifests}{''.join(f', {one.key}' for one in other[:_SHOWN])}"):
         return int(Exit.OK)
@@ -154,7 +159,7 @@ def _rebuild(place: Place, keys: CollectionKeys, *, yes: bool, dry_run: bool, as
         question = f"These differ from the files:\n{names}\nWrite {manifests} from the files as they are?"
         confirm(question, yes=yes)
     for one in other:
-        write(place.store, one)
+        write(workspace.store, one)
     same = len(found) - len(other) - len(problems)
     if as_json:
         print_json({"written": [one.key for one in other], "unchanged": same, "problems": problems})

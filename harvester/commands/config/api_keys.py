@@ -19,7 +19,7 @@ from harvester.commands.cli.output import (
     table,
     yes_option,
 )
-from harvester.commands.cli.workspace import Place, in_place
+from harvester.commands.cli.workspace import Workspace, in_workspace
 from harvester.commands.config.typed_keys import ask, save
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError, NotFound
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 @dry_run_option
 @json_option
 @collection_file.file_option
-@in_place
+@in_workspace
 def keys(
     profile: str,
     twarc_config_filepath: Path | None,
@@ -57,21 +57,23 @@ def keys(
     dry_run: bool,
     as_json: bool,
     path: Path,
-    place: Place,
+    workspace: Workspace,
 ) -> None:
     files = (twarc_config_filepath,) if twarc_config_filepath else _standard()
     if listed:
-        _list(place, as_json=as_json)
+        _list(workspace, as_json=as_json)
     elif remove:
-        _remove(place, profile, yes=yes, dry_run=dry_run)
+        _remove(workspace, profile, yes=yes, dry_run=dry_run)
     elif rotate:
-        _store(place, *_found(profile, files), must=True, yes=yes, dry_run=dry_run)
-    elif place.settings.parameter_path or place.settings.cluster:
+        _store(workspace, *_found(profile, files), must=True, yes=yes, dry_run=dry_run)
+    elif workspace.settings.parameter_path or workspace.settings.cluster:
         name, found = (
-            _inline(path, move_to) if move_to else _stored_or_found(place, profile, files, dry_run=dry_run)
+            _inline(path, move_to)
+            if move_to
+            else _stored_or_found(workspace, profile, files, dry_run=dry_run)
         )
         if found:
-            _store(place, name, found, must=False if move_to else None, yes=yes, dry_run=dry_run)
+            _store(workspace, name, found, must=False if move_to else None, yes=yes, dry_run=dry_run)
         _refer(path, name, dry_run=dry_run)
     else:
         _on_this_machine(path, profile, files, move_to, dry_run=dry_run)
@@ -164,7 +166,7 @@ def _found(profile: str, files: tuple[Path, ...]) -> "tuple[str, Keys]":
 
 
 def _stored_or_found(
-    place: Place, profile: str, files: tuple[Path, ...], *, dry_run: bool
+    workspace: Workspace, profile: str, files: tuple[Path, ...], *, dry_run: bool
 ) -> "tuple[str, Keys | None]":
     """What this machine has, or is typed; or only the name, where a colleague has stored the profile."""
     from harvester.networks.x.keys import NoKeys
@@ -172,7 +174,7 @@ def _stored_or_found(
     try:
         return _found(profile, files)
     except HarvesterError as error:
-        if profile and _parameters(place).has_keys(profile):
+        if profile and _parameters(workspace).has_keys(profile):
             return profile, None
         if dry_run or set(files) - set(_standard()) or not isinstance(error, NoKeys):
             raise
@@ -181,12 +183,12 @@ def _stored_or_found(
 
 
 def _store(
-    place: Place, name: str, found: "Keys", *, yes: bool, dry_run: bool, must: bool | None = None
+    workspace: Workspace, name: str, found: "Keys", *, yes: bool, dry_run: bool, must: bool | None = None
 ) -> None:
     """Write the keys. `must` has it that the profile is there already, or that it is not."""
     from harvester.aws.parameters import keys_text
 
-    parameters = _parameters(place)
+    parameters = _parameters(workspace)
     text, where = keys_text(found.__dict__), f"{parameters.path}/keys of the parameter store"
     before = parameters.read(f"keys/{name}") if parameters.has_keys(name) else None
     if must is not None and must != (before is not None):
@@ -201,7 +203,7 @@ def _store(
         parameters.write(f"keys/{name}", text)
         click.echo(f"Stored the keys of profile {name} in {where}.")
         return
-    using = list(_using(place, name))
+    using = list(_using(workspace, name))
     confirm(f"{where} has other keys of profile {name}{_used_by(using)}. Replace them?", yes=yes)
     parameters.write(f"keys/{name}", text)
     click.echo(f"Replaced the keys of profile {name} in {where}.")
@@ -223,13 +225,13 @@ def _used_by(using: list[str]) -> str:
     return f", used by {', '.join(using)}" if using else ""
 
 
-def _remove(place: Place, profile: str, *, yes: bool, dry_run: bool) -> None:
+def _remove(workspace: Workspace, profile: str, *, yes: bool, dry_run: bool) -> None:
     if not profile:
         raise HarvesterError("--profile NAME is required.", exit_code=Exit.USAGE)
-    parameters = _parameters(place)
+    parameters = _parameters(workspace)
     if not parameters.has_keys(profile):
         raise NotFound(f"There is no profile {profile} in {parameters.path}/keys of the parameter store.")
-    using = list(_using(place, profile))
+    using = list(_using(workspace, profile))
     message = (
         f"{', '.join(using)} cannot be harvested without them." if using else "No collection here uses them."
     )
@@ -240,10 +242,10 @@ def _remove(place: Place, profile: str, *, yes: bool, dry_run: bool) -> None:
     click.echo(f"Removed the keys of profile {profile}.")
 
 
-def _list(place: Place, *, as_json: bool) -> None:
-    found = _parameters(place).entries("keys")
+def _list(workspace: Workspace, *, as_json: bool) -> None:
+    found = _parameters(workspace).entries("keys")
     uses: dict[str, list[str]] = {}
-    for collection_id, profile in _uses(place):
+    for collection_id, profile in _uses(workspace):
         uses.setdefault(profile, []).append(collection_id)
     rows = [
         {
@@ -270,21 +272,21 @@ def _list(place: Place, *, as_json: bool) -> None:
         click.echo("No keys are stored.")
 
 
-def _using(place: Place, name: str) -> Iterator[str]:
-    return (collection_id for collection_id, profile in _uses(place) if profile == name)
+def _using(workspace: Workspace, name: str) -> Iterator[str]:
+    return (collection_id for collection_id, profile in _uses(workspace) if profile == name)
 
 
-def _uses(place: Place) -> Iterator[tuple[str, str]]:
+def _uses(workspace: Workspace) -> Iterator[tuple[str, str]]:
     """Each collection of the place with the profile that it names."""
     from harvester.collection import history
 
-    for collection_id in place.collection_ids():
-        tree: Tree = history.current(place.store, place.keys(collection_id))
+    for collection_id in workspace.collection_ids():
+        tree: Tree = history.current(workspace.store, workspace.keys(collection_id))
         named = tree.get("keys")
         yield collection_id, str(named.get("profile") or "") if isinstance(named, dict) else ""
 
 
-def _parameters(place: Place) -> "Parameters":
+def _parameters(workspace: Workspace) -> "Parameters":
     from harvester.aws.parameters import parameter_store
 
-    return parameter_store(place.settings)
+    return parameter_store(workspace.settings)

@@ -11,7 +11,7 @@ from harvester.commands.cli.output import (
     yes_option,
 )
 from harvester.commands.cli.progress_meter import meter, progress_option
-from harvester.commands.cli.workspace import Place, collection_id_argument, in_place
+from harvester.commands.cli.workspace import Workspace, collection_id_argument, in_workspace
 from harvester.text import counted
 
 _SHOWN = 20
@@ -23,8 +23,10 @@ _SHOWN = 20
 @dry_run_option
 @json_option
 @progress_option
-@in_place
-def forget_keys(collection_id: str, yes: bool, dry_run: bool, as_json: bool, form: str, place: Place) -> None:
+@in_workspace
+def forget_keys(
+    collection_id: str, yes: bool, dry_run: bool, as_json: bool, form: str, workspace: Workspace
+) -> None:
     """Remove API keys from the history of COLLECTION_ID, after confirmation.
 
     Changesets of 2019, and copies of the collection in harvests of that time, contain keys in plain text.
@@ -33,9 +35,9 @@ def forget_keys(collection_id: str, yes: bool, dry_run: bool, as_json: bool, for
     """
     from harvester.curation.redact import Redaction
 
-    made = Redaction(place.store, place.keys(collection_id))
+    made = Redaction(workspace.store, workspace.keys(collection_id))
     found = made.holders()
-    what = f"{counted(len(found), 'object')} of {collection_id} in {place.store.name}"
+    what = f"{counted(len(found), 'object')} of {collection_id} in {workspace.store.name}"
     if not found:
         click.echo("[]" if as_json else f"There are no keys in the history of {collection_id}.")
         return

@@ -15,19 +15,18 @@ from harvester.commands.cli.output import (
     dry_run_option,
     json_option,
     print_json,
-    print_line,
+    show_checks,
     yes_option,
 )
 from harvester.commands.cli.workspace import (
-    Place,
+    Workspace,
     collection_id_argument,
-    in_place,
+    in_workspace,
     optional_collection_id_argument,
 )
 from harvester.commands.config import api_keys, forget_keys, honeybadger_key, users
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
-from harvester.networks.check import Check
 from harvester.networks.registry import name_of, network_of
 from harvester.networks.validation import as_valid, problems
 from harvester.store.keys import CollectionKeys
@@ -76,15 +75,15 @@ def template(kind: str, collection_id: str | None, force: bool, dry_run: bool, p
 @click.option("--force", is_flag=True, help="Overwrite a file with changes that are not stored.")
 @dry_run_option
 @collection_file.file_option
-@in_place
-def download(collection_id: str, force: bool, dry_run: bool, path: Path, place: Place) -> None:
+@in_workspace
+def download(collection_id: str, force: bool, dry_run: bool, path: Path, workspace: Workspace) -> None:
     from harvester.collection import history
 
-    keys = place.keys(collection_id)
-    current = history.current(place.store, keys)
-    if announce_dry_run(dry_run, f"write {keys.collection} of {place.store.name} to {path}"):
+    keys = workspace.keys(collection_id)
+    current = history.current(workspace.store, keys)
+    if announce_dry_run(dry_run, f"write {keys.collection} of {workspace.store.name} to {path}"):
         return
-    if path.exists() and not force and collection_file.holds_changes(path, place.store):
+    if path.exists() and not force and collection_file.holds_changes(path, workspace.store):
         confirm(f"{path} has changes that are not stored. Overwrite it?", yes=False, option="--force")
     collection_file.write(path, current)
     click.echo(f"Downloaded to {path}.")
@@ -107,16 +106,16 @@ collection_config.add_command(forget_keys.forget_keys)
 @click.option("--reset-state", is_flag=True, help="Also remove since_ids that the file does not have.")
 @yes_option
 @collection_file.file_option
-@in_place
-def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, place: Place) -> None:
+@in_workspace
+def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, workspace: Workspace) -> None:
     from harvester.collection import history
     from harvester.collection import merge as merging
 
     mine = collection_file.read_valid(path)
-    keys = place.keys(mine["id"])
-    current = history.current(place.store, keys)
+    keys = workspace.keys(mine["id"])
+    current = history.current(workspace.store, keys)
     _require_may_become(current, mine)
-    base = collection_file.base_of(place.store, keys, mine, current)
+    base = collection_file.base_of(workspace.store, keys, mine, current)
 
     def merge(now: Tree) -> Tree:
         # What is stored may be no valid collection, and then this mends it.
@@ -135,24 +134,24 @@ def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, place: Place
         _tell_repaid(current, new)
         return
     _confirm_losses(base, mine, current, new, changes, yes=yes)
-    stored = history.edit(place.store, keys, merge)
+    stored = history.edit(workspace.store, keys, merge)
     collection_file.write(path, stored)
     click.echo("Collection configuration updated.")
     _warn_of_inline_keys(stored)
     if key_names(current) and not key_names(stored):
         way = f"`collection-config forget-keys {stored['id']}` removes them."
         click.echo(f"They are still in its history: {way}", err=True)
-    if is_stream(stored) and _may_run(place, keys):
+    if is_stream(stored) and _may_run(workspace, keys):
         click.echo("Stop and start the collection for the changes to go into effect.")
     _tell_repaid(current, stored)
 
 
-def _may_run(place: Place, keys: CollectionKeys) -> bool:
+def _may_run(workspace: Workspace, keys: CollectionKeys) -> bool:
     """Whether a stream runs, or whether that cannot be seen from here."""
     from harvester.harvest import catalog
 
     try:
-        return bool(place.compute.task(keys.id) or catalog.live_lock(place.store, keys))
+        return bool(workspace.compute.task(keys.id) or catalog.live_lock(workspace.store, keys))
     except HarvesterError:
         # Who may store a collection may not be allowed to look at the cluster.
         return True
@@ -224,17 +223,19 @@ def _confirm_losses(
 @click.option("--deletes-only", is_flag=True, help="Show only deletions.")
 @click.option("--temp", hidden=True, expose_value=False)
 @json_option
-@in_place
-def changes(collection_id: str, since: str | None, deletes_only: bool, as_json: bool, place: Place) -> None:
+@in_workspace
+def changes(
+    collection_id: str, since: str | None, deletes_only: bool, as_json: bool, workspace: Workspace
+) -> None:
     from harvester.clock import moment
     from harvester.collection import changelog, history, replay
 
     earliest = _moment(since) if since else None
-    keys = place.keys(collection_id)
-    history.read(place.store, keys)
+    keys = workspace.keys(collection_id)
+    history.read(workspace.store, keys)
     found = [
         change
-        for change in changelog.changes(tree for _, tree in replay.changesets(place.store, keys))
+        for change in changelog.changes(tree for _, tree in replay.changesets(workspace.store, keys))
         if (not deletes_only or change.change == changelog.DELETED)
         and (earliest is None or moment(change.time) >= earliest)
     ]
@@ -263,30 +264,21 @@ def _moment(text: str) -> datetime:
 )
 @json_option
 @collection_file.read_file_option
-@in_place
-def check(collection_id: str | None, live: bool, as_json: bool, path: Path, place: Place) -> int:
+@in_workspace
+def check(collection_id: str | None, live: bool, as_json: bool, path: Path, workspace: Workspace) -> int:
     from harvester.checks import collection
     from harvester.collection import history
 
     if collection_id:
-        tree = history.current(place.store, place.keys(collection_id))
+        tree = history.current(workspace.store, workspace.keys(collection_id))
     else:
         tree = collection_file.read(path)
-    found = list(collection.of_description(tree, place.settings))
+    found = list(collection.of_description(tree, workspace.settings))
     if live and all(each.ok for each in found):
-        found += collection.of_network(as_valid(tree), lambda: network_client.client(place.settings, tree))
+        found += collection.of_network(
+            as_valid(tree), lambda: network_client.client(workspace.settings, tree)
+        )
     return show_checks(found, as_json=as_json)
-
-
-def show_checks(found: list[Check], *, as_json: bool) -> int:
-    """Print checks; the exit code."""
-    if as_json:
-        print_json([each.__dict__ for each in found])
-    for each in () if as_json else found:
-        mark = "ok " if each.ok else "BAD"
-        hint = f" {each.hint}" if each.hint else ""
-        print_line(f"{mark} {each.check}: {each.detail}{hint}")
-    return int(Exit.OK if all(each.ok for each in found) else Exit.ERROR)
 
 
 for _command in (

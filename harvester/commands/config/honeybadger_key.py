@@ -6,7 +6,7 @@ import sys
 import click
 
 from harvester.commands.cli.output import announce_dry_run, dry_run_option
-from harvester.commands.cli.workspace import Place, in_place
+from harvester.commands.cli.workspace import Workspace, in_workspace
 from harvester.errors import Exit, HarvesterError
 
 
@@ -16,11 +16,11 @@ from harvester.errors import Exit, HarvesterError
 )
 @click.option("--remove", is_flag=True, help="Remove the stored key; failures are no longer reported.")
 @dry_run_option
-@in_place
-def honeybadger(remove: bool, dry_run: bool, place: Place) -> None:
+@in_workspace
+def honeybadger(remove: bool, dry_run: bool, workspace: Workspace) -> None:
     from harvester.aws.parameters import HONEYBADGER, parameter_store
 
-    parameters = parameter_store(place.settings)
+    parameters = parameter_store(workspace.settings)
     where = f"{parameters.path}/{HONEYBADGER} of the parameter store"
     if announce_dry_run(dry_run, f"{'remove' if remove else 'store'} Honeybadger's key in {where}"):
         return

@@ -9,7 +9,7 @@ import click
 from harvester.collection.kinds import WITH_USERS
 from harvester.commands.cli import collection_file, network_client
 from harvester.commands.cli.output import announce_dry_run, dry_run_option
-from harvester.commands.cli.workspace import Place, in_place
+from harvester.commands.cli.workspace import Workspace, in_workspace
 from harvester.commands.config import user_names
 from harvester.documents import HarvestSummary, Tree
 from harvester.errors import Exit, HarvesterError
@@ -90,8 +90,10 @@ def remove_users(users: Sequence[str], dry_run: bool, path: Path) -> int:
 @click.option("--all", "everybody", is_flag=True, help="Restore every user that a harvest removed.")
 @dry_run_option
 @collection_file.file_option
-@in_place
-def restore_users(users: Sequence[str], everybody: bool, dry_run: bool, path: Path, place: Place) -> int:
+@in_workspace
+def restore_users(
+    users: Sequence[str], everybody: bool, dry_run: bool, path: Path, workspace: Workspace
+) -> int:
     from harvester.collection import history
     from harvester.harvest import catalog
 
@@ -99,17 +101,17 @@ def restore_users(users: Sequence[str], everybody: bool, dry_run: bool, path: Pa
         raise _no_users("Give users, or --all.")
     mine = collection_file.read_valid(path)
     collection_file.require_kind(mine, *WITH_USERS)
-    keys = place.keys(mine["id"])
-    current = history.current(place.store, keys)
+    keys = workspace.keys(mine["id"])
+    current = history.current(workspace.store, keys)
     collection_file.require(problems(current))
     was = _removed(
-        catalog.all_of(place.store, keys), lambda summary: catalog.user_changes(place.store, summary)
+        catalog.all_of(workspace.store, keys), lambda summary: catalog.user_changes(workspace.store, summary)
     )
     back, missing = (
         (list(was), []) if everybody else user_names.found_in(was, users, network_of(mine).name_in)
     )
     restored = [user_id for user_id in back if user_id not in current.get("users", {})]
-    mine = collection_file.caught_up(place.store, keys, mine, current)
+    mine = collection_file.caught_up(workspace.store, keys, mine, current)
     what = f"{counted(len(restored), 'user')} to {path}"
     if not announce_dry_run(dry_run, f"restore {what}"):
         collection_file.write(

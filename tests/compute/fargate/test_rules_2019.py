@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from harvester.aws.service import Service
-from harvester.commands.cli.workspace import Place
+from harvester.commands.cli.workspace import Workspace
 from harvester.commands.collection import migrate_rules
 from harvester.compute.fargate.eventbridge import EventBridge
 from harvester.compute.fargate.rules_2019 import OldRule, OldRules
@@ -188,7 +188,7 @@ def test_what_another_command_moved_meanwhile_counts_as_moved(events: Service) -
 # -- the command -----------------------------------------------------------------------------------
 
 
-class _OnAws(Place):
+class _OnAws(Workspace):
     """A bucket and a cluster of which nothing is needed but its schedules."""
 
     @property
@@ -197,7 +197,7 @@ class _OnAws(Place):
 
 
 @pytest.fixture
-def place(events: Service, moto_s3: Bucket) -> Place:
+def workspace(events: Service, moto_s3: Bucket) -> Workspace:
     """With the collection `s` and rules of 2019 for it, for `gone` and, stopped, for `ended`."""
     keys = {"consumer_key": "k", "consumer_secret": "s", "access_token": "t", "access_token_secret": "a"}
     tree = {"id": "s", "type": "search", "search": {"query": "library"}, "keys": keys}
@@ -214,16 +214,16 @@ def _said(command: Callable[[], int | None], *, answer: str = "") -> tuple[int |
         return code, streams[0].getvalue().decode(), streams[1].getvalue().decode()
 
 
-def _left(place: Place) -> list[str]:
-    return [rule.collection_id for rule in OldRules(Service("events"), place.bucket).all()]
+def _left(workspace: Workspace) -> list[str]:
+    return [rule.collection_id for rule in OldRules(Service("events"), workspace.bucket).all()]
 
 
-def _migrate(place: Place, *, dry_run: bool = False, yes: bool = True) -> int:
-    return migrate_rules.migrate(place, place.compute.schedules(), dry_run=dry_run, yes=yes)
+def _migrate(workspace: Workspace, *, dry_run: bool = False, yes: bool = True) -> int:
+    return migrate_rules.migrate(workspace, workspace.compute.schedules(), dry_run=dry_run, yes=yes)
 
 
-def test_rules_are_mentioned_and_a_stopped_one_is_not(place: Place) -> None:
-    _, out, err = _said(lambda: migrate_rules.mention(place))
+def test_rules_are_mentioned_and_a_stopped_one_is_not(workspace: Workspace) -> None:
+    _, out, err = _said(lambda: migrate_rules.mention(workspace))
     assert out == ""
     assert (
         "EventBridge rules of 2019 still start harvests of gone, s. `collection scheduled --migrate`" in err
@@ -231,47 +231,47 @@ def test_rules_are_mentioned_and_a_stopped_one_is_not(place: Place) -> None:
 
 
 def test_who_may_not_list_rules_still_gets_the_schedules(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
-    _, _, err = _said(lambda: migrate_rules.mention(place))
+    _, _, err = _said(lambda: migrate_rules.mention(workspace))
     assert err.startswith("Cannot check for rules of 2019: There are no AWS keys")
 
 
-def test_rules_are_replaced_but_for_those_of_collections_that_are_gone(place: Place) -> None:
-    code, out, err = _said(lambda: _migrate(place))
+def test_rules_are_replaced_but_for_those_of_collections_that_are_gone(workspace: Workspace) -> None:
+    code, out, err = _said(lambda: _migrate(workspace))
     assert code == Exit.PARTIAL
-    assert f"{place.bucket}_s_schedule (rate(7 days)): replaced by a schedule." in out
-    assert f"{place.bucket}_ended_schedule (rate(7 days)): was stopped; the rule is removed." in out
+    assert f"{workspace.bucket}_s_schedule (rate(7 days)): replaced by a schedule." in out
+    assert f"{workspace.bucket}_ended_schedule (rate(7 days)): was stopped; the rule is removed." in out
     assert "Replaced 2 of 3." in out
-    assert f"{place.bucket}_gone_schedule was not replaced: Collection does not exist." in err
-    assert _left(place) == ["gone"]
-    assert _in_force(place.bucket) == [("s", "rate(7 days)")]
+    assert f"{workspace.bucket}_gone_schedule was not replaced: Collection does not exist." in err
+    assert _left(workspace) == ["gone"]
+    assert _in_force(workspace.bucket) == [("s", "rate(7 days)")]
 
 
-def test_what_is_scheduled_today_is_not_put_back_to_what_it_was_in_2019(place: Place) -> None:
-    _bridge(place.bucket).schedule("s", parsed("rate(1 day)"))
-    _, out, _ = _said(lambda: _migrate(place))
+def test_what_is_scheduled_today_is_not_put_back_to_what_it_was_in_2019(workspace: Workspace) -> None:
+    _bridge(workspace.bucket).schedule("s", parsed("rate(1 day)"))
+    _, out, _ = _said(lambda: _migrate(workspace))
     assert "the collection has a schedule; the rule is removed." in out
-    assert _left(place) == ["gone"]
-    assert _in_force(place.bucket) == [("s", "rate(1 day)")]
+    assert _left(workspace) == ["gone"]
+    assert _in_force(workspace.bucket) == [("s", "rate(1 day)")]
 
 
 @pytest.mark.parametrize(("dry_run", "answer"), [(True, ""), (False, "n\n")])
-def test_nothing_is_done_without_a_yes(place: Place, dry_run: bool, answer: str) -> None:
+def test_nothing_is_done_without_a_yes(workspace: Workspace, dry_run: bool, answer: str) -> None:
     def asked() -> int:
         try:
-            return _migrate(place, dry_run=dry_run, yes=False)
+            return _migrate(workspace, dry_run=dry_run, yes=False)
         except HarvesterError:
             return int(Exit.ERROR)
 
     code, out, _ = _said(asked, answer=answer)
     assert code == (Exit.OK if dry_run else Exit.ERROR)
-    assert f"{place.bucket}_s_schedule" in out
-    assert _left(place) == ["ended", "gone", "s"]
-    assert _in_force(place.bucket) == []
+    assert f"{workspace.bucket}_s_schedule" in out
+    assert _left(workspace) == ["ended", "gone", "s"]
+    assert _in_force(workspace.bucket) == []
 
 
-def test_where_there_are_none_that_is_said(place: Place) -> None:
-    elsewhere = _OnAws(replace(place.settings, bucket="elsewhere"))
+def test_where_there_are_none_that_is_said(workspace: Workspace) -> None:
+    elsewhere = _OnAws(replace(workspace.settings, bucket="elsewhere"))
     assert _said(lambda: _migrate(elsewhere))[:2] == (Exit.OK, "There are no rules of 2019.\n")
