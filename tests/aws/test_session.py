@@ -75,12 +75,12 @@ def test_a_bucket_is_used_with_them_and_no_message_names_them(
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.endpoint)
         monkeypatch.setenv("AWS_REGION", "us-east-1")
         (tmp_path / "twarc_cloud.ini").write_text(text % server.secret_key)
-        person.well("collection-config", "template", "search", "--id", "one")
+        person.output("collection-config", "template", "search", "--id", "one")
         person.write({**person.file, "search": {"query": "cats"}})
-        person.well("collection", "add")
-        assert person.well("collection", "list").endswith("one\n")
+        person.output("collection", "add")
+        assert person.output("collection", "list").endswith("one\n")
         # obstore's part of reading, too.
-        person.well("collection", "verify", "one")
+        person.output("collection", "verify", "one")
         told = person("doctor")
         assert "contains secrets: access_key, secret_key." in told.out
         assert server.secret_key not in told.words

@@ -98,8 +98,8 @@ class Operator:
 
     def add_stream(self, collection_id: str, **more: Any) -> None:
         self.person.write({"id": collection_id, **_STREAM, **more})
-        self.person.well("collection-config", "keys", "--yes")
-        self.person.well("collection", "add")
+        self.person.output("collection-config", "keys", "--yes")
+        self.person.output("collection", "add")
 
     def services(self) -> list[str]:
         ecs = self.made.client("ecs")
@@ -148,14 +148,14 @@ def test_what_the_documents_of_2019_tell_people_to_type_works_in_the_cloud(
     with step("the quick start"):
         type_all_of_2019(person.person, _between(person))
     with step("download and verify"):
-        person.person.well("collection", "download", "test_collection")
-        person.person.well("collection", "verify", "test_collection")
+        person.person.output("collection", "download", "test_collection")
+        person.person.output("collection", "verify", "test_collection")
     files = [path.name for path in (person.person.folder / "download").rglob("*") if path.is_file()]
     assert any(re.fullmatch(r"tweets-\d{14}-\d{6}\.jsonl\.gz", name) for name in files)
     found = person.found("test_collection", tmp_path / "found")
     existed = [post["id"] for post in PAGE["data"]]
     assert (found.wrong, found.lost(existed), found.doubled) == ([], [], [])
-    assert "test_collection => complete" in person.person.well("harvest", "log", "test_collection")
+    assert "test_collection => complete" in person.person.output("harvest", "log", "test_collection")
 
 
 def _between(operator: Operator) -> dict[str, Callable[[Person], None]]:
@@ -268,7 +268,7 @@ def test_filter_stop_leaves_nothing_of_a_service_that_is(
     name = re.sub(r"\W", "_", state)
     person.add_stream(name)
     with step(f"a service that is {state}"):
-        assert person.person.well("collection", "filter-start", name).startswith("Started")
+        assert person.person.output("collection", "filter-start", name).startswith("Started")
         _SERVICES[state](person, name)
     with step("filter-stop"):
         told = person.person("collection", "filter-stop", name)
@@ -291,12 +291,12 @@ def test_a_stream_that_is_through_ends_its_own_service_and_no_task_comes_after_i
 ) -> None:
     person.add_stream("through", filter={**_STREAM["filter"], "max_records": 200})
     with step("a stream with max_records"):
-        assert person.person.well("collection", "filter-start", "through").startswith("Started")
+        assert person.person.output("collection", "filter-start", "through").startswith("Started")
         until(lambda: not person.services() and person.ended_tasks("through"), within=_WITHIN)
     (only,) = person.ended_tasks("through")
     assert (only["stoppedReason"], only["containers"][0]["exitCode"]) == ("Service deleted", Exit.OK)
     assert person.made.containers() == []
-    assert "through => complete" in person.person.well("harvest", "log", "through")
+    assert "through => complete" in person.person.output("harvest", "log", "through")
     found = person.found("through", tmp_path / "found")
     assert found.wrong == []
     assert found.posts.total() >= 200
@@ -310,7 +310,7 @@ def test_a_stream_that_x_refuses_ends_one_task_with_that_and_waits_in_the_next(
     monkeypatch.setenv("TWARC_CLOUD_CHECKPOINT_SECONDS", "2")
     person.add_stream(name)
     with step("a stream that X refuses"):
-        person.person.well("collection", "filter-start", name)
+        person.person.output("collection", "filter-start", name)
         _healthy(person, name)
         person.control.faults([refused])
         # As Spot capacity that is taken back: the service starts another task by itself.
@@ -320,7 +320,7 @@ def test_a_stream_that_x_refuses_ends_one_task_with_that_and_waits_in_the_next(
     codes = [each["containers"][0]["exitCode"] for each in person.ended_tasks(name)]
     assert sorted(codes) == [Exit.RETRY_LATER, Exit.TERMINATED]
     with step("filter-stop"):
-        person.person.well("collection", "filter-stop", name)
+        person.person.output("collection", "filter-stop", name)
     assert (person.services(), person.tasks()) == ([], [])
 
 
@@ -330,17 +330,17 @@ def test_a_stream_that_loses_its_spot_machine_and_finds_no_other_runs_on_demand_
     name = "spot"
     person.add_stream(name, task={"spot": True, "fallback": True})
     with step("a stream that loses its Spot machine"):
-        person.person.well("collection", "filter-start", name)
+        person.person.output("collection", "filter-start", name)
         _healthy(person, name)
         assert [each["capacityProviderName"] for each in person.tasks()] == ["FARGATE_SPOT"]
         with person.made.without_capacity("FARGATE_SPOT"):
             (container,) = person.made.containers()
             person.made.engine("kill", "--signal=TERM", container)
             until(lambda: "NO CAPACITY" in person.person("harvest", "list").out, within=_WITHIN)
-            assert person.person.well("collection", "filter-start", name).startswith("Started")
+            assert person.person.output("collection", "filter-start", name).startswith("Started")
             _healthy(person, name)
             assert [each["capacityProviderName"] for each in person.tasks()] == ["FARGATE"]
-    person.person.well("collection", "filter-stop", name)
+    person.person.output("collection", "filter-stop", name)
     assert (person.services(), person.tasks()) == ([], [])
 
 
@@ -361,8 +361,8 @@ def test_a_task_that_cannot_start_is_told_by_who_started_it_in_words_of_aws(
 ) -> None:
     name = f"unable_{len(words)}"
     person.person.write({"id": name, "type": "search", "search": {"query": "library"}})
-    person.person.well("collection-config", "keys", "--yes")
-    person.person.well("collection", "add")
+    person.person.output("collection-config", "keys", "--yes")
+    person.person.output("collection", "add")
     if setting:
         monkeypatch.setenv(*setting.split("="))
         told = person.person("collection", "once", name)
@@ -380,7 +380,7 @@ def test_a_task_that_cannot_start_is_told_by_who_started_it_in_words_of_aws(
 def test_nothing_listens_because_a_harvest_runs(person: Operator) -> None:
     """Of all processes of the task; its network is this machine's own, so that the emulators do."""
     person.add_stream("quiet")
-    person.person.well("collection", "filter-start", "quiet")
+    person.person.output("collection", "filter-start", "quiet")
     _healthy(person, "quiet")
     assert person.made.containers()
     assert person.made.listening() == set()
@@ -389,7 +389,7 @@ def test_nothing_listens_because_a_harvest_runs(person: Operator) -> None:
     ours = [group for group in groups if group["GroupName"].startswith("twarc-cloud")]
     assert ours
     assert [group["IpPermissions"] for group in ours] == [[]] * len(ours)
-    person.person.well("collection", "filter-stop", "quiet")
+    person.person.output("collection", "filter-stop", "quiet")
 
 
 def test_no_object_log_or_definition_holds_a_key(person: Operator) -> None:
@@ -426,7 +426,7 @@ def _definitions(made: Account) -> Iterator[tuple[str, str]]:
 
 def test_destroy_leaves_nothing(terraform: Terraform, made: Account, person: Operator) -> None:
     # The keys were not made by Terraform, which never sees them.
-    person.person.well("collection-config", "keys", "--remove", "--profile", "museum", "--yes")
+    person.person.output("collection-config", "keys", "--remove", "--profile", "museum", "--yes")
     with step("terraform destroy"):
         terraform("destroy", "-auto-approve", *_VARIABLES)
     assert terraform("state", "list").strip() == ""

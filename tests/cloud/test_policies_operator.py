@@ -110,10 +110,10 @@ def test_the_operator_may_do_all_that_there_is_to_do(
     _rule_of_2019(account)
     before = len(account.guard.answered)
     for typed in _SESSION:
-        person.well(*typed)
+        person.output(*typed)
     monkeypatch.setenv("TWARC_CLOUD_TASK_MEMORY", "1024")
     for typed in _LATER:
-        person.well(*typed)
+        person.output(*typed)
     assert "skipped: the current AWS credentials lack permission" not in person("doctor").words
     answered = account.guard.answered[before:]
     assert [each for each in answered if not each.allowed_by] == []
@@ -139,13 +139,13 @@ def test_the_operator_needs(sid: str, person: Person, account: Account) -> None:
     if sid.endswith("RulesOf2019"):
         _rule_of_2019(account)
     if sid == "ReadLogs":
-        person.well("collection", "once", "s", "--wait")
+        person.output("collection", "once", "s", "--wait")
     with account.guard.lacks("operator", sid):
         told = person(*_TYPED[sid])
     _fails(told, account.guard)
     person("collection", "filter-stop", "live")
     # One that began all the same is over before the next is asked for.
-    until(lambda: "No running harvests." in person.well("harvest", "list"))
+    until(lambda: "No running harvests." in person.output("harvest", "list"))
 
 
 @pytest.mark.parametrize("sid", sorted(_LOOKS))
@@ -181,7 +181,7 @@ def test_the_operator_asks_a_task_on_its_port_with(sid: str, account: Account) -
 
 @pytest.mark.parametrize("sid", ["StartHarvests", "TagHarvests", "HandOverRoles"])
 def test_a_schedule_needs(sid: str, person: Person, account: Account) -> None:
-    person.well("collection", "schedule", "s", "rate(7 days)")
+    person.output("collection", "schedule", "s", "rate(7 days)")
     (name,) = [each["Name"] for each in account.client("scheduler").list_schedules()["Schedules"]]
     where = {"Name": name, "GroupName": account.settings.schedule_group}
     target = account.client("scheduler").get_schedule(**where)["Target"]

@@ -57,7 +57,7 @@ def test_the_keys_go_to_the_parameter_store_and_only_their_name_into_the_file(
     assert person.file == _MUSEUM
     assert cloud.keys("museum") == {"bearer_token": _TOKEN}
     assert _TOKEN not in told.words
-    assert person.well(*_KEYS).startswith("/twarc-cloud/")
+    assert person.output(*_KEYS).startswith("/twarc-cloud/")
 
 
 def test_those_of_the_environment_get_the_name_that_is_given(
@@ -65,7 +65,7 @@ def test_those_of_the_environment_get_the_name_that_is_given(
 ) -> None:
     (person.folder / "home" / ".twarc").unlink()
     monkeypatch.setenv("BEARER_TOKEN", "of-the-environment")
-    person.well(*_KEYS, "--profile", "archive")
+    person.output(*_KEYS, "--profile", "archive")
     assert cloud.keys("archive") == {"bearer_token": "of-the-environment"}
     assert person.file["keys"] == {"profile": "archive"}
 
@@ -87,7 +87,7 @@ def test_a_profile_that_somebody_else_stored_is_referred_to(
     told = person(*_KEYS, "--profile", "archive")
     assert (told.code, "keys" in person.file) == (Exit.UNAUTHORIZED, False)
     cloud.write("keys/archive", keys_text({"bearer_token": "theirs"}))
-    assert person.well(*_KEYS, "--profile", "archive") == "Added keys to collection.json.\n"
+    assert person.output(*_KEYS, "--profile", "archive") == "Added keys to collection.json.\n"
     assert person.file["keys"] == {"profile": "archive"}
     assert cloud.keys("archive") == {"bearer_token": "theirs"}
 
@@ -96,7 +96,7 @@ def test_keys_that_a_file_of_2019_holds_move_to_the_parameter_store(
     person: Person, cloud: Parameters
 ) -> None:
     person.write({**_SEARCH, "keys": {"consumer_key": "s3cretA", "consumer_secret": "s3cretB"}})
-    person.well(*_KEYS, "--move-to", "old")
+    person.output(*_KEYS, "--move-to", "old")
     assert cloud.keys("old") == {"consumer_key": "s3cretA", "consumer_secret": "s3cretB"}
     assert person.file["keys"] == {"profile": "old"}
     assert "s3cret" not in (person.folder / "home" / ".twarc").read_text()
@@ -108,8 +108,8 @@ def test_keys_that_a_file_of_2019_holds_move_to_the_parameter_store(
 def test_rotation_is_one_command_that_asks_and_tells_who_uses_the_keys(
     person: Person, cloud: Parameters
 ) -> None:
-    person.well(*_KEYS)
-    person.well("collection", "add")
+    person.output(*_KEYS)
+    person.output("collection", "add")
     (person.folder / "collection.json").unlink()
     (person.folder / "home" / ".twarc").write_text("[museum]\nbearer_token = newer\n")
     told = person(*_KEYS, "--rotate", answer="n\n")
@@ -134,44 +134,44 @@ def test_what_somebody_broke_in_the_parameter_store_is_mended_by_a_rotation(
     person: Person, cloud: Parameters
 ) -> None:
     cloud.write("keys/museum", "no JSON")
-    person.well(*_KEYS, "--rotate", "--profile", "museum", "--yes")
+    person.output(*_KEYS, "--rotate", "--profile", "museum", "--yes")
     assert cloud.keys("museum") == {"bearer_token": _TOKEN}
 
 
 def test_the_profiles_are_listed_with_who_uses_them_and_without_their_keys(
     person: Person, cloud: Parameters
 ) -> None:
-    assert person.well(*_KEYS, "--list") == "No keys are stored.\n"
-    person.well(*_KEYS)
-    person.well("collection", "add")
+    assert person.output(*_KEYS, "--list") == "No keys are stored.\n"
+    person.output(*_KEYS)
+    person.output("collection", "add")
     cloud.write("keys/unused", keys_text({"bearer_token": "s3cret"}))
-    found = json.loads(person.well(*_KEYS, "--list", "--json"))
+    found = json.loads(person.output(*_KEYS, "--list", "--json"))
     assert [(each["profile"], each["version"], each["collections"]) for each in found] == [
         ("museum", 1, ["it"]),
         ("unused", 1, []),
     ]
-    told = person.well(*_KEYS, "--list")
+    told = person.output(*_KEYS, "--list")
     assert "museum" in told
     assert "s3cret" not in told
 
 
 def test_removing_asks_and_names_the_collections_that_need_them(person: Person, cloud: Parameters) -> None:
-    person.well(*_KEYS)
-    person.well("collection", "add")
+    person.output(*_KEYS)
+    person.output("collection", "add")
     told = person(*_KEYS, "--remove", "--profile", "museum")
     assert told.code == Exit.USAGE
     assert "it cannot be harvested without them." in told.err
     assert cloud.has_keys("museum")
-    person.well(*_KEYS, "--remove", "--profile", "museum", "--yes")
+    person.output(*_KEYS, "--remove", "--profile", "museum", "--yes")
     assert not cloud.has_keys("museum")
     assert person(*_KEYS, "--remove", "--profile", "museum", "--yes").code == Exit.ERROR
     assert person(*_KEYS, "--remove").code == Exit.USAGE
 
 
 def test_the_persons_own_questions_may_use_them(person: Person, cloud: Parameters) -> None:
-    person.well(*_KEYS)
+    person.output(*_KEYS)
     (person.folder / "home" / ".twarc").unlink()
-    found = json.loads(person.well("collection-config", "check", "--live", "--json"))
+    found = json.loads(person.output("collection-config", "check", "--live", "--json"))
     assert {each["check"] for each in found if each["check"].endswith("at X")} == {"keys at X", "query at X"}
 
 
@@ -180,22 +180,22 @@ def test_nothing_is_started_on_a_cluster_without_keys_there(
     command: tuple[str, ...], person: Person, cloud: Parameters, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     person.write(_MUSEUM)
-    person.well("collection", "add")
+    person.output("collection", "add")
     monkeypatch.setenv("TWARC_CLOUD_CLUSTER", "museum")
     missing = f"There are no keys of profile museum in the parameter store ({cloud.path}/keys)."
     told = person("collection", *command)
     assert (told.code, told.err.startswith(missing)) == (Exit.UNAUTHORIZED, True)
     assert person("collection-config", "check").code == Exit.ERROR
     assert missing in person("collection-config", "check").out
-    person.well(*_KEYS)
+    person.output(*_KEYS)
     assert missing not in person("collection", *command).err
-    assert "those of profile museum, in the parameter store" in person.well("collection-config", "check")
+    assert "those of profile museum, in the parameter store" in person.output("collection-config", "check")
 
 
 def test_a_cluster_needs_a_place_for_keys_and_a_profile(
     person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    person.well("collection", "add")
+    person.output("collection", "add")
     monkeypatch.setenv("TWARC_CLOUD_CLUSTER", "museum")
     assert "does not name the profile whose keys" in person("collection", "once", "it").err
     monkeypatch.delenv("TWARC_CLOUD_PARAMETER_PATH")

@@ -53,7 +53,7 @@ def _users(emulated: emulator.Emulated) -> list[str]:
 def _add(person: Person, collection_id: str, **section: Any) -> None:
     kind = {"users": "user_timeline", "search": "search", "filter": "filter"}[next(iter(section))]
     person.write({"id": collection_id, "type": kind, **section})
-    person.well("collection", "add")
+    person.output("collection", "add")
 
 
 def _held(person: Person, collection_id: str) -> Lock:
@@ -100,7 +100,7 @@ def test_once_says_how_to_follow_it_and_what_it_leaves_out(person: Person) -> No
     assert "`harvest running s` or `harvest log s --follow`" in told.err
     until(lambda: not person._slot("s", "harvest").is_alive)
     # What the harvest learnt meanwhile is no change of the person's.
-    person.well("collection-config", "update")
+    person.output("collection-config", "update")
     told = person("collection", "once", "s", "--dry-run", "--json")
     assert set(told.json) == {"id", "started", "cost", "budget"}
     assert "not stored" not in told.err
@@ -123,20 +123,20 @@ def test_the_last_harvest_is_told_with_what_became_of_the_users(
 ) -> None:
     person, emulated = desk
     _add(person, "museums", users={user: {} for user in _users(emulated)})
-    person.well("collection", "once", "museums", "--wait")
-    last = person.well("harvest", "last", "museums")
+    person.output("collection", "once", "museums", "--wait")
+    last = person.output("harvest", "last", "museums")
     assert f"Tweets: {3 * _POSTS}." in last
     assert "screen name found" in last
-    assert "complete" in person.well("harvest", "history", "museums")
+    assert "complete" in person.output("harvest", "history", "museums")
     assert [
-        summary["state"] for summary in json.loads(person.well("harvest", "history", "museums", "--json"))
+        summary["state"] for summary in json.loads(person.output("harvest", "history", "museums", "--json"))
     ] == ["complete"]
-    assert "museums => complete" in person.well("harvest", "log", "museums")
-    assert "Tweets" in person.well("harvest", "log", "museums", "--follow")
-    assert person.well("harvest", "list") == "No running harvests.\n"
+    assert "museums => complete" in person.output("harvest", "log", "museums")
+    assert "Tweets" in person.output("harvest", "log", "museums", "--follow")
+    assert person.output("harvest", "list") == "No running harvests.\n"
     told = person("harvest", "running", "museums")
     assert (told.code, told.err.startswith("Task not found.")) == (1, True)
-    row = json.loads(person.well("collection", "list", "--json"))[0]
+    row = json.loads(person.output("collection", "list", "--json"))[0]
     assert (row["id"], row["collects"], row["state"]) == ("museums", "3 users", "complete")
 
 
@@ -161,7 +161,7 @@ def test_debug_counts_for_what_is_started_too(person: Person) -> None:
     _add(person, "live", filter={"track": "library"})
     _typed(person, "collection", "filter-start", "live", "--debug")
     until(lambda: " DEBUG X GET /2/tweets/search/stream?" in _log(person, "live"))
-    person.well("collection", "filter-stop", "live")
+    person.output("collection", "filter-stop", "live")
     assert emulator.CREDENTIALS["bearer_token"] not in _log(person, "s") + _log(person, "live")
 
 
@@ -184,15 +184,15 @@ def test_a_harvest_that_fails_at_once_was_not_started(
 def test_a_running_harvest_is_shown_while_it_runs_and_stopped_with_everything_stored(person: Person) -> None:
     _add(person, "live", filter={"track": "library,archives"})
     assert person("collection", "once", "live").err == "Collection is not a user_timeline or search.\n"
-    assert person.well("collection", "filter-start", "live") == "Started\n"
+    assert person.output("collection", "filter-start", "live") == "Started\n"
     assert person("collection", "filter-start", "live").err.startswith("Collection already started.")
     until(lambda: person("harvest", "running", "live", "--json").code == 0)
-    until(lambda: json.loads(person.well("harvest", "running", "live", "--json"))["tweets"] > 20)
-    assert "live => Folder: collections. Status: RUNNING\n" in person.well("harvest", "list")
-    assert "Activity: collecting" in person.well("harvest", "running", "live")
+    until(lambda: json.loads(person.output("harvest", "running", "live", "--json"))["tweets"] > 20)
+    assert "live => Folder: collections. Status: RUNNING\n" in person.output("harvest", "list")
+    assert "Activity: collecting" in person.output("harvest", "running", "live")
     assert "filter-stop" in person("harvest", "stop", "live").err
-    assert person.well("collection", "timeline-stop", "live") == "Stopping ...\nStopped\n"
-    assert person.well("harvest", "list") == "No running harvests.\n"
+    assert person.output("collection", "timeline-stop", "live") == "Stopping ...\nStopped\n"
+    assert person.output("harvest", "list") == "No running harvests.\n"
     (summary,) = _summaries(person, "live")
     assert (summary["state"], summary["reason"]) == ("stopped", "a stop was asked for")
     kept = sum(
@@ -214,11 +214,11 @@ def test_a_stream_that_the_harvester_runs_by_itself_is_listed_and_stopped(person
     command = [sys.executable, str(door), "local", "harvester", "live"]
     process = fork_server.start(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
-        until(lambda: "live => Folder: collections." in person.well("harvest", "running"))
+        until(lambda: "live => Folder: collections." in person.output("harvest", "running"))
         assert [row["collection_id"] for row in person("harvest", "running", "--json").json] == ["live"]
         person.write({**person.file, "filter": {"track": "archive"}})
-        assert "Stop and start the collection" in person.well("collection-config", "update")
-        assert person.well("collection", "filter-stop", "live") == "Stopping ...\nStopped\n"
+        assert "Stop and start the collection" in person.output("collection-config", "update")
+        assert person.output("collection", "filter-stop", "live") == "Stopping ...\nStopped\n"
         out, _ = process.communicate(timeout=30)
         assert "live => stopped (a stop was asked for)." in out
     finally:
@@ -243,27 +243,27 @@ def test_the_rules_of_a_stream_that_is_over_are_listed_and_removed_and_those_of_
 ) -> None:
     _add(person, "live", filter={"track": "library"})
     _add(person, "other", filter={"track": "museum", "max_records": 1})
-    person.well("collection", "filter-start", "other")
+    person.output("collection", "filter-start", "other")
     until(lambda: not person._slot("other", "harvest").is_alive)
-    person.well("collection", "filter-start", "live")
+    person.output("collection", "filter-start", "live")
     until(lambda: person("harvest", "running", "live", "--json").code == 0)
-    until(lambda: len(json.loads(person.well("collection", "rules", "live", "--json"))) == 2)
+    until(lambda: len(json.loads(person.output("collection", "rules", "live", "--json"))) == 2)
     refused = person("collection", "rules", "live", "--remove", "--yes")
     assert (refused.code, "already running" in refused.err) == (11, True)
     stopped = person("collection", "filter-stop", "live")
     assert "collection rules live --remove" in stopped.err
-    assert "library" in person.well("collection", "rules", "live")
+    assert "library" in person.output("collection", "rules", "live")
     assert person("collection", "rules", "live", "--remove", answer="n\n").code == 1
-    assert person.well("collection", "rules", "live", "--remove", answer="y\n") == "Removed 1 of 2 rules.\n"
-    assert person.well("collection", "rules", "live", "--remove") == "Removed 0 of 1 rule.\n"
-    (left,) = json.loads(person.well("collection", "rules", "live", "--json"))
+    assert person.output("collection", "rules", "live", "--remove", answer="y\n") == "Removed 1 of 2 rules.\n"
+    assert person.output("collection", "rules", "live", "--remove") == "Removed 0 of 1 rule.\n"
+    (left,) = json.loads(person.output("collection", "rules", "live", "--json"))
     assert (left["id"], left["value"], left["removed"]) == ("other", "museum", False)
 
 
 def test_a_stream_that_has_ended_by_itself_is_started_again_at_once(person: Person) -> None:
     _add(person, "some", filter={"track": "library", "max_records": 1})
     for number in (1, 2, 3):
-        assert person.well("collection", "filter-start", "some") == "Started\n"
+        assert person.output("collection", "filter-start", "some") == "Started\n"
         until(lambda number=number: _ended(person, "some") == number)  # type: ignore[misc]
 
 
@@ -284,7 +284,7 @@ def test_a_stream_that_is_killed_is_started_again_with_the_gap_recorded(
     monkeypatch.setenv("TWARC_CLOUD_RESTART_SECONDS", "0.05")
     monkeypatch.setenv("TWARC_CLOUD_RESTARTS", "1000")
     _add(person, "live", filter={"track": "library,archives"})
-    person.well("filter", "start", "live")
+    person.output("filter", "start", "live")
     slot = person._slot("live", "harvest")
     for _ in range(_STREAM_KILLS):
         process = until(lambda: slot.is_alive and slot.note.get("process"))
@@ -292,7 +292,7 @@ def test_a_stream_that_is_killed_is_started_again_with_the_gap_recorded(
         slot.signal(signal.SIGKILL)
         until(partial(_is_another, slot, process))
     until(lambda: (json.loads(person("harvest", "running", "live", "--json").out or "{}")).get("tweets"))
-    person.well("collection", "filter", "stop", "live")
+    person.output("collection", "filter", "stop", "live")
     summaries = _summaries(person, "live")
     assert [summary["state"] for summary in summaries] == ["interrupted"] * _STREAM_KILLS + ["stopped"]
     # The gap that a death left stands in the summary of the harvest that found it.
@@ -309,38 +309,38 @@ def test_a_stream_that_cannot_work_is_given_up_and_that_is_told(
     monkeypatch.setenv("TWARC_CLOUD_RESTARTS", "1000")
     _add(person, "live", filter={"rules": [{"value": "library ("}]})
     _add(person, "other", filter={"track": "library"})
-    person.well("collection", "filter-start", "live")
-    told = until(lambda: "GAVE UP" in (found := person.well("harvest", "list")) and found)
+    person.output("collection", "filter-start", "live")
+    told = until(lambda: "GAVE UP" in (found := person.output("harvest", "list")) and found)
     assert "exit code 1" in told and "library (" in told
     until(lambda: not person._slot("live", "supervisor").is_alive)
-    person.well("collection", "filter-start", "other")
-    until(lambda: "RUNNING" in person.well("harvest", "list"))
+    person.output("collection", "filter-start", "other")
+    until(lambda: "RUNNING" in person.output("harvest", "list"))
     again = person("collection", "filter-start", "live")
     assert (again.code, "The stream of other already runs with the same keys" in again.err) == (11, True)
     # What is damaged there is nothing against this one.
     stored = person.folder / "collections/other/collection.json"
     sound = stored.read_bytes()
     stored.write_bytes(json.dumps({**json.loads(sound), "network": "fence"}).encode())
-    person.well("collection", "filter-start", "live")
+    person.output("collection", "filter-start", "live")
     stored.write_bytes(sound)
     until(lambda: not person._slot("live", "supervisor").is_alive)
     emulated.control.revoke()
     emulated.control.disconnect()
-    until(lambda: "exit code 4" in person.well("harvest", "list"))
+    until(lambda: "exit code 4" in person.output("harvest", "list"))
     refused = person("collection", "filter-start", "live")
     assert (refused.code, "X does not accept the keys" in refused.err) == (4, True)
-    person.well("collection", "filter-stop", "other")
+    person.output("collection", "filter-stop", "other")
 
 
 def test_a_stream_is_stopped_though_its_supervisor_is_dead(person: Person) -> None:
     _add(person, "live", filter={"track": "library"})
-    person.well("collection", "filter-start", "live")
-    until(lambda: "RUNNING" in person.well("harvest", "list"))
+    person.output("collection", "filter-start", "live")
+    until(lambda: "RUNNING" in person.output("harvest", "list"))
     person._slot("live", "supervisor").signal(signal.SIGKILL)
-    until(lambda: "DIED" in person.well("harvest", "list"))
-    person.well("collection", "filter-stop", "live")
+    until(lambda: "DIED" in person.output("harvest", "list"))
+    person.output("collection", "filter-stop", "live")
     assert not person._slot("live", "harvest").is_alive
-    assert person.well("harvest", "list") == "No running harvests.\n"
+    assert person.output("harvest", "list") == "No running harvests.\n"
 
 
 def _scheduler(said: list[str], clock: HandClock) -> Scheduler:
@@ -355,7 +355,7 @@ def test_a_stream_that_died_with_the_machine_goes_on_with_the_scheduler_and_one_
     clock = HandClock()
     scheduler = _scheduler(said, clock)
     _add(person, "live", filter={"track": "library"})
-    person.well("collection", "filter-start", "live")
+    person.output("collection", "filter-start", "live")
     until(lambda: len(_summaries(person, "live")) == 1)
     scheduler.look()
     assert said == []
@@ -367,11 +367,11 @@ def test_a_stream_that_died_with_the_machine_goes_on_with_the_scheduler_and_one_
     scheduler.look()
     assert said == ["live: its stream had died and was restarted."]
     until(lambda: len(_summaries(person, "live")) == 2)
-    person.well("collection", "filter-stop", "live")
+    person.output("collection", "filter-stop", "live")
     clock.seconds += 3600
     scheduler.look()
     assert len(said) == 1
-    assert person.well("harvest", "list") == "No running harvests.\n"
+    assert person.output("harvest", "list") == "No running harvests.\n"
     states = [summary["state"] for summary in _summaries(person, "live")]
     assert states == ["interrupted", "stopped"]
 
@@ -447,25 +447,25 @@ def test_a_mistake_gets_one_answer_in_words(
 
 
 def test_a_place_without_collections_is_told_of_as_such(person: Person) -> None:
-    assert person.well("collection", "list") == "Collections:\n"
-    assert json.loads(person.well("collection", "list", "--json")) == []
-    assert person.well("collection", "scheduled") == "No scheduled tasks.\n"
-    assert person.well("harvest", "list") == "No running harvests.\n"
+    assert person.output("collection", "list") == "Collections:\n"
+    assert json.loads(person.output("collection", "list", "--json")) == []
+    assert person.output("collection", "scheduled") == "No scheduled tasks.\n"
+    assert person.output("harvest", "list") == "No running harvests.\n"
     (person.folder / "collections/accident").mkdir(parents=True)
-    assert person.well("collection", "list", "--long") == "Collections:\n"
+    assert person.output("collection", "list", "--long") == "Collections:\n"
 
 
 def test_a_collection_that_was_never_harvested_has_no_last_harvest(person: Person) -> None:
     _add(person, "s", search={"query": "library"})
-    assert person.well("harvest", "last", "s") == "Cannot find last harvest for this collection.\n"
-    assert json.loads(person.well("harvest", "last", "s", "--json")) is None
-    assert person.well("harvest", "history", "s") == "No harvests yet.\n"
+    assert person.output("harvest", "last", "s") == "Cannot find last harvest for this collection.\n"
+    assert json.loads(person.output("harvest", "last", "s", "--json")) is None
+    assert person.output("harvest", "history", "s") == "No harvests yet.\n"
 
 
 def test_harvests_elsewhere_are_seen_by_their_locks(person: Person) -> None:
     _add(person, "s", search={"query": "library"})
     _held(person, "s")
-    assert "s => Folder: collections. Status: RUNNING (on " in person.well("harvest", "list")
+    assert "s => Folder: collections. Status: RUNNING (on " in person.output("harvest", "list")
     told = person("collection", "once", "s")
     assert (told.code, "already running on" in told.err) == (11, True)
     told = person("collection", "delete", "s", "--yes")
@@ -475,10 +475,10 @@ def test_harvests_elsewhere_are_seen_by_their_locks(person: Person) -> None:
 
 def test_a_lock_that_is_kept_fresh_is_not_removed_unasked(person: Person) -> None:
     _add(person, "s", search={"query": "library"})
-    assert "not locked" in person.well("collection", "unlock", "s")
+    assert "not locked" in person.output("collection", "unlock", "s")
     _held(person, "s")
     assert person("collection", "unlock", "s", answer="n\n").code == 1
-    assert person.well("collection", "unlock", "s", "--yes") == "Unlocked\n"
+    assert person.output("collection", "unlock", "s", "--yes") == "Unlocked\n"
     assert not (person.folder / "collections/s/lock.json").exists()
 
 
@@ -493,27 +493,27 @@ def test_a_stop_from_elsewhere_that_nobody_hears_says_so(person: Person) -> None
 def test_a_deleted_collection_is_gone_with_all_its_files_after_a_question(person: Person) -> None:
     _add(person, "s", search={"query": "library"})
     _add(person, "t", search={"query": "library"})
-    person.well("collection", "schedule", "s", "rate(1 day)")
+    person.output("collection", "schedule", "s", "rate(1 day)")
     assert person("collection", "delete", "s", answer="n\n").code == 1
     assert person.stored("s")
-    assert person.well("collection", "delete", "s", answer="y\n").startswith("Deleted 2 files")
-    assert person.well("collection", "list") == "Collections:\nt\n"
+    assert person.output("collection", "delete", "s", answer="y\n").startswith("Deleted 2 files")
+    assert person.output("collection", "list") == "Collections:\nt\n"
     assert not (person.folder / "collections/s").exists()
-    assert person.well("collection", "scheduled") == "No scheduled tasks.\n"
+    assert person.output("collection", "scheduled") == "No scheduled tasks.\n"
 
 
 def test_what_is_left_of_a_deletion_that_was_cut_can_be_deleted(person: Person) -> None:
     _add(person, "s", search={"query": "library"})
     (person.folder / "collections/s/collection.json").unlink()
-    assert person.well("collection", "delete", "s", "--yes").startswith("Deleted 1 file")
+    assert person.output("collection", "delete", "s", "--yes").startswith("Deleted 1 file")
 
 
 def test_a_copy_asks_for_the_same_and_begins_anew_unless_told_otherwise(person: Person) -> None:
     search = {"query": "library", "since_id": "7"}
     _add(person, "s", search=search)
-    person.well("collection", "copy", "s", "t")
-    person.well("collection", "copy", "s", "u", "--with-state")
-    person.well("collection", "copy", "s", "s", "--to-collections-path", "elsewhere")
+    person.output("collection", "copy", "s", "t")
+    person.output("collection", "copy", "s", "u", "--with-state")
+    person.output("collection", "copy", "s", "s", "--to-collections-path", "elsewhere")
     assert person.stored("t")["search"] == {"query": "library"}
     assert person.stored("u")["search"] == search
     assert json.loads((person.folder / "elsewhere/s/collection.json").read_text())["version"] == 1
@@ -525,16 +525,16 @@ def test_schedules_are_listed_replaced_and_ended(person: Person) -> None:
     assert told.out == "Scheduled\n"
     assert "Next harvests (UTC): 2096-01-02 06:00:00, 2096-01-09 06:00:00" in told.err
     assert "scheduler" in told.err
-    person.well("collection", "schedule", "s", "rate(7 days)")
+    person.output("collection", "schedule", "s", "rate(7 days)")
     listed = person("collection", "scheduled")
     assert listed.out == "collections s schedule => rate(7 days)\n"
     assert re.search(r"^  due since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC$", listed.err, re.M)
-    (row,) = json.loads(person.well("collection", "scheduled", "--json"))
+    (row,) = json.loads(person.output("collection", "scheduled", "--json"))
     assert (row["id"], row["scheduler_running"], row["handled_until"]) == ("s", False, None)
-    person.well("collection", "schedule", "s", "rate(1 day)", "--dry-run")
-    assert "rate(7 days)" in person.well("collection", "scheduled")
-    assert person.well("collection", "stop", "s") == "Stopped\n"
-    assert person.well("collection", "scheduled") == "No scheduled tasks.\n"
+    person.output("collection", "schedule", "s", "rate(1 day)", "--dry-run")
+    assert "rate(7 days)" in person.output("collection", "scheduled")
+    assert person.output("collection", "stop", "s") == "Stopped\n"
+    assert person.output("collection", "scheduled") == "No scheduled tasks.\n"
 
 
 def test_a_schedule_is_told_in_its_time_zone_and_paused_and_resumed(person: Person) -> None:
@@ -545,7 +545,7 @@ def test_a_schedule_is_told_in_its_time_zone_and_paused_and_resumed(person: Pers
     listed = person("collection", "scheduled")
     assert listed.out == f"{told}\n"
     assert "  next: 2096-07-01 06:00:00 Europe/Berlin\n" in listed.err
-    (row,) = json.loads(person.well("collection", "scheduled", "--json"))
+    (row,) = json.loads(person.output("collection", "scheduled", "--json"))
     assert (row["timezone"], row["next"]) == ("Europe/Berlin", "2096-07-01T04:00:00.000000+00:00")
     paused = person("collection", "stop", "s", "--pause")
     assert paused.out == "Paused\n"
@@ -553,10 +553,10 @@ def test_a_schedule_is_told_in_its_time_zone_and_paused_and_resumed(person: Pers
     listed = person("collection", "scheduled")
     assert listed.out == f"{told} (paused)\n"
     assert "no further harvests" in listed.err
-    (row,) = json.loads(person.well("collection", "scheduled", "--json"))
+    (row,) = json.loads(person.output("collection", "scheduled", "--json"))
     assert (row["paused"], row["next"]) == (True, None)
-    person.well(*wanted)
-    assert person.well("collection", "scheduled") == f"{told}\n"
+    person.output(*wanted)
+    assert person.output("collection", "scheduled") == f"{told}\n"
 
 
 def test_a_harvest_of_2019_that_left_no_record_is_told_as_failed(person: Person) -> None:
@@ -564,7 +564,7 @@ def test_a_harvest_of_2019_that_left_no_record_is_told_as_failed(person: Person)
     (person.folder / "collections/s/last_harvest.json").write_text(
         json.dumps({"harvest_id": "2019-03-09T15:35:07.464791"})
     )
-    told = person.well("harvest", "last", "s")
+    told = person.output("harvest", "last", "s")
     assert "Harvest timestamp: 2019-03-09T15:35:07.464791" in told
     assert "State: failed" in told
     folder = person.folder / "collections/s/harvests/2019/03/09/15/35/07"
@@ -576,6 +576,6 @@ def test_a_harvest_of_2019_that_left_no_record_is_told_as_failed(person: Person)
         "file_bytes": 876543,
     }
     (folder / "harvester.json").write_text(json.dumps(summary))
-    told = person.well("harvest", "last", "s")
+    told = person.output("harvest", "last", "s")
     assert told.startswith("s => Folder: collections. Harvest timestamp: 2019-03-09T15:35:07.464791. ")
     assert told.splitlines()[0].endswith(". Tweets: 2,140. Files: 1 (855K)")

@@ -48,10 +48,10 @@ def account_at_x(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tu
 
 
 def _added(person: Person, *users: str) -> None:
-    person.well("collection-config", "template", "user_timeline", "--id", "museums")
+    person.output("collection-config", "template", "user_timeline", "--id", "museums")
     if users:
-        person.well("collection-config", "userids", *users)
-    person.well("collection", "add")
+        person.output("collection-config", "userids", *users)
+    person.output("collection", "add")
 
 
 def _harvested(person: Person, change: Any) -> None:
@@ -64,7 +64,7 @@ def test_doctor_fails_when_x_refuses_the_keys(
     account_at_x: tuple[Person, _Account], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     person, _ = account_at_x
-    assert "ok  fields: X accepts all" in person.well("doctor")
+    assert "ok  fields: X accepts all" in person.output("doctor")
     monkeypatch.setenv("BEARER_TOKEN", "wrongkey")
     told = person("doctor")
     assert told.code == Exit.ERROR
@@ -76,7 +76,7 @@ def test_doctor_fails_when_x_refuses_the_keys(
 def test_a_template_says_what_is_to_be_filled_in_and_is_refused_until_it_is(
     person: Person, kind: str
 ) -> None:
-    assert person.well("collection-config", "template", kind).startswith(
+    assert person.output("collection-config", "template", kind).startswith(
         "Template written to collection.json.\n"
     )
     assert person.file["type"] == kind
@@ -87,13 +87,13 @@ def test_a_template_says_what_is_to_be_filled_in_and_is_refused_until_it_is(
 
 
 def test_a_template_is_not_written_over_a_file_unasked(person: Person) -> None:
-    person.well("collection-config", "template", "search", "--id", "one")
+    person.output("collection-config", "template", "search", "--id", "one")
     told = person("collection-config", "template", "search", "--id", "two", answer="n\n")
     assert (told.code, person.file["id"]) == (1, "one")
     assert "Cancelled" in told.err
     assert "written" not in told.words
-    person.well("collection-config", "template", "search", "--id", "two", answer="y\n")
-    person.well("collection-config", "template", "search", "--id", "three", "--force")
+    person.output("collection-config", "template", "search", "--id", "two", answer="y\n")
+    person.output("collection-config", "template", "search", "--id", "three", "--force")
     assert person.file["id"] == "three"
 
 
@@ -122,7 +122,7 @@ def test_an_error_file_that_cannot_be_written_is_refused_before_anything_is_paid
     account_at_x: tuple[Person, _Account], options: tuple[str, ...]
 ) -> None:
     person, account = account_at_x
-    person.well("collection-config", "template", "user_timeline", "--id", "museums")
+    person.output("collection-config", "template", "user_timeline", "--id", "museums")
     (person.folder / "names.txt").write_text(f"{account.name}\nNobody_here\n")
     billed = account.emulated.truth()["billed"]
     for error_file in ("/nonexistent/x", "names.txt/x"):
@@ -135,7 +135,7 @@ def test_an_error_file_that_cannot_be_written_is_refused_before_anything_is_paid
 
 
 def test_a_question_that_nobody_answers_is_an_error_that_names_the_option(person: Person) -> None:
-    person.well("collection-config", "template", "search")
+    person.output("collection-config", "template", "search")
     told = person("collection-config", "template", "search")
     assert told.code == 2
     assert "--force" in told.err
@@ -143,7 +143,7 @@ def test_a_question_that_nobody_answers_is_an_error_that_names_the_option(person
 
 
 def test_user_ids_are_added_once_and_what_is_not_one_leaves_the_file_alone(person: Person) -> None:
-    person.well("collection-config", "template", "user_timeline", "--id", "museums")
+    person.output("collection-config", "template", "user_timeline", "--id", "museums")
     (person.folder / "ids.txt").write_bytes("\ufeff12\n\n  14  \n12\n".encode())
     told = person("collection-config", "userids", "12", "13", "13")
     assert (told.code, told.out) == (0, "Added user ids to collection.json.\n")
@@ -152,7 +152,7 @@ def test_user_ids_are_added_once_and_what_is_not_one_leaves_the_file_alone(perso
     assert told.err == "1 user added, 1 already in the file (12).\n"
     assert person("collection-config", "userids").code == 2
     assert list(person.file["users"]) == ["12", "13", "14"]
-    person.well("collection-config", "userid-files", answer="15\n")
+    person.output("collection-config", "userid-files", answer="15\n")
     before = person.file
     told = person("collection-config", "userids", "16", "abc")
     assert told.code == 1
@@ -161,7 +161,7 @@ def test_user_ids_are_added_once_and_what_is_not_one_leaves_the_file_alone(perso
 
 
 def test_a_search_has_no_users(person: Person) -> None:
-    person.well("collection-config", "template", "search", "--id", "s")
+    person.output("collection-config", "template", "search", "--id", "s")
     for command in ("userids", "screennames", "remove-users"):
         told = person("collection-config", command, "12")
         assert (told.code, "Collection is not a user_timeline." in told.err) == (1, True)
@@ -176,7 +176,7 @@ def _without_counts(person: Person) -> dict[str, Any]:
 def test_screen_names_become_ids_and_unknown_ones_are_told(account_at_x: tuple[Person, _Account]) -> None:
     person, account = account_at_x
     user_id, name = account.user_id, account.name
-    person.well("collection-config", "template", "user_timeline", "--id", "museums")
+    person.output("collection-config", "template", "user_timeline", "--id", "museums")
     told = person("collection-config", "screennames", f"@{name.upper()}", "@Nobody_here", "no good name!")
     assert told.code == 3
     assert told.out.splitlines() == [
@@ -195,7 +195,7 @@ def test_screen_names_become_ids_and_unknown_ones_are_told(account_at_x: tuple[P
     assert (person.folder / "not-found.txt").read_text() == "Nobody_here\nNobody_there\n"
     assert again.code == 3
     assert _without_counts(person) == {user_id: {"screen_name": name}}
-    person.well("collection-config", "remove-users", f"@{name}")
+    person.output("collection-config", "remove-users", f"@{name}")
     assert person.file["users"] == {}
 
 
@@ -228,8 +228,8 @@ def test_a_name_is_looked_up_and_paid_for_once_however_it_is_written(
     person, account = account_at_x
     user_id, name = account.user_id, account.name
     before = account.emulated.truth()["billed"]["users"]
-    person.well("collection-config", "template", "user_timeline", "--id", "museums")
-    person.well("collection-config", "screennames", name.lower(), f"@{name.upper()}", name)
+    person.output("collection-config", "template", "user_timeline", "--id", "museums")
+    person.output("collection-config", "screennames", name.lower(), f"@{name.upper()}", name)
     assert _without_counts(person) == {user_id: {"screen_name": name}}
     assert account.emulated.truth()["billed"]["users"] - before == 1
 
@@ -249,8 +249,8 @@ def test_keys_put_the_name_of_a_profile_into_the_file_and_no_secret(
 ) -> None:
     monkeypatch.delenv("BEARER_TOKEN")
     a_profile(person.folder / "home")
-    person.well("collection-config", "template", "search", "--id", "s")
-    assert person.well("collection-config", "credentials") == "Added keys to collection.json.\n"
+    person.output("collection-config", "template", "search", "--id", "s")
+    assert person.output("collection-config", "credentials") == "Added keys to collection.json.\n"
     assert person.file["keys"] == {"profile": "museum"}
     told = person("collection-config", "keys", "--profile", "other")
     assert told.code == 4
@@ -262,7 +262,7 @@ def test_without_any_keys_there_are_words_and_no_change(
     person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("BEARER_TOKEN")
-    person.well("collection-config", "template", "search", "--id", "s")
+    person.output("collection-config", "template", "search", "--id", "s")
     told = person("collection-config", "keys")
     assert told.code == 4
     assert "collection-config keys" in told.err
@@ -270,7 +270,7 @@ def test_without_any_keys_there_are_words_and_no_change(
 
 
 def test_a_file_of_keys_that_is_not_there_is_told_though_the_environment_has_some(person: Person) -> None:
-    person.well("collection-config", "template", "search", "--id", "s")
+    person.output("collection-config", "template", "search", "--id", "s")
     before = person.file
     told = person("collection-config", "keys", "--twarc-config-filepath", "elsewhere")
     assert told.code == 4
@@ -283,11 +283,11 @@ def test_keys_in_the_file_are_refused_by_the_store_and_move_to_a_profile(person:
     told = person("collection", "add")
     assert told.code == 2
     assert "s3cret" not in told.words
-    person.well("collection-config", "keys", "--move-to", "museum")
+    person.output("collection-config", "keys", "--move-to", "museum")
     assert person.file["keys"] == {"profile": "museum"}
     assert "s3cretB" in (person.folder / "home" / ".twarc").read_text()
     assert (person.folder / "home" / ".twarc").stat().st_mode & 0o077 == 0
-    person.well("collection", "add")
+    person.output("collection", "add")
     stored = "".join(path.read_text() for path in (person.folder / "collections").rglob("*.json"))
     assert "s3cret" not in stored
 
@@ -295,8 +295,8 @@ def test_keys_in_the_file_are_refused_by_the_store_and_move_to_a_profile(person:
 def test_an_update_keeps_what_a_harvest_learnt_and_removed_meanwhile(person: Person) -> None:
     _added(person, "12", "13", "14")
     _harvested(person, lambda now: {**now, "users": {"12": {"since_id": "99"}, "13": {}}})
-    person.well("collection-config", "userids", "15")
-    assert person.well("collection-config", "update") == "Collection configuration updated.\n"
+    person.output("collection-config", "userids", "15")
+    assert person.output("collection-config", "update") == "Collection configuration updated.\n"
     expected = {"12": {"since_id": "99"}, "13": {}, "15": {}}
     assert person.stored("museums")["users"] == expected
     assert person.file == person.stored("museums")
@@ -305,7 +305,7 @@ def test_an_update_keeps_what_a_harvest_learnt_and_removed_meanwhile(person: Per
 def test_a_change_of_what_is_not_users_is_a_change(person: Person) -> None:
     _added(person, "12")
     person.write({**person.file, "delete_users_for": ["suspended"]})
-    person.well("collection-config", "update")
+    person.output("collection-config", "update")
     assert person.stored("museums")["delete_users_for"] == ["suspended"]
     told = person("collection-config", "update")
     assert (told.code, told.err) == (1, "No changes in collection configuration.\n")
@@ -313,22 +313,22 @@ def test_a_change_of_what_is_not_users_is_a_change(person: Person) -> None:
 
 def test_an_update_that_removes_somebody_asks_first_and_a_no_changes_nothing(person: Person) -> None:
     _added(person, "12", "13")
-    person.well("collection-config", "remove-users", "12")
+    person.output("collection-config", "remove-users", "12")
     told = person("collection-config", "update", answer="n\n")
     assert told.code == 1
     assert "users -> 12 deleted" in told.err
     assert "updated" not in told.words
     assert list(person.stored("museums")["users"]) == ["12", "13"]
     assert person("collection-config", "update").code == 2
-    person.well("collection-config", "update", "--yes")
+    person.output("collection-config", "update", "--yes")
     assert list(person.stored("museums")["users"]) == ["13"]
 
 
 def test_a_dry_run_tells_and_changes_nothing(person: Person) -> None:
     _added(person, "12")
     before = person.stored("museums")
-    person.well("collection-config", "userids", "13")
-    assert "users -> 13 added" in person.well("collection-config", "update", "--dry-run")
+    person.output("collection-config", "userids", "13")
+    assert "users -> 13 added" in person.output("collection-config", "update", "--dry-run")
     assert person.stored("museums") == before
 
 
@@ -336,7 +336,7 @@ def test_two_persons_who_change_the_same_thing_are_told(person: Person) -> None:
     _added(person, "12")
     mine = {**person.file, "title": "Mine"}
     person.write({**person.file, "title": "Theirs"})
-    person.well("collection-config", "update")
+    person.output("collection-config", "update")
     person.write(mine)
     told = person("collection-config", "update", answer="n\n")
     assert "Also changed in the store meanwhile: title." in told.err
@@ -350,7 +350,7 @@ def test_a_file_that_does_not_say_where_it_is_from_sets_no_since_id_back(person:
         {"id": "museums", "type": "user_timeline", "users": {"12": {"since_id": "5"}}, "title": "New"}
     )
     assert person("collection-config", "update", answer="n\n").code == 1
-    person.well("collection-config", "update", "--yes")
+    person.output("collection-config", "update", "--yes")
     assert person.stored("museums")["users"] == {"12": {"since_id": "99"}}
 
 
@@ -370,7 +370,7 @@ class _Thinking(io.BytesIO):
 
 def test_what_a_harvest_learns_while_a_question_is_read_is_not_set_back(person: Person) -> None:
     _added(person, "12", "13")
-    person.well("collection-config", "remove-users", "12")
+    person.output("collection-config", "remove-users", "12")
     learnt: dict[str, Any] = {"users": {"12": {}, "13": {"since_id": "99"}}}
     told = person(
         *("collection-config", "update"),
@@ -383,12 +383,12 @@ def test_what_a_harvest_learns_while_a_question_is_read_is_not_set_back(person: 
 def test_since_ids_go_only_where_that_is_asked_for(person: Person) -> None:
     _added(person, "12")
     _harvested(person, lambda now: {**now, "users": {"12": {"since_id": "99"}}})
-    person.well("collection-config", "download", "museums")
+    person.output("collection-config", "download", "museums")
     person.write({**person.file, "users": {"12": {}}})
     assert person("collection-config", "update").code == 1
-    person.well("collection-config", "download", "museums")
+    person.output("collection-config", "download", "museums")
     person.write({**person.file, "users": {"12": {}}})
-    person.well("collection-config", "update", "--reset-state")
+    person.output("collection-config", "update", "--reset-state")
     assert person.stored("museums")["users"] == {"12": {}}
 
 
@@ -418,23 +418,23 @@ def test_a_download_asks_where_a_damaged_history_does_not_say_what_would_be_lost
 def test_a_download_asks_before_it_loses_changes_and_only_then(person: Person) -> None:
     _added(person, "12")
     _harvested(person, lambda now: {**now, "users": {"12": {"since_id": "99"}}})
-    assert person.well("collection-config", "download", "museums") == "Downloaded to collection.json.\n"
-    person.well("collection-config", "userids", "13")
+    assert person.output("collection-config", "download", "museums") == "Downloaded to collection.json.\n"
+    person.output("collection-config", "userids", "13")
     assert person("collection-config", "download", "museums", answer="n\n").code == 1
     assert "13" in person.file["users"]
-    person.well("collection-config", "download", "museums", "--force")
+    person.output("collection-config", "download", "museums", "--force")
     assert person.file["users"] == {"12": {"since_id": "99"}}
 
 
 def test_a_download_asks_before_it_loses_the_changes_of_another_collection(person: Person) -> None:
     _added(person, "12")
-    person.well("collection-config", "template", "user_timeline", "--id", "zoos", "--force")
-    person.well("collection", "add")
-    person.well("collection-config", "userids", "13")
+    person.output("collection-config", "template", "user_timeline", "--id", "zoos", "--force")
+    person.output("collection", "add")
+    person.output("collection-config", "userids", "13")
     assert person("collection-config", "download", "museums", answer="n\n").code == 1
     assert list(person.file["users"]) == ["13"]
-    person.well("collection-config", "update")
-    person.well("collection-config", "download", "museums")
+    person.output("collection-config", "update")
+    person.output("collection-config", "download", "museums")
     assert list(person.file["users"]) == ["12"]
 
 
@@ -458,7 +458,7 @@ def test_who_was_removed_by_a_harvest_can_be_restored_with_what_was_known(person
     assert answer.code == 3
     told = answer.out
     assert told.splitlines()[1:] == ["Following users were not removed by a harvest:", "77", "14"]
-    person.well("collection-config", "update")
+    person.output("collection-config", "update")
     assert person.stored("museums")["users"]["12"] == {"screen_name": "jack", "since_id": "20"}
 
 
@@ -466,7 +466,7 @@ def test_a_history_tells_who_did_what_and_no_since_id(person: Person) -> None:
     _added(person, "12", "13")
     _harvested(person, lambda now: {**now, "users": {"12": {"screen_name": "jack", "since_id": "9"}}})
     _harvested(person, lambda now: {**now, "users": {"12": {"screen_name": "jill", "since_id": "10"}}})
-    lines = person.well("collection-config", "changes", "museums").splitlines()
+    lines = person.output("collection-config", "changes", "museums").splitlines()
     users = [line for line in lines if line.startswith("users")]
     assert users[0].startswith("users -> 12 added on 20")
     assert users[0].endswith("by a person")
@@ -476,9 +476,11 @@ def test_a_history_tells_who_did_what_and_no_since_id(person: Person) -> None:
     ]
     assert [line for line in users if line.startswith("users -> 13 deleted on ") and line.endswith(by)]
     assert not any("since_id" in line for line in lines)
-    deleted = person.well("collection-config", "changes", "museums", "--deletes-only").splitlines()
+    deleted = person.output("collection-config", "changes", "museums", "--deletes-only").splitlines()
     assert len(deleted) == 1
-    assert person.well("collection-config", "changes", "museums", "--since", "2099-01-01") == "No changes.\n"
+    assert (
+        person.output("collection-config", "changes", "museums", "--since", "2099-01-01") == "No changes.\n"
+    )
     assert person("collection-config", "changes", "museums", "--since", "soon").code == 2
     assert person("collection-config", "changes", "nowhere").code == 10
 
@@ -493,28 +495,28 @@ def test_a_history_of_2019_is_told_without_its_secrets(person: Person) -> None:
         content = {"update": update, "delete": [], "change_timestamp": f"2019-03-09T15:33:0{number}.5"}
         (folder / name).write_text(json.dumps(content))
     (folder.parent / "collection.json").write_text(json.dumps(first))
-    told = person.well("collection-config", "changes", "old")
+    told = person.output("collection-config", "changes", "old")
     assert "keys -> consumer_key changed from (not shown) to (not shown) on 2019-03-09T15:33:01.5" in told
     assert "keys -> consumer_key set to (not shown) on 2019-03-09T15:33:00.5" in told
     assert "users -> 12 (jack) added on 2019-03-09T15:33:00.5" in told
-    assert "s3cret" not in told + person.well("collection-config", "changes", "old", "--json")
+    assert "s3cret" not in told + person.output("collection-config", "changes", "old", "--json")
 
 
 def test_a_check_finds_what_would_fail_before_anything_is_spent(person: Person) -> None:
-    person.well("collection-config", "template", "filter", "--id", "live")
+    person.output("collection-config", "template", "filter", "--id", "live")
     assert person("collection-config", "check").code == 1
     person.write({"id": "live", "type": "filter", "filter": {"track": "a" * 2000}})
     told = person("collection-config", "check")
     assert (told.code, "BAD" in told.out, "character" in told.out) == (1, True, True)
     person.write({"id": "live", "type": "filter", "filter": {"track": "library", "max_records": 100}})
-    assert "at most $0.50 a harvest" in person.well("collection-config", "check")
+    assert "at most $0.50 a harvest" in person.output("collection-config", "check")
 
 
 def test_a_live_check_asks_whether_keys_and_query_are_accepted(
     person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     person.write({"id": "s", "type": "search", "search": {"query": "library"}})
-    found = json.loads(person.well("collection-config", "check", "--live", "--json"))
+    found = json.loads(person.output("collection-config", "check", "--live", "--json"))
     assert [each["check"] for each in found if each["check"].endswith("at X")] == ["keys at X", "query at X"]
     person.write({"id": "s", "type": "search", "search": {"query": "no_such_operator:x library"}})
     assert "BAD network" in person("collection-config", "check", "--live").out
@@ -595,7 +597,7 @@ def test_a_file_is_read_as_editors_save_it(
     monkeypatch.chdir(tmp_path)
     tree = {"id": "c", "type": "search", "search": {"query": "Überraschung"}}
     (tmp_path / "collection.json").write_bytes(json.dumps(tree, ensure_ascii=False).encode(encoding))
-    Person(tmp_path).well("collection", "add")
+    Person(tmp_path).output("collection", "add")
     assert Person(tmp_path).stored("c")["search"] == tree["search"]
 
 

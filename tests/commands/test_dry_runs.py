@@ -112,29 +112,29 @@ def _furnish(person: Person, emulated: emulator.Emulated) -> None:
     _add(person, id="accounts", type="user_timeline", users=users)
     _add(person, id="locked", type="search", search={"query": "dogs"})
     _add(person, id="running", type="search", search={"query": "dogs"})
-    person.well("collection", "once", "accounts", "--wait")
+    person.output("collection", "once", "accounts", "--wait")
     notices = person.folder / "collections/accounts/notices.json"
     notices.write_text("{}")
-    person.well("collection", "download", "accounts", "--copy-folder", "there")
+    person.output("collection", "download", "accounts", "--copy-folder", "there")
     notices.unlink()
     (person.folder / "there/mine.txt").write_text("of no download")
-    person.well("collection", "schedule", "accounts", "rate(7 days)")
+    person.output("collection", "schedule", "accounts", "rate(7 days)")
     store = FolderStore(person.folder / "collections")
     for name in ("locked", "running"):
         Lock(store, CollectionKeys(name).lock, owner="somebody", clock=HandClock(), ttl=3600).acquire()
     of_2019 = '{"update": {"keys": {"consumer_key": "a"}}, "delete": []}'
     (store.root / "locked/changesets/change-20190309153326.json").write_text(of_2019)
     next(store.root.rglob("accounts/harvests/**/manifest-sha1.txt")).write_text("")
-    person.well("collection", "filter-start", "gone")
+    person.output("collection", "filter-start", "gone")
     until(lambda: _streams(emulated))
-    person.well("collection", "filter-stop", "gone")
-    person.well("collection", "filter-start", "live")
+    person.output("collection", "filter-stop", "gone")
+    person.output("collection", "filter-start", "live")
     until(lambda: _streams(emulated))
     _put(person, "old.json", id="old", type="search", search={"query": "x"}, keys=_SECRETS)
     _put(person, "new.json", id="new", type="search", search={"query": "x"})
     person.write({"id": "dim", "type": "user_timeline", "users": {"12": {}}})
-    person.well("collection", "add")
-    person.well("collection-config", "userids", "13")
+    person.output("collection", "add")
+    person.output("collection-config", "userids", "13")
     (person.folder / "names.txt").write_text("one\ntwo\n")
     (person.folder / "ids.txt").write_text("14\n15\n")
 
@@ -158,7 +158,7 @@ def _put(person: Person, name: str, **tree: object) -> None:
 
 def _add(person: Person, **tree: object) -> None:
     person.write(tree)
-    person.well("collection", "add")
+    person.output("collection", "add")
 
 
 def _everything(folder: Path) -> dict[str, str]:

@@ -33,20 +33,20 @@ def test_who_is_added_by_name_is_reckoned_with_by_the_posts_that_there_are(
     typing, emulated = person
     names = [user["username"] for user in emulated.control.users()]
     typing.write({"id": "museums", "type": "user_timeline", "users": {}})
-    typing.well("collection-config", "screennames", *names)
+    typing.output("collection-config", "screennames", *names)
     counts = [user["tweet_count"] for user in typing.file["users"].values()]
     assert len(counts) == 5
     most = price("users/:id/tweets", posts=sum(min(count, _DEPTH) for count in counts))
-    assert f"at most ${most:,.2f} for what" in typing.well("collection-config", "check")
-    typing.well("collection", "add")
-    assert f"at most ${most:,.2f} for what" in typing.well("collection", "once", "museums", "--dry-run")
-    typing.well("collection", "once", "museums", "--wait")
-    assert "at most $0.00 for what" in typing.well("collection-config", "check", "museums")
+    assert f"at most ${most:,.2f} for what" in typing.output("collection-config", "check")
+    typing.output("collection", "add")
+    assert f"at most ${most:,.2f} for what" in typing.output("collection", "once", "museums", "--dry-run")
+    typing.output("collection", "once", "museums", "--wait")
+    assert "at most $0.00 for what" in typing.output("collection-config", "check", "museums")
     # Of who was harvested before only what is new is paid for, so that the number says nothing.
     user = emulated.control.users()[0]
     known = {user["id"]: {"screen_name": user["username"], "since_id": "9"}}
     typing.write({"id": "zoos", "type": "user_timeline", "users": known})
-    typing.well("collection-config", "screennames", user["username"])
+    typing.output("collection-config", "screennames", user["username"])
     assert typing.file["users"] == known
 
 

@@ -125,13 +125,13 @@ def test_a_folder_that_is_no_collection_id_is_named_and_left_out(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     person = Person(tmp_path)
-    person.well("collection-config", "template", "search", "--id", "one")
+    person.output("collection-config", "template", "search", "--id", "one")
     person.write({**person.file, "search": {"query": "cats"}})
-    person.well("collection", "add")
+    person.output("collection", "add")
     for name in ("ünï code", "plain"):
         (tmp_path / "collections" / name).mkdir()
     (tmp_path / "collections/ünï code/collection.json").write_bytes(b"{}")
     for words in (["list"], ["list", "--long"]):
-        assert "one" in person.well("collection", *words)
+        assert "one" in person.output("collection", *words)
     assert r"Skipping folder '\xfcn\xef code' of" in caplog.text
     assert "plain" not in caplog.text

@@ -54,7 +54,7 @@ def test_without_a_command_there_is_help_on_stdout_and_exit_code_1(
 
 
 def test_the_groups_stand_in_the_order_in_which_they_are_needed(person: Person) -> None:
-    text = person.well("--help").partition("Commands:")[2]
+    text = person.output("--help").partition("Commands:")[2]
     places = [text.index(f"\n  {name} ") for name in ("collection-config", "collection", "harvest", "doctor")]
     assert places == sorted(places)
     assert "supervise" not in text
@@ -63,7 +63,7 @@ def test_the_groups_stand_in_the_order_in_which_they_are_needed(person: Person) 
 def test_the_version_needs_no_settings_and_wins_over_any_command(person: Person) -> None:
     (person.folder / "twarc_cloud.ini").write_text("no section\n")
     for arguments in (("-V",), ("--version", "collection", "list")):
-        first, libraries = person.well(*arguments).splitlines()
+        first, libraries = person.output(*arguments).splitlines()
         assert first == f"Version {__version__}"
         assert all(name in libraries for name in ("Python 3.", "twarc 2.", "boto3 ", "click ", "flask "))
 
@@ -80,10 +80,10 @@ def test_the_version_needs_no_settings_and_wins_over_any_command(person: Person)
     ],
 )
 def test_the_names_of_older_documents_lead_to_the_same_command(person: Person, old: str, new: str) -> None:
-    one, other = (person.well(*names.split(), "--help").partition("Options:") for names in (old, new))
+    one, other = (person.output(*names.split(), "--help").partition("Options:") for names in (old, new))
     assert one[2] == other[2]
     *group, name = old.split()
-    assert f"\n  {name} " not in person.well(*group, "--help") or group == ["filter"] or "filter" in group
+    assert f"\n  {name} " not in person.output(*group, "--help") or group == ["filter"] or "filter" in group
 
 
 @pytest.mark.parametrize(
@@ -153,11 +153,11 @@ def test_a_flag_goes_before_the_environment_and_that_before_the_ini(
         path = person.folder / folder / folder
         path.mkdir(parents=True)
         (path / "collection.json").write_text("{}")
-    assert person.well("collection", "list") == "Collections:\nof-ini\n"
+    assert person.output("collection", "list") == "Collections:\nof-ini\n"
     monkeypatch.setenv("TWARC_CLOUD_COLLECTIONS_PATH", "of-environment")
-    assert person.well("collection", "list") == "Collections:\nof-environment\n"
+    assert person.output("collection", "list") == "Collections:\nof-environment\n"
     monkeypatch.setenv("TWARC_CLOUD_BUCKET", "nowhere")
-    found = person.well("collection", "list", "--collections-path", "of-flag")
+    found = person.output("collection", "list", "--collections-path", "of-flag")
     assert found == "Collections:\nof-flag\n"
 
 
@@ -167,8 +167,8 @@ def test_a_cluster_needs_a_bucket_and_a_folder_that_is_named_needs_no_cluster(
     monkeypatch.setenv("TWARC_CLOUD_CLUSTER", "museum")
     told = person("harvest", "list")
     assert (told.code, "`cluster` is set (museum) but `bucket` is not" in told.err) == (2, True)
-    person.well("collection", "list")
-    person.well("harvest", "list", "--collections-path", "collections")
+    person.output("collection", "list")
+    person.output("harvest", "list", "--collections-path", "collections")
 
 
 def test_the_scheduler_of_a_machine_is_not_for_a_cluster(
@@ -188,7 +188,7 @@ def test_a_bucket_that_is_not_there_is_told_in_words(
 
 def test_a_shell_completes_commands_and_ids(person: Person) -> None:
     for shell in ("bash", "zsh", "fish"):
-        assert "_TWARC_CLOUD_PY_COMPLETE" in person.well("completion", shell)
+        assert "_TWARC_CLOUD_PY_COMPLETE" in person.output("completion", shell)
     assert person("completion", "tcsh").code == 2
     for name in ("museums", "mueller", "candidates"):
         path = person.folder / "collections" / name
@@ -324,9 +324,9 @@ def test_an_output_that_cannot_be_written_is_told_in_words(tmp_path: Path, unbuf
 def test_what_a_command_makes_is_its_owners_alone(person: Person) -> None:
     before = os.umask(0o022)
     try:
-        person.well("collection-config", "template", "search", "--id", "one")
+        person.output("collection-config", "template", "search", "--id", "one")
         person.write({**person.file, "search": {"query": "cats"}})
-        person.well("collection", "add")
+        person.output("collection", "add")
     finally:
         os.umask(before)
     made = [*person.folder.rglob("*")]

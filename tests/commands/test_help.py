@@ -38,7 +38,7 @@ def _shown(group: click.Group, names: tuple[str, ...] = ()) -> Iterator[str]:
 def test_every_command_has_examples_before_its_options(person: Person) -> None:
     assert set(EXAMPLES) == set(_shown(operator))
     for names, examples in EXAMPLES.items():
-        text = person.well(*names.split(), "--help")
+        text = person.output(*names.split(), "--help")
         for example in examples:
             typed = f"  twarc_cloud.py {names} {example}".rstrip()
             assert text.index(typed) < text.index("Options:"), names
@@ -57,7 +57,7 @@ def test_an_example_can_be_typed(typed: str) -> None:
 
 
 def test_the_topic_of_exit_codes_says_what_the_page_says(person: Person) -> None:
-    told = person.well("help", "exit-codes").splitlines()
+    told = person.output("help", "exit-codes").splitlines()
     page = (_DOCS / "exit-codes.md").read_text()
     rows = re.findall(r"^\| (\d+) \| (\w+) \|", page, re.MULTILINE)
     assert [tuple(line.split()[:2]) for line in told] == rows
@@ -65,25 +65,25 @@ def test_the_topic_of_exit_codes_says_what_the_page_says(person: Person) -> None
 
 
 def test_the_topic_of_the_environment_names_every_variable(person: Person) -> None:
-    told = person.well("help", "environment")
+    told = person.output("help", "environment")
     assert all(variable(entry.name) in told for entry in fields(Settings))
     assert "TWARC_CLOUD_PROGRESS" in told
 
 
 def test_help_leads_to_commands_and_to_topics(person: Person) -> None:
-    assert person.well("help", "collection", "once") == person.well("collection", "once", "--help")
-    assert person.well("help", "harvest").startswith("Usage: ")
-    overview = person.well("help")
+    assert person.output("help", "collection", "once") == person.output("collection", "once", "--help")
+    assert person.output("help", "harvest").startswith("Usage: ")
+    overview = person.output("help")
     for topic in TOPICS:
         assert topic in overview
-        assert person.well("help", topic)
+        assert person.output("help", topic)
     told = person("help", "collection", "nonsense")
     assert (told.code, "No such command or topic: `collection nonsense`" in told.err) == (2, True)
 
 
 def test_no_line_of_a_topic_is_wider_than_a_terminal(person: Person) -> None:
     for topic in ("exit-codes", "files", "output"):
-        assert max(map(len, person.well("help", topic).splitlines())) <= 110
+        assert max(map(len, person.output("help", topic).splitlines())) <= 110
 
 
 def test_settings_are_shown_with_where_they_are_from(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:

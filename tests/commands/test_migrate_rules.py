@@ -104,8 +104,8 @@ def test_a_collection_of_2019_goes_on_where_it_was_and_its_keys_are_taken_out(
     one, other = emulated.control.truth(detail=True)["posts"]["by_user"]
     ids = sorted(map(int, emulated.control.timeline(one)))
     old.leave({one: {"since_id": str(ids[11])}, other: {"screen_name": "old"}})
-    assert "old => " in person.well("harvest", "last", "old")
-    person.well("collection", "unlock", "old", "--yes")
+    assert "old => " in person.output("harvest", "last", "old")
+    person.output("collection", "unlock", "old", "--yes")
     told = person("collection", "once", "old", "--wait")
     assert told.code == 0, told
     assert "Tweets: 28." in told.out
@@ -115,9 +115,9 @@ def test_a_collection_of_2019_goes_on_where_it_was_and_its_keys_are_taken_out(
 
     told = person("collection-config", "forget-keys", "old", "--yes")
     assert (told.code, "itself still contains keys" in told.err) == (2, True)
-    person.well("collection-config", "download", "old")
+    person.output("collection-config", "download", "old")
     assert (person.folder / "collection.json").stat().st_mode & 0o077 == 0
-    person.well("collection-config", "keys", "--move-to", "museum")
+    person.output("collection-config", "keys", "--move-to", "museum")
     told = person("collection-config", "update")
     assert "`collection-config forget-keys old` removes them" in told.err
     assert old.collection["keys"] == {"profile": "museum"}
@@ -135,7 +135,7 @@ def test_a_collection_of_2019_goes_on_where_it_was_and_its_keys_are_taken_out(
     assert not any(secret in told.words for secret in _SECRETS.values())
     assert _holding(old) == set()
     assert replay(old.store, CollectionKeys("old")) == old.collection
-    assert "There are no keys in the history" in person.well(
+    assert "There are no keys in the history" in person.output(
         "collection-config", "forget-keys", "old", "--yes"
     )
     told = person("collection", "once", "old", "--wait")
@@ -176,18 +176,18 @@ def test_keys_that_are_called_credentials_are_used_with_a_warning_and_taken_out_
         monkeypatch.delenv("BEARER_TOKEN")
         (one,) = emulated.control.truth(detail=True)["posts"]["by_user"]
         old.leave({one: {}}, called="credentials")
-        person.well("collection", "unlock", "old", "--yes")
+        person.output("collection", "unlock", "old", "--yes")
         told = person("collection", "once", "old", "--wait")
         assert (told.code, "Tweets: 5." in told.out) == (0, True), told
-        assert "The collection contains API keys" in person.well("harvest", "log", "old")
+        assert "The collection contains API keys" in person.output("harvest", "log", "old")
         (harvested,) = (tmp_path / "collections/old/harvests/2026").rglob("collection.json")
         assert "credentials" not in json.loads(harvested.read_text())
         told = person("collection-config", "download", "old")
         assert "contains API keys" in told.err
-        person.well("collection-config", "keys", "--move-to", "museum")
-        person.well("collection-config", "update")
+        person.output("collection-config", "keys", "--move-to", "museum")
+        person.output("collection-config", "update")
         assert (old.collection["keys"], old.collection.get("credentials")) == ({"profile": "museum"}, None)
-        person.well("collection-config", "forget-keys", "old", "--yes")
+        person.output("collection-config", "forget-keys", "old", "--yes")
         assert _holding(old) == set()
 
 
@@ -240,7 +240,7 @@ def test_what_somebody_else_changes_meanwhile_is_left_to_them(tmp_path: Path) ->
 
 
 def _history(person: Person) -> str:
-    return person.well("harvest", "history", "old", "--json")
+    return person.output("harvest", "history", "old", "--json")
 
 
 def test_what_is_new_is_not_asked_of_a_collection_of_2019_to_change_it(
@@ -248,10 +248,10 @@ def test_what_is_new_is_not_asked_of_a_collection_of_2019_to_change_it(
 ) -> None:
     person, _ = desk
     old.leave({"12": {"since_id": "20", "screen_name": "jack"}})
-    person.well("collection-config", "download", "old")
-    person.well("collection-config", "userids", "13")
+    person.output("collection-config", "download", "old")
+    person.output("collection-config", "userids", "13")
     told = person("collection-config", "update")
     assert told.code == 0, told
     assert "contains API keys" in told.err
     assert old.collection["users"] == {"12": {"since_id": "20", "screen_name": "jack"}, "13": {}}
-    assert "users -> 13 added on " in person.well("collection-config", "changes", "old")
+    assert "users -> 13 added on " in person.output("collection-config", "changes", "old")

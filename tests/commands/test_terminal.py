@@ -122,7 +122,7 @@ def test_no_command_lets_others_move_the_terminal_or_forge_a_line(charset: str, 
 
 
 def test_json_is_for_programs_and_says_all(desk: Person) -> None:
-    told = json.loads(desk.well("harvest", "last", "sci", "--json"))
+    told = json.loads(desk.output("harvest", "last", "sci", "--json"))
     assert told["activity"] == _HOSTILE.replace("\ud83d", "")
 
 

@@ -30,7 +30,7 @@ def person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Person]:
     folder.mkdir()
     with at_a_terminal(folder, monkeypatch, users=2, faults=str(script)) as (person, _):
         person.write({"id": "x", "type": "search", "search": {"query": "library OR archives"}})
-        person.well("collection", "add")
+        person.output("collection", "add")
         yield person
 
 
@@ -74,13 +74,13 @@ def _earlier(person: Person) -> None:
 def test_a_harvest_that_is_killed_is_reported_as_what_it_was(person: Person, earlier: bool) -> None:
     if earlier:
         _earlier(person)
-        assert "Tweets: 4,321." in person.well("harvest", "last", "x")
+        assert "Tweets: 4,321." in person.output("harvest", "last", "x")
     killed = _killed(person)
     assert killed.returncode == 1
     assert "State: interrupted (it died; the next harvest stores what it left)." in killed.stdout
     assert "4,321" not in killed.stdout
     assert killed.stderr.endswith(_DIED)
-    newest = json.loads(person.well("harvest", "history", "x", "--json"))[0]
+    newest = json.loads(person.output("harvest", "history", "x", "--json"))[0]
     assert newest["harvest_timestamp"] in killed.stdout
 
 
@@ -92,23 +92,23 @@ def test_a_first_harvest_that_was_killed_is_listed_with_what_to_do(
     if kind != "folder":
         monkeypatch.setenv("TWARC_CLOUD_BUCKET", place.where)
     person: Person = request.getfixturevalue("person")
-    assert person.well("harvest", "list") == "No running harvests.\n"
+    assert person.output("harvest", "list") == "No running harvests.\n"
     _killed(person)
     told = person("harvest", "last", "x")
     died = "it died; the next harvest stores what it left"
     advice = "`collection once x` starts it; nothing that was stored is lost."
     assert told.out.endswith(f"State: interrupted ({died}). {advice}\n")
-    first = json.loads(person.well("harvest", "last", "x", "--json"))
+    first = json.loads(person.output("harvest", "last", "x", "--json"))
     assert (first["state"], first["hint"]) == ("interrupted", advice)
     told = person("harvest", "list")
     assert told.out.startswith("x => ") and told.out.endswith(f". Status: DIED ({died}. {advice})\n")
     assert told.err.startswith("  since 20")
-    (row,) = json.loads(person.well("harvest", "list", "--json"))
+    (row,) = json.loads(person.output("harvest", "list", "--json"))
     assert (row["kind"], row["started"]) == ("harvest", first["harvest_timestamp"])
-    assert "interrupted" in person.well("collection", "list", "--long")
+    assert "interrupted" in person.output("collection", "list", "--long")
     # The next one finishes it, and dies in its turn.
     _killed(person)
-    last = json.loads(person.well("harvest", "last", "x", "--json"))
+    last = json.loads(person.output("harvest", "last", "x", "--json"))
     assert last["harvest_timestamp"] > first["harvest_timestamp"]
 
 

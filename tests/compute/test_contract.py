@@ -77,7 +77,7 @@ def _set(cloud: Cloud, patch: pytest.MonkeyPatch) -> None:
 
 def _add(person: Person, tree: dict[str, object]) -> None:
     person.write(tree)
-    person.well("collection", "add")
+    person.output("collection", "add")
 
 
 def test_a_harvest_runs_once_and_what_it_returned_is_known(site: Site) -> None:

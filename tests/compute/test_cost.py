@@ -176,15 +176,15 @@ def test_the_command_adds_up_the_last_harvests(person: Person) -> None:
     person.write(
         {"id": "it", "type": "search", "search": {"query": "flood"}, "task": {"cpu": 512, "memory": 1024}}
     )
-    person.well("collection", "add")
-    assert "No harvests." in person.well("collection", "cost", "it")
+    person.output("collection", "add")
+    assert "No harvests." in person.output("collection", "cost", "it")
     for _ in range(2):
-        person.well("collection", "once", "it", "--wait")
-    told = json.loads(person.well("collection", "cost", "it", "--json"))
+        person.output("collection", "once", "it", "--wait")
+    told = json.loads(person.output("collection", "cost", "it", "--json"))
     assert [each["tweets"] for each in told["harvests"]] == [0, 20]
     assert told["sum"] == {"task": 0, "requests": 0, "stored_month": 0, "x": 0.1, "total": 0.1}
     assert (told["rates"]["cpu"], told["rates"]["memory"]) == (512, 1024)
-    shown = person.well("collection", "cost", "it", "--last", "1")
+    shown = person.output("collection", "cost", "it", "--last", "1")
     assert "1 harvest " in shown
     assert "These did not run on AWS, so they cost nothing there." in shown
     assert "512 CPU units, 1024 MiB, ARM64" in shown
@@ -194,7 +194,7 @@ def test_the_page_on_cost_has_the_figures_of_the_command(person: Person) -> None
     page = (_ROOT / "docs" / "cost.md").read_text()
     block = re.search(r"\$ python twarc_cloud\.py collection cost\n(.*?)```", page, re.DOTALL)
     assert block
-    assert block[1] == person.well("collection", "cost"), (
+    assert block[1] == person.output("collection", "cost"), (
         "put what `collection cost` prints into docs/cost.md"
     )
 

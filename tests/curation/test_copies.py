@@ -51,9 +51,9 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for name, copy in (("sci", "mine"), ("museums", "theirs"), ("sci", "swapped"), ("sci", "lost")):
-            person.well("collection", "download", name, "--copy-folder", f"copies/{copy}")
+            person.output("collection", "download", name, "--copy-folder", f"copies/{copy}")
         other = ("--collections-path", "shelf/other")
-        person.well("collection", "download", "sci", "--copy-folder", "copies/namesake", *other)
+        person.output("collection", "download", "sci", "--copy-folder", "copies/namesake", *other)
     (folder / "copies/mine/notes.txt").write_text("my notes")
     shutil.rmtree(folder / "copies/swapped")
     shutil.copytree(folder / "docs", folder / "copies/swapped")

@@ -26,8 +26,8 @@ def person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Person]:
     with at_a_terminal(tmp_path, monkeypatch, users=2, posts_per_user=20) as (person, emulated):
         users: dict[str, Any] = {user["id"]: {} for user in emulated.control.users()}
         person.write({"id": "museums", "type": "user_timeline", "users": users})
-        person.well("collection", "add")
-        person.well("collection", "once", "museums", "--wait")
+        person.output("collection", "add")
+        person.output("collection", "once", "museums", "--wait")
         yield person
 
 
@@ -41,7 +41,7 @@ def test_all_goes_to_a_bucket_and_is_verified_and_goes_on_there(
     assert f"`collection verify museums --bucket {s3_environment.name}` verifies the copy." in told.err
     told = person("collection", "verify", "museums", *there)
     assert (told.code, told.out.startswith("OK: 1 harvest, 40 posts")) == (0, True), told
-    assert "complete" in person.well("harvest", "history", "museums", *there)
+    assert "complete" in person.output("harvest", "history", "museums", *there)
     told = person("collection", "once", "museums", "--wait", *there)
     assert (told.code, "Tweets: 0." in told.out) == (0, True), told
     told = person(*copy, s3_environment.name)

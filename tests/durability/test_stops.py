@@ -40,7 +40,7 @@ _STATES: dict[str, tuple[dict[str, Any], list[dict[str, Any]], str]] = {
 def _start(person: Person, tree: dict[str, Any], activity: str) -> None:
     """A harvest that has come to the state that is to be left."""
     person.write({"id": "x", **tree})
-    person.well("collection", "add")
+    person.output("collection", "add")
     compute = chosen(None, None).this_machine
     log = compute.new_log("x")
     log.parent.mkdir(parents=True)
@@ -79,11 +79,11 @@ def test_a_stop_is_quick_and_clean(
         seconds = _stop(person)
         print(f"\n{state}, {'with' if port else 'without'} a port: {seconds:.1f} s")  # noqa: T201
         assert seconds < _WITHIN
-        summary = json.loads(person.well("harvest", "last", "x", "--json"))
+        summary = json.loads(person.output("harvest", "last", "x", "--json"))
         assert (summary["state"], summary["reason"]) == ("stopped", "a stop was asked for")
         left = {path.name for path in (desk / "collections/x").iterdir()}
         assert left == {"collection.json", "changesets", "harvests", "last_harvest.json"}
-        assert person.well("harvest", "list") == "No running harvests.\n"
+        assert person.output("harvest", "list") == "No running harvests.\n"
 
 
 def test_a_stop_while_the_store_is_away_is_heard_through_the_port_and_keeps_everything(
@@ -120,7 +120,7 @@ def test_ctrl_c_while_a_person_waits_ends_the_harvest_with_everything_stored(
     desk.mkdir()
     with at_a_terminal(desk, monkeypatch, users=2, faults=str(script)) as (person, _):
         person.write({"id": "x", **_SEARCH})
-        person.well("collection", "add")
+        person.output("collection", "add")
         door = [sys.executable, str(_ROOT / "twarc_cloud.py"), "collection", "once", "x", "--wait"]
         waiting = fork_server.start(
             [*door, "--progress", "json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -135,7 +135,7 @@ def test_ctrl_c_while_a_person_waits_ends_the_harvest_with_everything_stored(
         assert "x => Folder: collections." in out
         assert "State: stopped (a stop was asked for)." in out
         assert "Traceback" not in err
-        assert person.well("harvest", "list") == "No running harvests.\n"
+        assert person.output("harvest", "list") == "No running harvests.\n"
 
 
 def test_a_harvest_that_was_killed_here_is_seen_at_once_to_be_dead(
@@ -148,10 +148,10 @@ def test_a_harvest_that_was_killed_here_is_seen_at_once_to_be_dead(
         compute = chosen(None, None).this_machine
         until(lambda: not compute.task("x"))
         assert lock.exists()
-        assert person.well("harvest", "list") == "No running harvests.\n"
+        assert person.output("harvest", "list") == "No running harvests.\n"
         assert "Task not found." in person("harvest", "running", "x").err
         assert "No harvest of x is running." in person("harvest", "stop", "x").err
-        (dead,) = json.loads(person.well("harvest", "history", "x", "--json"))
+        (dead,) = json.loads(person.output("harvest", "history", "x", "--json"))
         assert (dead["state"], dead["reason"]) == (
             "interrupted",
             "it died; the next harvest stores what it left",
@@ -159,7 +159,7 @@ def test_a_harvest_that_was_killed_here_is_seen_at_once_to_be_dead(
         # By the door of a container, too, which knows nothing of the processes that `once` started.
         harvester = [sys.executable, str(_ROOT / "tweet_harvester.py"), "local", "harvester", "x"]
         next_one = fork_server.start(harvester, stderr=subprocess.DEVNULL)
-        until(lambda: len(json.loads(person.well("harvest", "history", "x", "--json"))) == 2)
+        until(lambda: len(json.loads(person.output("harvest", "history", "x", "--json"))) == 2)
         next_one.terminate()
         assert next_one.wait(60) == 143
-        assert person.well("harvest", "list") == "No running harvests.\n"
+        assert person.output("harvest", "list") == "No running harvests.\n"

@@ -341,16 +341,16 @@ def test_the_key_may_be_in_the_parameter_store(
     said = desk.harvested("it", BEARER_TOKEN="revoked", **cloud)
     assert "oneybadger" not in said.err
     typing = Person(tmp_path)
-    assert "Would store" in typing.well("collection-config", "honeybadger", "--dry-run")
+    assert "Would store" in typing.output("collection-config", "honeybadger", "--dry-run")
     assert not Parameters(path).has("honeybadger")
     told = typing("collection-config", "honeybadger", answer="hbp of\n")
     assert (told.code, "hbp of" in told.words) == (Exit.USAGE, False)
-    assert "Stored" in typing.well("collection-config", "honeybadger", answer="hbp_of-the-store\n")
+    assert "Stored" in typing.output("collection-config", "honeybadger", answer="hbp_of-the-store\n")
     desk.harvested("it", BEARER_TOKEN="revoked", **cloud)
     assert heard.keys == ["hbp_of-the-store"]
-    assert "Would remove" in typing.well("collection-config", "honeybadger", "--remove", "--dry-run")
+    assert "Would remove" in typing.output("collection-config", "honeybadger", "--remove", "--dry-run")
     assert Parameters(path).has("honeybadger")
-    typing.well("collection-config", "honeybadger", "--remove")
+    typing.output("collection-config", "honeybadger", "--remove")
     assert not Parameters(path).has("honeybadger")
 
 
@@ -381,7 +381,7 @@ def streaming(
     monkeypatch.setenv("TWARC_CLOUD_RESTART_SECONDS", "0.1")
     with at_a_terminal(tmp_path, monkeypatch, users=1) as (made, emulated):
         made.write({"id": "live", "type": "filter", "filter": {"track": "library"}})
-        made.well("collection", "add")
+        made.output("collection", "add")
         yield made, emulated
 
 
@@ -391,7 +391,7 @@ def person(streaming: tuple[Person, emulator.Emulated]) -> Person:
 
 
 def _given_up(person: Person) -> None:
-    there(lambda: "GAVE UP" in person.well("harvest", "list"))
+    there(lambda: "GAVE UP" in person.output("harvest", "list"))
     there(lambda: not person._slot("live", "supervisor").is_alive)
 
 
@@ -414,8 +414,8 @@ def test_where_a_start_is_of_no_use_the_harvests_own_word_is_enough(
     streaming: tuple[Person, emulator.Emulated], heard: Heard
 ) -> None:
     person, emulated = streaming
-    person.well("collection", "filter-start", "live")
-    there(lambda: "RUNNING" in person.well("harvest", "list"))
+    person.output("collection", "filter-start", "live")
+    there(lambda: "RUNNING" in person.output("harvest", "list"))
     emulated.control.revoke()
     emulated.control.disconnect()
     _given_up(person)

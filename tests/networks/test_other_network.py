@@ -71,7 +71,7 @@ def person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Person]:
 
 def _add(person: Person, **tree: Any) -> None:
     person.write({"id": "w", "network": "wall", **tree})
-    person.well("collection", "add")
+    person.output("collection", "add")
 
 
 def _stored(person: Person) -> list[str]:
@@ -89,8 +89,8 @@ def _summaries(person: Person) -> list[dict[str, Any]]:
 def _is_whole(person: Person) -> None:
     """Verified where it lies, downloaded, and the copy verified."""
     stored = f"OK: {len(_summaries(person))} harvests, {len(_stored(person))} posts, 0 gaps;"
-    assert stored in person.well("collection", "verify", "w", "--duplicates")
-    person.well("collection", "download", "w", "--verify")
+    assert stored in person.output("collection", "verify", "w", "--duplicates")
+    person.output("collection", "download", "w", "--verify")
     copies = {path.name for path in (person.folder / "download").rglob("tweets-*.gz")}
     assert copies == {path.name for path in (person.folder / "collections/w").rglob("tweets-*.gz")}
 
@@ -108,9 +108,9 @@ def test_timelines_of_another_network_are_harvested_on_from_where_they_were(
     assert person.harvester("local", "harvester", "w").code == 0
     assert sorted(_stored(person)) == sorted([*ids, new])
     assert list(person.stored("w")["users"]) == ["bob"]
-    assert "User ann: left, deleted" in person.well("harvest", "last", "w")
+    assert "User ann: left, deleted" in person.output("harvest", "last", "w")
     assert [summary["billed"]["usd"] for summary in _summaries(person)] == [0, 0]
-    assert "set to p-f" not in person.well("collection-config", "changes", "w")
+    assert "set to p-f" not in person.output("collection-config", "changes", "w")
     _is_whole(person)
 
 
@@ -118,7 +118,7 @@ def test_a_search_of_another_network_goes_on_after_max_records(wall: _Wall, pers
     ids = [wall.post(number) for number in range(5)]
     wall.post(9, text="nothing")
     _add(person, type="search", search={"query": "flood", "max_records": 3})
-    assert "none are needed" in person.well("collection-config", "check", "--live")
+    assert "none are needed" in person.output("collection-config", "check", "--live")
     assert person("collection", "once", "w", "--wait").code == 0
     assert _stored(person) == ids[:3]
     assert person("collection", "once", "w", "--wait").code == 0
@@ -142,12 +142,12 @@ def test_a_stream_of_another_network_that_was_killed_is_replayed_without_a_gap(
         killed.send_signal(signal.SIGKILL)
         killed.wait()
     missed = [wall.post(number, text="no rain" if number == 6 else "a flood") for number in range(5, 8)]
-    assert person.well("collection", "filter-start", "w") == "Started\n"
+    assert person.output("collection", "filter-start", "w") == "Started\n"
     until(lambda: person("harvest", "running", "w", "--json").code == 0)
     until(lambda: person("harvest", "running", "w", "--json").json["tweets"] >= 2)
     last = wall.post(8)
     until(lambda: person("harvest", "running", "w", "--json").json["tweets"] >= 3)
-    assert person.well("collection", "filter-stop", "w") == "Stopping ...\nStopped\n"
+    assert person.output("collection", "filter-stop", "w") == "Stopping ...\nStopped\n"
     assert _stored(person) == [*heard, missed[0], missed[2], last]
     first, second = _summaries(person)
     assert (first["state"], second["state"]) == ("interrupted", "stopped")

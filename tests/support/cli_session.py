@@ -59,8 +59,8 @@ class Person:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
-    def well(self, *arguments: str, answer: str = "") -> str:
-        """The same, and it must go well; what it printed as a result."""
+    def output(self, *arguments: str, answer: str = "") -> str:
+        """Its standard output; fails unless its exit code is 0."""
         told = self(*arguments, answer=answer)
         assert told.code == 0, told
         return told.out

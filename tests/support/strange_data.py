@@ -309,8 +309,8 @@ def a_world(folder: Path) -> Path:
         patch.chdir(desk)
         patch.setenv("HOME", str(home))
         person = Person(desk)
-        person.well("collection", "download", IDS[1], "--copy-folder", "copy")
-        person.well("collection", "schedule", IDS[0], "rate(1 day)")
+        person.output("collection", "download", IDS[1], "--copy-folder", "copy")
+        person.output("collection", "schedule", IDS[0], "rate(1 day)")
     return folder
 
 

@@ -110,6 +110,6 @@ def operating(account: Account, desk: Path, home: Path) -> Iterator[Person]:
             patch.delenv("BEARER_TOKEN")
             for tree in COLLECTIONS:
                 typing.write(tree)
-                typing.well("collection-config", "keys", "--profile", "museum", "--yes")
-                typing.well("collection", "add")
+                typing.output("collection-config", "keys", "--profile", "museum", "--yes")
+                typing.output("collection", "add")
             yield typing
