@@ -21,7 +21,7 @@ if memory:
 os.execvp(sys.argv[3], sys.argv[3:])
 """
 
-# A process's peak counts what its memory was before exec, which is that of whoever started it. So it is
+# A process's peak counts what its memory was before exec, which is that of its parent. So it is
 # started by this small one, which says what it took.
 _TOLD = """
 import os, resource, sys

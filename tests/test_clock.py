@@ -1,4 +1,4 @@
-"""A stop is heard by every wait, once, with the first reason; the elapsed time is nobody's to change."""
+"""A stop is heard by every wait, once, with the first reason; the elapsed time cannot be set."""
 
 import threading
 from contextlib import suppress

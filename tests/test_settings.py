@@ -186,7 +186,7 @@ _ANYWHERE = (
     [*_ANYWHERE, "http://api.twitter.com", "https://api.x.com:8443", "api.x.com", "https://api.x.com.evil"],
 )
 def test_a_file_sends_keys_to_x_alone(address: str, tmp_path: Path) -> None:
-    """Whoever has a person work in a folder of theirs would have the keys of ~/.twarc."""
+    """An owner of a folder in which another person works would have the keys of ~/.twarc."""
     with pytest.raises(HarvesterError, match="x_api_url in a file may only be https://api.twitter.com or"):
         settings(environment={}, ini=_ini(tmp_path, f"[DEFAULT]\nx_api_url = {address}\n"))
     for own in ("https://api.twitter.com", "https://API.x.com/"):

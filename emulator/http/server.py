@@ -101,7 +101,7 @@ class Emulator:
             await self._runner.cleanup()
 
     async def refuse_connections(self, seconds: float) -> None:
-        """Nobody listens on the port for a while; what is being answered is answered, then closed."""
+        """Nothing listens on the port for a while; what is being answered is answered, then closed."""
         if self._site is None or self._runner is None or self._runner.server is None:
             return
         site, self._site = self._site, None
@@ -114,7 +114,7 @@ class Emulator:
         self._keep(self._listen_again(seconds))
 
     async def _listen_again(self, seconds: float) -> None:
-        # Bound and not listening: clients are refused, and the system gives the port to nobody else.
+        # Bound and not listening: clients are refused, and the system gives the port to no other process.
         with socket.socket() as reserved:
             reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             reserved.bind((self.options.host, self.port))

@@ -25,7 +25,7 @@ class Pages:
         self._users.clear()
 
     def user(self, user_id: int, view: View) -> bytes | None:
-        """The profile as JSON, None for an account nobody can see."""
+        """The profile as JSON, None for an account that cannot be seen."""
         kept = self._users.get((user_id, view))
         if kept is None:
             profile = self.world.user(user_id)

@@ -92,7 +92,7 @@ def mention_names(post: Mapping[str, Any]) -> Iterator[str]:
 
 
 def fresh_post(post_id: int, *, author: int, text: str) -> dict[str, Any]:
-    """A post nobody has reacted to yet, created at the time its id carries."""
+    """A post without any reactions yet, created at the time its id carries."""
     ms = ms_of_id(post_id)
     counts = (
         "retweet_count",

@@ -18,7 +18,7 @@ from harvester.settings import Settings
 
 KEYS, TOKENS, HONEYBADGER = "keys", "tokens", "honeybadger"
 
-# One call takes half a minute at most; whoever waits for it has a harvest to stop or a person at the screen.
+# One call takes half a minute at most, for a harvest that stops or a person may wait for it.
 _CONFIG = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard", "total_max_attempts": 3})
 
 _MISSING = {"ParameterNotFound", "ParameterVersionNotFound"}

@@ -83,7 +83,7 @@ def merge_into(patch: Tree, later: Tree) -> None:
 
 
 def _copied(value: Any) -> Any:
-    """Objects anew at every depth, so that what is later merged into them changes nobody else's."""
+    """Objects anew at every depth, so that what is later merged into them changes no other tree."""
     return {key: _copied(inner) for key, inner in value.items()} if isinstance(value, dict) else value
 
 

@@ -1,8 +1,8 @@
 """Every change of a collection is a changeset before it is true; replaying all of them gives the collection.
 
 A changeset becomes part of the history when `collection.json` is replaced by the version it makes, on the
-condition that nobody replaced it since. One that is written but not yet part of it, because its writer died
-or is still at it, is completed by whoever comes next; one that lost against another is removed. What was
+condition that it was not replaced since. One that is written but not yet part of it, because its writer died
+or is still at it, is completed by the next writer; one that lost against another is removed. What was
 changed by hand, in an editor or by a copy, is merged with what has happened since that copy was made, and has
 a changeset from the next edit on.
 """
@@ -173,7 +173,7 @@ def _write_changeset(
 
 
 def _is_told(store: Store, keys: CollectionKeys, tree: Tree) -> bool:
-    """Whether the collection is what its last changeset made, and nobody changed it since by hand."""
+    """Whether the collection is what its last changeset made, and was not changed by hand since."""
     head = replay.head(store, keys, tree.get("changeset"))
     return head is not None and head.makes == _digest(tree)
 
@@ -206,7 +206,7 @@ def _clear_losers(store: Store, keys: CollectionKeys, names: list[str], tree: Tr
         return
     kept = replay.chain(store, keys, tree["changeset"], down_to=min(doubled))
     if not doubled <= {changeset_version(name) for name in kept}:
-        # The chain is broken, so nobody can tell who lost.
+        # The chain is broken, so it is unknown which one lost.
         return
     for name in names:
         if changeset_version(name) in doubled and name not in kept:

@@ -49,5 +49,5 @@ class Removal:
         finally:
             lock.release()
         if not self.store.removes_conditionally:
-            # The released lock; without a collection nobody takes another.
+            # The released lock; without a collection no harvest takes another.
             self.store.remove(self.keys.lock)

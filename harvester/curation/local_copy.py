@@ -182,7 +182,7 @@ class Mirror:
         return sorted(set(found) - names)
 
     def put_here(self, names: Iterable[str]) -> list[str]:
-        """Those of the files here that a download wrote, and nobody has changed since."""
+        """Those of the files here that a download wrote, and that were not changed since."""
         found = []
         for name in names:
             path, known = self.folder / name, self._known.get(name)

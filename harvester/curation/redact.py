@@ -1,6 +1,6 @@
 """Removes API keys from a collection's history: its changesets, and copies in harvests of 2019.
 
-Each object is replaced on the condition that nobody replaced it since. One that holds none stays as it is,
+Each object is replaced on the condition that it was not replaced since. One that holds none stays as it is,
 so that whatever cut this may be repaired by doing it again.
 """
 

@@ -13,7 +13,7 @@ from harvester.store import Entry, Store, Stored
 class FencedStore:
     """A store that writes only while the lock is held, and takes back what was created too late.
 
-    What was created in time stays, however late the answer is read: whoever took over has seen it, and may
+    What was created in time stays, however late the answer is read: the successor has seen it, and may
     count on it.
     """
 
@@ -76,7 +76,7 @@ class FencedStore:
         try:
             yield
         except Conflict:
-            # Whoever slept in this very moment has lost against its successor, and to it the lock.
+            # A harvest that slept in this very moment has lost against its successor, and to it the lock.
             self._lock.require()
             raise
 

@@ -184,7 +184,7 @@ class Lock:
 
     @property
     def in_time(self) -> bool:
-        """Whether nobody can have taken the lock over yet."""
+        """Whether no other harvest can have taken the lock over yet."""
         return not self._lost and self._clock.elapsed() < self._deadline
 
     def is_late(self, created: datetime) -> bool:

@@ -68,7 +68,7 @@ class Storing:
             self._sync()
         if self._roll_is_due(now):
             self._roll()
-        # What it waits for is news, too: whoever asks how it is doing reads harvest.json.
+        # What it waits for is news, too: `harvest running` reads it in harvest.json.
         has_news = self._has_news or self._progress.activity != self._last.activity
         wait = self._settings.checkpoint_seconds * (1 if has_news else IDLE_CHECKPOINTS)
         if now - self._checkpointed_at >= wait:

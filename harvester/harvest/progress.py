@@ -56,7 +56,7 @@ def completed(state: State, ended_by: list[str]) -> Outcome:
 
 
 def bug(error: BaseException) -> Outcome:
-    """The outcome of a harvest that met what nobody expected; the log has its traceback."""
+    """The outcome of a harvest that met an unexpected error; the log has its traceback."""
     log.error("An unexpected error ends the harvest; please report it.", exc_info=error)
     return Outcome(FAILED, unexpected(error), Exit.ERROR, "Report it with the log.", cause=error)
 

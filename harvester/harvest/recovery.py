@@ -80,7 +80,7 @@ def recover(
 def _remove_late(store: Store, here: HarvestKeys, late_after: datetime) -> None:
     """Remove what was created after the dead one's lock had expired.
 
-    If it is not dead but asleep, it takes that back when it wakes; so nobody may count on it.
+    If it is not dead but asleep, it takes that back when it wakes; so it may not be relied on.
     """
     written_over = {here.harvest, *map(here.manifest, ALGORITHMS)}
     for entry in list(store.entries(here.folder)):
@@ -200,7 +200,7 @@ def _keep_side_files(store: Store, here: HarvestKeys, work: Work, kept: dict[str
     for entry in list(store.entries(here.parts)):
         name, _, offset = entry.key.removeprefix(here.parts).rpartition("-")
         if int(offset) >= kept.get(name, 0):
-            # Stored by the dead one too late to be counted, so that its length is nobody's.
+            # Stored by the dead one too late to be counted, so that its length is in no state.
             store.remove(entry.key)
     parts = Parts(store, here, work.folder, copied=kept)
     for name, size in work.state.sizes.items():

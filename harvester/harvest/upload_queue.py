@@ -27,7 +27,7 @@ class Uploads:
 
     `put` blocks while the queue is full, and that is the back-pressure on the network. A step that fails for
     `patience` seconds, or `patience_after_stop` seconds once a stop was asked for, is the last one tried: its
-    error is raised at the next call, and the stop is requested, so that nobody collects what cannot be kept.
+    error is raised at the next call, and the stop is requested, as what came could not be kept.
     """
 
     def __init__(

@@ -24,7 +24,7 @@ def every(seconds: float, over: threading.Event, act: Callable[[], None]) -> Non
 
 
 def beat(seconds: float, file: Path) -> None:
-    """Touch the file now, and every so often until the process ends; whoever watches it sees a hang."""
+    """Touch the file now, and every so often until the process ends; its age shows a hang."""
 
     def touch() -> None:
         with suppress(OSError):

@@ -18,7 +18,7 @@ log = logging.getLogger("twarc-cloud")
 
 @dataclass(repr=False)
 class RunToken:
-    """What whoever asks a run must show. `publish` lets the operator find it; nothing does so before."""
+    """What a request to a run must show. `publish` lets the operator find it; nothing does so before."""
 
     value: str
     name: str = ""

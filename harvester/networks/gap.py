@@ -55,7 +55,7 @@ class Heard(Protocol):
 
 @dataclass(frozen=True)
 class MissedInterval:
-    """A stream that nobody hears: every post that was published before `since` and matches has come.
+    """A stream without a connection: every post that was published before `since` and matches has come.
 
     `last_id` is the newest of these, `why` what became of its harvest.
     """

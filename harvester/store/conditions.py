@@ -1,7 +1,7 @@
 """Whether a server supports conditional writes: tested before the first write, remembered in the bucket.
 
 Two harvests of one collection are kept apart by conditions alone: create what is not there, replace and
-remove what nobody changed. Some servers ignore one of them, or look and write in two steps, or refuse what
+remove what is unchanged. Some servers ignore one of them, or look and write in two steps, or refuse what
 they should accept. The result is kept beside the collections for a week.
 """
 
@@ -47,7 +47,7 @@ class Conditions:
 
 
 class Remembered:
-    """The conditions of one bucket's server: looked up, and probed where nobody has done so lately."""
+    """The conditions of one bucket's server: looked up, and probed where that was not done lately."""
 
     def __init__(self, objects: BucketObjects) -> None:
         self._objects = objects

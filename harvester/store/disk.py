@@ -30,7 +30,7 @@ def translated(key: str) -> Iterator[None]:
 
 
 def real(path: Path) -> Path:
-    """The full path with links followed; a link that leads to itself stays, and whoever uses it is told."""
+    """The full path with links followed; a link that leads to itself stays, and fails where it is used."""
     return Path(os.path.realpath(path))
 
 

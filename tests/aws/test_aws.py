@@ -10,7 +10,7 @@ import pytest
 from harvester.aws.service import Aws, Refused, Service
 from harvester.aws.stop_reasons import death, hint
 from harvester.errors import Exit, HarvesterError
-from tests.support.servers import S3Server, nobody
+from tests.support.servers import S3Server, no_server
 
 
 class _Refusing(BaseHTTPRequestHandler):
@@ -142,7 +142,7 @@ def test_an_endpoint_that_is_no_address_is_told(monkeypatch: pytest.MonkeyPatch)
 def test_an_aws_out_of_reach_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    with nobody() as url, pytest.raises(HarvesterError, match="AWS cannot be reached") as caught:
+    with no_server() as url, pytest.raises(HarvesterError, match="AWS cannot be reached") as caught:
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
         Aws("us-east-1").ecs("list_tasks")
     assert caught.value.exit_code == Exit.RETRY_LATER

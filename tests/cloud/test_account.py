@@ -151,7 +151,7 @@ def test_the_iam_of_another_hand_agrees(account: Terraform, server: S3Server) ->
     """On the bucket and the parameters, of which it judges each request by its resource."""
     keys = _role(server, "twarc-cloud-task")
     s3, owner = _client(server, "s3", keys), _client(server, "s3")
-    # It is asked without encryption here, which the bucket refuses to whoever is allowed all else.
+    # It is asked without encryption here, which the bucket refuses even if all else is allowed.
     _refused(lambda: s3.put_object(Bucket=_BUCKET, Key=_RECORD, Body=b"x"))
     owner.delete_bucket_policy(Bucket=_BUCKET)
     version = s3.put_object(Bucket=_BUCKET, Key=_RECORD, Body=b"x", IfNoneMatch="*")["VersionId"]

@@ -340,7 +340,7 @@ def _require_nothing_lost_next_time(fargate: Fargate, state: State, folder: Path
         found = fargate.found(folder)
         assert (found.wrong, found.doubled) == ([], [])
         assert [found.lost_unsaid(posts) for posts in _received(fargate.control, found)] == [[], []]
-        # Between the two nobody heard the stream, however the first one ended.
+        # Between the two the stream was not heard, however the first one ended.
         assert found.gaps
         return
     fargate.control.advance(1000)
@@ -352,7 +352,7 @@ def _require_nothing_lost_next_time(fargate: Fargate, state: State, folder: Path
 def _received(control: emulator.Control, found: invariants.Found) -> list[list[str]]:
     """Of each connection, what was written to it up to the last post that is stored; the rest was on its way.
 
-    What was published between two connections was asked for by nobody.
+    What was published between two connections was not collected.
     """
     told = control.stream()
     each: dict[int, list[str]] = {}

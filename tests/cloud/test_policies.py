@@ -97,7 +97,7 @@ def test_a_harvest_needs(sid: str, person: Person, account: Account, tmp_path: P
     with emulator.running(users=2, posts_per_user=5) as emulated, account.guard.lacks("task", sid):
         done = _harvest(account, tmp_path, emulated.url)
     assert any(not each.allowed_by for each in account.guard.answered[before:])
-    # Without its token it only answers nobody.
+    # Without its token it answers no request.
     assert (done.returncode != 0) == (sid != "KeepToken"), done.stderr
     assert any(word in done.stderr for word in DENIED), done.stderr
     assert "Traceback" not in done.stderr
@@ -145,7 +145,7 @@ _IN_CLUSTER = {"ecs:cluster": f"{_ECS}:cluster/twarc-cloud"}
 _TO_TASKS = {"iam:PassedToService": "ecs-tasks.amazonaws.com"}
 _HERE, _ELSEWHERE = {"aws:ResourceAccount": "123456789012"}, {"aws:ResourceAccount": "210987654321"}
 _FORBIDDEN = (
-    # Nobody empties the bucket for good, opens it, or reaches another one.
+    # No role empties the bucket for good, opens it, or reaches another one.
     Check("s3:DeleteObjectVersion", f"arn:aws:s3:::{BUCKET}/collections/s/lock.json"),
     Check("s3:GetObjectVersion", f"arn:aws:s3:::{BUCKET}/collections/s/lock.json"),
     Check("s3:PutBucketPolicy", f"arn:aws:s3:::{BUCKET}"),

@@ -1,4 +1,4 @@
-"""No edit is lost, whoever else edits or dies, and replaying the changesets gives the collection."""
+"""No edit is lost, even if another writes or dies, and replaying the changesets gives the collection."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -194,7 +194,7 @@ class TestLosers:
         _require_whole(store)
 
     def test_where_the_chain_is_broken_nothing_is_removed(self, store: FolderStore) -> None:
-        """Nobody can tell then which of the two is the history."""
+        """It is unknown then which of the two is the history."""
         _doubled(store)
         (link,) = (entry for entry in store.entries(KEYS.changesets) if changeset_version(entry.key) == 3)
         store.remove(link.key)

@@ -257,7 +257,7 @@ def test_a_lock_that_is_held(desk: Desk) -> None:
 
 
 def test_a_lock_that_is_not_json_counts_until_it_expires_or_is_removed(desk: Desk) -> None:
-    """D-08: a lock that nobody held any more kept every harvest out for ever."""
+    """D-08: a lock whose owner was gone kept every harvest out for ever."""
     with emulator.running(search_posts=10) as emulated:
         desk.url = emulated.url
         desk.put("it", _SEARCH)

@@ -452,7 +452,7 @@ def _removed_by_a_harvest(person: Person) -> None:
 
 def test_who_was_removed_by_a_harvest_can_be_restored_with_what_was_known(person: Person) -> None:
     _removed_by_a_harvest(person)
-    # The file is from before the removal: an update alone brings nobody back.
+    # The file is from before the removal: an update alone brings no user back.
     assert person("collection-config", "update").code == 1
     answer = person("collection-config", "restore-users", "@Jack", "77", "14")
     assert answer.code == 3

@@ -96,7 +96,7 @@ def test_a_stop_is_heard_while_it_waits(store: FolderStore) -> None:
 _ERRORS: dict[str, Outcome | Exception] = {
     "of its start": HarvesterError("It cannot begin."),
     "of its course": Outcome(FAILED, "The disk is full.", Exit.ERROR),
-    "of the program": ValueError("nobody expected it"),
+    "of the program": ValueError("unexpected"),
 }
 
 

@@ -181,7 +181,7 @@ def _in_a_terminal(step: Step, folder: Path, name: str) -> tuple[int, str]:
             try:
                 piece = os.read(here, 65536)
             except OSError as error:
-                # So a terminal says that nobody writes to it any more.
+                # So a terminal says that nothing writes to it any more.
                 assert error.errno == errno.EIO
                 break
             if not piece:

@@ -35,7 +35,7 @@ def _typed(folder: Path, answers: list[tuple[str, str]], *arguments: str) -> tup
             try:
                 screen += os.read(here, 65536).decode()
             except OSError as error:
-                # So a terminal says that nobody writes to it any more.
+                # So a terminal says that nothing writes to it any more.
                 assert error.errno == errno.EIO
                 break
             if left and screen.rstrip().endswith(f"{left[0][0]}:"):

@@ -1,4 +1,4 @@
-"""What every place that keeps schedules promises, whoever carries them out."""
+"""What every place that keeps schedules promises, whatever carries them out."""
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta

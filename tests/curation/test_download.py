@@ -443,7 +443,7 @@ def test_what_is_no_longer_in_the_store_is_told_and_removed_when_asked(at_home: 
     assert (copy / left).exists()
     assert _typed("collection", "download", at_home.id, "--clean", "--yes")[0] == 0
     assert not (copy / left).exists()
-    # What no download wrote is nobody's to remove.
+    # What no download wrote is not removed.
     assert (copy / "mine" / "notes.txt").exists()
     assert (copy / "collection.json").exists()
 

@@ -202,7 +202,7 @@ class Scene:
         mark.unlink()
         assert named_but_absent(self.store, self.keys) == []
         self.deaths += 1
-        # As `unlock` does, for nobody shall wait here until the dead one's lock expires.
+        # As `unlock` does, so that the tests do not wait until the dead one's lock expires.
         self.store.remove(self.keys.lock)
 
     def may_die(self, point: Tree) -> None:

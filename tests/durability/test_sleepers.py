@@ -1,4 +1,4 @@
-"""Whoever slept while another harvester took over writes nothing more.
+"""A harvester that slept while another took over writes nothing more.
 
 SLEEPERS=100 puts so many to sleep; it takes some minutes.
 """
@@ -89,7 +89,7 @@ class Sleeper:
         return self.site.keys.checkpoint in present or self.site.keys.last_harvest not in present
 
     def _overtake(self, *, temp: str) -> bool:
-        """Harvest to the end, once the lock has expired; False where nobody can."""
+        """Harvest to the end, once the lock has expired; False where that is impossible."""
         deadline = time.monotonic() + _WITHIN
         while True:
             # Each time anew: what the sleeper had sent to a server may take effect while it sleeps.
@@ -107,7 +107,7 @@ class Sleeper:
     def _harvested(self, *, temp: str) -> int | None:
         """The exit code of a harvest; None of one that waits for the sleeper.
 
-        That one sleeps in the very moment in which a folder is one writer's alone: nobody can overtake it.
+        That one sleeps in the very moment in which a folder is one writer's alone: no other can overtake it.
         """
         said = len(self.site.said(most=1_000_000))
         process = self.site.start(temp=temp)
@@ -133,7 +133,7 @@ _DESCRIBED: dict[str, Callable[[list[str]], Tree]] = {
     "search": lambda _: {"type": "search", "search": {"query": "flood"}},
     "stream": lambda _: {"type": "filter", "filter": {"track": "flood", "max_records": 150}},
 }
-# Of a stream that ends by itself nobody knows what it should have heard.
+# Of a stream that ends by itself it is unknown what it should have heard.
 _EXISTED: dict[str, Callable[[emulator.Control, list[str]], list[str]]] = {
     "timelines": lambda control, users: [post for user in users for post in control.timeline(user)],
     "search": lambda control, _: control.search("flood"),

@@ -1,4 +1,4 @@
-"""At most one harvest per collection, and whoever lost the lock writes nothing more."""
+"""At most one harvest per collection, and a harvest that lost the lock writes nothing more."""
 
 import hashlib
 import json
@@ -576,7 +576,7 @@ class TestFence:
         lock.acquire()
 
         def sleep() -> None:
-            # Whoever takes over now has seen it, and counts on it.
+            # A successor has seen it by now, and counts on it.
             clock.seconds += 61
             _taken_over(store)
 

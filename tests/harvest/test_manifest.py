@@ -61,7 +61,7 @@ def test_adding_may_be_repeated_by_another(tmp_path: Path) -> None:
 
 
 def test_a_manifest_that_changed_meanwhile_is_written_again(tmp_path: Path) -> None:
-    """As after a try of ours whose answer was lost; nobody else may write here."""
+    """As after a try of ours whose answer was lost; no other writer is allowed here."""
     store = FolderStore(tmp_path / "collections")
     manifests = Manifests(store, HERE)
     first, second = (_stored(store, tmp_path, f"tweets-{number}.gz", b"%d" % number) for number in range(2))

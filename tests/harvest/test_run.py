@@ -1,4 +1,4 @@
-"""What one harvest notes of itself, so that whoever comes after it knows what it did and did not hear."""
+"""What one harvest notes of itself, so that the next one knows what it did and did not hear."""
 
 import gzip
 import shutil

@@ -33,7 +33,7 @@ def _id_at(moment: datetime, number: int = 0) -> str:
 
 @dataclass
 class _X:
-    """X's side: posts a second at its own time, each delivered `late`, to whoever is connected then."""
+    """X's side: posts a second at its own time, each delivered `late`, to the connections of that moment."""
 
     clock: HandClock
     every: float

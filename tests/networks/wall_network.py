@@ -1,8 +1,8 @@
 """A network in one file: a wall on which people post, one line each. It stands for networks that are not X.
 
 A line is `{"id": "p-c", "by": "ann", "text": "..."}`, or `{"left": "ann"}` when an account is gone. Ids are
-words and in no order that could be computed; what is newer stands further below. Nobody needs a key, nothing
-costs anything, and whoever comes back reads on from where in the file they were. It knows the contract of
+words and in no order that could be computed; what is newer stands further below. No keys are needed, nothing
+costs anything, and a reader continues from its position in the file. It knows the contract of
 networks and nothing else of the harvester; `WALL` says where the file is.
 """
 

@@ -193,7 +193,7 @@ CHANGES = st.builds(
 
 
 _SHA256 = hashlib.sha256(b"there")
-# As AWS returns it to who asks for the checksum; without one a flipped bit on the way is nobody's to see.
+# As AWS returns it to who asks for the checksum; without one a flipped bit on the way cannot be seen.
 _TOLD_WITH_IT = {
     "x-amz-meta-sha256": _SHA256.hexdigest(),
     "x-amz-meta-write": "0" * 32,

@@ -10,7 +10,7 @@ import time_machine
 
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound, StoreAway
 from harvester.store.s3 import S3Store
-from tests.support.servers import Bucket, nobody
+from tests.support.servers import Bucket, no_server
 from tests.support.stores import LossyProxy, lossy
 
 KEY = "collections/a/one"
@@ -145,7 +145,7 @@ class TestRefusals:
         self, s3_environment: Bucket, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         reason = r"cannot be reached for the bucket.*Check the network"
-        with nobody() as url, pytest.raises(StoreAway, match=reason):
+        with no_server() as url, pytest.raises(StoreAway, match=reason):
             monkeypatch.setenv("AWS_ENDPOINT_URL", url)
             S3Store(s3_environment.name).create(KEY, b"")
 

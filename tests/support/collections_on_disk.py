@@ -71,7 +71,7 @@ def one_more(
 
 
 def died(store: Store, work: Path, chance: random.Random, keys: CollectionKeys, started: datetime) -> None:
-    """A harvest whose process and lock are gone, and that nobody has finished."""
+    """A harvest whose process and lock are gone, and that is not finished."""
     used = orjson.loads(store.read(keys.collection).data)
     here = keys.harvest(started)
     state = State(harvest=timestamp(started), owner="dead", begun=timestamp(started))

@@ -163,7 +163,7 @@ _BOTH = (TIMELINES, SEARCH)
 
 
 def _transient() -> list[Case]:
-    """What passes: asked for again, and nobody would know but for the time it took."""
+    """What passes: asked for again, and seen only by the time it took."""
     faults: list[tuple[str, str, dict[str, Any]]] = [
         ("401 once", "unauthorized", {}),
         ("503 once", "unavailable", {}),

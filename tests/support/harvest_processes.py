@@ -26,7 +26,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 _WITHIN = 60.0
 
-# X answers nobody, so that a harvest that has begun does not end before these faults are cleared.
+# X answers no request, so that a harvest that has begun does not end before these faults are cleared.
 UNAVAILABLE = [{"on": "*", "do": "unavailable"}]
 
 

@@ -104,7 +104,7 @@ class Checks:
         self._roles: dict[str, list[str]] = {}
 
     def of(self, request: Request) -> list[Check]:
-        """Raises LookupError for what nobody here is known to ask."""
+        """Raises LookupError for a request that is not known here."""
         return list(getattr(self, f"_{request.service.replace('-', '_')}")(request))
 
     def _s3(self, request: Request) -> list[Check]:

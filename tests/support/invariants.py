@@ -176,7 +176,7 @@ def _wrong_of_one(folder: Path, summary: Tree, posts: Counter[str]) -> Iterator[
             yield f"{where}: {algorithm}sum does not accept its manifest"
     unknown = {name for name in present - _SIDE - _UNLISTED if not _RECORDS.fullmatch(name)}
     if unknown:
-        yield f"{where}: nobody knows {sorted(unknown)}"
+        yield f"{where}: unknown files {sorted(unknown)}"
     told = [event for event in _events(folder) if event["event"] == "gap"]
     if told != summary["gaps"]:
         yield f"{where} tells of {len(summary['gaps'])} gaps, its events of {len(told)}, or of others"
@@ -210,7 +210,7 @@ def _wrong_together(
         yield f"{sorted(map(str, orphans))} belongs to no harvest"
     known = {"collection.json", "last_harvest.json", "changesets", "harvests"}
     if {path.name for path in top.iterdir()} - known:
-        yield f"nobody knows {sorted({path.name for path in top.iterdir()} - known)}"
+        yield f"unknown files {sorted({path.name for path in top.iterdir()} - known)}"
     last = json.loads((top / "last_harvest.json").read_bytes())
     if last["harvest_id"] != harvests[-1]["harvest_timestamp"] or last["state"] != harvests[-1]["state"]:
         yield f"last_harvest.json says {last}, the last is {harvests[-1]['harvest_timestamp']}"

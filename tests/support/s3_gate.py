@@ -1,4 +1,4 @@
-"""A gate before a real S3 server: it lets everything through, nobody, or answers with an error of AWS's."""
+"""A gate before a real S3 server: it lets all through, or nothing, or answers with an error of AWS's."""
 
 import socket
 import threading
@@ -11,7 +11,7 @@ _PIECE = 1 << 16
 
 
 class Gate:
-    """`url` is the endpoint to use; `set` bars the way or frees it, and hangs up whoever is on it.
+    """`url` is the endpoint to use; `set` bars the way or frees it, and closes the open connections.
 
     Each piece of a request takes `delay` seconds.
     """

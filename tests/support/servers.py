@@ -208,10 +208,10 @@ def _reserved(held: ExitStack) -> int:
 
 
 @contextmanager
-def nobody() -> Iterator[str]:
-    """An address where nobody answers while the block lasts."""
+def no_server() -> Iterator[str]:
+    """An address where nothing answers while the block lasts."""
     with socket.socket() as bound:
-        # Bound and not listening: connections are refused, and nobody else can listen.
+        # Bound and not listening: connections are refused, and nothing else can listen.
         bound.bind(("127.0.0.1", 0))
         yield f"http://127.0.0.1:{bound.getsockname()[1]}"
 

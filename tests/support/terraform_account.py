@@ -43,7 +43,7 @@ class Account:
     guard: Guard
 
     def client(self, service: str, role: str = "test") -> Any:
-        """Of whoever has this role; `test` may do everything."""
+        """Of the holder of this role; `test` may do everything."""
         return boto3.client(
             service,
             endpoint_url=self.guard.url,

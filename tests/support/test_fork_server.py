@@ -103,7 +103,7 @@ _ENDINGS = {
     "at once": "import os; os._exit(7)",
     "what runs at exit": "import atexit; atexit.register(print, 'done'); raise SystemExit(1)",
     "a thread": "import threading; threading.Timer(0.1, print, ['done']).start()",
-    "output that nobody reads": "import os, sys; os.close(1); print('done')",
+    "output that is not read": "import os, sys; os.close(1); print('done')",
 }
 
 
@@ -138,7 +138,7 @@ def test_it_is_killed_by_real_signals(waiting: "subprocess.Popen[str]") -> None:
     assert waiting.poll() is None
     waiting.terminate()
     assert waiting.wait(60) == -signal.SIGTERM == waiting.poll()
-    # It is known to be over, so nobody who has its number now is hit.
+    # It is known to be over, so that no process with its number is hit.
     waiting.kill()
 
 

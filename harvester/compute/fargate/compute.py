@@ -198,7 +198,7 @@ class FargateCompute:
         return cast("HarvestSummary | None", self._asked(collection_id, "GET", "/status"))
 
     def ask_to_stop(self, collection_id: str) -> bool:
-        """Through the port, where there is one; else by SIGTERM, if there is nobody yet to hear the store."""
+        """Through the port, where there is one; else by SIGTERM, if no harvest reads the store yet."""
         task = self._running(collection_id)
         if task is None:
             return False
@@ -215,7 +215,7 @@ class FargateCompute:
         return False
 
     def _is_unheard(self, collection_id: str) -> bool:
-        """Whether a stop was asked for in the store long ago, and nobody has taken the word away."""
+        """Whether a stop was asked for in the store long ago, and no harvest has removed the request."""
         keys = CollectionKeys(collection_id)
         patience = timedelta(seconds=_POLLS * self.settings.stop_poll_seconds)
         return any(

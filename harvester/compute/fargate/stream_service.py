@@ -63,7 +63,7 @@ class FargateService:
             )
         # A task of the service before is listed for an hour.
         old = {task["taskArn"] for task in self._tasks(stopped=True)}
-        # What fails from now on is news to whoever starts it: it ends the first task, and is not waited for.
+        # What fails from now on is news: it ends the first task, and is not waited for.
         Notices(self._store, self._keys).clear()
         self._create(definition, leftover=there is not None)
 

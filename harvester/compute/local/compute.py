@@ -244,7 +244,7 @@ class LocalCompute:
         ]
 
     def stop_service(self, collection_id: str, *, within: float) -> None:
-        # Whoever starts dead streams again leaves this one.
+        # A supervisor that starts dead streams again leaves this one.
         self.note_service(collection_id, STOPPING, "")
         service, slot = self._slot(collection_id, SERVICE), self._slot(collection_id, ONCE)
         service.signal(signal.SIGTERM)
@@ -252,7 +252,7 @@ class LocalCompute:
         asked = False
         while self._is_running(collection_id):
             if not service.is_alive and not asked:
-                # The supervisor died before: its harvest has nobody else to tell it.
+                # The supervisor died before: nothing else tells its harvest.
                 slot.signal(signal.SIGTERM)
                 asked = True
             if self._clock.elapsed() > deadline:

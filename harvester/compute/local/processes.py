@@ -111,7 +111,7 @@ def write_note(path: Path, note: Mapping[str, Any]) -> None:
 
 @contextmanager
 def changed(path: Path, read: Callable[[], dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """A note to change, while nobody else can; if `read` raises, the file stays as it is."""
+    """A note to change, while no other process can; if `read` raises, the file stays as it is."""
     _make_private(path.parent)
     lock = os.open(path.with_name(f".{path.name}.lock"), os.O_RDWR | os.O_CREAT, 0o600)
     try:

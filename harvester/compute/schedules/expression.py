@@ -67,7 +67,7 @@ class At:
 
 @dataclass(frozen=True)
 class Unread:
-    """What somebody else put in force, and nobody here can read."""
+    """A schedule that another program put in force, and that cannot be read here."""
 
     expression: str
     timezone: str
@@ -90,7 +90,7 @@ def parsed(expression: str, timezone: str = "UTC") -> Schedule:
 
 
 def read(expression: str, timezone: str) -> Schedule:
-    """The schedule that is in force somewhere, whoever wrote it there."""
+    """The schedule that is in force somewhere, even if another program wrote it."""
     try:
         return parsed(expression, timezone)
     except HarvesterError:

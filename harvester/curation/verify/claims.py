@@ -95,7 +95,7 @@ def _lines(data: bytes, algorithm: str) -> tuple[dict[str, list[str]], list[str]
 def _compare_manifests(found: Claims, there: Set[str]) -> None:
     """The two manifests of one harvest name the same files, save while one is being written.
 
-    Of a name without a file nobody knows which of them is right.
+    Of a name without a file it is unknown which of them is right.
     """
     if found.of_2019 or len(found.named) < 2 or not found.ended:
         return

@@ -10,7 +10,7 @@ _NAME = re.compile(r"[A-Za-z0-9_]{1,15}")
 _ADDRESS = re.compile(
     r"(?:https?:)?(?://)?(?:www\.|mobile\.|m\.)?(?:twitter|x)\.com/(?:#!/)?@?([^/?#]*)", re.I
 )
-# First parts of X's addresses that are pages of X, and nobody's name.
+# First parts of X's addresses that are pages of X, and no account's name.
 _PAGES = {"compose", "explore", "hashtag", "home", "i", "intent", "login", "messages", "notifications"} | {
     *("search", "settings", "share", "signup", "who_to_follow")
 }

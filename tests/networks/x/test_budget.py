@@ -1,4 +1,4 @@
-"""A budget is never exceeded, whoever spends it, and what it paid for is kept."""
+"""A budget is never exceeded, by any thread that spends it, and what it paid for is kept."""
 
 import threading
 from pathlib import Path

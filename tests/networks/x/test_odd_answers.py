@@ -79,7 +79,7 @@ def _spoil(random: Random, *, keeps_tokens: bool) -> Any:
 def _is_of_another_x(right: Any, made: Reply, *, once: bool) -> bool:
     """Whether an X with fewer posts would answer so: a token or posts are gone, and nothing speaks of them.
 
-    Nobody can tell; only when it comes `once`, the same question, or the next, has another answer.
+    It cannot be told apart; only when it comes `once`, the same question, or the next, has another answer.
     """
     if once or not isinstance(right, dict) or "data" not in right or "meta" not in right:
         return False

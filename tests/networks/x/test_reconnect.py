@@ -234,7 +234,7 @@ REFUSALS = {
         lambda: _refusal(ApiCode.RATE_LIMITED, retry_after=33.0),
         [33, 33, 33],
     ),
-    "nobody there grows a little": (
+    "no answer grows a little": (
         lambda: _refusal(ApiCode.UNAVAILABLE, status=0),
         [0.25, 0.5, 0.75],
     ),

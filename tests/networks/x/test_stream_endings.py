@@ -1,4 +1,4 @@
-"""However a stream's harvest ends, what it said of what nobody hears reaches the next one as a gap."""
+"""However a stream's harvest ends, what it said of what is missed reaches the next one as a gap."""
 
 from collections.abc import Callable
 from datetime import datetime

@@ -1,7 +1,7 @@
 """A whole answer, bounded in bytes and seconds, with little work for each one.
 
 urllib3 opens connections, also through proxies and TLS, and takes the first request of each. For each further
-one it took twice as long as it takes to check a page of ten posts, most of that for headers nobody reads.
+one it took twice as long as it takes to check a page of ten posts, most of it for headers that nothing reads.
 """
 
 from collections.abc import Mapping

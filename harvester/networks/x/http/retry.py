@@ -167,7 +167,7 @@ class Exchange:
             log.debug("X %s %s => %s after %.0f ms", endpoint.method, path, answer.status, milliseconds)
 
     def opened(self, endpoint: Endpoint, url: str, *, params: Mapping[str, Any]) -> Any:
-        """One attempt at an answer without an end; XError when it is refused or there is nobody to ask."""
+        """One attempt at an answer without an end; XError when it is refused or X cannot be reached."""
         headers: Mapping[str, str] = {}
         if closed := self.windows.closed_for(endpoint.window):
             problem = Problem(ApiCode.RATE_LIMITED, detail="no connection is left in this window")

@@ -132,7 +132,7 @@ class AccountStates:
         self._confirm(suspects)
 
     def _confirm(self, suspects: list[tuple[str, ApiCode]]) -> None:
-        # Whoever was well at the beginning of a long harvest may be gone by now.
+        # An account that was there at the beginning of a long harvest may be gone by now.
         gone = set(_STATES.values())
         unknown = [user_id for user_id, _ in suspects if self._looked_up.get(user_id) not in gone]
         for ids in _batches(unknown):

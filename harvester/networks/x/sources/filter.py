@@ -25,7 +25,7 @@ def collect(job: Job) -> None:
     try:
         _collect(job, heard=added.clear)
     except XError:
-        # Nothing came, and nobody may hear them now: the app's next stream would pay for what they match.
+        # Nothing came, and they may not be received now: the app's next stream would pay for what they match.
         job.client.take_back(added)
         raise
 

@@ -51,7 +51,7 @@ def _order(job: Job) -> tuple[list[str], str]:
     users = list(job.collection["users"])
     sweep = job.collection.get("sweep") or {}
     first = users.index(sweep["after"]) + 1 if sweep.get("after") in users else 0
-    # A harvest that died after its last user leaves nobody to go on with.
+    # A harvest that died after its last user leaves no user to continue with.
     first = first if first < len(users) else 0
     started = sweep.get("started") if first else None
     return users[first:], started or timestamp(job.clock.now())

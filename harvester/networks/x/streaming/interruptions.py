@@ -107,7 +107,7 @@ class Order:
             self._recent.popleft()
 
     def unheard(self, alive_at: datetime) -> MissedInterval:
-        """What nobody hears if nothing comes after the sign of life at `alive_at`.
+        """What is missed if nothing comes after the sign of life at `alive_at`.
 
         From the last record on; earlier where records of this stream came behind later ones: by twice as much
         as any of them, but not by more than X takes to deliver.
