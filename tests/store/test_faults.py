@@ -9,7 +9,7 @@ import pytest
 
 from harvester.errors import Exit, HarvesterError
 from harvester.store.s3 import S3Store
-from tests.support.harvest_stage import Ended, Stage, came_about, staged, until
+from tests.support.harvest_stage import Ended, Going, Stage, came_about, staged, until
 from tests.support.s3_gate import OPEN, SHUT, Gate, gate
 from tests.support.servers import Bucket
 
@@ -87,10 +87,7 @@ def test_a_stream_whose_store_stays_away_keeps_what_came_and_tells_the_gap(
     way, store = barred
     with staged(tmp_path, store=store, stream_rate="300") as stage:
         stage.add("it", type="filter", filter={"track": "flood"})
-        with stage.harvesting("it", tweets_per_file=50, lock_seconds=1.0) as going:
-            until(lambda: len(stage.folders("it")) == 1 and bool(_files(stage)))
-            way.set(SHUT)
-            until(lambda: bool(going.ended))
+        going = _shut_out(stage, way, tweets_per_file=50)
         assert going.end.outcome.state == "failed"
         way.set(OPEN)
         stage.edit("it", lambda tree: {**tree, "filter": {**tree["filter"], "max_records": 100}})
@@ -120,12 +117,18 @@ def test_what_is_on_its_way_when_the_store_is_given_up_is_kept(
                 blocked.append(came_about(lambda: _is_blocked(stage), within=60))
 
         stage.clock.before_wait = hold
-        with stage.harvesting("it", tweets_per_file=10, lock_seconds=1.0) as going:
-            until(lambda: len(stage.folders("it")) == 1 and bool(_files(stage)))
-            way.set(SHUT)
-            until(lambda: bool(going.ended), within=60)
+        going = _shut_out(stage, way, tweets_per_file=10)
         assert blocked == [True]
         assert going.end.live["tweets"] == stage.clients[0].billing.snapshot()["posts"]
+
+
+def _shut_out(stage: Stage, way: Gate, *, tweets_per_file: int) -> Going:
+    """A stream that has stored a file when its store goes away, until it has ended for that."""
+    with stage.harvesting("it", tweets_per_file=tweets_per_file, lock_seconds=1.0) as going:
+        until(lambda: len(stage.folders("it")) == 1 and bool(_files(stage)))
+        way.set(SHUT)
+        until(lambda: bool(going.ended), within=60)
+    return going
 
 
 def _is_blocked(stage: Stage) -> bool:

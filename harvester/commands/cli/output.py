@@ -29,6 +29,11 @@ def dry_run_option(command: _F) -> _F:
     return click.option("--dry-run", is_flag=True, help="Show what would be done; change nothing.")(command)
 
 
+def change_options(command: _F) -> _F:
+    """--yes, --dry-run and --json of a command that changes what is stored, and says what it changed."""
+    return yes_option(dry_run_option(json_option(command)))
+
+
 def announce_dry_run(dry_run: bool, action: str) -> bool:
     """Whether this is a dry run, whose action has then been printed."""
     if dry_run:

@@ -6,15 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harvester.clock import Stop, SystemClock
-from harvester.commands.cli.output import (
-    announce_dry_run,
-    confirm,
-    dry_run_option,
-    json_option,
-    print_json,
-    print_line,
-    yes_option,
-)
+from harvester.commands.cli.output import announce_dry_run, change_options, confirm, print_json, print_line
 from harvester.commands.cli.progress_meter import Show, meter, progress_option
 from harvester.commands.cli.workspace import (
     Workspace,
@@ -45,9 +37,7 @@ _SHOWN = 20
     is_flag=True,
     help="Remove downloaded files that are no longer in the store, after confirmation.",
 )
-@yes_option
-@dry_run_option
-@json_option
+@change_options
 @progress_option
 @in_workspace
 def download(

@@ -7,15 +7,7 @@ import click
 
 from harvester.collection.kinds import STREAMS
 from harvester.commands.cli import network_client
-from harvester.commands.cli.output import (
-    announce_dry_run,
-    confirm,
-    dry_run_option,
-    json_option,
-    print_json,
-    table,
-    yes_option,
-)
+from harvester.commands.cli.output import announce_dry_run, change_options, confirm, print_json, table
 from harvester.commands.cli.workspace import Workspace, collection_id_argument, in_workspace
 from harvester.commands.collection.start import require_collection, require_idle
 from harvester.documents import Tree
@@ -29,9 +21,7 @@ if TYPE_CHECKING:
 @click.command("rules", help="List the stream rules of the app whose keys COLLECTION_ID uses.")
 @collection_id_argument
 @click.option("--remove", is_flag=True, help="Remove the rules of COLLECTION_ID from the app.")
-@yes_option
-@dry_run_option
-@json_option
+@change_options
 @in_workspace
 def rules(
     collection_id: str, remove: bool, yes: bool, dry_run: bool, as_json: bool, workspace: Workspace

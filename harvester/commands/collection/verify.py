@@ -7,15 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harvester.clock import Stop
-from harvester.commands.cli.output import (
-    announce_dry_run,
-    confirm,
-    dry_run_option,
-    json_option,
-    print_json,
-    print_line,
-    yes_option,
-)
+from harvester.commands.cli.output import announce_dry_run, change_options, confirm, print_json, print_line
 from harvester.commands.cli.progress_meter import meter, progress_option
 from harvester.commands.cli.workspace import (
     Workspace,
@@ -47,9 +39,7 @@ _SHOWN = 20
     "--rebuild-manifest", is_flag=True, help="Rewrite the manifests from the files, after confirmation."
 )
 @click.option("--all", "in_full", is_flag=True, help="Also list files without problems.")
-@yes_option
-@dry_run_option
-@json_option
+@change_options
 @progress_option
 @in_workspace
 def verify(

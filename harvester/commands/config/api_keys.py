@@ -10,15 +10,7 @@ import click
 from harvester.clock import timestamp
 from harvester.collection.secrets import with_profile
 from harvester.commands.cli import collection_file
-from harvester.commands.cli.output import (
-    announce_dry_run,
-    confirm,
-    dry_run_option,
-    json_option,
-    print_json,
-    table,
-    yes_option,
-)
+from harvester.commands.cli.output import announce_dry_run, change_options, confirm, print_json, table
 from harvester.commands.cli.workspace import Workspace, in_workspace
 from harvester.commands.config.typed_keys import ask, save
 from harvester.documents import Tree
@@ -41,9 +33,7 @@ if TYPE_CHECKING:
 )
 @click.option("--list", "listed", is_flag=True, help="List the profiles stored for the cluster.")
 @click.option("--remove", is_flag=True, help="Remove the stored keys of the profile.")
-@yes_option
-@dry_run_option
-@json_option
+@change_options
 @collection_file.file_option
 @in_workspace
 def keys(

@@ -2,14 +2,7 @@
 
 import click
 
-from harvester.commands.cli.output import (
-    announce_dry_run,
-    confirm,
-    dry_run_option,
-    json_option,
-    print_json,
-    yes_option,
-)
+from harvester.commands.cli.output import announce_dry_run, change_options, confirm, print_json
 from harvester.commands.cli.progress_meter import meter, progress_option
 from harvester.commands.cli.workspace import Workspace, collection_id_argument, in_workspace
 from harvester.text import counted
@@ -19,9 +12,7 @@ _SHOWN = 20
 
 @click.command("forget-keys")
 @collection_id_argument
-@yes_option
-@dry_run_option
-@json_option
+@change_options
 @progress_option
 @in_workspace
 def forget_keys(

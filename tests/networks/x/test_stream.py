@@ -202,16 +202,22 @@ def test_keep_alives_alone_make_no_files_and_no_gap(tmp_path: Path) -> None:
         assert going.end.summary["gaps"] == []
 
 
-def test_records_that_come_twice_are_stored_once_and_counted(tmp_path: Path) -> None:
-    with staged(tmp_path, users=1) as stage:
-        stage.control.faults([{"on": _STREAM, "do": "duplicate", "every": 2}])
+def _spoiled(folder: Path, fault: str, *, every: int, written: int) -> tuple[Going, list[str]]:
+    """A stream of ten posts with a fault at every so many, of which X writes so many lines; their ids."""
+    with staged(folder, users=1) as stage:
+        stage.control.faults([{"on": _STREAM, "do": fault, "every": every}])
         _filter(stage)
         with stage.harvesting("live") as going:
             until(stage.connected)
             posts = _publish(stage, count=10)
-            until(lambda: _written(stage) == 15)
-        assert going.end.ids == posts
-        assert [event["dropped"] for event in _events(going, "duplicates")] == [5]
+            until(lambda: _written(stage) == written)
+    return going, posts
+
+
+def test_records_that_come_twice_are_stored_once_and_counted(tmp_path: Path) -> None:
+    going, posts = _spoiled(tmp_path, "duplicate", every=2, written=15)
+    assert going.end.ids == posts
+    assert [event["dropped"] for event in _events(going, "duplicates")] == [5]
 
 
 def test_records_that_come_twice_do_not_count_towards_max_records(tmp_path: Path) -> None:
@@ -225,14 +231,8 @@ def test_records_that_come_twice_do_not_count_towards_max_records(tmp_path: Path
 
 
 def test_records_out_of_order_are_stored_as_they_came(tmp_path: Path) -> None:
-    with staged(tmp_path, users=1) as stage:
-        stage.control.faults([{"on": _STREAM, "do": "reorder", "every": 3}])
-        _filter(stage)
-        with stage.harvesting("live") as going:
-            until(stage.connected)
-            posts = _publish(stage, count=10)
-            until(lambda: _written(stage) == 10)
-        assert sorted(going.end.ids, key=int) == posts != going.end.ids
+    going, posts = _spoiled(tmp_path, "reorder", every=3, written=10)
+    assert sorted(going.end.ids, key=int) == posts != going.end.ids
 
 
 def test_what_is_no_record_goes_to_the_events(tmp_path: Path) -> None:
