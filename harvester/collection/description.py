@@ -44,24 +44,31 @@ def _common_problems(tree: Tree) -> Iterator[str]:
     kind = kind_of(tree)
     kinds = [kind] if kind else KINDS.values()
     yield from unknown(tree, _KNOWN.union(*(each.known for each in kinds)), "")
+    yield from _key_problems(tree)
+    check_in = tree.get("check_in", "")
+    if not isinstance(check_in, str) or not re.fullmatch(r"[\w-]*", check_in, re.ASCII):
+        yield "check_in must be the id of a Honeybadger check-in: letters, digits, '_' and '-'."
+    yield from _task_problems(tree)
+    if "budget_usd" in tree and not _is_money(tree["budget_usd"]):
+        yield f"budget_usd is {tree['budget_usd']!r}; it must be a number of dollars above 0, e.g. 2.50."
+    yield from _placeholders(tree, "")
+
+
+def _key_problems(tree: Tree) -> Iterator[str]:
     for name in SECTIONS:
         if isinstance(keys := tree.get(name, {}), dict):
             yield from unknown(keys, _KNOWN_KEYS, f"{name}.")
             yield from (f"{name}.{key} is not text." for key in _not_text(keys))
         else:
             yield f"{name.capitalize()} is not properly structured."
-    check_in = tree.get("check_in", "")
-    if not isinstance(check_in, str) or not re.fullmatch(r"[\w-]*", check_in, re.ASCII):
-        yield "check_in must be the id of a Honeybadger check-in: letters, digits, '_' and '-'."
-    task = tree.get("task", {})
-    if not isinstance(task, dict):
-        yield "Task is not properly structured."
-    else:
+
+
+def _task_problems(tree: Tree) -> Iterator[str]:
+    if isinstance(task := tree.get("task", {}), dict):
         yield from unknown(task, set(WISHES), "task.")
         yield from wish_problems(task)
-    if "budget_usd" in tree and not _is_money(tree["budget_usd"]):
-        yield f"budget_usd is {tree['budget_usd']!r}; it must be a number of dollars above 0, e.g. 2.50."
-    yield from _placeholders(tree, "")
+    else:
+        yield "Task is not properly structured."
 
 
 def _not_text(keys: Tree) -> Iterator[str]:

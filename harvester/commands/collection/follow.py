@@ -1,6 +1,7 @@
 """Follows a harvest that was just started, until it ends or Ctrl-C stops it."""
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,6 +15,9 @@ from harvester.errors import Exit
 from harvester.harvest.summary import progress_words
 from harvester.store.keys import CollectionKeys
 from harvester.text import printable
+
+if TYPE_CHECKING:
+    from harvester.compute import Ended
 
 _STOPS_WITHIN = 180.0
 # Seconds between two questions how far it is; on AWS each is a request.
@@ -48,13 +52,18 @@ def follow(workspace: Workspace, keys: CollectionKeys, marked: datetime, *, form
         show_notes(workspace, summary)
     if interrupted:
         return int(Exit.INTERRUPTED)
+    died = summary is None or summary["state"] == INTERRUPTED
+    _tell_end(keys, ended, died=died)
+    return code or int(Exit.ERROR if died else Exit.OK)
+
+
+def _tell_end(keys: CollectionKeys, ended: "Ended | None", *, died: bool) -> None:
+    """What the machine says of the end, and of a harvest that died its last words."""
     if ended and ended.detail:
         click.echo(ended.detail, err=True)
-    if summary is None or summary["state"] == INTERRUPTED:
+    if died:
         said = ended.said if ended else ""
         click.echo(printable(said) or _DIED.format(id=keys.id), err=True)
-        return code or int(Exit.ERROR)
-    return code
 
 
 def _watch(workspace: Workspace, keys: CollectionKeys, form: str) -> None:

@@ -1,6 +1,6 @@
 """`collection` commands that start and stop harvests: `once`, and streams."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import click
@@ -95,33 +95,38 @@ def filter_start(collection_id: str, dry_run: bool, workspace: Workspace) -> Non
 
 def _require_free_stream(workspace: Workspace, keys: CollectionKeys, tree: Collection) -> None:
     """Raise where another stream runs here with the same keys, or the network refuses these."""
-    from harvester.collection import history
     from harvester.networks.registry import network_of
+
+    if rival := next(_rivals(workspace, keys, tree), ""):
+        profile = (tree.get("keys") or {}).get("profile")
+        named = f"the keys of profile {profile}" if profile else "the same keys"
+        raise HarvesterError(
+            f"The stream of {rival} already runs with {named}; "
+            f"{network_of(tree).title} allows one stream per app.",
+            hint=f"Stop it with `collection filter-stop {rival}`, or use keys of another app.",
+            exit_code=Exit.LOCKED,
+        )
+    if not workspace.settings.cluster:
+        _require_accepted_keys(workspace, tree)
+
+
+def _rivals(workspace: Workspace, keys: CollectionKeys, tree: Collection) -> Iterator[str]:
+    """The collections of other streams that run here with the same keys."""
+    from harvester.collection import history
 
     for task in workspace.compute.tasks():
         if task.collection_id == keys.id or task.status not in _RUNS:
             continue
         try:
             other = history.current(workspace.store, workspace.keys(task.collection_id))
-            rivals = is_stream(other) and _share_an_app(tree, other)
+            shares = is_stream(other) and _share_an_app(tree, other)
         except HarvesterError:
             continue
-        own = tree.get("keys") or {}
-        if rivals:
+        if shares:
             # One that has just ended by itself takes a moment to exit.
             still = workspace.compute.settled(task.collection_id)
-            if still is None or still.status not in _RUNS:
-                continue
-            named = f"the keys of profile {own['profile']}" if own.get("profile") else "the same keys"
-            raise HarvesterError(
-                f"The stream of {task.collection_id} already runs with {named}; "
-                f"{network_of(tree).title} allows one stream per app.",
-                hint=f"Stop it with `collection filter-stop {task.collection_id}`, or use keys of "
-                "another app.",
-                exit_code=Exit.LOCKED,
-            )
-    if not workspace.settings.cluster:
-        _require_accepted_keys(workspace, tree)
+            if still is not None and still.status in _RUNS:
+                yield task.collection_id
 
 
 def _share_an_app(one: Collection, other: Mapping[str, Any]) -> bool:

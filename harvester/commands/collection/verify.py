@@ -142,10 +142,11 @@ def _rebuild(workspace: Workspace, keys: CollectionKeys, *, yes: bool, dry_run: 
     problems = [f"{one.key}: {one.problem}" for one in found if one.problem]
     other = [one for one in found if not one.problem and differs(workspace.store, one)]
     manifests = counted(len(other), "manifest")
-    if announce_dry_run(dry_run, f"write {manifests}{''.join(f', {one.key}' for one in other[:_SHOWN])}"):
+    shown = [one.key for one in other[:_SHOWN]]
+    if announce_dry_run(dry_run, ", ".join([f"write {manifests}", *shown])):
         return int(Exit.OK)
     if other:
-        names = "\n".join(f"  {one.key}" for one in other[:_SHOWN])
+        names = "\n".join(f"  {key}" for key in shown)
         question = f"These differ from the files:\n{names}\nWrite {manifests} from the files as they are?"
         confirm(question, yes=yes)
     for one in other:

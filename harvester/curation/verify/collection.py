@@ -11,7 +11,7 @@ from harvester.collection.changeset import apply
 from harvester.collection.secrets import without_secrets
 from harvester.curation.verify.harvest import STRANGER, UNREADABLE
 from harvester.curation.verify.verdicts import Finding, Part, Verdict
-from harvester.documents import Tree, given_twice
+from harvester.documents import LockContent, Tree, given_twice
 from harvester.harvest.lock import is_released
 from harvester.harvest.progress import RUNNING
 from harvester.store.keys import (
@@ -41,27 +41,23 @@ class Whole:
 
     def part(self) -> Part:
         """The judgement, once all harvests are known."""
-        trees: dict[str, Any] = {}
         findings = [Finding(name, Verdict.UNREADABLE, why) for name, why in self.unreadable.items()]
+        trees: dict[str, Any] = {}
         for name, data in sorted(self.files.items()):
             try:
                 trees[name] = orjson.loads(data)
-                twice = given_twice(data, trees[name]) if name == COLLECTION else []
-                findings += [Finding(name, Verdict.CORRUPT, f"it is ambiguous: {each}") for each in twice]
-                findings += [] if twice else [Finding(name, Verdict.FOUND)]
             except orjson.JSONDecodeError as error:
                 findings.append(Finding(name, Verdict.CORRUPT, f"it is not JSON: {error}"))
+            else:
+                findings += _parsed(name, data, trees[name])
         findings += [Finding(name, Verdict.UNEXPECTED, STRANGER) for name in sorted(self.strangers)]
         if COLLECTION not in self._there:
             findings.append(Finding(COLLECTION, Verdict.MISSING_LOST, "a collection has one"))
         findings += self._changesets(trees)
         findings += self._last(trees.get(LAST_HARVEST))
-        for name in sorted(_PASSING & set(trees)):
-            if name == LOCK and isinstance(trees[name], dict) and is_released(trees[name]):
-                continue
-            findings.append(
-                Finding(name, Verdict.UNFINISHED, "a harvest is running, or died and is not finished")
-            )
+        why = "a harvest is running, or died and is not finished"
+        passing = (name for name in sorted(_PASSING & set(trees)) if not _is_released(name, trees[name]))
+        findings += [Finding(name, Verdict.UNFINISHED, why) for name in passing]
         return Part(self.keys.folder, tuple(finding for finding in findings if _counts(finding)))
 
     @property
@@ -142,3 +138,15 @@ def _lost(changesets: list[Any], found: list[str]) -> Iterator[Finding]:
 def _counts(finding: Finding) -> bool:
     # A hundred thousand changesets that are as they should be say nothing to anybody.
     return finding.verdict is not Verdict.FOUND or not finding.name.startswith(CHANGESETS)
+
+
+def _parsed(name: str, data: bytes, tree: Any) -> list[Finding]:
+    """What is to be said of a file that is JSON."""
+    twice = given_twice(data, tree) if name == COLLECTION else []
+    ambiguous = [Finding(name, Verdict.CORRUPT, f"it is ambiguous: {each}") for each in twice]
+    return ambiguous or [Finding(name, Verdict.FOUND)]
+
+
+def _is_released(name: str, tree: Any) -> bool:
+    lock: LockContent = tree
+    return name == LOCK and isinstance(tree, dict) and is_released(lock)
