@@ -22,7 +22,7 @@ from harvester.store.s3 import S3Store
 from tests.support.faulty_s3 import BUCKET
 from tests.support.scripted_x import Reply as Answer
 from tests.support.scripted_x import Request, in_turn, scripted
-from tests.support.servers import Bucket, S3Server, nobody
+from tests.support.servers import Bucket, S3Server, no_server
 from tests.support.stores import HandClock
 
 KEY = "collections/a/one"
@@ -217,7 +217,7 @@ class TestTls:
 
 
 def test_a_proxy_is_left_to_boto3(s3_environment: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    with nobody() as url:
+    with no_server() as url:
         monkeypatch.setenv("HTTP_PROXY", url)
         with pytest.raises(StoreAway, match="The proxy cannot be reached"):
             S3Store(s3_environment.name, patience=1.0).read(KEY)
