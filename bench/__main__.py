@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import download, idle, sizes, start, throughput, verify, watched
+from bench import download, idle, sizes, start, steady, throughput, verify, watched
 
 _LIMIT = 512 << 20
 _TABLE = Path(__file__).with_name("results.md")
@@ -100,6 +100,20 @@ def _idle(short: bool) -> Iterator[str]:
     yield f"| all | | {sum(one.an_hour for one in found):,.0f} | {sum(one.usd for one in found):.2f} | |"
 
 
+def _steady(short: bool) -> Iterator[str]:
+    if not watched.LINUX:
+        yield "(a steady stream is measured on Linux only)"
+        return
+    yield "| posts a second | connection | tool | CPU us a post | times bare |"
+    yield "| --- | --- | --- | --- | --- |"
+    bare = 0.0
+    for one in steady.measure(rounds=1 if short else 3, seconds=5 if short else 60):
+        bare = one.cpu if one.peer == "bare" else bare
+        tool = "bare loop" if one.peer == "bare" else f"this project, {one.peer}"
+        where = "TLS" if one.secure else "plain"
+        yield f"| {one.rate} | {where} | {tool} | {one.cpu:.0f} | {one.cpu / bare:.2f} |"
+
+
 def _download(short: bool) -> Iterator[str]:
     rounds, small, large_bytes = (1, 2_000, 10_000_000) if short else (3, 20_000, 50_000_000)
     yield f"{small:,} small objects and 20 of {large_bytes // 1_000_000} MB:"
@@ -127,6 +141,7 @@ _PARTS = {
     "watched": _watched,
     "start": _start,
     "idle": _idle,
+    "steady": _steady,
     "download": _download,
     "verify": _verify,
 }

@@ -71,7 +71,9 @@ class _File:
 
 class _Api:
     def __init__(self, base: str) -> None:
-        self._connection = http.client.HTTPConnection(urlsplit(base).netloc)
+        parts = urlsplit(base)
+        kinds = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
+        self._connection: http.client.HTTPConnection = kinds[parts.scheme](parts.netloc)
 
     def ask(self, path: str, **parameters: str) -> http.client.HTTPResponse:
         query = urlencode({**_FIELDS, **parameters})

@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, settings
 from harvester.store.conditions import FOLDER
 from harvester.store.s3 import S3Store
 from tests.support import fork_server, secret_scan
+from tests.support.certificates import loopback_certificate
 from tests.support.harvest_stage import varied
 from tests.support.servers import VERSITYGW, Bucket, S3Server, moto, seaweedfs, versitygw, versitygw_program
 from tests.support.stores import Place, placed
@@ -120,15 +121,10 @@ def pytest_collection_finish() -> None:
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A certificate for loopback, which nobody trusts yet, and its key."""
-    openssl = shutil.which("openssl")
-    if not openssl:
+    pair = loopback_certificate(tmp_path_factory.mktemp("tls"))
+    if not pair:
         pytest.skip("openssl, which makes the certificate, is not on this machine")
-    key, found = (tmp_path_factory.mktemp("tls") / name for name in ("key.pem", "cert.pem"))
-    subject = ("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1")
-    kind = ("-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2")
-    command = [openssl, "req", *kind, "-keyout", str(key), "-out", str(found), *subject]
-    subprocess.run(command, check=True, capture_output=True)
-    return found, key
+    return pair
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -634,7 +634,8 @@ def test_a_stop_leaves_nothing_that_had_arrived() -> None:
         client = _client(server, clock=SystemClock(), stop=stop)
         connection = client.stream()
         # Both pieces lie in the socket, or were read with the headers, when the stop comes.
-        arrived = (connection._first + _waiting_in(connection._socket) for _ in range(1200))
+        arrivals = connection._arrivals
+        arrived = (arrivals._first + _waiting_in(arrivals._socket) for _ in range(1200))
         assert any(half in each for each in arrived)
         stop.request("test")
         reads: list[StreamRead] = []

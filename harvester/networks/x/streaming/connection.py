@@ -1,9 +1,7 @@
 """One connection to a stream: each read returns records or events within a second."""
 
-import ssl
 from collections.abc import Callable
 from datetime import UTC
-from typing import Any
 
 from harvester.clock import Clock, Stop, timestamp
 from harvester.networks import Stopped
@@ -11,13 +9,12 @@ from harvester.networks.x.http.gzip import Gzip
 from harvester.networks.x.http.request import Reply
 from harvester.networks.x.network_time import NetworkTime
 from harvester.networks.x.page import provenance_of
+from harvester.networks.x.streaming.arrivals import Arrivals
 from harvester.networks.x.streaming.parser import BrokenStream, Chunks, LineSplitter, Plain, tell
 from harvester.networks.x.streaming.read import StreamRead
 
-TICK = 0.5
 # What was under way when a stop came is still read, for it is paid for.
 LAST_SECONDS = 1.0
-PIECE = 1 << 18
 
 
 class StreamConnection:
@@ -53,16 +50,15 @@ class StreamConnection:
         self._codec: Gzip | Plain = (
             Gzip() if "gzip" in response.headers.get("content-encoding", "") else Plain()
         )
-        self._socket = raw.connection.wire
-        self._first = _read_ahead(self._socket, reply.fp)
-        self._socket.settimeout(TICK)
+        self._arrivals = Arrivals(raw.connection.wire, reply.fp)
 
     def read(self) -> StreamRead:
-        """Wait for at most half a second; Stopped when a stop was asked for and all that came was read."""
+        """Wait for little more than half a second; Stopped at a stop once all that came was read."""
         if self._stop.requested:
             return self._last()
         since = self._clock.elapsed()
-        piece, closed = self._received()
+        self._arrivals.pause()
+        piece, closed = self._arrivals.take()
         if piece is None and not closed:
             return StreamRead(since=self._time.earliest(since))
         if self._stop.requested and not piece:
@@ -81,7 +77,7 @@ class StreamConnection:
             raise Stopped
         self._over, since, read = True, self._clock.elapsed(), StreamRead()
         while self._clock.elapsed() < since + LAST_SECONDS:
-            piece, closed = self._received()
+            piece, closed = self._arrivals.take()
             if not piece or closed or self._take(piece, read):
                 break
         read.add(self._splitter.finish(self._provenance_now()))
@@ -101,21 +97,9 @@ class StreamConnection:
 
     def close(self) -> None:
         try:
-            self._socket.close()
+            self._arrivals.close()
         finally:
             self._response.close()
-
-    def _received(self) -> tuple[bytes | None, str]:
-        """Some bytes, none at the end, None when nothing came in time; and why there will be no more."""
-        if self._first:
-            first, self._first = self._first, b""
-            return first, ""
-        try:
-            return self._socket.recv(PIECE), ""
-        except (TimeoutError, ssl.SSLWantReadError):
-            return None, ""
-        except OSError as error:
-            return None, f"{type(error).__name__}: {error}"
 
     def _take(self, piece: bytes, read: StreamRead) -> str:
         """Add what the piece holds; why nothing can come behind it."""
@@ -141,13 +125,3 @@ class StreamConnection:
             at = now.astimezone(UTC).isoformat(timespec="seconds")
             self._provenance = second, provenance_of(self._url, self._version, at)
         return self._provenance[1]
-
-
-def _read_ahead(sock: Any, reader: Any) -> bytes:
-    """The bytes that came together with the headers, and are held by the reader of these."""
-    sock.setblocking(False)
-    try:
-        ahead = reader.peek(1)
-        return bytes(reader.read(len(ahead))) if ahead else b""
-    except (ssl.SSLWantReadError, BlockingIOError):
-        return b""
