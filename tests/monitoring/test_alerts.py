@@ -13,7 +13,7 @@ import pytest
 import emulator
 from harvester import __version__
 from harvester.aws.parameters import Parameters
-from harvester.compute.local.schedule_file import Timetable
+from harvester.compute.local.schedule_file import ScheduleFile
 from harvester.documents import HarvestSummary
 from harvester.errors import Exit, HarvesterError
 from harvester.monitoring.alerts import Alerts
@@ -427,7 +427,7 @@ def test_a_scheduler_that_cannot_go_on_says_so_and_a_second_one_is_no_failure(
 ) -> None:
     table = person.folder / "collections-runs" / "schedules.json"
     table.parent.mkdir()
-    with Timetable(table.parent).scheduler.held():
+    with ScheduleFile(table.parent).scheduler.held():
         told = person("scheduler")
         assert (told.code, "is locked by a running process" in told.err) == (11, True)
         assert "A scheduler for these collections is already running" in told.err

@@ -25,7 +25,7 @@ from harvester.compute import (
 )
 from harvester.compute.local import logs
 from harvester.compute.local.processes import Slot, read_note, write_note
-from harvester.compute.local.schedule_file import Timetable
+from harvester.compute.local.schedule_file import ScheduleFile
 from harvester.compute.schedules.expression import Schedule
 from harvester.compute.status_client import asked
 from harvester.documents import HarvestSummary, Tree
@@ -61,7 +61,7 @@ class LocalCompute:
         self._clock = clock or SystemClock()
         self._never = Stop()
         self._started: dict[str, tuple[subprocess.Popen[bytes], Path]] = {}
-        self.timetable = Timetable(folder)
+        self.schedule_file = ScheduleFile(folder)
 
     @property
     def name(self) -> str:
@@ -270,13 +270,13 @@ class LocalCompute:
     # -- schedules ---------------------------------------------------------------------------------
 
     def schedule(self, collection_id: str, schedule: Schedule, *, paused: bool = False) -> Scheduled:
-        return self.timetable.put(collection_id, schedule, self._clock.now(), paused=paused)
+        return self.schedule_file.put(collection_id, schedule, self._clock.now(), paused=paused)
 
     def unschedule(self, collection_id: str) -> bool:
-        return self.timetable.take_out(collection_id)
+        return self.schedule_file.take_out(collection_id)
 
     def schedules(self) -> list[Scheduled]:
-        return self.timetable.all()
+        return self.schedule_file.all()
 
     # -- places ------------------------------------------------------------------------------------
 

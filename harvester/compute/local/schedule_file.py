@@ -12,7 +12,7 @@ from harvester.compute.schedules.expression import Schedule, parsed
 from harvester.errors import HarvesterError
 
 
-class Timetable:
+class ScheduleFile:
     """`schedules.json` of a folder, and the scheduler that carries it out."""
 
     def __init__(self, folder: Path) -> None:

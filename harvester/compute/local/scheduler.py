@@ -29,7 +29,7 @@ class Scheduler:
     _resumed: dict[str, float] = field(default_factory=dict)
 
     def run(self) -> None:
-        with self.compute.timetable.scheduler.held():
+        with self.compute.schedule_file.scheduler.held():
             while not self.stop.requested:
                 self.look()
                 self.clock.wait(self.stop, _LOOKS_EVERY)
@@ -40,7 +40,7 @@ class Scheduler:
             self._resume(collection_id)
         for scheduled in self.compute.schedules():
             if due := self._due(scheduled):
-                self.compute.timetable.dealt_with(scheduled.collection_id, self.clock.now())
+                self.compute.schedule_file.dealt_with(scheduled.collection_id, self.clock.now())
                 self._start(scheduled, due)
         for collection_id in sorted(self._started):
             if not self.compute.task(collection_id):

@@ -9,7 +9,7 @@ import pytest
 from harvester.clock import Stop
 from harvester.compute import ONCE, RUNNING, Task
 from harvester.compute.local.compute import LocalCompute
-from harvester.compute.local.schedule_file import Timetable
+from harvester.compute.local.schedule_file import ScheduleFile
 from harvester.compute.local.scheduler import Scheduler
 from harvester.compute.schedules.expression import parsed
 from harvester.errors import Conflict, HarvesterError
@@ -189,7 +189,7 @@ def test_a_schedule_that_was_ended_is_due_no_more(desk: _Desk) -> None:
 def test_only_one_scheduler_runs_for_a_place_and_it_is_known_whether_one_does(desk: _Desk) -> None:
     desk.machine.schedule("s", parsed("cron(0 0 1 1 ? 2099)"))
     assert [each.scheduler_running for each in desk.machine.schedules()] == [False]
-    with desk.machine.timetable.scheduler.held():
+    with desk.machine.schedule_file.scheduler.held():
         assert [each.scheduler_running for each in desk.machine.schedules()] == [True]
         with pytest.raises(Conflict):
             desk.scheduler.run()
@@ -201,14 +201,14 @@ def test_schedules_that_are_made_at_once_are_all_kept(tmp_path: Path) -> None:
     names = [f"c{number}" for number in range(20)]
 
     def put(name: str) -> None:
-        Timetable(tmp_path).put(name, parsed("rate(1 day)"), _START)
+        ScheduleFile(tmp_path).put(name, parsed("rate(1 day)"), _START)
 
     threads = [threading.Thread(target=put, args=(name,)) for name in names]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert [each.collection_id for each in Timetable(tmp_path).all()] == sorted(names)
+    assert [each.collection_id for each in ScheduleFile(tmp_path).all()] == sorted(names)
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_schedules_that_are_made_at_once_are_all_kept(tmp_path: Path) -> None:
 def test_a_damaged_file_of_schedules_is_named_and_never_overwritten(
     tmp_path: Path, content: bytes, reason: str
 ) -> None:
-    table, path = Timetable(tmp_path), tmp_path / "schedules.json"
+    table, path = ScheduleFile(tmp_path), tmp_path / "schedules.json"
     path.write_bytes(content)
     for use in (
         table.all,
@@ -252,4 +252,4 @@ def test_a_damaged_file_of_schedules_is_named_and_never_overwritten(
 def test_a_damaged_schedule_is_named_in_words(tmp_path: Path, entry: str, reason: str) -> None:
     (tmp_path / "schedules.json").write_text(f'{{"s": {entry}}}')
     with pytest.raises(HarvesterError, match=f"the schedule of s {reason}[.]"):
-        Timetable(tmp_path).all()
+        ScheduleFile(tmp_path).all()
