@@ -39,7 +39,7 @@ log = logging.getLogger("twarc-cloud")
 _REPORT_SECONDS = 10.0
 _MONITOR_SECONDS = 30.0
 _BEAT_SECONDS = 10.0
-_WELL = (Exit.OK, Exit.PARTIAL)
+_SUCCESS_CODES = (Exit.OK, Exit.PARTIAL)
 
 
 @click.group(cls=Group, help="Collect the posts of a collection through the X API, into S3 or into a folder.")
@@ -203,7 +203,7 @@ class _Run:
             self.alerts.ended(outcome, harvest.summary(), dead=harvest.found_dead)
             _print(self.collection_id, outcome, harvest.summary())
             # One that failed ends: who wants it to go on starts it again, which would spend a budget again.
-            if not options.shutdown and (outcome.exit_code in _WELL or outcome.limit):
+            if not options.shutdown and (outcome.exit_code in _SUCCESS_CODES or outcome.limit):
                 self._stay(asked_to_shut_down)
         return outcome
 

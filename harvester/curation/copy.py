@@ -17,7 +17,7 @@ _AT_ONCE = 8
 
 
 @dataclass
-class Transplant:
+class CollectionCopy:
     """From one store to another, under the same id, for what was harvested says whose it is."""
 
     source: Store

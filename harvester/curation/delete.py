@@ -11,7 +11,7 @@ from harvester.store.keys import CollectionKeys
 
 
 @dataclass
-class Removal:
+class Deletion:
     """All that is stored of one collection, also what is left of a deletion that was cut."""
 
     store: Store

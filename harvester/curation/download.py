@@ -13,7 +13,7 @@ from itertools import groupby
 
 from harvester.clock import Stop
 from harvester.collection.secrets import without_keys
-from harvester.curation.local_copy import Digest, DownloadStopped, Mirror, Mismatch
+from harvester.curation.local_copy import Digest, DownloadStopped, LocalCopy, Mismatch
 from harvester.errors import Exit, HarvesterError, NotFound, StoreAway
 from harvester.file_errors import explained
 from harvester.harvest.manifest import ALGORITHMS, parsed
@@ -45,18 +45,18 @@ class Tally:
 def download(
     reader: Reader,
     keys: CollectionKeys,
-    mirror: Mirror,
+    copy: LocalCopy,
     *,
     stop: Stop,
     tell: Callable[[Tally], None] = lambda _: None,
     jobs: int = JOBS,
     dry_run: bool = False,
 ) -> Tally:
-    """Bring the mirror, which is open, up to date; `tell` hears several times a second how far it is.
+    """Bring the copy, which is open, up to date; `tell` hears several times a second how far it is.
 
     A `dry_run` counts as fetched what it would fetch.
     """
-    return _Download(reader, keys, mirror, stop, tell, jobs, dry_run).run()
+    return _Download(reader, keys, copy, stop, tell, jobs, dry_run).run()
 
 
 @dataclass(frozen=True)
@@ -72,13 +72,13 @@ class _Download:
         self,
         reader: Reader,
         keys: CollectionKeys,
-        mirror: Mirror,
+        copy: LocalCopy,
         stop: Stop,
         tell: Callable[[Tally], None],
         jobs: int,
         dry_run: bool,
     ) -> None:
-        self._reader, self._keys, self._mirror, self._stop, self._tell = reader, keys, mirror, stop, tell
+        self._reader, self._keys, self._copy, self._stop, self._tell = reader, keys, copy, stop, tell
         self._tally, self._dry_run = Tally(), dry_run
         self._lock = threading.Lock()
         self._room = threading.Semaphore(4 * jobs)
@@ -207,7 +207,7 @@ class _Download:
         except HarvesterError as error:
             self._add("problems", str(error))
         except OSError as error:
-            self._fail(_no_room(self._mirror, error))
+            self._fail(_no_room(self._copy, error))
         except BaseException as error:  # noqa: BLE001 - raised in the thread that waits
             error.add_note(f"while {wish.key} was fetched")
             self._fatal = error
@@ -215,10 +215,10 @@ class _Download:
             self._room.release()
 
     def _keep(self, wish: _Wish) -> None:
-        name = self._mirror.name(wish.key)
+        name = self._copy.name(wish.key)
         with self._lock:
             self._tally.names.add(name)
-        if self._mirror.holds(wish.key, wish.version, wish.digest):
+        if self._copy.holds(wish.key, wish.version, wish.digest):
             with self._lock:
                 self._tally.present += 1
             return
@@ -228,7 +228,7 @@ class _Download:
         """Fetch it, once more where what came was wrong; how many bytes came."""
         for left in reversed(range(_TRIES)):
             try:
-                return self._mirror.keep(
+                return self._copy.keep(
                     wish.key,
                     self._reader.pieces(wish.key),
                     version=wish.version,
@@ -266,6 +266,6 @@ class _Download:
                 self._fatal = error
 
 
-def _no_room(mirror: Mirror, error: OSError) -> StoreAway:
-    found = explained(error, mirror.folder)
+def _no_room(copy: LocalCopy, error: OSError) -> StoreAway:
+    found = explained(error, copy.folder)
     return StoreAway(found.message, hint=f"{found.hint} --copy-folder selects another folder.".strip())

@@ -55,7 +55,7 @@ class _Known:
     changed: bool = False
 
 
-class Mirror:
+class LocalCopy:
     """The copy in `folder` of the objects whose keys begin with `prefix`.
 
     Used within `open`, from any thread. `store` is the name of the store that is copied, or its folder.

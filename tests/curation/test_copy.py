@@ -9,7 +9,7 @@ import pytest
 
 from harvester.clock import Stop, SystemClock
 from harvester.collection import history
-from harvester.curation.copy import Transplant
+from harvester.curation.copy import CollectionCopy
 from harvester.curation.verify import Overall, verify
 from harvester.errors import HarvesterError
 from harvester.harvest.lock import Lock
@@ -70,11 +70,11 @@ def test_one_that_was_cut_is_no_collection_there_and_is_completed(person: Person
     keys, source = CollectionKeys("museums"), FolderStore(person.folder / "collections")
     broken = _Breaks(person.folder / "there")
     with pytest.raises(HarvesterError, match="away"):
-        Transplant(source, broken, keys).carry_out()
+        CollectionCopy(source, broken, keys).carry_out()
     assert list(broken.entries(keys.collection)) == []
     assert len(list(broken.entries(keys.folder))) == 5
     broken.left = 100
-    Transplant(source, broken, keys).carry_out()
+    CollectionCopy(source, broken, keys).carry_out()
     assert verify(reader(FolderStore(broken.root)), keys, stop=Stop()).overall is Overall.OK
 
 
@@ -86,7 +86,7 @@ def test_what_a_harvest_is_still_writing_is_not_copied(tmp_path: Path) -> None:
             while not going.summary()["harvest_timestamp"]:
                 stage.clock.wait(Stop(), 0.1)
             with pytest.raises(HarvesterError, match="A harvest of live is running"):
-                Transplant(stage.store, target, keys)
+                CollectionCopy(stage.store, target, keys)
 
 
 def test_a_collection_is_not_copied_while_a_harvest_begins(tmp_path: Path) -> None:
@@ -96,16 +96,16 @@ def test_a_collection_is_not_copied_while_a_harvest_begins(tmp_path: Path) -> No
     lock = Lock(source, keys.lock, owner="me", clock=SystemClock())
     lock.acquire()
     with pytest.raises(HarvesterError, match="A harvest of new is running"):
-        Transplant(source, target, keys)
+        CollectionCopy(source, target, keys)
     lock.release()
-    Transplant(source, target, keys).carry_out()
+    CollectionCopy(source, target, keys).carry_out()
 
 
 def test_the_description_of_a_collection_is_the_last_that_comes(tmp_path: Path) -> None:
     source, target, keys = FolderStore(tmp_path / "a"), _Breaks(tmp_path / "b"), CollectionKeys("new")
     history.add(source, keys, {"id": "new", "type": "search", "search": {"query": "q"}})
     source.create(keys.last_harvest, b"{}")
-    moved = Transplant(source, target, keys)
+    moved = CollectionCopy(source, target, keys)
     target.left = moved.count - 1
     with pytest.raises(HarvesterError, match="away"):
         moved.carry_out()
@@ -121,7 +121,7 @@ def test_keys_of_2019_stay_where_they_are(tmp_path: Path) -> None:
         "keys": {"consumer_key": "SECRET-1", "consumer_secret": "SECRET-2"},
     }
     history.add(source, keys, tree)
-    Transplant(source, target, keys).carry_out()
+    CollectionCopy(source, target, keys).carry_out()
     stored = [target.read(entry.key).data for entry in target.entries(keys.folder)]
     assert len(stored) == 2
     assert not any(b"SECRET" in data for data in stored)

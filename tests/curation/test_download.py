@@ -15,7 +15,7 @@ import pytest
 from harvester.clock import Stop
 from harvester.collection.secrets import without_keys
 from harvester.curation.download import Tally, download
-from harvester.curation.local_copy import Mirror
+from harvester.curation.local_copy import LocalCopy
 from harvester.curation.verify import Overall, verify
 from harvester.errors import Exit, HarvesterError, NotFound, StoreAway
 from harvester.store.folder import FolderStore
@@ -62,9 +62,9 @@ def _store() -> Counted:
 
 
 def _copied(store: Any, folder: Path, *, keys: CollectionKeys = KEYS, **options: Any) -> Tally:
-    mirror = Mirror(folder, keys.folder)
-    with mirror.open():
-        return download(store, keys, mirror, stop=options.pop("stop", Stop()), jobs=4, **options)
+    copy = LocalCopy(folder, keys.folder)
+    with copy.open():
+        return download(store, keys, copy, stop=options.pop("stop", Stop()), jobs=4, **options)
 
 
 def _files(folder: Path) -> dict[str, bytes]:
@@ -233,7 +233,7 @@ def test_what_an_interrupted_download_left_is_removed_and_the_rest_fetched(tmp_p
 
 
 def test_two_downloads_do_not_write_to_one_folder(tmp_path: Path) -> None:
-    with Mirror(tmp_path / "copy", KEYS.folder).open(), pytest.raises(HarvesterError, match="Another"):
+    with LocalCopy(tmp_path / "copy", KEYS.folder).open(), pytest.raises(HarvesterError, match="Another"):
         _copied(_store(), tmp_path / "copy")
 
 

@@ -17,7 +17,7 @@ import time_machine
 
 from harvester.clock import Stop, SystemClock
 from harvester.collection import history
-from harvester.curation.delete import Removal
+from harvester.curation.delete import Deletion
 from harvester.errors import Conflict, Exit, HarvesterError, LockLost, NotFound, StoreAway
 from harvester.harvest import owners
 from harvester.harvest.fenced_store import FencedStore
@@ -335,7 +335,7 @@ class TestWhereRemovalsHaveNoCondition:
     def test_a_deleted_collection_leaves_no_lock(self, folder: FolderStore) -> None:
         store, keys = _RemovesBlindly(folder), CollectionKeys("a")
         history.add(store, keys, {"id": "a", "type": "search", "search": {"query": "a"}})
-        Removal(store, keys).carry_out()
+        Deletion(store, keys).carry_out()
         assert list(folder.entries("collections/")) == []
 
 

@@ -14,7 +14,7 @@ import pytest
 from harvester.clock import timestamp
 from harvester.collection import history
 from harvester.collection.secrets import without_secrets
-from harvester.curation.delete import Removal
+from harvester.curation.delete import Deletion
 from harvester.harvest import missed_interval
 from harvester.harvest.checkpoint import Parts, growing
 from harvester.harvest.finalize import Ending
@@ -288,7 +288,7 @@ def test_a_deletion_begins_with_what_says_that_there_is_a_collection(store: Fold
             removed.append(key)
             self.store.remove(key, **more)
 
-    Removal(Noted(store), KEYS).carry_out()
+    Deletion(Noted(store), KEYS).carry_out()
     assert removed[0] == KEYS.collection
     assert removed[-1] == KEYS.lock
     assert len(removed) == 3

@@ -86,9 +86,9 @@ def _copy_description(
 def _copy_all(
     workspace: Workspace, elsewhere: Workspace, collection_id: str, *, dry_run: bool, form: str
 ) -> None:
-    from harvester.curation.copy import Transplant
+    from harvester.curation.copy import CollectionCopy
 
-    made = Transplant(workspace.store, elsewhere.store, workspace.keys(collection_id))
+    made = CollectionCopy(workspace.store, elsewhere.store, workspace.keys(collection_id))
     what = f"{counted(made.count, 'file')} ({size(made.bytes)}) of {collection_id} to {elsewhere.store.name}"
     if announce_dry_run(dry_run, f"copy {what}"):
         return

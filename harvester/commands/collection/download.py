@@ -22,7 +22,7 @@ from harvester.text import counted, size
 
 if TYPE_CHECKING:
     from harvester.curation.download import Tally
-    from harvester.curation.local_copy import Mirror
+    from harvester.curation.local_copy import LocalCopy
     from harvester.curation.verify import Report
 
 _SHOWN = 20
@@ -56,58 +56,58 @@ def download(
     Files that are already there and intact are not fetched again. Each file is checked against its manifest
     while it is downloaded, and gets its name only when it is complete.
     """
-    from harvester.curation.download import download as copy
-    from harvester.curation.local_copy import Mirror
+    from harvester.curation.download import download as fetch
+    from harvester.curation.local_copy import LocalCopy
     from harvester.curation.verify import verify
     from harvester.store.reading import FolderReader, reader
 
     keys = CollectionKeys(collection_id)
-    mirror = Mirror(
+    copy = LocalCopy(
         copy_folder or _copy_of(workspace, collection_id),
         keys.folder,
         store=workspace.store.name if workspace.bucket else real(workspace.folder),
     )
     clock = SystemClock()
     began = clock.elapsed()
-    with mirror.looked_at() if dry_run else mirror.open(), meter(form) as show:
-        tally = copy(
+    with copy.looked_at() if dry_run else copy.open(), meter(form) as show:
+        tally = fetch(
             reader(workspace.store),
             keys,
-            mirror,
+            copy,
             stop=Stop(),
             tell=lambda now: _show(now, show),
             dry_run=dry_run,
         )
     took = clock.elapsed() - began
-    left = mirror.others(tally.names)
-    over = mirror.put_here(left) if clean else []
+    left = copy.others(tally.names)
+    over = copy.put_here(left) if clean else []
     if dry_run:
-        return _tell_of_dry_run(mirror, tally, over, as_json=as_json)
-    removed = _removed(mirror, over, yes=yes) if over else []
+        return _tell_of_dry_run(copy, tally, over, as_json=as_json)
+    removed = _removed(copy, over, yes=yes) if over else []
     left = sorted({*left} - {*removed})
-    report = verified(FolderReader(mirror.folder, keys.folder), keys, verify, form) if verifies else None
+    report = verified(FolderReader(copy.folder, keys.folder), keys, verify, form) if verifies else None
     if as_json:
-        print_json(_as_json(mirror, tally, left, removed, report))
+        print_json(_as_json(copy, tally, left, removed, report))
     else:
-        _tell_of_download(mirror, tally, left, removed)
+        _tell_of_download(copy, tally, left, removed)
         if tally.fetched:
             rate = size(int(tally.fetched_bytes / max(took, 0.001)))
             click.echo(f"Took {took:.1f} s, {rate} a second.", err=True)
         if report:
             tell_of(report)
-    _require_all(mirror, tally)
+    _require_all(copy, tally)
     return int(proven(report) if report else Exit.OK)
 
 
-def _tell_of_dry_run(mirror: "Mirror", tally: "Tally", left: list[str], *, as_json: bool) -> int:
+def _tell_of_dry_run(copy: "LocalCopy", tally: "Tally", left: list[str], *, as_json: bool) -> int:
     if as_json:
-        print_json(_as_json(mirror, tally, left, [], None))
+        print_json(_as_json(copy, tally, left, [], None))
     else:
         more = f" and remove {counted(len(left), 'file')} no longer in the store" if left else ""
         files = f"{counted(tally.fetched, 'file')} ({size(tally.fetched_bytes)})"
         announce_dry_run(
             True,
-            f"fetch {files} into {_shown_path(mirror.folder)}{more}; {tally.present:,} are there already",
+            f"fetch {files} into {_shown_path(copy.folder)}{more}; {tally.present:,} are there already",
         )
     return int(Exit.OK)
 
@@ -116,12 +116,12 @@ def _copy_of(workspace: Workspace, collection_id: str) -> Path:
     return Path("download", workspace.bucket or real(workspace.folder).name, ROOT, collection_id)
 
 
-def _removed(mirror: "Mirror", left: list[str], *, yes: bool) -> list[str]:
+def _removed(copy: "LocalCopy", left: list[str], *, yes: bool) -> list[str]:
     shown = "".join(f"\n  {name}" for name in left[:_SHOWN])
     more = f"\n  and {len(left) - _SHOWN} more" if len(left) > _SHOWN else ""
-    question = f"Remove {counted(len(left), 'downloaded file')} from {mirror.folder}?"
+    question = f"Remove {counted(len(left), 'downloaded file')} from {copy.folder}?"
     confirm(f"No longer in the store, so these are the only copies:{shown}{more}\n{question}", yes=yes)
-    mirror.remove(left)
+    copy.remove(left)
     return left
 
 
@@ -138,8 +138,8 @@ def _so_far(tally: "Tally") -> str:
     return f"{tally.fetched:,} fetched ({size(tally.fetched_bytes)}), {tally.present:,} there already"
 
 
-def _tell_of_download(mirror: "Mirror", tally: "Tally", left: list[str], removed: list[str]) -> None:
-    click.echo(f"Collection downloaded to {_shown_path(mirror.folder)}: {_so_far(tally)}.")
+def _tell_of_download(copy: "LocalCopy", tally: "Tally", left: list[str], removed: list[str]) -> None:
+    click.echo(f"Collection downloaded to {_shown_path(copy.folder)}: {_so_far(tally)}.")
     notes = (
         (len(removed), "removed here, no longer in the store"),
         (len(left), "here but not in the store; --clean removes downloaded ones"),
@@ -155,10 +155,10 @@ def _tell_of_download(mirror: "Mirror", tally: "Tally", left: list[str], removed
 
 
 def _as_json(
-    mirror: "Mirror", tally: "Tally", left: list[str], removed: list[str], report: "Report | None"
+    copy: "LocalCopy", tally: "Tally", left: list[str], removed: list[str], report: "Report | None"
 ) -> dict[str, Any]:
     return {
-        "folder": str(mirror.folder),
+        "folder": str(copy.folder),
         "fetched": tally.fetched,
         "fetched_bytes": tally.fetched_bytes,
         "present": tally.present,
@@ -173,13 +173,13 @@ def _as_json(
     }
 
 
-def _require_all(mirror: "Mirror", tally: "Tally") -> None:
+def _require_all(copy: "LocalCopy", tally: "Tally") -> None:
     wrong = [*tally.corrupt, *tally.problems]
     if not wrong:
         return
     more = [f"and {len(wrong) - _SHOWN} more"] if len(wrong) > _SHOWN else []
     raise HarvesterError(
-        f"{counted(len(wrong), 'file')} could not be copied to {mirror.folder}.",
+        f"{counted(len(wrong), 'file')} could not be copied to {copy.folder}.",
         [*wrong[:_SHOWN], *more],
         "`collection verify` shows what is wrong in the store. Run the download again to fetch the rest.",
         exit_code=Exit.VERIFY_FAILED if tally.corrupt else Exit.ERROR,

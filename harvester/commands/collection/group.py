@@ -161,19 +161,19 @@ def _whose(owner: LockContent | None) -> str:
 @dry_run_option
 @in_workspace
 def delete(collection_id: str, yes: bool, dry_run: bool, workspace: Workspace) -> None:
-    from harvester.curation.delete import Removal
+    from harvester.curation.delete import Deletion
 
     keys = workspace.keys(collection_id)
     if workspace.compute.task(collection_id):
         raise HarvesterError(
             f"A harvest of {collection_id} is running.", hint="Stop it first.", exit_code=Exit.LOCKED
         )
-    removal = Removal(workspace.store, keys)
-    files = f"{counted(removal.count, 'file')} ({size(removal.bytes)})"
+    deletion = Deletion(workspace.store, keys)
+    files = f"{counted(deletion.count, 'file')} ({size(deletion.bytes)})"
     what = f"{files} of {collection_id} in {workspace.store.name}"
     if announce_dry_run(dry_run, f"delete {what}, and its schedule"):
         return
     confirm(f"This deletes {what}, and cannot be undone. Delete?", yes=yes)
-    removal.carry_out()
+    deletion.carry_out()
     workspace.compute.unschedule(collection_id)
     click.echo(f"Deleted {what}.")

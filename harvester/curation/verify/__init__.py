@@ -16,7 +16,7 @@ import orjson
 
 from harvester.clock import Stop, moment
 from harvester.curation.verify.claims import claims
-from harvester.curation.verify.collection import Whole
+from harvester.curation.verify.collection import CollectionCase
 from harvester.curation.verify.contents import Content, Ids, content
 from harvester.curation.verify.harvest import Case
 from harvester.curation.verify.rebuild import Rebuilt, differs, rebuilt, write
@@ -88,7 +88,7 @@ def verify(
     sample = sample or Sample()
     report = Report(keys.id, reader.name, subset=sample.name)
     seen = _Seen() if duplicates else None
-    whole = Whole(keys)
+    whole = CollectionCase(keys)
     with _Cases(reader, keys, sample, seen, stop, lambda: tell(report), jobs, report) as cases:
         for case in cases.judged(whole):
             part = case.part()
@@ -106,7 +106,7 @@ def rebuilds(reader: Reader, keys: CollectionKeys, *, stop: Stop, jobs: int = JO
     """The manifests of all harvests, made from their objects alone."""
     report = Report(keys.id, reader.name)
     with _Cases(reader, keys, Sample(), None, stop, lambda: None, jobs, report) as cases:
-        for case in cases.judged(Whole(keys)):
+        for case in cases.judged(CollectionCase(keys)):
             yield from rebuilt(case)
 
 
@@ -159,7 +159,7 @@ class _Cases:
             self._stop.request("the verification ended")
         self._pool.shutdown(cancel_futures=True)
 
-    def judged(self, whole: Whole) -> Iterator[Case]:
+    def judged(self, whole: CollectionCase) -> Iterator[Case]:
         """The harvests with all their contents there; `whole` gets what belongs to none."""
         self._network = self._of_collection()
         awaited = self._awaited()

@@ -30,7 +30,7 @@ _PASSING = {LOCK, CHECKPOINT, STOP}
 
 
 @dataclass
-class Whole:
+class CollectionCase:
     """The collection's own files, as read or why not, and the state of each harvest by its folder."""
 
     keys: CollectionKeys
