@@ -1,7 +1,7 @@
 """The X API as method calls, one page each, with the fields that twarc requests."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 from types import MappingProxyType
 from typing import Any
 
@@ -11,8 +11,7 @@ from harvester.clock import Clock, Stop
 from harvester.errors import Exit, HarvesterError
 from harvester.networks import Client
 from harvester.networks.x.endpoints import (
-    COUNTS_ALL,
-    COUNTS_RECENT,
+    COUNTS,
     FOLLOWERS,
     FOLLOWING,
     SEARCH_ALL,
@@ -108,7 +107,7 @@ class XClient(RulesApi, Client):
         archive: bool = False,
         since_id: str | None = None,
         until_id: str | None = None,
-        start_time: datetime | str | None = None,
+        start_time: str | None = None,
         token: str | None = None,
         max_results: int = 100,
         failures: int | None = None,
@@ -122,7 +121,7 @@ class XClient(RulesApi, Client):
             query=query,
             since_id=since_id,
             until_id=until_id,
-            start_time=_time(start_time),
+            start_time=start_time,
             next_token=token,
             max_results=max_results,
         )
@@ -134,28 +133,9 @@ class XClient(RulesApi, Client):
         _require_at_most(LOOK_UP, ids)
         return self._posts(TWEETS, "tweets", {"ids": ",".join(ids)})
 
-    def counts(
-        self,
-        query: str,
-        *,
-        archive: bool = False,
-        since_id: str | None = None,
-        start_time: datetime | str | None = None,
-        end_time: datetime | str | None = None,
-        granularity: str = "day",
-        token: str | None = None,
-    ) -> dict[str, Any]:
-        """How many posts match, by `granularity`; the total is in `meta.total_tweet_count`."""
-        endpoint = COUNTS_ALL if archive else COUNTS_RECENT
-        params = _given(
-            query=query,
-            since_id=since_id,
-            start_time=_time(start_time),
-            end_time=_time(end_time),
-            granularity=granularity,
-            next_token=token,
-        )
-        return self._object(endpoint, params)
+    def counts(self, query: str) -> dict[str, Any]:
+        """How many posts of the last seven days match; the total is in `meta.total_tweet_count`."""
+        return self._object(COUNTS, {"query": query, "granularity": "day"})
 
     # Accounts
 
@@ -263,12 +243,6 @@ class XClient(RulesApi, Client):
 
 def _given(**asked: Any) -> dict[str, Any]:
     return {name: value for name, value in asked.items() if value is not None}
-
-
-def _time(moment: datetime | str | None) -> str | None:
-    if moment is None or isinstance(moment, str):
-        return moment
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _require_at_most(most: int, asked: Sequence[str] | Iterable[str]) -> None:
