@@ -32,6 +32,7 @@ from harvester.networks.x.records import records
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 from harvester.store.reading import reader
+from harvester.text import counted
 from tests.support.collections_on_disk import harvested
 from tests.support.corruption import FAULTS, Held
 from tests.support.stores import Place
@@ -97,6 +98,64 @@ def test_every_injected_fault_is_found_and_named(sound: list[tuple[CollectionKey
         if report.overall is not Overall.FAILURE or not named & set(fault.names):
             missed.append((number, fault.what, report.overall, named))
     assert missed == [], f"{len(missed)} of {_FAULTS} faults were missed"
+
+
+def _tried(change: str, data: bytes, chance: random.Random) -> tuple[bytes, str]:
+    """The data with this change, and how it has to be reported."""
+    size, more = len(data), chance.randrange(1, 5000)
+    longer = f"it is longer than what was stored, which is its first {size:,} bytes: "
+    if change == "grown":
+        return data + chance.randbytes(more), longer + f"{counted(more, 'byte')} follow"
+    if change == "grown by gzip":
+        member = gzip.compress(b"{}\n")
+        return data + member, longer + f"{len(member)} bytes follow"
+    if change == "cut":
+        left = chance.randrange(size)
+        return data[
+            :left
+        ], f"it is shorter than what was stored: {left:,} instead of {size:,} bytes; its gzip has"
+    if change == "replaced by more":
+        return chance.randbytes(size + more), (
+            f"it is longer than what was stored: {size + more:,} instead of {size:,} bytes"
+        )
+    at = chance.randrange(size)
+    return (
+        data[:at] + bytes([data[at] ^ 1]) + data[at + 1 :],
+        f"it has {size:,} bytes, as it was stored with, but other content",
+    )
+
+
+@pytest.mark.parametrize("change", ["grown", "grown by gzip", "cut", "replaced by more", "flipped"])
+def test_how_a_file_of_records_differs_from_what_was_stored_is_told_with_the_sizes(
+    change: str, sound: list[tuple[CollectionKeys, Held]]
+) -> None:
+    chance = random.Random(change)
+    for keys, before in sound:
+        ended = {
+            key.rpartition("/")[0]
+            for key, data in before.objects.items()
+            if key.endswith("/harvest.json") and orjson.loads(data)["state"] != "running"
+        }
+        for key, data in before.objects.items():
+            if key.endswith(".jsonl.gz") and key.rpartition("/")[0] in ended:
+                changed, told = _tried(change, data, chance)
+                report = _verified(Held({**before.objects, key: changed}), keys)
+                (reason,) = [
+                    finding.reason for part, finding in report.findings() if part.folder + finding.name == key
+                ]
+                assert reason.startswith(told), (key, reason, told)
+
+
+def test_of_a_file_whose_size_is_nowhere_only_what_is_known_is_told(
+    sound: list[tuple[CollectionKeys, Held]],
+) -> None:
+    keys, before, key = next(
+        (keys, held, key) for keys, held in sound for key in held.objects if key.endswith("/users.jsonl")
+    )
+    data = before.objects[key] + b"{}\n"
+    report = _verified(Held({**before.objects, key: data}), keys)
+    (reason,) = [finding.reason for _, finding in report.findings() if finding.verdict is Verdict.CORRUPT]
+    assert reason.startswith(f"it is not what was stored, and has {counted(len(data), 'byte')}; its sha")
 
 
 def test_manifests_made_from_the_objects_are_those_the_harvest_wrote(tmp_path: Path) -> None:

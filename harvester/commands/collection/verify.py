@@ -132,6 +132,9 @@ def tell_of(report: "Report", *, in_full: bool = False) -> None:
     parts = ((harvests, "harvest"), (report.posts, "post"), (len(report.gaps), "gap"))
     found = ", ".join(counted(number, what) for number, what in parts)
     click.echo(f"{report.overall.name}: {found}; {read}{sample}.")
+    if report.damaged:
+        way = "Restore what is missing or damaged from a copy or an earlier version"
+        click.echo(f'{way}: docs/verifying.md, "Repair".', err=True)
 
 
 def _rebuild(workspace: Workspace, keys: CollectionKeys, *, yes: bool, dry_run: bool, as_json: bool) -> int:

@@ -82,7 +82,7 @@ def _lines(data: bytes, algorithm: str) -> tuple[dict[str, list[str]], list[str]
     problems = []
     text = data.decode(errors="replace")
     if text and not text.endswith("\n"):
-        problems.append("it is cut: its last line is incomplete")
+        problems.append("its last line has no end")
     for number, line in enumerate(text.split("\n")[:-1] if text.endswith("\n") else text.split("\n"), 1):
         found = _LINE[algorithm].fullmatch(line)
         if found:

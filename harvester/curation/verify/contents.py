@@ -13,6 +13,8 @@ from harvester.networks.records import BrokenLine, Records
 _GZIP = 31
 # Larger blocks are slower: each is memory that the system has to hand over anew.
 _MOST = 256 << 10
+# A harvest that was continued after a crash has two.
+_ENDS = 8
 # Longer than any page; a file without a line end is not read into memory as a whole.
 _LONGEST_LINE = 256 << 20
 
@@ -28,8 +30,23 @@ class Counter(Protocol):
 
 
 @dataclass(frozen=True)
+class Start:
+    """The first bytes of an object that has more."""
+
+    size: int
+    sha1: str
+    sha256: str
+
+    def digest(self, algorithm: str) -> str:
+        return self.sha1 if algorithm == "sha1" else self.sha256
+
+
+@dataclass(frozen=True)
 class Content:
-    """What reading an object found. `problem` is empty where the object is whole."""
+    """What reading an object found. `problem` is empty where the object is whole.
+
+    `starts` are those that end where gzip ends and more follows: one may be all that was stored.
+    """
 
     size: int
     sha1: str
@@ -38,6 +55,7 @@ class Content:
     lines: int = 0
     posts: int = 0
     problem: str = ""
+    starts: tuple[Start, ...] = ()
 
     def digest(self, algorithm: str) -> str:
         return self.sha1 if algorithm == "sha1" else self.sha256
@@ -54,24 +72,50 @@ def content(name: str, pieces: Iterable[memoryview], records: Counter, *, ids: I
 
 
 def _read(pieces: Iterable[memoryview], sink: "_Plain | _Gunzip") -> Content:
-    sha1, sha256, size, problem = hashlib.sha1(usedforsecurity=False), hashlib.sha256(), 0, ""
+    digests, problem, starts = _Digests(), "", list[Start]()
     for piece in pieces:
-        size += len(piece)
-        sha1.update(piece)
-        sha256.update(piece)
+        before = digests.copy()
+        digests.add(piece)
         if not problem:
             problem = _problem(lambda piece=piece: sink.take(piece))  # type: ignore[misc]
+            # Each end of gzip in this piece that is not the end of the object.
+            ends = [end for end in sink.ends if before.size <= end < digests.size]
+            starts += [before.start(piece, end) for end in ends]
     problem = problem or _problem(sink.end)
     lines = sink.lines
     return Content(
-        size,
-        sha1.hexdigest(),
-        sha256.hexdigest(),
+        digests.size,
+        digests.sha1.hexdigest(),
+        digests.sha256.hexdigest(),
         raw_bytes=sink.raw_bytes,
         lines=lines.lines if lines else 0,
         posts=lines.posts if lines else 0,
         problem=problem,
+        starts=tuple(starts),
     )
+
+
+class _Digests:
+    """Of the bytes so far."""
+
+    def __init__(self) -> None:
+        self.size, self.sha1, self.sha256 = 0, hashlib.sha1(usedforsecurity=False), hashlib.sha256()
+
+    def copy(self) -> "_Digests":
+        made = _Digests()
+        made.size, made.sha1, made.sha256 = self.size, self.sha1.copy(), self.sha256.copy()
+        return made
+
+    def add(self, piece: memoryview) -> None:
+        self.size += len(piece)
+        self.sha1.update(piece)
+        self.sha256.update(piece)
+
+    def start(self, piece: memoryview, end: int) -> Start:
+        """The object up to this end, in the piece that follows these bytes."""
+        made = self.copy()
+        made.add(piece[: end - self.size])
+        return Start(end, made.sha1.hexdigest(), made.sha256.hexdigest())
 
 
 def _problem(step: Callable[[], None]) -> str:
@@ -88,6 +132,9 @@ class _Broken(Exception):
 
 class _Plain:
     """Bytes as they are."""
+
+    # Nothing in them says where they end.
+    ends: tuple[int, ...] = ()
 
     def __init__(self, lines: "_Lines | None") -> None:
         self.lines, self.raw_bytes = lines, 0
@@ -107,30 +154,36 @@ class _Gunzip:
 
     def __init__(self, lines: "_Lines") -> None:
         self.lines, self.raw_bytes = lines, 0
+        self.ends: list[int] = []
         self._member: Any = None
-        self._members = 0
+        self._taken = 0
 
     def take(self, piece: memoryview) -> None:
         data: Any = piece
+        self._taken += len(piece)
         while data:
             if self._member is None:
                 self._member = isal_zlib.decompressobj(_GZIP)
-                self._members += 1
             try:
                 raw = self._member.decompress(data, _MOST)
                 self._add(raw)
                 while self._member.unconsumed_tail:
                     self._add(self._member.decompress(self._member.unconsumed_tail, _MOST))
             except _NOT_GZIP as error:
-                raise _Broken(f"it is not whole gzip: {error}") from None
+                raise _Broken(self._strange() or f"it is not whole gzip: {error}") from None
             data = b""
             if self._member.eof:
                 data, self._member = self._member.unused_data, None
+                # Of more than a few, none is a harvest's.
+                self.ends = [*self.ends[:_ENDS], self._taken - len(data)]
 
     def end(self) -> None:
-        if self._member is not None or not self._members:
-            raise _Broken("it is cut: its gzip has no end")
+        if self._member is not None or not self.ends:
+            raise _Broken(self._strange() or "its gzip has no end")
         self.lines.end()
+
+    def _strange(self) -> str:
+        return f"what follows byte {self.ends[-1]:,} is no whole gzip" if self.ends else ""
 
     def _add(self, raw: bytes) -> None:
         self.raw_bytes += len(raw)

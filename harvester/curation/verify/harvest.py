@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from harvester.curation.verify.claims import MANIFESTS, Claims
-from harvester.curation.verify.contents import Content
+from harvester.curation.verify.contents import Content, Start
 from harvester.curation.verify.verdicts import Finding, Part, Verdict
 from harvester.networks import Network
 from harvester.store.keys import (
@@ -138,8 +138,45 @@ class Case:
                 if other != name and content.digest(algorithm) in said:
                     return Finding(name, Verdict.SWAPPED, f"it has the content of {other}")
         algorithm, said = self.claims.digests(name)[-1]
-        found = f"its {algorithm} is {content.digest(algorithm)}, its manifest says {said[-1]}"
-        return Finding(name, Verdict.CORRUPT, f"{content.problem}; {found}" if content.problem else found)
+        digest = f"its {algorithm} is {content.digest(algorithm)}, its manifest says {said[-1]}"
+        return Finding(
+            name,
+            Verdict.CORRUPT,
+            "; ".join(filter(None, (self._changed(name, content), content.problem, digest))),
+        )
+
+    def _changed(self, name: str, content: Content) -> str:
+        """How it differs from what was stored, as far as that is known: manifests have no sizes."""
+        for start in content.starts:
+            if self._is_stored(name, start):
+                more = content.size - start.size
+                return (
+                    f"it is longer than what was stored, which is its first {counted(start.size, 'byte')}: "
+                    f"{counted(more, 'byte')} follow"
+                )
+        size = self._stored_size(name)
+        if size is None:
+            return f"it is not what was stored, and has {counted(content.size, 'byte')}"
+        if size == content.size:
+            return f"it has {counted(size, 'byte')}, as it was stored with, but other content"
+        than = "longer" if content.size > size else "shorter"
+        return f"it is {than} than what was stored: {content.size:,} instead of {counted(size, 'byte')}"
+
+    def _is_stored(self, name: str, content: Content | Start) -> bool:
+        return any(content.digest(algorithm) in said for algorithm, said in self.claims.digests(name))
+
+    def _stored_size(self, name: str) -> int | None:
+        """What the account's sum leaves for this file, if all others of the sum are as they were stored."""
+        total = (self.claims.account or {}).get("file_bytes")
+        if not is_segment(name) or not isinstance(total, int):
+            return None
+        read = dict(self._read())
+        for other in self.claims.names:
+            if is_segment(other) and other != name:
+                if other not in read or not self._is_stored(other, read[other]):
+                    return None
+                total -= read[other].size
+        return total if total > 0 else None
 
     def _unnamed(self) -> Iterator[Finding]:
         if self._unread_manifests:
