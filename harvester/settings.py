@@ -230,7 +230,9 @@ def _address_problems(given: str, *, from_file: bool) -> list[str]:
         parts = urlsplit(given)
         scheme, host = parts.scheme, parts.hostname or ""
     except ValueError:
-        return [f"x_api_url is {given!r}; it must be a URL."]
+        scheme = host = ""
+    if scheme not in ("http", "https") or not host:
+        return [f"x_api_url is {given!r}; it must be an address, e.g. https://api.x.com."]
     if from_file and (scheme != "https" or parts.netloc.lower() not in _X_HOSTS):
         hosts = " or ".join(f"https://{name}" for name in _X_HOSTS)
         return [f"x_api_url in a file may only be {hosts}; set X_API_URL in the environment for {given}."]

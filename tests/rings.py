@@ -13,7 +13,7 @@ from pathlib import Path
 
 # A folder or root module may import those of its own ring and of the rings above it here.
 RINGS = (
-    "errors file_errors clock text documents settings capacity",
+    "errors file_errors connection_errors clock text documents settings capacity",
     "aws",
     "store",
     "collection",

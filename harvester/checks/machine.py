@@ -15,7 +15,6 @@ from harvester.errors import HarvesterError
 from harvester.networks.registry import usual
 from harvester.settings import INI, Settings, ini_secrets, unknown
 from harvester.store import Store
-from harvester.store.answers import date_of
 from harvester.text import counted
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 _ROOM = 1 << 30
 _SKEW = 60.0
-_WITHIN = 10.0
 _PACKAGES = ("twarc", "boto3", "click", "flask")
 
 
@@ -41,7 +39,7 @@ def examine(
     yield _versions()
     yield _ini(INI)
     yield (keys := _keys(settings))
-    network = list(_network(settings.x_api_url))
+    network = list(_network(settings))
     yield from network
     if client and keys.ok and network[0].ok:
         yield from usual().accepted_fields(client)
@@ -139,24 +137,16 @@ def _keys(settings: Settings) -> Check:
     return Check("keys", True, f"in the parameter store: {', '.join(stored)}.")
 
 
-def _network(url: str) -> Iterator[Check]:
-    """Any answer will do, for it carries the network's date."""
-    import urllib.error
-    import urllib.request
-
+def _network(settings: Settings) -> Iterator[Check]:
+    network, url = usual(), settings.x_api_url
     try:
-        try:
-            headers = urllib.request.urlopen(url, timeout=_WITHIN).headers  # noqa: S310 - the set address
-        except urllib.error.HTTPError as error:
-            headers = error.headers
-    except (OSError, ValueError) as error:
-        yield Check(
-            "X API", False, f"{url} cannot be reached: {error}.", "Check the network and `x_api_url`."
-        )
+        theirs = network.reach(settings)
+    except HarvesterError as error:
+        yield Check("X API", False, error.message, error.hint)
         return
     yield Check("X API", True, f"{url} answers.")
-    if date := date_of(headers.get("Date")):
-        yield _clock("clock", date, url)
+    if theirs:
+        yield _clock("clock", theirs, url)
 
 
 def _clock(what: str, theirs: datetime, whose: str) -> Check:

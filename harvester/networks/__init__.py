@@ -192,6 +192,10 @@ class Network:
         """A connection with the network's own `keys`."""
         raise NotImplementedError
 
+    def reach(self, settings: Settings) -> datetime | None:
+        """The time by the network's clock, if it tells it; raises where the network cannot be reached."""
+        return None
+
     def require_accepted(self, client: Any) -> None:
         """Raise where the network refuses the keys of its `client` for good; an outage is no refusal."""
 

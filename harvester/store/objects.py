@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, TypeVar
 
 from harvester.aws.errors import Refusal, Unanswered, code_of
 from harvester.clock import Clock, Stop, SystemClock
+from harvester.connection_errors import cause_of
 from harvester.errors import Conflict, HarvesterError, NotFound
 from harvester.store.answers import BrokenAnswer, Head, date_of, head_of, is_removal, is_whole
 from harvester.store.client import Client
@@ -215,7 +216,7 @@ class BucketObjects:
         except Unanswered as error:
             raise self._away(key, error) from error
         except Exception as error:
-            raise self.garbled(key, f"{type(error).__name__}: {error}") from error
+            raise self.garbled(key, cause_of(error).said) from error
 
     def _hear(self, answer: Mapping[str, Any]) -> None:
         headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from harvester import connection_errors
 from harvester.networks.x.errors import _WORDS, ApiCode
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -84,3 +85,11 @@ def test_the_page_quotes_nothing_that_nobody_says() -> None:
     source = "\n".join(path.read_text(encoding="utf-8") for path in (_ROOT / "harvester").rglob("*.py"))
     joined = re.sub(r'"\s*\n?\s*f?"', "", source)
     assert [quoted for quoted in _told() if quoted not in joined] == []
+
+
+def test_the_page_has_every_cause_of_a_failed_connection() -> None:
+    tables = [
+        vars(connection_errors)[name].values() for name in ("_CERTIFICATES", "_TLS", "_LOOKUPS", "_ERRORS")
+    ]
+    said = {cause.said.partition(",")[0] for table in tables for cause in table}
+    assert [each for each in sorted(said) if each not in _PAGE] == []

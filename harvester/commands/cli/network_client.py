@@ -59,4 +59,4 @@ def client_of_harvest(
 
 def _say_wait(what: str, seconds: float) -> None:
     if seconds > 1:
-        click.echo(f"Waiting {seconds:.0f} s: {what}", err=True)
+        click.echo(f"Waiting {seconds:.0f} s before the next request: {what}.", err=True)

@@ -35,6 +35,8 @@ class Problem:
     type: str = ""
     resource_id: str = ""
     parameter: str = ""
+    # What to do, where that is known better than of the outcome.
+    hint: str = ""
     raw: dict[str, Any] = field(default_factory=dict)
 
 

@@ -83,6 +83,11 @@ class X(Network):
             on_wait=waits.say,
         )
 
+    def reach(self, settings: Settings) -> "datetime | None":
+        from harvester.networks.x.http.reach import clock_at
+
+        return clock_at(settings.x_api_url)
+
     def require_accepted(self, client: "XClient") -> None:
         from harvester.networks.x.errors import ApiCode, XError
 

@@ -1,5 +1,6 @@
 """Connections that a stop ends at once: in name lookup, connecting, TLS or reading."""
 
+import os
 import select
 import socket
 import threading
@@ -103,7 +104,7 @@ def _await_connection(sock: socket.socket, stop: Stop) -> None:
         if poll.poll(250):
             code = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
             if code:
-                raise OSError(code, f"the connection was refused ({code})")
+                raise OSError(code, os.strerror(code))
             return
         if stop.requested:
             raise OSError("a stop was requested")

@@ -19,6 +19,7 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import Timeout
 
 from harvester.clock import Clock
+from harvester.connection_errors import cause_of
 from harvester.errors import Exit, HarvesterError
 from harvester.networks.x.http.answer import Answer, asked, whole
 from harvester.networks.x.http.interruptible import CONNECT_SECONDS, READ_SECONDS
@@ -143,7 +144,7 @@ class Wire:
             _require_certificates(session.verify)
             self._names_host = adapter.request_url(probe, session.proxies) != probe.path_url
         except (RequestException, HTTPError, OSError, ValueError) as error:
-            reason = re.sub(r"(?<=://)[^/@\s]+(?=@)", "[hidden]", str(error)).rstrip(".")
+            reason = re.sub(r"(?<=://)[^/@\s]+(?=@)", "[hidden]", cause_of(error).said)
             raise HarvesterError(
                 f"No connection to {self._base} can be set up: {reason}.",
                 hint="Check HTTPS_PROXY, HTTP_PROXY and REQUESTS_CA_BUNDLE in the environment.",
@@ -191,8 +192,8 @@ def _require_certificates(verify: Any) -> None:
         folder = Path(verify).is_dir()
         try:
             ssl.create_default_context(cafile=None if folder else verify, capath=verify if folder else None)
-        except ssl.SSLError as error:
-            raise OSError(f"{verify} holds no certificates ({error.reason})") from error
+        except ssl.SSLError:
+            raise OSError(f"{verify} holds no certificates") from None
 
 
 def with_query(url: str, params: Mapping[str, Any] | None) -> str:

@@ -11,6 +11,7 @@ from requests.exceptions import RequestException
 from urllib3.exceptions import HTTPError
 
 from harvester.clock import Backoff, Clock, Stop, http_date, waiting
+from harvester.connection_errors import cause_of
 from harvester.networks import Stopped
 from harvester.networks.x.endpoints import TOKEN, Endpoint
 from harvester.networks.x.errors import ApiCode, Problem, XError
@@ -124,7 +125,7 @@ class Exchange:
             raise self.error(problem, endpoint, headers)
         if problem.outcome == ApiCode.UNAUTHORIZED:
             self._sessions.refused(endpoint)
-        self.pause(f"X API to answer {endpoint.name} ({problem.detail})", tries.backoff.pause(), tries)
+        self.pause(f"X does not answer {endpoint.name}: {problem.detail}", tries.backoff.pause(), tries)
 
     def pause(self, why: str, seconds: float, tries: _Tries | None = None) -> None:
         if tries:
@@ -138,7 +139,7 @@ class Exchange:
     def error(
         self, problem: Problem, endpoint: Endpoint, headers: Mapping[str, str], *, retry_after: float = 0.0
     ) -> XError:
-        hint = ""
+        hint = f"{problem.hint} The harvest continues where it was." if problem.hint else ""
         if problem.outcome == ApiCode.UNAUTHORIZED and (off := self._minutes_off(headers)):
             hint = f"This machine's clock is {off} minutes off, and signatures carry the time: set the clock."
         return XError(problem, asked=f"{endpoint.method} {endpoint.name}", hint=hint, retry_after=retry_after)
@@ -213,10 +214,10 @@ def _problem(answer: Answer) -> Problem:
 
 
 def _no_answer(error: BaseException) -> Problem:
-    reason = _reason(error)
-    if found := re.search(r"Tunnel connection failed: (\d{3})", reason):
+    if found := re.search(r"Tunnel connection failed: (\d{3})", _innermost(error)):
         return refused_by_proxy(int(found[1]))
-    return Problem(ApiCode.UNAVAILABLE, "No proper answer", reason)
+    cause = cause_of(error)
+    return Problem(ApiCode.UNAVAILABLE, "No proper answer", cause.said, hint=cause.hint)
 
 
 def _token_in(answer: Answer) -> str:
@@ -226,8 +227,7 @@ def _token_in(answer: Answer) -> str:
     return token
 
 
-def _reason(error: BaseException) -> str:
-    """The innermost cause in a few words; the layers around it repeat the address with all its parameters."""
+def _innermost(error: BaseException) -> str:
     while (inner := error.__cause__ or error.__context__) is not None:
         error = inner
-    return f"{type(error).__name__}: {error}"[:200]
+    return str(error)

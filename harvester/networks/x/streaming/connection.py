@@ -110,12 +110,12 @@ class StreamConnection:
             try:
                 piece = step(piece)
             except BrokenStream as error:
-                piece, broken = error.came, f"{type(error).__name__}: {error}"
+                piece, broken = error.came, str(error)
                 tell(read, "unparsable", error.rest)
         try:
             read.add(self._splitter.split(piece, self._provenance_now()))
         except BrokenStream as error:
-            broken = f"{type(error).__name__}: {error}"
+            broken = str(error)
         return broken or ("closed" if self._chunks.ended else "")
 
     def _provenance_now(self) -> bytes:

@@ -112,7 +112,7 @@ class StreamSupervisor:
             reason = yield from self._reads(connection, self._time.earliest(asked))
         finally:
             connection.close()
-        yield from self._wait(self._backoffs.network.pause(), f"stream to come back ({reason})")
+        yield from self._wait(self._backoffs.network.pause(), f"the stream was interrupted: {reason}")
 
     def _reads(self, connection: StreamConnection, asked: datetime) -> Generator[StreamRead, None, str]:
         """All that comes over one connection, which was asked for then; the reason of its end."""
@@ -208,7 +208,9 @@ class StreamSupervisor:
                 yield self._event("connections cleared")
             except XError as failed:
                 yield self._event("connections not cleared", detail=str(failed))
-        yield from self._wait(self._backoffs.after(error), f"stream ({error.outcome})")
+        yield from self._wait(
+            self._backoffs.after(error), f"no stream: {error.problem.detail or error.outcome}"
+        )
 
     def _event(self, name: str, **more: str) -> StreamRead:
         at = timestamp(self._clock.now())
