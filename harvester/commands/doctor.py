@@ -50,7 +50,7 @@ def completion(context: click.Context, shell: str) -> None:
 
     found = get_completion_class(shell)
     if found is None:
-        raise HarvesterError(f"No completion for {shell}.")
+        raise HarvesterError(f"There is no completion for {shell}.", hint=f"Use one of {', '.join(_WHERE)}.")
     root = context.find_root()
     # The script of a checkout, unless it is the installed command that was typed.
     name = _INSTALLED if root.info_name == _INSTALLED else _SCRIPT

@@ -196,7 +196,9 @@ def stop(collection_id: str, timeout: float, dry_run: bool, workspace: Workspace
             hint=f"`collection filter-stop {collection_id}` ends it.",
         )
     if not task and not catalog.live_lock(workspace.store, keys):
-        raise HarvesterError(f"No harvest of {collection_id} is running.")
+        raise HarvesterError(
+            f"No harvest of {collection_id} is running.", hint="`harvest list` shows what is running."
+        )
     if announce_dry_run(dry_run, f"stop the harvest of {collection_id} after storing what it has"):
         return
     click.echo("Stopping ...")

@@ -78,7 +78,10 @@ def supervise(collection_id: str, workspace: Workspace) -> int:
     _on_signals(stop)
     path = newest(workspace.runs / workspace.keys(collection_id).id)
     if path is None:
-        raise HarvesterError("This command is started by `collection filter-start`.", exit_code=Exit.USAGE)
+        hint = f"Run `collection filter-start {collection_id}` instead."
+        raise HarvesterError(
+            "`supervise` is started by `collection filter-start`.", hint=hint, exit_code=Exit.USAGE
+        )
     made = Supervisor(
         workspace.this_machine,
         collection_id,

@@ -8,6 +8,7 @@ from typing import Protocol
 from harvester.clock import Stop
 from harvester.compute.schedules.expression import Schedule
 from harvester.documents import HarvestSummary
+from harvester.errors import Exit, HarvesterError
 
 ONCE, SERVICE = "once", "service"
 
@@ -48,6 +49,15 @@ class Scheduled:
     last: str = ""
     scheduler_running: bool = True
     paused: bool = False
+
+
+def already_started(collection_id: str) -> HarvesterError:
+    return HarvesterError(
+        "Collection already started.",
+        hint=f"`harvest running {collection_id}` shows its progress, "
+        f"`collection filter-stop {collection_id}` stops it.",
+        exit_code=Exit.LOCKED,
+    )
 
 
 class Compute(Protocol):

@@ -183,7 +183,9 @@ def test_a_harvest_that_fails_at_once_was_not_started(
 
 def test_a_running_harvest_is_shown_while_it_runs_and_stopped_with_everything_stored(person: Person) -> None:
     _add(person, "live", filter={"track": "library,archives"})
-    assert person("collection", "once", "live").err == "Collection is not a user_timeline or search.\n"
+    told = person("collection", "once", "live").err
+    way = "live is a filter: `collection filter-start live` starts it."
+    assert told == f"Collection is not a user_timeline or search. {way}\n"
     assert person.output("collection", "filter-start", "live") == "Started\n"
     assert person("collection", "filter-start", "live").err.startswith("Collection already started.")
     until(lambda: person("harvest", "running", "live", "--json").code == 0)
@@ -200,7 +202,8 @@ def test_a_running_harvest_is_shown_while_it_runs_and_stopped_with_everything_st
         for path in (person.folder / "collections/live").rglob("tweets-*.gz")
     )
     assert kept == summary["tweets"] > 20
-    assert person("collection", "filter-stop", "live").err == "Collection not already started.\n"
+    told = "Collection not already started. No stream runs; `collection filter-start live` starts it."
+    assert person("collection", "filter-stop", "live").err == f"{told}\n"
 
 
 def test_a_stream_that_the_harvester_runs_by_itself_is_listed_and_stopped(person: Person) -> None:
@@ -417,7 +420,11 @@ def test_a_stream_whose_supervisor_dies_at_once_is_tried_again_once_a_minute(tmp
         (("collection", "stop", "s"), 1, "s has no schedule."),
         (("collection", "stop", "s", "--pause"), 1, "s has no schedule."),
         (("collection", "filter-start", "nowhere"), 10, "Collection does not exist."),
-        (("collection", "filter-start", "s"), 1, "Collection is not a filter."),
+        (
+            ("collection", "filter-start", "s"),
+            1,
+            "Collection is not a filter. s is a search: `collection once s`",
+        ),
         (("collection", "filter-stop", "s"), 1, "Collection is not a filter."),
         (("collection", "unlock", "nowhere"), 10, "no collection nowhere"),
         (("collection", "delete", "nowhere"), 10, "no collection nowhere"),

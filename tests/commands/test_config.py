@@ -164,7 +164,10 @@ def test_a_search_has_no_users(person: Person) -> None:
     person.output("collection-config", "template", "search", "--id", "s")
     for command in ("userids", "screennames", "remove-users"):
         told = person("collection-config", command, "12")
-        assert (told.code, "Collection is not a user_timeline." in told.err) == (1, True)
+        assert (
+            told.code,
+            "Collection is not a user_timeline. s is a search: it has no users." in told.err,
+        ) == (1, True)
 
 
 def _without_counts(person: Person) -> dict[str, Any]:
@@ -308,7 +311,10 @@ def test_a_change_of_what_is_not_users_is_a_change(person: Person) -> None:
     person.output("collection-config", "update")
     assert person.stored("museums")["delete_users_for"] == ["suspended"]
     told = person("collection-config", "update")
-    assert (told.code, told.err) == (1, "No changes in collection configuration.\n")
+    assert (told.code, told.err) == (
+        1,
+        "No changes in collection configuration. Edit collection.json first.\n",
+    )
 
 
 def test_an_update_that_removes_somebody_asks_first_and_a_no_changes_nothing(person: Person) -> None:

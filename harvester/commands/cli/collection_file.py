@@ -1,13 +1,13 @@
 """A person's collection.json: read, changed as a whole or not at all, and written back."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from harvester.collection.kinds import KINDS
+from harvester.collection.kinds import KINDS, kind_of
 from harvester.collection.merge import merged
 from harvester.collection.secrets import key_names
 from harvester.documents import Tree, unambiguous, written
@@ -140,7 +140,21 @@ def change(path: Path, edit: Callable[[Tree], Tree], *, dry_run: bool = False) -
 def require_kind(tree: Mapping[str, Any], *kinds: str) -> None:
     """Raise, in the words people know, unless the collection is of one of these kinds."""
     if kinds and tree.get("type") not in kinds:
-        raise HarvesterError(f"Collection is not a {' or '.join(kinds)}.")
+        raise HarvesterError(f"Collection is not a {' or '.join(kinds)}.", hint=_instead(tree, kinds))
+
+
+def _instead(tree: Mapping[str, Any], kinds: Sequence[str]) -> str:
+    """What may be done with a collection that is of none of these kinds."""
+    kind, collection_id = kind_of(tree), tree.get("id")
+    if kind is None:
+        return "`collection-config check` shows what to correct in its `type`."
+    if kind.is_stream and not any(KINDS[name].is_stream for name in kinds):
+        way = f"`collection filter-start {collection_id}` starts it"
+    elif all(KINDS[name].is_stream for name in kinds):
+        way = f"`collection once {collection_id}` harvests it"
+    else:
+        way = "it has no users"
+    return f"{collection_id} is a {kind.name}: {way}."
 
 
 def require_new(store: "Store", keys: CollectionKeys) -> None:
@@ -162,7 +176,11 @@ def users_of(tree: Tree) -> dict[str, Tree]:
     """The users of a collection that may be anything."""
     users = tree.get("users") or {}
     if not isinstance(users, dict) or not all(isinstance(user, dict) for user in users.values()):
-        raise HarvesterError("Users is not properly structured.", hint="Correct the file.")
+        example = '{"12": {}, "13": {}}'
+        raise HarvesterError(
+            "Users is not properly structured.",
+            hint=f"Correct `users` in the file: an object with user ids as keys, e.g. {example}.",
+        )
     return users
 
 

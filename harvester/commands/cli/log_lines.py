@@ -42,7 +42,8 @@ def chosen(form: str | None) -> str:
         return TEXT
     if found not in (TEXT, JSON):
         problem = f"log_format is {found!r}; it must be {TEXT} or {JSON}."
-        raise HarvesterError("Invalid settings.", [problem], exit_code=Exit.USAGE)
+        hint = "`settings` shows where it is set."
+        raise HarvesterError("Invalid settings.", [problem], hint, exit_code=Exit.USAGE)
     return found
 
 

@@ -166,7 +166,9 @@ def delete(collection_id: str, yes: bool, dry_run: bool, workspace: Workspace) -
     keys = workspace.keys(collection_id)
     if workspace.compute.task(collection_id):
         raise HarvesterError(
-            f"A harvest of {collection_id} is running.", hint="Stop it first.", exit_code=Exit.LOCKED
+            f"A harvest of {collection_id} is running.",
+            hint=f"`harvest stop {collection_id}` stops it, or `collection filter-stop` a stream.",
+            exit_code=Exit.LOCKED,
         )
     deletion = Deletion(workspace.store, keys)
     files = f"{counted(deletion.count, 'file')} ({size(deletion.bytes)})"

@@ -34,7 +34,9 @@ def rules(
     with closing(network_client.client(workspace.settings, tree)) as client:
         if not isinstance(client, XClient):
             raise HarvesterError(
-                f"{collection_id} has no rules: only streams of X have.", exit_code=Exit.USAGE
+                f"{collection_id} has no rules: only streams of X have.",
+                hint="`collection-config download` shows what it collects.",
+                exit_code=Exit.USAGE,
             )
         rows = [_row(rule) for rule in client.rules()]
         mine = [row["rule"] for row in rows if row["id"] == collection_id]
@@ -55,7 +57,9 @@ def rules(
 def _remove(client: "XClient", ids: list[str]) -> None:
     if problems := client.delete_rules(ids).problems:
         reasons = [f"{each.title}: {each.detail}" for each in problems]
-        raise HarvesterError("X did not delete every rule.", reasons)
+        raise HarvesterError(
+            "X did not delete every rule.", reasons, "Try again in a minute; those left stay active."
+        )
 
 
 def _row(rule: Tree) -> Tree:

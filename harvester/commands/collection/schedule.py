@@ -67,7 +67,9 @@ def _due_next(schedule: "Schedule", since: datetime) -> str:
     times = coming(schedule, since - timedelta(microseconds=1), since=since, times=_SHOWN)
     if not times:
         raise HarvesterError(
-            f"{schedule.expression} has no future time: it would never start a harvest.", exit_code=Exit.USAGE
+            f"{schedule.expression} has no future time: it would never start a harvest.",
+            hint="Use a later time, or e.g. `rate(1 day)`; docs/schedules.md has the forms.",
+            exit_code=Exit.USAGE,
         )
     walls = (to_wall(time, schedule.timezone) for time in times)
     return f"Next harvests ({schedule.timezone}): {', '.join(f'{wall:%Y-%m-%d %H:%M:%S}' for wall in walls)}"

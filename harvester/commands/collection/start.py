@@ -78,7 +78,9 @@ def filter_start(collection_id: str, dry_run: bool, workspace: Workspace) -> Non
     task = workspace.compute.settled(collection_id)
     if not task or task.status not in _OVER:
         if task:
-            raise HarvesterError("Collection already started.", exit_code=Exit.LOCKED)
+            from harvester.compute import already_started
+
+            raise already_started(collection_id)
         require_idle(workspace, keys)
     if announce_dry_run(dry_run, f"start the stream of {collection_id} on {workspace.compute.name}"):
         _tell_cost(workspace, tree)
@@ -164,7 +166,10 @@ def filter_stop(collection_id: str, timeout: float, dry_run: bool, workspace: Wo
     keys, _ = require_collection(workspace, collection_id, *STREAMS)
     service = workspace.compute.task(collection_id)
     if not service and not catalog.live_lock(workspace.store, keys):
-        raise HarvesterError("Collection not already started.")
+        raise HarvesterError(
+            "Collection not already started.",
+            hint=f"No stream runs; `collection filter-start {collection_id}` starts it.",
+        )
     if announce_dry_run(dry_run, f"stop the stream of {collection_id} after storing what it has"):
         return
     click.echo("Stopping ...")

@@ -68,7 +68,8 @@ def verify(
     if rebuild_manifest:
         if copy_folder or subset or duplicates:
             raise HarvesterError(
-                "--rebuild-manifest reads the whole store: omit --copy-folder, --subset and --duplicates.",
+                "--rebuild-manifest cannot be used with --copy-folder, --subset or --duplicates.",
+                hint="It reads the whole store: omit them.",
                 exit_code=Exit.USAGE,
             )
         return _rebuild(workspace, keys, yes=yes, dry_run=dry_run, as_json=as_json)
@@ -160,5 +161,10 @@ def _rebuild(workspace: Workspace, keys: CollectionKeys, *, yes: bool, dry_run: 
     else:
         click.echo(f"{manifests} written, {same} unchanged.")
     if problems:
-        raise HarvesterError("Some manifests were not written.", problems, exit_code=Exit.VERIFY_FAILED)
+        raise HarvesterError(
+            "Some manifests were not written.",
+            problems,
+            'Restore these files first: docs/verifying.md, "Repair".',
+            exit_code=Exit.VERIFY_FAILED,
+        )
     return int(Exit.OK)

@@ -127,7 +127,11 @@ def _inline(path: Path, name: str) -> "tuple[str, Keys]":
 
     found = in_collection(collection_file.read(path))
     if not found.usable:
-        raise HarvesterError("The file contains no keys to move.", exit_code=Exit.USAGE)
+        raise HarvesterError(
+            f"{path} contains no keys to move.",
+            hint="`collection-config keys` shows which keys are used, and asks for some if there are none.",
+            exit_code=Exit.USAGE,
+        )
     return name, found
 
 
@@ -217,10 +221,17 @@ def _used_by(using: list[str]) -> str:
 
 def _remove(workspace: Workspace, profile: str, *, yes: bool, dry_run: bool) -> None:
     if not profile:
-        raise HarvesterError("--profile NAME is required.", exit_code=Exit.USAGE)
+        raise HarvesterError(
+            "--profile NAME is required.",
+            hint="`collection-config keys --list` shows the names.",
+            exit_code=Exit.USAGE,
+        )
     parameters = _parameters(workspace)
     if not parameters.has_keys(profile):
-        raise NotFound(f"There is no profile {profile} in {parameters.path}/keys of the parameter store.")
+        raise NotFound(
+            f"There is no profile {profile} in {parameters.path}/keys of the parameter store.",
+            hint="`collection-config keys --list` shows the names.",
+        )
     using = list(_using(workspace, profile))
     message = (
         f"{', '.join(using)} cannot be harvested without them." if using else "No collection here uses them."

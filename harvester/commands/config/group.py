@@ -127,7 +127,7 @@ def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, workspace: W
     if merging.plain(new) == merging.plain(current):
         if not dry_run:
             collection_file.write(path, current)
-        raise HarvesterError("No changes in collection configuration.")
+        raise HarvesterError("No changes in collection configuration.", hint=f"Edit {path} first.")
     changes = _lines_of(current, new)
     if dry_run:
         click.echo("\n".join(["These changes would be made:", *changes, "Nothing was changed."]))

@@ -26,7 +26,9 @@ def honeybadger(remove: bool, dry_run: bool, workspace: Workspace) -> None:
         return
     if remove:
         if not parameters.remove(HONEYBADGER):
-            raise HarvesterError("No Honeybadger key is stored.")
+            raise HarvesterError(
+                f"There is no Honeybadger key in {where}.", hint="Check `parameter_path` and `region`."
+            )
         click.echo("Removed Honeybadger's key.")
         return
     key = _asked()

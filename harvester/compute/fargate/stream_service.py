@@ -9,6 +9,7 @@ from datetime import timedelta
 from harvester.aws.service import Refused
 from harvester.aws.stop_reasons import death, is_for_want_of_room
 from harvester.clock import Clock, Stop, moment
+from harvester.compute import already_started
 from harvester.compute.fargate.task_definition import (
     Definition,
     family,
@@ -56,11 +57,7 @@ class FargateService:
         """Make the service, or take over what was left of one; raises when its first task fails."""
         there = self._after_draining()
         if self._tasks() or (there and there.get("desiredCount") and not _is_stuck(there)):
-            raise HarvesterError(
-                "Collection already started.",
-                hint=f"`collection filter-stop {self._keys.id}` stops it.",
-                exit_code=Exit.LOCKED,
-            )
+            raise already_started(self._keys.id)
         # A task of the service before is listed for an hour.
         old = {task["taskArn"] for task in self._tasks(stopped=True)}
         # What fails from now on is news: it ends the first task, and is not waited for.

@@ -22,6 +22,7 @@ from harvester.compute import (
     Ended,
     Scheduled,
     Task,
+    already_started,
 )
 from harvester.compute.local import logs
 from harvester.compute.local.processes import Slot, read_note, write_note
@@ -79,8 +80,8 @@ class LocalCompute:
             self._clock.wait(self._never, _PAUSE)
         if process.returncode is not None and process.returncode not in SUCCESS_CODES:
             raise HarvesterError(
-                logs.last_words(log)
-                or f"The harvest of {collection_id} ended immediately; see its log, {log}.",
+                logs.last_words(log) or f"The harvest of {collection_id} ended immediately.",
+                hint="" if logs.last_words(log) else f"Its log, {log}, has the reason.",
                 exit_code=_exit(process.returncode),
             )
 
@@ -209,18 +210,14 @@ class LocalCompute:
 
     def start_service(self, collection_id: str) -> None:
         if self._is_running(collection_id):
-            raise HarvesterError(
-                "Collection already started.",
-                hint=f"`collection filter-stop {collection_id}` stops it.",
-                exit_code=Exit.LOCKED,
-            )
+            raise already_started(collection_id)
         self.note_service(collection_id, RUNNING, "")
         try:
             self._slot(collection_id, SERVICE).start(
                 self._supervise(collection_id), log=self.new_log(collection_id), note={}, environment={}
             )
         except Conflict:
-            raise HarvesterError("Collection already started.", exit_code=Exit.LOCKED) from None
+            raise already_started(collection_id) from None
 
     def service_state(self, collection_id: str) -> dict[str, Any]:
         """What the supervisor noted; empty when no service is wanted."""

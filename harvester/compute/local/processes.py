@@ -55,7 +55,10 @@ class Slot:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise Conflict(f"{self._path('lock')} is locked by a running process.") from None
+                raise Conflict(
+                    f"{self._path('lock')} is locked by a running process.",
+                    hint="`harvest list` shows what runs here.",
+                ) from None
             yield lock
         finally:
             os.close(lock)
