@@ -43,7 +43,52 @@ def page() -> str:
     for door, command, told in _DOORS:
         parts.append(f"## {door}\n\n{told}\n")
         parts += _sections(command, (door,), None)
-    return "\n".join(parts)
+    return "\n".join([*parts, *_older_names()])
+
+
+_OLDER = """## Older names
+
+Names of the 2019 version and of earlier documents still work; the help does not show them.
+
+| older name | today |
+| --- | --- |"""
+# What help leaves out although it can be typed: what it is today, or what it is for.
+_HIDDEN = {
+    "filter": "`collection filter-start`, `collection filter-stop`",
+    "supervise": "Run by `collection filter-start`: it restarts a stream that crashed.",
+    "--collection-path": "`--copy-folder`",
+    "--temp": "Ignored.",
+    "--address-file": "Used by commands that start a harvest here: where it writes its address.",
+    "--host": "The address on which the status port listens; all of them in a container.",
+}
+
+
+def _older_names() -> Iterator[str]:
+    yield _OLDER
+    for door, command, _ in _DOORS:
+        for name, now in _unseen(command, () if door == "twarc_cloud.py" else (door,)):
+            yield f"| `{name}` | {now} |"
+    yield ""
+
+
+def _unseen(command: click.Command, names: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Each name that the help of a command and those below it leaves out, and what it stands for."""
+    for option in command.params:
+        if isinstance(option, click.Option) and option.hidden:
+            yield " ".join([*names, option.opts[0]]), _HIDDEN[option.opts[0]]
+    if not isinstance(command, click.Group):
+        return
+    for old, new in getattr(command, "aliases", {}).items():
+        yield " ".join([*names, old]), f"`{' '.join([*names, new])}`"
+    first: dict[int, str] = {}
+    for name, inner in command.commands.items():
+        if inner.hidden:
+            yield " ".join([*names, name]), _HIDDEN[name]
+        elif id(inner) in first:
+            yield " ".join([*names, name]), f"`{' '.join([*names, first[id(inner)]])}`"
+        else:
+            first[id(inner)] = name
+            yield from _unseen(inner, (*names, name))
 
 
 def _sections(command: click.Command, names: tuple[str, ...], above: click.Context | None) -> Iterator[str]:

@@ -96,14 +96,14 @@ class Group(click.Group):
         options.setdefault(
             "context_settings", {"help_option_names": ["-h", "--help"], "max_content_width": 110}
         )
-        self._aliases = dict(aliases or {})
+        self.aliases = dict(aliases or {})
         super().__init__(*arguments, **options)  # type: ignore[arg-type]
 
     def resolve_command(
         self, context: click.Context, arguments: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name, *rest = arguments
-        name = self._aliases.get(name, name)
+        name = self.aliases.get(name, name)
         if not name.startswith("-") and self.get_command(context, name) is None:
             raise NoSuchCommand(name, context)
         return super().resolve_command(context, [name, *rest])

@@ -179,13 +179,47 @@ def test_every_command_of_the_quick_start_answers_as_it_says(person: Person) -> 
             if "filter-start" in words:
                 _running(person)
     assert typed >= 18
+    # `help files` says that nothing else is written; the two lists of accounts are the test's.
+    told = {
+        line.split()[0].rstrip("/") for line in person.well("help", "files").splitlines() if line[:1].strip()
+    }
+    written = {path.name for path in person.folder.iterdir()} - {"userids.txt", "screennames.txt"}
+    assert written - told == set()
+    _require_verifying(person)
+
+
+def _require_verifying(person: Person) -> None:
+    """What docs/verifying.md shows of a copy and its verification, with the numbers and names of this one."""
+    page = (_ROOT / "docs/verifying.md").read_text(encoding="utf-8")
+    shown = page.partition("```\n$ twarc_cloud.py ")[2].partition("```")[0]
+    for step in shown.split("$ twarc_cloud.py "):
+        command, _, expected = step.partition("\n")
+        words = command.replace("museums --bucket my-bucket", "test_collection").split()
+        assert _without_figures(person.well(*words)) == _without_figures(expected), command
+    example = json.loads(page.partition("```json")[2].partition("```")[0])
+    printed = person("collection", "verify", "test_collection", "--json").json
+    assert printed.keys() == example.keys()
+    assert printed["folders"][0].keys() == example["folders"][0].keys()
+    assert printed["folders"][0]["files"][0].keys() == example["folders"][0]["files"][0].keys()
+
+
+def _without_figures(text: str) -> str:
+    text = re.sub(r"download/\S+/", "FOLDER/", re.sub(r"\b(museums|test_collection)\b", "ID", text))
+    return re.sub(r"\d[\d,]*[BKMG]?", "N", re.sub(r"(\d (?:harvest|post|gap|file))s?\b", r"\1", text)).strip()
 
 
 def _require(command: str, expected: str, told: Told) -> None:
-    """What stands on the page, `...` for anything, is what is printed."""
+    """What stands on the page is what is printed: `...` for anything within a line, or for lines."""
     assert told.code == (3 if "not_justin" in command else 0), (command, told)
-    pattern = re.escape(expected.strip()).replace(re.escape("..."), ".*")
-    assert re.fullmatch(pattern, told.out.strip(), re.DOTALL), (command, told.out)
+    assert re.fullmatch(as_pattern(expected), told.out.strip()), (command, told.out)
+
+
+def as_pattern(expected: str) -> str:
+    lines = [
+        r"[^\n]*(?:\n[^\n]*)*" if line == "..." else re.escape(line).replace(re.escape("..."), r"[^\n]*")
+        for line in expected.strip().splitlines()
+    ]
+    return r"\n".join(lines)
 
 
 _REAL = _ROOT.parent / "shared/data/real-v2"

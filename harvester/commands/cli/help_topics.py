@@ -43,7 +43,8 @@ collections-runs/      Logs, schedules and state of harvests on this machine; BU
 temp/                  Posts that are not stored yet. Do not delete it: the next harvest stores them.
 download/              Copies made by `collection download`.
 
-Nothing else is written, in these or other folders."""
+Nothing else is written, except to files and folders that you name: with options such as
+--error-file and --copy-folder, or with the settings `temp` and `collections_path`."""
 
 _OUTPUT = """\
 Results go to standard output; messages, questions and the log to standard error.
