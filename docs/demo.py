@@ -38,10 +38,10 @@ def main() -> None:
         for description in _descriptions(accounts):
             _collect(base, description)
         verdicts = [_timelines_verdict(base, accounts), _search_verdict(base), _stream_verdict(base)]
-    _say("\nWhat the emulator says it had, against what the files hold:")
+    _say("\nPosts in the emulator, compared with the stored files:")
     for verdict, _ in verdicts:
         _say(f"  {verdict}")
-    _say("\nWhere it is:")
+    _say("\nStored files:")
     for record in sorted(HERE.glob("collections/*/harvests/**/harvest.json")):
         _say(f"  {record.parent.relative_to(ROOT)}/")
         _say(f"    {' '.join(sorted(path.name for path in record.parent.iterdir()))}")
@@ -139,7 +139,7 @@ def _stored(name: str) -> list[str]:
 def _verdict(what: str, existed: set[str], stored: list[str]) -> tuple[str, bool]:
     lost, doubled = len(existed - set(stored)), len(stored) - len(set(stored))
     real = f" ({len(existed & _real_ids()):,} of them real)" if REAL.exists() else ""
-    told = f"{what}: {len(existed):,} posts{real}, {lost} lost, {doubled} doubled"
+    told = f"{what}: {len(existed):,} posts{real}, {lost} lost, {doubled} stored twice"
     return told, bool(existed) and not lost and not doubled
 
 

@@ -72,7 +72,7 @@ class Stop:
         return self._event.is_set()
 
     def wait(self, seconds: float) -> bool:
-        """Wait at most `seconds`; True when a stop was asked for."""
+        """Wait at most `seconds`; True when a stop was requested."""
         return self._event.wait(seconds)
 
 

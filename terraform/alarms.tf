@@ -91,7 +91,7 @@ locals {
         task   = "$.detail.taskArn"
         time   = "$.time"
       }
-      mail = "a harvest of <family> ended at <time>: <stop>, exit code <code>. <reason> What was collected is stored, and the next harvest goes on from there. `twarc_cloud.py harvest log` and docs/exit-codes.md tell more. Task: <task>"
+      mail = "a harvest of <family> ended at <time>: <stop>, exit code <code>. <reason> What was collected is stored, and the next harvest continues from there. `twarc_cloud.py harvest log` shows the reason, docs/exit-codes.md what to do. Task: <task>"
     }
 
     # A stream without capacity has no task; the event is of its service.
@@ -111,7 +111,7 @@ locals {
         service = "$.resources[0]"
         time    = "$.time"
       }
-      mail = "a stream is not collected since <time>: <event> <reason>. AWS goes on trying, unless the deployment failed. `twarc_cloud.py harvest list` tells more; `collection filter-start` starts it anew, on demand where the collection's task has fallback. Service: <service>"
+      mail = "a stream has not been collected since <time>: <event> <reason>. AWS keeps trying, unless the deployment failed. `twarc_cloud.py harvest list` shows its state; `collection filter-start` starts it again, on demand if the collection's task has `fallback`. Service: <service>"
     }
 
     # A scheduled harvest without capacity has neither task nor service: RunTask returns `failures`, without a retry.
@@ -133,7 +133,7 @@ locals {
         reason     = "$.detail.responseElements.failures[0].reason"
         time       = "$.time"
       }
-      mail = "a harvest was not started at <time>: <reason>. Nobody tries again before its schedule is due next; `twarc_cloud.py collection once` makes up for it. Task definition: <definition>"
+      mail = "a scheduled harvest was not started at <time>: <reason>. AWS does not retry it before the schedule is due again; run `twarc_cloud.py collection once` to make up for it. Task definition: <definition>"
     }
   }
   emailed = { for name, event in local.events : name => event if var.alarm_email != "" }

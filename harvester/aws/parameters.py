@@ -162,7 +162,7 @@ def parameter_store(settings: Settings) -> Parameters:
     if not settings.parameter_path:
         raise HarvesterError(
             "parameter_path is not set, so there is no place for the keys of the cluster's harvests.",
-            hint="Take over the whole of `terraform output -raw twarc_cloud_ini`.",
+            hint="Write the settings again: `terraform output -raw twarc_cloud_ini > twarc_cloud.ini`.",
             exit_code=Exit.USAGE,
         )
     return Parameters(settings.parameter_path, region=settings.region, key=settings.kms_key_arn)

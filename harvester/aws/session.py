@@ -70,7 +70,11 @@ def client_for(service: str, *, region: str, config: Config) -> Any:
     try:
         return session(region).client(service, config=config)
     except ValueError as error:
-        raise HarvesterError(f"The AWS settings cannot be used: {error}.", exit_code=Exit.USAGE) from error
+        raise HarvesterError(
+            f"The AWS settings cannot be used: {error}.",
+            hint="Check AWS_PROFILE, AWS_REGION and ~/.aws/config.",
+            exit_code=Exit.USAGE,
+        ) from error
 
 
 @cache

@@ -16,8 +16,8 @@ _HINTS: tuple[tuple[str, str], ...] = (
     ),
     (
         r"spot ?interruption|spot task was interrupted",
-        "AWS took the Spot capacity back. What was collected is stored, and the next harvest goes on from "
-        "there; without `spot` this does not happen.",
+        "AWS reclaimed the Spot capacity. What was collected is stored, and the next harvest continues from "
+        "there; tasks without `spot` are not reclaimed.",
     ),
     (
         r"platform .*manifest|image manifest does not contain descriptor|exec format error",

@@ -34,7 +34,7 @@ def keys_of(tree: Collection, settings: Settings) -> Check:
     own = tree.get("keys") or {}
     try:
         if network.holds_keys(tree):
-            detail = "the collection itself holds them, for all to see who may read it."
+            detail = "the collection contains them, so everyone who can read it sees them."
             return Check("keys", False, detail, "`collection-config keys --move-to PROFILE` moves them out.")
         if settings.cluster:
             network.require_keys(tree, settings)
@@ -50,10 +50,10 @@ def _budget(tree: Collection, settings: Settings) -> Check:
     most = budget(tree, setting=settings.budget_usd)
     if most is None:
         hint = '"budget_usd": 5 in the collection, or the setting, sets one.'
-        return Check("budget", True, "none: a harvest may cost what it takes.", hint)
+        return Check("budget", True, "none: the cost of a harvest is not limited.", hint)
     page = network_of(tree).least_cost(tree)
     if most < page:
-        detail = f"${most:,.2f} a harvest, and one request may cost ${page:,.2f}: nothing would be asked for."
+        detail = f"${most:,.2f} a harvest, and one request may cost ${page:,.2f}: no request would be made."
         return Check("budget", False, detail, "Raise `budget_usd`.")
     return Check("budget", True, f"a harvest stops before it costs more than ${most:,.2f}.")
 

@@ -67,8 +67,8 @@ def _due(store: Store, schedules: "Callable[[], list[Scheduled]]") -> Check:
     if late:
         detail = "; ".join(f"{each.collection_id} {each.text}" for each in late)
         hint = (
-            "AWS may have had no room, or nothing carried it out: `collection once` makes up for it, "
-            "and docs/schedules.md tells more."
+            "Run `collection once` to make up for it. AWS had no capacity, or the scheduler was off: "
+            "docs/schedules.md."
         )
         return Check("schedules", False, f"{detail}.", hint)
     return Check("schedules", True, _none_missed(len(found)))

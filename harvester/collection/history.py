@@ -239,4 +239,7 @@ def _digest(tree: Tree) -> str:
 
 
 def _busy(keys: CollectionKeys) -> HarvesterError:
-    return HarvesterError(f"{keys.collection} was changed {_TRIES} times while it was to be changed here.")
+    return HarvesterError(
+        f"{keys.collection} was changed by others {_TRIES} times during this change.",
+        hint="Nothing was changed here: try again.",
+    )

@@ -35,7 +35,7 @@ class Mismatch(HarvesterError):
 
 
 class DownloadStopped(HarvesterError):
-    """Given up in the middle, for a stop was asked for."""
+    """Given up in the middle, for a stop was requested."""
 
 
 @dataclass(frozen=True)

@@ -83,7 +83,7 @@ def load(store: Store, keys: CollectionKeys) -> Checkpoint | None:
     except (AttributeError, ValueError, TypeError, KeyError) as error:
         raise HarvesterError(
             f"{keys.checkpoint} in {store.name} cannot be read, so a dead harvest cannot be ended.",
-            hint="Restore an earlier one, or remove it: what was not stored is then asked for again.",
+            hint="Restore an earlier one, or remove it: what was not stored is then requested again.",
         ) from error
     return tree
 

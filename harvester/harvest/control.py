@@ -55,7 +55,7 @@ class StopFile:
             except Exception as error:  # noqa: BLE001 - whatever a store answers once, the next look counts
                 log.debug("Cannot check for stop.json: %s", error)
                 continue
-            self._stop.request("a stop was asked for")
+            self._stop.request("a stop was requested")
             return
 
     def close(self) -> None:

@@ -103,7 +103,7 @@ def completed(path: Path, *, size: int, posts: int) -> Finished:
     if status.st_size < size:
         raise HarvesterError(
             f"{path} has {status.st_size} bytes, and {size} had been written.",
-            hint="Restore it, or move its folder away: what is not in the store is then asked for again.",
+            hint="Restore it, or move its folder away: what is not in the store is then requested again.",
         )
     if status.st_nlink > 1:
         # A folder store holds the very same file under another name; what is stored does not change.

@@ -26,7 +26,7 @@ class Uploads:
     """One worker behind a bounded queue.
 
     `put` blocks while the queue is full, and that is the back-pressure on the network. A step that fails for
-    `patience` seconds, or `patience_after_stop` seconds once a stop was asked for, is the last one tried: its
+    `patience` seconds, or `patience_after_stop` seconds once a stop was requested, is the last one tried: its
     error is raised at the next call, and the stop is requested, as what came could not be kept.
     """
 

@@ -87,7 +87,7 @@ class Alerts:
             return
         self._refused = list(refused)
         title = network_of(self.collection).title
-        reason = f"{title} no longer accepts {', '.join(refused)}; harvests go on without."
+        reason = f"{title} no longer accepts {', '.join(refused)}; harvests continue without."
         hint = "Records no longer contain these; no action is needed. `doctor` checks the fields."
         outcome = Outcome(str(summary["state"]), reason, Exit.OK, hint)
         self._tell("refused fields", outcome, str(summary["harvest_timestamp"]), once=True)

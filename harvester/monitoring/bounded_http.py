@@ -72,7 +72,7 @@ def serving(app: Application, *, host: str, port: int, within: float = WITHIN) -
         listening = socket.create_server((host, port), family=family)
     except (OSError, OverflowError) as error:
         raise HarvesterError(
-            f"Port {port} of {host} cannot be used: {error}",
+            f"Port {port} of {host} cannot be used: {getattr(error, 'strerror', None) or error}.",
             hint="Choose another --port.",
             exit_code=Exit.USAGE,
         ) from error

@@ -73,13 +73,13 @@ def _hear(app: Flask, stop: Stop, shutdown: Shutdown) -> None:
 
     @app.post("/stop")
     def request_stop() -> str:
-        stop.request("a stop was asked for")
+        stop.request("a stop was requested")
         return "Stopping (but not shutting down) ..."
 
     @app.post("/shutdown")
     def request_shutdown() -> str:
         shutdown.request()
-        stop.request("a stop was asked for")
+        stop.request("a stop was requested")
         return "Stopping and shutting down..."
 
     @app.errorhandler(405)

@@ -119,7 +119,7 @@ class Job(Generic[C]):
 
 
 # Runs in a thread of its own, hands what it gets to `job.put`, and returns when it is through. It raises
-# `Stopped` when a stop was asked for, and a HarvesterError when the network refuses for good.
+# `Stopped` when a stop was requested, and a HarvesterError when the network refuses for good.
 Source = Callable[[Job[C]], None]
 
 

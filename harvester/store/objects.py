@@ -238,7 +238,7 @@ class BucketObjects:
         return garbled(self.name, key, why)
 
     def conflict(self, key: str) -> Conflict:
-        return Conflict(f"{key} was written by somebody else in {self.name}.")
+        return Conflict(f"{key} was written by another process in {self.name}.")
 
     def _away(self, key: str, error: Refusal | Unanswered) -> HarvesterError:
         return in_words(self.name, key, error, ask=self._worded)

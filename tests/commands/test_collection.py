@@ -196,7 +196,7 @@ def test_a_running_harvest_is_shown_while_it_runs_and_stopped_with_everything_st
     assert person.output("collection", "timeline-stop", "live") == "Stopping ...\nStopped\n"
     assert person.output("harvest", "list") == "No running harvests.\n"
     (summary,) = _summaries(person, "live")
-    assert (summary["state"], summary["reason"]) == ("stopped", "a stop was asked for")
+    assert (summary["state"], summary["reason"]) == ("stopped", "a stop was requested")
     kept = sum(
         len(gzip.decompress(path.read_bytes()).splitlines())
         for path in (person.folder / "collections/live").rglob("tweets-*.gz")
@@ -223,7 +223,7 @@ def test_a_stream_that_the_harvester_runs_by_itself_is_listed_and_stopped(person
         assert "Stop and start the collection" in person.output("collection-config", "update")
         assert person.output("collection", "filter-stop", "live") == "Stopping ...\nStopped\n"
         out, _ = process.communicate(timeout=30)
-        assert "live => stopped (a stop was asked for)." in out
+        assert "live => stopped (a stop was requested)." in out
     finally:
         process.kill()
         process.wait()

@@ -94,7 +94,7 @@ def test_a_search_that_was_cut_says_so(desk: Desk) -> None:
     desk.put("it", {**_SEARCH, "search": {"query": "flood", "max_records": 100}})
     said = desk.harvested("it")
     assert said.code == Exit.OK
-    assert "it => complete (max_records reached; the next harvest goes on from there)." in said.out
+    assert "it => complete (max_records reached; the next harvest continues from there)." in said.out
 
 
 def test_gaps_are_told_on_stdout_and_by_the_exit_code(desk: Desk) -> None:
@@ -215,7 +215,7 @@ def test_after_the_harvest_its_status_is_answered_until_the_shutdown(desk: Desk)
 
 
 def test_without_a_port_it_stays_until_a_signal(desk: Desk) -> None:
-    """As the task of a stream that is over does, lest it is started again; also once a stop was asked for."""
+    """As the task of a stream that is over does, lest it is started again; also once a stop was requested."""
     with desk.watched("local", "harvester", "it", "--no-shutdown") as going:
         until(lambda: [summary["state"] for summary in desk.summaries("it")] == ["complete"])
         until(lambda: not (desk.folder / "collections/it/lock.json").exists())
@@ -229,7 +229,7 @@ def test_a_signal_that_came_while_a_stop_was_carried_out_ends_it() -> None:
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         stop = stop_on_signals()
-        stop.request("a stop was asked for")
+        stop.request("a stop was requested")
         signal.raise_signal(signal.SIGTERM)
         wait_for_shutdown(lambda _: pytest.fail("it waits for another one"))
     finally:

@@ -77,11 +77,11 @@ _STATES = {
 _STOPS: dict[str, tuple[Callable[[Watched, Desk], object], int, str]] = {
     "SIGTERM": (lambda going, _: going.process.send_signal(signal.SIGTERM), Exit.TERMINATED, "SIGTERM"),
     "SIGINT": (lambda going, _: going.process.send_signal(signal.SIGINT), Exit.INTERRUPTED, "SIGINT"),
-    "POST /stop": (lambda going, _: going.post("/stop"), Exit.OK, "a stop was asked for"),
+    "POST /stop": (lambda going, _: going.post("/stop"), Exit.OK, "a stop was requested"),
     "stop.json": (
         lambda _, desk: (desk.folder / "collections" / "it" / "stop.json").write_text("{}"),
         Exit.OK,
-        "a stop was asked for",
+        "a stop was requested",
     ),
 }
 _EVERY_WAY = ("reading a search", "waiting for the rate limit", "reading a stream that is silent")

@@ -80,7 +80,7 @@ def test_a_stop_is_quick_and_clean(
         print(f"\n{state}, {'with' if port else 'without'} a port: {seconds:.1f} s")  # noqa: T201
         assert seconds < _WITHIN
         summary = json.loads(person.output("harvest", "last", "x", "--json"))
-        assert (summary["state"], summary["reason"]) == ("stopped", "a stop was asked for")
+        assert (summary["state"], summary["reason"]) == ("stopped", "a stop was requested")
         left = {path.name for path in (desk / "collections/x").iterdir()}
         assert left == {"collection.json", "changesets", "harvests", "last_harvest.json"}
         assert person.output("harvest", "list") == "No running harvests.\n"
@@ -133,7 +133,7 @@ def test_ctrl_c_while_a_person_waits_ends_the_harvest_with_everything_stored(
         out, err = waiting.communicate(timeout=60)
         assert waiting.returncode == 130
         assert "x => Folder: collections." in out
-        assert "State: stopped (a stop was asked for)." in out
+        assert "State: stopped (a stop was requested)." in out
         assert "Traceback" not in err
         assert person.output("harvest", "list") == "No running harvests.\n"
 

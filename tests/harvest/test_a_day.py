@@ -72,7 +72,7 @@ class CountingStore:
     def _put(self, key: str, data: bytes, *, holds: bool) -> str:
         self.asked["PUT"] += 1
         if not holds:
-            raise Conflict(f"{key} was written by somebody else.")
+            raise Conflict(f"{key} was written by another process.")
         version = str(next(self._versions))
         self._objects[key] = (data, version, self._clock.now())
         self.writes[key.rpartition("/")[2]] += 1

@@ -48,7 +48,7 @@ def test_it_is_heard_after_whatever_errors_of_the_store(tmp_path: Path) -> None:
     thread = file.watch()
     control.ask(store, KEYS)
     thread.join(20)
-    assert stop.reason == "a stop was asked for"
+    assert stop.reason == "a stop was requested"
     assert next(store.failures, None) is None
 
 
@@ -84,7 +84,7 @@ def _by_the_file(job: Job, ask: Callable[[], object]) -> None:
 
 def _by_the_port_a_moment_earlier(job: Job, ask: Callable[[], object]) -> None:
     ask()
-    job.stop.request("a stop was asked for")
+    job.stop.request("a stop was requested")
 
 
 def _by_a_signal(job: Job, ask: Callable[[], object]) -> None:

@@ -149,7 +149,7 @@ def test_after_a_stop_patience_is_short() -> None:
 
     def ask_to_stop(tried: int) -> None:
         if tried == 3:
-            stop.request("a stop was asked for")
+            stop.request("a stop was requested")
 
     step = _Flaky(10**6, before=ask_to_stop)
     uploads = _uploads(clock, stop, patience=900.0, patience_after_stop=15.0)
@@ -157,7 +157,7 @@ def test_after_a_stop_patience_is_short() -> None:
     with pytest.raises(StoreAway):
         uploads.drain()
     assert 15 <= clock.seconds - began < 16
-    assert stop.reason == "a stop was asked for"
+    assert stop.reason == "a stop was requested"
 
 
 def test_a_stop_wakes_a_step_that_rests() -> None:

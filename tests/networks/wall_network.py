@@ -139,7 +139,7 @@ def search(job: Job[Wall]) -> None:
     for page in _pages(found[:most]):
         job.put(_batch(page, {"search": {"since_id": page[-1].tree["id"]}}, sync=True), wait=True)
     if most < len(found):
-        job.say("max_records reached; the next harvest goes on from there")
+        job.say("max_records reached; the next harvest continues from there")
 
 
 def stream(job: Job[Wall]) -> None:

@@ -36,9 +36,10 @@ def copy(
 ) -> None:
     """Copy the description of COLLECTION_ID to a new collection NEW_ID.
 
-    Harvested posts and the history are not copied. The new collection starts from the beginning, or with
-    --with-state where the other one is. --with-harvests copies everything to another bucket or folder,
-    under the same id: records, manifests and history. API keys in collections of 2019 are removed.
+    Harvested posts and the history are not copied. The new collection starts from the beginning; with
+    --with-state it continues where COLLECTION_ID is. --with-harvests copies everything to another bucket
+    or folder, under the same id: records, manifests and history. API keys in collections of 2019 are
+    removed.
     """
     elsewhere = chosen(to_bucket, to_collections_path) if to_bucket or to_collections_path else workspace
     if with_harvests:

@@ -215,7 +215,7 @@ class FargateCompute:
         return False
 
     def _is_unheard(self, collection_id: str) -> bool:
-        """Whether a stop was asked for in the store long ago, and no harvest has removed the request."""
+        """Whether a stop was requested in the store long ago, and no harvest has removed the request."""
         keys = CollectionKeys(collection_id)
         patience = timedelta(seconds=_POLLS * self.settings.stop_poll_seconds)
         return any(

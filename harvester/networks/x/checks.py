@@ -130,7 +130,7 @@ def accepted_fields(client: Callable[[], XClient]) -> Check:
             return Check("keys at X", False, error.message, error.hint)
         return Check("fields", True, f"cannot ask X: {error.message}")
     if x.fields.refused:
-        detail = f"X no longer accepts {', '.join(x.fields.refused)}; harvests go on without."
+        detail = f"X no longer accepts {', '.join(x.fields.refused)}; harvests continue without."
         return Check("fields", False, detail, "Look for a newer version of Twarc-Cloud that asks otherwise.")
     return Check("fields", True, "X accepts all that harvests ask for.")
 

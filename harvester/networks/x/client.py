@@ -55,7 +55,9 @@ class XClient(RulesApi, Client):
     ) -> None:
         if not keys.usable:
             raise HarvesterError(
-                "There are no keys for the X API.", hint="See keys_from.", exit_code=Exit.UNAUTHORIZED
+                "There are no keys for the X API.",
+                hint="Set BEARER_TOKEN, or run `collection-config keys`.",
+                exit_code=Exit.UNAUTHORIZED,
             )
         self._keys = keys
         self._base = base_url.rstrip("/")

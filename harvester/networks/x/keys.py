@@ -210,7 +210,9 @@ def _unreadable(path: Path, error: Exception) -> HarvesterError:
 def _kind(error: Exception) -> str:
     if isinstance(error, UnicodeDecodeError):
         return NOT_TEXT
-    return (error.strerror or "") if isinstance(error, OSError) else type(error).__name__
+    if isinstance(error, OSError):
+        return error.strerror or "it cannot be opened"
+    return "a line is neither [section] nor name = value, or stands twice"
 
 
 def _section(sections: configparser.ConfigParser, name: str) -> configparser.SectionProxy | None:

@@ -99,7 +99,7 @@ class _Search:
                 self._job.say(chain.unfinished)
                 return False
             if cut:
-                self._job.say("max_records reached; the next harvest goes on from there")
+                self._job.say("max_records reached; the next harvest continues from there")
                 return False
         return chain.over
 
