@@ -229,13 +229,14 @@ def _address_problems(given: str, *, from_file: bool) -> list[str]:
     try:
         parts = urlsplit(given)
         scheme, host = parts.scheme, parts.hostname or ""
+        is_of_x = scheme == "https" and parts.netloc.lower() in _X_HOSTS
     except ValueError:
-        scheme = host = ""
-    if scheme not in ("http", "https") or not host:
-        return [f"x_api_url is {given!r}; it must be an address, e.g. https://api.x.com."]
-    if from_file and (scheme != "https" or parts.netloc.lower() not in _X_HOSTS):
+        scheme, host, is_of_x = "", "", False
+    if from_file and not is_of_x:
         hosts = " or ".join(f"https://{name}" for name in _X_HOSTS)
         return [f"x_api_url in a file may only be {hosts}; set X_API_URL in the environment for {given}."]
+    if scheme not in ("http", "https") or not host:
+        return [f"x_api_url is {given!r}; it must be an address, e.g. https://api.x.com."]
     if scheme == "http" and not _is_loopback(host):
         return [f"x_api_url is {given}: keys are not sent unencrypted to other machines; use https."]
     return []

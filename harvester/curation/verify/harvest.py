@@ -167,7 +167,7 @@ class Case:
 
     def _stored_size(self, name: str) -> int | None:
         """What the account's sum leaves for this file, if all others of the sum are as they were stored."""
-        total = (self.claims.account or {}).get("file_bytes")
+        total = (self.claims.summary or {}).get("file_bytes")
         if not is_segment(name) or not isinstance(total, int):
             return None
         read = dict(self._read())

@@ -204,10 +204,13 @@ def test_by_default_one_sighting_removes_and_states_not_named_never_do(tmp_path:
 
 def test_an_id_that_x_cannot_read_fails_alone(tmp_path: Path) -> None:
     with staged(tmp_path, users=5, posts_per_user=5) as stage:
-        _timelines(stage, [*stage.accounts, "9" * 20])
+        refused = "9" * 18
+        _timelines(stage, [*stage.accounts, refused])
+        asked = (_TIMELINE, "GET /2/users")
+        stage.control.faults([{"on": on, "when": {"user_id": refused}, "do": "bad-param"} for on in asked])
         ended = stage.harvest("accounts")
         assert ended.outcome.state == "partial"
-        assert _change_of(ended, "9" * 20)["change"] == "failed"
+        assert _change_of(ended, refused)["change"] == "failed"
         assert ended.summary["counts"]["users_done"] == 5
         assert ended.summary["counts"]["users_looked_up"] == 5
         assert stage.lost_and_doubled("accounts", _existing(stage, stage.accounts)) == (0, 0)
