@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 from harvester.clock import in_background
 from harvester.collection.kinds import is_stream
-from harvester.connection_errors import cause_of
 from harvester.documents import Collection, HarvestSummary, Tree
 from harvester.errors import Exit, HarvesterError, NotFound
 from harvester.monitoring import heartbeat
@@ -218,7 +217,12 @@ def _may_be_there(error: Exception) -> bool:
 
 
 def _line(error: BaseException) -> str:
-    return str(error) if isinstance(error, HarvesterError) else cause_of(error).said
+    if isinstance(error, HarvesterError):
+        return str(error)
+    # Every command would pay for importing ssl.
+    from harvester.connection_errors import cause_of
+
+    return cause_of(error).said
 
 
 def _delivered(what: str, send: Callable[[], None]) -> bool:

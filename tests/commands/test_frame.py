@@ -18,7 +18,7 @@ from tests.support.cli_session import Person
 from tests.support.servers import Bucket
 
 _ROOT = Path(__file__).resolve().parents[2]
-_HEAVY = ("boto3", "botocore", "twarc", "flask", "requests", "pandas", "isal", "msgspec")
+_HEAVY = ("boto3", "botocore", "twarc", "flask", "requests", "pandas", "isal", "msgspec", "ssl")
 
 
 @pytest.fixture
