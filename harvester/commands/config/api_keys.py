@@ -221,11 +221,8 @@ def _used_by(using: list[str]) -> str:
 
 def _remove(workspace: Workspace, profile: str, *, yes: bool, dry_run: bool) -> None:
     if not profile:
-        raise HarvesterError(
-            "--profile NAME is required.",
-            hint="`collection-config keys --list` shows the names.",
-            exit_code=Exit.USAGE,
-        )
+        hint = "`collection-config keys --list` shows the names."
+        raise HarvesterError("--profile NAME is required.", hint=hint, exit_code=Exit.USAGE)
     parameters = _parameters(workspace)
     if not parameters.has_keys(profile):
         raise NotFound(
