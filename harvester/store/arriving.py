@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 from harvester.aws.errors import Unanswered
+from harvester.connection_errors import cause_of
 from harvester.store.answers import BrokenAnswer
 
 _PIECE = 1 << 17
@@ -65,7 +66,7 @@ class Arriving:
             raise Unanswered("The answer stopped arriving", "HTTPClientError", again=True) from error
         except (OSError, http.client.HTTPException) as error:
             self._drop()
-            raise BrokenAnswer(f"{type(error).__name__}: {error}") from error
+            raise BrokenAnswer(cause_of(error).said) from error
 
 
 class _Hash(Protocol):

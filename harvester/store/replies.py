@@ -64,7 +64,7 @@ def listing(operation: str, status: int, headers: Mapping[str, str], body: bytes
             ],
         }
     except (ElementTree.ParseError, ValueError, LookupError) as error:
-        raise BrokenAnswer(f"{type(error).__name__}: {error}") from error
+        raise BrokenAnswer(f"a list with a missing or invalid member ({error})") from error
     return {name: value for name, value in found.items() if value is not None} | reply(status, headers)
 
 

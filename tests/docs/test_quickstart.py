@@ -181,7 +181,9 @@ def test_every_command_of_the_quick_start_answers_as_it_says(person: Person) -> 
     assert typed >= 18
     # `help files` says that nothing else is written; the two lists of accounts are the test's.
     told = {
-        line.split()[0].rstrip("/") for line in person.well("help", "files").splitlines() if line[:1].strip()
+        line.split()[0].rstrip("/")
+        for line in person.output("help", "files").splitlines()
+        if line[:1].strip()
     }
     written = {path.name for path in person.folder.iterdir()} - {"userids.txt", "screennames.txt"}
     assert written - told == set()
@@ -195,7 +197,7 @@ def _require_verifying(person: Person) -> None:
     for step in shown.split("$ twarc_cloud.py "):
         command, _, expected = step.partition("\n")
         words = command.replace("museums --bucket my-bucket", "test_collection").split()
-        assert _without_figures(person.well(*words)) == _without_figures(expected), command
+        assert _without_figures(person.output(*words)) == _without_figures(expected), command
     example = json.loads(page.partition("```json")[2].partition("```")[0])
     printed = person("collection", "verify", "test_collection", "--json").json
     assert printed.keys() == example.keys()

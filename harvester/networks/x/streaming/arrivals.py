@@ -8,6 +8,8 @@ import select
 import ssl
 from typing import Any
 
+from harvester.connection_errors import cause_of
+
 # How long a read waits for the first byte.
 TICK = 0.5
 # How much later a post may be on disk for it.
@@ -70,7 +72,7 @@ class Arrivals:
         except _NOTHING_NOW:
             pass
         except OSError as error:
-            self._end = f"{type(error).__name__}: {error}"
+            self._end = cause_of(error).said
         return count
 
 
