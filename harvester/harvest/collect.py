@@ -4,7 +4,7 @@ import logging
 
 from harvester.errors import Conflict, Exit, HarvesterError, StoreAway
 from harvester.harvest.context import Context
-from harvester.harvest.inbox import Item
+from harvester.harvest.inbox import TICK, Item
 from harvester.harvest.pipeline import Storing
 from harvester.harvest.progress import BUDGET, FAILED, STOPPED, Outcome, bug, completed
 from harvester.harvest.source_thread import SourceThread
@@ -38,7 +38,7 @@ def _write(context: Context, source: SourceThread, storing: Storing) -> None:
     while True:
         if context.stop.requested and deadline is None:
             deadline = context.clock.elapsed() + _SOURCE_GRACE
-        item = source.inbox.take()
+        item = source.inbox.take(within=min(TICK, storing.until_sync()))
         if item is None:
             storing.do_what_is_due()
             if deadline is not None and context.clock.elapsed() > deadline:
@@ -47,7 +47,7 @@ def _write(context: Context, source: SourceThread, storing: Storing) -> None:
             continue
         if not _added(item, storing):
             return
-        storing.do_what_is_due()
+        storing.do_what_is_due(more=source.inbox.has_due)
 
 
 def _write_the_rest(context: Context, source: SourceThread, storing: Storing) -> None:

@@ -1,14 +1,19 @@
-"""A bounded queue of batches from the source's threads to the writer; when full, the source waits."""
+"""A bounded queue of batches from the source's threads to the writer; when full, the source waits.
 
-import queue
+The writer is woken for a batch that is to be on disk at once, half a megabyte, half of the room, and the end.
+What else is put waits for the moment that the writer sets: waking it costs as much as several posts.
+"""
+
 import threading
+from collections import deque
 from dataclasses import dataclass
 
 from harvester.networks import Batch, Stopped
 
 _ROOM = 16
+_WAKE_ITEMS, _WAKE_BYTES = _ROOM // 2, 1 << 19
 # How long a wait lasts before it is looked whether the other side still takes part.
-_TICK = 0.5
+TICK = 0.5
 
 
 @dataclass(frozen=True)
@@ -18,12 +23,20 @@ class Item:
     batch: Batch | None = None
     written: threading.Event | None = None
 
+    @property
+    def is_urgent(self) -> bool:
+        return self.batch is None or self.batch.sync or self.written is not None
+
 
 class Inbox:
     """Bounded, so that a store that is away stops the source, which stops reading from its socket."""
 
     def __init__(self) -> None:
-        self._items: queue.Queue[Item] = queue.Queue(_ROOM)
+        self._items: deque[Item] = deque()
+        # How many of the items are to be taken now, and how many bytes of lines are in the others.
+        self._due = self._waiting_bytes = 0
+        self._lock = threading.Lock()
+        self._got_due, self._got_room = threading.Condition(self._lock), threading.Condition(self._lock)
         self._closed = threading.Event()
 
     def put(self, batch: Batch, *, wait: bool = False) -> None:
@@ -31,7 +44,7 @@ class Inbox:
         written = threading.Event() if wait else None
         if not self._put(Item(batch, written)):
             raise Stopped
-        while written and not written.wait(_TICK):
+        while written and not written.wait(TICK):
             if self._closed.is_set():
                 raise Stopped
 
@@ -40,21 +53,42 @@ class Inbox:
         self._put(Item())
 
     def _put(self, item: Item) -> bool:
-        while not self._closed.is_set():
-            try:
-                self._items.put(item, timeout=_TICK)
-            except queue.Full:
-                continue
-            return True
-        return False
+        with self._lock:
+            while len(self._items) >= _ROOM:
+                if self._closed.is_set():
+                    return False
+                self._got_room.wait(TICK)
+            if self._closed.is_set():
+                return False
+            self._items.append(item)
+            self._waiting_bytes += len(item.batch.lines) if item.batch else 0
+            is_much = self._waiting_bytes >= _WAKE_BYTES or len(self._items) >= _WAKE_ITEMS
+            if is_much or item.is_urgent:
+                self._release()
+                self._got_due.notify()
+        return True
 
-    def take(self) -> Item | None:
-        """The next item; None when none came within half a second."""
-        try:
-            return self._items.get(timeout=_TICK)
-        except queue.Empty:
-            return None
+    def take(self, *, within: float = TICK) -> Item | None:
+        """The next item, after so many seconds one that woke nobody, too; None when there is none."""
+        with self._lock:
+            if not self._due and not self._got_due.wait_for(lambda: self._due, within):
+                self._release()
+            if not self._due:
+                return None
+            self._due -= 1
+            self._got_room.notify()
+            return self._items.popleft()
+
+    @property
+    def has_due(self) -> bool:
+        """Whether there is an item that is to be taken now."""
+        return self._due > 0
+
+    def _release(self) -> None:
+        self._due, self._waiting_bytes = len(self._items), 0
 
     def close(self) -> None:
         """Nothing more is taken, so who waits to put something stops."""
         self._closed.set()
+        with self._lock:
+            self._got_room.notify_all()

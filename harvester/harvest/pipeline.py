@@ -60,11 +60,18 @@ class Storing:
         if batch.sync or self._work.unsynced_bytes >= _SYNC_BYTES:
             self._sync()
 
-    def do_what_is_due(self) -> None:
-        """Sync, begin another segment, write a checkpoint, each when its time has come."""
+    def until_sync(self) -> float:
+        """In how many seconds what was added is to be on disk."""
+        return max(0.0, self._synced_at + _SYNC_SECONDS - self._clock.elapsed())
+
+    def do_what_is_due(self, *, more: bool = False) -> None:
+        """Sync, begin another segment, write a checkpoint, each when its time has come.
+
+        With `more`, which came no later than what was added, there is a sync after that.
+        """
         now = self._clock.elapsed()
         self.check()
-        if now - self._synced_at >= _SYNC_SECONDS:
+        if now - self._synced_at >= _SYNC_SECONDS * (2 if more else 1):
             self._sync()
         if self._roll_is_due(now):
             self._roll()
