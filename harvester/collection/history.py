@@ -92,21 +92,29 @@ def edit(
     Nothing is written where nothing changes.
     """
     for _ in range(_TRIES):
-        stored = read(store, keys)
-        tree, version = _parsed(stored, keys), stored.version
-        # Of 100,000 users it holds ten megabytes.
-        del stored
-        if not _is_told(store, keys, tree):
-            _adopt(store, keys, version, tree)
-            continue
-        if _completed_for_another(store, keys, tree, version):
-            continue
-        new = change(tree)
-        if diff(tree, new) == ({}, []):
-            return tree
-        if changed := _replace(store, keys, version, tree, new, note=note, harvest=harvest):
-            return changed
+        # In a step of its own, which leaves nothing behind: of 100,000 users a version takes 50 MB.
+        edited = _edit_once(store, keys, change, note=note, harvest=harvest)
+        if edited is not None:
+            return edited
     raise _busy(keys)
+
+
+def _edit_once(
+    store: Store, keys: CollectionKeys, change: Callable[[Tree], Tree], *, note: str, harvest: str
+) -> Tree | None:
+    """The collection after `change`; None where it has to be read again before."""
+    stored = read(store, keys)
+    tree, version = _parsed(stored, keys), stored.version
+    del stored
+    if not _is_told(store, keys, tree):
+        _adopt(store, keys, version, tree)
+        return None
+    if _completed_for_another(store, keys, tree, version):
+        return None
+    new = change(tree)
+    if diff(tree, new) == ({}, []):
+        return tree
+    return _replace(store, keys, version, tree, new, note=note, harvest=harvest)
 
 
 def adopt(store: Store, keys: CollectionKeys) -> None:

@@ -38,7 +38,8 @@ class AccountStates:
         self._delete_for = set(job.collection.get("delete_users_for", ()))
         self._delete_after = count(job.collection, "delete_users_after", default=1)
         self._guard = threading.Lock()
-        self._names = {user_id: user.get("screen_name") for user_id, user in self._users.items()}
+        # Those learnt in this harvest; the others stand in the collection.
+        self._names: dict[str, str] = {}
         self._looked_up: dict[str, str] = {}
         self._suspects: list[tuple[str, ApiCode]] = []
 
@@ -96,8 +97,9 @@ class AccountStates:
     def _learn_name(self, user_id: str, name: str | None, *, also: Tree | None = None) -> None:
         """An account that came without a name keeps the one it had."""
         with self._guard:
-            before = self._names.get(user_id)
-            self._names[user_id] = name or before
+            before = self._name(user_id)
+            if name:
+                self._names[user_id] = name
         patch: Tree = dict(also or {})
         changes: tuple[Tree, ...] = ()
         if name and before != name:
@@ -108,6 +110,9 @@ class AccountStates:
             changes = (change,)
         if patch:
             self._job.put(Batch(patch={"users": {user_id: patch}}, changes=changes))
+
+    def _name(self, user_id: str) -> str | None:
+        return self._names.get(user_id) or self._users.get(user_id, {}).get("screen_name")
 
     # -- states ------------------------------------------------------------------------------------
 
@@ -161,7 +166,7 @@ class AccountStates:
     def report(self, user_id: str, change: str, **more: Any) -> None:
         """One entry of user_changes.json."""
         entry: Tree = {"user_id": user_id, "change": change}
-        if name := self._names.get(user_id):
+        if name := self._name(user_id):
             entry["screen_name"] = name
         self._job.put(Batch(changes=({**entry, **more},)))
 

@@ -7,6 +7,7 @@ user holds a `resume`. `sweep` in the collection says after which user a harvest
 import logging
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 from harvester.clock import timestamp
@@ -18,6 +19,7 @@ from harvester.networks.x.job import Job
 from harvester.networks.x.post_ids import created
 from harvester.networks.x.sources.accounts import AccountStates
 from harvester.networks.x.sources.chain_end import Follower
+from harvester.networks.x.sources.page_room import PageRoom, PageShare
 from harvester.networks.x.sources.pagination import Chain, gap
 
 log = logging.getLogger("twarc-cloud")
@@ -25,6 +27,7 @@ log = logging.getLogger("twarc-cloud")
 # How deep X lets a timeline be read: docs.x.com, "Timelines".
 _DEPTH = 3200
 _PAGE, _LEAST = 100, 5
+_LARGE = 1 << 20
 
 # What X may refuse for one user only, and for how many in a row it means that all would be refused.
 _IN_A_ROW = {
@@ -63,6 +66,7 @@ class _Sweep:
         self._users: dict[str, User] = job.collection["users"]
         self._accounts = AccountStates(job)
         self._follower = Follower(job, page_size=_PAGE, least=_LEAST, depth=_DEPTH)
+        self._room = PageRoom(job.stop)
         self._guard = threading.Lock()
         users, self._started = _order(job)
         self._positions = users
@@ -129,13 +133,18 @@ class _Sweep:
             log.debug("Collecting timeline of %s (%s of %s)", user_id, position + 1, len(self._positions))
             if self._job.stop.requested:
                 raise Stopped
-            counts = self._user(user_id)
-            patch = self._through(position, failed="users_failed" in counts)
-            self._job.put(Batch(patch=patch, counts=counts))
+            timeline = _Timeline(
+                self._follower, user_id, self._users[user_id], self._accounts, PageShare(self._room)
+            )
+            try:
+                counts = self._user(timeline, user_id)
+                patch = self._through(position, failed="users_failed" in counts)
+                timeline.put_last(patch=patch, counts=counts)
+            finally:
+                timeline.share.give_back()
 
-    def _user(self, user_id: str) -> dict[str, int]:
-        """Harvest one timeline; what to count."""
-        timeline = _Timeline(self._follower, user_id, self._users[user_id], self._accounts)
+    def _user(self, timeline: "_Timeline", user_id: str) -> dict[str, int]:
+        """Harvest one timeline, but for its last batch; what to count."""
         try:
             problem = timeline.run()
         except XError as error:
@@ -167,11 +176,19 @@ class _Sweep:
 
 
 class _Timeline:
-    """One user's chain of pages, and before it the one that was cut."""
+    """One user's chain of pages, and before it the one that was cut.
 
-    def __init__(self, follower: Follower, user_id: str, user: User, accounts: AccountStates) -> None:
+    The batch of the last page is put by `put_last`, with what became of the user: to hand one over to another
+    thread takes as long as a page with little in it.
+    """
+
+    def __init__(
+        self, follower: Follower, user_id: str, user: User, accounts: AccountStates, share: PageShare
+    ) -> None:
         self._follower, self._job = follower, follower.job
         self._user_id, self._accounts = user_id, accounts
+        self.share = share
+        self._last = Batch()
         self._since_id: str | None = user.get("since_id")
         self._resume: Tree | None = user.get("resume")
         self._chain = Chain.resumed(self._resume) if self._resume else Chain(since_id=self._since_id)
@@ -186,8 +203,18 @@ class _Timeline:
         problem = self._take()
         if problem or not self._resume or not self._chain.over:
             return problem
+        self._job.put(self._last)
+        self._last = Batch()
         self._chain = Chain(since_id=self._since_id)
         return self._take()
+
+    def put_last(self, *, patch: Tree, counts: dict[str, int]) -> None:
+        last = self._last
+        self._job.put(
+            replace(last, patch=last.patch | patch, counts=last.counts | counts),
+            # The writer's queue is bounded by the number of its batches, and few of these fit in the room.
+            wait=len(last.lines) > _LARGE,
+        )
 
     def _take(self) -> ApiCode | None:
         named = self._chain.newest_id is not None
@@ -211,22 +238,25 @@ class _Timeline:
             return
         learnt = chain.learnt()
         self._since_id = learnt.get("since_id", self._since_id)
-        self._job.put(
-            Batch(
-                lines=page.line,
-                posts=page.posts,
-                patch={"users": {self._user_id: learnt}},
-                counts={"pages": 1} if page.posts else {},
-                sync=True,
-            ),
-            # Not before it is on disk is the next page paid for.
-            wait=not chain.over,
+        batch = Batch(
+            lines=page.line,
+            posts=page.posts,
+            patch={"users": {self._user_id: learnt}},
+            counts={"pages": 1} if page.posts else {},
+            sync=True,
         )
+        if chain.over:
+            self._last = batch
+            return
+        # Not before it is on disk is the next page paid for.
+        self._job.put(batch, wait=True)
+        self.share.give_back()
 
     def _page(self, chain: Chain) -> tuple[Chain, Page]:
         while True:
             if self._job.stop.requested:
                 raise Stopped
+            self.share.take()
             try:
                 page = self._job.client.timeline(
                     self._user_id,
@@ -235,6 +265,7 @@ class _Timeline:
                     token=chain.token,
                     max_results=self._follower.size(chain),
                 )
+                self.share.came(len(page.line))
                 return chain, page
             except XError as error:
                 if error.outcome is not ApiCode.BAD_REQUEST or not chain.token:
