@@ -1,7 +1,6 @@
 """An error of a command says what to do next, and not only what is wrong."""
 
 import ast
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,8 +9,8 @@ _FOLDERS = ("commands", "compute")
 _ERRORS = {"HarvesterError", "NotFound", "Conflict"}
 # What ends because the person said so needs no advice.
 _COMPLETE = {"Cancelled; nothing was changed."}
-# The system's reason says what to do with the file that is named.
-_OF_FILES = re.compile(r"cannot be (read|written): ")
+# It ends with what to do.
+_WITH_ADVICE = "{NOT_TEXT}"
 
 
 def _without_advice(folder: Path) -> Iterator[str]:
@@ -23,7 +22,7 @@ def _without_advice(folder: Path) -> Iterator[str]:
             written = isinstance(node.args[0], ast.Constant | ast.JoinedStr)
             hint = len(node.args) > 2 or any(each.arg == "hint" for each in node.keywords)
             text = ast.unparse(node.args[0])
-            if written and not hint and text.strip("'\"") not in _COMPLETE and not _OF_FILES.search(text):
+            if written and not hint and text.strip("'\"") not in _COMPLETE and _WITH_ADVICE not in text:
                 yield f"{path.relative_to(_HARVESTER)}:{node.lineno}: {text}"
 
 
