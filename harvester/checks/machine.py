@@ -156,7 +156,7 @@ def _clock(what: str, theirs: datetime, whose: str) -> Check:
             f"this machine's is {abs(skew):.0f} s {'ahead of' if skew > 0 else 'behind'} that of {whose}."
         )
         return Check(
-            what, False, detail, "Set the clock (e.g. by NTP): signatures and AWS do not allow this."
+            what, False, detail, "Set the clock, e.g. by NTP: X and AWS reject requests with a wrong time."
         )
     return Check(what, True, f"within {_SKEW:.0f} s of that of {whose}.")
 

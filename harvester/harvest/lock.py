@@ -106,8 +106,8 @@ class Lock:
     def _unrenewed(self, current: Stored, *, ahead: timedelta) -> Stored:
         """A lock of the future, whose age the store's clock does not tell; raises if it is renewed."""
         log.warning(
-            "%s is dated %.0f s ahead of the store's clock, which was put back. "
-            "Waiting %.0f s for a sign of its owner.",
+            "%s is dated %.0f s ahead of the store's clock, which was set back. "
+            "Waiting %.0f s for its owner to renew it.",
             *(self._key, ahead.total_seconds(), _ttl(current)),
         )
         self._clock.wait(self._stop, _ttl(current) + _GRAIN.total_seconds())

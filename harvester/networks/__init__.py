@@ -211,7 +211,7 @@ class Network:
 
     def ask(self, tree: Collection, client: Any) -> Iterator[Check]:
         """Whether the network accepts the keys, and what the collection asks for."""
-        yield Check("network", True, f"nothing is to be asked of {self.title}.")
+        yield Check("network", True, f"{self.title} has nothing to check.")
 
     def accepted_fields(self, client: Callable[[], Any]) -> Iterator[Check]:
         """Whether the network accepts all that is asked for of posts and accounts; costs nothing."""

@@ -64,7 +64,7 @@ def test_doctor_fails_when_x_refuses_the_keys(
     account_at_x: tuple[Person, _Account], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     person, _ = account_at_x
-    assert "ok  fields: X accepts all" in person.output("doctor")
+    assert "ok  fields: X accepts every field" in person.output("doctor")
     monkeypatch.setenv("BEARER_TOKEN", "wrongkey")
     told = person("doctor")
     assert told.code == Exit.ERROR

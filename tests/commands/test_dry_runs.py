@@ -53,7 +53,7 @@ _CASES: dict[str, list[tuple[str, str]]] = {
     "collection-config restore-users": [("--all", "Would restore 0 users to collection.json")],
     "collection add": [("--collection-config-filepath new.json", "Would add new to ")],
     "collection once": [("accounts", "Would harvest accounts once, on this machine"), ("cats", "Cost: ")],
-    "collection schedule": [("cats rate(1\xa0day)", "Would harvest cats by rate(1 day)")],
+    "collection schedule": [("cats rate(1\xa0day)", "Would schedule harvests of cats with rate(1 day)")],
     "collection stop": [
         ("accounts", "Would remove the schedule of accounts"),
         ("accounts --pause", "Would pause the schedule of accounts"),

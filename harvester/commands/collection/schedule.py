@@ -43,7 +43,7 @@ def schedule(collection_id: str, expression: str, timezone: str, dry_run: bool, 
     keys, tree = require_collection(workspace, collection_id, *FINITE)
     since = datetime.now(UTC)
     due = _due_next(found, since)
-    if announce_dry_run(dry_run, f"harvest {collection_id} by {expression}"):
+    if announce_dry_run(dry_run, f"schedule harvests of {collection_id} with {expression}"):
         click.echo(due)
         return
     if workspace.settings.cluster:

@@ -57,11 +57,15 @@ def _look_ups(tree: Collection) -> Check:
     """What profiles cost, or what is missed without them."""
     all_of_them = f"${price('users', users=len(tree['users'])):,.2f}"
     if days := count(tree, "look_up_days"):
-        detail = f"every account once in {counted(days, 'day')}, for {all_of_them}: users.jsonl, and renames."
+        every = f"every account once in {counted(days, 'day')}, for {all_of_them}"
+        detail = f"{every}: stores profiles and detects renames."
         return Check("look-ups", True, detail)
     detail = "only accounts whose name is not known; a rename is seen when the account posts."
     return Check(
-        "look-ups", True, detail, f'"look_up_days": 30 looks up all every 30 days, for {all_of_them}.'
+        "look-ups",
+        True,
+        detail,
+        f'"look_up_days": 30 looks up every account once in 30 days, for {all_of_them}.',
     )
 
 
@@ -131,8 +135,8 @@ def accepted_fields(client: Callable[[], XClient]) -> Check:
         return Check("fields", True, f"cannot ask X: {error.message}")
     if x.fields.refused:
         detail = f"X no longer accepts {', '.join(x.fields.refused)}; harvests continue without."
-        return Check("fields", False, detail, "Look for a newer version of Twarc-Cloud that asks otherwise.")
-    return Check("fields", True, "X accepts all that harvests ask for.")
+        return Check("fields", False, detail, "Check for a newer version of Twarc-Cloud.")
+    return Check("fields", True, "X accepts every field that harvests request.")
 
 
 def _accepted_query(x: XClient, tree: Collection) -> Iterator[Check]:

@@ -103,7 +103,7 @@ def _set_rules(job: Job) -> list[Rule]:
         )
     if plan.shared:
         log.warning(
-            "%s of the collection are live for others already, and end with theirs: %s",
+            "%s shared with another collection, and removed when that one ends: %s",
             counted(len(plan.shared), "rule").capitalize(),
             "; ".join(str(rule.get("value")) for rule in plan.shared[:3]),
         )
