@@ -141,7 +141,7 @@ class Checkpoint(TypedDict):
     closing: NotRequired[Closing]
 
 
-class Figures(TypedDict):
+class Figures(TypedDict, total=False):
     """What a harvest has so far."""
 
     tweets: int
@@ -152,7 +152,7 @@ class Figures(TypedDict):
     billed: Tree
 
 
-class HarvestSummary(TypedDict, total=False):
+class HarvestSummary(Figures, total=False):
     """harvest.json, the summary of a harvest; `folder` is added where it is read.
 
     Those of 2019 have less.
@@ -162,12 +162,6 @@ class HarvestSummary(TypedDict, total=False):
     harvest_timestamp: str
     state: str
     reason: str
-    tweets: int
-    files: int
-    file_bytes: int
-    counts: dict[str, int]
-    gaps: list[Tree]
-    billed: Tree
     owner: str
     store: str
     software: str

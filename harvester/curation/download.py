@@ -19,7 +19,7 @@ from harvester.file_errors import explained
 from harvester.harvest.manifest import ALGORITHMS, parsed
 from harvester.store import Entry
 from harvester.store.keys import CollectionKeys, describes_collection, harvest_folder, is_unfinished
-from harvester.store.reading import Reader
+from harvester.store.reading import Reader, no_collection
 
 JOBS = 24
 _AHEAD = 32
@@ -123,11 +123,7 @@ class _Download:
                 found = True
                 yield entries
         if not found:
-            raise NotFound(
-                f"There is no collection {self._keys.id} in {self._reader.name}.",
-                hint="Check the id, and the bucket or folder.",
-                exit_code=Exit.NO_COLLECTION,
-            )
+            raise no_collection(self._reader, self._keys)
 
     def _take(self, group: list[Entry]) -> None:
         folder = harvest_folder(group[0].key)

@@ -12,11 +12,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from harvester.errors import HarvesterError, NotFound, StoreAway
+from harvester.errors import Exit, HarvesterError, NotFound, StoreAway
 from harvester.store import Entry, Store, Stored
 from harvester.store.disk import opened, translated
 from harvester.store.folder import FolderStore
-from harvester.store.keys import ROOT
+from harvester.store.keys import ROOT, CollectionKeys
 
 if TYPE_CHECKING:
     from obstore import GetResult
@@ -46,6 +46,14 @@ class Reader(Protocol):
     def pieces(self, key: str) -> Iterator[memoryview]:
         """The bytes of an object, of one version, at most a few MB at a time."""
         ...
+
+
+def no_collection(reader: Reader, keys: CollectionKeys) -> NotFound:
+    return NotFound(
+        f"There is no collection {keys.id} in {reader.name}.",
+        hint="Check the id, and the bucket or folder.",
+        exit_code=Exit.NO_COLLECTION,
+    )
 
 
 def reader(store: Store) -> Reader:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import Any, TypeVar
 
 import orjson
 
@@ -27,7 +27,7 @@ from harvester.networks import Network
 from harvester.networks.registry import network_of, usual
 from harvester.store import Entry
 from harvester.store.keys import EVENTS, HARVESTS, CollectionKeys, harvest_folder, is_own, is_segment
-from harvester.store.reading import Reader
+from harvester.store.reading import Reader, no_collection
 
 __all__ = [
     "Finding",
@@ -46,6 +46,7 @@ __all__ = [
 JOBS = 4
 _AHEAD = 8
 _TICK = 0.2
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -183,11 +184,7 @@ class _Cases:
         while waiting:
             yield self._done(waiting.popleft())
         if not found:
-            raise NotFound(
-                f"There is no collection {self._keys.id} in {self._reader.name}.",
-                hint="Check the id, and the bucket or folder.",
-                exit_code=Exit.NO_COLLECTION,
-            )
+            raise no_collection(self._reader, self._keys)
         for key, read in own:
             if (data := self._result(read)) is not None:
                 whole.files[key.removeprefix(self._keys.folder)] = data
@@ -243,16 +240,12 @@ class _Cases:
     def _content(self, key: str, name: str) -> Content | None:
         if self._stop.requested:
             return None
-        try:
-            found = content(
-                name, self._pieces(key), self._network.records, ids=self._ids if is_segment(name) else None
-            )
-        except NotFound:
+        ids = self._ids if is_segment(name) else None
+        found = self._unless_gone(
+            key, lambda: content(name, self._pieces(key), self._network.records, ids=ids)
+        )
+        if found is None:
             return None
-        except StoreAway as error:
-            self._unreadable.add(key, error)
-            return None
-        self._unreadable.read()
         with self._lock:
             self._report.files_read += 1
             self._report.bytes_read += found.size
@@ -267,18 +260,21 @@ class _Cases:
 
     def _read(self, key: str) -> bytes | None:
         """A small object; None where it is gone meanwhile, or cannot be read."""
+        return self._unless_gone(key, lambda: self._bytes(key))
+
+    def _bytes(self, key: str) -> bytes:
+        return b"".join(self._reader.pieces(key))
+
+    def _unless_gone(self, key: str, read: Callable[[], _T]) -> _T | None:
         try:
-            data = self._bytes(key)
+            found = read()
         except NotFound:
             return None
         except StoreAway as error:
             self._unreadable.add(key, error)
             return None
         self._unreadable.read()
-        return data
-
-    def _bytes(self, key: str) -> bytes:
-        return b"".join(self._reader.pieces(key))
+        return found
 
     def _result(self, future: Future[Any]) -> Any:
         """What came of it, once it is there; a stop and the progress do not wait for it."""
