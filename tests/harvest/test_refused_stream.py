@@ -147,6 +147,6 @@ def test_a_stream_that_was_heard_for_long_waits_shortly_again() -> None:
     assert _held(1, 1, LONGEST_PAUSE + 1, 1)[1] == [60, 120, 60, 120]
 
 
-def test_where_nothing_came_between_two_refusals_what_went_unheard_before_still_does() -> None:
+def test_where_nothing_came_between_two_refusals_what_was_missed_before_still_is() -> None:
     earlier = MissedInterval(datetime(2026, 11, 1, tzinfo=UTC), "17", "failed")
     assert _held(1, 1, missed=earlier)[0] == [earlier] * 3

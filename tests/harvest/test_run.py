@@ -73,7 +73,7 @@ class _NoRoom(Wrapped):
         raise StoreAway(f"There is no room for {key}.")
 
 
-def test_a_stream_that_failed_for_its_store_leaves_word_since_when_it_is_unheard(tmp_path: Path) -> None:
+def test_a_stream_that_failed_for_its_store_notes_what_it_missed(tmp_path: Path) -> None:
     store, told = _store(tmp_path), []
 
     def cut(job: Job) -> None:

@@ -127,15 +127,15 @@ def test_what_is_lost_lies_in_a_gap_by_xs_clock(
 ) -> None:
     """Of posts that come in their order; `killed` leaves what the last mark of a dead harvest says."""
     x = _X(HandClock(_START + timedelta(seconds=off)), every, [late], list(cuts))
-    gaps, unheard = [], None
+    gaps, missed = [], None
     for read in _streamed(x):
         gaps += [event for event in read.events if event["event"] == "gap"]
-        unheard = read.heard or unheard
+        missed = read.heard or missed
         if killed and not x.cuts and read.ids:
             break
-    if killed and unheard:
+    if killed and missed:
         end = x.at(x.clock.elapsed() + 60)
-        gaps.append(unheard.gap("the harvest died", until=end).event())
+        gaps.append(missed.gap("the harvest died", until=end).event())
 
     assert _outside(_lost(x, up_to=x.posts[-1] if killed else max(x.delivered, default="0")), gaps) == []
     for gap in gaps:
@@ -276,7 +276,7 @@ def test_a_gap_that_cannot_be_is_known(changed: dict[str, Any], why: str) -> Non
     assert bool(X().why_impossible({**event, **changed})) == bool(why)
 
 
-def test_a_stream_that_heard_nothing_is_unheard_since_it_began_whatever_its_harvest_is_called() -> None:
+def test_a_stream_that_heard_nothing_has_missed_all_since_it_began_whatever_its_harvest_is_called() -> None:
     """A harvest is called by a later second where another one had that of its beginning."""
     state = State(harvest=timestamp(_TO), begun=timestamp(_FROM), owner="me")
 

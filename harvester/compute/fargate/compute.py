@@ -204,7 +204,7 @@ class FargateCompute:
             return False
         if self._asked(collection_id, "POST", "/stop", task=task) is not None:
             return True
-        if as_task(collection_id, task).status == STARTING or self._is_unheard(collection_id):
+        if as_task(collection_id, task).status == STARTING or self._ignores_its_stop(collection_id):
             self.aws.ecs(
                 "stop_task",
                 cluster=self.settings.cluster,
@@ -214,7 +214,7 @@ class FargateCompute:
             return True
         return False
 
-    def _is_unheard(self, collection_id: str) -> bool:
+    def _ignores_its_stop(self, collection_id: str) -> bool:
         """Whether a stop was requested in the store long ago, and no harvest has removed the request."""
         keys = CollectionKeys(collection_id)
         patience = timedelta(seconds=_POLLS * self.settings.stop_poll_seconds)

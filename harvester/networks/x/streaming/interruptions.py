@@ -106,7 +106,7 @@ class Order:
         while len(self._recent) > 1 and self._recent[1][0] <= newest - _DELIVERY_MS:
             self._recent.popleft()
 
-    def unheard(self, alive_at: datetime) -> MissedInterval:
+    def missed(self, alive_at: datetime) -> MissedInterval:
         """What is missed if nothing comes after the sign of life at `alive_at`.
 
         From the last record on; earlier where records of this stream came behind later ones: by twice as much

@@ -176,7 +176,7 @@ class StreamSupervisor:
         # The end of a connection is a gap in any case.
         if read.unread and not read.closed:
             reason = f"{counted(read.unread, 'byte')} could not be read"
-            read.events.append(self._unheard().gap(reason, until=self._time.latest()).event())
+            read.events.append(self._missed().gap(reason, until=self._time.latest()).event())
 
     def _note_heard(self, read: StreamRead) -> None:
         """Say what would be missing after this read: with each record, and else once a second."""
@@ -184,18 +184,18 @@ class StreamSupervisor:
         # While a gap is open, what was known before it counts.
         if not self._gap and (read.ids or (read.alive and now - self._heard_at >= HEARD_SECONDS)):
             self._heard_at = now
-            read.heard = self._unheard()
+            read.heard = self._missed()
 
-    def _unheard(self) -> MissedInterval:
+    def _missed(self) -> MissedInterval:
         begun = self._begun or self._time.earliest()
-        unheard = self._order.unheard(self._alive_at or begun)
-        return replace(unheard, since=max(begun, unheard.since))
+        missed = self._order.missed(self._alive_at or begun)
+        return replace(missed, since=max(begun, missed.since))
 
     def _open_gap(self, reason: str) -> None:
         # A connection that brought nothing belongs to the interruption before it.
         if self._gap is None:
-            unheard = self._unheard()
-            self._gap = unheard.gap(reason, until=unheard.since)
+            missed = self._missed()
+            self._gap = missed.gap(reason, until=missed.since)
 
     def _refused(self, error: XError) -> Iterator[StreamRead]:
         if error.outcome in _FATAL:
