@@ -41,11 +41,10 @@ def rules(
         rows = [_row(rule) for rule in client.rules()]
         mine = [row["rule"] for row in rows if row["id"] == collection_id]
         what = f"{counted(len(mine), 'rule')} of {collection_id} from the app"
-        if remove and announce_dry_run(dry_run, f"remove {what}"):
-            return
-        if remove and mine:
-            confirm(f"Remove {what}?", yes=yes)
-            _remove(client, mine)
+        if remove:
+            if announce_dry_run(dry_run, f"remove {what}"):
+                return
+            _remove(client, mine, what, yes=yes)
     if as_json:
         print_json([{**row, "removed": remove and row["rule"] in mine} for row in rows])
     elif remove:
@@ -54,7 +53,11 @@ def rules(
         click.echo(table(rows, ("id", "rule", "value")) if rows else "No rules.")
 
 
-def _remove(client: "XClient", ids: list[str]) -> None:
+def _remove(client: "XClient", ids: list[str], what: str, *, yes: bool) -> None:
+    """Remove them after confirmation."""
+    if not ids:
+        return
+    confirm(f"Remove {what}?", yes=yes)
     if problems := client.delete_rules(ids).problems:
         reasons = [f"{each.title}: {each.detail}" for each in problems]
         raise HarvesterError(

@@ -172,10 +172,9 @@ def _add_names(
     added = _write_found(path, found)
     click.echo(f"Added screen names to {path}.")
     missing = [name for name in asked if name.lower() not in found]
-    ids = {each.id: each.name for each in found.values()}
     unasked = [name for name in given if name not in set(asked)]
-    present = [*(name for user_id, name in ids.items() if user_id not in set(added)), *unasked]
-    _tell_numbers(added=len(added), present=present, missing=len(missing) + len(others))
+    present = {each.id: each.name for each in found.values() if each.id not in set(added)}
+    _tell_numbers(added=len(added), present=[*present.values(), *unasked], missing=len(missing) + len(others))
     _tell_moved(known, found)
     if unasked:
         click.echo("These were not looked up again; use --look-up-known if a name may have moved.", err=True)

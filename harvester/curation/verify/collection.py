@@ -74,15 +74,16 @@ class CollectionCase:
             return
         collection = trees.get(COLLECTION)
         # The history of 2019 is not one that can be replayed.
-        if not isinstance(collection, dict) or not collection.get("version"):
-            return
-        if not found and not self.states:
+        if isinstance(collection, dict) and collection.get("version"):
+            yield from self._history(collection, [(name, trees[name]) for name in found])
+
+    def _history(self, collection: Tree, changesets: list[tuple[str, Any]]) -> Iterator[Finding]:
+        if not changesets and not self.states:
             # Put there by hand; its first harvest begins its history.
             return
-        lost = list(_lost([*(trees[name] for name in found), {"parent": collection.get("changeset")}], found))
-        yield from lost
-        if not lost:
-            yield from self._replayed(collection, [(name, trees[name]) for name in found])
+        last = {"parent": collection.get("changeset")}
+        lost = list(_lost([*(tree for _, tree in changesets), last], [name for name, _ in changesets]))
+        yield from lost or self._replayed(collection, changesets)
 
     def _harvest_of(self, name: str, changeset: Any) -> Iterator[Finding]:
         began = changeset.get("harvest_timestamp") if isinstance(changeset, dict) else None
