@@ -39,9 +39,9 @@ def test_the_fields_of_json_are_those_that_are_documented(
     person.output("collection", "add")
     person.output("collection", "schedule", "s", "cron(0 0 1 1 ? 2099)")
     (tmp_path / "collections/s/lock.json").write_text("{}")
-    rows = (_ROOT / "docs/json.md").read_text().splitlines()
-    row = next(row for row in rows if f"`{command} --json`" in row)
-    told = re.sub(r"\(.*?\)", "", row.split("|")[2])
+    items = re.findall(r"^- .*(?:\n  .*)*", (_ROOT / "docs/json.md").read_text(), re.MULTILINE)
+    item = next(item for item in items if f"`{command} --json`" in item)
+    told = re.sub(r"\(.*?\)", "", item, flags=re.DOTALL)
     arguments = [*command.split(), *(["s"] if "changes" in command else []), "--json"]
     printed = json.loads(person(*arguments).out)
     assert set(re.findall(r"`(\w+)`", told)) == set(printed[0])
