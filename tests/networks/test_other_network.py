@@ -185,6 +185,12 @@ def test_a_collection_is_judged_by_the_rules_of_its_network(wall: _Wall) -> None
     assert "fence is not installed" in told and "wall, x" in told
 
 
+def test_names_of_accounts_are_read_as_their_network_has_them(wall: _Wall) -> None:
+    typed = " @ann-of-green-gables\u200b"
+    assert registry.network_of({"network": "wall"}).name_in(typed) == "ann-of-green-gables"
+    assert registry.network_of({}).name_in(typed) == ""
+
+
 def test_a_network_whose_package_is_broken_is_named(wall: _Wall, tmp_path: Path) -> None:
     points = tmp_path / "site/wall_network-1.0.dist-info/entry_points.txt"
     points.write_text(f"{_ENTRY_POINTS}moat = no_such_module:Moat\n")
