@@ -197,7 +197,7 @@ def where_options(command: _F) -> _F:
 
 
 def in_workspace(command: _F, *, refuse_unknown: bool = True) -> _F:
-    """Give a command `place`, from the options that say where the collections are."""
+    """Give a command its `workspace`, from the options that say where the collections are."""
 
     @where_options
     @wraps(command)
