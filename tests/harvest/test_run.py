@@ -141,7 +141,7 @@ def test_a_checkpoint_on_its_way_when_the_work_folder_fails_does_not_say_that_it
     before = set(threading.enumerate())
     outcome = site.harvest(source, checkpoint_seconds=0.01, tweets_per_file=2).run()
     assert (outcome.state, outcome.exit_code) == ("failed", Exit.ERROR)
-    assert "cannot be written" in outcome.reason
+    assert "No such file or directory" in outcome.reason
     assert [summary["state"] for summary in site.summaries()] == ["failed"]
     assert not [each for each in set(threading.enumerate()) - before if each.name == "uploads"]
 
