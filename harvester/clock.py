@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Protocol, TypeVar
 
 _T = TypeVar("_T")
@@ -169,8 +168,13 @@ def http_date(text: str | None) -> datetime | None:
 
     A zone that is missing or unknown ("-0000") is UTC, as the RFC has no other.
     """
+    if not text:
+        return None
+    # With it come modules of mail that who only reads a folder does not need.
+    from email.utils import parsedate_to_datetime
+
     try:
-        found = parsedate_to_datetime(text) if text else None
-        return found and (found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC))
+        found = parsedate_to_datetime(text)
+        return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     except (ValueError, TypeError, OverflowError, IndexError):
         return None

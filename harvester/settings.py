@@ -5,7 +5,6 @@ import ipaddress
 import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, dataclass, fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,7 +12,7 @@ from urllib.parse import urlsplit
 from harvester.capacity import Capacity
 from harvester.errors import Exit, HarvesterError
 from harvester.file_errors import in_words
-from harvester.text import NOT_TEXT, text_of
+from harvester.text import NOT_TEXT, similar, text_of
 
 INI = Path("twarc_cloud.ini")
 # The formats of the log.
@@ -220,7 +219,7 @@ def unknown(*, environment: Mapping[str, str] | None = None, ini: Path = INI) ->
 
 
 def _meant(name: str, known: list[str]) -> str:
-    close = get_close_matches(name, known, n=1, cutoff=0.7)
+    close = similar(name, known, cutoff=0.7)
     return f" (did you mean {close[0]}?)" if close else ""
 
 

@@ -2,6 +2,7 @@
 
 import codecs
 import unicodedata
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 # Control and format characters, halves of pairs, and separators of lines: they move, hide, reverse or forge.
@@ -10,6 +11,14 @@ _UNPRINTABLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _JOINERS = "\u200c\u200d"
 # Of those that Unicode has as marks, the ones that are never shown.
 _UNSEEN_MARKS = {"\u034f", *map(chr, range(0xFE00, 0xFE10))}
+
+
+def similar(word: str, known: Iterable[str], *, most: int = 1, cutoff: float = 0.6) -> list[str]:
+    """Of what is known, what may have been meant, the likeliest first."""
+    # Needed only where something is wrong, and it takes as long to import as ten modules of ours.
+    from difflib import get_close_matches
+
+    return get_close_matches(word, list(known), n=most, cutoff=cutoff)
 
 
 def printable(text: str) -> str:

@@ -87,7 +87,7 @@ KIND_NAMES = {"USER_TIMELINE", "SEARCH", "FILTER"}
 KINDS = {"user_timeline", "search", "filter"}
 
 # Who only reads an outcome should not pay for importing requests; TYPE_CHECKING says what is hidden.
-LAZY_DOORS = ("networks.x",)
+LAZY_DOORS = ("networks.x", "networks.x.twarc_lists")
 
 EMPTY_NAMES = {"util", "helper", "common", "manager", "base", "misc", "core", "lib", "handler", "stuff"}
 DOORS = ("twarc_cloud.py", "tweet_harvester.py")

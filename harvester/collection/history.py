@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
-from difflib import get_close_matches
 
 import orjson
 
@@ -25,6 +24,7 @@ from harvester.documents import Changeset, Tree, checked, unambiguous, written
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound
 from harvester.store import Store, Stored
 from harvester.store.keys import ROOT, CollectionKeys, changeset_version
+from harvester.text import similar
 
 _TRIES = 100
 # For a collection that is damaged.
@@ -56,7 +56,7 @@ def _near(store: Store, keys: CollectionKeys) -> str:
     with suppress(HarvesterError):
         others = [name for name in store.folders(ROOT) if name != keys.id]
         typed, by_name = keys.id.lower(), {name.lower(): name for name in others}
-        close = get_close_matches(typed, by_name, n=1) or [name for name in by_name if typed in name]
+        close = similar(typed, by_name) or [name for name in by_name if typed in name]
         return by_name[close[0]] if close else ""
     return ""
 

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from harvester.clock import Stop
-from harvester.compute.schedules.expression import Schedule
 from harvester.documents import HarvestSummary
 from harvester.errors import Exit, HarvesterError
+
+if TYPE_CHECKING:
+    from harvester.compute.schedules.expression import Schedule
 
 ONCE, SERVICE = "once", "service"
 
@@ -44,7 +46,7 @@ class Scheduled:
     """A schedule in force since then, or `paused`; `scheduler_running`: whether one carries it out."""
 
     collection_id: str
-    schedule: Schedule
+    schedule: "Schedule"
     since: datetime
     last: str = ""
     scheduler_running: bool = True
@@ -106,7 +108,7 @@ class Compute(Protocol):
         """End the service and its harvest; raises after `within` seconds."""
         ...
 
-    def schedule(self, collection_id: str, schedule: Schedule, *, paused: bool = False) -> Scheduled:
+    def schedule(self, collection_id: str, schedule: "Schedule", *, paused: bool = False) -> Scheduled:
         """Put a schedule in force, in the place of the one that was there; a paused one starts nothing."""
         ...
 

@@ -2,12 +2,14 @@
 
 from collections.abc import Mapping
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harvester.errors import Exit, HarvesterError
 from harvester.networks import Network
 from harvester.text import unexpected
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "twarc_cloud.networks"
 _X = "x"
@@ -34,6 +36,9 @@ def _named(name: str) -> Network:
         from harvester.networks.x.network import X
 
         return X()
+    # Takes as long as the rest of the registry, and X needs none of it.
+    from importlib.metadata import entry_points
+
     offered = sorted({point.name for point in entry_points(group=GROUP)} | {_X})
     for point in entry_points(group=GROUP, name=name):
         return _loaded(point)
@@ -44,7 +49,7 @@ def _named(name: str) -> Network:
     )
 
 
-def _loaded(point: EntryPoint) -> Network:
+def _loaded(point: "EntryPoint") -> Network:
     try:
         network: Network = point.load()()
     except Exception as error:

@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from typing import Any
+
+from harvester.clock import http_date
 
 
 class BrokenAnswer(Exception):  # noqa: N818 - as a refusal is one
@@ -64,10 +65,5 @@ def _is_entry(entry: Mapping[str, Any], prefix: str) -> bool:
 
 def date_of(header: Any) -> datetime | None:
     """The date of an answer; None for one that is none, or that no clock shows."""
-    try:
-        date = parsedate_to_datetime(str(header))
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
-    # Without a zone, or with -0000, it is UTC: https://www.rfc-editor.org/rfc/rfc5322#section-3.3
-    date = date.replace(tzinfo=UTC) if date.tzinfo is None else date.astimezone(UTC)
-    return date if 2000 < date.year < 9000 else None
+    date = http_date(str(header))
+    return date if date and 2000 < date.year < 9000 else None

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,11 +15,19 @@ from harvester import __version__
 from harvester.commands.cli.suggestions import _ELSEWHERE
 from harvester.commands.container import container
 from harvester.commands.person import operator
+from harvester.store import Store
+from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys
+from harvester.store.s3 import S3Store
 from tests.support.cli_session import Person
+from tests.support.scripted_x import Reply, in_turn, scripted
 from tests.support.servers import Bucket
 
 _ROOT = Path(__file__).resolve().parents[2]
-_HEAVY = ("boto3", "botocore", "twarc", "flask", "requests", "pandas", "isal", "msgspec")
+_HEAVY = (
+    *("boto3", "botocore", "twarc", "oauthlib", "asyncio", "tqdm", "flask", "obstore"),
+    *("requests", "pandas", "isal", "msgspec"),
+)
 
 
 @pytest.fixture
@@ -203,20 +212,25 @@ def test_a_shell_completes_commands_and_ids(person: Person) -> None:
     assert answer.stdout.split() == ["plain,mueller", "plain,museums"]
 
 
-def _imported(*arguments: str, cwd: Path) -> set[str]:
-    """The packages that the door imports for a command."""
+def _imported(
+    *arguments: str,
+    cwd: Path,
+    door: str = "person import operator",
+    environment: Mapping[str, str] | None = None,
+) -> set[str]:
+    """The packages that a door imports for a command."""
     code = (
         "import sys, json, io, contextlib\n"
         "from harvester.commands import run\n"
-        "from harvester.commands.person import operator\n"
+        f"from harvester.commands.{door} as command\n"
         "with contextlib.redirect_stdout(io.StringIO()):\n"
-        f"    run(operator, {list(arguments)!r})\n"
+        f"    run(command, {list(arguments)!r})\n"
         "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))\n"
     )
     found = subprocess.run(
         [sys.executable, "-c", code],
         cwd=cwd,
-        env={**os.environ, "PYTHONPATH": str(_ROOT)},
+        env={**os.environ, "PYTHONPATH": str(_ROOT), **(environment or {})},
         capture_output=True,
         text=True,
         check=True,
@@ -231,14 +245,35 @@ def _imported(*arguments: str, cwd: Path) -> set[str]:
 def test_what_needs_neither_aws_nor_the_network_imports_neither(
     arguments: tuple[str, ...], tmp_path: Path
 ) -> None:
-    assert _imported(*arguments, cwd=tmp_path) & {*_HEAVY, "ssl"} == set()
+    # The versions of packages are read from files in the format of mails.
+    more = set() if arguments == ("-V",) else {"http", "email", "difflib"}
+    assert _imported(*arguments, cwd=tmp_path) & {*_HEAVY, *more, "ssl"} == set()
 
 
 def test_a_bucket_is_listed_without_boto3(s3_environment: Bucket, tmp_path: Path) -> None:
     """It takes three times as long to import as everything else."""
     used = _imported("collection", "list", "--bucket", s3_environment.name, cwd=tmp_path)
     assert "harvester" in used
-    assert used & {*_HEAVY, "obstore", "urllib3", "asyncio"} == set()
+    assert used & {*_HEAVY, "urllib3"} == set()
+
+
+@pytest.mark.parametrize("on", ["folder", "s3"])
+def test_a_harvest_imports_what_it_uses(on: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    described = {"id": "one", "type": "search", "search": {"query": "cats"}}
+    environment = {"BEARER_TOKEN": "b", "TWARC_CLOUD_X_PATIENCE": "1"}
+    arguments = ["local", "harvester", "one", "--collections-path", str(tmp_path / "collections")]
+    store: Store = FolderStore(tmp_path / "collections")
+    if on == "s3":
+        bucket = request.getfixturevalue("s3_environment")
+        arguments, store = ["aws", "harvester", bucket.name, "one"], S3Store(bucket.name)
+    store.create(CollectionKeys("one").collection, json.dumps(described).encode())
+    with scripted(in_turn(Reply(401))) as x:
+        environment["X_API_URL"] = x.url
+        door = "container import container"
+        used = _imported(*arguments, cwd=tmp_path, door=door, environment=environment)
+        assert x.requests
+    assert "msgspec" in used
+    assert used & {*_HEAVY[:8], "honeybadger", "requests_oauthlib"} == set()
 
 
 def test_doctor_looks_at_everything_and_says_what_to_do(

@@ -1,11 +1,11 @@
 """What one kind of collection has: its keys, what is wrong with a description, what a harvest learns."""
 
-import difflib
 from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
 from harvester.documents import Tree
+from harvester.text import similar
 
 # How text begins that the template left for a person to fill in, which is told once.
 PLACEHOLDER = "<"
@@ -78,7 +78,7 @@ def _of(section: Any, name: str) -> Any:
 def unknown(tree: Tree, known: Set[str], where: str) -> Iterator[str]:
     for key in tree:
         if key not in known and not key.startswith("x_"):
-            near = difflib.get_close_matches(key, known, n=1)
+            near = similar(key, known)
             yield f"Unknown key {where}{key}." + (f" Did you mean {where}{near[0]}?" if near else "")
 
 

@@ -1,9 +1,10 @@
 """A mistyped command gets a suggestion."""
 
-import difflib
 from collections.abc import Iterator, Mapping
 
 import click
+
+from harvester.text import similar
 
 # What other tools call it.
 _ELSEWHERE: Mapping[str, tuple[str, ...]] = {
@@ -52,11 +53,11 @@ def _meant(name: str, context: click.Context) -> list[str]:
     here = " ".join(context.command_path.split()[1:])
     everywhere = dict(_commands(context.find_root().command))
     mine = {short: full for full, short in everywhere.items() if full == f"{here} {short}".strip()}
-    found = [mine[short] for short in difflib.get_close_matches(typed, mine, n=_SHOWN, cutoff=0.7)]
+    found = [mine[short] for short in similar(typed, mine, most=_SHOWN, cutoff=0.7)]
     found += [full for full, short in everywhere.items() if short == typed]
     found += [full for full in _ELSEWHERE.get(typed, ()) if full in everywhere]
     if not found:
-        near = set(difflib.get_close_matches(typed, set(everywhere.values()), n=_SHOWN))
+        near = set(similar(typed, set(everywhere.values()), most=_SHOWN))
         found = [full for full, short in everywhere.items() if short in near]
     return list(dict.fromkeys(found))[:_SHOWN]
 

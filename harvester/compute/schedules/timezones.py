@@ -5,9 +5,10 @@ is the first time here: which of the two AWS takes, it does not say.
 https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html#daylist-savings-time
 """
 
-import difflib
 from datetime import UTC, datetime, tzinfo
 from functools import cache
+
+from harvester.text import similar
 
 # UTC needs no database of time zones, which a small machine may not have.
 _UTC = "UTC"
@@ -26,7 +27,7 @@ def zone_problem(name: str) -> str:
     known_as = {each.lower(): each for each in known}
     wanted = name.lower()
     near = [each for each in sorted(known_as) if f"/{each}".endswith(f"/{wanted}")]
-    near = near or difflib.get_close_matches(wanted, known_as, n=1, cutoff=0.7)
+    near = near or similar(wanted, known_as, cutoff=0.7)
     meant = [known_as[each] for each in near]
     hint = f" Did you mean {' or '.join(meant)}?" if meant else ""
     return f"{name!r} is not a time zone name, such as Europe/Berlin.{hint}"

@@ -5,8 +5,6 @@ from datetime import UTC
 from types import MappingProxyType
 from typing import Any
 
-from twarc.version import user_agent, version
-
 from harvester.clock import Clock, Stop
 from harvester.errors import Exit, HarvesterError
 from harvester.networks import Client
@@ -33,6 +31,7 @@ from harvester.networks.x.network_time import NetworkTime
 from harvester.networks.x.page import Page, accounts_page, posts_page, provenance_of, relations_page
 from harvester.networks.x.rules_api import RulesApi
 from harvester.networks.x.streaming.connection import StreamConnection
+from harvester.networks.x.twarc_lists import user_agent, version
 
 X_API_URL = "https://api.twitter.com"
 

@@ -9,7 +9,9 @@ import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from twarc.expansions import (
+from harvester.networks.x.decoding import objects
+from harvester.networks.x.errors import ApiCode, Problem, XError
+from harvester.networks.x.twarc_lists import (
     EXPANSIONS,
     MEDIA_FIELDS,
     PLACE_FIELDS,
@@ -17,9 +19,6 @@ from twarc.expansions import (
     TWEET_FIELDS,
     USER_FIELDS,
 )
-
-from harvester.networks.x.decoding import objects
-from harvester.networks.x.errors import ApiCode, Problem, XError
 
 T = TypeVar("T")
 

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from twarc import expansions
+from twarc.version import user_agent, version
 
 import emulator
 from harvester.clock import Stop
 from harvester.errors import Exit
-from harvester.networks.x import Keys, XClient, XError
+from harvester.networks.x import Keys, XClient, XError, twarc_lists
 from harvester.networks.x.checks import accepted_fields
 from harvester.networks.x.errors import ApiCode, Problem
 from harvester.networks.x.fields import POSTS, TWEETS, Fields
@@ -249,6 +251,13 @@ def _declared() -> dict[str, dict[str, list[str]]]:
         ]
         found[ours] = {part["name"]: part["schema"].get("items", {}).get("enum", []) for part in parts}
     return found
+
+
+def test_twarc_requests_these_fields_by_this_name() -> None:
+    names = ("EXPANSIONS", "TWEET_FIELDS", "USER_FIELDS", "MEDIA_FIELDS", "POLL_FIELDS", "PLACE_FIELDS")
+    for name in names:
+        assert getattr(twarc_lists, name) == getattr(expansions, name)
+    assert (twarc_lists.version, twarc_lists.user_agent) == (version, user_agent)
 
 
 @pytest.mark.skipif(not _DOCUMENT.is_file(), reason="X's OpenAPI document is not on this machine")
