@@ -101,6 +101,10 @@ class Operator:
         self.person.output("collection-config", "keys", "--yes")
         self.person.output("collection", "add")
 
+    def sent(self) -> int:
+        """How many posts streams were sent so far."""
+        return sum(self.control.stream()["written"])
+
     def services(self) -> list[str]:
         ecs = self.made.client("ecs")
         arns = ecs.list_services(cluster="twarc-cloud")["serviceArns"]
@@ -200,7 +204,10 @@ def _lowered(tree: Any) -> Any:
 
 
 def _healthy(operator: Operator, name: str) -> None:
+    """It runs, and at least one post came since: a stop may come as soon as a stream runs, and find none."""
     until(lambda: f"{name} =>" in operator.person("harvest", "running", name).out, within=_WITHIN)
+    before = operator.sent()
+    until(lambda: operator.sent() > before, within=_WITHIN)
 
 
 def _stopped_inside(operator: Operator, name: str) -> None:
