@@ -23,8 +23,11 @@ _BUCKET = "idle"
 # A line of --debug: "... DEBUG AWS s3 PutObject /bucket/key => 200".
 _ASKED = re.compile(r" AWS s3 (\w+) /\S*?([^/\s]*) => \d+$", re.MULTILINE)
 _REASONS = {
-    ("PutObject", "lock.json"): "the lock is renewed, three times in `lock_seconds`",
-    ("GetObject", "stop.json"): "was a stop asked for? each `stop_poll_seconds`",
+    (
+        "PutObject",
+        "lock.json",
+    ): "the lock is renewed, after three quarters of `lock_seconds`; it also brings a stop request",
+    ("GetObject", "stop.json"): "did another program ask for a stop? each `stop_poll_seconds`",
     ("PutObject", "checkpoint.json"): "what a successor would go on from, each `checkpoint_seconds`",
     ("PutObject", "harvest.json"): "the account that `harvest running` shows, each `checkpoint_seconds`",
     ("PutObject", "events.jsonl-N"): "what happened since the last checkpoint, if anything did",

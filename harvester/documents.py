@@ -77,7 +77,10 @@ class Collection(TypedDict, total=False):
 
 
 class LockContent(TypedDict, total=False):
-    """lock.json; `released` where it was given back in place of being removed, `harvest_id` of 2019."""
+    """lock.json; `released` where it was given back in place of being removed, `harvest_id` of 2019.
+
+    `stop_asked` is the word of who asks for a stop; `last_renewed` is there until the owner has heard it.
+    """
 
     owner: str
     acquired: str
@@ -88,6 +91,8 @@ class LockContent(TypedDict, total=False):
     process_started: str
     software: str
     renewed: int
+    stop_asked: str
+    last_renewed: str
     released: str
     harvest_id: str
 

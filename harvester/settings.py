@@ -63,7 +63,7 @@ class Settings:
     lock_seconds: float = 60.0
     store_patience: float = 900.0
     x_patience: float = 900.0
-    stop_poll_seconds: float = 15.0
+    stop_poll_seconds: float = 600.0
     concurrency: int = 32
     restarts: int = 10
     restart_seconds: float = 1.0

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from harvester.errors import Exit, HarvesterError
-from harvester.harvest.lock import Lock, expiry
+from harvester.harvest.lock import Lock
+from harvester.harvest.lock_content import expiry
 from harvester.settings import Settings, listed, settings, variable
 from harvester.store.folder import FolderStore
 from tests.support.stores import HandClock

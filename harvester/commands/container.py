@@ -162,7 +162,7 @@ def _folder(path: str) -> Store:
 def _unlock(store: Store, collection_id: str) -> None:
     from harvester.collection import history
     from harvester.errors import NotFound
-    from harvester.harvest.lock import content
+    from harvester.harvest.lock_content import content
 
     keys = CollectionKeys(collection_id)
     history.read(store, keys)

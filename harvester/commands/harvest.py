@@ -29,7 +29,7 @@ from harvester.text import size, when
 if TYPE_CHECKING:
     from harvester.store.keys import CollectionKeys
 
-_STOPS_WITHIN = 60.0
+_STOPS_WITHIN = 180.0
 _CHANGES_SHOWN = 1000
 
 
@@ -227,7 +227,8 @@ def end_harvest(workspace: Workspace, keys: "CollectionKeys", *, within: float) 
                 hint="The stop is requested and takes effect when the harvest sees it; see "
                 "`harvest running`.",
             )
-        status = f"it polls for a stop request every {workspace.settings.stop_poll_seconds:g} s"
+        within = control.heard_within(workspace.store, workspace.settings)
+        status = f"it hears a stop request within {within:g} s"
         waits(keys.id, status, clock.elapsed() - began)
         clock.wait(never, workspace.pause)
     control.take_back(workspace.store, keys, written)

@@ -13,7 +13,7 @@ from harvester.clock import moment
 from harvester.collection import history
 from harvester.documents import HarvestSummary, LockContent, checked, object_in
 from harvester.errors import HarvesterError, NotFound
-from harvester.harvest.lock import content, holder, is_released
+from harvester.harvest.lock_content import content, holder, is_released
 from harvester.harvest.progress import INTERRUPTED, RUNNING
 from harvester.store import Store
 from harvester.store.keys import (

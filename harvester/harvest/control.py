@@ -1,4 +1,8 @@
-"""Stop requests by `stop.json` in the store; the file is removed when the harvest ends."""
+"""A stop that is asked for in the store is heard: by a word in `lock.json`, or by `stop.json`.
+
+The owner of the lock finds the word when it renews the lock, which costs nothing more. `stop.json`, which
+people and other programs write, is looked for: often where that is free, rarely where it is billed. It is
+removed when the harvest ends."""
 
 import logging
 import threading
@@ -6,18 +10,33 @@ from contextlib import suppress
 
 from harvester.clock import Stop
 from harvester.errors import Conflict, NotFound
+from harvester.harvest.lock import RENEWED_AFTER
+from harvester.harvest.lock_content import STOP_REASON, ask_to_stop
+from harvester.settings import Settings
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys
 
 log = logging.getLogger("twarc-cloud")
 
+_EVERY_WHERE_FREE = 1.0
+
 
 def ask(store: Store, keys: CollectionKeys) -> str:
-    """Ask the running harvest to stop; the version of what was written, empty where it was asked already."""
-    try:
-        return store.create(keys.stop, b"{}\n")
-    except Conflict:
-        return ""
+    """Ask the running harvest to stop; the version of stop.json, empty where it was there already."""
+    version = ""
+    with suppress(Conflict):
+        version = store.create(keys.stop, b"{}\n")
+    ask_to_stop(store, keys.lock)
+    return version
+
+
+def heard_within(store: Store, settings: Settings) -> float:
+    """The seconds within which a harvest that runs hears what is asked of it in this store."""
+    return min(_pause(store, settings.stop_poll_seconds), settings.lock_seconds * RENEWED_AFTER)
+
+
+def _pause(store: Store, every: float) -> float:
+    return every if store.is_billed else min(every, _EVERY_WHERE_FREE)
 
 
 def take_back(store: Store, keys: CollectionKeys, version: str) -> None:
@@ -28,14 +47,14 @@ def take_back(store: Store, keys: CollectionKeys, version: str) -> None:
 
 
 class StopFile:
-    """The `stop.json` of a harvest that runs and looks for it `every` so many seconds.
+    """The `stop.json` of a harvest that runs and looks for it `every` so many seconds, or oftener.
 
     `store` is read, and `fenced` is where it is removed.
     """
 
     def __init__(self, store: Store, fenced: Store, key: str, *, stop: Stop, every: float) -> None:
         self._store, self._fenced, self._key = store, fenced, key
-        self._stop, self._every = stop, every
+        self._stop, self._every = stop, _pause(store, every)
         self._over = threading.Event()
 
     def watch(self) -> threading.Thread:
@@ -55,7 +74,7 @@ class StopFile:
             except Exception as error:  # noqa: BLE001 - whatever a store answers once, the next look counts
                 log.debug("Cannot check for stop.json: %s", error)
                 continue
-            self._stop.request("a stop was requested")
+            self._stop.request(STOP_REASON)
             return
 
     def close(self) -> None:

@@ -28,6 +28,10 @@ class FencedStore:
     def removes_conditionally(self) -> bool:
         return self._store.removes_conditionally
 
+    @property
+    def is_billed(self) -> bool:
+        return self._store.is_billed
+
     def read(self, key: str) -> Stored:
         return self._store.read(key)
 

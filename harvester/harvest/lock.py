@@ -4,20 +4,28 @@ import logging
 import threading
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import cast
 
 import orjson
 
 from harvester import __version__
 from harvester.clock import Clock, Stop, timestamp
-from harvester.documents import LockContent, object_in
+from harvester.documents import LockContent
 from harvester.errors import Conflict, Exit, HarvesterError, LockLost, NotFound, StoreAway
 from harvester.harvest import owners
+from harvester.harvest.lock_content import (
+    STOP_REASON,
+    TTL,
+    content,
+    expiry,
+    is_released,
+    owner_of,
+    ttl_of,
+    written_at,
+)
 from harvester.store import Store, Stored
 
 log = logging.getLogger("twarc-cloud")
 
-TTL = 60.0
 # Of the `ttl`: when it is renewed, for each renewal is paid for; and how soon again without an answer.
 RENEWED_AFTER, _TRIED_AGAIN_AFTER = 3 / 4, 1 / 20
 
@@ -32,6 +40,9 @@ class Lock:
     The owner renews it after three quarters of `ttl` seconds. Others judge its age by the store's clock
     alone; the owner judges by a clock that only counts seconds, and from before each request was sent, so
     that it gives up earlier than anybody may take over.
+
+    Who asks for a stop writes that into the lock (`control.ask`): the owner finds it at its next renewal,
+    which fails for it, and passes it on to `stop`.
     """
 
     def __init__(
@@ -67,6 +78,8 @@ class Lock:
         for _ in range(_TRIES):
             sent = self._clock.elapsed()
             before = self._free()
+            if before and content(before).get("owner") == self.owner:
+                self._hear(before)
             try:
                 if before is None:
                     self._version = self._store.create(self._key, self._bytes())
@@ -76,9 +89,10 @@ class Lock:
                 # Somebody came or went at this very moment.
                 continue
             self._proved(sent)
+            self._pass_on()
             if before is None or is_released(held := content(before)) or held.get("owner") == self.owner:
                 return None
-            log.warning("Took over the expired lock of %s.", _owner(held))
+            log.warning("Took over the expired lock of %s.", owner_of(held))
             return held
         raise _locked(self._key, {}, None)
 
@@ -95,9 +109,9 @@ class Lock:
             # What it had sent before may still arrive.
             self._clock.wait(self._stop, _GRAIN.total_seconds())
             return current
-        now, expires = self._store.now(), expiry(current)
-        if current.modified > now + _GRAIN:
-            return self._unrenewed(current, ahead=current.modified - now)
+        now, expires, written = self._store.now(), expiry(current), written_at(current)
+        if written > now + _GRAIN:
+            return self._unrenewed(current, ahead=written - now)
         if now <= expires + _GRAIN:
             raise _locked(self._key, content(current), expires)
         self.late_after = expires + _GRAIN / 2
@@ -108,9 +122,9 @@ class Lock:
         log.warning(
             "%s is dated %.0f s ahead of the store's clock, which was set back. "
             "Waiting %.0f s for its owner to renew it.",
-            *(self._key, ahead.total_seconds(), _ttl(current)),
+            *(self._key, ahead.total_seconds(), ttl_of(current)),
         )
-        self._clock.wait(self._stop, _ttl(current) + _GRAIN.total_seconds())
+        self._clock.wait(self._stop, ttl_of(current) + _GRAIN.total_seconds())
         found = self._read()
         if self._stop.requested or found is None or found.version != current.version:
             raise _locked(self._key, content(current), None)
@@ -142,6 +156,12 @@ class Lock:
 
     def renew(self) -> None:
         """Prove that the lock is ours. Raises LockLost when it is not, StoreAway when that is unknown."""
+        try:
+            self._prove()
+        finally:
+            self._pass_on()
+
+    def _prove(self) -> None:
         with self._guard:
             if self._lost:
                 raise _lost(self._key)
@@ -168,15 +188,26 @@ class Lock:
         try:
             self._version = self._store.replace(self._key, self._bytes(), version=self._version)
         except Conflict:
-            # An earlier renewal may have arrived although its answer did not.
+            # An earlier renewal may have arrived although its answer did not; or a stop was asked for.
             current = self._ours()
             if current is None:
                 raise
+            self._hear(current)
             self._version = self._store.replace(self._key, self._bytes(), version=current.version)
 
     def _ours(self) -> Stored | None:
         current = self._read()
         return current if current and content(current).get("owner") == self.owner else None
+
+    def _hear(self, current: Stored) -> None:
+        """Keep the word of who asks for a stop, so that the lock says that it was asked for until its end."""
+        if asked := content(current).get("stop_asked"):
+            self._content["stop_asked"] = asked
+
+    def _pass_on(self) -> None:
+        # Not under the guard, as whoever hears of the stop may come back here.
+        if self._content.get("stop_asked"):
+            self._stop.request(STOP_REASON)
 
     @property
     def lost(self) -> bool:
@@ -231,53 +262,10 @@ class Lock:
         return orjson.dumps(self._content, option=orjson.OPT_INDENT_2)
 
 
-def content(lock: Stored) -> LockContent:
-    """What the lock says; a lock that is not JSON says nothing, and counts as one all the same."""
-    return cast(LockContent, object_in(lock.data))
-
-
-def expiry(lock: Stored) -> datetime:
-    """When the lock may be taken over, by the store's clock."""
-    return lock.modified + timedelta(seconds=_ttl(lock))
-
-
-def _ttl(lock: Stored) -> float:
-    ttl = content(lock).get("ttl")
-    if not isinstance(ttl, int | float) or isinstance(ttl, bool) or not 0 < ttl <= 3600:
-        return TTL
-    return float(ttl)
-
-
-def holder(store: Store, key: str) -> LockContent | None:
-    """What the lock of a harvest that lives says; None where there is none, or its owner is dead."""
-    try:
-        lock = store.read(key)
-    except NotFound:
-        return None
-    now, held = store.now(), content(lock)
-    # One that is dated later than any clock may differ was written before the clock was put back.
-    fresh = now <= expiry(lock) <= now + timedelta(seconds=2 * _ttl(lock))
-    if not fresh or is_released(held) or owners.is_dead(held):
-        return None
-    return held or {"owner": "unknown"}
-
-
-def is_released(held: LockContent) -> bool:
-    """Whether the owner gave the lock back where it could not be removed safely."""
-    return bool(held.get("released"))
-
-
-def _owner(held: LockContent) -> str:
-    """Who holds a lock, in words; one of 2019 names its harvest only."""
-    if "owner" in held:
-        return f"{held['owner']} on {held.get('host', 'an unknown host')}"
-    return f"the harvest of {held['harvest_id']}" if "harvest_id" in held else "an unknown owner"
-
-
 def _locked(key: str, held: LockContent, expires: datetime | None) -> HarvesterError:
     until = f" It expires at {timestamp(expires)} unless it is renewed." if expires else ""
     return HarvesterError(
-        f"The collection is locked: {key} is held by {_owner(held)}.{until}",
+        f"The collection is locked: {key} is held by {owner_of(held)}.{until}",
         hint="Wait for that harvest to end. If none is running, the lock expires, or `unlock` removes it.",
         exit_code=Exit.LOCKED,
     )

@@ -59,6 +59,10 @@ class PatientStore:
     def removes_conditionally(self) -> bool:
         return self._patience.until(lambda: self._store.removes_conditionally)
 
+    @property
+    def is_billed(self) -> bool:
+        return self._store.is_billed
+
     def read(self, key: str) -> Stored:
         return self._patience.until(lambda: self._store.read(key))
 

@@ -54,6 +54,11 @@ class Store(Protocol):
         """
         ...
 
+    @property
+    def is_billed(self) -> bool:
+        """Whether each request may cost money, so that nothing is asked again and again."""
+        ...
+
     def read(self, key: str) -> Stored: ...
 
     def create(self, key: str, data: bytes) -> str:

@@ -46,6 +46,10 @@ class FolderStore:
     def removes_conditionally(self) -> bool:
         return True
 
+    @property
+    def is_billed(self) -> bool:
+        return False
+
     def read(self, key: str) -> Stored:
         path = self._path(key)
         with translated(key), opened(path) as file:

@@ -61,6 +61,10 @@ class S3Store:
     def removes_conditionally(self) -> bool:
         return self._conditions.require().removal
 
+    @property
+    def is_billed(self) -> bool:
+        return True
+
     def read(self, key: str) -> Stored:
         require_key(key)
         head, data = self._objects.read(key)

@@ -33,7 +33,7 @@ _POSTS = 20 * _EVERY
 class CountingStore:
     """Objects in memory, dated by a clock that the test moves; `asked` counts what S3 would be asked."""
 
-    name, removes_conditionally = "s3://day", True
+    name, removes_conditionally, is_billed = "s3://day", True, True
 
     def __init__(self, clock: HandClock) -> None:
         self._clock, self._versions, self._guard = clock, count(1), threading.Condition()

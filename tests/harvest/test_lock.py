@@ -21,7 +21,8 @@ from harvester.curation.delete import Deletion
 from harvester.errors import Conflict, Exit, HarvesterError, LockLost, NotFound, StoreAway
 from harvester.harvest import owners
 from harvester.harvest.fenced_store import FencedStore
-from harvester.harvest.lock import Lock, content, expiry, holder
+from harvester.harvest.lock import Lock
+from harvester.harvest.lock_content import content, expiry, holder
 from harvester.store import Store, Stored
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys

@@ -14,7 +14,7 @@ from harvester.clock import Clock, Stop, SystemClock, moment
 from harvester.collection import history
 from harvester.errors import Exit, StoreAway
 from harvester.harvest.harvest import Harvest
-from harvester.harvest.lock import content
+from harvester.harvest.lock_content import content
 from harvester.harvest.segment import finished
 from harvester.networks import Batch
 from harvester.networks.x.sources import Job

@@ -10,7 +10,7 @@ from harvester.clock import Clock, Stop, SystemClock, timestamp
 from harvester.collection import history
 from harvester.errors import Exit
 from harvester.harvest.harvest import Harvest
-from harvester.harvest.lock import content
+from harvester.harvest.lock_content import content
 from harvester.harvest.progress import BUDGET, STOPPED, Outcome
 from harvester.harvest.recovery import recover
 from harvester.harvest.workdir import State, Work

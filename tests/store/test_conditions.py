@@ -11,7 +11,8 @@ import pytest
 
 from harvester.checks.machine import examine
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound
-from harvester.harvest.lock import Lock, content
+from harvester.harvest.lock import Lock
+from harvester.harvest.lock_content import content
 from harvester.settings import Settings
 from harvester.store.conditions import FOLDER, Unfit
 from harvester.store.s3 import S3Store

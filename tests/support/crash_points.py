@@ -82,6 +82,10 @@ class DeadlyStore:
     def removes_conditionally(self) -> bool:
         return self.store.removes_conditionally
 
+    @property
+    def is_billed(self) -> bool:
+        return self.store.is_billed
+
     def read(self, key: str) -> Stored:
         return self.store.read(key)
 

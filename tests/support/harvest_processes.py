@@ -12,7 +12,7 @@ from typing import Any
 
 import emulator
 from harvester.errors import NotFound
-from harvester.harvest.lock import content
+from harvester.harvest.lock_content import content
 from harvester.store import Store
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys

@@ -128,7 +128,7 @@ def unlock(collection_id: str, yes: bool, dry_run: bool, workspace: Workspace) -
     from harvester.collection import history
     from harvester.errors import NotFound
     from harvester.harvest import catalog
-    from harvester.harvest.lock import content, is_released
+    from harvester.harvest.lock_content import content, is_released
 
     keys = workspace.keys(collection_id)
     history.read(workspace.store, keys)

@@ -30,7 +30,7 @@ from harvester.compute.fargate.wait_for_start import StartWatch
 from harvester.compute.schedules.expression import Schedule
 from harvester.documents import Collection, HarvestSummary, Tree
 from harvester.errors import Exit, HarvesterError
-from harvester.harvest import catalog
+from harvester.harvest import catalog, control
 from harvester.settings import Settings
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys
@@ -38,8 +38,8 @@ from harvester.store.keys import CollectionKeys
 _PAUSE = 1.0
 # How long a task may take from its end to its exit code.
 _ENDS_WITHIN = 120.0
-# A stop that was asked for in the store is heard within stop_poll_seconds; so many of them are enough.
-_POLLS = 3
+# So many times as long as a harvest may take to hear a stop that was asked for in the store are enough.
+_PATIENCE = 2
 
 OnWait = Callable[[str, str, float], None]
 
@@ -217,7 +217,7 @@ class FargateCompute:
     def _ignores_its_stop(self, collection_id: str) -> bool:
         """Whether a stop was requested in the store long ago, and no harvest has removed the request."""
         keys = CollectionKeys(collection_id)
-        patience = timedelta(seconds=_POLLS * self.settings.stop_poll_seconds)
+        patience = timedelta(seconds=_PATIENCE * control.heard_within(self.store, self.settings))
         return any(
             entry.key == keys.stop and self.store.now() - entry.modified > patience
             for entry in self.store.entries(keys.stop)

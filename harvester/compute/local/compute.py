@@ -32,7 +32,7 @@ from harvester.compute.status_client import asked
 from harvester.documents import HarvestSummary, Tree
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound
 from harvester.harvest import catalog
-from harvester.harvest.lock import content
+from harvester.harvest.lock_content import content
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys
 

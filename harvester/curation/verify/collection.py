@@ -12,7 +12,7 @@ from harvester.collection.secrets import without_secrets
 from harvester.curation.verify.harvest import STRANGER, UNREADABLE
 from harvester.curation.verify.verdicts import Finding, Part, Verdict
 from harvester.documents import LockContent, Tree, given_twice
-from harvester.harvest.lock import is_released
+from harvester.harvest.lock_content import is_released
 from harvester.harvest.progress import RUNNING
 from harvester.store.keys import (
     CHANGESETS,

@@ -1,0 +1,87 @@
+"""What `lock.json` says to those who do not hold it, and the one word that they may add to it."""
+
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import cast
+
+import orjson
+
+from harvester.clock import moment, timestamp
+from harvester.documents import LockContent, object_in
+from harvester.errors import Conflict, NotFound
+from harvester.harvest import owners
+from harvester.store import Store, Stored
+
+TTL = 60.0
+STOP_REASON = "a stop was requested"
+# How often who asks for a stop may find the lock renewed between a look and a write.
+_TRIES = 10
+
+
+def content(lock: Stored) -> LockContent:
+    """What the lock says; a lock that is not JSON says nothing, and counts as one all the same."""
+    return cast(LockContent, object_in(lock.data))
+
+
+def written_at(lock: Stored) -> datetime:
+    """When its owner last wrote it, by the store's clock: who asks for a stop makes it no younger."""
+    with suppress(TypeError, ValueError):
+        return min(lock.modified, moment(content(lock).get("last_renewed", "")))
+    return lock.modified
+
+
+def expiry(lock: Stored) -> datetime:
+    """When the lock may be taken over, by the store's clock."""
+    return written_at(lock) + timedelta(seconds=ttl_of(lock))
+
+
+def ttl_of(lock: Stored) -> float:
+    ttl = content(lock).get("ttl")
+    if not isinstance(ttl, int | float) or isinstance(ttl, bool) or not 0 < ttl <= 3600:
+        return TTL
+    return float(ttl)
+
+
+def holder(store: Store, key: str) -> LockContent | None:
+    """What the lock of a harvest that lives says; None where there is none, or its owner is dead."""
+    lock = _live(store, key)
+    return (content(lock) or {"owner": "unknown"}) if lock else None
+
+
+def ask_to_stop(store: Store, key: str) -> None:
+    """Write into the lock of a harvest that lives that it is to stop; its owner hears it when it renews it.
+
+    The lock is replaced in the version that was read, so that neither a renewal nor a takeover is undone.
+    """
+    for _ in range(_TRIES):
+        lock = _live(store, key)
+        if lock is None or not (held := content(lock)) or held.get("stop_asked"):
+            return
+        held["stop_asked"] = timestamp(store.now())
+        held["last_renewed"] = timestamp(lock.modified)
+        with suppress(Conflict):
+            store.replace(key, orjson.dumps(held, option=orjson.OPT_INDENT_2), version=lock.version)
+            return
+
+
+def _live(store: Store, key: str) -> Stored | None:
+    try:
+        lock = store.read(key)
+    except NotFound:
+        return None
+    now, held = store.now(), content(lock)
+    # One that is dated later than any clock may differ was written before the clock was put back.
+    fresh = now <= expiry(lock) <= now + timedelta(seconds=2 * ttl_of(lock))
+    return None if not fresh or is_released(held) or owners.is_dead(held) else lock
+
+
+def is_released(held: LockContent) -> bool:
+    """Whether the owner gave the lock back where it could not be removed safely."""
+    return bool(held.get("released"))
+
+
+def owner_of(held: LockContent) -> str:
+    """Who holds a lock, in words; one of 2019 names its harvest only."""
+    if "owner" in held:
+        return f"{held['owner']} on {held.get('host', 'an unknown host')}"
+    return f"the harvest of {held['harvest_id']}" if "harvest_id" in held else "an unknown owner"
