@@ -106,6 +106,8 @@ class Harvest:
             self._patience.end()
             return self._run.run()
         except OSError as error:
+            # Who slept while it made its folder finds that a successor took the lock, and cleared it away.
+            self._lock.require()
             raise in_words(error, self.work_root, hint="--temp selects another work folder.") from error
         finally:
             self._patience.end()
