@@ -98,6 +98,9 @@ def _idle(short: bool) -> Iterator[str]:
     for one in found:
         yield f"| {one.operation} | {one.name} | {one.an_hour:,.0f} | {one.usd:.2f} | {one.reason} |"
     yield f"| all | | {sum(one.an_hour for one in found):,.0f} | {sum(one.usd for one in found):.2f} | |"
+    yield ""
+    begun, ended = idle.start_and_end()
+    yield f"Requests of a start, until the stream is connected: {begun}; of the end: {ended}."
 
 
 def _steady(short: bool) -> Iterator[str]:

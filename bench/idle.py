@@ -57,6 +57,23 @@ def measure(*, seconds: float) -> Iterator[Asked]:
         yield Asked(operation, name, an_hour, usd, _REASONS.get((operation, name), "no reason is known"))
 
 
+def start_and_end() -> tuple[int, int]:
+    """The requests of a stream's start, until it is connected, and of its end; those of a second harvest."""
+    with tempfile.TemporaryDirectory() as folder, seaweedfs(Path(folder) / "s3") as server:
+        _prepare(server)
+        for number in (1, 2):
+            log = Path(folder) / f"log-{number}"
+            with emulator("--keepalive", "10") as base:
+                process = _started(Path(folder), server, base, log)
+                try:
+                    wait_for_stream(base)
+                    begun = len(_ASKED.findall(log.read_text(encoding="utf-8")))
+                finally:
+                    process.send_signal(signal.SIGTERM)
+                    process.wait(timeout=60)
+        return begun, len(_ASKED.findall(log.read_text(encoding="utf-8"))) - begun
+
+
 def _asked(seconds: float) -> list[tuple[str, str]]:
     with (
         tempfile.TemporaryDirectory() as folder,

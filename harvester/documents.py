@@ -186,10 +186,11 @@ class HarvestSummary(Figures, total=False):
 
 
 class LastHarvest(TypedDict):
-    """last_harvest.json."""
+    """last_harvest.json; `unheard` is that of harvest.json, where earlier versions did not repeat it."""
 
     harvest_id: str
     state: str
+    unheard: NotRequired[Tree]
 
 
 class Changeset(TypedDict):

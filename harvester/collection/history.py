@@ -103,23 +103,31 @@ def _edit_once(
     store: Store, keys: CollectionKeys, change: Callable[[Tree], Tree], *, note: str, harvest: str
 ) -> Tree | None:
     """The collection after `change`; None where it has to be read again before."""
-    stored = read(store, keys)
-    tree, version = _parsed(stored, keys), stored.version
-    del stored
-    if not _is_told(store, keys, tree):
-        _adopt(store, keys, version, tree)
-        return None
-    if _completed_for_another(store, keys, tree, version):
-        return None
+    tree, version = adopt(store, keys)
     new = change(tree)
     if diff(tree, new) == ({}, []):
         return tree
     return _replace(store, keys, version, tree, new, note=note, harvest=harvest)
 
 
-def adopt(store: Store, keys: CollectionKeys) -> None:
-    """Give what was put into its place, or changed there, by hand its changeset."""
-    edit(store, keys, lambda tree: tree)
+def adopt(store: Store, keys: CollectionKeys) -> tuple[Tree, str]:
+    """The collection and its version, after what was put there or changed by hand has got its changeset."""
+    for _ in range(_TRIES):
+        found = _adopt_once(store, keys)
+        if found is not None:
+            return found
+    raise _busy(keys)
+
+
+def _adopt_once(store: Store, keys: CollectionKeys) -> tuple[Tree, str] | None:
+    """The collection and its version; None where it has to be read again before."""
+    stored = read(store, keys)
+    tree, version = _parsed(stored, keys), stored.version
+    del stored
+    if not _is_told(store, keys, tree):
+        _adopt(store, keys, version, tree)
+        return None
+    return None if _completed_for_another(store, keys, tree, version) else (tree, version)
 
 
 def _left(store: Store, keys: CollectionKeys) -> Tree:

@@ -35,7 +35,8 @@ def claim(context: Context, collection: Collection) -> Claim:
     store, keys, progress = context.store, context.keys, context.progress
     begun = store.now()
     started = begun.replace(microsecond=0)
-    checkpoint = Pointer(store, keys.checkpoint)
+    # The one of a harvest that died is gone once that one is finished.
+    checkpoint = Pointer(store, keys.checkpoint, new=True)
     while True:
         here = keys.harvest(started)
         state = State(harvest=timestamp(started), owner=context.owner, begun=timestamp(begun))

@@ -16,7 +16,7 @@ import orjson
 from harvester.clock import moment
 from harvester.collection import history
 from harvester.collection.description import with_harvest
-from harvester.collection.kinds import has_users
+from harvester.collection.kinds import has_users, is_stream
 from harvester.documents import HarvestSummary, LastHarvest, written
 from harvester.errors import Conflict
 from harvester.harvest import workdir
@@ -119,14 +119,18 @@ class Ending:
 
     def _write_last(self) -> None:
         state = self.work.state
-        last: LastHarvest = {"harvest_id": state.harvest, "state": self.summary(state)["state"]}
+        summary = self.summary(state)
+        last: LastHarvest = {"harvest_id": state.harvest, "state": summary["state"]}
+        if is_stream(self.used):
+            # The next harvest need not read harvest.json for it.
+            last["unheard"] = summary.get("unheard") or {}
         Pointer(self.store, self.keys.last_harvest).write(last)
 
 
 def clear(store: Store, keys: CollectionKeys, here: HarvestKeys) -> None:
     """Remove what only a successor of this harvest would have needed."""
     for entry in list(store.entries(here.parts)):
-        store.remove(entry.key)
+        store.remove(entry.key, version=entry.version)
     store.remove(keys.checkpoint)
 
 

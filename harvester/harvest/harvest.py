@@ -31,7 +31,7 @@ from harvester.harvest.upload_queue import Uploads
 from harvester.harvest.workdir import State
 from harvester.networks import Client, Source
 from harvester.networks.registry import network_of
-from harvester.networks.validation import parsed
+from harvester.networks.validation import as_valid, parsed
 from harvester.settings import Settings
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys
@@ -130,8 +130,9 @@ class Harvest:
         """What an earlier harvest left is finished, and this one has its folder."""
         context = self._context
         self._finish_the_dead(uploads)
-        history.adopt(context.store, self.keys)
-        collection = self._collection(context.store)
+        tree, version = history.adopt(context.store, self.keys)
+        # Unless it was changed since, it was found to be valid.
+        collection = as_valid(tree) if version == self._valid else self._collection(context.store)
         network = network_of(collection)
         source = SourceThread(
             context,

@@ -75,18 +75,18 @@ class Lock:
         self._content = {"owner": self.owner, "acquired": timestamp(self._store.now()), "ttl": self._ttl}
         self._content.update(owners.this_process())
         self._content["software"] = f"twarc-cloud {__version__}"
+        # Mostly there is none, and to look first is one more request.
+        before, self.late_after = None, None
         for _ in range(_TRIES):
             sent = self._clock.elapsed()
-            before = self._free()
-            if before and content(before).get("owner") == self.owner:
-                self._hear(before)
             try:
                 if before is None:
                     self._version = self._store.create(self._key, self._bytes())
                 else:
                     self._version = self._store.replace(self._key, self._bytes(), version=before.version)
             except Conflict:
-                # Somebody came or went at this very moment.
+                # It is there; or somebody came or went at this very moment.
+                before = self._free()
                 continue
             self._proved(sent)
             self._pass_on()
@@ -102,6 +102,8 @@ class Lock:
         current = self._read()
         if current is None or content(current).get("owner") == self.owner:
             # Ours is one that was created although the answer was lost.
+            if current:
+                self._hear(current)
             return current
         if is_released(content(current)):
             return current

@@ -15,7 +15,8 @@ class Manifests:
 
     def __init__(self, store: Store, keys: HarvestKeys, files: Iterable[Finished] = ()) -> None:
         self._pointers = {
-            algorithm: Pointer(store, keys.manifest(algorithm), made_anew=True) for algorithm in ALGORITHMS
+            algorithm: Pointer(store, keys.manifest(algorithm), made_anew=True, new=True)
+            for algorithm in ALGORITHMS
         }
         self._files = {file.name: file for file in files}
 

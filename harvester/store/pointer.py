@@ -1,6 +1,7 @@
 """A small object that only its owner overwrites, each time conditional on the owner's last version."""
 
 import hashlib
+from contextlib import suppress
 from typing import Any
 
 from harvester.documents import written
@@ -11,12 +12,14 @@ from harvester.store import Store, Stored
 class Pointer:
     """The object under one key. The first write goes over what is there; Conflict where others wrote since.
 
-    `made_anew` is for what its owner can make again at any time: where it changed, it is written again.
+    `made_anew` is for what its owner can make again at any time: where it changed, it is written again. What
+    is `new` is hardly ever there before, so that no request is spent on looking for it.
     """
 
-    def __init__(self, store: Store, key: str, *, made_anew: bool = False) -> None:
+    def __init__(self, store: Store, key: str, *, made_anew: bool = False, new: bool = False) -> None:
         self._store, self._key, self._made_anew = store, key, made_anew
         self._version: str | None = None
+        self._is_new = new
         self._doubted: set[str] = set()
 
     def write(self, value: Any) -> None:
@@ -29,6 +32,8 @@ class Pointer:
 
     def put(self, data: bytes) -> None:
         """Write it; a write that failed for want of an answer may be repeated, or followed by another."""
+        if self._version is None and self._created(data):
+            return
         if self._version is None:
             found = self._found()
             self._version = found.version if found else ""
@@ -39,6 +44,14 @@ class Pointer:
             self._doubted.add(_digest(data))
             raise
         self._doubted.clear()
+
+    def _created(self, data: bytes) -> bool:
+        """Whether what is taken to be new was; it is tried once."""
+        is_new, self._is_new = self._is_new, False
+        with suppress(Conflict):
+            if is_new:
+                self._version = self._store.create(self._key, data)
+        return self._version is not None
 
     def _put(self, data: bytes) -> str:
         try:

@@ -156,5 +156,38 @@ def test_a_day_of_a_stream_asks_of_s3_what_the_model_of_costs_says(tmp_path: Pat
     assert 0.8 * model <= counted <= 1.2 * model
 
 
+def test_a_start_asks_of_s3_twelve_times_at_most(tmp_path: Path) -> None:
+    clock = HandClock()
+    store, keys = CountingStore(clock), CollectionKeys("often")
+    history.add(store, keys, {"id": "often", "type": "filter", "filter": {"track": "a"}})
+
+    def harvest(reason: str) -> int:
+        """How often a harvest asks until it collects, which `reason` ends."""
+        asked: list[int] = []
+
+        def collect(job: Job) -> None:
+            asked.append(store.asked.total())
+            job.put(Batch(lines=b'{"data":{"id":"1"}}\n', posts=1, last_id="1", sync=True), wait=True)
+            job.stop.request(reason)
+
+        store.asked.clear()
+        going = Harvest(
+            store=store,
+            keys=keys,
+            client=lambda *_: _Client(),
+            settings=Settings(),
+            work_root=tmp_path,
+            clock=clock,
+            stop=Stop(),
+            source=lambda _: collect,
+        )
+        assert going.run().reason == reason
+        clock.seconds += 5
+        return asked[0]
+
+    # Once in each process the server is looked up, too, which is no matter of this store.
+    assert [1 + harvest(reason) for reason in ("SIGTERM", "a stop was asked for", "SIGTERM")] == [12, 12, 12]
+
+
 def _usd(figure: str) -> float:
     return float(cost.prices()["figures"][figure]["usd"])
