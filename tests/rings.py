@@ -42,6 +42,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "twarc": ("networks.x",),
     "urllib3": ("networks.x",),
     "waitress": ("monitoring.bounded_http",),
+    "zlib_ng": ("harvest.segment",),
 }
 EMULATOR_USES = {"aiohttp", "multidict", "oauthlib", "orjson", "yarl"}
 

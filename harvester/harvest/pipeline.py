@@ -22,6 +22,9 @@ _SYNC_SECONDS = 1.0
 # With nothing new, so many checkpoints are left out: each is paid for, and would only say that time passed.
 IDLE_CHECKPOINTS = 10
 _NOTHING = Batch()
+# Records that come more slowly than this, in bytes a second, are compressed thoroughly, for 3 % of a core at
+# most; judged once in so many seconds.
+_SLOW, _JUDGED_EVERY = 4 << 20, 1.0
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,7 @@ class Storing:
         self._has_news = False
         self._last = _Known(orjson.Fragment(orjson.dumps(claim.state.to_tree())), {}, "")
         self._synced_at = self._checkpointed_at = self._opened_at = self._clock.elapsed()
+        self._judged_at, self._came = self._synced_at, 0
 
     def add(self, batch: Batch) -> None:
         """Keep a batch, on disk at once where it asks for that."""
@@ -56,6 +60,7 @@ class Storing:
             # A file's age counts from its first batch, not from the end of the file before.
             self._opened_at = self._clock.elapsed()
         self._has_news = self._has_news or batch != _NOTHING
+        self._came += len(batch.lines)
         self._work.add(batch, now=self._clock.now())
         if batch.sync or self._work.unsynced_bytes >= _SYNC_BYTES:
             self._sync()
@@ -94,6 +99,10 @@ class Storing:
         self._uploads.drain()
 
     def _sync(self) -> None:
+        now = self._clock.elapsed()
+        if (passed := now - self._judged_at) >= _JUDGED_EVERY:
+            self._work.compress(thorough=self._came < _SLOW * passed)
+            self._judged_at, self._came = now, 0
         self._work.sync(now=self._clock.now(), billed=self._billed())
         self._synced_at = self._clock.elapsed()
 

@@ -45,6 +45,7 @@ class Work:
         self._journal = Journal(folder)
         self._unsynced: list[Batch] = []
         self._unsynced_bytes = 0
+        self._thorough = False
 
     @classmethod
     def begin(cls, root: Path, state: State) -> "Work":
@@ -82,7 +83,8 @@ class Work:
         if batch.lines:
             if self._segment is None:
                 self.state.segments += 1
-                self._segment = Segment(self.folder / segment_name(now, self.state.segments))
+                path = self.folder / segment_name(now, self.state.segments)
+                self._segment = Segment(path, thorough=self._thorough)
             self._segment.write(batch.lines, posts=batch.posts)
             self._unsynced_bytes += len(batch.lines)
         self._append(USERS, batch.users)
@@ -93,6 +95,12 @@ class Work:
     @property
     def unsynced_bytes(self) -> int:
         return self._unsynced_bytes
+
+    def compress(self, *, thorough: bool) -> None:
+        """From the next sync on: whether records are made small, or with little CPU."""
+        self._thorough = thorough
+        if self._segment:
+            self._segment.thorough = thorough
 
     @property
     def open_posts(self) -> int:

@@ -25,6 +25,7 @@ from harvester.networks.x.sources import Job, search
 from harvester.settings import Settings
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
+from tests.support.made_up_posts import made_up_posts
 from tests.support.stalling_clients import Client
 from tests.support.stores import HandClock
 
@@ -183,6 +184,24 @@ def test_a_file_counts_from_its_upload_on_and_then_its_parts_are_gone(tmp_path: 
     storing.do_what_is_due()
     storing.finish()
     assert seen == [("checkpoint", 0, 1), ("announcement", 0, 1), ("file", 1, 0)]
+
+
+def test_records_that_come_slowly_are_stored_smaller(tmp_path: Path) -> None:
+    lines = made_up_posts(20_000)
+    sizes = list[int]()
+    for name, at_once in (("slow", 200), ("quick", 20_000)):
+        clock = HandClock()
+        storing, store, progress = _storing(tmp_path / name, _AtOnce(clock=clock, stop=Stop()), clock)
+        # What comes in the first second is not judged yet.
+        for start in (0, *range(0, len(lines), at_once)):
+            clock.seconds += 1.1
+            part = lines[start : start + at_once]
+            storing.add(Batch(lines=b"".join(part), posts=len(part)))
+            storing.do_what_is_due()
+        storing.finish()
+        sizes += [entry.size for entry in store.entries(_LONG.harvests) if entry.key.endswith(".gz")]
+    assert len(sizes) == 2
+    assert sizes[0] < 0.995 * sizes[1] * (len(lines) + 200) / (2 * len(lines))
 
 
 def test_the_end_waits_for_a_checkpoint_that_is_queued_and_writes_another(tmp_path: Path) -> None:

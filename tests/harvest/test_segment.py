@@ -4,6 +4,7 @@ import gzip
 import os
 import shutil
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 
 from harvester.errors import HarvesterError
 from harvester.harvest.segment import Segment, completed, finished
+from tests.support.made_up_posts import made_up_posts
 from tests.support.stores import Place, on_a_small_disk
 
 
@@ -34,6 +36,7 @@ def test_what_was_synced_is_whole_wherever_the_rest_is_cut(
         lines = _lines(draw)
         segment.write(lines, posts=lines.count(b"\n"))
         written += lines
+        segment.thorough = draw.random() < 0.5
         if draw.random() < 0.5:
             size, synced, posts = segment.sync(), written, segment.posts
     if draw.random() < 0.3:
@@ -66,6 +69,21 @@ def test_a_closed_segment_is_what_was_written(tmp_path: Path, batches: list[byte
     assert closed == finished(segment.path, posts=sum(lines.count(b"\n") for lines in batches))
     assert (closed.name, closed.size) == ("tweets.jsonl.gz", segment.path.stat().st_size)
     assert subprocess.run(["gzip", "-t", segment.path]).returncode == 0
+
+
+def test_what_is_compressed_thoroughly_is_smaller_from_the_next_sync_on(tmp_path: Path) -> None:
+    segment, sizes, written = Segment(tmp_path / "tweets.jsonl.gz"), [0], b""
+    for thorough in (True, False, True):
+        lines = b"".join(made_up_posts(2000))
+        segment.write(lines, posts=2000)
+        segment.thorough = thorough
+        sizes.append(segment.sync())
+        written += lines
+    quick, thorough_, again = (after - before for before, after in pairwise(sizes))
+    assert thorough_ < 0.995 * quick
+    assert abs(again - quick) < 0.01 * quick
+    segment.close()
+    assert gzip.decompress(segment.path.read_bytes()) == written
 
 
 @pytest.mark.parametrize("ended", ["closed", "completed"])
