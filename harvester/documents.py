@@ -140,10 +140,11 @@ class Closing(TypedDict):
 
 
 class Checkpoint(TypedDict):
-    """checkpoint.json."""
+    """checkpoint.json; `summary` is harvest.json as it was then."""
 
     state: StoredState
     closing: NotRequired[Closing]
+    summary: NotRequired[Tree]
 
 
 class Figures(TypedDict, total=False):

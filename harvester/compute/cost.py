@@ -20,8 +20,8 @@ _GB = 1e9
 _LEAST_HOURS = 1 / 60
 # Measured of a stream that is read for hours: the lines of its log, with their 26 bytes of CloudWatch's own.
 _LOG_BYTES_HOUR = 22_000
-# At each checkpoint: checkpoint.json and harvest.json; and where records come, their new bytes.
-_PUTS_A_CHECKPOINT, _PUTS_OF_RECORDS = 2, 1
+# At each checkpoint: checkpoint.json, and the new bytes where records come; harvest.json as rarely as idle.
+_PUTS_A_CHECKPOINT, _PUTS_OF_RECORDS = 1, 1
 # For each file: itself, two manifests, and the checkpoint before and after.
 _PUTS_A_FILE = 5
 # To begin and to end, with the changeset; and what is read meanwhile.
@@ -142,7 +142,8 @@ def requests(settings: Settings, *, busy: bool) -> Requests:
     files = 3600 / settings.seconds_per_file * _PUTS_A_FILE
     return Requests(
         lock=3600 / (settings.lock_seconds * RENEWED_AFTER),
-        checkpoints=checkpoints * _PUTS_A_CHECKPOINT / (1 if busy else IDLE_CHECKPOINTS),
+        checkpoints=checkpoints * _PUTS_A_CHECKPOINT / (1 if busy else IDLE_CHECKPOINTS)
+        + checkpoints / IDLE_CHECKPOINTS,
         records=checkpoints * _PUTS_OF_RECORDS + files if busy else 0.0,
         stops=3600 / settings.stop_poll_seconds,
     )

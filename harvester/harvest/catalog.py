@@ -42,8 +42,12 @@ def running(store: Store, keys: CollectionKeys) -> HarvestSummary | None:
     if held is None:
         return None
     try:
-        state = checked(store.read(keys.checkpoint).data, keys.checkpoint, hint=_FOREIGN).get("state") or {}
+        known = checked(store.read(keys.checkpoint).data, keys.checkpoint, hint=_FOREIGN)
+        state = known.get("state") or {}
         here = keys.harvest(moment(state["harvest"]))
+        if isinstance(known.get("summary"), dict):
+            # As old as the last checkpoint; where requests are billed, harvest.json is older.
+            return _summary(keys, here.harvest, orjson.dumps(known["summary"]))
         return _summary(keys, here.harvest, store.read(here.harvest).data)
     except (NotFound, KeyError, TypeError, ValueError):
         # It holds the lock, and has not begun: it may be finishing a harvest that died.
@@ -155,7 +159,9 @@ def _as_it_is(
 ) -> HarvestSummary:
     """A summary that says running is of a dead harvest where another or none holds the lock."""
     if summary["state"] != RUNNING or (held and held.get("owner") == summary.get("owner")):
-        return summary
+        # Where requests are billed, its harvest.json is written more rarely than its checkpoint.
+        newer = running(store, keys) if store.is_billed and summary["state"] == RUNNING else None
+        return newer if newer and newer["harvest_timestamp"] == summary["harvest_timestamp"] else summary
     # It may have ended since it was read.
     summary = _summary(keys, key, store.read(key).data)
     return _died(summary) if summary["state"] == RUNNING else summary

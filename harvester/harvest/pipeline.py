@@ -19,7 +19,8 @@ from harvester.networks import Batch
 
 _SYNC_BYTES = 1 << 20
 _SYNC_SECONDS = 1.0
-# With nothing new, so many checkpoints are left out: each is paid for, and would only say that time passed.
+# With nothing new, one in so many checkpoints is written: each is paid for, and would only say that time
+# passed. harvest.json is written as rarely where requests are billed, as checkpoint.json says the same.
 IDLE_CHECKPOINTS = 10
 _NOTHING = Batch()
 # Records that come more slowly than this, in bytes a second, are compressed thoroughly, for 3 % of a core at
@@ -53,6 +54,7 @@ class Storing:
         self._last = _Known(orjson.Fragment(orjson.dumps(claim.state.to_tree())), {}, "")
         self._synced_at = self._checkpointed_at = self._opened_at = self._clock.elapsed()
         self._judged_at, self._came = self._synced_at, 0
+        self._summarized_at, self._told = self._synced_at, self._progress.summary(claim.state)
 
     def add(self, batch: Batch) -> None:
         """Keep a batch, on disk at once where it asks for that."""
@@ -124,7 +126,7 @@ class Storing:
         def announce() -> None:
             self._copy_growing(after)
             closing = {"file": finished.to_tree(), "state": after.state}
-            self._pointer.write({"state": before.state, "closing": closing})
+            self._pointer.write({"state": before.state, "closing": closing, "summary": self._told})
 
         self._uploads.put(f"the announcement of {finished.name}", announce)
         self._uploads.put(finished.name, lambda: self._store_segment(finished))
@@ -151,13 +153,20 @@ class Storing:
 
         def write() -> None:
             self._copy_growing(known)
-            self._pointer.write({"state": known.state})
             now = timestamp(self._store.now())
+            self._told = {**summary, "updated": now}
+            self._pointer.write({"state": known.state, "summary": self._told})
             self._progress.update(now)
-            self._summary.write({**summary, "updated": now})
+            if self._summary_is_due():
+                self._summary.write(self._told)
+                self._summarized_at = self._clock.elapsed()
             self._checkpointing.clear()
 
         self._uploads.put("the checkpoint", write)
+
+    def _summary_is_due(self) -> bool:
+        wait = self._settings.checkpoint_seconds * (IDLE_CHECKPOINTS - 0.5)
+        return not self._store.is_billed or self._clock.elapsed() - self._summarized_at >= wait
 
     def _snapshot(self) -> _Known:
         self._sync()

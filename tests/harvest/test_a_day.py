@@ -75,7 +75,8 @@ class CountingStore:
             raise Conflict(f"{key} was written by another process.")
         version = str(next(self._versions))
         self._objects[key] = (data, version, self._clock.now())
-        self.writes[key.rpartition("/")[2]] += 1
+        # A file is announced between two checkpoints.
+        self.writes[key.rpartition("/")[2]] += b'"closing"' not in data
         self._guard.notify_all()
         return version
 
@@ -115,7 +116,9 @@ def _streaming(clock: HandClock, store: CountingStore) -> Any:
             job.put(Batch(lines=lines, posts=_POSTS, last_id=str(number)), wait=True)
             # What is due after that batch has been done once another one is taken.
             job.put(Batch(), wait=True)
-            store.wait_for("harvest.json", 1 + int((checkpoint() - begun) // Settings().checkpoint_seconds))
+            store.wait_for(
+                "checkpoint.json", 1 + int((checkpoint() - begun) // Settings().checkpoint_seconds)
+            )
 
     return collect
 

@@ -12,10 +12,11 @@ import pytest
 
 from harvester.clock import Stop, moment
 from harvester.collection import history
-from harvester.harvest import checkpoint
+from harvester.harvest import catalog, checkpoint
 from harvester.harvest.claim import claim
 from harvester.harvest.context import Context
 from harvester.harvest.harvest import Harvest
+from harvester.harvest.lock import Lock
 from harvester.harvest.pipeline import Storing
 from harvester.harvest.progress import Progress
 from harvester.harvest.upload_queue import Uploads
@@ -27,7 +28,7 @@ from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 from tests.support.made_up_posts import made_up_posts
 from tests.support.stalling_clients import Client
-from tests.support.stores import HandClock
+from tests.support.stores import HandClock, Wrapped
 
 Tree = dict[str, Any]
 
@@ -126,10 +127,17 @@ class _AtOnce(Uploads):
         return []
 
 
+class _Billed(Wrapped):
+    """A store whose requests are paid for."""
+
+    is_billed = True
+
+
 def _storing(
-    folder: Path, uploads: Uploads, clock: HandClock, **settings: Any
+    folder: Path, uploads: Uploads, clock: HandClock, *, is_billed: bool = False, **settings: Any
 ) -> tuple[Storing, FolderStore, Progress]:
-    store = FolderStore(folder / "collections")
+    store: Any = FolderStore(folder / "collections")
+    store = _Billed(store) if is_billed else store
     progress = Progress("long", "here", "")
     context = Context(
         store=store,
@@ -163,6 +171,29 @@ def test_with_nothing_new_only_every_tenth_checkpoint_is_written(tmp_path: Path)
         minutes += [second // 60] * (len(uploads.done) - before)
     assert set(uploads.done) == {"the checkpoint"}
     assert minutes == [1, 11, 21, 25, 35, 40, 50]
+
+
+@pytest.mark.parametrize("is_billed", [False, True])
+def test_where_requests_are_billed_harvest_json_is_rare_and_the_checkpoint_tells_the_same(
+    tmp_path: Path, is_billed: bool
+) -> None:
+    clock, settings = HandClock(), {"seconds_per_file": 1e6}
+    uploads = _AtOnce(clock=clock, stop=Stop())
+    storing, store, _ = _storing(tmp_path, uploads, clock, is_billed=is_billed, **settings)
+    history.add(store, _LONG, {"id": "long", "type": "filter", "filter": {"track": "a"}})
+    lock = Lock(store, _LONG.lock, owner="me", clock=clock)
+    lock.acquire()
+    records = list[str]()
+    for minute in range(1, 41):
+        storing.add(Batch(lines=_LINE, posts=1))
+        clock.seconds += 61
+        storing.do_what_is_due()
+        (entry,) = (entry for entry in store.entries(_LONG.harvests) if entry.key.endswith("/harvest.json"))
+        records.append(entry.version)
+        told = catalog.running(store, _LONG)
+        assert told
+        assert (told["tweets"], catalog.all_of(store, _LONG)[0]["tweets"]) == (minute, minute)
+    assert len(set(records)) == (1 + 40 // 10 if is_billed else 40)
 
 
 def test_a_file_counts_from_its_upload_on_and_then_its_parts_are_gone(tmp_path: Path) -> None:
