@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import download, idle, sizes, start, steady, throughput, verify, watched
+from bench import busy, download, idle, sizes, start, steady, throughput, verify, watched
 
 _LIMIT = 512 << 20
 _TABLE = Path(__file__).with_name("results.md")
@@ -117,6 +117,20 @@ def _steady(short: bool) -> Iterator[str]:
         yield f"| {one.rate} | {where} | {tool} | {one.cpu:.0f} | {one.cpu / bare:.2f} |"
 
 
+def _busy(short: bool) -> Iterator[str]:
+    yield "| posts a second | CPU a post | stored a post | sent for a stored byte | requests |"
+    yield "| --- | --- | --- | --- | --- |"
+    for rate in (50, 300):
+        found = busy.measure(rate, seconds=130 if short else 600)
+        asked = ", ".join(
+            f"{times} {operation} {name}" for (operation, name), times in found.requests.most_common(6)
+        )
+        yield (
+            f"| {rate} | {found.cpu_us:.0f} us | {found.stored / found.posts:.0f} bytes "
+            f"| {found.sent / found.stored:.2f} | {found.requests.total()}: {asked}, ... |"
+        )
+
+
 def _download(short: bool) -> Iterator[str]:
     rounds, small, large_bytes = (1, 2_000, 10_000_000) if short else (3, 20_000, 50_000_000)
     yield f"{small:,} small objects and 20 of {large_bytes // 1_000_000} MB:"
@@ -145,6 +159,7 @@ _PARTS = {
     "start": _start,
     "idle": _idle,
     "steady": _steady,
+    "busy": _busy,
     "download": _download,
     "verify": _verify,
 }

@@ -18,10 +18,10 @@ from bench.watched import wait_for_stream
 from harvester.compute import cost
 from tests.support.servers import S3Server, seaweedfs
 
-_DOOR = Path(__file__).resolve().parents[1] / "tweet_harvester.py"
-_BUCKET = "idle"
+DOOR = Path(__file__).resolve().parents[1] / "tweet_harvester.py"
+BUCKET = "idle"
 # A line of --debug: "... DEBUG AWS s3 PutObject /bucket/key => 200".
-_ASKED = re.compile(r" AWS s3 (\w+) /\S*?([^/\s]*) => \d+$", re.MULTILINE)
+ASKED = re.compile(r" AWS s3 (\w+) /\S*?([^/\s]*) => \d+$", re.MULTILINE)
 _REASONS = {
     (
         "PutObject",
@@ -31,7 +31,7 @@ _REASONS = {
     ("PutObject", "checkpoint.json"): "what a successor would go on from, each `checkpoint_seconds`",
     ("PutObject", "harvest.json"): "the account that `harvest running` shows, each `checkpoint_seconds`",
     ("PutObject", "events.jsonl-N"): "what happened since the last checkpoint, if anything did",
-    ("HeadBucket", _BUCKET): "the store's clock, where no answer told it for a minute",
+    ("HeadBucket", BUCKET): "the store's clock, where no answer told it for a minute",
 }
 
 
@@ -67,11 +67,11 @@ def start_and_end() -> tuple[int, int]:
                 process = _started(Path(folder), server, base, log)
                 try:
                     wait_for_stream(base)
-                    begun = len(_ASKED.findall(log.read_text(encoding="utf-8")))
+                    begun = len(ASKED.findall(log.read_text(encoding="utf-8")))
                 finally:
                     process.send_signal(signal.SIGTERM)
                     process.wait(timeout=60)
-        return begun, len(_ASKED.findall(log.read_text(encoding="utf-8"))) - begun
+        return begun, len(ASKED.findall(log.read_text(encoding="utf-8"))) - begun
 
 
 def _asked(seconds: float) -> list[tuple[str, str]]:
@@ -87,7 +87,7 @@ def _asked(seconds: float) -> list[tuple[str, str]]:
             wait_for_stream(base)
             begun = log.stat().st_size
             time.sleep(seconds)
-            return _ASKED.findall(log.read_text(encoding="utf-8")[begun:])
+            return ASKED.findall(log.read_text(encoding="utf-8")[begun:])
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(timeout=60)
@@ -95,13 +95,13 @@ def _asked(seconds: float) -> list[tuple[str, str]]:
 
 def _prepare(server: S3Server) -> None:
     s3 = server.client()
-    s3.create_bucket(Bucket=_BUCKET)
+    s3.create_bucket(Bucket=BUCKET)
     described = {"id": "idle", "type": "filter", "filter": {"track": "nothing"}}
-    s3.put_object(Bucket=_BUCKET, Key="collections/idle/collection.json", Body=json.dumps(described).encode())
+    s3.put_object(Bucket=BUCKET, Key="collections/idle/collection.json", Body=json.dumps(described).encode())
 
 
 def _started(folder: Path, server: S3Server, base: str, log: Path) -> subprocess.Popen[bytes]:
-    command = [sys.executable, str(_DOOR), "aws", "harvester", _BUCKET, "idle", "--debug"]
+    command = [sys.executable, str(DOOR), "aws", "harvester", BUCKET, "idle", "--debug"]
     environment = {**os.environ, **KEYS, **server.environment, "X_API_URL": base}
     with log.open("wb") as file:
         return subprocess.Popen(

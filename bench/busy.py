@@ -1,0 +1,120 @@
+"""What a stream sends to S3 while records come all the time: requests by kind, bytes for each stored one."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from bench.idle import ASKED, BUCKET, DOOR
+from bench.servers import KEYS, emulator
+from bench.watched import cpu_of, wait_for_stream
+from tests.support.servers import S3Server, seaweedfs
+
+_TRACK = "flood,library,the"
+
+
+@dataclass(frozen=True)
+class Busy:
+    """`sent` counts the bytes of the connections, headers included; `cpu_us` is a post's, after the start."""
+
+    rate: int
+    posts: int
+    stored: int
+    sent: int
+    cpu_us: float
+    requests: Counter[tuple[str, str]]
+
+
+def measure(rate: int, *, seconds: float) -> Busy:
+    """A stream of so many posts a second, for so long, in segments that are closed for none but its end."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        seaweedfs(Path(folder) / "s3") as server,
+        emulator("--no-limits", "--users", "5", "--stream-rate", str(rate), "--keepalive", "10") as base,
+        _counted(server) as (counted, sent),
+    ):
+        _prepare(server)
+        log = Path(folder) / "log"
+        with log.open("wb") as file:
+            process = subprocess.Popen(
+                [sys.executable, str(DOOR), "aws", "harvester", BUCKET, "busy", "--debug"],
+                cwd=folder,
+                env={**os.environ, **KEYS, **counted.environment, "X_API_URL": base},
+                stdout=file,
+                stderr=file,
+                stdin=subprocess.DEVNULL,
+            )
+        try:
+            wait_for_stream(base)
+            began = cpu_of(process.pid)
+            time.sleep(seconds)
+            spent = cpu_of(process.pid) - began
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.wait(timeout=120)
+        found = ASKED.findall(log.read_text(encoding="utf-8"))
+        summary = _summary(server)
+        return Busy(
+            rate=rate,
+            posts=summary["tweets"],
+            stored=summary["file_bytes"],
+            sent=sent[0],
+            cpu_us=spent / (rate * seconds) * 1e6,
+            requests=Counter((operation, re.sub(r"-\d+$", "-N", name)) for operation, name in found),
+        )
+
+
+def _prepare(server: S3Server) -> None:
+    s3 = server.client()
+    s3.create_bucket(Bucket=BUCKET)
+    described = {"id": "busy", "type": "filter", "filter": {"track": _TRACK}}
+    s3.put_object(Bucket=BUCKET, Key="collections/busy/collection.json", Body=json.dumps(described).encode())
+
+
+def _summary(server: S3Server) -> dict[str, int]:
+    s3 = server.client()
+    listed = s3.list_objects_v2(Bucket=BUCKET, Prefix="collections/busy/harvests/")["Contents"]
+    (key,) = (entry["Key"] for entry in listed if entry["Key"].endswith("/harvest.json"))
+    found: dict[str, int] = json.loads(s3.get_object(Bucket=BUCKET, Key=key)["Body"].read())
+    return found
+
+
+@contextmanager
+def _counted(server: S3Server) -> Iterator[tuple[S3Server, list[int]]]:
+    """The server behind a port that counts what is sent to it."""
+    behind, sent = urlsplit(server.endpoint), [0]
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def copy(source: socket.socket, target: socket.socket, *, counts: bool) -> None:
+        with suppress(OSError):
+            while piece := source.recv(1 << 16):
+                sent[0] += len(piece) if counts else 0
+                target.sendall(piece)
+        with suppress(OSError):
+            target.shutdown(socket.SHUT_WR)
+
+    def serve() -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = listening.accept()
+                there = socket.create_connection((behind.hostname or "", behind.port or 80))
+                for source, target, counts in ((client, there, True), (there, client, False)):
+                    threading.Thread(
+                        target=copy, args=(source, target), kwargs={"counts": counts}, daemon=True
+                    ).start()
+
+    threading.Thread(target=serve, daemon=True).start()
+    with listening:
+        yield replace(server, endpoint=f"http://127.0.0.1:{listening.getsockname()[1]}"), sent
