@@ -77,10 +77,7 @@ class Collection(TypedDict, total=False):
 
 
 class LockContent(TypedDict, total=False):
-    """lock.json; `released` where it was given back in place of being removed, `harvest_id` of 2019.
-
-    `stop_asked` is the word of who asks for a stop; `last_renewed` is there until the owner has heard it.
-    """
+    """lock.json; `released` where it was given back in place of being removed, `harvest_id` of 2019."""
 
     owner: str
     acquired: str
@@ -91,6 +88,7 @@ class LockContent(TypedDict, total=False):
     process_started: str
     software: str
     renewed: int
+    heard: Tree
     stop_asked: str
     last_renewed: str
     released: str
@@ -159,10 +157,7 @@ class Figures(TypedDict, total=False):
 
 
 class HarvestSummary(Figures, total=False):
-    """harvest.json, the summary of a harvest; `folder` is added where it is read.
-
-    Those of 2019 have less.
-    """
+    """harvest.json, of which those of 2019 have less; `folder` is added where it is read."""
 
     collection_id: str
     harvest_timestamp: str
@@ -187,11 +182,11 @@ class HarvestSummary(Figures, total=False):
 
 
 class LastHarvest(TypedDict):
-    """last_harvest.json; `unheard` is that of harvest.json, where earlier versions did not repeat it."""
+    """last_harvest.json; of a stream with what harvest.json says was missed."""
 
     harvest_id: str
     state: str
-    unheard: NotRequired[Tree]
+    missed_interval: NotRequired[Tree]
 
 
 class Changeset(TypedDict):

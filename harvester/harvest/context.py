@@ -1,5 +1,6 @@
 """What all parts of one harvest share, passed as one value."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,3 +23,5 @@ class Context:
     stop: Stop
     owner: str
     progress: Progress
+    # Takes until when all that a stream brought was heard and is stored, and the last record before that.
+    note_heard: Callable[[str, str], None] = lambda heard, last_id: None  # noqa: ARG005

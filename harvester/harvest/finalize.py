@@ -19,7 +19,7 @@ from harvester.collection.description import with_harvest
 from harvester.collection.kinds import has_users, is_stream
 from harvester.documents import HarvestSummary, LastHarvest, written
 from harvester.errors import Conflict
-from harvester.harvest import workdir
+from harvester.harvest import missed_interval, workdir
 from harvester.harvest.manifest import Manifests
 from harvester.harvest.segment import Finished, completed, finished
 from harvester.harvest.workdir import SIDE_FILES, State, Work
@@ -123,7 +123,7 @@ class Ending:
         last: LastHarvest = {"harvest_id": state.harvest, "state": summary["state"]}
         if is_stream(self.used):
             # The next harvest need not read harvest.json for it.
-            last["unheard"] = summary.get("unheard") or {}
+            last["missed_interval"] = missed_interval.told_in(summary) or {}
         Pointer(self.store, self.keys.last_harvest).write(last)
 
 

@@ -12,7 +12,7 @@ import orjson
 from harvester.clock import Clock, Stop, timestamp
 from harvester.collection import history
 from harvester.collection.kinds import is_stream
-from harvester.documents import Collection, HarvestSummary, Tree
+from harvester.documents import Collection, HarvestSummary, LockContent, Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.file_errors import in_words
 from harvester.harvest import missed_interval
@@ -79,6 +79,7 @@ class Harvest:
             stop=self.stop,
             owner=owner,
             progress=Progress(self.keys.id, self.store.name, task=self.task),
+            note_heard=self._lock.note_heard,
         )
         self._stop_file = StopFile(
             self.store,
@@ -91,13 +92,15 @@ class Harvest:
         self._run: Run | None = None
         # The version of the collection that was found to be valid.
         self._valid = ""
+        # What the lock of one that died said.
+        self._taken_over: LockContent | None = None
         # The timestamp of the harvest that died, where this one finished it.
         self.found_dead = ""
 
     def run(self) -> Outcome:
         """Collect, and return how it ended; raises only what kept it from beginning."""
         self._patience.until(lambda: self._collection(self.store))
-        self._patience.until(self._lock.acquire)
+        self._taken_over = self._patience.until(self._lock.acquire)
         self._lock.keep()
         self._uploads = Uploads(clock=self.clock, stop=self.stop, patience=self.settings.store_patience)
         try:
@@ -160,7 +163,12 @@ class Harvest:
         """Finish the harvest that died, if the last one did."""
         context = self._context
         recovered = recover(
-            context.store, self.keys, self.work_root, owner=context.owner, late_after=self._lock.late_after
+            context.store,
+            self.keys,
+            self.work_root,
+            owner=context.owner,
+            late_after=self._lock.late_after,
+            lock=self._taken_over,
         )
         if recovered:
             summary = recovered.summary

@@ -211,6 +211,10 @@ class Lock:
         if self._content.get("stop_asked"):
             self._stop.request(STOP_REASON)
 
+    def note_heard(self, heard: str, last_id: str) -> None:
+        """What the next renewals say, too: until when nothing is missing that came to the owner."""
+        self._content["heard"] = {"until": heard, "last_id": last_id}
+
     @property
     def lost(self) -> bool:
         return self._lost

@@ -39,8 +39,9 @@ def _before(store: Store, keys: CollectionKeys) -> MissedInterval | None:
     ended = last(store, keys)
     if not ended or ended.get("state") in (COMPLETE, PARTIAL):
         return None
-    if ended.get("unheard") or ("unheard" in ended and ended.get("state") != INTERRUPTED):
-        return MissedInterval.from_tree(ended["unheard"]) if ended["unheard"] else None
+    missed = ended.get("missed_interval")
+    if missed or (missed is not None and ended.get("state") != INTERRUPTED):
+        return MissedInterval.from_tree(missed) if missed else None
     try:
         summary = orjson.loads(store.read(keys.harvest(moment(ended["harvest_id"])).harvest).data)
     except (NotFound, KeyError):

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -28,6 +28,11 @@ _NOTHING = Batch()
 _SLOW, _JUDGED_EVERY = 4 << 20, 1.0
 
 
+def _is_news(batch: Batch) -> bool:
+    """Whether it brings more than that the stream lives, which a stream that is idle says all the time."""
+    return bool(batch.lines) or replace(batch, heard="", last_id="") != _NOTHING
+
+
 @dataclass(frozen=True)
 class _Known:
     """The state at one moment, as text: what it was made of changes, and may be large."""
@@ -45,6 +50,7 @@ class Storing:
     ) -> None:
         self._store, self._settings, self._clock = context.store, context.settings, context.clock
         self._progress, self._uploads, self._billed = context.progress, uploads, billed
+        self._note_heard = context.note_heard
         self._here, self._work = claim.here, claim.work
         self._pointer, self._summary = claim.checkpoint, claim.summary
         self._parts = Parts(self._store, self._here, self._work.folder)
@@ -61,7 +67,10 @@ class Storing:
         if not self._work.is_open:
             # A file's age counts from its first batch, not from the end of the file before.
             self._opened_at = self._clock.elapsed()
-        self._has_news = self._has_news or batch != _NOTHING
+        self._has_news = self._has_news or _is_news(batch)
+        if batch.heard and not self._has_news and not self._checkpointing.is_set():
+            # All that came is in the store, so that this is all that a successor need know.
+            self._note_heard(batch.heard, batch.last_id or self._work.state.last_id)
         self._came += len(batch.lines)
         self._work.add(batch, now=self._clock.now())
         if batch.sync or self._work.unsynced_bytes >= _SYNC_BYTES:

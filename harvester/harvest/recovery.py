@@ -10,11 +10,11 @@ from typing import cast
 
 import orjson
 
-from harvester.clock import moment
+from harvester.clock import moment, timestamp
 from harvester.collection import history
 from harvester.collection.kinds import is_stream
 from harvester.collection.secrets import without_secrets
-from harvester.documents import HarvestSummary, Tree
+from harvester.documents import HarvestSummary, LockContent, Tree
 from harvester.errors import Conflict, NotFound
 from harvester.harvest import checkpoint, finalize, missed_interval
 from harvester.harvest.checkpoint import Parts
@@ -44,11 +44,17 @@ class Recovered:
 
 
 def recover(
-    store: Store, keys: CollectionKeys, root: Path, *, owner: str, late_after: datetime | None = None
+    store: Store,
+    keys: CollectionKeys,
+    root: Path,
+    *,
+    owner: str,
+    late_after: datetime | None = None,
+    lock: LockContent | None = None,
 ) -> Recovered | None:
     """The harvest that died, with its files complete; None when the last one ended.
 
-    `late_after` is when the lock of the dead one had expired, where it was taken over.
+    Where its lock was taken over, `late_after` is when that had expired, and `lock` what it said.
     """
     tree = checkpoint.load(store, keys)
     if tree is None:
@@ -58,6 +64,7 @@ def recover(
     if late_after:
         _remove_late(store, here, late_after)
     known = checkpoint.reached(store, here, tree)
+    _hear(known, lock or {})
     summary = _claimed(store, keys, here, known)
     if summary is None or _is_over(store, keys, summary):
         finalize.clear(store, keys, here)
@@ -75,6 +82,17 @@ def recover(
     work.remember()
     _announce(store, keys, here, work, before)
     return Recovered(work, used, summary)
+
+
+def _hear(known: State, lock: LockContent) -> None:
+    """Add what an idle stream said in its lock, and in no checkpoint: that it lived, and missed nothing."""
+    heard = lock.get("heard")
+    if lock.get("owner") != known.owner or not isinstance(heard, dict):
+        return
+    until, last_id = str(heard.get("until")), str(heard.get("last_id") or "")
+    with suppress(ValueError):
+        if not known.heard or moment(until) > moment(known.heard):
+            known.heard, known.last_id = timestamp(moment(until)), last_id or known.last_id
 
 
 def _remove_late(store: Store, here: HarvestKeys, late_after: datetime) -> None:

@@ -134,7 +134,13 @@ class _Billed(Wrapped):
 
 
 def _storing(
-    folder: Path, uploads: Uploads, clock: HandClock, *, is_billed: bool = False, **settings: Any
+    folder: Path,
+    uploads: Uploads,
+    clock: HandClock,
+    *,
+    is_billed: bool = False,
+    heard: Callable[[str, str], None] = lambda heard, last_id: None,  # noqa: ARG005
+    **settings: Any,
 ) -> tuple[Storing, FolderStore, Progress]:
     store: Any = FolderStore(folder / "collections")
     store = _Billed(store) if is_billed else store
@@ -148,6 +154,7 @@ def _storing(
         stop=Stop(),
         owner="me",
         progress=progress,
+        note_heard=heard,
     )
     storing = Storing(context, claim(context, {"id": "long", "type": "filter"}), uploads, billed=dict)
     return storing, store, progress
@@ -173,13 +180,33 @@ def test_with_nothing_new_only_every_tenth_checkpoint_is_written(tmp_path: Path)
     assert minutes == [1, 11, 21, 25, 35, 40, 50]
 
 
+def test_that_a_stream_lives_is_noted_while_all_that_came_is_stored_and_asks_for_no_checkpoint(
+    tmp_path: Path,
+) -> None:
+    clock, noted = HandClock(), list[tuple[str, str]]()
+    uploads = _AtOnce(clock=clock, stop=Stop())
+    storing, _, _ = _storing(
+        tmp_path, uploads, clock, heard=lambda *heard: noted.append(heard), seconds_per_file=1e6
+    )
+    for second in range(1, 301):
+        clock.seconds += 1
+        if second == 200:
+            storing.add(Batch(lines=_LINE, posts=1, last_id="7", heard="at 200"))
+        storing.add(Batch(heard=f"{second}", last_id="" if second < 250 else "8"))
+        storing.do_what_is_due()
+    # One at the beginning, and one for what came; until that was written, nothing is noted.
+    assert uploads.done == ["the checkpoint"] * 2
+    assert noted[:199] == [(f"{second}", "") for second in range(1, 200)]
+    assert noted[199:] == [(f"{second}", "7" if second < 250 else "8") for second in range(201, 301)]
+
+
 @pytest.mark.parametrize("is_billed", [False, True])
 def test_where_requests_are_billed_harvest_json_is_rare_and_the_checkpoint_tells_the_same(
     tmp_path: Path, is_billed: bool
 ) -> None:
-    clock, settings = HandClock(), {"seconds_per_file": 1e6}
+    clock = HandClock()
     uploads = _AtOnce(clock=clock, stop=Stop())
-    storing, store, _ = _storing(tmp_path, uploads, clock, is_billed=is_billed, **settings)
+    storing, store, _ = _storing(tmp_path, uploads, clock, is_billed=is_billed, seconds_per_file=1e6)
     history.add(store, _LONG, {"id": "long", "type": "filter", "filter": {"track": "a"}})
     lock = Lock(store, _LONG.lock, owner="me", clock=clock)
     lock.acquire()

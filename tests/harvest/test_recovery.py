@@ -203,6 +203,31 @@ def test_a_death_before_anything_came_leaves_what_was_missed_before(
     assert (gap["from"], gap["last_id_before"]) == (timestamp(earlier.since), "17")
 
 
+@pytest.mark.parametrize(
+    ("says", "since"),
+    [
+        ({"owner": "me", "heard": {"until": timestamp(BEGAN + timedelta(minutes=9)), "last_id": "8"}}, 9),
+        ({"owner": "me", "heard": {"until": timestamp(BEGAN), "last_id": "1"}}, 5),
+        ({"owner": "other", "heard": {"until": timestamp(BEGAN + timedelta(minutes=9))}}, 5),
+        ({"owner": "me", "heard": {"until": "soon", "last_id": 8}}, 5),
+        ({"owner": "me", "heard": 7}, 5),
+        ({}, 5),
+    ],
+)
+def test_the_gap_of_an_idle_stream_whose_machine_is_gone_begins_where_its_lock_says(
+    says: Any, since: int, store: FolderStore, tmp_path: Path
+) -> None:
+    state = State(harvest=timestamp(BEGAN), owner="me", heard=timestamp(BEGAN + timedelta(minutes=5)))
+    Pointer(store, KEYS.checkpoint).write({"state": state.to_tree()})
+    progress = Progress(KEYS.id, store.name, state.harvest)
+    Pointer(store, HERE.harvest).create(progress.summary(state))
+    found = recover(store, KEYS, tmp_path / "elsewhere", owner="next", lock=says)
+    assert found
+    (gap,) = found.work.state.gaps
+    assert gap["from"] == timestamp(BEGAN + timedelta(minutes=since))
+    found.work.close()
+
+
 def test_a_gap_found_in_the_second_of_the_last_post_does_not_end_before_it(
     store: FolderStore, tmp_path: Path
 ) -> None:
