@@ -189,7 +189,7 @@ def test_a_start_asks_of_s3_twelve_times_at_most(tmp_path: Path) -> None:
         return asked[0]
 
     # Once in each process the server is looked up, too, which is no matter of this store.
-    assert [1 + harvest(reason) for reason in ("SIGTERM", "a stop was asked for", "SIGTERM")] == [12, 12, 12]
+    assert [1 + harvest(reason) for reason in ("SIGTERM", "a stop was requested", "SIGTERM")] == [12, 12, 12]
 
 
 def _usd(figure: str) -> float:
