@@ -161,7 +161,10 @@ class XClient(RulesApi, Client):
         return self._object(USAGE, {"usage.fields": "project_cap,project_usage,cap_reset_day"})
 
     def stream(self) -> StreamConnection:
-        """One attempt to connect to the filtered stream; XError tells why it was refused."""
+        """One attempt to connect to the filtered stream; XError tells why it was refused.
+
+        Its posts are billed by `bill_streamed`, as a connection does not know which of them came before.
+        """
         response = self.fields.for_posts(
             lambda shaped: self._exchange.opened(STREAM, self._url(STREAM.name), params=shaped)
         )
@@ -170,9 +173,12 @@ class XClient(RulesApi, Client):
             version=version,
             clock=self._exchange.clock,
             stop=self._exchange.stop,
-            billed=lambda posts: self.billing.add(STREAM.name, posts=posts, requests=0),
             time=self.time,
         )
+
+    def bill_streamed(self, posts: int) -> None:
+        """So many posts of a stream are charged for."""
+        self.billing.add(STREAM.name, posts=posts, requests=0)
 
     # How they are asked
 

@@ -312,6 +312,18 @@ def test_a_record_that_comes_twice_is_kept_once_and_counted() -> None:
     assert [event["dropped"] for event in ran.named("duplicates")] == [3]
 
 
+def test_a_record_that_comes_twice_is_charged_once_a_day() -> None:
+    network = _Network(["1 2 2", "1", "3"], ["3 4"], ["1 5"], ["1"], pace=6 * 3600.0)
+    charged: list[int] = []
+    stream = network.supervisor(charged=charged.append)
+
+    _Ran(stream).run()
+
+    # From 7:00 on, a read each six hours.
+    assert charged == [2, 0, 1, 2, 2, 0]
+    assert stream.duplicates == 5
+
+
 def test_the_memory_of_ids_is_bounded_and_reaches_back_50000() -> None:
     batches = [
         " ".join(str(number) for number in range(start, start + 1000)) for start in range(0, 160_000, 1000)

@@ -40,6 +40,7 @@ def _collect(job: Job, *, heard: Callable[[], None]) -> None:
         on_wait=job.waits,
         time=job.client.time,
         gap=Gap(job.gap_from, job.gap_from, job.gap_why, before=job.last_id) if job.gap_from else None,
+        charged=job.client.bill_streamed,
     )
     left = count(job.collection["filter"], "max_records") or None
     for read in stream:

@@ -1,6 +1,5 @@
 """One connection to a stream: each read returns records or events within a second."""
 
-from collections.abc import Callable
 from datetime import UTC
 
 from harvester.clock import Clock, Stop, timestamp
@@ -27,7 +26,6 @@ class StreamConnection:
         version: str,
         clock: Clock,
         stop: Stop,
-        billed: Callable[[int], None] | None = None,
         time: NetworkTime | None = None,
     ) -> None:
         self._time = time or NetworkTime(clock)
@@ -36,7 +34,6 @@ class StreamConnection:
         self._response = response
         self._clock = clock
         self._stop = stop
-        self._billed = billed
         self._version = version
         self._splitter = LineSplitter()
         # Without the parameters, which are alike for all records and would be a third of each.
@@ -86,12 +83,11 @@ class StreamConnection:
         return self._dated(read, "", since)
 
     def _dated(self, read: StreamRead, closed: str, since: float) -> StreamRead:
-        """The read as it is handed on, and billed."""
-        if self._billed and read.ids:
-            self._billed(len(read.ids))
-        at = timestamp(self._clock.now())
-        for event in read.events:
-            event["at"] = at
+        """The read as it is handed on."""
+        if read.events:
+            at = timestamp(self._clock.now())
+            for event in read.events:
+                event["at"] = at
         read.closed, read.alive, read.since = closed, not read.is_empty, self._time.earliest(since)
         return read
 

@@ -2,7 +2,7 @@
 
 from collections import deque
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 
 from harvester.clock import Backoff
 from harvester.networks.gap import MissedInterval
@@ -41,27 +41,37 @@ class Backoffs:
 
 
 class SeenIds:
-    """The last ids, at least `REMEMBERED_IDS` of them and at most twice as many."""
+    """The last ids, at least `REMEMBERED_IDS` of them and at most twice as many, each with its latest day.
+
+    `charged` counts posts as X charges for them: once within a UTC day, however often they come.
+    """
 
     def __init__(self) -> None:
-        self._recent: set[str] = set()
-        self._older: set[str] = set()
+        self.charged = 0
+        self._recent: dict[str, date] = {}
+        self._older: dict[str, date] = {}
 
     def drop_seen(self, read: StreamRead) -> int:
         """Take the records that came before out of the read; how many those are."""
-        ids = set(read.ids)
-        doubled = 0
-        if len(ids) < len(read.ids) or not (ids.isdisjoint(self._recent) and ids.isdisjoint(self._older)):
+        day = read.since.date()
+        ids = dict.fromkeys(read.ids, day)
+        dropped = repeated = 0
+        if len(ids) < len(read.ids) or any(not seen.keys().isdisjoint(ids) for seen in self._seen()):
             kept: dict[str, bytes] = {}
             for post_id, line in zip(read.ids, read.lines, strict=True):
                 if post_id not in self._recent and post_id not in self._older:
                     kept.setdefault(post_id, line)
-            doubled = len(read.ids) - len(kept)
+            dropped = len(read.ids) - len(kept)
+            repeated = sum(any(seen.get(post_id) == day for seen in self._seen()) for post_id in ids)
             read.ids, read.lines = list(kept), list(kept.values())
-        self._recent |= ids
+        self.charged += len(ids) - repeated
+        self._recent.update(ids)
         if len(self._recent) > REMEMBERED_IDS:
-            self._recent, self._older = set(), self._recent
-        return doubled
+            self._recent, self._older = {}, self._recent
+        return dropped
+
+    def _seen(self) -> tuple[dict[str, date], dict[str, date]]:
+        return self._recent, self._older
 
 
 def undelivered_from(alive_at: datetime, last_id: str | None) -> datetime:

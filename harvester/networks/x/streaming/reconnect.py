@@ -41,7 +41,8 @@ _FATAL = {
 class StreamSupervisor:
     """Iterate over it: reads with records or events, and an empty one at least each second.
 
-    `gap` is one that was open before, and ends as one of this stream's own would. `time` dates gaps.
+    `gap` is one that was open before, and ends as one of this stream's own would. `time` dates gaps, and
+    `charged` hears how many posts of each read X charges for.
     The iteration ends after a stop; it raises XError for what no further connection would mend.
     """
 
@@ -56,8 +57,9 @@ class StreamSupervisor:
         on_wait: Callable[[str, float], None] | None = None,
         time: NetworkTime | None = None,
         gap: Gap | None = None,
+        charged: Callable[[int], None] | None = None,
     ) -> None:
-        self._connect = connect
+        self._connect, self._charged = connect, charged
         self._clear = clear_connections
         self._clock = clock
         self._stop = stop
@@ -159,7 +161,10 @@ class StreamSupervisor:
         return f"nothing came for {self._silence:.0f} s" if silent >= self._silence else ""
 
     def _note_records(self, read: StreamRead) -> None:
+        before = self._seen.charged
         self.duplicates += self._seen.drop_seen(read)
+        if self._charged:
+            self._charged(self._seen.charged - before)
         if read.ids:
             self._time.saw(read.ids[-1])
             self._order.add(read.ids)
