@@ -49,12 +49,12 @@ def container(debug: bool, log_format: str | None) -> None:
     log_to_stderr(debug=debug, form=log_format)
 
 
-@container.group(cls=Group, help="Harvest from and to an S3 bucket.")
+@container.group(cls=Group, help="Harvest collections of an S3 bucket.")
 def aws() -> None:
     pass
 
 
-@container.group(cls=Group, help="Harvest from and to a folder.")
+@container.group(cls=Group, help="Harvest collections of a folder.")
 def local() -> None:
     pass
 
@@ -82,7 +82,7 @@ def _harvest_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--shutdown/--no-shutdown",
             default=True,
-            help="Exit when the harvest ends; or, unless it failed, stay until a shutdown request.",
+            help="Exit when the harvest ends, or, unless it failed, stay until a shutdown request.",
         ),
         click.option("--port", type=click.IntRange(0, 65535), help="Port for status and stop requests."),
         click.option("--address-file", type=click.Path(path_type=Path), hidden=True),

@@ -40,9 +40,7 @@ def doctor(as_json: bool, workspace: Workspace) -> int:
     return show_checks(list(found), as_json=as_json)
 
 
-@click.command(
-    "completion", help="Print a script for the shell's start file that completes commands, options and ids."
-)
+@click.command("completion", help="Print a shell script that completes commands, options and collection ids.")
 @click.argument("shell", type=click.Choice(tuple(_WHERE)))
 @click.pass_context
 def completion(context: click.Context, shell: str) -> None:

@@ -234,11 +234,11 @@ def end_harvest(workspace: Workspace, keys: "CollectionKeys", *, within: float) 
     control.take_back(workspace.store, keys, written)
 
 
-@harvest.command("log", help="Show the log of the newest harvest of COLLECTION_ID started here.")
+@harvest.command("log", help="Show the latest log of COLLECTION_ID, on this machine or the cluster.")
 @collection_id_argument
 @click.option("--follow", "-f", is_flag=True, help="Follow the log until the harvest ends, or Ctrl-C.")
 @click.option(
-    "--lines", "-n", type=click.IntRange(0), default=100, show_default=True, help="Number of lines."
+    "--lines", "-n", type=click.IntRange(0), default=100, show_default=True, help="Number of lines to show."
 )
 @in_workspace
 def log(collection_id: str, follow: bool, lines: int, workspace: Workspace) -> None:

@@ -33,8 +33,8 @@ def progress_option(command: _F) -> _F:
         default=AUTO,
         show_default=True,
         envvar="TWARC_CLOUD_PROGRESS",
-        help="Progress display: live line, a line every 10 s, JSON lines, or none. "
-        "auto: live line on a terminal, otherwise every 10 s.",
+        help="Progress display: bar (a live line), text (a line every 10 s), json (JSON lines) or none. "
+        "auto: bar on a terminal, otherwise text.",
     )(command)
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from harvester.networks.x.keys import Keys
 
 
-@click.command("keys", help="Use a profile's API keys; with a cluster, also store them there.")
+@click.command("keys", help="Select a profile's API keys for the file; with a cluster, also store them.")
 @click.option("--profile", default="", help="Name of the profile.  [default: twarc's]")
 @click.option(
     "--twarc-config-filepath", type=click.Path(path_type=Path), help="Path of twarc's configuration file."
