@@ -175,7 +175,7 @@ def test_all_pages_of_a_listing_are_read(moto_server: S3Server, monkeypatch: pyt
          "retried 1 times: The specified log group does not exist.", "Check `log_group`"),
         ("ECS was unable to assume the role 'arn:aws:iam::1:role/none'", "ecs-tasks.amazonaws.com"),
         ("OutOfMemoryError: Container killed due to memory usage", "`task.memory`"),
-        ("Your Spot Task was interrupted.", "the next harvest goes on"),
+        ("Your Spot Task was interrupted.", "the next harvest continues"),
         ("Timeout waiting for network interface provisioning to complete.", "Check `subnets`"),
         ("You've reached the limit on the number of vCPUs you can run concurrently", "larger quota"),
         ("Essential container in task exited", "`harvest log`"),

@@ -57,7 +57,7 @@ _STATES = {
         _SEARCH,
         _PAGES,
         ({"on": "GET /2/tweets/search/recent", "when": {"from": 3}, "do": "unavailable"},),
-        "X API",
+        "X does not answer",
     ),
     "reading a stream that is silent": State(
         _STREAM,
@@ -71,7 +71,7 @@ _STATES = {
             {"on": "GET /2/tweets/search/stream", "when": {"nth": 1}, "do": "close", "after_posts": 50},
             {"on": "GET /2/tweets/search/stream", "when": {"from": 2}, "do": "unavailable"},
         ),
-        "stream (unavailable)",
+        "no stream: ",
     ),
 }
 _STOPS: dict[str, tuple[Callable[[Watched, Desk], object], int, str]] = {

@@ -53,9 +53,15 @@ def test_who_is_added_by_name_is_reckoned_with_by_the_posts_that_there_are(
 def test_who_was_not_looked_up_counts_with_the_depth_of_a_timeline() -> None:
     told = _cost({"1": {"tweet_count": 500}, "2": {}, "3": {"since_id": "9"}, "4": {"tweet_count": 90_000}})
     assert f"at most ${price('users/:id/tweets', posts=500 + 2 * _DEPTH):,.2f}" in told
-    assert "1 of them reckoned with 3,200 posts" in told
+    assert "1 of them estimated at 3,200 posts because not looked up" in told
 
 
-@pytest.mark.parametrize("count", ["many", None, -3, 1.5, {}])
-def test_a_number_that_is_none_is_not_known(count: Any) -> None:
-    assert f"${price('users/:id/tweets', posts=_DEPTH):,.2f}" in _cost({"1": {"tweet_count": count}})
+def test_no_number_is_one_that_is_not_known() -> None:
+    assert f"${price('users/:id/tweets', posts=_DEPTH):,.2f}" in _cost({"1": {"tweet_count": None}})
+
+
+@pytest.mark.parametrize("count", ["many", -3, 1.5, {}])
+def test_a_number_that_is_none_is_refused(count: Any) -> None:
+    tree = {"id": "museums", "type": "user_timeline", "users": {"1": {"tweet_count": count}}}
+    (found,) = collection.of_description(tree, Settings())
+    assert (found.ok, f"users.1.tweet_count is {count!r}" in found.detail) == (False, True)

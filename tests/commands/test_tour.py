@@ -66,7 +66,7 @@ _STEPS = (
     Step("collection-config screennames @{name}", 0, "Added screen names to collection.json."),
     Step("collection-config screennames @x --colection-config-filepath y", 2, "--collection-config-filepath"),
     Step("collection-config screenname-files names.txt", 0, "Added screen names"),
-    Step("collection-config screenname-files nams.txt", 2, "nams.txt cannot be read"),
+    Step("collection-config screenname-files nams.txt", 2, "nams.txt cannot be used: No such file"),
     Step("collection-config userids 12 13", 0, "Added user ids to collection.json."),
     Step("collection-config userids twelve", 1, "twelve is not a user_id."),
     Step("collection-config userid-files ids.txt", 0, "Added user ids"),

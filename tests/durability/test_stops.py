@@ -148,7 +148,7 @@ def test_a_harvest_that_was_killed_here_is_seen_at_once_to_be_dead(
         compute = chosen(None, None).this_machine
         until(lambda: not compute.task("x"))
         assert lock.exists()
-        assert "Status: DIED" in person.output("harvest", "list")
+        assert "x => Folder: collections. Status: DIED (it died;" in person.output("harvest", "list")
         assert "Task not found." in person("harvest", "running", "x").err
         assert "No harvest of x is running." in person("harvest", "stop", "x").err
         (dead,) = json.loads(person.output("harvest", "history", "x", "--json"))

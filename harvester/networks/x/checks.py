@@ -47,7 +47,7 @@ def _timelines(tree: Collection) -> Iterator[Check]:
     yield Check(
         "users", True, f"{len(users):,}, of which {new:,} {'was' if new == 1 else 'were'} never harvested."
     )
-    depth = f", {unknown:,} of them reckoned with {_TIMELINE_DEPTH:,} posts, for they were not looked up"
+    depth = f", {unknown:,} of them estimated at {_TIMELINE_DEPTH:,} posts because not looked up"
     words = f"at most ${most:,.2f} for what the new ones have posted until now{depth if unknown else ''}"
     yield Check("cost", True, f"{words}; each post after that costs ${price('', posts=1)}.")
     yield _look_ups(tree)

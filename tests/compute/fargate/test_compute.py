@@ -276,7 +276,7 @@ def test_a_spot_interruption_is_told_with_its_exit_code(stage: Stage) -> None:
     found = stage.compute.ended("s")
     assert found is not None
     assert found.code == Exit.TERMINATED
-    assert "the next harvest goes on" in found.detail
+    assert "the next harvest continues" in found.detail
 
 
 def test_the_exit_code_is_waited_for(stage: Stage) -> None:
