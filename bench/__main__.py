@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import busy, download, idle, sizes, start, steady, throughput, verify, watched
+from bench import busy, download, hour, idle, sizes, start, steady, throughput, verify, watched
 
 _LIMIT = 512 << 20
 _TABLE = Path(__file__).with_name("results.md")
@@ -17,7 +17,8 @@ _TABLE = Path(__file__).with_name("results.md")
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--short", action="store_true", help="fewer rounds, smaller numbers")
-    parser.add_argument("--only", choices=sorted(_PARTS), help="one part only")
+    parser.add_argument("--only", choices=sorted((*_PARTS, _HOUR)), help="one part only")
+    parser.add_argument("--seconds", type=float, default=3600.0, help="how long `--only hour` runs")
     parser.add_argument("--write", action="store_true", help=f"write the tables to {_TABLE.name}, too")
     chosen = parser.parse_args()
     lines = [f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {_how(chosen)}."]
@@ -25,6 +26,8 @@ def main() -> None:
         if chosen.only in (None, name):
             sys.stderr.write(f"measuring {name} ...\n")
             lines += ["", *part(chosen.short)]
+    if chosen.only == _HOUR:
+        lines += ["", *_hour(chosen.seconds)]
     lines += ["", _load()]
     text = "\n".join(lines) + "\n"
     sys.stdout.write(text)
@@ -131,6 +134,30 @@ def _busy(short: bool) -> Iterator[str]:
         )
 
 
+def _hour(seconds: float) -> Iterator[str]:
+    if not watched.LINUX:
+        yield "(a stream with a quota is measured on Linux only)"
+        return
+    found = hour.measure(seconds=seconds)
+    used = "could not be set"
+    if found.throttled is not None:
+        used = f"was used up in {found.throttled:.1%} of its periods"
+    lags = [found.lags[int(part * (len(found.lags) - 1))] for part in (0.5, 0.99, 1)]
+    yield "| what | figure |"
+    yield "| --- | --- |"
+    yield f"| seconds, posts | {found.seconds:,.0f}, {found.posts:,} |"
+    yield f"| CPU | {found.cpu:.1%} of a core; the quota of {hour.SHARE:.0%} {used} |"
+    yield f"| from a post to its sync, the longest of each: median, p99, most | {_seconds(lags)} |"
+    yield f"| peak memory | {found.peak:.0f} MB |"
+    yield f"| files, bytes | {found.files}, {found.stored_bytes:,} |"
+    for (operation, name), times in found.requests.most_common():
+        yield f"| {operation} {name} | {times:,} |"
+
+
+def _seconds(figures: list[float]) -> str:
+    return ", ".join(f"{each:.2f} s" for each in figures)
+
+
 def _download(short: bool) -> Iterator[str]:
     rounds, small, large_bytes = (1, 2_000, 10_000_000) if short else (3, 20_000, 50_000_000)
     yield f"{small:,} small objects and 20 of {large_bytes // 1_000_000} MB:"
@@ -152,6 +179,8 @@ def _verify(short: bool) -> Iterator[str]:
         yield f"| {kind} | {size:,.0f} | {spent.cpu:.2f} | {speed:.0f} | {spent.peak:.0f} |"
 
 
+# Only when it is asked for.
+_HOUR = "hour"
 _PARTS = {
     "throughput": _throughput,
     "sizes": _sizes,

@@ -126,11 +126,13 @@ _PEERS = {"bare": _bare, "folder": _in_folder, "S3": _in_bucket}
 
 
 @contextmanager
-def running(command: list[str], folder: Path, environment: Mapping[str, str]) -> Iterator[int]:
+def running(
+    command: list[str], folder: Path, environment: Mapping[str, str], *, memory: int = 0
+) -> Iterator[int]:
     """The process of a command on the last core; it is stopped when this block ends."""
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(
-            pinned(command, -1),
+            pinned(command, -1, memory=memory),
             cwd=folder,
             env={**os.environ, **environment},
             stdin=subprocess.DEVNULL,
