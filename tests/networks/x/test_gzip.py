@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from urllib3.exceptions import DecodeError
 
 from harvester.networks.x.http.gzip import ANSWER_BYTES, Gzip, opened
-from harvester.networks.x.streaming.parser import BrokenStream
+from harvester.networks.x.streaming.chunks import BrokenStream
 
 
 @pytest.fixture(scope="module")

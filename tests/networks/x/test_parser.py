@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harvester.networks.x.http.gzip import Gzip
-from harvester.networks.x.streaming.parser import BrokenStream, Chunks, LineSplitter
+from harvester.networks.x.streaming.chunks import BrokenStream, Chunks
+from harvester.networks.x.streaming.parser import LineSplitter
 from harvester.networks.x.streaming.read import StreamRead
 
 _FROM = b'{"url":"u"}'
@@ -210,6 +211,55 @@ def test_any_cutting_of_chunks_gives_the_same_payload(at: list[int], sizes: list
 
     assert found == _BYTES
     assert chunks.ended
+
+
+_LINES = st.sampled_from(
+    [
+        *(_record(1), '{"data":{"id":"3","text":"洪水"}}'.encode(), b'{"data":{"id":"4"} \r }'),
+        *(b"", b'{"errors":[{"title":"x"}]}', b"no JSON", b'{"data":\n{"id":"5"}}', b'{"data":{"id":"6"'),
+    ]
+)
+_ENDS = st.sampled_from([b"\r\n"] * 8 + [b"\n", b"", b"\r\n\r\n"])
+
+
+@given(
+    st.lists(st.tuples(_LINES, _ENDS), max_size=8),
+    st.lists(st.integers(min_value=0, max_value=600)),
+    st.booleans(),
+)
+def test_chunks_that_are_lines_are_read_as_all_others(
+    written: list[tuple[bytes, bytes]], at: list[int], ended: bool
+) -> None:
+    contents = [line + end for line, end in written if line + end]
+    body = b"".join(b"%x\r\n%s\r\n" % (len(each), each) for each in contents) + b"0\r\n\r\n" * ended
+    chunks, splitter, total = Chunks(), LineSplitter(), StreamRead()
+    for piece in _cut(body, [place for place in at if place < len(body)]):
+        head, lines, rest = chunks.apart(piece)
+        total.add(splitter.split(chunks.payload(head), _FROM))
+        if lines:
+            total.add(splitter.take(lines, _FROM))
+        total.add(splitter.split(chunks.payload(rest), _FROM))
+    total.add(splitter.finish(_FROM))
+
+    expected = _split([b"".join(contents)])
+    assert total.ids == expected.ids
+    # Blanks between the parts of a record depend on where LF and CR LF are mixed.
+    assert [json.loads(line) for line in total.lines] == [json.loads(line) for line in expected.lines]
+    assert all(line.count(b"\n") == 1 and b"\r" not in line for line in total.lines)
+    assert _dense(b"".join(map(_kept, total.events))) == _dense(b"".join(map(_kept, expected.events)))
+    assert chunks.ended == ended
+
+
+def test_a_record_that_is_a_chunk_is_taken_as_it_is() -> None:
+    records = [_record(number) + b"\r\n" for number in range(5)]
+    body = b"".join(b"%x\r\n%s\r\n" % (len(record), record) for record in records)
+    chunks = Chunks()
+
+    head, lines, rest = chunks.apart(body + b"5\r\nab")
+
+    assert (head, lines, rest) == (b"", [record[:-1] for record in records], b"5\r\nab")
+    chunks.payload(rest)
+    assert chunks.apart(b"cde\r\n" + body) == (b"cde\r\n", lines, b"")
 
 
 def test_a_gzip_stream_gives_what_came_so_far() -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from isal import isal_zlib
 from urllib3.exceptions import DecodeError
 
-from harvester.networks.x.streaming.parser import BrokenStream
+from harvester.networks.x.streaming.chunks import BrokenStream
 
 _GZIP = 31
 # 500 posts of 25,000 characters, four bytes each, are 50 MB; a few hundred KB of gzip can hold gigabytes.

@@ -9,7 +9,8 @@ from harvester.networks.x.http.request import Reply
 from harvester.networks.x.network_time import NetworkTime
 from harvester.networks.x.page import provenance_of
 from harvester.networks.x.streaming.arrivals import Arrivals
-from harvester.networks.x.streaming.parser import BrokenStream, Chunks, LineSplitter, Plain, tell
+from harvester.networks.x.streaming.chunks import BrokenStream, Chunks, Plain
+from harvester.networks.x.streaming.parser import LineSplitter, tell
 from harvester.networks.x.streaming.read import StreamRead
 
 # What was under way when a stop came is still read, for it is paid for.
@@ -101,18 +102,30 @@ class StreamConnection:
         """Add what the piece holds; why nothing can come behind it."""
         if not piece:
             return "closed without a last chunk" if isinstance(self._chunks, Chunks) else "closed"
+        if isinstance(self._chunks, Chunks) and isinstance(self._codec, Plain):
+            head, lines, piece = self._chunks.apart(piece)
+            if lines:
+                if broken := self._take_bytes(head, read):
+                    return broken
+                read.add(self._splitter.take(lines, self._provenance_now()))
+            else:
+                piece = head + piece
+        return self._take_bytes(piece, read) or ("closed" if self._chunks.ended else "")
+
+    def _take_bytes(self, piece: bytes, read: StreamRead) -> str:
+        """Add what any bytes hold; why nothing can come behind them."""
         broken = ""
         for step in (self._chunks.payload, self._codec.payload):
             try:
                 piece = step(piece)
             except BrokenStream as error:
-                piece, broken = error.came, str(error)
+                piece, broken = error.came, f"{type(error).__name__}: {error}"
                 tell(read, "unparsable", error.rest)
         try:
             read.add(self._splitter.split(piece, self._provenance_now()))
         except BrokenStream as error:
-            broken = str(error)
-        return broken or ("closed" if self._chunks.ended else "")
+            broken = f"{type(error).__name__}: {error}"
+        return broken
 
     def _provenance_now(self) -> bytes:
         now = self._clock.now()

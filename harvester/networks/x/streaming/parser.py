@@ -5,6 +5,7 @@ import re
 
 import msgspec
 
+from harvester.networks.x.streaming.chunks import BrokenStream
 from harvester.networks.x.streaming.json_objects import JsonObjects, is_blank
 from harvester.networks.x.streaming.messages import message, unread
 from harvester.networks.x.streaming.read import StreamRead
@@ -18,17 +19,6 @@ _BETWEEN = re.compile(rb"\}\s*\{")
 _NO_JSON = (ValueError, RecursionError)
 # What X wraps a post in; an object that has some of it and no id may be a post.
 _OF_POSTS = {"data", "includes", "matching_rules"}
-
-
-class BrokenStream(Exception):
-    """The bytes of the connection no longer make sense; only another connection helps.
-
-    `came` could be read before that, `rest` could not.
-    """
-
-    def __init__(self, why: str, *, came: bytes = b"", rest: bytes = b"") -> None:
-        super().__init__(why)
-        self.came, self.rest = came, rest
 
 
 class _Identified(msgspec.Struct):
@@ -77,6 +67,20 @@ class LineSplitter:
         self._keep(piece, read, ending)
         return read
 
+    def take(self, lines: list[bytes], provenance: bytes) -> StreamRead:
+        """As `split`, of whole lines that end with CR; quicker where each of them is a record."""
+        if not (self._tail or len(self._objects) or self._end_due):
+            try:
+                ids = [_record(line).data.id for line in lines]
+                for line in lines:
+                    line.decode()
+            except _NO_JSON:
+                pass
+            else:
+                ending = _ending(provenance)
+                return StreamRead([_stored(line, ending) for line in lines], ids)
+        return self.split(b"\n".join(lines) + b"\n", provenance)
+
     def finish(self, provenance: bytes) -> StreamRead:
         """What is left when no more will come; half a record is an event that holds all of it."""
         read = StreamRead()
@@ -89,6 +93,7 @@ class LineSplitter:
 
     def _take_lines(self, parts: list[bytes], end: bytes, read: StreamRead, ending: bytes) -> None:
         lines, ids = read.lines, read.ids
+        held = len(self._objects)
         for part in parts:
             end_due, self._end_due = self._end_due, False
             if not part:
@@ -99,14 +104,13 @@ class LineSplitter:
                 post_id = _record(part).data.id
             except _NO_JSON:
                 self._take_unusual(part + end, read, ending)
+                held = len(self._objects)
                 continue
-            if len(self._objects) and not is_blank(left := self._objects.take()):
+            if held and not is_blank(left := self._objects.take()):
                 # Cut before its end, as this line is a record of its own.
                 tell(read, "unparsable", left)
             ids.append(post_id)
-            if part[-1:] != b"}" or b"\r" in part or b"\n" in part:
-                part = _whole(part)
-            lines.append(part[:-1] + ending)
+            lines.append(_whole(part)[:-1] + ending)
 
     def _take_unusual(self, line: bytes, read: StreamRead, ending: bytes) -> None:
         if len(self._objects):
@@ -183,9 +187,18 @@ def tell(read: StreamRead, event: str, data: bytes) -> None:
     read.unread += len(data)
 
 
+def _stored(line: bytes, ending: bytes) -> bytes:
+    """A record that ends with CR, as it is stored."""
+    if line.find(b"\r") == len(line) - 1 and line.endswith(b"}\r"):
+        return line[:-2] + ending
+    return _whole(line)[:-1] + ending
+
+
 def _whole(part: bytes) -> bytes:
+    if part[-1:] != b"}":
+        part = part.rstrip()
     # White space between its parts may hold line ends, and the record is to be one line.
-    return part.rstrip().replace(b"\n", b" ").replace(b"\r", b" ")
+    return part.replace(b"\n", b" ").replace(b"\r", b" ") if b"\n" in part or b"\r" in part else part
 
 
 def _taken(data: bytes, read: StreamRead, ending: bytes) -> bool:
@@ -208,58 +221,3 @@ def _taken(data: bytes, read: StreamRead, ending: bytes) -> bool:
 
 def _refused(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
-
-
-# The size of a chunk, with extensions that nobody uses, and behind another chunk with the end of that.
-_SIZE = rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n"
-_FIRST_SIZE, _NEXT_SIZE = re.compile(_SIZE), re.compile(rb"\r\n" + _SIZE)
-_LONGEST_SIZE = 4096
-
-
-class Chunks:
-    """The payload of HTTP's chunked coding, from pieces cut anywhere."""
-
-    def __init__(self) -> None:
-        self._tail = b""
-        self._left = 0
-        self._size = _FIRST_SIZE
-        self.ended = False
-
-    def payload(self, piece: bytes) -> bytes:
-        data = self._tail + piece if self._tail else piece
-        found: list[bytes] = []
-        at, end, left = 0, len(data), self._left
-        while at < end and not self.ended:
-            if not left:
-                size = self._size.match(data, at)
-                if size is None:
-                    problem, rest = self._missing_size(data[at:])
-                    if problem:
-                        raise BrokenStream(problem, came=b"".join(found), rest=rest)
-                    break
-                at, left, self._size = size.end(), int(size[1], 16), _NEXT_SIZE
-                self.ended = not left
-            taken = data[at : at + left]
-            found.append(taken)
-            at += len(taken)
-            left -= len(taken)
-        self._tail, self._left = data[at:], left
-        return found[0] if len(found) == 1 else b"".join(found)
-
-    def _missing_size(self, rest: bytes) -> tuple[str, bytes]:
-        """Why no size stands here, and what does; no reason where more has to come."""
-        if self._size is _NEXT_SIZE:
-            if not b"\r\n".startswith(rest[:2]):
-                return "a chunk is longer than it was said to be", rest
-            rest = rest[2:]
-        is_whole = b"\r\n" in rest or len(rest) > _LONGEST_SIZE
-        return "a chunk begins without its size" if is_whole else "", rest
-
-
-class Plain:
-    """A body that is neither chunked nor compressed."""
-
-    ended = False
-
-    def payload(self, piece: bytes) -> bytes:
-        return piece

@@ -194,7 +194,7 @@ class StreamSupervisor:
     def _missed(self) -> MissedInterval:
         begun = self._begun or self._time.earliest()
         missed = self._order.missed(self._alive_at or begun)
-        return replace(missed, since=max(begun, missed.since))
+        return missed if missed.since >= begun else replace(missed, since=begun)
 
     def _open_gap(self, reason: str) -> None:
         # A connection that brought nothing belongs to the interruption before it.
