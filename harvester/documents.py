@@ -131,10 +131,11 @@ class StoredState(TypedDict):
 
 
 class Closing(TypedDict):
-    """A file whose upload is the next step, and the state that holds once it is stored."""
+    """A file whose upload (which may have a name) is the next step, and the state that holds after it."""
 
     file: FinishedFile
     state: StoredState
+    upload: NotRequired[str]
 
 
 class Checkpoint(TypedDict):

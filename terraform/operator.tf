@@ -25,7 +25,7 @@ data "aws_iam_policy_document" "operator" {
   # restore removed objects.
   statement {
     sid       = "ReadAndStoreCollections"
-    actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
+    actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
     resources = [local.objects]
 
     # Anyone can take the name of a deleted bucket: do not write to, or read from, someone else's.

@@ -46,10 +46,11 @@ data "aws_iam_policy_document" "trust_tasks" {
 
 data "aws_iam_policy_document" "task" {
   # Read the collection and what a crashed harvest left; store records; renew the lock; remove the lock and the parts of a
-  # growing file at the end. It cannot remove a version, so that removed objects can be restored.
+  # growing file at the end; give up the upload that a crashed harvest was at. It cannot remove a version, so that removed
+  # objects can be restored.
   statement {
     sid       = "ReadAndStoreCollections"
-    actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"]
+    actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
     resources = [local.objects]
 
     # Anyone can take the name of a deleted bucket: posts must not go to someone else's.

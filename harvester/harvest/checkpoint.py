@@ -5,7 +5,8 @@ whose upload was the next step, with the state that holds once it is there. So w
 or after that upload, what is stored and what is known agree.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import orjson
@@ -15,17 +16,18 @@ from harvester.documents import Checkpoint, OpenSegment
 from harvester.errors import Conflict, HarvesterError, NotFound
 from harvester.harvest.segment import Finished
 from harvester.harvest.workdir import State
-from harvester.store import Store
+from harvester.store import Piece, Store
 from harvester.store.keys import CollectionKeys, HarvestKeys
 
-# So much of a growing file is read into memory and stored at once.
-_PIECE = 8 << 20
+# A growing file is read into memory and stored in pieces of this size, or of half of what is left: S3 makes a
+# file of pieces of five megabytes and more.
+_PIECE, _LEAST = 8 << 20, 5 << 20
 
 
 class Parts:
     """Copies the growing files of a work folder to the store, piece by piece, as they grow.
 
-    `copied` says how much of each is there already.
+    `copied` says how much of each is there already, where another began.
     """
 
     def __init__(
@@ -33,31 +35,40 @@ class Parts:
     ) -> None:
         self._store, self._here, self._folder = store, here, folder
         self._copied: dict[str, int] = dict(copied or {})
+        self._pieces: dict[str, list[Piece]] = {}
 
     def copy(self, name: str, size: int) -> None:
         """Everything of the file up to `size` is in the store when this returns."""
         with (self._folder / name).open("rb") as file:
             while (done := self._copied.get(name, 0)) < size:
                 file.seek(done)
-                data = file.read(min(size - done, _PIECE))
+                data = file.read(_piece(size - done))
                 if not data:
                     raise HarvesterError(f"{file.name} is shorter than what was written to it.")
-                self._copied[name] = done + self._stored(self._here.part(name, done), data)
+                key = self._here.part(name, done)
+                piece = self._stored(key, data)
+                self._pieces.setdefault(name, []).append(piece)
+                self._copied[name] = done + piece.size
 
-    def _stored(self, key: str, data: bytes) -> int:
-        """How many bytes of `data` are under the key."""
+    def _stored(self, key: str, data: bytes) -> Piece:
+        """What of `data` is under the key, from its beginning on."""
         try:
-            self._store.create(key, data)
+            return Piece(key, self._store.create(key, data), len(data))
         except Conflict:
             # An earlier try may have arrived although its answer did not; since then the file may have grown.
-            there = self._store.read(key).data
-            if not there or not data.startswith(there):
+            there = self._store.read(key)
+            if not there.data or not data.startswith(there.data):
                 raise
-            return len(there)
-        return len(data)
+            return Piece(key, there.version, len(there.data))
+
+    def pieces(self, name: str) -> list[Piece]:
+        """What of the file is in the store, from its beginning on; empty where another stored of it."""
+        found = self._pieces.get(name, [])
+        return list(found) if sum(piece.size for piece in found) == self._copied.get(name, 0) else []
 
     def forget(self, name: str) -> None:
         """The whole file is stored under its own name."""
+        self._pieces.pop(name, None)
         if self._copied.pop(name, 0):
             for entry in list(self._store.entries(self._here.parts + name + "-")):
                 self._store.remove(entry.key, version=entry.version)
@@ -66,6 +77,45 @@ class Parts:
 def growing(sizes: dict[str, int], segment: OpenSegment | None) -> dict[str, int]:
     """The files that are not finished, and how much of each counts."""
     return {**sizes, segment["name"]: segment["size"]} if segment else dict(sizes)
+
+
+def _piece(left: int) -> int:
+    if left >= _PIECE + _LEAST:
+        return _PIECE
+    return left if left < 2 * _LEAST else (left + 1) // 2
+
+
+@dataclass
+class SegmentUpload:
+    """The upload of one segment, whose `name` is announced before it is completed; a step may be repeated."""
+
+    store: Store
+    key: str
+    file: Finished
+    pieces: Sequence[Piece] = ()
+    name: str = ""
+
+    def begin(self, pieces: Sequence[Piece]) -> None:
+        """Have it made of the pieces that are stored already, where that is possible and worth it."""
+        if pieces and not self.name and self.store.composes:
+            self.pieces = pieces
+            self.name = self.store.begin_upload(
+                self.key, pieces, size=self.file.size, sha256=self.file.sha256
+            )
+
+    def complete(self, path: Path) -> None:
+        """The whole file is stored when this returns."""
+        if self.name:
+            self.store.compose(self.key, path, sha256=self.file.sha256, name=self.name, pieces=self.pieces)
+        else:
+            self.store.upload(self.key, path, sha256=self.file.sha256)
+
+
+def abandon_upload(store: Store, here: HarvestKeys, checkpoint: Checkpoint) -> None:
+    """Before anybody looks for an announced segment: its upload is complete, or never will be."""
+    closing = checkpoint.get("closing")
+    if closing and (name := closing.get("upload")):
+        store.abandon_upload(here.file(closing["file"]["name"]), name)
 
 
 def load(store: Store, keys: CollectionKeys) -> Checkpoint | None:

@@ -1,13 +1,13 @@
 """A store that writes only while the lock is provably held."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
 from harvester.errors import Conflict, LockLost
 from harvester.harvest.lock import Lock
-from harvester.store import Entry, Store, Stored
+from harvester.store import Entry, Piece, Store, Stored
 
 
 class FencedStore:
@@ -44,6 +44,24 @@ class FencedStore:
     def replace(self, key: str, data: bytes, *, version: str) -> str:
         with self._fenced():
             return self._store.replace(key, data, version=version)
+
+    @property
+    def composes(self) -> bool:
+        return self._store.composes
+
+    def begin_upload(self, key: str, pieces: Sequence[Piece], *, size: int, sha256: str) -> str:
+        with self._fenced():
+            return self._store.begin_upload(key, pieces, size=size, sha256=sha256)
+
+    def abandon_upload(self, key: str, name: str) -> None:
+        with self._fenced():
+            self._store.abandon_upload(key, name)
+
+    def compose(self, key: str, path: Path, *, sha256: str, name: str, pieces: Sequence[Piece]) -> str:
+        with self._fenced():
+            version = self._store.compose(key, path, sha256=sha256, name=name, pieces=pieces)
+        self._take_back_if_late(key, version)
+        return version
 
     def upload(self, key: str, path: Path, *, sha256: str) -> str:
         with self._fenced():

@@ -8,8 +8,9 @@ from typing import Any
 import orjson
 
 from harvester.clock import timestamp
+from harvester.documents import Tree
 from harvester.harvest import checkpoint
-from harvester.harvest.checkpoint import Parts
+from harvester.harvest.checkpoint import Parts, SegmentUpload
 from harvester.harvest.claim import Claim
 from harvester.harvest.context import Context
 from harvester.harvest.manifest import Manifests
@@ -23,6 +24,8 @@ _SYNC_SECONDS = 1.0
 # passed. harvest.json is written as rarely where requests are billed, as checkpoint.json says the same.
 IDLE_CHECKPOINTS = 10
 _NOTHING = Batch()
+# With so much of a file not stored yet, it is not waited for the checkpoint, where no byte is sent again.
+_SENT_AHEAD = 16 << 20
 # Records that come more slowly than this, in bytes a second, are compressed thoroughly, for 3 % of a core at
 # most; judged once in so many seconds.
 _SLOW, _JUDGED_EVERY = 4 << 20, 1.0
@@ -60,6 +63,8 @@ class Storing:
         self._last = _Known(orjson.Fragment(orjson.dumps(claim.state.to_tree())), {}, "")
         self._synced_at = self._checkpointed_at = self._opened_at = self._clock.elapsed()
         self._judged_at, self._came = self._synced_at, 0
+        # How much of the open segment is on its way into the store.
+        self._sent, self._sends_ahead = 0, self._store.composes
         self._summarized_at, self._told = self._synced_at, self._progress.summary(claim.state)
 
     def add(self, batch: Batch) -> None:
@@ -91,6 +96,8 @@ class Storing:
             self._sync()
         if self._roll_is_due(now):
             self._roll()
+        elif self._sends_ahead and self._work.open_bytes - self._sent >= _SENT_AHEAD:
+            self._send_ahead()
         # What it waits for is news, too: `harvest running` reads it in harvest.json.
         has_news = self._has_news or self._progress.activity != self._last.activity
         wait = self._settings.checkpoint_seconds * (1 if has_news else IDLE_CHECKPOINTS)
@@ -117,6 +124,15 @@ class Storing:
         self._work.sync(now=self._clock.now(), billed=self._billed())
         self._synced_at = self._clock.elapsed()
 
+    def _send_ahead(self) -> None:
+        """Queue what the open segment has grown by, of which the store makes the file when it is closed."""
+        self._sync()
+        segment = self._work.state.segment
+        if segment:
+            name, size = segment["name"], segment["size"]
+            self._sent = size
+            self._uploads.put(f"a part of {name}", lambda: self._parts.copy(name, size))
+
     def _roll_is_due(self, now: float) -> bool:
         return self._work.is_open and (
             self._work.open_posts >= self._settings.tweets_per_file
@@ -131,22 +147,24 @@ class Storing:
         if finished is None:
             return False
         after = self._snapshot()
+        upload = SegmentUpload(self._store, self._here.file(finished.name), finished)
 
         def announce() -> None:
             self._copy_growing(after)
-            closing = {"file": finished.to_tree(), "state": after.state}
+            closing: Tree = {"file": finished.to_tree(), "state": after.state}
+            upload.begin(self._parts.pieces(finished.name))
+            if upload.name:
+                closing["upload"] = upload.name
             self._pointer.write({"state": before.state, "closing": closing, "summary": self._told})
 
         self._uploads.put(f"the announcement of {finished.name}", announce)
-        self._uploads.put(finished.name, lambda: self._store_segment(finished))
+        self._uploads.put(finished.name, lambda: self._store_segment(finished, upload))
         return True
 
-    def _store_segment(self, finished: Finished) -> None:
+    def _store_segment(self, finished: Finished, upload: SegmentUpload) -> None:
         # After a first try that failed at a later step, the file is stored and gone from here.
         if self._work.path(finished.name).exists():
-            self._store.upload(
-                self._here.file(finished.name), self._work.path(finished.name), sha256=finished.sha256
-            )
+            upload.complete(self._work.path(finished.name))
         self._manifests.add(finished)
         self._parts.forget(finished.name)
         self._work.stored(finished.name)
@@ -182,6 +200,7 @@ class Storing:
         data = self._work.snapshot()
         state = self._work.state
         growing = checkpoint.growing(state.sizes, state.segment)
+        self._sent = self._work.open_bytes
         self._last = _Known(orjson.Fragment(data), growing, self._progress.activity)
         return self._last
 

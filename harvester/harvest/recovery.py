@@ -61,6 +61,7 @@ def recover(
         sweep(store, keys, root)
         return None
     here = keys.harvest(moment(tree["state"]["harvest"]))
+    checkpoint.abandon_upload(store, here, tree)
     if late_after:
         _remove_late(store, here, late_after)
     known = checkpoint.reached(store, here, tree)

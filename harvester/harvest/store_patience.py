@@ -1,14 +1,14 @@
 """Until it has begun a harvest waits for a store that is away; after that its uploads do (uploads.py)."""
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
 from harvester.clock import Backoff, Clock, Stop
 from harvester.errors import Conflict, Exit, NotFound, StoreAway
-from harvester.store import Entry, Store, Stored
+from harvester.store import Entry, Piece, Store, Stored
 
 log = logging.getLogger("twarc-cloud")
 
@@ -71,6 +71,21 @@ class PatientStore:
 
     def replace(self, key: str, data: bytes, *, version: str) -> str:
         return self._written(key, data, lambda: self._store.replace(key, data, version=version))
+
+    @property
+    def composes(self) -> bool:
+        return self._patience.until(lambda: self._store.composes)
+
+    def begin_upload(self, key: str, pieces: Sequence[Piece], *, size: int, sha256: str) -> str:
+        return self._patience.until(lambda: self._store.begin_upload(key, pieces, size=size, sha256=sha256))
+
+    def abandon_upload(self, key: str, name: str) -> None:
+        self._patience.until(lambda: self._store.abandon_upload(key, name))
+
+    def compose(self, key: str, path: Path, *, sha256: str, name: str, pieces: Sequence[Piece]) -> str:
+        return self._patience.until(
+            lambda: self._store.compose(key, path, sha256=sha256, name=name, pieces=pieces)
+        )
 
     def upload(self, key: str, path: Path, *, sha256: str) -> str:
         return self._patience.until(lambda: self._store.upload(key, path, sha256=sha256))

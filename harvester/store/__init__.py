@@ -5,7 +5,7 @@ and loses raises Conflict and has changed nothing; what is not there raises NotF
 used at the moment raises StoreAway. What a write reported as done is durable.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -38,6 +38,15 @@ class Stored:
     modified: datetime
 
 
+@dataclass(frozen=True)
+class Piece:
+    """A version of an object that holds so many bytes of a file, after those of the piece before."""
+
+    key: str
+    version: str
+    size: int
+
+
 class Store(Protocol):
     """What the harvester asks of a place to keep things."""
 
@@ -67,6 +76,23 @@ class Store(Protocol):
 
     def replace(self, key: str, data: bytes, *, version: str) -> str:
         """Write over exactly this version; the new version."""
+        ...
+
+    @property
+    def composes(self) -> bool:
+        """Whether an object can be made of others without sending their bytes again."""
+        ...
+
+    def compose(self, key: str, path: Path, *, sha256: str, name: str, pieces: Sequence[Piece]) -> str:
+        """As `upload`, but the pieces are not sent again; `name` is from `begin_upload`."""
+        ...
+
+    def begin_upload(self, key: str, pieces: Sequence[Piece], *, size: int, sha256: str) -> str:
+        """The name of an upload that takes the pieces of a file as they are; "" where it is sent whole."""
+        ...
+
+    def abandon_upload(self, key: str, name: str) -> None:
+        """From here on that upload is complete, or never will be, whoever is at it."""
         ...
 
     def upload(self, key: str, path: Path, *, sha256: str) -> str:

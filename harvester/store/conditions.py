@@ -20,6 +20,8 @@ import orjson
 
 from harvester.clock import timestamp
 from harvester.errors import Conflict, HarvesterError, NotFound
+from harvester.store import Piece
+from harvester.store.composition import is_possible
 from harvester.store.keys import ROOT
 from harvester.store.objects import BucketObjects
 
@@ -41,9 +43,13 @@ class Unfit(HarvesterError):
 
 @dataclass(frozen=True)
 class Conditions:
-    """What a server does: `removal` tells whether conditions on removals count, too."""
+    """What a server does: `removal` tells whether conditions on removals count, too.
+
+    `composition` tells whether it puts objects together from others, under a condition as well.
+    """
 
     removal: bool
+    composition: bool = False
 
 
 class Remembered:
@@ -68,7 +74,7 @@ class Remembered:
             found = orjson.loads(data)
             fresh = now is not None and abs(now - head.modified) < _VALID
             if fresh and found["server"] == self._objects.server:
-                self._known = Conditions(removal=bool(found["removes_conditionally"]))
+                self._known = Conditions(bool(found["removes_conditionally"]), bool(found["composes"]))
 
     def require(self) -> Conditions:
         """Raise Unfit where the server may not be written to."""
@@ -87,6 +93,7 @@ class Remembered:
         document = {
             "server": self._objects.server,
             "removes_conditionally": found.removal,
+            "composes": found.composition,
             "probed": timestamp(now) if now else None,
         }
         self._objects.write(self._key, orjson.dumps(document, option=orjson.OPT_INDENT_2))
@@ -114,9 +121,10 @@ def _probed(objects: BucketObjects) -> Conditions:
     probe = _Probe(objects)
     try:
         probe.at_once()
+        composition = probe.composes()
     finally:
         probe.clear()
-    return Conditions(removal=removal)
+    return Conditions(removal, composition)
 
 
 class _Probe:
@@ -159,6 +167,15 @@ class _Probe:
                     versions = self._winners(writers, key, IfMatch=versions[0])
                 if len(versions) > 1:
                     raise self._unfit("lets two simultaneous writers both succeed")
+
+    def composes(self) -> bool:
+        """Whether the server puts an object together from another, if it is not there yet."""
+        source = self._key()
+        with suppress(HarvesterError):
+            stale = self._write(source, IfNoneMatch="*")
+            piece = Piece(source, self._write(source, IfMatch=stale), len(uuid.uuid4().bytes))
+            return is_possible(self._objects, piece, stale, self._key())
+        return False
 
     def clear(self) -> None:
         for key in self._keys:

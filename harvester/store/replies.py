@@ -68,6 +68,29 @@ def listing(operation: str, status: int, headers: Mapping[str, str], body: bytes
     return {name: value for name, value in found.items() if value is not None} | reply(status, headers)
 
 
+def told(operation: str, status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
+    """What an answer tells in its document, which may be an error in spite of a good status."""
+    try:
+        root = ElementTree.fromstring(body.strip())
+    except ElementTree.ParseError as error:
+        raise BrokenAnswer(f"{type(error).__name__}: {error}") from error
+    if _name(root) == "Error":
+        raise refusal(operation, 500, headers, body)
+    plain = {_name(member): member.text or "" for member in root}
+    found = {"CopyPartResult": plain} if operation == "upload_part_copy" else plain
+    return {**reply(status, headers), **found}
+
+
+def parts_document(parts: Iterable[Mapping[str, Any]]) -> bytes:
+    """The parts of an upload that is to be completed, as S3 reads them."""
+    root = ElementTree.Element("CompleteMultipartUpload")
+    for part in parts:
+        element = ElementTree.SubElement(root, "Part")
+        for name in ("PartNumber", "ETag"):
+            ElementTree.SubElement(element, name).text = str(part[name])
+    return ElementTree.tostring(root)
+
+
 def _entry(member: ElementTree.Element, text: Any) -> dict[str, Any]:
     plain = {_name(each): each.text or "" for each in member}
     found = {

@@ -1,9 +1,10 @@
 """A store in an S3 bucket, or on any server with S3's conditional writes."""
 
 import hashlib
+import logging
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -13,14 +14,17 @@ from harvester.aws.errors import Unanswered
 from harvester.aws.signature import Keys
 from harvester.clock import Clock, SystemClock
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound, StoreAway
-from harvester.store import Entry, Stored, require_key
+from harvester.store import Entry, Piece, Stored, require_key
 from harvester.store.answers import Head
 from harvester.store.client import Client, client
+from harvester.store.composition import Composition, Impossible, is_worth_it
 from harvester.store.conditions import FOLDER, Remembered
 from harvester.store.connections import Limits
 from harvester.store.disk import translated, whole
 from harvester.store.objects import BucketObjects
 from harvester.store.refusals import NoBucket, in_words
+
+log = logging.getLogger("twarc-cloud")
 
 _DATE_SECONDS = 60.0
 _PIECE = 1 << 20
@@ -75,6 +79,32 @@ class S3Store:
 
     def replace(self, key: str, data: bytes, *, version: str) -> str:
         return self._write(key, data, IfMatch=version)
+
+    @property
+    def composes(self) -> bool:
+        return self._conditions.require().composition
+
+    def begin_upload(self, key: str, pieces: Sequence[Piece], *, size: int, sha256: str) -> str:
+        require_key(key)
+        if not (is_worth_it(pieces, size) and self.composes):
+            return ""
+        with self._objects.translated(key):
+            return Composition(self._objects, key).begin(sha256=sha256, write=uuid.uuid4().hex)
+
+    def abandon_upload(self, key: str, name: str) -> None:
+        Composition(self._objects, key).abandon(name)
+
+    def compose(self, key: str, path: Path, *, sha256: str, name: str, pieces: Sequence[Piece]) -> str:
+        require_key(key)
+        try:
+            with translated(str(path)):
+                return Composition(self._objects, key).complete(name, pieces, path)
+        except Impossible as error:
+            log.debug("%s", error)
+        with suppress(HarvesterError):
+            self.abandon_upload(key, name)
+        # Where an earlier try arrived without its answer, this finds the object.
+        return self.upload(key, path, sha256=sha256)
 
     def upload(self, key: str, path: Path, *, sha256: str) -> str:
         require_key(key)

@@ -4,6 +4,7 @@ boto3 first reads a description of all of S3, which takes longer than most comma
 request is done here as well: another try where that may help, another region where the bucket is in one.
 """
 
+import hashlib
 import http.client
 import logging
 import random
@@ -16,27 +17,33 @@ from typing import Any, BinaryIO
 from harvester.aws.access import Access
 from harvester.aws.address import Address
 from harvester.aws.errors import Refusal, Unanswered, code_of, region_of, status_of
-from harvester.aws.signature import EMPTY, UNSIGNED, Keys, query_of, signed
+from harvester.aws.signature import EMPTY, UNSIGNED, Keys, path_of, query_of, signed
 from harvester.clock import Clock, Stop
 from harvester.store.answers import BrokenAnswer
 from harvester.store.arriving import Arriving
 from harvester.store.connections import Connections, Limits, answered, pieces_of, size_of
-from harvester.store.replies import listing, refusal, reply
+from harvester.store.replies import listing, parts_document, refusal, reply, told
 
 log = logging.getLogger("twarc-cloud")
 
 _VERBS = {
     **dict.fromkeys(("get_object", "list_objects_v2"), "GET"),
     **dict.fromkeys(("head_object", "head_bucket"), "HEAD"),
-    "put_object": "PUT",
-    "delete_object": "DELETE",
+    **dict.fromkeys(("put_object", "upload_part", "upload_part_copy"), "PUT"),
+    **dict.fromkeys(("delete_object", "abort_multipart_upload"), "DELETE"),
+    **dict.fromkeys(("create_multipart_upload", "complete_multipart_upload"), "POST"),
 }
+# Their answers tell in a document what the headers do not.
+_TELLING = {"create_multipart_upload", "upload_part_copy", "complete_multipart_upload"}
 _HEADERS = {
     "IfMatch": "if-match",
     "IfNoneMatch": "if-none-match",
     "ChecksumMode": "x-amz-checksum-mode",
     "ChecksumSHA256": "x-amz-checksum-sha256",
+    "ContentMD5": "content-md5",
+    "CopySourceIfMatch": "x-amz-copy-source-if-match",
 }
+_UPLOAD = {"PartNumber": "partNumber", "UploadId": "uploadId"}
 _QUERY = {
     "Prefix": "prefix",
     "Delimiter": "delimiter",
@@ -93,9 +100,10 @@ class S3Requests:
         self, at: tuple[Address, Connections], operation: str, parameters: Mapping[str, Any]
     ) -> Mapping[str, Any]:
         (address, server), verb = at, _VERBS[operation]
-        query = _query(parameters) if operation == "list_objects_v2" else ""
+        parameters = _with_body(parameters)
+        query = _query(operation, parameters)
         target = address.target(parameters.get("Key", ""))
-        unsigned = _unsigned(server, parameters)
+        unsigned = _unsigned(server, verb, parameters)
         headers = signed(verb, target, query, unsigned, keys=self._signing(), region=address.region)
         with _connecting(server.url):
             connection = server.take()
@@ -123,6 +131,8 @@ class S3Requests:
             raise refusal(operation, response.status, found, body)
         if operation == "list_objects_v2":
             return listing(operation, response.status, found, body)
+        if operation in _TELLING:
+            return told(operation, response.status, found, body)
         return reply(response.status, found)
 
     def _signing(self) -> Keys:
@@ -154,13 +164,17 @@ class S3Requests:
             return ""
 
 
-def _unsigned(server: Connections, parameters: Mapping[str, Any]) -> dict[str, str]:
+def _unsigned(server: Connections, verb: str, parameters: Mapping[str, Any]) -> dict[str, str]:
     headers = {"host": server.host, "x-amz-content-sha256": EMPTY, **_named(_HEADERS, parameters)}
+    if source := parameters.get("CopySource"):
+        headers["x-amz-copy-source"] = path_of(source["Bucket"], source["Key"])
     headers |= {f"x-amz-meta-{name}": value for name, value in parameters.get("Metadata", {}).items()}
     if "Body" in parameters:
         # Under TLS nothing changes a body on the way, and the checksum is signed.
-        payload = UNSIGNED if server.is_secure else b64decode(parameters["ChecksumSHA256"]).hex()
+        payload = UNSIGNED if server.is_secure else _digest(parameters)
         headers |= {"content-length": str(size_of(parameters["Body"])), "x-amz-content-sha256": payload}
+    elif verb in ("PUT", "POST"):
+        headers["content-length"] = "0"
     return headers
 
 
@@ -168,8 +182,24 @@ def _named(names: Mapping[str, str], parameters: Mapping[str, Any]) -> dict[str,
     return {name: str(parameters[given]) for given, name in names.items() if given in parameters}
 
 
-def _query(parameters: Mapping[str, Any]) -> str:
-    return query_of({"list-type": "2", "encoding-type": "url", **_named(_QUERY, parameters)})
+def _digest(parameters: Mapping[str, Any]) -> str:
+    given = parameters.get("ChecksumSHA256")
+    return b64decode(given).hex() if given else hashlib.sha256(parameters["Body"]).hexdigest()
+
+
+def _query(operation: str, parameters: Mapping[str, Any]) -> str:
+    if operation == "list_objects_v2":
+        return query_of({"list-type": "2", "encoding-type": "url", **_named(_QUERY, parameters)})
+    if operation == "create_multipart_upload":
+        return query_of({"uploads": ""})
+    return query_of(_named(_UPLOAD, parameters))
+
+
+def _with_body(parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+    """With the list of an upload's parts as the document that S3 takes."""
+    if "MultipartUpload" not in parameters:
+        return parameters
+    return {**parameters, "Body": parts_document(parameters["MultipartUpload"]["Parts"])}
 
 
 def _pieces(parameters: Mapping[str, Any]) -> Iterator[memoryview]:

@@ -33,7 +33,7 @@ _POSTS = 20 * _EVERY
 class CountingStore:
     """Objects in memory, dated by a clock that the test moves; `asked` counts what S3 would be asked."""
 
-    name, removes_conditionally, is_billed = "s3://day", True, True
+    name, removes_conditionally, is_billed, composes = "s3://day", True, True, False
 
     def __init__(self, clock: HandClock) -> None:
         self._clock, self._versions, self._guard = clock, count(1), threading.Condition()
@@ -63,6 +63,14 @@ class CountingStore:
     def replace(self, key: str, data: bytes, *, version: str) -> str:
         with self._guard:
             return self._put(key, data, holds=key in self._objects and self._objects[key][1] == version)
+
+    def begin_upload(self, *_: Any, **__: Any) -> str:
+        raise NotImplementedError
+
+    def abandon_upload(self, key: str, name: str) -> None:
+        raise NotImplementedError
+
+    compose = begin_upload
 
     def upload(self, key: str, path: Path, *, sha256: str) -> str:
         data = path.read_bytes()

@@ -11,7 +11,7 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +25,7 @@ from harvester.networks import Batch
 from harvester.networks.x.page import Page, posts_page, users_page
 from harvester.networks.x.sources import Job, filter, search, source_for, user_timeline
 from harvester.settings import Settings
-from harvester.store import Entry, Store, Stored
+from harvester.store import Entry, Piece, Store, Stored
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 from harvester.store.s3 import S3Store
@@ -94,6 +94,22 @@ class DeadlyStore:
 
     def replace(self, key: str, data: bytes, *, version: str) -> str:
         return self._step("replace", key, lambda: self.store.replace(key, data, version=version), data)
+
+    @property
+    def composes(self) -> bool:
+        return self.store.composes
+
+    def begin_upload(self, key: str, pieces: Sequence[Piece], *, size: int, sha256: str) -> str:
+        return self.store.begin_upload(key, pieces, size=size, sha256=sha256)
+
+    def abandon_upload(self, key: str, name: str) -> None:
+        self.store.abandon_upload(key, name)
+
+    def compose(self, key: str, path: Path, *, sha256: str, name: str, pieces: Sequence[Piece]) -> str:
+        def compose() -> str:
+            return self.store.compose(key, path, sha256=sha256, name=name, pieces=pieces)
+
+        return self._step("upload", key, compose)
 
     def upload(self, key: str, path: Path, *, sha256: str) -> str:
         return self._step("upload", key, lambda: self.store.upload(key, path, sha256=sha256))

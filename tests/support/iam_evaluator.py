@@ -116,12 +116,16 @@ class Checks:
             if request.method == "HEAD" or "list-type" in request.query:
                 return [Check("s3:ListBucket", f"arn:aws:s3:::{bucket}")]
             raise LookupError(request.path)
-        verb = {"GET": "Get", "HEAD": "Get", "PUT": "Put", "DELETE": "Delete"}[request.method]
+        verb = {"GET": "Get", "HEAD": "Get", "PUT": "Put", "POST": "Put", "DELETE": "Delete"}[request.method]
         whole = f"arn:aws:s3:::{bucket}/{key}"
+        if request.method == "DELETE" and "uploadId" in request.query:
+            return [Check("s3:AbortMultipartUpload", whole)]
         version = "Version" if "versionId" in request.query else ""
         found = [Check(f"s3:{verb}Object{version}", whole)]
-        if request.headers.keys() & {"x-amz-tagging", "x-amz-acl", "x-amz-copy-source"}:
+        if request.headers.keys() & {"x-amz-tagging", "x-amz-acl"}:
             raise LookupError(str(request.headers))
+        if copied := request.headers.get("x-amz-copy-source"):
+            found.append(Check("s3:GetObject", f"arn:aws:s3:::{unquote(copied).lstrip('/')}"))
         # Who sets a condition on what is there must be allowed to see it.
         return [*found, Check("s3:GetObject", whole)] if "if-match" in request.headers else found
 
