@@ -70,6 +70,8 @@ class S3Requests:
         self._ca_bundle = access.ca_bundle
         self._at = self._reached(Address(bucket, access.endpoint, access.region or "us-east-1"))
         self.endpoint = self._at[0].server
+        # Whoever waits for a server that is away asks again by itself, and hears a stop meanwhile.
+        self._is_away = False
 
     @property
     def region(self) -> str:
@@ -80,15 +82,19 @@ class S3Requests:
         while True:
             asked = self._at
             try:
-                return self._once(asked, operation, parameters)
+                found = self._once(asked, operation, parameters)
+                self._is_away = False
+                return found
             except Refusal as error:
+                self._is_away = False
                 if not moved and self._moves(asked[0].region, error):
                     moved = True
                     continue
                 if not _is_busy(error) or tries >= self._limits.tries:
                     raise
             except Unanswered as error:
-                if not error.again or tries >= self._limits.tries:
+                if not error.again or tries >= self._limits.tries or self._is_away:
+                    self._is_away = error.again
                     raise
             except BrokenAnswer:
                 if tries >= self._limits.tries:

@@ -20,6 +20,7 @@ from harvester.store.client import client
 from harvester.store.connections import Limits
 from harvester.store.s3 import S3Store
 from tests.support.faulty_s3 import BUCKET
+from tests.support.s3_gate import OPEN, SHUT, gate
 from tests.support.scripted_x import Reply as Answer
 from tests.support.scripted_x import Request, in_turn, scripted
 from tests.support.servers import Bucket, S3Server, no_server
@@ -88,6 +89,23 @@ def test_a_busy_server_is_asked_again_a_little_later_each_time(busy: Answer) -> 
         assert S3Store(BUCKET, client=client, clock=clock).read(KEY).data == b"there"
     first, second = clock.waits
     assert 0 <= first <= 1 and 0 <= second <= 2
+
+
+def test_a_server_that_is_away_is_asked_once_each_time_until_it_is_back() -> None:
+    clock = HandClock()
+    with scripted(in_turn(_THERE)) as server, gate(server.url) as way:
+        store = S3Store(BUCKET, client=S3Server(way.url, "A", "s").requests(BUCKET, clock=clock), clock=clock)
+        way.set(SHUT)
+        for turned_away in (3, 4, 5):
+            with pytest.raises(StoreAway):
+                store.read(KEY)
+            assert way.turned_away == turned_away
+        way.set(OPEN)
+        assert store.read(KEY).data == b"there"
+        way.set(SHUT)
+        with pytest.raises(StoreAway):
+            store.read(KEY)
+        assert way.turned_away == 8
 
 
 def test_a_refusal_that_stays_is_asked_once() -> None:
