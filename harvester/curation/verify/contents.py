@@ -11,8 +11,9 @@ from isal import isal_zlib
 from harvester.networks.records import BrokenLine, Records
 
 _GZIP = 31
-# Larger blocks are slower: each is memory that the system has to hand over anew.
-_MOST = 256 << 10
+# Larger blocks are slower: each is memory that the system has to hand over anew. And of what it is given,
+# the decompressor copies again and again what it does not need yet.
+_MOST, _GIVEN = 256 << 10, 128 << 10
 # A harvest that was continued after a crash has two.
 _ENDS = 8
 # Longer than any page; a file without a line end is not read into memory as a whole.
@@ -159,6 +160,10 @@ class _Gunzip:
         self._taken = 0
 
     def take(self, piece: memoryview) -> None:
+        for start in range(0, len(piece), _GIVEN):
+            self._take(piece[start : start + _GIVEN])
+
+    def _take(self, piece: memoryview) -> None:
         data: Any = piece
         self._taken += len(piece)
         while data:
