@@ -92,6 +92,11 @@ def _start(short: bool) -> Iterator[str]:
     yield "| --- | --- | --- | --- |"
     for one in start.measure(rounds=1 if short else 5):
         yield f"| {one.command} | {one.store} | {one.cpu:.2f} | {one.peak:.0f} |"
+    yield ""
+    yield "| small request to S3 | ms of CPU | by boto3 |"
+    yield "| --- | --- | --- |"
+    for asked in start.requests(times=100 if short else 500):
+        yield f"| {asked.operation} | {asked.own:.2f} | {asked.boto3:.2f} |"
 
 
 def _idle(short: bool) -> Iterator[str]:

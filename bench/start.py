@@ -1,16 +1,22 @@
 """What a command costs before it does anything, on a folder and on S3: CPU and memory of the process."""
 
+import base64
+import hashlib
 import json
 import statistics
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bench import harvests, watched
 from bench.measured import cost
+from harvester.store.by_boto3 import Boto3Requests
+from harvester.store.client import Client
 from tests.support.servers import S3Server, seaweedfs
 
 _DOOR = Path(__file__).resolve().parents[1] / "twarc_cloud.py"
@@ -54,6 +60,52 @@ def measure(*, rounds: int) -> Iterator[Start]:
                 found = [watched.start(bucket) for _ in range(rounds)]
                 cpu, peak = (statistics.median(each) for each in zip(*found, strict=True))
                 yield Start("a harvest, to its first request", store, cpu, peak)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Milliseconds of CPU of one small request, by this project and by boto3."""
+
+    operation: str
+    own: float
+    boto3: float
+
+
+def requests(*, times: int) -> Iterator[Asked]:
+    """Each of the requests of a harvest, so many times by each of the two."""
+    with tempfile.TemporaryDirectory() as name, seaweedfs(Path(name) / "s3") as server:
+        _prepare(server)
+        clients = (server.requests(_BUCKET), Boto3Requests(_BUCKET, server.client(), lambda: None))
+        for operation, parameters in _asked().items():
+            own, boto3 = (_each(client, operation, parameters, times) for client in clients)
+            yield Asked(operation, own, boto3)
+
+
+def _asked() -> dict[str, dict[str, Any]]:
+    data = b"x" * 300
+    written = {
+        "Body": data,
+        "ChecksumSHA256": base64.b64encode(hashlib.sha256(data).digest()).decode(),
+        "Metadata": {"sha256": hashlib.sha256(data).hexdigest(), "write": "0" * 32},
+    }
+    return {
+        "get_object": {"Key": "collections/one/collection.json", "ChecksumMode": "ENABLED"},
+        "put_object": {"Key": "collections/one/lock.json", **written},
+        "list_objects_v2": {"Prefix": "collections/"},
+    }
+
+
+def _each(client: Client, operation: str, parameters: dict[str, Any], times: int) -> float:
+    def ask() -> None:
+        answer = client(operation, **parameters)
+        if "Body" in answer:
+            answer["Body"].read()
+
+    ask()
+    before = time.process_time()
+    for _ in range(times):
+        ask()
+    return (time.process_time() - before) / times * 1000
 
 
 def _prepare(server: S3Server) -> None:
