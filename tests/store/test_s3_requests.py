@@ -2,12 +2,14 @@
 
 import base64
 import hashlib
+import json
 import socket
 import threading
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from harvester.store.by_boto3 import Boto3Requests
 from harvester.store.client import client
 from harvester.store.connections import Limits
 from harvester.store.s3 import S3Store
+from harvester.store.s3_requests import S3Requests
 from tests.support.faulty_s3 import BUCKET
 from tests.support.s3_gate import OPEN, SHUT, gate
 from tests.support.scripted_x import Reply as Answer
@@ -232,6 +235,55 @@ class TestTls:
         with pytest.raises(HarvesterError, match=r"ca\.pem cannot be used.*AWS_CA_BUNDLE") as told:
             S3Store(BUCKET)
         assert told.value.exit_code == Exit.USAGE
+
+
+class TestFetchedKeys:
+    """Keys that are not written down are fetched by botocore, and used for this project's own requests."""
+
+    @pytest.fixture
+    def config(self, s3_environment: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+        for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+            monkeypatch.delenv(name)
+        monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        return tmp_path / "config"
+
+    def test_a_program_that_tells_keys_is_asked_again_when_they_expire(
+        self, config: Path, s3: Bucket, tmp_path: Path
+    ) -> None:
+        asked = tmp_path / "asked"
+        soon = datetime.now(UTC) + timedelta(minutes=1)
+        told = {
+            "Version": 1,
+            "AccessKeyId": s3.server.access_key,
+            "SecretAccessKey": s3.server.secret_key,
+            "Expiration": f"{soon:%Y-%m-%dT%H:%M:%SZ}",
+        }
+        (tmp_path / "keys.json").write_text(json.dumps(told))
+        program = tmp_path / "keys.sh"
+        program.write_text(f"#!/bin/sh\necho >> {asked}\ncat {tmp_path}/keys.json\n")
+        program.chmod(0o700)
+        config.write_text(f"[default]\ncredential_process = {program}\n")
+        made = client(s3.name, region="", limits=Limits(), clock=HandClock())
+        assert isinstance(made, S3Requests)
+        store = S3Store(s3.name, client=made)
+        store.create(KEY, b"1")
+        assert store.read(KEY).data == b"1"
+        # They are about to expire each time.
+        assert len(asked.read_text().splitlines()) > 2
+
+    def test_who_is_not_signed_in_is_told_how(self, config: Path, s3: Bucket) -> None:
+        config.write_text(
+            "[default]\nsso_session = museum\nsso_account_id = 123456789012\nsso_role_name = reader\n"
+            "[sso-session museum]\nsso_start_url = https://museum.awsapps.com/start\nsso_region = eu-west-1\n"
+        )
+        with pytest.raises(StoreAway, match="not signed in.*aws sso login"):
+            S3Store(s3.name).read(KEY)
+
+    def test_a_program_that_is_not_there_is_told(self, config: Path, s3: Bucket) -> None:
+        config.write_text("[default]\ncredential_process = /no/such/program\n")
+        with pytest.raises(HarvesterError, match="The AWS keys cannot be fetched.*/no/such/program"):
+            S3Store(s3.name).read(KEY)
 
 
 def test_a_proxy_is_left_to_boto3(s3_environment: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
