@@ -13,7 +13,7 @@ from pathlib import Path
 
 # A folder or root module may import those of its own ring and of the rings above it here.
 RINGS = (
-    "errors file_errors connection_errors clock text documents settings capacity",
+    "errors file_errors connection_errors clock text repeated_keys documents settings capacity",
     "aws",
     "store",
     "collection",
@@ -33,7 +33,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "flask": ("monitoring.status_server",),
     "honeybadger": ("monitoring.honeybadger",),
     "isal": ("harvest.segment", "curation.verify", "networks.x"),
-    "msgspec": ("networks.x", "collection.replay"),
+    "msgspec": ("networks.x", "collection.replay", "documents"),
     "oauthlib": ("networks.x",),
     "obstore": ("store.reading",),
     "orjson": ("",),
@@ -48,7 +48,7 @@ EMULATOR_USES = {"aiohttp", "multidict", "oauthlib", "orjson", "yarl"}
 
 # These take and return values, so they need nothing of the world: no files, network, threads or clock.
 PURE = (
-    *("errors", "text", "documents", "capacity", "store.keys", "networks.gap"),
+    *("errors", "text", "repeated_keys", "documents", "capacity", "store.keys", "networks.gap"),
     *("collection.description", "collection.secrets", "collection.kinds", "networks.x.filter_terms"),
     *("collection.kinds.kind", "collection.kinds.user_timeline", "collection.kinds.search"),
     *("collection.kinds.filter", "collection.kinds.names"),
@@ -67,7 +67,7 @@ PURE_IMPORTS = {
         "functools",
         "hashlib",
     ),
-    *("itertools", "math", "orjson", "re", "string", "typing", "unicodedata"),
+    *("itertools", "math", "msgspec", "orjson", "re", "string", "typing", "unicodedata"),
 }
 IMPURE_CALLS = {"open", "print", "input", "now", "utcnow", "today", "read_text", "write_text", "exists"}
 

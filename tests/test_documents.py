@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvester.documents import checked, object_in, unambiguous, written
+from harvester.documents import checked, object_in, unambiguous, value_in, written
 from harvester.errors import Exit, HarvesterError
 
 
@@ -134,3 +134,34 @@ def test_what_is_nested_more_deeply_than_can_be_written_is_looked_at_too() -> No
     assert unambiguous(deep, "it").keys() == {"a"}
     with pytest.raises(HarvesterError, match=r"^it is ambiguous\. b is given twice, on line 1\. Keep one"):
         unambiguous(b'{"b": 1, "b": ' + deep + b"}", "it")
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers(-(2**63), 2**63)
+        | st.floats(allow_nan=False, allow_infinity=False)
+        | st.text(st.characters(codec="utf-8")),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.text(st.characters(codec="utf-8")), inner, max_size=3)
+        ),
+    )
+)
+def test_a_large_document_is_read_as_a_small_one(value: Any) -> None:
+    small = orjson.dumps({"value": value})
+
+    assert value_in(small + b" " * (1 << 20)) == value_in(small)
+
+
+@pytest.mark.parametrize("data", [b'{"a": 1', b'{"a": "\xff"}', b"[" * 5000, b'{"a": NaN}', b"{} {}"])
+def test_what_is_wrong_with_a_large_document_is_said_as_of_a_small_one(data: bytes) -> None:
+    blanks = b" " * (1 << 20)
+    with pytest.raises(orjson.JSONDecodeError) as small:
+        orjson.loads(blanks + data)
+    with pytest.raises(orjson.JSONDecodeError) as large:
+        value_in(blanks + data)
+
+    assert str(large.value) == str(small.value)

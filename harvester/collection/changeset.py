@@ -25,7 +25,7 @@ def diff(old: Tree, new: Tree) -> tuple[Tree, list[Any]]:
                 update[key] = inner_update
             if inner_delete:
                 below[key] = inner_delete
-        elif key not in old or not _same(before, value):
+        elif key not in old or not same(before, value):
             update[key] = value
     delete.extend(key for key in old if key not in new)
     if below:
@@ -33,12 +33,15 @@ def diff(old: Tree, new: Tree) -> tuple[Tree, list[Any]]:
     return update, delete
 
 
-def _same(one: object, other: object) -> bool:
+def same(one: object, other: object) -> bool:
+    """Whether two values are one in JSON."""
+    if one is other:
+        return True
     # In Python True == 1, in JSON they are two values; and a list may hold either.
     if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_same, one, other))
+        return len(one) == len(other) and all(map(same, one, other))
     if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
     return type(one) is type(other) and one == other
 
 

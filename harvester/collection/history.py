@@ -17,7 +17,7 @@ import orjson
 
 from harvester.clock import moment, timestamp
 from harvester.collection import replay
-from harvester.collection.changeset import apply, diff
+from harvester.collection.changeset import apply, diff, same
 from harvester.collection.description import with_state
 from harvester.collection.secrets import without_secrets
 from harvester.documents import Changeset, Tree, checked, unambiguous, written
@@ -105,7 +105,7 @@ def _edit_once(
     """The collection after `change`; None where it has to be read again before."""
     tree, version = adopt(store, keys)
     new = change(tree)
-    if diff(tree, new) == ({}, []):
+    if same(tree, new):
         return tree
     return _replace(store, keys, version, tree, new, note=note, harvest=harvest)
 

@@ -8,7 +8,8 @@ from typing import Any
 
 import orjson
 
-from harvester.documents import Tree, given_twice, written
+from harvester.documents import Tree, written
+from harvester.repeated_keys import given_twice
 
 # Where keys stand in a collection; files of the first version of all had them under the second name.
 SECTIONS = ("keys", "credentials")

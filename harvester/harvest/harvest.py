@@ -7,12 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from harvester.clock import Clock, Stop, timestamp
 from harvester.collection import history
 from harvester.collection.kinds import is_stream
-from harvester.documents import Collection, HarvestSummary, LockContent, Tree
+from harvester.documents import Collection, HarvestSummary, LockContent, Tree, value_in
 from harvester.errors import Exit, HarvesterError
 from harvester.file_errors import in_words
 from harvester.harvest import missed_interval
@@ -152,7 +150,7 @@ class Harvest:
         stored = history.read(store, self.keys)
         if stored.version == self._valid:
             # To go over 100,000 users twice takes as long as all else that is done with them.
-            tree: Collection = orjson.loads(stored.data)
+            tree: Collection = value_in(stored.data)
             return tree
         where = f"The collection.json of {self.keys.id} in {self.store.name}"
         tree = parsed(stored.data, where, collection_id=self.keys.id)
