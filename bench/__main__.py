@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import busy, download, hour, idle, sizes, start, steady, throughput, verify, watched
+from bench import busy, download, hour, idle, pages, sizes, start, steady, throughput, verify, watched
 
 _LIMIT = 512 << 20
 _TABLE = Path(__file__).with_name("results.md")
@@ -46,9 +46,18 @@ def _load() -> str:
 
 def _throughput(short: bool) -> Iterator[str]:
     rounds, posts, slow = (1, 100_000, 20_000) if short else (3, 300_000, 100_000)
+    yield from _compared(list(throughput.measure(rounds=rounds, posts=posts, slow_posts=slow)))
+
+
+def _pages(short: bool) -> Iterator[str]:
+    yield from _compared(list(pages.measure(rounds=1 if short else 3)))
+    yield ""
+    yield from _sized([*pages.by_concurrency(users=20 if short else 100)])
+
+
+def _compared(figures: list[throughput.Figure]) -> Iterator[str]:
     yield "| job | tool | posts/s | CPU s per million | peak MB | times twarc2 | in CPU | CPU, times bare |"
     yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
-    figures = list(throughput.measure(rounds=rounds, posts=posts, slow_posts=slow))
     for one in figures:
         of_job = {other.peer: other for other in figures if other.job == one.job}
         speed = one.posts_per_second / of_job["twarc2"].posts_per_second
@@ -66,10 +75,16 @@ _NAMES = {"harvest": "this project", "twarc2": "twarc2, gzip", "bare": "bare loo
 def _sizes(short: bool) -> Iterator[str]:
     numbers = (1_000, 10_000) if short else (1_000, 10_000, 100_000)
     posts = 100_000 if short else 1_000_000
-    yield "| what | number | seconds | CPU s | peak MB | posts |"
-    yield "| --- | --- | --- | --- | --- | --- |"
     found = [*sizes.curve(numbers), sizes.waiting(users=2_000)]
     found += [sizes.search(posts=posts, memory=_LIMIT), sizes.stream(posts=posts, memory=_LIMIT)]
+    if not short:
+        found.append(sizes.overhead(users=1_000_000))
+    yield from _sized(found)
+
+
+def _sized(found: list[sizes.Size]) -> Iterator[str]:
+    yield "| what | number | seconds | CPU s | peak MB | posts |"
+    yield "| --- | --- | --- | --- | --- | --- |"
     for one in found:
         cost = one.spent
         figures = f"{cost.seconds:.1f} | {cost.cpu:.2f} | {cost.peak:.0f} | {one.posts:,}"
@@ -188,6 +203,7 @@ def _verify(short: bool) -> Iterator[str]:
 _HOUR = "hour"
 _PARTS = {
     "throughput": _throughput,
+    "pages": _pages,
     "sizes": _sizes,
     "watched": _watched,
     "start": _start,

@@ -15,7 +15,7 @@ from urllib.parse import urlencode, urlsplit
 import msgspec
 from isal import isal_zlib
 
-_FIELDS = {
+FIELDS = {
     "expansions": "author_id,in_reply_to_user_id,referenced_tweets.id,referenced_tweets.id.author_id,"
     "entities.mentions.username,attachments.media_keys,geo.place_id",
     "tweet.fields": "attachments,author_id,context_annotations,conversation_id,created_at,edit_controls,"
@@ -76,7 +76,7 @@ class _Api:
         self._connection: http.client.HTTPConnection = kinds[parts.scheme](parts.netloc)
 
     def ask(self, path: str, **parameters: str) -> http.client.HTTPResponse:
-        query = urlencode({**_FIELDS, **parameters})
+        query = urlencode({**FIELDS, **parameters})
         self._connection.request(
             "GET", f"{path}?{query}", headers={"Authorization": "Bearer emulator-bearer"}
         )

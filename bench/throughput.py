@@ -4,7 +4,7 @@ import json
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,7 +29,7 @@ class Figure:
 
 
 @dataclass(frozen=True)
-class _Job:
+class Job:
     """One server's setting, and how each peer gets the posts of it into the folder it is given."""
 
     name: str
@@ -71,41 +71,48 @@ class _Job:
 
 
 @contextmanager
-def _stream(*, posts: int) -> Iterator[_Job]:
+def _stream(*, posts: int) -> Iterator[Job]:
     # Twice as many as asked for, so that no client waits for the last ones.
     options = ("--no-limits", "--users", "5", "--stream-rate", "max", "--stream-posts", str(2 * posts))
     with emulator(*options, "--keepalive", "5") as base:
         asked(base, "/2/tweets/search/stream/rules", {"add": [{"value": _WORD, "tag": "bench"}]})
-        yield _Job("stream", posts, base)
+        yield Job("stream", posts, base)
 
 
 @contextmanager
-def _search(*, posts: int) -> Iterator[_Job]:
+def _search(*, posts: int) -> Iterator[Job]:
     with emulator(
         "--no-limits", "--users", "5", "--search-posts", str(posts), "--search-word", _WORD
     ) as base:
-        yield _Job("search", posts, base)
+        yield Job("search", posts, base)
 
 
 @contextmanager
-def _timelines(*, posts: int) -> Iterator[_Job]:
+def _timelines(*, posts: int) -> Iterator[Job]:
     count = max(1, posts // 3200)
     each = min(3200, posts)
     with emulator("--no-limits", "--users", str(count), "--posts-per-user", str(each)) as base:
         ids = tuple(user_ids(base))
-        yield _Job("timelines", count * each, base, ids)
+        yield Job("timelines", count * each, base, ids)
 
 
 JOBS: dict[str, Callable[..., object]] = {"stream": _stream, "search": _search, "timelines": _timelines}
 
 
 def measure(*, rounds: int, posts: int, slow_posts: int) -> Iterator[Figure]:
+    """All jobs on the emulator."""
+    yield from compared(JOBS, rounds=rounds, posts=posts, slow_posts=slow_posts)
+
+
+def compared(
+    jobs: Mapping[str, Callable[..., object]], *, rounds: int, posts: int, slow_posts: int
+) -> Iterator[Figure]:
     """Rounds over all peers, so that what else the machine does falls on all alike.
 
     twarc2 gets `slow_posts`: it is slower by an order of magnitude, and from there on its cost per post does
     not depend on how many there are.
     """
-    for name, opened in JOBS.items():
+    for name, opened in jobs.items():
         found: dict[str, list[Figure]] = {peer: [] for peer in _PEERS}
         for _ in range(rounds):
             for peer in _PEERS:
