@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Protocol, TypeVar
 
 _T = TypeVar("_T")
@@ -163,6 +164,7 @@ def moment(text: str) -> datetime:
     return parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed
 
 
+@lru_cache(maxsize=8)
 def http_date(text: str | None) -> datetime | None:
     """The moment that a server's header names (RFC 9110, 5.6.7), in UTC; None where it names none.
 

@@ -5,9 +5,8 @@ Posts are dated by X. This machine's clock may be off by any amount; it is only 
 
 import threading
 from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 
-from harvester.clock import Clock
+from harvester.clock import Clock, http_date
 from harvester.networks.x.post_ids import published
 
 # A post whose id is further from X's clock than this was made by something that is not X.
@@ -24,12 +23,10 @@ class NetworkTime:
 
     def heard(self, date: str | None, *, sent: float) -> None:
         """An answer came just now with this `Date`, to a request sent when `Clock.elapsed` was `sent`."""
-        try:
-            moment = parsedate_to_datetime(date).replace(tzinfo=UTC).timestamp() if date else None
-        except ValueError:
-            moment = None
-        if moment is None:
+        told = http_date(date)
+        if told is None:
             return
+        moment = told.timestamp()
         # Whole seconds, of some moment between the request and its answer.
         low, high = moment - self._clock.elapsed(), moment + 1.0 - sent
         with self._lock:

@@ -4,8 +4,9 @@ import threading
 
 from harvester.clock import Stop, Stopped
 
-# A page takes its bytes a few times over: compressed, as text, and as the line that is stored.
-ROOM = 8 << 20
+# A page takes its bytes a few times over: compressed, as text, and as the line that is stored. More of them
+# than the processor's cache holds took a fifth more CPU; eight of 250 KB are more than X's limits allow.
+ROOM = 2 << 20
 # What is expected of the first pages, before one was seen.
 _FIRST = 256 << 10
 # How much less is expected of a page for each one before it that was smaller.
