@@ -17,13 +17,14 @@ from harvester.text import NOT_TEXT, similar, text_of
 INI = Path("twarc_cloud.ini")
 # The formats of the log.
 TEXT, JSON = "text", "json"
-
-
+_Flags = Mapping[str, Any] | None
+_Environment = Mapping[str, str] | None
+_INVALID = "Invalid settings."
 # No wait of Python's may be longer; and a lock that claims to live for more than an hour is not believed.
 _MOST_OF_ALL = 1_000_000_000
 _MOST = {"lock_seconds": 3600, "concurrency": 1000, "status_port": 65535}
-# With 0 there is none.
-_MAY_BE_NONE = {"status_port", "budget_usd"}
+_NUMBERS = (int, float)
+_MAY_BE_NONE = {"status_port", "budget_usd"}  # with 0
 
 
 @dataclass(frozen=True)
@@ -70,17 +71,17 @@ class Settings:
     log_format: str = TEXT
 
     def __post_init__(self) -> None:
-        numbers = {
-            entry.name: getattr(self, entry.name) for entry in fields(self) if entry.type in (int, float)
-        }
+        numbers = ((each.name, getattr(self, each.name)) for each in fields(self) if each.type in _NUMBERS)
         wrong = [
             f"{name} is {value}; it must be more than 0 and at most {_MOST.get(name, _MOST_OF_ALL):,}."
-            for name, value in numbers.items()
+            for name, value in numbers
             if not 0 < value <= _MOST.get(name, _MOST_OF_ALL) and (value or name not in _MAY_BE_NONE)
         ]
         wrong += [f"task_{problem}" for problem in self.capacity.problems()]
+        if self.log_format not in (TEXT, JSON):
+            wrong.append(f"log_format is {self.log_format!r}; it must be {TEXT} or {JSON}.")
         if wrong:
-            raise HarvesterError("Invalid settings.", wrong, exit_code=Exit.USAGE)
+            raise HarvesterError(_INVALID, wrong, exit_code=Exit.USAGE)
 
     @property
     def capacity(self) -> Capacity:
@@ -93,8 +94,6 @@ class Settings:
 
 # X_API_URL has the name that other tools of the field know it by; the rest are the fields in capitals.
 _ENVIRONMENT = {"x_api_url": "X_API_URL"}
-
-
 # What an ini of 2019 calls these.
 ALIASES = {
     "subnets": "subnet",
@@ -102,7 +101,7 @@ ALIASES = {
     "scheduler_role_arn": "event_role_arn",
     "image": "image_tag",
 }
-# What stands in one beside these and is not a setting, for a secret is safe in no file of this folder.
+# What stands in one beside these and is no setting, as a secret is safe in no file of this folder.
 SECRETS = ("access_key", "secret_key", "honeybadger_key")
 # Variables of ours that are no settings (docs/settings.md), some of them between our own processes.
 _OTHER_VARIABLES = {
@@ -122,45 +121,66 @@ def variable(name: str) -> str:
     return _ENVIRONMENT.get(name, f"TWARC_CLOUD_{name.upper()}")
 
 
-def settings(
-    *,
-    flags: Mapping[str, Any] | None = None,
-    environment: Mapping[str, str] | None = None,
-    ini: Path = INI,
-    refuse_unknown: bool = True,
-) -> Settings:
+def settings(*, flags: _Flags = None, environment: _Environment = None, ini: Path = INI) -> Settings:
     """The settings in force; `flags` whose value is None were not given."""
-    values: dict[str, Any] = {}
-    wrong = unknown(environment=environment, ini=ini) if refuse_unknown else []
-    for entry, given, where in _given(flags or {}, environment, ini):
-        if entry.name == "x_api_url":
-            wrong += _address_problems(str(given), from_file=where.startswith(f"{ini} "))
-        if "\0" in str(given):
-            wrong.append(f"{entry.name} contains a null byte.")
+    found, invalid = usable(flags=flags, environment=environment, ini=ini)
+    if invalid:
+        raise invalid
+    return found
+
+
+def usable(
+    *, flags: _Flags = None, environment: _Environment = None, ini: Path = INI
+) -> tuple[Settings, HarvesterError | None]:
+    """The settings with the defaults in place of those that are not valid, and what is wrong with these."""
+    try:
+        values, problems = _valid(flags, environment, ini)
+        wrong = [*unknown(environment=environment, ini=ini), *problems]
+    except HarvesterError as error:
+        return usable(flags=flags, environment=environment, ini=Path(os.devnull))[0], error
+    # The size of a task is valid as a whole, or not.
+    task = {name: value for name, value in values.items() if name.startswith("task_")}
+    found: dict[str, Any] = {}
+    for part in (task, *({name: value} for name, value in values.items() if name not in task)):
         try:
-            values[entry.name] = _TYPES[entry.type](given)
+            Settings(**part)
+            found |= part
+        except HarvesterError as error:
+            wrong += error.problems
+    return Settings(**found), HarvesterError(_INVALID, wrong, exit_code=Exit.USAGE) if wrong else None
+
+
+def _valid(flags: _Flags, environment: _Environment, ini: Path) -> tuple[dict[str, Any], list[str]]:
+    """What was given and is valid by itself, and what is wrong with the rest."""
+    values: dict[str, Any] = {}
+    wrong: list[str] = []
+    for entry, given, where in _given(flags, environment, ini):
+        problems = []
+        if entry.name == "x_api_url":
+            problems += _address_problems(str(given), from_file=where.startswith(f"{ini} "))
+        if "\0" in str(given):
+            problems.append(f"{entry.name} contains a null byte.")
+        try:
+            value = _TYPES[entry.type](given)
         except (KeyError, ValueError):
-            wrong.append(f"{entry.name} is {given!r}; it must be {_EXPECTED[entry.type]}.")
-    if wrong:
-        raise HarvesterError("Invalid settings.", wrong, exit_code=Exit.USAGE)
-    return Settings(**values)
+            problems.append(f"{entry.name} is {given!r}; it must be {_EXPECTED[entry.type]}.")
+        wrong += problems
+        if not problems:
+            values[entry.name] = value
+    return values, wrong
 
 
-def origins(
-    *, flags: Mapping[str, Any] | None = None, environment: Mapping[str, str] | None = None, ini: Path = INI
-) -> dict[str, str]:
+def origins(*, flags: _Flags = None, environment: _Environment = None, ini: Path = INI) -> dict[str, str]:
     """Where each setting comes from, in words, for those that are not the default."""
-    return {entry.name: where for entry, _, where in _given(flags or {}, environment, ini)}
+    return {entry.name: where for entry, _, where in _given(flags, environment, ini)}
 
 
-def _given(
-    flags: Mapping[str, Any], environment: Mapping[str, str] | None, ini: Path
-) -> Iterator[tuple[Field[Any], Any, str]]:
+def _given(flags: _Flags, environment: _Environment, ini: Path) -> Iterator[tuple[Field[Any], Any, str]]:
     """What was given for each setting, and where."""
     environment = os.environ if environment is None else environment
     from_ini = _ini(ini)
     for entry in fields(Settings):
-        if (flag := flags.get(entry.name)) is not None:
+        if (flag := (flags or {}).get(entry.name)) is not None:
             yield entry, flag, f"--{entry.name.replace('_', '-')}"
         elif found := environment.get(variable(entry.name)):
             yield entry, found, f"environment ({variable(entry.name)})"
@@ -183,8 +203,7 @@ _EXPECTED: dict[Any, str] = {int: "a whole number", float: "a number", bool: "ye
 
 def ini_secrets(ini: Path = INI) -> list[str]:
     """The names of the secrets that stand in an ini."""
-    found = _ini(ini)
-    return [name for name in SECRETS if found.get(name)]
+    return [name for name, value in _ini(ini).items() if name in SECRETS and value]
 
 
 def aws_keys(ini: Path = INI) -> tuple[str, str] | None:
@@ -194,7 +213,7 @@ def aws_keys(ini: Path = INI) -> tuple[str, str] | None:
     return (access, secret) if access and secret else None
 
 
-def unknown(*, environment: Mapping[str, str] | None = None, ini: Path = INI) -> list[str]:
+def unknown(*, environment: _Environment = None, ini: Path = INI) -> list[str]:
     """What was given and is not a setting, each with the one that may be meant."""
     known = [entry.name for entry in fields(Settings)]
     in_ini, parsed = [*known, *ALIASES.values(), *SECRETS], _parsed(ini)

@@ -62,6 +62,7 @@ def test_each_setting_can_be_set_in_the_environment_and_in_the_file(name: str, t
         "public_ip": "no",
         "task_disk": "21",
         "x_api_url": "https://api.x.com",
+        "log_format": "json",
     }
     value = of_size.get(name, usual)
     # The smallest memory that goes with the other CPU.

@@ -3,7 +3,8 @@
 import os
 import platform
 import shutil
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING
 from harvester import __version__
 from harvester.checks.collection import Check, keys_of
 from harvester.errors import HarvesterError
+from harvester.file_errors import explained
 from harvester.networks.registry import usual
-from harvester.settings import INI, Settings, ini_secrets, unknown
+from harvester.settings import INI, Settings, ini_secrets
 from harvester.store import Store
 from harvester.text import counted
 
@@ -31,40 +33,50 @@ def examine(
     store: Callable[[], Store],
     client: Callable[[], "Client"] | None = None,
     schedules: "Callable[[], list[Scheduled]] | None" = None,
+    *,
+    invalid: HarvesterError | None = None,
+    runs: Path | None = None,
 ) -> Iterator[Check]:
     """All checks, one after the other; `store` opens the store, which may be what is wrong.
 
-    With a `client` X is asked, free of charge, whether it accepts the fields that harvests ask for.
+    With a `client` X is asked, free of charge, whether it accepts the fields that harvests ask for. `invalid`
+    is what is wrong with the settings, `runs` the folder of what this machine runs.
     """
     yield _versions()
-    yield _ini(INI)
-    yield (keys := _keys(settings))
-    network = list(_network(settings))
-    yield from network
-    if client and keys.ok and network[0].ok:
-        yield from usual().accepted_fields(client)
-    yield _disk(Path(settings.temp), "work folder")
-    yield from _cloud(settings)
+    yield from _each("settings", lambda: [_ini(INI, invalid)])
+    keys = list(_each("keys", lambda: [_keys(settings)]))
+    network = list(_each("X API", lambda: _network(settings)))
+    yield from (*keys, *network)
+    if client and keys[0].ok and network[0].ok:
+        yield from _each("fields", lambda: usual().accepted_fields(client))
+    yield from _each("work folder", lambda: [_disk(Path(settings.temp), "work folder")])
+    yield from _each("cloud", lambda: _cloud(settings))
+    if runs:
+        yield from _each("runs folder", lambda: [_runs(runs)])
+    opened: list[Store] = []
+    yield from _each("store", lambda: _store(store, opened))
+    if opened and schedules and (not settings.cluster or settings.schedule_group):
+        yield from _each("schedules", lambda: [_due(opened[0], schedules)])
+
+
+def _each(check: str, found: Callable[[], Iterable[Check]]) -> Iterator[Check]:
+    """The checks that are found; what keeps them from being made is a check that is not passed."""
     try:
-        opened = store()
+        yield from found()
     except HarvesterError as error:
-        yield Check("store", False, error.message, error.hint)
-        return
-    yield from _store(opened)
-    if schedules and (not settings.cluster or settings.schedule_group):
-        yield _due(opened, schedules)
+        detail = " ".join([error.message, *error.problems])
+        yield Check(check, False, detail, error.hint)
+    except OSError as error:
+        words = explained(error)
+        yield Check(check, False, words.message, words.hint)
 
 
 def _due(store: Store, schedules: "Callable[[], list[Scheduled]]") -> Check:
     """Whether a harvest came of each schedule when it was due last."""
     from harvester.compute.schedules.due import missed
 
-    try:
-        found = schedules()
-        late = missed(store, found, datetime.now(UTC))
-    except HarvesterError as error:
-        return Check("schedules", False, error.message, error.hint)
-    if late:
+    found = schedules()
+    if late := missed(store, found, datetime.now(UTC)):
         detail = "; ".join(f"{each.collection_id} {each.text}" for each in late)
         hint = (
             "Run `collection once` to make up for it. AWS had no capacity, or the scheduler was off: "
@@ -106,13 +118,12 @@ def _versions() -> Check:
     return Check("versions", True, ", ".join([f"twarc-cloud {__version__}", *found]) + ".")
 
 
-def _ini(path: Path) -> Check:
-    try:
-        wrong, secret = unknown(ini=path), ini_secrets(path)
-    except HarvesterError as error:
-        return Check("settings", False, error.message, error.hint)
-    if wrong:
-        return Check("settings", False, " ".join(wrong), "Remove it, or correct its name (docs/settings.md).")
+def _ini(path: Path, invalid: HarvesterError | None) -> Check:
+    if invalid:
+        detail = " ".join(invalid.problems or [invalid.message])
+        hint = invalid.hint or "Correct or remove it (docs/settings.md)."
+        return Check("settings", False, detail, f"{hint} The other checks are made without it.")
+    secret = ini_secrets(path)
     if not path.exists():
         return Check("settings", True, f"no {path} here; using the environment and defaults.")
     if secret:
@@ -127,10 +138,7 @@ def _keys(settings: Settings) -> Check:
         return keys_of({}, settings)
     from harvester.aws.parameters import parameter_store
 
-    try:
-        stored = [entry.name for entry in parameter_store(settings).entries("keys")]
-    except HarvesterError as error:
-        return Check("keys", False, error.message, error.hint)
+    stored = [entry.name for entry in parameter_store(settings).entries("keys")]
     if not stored:
         hint = "`collection-config keys --profile NAME` stores them."
         return Check("keys", False, f"there are none in {settings.parameter_path}/keys.", hint)
@@ -162,25 +170,39 @@ def _clock(what: str, theirs: datetime, whose: str) -> Check:
 
 
 def _disk(folder: Path, what: str) -> Check:
-    while not folder.exists():
-        folder = folder.absolute().parent
+    folder = _tried(folder)
     usage = shutil.disk_usage(folder)
     detail = f"{usage.free / (1 << 30):.1f} GB free at {folder}."
-    if not os.access(folder, os.W_OK):
-        return Check(what, False, f"{folder} is not writable.", "Change its permissions, or set `temp`.")
     if usage.free < _ROOM:
         return Check(what, False, detail, "Free some space, or set `temp` to another disk.")
     return Check(what, True, detail)
 
 
-def _store(store: Store) -> Iterator[Check]:
+def _tried(folder: Path) -> Path:
+    """Where a file can be written: the folder, or that in which it would be made."""
+    while not os.path.lexists(folder):
+        folder = folder.absolute().parent
+    with tempfile.TemporaryFile(dir=folder):
+        return folder
+
+
+def _runs(folder: Path) -> Check:
+    """Whether what this machine noted of its harvests, streams and schedules can be read and written."""
+    if not os.path.lexists(folder):
+        return Check("runs folder", True, f"no {folder} yet.")
+    for notes in (folder, *(path for path in folder.iterdir() if path.is_dir())):
+        _tried(notes)
+        for path in notes.glob("*.json"):
+            path.read_bytes()
+    return Check("runs folder", True, f"{folder} can be read and written.")
+
+
+def _store(open_store: Callable[[], Store], opened: list[Store]) -> Iterator[Check]:
     """Try on objects of our own whether conditions on writes are really kept."""
-    try:
-        yield _clock("store's clock", store.now(), store.name)
-        removes = store.probe()
-    except HarvesterError as error:
-        yield Check("store", False, error.message, error.hint)
-        return
+    store = open_store()
+    opened.append(store)
+    yield _clock("store's clock", store.now(), store.name)
+    removes = store.probe()
     detail = f"{store.name} can be written, and rejects the second of two writers."
     if not removes:
         detail += " It ignores conditions on deletes: locks are replaced instead of deleted."

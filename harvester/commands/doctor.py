@@ -2,14 +2,14 @@
 
 import re
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import click
 
 from harvester.commands.cli.output import json_option, show_checks
-from harvester.commands.cli.workspace import Workspace, in_workspace
+from harvester.commands.cli.workspace import Workspace, flags, where_options
 from harvester.errors import HarvesterError
+from harvester.settings import usable
 
 if TYPE_CHECKING:
     from harvester.compute import Scheduled
@@ -27,17 +27,26 @@ _WHERE = {
     "doctor", help="Check everything a harvest needs: keys, clock, disk, store, settings, versions."
 )
 @json_option
-@partial(in_workspace, refuse_unknown=False)
-def doctor(as_json: bool, workspace: Workspace) -> int:
+@where_options
+def doctor(as_json: bool, bucket: str | None, collections_path: str | None) -> int:
     from harvester.checks.machine import examine
     from harvester.commands.cli.network_client import client
+
+    found, invalid = usable(flags=flags(bucket, collections_path))
+    workspace, asking = Workspace(found), replace(found, x_patience=_PATIENCE)
 
     def schedules() -> "list[Scheduled]":
         return workspace.compute.schedules()
 
-    asking = replace(workspace.settings, x_patience=_PATIENCE)
-    found = examine(workspace.settings, lambda: workspace.store, lambda: client(asking, {}), schedules)
-    return show_checks(list(found), as_json=as_json)
+    checks = examine(
+        found,
+        lambda: workspace.store,
+        lambda: client(asking, {}),
+        schedules,
+        invalid=invalid,
+        runs=workspace.runs,
+    )
+    return show_checks(list(checks), as_json=as_json)
 
 
 @click.command("completion", help="Print a shell script that completes commands, options and collection ids.")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from harvester.commands.cli.terminal import PrintableFormatter
-from harvester.errors import Exit, HarvesterError
+from harvester.errors import HarvesterError
 from harvester.settings import JSON, TEXT, settings
 
 _TIME = "%Y-%m-%dT%H:%M:%S"
@@ -35,16 +35,11 @@ def formatter(form: str) -> logging.Formatter:
 
 
 def chosen(form: str | None) -> str:
-    """The format of the option, else of the settings; an invalid one is reported where it is needed."""
+    """The format of the option, else of the settings; commands that use them report invalid ones."""
     try:
-        found = form or settings().log_format
+        return form or settings().log_format
     except HarvesterError:
         return TEXT
-    if found not in (TEXT, JSON):
-        problem = f"log_format is {found!r}; it must be {TEXT} or {JSON}."
-        hint = "`settings` shows where it is set."
-        raise HarvesterError("Invalid settings.", [problem], hint, exit_code=Exit.USAGE)
-    return found
 
 
 def in_use() -> str:

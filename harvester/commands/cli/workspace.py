@@ -184,9 +184,9 @@ def flags(bucket: str | None, collections_path: str | None) -> dict[str, str | N
     return {"collections_path": collections_path, "bucket": wanted, "cluster": cluster}
 
 
-def chosen(bucket: str | None, collections_path: str | None, *, refuse_unknown: bool = True) -> Workspace:
+def chosen(bucket: str | None, collections_path: str | None) -> Workspace:
     """The place that flags, environment and ini lead to."""
-    return Workspace(settings(flags=flags(bucket, collections_path), refuse_unknown=refuse_unknown))
+    return Workspace(settings(flags=flags(bucket, collections_path)))
 
 
 def where_options(command: _F) -> _F:
@@ -196,15 +196,13 @@ def where_options(command: _F) -> _F:
     return bucket(folder(command))
 
 
-def in_workspace(command: _F, *, refuse_unknown: bool = True) -> _F:
+def in_workspace(command: _F) -> _F:
     """Give a command its `workspace`, from the options that say where the collections are."""
 
     @where_options
     @wraps(command)
     def placed(*arguments: Any, bucket: str | None, collections_path: str | None, **options: Any) -> Any:
-        return command(
-            *arguments, workspace=chosen(bucket, collections_path, refuse_unknown=refuse_unknown), **options
-        )
+        return command(*arguments, workspace=chosen(bucket, collections_path), **options)
 
     return placed  # type: ignore[return-value]
 
