@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from harvester.commands.cli import log_lines
+from harvester.commands.cli.printed_commands import complete, forget_typed
 from harvester.commands.cli.suggestions import NoSuchCommand
 from harvester.commands.cli.terminal import printable_output
 from harvester.errors import Exit, HarvesterError
@@ -37,6 +38,7 @@ def run(command: click.Command, arguments: Sequence[str] | None = None) -> int:
     """Run a command; its exit code (docs/exit-codes.md). What a person can act on is one line on stderr."""
     # Records are people's posts: what is made here is its owner's alone, unless its modes are changed.
     os.umask(os.umask(0o077) | 0o077)
+    forget_typed()
     with printable_output():
         return _run(command, arguments)
 
@@ -72,7 +74,7 @@ def say_error(text: str) -> None:
     if log_lines.in_use() == JSON:
         log.error("%s", text)
     else:
-        click.echo(text, err=True)
+        click.echo(complete(text), err=True)
 
 
 def _silence_stdout() -> None:

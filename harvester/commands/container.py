@@ -15,6 +15,7 @@ from harvester.clock import Stop, SystemClock
 from harvester.commands import TYPED, Group, log_options, log_to_stderr, say_error
 from harvester.commands.cli import network_client
 from harvester.commands.cli.output import print_line
+from harvester.commands.cli.printed_commands import typed
 from harvester.commands.cli.signals import stop_on_signals, wait_for_shutdown
 from harvester.commands.cli.version import version_option
 from harvester.commands.cli.workspace import folder_store
@@ -72,6 +73,15 @@ class _Options:
     address_file: Path | None
 
 
+_folder_option = click.option(
+    "--collections-path",
+    default="collections",
+    callback=typed,
+    help="Folder of the collections.",
+    show_default=True,
+)
+
+
 def _harvest_options(command: Callable[..., Any]) -> Callable[..., Any]:
     for option in (
         click.option("--temp", help="Folder for files that are not stored yet.  [default: temp]"),
@@ -116,15 +126,13 @@ def aws_harvest(bucket: str, collection_id: str, host: str, **options: Any) -> i
 
 @local.command("harvester", help="Harvest COLLECTION_ID of a folder.")
 @click.argument("collection_id")
-@click.option(
-    "--collections-path", default="collections", help="Folder of the collections.", show_default=True
-)
+@_folder_option
 @_harvest_options
 def local_harvest(collection_id: str, collections_path: str, **options: Any) -> int:
     stop = stop_on_signals()
     with watching(collection_id, collections_path, unless=TYPED) as alerts:
         _beat()
-        store, chosen = _folder(collections_path), _Options(host="127.0.0.1", **options)
+        store, chosen = folder_store(Path(collections_path)), _Options(host="127.0.0.1", **options)
         return int(_Run(store, collection_id, "local", chosen, stop, alerts).run().exit_code)
 
 
@@ -138,11 +146,9 @@ def aws_unlock(bucket: str, collection_id: str) -> None:
 
 @local.command("unlock", help="Remove the lock of COLLECTION_ID, even of a running harvest.")
 @click.argument("collection_id")
-@click.option(
-    "--collections-path", default="collections", help="Folder of the collections.", show_default=True
-)
+@_folder_option
 def local_unlock(collection_id: str, collections_path: str) -> None:
-    _unlock(_folder(collections_path), collection_id)
+    _unlock(folder_store(Path(collections_path)), collection_id)
 
 
 for _group, _command in ((aws, aws_harvest), (local, local_harvest)):
@@ -153,10 +159,6 @@ def _bucket(name: str) -> Any:
     from harvester.store.s3 import S3Store
 
     return S3Store(name, patience=settings().store_patience)
-
-
-def _folder(path: str) -> Store:
-    return folder_store(Path(path))
 
 
 def _unlock(store: Store, collection_id: str) -> None:

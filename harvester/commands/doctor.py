@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harvester.commands.cli.output import json_option, show_checks
+from harvester.commands.cli.printed_commands import program
 from harvester.commands.cli.workspace import Workspace, flags, where_options
 from harvester.errors import HarvesterError
 from harvester.settings import usable
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from harvester.compute import Scheduled
 
 _PATIENCE = 5.0
-_INSTALLED, _SCRIPT = "twarc-cloud", "twarc_cloud.py"
 _WHERE = {
     "bash": "~/.bashrc",
     "zsh": "~/.zshrc",
@@ -59,8 +59,7 @@ def completion(context: click.Context, shell: str) -> None:
     if found is None:
         raise HarvesterError(f"There is no completion for {shell}.", hint=f"Use one of {', '.join(_WHERE)}.")
     root = context.find_root()
-    # The script of a checkout, unless it is the installed command that was typed.
-    name = _INSTALLED if root.info_name == _INSTALLED else _SCRIPT
+    name = program()
     variable = f"_{re.sub('[-.]', '_', name).upper()}_COMPLETE"
     click.echo(found(root.command, {}, name, variable).source())
     click.echo(f"# Append this to {_WHERE[shell].format(name=name)}, and have {name} in your PATH.", err=True)

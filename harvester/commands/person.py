@@ -4,6 +4,7 @@ import click
 
 from harvester.commands import Group, log_options, log_to_stderr
 from harvester.commands.cli import help_examples
+from harvester.commands.cli.printed_commands import program
 from harvester.commands.cli.settings import help_on, settings
 from harvester.commands.cli.version import version_option
 from harvester.commands.collection.copy import copy
@@ -17,17 +18,17 @@ from harvester.commands.doctor import completion, doctor
 from harvester.commands.harvest import harvest
 from harvester.commands.scheduler import scheduler, supervise
 
-_HELP = """Describe collections of social media posts, and collect them.
+_HELP = f"""Describe collections of social media posts, and collect them.
 
 A first harvest, into the folder collections/ (docs/quickstart.md):
 
 \b
-  twarc_cloud.py collection-config template user_timeline --id museums
-  twarc_cloud.py collection-config keys
-  twarc_cloud.py collection add
-  twarc_cloud.py collection-config screennames @britishmuseum
-  twarc_cloud.py collection-config update
-  twarc_cloud.py collection once museums --wait
+  {program()} collection-config template user_timeline --id museums
+  {program()} collection-config keys
+  {program()} collection add
+  {program()} collection-config screennames @britishmuseum
+  {program()} collection-config update
+  {program()} collection once museums --wait
 """
 
 

@@ -10,6 +10,8 @@ import click
 from harvester.collection.kinds import KINDS, kind_of
 from harvester.collection.merge import merged
 from harvester.collection.secrets import key_names
+from harvester.commands.cli.output import advise
+from harvester.commands.cli.printed_commands import FILE, typed
 from harvester.documents import Tree, unambiguous, written
 from harvester.errors import Exit, HarvesterError
 from harvester.file_errors import broken_link, in_words
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _C = TypeVar("_C", bound=Mapping[str, Any])
-_FILE = Path("collection.json")
+_FILE = Path(FILE)
 _NO_FILE = "Write one with `collection-config template`, or get it with `collection-config download`."
 
 
@@ -72,9 +74,13 @@ def _file_option(**options: Any) -> Callable[[_F], _F]:
     )
 
 
-file_option = _file_option(callback=_outside_stores)
+def _changed_file(context: click.Context, parameter: click.Parameter, path: Path) -> Path | None:
+    return _outside_stores(context, parameter, typed(context, parameter, path))
+
+
+file_option = _file_option(callback=_changed_file)
 # Of commands that only read it, wherever it lies.
-read_file_option = _file_option()
+read_file_option = _file_option(callback=typed)
 error_file_option = click.option(
     "--error-file",
     type=click.Path(dir_okay=False, path_type=Path),
@@ -221,7 +227,7 @@ def warn_of_changes(store: "Store", keys: CollectionKeys, stored: Mapping[str, A
         return
     if base is not None and base != mine:
         message = f"{_FILE} has changes that are not stored, so they are not harvested"
-        click.echo(f"{message}: `collection-config update` stores them.", err=True)
+        advise(f"{message}: `collection-config update` stores them.")
 
 
 def caught_up(store: "Store", keys: CollectionKeys, mine: Tree, current: Tree) -> Tree:

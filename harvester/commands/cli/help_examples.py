@@ -5,7 +5,7 @@ from inspect import cleandoc
 
 import click
 
-_DOOR = "twarc_cloud.py"
+from harvester.commands.cli.printed_commands import program
 
 # By the names that lead to the command; what follows them, one line for each example.
 EXAMPLES: Mapping[str, Sequence[str]] = {
@@ -63,6 +63,6 @@ def give(root: click.Group) -> None:
             assert isinstance(command, click.Group)
             command = command.commands[name]
         first, _, rest = cleandoc(command.help or "").partition("\n\n")
-        typed = "\n".join(f"  {_DOOR} {names} {example}".rstrip() for example in examples)
+        typed = "\n".join(f"  {program()} {names} {example}".rstrip() for example in examples)
         command.short_help = first.partition(";")[0].replace("\n", " ").rstrip(".") + "."
         command.help = "\n\n".join(filter(None, (first, f"\b\n{typed}", rest)))

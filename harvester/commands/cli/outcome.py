@@ -2,6 +2,8 @@
 
 import click
 
+from harvester.commands.cli.output import advise
+from harvester.commands.cli.printed_commands import complete, quoted
 from harvester.commands.cli.workspace import Workspace
 from harvester.documents import HarvestSummary
 from harvester.harvest.summary import dollars
@@ -21,7 +23,7 @@ def outcome_line(workspace: Workspace, summary: HarvestSummary) -> str:
     """The outcome of a harvest that ended, with its state unless it is complete."""
     state = summary.get("state", "complete")
     reason = f" ({summary['reason']})" if summary.get("reason") else ""
-    hint = f" {summary['hint']}" if summary.get("hint") else ""
+    hint = complete(f" {summary['hint']}") if summary.get("hint") else ""
     ended = "" if state == "complete" and not reason else f". State: {state}{reason}.{hint}"
     return summary_line(workspace, summary) + printable(ended)
 
@@ -38,10 +40,10 @@ def show_notes(workspace: Workspace, summary: HarvestSummary) -> None:
         return
     click.echo(f"Files: {workspace.shown(folder)}", err=True)
     if not workspace.bucket and summary["tweets"]:
-        files = f"{workspace.shown(folder)}tweets-*.jsonl.gz"
+        files = f"{quoted(workspace.shown(folder))}tweets-*.jsonl.gz"
         # Without keys twarc2 takes what it is given on standard input for them, also where it needs none.
         flatten = "BEARER_TOKEN=none twarc2 flatten > posts.jsonl"
         click.echo(f"One post a line: gzip -dc {files} | {flatten}", err=True)
     elif summary["tweets"]:
         collection_id = summary["collection_id"]
-        click.echo(f"`collection download {collection_id}` copies them to this machine.", err=True)
+        advise(f"`collection download {collection_id}` copies them to this machine.")

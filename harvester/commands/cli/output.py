@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 import orjson
 
+from harvester.commands.cli.printed_commands import complete
 from harvester.errors import Exit, HarvesterError
 from harvester.text import printable
 
@@ -53,6 +54,11 @@ def print_json(value: Any) -> None:
 def print_line(text: str, *, err: bool = False) -> None:
     """Print one line; control characters in it are escaped."""
     click.echo(printable(text), err=err)
+
+
+def advise(text: str) -> None:
+    """Print on standard error what can be done next; commands in backquotes are completed."""
+    print_line(complete(text), err=True)
 
 
 def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
@@ -102,6 +108,6 @@ def show_checks(found: "list[Check]", *, as_json: bool) -> int:
         print_json([each.__dict__ for each in found])
     for each in () if as_json else found:
         mark = "ok " if each.ok else "BAD"
-        hint = f" {each.hint}" if each.hint else ""
+        hint = complete(f" {each.hint}") if each.hint else ""
         print_line(f"{mark} {each.check}: {each.detail}{hint}")
     return int(Exit.OK if all(each.ok for each in found) else Exit.ERROR)

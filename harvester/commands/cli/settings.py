@@ -6,6 +6,7 @@ import click
 
 from harvester.commands.cli import help_topics
 from harvester.commands.cli.output import json_option, print_json, table
+from harvester.commands.cli.printed_commands import program
 from harvester.commands.cli.workspace import flags, where_options
 from harvester.errors import Exit, HarvesterError
 from harvester.settings import Settings, ini_secrets, origins, variable
@@ -59,8 +60,7 @@ def help_on(context: click.Context, words: tuple[str, ...]) -> None:
         if inner is None:
             raise HarvesterError(
                 f"No such command or topic: `{' '.join(words)}`.",
-                hint=f"Topics are {', '.join(help_topics.TOPICS)}; "
-                "`twarc_cloud.py --help` lists the commands.",
+                hint=f"Topics are {', '.join(help_topics.TOPICS)}; `{program()} --help` lists the commands.",
                 exit_code=Exit.USAGE,
             )
         found = click.Context(inner, info_name=word, parent=found, help_option_names=["-h", "--help"])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from harvester.commands import log_options_in_use
+from harvester.commands.cli.printed_commands import typed
 from harvester.documents import Collection, unambiguous
 from harvester.errors import Exit, HarvesterError
 from harvester.file_errors import require_links
@@ -191,8 +192,12 @@ def chosen(bucket: str | None, collections_path: str | None) -> Workspace:
 
 def where_options(command: _F) -> _F:
     """`bucket` and `collections_path`, as they were typed."""
-    bucket = click.option("--bucket", help="S3 bucket of the collections; without one, a folder is used.")
-    folder = click.option("--collections-path", help="Folder of the collections.  [default: collections]")
+    bucket = click.option(
+        "--bucket", callback=typed, help="S3 bucket of the collections; without one, a folder is used."
+    )
+    folder = click.option(
+        "--collections-path", callback=typed, help="Folder of the collections.  [default: collections]"
+    )
     return bucket(folder(command))
 
 

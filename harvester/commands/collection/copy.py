@@ -1,9 +1,11 @@
 """`collection copy`: the description under another id, or everything in another place."""
 
+import shlex
+
 import click
 
 from harvester.commands.cli import collection_file
-from harvester.commands.cli.output import announce_dry_run, dry_run_option
+from harvester.commands.cli.output import advise, announce_dry_run, dry_run_option
 from harvester.commands.cli.progress_meter import meter, progress_option
 from harvester.commands.cli.workspace import Workspace, chosen, collection_id_argument, in_workspace
 from harvester.errors import Exit, HarvesterError
@@ -96,5 +98,7 @@ def _copy_all(
     with meter(form) as show:
         made.carry_out(lambda files, sent: show(f"{files:,} copied ({size(sent)})", files=files, bytes=sent))
     click.echo(f"Copied {what}.")
-    where = f"--bucket {elsewhere.bucket}" if elsewhere.bucket else f"--collections-path {elsewhere.folder}"
-    click.echo(f"`collection verify {collection_id} {where}` verifies the copy.", err=True)
+    where = (
+        ("--bucket", elsewhere.bucket) if elsewhere.bucket else ("--collections-path", str(elsewhere.folder))
+    )
+    advise(f"`collection verify {collection_id} {shlex.join(where)}` verifies the copy.")

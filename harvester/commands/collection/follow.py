@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harvester.commands.cli.outcome import outcome_line, show_notes
-from harvester.commands.cli.output import print_json
+from harvester.commands.cli.output import advise, print_json
 from harvester.commands.cli.progress_meter import meter
 from harvester.commands.cli.workspace import Workspace
 from harvester.commands.harvest import end_harvest
@@ -101,6 +101,6 @@ def _end(workspace: Workspace, keys: CollectionKeys) -> bool:
     try:
         end_harvest(workspace, keys, within=_STOPS_WITHIN)
     except KeyboardInterrupt:
-        click.echo(f"Stop requested; `harvest running {keys.id}` shows whether it has stopped.", err=True)
+        advise(f"Stop requested; `harvest running {keys.id}` shows whether it has stopped.")
         return False
     return True

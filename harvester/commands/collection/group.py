@@ -9,6 +9,7 @@ from harvester.collection.secrets import key_names
 from harvester.commands import Group
 from harvester.commands.cli import collection_file
 from harvester.commands.cli.output import (
+    advise,
     announce_dry_run,
     confirm,
     dry_run_option,
@@ -53,7 +54,7 @@ def list_collections(in_full: bool, as_json: bool, workspace: Workspace) -> None
         return
     click.echo("Collections:")
     if not ids:
-        click.echo("No collections; `collection add` adds one.", err=True)
+        advise("No collections; `collection add` adds one.")
     elif in_full:
         shown = [{**row, "last_harvest": when(row["last_harvest"] or "")} for row in rows]
         click.echo(table(shown, ("id", "type", "collects", "last_harvest", "state")))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harvester.collection.kinds import FINITE
-from harvester.commands.cli.output import confirm
+from harvester.commands.cli.output import advise, confirm
 from harvester.commands.cli.workspace import Workspace
 from harvester.commands.collection.start import require_collection, require_keys
 from harvester.errors import Exit, HarvesterError
@@ -27,7 +27,7 @@ def mention(workspace: Workspace) -> None:
         return
     if names:
         message = f"EventBridge rules of 2019 still start harvests of {', '.join(names)}."
-        click.echo(f"{message} `collection scheduled --migrate` replaces them.", err=True)
+        advise(f"{message} `collection scheduled --migrate` replaces them.")
 
 
 def migrate(workspace: Workspace, found: "Iterable[Scheduled]", *, dry_run: bool, yes: bool) -> int:

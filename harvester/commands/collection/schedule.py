@@ -9,6 +9,7 @@ from harvester.clock import moment, timestamp
 from harvester.collection.kinds import FINITE, has_users
 from harvester.commands.cli import collection_file
 from harvester.commands.cli.output import (
+    advise,
     announce_dry_run,
     dry_run_option,
     json_option,
@@ -53,9 +54,9 @@ def schedule(collection_id: str, expression: str, timezone: str, dry_run: bool, 
     click.echo(_due_next(found, scheduled.since), err=True)
     collection_file.warn_of_changes(workspace.store, keys, tree)
     if has_users(tree) and not tree["users"]:
-        click.echo("The collection has no users: add some and run `collection-config update`.", err=True)
+        advise("The collection has no users: add some and run `collection-config update`.")
     if not scheduled.scheduler_running:
-        click.echo("Nothing is harvested until `twarc_cloud.py scheduler` runs on this machine.", err=True)
+        advise("Nothing is harvested until `twarc_cloud.py scheduler` runs on this machine.")
 
 
 def _due_next(schedule: "Schedule", since: datetime) -> str:
@@ -107,7 +108,7 @@ def _show(workspace: Workspace, found: "list[Scheduled]", missed_ones: "dict[str
     if not found:
         click.echo("No scheduled tasks.")
     elif not found[0].scheduler_running:
-        click.echo("No scheduler is running: start `twarc_cloud.py scheduler`.", err=True)
+        advise("No scheduler is running: start `twarc_cloud.py scheduler`.")
 
 
 def _next(each: "Scheduled") -> str:
@@ -172,7 +173,7 @@ def stop(collection_id: str, pause: bool, dry_run: bool, workspace: Workspace) -
         return
     click.echo("Paused" if pause else "Stopped")
     if catalog.live_lock(workspace.store, keys):
-        click.echo(f"A harvest is still running; `harvest stop {collection_id}` stops it.", err=True)
+        advise(f"A harvest is still running; `harvest stop {collection_id}` stops it.")
 
 
 def _paused(workspace: Workspace, collection_id: str) -> bool:
@@ -180,7 +181,7 @@ def _paused(workspace: Workspace, collection_id: str) -> bool:
     found = [each for each in workspace.compute.schedules() if each.collection_id == collection_id]
     for each in found:
         workspace.compute.schedule(collection_id, each.schedule, paused=True)
-        click.echo(f"`collection schedule {collection_id} {_again(each.schedule)}` resumes it.", err=True)
+        advise(f"`collection schedule {collection_id} {_again(each.schedule)}` resumes it.")
     return bool(found)
 
 

@@ -7,7 +7,7 @@ import click
 
 from harvester.collection.kinds import FINITE, STREAMS, has_users, is_stream
 from harvester.commands.cli import collection_file, network_client
-from harvester.commands.cli.output import announce_dry_run, dry_run_option, json_option, print_json
+from harvester.commands.cli.output import advise, announce_dry_run, dry_run_option, json_option, print_json
 from harvester.commands.cli.progress_meter import progress_option
 from harvester.commands.cli.workspace import Workspace, collection_id_argument, in_workspace
 from harvester.commands.collection.follow import follow
@@ -51,10 +51,9 @@ def once(
         print_json({"id": collection_id, "started": True})
     if marked:
         return follow(workspace, keys, marked, form=form, as_json=as_json)
-    click.echo(
+    advise(
         f"Follow it with `harvest running {collection_id}` or `harvest log {collection_id} --follow`; "
-        f"`harvest stop {collection_id}` stops it.",
-        err=True,
+        f"`harvest stop {collection_id}` stops it."
     )
     return int(Exit.OK)
 
@@ -88,10 +87,9 @@ def filter_start(collection_id: str, dry_run: bool, workspace: Workspace) -> Non
     _require_free_stream(workspace, keys, tree)
     workspace.compute.start_service(collection_id)
     click.echo("Started")
-    click.echo(
+    advise(
         f"Follow it with `harvest running {collection_id}` or `harvest log {collection_id} --follow`; "
-        f"`collection filter-stop {collection_id}` stops it.",
-        err=True,
+        f"`collection filter-stop {collection_id}` stops it."
     )
 
 
@@ -180,10 +178,9 @@ def filter_stop(collection_id: str, timeout: float, dry_run: bool, workspace: Wo
         end_harvest(workspace, keys, within=timeout)
     click.echo("Stopped")
     # Not done here: rules that go while another harvest of it begins would be posts that never came.
-    click.echo(
+    advise(
         "Its rules stay in the app for the next start; "
-        f"`collection rules {collection_id} --remove` removes them.",
-        err=True,
+        f"`collection rules {collection_id} --remove` removes them."
     )
 
 

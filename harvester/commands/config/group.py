@@ -10,6 +10,7 @@ from harvester.collection.secrets import key_names, without_secrets
 from harvester.commands import Group
 from harvester.commands.cli import collection_file, network_client
 from harvester.commands.cli.output import (
+    advise,
     announce_dry_run,
     confirm,
     dry_run_option,
@@ -93,7 +94,7 @@ def download(collection_id: str, force: bool, dry_run: bool, path: Path, workspa
 def _warn_of_inline_keys(tree: Tree) -> None:
     if key_names(tree):
         message = "The collection contains API keys; everyone who can read it sees them."
-        click.echo(f"{message} `collection-config keys --move-to PROFILE` moves them out.", err=True)
+        advise(f"{message} `collection-config keys --move-to PROFILE` moves them out.")
 
 
 collection_config.add_command(api_keys.keys)
@@ -140,7 +141,7 @@ def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, workspace: W
     _warn_of_inline_keys(stored)
     if key_names(current) and not key_names(stored):
         way = f"`collection-config forget-keys {stored['id']}` removes them."
-        click.echo(f"They are still in its history: {way}", err=True)
+        advise(f"They are still in its history: {way}")
     if is_stream(stored) and _may_run(workspace, keys):
         click.echo("Stop and start the collection for the changes to go into effect.")
     _tell_repaid(current, stored)

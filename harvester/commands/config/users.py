@@ -8,7 +8,7 @@ import click
 
 from harvester.collection.kinds import WITH_USERS
 from harvester.commands.cli import collection_file, network_client
-from harvester.commands.cli.output import announce_dry_run, dry_run_option
+from harvester.commands.cli.output import advise, announce_dry_run, dry_run_option
 from harvester.commands.cli.workspace import Workspace, in_workspace
 from harvester.commands.config import user_names
 from harvester.documents import HarvestSummary, Tree
@@ -296,4 +296,4 @@ def _tell_missing(head: str, missing: Sequence[str]) -> int:
 
 def _tell_unasked(before: Tree) -> None:
     if before.get("version"):
-        click.echo("`collection-config update` stores the change.", err=True)
+        advise("`collection-config update` stores the change.")
