@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import fork_server
-from tests.support.cli_session import Person, at_a_terminal
+from tests.support.cli_session import Person, at_a_terminal, until
 from tests.support.stores import ATOMIC, placed
 
 pytestmark = pytest.mark.system
@@ -126,3 +126,48 @@ def test_the_error_that_a_harvest_ended_with_is_reported_where_it_could_not_be_s
     killed = _killed(person, printed="x cannot be written: No space left on device.")
     assert killed.returncode == 1
     assert killed.stderr.endswith("x cannot be written: No space left on device.\n")
+
+
+def _waiting(person: Person) -> "subprocess.Popen[str]":
+    """A real `once --wait`, in a session of its own as after a terminal is closed."""
+    return subprocess.Popen(
+        [sys.executable, _DOOR, "collection", "once", "x", "--wait", "--progress", "json"],
+        cwd=person.folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)], ids=["SIGTERM", "SIGINT"]
+)
+@pytest.mark.parametrize("when", ["while it starts", "while it is watched"])
+def test_a_signal_to_the_wait_stops_the_harvest_with_everything_stored(
+    number: signal.Signals, code: int, when: str, person: Person
+) -> None:
+    """SIGTERM left it running, and its exit code said that everything was stored."""
+    waiting = _waiting(person)
+    assert waiting.stderr
+    if when == "while it starts":
+        until(lambda: list(person.folder.glob("*-runs/x/harvest.json")))
+    else:
+        assert "progress" in json.loads(waiting.stderr.readline())
+    waiting.send_signal(number)
+    out, err = waiting.communicate(timeout=60)
+    assert waiting.returncode == code, (out, err)
+    assert "Stopping after storing what was collected." in err
+    assert person.output("harvest", "list") == "No running harvests.\n"
+    assert not (person.folder / "collections/x/lock.json").exists()
+
+
+def test_a_closed_terminal_leaves_the_harvest_running(person: Person) -> None:
+    waiting = _waiting(person)
+    assert waiting.stderr
+    assert "progress" in json.loads(waiting.stderr.readline())
+    waiting.send_signal(signal.SIGHUP)
+    waiting.communicate(timeout=60)
+    assert waiting.returncode == -signal.SIGHUP
+    assert person.output("harvest", "list").startswith("x => ")
+    person.output("harvest", "stop", "x")

@@ -1,12 +1,15 @@
-"""Follows a harvest that was just started, until it ends or Ctrl-C stops it."""
+"""Starts a harvest and follows it until it ends, or Ctrl-C or SIGTERM stops it with everything stored."""
 
-from datetime import datetime
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import click
 
 from harvester.commands.cli.outcome import outcome_line, show_notes
 from harvester.commands.cli.output import advise, print_json
+from harvester.commands.cli.printed_commands import complete
 from harvester.commands.cli.progress_meter import meter
 from harvester.commands.cli.workspace import Workspace
 from harvester.commands.harvest import end_harvest
@@ -26,21 +29,46 @@ _ASKED_EVERY, _ASKED_EVERY_ON_AWS = 1.0, 10.0
 _DIED = "The harvest died; `harvest log {id}` shows its log; start it again: nothing stored is lost."
 
 
-def follow(workspace: Workspace, keys: CollectionKeys, marked: datetime, *, form: str, as_json: bool) -> int:
-    """Show how far the harvest that began after the mark is until it has ended, and then its outcome.
+class _Terminated(KeyboardInterrupt):
+    """SIGTERM, as of `timeout` or a system that shuts down."""
 
-    Returns its exit code.
-    """
+
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """SIGTERM does what Ctrl-C does while the block runs, unless it is ignored."""
+    before = signal.getsignal(signal.SIGTERM)
+
+    def hear(*_: object) -> None:
+        raise _Terminated
+
+    if before is not signal.SIG_IGN:
+        signal.signal(signal.SIGTERM, hear)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def start_and_follow(workspace: Workspace, keys: CollectionKeys, *, form: str, as_json: bool) -> int:
+    """Start a harvest and show how far it is until it has ended, and then its outcome; its exit code."""
+    with _terminable():
+        return _follow(workspace, keys, form=form, as_json=as_json)
+
+
+def _follow(workspace: Workspace, keys: CollectionKeys, *, form: str, as_json: bool) -> int:
     from harvester.harvest import catalog
     from harvester.harvest.progress import INTERRUPTED
 
-    interrupted = False
+    marked, interrupted = catalog.mark(workspace.store, keys), None
     try:
+        workspace.compute.once(keys.id)
+        if not as_json:
+            click.echo("Started")
         _watch(workspace, keys, form)
-    except KeyboardInterrupt:
-        interrupted = True
+    except KeyboardInterrupt as error:
+        interrupted = Exit.TERMINATED if isinstance(error, _Terminated) else Exit.INTERRUPTED
         if not _end(workspace, keys):
-            return int(Exit.INTERRUPTED)
+            return int(interrupted)
     ended = workspace.compute.ended(keys.id)
     code = ended.code if ended else int(Exit.ERROR)
     # One that found the lock taken did not begin: what began is another harvest.
@@ -51,7 +79,7 @@ def follow(workspace: Workspace, keys: CollectionKeys, marked: datetime, *, form
         click.echo(outcome_line(workspace, summary))
         show_notes(workspace, summary)
     if interrupted:
-        return int(Exit.INTERRUPTED)
+        return int(interrupted)
     died = summary is None or summary["state"] == INTERRUPTED
     _tell_end(keys, ended, died=died)
     return code or int(Exit.ERROR if died else Exit.OK)
@@ -63,7 +91,7 @@ def _tell_end(keys: CollectionKeys, ended: "Ended | None", *, died: bool) -> Non
         click.echo(ended.detail, err=True)
     if died:
         said = ended.said if ended else ""
-        click.echo(printable(said) or _DIED.format(id=keys.id), err=True)
+        click.echo(printable(said) or complete(_DIED.format(id=keys.id)), err=True)
 
 
 def _watch(workspace: Workspace, keys: CollectionKeys, form: str) -> None:

@@ -10,7 +10,7 @@ from harvester.commands.cli import collection_file, network_client
 from harvester.commands.cli.output import advise, announce_dry_run, dry_run_option, json_option, print_json
 from harvester.commands.cli.progress_meter import progress_option
 from harvester.commands.cli.workspace import Workspace, collection_id_argument, in_workspace
-from harvester.commands.collection.follow import follow
+from harvester.commands.collection.follow import start_and_follow
 from harvester.commands.harvest import end_harvest
 from harvester.documents import Collection
 from harvester.errors import Exit, HarvesterError
@@ -24,7 +24,9 @@ _ASKED_FOR = 5.0
 @click.command("once", help="Start one harvest of COLLECTION_ID.")
 @collection_id_argument
 @click.option(
-    "--wait", is_flag=True, help="Wait until it ends, and exit with its exit code; Ctrl-C stops it."
+    "--wait",
+    is_flag=True,
+    help="Wait until it ends, and exit with its exit code; Ctrl-C or SIGTERM stops it.",
 )
 @dry_run_option
 @json_option
@@ -33,8 +35,6 @@ _ASKED_FOR = 5.0
 def once(
     collection_id: str, wait: bool, dry_run: bool, as_json: bool, form: str, workspace: Workspace
 ) -> int:
-    from harvester.harvest import catalog
-
     keys, tree = require_collection(workspace, collection_id, *FINITE)
     collection_file.warn_of_changes(workspace.store, keys, tree)
     require_users(tree)
@@ -43,14 +43,13 @@ def once(
     if dry_run:
         _tell_dry_run(workspace, tree, collection_id, as_json=as_json)
         return int(Exit.OK)
-    marked = catalog.mark(workspace.store, keys) if wait else None
+    if wait:
+        return start_and_follow(workspace, keys, form=form, as_json=as_json)
     workspace.compute.once(collection_id)
-    if not as_json:
-        click.echo("Started")
-    elif not wait:
+    if as_json:
         print_json({"id": collection_id, "started": True})
-    if marked:
-        return follow(workspace, keys, marked, form=form, as_json=as_json)
+    else:
+        click.echo("Started")
     advise(
         f"Follow it with `harvest running {collection_id}` or `harvest log {collection_id} --follow`; "
         f"`harvest stop {collection_id}` stops it."
