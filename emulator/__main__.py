@@ -6,8 +6,13 @@ import os
 import signal
 import sys
 
-from emulator.http.server import Emulator
-from emulator.options import Options, options_from
+try:
+    from emulator.http.server import Emulator
+    from emulator.options import Options, options_from
+except ModuleNotFoundError as error:
+    from emulator.missing import told
+
+    sys.exit(told(error))
 
 
 def main() -> int:

@@ -1,9 +1,11 @@
-"""Starts a command line; Ctrl-C ends it with one line instead of a traceback."""
+"""Starts a command line; Ctrl-C, an old Python and a missing package end it with one line, no traceback."""
 
 # Not `signal`, which takes longer to import than this whole module, and all the while Ctrl-C is a traceback.
 import _signal as signal  # type: ignore[import-not-found]
 import os
 import sys
+
+_PYTHON = (3, 11)
 
 
 def person() -> None:
@@ -18,27 +20,52 @@ def container() -> None:
 
 def enter(door: str) -> None:
     """Run the command line of `person` or `container`, and exit with its code."""
+    if sys.version_info < _PYTHON:
+        sys.exit(f"This is Python {sys.version.split()[0]} ({sys.executable}); 3.11 or newer is needed.")
     # Who starts this in the background has Ctrl-C ignored, and so it stays.
     heard = signal.getsignal(signal.SIGINT) is signal.default_int_handler
     if heard:
         signal.signal(signal.SIGINT, _leave)
-    # Only now, for these imports take most of the time until a command begins.
-    from harvester.commands import run
-
-    if door == "container":
-        from harvester.commands.container import container as command
-    else:
-        from harvester.commands.person import operator as command
     try:
+        # Only now, for these imports take most of the time until a command begins.
+        from harvester.commands import run
+
+        if door == "container":
+            from harvester.commands.container import container as command
+        else:
+            from harvester.commands.person import operator as command
         if heard:
             signal.signal(signal.SIGINT, signal.default_int_handler)
         code = run(command)
     except KeyboardInterrupt:
         _leave()
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package in ("", "harvester"):
+            raise
+        sys.exit(f"The Python package {package} is missing. {_remedy(package)}")
     if heard:
         # The result stands; a Ctrl-C while the process ends may only hurry it.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.exit(code)
+
+
+def _remedy(package: str) -> str:
+    """What to type: of a checkout in its virtual environment, which may be there already."""
+    import shlex
+    from pathlib import Path
+
+    top = Path(__file__).resolve().parents[1]
+    made, wanted = top / ".venv" / "bin" / "python", top / "requirements.txt"
+    if made.exists() and Path(sys.prefix).resolve() != (top / ".venv").resolve():
+        return f"Start this with {shlex.quote(str(made))}."
+    if not wanted.exists():
+        return f"Run: {shlex.join([sys.executable, '-m', 'pip', 'install', package])}"
+    pip, make = [sys.executable, "-m", "pip"], ""
+    if sys.prefix == sys.base_prefix:
+        pip = [str(top / ".venv" / "bin" / "pip")]
+        make = shlex.join([sys.executable, "-m", "venv", str(top / ".venv")]) + " && "
+    return f"Run: {make}{shlex.join([*pip, 'install', '--require-hashes', '-r', str(wanted)])}"
 
 
 def _leave(*_: object) -> None:

@@ -62,6 +62,9 @@ def _run(command: click.Command, arguments: Sequence[str] | None) -> int:
             _silence_stdout()
         return int(Exit.ERROR)
     except Exception as error:  # noqa: BLE001 - its own words may hold what is secret
+        if isinstance(error, ModuleNotFoundError):
+            # `startup` says which package is to be installed.
+            raise
         log.debug("The whole of it:", exc_info=error)
         words = unexpected(error)
         say_error(f"U{words[1:]}. Run it again with --debug, and report the output.")
