@@ -62,12 +62,12 @@ def test_an_installed_command_is_told_its_package(checkout: Path) -> None:
 def test_a_package_that_is_missed_later_is_named_too(checkout: Path) -> None:
     """Much is imported only by the command that needs it."""
     script = (
-        "import sys; sys.path += sys.argv.pop(1).split(':'); sys.modules['boto3'] = None; "
+        "import sys; sys.path += sys.argv.pop(1).split(':'); sys.modules['botocore'] = None; "
         "from harvester.startup import person; person()"
     )
     paths = ":".join(path for path in sys.path if path.endswith("site-packages"))
     line = _said(checkout, "-c", script, paths, "collection", "list", "--bucket", "museum")
-    assert line.startswith("The Python package boto3 is missing. Run: ")
+    assert line.startswith("The Python package botocore is missing. Run: ")
 
 
 def test_the_emulator_names_what_it_lacks(checkout: Path) -> None:

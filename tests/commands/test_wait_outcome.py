@@ -130,8 +130,14 @@ def test_the_error_that_a_harvest_ended_with_is_reported_where_it_could_not_be_s
 
 def _waiting(person: Person) -> "subprocess.Popen[str]":
     """A real `once --wait`, in a session of its own as after a terminal is closed."""
+    # Where the tests run it may be ignored, as below nohup.
+    hearing = (
+        "import os, signal, sys; signal.signal(signal.SIGHUP, signal.SIG_DFL); "
+        "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+    )
+    command = [_DOOR, "collection", "once", "x", "--wait", "--progress", "json"]
     return subprocess.Popen(
-        [sys.executable, _DOOR, "collection", "once", "x", "--wait", "--progress", "json"],
+        [sys.executable, "-c", hearing, *command],
         cwd=person.folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -21,6 +21,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 _SEARCH: dict[str, Any] = {"id": "it", "type": "search", "search": {"query": "flood"}}
 _HARVEST = ("tweet_harvester.py", "local", "harvester", "it")
 _SHOW = ("twarc_cloud.py", "harvest", "last", "it")
+_LOG = ("twarc_cloud.py", "harvest", "log", "it")
 _LIST = ("twarc_cloud.py", "collection", "list")
 
 
@@ -30,6 +31,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
     desk = Desk(tmp_path, environment={"TWARC_CLOUD_STORE_PATIENCE": "0.5", "HOME": str(tmp_path)})
     desk.put("it", _SEARCH)
     (tmp_path / "temp" / "local" / "it").mkdir(parents=True)
+    (tmp_path / "collections-runs" / "it").mkdir(parents=True)
     yield desk
     for folder, below, _ in os.walk(tmp_path):
         for name in below:
@@ -93,6 +95,8 @@ _CASES: dict[str, tuple[Callable[[Path], None], tuple[str, ...], str]] = {
     "a disk that is not mounted": (_a_link("collections", "no/disk"), _LIST, _NOWHERE),
     "no disk below": (_a_link("collections/it", "no/disk"), _SHOW, _NOWHERE),
     "no disk to work on": (_a_link("temp", "no/disk"), _HARVEST, _NOWHERE),
+    "the logs": (_forbidden("collections-runs/it"), _LOG, f"collections-runs/it {_DENIED}"),
+    "a file for the logs": (_a_file("collections-runs"), _LOG, f"collections-runs {_KIND}"),
     "a loop": (_a_link("collections", "collections"), _LIST, "is a symbolic link that leads to itself."),
 }  # fmt: skip
 

@@ -21,7 +21,11 @@ def new(folder: Path, now: datetime) -> Path:
 
 
 def newest(folder: Path) -> Path | None:
-    return max(folder.glob("*.log"), default=None)
+    # Not by a glob, for which a folder that may not be read is empty.
+    try:
+        return max((path for path in folder.iterdir() if path.suffix == ".log"), default=None)
+    except FileNotFoundError:
+        return None
 
 
 def tail(log: Path, *, lines: int, is_running: Callable[[], bool], stop: Stop) -> Iterator[str]:
