@@ -21,12 +21,17 @@ def translated(key: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if isinstance(error, FileNotFoundError) and not broken_link(Path(error.filename or "")):
+        if is_gone(error):
             raise NotFound(f"{key} is not there.") from error
         found = explained(error, key)
         away = StoreAway(found.message, hint=found.hint or _CHECK)
         away.lasting = not found.passing
         raise away from error
+
+
+def is_gone(error: OSError) -> bool:
+    """Whether nothing is there; not a link to a disk that is not mounted."""
+    return isinstance(error, FileNotFoundError) and not broken_link(Path(error.filename or ""))
 
 
 def real(path: Path) -> Path:

@@ -17,7 +17,7 @@ from typing import Any
 
 from harvester.errors import Conflict, HarvesterError, StoreAway
 from harvester.store import Entry, Stored, require_key
-from harvester.store.disk import make_folder, opened, real, sync, translated, whole
+from harvester.store.disk import is_gone, make_folder, opened, real, sync, translated, whole
 from harvester.store.keys import ROOT
 
 _SCRATCH = ".scratch"
@@ -170,8 +170,8 @@ class FolderStore:
 
     def _files(self, top: Path) -> Iterator[Path]:
         def tell(error: OSError) -> None:
-            # Folders may go while this walks; one that may not be read must not look empty.
-            if not isinstance(error, FileNotFoundError):
+            # Folders may go while this walks; one that cannot be read must not look empty.
+            if not is_gone(error):
                 raise error
 
         for folder, below, names in os.walk(top, onerror=tell):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from harvester.errors import Exit, HarvesterError, NotFound, StoreAway
 from harvester.store import Entry, Store, Stored
-from harvester.store.disk import opened, translated
+from harvester.store.disk import is_gone, opened, translated
 from harvester.store.folder import FolderStore
 from harvester.store.keys import ROOT, CollectionKeys
 
@@ -105,7 +105,7 @@ class FolderReader:
         """The files below `top`, and of what lies in itself those whose names begin so."""
 
         def tell(error: OSError) -> None:
-            if not isinstance(error, FileNotFoundError):
+            if not is_gone(error):
                 raise error
 
         for folder, below, names in os.walk(top, onerror=tell):

@@ -21,6 +21,7 @@ _ROOT = Path(__file__).resolve().parents[2]
 _SEARCH: dict[str, Any] = {"id": "it", "type": "search", "search": {"query": "flood"}}
 _HARVEST = ("tweet_harvester.py", "local", "harvester", "it")
 _SHOW = ("twarc_cloud.py", "harvest", "last", "it")
+_DELETE = ("twarc_cloud.py", "collection", "delete", "it", "--yes")
 _LOG = ("twarc_cloud.py", "harvest", "log", "it")
 _LIST = ("twarc_cloud.py", "collection", "list")
 
@@ -94,6 +95,7 @@ _CASES: dict[str, tuple[Callable[[Path], None], tuple[str, ...], str]] = {
     ),
     "a disk that is not mounted": (_a_link("collections", "no/disk"), _LIST, _NOWHERE),
     "no disk below": (_a_link("collections/it", "no/disk"), _SHOW, _NOWHERE),
+    "no disk, to delete": (_a_link("collections/it", "no/disk"), _DELETE, _NOWHERE),
     "no disk to work on": (_a_link("temp", "no/disk"), _HARVEST, _NOWHERE),
     "the logs": (_forbidden("collections-runs/it"), _LOG, f"collections-runs/it {_DENIED}"),
     "a file for the logs": (_a_file("collections-runs"), _LOG, f"collections-runs {_KIND}"),
