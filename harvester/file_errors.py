@@ -3,6 +3,8 @@
 import errno
 import os
 import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,6 +55,8 @@ def explained(error: OSError, what: str | Path = "") -> Explained:
     """The words for an error about `what`, or about the path that it names."""
     code = error.errno or 0
     named = [Path(os.fsdecode(name)) for name in (error.filename, error.filename2) if _is_name(name)]
+    if code == errno.ENOENT and not any(path.is_absolute() for path in named) and _stands_nowhere():
+        return Explained("The current folder was removed.", "Change to another one, then start again.", False)
     if code in _LINKED and (links := [link for path in named if (link := broken_link(path))]):
         return Explained(f"{_link_words(links[0])}.", _RESTORE, False)
     faults = [fault for path in named if (fault := _at_fault(path, code))]
@@ -72,6 +76,17 @@ def in_words(
     """The same to be raised; `hint` is what else can be done about `what`."""
     found = explained(error, what)
     return HarvesterError(found.message, hint=f"{found.hint} {hint}".strip(), exit_code=exit_code)
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Errors that name no file, as that of a write to one that is open, are about `path`."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:
+            error.filename = str(path)
+        raise
 
 
 def broken_link(path: Path) -> Path | None:
@@ -143,11 +158,16 @@ def _denied(path: Path) -> Path | None:
 
 
 def _shown(path: Path) -> Path:
+    return path if path.name else path.absolute()
+
+
+def _stands_nowhere() -> bool:
+    """Whether the folder in which this process stands was removed."""
     try:
-        return path if path.name else path.absolute()
+        Path.cwd()
     except FileNotFoundError:
-        # This process stands in a folder that was removed.
-        return path
+        return True
+    return False
 
 
 def _permission_hint(place: Path) -> str:

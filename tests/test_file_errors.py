@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harvester.errors import Exit, HarvesterError
-from harvester.file_errors import explained, in_words, require_links
+from harvester.file_errors import explained, in_words, naming, require_links
 
 
 def _open_below_a_file(top: Path) -> None:
@@ -110,3 +110,25 @@ def test_a_link_that_leads_nowhere_is_refused_before_anything_is_made_behind_it(
     assert told.value.exit_code == Exit.USAGE
     (tmp_path / "mounted").mkdir()
     require_links(tmp_path / "disk" / "collections")
+
+
+def test_a_write_that_fails_is_about_the_file_that_was_written(tmp_path: Path) -> None:
+    """It was told of "the output", as the error of a write names no file."""
+    with pytest.raises(OSError) as raised, naming(tmp_path / "schedules.json"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    words = f"{tmp_path}/schedules.json cannot be used: No space left on device."
+    assert explained(raised.value).message == words
+    with pytest.raises(OSError) as raised, naming(tmp_path / "schedules.json"):
+        (tmp_path / "other").read_bytes()
+    assert explained(raised.value).message.startswith(f"{tmp_path}/other cannot be used")
+
+
+def test_a_current_folder_that_was_removed_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    for act in (Path.cwd, Path("temp").stat):
+        with pytest.raises(FileNotFoundError) as raised:
+            act()
+        assert explained(raised.value, "temp").message == "The current folder was removed."
+    monkeypatch.chdir(tmp_path)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from harvester import __version__
 from harvester.checks.collection import Check, keys_of
 from harvester.errors import HarvesterError
-from harvester.file_errors import explained
+from harvester.file_errors import explained, naming
 from harvester.networks.registry import usual
 from harvester.settings import INI, Settings, ini_secrets
 from harvester.store import Store
@@ -182,8 +182,11 @@ def _tried(folder: Path) -> Path:
     """Where a file can be written: the folder, or that in which it would be made."""
     while not os.path.lexists(folder):
         folder = folder.absolute().parent
-    with tempfile.TemporaryFile(dir=folder):
-        return folder
+    with naming(folder), tempfile.TemporaryFile(dir=folder) as file:
+        # A full disk has room for a file, but not for what is in it.
+        file.write(bytes(4096))
+        file.flush()
+    return folder
 
 
 def _runs(folder: Path) -> Check:

@@ -22,6 +22,7 @@ import orjson
 
 from harvester.curation.origin import ORIGIN, Origin, holds_something, named, not_a_copy, object_of
 from harvester.errors import HarvesterError
+from harvester.file_errors import naming
 from harvester.store.boundaries import INDEX, has_layout, index_folder
 
 _PARTIAL, _LOCKED = "partial", "locked"
@@ -88,8 +89,9 @@ class LocalCopy:
             (self.beside / _PARTIAL).mkdir()
             self.folder.mkdir(parents=True, exist_ok=True)
             self._load()
-            self._tidy_index()
-            self._origin.write(self.beside)
+            with naming(self.beside):
+                self._tidy_index()
+                self._origin.write(self.beside)
             try:
                 # Unbuffered: without the names of what it wrote, a killed download could not be gone on with.
                 with (self.beside / INDEX).open("ab", buffering=0) as self._index:

@@ -10,7 +10,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from harvester.errors import NotFound, StoreAway
-from harvester.file_errors import broken_link, explained
+from harvester.file_errors import broken_link, explained, naming
 
 _CHECK = "Check the folder; the harvest continues from what is stored."
 
@@ -57,9 +57,10 @@ def whole(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{uuid4().hex}.part")
     try:
-        yield partial
-        sync(partial)
-        partial.replace(path)
+        with naming(path):
+            yield partial
+            sync(partial)
+            partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
 

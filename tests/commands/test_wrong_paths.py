@@ -145,3 +145,33 @@ def test_the_description_on_the_desk_is_named_too(desk: Desk) -> None:
     path.chmod(0)
     said = _said(desk, "twarc_cloud.py", "collection", "add")
     assert (said.code, said.answer) == (Exit.USAGE, f"collection.json {_DENIED}")
+
+
+@pytest.mark.parametrize("command", ["collection list", "doctor", "collection once it", "settings"])
+def test_a_current_folder_that_was_removed_is_told(command: str, desk: Desk) -> None:
+    gone = desk.folder / "gone"
+    gone.mkdir()
+    script = (
+        f"rmdir {gone}; exec {shlex.join([sys.executable, str(_ROOT / 'twarc_cloud.py'), *command.split()])}"
+    )
+    said = ended(Desk(gone, environment={"HOME": str(desk.folder)}).process(["sh", "-c", script]))
+    if command == "settings":
+        assert said.code == Exit.OK
+    else:
+        assert said.answer == "The current folder was removed. Change to another one, then start again."
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_closed_stream_is_no_failure(closed: str, desk: Desk) -> None:
+    """Without standard error a wait ended at once, and its harvest continued; a question was a bug."""
+    door = shlex.join([sys.executable, str(_ROOT / "twarc_cloud.py")])
+    script = (
+        f"{door} collection once it --wait {closed}; echo $? >waited; "
+        f"{door} collection delete it {closed}; echo $? >deleted"
+    )
+    environment = {"HOME": str(desk.folder), "TWARC_CLOUD_X_PATIENCE": "0.1"}
+    said = ended(Desk(desk.folder, environment=environment).process(["sh", "-c", script]))
+    assert "Traceback" not in said.err and "nexpected" not in said.err
+    codes = [int((desk.folder / name).read_text()) for name in ("waited", "deleted")]
+    assert codes == [Exit.RETRY_LATER, Exit.USAGE]
+    assert not (desk.folder / "collections/it/lock.json").exists()

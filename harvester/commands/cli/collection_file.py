@@ -14,7 +14,7 @@ from harvester.commands.cli.output import advise
 from harvester.commands.cli.printed_commands import FILE, typed
 from harvester.documents import Tree, unambiguous, written
 from harvester.errors import Exit, HarvesterError
-from harvester.file_errors import broken_link, in_words
+from harvester.file_errors import broken_link, in_words, naming
 from harvester.networks.validation import problems
 from harvester.store.boundaries import collection_around
 from harvester.store.disk import whole
@@ -130,6 +130,12 @@ def write(path: Path, tree: Tree) -> None:
                 partial.chmod(0o600)
     except OSError as error:
         raise in_words(error, path) from error
+
+
+def write_names(path: Path, names: list[str]) -> None:
+    """A file of names, one per line."""
+    with naming(path):
+        path.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
 
 
 def change(path: Path, edit: Callable[[Tree], Tree], *, dry_run: bool = False) -> Tree:

@@ -89,7 +89,8 @@ def confirm(question: str, *, yes: bool, option: str = "--yes") -> None:
         return
     try:
         agreed = click.confirm(question, default=False, err=True)
-    except (click.Abort, UnicodeDecodeError) as error:
+    except (click.Abort, UnicodeDecodeError, RuntimeError) as error:
+        # Python raises a RuntimeError where standard input is closed.
         if isinstance(error, click.Abort) and sys.stdin is not None and sys.stdin.isatty():
             raise
         raise HarvesterError(

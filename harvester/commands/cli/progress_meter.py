@@ -45,7 +45,7 @@ def meter(form: str, *, interrupted: str = _INTERRUPTED, clock: Clock | None = N
     `interrupted` is said after Ctrl-C; with an empty text nothing is.
     """
     if form == AUTO:
-        form = BAR if sys.stderr.isatty() else TEXT
+        form = BAR if _at_a_terminal() else TEXT
     elapsed = (clock or SystemClock()).elapsed
     began = last = elapsed()
 
@@ -77,9 +77,14 @@ def meter(form: str, *, interrupted: str = _INTERRUPTED, clock: Clock | None = N
             _redraw("")
 
 
+def _at_a_terminal() -> bool:
+    # It may be closed.
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
 def _redraw(words: str) -> None:
     """Write over the line, as bytes: text that is printed moves no cursor."""
     encoding = getattr(sys.stderr, "encoding", None) or "utf-8"
     # What is no terminal would keep it.
-    clear = b"\r\x1b[K" if sys.stderr.isatty() else b"\r"
+    clear = b"\r\x1b[K" if _at_a_terminal() else b"\r"
     click.echo(clear + printable(words).encode(encoding, "backslashreplace"), nl=False, err=True)

@@ -45,6 +45,8 @@ def honeybadger(remove: bool, dry_run: bool, workspace: Workspace) -> None:
 
 def _asked() -> str:
     """Never from the arguments, which every process of the machine can read."""
+    if sys.stdin is None:
+        return ""
     if sys.stdin.isatty():
         return str(click.prompt("Honeybadger's API key", hide_input=True)).strip()
     return sys.stdin.readline().strip()

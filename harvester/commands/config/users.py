@@ -186,7 +186,7 @@ def _add_names(
 def _tell_not_found(missing: list[str], others: list[str], error_file: Path | None, *, limits: str) -> int:
     """The exit code; `others` were not looked up, because they cannot be names."""
     if error_file:
-        error_file.write_text("".join(f"{name}\n" for name in [*missing, *others]), encoding="utf-8")
+        collection_file.write_names(error_file, [*missing, *others])
     code = _tell_missing("Following screen names where not found:", [*missing, *others])
     if others:
         kind, were = ("screen names", "were") if len(others) > 1 else ("a screen name", "was")

@@ -15,7 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 from harvester.errors import Conflict, HarvesterError
-from harvester.file_errors import explained, in_words
+from harvester.file_errors import explained, in_words, naming
 
 
 class Slot:
@@ -30,7 +30,7 @@ class Slot:
         """Start a process with nothing of this terminal; raises Conflict while another one lives."""
         with self.held() as lock:
             try:
-                with log.open("ab") as output:
+                with naming(log), log.open("ab") as output:
                     process = subprocess.Popen(
                         command,
                         stdin=subprocess.DEVNULL,
@@ -103,6 +103,11 @@ def read_note(path: Path) -> dict[str, Any]:
 
 def write_note(path: Path, note: Mapping[str, Any]) -> None:
     _make_private(path.parent)
+    with naming(path):
+        _write(path, note)
+
+
+def _write(path: Path, note: Mapping[str, Any]) -> None:
     scratch = path.with_name(f".{path.name}.{uuid4().hex}")
     try:
         with os.fdopen(os.open(scratch, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
