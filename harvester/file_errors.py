@@ -13,7 +13,7 @@ from harvester.errors import Exit, HarvesterError
 _DENIED = (errno.EACCES, errno.EPERM)
 _NOT_A_FOLDER = (errno.ENOTDIR, errno.EEXIST)
 _LINKED = (errno.ENOENT, errno.ELOOP, *_NOT_A_FOLDER)
-_PLACED = (*_DENIED, *_LINKED, errno.EROFS, errno.EISDIR, errno.EINVAL)
+_PLACED = (*_DENIED, *_LINKED, errno.EROFS, errno.EISDIR, errno.EINVAL, errno.ENAMETOOLONG)
 _RESTORE = "Mount or restore what it leads to, or remove the link."
 _AGAIN = "then start again."
 

@@ -41,6 +41,10 @@ def _open_a_loop(top: Path) -> None:
     (top / "loop" / "file").open()
 
 
+def _open_a_name_that_is_too_long(top: Path) -> None:
+    (top / ("a" * 300)).open()
+
+
 def _open_what_is_not_there(top: Path) -> None:
     (top / "gone").open()
 
@@ -52,6 +56,10 @@ _ACCIDENTS: dict[Callable[[Path], None], tuple[str, str]] = {
     _open_behind_a_link: ("{top}/link is a symbolic link to {top}/nowhere, which is not there.", "Mount"),
     _make_behind_a_link: ("{top}/link is a symbolic link to {top}/nowhere, which is not there.", "Mount"),
     _open_a_loop: ("{top}/loop is a symbolic link that leads to itself.", "remove the link"),
+    _open_a_name_that_is_too_long: (
+        "{top}/" + "a" * 300 + " cannot be used: File name too long.",
+        "Choose a shorter path.",
+    ),
     _open_what_is_not_there: ("{top}/gone cannot be used: No such file or directory.", ""),
 }
 
@@ -74,7 +82,6 @@ _LIMITS = {
     errno.ENOSPC: "free some space",
     errno.EDQUOT: "free some space",
     errno.EFBIG: "raise the limit",
-    errno.ENAMETOOLONG: "shorter path",
     errno.EMFILE: "ulimit -n",
     errno.ENFILE: "many files open",
     errno.EIO: "",

@@ -81,7 +81,10 @@ def _described(folder: Path) -> bool:
 
 
 def _is_copy(folder: Path) -> bool:
-    return bool(folder.name) and (index_folder(folder) / INDEX).is_file()
+    # A name that is too long for an index, or may not be looked at, has none.
+    with suppress(OSError):
+        return bool(folder.name) and (index_folder(folder) / INDEX).is_file()
+    return False
 
 
 def _folders(folder: Path) -> Iterator[Path]:

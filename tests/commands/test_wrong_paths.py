@@ -175,3 +175,15 @@ def test_a_closed_stream_is_no_failure(closed: str, desk: Desk) -> None:
     codes = [int((desk.folder / name).read_text()) for name in ("waited", "deleted")]
     assert codes == [Exit.RETRY_LATER, Exit.USAGE]
     assert not (desk.folder / "collections/it/lock.json").exists()
+
+
+def test_a_long_name_of_a_folder_is_none_that_is_too_long(desk: Desk) -> None:
+    """The index of a copy of that name could not be there, and was looked for."""
+    longest = "a" * 255
+    (desk.folder / "collections").rename(desk.folder / longest)
+    said = _said(desk, *_LIST, "--collections-path", longest)
+    assert (said.code, said.out.split()) == (Exit.OK, ["Collections:", "it"])
+    said = _said(desk, *_LIST, "--collections-path", "a" * 256)
+    assert (
+        said.answer == f"{desk.folder}/{'a' * 256} cannot be used: File name too long. Choose a shorter path."
+    )
