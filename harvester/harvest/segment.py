@@ -14,19 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from isal import isal_zlib
+from zlib_ng import zlib_ng
 
 from harvester.documents import FinishedFile
 from harvester.errors import HarvesterError
 
 # zlib-ng's level 6 makes files a seventh to a quarter smaller than igzip's level 2, for five times the CPU.
 _QUICK = (isal_zlib, 2)
-try:
-    from zlib_ng import zlib_ng
-
-    _THOROUGH = (zlib_ng, 6)
-except ImportError:
-    # Of what igzip has that is a twentieth smaller.
-    _THOROUGH = (isal_zlib, 3)
+_THOROUGH = (zlib_ng, 6)
 _GZIP, _RAW = 31, -15
 _MEMORY = 8
 

@@ -97,6 +97,7 @@ class S3Requests:
                     self._is_away = error.again
                     raise
             except BrokenAnswer:
+                self._is_away = False
                 if tries >= self._limits.tries:
                     raise
             self._clock.wait(Stop(), random.random() * 2 ** (tries - 1))
