@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from harvester.capacity import Capacity
 from harvester.errors import Exit, HarvesterError
-from harvester.file_errors import in_words
+from harvester.errors.files import in_words
 from harvester.text import NOT_TEXT, similar, text_of
 
 INI = Path("twarc_cloud.ini")

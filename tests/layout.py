@@ -153,7 +153,7 @@ def picture(layout: Layout) -> str:
     for name in reversed(arrows):
         inner = [each.rpartition(".")[2] for each in layout.folders if each.rpartition(".")[0] == name]
         held = [room for room in box if box[room] == name]
-        title = f"{name}/" if _is_folder(name, layout) else ", ".join(held)
+        title = ", ".join(f"{room}/" if _is_folder(room, layout) else room for room in held)
         lines.append(f'  {name}["{title}{"<br/>" + ", ".join(inner) if inner else ""}"]')
     for name, targets in reversed(_reduced(arrows).items()):
         lines += [f"  {name} --> {target}" for target in sorted(targets)]
@@ -161,8 +161,16 @@ def picture(layout: Layout) -> str:
 
 
 def _box(room: str, ring: list[str], layout: Layout) -> str:
-    """A folder is a box of its own; modules of one ring share one, named for the first."""
-    return room if _is_folder(room, layout) else next(each for each in ring if not _is_folder(each, layout))
+    """Modules of a ring share one with folders that import them and that they import.
+
+    Any other folder is a box of its own.
+    """
+    modules = {each for each in ring if not _is_folder(each, layout)}
+    used = set().union(*(layout.arrows.get(each, set()) for each in modules)) if modules else set()
+    shared = [
+        each for each in ring if each in modules or (each in used and _reached(each, layout.arrows) & modules)
+    ]
+    return shared[0] if room in shared else room
 
 
 def _is_folder(room: str, layout: Layout) -> bool:

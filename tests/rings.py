@@ -13,7 +13,7 @@ from pathlib import Path
 
 # A folder or root module may import those of its own ring and of the rings above it here.
 RINGS = (
-    "errors file_errors connection_errors clock text repeated_keys documents settings capacity",
+    "errors clock text documents settings capacity",
     "aws",
     "store",
     "collection",
@@ -48,7 +48,7 @@ EMULATOR_USES = {"aiohttp", "multidict", "oauthlib", "orjson", "yarl"}
 
 # These take and return values, so they need nothing of the world: no files, network, threads or clock.
 PURE = (
-    *("errors", "text", "repeated_keys", "documents", "capacity", "store.keys", "networks.gap"),
+    *("errors", "text", "documents.repeated_keys", "documents", "capacity", "store.keys", "networks.gap"),
     *("collection.description", "collection.secrets", "collection.kinds", "networks.x.filter_terms"),
     *("collection.kinds.kind", "collection.kinds.user_timeline", "collection.kinds.search"),
     *("collection.kinds.filter", "collection.kinds.names"),

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from harvester import __version__
 from harvester.checks.collection import Check, keys_of
 from harvester.errors import HarvesterError
-from harvester.file_errors import explained, naming
+from harvester.errors.files import explained, naming
 from harvester.networks.registry import usual
 from harvester.settings import INI, Settings, ini_secrets
 from harvester.store import Store

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from harvester.documents import Tree, written
-from harvester.repeated_keys import given_twice
+from harvester.documents.repeated_keys import given_twice
 
 # Where keys stand in a collection; files of the first version of all had them under the second name.
 SECTIONS = ("keys", "credentials")

@@ -14,7 +14,7 @@ from harvester.commands.cli.printed_commands import complete, forget_typed
 from harvester.commands.cli.suggestions import NoSuchCommand
 from harvester.commands.cli.terminal import printable_output
 from harvester.errors import Exit, HarvesterError
-from harvester.file_errors import in_words
+from harvester.errors.files import in_words
 from harvester.monitoring.scrubber import SecretFilter
 from harvester.settings import JSON, TEXT
 from harvester.text import unexpected

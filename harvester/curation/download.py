@@ -15,7 +15,7 @@ from harvester.clock import Stop
 from harvester.collection.secrets import without_keys
 from harvester.curation.local_copy import Digest, DownloadStopped, LocalCopy, Mismatch
 from harvester.errors import Exit, HarvesterError, NotFound, StoreAway
-from harvester.file_errors import explained
+from harvester.errors.files import explained
 from harvester.harvest.manifest import ALGORITHMS, parsed
 from harvester.store import Entry
 from harvester.store.keys import CollectionKeys, describes_collection, harvest_folder, is_unfinished

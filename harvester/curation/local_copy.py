@@ -22,7 +22,7 @@ import orjson
 
 from harvester.curation.origin import ORIGIN, Origin, holds_something, named, not_a_copy, object_of
 from harvester.errors import HarvesterError
-from harvester.file_errors import naming
+from harvester.errors.files import naming
 from harvester.store.boundaries import INDEX, has_layout, index_folder
 
 _PARTIAL, _LOCKED = "partial", "locked"

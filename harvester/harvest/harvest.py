@@ -12,7 +12,7 @@ from harvester.collection import history
 from harvester.collection.kinds import is_stream
 from harvester.documents import Collection, HarvestSummary, LockContent, Tree, value_in
 from harvester.errors import Exit, HarvesterError
-from harvester.file_errors import in_words
+from harvester.errors.files import in_words
 from harvester.harvest import missed_interval
 from harvester.harvest.claim import claim
 from harvester.harvest.context import Context

@@ -9,7 +9,7 @@ from harvester.clock import timestamp
 from harvester.collection.kinds import is_stream
 from harvester.documents import HarvestSummary, Tree
 from harvester.errors import Exit, HarvesterError, LockLost
-from harvester.file_errors import explained
+from harvester.errors.files import explained
 from harvester.harvest.claim import Claim
 from harvester.harvest.collect import collect
 from harvester.harvest.context import Context

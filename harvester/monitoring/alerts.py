@@ -220,7 +220,7 @@ def _line(error: BaseException) -> str:
     if isinstance(error, HarvesterError):
         return str(error)
     # Every command would pay for importing ssl.
-    from harvester.connection_errors import cause_of
+    from harvester.errors.connections import cause_of
 
     return cause_of(error).said
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Protocol
 
 from harvester.aws.errors import Unanswered
-from harvester.connection_errors import cause_of
+from harvester.errors.connections import cause_of
 from harvester.store.answers import BrokenAnswer
 
 _PIECE = 1 << 17

@@ -10,7 +10,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from harvester.errors import NotFound, StoreAway
-from harvester.file_errors import broken_link, explained, naming
+from harvester.errors.files import broken_link, explained, naming
 
 _CHECK = "Check the folder; the harvest continues from what is stored."
 

@@ -15,8 +15,8 @@ from typing import Any, BinaryIO, TypeVar
 
 from harvester.aws.errors import Refusal, Unanswered, code_of
 from harvester.clock import Clock, Stop, SystemClock
-from harvester.connection_errors import cause_of
 from harvester.errors import Conflict, HarvesterError, NotFound
+from harvester.errors.connections import cause_of
 from harvester.store.answers import BrokenAnswer, Head, date_of, head_of, is_removal, is_whole
 from harvester.store.client import Client
 from harvester.store.keys import ROOT

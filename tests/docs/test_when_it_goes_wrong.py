@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harvester import connection_errors
+from harvester.errors import connections as connection_errors
 from harvester.networks.x.errors import _WORDS, ApiCode
 
 _ROOT = Path(__file__).resolve().parents[2]

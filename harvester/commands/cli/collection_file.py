@@ -14,7 +14,7 @@ from harvester.commands.cli.output import advise
 from harvester.commands.cli.printed_commands import FILE, typed
 from harvester.documents import Tree, unambiguous, written
 from harvester.errors import Exit, HarvesterError
-from harvester.file_errors import broken_link, in_words, naming
+from harvester.errors.files import broken_link, in_words, naming
 from harvester.networks.validation import problems
 from harvester.store.boundaries import collection_around
 from harvester.store.disk import whole

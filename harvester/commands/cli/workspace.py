@@ -14,7 +14,7 @@ from harvester.commands import log_options_in_use
 from harvester.commands.cli.printed_commands import typed
 from harvester.documents import Collection, unambiguous
 from harvester.errors import Exit, HarvesterError
-from harvester.file_errors import require_links
+from harvester.errors.files import require_links
 from harvester.settings import Settings, settings
 from harvester.store.disk import real
 from harvester.store.keys import ROOT, CollectionKeys, id_problem

@@ -13,7 +13,7 @@ from harvester.commands.cli.workspace import Workspace, in_workspace
 from harvester.commands.config import user_names
 from harvester.documents import HarvestSummary, Tree
 from harvester.errors import Exit, HarvesterError
-from harvester.file_errors import in_words
+from harvester.errors.files import in_words
 from harvester.networks import Account
 from harvester.networks.registry import network_of
 from harvester.networks.validation import problems

@@ -15,7 +15,7 @@ from typing import Any
 from uuid import uuid4
 
 from harvester.errors import Conflict, HarvesterError
-from harvester.file_errors import explained, in_words, naming
+from harvester.errors.files import explained, in_words, naming
 
 
 class Slot:

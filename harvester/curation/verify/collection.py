@@ -12,9 +12,9 @@ from harvester.collection.secrets import without_secrets
 from harvester.curation.verify.harvest import STRANGER, UNREADABLE
 from harvester.curation.verify.verdicts import Finding, Part, Verdict
 from harvester.documents import LockContent, Tree
+from harvester.documents.repeated_keys import given_twice
 from harvester.harvest.lock_content import is_released
 from harvester.harvest.progress import RUNNING
-from harvester.repeated_keys import given_twice
 from harvester.store.keys import (
     CHANGESETS,
     CHECKPOINT,

@@ -19,8 +19,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from harvester.clock import Stop
-from harvester.connection_errors import cause_of
 from harvester.errors import Exit, HarvesterError
+from harvester.errors.connections import cause_of
 from harvester.networks.x.client import XClient
 from harvester.networks.x.http.reach import clock_at
 from harvester.networks.x.keys import Keys

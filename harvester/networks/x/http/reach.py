@@ -6,8 +6,8 @@ from requests.exceptions import RequestException
 from urllib3.exceptions import HTTPError
 
 from harvester.clock import Stop, http_date
-from harvester.connection_errors import cause_of
 from harvester.errors import Exit, HarvesterError
+from harvester.errors.connections import cause_of
 from harvester.networks.x.http.interruptible import Sockets, session
 from harvester.networks.x.http.request import Wire, require_address
 

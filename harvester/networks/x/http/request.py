@@ -19,8 +19,8 @@ from urllib3.exceptions import HTTPError
 from urllib3.util import Timeout
 
 from harvester.clock import Clock
-from harvester.connection_errors import cause_of
 from harvester.errors import Exit, HarvesterError
+from harvester.errors.connections import cause_of
 from harvester.networks.x.http.answer import Answer, asked, whole
 from harvester.networks.x.http.interruptible import CONNECT_SECONDS, READ_SECONDS
 

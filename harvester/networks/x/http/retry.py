@@ -11,7 +11,7 @@ from requests.exceptions import RequestException
 from urllib3.exceptions import HTTPError
 
 from harvester.clock import Backoff, Clock, Stop, http_date, waiting
-from harvester.connection_errors import cause_of
+from harvester.errors.connections import cause_of
 from harvester.networks import Stopped
 from harvester.networks.x.endpoints import TOKEN, Endpoint
 from harvester.networks.x.errors import ApiCode, Problem, XError

@@ -8,7 +8,7 @@ import select
 import ssl
 from typing import Any
 
-from harvester.connection_errors import cause_of
+from harvester.errors.connections import cause_of
 
 # How long a read waits for the first byte.
 TICK = 0.5

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from harvester.errors import Exit, HarvesterError
-from harvester.file_errors import explained, in_words, naming, require_links
+from harvester.errors.files import explained, in_words, naming, require_links
 
 
 def _open_below_a_file(top: Path) -> None:

@@ -8,8 +8,8 @@ from typing import Any, NotRequired, TypedDict
 
 import orjson
 
+from harvester.documents.repeated_keys import given_twice
 from harvester.errors import Exit, HarvesterError
-from harvester.repeated_keys import given_twice
 
 Tree = dict[str, Any]
 
