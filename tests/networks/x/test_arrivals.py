@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from harvester.networks.x.streaming.arrivals import PAUSE_SECONDS, Arrivals
+from harvester.networks.x.streaming.arrivals import PAUSE_SECONDS, TICK, Arrivals
 
 # Longer than any test may take.
 _LONG = 30.0
@@ -48,6 +48,14 @@ def test_what_comes_during_the_pause_is_one_read(ends: tuple[socket.socket, sock
 
     assert arrivals.take() == (b"0123456789", "")
     assert arrivals.take() == (b"", "")
+
+
+def test_the_first_read_waits_as_all_others_do(ends: tuple[socket.socket, socket.socket]) -> None:
+    arrivals = _arrivals(ends[1])
+    began = time.monotonic()
+
+    assert arrivals.take() == (None, "")
+    assert time.monotonic() - began > TICK * 0.9
 
 
 def test_a_stop_ends_the_pause_and_loses_nothing(ends: tuple[socket.socket, socket.socket]) -> None:

@@ -51,6 +51,10 @@ class Arrivals:
             self._has_time = False
             return None, ""
         count = self._fill() if self._end is None else 0
+        if self._is_more and not count and self._end is None:
+            # There was no more, so that now it is waited for.
+            self._is_more = False
+            return self.take()
         self._is_more, self._has_time = count == len(self._room), 0 < count < len(self._room)
         if count:
             return bytes(self._room[:count]), ""
