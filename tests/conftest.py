@@ -10,13 +10,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, settings
 
 from harvester.store.conditions import FOLDER
 from harvester.store.s3 import S3Store
@@ -42,13 +42,6 @@ _numbers = itertools.count(1)
 _SEEDS = [int(seed) for seed in os.environ.get("VARY_SEEDS", "1").split(",")]
 
 
-# Beside other load the same example takes 0.2 ms once and 300 ms another time.
-settings.register_profile(
-    "suite", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.load_profile("suite")
-
-
 def _only_loopback(event: str, arguments: tuple[Any, ...]) -> None:
     if event == "socket.connect" and isinstance(arguments[1], tuple) and arguments[1][0] not in _LOCAL:
         raise PermissionError(f"A test wanted to reach {arguments[1][0]}; tests stay on loopback.")
@@ -67,8 +60,21 @@ def _has_room(folder: Path) -> bool:
         return False
 
 
+def _without_deadlines() -> None:
+    """Beside other load the same example takes 0.2 ms once and 300 ms another time."""
+    from hypothesis import HealthCheck, settings
+
+    settings.register_profile(
+        "suite", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+    settings.load_profile("suite")
+
+
 def pytest_configure() -> None:
     sys.addaudithook(_only_loopback)
+    # Where only other tools are tried, it is not installed.
+    if find_spec("hypothesis"):
+        _without_deadlines()
     if not _TEMP_ROOTS & os.environ.keys() and _has_room(_IN_MEMORY):
         os.environ["PYTEST_DEBUG_TEMPROOT"] = str(_IN_MEMORY)
     # To look for garbage at each 700 new objects took a third of the time of all tests.
