@@ -1,4 +1,4 @@
-"""A request to S3 is signed, so that the server knows whose it is and that nobody changed it on the way.
+"""A request to S3 is signed, so that the server knows whose it is and that it was not changed on the way.
 
 https://docs.aws.amazon.com/AmazonS3/latest/API/sig-v4-header-based-auth.html
 """

@@ -207,7 +207,7 @@ class Lock:
             self._content["stop_asked"] = asked
 
     def _pass_on(self) -> None:
-        # Not under the guard, as whoever hears of the stop may come back here.
+        # Not under the guard, as a listener of the stop may come back here.
         if self._content.get("stop_asked"):
             self._stop.request(STOP_REASON)
 

@@ -92,7 +92,7 @@ class Store(Protocol):
         ...
 
     def abandon_upload(self, key: str, name: str) -> None:
-        """From here on that upload is complete, or never will be, whoever is at it."""
+        """From here on that upload is complete, or never will be, also if another is at it."""
         ...
 
     def upload(self, key: str, path: Path, *, sha256: str) -> str:

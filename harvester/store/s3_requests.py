@@ -70,7 +70,7 @@ class S3Requests:
         self._ca_bundle = access.ca_bundle
         self._at = self._reached(Address(bucket, access.endpoint, access.region or "us-east-1"))
         self.endpoint = self._at[0].server
-        # Whoever waits for a server that is away asks again by itself, and hears a stop meanwhile.
+        # Callers that wait for a server that is away ask again by themselves, and hear a stop meanwhile.
         self._is_away = False
 
     @property

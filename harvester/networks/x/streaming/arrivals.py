@@ -20,7 +20,7 @@ _NOTHING_NOW = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class Arrivals:
-    """Of one connection, whose headers came through `reader`; nobody else reads its socket."""
+    """Of one connection, whose headers came through `reader`; nothing else reads its socket."""
 
     def __init__(self, sock: Any, reader: Any, *, pause: float = PAUSE_SECONDS, room: int = PIECE) -> None:
         self._socket, self._pause = sock, pause

@@ -14,7 +14,7 @@ class BrokenStream(Exception):
         self.came, self.rest = came, rest
 
 
-# The size of a chunk, with extensions that nobody uses, and behind another chunk with the end of that.
+# The size of a chunk, with extensions that no server uses, and behind another chunk with the end of that.
 _SIZE = rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\r\n]*)?\r\n"
 _FIRST_SIZE, _NEXT_SIZE = re.compile(_SIZE), re.compile(rb"\r\n" + _SIZE)
 _LONGEST_SIZE = 4096
