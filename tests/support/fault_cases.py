@@ -142,7 +142,7 @@ def _stream_through(stage: Stage, case: Case, going: Going) -> None:
     if case.do == "keepalive-only":
         until(lambda: sum(stage.control.fired()) > 0)
         return
-    with stage.clock.hurrying(times=40 if case.do in ("stall", "silence") else 1):
+    with stage.clock.hurrying(times=10 if case.do in ("stall", "silence") else 1):
         until(lambda: bool(going.ended) or _brings(stage) and all(stage.control.fired()))
 
 
