@@ -38,7 +38,7 @@ class Busy:
 
 
 def measure(rate: int, *, seconds: float) -> Busy:
-    """A stream of so many posts a second, for so long, in segments that are closed for none but its end."""
+    """A stream at `rate` posts a second for a given time; its segments are closed only at its end."""
     with (
         tempfile.TemporaryDirectory() as folder,
         seaweedfs(Path(folder) / "s3") as server,

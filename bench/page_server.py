@@ -7,21 +7,17 @@ asked for below the last of them is nothing. LATENCY is in seconds, for each ans
 """
 
 import json
-import os
 import re
 import socketserver
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from pathlib import Path
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
 from bench.bare import FIELDS
-from bench.measured import pinned
-from bench.servers import KEYS, emulator
+from bench.servers import KEYS, emulator, started
 
 _WORD = "flood"
 _TOKEN = re.compile(rb"[?&](?:pagination|next)_token=p(\d+)")
@@ -65,7 +61,7 @@ class _Server(socketserver.ThreadingTCPServer):
 
 
 def record(folder: Path, *, pages: int, posts: int) -> None:
-    """Have the emulator make a chain of pages with so many posts each."""
+    """Have the emulator make a chain of pages with a given number of posts each."""
     options = ("--no-limits", "--users", "5", "--search-posts", str(pages * posts), "--search-word", _WORD)
     with emulator(*options) as base:
         token = ""
@@ -82,17 +78,9 @@ def record(folder: Path, *, pages: int, posts: int) -> None:
             (folder / f"{number}.json").write_text(text)
 
 
-@contextmanager
-def served(folder: Path, *, latency: float = 0.0) -> Iterator[str]:
+def served(folder: Path, *, latency: float = 0.0) -> AbstractContextManager[str]:
     """The base URL of a server of these pages, which ends with this block."""
-    command = [sys.executable, "-m", "bench.page_server", str(folder), str(latency)]
-    process = subprocess.Popen(pinned(command, 0), env=dict(os.environ), stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout
-        yield process.stdout.readline().strip()
-    finally:
-        process.kill()
-        process.wait()
+    return started("bench.page_server", str(folder), str(latency))
 
 
 def main() -> None:

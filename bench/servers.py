@@ -1,4 +1,4 @@
-"""The emulator as a process of its own, alone on its core, and what a harvester needs to reach it."""
+"""Servers as processes of their own, alone on their core, and how a harvester reaches the emulator."""
 
 import json
 import os
@@ -6,23 +6,31 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 
 from bench.measured import pinned
 
+_ROOT = Path(__file__).resolve().parents[1]
 KEYS = {"BEARER_TOKEN": "emulator-bearer"}
 # Memory that glibc asks for in advance, in bytes. Pages of half a megabyte are given back and asked for again
 # a thousand times otherwise, and the server's time is in every client's figure.
 _MEMORY = {"MALLOC_TOP_PAD_": str(4 << 20)}
 
 
-@contextmanager
-def emulator(*options: str) -> Iterator[str]:
+def emulator(*options: str) -> AbstractContextManager[str]:
     """Its base URL; it ends with this block."""
-    command = [sys.executable, "-m", "emulator", "--port", "0", "--exit-on-stdin-close", *options]
+    return started("emulator", "--port", "0", "--exit-on-stdin-close", *options)
+
+
+@contextmanager
+def started(module: str, *arguments: str) -> Iterator[str]:
+    """The base URL that this server prints at last in its first line; it ends with this block."""
+    command = [sys.executable, "-m", module, *arguments]
     process = subprocess.Popen(
         pinned(command, 0),
+        cwd=_ROOT,
         env={**os.environ, **_MEMORY},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -32,7 +40,7 @@ def emulator(*options: str) -> Iterator[str]:
         assert process.stdout
         ready = process.stdout.readline().split()
         if not ready:
-            raise SystemExit(f"The emulator did not start: {' '.join(command)}")
+            raise SystemExit(f"The server did not start: {' '.join(command)}")
         yield ready[-1]
     finally:
         process.kill()

@@ -72,7 +72,7 @@ class Asked:
 
 
 def requests(*, times: int) -> Iterator[Asked]:
-    """Each of the requests of a harvest, so many times by each of the two."""
+    """Each request of a harvest, repeated with each of the two clients."""
     with tempfile.TemporaryDirectory() as name, seaweedfs(Path(name) / "s3") as server:
         _prepare(server)
         clients = (server.requests(_BUCKET), Boto3Requests(_BUCKET, server.client(), lambda: None))

@@ -14,7 +14,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from http.client import HTTPConnection
 from pathlib import Path
@@ -23,7 +23,7 @@ from urllib.parse import urlencode, urlsplit
 from bench import harvests
 from bench.emulator_speed import EVERYTHING, HEADERS
 from bench.measured import pinned
-from bench.servers import KEYS, asked, emulator
+from bench.servers import KEYS, asked, emulator, started
 from tests.support.certificates import loopback_certificate
 from tests.support.servers import S3Server, seaweedfs
 
@@ -153,19 +153,9 @@ def cpu_clock(pid: int) -> float:
     return time.clock_gettime((~pid << 3) | 2)
 
 
-@contextmanager
-def stream_server(posts: Path, rate: float, *certificate: Path) -> Iterator[str]:
+def stream_server(posts: Path, rate: float, *certificate: Path) -> AbstractContextManager[str]:
     """Its base URL; alone on the first core."""
-    command = [sys.executable, "-m", "bench.stream_server", str(posts), str(rate), *map(str, certificate)]
-    process = subprocess.Popen(
-        pinned(command, 0), cwd=_ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert process.stdout
-        yield process.stdout.readline().strip()
-    finally:
-        process.kill()
-        process.wait()
+    return started("bench.stream_server", str(posts), str(rate), *map(str, certificate))
 
 
 def sent_by(base: str, certificate: tuple[Path, ...] = ()) -> int:

@@ -13,7 +13,7 @@ from harvester.errors import Exit, HarvesterError
 
 Tree = dict[str, Any]
 
-# From so many bytes on a document is large: 10,000 users.
+# A document of this many bytes or more is large: 10,000 users.
 _LARGE = 1 << 20
 
 

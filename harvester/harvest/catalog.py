@@ -142,7 +142,7 @@ _LATER = 10
 
 
 def all_of(store: Store, keys: CollectionKeys, *, newest: int | None = None) -> list[HarvestSummary]:
-    """The summaries of so many harvests, newest first; of a few not all the others are listed."""
+    """The summaries of the newest harvests, newest first; for a few, not all others are listed."""
     history.read(store, keys)
     top = keys.harvests
     days = [top] if newest is None else _newest_first(store, top, levels=3)

@@ -47,7 +47,7 @@ def take_back(store: Store, keys: CollectionKeys, version: str) -> None:
 
 
 class StopFile:
-    """The `stop.json` of a harvest that runs and looks for it `every` so many seconds, or oftener.
+    """The `stop.json` of a harvest that runs and looks for it at least every `every` seconds.
 
     `store` is read, and `fenced` is where it is removed.
     """

@@ -69,7 +69,7 @@ class Inbox:
         return True
 
     def take(self, *, within: float = TICK) -> Item | None:
-        """The next item, after so many seconds also one that is not urgent; None when there is none."""
+        """The next item, after `within` seconds also one that is not urgent; None when there is none."""
         with self._lock:
             if not self._due and not self._got_due.wait_for(lambda: self._due, within):
                 self._release()

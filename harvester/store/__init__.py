@@ -40,7 +40,7 @@ class Stored:
 
 @dataclass(frozen=True)
 class Piece:
-    """A version of an object that holds so many bytes of a file, after those of the piece before."""
+    """A version of an object that holds `size` bytes of a file, after those of the piece before."""
 
     key: str
     version: str

@@ -177,7 +177,7 @@ def test_an_error_that_nobody_foresaw_is_a_line_without_its_words(capsys: pytest
 
 
 def _interrupted(*words: str, imports: int, folder: Path) -> tuple[int, str]:
-    """Ctrl-C comes when so many modules were imported after the first of ours."""
+    """Ctrl-C comes after `imports` modules were imported since the first of ours."""
     process = subprocess.Popen(
         [sys.executable, "-X", "importtime", str(_DOORS / words[0]), *words[1:]],
         cwd=folder,

@@ -1,4 +1,4 @@
-"""An error of the file system is told with what is at fault, and with what to do about it."""
+"""An error of the file system names what is at fault, and what to do about it."""
 
 import errno
 import os

@@ -65,7 +65,7 @@ def _file_option(**options: Any) -> Callable[[_F], _F]:
     return click.option(
         "--collection-config-filepath",
         "path",
-        # One that may not be read is told where it is read, as others are.
+        # One that may not be read is reported where it is read, as others are.
         type=click.Path(path_type=Path, readable=False),
         default=_FILE,
         show_default=True,

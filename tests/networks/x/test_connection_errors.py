@@ -1,4 +1,4 @@
-"""Every cause of a failed connection is told in words, with what to do; real servers provoke each."""
+"""Every cause of a failed connection is named, with what to do; real servers provoke each."""
 
 import re
 import socket

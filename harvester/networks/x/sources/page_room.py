@@ -45,7 +45,7 @@ class PageRoom:
             return share
 
     def came(self, share: int, size: int) -> int:
-        """A page came with so many bytes, which it has now in place of its `share`."""
+        """A page came; it now holds its own size in place of its `share`."""
         with self._changed:
             self._expected = max(size, self._expected * _FADES)
             self._change(size - share)
