@@ -98,7 +98,7 @@ def test_once_says_how_to_follow_it_and_what_it_leaves_out(person: Person) -> No
     assert (told.code, told.out) == (0, "Started\n")
     assert "collection.json has changes that are not stored" in told.err
     assert "`harvest running s` or `harvest log s --follow`" in told.err
-    until(lambda: not person._slot("s", "harvest").is_alive)
+    until(lambda: _ended(person, "s") == 1)
     # What the harvest learnt meanwhile is no change of the person's.
     person.output("collection-config", "update")
     told = person("collection", "once", "s", "--dry-run", "--json")
@@ -247,7 +247,7 @@ def test_the_rules_of_a_stream_that_is_over_are_listed_and_removed_and_those_of_
     _add(person, "live", filter={"track": "library"})
     _add(person, "other", filter={"track": "museum", "max_records": 1})
     person.output("collection", "filter-start", "other")
-    until(lambda: not person._slot("other", "harvest").is_alive)
+    until(lambda: _ended(person, "other") == 1)
     person.output("collection", "filter-start", "live")
     until(lambda: person("harvest", "running", "live", "--json").code == 0)
     until(lambda: len(json.loads(person.output("collection", "rules", "live", "--json"))) == 2)

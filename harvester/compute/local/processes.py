@@ -52,16 +52,25 @@ class Slot:
         _make_private(self._folder)
         lock = os.open(self._path("lock"), os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise Conflict(
-                    f"{self._path('lock')} is locked by a running process.",
-                    hint="`harvest list` shows what runs here.",
-                ) from None
+            self._take(lock)
             yield lock
         finally:
             os.close(lock)
+
+    def _take(self, lock: int) -> None:
+        """Lock it, or raise Conflict while a process lives; who only looks is waited for."""
+        folder = os.open(self._folder, os.O_RDONLY)
+        try:
+            # One taker at a time, so that a lock which no process held is still free after the look.
+            fcntl.flock(folder, fcntl.LOCK_EX)
+            if self.is_alive:
+                raise Conflict(
+                    f"{self._path('lock')} is locked by a running process.",
+                    hint="`harvest list` shows what runs here.",
+                )
+            fcntl.flock(lock, fcntl.LOCK_EX)
+        finally:
+            os.close(folder)
 
     @property
     def is_alive(self) -> bool:
@@ -70,7 +79,8 @@ class Slot:
         except FileNotFoundError:
             return False
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Shared, so that two who look at once do not take each other for the process.
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
         finally:

@@ -1,7 +1,9 @@
 """A process is known to live as long as it does, and not a moment longer, whatever becomes of its number."""
 
+import fcntl
 import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +34,24 @@ def test_a_process_lives_until_it_is_killed_and_its_place_is_free_again(tmp_path
         slot.signal(signal.SIGKILL)
         assert process.wait(timeout=60) == -signal.SIGKILL
         assert not slot.is_alive
+
+
+def test_who_looks_whether_a_process_lives_keeps_none_from_starting(tmp_path: Path) -> None:
+    slot = Slot(tmp_path, "harvest")
+    with slot.held():
+        pass
+
+    def take() -> None:
+        with slot.held():
+            pass
+
+    with ThreadPoolExecutor() as pool, (tmp_path / "harvest.lock").open("rb") as looker:
+        fcntl.flock(looker, fcntl.LOCK_SH)
+        assert not slot.is_alive, "two who look take each other for the process"
+        taker = pool.submit(take)
+        wait((taker,), timeout=0.2)
+        fcntl.flock(looker, fcntl.LOCK_UN)
+        taker.result()
 
 
 def test_a_process_that_ends_by_itself_is_not_taken_for_another_of_its_number(tmp_path: Path) -> None:
