@@ -49,7 +49,7 @@ EMULATOR_USES = {"aiohttp", "multidict", "oauthlib", "orjson", "yarl"}
 # These take and return values, so they need nothing of the world: no files, network, threads or clock.
 PURE = (
     *("errors", "text", "documents.repeated_keys", "documents", "capacity", "store.keys", "networks.gap"),
-    *("collection.description", "collection.secrets", "collection.kinds", "networks.x.filter_terms"),
+    *("collection.description", "collection.secrets", "collection.kinds", "networks.x.rules.values"),
     *("collection.kinds.kind", "collection.kinds.user_timeline", "collection.kinds.search"),
     *("collection.kinds.filter", "collection.kinds.names"),
     *("collection.changeset", "collection.merge", "collection.changelog"),

@@ -67,7 +67,7 @@ def _remove(client: "XClient", ids: list[str], what: str, *, yes: bool) -> None:
 
 def _row(rule: Tree) -> Tree:
     """`id` is the collection that set the rule; none where it was not this tool."""
-    from harvester.networks.x.rules import collection_of
+    from harvester.networks.x.rules.live_rules import collection_of
 
     return {
         "id": collection_of(str(rule.get("tag") or "")),

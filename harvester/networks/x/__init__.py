@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from harvester.networks.x.page import name_in as name_in
     from harvester.networks.x.page import posts_in as posts_in
     from harvester.networks.x.prices import price as price
-    from harvester.networks.x.rules import Rule as Rule
-    from harvester.networks.x.rules import RuleCaps as RuleCaps
-    from harvester.networks.x.rules import compile_rules as compile_rules
-    from harvester.networks.x.rules import plan_rules as plan_rules
-    from harvester.networks.x.rules import tag_prefix as tag_prefix
+    from harvester.networks.x.rules.live_rules import Rule as Rule
+    from harvester.networks.x.rules.live_rules import RuleCaps as RuleCaps
+    from harvester.networks.x.rules.live_rules import compile_rules as compile_rules
+    from harvester.networks.x.rules.live_rules import plan_rules as plan_rules
+    from harvester.networks.x.rules.live_rules import tag_prefix as tag_prefix
     from harvester.networks.x.streaming.connection import StreamConnection as StreamConnection
     from harvester.networks.x.streaming.read import StreamRead as StreamRead
     from harvester.networks.x.streaming.reconnect import StreamSupervisor as StreamSupervisor
@@ -31,7 +31,7 @@ _HOMES = {
     "keys": ("Keys", "keys_from", "keys_of"),
     "page": ("Page", "included_name", "name_in", "posts_in"),
     "errors": ("ApiCode", "Problem", "XError"),
-    "rules": ("Rule", "RuleCaps", "compile_rules", "plan_rules", "tag_prefix"),
+    "rules.live_rules": ("Rule", "RuleCaps", "compile_rules", "plan_rules", "tag_prefix"),
     "streaming.connection": ("StreamConnection",),
     "streaming.read": ("StreamRead",),
     "streaming.reconnect": ("StreamSupervisor",),

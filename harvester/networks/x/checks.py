@@ -10,9 +10,9 @@ from harvester.errors import Exit, HarvesterError
 from harvester.networks.check import Check
 from harvester.networks.x.client import XClient
 from harvester.networks.x.decoding import member, number
-from harvester.networks.x.filter_terms import same_values
 from harvester.networks.x.prices import price
-from harvester.networks.x.rules import compile_rules, plan_rules, tag_prefix
+from harvester.networks.x.rules.live_rules import compile_rules, plan_rules, tag_prefix
+from harvester.networks.x.rules.values import same_values
 from harvester.text import counted
 
 # docs.x.com, "Search": recent and full archive.

@@ -29,7 +29,7 @@ from harvester.networks.x.http.retry import Exchange
 from harvester.networks.x.keys import Keys
 from harvester.networks.x.network_time import NetworkTime
 from harvester.networks.x.page import Page, accounts_page, posts_page, provenance_of, relations_page
-from harvester.networks.x.rules_api import RulesApi
+from harvester.networks.x.rules.api import RulesApi
 from harvester.networks.x.streaming.connection import StreamConnection
 from harvester.networks.x.twarc_lists import user_agent, version
 

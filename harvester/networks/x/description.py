@@ -6,8 +6,8 @@ from harvester.collection.kinds import Rules
 from harvester.collection.kinds.kind import PLACEHOLDER
 from harvester.collection.kinds.names import FILTER, SEARCH
 from harvester.documents import Tree
-from harvester.networks.x.filter_terms import unreadable
 from harvester.networks.x.post_ids import GREATEST_ID, is_id
+from harvester.networks.x.rules.values import unreadable
 
 _WORDS = ("track", "follow", "locations", "rules")
 

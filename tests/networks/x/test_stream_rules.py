@@ -10,7 +10,7 @@ from harvester.clock import Stop
 from harvester.errors import Exit
 from harvester.networks.validation import problems
 from harvester.networks.x import Rule, RuleCaps, XClient, compile_rules, plan_rules
-from harvester.networks.x.filter_terms import same_values, words
+from harvester.networks.x.rules.values import same_values, words
 from tests.support.harvest_stage import Stage, staged, until
 
 _OURS = "twarc-cloud:c:"

@@ -10,8 +10,8 @@ from harvester.errors import HarvesterError
 from harvester.networks import Batch
 from harvester.networks.gap import Gap
 from harvester.networks.x import Rule, StreamRead, StreamSupervisor, XError, compile_rules, price, tag_prefix
-from harvester.networks.x.filter_terms import same_values
 from harvester.networks.x.job import Job
+from harvester.networks.x.rules.values import same_values
 from harvester.text import counted
 
 log = logging.getLogger("twarc-cloud")

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from harvester.errors import HarvesterError
 from harvester.networks.x.endpoints import RULES
-from harvester.networks.x.rules import Rule, RuleCaps, compile_rules, packed, plan_rules
-from harvester.networks.x.rules_api import RulesApi
+from harvester.networks.x.rules.api import RulesApi
+from harvester.networks.x.rules.live_rules import Rule, RuleCaps, compile_rules, packed, plan_rules
 
 _TERMS = st.lists(st.text(alphabet="abcdefghij", min_size=1, max_size=60), max_size=120)
 

@@ -9,7 +9,7 @@ from typing import Any
 from harvester.errors import HarvesterError
 from harvester.networks.x.decoding import number
 from harvester.networks.x.errors import Problem
-from harvester.networks.x.terms import followed, located, tracked
+from harvester.networks.x.rules.translation import followed, located, tracked
 
 RULE_LENGTH = 1024
 

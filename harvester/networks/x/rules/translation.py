@@ -7,7 +7,7 @@ import math
 import unicodedata
 from typing import Any
 
-from harvester.networks.x.filter_terms import accounts, boxes, phrases, words
+from harvester.networks.x.rules.values import accounts, boxes, phrases, words
 
 # X refuses a side above 25 miles (40.2 km); a little less, as the earth is no sphere.
 SIDE_KM = 40.0

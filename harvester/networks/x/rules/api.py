@@ -13,7 +13,7 @@ from harvester.networks.x.errors import Problem
 from harvester.networks.x.http.answer import Answer
 from harvester.networks.x.page import NotAPage
 from harvester.networks.x.problems import problems_in
-from harvester.networks.x.rules import Rule, RuleCaps, RulePlan, plan_rules
+from harvester.networks.x.rules.live_rules import Rule, RuleCaps, RulePlan, plan_rules
 
 log = logging.getLogger("twarc-cloud")
 

@@ -1,0 +1,1 @@
+"""Tests of harvester/networks/x/rules/."""
