@@ -19,7 +19,7 @@ RINGS = (
     "collection",
     "networks",
     "harvest",
-    "monitoring curation compute",
+    "monitoring curation compute sinks",
     "checks",
     "commands startup",
 )
@@ -52,7 +52,7 @@ PURE = (
     *("collection.description", "collection.secrets", "collection.kinds", "networks.x.rules.values"),
     *("collection.kinds.kind", "collection.kinds.user_timeline", "collection.kinds.search"),
     *("collection.kinds.filter", "collection.kinds.names"),
-    *("collection.changeset", "collection.merge", "collection.changelog"),
+    *("collection.changeset", "collection.merge", "collection.changelog", "collection.sinks"),
 )
 PURE_IMPORTS = {
     *(

@@ -9,12 +9,13 @@ from harvester.collection.changeset import patched
 from harvester.collection.kinds import KINDS, Rules, kind_of
 from harvester.collection.kinds.kind import PLACEHOLDER, unknown
 from harvester.collection.secrets import PROFILE, SECTIONS
+from harvester.collection.sinks import sink_problems
 from harvester.documents import Tree
 from harvester.store.keys import id_problem
 
 _KNOWN = {
     *("id", "type", "network", *SECTIONS, "timestamp", "version", "changeset"),
-    *("title", "description", "notes", "labels", "task", "budget_usd", "check_in"),
+    *("title", "description", "notes", "labels", "task", "budget_usd", "check_in", "sinks"),
 }
 _MOST_MONEY = 1_000_000_000
 _KNOWN_KEYS = {
@@ -51,6 +52,8 @@ def _common_problems(tree: Tree) -> Iterator[str]:
     yield from _task_problems(tree)
     if "budget_usd" in tree and not _is_money(tree["budget_usd"]):
         yield f"budget_usd is {tree['budget_usd']!r}; it must be a number of dollars above 0, e.g. 2.50."
+    if "sinks" in tree:
+        yield from sink_problems(tree["sinks"])
     yield from _placeholders(tree, "")
 
 

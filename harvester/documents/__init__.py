@@ -67,6 +67,7 @@ class Collection(TypedDict, total=False):
     notes: Any
     labels: Any
     check_in: str
+    sinks: list[Tree]
     users: dict[str, User]
     delete_users_for: list[str]
     delete_users_after: int | str

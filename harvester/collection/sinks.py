@@ -1,0 +1,82 @@
+"""What a collection may say of its sinks: their types, the keys of each, and where their secrets are."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Set
+from dataclasses import dataclass
+from typing import Any
+
+from harvester.collection.kinds.kind import unknown
+from harvester.documents import Tree
+from harvester.text import similar
+
+# What each sink may have. `from` is where it begins at its first start.
+_COMMON = frozenset({"type", "name", "from", "secret"})
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,49}")
+_SECRET = re.compile(r"ssm:(/[\w.-]+){2,12}|env:[A-Za-z_]\w*", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:Z|\+00:00)?)?")
+
+
+@dataclass(frozen=True)
+class SinkType:
+    """One type of sink: which keys it needs, which it may have, and what stands against what they say."""
+
+    needs: tuple[str, ...] = ()
+    keys: Set[str] = frozenset()
+    problems: Callable[[Tree, str], Iterator[str]] | None = None
+
+
+SINK_TYPES: Mapping[str, SinkType] = {"stdout": SinkType()}
+
+
+def sink_problems(asked: Any) -> Iterator[str]:
+    """All that stands against the `sinks` of a collection."""
+    if not isinstance(asked, list):
+        yield 'sinks is not a list, as in [{"type": "stdout"}].'
+        return
+    names: set[str] = set()
+    for number, entry in enumerate(asked, 1):
+        if not isinstance(entry, dict):
+            yield f"Sink {number} is not an object."
+            continue
+        yield from _entry_problems(entry, f"sinks[{number}]")
+        name = name_of(entry)
+        if name and name in names:
+            yield f"Two sinks are named {name!r}; give one of them another name."
+        names.add(name)
+
+
+def name_of(entry: Tree) -> str:
+    """The name of a sink, which is that of its type unless it has one of its own."""
+    return str(entry.get("name") or entry.get("type") or "")
+
+
+def _entry_problems(entry: Tree, where: str) -> Iterator[str]:
+    named = entry.get("type")
+    found = SINK_TYPES.get(named) if isinstance(named, str) else None
+    if found is None:
+        yield _no_type(named, where)
+        return
+    yield from unknown(entry, _COMMON | found.keys | set(found.needs), f"{where}.")
+    yield from (f"{where}, a {named} sink, has no {key}." for key in found.needs if key not in entry)
+    yield from _common_problems(entry, where)
+    if found.problems:
+        yield from found.problems(entry, where)
+
+
+def _no_type(named: Any, where: str) -> str:
+    if named is None:
+        return f"{where} has no type; use one of {', '.join(SINK_TYPES)}."
+    near = similar(str(named), SINK_TYPES)
+    meant = f" Did you mean {near[0]!r}?" if near else f" Use one of {', '.join(SINK_TYPES)}."
+    return f"{where}.type is {named!r}, which is no type of sink.{meant}"
+
+
+def _common_problems(entry: Tree, where: str) -> Iterator[str]:
+    if not isinstance(name := entry.get("name", "name"), str) or not _NAME.fullmatch(name):
+        yield f"{where}.name is {name!r}; use up to 50 letters, digits, '_' and '-'."
+    if "secret" in entry and not (isinstance(entry["secret"], str) and _SECRET.fullmatch(entry["secret"])):
+        # The value may be the secret itself.
+        yield f'{where}.secret must say where the secret is: "ssm:/path" or "env:NAME", never hold it.'
+    begin = entry.get("from", "start")
+    if begin not in ("start", "now") and not (isinstance(begin, str) and _DATE.fullmatch(begin)):
+        yield f'{where}.from is {begin!r}; use "start", "now", or a date such as 2026-11-23.'
