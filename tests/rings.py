@@ -49,9 +49,10 @@ EMULATOR_USES = {"aiohttp", "multidict", "oauthlib", "orjson", "yarl"}
 # These take and return values, so they need nothing of the world: no files, network, threads or clock.
 PURE = (
     *("errors", "text", "documents.repeated_keys", "documents", "capacity", "store.keys", "networks.gap"),
+    *("networks.repair", "networks.x.repair.operators", "networks.x.repair.queries"),
     *("collection.description", "collection.secrets", "collection.kinds", "networks.x.rules.values"),
     *("collection.kinds.kind", "collection.kinds.user_timeline", "collection.kinds.search"),
-    *("collection.kinds.filter", "collection.kinds.names"),
+    *("collection.kinds.filter", "collection.kinds.repair", "collection.kinds.names"),
     *("collection.changeset", "collection.merge", "collection.changelog", "collection.sinks"),
 )
 PURE_IMPORTS = {
@@ -84,8 +85,8 @@ MAY_NAME = {
 }
 
 # The kinds of collections, as code and as a collection.json name them.
-KIND_NAMES = {"USER_TIMELINE", "SEARCH", "FILTER"}
-KINDS = {"user_timeline", "search", "filter"}
+KIND_NAMES = {"USER_TIMELINE", "SEARCH", "FILTER", "REPAIR"}
+KINDS = {"user_timeline", "search", "filter", "repair"}
 
 # Who only reads an outcome should not pay for importing requests; TYPE_CHECKING says what is hidden.
 LAZY_DOORS = ("networks.x", "networks.x.twarc_lists")

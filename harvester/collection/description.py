@@ -6,7 +6,7 @@ from typing import Any
 
 from harvester.capacity import WISHES, wish_problems
 from harvester.collection.changeset import patched
-from harvester.collection.kinds import KINDS, Rules, kind_of
+from harvester.collection.kinds import ALL, KINDS, Rules, kind_of
 from harvester.collection.kinds.kind import PLACEHOLDER, unknown
 from harvester.collection.secrets import PROFILE, SECTIONS
 from harvester.collection.sinks import sink_problems
@@ -23,12 +23,16 @@ _KNOWN_KEYS = {
 }
 
 
-def problems(tree: Any, rules: Rules) -> list[str]:
-    """All that stands against harvesting this collection, by the rules of its network."""
+def problems(tree: Any, rules: Rules, *, of_repairs: bool = False) -> list[str]:
+    """All that stands against harvesting this collection, by the rules of its network.
+
+    What is `of_repairs` is made by a command, and what a person wrote is not.
+    """
     if not isinstance(tree, dict):
         return ["The collection is not a JSON object."]
     found = list(_common_problems(tree))
-    if kind := kind_of(tree):
+    kind = kind_of(tree)
+    if kind and kind.is_repair == of_repairs:
         found.extend(kind.problems(tree, rules))
     elif "type" in tree:
         found.append(f"Unrecognized collection type {tree['type']!r}; use one of {', '.join(KINDS)}.")
@@ -127,7 +131,7 @@ def with_harvest(current: Tree, used: Mapping[str, Any], learnt: Tree) -> Tree:
     What a person removed stays removed; of a search whose query was changed nothing is kept.
     """
     patch = dict(learnt)
-    for kind in KINDS.values():
+    for kind in ALL.values():
         section = patch.get(kind.section)
         if section is None:
             continue

@@ -50,6 +50,18 @@ class FilterSection(TypedDict, total=False):
     position: Any
 
 
+class RepairSection(TypedDict, total=False):
+    """What is searched for a stream: its gaps with their spans, and the queries that these name by number.
+
+    `progress` says of each search how far it is; docs/data-layout.md has its keys.
+    """
+
+    archive: bool
+    gaps: list[Tree]
+    queries: list[Tree]
+    progress: dict[str, Tree]
+
+
 class Collection(TypedDict, total=False):
     """A valid collection.json: what is read of one that may not be valid is a `Tree`.
 
@@ -75,6 +87,7 @@ class Collection(TypedDict, total=False):
     sweep: Tree
     search: SearchSection
     filter: FilterSection
+    repair: RepairSection
     version: int
     timestamp: str
     changeset: str
@@ -127,6 +140,7 @@ class StoredState(TypedDict):
     segments: int
     counts: dict[str, int]
     gaps: list[Tree]
+    repairs: list[Tree]
     synced: str
     last_id: str
     heard: str
@@ -158,6 +172,7 @@ class Figures(TypedDict, total=False):
     file_bytes: int
     counts: dict[str, int]
     gaps: list[Tree]
+    repairs: list[Tree]
     billed: Tree
 
 

@@ -32,7 +32,7 @@ from harvester.networks.registry import network_of
 from harvester.networks.validation import as_valid, parsed
 from harvester.settings import Settings
 from harvester.store import Store
-from harvester.store.keys import CollectionKeys
+from harvester.store.keys import CollectionKeys, RepairKeys
 
 log = logging.getLogger("twarc-cloud")
 
@@ -153,7 +153,8 @@ class Harvest:
             tree: Collection = value_in(stored.data)
             return tree
         where = f"The collection.json of {self.keys.id} in {self.store.name}"
-        tree = parsed(stored.data, where, collection_id=self.keys.id)
+        of_repairs = isinstance(self.keys, RepairKeys)
+        tree = parsed(stored.data, where, collection_id=self.keys.id, of_repairs=of_repairs)
         self._valid = stored.version
         return tree
 

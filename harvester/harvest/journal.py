@@ -18,6 +18,7 @@ from harvester.collection.changeset import merge_into
 from harvester.documents import Figures, OpenSegment, StoredState, Tree
 from harvester.harvest.segment import Finished
 from harvester.networks import Batch
+from harvester.networks.repair import BACKFILL
 from harvester.store.disk import sync
 
 
@@ -37,6 +38,8 @@ class State:
     segments: int = 0
     counts: dict[str, int] = field(default_factory=dict)
     gaps: list[Tree] = field(default_factory=list)
+    # The gaps of streams that a repair is through with.
+    repairs: list[Tree] = field(default_factory=list)
     synced: str = ""
     last_id: str = ""
     heard: str = ""
@@ -68,8 +71,8 @@ class State:
         """Of the right types, whatever somebody did to the file that it was read from."""
         if wrong := self._of_wrong_types() or self._missing_of_segment():
             raise TypeError(f"no state of a harvest: {', '.join(wrong)}")
-        if not all(isinstance(gap, dict) for gap in self.gaps):
-            raise TypeError("no state of a harvest: gaps")
+        if not all(isinstance(event, dict) for event in (*self.gaps, *self.repairs)):
+            raise TypeError("no state of a harvest: gaps or repairs")
         return self
 
     def _of_wrong_types(self) -> list[str]:
@@ -93,7 +96,7 @@ class State:
     def figures(self) -> Figures:
         """What the harvest has at this moment, for harvest.json; the values are the caller's."""
         with self.lock:
-            return {
+            figures: Figures = {
                 "tweets": self.posts,
                 "files": len(self.finished) + (1 if self.segment else 0),
                 "file_bytes": self.size,
@@ -101,6 +104,9 @@ class State:
                 "gaps": list(self.gaps),
                 "billed": self.billed,
             }
+            if self.repairs:
+                figures["repairs"] = list(self.repairs)
+            return figures
 
     def finish(self, file: Finished) -> None:
         """The open segment has become this file."""
@@ -113,6 +119,7 @@ class State:
         for name, number in batch.counts.items():
             self.counts[name] = self.counts.get(name, 0) + number
         self.gaps.extend(event for event in batch.events if event.get("event") == "gap")
+        self.repairs.extend(event for event in batch.events if event.get("event") == BACKFILL)
         self.last_id = batch.last_id or self.last_id
         self.heard = batch.heard or self.heard
 
@@ -214,6 +221,7 @@ def _learn_again(state: State, entry: Tree) -> None:
         known = {name: learnt.get(name, "") for name in ("last_id", "heard")}
         state.learn(Batch(patch=learnt["patch"], counts=learnt["counts"], **known))
     state.gaps.extend(entry["gaps"])
+    state.repairs.extend(entry.get("repairs", ()))
 
 
 def _whole_lines(path: Path) -> Iterator[Any]:

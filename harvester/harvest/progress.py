@@ -157,6 +157,8 @@ class Progress:
             "python": platform.python_version(),
             "updated": now.updated,
         }
+        if "repairs" in figures:
+            summary["repairs"] = figures["repairs"]
         if self._task:
             summary["task"] = self._task
         if outcome.state == RUNNING:

@@ -20,6 +20,7 @@ from harvester.harvest.journal import Journal, journaled, line, was_begun, write
 from harvester.harvest.journal import State as State
 from harvester.harvest.segment import Finished, Segment
 from harvester.networks import Batch
+from harvester.networks.repair import BACKFILL
 from harvester.store.disk import make_folder
 from harvester.store.keys import EVENTS, SEGMENTS, USERS, segment_name
 
@@ -137,6 +138,8 @@ class Work:
             for batch in self._unsynced
         ]
         entry["gaps"] = [e for batch in self._unsynced for e in batch.events if e.get("event") == "gap"]
+        if repairs := [e for batch in self._unsynced for e in batch.events if e.get("event") == BACKFILL]:
+            entry["repairs"] = repairs
         entry["sizes"], entry["billed"] = state.sizes, state.billed
         self._journal.write(entry)
         self._unsynced, self._unsynced_bytes = [], 0

@@ -14,6 +14,7 @@ from harvester.networks.budget import Billing, Prices
 from harvester.networks.check import Check
 from harvester.networks.gap import Heard, MissedInterval, impossible
 from harvester.networks.records import Records, one_post_a_line
+from harvester.networks.repair import Known, LiveRule, Searches
 from harvester.settings import Settings
 from harvester.text import plain
 
@@ -169,6 +170,22 @@ class Network:
     def why_impossible(self, gap: Mapping[str, Any]) -> str:
         """Why an event of a gap cannot be true; empty where nothing speaks against it."""
         return impossible(gap, self.published, delivery=self.delivery)
+
+    # -- repairs -----------------------------------------------------------------------------------
+
+    def searches(self, rules: Sequence[LiveRule], *, archive: bool) -> Searches:
+        """What a search finds of what these rules would have brought."""
+        raise HarvesterError(
+            f"{self.title} cannot be searched for what a stream missed.", exit_code=Exit.USAGE
+        )
+
+    def search_reach(self, *, archive: bool) -> timedelta | None:
+        """How far back a search goes; None where it has no limit."""
+        return None
+
+    def repair(self, known: Known) -> Source[Any]:
+        """The source of repairs, which stores no post that is `known`."""
+        raise NotImplementedError
 
     # -- keys and prices ---------------------------------------------------------------------------
 

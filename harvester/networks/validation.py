@@ -9,15 +9,15 @@ from harvester.errors import HarvesterError
 from harvester.networks.registry import network_of, usual
 
 
-def parsed(data: bytes, where: str, *, collection_id: str = "") -> Collection:
+def parsed(data: bytes, where: str, *, collection_id: str = "", of_repairs: bool = False) -> Collection:
     """The collection in `data`, valid and of that id; every problem of it in one HarvesterError otherwise."""
     tree = unambiguous(data, where, hint="Mend the file, or restore it from its changesets.")
-    return require_valid(tree, where, collection_id=collection_id)
+    return require_valid(tree, where, collection_id=collection_id, of_repairs=of_repairs)
 
 
-def require_valid(tree: Tree, where: str, *, collection_id: str = "") -> Collection:
+def require_valid(tree: Tree, where: str, *, collection_id: str = "", of_repairs: bool = False) -> Collection:
     """The collection in the tree; every problem of it in one HarvesterError otherwise."""
-    reasons = problems(tree)
+    reasons = problems(tree, of_repairs=of_repairs)
     if collection_id and tree.get("id", collection_id) != collection_id:
         reasons.append(f"Its id is {tree['id']!r}.")
     if reasons:
@@ -34,10 +34,10 @@ def as_valid(tree: Mapping[str, Any]) -> Collection:
     return cast(Collection, tree)
 
 
-def problems(tree: Any) -> list[str]:
+def problems(tree: Any, *, of_repairs: bool = False) -> list[str]:
     """All that stands against harvesting this collection; empty when nothing does."""
     try:
         network = network_of(tree) if isinstance(tree, dict) else usual()
     except HarvesterError as error:
         return [f"{error.message} {error.hint}"]
-    return description.problems(tree, network.rules)
+    return description.problems(tree, network.rules, of_repairs=of_repairs)

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from harvester.store.disk import real
-from harvester.store.keys import CHANGESETS, COLLECTION, HARVESTS, is_changeset
+from harvester.store.keys import CHANGESETS, COLLECTION, HARVESTS, REPAIRS, is_changeset
 
 _SCRATCH = ".scratch"
 INDEX = "index.jsonl"
@@ -40,9 +40,14 @@ def is_collection(folder: Path) -> bool:
 
 def has_layout(folder: Path) -> bool:
     """Whether here is what makes a collection, stored or copied: a description with a history or harvests."""
-    return _described(folder) and (
-        any(is_changeset(name) for name in _names(folder / CHANGESETS))
-        or any(_YEAR.fullmatch(name) for name in _names(folder / HARVESTS))
+    return (
+        _described(folder)
+        and (
+            any(is_changeset(name) for name in _names(folder / CHANGESETS))
+            or any(_YEAR.fullmatch(name) for name in _names(folder / HARVESTS))
+        )
+        # The repairs of a collection are a part of it.
+        and not (folder.name == REPAIRS.rstrip("/") and has_layout(folder.parent))
     )
 
 

@@ -11,6 +11,8 @@ ROOT = "collections/"
 COLLECTION, LAST_HARVEST = "collection.json", "last_harvest.json"
 LOCK, CHECKPOINT, STOP, NOTICES = "lock.json", "checkpoint.json", "stop.json", "notices.json"
 CHANGESETS, HARVESTS = "changesets/", "harvests/"
+# The folder of a collection's repairs, which has the files of a collection's folder.
+REPAIRS = "repairs/"
 # In a harvest's folder, where COLLECTION is the copy that it used; the second name is that of 2019.
 HARVEST, HARVEST_2019 = "harvest.json", "harvester.json"
 USERS, EVENTS, USER_CHANGES = "users.jsonl", "events.jsonl", "user_changes.json"
@@ -81,11 +83,25 @@ class CollectionKeys:
     def notices(self) -> str:
         return f"{self.folder}{NOTICES}"
 
+    @property
+    def repairs(self) -> "RepairKeys":
+        """Those of its repairs."""
+        return RepairKeys(self.id)
+
     def changeset(self, changed: datetime, version: int) -> str:
         return f"{self.changesets}change-{changed.astimezone(UTC):%Y%m%d%H%M%S}-{version:08d}.json"
 
     def harvest(self, started: datetime) -> "HarvestKeys":
         return HarvestKeys(self.folder, started.astimezone(UTC).replace(microsecond=0))
+
+
+@dataclass(frozen=True)
+class RepairKeys(CollectionKeys):
+    """The keys of a collection's repairs: harvests with a lock and a checkpoint of their own."""
+
+    @property
+    def folder(self) -> str:
+        return f"{ROOT}{self.id}/{REPAIRS}"
 
 
 @dataclass(frozen=True)
@@ -164,10 +180,19 @@ def manifest_name(algorithm: str) -> str:
     return f"manifest-{algorithm}.txt"
 
 
+# A collection's own folder, or that of its repairs.
+_FOLDER = rf"{ROOT}[^/]+/(?:{REPAIRS})?"
+
+
 def harvest_folder(key: str) -> str:
     """The folder of the harvest that an object belongs to; empty for what belongs to none."""
-    found = re.match(r"collections/[^/]+/harvests/\d{4}(?:/\d\d){5}/", key)
+    found = re.match(rf"{_FOLDER}harvests/\d{{4}}(?:/\d\d){{5}}/", key)
     return found[0] if found else ""
+
+
+def is_of_repairs(key: str) -> bool:
+    """Whether an object or a folder belongs to the repairs of a collection."""
+    return bool(re.match(rf"{ROOT}[^/]+/{REPAIRS}", key))
 
 
 # What a collection and a harvest consist of (docs/data-layout.md), with the names of 2019.
@@ -186,14 +211,14 @@ def is_own(key: str) -> bool:
     folder = harvest_folder(key)
     if folder:
         return bool(_OF_HARVEST.fullmatch(key, len(folder)))
-    return bool(_OWN.fullmatch(re.sub(r"^collections/[^/]+/", "", key)))
+    return bool(_OWN.fullmatch(re.sub(f"^{_FOLDER}", "", key)))
 
 
 def is_unfinished(key: str) -> bool:
     """Whether it belongs to a harvest that runs, or to one that died and is not finished yet."""
     if folder := harvest_folder(key):
         return key.startswith(folder + OPEN)
-    return re.sub(r"^collections/[^/]+/", "", key) in (LOCK, STOP, CHECKPOINT)
+    return re.sub(f"^{_FOLDER}", "", key) in (LOCK, STOP, CHECKPOINT)
 
 
 def is_changeset(name: str) -> bool:
@@ -205,7 +230,7 @@ def describes_collection(key: str) -> bool:
     """Whether it holds a collection or a part of one: itself, a changeset, or a harvest's copy."""
     # More folders than harvests have today, for a copy that is overlooked may hold keys.
     below = r"collection\.json|changesets/[^/]+\.json|harvests/(?:\d+/){6}collection\.json"
-    return bool(re.fullmatch(rf"collections/[^/]+/(?:{below})", key))
+    return bool(re.fullmatch(rf"{_FOLDER}(?:{below})", key))
 
 
 def changeset_version(key: str) -> int:

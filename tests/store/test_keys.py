@@ -9,8 +9,11 @@ from harvester.store.keys import (
     CollectionKeys,
     changeset_version,
     describes_collection,
+    harvest_folder,
     id_problem,
     is_changeset,
+    is_of_repairs,
+    is_own,
     is_segment,
     is_segment_2019,
     is_unfinished,
@@ -132,3 +135,24 @@ def test_what_a_harvest_needs_only_until_it_ends_is_unfinished() -> None:
     assert all(map(is_unfinished, (keys.lock, keys.checkpoint, keys.stop, here.part("x", 0))))
     lasting = (keys.collection, keys.last_harvest, keys.changeset(WHEN, 1), here.harvest, here.events)
     assert not any(map(is_unfinished, lasting))
+
+
+def test_the_keys_of_repairs_are_those_of_a_collection_in_a_folder_of_their_own() -> None:
+    keys = CollectionKeys("cats").repairs
+    assert (keys.id, keys.folder) == ("cats", "collections/cats/repairs/")
+    assert keys.lock == "collections/cats/repairs/lock.json"
+    here = keys.harvest(WHEN)
+    assert here.folder == "collections/cats/repairs/harvests/2026/11/03/07/05/09/"
+    assert harvest_folder(here.events) == here.folder
+    assert all(map(is_own, (keys.collection, keys.changeset(WHEN, 3), here.harvest, here.part("a", 0))))
+    assert not is_own(f"{keys.folder}notes.txt")
+    assert all(map(is_unfinished, (keys.lock, keys.checkpoint, here.part("a", 0))))
+    assert all(map(describes_collection, (keys.collection, here.collection, keys.changeset(WHEN, 3))))
+
+
+def test_a_collection_may_be_named_repairs() -> None:
+    keys = CollectionKeys("repairs")
+    assert harvest_folder(keys.harvest(WHEN).events) == keys.harvest(WHEN).folder
+    assert is_own(keys.lock)
+    assert not is_of_repairs(keys.harvest(WHEN).folder)
+    assert is_of_repairs(keys.repairs.harvest(WHEN).folder)

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ from harvester.errors import HarvesterError
 from harvester.harvest.harvest import Harvest
 from harvester.harvest.progress import Outcome
 from harvester.networks import Source
+from harvester.networks.registry import usual
+from harvester.networks.repair import Known
 from harvester.networks.x import Keys, XClient
 from harvester.networks.x.post_ids import created
 from harvester.settings import Settings
@@ -217,6 +219,21 @@ class Stage:
         """One harvest to its end."""
         run = self._run(collection_id, stop or Stop(), settings)
         run.source = source
+        return self._harvested(run)
+
+    def repair(
+        self,
+        collection_id: str,
+        *,
+        known: Known = frozenset,
+        stop: Stop | None = None,
+        **settings: Any,
+    ) -> Ended:
+        """A harvest of the repairs that are described for a collection."""
+        keys = CollectionKeys(collection_id).repairs
+        run = self._run(collection_id, stop or Stop(), settings)
+        run = replace(run, keys=keys, work_root=self.work / f"{collection_id}+repairs")
+        run.source = lambda _: usual().repair(known)
         return self._harvested(run)
 
     def _harvested(self, run: Harvest) -> Ended:

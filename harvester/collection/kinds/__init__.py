@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from harvester.collection.kinds import filter, search, user_timeline
+from harvester.collection.kinds import filter, repair, search, user_timeline
 from harvester.collection.kinds.kind import Kind as Kind
 from harvester.collection.kinds.kind import Rules as Rules
 
 # In the order in which templates and messages list them.
 KINDS: Mapping[str, Kind] = {each.name: each for each in (user_timeline.KIND, filter.KIND, search.KIND)}
+# With what only commands make.
+ALL: Mapping[str, Kind] = {**KINDS, repair.KIND.name: repair.KIND}
 
 STREAMS = tuple(name for name, kind in KINDS.items() if kind.is_stream)
 # What a harvest of comes to its end by itself, and so may be scheduled.
@@ -19,7 +21,7 @@ WITH_USERS = tuple(name for name, kind in KINDS.items() if kind.has_users)
 def kind_of(tree: Mapping[str, Any]) -> Kind | None:
     """The kind of a collection; None where there is none of this name."""
     name = tree.get("type")
-    return KINDS.get(name) if isinstance(name, str) else None
+    return ALL.get(name) if isinstance(name, str) else None
 
 
 def is_stream(tree: Mapping[str, Any]) -> bool:

@@ -60,6 +60,8 @@ class Kind:
     has_users: bool = False
     # Hears what is published while it runs, until it is stopped; what it does not hear is a gap.
     is_stream: bool = False
+    # Is searched for what a stream of the collection around it missed.
+    is_repair: bool = False
 
     @property
     def known(self) -> Set[str]:

@@ -1,3 +1,5 @@
 """What the kinds of collections are called in a collection.json."""
 
 USER_TIMELINE, SEARCH, FILTER = "user_timeline", "search", "filter"
+# Made by a command; no person writes one.
+REPAIR = "repair"

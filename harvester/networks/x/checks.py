@@ -11,12 +11,11 @@ from harvester.networks.check import Check
 from harvester.networks.x.client import XClient
 from harvester.networks.x.decoding import member, number
 from harvester.networks.x.prices import price
+from harvester.networks.x.repair.queries import QUERY_LENGTH
 from harvester.networks.x.rules.live_rules import compile_rules, plan_rules, tag_prefix
 from harvester.networks.x.rules.values import same_values
 from harvester.text import counted
 
-# docs.x.com, "Search": recent and full archive.
-_QUERY_LENGTH = {False: 512, True: 1024}
 _TIMELINE_DEPTH = 3200
 _PAGE = {False: 100, True: 500}
 # Neither a post nor an account has this id, so that asking for it is not billed.
@@ -71,7 +70,7 @@ def _look_ups(tree: Collection) -> Check:
 
 def _search(tree: Collection) -> Iterator[Check]:
     search = tree["search"]
-    most = _QUERY_LENGTH[bool(search.get("archive"))]
+    most = QUERY_LENGTH[bool(search.get("archive"))]
     length = len(search["query"])
     hint = "" if length <= most else "Shorten it, or split it among collections."
     yield Check("query", length <= most, f"{length} characters; at most {most} are allowed.", hint)

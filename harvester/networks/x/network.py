@@ -1,7 +1,7 @@
 """X as a network: implements the contract with the modules of this folder."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from harvester.collection.kinds import Rules
@@ -10,6 +10,7 @@ from harvester.networks import Account, Network, Source, Waits
 from harvester.networks.budget import Prices
 from harvester.networks.check import Check
 from harvester.networks.records import Records
+from harvester.networks.repair import Known, LiveRule, Searches
 from harvester.networks.x import post_ids
 from harvester.networks.x.screen_names import LIMITS, screen_name
 from harvester.settings import Settings
@@ -18,6 +19,9 @@ from harvester.settings import Settings
 if TYPE_CHECKING:
     from harvester.networks.x.client import XClient
     from harvester.networks.x.keys import Keys
+
+# docs.x.com, "Search": how far back a recent search goes.
+_RECENT = timedelta(days=7)
 
 
 class X(Network):
@@ -49,6 +53,19 @@ class X(Network):
         from harvester.networks.x.records import records
 
         return records(block, ids=ids)
+
+    def searches(self, rules: Sequence[LiveRule], *, archive: bool) -> Searches:
+        from harvester.networks.x.repair.queries import searches
+
+        return searches(rules, archive=archive)
+
+    def search_reach(self, *, archive: bool) -> timedelta | None:
+        return None if archive else _RECENT
+
+    def repair(self, known: Known) -> Source[Any]:
+        from harvester.networks.x.sources.repair import source
+
+        return source(known)
 
     @property
     def prices(self) -> Prices:

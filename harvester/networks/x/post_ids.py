@@ -7,6 +7,7 @@ from typing import Any
 DELIVERY = timedelta(seconds=10)
 FIRST_DAY = datetime(2006, 3, 21, tzinfo=UTC)
 _EPOCH_MS = 1_288_834_974_657
+_EPOCH = datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=_EPOCH_MS)
 # Ids of before November 2010 are numbers in a row and tell no time.
 _FIRST_TIMED_ID = 1 << 36
 GREATEST_ID = (1 << 63) - 1
@@ -26,6 +27,11 @@ def published(post_id: str | None) -> datetime | None:
 def created(post_id: str) -> datetime:
     """When a post was published; of one older than ids that tell it, the first day there was."""
     return published(post_id) or FIRST_DAY
+
+
+def first_id_at(time: datetime) -> int:
+    """The smallest id of a post that was published at this moment or later."""
+    return max(0, (time - _EPOCH) // timedelta(milliseconds=1)) << 22
 
 
 def is_id(value: Any) -> bool:

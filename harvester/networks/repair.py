@@ -1,0 +1,62 @@
+"""What a search can find of what a stream missed, and which classes of posts it cannot, as plain values."""
+
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from harvester.documents import Tree
+
+# How a gap was closed: with all that was published in it, or without the classes that are named.
+REPAIRED, PARTIAL = "repaired", "partial"
+# The event that says what came of a gap.
+BACKFILL = "backfill"
+
+# The ids of the posts that the collection has of the gaps, read once what died is finished.
+Known = Callable[[], AbstractSet[str]]
+
+
+@dataclass(frozen=True)
+class LiveRule:
+    """A rule as the network had it, and the ids of the collection's rules that it stands for."""
+
+    value: str
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Query:
+    """What one search asks for, and for which rules."""
+
+    text: str
+    rules: tuple[str, ...]
+
+    def to_tree(self) -> Tree:
+        return {"query": self.text, "rules": list(self.rules)}
+
+
+@dataclass(frozen=True)
+class OutOfReach:
+    """A class of posts that the stream brings for these rules, and no search finds; `reason` in words."""
+
+    posts: str
+    rules: tuple[str, ...]
+    reason: str
+
+    def to_tree(self) -> Tree:
+        return {"class": self.posts, "rules": list(self.rules), "reason": self.reason}
+
+
+@dataclass(frozen=True)
+class Searches:
+    """The fewest queries that find what can be found of some rules."""
+
+    queries: tuple[Query, ...] = ()
+    out_of_reach: tuple[OutOfReach, ...] = ()
+
+
+def merged(found: Sequence[OutOfReach]) -> tuple[OutOfReach, ...]:
+    """Each class once, with all its rules; classes and rules in their order."""
+    rules: dict[tuple[str, str], dict[str, None]] = {}
+    for each in found:
+        rules.setdefault((each.posts, each.reason), {}).update(dict.fromkeys(each.rules))
+    return tuple(OutOfReach(posts, tuple(ids), reason) for (posts, reason), ids in rules.items())

@@ -1,0 +1,274 @@
+"""What a stream missed is searched for, and each search goes on where an earlier harvest was cut.
+
+Of each gap, each span, which has one set of rules, is asked for with each query of these. A gap is over once
+all of its searches are; the event that says so is stored with the last page of them.
+"""
+
+import hashlib
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from harvester.clock import moment, timestamp
+from harvester.documents import RepairSection, Tree
+from harvester.networks import Batch, Source, Stopped
+from harvester.networks.repair import BACKFILL, PARTIAL, REPAIRED, Known, OutOfReach
+from harvester.networks.x import ApiCode, Page, XError, price
+from harvester.networks.x.client import XClient
+from harvester.networks.x.endpoints import SEARCH_ALL, SEARCH_RECENT
+from harvester.networks.x.job import Job
+from harvester.networks.x.post_ids import first_id_at
+from harvester.networks.x.repair.trimmed import trimmed
+from harvester.networks.x.sources.chain_end import Follower
+from harvester.networks.x.sources.pagination import Chain
+
+log = logging.getLogger("twarc-cloud")
+
+_PAGE = {False: 100, True: 500}
+_LEAST = 10
+# As for a search: the archive fails at large pages for minutes.
+_SMALLER, _FAILURES = 100, 3
+_MOMENT = timedelta(milliseconds=1)
+_NOTHING = Batch()
+# In a patch, which removes what is null.
+_DONE: Tree = {"done": True, "resume": None}
+_NOT_RETURNED, _REFUSED = "not returned", "refused"
+
+
+def source(known: Known) -> Source[XClient]:
+    """The source, which stores no post that is `known`."""
+    return lambda job: _Repair(job, known).run()
+
+
+@dataclass(frozen=True)
+class _Search:
+    """One query in one span; `key` names its progress."""
+
+    since: datetime
+    until: datetime
+    query: str
+    rules: tuple[str, ...]
+    archive: bool
+
+    @property
+    def key(self) -> str:
+        digest = hashlib.sha256(self.query.encode()).hexdigest()[:12]
+        where = "archive" if self.archive else "recent"
+        return f"{timestamp(self.since)} {timestamp(self.until)} {where} {digest}"
+
+    @property
+    def chain(self) -> Chain:
+        """From its beginning: both ids are exclusive, and both moments belong to the span."""
+        since, until = first_id_at(self.since), first_id_at(self.until + _MOMENT)
+        return Chain(since_id=str(since - 1), until_id=str(until))
+
+
+@dataclass
+class _Sum:
+    """What the searches of one gap came to so far."""
+
+    found: int = 0
+    stored: int = 0
+    missed: list[Tree] = field(default_factory=list)
+
+    def add(self, progress: Tree) -> None:
+        self.found += progress.get("found") or 0
+        self.stored += progress.get("stored") or 0
+        self.missed += progress.get("missed") or []
+
+
+class _Repair:
+    def __init__(self, job: Job, known: Known) -> None:
+        self._job = job
+        section: RepairSection = job.collection["repair"]
+        self._archive = bool(section.get("archive"))
+        self._gaps, self._queries = section["gaps"], section["queries"]
+        self._progress: dict[str, Tree] = {**section.get("progress", {})}
+        self._known = known
+        self._stored: set[str] = set()
+        # What the search that is under way does not get, as X gave it up.
+        self._missed: list[Tree] = []
+        self._rules: tuple[str, ...] = ()
+
+    def run(self) -> None:
+        self._stored = set(self._known())
+        for gap in self._gaps:
+            if self._is_told(gap):
+                continue
+            searches = list(self._searches(gap))
+            for search in searches:
+                if not self._of(search).get("done"):
+                    self._take(search)
+            if all(self._of(search).get("done") for search in searches):
+                self._close(gap, searches)
+
+    def _searches(self, gap: Tree) -> Iterator[_Search]:
+        for span in gap["spans"]:
+            for number in span["queries"]:
+                query = self._queries[number]
+                yield _Search(
+                    moment(span["from"]),
+                    moment(span["to"]),
+                    query["query"],
+                    tuple(query.get("rules") or ()),
+                    self._archive,
+                )
+
+    def _of(self, search: _Search) -> Tree:
+        return self._progress.get(search.key) or {}
+
+    # -- one search ----------------------------------------------------------------------------------
+
+    def _take(self, search: _Search) -> None:
+        before, self._rules = self._of(search), search.rules
+        resume, self._missed = before.get("resume"), list(before.get("missed") or ())
+        chain = begun = Chain.resumed(resume) if resume else search.chain
+        follower = Follower(
+            replace(self._job, put=self._put),
+            page_size=_PAGE[self._archive],
+            least=_LEAST,
+            always_confirms=True,
+        )
+        asks = _Asks(self._job, search, follower)
+        try:
+            for page, chain in follower.follow(begun, asks.page):
+                self._keep(search, page, chain)
+            if chain.over:
+                # Not before: what X did not give is told by the follower when it leaves.
+                self._note(search.key, {**self._of(search), "missed": self._missed or None} | _DONE)
+            else:
+                self._unfinished(chain.unfinished or "X is to be asked once more whether that was all")
+        except XError as error:
+            self._refused(search, error)
+
+    def _put(self, batch: Batch, *, wait: bool = False) -> None:
+        """Hand over what the follower tells, and note the gaps that it leaves in this search."""
+        for event in batch.events:
+            if event.get("event") == "gap":
+                missed = OutOfReach(_NOT_RETURNED, self._rules, event["reason"])
+                self._missed.append(missed.to_tree())
+        self._job.put(batch, wait=wait)
+
+    def _keep(self, search: _Search, page: Page, chain: Chain) -> None:
+        """Store what is new of a page, with how far the search is."""
+        left = trimmed(page.line, self._stored.__contains__) if page.posts else None
+        ids = left.ids if left else ()
+        before = self._of(search)
+        progress: Tree = {
+            "found": (before.get("found") or 0) + page.posts,
+            "stored": (before.get("stored") or 0) + len(ids),
+            "resume": chain.resume(),
+            "missed": self._missed or None,
+        }
+        counts = {"pages": 1, "already_there": page.posts - len(ids)} if page.posts else {}
+        batch = Batch(
+            lines=left.line if left else b"",
+            posts=len(ids),
+            counts={name: number for name, number in counts.items() if number},
+        )
+        # Not before it is on disk is the next page paid for.
+        self._note(search.key, progress, batch, wait=not chain.over)
+        self._stored.update(ids)
+
+    def _note(self, key: str, progress: Tree, batch: Batch = _NOTHING, *, wait: bool = False) -> None:
+        """Hand over a batch with how far a search is after it."""
+        self._progress[key] = {name: value for name, value in progress.items() if value is not None}
+        patch = {"repair": {"progress": {key: progress}}}
+        self._job.put(replace(batch, patch=patch, sync=True), wait=wait)
+
+    def _refused(self, search: _Search, error: XError) -> None:
+        """X does not take this search: for good, which the gap tells, or because it is too old by now."""
+        if error.outcome is ApiCode.STALE_SINCE_ID:
+            self._unfinished("a gap is older by now than the seven days that a recent search reaches back")
+        elif error.outcome is ApiCode.BAD_REQUEST:
+            why = error.problem.detail or error.problem.title
+            log.warning("X refuses a search for %s: %s", search.query[:60], why)
+            missed = OutOfReach(_REFUSED, search.rules, f"X refuses the search: {why}").to_tree()
+            self._note(search.key, {**self._of(search), "missed": [missed]} | _DONE)
+        else:
+            raise error
+
+    def _unfinished(self, why: str) -> None:
+        self._job.put(Batch(counts={"searches_unfinished": 1}))
+        self._job.say(why)
+
+    # -- one gap -------------------------------------------------------------------------------------
+
+    def _key_of(self, gap: Tree) -> str:
+        return f"gap {gap['harvest']} {gap['from']} {gap['to']}"
+
+    def _is_told(self, gap: Tree) -> bool:
+        return bool((self._progress.get(self._key_of(gap)) or {}).get("done"))
+
+    def _close(self, gap: Tree, searches: list[_Search]) -> None:
+        """Say what came of the gap, which the next harvest need not search any more."""
+        total = _Sum()
+        for search in searches:
+            total.add(self._of(search))
+        out_of_reach = [*gap.get("out_of_reach", ()), *total.missed]
+        endpoint = SEARCH_ALL if self._archive else SEARCH_RECENT
+        event: Tree = {
+            "event": BACKFILL,
+            "at": timestamp(self._job.clock.now()),
+            **{name: gap[name] for name in ("harvest", "from", "to")},
+            "state": PARTIAL if out_of_reach else REPAIRED,
+            "rules": list(gap.get("rules") or ()),
+            "found": total.found,
+            "stored": total.stored,
+            "already_there": total.found - total.stored,
+            "out_of_reach": out_of_reach,
+            "usd": round(price(endpoint.name, posts=total.found), 4),
+        }
+        done: Tree = {"done": True}
+        self._progress[self._key_of(gap)] = done
+        patch = {"repair": {"progress": {self._key_of(gap): done}}}
+        self._job.put(Batch(events=(event,), patch=patch, counts={"gaps_repaired": 1}, sync=True))
+
+
+@dataclass
+class _Asks:
+    """The pages of one search."""
+
+    job: Job
+    search: _Search
+    follower: Follower
+
+    def page(self, chain: Chain) -> tuple[Chain, Page | None]:
+        """The next page, and the chain it belongs to, which goes on by id where X refuses its token."""
+        if self.job.stop.requested:
+            raise Stopped
+        try:
+            return chain, self._asked(chain)
+        except XError as error:
+            if error.outcome is not ApiCode.BAD_REQUEST or not chain.token:
+                raise
+            at = timestamp(self.job.clock.now())
+            self.job.put(Batch(events=({"event": "token refused", "at": at, "detail": str(error)},)))
+            # Before its first post a chain has no other end than that of its span.
+            until = chain.oldest_id or self.search.chain.until_id
+            chain = replace(chain, token=None, until_id=until)
+            return chain, self._asked(chain)
+
+    def _asked(self, chain: Chain) -> Page:
+        size = self.follower.size(chain)
+        try:
+            return self._searched(chain, size=size)
+        except XError as error:
+            if size <= _SMALLER or error.problem.status < 500:
+                raise
+            self.follower.page_size = _SMALLER
+            return self._searched(chain, size=_SMALLER)
+
+    def _searched(self, chain: Chain, *, size: int) -> Page:
+        more: dict[str, Any] = {"failures": _FAILURES} if size > _SMALLER else {}
+        return self.job.client.search(
+            self.search.query,
+            archive=self.search.archive,
+            since_id=chain.since_id,
+            until_id=chain.until_id,
+            token=chain.token,
+            max_results=size,
+            **more,
+        )

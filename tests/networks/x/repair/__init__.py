@@ -1,0 +1,1 @@
+"""Tests of what a search can find of what a stream missed."""
