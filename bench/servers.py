@@ -21,7 +21,7 @@ _MEMORY = {"MALLOC_TOP_PAD_": str(4 << 20)}
 
 def emulator(*options: str) -> AbstractContextManager[str]:
     """Its base URL; it ends with this block."""
-    return started("emulator", "--port", "0", "--exit-on-stdin-close", *options)
+    return started("emulator", "--port", "0", "--exit-on-stdin-close", "--rule-delay", "0", *options)
 
 
 @contextmanager

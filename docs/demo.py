@@ -104,6 +104,7 @@ def _run(*command: str, base: str = "") -> None:
 def _emulator(real: list[Path]) -> Iterator[str]:
     """The base URL of the emulator, which ends with this block, or with this process if that is killed."""
     options = ["--users", "4", "--posts-per-user", "250", "--stream-rate", "250", "--exit-on-stdin-close"]
+    options += ["--rule-delay", "0"]
     if real:
         options += ["--replay", "--load", *map(str, real)]
     command = [sys.executable, "-m", "emulator", "--port", "0", *options]

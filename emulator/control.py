@@ -162,6 +162,11 @@ def rules(service: Service, _params: Told, _body: Any) -> Any:
     return {"rules": [rule.shown() for rule in service.rules.all()]}
 
 
+def truth_rules(service: Service, _params: Told, _body: Any) -> Any:
+    """Every rule there ever was: when it was added and deleted, and since and until when posts match it."""
+    return {"rules": [life.told() for life in service.rules.in_force.lives()]}
+
+
 def revoke(service: Service, _params: Told, body: Any) -> Any:
     """{"revoked": true}: every credential is refused until it is false again."""
     service.door.revoked = bool((body or {}).get("revoked", True))
@@ -191,6 +196,7 @@ CALLS: dict[tuple[str, str], Callable[..., Any]] = {
     ("GET", "truth/timeline/*"): truth_timeline,
     ("GET", "truth/search"): truth_search,
     ("GET", "truth/stream"): truth_stream,
+    ("GET", "truth/rules"): truth_rules,
     ("POST", "reset-truth"): reset_truth,
     ("POST", "refuse"): refuse,
     ("GET", "users"): users,

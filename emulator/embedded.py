@@ -51,6 +51,10 @@ class Control:
     def stream(self) -> dict[str, Any]:
         return self.call("GET", "truth/stream")
 
+    def rules(self) -> list[dict[str, Any]]:
+        """Every rule there ever was, with the moments `added`, `since`, `deleted` and `until`."""
+        return self.call("GET", "truth/rules")["rules"]
+
     def reset_truth(self) -> None:
         self.call("POST", "reset-truth", {})
 
@@ -153,9 +157,10 @@ def running(**options: Any) -> Iterator[Emulated]:
 def spawned(*arguments: str, start: Callable[..., Any] = subprocess.Popen) -> Iterator[Emulated]:
     """An emulator in a process of its own, which ends with the block or with this process.
 
-    `start` makes the process, as `subprocess.Popen` does.
+    `start` makes the process, as `subprocess.Popen` does. Rules come into force at once, as with `running`.
     """
-    command = [sys.executable, "-m", "emulator", "--port", "0", "--exit-on-stdin-close", *arguments]
+    fixed = ("--port", "0", "--exit-on-stdin-close", "--rule-delay", "0")
+    command = [sys.executable, "-m", "emulator", *fixed, *arguments]
     process = start(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parent.parent
     )

@@ -33,6 +33,8 @@ class Options:
     stream_backlog: int = 64 << 20
     rule_cap: int = 1000
     rule_length: int = 1024
+    # On the command line as X documents it.
+    rule_delay: float = 0.0
     connections: int = 1
     geo_miles: float = 25.0
     post_bytes: int | None = None
@@ -50,6 +52,8 @@ class Options:
             return self.users
         return 0 if self.load else 10
 
+
+RULE_DELAY = 20.0
 
 Row = tuple[str, dict[str, Any], str]
 NUMBERS: tuple[Row, ...] = (
@@ -76,6 +80,11 @@ NUMBERS: tuple[Row, ...] = (
     ),
     ("--rule-cap", {"type": int}, "stream rules an app may have"),
     ("--rule-length", {"type": int}, "characters a stream rule may have"),
+    (
+        "--rule-delay",
+        {"type": float, "metavar": "SECONDS", "default": RULE_DELAY},
+        "until a rule that was added or deleted comes into force (X: 20)",
+    ),
     ("--geo-miles", {"type": float}, "largest side of a bounding box or radius; 0 for any"),
     ("--connections", {"type": int}, "stream connections an app may have"),
     ("--post-bytes", {"type": int}, "aimed-at size of a generated post with all fields"),
@@ -103,7 +112,7 @@ def parser() -> argparse.ArgumentParser:
     """Flags named as the fields of Options; what is not given stays at its default there."""
     made = argparse.ArgumentParser(prog="python -m emulator", description="The X API v2 on loopback.")
     for flag, more, text in (*NUMBERS, *WORDS):
-        made.add_argument(flag, default=argparse.SUPPRESS, help=text, **more)
+        made.add_argument(flag, **{"default": argparse.SUPPRESS, "help": text, **more})
     for flag, _, text in SWITCHES:
         made.add_argument(flag, action="store_true", default=argparse.SUPPRESS, help=text)
     made.add_argument(

@@ -44,7 +44,15 @@ def service_of(options: Options) -> Service:
     pages = Pages(world, problems)
     truth = Truth(clock)
     bounds = Bounds(options.geo_miles)
-    rules = Rules(world, problems, bounds, cap=options.rule_cap, longest=options.rule_length)
+    rules = Rules(
+        world,
+        problems,
+        bounds,
+        cap=options.rule_cap,
+        longest=options.rule_length,
+        delay=options.rule_delay,
+        vary=options.vary,
+    )
     return Service(
         options=options,
         clock=clock,

@@ -48,13 +48,13 @@ class Flow:
     def kinds(self) -> list[Kind]:
         """Texts for the rules as they are now; none when no text can be made that matches."""
         view = next((connection.view for connection in self.stream.living()), None)
-        if self._made_for != (self.stream.rules.version, view):
-            self._made_for = (self.stream.rules.version, view)
+        if self._made_for != (self.stream.rules.in_force.version, view):
+            self._made_for = (self.stream.rules.in_force.version, view)
             self._kinds = [kind for number in range(TEMPLATES) if (kind := self._kind(number))]
         return self._kinds
 
     def _kind(self, number: int) -> Kind | None:
-        rules = self.stream.rules.all()
+        rules = self.stream.rules.in_force.all()
         if not rules:
             return None
         wish = satisfied(rules[number % len(rules)].tree, branch=number // len(rules))

@@ -7,6 +7,7 @@ from typing import Any
 from emulator.api.errors import Problems, Refusal, bad_parameter
 from emulator.clock import iso
 from emulator.language import Bounds, Matcher, Node, QueryError, Subject, parsed
+from emulator.streaming.in_force import InForce
 from emulator.world.world import World
 
 RULE_SOURCE = 3
@@ -29,15 +30,25 @@ class Rule:
 
 
 class Rules:
-    """`version` grows with every change, for those who keep what matched."""
+    """The rules as they are listed; `in_force` has those that posts are matched with."""
 
-    def __init__(self, world: World, problems: Problems, bounds: Bounds, *, cap: int, longest: int) -> None:
+    def __init__(
+        self,
+        world: World,
+        problems: Problems,
+        bounds: Bounds,
+        *,
+        cap: int,
+        longest: int,
+        delay: float = 0.0,
+        vary: int | None = None,
+    ) -> None:
         self.world = world
         self.problems = problems
         self.bounds = bounds
         self.cap = cap
         self.longest = longest
-        self.version = 0
+        self.in_force: InForce[Rule] = InForce(world.clock, delay=delay, vary=vary)
         self._rules: dict[int, Rule] = {}
 
     def __len__(self) -> int:
@@ -47,7 +58,7 @@ class Rules:
         return list(self._rules.values())
 
     def matching(self, post: Subject) -> list[Rule]:
-        return [rule for rule in self._rules.values() if rule.matches(post)]
+        return [rule for rule in self.in_force.all() if rule.matches(post)]
 
     def add(self, wanted: Sequence[Mapping[str, Any]], *, dry_run: bool) -> tuple[int, dict[str, Any]]:
         """Status and body of the answer; rules are added one by one, so some may fail beside others."""
@@ -66,7 +77,8 @@ class Rules:
                 errors.append(error)
         if not dry_run and made:
             self._rules |= {rule.id: rule for rule in made}
-            self.version += 1
+            for rule in made:
+                self.in_force.add(rule)
         return (201 if made or not errors else 200), self._added(made, errors)
 
     def _checked(
@@ -134,10 +146,10 @@ class Rules:
         return self._deleted(self.all(), missed=0, dry_run=dry_run)
 
     def _deleted(self, gone: Sequence[Rule], *, missed: int, dry_run: bool) -> dict[str, Any]:
-        if not dry_run and gone:
+        if not dry_run:
             for rule in gone:
                 del self._rules[rule.id]
-            self.version += 1
+                self.in_force.delete(rule)
         body: dict[str, Any] = {
             "meta": {"sent": self._sent(), "summary": {"deleted": len(gone), "not_deleted": missed}}
         }

@@ -10,6 +10,7 @@ import pytest
 
 import emulator
 from emulator.http.server import finished
+from emulator.options import made_options, options_from
 from emulator.streaming.stream import Connection
 from emulator.views.fields import view_of
 from tests.support.raw_client import EVERYTHING, Listener, add_rules, ask
@@ -92,6 +93,56 @@ def test_a_matching_post_arrives_once_with_all_rules_it_matches(world):
         assert listener.line() == b"\r\n"
     stream = world.control.stream()
     assert stream["ids"] == ids and stream["written"] == [1, 1]
+
+
+def test_a_rule_is_in_force_some_seconds_after_it_was_added_and_deleted():
+    with emulator.running(users=1, clock="2026-11-23T12:00:00Z", rule_delay=20) as world:
+        (cat,) = add_rules(world.url, "cat").json["data"]
+
+        def is_matched(text):
+            (published,) = world.control.publish(someone(world), text=text)
+            return published in world.control.stream()["ids"]
+
+        world.control.advance(19.5)
+        assert not is_matched("a cat")
+        world.control.advance(0.5)
+        assert is_matched("a cat")
+        ask(world.url, RULES, method="POST", body={"delete": {"ids": [cat["id"]]}})
+        assert "data" not in ask(world.url, RULES).json
+        world.control.advance(19.5)
+        assert is_matched("a cat")
+        world.control.advance(0.5)
+        assert not is_matched("a cat")
+        (told,) = world.control.rules()
+        assert told["value"] == "cat"
+        assert [told[name][14:19] for name in ("added", "since", "deleted", "until")] == [
+            *("00:00", "00:20", "00:20", "00:40")
+        ]
+
+
+def test_with_variety_each_rule_takes_its_own_time_and_none_longer_than_told():
+    with emulator.running(users=1, clock="2026-11-23T12:00:00Z", rule_delay=20, vary=3) as world:
+        add_rules(world.url, *(f"word{n}" for n in range(20)))
+        seconds = [float(rule["since"][17:23]) for rule in world.control.rules()]
+        assert len(set(seconds)) == 20 and min(seconds) >= 4 and max(seconds) <= 20
+
+
+def test_the_posts_of_a_rate_are_those_that_match_rules_in_force():
+    options = {"clock": "2026-11-23T12:00:00Z", "rule_delay": 20, "stream_rate": "1000"}
+    with emulator.running(users=2, **options) as world:
+        add_rules(world.url, "cat")
+        world.control.advance(20)
+        add_rules(world.url, "emu")
+        with Listener(world.url) as listener:
+            early = {rule["tag"] for each in listener.records(70) for rule in each["matching_rules"]}
+            world.control.advance(20)
+            tags = {rule["tag"] for each in listener.records(500) for rule in each["matching_rules"]}
+    assert (early, tags) == ({"tag cat"}, {"tag cat", "tag emu"})
+
+
+def test_the_command_has_the_delay_of_x_and_python_has_none():
+    assert options_from([]).rule_delay == 20
+    assert made_options().rule_delay == 0
 
 
 def test_a_quiet_stream_sends_blank_lines(world):
