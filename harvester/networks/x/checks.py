@@ -12,8 +12,8 @@ from harvester.networks.x.client import XClient
 from harvester.networks.x.decoding import member, number
 from harvester.networks.x.prices import price
 from harvester.networks.x.repair.queries import QUERY_LENGTH
+from harvester.networks.x.rules.collection_rules import repeated
 from harvester.networks.x.rules.live_rules import compile_rules, plan_rules, tag_prefix
-from harvester.networks.x.rules.values import same_values
 from harvester.text import counted
 
 _TIMELINE_DEPTH = 3200
@@ -85,7 +85,7 @@ def _filter(tree: Collection) -> Iterator[Check]:
             yield Check("rules", False, problem, error.hint)
         return
     yield Check("rules", True, f"{len(rules)}: " + "; ".join(rule.value for rule in rules[:3]))
-    for problem in same_values(tree["filter"].get("rules")):
+    for problem in repeated(tree["filter"]):
         yield Check("rules", True, problem, "Remove the duplicate.")
     yield _limit(tree["filter"])
 

@@ -7,7 +7,7 @@ from harvester.collection.kinds.kind import PLACEHOLDER
 from harvester.collection.kinds.names import FILTER, SEARCH
 from harvester.documents import Tree
 from harvester.networks.x.post_ids import GREATEST_ID, is_id
-from harvester.networks.x.rules.values import unreadable
+from harvester.networks.x.rules.collection_rules import unreadable
 
 _WORDS = ("track", "follow", "locations", "rules")
 

@@ -10,7 +10,8 @@ from harvester.clock import Stop
 from harvester.errors import Exit
 from harvester.networks.validation import problems
 from harvester.networks.x import Rule, RuleCaps, XClient, compile_rules, plan_rules
-from harvester.networks.x.rules.values import same_values, words
+from harvester.networks.x.rules.collection_rules import repeated
+from harvester.networks.x.rules.values import words
 from tests.support.harvest_stage import Stage, staged, until
 
 _OURS = "twarc-cloud:c:"
@@ -122,8 +123,8 @@ def test_a_plan_for_one_value_under_two_tags_adds_it_once() -> None:
     plan = plan_rules([Rule("a", f"{_OURS}rule:x"), Rule("a", f"{_OURS}rule:y")], [], prefix=_OURS)
 
     assert [rule.value for rule in plan.add] == ["a"]
-    told = same_values([{"value": "a", "tag": "x"}, {"value": " a", "tag": "y"}, {"value": "b"}])
-    assert told == ["Rule 2 has the value of rule 1 (a); X keeps that one's tag."]
+    told = repeated({"rules": [{"value": "a", "tag": "x"}, {"value": " a", "tag": "y"}, {"value": "b"}]})
+    assert told == ["Rule 1 and Rule 2 have one value (a), and one live rule."]
 
 
 # -- a filter of nothing, and rules with more than they can have -------------------------------------
@@ -158,9 +159,9 @@ def test_words_are_what_may_match() -> None:
 
 
 def test_a_rule_with_unknown_members_is_refused() -> None:
-    tree = {"id": "c", "type": "filter", "filter": {"rules": [{"value": "a", "name": "x", "tag": "t"}]}}
+    tree = {"id": "c", "type": "filter", "filter": {"rules": [{"value": "a", "vlaue": "x", "tag": "t"}]}}
 
-    assert problems(tree) == ["Rule 1 has 'name', and can have value and tag."]
+    assert problems(tree) == ["Rule 1 has an unknown key vlaue. Did you mean value?"]
 
 
 def test_a_changed_filter_keeps_the_rules_of_others(tmp_path: Path) -> None:

@@ -9,9 +9,12 @@ from typing import Any
 from harvester.errors import HarvesterError
 from harvester.networks.x.decoding import number
 from harvester.networks.x.errors import Problem
-from harvester.networks.x.rules.translation import followed, located, tracked
+from harvester.networks.x.rules.collection_rules import CollectionRule, collection_rules
+from harvester.networks.x.rules.translation import terms, tiles
+from harvester.networks.x.rules.values import GEO, HASHTAG, KEYWORD, NATIVE, USERID, USERNAME
 
 RULE_LENGTH = 1024
+_GROUPS = {"track": (KEYWORD, HASHTAG), "follow": (USERID, USERNAME), "locations": (GEO,)}
 
 
 @dataclass(frozen=True)
@@ -73,18 +76,17 @@ def compile_rules(asked: Mapping[str, Any], caps: RuleCaps | None = None, *, pre
     """
     caps = caps or RuleCaps()
     problems: list[str] = []
+    active = [rule for rule in collection_rules(asked, problems) if rule.active]
+    native = [Rule(rule.value, _native_tag(rule, prefix)) for rule in active if rule.type == NATIVE]
     groups = {
-        "track": tracked(asked.get("track"), problems),
-        "follow": followed(asked.get("follow"), problems),
-        "locations": located(asked.get("locations"), problems, rules=caps.rules),
+        name: [term for rule in active if rule.type in kinds for term in _terms(rule, caps, problems)]
+        for name, kinds in _GROUPS.items()
     }
-    native = _native(asked.get("rules"), problems, caps, prefix)
-    for terms in groups.values():
-        problems.extend(
-            f"The term {term[:60]!r}... has {len(term)} characters, and a rule at most {caps.length}."
-            for term in terms
-            if len(term) > caps.length
-        )
+    for term in chain((rule.value for rule in native), *groups.values()):
+        if len(term) > caps.length:
+            problems.append(
+                f"The term {term[:60]!r}... has {len(term)} characters, and a rule at most {caps.length}."
+            )
     if problems:
         raise HarvesterError(
             "The filter cannot be converted to rules.",
@@ -138,18 +140,16 @@ def packed(terms: Iterable[str], *, length: int) -> list[str]:
     return [joint.join(sorted(value)) for value in values]
 
 
-def _native(rules: Any, problems: list[str], caps: RuleCaps, prefix: str) -> list[Rule]:
-    found = []
-    for nth, rule in enumerate(rules or (), start=1):
-        value = rule.get("value") if isinstance(rule, Mapping) else rule
-        if not isinstance(value, str) or not value.strip():
-            problems.append(f"Rule {nth} has no value.")
-        elif len(value) > caps.length:
-            problems.append(f"Rule {nth} has {len(value)} characters, and may have {caps.length}.")
-        else:
-            tag = str(rule.get("tag") or "") if isinstance(rule, Mapping) else ""
-            found.append(Rule(value, f"{prefix}rule:{tag}" if prefix else tag))
-    return found
+def _terms(rule: CollectionRule, caps: RuleCaps, problems: list[str]) -> list[str]:
+    # About twenty boxes fit into a rule; counted before they are made, as the earth has three million.
+    if rule.type == GEO and (needed := tiles(rule.value)) > caps.rules * 30:
+        problems.append(f"{rule.value} needs {needed:,} boxes of 25 miles, too many for {caps.rules} rules.")
+        return []
+    return terms(rule)
+
+
+def _native_tag(rule: CollectionRule, prefix: str) -> str:
+    return f"{prefix}rule:{rule.tag}" if prefix else rule.tag
 
 
 _TAG = "twarc-cloud:"

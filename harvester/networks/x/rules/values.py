@@ -1,42 +1,37 @@
-"""The words of v1.1's filter, which collections are written in, are taken apart in one way.
+"""The values of rules and of v1.1's filter, taken apart in one way, and brought into one spelling.
 
-Those that read append what cannot be meant to `problems`, so that a person is told everything at once.
+Those that read lists append what cannot be meant to `problems`, so that a person is told everything at once.
 """
 
+import math
 import re
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from harvester.networks.x.post_ids import is_id
 
-_OF_RULES = {"value", "tag"}
+KEYWORD, HASHTAG, USERNAME, USERID, GEO, NATIVE = (
+    *("keyword", "hashtag", "username", "userid", "geo", "native"),
+)
+TYPES = (KEYWORD, HASHTAG, USERNAME, USERID, GEO, NATIVE)
 
 Box = tuple[float, float, float, float]
 
-
-def unreadable(asked: Mapping[str, Any]) -> list[str]:
-    """All that stands against a collection's `filter`, as far as that is known without the network."""
-    problems: list[str] = []
-    phrases(asked.get("track"), problems)
-    accounts(asked.get("follow"), problems)
-    boxes(asked.get("locations"), problems)
-    rules(asked.get("rules"), problems)
-    return problems or nothing_left(asked)
+_NAME = re.compile(r"[A-Za-z0-9_]{1,15}")
+# Of a degree: 0.1 m.
+_DIGITS = 6
 
 
-def nothing_left(asked: Mapping[str, Any]) -> list[str]:
-    """The problem of a filter that would match no post, because all of it is punctuation."""
-    if any(asked.get(name) for name in ("follow", "locations", "rules")):
-        return []
-    track = asked.get("track")
-    if not track or any(words(phrase) for phrase in phrases(track, [])):
-        return []
-    return [f"filter.track holds no word ({_shown(track)}), and punctuation alone matches no post."]
-
-
-def _shown(track: Any) -> str:
-    text = ", ".join(map(str, track)) if isinstance(track, list) else str(track)
-    return text if len(text) <= 60 else f"{text[:60]} ..."
+def spelled(kind: str, given: Any) -> str:
+    """The value of a rule of this type in its one spelling; ValueError with what is wrong with it."""
+    if kind == GEO:
+        return canonical(_box(given))
+    if kind == USERID and isinstance(given, int) and not isinstance(given, bool):
+        given = str(given)
+    if not isinstance(given, str):
+        raise ValueError(f"its value is {repr(given)[:60]}, which is no text")
+    return _SPELLED[kind](given.strip())
 
 
 def words(phrase: str) -> list[str]:
@@ -46,32 +41,62 @@ def words(phrase: str) -> list[str]:
     return [word for word in found if re.search(r"\w|[^\x00-\x7f]", word)]
 
 
-def rules(given: Any, problems: list[str]) -> list[Mapping[str, Any]]:
-    """Rules in X's own language, each an object with a `value` and perhaps a `tag`."""
-    if given is not None and not isinstance(given, list):
-        problems.append("filter.rules is not a list.")
-        return []
-    found: list[Mapping[str, Any]] = []
-    for number, rule in enumerate(given or (), start=1):
-        value = rule.get("value") if isinstance(rule, Mapping) else None
-        if not isinstance(rule, Mapping) or not isinstance(value, str) or not value.strip():
-            problems.append(f"Rule {rule!r} has no value.")
-            continue
-        unknown = [name for name in rule if name not in _OF_RULES]
-        problems += [f"Rule {number} has {name!r}, and can have value and tag." for name in unknown]
-        found.append(rule)
+def keyword(text: str) -> str:
+    """Words and phrases, one blank between them; empty where there is none."""
+    # A comma separates words as a blank does, but not within a phrase.
+    found = [word for part in re.findall(r'(?:"[^"]*"|[^,])+', text) for word in words(part)]
+    return " ".join(f'"{" ".join(word[1:-1].split())}"' if word.startswith('"') else word for word in found)
+
+
+def is_token(word: str) -> bool:
+    """Whether X reads it as one word."""
+    # Marks and joiners belong to the words of many scripts, and symbols beyond ASCII are emoji.
+    return bool(word) and all(
+        letter.isalnum()
+        or letter == "_"
+        or (not letter.isascii() and unicodedata.category(letter) in ("Mn", "Mc", "Me", "Cf", "So", "Sk"))
+        for letter in word
+    )
+
+
+def _keywords(text: str) -> str:
+    if not (found := keyword(text)):
+        raise ValueError(f"{text[:60]!r} holds no word, and punctuation alone matches no post")
     return found
 
 
-def same_values(given: Any) -> list[str]:
-    """Which rules have the value of an earlier one: X keeps the first of them, and so its tag."""
-    numbers: dict[str, int] = {}
-    found: list[str] = []
-    for number, rule in enumerate(rules(given, []), start=1):
-        value = rule["value"].strip()
-        if (earlier := numbers.setdefault(value, number)) != number:
-            found.append(f"Rule {number} has the value of rule {earlier} ({value}); X keeps that one's tag.")
-    return found
+def _hashtags(text: str) -> str:
+    tags = [word.lstrip("#\uff03") for word in text.replace(",", " ").split()]
+    for tag in tags:
+        if not is_token(tag):
+            raise ValueError(f"#{tag[:60]} is no hashtag, which has letters, digits and '_'")
+    return " ".join(f"#{tag}" for tag in tags)
+
+
+def _name(text: str) -> str:
+    name = text.removeprefix("@")
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{text[:60]!r} is no name of an account, which has 1 to 15 of a-z, 0-9 and '_'")
+    return name.lower()
+
+
+def _user_id(text: str) -> str:
+    if not is_id(text):
+        raise ValueError(f"{text[:60]!r} is no user id, which is a number")
+    return text
+
+
+def _as_it_is(text: str) -> str:
+    return text
+
+
+_SPELLED: Mapping[str, Callable[[str], str]] = {
+    KEYWORD: _keywords,
+    HASHTAG: _hashtags,
+    USERNAME: _name,
+    USERID: _user_id,
+    NATIVE: _as_it_is,
+}
 
 
 def phrases(track: Any, problems: list[str]) -> list[str]:
@@ -79,35 +104,86 @@ def phrases(track: Any, problems: list[str]) -> list[str]:
     return _listed(track, "track", problems, str)
 
 
-def accounts(follow: Any, problems: list[str]) -> list[str]:
-    """User ids, and names without their @."""
-    found: list[str] = []
+def accounts(follow: Any, problems: list[str]) -> list[tuple[str, str]]:
+    """User ids, and names without their @, each with its type."""
+    found: list[tuple[str, str]] = []
     for account in _listed(follow, "follow", problems, str | int):
-        name = account.removeprefix("@")
-        if is_id(name) if name == account else re.fullmatch(r"[A-Za-z0-9_]{1,15}", name):
-            found.append(name)
-        else:
+        kind = USERNAME if account.startswith("@") else USERID
+        try:
+            found.append((kind, spelled(kind, account)))
+        except ValueError:
             problems.append(f"{account!r} in filter.follow is neither a user id nor an @name.")
     return found
 
 
 def boxes(locations: Any, problems: list[str]) -> list[Box]:
     """Boxes of west, south, east and north; in 2019 these could be a list, too."""
+    before = len(problems)
     numbers = _numbers(locations, problems)
+    if len(problems) > before:
+        return []
     if len(numbers) % 4:
         problems.append(
             f"filter.locations holds {len(numbers)} numbers; a box has four: west, south, east, north."
         )
         return []
     found: list[Box] = []
-    for west, south, east, north in zip(*[iter(numbers)] * 4, strict=True):
-        if -180 <= west < east <= 180 and -90 <= south < north <= 90:
-            found.append((west, south, east, north))
-        else:
-            problems.append(
-                f"{west},{south},{east},{north} in filter.locations is not west,south,east,north in degrees."
-            )
+    for corners in zip(*[iter(numbers)] * 4, strict=True):
+        try:
+            found.append(_checked(corners))
+        except ValueError as error:
+            problems.append(f"{_shown(corners)} in filter.locations is not west,south,east,north: {error}.")
     return found
+
+
+def canonical(box: Box) -> str:
+    return ",".join(map(degrees, box))
+
+
+def degrees(value: float) -> str:
+    text = f"{value:.{_DIGITS}f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def corners(value: str) -> Box:
+    """The box of a canonical value."""
+    west, south, east, north = map(float, value.split(","))
+    return west, south, east, north
+
+
+def _box(given: Any) -> Box:
+    parts = given.split(",") if isinstance(given, str) else given
+    if not isinstance(parts, list) or len(parts) != 4:
+        raise ValueError(f"{repr(given)[:60]} is no box, which has four numbers: west, south, east, north")
+    try:
+        return _checked(tuple(map(_number, parts)))
+    except ValueError as error:
+        raise ValueError(f"the box {repr(given)[:60]}: {error}") from None
+
+
+def _checked(given: tuple[float, ...]) -> Box:
+    west, south, east, north = (round(value, _DIGITS) + 0.0 for value in given)
+    for name, most, values in (("longitude", 180, (west, east)), ("latitude", 90, (south, north))):
+        for value in values:
+            if not -most <= value <= most:
+                raise ValueError(f"{name} {degrees(value)} is out of range, -{most} to {most}")
+    if west == east or south == north:
+        raise ValueError("it has no area")
+    if west > east:
+        raise ValueError("west is not west of east; a box across longitude 180 is two boxes")
+    if south > north:
+        raise ValueError("south is not south of north")
+    return west, south, east, north
+
+
+def _number(given: Any) -> float:
+    try:
+        number = float(given)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if isinstance(given, bool) or not math.isfinite(number):
+        raise ValueError(f"{repr(given)[:60]} is no number")
+    return number
 
 
 def _listed(value: Any, name: str, problems: list[str], kind: Any) -> list[str]:
@@ -133,7 +209,11 @@ def _numbers(locations: Any, problems: list[str]) -> list[float]:
     numbers = []
     for part in flat:
         try:
-            numbers.append(float(part))
-        except (TypeError, ValueError):
+            numbers.append(_number(part))
+        except ValueError:
             problems.append(f"{part!r} in filter.locations is no number.")
     return numbers
+
+
+def _shown(numbers: tuple[float, ...]) -> str:
+    return ",".join(f"{number:g}" for number in numbers)

@@ -11,7 +11,7 @@ from harvester.networks import Batch
 from harvester.networks.gap import Gap
 from harvester.networks.x import Rule, StreamRead, StreamSupervisor, XError, compile_rules, price, tag_prefix
 from harvester.networks.x.job import Job
-from harvester.networks.x.rules.values import same_values
+from harvester.networks.x.rules.collection_rules import repeated
 from harvester.text import counted
 
 log = logging.getLogger("twarc-cloud")
@@ -74,7 +74,7 @@ def _put(job: Job, read: StreamRead, *, most: int | None) -> None:
 
 def _set_rules(job: Job) -> list[Rule]:
     """Make the app's rules those of the collection; those that were not there before."""
-    for problem in same_values(job.collection["filter"].get("rules")):
+    for problem in repeated(job.collection["filter"]):
         log.warning("%s", problem)
     prefix = tag_prefix(job.collection["id"])
     caps = job.client.rule_caps()
