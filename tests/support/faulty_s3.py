@@ -316,13 +316,11 @@ def _written(verb: str, reply: Reply) -> bytes:
 
 def _is_framed(verb: str, reply: Reply) -> bool:
     """Whether an answer is as long as it says."""
+    if reply.status < 200:
+        return False
     if verb == "HEAD" or reply.status in (204, 304):
         return verb == "HEAD" or not reply.body
-    return (
-        reply.status >= 200
-        and reply.cut is None
-        and reply.headers.get("content-length") == str(len(reply.body))
-    )
+    return reply.cut is None and reply.headers.get("content-length") == str(len(reply.body))
 
 
 def _folder(name: str) -> str:
