@@ -37,8 +37,10 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "oauthlib": ("networks.x",),
     "obstore": ("store.reading",),
     "orjson": ("",),
+    "redis": ("networks.x.imports",),
     "requests": ("networks.x",),
     "requests_oauthlib": ("networks.x",),
+    "sqlalchemy": ("networks.x.imports",),
     "twarc": ("networks.x",),
     "urllib3": ("networks.x",),
     "waitress": ("monitoring.bounded_http",),
@@ -55,6 +57,7 @@ PURE = (
     *("collection.kinds.kind", "collection.kinds.user_timeline", "collection.kinds.search"),
     *("collection.kinds.filter", "collection.kinds.repair", "collection.kinds.names"),
     *("collection.changeset", "collection.merge", "collection.changelog", "collection.sinks"),
+    *("networks.x.imports.rows", "networks.x.imports.values", "networks.x.imports.rule_files"),
 )
 PURE_IMPORTS = {
     *(
@@ -62,6 +65,7 @@ PURE_IMPORTS = {
         "base64",
         "codecs",
         "collections",
+        "csv",
         "dataclasses",
         "datetime",
         "difflib",
@@ -69,7 +73,7 @@ PURE_IMPORTS = {
         "functools",
         "hashlib",
     ),
-    *("itertools", "math", "msgspec", "orjson", "re", "string", "typing", "unicodedata"),
+    *("io", "itertools", "math", "msgspec", "orjson", "re", "string", "typing", "unicodedata"),
 }
 IMPURE_CALLS = {"open", "print", "input", "now", "utcnow", "today", "read_text", "write_text", "exists"}
 
@@ -82,6 +86,7 @@ MAY_NAME = {
     "networks.registry": ("networks.x.network",),
     "commands.collection.rules": ("networks.x.XClient", "networks.x.rules"),
     "commands.config.api_keys": ("networks.x.keys",),
+    "commands.config.import_rules": ("networks.x.imports",),
     "commands.config.typed_keys": ("networks.x.keys",),
 }
 
