@@ -112,6 +112,15 @@ class LockContent(TypedDict, total=False):
     harvest_id: str
 
 
+class AppHolder(TypedDict, total=False):
+    """What a file below collections/.apps/ says: the harvest whose stream uses the app."""
+
+    collection: str
+    owner: str
+    host: str
+    since: str
+
+
 class OpenSegment(TypedDict):
     """The file of records that grows, up to its last synced byte."""
 

@@ -72,7 +72,8 @@ def _added(item: Item, storing: Storing) -> bool:
 
 def _outcome(context: Context, source: SourceThread, state: State, storing: Storing) -> Outcome:
     """How the source ended, in the words of harvest.json."""
-    error, stop = source.error, context.stop
+    # A stop ended the source then, too.
+    error, stop = context.app_lost() or source.error, context.stop
     if error is None and not stop.requested:
         return completed(state, source.ended_by)
     if error is None or isinstance(error, Stopped):

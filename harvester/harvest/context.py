@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harvester.clock import Clock, Stop
+from harvester.errors import HarvesterError
 from harvester.harvest.progress import Progress
 from harvester.settings import Settings
 from harvester.store import Store
@@ -25,3 +26,7 @@ class Context:
     progress: Progress
     # Takes until when all that a stream brought was heard and is stored, and the last record before that.
     note_heard: Callable[[str, str], None] = lambda heard, last_id: None  # noqa: ARG005
+    # Takes the app whose one stream this harvest is to be; raises where another's stream holds it.
+    hold_app: Callable[[str], None] = lambda app: None  # noqa: ARG005
+    # Why the app is another's by now, which ends this harvest.
+    app_lost: Callable[[], HarvesterError | None] = lambda: None

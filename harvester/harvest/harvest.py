@@ -14,6 +14,7 @@ from harvester.documents import Collection, HarvestSummary, LockContent, Tree, v
 from harvester.errors import Exit, HarvesterError
 from harvester.errors.files import in_words
 from harvester.harvest import missed_interval
+from harvester.harvest.app_lock import AppLock
 from harvester.harvest.claim import claim
 from harvester.harvest.context import Context
 from harvester.harvest.control import StopFile
@@ -68,8 +69,17 @@ class Harvest:
             stop=self.stop,
         )
         self._patience = Patience(self.settings.store_patience, clock=self.clock, stop=self.stop)
+        fenced = FencedStore(self.store, self._lock)
+        self._app = AppLock(
+            fenced,
+            self.keys.id,
+            owner=owner,
+            # It is held once the harvest has begun, when steps of the store are tried once.
+            patience=Patience(self.settings.store_patience, clock=self.clock, stop=self.stop),
+        )
+        self._lock.on_lapse = self._require_app
         self._context = Context(
-            store=PatientStore(FencedStore(self.store, self._lock), self._patience),
+            store=PatientStore(fenced, self._patience),
             keys=self.keys,
             settings=self.settings,
             work_root=self.work_root,
@@ -78,6 +88,8 @@ class Harvest:
             owner=owner,
             progress=Progress(self.keys.id, self.store.name, task=self.task),
             note_heard=self._lock.note_heard,
+            hold_app=self._app.hold,
+            app_lost=lambda: self._app.lost,
         )
         self._stop_file = StopFile(
             self.store,
@@ -114,6 +126,7 @@ class Harvest:
             self._patience.end()
             self._uploads.abandon()
             self._stop_file.close()
+            self._app.release()
             self._release_lock()
 
     def summary(self) -> HarvestSummary:
@@ -199,6 +212,15 @@ class Harvest:
             recovered.work.remove()
             # Of the same harvest this machine may have kept an earlier folder, which knew less.
             sweep(context.store, self.keys, self.work_root)
+
+    def _require_app(self) -> None:
+        """End this harvest where its app is another's since its lock had expired for a while."""
+        try:
+            self._app.require()
+        except HarvesterError as error:
+            if error is not self._app.lost:
+                raise
+            self.stop.request(error.message)
 
     def _release_lock(self) -> None:
         try:

@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
@@ -66,6 +67,10 @@ class Lock:
         self._began = datetime.min.replace(tzinfo=UTC)
         self._written = 0.0
         self._lost = False
+        # Whether it was renewed so late that others may have taken it for a dead one's meanwhile.
+        self._lapsed = False
+        # Called then, by the thread that renewed it, until it returns.
+        self.on_lapse: Callable[[], None] = lambda: None
         self._ended = threading.Event()
         # Where a lock was taken over: what its owner created after this, by the store's clock, came too late.
         self.late_after: datetime | None = None
@@ -162,6 +167,9 @@ class Lock:
             self._prove()
         finally:
             self._pass_on()
+        if self._lapsed:
+            self.on_lapse()
+            self._lapsed = False
 
     def _prove(self) -> None:
         with self._guard:
@@ -169,6 +177,7 @@ class Lock:
                 raise _lost(self._key)
             self._content["renewed"] = self._content.get("renewed", 0) + 1
             sent = self._clock.elapsed()
+            in_time = self.in_time
             try:
                 self._renew()
             except Conflict as error:
@@ -179,6 +188,7 @@ class Lock:
                 self._written = self._clock.elapsed()
                 raise
             self._proved(sent)
+            self._lapsed = self._lapsed or not in_time
 
     def _proved(self, sent: float) -> None:
         self._deadline = sent + self._ttl

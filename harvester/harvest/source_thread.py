@@ -74,6 +74,9 @@ class SourceThread:
     def _collect(self, missed: MissedInterval | None) -> None:
         context = self.context
         client = self.client(self.collection, context.progress)
+        if is_stream(self.collection) and self.network.one_stream_per_app:
+            # Before anything is asked of the network: rules that are set count for the app's stream.
+            context.hold_app(client.app)
         client.billing.budget = budget(self.collection, setting=context.settings.budget_usd)
         if self._client:
             client.go_on_from(self._client)

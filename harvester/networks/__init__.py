@@ -55,15 +55,24 @@ class Keys:
         return ()
 
     @property
+    def app(self) -> str:
+        """What tells the app that they are of from all others, and no secret; empty where that is unknown."""
+        return ""
+
+    @property
     def whose(self) -> str:
         """Whose they are, in words."""
         return "none are needed."
 
 
 class Client:
-    """The connection of one harvest to its network; threads may share it."""
+    """The connection of one harvest to its network; threads may share it.
+
+    `app` is that of its keys: one of a network that allows one stream per app has one.
+    """
 
     billing: Billing
+    app: str = ""
 
     def go_on_from(self, before: "Client") -> None:
         """Take the place of another client of the same harvest, and count what it was billed."""

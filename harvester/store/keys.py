@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from harvester.errors import Exit, HarvesterError
 
 ROOT = "collections/"
+# Of the apps whose streams run: no collection's id begins with a dot.
+APPS = f"{ROOT}.apps/"
 # In a collection's folder.
 COLLECTION, LAST_HARVEST = "collection.json", "last_harvest.json"
 LOCK, CHECKPOINT, STOP, NOTICES = "lock.json", "checkpoint.json", "stop.json", "notices.json"
@@ -148,6 +150,11 @@ class HarvestKeys:
     @property
     def parts(self) -> str:
         return f"{self.folder}{OPEN}"
+
+
+def app_key(app: str) -> str:
+    """Who holds an app; `app` tells it from others and is no secret."""
+    return f"{APPS}{app}.json"
 
 
 def segment_name(opened: datetime, number: int) -> str:

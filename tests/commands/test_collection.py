@@ -20,7 +20,10 @@ from harvester.commands.cli.workspace import chosen
 from harvester.compute import RUNNING, STOPPING
 from harvester.compute.local.compute import LocalCompute
 from harvester.compute.local.scheduler import Scheduler
+from harvester.harvest.app_lock import AppLock
 from harvester.harvest.lock import Lock
+from harvester.harvest.store_patience import Patience
+from harvester.networks.x import Keys
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 from tests.support import fork_server
@@ -320,19 +323,57 @@ def test_a_stream_that_cannot_work_is_given_up_and_that_is_told(
     until(lambda: "RUNNING" in person.output("harvest", "list"))
     again = person("collection", "filter-start", "live")
     assert (again.code, "The stream of other already runs with the same keys" in again.err) == (11, True)
-    # What is damaged there is nothing against this one.
+    # Where it cannot be seen what runs there, the app itself says who holds it.
+    until(lambda: list((person.folder / "collections/.apps").glob("*.json")))
     stored = person.folder / "collections/other/collection.json"
     sound = stored.read_bytes()
     stored.write_bytes(json.dumps({**json.loads(sound), "network": "fence"}).encode())
-    person.output("collection", "filter-start", "live")
+    again = person("collection", "filter-start", "live")
+    assert (again.code, "The stream of other already uses the app" in again.err) == (11, True)
     stored.write_bytes(sound)
-    until(lambda: not person._slot("live", "supervisor").is_alive)
     emulated.control.revoke()
     emulated.control.disconnect()
     until(lambda: "exit code 4" in person.output("harvest", "list"))
     refused = person("collection", "filter-start", "live")
     assert (refused.code, "X does not accept the keys" in refused.err) == (4, True)
     person.output("collection", "filter-stop", "other")
+
+
+def test_a_stream_is_refused_while_its_app_is_held_by_one_of_another_machine(person: Person) -> None:
+    _add(person, "live", filter={"track": "library"})
+    _add(person, "away", filter={"track": "library"})
+    away, patience = _held(person, "away"), Patience(0.0, clock=SystemClock(), stop=Stop())
+    app = AppLock(FolderStore(person.folder / "collections"), "away", owner="somebody", patience=patience)
+    app.hold(Keys(bearer_token=os.environ["BEARER_TOKEN"]).app)
+    refused = person("collection", "filter-start", "live")
+    assert (refused.code, "The stream of away already uses the app" in refused.err) == (11, True)
+    assert "somebody on " in refused.err
+    away.release()
+    person.output("collection", "filter-start", "live")
+    person.output("collection", "filter-stop", "live")
+
+
+def test_two_profiles_of_one_app_have_one_stream(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BEARER_TOKEN")
+    known = emulator.CREDENTIALS
+    one = {name: known[name] for name in ("consumer_key", "consumer_secret")}
+    other = one | {name: known[name] for name in ("access_token", "access_token_secret")}
+    lines = [
+        f"[{profile}]\n" + "".join(f"{name} = {key}\n" for name, key in keys.items())
+        for profile, keys in {"one": one, "other": other}.items()
+    ]
+    monkeypatch.setenv("HOME", str(person.folder))
+    (person.folder / ".twarc").write_text("".join(lines))
+    for name, profile in {"first": "one", "second": "other"}.items():
+        keys = {"profile": profile}
+        person.write({"id": name, "type": "filter", "keys": keys, "filter": {"track": "library"}})
+        person.output("collection", "add")
+    person.output("collection", "filter-start", "first")
+    until(lambda: "RUNNING" in person.output("harvest", "list"))
+    refused = person("collection", "filter-start", "second")
+    assert (refused.code, "The stream of first already runs" in refused.err) == (11, True)
+    person.output("collection", "filter-stop", "first")
+    assert "emulator-consumer-key" not in str(sorted((person.folder / "collections").rglob("*")))
 
 
 def test_a_stream_is_stopped_though_its_supervisor_is_dead(person: Person) -> None:

@@ -93,32 +93,52 @@ def filter_start(collection_id: str, dry_run: bool, workspace: Workspace) -> Non
 
 
 def _require_free_stream(workspace: Workspace, keys: CollectionKeys, tree: Collection) -> None:
-    """Raise where another stream runs here with the same keys, or the network refuses these."""
+    """Raise where another stream uses the same app, here or anywhere, or the network refuses the keys."""
+    from harvester.harvest import app_lock
     from harvester.networks.registry import network_of
 
     if rival := next(_rivals(workspace, keys, tree), ""):
         profile = (tree.get("keys") or {}).get("profile")
         named = f"the keys of profile {profile}" if profile else "the same keys"
         raise HarvesterError(
-            f"The stream of {rival} already runs with {named}; "
+            f"The stream of {rival} already runs with {named}, or with others of the same app; "
             f"{network_of(tree).title} allows one stream per app.",
             hint=f"Stop it with `collection filter-stop {rival}`, or use keys of another app.",
             exit_code=Exit.LOCKED,
         )
+    if app := _app_of(workspace, tree):
+        app_lock.require_free(workspace.store, app)
     if not workspace.settings.cluster:
         _require_accepted_keys(workspace, tree)
+
+
+def _app_of(workspace: Workspace, tree: Mapping[str, Any]) -> str:
+    """The app of which one stream may run; empty where there is no such limit, or it cannot be seen here."""
+    from harvester.networks.registry import network_of
+
+    network = network_of(tree)
+    if not network.one_stream_per_app:
+        return ""
+    try:
+        return network.keys(tree, workspace.settings).app
+    except HarvesterError:
+        # Who may start a task need not be allowed to read its keys; the harvest looks for itself.
+        return ""
 
 
 def _rivals(workspace: Workspace, keys: CollectionKeys, tree: Collection) -> Iterator[str]:
     """The collections of other streams that run here with the same keys."""
     from harvester.collection import history
 
+    app = "" if workspace.settings.cluster else _app_of(workspace, tree)
     for task in workspace.compute.tasks():
         if task.collection_id == keys.id or task.status not in _RUNS:
             continue
         try:
             other = history.current(workspace.store, workspace.keys(task.collection_id))
-            shares = is_stream(other) and _share_an_app(tree, other)
+            shares = is_stream(other) and (
+                _share_an_app(tree, other) or bool(app and app == _app_of(workspace, other))
+            )
         except HarvesterError:
             continue
         if shares:

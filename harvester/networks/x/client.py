@@ -59,6 +59,7 @@ class XClient(RulesApi, Client):
                 exit_code=Exit.UNAUTHORIZED,
             )
         self._keys = keys
+        self.app = keys.app
         self._base = base_url.rstrip("/")
         self._sessions = Sessions(keys, base_url=self._base, stop=stop, pool=pool, agent=user_agent)
         self._exchange = Exchange(

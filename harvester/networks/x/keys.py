@@ -2,6 +2,7 @@
 
 import ast
 import configparser
+import hashlib
 import re
 import unicodedata
 from collections.abc import Mapping
@@ -39,6 +40,12 @@ class Keys(networks.Keys):
     @property
     def secrets(self) -> tuple[str, ...]:
         return tuple(filter(None, (getattr(self, name) for name in NAMES)))
+
+    @property
+    def app(self) -> str:
+        """All keys of an app have its consumer key; a bearer token that stands alone is taken for one."""
+        told = self.consumer_key or self.bearer_token
+        return f"x-{hashlib.sha256(told.encode()).hexdigest()[:16]}" if told else ""
 
     @property
     def whose(self) -> str:
