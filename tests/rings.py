@@ -58,6 +58,8 @@ PURE = (
     *("collection.kinds.filter", "collection.kinds.repair", "collection.kinds.names"),
     *("collection.changeset", "collection.merge", "collection.changelog", "collection.sinks"),
     *("networks.x.imports.rows", "networks.x.imports.values", "networks.x.imports.rule_files"),
+    *(f"networks.x.matching.{name}" for name in ("words", "boxes", "facts", "conditions", "rule_index")),
+    *("networks.x.matching.match", "networks.x.matching.attribution", "networks.x.matching.enrichment"),
 )
 PURE_IMPORTS = {
     *(

@@ -1,6 +1,6 @@
 """The contract between harvests and a network of posts, which X and any other network implement."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
@@ -10,6 +10,7 @@ from harvester.clock import Stopped as Stopped
 from harvester.collection.kinds import Rules
 from harvester.documents import Collection, Tree
 from harvester.errors import Exit, HarvesterError
+from harvester.networks.attribution import Attributor
 from harvester.networks.budget import Billing, Prices
 from harvester.networks.check import Check
 from harvester.networks.gap import Heard, MissedInterval, impossible
@@ -166,6 +167,13 @@ class Network:
     def records(self, block: bytes, *, ids: bool) -> Records:
         """What whole lines of stored records hold; raises BrokenLine for one that is no record."""
         return one_post_a_line(block, ids=ids)
+
+    def attribution(self, collections: Sequence[Tree], events: Iterable[Tree]) -> Attributor | None:
+        """Says which rules of a collection its records matched; None where the network has none to tell of.
+
+        `collections` are its versions that count, the last one most, and `events` those of its harvests.
+        """
+        return None
 
     # -- gaps --------------------------------------------------------------------------------------
 

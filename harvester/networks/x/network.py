@@ -1,11 +1,11 @@
 """X as a network: implements the contract with the modules of this folder."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from harvester.collection.kinds import Rules
-from harvester.documents import Collection
+from harvester.documents import Collection, Tree
 from harvester.networks import Account, Network, Source, Waits
 from harvester.networks.budget import Prices
 from harvester.networks.check import Check
@@ -19,6 +19,7 @@ from harvester.settings import Settings
 if TYPE_CHECKING:
     from harvester.networks.x.client import XClient
     from harvester.networks.x.keys import Keys
+    from harvester.networks.x.matching.attribution import Attribution
 
 # docs.x.com, "Search": how far back a recent search goes.
 _RECENT = timedelta(days=7)
@@ -66,6 +67,11 @@ class X(Network):
         from harvester.networks.x.sources.repair import source
 
         return source(known)
+
+    def attribution(self, collections: Sequence[Tree], events: Iterable[Tree]) -> "Attribution":
+        from harvester.networks.x.matching.attribution import attribution_of
+
+        return attribution_of(collections, events)
 
     @property
     def prices(self) -> Prices:

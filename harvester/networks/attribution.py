@@ -1,0 +1,28 @@
+"""Which rules of a collection a record matched, as those see it who know no network."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from harvester.documents import Tree
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a record is from; `backfill` where it was asked for later, as the stream missed it."""
+
+    collection_id: str
+    harvest_id: str
+    backfill: bool = False
+
+
+class Attributor(Protocol):
+    """Of one collection and the rules that were live; it changes nothing and may be asked by any thread."""
+
+    def matched(self, record: Tree) -> list[Tree]:
+        """`id` and `by` of each rule that the post of a record matched: `network`, or `local`."""
+
+    def enriched(self, line: bytes, record: Tree, origin: Origin, *, traptor_names: bool = False) -> bytes:
+        """The line of a record with its rules, its origin and its time; as it is where it is no post.
+
+        All else in it stays byte by byte. With `traptor_names` the object is that of traptor, under its name.
+        """

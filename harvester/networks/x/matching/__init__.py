@@ -1,0 +1,1 @@
+"""Says which rules of a collection a record matched."""
