@@ -14,7 +14,7 @@ from harvester.networks.attribution import Attributor
 from harvester.networks.budget import Billing, Prices
 from harvester.networks.check import Check
 from harvester.networks.gap import Heard, MissedInterval, impossible
-from harvester.networks.records import Records, one_post_a_line
+from harvester.networks.records import Post, Records, one_post_a_line, only_post
 from harvester.networks.repair import Known, LiveRule, Searches
 from harvester.settings import Settings
 from harvester.text import plain
@@ -174,6 +174,10 @@ class Network:
         `collections` are its versions that count, the last one most, and `events` those of its harvests.
         """
         return None
+
+    def posts(self, line: bytes) -> Sequence[Post]:
+        """The posts of one stored line, each with all that the line says of it; raises BrokenLine."""
+        return only_post(line)
 
     # -- gaps --------------------------------------------------------------------------------------
 

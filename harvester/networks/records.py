@@ -1,4 +1,4 @@
-"""What lines of stored records hold, as far as it is counted: how many posts, and which."""
+"""What lines of stored records hold, as far as it is counted or passed on: how many posts, and which."""
 
 import json
 from dataclasses import dataclass, field
@@ -16,6 +16,21 @@ class Records:
     ids: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
+class Post:
+    """One post of a stored line, in a line of its own, which has no line end.
+
+    `author` is the author's id, `published` when it was published, `received` when it came; each is "" where
+    the line does not say.
+    """
+
+    id: str
+    value: bytes = field(repr=False)
+    author: str = ""
+    published: str = ""
+    received: str = ""
+
+
 class BrokenLine(ValueError):
     """The line of this number, from 1 on, is no record; `why` ends a sentence about it."""
 
@@ -28,6 +43,11 @@ def one_post_a_line(block: bytes, *, ids: bool) -> Records:
     """Of records that are one post each, with its `id`."""
     found = [object_of(line, number) for number, line in enumerate(block.splitlines(), 1)]
     return Records(len(found), len(found), [str(each.get("id")) for each in found] if ids else [])
+
+
+def only_post(line: bytes) -> list[Post]:
+    """Of a record that is one post, with its `id`."""
+    return [Post(str(object_of(line, 1).get("id")), line)]
 
 
 def object_of(line: bytes, number: int) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from harvester.documents import Collection, Tree
 from harvester.networks import Account, Network, Source, Waits
 from harvester.networks.budget import Prices
 from harvester.networks.check import Check
-from harvester.networks.records import Records
+from harvester.networks.records import Post, Records
 from harvester.networks.repair import Known, LiveRule, Searches
 from harvester.networks.x import post_ids
 from harvester.networks.x.screen_names import LIMITS, screen_name
@@ -72,6 +72,11 @@ class X(Network):
         from harvester.networks.x.matching.attribution import attribution_of
 
         return attribution_of(collections, events)
+
+    def posts(self, line: bytes) -> Sequence[Post]:
+        from harvester.networks.x.posts import posts
+
+        return posts(line)
 
     @property
     def prices(self) -> Prices:
