@@ -1,0 +1,144 @@
+"""What of one harvest can be read at a moment: on this machine, in `open/`, or stored as a whole."""
+
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, Literal, cast
+
+import msgspec
+
+from harvester.clock import moment
+from harvester.errors import HarvesterError, NotFound
+from harvester.harvest import manifest
+from harvester.store import Store
+from harvester.store.folder import FolderStore
+from harvester.store.keys import EVENTS, ROOT, CollectionKeys, HarvestKeys, is_segment, segment_order
+
+
+class _File(msgspec.Struct):
+    name: str
+    size: int
+
+
+class _State(msgspec.Struct):
+    harvest: str
+    finished: list[_File] = []
+    segment: _File | None = None
+
+
+class _Closing(msgspec.Struct):
+    file: _File
+
+
+class _Checkpoint(msgspec.Struct):
+    """Of checkpoint.json, which may hold the progress of 100,000 users, what is asked here."""
+
+    state: _State
+    closing: _Closing | None = None
+
+
+_checkpoint = msgspec.json.Decoder(_Checkpoint)
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How much of a file counts. One that is `whole` does not grow; `size` says nothing of a stored one."""
+
+    place: Literal["here", "open", "stored"]
+    size: int = 0
+    whole: bool = True
+
+
+@dataclass(frozen=True)
+class Contents:
+    """The files of records of a harvest, and its events; `final` once it has ended and all is stored.
+
+    `current` is the harvest that runs or died and is not finished, as far as it is known.
+    """
+
+    files: Mapping[str, Extent] = field(default_factory=dict)
+    events: Extent | None = None
+    final: bool = False
+    current: str = ""
+
+    def after(self, name: str) -> str:
+        """The file of records that follows one; "" where none does."""
+        mark = segment_order(name) if name else (-1, "")
+        later = [each for each in self.files if segment_order(each) > mark]
+        return min(later, key=segment_order, default="")
+
+
+def stored_contents(store: Store, keys: CollectionKeys, harvest: str) -> Contents:
+    """What the store has of a harvest; of one that runs, up to its checkpoint."""
+    here, current = keys.harvest(moment(harvest)), None
+    with suppress(NotFound):
+        current = _checkpoint_in(store.read(keys.checkpoint).data, keys.checkpoint)
+    if current is None or current.state.harvest != harvest:
+        names = _named(store, here)
+        files = {name: Extent("stored") for name in names if is_segment(name)}
+        events = Extent("stored") if EVENTS in names else None
+        return Contents(files, events, final=True, current=current.state.harvest if current else "")
+    files = {file.name: Extent("stored") for file in current.state.finished}
+    if current.closing and current.closing.file.name in _named(store, here):
+        files[current.closing.file.name] = Extent("stored")
+    if (grows := current.state.segment) and grows.name not in files:
+        files[grows.name] = Extent("open", grows.size, whole=False)
+    return Contents(files, current=harvest)
+
+
+def _checkpoint_in(data: bytes, key: str) -> _Checkpoint:
+    try:
+        return _checkpoint.decode(data)
+    except ValueError as error:
+        raise HarvesterError(
+            f"{key} cannot be read: {error}.", hint="Restore an earlier version of it."
+        ) from error
+
+
+def _named(store: Store, here: HarvestKeys) -> list[str]:
+    """The files that are stored, as a manifest says; harvests of 2019 may have none."""
+    for algorithm in reversed(manifest.ALGORITHMS):
+        with suppress(NotFound, ValueError):
+            return list(manifest.parsed(store.read(here.manifest(algorithm)).data.decode()))
+    return [entry.key.removeprefix(here.folder) for entry in store.entries(here.folder)]
+
+
+def opened_stored(store: Store, key: str) -> BinaryIO:
+    """A stored file, from this machine's disk, where it takes no name; raises NotFound."""
+    if isinstance(store, FolderStore):
+        try:
+            return (store.root / key.removeprefix(ROOT)).open("rb")
+        except FileNotFoundError as error:
+            raise NotFound(f"{key} is not in {store.name}.") from error
+    # Read at once, as a connection that waits for a slow sink is closed meanwhile.
+    with tempfile.TemporaryDirectory(prefix="twarc-cloud-") as folder:
+        path = Path(folder) / "segment"
+        store.download(key, path)
+        return path.open("rb")
+
+
+class Assembled:
+    """A segment that grows elsewhere, put together of its parts in the store as they come."""
+
+    def __init__(self, store: Store, here: HarvestKeys, name: str) -> None:
+        self._store, self._here, self._name = store, here, name
+        self.file = cast(BinaryIO, tempfile.TemporaryFile())  # noqa: SIM115 - closed by its reader
+        self.size = 0
+
+    def fetch(self, size: int) -> int:
+        """Have so many bytes, or as many as there are parts of; how many of these are there."""
+        while self.size < size:
+            try:
+                data = self._store.read(self._here.part(self._name, self.size)).data
+            except NotFound:
+                # It was closed, and is stored as a whole.
+                break
+            self.file.seek(self.size)
+            self.file.write(data)
+            self.file.flush()
+            self.size += len(data)
+            if not data:
+                break
+        return min(size, self.size)

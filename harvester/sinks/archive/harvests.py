@@ -1,0 +1,36 @@
+"""The harvests of a collection in the order in which they began, from any one on."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import UTC, datetime
+
+from harvester.store import Store
+from harvester.store.keys import CollectionKeys, HarvestKeys
+
+# Year, month, day, hour, minute, second.
+_LEVELS = 6
+
+
+def harvests_after(store: Store, keys: CollectionKeys, started: datetime | None) -> Iterator[HarvestKeys]:
+    """Each harvest that began after another, or all of them; listed as far as they are taken."""
+    after = f"{started.astimezone(UTC):%Y/%m/%d/%H/%M/%S}".split("/") if started else []
+    for parts in _below(store, keys.harvests, [], after):
+        if after and parts <= after:
+            continue
+        with suppress(ValueError):
+            yield keys.harvest(datetime.strptime("/".join(parts) + "+0000", "%Y/%m/%d/%H/%M/%S%z"))
+
+
+def _below(store: Store, prefix: str, parts: list[str], after: list[str]) -> Iterator[list[str]]:
+    if len(parts) == _LEVELS:
+        yield parts
+        return
+    for name in sorted(store.folders(prefix)):
+        found = [*parts, name]
+        # A folder that is no part of a date is somebody's own.
+        if _is_part(name, len(parts)) and found >= after[: len(found)]:
+            yield from _below(store, f"{prefix}{name}/", found, after)
+
+
+def _is_part(name: str, level: int) -> bool:
+    return name.isascii() and name.isdigit() and len(name) == (4 if level == 0 else 2)

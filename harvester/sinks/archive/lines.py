@@ -1,0 +1,95 @@
+"""A file that may still grow is read line by line, up to the bytes that count, in bounded memory."""
+
+from typing import Any, BinaryIO
+
+from isal import isal_zlib
+
+_NOT_GZIP: Any = isal_zlib.error
+_GZIP, _MAGIC = 31, b"\x1f\x8b"
+# Bytes that are read, and unpacked, at once. A line above the last is none that a harvest writes.
+_READ, _UNPACKED, _LONGEST = 1 << 16, 1 << 20, 1 << 27
+
+
+class Unreadable(Exception):
+    """The file is damaged from here on; its words end a sentence."""
+
+
+class Lines:
+    """The lines of one file. What of a gzip file has been unpacked is not unpacked again when it grows."""
+
+    def __init__(self, file: BinaryIO, *, packed: bool) -> None:
+        self._file = file
+        self._gunzip: Any = isal_zlib.decompressobj(_GZIP) if packed else None
+        self._packed = b""
+        self._offset = 0
+        self._text = bytearray()
+        # How many lines were returned or passed over.
+        self.line = 0
+
+    def skip(self, number: int, *, upto: int) -> bool:
+        """Pass over lines until so many are behind; whether there were as many."""
+        while self.line < number:
+            if not self.read(upto=upto, most=number - self.line, room=_UNPACKED):
+                return False
+        return True
+
+    def read(self, *, upto: int, most: int, room: int) -> list[bytes]:
+        """The next lines of the first `upto` bytes, without line ends: `most` of them, and of `room` bytes.
+
+        One is returned however long it is. Empty where no whole line is left there.
+        """
+        found: list[bytes] = []
+        begin = 0
+        while len(found) < most and (room > 0 or not found):
+            end = self._text.find(b"\n", begin)
+            if end < 0:
+                del self._text[:begin]
+                begin = 0
+                if not self._more(upto):
+                    break
+                continue
+            found.append(bytes(self._text[begin:end]))
+            room -= end - begin + 1
+            begin = end + 1
+        del self._text[:begin]
+        self.line += len(found)
+        return found
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the file has its end; of one that is cut off, what is missing is not known."""
+        return self._gunzip is None or bool(self._gunzip.eof)
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _more(self, upto: int) -> bool:
+        """Read on; whether anything came, which need not be a whole line."""
+        if len(self._text) > _LONGEST:
+            raise Unreadable(f"has a line of more than {_LONGEST} bytes")
+        if not self._packed:
+            self._file.seek(self._offset)
+            self._packed = self._file.read(max(0, min(_READ, upto - self._offset)))
+            self._offset += len(self._packed)
+        if not self._packed:
+            return False
+        self._text += self._unpacked()
+        return True
+
+    def _unpacked(self) -> bytes:
+        data = self._packed
+        if self._gunzip is None:
+            self._packed = b""
+            return data
+        if self._gunzip.eof:
+            # Another member follows, as of files that were joined; what is none is no record.
+            if not data.startswith(_MAGIC):
+                self._packed = b""
+                return b""
+            self._gunzip = isal_zlib.decompressobj(_GZIP)
+        try:
+            text: bytes = self._gunzip.decompress(data, _UNPACKED)
+        except _NOT_GZIP as error:
+            raise Unreadable(f"is damaged: {error}") from error
+        self._packed = self._gunzip.unused_data if self._gunzip.eof else self._gunzip.unconsumed_tail
+        return text

@@ -1,0 +1,263 @@
+"""All lines of a collection from a position on, in the order in which they were stored, each once."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from harvester.clock import moment, timestamp
+from harvester.documents import Tree, object_in
+from harvester.errors import NotFound
+from harvester.sinks import MOST_BYTES, MOST_LINES, Position
+from harvester.sinks.archive.contents import Contents, Extent, stored_contents
+from harvester.sinks.archive.harvests import harvests_after
+from harvester.sinks.archive.lines import Unreadable
+from harvester.sinks.archive.opened import Opened, opened
+from harvester.sinks.archive.work_folder import WorkFolder, work_folder
+from harvester.store import Store
+from harvester.store.keys import EVENTS, CollectionKeys, HarvestKeys
+
+# After so many looks that found nothing new here, the store is asked whether the harvest has ended elsewhere.
+_LOOKS = 60
+
+
+@dataclass(frozen=True)
+class Line:
+    """A stored line without its end; `position` is the one after it."""
+
+    kind: Literal["record", "event"]
+    data: bytes = field(repr=False)
+    position: Position
+
+
+class Archive:
+    """The lines of one collection. `work_root` is where its harvests keep what is not stored, if here.
+
+    With `only`, the lines of that harvest. `note` is told of what was to be read and is gone.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        keys: CollectionKeys,
+        *,
+        position: Position | None = None,
+        work_root: Path | None = None,
+        only: str = "",
+        note: Callable[[str, Tree], None],
+    ) -> None:
+        self._store, self._keys, self._root, self._only, self._note = store, keys, work_root, only, note
+        begin = Position(only) if only and (position is None or position.harvest != only) else position
+        self._at = begin or Position("")
+        self._is_done = not self._at.segment
+        self._records: Opened | None = None
+        self._events: Opened | None = None
+        self._work: WorkFolder | None = None
+        self._looks = 0
+        self._final: Contents | None = None
+        self._coming: Iterator[HarvestKeys] = iter(())
+
+    @property
+    def position(self) -> Position | None:
+        """Up to where lines were returned; None before the first harvest."""
+        return self._at if self._at.harvest else None
+
+    def read(self) -> list[Line]:
+        """The next lines, not more than a sink is handed at once; empty where there are no more now."""
+        found: list[Line] = []
+        room = MOST_BYTES
+        while len(found) < MOST_LINES and room > 0:
+            new = self._lines(most=MOST_LINES - len(found), room=room)
+            found += new
+            room -= sum(len(line.data) + 1 for line in new)
+            # What is at hand is delivered before the store is asked for more.
+            if not new and (found or not self._go_on()):
+                break
+        return found
+
+    def close(self) -> None:
+        self._close_files()
+        if self._work:
+            self._work.close()
+
+    # -- one harvest -------------------------------------------------------------------------------
+
+    def _lines(self, *, most: int, room: int) -> list[Line]:
+        if self._records:
+            try:
+                if new := self._records.read(most=most, room=room):
+                    return [self._record(data, len(new) - n) for n, data in enumerate(new, 1)]
+            except Unreadable as error:
+                self._give_up("segment damaged", str(error))
+        if self._events and (new := self._events.read(most=most, room=room)):
+            return [self._event(data, len(new) - n) for n, data in enumerate(new, 1)]
+        return []
+
+    def _record(self, data: bytes, before_last: int) -> Line:
+        line = self._records.line - before_last if self._records else 0
+        self._at = Position(self._at.harvest, self._at.segment, line, self._at.events)
+        return Line("record", data, self._at)
+
+    def _event(self, data: bytes, before_last: int) -> Line:
+        events = self._events.line - before_last if self._events else 0
+        self._at = Position(self._at.harvest, self._at.segment, self._at.line, events)
+        return Line("event", data, self._at)
+
+    def _go_on(self) -> bool:
+        """Look what has come since; whether there may be something to be read."""
+        if not self._at.harvest:
+            return self._next_harvest("")
+        known = self._contents()
+        if self._next_records(known) or self._next_events(known):
+            return True
+        return known.final and self._next_harvest(known.current)
+
+    def _next_records(self, known: Contents) -> bool:
+        if not self._is_done:
+            extent = known.files.get(self._at.segment)
+            if extent is None and not (known.final or known.after(self._at.segment)):
+                return False
+            if extent is None:
+                self._give_up("segment gone", "is not stored any more")
+            elif self._records is None or not self._records.is_at(extent):
+                return self._open(extent)
+            elif extent != self._records.extent:
+                self._records.extend(extent)
+                return True
+            elif not extent.whole:
+                return False
+            else:
+                self._finish(self._records)
+        name = known.after(self._at.segment)
+        if name:
+            self._at = Position(self._at.harvest, name, 0, self._at.events)
+            self._is_done = False
+        return bool(name)
+
+    def _open(self, extent: Extent) -> bool:
+        """Open the current file of records; whether something can be read, or is to be looked for again."""
+        if self._records:
+            self._records.close()
+        try:
+            self._records = self._opened(self._at.segment, extent, self._at.line)
+        except NotFound:
+            self._give_up("segment gone", "is not stored any more")
+        return True
+
+    def _opened(self, name: str, extent: Extent, line: int) -> Opened | None:
+        here = self._keys.harvest(moment(self._at.harvest))
+        folder = self._work.folder if self._work else None
+        return opened(self._store, here, name, extent, folder=folder, line=line)
+
+    def _finish(self, records: Opened) -> None:
+        """A file that does not grow is read to its end."""
+        if records.is_beyond:
+            # Its machine was lost before the lines that were read there were in the store.
+            self._give_up("position beyond the end", "is shorter than it was when it grew")
+        elif not records.is_complete:
+            self._give_up("segment damaged", "ends before its end")
+        else:
+            self._pass_over()
+
+    def _give_up(self, event: str, why: str) -> None:
+        at = {"harvest": self._at.harvest, "segment": self._at.segment, "line": self._at.line}
+        self._note(event, {**at, "why": f"{self._at.segment} {why}; the next one is read"})
+        self._pass_over()
+
+    def _pass_over(self) -> None:
+        self._is_done = True
+        if self._records:
+            self._records.close()
+            self._records = None
+
+    def _next_events(self, known: Contents) -> bool:
+        extent = known.events
+        if extent is None or (self._events and self._events.extent == extent):
+            return False
+        if self._events and self._events.is_at(extent):
+            self._events.extend(extent)
+            return True
+        if self._events:
+            self._events.close()
+        try:
+            self._events = self._opened(EVENTS, extent, self._at.events)
+        except NotFound:
+            self._events = None
+        return self._events is not None
+
+    # -- what is known of it -----------------------------------------------------------------------
+
+    def _contents(self) -> Contents:
+        if self._final:
+            return self._final
+        if self._work is None and self._root:
+            self._work, self._looks = work_folder(self._root, self._at.harvest), _LOOKS
+        if self._work and self._work.refresh():
+            known = _contents_here(self._work)
+            self._looks += 1
+            if self._records and known.files.get(self._at.segment) != self._records.extent:
+                self._looks = 0
+            if self._looks < _LOOKS:
+                return known
+            # A folder whose harvest has ended elsewhere stays as it is.
+            self._looks = 0
+            stored = stored_contents(self._store, self._keys, self._at.harvest)
+            if not stored.final:
+                return known
+        else:
+            stored = stored_contents(self._store, self._keys, self._at.harvest)
+        self._leave_work()
+        self._final = stored if stored.final else None
+        return stored
+
+    def _leave_work(self) -> None:
+        if self._work:
+            self._work.close()
+            self._work = None
+
+    # -- the next one ------------------------------------------------------------------------------
+
+    def _next_harvest(self, current: str) -> bool:
+        """Go on to the harvest that began after this one; whether there is one."""
+        if self._only and self._at.harvest:
+            return False
+        found = next(self._coming, None)
+        if found is None and self._may_have_later(current):
+            after = moment(self._at.harvest) if self._at.harvest else None
+            self._coming = harvests_after(self._store, self._keys, after)
+            found = next(self._coming, None)
+        if found is None:
+            # Where one ended a moment ago, another may be named by the time of the next look.
+            self._final = None
+            return False
+        self._close_files()
+        self._leave_work()
+        self._at, self._is_done, self._final = Position(timestamp(found.started)), True, None
+        return True
+
+    def _may_have_later(self, current: str) -> bool:
+        """Whether it is worth listing the harvests, which is paid for in a bucket."""
+        if not self._store.is_billed or not self._at.harvest or current > self._at.harvest:
+            return True
+        try:
+            last = object_in(self._store.read(self._keys.last_harvest).data)
+        except NotFound:
+            return False
+        return str(last.get("harvest_id") or "") > self._at.harvest
+
+    def _close_files(self) -> None:
+        for each in (self._records, self._events):
+            if each:
+                each.close()
+        self._records = self._events = None
+
+
+def _contents_here(work: WorkFolder) -> Contents:
+    """What a harvest of this machine has synced; what is not here any more is stored."""
+    files = {
+        name: Extent("here" if (work.folder / name).exists() else "stored", size)
+        for name, size in work.finished.items()
+    }
+    files |= {name: Extent("here", size, whole=False) for name, size in work.open.items()}
+    events = Extent("here", work.events, whole=False) if work.events else None
+    return Contents(files, events)

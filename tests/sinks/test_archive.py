@@ -1,0 +1,157 @@
+"""What is read from any position on is what the archive holds from there on, once and in order."""
+
+import gzip
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+from tempfile import TemporaryDirectory
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from harvester.sinks import MOST_LINES, Position
+from harvester.sinks.archive.reader import Archive, Line
+from tests.sinks.histories import KEYS, Site, all_of, gaps_of, posts_of
+
+
+@dataclass
+class _Reader:
+    """Reads here and there, from this machine or another, and begins anew at its position."""
+
+    site: Site
+    draw: Random
+    here: bool = True
+
+    def __post_init__(self) -> None:
+        self.lines: list[Line] = []
+        self.archive = self.site.archive(here=self.here)
+
+    def some(self) -> None:
+        for _ in range(self.draw.randrange(4)):
+            self.lines += self.archive.read()
+        if self.draw.random() < 0.2:
+            self.archive.close()
+            self.archive = self._anew()
+
+    def _anew(self) -> Archive:
+        # A part of what was read last may not have been delivered.
+        kept = self.draw.randrange(len(self.lines) + 1) if self.draw.random() < 0.5 else len(self.lines)
+        self.lines = self.lines[:kept]
+        return self.site.archive(self.lines[-1].position if self.lines else None, here=self.here)
+
+    def rest(self) -> list[int]:
+        self.lines += all_of(self.archive)
+        self.archive.close()
+        return posts_of(self.lines)
+
+
+_HARVESTS = st.lists(
+    st.tuples(
+        st.lists(st.integers(0, 40), max_size=6),
+        st.integers(1, 60),
+        st.sampled_from(["", "", "kept", "lost"]),
+    ),
+    min_size=1,
+    max_size=4,
+)
+
+
+@settings(max_examples=8)
+@given(_HARVESTS, st.integers(0, 2**32), st.booleans())
+def test_what_is_read_is_what_is_stored_once_and_in_order(
+    harvests: list[tuple[list[int], int, str]],
+    seed: int,
+    here: bool,  # noqa: FBT001
+) -> None:
+    with TemporaryDirectory() as folder:
+        site = Site(Path(folder))
+        reader = _Reader(site, Random(seed), here=here)
+        for batches, per_file, ending in harvests:
+            gaps = range(0, len(batches), 2)
+            site.harvest(batches, per_file=per_file, gaps=gaps, ending=ending, meanwhile=reader.some)
+        site.harvest([3])
+        found, stored = reader.rest(), site.stored()
+        # What its machine lost was read before, and is in the archive no more.
+        assert [number for number in found if number in set(stored)] == stored
+        assert len(found) == len(set(found))
+        assert any(ending == "lost" for _, _, ending in harvests) or found == stored
+        # From any of its positions on there is what came after it.
+        if reader.lines and "lost" not in {ending for _, _, ending in harvests}:
+            index = Random(seed).randrange(len(reader.lines))
+            later = all_of(site.archive(reader.lines[index].position, here=here))
+            assert posts_of(later) == posts_of(reader.lines[index + 1 :])
+            assert sorted(gaps_of(later)) == sorted(gaps_of(reader.lines[index + 1 :]))
+
+
+def test_what_is_synced_here_can_be_read_at_once(tmp_path: Path) -> None:
+    site, seen = Site(tmp_path), []
+    archive = site.archive()
+
+    def look() -> None:
+        seen.extend(all_of(archive))
+        assert posts_of(seen) == list(range(1, site.posts + 1))
+
+    site.harvest([5, 700, 1, 30, 2], per_file=100, gaps=[0, 3], meanwhile=look)
+    look()
+    assert len(gaps_of(seen)) == 2
+    assert site.notes == []
+
+
+def test_of_another_machine_it_is_read_up_to_its_checkpoint(tmp_path: Path) -> None:
+    site, seen, most = Site(tmp_path), [], []
+    archive = site.archive(here=False)
+
+    def look() -> None:
+        seen.extend(posts_of(all_of(archive)))
+        assert seen == list(range(1, len(seen) + 1))
+        most.append(len(seen))
+
+    site.harvest([5] * 40, per_file=60, meanwhile=look)
+    # What is in no checkpoint yet is read later, but the rest is not waited for.
+    assert 0 < most[-1] <= 200
+    look()
+    assert seen == list(range(1, 201))
+
+
+def test_no_more_is_read_at_once_than_a_sink_is_handed(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.harvest([3000], per_file=10_000)
+    archive = site.archive()
+    assert [len(archive.read()) for _ in range(7)] == [MOST_LINES] * 6 + [0]
+
+
+def test_a_position_of_a_harvest_that_is_gone_continues_with_the_next(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.harvest([10])
+    at = all_of(site.archive())[4].position
+    site.harvest([10])
+    shutil.rmtree(site.store.root / KEYS.harvest(_began(at)).folder.removeprefix("collections/"))
+    assert posts_of(all_of(site.archive(at))) == list(range(11, 21))
+    assert site.notes == ["segment gone"]
+
+
+def test_a_damaged_segment_is_named_and_passed_over(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.harvest([10, 10, 10], per_file=10)
+    first, second, third = sorted(site.store.root.rglob("tweets-*.gz"))
+    first.write_bytes(first.read_bytes()[:-12])
+    second.write_bytes(b"no gzip")
+    assert posts_of(all_of(site.archive()))[-10:] == list(range(21, 31))
+    assert site.notes == ["segment damaged", "segment damaged"]
+    third.write_bytes(gzip.compress(b"") + gzip.compress(b'{"data":{"id":"9"}}\n'))
+    assert posts_of(all_of(site.archive()))[-1] == 9
+
+
+def test_one_harvest_alone_is_read_to_its_end(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    for _ in range(3):
+        site.harvest([10])
+    second = all_of(site.archive())[15].position.harvest
+    assert posts_of(all_of(site.archive(only=second))) == list(range(11, 21))
+
+
+def _began(at: Position):  # type: ignore[no-untyped-def]
+    from harvester.clock import moment
+
+    return moment(at.harvest)
