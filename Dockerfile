@@ -6,12 +6,12 @@ ARG PYTHON=3.13.11-slim-bookworm
 
 FROM python:${PYTHON} AS packages
 WORKDIR /build
-COPY requirements.txt .
+COPY requirements-kafka.txt .
 # Wheels only, with pinned hashes: there is no compiler, and no package code runs during the build. Byte code is compiled
 # now, because the file system is read-only at run time. pip stays in this stage.
 RUN python -m venv --without-pip /opt/venv \
     && python -m pip --python /opt/venv/bin/python install --no-cache-dir --no-compile --only-binary :all: \
-       --require-hashes --requirement requirements.txt \
+       --require-hashes --requirement requirements-kafka.txt \
     && /opt/venv/bin/python -m compileall -q -j 0 /opt/venv/lib
 
 FROM python:${PYTHON}

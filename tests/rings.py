@@ -30,6 +30,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "botocore": ("aws", "store.by_boto3"),
     "certifi": ("store.connections",),
     "click": ("commands",),
+    "confluent_kafka": ("sinks.kafka",),
     "flask": ("monitoring.status_server",),
     "honeybadger": ("monitoring.honeybadger",),
     "isal": ("harvest.segment", "curation.verify", "networks.x", "sinks.archive"),
@@ -60,6 +61,7 @@ PURE = (
     *("networks.x.imports.rows", "networks.x.imports.values", "networks.x.imports.rule_files"),
     *(f"networks.x.matching.{name}" for name in ("words", "boxes", "facts", "conditions", "rule_index")),
     *("networks.x.matching.match", "networks.x.matching.attribution", "networks.x.matching.enrichment"),
+    "collection.kafka_sink",
 )
 PURE_IMPORTS = {
     *(

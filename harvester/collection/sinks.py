@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
+from harvester.collection.kafka_sink import KAFKA_KEYS, KAFKA_NEEDS, kafka_problems
 from harvester.collection.kinds.kind import unknown
 from harvester.documents import Tree
 from harvester.text import similar
@@ -25,7 +26,10 @@ class SinkType:
     problems: Callable[[Tree, str], Iterator[str]] | None = None
 
 
-SINK_TYPES: Mapping[str, SinkType] = {"stdout": SinkType()}
+SINK_TYPES: Mapping[str, SinkType] = {
+    "stdout": SinkType(),
+    "kafka": SinkType(needs=KAFKA_NEEDS, keys=KAFKA_KEYS, problems=kafka_problems),
+}
 
 
 def sink_problems(asked: Any) -> Iterator[str]:
