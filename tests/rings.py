@@ -54,7 +54,7 @@ PURE = (
     *("errors", "text", "documents.repeated_keys", "documents", "capacity", "store.keys", "networks.gap"),
     *("networks.repair", "networks.x.repair.operators", "networks.x.repair.queries"),
     *("collection.description", "collection.secrets", "collection.kinds", "networks.x.rules.values"),
-    *("networks.x.rules.collection_rules", "networks.x.rules.translation"),
+    *("networks.x.rules.collection_rules", "networks.x.rules.translation", "networks.x.rules.packing"),
     *("collection.kinds.kind", "collection.kinds.user_timeline", "collection.kinds.search"),
     *("collection.kinds.filter", "collection.kinds.repair", "collection.kinds.names"),
     *("collection.changeset", "collection.merge", "collection.changelog", "collection.sinks"),
@@ -67,6 +67,7 @@ PURE_IMPORTS = {
     *(
         "abc",
         "base64",
+        "bisect",
         "codecs",
         "collections",
         "csv",

@@ -13,7 +13,7 @@ from harvester.collection.kinds.kind import count
 from harvester.documents import Collection, FilterSection, SearchSection, Tree, User
 from harvester.errors import HarvesterError
 from harvester.networks.validation import parsed, problems
-from harvester.networks.x.rules.live_rules import compile_rules
+from harvester.networks.x.rules.arrangement import compile_rules
 
 TIMELINES: Tree = {
     "id": "a", "type": "user_timeline", "users": {"12": {}, "13": {"since_id": "5", "screen_name": "x"}}

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from harvester.networks.x.page import name_in as name_in
     from harvester.networks.x.page import posts_in as posts_in
     from harvester.networks.x.prices import price as price
+    from harvester.networks.x.rules.arrangement import compile_rules as compile_rules
     from harvester.networks.x.rules.live_rules import Rule as Rule
     from harvester.networks.x.rules.live_rules import RuleCaps as RuleCaps
-    from harvester.networks.x.rules.live_rules import compile_rules as compile_rules
     from harvester.networks.x.rules.live_rules import plan_rules as plan_rules
     from harvester.networks.x.rules.live_rules import tag_prefix as tag_prefix
     from harvester.networks.x.streaming.connection import StreamConnection as StreamConnection
@@ -31,7 +31,8 @@ _HOMES = {
     "keys": ("Keys", "keys_from", "keys_of"),
     "page": ("Page", "included_name", "name_in", "posts_in"),
     "errors": ("ApiCode", "Problem", "XError"),
-    "rules.live_rules": ("Rule", "RuleCaps", "compile_rules", "plan_rules", "tag_prefix"),
+    "rules.arrangement": ("compile_rules",),
+    "rules.live_rules": ("Rule", "RuleCaps", "plan_rules", "tag_prefix"),
     "streaming.connection": ("StreamConnection",),
     "streaming.read": ("StreamRead",),
     "streaming.reconnect": ("StreamSupervisor",),

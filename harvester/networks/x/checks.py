@@ -12,8 +12,9 @@ from harvester.networks.x.client import XClient
 from harvester.networks.x.decoding import member, number
 from harvester.networks.x.prices import price
 from harvester.networks.x.repair.queries import QUERY_LENGTH
+from harvester.networks.x.rules.arrangement import compile_rules
 from harvester.networks.x.rules.collection_rules import repeated
-from harvester.networks.x.rules.live_rules import compile_rules, plan_rules, tag_prefix
+from harvester.networks.x.rules.live_rules import plan_rules, tag_prefix
 from harvester.text import counted
 
 _TIMELINE_DEPTH = 3200
@@ -147,8 +148,9 @@ def _accepted_query(x: XClient, tree: Collection) -> Iterator[Check]:
 
 def _accepted_rules(x: XClient, tree: Collection) -> Iterator[Check]:
     caps, prefix = x.rule_caps(), tag_prefix(tree["id"])
-    rules = compile_rules(tree["filter"], caps, prefix=prefix)
-    plan = plan_rules(rules, x.rules(), prefix=prefix, caps=caps)
+    live = x.rules()
+    rules = compile_rules(tree["filter"], caps, prefix=prefix, live=live)
+    plan = plan_rules(rules, live, prefix=prefix, caps=caps)
     if plan.foreign:
         values = "; ".join(str(rule.get("value")) for rule in plan.foreign[:3])
         many = counted(len(plan.foreign), "rule")

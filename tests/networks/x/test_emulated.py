@@ -23,6 +23,7 @@ from harvester.networks.x import (
     compile_rules,
     keys_of,
 )
+from harvester.networks.x.rules.wanted import active_rules
 from tests.support.scripted_x import HandClock
 
 _PREFIX = "twarc-cloud:c:"
@@ -287,10 +288,12 @@ def streaming() -> Iterator[Emulated]:
 def test_rules_become_those_wanted_and_those_of_others_stay(streaming: Emulated) -> None:
     client = _client(streaming)
     client.add_rules([Rule("theirs", "mine"), Rule("old", f"{_PREFIX}track-9")])
-    wanted = compile_rules({"track": "flood,storm", "follow": ["12"]}, client.rule_caps(), prefix=_PREFIX)
+    asked = {"track": "flood,storm", "follow": ["12"]}
+    wanted = compile_rules(asked, client.rule_caps(), prefix=_PREFIX)
+    rules = active_rules(asked)
 
-    first = client.sync_rules(wanted, prefix=_PREFIX, caps=client.rule_caps())
-    again = client.sync_rules(wanted, prefix=_PREFIX, caps=client.rule_caps())
+    first = client.sync_rules(rules, prefix=_PREFIX, caps=client.rule_caps())
+    again = client.sync_rules(rules, prefix=_PREFIX, caps=client.rule_caps())
 
     live = {(rule["value"], rule.get("tag")) for rule in client.rules()}
     assert live == {("theirs", "mine"), *((rule.value, rule.tag) for rule in wanted)}
@@ -308,7 +311,7 @@ def test_what_track_follow_and_locations_become_is_understood(streaming: Emulate
     result = _client(streaming).add_rules(compile_rules(asked, prefix=_PREFIX), dry_run=True)
 
     assert result.problems == ()
-    assert result.summary["valid"] == 3
+    assert result.summary["valid"] == 12
 
 
 def test_a_rule_that_the_network_does_not_accept_is_told(streaming: Emulated) -> None:

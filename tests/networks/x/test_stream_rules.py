@@ -10,7 +10,7 @@ from harvester.clock import Stop
 from harvester.errors import Exit
 from harvester.networks.validation import problems
 from harvester.networks.x import Rule, RuleCaps, XClient, compile_rules, plan_rules
-from harvester.networks.x.rules.collection_rules import repeated
+from harvester.networks.x.rules.collection_rules import CollectionRule, repeated
 from harvester.networks.x.rules.values import words
 from tests.support.harvest_stage import Stage, staged, until
 
@@ -85,7 +85,7 @@ def test_rules_are_taken_back_where_only_the_answer_was_lost(tmp_path: Path) -> 
 
         client.add_rules = lose  # type: ignore[assignment, method-assign]
         with pytest.raises(Lost):
-            client.sync_rules([Rule("a", f"{_OURS}track-1")], prefix=_OURS, caps=RuleCaps())
+            client.sync_rules([CollectionRule("1", "native", "a")], prefix=_OURS, caps=RuleCaps())
         assert _live(stage) == []
         client.close()
 
@@ -97,13 +97,11 @@ def test_a_value_that_gets_another_tag_stays_live(tmp_path: Path) -> None:
     """X takes a value once: added before the old one goes it is refused, and then neither is there."""
     with staged(tmp_path) as stage:
         client = _client(stage)
-        for wanted in (
-            [Rule("a", f"{_OURS}track-1"), Rule("b", f"{_OURS}track-2")],
-            [Rule("b", f"{_OURS}track-1")],
-        ):
-            plan = client.sync_rules(wanted, prefix=_OURS, caps=RuleCaps())
+        for wanted in ([("1", "a"), ("2", "b")], [("1", "b")]):
+            rules = [CollectionRule(id_, "native", value) for id_, value in wanted]
+            plan = client.sync_rules(rules, prefix=_OURS, caps=RuleCaps())
             assert plan.problems == ()
-            assert _live(stage) == [(rule.value, rule.tag) for rule in wanted]
+            assert _live(stage) == [(value, f"{_OURS}{id_}") for id_, value in wanted]
         client.close()
 
 
@@ -112,7 +110,7 @@ def test_a_rule_that_is_live_for_others_is_not_added_but_told(tmp_path: Path) ->
         client = _client(stage)
         client.add_rules([Rule("a", "theirs")])
 
-        plan = client.sync_rules([Rule("a", f"{_OURS}track-1")], prefix=_OURS, caps=RuleCaps())
+        plan = client.sync_rules([CollectionRule("1", "native", "a")], prefix=_OURS, caps=RuleCaps())
 
         assert (plan.add, [rule["value"] for rule in plan.shared]) == ((), ["a"])
         assert _live(stage) == [("a", "theirs")]
@@ -164,6 +162,26 @@ def test_a_rule_with_unknown_members_is_refused() -> None:
     assert problems(tree) == ["Rule 1 has an unknown key vlaue. Did you mean value?"]
 
 
+def test_a_stream_that_ran_with_the_tags_of_before_starts_with_ids(tmp_path: Path) -> None:
+    with staged(tmp_path, users=1) as stage:
+        before = {"track-1": "flood OR storm", "rule:cats": "cat lang:en", "track-2": "surge"}
+        _client(stage).add_rules([Rule(value, f"twarc-cloud:live:{tag}") for tag, value in before.items()])
+        rules = [{"value": "cat lang:en", "tag": "cats"}, {"id": "7", "type": "keyword", "value": "surge"}]
+        _add(stage, track="flood,storm", rules=rules)
+        with stage.harvesting("live") as going:
+            until(stage.connected)
+            posts = stage.control.publish(stage.accounts[0], text="a storm surge")
+            until(lambda: going.summary()["tweets"] == 1)
+        (event,) = [each for each in going.end.events if each["event"] == "rules"]
+        told = {rule["value"]: rule for rule in event["rules"]}
+        assert told["surge"] == {"value": "surge", "tag": "twarc-cloud:live:7", "ids": ["7"]}
+        assert _live(stage) == sorted((rule["value"], rule["tag"]) for rule in told.values())
+        assert set(told) == {"flood", "storm", "surge", "cat lang:en"}
+        (line,) = going.end.lines
+        ids = [rule["tag"].removeprefix("twarc-cloud:live:") for rule in line["matching_rules"]]
+        assert (going.end.ids, sorted(ids)) == (posts, sorted(told["storm"]["ids"] + ["7"]))
+
+
 def test_a_changed_filter_keeps_the_rules_of_others(tmp_path: Path) -> None:
     with staged(tmp_path, users=1) as stage:
         _client(stage).add_rules([Rule("foreign", "somebody's")])
@@ -176,7 +194,7 @@ def test_a_changed_filter_keeps_the_rules_of_others(tmp_path: Path) -> None:
             assert [rule["value"] for rule in event["foreign"]] == ["foreign"]
             assert {value for value, _ in _live(stage)} == {
                 "foreign",
-                " OR ".join(sorted(words_.split(","))),
+                *words_.split(","),
             }
 
 

@@ -13,7 +13,9 @@ from harvester.networks.x.errors import Problem
 from harvester.networks.x.http.answer import Answer
 from harvester.networks.x.page import NotAPage
 from harvester.networks.x.problems import problems_in
-from harvester.networks.x.rules.live_rules import Rule, RuleCaps, RulePlan, plan_rules
+from harvester.networks.x.rules.arrangement import plan as planned
+from harvester.networks.x.rules.collection_rules import CollectionRule
+from harvester.networks.x.rules.live_rules import Rule, RuleCaps, RulePlan
 
 log = logging.getLogger("twarc-cloud")
 
@@ -65,12 +67,12 @@ class RulesApi:
             total = _sum(total, self._change(asked, patience=patience))
         return total
 
-    def sync_rules(self, wanted: Sequence[Rule], *, prefix: str, caps: RuleCaps) -> RulePlan:
-        """Make the live rules those wanted, touching only those whose tag begins with `prefix`.
+    def sync_rules(self, rules: Sequence[CollectionRule], *, prefix: str, caps: RuleCaps) -> RulePlan:
+        """Make the live rules those of a collection, touching only those whose tag begins with `prefix`.
 
         Where X refuses one of them, none is added: those left live would send posts to the app's next stream.
         """
-        plan = plan_rules(wanted, self.rules(), prefix=prefix, caps=caps)
+        plan = planned(rules, self.rules(), prefix=prefix, caps=caps)
         before = plan.replaced if plan.add_first else plan.replaced + plan.delete
         plan = plan.with_problems(self.delete_rules(before).problems)
         try:

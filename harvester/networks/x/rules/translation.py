@@ -51,7 +51,7 @@ def _account(value: str) -> list[str]:
 
 
 def _native(value: str) -> list[str]:
-    return [value]
+    return [f"({value})"]
 
 
 def _located(value: str) -> list[str]:

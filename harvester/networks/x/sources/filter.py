@@ -9,9 +9,10 @@ from harvester.documents import Tree
 from harvester.errors import HarvesterError
 from harvester.networks import Batch
 from harvester.networks.gap import Gap
-from harvester.networks.x import Rule, StreamRead, StreamSupervisor, XError, compile_rules, price, tag_prefix
+from harvester.networks.x import Rule, StreamRead, StreamSupervisor, XError, price, tag_prefix
 from harvester.networks.x.job import Job
 from harvester.networks.x.rules.collection_rules import repeated
+from harvester.networks.x.rules.wanted import active_rules
 from harvester.text import counted
 
 log = logging.getLogger("twarc-cloud")
@@ -78,8 +79,7 @@ def _set_rules(job: Job) -> list[Rule]:
         log.warning("%s", problem)
     prefix = tag_prefix(job.collection["id"])
     caps = job.client.rule_caps()
-    wanted = compile_rules(job.collection["filter"], caps, prefix=prefix)
-    plan = job.client.sync_rules(wanted, prefix=prefix, caps=caps)
+    plan = job.client.sync_rules(active_rules(job.collection["filter"]), prefix=prefix, caps=caps)
     if plan.problems:
         raise HarvesterError(
             "X rejects rules of this collection.",
@@ -93,7 +93,7 @@ def _set_rules(job: Job) -> list[Rule]:
     event: Tree = {
         "event": "rules",
         "at": timestamp(job.clock.now()),
-        "rules": [{"value": rule.value, "tag": rule.tag} for rule in wanted],
+        "rules": [rule.told for rule in plan.rules],
     }
     if plan.foreign:
         event["foreign"] = [dict(rule) for rule in plan.foreign]
