@@ -15,6 +15,7 @@ from harvester.commands.cli.output import (
     print_line,
     table,
 )
+from harvester.commands.cli.rule_rows import rule_table
 from harvester.commands.cli.workspace import (
     Workspace,
     collection_id_argument,
@@ -64,9 +65,10 @@ def list_harvests(as_json: bool, workspace: Workspace) -> None:
     "running", help="Show the progress of the running harvest of COLLECTION_ID, or of all running harvests."
 )
 @optional_collection_id_argument
+@click.option("--rules", "with_rules", is_flag=True, help="Show how many posts each rule matched.")
 @json_option
 @in_workspace
-def running(collection_id: str | None, as_json: bool, workspace: Workspace) -> None:
+def running(collection_id: str | None, with_rules: bool, as_json: bool, workspace: Workspace) -> None:
     from harvester.collection import history
 
     if collection_id is None:
@@ -75,7 +77,7 @@ def running(collection_id: str | None, as_json: bool, workspace: Workspace) -> N
             print_json(found)
             return
         for summary in found:
-            print_line(_running_line(workspace, summary))
+            _print_running(workspace, summary, with_rules=with_rules)
         if not found:
             click.echo("No running harvests.")
         return
@@ -90,7 +92,7 @@ def running(collection_id: str | None, as_json: bool, workspace: Workspace) -> N
     if as_json:
         print_json(summary)
         return
-    print_line(_running_line(workspace, summary))
+    _print_running(workspace, summary, with_rules=with_rules)
 
 
 def _summary(workspace: Workspace, collection_id: str) -> HarvestSummary | None:
@@ -100,6 +102,13 @@ def _summary(workspace: Workspace, collection_id: str) -> HarvestSummary | None:
     return workspace.compute.live(collection_id) or catalog.running(
         workspace.store, workspace.keys(collection_id)
     )
+
+
+def _print_running(workspace: Workspace, summary: HarvestSummary, *, with_rules: bool) -> None:
+    print_line(_running_line(workspace, summary))
+    if with_rules:
+        for line in rule_table(summary).splitlines():
+            print_line(line)
 
 
 def _running_line(workspace: Workspace, summary: HarvestSummary) -> str:

@@ -47,6 +47,7 @@ class FilterSection(TypedDict, total=False):
     locations: str
     rules: list[Tree]
     max_records: int | str
+    count_rules: bool
     position: Any
 
 
@@ -201,6 +202,7 @@ class HarvestSummary(Figures, total=False):
     activity: str
     harvest_end_timestamp: str
     exit_code: int
+    rule_counts: Tree
     refused_fields: list[str]
     missed_interval: Tree
     unheard: Tree

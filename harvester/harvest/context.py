@@ -7,6 +7,7 @@ from pathlib import Path
 from harvester.clock import Clock, Stop
 from harvester.errors import HarvesterError
 from harvester.harvest.progress import Progress
+from harvester.networks.rule_counts import RuleCounts
 from harvester.settings import Settings
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys
@@ -24,6 +25,7 @@ class Context:
     stop: Stop
     owner: str
     progress: Progress
+    rule_counts: RuleCounts | None = None
     # Takes until when all that a stream brought was heard and is stored, and the last record before that.
     note_heard: Callable[[str, str], None] = lambda heard, last_id: None  # noqa: ARG005
     # Takes the app whose one stream this harvest is to be; raises where another's stream holds it.

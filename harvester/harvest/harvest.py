@@ -30,6 +30,7 @@ from harvester.harvest.upload_queue import Uploads
 from harvester.harvest.workdir import State
 from harvester.networks import Client, Source
 from harvester.networks.registry import network_of
+from harvester.networks.rule_counts import RuleCounts
 from harvester.networks.validation import as_valid, parsed
 from harvester.settings import Settings
 from harvester.store import Store
@@ -78,6 +79,7 @@ class Harvest:
             patience=Patience(self.settings.store_patience, clock=self.clock, stop=self.stop),
         )
         self._lock.on_lapse = self._require_app
+        counts = RuleCounts(self.clock)
         self._context = Context(
             store=PatientStore(fenced, self._patience),
             keys=self.keys,
@@ -86,7 +88,8 @@ class Harvest:
             clock=self.clock,
             stop=self.stop,
             owner=owner,
-            progress=Progress(self.keys.id, self.store.name, task=self.task),
+            progress=Progress(self.keys.id, self.store.name, task=self.task, rule_counts=counts.told),
+            rule_counts=counts,
             note_heard=self._lock.note_heard,
             hold_app=self._app.hold,
             app_lost=lambda: self._app.lost,
@@ -190,6 +193,7 @@ class Harvest:
                 recovered.work.state.harvest,
                 task=summary.get("task"),
                 refused_fields=summary.get("refused_fields") or (),
+                rule_counts=lambda: summary.get("rule_counts") or {},
             )
             outcome = Outcome(INTERRUPTED, "the harvest died and was finished by the next one")
             if summary["state"] != RUNNING:

@@ -3,7 +3,7 @@
 import logging
 import platform
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from harvester import __version__
@@ -79,7 +79,8 @@ class _Standing:
 class Progress:
     """The summary of one harvest. Any thread may change or read it: each change is seen whole or not at all.
 
-    `task` is what the task on AWS is given; empty on any other machine.
+    `task` is what the task on AWS is given; empty on any other machine. `rule_counts` are how many posts the
+    rules of a stream matched; empty where that is not counted.
     """
 
     def __init__(
@@ -90,8 +91,10 @@ class Progress:
         *,
         task: Tree | None = None,
         refused_fields: Iterable[str] = (),
+        rule_counts: Callable[[], Tree] = dict,
     ) -> None:
         self._collection_id, self._store, self._task = collection_id, store, task or {}
+        self._rule_counts = rule_counts
         # Replaced, never changed, so that it is read without the lock.
         self._now = _Standing(started, updated=started, refused_fields=tuple(refused_fields))
         self._lock = threading.Lock()
@@ -166,6 +169,8 @@ class Progress:
         else:
             summary["harvest_end_timestamp"] = now.ended
             summary["exit_code"] = int(outcome.exit_code)
+        if counts := self._rule_counts():
+            summary["rule_counts"] = counts
         if now.refused_fields:
             summary["refused_fields"] = list(now.refused_fields)
         if now.missed:

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from flask import Flask, Response, abort, jsonify, request
 
 from harvester.clock import Stop
-from harvester.documents import HarvestSummary
+from harvester.documents import HarvestSummary, Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.monitoring.bounded_http import serving
 
@@ -110,7 +110,24 @@ def _metrics(summary: HarvestSummary) -> str:
         lines += [f"# HELP {full} {description}", f"# TYPE {full} {kind}", f"{full}{label} {values[name]}"]
     for name, value in sorted((summary.get("counts") or {}).items()):
         lines.append(f'twarc_cloud_counts{{collection="{summary["collection_id"]}",what="{name}"}} {value}')
+    lines += _rule_metrics(summary.get("rule_counts") or {}, summary["collection_id"])
     return "\n".join([*lines, ""])
+
+
+def _rule_metrics(counts: Tree, collection: str) -> Iterator[str]:
+    """Posts by rule; an id of a rule may hold any character."""
+    if not counts:
+        return
+    full = "twarc_cloud_rule_posts_total"
+    yield f"# HELP {full} Posts that matched a rule of the collection since the harvest began."
+    yield f"# TYPE {full} counter"
+    for rule in counts["rules"]:
+        escaped = rule["id"].replace("\\", r"\\").replace('"', r"\"").replace("\n", r"\n")
+        yield f'{full}{{collection="{collection}",rule="{escaped}"}} {rule["total"]}'
+    full = "twarc_cloud_foreign_posts_total"
+    yield f"# HELP {full} Posts that only rules of others matched since the harvest began."
+    yield f"# TYPE {full} counter"
+    yield f'{full}{{collection="{collection}"}} {counts["foreign"]["total"]}'
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from harvester.networks.check import Check
 from harvester.networks.gap import Heard, MissedInterval, impossible
 from harvester.networks.records import Post, Records, one_post_a_line, only_post
 from harvester.networks.repair import Known, LiveRule, Searches
+from harvester.networks.rule_counts import RuleCounts
 from harvester.settings import Settings
 from harvester.text import plain
 
@@ -127,6 +128,8 @@ class Job(Generic[C]):
     gap_from: datetime | None = None
     last_id: str = ""
     gap_why: str = "the harvest before died"
+    # Where a stream counts the posts of its rules; None: nobody asks.
+    rule_counts: RuleCounts | None = None
 
 
 # Runs in a thread of its own, hands what it gets to `job.put`, and returns when it is through. It raises

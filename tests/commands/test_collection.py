@@ -185,7 +185,7 @@ def test_a_harvest_that_fails_at_once_was_not_started(
 
 
 def test_a_running_harvest_is_shown_while_it_runs_and_stopped_with_everything_stored(person: Person) -> None:
-    _add(person, "live", filter={"track": "library,archives"})
+    _add(person, "live", filter={"track": "library,archives", "count_rules": True})
     told = person("collection", "once", "live").err
     way = "live is a filter: `collection filter-start live` starts it."
     assert told == f"Collection is not a user_timeline or search. {way}\n"
@@ -195,6 +195,8 @@ def test_a_running_harvest_is_shown_while_it_runs_and_stopped_with_everything_st
     until(lambda: json.loads(person.output("harvest", "running", "live", "--json"))["tweets"] > 20)
     assert "live => Folder: collections. Status: RUNNING\n" in person.output("harvest", "list")
     assert "Activity: collecting" in person.output("harvest", "running", "live")
+    assert "LAST 15M" not in person.output("harvest", "running", "live")
+    assert "(rules of others only)" in person.output("harvest", "running", "--rules")
     assert "filter-stop" in person("harvest", "stop", "live").err
     assert person.output("collection", "timeline-stop", "live") == "Stopping ...\nStopped\n"
     assert person.output("harvest", "list") == "No running harvests.\n"

@@ -152,6 +152,7 @@ def test_what_a_harvest_said_of_itself_stays_when_the_next_one_finishes_it(tmp_p
     (summary,) = Site(store, tmp_path).summaries()
     key = KEYS.harvest(moment(summary["harvest_timestamp"])).harvest
     said = {**summary, "limit": "budget", "needs_change": True, "refused_fields": ["tweet.fields=entities"]}
+    said["rule_counts"] = {"all": {"total": 3}}
     store.replace(key, orjson.dumps(said), version=store.read(key).version)
     Site(store, tmp_path).harvest(lambda _: None).run()
     finished = Site(store, tmp_path).summaries()[0]

@@ -15,6 +15,10 @@ _SUMMARY: HarvestSummary = {
     "gaps": [{}, {}],
     "counts": {"pages": 13},
     "billed": {"usd": 6.26},
+    "rule_counts": {
+        "foreign": {"total": 7},
+        "rules": [{"id": "12347", "total": 40}, {"id": 'odd "\\ one', "total": 2}],
+    },
 }
 
 
@@ -40,3 +44,10 @@ def test_metrics_need_the_token() -> None:
     answer = _answer("wrong")
     assert answer.status_code == 401
     assert "live" not in answer.text
+
+
+def test_metrics_tell_the_posts_of_rules() -> None:
+    lines = _answer("right").text.splitlines()
+    assert 'twarc_cloud_rule_posts_total{collection="live",rule="12347"} 40' in lines
+    assert r'twarc_cloud_rule_posts_total{collection="live",rule="odd \"\\ one"} 2' in lines
+    assert 'twarc_cloud_foreign_posts_total{collection="live"} 7' in lines

@@ -42,7 +42,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "collection download": ("museums --bucket my-bucket",),
     "collection verify": ("museums", "museums --subset 3/7"),
     "harvest list": ("",),
-    "harvest running": ("", "museums"),
+    "harvest running": ("", "museums", "storms --rules"),
     "harvest last": ("museums", "museums --json"),
     "harvest history": ("museums --limit 5",),
     "harvest stop": ("museums",),

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 
 from harvester.clock import timestamp
 from harvester.collection.kinds.kind import count
@@ -13,6 +14,7 @@ from harvester.networks.x import Rule, StreamRead, StreamSupervisor, XError, pri
 from harvester.networks.x.job import Job
 from harvester.networks.x.rules.collection_rules import repeated
 from harvester.networks.x.rules.wanted import active_rules
+from harvester.networks.x.streaming.matched_tags import RuleTally
 from harvester.text import counted
 
 log = logging.getLogger("twarc-cloud")
@@ -44,11 +46,12 @@ def _collect(job: Job, *, heard: Callable[[], None]) -> None:
         charged=job.client.bill_streamed,
     )
     left = count(job.collection["filter"], "max_records") or None
+    put = partial(_put, job, _tally(job))
     for read in stream:
         if read.alive:
             heard()
         if left is not None and len(read.ids) >= left:
-            _put(job, read, most=left)
+            put(read, most=left)
             job.say("max_records reached")
             if stream.duplicates:
                 at = timestamp(job.clock.now())
@@ -56,11 +59,18 @@ def _collect(job: Job, *, heard: Callable[[], None]) -> None:
             return
         if left is not None:
             left -= len(read.ids)
-        _put(job, read, most=None)
+        put(read, most=None)
         job.client.billing.require_left(_POST)
 
 
-def _put(job: Job, read: StreamRead, *, most: int | None) -> None:
+def _tally(job: Job) -> RuleTally | None:
+    """What counts the posts of each rule, where the collection asks for it."""
+    if job.rule_counts is None or not job.collection["filter"].get("count_rules"):
+        return None
+    return RuleTally(tag_prefix(job.collection["id"]), job.rule_counts)
+
+
+def _put(job: Job, tally: RuleTally | None, read: StreamRead, *, most: int | None) -> None:
     heard = read.heard if most is None else None
     if not (read.ids or read.events or heard):
         return
@@ -71,6 +81,8 @@ def _put(job: Job, read: StreamRead, *, most: int | None) -> None:
         lines=b"".join(lines), posts=len(lines), events=tuple(read.events), last_id=last_id, heard=since
     )
     job.put(batch)
+    if tally:
+        tally.count(lines)
 
 
 def _set_rules(job: Job) -> list[Rule]:
