@@ -107,7 +107,7 @@ ready-demo ready-readers ready-dev: ready-%: venv
 
 requirements: venv
 	@$(IN) -m venv .venv/uv && .venv/uv/bin/python -m pip install -qq uv
-	@for each in requirements requirements-kafka requirements-demo requirements-readers requirements-dev requirements-cloud requirements-scan; do \
+	@for each in requirements requirements-kafka requirements-rules requirements-demo requirements-readers requirements-dev requirements-cloud requirements-scan; do \
 	  .venv/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-annotate --no-emit-index-url $$each.in -o $$each.txt || exit 1; done
 	@git --no-pager diff --stat -- 'requirements*.txt'

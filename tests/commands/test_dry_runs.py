@@ -51,6 +51,10 @@ _CASES: dict[str, list[tuple[str, str]]] = {
     "collection-config userid-files": [("ids.txt", "Would add 2 users to collection.json")],
     "collection-config remove-users": [("12", "Would remove 1 user from collection.json")],
     "collection-config restore-users": [("--all", "Would restore 0 users to collection.json")],
+    "collection-config import-rules": [
+        ("--collection-config-filepath storm.json rules.csv", "Would add 2 rules to storm.json. Nothing"),
+        ("--collection-config-filepath storm.json --replace rules.csv", "storm.json, and remove 1 that"),
+    ],
     "collection add": [("--collection-config-filepath new.json", "Would add new to ")],
     "collection once": [("accounts", "Would harvest accounts once, on this machine"), ("cats", "Cost: ")],
     "collection schedule": [("cats rate(1\xa0day)", "Would schedule harvests of cats with rate(1 day)")],
@@ -131,11 +135,13 @@ def _furnish(person: Person, emulated: emulator.Emulated) -> None:
     person.output("collection", "filter-start", "live")
     until(lambda: _streams(emulated))
     _put(person, "old.json", id="old", type="search", search={"query": "x"}, keys=_SECRETS)
+    _put(person, "storm.json", id="storm", type="filter", filter={"track": "storm"})
     _put(person, "new.json", id="new", type="search", search={"query": "x"})
     person.write({"id": "dim", "type": "user_timeline", "users": {"12": {}}})
     person.output("collection", "add")
     person.output("collection-config", "userids", "13")
     (person.folder / "names.txt").write_text("one\ntwo\n")
+    (person.folder / "rules.csv").write_text("value,type\nflood,track\nhail,track\n")
     (person.folder / "ids.txt").write_text("14\n15\n")
 
 

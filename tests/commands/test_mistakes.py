@@ -115,6 +115,7 @@ _MORE: dict[str, tuple[str, ...]] = {
     "restore-users": ("12",),
     "userids": ("12",),
     "screennames": (),
+    "import-rules": ("-", "--type", "track"),
 }
 
 

@@ -123,6 +123,8 @@ _STEPS = (
     Step("collection unlock musems", 10, "There is no collection musems"),
     Step("collection-config template filter --id storms --force", 0, "Template written"),
     Step("collection add", 1, "still holds the template's text"),
+    Step("collection-config import-rules rules.csv --collection-config-filepath storms.json", 0, "2 rules, "),
+    Step("collection-config import-rules rule.csv", 2, "rule.csv cannot be used: No such file"),
     Step("collection add --collection-config-filepath storms.json", 0, "Collection added."),
     Step("collection filter-start museums", 1, "Collection is not a filter."),
     Step("collection filter-start storms", 0, "Started"),
@@ -205,6 +207,7 @@ def _furnished(folder: Path, emulated: emulator.Emulated) -> str:
     one, other = (user["username"] for user in emulated.control.users()[:2])
     (folder / "names.txt").write_text(f"{other}\n")
     (folder / "ids.txt").write_text("14\n15\n")
+    (folder / "rules.csv").write_text("value,type\nflood,track\nhail,track\n")
     (folder / "storms.json").write_text(
         '{"id": "storms", "type": "filter", "keys": {"profile": "museum"}, "filter": {"track": "storm"}}'
     )

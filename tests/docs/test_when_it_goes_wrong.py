@@ -29,6 +29,8 @@ _SPEAKERS = (
     *("networks/**/*.py", "store/disk.py", "store/folder.py"),
     *("store/s3.py", "store/conditions.py", "store/refusals.py", "store/slow.py"),
 )
+# What only a command does, which says so itself.
+_OF_A_COMMAND = {"imports"}
 # Said to who writes a program, not to who runs one.
 _INTERNAL = {": its folder keeps disappearing.", "was removed from"}
 
@@ -37,6 +39,8 @@ def _messages() -> Iterator[tuple[str, str]]:
     """Where a message is made, and the longest part of it that never changes."""
     for pattern in _SPEAKERS:
         for path in sorted((_ROOT / "harvester").glob(pattern)):
+            if path.parent.name in _OF_A_COMMAND:
+                continue
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
                 if not (isinstance(node, ast.Call) and _name(node.func) in _ERRORS and node.args):
                     continue

@@ -252,6 +252,7 @@ _OF_OPERATOR = (
     *(
         "collection-config screenname-files names.txt --error-file none.txt",
         "collection-config userids 12 13",
+        "collection-config import-rules names.txt --type track --replace",
     ),
     *(
         "collection-config userid-files names.txt",

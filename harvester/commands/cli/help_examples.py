@@ -23,6 +23,11 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "collection-config userid-files": ("ids.txt",),
     "collection-config remove-users": ("@britishmuseum 783214",),
     "collection-config restore-users": ("@britishmuseum", "--all"),
+    "collection-config import-rules": (
+        "rules.csv",
+        "--redis redis://localhost:6379/5 --dry-run",
+        "--sql sqlite:///rules.db --replace",
+    ),
     "collection list": ("", "--long --bucket my-bucket"),
     "collection add": ("",),
     "collection once": ("museums --wait", "museums --dry-run"),

@@ -30,6 +30,7 @@ _OTHER_VARIABLES = {
     "AWS_PROFILE, AWS_ACCESS_KEY_ID, AWS_REGION, ...": "AWS credentials and region, as boto3 reads them.",
     "AWS_ENDPOINT_URL": "URL of another S3 server; it must support conditional writes.",
     "HONEYBADGER_API_KEY": "Honeybadger key; failures are reported there.",
+    "TWARC_CLOUD_REDIS_PASSWORD, TWARC_CLOUD_SQL_PASSWORD": "Passwords of `import-rules --redis` and --sql.",
     "TWARC_CLOUD_PROGRESS": "Default of --progress: auto, bar, text, json or none.",
 }
 

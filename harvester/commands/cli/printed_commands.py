@@ -28,6 +28,7 @@ _COMMAND = re.compile(
 OF_A_FILE_ONLY = (
     *("collection-config template", "collection-config screennames", "collection-config screenname-files"),
     *("collection-config userids", "collection-config userid-files", "collection-config remove-users"),
+    "collection-config import-rules",
 )
 OF_A_FILE = (
     *OF_A_FILE_ONLY,

@@ -25,7 +25,7 @@ from harvester.commands.cli.workspace import (
     in_workspace,
     optional_collection_id_argument,
 )
-from harvester.commands.config import api_keys, forget_keys, honeybadger_key, users
+from harvester.commands.config import api_keys, forget_keys, honeybadger_key, import_rules, users
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.networks.registry import name_of, network_of
@@ -289,5 +289,6 @@ for _command in (
     users.userid_files,
     users.remove_users,
     users.restore_users,
+    import_rules.import_rules,
 ):
     collection_config.add_command(_command)

@@ -33,6 +33,8 @@ def value_of(kind: str, given: Any) -> Value:
     meaning = _TYPES.get(kind.strip().lower())
     if meaning is None:
         return Value("", problem=f"the type {kind} is none of: {', '.join(_TYPES)}")
+    if isinstance(given, bool | dict) or (isinstance(given, list) and meaning is not _box):
+        return Value("", problem="its value is not text")
     if given is None or not _text(given):
         return Value("", problem="has no value")
     return meaning(given)
@@ -41,7 +43,7 @@ def value_of(kind: str, given: Any) -> Value:
 def _text(given: Any) -> str:
     if isinstance(given, list):
         return ",".join(map(str, given))
-    return "" if isinstance(given, bool) else str(given).strip()
+    return str(given).strip()
 
 
 def _account(given: Any, *, bare_names: bool) -> Value:

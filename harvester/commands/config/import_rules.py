@@ -1,0 +1,216 @@
+"""`collection-config import-rules`: rules from files, Redis and databases are added to collection.json."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, cast
+
+import click
+
+from harvester.collection.kinds import STREAMS
+from harvester.commands.cli import collection_file
+from harvester.commands.cli.output import (
+    advise,
+    announce_dry_run,
+    change_options,
+    confirm,
+    print_json,
+    print_line,
+)
+from harvester.documents import Tree
+from harvester.errors import Exit, HarvesterError
+from harvester.errors.files import in_words
+from harvester.networks.registry import network_of
+from harvester.networks.x.imports.rows import NEW, REPEATED, UNUSABLE, Row, Table
+from harvester.networks.x.imports.values import TYPES
+from harvester.text import counted
+
+if TYPE_CHECKING:
+    from harvester.networks.x.imports.imported import Imported, Outcome
+
+_SHOWN = 60
+_STDIN = "-"
+
+
+@click.command(
+    "import-rules",
+    help="Add the rules in FILES (- is stdin), in Redis or in a database; each row is accounted for.",
+)
+@click.argument("files", nargs=-1)
+@click.option("--redis", "redis_url", metavar="URL", help="Redis server with the rules of traptor.")
+@click.option("--sql", "sql_url", metavar="URL", help="Database with a table rules(tag, value, type).")
+@click.option(
+    "--query", help="With --sql: a SELECT that returns value, and perhaps type, tag, id and others."
+)
+@click.option(
+    "--type",
+    "usual_type",
+    type=click.Choice(TYPES),
+    default="native",
+    show_default=True,
+    help="Type of rules whose row has none.",
+)
+@click.option("--strict", is_flag=True, help="Refuse rules that would be corrected.")
+@click.option("--replace", "replacing", is_flag=True, help="Remove rules that are not among these.")
+@change_options
+@collection_file.file_option
+def import_rules(
+    files: Sequence[str],
+    redis_url: str | None,
+    sql_url: str | None,
+    query: str | None,
+    usual_type: str,
+    strict: bool,
+    replacing: bool,
+    yes: bool,
+    dry_run: bool,
+    as_json: bool,
+    path: Path,
+) -> int:
+    from harvester.networks.x.imports.imported import imported
+
+    if query and not sql_url:
+        raise HarvesterError(
+            "--query needs --sql.", hint="Give the URL of the database.", exit_code=Exit.USAGE
+        )
+    tree = collection_file.read(path)
+    _require_filter(tree)
+    tables = list(_tables(files, redis_url, sql_url, query))
+
+    def made_of(tree: Tree) -> "Imported":
+        return imported(
+            tree.get("filter") or {}, tables, usual_type=usual_type, strict=strict, replacing=replacing
+        )
+
+    made = made_of(tree)
+    code = int(Exit.PARTIAL if made.count(UNUSABLE) else Exit.OK)
+    if not as_json:
+        _report(made, tables)
+    _require_some(made, tables, replacing=replacing)
+    adds, removes = counted(made.count(NEW), "rule"), f"{len(made.removed):,} that are not among these"
+    if made.removed and not dry_run:
+        gone = counted(len(made.removed), "rule")
+        confirm(f"Remove {gone} of {path} that are not among these?", yes=yes)
+
+    def edit(now: Tree) -> Tree:
+        # It may have been changed while the question was open.
+        return {**now, "filter": (made if now == tree else made_of(now)).section}
+
+    collection_file.change(path, edit, dry_run=dry_run)
+    if as_json:
+        print_json(_as_json(made, tables, written=not dry_run))
+    elif not announce_dry_run(
+        dry_run, f"add {adds} to {path}{f', and remove {removes}' * bool(made.removed)}"
+    ):
+        print_line(f"Added {adds} to {path}{f', and removed {removes}' * bool(made.removed)}.")
+    if tree.get("version") and not dry_run:
+        advise("`collection-config update` stores the change.")
+    return code
+
+
+def _require_filter(tree: Tree) -> None:
+    collection_file.require_kind(tree, *STREAMS)
+    network = network_of(tree)
+    if network.name != "x":
+        raise HarvesterError(
+            f"Rules of X cannot be imported for {network.title}.", hint="Write them into the collection."
+        )
+    section = tree.get("filter") or {}
+    if not isinstance(section, dict) or not isinstance(section.get("rules") or [], list):
+        raise HarvesterError(
+            "The filter of the collection is not properly structured.",
+            hint="`collection-config check` shows what to correct.",
+        )
+
+
+def _tables(
+    files: Sequence[str], redis_url: str | None, sql_url: str | None, query: str | None
+) -> Iterator[Table]:
+    from harvester.networks.x.imports import redis_rules, sql_rules
+
+    if not files and not redis_url and not sql_url:
+        raise HarvesterError(
+            "No rules given.",
+            hint="Give files, - for standard input, --redis or --sql.",
+            exit_code=Exit.USAGE,
+        )
+    for name in files:
+        yield Table("standard input" if name == _STDIN else name, _rows_in(name))
+    if redis_url:
+        yield Table(*redis_rules.rows_in(redis_url, os.environ))
+    if sql_url:
+        yield Table(*sql_rules.rows_in(sql_url, query, os.environ))
+
+
+def _rows_in(name: str) -> list[Row]:
+    from harvester.networks.x.imports.rule_files import rows_in
+    from harvester.networks.x.imports.rule_text import text_in
+
+    shown = "Standard input" if name == _STDIN else name
+    try:
+        with click.open_file(name, "rb") as stream:
+            return list(rows_in(text_in(cast(BinaryIO, stream), shown), shown))
+    except OSError as error:
+        raise in_words(error, name, exit_code=Exit.USAGE) from error
+
+
+def _require_some(made: "Imported", tables: Sequence[Table], *, replacing: bool) -> None:
+    """An empty table is a mistake, and would remove every rule of a collection that it replaces."""
+    usable = made.count(NEW) + made.count(REPEATED)
+    if made.outcomes and (usable or not replacing):
+        return
+    names, which = " and ".join(table.name for table in tables), "usable rule" if made.outcomes else "rule"
+    raise HarvesterError(
+        f"There is no {which} in {names}.", hint="Nothing was imported.", exit_code=Exit.USAGE
+    )
+
+
+def _report(made: "Imported", tables: Sequence[Table]) -> None:
+    """A line of figures, and one for each row that is no new rule as it was written."""
+    names = " and ".join(table.name for table in tables)
+    there = sum(outcome.of_collection for outcome in made.outcomes)
+    repeated = f"{made.count(REPEATED):,} repeated" + (f" ({there:,} of the collection)" if there else "")
+    figures = f"{counted(made.count(NEW), 'rule')}, {repeated}, {made.count(UNUSABLE):,} unusable"
+    corrected = f"; {len(made.corrected):,} corrected" if made.corrected else ""
+    print_line(f"Read {counted(len(made.outcomes), 'row')} of {names}: {figures}{corrected}.")
+    several = len(tables) > 1
+    for outcome in made.outcomes:
+        place = f"{outcome.source} {outcome.place}" if several else outcome.place
+        if outcome.corrected:
+            print_line(_line("corrected", place, outcome.value, f"-> {outcome.corrected} ({outcome.type})"))
+        if outcome.became == UNUSABLE or (
+            outcome.became == REPEATED and (outcome.lost or not outcome.of_collection)
+        ):
+            print_line(_line(outcome.became, place, f"{_cut(outcome.value)}:", outcome.reason))
+
+
+def _line(became: str, place: str, value: str, reason: str) -> str:
+    return f"{became:<10} {place:<9} {_cut(value)} {reason}"
+
+
+def _cut(value: str) -> str:
+    return value if len(value) <= _SHOWN else f"{value[:_SHOWN]}..."
+
+
+def _as_json(made: "Imported", tables: Sequence[Table], *, written: bool) -> Tree:
+    return {
+        "sources": [table.name for table in tables],
+        "read": len(made.outcomes),
+        **{became: made.count(became) for became in (NEW, REPEATED, UNUSABLE)},
+        "corrected": len(made.corrected),
+        "removed": len(made.removed),
+        "written": written,
+        "rows": [_row(outcome) for outcome in made.outcomes if outcome.became != NEW or outcome.corrected],
+    }
+
+
+def _row(outcome: "Outcome") -> Tree:
+    return {
+        "source": outcome.source,
+        "place": outcome.place,
+        "became": outcome.became,
+        "value": outcome.value,
+        "type": outcome.type or None,
+        "corrected": outcome.corrected or None,
+        "reason": outcome.reason or None,
+    }

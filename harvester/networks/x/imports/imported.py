@@ -1,0 +1,173 @@
+"""What an import makes of a collection's filter: each row is a new rule, a repeated one, or unusable."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from harvester.collection.kinds.kind import PLACEHOLDER
+from harvester.documents import Tree
+from harvester.networks.x.imports.asked import Asked, asked_of
+from harvester.networks.x.imports.rows import NEW, REPEATED, UNUSABLE, Table
+from harvester.networks.x.rules.collection_rules import CollectionRule, collection_rules, made_id
+
+USUAL_TYPE = "native"
+# The words of v1.1, whose terms are rules, too.
+_WORDS = ("track", "follow", "locations")
+# What else tells rules of one value apart, where they have no ids.
+_LABELS = ("tag", "status")
+_Key = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one row; `reason` says why where it is no new rule, and `value` is as it was read.
+
+    `of_collection` where the collection had the rule before, and `lost` names what of a repeated row is lost.
+    """
+
+    source: str
+    place: str
+    became: str
+    value: str
+    corrected: str = ""
+    type: str = ""
+    reason: str = ""
+    of_collection: bool = False
+    lost: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Imported:
+    """The filter after the import, what became of each row, and the rules that are not in it any more."""
+
+    section: Tree
+    outcomes: Sequence[Outcome]
+    removed: Sequence[CollectionRule] = ()
+
+    def count(self, became: str) -> int:
+        return sum(outcome.became == became for outcome in self.outcomes)
+
+    @property
+    def corrected(self) -> list[Outcome]:
+        return [outcome for outcome in self.outcomes if outcome.corrected]
+
+
+@dataclass(frozen=True)
+class _Known:
+    """A rule that is there already, and where."""
+
+    place: str
+    rule: CollectionRule
+
+
+class _Rules:
+    """Rules by id, and by type and value."""
+
+    def __init__(self) -> None:
+        self.by_id: dict[str, _Known] = {}
+        self.by_key: dict[_Key, list[_Known]] = {}
+
+    def add(self, rule: CollectionRule, place: str) -> None:
+        known = _Known(place, rule)
+        self.by_id.setdefault(rule.id, known)
+        self.by_key.setdefault(_key(rule), []).append(known)
+
+    def same(self, asked: Asked) -> _Known | None:
+        """The rule that a row would repeat: of its id; without one, of its value and what else it says."""
+        if asked.rule is None:
+            return None
+        found = self.by_id.get(asked.rule.id)
+        if asked.has_id or (found and _key(found.rule) != _key(asked.rule)):
+            return found
+        alike = self.by_key.get(_key(asked.rule), ())
+        return next((known for known in alike if not _differences(asked.entry, known.rule, _LABELS)), None)
+
+
+def _key(rule: CollectionRule) -> _Key:
+    return rule.type, rule.value
+
+
+def _differences(entry: Tree, rule: CollectionRule, names: Sequence[str]) -> list[str]:
+    """What a row says otherwise than a rule; what it does not say is no difference."""
+    return [name for name in names if entry.get(name) and entry[name] != getattr(rule, name)]
+
+
+class _Import:
+    """Takes rows one after the other; `there` are the rules of the collection, `read` those of the rows."""
+
+    def __init__(self, before: Sequence[CollectionRule], *, replacing: bool) -> None:
+        self.replacing = replacing
+        self.there, self.read = _Rules(), _Rules()
+        self.entries: list[Tree] = []
+        for rule in before:
+            self.there.add(rule, "a rule of the collection")
+
+    def take(self, source: str, asked: Asked, place: str) -> Outcome:
+        found = Outcome(source, asked.place, NEW, asked.given)
+        if (rule := asked.rule) is None:
+            return replace(found, became=UNUSABLE, reason=asked.problem)
+        first, known = self.read.same(asked), self._there(asked, rule)
+        same = first or known
+        if same and _key(same.rule) != _key(rule):
+            reason = f"{rule.id} is the id of {same.place}, whose value is {same.rule.value}"
+            return replace(found, became=UNUSABLE, reason=reason)
+        if not first:
+            self.read.add(self._entered(asked, rule, known), place)
+        found = replace(found, type=rule.type, corrected=asked.entry["value"] if asked.corrected else "")
+        return self._repeated(found, asked, same, of_collection=first is None) if same else found
+
+    def _there(self, asked: Asked, rule: CollectionRule) -> _Known | None:
+        """The rule of the collection that a row repeats, or whose id it has."""
+        found = self.there.same(asked)
+        if not self.replacing:
+            return found
+        # A rule takes the place of one of its value, which may have had another tag, and none of another's.
+        alike = [found, *(() if asked.has_id else self.there.by_key.get(_key(rule), ()))]
+        free = (known for known in alike if known and known.rule.id not in self.read.by_id)
+        return next((known for known in free if _key(known.rule) == _key(rule)), None)
+
+    def _entered(self, asked: Asked, rule: CollectionRule, known: _Known | None) -> CollectionRule:
+        """The rule as it stands in the collection after the import."""
+        if known and not self.replacing:
+            return known.rule
+        taken = self.read.by_id if self.replacing else {**self.there.by_id, **self.read.by_id}
+        entry, own = asked.entry, rule.id
+        if known:
+            own = known.rule.id
+        elif own in taken:
+            own = made_id(rule.type, rule.value, rule.tag, rule.status)
+        self.entries.append(entry if own == rule.id else {"id": own, **entry})
+        return replace(rule, id=own)
+
+    def _repeated(self, found: Outcome, asked: Asked, same: _Known, *, of_collection: bool) -> Outcome:
+        taken_over = of_collection and self.replacing
+        lost = () if taken_over else tuple(_differences(asked.entry, same.rule, (*_LABELS, "metadata")))
+        reason = f"same as {same.place}" + (f"; its {' and '.join(lost)} left out" if lost else "")
+        return replace(found, became=REPEATED, reason=reason, of_collection=of_collection, lost=lost)
+
+
+def imported(
+    section: Tree,
+    tables: Sequence[Table],
+    *,
+    usual_type: str = USUAL_TYPE,
+    strict: bool = False,
+    replacing: bool = False,
+) -> Imported:
+    """The rules of `tables` added to those of a `filter`, or in their place.
+
+    Where they replace others, a rule of the same value that has an id keeps it, unless its row gives one.
+    """
+    section = {key: value for key, value in section.items() if not str(value).startswith(PLACEHOLDER)}
+    before = collection_rules(section, [])
+    made = _Import(before, replacing=replacing)
+    outcomes: list[Outcome] = []
+    for table in tables:
+        for row in table.rows:
+            asked = asked_of(row, usual_type=usual_type, strict=strict)
+            place = row.place if len(tables) == 1 else f"{row.place} of {table.name}"
+            outcomes.append(made.take(table.name, asked, place))
+    if not replacing:
+        return Imported({**section, "rules": [*(section.get("rules") or ()), *made.entries]}, outcomes)
+    rest = {key: value for key, value in section.items() if key not in _WORDS}
+    gone = [rule for rule in before if rule.id not in made.read.by_id]
+    return Imported({**rest, "rules": made.entries}, outcomes, gone)

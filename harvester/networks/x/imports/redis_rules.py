@@ -1,0 +1,163 @@
+"""Rows of rules from Redis as traptor keeps them: a hash for each rule, or a set of values for each shard."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+
+from harvester.errors import Exit, HarvesterError
+from harvester.errors.connections import cause_of
+from harvester.networks.x.imports.deadlines import CONNECT, READ, away, within_deadlines
+from harvester.networks.x.imports.optional import missing
+from harvester.networks.x.imports.rows import TYPE_COLUMNS, Row
+
+if TYPE_CHECKING:
+    from redis import Redis
+
+PASSWORD = "TWARC_CLOUD_REDIS_PASSWORD"
+_SCHEMES = ("redis", "rediss", "unix")
+_KEYS = "traptor-*"
+_TYPES = ("traptor-track", "traptor-follow", "traptor-locations")
+_KEY = re.compile(r"traptor-([^:]+):(\d+)(?::(.+))?")
+_AT_ONCE = 500
+
+
+def rows_in(url: str, environment: Mapping[str, str]) -> tuple[str, list[Row]]:
+    """The name of the server without anything secret, and the rules in it, of all types and shards."""
+    try:
+        import redis
+    except ModuleNotFoundError as error:
+        raise missing("redis", "--redis") from error
+
+    server = _server(url)
+    try:
+        client = redis.Redis.from_url(
+            url,
+            password=environment.get(PASSWORD) or None,
+            socket_connect_timeout=CONNECT,
+            socket_timeout=READ,
+            retry=None,
+        )
+        rows = within_deadlines(lambda connected: _read(client, connected), server=server, connect=CONNECT)
+    except redis.AuthenticationError as error:
+        raise _refused(server) from error
+    except (redis.ConnectionError, redis.TimeoutError) as error:
+        raise away(server, cause_of(error).said) from error
+    except redis.RedisError as error:
+        why = str(error).partition("\n")[0]
+        if why.startswith(("NOAUTH", "NOPERM", "WRONGPASS")):
+            raise _refused(server) from error
+        raise away(server, why) from error
+    if rows:
+        return server, rows
+    raise HarvesterError(
+        f"There is no key {_KEYS} in {server}.",
+        hint="Nothing was imported. The URL ends with the number of the database, e.g. /5.",
+        exit_code=Exit.USAGE,
+    )
+
+
+def _read(client: "Redis", connected: Callable[[], None]) -> list[Row]:
+    try:
+        client.ping()
+        connected()
+        return list(_rows(client))
+    finally:
+        client.close()
+
+
+def _server(url: str) -> str:
+    """The server and its database; raises where the URL is none, or would show a password to others."""
+    try:
+        parts = urlsplit(url)
+        port, host, secret, options = parts.port, parts.hostname, parts.password, dict(parse_qsl(parts.query))
+    except ValueError as error:
+        raise _no_address() from error
+    if secret or "password" in options:
+        raise in_url("--redis", PASSWORD)
+    # The client takes what is no number as database 0, and other options as a mistake of ours.
+    database = parts.path.strip("/") if parts.scheme != "unix" else options.get("db", "")
+    known = all(name == "db" or (name.startswith("ssl_") and parts.scheme == "rediss") for name in options)
+    placed = parts.path.strip("/") if parts.scheme == "unix" else host
+    if parts.scheme not in _SCHEMES or not placed or not known or not re.fullmatch(r"\d*", database):
+        raise _no_address()
+    return f"{parts.scheme}://{host or ''}{f':{port}' if port else ''}{parts.path}"
+
+
+def _no_address() -> HarvesterError:
+    return HarvesterError(
+        "--redis is not an address of a Redis server.",
+        hint="Use e.g. redis://localhost:6379/5; 5 is the number of the database.",
+        exit_code=Exit.USAGE,
+    )
+
+
+def in_url(option: str, variable: str) -> HarvesterError:
+    return HarvesterError(
+        f"The URL of {option} contains a password, which other users and the shell's history can see.",
+        hint=f"Leave it out, and set {variable} in the environment.",
+        exit_code=Exit.USAGE,
+    )
+
+
+def _refused(server: str) -> HarvesterError:
+    return HarvesterError(
+        f"{server} does not accept the password, or needs one.",
+        hint=f"Set {PASSWORD} in the environment; a user name may be in the URL.",
+        exit_code=Exit.USAGE,
+    )
+
+
+def _rows(client: "Redis") -> Iterator[Row]:
+    keys = sorted({_text(key) for key in client.scan_iter(match=_KEYS, count=_AT_ONCE)}, key=_order)
+    for start in range(0, len(keys), _AT_ONCE):
+        yield from _of_keys(client, keys[start : start + _AT_ONCE])
+
+
+def _order(key: str) -> tuple[Any, ...]:
+    """By type, then by number of the shard and of the rule, which are not as long as each other."""
+    kind, *numbers = key.split(":")
+    places = ((not part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in numbers)
+    return (_TYPES.index(kind) if kind in _TYPES else len(_TYPES), kind, *places)
+
+
+def _of_keys(client: "Redis", keys: Sequence[str]) -> Iterator[Row]:
+    with client.pipeline(transaction=False) as asked:
+        for key in keys:
+            asked.type(key)
+        types = [_text(each) for each in asked.execute()]
+        for key, kind in zip(keys, types, strict=True):
+            if kind == "hash":
+                asked.hgetall(key)
+            elif kind == "set":
+                asked.smembers(key)
+            else:
+                asked.exists(key)
+        found = asked.execute()
+    for key, kind, content in zip(keys, types, found, strict=True):
+        yield from _of_key(key, kind, content)
+
+
+def _of_key(key: str, kind: str, content: Any) -> Iterator[Row]:
+    named = _KEY.fullmatch(key)
+    if not named or kind not in ("hash", "set"):
+        yield Row(key, {"value": key}, f"is a {kind}" if named else "is no key of a rule")
+    elif kind == "set":
+        for value in sorted(content):
+            yield _row(key, {b"value": value}, named[1])
+    else:
+        yield _row(key, content, named[1])
+
+
+def _row(key: str, content: Mapping[bytes, bytes], kind: str) -> Row:
+    try:
+        fields = {name.decode(): value.decode() for name, value in content.items()}
+    except UnicodeDecodeError:
+        return Row(key, {"value": _text(content.get(b"value", b""))}, "is not text in UTF-8")
+    # The number in a key is that of the rule in one load, and no id of it.
+    usual = {} if any(fields.get(name) for name in TYPE_COLUMNS) else {"type": kind}
+    return Row(key, {**fields, **usual})
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "backslashreplace")
