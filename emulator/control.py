@@ -11,6 +11,7 @@ from emulator.api.parameters import RECENT_SECONDS
 from emulator.clock import first_id_at, iso, parsed_iso
 from emulator.endpoints.posts import DEPTH
 from emulator.language import QueryError
+from emulator.ledger import CLASSES
 from emulator.service import Service
 
 Told = Mapping[str, Any]
@@ -75,10 +76,11 @@ def truth_search(service: Service, params: Told, _body: Any) -> Any:
 
 
 def truth_stream(service: Service, _params: Told, _body: Any) -> Any:
-    """Posts published while a rule matched: in order, with the connection each went to and times written."""
+    """Posts published while a rule matched: in order, the class of each, its connection and times written."""
     log = service.truth.stream
     return {
         "ids": [str(post_id) for post_id in log.ids],
+        "classes": [CLASSES[number] for number in log.classes],
         "epochs": list(log.epochs),
         "written": list(log.written),
         "connections": service.truth.connections,

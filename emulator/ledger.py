@@ -12,18 +12,25 @@ from emulator.api.answers import Answer
 from emulator.clock import Clock, iso
 
 REQUESTS_KEPT = 2000
+# A post that is several of these is the first; one that is none is an original.
+CLASSES = ("retweet", "quote", "reply", "original")
 
 
 @dataclass
 class StreamLog:
-    """Every post published while a rule matched it: id, connection it went to (0: none), times written."""
+    """Every post published while a rule matched it: id, connection it went to (0: none), times written.
+
+    `classes` are numbers in CLASSES.
+    """
 
     ids: "array[int]" = field(default_factory=lambda: array("Q"))
     epochs: "array[int]" = field(default_factory=lambda: array("I"))
     written: bytearray = field(default_factory=bytearray)
+    classes: bytearray = field(default_factory=bytearray)
 
-    def publish(self, post_id: int, epoch: int) -> int:
+    def publish(self, post_id: int, epoch: int, kinds: frozenset[str]) -> int:
         self.ids.append(post_id)
+        self.classes.append(next((n for n, name in enumerate(CLASSES) if name in kinds), len(CLASSES) - 1))
         self.epochs.append(epoch)
         self.written.append(0)
         return len(self.ids) - 1

@@ -93,13 +93,13 @@ class Flow:
 
     def _record(self, connection: Connection, post: MadePost, kind: Kind) -> Record:
         line = b'{"data":' + post.json(connection.view) + kind.tail
-        return Record(line, self.stream.truth.stream.publish(post.id, connection.epoch), post.id)
+        return Record(line, self.stream.truth.stream.publish(post.id, connection.epoch, post.kinds), post.id)
 
     def publish(self, count: int) -> None:
         living = self.stream.living()
         for post, kind in self.take(count):
             if not living:
-                self.stream.truth.stream.publish(post.id, 0)
+                self.stream.truth.stream.publish(post.id, 0, post.kinds)
             for connection in living:
                 connection.push(self._record(connection, post, kind))
 

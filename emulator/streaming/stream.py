@@ -168,12 +168,12 @@ class Stream:
             return
         living = self.living()
         if not living:
-            self.truth.stream.publish(post.id, 0)
+            self.truth.stream.publish(post.id, 0, post.kinds)
         for connection in living:
             self._hand(connection, post, matched)
 
     def _hand(self, connection: Connection, post: Post, matched: Iterable[Rule]) -> None:
-        index = self.truth.stream.publish(post.id, connection.epoch)
+        index = self.truth.stream.publish(post.id, connection.epoch, post.kinds)
         connection.push(Record(self.line(post, connection.view, matched), index, post.id))
 
     def replay(self) -> int:

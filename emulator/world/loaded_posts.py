@@ -55,6 +55,11 @@ class Things:
             for thing in includes.get(kind) or includes.get(POST_KINDS.get(kind, ""), ()):
                 kept[str(thing[key])] = thing
 
+    def of(self, post: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """The posts here that it refers to."""
+        ids = (str(each["id"]) for each in post.get("referenced_tweets") or ())
+        return {post_id: self.tweets[post_id] for post_id in ids if post_id in self.tweets}
+
 
 KEYS = {"users": "id", "tweets": "id", "media": "media_key", "places": "id", "polls": "id"}
 POST_KINDS = {"tweets": "posts"}

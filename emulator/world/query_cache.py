@@ -2,7 +2,7 @@
 
 from collections import OrderedDict
 
-from emulator.language import Bounds, Matcher, parsed
+from emulator.language import Bounds, Matcher, Node, QueryError, parsed
 from emulator.world.world import World
 
 KEPT = 256
@@ -18,7 +18,16 @@ class Queries:
         """Raises QueryError for what X would refuse."""
         key = (text, deep)
         if key not in self._kept:
-            self._kept[key] = Matcher(parsed(text, self.bounds), deep=deep, named=self.world.named)
+            tree = parsed(text, self.bounds)
+            if not deep:
+                refuse_what_only_streams_have(tree)
+            self._kept[key] = Matcher(tree, deep=deep, named=self.world.named)
             if len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
         return self._kept[key]
+
+
+def refuse_what_only_streams_have(tree: Node) -> None:
+    for leaf, _ in tree.leaves():
+        if leaf.kind == "sample":
+            raise QueryError(f"Reference to invalid operator 'sample'. (at position {leaf.position})")

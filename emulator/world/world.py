@@ -222,9 +222,14 @@ class World:
             post,
             place=self.place(place_id),
             media=[thing for key in keys if (thing := self.things.media.get(key))],
-            referenced=self.things.tweets,
+            referenced=self._referenced(post),
             names=people,
         )
+
+    def _referenced(self, post: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
+        """The posts that it refers to, as far as they are known, by id."""
+        stored = (self.stored.get(int(each["id"])) for each in post.get("referenced_tweets") or ())
+        return {**{str(each.id): each.data for each in stored if each}, **self.things.of(post)}
 
     def publish(self, *, author: int, text: str = "", fields: Mapping[str, Any] | None = None) -> StoredPost:
         """A new post by this account, created now."""
