@@ -58,6 +58,7 @@ def counted(number: int, what: str) -> str:
     if number == 1:
         return f"1 {what}"
     many = f"{what[:-1]}ies" if what.endswith("y") and what[-2:-1] not in "aeiou" else f"{what}s"
+    many = f"{what}es" if what.endswith("ch") else many
     return f"{number:,} {many}"
 
 

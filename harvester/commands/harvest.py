@@ -162,29 +162,39 @@ def _show_changes(changes: list[Tree]) -> None:
     show_default=True,
     help="Number of harvests to show, newest first.",
 )
+@click.option("--repairs", is_flag=True, help="List the repairs of its gaps instead.")
 @json_option
 @in_workspace
-def past(collection_id: str, limit: int, as_json: bool, workspace: Workspace) -> None:
+def past(collection_id: str, limit: int, repairs: bool, as_json: bool, workspace: Workspace) -> None:
+    from harvester.curation.repair.gaps import open_gaps, repairs_of
     from harvester.harvest import catalog
 
-    found = catalog.all_of(workspace.store, workspace.keys(collection_id), newest=limit)
+    keys = workspace.keys(collection_id)
+    if repairs:
+        found = repairs_of(workspace.store, keys, newest=limit)
+    else:
+        found = catalog.all_of(workspace.store, keys, newest=limit)
     if as_json:
         print_json(found)
         return
     if not found:
-        click.echo("No harvests yet.")
+        click.echo("No repairs yet." if repairs else "No harvests yet.")
         return
+    left = open_gaps(workspace.store, keys, found)
     rows = [
         {
             **summary,
             "harvest": when(summary["harvest_timestamp"]),
             "size": size(summary["file_bytes"]),
-            "gaps": len(summary.get("gaps") or ()),
+            "gaps": left[summary["harvest_timestamp"]],
+            "repaired": len(summary.get("repairs") or ()),
             "billed": f"${(summary.get('billed') or {}).get('usd', 0):.2f}",
         }
         for summary in found
     ]
-    click.echo(table(rows, ("harvest", "state", "tweets", "files", "size", "gaps", "billed", "reason")))
+    gap_columns = ("repaired", "gaps") if repairs else ("gaps",)
+    columns = ("harvest", "state", "tweets", "files", "size", *gap_columns, "billed", "reason")
+    click.echo(table(rows, columns))
 
 
 @harvest.command("stop", help="Stop the running harvest of COLLECTION_ID after storing what it has.")

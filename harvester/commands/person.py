@@ -11,6 +11,7 @@ from harvester.commands.collection.copy import copy
 from harvester.commands.collection.cost import cost
 from harvester.commands.collection.download import download
 from harvester.commands.collection.group import collection
+from harvester.commands.collection.repair import repair
 from harvester.commands.collection.rules import rules
 from harvester.commands.collection.verify import verify
 from harvester.commands.config.group import collection_config
@@ -46,7 +47,7 @@ def filters() -> None:
 
 for _name in ("start", "stop"):
     filters.add_command(collection.commands[f"filter-{_name}"], _name)
-for _command in (copy, cost, rules, download, verify, filters):
+for _command in (copy, cost, rules, download, verify, repair, filters):
     collection.add_command(_command)
 for _command in (
     *(collection_config, collection, harvest, doctor, settings, scheduler, completion, help_on),

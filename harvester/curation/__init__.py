@@ -1,1 +1,1 @@
-"""Stored collections are verified, downloaded, copied, redacted and deleted."""
+"""Stored collections are verified, repaired, downloaded, copied, redacted and deleted."""

@@ -27,7 +27,8 @@ class CollectionCopy:
     def __post_init__(self) -> None:
         found = list(self.source.entries(self.keys.folder))
         self._require_fit({entry.key for entry in found})
-        pointers = (self.keys.last_harvest, self.keys.collection)
+        repairs = self.keys.repairs
+        pointers = (repairs.last_harvest, repairs.collection, self.keys.last_harvest, self.keys.collection)
         self._pointers = [entry for key in pointers for entry in found if entry.key == key]
         self._rest = [entry for entry in found if entry.key not in pointers and not is_unfinished(entry.key)]
 
@@ -39,12 +40,13 @@ class CollectionCopy:
                 hint="Check the id.",
                 exit_code=Exit.NO_COLLECTION,
             )
-        if self.keys.checkpoint in names or catalog.live_lock(self.source, self.keys):
-            raise HarvesterError(
-                f"A harvest of {self.keys.id} is running, or died and is not finished.",
-                hint="Wait for it, stop it, or start another harvest to finish it.",
-                exit_code=Exit.LOCKED,
-            )
+        for keys, what in ((self.keys, "harvest"), (self.keys.repairs, "repair")):
+            if keys.checkpoint in names or catalog.live_lock(self.source, keys):
+                raise HarvesterError(
+                    f"A {what} of {keys.id} is running, or died and is not finished.",
+                    hint=f"Wait for it, stop it, or start another {what} to finish it.",
+                    exit_code=Exit.LOCKED,
+                )
         if any(entry.key == self.keys.collection for entry in self.target.entries(self.keys.collection)):
             raise HarvesterError(f"Collection {self.keys.id} already exists in {self.target.name}.")
 

@@ -1,5 +1,7 @@
 """Deletes a collection completely, starting with its description, under its lock."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from uuid import uuid4
 
@@ -7,7 +9,7 @@ from harvester.clock import SystemClock
 from harvester.errors import Exit, NotFound
 from harvester.harvest.lock import Lock
 from harvester.store import Entry, Store
-from harvester.store.keys import CollectionKeys
+from harvester.store.keys import CollectionKeys, is_of_repairs
 
 
 @dataclass
@@ -36,18 +38,32 @@ class Deletion:
         return sum(entry.size for entry in self._entries)
 
     def carry_out(self) -> None:
-        """Raises when a harvest holds the lock; then nothing was deleted."""
-        lock = Lock(self.store, self.keys.lock, owner=uuid4().hex, clock=SystemClock())
+        """Raises when a harvest or a repair holds its lock; then nothing was deleted."""
+        own = {self.keys.lock, self.keys.repairs.lock}
+        with ExitStack() as held:
+            locks = [held.enter_context(self._held(keys)) for keys in self._locked()]
+            self.store.remove(self.keys.collection)
+            for entry in self.store.entries(self.keys.folder):
+                if entry.key not in own:
+                    for lock in locks:
+                        lock.require()
+                    self.store.remove(entry.key)
+        if not self.store.removes_conditionally:
+            # The released locks; without a collection no harvest takes another.
+            for keys in self._locked():
+                self.store.remove(keys.lock)
+
+    def _locked(self) -> list[CollectionKeys]:
+        """Whose locks are taken: a collection that was never repaired has no other."""
+        is_repaired = any(is_of_repairs(entry.key) for entry in self._entries)
+        return [self.keys, self.keys.repairs] if is_repaired else [self.keys]
+
+    @contextmanager
+    def _held(self, keys: CollectionKeys) -> Iterator[Lock]:
+        lock = Lock(self.store, keys.lock, owner=uuid4().hex, clock=SystemClock())
         lock.acquire()
         lock.keep()
         try:
-            self.store.remove(self.keys.collection)
-            for entry in self.store.entries(self.keys.folder):
-                if entry.key != self.keys.lock:
-                    lock.require()
-                    self.store.remove(entry.key)
+            yield lock
         finally:
             lock.release()
-        if not self.store.removes_conditionally:
-            # The released lock; without a collection no harvest takes another.
-            self.store.remove(self.keys.lock)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from harvester.clock import Clock, Stop
@@ -206,6 +206,16 @@ class Network:
     def search_reach(self, *, archive: bool) -> timedelta | None:
         """How far back a search goes; None where it has no limit."""
         return None
+
+    def counted(
+        self, client: Any, query: str, since: datetime, until: datetime, *, archive: bool
+    ) -> Mapping[date, int]:
+        """How many posts match a query in an interval, by the UTC day of their publication."""
+        raise NotImplementedError
+
+    def count_cost(self, since: datetime, until: datetime, *, archive: bool) -> float:
+        """The dollars of counting the posts of one query in an interval."""
+        return 0.0
 
     def repair(self, known: Known) -> Source[Any]:
         """The source of repairs, which stores no post that is `known`."""

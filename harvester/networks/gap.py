@@ -11,6 +11,8 @@ from typing import Any, Protocol
 from harvester.clock import moment, timestamp
 from harvester.documents import Tree
 
+# The event that tells of one.
+GAP = "gap"
 # An id further from its gap than this says nothing of its time: of a replay, or of a quiet stream.
 _BESIDE = timedelta(days=2)
 
@@ -33,7 +35,7 @@ class Gap:
         """As events.jsonl and harvest.json hold it."""
         until = max(self.since, self.until)
         return {
-            "event": "gap",
+            "event": GAP,
             **self.more,
             "from": timestamp(self.since),
             "to": timestamp(until),

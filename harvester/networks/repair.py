@@ -1,8 +1,9 @@
 """What a search can find of what a stream missed, and which classes of posts it cannot, as plain values."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from typing import Any
 
 from harvester.documents import Tree
 
@@ -13,6 +14,16 @@ BACKFILL = "backfill"
 
 # The ids of the posts that the collection has of the gaps, read once what died is finished.
 Known = Callable[[], AbstractSet[str]]
+
+
+def span_key(since: str, until: str) -> str:
+    """How the names of the searches of a span begin in `progress`."""
+    return f"{since} {until}"
+
+
+def gap_key(gap: Mapping[str, Any]) -> str:
+    """The name in `progress` of a gap that is over."""
+    return f"gap {gap['harvest']} {gap['from']} {gap['to']}"
 
 
 @dataclass(frozen=True)

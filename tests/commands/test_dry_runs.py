@@ -70,6 +70,7 @@ _CASES: dict[str, list[tuple[str, str]]] = {
         ("cats dogs", "Would add dogs to "),
         ("accounts accounts --with-harvests --to-collections-path copy", "Would copy "),
     ],
+    "collection repair": [("still", "Would search for 0 gaps of still")],
     "collection rules": [("gone --remove --yes", "Would remove 1 rule of gone from the app")],
     "collection download": [
         ("accounts", "Would fetch "),

@@ -291,17 +291,23 @@ class Stage:
 
     def stored(self, collection_id: str) -> Counter[str]:
         """How often each post stands in the files that the manifests of a collection name."""
+        return self.stored_in(CollectionKeys(collection_id))
+
+    def stored_in(self, keys: CollectionKeys) -> Counter[str]:
+        """The same, of a collection or of its repairs."""
         found: Counter[str] = Counter()
-        for folder in self.folders(collection_id):
+        for folder in self._folders(keys):
             for name in _named(self.store, folder):
                 found.update(_ids(_read(self.store, name)))
         return found
 
     def folders(self, collection_id: str) -> list[str]:
-        prefix = f"{CollectionKeys(collection_id).folder}harvests/"
+        return self._folders(CollectionKeys(collection_id))
+
+    def _folders(self, keys: CollectionKeys) -> list[str]:
         return [
             entry.key.removesuffix("harvest.json")
-            for entry in self.store.entries(prefix)
+            for entry in self.store.entries(keys.harvests)
             if entry.key.endswith("/harvest.json")
         ]
 

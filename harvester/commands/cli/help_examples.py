@@ -45,6 +45,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "collection cost": ("museums",),
     "collection rules": ("storms",),
     "collection download": ("museums --bucket my-bucket",),
+    "collection repair": ("storms --dry-run", "storms --archive --yes"),
     "collection verify": ("museums", "museums --subset 3/7"),
     "harvest list": ("",),
     "harvest running": ("", "museums", "storms --rules"),

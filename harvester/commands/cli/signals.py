@@ -2,7 +2,8 @@
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 from harvester.clock import Stop
@@ -20,6 +21,17 @@ def stop_on_signals() -> Stop:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, hear)
     return stop
+
+
+@contextmanager
+def stopped_by_signals() -> Iterator[Stop]:
+    """The same while the block runs."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop_on_signals()
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def wait_for_shutdown(asked_to_shut_down: Callable[[float], bool]) -> None:

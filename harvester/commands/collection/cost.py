@@ -50,12 +50,15 @@ def cost(collection_id: str | None, count: int, as_json: bool, workspace: Worksp
 def _of_collection(workspace: Workspace, collection_id: str, count: int) -> Tree:
     from harvester.collection import history
     from harvester.compute import cost
+    from harvester.curation.repair.gaps import repairs_of
     from harvester.harvest import catalog
 
     keys = workspace.keys(collection_id)
     wishes = history.current(workspace.store, keys).get("task") or {}
     rows = []
-    for summary in catalog.all_of(workspace.store, keys, newest=count):
+    summaries = catalog.all_of(workspace.store, keys, newest=count)
+    repairs = repairs_of(workspace.store, keys, newest=count)
+    for summary, is_repair in [*((one, False) for one in summaries), *((one, True) for one in repairs)]:
         found = cost.of_harvest(summary, workspace.settings)
         rows.append(
             {
@@ -66,6 +69,7 @@ def _of_collection(workspace: Workspace, collection_id: str, count: int) -> Tree
                 **asdict(found),
                 "total": found.total,
                 "on_aws": bool(summary.get("task")),
+                "is_repair": is_repair,
             }
         )
     capacity = workspace.settings.capacity.changed_by(wishes)
@@ -86,7 +90,8 @@ def _tell(cost: Tree, *, as_json: bool) -> None:
         print_json(cost)
         return
     if rows:
-        shown = [{**row, "harvest": when(row["harvest"])} for row in rows]
+        repairs = {True: " (repair)", False: ""}
+        shown = [{**row, "harvest": when(row["harvest"]) + repairs[row["is_repair"]]} for row in rows]
         summed = {"harvest": counted(len(rows), "harvest"), **cost["sum"]}
         click.echo(table([_in_dollars(row) for row in [*shown, summed]], _COLUMNS))
         if not any(row["on_aws"] for row in rows):

@@ -4,11 +4,9 @@ Everything is read once, in constant memory; nothing is written but what `rebuil
 """
 
 import threading
-import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, TypeVar
 
@@ -18,15 +16,25 @@ from harvester.clock import Stop, moment
 from harvester.curation.verify.claims import claims
 from harvester.curation.verify.collection import CollectionCase
 from harvester.curation.verify.contents import Content, Ids, content
+from harvester.curation.verify.gaps import Told, with_repairs
 from harvester.curation.verify.harvest import Case
 from harvester.curation.verify.rebuild import Rebuilt, differs, rebuilt, write
+from harvester.curation.verify.sample import Sample
 from harvester.curation.verify.unreadable import Unreadable
 from harvester.curation.verify.verdicts import Finding, Overall, Part, Report, Verdict
 from harvester.errors import Exit, HarvesterError, NotFound, StoreAway
 from harvester.networks import Network
 from harvester.networks.registry import network_of, usual
 from harvester.store import Entry
-from harvester.store.keys import EVENTS, HARVESTS, CollectionKeys, harvest_folder, is_own, is_segment
+from harvester.store.keys import (
+    EVENTS,
+    HARVESTS,
+    CollectionKeys,
+    harvest_folder,
+    is_of_repairs,
+    is_own,
+    is_segment,
+)
 from harvester.store.reading import Reader, no_collection
 
 __all__ = [
@@ -49,29 +57,6 @@ _TICK = 0.2
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True)
-class Sample:
-    """The files of records that are read: those of one of `parts` groups of about the same size."""
-
-    part: int = 1
-    parts: int = 1
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.part <= self.parts:
-            raise HarvesterError(
-                f"{self.part}/{self.parts} is not a valid part.",
-                hint="Use e.g. 2/5 for the second of five parts.",
-                exit_code=Exit.USAGE,
-            )
-
-    @property
-    def name(self) -> str:
-        return "" if self.parts == 1 else f"{self.part}/{self.parts}"
-
-    def holds(self, key: str) -> bool:
-        return zlib.crc32(key.encode()) % self.parts == self.part - 1
-
-
 def verify(
     reader: Reader,
     keys: CollectionKeys,
@@ -89,14 +74,18 @@ def verify(
     sample = sample or Sample()
     report = Report(keys.id, reader.name, subset=sample.name)
     seen = _Seen() if duplicates else None
-    whole = CollectionCase(keys)
+    whole, of_repairs = CollectionCase(keys), CollectionCase(keys.repairs)
+    repairs: dict[str, Told] = {}
     with _Cases(reader, keys, sample, seen, stop, lambda: tell(report), jobs, report) as cases:
-        for case in cases.judged(whole):
+        for case in cases.judged(whole, of_repairs):
             part = case.part()
-            whole.states[case.folder] = part.state
+            (of_repairs if is_of_repairs(case.folder) else whole).states[case.folder] = part.state
+            if is_of_repairs(case.folder) and not case.unfinished:
+                repairs[str(case.told.summary.get("harvest_timestamp"))] = case.told
             report.posts += part.posts
             report.parts.append(part)
-    report.parts.append(whole.part())
+    report.parts = list(with_repairs(report.parts, keys, repairs))
+    report.parts += [each.part() for each in (whole, of_repairs) if each is whole or not each.is_empty]
     if seen and seen.twice:
         why = f"{seen.twice} of {seen.number} posts are stored more than once"
         report.parts.append(Part(keys.folder, (Finding(HARVESTS, Verdict.DUPLICATES, why),)))
@@ -107,7 +96,7 @@ def rebuilds(reader: Reader, keys: CollectionKeys, *, stop: Stop, jobs: int = JO
     """The manifests of all harvests, made from their objects alone."""
     report = Report(keys.id, reader.name)
     with _Cases(reader, keys, Sample(), None, stop, lambda: None, jobs, report) as cases:
-        for case in cases.judged(CollectionCase(keys)):
+        for case in cases.judged(CollectionCase(keys), CollectionCase(keys.repairs)):
             yield from rebuilt(case)
 
 
@@ -160,10 +149,10 @@ class _Cases:
             self._stop.request("the verification ended")
         self._pool.shutdown(cancel_futures=True)
 
-    def judged(self, whole: CollectionCase) -> Iterator[Case]:
-        """The harvests with all their contents there; `whole` gets what belongs to none."""
+    def judged(self, whole: CollectionCase, of_repairs: CollectionCase) -> Iterator[Case]:
+        """The harvests and repairs with all their contents there; `whole` gets what belongs to none."""
         self._network = self._of_collection()
-        awaited = self._awaited()
+        awaited = self._awaited(whole.keys) | self._awaited(of_repairs.keys)
         waiting: deque[Future[Case]] = deque()
         own: list[tuple[str, Future[bytes | None]]] = []
         found = False
@@ -185,13 +174,27 @@ class _Cases:
             yield self._done(waiting.popleft())
         if not found:
             raise no_collection(self._reader, self._keys)
+        self._hand_over(own, whole, of_repairs)
+
+    def _hand_over(
+        self, own: list[tuple[str, Future[bytes | None]]], whole: CollectionCase, of_repairs: CollectionCase
+    ) -> None:
+        """Give each what was read of its own files, and what could not be."""
         for key, read in own:
             if (data := self._result(read)) is not None:
-                whole.files[key.removeprefix(self._keys.folder)] = data
-        whole.unreadable = {
+                case = of_repairs if is_of_repairs(key) else whole
+                case.files[key.removeprefix(case.keys.folder)] = data
+        for case in (whole, of_repairs):
+            case.unreadable = self._unreadable_of(case.keys)
+
+    def _unreadable_of(self, keys: CollectionKeys) -> dict[str, str]:
+        """What belongs to no harvest and could not be read, and why."""
+        found = self._unreadable.below(keys.folder)
+        own = is_of_repairs(keys.folder)
+        return {
             name: why
-            for name, why in self._unreadable.below(self._keys.folder).items()
-            if not harvest_folder(self._keys.folder + name)
+            for name, why in found.items()
+            if not harvest_folder(keys.folder + name) and is_of_repairs(keys.folder + name) == own
         }
 
     def _of_collection(self) -> Network:
@@ -202,14 +205,14 @@ class _Cases:
             # What is wrong with it is told with the collection's own files.
             return usual()
 
-    def _awaited(self) -> dict[str, frozenset[str]]:
+    def _awaited(self, keys: CollectionKeys) -> dict[str, frozenset[str]]:
         """The files that a harvest which has not ended is still to store, by its folder."""
         try:
-            tree = orjson.loads(self._bytes(self._keys.checkpoint))
+            tree = orjson.loads(self._bytes(keys.checkpoint))
             state, closing = tree["state"], tree.get("closing") or {}
             names = {file["name"] for file in [*state["finished"], *filter(None, [state.get("segment")])]}
             names |= {closing["file"]["name"]} if closing else set()
-            return {self._keys.harvest(moment(state["harvest"])).folder: frozenset(names)}
+            return {keys.harvest(moment(state["harvest"])).folder: frozenset(names)}
         except (NotFound, StoreAway, orjson.JSONDecodeError, KeyError, TypeError, ValueError):
             # None runs; or the checkpoint is damaged, which is told with the collection's own files.
             return {}

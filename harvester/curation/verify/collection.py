@@ -62,6 +62,11 @@ class CollectionCase:
         return Part(self.keys.folder, tuple(finding for finding in findings if _counts(finding)))
 
     @property
+    def is_empty(self) -> bool:
+        """Whether nothing of it is there, as where a collection was never repaired."""
+        return not (self.files or self.states or self.unreadable)
+
+    @property
     def _there(self) -> set[str]:
         return {*self.files, *self.unreadable}
 

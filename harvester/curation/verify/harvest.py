@@ -1,14 +1,13 @@
 """Verifies one harvest: files against manifests, the listing and harvest.json."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
-import orjson
-
 from harvester.curation.verify.claims import MANIFESTS, Claims
 from harvester.curation.verify.contents import Content, Start
+from harvester.curation.verify.gaps import Told
 from harvester.curation.verify.verdicts import Finding, Part, Verdict
 from harvester.networks import Network
 from harvester.store.keys import (
@@ -55,6 +54,11 @@ class Case:
         return not self.claims.ended or self.awaited is not None
 
     @property
+    def told(self) -> Told:
+        """What its harvest.json says of gaps."""
+        return Told(self.claims.summary or {})
+
+    @property
     def to_read(self) -> list[str]:
         """The files that are to be read whole; the parts of growing ones say nothing by themselves."""
         skipped = {HARVEST, HARVEST_2019, *MANIFESTS.values()}
@@ -67,12 +71,11 @@ class Case:
         findings += self._files()
         findings += self._of_summary()
         findings += self._unnamed()
-        gaps = tuple(self._gaps())
-        findings += [Finding(HARVEST, Verdict.GAP, _gap_in_words(gap)) for gap in gaps]
-        findings += [Finding(HARVEST, Verdict.IMPOSSIBLE_GAP, why) for why in self._impossible(gaps)]
-        findings += self._gaps_of_events(gaps)
+        findings += self.told.findings(self.network)
+        if not (self.unfinished or self.claims.of_2019 or EVENTS in self.unreadable):
+            findings += self.told.against(self.events)
         posts = sum(content.posts for name, content in self._read() if is_segment(name))
-        return Part(self.folder, tuple(findings), self.state, posts, gaps)
+        return Part(self.folder, tuple(findings), self.state, posts, self.told.gaps)
 
     @property
     def state(self) -> str:
@@ -255,35 +258,3 @@ class Case:
         for what, number in found.items():
             if said.get(what) != number:
                 yield Finding(file, Verdict.WRONG_COUNT, f"it says {what}: {said.get(what)}, found: {number}")
-
-    # -- gaps ------------------------------------------------------------------------------------------
-
-    def _gaps(self) -> Iterable[dict[str, Any]]:
-        gaps = (self.claims.summary or {}).get("gaps", [])
-        return [gap for gap in gaps if isinstance(gap, dict)] if isinstance(gaps, list) else []
-
-    def _gaps_of_events(self, gaps: tuple[dict[str, Any], ...]) -> Iterator[Finding]:
-        """Of a harvest that ended, events.jsonl and the summary tell of the same gaps."""
-        if self.unfinished or self.claims.of_2019 or EVENTS in self.unreadable:
-            return
-        recorded = []
-        for line in self.events.splitlines():
-            try:
-                event = orjson.loads(line)
-            except orjson.JSONDecodeError:
-                return
-            if isinstance(event, dict) and event.get("event") == "gap":
-                recorded.append(event)
-        if recorded != list(gaps):
-            why = f"it tells of {counted(len(gaps), 'gap')}, events.jsonl of {len(recorded)}, or of others"
-            yield Finding(HARVEST, Verdict.WRONG_COUNT, why)
-
-    def _impossible(self, gaps: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-        for gap in gaps:
-            if why := self.network.why_impossible(gap):
-                yield f"its gap from {gap.get('from')} to {gap.get('to')} cannot be: {why}"
-
-
-def _gap_in_words(gap: Mapping[str, Any]) -> str:
-    whose = f" of user {gap['user_id']}" if gap.get("user_id") else ""
-    return f"posts{whose} may be missing from {gap.get('from')} to {gap.get('to')}: {gap.get('reason')}"

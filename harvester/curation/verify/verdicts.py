@@ -31,6 +31,7 @@ class Verdict(StrEnum):
     UNEXPECTED = "UNEXPECTED"
     UNFINISHED = "UNFINISHED"
     GAP = "GAP"
+    REPAIRED = "REPAIRED"
     IMPOSSIBLE_GAP = "IMPOSSIBLE_GAP"
     DUPLICATES = "DUPLICATES"
 
@@ -55,7 +56,7 @@ class Finding:
 
     @property
     def overall(self) -> Overall:
-        if self.verdict is Verdict.FOUND:
+        if self.verdict in (Verdict.FOUND, Verdict.REPAIRED):
             return Overall.OK
         return Overall.WARNING if self.verdict in _WARNINGS else Overall.FAILURE
 
@@ -115,7 +116,8 @@ class Report:
 
     @property
     def gaps(self) -> list[dict[str, Any]]:
-        return [gap for part in self.parts for gap in part.gaps]
+        """Those that no repair closed."""
+        return [gap for part in self.parts for gap in part.gaps if not gap.get("repaired")]
 
     def findings(self) -> Iterator[tuple[Part, Finding]]:
         for part in self.parts:

@@ -10,6 +10,7 @@ from harvester.errors import Exit, HarvesterError
 from harvester.networks import Client
 from harvester.networks.x.endpoints import (
     COUNTS,
+    COUNTS_ALL,
     FOLLOWERS,
     FOLLOWING,
     SEARCH_ALL,
@@ -135,9 +136,21 @@ class XClient(RulesApi, Client):
         _require_at_most(LOOK_UP, ids)
         return self._posts(TWEETS, "tweets", {"ids": ",".join(ids)})
 
-    def counts(self, query: str) -> dict[str, Any]:
-        """How many posts of the last seven days match; the total is in `meta.total_tweet_count`."""
-        return self._object(COUNTS, {"query": query, "granularity": "day"})
+    def counts(
+        self,
+        query: str,
+        *,
+        archive: bool = False,
+        since_id: str | None = None,
+        until_id: str | None = None,
+        token: str | None = None,
+    ) -> dict[str, Any]:
+        """How many posts match, by day; of the last seven, or in pages of 31 days of the archive.
+
+        The total is in `meta.total_tweet_count`. Both ids are exclusive.
+        """
+        asked = _given(query=query, granularity="day", since_id=since_id, until_id=until_id, next_token=token)
+        return self._object(COUNTS_ALL if archive else COUNTS, asked)
 
     # Accounts
 

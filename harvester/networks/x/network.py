@@ -1,7 +1,7 @@
 """X as a network: implements the contract with the modules of this folder."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from harvester.collection.kinds import Rules
@@ -62,6 +62,18 @@ class X(Network):
 
     def search_reach(self, *, archive: bool) -> timedelta | None:
         return None if archive else _RECENT
+
+    def counted(
+        self, client: "XClient", query: str, since: datetime, until: datetime, *, archive: bool
+    ) -> Mapping[date, int]:
+        from harvester.networks.x.repair.counting import counted
+
+        return counted(client, query, since, until, archive=archive)
+
+    def count_cost(self, since: datetime, until: datetime, *, archive: bool) -> float:
+        from harvester.networks.x.repair.counting import count_cost
+
+        return count_cost(since, until, archive=archive)
 
     def repair(self, known: Known) -> Source[Any]:
         from harvester.networks.x.sources.repair import source

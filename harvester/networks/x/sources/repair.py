@@ -14,7 +14,7 @@ from typing import Any
 from harvester.clock import moment, timestamp
 from harvester.documents import RepairSection, Tree
 from harvester.networks import Batch, Source, Stopped
-from harvester.networks.repair import BACKFILL, PARTIAL, REPAIRED, Known, OutOfReach
+from harvester.networks.repair import BACKFILL, PARTIAL, REPAIRED, Known, OutOfReach, gap_key, span_key
 from harvester.networks.x import ApiCode, Page, XError, price
 from harvester.networks.x.client import XClient
 from harvester.networks.x.endpoints import SEARCH_ALL, SEARCH_RECENT
@@ -56,7 +56,7 @@ class _Search:
     def key(self) -> str:
         digest = hashlib.sha256(self.query.encode()).hexdigest()[:12]
         where = "archive" if self.archive else "recent"
-        return f"{timestamp(self.since)} {timestamp(self.until)} {where} {digest}"
+        return f"{span_key(timestamp(self.since), timestamp(self.until))} {where} {digest}"
 
     @property
     def chain(self) -> Chain:
@@ -196,11 +196,8 @@ class _Repair:
 
     # -- one gap -------------------------------------------------------------------------------------
 
-    def _key_of(self, gap: Tree) -> str:
-        return f"gap {gap['harvest']} {gap['from']} {gap['to']}"
-
     def _is_told(self, gap: Tree) -> bool:
-        return bool((self._progress.get(self._key_of(gap)) or {}).get("done"))
+        return bool((self._progress.get(gap_key(gap)) or {}).get("done"))
 
     def _close(self, gap: Tree, searches: list[_Search]) -> None:
         """Say what came of the gap, which the next harvest need not search any more."""
@@ -222,8 +219,8 @@ class _Repair:
             "usd": round(price(endpoint.name, posts=total.found), 4),
         }
         done: Tree = {"done": True}
-        self._progress[self._key_of(gap)] = done
-        patch = {"repair": {"progress": {self._key_of(gap): done}}}
+        self._progress[gap_key(gap)] = done
+        patch = {"repair": {"progress": {gap_key(gap): done}}}
         self._job.put(Batch(events=(event,), patch=patch, counts={"gaps_repaired": 1}, sync=True))
 
 

@@ -1,0 +1,107 @@
+"""The gaps of a stream, each open until a repair is through with it.
+
+A repair says so in its own harvest.json at once; that of the stream's harvest says so once that is over.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from harvester.clock import moment
+from harvester.documents import HarvestSummary, Tree
+from harvester.harvest import catalog
+from harvester.harvest.progress import RUNNING
+from harvester.store import Store
+from harvester.store.keys import CollectionKeys
+
+# The harvest that recorded a gap, its beginning and its end, as they are written.
+GapKey = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class StreamGap:
+    """A gap as a harvest recorded it; `repaired` is empty while it is open."""
+
+    harvest: str
+    event: Tree
+    repaired: Tree = field(default_factory=dict)
+
+    @property
+    def key(self) -> GapKey:
+        return self.harvest, str(self.event["from"]), str(self.event["to"])
+
+    @property
+    def since(self) -> datetime:
+        return moment(self.event["from"])
+
+    @property
+    def until(self) -> datetime:
+        return moment(self.event["to"])
+
+    @property
+    def seconds(self) -> float:
+        return (self.until - self.since).total_seconds()
+
+
+def gaps_of(
+    harvests: Iterable[HarvestSummary], closed: Mapping[GapKey, Tree] | None = None
+) -> list[StreamGap]:
+    """All gaps that these harvests recorded, the earliest first; one that no moment tells of is left out."""
+    found = []
+    for summary in harvests:
+        for event in summary.get("gaps") or ():
+            gap = StreamGap(str(summary.get("harvest_timestamp") or ""), event)
+            if _is_dated(gap):
+                repaired = event.get("repaired") or (closed or {}).get(gap.key) or {}
+                found.append(StreamGap(gap.harvest, event, repaired))
+    return sorted(found, key=lambda gap: (gap.since, gap.until))
+
+
+def _is_dated(gap: StreamGap) -> bool:
+    try:
+        return gap.since <= gap.until
+    except (KeyError, TypeError, ValueError):
+        return False
+
+
+def repairs_of(store: Store, keys: CollectionKeys, *, newest: int | None = None) -> list[HarvestSummary]:
+    """The repairs of a collection, newest first; none where it never was repaired."""
+    described = keys.repairs.collection
+    if not any(entry.key == described for entry in store.entries(described)):
+        return []
+    return catalog.all_of(store, keys.repairs, newest=newest)
+
+
+def open_gaps(store: Store, keys: CollectionKeys, harvests: list[HarvestSummary]) -> dict[str, int]:
+    """How many gaps of each of these harvests are open, by their timestamps."""
+    count = {one["harvest_timestamp"]: len(one.get("gaps") or ()) for one in harvests}
+    if any(count.values()):
+        for gap in gaps_of(harvests, closed_by(repairs_of(store, keys))):
+            count[gap.harvest] -= bool(gap.repaired)
+    return count
+
+
+def closed_by(repairs: Iterable[HarvestSummary]) -> dict[GapKey, Tree]:
+    """How each gap was closed, as harvest.json of the stream's harvest holds it under `repaired`.
+
+    What a repair found counts once its harvest is over, as all that it names is stored then.
+    """
+    found: dict[GapKey, Tree] = {}
+    for summary in sorted(repairs, key=lambda one: one["harvest_timestamp"]):
+        if summary["state"] == RUNNING:
+            continue
+        for event in summary.get("repairs") or ():
+            key = tuple(str(event.get(name)) for name in ("harvest", "from", "to"))
+            found[key[0], key[1], key[2]] = _closing(summary["harvest_timestamp"], event)
+    return found
+
+
+def _closing(repair: str, event: Mapping[str, Any]) -> Tree:
+    classes = [str(each.get("class")) for each in event.get("out_of_reach") or ()]
+    return {
+        "by": repair,
+        "state": event.get("state"),
+        "stored": event.get("stored"),
+        "out_of_reach": list(dict.fromkeys(classes)),
+    }

@@ -1,0 +1,188 @@
+"""What a repair is to search for: the open gaps within reach, by the rules that were live in them.
+
+A plan is a function of the gaps and their rules, so that one made anew goes on with the searches of the last.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from harvester.clock import moment, timestamp
+from harvester.collection import history
+from harvester.collection.kinds.names import REPAIR
+from harvester.collection.merge import plain
+from harvester.curation.repair.gaps import StreamGap, closed_by, gaps_of, repairs_of
+from harvester.curation.repair.rules_in_force import InForce, rules_of, spans
+from harvester.documents import HarvestSummary, Tree
+from harvester.errors import NotFound
+from harvester.harvest import catalog
+from harvester.networks import Network
+from harvester.networks.repair import OutOfReach, Query, gap_key, merged, span_key
+from harvester.store import Store
+from harvester.store.keys import CollectionKeys
+
+# Until then posts are on their way into X's index, and those around the gap into the store.
+SETTLED = timedelta(minutes=5)
+# What a search may take before its beginning is out of reach.
+_MARGIN = timedelta(minutes=30)
+_COPIED = ("network", "budget_usd")
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A gap that is searched for: its spans, and `posts` by the rate at which its harvest collected."""
+
+    gap: StreamGap
+    spans: tuple[Tree, ...]
+    rules: tuple[str, ...]
+    out_of_reach: tuple[OutOfReach, ...]
+    posts: float
+
+    def to_tree(self) -> Tree:
+        harvest, since, until = self.gap.key
+        return {
+            "harvest": harvest,
+            "from": since,
+            "to": until,
+            "reason": self.gap.event.get("reason", ""),
+            "rules": list(self.rules),
+            "out_of_reach": [each.to_tree() for each in self.out_of_reach],
+            "spans": list(self.spans),
+        }
+
+
+@dataclass
+class Plan:
+    """All open gaps: those that are searched for, and those that are not, and why."""
+
+    archive: bool
+    planned: list[Planned] = field(default_factory=list)
+    queries: list[Query] = field(default_factory=list)
+    too_old: list[StreamGap] = field(default_factory=list)
+    too_new: list[StreamGap] = field(default_factory=list)
+    unknown_rules: list[StreamGap] = field(default_factory=list)
+    old_posts: float = 0.0
+
+    @property
+    def posts(self) -> float:
+        """How many posts the gaps may have, by the rate of their harvests."""
+        return sum(each.posts for each in self.planned)
+
+    @property
+    def searches(self) -> int:
+        return sum(len(span["queries"]) for each in self.planned for span in each.spans)
+
+    @property
+    def seconds(self) -> float:
+        return sum(each.gap.seconds for each in self.planned)
+
+    @property
+    def out_of_reach(self) -> tuple[OutOfReach, ...]:
+        return merged([missed for each in self.planned for missed in each.out_of_reach])
+
+    def asked(self) -> Iterator[tuple[str, datetime, datetime]]:
+        """Each query with each span that it is asked for."""
+        for each in self.planned:
+            for span in each.spans:
+                for number in span["queries"]:
+                    yield self.queries[number].text, moment(span["from"]), moment(span["to"])
+
+    def section(self, known: Mapping[str, Any]) -> Tree:
+        """`repair` of the description, with what is known of these searches from the one before."""
+        begins = {span_key(span["from"], span["to"]) for each in self.planned for span in each.spans}
+        told = {gap_key(each.to_tree()) for each in self.planned}
+        progress = {
+            name: value
+            for name, value in (known.get("progress") or {}).items()
+            if name in told or " ".join(name.split(" ")[:2]) in begins
+        }
+        return {
+            "archive": self.archive,
+            "gaps": [each.to_tree() for each in self.planned],
+            "queries": [query.to_tree() for query in self.queries],
+            "progress": progress,
+        }
+
+
+def plan_of(store: Store, keys: CollectionKeys, network: Network, *, archive: bool, now: datetime) -> Plan:
+    """What a repair of the collection would search for now."""
+    harvests = catalog.all_of(store, keys)
+    every = gaps_of(harvests, closed_by(repairs_of(store, keys)))
+    plan = Plan(archive)
+    reach = network.search_reach(archive=archive)
+    oldest = now - reach + _MARGIN if reach else None
+    known: list[InForce] | None = None
+    # Gaps may overlap: what an earlier one covers is not searched for once more.
+    covered = datetime.min.replace(tzinfo=UTC)
+    for gap in every:
+        if gap.repaired:
+            covered = max(gap.until, covered)
+        elif gap.until > now - SETTLED:
+            plan.too_new.append(gap)
+        elif oldest and gap.since < oldest:
+            plan.too_old.append(gap)
+            plan.old_posts += _posts(gap, harvests)
+        else:
+            known = rules_of(store, keys, harvests, gap.harvest) if known is None else known
+            if known:
+                begins, covered = max(gap.since, covered), max(gap.until, covered)
+                plan.planned.append(_planned(plan, gap, begins, known, network, harvests))
+            else:
+                plan.unknown_rules.append(gap)
+    return plan
+
+
+def _planned(
+    plan: Plan,
+    gap: StreamGap,
+    begins: datetime,
+    known: list[InForce],
+    network: Network,
+    harvests: list[HarvestSummary],
+) -> Planned:
+    numbers = {query: number for number, query in enumerate(plan.queries)}
+    found: list[Tree] = []
+    missed: list[OutOfReach] = []
+    rules: dict[str, None] = {}
+    for span in spans(gap.since, gap.until, known):
+        searches = network.searches(span.rules, archive=plan.archive)
+        missed += searches.out_of_reach
+        rules.update(dict.fromkeys(rule for each in span.rules for rule in each.ids))
+        if span.until < begins:
+            continue
+        for query in searches.queries:
+            numbers.setdefault(query, len(numbers))
+        ends = {"from": timestamp(max(span.since, begins)), "to": timestamp(span.until)}
+        found.append({**ends, "queries": [numbers[query] for query in searches.queries]})
+    plan.queries[:] = numbers
+    return Planned(gap, tuple(found), tuple(rules), merged(missed), _posts(gap, harvests))
+
+
+def _posts(gap: StreamGap, harvests: list[HarvestSummary]) -> float:
+    """How many posts its harvest would have collected in that time."""
+    summary = next((one for one in harvests if one["harvest_timestamp"] == gap.harvest), None)
+    if summary is None:
+        return 0.0
+    with suppress(KeyError, TypeError, ValueError):
+        ended = moment(summary.get("harvest_end_timestamp") or summary["updated"])
+        lost = sum(float(event.get("seconds") or 0) for event in summary["gaps"])
+        heard = (ended - moment(summary["harvest_timestamp"])).total_seconds() - lost
+        return gap.seconds * summary["tweets"] / heard if heard > 0 else 0.0
+    return 0.0
+
+
+def describe(store: Store, keys: CollectionKeys, collection: Mapping[str, Any], plan: Plan) -> None:
+    """Store the plan as the description of the repairs, which the next repair harvests."""
+    copied = {name: collection[name] for name in _COPIED if name in collection}
+    base: Tree = {"id": keys.id, "type": REPAIR, **copied}
+
+    def change(current: Tree) -> Tree:
+        stamps = {name: value for name, value in current.items() if name not in plain(current)}
+        return {**base, "repair": plan.section(current.get("repair") or {}), **stamps}
+
+    try:
+        history.edit(store, keys.repairs, change, note="Gaps to repair.")
+    except NotFound:
+        history.add(store, keys.repairs, {**base, "repair": plan.section({})})

@@ -1,0 +1,149 @@
+"""`collection repair`: what a person is told before and after, and what it may cost."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import emulator
+from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys
+from tests.support.broken_streams import BrokenStream
+from tests.support.cli_session import Person
+from tests.support.harvest_stage import DAY, Stage, staged
+
+
+def _at(ago: float) -> str:
+    return f"{datetime.now(UTC) - timedelta(seconds=ago):%Y-%m-%dT%H:%M:%S}Z"
+
+
+@pytest.fixture
+def stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
+    """A person's folder, and a network whose clock a test may set back."""
+    with staged(tmp_path, users=2, posts_per_user=0) as made:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("X_API_URL", made.emulated.url)
+        monkeypatch.setenv("BEARER_TOKEN", emulator.CREDENTIALS["bearer_token"])
+        yield made
+
+
+@pytest.fixture
+def person(stage: Stage) -> Person:
+    return Person(stage.work.parent)
+
+
+def _broken(stage: Stage, *, ago: float = 3600.0, cuts: int = 2, **section: Any) -> BrokenStream:
+    """A stream that was cut so many seconds ago, and has ended."""
+    stage.control.set_clock(_at(ago))
+    broken = BrokenStream(stage)
+    broken.begin(**section)
+    with broken.streaming():
+        broken.hear()
+        for _ in range(cuts):
+            broken.cut(seconds=20)
+            broken.hear()
+    stage.control.set_clock(_at(0))
+    return broken
+
+
+def test_a_dry_run_says_what_is_searched_for_and_what_it_may_cost(stage: Stage, person: Person) -> None:
+    _broken(stage)
+    before = sorted(entry.key for entry in stage.store.entries("collections/"))
+    told = person.output("collection", "repair", "live", "--dry-run")
+    assert "2 open gaps, " in told
+    assert "2 searches; about " in told
+    assert "posts (by the rate of the stream), about $" in told
+    assert "Out of reach for 1 rule: retweets (since 2026-05-04" in told
+    assert "Out of reach for 1 rule: quoted text (" in told
+    assert sorted(entry.key for entry in stage.store.entries("collections/")) == before
+
+
+def test_x_counts_for_an_exact_price_once_that_of_the_counts_is_agreed_to(
+    stage: Stage, person: Person
+) -> None:
+    _broken(stage)
+    told = person("collection", "repair", "live", "--counts", "--dry-run")
+    assert "2 counts at X for $0.010. Count?" in told.words
+    assert told.code
+    assert stage.control.truth()["billed"]["requests"].get("counts/recent", 0) == 0
+    told = person("collection", "repair", "live", "--counts", "--dry-run", "--yes")
+    assert "6 posts (as X counts them), $0.03." in told.out
+    assert stage.control.truth()["billed"]["requests"]["counts/recent"] == 2
+
+
+def test_a_repair_stores_what_was_missed_and_closes_the_gaps(stage: Stage, person: Person) -> None:
+    broken = _broken(stage)
+    told = person("collection", "repair", "live", answer="n\n")
+    assert (told.code, "Search for 2 gaps?" in told.words) == (1, True)
+    told = person("collection", "repair", "live", "--yes")
+    assert told.code == 0, told
+    assert "2 gaps closed: 0 repaired, 2 partial; 6 posts stored, 0 already there. Billed: $0.03." in told.out
+    account = broken.account()
+    assert (account.explained, account.doubled) == (account.existing, 0)
+    assert person.output("collection", "repair", "live", "--yes").strip() == "No open gaps."
+    assert not list(Path("temp").rglob("journal-*"))
+
+
+def test_the_budget_is_kept_and_the_next_repair_goes_on(stage: Stage, person: Person) -> None:
+    broken = _broken(stage)
+    stage.edit("live", lambda tree: {**tree, "budget_usd": 0.6})
+    told = person("collection", "repair", "live", "--yes")
+    assert told.code == 0, told
+    stage.edit("live", lambda tree: {**tree, "budget_usd": 0.1})
+    assert broken.account().open == {}
+
+
+def test_gaps_older_than_seven_days_are_refused_with_the_price_of_the_archive(
+    stage: Stage, person: Person
+) -> None:
+    broken = _broken(stage, ago=8 * DAY)
+    told = person("collection", "repair", "live", "--yes")
+    assert told.code == 2
+    assert "2 gaps older than seven days: --archive searches for them, for about $" in told.err
+    assert person("collection", "repair", "live", "--archive", "--yes").code == 0
+    assert broken.account().open == {}
+
+
+def test_a_second_repair_at_the_same_time_is_refused(stage: Stage, person: Person) -> None:
+    from harvester.clock import SystemClock
+    from harvester.harvest.lock import Lock
+
+    broken = _broken(stage)
+    lock = Lock(stage.store, broken.keys.repairs.lock, owner="another", clock=SystemClock())
+    lock.acquire()
+    told = person("collection", "repair", "live", "--yes")
+    assert (told.code, "A repair of live is already running on " in told.err) == (11, True)
+    lock.release()
+
+
+def test_only_streams_have_gaps_that_are_repaired(stage: Stage, person: Person) -> None:
+    stage.add("flood", type="search", search={"query": "flood"})
+    told = person("collection", "repair", "flood")
+    assert (told.code, "Collection is not a filter." in told.err) == (1, True)
+
+
+def test_a_description_of_repairs_is_not_a_collection_that_a_person_adds(
+    stage: Stage, person: Person
+) -> None:
+    person.write({"id": "mine", "type": "repair", "repair": {"gaps": [], "queries": []}})
+    told = person("collection", "add")
+    assert "Unrecognized collection type 'repair'" in told.err
+    assert isinstance(stage.store, FolderStore)
+    assert not any(stage.store.entries(CollectionKeys("mine").folder))
+
+
+def test_the_fields_of_json_are_those_of_the_page(stage: Stage, person: Person) -> None:
+    _broken(stage)
+    plan = person("collection", "repair", "live", "--dry-run", "--json").json
+    assert set(plan) == _FIELDS
+    done = person("collection", "repair", "live", "--yes", "--json", "--progress", "none").json
+    assert set(done) == _FIELDS | {"repair"}
+    assert [event["stored"] for event in done["repair"]["repairs"]] == [3, 3]
+
+
+_FIELDS = {
+    *("id", "started", "gaps", "searches", "posts", "usd", "is_counted", "out_of_reach"),
+    *("needs_archive", "needs_archive_usd", "not_settled", "without_rules"),
+}
