@@ -92,6 +92,7 @@ MAY_NAME = {
     "commands.collection.rules": ("networks.x.XClient", "networks.x.rules"),
     "commands.config.api_keys": ("networks.x.keys",),
     "commands.config.import_rules": ("networks.x.imports",),
+    "commands.config.rules": ("networks.x.rules",),
     "commands.config.typed_keys": ("networks.x.keys",),
 }
 

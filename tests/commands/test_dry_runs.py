@@ -20,7 +20,16 @@ from tests.support.stores import HandClock
 _CHANGE_NOTHING = {
     *("collection-config changes", "collection-config check", "collection list", "collection scheduled"),
     *("harvest list", "harvest running", "harvest last", "harvest history", "harvest log"),
-    *("collection cost", "doctor", "settings", "completion", "help", "scheduler", "supervise"),
+    *(
+        "collection-config rules",
+        "collection cost",
+        "doctor",
+        "settings",
+        "completion",
+        "help",
+        "scheduler",
+        "supervise",
+    ),
 }
 
 
@@ -50,6 +59,12 @@ _CASES: dict[str, list[tuple[str, str]]] = {
     "collection-config userids": [("12 14 14", "Would add 1 user to collection.json")],
     "collection-config userid-files": [("ids.txt", "Would add 2 users to collection.json")],
     "collection-config remove-users": [("12", "Would remove 1 user from collection.json")],
+    "collection-config add-rules": [
+        ("--collection-config-filepath rules.json dog cat", "Would add 1 rule to rules.json")
+    ],
+    "collection-config remove-rules": [
+        ("--collection-config-filepath rules.json 7", "Would remove 1 rule from rules.json")
+    ],
     "collection-config restore-users": [("--all", "Would restore 0 users to collection.json")],
     "collection-config import-rules": [
         ("--collection-config-filepath storm.json rules.csv", "Would add 2 rules to storm.json. Nothing"),
@@ -138,6 +153,8 @@ def _furnish(person: Person, emulated: emulator.Emulated) -> None:
     _put(person, "old.json", id="old", type="search", search={"query": "x"}, keys=_SECRETS)
     _put(person, "storm.json", id="storm", type="filter", filter={"track": "storm"})
     _put(person, "new.json", id="new", type="search", search={"query": "x"})
+    rules = [{"id": "7", "value": "cat"}, {"value": "bird"}]
+    _put(person, "rules.json", id="rules", type="filter", filter={"rules": rules})
     person.write({"id": "dim", "type": "user_timeline", "users": {"12": {}}})
     person.output("collection", "add")
     person.output("collection-config", "userids", "13")

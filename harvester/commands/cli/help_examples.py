@@ -28,6 +28,12 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         "--redis redis://localhost:6379/5 --dry-run",
         "--sql sqlite:///rules.db --replace",
     ),
+    "collection-config rules": ("", "storms --json"),
+    "collection-config add-rules": (
+        "--type keyword --tag mood happy sad",
+        "--type geo -- -0.5,51.3,0.3,51.7",
+    ),
+    "collection-config remove-rules": ("12347 5f3a0c1d2e4b",),
     "collection list": ("", "--long --bucket my-bucket"),
     "collection add": ("",),
     "collection once": ("museums --wait", "museums --dry-run"),

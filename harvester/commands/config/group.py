@@ -8,7 +8,7 @@ import click
 from harvester.collection.kinds import KINDS, is_stream
 from harvester.collection.secrets import key_names, without_secrets
 from harvester.commands import Group
-from harvester.commands.cli import collection_file, network_client
+from harvester.commands.cli import collection_file
 from harvester.commands.cli.output import (
     advise,
     announce_dry_run,
@@ -16,20 +16,26 @@ from harvester.commands.cli.output import (
     dry_run_option,
     json_option,
     print_json,
-    show_checks,
     yes_option,
 )
 from harvester.commands.cli.workspace import (
     Workspace,
     collection_id_argument,
     in_workspace,
-    optional_collection_id_argument,
 )
-from harvester.commands.config import api_keys, forget_keys, honeybadger_key, import_rules, users
+from harvester.commands.config import (
+    api_keys,
+    check,
+    forget_keys,
+    honeybadger_key,
+    import_rules,
+    rules,
+    users,
+)
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.networks.registry import name_of, network_of
-from harvester.networks.validation import as_valid, problems
+from harvester.networks.validation import problems
 from harvester.store.keys import CollectionKeys
 from harvester.text import counted
 
@@ -97,6 +103,7 @@ def _warn_of_inline_keys(tree: Tree) -> None:
         advise(f"{message} `collection-config keys --move-to PROFILE` moves them out.")
 
 
+collection_config.add_command(check.check)
 collection_config.add_command(api_keys.keys)
 collection_config.add_command(honeybadger_key.honeybadger)
 collection_config.add_command(forget_keys.forget_keys)
@@ -258,30 +265,6 @@ def _moment(text: str) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-@collection_config.command("check", help="Check the file, or the stored COLLECTION_ID, for problems.")
-@optional_collection_id_argument
-@click.option(
-    "--live", is_flag=True, help="Also ask the X API about keys, caps, query or rules (at most $0.01)."
-)
-@json_option
-@collection_file.read_file_option
-@in_workspace
-def check(collection_id: str | None, live: bool, as_json: bool, path: Path, workspace: Workspace) -> int:
-    from harvester.checks import collection
-    from harvester.collection import history
-
-    if collection_id:
-        tree = history.current(workspace.store, workspace.keys(collection_id))
-    else:
-        tree = collection_file.read(path)
-    found = list(collection.of_description(tree, workspace.settings))
-    if live and all(each.ok for each in found):
-        found += collection.of_network(
-            as_valid(tree), lambda: network_client.client(workspace.settings, tree)
-        )
-    return show_checks(found, as_json=as_json)
-
-
 for _command in (
     users.screennames,
     users.screenname_files,
@@ -289,6 +272,9 @@ for _command in (
     users.userid_files,
     users.remove_users,
     users.restore_users,
+    rules.rules,
+    rules.add_rules,
+    rules.remove_rules,
     import_rules.import_rules,
 ):
     collection_config.add_command(_command)

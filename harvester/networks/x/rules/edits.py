@@ -1,0 +1,117 @@
+"""Rules are added to a collection's `filter` and removed from it; what cannot be a rule is told why."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harvester.documents import Tree
+from harvester.networks.x.rules.collection_rules import CollectionRule, collection_rules
+from harvester.networks.x.rules.values import (
+    GEO,
+    KEYWORD,
+    USERNAME,
+    accounts,
+    boxes,
+    canonical,
+    keyword,
+    phrases,
+)
+
+
+@dataclass(frozen=True)
+class Added:
+    """The changed section; the rules that are new in it, those that were there, and why others are none."""
+
+    section: Tree
+    added: tuple[CollectionRule, ...]
+    present: tuple[CollectionRule, ...]
+    unusable: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Removed:
+    """The changed section, the rules that it no longer has, and the ids that none of its rules had."""
+
+    section: Tree
+    removed: tuple[CollectionRule, ...]
+    missing: tuple[str, ...]
+
+
+def with_rules(section: Mapping[str, Any], new: Iterable[Tree]) -> Added:
+    """The section with these rules, without those that say the same as one that it has."""
+    there = collection_rules(section, [])
+    said, ids = {_said(rule) for rule in there}, {rule.id for rule in there}
+    added: dict[CollectionRule, Tree] = {}
+    present: list[CollectionRule] = []
+    unusable: list[str] = []
+    for given in new:
+        problems: list[str] = []
+        for rule in collection_rules({"rules": [given]}, problems):
+            if _said(rule) in said:
+                present.append(rule)
+            elif given.get("id") in ids:
+                problems.append(f"Rule 1: another rule has the id {rule.id}.")
+            else:
+                added[rule] = given
+                said.add(_said(rule))
+                ids.add(rule.id)
+        unusable += [_unusable(given, problem) for problem in problems]
+    rules = [*(section.get("rules") or ()), *added.values()]
+    changed = {**section, "rules": rules} if added else dict(section)
+    return Added(changed, tuple(added), tuple(present), tuple(unusable))
+
+
+def without_rules(section: Mapping[str, Any], ids: Sequence[str]) -> Removed:
+    """The section without the rules of these ids, whichever part of it they are in."""
+    known = {rule.id: rule for rule in collection_rules(section, [])}
+    gone = {each: known[each] for each in ids if each in known}
+    if not gone:
+        return Removed(dict(section), (), tuple(dict.fromkeys(ids)))
+    parts = {
+        "rules": [rule for rule in section.get("rules") or () if not _is_any(rule, gone)],
+        **_words(section, {(rule.type, rule.value) for rule in gone.values()}),
+    }
+    changed = {**section, **parts}
+    return Removed(
+        {name: value for name, value in changed.items() if value or name not in parts},
+        tuple(gone.values()),
+        tuple(dict.fromkeys(each for each in ids if each not in known)),
+    )
+
+
+def _said(rule: CollectionRule) -> tuple[str, str, str]:
+    return rule.type, rule.value, rule.tag
+
+
+def _unusable(given: Tree, problem: str) -> str:
+    """The value and its problem, without the number or id of the rule, as it has none yet."""
+    place = f"Rule {given.get('id') or 1}"
+    return f"{given.get('value') or '(no value)'}: {problem.removeprefix(place).lstrip(': ')}"
+
+
+def _is_any(given: Tree, gone: Mapping[str, CollectionRule]) -> bool:
+    for rule in collection_rules({"rules": [given]}, []):
+        if given.get("id"):
+            return rule.id in gone
+        return any(_said(rule) == _said(each) and rule.status == each.status for each in gone.values())
+    return False
+
+
+def _words(section: Mapping[str, Any], gone: Collection[tuple[str, str]]) -> Tree:
+    """`track`, `follow` and `locations` without these, each the text or the list that it was."""
+    left: dict[str, list[str]] = {
+        "track": [each for each in phrases(section.get("track"), []) if (KEYWORD, keyword(each)) not in gone],
+        "follow": [
+            f"@{name}" if kind == USERNAME else name
+            for kind, name in accounts(section.get("follow"), [])
+            if (kind, name) not in gone
+        ],
+        "locations": [
+            canonical(box) for box in boxes(section.get("locations"), []) if (GEO, canonical(box)) not in gone
+        ],
+    }
+    return {
+        name: parts if isinstance(section[name], list) else ",".join(parts)
+        for name, parts in left.items()
+        if name in section
+    }

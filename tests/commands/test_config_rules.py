@@ -1,0 +1,90 @@
+"""`collection-config rules`, `add-rules` and `remove-rules`: the rules of a stream on the desk."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from harvester.errors import Exit
+from tests.support.cli_session import Person, at_a_terminal
+
+_ADD, _REMOVE = ("collection-config", "add-rules"), ("collection-config", "remove-rules")
+
+
+@pytest.fixture
+def person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Person]:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    with at_a_terminal(tmp_path, monkeypatch, users=1, posts_per_user=1) as (person, _):
+        yield person
+
+
+def test_rules_are_added_to_a_template_listed_and_removed(person: Person) -> None:
+    person.output("collection-config", "template", "filter", "--id", "moods")
+
+    told = person(*_ADD, "--type", "keyword", "--tag", "mood", "happy", "sad song", "happy")
+
+    assert (told.code, told.out) == (Exit.OK, "Added 2 rules to collection.json.\n")
+    assert "1 already in the file: happy." in told.err
+    # What the template left to be filled in is no longer needed.
+    assert person.file["filter"] == {
+        "rules": [{"type": "keyword", "tag": "mood", "value": value} for value in ("happy", "sad song")]
+    }
+    person.output(*_ADD, "--id", "7", "--inactive", "cat lang:en")
+    rows = json.loads(person.output("collection-config", "rules", "--json"))
+    assert rows[2] == {
+        "id": "7",
+        "type": "native",
+        "status": "inactive",
+        "tag": "",
+        "value": "cat lang:en",
+        "metadata": {},
+    }
+    assert "sad song" in person.output("collection-config", "rules")
+    person.output("collection", "add")
+
+    told = person(*_REMOVE, "7", rows[0]["id"], "8")
+
+    assert told.code == Exit.PARTIAL
+    assert told.out == "Removed 2 rules from collection.json.\nFollowing rules are not in it:\n8\n"
+    assert "`collection-config update` stores the change." in told.err
+    assert [rule["value"] for rule in person.file["filter"]["rules"]] == ["sad song"]
+    stored = json.loads(person.output("collection-config", "rules", "moods", "--json"))
+    assert [row["id"] for row in stored] == [row["id"] for row in rows]
+
+
+def test_what_is_no_rule_is_named_and_the_others_are_added(person: Person) -> None:
+    person.write({"id": "s", "type": "filter", "filter": {"track": "x"}})
+
+    told = person(*_ADD, "--type", "userid", "12", "ishouldbeint")
+
+    assert told.code == Exit.PARTIAL
+    assert told.out == (
+        "Added 1 rule to collection.json.\nFollowing values are unusable:\n"
+        "ishouldbeint: 'ishouldbeint' is no user id, which is a number.\n"
+    )
+
+
+def test_a_box_may_begin_with_a_minus(person: Person) -> None:
+    person.write({"id": "s", "type": "filter", "filter": {"track": "x"}})
+
+    person.output(*_ADD, "--type", "geo", "--", "-0.5,51.3,0.3,51.7")
+
+    assert person.file["filter"]["rules"] == [{"type": "geo", "value": "-0.5,51.3,0.3,51.7"}]
+
+
+def test_one_id_is_not_for_two_rules_and_only_streams_have_rules(person: Person) -> None:
+    person.write({"id": "s", "type": "filter", "filter": {"track": "x"}})
+    assert person(*_ADD, "--id", "7", "a", "b").code == Exit.USAGE
+
+    person.write({"id": "s", "type": "search", "search": {"query": "x"}})
+    told = person(*_ADD, "a")
+    assert told.code == Exit.ERROR and "Collection is not a filter." in told.err
+
+
+def test_rules_that_are_wrong_are_not_listed_but_told(person: Person) -> None:
+    person.write({"id": "s", "type": "filter", "filter": {"rules": [{"value": "x", "tga": "y"}]}})
+
+    told = person("collection-config", "rules")
+
+    assert told.code == Exit.ERROR and "Rule 1 has an unknown key tga. Did you mean tag?" in told.err
