@@ -58,11 +58,13 @@ def _budget(tree: Collection, settings: Settings) -> Check:
     return Check("budget", True, f"a harvest stops before it costs more than ${most:,.2f}.")
 
 
-def of_network(tree: Collection, client: Callable[[], Client]) -> Iterator[Check]:
-    """Asks the network: are the keys accepted, and what the collection asks for."""
+def of_network(tree: Collection, client: Callable[[], Client], *, volume: bool = False) -> Iterator[Check]:
+    """Asks the network: are keys and collection accepted; with `volume`, how many posts that is."""
     made = client()
     try:
         yield from network_of(tree).ask(tree, made)
+        if volume:
+            yield from network_of(tree).volumes(tree, made)
     except HarvesterError as error:
         yield Check("network", False, error.message, error.hint)
     finally:

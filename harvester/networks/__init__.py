@@ -264,6 +264,16 @@ class Network:
         """Whether the network accepts the keys, and what the collection asks for."""
         yield Check("network", True, f"{self.title} has nothing to check.")
 
+    def volume_terms(self, tree: Collection) -> str:
+        """What it takes to count the posts that a collection would receive, in words, to be agreed to."""
+        raise HarvesterError(
+            f"{self.title} counts no posts.", hint="Leave out --volume.", exit_code=Exit.USAGE
+        )
+
+    def volumes(self, tree: Collection, client: Any) -> Iterator[Check]:
+        """How many posts a day a valid collection would receive, by the network's counts."""
+        yield from ()
+
     def accepted_fields(self, client: Callable[[], Any]) -> Iterator[Check]:
         """Whether the network accepts all that is asked for of posts and accounts; costs nothing."""
         yield from ()

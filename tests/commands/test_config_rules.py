@@ -88,3 +88,40 @@ def test_rules_that_are_wrong_are_not_listed_but_told(person: Person) -> None:
     told = person("collection-config", "rules")
 
     assert told.code == Exit.ERROR and "Rule 1 has an unknown key tga. Did you mean tag?" in told.err
+
+
+_CHECK = ("collection-config", "check")
+
+
+def test_all_that_x_refuses_is_told_with_the_id_of_its_rule(person: Person) -> None:
+    two = [{"id": "7", "value": "cat ("}, {"id": "8", "value": "nosuch:x"}]
+    person.write({"id": "s", "type": "filter", "filter": {"track": "happy", "rules": two}})
+
+    offline, live = person(*_CHECK), person(*_CHECK, "--live")
+
+    # What is wrong for sure is told without a request, and then there is none.
+    assert offline.code == live.code == Exit.ERROR and offline.out == live.out
+    assert "BAD rules: Rule 7 has a bracket that is not closed (cat ()." in offline.out
+    person.write({"id": "s", "type": "filter", "filter": {"track": "happy", "rules": two[1:]}})
+    told = person(*_CHECK, "--live")
+    assert told.code == Exit.ERROR and "BAD rules at X: Rule 8: " in told.out
+
+
+def test_posts_of_a_rule_are_counted_after_the_price_is_agreed_to(person: Person) -> None:
+    person.write({"id": "s", "type": "filter", "filter": {"track": "happy", "follow": "12"}})
+    assert person(*_CHECK, "--volume").code == Exit.USAGE
+
+    refused = person(*_CHECK, "--live", "--volume")
+    assert refused.code == Exit.USAGE
+    assert "Send 2 requests for counts, which costs $0.01?" in refused.err
+
+    counted = person.output(*_CHECK, "--live", "--volume", "--yes")
+    assert counted.count("ok  volume of ") == 2 and "ok  volume: " in counted
+
+
+def test_only_the_rules_of_a_stream_are_counted(person: Person) -> None:
+    person.write({"id": "s", "type": "search", "search": {"query": "x"}})
+
+    told = person(*_CHECK, "--live", "--volume", "--yes")
+
+    assert told.code == Exit.USAGE and "Only streams have rules to count." in told.err

@@ -16,7 +16,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "collection-config forget-keys": ("museums --dry-run", "museums"),
     "collection-config update": ("--dry-run", ""),
     "collection-config changes": ("museums --since 2026-11-01", "museums --deletes-only"),
-    "collection-config check": ("", "museums --live"),
+    "collection-config check": ("", "museums --live", "storms --live --volume"),
     "collection-config screennames": ("@britishmuseum @metmuseum",),
     "collection-config screenname-files": ("names.txt --error-file not-found.txt",),
     "collection-config userids": ("783214 6253282",),

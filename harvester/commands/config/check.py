@@ -5,8 +5,10 @@ from pathlib import Path
 import click
 
 from harvester.commands.cli import collection_file, network_client
-from harvester.commands.cli.output import json_option, show_checks
+from harvester.commands.cli.output import confirm, json_option, show_checks, yes_option
 from harvester.commands.cli.workspace import Workspace, in_workspace, optional_collection_id_argument
+from harvester.errors import Exit, HarvesterError
+from harvester.networks.registry import network_of
 from harvester.networks.validation import as_valid
 
 
@@ -15,20 +17,37 @@ from harvester.networks.validation import as_valid
 @click.option(
     "--live", is_flag=True, help="Also ask the X API about keys, caps, query or rules (at most $0.01)."
 )
+@click.option(
+    "--volume", is_flag=True, help="With --live: also count the posts of each rule ($0.005 a request)."
+)
+@yes_option
 @json_option
 @collection_file.read_file_option
 @in_workspace
-def check(collection_id: str | None, live: bool, as_json: bool, path: Path, workspace: Workspace) -> int:
+def check(
+    collection_id: str | None,
+    live: bool,
+    volume: bool,
+    yes: bool,
+    as_json: bool,
+    path: Path,
+    workspace: Workspace,
+) -> int:
     from harvester.checks import collection
     from harvester.collection import history
 
+    if volume and not live:
+        raise HarvesterError("--volume asks the X API.", hint="Add --live.", exit_code=Exit.USAGE)
     if collection_id:
         tree = history.current(workspace.store, workspace.keys(collection_id))
     else:
         tree = collection_file.read(path)
     found = list(collection.of_description(tree, workspace.settings))
     if live and all(each.ok for each in found):
+        valid = as_valid(tree)
+        if volume:
+            confirm(f"Send {network_of(tree).volume_terms(valid)}?", yes=yes)
         found += collection.of_network(
-            as_valid(tree), lambda: network_client.client(workspace.settings, tree)
+            valid, lambda: network_client.client(workspace.settings, tree), volume=volume
         )
     return show_checks(found, as_json=as_json)

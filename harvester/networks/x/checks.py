@@ -10,14 +10,19 @@ from harvester.errors import Exit, HarvesterError
 from harvester.networks.check import Check
 from harvester.networks.x.client import XClient
 from harvester.networks.x.decoding import member, number
+from harvester.networks.x.endpoints import COUNTS
 from harvester.networks.x.prices import price
 from harvester.networks.x.repair.queries import QUERY_LENGTH
 from harvester.networks.x.rules.arrangement import compile_rules
-from harvester.networks.x.rules.collection_rules import repeated
-from harvester.networks.x.rules.live_rules import plan_rules, tag_prefix
+from harvester.networks.x.rules.collection_rules import repeated, unfinished
+from harvester.networks.x.rules.live_rules import plan_rules, refusal, tag_prefix
+from harvester.networks.x.rules.volume import matched, requests
+from harvester.networks.x.rules.volume import volumes as rule_volumes
 from harvester.text import counted
 
 _TIMELINE_DEPTH = 3200
+# docs.x.com, "Rate limits": of an app.
+_COUNTS_A_WINDOW = 300
 _PAGE = {False: 100, True: 500}
 # Neither a post nor an account has this id, so that asking for it is not billed.
 _NOBODYS = "1"
@@ -85,6 +90,10 @@ def _filter(tree: Collection) -> Iterator[Check]:
         for problem in error.problems or (error.message,):
             yield Check("rules", False, problem, error.hint)
         return
+    if wrong := unfinished(tree["filter"]):
+        for problem in wrong:
+            yield Check("rules", False, problem, "Correct it; X would refuse it.")
+        return
     yield Check("rules", True, f"{len(rules)}: " + "; ".join(rule.value for rule in rules[:3]))
     for problem in repeated(tree["filter"]):
         yield Check("rules", True, problem, "Remove the duplicate.")
@@ -140,9 +149,7 @@ def accepted_fields(client: Callable[[], XClient]) -> Check:
 
 
 def _accepted_query(x: XClient, tree: Collection) -> Iterator[Check]:
-    meta = member(x.counts(tree["search"]["query"]), "meta")
-    # X's older and newer name for it.
-    total = sum(number(member(meta, name)) for name in ("total_tweet_count", "total_post_count"))
+    total = matched(x.counts(tree["search"]["query"]))
     yield Check("query at X", True, f"accepted; {total:,} posts of the last seven days match.")
 
 
@@ -158,10 +165,32 @@ def _accepted_rules(x: XClient, tree: Collection) -> Iterator[Check]:
         yield Check("rules of others", True, detail, "`collection rules` lists them with their collections.")
     result = x.add_rules(rules, dry_run=True)
     for problem in result.problems:
-        yield Check("rules at X", False, problem.detail or problem.title, "Correct the filter.")
+        yield Check("rules at X", False, refusal(problem, rules), "Correct the filter.")
     if not result.problems:
         detail = f"accepted; {len(rules)} needed, {caps.rules} allowed, {caps.in_use} there now."
         yield Check("rules at X", True, detail)
+
+
+def volume_terms(tree: Collection) -> str:
+    """What it takes to count what the rules of a stream match, in words."""
+    needed = requests(_filter_of(tree))
+    dollars = f"${price(COUNTS.name, requests=needed):,.2f}"
+    minutes = (needed - 1) // _COUNTS_A_WINDOW * 15
+    waits = f", and takes {minutes} minutes, as X answers {_COUNTS_A_WINDOW} in 15" if minutes > 0 else ""
+    return f"{counted(needed, 'request')} for counts, which costs {dollars}{waits}"
+
+
+def volumes(tree: Collection, x: XClient) -> Iterator[Check]:
+    """The posts a day of each rule of a stream."""
+    return rule_volumes(_filter_of(tree), x)
+
+
+def _filter_of(tree: Collection) -> Tree:
+    if not is_stream(tree):
+        raise HarvesterError(
+            "Only streams have rules to count.", hint="Leave out --volume.", exit_code=Exit.USAGE
+        )
+    return {**tree["filter"]}
 
 
 _ACCEPTED: dict[str, Callable[[XClient, Collection], Iterator[Check]]] = {

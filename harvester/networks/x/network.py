@@ -152,6 +152,16 @@ class X(Network):
 
         return checks.ask(tree, client)
 
+    def volume_terms(self, tree: Collection) -> str:
+        from harvester.networks.x import checks
+
+        return checks.volume_terms(tree)
+
+    def volumes(self, tree: Collection, client: "XClient") -> Iterator[Check]:
+        from harvester.networks.x import checks
+
+        return checks.volumes(tree, client)
+
     def accepted_fields(self, client: "Callable[[], XClient]") -> Iterator[Check]:
         from harvester.networks.x import checks
 

@@ -20,6 +20,7 @@ from harvester.networks.x.rules.values import (
     keyword,
     phrases,
     spelled,
+    unclosed,
 )
 from harvester.text import similar
 
@@ -98,6 +99,15 @@ def repeated(asked: Mapping[str, Any]) -> list[str]:
         if (earlier := first.setdefault((rule.type, rule.value), place)) is not place:
             found.append(f"{earlier} and {place} have one value ({rule.value}), and one live rule.")
     return found
+
+
+def unfinished(asked: Mapping[str, Any]) -> list[str]:
+    """Which active rules in X's own language X would refuse, as a bracket or quote of them is alone."""
+    return [
+        f"{place} has {alone} ({rule.value})."
+        for place, rule in _listed(asked.get("rules"), [])
+        if rule.type == NATIVE and rule.active and (alone := unclosed(rule.value))
+    ]
 
 
 def made_id(kind: str, value: str, *more: str) -> str:

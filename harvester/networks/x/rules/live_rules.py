@@ -6,7 +6,7 @@ from typing import Any
 
 from harvester.documents import Tree
 from harvester.errors import HarvesterError
-from harvester.networks.x.decoding import number
+from harvester.networks.x.decoding import number, printable
 from harvester.networks.x.errors import Problem
 from harvester.networks.x.rules.collection_rules import PACK
 
@@ -93,6 +93,16 @@ def collection_of(tag: str) -> str | None:
     """The collection that a rule is of, by its tag; None for rules that others made."""
     collection_id, colon, _ = tag.removeprefix(_TAG).partition(":")
     return collection_id if tag.startswith(_TAG) and colon else None
+
+
+def refusal(problem: Problem, rules: Sequence[Rule]) -> str:
+    """Why X refuses a live rule, and for which rules of the collection it is."""
+    value = str(problem.raw.get("value") or "")
+    details = problem.raw.get("details")
+    listed = " ".join(map(str, details)) if isinstance(details, list) else ""
+    ids = [each for rule in rules if rule.value == value for each in rule.ids]
+    place = f"Rule {', '.join(ids)}: " if ids else ""
+    return printable(f"{place}{problem.detail or listed or problem.title}{f' ({value})' if value else ''}")
 
 
 def plan_rules(

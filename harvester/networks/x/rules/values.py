@@ -59,6 +59,19 @@ def is_token(word: str) -> bool:
     )
 
 
+def unclosed(text: str) -> str:
+    """What of X's own language is not closed, or closed and never opened; empty where all is in order."""
+    rest = re.sub(r'"(?:\\.|[^"\\])*"', "", text)
+    if '"' in rest:
+        return "a quote that is not closed"
+    depth = 0
+    for bracket in re.findall("[()]", rest):
+        depth += 1 if bracket == "(" else -1
+        if depth < 0:
+            return "a bracket that is not opened"
+    return "a bracket that is not closed" if depth else ""
+
+
 def _keywords(text: str) -> str:
     if not (found := keyword(text)):
         raise ValueError(f"{text[:60]!r} holds no word, and punctuation alone matches no post")

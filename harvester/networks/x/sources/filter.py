@@ -13,6 +13,7 @@ from harvester.networks.gap import Gap
 from harvester.networks.x import Rule, StreamRead, StreamSupervisor, XError, price, tag_prefix
 from harvester.networks.x.job import Job
 from harvester.networks.x.rules.collection_rules import repeated
+from harvester.networks.x.rules.live_rules import refusal
 from harvester.networks.x.rules.wanted import active_rules
 from harvester.networks.x.streaming.matched_tags import RuleTally
 from harvester.text import counted
@@ -95,10 +96,7 @@ def _set_rules(job: Job) -> list[Rule]:
     if plan.problems:
         raise HarvesterError(
             "X rejects rules of this collection.",
-            [
-                f"{problem.title}: {problem.detail or problem.raw.get('value', '')}"
-                for problem in plan.problems
-            ],
+            [refusal(problem, plan.rules) for problem in plan.problems],
             "Correct the filter of the collection.",
             needs_change=True,
         )

@@ -7,7 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvester.networks.x.rules.collection_rules import CollectionRule, collection_rules, unreadable
+from harvester.networks.x.rules.collection_rules import (
+    CollectionRule,
+    collection_rules,
+    unfinished,
+    unreadable,
+)
 
 
 def _read(**asked: Any) -> list[CollectionRule]:
@@ -195,6 +200,21 @@ def test_entries_of_track_follow_and_locations_are_rules() -> None:
         *(("userid", "12"), ("username", "nasa"), ("geo", "1,2,3,4")),
     ]
     assert all(rule.id == _made(rule.type, rule.value) for rule in found)
+
+
+UNFINISHED = {
+    "(cat": "Rule 1 has a bracket that is not closed ((cat).",
+    "cat) (dog": "Rule 1 has a bracket that is not opened (cat) (dog).",
+    'cat "dog': 'Rule 1 has a quote that is not closed (cat "dog).',
+    '"(" cat "a \\" )"': "",
+    "((a OR b) c)": "",
+}
+
+
+@pytest.mark.parametrize(("value", "told"), UNFINISHED.items())
+def test_a_bracket_or_quote_that_is_alone_is_told_without_asking_x(value: str, told: str) -> None:
+    assert unfinished({"rules": [{"value": value}]}) == ([told] if told else [])
+    assert unfinished({"rules": [{"value": value, "status": "inactive"}]}) == []
 
 
 _JSON = st.recursive(
