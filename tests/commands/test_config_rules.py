@@ -107,6 +107,17 @@ def test_all_that_x_refuses_is_told_with_the_id_of_its_rule(person: Person) -> N
     assert told.code == Exit.ERROR and "BAD rules at X: Rule 8: " in told.out
 
 
+def test_rules_and_live_rules_are_counted_and_too_many_are_told(person: Person) -> None:
+    # A sample is of a whole rule, so these cannot be packed.
+    rules = [{"value": f"sample:1 word{n}"} for n in range(1001)]
+    person.write({"id": "s", "type": "filter", "filter": {"rules": rules[:2]}})
+    assert "ok  rules: 2 rules in 2 live rules: sample:1 word0" in person.output(*_CHECK)
+
+    person.write({"id": "s", "type": "filter", "filter": {"rules": rules}})
+    told = person(*_CHECK).out
+    assert "characters, and the keys allow 1000 (native: 1,001 rules). Remove rules, or split" in told
+
+
 def test_posts_of_a_rule_are_counted_after_the_price_is_agreed_to(person: Person) -> None:
     person.write({"id": "s", "type": "filter", "filter": {"track": "happy", "follow": "12"}})
     assert person(*_CHECK, "--volume").code == Exit.USAGE

@@ -13,11 +13,12 @@ from harvester.networks.x.decoding import member, number
 from harvester.networks.x.endpoints import COUNTS
 from harvester.networks.x.prices import price
 from harvester.networks.x.repair.queries import QUERY_LENGTH
-from harvester.networks.x.rules.arrangement import compile_rules
+from harvester.networks.x.rules.arrangement import arranged, compile_rules
 from harvester.networks.x.rules.collection_rules import repeated, unfinished
 from harvester.networks.x.rules.live_rules import plan_rules, refusal, tag_prefix
 from harvester.networks.x.rules.volume import matched, requests
 from harvester.networks.x.rules.volume import volumes as rule_volumes
+from harvester.networks.x.rules.wanted import active_rules
 from harvester.text import counted
 
 _TIMELINE_DEPTH = 3200
@@ -85,7 +86,8 @@ def _search(tree: Collection) -> Iterator[Check]:
 
 def _filter(tree: Collection) -> Iterator[Check]:
     try:
-        rules = compile_rules(tree["filter"])
+        rules = active_rules(tree["filter"])
+        live = arranged(rules, prefix=tag_prefix(tree["id"]))
     except HarvesterError as error:
         for problem in error.problems or (error.message,):
             yield Check("rules", False, problem, error.hint)
@@ -94,7 +96,8 @@ def _filter(tree: Collection) -> Iterator[Check]:
         for problem in wrong:
             yield Check("rules", False, problem, "Correct it; X would refuse it.")
         return
-    yield Check("rules", True, f"{len(rules)}: " + "; ".join(rule.value for rule in rules[:3]))
+    many = f"{counted(len(rules), 'rule')} in {counted(len(live), 'live rule')}"
+    yield Check("rules", True, f"{many}: {'; '.join(rule.value for rule in live[:3])}")
     for problem in repeated(tree["filter"]):
         yield Check("rules", True, problem, "Remove the duplicate.")
     yield _limit(tree["filter"])

@@ -90,6 +90,38 @@ def test_rules_are_taken_back_where_only_the_answer_was_lost(tmp_path: Path) -> 
         client.close()
 
 
+# -- more rules than an app may have ------------------------------------------------------------------
+
+
+def test_more_rules_than_fit_are_refused_with_the_apps_they_need_and_none_is_live(tmp_path: Path) -> None:
+    with staged(tmp_path, rule_cap=5) as stage:
+        _add(stage, follow=[str(10**18 + n) for n in range(100)])
+
+        ended = stage.harvest("live")
+
+        assert ended.summary["needs_change"] and ended.outcome.state == "failed"
+        assert "needs 9 rules of 1024 characters, and the keys allow 5" in ended.summary["reason"]
+        assert "split them among 2 collections with keys of 2 apps" in ended.summary["hint"]
+        assert _live(stage) == []
+
+
+def test_of_packed_rules_the_event_has_the_ids_and_a_change_leaves_most_live_rules(tmp_path: Path) -> None:
+    with staged(tmp_path, users=1, rule_cap=12) as stage:
+        follow = [str(10**18 + n) for n in range(100)]
+        _add(stage, follow=follow, rules=[{"id": "7", "value": "flood lang:en"}])
+        before: list[tuple[str, str]] = []
+        for asked in (follow, follow[1:]):
+            stage.edit("live", partial(_following, asked))
+            with stage.harvesting("live") as going:
+                until(stage.connected)
+            (event,) = [each for each in going.end.events if each["event"] == "rules"]
+            assert len({each for rule in event["rules"] for each in rule["ids"]}) == len(asked) + 1
+            assert sorted((rule["value"], rule["tag"]) for rule in event["rules"]) == _live(stage)
+            assert ("flood lang:en", "twarc-cloud:live:7") in _live(stage)
+            assert not before or len(set(before) - set(_live(stage))) <= 2
+            before = _live(stage)
+
+
 # -- one value, two tags -----------------------------------------------------------------------------
 
 
@@ -200,3 +232,7 @@ def test_a_changed_filter_keeps_the_rules_of_others(tmp_path: Path) -> None:
 
 def _tracking(track: str, tree: dict[str, Any]) -> dict[str, Any]:
     return {**tree, "filter": {"track": track}}
+
+
+def _following(follow: list[str], tree: dict[str, Any]) -> dict[str, Any]:
+    return {**tree, "filter": {**tree["filter"], "follow": follow}}

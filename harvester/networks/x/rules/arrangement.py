@@ -221,10 +221,10 @@ def _too_many(rules: Sequence[CollectionRule], needed: int, foreign: int, caps: 
     apps = math.ceil(needed / caps.rules)
     room = f", and {foreign} of others are there" if foreign else ""
     split = f", or split them among {apps} collections with keys of {apps} apps" if apps > 1 else ""
+    asked = ", ".join(f"{kind}: {counted(number, 'rule')}" for kind, number in kinds.items())
     return HarvesterError(
         f"The filter needs {needed} rules of {caps.length} characters, and the keys allow "
-        f"{caps.rules}{room}.",
-        [f"{kind}: {counted(number, 'rule')}" for kind, number in kinds.items()],
-        f"Remove rules{split or ', or use keys of another app'}.",
+        f"{caps.rules}{room} ({asked}).",
+        hint=f"Remove rules{split or ', or use keys of another app'}.",
         needs_change=True,
     )

@@ -250,7 +250,7 @@ def test_more_rules_than_an_app_may_have_are_refused_with_the_apps_they_need(cap
     with pytest.raises(HarvesterError, match=f"needs 48. rules of 1024 .* keys allow {cap}") as caught:
         compile_rules({"follow": follow, "track": track}, RuleCaps(rules=cap))
 
-    assert caught.value.problems == ("keyword: 352 rules", "userid: 5,500 rules")
+    assert "(keyword: 352 rules, userid: 5,500 rules)" in caught.value.message
     assert f"split them among {apps} collections with keys of {apps} apps" in caught.value.hint
     assert caught.value.needs_change
 
