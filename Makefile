@@ -1,6 +1,6 @@
 # Everything runs in .venv, created from the pinned requirements; only Python 3.11 or newer is needed.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format kill pythons versitygw cloud-test scan bench bench-full venv ready-demo ready-readers \
+.PHONY: help demo test check lint format kill pythons versitygw sink-test cloud-test scan bench bench-full venv ready-demo ready-readers \
 	ready-dev ready-cloud ready-scan requirements clean
 
 # Settings of other projects and installations in the environment must not affect these runs.
@@ -26,6 +26,7 @@ help:
 	@echo "make kill N=2000     the kill storm, with 2,000 SIGKILLs"
 	@echo "make pythons         make demo, other tools and pip install on each other Python found, in fresh copies"
 	@echo "make versitygw       install a second S3 server for the tests of stores (needs Go)"
+	@echo "make sink-test       sinks and imports with Apache Kafka (Java 17, Maven), Valkey and PostgreSQL, three minutes"
 	@echo "make cloud-test      the image and an emulated AWS account, with real containers (root on Debian, ten minutes)"
 	@echo "make scan            check terraform/ with checkov (installs 290 MB once)"
 	@echo "make bench           short benchmarks against other tools; make bench-full takes half an hour"
@@ -67,6 +68,17 @@ versitygw: venv
 	command -v go >/dev/null || { echo "versitygw needs Go to be installed; its tests are skipped without it." >&2; exit 1; }; \
 	echo "installing versitygw into .venv/go (once, about two minutes)"; \
 	GOBIN=$(CURDIR)/.venv/go go install github.com/versity/versitygw/cmd/versitygw@v1.8.0
+
+# With Apache Kafka from Maven, and with the databases that are installed here; what is missing is skipped, and named.
+sink-test: ready-dev
+	@command -v java >/dev/null && command -v mvn >/dev/null || { \
+	  echo "Java 17 and Maven are not installed: the tests on Apache Kafka are skipped."; exit 0; }; \
+	cmp -s tests/support/kafka.pom.xml .venv/kafka/pom.xml && exit 0; \
+	echo "installing Apache Kafka into .venv/kafka (once, 43 MB)"; \
+	rm -rf .venv/kafka && mvn -q -B -f tests/support/kafka.pom.xml dependency:copy-dependencies \
+	  -DoutputDirectory=$(CURDIR)/.venv/kafka/lib && cp tests/support/kafka.pom.xml .venv/kafka/pom.xml \
+	  || echo "Apache Kafka is not installed: its tests are skipped."
+	@SINK_TEST=1 $(IN) -m pytest -q -rs -n 2 --dist loadfile -p no:cacheprovider tests/sinks $(wildcard tests/commands/test_import_rules.py)
 
 # The emulator of AWS has its own dependencies, so they are in a separate virtual environment.
 cloud-test: ready-dev ready-cloud

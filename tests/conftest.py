@@ -36,6 +36,7 @@ _IN_MEMORY = Path("/dev/shm")
 _TEMP_ROOTS = {"PYTEST_DEBUG_TEMPROOT", "TMPDIR"}
 # What `make check` leaves out, beside the tests that are marked for it.
 _SYSTEMS = {"s3_server", "moto_server", "versity_server", "s3", "moto", "versitygw", "fargate"}
+_SYSTEMS |= {"tansu_brokers", "apache_brokers"}
 _SYSTEM_FOLDERS = {"durability", "cloud"}
 _numbers = itertools.count(1)
 # Of what the emulator lets vary; more of them try more forms.

@@ -7,11 +7,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from tests.support.certificates import loopback_certificate
 from tests.support.servers import guarded, own_ports, ready
 
 # Where `make sink-test` puts Apache Kafka.
@@ -40,12 +41,17 @@ class Brokers:
     servers: str
     # Its processes, where it has some of its own.
     pids: tuple[int, ...] = field(default=())
+    # Where they want a user, who is in `USER`, and what their certificate is checked against.
+    guarded: str = ""
+    ca_file: str = ""
 
     def make(self, topic: str, *, partitions: int = 3, **configured: str) -> None:
         from confluent_kafka.admin import NewTopic
 
         new = NewTopic(topic, partitions, 1, config={**configured})
-        self._admin().create_topics([new])[topic].result(20)
+        # What ends before its answer takes the request with it.
+        admin = self._admin()
+        admin.create_topics([new])[topic].result(20)
 
     def topics(self) -> set[str]:
         return set(self._admin().list_topics(timeout=20).topics)
@@ -197,9 +203,13 @@ def java() -> str | None:
 def apache_kafka(program: str, folder: Path) -> Iterator[Brokers]:
     """One node of Apache Kafka, which is its own controller."""
     classes = str(KAFKA / "*")
-    with own_ports(2) as (port, controller):
+    certificate = loopback_certificate(folder)
+    assert certificate, "openssl is not on this machine"
+    (folder / "keys.pem").write_text("".join(path.read_text() for path in reversed(certificate)))
+    with own_ports(3) as (port, guarded_port, controller):
         settings = folder / "server.properties"
-        settings.write_text(_PROPERTIES.format(port=port, controller=controller, data=folder / "data"))
+        ports = {"port": port, "guarded": guarded_port, "controller": controller}
+        settings.write_text(_PROPERTIES.format(folder=folder, user=USER, password=PASSWORD, **ports))
         format_ = [program, "-cp", classes, "kafka.tools.StorageTool", "format", "--standalone"]
         made = subprocess.run(
             [*format_, "-t", "twarccloudsinktestsAAA", "-c", str(settings)], capture_output=True, timeout=120
@@ -207,19 +217,25 @@ def apache_kafka(program: str, folder: Path) -> Iterator[Brokers]:
         assert made.returncode == 0, made.stderr.decode()
         command = [program, "-Xms256m", "-Xmx512m", "-cp", classes, "kafka.Kafka", str(settings)]
         with _started(command, folder, port) as brokers:
-            yield brokers
+            yield replace(brokers, guarded=f"127.0.0.1:{guarded_port}", ca_file=str(certificate[0]))
 
 
+USER, PASSWORD = "museum-user", "sesame-42"
 _PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.bootstrap.servers=127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{port},SASL_SSL://127.0.0.1:{guarded},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},SASL_SSL://127.0.0.1:{guarded},CONTROLLER://127.0.0.1:{controller}
 controller.listener.names=CONTROLLER
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,SASL_SSL:SASL_SSL
 inter.broker.listener.name=PLAINTEXT
-log.dirs={data}
+log.dirs={folder}/data
+sasl.enabled.mechanisms=PLAIN
+listener.name.sasl_ssl.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule \\
+  required user_{user}="{password}";
+ssl.keystore.type=PEM
+ssl.keystore.location={folder}/keys.pem
 offsets.topic.replication.factor=1
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1

@@ -1,8 +1,9 @@
 """Each message arrives at least once, with an id by which a second one is known."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
-from harvester.sinks import DeadLetter, Message, Position
+from harvester.sinks import DeadLetter, Message, Position, SinkAway
 from harvester.sinks.kafka.connection import Connection
 from harvester.sinks.kafka.sending import Sending
 
@@ -16,6 +17,9 @@ class AtLeastOnce:
         self._unfinished: Sending | None = None
 
     def position(self) -> Position | None:
+        # What is missing is told at the start. What is away may come.
+        with suppress(SinkAway):
+            self._connection.open(self._connection.deadline())
         return None
 
     def deliver(self, messages: Sequence[Message]) -> Sequence[DeadLetter]:

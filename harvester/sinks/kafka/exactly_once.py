@@ -5,7 +5,7 @@ together.
 from collections.abc import Sequence
 from typing import Any
 
-from harvester.errors import Exit, HarvesterError
+from harvester.errors import Exit, LockLost
 from harvester.sinks import DeadLetter, Message, Position
 from harvester.sinks.kafka.connection import Connection
 from harvester.sinks.kafka.positions import Mark, last_mark
@@ -100,7 +100,7 @@ class ExactlyOnce:
 
     def _require_own(self, found: Mark | None) -> None:
         if self._keeps_position and found != self._mark:
-            raise HarvesterError(
+            raise LockLost(
                 f"Another process delivers to Kafka as {self._connection.settings.sender}.",
                 hint="Stop one of the two.",
                 exit_code=Exit.LOCKED,

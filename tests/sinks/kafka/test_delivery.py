@@ -187,7 +187,7 @@ def test_a_stop_ends_a_delivery_at_once(brokers: MockBrokers) -> None:
 
 def test_a_topic_that_is_not_there_is_one_line(brokers: MockBrokers) -> None:
     with kafka_sink(brokers.servers, topic="other") as sink, pytest.raises(HarvesterError) as raised:
-        sink.deliver([post(1)])
+        sink.position()
     assert raised.value.exit_code == Exit.USAGE and raised.value.needs_change
     assert str(raised.value) == (
         f"Kafka at {brokers.servers} has no topic other that this user may see. "

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harvester.errors import Exit, HarvesterError
+from harvester.errors import Exit, HarvesterError, LockLost
 from harvester.sinks import SinkAway
 from harvester.sinks.kafka.positions import Mark
 from tests.sinks.kafka.stage import QuickClock, kafka_sink, post, posts
@@ -59,9 +59,7 @@ def test_of_two_processes_of_one_sink_the_earlier_one_stops(brokers: Brokers, to
         later.deliver(posts(10, 25))
         with pytest.raises(SinkAway, match="fenced"):
             earlier.deliver(posts(10, 20))
-        with pytest.raises(
-            HarvesterError, match="Another process delivers to Kafka as twarc-cloud/live/"
-        ) as it:
+        with pytest.raises(LockLost, match="Another process delivers to Kafka as twarc-cloud/live/") as it:
             earlier.deliver(posts(10, 20))
     assert it.value.exit_code == Exit.LOCKED
     assert sorted(ids(brokers, topic)) == sorted(f"live/{number}" for number in range(1, 25))
