@@ -106,7 +106,7 @@ SECRETS = ("access_key", "secret_key", "honeybadger_key")
 # Variables of ours that are no settings (docs/settings.md), some of them between our own processes.
 _OTHER_VARIABLES = {
     f"TWARC_CLOUD_{name}" for name in ("TOKEN", "TASK", "SERVICE", "HEARTBEAT", "PROGRESS", "PY_COMPLETE")
-} | {"TWARC_CLOUD_REDIS_PASSWORD", "TWARC_CLOUD_SQL_PASSWORD"}
+} | {"TWARC_CLOUD_REDIS_PASSWORD", "TWARC_CLOUD_SQL_PASSWORD", "TWARC_CLOUD_SERVICE_SINCE"}
 # Where X is, and so where its keys may be sent on the word of a file, which may come with a folder.
 _X_HOSTS = ("api.twitter.com", "api.x.com")
 

@@ -1,9 +1,9 @@
-"""The container's commands: harvest one collection, or remove its lock."""
+"""The container's commands: harvest a collection, or several, or remove a lock."""
 
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,9 @@ from harvester.commands.cli.printed_commands import typed
 from harvester.commands.cli.signals import stop_on_signals, wait_for_shutdown
 from harvester.commands.cli.version import version_option
 from harvester.commands.cli.workspace import folder_store
+from harvester.commands.shared_task import carry
 from harvester.commands.stream_service import StreamService, service_of_ecs
+from harvester.commands.unlock import unlock
 from harvester.documents import HarvestSummary
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest.malloc import share_one_heap
@@ -39,7 +41,6 @@ log = logging.getLogger("twarc-cloud")
 
 _REPORT_SECONDS = 10.0
 _MONITOR_SECONDS = 30.0
-_BEAT_SECONDS = 10.0
 _SUCCESS_CODES = (Exit.OK, Exit.PARTIAL)
 
 
@@ -101,17 +102,23 @@ def _harvest_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@aws.command("harvester", help="Harvest COLLECTION_ID of BUCKET.")
+_ids = click.argument("collection_ids", nargs=-1, required=True, metavar="COLLECTION_ID...")
+
+
+@aws.command("harvester", help="Harvest COLLECTION_ID of BUCKET, or keep several running side by side.")
 @click.argument("bucket")
-@click.argument("collection_id")
+@_ids
 @click.option("--host", default="0.0.0.0", hidden=True)  # noqa: S104 - in a container
 @_harvest_options
-def aws_harvest(bucket: str, collection_id: str, host: str, **options: Any) -> int:
+def aws_harvest(bucket: str, collection_ids: Sequence[str], host: str, **options: Any) -> int:
     # First, for the kernel drops a signal that the first process of a container does not handle.
     stop = stop_on_signals()
+    collection_id, *others = collection_ids
+    if others:
+        return carry(collection_ids, ("aws", "harvester", bucket), lambda: _bucket(bucket), stop, **options)
     service = service_of_ecs(os.environ.get("TWARC_CLOUD_SERVICE", ""), collection_id, stop)
     with watching(collection_id, bucket, unless=TYPED) as alerts:
-        _beat()
+        heartbeat.beat_if_asked()
         store = _bucket(bucket)
         store.require()
 
@@ -124,14 +131,18 @@ def aws_harvest(bucket: str, collection_id: str, host: str, **options: Any) -> i
         return service.run(harvest, store) if service else int(harvest(stop).exit_code)
 
 
-@local.command("harvester", help="Harvest COLLECTION_ID of a folder.")
-@click.argument("collection_id")
+@local.command("harvester", help="Harvest COLLECTION_ID of a folder, or keep several running side by side.")
+@_ids
 @_folder_option
 @_harvest_options
-def local_harvest(collection_id: str, collections_path: str, **options: Any) -> int:
+def local_harvest(collection_ids: Sequence[str], collections_path: str, **options: Any) -> int:
     stop = stop_on_signals()
+    collection_id, *others = collection_ids
+    if others:
+        where = ("local", "harvester", "--collections-path", collections_path)
+        return carry(collection_ids, where, lambda: folder_store(Path(collections_path)), stop, **options)
     with watching(collection_id, collections_path, unless=TYPED) as alerts:
-        _beat()
+        heartbeat.beat_if_asked()
         store, chosen = folder_store(Path(collections_path)), _Options(host="127.0.0.1", **options)
         return int(_Run(store, collection_id, "local", chosen, stop, alerts).run().exit_code)
 
@@ -141,14 +152,14 @@ def local_harvest(collection_id: str, collections_path: str, **options: Any) -> 
 @click.argument("collection_id")
 @click.option("--temp", hidden=True, expose_value=False)
 def aws_unlock(bucket: str, collection_id: str) -> None:
-    _unlock(_bucket(bucket), collection_id)
+    unlock(_bucket(bucket), collection_id)
 
 
 @local.command("unlock", help="Remove the lock of COLLECTION_ID, even of a running harvest.")
 @click.argument("collection_id")
 @_folder_option
 def local_unlock(collection_id: str, collections_path: str) -> None:
-    _unlock(folder_store(Path(collections_path)), collection_id)
+    unlock(folder_store(Path(collections_path)), collection_id)
 
 
 for _group, _command in ((aws, aws_harvest), (local, local_harvest)):
@@ -159,23 +170,6 @@ def _bucket(name: str) -> Any:
     from harvester.store.s3 import S3Store
 
     return S3Store(name, patience=settings().store_patience)
-
-
-def _unlock(store: Store, collection_id: str) -> None:
-    from harvester.collection import history
-    from harvester.errors import NotFound
-    from harvester.harvest.lock_content import content
-
-    keys = CollectionKeys(collection_id)
-    history.read(store, keys)
-    try:
-        held = store.read(keys.lock)
-    except NotFound:
-        click.echo(f"{collection_id} was not locked.")
-        return
-    store.remove(keys.lock, version=held.version)
-    owner = content(held).get("owner", "an unknown owner")
-    click.echo(f"Unlocked. The lock was held by {owner}; if that harvest still runs, it will stop.")
 
 
 @dataclass(frozen=True)
@@ -271,11 +265,6 @@ class _Run:
             self.service.end()
         log.info("The harvest has ended; waiting for a shutdown request.")
         wait_for_shutdown(asked_to_shut_down)
-
-
-def _beat() -> None:
-    if file := os.environ.get("TWARC_CLOUD_HEARTBEAT"):
-        heartbeat.beat(_BEAT_SECONDS, Path(file))
 
 
 def _print(collection_id: str, outcome: Outcome, summary: HarvestSummary) -> None:

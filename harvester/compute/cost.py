@@ -210,4 +210,8 @@ def described_task(text: str) -> Tree:
     except ValueError:
         return {}
     capacity = Capacity().changed_by(found) if isinstance(found, dict) and found else None
-    return asdict(capacity) if capacity and not capacity.problems() else {}
+    if capacity is None or capacity.problems():
+        return {}
+    streams = found.get("streams")
+    several = isinstance(streams, list) and all(isinstance(each, str) for each in streams)
+    return {**asdict(capacity), **({"streams": streams} if several and streams else {})}

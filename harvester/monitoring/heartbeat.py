@@ -14,6 +14,8 @@ from harvester.text import size
 
 log = logging.getLogger("twarc-cloud")
 
+_BEAT_SECONDS = 10.0
+
 
 def every(seconds: float, over: threading.Event, act: Callable[[], None]) -> None:
     def repeat() -> None:
@@ -32,6 +34,17 @@ def beat(seconds: float, file: Path) -> None:
 
     file.touch()
     every(seconds, threading.Event(), touch)
+
+
+def file_to_touch() -> Path | None:
+    """That of TWARC_CLOUD_HEARTBEAT, which a container's health check looks at."""
+    name = os.environ.get("TWARC_CLOUD_HEARTBEAT", "")
+    return Path(name) if name else None
+
+
+def beat_if_asked() -> None:
+    if file := file_to_touch():
+        beat(_BEAT_SECONDS, file)
 
 
 def report(summary: HarvestSummary) -> None:

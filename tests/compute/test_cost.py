@@ -161,6 +161,11 @@ def test_what_describes_no_task_is_none(text: str) -> None:
     assert cost.described_task(text) == {}
 
 
+@pytest.mark.parametrize("streams", [None, [], ["a", 1], "ab"])
+def test_what_names_no_streams_is_a_task_of_one(streams: Any) -> None:
+    assert cost.described_task(json.dumps({"cpu": 256, "streams": streams})) == _TASK
+
+
 def test_harvest_json_tells_the_task_where_there_is_one(tmp_path: Path) -> None:
     with emulator.running(search_posts=5) as emulated:
         desk = Desk(tmp_path, emulated.url)

@@ -144,16 +144,16 @@ class Workspace:
         return found
 
     def _harvest_command(self, collection_id: str) -> list[str]:
-        door = _door("tweet_harvester.py")
+        command = door("tweet_harvester.py")
         if self.bucket:
-            return [*door, "aws", "harvester", self.bucket, collection_id, "--host", "127.0.0.1"]
+            return [*command, "aws", "harvester", self.bucket, collection_id, "--host", "127.0.0.1"]
         path = str(real(self.folder))
-        return [*door, "local", "harvester", collection_id, "--collections-path", path]
+        return [*command, "local", "harvester", collection_id, "--collections-path", path]
 
     def _supervise_command(self, collection_id: str) -> list[str]:
-        door = [*_door("twarc_cloud.py"), "supervise", collection_id]
+        command = [*door("twarc_cloud.py"), "supervise", collection_id]
         where = ["--bucket", self.bucket] if self.bucket else []
-        return [*door, *where, "--collections-path", str(real(self.folder))]
+        return [*command, *where, "--collections-path", str(real(self.folder))]
 
 
 def folder_store(folder: Path) -> "Store":
@@ -172,7 +172,7 @@ def folder_store(folder: Path) -> "Store":
     return FolderStore(folder)
 
 
-def _door(name: str) -> list[str]:
+def door(name: str) -> list[str]:
     """How a process of ours is started, which tells as much as this one does."""
     return [sys.executable, str(_DOORS / name), *log_options_in_use()]
 

@@ -10,14 +10,14 @@ from harvester.clock import Backoff, Clock, Stop
 from harvester.compute import GAVE_UP, RESTARTING, RUNNING
 from harvester.compute.local.compute import LocalCompute
 from harvester.compute.local.logs import last_words
+from harvester.compute.stream_end import is_through
 from harvester.errors import Exit
 from harvester.harvest import catalog
 from harvester.store.keys import CollectionKeys
 
 log = logging.getLogger("twarc-cloud")
 
-# After these a new start would end no other way: it is through, or it needs a person.
-_THROUGH = {Exit.OK, Exit.PARTIAL}
+# After these a new start would end no other way: it needs a person.
 _HOPELESS = {Exit.USAGE, Exit.UNAUTHORIZED, Exit.NO_COLLECTION}
 
 # A run of this length shows that starting works, and the counting begins anew.
@@ -72,14 +72,8 @@ class Supervisor:
         return Exit.OK
 
     def _is_over(self, code: int) -> bool:
-        return self.stop.requested or code in _THROUGH or self._reached_its_limit(code)
-
-    def _reached_its_limit(self, code: int) -> bool:
-        """Whether a new start would begin to spend the same budget again."""
-        if code != Exit.RETRY_LATER:
-            return False
-        last = catalog.last(self.compute.store, CollectionKeys(self.collection_id))
-        return bool(last and last.get("limit"))
+        keys = CollectionKeys(self.collection_id)
+        return self.stop.requested or is_through(self.compute.store, keys, code)
 
     def _needs_change(self, code: int) -> bool:
         """Whether X would refuse the same collection again, e.g. one of its rules."""
