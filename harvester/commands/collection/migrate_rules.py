@@ -8,7 +8,7 @@ import click
 from harvester.collection.kinds import FINITE
 from harvester.commands.cli.output import advise, confirm
 from harvester.commands.cli.workspace import Workspace
-from harvester.commands.collection.start import require_collection, require_keys
+from harvester.commands.collection.ready import require_collection, require_keys
 from harvester.errors import Exit, HarvesterError
 from harvester.text import counted
 

@@ -24,7 +24,7 @@ from harvester.commands.cli.output import (
 from harvester.commands.cli.progress_meter import meter, progress_option
 from harvester.commands.cli.signals import stopped_by_signals
 from harvester.commands.cli.workspace import Workspace, collection_id_argument, in_workspace
-from harvester.commands.collection.start import require_collection
+from harvester.commands.collection.ready import require_collection
 from harvester.documents import Collection, HarvestSummary, Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest.summary import dollars

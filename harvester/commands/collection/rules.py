@@ -9,7 +9,7 @@ from harvester.collection.kinds import STREAMS
 from harvester.commands.cli import network_client
 from harvester.commands.cli.output import announce_dry_run, change_options, confirm, print_json, table
 from harvester.commands.cli.workspace import Workspace, collection_id_argument, in_workspace
-from harvester.commands.collection.start import require_collection, require_idle
+from harvester.commands.collection.ready import require_collection, require_idle
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.text import counted

@@ -18,7 +18,7 @@ from harvester.commands.cli.output import (
 )
 from harvester.commands.cli.workspace import Workspace, collection_id_argument, in_workspace
 from harvester.commands.collection import migrate_rules
-from harvester.commands.collection.start import require_collection, require_keys
+from harvester.commands.collection.ready import require_collection, require_keys
 from harvester.errors import Exit, HarvesterError
 
 if TYPE_CHECKING:

@@ -5,12 +5,19 @@ from typing import Any
 
 import click
 
-from harvester.collection.kinds import FINITE, STREAMS, has_users, is_stream
+from harvester.collection.kinds import FINITE, STREAMS, is_stream
 from harvester.commands.cli import collection_file, network_client
 from harvester.commands.cli.output import advise, announce_dry_run, dry_run_option, json_option, print_json
 from harvester.commands.cli.progress_meter import progress_option
 from harvester.commands.cli.workspace import Workspace, collection_id_argument, in_workspace
 from harvester.commands.collection.follow import start_and_follow
+from harvester.commands.collection.ready import (
+    OVER,
+    require_collection,
+    require_idle,
+    require_keys,
+    require_users,
+)
 from harvester.commands.harvest import end_harvest
 from harvester.documents import Collection
 from harvester.errors import Exit, HarvesterError
@@ -74,7 +81,7 @@ def filter_start(collection_id: str, dry_run: bool, workspace: Workspace) -> Non
     collection_file.warn_of_changes(workspace.store, keys, tree)
     require_keys(workspace, tree)
     task = workspace.compute.settled(collection_id)
-    if not task or task.status not in _OVER:
+    if not task or task.status not in OVER:
         if task:
             from harvester.compute import already_started
 
@@ -168,8 +175,6 @@ def _require_accepted_keys(workspace: Workspace, tree: Collection) -> None:
 
 
 _RUNS = ("STARTING", "RUNNING")
-# Wanted, but nothing of it runs any more.
-_OVER = ("GAVE UP", "DIED", "STOPPING", "NO CAPACITY")
 
 
 @click.command("filter-stop", help="Stop the stream of COLLECTION_ID after storing what it has.")
@@ -214,55 +219,3 @@ def _costs(workspace: Workspace, tree: Collection) -> dict[str, str]:
 
     found = collection.of_description(tree, workspace.settings)
     return {each.check: each.detail for each in found if each.check in ("cost", "budget")}
-
-
-def require_users(tree: Collection) -> None:
-    """Raise if a timeline collection has no users."""
-    if has_users(tree) and not tree.get("users"):
-        raise HarvesterError(
-            "The collection has no users.",
-            hint="Add some with `collection-config screennames`, then run `collection-config update`.",
-            exit_code=Exit.USAGE,
-        )
-
-
-def require_collection(
-    workspace: Workspace, collection_id: str, *kinds: str
-) -> tuple[CollectionKeys, Collection]:
-    """Raise unless there is such a collection, valid, and of one of these kinds; its keys and itself."""
-    from harvester.errors import NotFound
-
-    keys = workspace.keys(collection_id)
-    try:
-        return keys, workspace.collection(keys, *kinds)
-    except NotFound as error:
-        raise NotFound(
-            "Collection does not exist.",
-            hint=f"{error.message} {error.hint}",
-            exit_code=Exit.NO_COLLECTION,
-        ) from error
-
-
-def require_keys(workspace: Workspace, tree: Collection) -> None:
-    """Raise unless a harvest that is started would find keys."""
-    from harvester.networks.registry import network_of
-
-    network_of(tree).require_keys(tree, workspace.settings)
-
-
-def require_idle(workspace: Workspace, keys: CollectionKeys) -> None:
-    """Raise while a harvest of the collection runs, here or anywhere."""
-    from harvester.harvest import catalog
-
-    task = workspace.compute.task(keys.id)
-    if task and task.status not in _OVER:
-        where = workspace.compute.name
-    elif owner := catalog.live_lock(workspace.store, keys):
-        where = owner.get("host", "an unknown host")
-    else:
-        return
-    raise HarvesterError(
-        f"A harvest of {keys.id} is already running on {where}.",
-        hint=f"See `harvest running {keys.id}`; `harvest stop {keys.id}` ends it.",
-        exit_code=Exit.LOCKED,
-    )

@@ -1,7 +1,7 @@
 """Each state in which ECS can be is told, waited for or ended as it should be; a test moves ECS (moto)."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,105 +28,15 @@ from harvester.compute.fargate.task_definition import family
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest import catalog, control
 from harvester.store.keys import CollectionKeys
-from harvester.store.s3 import S3Store
-from tests.support.fake_fargate import Ecs, ended, held_tasks
-from tests.support.moto_account import Cloud, cloud_of
+from tests.support.fake_fargate import ended
+from tests.support.fargate_stage import Stage, as_json, fargate_stage
 from tests.support.servers import Bucket
-from tests.support.stores import HandClock
-
-Step = Callable[[], Any]
-
-
-class Hands(HandClock):
-    """At each wait the next thing of a list happens, until there is none."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.steps: list[Step] = []
-
-    def wait(self, stop: Stop, seconds: float) -> bool:
-        if self.steps:
-            self.steps.pop(0)()
-        return super().wait(stop, seconds)
-
-
-@dataclass
-class Stage:
-    """One cluster, what is asked of it, and the hands that move both time and ECS."""
-
-    cloud: Cloud
-    store: S3Store
-    clock: Hands
-    ecs: Ecs
-    said: list[tuple[str, str, float]]
-    compute: FargateCompute
-    harvested: list[str] = field(default_factory=list)
-
-    def next(self, *steps: Step) -> None:
-        self.clock.steps += steps
-
-    def harvests(self, collection_id: str, *, exit_code: int | None = None) -> None:
-        """A harvest of it has begun, or has been and ended so."""
-        keys = CollectionKeys(collection_id)
-        now = self.store.now()
-        # Two of one test have two seconds, as the folders of harvests have.
-        here = keys.harvest(now + timedelta(seconds=len(self.harvested)))
-        self.harvested.append(collection_id)
-        if exit_code is None:
-            self.store.create(keys.lock, _json({"owner": "me", "acquired": timestamp(now), "ttl": 60}))
-            self.store.create(keys.checkpoint, _json({"state": {"harvest": timestamp(here.started)}}))
-        summary = {
-            "harvest_timestamp": timestamp(here.started),
-            "state": "running" if exit_code is None else "complete",
-            "harvest_end_timestamp": None if exit_code is None else timestamp(now + timedelta(seconds=5)),
-        }
-        self.store.create(here.harvest, _json(summary))
-        if exit_code is not None:
-            self.store.create(keys.last_harvest, _json({"harvest_id": timestamp(here.started)}))
-
-    def lets_go(self, collection_id: str) -> None:
-        self.store.remove(CollectionKeys(collection_id).lock)
-
-    def service(self, **changes: Any) -> Any:
-        """The service, from the inside, with some things changed."""
-        (found,) = [each for each in self.ecs.services if each.status != "INACTIVE"]
-        for name, value in changes.items():
-            setattr(found, name, value)
-        return found
-
-    def task_of_service(self, status: str = "RUNNING") -> Any:
-        """What ECS does for a service, and moto does not."""
-        service = self.service()
-        self.cloud.client("ecs").run_task(
-            cluster=self.ecs.cluster,
-            taskDefinition=service.task_definition,
-            group=f"service:{service.name}",
-            capacityProviderStrategy=[{"capacityProvider": "FARGATE", "weight": 1}],
-            networkConfiguration=service.network_configuration,
-            tags=service.tags,
-        )
-        task = self.ecs.newest()
-        task.last_status = status
-        task.created_at = task.started_at = self.store.now() - timedelta(seconds=5)
-        return task
-
-
-def _json(tree: dict[str, Any]) -> bytes:
-    return orjson.dumps(tree)
 
 
 @pytest.fixture
 def stage(moto_s3: Bucket, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stage]:
-    with cloud_of(moto_s3, monkeypatch) as cloud, held_tasks():
-        store, clock = S3Store(cloud.settings.bucket), Hands()
-        for tree in (
-            {"id": "s", "type": "search", "search": {"query": "library"}},
-            {"id": "live", "type": "filter", "filter": {"track": "library"}},
-        ):
-            history.add(store, CollectionKeys(str(tree["id"])), tree)
-        said: list[tuple[str, str, float]] = []
-        compute = FargateCompute(store, cloud.settings, clock=clock, on_wait=lambda *what: said.append(what))
-        yield Stage(cloud, store, clock, Ecs(cloud), said, compute)
+    with fargate_stage(moto_s3, monkeypatch) as made:
+        yield made
 
 
 def _as(task: Any, status: str) -> None:
@@ -419,8 +329,8 @@ def test_a_stream_that_is_over_says_so_while_its_task_stays(stage: Stage) -> Non
     here = CollectionKeys("live").harvest(stage.store.now() - timedelta(hours=1))
     summary = {"harvest_timestamp": timestamp(here.started), "state": "complete"}
     end = {"harvest_end_timestamp": timestamp(stage.store.now() + timedelta(seconds=5))}
-    stage.store.create(here.harvest, _json(summary | end))
-    stage.store.create(CollectionKeys("live").last_harvest, _json({"harvest_id": timestamp(here.started)}))
+    stage.store.create(here.harvest, as_json(summary | end))
+    stage.store.create(CollectionKeys("live").last_harvest, as_json({"harvest_id": timestamp(here.started)}))
     found = stage.compute.task("live")
     assert found is not None
     assert (found.status, found.kind) == (RUNNING, SERVICE)
@@ -699,7 +609,7 @@ def test_a_harvest_elsewhere_is_not_stopped_with_a_service(stage: Stage) -> None
     """The task of the service is younger than the lock, and only waits to be turned away."""
     keys = CollectionKeys("live")
     before = stage.store.now() - timedelta(minutes=10)
-    stage.store.create(keys.lock, _json({"owner": "laptop", "acquired": timestamp(before), "ttl": 60}))
+    stage.store.create(keys.lock, as_json({"owner": "laptop", "acquired": timestamp(before), "ttl": 60}))
     tasks: list[Any] = []
     stage.next(lambda: tasks.append(stage.task_of_service()), *[lambda: None] * 70)
     stage.compute.start_service("live")
