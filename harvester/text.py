@@ -2,7 +2,7 @@
 
 import codecs
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 # Control and format characters, halves of pairs, and separators of lines: they move, hide, reverse or forge.
@@ -60,6 +60,12 @@ def counted(number: int, what: str) -> str:
     many = f"{what[:-1]}ies" if what.endswith("y") and what[-2:-1] not in "aeiou" else f"{what}s"
     many = f"{what}es" if what.endswith("ch") else many
     return f"{number:,} {many}"
+
+
+def together(names: Sequence[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
+    *most, last = names
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def size(number: int) -> str:

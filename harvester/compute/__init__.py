@@ -23,13 +23,18 @@ NO_ROOM = "NO CAPACITY"
 
 @dataclass(frozen=True)
 class Task:
-    """A harvest or stream that runs, or should: `status` in capitals, `detail` where there is more to say."""
+    """A harvest or stream that runs, or should: `status` in capitals, `detail` where there is more to say.
+
+    `streams` are the collections of a shared task, which carries them `since`; empty of any other.
+    """
 
     collection_id: str
     kind: str
     status: str
     started: str = ""
     detail: str = ""
+    streams: tuple[str, ...] = ()
+    since: str = ""
 
 
 @dataclass(frozen=True)
@@ -100,12 +105,12 @@ class Compute(Protocol):
         """The end of the newest log, and what is added to it until `stop` or the end of the harvest."""
         ...
 
-    def start_service(self, collection_id: str) -> None:
-        """Keep a harvest running, through crashes, until `stop_service`."""
+    def start_service(self, *collection_ids: str) -> None:
+        """Keep a harvest of each running, through crashes, until `stop_service`; a cluster needs one task."""
         ...
 
     def stop_service(self, collection_id: str, *, within: float) -> None:
-        """End the service and its harvest; raises after `within` seconds."""
+        """End the harvest, and the service with its last one; raises after `within` seconds."""
         ...
 
     def schedule(self, collection_id: str, schedule: "Schedule", *, paused: bool = False) -> Scheduled:

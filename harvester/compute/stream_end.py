@@ -39,22 +39,27 @@ class Membership:
         Its last harvest ended as was meant, or was started elsewhere since; or a stop was asked for while
         nothing of it ran.
         """
-        if catalog.live_lock(store, keys):
-            return False
+        running = catalog.running(store, keys)
+        if running is not None:
+            return self._is_since(running["harvest_timestamp"]) and not self._is_ours(running)
         if any(entry.key == keys.stop and entry.modified >= self.since for entry in store.entries(keys.stop)):
             return True
         last = catalog.last(store, keys)
-        if last is None or not self._ended_since(last):
+        if last is None or not self._is_since(last.get("harvest_end_timestamp")):
             return False
-        task = last.get("task")
-        of = task.get("streams") if isinstance(task, dict) else None
-        return list(of or ()) != list(self.streams) or _was_meant(last)
+        return _was_meant(last) or not self._is_ours(last)
 
-    def _ended_since(self, last: HarvestSummary) -> bool:
+    def _is_since(self, timestamp: str | None) -> bool:
+        """Whether this was after the task was started."""
         try:
-            return moment(str(last.get("harvest_end_timestamp"))) >= self.since
+            return moment(str(timestamp)) >= self.since
         except ValueError:
             return False
+
+    def _is_ours(self, summary: HarvestSummary) -> bool:
+        task = summary.get("task")
+        of = task.get("streams") if isinstance(task, dict) else None
+        return list(of or ()) == list(self.streams)
 
 
 def _was_meant(last: HarvestSummary) -> bool:

@@ -78,6 +78,22 @@ def test_a_stop_that_was_asked_for_while_nothing_ran_counts_until_the_next_start
     assert not _has_left(store)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "task", "left"),
+    [(0, _OURS, False), (0, {"cpu": 256}, True), (-120, {"cpu": 256}, False)],
+)
+def test_a_harvest_that_runs_is_the_tasks_unless_it_was_started_elsewhere_since(
+    store: FolderStore, seconds: int, task: dict[str, Any], left: bool
+) -> None:
+    here = _KEYS.harvest((store.now() + timedelta(seconds=seconds)).replace(microsecond=0))
+    begun = timestamp(here.started)
+    store.create(here.harvest, orjson.dumps({"harvest_timestamp": begun, "state": "running", "task": task}))
+    store.create(_KEYS.checkpoint, orjson.dumps({"state": {"harvest": begun}}))
+    lock = {"owner": "it", "acquired": timestamp(store.now()), "ttl": 60}
+    store.create(_KEYS.lock, orjson.dumps(lock))
+    assert _has_left(store) is left
+
+
 def test_a_harvest_that_spent_a_limit_is_the_last_and_one_that_was_refused_is_not(store: FolderStore) -> None:
     assert [is_through(store, _KEYS, code) for code in (Exit.OK, Exit.PARTIAL, Exit.ERROR, -9)] == [
         *(True, True, False, False)

@@ -50,8 +50,8 @@ class Stage:
     def next(self, *steps: Step) -> None:
         self.clock.steps += steps
 
-    def harvests(self, collection_id: str, *, exit_code: int | None = None) -> None:
-        """A harvest of it has begun, or has been and ended so."""
+    def harvests(self, collection_id: str, *, exit_code: int | None = None, **more: Any) -> None:
+        """A harvest of it has begun, or has been and ended so; its harvest.json says more."""
         keys = CollectionKeys(collection_id)
         now = self.store.now()
         # Two of one test have two seconds, as the folders of harvests have.
@@ -65,7 +65,7 @@ class Stage:
             "state": "running" if exit_code is None else "complete",
             "harvest_end_timestamp": None if exit_code is None else timestamp(now + timedelta(seconds=5)),
         }
-        self.store.create(here.harvest, as_json(summary))
+        self.store.create(here.harvest, as_json(summary | more))
         if exit_code is not None:
             self.store.create(keys.last_harvest, as_json({"harvest_id": timestamp(here.started)}))
 

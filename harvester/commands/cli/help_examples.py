@@ -40,7 +40,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "collection schedule": ('museums "rate(7 days)"', 'museums "cron(0 6 ? * MON *)"'),
     "collection stop": ("museums",),
     "collection scheduled": ("",),
-    "collection filter-start": ("storms",),
+    "collection filter-start": ("storms", "storms floods"),
     "collection filter-stop": ("storms",),
     "collection unlock": ("museums",),
     "collection delete": ("museums --dry-run", "museums"),

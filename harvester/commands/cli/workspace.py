@@ -243,6 +243,14 @@ def collection_id_argument(command: _F) -> _F:
     return click.argument("collection_id", shell_complete=_ids)(command)
 
 
+def collection_ids_argument(command: _F) -> _F:
+    """The ids of one or more collections."""
+    argument = click.argument(
+        "collection_ids", nargs=-1, required=True, metavar="COLLECTION_ID...", shell_complete=_ids
+    )
+    return argument(command)
+
+
 def optional_collection_id_argument(command: _F) -> _F:
     """The same, and None where it is left out."""
     return click.argument("collection_id", required=False, shell_complete=_ids)(command)

@@ -1,6 +1,7 @@
 """`collection` commands that start and stop harvests: `once`, and streams."""
 
 from collections.abc import Iterator, Mapping
+from itertools import combinations
 from typing import Any
 
 import click
@@ -9,7 +10,12 @@ from harvester.collection.kinds import FINITE, STREAMS, is_stream
 from harvester.commands.cli import collection_file, network_client
 from harvester.commands.cli.output import advise, announce_dry_run, dry_run_option, json_option, print_json
 from harvester.commands.cli.progress_meter import progress_option
-from harvester.commands.cli.workspace import Workspace, collection_id_argument, in_workspace
+from harvester.commands.cli.workspace import (
+    Workspace,
+    collection_id_argument,
+    collection_ids_argument,
+    in_workspace,
+)
 from harvester.commands.collection.follow import start_and_follow
 from harvester.commands.collection.ready import (
     OVER,
@@ -22,6 +28,7 @@ from harvester.commands.harvest import end_harvest
 from harvester.documents import Collection
 from harvester.errors import Exit, HarvesterError
 from harvester.store.keys import CollectionKeys
+from harvester.text import together
 
 _STOPS_WITHIN = 180.0
 # How long it is looked whether X accepts the keys, in seconds.
@@ -72,11 +79,36 @@ def _tell_dry_run(workspace: Workspace, tree: Collection, collection_id: str, *,
     _tell_cost(workspace, tree)
 
 
-@click.command("filter-start", help="Start the stream of COLLECTION_ID; it runs until `filter-stop`.")
-@collection_id_argument
+@click.command(
+    "filter-start",
+    help="Start the stream of COLLECTION_ID; it runs until `filter-stop`. Several run in one task on AWS, "
+    "each with keys of another app.",
+)
+@collection_ids_argument
 @dry_run_option
 @in_workspace
-def filter_start(collection_id: str, dry_run: bool, workspace: Workspace) -> None:
+def filter_start(collection_ids: tuple[str, ...], dry_run: bool, workspace: Workspace) -> None:
+    trees = {each: _ready_to_start(workspace, each) for each in collection_ids}
+    _require_several_apps(workspace, trees)
+    what = f"stream{'' if len(trees) == 1 else 's'} of {together([*trees])}"
+    together_in = " in one task" if len(trees) > 1 and workspace.settings.cluster else ""
+    if announce_dry_run(dry_run, f"start the {what} on {workspace.compute.name}{together_in}"):
+        for tree in trees.values():
+            _tell_cost(workspace, tree)
+        return
+    for each, tree in trees.items():
+        _require_free_stream(workspace, workspace.keys(each), tree)
+    workspace.compute.start_service(*trees)
+    click.echo("Started")
+    for each in trees:
+        advise(
+            f"Follow it with `harvest running {each}` or `harvest log {each} --follow`; "
+            f"`collection filter-stop {each}` stops it."
+        )
+
+
+def _ready_to_start(workspace: Workspace, collection_id: str) -> Collection:
+    """A stream that may be started, and of which nothing runs."""
     keys, tree = require_collection(workspace, collection_id, *STREAMS)
     collection_file.warn_of_changes(workspace.store, keys, tree)
     require_keys(workspace, tree)
@@ -87,16 +119,23 @@ def filter_start(collection_id: str, dry_run: bool, workspace: Workspace) -> Non
 
             raise already_started(collection_id)
         require_idle(workspace, keys)
-    if announce_dry_run(dry_run, f"start the stream of {collection_id} on {workspace.compute.name}"):
-        _tell_cost(workspace, tree)
-        return
-    _require_free_stream(workspace, keys, tree)
-    workspace.compute.start_service(collection_id)
-    click.echo("Started")
-    advise(
-        f"Follow it with `harvest running {collection_id}` or `harvest log {collection_id} --follow`; "
-        f"`collection filter-stop {collection_id}` stops it."
-    )
+    return tree
+
+
+def _require_several_apps(workspace: Workspace, trees: Mapping[str, Collection]) -> None:
+    """Raise where two of these would need the one stream of an app."""
+    from harvester.networks.registry import network_of
+
+    for one, other in combinations(trees, 2):
+        app = "" if workspace.settings.cluster else _app_of(workspace, trees[one])
+        same = bool(app) and app == _app_of(workspace, trees[other])
+        if same or _share_an_app(trees[one], trees[other]):
+            raise HarvesterError(
+                f"{one} and {other} have keys of the same app; "
+                f"{network_of(trees[one]).title} allows one stream per app.",
+                hint="Give one of them a profile of another app, or start only one.",
+                exit_code=Exit.USAGE,
+            )
 
 
 def _require_free_stream(workspace: Workspace, keys: CollectionKeys, tree: Collection) -> None:

@@ -1,19 +1,20 @@
 """Harvests run as tasks of a cluster on AWS."""
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from functools import cached_property
 from typing import Any, cast
 
 from harvester.aws.service import Aws
 from harvester.aws.stop_reasons import death, hint, is_for_want_of_room
-from harvester.clock import Clock, Stop, SystemClock
-from harvester.compute import ONCE, RUNNING, SERVICE, STARTING, Ended, Scheduled, Task
+from harvester.clock import Clock, Stop, SystemClock, timestamp
+from harvester.compute import ONCE, STARTING, Ended, Scheduled, Task
 from harvester.compute.fargate.cloudwatch import Logs
 from harvester.compute.fargate.definitions import Definitions, stored_in
 from harvester.compute.fargate.eventbridge import EventBridge
 from harvester.compute.fargate.status_port import Port
+from harvester.compute.fargate.stream_outcome import all_left, membership, with_outcome
 from harvester.compute.fargate.stream_service import FargateService
 from harvester.compute.fargate.task_definition import (
     CONTAINER,
@@ -25,15 +26,17 @@ from harvester.compute.fargate.task_definition import (
     strategy,
     tag_list,
 )
+from harvester.compute.fargate.task_name import name_of_task
 from harvester.compute.fargate.tasks import Cluster, Found, as_task, is_over
-from harvester.compute.fargate.wait_for_start import StartWatch
+from harvester.compute.fargate.wait_for_start import SharedStart, StartWatch, not_started, why_not
 from harvester.compute.schedules.expression import Schedule
 from harvester.documents import Collection, HarvestSummary, Tree
 from harvester.errors import Exit, HarvesterError
-from harvester.harvest import catalog, control
+from harvester.harvest import control
 from harvester.settings import Settings
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys
+from harvester.text import together
 
 _PAUSE = 1.0
 # How long a task may take from its end to its exit code.
@@ -104,11 +107,11 @@ class FargateCompute:
         """Start one task; its ARN."""
         answer = register_and_start(self.aws.ecs, definition, lambda arn: self._asked_to_run(definition, arn))
         if answer.get("failures") or not answer.get("tasks"):
-            words = _why_not(answer.get("failures") or ())
+            words = why_not(answer.get("failures") or ())
             if definition.capacity.falls_back and is_for_want_of_room(words):
-                self._on_wait(definition.collection_id, "no Spot capacity, so it runs on demand", 0.0)
+                self._on_wait(definition.name, "no Spot capacity, so it runs on demand", 0.0)
                 return self._run(definition.on_demand)
-            raise _not_started(definition.collection_id, words)
+            raise not_started(definition.name, words)
         return str(answer["tasks"][0]["taskArn"])
 
     def _asked_to_run(self, definition: Definition, arn: str) -> dict[str, Any]:
@@ -122,7 +125,7 @@ class FargateCompute:
                 "containerOverrides": [
                     {
                         "name": CONTAINER,
-                        "command": command(self.settings, definition.collection_id, kind=ONCE),
+                        "command": command(self.settings, definition.name, kind=ONCE),
                     }
                 ]
             },
@@ -162,31 +165,16 @@ class FargateCompute:
 
     def task(self, collection_id: str) -> Task | None:
         CollectionKeys(collection_id)
-        service = self.cluster.service(collection_id)
-        running = self.cluster.tasks_of(collection_id)
-        found = self.cluster.status_of(collection_id, running[0] if running else None, service)
-        return found and self._with_outcome(found)
+        found = self.cluster.found(collection_id)
+        return found and with_outcome(self.store, found)
 
     def settled(self, collection_id: str) -> Task | None:
         # A service that is being deleted is waited for by its next start, which says so meanwhile.
         return self.task(collection_id)
 
     def tasks(self) -> list[Task]:
-        return [self._with_outcome(task) for task in self.cluster.what_runs()]
-
-    def _with_outcome(self, task: Task) -> Task:
-        """A stream that is over leaves its task there, for ECS would only start it again."""
-        if (task.kind, task.status) != (SERVICE, RUNNING):
-            return task
-        keys = CollectionKeys(task.collection_id)
-        last = catalog.last(self.store, keys)
-        if not last or str(last.get("harvest_end_timestamp") or "") < task.started:
-            return task
-        if catalog.live_lock(self.store, keys):
-            return task
-        ends = f"`collection filter-stop {task.collection_id}` ends its task"
-        detail = f"the stream is over ({last['state']}): {ends}"
-        return Task(task.collection_id, task.kind, task.status, task.started, detail)
+        found = (with_outcome(self.store, task) for task in self.cluster.what_runs())
+        return [task for task in found if task]
 
     def _running(self, collection_id: str) -> Found | None:
         found = self.cluster.tasks_of(collection_id)
@@ -232,14 +220,16 @@ class FargateCompute:
     # -- its log -----------------------------------------------------------------------------------
 
     def log(self, collection_id: str, *, lines: int, follow: bool, stop: Stop) -> Iterator[str]:
-        found = self._logs.newest(collection_id)
+        task = self.task(collection_id)
+        name = name_of_task(task.streams) if task and task.streams else collection_id
+        found = self._logs.newest(collection_id, name)
         if found is None:
             raise HarvesterError(
                 f"There is no log of {collection_id} in {self.settings.log_group or 'the cloud'}.",
                 hint="A task has a log once it runs, until the log group's retention ends.",
             )
         return found.tail(
-            lines=lines, is_running=lambda: follow and self._running(collection_id) is not None, stop=stop
+            lines=lines, is_running=lambda: follow and bool(self.cluster.tasks_of(name)), stop=stop
         )
 
     @property
@@ -248,11 +238,34 @@ class FargateCompute:
 
     # -- a service ---------------------------------------------------------------------------------
 
-    def start_service(self, collection_id: str) -> None:
-        self._service(collection_id).start(self.definitions.of(collection_id), self._beginning(collection_id))
+    def start_service(self, *collection_ids: str) -> None:
+        watches = [self._beginning(each) for each in collection_ids]
+        definition = self.definitions.of(*collection_ids, since=timestamp(self.store.now()))
+        self._require_apart(collection_ids)
+        service = self._service(collection_ids)
+        service.start(definition, SharedStart(watches) if len(watches) > 1 else watches[0])
+
+    def _require_apart(self, collection_ids: Sequence[str]) -> None:
+        """Raise where one of these has a service already that would be left beside the new one."""
+        for each in collection_ids:
+            task = self.task(each)
+            if task and list(task.streams or (each,)) != list(collection_ids):
+                raise HarvesterError(
+                    f"{each} still has a {'place in the task' if task.streams else 'service'} of "
+                    f"{together(task.streams or (each,))}, which is {task.status}.",
+                    hint=f"`collection filter-stop {each}` ends that.",
+                    exit_code=Exit.LOCKED,
+                )
 
     def stop_service(self, collection_id: str, *, within: float) -> None:
-        self._service(collection_id).stop(within=within)
+        began = self._clock.elapsed()
+        task = self.cluster.found(collection_id)
+        service = self._service(task.streams if task and task.streams else (collection_id,))
+        if task and task.streams:
+            service.leave(CollectionKeys(collection_id), membership(task), within=within)
+            if not all_left(self.store, task):
+                return
+        service.stop(within=max(_PAUSE, within - (self._clock.elapsed() - began)))
 
     # -- schedules ---------------------------------------------------------------------------------
 
@@ -276,25 +289,11 @@ class FargateCompute:
             register_target=self.definitions.register_target,
         )
 
-    def _service(self, collection_id: str) -> FargateService:
+    def _service(self, collection_ids: Sequence[str]) -> FargateService:
         return FargateService(
             self.cluster,
             self.store,
-            collection_id,
+            name_of_task(collection_ids),
             clock=self._clock,
-            on_wait=lambda status, seconds: self._on_wait(collection_id, status, seconds),
+            on_wait=lambda status, seconds: self._on_wait(together(collection_ids), status, seconds),
         )
-
-
-def _why_not(failures: object) -> str:
-    reasons = [
-        " ".join(str(failure.get(part) or "") for part in ("reason", "detail")).strip()
-        for failure in (failures if isinstance(failures, list) else [])
-    ]
-    return "; ".join(reasons) or "AWS gives no reason"
-
-
-def _not_started(collection_id: str, words: str) -> HarvesterError:
-    return HarvesterError(
-        f"The task of {collection_id} was not started: {words}.", hint=hint(words), exit_code=Exit.RETRY_LATER
-    )

@@ -1,9 +1,10 @@
 """The task definition of a collection; a size that Fargate does not have is refused before."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from harvester.aws.service import Aws
+from harvester.capacity import Capacity
 from harvester.collection import history
 from harvester.collection.kinds import is_stream
 from harvester.compute import ONCE, SERVICE
@@ -15,12 +16,14 @@ from harvester.compute.fargate.task_definition import (
     strategy,
     unversioned,
 )
+from harvester.compute.fargate.task_name import name_of_task
 from harvester.documents import Collection, Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.networks.validation import parsed
 from harvester.settings import Settings
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys
+from harvester.text import together
 
 
 def stored_in(store: Store) -> Callable[[CollectionKeys], Collection]:
@@ -36,11 +39,15 @@ class Definitions:
     ) -> None:
         self._settings, self._aws, self._collection = settings, aws, collection
 
-    def of(self, collection_id: str) -> Definition:
-        """The task of a collection; raises when there is no such collection, or it cannot be one."""
+    def of(self, collection_id: str, *others: str, since: str = "") -> Definition:
+        """The task of a collection, or of several; raises when there is no such collection, or no such task.
+
+        A shared task has the size that its first collection asks for, and so must the others.
+        """
         require_complete(self._settings)
         tree = self._collection(CollectionKeys(collection_id))
         capacity = self._settings.capacity.changed_by(tree.get("task") or {})
+        self._require_same(collection_id, capacity, others)
         if problems := capacity.problems():
             raise HarvesterError(
                 f"Fargate has no task of the size that {collection_id} asks for.",
@@ -49,7 +56,18 @@ class Definitions:
                 exit_code=Exit.USAGE,
             )
         kind = SERVICE if is_stream(tree) else ONCE
-        return Definition(self._settings, self._aws.ecs.region, collection_id, kind, capacity)
+        name = name_of_task((collection_id, *others))
+        return Definition(self._settings, self._aws.ecs.region, name, kind, capacity, since)
+
+    def _require_same(self, first: str, capacity: Capacity, others: Sequence[str]) -> None:
+        wishes = {each: self._collection(CollectionKeys(each)).get("task") or {} for each in others}
+        differ = [each for each in others if self._settings.capacity.changed_by(wishes[each]) != capacity]
+        if differ:
+            raise HarvesterError(
+                f"One task cannot carry {together((first, *differ))}: they ask for different tasks.",
+                hint="Let their collections have the same `task`, or start them apart.",
+                exit_code=Exit.USAGE,
+            )
 
     def register_target(self, collection_id: str) -> Tree:
         """Register the task; what a schedule starts of it, as EventBridge Scheduler writes it.

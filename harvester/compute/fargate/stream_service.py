@@ -12,19 +12,21 @@ from harvester.clock import Clock, Stop, moment
 from harvester.compute import already_started
 from harvester.compute.fargate.task_definition import (
     Definition,
-    family,
     network,
     register_and_start,
     strategy,
     tag_list,
 )
+from harvester.compute.fargate.task_name import carried_by, family
 from harvester.compute.fargate.tasks import Cluster, Found, gave_up, has_no_room, is_of_a_service, is_over
-from harvester.compute.fargate.wait_for_start import StartWatch
+from harvester.compute.fargate.wait_for_start import SharedStart, StartWatch
+from harvester.compute.stream_end import Membership
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest import catalog, control
 from harvester.monitoring.sent_notices import Notices
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys
+from harvester.text import together
 
 # The one before is gone this soon: its task has two minutes to end.
 _DRAINS_WITHIN = 180.0
@@ -35,33 +37,35 @@ _GRAIN = timedelta(seconds=2)
 
 
 class FargateService:
-    """The ECS service of one collection; `on_wait` hears what is waited for, and for how many seconds."""
+    """The ECS service of one task; `on_wait` hears what is waited for, and for how many seconds."""
 
     def __init__(
         self,
         cluster: Cluster,
         store: Store,
-        collection_id: str,
+        name: str,
         *,
         clock: Clock,
         on_wait: Callable[[str, float], None],
     ) -> None:
-        self._cluster, self._store, self._keys = cluster, store, CollectionKeys(collection_id)
+        self._cluster, self._store, self._task_name = cluster, store, name
+        self._streams = [CollectionKeys(each) for each in carried_by(name)]
         self._clock, self._on_wait = clock, on_wait
         self._never = Stop()
-        self._name = family(cluster.bucket, collection_id)
+        self._name = family(cluster.bucket, name)
 
     # -- start -------------------------------------------------------------------------------------
 
-    def start(self, definition: Definition, beginning: StartWatch) -> None:
+    def start(self, definition: Definition, beginning: StartWatch | SharedStart) -> None:
         """Make the service, or take over what was left of one; raises when its first task fails."""
         there = self._after_draining()
         if self._tasks() or (there and there.get("desiredCount") and not _is_stuck(there)):
-            raise already_started(self._keys.id)
+            raise already_started(self._streams[0].id)
         # A task of the service before is listed for an hour.
         old = {task["taskArn"] for task in self._tasks(stopped=True)}
         # What fails from now on is news: it ends the first task, and is not waited for.
-        Notices(self._store, self._keys).clear()
+        for keys in self._streams:
+            Notices(self._store, keys).clear()
         self._create(definition, leftover=there is not None)
 
         attempt = _Attempt(definition.capacity.falls_back, began=self._clock.elapsed())
@@ -89,17 +93,17 @@ class FargateService:
         """Whether AWS says that it has no machine for the first task, or for any."""
         if task is not None:
             return is_over(task) and is_for_want_of_room(death(task).detail)
-        service = self._cluster.service(self._keys.id)
+        service = self._cluster.service(self._task_name)
         return service is not None and has_no_room(service)
 
     def _after_draining(self) -> Found | None:
         """The service that is there, once one that was deleted is quite gone."""
         deadline = self._clock.elapsed() + _DRAINS_WITHIN
-        while (found := self._cluster.service(self._keys.id)) and found["status"] == "DRAINING":
+        while (found := self._cluster.service(self._task_name)) and found["status"] == "DRAINING":
             left = deadline - self._clock.elapsed()
             if left < 0:
                 raise HarvesterError(
-                    f"The previous stream of {self._keys.id} is still ending.",
+                    f"The previous stream of {self._words} is still ending.",
                     hint="Try again in two minutes; `harvest list` shows it until then.",
                     exit_code=Exit.RETRY_LATER,
                 )
@@ -139,15 +143,17 @@ class FargateService:
     def stop(self, *, within: float) -> None:
         """End the harvest with everything stored, then its task, then the service; nothing may be left.
 
-        Whatever there is of these: none of them, some, or tasks that are started again and again.
+        Whatever there is of these: none of them, some, or tasks that are started again and again. Of a
+        shared task all streams have left before.
         """
         began = self._clock.elapsed()
         deadline = began + within
-        service = self._cluster.service(self._keys.id)
+        service = self._cluster.service(self._task_name)
         if service is None:
             return
         if service["status"] == "ACTIVE":
-            self._ask_harvest(until=deadline - min(_FOR_THE_END, within / 2))
+            if len(self._streams) == 1:
+                self._ask_harvest(self._streams[0], until=deadline - min(_FOR_THE_END, within / 2))
             self._scale_down()
         while running := self._tasks():
             if self._clock.elapsed() > deadline:
@@ -156,27 +162,42 @@ class FargateService:
             self._on_wait(f"the task is {running[0].get('lastStatus')}", self._clock.elapsed() - began)
             self._clock.wait(self._never, _PAUSE)
         self._remove()
-        while self._cluster.service(self._keys.id):
+        while self._cluster.service(self._task_name):
             if self._clock.elapsed() > deadline:
                 raise self._remains([], within)
             self._clock.wait(self._never, _PAUSE)
 
-    def _ask_harvest(self, *, until: float) -> None:
-        """Through the store: so it may take longer to end than a task that is stopped."""
-        if not self._holds_lock():
-            return
-        asked = control.ask(self._store, self._keys)
+    def leave(self, keys: CollectionKeys, membership: Membership, *, within: float) -> None:
+        """End one stream of a shared task, which is then started no more; the others and the task go on."""
         began = self._clock.elapsed()
-        while self._holds_lock() and self._clock.elapsed() < until:
+        while not membership.has_left(self._store, keys):
+            if self._clock.elapsed() - began > within:
+                raise HarvesterError(
+                    f"The stream of {keys.id} did not end within {within:.0f} s.",
+                    hint="The stop is requested and takes effect when the harvest sees it; see "
+                    "`harvest running`.",
+                )
+            # Asked anew, for a harvest that begins clears away what others left.
+            control.ask(self._store, keys)
             self._on_wait("the harvest is ending", self._clock.elapsed() - began)
             self._clock.wait(self._never, _PAUSE)
-        if not catalog.live_lock(self._store, self._keys):
-            control.take_back(self._store, self._keys, asked)
 
-    def _holds_lock(self) -> bool:
+    def _ask_harvest(self, keys: CollectionKeys, *, until: float) -> None:
+        """Through the store: so it may take longer to end than a task that is stopped."""
+        if not self._holds_lock(keys):
+            return
+        asked = control.ask(self._store, keys)
+        began = self._clock.elapsed()
+        while self._holds_lock(keys) and self._clock.elapsed() < until:
+            self._on_wait("the harvest is ending", self._clock.elapsed() - began)
+            self._clock.wait(self._never, _PAUSE)
+        if not catalog.live_lock(self._store, keys):
+            control.take_back(self._store, keys, asked)
+
+    def _holds_lock(self, keys: CollectionKeys) -> bool:
         """Whether a task of this service harvests; a harvest elsewhere is not ours to end."""
         running = [task for task in self._tasks() if task.get("lastStatus") == "RUNNING"]
-        held = catalog.live_lock(self._store, self._keys) if running else None
+        held = catalog.live_lock(self._store, keys) if running else None
         if held is None:
             return False
         created = running[0].get("createdAt")
@@ -202,15 +223,19 @@ class FargateService:
             raise
 
     def _tasks(self, *, stopped: bool = False) -> list[Found]:
-        found = self._cluster.tasks_of(self._keys.id, stopped=stopped)
+        found = self._cluster.tasks_of(self._task_name, stopped=stopped)
         return [task for task in found if is_of_a_service(task)]
+
+    @property
+    def _words(self) -> str:
+        return together([keys.id for keys in self._streams])
 
     def _remains(self, running: list[Found], within: float) -> HarvesterError:
         remaining = [
             f"its task {task['taskArn'].rpartition('/')[2]} is {task.get('lastStatus')}" for task in running
         ]
         return HarvesterError(
-            f"The stream of {self._keys.id} did not end within {within:.0f} s: "
+            f"The stream of {self._words} did not end within {within:.0f} s: "
             f"{', '.join(remaining) or 'its service is still there'}.",
             hint="The stop is requested; it should end within two minutes. See `harvest list`.",
         )

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from harvester.aws.service import Refused, Service
 from harvester.capacity import Capacity
 from harvester.compute import SERVICE
+from harvester.compute.fargate.task_name import carried_by, family, stream_prefix
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.settings import Settings, listed, variable
@@ -21,7 +22,6 @@ STOP_SECONDS = 120
 _USER = "10001:10001"
 # As the image has it, whose own check Fargate does not read.
 _HEALTH = 'find "$TWARC_CLOUD_HEARTBEAT" -mmin -2 | grep -q .'
-_LONGEST_NAME = 255
 _ROUNDS = 5
 _T = TypeVar("_T")
 
@@ -47,18 +47,22 @@ _NEEDED = (
 
 @dataclass(frozen=True)
 class Definition:
-    """The task of one collection, as the settings and the collection's wishes make it."""
+    """A task as the settings and a collection's wishes make it.
+
+    `name` is that of its collection, or of a shared task, which is started again for what runs `since`.
+    """
 
     settings: Settings
     region: str
-    collection_id: str
+    name: str
     kind: str
     capacity: Capacity
+    since: str = ""
 
     @property
     def command(self) -> list[str]:
         """A service stays when its stream is over, for ECS would start it again; until `filter-stop`."""
-        return command(self.settings, self.collection_id, kind=self.kind)
+        return command(self.settings, self.name, kind=self.kind)
 
     @property
     def on_demand(self) -> "Definition":
@@ -68,7 +72,7 @@ class Definition:
     def tags(self) -> dict[str, str]:
         return {
             BUCKET: self.settings.bucket,
-            COLLECTION: self.collection_id,
+            COLLECTION: self.name,
             KIND: self.kind,
             PROJECT: "twarc-cloud",
         }
@@ -79,7 +83,7 @@ class Definition:
         size = self.capacity
         disk = {"ephemeralStorage": {"sizeInGiB": size.disk}} if size.disk > Capacity().disk else {}
         return {
-            "family": family(self.settings.bucket, self.collection_id),
+            "family": family(self.settings.bucket, self.name),
             "requiresCompatibilities": ["FARGATE"],
             "networkMode": "awsvpc",
             "cpu": str(size.cpu),
@@ -120,7 +124,7 @@ class Definition:
                 "options": {
                     "awslogs-group": self.settings.log_group,
                     "awslogs-region": self.region,
-                    "awslogs-stream-prefix": stream_prefix(self.settings.bucket, self.collection_id),
+                    "awslogs-stream-prefix": stream_prefix(self.settings.bucket, self.name),
                     # A log that cannot be written must not hold up a stream.
                     "mode": "non-blocking",
                     "max-buffer-size": "4m",
@@ -135,14 +139,17 @@ class Definition:
             for name in _OF_A_HARVEST
             if (value := getattr(self.settings, name)) != getattr(usual, name)
         }
+        streams = carried_by(self.name)
+        shared = {"streams": streams} if len(streams) > 1 else {}
         # For harvest.json, so that its cost can be told later.
-        task = json.dumps(asdict(self.capacity))
-        own = {}
+        own = {"TWARC_CLOUD_TASK": json.dumps({**asdict(self.capacity), **shared})}
+        if shared:
+            own["TWARC_CLOUD_SERVICE_SINCE"] = self.since
         if self.kind == SERVICE:
             # A stream that is through ends its own service.
-            name = family(self.settings.bucket, self.collection_id)
+            name = family(self.settings.bucket, self.name)
             own["TWARC_CLOUD_SERVICE"] = f"{self.settings.cluster}/{name}"
-        return {"AWS_REGION": self.region, "TWARC_CLOUD_TASK": task, **own, **changed}
+        return {"AWS_REGION": self.region, **own, **changed}
 
     @property
     def digest(self) -> str:
@@ -151,26 +158,12 @@ class Definition:
         return hashlib.sha256(canonical.encode()).hexdigest()
 
 
-def command(settings: Settings, collection_id: str, *, kind: str) -> list[str]:
+def command(settings: Settings, name: str, *, kind: str) -> list[str]:
     """What the container's door is given."""
-    port = ["--port", str(settings.status_port)] if settings.status_port else []
+    streams = carried_by(name)
+    port = ["--port", str(settings.status_port)] if settings.status_port and len(streams) == 1 else []
     stays = ["--no-shutdown"] if kind == SERVICE else []
-    return ["aws", "harvester", settings.bucket, collection_id, "--temp", WORK, *port, *stays]
-
-
-def family(bucket: str, collection_id: str) -> str:
-    """The name of a collection's task definitions and service; a name that AWS allows, and no other's."""
-    name = f"twarc-cloud_{bucket}_{collection_id}"
-    allowed = re.sub(r"[^A-Za-z0-9_-]", "-", name)
-    if allowed == name and len(name) <= _LONGEST_NAME:
-        return name
-    mark = hashlib.sha256(name.encode()).hexdigest()[:12]
-    return f"{allowed[: _LONGEST_NAME - len(mark) - 1]}-{mark}"
-
-
-def stream_prefix(bucket: str, collection_id: str) -> str:
-    """How the names of a collection's log streams begin."""
-    return f"{bucket}/{collection_id}"
+    return ["aws", "harvester", settings.bucket, *streams, "--temp", WORK, *port, *stays]
 
 
 def require_complete(settings: Settings) -> None:

@@ -1,7 +1,7 @@
 """The tasks and services of one bucket's collections, and their states, from ECS alone."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,7 +20,8 @@ from harvester.compute import (
     STOPPING,
     Task,
 )
-from harvester.compute.fargate.task_definition import BUCKET, COLLECTION, family, tags_of
+from harvester.compute.fargate.task_definition import BUCKET, COLLECTION, tags_of
+from harvester.compute.fargate.task_name import family, shared_by
 
 # So many may be described at once.
 _TASKS_AT_ONCE, _SERVICES_AT_ONCE = 100, 10
@@ -51,10 +52,10 @@ class Cluster:
         found = self._described([arn])
         return found[0] if found else None
 
-    def tasks_of(self, collection_id: str, *, stopped: bool = False) -> list[Found]:
+    def tasks_of(self, name: str, *, stopped: bool = False) -> list[Found]:
         """Those that shall run, or with `stopped` those that ended within the last hour, newest first."""
         found = self._listed(
-            family=family(self.bucket, collection_id), desiredStatus="STOPPED" if stopped else "RUNNING"
+            family=family(self.bucket, name), desiredStatus="STOPPED" if stopped else "RUNNING"
         )
         return sorted(found, key=_began, reverse=True)
 
@@ -76,15 +77,20 @@ class Cluster:
 
     # -- services ----------------------------------------------------------------------------------
 
-    def service(self, collection_id: str) -> Found | None:
+    def service(self, name: str) -> Found | None:
         """ACTIVE or DRAINING; one that is gone, of which ECS still knows, is None."""
-        found = self._services([family(self.bucket, collection_id)])
+        found = self._services([family(self.bucket, name)])
         return found[0] if found else None
+
+    def carrier(self, collection_id: str) -> str:
+        """The name of the newest shared task that carries this collection; empty where none does."""
+        names = (name_of(service) for service in self.all_services())
+        return next((name for name in names if collection_id in shared_by(name)), "")
 
     def all_services(self) -> list[Found]:
         pages = self.ecs.pages("list_services", cluster=self.name)
         found = self._services([arn for page in pages for arn in page["serviceArns"]])
-        return [service for service in found if self._is_ours(service)]
+        return sorted((service for service in found if self._is_ours(service)), key=_began, reverse=True)
 
     def _services(self, names: list[str]) -> list[Found]:
         found: list[Found] = []
@@ -95,20 +101,42 @@ class Cluster:
 
     # -- in the words of the interface ---------------------------------------------------------------
 
+    def found(self, collection_id: str) -> Task | None:
+        """What runs of a collection, or should: by itself, or in a shared task."""
+        name = collection_id
+        service, tasks = self.service(name), self.tasks_of(name)
+        if not (service or tasks) and (name := self.carrier(collection_id)):
+            service, tasks = self.service(name), self.tasks_of(name)
+        return self.status_of(collection_id, name, tasks[0] if tasks else None, service)
+
     def what_runs(self) -> Iterator[Task]:
         """All that runs or should, one entry for each collection."""
-        services = {tags_of(found).get(COLLECTION, ""): found for found in self.all_services()}
+        services = {name_of(found): found for found in self.all_services()}
         tasks: dict[str, Found] = {}
         for task in sorted(self.all_tasks(), key=_began):
-            tasks[tags_of(task).get(COLLECTION, "")] = task
-        for collection_id in sorted(services.keys() | tasks.keys()):
-            if collection_id and (
-                status := self.status_of(collection_id, tasks.get(collection_id), services.get(collection_id))
-            ):
-                yield status
+            tasks[name_of(task)] = task
+        own = {name for name in services.keys() | tasks.keys() if name and not shared_by(name)}
+        carriers = {each: name for name in [*services][::-1] for each in shared_by(name) if each not in own}
+        carriers |= {name: name for name in own}
+        for collection_id, name in sorted(carriers.items()):
+            if found := self.status_of(collection_id, name, tasks.get(name), services.get(name)):
+                yield found
 
-    def status_of(self, collection_id: str, task: Found | None, service: Found | None) -> Task | None:
+    def status_of(
+        self, collection_id: str, name: str, task: Found | None, service: Found | None
+    ) -> Task | None:
         """A collection's task and service as one `Task`; None where there is neither."""
+        found = self._status_of(collection_id, name, task, service)
+        if found is None or not shared_by(name):
+            return found
+        begun = service and max((_began(each) for each in service.get("deployments") or ()), default=None)
+        return replace(
+            found, streams=tuple(shared_by(name)), since=_time(begun or (task or {}).get("createdAt"))
+        )
+
+    def _status_of(
+        self, collection_id: str, name: str, task: Found | None, service: Found | None
+    ) -> Task | None:
         if service is None:
             return as_task(collection_id, task) if task else None
         if service["status"] == "DRAINING":
@@ -121,8 +149,13 @@ class Cluster:
             return Task(collection_id, SERVICE, DIED, since, detail)
         if has_no_room(service):
             return Task(collection_id, SERVICE, NO_ROOM, since, newest_event(service))
-        why = why_none_runs(service, self.tasks_of(collection_id, stopped=True))
+        why = why_none_runs(service, self.tasks_of(name, stopped=True))
         return Task(collection_id, SERVICE, GAVE_UP if gave_up(service) else RESTARTING, since, why)
+
+
+def name_of(found: Found) -> str:
+    """Of a task or service: its collection, or the name of a shared task."""
+    return tags_of(found).get(COLLECTION, "")
 
 
 def as_task(collection_id: str, task: Found) -> Task:

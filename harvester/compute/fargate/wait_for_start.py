@@ -1,6 +1,7 @@
 """Waits until a harvest in the cloud has begun; if it does not, AWS or the harvest says why."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 from harvester.aws.stop_reasons import death, hint
@@ -11,6 +12,7 @@ from harvester.errors import Exit, HarvesterError
 from harvester.harvest import catalog
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys
+from harvester.text import together
 
 # Fargate takes half a minute, with a large image two; no container runs before.
 _WITHIN = 300.0
@@ -39,10 +41,15 @@ class StartWatch:
         self._since = store.now() - _GRAIN
         self._never = Stop()
 
-    def wait(self, task: Callable[[], Found | None]) -> None:
+    @property
+    def collection_id(self) -> str:
+        return self._keys.id
+
+    def wait(self, task: Callable[[], Found | None]) -> bool:
         """Until the harvest has its folder, or is through; raises when it failed, or is not there in time.
 
-        `task` is None for as long as AWS does not know of one.
+        `task` is None for as long as AWS does not know of one. False where the task runs and the harvest
+        has not begun after a minute, for what a dead one left may take longer.
         """
         began = self._clock.elapsed()
         runs_since: float | None = None
@@ -52,11 +59,13 @@ class StartWatch:
             status = str(found.get("lastStatus", "")) if found else "not there yet"
             if found and is_over(found):
                 if self._has_ended(found):
-                    return
+                    return True
             elif found and status == "RUNNING":
                 runs_since = self._clock.elapsed() if runs_since is None else runs_since
-                if self._harvests() or self._clock.elapsed() - runs_since > _HARVESTS_WITHIN:
-                    return
+                if self._harvests():
+                    return True
+                if self._clock.elapsed() - runs_since > _HARVESTS_WITHIN:
+                    return False
             self._on_wait(status, waited)
             self._clock.wait(self._never, _PAUSE)
         raise HarvesterError(
@@ -105,3 +114,36 @@ def _exit(code: int | None) -> Exit:
         return Exit(code or Exit.ERROR)
     except ValueError:
         return Exit.ERROR
+
+
+@dataclass(frozen=True)
+class SharedStart:
+    """The begin of a shared task, of which each stream is watched."""
+
+    watches: Sequence[StartWatch]
+
+    def wait(self, task: Callable[[], Found | None]) -> None:
+        """Until each harvests; raises when the task ended, or some have not begun, which go on trying."""
+        late = [watch.collection_id for watch in self.watches if not watch.wait(task)]
+        if late:
+            verb = "has" if len(late) == 1 else "have"
+            raise HarvesterError(
+                f"The task runs, but {together(late)} {verb} not begun to harvest within a minute.",
+                hint=f"It is tried again and again: `harvest log {late[0]}` shows why.",
+                exit_code=Exit.RETRY_LATER,
+            )
+
+
+def why_not(failures: object) -> str:
+    """What RunTask says of tasks that it did not start."""
+    reasons = [
+        " ".join(str(failure.get(part) or "") for part in ("reason", "detail")).strip()
+        for failure in (failures if isinstance(failures, list) else [])
+    ]
+    return "; ".join(reasons) or "AWS gives no reason"
+
+
+def not_started(name: str, words: str) -> HarvesterError:
+    return HarvesterError(
+        f"The task of {name} was not started: {words}.", hint=hint(words), exit_code=Exit.RETRY_LATER
+    )

@@ -208,7 +208,11 @@ class LocalCompute:
 
     # -- a service ---------------------------------------------------------------------------------
 
-    def start_service(self, collection_id: str) -> None:
+    def start_service(self, *collection_ids: str) -> None:
+        for each in collection_ids:
+            self._start_service(each)
+
+    def _start_service(self, collection_id: str) -> None:
         if self._is_running(collection_id):
             raise already_started(collection_id)
         self.note_service(collection_id, RUNNING, "")

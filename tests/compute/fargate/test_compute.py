@@ -24,7 +24,7 @@ from harvester.compute import (
 )
 from harvester.compute.fargate.compute import FargateCompute
 from harvester.compute.fargate.status_port import Port
-from harvester.compute.fargate.task_definition import family
+from harvester.compute.fargate.task_name import family
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest import catalog, control
 from harvester.store.keys import CollectionKeys

@@ -16,11 +16,11 @@ from harvester.capacity import Capacity
 from harvester.compute import ONCE, SERVICE
 from harvester.compute.fargate.task_definition import (
     Definition,
-    family,
     register,
     register_and_start,
     require_complete,
 )
+from harvester.compute.fargate.task_name import family
 from harvester.errors import Exit, HarvesterError
 from harvester.settings import Settings
 from tests.support.moto_account import REGION, Cloud, cloud_of
