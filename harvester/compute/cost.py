@@ -154,14 +154,17 @@ def requests_hour(settings: Settings) -> float:
     return requests(settings, busy=True).usd
 
 
-def stream_month(settings: Settings, capacity: Capacity) -> StreamMonth:
-    """Of a stream that is kept running for a month; alarm and image are there once for all of an account."""
+def stream_month(settings: Settings, capacity: Capacity, *, streams: int = 1) -> StreamMonth:
+    """Of a stream that is kept running for a month, in a task that carries so many.
+
+    Alarm and image are there once for all of an account.
+    """
     asked, put = requests(settings, busy=False), _usd("put")
     versions = asked.writes * _VERSION_HOURS * _VERSION_BYTES / _GB * _usd("stored_gb_month")
     more = requests(settings, busy=True).usd - asked.usd
     return StreamMonth(
-        task=_machine_hour(capacity) * MONTH_HOURS,
-        address=_usd("address_hour") * MONTH_HOURS,
+        task=_machine_hour(capacity) * MONTH_HOURS / streams,
+        address=_usd("address_hour") * MONTH_HOURS / streams,
         lock=asked.lock * put * MONTH_HOURS,
         checkpoints=asked.checkpoints * put * MONTH_HOURS,
         stops=asked.stops * _usd("read") * MONTH_HOURS,
@@ -178,7 +181,10 @@ def rates(settings: Settings, capacity: Capacity) -> Rates:
 
 
 def of_harvest(summary: HarvestSummary, settings: Settings) -> Cost:
-    """Of one harvest.json. Without a `task` in it, it ran on a machine of one's own: no task was paid."""
+    """Of one harvest.json. Without a `task` in it, it ran on a machine of one's own: no task was paid.
+
+    The streams of a shared task pay equal parts of it.
+    """
     on_s3 = str(summary.get("store", "")).startswith("s3://")
     spent = hours(summary)
     task = summary.get("task")
@@ -186,11 +192,18 @@ def of_harvest(summary: HarvestSummary, settings: Settings) -> Cost:
     asked = puts * _usd("put") + _READS_A_HARVEST * _usd("read") + spent * requests_hour(settings)
     stored = float(summary.get("file_bytes") or 0) / _GB * _usd("stored_gb_month")
     return Cost(
-        task=max(spent, _LEAST_HOURS) * task_hour(Capacity().changed_by(task)) if task else 0.0,
+        task=max(spent, _LEAST_HOURS) * task_hour(Capacity().changed_by(task)) / _sharers(task)
+        if task
+        else 0.0,
         requests=asked if on_s3 else 0.0,
         stored_month=stored if on_s3 else 0.0,
         x=float((summary.get("billed") or {}).get("usd") or 0),
     )
+
+
+def _sharers(task: Tree) -> int:
+    streams = task.get("streams")
+    return max(1, len(streams)) if isinstance(streams, list) else 1
 
 
 def hours(summary: HarvestSummary) -> float:

@@ -58,6 +58,23 @@ def test_a_month_of_a_stream_on_spot_costs_at_most_what_is_promised() -> None:
     assert on_demand.task + on_demand.address == pytest.approx(7.21 + 3.65, abs=0.01)
 
 
+def test_two_streams_in_a_task_on_spot_cost_at_most_what_is_promised_each() -> None:
+    """The task and its address are paid once; each stream has a lock, checkpoints and a log of its own."""
+    spot, settings = Capacity(spot=True), Settings()
+    alone, two, three = (cost.stream_month(settings, spot, streams=number) for number in (1, 2, 3))
+    assert two.quiet <= 3.50
+    assert (two.task, two.address) == (alone.task / 2, alone.address / 2)
+    assert (two.lock, two.checkpoints, two.log) == (alone.lock, alone.checkpoints, alone.log)
+    assert 3 * (alone.quiet - three.quiet) == pytest.approx(2 * (alone.task + alone.address))
+
+
+def test_the_streams_of_a_shared_task_pay_equal_parts_of_it() -> None:
+    shared: HarvestSummary = {**_RECORD, "task": {**_TASK, "streams": ["a", "b"]}}
+    found = cost.of_harvest(shared, Settings())
+    assert found.task == pytest.approx(cost.task_hour(Capacity()))
+    assert found.requests == cost.of_harvest(_RECORD, Settings()).requests
+
+
 @dataclass
 class Counting:
     """What is asked of S3 from now on, by its kind."""

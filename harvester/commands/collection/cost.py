@@ -12,6 +12,8 @@ from harvester.settings import Settings
 from harvester.text import counted, when
 
 _SHOWN = 10
+# So many streams in a task of the least size are known to fit.
+_SHARED = (1, 2, 3)
 _COLUMNS = ("harvest", "state", "minutes", "tweets", "task", "requests", "stored_month", "x", "total")
 
 
@@ -43,6 +45,8 @@ def cost(collection_id: str | None, count: int, as_json: bool, workspace: Worksp
     click.echo(table([_in_dollars(row) for row in rows], columns))
     click.echo(f"\nA stream for a month ({MONTH_HOURS:.0f} hours), by item:\n")
     click.echo(table(_stream_rows(rows), ("for", *map(_column, rows))))
+    click.echo("\nEach of several streams in one task, for a month:\n")
+    click.echo(table(_shared_rows(rows), ("streams", *map(_column, rows))))
     click.echo(f"\n{_of_gigabytes(rows[0])}")
     click.echo(_of_x())
 
@@ -111,6 +115,7 @@ def _rates(settings: Settings, capacity: Capacity, name: str) -> Tree:
     from harvester.compute import cost
 
     found, stream = cost.rates(settings, capacity), cost.stream_month(settings, capacity)
+    shared = {streams: cost.stream_month(settings, capacity, streams=streams) for streams in _SHARED}
     return {
         "task": name,
         "cpu": capacity.cpu,
@@ -122,6 +127,7 @@ def _rates(settings: Settings, capacity: Capacity, name: str) -> Tree:
         "stream_month": stream.quiet,
         "stream_month_busy": stream.total,
         "stream": asdict(stream),
+        "stream_month_shared": {str(streams): month.quiet for streams, month in shared.items()},
         "gb_month": found.gb_month,
         "gb_out": found.gb_out,
     }
@@ -150,6 +156,21 @@ def _stream_rows(rows: list[Tree]) -> list[Tree]:
     return [
         {"for": name, **{column: f"${usd:.2f}" for column, usd in zip(columns, each, strict=True)}}
         for name, each in found
+    ]
+
+
+def _shared_rows(rows: list[Tree]) -> list[Tree]:
+    """One row for each number of streams, of which nothing comes on any."""
+    columns = list(map(_column, rows))
+    return [
+        {
+            "streams": each,
+            **{
+                column: f"${row['stream_month_shared'][each]:.2f}"
+                for column, row in zip(columns, rows, strict=True)
+            },
+        }
+        for each in map(str, _SHARED)
     ]
 
 
