@@ -116,7 +116,7 @@ def aws_harvest(bucket: str, collection_ids: Sequence[str], host: str, **options
     collection_id, *others = collection_ids
     if others:
         return carry(collection_ids, ("aws", "harvester", bucket), lambda: _bucket(bucket), stop, **options)
-    service = service_of_ecs(os.environ.get("TWARC_CLOUD_SERVICE", ""), collection_id, stop)
+    service = service_of_ecs(collection_id, stop)
     with watching(collection_id, bucket, unless=TYPED) as alerts:
         heartbeat.beat_if_asked()
         store = _bucket(bucket)

@@ -16,6 +16,7 @@ from harvester.commands.stream_service import service_of_ecs
 from harvester.errors import Exit, HarvesterError
 from harvester.monitoring import heartbeat
 from harvester.monitoring.alerts import watching
+from harvester.settings import settings
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys
 
@@ -41,7 +42,7 @@ def carry(
 
     _require_several(collection_ids, port=port)
     first = collection_ids[0]
-    service = service_of_ecs(os.environ.get("TWARC_CLOUD_SERVICE", ""), first, stop)
+    service = service_of_ecs(first, stop)
     options = [
         *(() if temp is None else ("--temp", temp)),
         *(() if tweets_per_file is None else ("--tweets-per-file", str(tweets_per_file))),
@@ -49,6 +50,7 @@ def carry(
     ]
     with watching(first, where[-1], unless=TYPED) as alerts:
         heartbeat.beat_if_asked()
+        alerts.settings = settings()
         store = alerts.store = store_there()
         if service is None:
             _require_there(store, collection_ids)

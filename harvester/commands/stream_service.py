@@ -4,6 +4,7 @@ ECS starts a service's task again at once, whatever it ended with, and never giv
 """
 
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -26,13 +27,17 @@ _MET_AGAIN = {
 
 @dataclass(frozen=True)
 class StreamService:
-    """The service whose task this process is: `cluster` and `name` as ECS knows them."""
+    """The service whose task this process is: `cluster` and `name` as ECS knows them.
+
+    Of a `shared` task it is one process, which the task starts again by itself.
+    """
 
     cluster: str
     name: str
     collection_id: str
     stop: Stop
     clock: Clock = field(default_factory=SystemClock)
+    shared: bool = False
 
     def waits_for(self, store: Store) -> Callable[[HarvesterError], bool]:
         """Whether a failure is waited for. The first one ends the task, and AWS writes of that."""
@@ -58,6 +63,9 @@ class StreamService:
 
         A harvest that fails stops all its parts, so each has a stop of its own, which hears that of the task.
         """
+        if self.shared:
+            # Whoever starts it again looks first whether it was stopped meanwhile.
+            return int(harvest(self.stop).exit_code)
         waits_for, backoff = self.waits_for(store), Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         while True:
             began = self.clock.elapsed()
@@ -104,7 +112,8 @@ class StreamService:
             log.warning("The service could not be deleted: %s; %s.", error.message.rstrip("."), hint)
 
 
-def service_of_ecs(service: str, collection_id: str, stop: Stop) -> StreamService | None:
+def service_of_ecs(collection_id: str, stop: Stop) -> StreamService | None:
     """From TWARC_CLOUD_SERVICE, `cluster/service`; None where this process is no service's task."""
-    cluster, _, name = service.rpartition("/")
-    return StreamService(cluster, name, collection_id, stop) if cluster and name else None
+    cluster, _, name = os.environ.get("TWARC_CLOUD_SERVICE", "").rpartition("/")
+    shared = bool(os.environ.get("TWARC_CLOUD_SERVICE_SINCE"))
+    return StreamService(cluster, name, collection_id, stop, shared=shared) if cluster and name else None

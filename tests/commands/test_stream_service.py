@@ -219,8 +219,27 @@ def test_where_the_service_may_not_be_ended_the_log_says_what_does(
     assert "`collection filter-stop live`" in caplog.text
 
 
-def test_only_a_task_of_a_service_has_one() -> None:
-    found = service_of_ecs("arn:aws:ecs:us-east-1:1:cluster/harvests/twarc-cloud_b_live", "live", Stop())
+def test_only_a_task_of_a_service_has_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert service_of_ecs("live", Stop()) is None
+    cluster = "arn:aws:ecs:us-east-1:1:cluster/harvests"
+    monkeypatch.setenv("TWARC_CLOUD_SERVICE", f"{cluster}/twarc-cloud_b_live")
+    found = service_of_ecs("live", Stop())
     assert found is not None
-    assert (found.cluster, found.name) == ("arn:aws:ecs:us-east-1:1:cluster/harvests", "twarc-cloud_b_live")
-    assert service_of_ecs("", "live", Stop()) is None
+    assert (found.cluster, found.name, found.shared) == (cluster, "twarc-cloud_b_live", False)
+    monkeypatch.setenv("TWARC_CLOUD_SERVICE_SINCE", "2026-11-27T09:00:00+00:00")
+    found = service_of_ecs("live", Stop())
+    assert found is not None
+    assert found.shared
+
+
+def test_a_process_of_a_shared_task_waits_for_nothing_for_the_task_starts_it_again(
+    store: FolderStore,
+) -> None:
+    """While it waited without a lock, no stop of this one stream would be heard."""
+    clock = Pauses()
+    service = StreamService("cluster", "name", "live", Stop(), clock, shared=True)
+    for _ in range(2):
+        with pytest.raises(HarvesterError):
+            service.run(_harvest(Exit.LOCKED), store)
+        assert service.run(_ends(Outcome(FAILED, "The disk is full.", Exit.ERROR)), store) == Exit.ERROR
+    assert clock.pauses == []

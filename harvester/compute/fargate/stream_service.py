@@ -33,6 +33,8 @@ _DRAINS_WITHIN = 180.0
 # Of the time for a stop, what is kept for the end of the task and the service.
 _FOR_THE_END = 45.0
 _PAUSE = 2.0
+# From the start of a process in a task to its lock, on the slowest machine.
+_BEGINS_WITHIN = 20.0
 _GRAIN = timedelta(seconds=2)
 
 
@@ -170,17 +172,24 @@ class FargateService:
     def leave(self, keys: CollectionKeys, membership: Membership, *, within: float) -> None:
         """End one stream of a shared task, which is then started no more; the others and the task go on."""
         began = self._clock.elapsed()
-        while not membership.has_left(self._store, keys):
+        quiet = 0.0
+        while not membership.has_left(self._store, keys) or (self._is_asked(keys) and quiet < _BEGINS_WITHIN):
             if self._clock.elapsed() - began > within:
                 raise HarvesterError(
                     f"The stream of {keys.id} did not end within {within:.0f} s.",
                     hint="The stop is requested and takes effect when the harvest sees it; see "
                     "`harvest running`.",
                 )
-            # Asked anew, for a harvest that begins clears away what others left.
+            # Nothing of it may run, or only just not yet; and a harvest that begins clears away what was
+            # asked before, so it is asked anew.
+            quiet = 0.0 if catalog.live_lock(self._store, keys) else quiet + _PAUSE
             control.ask(self._store, keys)
             self._on_wait("the harvest is ending", self._clock.elapsed() - began)
             self._clock.wait(self._never, _PAUSE)
+
+    def _is_asked(self, keys: CollectionKeys) -> bool:
+        """Whether no harvest has removed the request to stop."""
+        return any(entry.key == keys.stop for entry in self._store.entries(keys.stop))
 
     def _ask_harvest(self, keys: CollectionKeys, *, until: float) -> None:
         """Through the store: so it may take longer to end than a task that is stopped."""

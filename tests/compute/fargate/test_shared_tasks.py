@@ -58,6 +58,13 @@ def _ends(stage: Stage, name: str, *, exit_code: int = 0, streams: tuple[str, ..
     stage.store.create(keys.last_harvest, as_json({"harvest_id": timestamp(here.started)}))
 
 
+def _begins(stage: Stage, name: str) -> None:
+    """A harvest of this stream has begun, and cleared away what was asked of earlier ones."""
+    stage.store.remove(CollectionKeys(name).stop)
+    stage.store.remove(CollectionKeys(name).last_harvest)
+    stage.harvests(name, task={"streams": [*_STREAMS]})
+
+
 def _told(stage: Stage) -> dict[str, str]:
     return {task.collection_id: task.detail for task in stage.compute.tasks()}
 
@@ -113,8 +120,19 @@ def test_a_stream_that_only_failed_is_not_taken_for_one_that_left(stage: Stage) 
     _started(stage)
     _ends(stage, "b", exit_code=Exit.TERMINATED)
     assert "b" in _told(stage)
-    # Stopped while it is between two starts, it is so at once: the task finds the request.
+    # Between two starts nothing hears a stop, and one that begins just then clears the request away.
+    stage.next(lambda: None, lambda: _begins(stage, "b"), lambda: None, lambda: _ends(stage, "b"))
     stage.compute.stop_service("b", within=60)
+    assert "b" not in _told(stage)
+    assert not list(stage.store.entries(CollectionKeys("b").stop))
+
+
+def test_a_stop_of_a_stream_of_which_nothing_runs_is_found_by_its_task(stage: Stage) -> None:
+    _started(stage)
+    _ends(stage, "b", exit_code=Exit.ERROR)
+    began = stage.clock.elapsed()
+    stage.compute.stop_service("b", within=60)
+    assert 20 <= stage.clock.elapsed() - began <= 30
     assert "b" not in _told(stage)
     assert list(stage.store.entries(CollectionKeys("b").stop))
 
