@@ -8,7 +8,20 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from bench import busy, download, hour, idle, pages, sizes, start, steady, throughput, verify, watched
+from bench import (
+    busy,
+    download,
+    hour,
+    idle,
+    matching,
+    pages,
+    sizes,
+    start,
+    steady,
+    throughput,
+    verify,
+    watched,
+)
 
 _LIMIT = 512 << 20
 _TABLE = Path(__file__).with_name("results.md")
@@ -199,6 +212,17 @@ def _verify(short: bool) -> Iterator[str]:
         yield f"| {kind} | {size:,.0f} | {spent.cpu:.2f} | {speed:.0f} | {spent.peak:.0f} |"
 
 
+def _matching(short: bool) -> Iterator[str]:
+    yield "| rules | posts/s | us a post | to decode it | times that | in packs | rules a post | peak MB |"
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
+    for one, spent in matching.measure(rounds=5 if short else 15):
+        times = one.among_all / one.decode
+        yield (
+            f"| {one.rules:,} | {1e6 / one.among_all:,.0f} | {one.among_all:.1f} | {one.decode:.1f} "
+            f"| {times:.1f} | {one.in_packs:.1f} | {one.matched:.2f} | {spent.peak:.0f} |"
+        )
+
+
 # Only when it is asked for.
 _HOUR = "hour"
 _PARTS = {
@@ -210,6 +234,7 @@ _PARTS = {
     "idle": _idle,
     "steady": _steady,
     "busy": _busy,
+    "matching": _matching,
     "download": _download,
     "verify": _verify,
 }

@@ -1,8 +1,8 @@
 """Which rules of a collection a record matched: as the network says, or else as its words do."""
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from harvester.documents import Tree
 from harvester.networks.attribution import Origin
@@ -75,7 +75,21 @@ def attribution_of(collections: Iterable[Tree], events: Iterable[Tree]) -> Attri
     rules = {rule.id: rule for tree in collections for rule in collection_rules(tree.get("filter") or {}, [])}
     ids: defaultdict[str, dict[str, None]] = defaultdict(dict)
     for event in events:
-        for name in ("rules", "old", "new") if event.get("event") == "rules" else ():
-            for live in objects(event.get(name)):
-                ids[str(live.get("tag"))].update(dict.fromkeys(map(str, live.get("ids") or ())))
+        if event.get("event") == "rules":
+            for tag, live in _told(event):
+                ids[tag].update(dict.fromkeys(map(str, live.get("ids") or ())))
     return Attribution(list(rules.values()), {tag: list(held) for tag, held in ids.items()})
+
+
+def _told(event: Tree) -> Iterator[tuple[str, Tree]]:
+    """The live rules of the collection by their tags; that of others where they had the value before."""
+    live = [rule for name in ("rules", "old", "new") for rule in objects(event.get(name))]
+    yield from ((str(rule.get("tag")), rule) for rule in live)
+    of_value = {str(rule.get("value")): rule for rule in live}
+    foreign = objects(event.get("foreign"))
+    times = Counter(str(rule.get("tag")) for rule in foreign)
+    for rule in foreign:
+        value, tag = str(rule.get("value")), str(rule.get("tag"))
+        # Several rules of one tag are told apart by X's ids only.
+        if value in of_value and times[tag] == 1:
+            yield tag, of_value[value]

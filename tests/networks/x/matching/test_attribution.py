@@ -148,3 +148,17 @@ def test_a_harvest_tells_in_its_events_what_its_live_rules_held() -> None:
     assert [(match.rule.id, match.by) for match in found] == [("dog", "local")]
     assert made.of(_record("a cat", f"{_OURS}pack-1"))[0].rule.tag == "now"
     assert made.matched(_record("a dog", f"{_OURS}pack-1")) == [{"id": "dog", "by": "local"}]
+
+
+def test_a_value_that_is_live_for_others_has_their_tag() -> None:
+    tree = {"filter": {"rules": [{"id": "cat", "type": "keyword", "value": "cat"}]}}
+    event: Tree = {
+        "event": "rules",
+        "rules": [{"value": "cat", "tag": f"{_OURS}cat", "ids": ["cat"]}],
+        "foreign": [{"value": "cat", "tag": "theirs"}, {"value": "dog", "tag": "theirs, too"}],
+    }
+    found = X().attribution([tree], [event]).of(_record("x", "theirs"))
+    assert [(match.rule.id, match.by) for match in found] == [("cat", "network")]
+    assert X().attribution([tree], [event]).of(_record("x", "theirs, too")) == []
+    event["foreign"][1]["tag"] = "theirs"
+    assert X().attribution([tree], [event]).of(_record("x", "theirs")) == []

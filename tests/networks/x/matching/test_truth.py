@@ -6,20 +6,25 @@ stands in an address or the author's name, or a hashtag in the post that is quot
 
 import random
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import orjson
+import pytest
 
-from emulator.language import Matcher, parsed
+from emulator.language import Facts, Matcher, facts_of, parsed
 from emulator.language.facts import padded
 from emulator.options import Options
 from emulator.service import Service, service_of
 from emulator.views.fields import all_fields
 from harvester.documents import Tree
 from harvester.networks.x.matching.attribution import Attribution
+from harvester.networks.x.network import X
 from harvester.networks.x.rules.collection_rules import CollectionRule, collection_rules
 from harvester.networks.x.rules.translation import terms
+from tests.support.harvest_stage import staged, until
 
 _PREFIX = "twarc-cloud:c:"
 _STEMS = ("river", "storm", "flood", "archive", "library", "museum", "letter", "harbour", "bridge", "signal")
@@ -162,3 +167,59 @@ def _is_elsewhere(record: Tree, rule: CollectionRule) -> bool:
     seen = padded(" ".join([*(post["text"] for post in posts), *urls, author["username"]]))
     words = rule.value.replace('"', "").split()
     return rule.type == "keyword" and all(padded(word) in seen for word in words)
+
+
+# -- through a harvest ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """A stored record as the emulator's queries see it."""
+
+    record: Tree
+    verified: bool = False
+
+    @property
+    def id(self) -> int:
+        return int(self.record["data"]["id"])
+
+    @property
+    def author(self) -> int:
+        return int(self.record["data"]["author_id"])
+
+    @property
+    def facts(self) -> Facts:
+        return facts_of(self.record["data"])
+
+
+@pytest.mark.parametrize(("cap", "is_packed"), [(1_100, False), (500, True)])
+def test_a_harvest_of_a_thousand_rules_names_those_that_matched(
+    tmp_path: Path, *, cap: int, is_packed: bool
+) -> None:
+    draw = random.Random(7)
+    rules = _rules(draw)
+    given = [{"id": rule.id, "type": rule.type, "value": rule.value} for rule in rules]
+    tree: Tree = {"id": "c", "type": "filter", "filter": {"rules": given}}
+    with staged(tmp_path, users=300, posts_per_user=0, limits=False, rule_cap=cap, vary=None) as stage:
+        stage.add("c", type="filter", filter=tree["filter"])
+        with stage.harvesting("c") as going:
+            until(stage.connected)
+            for _ in range(30):
+                point = {"coordinates": {"type": "Point", "coordinates": [draw.uniform(-123, -121), 37]}}
+                stage.control.publish(_account(draw)[0], text=_text(draw), geo=point)
+            sent = len(stage.control.stream()["ids"])
+            until(lambda: going.summary()["tweets"] == sent)
+        lines, events = going.end.lines, going.end.events
+    made = X().attribution([tree], events)
+    matchers, types = _matchers(rules), {rule.id: rule.type for rule in rules}
+    by, kinds = set(), set()
+    for record in lines:
+        found = made.of(record)
+        truth = [
+            rule_id for rule_id, ways in matchers.items() if any(matches(_Stored(record)) for matches in ways)
+        ]
+        assert [match.rule.id for match in found] == truth
+        by |= {match.by for match in found}
+        kinds |= {types[rule_id] for rule_id in truth}
+    assert by == ({"network", "local"} if is_packed else {"network"})
+    assert kinds >= {"keyword", "hashtag", "geo"}
