@@ -48,6 +48,7 @@ class FilterSection(TypedDict, total=False):
     rules: list[Tree]
     max_records: int | str
     count_rules: bool
+    attribution: str
     position: Any
 
 

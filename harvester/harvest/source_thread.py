@@ -94,6 +94,7 @@ class SourceThread:
                 say=self.ended_by.append,
                 waits=context.progress.waits,
                 concurrency=context.settings.concurrency,
+                harvest=context.progress.started,
                 rule_counts=context.rule_counts,
                 **gap_of(missed),
             )

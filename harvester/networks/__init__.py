@@ -128,6 +128,8 @@ class Job(Generic[C]):
     gap_from: datetime | None = None
     last_id: str = ""
     gap_why: str = "the harvest before died"
+    # The timestamp of the harvest.
+    harvest: str = ""
     # Where a stream counts the posts of its rules; None: nobody asks.
     rule_counts: RuleCounts | None = None
 

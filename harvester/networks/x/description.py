@@ -20,6 +20,8 @@ def _search_problems(search: Tree) -> Iterator[str]:
 def _filter_problems(section: Tree) -> Iterator[str]:
     if not isinstance(section.get("count_rules", False), bool):
         yield "filter.count_rules is not true or false."
+    if section.get("attribution", "record") != "record":
+        yield 'filter.attribution is not "record".'
     if not any(section.get(key) for key in _WORDS):
         yield "Must provide track, follow, locations, or rules for a filter."
     yield from unreadable(
@@ -33,6 +35,6 @@ RULES = Rules(
     is_post=is_id,
     ids=f"X's ids are numbers from 1 to {GREATEST_ID}, as text, without leading zeros.",
     user_states=("protected", "suspended", "not_found"),
-    keys={SEARCH: {"archive"}, FILTER: {*_WORDS, "count_rules"}},
+    keys={SEARCH: {"archive"}, FILTER: {*_WORDS, "count_rules", "attribution"}},
     problems={SEARCH: _search_problems, FILTER: _filter_problems},
 )

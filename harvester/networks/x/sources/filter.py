@@ -15,7 +15,7 @@ from harvester.networks.x.job import Job
 from harvester.networks.x.rules.collection_rules import repeated
 from harvester.networks.x.rules.live_rules import refusal
 from harvester.networks.x.rules.wanted import active_rules
-from harvester.networks.x.streaming.matched_tags import RuleTally
+from harvester.networks.x.sources.stream_records import StreamRecords
 from harvester.text import counted
 
 log = logging.getLogger("twarc-cloud")
@@ -25,16 +25,17 @@ _POST = price("tweets/search/stream", posts=1)
 
 def collect(job: Job) -> None:
     """Set the rules, then take what matches them until a stop or `max_records`."""
-    added = _set_rules(job)
+    records = StreamRecords(job)
+    added = _set_rules(job, records)
     try:
-        _collect(job, heard=added.clear)
+        _collect(job, records, heard=added.clear)
     except XError:
         # Nothing came, and they may not be received now: the app's next stream would pay for what they match.
         job.client.take_back(added)
         raise
 
 
-def _collect(job: Job, *, heard: Callable[[], None]) -> None:
+def _collect(job: Job, records: StreamRecords, *, heard: Callable[[], None]) -> None:
     """Call `heard` once anything came."""
     stream = StreamSupervisor(
         job.client.stream,
@@ -47,7 +48,7 @@ def _collect(job: Job, *, heard: Callable[[], None]) -> None:
         charged=job.client.bill_streamed,
     )
     left = count(job.collection["filter"], "max_records") or None
-    put = partial(_put, job, _tally(job))
+    put = partial(_put, job, records)
     for read in stream:
         if read.alive:
             heard()
@@ -64,29 +65,20 @@ def _collect(job: Job, *, heard: Callable[[], None]) -> None:
         job.client.billing.require_left(_POST)
 
 
-def _tally(job: Job) -> RuleTally | None:
-    """What counts the posts of each rule, where the collection asks for it."""
-    if job.rule_counts is None or not job.collection["filter"].get("count_rules"):
-        return None
-    return RuleTally(tag_prefix(job.collection["id"]), job.rule_counts)
-
-
-def _put(job: Job, tally: RuleTally | None, read: StreamRead, *, most: int | None) -> None:
+def _put(job: Job, records: StreamRecords, read: StreamRead, *, most: int | None) -> None:
     heard = read.heard if most is None else None
     if not (read.ids or read.events or heard):
         return
-    lines, ids = read.lines[:most], read.ids[:most]
+    lines, ids = records.stored(read.lines[:most]), read.ids[:most]
     last_id = (heard.last_id if heard else ids[-1] if ids else "") or ""
     since = timestamp(heard.since) if heard else ""
     batch = Batch(
         lines=b"".join(lines), posts=len(lines), events=tuple(read.events), last_id=last_id, heard=since
     )
     job.put(batch)
-    if tally:
-        tally.count(lines)
 
 
-def _set_rules(job: Job) -> list[Rule]:
+def _set_rules(job: Job, records: StreamRecords) -> list[Rule]:
     """Make the app's rules those of the collection; those that were not there before."""
     for problem in repeated(job.collection["filter"]):
         log.warning("%s", problem)
@@ -118,5 +110,6 @@ def _set_rules(job: Job) -> list[Rule]:
             counted(len(plan.shared), "rule").capitalize(),
             "; ".join(str(rule.get("value")) for rule in plan.shared[:3]),
         )
+    records.learn(job.collection, event)
     job.put(Batch(events=(event,), sync=True))
     return list(plan.add)

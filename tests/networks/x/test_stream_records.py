@@ -1,0 +1,88 @@
+"""A stream adds the rules that a post matched to its record, but only where its collection asks for it."""
+
+from pathlib import Path
+from typing import Any, cast
+
+import orjson
+import pytest
+
+from harvester.clock import Stop, SystemClock
+from harvester.documents import Tree
+from harvester.networks import Job
+from harvester.networks.validation import problems
+from harvester.networks.x.client import XClient
+from harvester.networks.x.sources.stream_records import StreamRecords
+from tests.support.harvest_stage import staged, until
+
+_RULES: list[Tree] = [
+    {"id": "wet", "type": "keyword", "value": "flood", "tag": "mood"},
+    {"id": "dry", "type": "keyword", "value": "drought"},
+]
+_LINE = b'{"data":{"id":"1","text":"%b"},"matching_rules":[{"tag":"twarc-cloud:live:wet"}],"__twarc":{}}\n'
+_EVENT: Tree = {
+    "event": "rules",
+    "rules": [{"value": "flood", "tag": "twarc-cloud:live:wet", "ids": ["wet"]}],
+}
+_ABSENT = cast(Any, None)
+
+
+def _records(**section: Any) -> StreamRecords:
+    collection = {"id": "live", "type": "filter", "filter": {"rules": _RULES, **section}}
+    job: Job[XClient] = Job(
+        cast(Any, collection), _ABSENT, SystemClock(), Stop(), _ABSENT, _ABSENT, _ABSENT, harvest="now"
+    )
+    found = StreamRecords(job)
+    found.learn(collection, _EVENT)
+    return found
+
+
+def test_stored_records_have_the_rules_that_they_matched(tmp_path: Path) -> None:
+    with staged(tmp_path, users=1) as stage:
+        stage.add("live", type="filter", filter={"rules": _RULES, "attribution": "record"})
+        with stage.harvesting("live") as going:
+            until(stage.connected)
+            for text in ("a flood", "a drought, no flood"):
+                stage.control.publish(stage.accounts[0], text=text)
+            until(lambda: going.summary()["tweets"] == 2)
+        found = [line["twarc_cloud"] for line in going.end.lines]
+        assert [[rule["id"] for rule in each["collection_rules"]] for each in found] == [
+            ["wet"],
+            ["wet", "dry"],
+        ]
+        assert found[0]["collection_rules"][0]["rule_tag"] == "mood"
+        assert {each["harvest_id"] for each in found} == {going.end.summary["harvest_timestamp"]}
+        assert all(each["received_at"] and each["created_at_iso"] for each in found)
+        stage.require_tidy("live")
+
+
+def test_without_that_they_stay_as_they_came() -> None:
+    lines = [_LINE % b"x"]
+    assert _records().stored(lines) is lines
+
+
+def test_all_else_in_a_record_stays_byte_by_byte() -> None:
+    line = _LINE % b"a \\u00e9"
+    (found,) = _records(attribution="record").stored([line])
+    assert found.startswith(line[:-2] + b',"twarc_cloud":{')
+    assert orjson.loads(found)["twarc_cloud"]["collection_rules"][0]["id"] == "wet"
+
+
+def test_a_record_that_cannot_be_read_is_stored_as_it_came() -> None:
+    lines = [_LINE % b"\\ud83d"]
+    assert _records(attribution="record").stored(lines) == lines
+
+
+def test_rules_that_became_live_later_are_known_too() -> None:
+    records = _records(attribution="record")
+    late: Tree = {"id": "late", "type": "keyword", "value": "storm"}
+    event = {"event": "rules", "new": [{"value": "storm", "tag": "twarc-cloud:live:late", "ids": ["late"]}]}
+    records.learn({"filter": {"rules": [late]}}, event)
+    lines = [_LINE % b"x", (_LINE % b"x").replace(b"live:wet", b"live:late")]
+    found = [orjson.loads(line)["twarc_cloud"]["collection_rules"] for line in records.stored(lines)]
+    assert [[rule["id"] for rule in rules] for rules in found] == [["wet"], ["late"]]
+
+
+@pytest.mark.parametrize("value", ["file", True, ""])
+def test_another_attribution_is_refused(value: Any) -> None:
+    tree = {"id": "live", "type": "filter", "filter": {"track": "flood", "attribution": value}}
+    assert problems(tree) == ['filter.attribution is not "record".']
