@@ -12,6 +12,7 @@ from harvester.documents import Tree
 from harvester.networks.attribution import Origin
 from harvester.networks.x.matching.attribution import Attribution
 from harvester.networks.x.rules.collection_rules import CollectionRule, collection_rules
+from harvester.networks.x.streaming.parser import LineSplitter
 
 _MESSAGES = Path(__file__).resolve().parents[5] / "shared" / "data" / "real-v1"
 pytestmark = pytest.mark.skipif(not _MESSAGES.is_dir(), reason=f"there is no {_MESSAGES}")
@@ -115,3 +116,13 @@ def test_these_are_all_15_messages() -> None:
     told += [*(f"{name}_message" for name in _NO_POSTS), "other_tweet_messages"]
     found = [path for path in _MESSAGES.rglob("*.json") if not path.stem.endswith("_rules")]
     assert sorted(_MESSAGES / f"{name}.json" for name in told) == sorted(found)
+
+
+@pytest.mark.parametrize("name", _NO_POSTS)
+def test_other_messages_of_a_stream_are_one_event_each_with_all_of_them(name: str) -> None:
+    line = _line(f"{name}_message")
+    read = LineSplitter().split(line.replace(b"\n", b" ") + b"\r\n", b"{}")
+    assert (read.lines, read.unread) == ([], 0)
+    (event,) = read.events
+    assert event["event"] == {"disconnect": "disconnect", "limit": "limit"}.get(name, "message")
+    assert event["message"] == orjson.loads(line)
