@@ -4,7 +4,6 @@ Texts are those of the post, of the post that it repeats, and of the post that e
 cut, the whole text counts, with what an app hides of it.
 """
 
-import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -240,4 +239,4 @@ def _box(numbers: Any) -> Box | None:
 
 
 def _is_degree(number: Any) -> bool:
-    return isinstance(number, int | float) and not isinstance(number, bool) and math.isfinite(number)
+    return isinstance(number, int | float) and not isinstance(number, bool) and -180 <= number <= 180

@@ -1,0 +1,63 @@
+"""Whatever a record holds, finding its rules ends without an error: a stream does not end for it."""
+
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harvester.documents import Tree
+from harvester.networks.attribution import Origin
+from harvester.networks.x.matching.attribution import Attribution
+from harvester.networks.x.rules.collection_rules import collection_rules
+
+_NAMES = (
+    *("data", "includes", "matching_rules", "users", "tweets", "places", "id", "id_str", "text", "full_text"),
+    *("author_id", "username", "entities", "urls", "hashtags", "mentions", "tag", "expanded_url", "title"),
+    *("referenced_tweets", "type", "note_tweet", "geo", "coordinates", "place_id", "bbox", "created_at"),
+    *("user", "screen_name", "retweeted_status", "quoted_status", "extended_tweet", "user_mentions", "media"),
+    *("place", "bounding_box", "in_reply_to_user_id", "in_reply_to_user_id_str", "__twarc", "unwound"),
+)
+_TEXTS = st.sampled_from(["1", "p", "retweeted", "quoted", "twarc-cloud:c:pack-1", "cat", "今日 #cat @a", ""])
+_NUMBERS = st.floats(allow_nan=False) | st.integers(-(1 << 63), (1 << 63) - 1) | st.sampled_from([0, 1, 0.5])
+_VALUES = st.recursive(
+    st.none() | st.booleans() | _NUMBERS | _TEXTS | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(_NAMES), inner, max_size=6),
+    max_leaves=25,
+)
+_POST = st.dictionaries(st.sampled_from(_NAMES), _VALUES, max_size=8)
+_RULES = collection_rules(
+    {"track": "cat,今日,@a", "follow": "1,@a", "locations": "0,0,1,1", "rules": [{"value": "x"}]}, []
+)
+_IDS = [rule.id for rule in _RULES]
+
+
+def _records() -> st.SearchStrategy[Tree]:
+    v2 = st.fixed_dictionaries(
+        {"data": _POST.map(lambda post: {**post, "id": "1"}), "includes": _VALUES},
+        optional={"matching_rules": _VALUES | st.just([{"tag": "twarc-cloud:c:pack-1"}])},
+    )
+    v1 = _POST.map(lambda post: {**post, "id_str": "1", "user": {"id": 1}})
+    return v2 | v1 | _POST
+
+
+@given(_records(), st.booleans())
+def test_finding_the_rules_of_any_record_ends(record: Tree, traptor_names: bool) -> None:  # noqa: FBT001
+    made = Attribution(_RULES, {"twarc-cloud:c:pack-1": _IDS})
+    line = orjson.dumps(record)
+    found = made.enriched(line, record, Origin("c", "now"), traptor_names=traptor_names)
+    read: Any = orjson.loads(found)
+    assert (
+        found is line or read["traptor" if traptor_names else "twarc_cloud"]["collection_rules"] is not None
+    )
+
+
+@pytest.mark.parametrize("number", [1e300, -1e300, 181.0, 1e17])
+def test_what_is_no_degree_is_nowhere(number: float) -> None:
+    made = Attribution(_RULES, {})
+    for corners in ([number, 0.5], [0.0, 0.0, number, 1.0]):
+        where = {"coordinates": {"coordinates": corners}, "place_id": "p"}
+        places = [{"id": "p", "geo": {"bbox": corners}}]
+        assert made.of({"data": {"id": "1", "geo": where}, "includes": {"places": places}}) == []
+        assert made.of({"data": {"id": "1", "geo": {"place_id": "p"}}, "includes": {"places": places}}) == []
