@@ -92,7 +92,7 @@ def _referred(
     for post, how in _references(data, posts):
         yield post, how
         if how == "retweeted":
-            yield from (each for each in _references(post, posts) if each[1] == "quoted")
+            yield from _references(post, posts)
 
 
 def _references(
