@@ -4,7 +4,7 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from itertools import chain
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 # Scripts without blanks between words, as ranges of signs: Thai, Lao, Myanmar, Hangul, Khmer, kana, Han.
@@ -38,7 +38,9 @@ def words_of(text: str) -> list[str]:
 
 def pairs_of(text: str) -> list[str]:
     """Each two signs of scripts without blanks that stand side by side in folded text."""
-    return [] if text.isascii() else _patterns().pair.findall(text)
+    if text.isascii():
+        return []
+    return ["".join(pair) for run in _patterns().run.findall(text) for pair in pairwise(run)]
 
 
 def tags_of(text: str, signs: str = "#$@") -> Iterator[str]:
@@ -60,7 +62,7 @@ _ASCII_TAG = re.compile(r"[#$@](?<![\w&/#$@].)\w+", re.ASCII)
 
 class _Patterns(NamedTuple):
     word: re.Pattern[str]
-    pair: re.Pattern[str]
+    run: re.Pattern[str]
     tag: re.Pattern[str]
 
 
@@ -73,7 +75,7 @@ def _patterns() -> _Patterns:
     symbols = _ranges(lambda sign: unicodedata.category(sign)[0] == "S") + "\U0001d800-\U0001ffff"
     return _Patterns(
         re.compile(f"[{letters}]+|[{_UNSPACED}][{marks}]*|[{symbols}]"),
-        re.compile(f"(?=([{_UNSPACED}]{{2}}))"),
+        re.compile(f"[{_UNSPACED}]{{2,}}"),
         re.compile(f"[#$@](?<![\\w&/#$@].)[{letters}{_UNSPACED}]+", re.DOTALL),
     )
 
