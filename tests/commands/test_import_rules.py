@@ -428,7 +428,7 @@ def test_a_server_that_does_not_answer_is_given_up(person: Person, monkeypatch: 
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"redis://127.0.0.1:{silent.getsockname()[1]}"
         words = _refused(person, "--redis", url, code=Exit.RETRY_LATER)
-    assert f"{url} cannot be read: " in words
+    assert f"{url} cannot be read: it did not answer within 0.2 seconds." in words
     assert (deadlines.CONNECT, deadlines.READ) == (10, 60)
 
 
