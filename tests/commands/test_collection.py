@@ -102,6 +102,7 @@ def test_once_says_how_to_follow_it_and_what_it_leaves_out(person: Person) -> No
     assert "collection.json has changes that are not stored" in told.err
     assert "`harvest running s` or `harvest log s --follow`" in told.err
     until(lambda: _ended(person, "s") == 1)
+    until(lambda: person.output("harvest", "list") == "No running harvests.\n")
     # What the harvest learnt meanwhile is no change of the person's.
     person.output("collection-config", "update")
     told = person("collection", "once", "s", "--dry-run", "--json")
