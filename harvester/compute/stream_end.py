@@ -42,7 +42,9 @@ class Membership:
         running = catalog.running(store, keys)
         if running is not None:
             return self._is_since(running["harvest_timestamp"]) and not self._is_ours(running)
-        if any(entry.key == keys.stop and entry.modified >= self.since for entry in store.entries(keys.stop)):
+        # S3 dates what it holds in whole seconds.
+        since = self.since.replace(microsecond=0)
+        if any(entry.key == keys.stop and entry.modified >= since for entry in store.entries(keys.stop)):
             return True
         last = catalog.last(store, keys)
         if last is None or not self._is_since(last.get("harvest_end_timestamp")):

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import emulator
+from harvester.compute.fargate.task_name import family
 from harvester.settings import Settings
 from tests.support.cli_session import Person
 from tests.support.iam_evaluator import Check, allowing
@@ -103,8 +104,11 @@ def test_a_harvest_needs(sid: str, person: Person, account: Account, tmp_path: P
     assert "Traceback" not in done.stderr
 
 
-def test_a_stream_that_is_through_needs_to_end_its_own_service(person: Person, account: Account) -> None:
-    ecs, name = account.client("ecs"), f"twarc-cloud_{BUCKET}_live"
+@pytest.mark.parametrize("carried", ["live", "live+other"])
+def test_a_stream_that_is_through_needs_to_end_its_own_service(
+    carried: str, person: Person, account: Account
+) -> None:
+    ecs, name = account.client("ecs"), family(BUCKET, carried)
     definition = ecs.register_task_definition(
         family=name, containerDefinitions=[{"name": "it", "image": "it", "memory": 512}]
     )["taskDefinition"]["taskDefinitionArn"]

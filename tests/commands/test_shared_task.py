@@ -23,7 +23,7 @@ _TOKENS = {"a": "emulator-bearer", "b": "emulator%2Dbearer", "c": "%65mulator-be
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    """With the streams `a` and `b`, and `c`, which is through after twenty posts."""
+    """With the streams `a` and `b`, and `c`, which has spent its budget after twenty posts."""
     profiles = "".join(f"[{name}]\nbearer_token = {token}\n" for name, token in _TOKENS.items())
     (tmp_path / ".twarc").write_text(profiles)
     since = timestamp(datetime.now(UTC))
@@ -40,7 +40,7 @@ def desk(tmp_path: Path) -> Iterator[Desk]:
         for name in _TOKENS:
             tree = {"id": name, "type": "filter", "filter": {"track": "flood"}, "keys": {"profile": name}}
             made.put(name, tree)
-        made.put("c", {**tree, "filter": {"track": "flood", "max_records": 20}})
+        made.put("c", {**tree, "budget_usd": 0.1})
         yield made
 
 
@@ -87,12 +87,18 @@ def test_each_stream_dies_is_stopped_and_ends_without_the_others(desk: Desk) -> 
         said = going.ended()
     assert said.code == Exit.TERMINATED
     assert {first["b"], first["c"]}.isdisjoint({second})
+    for line in said.err.splitlines():
+        assert line.startswith(("a | ", "b | ", "c | ")) or line.split(maxsplit=3)[2] in ("a:", "b:", "c:"), (
+            line
+        )
+    assert "c | c => stopped. Harvest timestamp: " in said.err
     assert _outcomes(desk, "a") == [
         ("interrupted", "the harvest died and was finished by the next one"),
         ("stopped", "SIGTERM"),
     ]
     assert _outcomes(desk, "b") == [("stopped", "a stop was requested")]
-    assert _outcomes(desk, "c") == [("complete", "max_records reached")]
+    ((state, reason),) = _outcomes(desk, "c")
+    assert (state, "budget" in reason, desk.summaries("c")[0]["limit"]) == ("stopped", True, "budget")
     assert [gap["reason"] for gap in desk.summaries("a")[1]["gaps"]] == ["the harvest before died"]
     assert [summary["gaps"] for name in "bc" for summary in desk.summaries(name)] == [[], []]
     assert desk.summaries("a")[1]["task"]["streams"] == ["a", "b", "c"]
@@ -100,23 +106,6 @@ def test_each_stream_dies_is_stopped_and_ends_without_the_others(desk: Desk) -> 
         "heartbeat",
         *(f"heartbeat-{name}" for name in _TOKENS),
     }
-
-
-def test_each_line_of_the_log_names_its_collection(desk: Desk) -> None:
-    with desk.watched("local", "harvester", "b", "c", "--log-format", "json") as going:
-        going.log_until("c: the stream is over.")
-        _collects(desk, "b")
-        going.process.send_signal(signal.SIGTERM)
-        assert going.ended().code == Exit.TERMINATED
-    lines = [json.loads(line) for line in going.log if line.startswith("{")]
-    own = [line["message"] for line in lines if "collection" not in line]
-    assert own and all(message.startswith(("b: ", "c: ")) for message in own)
-    assert {line["collection"] for line in lines if "collection" in line} in ({"b"}, {"c"}, {"b", "c"})
-    others = [line for line in going.log if not line.startswith("{")]
-    assert [line[:24] for line in others if "=>" in line and line.startswith("c")] == [
-        "c | c => complete (max_r"
-    ]
-    assert all(line.startswith(("b | ", "c | ")) for line in others)
 
 
 def test_a_task_that_is_started_again_leaves_out_what_is_over_and_ends_with_the_last(desk: Desk) -> None:

@@ -69,7 +69,7 @@ def _told(stage: Stage) -> dict[str, str]:
     return {task.collection_id: task.detail for task in stage.compute.tasks()}
 
 
-def test_one_service_is_asked_for_with_a_task_that_carries_all(stage: Stage) -> None:
+def test_one_service_is_asked_for_and_told_with_a_task_that_carries_all(stage: Stage) -> None:
     _started(stage)
     service = stage.service()
     name = name_of_task(_STREAMS)
@@ -83,11 +83,6 @@ def test_one_service_is_asked_for_with_a_task_that_carries_all(stage: Stage) -> 
     assert json.loads(told["TWARC_CLOUD_TASK"])["streams"] == [*_STREAMS]
     assert told["TWARC_CLOUD_SERVICE_SINCE"] <= timestamp(stage.store.now())
     assert told["TWARC_CLOUD_SERVICE"] == f"{stage.cloud.settings.cluster}/{service.name}"
-    assert [task.collection_id for task in stage.compute.tasks()] == sorted(_STREAMS)
-
-
-def test_each_is_told_with_the_task_that_carries_it(stage: Stage) -> None:
-    _started(stage)
     assert _told(stage) == {
         "live": "its task also carries b and c",
         "b": "in the task of live",
@@ -96,7 +91,9 @@ def test_each_is_told_with_the_task_that_carries_it(stage: Stage) -> None:
     found = stage.compute.task("b")
     assert found is not None
     assert (found.kind, found.status, found.streams) == (SERVICE, RUNNING, _STREAMS)
-    assert stage.compute.task("s") is None
+    with pytest.raises(HarvesterError, match="already started") as caught:
+        stage.compute.start_service(*_STREAMS)
+    assert caught.value.exit_code == Exit.LOCKED
 
 
 def test_a_stream_that_is_stopped_leaves_the_others_and_the_last_takes_the_service_with_it(
@@ -172,32 +169,22 @@ def _task_of(stage: Stage, name: str) -> Any:
     return task
 
 
-@pytest.mark.parametrize("streams", [("b",), ("b", "c"), ("c", "b", "live")])
-def test_what_still_has_a_place_in_a_task_is_not_started_in_another(
-    stage: Stage, streams: tuple[str, ...]
-) -> None:
+def test_what_still_has_a_place_in_a_task_is_not_started_in_another(stage: Stage) -> None:
     task = _started(stage)
     for name in _STREAMS:
         _ends(stage, name, exit_code=Exit.ERROR)
     del stage.ecs.backend.tasks[stage.ecs.cluster][task.task_arn]
-    with pytest.raises(HarvesterError, match=f"{streams[0]} still has a place in the task of live, b and c"):
-        stage.compute.start_service(*streams)
+    for streams in (("b",), ("b", "c"), ("c", "b", "live")):
+        told = f"{streams[0]} still has a place in the task of live, b and c"
+        with pytest.raises(HarvesterError, match=told):
+            stage.compute.start_service(*streams)
     assert len(stage.ecs.services) == 1
-
-
-def test_a_shared_service_that_is_there_already_is_not_started_again(stage: Stage) -> None:
-    _started(stage)
-    with pytest.raises(HarvesterError, match="already started") as caught:
-        stage.compute.start_service(*_STREAMS)
-    assert caught.value.exit_code == Exit.LOCKED
 
 
 def test_a_stream_that_does_not_begin_is_named_and_the_others_run(stage: Stage) -> None:
     stage.next(
         stage.task_of_service,
-        lambda: stage.harvests("live"),
-        lambda: stage.harvests("c"),
-        *[lambda: None] * 90,
+        *(lambda each=each: stage.harvests(each, task={"streams": [*_STREAMS]}) for each in ("live", "c")),
     )
     with pytest.raises(HarvesterError, match="but b has not begun to harvest within a minute") as caught:
         stage.compute.start_service(*_STREAMS)
