@@ -12,19 +12,33 @@ from harvester.networks.x.matching.facts import facts_of
 from harvester.networks.x.matching.match import Match
 from harvester.networks.x.matching.rule_index import RuleIndex, Seen
 from harvester.networks.x.rules.collection_rules import PACK, CollectionRule, collection_rules
+from harvester.networks.x.rules.live_rules import tag_prefix
 
 _PACK = re.compile(rf":{PACK}\d+$")
 
 
 class Attribution:
-    """Of the rules of one collection; `ids_by_tag` says which of them each live rule holds."""
+    """Of the rules of one collection; `ids_by_tag` says which of them each live rule holds.
 
-    def __init__(self, rules: Sequence[CollectionRule], ids_by_tag: Mapping[str, Sequence[str]]) -> None:
-        self._rules = rules
+    A tag that it does not have is one of ours where it begins with one of `prefixes`: its end is the id of a
+    rule, or it is that of a pack, which may hold any of them.
+    """
+
+    def __init__(
+        self,
+        rules: Sequence[CollectionRule],
+        ids_by_tag: Mapping[str, Sequence[str]],
+        *,
+        prefixes: Iterable[str] = (),
+    ) -> None:
+        self._rules, self._prefixes = rules, tuple(prefixes)
         self._index = RuleIndex(rules)
         self._active = {number for number, rule in enumerate(rules) if rule.active}
         numbers = {rule.id: number for number, rule in enumerate(rules)}
-        self._said: dict[str, set[int]] = {}
+        self._all = set(numbers.values())
+        self._said = {
+            f"{prefix}{rule_id}": {number} for prefix in self._prefixes for rule_id, number in numbers.items()
+        }
         self._packed: dict[str, set[int]] = {}
         for tag, ids in ids_by_tag.items():
             of_tag = self._packed if len(ids) > 1 and _PACK.search(tag) else self._said
@@ -39,7 +53,7 @@ class Attribution:
         local: set[int] = set()
         if tags:
             said = said.union(*(self._said.get(tag, ()) for tag in tags))
-            packs = [self._packed[tag] for tag in tags if tag in self._packed]
+            packs = [pack for tag in tags if (pack := self._pack(tag))]
             local = self._in_packs(record, packs) if packs else local
         elif facts := facts_of(record):
             local = self._index.matching(Seen(facts), wide=True) & self._active
@@ -53,6 +67,12 @@ class Attribution:
 
     def enriched(self, line: bytes, record: Tree, origin: Origin, *, traptor_names: bool = False) -> bytes:
         return enrichment.enriched(line, record, self.of(record), origin, traptor_names=traptor_names)
+
+    def _pack(self, tag: str) -> set[int] | None:
+        """The rules of which some matched; None where it names one, or is none of ours."""
+        found = self._packed.get(tag)
+        is_unknown = found is None and tag not in self._said
+        return self._all if is_unknown and tag.startswith(self._prefixes) and _PACK.search(tag) else found
 
     def _in_packs(self, record: Tree, packs: Sequence[set[int]]) -> set[int]:
         """Which rules of live rules that matched did."""
@@ -72,13 +92,19 @@ def attribution_of(collections: Iterable[Tree], events: Iterable[Tree]) -> Attri
 
     A pack has held several rules in its time; each that it ever held may be the one that matched.
     """
-    rules = {rule.id: rule for tree in collections for rule in collection_rules(tree.get("filter") or {}, [])}
+    rules: dict[str, CollectionRule] = {}
+    prefixes: dict[str, None] = {}
+    for tree in collections:
+        rules |= {rule.id: rule for rule in collection_rules(tree.get("filter") or {}, [])}
+        if "id" in tree:
+            prefixes[tag_prefix(str(tree["id"]))] = None
     ids: defaultdict[str, dict[str, None]] = defaultdict(dict)
     for event in events:
         if event.get("event") == "rules":
             for tag, live in _told(event):
                 ids[tag].update(dict.fromkeys(map(str, live.get("ids") or ())))
-    return Attribution(list(rules.values()), {tag: list(held) for tag, held in ids.items()})
+    held = {tag: list(of_tag) for tag, of_tag in ids.items()}
+    return Attribution(list(rules.values()), held, prefixes=prefixes)
 
 
 def _told(event: Tree) -> Iterator[tuple[str, Tree]]:

@@ -162,3 +162,16 @@ def test_a_value_that_is_live_for_others_has_their_tag() -> None:
     assert X().attribution([tree], [event]).of(_record("x", "theirs, too")) == []
     event["foreign"][1]["tag"] = "theirs"
     assert X().attribution([tree], [event]).of(_record("x", "theirs")) == []
+
+
+def test_without_the_events_of_a_harvest_tags_are_read_as_they_are_made() -> None:
+    rules = [
+        {"id": "cat", "type": "keyword", "value": "cat"},
+        {"id": "dog", "type": "keyword", "value": "dog"},
+    ]
+    made = X().attribution([{"id": "c", "filter": {"rules": rules}}], [])
+    found = made.of(_record("a dog", f"{_OURS}cat", f"{_OURS}gone", "twarc-cloud:other:dog"))
+    assert [(match.rule.id, match.by) for match in found] == [("cat", "network")]
+    found = made.of(_record("a dog", f"{_OURS}pack-7"))
+    assert [(match.rule.id, match.by) for match in found] == [("dog", "local")]
+    assert made.of(_record("a dog", "twarc-cloud:other:pack-7")) == []
