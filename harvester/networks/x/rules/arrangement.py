@@ -173,8 +173,15 @@ class _Packing:
 def _densest(wanted: Sequence[Wanted], there: _There, caps: RuleCaps, room: int) -> _Packing:
     """All packed anew, but native rules as far as they must be: only X tells what they match."""
     native = [each for each in wanted if not each.local]
-    packing = _Packing(there, Packs({}, wanted=(), length=caps.length), room, native)
-    packing.pack([each for each in wanted if each.local], [], room)
+    units = [each.terms for each in wanted if each.local]
+    # Term by term fewer characters are left over, but a rule may then be in three live rules.
+    for some in (units, [(term,) for unit in units for term in unit]):
+        packs = Packs({}, wanted=(), length=caps.length)
+        for unit in sorted(some, key=lambda unit: (-size(unit), unit)):
+            packs.add(unit)
+        packing = _Packing(there, packs, room, native)
+        if packing.needed <= room:
+            return packing
     packing.pack([], [each for each in native if _may_be_joined(each, caps)], room)
     return packing
 

@@ -243,7 +243,7 @@ def test_a_change_that_was_cut_off_is_finished_by_the_next_plan() -> None:
 # -- caps -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("cap", "apps"), [(160, 4), (5, 98)])
+@pytest.mark.parametrize(("cap", "apps"), [(160, 4), (5, 97)])
 def test_more_rules_than_an_app_may_have_are_refused_with_the_apps_they_need(cap: int, apps: int) -> None:
     follow, track = _many(follow=5500, track=352)
 
@@ -259,6 +259,15 @@ def test_5852_rules_fit_one_app_of_500() -> None:
     follow, track = _many(follow=5500, track=352)
 
     assert len(compile_rules({"follow": follow, "track": track}, RuleCaps(rules=500))) <= 500
+
+
+def test_what_fits_only_term_by_term_fits() -> None:
+    """As it was packed before rules had ids, so that an app of few rules still takes the same filter."""
+    app = _App(cap=2)
+
+    app.change(_rules(follow=[str(10**18 + n) for n in range(23)]))
+
+    assert len(app.packed) == 2
 
 
 def test_rules_of_others_take_room() -> None:
