@@ -444,6 +444,11 @@ def test_a_server_that_does_not_answer_is_given_up(person: Person, monkeypatch: 
             "refuses the query: no such column: tag",
         ),
         ("CREATE TABLE rules (value text)", ("--query", "CREATE TABLE a (b)"), "The query returns no rows."),
+        (
+            "CREATE TABLE rules (value text)",
+            ("--query", "SELECT value, 1 AS x, 2 AS x FROM rules"),
+            "The query returns two columns x.",
+        ),
     ],
 )
 def test_a_database_without_the_rules_is_told_in_one_line(

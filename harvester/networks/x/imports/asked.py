@@ -39,7 +39,8 @@ def asked_of(row: Row, *, usual_type: str, strict: bool) -> Asked:
     named = {_name(column): cell for column, cell in row.fields.items()}
     given = _shown(named.get("value"))
     value = value_of(str(_first(named, TYPE_COLUMNS) or usual_type), named.get("value"))
-    problem = row.problem or value.problem
+    twice = "" if len(named) == len(row.fields) else "has two columns of one name"
+    problem = row.problem or twice or value.problem
     if not problem and value.corrected and strict:
         problem = f"would be corrected to {value.text} ({value.type})"
     if problem:
@@ -95,13 +96,14 @@ def _metadata(named: Mapping[str, Any], problems: list[str]) -> Iterator[tuple[s
         problems.append("its metadata is no JSON object")
         given = None
     found: Tree = dict(given or {})
-    yield from found.items()
+    yield from list(found.items())
     for name, cell in named.items():
         if name in ("value", "tag", "status", "metadata") or name in used:
             continue
         name = name.removeprefix(_IN_METADATA)
         if name in found:
             problems.append(f"it has {name} twice in its metadata")
+        found[name] = cell
         yield name, cell
 
 

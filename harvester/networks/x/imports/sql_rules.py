@@ -103,6 +103,8 @@ def _rows(connection: "Connection", query: str | None, server: str) -> list[Row]
         what = "The query" if query else f"The table {TABLE} of {server}"
         hint = "Name one in the query: SELECT term AS value, label AS tag FROM ..."
         raise _wrong(f"{what} has no column value; its columns are: {', '.join(columns)}", hint)
+    if twice := next((name for name in columns if columns.count(name) > 1), ""):
+        raise _wrong(f"The query returns two columns {twice}", "Rename one of them with AS.")
     return [
         _row(f"row {number}", dict(zip(columns, cells, strict=True)))
         for number, cells in enumerate(result, start=1)
