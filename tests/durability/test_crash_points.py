@@ -10,18 +10,23 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
 
-from harvester.clock import Stop
+from harvester.clock import Stop, SystemClock
 from harvester.collection import history
 from harvester.curation.verify import Verdict, verify
 from harvester.errors import Exit
+from harvester.harvest.harvest import Harvest
 from harvester.harvest.recovery import recover
+from harvester.networks import Batch
+from harvester.networks.gap import Gap
+from harvester.networks.x.post_ids import first_id_at
+from harvester.settings import Settings
 from harvester.store import Entry, Store
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
@@ -31,6 +36,7 @@ from tests.support import fork_server
 from tests.support.harvest_processes import pause, until
 from tests.support.invariants import Found, examined, mirrored, named_but_absent, scratch_left, wipe
 from tests.support.servers import Bucket
+from tests.support.stalling_clients import Client
 
 Tree = dict[str, Any]
 
@@ -184,8 +190,13 @@ class Scene:
         return {0, 3} if "stream" in self.order else {0}
 
     @property
-    def keys(self) -> CollectionKeys:
+    def collection(self) -> CollectionKeys:
         return CollectionKeys(self.order["id"])
+
+    @property
+    def keys(self) -> CollectionKeys:
+        """Of what is harvested: the collection, or its repairs."""
+        return self.collection.repairs if "repair" in self.order else self.collection
 
     def moves_to(self, machine: str) -> None:
         """Whatever harvests next has another work folder."""
@@ -217,11 +228,11 @@ class Scene:
 
     def accused(self) -> list[str]:
         """What `collection verify` finds besides gaps."""
-        report = verify(reader(self.store), self.keys, stop=Stop())
+        report = verify(reader(self.store), self.collection, stop=Stop())
         return [
             f"{part.folder}{finding.name}: {finding.verdict}: {finding.reason}"
             for part, finding in report.findings()
-            if finding.verdict not in (Verdict.FOUND, Verdict.GAP)
+            if finding.verdict not in (Verdict.FOUND, Verdict.GAP, Verdict.REPAIRED)
         ]
 
     def falls_asleep(self, point: Tree) -> int:
@@ -264,7 +275,9 @@ class Scene:
         for _ in range(2):
             code = self.crashing.run(self.order)
             assert code in self.fine, self.log
-        found = examined(self.files(), self.order["id"], temp=Path(self.order["temp"]))
+        where, name = self.files(), self.order["id"]
+        where, name = (where / name, "repairs") if "repair" in self.order else (where, name)
+        found = examined(where, name, temp=Path(self.order["temp"]))
         assert found.wrong == [], self.log
         assert found.doubled == []
         # However it died, no harvest costs less than what it stored.
@@ -321,6 +334,56 @@ def _stream(scene: Scene) -> None:
     scene.order |= {"id": "crash-stream", "stream": True}
     track = {"track": "flood"}
     history.add(scene.store, scene.keys, {"id": scene.order["id"], "type": "filter", "filter": track})
+
+
+def _repair(scene: Scene) -> None:
+    """The repair of a gap, in the first millisecond of which all was published that X has."""
+    scene.order["id"] = "crash-repair"
+    track = {"track": "flood"}
+    history.add(scene.store, scene.collection, {"id": "crash-repair", "type": "filter", "filter": track})
+    since = datetime(2026, 11, 1, tzinfo=UTC)
+    gap = Gap(since, since + timedelta(seconds=60), "closed").event()
+    missed = Harvest(
+        store=scene.store,
+        keys=scene.collection,
+        client=lambda *_: Client(),
+        settings=Settings(),
+        work_root=scene.folder / "stream",
+        clock=SystemClock(),
+        stop=Stop(),
+        source=lambda _: lambda job: job.put(Batch(events=(gap,))),
+    )
+    assert missed.run().exit_code == Exit.PARTIAL
+    began = missed.summary()["harvest_timestamp"]
+    ends = {"from": gap["from"], "to": gap["to"]}
+    planned = {"harvest": began, **ends, "spans": [{**ends, "queries": [0]}], "rules": ["flood"]}
+    section = {"archive": False, "gaps": [planned], "queries": [{"query": "flood", "rules": ["flood"]}]}
+    described = {"id": "crash-repair", "type": "repair", "repair": section}
+    history.add(scene.store, scene.collection.repairs, described)
+    scene.order |= {"repair": True, "posts": _before_the_gap(gap) + _POSTS}
+
+
+def _before_the_gap(gap: Tree) -> int:
+    """The number of the last post before it, as X's stand-in numbers them."""
+    return (first_id_at(datetime.fromisoformat(gap["from"])) - 1) // 10
+
+
+def _repair_is_whole(scene: Scene) -> Found:
+    found = scene.ends()
+    (folder,) = [
+        entry.key
+        for entry in scene.store.entries(scene.collection.harvests)
+        if entry.key.endswith("/harvest.json")
+    ]
+    (gap,) = json.loads(scene.store.read(folder).data)["gaps"]
+    before = _before_the_gap(gap)
+    assert found.lost(str(number * 10) for number in range(before + 1, before + _POSTS + 1)) == []
+    assert (gap["repaired"]["state"], gap["repaired"]["stored"]) == ("repaired", found.posts.total())
+    assert [event["stored"] for summary in found.harvests for event in summary.get("repairs", ())] == [
+        found.posts.total()
+    ]
+    assert scene.accused() == []
+    return found
 
 
 def _timelines_are_whole(scene: Scene) -> Found:
@@ -499,6 +562,36 @@ def test_a_harvest_that_dies_with_its_disk_loses_and_doubles_nothing(scenes: Sce
     scene.dies({**STEPS[point.name], "when": point.when})
     scene.loses_its_disk()
     _timelines_are_whole(scene)
+
+
+_OF_REPAIRS = {
+    **{
+        name: point
+        for name, point in STEPS.items()
+        if name not in ("users stored", "user changes stored", "side file's part removed")
+    },
+    "events stored": _ENDING,
+    "collection replaced": {"verb": "replace", "key": r"repairs/collection\.json$"},
+    "gap closed": {"verb": "replace", "key": r"crash-repair/harvests/.*/harvest\.json$"},
+}
+
+
+@pytest.mark.parametrize("name", _OF_REPAIRS)
+def test_a_repair_that_dies_at_any_step_goes_on_and_closes_its_gap(scenes: Scenes, name: str) -> None:
+    for when in _WHEN if _EACH else _WHEN[1:]:
+        scene = scenes("folder")
+        _repair(scene)
+        scene.dies({**_OF_REPAIRS[name], "when": when})
+        _repair_is_whole(scene)
+
+
+@pytest.mark.parametrize("name", ["part stored", "segment stored", "changeset written", "events stored"])
+def test_a_repair_that_dies_with_its_disk_asks_again_for_what_is_lost(scenes: Scenes, name: str) -> None:
+    scene = scenes("folder")
+    _repair(scene)
+    scene.dies({**_OF_REPAIRS[name], "when": "after"})
+    scene.loses_its_disk()
+    _repair_is_whole(scene)
 
 
 def test_what_came_after_the_last_file_is_known_before_the_end(scenes: Scenes) -> None:

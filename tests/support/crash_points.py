@@ -19,15 +19,17 @@ from types import FrameType
 from typing import Any
 
 from harvester.clock import Stop, SystemClock, timestamp
+from harvester.curation.repair.run import Repair
 from harvester.errors import HarvesterError
 from harvester.harvest.harvest import Harvest
 from harvester.networks import Batch
 from harvester.networks.x.page import Page, posts_page, users_page
-from harvester.networks.x.sources import Job, filter, search, source_for, user_timeline
+from harvester.networks.x.sources import Job, filter, repair, search, source_for, user_timeline
 from harvester.settings import Settings
 from harvester.store import Entry, Piece, Store, Stored
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
+from harvester.store.reading import reader
 from harvester.store.s3 import S3Store
 from tests.support.invariants import post_id_at
 from tests.support.servers import S3Server
@@ -35,7 +37,7 @@ from tests.support.stalling_clients import Client
 
 Tree = dict[str, Any]
 
-_READY = (search, filter, user_timeline)
+_READY = (search, filter, user_timeline, repair)
 _PAGE = 50
 _STREAMED, _AT_ONCE = 300, 20
 _DEADLINE = 60
@@ -261,24 +263,26 @@ def _harvested(order: Tree) -> int:
         else:
             _die_in(at, death)
     stop = Stop()
-    harvest = Harvest(
-        store=store,
-        keys=CollectionKeys(order["id"]),
-        client=lambda *_: StandIn(order, stop),
-        settings=Settings(
+    asked: Tree = {
+        "keys": CollectionKeys(order["id"]),
+        "client": lambda *_: StandIn(order, stop),
+        "settings": Settings(
             tweets_per_file=200,
             checkpoint_seconds=0.001,
             concurrency=2,
             store_patience=5,
             lock_seconds=order.get("lock_seconds", 60),
         ),
-        work_root=Path(order["temp"]),
-        clock=SystemClock(),
-        stop=stop,
-        source=(lambda _: _streaming(Path(order["served"]))) if order.get("stream") else source_for,
-    )
+        "work_root": Path(order["temp"]),
+        "clock": SystemClock(),
+        "stop": stop,
+    }
+    source = (lambda _: _streaming(Path(order["served"]))) if order.get("stream") else source_for
     try:
-        outcome = harvest.run()
+        if order.get("repair"):
+            outcome, _ = Repair(store=store, reader=reader(plain), **asked).run()
+        else:
+            outcome = Harvest(store=store, source=source, **asked).run()
     except HarvesterError as error:
         sys.stderr.write(f"{error}\n")
         return int(error.exit_code)
