@@ -9,6 +9,7 @@ from harvester.commands.cli.settings import help_on, settings
 from harvester.commands.cli.version import version_option
 from harvester.commands.collection.copy import copy
 from harvester.commands.collection.cost import cost
+from harvester.commands.collection.coverage import coverage
 from harvester.commands.collection.download import download
 from harvester.commands.collection.group import collection
 from harvester.commands.collection.repair import repair
@@ -47,7 +48,7 @@ def filters() -> None:
 
 for _name in ("start", "stop"):
     filters.add_command(collection.commands[f"filter-{_name}"], _name)
-for _command in (copy, cost, rules, download, verify, repair, filters):
+for _command in (copy, cost, rules, download, verify, repair, coverage, filters):
     collection.add_command(_command)
 for _command in (
     *(collection_config, collection, harvest, doctor, settings, scheduler, completion, help_on),

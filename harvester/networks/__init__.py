@@ -215,6 +215,10 @@ class Network:
         """How many posts match a query in an interval, by the UTC day of their publication."""
         raise NotImplementedError
 
+    def unseen(self, block: bytes) -> Sequence[str]:
+        """The ids of the posts in whole lines that a search for words does not find."""
+        return ()
+
     def count_cost(self, since: datetime, until: datetime, *, archive: bool) -> float:
         """The dollars of counting the posts of one query in an interval."""
         return 0.0

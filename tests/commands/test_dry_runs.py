@@ -85,6 +85,7 @@ _CASES: dict[str, list[tuple[str, str]]] = {
         ("cats dogs", "Would add dogs to "),
         ("accounts accounts --with-harvests --to-collections-path copy", "Would copy "),
     ],
+    "collection coverage": [("still", "Would ask for 0 counts at X for $0.000")],
     "collection repair": [("still", "Would search for 0 gaps of still")],
     "collection rules": [("gone --remove --yes", "Would remove 1 rule of gone from the app")],
     "collection download": [

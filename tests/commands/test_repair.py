@@ -147,3 +147,19 @@ _FIELDS = {
     *("id", "started", "gaps", "searches", "posts", "usd", "is_counted", "out_of_reach"),
     *("needs_archive", "needs_archive_usd", "not_settled", "without_rules"),
 }
+
+
+def test_coverage_says_what_counting_costs_and_asks_first(stage: Stage, person: Person) -> None:
+    _broken(stage, ago=0.0, cuts=1)
+    told = person("collection", "coverage", "live")
+    assert "1 count at X for $0.005. Count?" in told.words
+    assert stage.control.truth()["billed"]["requests"].get("counts/recent", 0) == 0
+    told = person("collection", "coverage", "live", "--yes")
+    assert (told.code, "COLLECTED" in told.out) == (0, True)
+    assert "In no count, for 1 rule: retweets (" in told.err
+    found = person("collection", "coverage", "live", "--yes", "--json").json
+    assert set(found) == {"id", "days", "queries", "out_of_reach", "usd"}
+    assert set(found["days"][-1]) == {
+        *("day", "collected", "repaired", "unseen", "counted", "share", "open_seconds")
+    }
+    assert stage.control.truth()["billed"]["requests"]["counts/recent"] == 2

@@ -51,6 +51,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "collection cost": ("museums",),
     "collection rules": ("storms",),
     "collection download": ("museums --bucket my-bucket",),
+    "collection coverage": ("storms --dry-run", "storms --yes"),
     "collection repair": ("storms --dry-run", "storms --archive --yes"),
     "collection verify": ("museums", "museums --subset 3/7"),
     "harvest list": ("",),

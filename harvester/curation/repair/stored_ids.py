@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 
-from harvester.curation.verify.contents import Ids, content
+from harvester.curation.verify.contents import Counter, Ids, content
 from harvester.errors import NotFound
 from harvester.networks import Network
+from harvester.networks.records import Records
 from harvester.store.keys import (
     OPEN,
     CollectionKeys,
@@ -53,6 +54,37 @@ class _File:
         return self.folder, segment_order(self.name)
 
 
+@dataclass(frozen=True)
+class Stored:
+    """The ids of posts that are stored: those of repairs, and those that a search for words does not find."""
+
+    ids: frozenset[str]
+    repaired: frozenset[str]
+    unseen: frozenset[str]
+
+
+def stored_posts(reader: Reader, keys: CollectionKeys, network: Network, interval: Interval) -> Stored:
+    """The stored posts that were published in an interval."""
+    ids: set[str] = set()
+    repaired: set[str] = set()
+    unseen: set[str] = set()
+
+    def records(block: bytes, *, ids: bool) -> Records:
+        unseen.update(network.unseen(block))
+        return network.records(block, ids=ids)
+
+    for file in _near(reader, network, _in_order(reader, keys), [interval]):
+        into = repaired if is_of_repairs(file.folder) else ids
+        _read(reader, file, records, into.update)
+
+    def within(found: set[str]) -> frozenset[str]:
+        times = ((post_id, network.published(post_id)) for post_id in found)
+        return frozenset(post_id for post_id, time in times if time and interval.holds(time))
+
+    own, of_repairs = within(ids), within(repaired)
+    return Stored(own | of_repairs, of_repairs - own, within(unseen))
+
+
 def stored_ids(
     reader: Reader, keys: CollectionKeys, network: Network, intervals: list[Interval]
 ) -> frozenset[str]:
@@ -65,20 +97,24 @@ def stored_ids(
             if time is None or any(interval.holds(time) for interval in intervals):
                 found.add(post_id)
 
-    for file in _near(reader, network, sorted(_files(reader, keys), key=lambda one: one.order), intervals):
-        _read(reader, file, network, add)
+    for file in _near(reader, network, _in_order(reader, keys), intervals):
+        _read(reader, file, network.records, add)
     return frozenset(found)
 
 
-def _read(reader: Reader, file: _File, network: Network, add: Ids) -> None:
+def _in_order(reader: Reader, keys: CollectionKeys) -> list[_File]:
+    return sorted(_files(reader, keys), key=lambda one: one.order)
+
+
+def _read(reader: Reader, file: _File, records: Counter, add: Ids) -> None:
     try:
         pieces = chain.from_iterable(map(reader.pieces, file.keys))
-        read = content(file.name, pieces, network.records, ids=add)
+        read = content(file.name, pieces, records, ids=add)
     except NotFound:
         if not file.parts:
             raise
         # It was growing, and is closed meanwhile.
-        _read(reader, _File(file.folder, file.name), network, add)
+        _read(reader, _File(file.folder, file.name), records, add)
         return
     if read.problem and not file.parts:
         log.warning("%s%s: %s; its posts may be stored once more.", file.folder, file.name, read.problem)
@@ -140,7 +176,7 @@ def _first_post(reader: Reader, file: _File, network: Network) -> datetime:
             raise _Seen(ids)
 
     try:
-        _read(reader, file, network, see)
+        _read(reader, file, network.records, see)
     except _Seen as seen:
         return network.published(seen.ids[0]) or _BEFORE_ALL
     return _BEFORE_ALL

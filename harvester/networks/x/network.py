@@ -70,6 +70,11 @@ class X(Network):
 
         return counted(client, query, since, until, archive=archive)
 
+    def unseen(self, block: bytes) -> Sequence[str]:
+        from harvester.networks.x.repair.retweets import retweets
+
+        return retweets(block)
+
     def count_cost(self, since: datetime, until: datetime, *, archive: bool) -> float:
         from harvester.networks.x.repair.counting import count_cost
 

@@ -1,0 +1,51 @@
+"""What a stream has of what existed, by day, as X counts it."""
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from pathlib import Path
+
+from harvester.clock import Stop
+from harvester.curation.repair.coverage import Count, Day, asked, coverage
+from harvester.networks.registry import usual
+from harvester.store.reading import reader
+from tests.support.broken_streams import BrokenStream
+from tests.support.harvest_stage import Stage, staged
+
+
+def _covered(stage: Stage, broken: BrokenStream) -> list[Day]:
+    now = stage.clock.now()
+    wanted = asked(stage.store, broken.keys, usual(), since=now - timedelta(days=6), until=now, archive=False)
+
+    client = stage._client(Stop(), lambda *_: None)
+
+    def count(each: Count) -> Mapping[date, int]:
+        return usual().counted(client, each.query, each.since, each.until, archive=False)
+
+    return coverage(reader(stage.store), broken.keys, usual(), wanted, count)
+
+
+def test_each_day_has_what_is_stored_and_what_x_counts(tmp_path: Path) -> None:
+    with staged(tmp_path, users=2, posts_per_user=0) as stage:
+        broken = BrokenStream(stage)
+        broken.begin()
+        with broken.streaming():
+            broken.hear()
+            broken.cut(seconds=90_000)
+            broken.hear()
+        days = [day for day in _covered(stage, broken) if day.collected or day.counted]
+        # A day later; of the five classes X counts three.
+        assert [(day.collected, day.unseen, day.counted) for day in days[-1:]] == [(5, 1, 3)]
+        assert sum(day.counted for day in days) == 9
+        assert sum(day.collected for day in days) == 10
+        assert sum(day.open_seconds for day in days) > 0
+        broken.repaired()
+        days = _covered(stage, broken)
+        assert sum(day.repaired for day in days) == 3
+        assert sum(day.open_seconds for day in days) == 0
+        assert sum(day.collected for day in days) == 13
+
+
+def test_a_share_is_of_what_a_count_can_have() -> None:
+    day = Day(date(2026, 11, 1), 110, 10, 10, 200, 0.0)
+    assert day.to_tree()["share"] == 0.5
+    assert Day(date(2026, 11, 1), 0, 0, 0, 0, 0.0).share is None
