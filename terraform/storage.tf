@@ -80,9 +80,10 @@ locals {
   # GLACIER and DEEP_ARCHIVE must be restored hours ahead; a harvest that cannot read its collection does not run.
   archive_is_slow = contains(["GLACIER", "DEEP_ARCHIVE"], var.archive_class)
 
-  archive_prefixes = length(var.archive_collections) == 0 ? ["collections/"] : [
-    for id in sort(tolist(var.archive_collections)) : "collections/${id}/harvests/"
-  ]
+  archive_prefixes = length(var.archive_collections) == 0 ? ["collections/"] : flatten([
+    for id in sort(tolist(var.archive_collections)) :
+    ["collections/${id}/harvests/", "collections/${id}/repairs/harvests/"]
+  ])
 }
 
 resource "aws_s3_bucket_lifecycle_configuration" "collections" {

@@ -142,8 +142,11 @@ run "records_move_to_the_archive_after_their_time" {
     condition = toset([
       for rule in aws_s3_bucket_lifecycle_configuration.collections.rule : rule.filter[0].and[0].prefix
       if length(rule.transition) > 0
-    ]) == toset(["collections/libraries/harvests/", "collections/museums/harvests/"])
-    error_message = "Harvests move, and collection.json does not."
+      ]) == toset([
+      "collections/libraries/harvests/", "collections/libraries/repairs/harvests/",
+      "collections/museums/harvests/", "collections/museums/repairs/harvests/",
+    ])
+    error_message = "Harvests and repairs move, and collection.json does not."
   }
 
   assert {

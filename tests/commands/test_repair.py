@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 import emulator
+from harvester.clock import SystemClock
+from harvester.harvest.lock import Lock
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 from tests.support.broken_streams import BrokenStream
@@ -107,9 +109,6 @@ def test_gaps_older_than_seven_days_are_refused_with_the_price_of_the_archive(
 
 
 def test_a_second_repair_at_the_same_time_is_refused(stage: Stage, person: Person) -> None:
-    from harvester.clock import SystemClock
-    from harvester.harvest.lock import Lock
-
     broken = _broken(stage)
     lock = Lock(stage.store, broken.keys.repairs.lock, owner="another", clock=SystemClock())
     lock.acquire()
@@ -163,3 +162,51 @@ def test_coverage_says_what_counting_costs_and_asks_first(stage: Stage, person: 
         *("day", "collected", "repaired", "unseen", "counted", "share", "open_seconds")
     }
     assert stage.control.truth()["billed"]["requests"]["counts/recent"] == 2
+
+
+def _said(person: Person, *command: str) -> str:
+    told = person(*command)
+    assert told.code == 0, told
+    return told.words
+
+
+def test_every_command_that_reads_a_collection_knows_its_repairs(stage: Stage, person: Person) -> None:
+    _broken(stage)
+    assert "No repairs yet." in _said(person, "harvest", "history", "live", "--repairs")
+    assert _open_gaps(person) == 2
+    _said(person, "collection", "repair", "live", "--yes")
+    assert _open_gaps(person) == 0
+    (row,) = person("harvest", "history", "live", "--repairs", "--json").json
+    assert (row["tweets"], len(row["repairs"])) == (6, 2)
+    assert "REPAIRED" in _said(person, "harvest", "history", "live", "--repairs")
+    costs = person("collection", "cost", "live", "--json").json["harvests"]
+    assert [(each["is_repair"], each["x"]) for each in costs] == [(False, 0.075), (True, 0.03)]
+    assert " (repair)" in _said(person, "collection", "cost", "live")
+    for _ in range(2):
+        # The second time into a copy that holds repairs, and is no place of collections.
+        copied = _said(person, "collection", "download", "live", "--copy-folder", "copy", "--verify")
+        assert "OK: 2 harvests, 21 posts, 0 gaps" in copied
+    _said(person, "collection", "copy", "live", "live", "--with-harvests", "--to-collections-path", "other")
+    assert "OK: 2 harvests, 21 posts, 0 gaps" in _said(
+        person, "collection", "verify", "live", "--collections-path", "other"
+    )
+    assert person("collection", "list").out.split() == ["Collections:", "live"]
+    _said(person, "collection", "delete", "live", "--yes")
+    assert not list(stage.store.entries("collections/live/"))
+
+
+def _open_gaps(person: Person) -> int:
+    header, row = person("harvest", "history", "live").out.splitlines()
+    return int(row.split()[header.split().index("GAPS") + 1])
+
+
+def test_a_collection_is_neither_deleted_nor_copied_while_a_repair_runs(stage: Stage, person: Person) -> None:
+    broken = _broken(stage)
+    broken.repaired()
+    lock = Lock(stage.store, broken.keys.repairs.lock, owner="another", clock=SystemClock())
+    lock.acquire()
+    assert person("collection", "delete", "live", "--yes").code == 11
+    told = person("collection", "copy", "live", "live", "--with-harvests", "--to-collections-path", "other")
+    assert (told.code, "A repair of live is running, or died" in told.err) == (11, True)
+    lock.release()
+    assert any(stage.store.entries(broken.keys.collection))
