@@ -37,6 +37,7 @@ class Options:
     rule_delay: float = 0.0
     connections: int = 1
     geo_miles: float = 25.0
+    recovery: bool = False
     post_bytes: int | None = None
     gzip: bool = False
     refuse_tweet_fields: bool = False
@@ -104,6 +105,7 @@ SWITCHES: tuple[Row, ...] = (
     ("--replay", {}, "publish the loaded posts to the first stream connection, in order"),
     ("--gzip", {}, "compress answers for clients that accept it"),
     ("--refuse-tweet-fields", {}, "answer 400 to tweet.fields, as the day it is removed"),
+    ("--recovery", {}, "streams deliver the last backfill_minutes again, as some plans have it"),
     ("--exit-on-stdin-close", {}, "exit when standard input ends"),
 )
 

@@ -13,8 +13,12 @@ ENDPOINT = "filtered_stream"
 ENDPOINTS = frozenset([ENDPOINT, "sample_stream", "sample10_stream", "firehose_stream"])
 
 
-def admission(service: Service, _call: Call) -> Answer:
+def admission(service: Service, call: Call) -> Answer:
     """An empty answer when a connection may be opened, the refusal when not."""
+    if call.params.get("backfill_minutes", "0") != "0" and not service.options.recovery:
+        message = "The `backfill_minutes` query parameter is not available in your product"
+        value = call.params["backfill_minutes"]
+        raise bad_parameter(service.problems, "backfill_minutes", value, message)
     if not len(service.rules):
         raise no_rules(service.problems)
     if service.stream.is_full():

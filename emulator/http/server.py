@@ -208,6 +208,7 @@ class Emulator:
         }
         wire = StreamWire(request, headers, squeeze=self.options.gzip, variety=self.variety)
         connection = stream.connect(view_of(dict(request.query)))
+        stream.recover(connection, minutes=int(request.query.get("backfill_minutes", "0")))
         reason = "client went away"
         try:
             await wire.response.prepare(request)

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import orjson
 
 from emulator.api.errors import Problems
-from emulator.clock import iso
+from emulator.clock import first_id_at, iso
 from emulator.ledger import Truth
 from emulator.streaming.rules import Rule, Rules
 from emulator.views.fields import View
@@ -137,6 +137,15 @@ class Stream:
             }
         )
         return connection
+
+    def recover(self, connection: Connection, *, minutes: int) -> None:
+        """Deliver what was published in the last minutes, be it for a second time."""
+        oldest = first_id_at(self.world.clock.now() - 60 * minutes)
+        for index, post_id in enumerate(self.truth.stream.ids) if minutes else ():
+            # Generated ones are not kept.
+            if post_id >= oldest and (post := self.world.post(post_id)):
+                line = self.line(post, connection.view, self.rules.matching(post))
+                connection.push(Record(line, index, post_id))
 
     def disconnect(self, connection: Connection, reason: str) -> None:
         """The connection is over; a ghost keeps its place until it is deleted."""

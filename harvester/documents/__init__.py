@@ -46,6 +46,7 @@ class FilterSection(TypedDict, total=False):
     follow: str
     locations: str
     rules: list[Tree]
+    backfill_minutes: int
     max_records: int | str
     count_rules: bool
     attribution: str

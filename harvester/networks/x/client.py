@@ -1,7 +1,7 @@
 """The X API as method calls, one page each, with the fields that twarc requests."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC
+from datetime import UTC, timedelta
 from types import MappingProxyType
 from typing import Any
 
@@ -23,6 +23,7 @@ from harvester.networks.x.endpoints import (
     USERS_BY_NAME,
     Endpoint,
 )
+from harvester.networks.x.errors import ApiCode, XError
 from harvester.networks.x.fields import Fields
 from harvester.networks.x.http.answer import Answer
 from harvester.networks.x.http.auth import Sessions
@@ -37,6 +38,8 @@ from harvester.networks.x.twarc_lists import user_agent, version
 X_API_URL = "https://api.twitter.com"
 
 LOOK_UP = 100
+# What only some plans have; others are refused it by name, or altogether.
+_BACKFILL, _OF_THE_PLAN = "backfill_minutes", (ApiCode.BAD_REQUEST, ApiCode.FORBIDDEN)
 
 
 class XClient(RulesApi, Client):
@@ -174,20 +177,32 @@ class XClient(RulesApi, Client):
         """The month's use as X counts it, under `data`."""
         return self._object(USAGE, {"usage.fields": "project_cap,project_usage,cap_reset_day"})
 
-    def stream(self) -> StreamConnection:
+    def stream(self, *, backfill_minutes: int = 0) -> StreamConnection:
         """One attempt to connect to the filtered stream; XError tells why it was refused.
 
+        X delivers the last minutes again where the plan of the app has that, else it connects without.
         Its posts are billed by `bill_streamed`, as a connection does not know which of them came before.
         """
-        response = self.fields.for_posts(
-            lambda shaped: self._exchange.opened(STREAM, self._url(STREAM.name), params=shaped)
-        )
+        minutes = 0 if _BACKFILL in self.fields.refused else backfill_minutes
+        more = {_BACKFILL: str(minutes)} if minutes else {}
+        try:
+            response = self.fields.for_posts(
+                lambda shaped: self._exchange.opened(
+                    STREAM, self._url(STREAM.name), params={**shaped, **more}
+                )
+            )
+        except XError as error:
+            if not (more and error.outcome in _OF_THE_PLAN):
+                raise
+            self.fields.refuse(_BACKFILL)
+            return self.stream()
         return StreamConnection(
             response,
             version=version,
             clock=self._exchange.clock,
             stop=self._exchange.stop,
             time=self.time,
+            back=timedelta(minutes=minutes),
         )
 
     def bill_streamed(self, posts: int) -> None:

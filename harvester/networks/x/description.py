@@ -9,6 +9,8 @@ from harvester.documents import Tree
 from harvester.networks.x.post_ids import GREATEST_ID, is_id
 from harvester.networks.x.rules.collection_rules import unreadable
 
+# docs.x.com, "Recovery and redundancy".
+_MOST_MINUTES = 5
 _WORDS = ("track", "follow", "locations", "rules")
 
 
@@ -22,6 +24,9 @@ def _filter_problems(section: Tree) -> Iterator[str]:
         yield "filter.count_rules is not true or false."
     if section.get("attribution", "record") != "record":
         yield 'filter.attribution is not "record".'
+    minutes = section.get("backfill_minutes", 0)
+    if type(minutes) is not int or not 0 <= minutes <= _MOST_MINUTES:
+        yield f"filter.backfill_minutes is {minutes!r}; it must be a whole number from 0 to {_MOST_MINUTES}."
     if not any(section.get(key) for key in _WORDS):
         yield "Must provide track, follow, locations, or rules for a filter."
     yield from unreadable(
@@ -35,6 +40,6 @@ RULES = Rules(
     is_post=is_id,
     ids=f"X's ids are numbers from 1 to {GREATEST_ID}, as text, without leading zeros.",
     user_states=("protected", "suspended", "not_found"),
-    keys={SEARCH: {"archive"}, FILTER: {*_WORDS, "count_rules", "attribution"}},
+    keys={SEARCH: {"archive"}, FILTER: {*_WORDS, "backfill_minutes", "count_rules", "attribution"}},
     problems={SEARCH: _search_problems, FILTER: _filter_problems},
 )

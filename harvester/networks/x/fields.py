@@ -68,6 +68,14 @@ class Fields:
     def for_users(self, ask: Callable[[dict[str, str]], T]) -> T:
         return self._asked(self._users, ask)
 
+    def refuse(self, words: str) -> None:
+        """Note something else that X does not accept, once."""
+        with self._guard:
+            if words in self.refused:
+                return
+            self.refused.append(words)
+        self.on_refusal(words)
+
     def _asked(self, names: Names, ask: Callable[[dict[str, str]], T]) -> T:
         while True:
             with self._guard:

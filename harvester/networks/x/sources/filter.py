@@ -37,6 +37,7 @@ def collect(job: Job) -> None:
 
 def _collect(job: Job, records: StreamRecords, *, heard: Callable[[], None]) -> None:
     """Call `heard` once anything came."""
+    minutes = count(job.collection["filter"], "backfill_minutes")
     stream = StreamSupervisor(
         job.client.stream,
         job.client.clear_connections,
@@ -46,6 +47,7 @@ def _collect(job: Job, records: StreamRecords, *, heard: Callable[[], None]) -> 
         time=job.client.time,
         gap=Gap(job.gap_from, job.gap_from, job.gap_why, before=job.last_id) if job.gap_from else None,
         charged=job.client.bill_streamed,
+        recover=partial(job.client.stream, backfill_minutes=minutes) if minutes else None,
     )
     left = count(job.collection["filter"], "max_records") or None
     put = partial(_put, job, records)

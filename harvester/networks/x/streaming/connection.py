@@ -1,6 +1,6 @@
 """One connection to a stream: each read returns records or events within a second."""
 
-from datetime import UTC
+from datetime import UTC, timedelta
 
 from harvester.clock import Clock, Stop, timestamp
 from harvester.networks import Stopped
@@ -28,7 +28,10 @@ class StreamConnection:
         clock: Clock,
         stop: Stop,
         time: NetworkTime | None = None,
+        back: timedelta = timedelta(),
     ) -> None:
+        # How far back X delivers again what it delivered, or could not.
+        self.back = back
         self._time = time or NetworkTime(clock)
         # X's time when the connection was open, rather too late than too early.
         self.opened = self._time.latest()

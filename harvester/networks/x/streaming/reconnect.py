@@ -14,6 +14,7 @@ from harvester.networks.x.network_time import NetworkTime
 from harvester.networks.x.streaming.connection import StreamConnection
 from harvester.networks.x.streaming.interruptions import Backoffs, Order, SeenIds
 from harvester.networks.x.streaming.read import StreamRead
+from harvester.networks.x.streaming.recovery import Recovery
 from harvester.text import counted
 
 T = TypeVar("T")
@@ -42,7 +43,8 @@ class StreamSupervisor:
     """Iterate over it: reads with records or events, and an empty one at least each second.
 
     `gap` is one that was open before, and ends as one of this stream's own would. `time` dates gaps, and
-    `charged` hears how many posts of each read X charges for.
+    `charged` hears how many posts of each read X charges for. `recover` connects in place of `connect` while
+    a gap is open, and has X deliver again what it can of that.
     The iteration ends after a stop; it raises XError for what no further connection would mend.
     """
 
@@ -58,8 +60,10 @@ class StreamSupervisor:
         time: NetworkTime | None = None,
         gap: Gap | None = None,
         charged: Callable[[int], None] | None = None,
+        recover: Callable[[], StreamConnection] | None = None,
     ) -> None:
-        self._connect, self._charged = connect, charged
+        self._connect, self._charged, self._recover = connect, charged, recover
+        self._recovery: Recovery | None = None
         self._clear = clear_connections
         self._clock = clock
         self._stop = stop
@@ -106,7 +110,8 @@ class StreamSupervisor:
     def _one_connection(self) -> Iterator[StreamRead]:
         asked = self._clock.elapsed()
         try:
-            connection = yield from self._beside(self._connect, on_late_result=lambda opened: opened.close())
+            connect = self._recover if self._gap and self._recover else self._connect
+            connection = yield from self._beside(connect, on_late_result=lambda opened: opened.close())
         except XError as error:
             yield from self._refused(error)
             return
@@ -123,6 +128,7 @@ class StreamSupervisor:
         reason, alive = "", False
         if self._gap:
             self._gap = replace(self._gap, until=connection.opened)
+            self._recovery = self._recovered_over(connection, self._gap)
         else:
             self._alive_at = asked
         while True:
@@ -160,7 +166,14 @@ class StreamSupervisor:
             return reason or read.closed
         return f"nothing came for {self._silence:.0f} s" if silent >= self._silence else ""
 
+    def _recovered_over(self, connection: StreamConnection, gap: Gap) -> Recovery | None:
+        if not (self._recover and connection.back):
+            return None
+        return Recovery(gap, back=connection.back, opened=connection.opened)
+
     def _note_records(self, read: StreamRead) -> None:
+        if self._recovery:
+            self.duplicates += self._recovery.drop_old(read)
         before = self._seen.charged
         self.duplicates += self._seen.drop_seen(read)
         if self._charged:
@@ -168,13 +181,26 @@ class StreamSupervisor:
         if read.ids:
             self._time.saw(read.ids[-1])
             self._order.add(read.ids)
+            self._close_gap(read)
+
+    def _close_gap(self, read: StreamRead) -> None:
+        """End the gap with the first records behind it, unless X may yet deliver all of it."""
+        if not (self._gap and self._recovery and self._recovery.may_be_whole):
             self._end_gap(read)
+        elif self._recovery.is_whole:
+            gap = self._gap.event()
+            told = {name: gap[name] for name in ("from", "to", "reason", "seconds")}
+            at = timestamp(self._clock.now())
+            read.events.insert(0, {"event": "gap recovered", "at": at, **told})
+            self._gap, self._is_inherited, self._recovery = None, False, None
+        else:
+            self._gap = replace(self._gap, after=self._gap.after or read.first_id)
 
     def _end_gap(self, read: StreamRead) -> None:
         """Add the gap that ends with this read, if one is open."""
         if self._gap:
-            read.events.insert(0, replace(self._gap, after=read.first_id).event())
-            self._gap, self._is_inherited = None, False
+            read.events.insert(0, replace(self._gap, after=self._gap.after or read.first_id).event())
+            self._gap, self._is_inherited, self._recovery = None, False, None
 
     def _note_unread(self, read: StreamRead) -> None:
         """What could not be read may have been posts: a gap from the last record before this read."""

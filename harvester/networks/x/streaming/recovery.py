@@ -1,0 +1,49 @@
+"""A connection that X was asked to recover a gap over: which posts of it are old, and whether all have come.
+
+X delivers the last minutes again, beside what is new. Every post published before a gap has come, so those
+are dropped. That all of the gap came is certain only where X went back well beyond its beginning, and has
+arrived at what was published since the connection was open.
+"""
+
+from datetime import datetime, timedelta
+
+from harvester.networks.gap import Gap
+from harvester.networks.x.post_ids import published
+from harvester.networks.x.streaming.read import StreamRead
+
+# A post may come so much later than it was published without being delivered again.
+_BEYOND = timedelta(seconds=30)
+
+
+class Recovery:
+    """Of one connection, opened at that moment of X's clock; `back` is how far back X was to deliver."""
+
+    def __init__(self, gap: Gap, *, back: timedelta, opened: datetime) -> None:
+        self._since, self._opened = gap.since, opened
+        self._reaches = gap.since - _BEYOND > opened - back
+        self._went_back = self._is_live = False
+
+    @property
+    def may_be_whole(self) -> bool:
+        """Whether X was asked to go back far enough."""
+        return self._reaches
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that was published in the gap has come."""
+        return self._reaches and self._went_back and self._is_live
+
+    def drop_old(self, read: StreamRead) -> int:
+        """Take the records from before the gap out of the read; how many those are."""
+        kept: dict[int, str] = {}
+        for number, post_id in enumerate(read.ids):
+            time = published(post_id)
+            self._went_back = self._went_back or (time is not None and time < self._since - _BEYOND)
+            self._is_live = self._is_live or (time is not None and time >= self._opened)
+            if time is None or time >= self._since:
+                kept[number] = post_id
+        dropped = len(read.ids) - len(kept)
+        if dropped:
+            read.lines = [read.lines[number] for number in kept]
+            read.ids = list(kept.values())
+        return dropped

@@ -1,0 +1,127 @@
+"""X's own recovery of a stream: a gap vanishes only where it is certain that all of it came."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harvester.networks.gap import Gap
+from harvester.networks.validation import problems
+from harvester.networks.x.post_ids import first_id_at
+from harvester.networks.x.streaming.read import StreamRead
+from harvester.networks.x.streaming.recovery import Recovery
+from tests.support.broken_streams import BrokenStream
+from tests.support.harvest_stage import Going, Stage, staged
+
+_NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
+
+
+def _cut(stage: Stage, *, minutes: int, pause: float = 60.0) -> Going:
+    """A stream that hears posts, waits, hears more, is cut, and hears more."""
+    broken = BrokenStream(stage)
+    broken.begin(track="flood", **({"backfill_minutes": minutes} if minutes else {}))
+    with broken.streaming() as going:
+        broken.hear()
+        stage.clock.advance(pause)
+        broken.hear()
+        broken.cut()
+        # X's time is known to a second or so.
+        stage.clock.advance(5)
+        broken.hear()
+    return going
+
+
+def _events(going: Going, name: str) -> list[dict[str, Any]]:
+    return [event for event in going.end.events if event["event"] == name]
+
+
+@pytest.mark.usefixtures("x_in_any_form")
+def test_what_x_delivers_again_is_stored_once_and_leaves_no_gap(tmp_path: Path) -> None:
+    with staged(tmp_path, users=2, posts_per_user=0, recovery=True) as stage:
+        going = _cut(stage, minutes=5)
+        assert going.end.gaps == []
+        assert len(_events(going, "gap recovered")) == 1
+        assert sorted(going.end.ids) == sorted(stage.control.stream()["ids"])
+        assert _events(going, "duplicates")[0]["dropped"] == 10
+
+
+def test_without_the_option_nothing_is_delivered_again(tmp_path: Path) -> None:
+    with staged(tmp_path, users=2, posts_per_user=0, recovery=True) as stage:
+        going = _cut(stage, minutes=0)
+        assert (len(going.end.gaps), len(going.end.ids)) == (1, 15)
+        assert max(stage.control.stream()["written"]) == 1
+
+
+def test_a_plan_without_it_is_told_once_and_the_stream_goes_on(tmp_path: Path) -> None:
+    with staged(tmp_path, users=2, posts_per_user=0) as stage:
+        broken = BrokenStream(stage)
+        broken.begin(track="flood", backfill_minutes=5)
+        with broken.streaming() as going:
+            for _ in range(2):
+                broken.hear()
+                broken.cut(seconds=20)
+            broken.hear()
+        assert [event["detail"] for event in _events(going, "field refused")] == ["backfill_minutes"]
+        assert going.end.summary["refused_fields"] == ["backfill_minutes"]
+        assert (len(going.end.gaps), len(going.end.ids)) == (2, 15)
+
+
+def test_where_x_did_not_go_back_beyond_the_gap_it_is_recorded(tmp_path: Path) -> None:
+    """All before it was published in the last seconds, so that nothing proves where X began."""
+    with staged(tmp_path, users=2, posts_per_user=0, recovery=True) as stage:
+        broken = BrokenStream(stage)
+        broken.begin(track="flood", backfill_minutes=5)
+        with broken.streaming() as going:
+            broken.hear()
+            broken.cut()
+            broken.hear()
+            stage.clock.advance(31)
+            broken.hear()
+        assert len(going.end.gaps) == 1
+        # What X delivered of it is stored all the same.
+        assert len(going.end.ids) == 20
+
+
+def _read(*times: float) -> StreamRead:
+    ids = [str(first_id_at(_NOON + timedelta(seconds=seconds)) + 1) for seconds in times]
+    return StreamRead(ids=ids, lines=[post_id.encode() for post_id in ids])
+
+
+def _recovery(*, minutes: float = 5, opened: float = 60) -> Recovery:
+    gap = Gap(_NOON, _NOON + timedelta(seconds=opened), "closed")
+    return Recovery(gap, back=timedelta(minutes=minutes), opened=_NOON + timedelta(seconds=opened))
+
+
+@pytest.mark.parametrize(
+    ("times", "whole"),
+    [
+        ((-40, 5, 61), True),
+        ((-40, 5), False),
+        ((-20, 5, 61), False),
+        ((5, 61), False),
+    ],
+)
+def test_a_gap_is_whole_once_x_went_back_beyond_it_and_arrived_at_now(
+    times: tuple[float, ...], whole: bool
+) -> None:
+    recovery = _recovery()
+    recovery.drop_old(_read(*times))
+    assert recovery.is_whole is whole
+
+
+def test_a_gap_that_began_before_what_x_delivers_is_not_waited_for() -> None:
+    assert not _recovery(minutes=1).may_be_whole
+    assert _recovery(minutes=2).may_be_whole
+
+
+def test_posts_from_before_the_gap_are_dropped() -> None:
+    read = _read(-40, -1, 5, 61)
+    assert _recovery().drop_old(read) == 2
+    assert (read.ids, read.lines) == (_read(5, 61).ids, _read(5, 61).lines)
+
+
+@pytest.mark.parametrize("minutes", [6, -1, "5", True, 2.5])
+def test_minutes_that_x_does_not_have_are_refused(minutes: Any) -> None:
+    tree = {"id": "a", "type": "filter", "filter": {"track": "flood", "backfill_minutes": minutes}}
+    assert any("filter.backfill_minutes" in problem for problem in problems(tree))
