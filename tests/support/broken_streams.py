@@ -25,13 +25,13 @@ WORD = "flood"
 _ORIGINAL = f"the {WORD} is coming"
 
 
-def publish_each_class(stage: Stage, *, quoted: str) -> None:
+def publish_each_class(stage: Stage, *, author: str, quoted: str) -> None:
     """An original, a reply, a quote that matches by its own text, one by the quoted text, and a retweet."""
-    author = stage.accounts[0]
 
     def refer(kind: str) -> dict[str, Any]:
         return {"referenced_tweets": [{"type": kind, "id": quoted}]}
 
+    # One by one, for those of one millisecond lie on both sides of a gap that begins there.
     stage.control.publish(author, text=_ORIGINAL)
     stage.control.publish(author, text=f"a {WORD}?", in_reply_to_user_id=author, **refer("replied_to"))
     stage.control.publish(author, text=f"more on the {WORD}", **refer("quoted"))
@@ -45,6 +45,7 @@ class BrokenStream:
 
     stage: Stage
     collection_id: str = "live"
+    author: str = ""
     quoted: str = ""
     missed: int = 0
 
@@ -55,7 +56,8 @@ class BrokenStream:
     def begin(self, **section: Any) -> None:
         """Describe the stream, and publish the post that others refer to, before it begins."""
         self.stage.add(self.collection_id, type="filter", filter=section or {"track": WORD})
-        (self.quoted,) = self.stage.control.publish(self.stage.accounts[0], text=f"first: a {WORD}")
+        self.author = self.stage.accounts[0]
+        (self.quoted,) = self.stage.control.publish(self.author, text=f"first: a {WORD}")
 
     @contextmanager
     def streaming(self, **settings: Any) -> Iterator[Going]:
@@ -66,7 +68,7 @@ class BrokenStream:
     def hear(self) -> None:
         """Posts that a connection brings."""
         before = len(self.stage.control.stream()["ids"])
-        publish_each_class(self.stage, quoted=self.quoted)
+        publish_each_class(self.stage, author=self.author, quoted=self.quoted)
         until(lambda: all(self.stage.control.stream()["written"][before:]))
 
     def cut(self, *, seconds: float = 0.0) -> None:
@@ -86,7 +88,7 @@ class BrokenStream:
             if not done:
                 done.append(True)
                 self.missed += 5
-                publish_each_class(self.stage, quoted=self.quoted)
+                publish_each_class(self.stage, author=self.author, quoted=self.quoted)
 
         return publish
 
