@@ -71,6 +71,10 @@ class BrokenStream:
         publish_each_class(self.stage, author=self.author, quoted=self.quoted)
         until(lambda: all(self.stage.control.stream()["written"][before:]))
 
+    def miss(self) -> None:
+        """Posts while no connection is open."""
+        publish_each_class(self.stage, author=self.author, quoted=self.quoted)
+
     def cut(self, *, seconds: float = 0.0) -> None:
         """End the connection, and let posts be published before the next one; then let time pass."""
         before = len(self.stage.control.stream()["connections"])

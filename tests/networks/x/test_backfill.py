@@ -12,7 +12,7 @@ from harvester.networks.x.post_ids import first_id_at
 from harvester.networks.x.streaming.read import StreamRead
 from harvester.networks.x.streaming.recovery import Recovery
 from tests.support.broken_streams import BrokenStream
-from tests.support.harvest_stage import Going, Stage, staged
+from tests.support.harvest_stage import Going, Stage, staged, until
 
 _NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
@@ -88,9 +88,10 @@ def _read(*times: float) -> StreamRead:
     return StreamRead(ids=ids, lines=[post_id.encode() for post_id in ids])
 
 
-def _recovery(*, minutes: float = 5, opened: float = 60) -> Recovery:
-    gap = Gap(_NOON, _NOON + timedelta(seconds=opened), "closed")
-    return Recovery(gap, back=timedelta(minutes=minutes), opened=_NOON + timedelta(seconds=opened))
+def _recovery(*, minutes: float = 5, opened: float = 60, inherited: bool = False) -> Recovery:
+    now = _NOON + timedelta(seconds=opened)
+    gap = Gap(_NOON, now, "closed")
+    return Recovery(gap, back=timedelta(minutes=minutes), opened=now, inherited=inherited)
 
 
 @pytest.mark.parametrize(
@@ -115,10 +116,34 @@ def test_a_gap_that_began_before_what_x_delivers_is_not_waited_for() -> None:
     assert _recovery(minutes=2).may_be_whole
 
 
-def test_posts_from_before_the_gap_are_dropped() -> None:
+def test_posts_from_before_the_gap_are_dropped_and_of_the_last_seconds_what_is_remembered_decides() -> None:
     read = _read(-40, -1, 5, 61)
-    assert _recovery().drop_old(read) == 2
-    assert (read.ids, read.lines) == (_read(5, 61).ids, _read(5, 61).lines)
+    assert _recovery().drop_old(read) == 1
+    assert (read.ids, read.lines) == (_read(-1, 5, 61).ids, _read(-1, 5, 61).lines)
+    assert _recovery(inherited=True).drop_old(read) == 1
+    assert read.ids == _read(5, 61).ids
+
+
+def test_the_gap_of_a_harvest_that_died_vanishes_too(tmp_path: Path) -> None:
+    with staged(tmp_path, users=2, posts_per_user=0, recovery=True) as stage:
+        broken = BrokenStream(stage)
+        broken.begin(track="flood", backfill_minutes=5)
+        with broken.streaming() as first:
+            broken.hear()
+            stage.clock.advance(60)
+            broken.hear()
+            stage.control.revoke()
+            stage.control.disconnect("close")
+            until(lambda: first.ended)
+        stage.control.revoke(revoked=False)
+        assert first.end.summary["missed_interval"]
+        broken.miss()
+        with broken.streaming() as second:
+            stage.clock.advance(5)
+            broken.hear()
+        assert second.end.gaps == []
+        assert len(_events(second, "gap recovered")) == 1
+        assert sorted(first.end.ids + second.end.ids) == sorted(stage.control.stream()["ids"])
 
 
 @pytest.mark.parametrize("minutes", [6, -1, "5", True, 2.5])

@@ -169,7 +169,8 @@ class StreamSupervisor:
     def _recovered_over(self, connection: StreamConnection, gap: Gap) -> Recovery | None:
         if not (self._recover and connection.back):
             return None
-        return Recovery(gap, back=connection.back, opened=connection.opened)
+        inherited = self._is_inherited
+        return Recovery(gap, back=connection.back, opened=connection.opened, inherited=inherited)
 
     def _note_records(self, read: StreamRead) -> None:
         if self._recovery:

@@ -1,8 +1,9 @@
 """A connection that X was asked to recover a gap over: which posts of it are old, and whether all have come.
 
-X delivers the last minutes again, beside what is new. Every post published before a gap has come, so those
-are dropped. That all of the gap came is certain only where X went back well beyond its beginning, and has
-arrived at what was published since the connection was open.
+X delivers the last minutes again, beside what is new. What was published before a gap has come, but for one
+that X delivered late and nobody knew of, so that what the stream remembers decides of the last seconds. That
+all of the gap came is certain only where X went back well beyond its beginning, and has arrived at what was
+published since the connection was open.
 """
 
 from datetime import datetime, timedelta
@@ -16,10 +17,14 @@ _BEYOND = timedelta(seconds=30)
 
 
 class Recovery:
-    """Of one connection, opened at that moment of X's clock; `back` is how far back X was to deliver."""
+    """Of one connection, opened at that moment of X's clock; `back` is how far back X was to deliver.
 
-    def __init__(self, gap: Gap, *, back: timedelta, opened: datetime) -> None:
+    Of an `inherited` gap nothing is remembered.
+    """
+
+    def __init__(self, gap: Gap, *, back: timedelta, opened: datetime, inherited: bool) -> None:
         self._since, self._opened = gap.since, opened
+        self._old = gap.since if inherited else gap.since - _BEYOND
         self._reaches = gap.since - _BEYOND > opened - back
         self._went_back = self._is_live = False
 
@@ -34,13 +39,13 @@ class Recovery:
         return self._reaches and self._went_back and self._is_live
 
     def drop_old(self, read: StreamRead) -> int:
-        """Take the records from before the gap out of the read; how many those are."""
+        """Take the records that have come before the gap out of the read; how many those are."""
         kept: dict[int, str] = {}
         for number, post_id in enumerate(read.ids):
             time = published(post_id)
             self._went_back = self._went_back or (time is not None and time < self._since - _BEYOND)
             self._is_live = self._is_live or (time is not None and time >= self._opened)
-            if time is None or time >= self._since:
+            if time is None or time >= self._old:
                 kept[number] = post_id
         dropped = len(read.ids) - len(kept)
         if dropped:
