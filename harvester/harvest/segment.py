@@ -31,6 +31,7 @@ _HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
 # An empty last block of fixed codes: https://www.rfc-editor.org/rfc/rfc1951#section-3.2.6
 _LAST_BLOCK = b"\x03\x00"
 _CHUNK = 1 << 18
+_NOT_GZIP: Any = isal_zlib.error
 
 
 @dataclass(frozen=True)
@@ -136,10 +137,10 @@ def completed(path: Path, *, size: int, posts: int) -> Finished:
         # A folder store holds the very same file under another name; what is stored does not change.
         _part_from_others(path)
     with path.open("r+b") as file:
+        ending = _LAST_BLOCK + _trailer(*_content_checksum(file, size))
         file.truncate(size)
-        checksum, length = _content_checksum(file)
-        file.seek(0, os.SEEK_END)
-        file.write(_LAST_BLOCK + _trailer(checksum, length))
+        file.seek(size)
+        file.write(ending)
         file.flush()
         os.fsync(file.fileno())
     return finished(path, posts=posts)
@@ -151,13 +152,29 @@ def _part_from_others(path: Path) -> None:
     copy.replace(path)
 
 
-def _content_checksum(file: Any) -> tuple[int, int]:
+def _content_checksum(file: Any, size: int) -> tuple[int, int]:
+    """Of what the first `size` bytes hold; raises where they are damaged, or end within a block."""
     gunzip = isal_zlib.decompressobj(_GZIP)
     checksum = length = 0
-    while chunk := file.read(_CHUNK):
-        data = gunzip.decompress(chunk)
-        checksum, length = zlib.crc32(data, checksum), length + len(data)
+    left = size
+    try:
+        while chunk := file.read(min(_CHUNK, left)):
+            left -= len(chunk)
+            data = gunzip.decompress(chunk)
+            checksum, length = zlib.crc32(data, checksum), length + len(data)
+        gunzip.decompress(_LAST_BLOCK + _trailer(checksum, length))
+    except _NOT_GZIP as error:
+        raise _damaged(file.name, size) from error
+    if not gunzip.eof:
+        raise _damaged(file.name, size)
     return checksum, length
+
+
+def _damaged(name: str, size: int) -> HarvesterError:
+    return HarvesterError(
+        f"The first {size} bytes of {name}, which a harvest that died wrote, are damaged.",
+        hint="Restore it, or move its folder away: what is not in the store is then requested again.",
+    )
 
 
 def finished(path: Path, *, posts: int = 0) -> Finished:

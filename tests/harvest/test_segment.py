@@ -148,3 +148,29 @@ def test_a_full_disk_costs_nothing_that_was_synced(tmp_path: Path) -> None:
     written, kept = on_a_small_disk(tmp_path / "disk", place, "segment", tmp_path / "disk")
     assert int(written) > 1
     assert kept == written
+
+
+@given(seed=st.integers(0, 2**32))
+@settings(max_examples=100)
+def test_a_damaged_file_is_told_and_left_or_becomes_one_that_can_be_read(
+    tmp_path_factory: pytest.TempPathFactory, seed: int
+) -> None:
+    draw, path = Random(seed), tmp_path_factory.mktemp("segment") / "tweets.jsonl.gz"
+    segment = Segment(path, thorough=draw.random() < 0.5)
+    sizes = []
+    for _ in range(3):
+        segment.write(_lines(draw), posts=1)
+        sizes.append(segment.sync())
+    segment.abandon()
+    damaged, size = bytearray(path.read_bytes()), draw.choice([*sizes, draw.randrange(sizes[-1] + 1)])
+    for _ in range(draw.randrange(3)):
+        damaged[draw.randrange(len(damaged))] ^= 1 << draw.randrange(8)
+    path.write_bytes(damaged)
+    try:
+        completed(path, size=size, posts=3)
+    except HarvesterError as error:
+        assert "damaged" in error.message
+        assert path.read_bytes() == damaged
+    else:
+        gzip.decompress(path.read_bytes())
+    shutil.rmtree(path.parent)
