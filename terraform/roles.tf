@@ -75,11 +75,12 @@ data "aws_iam_policy_document" "task" {
     }
   }
 
-  # The keys of the X API, and that of Honeybadger: read at the start of a run, never part of the task definition.
+  # The keys of the X API, that of Honeybadger, and the secrets of sinks: read at the start of a run, never part of the task
+  # definition.
   statement {
     sid       = "ReadKeys"
     actions   = ["ssm:GetParameter"]
-    resources = ["${local.parameters}/keys/*", "${local.parameters}/honeybadger"]
+    resources = ["${local.parameters}/keys/*", "${local.parameters}/sinks/*", "${local.parameters}/honeybadger"]
   }
 
   # A stream that has ended (max_records, budget) deletes its own service, which would otherwise cost money until someone

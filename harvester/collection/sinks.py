@@ -11,9 +11,13 @@ from harvester.documents import Tree
 from harvester.text import similar
 
 # What each sink may have. `from` is where it begins at its first start.
-_COMMON = frozenset({"type", "name", "from", "secret"})
+_COMMON = frozenset({"type", "name", "from", "secret", "enrich", "traptor_names"})
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,49}")
 _SECRET = re.compile(r"ssm:(/[\w.-]+){2,12}|env:[A-Za-z_]\w*", re.ASCII)
+_URL = re.compile(
+    r"(?:https://[\w.-]+|http://(?:localhost|127(?:\.\d{1,3}){3}|\[::1\]))(?::\d{1,5})?(?:[/?][!-~]*)?",
+    re.ASCII,
+)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:Z|\+00:00)?)?")
 
 
@@ -26,8 +30,20 @@ class SinkType:
     problems: Callable[[Tree, str], Iterator[str]] | None = None
 
 
+def _webhook_problems(entry: Tree, where: str) -> Iterator[str]:
+    url = entry.get("url", "https://example.org")
+    if not isinstance(url, str) or not _URL.fullmatch(url):
+        # It may hold a password.
+        yield f"{where}.url is no https:// address without a password; http:// is for this machine only."
+    for key, most in (("batch", 500), ("connections", 32)):
+        value = entry.get(key, 1)
+        if type(value) is not int or not 1 <= value <= most:
+            yield f"{where}.{key} is {value!r}; it must be a whole number from 1 to {most}."
+
+
 SINK_TYPES: Mapping[str, SinkType] = {
     "stdout": SinkType(),
+    "webhook": SinkType(("url",), frozenset({"batch", "connections"}), _webhook_problems),
     "kafka": SinkType(needs=KAFKA_NEEDS, keys=KAFKA_KEYS, problems=kafka_problems),
 }
 
@@ -81,6 +97,11 @@ def _common_problems(entry: Tree, where: str) -> Iterator[str]:
     if "secret" in entry and not (isinstance(entry["secret"], str) and _SECRET.fullmatch(entry["secret"])):
         # The value may be the secret itself.
         yield f'{where}.secret must say where the secret is: "ssm:/path" or "env:NAME", never hold it.'
+    for key in ("enrich", "traptor_names"):
+        if not isinstance(entry.get(key, False), bool):
+            yield f"{where}.{key} is {entry[key]!r}; it must be true or false."
+    if entry.get("traptor_names") and not entry.get("enrich"):
+        yield f"{where}.traptor_names changes names of what enrich adds, which is not set."
     begin = entry.get("from", "start")
     if begin not in ("start", "now") and not (isinstance(begin, str) and _DATE.fullmatch(begin)):
         yield f'{where}.from is {begin!r}; use "start", "now", or a date such as 2026-11-23.'

@@ -19,6 +19,7 @@ from harvester.commands.config.group import collection_config
 from harvester.commands.doctor import completion, doctor
 from harvester.commands.harvest import harvest
 from harvester.commands.scheduler import scheduler, supervise
+from harvester.commands.sink import sink
 
 _HELP = f"""Describe collections of social media posts, and collect them.
 
@@ -51,7 +52,7 @@ for _name in ("start", "stop"):
 for _command in (copy, cost, rules, download, verify, repair, coverage, filters):
     collection.add_command(_command)
 for _command in (
-    *(collection_config, collection, harvest, doctor, settings, scheduler, completion, help_on),
+    *(collection_config, collection, harvest, sink, doctor, settings, scheduler, completion, help_on),
     *(filters, supervise),
 ):
     operator.add_command(_command)

@@ -81,13 +81,13 @@ class DeadLetter:
 class SinkAway(Exception):
     """What was handed over is not delivered yet, and is to be handed over again.
 
-    `after` is in how many seconds at the earliest, where the other side says so. Its words may be shown and
-    stored, so they hold no secret.
+    `after` is in how many seconds at the earliest, where the other side says so; `at_once` where nothing is
+    wrong, and only the time was too short for all. Its words may be shown and stored, so they hold no secret.
     """
 
-    def __init__(self, why: str, *, after: float = 0.0) -> None:
+    def __init__(self, why: str, *, after: float = 0.0, at_once: bool = False) -> None:
         super().__init__(why)
-        self.why, self.after = why, after
+        self.why, self.after, self.at_once = why, after, at_once
 
 
 class SinkClosed(Exception):

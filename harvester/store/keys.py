@@ -12,7 +12,7 @@ APPS = f"{ROOT}.apps/"
 # In a collection's folder.
 COLLECTION, LAST_HARVEST = "collection.json", "last_harvest.json"
 LOCK, CHECKPOINT, STOP, NOTICES = "lock.json", "checkpoint.json", "stop.json", "notices.json"
-CHANGESETS, HARVESTS = "changesets/", "harvests/"
+CHANGESETS, HARVESTS, SINKS = "changesets/", "harvests/", "sinks/"
 # The folder of a collection's repairs, which has the files of a collection's folder.
 REPAIRS = "repairs/"
 # In a harvest's folder, where COLLECTION is the copy that it used; the second name is that of 2019.
@@ -89,6 +89,18 @@ class CollectionKeys:
     def repairs(self) -> "RepairKeys":
         """Those of its repairs."""
         return RepairKeys(self.id)
+
+    def sink(self, name: str) -> str:
+        """Where a sink of this name keeps its position."""
+        return f"{self.folder}{SINKS}{name}.json"
+
+    def dead_letters(self, name: str, file: str) -> str:
+        """Messages that a sink of this name could not deliver."""
+        return f"{self.folder}{SINKS}{name}/dead/{file}.jsonl"
+
+    @property
+    def sinks(self) -> str:
+        return f"{self.folder}{SINKS}"
 
     def changeset(self, changed: datetime, version: int) -> str:
         return f"{self.changesets}change-{changed.astimezone(UTC):%Y%m%d%H%M%S}-{version:08d}.json"
@@ -204,8 +216,10 @@ def is_of_repairs(key: str) -> bool:
 
 # What a collection and a harvest consist of (docs/data-layout.md), with the names of 2019.
 _CHANGESET = re.compile(r"change-[0-9-]+\.json")
+_SINK = re.compile(r"sinks/[\w-]+\.json")
 _OWN = re.compile(
-    r"(?:collection|last_harvest|lock|checkpoint|stop|notices)\.json|changesets/" + _CHANGESET.pattern
+    r"(?:collection|last_harvest|lock|checkpoint|stop|notices)\.json"
+    rf"|changesets/{_CHANGESET.pattern}|{_SINK.pattern}|sinks/[\w-]+/dead/[\w-]+\.jsonl"
 )
 _OF_HARVEST = re.compile(
     r"(?:harvest|harvester|collection|user_changes)\.json|(?:users|events)\.jsonl|manifest-\w+\.txt|open/.+"
@@ -222,10 +236,11 @@ def is_own(key: str) -> bool:
 
 
 def is_unfinished(key: str) -> bool:
-    """Whether it belongs to a harvest that runs, or to one that died and is not finished yet."""
+    """Whether it belongs to a harvest that runs, or died and is not finished yet, or to a sink."""
     if folder := harvest_folder(key):
         return key.startswith(folder + OPEN)
-    return re.sub(f"^{_FOLDER}", "", key) in (LOCK, STOP, CHECKPOINT)
+    name = re.sub(f"^{_FOLDER}", "", key)
+    return name in (LOCK, STOP, CHECKPOINT) or bool(_SINK.fullmatch(name))
 
 
 def is_changeset(name: str) -> bool:

@@ -30,6 +30,8 @@ _CHANGE_NOTHING = {
         "scheduler",
         "supervise",
     ),
+    # It moves its own position on, and delivers.
+    *("sink run", "sink list"),
 }
 
 
@@ -93,6 +95,7 @@ _CASES: dict[str, list[tuple[str, str]]] = {
         ("accounts --copy-folder there --clean", "there and remove 1 file no longer in the store; "),
     ],
     "collection verify": [("accounts --rebuild-manifest --yes", "Would write 1 manifest, ")],
+    "sink replay": [("told --sink stdout", "Would send 0 posts of 0 harvests to stdout again")],
     "harvest stop": [("running", "Would stop the harvest of running after storing what it has")],
 }
 # What it changes is in AWS's parameter store: tests/monitoring/test_alerts.py.
@@ -133,6 +136,7 @@ def _furnish(person: Person, emulated: emulator.Emulated) -> None:
     _add(person, id="accounts", type="user_timeline", users=users)
     _add(person, id="locked", type="search", search={"query": "dogs"})
     _add(person, id="running", type="search", search={"query": "dogs"})
+    _add(person, id="told", type="search", search={"query": "dogs"}, sinks=[{"type": "stdout"}])
     person.output("collection", "once", "accounts", "--wait")
     notices = person.folder / "collections/accounts/notices.json"
     notices.write_text("{}")

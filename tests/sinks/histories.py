@@ -52,13 +52,16 @@ class Site:
 
     folder: Path
     store: Any = None
+    sinks: list[dict[str, Any]] = field(default_factory=list)
+    work_name: str = "local"
     posts: int = 0
     notes: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.store = self.store or FolderStore(self.folder / "collections")
-        self.work = self.folder / "temp"
-        history.add(self.store, KEYS, {"id": "s", "type": "filter", "filter": {"track": "a"}})
+        self.work = self.folder / "temp" / self.work_name / KEYS.id
+        tree = {"id": "s", "type": "filter", "filter": {"track": "a"}, "sinks": self.sinks}
+        history.add(self.store, KEYS, tree)
 
     def harvest(
         self,

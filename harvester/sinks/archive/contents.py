@@ -10,6 +10,7 @@ from typing import BinaryIO, Literal, cast
 import msgspec
 
 from harvester.clock import moment
+from harvester.documents import object_in
 from harvester.errors import HarvesterError, NotFound
 from harvester.harvest import manifest
 from harvester.store import Store
@@ -20,12 +21,14 @@ from harvester.store.keys import EVENTS, ROOT, CollectionKeys, HarvestKeys, is_s
 class _File(msgspec.Struct):
     name: str
     size: int
+    posts: int = 0
 
 
 class _State(msgspec.Struct):
     harvest: str
     finished: list[_File] = []
     segment: _File | None = None
+    sizes: dict[str, int] = {}
 
 
 class _Closing(msgspec.Struct):
@@ -55,13 +58,15 @@ class Extent:
 class Contents:
     """The files of records of a harvest, and its events; `final` once it has ended and all is stored.
 
-    `current` is the harvest that runs or died and is not finished, as far as it is known.
+    `current` is the harvest that runs or died and is not finished, as far as it is known; `posts` how many
+    posts the files hold, where that is known.
     """
 
     files: Mapping[str, Extent] = field(default_factory=dict)
     events: Extent | None = None
     final: bool = False
     current: str = ""
+    posts: int | None = None
 
     def after(self, name: str) -> str:
         """The file of records that follows one; "" where none does."""
@@ -79,13 +84,26 @@ def stored_contents(store: Store, keys: CollectionKeys, harvest: str) -> Content
         names = _named(store, here)
         files = {name: Extent("stored") for name in names if is_segment(name)}
         events = Extent("stored") if EVENTS in names else None
-        return Contents(files, events, final=True, current=current.state.harvest if current else "")
-    files = {file.name: Extent("stored") for file in current.state.finished}
+        named = current.state.harvest if current else ""
+        return Contents(files, events, final=True, current=named, posts=posts_of(store, here))
+    state = current.state
+    files = {file.name: Extent("stored") for file in state.finished}
     if current.closing and current.closing.file.name in _named(store, here):
         files[current.closing.file.name] = Extent("stored")
-    if (grows := current.state.segment) and grows.name not in files:
+    if (grows := state.segment) and grows.name not in files:
         files[grows.name] = Extent("open", grows.size, whole=False)
-    return Contents(files, current=harvest)
+    known = state.sizes.get(EVENTS, 0)
+    posts = sum(file.posts for file in (*state.finished, *filter(None, (state.segment,))))
+    events = Extent("open", known, whole=False) if known else None
+    return Contents(files, events, current=harvest, posts=posts)
+
+
+def posts_of(store: Store, here: HarvestKeys) -> int | None:
+    """How many posts a harvest says that it has; None where it does not."""
+    with suppress(NotFound):
+        found = object_in(store.read(here.harvest).data).get("tweets")
+        return found if type(found) is int else None
+    return None
 
 
 def _checkpoint_in(data: bytes, key: str) -> _Checkpoint:

@@ -18,7 +18,30 @@ def harvests_after(store: Store, keys: CollectionKeys, started: datetime | None)
         if after and parts <= after:
             continue
         with suppress(ValueError):
-            yield keys.harvest(datetime.strptime("/".join(parts) + "+0000", "%Y/%m/%d/%H/%M/%S%z"))
+            yield keys.harvest(_started(parts))
+
+
+def harvest_at(store: Store, keys: CollectionKeys, when: datetime) -> HarvestKeys | None:
+    """The newest harvest that had begun at a moment; None where there was none."""
+    upto = f"{when.astimezone(UTC):%Y/%m/%d/%H/%M/%S}".split("/")
+    parts = next(_back(store, keys.harvests, [], upto), None)
+    return keys.harvest(_started(parts)) if parts else None
+
+
+def _back(store: Store, prefix: str, parts: list[str], upto: list[str]) -> Iterator[list[str]]:
+    if len(parts) == _LEVELS:
+        with suppress(ValueError):
+            _started(parts)
+            yield parts
+        return
+    for name in sorted(store.folders(prefix), reverse=True):
+        found = [*parts, name]
+        if _is_part(name, len(parts)) and found <= upto[: len(found)]:
+            yield from _back(store, f"{prefix}{name}/", found, upto)
+
+
+def _started(parts: list[str]) -> datetime:
+    return datetime.strptime("/".join(parts) + "+0000", "%Y/%m/%d/%H/%M/%S%z")
 
 
 def _below(store: Store, prefix: str, parts: list[str], after: list[str]) -> Iterator[list[str]]:

@@ -56,6 +56,8 @@ class Archive:
         self._looks = 0
         self._final: Contents | None = None
         self._coming: Iterator[HarvestKeys] = iter(())
+        # How many the harvest at the position had at the last look.
+        self.posts: int | None = None
 
     @property
     def position(self) -> Position | None:
@@ -75,6 +77,11 @@ class Archive:
                 break
         return found
 
+    def count(self) -> None:
+        """Learn how many posts there are by now, where that can be seen on this machine."""
+        if self._work and self._work.refresh():
+            self.posts = _contents_here(self._work).posts
+
     def close(self) -> None:
         self._close_files()
         if self._work:
@@ -83,14 +90,15 @@ class Archive:
     # -- one harvest -------------------------------------------------------------------------------
 
     def _lines(self, *, most: int, room: int) -> list[Line]:
+        # First the events, which say what the rules are whose posts follow.
+        if self._events and (new := self._events.read(most=most, room=room)):
+            return [self._event(data, len(new) - n) for n, data in enumerate(new, 1)]
         if self._records:
             try:
                 if new := self._records.read(most=most, room=room):
                     return [self._record(data, len(new) - n) for n, data in enumerate(new, 1)]
             except Unreadable as error:
                 self._give_up("segment damaged", str(error))
-        if self._events and (new := self._events.read(most=most, room=room)):
-            return [self._event(data, len(new) - n) for n, data in enumerate(new, 1)]
         return []
 
     def _record(self, data: bytes, before_last: int) -> Line:
@@ -108,7 +116,8 @@ class Archive:
         if not self._at.harvest:
             return self._next_harvest("")
         known = self._contents()
-        if self._next_records(known) or self._next_events(known):
+        self.posts = known.posts
+        if self._next_events(known) or self._next_records(known):
             return True
         return known.final and self._next_harvest(known.current)
 
@@ -255,9 +264,11 @@ class Archive:
 def _contents_here(work: WorkFolder) -> Contents:
     """What a harvest of this machine has synced; what is not here any more is stored."""
     files = {
-        name: Extent("here" if (work.folder / name).exists() else "stored", size)
-        for name, size in work.finished.items()
+        name: Extent("here" if (work.folder / name).exists() else "stored", file.size)
+        for name, file in work.finished.items()
     }
-    files |= {name: Extent("here", size, whole=False) for name, size in work.open.items()}
+    if work.open:
+        files[work.open.name] = Extent("here", work.open.size, whole=False)
     events = Extent("here", work.events, whole=False) if work.events else None
-    return Contents(files, events)
+    posts = sum(file.posts for file in (*work.finished.values(), *filter(None, (work.open,))))
+    return Contents(files, events, posts=posts)

@@ -10,23 +10,26 @@ from harvester.errors.files import in_words
 from harvester.store.keys import EVENTS
 
 
-class _File(msgspec.Struct):
+class WorkFile(msgspec.Struct):
+    """A file of records, as far as it is synced."""
+
     name: str
     size: int
+    posts: int = 0
 
 
 class _State(msgspec.Struct):
     """Of a journal's first line, which is a whole state, what is asked here."""
 
     harvest: str
-    finished: list[_File] = []
-    segment: _File | None = None
+    finished: list[WorkFile] = []
+    segment: WorkFile | None = None
     sizes: dict[str, int] = {}
 
 
 class _Entry(msgspec.Struct):
-    finished: _File | None = None
-    segment: _File | None = None
+    finished: WorkFile | None = None
+    segment: WorkFile | None = None
     sizes: dict[str, int] | None = None
 
 
@@ -60,9 +63,9 @@ class WorkFolder:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.harvest = ""
-        # Name to size: of the files that no longer grow, and of the one that does.
-        self.finished: dict[str, int] = {}
-        self.open: dict[str, int] = {}
+        # By name: the files that no longer grow, and the one that does.
+        self.finished: dict[str, WorkFile] = {}
+        self.open: WorkFile | None = None
         self.events = 0
         self._path: Path | None = None
         self._file: BinaryIO | None = None
@@ -100,14 +103,14 @@ class WorkFolder:
 
     def _learn_all(self, state: _State) -> None:
         self.harvest = state.harvest
-        self.finished = {file.name: file.size for file in state.finished}
-        self.open = {state.segment.name: state.segment.size} if state.segment else {}
+        self.finished = {file.name: file for file in state.finished}
+        self.open = state.segment
         self.events = state.sizes.get(EVENTS, 0)
 
     def _learn(self, entry: _Entry) -> None:
         if entry.finished:
-            self.finished[entry.finished.name] = entry.finished.size
-        self.open = {entry.segment.name: entry.segment.size} if entry.segment else {}
+            self.finished[entry.finished.name] = entry.finished
+        self.open = entry.segment
         if entry.sizes is not None:
             self.events = entry.sizes.get(EVENTS, 0)
 

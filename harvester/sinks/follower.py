@@ -1,0 +1,186 @@
+"""What is stored is delivered in order, and a position moves on only when all before it is acknowledged."""
+
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from harvester.clock import Backoff, Clock, Stop, Stopped, timestamp
+from harvester.documents import Tree
+from harvester.errors import StoreAway
+from harvester.sinks import DeadLetter, Message, Position, Sink, SinkAway, SinkClosed
+from harvester.sinks.archive.reader import Archive
+from harvester.sinks.backlog import Backlog
+from harvester.sinks.dead_letters import DeadLetters
+from harvester.sinks.messages import Messages
+from harvester.sinks.state import Figures, SinkState
+
+log = logging.getLogger("twarc-cloud")
+
+# Pauses between two looks for news: where each look is paid for, and elsewhere.
+_LOOKS_BILLED, _LOOKS = 5.0, 0.5
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
+# The longest wait within which nothing is reported.
+_REPORTS = 5.0
+_AT_FIRST = Position("")
+
+
+@dataclass
+class Follower:
+    """One run of one sink. `state` is None where no position is kept; `tell` hears how it is doing."""
+
+    archive: Archive
+    sink: Sink
+    messages: Messages
+    figures: Figures
+    dead: DeadLetters
+    backlog: Backlog
+    clock: Clock
+    stop: Stop
+    state: SinkState | None = None
+    tell: Callable[[Tree], None] = lambda _: None
+
+    def __post_init__(self) -> None:
+        self._caught_up = False
+        self._since = self.clock.now()
+        self._backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE, jitter=True)
+
+    def run(self, *, follow: bool) -> None:
+        """Deliver until a stop, or, unless it is to `follow`, until all that is stored now is delivered."""
+        try:
+            while not self.stop.requested:
+                done = self._round()
+                if done and not follow:
+                    return
+                if done:
+                    self._wait(_LOOKS_BILLED if self.backlog.store.is_billed else _LOOKS)
+        except (SinkClosed, Stopped) as error:
+            log.debug("The sink ends: %s", type(error).__name__)
+
+    def _round(self) -> bool:
+        """Deliver what is next; whether there was nothing."""
+        try:
+            before = self.archive.position or _AT_FIRST
+            lines = self.archive.read()
+        except StoreAway as error:
+            self._say(f"The store cannot be read: {error}")
+            self._wait(self._backoff.pause())
+            return False
+        if not lines:
+            self._caught_up = True
+            self._move(self.archive.position, delivered=0)
+            return True
+        self._caught_up = False
+        messages, dead = self.messages.of(lines, before)
+        if self._deliver(messages, dead):
+            posts = sum(message.kind == "post" for message in messages)
+            self._move(lines[-1].position, delivered=len(messages), posts=posts)
+        return False
+
+    def _deliver(self, messages: Sequence[Message], dead: Sequence[DeadLetter]) -> bool:
+        """Whether each message is acknowledged or stored as a dead letter; False where a stop came first."""
+        refused: Sequence[DeadLetter] | None = None
+        while not self.stop.requested:
+            try:
+                if self.state:
+                    self.state.require()
+                if refused is None:
+                    refused = [*dead, *(self.sink.deliver(messages) if messages else ())]
+                self._bury(refused)
+            except SinkAway as error:
+                self._away(error)
+                continue
+            except StoreAway as error:
+                self._say(f"The store cannot be used: {error}")
+                self._wait(self._backoff.pause())
+                continue
+            self._recovered()
+            return True
+        return False
+
+    def _away(self, error: SinkAway) -> None:
+        if error.at_once:
+            self._backoff.reset()
+            self._write()
+        else:
+            self._say(error.why)
+            self._wait(max(error.after, self._backoff.pause()))
+
+    def _bury(self, letters: Sequence[DeadLetter]) -> None:
+        if not letters:
+            return
+        now = self.clock.now()
+        key = self.dead.keep(letters, now=now)
+        figures = self.figures
+        figures.dead_letters += len(letters)
+        figures.newest_dead_letters = key
+        figures.note(
+            "dead letter", {"id": letters[0].message.id, "reason": letters[0].reason}, at=timestamp(now)
+        )
+        log.warning("%d messages were refused, the first because: %s They are in %s.",
+                    len(letters), letters[0].reason, key)  # fmt: skip
+
+    def _say(self, why: str) -> None:
+        """What it waits for, once for each cause."""
+        if self.figures.last_error != why:
+            log.warning("%s", why)
+            self.figures.note("away", {"why": why}, at=timestamp(self.clock.now()))
+        self.figures.last_error = why
+
+    def _recovered(self) -> None:
+        self._backoff.reset()
+        if self.figures.last_error:
+            self.figures.note("recovered", {}, at=timestamp(self.clock.now()))
+            self.figures.last_error = ""
+
+    def _move(self, position: Position | None, *, delivered: int, posts: int = 0) -> None:
+        figures = self.figures
+        if position is None or (position == figures.position and not delivered):
+            self._write()
+            return
+        if not figures.position or figures.position.harvest != position.harvest:
+            figures.of_harvest = 0
+        figures.position = position
+        figures.delivered += delivered
+        figures.of_harvest += posts
+        if delivered:
+            figures.last_delivered = timestamp(self.clock.now())
+            self._since = self.clock.now()
+        if self.state:
+            self.state.news()
+        self._write()
+
+    def _write(self) -> None:
+        try:
+            if self.state:
+                self.state.write_if_due()
+        except StoreAway as error:
+            self._say(f"The position cannot be stored: {error}")
+        self.tell(self.status())
+
+    def status(self) -> Tree:
+        """How it is doing, for /metrics."""
+        figures = self.figures
+        harvest = figures.position.harvest if figures.position else ""
+        return {
+            "delivered": figures.delivered,
+            "dead_letters": figures.dead_letters,
+            "lag_records": self.backlog.records(
+                harvest,
+                of_harvest=figures.of_harvest,
+                posts=self.archive.posts,
+                caught_up=self._caught_up,
+            ),
+            "lag_seconds": self.backlog.seconds(
+                self.messages.received, since=self._since, caught_up=self._caught_up
+            ),
+            "last_error": figures.last_error,
+            "position": figures.position.to_tree() if figures.position else None,
+        }
+
+    def _wait(self, seconds: float) -> None:
+        """Wait, and meanwhile prove that the sink is still owned and that it lives."""
+        until = self.clock.elapsed() + seconds
+        while (left := until - self.clock.elapsed()) > 0 and not self.stop.requested:
+            self.clock.wait(self.stop, min(left, _REPORTS))
+            self.archive.count()
+            self._write()

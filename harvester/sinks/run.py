@@ -1,0 +1,148 @@
+"""A sink runs alone: as the owner of its position, or beside it to send stored harvests again."""
+
+import logging
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+
+from harvester.clock import Backoff, Clock, Stop, Stopped, moment, timestamp
+from harvester.collection import history
+from harvester.documents import Tree, object_in
+from harvester.errors import HarvesterError, NotFound
+from harvester.networks.registry import network_of
+from harvester.sinks import Asked, Position, Sink, SinkAway, Surroundings
+from harvester.sinks.archive.reader import Archive
+from harvester.sinks.backlog import Backlog
+from harvester.sinks.beginning import NOW, START, moment_of, position_at
+from harvester.sinks.dead_letters import DeadLetters
+from harvester.sinks.enrichment import Enrichment
+from harvester.sinks.follower import Follower
+from harvester.sinks.messages import Messages
+from harvester.sinks.opening import open_sink
+from harvester.sinks.state import Figures, SinkState
+from harvester.store import Store
+from harvester.store.keys import CollectionKeys
+
+log = logging.getLogger("twarc-cloud")
+
+
+@dataclass
+class SinkRun:
+    """One process of one sink, to be run once.
+
+    `kept` says whether its position is that in the store. `begin` is where it begins without one: `start`,
+    `now` or a date. With `only`, that harvest is delivered, from its beginning.
+    """
+
+    store: Store
+    keys: CollectionKeys
+    collection: Tree
+    asked: Asked
+    work_root: Path | None
+    clock: Clock
+    stop: Stop
+    secret: str = field(default="", repr=False)
+    kept: bool = True
+    begin: str = START
+    only: str = ""
+    tell: Callable[[Tree], None] = lambda _: None
+
+    def run(self, *, follow: bool) -> Figures:
+        """Deliver, and give the sink back; what it has done since its first start."""
+        owner = uuid.uuid4().hex
+        state = self._acquired(owner) if self.kept else None
+        figures = state.figures if state else Figures()
+
+        def note(event: str, more: Tree) -> None:
+            log.warning("%s: %s", event, more.get("why", ""))
+            figures.note(event, more, at=timestamp(self.clock.now()))
+
+        try:
+            around = Surroundings(self.clock, self.stop, note, self.secret, replay=not self.kept)
+            sink = open_sink(self.asked, around)
+            try:
+                archive = self._archive(self._position(sink) or figures.position, figures, note)
+                dead = DeadLetters(self.store, self.asked, owner=owner)
+                backlog = Backlog(self.store, self.keys, self.clock)
+                follower = Follower(
+                    archive,
+                    sink,
+                    self._messages(),
+                    figures,
+                    dead,
+                    backlog,
+                    self.clock,
+                    self.stop,
+                    state,
+                    self.tell,
+                )
+                follower.run(follow=follow)
+                archive.close()
+            finally:
+                sink.close()
+        except Stopped:
+            log.debug("A stop came before the sink had begun.")
+        finally:
+            if state:
+                state.release()
+        return figures
+
+    def _position(self, sink: Sink) -> Position | None:
+        """The position that the other side keeps, for which it is waited."""
+        backoff = Backoff(1.0, 60.0, jitter=True)
+        while not self.stop.requested:
+            try:
+                return sink.position()
+            except SinkAway as error:
+                log.warning("%s", error.why)
+                self.clock.wait(self.stop, max(error.after, backoff.pause()))
+        raise Stopped
+
+    def _acquired(self, owner: str) -> SinkState:
+        key = self.keys.sink(self.asked.name)
+        state = SinkState(self.store, key, self.asked, owner=owner, clock=self.clock, stop=self.stop)
+        state.acquire()
+        return state
+
+    def _archive(
+        self, position: Position | None, figures: Figures, note: Callable[[str, Tree], None]
+    ) -> Archive:
+        if position is None and not self.only and self.begin != START:
+            when = self.store.now() if self.begin == NOW else moment_of(self.begin)
+            position = position_at(self.store, self.keys, when)
+        archive = Archive(
+            self.store, self.keys, position=position, work_root=self.work_root, only=self.only, note=note
+        )
+        if self.begin == NOW and figures.position is None and not self.only:
+            while not self.stop.requested and archive.read():
+                continue
+            figures.position, figures.of_harvest = archive.position, archive.posts or 0
+        return archive
+
+    def _messages(self) -> Messages:
+        since: datetime | None = None
+        if not self.only and self.begin not in (START, NOW):
+            since = moment_of(self.begin)
+        network = network_of(self.collection)
+        entry = self.asked.settings
+        enrichment = None
+        if entry.get("enrich"):
+            enrichment = Enrichment(
+                *(network, self.keys.id, self._used), traptor_names=bool(entry.get("traptor_names"))
+            )
+        return Messages(self.asked, network, since=since, enrichment=enrichment)
+
+    def _used(self, harvest: str) -> Sequence[Tree]:
+        """The collection as a harvest used it, and as it is now."""
+        found = []
+        try:
+            found.append(object_in(self.store.read(self.keys.harvest(moment(harvest)).collection).data))
+        except NotFound:
+            log.debug("The harvest of %s has no copy of its collection.", harvest)
+        try:
+            found.append(object_in(history.read(self.store, self.keys).data))
+        except HarvesterError as error:
+            log.debug("Cannot read the collection: %s", error)
+        return found
