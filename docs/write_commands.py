@@ -56,6 +56,7 @@ Names of the 2019 version and of earlier documents still work; the help does not
 _HIDDEN = {
     "filter": "`collection filter-start`, `collection filter-stop`",
     "supervise": "Run by `collection filter-start`: it restarts a stream that crashed.",
+    "sink": "Run by a harvest: a sink of its collection.",
     "--collection-path": "`--copy-folder`",
     "--temp": "Ignored.",
     "--address-file": "Used by commands that start a harvest here: where it writes its address.",

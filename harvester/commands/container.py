@@ -12,30 +12,32 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harvester.clock import Stop, SystemClock
-from harvester.commands import TYPED, Group, log_options, log_to_stderr, say_error
+from harvester.commands import TYPED, Group, log_options, log_to_stderr
 from harvester.commands.cli import network_client
-from harvester.commands.cli.output import print_line
+from harvester.commands.cli.harvest_end import print_end
 from harvester.commands.cli.printed_commands import typed
 from harvester.commands.cli.signals import stop_on_signals, wait_for_shutdown
 from harvester.commands.cli.version import version_option
 from harvester.commands.cli.workspace import folder_store
+from harvester.commands.container_sink import aws_sink, local_sink, supervision
 from harvester.commands.shared_task import carry
 from harvester.commands.stream_service import StreamService, service_of_ecs
 from harvester.commands.unlock import unlock
-from harvester.documents import HarvestSummary
-from harvester.errors import Exit, HarvesterError
+from harvester.documents import Collection
+from harvester.errors import Exit
 from harvester.harvest.malloc import share_one_heap
-from harvester.harvest.progress import Outcome
+from harvester.harvest.progress import Outcome, Progress
 from harvester.monitoring import heartbeat
 from harvester.monitoring.alerts import Alerts, watching
 from harvester.monitoring.run_token import RunToken, token_of_run
 from harvester.settings import Settings, settings
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys
-from harvester.text import printable, size
 
 if TYPE_CHECKING:
     from harvester.harvest.harvest import Harvest
+    from harvester.networks import Client
+    from harvester.sinks.supervision import Supervision
 
 log = logging.getLogger("twarc-cloud")
 
@@ -164,6 +166,8 @@ def local_unlock(collection_id: str, collections_path: str) -> None:
 
 for _group, _command in ((aws, aws_harvest), (local, local_harvest)):
     _group.add_command(_command, "harvest")
+aws.add_command(aws_sink, "sink")
+local.add_command(local_sink, "sink")
 
 
 def _bucket(name: str) -> Any:
@@ -190,28 +194,35 @@ class _Run:
         chosen = settings(flags={"temp": options.temp, "tweets_per_file": options.tweets_per_file})
         self.alerts.settings, self.alerts.store = chosen, self.store
         token = RunToken("") if options.port is None else token_of_run(chosen, self.collection_id)
-        harvest = self._harvest(chosen, token)
+        sinks = supervision(self.store, self.collection_id, self.work_folder, temp=chosen.temp)
+        harvest = self._harvest(chosen, token, sinks)
         stopped = threading.Event()
-        with closing(token), self._answering(harvest, stopped, token.value) as asked_to_shut_down:
-            with self._reporting(harvest, Path(chosen.temp)):
+        answering = self._answering(harvest, sinks, stopped, token.value)
+        with closing(token), answering as asked_to_shut_down:
+            with self._reporting(harvest, Path(chosen.temp)), sinks:
                 outcome = harvest.run()
             stopped.set()
             self.alerts.ended(outcome, harvest.summary(), dead=harvest.found_dead)
-            _print(self.collection_id, outcome, harvest.summary())
+            print_end(self.collection_id, outcome, harvest.summary())
             # One that failed ends: who wants it to go on starts it again, which would spend a budget again.
             if not options.shutdown and (outcome.exit_code in _SUCCESS_CODES or outcome.limit):
                 self._stay(asked_to_shut_down)
         return outcome
 
-    def _harvest(self, chosen: Settings, token: RunToken) -> "Harvest":
+    def _harvest(self, chosen: Settings, token: RunToken, sinks: "Supervision") -> "Harvest":
         # What speaks to the network is imported only here, so that --help and unlock are quick.
         from harvester.compute.cost import described_task
         from harvester.harvest.harvest import Harvest
 
+        def client(collection: Collection, progress: Progress) -> "Client":
+            sinks.begin(collection)
+            return make(collection, progress)
+
+        make = network_client.client_of_harvest(chosen, self.stop, self.alerts, begun=token.publish)
         return Harvest(
             store=self.store,
             keys=CollectionKeys(self.collection_id),
-            client=network_client.client_of_harvest(chosen, self.stop, self.alerts, begun=token.publish),
+            client=client,
             settings=chosen,
             work_root=Path(chosen.temp) / self.work_folder / self.collection_id,
             clock=SystemClock(),
@@ -237,7 +248,7 @@ class _Run:
 
     @contextmanager
     def _answering(
-        self, harvest: "Harvest", stopped: threading.Event, token: str
+        self, harvest: "Harvest", sinks: "Supervision", stopped: threading.Event, token: str
     ) -> Iterator[Callable[[float], bool]]:
         """Serve the harvest's status where a port is wanted; a wait for the request to shut down.
 
@@ -251,7 +262,12 @@ class _Run:
 
         shutdown = Shutdown()
         app = status_app(
-            summary=harvest.summary, stopped=stopped.is_set, stop=self.stop, shutdown=shutdown, token=token
+            summary=harvest.summary,
+            stopped=stopped.is_set,
+            stop=self.stop,
+            shutdown=shutdown,
+            token=token,
+            sinks=sinks.statuses,
         )
         with served(app, host=options.host, port=options.port, token=token) as address:
             log.info("Status on %s", address)
@@ -265,24 +281,3 @@ class _Run:
             self.service.end()
         log.info("The harvest has ended; waiting for a shutdown request.")
         wait_for_shutdown(asked_to_shut_down)
-
-
-def _print(collection_id: str, outcome: Outcome, summary: HarvestSummary) -> None:
-    """What came of it on stdout; why it failed and what to do, in one line, on stderr."""
-    if not summary["harvest_timestamp"]:
-        raise HarvesterError(
-            outcome.reason or outcome.state, hint=outcome.hint, exit_code=Exit(outcome.exit_code)
-        )
-    failed = bool(outcome.exit_code and outcome.hint)
-    reason = f" ({outcome.reason})" if outcome.reason and not failed else ""
-    print_line(
-        f"{collection_id} => {outcome.state}{reason}. Harvest timestamp: {summary['harvest_timestamp']}. "
-        f"Tweets: {summary['tweets']:,}. Files: {summary['files']:,} ({size(summary['file_bytes'])}). "
-        f"Billed: ${summary['billed'].get('usd', 0):.2f}."
-    )
-    for gap in summary["gaps"][:5]:
-        print_line(f"Gap from {gap['from']} to {gap['to']}: {gap['reason']}.")
-    if len(summary["gaps"]) > 5:
-        click.echo(f"... and {len(summary['gaps']) - 5} further gaps, all in harvest.json.")
-    if failed:
-        say_error(printable(f"{outcome.reason.rstrip('.')}. {outcome.hint}"))

@@ -203,7 +203,7 @@ class Work:
         self.state.sizes[name] = self.state.sizes.get(name, 0) + len(data)
 
 
-def _require_no_link(root: Path) -> None:
+def require_no_link(root: Path) -> None:
     """What somebody else put there would lead records, and what is cleaned up, to another place."""
     for folder in (root, root.parent):
         if folder.is_symlink():
@@ -216,14 +216,14 @@ def _require_no_link(root: Path) -> None:
 
 def _folder(root: Path, state: State, owner: str) -> Path:
     """Where in `root`, which is there then, that owner keeps what is not stored of a harvest."""
-    _require_no_link(root)
+    require_no_link(root)
     make_folder(root)
     return root / f"{''.join(filter(str.isdigit, state.harvest))[:14]}-{owner}"
 
 
 def left_behind(root: Path) -> Iterator[Work]:
     """The work folders below `root` whose owners are dead; those of the living are passed over."""
-    _require_no_link(root)
+    require_no_link(root)
     if not root.is_dir():
         return
     for folder in sorted(path for path in root.iterdir() if path.is_dir() and not path.is_symlink()):

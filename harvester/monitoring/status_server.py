@@ -2,7 +2,7 @@
 
 import hmac
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from flask import Flask, Response, abort, jsonify, request
@@ -35,8 +35,12 @@ def status_app(
     stop: Stop,
     shutdown: Shutdown,
     token: str,
+    sinks: Callable[[], Sequence[Tree]] = tuple,
 ) -> Flask:
-    """The WSGI application. Without a `token`, which only loopback may do without, everybody is answered."""
+    """The WSGI application. Without a `token`, which only loopback may do without, everybody is answered.
+
+    `sinks` says how the collection's sinks are doing.
+    """
     app = Flask(__name__)
 
     @app.before_request
@@ -58,7 +62,7 @@ def status_app(
 
     @app.get("/metrics")
     def metrics() -> Response:
-        return Response(_metrics(summary()), mimetype="text/plain; version=0.0.4")
+        return Response(_metrics(summary(), sinks()), mimetype="text/plain; version=0.0.4")
 
     @app.get("/is_stopped")
     def is_stopped() -> Response:
@@ -96,7 +100,29 @@ _METRICS = (
 )
 
 
-def _metrics(summary: HarvestSummary) -> str:
+_OF_SINKS = (
+    ("lag_records", "gauge", "Stored posts that the sink has not delivered."),
+    (
+        "lag_seconds",
+        "gauge",
+        "How long ago the sink's last post was received; 0 without lag.",
+    ),
+    ("delivered", "counter", "Messages delivered since the sink's first start."),
+    ("dead_letters", "counter", "Messages refused for good."),
+    ("age", "gauge", "Seconds since the sink's process last said how it is doing."),
+)
+
+
+def _of_sinks(collection_id: str, sinks: Sequence[Tree]) -> Iterator[str]:
+    for name, kind, description in _OF_SINKS if sinks else ():
+        full = f"twarc_cloud_sink_{name}" + ("_total" if kind == "counter" else "")
+        yield f"# HELP {full} {description}"
+        yield f"# TYPE {full} {kind}"
+        for sink in sinks:
+            yield f'{full}{{collection="{collection_id}",sink="{sink["name"]}"}} {sink.get(name, 0)}'
+
+
+def _metrics(summary: HarvestSummary, sinks: Sequence[Tree]) -> str:
     """The summary as Prometheus reads it; ids need no escaping, for they hold no quotes or backslashes."""
     values = {
         **summary,
@@ -111,7 +137,7 @@ def _metrics(summary: HarvestSummary) -> str:
     for name, value in sorted((summary.get("counts") or {}).items()):
         lines.append(f'twarc_cloud_counts{{collection="{summary["collection_id"]}",what="{name}"}} {value}')
     lines += _rule_metrics(summary.get("rule_counts") or {}, summary["collection_id"])
-    return "\n".join([*lines, ""])
+    return "\n".join([*lines, *_of_sinks(summary["collection_id"], sinks), ""])
 
 
 def _rule_metrics(counts: Tree, collection: str) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harvester.clock import Backoff, Clock, Stop, Stopped, timestamp
 from harvester.documents import Tree
@@ -26,7 +26,10 @@ _AT_FIRST = Position("")
 
 @dataclass
 class Follower:
-    """One run of one sink. `state` is None where no position is kept; `tell` hears how it is doing."""
+    """One run of one sink. `state` is None where no position is kept; `tell` hears how it is doing.
+
+    From a request to `finish` on it delivers what is stored by then, and ends.
+    """
 
     archive: Archive
     sink: Sink
@@ -38,6 +41,7 @@ class Follower:
     stop: Stop
     state: SinkState | None = None
     tell: Callable[[Tree], None] = lambda _: None
+    finish: Stop = field(default_factory=Stop)
 
     def __post_init__(self) -> None:
         self._caught_up = False
@@ -46,13 +50,17 @@ class Follower:
 
     def run(self, *, follow: bool) -> None:
         """Deliver until a stop, or, unless it is to `follow`, until all that is stored now is delivered."""
+        self.stop.on_request(lambda: self.finish.request(self.stop.reason))
         try:
             while not self.stop.requested:
+                # What was stored before it was asked for is in the store by now.
+                is_last = not follow or self.finish.requested
                 done = self._round()
-                if done and not follow:
+                if done and is_last:
                     return
                 if done:
-                    self._wait(_LOOKS_BILLED if self.backlog.store.is_billed else _LOOKS)
+                    looks = _LOOKS_BILLED if self.backlog.store.is_billed else _LOOKS
+                    self._wait(looks, hears=self.finish)
         except (SinkClosed, Stopped) as error:
             log.debug("The sink ends: %s", type(error).__name__)
 
@@ -177,10 +185,10 @@ class Follower:
             "position": figures.position.to_tree() if figures.position else None,
         }
 
-    def _wait(self, seconds: float) -> None:
+    def _wait(self, seconds: float, *, hears: Stop | None = None) -> None:
         """Wait, and meanwhile prove that the sink is still owned and that it lives."""
-        until = self.clock.elapsed() + seconds
-        while (left := until - self.clock.elapsed()) > 0 and not self.stop.requested:
-            self.clock.wait(self.stop, min(left, _REPORTS))
+        until, stop = self.clock.elapsed() + seconds, hears or self.stop
+        while (left := until - self.clock.elapsed()) > 0 and not stop.requested:
+            self.clock.wait(stop, min(left, _REPORTS))
             self.archive.count()
             self._write()

@@ -48,6 +48,7 @@ class SinkRun:
     begin: str = START
     only: str = ""
     tell: Callable[[Tree], None] = lambda _: None
+    finish: Stop = field(default_factory=Stop)
 
     def run(self, *, follow: bool) -> Figures:
         """Deliver, and give the sink back; what it has done since its first start."""
@@ -77,6 +78,7 @@ class SinkRun:
                     self.stop,
                     state,
                     self.tell,
+                    self.finish,
                 )
                 follower.run(follow=follow)
                 archive.close()

@@ -51,3 +51,17 @@ def test_metrics_tell_the_posts_of_rules() -> None:
     assert 'twarc_cloud_rule_posts_total{collection="live",rule="12347"} 40' in lines
     assert r'twarc_cloud_rule_posts_total{collection="live",rule="odd \"\\ one"} 2' in lines
     assert 'twarc_cloud_foreign_posts_total{collection="live"} 7' in lines
+
+
+def test_metrics_tell_how_far_each_sink_is() -> None:
+    sinks = [{"name": "hook", "lag_records": 7, "lag_seconds": 1.5, "delivered": 3, "age": 0.2}]
+    app = status_app(
+        summary=lambda: _SUMMARY, stopped=lambda: False, stop=Stop(), shutdown=Shutdown(), token="",
+        sinks=lambda: sinks,
+    )  # fmt: skip
+    lines = app.test_client().get("/metrics").text.splitlines()
+    assert 'twarc_cloud_sink_lag_records{collection="live",sink="hook"} 7' in lines
+    assert 'twarc_cloud_sink_lag_seconds{collection="live",sink="hook"} 1.5' in lines
+    assert 'twarc_cloud_sink_delivered_total{collection="live",sink="hook"} 3' in lines
+    assert 'twarc_cloud_sink_dead_letters_total{collection="live",sink="hook"} 0' in lines
+    assert "twarc_cloud_sink" not in _answer("right").text

@@ -17,8 +17,10 @@ class Request:
 
     @property
     def ids(self) -> list[str]:
+        """Of the posts in it; a gap has none."""
         found = orjson.loads(self.body)
-        return [each["data"]["id"] for each in (found if isinstance(found, list) else [found])]
+        each = found if isinstance(found, list) else [found]
+        return [post["data"]["id"] for post in each if "data" in post]
 
 
 Answer = tuple[int, dict[str, str], bytes]

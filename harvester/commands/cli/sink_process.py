@@ -10,6 +10,7 @@ from harvester.clock import Stop, SystemClock
 from harvester.commands import SECRETS
 from harvester.commands.cli.signals import stop_on_signals
 from harvester.documents import Tree
+from harvester.sinks.supervision import CATCHES_UP
 from harvester.store.keys import CollectionKeys
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ def run_sink(
     secret = secret_of(asked.settings, region=settings.region)
     SECRETS.hide([secret])
     if supervised:
-        threading.Thread(target=_hear_the_end, args=(stop,), name="end", daemon=True).start()
+        more["finish"] = finish = Stop()
+        threading.Thread(target=_hear_the_end, args=(finish, stop), name="end", daemon=True).start()
         path = status_path(work_root, asked.name)
         more["tell"] = lambda status: write_status(path, {"type": asked.type, **status}, now=clock.now())
     run = SinkRun(
@@ -52,11 +54,13 @@ def run_sink(
     return run.run(follow=follow)
 
 
-def _hear_the_end(stop: Stop) -> None:
+def _hear_the_end(finish: Stop, stop: Stop) -> None:
     """Standard input ends with the process that holds its other end, however that ended."""
     while sys.stdin and os.read(sys.stdin.fileno(), 4096):
         continue
-    stop.request("the harvest has ended")
+    finish.request("the harvest has ended")
+    stop.wait(CATCHES_UP)
+    stop.request("the time to catch up is over")
 
 
 def run_of_harvest(
