@@ -100,6 +100,7 @@ def run_command(
 @sink.command("replay", help="Send stored posts of COLLECTION_ID again; the sink's position does not change.")
 @collection_id_argument
 @_which_options
+@click.option("--repairs", is_flag=True, help="Send the posts that `collection repair` found.")
 @yes_option
 @dry_run_option
 @in_workspace
@@ -109,6 +110,7 @@ def replay(
     begin: str | None,
     harvest: str | None,
     temp: str | None,
+    repairs: bool,
     yes: bool,
     dry_run: bool,
     workspace: Workspace,
@@ -121,7 +123,8 @@ def replay(
         raise HarvesterError(
             "--sink is missing.", hint=f"`sink list {keys.id}` shows the sinks.", exit_code=Exit.USAGE
         )
-    asked, only = _asked(tree, keys, name), _harvest(workspace, keys, harvest)
+    asked, keys = _asked(tree, keys, name), keys.repairs if repairs else keys
+    only = _harvest(workspace, keys, harvest)
     found = extent(workspace.store, keys, begin=begin or "start", only=only)
     most = "up to " if found.is_most else ""
     what = f"{most}{counted(found.posts, 'post')} of {counted(found.harvests, 'harvest')} to {asked.name}"
@@ -136,6 +139,7 @@ def replay(
         kept=False,
         begin=begin or "start",
         only=only,
+        repairs=repairs,
     )
     dead = f" {counted(figures.dead_letters, 'dead letter')}: {figures.newest_dead_letters}."
     print_line(

@@ -17,6 +17,7 @@ class Enrichment:
     collection: str
     used: Callable[[str], Sequence[Tree]]
     traptor_names: bool = False
+    backfill: bool = False
     _harvest: str = ""
     _rules: list[Tree] = field(default_factory=list)
     _attributor: Attributor | None = None
@@ -35,7 +36,7 @@ class Enrichment:
             self._attributor = self.network.attribution(self.used(harvest), self._rules)
         if self._attributor is None:
             return post
-        origin = Origin(self.collection, harvest)
+        origin = Origin(self.collection, harvest, self.backfill)
         value = self._attributor.enriched(
             post.value, object_in(post.value), origin, traptor_names=self.traptor_names
         )

@@ -33,7 +33,8 @@ class SinkRun:
     """One process of one sink, to be run once.
 
     `kept` says whether its position is that in the store. `begin` is where it begins without one: `start`,
-    `now` or a date. With `only`, that harvest is delivered, from its beginning.
+    `now` or a date. With `only`, that harvest is delivered, from its beginning. `repairs` says that `keys`
+    are those of the collection's repairs.
     """
 
     store: Store
@@ -47,6 +48,7 @@ class SinkRun:
     kept: bool = True
     begin: str = START
     only: str = ""
+    repairs: bool = False
     tell: Callable[[Tree], None] = lambda _: None
     finish: Stop = field(default_factory=Stop)
 
@@ -132,7 +134,9 @@ class SinkRun:
         enrichment = None
         if entry.get("enrich"):
             enrichment = Enrichment(
-                *(network, self.keys.id, self._used), traptor_names=bool(entry.get("traptor_names"))
+                *(network, self.keys.id, self._used),
+                traptor_names=bool(entry.get("traptor_names")),
+                backfill=self.repairs,
             )
         return Messages(self.asked, network, since=since, enrichment=enrichment)
 
@@ -144,7 +148,7 @@ class SinkRun:
         except NotFound:
             log.debug("The harvest of %s has no copy of its collection.", harvest)
         try:
-            found.append(object_in(history.read(self.store, self.keys).data))
+            found.append(object_in(history.read(self.store, CollectionKeys(self.keys.id)).data))
         except HarvesterError as error:
             log.debug("Cannot read the collection: %s", error)
         return found

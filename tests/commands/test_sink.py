@@ -1,6 +1,7 @@
 """`sink`: what is typed, what is printed, and what is wrong in words."""
 
 import json
+import shutil
 import signal
 import sys
 from collections.abc import Iterator
@@ -123,3 +124,30 @@ def test_a_secret_that_is_not_there_is_named(tmp_path: Path, person: Person) -> 
     told = person("sink", "run", "s", "--sink", "webhook", "--once")
     assert told.code == Exit.UNAUTHORIZED
     assert told.err.startswith("The environment variable NO_SUCH, which holds the sink's secret, is not set.")
+
+
+def test_what_repairs_found_is_sent_on_request_only(tmp_path: Path, person: Person) -> None:
+    with receiving() as receiver:
+        site = Site(tmp_path, sinks=[{"type": "webhook", "url": receiver.url}])
+        site.harvest([10])
+        # As a repair is stored: a harvest in a folder of its own.
+        shutil.copytree(site.store.root / "s/harvests", site.store.root / "s/repairs/harvests")
+        person("sink", "run", "s", "--sink", "webhook", "--once")
+        assert len(receiver.requests) == 10
+        told = person("sink", "replay", "s", "--sink", "webhook", "--repairs", "--yes")
+        assert told.err.startswith("Sending 10 posts of 1 harvest to webhook again.")
+        assert len(receiver.requests) == 20
+
+
+def test_the_objects_of_sinks_are_no_strangers_in_a_collection(tmp_path: Path, person: Person) -> None:
+    with receiving() as receiver:
+        site = Site(tmp_path, sinks=[{"type": "webhook", "url": receiver.url}])
+        site.harvest([10])
+        receiver.answer = lambda request: (422 if request.ids == ["3"] else 200, {}, b"")
+        person("sink", "run", "s", "--sink", "webhook", "--once")
+    told = person("collection", "verify", "s")
+    assert told.code == 0, told
+    copy = ("collection", "copy", "s", "s", "--with-harvests", "--to-collections-path", "copied")
+    assert person(*copy).code == 0
+    # Where a sink of the copy goes on is not where that of the original does.
+    assert [path.parent.name for path in (tmp_path / "copied/s/sinks").rglob("*.json*")] == ["dead"]

@@ -29,6 +29,7 @@ def run_sink(
     work_root: Path,
     follow: bool,
     supervised: bool = False,
+    repairs: bool = False,
     **more: Any,
 ) -> "Figures":
     """Run a sink of a collection; `more` is as SinkRun has it.
@@ -47,8 +48,10 @@ def run_sink(
         threading.Thread(target=_hear_the_end, args=(finish, stop), name="end", daemon=True).start()
         path = status_path(work_root, asked.name)
         more["tell"] = lambda status: write_status(path, {"type": asked.type, **status}, now=clock.now())
+    keys = CollectionKeys(asked.collection)
     run = SinkRun(
-        *(store, CollectionKeys(asked.collection), tree, asked, work_root, clock, stop, secret),
+        *(store, keys.repairs if repairs else keys, tree, asked, work_root, clock, stop, secret),
+        repairs=repairs,
         **more,
     )
     return run.run(follow=follow)
