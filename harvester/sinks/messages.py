@@ -60,7 +60,13 @@ class Messages:
         return [self._message(post.id, post, at) for post, at in zip(posts, places, strict=False)]
 
     def _is_wanted(self, post: Post) -> bool:
-        return not (self._since and post.received and moment(post.received) < self._since)
+        if self._since is None:
+            return True
+        try:
+            return moment(post.received) >= self._since
+        except ValueError:
+            # A line that does not say when it came is rather sent than left out.
+            return True
 
     def _message(self, name: str, post: Post, at: Position) -> Message:
         key = (post.author if self._by_author else "") or post.id or name

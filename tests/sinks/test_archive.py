@@ -2,6 +2,7 @@
 
 import gzip
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -10,9 +11,12 @@ from tempfile import TemporaryDirectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harvester.errors import StoreAway
 from harvester.sinks import MOST_LINES, Position
 from harvester.sinks.archive.reader import Archive, Line
+from harvester.store import Stored
 from tests.sinks.histories import KEYS, Site, all_of, gaps_of, posts_of
+from tests.support.stores import Wrapped
 
 
 @dataclass
@@ -143,6 +147,51 @@ def test_a_damaged_segment_is_named_and_passed_over(tmp_path: Path) -> None:
     assert posts_of(all_of(site.archive()))[-1] == 9
 
 
+def test_what_stands_ahead_of_damage_is_read(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    site.harvest([1000])
+    (segment,) = site.store.root.rglob("tweets-*.gz")
+    data = bytearray(segment.read_bytes())
+    data[len(data) // 2 :] = b"\xff" * (len(data) - len(data) // 2)
+    segment.write_bytes(data)
+    found = posts_of(all_of(site.archive()))
+    assert found == list(range(1, len(found) + 1)) and len(found) > 100
+    assert site.notes == ["segment damaged"]
+
+
+class _Shaky(Wrapped):
+    """A store that is away at each third reading or so."""
+
+    draw = Random(4)
+
+    def _shake(self) -> None:
+        if self.draw.random() < 0.3:
+            raise StoreAway("no answer")
+
+    def read(self, key: str) -> Stored:
+        self._shake()
+        found: Stored = self.store.read(key)
+        return found
+
+    def download(self, key: str, path: Path) -> None:
+        self._shake()
+        self.store.download(key, path)
+
+
+def test_a_store_that_is_away_now_and_then_costs_no_line(tmp_path: Path) -> None:
+    site = Site(tmp_path)
+    seen: list[Line] = []
+    site.harvest([50, 50], per_file=30, gaps=[1])
+    archive = Archive(_Shaky(site.store), KEYS, note=lambda *_: None)
+    tries = 0
+    while len(posts_of(seen)) < 100 or not gaps_of(seen):
+        tries += 1
+        assert tries < 1000
+        with suppress(StoreAway):
+            seen += archive.read()
+    assert posts_of(seen) == list(range(1, 101))
+
+
 def test_one_harvest_alone_is_read_to_its_end(tmp_path: Path) -> None:
     site = Site(tmp_path)
     for _ in range(3):
@@ -155,3 +204,15 @@ def _began(at: Position):  # type: ignore[no-untyped-def]
     from harvester.clock import moment
 
     return moment(at.harvest)
+
+
+def test_what_was_read_on_a_machine_that_is_lost_is_told(tmp_path: Path) -> None:
+    site, seen = Site(tmp_path), []
+    archive = site.archive()
+    site.harvest([40], meanwhile=lambda: seen.extend(all_of(archive)))
+    first = seen[-1].position
+    # Its checkpoint had less.
+    beyond = Position(first.harvest, first.segment, first.line + 3, first.events)
+    site.harvest([2])
+    assert posts_of(all_of(site.archive(beyond))) == [41, 42]
+    assert site.notes == ["position beyond the end"]

@@ -23,6 +23,7 @@ class Lines:
         self._packed = b""
         self._offset = 0
         self._text = bytearray()
+        self._damage: Unreadable | None = None
         # How many lines were returned or passed over.
         self.line = 0
 
@@ -36,7 +37,8 @@ class Lines:
     def read(self, *, upto: int, most: int, room: int) -> list[bytes]:
         """The next lines of the first `upto` bytes, without line ends: `most` of them, and of `room` bytes.
 
-        One is returned however long it is. Empty where no whole line is left there.
+        One is returned however long it is. Empty where no whole line is left there; raises Unreadable once
+        all ahead of the damage was returned.
         """
         found: list[bytes] = []
         begin = 0
@@ -45,7 +47,13 @@ class Lines:
             if end < 0:
                 del self._text[:begin]
                 begin = 0
-                if not self._more(upto):
+                try:
+                    if not self._more(upto):
+                        break
+                except Unreadable as error:
+                    if not found:
+                        raise
+                    self._damage = error
                     break
                 continue
             found.append(bytes(self._text[begin:end]))
@@ -65,6 +73,8 @@ class Lines:
 
     def _more(self, upto: int) -> bool:
         """Read on; whether anything came, which need not be a whole line."""
+        if self._damage:
+            raise self._damage
         if len(self._text) > _LONGEST:
             raise Unreadable(f"has a line of more than {_LONGEST} bytes")
         if not self._packed:

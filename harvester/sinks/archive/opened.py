@@ -38,9 +38,10 @@ class Opened:
 
     def extend(self, extent: Extent) -> None:
         """More of it counts than did."""
-        self.extent = extent
         size = _TO_THE_END if extent.place == "stored" and not extent.size else extent.size
         self._upto = max(self._upto, self._grow(size))
+        # Not before: of a store that is away, it is asked for again.
+        self.extent = extent
 
     def is_at(self, extent: Extent) -> bool:
         """Whether it is read from there, or holds all that is there."""

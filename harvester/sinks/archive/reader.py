@@ -1,6 +1,7 @@
 """All lines of a collection from a position on, in the order in which they were stored, each once."""
 
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -147,6 +148,7 @@ class Archive:
         """Open the current file of records; whether something can be read, or is to be looked for again."""
         if self._records:
             self._records.close()
+            self._records = None
         try:
             self._records = self._opened(self._at.segment, extent, self._at.line)
         except NotFound:
@@ -188,10 +190,9 @@ class Archive:
             return True
         if self._events:
             self._events.close()
-        try:
-            self._events = self._opened(EVENTS, extent, self._at.events)
-        except NotFound:
             self._events = None
+        with suppress(NotFound):
+            self._events = self._opened(EVENTS, extent, self._at.events)
         return self._events is not None
 
     # -- what is known of it -----------------------------------------------------------------------
