@@ -20,7 +20,9 @@ from harvester.sinks import Asked, Message, Position, Sink, SinkAway, SinkClosed
 from harvester.sinks.opening import open_sink
 from harvester.sinks.stdout import Stdout
 from harvester.sinks.webhook import Webhook
+from tests.sinks.kafka.stage import TOPIC, kafka_sink
 from tests.sinks.receiver import Receiver, Request, receiving
+from tests.support.kafka_brokers import mock_brokers
 
 _AT = Position("2026-11-23T09:05:07.000000+00:00", "tweets-20261123090507-000001.jsonl.gz", 1)
 _SECRET = "a secret of the webhook"
@@ -55,12 +57,17 @@ class _Case:
     arrived: Any
 
 
-@pytest.fixture(params=["stdout", "webhook", "webhook in batches"])
+@pytest.fixture(params=["stdout", "webhook", "webhook in batches", "kafka"])
 def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[_Case]:
     if request.param == "stdout":
         with (tmp_path / "out").open("ab") as out:
             arrived = lambda: [orjson.loads(line)["data"]["id"] for line in (tmp_path / "out").open()]  # noqa: E731
             yield _Case(Stdout(out.fileno()), arrived)
+        return
+    if request.param == "kafka":
+        with mock_brokers() as brokers, kafka_sink(brokers.servers) as kafka:
+            brokers.make(TOPIC)
+            yield _Case(kafka, lambda: [record.headers["ce_subject"] for record in brokers.read(TOPIC)])
         return
     with receiving() as found:
         sink = _webhook(found, batch=7 if "batches" in request.param else 1)

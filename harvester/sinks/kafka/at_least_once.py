@@ -23,6 +23,8 @@ class AtLeastOnce:
         return None
 
     def deliver(self, messages: Sequence[Message]) -> Sequence[DeadLetter]:
+        if not messages:
+            return []
         link = self._connection
         deadline = link.deadline()
         sending = self._begun(messages)

@@ -30,6 +30,8 @@ class ExactlyOnce:
         return self._mark.position if self._mark else None
 
     def deliver(self, messages: Sequence[Message]) -> Sequence[DeadLetter]:
+        if not messages:
+            return []
         from confluent_kafka import KafkaException
 
         link = self._connection

@@ -110,9 +110,11 @@ class Sending:
     def settle(self, producer: Any, deadline: Deadline) -> None:
         """Wait for an answer to all that was sent."""
         while self._out or self._others:
+            before = len(self._out) + self._others
             producer.flush(SLICE)
-            if self._out or self._others:
-                left = len(self._out) + self._others
+            left = len(self._out) + self._others
+            deadline.moved = deadline.moved or left < before
+            if left:
                 deadline.check(f"the acknowledgement of {counted(left, 'record')}")
 
     def _produce(self, producer: Any, topic: str, index: int, deadline: Deadline) -> None:

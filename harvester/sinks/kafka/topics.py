@@ -41,9 +41,7 @@ def ready_topics(settings: KafkaSettings, secret: str, words: Words, deadline: D
     if missing:
         raise _missing(missing, settings)
     if settings.dead_letter_topic not in there:
-        log.info(
-            "Kafka has no topic %s: records that it refuses are only counted.", settings.dead_letter_topic
-        )
+        log.info("Kafka has no topic %s for records that it refuses.", settings.dead_letter_topic)
     # The library asks the controller, and waits in vain where brokers name none.
     has_controller = metadata.controller_id in metadata.brokers
     known = [name for name in asked if name in there] if has_controller else []

@@ -22,6 +22,8 @@ class Deadline:
     def __init__(self, clock: Clock, stop: Stop, words: Words, *, seconds: float, servers: str) -> None:
         self._clock, self._stop, self._words, self._servers = clock, stop, words, servers
         self._seconds = seconds
+        # Whether something was acknowledged meanwhile.
+        self.moved = False
         self._end = clock.elapsed() + seconds
 
     def check(self, what: str) -> None:
@@ -31,10 +33,9 @@ class Deadline:
         if self._words.setting:
             raise refused(self._servers, self._words.setting)
         if self._clock.elapsed() >= self._end:
-            because = self._words.last or "no answer"
-            raise SinkAway(
-                f"Kafka at {self._servers}: {what} took more than {self._seconds:.0f} s: {because}"
-            )
+            because = self._words.last or ("it is slow" if self.moved else "no answer")
+            why = f"Kafka at {self._servers}: {what} took more than {self._seconds:.0f} s: {because}"
+            raise SinkAway(why, at_once=self.moved)
 
     def result(self, call: "Future[_T]", what: str, *, poll: Callable[[float], Any]) -> _T:
         """What a request brings; `poll` serves the library's errors meanwhile."""

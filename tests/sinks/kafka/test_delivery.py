@@ -13,6 +13,7 @@ from harvester.clock import Stop, Stopped
 from harvester.errors import Exit, HarvesterError
 from harvester.sinks import SinkAway
 from harvester.sinks.kafka.library import Words, user
+from harvester.sinks.kafka.waiting import Deadline
 from tests.sinks.kafka.stage import TOPIC, QuickClock, kafka_sink, post, posts
 from tests.support.kafka_brokers import (
     INVALID_RECORD,
@@ -26,6 +27,7 @@ from tests.support.kafka_brokers import (
     mock_brokers,
 )
 from tests.support.servers import no_server
+from tests.support.stores import HandClock
 
 
 @pytest.fixture
@@ -157,6 +159,18 @@ def test_a_delivery_that_brokers_interrupt_continues_and_nothing_is_sent_twice(b
                 continue
             break
     assert sorted(ids(brokers)) == sorted(f"live/{number}" for number in range(400))
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_a_delivery_that_is_only_slow_is_continued_at_once(moved: bool) -> None:
+    clock = HandClock()
+    deadline = Deadline(clock, Stop(), Words(), seconds=30.0, servers="b1:9092")
+    deadline.moved = moved
+    deadline.check("it")
+    clock.seconds += 30.0
+    with pytest.raises(SinkAway, match="it is slow" if moved else "no answer") as raised:
+        deadline.check("it")
+    assert raised.value.at_once is moved
 
 
 def test_other_messages_after_an_interruption_come_without_those_that_were_not_sent(
