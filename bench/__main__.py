@@ -15,6 +15,7 @@ from bench import (
     idle,
     matching,
     pages,
+    sinks,
     sizes,
     start,
     steady,
@@ -102,6 +103,15 @@ def _sized(found: list[sizes.Size]) -> Iterator[str]:
         cost = one.spent
         figures = f"{cost.seconds:.1f} | {cost.cpu:.2f} | {cost.peak:.0f} | {one.posts:,}"
         yield f"| {one.what} | {one.number:,} | {figures} |"
+
+
+def _sinks(short: bool) -> Iterator[str]:
+    found = list(sinks.measure(posts=60_000 if short else 300_000))
+    yield "| what | posts | posts/s | of archive only | CPU s per million | peak MB |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for one in found:
+        share = f"{one.rate / found[0].rate:.0%}"
+        yield (f"| {one.what} | {one.posts:,} | {one.rate:,.0f} | {share} | {one.cpu:.0f} | {one.peak:.0f} |")
 
 
 def _watched(short: bool) -> Iterator[str]:
@@ -237,6 +247,7 @@ _PARTS = {
     "matching": _matching,
     "download": _download,
     "verify": _verify,
+    "sinks": _sinks,
 }
 
 if __name__ == "__main__":

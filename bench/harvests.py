@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-_DOOR = Path(__file__).resolve().parents[1] / "tweet_harvester.py"
+_ROOT = Path(__file__).resolve().parents[1]
+_DOOR = _ROOT / "tweet_harvester.py"
 
 
 def write(folder: Path, collection_id: str, **more: Any) -> None:
@@ -28,6 +29,11 @@ def harvest(collection_id: str, *options: str) -> list[str]:
 
 def harvest_in_bucket(bucket: str, collection_id: str, *options: str) -> list[str]:
     return [sys.executable, str(_DOOR), "aws", "harvester", bucket, collection_id, *options]
+
+
+def person(*words: str) -> list[str]:
+    """A command as a person types it."""
+    return [sys.executable, str(_ROOT / "twarc_cloud.py"), *words]
 
 
 def record(folder: Path, collection_id: str) -> dict[str, Any]:
