@@ -59,8 +59,8 @@ class Follower:
                 if done and is_last:
                     return
                 if done:
-                    looks = _LOOKS_BILLED if self.backlog.store.is_billed else _LOOKS
-                    self._wait(looks, hears=self.finish)
+                    is_paid = self.backlog.store.is_billed and not self.archive.is_here
+                    self._wait(_LOOKS_BILLED if is_paid else _LOOKS, hears=self.finish)
         except (SinkClosed, Stopped) as error:
             log.debug("The sink ends: %s", type(error).__name__)
 

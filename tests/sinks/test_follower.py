@@ -59,7 +59,15 @@ class Stage:
     told: list[Tree] = field(default_factory=list)
     owners: int = 0
 
-    def run(self, sink: Any, *, store: Any = None, here: bool = True, stop: Stop | None = None) -> SinkState:
+    def run(
+        self,
+        sink: Any,
+        *,
+        store: Any = None,
+        here: bool = True,
+        stop: Stop | None = None,
+        follow: bool = False,
+    ) -> SinkState:
         self.owners += 1
         store, stop = store or self.site.store, stop or Stop()
         owner = f"owner-{self.owners}"
@@ -78,7 +86,7 @@ class Stage:
             self.told.append,
         )
         try:
-            follower.run(follow=False)
+            follower.run(follow=follow)
         finally:
             state.release()
         return state
@@ -267,3 +275,34 @@ def test_a_stop_ends_a_wait_and_what_is_not_acknowledged_comes_again(tmp_path: P
     sink = Recorder()
     stage.run(sink)
     assert sink.posts == list(range(1, 11))
+
+
+class _Billed(Wrapped):
+    is_billed = True
+
+
+@pytest.mark.parametrize(("here", "pause"), [(True, 0.5), (False, 5.0)])
+def test_where_each_look_is_paid_for_it_looks_rarely(tmp_path: Path, *, here: bool, pause: float) -> None:
+    stage, waits = Stage(Site(tmp_path)), []
+
+    def look() -> None:
+        stop = Stop()
+        stage.clock.waits.clear()
+        stage.told = _Until(lambda: len(stage.clock.waits) >= 3, stop)  # type: ignore[assignment]
+        stage.run(Recorder(), store=_Billed(stage.site.store), here=here, stop=stop, follow=True)
+        waits.append(stage.clock.waits[0])
+
+    stage.site.harvest([3], meanwhile=look)
+    assert waits == [pause]
+
+
+@dataclass
+class _Until:
+    """Asks for a stop as soon as something holds, each time that the follower says how it is doing."""
+
+    holds: Callable[[], bool]
+    stop: Stop
+
+    def append(self, _: Tree) -> None:
+        if self.holds():
+            self.stop.request("enough")

@@ -65,6 +65,11 @@ class Archive:
         """Up to where lines were returned; None before the first harvest."""
         return self._at if self._at.harvest else None
 
+    @property
+    def is_here(self) -> bool:
+        """Whether it reads what a harvest of this machine has synced, so that a look costs nothing."""
+        return self._work is not None
+
     def read(self) -> list[Line]:
         """The next lines, not more than a sink is handed at once; empty where there are no more now."""
         found: list[Line] = []
