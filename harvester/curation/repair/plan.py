@@ -168,7 +168,9 @@ def _posts(gap: StreamGap, harvests: list[HarvestSummary]) -> float:
     with suppress(KeyError, TypeError, ValueError):
         ended = moment(summary.get("harvest_end_timestamp") or summary["updated"])
         lost = sum(float(event.get("seconds") or 0) for event in summary["gaps"])
-        heard = (ended - moment(summary["harvest_timestamp"])).total_seconds() - lost
+        lasted = (ended - moment(summary["harvest_timestamp"])).total_seconds()
+        # Gaps that overlap may be longer in all than the harvest.
+        heard = lasted - lost if lost < lasted else lasted
         return gap.seconds * summary["tweets"] / heard if heard > 0 else 0.0
     return 0.0
 

@@ -157,6 +157,7 @@ def test_an_old_gap_needs_the_archive(tmp_path: Path) -> None:
         stage.clock.advance(8 * DAY)
         plan = broken.plan()
         assert (len(plan.planned), len(plan.too_old)) == (0, 1)
+        assert plan.old_posts > 0
         assert broken.repaired(archive=True).state == "complete"
         assert broken.account().repaired["original"] == 1
 
