@@ -99,9 +99,8 @@ class BrokenStream:
     # -- its repair ----------------------------------------------------------------------------------
 
     def plan(self, *, archive: bool = False) -> Plan:
-        """What a repair would search for, half an hour later."""
-        self.stage.clock.advance(1800)
-        now = self.stage.clock.now() + timedelta()
+        """What a repair would search for half an hour later; the clock of a stream that runs stays."""
+        now = self.stage.clock.now() + timedelta(seconds=1800)
         return plan_of(self.stage.store, self.keys, usual(), archive=archive, now=now)
 
     def repaired(self, *, archive: bool = False, stop: Stop | None = None, **settings: Any) -> Outcome:
