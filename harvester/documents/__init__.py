@@ -110,6 +110,7 @@ class LockContent(TypedDict, total=False):
     renewed: int
     heard: Tree
     stop_asked: str
+    collection_changed: str
     last_renewed: str
     released: str
     harvest_id: str
@@ -206,6 +207,8 @@ class HarvestSummary(Figures, total=False):
     exit_code: int
     rule_counts: Tree
     refused_fields: list[str]
+    collection_version: int
+    change_waits: str
     missed_interval: Tree
     unheard: Tree
     hint: str

@@ -160,6 +160,7 @@ class Harvest:
             source=(self.source or network.source)(collection["type"]),
             waits_for=self.waits_for,
         )
+        self._lock.on_change = source.edits.hear
         return Run(context, claim(context, collection), source, uploads)
 
     def _collection(self, store: Store) -> Collection:
@@ -195,6 +196,8 @@ class Harvest:
                 refused_fields=summary.get("refused_fields") or (),
                 rule_counts=lambda: summary.get("rule_counts") or {},
             )
+            progress.uses_version(summary.get("collection_version") or 0)
+            progress.change_waits(summary.get("change_waits") or "")
             outcome = Outcome(INTERRUPTED, "the harvest died and was finished by the next one")
             if summary["state"] != RUNNING:
                 # It lived to say how it ended, and died, or had no store, on the last steps.

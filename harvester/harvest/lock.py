@@ -11,7 +11,7 @@ import orjson
 from harvester import __version__
 from harvester.clock import Clock, Stop, timestamp
 from harvester.documents import LockContent
-from harvester.errors import Conflict, Exit, HarvesterError, LockLost, NotFound, StoreAway
+from harvester.errors import Conflict, LockLost, NotFound, StoreAway
 from harvester.harvest import owners
 from harvester.harvest.lock_content import (
     STOP_REASON,
@@ -19,6 +19,8 @@ from harvester.harvest.lock_content import (
     content,
     expiry,
     is_released,
+    locked,
+    lost,
     owner_of,
     ttl_of,
     written_at,
@@ -42,8 +44,8 @@ class Lock:
     alone; the owner judges by a clock that only counts seconds, and from before each request was sent, so
     that it gives up earlier than anybody may take over.
 
-    Who asks for a stop writes that into the lock (`control.ask`): the owner finds it at its next renewal,
-    which fails for it, and passes it on to `stop`.
+    Who asks for a stop writes that into the lock (`control.ask`), as does who changes the collection: the
+    owner finds it at its next renewal, which fails for it, and passes it on, to `stop` or `on_change`.
     """
 
     def __init__(
@@ -67,6 +69,9 @@ class Lock:
         self._began = datetime.min.replace(tzinfo=UTC)
         self._written = 0.0
         self._lost = False
+        # Called once the collection was changed, by the thread that renewed the lock.
+        self.on_change: Callable[[], None] | None = None
+        self._changed = False
         # Whether it was renewed so late that others may have taken it for a dead one's meanwhile.
         self._lapsed = False
         # Called then, by the thread that renewed it, until it returns.
@@ -99,7 +104,7 @@ class Lock:
                 return None
             log.warning("Took over the expired lock of %s.", owner_of(held))
             return held
-        raise _locked(self._key, {}, None)
+        raise locked(self._key, {}, None)
 
     def _free(self) -> Stored | None:
         """The lock that may be taken over; None where there is none. Raises if it is held."""
@@ -120,7 +125,7 @@ class Lock:
         if written > now + _GRAIN:
             return self._unrenewed(current, ahead=written - now)
         if now <= expires + _GRAIN:
-            raise _locked(self._key, content(current), expires)
+            raise locked(self._key, content(current), expires)
         self.late_after = expires + _GRAIN / 2
         return current
 
@@ -134,7 +139,7 @@ class Lock:
         self._clock.wait(self._stop, ttl_of(current) + _GRAIN.total_seconds())
         found = self._read()
         if self._stop.requested or found is None or found.version != current.version:
-            raise _locked(self._key, content(current), None)
+            raise locked(self._key, content(current), None)
         return current
 
     def _read(self) -> Stored | None:
@@ -167,6 +172,10 @@ class Lock:
             self._prove()
         finally:
             self._pass_on()
+        # Only now that the word is out of the lock: a change that is told after this look is a new word.
+        if self._changed and self.on_change:
+            self._changed = False
+            self.on_change()
         if self._lapsed:
             self.on_lapse()
             self._lapsed = False
@@ -174,7 +183,7 @@ class Lock:
     def _prove(self) -> None:
         with self._guard:
             if self._lost:
-                raise _lost(self._key)
+                raise lost(self._key)
             self._content["renewed"] = self._content.get("renewed", 0) + 1
             sent = self._clock.elapsed()
             in_time = self.in_time
@@ -182,7 +191,7 @@ class Lock:
                 self._renew()
             except Conflict as error:
                 self._lost = True
-                raise _lost(self._key) from error
+                raise lost(self._key) from error
             except StoreAway:
                 # It may have arrived all the same, as late as now.
                 self._written = self._clock.elapsed()
@@ -212,9 +221,13 @@ class Lock:
         return current if current and content(current).get("owner") == self.owner else None
 
     def _hear(self, current: Stored) -> None:
-        """Keep the word of who asks for a stop, so that the lock says that it was asked for until its end."""
+        """Keep the word of who asks for a stop, so that the lock says that it was asked for until its end.
+
+        That of who changed the collection is taken out, so that the next change can be told.
+        """
         if asked := content(current).get("stop_asked"):
             self._content["stop_asked"] = asked
+        self._changed = self._changed or bool(content(current).get("collection_changed"))
 
     def _pass_on(self) -> None:
         # Not under the guard, as a listener of the stop may come back here.
@@ -276,20 +289,3 @@ class Lock:
 
     def _bytes(self) -> bytes:
         return orjson.dumps(self._content, option=orjson.OPT_INDENT_2)
-
-
-def _locked(key: str, held: LockContent, expires: datetime | None) -> HarvesterError:
-    until = f" It expires at {timestamp(expires)} unless it is renewed." if expires else ""
-    return HarvesterError(
-        f"The collection is locked: {key} is held by {owner_of(held)}.{until}",
-        hint="Wait for that harvest to end. If none is running, the lock expires, or `unlock` removes it.",
-        exit_code=Exit.LOCKED,
-    )
-
-
-def _lost(key: str) -> LockLost:
-    return LockLost(
-        f"Another harvest has taken over {key}.",
-        hint="This harvest stopped writing. The other one continues from what is stored.",
-        exit_code=Exit.LOCKED,
-    )

@@ -2,13 +2,13 @@
 
 from contextlib import suppress
 from datetime import datetime, timedelta
-from typing import cast
+from typing import Literal, cast
 
 import orjson
 
 from harvester.clock import moment, timestamp
 from harvester.documents import LockContent, object_in
-from harvester.errors import Conflict, NotFound
+from harvester.errors import Conflict, Exit, HarvesterError, LockLost, NotFound
 from harvester.harvest import owners
 from harvester.store import Store, Stored
 
@@ -49,19 +49,36 @@ def holder(store: Store, key: str) -> LockContent | None:
 
 
 def ask_to_stop(store: Store, key: str) -> None:
-    """Write into the lock of a harvest that lives that it is to stop; its owner hears it when it renews it.
+    """Write into the lock of a harvest that lives that it is to stop; its owner hears it when it renews."""
+    _add(store, key, "stop_asked")
+
+
+def tell_of_change(store: Store, key: str) -> bool:
+    """Write into the lock of a harvest that lives that its collection was changed, after it was.
+
+    The owner hears it when it renews the lock, and reads the collection after that. Whether there is one.
+    """
+    return _add(store, key, "collection_changed")
+
+
+def _add(store: Store, key: str, word: Literal["stop_asked", "collection_changed"]) -> bool:
+    """Whether a harvest that lives will find this word in its lock.
 
     The lock is replaced in the version that was read, so that neither a renewal nor a takeover is undone.
     """
     for _ in range(_TRIES):
         lock = _live(store, key)
-        if lock is None or not (held := content(lock)) or held.get("stop_asked"):
-            return
-        held["stop_asked"] = timestamp(store.now())
-        held["last_renewed"] = timestamp(lock.modified)
+        if lock is None or not (held := content(lock)):
+            return False
+        if held.get(word):
+            # Not heard yet: the owner takes it out in the moment of hearing it.
+            return True
+        held[word] = timestamp(store.now())
+        held["last_renewed"] = timestamp(written_at(lock))
         with suppress(Conflict):
             store.replace(key, orjson.dumps(held, option=orjson.OPT_INDENT_2), version=lock.version)
-            return
+            return True
+    return False
 
 
 def _live(store: Store, key: str) -> Stored | None:
@@ -85,3 +102,20 @@ def owner_of(held: LockContent) -> str:
     if "owner" in held:
         return f"{held['owner']} on {held.get('host', 'an unknown host')}"
     return f"the harvest of {held['harvest_id']}" if "harvest_id" in held else "an unknown owner"
+
+
+def locked(key: str, held: LockContent, expires: datetime | None) -> HarvesterError:
+    until = f" It expires at {timestamp(expires)} unless it is renewed." if expires else ""
+    return HarvesterError(
+        f"The collection is locked: {key} is held by {owner_of(held)}.{until}",
+        hint="Wait for that harvest to end. If none is running, the lock expires, or `unlock` removes it.",
+        exit_code=Exit.LOCKED,
+    )
+
+
+def lost(key: str) -> LockLost:
+    return LockLost(
+        f"Another harvest has taken over {key}.",
+        hint="This harvest stopped writing. The other one continues from what is stored.",
+        exit_code=Exit.LOCKED,
+    )

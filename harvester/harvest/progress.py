@@ -1,6 +1,7 @@
 """The state and figures of a harvest, as harvest.json and the status page show them."""
 
 import logging
+import math
 import platform
 import threading
 from collections.abc import Callable, Iterable
@@ -74,6 +75,9 @@ class _Standing:
     missed: Tree = field(default_factory=dict)
     # What was asked for of posts and accounts, and is no longer accepted.
     refused_fields: tuple[str, ...] = ()
+    # Of a stream: the version of the collection that is in use, and why a later one is not.
+    version: int = 0
+    change_waits: str = ""
 
 
 class Progress:
@@ -117,8 +121,9 @@ class Progress:
             self._now = replace(self._now, activity=activity)
 
     def waits(self, what: str, seconds: float) -> None:
-        """Say what is waited for; 0 seconds when it is over."""
-        self.does(f"waiting {seconds:.0f} s ({what})" if seconds else "collecting")
+        """Say what is waited for; 0 seconds when it is over, and infinitely many where that is unknown."""
+        how_long = "" if math.isinf(seconds) else f"{seconds:.0f} s "
+        self.does(f"waiting {how_long}({what})" if seconds else "collecting")
 
     def update(self, at: str) -> None:
         """What is recorded is as of this moment."""
@@ -130,6 +135,16 @@ class Progress:
         with self._lock:
             self._now = replace(self._now, refused_fields=(*self._now.refused_fields, words))
         return {"event": "field refused", "at": at, "detail": words}
+
+    def uses_version(self, version: int) -> None:
+        """A stream is collected by this version of the collection."""
+        with self._lock:
+            self._now = replace(self._now, version=version, change_waits="")
+
+    def change_waits(self, why: str) -> None:
+        """Say why a stream is not collected by the collection as it is stored."""
+        with self._lock:
+            self._now = replace(self._now, change_waits=why)
 
     def end(self, outcome: Outcome, *, at: str = "", missed: Tree | None = None) -> None:
         """The harvest is over, since `at` or, where that is not known, since the last update."""
@@ -171,8 +186,7 @@ class Progress:
             summary["exit_code"] = int(outcome.exit_code)
         if counts := self._rule_counts():
             summary["rule_counts"] = counts
-        if now.refused_fields:
-            summary["refused_fields"] = list(now.refused_fields)
+        _tell_differences(summary, now)
         if now.missed:
             summary["missed_interval"] = now.missed
         if outcome.hint:
@@ -182,3 +196,13 @@ class Progress:
         if outcome.needs_change:
             summary["needs_change"] = True
         return summary
+
+
+def _tell_differences(summary: HarvestSummary, now: _Standing) -> None:
+    """Add in what the harvest differs from what the collection asks for, and which version of it it uses."""
+    if now.version:
+        summary["collection_version"] = now.version
+    if now.change_waits:
+        summary["change_waits"] = now.change_waits
+    if now.refused_fields:
+        summary["refused_fields"] = list(now.refused_fields)

@@ -11,6 +11,7 @@ from harvester.collection.description import budget
 from harvester.collection.kinds import is_stream
 from harvester.documents import Collection
 from harvester.errors import HarvesterError
+from harvester.harvest.collection_edits import CollectionEdits
 from harvester.harvest.context import Context
 from harvester.harvest.inbox import Inbox
 from harvester.harvest.progress import Progress
@@ -44,6 +45,12 @@ class SourceThread:
     ended_by: list[str] = field(default_factory=list)
     _client: Client | None = None
 
+    def __post_init__(self) -> None:
+        context = self.context
+        self.edits = CollectionEdits(
+            context.store, context.keys, context.progress, self.collection, take_over=self._take_over
+        )
+
     def start(self, state: State) -> None:
         threading.Thread(target=self._run, args=(state,), name="source", daemon=True).start()
 
@@ -71,13 +78,19 @@ class SourceThread:
         finally:
             self.inbox.end()
 
+    def _take_over(self, collection: Collection) -> None:
+        """What counts of a changed collection besides its source; keys count from the next start."""
+        if self._client:
+            self._client.billing.budget = budget(collection, setting=self.context.settings.budget_usd)
+
     def _collect(self, missed: MissedInterval | None) -> None:
-        context = self.context
-        client = self.client(self.collection, context.progress)
+        # As it was begun with, or as an edit left it since.
+        context, collection = self.context, self.edits.collection
+        client = self.client(collection, context.progress)
         if is_stream(self.collection) and self.network.one_stream_per_app:
             # Before anything is asked of the network: rules that are set count for the app's stream.
             context.hold_app(client.app)
-        client.billing.budget = budget(self.collection, setting=context.settings.budget_usd)
+        client.billing.budget = budget(collection, setting=context.settings.budget_usd)
         if self._client:
             client.go_on_from(self._client)
             self._client.close()
@@ -86,7 +99,7 @@ class SourceThread:
         context.progress.does("collecting")
         self.source(
             Job(
-                collection=self.collection,
+                collection=collection,
                 client=client,
                 clock=context.clock,
                 stop=context.stop,
@@ -96,6 +109,7 @@ class SourceThread:
                 concurrency=context.settings.concurrency,
                 harvest=context.progress.started,
                 rule_counts=context.rule_counts,
+                edits=self.edits,
                 **gap_of(missed),
             )
         )

@@ -13,7 +13,9 @@ from harvester.errors import Exit, HarvesterError
 from harvester.networks.attribution import Attributor
 from harvester.networks.budget import Billing, Prices
 from harvester.networks.check import Check
+from harvester.networks.edits import Edits, NoEdits
 from harvester.networks.gap import Heard, MissedInterval, impossible
+from harvester.networks.keys import Keys as Keys
 from harvester.networks.records import Post, Records, one_post_a_line, only_post
 from harvester.networks.repair import Known, LiveRule, Searches
 from harvester.networks.rule_counts import RuleCounts
@@ -46,25 +48,6 @@ class Put(Protocol):
     """Hand a batch over; blocks while there is no room, and with `wait` until the batch is safe on disk."""
 
     def __call__(self, batch: Batch, *, wait: bool = False) -> None: ...
-
-
-class Keys:
-    """What a network is asked with; as it stands here, of one that asks for no keys."""
-
-    @property
-    def secrets(self) -> tuple[str, ...]:
-        """What may be in no log and no notice."""
-        return ()
-
-    @property
-    def app(self) -> str:
-        """What tells the app that they are of from all others, and no secret; empty where that is unknown."""
-        return ""
-
-    @property
-    def whose(self) -> str:
-        """Whose they are, in words."""
-        return "none are needed."
 
 
 class Client:
@@ -132,6 +115,8 @@ class Job(Generic[C]):
     harvest: str = ""
     # Where a stream counts the posts of its rules; None: nobody asks.
     rule_counts: RuleCounts | None = None
+    # Of a stream: what is changed of the collection while it runs.
+    edits: Edits = field(default_factory=NoEdits)
 
 
 # Runs in a thread of its own, hands what it gets to `job.put`, and returns when it is through. It raises
@@ -151,6 +136,8 @@ class Network:
     name_limits: ClassVar[str] = ""
     # Whether it allows one stream only for the same keys.
     one_stream_per_app: ClassVar[bool] = False
+    # Whether a running stream takes over a changed filter, by the edits of its job.
+    changes_streams: ClassVar[bool] = False
 
     @property
     def rules(self) -> Rules:

@@ -212,7 +212,11 @@ def test_a_running_harvest_is_shown_while_it_runs_and_stopped_with_everything_st
     assert person("collection", "filter-stop", "live").err == f"{told}\n"
 
 
-def test_a_stream_that_the_harvester_runs_by_itself_is_listed_and_stopped(person: Person) -> None:
+def test_a_stream_that_the_harvester_runs_by_itself_is_listed_changed_and_stopped(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TWARC_CLOUD_LOCK_SECONDS", "2")
+    monkeypatch.setenv("TWARC_CLOUD_CHECKPOINT_SECONDS", "1")
     _add(person, "live", filter={"track": "library"})
     assert person("collection-config", "update").code == 1
     person.write({**person.file, "filter": {"track": "museum"}})
@@ -226,7 +230,16 @@ def test_a_stream_that_the_harvester_runs_by_itself_is_listed_and_stopped(person
         until(lambda: "live => Folder: collections." in person.output("harvest", "running"))
         assert [row["collection_id"] for row in person("harvest", "running", "--json").json] == ["live"]
         person.write({**person.file, "filter": {"track": "archive"}})
-        assert "Stop and start the collection" in person.output("collection-config", "update")
+        assert "takes this over within a minute" in person.output("collection-config", "update")
+        version = person.stored("live")["version"]
+        until(
+            lambda: person("harvest", "running", "live", "--json").json.get("collection_version") == version
+        )
+        person.write({**person.file, "keys": {"profile": "other"}, "budget_usd": 5})
+        words = person.output("collection-config", "update")
+        assert "for the changed keys to go into effect" in words and "takes this over" in words
+        person.write({**person.file, "title": "A title"})
+        assert "stream" not in person.output("collection-config", "update")
         assert person.output("collection", "filter-stop", "live") == "Stopping ...\nStopped\n"
         out, _ = process.communicate(timeout=30)
         assert "live => stopped (a stop was requested)." in out

@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from harvester.networks.x import Keys
 from harvester.store import Store
 from harvester.store.folder import FolderStore
 from harvester.store.keys import APPS, CollectionKeys
+from tests.harvest.test_a_day import CountingStore
 from tests.support.harvest_stage import staged, until
 from tests.support.stores import HandClock, Place, Wrapped
 
@@ -100,6 +102,18 @@ def test_of_many_that_find_a_dead_ones_app_one_gets_it(tmp_path: Path) -> None:
         won = list(pool.map(holds, rivals))
     assert won.count(True) == 1
     assert _names(store) == [f"owner{won.index(True)}"]
+
+
+def test_a_harvest_pays_for_two_requests_of_its_app_and_for_none_in_between() -> None:
+    clock = HandClock()
+    store: Any = CountingStore(clock)
+    mine = _Harvest(store, "museums", "mine")
+    store.asked.clear()
+    mine.app.hold(APP)
+    mine.app.hold(APP)
+    assert store.asked == {"PUT": 1}
+    mine.app.release()
+    assert store.asked == {"PUT": 1, "DELETE": 1}
 
 
 @pytest.mark.parametrize("text", [b"", b"{}", b"[]", b'{"collection": "../x", "owner": "a"}', b"\xff"])

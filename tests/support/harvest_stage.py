@@ -149,6 +149,8 @@ class Going:
 
     stop: Stop
     summary: Callable[[], Mapping[str, Any]]
+    # Renew the lock, as happens every 45 s.
+    renew: Callable[[], None]
     ended: list[Ended] = field(default_factory=list)
 
     @property
@@ -248,7 +250,7 @@ class Stage:
         """A harvest that runs beside the block and has ended when the block has, at most a minute later."""
         stop = Stop()
         run = self._run(collection_id, stop, settings)
-        going = Going(stop, run.summary)
+        going = Going(stop, run.summary, run._lock.renew)
         thread = threading.Thread(target=lambda: going.ended.append(self._harvested(run)), daemon=True)
         thread.start()
         try:

@@ -30,13 +30,13 @@ from harvester.commands.config import (
     honeybadger_key,
     import_rules,
     rules,
+    running_stream,
     users,
 )
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.networks.registry import name_of, network_of
 from harvester.networks.validation import problems
-from harvester.store.keys import CollectionKeys
 from harvester.text import counted
 
 _ALIASES = {
@@ -149,20 +149,9 @@ def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, workspace: W
     if key_names(current) and not key_names(stored):
         way = f"`collection-config forget-keys {stored['id']}` removes them."
         advise(f"They are still in its history: {way}")
-    if is_stream(stored) and _may_run(workspace, keys):
-        click.echo("Stop and start the collection for the changes to go into effect.")
+    if is_stream(stored):
+        running_stream.tell(workspace, keys, current, stored)
     _tell_repaid(current, stored)
-
-
-def _may_run(workspace: Workspace, keys: CollectionKeys) -> bool:
-    """Whether a stream runs, or whether that cannot be seen from here."""
-    from harvester.harvest import catalog
-
-    try:
-        return bool(workspace.compute.task(keys.id) or catalog.live_lock(workspace.store, keys))
-    except HarvesterError:
-        # Who may store a collection may not be allowed to look at the cluster.
-        return True
 
 
 def _tell_repaid(before: Tree, after: Tree) -> None:

@@ -97,7 +97,8 @@ def _filter(tree: Collection) -> Iterator[Check]:
             yield Check("rules", False, problem, "Correct it; X would refuse it.")
         return
     many = f"{counted(len(rules), 'rule')} in {counted(len(live), 'live rule')}"
-    yield Check("rules", True, f"{many}: {'; '.join(rule.value for rule in live[:3])}")
+    shown = f"{many}: {'; '.join(rule.value for rule in live[:3])}"
+    yield Check("rules", True, shown if live else "all are inactive: a stream waits until one is not.")
     for problem in repeated(tree["filter"]):
         yield Check("rules", True, problem, "Remove the duplicate.")
     yield _limit(tree["filter"])

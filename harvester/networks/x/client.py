@@ -1,6 +1,7 @@
 """The X API as method calls, one page each, with the fields that twarc requests."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from datetime import UTC, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -74,6 +75,12 @@ class XClient(RulesApi, Client):
 
     def __repr__(self) -> str:
         return f"XClient({self._base}, {self._keys!r})"
+
+    def aside(self) -> "XClient":
+        """The same client for what is asked beside a stream, whose waits are not the harvest's activity."""
+        other = copy(self)
+        other._exchange = self._exchange.aside()
+        return other
 
     @property
     def time(self) -> NetworkTime:

@@ -32,6 +32,7 @@ class X(Network):
     delivery = post_ids.DELIVERY
     name_limits = LIMITS
     one_stream_per_app = True
+    changes_streams = True
 
     @property
     def rules(self) -> Rules:

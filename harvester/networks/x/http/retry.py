@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Callable, Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, TypeVar
@@ -73,6 +74,13 @@ class Exchange:
         self.time = NetworkTime(clock)
         self.windows = Windows(clock=clock, stop=stop, on_wait=on_wait)
         self._sessions = sessions
+
+    def aside(self) -> "Exchange":
+        """The same connections and bill, for requests of whose waits nobody is told."""
+        other = copy(self)
+        other.on_wait = None
+        other.windows = Windows(clock=self.clock, stop=self.stop)
+        return other
 
     def ask(
         self,

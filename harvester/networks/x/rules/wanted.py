@@ -46,19 +46,12 @@ def translated(rules: Sequence[CollectionRule], caps: RuleCaps) -> list[Wanted]:
 
 
 def active_rules(asked: Mapping[str, Any]) -> list[CollectionRule]:
-    """The rules of a collection's `filter` that are sent to X; raises where there is none, or a wrong one."""
+    """The rules of a collection's `filter` that are sent to X; raises with all that is wrong with any."""
     problems: list[str] = []
     rules = collection_rules(asked, problems)
     if problems:
         raise _unusable(problems)
-    active = [rule for rule in rules if rule.active]
-    if rules and not active:
-        raise HarvesterError(
-            "All rules of the filter are inactive.",
-            hint="Make one of them active.",
-            needs_change=True,
-        )
-    return active
+    return [rule for rule in rules if rule.active]
 
 
 def _unusable(problems: Sequence[str]) -> HarvesterError:

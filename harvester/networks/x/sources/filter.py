@@ -1,18 +1,22 @@
 """Collects a filtered stream until it is stopped; every interruption is recorded as a gap."""
 
 import logging
+import math
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from functools import partial
 
 from harvester.clock import timestamp
 from harvester.collection.kinds.kind import count
 from harvester.documents import Tree
 from harvester.errors import HarvesterError
-from harvester.networks import Batch
+from harvester.networks import Batch, Stopped
 from harvester.networks.gap import Gap
 from harvester.networks.x import Rule, StreamRead, StreamSupervisor, XError, price, tag_prefix
 from harvester.networks.x.job import Job
 from harvester.networks.x.rules.collection_rules import repeated
+from harvester.networks.x.rules.live_changes import IN_FORCE_AFTER, LiveChanges
 from harvester.networks.x.rules.live_rules import refusal
 from harvester.networks.x.rules.wanted import active_rules
 from harvester.networks.x.sources.stream_records import StreamRecords
@@ -20,23 +24,45 @@ from harvester.text import counted
 
 log = logging.getLogger("twarc-cloud")
 
+_TICK = 0.5
+_NO_RULE = "no rule of the filter is active"
 _POST = price("tweets/search/stream", posts=1)
 
 
 def collect(job: Job) -> None:
-    """Set the rules, then take what matches them until a stop or `max_records`."""
+    """Set the rules, then take what matches them until a stop or `max_records`; edits change the rules."""
     records = StreamRecords(job)
-    added = _set_rules(job, records)
+    changes, added = _set_rules(job, records)
     try:
-        _collect(job, records, heard=added.clear)
+        _collect(job, changes, records, heard=added.clear)
     except XError:
         # Nothing came, and they may not be received now: the app's next stream would pay for what they match.
         job.client.take_back(added)
         raise
 
 
-def _collect(job: Job, records: StreamRecords, *, heard: Callable[[], None]) -> None:
+def _collect(job: Job, changes: LiveChanges, records: StreamRecords, *, heard: Callable[[], None]) -> None:
     """Call `heard` once anything came."""
+    gap = Gap(job.gap_from, job.gap_from, job.gap_why, before=job.last_id) if job.gap_from else None
+    taken, is_over = 0, False
+    while not is_over:
+        if changes.is_empty:
+            _await_rules(job, changes, records, gap)
+            gap = None
+        taken, is_over = _connected(job, changes, records, gap, taken=taken, heard=heard)
+        gap = None
+
+
+def _connected(
+    job: Job,
+    changes: LiveChanges,
+    records: StreamRecords,
+    gap: Gap | None,
+    *,
+    taken: int,
+    heard: Callable[[], None],
+) -> tuple[int, bool]:
+    """Collect until the end, or until no rule is active; the posts taken by then, and whether it ended."""
     minutes = count(job.collection["filter"], "backfill_minutes")
     stream = StreamSupervisor(
         job.client.stream,
@@ -45,26 +71,59 @@ def _collect(job: Job, records: StreamRecords, *, heard: Callable[[], None]) -> 
         stop=job.stop,
         on_wait=job.waits,
         time=job.client.time,
-        gap=Gap(job.gap_from, job.gap_from, job.gap_why, before=job.last_id) if job.gap_from else None,
+        gap=gap,
         charged=job.client.bill_streamed,
         recover=partial(job.client.stream, backfill_minutes=minutes) if minutes else None,
     )
-    left = count(job.collection["filter"], "max_records") or None
     put = partial(_put, job, records)
     for read in stream:
         if read.alive:
             heard()
-        if left is not None and len(read.ids) >= left:
-            put(read, most=left)
+        if events := _changed(changes, records):
+            job.put(Batch(events=events, sync=True))
+        most = changes.max_records
+        if most is not None and taken + len(read.ids) >= most:
+            put(read, most=max(0, most - taken))
             job.say("max_records reached")
-            if stream.duplicates:
-                at = timestamp(job.clock.now())
-                job.put(Batch(events=({"event": "duplicates", "dropped": stream.duplicates, "at": at},)))
-            return
-        if left is not None:
-            left -= len(read.ids)
+            _put_duplicates(job, stream)
+            return most, True
+        taken += len(read.ids)
         put(read, most=None)
         job.client.billing.require_left(_POST)
+        if changes.is_empty:
+            _put_duplicates(job, stream)
+            return taken, False
+    return taken, True
+
+
+def _await_rules(job: Job, changes: LiveChanges, records: StreamRecords, gap: Gap | None) -> None:
+    """Wait without a connection while no rule is active, in which nothing is missed; raises Stopped."""
+    at = timestamp(job.clock.now())
+    waiting: Tree = {"event": "waiting", "at": at, "detail": _NO_RULE}
+    ended = (replace(gap, until=job.client.time.latest()).event(),) if gap else ()
+    job.put(Batch(events=(*ended, waiting), sync=True))
+    job.waits(_NO_RULE, math.inf)
+    while changes.is_empty:
+        if job.clock.wait(job.stop, _TICK):
+            raise Stopped
+        events = _changed(changes, records)
+        job.put(Batch(events=events, heard=timestamp(job.client.time.earliest()), sync=bool(events)))
+    job.waits("", 0.0)
+
+
+def _changed(changes: LiveChanges, records: StreamRecords) -> tuple[Tree, ...]:
+    """What has become of edits, which also changes what is said of records."""
+    events = tuple(changes.poll())
+    for event in events:
+        if event["event"] == "rules":
+            records.learn(changes.collection, event)
+    return events
+
+
+def _put_duplicates(job: Job, stream: StreamSupervisor) -> None:
+    if stream.duplicates:
+        at = timestamp(job.clock.now())
+        job.put(Batch(events=({"event": "duplicates", "dropped": stream.duplicates, "at": at},)))
 
 
 def _put(job: Job, records: StreamRecords, read: StreamRead, *, most: int | None) -> None:
@@ -80,8 +139,8 @@ def _put(job: Job, records: StreamRecords, read: StreamRead, *, most: int | None
     job.put(batch)
 
 
-def _set_rules(job: Job, records: StreamRecords) -> list[Rule]:
-    """Make the app's rules those of the collection; those that were not there before."""
+def _set_rules(job: Job, records: StreamRecords) -> tuple[LiveChanges, list[Rule]]:
+    """Make the app's rules those of the collection; what changes them, and the rules that are new."""
     for problem in repeated(job.collection["filter"]):
         log.warning("%s", problem)
     prefix = tag_prefix(job.collection["id"])
@@ -94,10 +153,12 @@ def _set_rules(job: Job, records: StreamRecords) -> list[Rule]:
             "Correct the filter of the collection.",
             needs_change=True,
         )
+    since = job.client.time.latest() + (IN_FORCE_AFTER if plan.add else timedelta())
     event: Tree = {
         "event": "rules",
         "at": timestamp(job.clock.now()),
         "rules": [rule.told for rule in plan.rules],
+        "in_force_from": timestamp(since),
     }
     if plan.foreign:
         event["foreign"] = [dict(rule) for rule in plan.foreign]
@@ -114,4 +175,4 @@ def _set_rules(job: Job, records: StreamRecords) -> list[Rule]:
         )
     records.learn(job.collection, event)
     job.put(Batch(events=(event,), sync=True))
-    return list(plan.add)
+    return LiveChanges(job, plan.rules, caps=caps), list(plan.add)

@@ -1,0 +1,52 @@
+"""What a person changes of a collection while its stream runs, as the source of that stream learns of it."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from harvester.documents import Collection
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A later version of the collection, with its number and the changeset that made it."""
+
+    # It may hold API keys.
+    collection: Collection = field(repr=False)
+    version: int
+    changeset: str
+
+
+class Edits(Protocol):
+    """The source asks whether there is news as often as it likes, and says what has become of each edit."""
+
+    @property
+    def pending(self) -> bool:
+        """Whether the collection was changed since it was read last."""
+        ...
+
+    def read(self) -> Edit:
+        """The collection as it is now, from the store; raises where that or the collection is unusable."""
+        ...
+
+    def taken_over(self, edit: Edit) -> None:
+        """From now on the stream is collected by this version."""
+        ...
+
+    def not_yet(self, why: str) -> None:
+        """The stream goes on as before: why the changed collection is not in use."""
+        ...
+
+
+class NoEdits:
+    """Of a source that is told of none."""
+
+    pending = False
+
+    def read(self) -> Edit:
+        raise NotImplementedError
+
+    def taken_over(self, edit: Edit) -> None:
+        """It never comes to this."""
+
+    def not_yet(self, why: str) -> None:
+        """It never comes to this."""

@@ -1,0 +1,20 @@
+"""The keys of a network: whose they are, of which app, and what of them may be shown nowhere."""
+
+
+class Keys:
+    """What a network is asked with; as it stands here, of one that asks for no keys."""
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What may be in no log and no notice."""
+        return ()
+
+    @property
+    def app(self) -> str:
+        """What tells the app that they are of from all others, and no secret; empty where that is unknown."""
+        return ""
+
+    @property
+    def whose(self) -> str:
+        """Whose they are, in words."""
+        return "none are needed."
