@@ -25,7 +25,7 @@ from harvester.commands.cli.workspace import (
 from harvester.documents import HarvestSummary, Tree
 from harvester.errors import HarvesterError
 from harvester.harvest.summary import dollars
-from harvester.text import size, when
+from harvester.text import printable, size, when
 
 if TYPE_CHECKING:
     from harvester.store.keys import CollectionKeys
@@ -54,7 +54,8 @@ def list_harvests(as_json: bool, workspace: Workspace) -> None:
         return
     for row in rows:
         detail = f" ({row['detail']})" if row["detail"] else ""
-        print_line(f"{row['id']} => {workspace.label}. Status: {row['status']}{detail}")
+        word = f", {row['heartbeat']}" if row["heartbeat"] else ""
+        print_line(f"{row['id']} => {workspace.label}. Status: {row['status']}{word}{detail}")
         if row["started"]:
             click.echo(f"  since {when(row['started'])} UTC", err=True)
     if not rows:
@@ -99,9 +100,8 @@ def _summary(workspace: Workspace, collection_id: str) -> HarvestSummary | None:
     """What it has so far: as it says itself, or as it last said in the store."""
     from harvester.harvest import catalog
 
-    return workspace.compute.live(collection_id) or catalog.running(
-        workspace.store, workspace.keys(collection_id)
-    )
+    store, keys = workspace.store, workspace.keys(collection_id)
+    return workspace.compute.live(collection_id) or catalog.running(store, keys) or catalog.stale(store, keys)
 
 
 def _print_running(workspace: Workspace, summary: HarvestSummary, *, with_rules: bool) -> None:
@@ -113,9 +113,11 @@ def _print_running(workspace: Workspace, summary: HarvestSummary, *, with_rules:
 
 def _running_line(workspace: Workspace, summary: HarvestSummary) -> str:
     activity = f". Activity: {summary['activity']}" if summary.get("activity") else ""
+    word = f". Heartbeat: {summary['heartbeat']}" if summary.get("heartbeat") else ""
+    waits = f". Edit not in use: {summary['change_waits']}" if summary.get("change_waits") else ""
     billed = f". Billed: ${dollars(summary):.2f}" if dollars(summary) else ""
     updated = f". As of: {when(summary['updated'])} UTC" if summary.get("updated") else ""
-    return summary_line(workspace, summary) + activity + billed + updated
+    return summary_line(workspace, summary) + word + activity + printable(waits) + billed + updated
 
 
 @harvest.command("last", help="Show the outcome of the last harvest of COLLECTION_ID that ended or died.")

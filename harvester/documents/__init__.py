@@ -109,6 +109,7 @@ class LockContent(TypedDict, total=False):
     software: str
     renewed: int
     heard: Tree
+    heartbeat: str
     stop_asked: str
     collection_changed: str
     last_renewed: str
@@ -203,6 +204,7 @@ class HarvestSummary(Figures, total=False):
     updated: str
     task: Tree
     activity: str
+    heartbeat: str
     harvest_end_timestamp: str
     exit_code: int
     rule_counts: Tree

@@ -13,6 +13,7 @@ from harvester.clock import moment
 from harvester.collection import history
 from harvester.documents import HarvestSummary, LockContent, checked, object_in
 from harvester.errors import HarvesterError, NotFound
+from harvester.harvest.heartbeat_word import STALE, told
 from harvester.harvest.lock_content import content, holder, is_released
 from harvester.harvest.progress import INTERRUPTED, RUNNING
 from harvester.store import Store
@@ -37,10 +38,30 @@ def live_lock(store: Store, keys: CollectionKeys) -> LockContent | None:
 
 
 def running(store: Store, keys: CollectionKeys) -> HarvestSummary | None:
-    """harvest.json of the harvest that runs; None when none does."""
+    """harvest.json of the harvest that runs; None when none does. Of a stream with its `heartbeat`."""
     held = live_lock(store, keys)
-    if held is None:
-        return None
+    return None if held is None else _with(held.get("heartbeat"), _reached(store, keys))
+
+
+def heartbeat(store: Store, keys: CollectionKeys) -> str:
+    """How a stream is, in one word; empty where none runs. STALE where it gives no sign of itself."""
+    try:
+        return told(store, store.read(keys.lock))
+    except NotFound:
+        return ""
+
+
+def stale(store: Store, keys: CollectionKeys) -> HarvestSummary | None:
+    """harvest.json of a stream that gives no sign of itself, and may not be over; None without one."""
+    return _with(STALE, _reached(store, keys)) if heartbeat(store, keys) == STALE else None
+
+
+def _with(word: str | None, summary: HarvestSummary) -> HarvestSummary:
+    return {**summary, "heartbeat": word} if word else summary
+
+
+def _reached(store: Store, keys: CollectionKeys) -> HarvestSummary:
+    """harvest.json of the harvest that has the lock, as it last said."""
     try:
         known = checked(store.read(keys.checkpoint).data, keys.checkpoint, hint=_FOREIGN)
         state = known.get("state") or {}

@@ -7,6 +7,7 @@ from pathlib import Path
 from harvester.clock import Clock, Stop
 from harvester.errors import HarvesterError
 from harvester.harvest.progress import Progress
+from harvester.networks import Batch
 from harvester.networks.rule_counts import RuleCounts
 from harvester.settings import Settings
 from harvester.store import Store
@@ -28,6 +29,8 @@ class Context:
     rule_counts: RuleCounts | None = None
     # Takes until when all that a stream brought was heard and is stored, and the last record before that.
     note_heard: Callable[[str, str], None] = lambda heard, last_id: None  # noqa: ARG005
+    # Hears of all that a source hands over.
+    note_batch: Callable[[Batch], None] = lambda batch: None  # noqa: ARG005
     # Takes the app whose one stream this harvest is to be; raises where another's stream holds it.
     hold_app: Callable[[str], None] = lambda app: None  # noqa: ARG005
     # Why the app is another's by now, which ends this harvest.

@@ -20,6 +20,7 @@ from harvester.harvest.context import Context
 from harvester.harvest.control import StopFile
 from harvester.harvest.fenced_store import FencedStore
 from harvester.harvest.finalize import Ending
+from harvester.harvest.heartbeat_word import Heartbeat
 from harvester.harvest.lock import Lock
 from harvester.harvest.progress import INTERRUPTED, RUNNING, Outcome, Progress
 from harvester.harvest.recovery import recover, sweep
@@ -79,6 +80,7 @@ class Harvest:
             patience=Patience(self.settings.store_patience, clock=self.clock, stop=self.stop),
         )
         self._lock.on_lapse = self._require_app
+        self._heartbeat = Heartbeat(self.clock, interval=self.settings.lock_seconds)
         counts = RuleCounts(self.clock)
         self._context = Context(
             store=PatientStore(fenced, self._patience),
@@ -91,6 +93,7 @@ class Harvest:
             progress=Progress(self.keys.id, self.store.name, task=self.task, rule_counts=counts.told),
             rule_counts=counts,
             note_heard=self._lock.note_heard,
+            note_batch=self._heartbeat.take,
             hold_app=self._app.hold,
             app_lost=lambda: self._app.lost,
         )
@@ -141,6 +144,8 @@ class Harvest:
         if run and summary["state"] == RUNNING:
             # The stored one is as old as the last checkpoint.
             summary["updated"], summary["billed"] = timestamp(self.clock.now()), run.billed()
+            if self._lock.heartbeat:
+                summary["heartbeat"] = self._lock.heartbeat()
         return summary
 
     def _begin(self, uploads: Uploads) -> Run:
@@ -161,6 +166,8 @@ class Harvest:
             waits_for=self.waits_for,
         )
         self._lock.on_change = source.edits.hear
+        if is_stream(collection):
+            self._lock.heartbeat = lambda: self._heartbeat.word
         return Run(context, claim(context, collection), source, uploads)
 
     def _collection(self, store: Store) -> Collection:

@@ -69,6 +69,8 @@ class Lock:
         self._began = datetime.min.replace(tzinfo=UTC)
         self._written = 0.0
         self._lost = False
+        # The word that each renewal writes, of a stream.
+        self.heartbeat: Callable[[], str] | None = None
         # Called once the collection was changed, by the thread that renewed the lock.
         self.on_change: Callable[[], None] | None = None
         self._changed = False
@@ -185,6 +187,8 @@ class Lock:
             if self._lost:
                 raise lost(self._key)
             self._content["renewed"] = self._content.get("renewed", 0) + 1
+            if self.heartbeat:
+                self._content["heartbeat"] = self.heartbeat()
             sent = self._clock.elapsed()
             in_time = self.in_time
             try:

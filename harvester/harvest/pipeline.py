@@ -53,7 +53,7 @@ class Storing:
     ) -> None:
         self._store, self._settings, self._clock = context.store, context.settings, context.clock
         self._progress, self._uploads, self._billed = context.progress, uploads, billed
-        self._note_heard = context.note_heard
+        self._note_heard, self._note_batch = context.note_heard, context.note_batch
         self._here, self._work = claim.here, claim.work
         self._pointer, self._summary = claim.checkpoint, claim.summary
         self._parts = Parts(self._store, self._here, self._work.folder)
@@ -69,6 +69,7 @@ class Storing:
 
     def add(self, batch: Batch) -> None:
         """Keep a batch, on disk at once where it asks for that."""
+        self._note_batch(batch)
         if not self._work.is_open:
             # A file's age counts from its first batch, not from the end of the file before.
             self._opened_at = self._clock.elapsed()

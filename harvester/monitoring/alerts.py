@@ -108,6 +108,16 @@ class Alerts:
         hint = f"`collection filter-start {self.collection_id}` restarts it."
         self._tell(_GAVE_UP, Outcome(FAILED, reason, Exit.ERROR, hint))
 
+    def unheard(self, word: str, summary: HarvestSummary) -> None:
+        """Tell of a stream that runs and is refused, or hears nothing."""
+        from harvester.harvest.progress import RUNNING, Outcome
+
+        reason = f"The stream is {word}: {summary.get('activity') or 'nothing is heard of it'}."
+        hint = f"`harvest running {self.collection_id}` and `harvest log {self.collection_id}` show more."
+        self._tell(
+            f"stream {word}", Outcome(RUNNING, reason, Exit.RETRY_LATER, hint), summary["harvest_timestamp"]
+        )
+
     def beats(
         self,
         over: threading.Event,
@@ -115,12 +125,18 @@ class Alerts:
         *,
         every: float = _STREAM_CHECKS_IN_EVERY,
     ) -> None:
-        """A stream ends when it is told to, so it checks in while it runs and is connected."""
+        """A stream ends when it is told to, so it checks in while it runs well; that it does not is told."""
 
         def beat() -> None:
-            if is_stream(self.collection) and summary().get("activity") == "collecting":
+            from harvester.harvest.heartbeat_word import WELL
+
+            if not is_stream(self.collection) or not (word := (now := summary()).get("heartbeat")):
+                return
+            if word in WELL:
                 self.check_in()
-                self.fields_refused(summary())
+                self.fields_refused(now)
+            else:
+                self.unheard(word, now)
 
         heartbeat.every(every, over, beat)
 

@@ -10,6 +10,7 @@ from flask import Flask, Response, abort, jsonify, request
 from harvester.clock import Stop
 from harvester.documents import HarvestSummary, Tree
 from harvester.errors import Exit, HarvesterError
+from harvester.harvest.heartbeat_word import WORDS
 from harvester.monitoring.bounded_http import serving
 
 _LOOPBACK = ("127.0.0.1", "::1")
@@ -136,6 +137,10 @@ def _metrics(summary: HarvestSummary, sinks: Sequence[Tree]) -> str:
         lines += [f"# HELP {full} {description}", f"# TYPE {full} {kind}", f"{full}{label} {values[name]}"]
     for name, value in sorted((summary.get("counts") or {}).items()):
         lines.append(f'twarc_cloud_counts{{collection="{summary["collection_id"]}",what="{name}"}} {value}')
+    if word := summary.get("heartbeat"):
+        full = "twarc_cloud_heartbeat"
+        lines += [f"# HELP {full} 1 for the word that says how the stream is.", f"# TYPE {full} gauge"]
+        lines += [f'{full}{label[:-1]},word="{each}"}} {int(each == word)}' for each in WORDS]
     lines += _rule_metrics(summary.get("rule_counts") or {}, summary["collection_id"])
     return "\n".join([*lines, *_of_sinks(summary["collection_id"], sinks), ""])
 

@@ -454,17 +454,21 @@ def test_the_keys_of_a_harvest_are_in_no_notice_wherever_they_are_from(
 
 
 @pytest.mark.parametrize(
-    ("kind", "activity", "checks_in"),
+    ("kind", "word", "checks_in"),
     [
-        ("filter", "collecting", True),
-        ("filter", "waiting 60 s (X is away)", False),
-        ("search", "collecting", False),
+        ("filter", "LIVE", True),
+        ("filter", "QUIET", True),
+        ("filter", "WAITING", True),
+        ("filter", "STALE", False),
+        ("filter", "REFUSED", False),
+        ("search", "", False),
     ],
 )
-def test_a_stream_checks_in_while_it_is_connected(
-    kind: str, activity: str, checks_in: bool, heard: Heard, monkeypatch: pytest.MonkeyPatch
+def test_a_stream_checks_in_while_all_is_well_and_is_told_of_otherwise(
+    kind: str, word: str, checks_in: bool, heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("HONEYBADGER_ENDPOINT", heard.url)
+    for name, value in heard.environment.items():
+        monkeypatch.setenv(name, value)
     alerts = Alerts("live", "museum")
     alerts.uses({"type": kind, "check_in": "XyZzy"}, Keys(bearer_token="abcdef").secrets)
     over, asked = threading.Event(), threading.Event()
@@ -473,7 +477,12 @@ def test_a_stream_checks_in_while_it_is_connected(
         if asked.is_set():
             over.set()
         asked.set()
-        return {"activity": activity}
+        said: HarvestSummary = {
+            "activity": "waiting 60 s (X)",
+            "harvest_timestamp": "2026",
+            "state": "running",
+        }
+        return {**said, "heartbeat": word} if word else said
 
     alerts.beats(over, summary, every=0.02)
     if kind == "filter":
@@ -481,6 +490,11 @@ def test_a_stream_checks_in_while_it_is_connected(
     else:
         over.wait(0.2)
         over.set()
+    if kind == "filter" and not checks_in:
+        there(lambda: heard.notices)
+        context = heard.notices[0]["request"]["context"]
+        assert context["name"] == f"stream {word}"
+        assert f"The stream is {word}: waiting 60 s (X)" in context["reason"]
     assert bool(heard.checked_in) == checks_in
 
 

@@ -9,6 +9,7 @@ from harvester.documents import HarvestSummary, Tree
 from harvester.errors import HarvesterError
 
 if TYPE_CHECKING:
+    from harvester.compute import Task
     from harvester.compute.schedules.due import Missed
     from harvester.store.keys import CollectionKeys
 
@@ -23,6 +24,7 @@ def listed(workspace: Workspace) -> list[Tree]:
             "status": task.status,
             "kind": task.kind,
             "started": task.started or None,
+            "heartbeat": _heartbeat(workspace, task),
             "detail": task.detail,
         }
         for task in workspace.compute.tasks()
@@ -37,6 +39,7 @@ def listed(workspace: Workspace) -> list[Tree]:
                 "status": "RUNNING",
                 "kind": "elsewhere",
                 "started": held.get("acquired"),
+                "heartbeat": held.get("heartbeat"),
                 "detail": f"on {held.get('host', 'an unknown host')}",
             }
         elif summary := died(workspace, keys):
@@ -45,6 +48,7 @@ def listed(workspace: Workspace) -> list[Tree]:
                 "status": "DIED",
                 "kind": "harvest",
                 "started": summary["harvest_timestamp"] or None,
+                "heartbeat": None,
                 "detail": f"{summary['reason']}. {summary['hint']}",
             }
     for each in _missed(workspace):
@@ -55,10 +59,21 @@ def listed(workspace: Workspace) -> list[Tree]:
                 "status": "MISSED",
                 "kind": "schedule",
                 "started": None,
+                "heartbeat": None,
                 "detail": each.text,
             },
         )
     return [rows[collection_id] for collection_id in sorted(rows)]
+
+
+def _heartbeat(workspace: Workspace, task: "Task") -> str | None:
+    """How the stream of a service is; None for what is no stream, or does not run."""
+    from harvester.compute import RUNNING, SERVICE
+    from harvester.harvest import catalog
+
+    if task.kind != SERVICE or task.status != RUNNING:
+        return None
+    return catalog.heartbeat(workspace.store, workspace.keys(task.collection_id)) or None
 
 
 def _missed(workspace: Workspace) -> "list[Missed]":

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from harvester.collection.kinds import kind_of
+from harvester.collection.kinds import is_stream, kind_of
 from harvester.collection.secrets import key_names
 from harvester.commands import Group
 from harvester.commands.cli import collection_file
@@ -56,7 +56,14 @@ def list_collections(in_full: bool, as_json: bool, workspace: Workspace) -> None
     if not ids:
         advise("No collections; `collection add` adds one.")
     elif in_full:
-        shown = [{**row, "last_harvest": when(row["last_harvest"] or "")} for row in rows]
+        shown = [
+            {
+                **row,
+                "last_harvest": when(row["last_harvest"] or ""),
+                "state": row["heartbeat"] or row["state"],
+            }
+            for row in rows
+        ]
         click.echo(table(shown, ("id", "type", "collects", "last_harvest", "state")))
     else:
         click.echo("\n".join(map(printable, ids)))
@@ -68,13 +75,16 @@ def _row(workspace: Workspace, collection_id: str) -> Tree:
 
     keys = workspace.keys(collection_id)
     row: Tree = {"id": collection_id, "type": None, "collects": None, "last_harvest": None, "state": None}
+    row["heartbeat"] = None
     try:
         tree = history.current(workspace.store, keys)
         last = catalog.died(workspace.store, keys) or catalog.last(workspace.store, keys) or {}
+        word = catalog.heartbeat(workspace.store, keys) if is_stream(tree) else ""
     except HarvesterError as error:
         return {**row, "state": str(error)}
     row |= {"type": tree.get("type"), "collects": _collects(tree)}
-    return row | {"last_harvest": last.get("harvest_timestamp"), "state": last.get("state")}
+    row |= {"last_harvest": last.get("harvest_timestamp"), "state": last.get("state")}
+    return row | {"heartbeat": word or None}
 
 
 def _collects(tree: Tree) -> str:
