@@ -29,7 +29,7 @@ from harvester.networks.x.post_ids import first_id_at
 from harvester.settings import Settings
 from harvester.store import Entry, Store
 from harvester.store.folder import FolderStore
-from harvester.store.keys import CollectionKeys
+from harvester.store.keys import APPS, CollectionKeys
 from harvester.store.reading import reader
 from harvester.store.s3 import S3Store
 from tests.support import fork_server
@@ -117,6 +117,10 @@ _AHEAD = {"code": "Segment.sync", "nth": 7, "when": "after"}
 _CHECKED = {**STEPS["checkpoint moved on"], "holding": '"segment":{', "when": "after"}
 _BEHIND = {**STEPS["segment announced"], "when": "before", "slow": 0.05}
 # Of a stream alone; the others have no events here.
+_APP = {
+    "app taken": {"verb": "create|replace", "key": r"/\.apps/"},
+    "app given back": {"verb": "remove", "key": r"/\.apps/"},
+}
 _ENDING = {"verb": "upload", "key": r"/events\.jsonl$"}
 FIRST_DEATHS: dict[str, dict[str, Tree]] = {
     "kept": {"growing": _AHEAD, "announced": _ANNOUNCED, "stored": _STORED, "behind": _BEHIND},
@@ -534,14 +538,15 @@ def test_a_search_that_dies_loses_and_doubles_nothing(scenes: Scenes, store: str
 @pytest.mark.parametrize("store", _STORES)
 @pytest.mark.parametrize("disk", ["kept", "lost"])
 @pytest.mark.parametrize(
-    "name", ["segment synced", "checkpoint moved on", "segment stored", "events stored", "last death"]
+    "name",
+    ["segment synced", "checkpoint moved on", "segment stored", "events stored", "last death", *_APP],
 )
 def test_a_stream_that_dies_loses_nothing_but_what_it_tells(
     scenes: Scenes, store: str, disk: str, name: str
 ) -> None:
     scene = scenes(store)
     _stream(scene)
-    points = {**_ALL, "events stored": _ENDING, "last death": STEPS["lock removed"]}
+    points = {**_ALL, **_APP, "events stored": _ENDING, "last death": STEPS["lock removed"]}
     for when in _WHEN:
         scene.dies({**points[name], "when": when})
         if disk == "lost":
@@ -552,7 +557,8 @@ def test_a_stream_that_dies_loses_nothing_but_what_it_tells(
     assert found.lost_unsaid(existed) == []
     died = [summary for summary in found.harvests if summary["state"] == "interrupted"]
     assert all(summary["gaps"] for summary in died)
-    assert len(died) in ([0] if name == "last death" else [1, 2])
+    assert len(died) in ([0] if name in ("last death", "app given back") else [1, 2])
+    assert [entry.key for entry in scene.store.entries(APPS)] == []
 
 
 @pytest.mark.parametrize("point", _WITH_DISK, ids=str)

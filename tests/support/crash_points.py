@@ -168,6 +168,7 @@ class StandIn(Client):
 
     def __init__(self, order: Tree, stop: Stop) -> None:
         super().__init__()
+        self.app = "x-crash"
         self._stop = stop
         self._posts, self._log = order["posts"], Path(order["served"])
         # The network's time, in which the store keeps up, so that a file is seen there while it grows.
