@@ -238,6 +238,9 @@ def test_a_stream_that_the_harvester_runs_by_itself_is_listed_changed_and_stoppe
         person.write({**person.file, "keys": {"profile": "other"}, "budget_usd": 5})
         words = person.output("collection-config", "update")
         assert "for the changed keys to go into effect" in words and "takes this over" in words
+        person.write({**person.file, "filter": {**person.file["filter"], "count_rules": True}})
+        words = person.output("collection-config", "update")
+        assert "for the changed filter.count_rules to go" in words and "takes this over" not in words
         person.write({**person.file, "title": "A title"})
         assert "stream" not in person.output("collection-config", "update")
         assert person.output("collection", "filter-stop", "live") == "Stopping ...\nStopped\n"

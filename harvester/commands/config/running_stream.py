@@ -1,31 +1,47 @@
 """What is stored of a collection reaches the stream that runs; what cannot is told as needing a restart."""
 
+from collections.abc import Iterable
+
 import click
 
-from harvester.collection.merge import plain
 from harvester.commands.cli.workspace import Workspace
 from harvester.documents import Tree
 from harvester.errors import HarvesterError
 from harvester.networks.registry import network_of
 from harvester.store.keys import CollectionKeys
 
-# Members of a collection that a stream reads when it starts. Of the others it takes no notice.
-_READ_AT_START = ("keys", "task", "check_in", "filter", "budget_usd", "sinks")
-_TAKEN_OVER = ("filter", "budget_usd")
+# What a stream reads when it starts, and what of its filter; of other members it takes no notice.
+_AT_THE_START, _OF_THE_FILTER = (
+    ("keys", "task", "check_in", "sinks"),
+    ("count_rules", "attribution", "backfill_minutes"),
+)
 
 
 def tell(workspace: Workspace, keys: CollectionKeys, before: Tree, after: Tree) -> None:
     """Tell the stream of a collection, if one runs, that it was changed so; and the person what follows."""
-    old, new = plain(before), plain(after)
-    changed = [name for name in _READ_AT_START if old.get(name) != new.get(name)]
-    live = [name for name in changed if name in _TAKEN_OVER and network_of(after).changes_streams]
-    rest = [name for name in changed if name not in live]
-    if not changed or not _may_run(workspace, keys):
+    live, rest = _changed(before, after)
+    if not network_of(after).changes_streams:
+        live, rest = [], [*live, *rest]
+    if not (live or rest) or not _may_run(workspace, keys):
         return
     if live:
         click.echo(_told(workspace, keys))
     if rest:
         click.echo(f"Stop and start the stream for the changed {' and '.join(rest)} to go into effect.")
+
+
+def _changed(before: Tree, after: Tree) -> tuple[list[str], list[str]]:
+    """What a running stream can take over, and what only its next start does."""
+    old, new = before.get("filter") or {}, after.get("filter") or {}
+    in_filter = _differing(old, new, {**old, **new})
+    live = ["filter"] if set(in_filter) - set(_OF_THE_FILTER) else []
+    live += _differing(before, after, ("budget_usd",))
+    rest = [f"filter.{name}" for name in in_filter if name in _OF_THE_FILTER]
+    return live, [*_differing(before, after, _AT_THE_START), *rest]
+
+
+def _differing(old: Tree, new: Tree, names: Iterable[str]) -> list[str]:
+    return [name for name in names if old.get(name) != new.get(name)]
 
 
 def _told(workspace: Workspace, keys: CollectionKeys) -> str:
