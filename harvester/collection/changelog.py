@@ -17,6 +17,7 @@ ADDED, CHANGED, DELETED = "added", "changed", "deleted"
 
 _LEARNED = {name for kind in KINDS.values() for name in (*kind.learned, *kind.learned_above)}
 _HIDDEN = {*STAMPS, "id", "type", *_LEARNED} - {"screen_name"}
+_BY_ID = {("filter", "rules")}
 _HIDDEN_VALUE = "(not shown)"  # noqa: S105 - what stands in its place
 
 
@@ -101,11 +102,30 @@ def _difference(
     before, now = old.get(key), new.get(key)
     if path[:-1] == ("users",) and not stays:
         yield path, ADDED if key in new else DELETED, before, now
+    elif path in _BY_ID and (entries := _by_id(before, now)):
+        inner_old, inner_new = entries
+        for name in {**inner_old, **inner_new}:
+            one, other = inner_old.get(name), inner_new.get(name)
+            if one != other:
+                yield (*path, name), DELETED if other is None else CHANGED, one, other
     elif isinstance(before, dict) or isinstance(now, dict):
         inner_old, inner_new = _as_dict(before), _as_dict(now)
         yield from _differences(inner_old, inner_new, {*inner_old, *inner_new}, path)
     else:
         yield path, *_leaf(path, before, now, gone=key not in new)
+
+
+def _by_id(*lists: Any) -> tuple[Tree, ...] | None:
+    """The entries of lists by their id or value; None if that tells not all of them apart."""
+    found = []
+    for entries in lists:
+        if not all(isinstance(entry, dict) for entry in _as_list(entries)):
+            return None
+        by_id = {str(entry.get("id") or _text(entry.get("value"))): entry for entry in _as_list(entries)}
+        if len(by_id) != len(_as_list(entries)):
+            return None
+        found.append(by_id)
+    return tuple(found)
 
 
 def _leaf(path: tuple[str, ...], old: Any, new: Any, *, gone: bool) -> tuple[str, Any, Any]:

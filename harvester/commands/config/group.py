@@ -189,7 +189,7 @@ def _lines_of(current: Tree, new: Tree) -> list[str]:
         changes([{"update": before, "delete": []}, {"update": update, "delete": delete, "last": True}])
     )
     count = len(list(changes([{"update": before, "delete": []}])))
-    lines = [str(change).partition(" on ")[0] for change in made[count:]]
+    lines = [str(change).rpartition(" on ")[0] for change in made[count:]]
     return lines or ["(only internal state, or keys)"]
 
 
