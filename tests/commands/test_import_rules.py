@@ -469,12 +469,23 @@ def test_a_database_without_the_rules_is_told_in_one_line(
         ("--sql", "rules.db", "--sql is not a URL of a database."),
         ("--sql", "sqlite:///nothing.db", "There is no database file nothing.db."),
         ("--sql", "nosuch://localhost/rules", "SQLAlchemy has no driver nosuch."),
-        ("--sql", "mysql+pymysql://localhost/rules", "needs the Python package pymysql"),
+        ("--sql", "mysql+pymysql://localhost/rules", "needs the Python module pymysql"),
     ],
 )
 def test_a_url_that_is_none_is_refused(person: Person, option: str, url: str, words: str) -> None:
     assert words in _refused(person, option, url)
     assert not (person.folder / "nothing.db").exists()
+
+
+def test_no_command_installs_a_package_by_the_name_of_a_driver_s_module(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "MySQLdb", None)
+    words = _refused(person, "--sql", "mysql://localhost/rules")
+    assert "mysql:// needs the Python module MySQLdb, which is not installed. Install the driver" in words
+    assert "pip install" not in words
 
 
 def test_the_values_of_a_query_are_those_of_json(person: Person) -> None:

@@ -165,7 +165,7 @@ def _accepted_rules(x: XClient, tree: Collection) -> Iterator[Check]:
     if plan.foreign:
         values = "; ".join(str(rule.get("value")) for rule in plan.foreign[:3])
         many = counted(len(plan.foreign), "rule")
-        detail = f"{many}, and what they match is collected and paid for, too: {values}"
+        detail = f"{many}, and what they match is collected and paid for, too: {values}."
         yield Check("rules of others", True, detail, "`collection rules` lists them with their collections.")
     result = x.add_rules(rules, dry_run=True)
     for problem in result.problems:

@@ -11,9 +11,7 @@ PINNED = Path(__file__).resolve().parents[4] / "requirements-rules.txt"
 
 def missing(package: str, what: str) -> HarvesterError:
     """The package that reading `what` needs is not installed."""
-    # A driver of a database is in no list of ours.
-    listed = PINNED.exists() and package in ("redis", "sqlalchemy")
-    wanted = ["--require-hashes", "-r", str(PINNED)] if listed else [package]
+    wanted = ["--require-hashes", "-r", str(PINNED)] if PINNED.exists() else [package]
     command = shlex.join([sys.executable, "-m", "pip", "install", *wanted])
     return HarvesterError(
         f"{what} needs the Python package {package}, which is not installed.",

@@ -85,7 +85,12 @@ def _engine(place: "URL") -> "Engine":
     try:
         return sqlalchemy.create_engine(place)
     except ModuleNotFoundError as error:
-        raise missing(error.name or place.get_driver_name(), f"{place.drivername}://") from error
+        # Not every package has the name of its module: a command could install one of a stranger.
+        raise HarvesterError(
+            f"{place.drivername}:// needs the Python module {error.name}, which is not installed.",
+            hint="Install the driver that SQLAlchemy's documentation names for this address.",
+            exit_code=Exit.USAGE,
+        ) from error
     except sqlalchemy.exc.ArgumentError as error:
         raise HarvesterError(
             f"SQLAlchemy has no driver {place.drivername}.", hint=_URL, exit_code=Exit.USAGE
