@@ -1,5 +1,6 @@
 """`harvest`: shows running and past harvests, and stops running ones."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import click
@@ -107,8 +108,19 @@ def _summary(workspace: Workspace, collection_id: str) -> HarvestSummary | None:
 def _print_running(workspace: Workspace, summary: HarvestSummary, *, with_rules: bool) -> None:
     print_line(_running_line(workspace, summary))
     if with_rules:
-        for line in rule_table(summary).splitlines():
+        for line in rule_table(summary, _rule_values(workspace, summary)).splitlines():
             print_line(line)
+
+
+def _rule_values(workspace: Workspace, summary: HarvestSummary) -> Mapping[str, str]:
+    """What the rules ask for that are counted; empty where nothing is."""
+    from harvester.collection import history
+    from harvester.networks.registry import network_of
+
+    if not summary.get("rule_counts"):
+        return {}
+    tree = history.current(workspace.store, workspace.keys(summary["collection_id"]))
+    return network_of(tree).rule_values(tree)
 
 
 def _running_line(workspace: Workspace, summary: HarvestSummary) -> str:

@@ -167,6 +167,10 @@ class Network:
         """
         return None
 
+    def rule_values(self, tree: Mapping[str, Any]) -> Mapping[str, str]:
+        """What each rule of a collection asks for, by its id; empty where the network has no rules."""
+        return {}
+
     def posts(self, line: bytes) -> Sequence[Post]:
         """The posts of one stored line, each with all that the line says of it; raises BrokenLine."""
         return only_post(line)

@@ -6,8 +6,8 @@ from harvester.commands.cli.rule_rows import rule_table
 from harvester.documents import HarvestSummary
 
 
-def _told(counts: dict[str, Any]) -> list[str]:
-    return rule_table(cast(HarvestSummary, {"rule_counts": counts})).splitlines()
+def _told(counts: dict[str, Any], **values: str) -> list[str]:
+    return rule_table(cast(HarvestSummary, {"rule_counts": counts}), values).splitlines()
 
 
 def _figures(total: int) -> dict[str, int]:
@@ -15,12 +15,15 @@ def _figures(total: int) -> dict[str, int]:
 
 
 def test_each_rule_is_a_line_and_those_left_out_are_counted() -> None:
-    rules = [{"id": "12347", **_figures(40)}]
-    assert _told({"all": _figures(52), "foreign": _figures(7), "rules": rules, "rules_matched": 3}) == [
-        "RULE                    LAST 1M  LAST 15M  LAST 60M  TOTAL",
-        "(all)                         1         2         3     52",
-        "(rules of others only)        1         2         3      7",
-        "12347                         1         2         3     40",
+    rules = [{"id": "r1", **_figures(40)}, {"id": "r2", **_figures(9)}, {"id": "pack-1", **_figures(3)}]
+    counts = {"all": _figures(52), "foreign": _figures(7), "rules": rules, "rules_matched": 5}
+    assert _told(counts, r1="happy", r2="x" * 70) == [
+        "RULE                    LAST 1M  LAST 15M  LAST 60M  TOTAL  VALUE",
+        "(all)                         1         2         3     52  -",
+        "(rules of others only)        1         2         3      7  -",
+        "r1                            1         2         3     40  happy",
+        f"r2                            1         2         3      9  {'x' * 60} ...",
+        "pack-1                        1         2         3      3  -",
         "and 2 more rules with fewer posts",
     ]
 
