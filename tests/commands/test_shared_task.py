@@ -109,12 +109,13 @@ def test_each_stream_dies_is_stopped_and_ends_without_the_others(desk: Desk) -> 
 
 
 def test_a_task_that_is_started_again_leaves_out_what_is_over_and_ends_with_the_last(desk: Desk) -> None:
-    with desk.watched("local", "harvester", "b", "c") as going:
+    options = ("--temp", "work", "--tweets-per-file", "10")
+    with desk.watched("local", "harvester", "b", "c", *options) as going:
         going.log_until(" c: the stream is over.")
         _collects(desk, "b")
         going.process.send_signal(signal.SIGTERM)
         going.ended()
-    with desk.watched("local", "harvester", "b", "c") as going:
+    with desk.watched("local", "harvester", "b", "c", *options) as going:
         going.log_until(" c: the stream was stopped or is through, and is not started.")
         until(lambda: len(desk.summaries("b")) == 2)
         _collects(desk, "b")
@@ -122,6 +123,9 @@ def test_a_task_that_is_started_again_leaves_out_what_is_over_and_ends_with_the_
         said = going.ended()
     assert said.code == Exit.OK
     assert [len(desk.summaries(name)) for name in "bc"] == [2, 1]
+    # Each was given the options of all.
+    assert (desk.folder / "work").is_dir() and not (desk.folder / "temp").exists()
+    assert desk.summaries("c")[0]["files"] >= 2
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import logging
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,10 @@ from harvester.compute.shared_task import SharedTask
 from harvester.compute.stream_end import Membership
 from harvester.errors import Exit
 from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys
 from tests.support.stores import HandClock
+
+_WITHIN = 60.0
 
 
 class _Hands(HandClock):
@@ -21,8 +25,10 @@ class _Hands(HandClock):
     def __init__(self, passes: Callable[["_Hands"], float]) -> None:
         super().__init__()
         self.passes = passes
+        self._deadline = time.monotonic() + _WITHIN
 
     def wait(self, stop: Stop, seconds: float) -> bool:
+        assert time.monotonic() < self._deadline, "the task does not end"
         self.seconds += self.passes(self)
         return stop.requested or stop.wait(0.002)
 
@@ -60,6 +66,23 @@ def test_one_that_fails_again_and_again_is_started_later_and_later_and_the_other
     pauses = [message.split()[-2] for message in caplog.messages if "starting again" in message]
     assert pauses == [str(1 << power) for power in range(12)] + ["3600", "3600"]
     assert (tmp_path / "other").read_text() == "y\n"
+
+
+def test_one_that_is_stopped_between_two_starts_is_not_started_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    stop = CollectionKeys("it").stop
+
+    def passes(_: HandClock) -> float:
+        if "starting again" in caplog.text and not list(task.store.entries(stop)):
+            task.store.create(stop, b"{}")
+        return 1.0
+
+    task = _task(tmp_path, _Hands(passes), Stop(), {"it": f"echo x >> {tmp_path}/starts; exit 1"})
+    with caplog.at_level(logging.INFO):
+        assert task.run() == Exit.OK
+    assert (tmp_path / "starts").read_text() == "x\n"
+    assert "it: the stream was stopped or is through, and is not started." in caplog.text
 
 
 def test_after_a_long_run_the_pauses_begin_anew(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
