@@ -21,6 +21,7 @@ from harvester.store.reading import reader
 from tests.support.harvest_stage import Going, Stage, until
 
 WORD = "flood"
+_HEARS_NOTHING = 18.0
 # Of an account that exists, with a text that matches.
 _ORIGINAL = f"the {WORD} is coming"
 
@@ -76,16 +77,20 @@ class BrokenStream:
         publish_each_class(self.stage, author=self.author, quoted=self.quoted)
 
     def cut(self, *, seconds: float = 0.0) -> None:
-        """End the connection, and let posts be published before the next one; then let time pass."""
+        """End the connection, and let posts be published before the next one; then let time pass.
+
+        What would be taken for a silence of the stream passes while there is none.
+        """
+        behind = min(seconds, _HEARS_NOTHING)
         before = len(self.stage.control.stream()["connections"])
-        self.stage.clock.before_wait = self._published_once()
+        self.stage.clock.before_wait = self._published_once(seconds - behind)
         self.stage.control.disconnect("close")
         until(lambda: len(self.stage.control.stream()["connections"]) > before and self.stage.connected())
         self.stage.clock.before_wait = lambda _: None
-        if seconds:
-            self.stage.clock.advance(seconds)
+        if behind:
+            self.stage.clock.advance(behind)
 
-    def _published_once(self) -> Callable[[float], None]:
+    def _published_once(self, seconds: float) -> Callable[[float], None]:
         done: list[bool] = []
 
         def publish(_: float) -> None:
@@ -93,6 +98,7 @@ class BrokenStream:
                 done.append(True)
                 self.missed += 5
                 publish_each_class(self.stage, author=self.author, quoted=self.quoted)
+                self.stage.clock.advance(seconds)
 
         return publish
 
