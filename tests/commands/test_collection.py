@@ -235,6 +235,11 @@ def test_a_stream_that_the_harvester_runs_by_itself_is_listed_changed_and_stoppe
         until(
             lambda: person("harvest", "running", "live", "--json").json.get("collection_version") == version
         )
+        until(lambda: "Heartbeat: LIVE. Activity: collecting" in person.output("harvest", "running", "live"))
+        assert person("harvest", "list", "--json").json[0]["heartbeat"] == "LIVE"
+        assert "Status: RUNNING, LIVE (" in person.output("harvest", "list")
+        assert person("collection", "list", "--json").json[0]["heartbeat"] == "LIVE"
+        assert "LIVE" in person.output("collection", "list", "--long")
         person.write({**person.file, "keys": {"profile": "other"}, "budget_usd": 5})
         words = person.output("collection-config", "update")
         assert "for the changed keys to go into effect" in words and "takes this over" in words

@@ -205,7 +205,7 @@ def _bug(desk: Desk, where: str, *, secret: str = "", **environment: str) -> Any
 
 
 def test_a_bug_is_told_with_its_traceback_and_in_one_line_of_the_log(desk: Desk, heard: Heard) -> None:
-    said = _bug(desk, "_print")
+    said = _bug(desk, "print_end")
     assert said.code == 1
     assert "Traceback" not in said.err
     assert "Unexpected KeyError" in said.err

@@ -156,3 +156,14 @@ def test_what_a_harvest_waits_for_is_told(tmp_path: Path) -> None:
             until(lambda: bool(going.ended))
         (waiting,) = [words for words in told if words.startswith("waiting 9")]
         assert "rate limit tweets/search/recent" in waiting
+
+
+def test_metrics_say_of_a_stream_how_it_is() -> None:
+    said: HarvestSummary = {**_SUMMARY, "file_bytes": 3, "heartbeat": "QUIET"}
+    app = status_app(
+        summary=lambda: said, stopped=lambda: False, stop=Stop(), shutdown=Shutdown(), token=_TOKEN
+    )
+    lines = app.test_client().get("/metrics", headers=_HEADERS).text.splitlines()
+    told = [line for line in lines if line.startswith("twarc_cloud_heartbeat{")]
+    assert [line.endswith(" 1") for line in told] == ["QUIET" in line for line in told]
+    assert len(told) == 5
