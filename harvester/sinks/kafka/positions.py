@@ -62,6 +62,7 @@ def last_mark(connection: Connection, deadline: Deadline) -> Mark | None:
             "group.id": connection.settings.sender,
             "isolation.level": "read_committed",
             "enable.auto.commit": False,
+            "queued.max.messages.kbytes": 4 << 10,
             "enable.partition.eof": True,
             "auto.offset.reset": "earliest",
         }

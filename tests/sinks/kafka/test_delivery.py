@@ -23,6 +23,7 @@ from tests.support.kafka_brokers import (
     PRODUCE,
     TOO_LARGE,
     UNKNOWN_PRODUCER,
+    Brokers,
     MockBrokers,
     mock_brokers,
 )
@@ -127,6 +128,15 @@ def test_a_record_above_the_limit_is_dead_and_buried_without_its_value(brokers: 
     assert sorted(ids(brokers)) == ["live/1", "live/3"]
     (buried,) = brokers.read(f"{TOPIC}.dlq")
     assert (buried.value, buried.headers["bytes_left_out"]) == (None, str(len(large.value)))
+
+
+def test_the_limit_of_the_topic_itself_counts_if_it_is_smaller(apache_brokers: Brokers, topic: str) -> None:
+    apache_brokers.make(topic, partitions=1, **{"max.message.bytes": "20000"})
+    sent = [post(1), post(2, size=30_000), *posts(3, 200, size=1_500)]
+    with kafka_sink(apache_brokers.servers, topic=topic, compression="none") as sink:
+        assert [letter.message.id for letter in sink.deliver(sent)] == ["live/2"]
+    found = [record.headers["ce_id"] for record in apache_brokers.read(topic)]
+    assert found == [message.id for message in sent if message.id != "live/2"]
 
 
 def test_without_a_topic_for_the_dead_they_are_told_and_the_rest_arrives(brokers: MockBrokers) -> None:

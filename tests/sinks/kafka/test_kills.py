@@ -14,7 +14,7 @@ from tests.support.kafka_brokers import Brokers, Record
 
 _ROOT = Path(__file__).resolve().parents[3]
 KILLS = int(os.environ.get("KILLS", "0")) or 40
-pytestmark = pytest.mark.system
+pytestmark = [pytest.mark.system, pytest.mark.slow]
 
 
 def _stormed(brokers: Brokers, topic: str, folder: Path, **settings: Any) -> list[Record]:
