@@ -17,14 +17,20 @@ from tests.support.harvest_stage import Going, Stage, staged, until
 _NOON = datetime(2026, 11, 1, 12, tzinfo=UTC)
 
 
-def _cut(stage: Stage, *, minutes: int, pause: float = 60.0) -> Going:
-    """A stream that hears posts, waits, hears more, is cut, and hears more."""
+def _hear_for_a_minute(stage: Stage, broken: BrokenStream) -> None:
+    """Posts at its beginning and its end; a stream that hears nothing for 25 seconds would be cut."""
+    broken.hear()
+    for _ in range(3):
+        stage.clock.advance(20)
+        broken.hear()
+
+
+def _cut(stage: Stage, *, minutes: int) -> Going:
+    """A stream that hears posts for a minute, is cut, and hears more."""
     broken = BrokenStream(stage)
     broken.begin(track="flood", **({"backfill_minutes": minutes} if minutes else {}))
     with broken.streaming() as going:
-        broken.hear()
-        stage.clock.advance(pause)
-        broken.hear()
+        _hear_for_a_minute(stage, broken)
         broken.cut()
         # X's time is known to a second or so.
         stage.clock.advance(5)
@@ -43,13 +49,13 @@ def test_what_x_delivers_again_is_stored_once_and_leaves_no_gap(tmp_path: Path) 
         assert going.end.gaps == []
         assert len(_events(going, "gap recovered")) == 1
         assert sorted(going.end.ids) == sorted(stage.control.stream()["ids"])
-        assert _events(going, "duplicates")[0]["dropped"] == 10
+        assert _events(going, "duplicates")[0]["dropped"] == 20
 
 
 def test_without_the_option_nothing_is_delivered_again(tmp_path: Path) -> None:
     with staged(tmp_path, users=2, posts_per_user=0, recovery=True) as stage:
         going = _cut(stage, minutes=0)
-        assert (len(going.end.gaps), len(going.end.ids)) == (1, 15)
+        assert (len(going.end.gaps), len(going.end.ids)) == (1, 25)
         assert max(stage.control.stream()["written"]) == 1
 
 
@@ -76,11 +82,12 @@ def test_where_x_did_not_go_back_beyond_the_gap_it_is_recorded(tmp_path: Path) -
             broken.hear()
             broken.cut()
             broken.hear()
-            stage.clock.advance(31)
-            broken.hear()
+            for _ in range(2):
+                stage.clock.advance(16)
+                broken.hear()
         assert len(going.end.gaps) == 1
         # What X delivered of it is stored all the same.
-        assert len(going.end.ids) == 20
+        assert len(going.end.ids) == 25
 
 
 def _read(*times: float) -> StreamRead:
@@ -129,9 +136,7 @@ def test_the_gap_of_a_harvest_that_died_vanishes_too(tmp_path: Path) -> None:
         broken = BrokenStream(stage)
         broken.begin(track="flood", backfill_minutes=5)
         with broken.streaming() as first:
-            broken.hear()
-            stage.clock.advance(60)
-            broken.hear()
+            _hear_for_a_minute(stage, broken)
             stage.control.revoke()
             stage.control.disconnect("close")
             until(lambda: first.ended)
