@@ -8,11 +8,13 @@ import pytest
 
 from harvester.clock import Stop, SystemClock
 from harvester.documents import Tree
+from harvester.harvest.lock_content import tell_of_change
 from harvester.networks import Job
 from harvester.networks.validation import problems
 from harvester.networks.x.client import XClient
 from harvester.networks.x.sources.stream_records import StreamRecords
-from tests.support.harvest_stage import staged, until
+from harvester.store.keys import CollectionKeys
+from tests.support.harvest_stage import Going, Stage, staged, until
 
 _RULES: list[Tree] = [
     {"id": "wet", "type": "keyword", "value": "flood", "tag": "mood"},
@@ -53,6 +55,31 @@ def test_stored_records_have_the_rules_that_they_matched(tmp_path: Path) -> None
         assert {each["harvest_id"] for each in found} == {going.end.summary["harvest_timestamp"]}
         assert all(each["received_at"] and each["created_at_iso"] for each in found)
         stage.require_tidy("live")
+
+
+def test_a_rule_that_is_added_while_the_stream_runs_is_stored_with_its_posts(tmp_path: Path) -> None:
+    with staged(tmp_path, users=1) as stage:
+        stage.add("live", type="filter", filter={"rules": _RULES[:1], "attribution": "record"})
+        with stage.harvesting("live") as going:
+            until(stage.connected)
+            edited = {"rules": _RULES, "attribution": "record"}
+            stage.edit("live", lambda tree: {**tree, "filter": edited})
+            tell_of_change(stage.store, CollectionKeys("live").lock)
+            until(lambda: _is_live(stage, "dry"))
+            until(lambda: stage.control.publish(stage.accounts[0], text="a drought") and _has_posts(going))
+        last = going.end.lines[-1]["twarc_cloud"]
+        assert [rule["id"] for rule in last["collection_rules"]] == ["dry"]
+
+
+def _has_posts(going: Going) -> bool:
+    """Whether several came: the first ones may be read before it is known that their rule is live."""
+    return going.summary()["tweets"] >= 5
+
+
+def _is_live(stage: Stage, rule_id: str) -> bool:
+    stage.clock.advance(1.0)
+    tags = [rule.get("tag") for rule in stage.control.call("GET", "stream/rules")["rules"]]
+    return f"twarc-cloud:live:{rule_id}" in tags
 
 
 def test_without_that_they_stay_as_they_came() -> None:
