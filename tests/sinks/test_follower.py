@@ -16,6 +16,7 @@ from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError, LockLost, StoreAway
 from harvester.networks.x.network import X
 from harvester.sinks import Asked, DeadLetter, Message, Position, SinkAway, SinkClosed
+from harvester.sinks.archive.reader import Archive, Line
 from harvester.sinks.backlog import Backlog
 from harvester.sinks.dead_letters import DeadLetters
 from harvester.sinks.follower import Follower
@@ -51,6 +52,22 @@ class Recorder:
 
 
 @dataclass
+class _Slow:
+    """An archive; much may happen until what was read is delivered."""
+
+    archive: Archive
+    meanwhile: Callable[[], object]
+
+    def read(self) -> list[Line]:
+        found = self.archive.read()
+        self.meanwhile()
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.archive, name)
+
+
+@dataclass
 class Stage:
     """One sink of a site, whose processes follow each other."""
 
@@ -67,6 +84,7 @@ class Stage:
         here: bool = True,
         stop: Stop | None = None,
         follow: bool = False,
+        before_delivery: Callable[[], object] = lambda: None,
     ) -> SinkState:
         self.owners += 1
         store, stop = store or self.site.store, stop or Stop()
@@ -74,7 +92,7 @@ class Stage:
         state = SinkState(store, KEYS.sink("test"), _ASKED, owner=owner, clock=self.clock, stop=stop)
         state.acquire()
         follower = Follower(
-            self.site.archive(state.figures.position, here=here),
+            _Slow(self.site.archive(state.figures.position, here=here), before_delivery),  # type: ignore[arg-type]
             sink,
             Messages(_ASKED, X()),
             state.figures,
@@ -223,6 +241,20 @@ def test_an_owner_that_was_taken_over_stops_in_words(tmp_path: Path) -> None:
     with pytest.raises(LockLost, match="was taken over by other on there"):
         stage.run(Recorder(taken_over))
     assert stage.stored["owner"] == "other"
+
+
+def test_who_slept_and_was_taken_over_delivers_nothing_more(tmp_path: Path) -> None:
+    stage, sink = Stage(Site(tmp_path)), Recorder()
+    stage.site.harvest([5])
+
+    def sleep() -> None:
+        version = stage.site.store.read(KEYS.sink("test")).version
+        stage.site.store.replace(KEYS.sink("test"), b'{"owner": "other"}', version=version)
+        stage.clock.seconds += 1000
+
+    with pytest.raises(LockLost):
+        stage.run(sink, before_delivery=sleep)
+    assert sink.posts == []
 
 
 def test_of_a_dead_owner_the_sink_is_free_when_its_time_is_over(tmp_path: Path) -> None:

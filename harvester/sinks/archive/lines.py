@@ -17,8 +17,8 @@ class Unreadable(Exception):
 class Lines:
     """The lines of one file. What of a gzip file has been unpacked is not unpacked again when it grows."""
 
-    def __init__(self, file: BinaryIO, *, packed: bool) -> None:
-        self._file = file
+    def __init__(self, file: BinaryIO, *, packed: bool, longest: int = _LONGEST) -> None:
+        self._file, self._longest = file, longest
         self._gunzip: Any = isal_zlib.decompressobj(_GZIP) if packed else None
         self._packed = b""
         self._offset = 0
@@ -75,8 +75,8 @@ class Lines:
         """Read on; whether anything came, which need not be a whole line."""
         if self._damage:
             raise self._damage
-        if len(self._text) > _LONGEST:
-            raise Unreadable(f"has a line of more than {_LONGEST} bytes")
+        if len(self._text) > self._longest:
+            raise Unreadable(f"has a line of more than {self._longest} bytes")
         if not self._packed:
             self._file.seek(self._offset)
             self._packed = self._file.read(max(0, min(_READ, upto - self._offset)))
