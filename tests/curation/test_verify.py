@@ -320,6 +320,17 @@ def test_a_change_that_is_not_in_the_collection_yet_is_unfinished(tmp_path: Path
     assert _findings(_verified(held, keys)) == {later: Verdict.UNFINISHED}
 
 
+@pytest.mark.parametrize("version", ["2026-13-45", 1.5, True, [1], {"a": 1}])
+def test_a_version_that_is_no_number_is_told_and_all_else_is_verified(version: Any, tmp_path: Path) -> None:
+    store, keys = FolderStore(tmp_path), CollectionKeys("s")
+    history.add(store, keys, {"id": "s", "type": "search", "search": {"query": "a"}})
+    held = _held(store, keys)
+    held.objects[keys.collection] = orjson.dumps(
+        {**orjson.loads(held.objects[keys.collection]), "version": version}
+    )
+    assert _findings(_verified(held, keys)) == {keys.collection: Verdict.UNEXPECTED}
+
+
 def test_an_empty_object_is_no_gzip_file() -> None:
     assert (
         content("tweets-1.jsonl.gz", [], records).problem
