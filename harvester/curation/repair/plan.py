@@ -32,12 +32,16 @@ _COPIED = ("network", "budget_usd")
 
 @dataclass(frozen=True)
 class Planned:
-    """A gap that is searched for: its spans, and `posts` by the rate at which its harvest collected."""
+    """A gap that is searched for: its spans, and `posts` by the rate at which its harvest collected.
+
+    `seconds` is without what an earlier gap covers.
+    """
 
     gap: StreamGap
     spans: tuple[Tree, ...]
     rules: tuple[str, ...]
     out_of_reach: tuple[OutOfReach, ...]
+    seconds: float
     posts: float
 
     def to_tree(self) -> Tree:
@@ -76,7 +80,7 @@ class Plan:
 
     @property
     def seconds(self) -> float:
-        return sum(each.gap.seconds for each in self.planned)
+        return sum(each.seconds for each in self.planned)
 
     @property
     def out_of_reach(self) -> tuple[OutOfReach, ...]:
@@ -123,7 +127,7 @@ def plan_of(store: Store, keys: CollectionKeys, network: Network, *, archive: bo
             plan.too_new.append(gap)
         elif oldest and gap.since < oldest:
             plan.too_old.append(gap)
-            plan.old_posts += _posts(gap, harvests)
+            plan.old_posts += gap.seconds * _rate(gap, harvests)
         else:
             known = rules_of(store, keys, harvests, gap.harvest) if known is None else known
             if known:
@@ -157,21 +161,27 @@ def _planned(
         ends = {"from": timestamp(max(span.since, begins)), "to": timestamp(span.until)}
         found.append({**ends, "queries": [numbers[query] for query in searches.queries]})
     plan.queries[:] = numbers
-    return Planned(gap, tuple(found), tuple(rules), merged(missed), _posts(gap, harvests))
+    seconds = max((gap.until - begins).total_seconds(), 0.0)
+    posts = seconds * _rate(gap, harvests)
+    return Planned(gap, tuple(found), tuple(rules), merged(missed), seconds, posts)
 
 
-def _posts(gap: StreamGap, harvests: list[HarvestSummary]) -> float:
-    """How many posts its harvest would have collected in that time."""
+def _rate(gap: StreamGap, harvests: list[HarvestSummary]) -> float:
+    """How many posts a second its harvest collected."""
     summary = next((one for one in harvests if one["harvest_timestamp"] == gap.harvest), None)
     if summary is None:
         return 0.0
     with suppress(KeyError, TypeError, ValueError):
         ended = moment(summary.get("harvest_end_timestamp") or summary["updated"])
-        lost = sum(float(event.get("seconds") or 0) for event in summary["gaps"])
-        lasted = (ended - moment(summary["harvest_timestamp"])).total_seconds()
-        # Gaps that overlap may be longer in all than the harvest.
+        began = moment(summary["harvest_timestamp"])
+        lasted, lost, until = (ended - began).total_seconds(), 0.0, began
+        # The first gap may have begun long before the harvest, and gaps may overlap.
+        for one in sorted(summary["gaps"], key=lambda one: moment(one["from"])):
+            since, end = max(moment(one["from"]), until), min(moment(one["to"]), ended)
+            lost += max((end - since).total_seconds(), 0.0)
+            until = max(until, end)
         heard = lasted - lost if lost < lasted else lasted
-        return gap.seconds * summary["tweets"] / heard if heard > 0 else 0.0
+        return summary["tweets"] / heard if heard > 0 else 0.0
     return 0.0
 
 

@@ -5,6 +5,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from harvester.clock import Stop, moment, timestamp
 from harvester.curation.repair.closing import close_gaps
 from harvester.curation.repair.plan import plan_of
@@ -191,10 +193,29 @@ def test_overlapping_gaps_are_paid_for_once(tmp_path: Path) -> None:
         longer = timestamp(moment(gap["to"]) + timedelta(milliseconds=1))
         summary["gaps"].append({**gap, "to": longer, "reason": "nearly the same"})
         stage.store.replace(key, json.dumps(summary).encode(), version=stage.store.read(key).version)
+        plan = broken.plan()
+        assert plan.seconds == (moment(longer) - moment(gap["from"])).total_seconds()
+        assert plan.posts == pytest.approx(plan.planned[0].posts, rel=0.01)
         broken.repaired()
         first, second = (event["found"] for event in broken.backfills)
         assert (broken.paid_for, second) == (first, 0)
         assert all("repaired" in gap for gap in _gaps(stage))
+
+
+def test_the_time_before_a_harvest_does_not_change_the_rate_of_its_posts(tmp_path: Path) -> None:
+    with staged(tmp_path, users=2, posts_per_user=0) as stage:
+        broken = _broken(stage)
+        (folder,) = stage.folders("live")
+        key = f"{folder}harvest.json"
+        summary = stage.json(key)
+        began, ended = moment(summary["harvest_timestamp"]), moment(summary["harvest_end_timestamp"])
+        (gap,) = summary["gaps"]
+        early = {"from": timestamp(began - timedelta(hours=1)), "to": timestamp(began)}
+        half = {"from": timestamp(began), "to": timestamp(began + (ended - began) / 2)}
+        summary["gaps"] = [{**gap, **early, "seconds": 3600.0}, {**gap, **half}]
+        stage.store.replace(key, json.dumps(summary).encode(), version=stage.store.read(key).version)
+        first, _ = broken.plan().planned
+        assert first.posts == pytest.approx(3600 * summary["tweets"] / ((ended - began).total_seconds() / 2))
 
 
 def _verified(stage: Stage) -> Report:
