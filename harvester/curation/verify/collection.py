@@ -80,11 +80,12 @@ class CollectionCase:
             return
         collection = trees.get(COLLECTION)
         # The history of 2019 is not one that can be replayed.
-        version = collection.get("version") if isinstance(collection, dict) else None
-        if version and type(version) is not int:
+        if not isinstance(collection, dict) or not (version := collection.get("version")):
+            return
+        if type(version) is not int:
             why = "its version is no whole number: edited by hand, or damaged"
             yield Finding(COLLECTION, Verdict.UNEXPECTED, why)
-        elif version:
+        else:
             yield from self._history(collection, [(name, trees[name]) for name in found])
 
     def _history(self, collection: Tree, changesets: list[tuple[str, Any]]) -> Iterator[Finding]:
