@@ -42,6 +42,7 @@ class Step:
     interrupt: bool = False
 
 
+_STORMS = "--collection-config-filepath storms.json"
 _GOOD = "collection-config template user_timeline --id museums"
 # In the order of a first day. A mistake has an exit code other than 0.
 _STEPS = (
@@ -125,6 +126,12 @@ _STEPS = (
     Step("collection add", 1, "still holds the template's text"),
     Step("collection-config import-rules rules.csv --collection-config-filepath storms.json", 0, "2 rules, "),
     Step("collection-config import-rules rule.csv", 2, "rule.csv cannot be used: No such file"),
+    Step(f"collection-config add-rules --type keyword --id 7 snow {_STORMS}", 0, "Added 1 rule to"),
+    Step("collection-config add-rules", 2, "VALUES"),
+    Step(f"collection-config rules {_STORMS}", 0, "snow"),
+    Step("collection-config rules musems", 10, "There is no collection musems"),
+    Step(f"collection-config remove-rules 7 {_STORMS}", 0, "Removed 1 rule from"),
+    Step(f"collection-config remove-rules 7 {_STORMS}", 3, "Following rules are not in it: 7"),
     Step("collection add --collection-config-filepath storms.json", 0, "Collection added."),
     Step("collection filter-start museums", 1, "Collection is not a filter."),
     Step("collection filter-start storms", 0, "Started"),
@@ -137,13 +144,22 @@ _STEPS = (
     Step("harvest stop storms", 1, "`collection filter-stop storms` ends it."),
     Step("collection filter-stop storms", 0, "Stopped"),
     Step("collection filter-stop storms", 1, "Collection not already started."),
+    Step("collection repair storms", 0, "No open gaps."),
+    Step("collection repair museums", 1, "Collection is not a filter."),
+    Step("collection coverage storms", 0, "SHARE", answer="y"),
+    Step("collection coverage storms", 1, "Cancelled; nothing was changed.", answer="n"),
+    Step("sink list storms", 0, "No sinks."),
+    Step("sink list musems", 10, "There is no collection musems"),
+    Step("sink run storms --to stdout --once", 0, ""),
+    Step("sink run storms", 2, "Give either --sink or --to."),
+    Step("sink replay storms --sink stdout", 2, "The collection storms has no sink 'stdout'."),
     Step("collection delete others", 1, "Cancelled; nothing was changed.", answer="n"),
     Step("collection delete others", 0, "Deleted 2 files", answer="y"),
     Step("collection delete others", 10, "There is no collection others"),
 )
-# One needs a harvest that runs by itself for a while, the other AWS's parameter store;
-# tests/commands/test_collection.py and tests/monitoring/test_alerts.py have those.
-_NEVER_WELL = {"harvest stop", "collection-config honeybadger"}
+# They need a harvest that runs by itself for a while, AWS's parameter store, and a sink;
+# tests/commands/test_collection.py, tests/monitoring/test_alerts.py and tests/sinks/ have those.
+_NEVER_WELL = {"harvest stop", "collection-config honeybadger", "sink replay"}
 
 
 def _commands(group: click.Group, names: tuple[str, ...] = ()) -> Iterator[str]:
