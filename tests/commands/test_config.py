@@ -317,6 +317,28 @@ def test_a_change_of_what_is_not_users_is_a_change(person: Person) -> None:
     )
 
 
+def test_an_earlier_version_of_the_file_is_not_overwritten_and_can_be_brought_back(person: Person) -> None:
+    _added(person, "12")
+    earlier = person.file
+    person.write({**earlier, "title": "New"})
+    person.output("collection-config", "update")
+    person.write(earlier)
+    told = person("collection-config", "update")
+    assert told.code == 1
+    assert "collection.json is an earlier version of museums, without changes of its own" in told.err
+    assert person.file == earlier
+    person.write({key: earlier[key] for key in earlier if key not in ("changeset", "timestamp")})
+    person.output("collection-config", "update", "--yes")
+    assert "title" not in person.stored("museums")
+
+
+def test_a_file_that_a_harvest_learnt_more_than_is_refreshed(person: Person) -> None:
+    _added(person, "12")
+    _harvested(person, lambda now: {**now, "users": {"12": {"since_id": "99"}}})
+    assert "No changes" in person("collection-config", "update").err
+    assert person.file == person.stored("museums")
+
+
 def test_an_update_that_removes_somebody_asks_first_and_a_no_changes_nothing(person: Person) -> None:
     _added(person, "12", "13")
     person.output("collection-config", "remove-users", "12")

@@ -39,6 +39,8 @@ from harvester.networks.registry import name_of, network_of
 from harvester.networks.validation import problems
 from harvester.text import counted
 
+_INTERNAL = "(only internal state, or keys)"
+
 _ALIASES = {
     "credentials": "keys",
     "userid-filenames": "userid-files",
@@ -133,6 +135,8 @@ def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, workspace: W
 
     new = merge(current)
     if merging.plain(new) == merging.plain(current):
+        if _lines_of(mine, current) != [_INTERNAL]:
+            raise _earlier_version(path, current)
         if not dry_run:
             collection_file.write(path, current)
         raise HarvesterError("No changes in collection configuration.", hint=f"Edit {path} first.")
@@ -190,7 +194,16 @@ def _lines_of(current: Tree, new: Tree) -> list[str]:
     )
     count = len(list(changes([{"update": before, "delete": []}])))
     lines = [str(change).rpartition(" on ")[0] for change in made[count:]]
-    return lines or ["(only internal state, or keys)"]
+    return lines or [_INTERNAL]
+
+
+def _earlier_version(path: Path, current: Tree) -> HarvesterError:
+    """The file has no changes of its own; what it says may be all that its owner has of it."""
+    return HarvesterError(
+        f"{path} is an earlier version of {current['id']}, without changes of its own. Nothing was changed.",
+        hint=f"`collection-config download {current['id']}` gets the stored one. "
+        'To bring the earlier one back, remove "changeset" and "timestamp" from the file.',
+    )
 
 
 def _confirm_losses(
