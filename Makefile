@@ -76,9 +76,9 @@ sink-test: ready-dev
 	cmp -s tests/support/kafka.pom.xml .venv/kafka/pom.xml && exit 0; \
 	echo "installing Apache Kafka into .venv/kafka (once, 43 MB)"; \
 	rm -rf .venv/kafka && mvn -q -B -f tests/support/kafka.pom.xml dependency:copy-dependencies \
-	  -DoutputDirectory=$(CURDIR)/.venv/kafka/lib && cp tests/support/kafka.pom.xml .venv/kafka/pom.xml \
+	  -DoutputDirectory=$(CURDIR)/.venv/kafka/lib >/dev/null && cp tests/support/kafka.pom.xml .venv/kafka/pom.xml \
 	  || echo "Apache Kafka is not installed: its tests are skipped."
-	@SINK_TEST=1 $(IN) -m pytest -q -rs -n 2 --dist loadfile -p no:cacheprovider tests/sinks $(wildcard tests/commands/test_import_rules.py)
+	@SINK_TEST=1 $(IN) -m pytest -q -rs -n 2 --dist loadfile -p no:cacheprovider tests/sinks tests/commands/test_import_rules.py
 
 # The emulator of AWS has its own dependencies, so they are in a separate virtual environment.
 cloud-test: ready-dev ready-cloud
