@@ -76,8 +76,8 @@ sink-test: ready-dev
 	cmp -s tests/support/kafka.pom.xml .venv/kafka/pom.xml && exit 0; \
 	echo "installing Apache Kafka into .venv/kafka (once, 43 MB)"; \
 	rm -rf .venv/kafka && mvn -q -B -f tests/support/kafka.pom.xml dependency:copy-dependencies \
-	  -DoutputDirectory=$(CURDIR)/.venv/kafka/lib >/dev/null && cp tests/support/kafka.pom.xml .venv/kafka/pom.xml \
-	  || echo "Apache Kafka is not installed: its tests are skipped."
+	  -DoutputDirectory=$(CURDIR)/.venv/kafka/lib >.venv/kafka.log && cp tests/support/kafka.pom.xml .venv/kafka/pom.xml \
+	  || { cat .venv/kafka.log; echo "Apache Kafka is not installed: its tests are skipped."; }
 	@SINK_TEST=1 $(IN) -m pytest -q -rs -n 2 --dist loadfile -p no:cacheprovider tests/sinks tests/commands/test_import_rules.py
 
 # The emulator of AWS has its own dependencies, so they are in a separate virtual environment.
