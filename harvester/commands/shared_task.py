@@ -80,7 +80,8 @@ def _require_several(collection_ids: Sequence[str], *, port: int | None) -> None
     for each in collection_ids:
         CollectionKeys(each)
     if problems:
-        raise HarvesterError("These cannot run side by side.", problems, exit_code=Exit.USAGE)
+        hint = "Give each collection once, and leave out --port."
+        raise HarvesterError("These cannot run side by side.", problems, hint, exit_code=Exit.USAGE)
 
 
 def _require_there(store: Store, collection_ids: Sequence[str]) -> None:

@@ -1,5 +1,6 @@
 """What a harvest hands on shows none of the API keys that a collection of 2019 holds itself."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,10 +17,11 @@ from harvester.store.keys import CollectionKeys
 _KEY = "a-key-of-2019"
 _TREE: Collection = {"type": "search", "search": {"query": "museum"}, "keys": {"bearer_token": _KEY}}
 _ABSENT: Any = None
+_CONTEXT: Any = SimpleNamespace(store=None, keys=None, progress=None)
 
 
 def _thread() -> SourceThread:
-    return SourceThread(_ABSENT, _TREE, None, _ABSENT, _ABSENT, _ABSENT, None)
+    return SourceThread(_CONTEXT, _TREE, None, _ABSENT, _ABSENT, _ABSENT, None)
 
 
 def _job() -> Job[Any]:

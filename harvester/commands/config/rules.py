@@ -119,7 +119,9 @@ def _section(tree: Tree) -> Tree:
     collection_file.require_kind(tree, *STREAMS)
     if network_of(tree).name != "x":
         raise HarvesterError(
-            f"{network_of(tree).title} has no rules: only streams of X have.", exit_code=Exit.USAGE
+            f"{network_of(tree).title} has no rules: only streams of X have.",
+            hint="Use the file of a stream of X.",
+            exit_code=Exit.USAGE,
         )
     section = tree.get("filter") or {}
     if not isinstance(section, dict):
