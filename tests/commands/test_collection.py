@@ -290,6 +290,14 @@ def test_the_rules_of_a_stream_that_is_over_are_listed_and_removed_and_those_of_
     assert (left["id"], left["value"], left["removed"]) == ("other", "museum", False)
 
 
+def test_a_rule_that_x_may_refuse_is_told_before_the_stream_is_started(person: Person) -> None:
+    _add(person, "live", filter={"rules": [{"value": "x" * 2000, "id": "long"}]})
+    told = person("collection", "filter-start", "live", "--dry-run")
+    assert (told.code, "X may refuse live: " in told.err, "long" in told.err) == (0, True, True)
+    _add(person, "other", filter={"track": "museum"})
+    assert "may refuse" not in person("collection", "filter-start", "other", "--dry-run").err
+
+
 def test_a_stream_that_has_ended_by_itself_is_started_again_at_once(person: Person) -> None:
     _add(person, "some", filter={"track": "library", "max_records": 1})
     for number in (1, 2, 3):

@@ -1,6 +1,7 @@
 """What must hold before a harvest of a collection is started."""
 
 from harvester.collection.kinds import has_users
+from harvester.commands.cli.output import advise
 from harvester.commands.cli.workspace import Workspace
 from harvester.documents import Collection
 from harvester.errors import Exit, HarvesterError
@@ -35,6 +36,16 @@ def require_collection(
             hint=f"{error.message} {error.hint}",
             exit_code=Exit.NO_COLLECTION,
         ) from error
+
+
+def warn_of_refusals(tree: Collection) -> None:
+    """Say what a network's usual limits speak against; those of an app may be others."""
+    from harvester.networks.registry import network_of
+
+    network = network_of(tree)
+    for each in network.estimates(tree):
+        if not each.ok:
+            advise(f"{network.title} may refuse {tree['id']}: {each.detail} {each.hint}".rstrip())
 
 
 def require_keys(workspace: Workspace, tree: Collection) -> None:

@@ -23,6 +23,7 @@ from harvester.commands.collection.ready import (
     require_idle,
     require_keys,
     require_users,
+    warn_of_refusals,
 )
 from harvester.commands.harvest import end_harvest
 from harvester.documents import Collection
@@ -112,6 +113,7 @@ def _ready_to_start(workspace: Workspace, collection_id: str) -> Collection:
     keys, tree = require_collection(workspace, collection_id, *STREAMS)
     collection_file.warn_of_changes(workspace.store, keys, tree)
     require_keys(workspace, tree)
+    warn_of_refusals(tree)
     task = workspace.compute.settled(collection_id)
     if not task or task.status not in OVER:
         if task:

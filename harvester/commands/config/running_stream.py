@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 import click
 
+from harvester.commands.cli.printed_commands import complete
 from harvester.commands.cli.workspace import Workspace
 from harvester.documents import Tree
 from harvester.errors import HarvesterError
@@ -53,7 +54,9 @@ def _told(workspace: Workspace, keys: CollectionKeys) -> str:
         return f"The running stream could not be told; stop and start it. {error}"
     if not is_heard:
         return "The stream takes the changes over when it starts next."
-    return "The running stream takes this over within a minute."
+    return "The running stream takes this over within a minute; " + complete(
+        f"`harvest running {keys.id}` says if it cannot."
+    )
 
 
 def _may_run(workspace: Workspace, keys: CollectionKeys) -> bool:
