@@ -142,8 +142,9 @@ _EXISTED: dict[str, Callable[[emulator.Control, list[str]], list[str]]] = {
 _API = {
     "timelines": ("--users", "4", "--posts-per-user", "400", "--latency", "60"),
     "search": ("--users", "1", "--posts-per-user", "1", "--search-posts", "1500", "--latency", "60"),
-    # The sleeper's connection stays open, and clearing it away takes X a minute.
-    "stream": ("--users", "2", "--posts-per-user", "1", "--stream-rate", "150", "--connections", "2"),
+    # The sleeper's connection stays open, and clearing it away takes X a minute. Two seconds of posts: it is
+    # put to sleep within 1.2 s.
+    "stream": ("--users", "2", "--posts-per-user", "1", "--stream-rate", "75", "--connections", "2"),
 }
 
 

@@ -10,6 +10,7 @@ from harvester.compute.fargate.tasks import Found, is_over
 from harvester.compute.local.compute import SUCCESS_CODES
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest import catalog
+from harvester.harvest.progress import FAILED
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys
 from harvester.text import together
@@ -39,6 +40,7 @@ class StartWatch:
         self._store, self._keys, self._clock = store, CollectionKeys(collection_id), clock
         self._said, self._on_wait = said, on_wait
         self._since = store.now() - _GRAIN
+        self._before = self._ended_well()
         self._never = Stop()
 
     @property
@@ -75,11 +77,23 @@ class StartWatch:
         )
 
     def _harvests(self) -> bool:
+        """Whether one began since then; in a task that carries others, it may be through already."""
         found = catalog.running(self._store, self._keys)
         try:
-            return found is not None and moment(str(found["harvest_timestamp"])) >= self._since
+            if found is not None and moment(str(found["harvest_timestamp"])) >= self._since:
+                return True
         except (KeyError, ValueError):
             return False
+        return self._ended_well() not in ("", self._before)
+
+    def _ended_well(self) -> str:
+        """Which harvest ended last, if it did not fail."""
+        try:
+            found = catalog.last(self._store, self._keys)
+        except HarvesterError:
+            # Damaged, which the next harvest mends.
+            return ""
+        return str(found.get("harvest_timestamp", "")) if found and found.get("state") != FAILED else ""
 
     def _has_ended(self, task: Found) -> bool:
         """Whether it was through so soon; False while the exit code is not known; raises if it failed."""
