@@ -1,5 +1,6 @@
 """Real harvester processes on one collection, in a folder or a bucket, against an emulator."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -54,6 +55,13 @@ def exit_code(process: subprocess.Popen[bytes]) -> int:
         return process.wait(_WITHIN)
     finally:
         end(process)
+
+
+def _token_of(collection_id: str) -> str:
+    """The emulator's token in a spelling of its own, so that streams in one bucket are of different apps."""
+    spelling = int(hashlib.sha256(collection_id.encode()).hexdigest(), 16)
+    token = emulator.CREDENTIALS["bearer_token"]
+    return "".join(f"%{ord(sign):02X}" if spelling >> at & 1 else sign for at, sign in enumerate(token))
 
 
 @dataclass
@@ -126,6 +134,6 @@ class Site:
 
     def _environment(self) -> dict[str, str]:
         told = {f"TWARC_CLOUD_{name.upper()}": str(value) for name, value in self.settings.items()}
-        keys = {"BEARER_TOKEN": emulator.CREDENTIALS["bearer_token"]}
+        keys = {"BEARER_TOKEN": _token_of(self.collection_id)}
         server = self.bucket.server.environment if self.bucket else {}
         return {**os.environ, "X_API_URL": self.api, **keys, **server, **told}
