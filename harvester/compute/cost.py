@@ -155,7 +155,7 @@ def requests_hour(settings: Settings) -> float:
 
 
 def stream_month(settings: Settings, capacity: Capacity, *, streams: int = 1) -> StreamMonth:
-    """Of a stream that is kept running for a month, in a task that carries so many.
+    """Of a stream that is kept running for a month, in a task that carries that number of them.
 
     Alarm and image are there once for all of an account.
     """

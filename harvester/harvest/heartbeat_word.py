@@ -18,7 +18,7 @@ WORDS = (LIVE, QUIET, STALE, WAITING, REFUSED)
 WELL = (LIVE, QUIET, WAITING)
 
 _INTERVALS = 1.5
-# A silence of so many usual pauses between two posts is more than chance.
+# A silence of this many usual pauses between two posts is more than chance.
 _PAUSES = 10
 # A network that does not answer refuses nothing.
 _AWAY = "unavailable"

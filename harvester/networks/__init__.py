@@ -113,7 +113,7 @@ class Job(Generic[C]):
     gap_why: str = "the harvest before died"
     # The timestamp of the harvest.
     harvest: str = ""
-    # Where a stream counts the posts of its rules; None: nobody asks.
+    # Where a stream counts the posts of its rules; None: it does not.
     rule_counts: RuleCounts | None = None
     # Of a stream: what is changed of the collection while it runs.
     edits: Edits = field(default_factory=NoEdits)

@@ -12,9 +12,9 @@ from typing import Any, Literal, Protocol
 from harvester.clock import Clock, Stop
 from harvester.documents import Tree
 
-# What is read and delivered at once at most: so many lines, and so many bytes beyond the first line.
+# What is read and delivered at once at most: lines, and bytes beyond the first line.
 MOST_LINES, MOST_BYTES = 500, 4 << 20
-# Within so many seconds `deliver` returns or raises; a process whose sink does not is taken to hang.
+# Within this many seconds `deliver` returns or raises; a process whose sink does not is taken to hang.
 DELIVERS_WITHIN = 60.0
 
 

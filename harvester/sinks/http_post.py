@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from harvester.clock import Clock, Stop
 
-# Of an answer so many bytes are read; it is a status, and at most a reason.
+# The bytes that are read of an answer, which is a status, and at most a reason.
 _MOST = 1 << 16
 _WATCHED_EVERY = 0.5
 

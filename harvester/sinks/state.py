@@ -20,7 +20,7 @@ from harvester.store import Store, Stored
 
 # A delivery may take its time, within which nothing is written.
 _TTL = 2 * DELIVERS_WITHIN
-# After so many seconds without news the owner says that it lives.
+# After this many seconds without news the owner says that it lives.
 _RENEWED_AFTER = _TTL * 3 / 4
 # With news: where each write is paid for, and elsewhere. What was delivered since is delivered again after
 # a crash.

@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import shlex
 import shutil
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.test_quickstart import as_pattern
+from tests.docs.test_quickstart import as_pattern, steps_of
 from tests.support.cli_session import Person, at_a_terminal, until
 
 pytestmark = pytest.mark.system
@@ -35,25 +34,20 @@ def person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Person]:
 
 
 def test_every_command_of_the_page_about_keywords_answers_as_it_says(person: Person) -> None:
-    page = (_ROOT / "docs/keywords.md").read_text(encoding="utf-8")
     typed = 0
-    for block in re.findall(r"```console\n(.*?)```", page, re.DOTALL):
-        for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, _, expected = step.partition("\n")
-            words = shlex.split(command)
-            assert words[:2] == ["python", "twarc_cloud.py"]
-            if "check" in words:
-                count = {**person.file["filter"], "count_rules": True}
-                person.write({**person.file, "filter": count})
-            if "--rules" in words:
-                until(lambda: min(_counted(person)) > 20)
-            if "|" in words:
-                _require_piped(person, words[2 : words.index("|")], words[words.index("|") + 1 :])
-            else:
-                told = person(*words[2:])
-                assert told.code == (3 if "import-rules" in words else 0), told
-                assert re.fullmatch(as_pattern(expected), told.out.strip()), (command, told.out)
-            typed += 1
+    for command, words, expected in steps_of("keywords.md"):
+        if "check" in words:
+            count = {**person.file["filter"], "count_rules": True}
+            person.write({**person.file, "filter": count})
+        if "--rules" in words:
+            until(lambda: min(_counted(person)) > 20)
+        if "|" in words:
+            _require_piped(person, words[2 : words.index("|")], words[words.index("|") + 1 :])
+        else:
+            told = person(*words[2:])
+            assert told.code == (3 if "import-rules" in words else 0), told
+            assert re.fullmatch(as_pattern(expected), told.out.strip()), (command, told.out)
+        typed += 1
     assert typed == 9
 
 

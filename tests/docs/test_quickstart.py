@@ -165,19 +165,14 @@ _BETWEEN = {
 
 
 def test_every_command_of_the_quick_start_answers_as_it_says(person: Person) -> None:
-    page = (_ROOT / "docs/quickstart.md").read_text(encoding="utf-8")
     typed = 0
-    for block in re.findall(r"```console\n(.*?)```", page, re.DOTALL):
-        for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
-            command, _, expected = step.partition("\n")
-            words = shlex.split(command)
-            assert words[:2] == ["python", "twarc_cloud.py"]
-            if words[2:4] == ["collection", "add"] and typed > 10:
-                _filter(person)
-            _require(command, expected, person(*words[2:]))
-            typed += 1
-            if "filter-start" in words:
-                _running(person)
+    for command, words, expected in steps_of("quickstart.md"):
+        if words[2:4] == ["collection", "add"] and typed > 10:
+            _filter(person)
+        _require(command, expected, person(*words[2:]))
+        typed += 1
+        if "filter-start" in words:
+            _running(person)
     assert typed >= 18
     # `help files` says that nothing else is written; the two lists of accounts are the test's.
     told = {
@@ -214,6 +209,17 @@ def _require(command: str, expected: str, told: Told) -> None:
     """What stands on the page is what is printed: `...` for anything within a line, or for lines."""
     assert told.code == (3 if "not_justin" in command else 0), (command, told)
     assert re.fullmatch(as_pattern(expected), told.out.strip()), (command, told.out)
+
+
+def steps_of(page: str) -> Iterator[tuple[str, list[str], str]]:
+    """Each command of a page as it is typed, its words, and what the page shows of the answer."""
+    text = (_ROOT / "docs" / page).read_text(encoding="utf-8")
+    for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL):
+        for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
+            command, _, expected = step.partition("\n")
+            words = shlex.split(command)
+            assert words[:2] == ["python", "twarc_cloud.py"]
+            yield command, words, expected
 
 
 def as_pattern(expected: str) -> str:

@@ -12,7 +12,7 @@ from harvester.settings import Settings
 from harvester.text import counted, when
 
 _SHOWN = 10
-# So many streams in a task of the least size are known to fit.
+# The number of streams that are known to fit in a task of the least size.
 _SHARED = (1, 2, 3)
 _COLUMNS = ("harvest", "state", "minutes", "tweets", "task", "requests", "stored_month", "x", "total")
 

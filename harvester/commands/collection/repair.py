@@ -264,4 +264,4 @@ def _tell_of_repair(workspace: Workspace, outcome: "Outcome", summary: HarvestSu
         f"{counted(stored, 'post')} stored, {there:,} already there. Billed: ${dollars(summary):,.2f}."
     )
     if outcome.exit_code:
-        advise(f"`collection repair {summary['collection_id']}` goes on with the others.")
+        advise(f"`collection repair {summary['collection_id']}` continues with the others.")

@@ -1,4 +1,4 @@
-"""What is stored of a collection reaches the stream that runs; what cannot is told as needing a restart."""
+"""Stored changes of a collection reach its running stream, or the command says that they need a restart."""
 
 from collections.abc import Iterable
 

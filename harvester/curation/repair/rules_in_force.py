@@ -35,7 +35,7 @@ class Span:
 
 
 def in_force(events: Iterable[Tree]) -> list[InForce]:
-    """What the events of a stream, in their order, say of its rules; what nobody can read is passed over."""
+    """What the events of a stream, in their order, say of its rules; unreadable ones are passed over."""
     live: dict[str, LiveRule] = {}
     found: list[InForce] = []
     for event in events:

@@ -18,7 +18,7 @@ from harvester.sinks.archive.work_folder import WorkFolder, work_folder
 from harvester.store import Store
 from harvester.store.keys import EVENTS, CollectionKeys, HarvestKeys
 
-# After so many looks that found nothing new here, the store is asked whether the harvest has ended elsewhere.
+# After this many looks without anything new here, the store is asked whether the harvest has ended elsewhere.
 _LOOKS = 60
 
 

@@ -102,7 +102,7 @@ def _missing(names: list[str], settings: KafkaSettings) -> HarvesterError:
     )
 
 
-# So many seconds has the library for one request, which `Deadline` cuts short.
+# Seconds that the library has for one request, which `Deadline` cuts short.
 _REQUEST = 20.0
 
 

@@ -30,7 +30,7 @@ from harvester.text import counted, unexpected
 
 log = logging.getLogger("twarc-cloud")
 
-# Within so many seconds after X confirmed it, a change of rules is in force.
+# Within this many seconds after X confirmed it, a change of rules is in force.
 IN_FORCE_AFTER = timedelta(seconds=20)
 ROUND_SECONDS = 20.0
 # For each request that changes rules: X allows 100 in 15 minutes, and the start of a stream needs some.
@@ -133,7 +133,7 @@ class LiveChanges:
         if reason == self._told:
             return []
         self._told = reason
-        log.warning("The stream goes on with its rules as they are: %s", reason)
+        log.warning("The stream continues with its current rules: %s", reason)
         return [self._event("rules pending", reason=reason)]
 
     def _event(self, name: str, **more: Any) -> Tree:
@@ -227,7 +227,7 @@ class LiveChanges:
             event = self._event("rule refused", value=value, ids=ids.get(value, []), reason=reason)
             events.append({**event, **_named(edit)})
         why = f"X rejects {counted(len(said), 'rule')}: {'; '.join(said[:3])}"
-        log.warning("The stream goes on with its rules as they are: %s", why)
+        log.warning("The stream continues with its current rules: %s", why)
         return _Round(edit, events=tuple(events), refused=why, requests=requests)
 
 

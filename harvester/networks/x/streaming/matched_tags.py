@@ -8,7 +8,7 @@ import msgspec
 from harvester.networks.rule_counts import RuleCounts
 
 _NAMED, _BEHIND = b'"matching_rules":', b',"__twarc":'
-# So many answers of so many bytes are remembered, as most posts of a stream match what others do.
+# Most posts match what others do: the number of answers that are remembered, and the size of one in bytes.
 _REMEMBERED, _LENGTH = 2_000, 2_000
 
 
