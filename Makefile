@@ -1,6 +1,6 @@
 # Everything runs in .venv, created from the pinned requirements; only Python 3.11 or newer is needed.
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint format kill pythons versitygw sink-test cloud-test scan bench bench-full venv ready-demo ready-readers \
+.PHONY: help demo explore test check lint format kill pythons versitygw sink-test cloud-test scan bench bench-full venv ready-demo ready-readers ready-explore \
 	ready-dev ready-cloud ready-scan requirements clean
 
 # Settings of other projects and installations in the environment must not affect these runs.
@@ -20,6 +20,7 @@ N ?= 200
 
 help:
 	@echo "make demo            harvest timelines, a search and a stream from the emulator, into demo/"
+	@echo "make explore         install what tables, search, exports and the dashboard need into .venv"
 	@echo "make test            lint, types and all tests (with make pythons, what .ci/run does)"
 	@echo "make check           lint, types and the quick tests, without servers: 90 seconds"
 	@echo "make check T=tests/store/test_keys.py     some tests only, of any kind"
@@ -54,6 +55,9 @@ lint: ready-dev
 format: ready-dev
 	@$(IN) -m ruff format --quiet .
 	@$(IN) -m ruff check --quiet --fix .
+
+# What reads, searches and exports collections needs more packages than a harvest.
+explore: ready-explore
 
 kill: ready-dev
 	@KILLS=$(N) $(IN) -m pytest -q -s -n 0 -p no:cacheprovider tests/durability/test_kill_storm.py
@@ -112,14 +116,14 @@ venv:
 	pwd -P > .venv/place
 
 # The copy beside the packages records what was installed, so that only new pins install again.
-ready-demo ready-readers ready-dev: ready-%: venv
+ready-demo ready-readers ready-explore ready-dev: ready-%: venv
 	@cmp -s requirements-$*.txt .venv/$*.txt && exit 0; \
 	echo "installing $$(grep -c == requirements-$*.txt) pinned packages into .venv (once, about a minute)"; \
 	$(IN) -m pip install -qq --require-hashes -r requirements-$*.txt && cp requirements-$*.txt .venv/$*.txt
 
 requirements: venv
 	@$(IN) -m venv .venv/uv && .venv/uv/bin/python -m pip install -qq uv
-	@for each in requirements requirements-kafka requirements-rules requirements-demo requirements-readers requirements-dev requirements-cloud requirements-scan; do \
+	@for each in requirements requirements-kafka requirements-rules requirements-explore requirements-demo requirements-readers requirements-dev requirements-cloud requirements-scan; do \
 	  .venv/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-annotate --no-emit-index-url $$each.in -o $$each.txt || exit 1; done
 	@git --no-pager diff --stat -- 'requirements*.txt'

@@ -31,7 +31,8 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "certifi": ("store.connections",),
     "click": ("commands",),
     "confluent_kafka": ("sinks.kafka",),
-    "flask": ("monitoring.status_server",),
+    "duckdb": ("tables",),
+    "flask": ("monitoring.status_server", "dashboard"),
     "honeybadger": ("monitoring.honeybadger",),
     "isal": ("harvest.segment", "curation.verify", "networks.x", "sinks.archive"),
     "msgspec": ("networks.x", "collection.replay", "documents", "sinks.archive"),
@@ -42,9 +43,10 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "requests": ("networks.x",),
     "requests_oauthlib": ("networks.x",),
     "sqlalchemy": ("networks.x.imports",),
+    "tantivy": ("search",),
     "twarc": ("networks.x",),
     "urllib3": ("networks.x",),
-    "waitress": ("monitoring.bounded_http",),
+    "waitress": ("monitoring.bounded_http", "dashboard"),
     "zlib_ng": ("harvest.segment",),
 }
 EMULATOR_USES = {"aiohttp", "multidict", "oauthlib", "orjson", "yarl"}
