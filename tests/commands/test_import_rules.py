@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from harvester.errors import Exit
-from harvester.networks.x.imports import deadlines, optional, redis_rules
+from harvester.errors.packages import pinned
+from harvester.networks.x.imports import deadlines, redis_rules
 from tests.support.cli_session import Person, Told
 from tests.support.databases import postgres_programs, postgres_server, valkey_server
 from tests.support.servers import no_server
@@ -506,4 +507,4 @@ def test_a_package_that_is_missing_is_named_with_the_command_that_installs_it(
     for option, package in (("--redis", "redis"), ("--sql", "sqlalchemy")):
         words = _refused(person, option, f"{package}://localhost")
         assert f"{option} needs the Python package {package}, which is not installed. Run: " in words
-        assert words.endswith(f"-m pip install --require-hashes -r {optional.PINNED}\n")
+        assert words.endswith(f"-m pip install --require-hashes -r {pinned('requirements-rules.txt')}\n")

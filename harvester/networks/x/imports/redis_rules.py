@@ -7,8 +7,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from harvester.errors import Exit, HarvesterError
 from harvester.errors.connections import cause_of
+from harvester.errors.packages import missing_package
 from harvester.networks.x.imports.deadlines import CONNECT, READ, away, within_deadlines
-from harvester.networks.x.imports.optional import missing
 from harvester.networks.x.imports.rows import TYPE_COLUMNS, Row
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def rows_in(url: str, environment: Mapping[str, str]) -> tuple[str, list[Row]]:
     try:
         import redis
     except ModuleNotFoundError as error:
-        raise missing("redis", "--redis") from error
+        raise missing_package("redis", "--redis", requirements="requirements-rules.txt") from error
 
     server = _server(url)
     try:

@@ -8,8 +8,8 @@ import orjson
 
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
+from harvester.errors.packages import missing_package
 from harvester.networks.x.imports.deadlines import away, within_deadlines
-from harvester.networks.x.imports.optional import missing
 from harvester.networks.x.imports.redis_rules import in_url
 from harvester.networks.x.imports.rows import Row
 
@@ -26,7 +26,7 @@ def rows_in(url: str, query: str | None, environment: Mapping[str, str]) -> tupl
     try:
         import sqlalchemy
     except ModuleNotFoundError as error:
-        raise missing("sqlalchemy", "--sql") from error
+        raise missing_package("sqlalchemy", "--sql", requirements="requirements-rules.txt") from error
 
     place = _place(url)
     server = _shown(place)
