@@ -20,6 +20,8 @@ RINGS = (
     "networks",
     "harvest",
     "monitoring curation compute sinks",
+    "ledger",
+    "search accounts",
     "checks",
     "commands startup",
 )
@@ -63,13 +65,14 @@ PURE = (
     *("networks.x.imports.rows", "networks.x.imports.values", "networks.x.imports.rule_files"),
     *(f"networks.x.matching.{name}" for name in ("words", "boxes", "facts", "conditions", "rule_index")),
     *("networks.x.matching.match", "networks.x.matching.attribution", "networks.x.matching.enrichment"),
-    "collection.kafka_sink",
+    *("collection.kafka_sink", "search.words", "search.expression", "search.terms", "search.parsing"),
 )
 PURE_IMPORTS = {
     *(
         "abc",
         "base64",
         "bisect",
+        "calendar",
         "codecs",
         "collections",
         "csv",

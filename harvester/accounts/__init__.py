@@ -1,0 +1,1 @@
+"""Which names and states an account had, and when it was seen with them."""

@@ -1,0 +1,1 @@
+"""What was read of a store, in one file on this machine: files, names, states, days and tags."""

@@ -1,0 +1,177 @@
+"""Any text that a person types is a query, with warnings, or is refused in one line.
+
+Nothing of it is ever a part of another language: it becomes values (`expression`), whose words are looked up.
+"""
+
+import re
+from dataclasses import dataclass, field
+
+from harvester.search.expression import Both, Either, Everything, Expression, Without
+from harvester.search.terms import FIELDS, refused, words_term
+from harvester.search.words import sought
+from harvester.text import similar
+
+_LONGEST = 10_000
+_MOST = 200
+_DEEPEST = 20
+_QUOTES = {'"': '"', "“": "”", "„": "“", "«": "»"}
+# Of a prefix; with fewer, half of the words of an index would begin so.
+_LETTERS = 3
+_FIELD = re.compile(r"([A-Za-z_]{1,20}):(?=\S)")
+_BARE = re.compile(r"\S+")
+
+
+@dataclass(frozen=True)
+class Query:
+    """What was typed, what it asks for, and what had to be read in another way than it stands there."""
+
+    text: str
+    expression: Expression
+    warnings: list[str] = field(default_factory=list)
+
+
+def parsed(text: str) -> Query:
+    """The query in a text; raises HarvesterError where it cannot be run."""
+    if len(text) > _LONGEST:
+        raise refused(f"The query has {len(text):,} characters.", f"Use at most {_LONGEST:,}.")
+    reading = _Reading(text)
+    return Query(text, reading.expression(), reading.warnings)
+
+
+class _Reading:
+    """One pass through a text."""
+
+    def __init__(self, text: str) -> None:
+        self.text, self.at, self.depth, self.terms = text, 0, 0, 0
+        self.warnings: list[str] = []
+
+    def expression(self) -> Expression:
+        parts = []
+        while True:
+            parts.append(self._either())
+            if self.at >= len(self.text):
+                return _both(parts)
+            # A ')' that closes nothing.
+            self._warn("A closing parenthesis without an opening one was ignored.")
+            self.at += 1
+
+    def _warn(self, words: str) -> None:
+        if words not in self.warnings:
+            self.warnings.append(words)
+
+    def _either(self) -> Expression:
+        """Up to the end or a ')'. Words side by side belong together more than those around OR."""
+        sides: list[list[Expression]] = [[]]
+        while (self._skip_blanks()) and self.text[self.at] != ")":
+            if re.match(r"OR(?![^\s()])", self.text[self.at :]):
+                self.at += 2
+                sides.append([])
+            elif (part := self._signed()) is not None:
+                sides[-1].append(part)
+        filled = [_both(side) for side in sides if side]
+        if len(filled) < len(sides) > 1:
+            self._warn("An OR with nothing on one side was ignored.")
+        if not filled:
+            return Everything()
+        return filled[0] if len(filled) == 1 else Either(tuple(filled))
+
+    def _skip_blanks(self) -> bool:
+        while self.at < len(self.text) and self.text[self.at].isspace():
+            self.at += 1
+        return self.at < len(self.text)
+
+    def _signed(self) -> Expression | None:
+        negative = re.match(r"-(?=[^\s)])", self.text[self.at :]) is not None
+        self.at += negative
+        part = self._grouped() if self.text[self.at] == "(" else self._term()
+        return Without(part) if negative and part is not None else part
+
+    def _grouped(self) -> Expression | None:
+        self.at += 1
+        self.depth += 1
+        if self.depth > _DEEPEST:
+            raise refused("The query has too many parentheses inside each other.", f"Use at most {_DEEPEST}.")
+        inner = self._either()
+        self.depth -= 1
+        if self.at < len(self.text):
+            self.at += 1
+        else:
+            self._warn("A parenthesis was not closed.")
+        return None if isinstance(inner, Everything) else inner
+
+    def _term(self) -> Expression | None:
+        self.terms += 1
+        if self.terms > _MOST:
+            raise refused(f"The query has more than {_MOST} words.", "Use fewer.")
+        begin = self.at
+        named = _FIELD.match(self.text, self.at)
+        name = named[1].lower() if named else ""
+        if named and name not in FIELDS:
+            self._warn_of_field(named[1], named.end())
+            named = None
+        if named:
+            self.at = named.end()
+        value, quoted = self._value()
+        if named and value.strip():
+            return FIELDS[name](value.strip())
+        if named:
+            raise refused(
+                f"{name}: is followed by nothing.", f"Write the value without a blank: {name}:VALUE."
+            )
+        return self._words(value, quoted=quoted, shown=self.text[begin : self.at])
+
+    def _warn_of_field(self, name: str, end: int) -> None:
+        # An address is not meant as a field.
+        if not self.text.startswith("//", end):
+            meant = similar(name.lower(), FIELDS)
+            more = f" (did you mean {meant[0]}:?)" if meant else ""
+            self._warn(f"{name}: is not a field{more}; it was read as a word.")
+
+    def _value(self) -> tuple[str, bool]:
+        closing = _QUOTES.get(self.text[self.at])
+        if closing:
+            end = self.text.find(closing, self.at + 1)
+            if end < 0:
+                self._warn("A quote was not closed; its words were read one by one.")
+                self.at += 1
+                return self._bare(), False
+            value = self.text[self.at + 1 : end]
+            self.at = end + 1
+            return value, True
+        return self._bare(), False
+
+    def _bare(self) -> str:
+        found = _BARE.match(self.text, self.at)
+        if not found:
+            return ""
+        word = found[0]
+        if self.depth:
+            # As many as close something; others are part of what was typed, e.g. of a face.
+            word = word.rstrip(")")
+        self.at += len(word)
+        return word
+
+    def _words(self, value: str, *, quoted: bool, shown: str) -> Expression | None:
+        if not quoted and value[:1] in ("#", "＃") and sought(value):
+            return FIELDS["tag"](value.rstrip(".,;:!?"))
+        words = sought(value)
+        if not words:
+            if shown.strip():
+                self._warn(f"{shown} has no letters or digits to look for; it was ignored.")
+            return None
+        if value.endswith("*") and not quoted:
+            return self._prefix(value, words)
+        return words_term(words)
+
+    def _prefix(self, value: str, words: list[tuple[str, bool]]) -> Expression:
+        if len(words) == 1 and len(words[0][0]) >= _LETTERS:
+            return words_term([(words[0][0], True)])
+        self._warn(f"{value}: a * needs {_LETTERS} letters before it; it was read without it.")
+        return words_term(words)
+
+
+def _both(parts: list[Expression]) -> Expression:
+    wanted = [part for part in parts if not isinstance(part, Everything)]
+    if not wanted:
+        return Everything()
+    return wanted[0] if len(wanted) == 1 else Both(tuple(wanted))

@@ -1,0 +1,150 @@
+"""What stands behind each word with a colon in a query: `tag:`, `from:`, `since:` and others."""
+
+import calendar
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from harvester.errors import Exit, HarvesterError
+from harvester.search.expression import Either, Expression, Near, Published, Term, Words
+from harvester.search.words import name_of, tag_of
+
+KINDS_OF_POSTS = ("post", "repost", "reply", "quote")
+HAS = ("geo", "media", "link")
+_FORMS = (
+    ("%Y", "year"),
+    ("%Y-%m", "month"),
+    ("%Y-%m-%d", "day"),
+    ("%Y-%m-%dT%H:%M", "minute"),
+    ("%Y-%m-%dT%H:%M:%S", "second"),
+)
+_LENGTHS = {"day": timedelta(days=1), "minute": timedelta(minutes=1), "second": timedelta(seconds=1)}
+
+
+def refused(message: str, hint: str) -> HarvesterError:
+    """A query that cannot be run."""
+    return HarvesterError(message, hint=hint, exit_code=Exit.USAGE)
+
+
+def _tag(value: str) -> Expression:
+    return Term("tag", (tag_of(value),))
+
+
+def _by(value: str) -> Expression:
+    name = name_of(value)
+    by_name = Term("author", (name,))
+    return Either((by_name, Term("author_id", (name,)))) if _is_id(name) else by_name
+
+
+def _by_or_about(value: str) -> Expression:
+    name = name_of(value)
+    return Either((_by(value), Term("mention", (name,))))
+
+
+def _is_id(name: str) -> bool:
+    return name.isascii() and name.isdigit()
+
+
+def _lang(value: str) -> Expression:
+    return Term("lang", (value.lower(),))
+
+
+def _kind(value: str) -> Expression:
+    wanted = value.lower()
+    if wanted == "included":
+        return Term("included", ("yes",))
+    return Term("kind", (_one_of("kind", wanted, KINDS_OF_POSTS, more=("included",)),))
+
+
+def _has(value: str) -> Expression:
+    return Term("has", (_one_of("has", value.lower(), HAS),))
+
+
+def _one_of(field: str, value: str, known: tuple[str, ...], more: tuple[str, ...] = ()) -> str:
+    if value not in known:
+        raise refused(f"{field}:{value} is unknown.", f"Use one of {', '.join((*known, *more))}.")
+    return value
+
+
+def _collection(value: str) -> Expression:
+    return Term("collection", (value,))
+
+
+def _since(value: str) -> Expression:
+    return Published(since=interval_of("since", value)[0])
+
+
+def _until(value: str) -> Expression:
+    return Published(before=interval_of("until", value)[1])
+
+
+def interval_of(field: str, value: str) -> tuple[int, int]:
+    """The begin and the end, in seconds since 1970, of the year, month, day or moment (UTC) that is named."""
+    local, shift = _apart(value.upper())
+    for form, unit in _FORMS:
+        try:
+            begin = datetime.strptime(local, form).replace(tzinfo=UTC)
+            end = _end(begin, unit)
+        except (ValueError, OverflowError):
+            continue
+        seconds = tuple(calendar.timegm(each.timetuple()) - shift for each in (begin, end))
+        return seconds[0], seconds[1]
+    raise refused(f"{field}:{value} is not a date.", f"Use e.g. {field}:2026-11-23 or 2026-11-23T09:30.")
+
+
+_ZONE = re.compile(r"(.*T.*?)(?:Z|([+-])(\d\d):?(\d\d))", re.DOTALL)
+
+
+def _apart(value: str) -> tuple[str, int]:
+    """A time without its zone, and the seconds that the zone is ahead of UTC."""
+    found = _ZONE.fullmatch(value)
+    if not found:
+        return value, 0
+    seconds = int(found[3] or 0) * 3600 + int(found[4] or 0) * 60
+    return found[1], -seconds if found[2] == "-" else seconds
+
+
+def _end(begin: datetime, unit: str) -> datetime:
+    if unit == "year":
+        return begin.replace(year=begin.year + 1)
+    if unit == "month":
+        return (begin + timedelta(days=31)).replace(day=1)
+    return begin + _LENGTHS[unit]
+
+
+def _near(value: str) -> Expression:
+    parts = value.lower().removesuffix("km").split(",")
+    try:
+        lat, lon, km = map(_number, parts)
+    except ValueError:
+        lat, lon, km = 91.0, 0.0, 0.0
+    if not (-90 <= lat <= 90 and -180 <= lon <= 180 and 0 < km <= 20_100):
+        raise refused(
+            f"near:{value} is not a place.", "Use near:LATITUDE,LONGITUDE,KILOMETRES, e.g. near:47.1,9.9,200."
+        )
+    return Near(lat, lon, km)
+
+
+def _number(text: str) -> float:
+    if not re.fullmatch(r"\s*[+-]?[0-9]{1,5}(\.[0-9]{0,15})?\s*", text):
+        raise ValueError(text)
+    return float(text)
+
+
+FIELDS: dict[str, Callable[[str], Expression]] = {
+    "tag": _tag,
+    "user": _by_or_about,
+    "from": _by,
+    "lang": _lang,
+    "kind": _kind,
+    "collection": _collection,
+    "since": _since,
+    "until": _until,
+    "near": _near,
+    "has": _has,
+}
+
+
+def words_term(words: list[tuple[str, bool]]) -> Expression:
+    """The words of a phrase, or of one word, as `words.sought` has them."""
+    return Words(tuple(word for word, _ in words), prefix=words[-1][1])
