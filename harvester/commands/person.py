@@ -18,6 +18,7 @@ from harvester.commands.collection.verify import verify
 from harvester.commands.config.group import collection_config
 from harvester.commands.doctor import completion, doctor
 from harvester.commands.harvest import harvest
+from harvester.commands.harvest_tail import tail
 from harvester.commands.scheduler import scheduler, supervise
 from harvester.commands.sink import sink
 
@@ -51,6 +52,7 @@ for _name in ("start", "stop"):
     filters.add_command(collection.commands[f"filter-{_name}"], _name)
 for _command in (copy, cost, rules, download, verify, repair, coverage, filters):
     collection.add_command(_command)
+harvest.add_command(tail)
 for _command in (
     *(collection_config, collection, harvest, sink, doctor, settings, scheduler, completion, help_on),
     *(filters, supervise),

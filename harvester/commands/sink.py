@@ -1,7 +1,6 @@
 """`sink`: passes stored posts on to other programs, sends them again, and shows how far each sink is."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -89,7 +88,7 @@ def run_command(
     usual = str(asked.settings.get("from") or "start") if name or not follow else "now"
     run_sink(
         *(workspace.store, tree, asked, workspace.settings),
-        work_root=_work_root(workspace, keys, temp),
+        work_root=workspace.work_root(keys, temp),
         follow=follow and not harvest,
         kept=bool(name),
         begin=begin or usual,
@@ -134,7 +133,7 @@ def replay(
     print_line(f"Sending {what} again.", err=True)
     figures = run_sink(
         *(workspace.store, tree, asked, workspace.settings),
-        work_root=_work_root(workspace, keys, temp),
+        work_root=workspace.work_root(keys, temp),
         follow=False,
         kept=False,
         begin=begin or "start",
@@ -199,11 +198,6 @@ def _asked_of_target(keys: "CollectionKeys", target: str, secret: str | None) ->
     if problems := [problem.replace("sinks[1]", "--to") for problem in sink_problems([entry])]:
         raise HarvesterError(problems[0], problems[1:], exit_code=Exit.USAGE)
     return Asked(keys.id, "webhook" if is_address else target, entry["type"], entry)
-
-
-def _work_root(workspace: Workspace, keys: "CollectionKeys", temp: str | None) -> Path:
-    """Where harvests that were started here keep what is not stored."""
-    return Path(temp or workspace.settings.temp) / (workspace.bucket or "local") / keys.id
 
 
 def _harvest(workspace: Workspace, keys: "CollectionKeys", text: str | None) -> str:

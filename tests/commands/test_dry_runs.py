@@ -19,7 +19,7 @@ from tests.support.stores import HandClock
 # These change nothing, or run until they are ended; doctor takes away what it tries on the store.
 _CHANGE_NOTHING = {
     *("collection-config changes", "collection-config check", "collection list", "collection scheduled"),
-    *("harvest list", "harvest running", "harvest last", "harvest history", "harvest log"),
+    *("harvest list", "harvest running", "harvest last", "harvest history", "harvest log", "harvest tail"),
     *(
         "collection-config rules",
         "collection cost",

@@ -101,6 +101,8 @@ _STEPS = (
     Step("harvest history museums", 0, "complete"),
     Step("harvest history museums --limit 0", 2, "0 is not in the range"),
     Step("harvest log museums", 0, "Tweets: "),
+    Step("harvest tail museums --once -n 1", 0, "  @"),
+    Step("harvest tail musems", 10, "There is no collection musems"),
     Step("harvest log storms", 10, "There is no collection storms"),
     Step("harvest running museums", 1, "No harvest of museums is running;"),
     Step("harvest stop museums", 1, "No harvest of museums is running."),

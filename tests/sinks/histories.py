@@ -54,6 +54,7 @@ class Site:
     store: Any = None
     sinks: list[dict[str, Any]] = field(default_factory=list)
     work_name: str = "local"
+    line: Callable[[int], bytes] = post
     posts: int = 0
     notes: list[str] = field(default_factory=list)
 
@@ -82,7 +83,7 @@ class Site:
         def source(job: Job) -> None:
             store.refuses = bool(ending)
             for index, size in enumerate(batches):
-                lines = b"".join(post(self.posts + number) for number in range(1, size + 1))
+                lines = b"".join(self.line(self.posts + number) for number in range(1, size + 1))
                 self.posts += size
                 events = tuple(gap(self.posts) for _ in range(gaps.count(index)))
                 last = str(self.posts)

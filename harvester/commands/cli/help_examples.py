@@ -59,6 +59,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "harvest last": ("museums", "museums --json"),
     "harvest history": ("museums --limit 5",),
     "harvest stop": ("museums",),
+    "harvest tail": ("storms", "storms -n 100 --once --json"),
     "harvest log": ("museums --follow",),
     "sink run": ("storms --to stdout | jq .data.text", "storms --sink webhook"),
     "sink replay": ("storms --sink webhook --from 2026-11-01 --dry-run",),

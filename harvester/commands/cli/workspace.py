@@ -101,6 +101,10 @@ class Workspace:
         path = real(self.folder)
         return path.with_name(f"{path.name}-runs")
 
+    def work_root(self, keys: CollectionKeys, temp: str | None = None) -> Path:
+        """Where harvests that were started here keep what is not stored."""
+        return Path(temp or self.settings.temp) / (self.bucket or "local") / keys.id
+
     @property
     def pause(self) -> float:
         """Seconds between two looks at what runs; AWS counts them."""

@@ -13,6 +13,7 @@ from harvester.clock import moment
 from harvester.documents import object_in
 from harvester.errors import HarvesterError, NotFound
 from harvester.harvest import manifest
+from harvester.sinks.archive.work_folder import WorkFolder
 from harvester.store import Store
 from harvester.store.folder import FolderStore
 from harvester.store.keys import EVENTS, ROOT, CollectionKeys, HarvestKeys, is_segment, segment_order
@@ -96,6 +97,19 @@ def stored_contents(store: Store, keys: CollectionKeys, harvest: str) -> Content
     posts = sum(file.posts for file in (*state.finished, *filter(None, (state.segment,))))
     events = Extent("open", known, whole=False) if known else None
     return Contents(files, events, current=harvest, posts=posts)
+
+
+def contents_here(work: WorkFolder) -> Contents:
+    """What a harvest of this machine has synced; what is not here any more is stored."""
+    files = {
+        name: Extent("here" if (work.folder / name).exists() else "stored", file.size)
+        for name, file in work.finished.items()
+    }
+    if work.open:
+        files[work.open.name] = Extent("here", work.open.size, whole=False)
+    events = Extent("here", work.events, whole=False) if work.events else None
+    posts = sum(file.posts for file in (*work.finished.values(), *filter(None, (work.open,))))
+    return Contents(files, events, posts=posts)
 
 
 def posts_of(store: Store, here: HarvestKeys) -> int | None:

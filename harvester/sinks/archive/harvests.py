@@ -23,9 +23,14 @@ def harvests_after(store: Store, keys: CollectionKeys, started: datetime | None)
 
 def harvest_at(store: Store, keys: CollectionKeys, when: datetime) -> HarvestKeys | None:
     """The newest harvest that had begun at a moment; None where there was none."""
-    upto = f"{when.astimezone(UTC):%Y/%m/%d/%H/%M/%S}".split("/")
-    parts = next(_back(store, keys.harvests, [], upto), None)
-    return keys.harvest(_started(parts)) if parts else None
+    return next(harvests_back(store, keys, when), None)
+
+
+def harvests_back(store: Store, keys: CollectionKeys, when: datetime | None = None) -> Iterator[HarvestKeys]:
+    """The harvests that had begun at a moment, or all, the newest first; listed as far as they are taken."""
+    upto = f"{when.astimezone(UTC):%Y/%m/%d/%H/%M/%S}".split("/") if when else ["9999"]
+    for parts in _back(store, keys.harvests, [], upto):
+        yield keys.harvest(_started(parts))
 
 
 def _back(store: Store, prefix: str, parts: list[str], upto: list[str]) -> Iterator[list[str]]:

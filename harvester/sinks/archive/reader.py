@@ -10,7 +10,7 @@ from harvester.clock import moment, timestamp
 from harvester.documents import Tree, object_in
 from harvester.errors import NotFound
 from harvester.sinks import MOST_BYTES, MOST_LINES, Position
-from harvester.sinks.archive.contents import Contents, Extent, stored_contents
+from harvester.sinks.archive.contents import Contents, Extent, contents_here, stored_contents
 from harvester.sinks.archive.harvests import harvests_after
 from harvester.sinks.archive.lines import Unreadable
 from harvester.sinks.archive.opened import Opened, opened
@@ -86,7 +86,7 @@ class Archive:
     def count(self) -> None:
         """Learn how many posts there are by now, where that can be seen on this machine."""
         if self._work and self._work.refresh():
-            self.posts = _contents_here(self._work).posts
+            self.posts = contents_here(self._work).posts
 
     def close(self) -> None:
         self._close_files()
@@ -208,7 +208,7 @@ class Archive:
         if self._work is None and self._root:
             self._work, self._looks = work_folder(self._root, self._at.harvest), _LOOKS
         if self._work and self._work.refresh():
-            known = _contents_here(self._work)
+            known = contents_here(self._work)
             self._looks += 1
             if self._records and known.files.get(self._at.segment) != self._records.extent:
                 self._looks = 0
@@ -265,16 +265,3 @@ class Archive:
             if each:
                 each.close()
         self._records = self._events = None
-
-
-def _contents_here(work: WorkFolder) -> Contents:
-    """What a harvest of this machine has synced; what is not here any more is stored."""
-    files = {
-        name: Extent("here" if (work.folder / name).exists() else "stored", file.size)
-        for name, file in work.finished.items()
-    }
-    if work.open:
-        files[work.open.name] = Extent("here", work.open.size, whole=False)
-    events = Extent("here", work.events, whole=False) if work.events else None
-    posts = sum(file.posts for file in (*work.finished.values(), *filter(None, (work.open,))))
-    return Contents(files, events, posts=posts)

@@ -1,0 +1,71 @@
+"""`harvest tail`: the newest posts of a collection, and those that come."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+import click
+
+from harvester.commands.cli.output import print_line
+from harvester.commands.cli.workspace import Workspace, collection_id_argument, in_workspace
+from harvester.documents import object_in
+from harvester.text import when
+
+if TYPE_CHECKING:
+    from harvester.networks.records import Post
+
+_LINES, _MOST = 20, 10_000
+
+
+@click.command("tail")
+@collection_id_argument
+@click.option(
+    "--lines",
+    "-n",
+    type=click.IntRange(0, _MOST),
+    default=_LINES,
+    show_default=True,
+    help="Number of posts to begin with.",
+)
+@click.option("--follow/--once", default=True, help="Continue with posts that come, or end at once.")
+@click.option("--json", "as_json", is_flag=True, help="Print one post a line as JSON.")
+@click.option("--temp", help="Folder for files that are not stored yet.  [default: temp]")
+@in_workspace
+def tail(
+    collection_id: str, lines: int, follow: bool, as_json: bool, temp: str | None, workspace: Workspace
+) -> None:
+    """Show the newest posts of COLLECTION_ID as they come, until Ctrl-C.
+
+    Of a harvest on this machine, posts are shown within a second of their sync; of one elsewhere, with
+    its next checkpoint (a minute). Nothing is asked of the harvest, and no port is opened.
+    """
+    from harvester.clock import SystemClock
+    from harvester.commands.cli.signals import stopped_by_signals
+    from harvester.networks.registry import network_of
+    from harvester.sinks.archive.tail import Tail
+
+    keys = workspace.keys(collection_id)
+    network = network_of(workspace.collection(keys))
+    read = Tail(workspace.store, keys, network, work_root=workspace.work_root(keys, temp))
+    with stopped_by_signals() as stop:
+        _print(read.newest(lines), as_json=as_json)
+        if follow:
+            for post in read.follow(clock=SystemClock(), stop=stop):
+                _print([post], as_json=as_json)
+    read.close()
+
+
+def _print(posts: "Iterable[Post]", *, as_json: bool) -> None:
+    for post in posts:
+        if as_json:
+            click.echo(post.value)
+        else:
+            print_line(_line(post))
+
+
+def _line(post: "Post") -> str:
+    """When it was published, by whom, and its text."""
+    found = object_in(post.value)
+    data = found["data"] if isinstance(found.get("data"), dict) else found
+    users = (found.get("includes") or {}).get("users") or ()
+    name = next((user.get("username") for user in users if user.get("id") == post.author), post.author)
+    return f"{when(post.published)}  @{name}  {' '.join(str(data.get('text', '')).split())}"
