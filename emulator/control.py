@@ -9,6 +9,7 @@ import orjson
 from emulator.api.auth import CREDENTIALS
 from emulator.api.parameters import RECENT_SECONDS
 from emulator.clock import first_id_at, iso, parsed_iso
+from emulator.endpoints.follows import edges
 from emulator.endpoints.posts import DEPTH
 from emulator.language import QueryError
 from emulator.ledger import CLASSES
@@ -26,6 +27,9 @@ def credentials(_service: Service, _params: Told, _body: Any) -> Any:
 
 
 def clock(service: Service, _params: Told, body: Any) -> Any:
+    if body:
+        # Numbers of followers change with time.
+        service.pages.forget_users()
     if body and "advance" in body:
         service.clock.advance(float(body["advance"]))
     if body and "set" in body:
@@ -63,6 +67,40 @@ def truth_timeline(service: Service, _params: Told, _body: Any, user_id: str) ->
     """Ids that the timeline can reach now, newest first, whatever the account's state."""
     posts = islice(service.world.timeline(int(user_id)), DEPTH)
     return {"ids": [str(post.id) for post in posts], "state": service.world.state(int(user_id))}
+
+
+def truth_followers(service: Service, _params: Told, _body: Any, user_id: str) -> Any:
+    return truth_list(service, user_id, "followers")
+
+
+def truth_following(service: Service, _params: Told, _body: Any, user_id: str) -> Any:
+    return truth_list(service, user_id, "following")
+
+
+def truth_list(service: Service, user_id: str, direction: str) -> Any:
+    """Ids that a list shows now, newest first; `said` is the number in the profile."""
+    people = service.world.people
+    ids = [str(people.id(edge.number)) for edge in edges(service, int(user_id), direction)]
+    profile = service.world.user(int(user_id)) or {}
+    return {"ids": ids, "said": profile.get("public_metrics", {}).get(f"{direction}_count")}
+
+
+def follow(service: Service, _params: Told, body: Any, user_id: str) -> Any:
+    """{"add": [ids], "remove": [ids]}: accounts follow this one from now on, or no longer."""
+    world = service.world
+    followed = known_number(service, user_id)
+    for name, change in (("add", world.graph.add), ("remove", world.graph.remove)):
+        for follower in (body or {}).get(name, ()):
+            change(known_number(service, follower), followed)
+    service.pages.forget_users()
+    return truth_list(service, user_id, "followers")
+
+
+def known_number(service: Service, user_id: Any) -> int:
+    number = service.world.people.number(int(user_id))
+    if number is None:
+        raise BadControl(f"{user_id} is no generated account")
+    return number
 
 
 def truth_search(service: Service, params: Told, _body: Any) -> Any:
@@ -196,6 +234,9 @@ CALLS: dict[tuple[str, str], Callable[..., Any]] = {
     ("POST", "clock"): clock,
     ("GET", "truth"): truth,
     ("GET", "truth/timeline/*"): truth_timeline,
+    ("GET", "truth/followers/*"): truth_followers,
+    ("GET", "truth/following/*"): truth_following,
+    ("POST", "followers/*"): follow,
     ("GET", "truth/search"): truth_search,
     ("GET", "truth/stream"): truth_stream,
     ("GET", "truth/rules"): truth_rules,

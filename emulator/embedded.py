@@ -44,6 +44,20 @@ class Control:
         """Ids the timeline can reach now, newest first."""
         return self.call("GET", f"truth/timeline/{user_id}")["ids"]
 
+    def followers(self, user_id: int | str) -> list[str]:
+        """Ids that its list of followers shows now, newest first."""
+        return self.call("GET", f"truth/followers/{user_id}")["ids"]
+
+    def following(self, user_id: int | str) -> list[str]:
+        return self.call("GET", f"truth/following/{user_id}")["ids"]
+
+    def follow(
+        self, user_id: int | str, *, add: Sequence[int | str] = (), remove: Sequence[int | str] = ()
+    ) -> list[str]:
+        """Accounts follow this one from now on, or no longer; answers its list then."""
+        body = {"add": [str(each) for each in add], "remove": [str(each) for each in remove]}
+        return self.call("POST", f"followers/{user_id}", body)["ids"]
+
     def search(self, query: str, *, archive: bool = False) -> list[str]:
         """Ids that match now, newest first."""
         return self.call("GET", f"truth/search?query={quote(query, safe='')}&archive={int(archive)}")["ids"]

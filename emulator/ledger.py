@@ -50,7 +50,10 @@ class Truth:
         self.other: array[int] = array("Q")
         self.stream = StreamLog()
         self.connections: list[dict[str, Any]] = []
+        self.lists: dict[tuple[str, int], array[int]] = {}
         self.users = 0
+        self.owned_users = 0
+        self.users_by_day: dict[str, array[int]] = {}
         self.by_day: dict[str, array[int]] = {}
         self.counts: Counter[str] = Counter()
         self.at_once: Counter[str] = Counter()
@@ -77,10 +80,20 @@ class Truth:
         self.counts[endpoint] += 1
         if answer.status != 200:
             return
-        self.users += answer.users
+        self._bill_users(answer)
         self.bill(answer.posts)
         if answer.posts:
             self._ledger(answer.ledger).extend(answer.posts)
+
+    def _bill_users(self, answer: Answer) -> None:
+        self.users += len(answer.users)
+        if answer.owned:
+            self.owned_users += len(answer.users)
+        if answer.users:
+            day = iso(self.clock.now())[:10]
+            self.users_by_day.setdefault(day, array("Q")).extend(answer.users)
+            if answer.ledger:
+                self.lists.setdefault(answer.ledger, array("Q")).extend(answer.users)
 
     def bill(self, posts: Iterable[int]) -> None:
         day = iso(self.clock.now())[:10]
@@ -97,6 +110,8 @@ class Truth:
             "posts": sum(len(ids) for ids in self.by_day.values()),
             "posts_once_a_day": sum(len(set(ids)) for ids in self.by_day.values()),
             "users": self.users,
+            "users_once_a_day": sum(len(set(ids)) for ids in self.users_by_day.values()),
+            "users_owned": self.owned_users,
             "requests": dict(self.counts),
         }
 
@@ -110,7 +125,7 @@ class Truth:
         }
 
     def detail(self) -> dict[str, Any]:
-        """Times every post was served, by where."""
+        """Times every post, and every account of a list, was served, by where."""
         log = self.stream
         streamed: Counter[str] = Counter()
         for post_id, written in zip(log.ids, log.written, strict=True):
@@ -121,6 +136,12 @@ class Truth:
             "search": times(self.search),
             "other": times(self.other),
             "stream": dict(streamed),
+            **{
+                direction: {
+                    str(user): times(ids) for (way, user), ids in self.lists.items() if way == direction
+                }
+                for direction in ("followers", "following")
+            },
         }
 
 

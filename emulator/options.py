@@ -6,6 +6,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from emulator.world.graph import Shape, parsed_shape
+
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
@@ -37,6 +39,11 @@ class Options:
     rule_delay: float = 0.0
     connections: int = 1
     geo_miles: float = 25.0
+    degrees: str = "pareto:0.8:20"
+    hubs: str = ""
+    hidden_share: float = 0.0
+    churn: float = 0.0
+    owner: int | None = None
     recovery: bool = False
     post_bytes: int | None = None
     gzip: bool = False
@@ -87,6 +94,9 @@ NUMBERS: tuple[Row, ...] = (
         "until a rule that was added or deleted comes into force (X: 20)",
     ),
     ("--geo-miles", {"type": float}, "largest side of a bounding box or radius; 0 for any"),
+    ("--hidden-share", {"type": float}, "share of a list of followers that is counted and not listed"),
+    ("--churn", {"type": float}, "share of a list of followers that is lost, and gained, in a day"),
+    ("--owner", {"type": int, "metavar": "ID"}, "the account whose lists are billed as owned reads"),
     ("--connections", {"type": int}, "stream connections an app may have"),
     ("--post-bytes", {"type": int}, "aimed-at size of a generated post with all fields"),
     ("--vary", {"type": int, "metavar": "SEED"}, "let all that X does not promise vary, by this seed"),
@@ -99,6 +109,8 @@ WORDS: tuple[Row, ...] = (
     ("--epoch", {"metavar": "ISO"}, "when generated posts end (start of the clock's day)"),
     ("--search-word", {}, "the word every post of --search-posts holds"),
     ("--stream-rate", {}, "posts per second into the stream, or max; 0 for none"),
+    ("--degrees", {}, "numbers of followers: pareto:EXPONENT:LEAST"),
+    ("--hubs", {}, "accounts with so many followers: NUMBER:FOLLOWERS,..."),
     ("--problem-host", {}, "host in the type of an error: api.twitter.com or api.x.com"),
 )
 SWITCHES: tuple[Row, ...] = (
@@ -135,6 +147,13 @@ def options_from(argv: Sequence[str]) -> Options:
     return made_options(**vars(parser().parse_args(argv)))
 
 
+def shape_of(options: Options) -> Shape:
+    """The graph that is asked for."""
+    return parsed_shape(
+        degrees=options.degrees, hubs=options.hubs, hidden=options.hidden_share, churn=options.churn
+    )
+
+
 def made_options(**given: Any) -> Options:
     """Options from keywords; a wrong name, host or rate is a ValueError."""
     known = {field.name for field in fields(Options)}
@@ -145,6 +164,7 @@ def made_options(**given: Any) -> Options:
     options = Options(**{**given, "load": tuple(str(name) for name in given.get("load", ()))})
     if options.host not in ("127.0.0.1", "::1", "localhost"):
         raise ValueError(f"the emulator listens on loopback only, not on {options.host}")
+    shape_of(options)
     if options.stream_rate != "max":
         float(options.stream_rate)
     return options

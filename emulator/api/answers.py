@@ -21,8 +21,9 @@ class Call:
     kind: str
     view: View
     body: bytes = b""
-    # A scripted fault can make a page shorter than asked for.
+    # A scripted fault can make a page shorter than asked for, or its token the one that was given.
     page_cap: int | None = None
+    is_stuck: bool = False
 
     @property
     def name(self) -> str:
@@ -31,15 +32,17 @@ class Call:
 
 @dataclass
 class Answer:
-    """`posts` and `users` are what is billed; `ledger` is where the truth notes the posts."""
+    """`posts` and `users` are the ids that are billed; `ledger` is where the truth notes them."""
 
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
     outcome: str = "ok"
     posts: Sequence[int] = ()
-    users: int = 0
+    users: Sequence[int] = ()
     ledger: tuple[str, int] | None = None
+    # Whether it is of the app owner's own account, which costs less.
+    owned: bool = False
     # Whether the headers of the rate window go with it.
     rate_headers: bool = True
     content_type: str = "application/json; charset=utf-8"

@@ -1,13 +1,12 @@
-"""Accounts by id and by name, singly and in batches, and their followers."""
+"""Accounts by id and by name, singly and in batches."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import orjson
 
 from emulator.api.answers import Answer, Call, json_answer
-from emulator.api.errors import bad_parameter, missing, suspended
-from emulator.api.page_tokens import Place, fingerprint, place_of, token
+from emulator.api.errors import missing, suspended
 from emulator.service import Service
 
 
@@ -35,77 +34,63 @@ def named(service: Service, name: str) -> int | None:
 
 
 def many(service: Service, call: Call, parameter: str, find: Callable[[str], int | None]) -> Answer:
-    shown: list[bytes] = []
+    shown: list[int] = []
     errors: list[dict[str, Any]] = []
     for text in dict.fromkeys(call.params[parameter].split(",")):
         user_id = named(service, text) if parameter == "usernames" else find(text)
-        profile, error = seen(service, call, user_id, parameter=parameter, value=text)
-        if profile is not None:
-            shown.append(profile)
-        else:
+        error = unseen(service, call, user_id, parameter=parameter, value=text)
+        if user_id is None or error:
             errors.append(error)
-    parts = [b'"data":[' + b",".join(shown) + b"]"] if shown else []
-    if errors:
-        parts.append(b'"errors":' + orjson.dumps(errors))
-    return Answer(body=b"{" + b",".join(parts) + b"}", users=len(shown))
+        else:
+            shown.append(user_id)
+    return Answer(body=profiles_body(service, call, shown, errors=errors), users=shown)
 
 
 def one(service: Service, call: Call, parameter: str, user_id: int | None) -> Answer:
-    profile, error = seen(service, call, user_id, parameter=parameter, value=call.subject)
-    if profile is None:
+    error = unseen(service, call, user_id, parameter=parameter, value=call.subject)
+    if user_id is None or error:
         outcome = "suspended" if "suspended" in error["detail"] else "not-found"
         return json_answer({"errors": [error]}, outcome=outcome)
-    return Answer(body=b'{"data":' + profile + b"}", users=1)
+    parts = [
+        b'"data":' + (service.pages.user(user_id, call.view) or b"{}"),
+        *newest_posts(service, call, [user_id]),
+    ]
+    return Answer(body=b"{" + b",".join(parts) + b"}", users=[user_id])
 
 
-def seen(
+def unseen(
     service: Service, call: Call, user_id: int | None, *, parameter: str, value: str
-) -> tuple[bytes | None, dict[str, Any]]:
-    """The profile as JSON, or the entry of `errors` that takes its place."""
+) -> dict[str, Any]:
+    """The entry of `errors` for an account that cannot be seen; empty for one that can."""
     if user_id is not None and service.world.states.get(user_id) == "suspended":
-        return None, suspended(service.problems, parameter=parameter, value=value)
-    profile = service.pages.user(user_id, call.view) if user_id is not None else None
-    return profile, missing(service.problems, kind="user", parameter=parameter, value=value)
+        return suspended(service.problems, parameter=parameter, value=value)
+    if user_id is not None and service.pages.user(user_id, call.view) is not None:
+        return {}
+    return missing(service.problems, kind="user", parameter=parameter, value=value)
 
 
-def followers(service: Service, call: Call) -> Answer:
-    return neighbours(service, call, step=1)
+def profiles_body(
+    service: Service,
+    call: Call,
+    user_ids: Sequence[int],
+    *,
+    meta: Mapping[str, Any] | None = None,
+    errors: Sequence[Mapping[str, Any]] = (),
+) -> bytes:
+    """Profiles, with their newest posts where these are to be expanded; no `data` without profiles."""
+    shown = [profile for user_id in user_ids if (profile := service.pages.user(user_id, call.view))]
+    parts = [b'"data":[' + b",".join(shown) + b"]"] if shown else []
+    parts += newest_posts(service, call, user_ids)
+    parts += [b'"errors":' + orjson.dumps(errors)] if errors else []
+    parts += [b'"meta":' + orjson.dumps(meta)] if meta is not None else []
+    return b"{" + b",".join(parts) + b"}"
 
 
-def following(service: Service, call: Call) -> Answer:
-    return neighbours(service, call, step=-1)
-
-
-def neighbours(service: Service, call: Call, *, step: int) -> Answer:
-    """Account n is followed by the accounts n+1, n+4, n+9 ...: a graph without end that needs no memory."""
-    accounts = service.world.grids[0].accounts
-    number = accounts.number(int(call.subject))
-    if number is None or service.world.state(int(call.subject)) != "ok":
-        profile, error = seen(service, call, int(call.subject), parameter="id", value=call.subject)
-        if profile is None:
-            return json_answer({"errors": [error]}, outcome="not-found")
-    count = int(accounts.count**0.5) if number is not None else 0
-    ids = [accounts.id(((number or 0) + step * k * k) % accounts.count) for k in range(1, count)]
-    ids = [user_id for user_id in dict.fromkeys(ids) if str(user_id) != call.subject]
-    bound = fingerprint(call.endpoint, call.subject, call.params)
-    at = start_of_page(service, call, bound)
-    size = int(call.params.get("max_results", 100))
-    shown = [user for user_id in ids[at : at + size] if (user := service.pages.user(user_id, call.view))]
-    meta: dict[str, Any] = {"result_count": len(shown)}
-    if at + size < len(ids):
-        meta["next_token"] = token(Place(0, 0, at + size), bound)
-    if at:
-        meta["previous_token"] = token(Place(0, 0, max(0, at - size)), bound)
-    data = b'"data":[' + b",".join(shown) + b"]," if shown else b""
-    return Answer(body=b"{" + data + b'"meta":' + orjson.dumps(meta) + b"}", users=len(shown))
-
-
-def start_of_page(service: Service, call: Call, bound: bytes) -> int:
-    given = call.params.get("pagination_token")
-    if given is None:
-        return 0
-    place = place_of(given, bound)
-    if place is None:
-        message = f"The `pagination_token` query parameter value [{given}] is not valid"
-        raise bad_parameter(service.problems, "pagination_token", given, message)
-    return place.last
+def newest_posts(service: Service, call: Call, user_ids: Sequence[int]) -> list[bytes]:
+    """The member `includes` of an answer with profiles; none unless it was asked for."""
+    if "most_recent_tweet_id" not in call.view.expansions:
+        return []
+    found = (next(service.world.timeline(user_id), None) for user_id in user_ids)
+    shown = [post.json(call.view) for post in found if post and not service.world.is_hidden(post)]
+    name = call.view.name("tweets").encode()
+    return [b'"includes":{"' + name + b'":[' + b",".join(shown) + b"]}"] if shown else []

@@ -127,6 +127,7 @@ class Asking:
             view=view_of(self.params),
             body=self.body,
             page_cap=cap,
+            is_stuck=any(fault.do == "stuck-token" for fault in fired),
         )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from emulator.api.answers import Answer, Call
-from emulator.endpoints import counts, posts, stream, users
+from emulator.endpoints import counts, follows, posts, stream, users
 from emulator.service import Service
 
 
@@ -42,8 +42,8 @@ ROUTES = (
     route("GET", "/2/users", "users", users.by_ids),
     route("GET", "/2/users/by", "users/by", users.by_names),
     route("GET", "/2/users/by/username/:name", "users/by/username", users.by_name),
-    route("GET", "/2/users/:id/followers", "followers", users.followers),
-    route("GET", "/2/users/:id/following", "following", users.following),
+    route("GET", "/2/users/:id/followers", "followers", follows.followers),
+    route("GET", "/2/users/:id/following", "following", follows.following),
     route("GET", "/2/users/:id", "users/:id", users.by_id),
     route("GET", "/2/tweets/counts/recent", "counts/recent", counts.counts, app_only=True),
     route("GET", "/2/tweets/counts/all", "counts/all", counts.counts, app_only=True),

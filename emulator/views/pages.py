@@ -31,6 +31,10 @@ class Pages:
             profile = self.world.user(user_id)
             if profile is None or self.world.states.get(user_id) in ("suspended", "deleted"):
                 return None
+            if "most_recent_tweet_id" in view.of("user"):
+                newest = next(self.world.timeline(user_id), None)
+                if newest and not self.world.is_hidden(newest):
+                    profile = {**profile, "most_recent_tweet_id": str(newest.id)}
             if len(self._users) >= USERS_KEPT:
                 self._users.clear()
             kept = self._users[user_id, view] = orjson.dumps(view.shown("user", profile, loaded=True))

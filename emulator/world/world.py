@@ -7,10 +7,11 @@ from typing import Any
 
 from emulator.clock import Clock, first_id_at, parsed_iso
 from emulator.language import Facts, Matcher, facts_of
-from emulator.options import Options
+from emulator.options import Options, shape_of
 from emulator.world.accounts import Accounts
 from emulator.world.archive_files import Archive
 from emulator.world.generated_posts import FLOOD, GRID, PUBLISHED, Grid, MadePost
+from emulator.world.graph import Graph
 from emulator.world.loaded_posts import StoredPost, Things, fresh_post
 from emulator.world.post_templates import media_object, place_object
 
@@ -31,6 +32,8 @@ class World:
         seed = options.seed
         people = Accounts(options.user_count, seed=seed)
         crowd = Accounts(min(1000, options.search_posts), seed=seed, first_id=900_000_000_001)
+        self.people = people
+        self.graph = Graph(people.count, seed=seed, shape=shape_of(options), epoch=end)
         self.voices = Accounts(1000, seed=seed, first_id=950_000_000_003)
         self.grids = [
             Grid(
@@ -75,6 +78,8 @@ class World:
                 number = accounts.number(user_id)
                 if number is not None:
                     profile = accounts.profile(number)
+                    if accounts is self.grids[0].accounts:
+                        profile["public_metrics"] |= self._followed(number)
                     break
         if profile is None:
             return None
@@ -83,6 +88,11 @@ class World:
         if user_id in self.states:
             profile = {**profile, "protected": self.states[user_id] == "protected"}
         return profile
+
+    def _followed(self, number: int) -> dict[str, int]:
+        counts = {"followers_count": self.graph.said(number, self.clock.now())}
+        follows = self.graph.follows(number)
+        return counts if follows is None else {**counts, "following_count": follows}
 
     def named(self, name: str) -> int | None:
         """The account with this user name now, or with this id."""

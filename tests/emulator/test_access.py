@@ -240,21 +240,6 @@ def test_a_renamed_account_keeps_its_id_and_is_found_by_its_new_name_only(world)
     assert ask(world.url, f"/2/users/{account['id']}").json["data"]["username"] == "fresh_name"
 
 
-def test_followers_come_in_pages_and_following_is_the_other_direction():
-    with emulator.running(users=2500, posts_per_user=0, clock=NOON) as world:
-        user = someone(world)
-        pages: list[str] = []
-        token: dict[str, str] | None = {}
-        while token is not None:
-            reply = ask(world.url, f"/2/users/{user}/followers", {"max_results": 20, **token}).json
-            pages += [follower["id"] for follower in reply["data"]]
-            next_token = reply["meta"].get("next_token")
-            token = {"pagination_token": next_token} if next_token else None
-        assert len(pages) == len(set(pages)) == 49
-        back = ask(world.url, f"/2/users/{pages[0]}/following", {"max_results": 1000}).json["data"]
-        assert user in [friend["id"] for friend in back]
-
-
 def test_what_is_returned_is_billed_and_what_fails_is_not(world):
     user = someone(world)
     ask(world.url, f"/2/users/{user}/tweets", {"max_results": 10})

@@ -1,0 +1,75 @@
+"""The accounts that follow an account, and those that it follows, as whole profiles in pages."""
+
+from collections.abc import Iterator
+from itertools import islice
+
+from emulator.api.answers import Answer, Call
+from emulator.api.errors import bad_parameter
+from emulator.api.page_tokens import Place, fingerprint, place_of, token
+from emulator.endpoints.posts import refused_account
+from emulator.endpoints.users import profiles_body
+from emulator.service import Service
+from emulator.world.graph import Edge
+
+# So much of the page before comes again where a list has grown while it is read.
+AGAIN = 3
+
+
+def followers(service: Service, call: Call) -> Answer:
+    return page(service, call, "followers")
+
+
+def following(service: Service, call: Call) -> Answer:
+    return page(service, call, "following")
+
+
+def page(service: Service, call: Call, direction: str) -> Answer:
+    user_id = int(call.subject)
+    if refused := refused_account(service, user_id):
+        return refused
+    bound = fingerprint(call.endpoint, call.subject, call.params)
+    given = given_place(service, call, bound)
+    newest = next(edges(service, user_id, direction), Edge(0, 0)).position
+    place = given or Place(newest, 0, newest + 1)
+    size = int(call.params.get("max_results", 100))
+    size = size if call.page_cap is None else min(size, call.page_cap)
+    below = place.last
+    if given and newest > place.top:
+        below += AGAIN
+    found = list(islice(edges(service, user_id, direction, below=below), size + 1))
+    shown = [service.world.people.id(edge.number) for edge in found[:size]]
+    meta: dict[str, object] = {"result_count": len(shown)}
+    if len(found) > size:
+        last = found[size - 1].position if size else place.last
+        meta["next_token"] = token(place if call.is_stuck else Place(place.top, 0, last), bound)
+    if given and shown:
+        meta["previous_token"] = token(Place(place.top, 0, below, True), bound)
+    return Answer(
+        body=profiles_body(service, call, shown, meta=meta),
+        users=shown,
+        ledger=(direction, user_id),
+        owned=user_id == service.options.owner,
+    )
+
+
+def edges(service: Service, user_id: int, direction: str, *, below: int | None = None) -> Iterator[Edge]:
+    """What a list shows now, newest first; without accounts that are suspended or gone."""
+    world = service.world
+    number = world.people.number(user_id)
+    if number is None:
+        return
+    listed = world.graph.followers if direction == "followers" else world.graph.following
+    for edge in listed(number, service.clock.now(), below=below):
+        if world.states.get(world.people.id(edge.number)) not in ("suspended", "deleted"):
+            yield edge
+
+
+def given_place(service: Service, call: Call, bound: bytes) -> Place | None:
+    given = call.params.get("pagination_token")
+    if given is None:
+        return None
+    place = place_of(given, bound)
+    if place is None:
+        message = f"The `pagination_token` query parameter value [{given}] is not valid"
+        raise bad_parameter(service.problems, "pagination_token", given, message)
+    return place
