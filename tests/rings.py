@@ -19,7 +19,7 @@ RINGS = (
     "collection",
     "networks",
     "harvest",
-    "monitoring curation compute sinks",
+    "monitoring curation compute sinks reading",
     "ledger",
     "search accounts",
     "checks",
@@ -36,8 +36,8 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "duckdb": ("tables",),
     "flask": ("monitoring.status_server", "dashboard"),
     "honeybadger": ("monitoring.honeybadger",),
-    "isal": ("harvest.segment", "curation.verify", "networks.x", "sinks.archive"),
-    "msgspec": ("networks.x", "collection.replay", "documents", "sinks.archive"),
+    "isal": ("harvest.segment", "curation.verify", "networks.x", "reading", "sinks.archive"),
+    "msgspec": ("networks.x", "networks.rows", "collection.replay", "documents", "sinks.archive"),
     "oauthlib": ("networks.x",),
     "obstore": ("store.reading",),
     "orjson": ("",),
@@ -66,6 +66,7 @@ PURE = (
     *(f"networks.x.matching.{name}" for name in ("words", "boxes", "facts", "conditions", "rule_index")),
     *("networks.x.matching.match", "networks.x.matching.attribution", "networks.x.matching.enrichment"),
     *("collection.kafka_sink", "search.words", "search.expression", "search.terms", "search.parsing"),
+    "networks.rows",
 )
 PURE_IMPORTS = {
     *(

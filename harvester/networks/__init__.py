@@ -18,6 +18,7 @@ from harvester.networks.gap import Heard, MissedInterval, impossible
 from harvester.networks.keys import Keys as Keys
 from harvester.networks.records import Post, Records, one_post_a_line, only_post
 from harvester.networks.repair import Known, LiveRule, Searches
+from harvester.networks.rows import Rows, rows_of
 from harvester.networks.rule_counts import RuleCounts
 from harvester.settings import Settings
 from harvester.text import plain
@@ -174,6 +175,10 @@ class Network:
     def posts(self, line: bytes) -> Sequence[Post]:
         """The posts of one stored line, each with all that the line says of it; raises BrokenLine."""
         return only_post(line)
+
+    def rows(self, line: bytes) -> Rows:
+        """What one stored line holds as rows of posts and accounts; raises BrokenLine."""
+        return rows_of(self.posts(line))
 
     # -- gaps --------------------------------------------------------------------------------------
 

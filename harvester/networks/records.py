@@ -60,6 +60,26 @@ def object_of(line: bytes, number: int) -> dict[str, Any]:
             value = json.loads(line)
         except ValueError as error:
             raise BrokenLine(number, f"is not JSON: {error}") from None
+        except RecursionError:
+            raise BrokenLine(number, "is not JSON that can be read: it is nested too deeply") from None
     if not isinstance(value, dict):
         raise BrokenLine(number, f"is not a JSON object: {line[:60]!r}")
     return value
+
+
+def readable(line: bytes) -> bytes:
+    """The object in a line with a mark in place of each half of a surrogate pair; raises BrokenLine."""
+    record = object_of(line, 1)
+    try:
+        return json.dumps(_whole(record)).encode()
+    except RecursionError:
+        raise BrokenLine(1, "is not JSON that can be read: it is nested too deeply") from None
+
+
+def _whole(value: Any) -> Any:
+    """The same with a mark in place of each half of a pair."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {_whole(name): _whole(inner) for name, inner in value.items()}
+    return [_whole(inner) for inner in value] if isinstance(value, list) else value

@@ -11,6 +11,7 @@ from harvester.networks.budget import Prices
 from harvester.networks.check import Check
 from harvester.networks.records import Post, Records
 from harvester.networks.repair import Known, LiveRule, Searches
+from harvester.networks.rows import Rows
 from harvester.networks.x import post_ids
 from harvester.networks.x.screen_names import LIMITS, screen_name
 from harvester.settings import Settings
@@ -100,6 +101,11 @@ class X(Network):
         from harvester.networks.x.posts import posts
 
         return posts(line)
+
+    def rows(self, line: bytes) -> Rows:
+        from harvester.networks.x.forms import rows
+
+        return rows(line)
 
     @property
     def prices(self) -> Prices:

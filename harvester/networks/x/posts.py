@@ -4,7 +4,6 @@ A line with one post is passed on byte for byte. Of a page, each post has the ob
 through a post that it refers to.
 """
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,7 +12,7 @@ import msgspec
 from msgspec import Raw
 
 from harvester.clock import timestamp
-from harvester.networks.records import BrokenLine, Post, object_of
+from harvester.networks.records import BrokenLine, Post, readable
 from harvester.networks.x.post_ids import published
 
 
@@ -63,27 +62,17 @@ def posts(line: bytes) -> list[Post]:
 
 def _unusual(line: bytes, why: str) -> list[Post]:
     """Of a line that msgspec does not read: half of a surrogate pair is JSON to others."""
-    record = object_of(line, 1)
-    readable = json.dumps(_whole(record)).encode()
+    text = readable(line)
     try:
-        found = _of(_line.decode(readable), readable)
+        found = _of(_line.decode(text), text)
     except ValueError:
         raise BrokenLine(1, f"has a post without an id, or is no record: {why}") from None
     # What was received stays as it is where it is one post; of a page there is no other way.
-    return [replace(found[0], value=line)] if len(found) == 1 and not _is_page(record) else found
+    return [replace(found[0], value=line)] if len(found) == 1 and not _is_page(text) else found
 
 
-def _is_page(record: Any) -> bool:
-    return isinstance(record.get("data"), list)
-
-
-def _whole(value: Any) -> Any:
-    """The same with a mark in place of each half of a pair."""
-    if isinstance(value, str):
-        return value.encode("utf-8", "replace").decode()
-    if isinstance(value, dict):
-        return {_whole(name): _whole(inner) for name, inner in value.items()}
-    return [_whole(inner) for inner in value] if isinstance(value, list) else value
+def _is_page(line: bytes) -> bool:
+    return bytes(_line.decode(line).data).lstrip().startswith(b"[")
 
 
 def _of(record: _Line, line: bytes) -> list[Post]:

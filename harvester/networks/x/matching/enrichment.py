@@ -1,8 +1,6 @@
 """What is added to the line of a post: its rules, its origin and its time, under names of two systems."""
 
-import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import orjson
@@ -10,6 +8,7 @@ import orjson
 from harvester.documents import Tree
 from harvester.networks.attribution import Origin
 from harvester.networks.x.decoding import member
+from harvester.networks.x.forms.times import moment_in
 from harvester.networks.x.matching.facts import is_post
 from harvester.networks.x.matching.match import Match
 from harvester.networks.x.post_ids import published
@@ -24,8 +23,6 @@ _TRAPTOR_TYPES = {
     "userid": "follow",
     "geo": "locations",
 }
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_OF_V1 = re.compile(r"\w{3} (\w{3}) (\d\d?) (\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d) (\d{4})")
 
 
 def enriched(
@@ -97,7 +94,7 @@ def created_at(record: Tree) -> str | None:
     """When the post was published, with its offset from UTC; None where neither its time nor its id tells."""
     post = _post(record)
     given = post.get("created_at")
-    found = _moment(given) if isinstance(given, str) else None
+    found = moment_in(given) if isinstance(given, str) else None
     found = found or published(str(post.get("id_str") or post.get("id")))
     return found.replace(microsecond=0).isoformat() if found else None
 
@@ -105,19 +102,3 @@ def created_at(record: Tree) -> str | None:
 def _post(record: Tree) -> dict[str, Any]:
     data = record.get("data")
     return data if isinstance(data, dict) else record
-
-
-def _moment(text: str) -> datetime | None:
-    """`2016-02-22T01:34:53.000Z`, or `Mon Feb 22 01:34:53 +0000 2016` in a machine of any language."""
-    found = _OF_V1.fullmatch(text)
-    try:
-        if found is None:
-            moment = datetime.fromisoformat(text)
-            return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        month, day, hour, minute, second, sign, hours, minutes, year = found.groups()
-        offset = timedelta(hours=int(hours), minutes=int(minutes)) * (-1 if sign == "-" else 1)
-        month_day = f"{_MONTHS.index(month) + 1:02d}-{int(day):02d}"
-        moment = datetime.fromisoformat(f"{year}-{month_day}T{hour}:{minute}:{second}")
-        return moment.replace(tzinfo=timezone(offset))
-    except ValueError:
-        return None

@@ -1,0 +1,134 @@
+"""The finished files of a collection's records: those that a manifest names, oldest harvest first."""
+
+import heapq
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import groupby
+
+from harvester.clock import timestamp
+from harvester.documents import object_in
+from harvester.errors import HarvesterError, NotFound
+from harvester.harvest import manifest
+from harvester.networks.registry import name_of
+from harvester.store import Entry
+from harvester.store.keys import CollectionKeys, harvest_folder, is_segment, manifest_name, segment_order
+from harvester.store.reading import Reader, no_collection
+
+_ALGORITHMS = ("sha256", "sha1")
+
+
+@dataclass(frozen=True)
+class RecordFile:
+    """A file of records that does not change any more.
+
+    `number` counts the files of its harvest from 1 on. Manifests of 2019 have no `sha256`; `digest` is what
+    there is. `posts` is None where the store does not say it without the file being read.
+    """
+
+    key: str
+    collection: str
+    # When its harvest began, as harvest.json writes it.
+    harvest: str
+    number: int
+    sha256: str
+    size: int
+    posts: int | None = None
+    sha1: str = ""
+    network: str = ""
+
+    @property
+    def digest(self) -> str:
+        return f"sha256:{self.sha256}" if self.sha256 else f"sha1:{self.sha1}"
+
+    @property
+    def name(self) -> str:
+        return self.key.rpartition("/")[2]
+
+
+@dataclass(frozen=True)
+class HarvestFolder:
+    """The listing of one harvest, of which nothing was read yet."""
+
+    folder: str
+    started: datetime
+    entries: tuple[Entry, ...]
+
+    @property
+    def manifests(self) -> tuple[Entry, ...]:
+        """A harvest whose manifests have the versions of before has no other files than before."""
+        names = [self.folder + manifest_name(algorithm) for algorithm in _ALGORITHMS]
+        return tuple(entry for entry in self.entries if entry.key in names)
+
+
+def record_files(reader: Reader, keys: CollectionKeys) -> Iterator[RecordFile]:
+    """The files of all harvests and repairs, also of one that runs. One that is gone has no bytes."""
+    network = network_name(reader, keys)
+    for harvest in harvest_folders(reader, keys):
+        yield from files_of(reader, keys, harvest, network=network)
+
+
+def network_name(reader: Reader, keys: CollectionKeys) -> str:
+    """The network of a collection; raises where there is no such collection."""
+    try:
+        return name_of(object_in(reader.read(keys.collection).data))
+    except NotFound:
+        if next(reader.entries(keys.folder), None) is None:
+            raise no_collection(reader, keys) from None
+        return name_of({})
+
+
+def harvest_folders(reader: Reader, keys: CollectionKeys) -> Iterator[HarvestFolder]:
+    """The folders of all harvests and repairs, oldest first, by one listing."""
+    found = (_folders(reader, of.harvests) for of in (keys, keys.repairs))
+    return heapq.merge(*found, key=lambda harvest: (harvest.started, harvest.folder))
+
+
+def files_of(
+    reader: Reader, keys: CollectionKeys, harvest: HarvestFolder, *, network: str
+) -> Iterator[RecordFile]:
+    """The files of records of one harvest, in the order in which they were written."""
+    sizes = {entry.key: entry.size for entry in harvest.entries}
+    digests = {algorithm: _manifest(reader, harvest, algorithm) for algorithm in _ALGORITHMS}
+    names = {name for named in digests.values() for name in named if is_segment(name)}
+    for place, name in enumerate(sorted(names, key=segment_order), 1):
+        yield RecordFile(
+            key=harvest.folder + name,
+            collection=keys.id,
+            harvest=timestamp(harvest.started),
+            number=segment_order(name)[0] or place,
+            sha256=digests["sha256"].get(name, ""),
+            size=sizes.get(harvest.folder + name, 0),
+            sha1=digests["sha1"].get(name, ""),
+            network=network,
+        )
+
+
+def _manifest(reader: Reader, harvest: HarvestFolder, algorithm: str) -> dict[str, str]:
+    key = harvest.folder + manifest_name(algorithm)
+    if not any(entry.key == key for entry in harvest.entries):
+        return {}
+    try:
+        return manifest.parsed(reader.read(key).data.decode())
+    except NotFound:
+        return {}
+    except ValueError as error:
+        raise HarvesterError(
+            f"{key} is not a manifest: {error}.", hint=f"Run `collection verify {_collection(key)}`."
+        ) from error
+
+
+def _collection(key: str) -> str:
+    return key.split("/")[1]
+
+
+def _folders(reader: Reader, prefix: str) -> Iterator[HarvestFolder]:
+    for folder, entries in groupby(reader.entries(prefix), lambda entry: harvest_folder(entry.key)):
+        if folder:
+            numbers = [int(part) for part in folder.rstrip("/").split("/")[-6:]]
+            try:
+                started = datetime(*numbers, tzinfo=UTC)  # type: ignore[misc, arg-type]
+            except ValueError:
+                # Numbers that are no time are of another program.
+                continue
+            yield HarvestFolder(folder, started, tuple(entries))

@@ -1,0 +1,111 @@
+"""The lines of stored files with their rows, whatever is wrong with some of them."""
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from harvester.errors import HarvesterError
+from harvester.errors.files import in_words
+from harvester.networks import Network
+from harvester.networks.records import BrokenLine
+from harvester.networks.registry import network_of, usual
+from harvester.networks.rows import Rows
+from harvester.reading.files import RecordFile
+from harvester.reading.splitting import Unreadable, split, unpacked
+from harvester.store.reading import Reader
+
+_PIECE = 1 << 20
+STANDARD_INPUT = "-"
+
+
+class BadRecord(HarvesterError):
+    """A line of a file that is no record, or a file that ends there because it is damaged (`is_file`)."""
+
+    def __init__(self, file: str, line: int, why: str, *, is_file: bool = False) -> None:
+        hint = "`collection verify` says which files are damaged." if is_file else "--skip-bad leaves it out."
+        super().__init__(f"{file}, line {line}: {why}.", hint=hint)
+        self.file, self.line, self.why, self.is_file = file, line, why, is_file
+
+
+class RawLine(NamedTuple):
+    """A line without its end."""
+
+    number: int
+    raw: bytes
+
+
+class Line(NamedTuple):
+    """A line without its end, and what it holds."""
+
+    number: int
+    raw: bytes
+    rows: Rows
+
+
+# Hears of a bad record, which is then passed over.
+OnBad = Callable[[BadRecord], None]
+
+
+def lines(reader: Reader, file: RecordFile, *, on_bad: OnBad | None = None) -> Iterator[Line]:
+    """The records of a stored file; a bad one is raised, or with `on_bad` handed to it and passed over."""
+    network = network_of({"network": file.network} if file.network else {})
+    return with_rows(raw_lines(reader, file, on_bad=on_bad), file.key, network, on_bad=on_bad)
+
+
+def raw_lines(reader: Reader, file: RecordFile, *, on_bad: OnBad | None = None) -> Iterator[RawLine]:
+    """The lines of a stored file as they are."""
+    return _numbered(reader.pieces(file.key), file.key, on_bad)
+
+
+def local_lines(path: str, *, network: Network | None = None, on_bad: OnBad | None = None) -> Iterator[Line]:
+    """The records of a file of this machine, packed or not; `-` is standard input."""
+    return with_rows(local_raw_lines(path, on_bad=on_bad), path, network or usual(), on_bad=on_bad)
+
+
+def local_raw_lines(path: str, *, on_bad: OnBad | None = None) -> Iterator[RawLine]:
+    """The lines of a file of this machine as they are."""
+    name = "standard input" if path == STANDARD_INPUT else path
+    return _numbered(_local_pieces(path), name, on_bad)
+
+
+def with_rows(
+    found: Iterable[RawLine], name: str, network: Network, *, on_bad: OnBad | None
+) -> Iterator[Line]:
+    """The same lines with what they hold; empty ones hold nothing."""
+    for number, raw in found:
+        try:
+            rows = network.rows(raw) if raw and not raw.isspace() else Rows()
+        except BrokenLine as error:
+            _hand_on(BadRecord(name, number, error.why), on_bad)
+            continue
+        yield Line(number, raw, rows)
+
+
+def _numbered(pieces: Iterable[memoryview], name: str, on_bad: OnBad | None) -> Iterator[RawLine]:
+    number = 0
+    try:
+        for number, raw in enumerate(split(unpacked(pieces)), 1):  # noqa: B007
+            yield RawLine(number, raw)
+    except Unreadable as error:
+        _hand_on(BadRecord(name, number + 1, str(error), is_file=True), on_bad)
+
+
+def _hand_on(bad: BadRecord, on_bad: OnBad | None) -> None:
+    if on_bad is None:
+        raise bad
+    on_bad(bad)
+
+
+def _local_pieces(path: str) -> Iterator[memoryview]:
+    try:
+        with nullcontext(sys.stdin.buffer) if path == STANDARD_INPUT else Path(path).open("rb") as file:
+            yield from _pieces(file)
+    except OSError as error:
+        raise in_words(error, path) from error
+
+
+def _pieces(file: BinaryIO) -> Iterator[memoryview]:
+    while piece := file.read(_PIECE):
+        yield memoryview(piece)
