@@ -122,15 +122,15 @@ def aws_harvest(bucket: str, collection_ids: Sequence[str], host: str, **options
     with watching(collection_id, bucket, unless=TYPED) as alerts:
         heartbeat.beat_if_asked()
         store = _bucket(bucket)
-        store.require()
 
         def harvest(stop: Stop) -> Outcome:
+            store.require()
             # What an earlier try said is not said of this one.
             alerts.reported = False
             run = _Run(store, collection_id, bucket, _Options(host=host, **options), stop, alerts, service)
             return run.run()
 
-        return service.run(harvest, store) if service else int(harvest(stop).exit_code)
+        return service.run(harvest, store, tell=alerts.failed) if service else int(harvest(stop).exit_code)
 
 
 @local.command("harvester", help="Harvest COLLECTION_ID of a folder, or keep several running side by side.")

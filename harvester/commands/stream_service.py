@@ -41,8 +41,13 @@ class StreamService:
 
     def waits_for(self, store: Store) -> Callable[[HarvesterError], bool]:
         """Whether a failure is waited for. The first one ends the task, and AWS writes of that."""
+        reported_before = self._reported_before(store)
+        return lambda error: reported_before(error) is True
 
-        def reported_before(error: HarvesterError) -> bool:
+    def _reported_before(self, store: Store) -> Callable[[HarvesterError], bool | None]:
+        """Whether a task ended with this failure lately; None where the store, which would say, fails."""
+
+        def reported_before(error: HarvesterError) -> bool | None:
             from harvester.monitoring.sent_notices import Notices, gist
 
             notices = Notices(store, CollectionKeys(self.collection_id))
@@ -53,20 +58,29 @@ class StreamService:
                     notices.add(same)
             except HarvesterError as away:
                 log.warning("Cannot read which failures were reported before: %s", away)
-                return False
+                return None
             return reported
 
         return reported_before
 
-    def run(self, harvest: Callable[[Stop], Outcome], store: Store) -> int:
+    def run(
+        self,
+        harvest: Callable[[Stop], Outcome],
+        store: Store,
+        *,
+        tell: Callable[[HarvesterError], None],
+    ) -> int:
         """Harvest, and again after a failure that is waited for; the exit code.
 
         A harvest that fails stops all its parts, so each has a stop of its own, which hears that of the task.
+        With a store that fails, too, the task cannot know whether it is the first to fail so: it calls `tell`
+        once, tries again for an hour, and then ends.
         """
         if self.shared:
             # Whoever starts it again looks first whether it was stopped meanwhile.
             return int(harvest(self.stop).exit_code)
-        waits_for, backoff = self.waits_for(store), Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
+        waits_for = self._hour_of(self._reported_before(store), tell)
+        backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         while True:
             began = self.clock.elapsed()
             failure = self._try(harvest, waits_for)
@@ -79,6 +93,27 @@ class StreamService:
             log.warning("Trying again in %.0f minutes: %s", pause / 60, failure)
             if self.clock.wait(self.stop, pause):
                 return int(Exit.TERMINATED)
+
+    def _hour_of(
+        self,
+        reported_before: Callable[[HarvesterError], bool | None],
+        tell: Callable[[HarvesterError], None],
+    ) -> Callable[[HarvesterError], bool]:
+        """Where the store does not say whether a failure was reported, it is waited for, but not for ever."""
+        since: float | None = None
+
+        def waits_for(error: HarvesterError) -> bool:
+            nonlocal since
+            reported = reported_before(error)
+            if reported is not None:
+                since = None
+                return reported
+            if since is None:
+                since = self.clock.elapsed()
+                tell(error)
+            return self.clock.elapsed() - since < _LONGEST_PAUSE
+
+        return waits_for
 
     def _try(
         self, harvest: Callable[[Stop], Outcome], waits_for: Callable[[HarvesterError], bool]
