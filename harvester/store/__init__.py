@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from harvester.errors import HarvesterError
-from harvester.store.keys import ROOT
+from harvester.store.keys import ROOTS
 
 
 @dataclass(frozen=True)
@@ -131,8 +131,18 @@ class Store(Protocol):
 
 
 def require_key(key: str) -> None:
-    """Raise for a key, or a beginning of one, that is not below `collections/` on every kind of store."""
-    *parts, last = key.removeprefix(ROOT).split("/")
+    """Raise for a key, or a beginning of one, that is below no root on every kind of store."""
+    root = root_of(key)
+    *parts, last = key.removeprefix(root).split("/")
     crooked = {"", ".", ".."} & set(parts) or last in (".", "..") or "\0" in key
-    if not key.startswith(ROOT) or (crooked and key != ROOT):
-        raise HarvesterError(f"The key {key!r} points outside the store.")
+    if not root or (crooked and key != root):
+        raise outside(key)
+
+
+def outside(key: str) -> HarvesterError:
+    return HarvesterError(f"The key {key!r} points outside the store.")
+
+
+def root_of(key: str) -> str:
+    """The root that a key is below; empty where there is none."""
+    return next((root for root in ROOTS if key.startswith(root)), "")

@@ -16,11 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from harvester.errors import Conflict, HarvesterError, StoreAway
-from harvester.store import Entry, Stored, require_key
+from harvester.store import Entry, Stored, outside, require_key, root_of
 from harvester.store.disk import is_gone, make_folder, opened, real, sync, translated, whole
-from harvester.store.keys import ROOT
+from harvester.store.keys import REPORTS, ROOT, TABLES
 
 _SCRATCH = ".scratch"
+# The folders of the other roots, among the collections, whose ids begin with no dot.
+_BESIDE = {TABLES: ".tables", REPORTS: ".reports"}
+_OTHERS = (_SCRATCH, *_BESIDE.values())
 _FORGOTTEN_AFTER = 86_400
 _GUARDS = 64
 _GUARD_SECONDS = 10.0
@@ -30,13 +33,15 @@ _NO_LINKS = (errno.EXDEV, errno.EPERM, errno.ENOTSUP, errno.EMLINK)
 
 
 class FolderStore:
-    """`root` stands for the key prefix `collections/`.
+    """`root` stands for the key prefix `collections/`, or for that of one other root alone.
 
     Files are written to a scratch folder, synced, and then linked or renamed into their place.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, prefix: str = ROOT) -> None:
         self.root = real(root)
+        beside = _BESIDE if prefix == ROOT else {}
+        self._places = {prefix: self.root} | {key: self.root / name for key, name in beside.items()}
         self._forget_scratch()
 
     @property
@@ -124,8 +129,10 @@ class FolderStore:
         require_key(prefix)
         # What follows the last '/' is the beginning of a name.
         top = self._path(prefix[: prefix.rfind("/") + 1])
+        root = root_of(prefix)
+        place = self._places[root]
         with translated(prefix):
-            found = sorted((ROOT + path.relative_to(self.root).as_posix(), path) for path in self._files(top))
+            found = sorted((root + path.relative_to(place).as_posix(), path) for path in self._files(top))
             for key, path in found:
                 if key.startswith(prefix):
                     with suppress(FileNotFoundError):
@@ -135,7 +142,7 @@ class FolderStore:
     def folders(self, prefix: str) -> Iterator[str]:
         with translated(prefix), suppress(FileNotFoundError):
             below = sorted(path.name for path in self._path(prefix).iterdir() if path.is_dir())
-            yield from (name for name in below if name != _SCRATCH)
+            yield from (name for name in below if name not in _OTHERS)
 
     def now(self) -> datetime:
         # The clock of the file system, which on a network share is not this machine's.
@@ -166,7 +173,14 @@ class FolderStore:
 
     def _path(self, key: str) -> Path:
         require_key(key)
-        return self.root / key.removeprefix(ROOT)
+        root = root_of(key)
+        if root not in self._places:
+            raise outside(key)
+        return self._places[root] / key.removeprefix(root)
+
+    def file_of(self, key: str) -> Path:
+        """Where the file of a key lies, for programs that open it by its path."""
+        return self._path(key)
 
     def _files(self, top: Path) -> Iterator[Path]:
         def tell(error: OSError) -> None:
@@ -175,7 +189,7 @@ class FolderStore:
                 raise error
 
         for folder, below, names in os.walk(top, onerror=tell):
-            below[:] = [name for name in below if name != _SCRATCH]
+            below[:] = [name for name in below if name not in _OTHERS]
             yield from (Path(folder, name) for name in names)
 
     @contextmanager

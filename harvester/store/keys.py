@@ -7,6 +7,9 @@ from datetime import UTC, datetime
 from harvester.errors import Exit, HarvesterError
 
 ROOT = "collections/"
+# Beside them: what is made of the records of collections (harvester/tables), and pages for readers.
+TABLES, REPORTS = "tables/", "reports/"
+ROOTS = (ROOT, TABLES, REPORTS)
 # Of the apps whose streams run: no collection's id begins with a dot.
 APPS = f"{ROOT}.apps/"
 # In a collection's folder.

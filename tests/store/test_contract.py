@@ -9,6 +9,7 @@ import pytest
 
 from harvester.errors import Conflict, HarvesterError, NotFound
 from harvester.store import Store
+from harvester.store.keys import REPORTS, ROOT, TABLES
 from tests.support.stores import ATOMIC, Place, on_a_small_disk, placed, race
 
 A, B, C = (f"collections/a/{name}" for name in ("one", "two", "two/three"))
@@ -50,6 +51,22 @@ class TestContract:
         store.create(A, b"same")
         with pytest.raises(Conflict):
             store.create(A, b"same")
+
+    @pytest.mark.parametrize("root", [TABLES, REPORTS])
+    def test_what_is_beside_the_collections_is_not_among_them(
+        self, store: Store, root: str, tmp_path: Path
+    ) -> None:
+        path, sha256 = _file(tmp_path, b"rows")
+        store.create(A, b"record")
+        store.create(f"{root}v1/one", b"note")
+        store.upload(f"{root}v1/two", path, sha256=sha256)
+        assert [entry.key for entry in store.entries(root)] == [f"{root}v1/one", f"{root}v1/two"]
+        assert list(store.folders(root)) == ["v1"] and store.read(f"{root}v1/two").data == b"rows"
+        assert [entry.key for entry in store.entries(ROOT)] == [A]
+        assert list(store.folders(ROOT)) == ["a"]
+        store.remove(f"{root}v1/one")
+        store.remove(f"{root}v1/two")
+        assert not list(store.entries(root)) and store.read(A).data == b"record"
 
     def test_what_is_not_there_is_not_found(self, store: Store, tmp_path: Path) -> None:
         store.create(A, b"")
@@ -202,6 +219,7 @@ class TestContract:
         "key",
         [
             *("collections/../x", "collections/a/../../x", "collections/a/..", "collections//etc/passwd"),
+            *("tables/../collections/a", "tables//a", "tables", "reports/./a"),
             *("/etc/passwd", "elsewhere/a", "collections/./a", "collections", "collections/a\0b", ""),
         ],
     )

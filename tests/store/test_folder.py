@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from harvester.errors import StoreAway
+from harvester.errors import HarvesterError, StoreAway
 from harvester.store.disk import make_folder
 from harvester.store.folder import FolderStore
+from harvester.store.keys import ROOT, TABLES
 from tests.support.stores import Place, on_a_small_disk, race
 
 
@@ -139,3 +140,13 @@ def test_a_pipe_in_the_place_of_a_file_is_not_waited_for(tmp_path: Path) -> None
     os.mkfifo(tmp_path / "it/lock.json")
     with pytest.raises(StoreAway, match=r"lock\.json cannot be used: it is not a file"):
         store.read("collections/it/lock.json")
+
+
+def test_a_folder_may_stand_for_one_other_root_alone(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path, prefix=TABLES)
+    store.create(f"{TABLES}v1/one", b"rows")
+    assert (tmp_path / "v1" / "one").read_bytes() == b"rows"
+    assert [entry.key for entry in store.entries(TABLES)] == [f"{TABLES}v1/one"]
+    for use in (store.read, lambda key: list(store.entries(key)), lambda key: store.create(key, b"")):
+        with pytest.raises(HarvesterError, match="points outside the store"):
+            use(f"{ROOT}a/one")
