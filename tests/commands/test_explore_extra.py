@@ -1,7 +1,9 @@
 """What only reads collections is no burden to a harvest; where its packages are missing one line says so."""
 
 import ast
+import os
 import shlex
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +18,6 @@ from harvester.errors import Exit, HarvesterError
 from harvester.errors.packages import pinned
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
-from tests.support.container_process import Desk, ended
 
 _ROOT = Path(__file__).resolve().parents[2]
 # The rooms of those who read collections, which are no part of a harvest.
@@ -58,6 +59,7 @@ import atexit, os, runpy, sys
 out = os.dup(1)
 atexit.register(lambda: os.write(out, ("\\n" + " ".join(sorted(sys.modules))).encode()))
 del sys.argv[0]
+sys.path.insert(0, os.path.dirname(sys.argv[0]))
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
@@ -76,10 +78,21 @@ def test_a_whole_harvest_imports_nothing_of_what_reads_collections(tmp_path: Pat
     history.add(FolderStore(tmp_path / "collections"), CollectionKeys("it"), description)
     door = [sys.executable, str(program), str(_ROOT / "tweet_harvester.py")]
     with emulator.running(users=5) as emulated:
-        desk = Desk(tmp_path, emulated.url)
-        said = ended(desk.process([*door, "local", "harvester", "it"]))
-    modules = said.out.splitlines()[-1].split()
-    assert said.code == 0 and "harvester.harvest.finalize" in modules, said
+        # A fresh interpreter, for a forked one has what another imported.
+        said = subprocess.run(
+            [*door, "local", "harvester", "it"],
+            cwd=tmp_path,
+            env={
+                **os.environ,
+                "X_API_URL": emulated.url,
+                "BEARER_TOKEN": emulator.CREDENTIALS["bearer_token"],
+            },
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+    modules = said.stdout.splitlines()[-1].split()
+    assert said.returncode == 0 and "harvester.harvest.finalize" in modules, said
     assert list(tmp_path.rglob("tweets-*.jsonl.gz"))
     assert list(_of_explore(modules)) == []
 

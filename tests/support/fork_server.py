@@ -29,7 +29,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -38,6 +38,7 @@ from typing import Any, AnyStr
 _ROOT = Path(__file__).resolve().parents[2]
 _MOST = 1 << 20
 _PACKAGES = ("harvester", "emulator")
+_WITHOUT = ("harvester.search", "harvester.tables")
 # What an interpreter reads only when it starts.
 _OF_THE_INTERPRETER = ("PYTHON", "LC_", "LANG", "LD_", "MALLOC_", "GLIBC_")
 _HEARD = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -233,12 +234,20 @@ def main(connection: socket.socket) -> None:
 def _import_all() -> None:
     """All modules, and what AWS's S3 is like, which each process would read from a file of a megabyte."""
     for name in _PACKAGES:
-        for module in pkgutil.walk_packages(importlib.import_module(name).__path__, f"{name}."):
-            if not module.name.endswith("__main__"):
-                importlib.import_module(module.name)
+        _import_below(importlib.import_module(name).__path__, f"{name}.")
     from harvester.aws.session import session
 
     session("us-east-1").client("s3", aws_access_key_id="none", aws_secret_access_key="none")
+
+
+def _import_below(folders: Iterable[str], prefix: str) -> None:
+    """Without what only reads collections: its packages are large, and no harvest has them."""
+    for module in pkgutil.iter_modules(folders, prefix):
+        if module.name in _WITHOUT or module.name.endswith("__main__"):
+            continue
+        imported = importlib.import_module(module.name)
+        if module.ispkg:
+            _import_below(imported.__path__, f"{module.name}.")
 
 
 def _served(connection: socket.socket) -> tuple[Tree, list[int]] | None:
