@@ -37,7 +37,10 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "flask": ("monitoring.status_server", "dashboard"),
     "honeybadger": ("monitoring.honeybadger",),
     "isal": ("harvest.segment", "curation.verify", "networks.x", "reading", "sinks.archive"),
-    "msgspec": ("networks.x", "networks.rows", "collection.replay", "documents", "sinks.archive"),
+    "msgspec": (
+        *("networks.x", "networks.rows", "collection.replay", "documents", "sinks.archive"),
+        "search.facts",
+    ),
     "oauthlib": ("networks.x",),
     "obstore": ("store.reading",),
     "orjson": ("",),
@@ -45,6 +48,8 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "requests": ("networks.x",),
     "requests_oauthlib": ("networks.x",),
     "sqlalchemy": ("networks.x.imports",),
+    # The one of Python's own that is in the table: whoever writes SQL is in one room.
+    "sqlite3": ("ledger",),
     "tantivy": ("search",),
     "twarc": ("networks.x",),
     "urllib3": ("networks.x",),
@@ -66,6 +71,7 @@ PURE = (
     *(f"networks.x.matching.{name}" for name in ("words", "boxes", "facts", "conditions", "rule_index")),
     *("networks.x.matching.match", "networks.x.matching.attribution", "networks.x.matching.enrichment"),
     *("collection.kafka_sink", "search.words", "search.expression", "search.terms", "search.parsing"),
+    *("search.plain", "search.hits", "search.answers", "ledger.spans", "ledger.tables"),
     "networks.rows",
 )
 PURE_IMPORTS = {
@@ -252,7 +258,7 @@ def _apart(module: Module, modules: Mapping[str, Module]) -> Iterator[str]:
 def _at_home(module: Module, modules: Mapping[str, Module]) -> Iterator[str]:
     for name, line in module.imports:
         top = name.partition(".")[0]
-        if top in sys.stdlib_module_names or top in ("harvester", "emulator"):
+        if top in ("harvester", "emulator") or (top in sys.stdlib_module_names and top not in HOMES):
             continue
         if module.package == "emulator":
             if top not in EMULATOR_USES:

@@ -1,0 +1,126 @@
+"""Accounts as records, side files and collections show them, made into sightings."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import orjson
+
+from harvester.documents import object_in
+from harvester.errors import NotFound
+from harvester.ledger import sightings
+from harvester.ledger.database import Ledger
+from harvester.ledger.sightings import ACTIVE, DELETED, NOT_FOUND, PROTECTED, SUSPENDED, Sighting
+from harvester.networks.rows import AccountRow
+from harvester.store.reading import Reader
+
+# So many are kept in memory.
+_MOST = 20_000
+_PROFILE = (
+    *("name", "created_at", "description", "location", "url", "verified_type", "protected", "followers"),
+    *("following", "posts", "listed", "likes", "media"),
+)
+_STATES = {PROTECTED, SUSPENDED, NOT_FOUND, DELETED}
+
+
+class Gathering:
+    """The accounts in a file of records; those that did not change within it are one sighting each."""
+
+    def __init__(self, ledger: Ledger, collection: int, source: str) -> None:
+        self._ledger, self._collection, self._source = ledger, collection, source
+        self._last: dict[str, tuple[str, str, str, str, AccountRow]] = {}
+        self._before: list[Sighting] = []
+
+    def add(self, accounts: Iterable[AccountRow]) -> None:
+        for row in accounts:
+            state = "" if row.protected is None else PROTECTED if row.protected else ACTIVE
+            moment = moment_of(row.seen_at)
+            if not moment or not row.id:
+                continue
+            last = self._last.get(row.id)
+            if last is None or (row.username, state) == last[:2]:
+                first = last[2] if last else moment
+                self._last[row.id] = (row.username, state, min(first, moment), moment, row)
+            else:
+                self._before.append(_sighting(last))
+                self._last[row.id] = (row.username, state, moment, moment, row)
+        if len(self._last) + len(self._before) > _MOST:
+            self.store()
+
+    def store(self) -> None:
+        """Hand on to the ledger what was gathered."""
+        found = [*self._before, *map(_sighting, self._last.values())]
+        self._last, self._before = {}, []
+        if found:
+            sightings.add(self._ledger, self._collection, self._source, found)
+
+
+def _sighting(found: tuple[str, str, str, str, AccountRow]) -> Sighting:
+    name, state, first, last, row = found
+    kept = {key: value for key in _PROFILE if (value := getattr(row, key)) not in (None, "")}
+    return Sighting(row.id, name, state, min(first, last), max(first, last), orjson.dumps(kept))
+
+
+def moment_of(text: str) -> str:
+    """A time in UTC to the second, so that times of all sources compare as text; "" where there is none."""
+    if len(text) >= 19 and text[10] in "T ":
+        return f"{text[:10]}T{text[11:19]}Z"
+    return f"{text}T00:00:00Z" if len(text) == 10 else ""
+
+
+def of_side_file(reader: Reader, key: str, started: str) -> list[Sighting]:
+    """What users.jsonl or user_changes.json says of a harvest that began then; nothing where damaged."""
+    try:
+        data = reader.read(key).data
+    except NotFound:
+        return []
+    found = _lines(data) if key.endswith(".jsonl") else _list(data)
+    made = (
+        _of_user(each, started) if key.endswith(".jsonl") else _of_change(each, started) for each in found
+    )
+    return [each for each in made if each.id]
+
+
+def _lines(data: bytes) -> Iterator[dict[str, Any]]:
+    for line in data.splitlines():
+        yield from _list(b"[" + line + b"]")
+
+
+def _list(data: bytes) -> list[dict[str, Any]]:
+    try:
+        found = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return []
+    return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
+
+
+def _of_user(user: dict[str, Any], started: str) -> Sighting:
+    data = user.get("data")
+    inner: dict[str, Any] = data if isinstance(data, dict) else user
+    about = user.get("__twarc")
+    seen = moment_of(_text(about.get("retrieved_at"))) if isinstance(about, dict) else ""
+    moment = seen or started
+    state = PROTECTED if inner.get("protected") is True else ACTIVE
+    name = _text(inner.get("username")) or _text(inner.get("screen_name"))
+    return Sighting(_text(inner.get("id_str")) or _text(inner.get("id")), name, state, moment, moment)
+
+
+def _of_change(change: dict[str, Any], started: str) -> Sighting:
+    what = _text(change.get("change"))
+    state = what if what in _STATES else ""
+    return Sighting(_text(change.get("user_id")), _text(change.get("screen_name")), state, started, started)
+
+
+def of_description(data: bytes) -> list[Sighting]:
+    """The users of a collection.json: with their names where it says when these were looked up."""
+    users = object_in(data).get("users")
+    made = []
+    for id, user in users.items() if isinstance(users, dict) else ():
+        held = user if isinstance(user, dict) else {}
+        moment = moment_of(_text(held.get("looked_up")))
+        name = _text(held.get("screen_name")) if moment else ""
+        made.append(Sighting(id, name, "", moment, moment))
+    return made
+
+
+def _text(value: Any) -> str:
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""

@@ -1,0 +1,112 @@
+"""What of a store is not in the ledger yet, found by listing it: manifests of known versions are not read."""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from harvester.documents import object_in
+from harvester.errors import NotFound
+from harvester.ledger import files
+from harvester.ledger.database import Ledger
+from harvester.ledger.files import BEGUN, KnownFile
+from harvester.networks.registry import name_of
+from harvester.reading.files import HarvestFolder, RecordFile, files_of, harvest_folders
+from harvester.store.keys import USER_CHANGES, USERS, CollectionKeys
+from harvester.store.reading import Reader
+
+_SIDE_FILES = (USERS, USER_CHANGES)
+
+
+@dataclass(frozen=True)
+class NewHarvest:
+    """A harvest that has something to read; its `version` is noted once that is done."""
+
+    folder: str
+    started: str
+    version: str
+    side_files: tuple[str, ...]
+
+
+@dataclass
+class Plan:
+    """What is to be read of one collection; with `again`, all of it, as a file changed or is gone."""
+
+    collection: str
+    description: bytes = b""
+    files: list[RecordFile] = field(default_factory=list)
+    harvests: list[NewHarvest] = field(default_factory=list)
+    again: str = ""
+
+    @property
+    def size(self) -> int:
+        return sum(file.size for file in self.files)
+
+
+def plan(ledger: Ledger, reader: Reader, collection: str) -> Plan:
+    """What is new in a collection; raises NotFound where there is none."""
+    known = {each.key: each for each in files.known(ledger).values() if each.collection == collection}
+    found = _plan(reader, collection, known, files.harvests(ledger, collection))
+    if found.again:
+        again = found.again
+        found = _plan(reader, collection, {}, {})
+        found.again = again
+    return found
+
+
+def _plan(
+    reader: Reader, collection: str, known: Mapping[str, KnownFile], harvests: Mapping[str, str]
+) -> Plan:
+    keys = CollectionKeys(collection)
+    made = Plan(collection, _description(reader, keys))
+    network = name_of(object_in(made.description))
+    there: set[str] = set()
+    for harvest in harvest_folders(reader, keys):
+        if not harvest.manifests:
+            continue
+        there |= {entry.key for entry in harvest.entries}
+        version = _version(harvest)
+        # One that was being read may have had its version noted by an earlier state of it.
+        if harvests.get(harvest.folder) == version and not _begun(known, harvest.folder):
+            continue
+        own = [file for file in files_of(reader, keys, harvest, network=network) if file.key in there]
+        made.files += _new(own, known)
+        made.again = made.again or _changed(own, known)
+        made.harvests.append(_new_harvest(harvest, version))
+    gone = next((key for key in known if key not in there), "")
+    made.again = made.again or (f"{gone} is gone" if gone else "")
+    return made
+
+
+def _description(reader: Reader, keys: CollectionKeys) -> bytes:
+    try:
+        return reader.read(keys.collection).data
+    except NotFound:
+        return b"{}"
+
+
+def _version(harvest: HarvestFolder) -> str:
+    """Changes with the manifests of a harvest, and with its files about accounts."""
+    wanted = {harvest.folder + name for name in _SIDE_FILES} | {entry.key for entry in harvest.manifests}
+    parts = (f"{entry.key} {entry.version}\n" for entry in harvest.entries if entry.key in wanted)
+    return hashlib.sha256("".join(parts).encode()).hexdigest()[:16]
+
+
+def _begun(known: Mapping[str, KnownFile], folder: str) -> bool:
+    return any(each.state == BEGUN and key.startswith(folder) for key, each in known.items())
+
+
+def _new(own: Sequence[RecordFile], known: Mapping[str, KnownFile]) -> Iterator[RecordFile]:
+    return (file for file in own if file.key not in known or known[file.key].state == BEGUN)
+
+
+def _changed(own: Sequence[RecordFile], known: Mapping[str, KnownFile]) -> str:
+    """Why all must be read again; "" where it need not."""
+    changed = (file.key for file in own if file.key in known and known[file.key].sha256 != file.digest)
+    first = next(changed, "")
+    return f"{first} has changed" if first else ""
+
+
+def _new_harvest(harvest: HarvestFolder, version: str) -> NewHarvest:
+    there = {entry.key for entry in harvest.entries}
+    sides = tuple(key for name in _SIDE_FILES if (key := harvest.folder + name) in there)
+    return NewHarvest(harvest.folder, f"{harvest.started:%Y-%m-%dT%H:%M:%SZ}", version, sides)

@@ -1,0 +1,81 @@
+"""The index on this machine: its fields, and opening one of this version."""
+
+from importlib import metadata
+
+import tantivy
+
+from harvester.errors import HarvesterError
+from harvester.errors.files import in_words
+from harvester.ledger.cache import Cache
+
+_FIELDS = 1
+# Bytes of memory for posts that are not in a segment yet.
+HEAP = 64_000_000
+_TOKENIZER = "words"
+
+
+def version() -> str:
+    """Indexes of another version are made anew."""
+    return f"{_FIELDS}/{metadata.version('tantivy')}"
+
+
+def schema() -> tantivy.Schema:
+    made = tantivy.SchemaBuilder()
+    # By an unsigned field tantivy deletes nothing, and does not say so.
+    # `identity` is the same for all copies of a post in a collection, and `file` for all posts of a file.
+    made.add_integer_field("file", indexed=True)
+    for name in ("identity", "collection"):
+        made.add_integer_field(name, indexed=True, fast=True)
+    for name in ("key", "at"):
+        made.add_integer_field(name, fast=True)
+    for name in ("author", "tag", "lang"):
+        made.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=True)
+    for name in ("author_id", "mention", "kind", "has", "included"):
+        made.add_text_field(name, tokenizer_name="raw", index_option="basic")
+    made.add_text_field("words", tokenizer_name=_TOKENIZER, index_option="position")
+    for name in ("lat", "lon"):
+        made.add_float_field(name, fast=True)
+    made.add_integer_field("cell", fast=True)
+    made.add_bytes_field("row", stored=True)
+    return made.build()
+
+
+def created(cache: Cache) -> tantivy.Index:
+    """The index to be written; an empty one where there is none."""
+    try:
+        cache.index.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return _ready(tantivy.Index(schema(), path=str(cache.index)))
+    except OSError as error:
+        raise in_words(error, cache.index) from error
+    except ValueError as error:
+        raise unusable(cache, error) from error
+
+
+def opened(cache: Cache) -> tantivy.Index | None:
+    """The index to be searched; None where there is none."""
+    try:
+        if not cache.index.is_dir() or not tantivy.Index.exists(str(cache.index)):
+            return None
+        return _ready(tantivy.Index.open(str(cache.index)))
+    except ValueError as error:
+        raise unusable(cache, error) from error
+
+
+def unusable(cache: Cache, error: Exception) -> HarvesterError:
+    """What tantivy says of an index that it cannot read or write, in one line."""
+    words = " ".join(str(error).split())[:200]
+    if "os error 28" in words.lower() or "no space left" in words.lower():
+        return HarvesterError(
+            f"{cache.index} cannot be written: the disk is full.",
+            hint="Free some space, then run `search index` again; the index stays as it was.",
+        )
+    return HarvesterError(
+        f"{cache.index} cannot be used: {words}.", hint="Run `search index --rebuild`: it is a cache."
+    )
+
+
+def _ready(index: tantivy.Index) -> tantivy.Index:
+    # The text comes as words that are apart by blanks (`words.folded`).
+    analyzer = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build()
+    index.register_tokenizer(_TOKENIZER, analyzer)
+    return index
