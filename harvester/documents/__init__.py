@@ -9,6 +9,7 @@ from typing import Any, NotRequired, TypedDict
 import orjson
 
 from harvester.documents.repeated_keys import given_twice
+from harvester.documents.tail import Tail
 from harvester.errors import Exit, HarvesterError
 
 Tree = dict[str, Any]
@@ -171,9 +172,13 @@ class Closing(TypedDict):
 
 
 class Checkpoint(TypedDict):
-    """checkpoint.json; `summary` is harvest.json as it was then."""
+    """checkpoint.json; `summary` is harvest.json as it was then.
+
+    `tails` are the ends of growing files that it carries itself, by name.
+    """
 
     state: StoredState
+    tails: NotRequired[dict[str, Tail]]
     closing: NotRequired[Closing]
     summary: NotRequired[Tree]
 

@@ -13,15 +13,19 @@ import orjson
 
 from harvester.clock import moment
 from harvester.documents import Checkpoint, OpenSegment
+from harvester.documents.tail import Tail
 from harvester.errors import Conflict, HarvesterError, NotFound
 from harvester.harvest.segment import Finished
 from harvester.harvest.workdir import State
 from harvester.store import Piece, Store
-from harvester.store.keys import CollectionKeys, HarvestKeys
+from harvester.store.keys import STATS, CollectionKeys, HarvestKeys
 
 # A growing file is read into memory and stored in pieces of this size, or of half of what is left: S3 makes a
 # file of pieces of five megabytes and more.
 _PIECE, _LEAST = 8 << 20, 5 << 20
+# This file has a line a minute, whatever comes. Its end travels in checkpoint.json, so that a stream which
+# is idle asks nothing more of the store for it; a part of it is stored once its end is longer than this.
+_CARRIED, LONGEST_TAIL = STATS, 16 << 10
 
 
 class Parts:
@@ -50,6 +54,24 @@ class Parts:
                 self._pieces.setdefault(name, []).append(piece)
                 self._copied[name] = done + piece.size
 
+    def copy_growing(self, sizes: Mapping[str, int], *, longest_tail: int | None = None) -> dict[str, Tail]:
+        """Have everything up to these sizes in the store, save the tails, which checkpoint.json is to carry.
+
+        One above `longest_tail` is stored before. Only the parts that its `begin` counts may be relied on.
+        """
+        tails: dict[str, Tail] = {}
+        for name, size in sizes.items():
+            if name != _CARRIED:
+                self.copy(name, size)
+                continue
+            if longest_tail is not None and size - self._copied.get(name, 0) > longest_tail:
+                self.copy(name, size)
+            begin = self._copied.get(name, 0)
+            with (self._folder / name).open("rb") as file:
+                file.seek(begin)
+                tails[name] = {"begin": begin, "text": file.read(max(0, size - begin)).decode()}
+        return tails
+
     def _stored(self, key: str, data: bytes) -> Piece:
         """What of `data` is under the key, from its beginning on."""
         try:
@@ -77,6 +99,12 @@ class Parts:
 def growing(sizes: dict[str, int], segment: OpenSegment | None) -> dict[str, int]:
     """The files that are not finished, and how much of each counts."""
     return {**sizes, segment["name"]: segment["size"]} if segment else dict(sizes)
+
+
+def in_parts(checkpoint: Checkpoint, sizes: Mapping[str, int]) -> dict[str, int]:
+    """How much of each growing file the store has as parts, where so much counts of it."""
+    tails = checkpoint.get("tails") or {}
+    return {name: min(size, tails[name]["begin"]) if name in tails else size for name, size in sizes.items()}
 
 
 def _piece(left: int) -> int:
@@ -130,6 +158,8 @@ def load(store: Store, keys: CollectionKeys) -> Checkpoint | None:
         if closing := tree.get("closing"):
             Finished(**closing["file"])
             State.from_tree(closing["state"])
+        for tail in (tree.get("tails") or {}).values():
+            int(tail["begin"]), tail["text"].encode()
     except (AttributeError, ValueError, TypeError, KeyError) as error:
         raise HarvesterError(
             f"{keys.checkpoint} in {store.name} cannot be read, so a dead harvest cannot be ended.",
@@ -149,7 +179,9 @@ def reached(store: Store, here: HarvestKeys, checkpoint: Checkpoint) -> State:
     return State.from_tree(checkpoint["state"])
 
 
-def fetch_parts(store: Store, here: HarvestKeys, state: State, folder: Path) -> None:
+def fetch_parts(
+    store: Store, here: HarvestKeys, state: State, folder: Path, *, tails: Mapping[str, Tail] | None = None
+) -> None:
     """Put the growing files together in `folder`, for a harvest whose machine is gone."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, size in growing(state.sizes, state.segment).items():
@@ -158,6 +190,8 @@ def fetch_parts(store: Store, here: HarvestKeys, state: State, folder: Path) -> 
                 # The name says where it begins, so that a missing one does not shift those that follow.
                 if file.tell() == int(entry.key.rpartition("-")[2]) < size:
                     file.write(store.read(entry.key).data)
+            if (tail := (tails or {}).get(name)) and file.tell() == tail["begin"]:
+                file.write(tail["text"].encode())
             if file.tell() < size:
                 raise HarvesterError(
                     f"{size - file.tell()} bytes of {name}, of a harvest that died, are missing.",

@@ -29,6 +29,7 @@ from harvester.store.keys import (
     EVENTS,
     HARVEST,
     LAST_HARVEST,
+    STATS,
     USER_CHANGES,
     USERS,
     CollectionKeys,
@@ -75,7 +76,7 @@ class Ending:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         self._others = []
-        for name in (USERS, EVENTS):
+        for name in (USERS, EVENTS, STATS):
             if self.work.state.sizes.get(name):
                 shutil.copyfile(self.work.path(name), folder / name)
                 self._others.append(self._stored_or_adopted(folder / name))

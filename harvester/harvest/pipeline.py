@@ -9,11 +9,13 @@ import orjson
 
 from harvester.clock import timestamp
 from harvester.documents import Tree
+from harvester.documents.tail import Tail
 from harvester.harvest import checkpoint
 from harvester.harvest.checkpoint import Parts, SegmentUpload
 from harvester.harvest.claim import Claim
 from harvester.harvest.context import Context
 from harvester.harvest.manifest import Manifests
+from harvester.harvest.minutes import Minutes
 from harvester.harvest.segment import Finished
 from harvester.harvest.upload_queue import Uploads
 from harvester.networks import Batch
@@ -63,6 +65,7 @@ class Storing:
         self._last = _Known(orjson.Fragment(orjson.dumps(claim.state.to_tree())), {}, "")
         self._synced_at = self._checkpointed_at = self._opened_at = self._clock.elapsed()
         self._judged_at, self._came = self._synced_at, 0
+        self._minutes = Minutes(self._progress, begun=self._synced_at)
         # How much of the open segment is on its way into the store.
         self._sent, self._sends_ahead = 0, self._store.composes
         self._summarized_at, self._told = self._synced_at, self._progress.summary(claim.state)
@@ -95,6 +98,8 @@ class Storing:
         self.check()
         if now - self._synced_at >= _SYNC_SECONDS * (2 if more else 1):
             self._sync()
+        if self._minutes.is_due(now):
+            self._add_minute()
         if self._roll_is_due(now):
             self._roll()
         elif self._sends_ahead and self._work.open_bytes - self._sent >= _SENT_AHEAD:
@@ -111,6 +116,8 @@ class Storing:
 
     def finish(self) -> None:
         """Everything is in the store, and known there, when this returns."""
+        if self._minutes.has_any:
+            self._add_minute()
         if not self._roll():
             # One that is queued already would not tell of what came since.
             self._uploads.drain()
@@ -124,6 +131,10 @@ class Storing:
             self._judged_at, self._came = now, 0
         self._work.sync(now=self._clock.now(), billed=self._billed())
         self._synced_at = self._clock.elapsed()
+
+    def _add_minute(self) -> None:
+        """Account for the minute that is over; on disk with the next sync."""
+        self._work.add_minute(self._minutes.line(self._work.state, at=self._clock.now()))
 
     def _send_ahead(self) -> None:
         """Queue what the open segment has grown by, of which the store makes the file when it is closed."""
@@ -151,12 +162,13 @@ class Storing:
         upload = SegmentUpload(self._store, self._here.file(finished.name), finished)
 
         def announce() -> None:
-            self._copy_growing(after)
+            tails = self._parts.copy_growing(after.growing)
             closing: Tree = {"file": finished.to_tree(), "state": after.state}
             upload.begin(self._parts.pieces(finished.name))
             if upload.name:
                 closing["upload"] = upload.name
-            self._pointer.write({"state": before.state, "closing": closing, "summary": self._told})
+            tree: Tree = {"state": before.state, "closing": closing, "summary": self._told}
+            self._pointer.write(_with_tails(tree, tails))
 
         self._uploads.put(f"the announcement of {finished.name}", announce)
         self._uploads.put(finished.name, lambda: self._store_segment(finished, upload))
@@ -180,10 +192,10 @@ class Storing:
         known, summary = self._snapshot(), self._progress.summary(self._work.state)
 
         def write() -> None:
-            self._copy_growing(known)
+            tails = self._parts.copy_growing(known.growing, longest_tail=checkpoint.LONGEST_TAIL)
             now = timestamp(self._store.now())
             self._told = {**summary, "updated": now}
-            self._pointer.write({"state": known.state, "summary": self._told})
+            self._pointer.write(_with_tails({"state": known.state, "summary": self._told}, tails))
             self._progress.update(now)
             if self._summary_is_due():
                 self._summary.write(self._told)
@@ -205,6 +217,6 @@ class Storing:
         self._last = _Known(orjson.Fragment(data), growing, self._progress.activity)
         return self._last
 
-    def _copy_growing(self, known: _Known) -> None:
-        for name, size in known.growing.items():
-            self._parts.copy(name, size)
+
+def _with_tails(tree: Tree, tails: dict[str, Tail]) -> Tree:
+    return {**tree, "tails": tails} if tails else tree

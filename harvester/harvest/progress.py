@@ -20,6 +20,7 @@ RUNNING, COMPLETE, PARTIAL, STOPPED, FAILED, INTERRUPTED = (
 )
 
 BUDGET = "budget"
+_WAITS = "waiting"
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,10 @@ class Progress:
     def activity(self) -> str:
         return self._now.activity
 
+    @property
+    def is_waiting(self) -> bool:
+        return self._now.activity.startswith(_WAITS)
+
     def begin(self, started: str) -> None:
         """The harvest has the folder of this timestamp."""
         with self._lock:
@@ -123,7 +128,7 @@ class Progress:
     def waits(self, what: str, seconds: float) -> None:
         """Say what is waited for; 0 seconds when it is over, and infinitely many where that is unknown."""
         how_long = "" if math.isinf(seconds) else f"{seconds:.0f} s "
-        self.does(f"waiting {how_long}({what})" if seconds else "collecting")
+        self.does(f"{_WAITS} {how_long}({what})" if seconds else "collecting")
 
     def update(self, at: str) -> None:
         """What is recorded is as of this moment."""

@@ -1,7 +1,7 @@
 """A dead harvest is finished before another begins, from this machine's disk or the store."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +14,8 @@ from harvester.clock import moment, timestamp
 from harvester.collection import history
 from harvester.collection.kinds import is_stream
 from harvester.collection.secrets import without_secrets
-from harvester.documents import HarvestSummary, LockContent, Tree
+from harvester.documents import Checkpoint, HarvestSummary, LockContent, Tree
+from harvester.documents.tail import Tail
 from harvester.errors import Conflict, NotFound
 from harvester.harvest import checkpoint, finalize, missed_interval
 from harvester.harvest.checkpoint import Parts
@@ -71,10 +72,10 @@ def recover(
         finalize.clear(store, keys, here)
         sweep(store, keys, root)
         return None
-    work = _work_of(store, here, known, root, owner=owner)
+    work = _work_of(store, here, known, root, owner=owner, tails=tree.get("tails") or {})
     used = document(store, here.collection, "type")
     log.warning("The harvest of %s did not end; finishing it first.", work.state.harvest)
-    before = _Reached.of(known)
+    before = _Reached.of(known, tree)
     finalize.complete(work)
     # Interrupted: another one that finished it died as well.
     if is_stream(used) and summary["state"] in (RUNNING, INTERRUPTED):
@@ -117,35 +118,39 @@ class _Reached:
     files: frozenset[str]
 
     @classmethod
-    def of(cls, known: State) -> "_Reached":
+    def of(cls, known: State, tree: Checkpoint) -> "_Reached":
         return cls(
             orjson.Fragment(orjson.dumps(known.to_tree())),
-            checkpoint.growing(known.sizes, known.segment),
+            checkpoint.in_parts(tree, checkpoint.growing(known.sizes, known.segment)),
             frozenset(file.name for file in known.finished),
         )
 
 
 def _announce(store: Store, keys: CollectionKeys, here: HarvestKeys, work: Work, before: _Reached) -> None:
     """As in the harvest itself: say what comes next before it is there (checkpoint.py)."""
-    _keep_side_files(store, here, work, before.growing)
+    tails = _keep_side_files(store, here, work, before.growing)
     tree: Tree = {"state": work.state.to_tree()}
     further = [file for file in work.state.finished if file.name not in before.files]
     if further:
         # They are stored in their order, so that where the last one is, all are.
         tree = {"state": before.state, "closing": {"file": further[-1].to_tree(), **tree}}
-    Pointer(store, keys.checkpoint).write(tree)
+    Pointer(store, keys.checkpoint).write({**tree, "tails": tails} if tails else tree)
 
 
-def _work_of(store: Store, here: HarvestKeys, known: State, root: Path, *, owner: str) -> Work:
+def _work_of(
+    store: Store, here: HarvestKeys, known: State, root: Path, *, owner: str, tails: Mapping[str, Tail]
+) -> Work:
     """The dead harvest's work folder, or one made anew; `sweep` removes the others once it has ended."""
     work = None
-    is_ending = any(list(store.entries(key)) for key in (here.users, here.events, here.user_changes))
+    is_ending = any(
+        list(store.entries(key)) for key in (here.users, here.events, here.user_changes, here.stats)
+    )
     for left in left_behind(root):
         if work is None and _continues(left.state, known, is_ending=is_ending):
             work = left
         else:
             left.close()
-    work = work or _fetched(store, here, known, root, owner=owner)
+    work = work or _fetched(store, here, known, root, owner=owner, tails=tails)
     _remove_unnamed(store, here, (*known.finished, *work.state.finished))
     return work
 
@@ -206,24 +211,29 @@ def _covers(left: State, known: State) -> bool:
     )
 
 
-def _fetched(store: Store, here: HarvestKeys, known: State, root: Path, *, owner: str) -> Work:
+def _fetched(
+    store: Store, here: HarvestKeys, known: State, root: Path, *, owner: str, tails: Mapping[str, Tail]
+) -> Work:
     """The work folder anew, for its machine is gone."""
     # The state keeps the name of its owner; the folder gets ours, for the other may still exist, asleep.
     return Work.fetched(
-        root, known, owner=owner, fill=lambda folder: checkpoint.fetch_parts(store, here, known, folder)
+        *(root, known),
+        owner=owner,
+        fill=lambda folder: checkpoint.fetch_parts(store, here, known, folder, tails=tails),
     )
 
 
-def _keep_side_files(store: Store, here: HarvestKeys, work: Work, kept: dict[str, int]) -> None:
-    """Bring the store's copies of the side files up to date; `kept` bytes of each growing file are there."""
+def _keep_side_files(store: Store, here: HarvestKeys, work: Work, kept: dict[str, int]) -> dict[str, Tail]:
+    """Bring the store's copies of the side files up to date; `kept` bytes of each growing file are there.
+
+    What checkpoint.json is to carry itself is returned.
+    """
     for entry in list(store.entries(here.parts)):
         name, _, offset = entry.key.removeprefix(here.parts).rpartition("-")
         if int(offset) >= kept.get(name, 0):
             # Stored by the dead one too late to be counted, so that its length is in no state.
             store.remove(entry.key)
-    parts = Parts(store, here, work.folder, copied=kept)
-    for name, size in work.state.sizes.items():
-        parts.copy(name, size)
+    return Parts(store, here, work.folder, copied=kept).copy_growing(work.state.sizes)
 
 
 def sweep(store: Store, keys: CollectionKeys, root: Path) -> None:

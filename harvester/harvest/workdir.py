@@ -22,13 +22,13 @@ from harvester.harvest.segment import Finished, Segment
 from harvester.networks import Batch
 from harvester.networks.repair import BACKFILL
 from harvester.store.disk import make_folder
-from harvester.store.keys import EVENTS, SEGMENTS, USERS, segment_name
+from harvester.store.keys import EVENTS, SEGMENTS, STATS, USERS, segment_name
 
 log = logging.getLogger("twarc-cloud")
 
 # Side files grow as lines and are stored when the harvest ends.
 USER_CHANGES = "user_changes.jsonl"
-SIDE_FILES = (USERS, EVENTS, USER_CHANGES)
+SIDE_FILES = (USERS, EVENTS, USER_CHANGES, STATS)
 
 _OWNED = "owned"
 # How the names of folders begin that are being removed.
@@ -92,6 +92,10 @@ class Work:
         self._append(EVENTS, b"".join(line(event) for event in batch.events))
         self._append(USER_CHANGES, b"".join(line(change) for change in batch.changes))
         self._unsynced.append(batch)
+
+    def add_minute(self, figures: Tree) -> None:
+        """Keep a line of statistics; it is safe after `sync`."""
+        self._append(STATS, line(figures))
 
     @property
     def unsynced_bytes(self) -> int:

@@ -21,6 +21,7 @@ REPAIRS = "repairs/"
 # In a harvest's folder, where COLLECTION is the copy that it used; the second name is that of 2019.
 HARVEST, HARVEST_2019 = "harvest.json", "harvester.json"
 USERS, EVENTS, USER_CHANGES = "users.jsonl", "events.jsonl", "user_changes.json"
+STATS = "stats.jsonl"
 OPEN = "open/"
 # How the names of files of records begin and end.
 SEGMENTS, _SEGMENTS_END = "tweets-", ".jsonl.gz"
@@ -152,6 +153,10 @@ class HarvestKeys:
     def events(self) -> str:
         return f"{self.folder}{EVENTS}"
 
+    @property
+    def stats(self) -> str:
+        return f"{self.folder}{STATS}"
+
     def manifest(self, algorithm: str) -> str:
         return f"{self.folder}{manifest_name(algorithm)}"
 
@@ -225,7 +230,7 @@ _OWN = re.compile(
     rf"|changesets/{_CHANGESET.pattern}|{_SINK.pattern}|sinks/[\w-]+/dead/[\w-]+\.jsonl"
 )
 _OF_HARVEST = re.compile(
-    r"(?:harvest|harvester|collection|user_changes)\.json|(?:users|events)\.jsonl|manifest-\w+\.txt|open/.+"
+    r"(?:harvest|harvester|collection|user_changes)\.json|(?:users|events|stats)\.jsonl|manifest-\w+\.txt|open/.+"
     rf"|{SEGMENTS}[0-9-]+\.jsonl\.gz"
 )
 

@@ -77,12 +77,15 @@ def _run(work: Work, draw: Random, steps: int) -> tuple[Any, bytes, list[bytes]]
             batch = _batch(draw)
             work.add(batch, now=now)
             written += batch.lines
+            minutes = [{"tweets": len(written)}] * draw.randrange(2)
+            for figures in minutes:
+                work.add_minute(figures)
             side = {
                 name: side[name] + data
                 for name, data in zip(
                     SIDE_FILES,
                     (batch.users, *(b"".join(orjson.dumps(each) + b"\n" for each in some)
-                                    for some in (batch.events, batch.changes))),
+                                    for some in (batch.events, batch.changes, minutes))),
                     strict=True,
                 )
             }  # fmt: skip

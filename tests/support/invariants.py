@@ -26,7 +26,7 @@ Tree = dict[str, Any]
 
 FINAL = {"complete", "partial", "stopped", "failed", "interrupted"}
 _RECORDS = re.compile(r"tweets-\d{14}-\d{6}\.jsonl\.gz")
-_SIDE = {"users.jsonl", "events.jsonl", "user_changes.json", "collection.json"}
+_SIDE = {"users.jsonl", "events.jsonl", "stats.jsonl", "user_changes.json", "collection.json"}
 _UNLISTED = {"harvest.json", "manifest-sha1.txt", "manifest-sha256.txt"}
 _EPOCH_MS = 1288834974657
 

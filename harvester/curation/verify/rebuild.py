@@ -10,10 +10,10 @@ from harvester.errors import NotFound
 from harvester.harvest.manifest import text
 from harvester.harvest.segment import Finished
 from harvester.store import Store
-from harvester.store.keys import COLLECTION, EVENTS, USER_CHANGES, USERS, is_segment, segment_order
+from harvester.store.keys import COLLECTION, EVENTS, STATS, USER_CHANGES, USERS, is_segment, segment_order
 
 # After the records, in the order in which a harvest ends.
-_AFTER = (USERS, EVENTS, USER_CHANGES, COLLECTION)
+_AFTER = (USERS, EVENTS, STATS, USER_CHANGES, COLLECTION)
 
 
 @dataclass(frozen=True)
