@@ -1,7 +1,7 @@
 # Everything runs in .venv, created from the pinned requirements; only Python 3.11 or newer is needed.
 .DEFAULT_GOAL := help
-.PHONY: help demo explore test check lint format kill pythons versitygw sink-test cloud-test scan bench bench-full venv ready-demo ready-readers ready-explore \
-	ready-dev ready-cloud ready-scan requirements clean
+.PHONY: help demo explore test check lint format kill pythons versitygw sink-test cloud-test browser-test scan bench bench-full venv ready-demo ready-readers ready-explore \
+	ready-dev ready-cloud ready-scan ready-browser requirements clean
 
 # Settings of other projects and installations in the environment must not affect these runs.
 unexport PYTHONPATH PYTHONHOME PYTHONSTARTUP PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
@@ -29,6 +29,7 @@ help:
 	@echo "make versitygw       install a second S3 server for the tests of stores (needs Go)"
 	@echo "make sink-test       sinks and imports with Apache Kafka (Java 17, Maven), Valkey and PostgreSQL, three minutes"
 	@echo "make cloud-test      the image and an emulated AWS account, with real containers (root on Debian, ten minutes)"
+	@echo "make browser-test    the pages of the dashboard in chromium (installed on Debian if this runs as root)"
 	@echo "make scan            check terraform/ with checkov (installs 290 MB once)"
 	@echo "make bench           short benchmarks against other tools; make bench-full takes half an hour"
 	@echo "make format          format the code"
@@ -90,11 +91,16 @@ cloud-test: ready-dev ready-cloud
 	@CLOUD_TEST=1 $(IN) -m pytest -q -s -n 0 -p no:cacheprovider tests/cloud/test_emulated_account.py tests/cloud/test_account.py
 	@CLOUD_TEST=1 $(IN) -m pytest -q -n 4 --dist worksteal -p no:cacheprovider tests/cloud/test_image.py
 
+# The system's chromium, driven by playwright; what is missing is installed if that is possible, or named.
+browser-test: ready-dev ready-browser
+	@$(IN) -m tests.dashboard.browser.ready
+	@BROWSER_TEST=1 $(IN) -m pytest -q -rs -n 0 -p no:cacheprovider tests/dashboard/browser
+
 # Several hundred community rules for AWS accounts; exemptions have their reasons in the files.
 scan: ready-scan
 	@.venv/scan/bin/checkov --directory terraform --framework terraform --skip-download --compact --quiet
 
-ready-cloud ready-scan: ready-%: venv
+ready-cloud ready-scan ready-browser: ready-%: venv
 	@cmp -s requirements-$*.txt .venv/$*/installed.txt && exit 0; \
 	echo "installing $$(grep -c == requirements-$*.txt) pinned packages into .venv/$* (once)"; \
 	$(IN) -m venv --clear .venv/$* && .venv/$*/bin/python -m pip install -qq --require-hashes \
@@ -123,7 +129,7 @@ ready-demo ready-readers ready-explore ready-dev: ready-%: venv
 
 requirements: venv
 	@$(IN) -m venv .venv/uv && .venv/uv/bin/python -m pip install -qq uv
-	@for each in requirements requirements-kafka requirements-rules requirements-explore requirements-demo requirements-readers requirements-dev requirements-cloud requirements-scan; do \
+	@for each in requirements requirements-kafka requirements-rules requirements-explore requirements-demo requirements-readers requirements-dev requirements-cloud requirements-scan requirements-browser; do \
 	  .venv/uv/bin/uv pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-annotate --no-emit-index-url $$each.in -o $$each.txt || exit 1; done
 	@git --no-pager diff --stat -- 'requirements*.txt'

@@ -23,6 +23,7 @@ RINGS = (
     "ledger",
     "search accounts",
     "checks",
+    "dashboard",
     "commands startup",
 )
 
@@ -35,6 +36,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "confluent_kafka": ("sinks.kafka",),
     "duckdb": ("tables",),
     "flask": ("monitoring.status_server", "dashboard"),
+    "jinja2": ("dashboard",),
     "honeybadger": ("monitoring.honeybadger",),
     "isal": ("harvest.segment", "curation.verify", "networks.x", "reading", "sinks.archive"),
     "msgspec": (
@@ -53,6 +55,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "tantivy": ("search",),
     "twarc": ("networks.x",),
     "urllib3": ("networks.x",),
+    "werkzeug": ("dashboard",),
     "waitress": ("monitoring.bounded_http", "dashboard"),
     "zlib_ng": ("harvest.segment",),
 }
@@ -73,6 +76,8 @@ PURE = (
     *("collection.kafka_sink", "search.words", "search.expression", "search.terms", "search.parsing"),
     *("search.plain", "search.hits", "search.answers", "ledger.spans", "ledger.tables"),
     "networks.rows",
+    *("dashboard.states", "dashboard.charts.svg", "dashboard.charts.bars", "dashboard.charts.spark"),
+    *("dashboard.charts.donut", "dashboard.charts.world"),
 )
 PURE_IMPORTS = {
     *(
@@ -90,7 +95,7 @@ PURE_IMPORTS = {
         "functools",
         "hashlib",
     ),
-    *("io", "itertools", "math", "msgspec", "orjson", "re", "string", "typing", "unicodedata"),
+    *("html", "io", "itertools", "math", "msgspec", "orjson", "re", "string", "typing", "unicodedata"),
 }
 IMPURE_CALLS = {"open", "print", "input", "now", "utcnow", "today", "read_text", "write_text", "exists"}
 

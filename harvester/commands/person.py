@@ -16,9 +16,11 @@ from harvester.commands.collection.repair import repair
 from harvester.commands.collection.rules import rules
 from harvester.commands.collection.verify import verify
 from harvester.commands.config.group import collection_config
+from harvester.commands.dashboard import dashboard
 from harvester.commands.doctor import completion, doctor
 from harvester.commands.harvest import harvest
 from harvester.commands.harvest_tail import tail
+from harvester.commands.report import report
 from harvester.commands.scheduler import scheduler, supervise
 from harvester.commands.sink import sink
 
@@ -54,7 +56,19 @@ for _command in (copy, cost, rules, download, verify, repair, coverage, filters)
     collection.add_command(_command)
 harvest.add_command(tail)
 for _command in (
-    *(collection_config, collection, harvest, sink, doctor, settings, scheduler, completion, help_on),
+    *(
+        collection_config,
+        collection,
+        harvest,
+        sink,
+        dashboard,
+        report,
+        doctor,
+        settings,
+        scheduler,
+        completion,
+        help_on,
+    ),
     *(filters, supervise),
 ):
     operator.add_command(_command)

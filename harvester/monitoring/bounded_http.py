@@ -62,10 +62,12 @@ class _Connection(HTTPChannel):  # type: ignore[misc]
 
 
 @contextmanager
-def serving(app: Application, *, host: str, port: int, within: float = WITHIN) -> Iterator[str]:
+def serving(
+    app: Application, *, host: str, port: int, within: float = WITHIN, threads: int = 1
+) -> Iterator[str]:
     """Answer requests from a thread for as long as the block runs; the address. One request a connection.
 
-    The application is called in one thread, so it must not wait for anything.
+    The application is called in this many threads: with one, it must not wait for anything.
     """
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -81,12 +83,14 @@ def serving(app: Application, *, host: str, port: int, within: float = WITHIN) -
         app,
         map=files,
         sockets=[listening],
-        threads=1,
+        threads=threads,
         connection_limit=2 * MOST_AT_ONCE,
         max_request_header_size=MOST_OF_HEAD,
         max_request_body_size=MOST_OF_BODY + 1,
         log_socket_errors=False,
         asyncore_use_poll=True,
+        # A client that leaves is noticed while it is being answered, which ends an answer without an end.
+        channel_request_lookahead=int(threads > 1),
         ident=None,
     )
     server.channel_class = partial(_Connection, within)

@@ -76,6 +76,18 @@ def boto3_client(region: str, limits: Limits) -> Any:
         return client_for("s3", region=region, config=config)
 
 
+def presigned(bucket: str, key: str, *, region: str, seconds: int) -> str:
+    """A link with which anybody reads a page of the bucket, for so long at most."""
+    config = Config(signature_version="s3v4")
+    with translated():
+        address: str = client_for("s3", region=region, config=config).generate_presigned_url(
+            "get_object",
+            Params={"Bucket": bucket, "Key": key, "ResponseContentType": "text/html; charset=utf-8"},
+            ExpiresIn=seconds,
+        )
+        return address
+
+
 @contextmanager
 def translated() -> Iterator[None]:
     """Around what botocore does, which lets through what urllib3 and its own parsers raise."""

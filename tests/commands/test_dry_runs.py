@@ -23,6 +23,7 @@ _CHANGE_NOTHING = {
     *(
         "collection-config rules",
         "collection cost",
+        "dashboard",
         "doctor",
         "settings",
         "completion",
@@ -30,6 +31,8 @@ _CHANGE_NOTHING = {
         "scheduler",
         "supervise",
     ),
+    # In a folder it is refused; tests/commands/test_report.py has a bucket.
+    "report publish",
     # It moves its own position on, and delivers.
     *("sink run", "sink list"),
 }
@@ -48,6 +51,7 @@ _CHANGING = {name: command for name, command in _commands(operator) if name not 
 # What each is given, and what it says that it would do. `accounts` was harvested once; `live` is a stream
 # that runs; `locked` holds the lock of a dead harvest.
 _CASES: dict[str, list[tuple[str, str]]] = {
+    "report write": [("accounts", "Would write "), ("accounts -o r.html", "bytes to r.html")],
     "collection-config template": [("search", "Would write a template of a search to collection.json")],
     "collection-config download": [("cats", "Would write collections/cats/collection.json of ")],
     "collection-config keys": [

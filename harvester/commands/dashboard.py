@@ -1,0 +1,84 @@
+"""`dashboard`: shows collections in a browser on this machine."""
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from harvester.commands.cli.printed_commands import program
+from harvester.commands.cli.workspace import Workspace, door, in_workspace
+
+if TYPE_CHECKING:
+    from harvester.dashboard.place import Place
+    from harvester.networks.check import Check
+
+_PATIENCE = 5.0
+
+
+@click.command(
+    "dashboard",
+    help="Show the collections in a browser on this machine; Ctrl-C ends it. Other machines cannot reach it: "
+    "use `ssh -L`.",
+)
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=0,
+    show_default=True,
+    help="Port on 127.0.0.1; 0 takes a free one.",
+)
+@click.option("--open/--no-open", "is_opened", default=True, help="Open the browser.  [default: open]")
+@click.option("--read-only", is_flag=True, help="Offer nothing that changes something.")
+@in_workspace
+def dashboard(port: int, is_opened: bool, read_only: bool, workspace: Workspace) -> None:
+    from harvester.commands.cli.signals import stopped_by_signals
+    from harvester.dashboard.server import served
+
+    place = place_of(workspace, read_only=read_only)
+    with stopped_by_signals() as stop, served(place, port=port) as address:
+        click.echo(f"{workspace.label}. Open this link; it works once, and Ctrl-C ends the dashboard:")
+        click.echo(address)
+        if is_opened:
+            click.launch(address)
+        while not stop.wait(3600.0):
+            continue
+
+
+def place_of(workspace: Workspace, *, read_only: bool) -> "Place":
+    """What the dashboard shows of a workspace."""
+    from harvester.dashboard.place import Place
+
+    def command(names: Sequence[str], values: Sequence[str]) -> list[str]:
+        where = ["--bucket", workspace.bucket] if workspace.bucket else []
+        folder = ["--collections-path", str(workspace.folder)]
+        return [*door("twarc_cloud.py"), *names, *(where or folder), "--", *values]
+
+    return Place(
+        store=workspace.store,
+        compute=workspace.compute,
+        settings=workspace.settings,
+        label=workspace.label,
+        shown=workspace.shown,
+        checks=lambda: _checks(workspace),
+        work_root=workspace.work_root,
+        command=command,
+        program=program(),
+        read_only=read_only,
+    )
+
+
+def _checks(workspace: Workspace) -> "Iterator[Check]":
+    """What `doctor` checks."""
+    from dataclasses import replace
+
+    from harvester.checks.machine import examine
+    from harvester.commands.cli.network_client import client
+
+    asking = replace(workspace.settings, x_patience=_PATIENCE)
+    return examine(
+        workspace.settings,
+        lambda: workspace.store,
+        lambda: client(asking, {}),
+        workspace.compute.schedules,
+        runs=workspace.runs,
+    )

@@ -1,0 +1,1 @@
+"""Charts as SVG text, made from values: no script, printable, and with a title for each mark."""

@@ -1,0 +1,141 @@
+"""The harvests of each collection, read once: what has ended is not asked of the store again.
+
+One listing tells which summaries are new or changed, and it is made only when `last_harvest.json` or the
+holder of the lock is another than before. A running harvest is read each time.
+"""
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from harvester.curation.repair.gaps import StreamGap, closed_by, gaps_of, repairs_of
+from harvester.errors import NotFound
+from harvester.harvest import catalog
+from harvester.store.keys import HARVEST, HARVEST_2019, CollectionKeys, harvest_folder
+
+if TYPE_CHECKING:
+    from harvester.documents import HarvestSummary
+    from harvester.store import Entry, Store, Stored
+
+# Of all summaries together; one of a stream with many gaps may be large.
+_MOST = 256 << 20
+
+
+@dataclass(frozen=True)
+class History:
+    """The harvests of a collection and its repairs, newest first, and the gaps, earliest first."""
+
+    harvests: list["HarvestSummary"]
+    repairs: list["HarvestSummary"]
+    gaps: list[StreamGap]
+
+    @property
+    def open_gaps(self) -> list[StreamGap]:
+        return [gap for gap in self.gaps if not gap.repaired]
+
+    @property
+    def posts(self) -> int:
+        return sum(_whole(each.get("tweets")) for each in (*self.harvests, *self.repairs))
+
+    @property
+    def file_bytes(self) -> int:
+        return sum(_whole(each.get("file_bytes")) for each in (*self.harvests, *self.repairs))
+
+    @property
+    def files(self) -> int:
+        return sum(_whole(each.get("files")) for each in (*self.harvests, *self.repairs))
+
+
+class Histories:
+    """Of all collections of a store; used from many threads."""
+
+    def __init__(self, store: "Store") -> None:
+        self._store = store
+        self._remembering = cast("Store", _Remembering(store))
+        self._lock = threading.Lock()
+        self._known: dict[str, tuple[tuple[str, ...], History]] = {}
+        self._busy: dict[str, threading.Lock] = {}
+
+    def of(self, keys: CollectionKeys) -> History:
+        with self._lock:
+            one_at_a_time = self._busy.setdefault(keys.id, threading.Lock())
+        with one_at_a_time:
+            mark = self._mark(keys)
+            known = self._known.get(keys.id)
+            if known is None or known[0] != mark:
+                known = mark, self._read(keys)
+                self._known[keys.id] = known
+        return self._with_running(keys, known[1])
+
+    def _mark(self, keys: CollectionKeys) -> tuple[str, ...]:
+        """What is another once a harvest or a repair began, ended or died."""
+        held = catalog.live_lock(self._store, keys)
+        found = [str((held or {}).get("owner") or ""), self._version(keys.last_harvest)]
+        return (*found, self._version(keys.repairs.last_harvest))
+
+    def _version(self, key: str) -> str:
+        try:
+            return self._store.read(key).version
+        except NotFound:
+            return ""
+
+    def _read(self, keys: CollectionKeys) -> History:
+        harvests = catalog.all_of(self._remembering, keys)
+        repairs = repairs_of(self._remembering, keys)
+        return History(harvests, repairs, gaps_of(harvests, closed_by(repairs)))
+
+    def _with_running(self, keys: CollectionKeys, known: History) -> History:
+        if not any(each["state"] == "running" for each in known.harvests):
+            return known
+        now = catalog.running(self._store, keys)
+        if now is None:
+            return known
+        newer = [
+            now if each["harvest_timestamp"] == now["harvest_timestamp"] else each for each in known.harvests
+        ]
+        return History(newer, known.repairs, gaps_of(newer, closed_by(known.repairs)))
+
+
+class _Remembering:
+    """A store that does not read the same version of a summary twice; the listing says which it is."""
+
+    def __init__(self, store: "Store") -> None:
+        self._store = store
+        self._lock = threading.Lock()
+        self._listed: dict[str, str] = {}
+        self._read: dict[str, tuple[str, Stored]] = {}
+        self._bytes = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def entries(self, prefix: str) -> Iterator["Entry"]:
+        for entry in self._store.entries(prefix):
+            if _is_summary(entry.key):
+                self._listed[entry.key] = entry.version
+            yield entry
+
+    def read(self, key: str) -> "Stored":
+        version, known = self._listed.get(key), self._read.get(key)
+        if version and known and known[0] == version:
+            return known[1]
+        stored = self._store.read(key)
+        # Of one that runs it is asked again, when it may have ended.
+        if version and b'"running"' not in stored.data:
+            with self._lock:
+                self._bytes += len(stored.data) - (len(known[1].data) if known else 0)
+                if self._bytes > _MOST:
+                    self._read.clear()
+                    self._bytes = len(stored.data)
+                self._read[key] = version, stored
+        return stored
+
+
+def _is_summary(key: str) -> bool:
+    folder = harvest_folder(key)
+    return bool(folder) and key in (folder + HARVEST, folder + HARVEST_2019)
+
+
+def _whole(value: object) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0

@@ -1,0 +1,38 @@
+"""What the dashboard shows: a store, what runs of it here, and the commands that its buttons run."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harvester.clock import Clock, SystemClock
+
+if TYPE_CHECKING:
+    from harvester.compute import Compute
+    from harvester.networks.check import Check
+    from harvester.settings import Settings
+    from harvester.store import Store
+    from harvester.store.keys import CollectionKeys
+
+
+@dataclass(frozen=True)
+class Place:
+    """The collections of a folder or a bucket.
+
+    `label` names it, `shown` says where an object is, `checks` are doctor's,
+    `work_root` where harvests of this machine keep what is not stored yet. `command` makes of a
+    command's names with options, and of its arguments, the process that does what they do in a terminal;
+    `program` is how people call it.
+    """
+
+    store: "Store"
+    compute: "Compute"
+    settings: "Settings"
+    label: str
+    shown: Callable[[str], str]
+    checks: Callable[[], Iterable["Check"]]
+    work_root: Callable[["CollectionKeys"], Path]
+    command: Callable[[Sequence[str], Sequence[str]], list[str]]
+    program: str = "twarc_cloud.py"
+    read_only: bool = False
+    clock: Clock = field(default_factory=SystemClock)

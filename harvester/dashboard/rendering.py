@@ -1,0 +1,59 @@
+"""Templates become HTML in which text of others can do nothing but be read."""
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from harvester.dashboard.states import sign
+from harvester.text import counted, printable_lines, size, when
+
+STATIC = Path(__file__).with_name("static")
+_TEMPLATES = Path(__file__).with_name("templates")
+
+
+def rendered(template: str, values: Mapping[str, Any]) -> str:
+    return environment().get_template(template).render(values)
+
+
+@cache
+def environment() -> Environment:
+    made = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_readable,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters |= {
+        "counted": counted,
+        "number": lambda number: f"{number:,}",
+        "size": size,
+        "when": when,
+        "dollars": dollars,
+        "sign": sign,
+        "link": link,
+    }
+    return made
+
+
+def _readable(value: Any) -> Any:
+    """Text without characters that reverse, hide or forge what stands around it."""
+    if value is None:
+        return ""
+    return printable_lines(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
+
+
+def dollars(usd: float) -> str:
+    """With cents, and more digits where there are only parts of one."""
+    if not usd:
+        return "$0"
+    return f"${usd:.4f}" if abs(usd) < 0.01 else f"${usd:,.2f}"
+
+
+def link(address: str) -> str:
+    """An address that may be followed; empty for `javascript:` and the like."""
+    return address if address.lower().startswith(("https://", "http://")) else ""

@@ -1,0 +1,121 @@
+"""A collection as one file for the record: no script, nothing from elsewhere, the same bytes each time."""
+
+import hashlib
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+
+from harvester.clock import moment
+from harvester.collection import history
+from harvester.compute import cost
+from harvester.dashboard import tables, tabs
+from harvester.dashboard.charts.bars import bars
+from harvester.dashboard.days import MOST_DAYS, days_of, span_of
+from harvester.dashboard.histories import Histories, History
+from harvester.dashboard.rendering import STATIC, rendered
+from harvester.dashboard.tables import Column, Table
+from harvester.dashboard.tabs import Subject
+from harvester.documents import HarvestSummary, Tree
+from harvester.errors import NotFound
+from harvester.harvest.manifest import ALGORITHMS
+from harvester.settings import Settings
+from harvester.store import Store
+from harvester.store.keys import REPORTS, CollectionKeys, manifest_name
+
+_AT_ONCE = 16
+_EVERY = 1_000_000
+
+
+def report(store: Store, settings: Settings, keys: CollectionKeys, *, names: bool, costs: bool) -> str:
+    """The HTML. Accounts are named, and costs are there, only if they are to be."""
+    tree = history.current(store, keys)
+    found = Histories(store).of(keys)
+    subject = Subject(store, settings, keys, tree, found, str)
+    until = _until(found)
+    days = days_of(found.harvests, found.gaps, until=until.date()) if until else []
+    label = f"Posts of {keys.id} by day, with the states of its harvests and its gaps"
+    spent = [cost.of_harvest(each, settings) for each in (*found.harvests, *found.repairs)] if costs else []
+    values = {
+        "id": keys.id,
+        "title": str(tree.get("title") or ""),
+        "description": str(tree.get("description") or ""),
+        "kind": str(tree.get("type") or ""),
+        "as_of": until.isoformat() if until else "",
+        "state_word": str(found.harvests[0]["state"]) if found.harvests else "never harvested",
+        "posts": found.posts,
+        "files": found.files,
+        "file_bytes": found.file_bytes,
+        "gaps": len(found.open_gaps),
+        "x": sum(each.x for each in spent),
+        "aws": sum(each.task + each.requests for each in spent),
+        "costs": costs,
+        "chart": bars(days, label=label),
+        "cut": MOST_DAYS if len(days) == MOST_DAYS else 0,
+        "style": (STATIC / "style.css").read_text(encoding="utf-8"),
+        "harvests": _whole(_without_links(tabs.harvests(subject), costs=costs)),
+        "gap_table": _whole(tabs.gaps(subject)),
+        "users": _whole(tabs.users(subject)) if names else _states(subject),
+        "manifests": _manifests(store, found),
+    }
+    return rendered("report.html", values)
+
+
+def report_key(keys: CollectionKeys) -> str:
+    return f"{REPORTS}{keys.id}/index.html"
+
+
+def _until(found: History) -> datetime | None:
+    """The end of the last harvest, which is when the report is of: it has no other time in it."""
+    spans = [span for each in (*found.harvests, *found.repairs) if (span := span_of(each))]
+    return max((end for _, end in spans), default=None)
+
+
+def _whole(table: Table) -> Table:
+    return Table(table.columns, table.rows, table.summary, table.empty, _EVERY)
+
+
+def _without_links(table: Table, *, costs: bool) -> Table:
+    rows = [{name: value for name, value in row.items() if name != "href"} for row in table.rows]
+    columns = tuple(column for column in table.columns if costs or column.form != tables.DOLLARS)
+    return Table(columns, rows, table.summary, table.empty)
+
+
+def _states(subject: Subject) -> Table:
+    """How many accounts are in which state, without their names."""
+    count = Counter(row["state"] for row in tabs.users(subject).rows)
+    columns = (Column("state", "State", tables.STATE), Column("accounts", "Accounts", tables.NUMBER))
+    rows = [{"state": state, "accounts": number} for state, number in sorted(count.items())]
+    return Table(columns, rows, empty="This collection has no users.", size=_EVERY)
+
+
+def _manifests(store: Store, found: History) -> Table:
+    """The digest of each manifest, which itself has those of all files: what a copy can be held against."""
+
+    def row(summary: HarvestSummary) -> Tree:
+        digests = {name: _digest(store, f"{summary['folder']}{manifest_name(name)}") for name in ALGORITHMS}
+        return {"harvest": _moment_of(summary), **digests}
+
+    summaries = [each for each in (*found.harvests, *found.repairs) if each.get("folder")]
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        rows = list(pool.map(row, summaries))
+    columns = (
+        Column("harvest", "Harvest", tables.TIME),
+        *(Column(name, f"SHA-256 of manifest-{name}.txt", tables.DETAIL) for name in ALGORITHMS),
+    )
+    return Table(columns, rows, empty="No manifests.", size=_EVERY)
+
+
+def _moment_of(summary: HarvestSummary) -> str:
+    """When it began; of one that does not say, its folder, which is named for it."""
+    began = str(summary.get("harvest_timestamp") or "")
+    try:
+        return moment(began).isoformat()
+    except ValueError:
+        return str(summary["folder"])
+
+
+def _digest(store: Store, key: str) -> str:
+    try:
+        return hashlib.sha256(store.read(key).data).hexdigest()
+    except NotFound:
+        return ""

@@ -1,0 +1,122 @@
+"""A folder of collections for looking at: months of harvests with every state, gaps, and hostile words."""
+
+import json
+import math
+import random
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from harvester.clock import SystemClock, timestamp
+from harvester.collection import history
+from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys
+
+# When the world is looked at.
+NOW = datetime(2026, 11, 26, 9, 31, 7, tzinfo=UTC)
+HOSTILE = '<script>alert("x")</script> <img src=x onerror=alert(1)> \u202etxt.exe javascript:alert(1)'
+
+_NAMES = ("britishmuseum", "rijksmuseum", "metmuseum", "oldgallery", "moma", "tate", "hermitage", "prado")
+_REASONS = {
+    "failed": "X answers 503: Service Unavailable.",
+    "partial": "1 user failed",
+    "interrupted": "it died; the next harvest stored what it left",
+    "stopped": "a stop was requested",
+}
+
+
+class WorldClock(SystemClock):
+    """At one moment, while seconds pass."""
+
+    def now(self) -> datetime:
+        return NOW
+
+
+def made_up(folder: Path, *, days: int = 100) -> FolderStore:
+    """The collections below `folder`, the same each time."""
+    store, chance = FolderStore(folder), random.Random(2026)
+    users = {
+        str(100 + number): {
+            "screen_name": name,
+            "tweet_count": chance.randint(900, 40_000),
+            "looked_up": "2026-11-25",
+        }
+        for number, name in enumerate(_NAMES)
+    }
+    users["103"]["sightings"] = {"suspended": 3}
+    users["106"]["sightings"] = {"protected": 2}
+    _add(store, "museums", "user_timeline", title="Museums of the world", users=users)
+    _add(
+        store, "election", "search", title="The election", search={"query": "election OR vote"}, budget_usd=50
+    )
+    _add(store, "storms", "filter", title="Storms, as they come", filter={"track": "storm,flood"})
+    _add(store, "new-year", "search", title="Wishes", search={"query": "#2027"})
+    _add(store, "hostile", "search", title=HOSTILE, search={"query": HOSTILE}, notes=HOSTILE)
+    (folder / "damaged").mkdir()
+    (folder / "damaged" / "collection.json").write_text('{"id": "damaged", ')
+    for name, each, hours in (("museums", 1, 1), ("election", 1, 0.4), ("storms", 4, 95)):
+        for began in _times(days, each):
+            _harvest(folder / name, name, began, hours, chance)
+    _harvest(folder / "hostile", "hostile", NOW - timedelta(days=2), 0.1, chance, reason=HOSTILE)
+    return store
+
+
+def _add(store: FolderStore, name: str, kind: str, **more: Any) -> None:
+    history.add(store, CollectionKeys(name), {"id": name, "type": kind, **more})
+
+
+def _times(days: int, each: int) -> Iterator[datetime]:
+    for number in range(days, 0, -each):
+        yield (NOW - timedelta(days=number)).replace(hour=6, minute=0, second=5)
+
+
+def _harvest(
+    folder: Path, name: str, began: datetime, hours: float, chance: random.Random, *, reason: str = ""
+) -> None:
+    state = chance.choices(("complete", "partial", "failed", "stopped", "interrupted"), (80, 9, 5, 3, 3))[0]
+    season = 1 + 0.6 * math.sin(began.toordinal() / 6)
+    posts = 0 if state == "failed" or chance.random() < 0.05 else int(chance.gauss(1200, 250) * season) + 40
+    end = began + timedelta(hours=hours)
+    gaps = [_gap(began, hours, chance)] if hours > 2 and chance.random() < 0.35 else []
+    here = folder / "harvests" / f"{began:%Y/%m/%d/%H/%M/%S}"
+    here.mkdir(parents=True)
+    summary = {
+        "collection_id": name,
+        "harvest_timestamp": timestamp(began),
+        "state": state if not reason else "failed",
+        "reason": reason or _REASONS.get(state, ""),
+        "tweets": posts,
+        "files": int(posts > 0),
+        "file_bytes": posts * 590,
+        "gaps": gaps,
+        "billed": {
+            "usd": round(posts * 0.005, 2),
+            "prices_as_of": "2026-08-22",
+            "by_endpoint": {"tweets/search/all": {"posts": posts, "users": 0, "requests": posts // 100 + 1}},
+        },
+        "software": "twarc-cloud 2.0.0",
+        "updated": timestamp(end),
+        "harvest_end_timestamp": timestamp(end),
+        "exit_code": 0 if state != "failed" else 1,
+    }
+    (here / "harvest.json").write_text(json.dumps(summary))
+    file = f"tweets-{began:%Y%m%d%H%M%S}-000001.jsonl.gz"
+    for algorithm, digits in (("sha1", 40), ("sha256", 64)):
+        digest = f"{chance.getrandbits(4 * digits):0{digits}x}"
+        (here / f"manifest-{algorithm}.txt").write_text(f"{digest}  {file}\n" if posts else "")
+    events = [{"event": "disconnect", "message": HOSTILE if reason else "a silence of 20 s"}, *gaps]
+    (here / "events.jsonl").write_text("".join(f"{json.dumps(event)}\n" for event in events))
+    pointer = {"harvest_id": timestamp(began), "state": summary["state"]}
+    (folder / "last_harvest.json").write_text(json.dumps(pointer))
+
+
+def _gap(began: datetime, hours: float, chance: random.Random) -> dict[str, Any]:
+    since = began + timedelta(hours=chance.uniform(0, hours - 2))
+    until = since + timedelta(minutes=chance.uniform(3, 100))
+    return {
+        "event": "gap",
+        "from": timestamp(since),
+        "to": timestamp(until),
+        "reason": "the connection was lost",
+    }
