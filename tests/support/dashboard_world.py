@@ -1,5 +1,7 @@
 """A folder of collections for looking at: months of harvests with every state, gaps, and hostile words."""
 
+import gzip
+import hashlib
 import json
 import math
 import random
@@ -101,14 +103,94 @@ def _harvest(
         "exit_code": 0 if state != "failed" else 1,
     }
     (here / "harvest.json").write_text(json.dumps(summary))
-    file = f"tweets-{began:%Y%m%d%H%M%S}-000001.jsonl.gz"
-    for algorithm, digits in (("sha1", 40), ("sha256", 64)):
-        digest = f"{chance.getrandbits(4 * digits):0{digits}x}"
-        (here / f"manifest-{algorithm}.txt").write_text(f"{digest}  {file}\n" if posts else "")
+    if posts:
+        _write_records(here, began, posts // 60 + 1, chance, hostile=bool(reason))
     events = [{"event": "disconnect", "message": HOSTILE if reason else "a silence of 20 s"}, *gaps]
     (here / "events.jsonl").write_text("".join(f"{json.dumps(event)}\n" for event in events))
     pointer = {"harvest_id": timestamp(began), "state": summary["state"]}
     (folder / "last_harvest.json").write_text(json.dumps(pointer))
+
+
+_WORDS = (
+    *(
+        "museum",
+        "night",
+        "storm",
+        "flood",
+        "library",
+        "harbour",
+        "election",
+        "vote",
+        "rain",
+        "river",
+        "light",
+    ),
+    *(
+        "open",
+        "today",
+        "new",
+        "old",
+        "city",
+        "archive",
+        "letters",
+        "map",
+        "garden",
+        "winter",
+        "Zürich",
+        "東京",
+    ),
+)
+_PLACES = ((52.52, 13.4), (48.86, 2.35), (40.71, -74.0), (35.68, 139.7), (-33.9, 151.2), (47.1, 9.9))
+
+
+def _write_records(
+    folder: Path, began: datetime, posts: int, chance: random.Random, *, hostile: bool
+) -> None:
+    """A page of X's of so many posts, with its authors, and its two manifests."""
+    made = [_post(began - timedelta(minutes=13 * each), chance, hostile=hostile) for each in range(posts)]
+    users = [{"id": str(100 + number), "username": name, "name": name} for number, name in enumerate(_NAMES)]
+    page = {
+        "data": made,
+        "includes": {"users": users},
+        "meta": {"result_count": posts},
+        "__twarc": {
+            "url": "https://api.twitter.com/2/tweets/search/all",
+            "version": "2.14.0",
+            "retrieved_at": f"{began:%Y-%m-%dT%H:%M:%S}+00:00",
+        },
+    }
+    name = f"tweets-{began:%Y%m%d%H%M%S}-000001.jsonl.gz"
+    data = gzip.compress(json.dumps(page, ensure_ascii=False).encode() + b"\n", 6, mtime=0)
+    (folder / name).write_bytes(data)
+    for algorithm in ("sha1", "sha256"):
+        digest = hashlib.new(algorithm, data).hexdigest()
+        (folder / f"manifest-{algorithm}.txt").write_text(f"{digest}  {name}\n")
+
+
+def _post(at: datetime, chance: random.Random, *, hostile: bool) -> dict[str, Any]:
+    number = (int(at.timestamp() * 1000) - 1_288_834_974_657) << 22 | chance.getrandbits(22)
+    tag = chance.choice(_WORDS[:12])
+    words = HOSTILE if hostile else " ".join(chance.choices(_WORDS, k=chance.randint(5, 18)))
+    text = f"{words} #{tag}"
+    post: dict[str, Any] = {
+        "id": str(number),
+        "text": text,
+        "author_id": str(100 + chance.randrange(len(_NAMES))),
+        "created_at": f"{at:%Y-%m-%dT%H:%M:%S}.000Z",
+        "lang": chance.choice(("en", "en", "en", "de", "fr", "ja")),
+        "conversation_id": str(number),
+        "edit_history_tweet_ids": [str(number)],
+        "entities": {"hashtags": [{"start": len(words) + 1, "end": len(text), "tag": tag}]},
+        "public_metrics": {
+            name: chance.randint(0, 90)
+            for name in ("like_count", "retweet_count", "reply_count", "quote_count", "bookmark_count")
+        },
+    }
+    if chance.random() < 0.2:
+        latitude, longitude = chance.choice(_PLACES)
+        point = [longitude + chance.uniform(-2, 2), latitude + chance.uniform(-2, 2)]
+        post["geo"] = {"coordinates": {"type": "Point", "coordinates": point}}
+    return post
 
 
 def _gap(began: datetime, hours: float, chance: random.Random) -> dict[str, Any]:
