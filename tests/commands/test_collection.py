@@ -249,7 +249,7 @@ def test_a_stream_that_the_harvester_runs_by_itself_is_listed_changed_and_stoppe
         person.write({**person.file, "title": "A title"})
         assert "stream" not in person.output("collection-config", "update")
         assert person.output("collection", "filter-stop", "live") == "Stopping ...\nStopped\n"
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=60)
         assert "live => stopped (a stop was requested)." in out
     finally:
         process.kill()

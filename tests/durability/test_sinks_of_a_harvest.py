@@ -95,7 +95,7 @@ def test_a_stream_tells_how_far_its_sinks_are_and_one_that_is_away_harms_nothing
             address = file.read_text().strip()
 
             def metrics() -> dict[str, float]:
-                text = urllib.request.urlopen(f"{address}/metrics", timeout=10).read().decode()  # noqa: S310
+                text = urllib.request.urlopen(f"{address}/metrics", timeout=60).read().decode()  # noqa: S310
                 lines = (line for line in text.splitlines() if line.startswith("twarc_cloud_sink_"))
                 return {line.partition("{")[0]: float(line.rpartition(" ")[2]) for line in lines}
 

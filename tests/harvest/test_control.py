@@ -53,7 +53,7 @@ def test_it_is_heard_after_whatever_errors_of_the_store(tmp_path: Path) -> None:
     file = StopFile(store, store, KEYS.stop, stop=stop, every=0.001)
     thread = file.watch()
     control.ask(store, KEYS)
-    thread.join(20)
+    thread.join(60)
     assert stop.reason == "a stop was requested"
     assert next(store.failures, None) is None
 
@@ -65,7 +65,7 @@ def test_what_was_asked_of_an_earlier_harvest_is_not_heard(tmp_path: Path) -> No
     thread = file.watch()
     thread.join(0.05)
     file.close()
-    thread.join(20)
+    thread.join(60)
     assert not stop.requested
 
 

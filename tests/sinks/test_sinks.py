@@ -23,6 +23,7 @@ from harvester.sinks.webhook import Webhook
 from tests.sinks.kafka.stage import TOPIC, kafka_sink
 from tests.sinks.receiver import Receiver, Request, receiving
 from tests.support.kafka_brokers import mock_brokers
+from tests.support.servers import no_server
 
 _AT = Position("2026-11-23T09:05:07.000000+00:00", "tweets-20261123090507-000001.jsonl.gz", 1)
 _SECRET = "a secret of the webhook"
@@ -246,8 +247,7 @@ class TestWebhook:
             assert SystemClock().elapsed() - began < 5
 
     def test_nothing_listens(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as listening:
-            port = listening.getsockname()[1]
-        sink = _webhook(Receiver(url=f"http://127.0.0.1:{port}/"))
-        with pytest.raises(SinkAway, match=f"127.0.0.1:{port} does not answer"):
-            sink.deliver(_messages(2))
+        with no_server() as url:
+            sink = _webhook(Receiver(url=f"{url}/"))
+            with pytest.raises(SinkAway, match=f"{url.removeprefix('http://')} does not answer"):
+                sink.deliver(_messages(2))

@@ -7,6 +7,7 @@ client.
 import hashlib
 import socket
 import threading
+import weakref
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
@@ -70,6 +71,16 @@ class HangUp(Exception):  # noqa: N818 - what a script may do instead of answeri
     """The server closes the connection without an answer."""
 
 
+def _reserved_for(owner: object) -> int:
+    """A port that no other process is given while the owner lives; a server here may listen on it."""
+    reserved = socket.socket()
+    reserved.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    reserved.bind(("127.0.0.1", 0))
+    weakref.finalize(owner, reserved.close)
+    port: int = reserved.getsockname()[1]
+    return port
+
+
 class S3InMemory:
     """One bucket. `objects` are what it holds; `script` may change each answer, or raise in its place."""
 
@@ -79,7 +90,7 @@ class S3InMemory:
         self.asked: list[tuple[str, str]] = []
         self.script: Callable[[str, str, Reply], Reply] = _as_it_is
         self.calls_itself = "AmazonS3"
-        self._port = 0
+        self._port = _reserved_for(self)
         self._page = page
         self._removed: set[str] = set()
         self._guard = threading.Lock()
@@ -90,7 +101,6 @@ class S3InMemory:
     def served(self, *, tries: int = 1, boto3: bool = False) -> Iterator[Client]:
         """A client whose requests come here; each time at the same address."""
         with socket.create_server(("127.0.0.1", self._port)) as listening:
-            self._port = listening.getsockname()[1]
             threading.Thread(target=self._serve, args=(listening,), daemon=True).start()
             server = S3Server(f"http://127.0.0.1:{self._port}", "a", "b")
             try:

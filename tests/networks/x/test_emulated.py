@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -24,6 +25,7 @@ from harvester.networks.x import (
     keys_of,
 )
 from harvester.networks.x.rules.wanted import active_rules
+from tests.support.quickness import require_quick
 from tests.support.scripted_x import HandClock
 
 _PREFIX = "twarc-cloud:c:"
@@ -230,7 +232,7 @@ def test_a_window_that_is_used_up_is_waited_for_and_nothing_refused() -> None:
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(30)
+            thread.join(60)
         statuses = [request["status"] for request in emulator.truth()["requests"]]
 
     assert client.billing.snapshot()["requests"] == statuses.count(200) == 360
@@ -250,6 +252,11 @@ def test_a_stop_ends_a_harvest_of_many_threads_within_a_second(
     emulator: Emulated, fault: dict[str, Any]
 ) -> None:
     emulator.control.faults([{"on": "GET /2/users/*/tweets", **fault}])
+    require_quick(lambda: _late_at_a_stop(emulator), below=1.0)
+
+
+def _late_at_a_stop(emulator: Emulated) -> float:
+    """Seconds that those who ask end after those who only wait for the stop; load delays both."""
     stop = Stop()
     client = _client(emulator, clock=SystemClock(), stop=stop, pool=16)
     user_id, idle, asking = _someone(emulator), [], []
@@ -271,9 +278,8 @@ def test_a_stop_ends_a_harvest_of_many_threads_within_a_second(
     for thread in threads:
         thread.join(60)
 
-    # On a busy machine those that wait for nothing but the stop are late, too.
     assert (len(idle), len(asking)) == (16, 16)
-    assert max(asking) - max(idle) < 1.0
+    return max(asking) - max(idle)
 
 
 # -- rules and streams
@@ -360,9 +366,9 @@ class _Streaming:
 
     def __exit__(self, *_: object) -> None:
         self.stop.request("test")
-        self._thread.join(10)
+        self._thread.join(60)
 
-    def until(self, reached: Callable[[], bool], *, within: float = 15.0) -> None:
+    def until(self, reached: Callable[[], bool], *, within: float = 60.0) -> None:
         deadline, pause = time.monotonic() + within, threading.Event()
         while not reached():
             assert time.monotonic() < deadline, (self.ids, self.events)
@@ -440,26 +446,28 @@ def test_lines_that_are_no_records_are_events_and_the_stream_goes_on(streaming: 
 
 
 def test_a_ghost_connection_is_cleared(streaming: Emulated) -> None:
-    streaming.control.faults(
-        [{"on": "GET /2/tweets/search/stream", "when": {"nth": 1}, "do": "ghost-connection"}]
-    )
-    with _Streaming(streaming) as stream:
-        streaming.control.disconnect("reset")
-        stream.until(lambda: any(event["event"] == "connections cleared" for event in stream.events))
-        refused = [event["outcome"] for event in stream.events if event["event"] == "refused"]
-        stopped = time.monotonic()
-    took = time.monotonic() - stopped
+    def measured() -> float:
+        streaming.control.faults(
+            [{"on": "GET /2/tweets/search/stream", "when": {"nth": 1}, "do": "ghost-connection"}]
+        )
+        with _Streaming(streaming) as stream:
+            streaming.control.disconnect("reset")
+            stream.until(lambda: any(event["event"] == "connections cleared" for event in stream.events))
+            refused = [event["outcome"] for event in stream.events if event["event"] == "refused"]
+            stopped = time.monotonic()
+        assert refused == ["too many connections"]
+        return time.monotonic() - stopped
 
-    assert refused == ["too many connections"]
-    assert took < 1.0
+    require_quick(measured, below=1.0)
 
 
 def test_a_quiet_stream_ticks_each_second_and_hears_a_stop(streaming: Emulated) -> None:
-    with _Streaming(streaming) as stream:
-        stream.until(lambda: len(stream.ticks) > 6)
-        stopped = time.monotonic()
-    took = time.monotonic() - stopped
+    def measured() -> float:
+        with _Streaming(streaming) as stream:
+            stream.until(lambda: len(stream.ticks) > 6)
+            stopped = time.monotonic()
+        took = time.monotonic() - stopped
+        assert stream.gaps() == []
+        return max(took, *(after - before for before, after in pairwise(stream.ticks)))
 
-    assert took < 1.0
-    assert max(after - before for before, after in zip(stream.ticks, stream.ticks[1:], strict=False)) < 1.0
-    assert stream.gaps() == []
+    require_quick(measured, below=1.0)

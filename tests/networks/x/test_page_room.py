@@ -27,7 +27,7 @@ def test_what_is_given_back_is_room_for_the_next() -> None:
     with ThreadPoolExecutor(1) as pool:
         third = pool.submit(shares[2].take)
         shares[0].give_back()
-        third.result(timeout=10)
+        third.result(timeout=60)
 
     assert _has_to_wait(room)
 
@@ -78,7 +78,7 @@ def test_who_waits_for_room_hears_a_stop() -> None:
         waiting = pool.submit(room.take)
         stop.request("SIGTERM")
         with pytest.raises(Stopped):
-            waiting.result(timeout=10)
+            waiting.result(timeout=60)
 
 
 def test_many_chains_with_pages_of_all_sizes_come_to_their_end_and_leave_all_room() -> None:

@@ -62,7 +62,7 @@ def test_many_threads_send_no_more_than_is_left_before_the_reset() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(60)
 
     assert len(sent_at) == 50
     assert sum(at < 500 for at in sent_at) == 30
