@@ -1,7 +1,7 @@
 """The demo, other tools and `pip install .` on each other Python found here, in fresh copies of the checkout.
 
-`make pythons` runs it, about two minutes a Python. It says which it found and which not, and ends with
-1 where something failed.
+`make pythons` runs it, on all of them side by side, about two minutes. It says which it found and which not,
+and ends with 1 where something failed.
 """
 
 import gzip
@@ -12,31 +12,38 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 VERSIONS = ("3.11", "3.12", "3.13")
 _WITHIN = 900.0
+# What one environment fetched, none fetches again, whatever its home is.
+_PIP_CACHE = {"PIP_CACHE_DIR": str(Path.home() / ".cache" / "pip")}
 _LEFT_OUT = shutil.ignore_patterns(
     ".git", ".venv", ".terraform", "__pycache__", "demo", "collections", "temp"
 )
 
 
 def main() -> int:
-    failed = []
+    pythons: dict[str, Path] = {}
     for version in VERSIONS:
         if version == f"{sys.version_info.major}.{sys.version_info.minor}":
             _say(f"Python {version}: has the environment of this checkout, where all tests run")
-            continue
-        python = found(version)
-        if python is None:
+        elif python := found(version):
+            pythons[version] = python
+        else:
             _say(f"Python {version}: neither on PATH nor in pyenv, so not tried")
-            continue
-        begun = time.monotonic()
-        problem = _tried(python)
-        _say(f"Python {version} ({python}): {problem or 'well'}, {time.monotonic() - begun:.0f} s")
-        failed += [version] if problem else []
-    return 1 if failed else 0
+    with ThreadPoolExecutor() as pool:
+        return int(not all(list(pool.map(_is_well, pythons, pythons.values()))))
+
+
+def _is_well(version: str, python: Path) -> bool:
+    """Whether nothing went wrong with it, which is said."""
+    begun = time.monotonic()
+    problem = _tried(version, python)
+    _say(f"Python {version} ({python}): {problem or 'well'}, {time.monotonic() - begun:.0f} s")
+    return not problem
 
 
 def found(version: str) -> Path | None:
@@ -55,7 +62,7 @@ def _candidates(version: str) -> Iterator[Path]:
         yield Path(on_path)
 
 
-def _tried(python: Path) -> str:
+def _tried(version: str, python: Path) -> str:
     """What went wrong with that interpreter, as a stranger would meet it; empty where nothing did."""
     with tempfile.TemporaryDirectory() as folder:
         here = Path(folder) / "checkout"
@@ -67,7 +74,7 @@ def _tried(python: Path) -> str:
             "other tools, and pip install": lambda: _tools(here),
         }
         for name, step in steps.items():
-            _say(f"  {name}")
+            _say(f"Python {version}: {name}")
             if said := step():
                 return f"{name} failed\n{said}"
     return ""
@@ -77,7 +84,13 @@ def _run(here: Path, *command: str) -> str:
     """What a command said that failed; nothing of one that ended well."""
     lent = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     # twarc2 asks for keys before it does anything else; this one opens the emulator and nothing more.
-    environment = {**lent, "HOME": str(here.parent), "TERM": "dumb", "BEARER_TOKEN": "emulator-bearer"}
+    environment = {
+        **_PIP_CACHE,
+        **lent,
+        "HOME": str(here.parent),
+        "TERM": "dumb",
+        "BEARER_TOKEN": "emulator-bearer",
+    }
     done = subprocess.run(
         command, cwd=here, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
         timeout=_WITHIN,
