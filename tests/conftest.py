@@ -219,12 +219,25 @@ def _remove(bucket: Bucket) -> None:
     try:
         s3.delete_bucket(Bucket=bucket.name)
     except ClientError:
-        # moto's has to be empty.
+        # Others' have to be empty; moto is in this process.
+        if _forgotten_by_moto(bucket):
+            return
         entries = [{"Key": each.key, "VersionId": each.id} for each in secret_scan.versions(bucket)]
         for start in range(0, len(entries), 1000):
             batch = {"Objects": entries[start : start + 1000], "Quiet": True}
             s3.delete_objects(Bucket=bucket.name, Delete=batch)
         s3.delete_bucket(Bucket=bucket.name)
+
+
+def _forgotten_by_moto(bucket: Bucket) -> bool:
+    """Whether it was moto's, where a bucket of a thousand versions takes a hundred requests to remove."""
+    from moto.s3.models import s3_backends
+
+    if bucket.name not in s3_backends.bucket_accounts:
+        return False
+    partition, account = s3_backends.bucket_accounts.pop(bucket.name)
+    del s3_backends[account][partition].buckets[bucket.name]
+    return True
 
 
 @pytest.fixture

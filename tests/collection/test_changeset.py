@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvester.collection.changeset import apply, diff, merge_into, merged, patched
+from tests.support.examples import examples
 
 _KEYS = ("a", "b", "c", "users", "123", "")
 _VALUES: tuple[Any, ...] = (
@@ -52,20 +53,20 @@ def _exactly(one: Any, other: Any) -> bool:
     return type(one) is type(other) and one == other
 
 
-@settings(max_examples=3000)
+@settings(max_examples=examples(3000))
 @given(_trees(), _trees())
 def test_applying_the_difference_gives_the_new_tree(old: Any, new: Any) -> None:
     assert _exactly(apply(old, *diff(old, new)), new)
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 @given(_trees(), _trees())
 def test_what_is_equal_has_no_difference_and_what_is_not_has_one(old: Any, new: Any) -> None:
     assert diff(old, copy.deepcopy(old)) == ({}, [])
     assert (diff(old, new) == ({}, [])) == _exactly(old, new)
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 @given(_trees(), _trees())
 def test_diff_and_apply_leave_their_arguments_as_they_are(old: Any, new: Any) -> None:
     before = copy.deepcopy((old, new))
@@ -76,7 +77,7 @@ def test_diff_and_apply_leave_their_arguments_as_they_are(old: Any, new: Any) ->
     assert _exactly([update, delete], list(steps))
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 @given(_trees(), _trees())
 def test_what_a_patch_leaves_as_the_same_object_is_no_difference(tree: Any, patch: Any) -> None:
     new = patched(tree, patch)
@@ -104,14 +105,14 @@ def _fits(patch: Any, later: Any) -> bool:
     )
 
 
-@settings(max_examples=3000)
+@settings(max_examples=examples(3000))
 @given(_trees(), _trees(), _trees())
 def test_two_patches_in_turn_are_one(tree: Any, patch: Any, later: Any) -> None:
     if _fits(patch, later):
         assert _exactly(patched(tree, merged(patch, later)), patched(patched(tree, patch), later))
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 @given(_trees(), _trees())
 def test_merging_into_a_patch_is_merging(patch: Any, later: Any) -> None:
     mine = copy.deepcopy(patch)
@@ -119,7 +120,7 @@ def test_merging_into_a_patch_is_merging(patch: Any, later: Any) -> None:
     assert _exactly(mine, merged(patch, later))
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 @given(st.lists(_trees(), max_size=4), _trees())
 def test_merging_leaves_what_is_merged_as_it_is(patches: list[Any], tree: Any) -> None:
     before = copy.deepcopy((patches, tree))
@@ -131,7 +132,7 @@ def test_merging_leaves_what_is_merged_as_it_is(patches: list[Any], tree: Any) -
     assert _exactly(list(before), [patches, tree])
 
 
-@settings(max_examples=1000)
+@settings(max_examples=examples(1000))
 @given(_trees(), _trees())
 def test_a_patched_tree_holds_no_null_of_the_patch(tree: Any, patch: Any) -> None:
     new = patched(tree, patch)

@@ -14,6 +14,7 @@ from harvester.documents import Collection, FilterSection, SearchSection, Tree, 
 from harvester.errors import HarvesterError
 from harvester.networks.validation import parsed, problems
 from harvester.networks.x.rules.arrangement import compile_rules
+from tests.support.examples import examples
 
 TIMELINES: Tree = {
     "id": "a", "type": "user_timeline", "users": {"12": {}, "13": {"since_id": "5", "screen_name": "x"}}
@@ -346,7 +347,7 @@ def _learnt(draw: Random) -> Tree:
 
 
 class TestMerging:
-    @settings(max_examples=2000)
+    @settings(max_examples=examples(2000))
     @given(st.integers(0, 1 << 32))
     def test_what_a_person_removed_stays_removed_and_no_since_id_is_lost(self, seed: int) -> None:
         draw = Random(seed)
@@ -360,7 +361,7 @@ class TestMerging:
             known = {**current["users"][user], **learnt.get(user, {})}
             assert fields == {name: value for name, value in known.items() if value is not None}
 
-    @settings(max_examples=500)
+    @settings(max_examples=examples(500))
     @given(st.integers(0, 1 << 32))
     def test_merging_twice_is_merging_once(self, seed: int) -> None:
         draw = Random(seed)

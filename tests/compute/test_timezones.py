@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from harvester.compute.schedules.expression import coming, parsed
 from harvester.errors import Exit, HarvesterError
 from tests.compute.test_expression import matches
+from tests.support.examples import examples
 
 # Zones whose clocks do what most do not: by half an hour, at midnight, over a whole day, by odd minutes.
 _ZONES = (
@@ -114,7 +115,7 @@ def _changes(timezone: str) -> Iterator[datetime]:
 
 
 @given(_near_a_change(), _expressions)
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_what_is_due_is_each_minute_that_matches_when_the_clock_first_shows_it(
     where: tuple[str, datetime], expression: str
 ) -> None:
@@ -130,7 +131,7 @@ def test_what_is_due_is_each_minute_that_matches_when_the_clock_first_shows_it(
 
 
 @given(_near_a_change(), _expressions)
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_the_next_times_come_one_after_the_other(where: tuple[str, datetime], expression: str) -> None:
     timezone, start = where
     found = coming(parsed(expression, timezone), start, since=start, times=5)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from harvester.documents import checked, object_in, unambiguous, value_in, written
 from harvester.errors import Exit, HarvesterError
+from tests.support.examples import examples
 
 
 @pytest.mark.parametrize(
@@ -109,7 +110,7 @@ _VALUES = st.recursive(
 )
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(st.dictionaries(_KEYS, _VALUES, max_size=6), st.integers(0, 1 << 32), st.booleans())
 def test_a_document_is_read_only_if_no_key_is_given_twice(tree: Any, seed: int, repeats: bool) -> None:
     writer = _Writer(seed, repeats=repeats)

@@ -23,7 +23,7 @@ from tests.support.storm_runner import LOCK, Sum, Track
 
 pytestmark = [pytest.mark.unversioned, pytest.mark.slow]
 
-_KILLS = int(os.environ.get("KILLS", "200"))
+_KILLS = int(os.environ.get("KILLS", "120"))
 _SEED = int(os.environ.get("KILLS_SEED", "1"))
 _AT_LENGTH = "KILLS" in os.environ
 

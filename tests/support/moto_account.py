@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import boto3
@@ -25,18 +26,23 @@ class Cloud:
     settings: Settings
 
     def client(self, service: str) -> Any:
-        return boto3.client(
-            service,
-            endpoint_url=self.endpoint,
-            region_name=REGION,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
-        )
+        return _client(service, self.endpoint)
 
     def definitions(self, family: str) -> list[str]:
         """The revisions that are in use, oldest first."""
         found = self.client("ecs").list_task_definitions(familyPrefix=family, status="ACTIVE")
         return list(found["taskDefinitionArns"])
+
+
+@cache
+def _client(service: str, endpoint: str) -> Any:
+    return boto3.client(
+        service,
+        endpoint_url=endpoint,
+        region_name=REGION,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -65,17 +65,8 @@ class S3Server:
         }
 
     def client(self, **more: Any) -> Any:
-        """A client of boto3, for what a test does to a server."""
-        import boto3
-
-        return boto3.client(
-            "s3",
-            endpoint_url=self.endpoint,
-            aws_access_key_id=self.access_key,
-            aws_secret_access_key=self.secret_key,
-            region_name="us-east-1",
-            **more,
-        )
+        """A client of boto3, for what a test does to a server; one with nothing special is shared."""
+        return _client(self) if not more else _new_client(self, **more)
 
     def requests(
         self, bucket: str, *, tries: int = 3, clock: Clock | None = None, ca_bundle: str = ""
@@ -85,6 +76,25 @@ class S3Server:
         access = Access(self.endpoint, "us-east-1", ca_bundle, keys)
         limits = Limits(tries=tries)
         return S3Requests(bucket, access, lambda: keys, limits=limits, clock=clock or SystemClock())
+
+
+@cache
+def _client(server: S3Server) -> Any:
+    # To make one takes longer than most of what it is asked for.
+    return _new_client(server)
+
+
+def _new_client(server: S3Server, **more: Any) -> Any:
+    import boto3
+
+    return boto3.client(
+        "s3",
+        endpoint_url=server.endpoint,
+        aws_access_key_id=server.access_key,
+        aws_secret_access_key=server.secret_key,
+        region_name="us-east-1",
+        **more,
+    )
 
 
 class _OneByOne:
