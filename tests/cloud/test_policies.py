@@ -15,6 +15,7 @@ import pytest
 import emulator
 from harvester.compute.fargate.task_name import family
 from harvester.settings import Settings
+from tests.support import fork_server
 from tests.support.cli_session import Person
 from tests.support.iam_evaluator import Check, allowing
 from tests.support.servers import S3Server
@@ -70,11 +71,10 @@ def _harvest(account: Account, folder: Path, url: str) -> subprocess.CompletedPr
         "TWARC_CLOUD_STORE_PATIENCE": "2",
         "AWS_EC2_METADATA_DISABLED": "true",
     }
-    return subprocess.run(
+    return fork_server.run(
         [sys.executable, str(_ROOT / "tweet_harvester.py"), "aws", "harvester", BUCKET, "s", *at],
         cwd=folder,
         env=environment,
-        capture_output=True,
         text=True,
         timeout=60,
     )

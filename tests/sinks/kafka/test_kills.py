@@ -13,7 +13,7 @@ from tests.sinks.kafka.stage import post
 from tests.support.kafka_brokers import Brokers, Record
 
 _ROOT = Path(__file__).resolve().parents[3]
-KILLS = int(os.environ.get("KILLS", "0")) or 40
+KILLS = int(os.environ.get("KILLS", "0")) or 20
 pytestmark = [pytest.mark.system, pytest.mark.slow]
 
 
