@@ -13,9 +13,11 @@ from emulator.clock import HALF_HOUR_MS, first_id_at, iso_of_ms, ms_of_id
 from emulator.language import Facts
 from emulator.views.fields import View
 from emulator.world.accounts import Accounts
-from emulator.world.post_templates import SLOTS, Draft, Template, drafted, finished
+from emulator.world.post_templates import SLOTS, Draft, Known, Template, drafted, finished
 
 TEMPLATES = 509
+# Only the first posts of as many accounts are referred to.
+_WELL_KNOWN = 20
 # The lowest two bits of an id tell where a post comes from, so that no two sources make the same id.
 GRID, FLOOD, FLOW, PUBLISHED = range(4)
 
@@ -89,16 +91,33 @@ class Grid:
         self.first = (first & ~3) | source
         self.templates: list[Template] = []
         if total:
+            alike, step = self._numbered()
             made = _templates(
                 *(accounts.count, accounts.seed, accounts.first_id),
                 source=source,
-                first=self.first,
-                stride=self.stride,
+                first=alike,
+                stride=step,
                 size=size,
                 first_words=first_words,
             )
             # What is rendered is kept by views, and these are of one emulator.
-            self.templates = [replace(each, rendered={}) for each in made]
+            placed = (self._placed(each.known, (alike, step)) for each in made)
+            self.templates = [Template(known=each) for each in placed]
+
+    def _numbered(self) -> tuple[int, int]:
+        """Ids to refer to that grids have in common, where those of this one are all of one length."""
+        digits = len(str(self.first))
+        is_usual = digits > 2 and digits == len(str(self.id(_WELL_KNOWN)))
+        return (10 ** (digits - 1), 1) if is_usual else (self.first, self.stride)
+
+    def _placed(self, known: Known, numbered: tuple[int, int]) -> Known:
+        """With the id of this grid that it refers to."""
+        if not (references := known.post.get("referenced_tweets")):
+            return known
+        (reference,) = references
+        number = (int(reference["id"]) - numbered[0]) // numbered[1]
+        there = [{**reference, "id": str(self.id(number))}]
+        return replace(known, post={**known.post, "referenced_tweets": there})
 
     def template_number(self, index: int) -> int:
         return _plain_number(index) if index < self.accounts.count else (index * 211) % TEMPLATES
@@ -141,7 +160,7 @@ def _plain_number(index: int) -> int:
 
 
 # Who starts one emulator after the other in a process waits for theirs once.
-@lru_cache(maxsize=6)
+@lru_cache(maxsize=12)
 def _templates(
     count: int,
     seed: int,
@@ -172,7 +191,7 @@ def _referring(
     kind = draw.choices(("", "replied_to", "quoted", "retweeted"), (55, 20, 10, 15))[0]
     if not kind:
         return draft
-    number = draw.randrange(min(accounts.count, 20))
+    number = draw.randrange(min(accounts.count, _WELL_KNOWN))
     if kind == "retweeted":
         original = made[_plain_number(number)]
         shown = Draft(draw, lang=original.post["lang"], text="RT")

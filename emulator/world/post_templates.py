@@ -23,14 +23,40 @@ ID, AUTHOR, CREATED, EDITABLE = (
 SLOTS = (ID, AUTHOR, CREATED, EDITABLE)
 
 
+@dataclass(frozen=True)
+class Known:
+    """What is read from a post without id, author and time, once something asks for it."""
+
+    post: Mapping[str, Any]
+    place: Mapping[str, Any] | None = None
+
+    @cached_property
+    def facts(self) -> Facts:
+        return facts_of({**self.post, "conversation_id": ""}, place=self.place)
+
+    @cached_property
+    def links(self) -> Links:
+        return links(self.post)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Template:
     """A post without id, author and time."""
 
-    post: Mapping[str, Any]
-    facts: Facts
-    links: Links
+    known: Known
     rendered: dict[Any, tuple[bytes, Callable[[Any], Any]]] = field(default_factory=dict, compare=False)
+
+    @property
+    def post(self) -> Mapping[str, Any]:
+        return self.known.post
+
+    @property
+    def facts(self) -> Facts:
+        return self.known.facts
+
+    @property
+    def links(self) -> Links:
+        return self.known.links
 
     @property
     def kinds(self) -> frozenset[str]:
@@ -142,11 +168,7 @@ def finished(draft: Draft, *, size: int) -> Template:
         post["entities"] = draft.entities
     pad(post, draw, size=size)
     place = place_object(draft.places[0]) if draft.places else None
-    return Template(
-        post=post,
-        facts=facts_of({**post, "conversation_id": ""}, place=place),
-        links=links(post),
-    )
+    return Template(known=Known(post, place))
 
 
 def pad(post: dict[str, Any], draw: random.Random, *, size: int) -> None:
