@@ -141,6 +141,7 @@ def _held(held: AppHolder) -> HarvesterError:
     return HarvesterError(
         f"The stream of {collection_id} already uses the app of these keys: {owner} holds it since "
         f"{held.get('since', 'an unknown time')}, and an app may have one stream.",
-        hint=f"Stop it with `collection filter-stop {collection_id}`, or use keys of another app.",
+        hint=f"Stop it with `collection filter-stop {collection_id}`, or use keys of another app. "
+        "If it crashed, try again in a minute, when its lock has expired.",
         exit_code=Exit.LOCKED,
     )

@@ -20,7 +20,7 @@ from tests.cloud.parts import Account, account, listening, step
 from tests.docs.test_quickstart import PAGE, type_all_of_2019
 from tests.support import invariants
 from tests.support import terraform as terraform_tests
-from tests.support.cli_session import Person, a_profile, at_a_terminal, until
+from tests.support.cli_session import Person, Told, a_profile, at_a_terminal, until
 from tests.support.podman import TAG, built, lacking
 from tests.support.servers import Bucket
 from tests.support.terraform import Terraform, prepared
@@ -100,6 +100,15 @@ class Operator:
         self.person.write({"id": collection_id, **_STREAM, **more})
         self.person.output("collection-config", "keys", "--yes")
         self.person.output("collection", "add")
+
+    def start_stream(self, collection_id: str) -> None:
+        """Where the one before crashed, once its lock has expired: until then it has the app."""
+        told = until(lambda: self._started(collection_id), within=_WITHIN)
+        assert told.out.startswith("Started"), told
+
+    def _started(self, collection_id: str) -> Told | None:
+        told = self.person("collection", "filter-start", collection_id)
+        return None if "already uses the app" in told.err else told
 
     def sent(self) -> int:
         """How many posts streams were sent so far."""
@@ -275,7 +284,7 @@ def test_filter_stop_leaves_nothing_of_a_service_that_is(
     name = re.sub(r"\W", "_", state)
     person.add_stream(name)
     with step(f"a service that is {state}"):
-        assert person.person.output("collection", "filter-start", name).startswith("Started")
+        person.start_stream(name)
         _SERVICES[state](person, name)
     with step("filter-stop"):
         told = person.person("collection", "filter-stop", name)
@@ -298,7 +307,7 @@ def test_a_stream_that_is_through_ends_its_own_service_and_no_task_comes_after_i
 ) -> None:
     person.add_stream("through", filter={**_STREAM["filter"], "max_records": 200})
     with step("a stream with max_records"):
-        assert person.person.output("collection", "filter-start", "through").startswith("Started")
+        person.start_stream("through")
         until(lambda: not person.services() and person.ended_tasks("through"), within=_WITHIN)
     (only,) = person.ended_tasks("through")
     assert (only["stoppedReason"], only["containers"][0]["exitCode"]) == ("Service deleted", Exit.OK)
@@ -317,7 +326,7 @@ def test_a_stream_that_x_refuses_ends_one_task_with_that_and_waits_in_the_next(
     monkeypatch.setenv("TWARC_CLOUD_CHECKPOINT_SECONDS", "2")
     person.add_stream(name)
     with step("a stream that X refuses"):
-        person.person.output("collection", "filter-start", name)
+        person.start_stream(name)
         _healthy(person, name)
         person.control.faults([refused])
         # As Spot capacity that is taken back: the service starts another task by itself.
@@ -337,7 +346,7 @@ def test_a_stream_that_loses_its_spot_machine_and_finds_no_other_runs_on_demand_
     name = "spot"
     person.add_stream(name, task={"spot": True, "fallback": True})
     with step("a stream that loses its Spot machine"):
-        person.person.output("collection", "filter-start", name)
+        person.start_stream(name)
         _healthy(person, name)
         assert [each["capacityProviderName"] for each in person.tasks()] == ["FARGATE_SPOT"]
         with person.made.without_capacity("FARGATE_SPOT"):
@@ -387,7 +396,7 @@ def test_a_task_that_cannot_start_is_told_by_who_started_it_in_words_of_aws(
 def test_nothing_listens_because_a_harvest_runs(person: Operator) -> None:
     """Of all processes of the task; its network is this machine's own, so that the emulators do."""
     person.add_stream("quiet")
-    person.person.output("collection", "filter-start", "quiet")
+    person.start_stream("quiet")
     _healthy(person, "quiet")
     assert person.made.containers()
     assert person.made.listening() == set()

@@ -60,6 +60,7 @@ def test_a_held_app_is_refused_in_words_until_it_is_given_back(place: Place) -> 
     assert "first on " in refused.value.message
     assert refused.value.exit_code == Exit.LOCKED
     assert "filter-stop museums" in refused.value.hint
+    assert "If it crashed, try again in a minute" in refused.value.hint
     first.end()
     second.app.hold(APP)
     assert _names(store) == ["second"]
