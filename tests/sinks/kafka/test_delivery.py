@@ -149,17 +149,18 @@ def test_without_a_topic_for_the_dead_they_are_told_and_the_rest_arrives(brokers
 def test_brokers_that_cannot_be_reached_are_away_in_words_after_a_bounded_time() -> None:
     with no_server() as url:
         servers = url.removeprefix("http://")
-        with kafka_sink(servers, clock=QuickClock(1.0)) as sink, pytest.raises(SinkAway) as raised:
+        clock = QuickClock(2.0)
+        with kafka_sink(servers, clock=clock) as sink, clock.hurrying(), pytest.raises(SinkAway) as raised:
             sink.deliver([post(1)])
     assert f"Kafka at {servers}: the list of topics took more than 30 s" in raised.value.why
     assert "refused" in raised.value.why
 
 
 def test_a_delivery_that_brokers_interrupt_continues_and_nothing_is_sent_twice(brokers: MockBrokers) -> None:
-    sent = posts(1, 400)
-    with kafka_sink(brokers.servers, clock=QuickClock(1.0)) as sink:
+    sent, clock = posts(1, 400), QuickClock(1.0)
+    with kafka_sink(brokers.servers, clock=clock) as sink:
         sink.deliver([post(0)])
-        with brokers.down(), pytest.raises(SinkAway) as raised:
+        with brokers.down(), clock.hurrying(), pytest.raises(SinkAway) as raised:
             sink.deliver(sent)
         assert "399 records" in raised.value.why
         for _ in range(20):
@@ -186,9 +187,10 @@ def test_a_delivery_that_is_only_slow_is_continued_at_once(moved: bool) -> None:
 def test_other_messages_after_an_interruption_come_without_those_that_were_not_sent(
     brokers: MockBrokers,
 ) -> None:
-    with kafka_sink(brokers.servers, clock=QuickClock(1.0)) as sink:
+    clock = QuickClock(1.0)
+    with kafka_sink(brokers.servers, clock=clock) as sink:
         sink.deliver([post(0)])
-        with brokers.down(), pytest.raises(SinkAway):
+        with brokers.down(), clock.hurrying(), pytest.raises(SinkAway):
             sink.deliver(posts(1, 10))
         while True:
             try:

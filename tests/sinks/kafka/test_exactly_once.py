@@ -121,7 +121,8 @@ def test_a_record_that_brokers_refuse_is_left_out_of_the_transaction(topic: str)
 
 
 def test_a_frozen_broker_is_away_and_then_has_each_message_once(brokers: Brokers, topic: str) -> None:
-    with kafka_sink(brokers.servers, topic=topic, clock=QuickClock(1.0), **_ONCE) as sink:
+    clock = QuickClock(1.0)
+    with kafka_sink(brokers.servers, topic=topic, clock=clock, **_ONCE) as sink:
         while True:
             try:
                 sink.position()
@@ -129,7 +130,8 @@ def test_a_frozen_broker_is_away_and_then_has_each_message_once(brokers: Brokers
             except SinkAway:
                 continue
             break
-        with brokers.frozen(), pytest.raises(SinkAway, match="acknowledgement|transaction"):
+        away = pytest.raises(SinkAway, match="acknowledgement|transaction")
+        with brokers.frozen(), clock.hurrying(), away:
             sink.deliver(posts(10, 200))
         while True:
             try:
@@ -156,7 +158,8 @@ def test_a_position_behind_the_open_transaction_of_another_sink_is_waited_for(
         other.flush(20)
         sink.deliver(posts(10, 20))
     hidden = pytest.raises(SinkAway, match="an open transaction may hide")
-    with kafka_sink(brokers.servers, topic=topic, clock=QuickClock(1.0), **_ONCE) as sink, hidden:
+    clock = QuickClock(2.0)
+    with kafka_sink(brokers.servers, topic=topic, clock=clock, **_ONCE) as sink, clock.hurrying(), hidden:
         sink.position()
     other.commit_transaction(20)
     with kafka_sink(brokers.servers, topic=topic, **_ONCE) as sink:

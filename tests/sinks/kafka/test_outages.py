@@ -17,11 +17,13 @@ def test_a_frozen_broker_gets_each_message_once_and_in_order(brokers: Brokers, t
     brokers.make(topic)
     sent = [post(number, key=f"author-{number % 5}", size=2_000) for number in range(1, 2_001)]
     away = 0
-    with kafka_sink(brokers.servers, topic=topic, clock=QuickClock(0.5)) as sink:
+    clock = QuickClock(0.5)
+    away_for_it = pytest.raises(SinkAway, match="acknowledgement of .* records")
+    with kafka_sink(brokers.servers, topic=topic, clock=clock) as sink:
         for start in range(0, len(sent), 500):
             batch = sent[start : start + 500]
             if start == 1_000:
-                with brokers.frozen(), pytest.raises(SinkAway, match="acknowledgement of .* records"):
+                with brokers.frozen(), clock.hurrying(), away_for_it:
                     sink.deliver(batch)
             while True:
                 try:

@@ -46,8 +46,10 @@ def test_a_wrong_password_is_one_line_and_shown_nowhere(
 
 def test_a_certificate_of_others_is_told(apache_brokers: Brokers, topic: str) -> None:
     entry = _entry(apache_brokers, topic, ca_file="")
+    clock = QuickClock(2.0)
     with (
-        kafka_sink(apache_brokers.guarded, clock=QuickClock(2.0), **entry) as sink,
+        kafka_sink(apache_brokers.guarded, clock=clock, **entry) as sink,
+        clock.hurrying(),
         pytest.raises(SinkAway, match="certificate"),
     ):
         sink.deliver(posts(1, 2))
