@@ -23,6 +23,7 @@ from harvester.commands.harvest_tail import tail
 from harvester.commands.report import report
 from harvester.commands.scheduler import scheduler, supervise
 from harvester.commands.sink import sink
+from harvester.commands.statistics import stats
 
 _HELP = f"""Describe collections of social media posts, and collect them.
 
@@ -61,6 +62,7 @@ for _command in (
         collection,
         harvest,
         sink,
+        stats,
         dashboard,
         report,
         doctor,

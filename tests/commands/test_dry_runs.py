@@ -35,6 +35,8 @@ _CHANGE_NOTHING = {
     "report publish",
     # It moves its own position on, and delivers.
     *("sink run", "sink list"),
+    # They write a file of their own, or send to another program.
+    *("stats show", "stats export", "stats replay"),
 }
 
 

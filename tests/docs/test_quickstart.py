@@ -211,14 +211,17 @@ def _require(command: str, expected: str, told: Told) -> None:
     assert re.fullmatch(as_pattern(expected), told.out.strip()), (command, told.out)
 
 
-def steps_of(page: str) -> Iterator[tuple[str, list[str], str]]:
-    """Each command of a page as it is typed, its words, and what the page shows of the answer."""
+def steps_of(page: str, *others: str) -> Iterator[tuple[str, list[str], str]]:
+    """Each command of a page as it is typed, its words, and what the page shows of the answer.
+
+    It is one of this project, or of the `others` that are named.
+    """
     text = (_ROOT / "docs" / page).read_text(encoding="utf-8")
     for block in re.findall(r"```console\n(.*?)```", text, re.DOTALL):
         for step in re.split(r"^\$ ", block, flags=re.MULTILINE)[1:]:
             command, _, expected = step.partition("\n")
             words = shlex.split(command)
-            assert words[:2] == ["python", "twarc_cloud.py"]
+            assert words[:2] == ["python", "twarc_cloud.py"] or words[0] in others
             yield command, words, expected
 
 

@@ -66,7 +66,7 @@ def table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> str:
     cells = [[_cell(row.get(column)) for column in columns] for row in rows]
     heads = [column.upper().replace("_", " ") for column in columns]
     widths = [max(map(len, column)) for column in zip(heads, *cells, strict=True)]
-    right = [all(isinstance(row.get(column), int) for row in rows) for column in columns]
+    right = [all(isinstance(row.get(column), int | float) for row in rows) for column in columns]
     lines = []
     for row in [heads, *cells]:
         aligned = [

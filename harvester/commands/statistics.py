@@ -1,0 +1,222 @@
+"""`stats`: shows the figures of harvests over time, exports them, and sends them to Graphite."""
+
+import csv
+import io
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harvester.commands import Group
+from harvester.commands.cli.output import json_option, print_json, print_line, table
+from harvester.commands.cli.progress_meter import meter, progress_option
+from harvester.commands.cli.workspace import Workspace, collection_id_argument, in_workspace
+from harvester.errors import Exit, HarvesterError
+from harvester.statistics.minute import BY, Minute, came, columns
+from harvester.text import counted
+
+if TYPE_CHECKING:
+    from harvester.statistics.graphite import Sample
+    from harvester.statistics.replay import Replay
+
+_PREFIX = "twarc"
+_FASTEST = "max"
+
+
+@click.group(
+    "stats", cls=Group, help="Show, export and replay the figures of harvests; see docs/statistics.md."
+)
+def stats() -> None:
+    pass
+
+
+def _since_option(command: Any) -> Any:
+    return click.option("--since", help="Begin with this date or time.")(command)
+
+
+@stats.command("show", help="Show what the harvests of COLLECTION_ID brought, by hour.")
+@collection_id_argument
+@click.option(
+    "--by", type=click.Choice(list(BY)), default="hour", show_default=True, help="Interval of a row."
+)
+@_since_option
+@click.option("--until", help="End before this date or time.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
+@json_option
+@in_workspace
+def show(
+    collection_id: str,
+    by: str,
+    since: str | None,
+    until: str | None,
+    as_csv: bool,
+    as_json: bool,
+    workspace: Workspace,
+) -> None:
+    rows = dict(came(_minutes(workspace, collection_id, since, until), by=by))
+    names = columns(rows.values())
+    if as_json:
+        series = {name: [[at, row[name]] for at, row in rows.items() if name in row] for name in names}
+        print_json({"series": series})
+    elif as_csv:
+        out = io.StringIO()
+        csv.writer(out, lineterminator="\n").writerows(
+            [["time", *names], *([at, *(row.get(name, "") for name in names)] for at, row in rows.items())]
+        )
+        click.echo(out.getvalue(), nl=False)
+    elif not rows:
+        click.echo("No figures yet.")
+    else:
+        shown = [{**row, "time": at[:16].replace("T", " ")} for at, row in rows.items()]
+        click.echo(table(shown, ["time", *names]))
+
+
+@stats.command("export", help="Write the figures of COLLECTION_ID to a file, each with its time.")
+@collection_id_argument
+@click.option(
+    "--openmetrics",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    metavar="FILE",
+    help="File in the format OpenMetrics, which Prometheus imports.",
+)
+@_since_option
+@click.option("--until", help="End before this date or time.")
+@in_workspace
+def export(
+    collection_id: str, openmetrics: Path, since: str | None, until: str | None, workspace: Workspace
+) -> None:
+    from harvester.statistics.openmetrics import write
+    from harvester.store.disk import whole
+
+    found = _minutes(workspace, collection_id, since, until)
+    with whole(openmetrics) as partial, partial.open("wb") as out:
+        number = write(found, out, collection_id=collection_id)
+    print_line(f"Wrote {counted(number, 'sample')} to {openmetrics}.", err=True)
+
+
+@stats.command("replay")
+@click.argument("source", metavar="COLLECTION_ID|FILE")
+@click.option(
+    "--carbon", required=True, metavar="HOST:PORT", help="Where carbon receives lines, as on port 2003."
+)
+@click.option(
+    "--speed",
+    default=_FASTEST,
+    show_default=True,
+    help="Seconds of the figures' time that are sent in a second, or max.",
+)
+@click.option(
+    "--prefix", help="Beginning of each name.  [default: twarc.COLLECTION_ID; of a FILE's names, none]"
+)
+@_since_option
+@progress_option
+@in_workspace
+def replay(
+    source: str,
+    carbon: str,
+    speed: str,
+    prefix: str | None,
+    since: str | None,
+    form: str,
+    workspace: Workspace,
+) -> None:
+    """Send figures to Graphite again, in order and with the times at which they were taken.
+
+    A FILE is a `stats.jsonl`, or lines of `name value time`, compressed or not. A replay that is stopped
+    says with which --since it continues; what is sent twice does no harm.
+    """
+    from harvester.clock import Stopped, SystemClock
+    from harvester.commands.cli.signals import stopped_by_signals
+    from harvester.statistics.files import SampleFile
+    from harvester.statistics.replay import Replay
+
+    host, port = _address(carbon)
+    pace, begin = _speed(speed), _moment(since)
+    file = SampleFile(Path(source), prefix=prefix or "") if Path(source).is_file() else None
+    samples = file or _samples(workspace, source, prefix, begin)
+    if begin:
+        samples = (sample for sample in samples if sample.at >= begin.timestamp())
+    with stopped_by_signals() as stop, meter(form) as shown:
+        sending = Replay(host, port, SystemClock(), stop, pace)
+        try:
+            for number in sending.run(samples):
+                shown(f"{number:,} lines sent", lines=number)
+        except HarvesterError as error:
+            raise HarvesterError(
+                error.message, hint=f"{error.hint} {_reached(sending)}", exit_code=error.exit_code
+            ) from error
+        except Stopped:
+            code = Exit.TERMINATED if stop.reason == "SIGTERM" else Exit.INTERRUPTED
+            raise HarvesterError("Stopped.", hint=_reached(sending), exit_code=code) from None
+    if file:
+        file.require_usable(sent=sending.sent)
+    print_line(f"Sent {counted(sending.sent, 'line')} to {host}:{port}.", err=True)
+
+
+def _reached(sending: "Replay") -> str:
+    """How a replay that was not finished continues."""
+    if not sending.sent:
+        return "Nothing was sent."
+    upto = datetime.fromtimestamp(sending.upto, UTC)
+    return f"{counted(sending.sent, 'line')} sent; --since {upto:%Y-%m-%dT%H:%M:%S} continues."
+
+
+def _samples(
+    workspace: Workspace, collection_id: str, prefix: str | None, since: datetime | None
+) -> "Iterable[Sample]":
+    from harvester.statistics import graphite
+    from harvester.statistics.stored import minutes
+
+    keys = _collection(workspace, collection_id)
+    before = prefix or f"{_PREFIX}.{graphite.part(keys.id)}"
+    for minute in minutes(workspace.store, keys, since=since):
+        yield from graphite.samples(minute, prefix=before)
+
+
+def _minutes(
+    workspace: Workspace, collection_id: str, since: str | None, until: str | None
+) -> "Iterable[Minute]":
+    from harvester.statistics.stored import minutes
+
+    keys = _collection(workspace, collection_id)
+    return minutes(workspace.store, keys, since=_moment(since), until=_moment(until))
+
+
+def _collection(workspace: Workspace, collection_id: str) -> Any:
+    from harvester.collection import history
+
+    keys = workspace.keys(collection_id)
+    history.read(workspace.store, keys)
+    return keys
+
+
+def _moment(text: str | None) -> datetime | None:
+    from harvester.sinks.beginning import moment_of
+
+    return moment_of(text) if text else None
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise HarvesterError(
+            f"--carbon {text} is no HOST:PORT.", hint="Use 127.0.0.1:2003, for example.", exit_code=Exit.USAGE
+        )
+    return host.strip("[]"), int(port)
+
+
+def _speed(text: str) -> float | None:
+    if text == _FASTEST:
+        return None
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = 0.0
+    if not 0 < speed < 1e9:
+        raise HarvesterError(
+            f"--speed {text} is no speed.", hint="Use a number such as 60, or max.", exit_code=Exit.USAGE
+        )
+    return speed

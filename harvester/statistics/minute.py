@@ -1,0 +1,80 @@
+"""A minute of a harvest as a value, and what came in it."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+# What is as it was at that moment; all else is a sum since the harvest began.
+MOMENTARY = ("rss_mb",)
+# In the order in which a person looks for them; the counts of a kind of collection follow.
+NAMES = ("tweets", "files", "file_bytes", "gaps", "requests", "usd", "waiting_s", "rss_mb")
+
+BY = {
+    "minute": "%Y-%m-%dT%H:%M:00Z",
+    "hour": "%Y-%m-%dT%H:00:00Z",
+    "day": "%Y-%m-%dT00:00:00Z",
+}
+
+
+@dataclass(frozen=True)
+class Minute:
+    """The figures of the harvest of that timestamp, as they were at a moment."""
+
+    harvest: str
+    at: datetime
+    figures: Mapping[str, int | float]
+
+    @classmethod
+    def of_line(cls, harvest: str, line: Mapping[str, Any]) -> "Minute":
+        """Of a line of stats.jsonl; ValueError where it is none."""
+        at = line.get("at")
+        if not isinstance(at, str):
+            raise ValueError("it has no time")
+        moment = datetime.fromisoformat(at)
+        figures = {name: value for name, value in line.items() if _is_number(value)}
+        return cls(harvest, moment if moment.tzinfo else moment.replace(tzinfo=UTC), figures)
+
+    @classmethod
+    def of_summary(cls, harvest: str, summary: Mapping[str, Any]) -> "Minute":
+        """Of harvest.json, where a harvest has no lines; ValueError where it does not say when it was."""
+        billed, gaps, counts = (summary.get(name) or {} for name in ("billed", "gaps", "counts"))
+        at = summary.get("harvest_end_timestamp") or summary.get("updated") or harvest
+        line = {name: value for name, value in summary.items() if name in NAMES}
+        line |= dict(counts) if isinstance(counts, Mapping) else {}
+        line |= (
+            {name: billed.get(name, 0) for name in ("requests", "usd")} if isinstance(billed, Mapping) else {}
+        )
+        return cls.of_line(harvest, {**line, "gaps": len(gaps), "at": at})
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def came(minutes: Iterable[Minute], *, by: str) -> Iterator[tuple[str, dict[str, int | float]]]:
+    """What came in each interval that has any lines, in their order; of what is momentary, the most."""
+    form, before, harvest = BY[by], dict[str, int | float](), ""
+    interval, sums = "", dict[str, int | float]()
+    for minute in minutes:
+        if minute.harvest != harvest:
+            before, harvest = {}, minute.harvest
+        begin = minute.at.astimezone(UTC).strftime(form)
+        if begin != interval:
+            if interval:
+                yield interval, sums
+            interval, sums = begin, {}
+        for name, value in minute.figures.items():
+            if name in MOMENTARY:
+                sums[name] = max(sums.get(name, value), value)
+            else:
+                sums[name] = round(sums.get(name, 0) + value - before.get(name, 0), 6)
+        before = dict(minute.figures)
+    if interval:
+        yield interval, sums
+
+
+def columns(rows: Iterable[Mapping[str, Any]]) -> list[str]:
+    """The names that rows have, the usual ones first."""
+    found = {name: None for row in rows for name in row}
+    return [*(name for name in NAMES if name in found), *sorted(set(found) - set(NAMES))]

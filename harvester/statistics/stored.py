@@ -1,0 +1,97 @@
+"""The minutes of harvests are read, the oldest harvest first; those of a running one up to its checkpoint."""
+
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+
+from harvester.clock import moment, timestamp
+from harvester.documents import Checkpoint, Tree, object_in
+from harvester.errors import HarvesterError, NotFound
+from harvester.harvest import checkpoint
+from harvester.harvest.workdir import State
+from harvester.statistics.minute import Minute
+from harvester.store import Store
+from harvester.store.keys import HARVEST, HARVEST_2019, STATS, CollectionKeys, HarvestKeys, harvest_folder
+
+_AT_ONCE = 16
+
+
+def minutes(
+    store: Store, keys: CollectionKeys, *, since: datetime | None = None, until: datetime | None = None
+) -> Iterator[Minute]:
+    """Those from `since` on and before `until`."""
+    found = _harvests(store, keys, since, until)
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for begin in range(0, len(found), _AT_ONCE):
+            for of_one in pool.map(lambda here: _read(store, keys, here), found[begin : begin + _AT_ONCE]):
+                for minute in of_one:
+                    if (since is None or minute.at >= since) and (until is None or minute.at < until):
+                        yield minute
+
+
+def _harvests(
+    store: Store, keys: CollectionKeys, since: datetime | None, until: datetime | None
+) -> list[HarvestKeys]:
+    """The harvests that may have been running then, in order."""
+    folders = {harvest_folder(entry.key) for entry in store.entries(keys.harvests)} - {""}
+    found = []
+    for folder in sorted(folders):
+        with suppress(ValueError):
+            digits = "".join(filter(str.isdigit, folder.removeprefix(keys.harvests)))
+            found.append(keys.harvest(datetime.strptime(digits + "+0000", "%Y%m%d%H%M%S%z")))
+    # One ended before the next one began.
+    over = {here for here, following in pairwise(found) if since and following.started < since}
+    return [here for here in found if here not in over and (until is None or here.started < until)]
+
+
+def _read(store: Store, keys: CollectionKeys, here: HarvestKeys) -> list[Minute]:
+    harvest = timestamp(here.started)
+    with suppress(NotFound):
+        return _parsed(here, harvest, store.read(here.stats).data)
+    if data := _of_running(store, keys, here, harvest):
+        return _parsed(here, harvest, data)
+    for name in (HARVEST, HARVEST_2019):
+        with suppress(NotFound, ValueError):
+            return [Minute.of_summary(harvest, object_in(store.read(here.file(name)).data))]
+    return []
+
+
+def _parsed(here: HarvestKeys, harvest: str, data: bytes) -> list[Minute]:
+    found = []
+    for number, line in enumerate(data.splitlines(), 1):
+        try:
+            found.append(Minute.of_line(harvest, object_in(line)))
+        except ValueError as error:
+            raise HarvesterError(
+                f"{here.stats}, line {number}, is no line of statistics: {error}.",
+                hint="Restore that file from a copy; `collection verify` shows whether it was changed.",
+            ) from error
+    return found
+
+
+def _of_running(store: Store, keys: CollectionKeys, here: HarvestKeys, harvest: str) -> bytes:
+    """What the checkpoint has of a harvest that runs, or died; empty where it is of another."""
+    tree = checkpoint.load(store, keys)
+    if tree is None or moment(tree["state"]["harvest"]) != here.started:
+        return b""
+    try:
+        return _put_together(store, here, harvest, tree)
+    except HarvesterError:
+        # It ended meanwhile, so that its parts are gone.
+        with suppress(NotFound):
+            return store.read(here.stats).data
+        raise
+
+
+def _put_together(store: Store, here: HarvestKeys, harvest: str, tree: Checkpoint) -> bytes:
+    sizes: Tree = tree["state"].get("sizes") or {}
+    if not sizes.get(STATS):
+        return b""
+    state = State(harvest, "", sizes={STATS: sizes[STATS]})
+    with tempfile.TemporaryDirectory(prefix="twarc-cloud-") as folder:
+        checkpoint.fetch_parts(store, here, state, Path(folder), tails=tree.get("tails"))
+        return (Path(folder) / STATS).read_bytes()
