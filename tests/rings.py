@@ -40,7 +40,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "honeybadger": ("monitoring.honeybadger",),
     "isal": ("harvest.segment", "curation.verify", "networks.x", "reading", "sinks.archive"),
     "msgspec": (
-        *("networks.x", "networks.rows", "collection.replay", "documents", "sinks.archive"),
+        *("networks.x", "networks.rows", "collection.replay", "documents", "sinks"),
         "search.facts",
     ),
     "oauthlib": ("networks.x",),

@@ -9,17 +9,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
+import msgspec
+
 from harvester.clock import Clock, Stop
 from harvester.documents import Tree
 
 # What is read and delivered at once at most: lines, and bytes beyond the first line.
-MOST_LINES, MOST_BYTES = 500, 4 << 20
+MOST_LINES, MOST_BYTES = 2000, 4 << 20
 # Within this many seconds `deliver` returns or raises; a process whose sink does not is taken to hang.
 DELIVERS_WITHIN = 60.0
 
 
-@dataclass(frozen=True)
-class Position:
+class Position(msgspec.Struct, frozen=True, gc=False):
     """Everything up to and including a line has been delivered.
 
     `harvest` is its timestamp as `harvest.json` has it, `segment` the name of its file of records ("" before
@@ -51,8 +52,7 @@ class Position:
         return found if is_whole else None
 
 
-@dataclass(frozen=True)
-class Message:
+class Message(msgspec.Struct, frozen=True, gc=False):
     """One post, or one gap, as it is delivered.
 
     `id` is the same however often it is delivered (`<collection>/<post id>`). `key` is what a topic is
@@ -66,8 +66,12 @@ class Message:
     kind: Literal["post", "gap"]
     subject: str
     time: str
-    value: bytes = field(repr=False)
+    value: bytes
     position: Position
+
+    def __repr__(self) -> str:
+        """Without the post, which is no matter of logs."""
+        return f"Message({self.id!r}, {self.kind!r}, {self.position})"
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """A post is passed on with the rules that it matched, where a sink asks for that and the network knows."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from harvester.documents import Tree, object_in
 from harvester.networks import Network
@@ -40,4 +40,4 @@ class Enrichment:
         value = self._attributor.enriched(
             post.value, object_in(post.value), origin, traptor_names=self.traptor_names
         )
-        return replace(post, value=value.rstrip(b"\n"))
+        return Post(post.id, value.rstrip(b"\n"), post.author, post.published, post.received)

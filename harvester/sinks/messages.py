@@ -51,22 +51,16 @@ class Messages:
         return messages, dead
 
     def _posts(self, line: Line, before: Position) -> list[Message]:
-        posts = [post for post in self._network.posts(line.data) if self._is_wanted(post)]
+        posts = self._network.posts(line.data)
+        if self._since is not None:
+            posts = [post for post in posts if _is_since(post, self._since)]
         if posts and posts[-1].received:
             self.received = posts[-1].received
         if self._enrichment:
             posts = [self._enrichment.of(post, line.position.harvest) for post in posts]
-        places = [*[before] * (len(posts) - 1), line.position]
-        return [self._message(post.id, post, at) for post, at in zip(posts, places, strict=False)]
-
-    def _is_wanted(self, post: Post) -> bool:
-        if self._since is None:
-            return True
-        try:
-            return moment(post.received) >= self._since
-        except ValueError:
-            # A line that does not say when it came is rather sent than left out.
-            return True
+        # Of a page, only the last post is at its end.
+        found = [self._message(post.id, post, before) for post in posts[:-1]]
+        return [*found, *(self._message(post.id, post, line.position) for post in posts[-1:])]
 
     def _message(self, name: str, post: Post, at: Position) -> Message:
         key = (post.author if self._by_author else "") or post.id or name
@@ -100,3 +94,11 @@ def _name(at: Position) -> str:
 
 def _digits(at: Position) -> str:
     return "".join(filter(str.isdigit, at.harvest))[:14]
+
+
+def _is_since(post: Post, since: datetime) -> bool:
+    try:
+        return moment(post.received) >= since
+    except ValueError:
+        # A line that does not say when it came is rather sent than left out.
+        return True

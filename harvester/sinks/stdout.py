@@ -28,8 +28,8 @@ class Stdout:
         for message in messages:
             if message.kind == "gap":
                 log.warning("Posts may be missing: %s", message.value.decode(errors="replace"))
-        posts = b"".join(message.value + b"\n" for message in messages if message.kind == "post")
-        view = memoryview(posts)
+        posts = [message.value for message in messages if message.kind == "post"]
+        view = memoryview(b"\n".join([*posts, b""]))
         try:
             while view:
                 view = view[os.write(self._out, view) :]

@@ -120,9 +120,9 @@ def test_of_another_machine_it_is_read_up_to_its_checkpoint(tmp_path: Path) -> N
 
 def test_no_more_is_read_at_once_than_a_sink_is_handed(tmp_path: Path) -> None:
     site = Site(tmp_path)
-    site.harvest([3000], per_file=10_000)
+    site.harvest([2 * MOST_LINES], per_file=10_000)
     archive = site.archive()
-    assert [len(archive.read()) for _ in range(7)] == [MOST_LINES] * 6 + [0]
+    assert [len(archive.read()) for _ in range(3)] == [MOST_LINES, MOST_LINES, 0]
 
 
 def test_a_position_of_a_harvest_that_is_gone_continues_with_the_next(tmp_path: Path) -> None:

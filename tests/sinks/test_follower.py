@@ -15,7 +15,7 @@ from harvester.clock import Stop
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError, LockLost, StoreAway
 from harvester.networks.x.network import X
-from harvester.sinks import Asked, DeadLetter, Message, Position, SinkAway, SinkClosed
+from harvester.sinks import MOST_LINES, Asked, DeadLetter, Message, Position, SinkAway, SinkClosed
 from harvester.sinks.archive.reader import Archive, Line
 from harvester.sinks.backlog import Backlog
 from harvester.sinks.dead_letters import DeadLetters
@@ -202,7 +202,7 @@ def test_the_position_is_stored_after_what_it_passes_was_delivered(tmp_path: Pat
 
 def test_a_reader_that_has_gone_ends_it_quietly(tmp_path: Path) -> None:
     stage = Stage(Site(tmp_path))
-    stage.site.harvest([600, 600])
+    stage.site.harvest([MOST_LINES, 600], per_file=10_000)
 
     def closes(messages: Sequence[Message]) -> Sequence[DeadLetter]:
         if messages[0].subject != "1":
@@ -210,7 +210,7 @@ def test_a_reader_that_has_gone_ends_it_quietly(tmp_path: Path) -> None:
         return ()
 
     stage.run(Recorder(closes))
-    assert stage.stored["delivered"] == 500
+    assert stage.stored["delivered"] == MOST_LINES
 
 
 def test_of_two_owners_the_one_that_was_there_is_left_alone(tmp_path: Path) -> None:

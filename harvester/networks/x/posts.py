@@ -43,6 +43,14 @@ class _Included(msgspec.Struct):
     media_key: str = ""
 
 
+class _Single(msgspec.Struct):
+    """A line of a stream: one post, read in one pass."""
+
+    data: _Post
+    twarc: _Provenance = msgspec.field(name="__twarc", default_factory=_Provenance)
+
+
+_single = msgspec.json.Decoder(_Single)
 _line = msgspec.json.Decoder(_Line)
 _post = msgspec.json.Decoder(_Post)
 _list = msgspec.json.Decoder(list[Raw])
@@ -54,6 +62,14 @@ _user_2019 = msgspec.json.Decoder(_User2019)
 def posts(line: bytes) -> list[Post]:
     """The posts of a stored line; raises BrokenLine where it is no record."""
     line = line.rstrip(b"\r\n")
+    try:
+        found = _single.decode(line)
+        return [
+            Post(found.data.id, line, found.data.author_id, found.data.created_at, found.twarc.retrieved_at)
+        ]
+    except ValueError:
+        # A page, or what is no post.
+        pass
     try:
         return _of(_line.decode(line), line)
     except ValueError as error:

@@ -22,7 +22,10 @@ class Lines:
         self._gunzip: Any = isal_zlib.decompressobj(_GZIP) if packed else None
         self._packed = b""
         self._offset = 0
-        self._text = bytearray()
+        # Whole lines that are unpacked, from `_next` on, and the pieces of the one that is not.
+        self._lines: list[bytes] = []
+        self._next = 0
+        self._rest: list[bytes] = []
         self._damage: Unreadable | None = None
         # How many lines were returned or passed over.
         self.line = 0
@@ -41,25 +44,20 @@ class Lines:
         all ahead of the damage was returned.
         """
         found: list[bytes] = []
-        begin = 0
         while len(found) < most and (room > 0 or not found):
-            end = self._text.find(b"\n", begin)
-            if end < 0:
-                del self._text[:begin]
-                begin = 0
-                try:
-                    if not self._more(upto):
-                        break
-                except Unreadable as error:
-                    if not found:
-                        raise
-                    self._damage = error
-                    break
+            if self._next < len(self._lines):
+                found.append(self._lines[self._next])
+                room -= len(found[-1]) + 1
+                self._next += 1
                 continue
-            found.append(bytes(self._text[begin:end]))
-            room -= end - begin + 1
-            begin = end + 1
-        del self._text[:begin]
+            try:
+                if not self._more(upto):
+                    break
+            except Unreadable as error:
+                if not found:
+                    raise
+                self._damage = error
+                break
         self.line += len(found)
         return found
 
@@ -75,7 +73,7 @@ class Lines:
         """Read on; whether anything came, which need not be a whole line."""
         if self._damage:
             raise self._damage
-        if len(self._text) > self._longest:
+        if sum(map(len, self._rest)) > self._longest:
             raise Unreadable(f"has a line of more than {self._longest} bytes")
         if not self._packed:
             self._file.seek(self._offset)
@@ -83,8 +81,17 @@ class Lines:
             self._offset += len(self._packed)
         if not self._packed:
             return False
-        self._text += self._unpacked()
+        self._split(self._unpacked())
         return True
+
+    def _split(self, text: bytes) -> None:
+        """Add what was unpacked; all whole lines before it were taken."""
+        first, *others = text.split(b"\n")
+        self._rest.append(first)
+        self._lines, self._next = [], 0
+        if others:
+            self._lines = [b"".join(self._rest), *others[:-1]]
+            self._rest = [others[-1]]
 
     def _unpacked(self) -> bytes:
         data = self._packed

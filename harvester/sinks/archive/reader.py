@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
+
+import msgspec
 
 from harvester.clock import moment, timestamp
 from harvester.documents import Tree, object_in
@@ -22,13 +23,16 @@ from harvester.store.keys import EVENTS, CollectionKeys, HarvestKeys
 _LOOKS = 60
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(msgspec.Struct, frozen=True, gc=False):
     """A stored line without its end; `position` is the one after it."""
 
     kind: Literal["record", "event"]
-    data: bytes = field(repr=False)
+    data: bytes
     position: Position
+
+    def __repr__(self) -> str:
+        """Without the record, which is no matter of logs."""
+        return f"Line({self.kind!r}, {self.position})"
 
 
 class Archive:
@@ -98,24 +102,32 @@ class Archive:
     def _lines(self, *, most: int, room: int) -> list[Line]:
         # First the events, which say what the rules are whose posts follow.
         if self._events and (new := self._events.read(most=most, room=room)):
-            return [self._event(data, len(new) - n) for n, data in enumerate(new, 1)]
+            return self._events_of(new, self._events.line - len(new))
         if self._records:
             try:
                 if new := self._records.read(most=most, room=room):
-                    return [self._record(data, len(new) - n) for n, data in enumerate(new, 1)]
+                    return self._records_of(new, self._records.line - len(new))
             except Unreadable as error:
                 self._give_up("segment damaged", str(error))
         return []
 
-    def _record(self, data: bytes, before_last: int) -> Line:
-        line = self._records.line - before_last if self._records else 0
-        self._at = Position(self._at.harvest, self._at.segment, line, self._at.events)
-        return Line("record", data, self._at)
+    def _records_of(self, new: list[bytes], before: int) -> list[Line]:
+        harvest, segment, events = self._at.harvest, self._at.segment, self._at.events
+        found = [
+            Line("record", data, Position(harvest, segment, number, events))
+            for number, data in enumerate(new, before + 1)
+        ]
+        self._at = found[-1].position
+        return found
 
-    def _event(self, data: bytes, before_last: int) -> Line:
-        events = self._events.line - before_last if self._events else 0
-        self._at = Position(self._at.harvest, self._at.segment, self._at.line, events)
-        return Line("event", data, self._at)
+    def _events_of(self, new: list[bytes], before: int) -> list[Line]:
+        harvest, segment, line = self._at.harvest, self._at.segment, self._at.line
+        found = [
+            Line("event", data, Position(harvest, segment, line, number))
+            for number, data in enumerate(new, before + 1)
+        ]
+        self._at = found[-1].position
+        return found
 
     def _go_on(self) -> bool:
         """Look what has come since; whether there may be something to be read."""
