@@ -178,6 +178,39 @@ resource "aws_cloudwatch_metric_alarm" "dropped_schedule" {
   alarm_actions       = [aws_sns_topic.alarms[0].arn]
 }
 
+# -- a sink is behind --------------------------------------------------------------------------------------------------
+
+# The process of a sink writes these words to the log of its harvest's task, once each time that it falls behind.
+resource "aws_cloudwatch_log_metric_filter" "sink_behind" {
+  count = var.sink_alarm ? local.alarms : 0
+
+  name           = "${var.name}-sink-behind"
+  log_group_name = aws_cloudwatch_log_group.harvests.name
+  pattern        = "?\"sink is behind\" ?\"hangs; it is killed\""
+
+  metric_transformation {
+    namespace = var.name
+    name      = "SinksBehind"
+    value     = "1"
+  }
+}
+
+resource "aws_cloudwatch_metric_alarm" "sink_behind" {
+  count = var.sink_alarm ? local.alarms : 0
+
+  alarm_name          = "${var.name}-sink-behind"
+  alarm_description   = "A sink of Twarc-Cloud is behind by more than ten minutes, or hangs: `twarc_cloud.py sink list` shows why. What is stored is delivered later."
+  namespace           = var.name
+  metric_name         = "SinksBehind"
+  statistic           = "Sum"
+  period              = 300
+  evaluation_periods  = 1
+  comparison_operator = "GreaterThanThreshold"
+  threshold           = 0
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = [aws_sns_topic.alarms[0].arn]
+}
+
 # -- the budget --------------------------------------------------------------------------------------------------------
 
 # For the whole account, because a budget by tag needs the tag to be activated for billing. X bills separately.

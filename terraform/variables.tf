@@ -277,6 +277,12 @@ variable "alarm_email" {
   default     = ""
 }
 
+variable "sink_alarm" {
+  description = "Whether a sink that is behind by more than ten minutes sends an alert to alarm_email. Costs 40 cents in a month in which it does."
+  type        = bool
+  default     = false
+}
+
 variable "quiet_exit_codes" {
   description = "Exit codes of a harvest that send no alert (docs/exit-codes.md)."
   type        = set(number)

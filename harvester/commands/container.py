@@ -199,7 +199,7 @@ class _Run:
         stopped = threading.Event()
         answering = self._answering(harvest, sinks, stopped, token.value)
         with closing(token), answering as asked_to_shut_down:
-            with self._reporting(harvest, Path(chosen.temp)), sinks:
+            with self._reporting(harvest, sinks, Path(chosen.temp)), sinks:
                 outcome = harvest.run()
             stopped.set()
             self.alerts.ended(outcome, harvest.summary(), dead=harvest.found_dead)
@@ -232,11 +232,12 @@ class _Run:
         )
 
     @contextmanager
-    def _reporting(self, harvest: "Harvest", temp: Path) -> Iterator[None]:
+    def _reporting(self, harvest: "Harvest", sinks: "Supervision", temp: Path) -> Iterator[None]:
         """Log how the harvest is doing while the block runs."""
         over = threading.Event()
         heartbeat.every(_REPORT_SECONDS, over, lambda: heartbeat.report(harvest.summary()))
         self.alerts.beats(over, harvest.summary)
+        self.alerts.watch_sinks(over, sinks.statuses)
         if self.options.monitor:
             heartbeat.every(_MONITOR_SECONDS, over, lambda: heartbeat.monitor(temp))
         try:

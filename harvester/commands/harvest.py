@@ -17,6 +17,7 @@ from harvester.commands.cli.output import (
     table,
 )
 from harvester.commands.cli.rule_rows import rule_table
+from harvester.commands.cli.sink_rows import sink_line, sinks_behind
 from harvester.commands.cli.workspace import (
     Workspace,
     collection_id_argument,
@@ -107,6 +108,8 @@ def _summary(workspace: Workspace, collection_id: str) -> HarvestSummary | None:
 
 def _print_running(workspace: Workspace, summary: HarvestSummary, *, with_rules: bool) -> None:
     print_line(_running_line(workspace, summary))
+    for row in sinks_behind(workspace, summary["collection_id"]):
+        print_line(f"  {sink_line(row)}")
     if with_rules:
         for line in rule_table(summary, _rule_values(workspace, summary)).splitlines():
             print_line(line)

@@ -3,7 +3,7 @@
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from harvester.monitoring import heartbeat
 from harvester.settings import Settings
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys
-from harvester.text import unexpected
+from harvester.text import counted, unexpected
 
 # What harvests is imported only where something is told, so that --help is quick.
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ _KEY = "HONEYBADGER_API_KEY"
 # Together twelve seconds at most, so that a failure is told before the SIGKILL that follows a stop.
 _KEY_WITHIN, _MEMORY_WITHIN, _TOLD_WITHIN = 5.0, 2.0, 5.0
 _STREAM_CHECKS_IN_EVERY = 900.0
+_SINKS_LOOKED_AT_EVERY = 60.0
+# A process of a sink that says nothing for so long hangs, or ends again and again.
+_SINK_SILENT_AFTER = 300.0
 _GAVE_UP = "gave up"
 _DIED = "it died without a message: killed, out of memory, or its machine is gone; its files are now stored"
 _KINDS = {
@@ -140,6 +143,34 @@ class Alerts:
 
         heartbeat.every(every, over, beat)
 
+    def watch_sinks(
+        self,
+        over: threading.Event,
+        statuses: Callable[[], Sequence[Tree]],
+        *,
+        every: float = _SINKS_LOOKED_AT_EVERY,
+    ) -> None:
+        """Tell of each sink that falls behind, once until it has caught up."""
+        behind: set[str] = set()
+
+        def look() -> None:
+            found = {each["name"]: each for each in statuses() if _is_behind(each)}
+            for name in found.keys() - behind:
+                self.sink_behind(name, found[name])
+            behind.clear()
+            behind.update(found)
+
+        heartbeat.every(every, over, look)
+
+    def sink_behind(self, name: str, status: Tree) -> None:
+        """Tell of a sink that does not deliver what its harvest stores."""
+        from harvester.harvest.progress import RUNNING, Outcome
+
+        posts, why = counted(status.get("lag_records", 0), "post"), status.get("last_error") or ""
+        reason = f"The sink {name} is behind by {posts}, {status.get('lag_seconds', 0):.0f} s. {why}".strip()
+        hint = f"`sink list {self.collection_id}` shows more; what is stored is delivered later."
+        self._tell("sink behind", Outcome(RUNNING, reason, Exit.RETRY_LATER, hint))
+
     def check_in(self) -> None:
         """Say that all is well, where the collection or the settings have an id for that."""
         identifier = str(self.collection.get("check_in") or self.settings.honeybadger_check_in)
@@ -222,6 +253,10 @@ def watching(
         if not alerts.reported and not isinstance(error, unless):
             alerts.failed(error)
         raise
+
+
+def _is_behind(status: Tree) -> bool:
+    return bool(status.get("behind")) or status["age"] > _SINK_SILENT_AFTER
 
 
 def _kind(exit_code: int) -> str:

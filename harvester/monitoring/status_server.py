@@ -108,6 +108,7 @@ _OF_SINKS = (
         "gauge",
         "How long ago the sink's last post was received; 0 without lag.",
     ),
+    ("behind", "gauge", "1 once the lag is more than ten minutes."),
     ("delivered", "counter", "Messages delivered since the sink's first start."),
     ("dead_letters", "counter", "Messages refused for good."),
     ("age", "gauge", "Seconds since the sink's process last said how it is doing."),
@@ -120,7 +121,7 @@ def _of_sinks(collection_id: str, sinks: Sequence[Tree]) -> Iterator[str]:
         yield f"# HELP {full} {description}"
         yield f"# TYPE {full} {kind}"
         for sink in sinks:
-            yield f'{full}{{collection="{collection_id}",sink="{sink["name"]}"}} {sink.get(name, 0)}'
+            yield f'{full}{{collection="{collection_id}",sink="{sink["name"]}"}} {+sink.get(name, 0)}'
 
 
 def _metrics(summary: HarvestSummary, sinks: Sequence[Tree]) -> str:

@@ -14,6 +14,10 @@ from harvester.store.keys import CollectionKeys
 # How often the harvests that follow are counted, where listing them is paid for and elsewhere.
 _COUNTED_EVERY_BILLED, _COUNTED_EVERY = 600.0, 30.0
 
+# A sink is behind once what it delivered last was received longer ago than this, and no longer once it is
+# within half of it.
+BEHIND_AFTER = 600.0
+
 
 @dataclass
 class Backlog:

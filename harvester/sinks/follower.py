@@ -9,7 +9,7 @@ from harvester.documents import Tree
 from harvester.errors import StoreAway
 from harvester.sinks import DeadLetter, Message, Position, Sink, SinkAway, SinkClosed
 from harvester.sinks.archive.reader import Archive
-from harvester.sinks.backlog import Backlog
+from harvester.sinks.backlog import BEHIND_AFTER, Backlog
 from harvester.sinks.dead_letters import DeadLetters
 from harvester.sinks.messages import Messages
 from harvester.sinks.state import Figures, SinkState
@@ -22,6 +22,7 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
 # The longest wait within which nothing is reported.
 _REPORTS = 5.0
 _AT_FIRST = Position("")
+_BEHIND, _CAUGHT_UP = "behind", "caught up"
 
 
 @dataclass
@@ -47,6 +48,8 @@ class Follower:
         self._caught_up = False
         self._since = self.clock.now()
         self._backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE, jitter=True)
+        lags = [note["event"] for note in self.figures.notes if note.get("event") in (_BEHIND, _CAUGHT_UP)]
+        self._is_behind = lags[-1:] == [_BEHIND]
 
     def run(self, *, follow: bool) -> None:
         """Deliver until a stop, or, unless it is to `follow`, until all that is stored now is delivered."""
@@ -163,7 +166,24 @@ class Follower:
                 self.state.write_if_due()
         except StoreAway as error:
             self._say(f"The position cannot be stored: {error}")
-        self.tell(self.status())
+        status = self.status()
+        self._heed_lag(status)
+        self.tell({**status, "behind": self._is_behind})
+
+    def _heed_lag(self, status: Tree) -> None:
+        """Note when the sink falls behind, and when it has caught up again."""
+        seconds, lag = status["lag_seconds"], {name: status[name] for name in ("lag_records", "lag_seconds")}
+        at = timestamp(self.clock.now())
+        if not self._is_behind and seconds > BEHIND_AFTER:
+            self.figures.note(_BEHIND, lag, at=at)
+            # An alarm of Terraform's looks for these words.
+            log.warning("The sink is behind: %s posts, %.0f s.", f"{lag['lag_records']:,}", seconds)
+        elif self._is_behind and seconds <= BEHIND_AFTER / 2:
+            self.figures.note(_CAUGHT_UP, lag, at=at)
+            log.info("The sink has caught up.")
+        else:
+            return
+        self._is_behind = not self._is_behind
 
     def status(self) -> Tree:
         """How it is doing, for /metrics."""

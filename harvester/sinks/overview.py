@@ -7,7 +7,7 @@ from harvester.harvest import owners
 from harvester.harvest.lock_content import content, expiry, is_released
 from harvester.sinks import Asked
 from harvester.sinks.archive.contents import stored_contents
-from harvester.sinks.backlog import Backlog
+from harvester.sinks.backlog import BEHIND_AFTER, Backlog
 from harvester.sinks.state import Figures
 from harvester.store import Store, Stored
 from harvester.store.keys import CollectionKeys
@@ -42,9 +42,11 @@ def _figures(store: Store, keys: CollectionKeys, figures: Figures, clock: Clock)
         harvest, of_harvest=figures.of_harvest, posts=posts, caught_up=False
     )
     last = moment(figures.last_delivered) if figures.last_delivered else None
+    seconds = round((store.now() - last).total_seconds(), 1) if behind and last else 0.0
     return {
         "lag_records": behind,
-        "lag_seconds": round((store.now() - last).total_seconds(), 1) if behind and last else 0.0,
+        "lag_seconds": seconds,
+        "behind": seconds > BEHIND_AFTER,
         "position": position.to_tree() if position else None,
         "delivered": figures.delivered,
         "dead_letters": figures.dead_letters,

@@ -206,6 +206,38 @@ run "operators_are_named_by_arn" {
   expect_failures = [var.operators]
 }
 
+run "sinks_that_are_behind_send_an_alert_where_that_is_asked_for" {
+  command = plan
+
+  variables {
+    alarm_email = "archivist@example.org"
+    sink_alarm  = true
+  }
+
+  assert {
+    condition     = aws_cloudwatch_metric_alarm.sink_behind[0].metric_name == aws_cloudwatch_log_metric_filter.sink_behind[0].metric_transformation[0].name
+    error_message = "The alarm is of another metric than the filter makes."
+  }
+
+  assert {
+    condition     = aws_cloudwatch_log_metric_filter.sink_behind[0].pattern == "?\"sink is behind\" ?\"hangs; it is killed\""
+    error_message = "The filter looks for other words than sinks log."
+  }
+}
+
+run "sinks_send_none_unless_that_is_asked_for" {
+  command = plan
+
+  variables {
+    alarm_email = "archivist@example.org"
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.sink_behind) + length(aws_cloudwatch_log_metric_filter.sink_behind) == 0
+    error_message = "An alarm that was not asked for."
+  }
+}
+
 run "alarms_have_a_reader" {
   command = plan
 

@@ -151,3 +151,19 @@ def test_the_objects_of_sinks_are_no_strangers_in_a_collection(tmp_path: Path, p
     assert person(*copy).code == 0
     # Where a sink of the copy goes on is not where that of the original does.
     assert [path.parent.name for path in (tmp_path / "copied/s/sinks").rglob("*.json*")] == ["dead"]
+
+
+def test_a_sink_that_is_behind_is_shown_with_the_running_harvest(tmp_path: Path, person: Person) -> None:
+    site = Site(tmp_path, sinks=[{"type": "stdout"}])
+    shown: list[str] = []
+
+    def look() -> None:
+        tree = {"owner": "x", "last_delivered": "2026-01-01T00:00:00+00:00", "last_error": "It is away."}
+        if not shown:
+            site.store.create(KEYS.sink("stdout"), json.dumps(tree).encode())
+        shown.append(person.output("harvest", "running", "s"))
+
+    site.harvest([5])
+    site.harvest([5], meanwhile=look)
+    line = shown[-1].splitlines()[-1]
+    assert line.startswith("  Sink stdout is behind: 5 posts, ") and line.endswith("minutes (It is away.)")

@@ -21,6 +21,7 @@ from harvester.monitoring.scrubber import Scrubber
 from harvester.monitoring.sent_notices import gist
 from harvester.networks.validation import as_valid
 from harvester.networks.x import Keys
+from harvester.store.folder import FolderStore
 from tests.support.cli_session import Person, at_a_terminal
 from tests.support.cli_session import until as there
 from tests.support.container_process import Desk
@@ -506,3 +507,35 @@ def test_a_field_that_x_no_longer_accepts_is_told_once(tmp_path: Path, heard: He
             assert desk.harvested("it").code == Exit.OK
     assert heard.context["name"] == "refused fields" and heard.context["exit_code"] == 0
     assert "X no longer accepts tweet.fields" in heard.context["reason"]
+
+
+def test_a_sink_that_is_behind_is_told_once_until_it_has_caught_up(
+    tmp_path: Path, heard: Heard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in heard.environment.items():
+        monkeypatch.setenv(name, value)
+    alerts = Alerts("storms", "museum", store=FolderStore(tmp_path))
+    over, looks = threading.Event(), iter(range(100))
+    hook = {
+        "name": "hook",
+        "lag_records": 12_345,
+        "lag_seconds": 900.0,
+        "last_error": "It is away.",
+        "age": 1.0,
+    }
+
+    def statuses() -> list[dict[str, Any]]:
+        look = next(looks)
+        if look == 6:
+            over.set()
+        # One more hangs; it says nothing of itself.
+        silent = {"name": "kafka", "age": 400.0 if look == 5 else 1.0}
+        return [{**hook, "behind": look in (1, 2, 4)}, silent]
+
+    alerts.watch_sinks(over, statuses, every=0.02)
+    there(lambda: len(heard.notices) == 2)
+    reasons = [each["request"]["context"]["reason"] for each in heard.notices]
+    assert reasons == [
+        "The sink hook is behind by 12,345 posts, 900 s. It is away.",
+        "The sink kafka is behind by 0 posts, 0 s.",
+    ]

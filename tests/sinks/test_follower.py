@@ -27,6 +27,8 @@ from tests.support.stores import HandClock, Wrapped
 
 _ASKED = Asked("s", "test", "stdout", {"type": "stdout"})
 
+_ROOT = Path(__file__).resolve().parents[2]
+
 
 @dataclass
 class Recorder:
@@ -338,3 +340,41 @@ class _Until:
     def append(self, _: Tree) -> None:
         if self.holds():
             self.stop.request("enough")
+
+
+def test_a_sink_that_falls_behind_says_so_once_and_once_that_it_has_caught_up(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As an alarm of Terraform's expects of its log."""
+    stage = Stage(Site(tmp_path))
+    stage.site.harvest([3])
+    tries = iter(range(100))
+
+    def away(_: Sequence[Message]) -> Sequence[DeadLetter]:
+        if next(tries) < 30:
+            raise SinkAway("It is away.")
+        return ()
+
+    stage.run(Recorder(away))
+    behind = [status["behind"] for status in stage.told]
+    assert (behind[0], behind[-1]) == (False, False) and True in behind
+    events = [note["event"] for note in stage.stored["notes"]]
+    assert events == ["away", "behind", "recovered", "caught up"]
+    assert caplog.text.count("sink is behind") == 1
+    filters = (_ROOT / "terraform/alarms.tf").read_text(encoding="utf-8")
+    assert '?\\"sink is behind\\"' in filters
+
+
+def test_a_sink_that_was_behind_when_its_process_ended_does_not_say_it_again(tmp_path: Path) -> None:
+    stage, stop = Stage(Site(tmp_path)), Stop()
+    stage.site.harvest([3])
+
+    def away(_: Sequence[Message]) -> Sequence[DeadLetter]:
+        if stage.told and stage.told[-1]["behind"]:
+            stop.request("enough")
+        raise SinkAway("It is away.")
+
+    stage.run(Recorder(away), stop=stop)
+    stage.run(Recorder())
+    events = [note["event"] for note in stage.stored["notes"]]
+    assert events.count("behind") == events.count("caught up") == 1
