@@ -1,0 +1,79 @@
+"""Answers the search page from the index of this machine, or from the files where they are few."""
+
+from typing import TYPE_CHECKING
+
+from harvester.dashboard.overview import Overview
+from harvester.errors import HarvesterError
+from harvester.errors.packages import missing_package
+from harvester.ledger.cache import Cache, cache_of
+from harvester.search.answers import FACETS, Answer, Question
+from harvester.search.hits import Hit
+from harvester.search.scan import scan
+from harvester.store.keys import CollectionKeys
+from harvester.store.reading import reader
+from harvester.text import printable
+
+if TYPE_CHECKING:
+    from harvester.dashboard.place import Place
+    from harvester.search.asking import Search
+
+# Posts that are read for one page where there is no index.
+_READ_AT_MOST = 20_000
+_HITS = 20
+NO_INDEX = "There is no search index of these collections on this machine yet"
+
+
+class Finder:
+    """Of one run of the dashboard; safe to use from many threads."""
+
+    def __init__(self, place: "Place", overview: Overview) -> None:
+        self._place, self._overview = place, overview
+        self.cache: Cache = cache_of(place.store.name, getattr(place.settings, "cache", ""))
+        self._search: Search | None = None
+        self._lacks: HarvesterError | None = None
+        try:
+            from harvester.search.asking import Search as Found
+        except ModuleNotFoundError as error:
+            name = (error.name or "tantivy").partition(".")[0]
+            self._lacks = missing_package(name, "The search index", requirements="requirements-explore.txt")
+        else:
+            self._search = Found(self.cache)
+
+    def ask(self, text: str, *, collection: str, sort: str, before: str) -> tuple[Answer | None, str]:
+        """The answer, and what is to be said of where it is from; None where it cannot be given."""
+        question = Question(
+            text=text,
+            collections=(collection,) if collection else (),
+            sort=sort or "newest",
+            limit=_HITS,
+            before=before,
+            facets=FACETS,
+            cells=True,
+        )
+        if self._search and self._search.exists:
+            return self._search.ask(question), ""
+        why = f"{self._lacks.message} {self._lacks.hint}" if self._lacks else f"{NO_INDEX}: {self.command}."
+        ids = [collection] if collection else self._readable()
+        if self._posts(ids) > _READ_AT_MOST or sort:
+            return None, why
+        return scan(reader(self._place.store), ids, question), f"All files were read for this. {why}"
+
+    @property
+    def command(self) -> str:
+        """What makes the index."""
+        return f"`{self._place.program} search index` makes one"
+
+    def post(self, collection: str, post_id: str) -> Hit | None:
+        """One post, by the index, or by reading all of a small collection."""
+        if self._search and self._search.exists:
+            return self._search.post(collection, post_id)
+        if self._posts([collection]) > _READ_AT_MOST:
+            raise HarvesterError(f"{NO_INDEX}, and {collection} is too large to be read.", hint=self.command)
+        found = scan(reader(self._place.store), [collection], Question(limit=10_000, included=True))
+        return next((hit for hit in found.hits if hit.id == printable(post_id)), None)
+
+    def _readable(self) -> list[str]:
+        return [row["id"] for row in self._overview.rows() if not row["problem"]]
+
+    def _posts(self, ids: list[str]) -> int:
+        return sum(self._overview.histories.of(CollectionKeys(each)).posts for each in ids)
