@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harvester.commands.cli.printed_commands import program
+from harvester.commands.cli.printed_commands import complete, program
 from harvester.commands.cli.workspace import Workspace, door, in_workspace
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def place_of(workspace: Workspace, *, read_only: bool) -> "Place":
         work_root=workspace.work_root,
         command=command,
         program=program(),
+        complete=complete,
         read_only=read_only,
     )
 

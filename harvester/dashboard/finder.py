@@ -6,7 +6,7 @@ from harvester.dashboard.overview import Overview
 from harvester.errors import HarvesterError
 from harvester.errors.packages import missing_package
 from harvester.ledger.cache import Cache, cache_of
-from harvester.search.answers import FACETS, Answer, Question
+from harvester.search.answers import FACETS, Answer, Question, expression_of
 from harvester.search.hits import Hit
 from harvester.search.scan import scan
 from harvester.store.keys import CollectionKeys
@@ -50,6 +50,8 @@ class Finder:
             facets=FACETS,
             cells=True,
         )
+        # What cannot be asked is refused, whoever would answer.
+        expression_of(question)
         if self._search and self._search.exists:
             return self._search.ask(question), ""
         why = f"{self._lacks.message} {self._lacks.hint}" if self._lacks else f"{NO_INDEX}: {self.command}."

@@ -11,6 +11,7 @@ from harvester.dashboard.charts.bars import Day
 FIELDS = ("tag", "user", "kind", "lang", "since", "until", "near", "has")
 # Bars of days, above which they become months.
 _MOST_DAYS = 800
+_LEAST_DAYS = 30
 _MOST_MONTHS = 1200
 _WORD = re.compile(r"(?<!\S)[#@]?(\w{2,})(?!\S)|\"([^\"]+)\"")
 
@@ -66,6 +67,8 @@ def filled(found: Sequence[tuple[str, int]]) -> tuple[list[Day], bool]:
     if (last - first).days >= _MOST_DAYS:
         return _months(found, first, last), False
     posts = dict(found)
+    # Fewer would be as broad as walls.
+    first = min(first, last - timedelta(days=_LEAST_DAYS - 1)) if first.year > 1 else first
     days = (first + timedelta(days=number) for number in range((last - first).days + 1))
     return [Day(day.isoformat(), posts.get(day.isoformat(), 0)) for day in days], True
 

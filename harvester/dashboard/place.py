@@ -22,7 +22,7 @@ class Place:
     `label` names it, `shown` says where an object is, `checks` are doctor's,
     `work_root` where harvests of this machine keep what is not stored yet. `command` makes of a
     command's names with options, and of its arguments, the process that does what they do in a terminal;
-    `program` is how people call it.
+    `program` is how people call it, and `complete` adds to commands in a text where the collections are.
     """
 
     store: "Store"
@@ -34,5 +34,6 @@ class Place:
     work_root: Callable[["CollectionKeys"], Path]
     command: Callable[[Sequence[str], Sequence[str]], list[str]]
     program: str = "twarc_cloud.py"
+    complete: Callable[[str], str] = str
     read_only: bool = False
     clock: Clock = field(default_factory=SystemClock)
