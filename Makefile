@@ -1,6 +1,6 @@
 # Everything runs in .venv, created from the pinned requirements; only Python 3.11 or newer is needed.
 .DEFAULT_GOAL := help
-.PHONY: help demo explore test check lint format kill pythons versitygw sink-test cloud-test browser-test scan bench bench-full venv ready-demo ready-readers ready-explore \
+.PHONY: help demo explore test check lint format kill pythons versitygw sink-test cloud-test browser-test pictures scan bench bench-full venv ready-demo ready-readers ready-explore \
 	ready-dev ready-cloud ready-scan ready-browser requirements clean
 
 # Settings of other projects and installations in the environment must not affect these runs.
@@ -30,6 +30,7 @@ help:
 	@echo "make sink-test       sinks and imports with Apache Kafka (Java 17, Maven), Valkey and PostgreSQL, three minutes"
 	@echo "make cloud-test      the image and an emulated AWS account, with real containers (root on Debian, ten minutes)"
 	@echo "make browser-test    the pages of the dashboard in chromium (installed on Debian if this runs as root)"
+	@echo "make pictures        the pictures of the dashboard in docs/pictures/, by chromium"
 	@echo "make scan            check terraform/ with checkov (installs 290 MB once)"
 	@echo "make bench           short benchmarks against other tools; make bench-full takes half an hour"
 	@echo "make format          format the code"
@@ -95,6 +96,10 @@ cloud-test: ready-dev ready-cloud
 browser-test: ready-dev ready-browser
 	@$(IN) -m tests.dashboard.browser.ready
 	@BROWSER_TEST=1 $(IN) -m pytest -q -rs -n 0 -p no:cacheprovider tests/dashboard/browser
+
+pictures: ready-dev ready-browser
+	@$(IN) -m tests.dashboard.browser.ready
+	@BROWSER_TEST=1 PICTURES=docs/pictures $(IN) -m pytest -q -rs -n 0 -p no:cacheprovider tests/dashboard/browser/test_pictures.py
 
 # Several hundred community rules for AWS accounts; exemptions have their reasons in the files.
 scan: ready-scan

@@ -19,6 +19,8 @@ from harvester.store.keys import CollectionKeys
 NOW = datetime(2026, 11, 26, 9, 31, 7, tzinfo=UTC)
 HOSTILE = '<script>alert("x")</script> <img src=x onerror=alert(1)> \u202etxt.exe javascript:alert(1)'
 
+# Those that can be read.
+COLLECTIONS = ("museums", "election", "storms", "new-year", "hostile")
 _NAMES = ("britishmuseum", "rijksmuseum", "metmuseum", "oldgallery", "moma", "tate", "hermitage", "prado")
 _REASONS = {
     "failed": "X answers 503: Service Unavailable.",
@@ -35,8 +37,8 @@ class WorldClock(SystemClock):
         return NOW
 
 
-def made_up(folder: Path, *, days: int = 100) -> FolderStore:
-    """The collections below `folder`, the same each time."""
+def made_up(folder: Path, *, days: int = 100, with_strange: bool = True) -> FolderStore:
+    """The collections below `folder`, the same each time; `with_strange` also hostile and damaged ones."""
     store, chance = FolderStore(folder), random.Random(2026)
     users = {
         str(100 + number): {
@@ -54,14 +56,19 @@ def made_up(folder: Path, *, days: int = 100) -> FolderStore:
     )
     _add(store, "storms", "filter", title="Storms, as they come", filter={"track": "storm,flood"})
     _add(store, "new-year", "search", title="Wishes", search={"query": "#2027"})
-    _add(store, "hostile", "search", title=HOSTILE, search={"query": HOSTILE}, notes=HOSTILE)
-    (folder / "damaged").mkdir()
-    (folder / "damaged" / "collection.json").write_text('{"id": "damaged", ')
     for name, each, hours in (("museums", 1, 1), ("election", 1, 0.4), ("storms", 4, 95)):
         for began in _times(days, each):
             _harvest(folder / name, name, began, hours, chance)
-    _harvest(folder / "hostile", "hostile", NOW - timedelta(days=2), 0.1, chance, reason=HOSTILE)
+    if with_strange:
+        _strange(store, folder, chance)
     return store
+
+
+def _strange(store: FolderStore, folder: Path, chance: random.Random) -> None:
+    _add(store, "hostile", "search", title=HOSTILE, search={"query": HOSTILE}, notes=HOSTILE)
+    (folder / "damaged").mkdir()
+    (folder / "damaged" / "collection.json").write_text('{"id": "damaged", ')
+    _harvest(folder / "hostile", "hostile", NOW - timedelta(days=2), 0.1, chance, reason=HOSTILE)
 
 
 def _add(store: FolderStore, name: str, kind: str, **more: Any) -> None:

@@ -65,12 +65,13 @@ def _day(day: Day, x: float, width: float, base: float, most: int) -> str:
     wide = max(width - 0.6, 0.8)
     words = title(_words(day))
     marks = ""
-    if day.has_gap:
-        place = {"x": x, "y": _TOP, "width": width, "height": base - _TOP}
-        marks += element("rect", words, class_="gap", **place)
     if tall:
         place = {"x": x, "y": base - tall, "width": wide, "height": tall}
         marks += element("rect", words, class_=f"bar {sign(day.state)}".rstrip(), **place)
+    if day.has_gap:
+        # Over the bar, which may be as high as the chart.
+        place = {"x": x, "y": _TOP, "width": width, "height": base - _TOP}
+        marks += element("rect", words, class_="gap", **place)
     if day.state:
         place = {"x": x, "y": base + 2.0, "width": wide, "height": _STRIP - 2.0}
         marks += element("rect", class_=f"strip {sign(day.state)}".rstrip(), **place)

@@ -3,7 +3,8 @@
 import os
 import site
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,13 @@ from typing import Any
 import pytest
 
 from harvester.dashboard.server import served
+from harvester.ledger.cache import cache_of
+from harvester.search.indexing import update
+from harvester.store.folder import FolderStore
+from harvester.store.reading import reader
 from tests.dashboard.browser.ready import FOLDER, chromium, lacking
 from tests.support.dashboard_visit import a_place
-from tests.support.dashboard_world import WorldClock, made_up
+from tests.support.dashboard_world import COLLECTIONS, WorldClock, made_up
 
 
 @dataclass
@@ -66,7 +71,17 @@ def chrome() -> Iterator[Any]:
 def dashboard(chrome: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, list[Any]]]:
     """The address, and the cookies that the link gives."""
     folder: Path = tmp_path_factory.mktemp("dashboard")
-    place = a_place(folder, made_up(folder / "collections"), clock=WorldClock(), label="s3://museum")
+    with opened(chrome, folder, made_up(folder / "collections"), COLLECTIONS) as found:
+        yield found
+
+
+@contextmanager
+def opened(
+    chrome: Any, folder: Path, store: FolderStore, collections: Sequence[str]
+) -> Iterator[tuple[str, list[Any]]]:
+    """The same for the collections of a world, with their index."""
+    update(cache_of(store.name), reader(store), collections, whole_store=True)
+    place = a_place(folder, store, clock=WorldClock(), label="s3://museum")
     with served(place, port=0) as link:
         context = chrome.new_context()
         context.new_page().goto(link)

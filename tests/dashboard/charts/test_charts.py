@@ -45,7 +45,7 @@ def test_no_posts_nothing_asked_and_a_gap_are_drawn_differently() -> None:
         ["bar good", "strip good"],
         [],
         ["bar bad", "strip bad"],
-        ["gap", "bar good", "strip good"],
+        ["bar good", "gap", "strip good"],
     ]
 
 

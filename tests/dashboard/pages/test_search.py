@@ -13,9 +13,7 @@ from harvester.search.indexing import update
 from harvester.store.folder import FolderStore
 from harvester.store.reading import reader
 from tests.support.dashboard_visit import Visit, a_place
-from tests.support.dashboard_world import HOSTILE, WorldClock, made_up
-
-_INDEXED = ("museums", "election", "storms", "new-year", "hostile")
+from tests.support.dashboard_world import COLLECTIONS, HOSTILE, WorldClock, made_up
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +32,7 @@ def visit(
     folder, store = world
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     if request.param == "index":
-        update(cache_of(store.name), reader(store), _INDEXED, whole_store=True)
+        update(cache_of(store.name), reader(store), COLLECTIONS, whole_store=True)
     # The summaries of this world tell of more posts than its files hold.
     monkeypatch.setattr(finder, "_READ_AT_MOST", 1_000_000)
     yield Visit(a_place(folder, store, clock=WorldClock()))
