@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bench import (
     busy,
+    dashboard,
     download,
     hour,
     idle,
@@ -233,6 +234,16 @@ def _matching(short: bool) -> Iterator[str]:
         )
 
 
+def _dashboard(short: bool) -> Iterator[str]:
+    if not watched.LINUX:
+        yield "(the dashboard is measured on Linux only)"
+        return
+    yield "| dashboard | figure |"
+    yield "| --- | --- |"
+    for one in dashboard.measure(seconds=20 if short else 120):
+        yield f"| {one.what} | {one.figure} |"
+
+
 # Only when it is asked for.
 _HOUR = "hour"
 _PARTS = {
@@ -248,6 +259,7 @@ _PARTS = {
     "download": _download,
     "verify": _verify,
     "sinks": _sinks,
+    "dashboard": _dashboard,
 }
 
 if __name__ == "__main__":

@@ -45,7 +45,8 @@ def main() -> None:
     for record in sorted(HERE.glob("collections/*/harvests/**/harvest.json")):
         _say(f"  {record.parent.relative_to(ROOT)}/")
         _say(f"    {' '.join(sorted(path.name for path in record.parent.iterdir()))}")
-    _say(f"\nDone in {time.monotonic() - started:.0f} s.")
+    _say(f"\nDone in {time.monotonic() - started:.0f} s. To look at it in a browser:")
+    _say(shlex.join([_python(), "twarc_cloud.py", "dashboard", "--collections-path", "demo/collections"]))
     if not all(good for _, good in verdicts):
         sys.exit(1)
 
@@ -176,6 +177,12 @@ def _stream_verdict(base: str) -> tuple[str, bool]:
     published = _asked(base, "/emulator/truth/stream")["ids"]
     first, last = published.index(stored[0]), published.index(stored[-1])
     return _verdict("stream, from its first post to its last", set(published[first : last + 1]), stored)
+
+
+def _python() -> str:
+    """How the Python that `make demo` installs into is called from here."""
+    here = Path(".venv", "bin", "python")
+    return str(here) if (ROOT / here).exists() else "python"
 
 
 def _say(text: str) -> None:

@@ -23,12 +23,17 @@ _HITS = 20
 NO_INDEX = "There is no search index of these collections on this machine yet"
 
 
+def cache_of_place(place: "Place") -> Cache:
+    """Where this machine keeps what was derived from a place."""
+    return cache_of(place.store.name, getattr(place.settings, "cache", ""))
+
+
 class Finder:
     """Of one run of the dashboard; safe to use from many threads."""
 
     def __init__(self, place: "Place", overview: Overview) -> None:
         self._place, self._overview = place, overview
-        self.cache: Cache = cache_of(place.store.name, getattr(place.settings, "cache", ""))
+        self.cache = cache_of_place(place)
         self._search: Search | None = None
         self._lacks: HarvesterError | None = None
         try:

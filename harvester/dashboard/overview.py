@@ -14,8 +14,8 @@ from harvester.compute.listing import missed_rows, row_of
 from harvester.dashboard.charts.bars import Day
 from harvester.dashboard.days import days_of, last_days
 from harvester.dashboard.histories import Histories, History
-from harvester.documents import Tree
-from harvester.errors import HarvesterError
+from harvester.documents import Tree, unambiguous
+from harvester.errors import HarvesterError, NotFound
 from harvester.store.keys import ROOT, CollectionKeys, id_problem
 
 if TYPE_CHECKING:
@@ -89,9 +89,12 @@ class Overview:
         missed: Mapping[str, Tree],
     ) -> Tree | None:
         keys = CollectionKeys(collection_id)
-        if not any(entry.key == keys.collection for entry in self.place.store.entries(keys.collection)):
+        try:
+            described = self.place.store.read(keys.collection).data
+        except NotFound:
+            # A folder without a collection, or one that is being removed.
             return None
-        tree = history.current(self.place.store, keys)
+        tree = unambiguous(described, keys.collection, hint=history.REPAIR)
         found = self.histories.of(keys)
         figures = self.figures(keys, found)
         standing = row_of(self.place.store, keys, tasks.get(collection_id)) or missed.get(collection_id)

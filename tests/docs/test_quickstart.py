@@ -239,6 +239,8 @@ _VARIES = (
     (r"\d{4}-\d\d-\d\dT[\d:.]+\+00:00|20\d\d(/\d\d){5}|20\d{12}", "TIME"),
     (r"\(\d+[BKM]\)", "SIZE"),
     (r"(live => .* Billed: \$2\.)\d\d", r"\1"),
+    (r"Done in \d+ s", "Done in a few s"),
+    (r"\.venv/bin/python", "python"),
 )
 
 
