@@ -18,6 +18,7 @@ from harvester.commands.collection.verify import verify
 from harvester.commands.config.group import collection_config
 from harvester.commands.dashboard import dashboard
 from harvester.commands.doctor import completion, doctor
+from harvester.commands.export.group import export
 from harvester.commands.harvest import harvest
 from harvester.commands.harvest_tail import tail
 from harvester.commands.report import report
@@ -73,5 +74,7 @@ for _command in (
     ),
     *(filters, supervise),
 ):
+    operator.add_command(_command)
+for _command in (export,):
     operator.add_command(_command)
 help_examples.give(operator)

@@ -14,6 +14,7 @@ from harvester.networks.attribution import Attributor
 from harvester.networks.budget import Billing, Prices
 from harvester.networks.check import Check
 from harvester.networks.edits import Edits, NoEdits
+from harvester.networks.flat import Flat
 from harvester.networks.gap import Heard, MissedInterval, impossible
 from harvester.networks.keys import Keys as Keys
 from harvester.networks.records import Post, Records, one_post_a_line, only_post
@@ -179,6 +180,11 @@ class Network:
     def rows(self, line: bytes) -> Rows:
         """What one stored line holds as rows of posts and accounts; raises BrokenLine."""
         return rows_of(self.posts(line))
+
+    @property
+    def flat(self) -> Flat:
+        """Its stored lines as one record a post, and as tables."""
+        return Flat()
 
     # -- gaps --------------------------------------------------------------------------------------
 

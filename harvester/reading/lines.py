@@ -74,13 +74,19 @@ def with_rows(
     found: Iterable[RawLine], name: str, network: Network, *, on_bad: OnBad | None
 ) -> Iterator[Line]:
     """The same lines with what they hold; empty ones hold nothing."""
-    for number, raw in found:
-        try:
-            rows = network.rows(raw) if raw and not raw.isspace() else Rows()
-        except BrokenLine as error:
-            _hand_on(BadRecord(name, number, error.why), on_bad)
-            continue
-        yield Line(number, raw, rows)
+    for line in found:
+        rows = read_rows(line, name, network, on_bad=on_bad)
+        if rows is not None:
+            yield Line(line.number, line.raw, rows)
+
+
+def read_rows(line: RawLine, name: str, network: Network, *, on_bad: OnBad | None) -> Rows | None:
+    """What a line holds; None where it is bad and was handed to `on_bad`."""
+    try:
+        return network.rows(line.raw) if line.raw and not line.raw.isspace() else Rows()
+    except BrokenLine as error:
+        _hand_on(BadRecord(name, line.number, error.why), on_bad)
+        return None
 
 
 def _numbered(pieces: Iterable[memoryview], name: str, on_bad: OnBad | None) -> Iterator[RawLine]:

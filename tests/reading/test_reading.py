@@ -8,11 +8,10 @@ import sys
 import tracemalloc
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
-import orjson
 import pytest
 
-from harvester.clock import moment
 from harvester.errors import HarvesterError, NotFound
 from harvester.reading import BadRecord, RecordFile, lines, local_lines, raw_lines, record_files
 from harvester.reading.files import harvest_folders
@@ -21,6 +20,7 @@ from harvester.store.keys import ROOT, CollectionKeys
 from harvester.store.reading import reader
 from tests.support import record_forms
 from tests.support.collections_on_disk import harvested
+from tests.support.stored_records import packed, stored
 
 
 @pytest.fixture
@@ -31,41 +31,21 @@ def store(tmp_path: Path) -> FolderStore:
 _KEYS = CollectionKeys("election")
 
 
-def _stored(
-    store: FolderStore, name: str, data: bytes, *, at: str = "2026-11-23T09:00:00Z", sha256: bool = True
-) -> None:
-    """A file of records, named by the manifests of its harvest."""
-    _stored_in(store, _KEYS, name, data, at=at, sha256=sha256)
-
-
-def _stored_in(
-    store: FolderStore, keys: CollectionKeys, name: str, data: bytes, *, at: str, sha256: bool = True
-) -> None:
-    here = _path(store, keys.harvest(moment(at)).folder)
-    here.mkdir(parents=True, exist_ok=True)
-    (here / name).write_bytes(data)
-    for algorithm in ("sha1", "sha256") if sha256 else ("sha1",):
-        with (here / f"manifest-{algorithm}.txt").open("a") as manifest:
-            manifest.write(f"{hashlib.new(algorithm, data).hexdigest()}  {name}\n")
-    collection = store.root / "election" / "collection.json"
-    collection.write_bytes(orjson.dumps({"id": "election", "type": "search", "search": {"query": "x"}}))
+def _stored(store: FolderStore, name: str, data: bytes, **options: Any) -> None:
+    stored(store.root, _KEYS, name, data, **options)
 
 
 def _path(store: FolderStore, key: str) -> Path:
     return store.root / key.removeprefix(ROOT)
 
 
-def _packed(*found: bytes) -> bytes:
-    return gzip.compress(b"".join(line + b"\n" for line in found))
-
-
 def test_files_come_oldest_harvest_first_those_of_repairs_among_them(store: FolderStore) -> None:
-    data = _packed(record_forms.written(record_forms.page()))
+    data = packed(record_forms.written(record_forms.page()))
     _stored(store, "tweets-20261124090000-000002.jsonl.gz", data, at="2026-11-24T09:00:00Z")
     _stored(store, "tweets-20261124090000-000001.jsonl.gz", data, at="2026-11-24T09:00:00Z")
     _stored(store, "tweets-20191023090000.jsonl.gz", data, at="2019-10-23T09:00:00Z", sha256=False)
-    _stored_in(
-        store,
+    stored(
+        store.root,
         _KEYS.repairs,
         "tweets-20261123100000-000001.jsonl.gz",
         data,
@@ -89,7 +69,7 @@ def test_files_come_oldest_harvest_first_those_of_repairs_among_them(store: Fold
 
 
 def test_a_file_that_no_manifest_names_is_not_finished(store: FolderStore) -> None:
-    _stored(store, "tweets-20261123090000-000001.jsonl.gz", _packed())
+    _stored(store, "tweets-20261123090000-000001.jsonl.gz", packed())
     (file,) = record_files(reader(store), _KEYS)
     here = _path(store, file.key).parent
     (here / "tweets-20261123090000-000002.jsonl.gz").write_bytes(b"")
@@ -97,7 +77,7 @@ def test_a_file_that_no_manifest_names_is_not_finished(store: FolderStore) -> No
 
 
 def test_a_file_that_is_gone_is_an_error_where_it_is_read(store: FolderStore) -> None:
-    _stored(store, "tweets-20261123090000-000001.jsonl.gz", _packed())
+    _stored(store, "tweets-20261123090000-000001.jsonl.gz", packed())
     (file,) = record_files(reader(store), _KEYS)
     _path(store, file.key).unlink()
     (gone,) = record_files(reader(store), _KEYS)
@@ -114,9 +94,9 @@ def test_what_harvests_stored_is_read_whole(store: FolderStore, tmp_path: Path) 
     for seed in range(3):
         keys = harvested(store, tmp_path / f"work{seed}", random.Random(seed))
         found = list(record_files(reader(store), keys))
-        stored = sorted((store.root / keys.id).rglob("tweets-*.jsonl.gz"))
-        assert sorted(_path(store, file.key) for file in found) == stored
-        whole = b"".join(gzip.decompress(path.read_bytes()) for path in stored)
+        paths = sorted((store.root / keys.id).rglob("tweets-*.jsonl.gz"))
+        assert sorted(_path(store, file.key) for file in found) == paths
+        whole = b"".join(gzip.decompress(path.read_bytes()) for path in paths)
         read = [line.raw for file in found for line in lines(reader(store), file)]
         assert sorted(read) == sorted(whole.splitlines())
         assert {folder.manifests for folder in harvest_folders(reader(store), keys)}
@@ -125,7 +105,7 @@ def test_what_harvests_stored_is_read_whole(store: FolderStore, tmp_path: Path) 
 
 def test_each_line_has_its_number_its_bytes_and_its_rows(store: FolderStore) -> None:
     records = record_forms.made_up_lines()
-    _stored(store, "tweets-20261123090000-000001.jsonl.gz", _packed(*records) + _packed(records[0]))
+    _stored(store, "tweets-20261123090000-000001.jsonl.gz", packed(*records) + packed(records[0]))
     (file,) = record_files(reader(store), _KEYS)
     found = list(lines(reader(store), file))
     assert [line.raw for line in found] == [*records, records[0]]
@@ -136,7 +116,7 @@ def test_each_line_has_its_number_its_bytes_and_its_rows(store: FolderStore) -> 
 
 def test_a_bad_record_names_its_file_and_line_and_may_be_passed_over(store: FolderStore) -> None:
     record = record_forms.written(record_forms.page())
-    _stored(store, "tweets-20261123090000-000001.jsonl.gz", _packed(record, b"{", record))
+    _stored(store, "tweets-20261123090000-000001.jsonl.gz", packed(record, b"{", record))
     (file,) = record_files(reader(store), _KEYS)
     with pytest.raises(BadRecord, match=r"000001.jsonl.gz, line 2: is not JSON"):
         list(lines(reader(store), file))
@@ -157,7 +137,7 @@ def test_a_bad_record_names_its_file_and_line_and_may_be_passed_over(store: Fold
 def test_all_lines_before_a_damage_are_read(store: FolderStore, damage, why: str) -> None:  # type: ignore[no-untyped-def]
     chance = random.Random(1)
     records = [b'{"id":"%d","text":"%x"}' % (chance.getrandbits(60), n) for n in range(20_000)]
-    _stored(store, "tweets-20261123090000-000001.jsonl.gz", damage(_packed(*records)))
+    _stored(store, "tweets-20261123090000-000001.jsonl.gz", damage(packed(*records)))
     (file,) = record_files(reader(store), _KEYS)
     bad: list[BadRecord] = []
     found = [line.raw for line in lines(reader(store), file, on_bad=bad.append)]
@@ -171,12 +151,12 @@ def test_local_files_are_read_packed_or_not_and_from_standard_input(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     records = record_forms.made_up_lines()
-    plain, packed, empty = tmp_path / "plain.jsonl", tmp_path / "packed", tmp_path / "empty"
+    plain, gz, empty = tmp_path / "plain.jsonl", tmp_path / "packed", tmp_path / "empty"
     # The last line has no end, and some are empty.
     plain.write_bytes(b"\r\n".join(records) + b"\n\n" + records[0])
-    packed.write_bytes(_packed(*records))
+    gz.write_bytes(packed(*records))
     empty.write_bytes(b"")
-    assert [line.rows for line in local_lines(str(packed))] == [
+    assert [line.rows for line in local_lines(str(gz))] == [
         line.rows for line in local_lines(str(plain)) if line.raw
     ][:-1]
     assert list(local_lines(str(empty))) == []
@@ -189,8 +169,8 @@ def test_local_files_are_read_packed_or_not_and_from_standard_input(
 def test_memory_does_not_grow_with_the_file(store: FolderStore) -> None:
     line = record_forms.written(record_forms.page())
     peaks = []
-    for number, count in enumerate((2_000, 10_000), 1):
-        _stored(store, f"tweets-20261123090000-{number:06d}.jsonl.gz", _packed(*[line] * count))
+    for number, count in enumerate((500, 3_000), 1):
+        _stored(store, f"tweets-20261123090000-{number:06d}.jsonl.gz", packed(*[line] * count))
         file = list(record_files(reader(store), _KEYS))[-1]
         tracemalloc.start()
         assert sum(1 for _ in lines(reader(store), file)) == count

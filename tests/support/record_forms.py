@@ -40,6 +40,7 @@ _USERS = [
 _ORIGINAL = {
     "id": "1577000000000000001",
     "text": "Flood in #Vorarlberg https://t.co/y",
+    "public_metrics": {"retweet_count": 1, "reply_count": 0, "like_count": 2, "quote_count": 1},
     "author_id": "13",
     "created_at": "2022-10-03T18:00:00.000Z",
     "conversation_id": "1577000000000000001",
@@ -90,6 +91,7 @@ _QUOTE = {
 _REPOST = {
     "id": "1577000000000000019",
     "text": "RT @biz: Flood",
+    "public_metrics": {"retweet_count": 1, "reply_count": 0, "like_count": 0, "quote_count": 0},
     "author_id": "12",
     "created_at": "2022-10-03T18:30:00.000Z",
     "referenced_tweets": [{"type": "retweeted", "id": "1577000000000000001"}],

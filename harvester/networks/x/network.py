@@ -19,6 +19,7 @@ from harvester.settings import Settings
 # What speaks to X is imported only where that is done, so that commands begin quickly.
 if TYPE_CHECKING:
     from harvester.networks.x.client import XClient
+    from harvester.networks.x.forms.flat import XFlat
     from harvester.networks.x.keys import Keys
     from harvester.networks.x.matching.attribution import Attribution
 
@@ -106,6 +107,12 @@ class X(Network):
         from harvester.networks.x.forms import rows
 
         return rows(line)
+
+    @property
+    def flat(self) -> "XFlat":
+        from harvester.networks.x.forms.flat import XFlat
+
+        return XFlat()
 
     @property
     def prices(self) -> Prices:

@@ -1,0 +1,1 @@
+"""The commands that export stored posts, and those on files of records."""

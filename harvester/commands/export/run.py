@@ -1,0 +1,132 @@
+"""Runs an export: finds the files, writes them in the form that was asked for, and says what was written."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from harvester.clock import SystemClock
+from harvester.commands.cli.output import announce_dry_run, print_json, print_line
+from harvester.commands.cli.progress_meter import Show, meter
+from harvester.commands.export.selected import selection
+from harvester.errors import Exit, HarvesterError
+from harvester.exports.forms import Form
+from harvester.exports.output import STANDARD_OUTPUT, require_free
+from harvester.exports.posts import Posts, Progress, Stored
+from harvester.exports.written import Written
+from harvester.networks.registry import network_of
+from harvester.reading.files import RecordFile, record_files
+from harvester.store.reading import reader
+from harvester.text import counted, size
+
+if TYPE_CHECKING:
+    from harvester.commands.cli.workspace import Workspace
+
+_SELECTING = ("since", "until", "harvested_since", "users", "tags", "kinds", "included")
+_SHOWN = 20
+
+
+def run(form: Form, collection_ids: Sequence[str], workspace: "Workspace", options: dict[str, Any]) -> int:
+    """Write the collections' posts in the form; the exit code."""
+    chosen = selection(**{name: options.pop(name) for name in _SELECTING})
+    to = options.pop("to") or f"{'-'.join(collection_ids)[:100]}{form.ending}"
+    require_free(to, replace=options.pop("replace") or options["dry_run"])
+    source = reader(workspace.store)
+    files = [file for each in collection_ids for file in record_files(source, workspace.keys(each))]
+    network = network_of({"network": _network(files)} if files else {})
+    clock = SystemClock()
+    began = clock.elapsed()
+    with meter(options.pop("form"), interrupted=_INTERRUPTED) as show:
+        posts = Posts(
+            [Stored(source, file) for file in files],
+            network,
+            chosen,
+            duplicates=options.pop("duplicates"),
+            tell=lambda now: _show(now, show),
+        )
+        if options.pop("dry_run"):
+            return _dry_run(posts, files, to, as_json=options["as_json"])
+        written = form.loaded()(posts, to, options)
+    _tell(form, to, written, posts.progress, as_json=options["as_json"], seconds=clock.elapsed() - began)
+    require_no_bad(posts.progress, skip=options["skip_bad"])
+    return int(Exit.OK)
+
+
+_INTERRUPTED = "Stopped; nothing was written. Run it again."
+
+
+def _network(files: Sequence[RecordFile]) -> str:
+    names = sorted({file.network for file in files})
+    if len(names) > 1:
+        raise HarvesterError(
+            f"The collections are of several networks: {', '.join(names)}.",
+            hint="Export those of each network on their own.",
+            exit_code=Exit.USAGE,
+        )
+    return names[0]
+
+
+def _show(now: Progress, show: Show) -> None:
+    show(f"File {now.file:,} of {now.files:,}", file=now.file, files=now.files)
+
+
+def _dry_run(posts: Posts, files: Sequence[RecordFile], to: str, *, as_json: bool) -> int:
+    number = sum(1 for _ in posts.read())
+    stored = sum(file.size for file in files)
+    if as_json:
+        print_json(
+            {
+                "would_write": to,
+                "posts": number,
+                "duplicates": posts.progress.duplicates,
+                "bad": posts.progress.bad,
+                "files": len(files),
+                "file_bytes": stored,
+            }
+        )
+    else:
+        found = f"{counted(number, 'post')} of {counted(len(files), 'file')} ({size(stored)})"
+        announce_dry_run(True, f"write {found} to {to}")
+    return int(Exit.OK)
+
+
+def _tell(form: Form, to: str, written: Written, now: Progress, *, as_json: bool, seconds: float) -> None:
+    if as_json and to != STANDARD_OUTPUT:
+        print_json(
+            {
+                "written": to,
+                "form": form.name,
+                f"{written.what}s": written.number,
+                "duplicates": now.duplicates,
+                "bad": now.bad,
+                "bytes": written.bytes,
+                "sha256": written.sha256,
+                "source": "records",
+                "seconds": round(seconds, 1),
+                **written.figures,
+            }
+        )
+        return
+    less = f", {counted(now.duplicates, 'duplicate')} left out" if now.duplicates else ""
+    where = "" if to == STANDARD_OUTPUT else f" to {to}"
+    print_line(
+        f"{counted(written.number, written.what)} written{where} ({size(written.bytes)}){less}.", err=True
+    )
+    for note in written.notes:
+        print_line(note, err=True)
+
+
+def require_no_bad(now: Progress, *, skip: bool) -> None:
+    """Raise where records could not be read; what could be was written."""
+    if not now.bad_records:
+        return
+    shown = [*now.bad[:_SHOWN]]
+    if now.bad_records > len(shown):
+        shown.append(f"and {now.bad_records - len(shown):,} more")
+    if skip:
+        for line in shown:
+            print_line(line, err=True)
+        return
+    raise HarvesterError(
+        f"{counted(now.bad_records, 'record')} could not be read and left out; the rest was written.",
+        shown,
+        "`collection verify` says whether files are damaged; with --skip-bad the exit code is 0.",
+    )

@@ -1,0 +1,83 @@
+"""The options that say which posts are exported, and what they mean."""
+
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from harvester.errors import Exit, HarvesterError
+
+if TYPE_CHECKING:
+    from harvester.exports.selection import Selection
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+_KINDS = ("post", "repost", "reply", "quote")
+_DUPLICATES = ("keep", "first", "newest")
+
+
+def selection_options(command: _F) -> _F:
+    """The options that select posts."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command
+
+
+_OPTIONS = (
+    click.option("--since", metavar="TIME", help="Posts published from this date or time (UTC) on."),
+    click.option("--until", metavar="TIME", help="Posts published before this date or time (UTC)."),
+    click.option("--harvested-since", metavar="TIME", help="Posts received from this date or time (UTC) on."),
+    click.option("--user", "users", multiple=True, metavar="ID|@NAME", help="Posts of this account."),
+    click.option("--tag", "tags", multiple=True, metavar="TAG", help="Posts with this hashtag."),
+    click.option("--kind", "kinds", multiple=True, type=click.Choice(_KINDS), help="Posts of this kind."),
+    click.option(
+        "--included", is_flag=True, help="Also posts that came along with others, e.g. quoted ones."
+    ),
+    click.option(
+        "--duplicates",
+        type=click.Choice(_DUPLICATES),
+        default=_DUPLICATES[0],
+        show_default=True,
+        help="Of a post that is stored more than once: keep all, the first, or the newest.",
+    ),
+)
+
+
+def selection(
+    *,
+    since: str | None,
+    until: str | None,
+    harvested_since: str | None,
+    users: Iterable[str],
+    tags: Iterable[str],
+    kinds: Iterable[str],
+    included: bool,
+) -> "Selection":
+    """What the options select."""
+    from harvester.exports.selection import Selection
+
+    return Selection(
+        since=_time(since, "--since"),
+        until=_time(until, "--until"),
+        harvested_since=_time(harvested_since, "--harvested-since"),
+        users=frozenset(user.lstrip("@").lower() for user in users),
+        tags=frozenset(tag.lstrip("#").lower() for tag in tags),
+        kinds=frozenset(kinds),
+        included=included,
+    )
+
+
+def _time(text: str | None, option: str) -> str:
+    """As rows have times."""
+    if not text:
+        return ""
+    try:
+        found = datetime.fromisoformat(text)
+        found = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError) as error:
+        raise HarvesterError(
+            f"{option} {text!r} is not a date.",
+            hint="Use e.g. 2026-11-01 or 2026-11-01T12:00.",
+            exit_code=Exit.USAGE,
+        ) from error
+    return found.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,1 @@
+"""Stored posts become files for other programs: in constant memory, and under their names when whole."""

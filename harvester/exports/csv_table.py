@@ -1,0 +1,68 @@
+"""`export csv`: a table of posts, a row each."""
+
+import csv
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any
+
+from harvester.exports.output import Output, output
+from harvester.exports.posts import Posts
+from harvester.exports.written import Written, written
+
+# A spreadsheet takes these for a formula.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_ID = re.compile(r"(?:^|[._])id$")
+_MARK = "\ufeff".encode()
+
+
+def write(posts: Posts, to: str, options: Mapping[str, Any]) -> Written:
+    """Write the table."""
+    usual = posts.network.flat.columns
+    columns = [name.strip() for name in str(options.get("columns") or "").split(",") if name.strip()]
+    columns = columns or list(usual)
+    cells = posts.network.flat.cells(columns)
+    excel = bool(options.get("excel"))
+    unknown = {name: number for number, name in enumerate(columns) if name not in usual}
+    with output(to) as file:
+        if excel:
+            file.write(_MARK)
+        table = csv.writer(_Encoded(file), delimiter="\t" if options.get("tsv") else ",", lineterminator="\n")
+        table.writerow(columns)
+        rows: Iterable[list[str]] = map(cells, posts.trees())
+        if excel:
+            rows = map(_for_excel(columns), rows)
+        number = 0
+        for row in rows:
+            table.writerow(row)
+            number += 1
+            if unknown:
+                unknown = {name: place for name, place in unknown.items() if not row[place]}
+    notes = tuple(f"No post has {name}: `export csv --help` names the columns." for name in unknown)
+    return written(number, file, notes=notes)
+
+
+class _Encoded:
+    """Text as UTF-8; half of a surrogate pair is no text."""
+
+    def __init__(self, file: Output) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        return self._file.write(text.encode("utf-8", "replace"))
+
+
+def _for_excel(columns: Sequence[str]) -> Callable[[list[str]], list[str]]:
+    """Ids keep all their digits, and no text becomes a formula."""
+    are_ids = [bool(_ID.search(name)) for name in columns]
+
+    def shown(row: list[str]) -> list[str]:
+        return [
+            (f'="{cell}"' if cell.isdecimal() else _text(cell)) if is_id else _text(cell)
+            for cell, is_id in zip(row, are_ids, strict=True)
+        ]
+
+    return shown
+
+
+def _text(cell: str) -> str:
+    return f"'{cell}" if cell.startswith(_FORMULA) else cell

@@ -1,0 +1,109 @@
+"""What is written gets its name when it is whole, and is counted and hashed on the way."""
+
+import hashlib
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from isal import igzip
+
+from harvester.errors import Exit, HarvesterError
+from harvester.errors.files import naming
+from harvester.store.disk import sync, whole
+
+STANDARD_OUTPUT = "-"
+_LEVEL = 2
+_BLOCK = 1 << 20
+
+
+class Output:
+    """Bytes on their way to a file; what is hashed is what the file holds."""
+
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        self._write = write
+        self.bytes = 0
+        self._sha256 = hashlib.sha256()
+        # Where it is packed, what holds the packed bytes.
+        self.within: Output | None = None
+        self._waiting: list[bytes] = []
+        self._size = 0
+
+    def write(self, data: bytes) -> int:
+        """Write it, some time until `flush`."""
+        self._waiting.append(data)
+        self._size += len(data)
+        if self._size >= _BLOCK:
+            self.flush()
+        return len(data)
+
+    def flush(self) -> None:
+        """Hand on what waits."""
+        data = b"".join(self._waiting)
+        self._waiting, self._size = [], 0
+        self.bytes += len(data)
+        self._sha256.update(data)
+        self._write(data)
+
+    @property
+    def sha256(self) -> str:
+        return self._sha256.hexdigest()
+
+
+def require_free(path: str, *, replace: bool) -> None:
+    """Raise where something stands that would be written over."""
+    if path != STANDARD_OUTPUT and not replace and Path(path).exists():
+        raise HarvesterError(
+            f"{path} exists.", hint="Choose another name with -o, or --replace it.", exit_code=Exit.USAGE
+        )
+
+
+@contextmanager
+def output(path: str) -> Iterator[Output]:
+    """A file, packed where its name ends in .gz; `-` is standard output."""
+    if path == STANDARD_OUTPUT:
+        written = Output(sys.stdout.buffer.write)
+        yield written
+        written.flush()
+        sys.stdout.flush()
+        return
+    with whole(Path(path)) as partial, naming(Path(path)), partial.open("wb") as file:
+        written = Output(file.write)
+        if path.endswith(".gz"):
+            with _packed(written) as packed:
+                unpacked = Output(packed.write)
+                unpacked.within = written
+                yield unpacked
+                unpacked.flush()
+        else:
+            yield written
+        written.flush()
+
+
+def _packed(written: Output) -> Any:
+    """No name and no time in its header, so that the same posts make the same bytes."""
+    made: Any = igzip.IGzipFile
+    return made("", "wb", _LEVEL, written, 0)
+
+
+@contextmanager
+def folder(path: str) -> Iterator[Path]:
+    """A folder that gets its name when all in it is written."""
+    goal = Path(path)
+    if path == STANDARD_OUTPUT:
+        raise HarvesterError("This makes a folder.", hint="Name it with -o.", exit_code=Exit.USAGE)
+    goal.parent.mkdir(parents=True, exist_ok=True)
+    partial = goal.with_name(f"{goal.name}.{uuid4().hex}.part")
+    try:
+        with naming(goal):
+            partial.mkdir()
+            yield partial
+            sync(partial)
+            if goal.exists():
+                shutil.rmtree(goal)
+            partial.rename(goal)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)

@@ -1,0 +1,203 @@
+"""The posts of collections or of files, one after the other, with what an export asks of them."""
+
+from array import array
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from harvester.documents import Tree
+from harvester.exports.duplicates import KEEP, left_out
+from harvester.exports.selection import Selection
+from harvester.networks import Network
+from harvester.networks.records import BrokenLine
+from harvester.networks.rows import AccountRow, PostRow, Rows
+from harvester.reading.files import RecordFile
+from harvester.reading.lines import BadRecord, OnBad, RawLine, local_raw_lines, raw_lines, read_rows
+from harvester.store.reading import Reader
+
+# After so many lines, progress is told.
+_TOLD = 256
+
+
+class Source(Protocol):
+    """A file of records."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def harvested(self) -> str:
+        """When its harvest began; empty where that is not known."""
+        ...
+
+    def lines(self, on_bad: OnBad | None) -> Iterator[RawLine]: ...
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A file of a collection."""
+
+    reader: Reader = field(repr=False)
+    file: RecordFile
+
+    @property
+    def name(self) -> str:
+        return self.file.key
+
+    @property
+    def harvested(self) -> str:
+        return self.file.harvest
+
+    def lines(self, on_bad: OnBad | None) -> Iterator[RawLine]:
+        return raw_lines(self.reader, self.file, on_bad=on_bad)
+
+
+@dataclass(frozen=True)
+class Local:
+    """A file of this machine, or standard input."""
+
+    name: str
+    harvested: str = ""
+
+    def lines(self, on_bad: OnBad | None) -> Iterator[RawLine]:
+        return local_raw_lines(self.name, on_bad=on_bad)
+
+
+class Post(NamedTuple):
+    """A post with its row, and its flattened record where that was asked for."""
+
+    row: PostRow
+    tree: Tree
+    file: str
+    line: int
+
+
+@dataclass
+class Progress:
+    """How far an export is, and what could not be read."""
+
+    files: int = 0
+    file: int = 0
+    posts: int = 0
+    duplicates: int = 0
+    bad: list[str] = field(default_factory=list)
+    bad_records: int = 0
+
+
+_MOST_BAD = 100
+
+
+class Posts:
+    """What is exported, to be read as often as an export has to."""
+
+    def __init__(
+        self,
+        sources: Iterable[Source],
+        network: Network,
+        selection: Selection | None = None,
+        *,
+        duplicates: str = KEEP,
+        tell: Callable[[Progress], None] = lambda _: None,
+    ) -> None:
+        self.sources, self.network = list(sources), network
+        self._flat = network.flat
+        self.selection = selection or Selection()
+        self.progress = Progress(len(self.sources))
+        self._duplicates = duplicates
+        self._left_out: array[int] | None = None
+        self._tell = tell
+        self._bad: set[tuple[str, int]] = set()
+
+    def read(self, *, trees: bool = False) -> Iterator[Post]:
+        """The posts that are selected, with `trees` flattened, in the order in which they were stored."""
+        if self._duplicates == KEEP:
+            yield from self._selected(trees=trees)
+            return
+        if self._left_out is None:
+            self._left_out = left_out((post.row for post in self._selected(trees=False)), self._duplicates)
+            self.progress.duplicates = len(self._left_out)
+        left = iter(self._left_out)
+        next_one = next(left, -1)
+        for position, post in enumerate(self._selected(trees=trees)):
+            if position == next_one:
+                next_one = next(left, -1)
+            else:
+                yield post
+
+    def trees(self) -> Iterator[Tree]:
+        """The same flattened and without rows, which takes half the time where all are taken."""
+        if not self.selection.is_all or self._duplicates != KEEP:
+            yield from (post.tree for post in self.read(trees=True))
+            return
+        for source in self._each_source():
+            for line in self._each_line(source):
+                try:
+                    found, _ = self._flat.posts(line.raw) if line.raw.strip() else ((), ())
+                except BrokenLine as error:
+                    self._hear(BadRecord(source.name, line.number, error.why))
+                    continue
+                yield from (tree for tree in found if is_post(tree))
+
+    def _selected(self, *, trees: bool) -> Iterator[Post]:
+        for source, line, rows in self._lines():
+            found = [row for row in rows.posts if self.selection.takes(row, harvested=source.harvested)]
+            if not found:
+                continue
+            by_id = self._by_id(line.raw) if trees else {}
+            for row in found:
+                yield Post(row, by_id.get(row.id, {}), source.name, line.number)
+
+    def accounts(self) -> Iterator[AccountRow]:
+        """The accounts of lines that hold a selected post, or any account where all are taken."""
+        for source, _, rows in self._lines():
+            takes = (self.selection.takes(row, harvested=source.harvested) for row in rows.posts)
+            if self.selection.is_all or any(takes):
+                yield from rows.accounts
+
+    def raw(self) -> Iterator[bytes]:
+        """The lines that hold a selected post, as they are stored."""
+        for source, line, rows in self._lines():
+            takes = (self.selection.takes(row, harvested=source.harvested) for row in rows.posts)
+            if self.selection.is_all or any(takes):
+                yield line.raw
+
+    def _by_id(self, raw: bytes) -> dict[str, Tree]:
+        collected, included = self._flat.posts(raw)
+        # What was collected itself goes before the same post that came along with another.
+        return {_id(tree): tree for tree in (*included, *collected)}
+
+    def _lines(self) -> Iterator[tuple[Source, RawLine, Rows]]:
+        for source in self._each_source():
+            for line in self._each_line(source):
+                rows = read_rows(line, source.name, self.network, on_bad=self._hear)
+                if rows is not None:
+                    yield source, line, rows
+
+    def _each_source(self) -> Iterator[Source]:
+        for number, source in enumerate(self.sources, 1):
+            self.progress.file = number
+            self._tell(self.progress)
+            yield source
+
+    def _each_line(self, source: Source) -> Iterator[RawLine]:
+        for line in source.lines(self._hear):
+            if line.number % _TOLD == 0:
+                self._tell(self.progress)
+            yield line
+
+    def _hear(self, bad: BadRecord) -> None:
+        if (bad.file, bad.line) in self._bad:
+            return
+        self.progress.bad_records += 1
+        if len(self._bad) < _MOST_BAD:
+            self._bad.add((bad.file, bad.line))
+            self.progress.bad.append(bad.message)
+
+
+def is_post(tree: Tree) -> bool:
+    """Whether it is a post; an account has a name and no text."""
+    return "text" in tree or "full_text" in tree or "username" not in tree
+
+
+def _id(tree: Tree) -> str:
+    return str(tree.get("id_str") or tree.get("id"))

@@ -1,0 +1,149 @@
+"""Answers of X become one post each, with all that it refers to inside it, as `twarc2 flatten` does it.
+
+Member by member the same, in the same order. What is null there, or is not what it should be, stays as it is,
+where twarc raises.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from harvester.documents import Tree
+from harvester.networks.records import BrokenLine
+
+# What has no references in it, and is large.
+_PLAIN = frozenset(
+    (
+        *("context_annotations", "public_metrics", "edit_controls", "edit_history_tweet_ids", "withheld"),
+        *("urls", "hashtags", "cashtags", "annotations", "text"),
+    )
+)
+_Objects = Mapping[Any, Tree]
+_ABSENT: Tree = {}
+
+
+def flattened(record: Tree) -> tuple[list[Tree], list[Tree]]:
+    """The posts of a record, and those that came along with them; it is changed."""
+    if "data" not in record:
+        return [record] if "id" in record or "id_str" in record else [], list(_inside(record))
+    known_objects = _Known(record.get("includes"))
+    included = [known_objects.expand(post) for post in known_objects.included_posts()]
+    data = record["data"]
+    found = data if isinstance(data, list) else [data] if isinstance(data, dict) else []
+    if not all(isinstance(post, dict) and _is_key(post.get("id")) for post in found):
+        raise BrokenLine(1, "has a post without an id")
+    posts = [known_objects.expand(post) for post in found]
+    for name in ("__twarc", "matching_rules"):
+        if name in record:
+            for post in posts:
+                post[name] = record[name]
+            if name == "__twarc":
+                included = [{**post, name: record[name]} for post in included]
+    return posts, included
+
+
+def _inside(post: Tree) -> Iterator[Tree]:
+    """The posts inside one that is flattened, or of API 1.1."""
+    references = post.get("referenced_tweets")
+    found = references if isinstance(references, list) else []
+    for each in (*found, post.get("retweeted_status"), post.get("quoted_status")):
+        if isinstance(each, dict):
+            if "text" in each or "full_text" in each:
+                yield each
+            yield from _inside(each)
+
+
+class _Known:
+    """What an answer includes."""
+
+    def __init__(self, includes: Any) -> None:
+        self._includes: Tree = includes if isinstance(includes, dict) else {}
+        # A mention names an account; names go before ids, as one could be the other.
+        self._users = {**self._by("users", "id"), **self._by("users", "username")}
+        self._media = self._by("media", "media_key")
+        self._polls, self._places = self._by("polls", "id"), self._by("places", "id")
+        self._posts = self._by("tweets", "id")
+
+    def included_posts(self) -> list[Tree]:
+        return list(self._posts.values())
+
+    def expand(self, value: Tree) -> Tree:
+        """The object with what it refers to; those in it first."""
+        for name, inner in value.items():
+            if name not in _PLAIN:
+                self._expand_inner(inner)
+        for name, add in _EXPANSIONS:
+            if name in value:
+                add(self, value, value[name])
+        return value
+
+    def _expand_inner(self, value: Any) -> None:
+        if isinstance(value, dict):
+            self.expand(value)
+        elif isinstance(value, list):
+            for each in value:
+                if isinstance(each, dict | list):
+                    self._expand_inner(each)
+
+    def _by(self, section: str, name: str) -> dict[Any, Tree]:
+        found = self._includes.get(section)
+        if not isinstance(found, list):
+            return {}
+        return {each[name]: each for each in found if isinstance(each, dict) and _is_key(each.get(name))}
+
+    # -- one expansion each ------------------------------------------------------------------------
+
+    def author(self, value: Tree, found: Any) -> None:
+        value["author"] = _of(self._users, found)
+
+    def answered(self, value: Tree, found: Any) -> None:
+        value["in_reply_to_user"] = _of(self._users, found)
+
+    def media(self, value: Tree, found: Any) -> None:
+        if isinstance(found, list):
+            value["media"] = [_of(self._media, key) for key in found]
+
+    def poll(self, value: Tree, found: Any) -> None:
+        if isinstance(found, list) and found:
+            value["poll"] = _of(self._polls, found[-1])
+
+    def place(self, value: Tree, found: Any) -> None:
+        if isinstance(found, dict) and "place_id" in found:
+            value["geo"] = {**found, **_of(self._places, found["place_id"])}
+
+    def mentions(self, value: Tree, found: Any) -> None:
+        if isinstance(found, list):
+            value["mentions"] = [_merged(each, self._users, "username") for each in found]
+
+    def references(self, value: Tree, found: Any) -> None:
+        if isinstance(found, list):
+            value["referenced_tweets"] = [_merged(each, self._posts, "id") for each in found]
+
+    def pinned(self, value: Tree, found: Any) -> None:
+        value["pinned_tweet"] = _of(self._posts, found)
+
+
+# In the order in which twarc adds them.
+_EXPANSIONS: tuple[tuple[str, Callable[[_Known, Tree, Any], None]], ...] = (
+    ("author_id", _Known.author),
+    ("in_reply_to_user_id", _Known.answered),
+    ("media_keys", _Known.media),
+    ("poll_ids", _Known.poll),
+    ("geo", _Known.place),
+    ("mentions", _Known.mentions),
+    ("referenced_tweets", _Known.references),
+    ("pinned_tweet_id", _Known.pinned),
+)
+
+
+def _is_key(value: Any) -> bool:
+    return isinstance(value, str | int)
+
+
+def _of(objects: _Objects, key: Any) -> Tree:
+    return objects.get(key, _ABSENT) if _is_key(key) else _ABSENT
+
+
+def _merged(reference: Any, objects: _Objects, name: str) -> Any:
+    if not isinstance(reference, dict):
+        return reference
+    return {**reference, **_of(objects, reference.get(name))}

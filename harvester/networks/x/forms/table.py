@@ -1,0 +1,129 @@
+"""A flattened post as the cells of a table, with the columns and values of twarc-csv 0.7."""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from harvester.documents import Tree
+from harvester.networks.x.forms import v1_as_v2
+
+_NAMES = """
+    id conversation_id referenced_tweets.replied_to.id referenced_tweets.retweeted.id
+    referenced_tweets.quoted.id author_id in_reply_to_user_id in_reply_to_username retweeted_user_id
+    retweeted_username quoted_user_id quoted_username created_at text lang source
+    public_metrics.impression_count public_metrics.reply_count public_metrics.retweet_count
+    public_metrics.quote_count public_metrics.like_count public_metrics.bookmark_count reply_settings
+    edit_history_tweet_ids edit_controls.edits_remaining edit_controls.editable_until
+    edit_controls.is_edit_eligible possibly_sensitive withheld.scope withheld.copyright
+    withheld.country_codes entities.annotations entities.cashtags entities.hashtags entities.mentions
+    entities.urls context_annotations attachments.media attachments.media_keys
+    attachments.poll.duration_minutes attachments.poll.end_datetime attachments.poll.id
+    attachments.poll.options attachments.poll.voting_status attachments.poll_ids author.id
+    author.created_at author.username author.name author.description author.entities.description.cashtags
+    author.entities.description.hashtags author.entities.description.mentions
+    author.entities.description.urls author.entities.url.urls author.url author.location
+    author.pinned_tweet_id author.profile_image_url author.protected author.public_metrics.followers_count
+    author.public_metrics.following_count author.public_metrics.listed_count
+    author.public_metrics.tweet_count author.verified author.verified_type author.withheld.scope
+    author.withheld.copyright author.withheld.country_codes geo.coordinates.coordinates
+    geo.coordinates.type geo.country geo.country_code geo.full_name geo.geo.bbox geo.geo.type geo.id
+    geo.name geo.place_id geo.place_type matching_rules __twarc.retrieved_at __twarc.url __twarc.version
+"""
+COLUMNS: tuple[str, ...] = tuple(_NAMES.split())
+
+Cells = Callable[[Tree], list[str]]
+
+
+def cells_of(columns: Sequence[str]) -> Cells:
+    """What makes the cells of a post in these columns, each a path of members joined by dots."""
+    paths = [tuple(column.split(".")) for column in columns]
+
+    def cells(post: Tree) -> list[str]:
+        shown = _shown(v1_as_v2.as_v2(post) if "id_str" in post else post)
+        found = []
+        for path in paths:
+            value: Any = shown
+            for name in path:
+                value = value.get(name) if isinstance(value, dict) else None
+            found.append(value if type(value) is str and "\n" not in value else _cell(value))
+        return found
+
+    return cells
+
+
+def _cell(value: Any) -> str:
+    if value is None or isinstance(value, dict):
+        return ""
+    if isinstance(value, str):
+        return value.replace("\r", "").replace("\n", r"\n")
+    return json.dumps(value) if isinstance(value, list) else str(value)
+
+
+def _shown(post: Tree) -> Tree:
+    """The post with what twarc-csv shows of it; the post itself stays as it is."""
+    shown = {**post, "referenced_tweets": {}}
+    references = post.get("referenced_tweets")
+    found = [each for each in references if isinstance(each, dict)] if isinstance(references, list) else []
+    if found:
+        shown["referenced_tweets"] = {
+            str(each.get("type")): {"id": each.get("id")} for each in reversed(found)
+        }
+        for kind, prefix in (("replied_to", "in_reply_to"), ("retweeted", "retweeted"), ("quoted", "quoted")):
+            _refer(shown, [each for each in found if each.get("type") == kind], kind, prefix)
+    shown["entities"] = _entities(shown.get("entities"))
+    if isinstance(shown.get("author"), dict):
+        shown["author"] = _author(shown["author"])
+    return shown
+
+
+# What a repost shows of the post that it reposts.
+_MERGED = ("text", "entities", "attachments", "context_annotations", "public_metrics")
+
+
+def _refer(shown: Tree, found: list[Tree], kind: str, prefix: str) -> None:
+    if not found:
+        return
+    other = found[-1]
+    author = other.get("author")
+    if isinstance(author, dict) and "username" in author:
+        shown[f"{prefix}_username"] = author["username"]
+    if kind != "replied_to" and "author_id" in other:
+        shown[f"{prefix}_user_id"] = other["author_id"]
+    if kind == "retweeted":
+        shown.update({name: other.get(name, shown.get(name)) for name in _MERGED})
+
+
+def _author(author: Tree) -> Tree:
+    entities = author.get("entities")
+    if not isinstance(entities, dict) or not entities:
+        return author
+    shown = {**author, "entities": {**entities, "description": _entities(entities.get("description"))}}
+    if isinstance(entities.get("url"), dict):
+        urls = [_link(url) for url in entities["url"].get("urls") or () if isinstance(url, dict)]
+        shown["entities"]["url"] = {"urls": urls}
+        shown["url"] = urls[-1] if urls else author.get("url")
+    return shown
+
+
+def _entities(entities: Any) -> Any:
+    if not isinstance(entities, dict):
+        return entities
+    shown = {name: value for name, value in entities.items() if isinstance(value, list)}
+    for name, sign, member in (
+        ("cashtags", "$", "tag"),
+        ("hashtags", "#", "tag"),
+        ("mentions", "@", "username"),
+    ):
+        if name in shown:
+            shown[name] = [f"{sign}{each.get(member)}" for each in shown[name] if isinstance(each, dict)]
+    if "urls" in shown:
+        shown["urls"] = [
+            url.get("display_url") if "media_key" in url else _link(url)
+            for url in shown["urls"]
+            if isinstance(url, dict)
+        ]
+    return shown
+
+
+def _link(url: Tree) -> Any:
+    return url.get("expanded_url", url.get("url"))

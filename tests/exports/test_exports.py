@@ -1,0 +1,159 @@
+"""Every form: what is selected, what a bad record does, and that a file appears when it is whole."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+from twarc.expansions import ensure_flattened
+
+from harvester.exports.forms import FORMS
+from tests.support import record_forms
+from tests.support.cli_session import Person
+from tests.support.stored_records import collection_of, packed, stored
+
+_FORMS = [form.name for form in FORMS]
+_QUOTE, _REPOST, _ORIGINAL = "1577000000000000009", "1577000000000000019", "1577000000000000001"
+
+
+def _ids(person: Person, *options: str, collection: str = "election") -> list[str]:
+    lines = person.output("export", "jsonl", collection, *options, "-o", "-").splitlines()
+    return [json.loads(line)["id"] for line in lines]
+
+
+def test_jsonl_is_what_twarc2_flatten_makes_member_by_member(real_person: Person) -> None:
+    for collection, least in (("election", 5), ("real", 300)):
+        raw = real_person.output("export", "jsonl", collection, "--raw", "-o", "-").splitlines()
+        flat = real_person.output("export", "jsonl", collection, "-o", "-").splitlines()
+        theirs = [post for line in raw for post in ensure_flattened(json.loads(line))]
+        assert [json.loads(line) for line in flat] == theirs
+        assert len(theirs) >= least
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ((), [_QUOTE, _REPOST, _QUOTE, _QUOTE, _REPOST]),
+        (("--duplicates", "first"), [_QUOTE, _REPOST]),
+        (("--duplicates", "newest"), [_QUOTE, _REPOST]),
+        (("--duplicates", "first", "--included"), [_QUOTE, _REPOST, _ORIGINAL]),
+        (("--kind", "repost", "--duplicates", "first"), [_REPOST]),
+        (("--tag", "#Flood", "--duplicates", "first"), [_QUOTE]),
+        (("--user", "@JACK", "--duplicates", "first"), [_QUOTE, _REPOST]),
+        (("--user", "13", "--included", "--duplicates", "first"), [_ORIGINAL]),
+        (("--since", "2022-10-03T18:30", "--duplicates", "first"), [_REPOST]),
+        (("--until", "2022-10-03T18:30", "--duplicates", "first"), [_QUOTE]),
+        (("--since", "2022-10-03T20:30+02:00", "--duplicates", "first"), [_REPOST]),
+        (("--harvested-since", "2026-11-24"), []),
+    ],
+)
+def test_posts_are_selected(person: Person, options: tuple[str, ...], expected: list[str]) -> None:
+    assert _ids(person, *options) == expected
+
+
+def test_the_newest_of_a_post_is_the_one_that_was_received_last(person: Person, tmp_path: Path) -> None:
+    later, earlier = record_forms.page(), record_forms.page()
+    for page, likes, day in ((later, 9, 24), (earlier, 1, 22)):
+        page["data"][0]["public_metrics"]["like_count"] = likes
+        page["__twarc"]["retrieved_at"] = f"2026-11-{day}T09:00:00+00:00"
+    collection_of(tmp_path / "collections", "changed", [[later], [earlier]])
+    for which, likes in (("newest", 9), ("first", 9), ("keep", 9)):
+        lines = person.output("export", "jsonl", "changed", "--duplicates", which, "-o", "-").splitlines()
+        assert json.loads(lines[0])["public_metrics"]["like_count"] == likes
+        assert len(lines) == (4 if which == "keep" else 2)
+
+
+def test_ids_are_sorted_and_stand_once(person: Person, tmp_path: Path) -> None:
+    pages = [{"data": [{"id": str(number), "author_id": "7", "text": ""}]} for number in (12, 9, 100, 9)]
+    collection_of(tmp_path / "collections", "few", [pages])
+    assert person.output("export", "ids", "few", "-o", "-").split() == ["9", "12", "100"]
+    assert person.output("export", "ids", "few", "--of", "users", "-o", "-").split() == ["7"]
+
+
+def test_several_collections_become_one_file(person: Person, tmp_path: Path) -> None:
+    collection_of(tmp_path / "collections", "few", [[{"data": [{"id": "1", "text": ""}]}]])
+    person.output("export", "jsonl", "election", "few", "-o", "both.jsonl.gz")
+    lines = gzip.decompress((tmp_path / "both.jsonl.gz").read_bytes()).splitlines()
+    assert len(lines) == 6
+
+
+@pytest.mark.parametrize("form", _FORMS)
+def test_a_form_is_written_says_what_and_is_not_written_over(person: Person, form: str) -> None:
+    told = person("export", form, "election", "--json")
+    assert told.code == 0, told
+    made = told.json
+    to = person.folder / made["written"]
+    assert to.exists()
+    assert made["form"] == form
+    again = person("export", form, "election")
+    assert (again.code, "exists. Choose another name with -o, or --replace it." in again.err) == (2, True)
+    before = to.read_bytes() if to.is_file() else sorted(to.rglob("*"))
+    assert person("export", form, "election", "--replace").code == 0
+    # The same posts make the same bytes.
+    assert (to.read_bytes() if to.is_file() else sorted(to.rglob("*"))) == before
+    assert not list(person.folder.glob("*.part"))
+
+
+@pytest.mark.parametrize("form", _FORMS)
+def test_a_dry_run_counts_and_writes_nothing(person: Person, form: str) -> None:
+    before = sorted(person.folder.rglob("*"))
+    assert "Would write 5 posts of 2 files" in person.output("export", form, "election", "--dry-run")
+    assert person("export", form, "election", "--dry-run", "--json").json["posts"] == 5
+    assert sorted(person.folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize("form", _FORMS)
+def test_a_bad_record_is_named_and_the_rest_is_written(person: Person, form: str, tmp_path: Path) -> None:
+    collection_of(tmp_path / "collections", "bad", [[record_forms.page(), b"{", b'{"data":[{"text":"x"}]}']])
+    told = person("export", form, "bad", "-o", "out")
+    assert told.code == (0 if form == "bag" else 1), told
+    if told.code:
+        assert "2 records could not be read" in told.err
+        assert "000001.jsonl.gz, line 2: is not JSON" in told.err
+        assert "Traceback" not in told.err
+    assert (tmp_path / "out").exists()
+    assert person("export", form, "bad", "-o", "out", "--replace", "--skip-bad").code == 0
+
+
+def test_a_file_that_is_cut_is_named_with_its_line(person: Person, tmp_path: Path) -> None:
+    collection_of(tmp_path / "collections", "cut", [[record_forms.page()]])
+    keys = collection_of(tmp_path / "collections", "cut", [])
+    data = packed(*[record_forms.written(record_forms.page())] * 99)
+    stored(tmp_path / "collections", keys, "tweets-20261123090000-000002.jsonl.gz", data[: len(data) // 2])
+    told = person("export", "csv", "cut", "-o", "out.csv")
+    assert told.code == 1
+    assert "000002.jsonl.gz, line " in told.err
+    assert "its gzip has no end" in told.err
+
+
+def test_a_running_harvest_is_exported_as_far_as_its_files_are_finished(
+    person: Person, tmp_path: Path
+) -> None:
+    (path,) = (tmp_path / "collections/election").rglob("*000002.jsonl.gz")
+    # It grows, and no manifest names it yet.
+    (path.parent / "tweets-20261123090000-000003.jsonl.gz").write_bytes(b"\x1f\x8b")
+    assert len(_ids(person)) == 5
+
+
+def test_what_cannot_be_done_is_one_line(person: Person) -> None:
+    for arguments, code, words in (
+        (("csv", "no-such"), 10, "There is no collection no-such"),
+        (("csv", "election", "--since", "yesterday"), 2, "--since 'yesterday' is not a date."),
+        (("csv", "election", "-o", "no/such/\0"), 1, ""),
+    ):
+        told = person("export", *arguments)
+        assert told.code == code, told
+        assert words in told.err
+        assert "Traceback" not in told.err
+
+
+def test_an_export_that_fails_leaves_nothing(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("harvester.exports.jsonl.line_of", _disk_full)
+    told = person("export", "jsonl", "election", "-o", "out.jsonl")
+    assert told.code == 1
+    assert "The disk is full" in told.err
+    assert not list(person.folder.glob("out*"))
+
+
+def _disk_full(_: object) -> bytes:
+    raise OSError(28, "No space left on device")
