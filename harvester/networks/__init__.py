@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any, ClassVar, Generic, Protocol, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 from harvester.clock import Clock, Stop
 from harvester.clock import Stopped as Stopped
@@ -11,6 +11,8 @@ from harvester.collection.kinds import Rules
 from harvester.documents import Collection, Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.networks.attribution import Attributor
+from harvester.networks.batch import Batch as Batch
+from harvester.networks.batch import Put as Put
 from harvester.networks.budget import Billing, Prices
 from harvester.networks.check import Check
 from harvester.networks.edits import Edits, NoEdits
@@ -23,33 +25,6 @@ from harvester.networks.rows import Rows, rows_of
 from harvester.networks.rule_counts import RuleCounts
 from harvester.settings import Settings
 from harvester.text import plain
-
-
-@dataclass(frozen=True)
-class Batch:
-    """What a source hands over at once: whole JSON lines, and what is known once they are kept.
-
-    `patch` is a merge patch (RFC 7396) on the collection; `changes` are entries of user_changes.json.
-    """
-
-    lines: bytes = b""
-    posts: int = 0
-    patch: Tree = field(default_factory=dict)
-    events: tuple[Tree, ...] = ()
-    users: bytes = b""
-    changes: tuple[Tree, ...] = ()
-    counts: dict[str, int] = field(default_factory=dict)
-    last_id: str = ""
-    # Of a stream: every post published before this moment of the network's clock that matches has come.
-    heard: str = ""
-    # To be on disk before the next one, so that nothing is asked for twice.
-    sync: bool = False
-
-
-class Put(Protocol):
-    """Hand a batch over; blocks while there is no room, and with `wait` until the batch is safe on disk."""
-
-    def __call__(self, batch: Batch, *, wait: bool = False) -> None: ...
 
 
 class Client:

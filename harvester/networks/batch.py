@@ -1,0 +1,33 @@
+"""What a source hands over, and how."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from harvester.documents import Tree
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What a source hands over at once: whole JSON lines, and what is known once they are kept.
+
+    `patch` is a merge patch (RFC 7396) on the collection; `changes` are entries of user_changes.json.
+    """
+
+    lines: bytes = b""
+    posts: int = 0
+    patch: Tree = field(default_factory=dict)
+    events: tuple[Tree, ...] = ()
+    users: bytes = b""
+    changes: tuple[Tree, ...] = ()
+    counts: dict[str, int] = field(default_factory=dict)
+    last_id: str = ""
+    # Of a stream: every post published before this moment of the network's clock that matches has come.
+    heard: str = ""
+    # To be on disk before the next one, so that nothing is asked for twice.
+    sync: bool = False
+
+
+class Put(Protocol):
+    """Hand a batch over; blocks while there is no room, and with `wait` until the batch is safe on disk."""
+
+    def __call__(self, batch: Batch, *, wait: bool = False) -> None: ...
