@@ -26,7 +26,7 @@ def write(posts: Posts, to: str, options: Mapping[str, Any]) -> Written:
     with output(to) as file:
         if excel:
             file.write(_MARK)
-        table = csv.writer(_Encoded(file), delimiter="\t" if options.get("tsv") else ",", lineterminator="\n")
+        table = csv.writer(Encoded(file), delimiter="\t" if options.get("tsv") else ",", lineterminator="\n")
         table.writerow(columns)
         rows: Iterable[list[str]] = map(cells, posts.trees())
         if excel:
@@ -41,7 +41,7 @@ def write(posts: Posts, to: str, options: Mapping[str, Any]) -> Written:
     return written(number, file, notes=notes)
 
 
-class _Encoded:
+class Encoded:
     """Text as UTF-8; half of a surrogate pair is no text."""
 
     def __init__(self, file: Output) -> None:

@@ -52,6 +52,27 @@ def _ids() -> Write:
     return write
 
 
+def _sorted() -> Write:
+    from harvester.exports.sorted_by_time import write
+
+    return write
+
+
+def _per_user() -> Write:
+    from harvester.exports.per_user import write
+
+    return write
+
+
+def _network() -> Write:
+    from harvester.exports.network.write import write
+
+    return write
+
+
+_EDGES = ("mention", "repost", "reply", "quote", "hashtag-cooccurrence", "user-hashtag")
+_FORMATS = ("gexf", "graphml", "csv", "jsonl")
+
 FORMS: tuple[Form, ...] = (
     Form(
         "csv",
@@ -83,6 +104,37 @@ FORMS: tuple[Form, ...] = (
                 choices=("posts", "users"),
                 default="posts",
             ),
+        ),
+    ),
+    Form(
+        "sorted",
+        "Export one post a line, oldest first.",
+        ".sorted.jsonl.gz",
+        _sorted,
+    ),
+    Form(
+        "per-user",
+        "Export a file for each user, newest posts first, in a folder.",
+        "-per-user",
+        _per_user,
+    ),
+    Form(
+        "network",
+        "Export who mentions, reposts, answers and quotes whom, for Gephi and other programs.",
+        ".gexf",
+        _network,
+        (
+            Choice(
+                "edges",
+                "What connects two nodes, once for each.  [default: mention, repost, reply, quote]",
+                choices=_EDGES,
+                default=_EDGES[:4],
+            ),
+            Choice("format", "Format; csv is a folder.", choices=_FORMATS, default=_FORMATS[0]),
+            Choice("min_weight", "Only edges of at least N connections.", metavar="N", number=True),
+            Choice("min_degree", "Only nodes with at least N edges.", metavar="N", number=True),
+            Choice("top", "Only the N nodes with the most connections.", metavar="N", number=True),
+            Choice("between_collected", "Only users whose posts are in the collection."),
         ),
     ),
 )

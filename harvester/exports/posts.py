@@ -85,6 +85,8 @@ class Progress:
 
 
 _MOST_BAD = 100
+# A line, what it holds, and what of it is taken.
+_Group = tuple[Source, RawLine, Rows, list[PostRow]]
 
 
 class Posts:
@@ -110,23 +112,18 @@ class Posts:
 
     def read(self, *, trees: bool = False) -> Iterator[Post]:
         """The posts that are selected, with `trees` flattened, in the order in which they were stored."""
-        if self._duplicates == KEEP:
-            yield from self._selected(trees=trees)
-            return
-        if self._left_out is None:
-            self._left_out = left_out((post.row for post in self._selected(trees=False)), self._duplicates)
-            self.progress.duplicates = len(self._left_out)
-        left = iter(self._left_out)
-        next_one = next(left, -1)
-        for position, post in enumerate(self._selected(trees=trees)):
-            if position == next_one:
-                next_one = next(left, -1)
-            else:
-                yield post
+        for source, line, _rows, taken in self._staying():
+            by_id = self._by_id(line.raw) if trees and taken else {}
+            for row in taken:
+                yield Post(row, by_id.get(row.id, {}), source.name, line.number)
+
+    def groups(self) -> Iterator[tuple[list[PostRow], Rows]]:
+        """The same by line, with all that the line holds."""
+        return ((taken, rows) for _, _, rows, taken in self._staying() if taken)
 
     def trees(self) -> Iterator[Tree]:
         """The same flattened and without rows, which takes half the time where all are taken."""
-        if not self.selection.is_all or self._duplicates != KEEP:
+        if not self._is_all:
             yield from (post.tree for post in self.read(trees=True))
             return
         for source in self._each_source():
@@ -138,28 +135,45 @@ class Posts:
                     continue
                 yield from (tree for tree in found if is_post(tree))
 
-    def _selected(self, *, trees: bool) -> Iterator[Post]:
+    def _selected(self) -> Iterator[_Group]:
         for source, line, rows in self._lines():
-            found = [row for row in rows.posts if self.selection.takes(row, harvested=source.harvested)]
-            if not found:
-                continue
-            by_id = self._by_id(line.raw) if trees else {}
-            for row in found:
-                yield Post(row, by_id.get(row.id, {}), source.name, line.number)
+            taken = [row for row in rows.posts if self.selection.takes(row, harvested=source.harvested)]
+            yield source, line, rows, taken
+
+    def _staying(self) -> Iterator[_Group]:
+        """Those that are selected, without duplicates."""
+        if self._duplicates == KEEP:
+            yield from self._selected()
+            return
+        if self._left_out is None:
+            rows = (row for *_, taken in self._selected() for row in taken)
+            self._left_out = left_out(rows, self._duplicates)
+            self.progress.duplicates = len(self._left_out)
+        left, position = iter(self._left_out), 0
+        next_one = next(left, -1)
+        for source, line, all_rows, taken in self._selected():
+            staying = []
+            for row in taken:
+                if position == next_one:
+                    next_one = next(left, -1)
+                else:
+                    staying.append(row)
+                position += 1
+            yield source, line, all_rows, staying
 
     def accounts(self) -> Iterator[AccountRow]:
         """The accounts of lines that hold a selected post, or any account where all are taken."""
-        for source, _, rows in self._lines():
-            takes = (self.selection.takes(row, harvested=source.harvested) for row in rows.posts)
-            if self.selection.is_all or any(takes):
-                yield from rows.accounts
+        return (
+            row for _, _, rows, taken in self._selected() if taken or self._is_all for row in rows.accounts
+        )
 
     def raw(self) -> Iterator[bytes]:
         """The lines that hold a selected post, as they are stored."""
-        for source, line, rows in self._lines():
-            takes = (self.selection.takes(row, harvested=source.harvested) for row in rows.posts)
-            if self.selection.is_all or any(takes):
-                yield line.raw
+        return (line.raw for _, line, _, taken in self._staying() if taken or self._is_all)
+
+    @property
+    def _is_all(self) -> bool:
+        return self.selection.is_all and self._duplicates == KEEP
 
     def _by_id(self, raw: bytes) -> dict[str, Tree]:
         collected, included = self._flat.posts(raw)

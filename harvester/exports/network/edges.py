@@ -1,0 +1,50 @@
+"""Who is connected with whom in a post: an edge for each mention, repost, reply, quote and hashtag."""
+
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+
+from harvester.networks.rows import PostRow
+
+MENTION, REPOST, REPLY, QUOTE = "mention", "repost", "reply", "quote"
+TOGETHER, USED = "hashtag-cooccurrence", "user-hashtag"
+KINDS = (MENTION, REPOST, REPLY, QUOTE, TOGETHER, USED)
+# A post with more hashtags is a list of them, and its pairs would outnumber those of all others.
+_MOST_TAGS = 50
+
+# From a node to a node. Accounts are nodes by their ids, `@name` where only that is known; hashtags are
+# `#tag` in small letters.
+Ends = tuple[str, str]
+
+
+def edges(post: PostRow, authors: Mapping[str, str], kinds: frozenset[str]) -> Iterator[tuple[Ends, str]]:
+    """The connections in a post; `authors` are those of the posts that came along with it, by id."""
+    writer = post.author_id
+    if writer:
+        for kind, target in _users(post, authors):
+            if target and kind in kinds:
+                yield (writer, target), kind
+    if USED in kinds or TOGETHER in kinds:
+        tags = sorted({f"#{tag.lower()}" for tag in post.hashtags if tag})
+        if USED in kinds and writer:
+            yield from (((writer, tag), USED) for tag in tags)
+        if TOGETHER in kinds and len(tags) <= _MOST_TAGS:
+            yield from ((pair, TOGETHER) for pair in combinations(tags, 2))
+
+
+def _users(post: PostRow, authors: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    mentioned = [
+        user_id or (f"@{name.lower()}" if name else "")
+        for user_id, name in zip(post.mentions, post.mention_names, strict=True)
+    ]
+    # `RT @name: ...` begins with whom it reposts, which is no mention.
+    first = 0
+    if post.reposted_id:
+        author = authors.get(post.reposted_id, "")
+        first = 1 if mentioned and post.text.startswith("RT @") else 0
+        yield REPOST, author or (mentioned[0] if first else "")
+    for user in mentioned[first:]:
+        yield MENTION, user
+    if post.quoted_id:
+        yield QUOTE, authors.get(post.quoted_id, "")
+    if post.replied_to_id or post.reply_to_user_id:
+        yield REPLY, post.reply_to_user_id or authors.get(post.replied_to_id, "")

@@ -1,0 +1,109 @@
+"""The network in all posts: its edges, and the nodes that stay by the limits that were set."""
+
+import heapq
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from harvester.exports.network.edges import edges
+from harvester.exports.network.tally import Edge, Tally
+from harvester.exports.posts import Posts
+
+USER, HASHTAG = "user", "hashtag"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Which edges and nodes stay: 0 is no limit. They hold in this order."""
+
+    between_collected: bool = False
+    min_weight: int = 0
+    min_degree: int = 0
+    top: int = 0
+
+
+class Node(NamedTuple):
+    """An account or a hashtag, with the number of its edges and the sum of their weights."""
+
+    id: str
+    label: str
+    kind: str
+    degree: int
+    weight: int
+
+
+class Graph:
+    """The nodes are in memory, about 300 bytes each; the edges are on disk."""
+
+    def __init__(self, tally: Tally, names: dict[str, str], collected: set[str], limits: Limits) -> None:
+        self._tally, self._names, self._collected, self._limits = tally, names, collected, limits
+        self._degrees: dict[str, list[int]] = {}
+        self._find_nodes()
+
+    def nodes(self) -> Iterator[Node]:
+        """In the order of their ids."""
+        for node in sorted(self._degrees):
+            kind = HASHTAG if node.startswith("#") else USER
+            yield Node(node, self._names.get(node) or node, kind, *self._degrees[node])
+
+    def edges(self) -> Iterator[Edge]:
+        """Those between the nodes, in the order of the ids of both."""
+        return (edge for edge in self._heavy() if self._has(edge))
+
+    def _has(self, edge: Edge) -> bool:
+        return edge.source in self._degrees and edge.target in self._degrees
+
+    def _heavy(self) -> Iterator[Edge]:
+        limits = self._limits
+        for edge in self._tally:
+            if edge.weight < limits.min_weight:
+                continue
+            if not limits.between_collected or {edge.source, edge.target} <= self._collected:
+                yield edge
+
+    def _find_nodes(self) -> None:
+        self._degrees = _degrees(self._heavy())
+        if self._limits.min_degree:
+            self._keep(lambda node: self._degrees[node][0] >= self._limits.min_degree)
+        if self._limits.top:
+            # The heaviest; of equal ones the first by id, so that there are never more.
+            key: Callable[[str], tuple[int, str]] = lambda node: (-self._degrees[node][1], node)  # noqa: E731
+            most = set(heapq.nsmallest(self._limits.top, self._degrees, key=key))
+            self._keep(lambda node: node in most)
+
+    def _keep(self, stays: Callable[[str], bool]) -> None:
+        """A node that stays is there, even if none of its edges is."""
+        kept = [node for node in self._degrees if stays(node)]
+        self._degrees = {node: [0, 0] for node in kept}
+        found = _degrees(self.edges())
+        self._degrees = {node: found.get(node, [0, 0]) for node in kept}
+
+
+def _degrees(found: Iterator[Edge]) -> dict[str, list[int]]:
+    """The number of edges and the sum of weights of each node."""
+    degrees: dict[str, list[int]] = {}
+    for edge in found:
+        for node in {edge.source, edge.target}:
+            degree = degrees.setdefault(node, [0, 0])
+            degree[0] += 1
+            degree[1] += edge.weight
+    return degrees
+
+
+def graph_of(posts: Posts, tally: Tally, kinds: frozenset[str], limits: Limits) -> Graph:
+    """Read all posts."""
+    names: dict[str, str] = {}
+    collected: set[str] = set()
+    for taken, rows in posts.groups():
+        authors = {post.id: post.author_id for post in rows.posts}
+        for account in rows.accounts:
+            names[account.id] = account.username
+        for post in taken:
+            if not post.included:
+                collected.add(post.author_id)
+            for user, name in zip(post.mentions, post.mention_names, strict=True):
+                if user:
+                    names.setdefault(user, name)
+            for ends, kind in edges(post, authors, kinds):
+                tally.add(ends, kind, post.created_at, post.id)
+    return Graph(tally, names, collected, limits)

@@ -1,0 +1,85 @@
+"""Writes the network in the format that was asked for."""
+
+import csv
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from harvester.exports.csv_table import Encoded
+from harvester.exports.json_lines import line_of
+from harvester.exports.network.edges import KINDS
+from harvester.exports.network.graph import Graph, Limits, graph_of
+from harvester.exports.network.tally import Tally
+from harvester.exports.network.xml import gexf, graphml, is_directed
+from harvester.exports.output import folder, output
+from harvester.exports.posts import Posts
+from harvester.exports.written import Written, written
+
+GEXF, GRAPHML, CSV, JSONL = "gexf", "graphml", "csv", "jsonl"
+
+
+def write(posts: Posts, to: str, options: Mapping[str, Any]) -> Written:
+    """Write nodes, then edges."""
+    kinds = frozenset(options.get("edges") or ())
+    limits = Limits(
+        bool(options.get("between_collected")),
+        *(int(options.get(name) or 0) for name in ("min_weight", "min_degree", "top")),
+    )
+    with Tally() as tally:
+        graph = graph_of(posts, tally, kinds, limits)
+        directed = is_directed(kinds)
+        if options.get("format") == CSV:
+            return _tables(graph, to, directed=directed)
+        makers = {GEXF: gexf, GRAPHML: graphml, JSONL: _lines}
+        counts = _Counts()
+        with output(to) as file:
+            for line in counts.of(makers[options.get("format") or GEXF](graph, directed=directed)):
+                file.write(line.encode("utf-8", "replace") + b"\n")
+        made = written(counts.edges, file, what="edge")
+        return _with_nodes(made, counts.nodes)
+
+
+class _Counts:
+    """How many lines are nodes and edges."""
+
+    def __init__(self) -> None:
+        self.nodes = self.edges = 0
+
+    def of(self, lines: Iterable[str]) -> Iterator[str]:
+        for line in lines:
+            self.nodes += line.startswith(("<node id", '{"node"'))
+            self.edges += line.startswith(("<edge id", "<edge source", '{"edge"'))
+            yield line
+
+
+def _with_nodes(made: Written, nodes: int) -> Written:
+    notes = (f"They connect {nodes:,} nodes.",)
+    return Written(made.number, made.bytes, made.sha256, made.what, made.files, notes, {"nodes": nodes})
+
+
+def _lines(graph: Graph, *, directed: bool) -> Iterator[str]:
+    for node in graph.nodes():
+        yield line_of({"node": node._asdict()}).decode()
+    for edge in graph.edges():
+        yield line_of({"edge": {**edge._asdict(), "directed": directed}}).decode()
+
+
+def _tables(graph: Graph, to: str, *, directed: bool) -> Written:
+    """Two tables with the names of columns by which Gephi knows them."""
+    nodes = edges = size = 0
+    with folder(to) as made:
+        with output(str(made / "nodes.csv")) as file:
+            table = csv.writer(Encoded(file), lineterminator="\n")
+            table.writerow(("Id", "Label", "Kind", "Degree", "Weight"))
+            for nodes, node in enumerate(graph.nodes(), 1):  # noqa: B007
+                table.writerow(node)
+        size += file.bytes
+        with output(str(made / "edges.csv")) as file:
+            table = csv.writer(Encoded(file), lineterminator="\n")
+            table.writerow(("Source", "Target", "Type", "Weight", *KINDS, "First", "Last", "Sample"))
+            direction = "Directed" if directed else "Undirected"
+            for edges, edge in enumerate(graph.edges(), 1):  # noqa: B007
+                counts = (edge.kinds.get(kind, 0) for kind in KINDS)
+                row = (edge.source, edge.target, direction, edge.weight, *counts)
+                table.writerow((*row, edge.first, edge.last, edge.sample))
+        size += file.bytes
+    return _with_nodes(Written(edges, size, what="edge", files=2), nodes)
