@@ -18,6 +18,7 @@ from harvester.commands.collection.verify import verify
 from harvester.commands.config.group import collection_config
 from harvester.commands.dashboard import dashboard
 from harvester.commands.doctor import completion, doctor
+from harvester.commands.export.files import files
 from harvester.commands.export.group import export
 from harvester.commands.harvest import harvest
 from harvester.commands.harvest_tail import tail
@@ -75,6 +76,6 @@ for _command in (
     *(filters, supervise),
 ):
     operator.add_command(_command)
-for _command in (export,):
+for _command in (export, files):
     operator.add_command(_command)
 help_examples.give(operator)

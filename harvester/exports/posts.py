@@ -90,7 +90,7 @@ _Group = tuple[Source, RawLine, Rows, list[PostRow]]
 
 
 class Posts:
-    """What is exported, to be read as often as an export has to."""
+    """What is exported, read as often as an export has to; where it is `strict`, no record may be bad."""
 
     def __init__(
         self,
@@ -99,13 +99,14 @@ class Posts:
         selection: Selection | None = None,
         *,
         duplicates: str = KEEP,
+        strict: bool = False,
         tell: Callable[[Progress], None] = lambda _: None,
     ) -> None:
         self.sources, self.network = list(sources), network
         self._flat = network.flat
         self.selection = selection or Selection()
         self.progress = Progress(len(self.sources))
-        self._duplicates = duplicates
+        self._duplicates, self._strict = duplicates, strict
         self._left_out: array[int] | None = None
         self._tell = tell
         self._bad: set[tuple[str, int]] = set()
@@ -200,6 +201,8 @@ class Posts:
             yield line
 
     def _hear(self, bad: BadRecord) -> None:
+        if self._strict:
+            raise bad
         if (bad.file, bad.line) in self._bad:
             return
         self.progress.bad_records += 1

@@ -70,6 +70,14 @@ def local_raw_lines(path: str, *, on_bad: OnBad | None = None) -> Iterator[RawLi
     return _numbered(_local_pieces(path), name, on_bad)
 
 
+def local_bytes(path: str) -> Iterator[bytes]:
+    """The bytes of a file of this machine, unpacked."""
+    try:
+        yield from unpacked(_local_pieces(path))
+    except Unreadable as error:
+        raise BadRecord(path, 0, str(error), is_file=True) from None
+
+
 def with_rows(
     found: Iterable[RawLine], name: str, network: Network, *, on_bad: OnBad | None
 ) -> Iterator[Line]:

@@ -1,0 +1,173 @@
+"""`files`: files of records on this machine, also those of Twittomatic, are shown, merged and repaired."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from harvester.commands import Group
+from harvester.commands.cli.output import announce_dry_run, json_option, print_json, print_line
+from harvester.errors import Exit, HarvesterError
+from harvester.text import counted, size
+
+if TYPE_CHECKING:
+    from harvester.exports.posts import Posts
+
+
+@click.group("files", cls=Group)
+def files() -> None:
+    """Show, merge, repair and sample files of records on this machine; see docs/exports.md."""
+
+
+_paths = click.argument("paths", nargs=-1, required=True, metavar="FILE|FOLDER...")
+_replace = click.option("--replace", is_flag=True, help="Replace what has this name.")
+_skip_bad = click.option("--skip-bad", is_flag=True, help="Leave out records that cannot be read.")
+_to = click.option(
+    "-o", "to", metavar="FILE|-", default="-", help="File to write.  [default: standard output]"
+)
+_into = click.option("-o", "to", metavar="FILE", required=True, help="File or folder to write.")
+
+
+def _posts(paths: tuple[str, ...], *, skip_bad: bool) -> "Posts":
+    from harvester.exports.files.local import posts_in
+
+    return posts_in(paths, strict=not skip_bad)
+
+
+def _say_bad(posts: "Posts") -> None:
+    for line in posts.progress.bad:
+        print_line(f"Left out: {line}", err=True)
+
+
+@files.command("show")
+@_paths
+@click.option(
+    "--expression",
+    "-e",
+    default="",
+    metavar="PATHS",
+    help="Members of each post, e.g. created_at,author/username.  [default: time, user, text]",
+)
+@click.option("--csv", "as_csv", is_flag=True, help="Print csv with names of columns; else tabs.")
+@_to
+@_replace
+@_skip_bad
+def show(
+    paths: tuple[str, ...], expression: str, as_csv: bool, to: str, replace: bool, skip_bad: bool
+) -> None:
+    """Show the posts of files, one a line; what a post does not have is empty."""
+    from harvester.exports.files.show import show as print_posts
+    from harvester.exports.output import require_free
+
+    require_free(to, replace=replace)
+    columns = [each.strip() for each in expression.split(",") if each.strip()]
+    posts = _posts(paths, skip_bad=skip_bad)
+    print_posts(posts, to, columns, as_csv=as_csv)
+    _say_bad(posts)
+
+
+@files.command("ids")
+@_paths
+@click.option(
+    "--of", type=click.Choice(("posts", "users")), default="posts", show_default=True, help="Whose ids."
+)
+@click.option("--packed", is_flag=True, help="Write ids as 64 bits each, as Twittomatic does.")
+@click.option("--from-packed", is_flag=True, help="Read packed ids from files not named *.fws or *.fws.gz.")
+@click.option("--unique", is_flag=True, help="Sort the ids, and write each once.")
+@_to
+@_replace
+def ids(
+    paths: tuple[str, ...], of: str, packed: bool, from_packed: bool, unique: bool, to: str, replace: bool
+) -> None:
+    """Print the ids in files of records, of ids as text, or of packed ids."""
+    from harvester.exports.files.ids import write_ids
+    from harvester.exports.files.local import record_files
+    from harvester.exports.output import require_free
+
+    require_free(to, replace=replace)
+    names = [name for path in paths for name in record_files(path)]
+    options = {"of_users": of == "users", "from_packed": from_packed, "packed": packed, "unique": unique}
+    written = write_ids(names, to, **options)
+    if to != "-":
+        print_line(f"{counted(written.number, 'id')} written to {to} ({size(written.bytes)}).", err=True)
+
+
+@files.command("merge")
+@_paths
+@_into
+@_replace
+@click.option("--dry-run", is_flag=True, help="Count what would be written; write nothing.")
+@json_option
+def merge(paths: tuple[str, ...], to: str, replace: bool, dry_run: bool, as_json: bool) -> int:
+    """Merge files, or folders with a file for each user: each post once, newest first.
+
+    Of a post in several files the one that was received last stays, else that of the last file. Files that
+    only one folder has are kept. Packed ids are merged as sets.
+    """
+    from harvester.exports.files.merge import count
+    from harvester.exports.files.merge import merge as write
+    from harvester.exports.output import require_free
+
+    require_free(to, replace=replace or dry_run)
+    found = count(paths) if dry_run else write(paths, to)
+    if as_json:
+        print_json({"written": None if dry_run else to, **found.__dict__})
+        return int(Exit.OK)
+    words = f"{counted(found.posts, 'post')} in {counted(found.files, 'file')} to {to}"
+    if not announce_dry_run(dry_run, f"write {words}"):
+        print_line(f"Wrote {words}; {counted(found.duplicates, 'duplicate')} left out.")
+    return int(Exit.OK)
+
+
+@files.command("repair")
+@click.argument("path", metavar="FILE")
+@_into
+@_replace
+@json_option
+def repair(path: str, to: str, replace: bool, as_json: bool) -> int:
+    """Write the records that can be read of a damaged FILE to another file.
+
+    A gzip file is read up to its damage. Lines that are no records are left out. FILE stays as it is.
+    """
+    from harvester.exports.files.mend import mend
+    from harvester.exports.output import require_free
+
+    require_free(to, replace=replace)
+    found = mend(path, to)
+    if as_json:
+        print_json({"written": to, "lines": found.lines, "bytes": found.bytes, "lost": list(found.lost)})
+    else:
+        print_line(f"Kept {counted(found.lines, 'line')} ({size(found.bytes)}) in {to}.")
+        for each in found.lost or ("nothing",):
+            print_line(f"Lost: {each}.")
+    return int(Exit.OK)
+
+
+@files.command("sample")
+@_paths
+@click.option(
+    "-n", "number", type=click.IntRange(min=1), required=True, metavar="N", help="Number to choose."
+)
+@click.option("--seed", default="0", show_default=True, help="Another one chooses others.")
+@click.option(
+    "--of", type=click.Choice(("posts", "users")), default="posts", show_default=True, help="What is chosen."
+)
+@_to
+@_replace
+@_skip_bad
+def sample(
+    paths: tuple[str, ...], number: int, seed: str, of: str, to: str, replace: bool, skip_bad: bool
+) -> None:
+    """Choose N posts by chance, or all posts of N users; the same seed chooses the same ones."""
+    from harvester.exports.files.sample import sample as choose
+    from harvester.exports.output import require_free
+
+    if "-" in paths:
+        raise HarvesterError(
+            "A sample reads its files twice.", hint="Name a file instead of -.", exit_code=Exit.USAGE
+        )
+    require_free(to, replace=replace)
+    posts = _posts(paths, skip_bad=skip_bad)
+    written = choose(posts, to, size=number, seed=seed, of_users=of == "users")
+    _say_bad(posts)
+    if to != "-":
+        print_line(f"{counted(written.number, 'post')} written to {to}.", err=True)

@@ -1,0 +1,1 @@
+"""Files of records on this machine, also those of Twittomatic: shown, merged, repaired and sampled."""

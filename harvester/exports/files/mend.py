@@ -1,0 +1,36 @@
+"""`files repair`: the records that can be read of a damaged file, in a new one."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from harvester.errors import Exit, HarvesterError
+from harvester.exports.output import output
+from harvester.networks.registry import usual
+from harvester.reading.lines import BadRecord, local_raw_lines, read_rows
+
+
+@dataclass(frozen=True)
+class Mended:
+    """What was kept; `lost` says where each damage is."""
+
+    lines: int
+    bytes: int
+    lost: tuple[str, ...]
+
+
+def mend(name: str, to: str) -> Mended:
+    """Write the lines that are records to another file."""
+    if to != "-" and Path(name).exists() and Path(to).exists() and Path(to).samefile(name):
+        raise HarvesterError(
+            f"{name} is not repaired in place.", hint="Name another file with -o.", exit_code=Exit.USAGE
+        )
+    bad: list[BadRecord] = []
+    network = usual()
+    lines = size = 0
+    with output(to) as file:
+        for line in local_raw_lines(name, on_bad=bad.append):
+            if line.raw.strip() and read_rows(line, name, network, on_bad=bad.append) is not None:
+                file.write(line.raw + b"\n")
+                lines += 1
+                size += len(line.raw) + 1
+    return Mended(lines, size, tuple(f"line {each.line}: {each.why}" for each in bad))

@@ -1,0 +1,98 @@
+"""`files merge`: files or folders of records become one, each post once, newest first."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+
+from harvester.errors import Exit, HarvesterError
+from harvester.exports.external_sort import Sorter
+from harvester.exports.files.ids import write_ids
+from harvester.exports.files.local import is_of_records, is_packed, posts_in
+from harvester.exports.ids import sort_key
+from harvester.exports.json_lines import line_of
+from harvester.exports.output import folder, output
+from harvester.exports.sorted_by_time import time_key
+
+
+@dataclass
+class Merged:
+    """What was merged; `only_in_one` are files that one folder alone has."""
+
+    files: int = 0
+    posts: int = 0
+    duplicates: int = 0
+    ids: int = 0
+    only_in_one: int = 0
+
+
+def merge(names: Sequence[str], to: str) -> Merged:
+    """Merge files into a file, or folders into a folder with the files of each."""
+    folders = [Path(name).is_dir() for name in names]
+    found = Merged()
+    if not any(folders):
+        _merge_files(names, to, found)
+        return found
+    if not all(folders):
+        raise HarvesterError(
+            "These are files and folders.", hint="Merge files, or folders.", exit_code=Exit.USAGE
+        )
+    with folder(to) as made:
+        for place, same in _places(names):
+            found.only_in_one += len(same) == 1
+            _merge_files(same, str(made / place), found)
+    return found
+
+
+def count(names: Sequence[str]) -> Merged:
+    """What a merge would bring, without writing."""
+    found = Merged()
+    folders = [Path(name).is_dir() for name in names]
+    for _place, same in _places(names) if all(folders) else [(Path(), list(names))]:
+        found.only_in_one += len(same) == 1
+        found.files += 1
+        if not is_packed(same[0]):
+            kept = sum(1 for _ in _newest(same, found))
+            found.posts += kept
+    return found
+
+
+def _places(names: Sequence[str]) -> list[tuple[Path, list[str]]]:
+    """For each place below the folders, the files that stand there."""
+    found: dict[Path, list[str]] = {}
+    for name in names:
+        for path in sorted(Path(name).rglob("*")):
+            if path.is_file() and (is_of_records(path.name) or is_packed(path.name)):
+                found.setdefault(path.relative_to(name), []).append(str(path))
+    return sorted(found.items())
+
+
+def _merge_files(names: Sequence[str], to: str, found: Merged) -> None:
+    found.files += 1
+    if all(map(is_packed, names)):
+        made = write_ids(names, to, of_users=False, from_packed=True, packed=True, unique=True)
+        found.ids += made.number
+        return
+    with output(to) as file:
+        for line in _newest(names, found):
+            file.write(line + b"\n")
+            found.posts += 1
+
+
+def _newest(names: Sequence[str], found: Merged) -> Iterator[bytes]:
+    """The lines of all posts, newest first. Of each, the one that was received last stays."""
+    with Sorter() as by_id, Sorter() as by_time:
+        for number, name in enumerate(names):
+            for post in posts_in([name]).read(trees=True):
+                stamp = post.row.retrieved_at.encode().ljust(24) + number.to_bytes(4)
+                line = line_of(post.tree, by_name=True)
+                by_id.add(sort_key(post.row.id), stamp + time_key(-1 - post.row.key) + line)
+        for _, same in groupby(by_id, lambda pair: pair[0]):
+            versions = [value for _, value in same]
+            found.duplicates += len(versions) - 1
+            time_and_line = versions[-1][28:]
+            by_time.add(time_and_line[:_OF_TIME], time_and_line[_OF_TIME:])
+        yield from (line for _, line in by_time)
+
+
+_OF_TIME = len(time_key(0))

@@ -1,0 +1,50 @@
+"""`files show`: chosen members of each post as columns."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from harvester.documents import Tree
+from harvester.exports.csv_table import Encoded
+from harvester.exports.output import output
+from harvester.exports.posts import Posts
+from harvester.exports.written import Written, written
+
+
+def show(posts: Posts, to: str, columns: Sequence[str], *, as_csv: bool) -> Written:
+    """A line for each post, separated by tabs; as csv with the names of the columns above."""
+    number = 0
+    paths = [column.replace("/", ".").split(".") for column in columns]
+    with output(to) as file:
+        table = csv.writer(Encoded(file), lineterminator="\n")
+        if as_csv:
+            table.writerow(columns)
+        for number, cells in enumerate(_cells(posts, paths), 1):  # noqa: B007
+            if as_csv:
+                table.writerow(cells)
+            else:
+                file.write("\t".join(map(_flat, cells)).encode("utf-8", "replace") + b"\n")
+    return written(number, file)
+
+
+def _cells(posts: Posts, paths: Sequence[Sequence[str]]) -> Iterable[list[str]]:
+    if paths:
+        return ([_at(tree, path) for path in paths] for tree in posts.trees())
+    return ([post.row.created_at, post.row.username, post.row.text] for post in posts.read())
+
+
+def _at(tree: Tree, path: Sequence[str]) -> str:
+    """What is there; empty where it is missing. Members of all objects in a list are joined."""
+    found: list[Any] = [tree]
+    for name in path:
+        inner = [each.get(name) for each in found if isinstance(each, dict)]
+        found = [one for each in inner for one in (each if isinstance(each, list) else [each])]
+    return ",".join(_text(each) for each in found if each is not None)
+
+
+def _text(value: Any) -> str:
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
+
+
+def _flat(cell: str) -> str:
+    return " ".join(cell.split()) if any(mark in cell for mark in "\t\n\r") else cell
