@@ -32,6 +32,8 @@ class Form:
     ending: str
     loaded: Callable[[], Write]
     options: tuple[Choice, ...] = ()
+    # Whether it holds collections as they are, so that no posts can be selected.
+    is_whole: bool = False
 
 
 def _csv() -> Write:
@@ -66,6 +68,24 @@ def _per_user() -> Write:
 
 def _network() -> Write:
     from harvester.exports.network.write import write
+
+    return write
+
+
+def _bag() -> Write:
+    from harvester.exports.bag import write
+
+    return write
+
+
+def _datapackage() -> Write:
+    from harvester.exports.datapackage import write
+
+    return write
+
+
+def _ro_crate() -> Write:
+    from harvester.exports.ro_crate import write
 
     return write
 
@@ -136,5 +156,26 @@ FORMS: tuple[Form, ...] = (
             Choice("top", "Only the N nodes with the most connections.", metavar="N", number=True),
             Choice("between_collected", "Only users whose posts are in the collection."),
         ),
+    ),
+    Form(
+        "bag",
+        "Export whole collections as a bag (BagIt) for archives, with checksums.",
+        "-bag",
+        _bag,
+        (Choice("fetch", "Leave files of records in the store; fetch.txt says where they are."),),
+        is_whole=True,
+    ),
+    Form(
+        "datapackage",
+        "Export tables of posts and accounts with a description of their columns (Frictionless).",
+        "-datapackage",
+        _datapackage,
+    ),
+    Form(
+        "ro-crate",
+        "Export whole collections with a description for machines (RO-Crate).",
+        "-ro-crate",
+        _ro_crate,
+        is_whole=True,
     ),
 )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from harvester.documents import Tree
+from harvester.errors import HarvesterError
 from harvester.exports.duplicates import KEEP, left_out
 from harvester.exports.selection import Selection
 from harvester.networks import Network
@@ -13,6 +14,7 @@ from harvester.networks.records import BrokenLine
 from harvester.networks.rows import AccountRow, PostRow, Rows
 from harvester.reading.files import RecordFile
 from harvester.reading.lines import BadRecord, OnBad, RawLine, local_raw_lines, raw_lines, read_rows
+from harvester.store.keys import CollectionKeys
 from harvester.store.reading import Reader
 
 # After so many lines, progress is told.
@@ -63,6 +65,13 @@ class Local:
         return local_raw_lines(self.name, on_bad=on_bad)
 
 
+class Whole(NamedTuple):
+    """Where the collections are that are exported."""
+
+    reader: Reader
+    collections: tuple[CollectionKeys, ...]
+
+
 class Post(NamedTuple):
     """A post with its row, and its flattened record where that was asked for."""
 
@@ -100,16 +109,24 @@ class Posts:
         *,
         duplicates: str = KEEP,
         strict: bool = False,
+        whole: Whole | None = None,
         tell: Callable[[Progress], None] = lambda _: None,
     ) -> None:
         self.sources, self.network = list(sources), network
         self._flat = network.flat
         self.selection = selection or Selection()
         self.progress = Progress(len(self.sources))
-        self._duplicates, self._strict = duplicates, strict
+        self._duplicates, self._strict, self._whole = duplicates, strict, whole
         self._left_out: array[int] | None = None
         self._tell = tell
         self._bad: set[tuple[str, int]] = set()
+
+    @property
+    def whole(self) -> Whole:
+        """The collections, for an export that takes more of them than their posts."""
+        if self._whole is None:
+            raise HarvesterError("This export is of collections.", hint="Name a collection.")
+        return self._whole
 
     def read(self, *, trees: bool = False) -> Iterator[Post]:
         """The posts that are selected, with `trees` flattened, in the order in which they were stored."""
@@ -132,7 +149,7 @@ class Posts:
                 try:
                     found, _ = self._flat.posts(line.raw) if line.raw.strip() else ((), ())
                 except BrokenLine as error:
-                    self._hear(BadRecord(source.name, line.number, error.why))
+                    self.hear(BadRecord(source.name, line.number, error.why))
                     continue
                 yield from (tree for tree in found if is_post(tree))
 
@@ -184,7 +201,7 @@ class Posts:
     def _lines(self) -> Iterator[tuple[Source, RawLine, Rows]]:
         for source in self._each_source():
             for line in self._each_line(source):
-                rows = read_rows(line, source.name, self.network, on_bad=self._hear)
+                rows = read_rows(line, source.name, self.network, on_bad=self.hear)
                 if rows is not None:
                     yield source, line, rows
 
@@ -195,12 +212,13 @@ class Posts:
             yield source
 
     def _each_line(self, source: Source) -> Iterator[RawLine]:
-        for line in source.lines(self._hear):
+        for line in source.lines(self.hear):
             if line.number % _TOLD == 0:
                 self._tell(self.progress)
             yield line
 
-    def _hear(self, bad: BadRecord) -> None:
+    def hear(self, bad: BadRecord) -> None:
+        """Count what cannot be read, once."""
         if self._strict:
             raise bad
         if (bad.file, bad.line) in self._bad:

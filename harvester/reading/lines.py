@@ -21,11 +21,12 @@ STANDARD_INPUT = "-"
 
 
 class BadRecord(HarvesterError):
-    """A line of a file that is no record, or a file that ends there because it is damaged (`is_file`)."""
+    """A line of a file that is no record, or where the file is damaged (`is_file`); 0 is all of it."""
 
     def __init__(self, file: str, line: int, why: str, *, is_file: bool = False) -> None:
         hint = "`collection verify` says which files are damaged." if is_file else "--skip-bad leaves it out."
-        super().__init__(f"{file}, line {line}: {why}.", hint=hint)
+        place = f"{file}, line {line}" if line else file
+        super().__init__(f"{place}: {why}.", hint=hint)
         self.file, self.line, self.why, self.is_file = file, line, why, is_file
 
 

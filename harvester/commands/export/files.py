@@ -119,11 +119,11 @@ def merge(paths: tuple[str, ...], to: str, replace: bool, dry_run: bool, as_json
 
 
 @files.command("repair")
-@click.argument("path", metavar="FILE")
+@click.argument("damaged", metavar="FILE")
 @_into
 @_replace
 @json_option
-def repair(path: str, to: str, replace: bool, as_json: bool) -> int:
+def repair(damaged: str, to: str, replace: bool, as_json: bool) -> int:
     """Write the records that can be read of a damaged FILE to another file.
 
     A gzip file is read up to its damage. Lines that are no records are left out. FILE stays as it is.
@@ -132,7 +132,7 @@ def repair(path: str, to: str, replace: bool, as_json: bool) -> int:
     from harvester.exports.output import require_free
 
     require_free(to, replace=replace)
-    found = mend(path, to)
+    found = mend(damaged, to)
     if as_json:
         print_json({"written": to, "lines": found.lines, "bytes": found.bytes, "lost": list(found.lost)})
     else:

@@ -31,7 +31,8 @@ def _command(form: Form) -> click.Command:
     command: Callable[..., Any] = in_workspace(run)
     for add in (progress_option, json_option, dry_run_option, _skip_bad, _replace, _to):
         command = add(command)
-    command = selection_options(command)
+    if not form.is_whole:
+        command = selection_options(command)
     for choice in reversed(form.options):
         command = _option(choice)(command)
     # What is said of all forms stands in docs/exports.md.

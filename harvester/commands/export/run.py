@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from harvester.clock import SystemClock
-from harvester.commands.cli.output import announce_dry_run, print_json, print_line
+from harvester.commands.cli.output import advise, announce_dry_run, print_json, print_line
 from harvester.commands.cli.progress_meter import Show, meter
 from harvester.commands.export.selected import selection
 from harvester.errors import Exit, HarvesterError
 from harvester.exports.forms import Form
 from harvester.exports.output import STANDARD_OUTPUT, require_free
-from harvester.exports.posts import Posts, Progress, Stored
+from harvester.exports.posts import Posts, Progress, Stored, Whole
 from harvester.exports.written import Written
 from harvester.networks.registry import network_of
 from harvester.reading.files import RecordFile, record_files
@@ -26,11 +26,12 @@ _SHOWN = 20
 
 def run(form: Form, collection_ids: Sequence[str], workspace: "Workspace", options: dict[str, Any]) -> int:
     """Write the collections' posts in the form; the exit code."""
-    chosen = selection(**{name: options.pop(name) for name in _SELECTING})
+    chosen = None if form.is_whole else selection(**{name: options.pop(name) for name in _SELECTING})
     to = options.pop("to") or f"{'-'.join(collection_ids)[:100]}{form.ending}"
     require_free(to, replace=options.pop("replace") or options["dry_run"])
     source = reader(workspace.store)
-    files = [file for each in collection_ids for file in record_files(source, workspace.keys(each))]
+    keys = tuple(map(workspace.keys, collection_ids))
+    files = [file for each in keys for file in record_files(source, each)]
     network = network_of({"network": _network(files)} if files else {})
     clock = SystemClock()
     began = clock.elapsed()
@@ -39,12 +40,13 @@ def run(form: Form, collection_ids: Sequence[str], workspace: "Workspace", optio
             [Stored(source, file) for file in files],
             network,
             chosen,
-            duplicates=options.pop("duplicates"),
+            duplicates=options.pop("duplicates", "keep"),
+            whole=Whole(source, keys),
             tell=lambda now: _show(now, show),
         )
         if options.pop("dry_run"):
             return _dry_run(posts, files, to, as_json=options["as_json"])
-        written = form.loaded()(posts, to, options)
+        written = form.loaded()(posts, to, {**options, "now": clock.now()})
     _tell(form, to, written, posts.progress, as_json=options["as_json"], seconds=clock.elapsed() - began)
     require_no_bad(posts.progress, skip=options["skip_bad"])
     return int(Exit.OK)
@@ -111,7 +113,7 @@ def _tell(form: Form, to: str, written: Written, now: Progress, *, as_json: bool
         f"{counted(written.number, written.what)} written{where} ({size(written.bytes)}){less}.", err=True
     )
     for note in written.notes:
-        print_line(note, err=True)
+        advise(note)
 
 
 def require_no_bad(now: Progress, *, skip: bool) -> None:
