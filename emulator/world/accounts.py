@@ -84,6 +84,10 @@ class Accounts:
                 "display_url": shown,
             }
             profile |= {"url": link, "entities": {"url": {"urls": [whole]}}}
+        profile["public_metrics"] |= {
+            "like_count": draw.randrange(30_000),
+            "media_count": draw.randrange(3_000),
+        }
         return profile
 
 

@@ -146,5 +146,6 @@ def user(old: Mapping[str, Any]) -> dict[str, Any]:
             "following_count": int(old.get("friends_count") or 0),
             "tweet_count": int(old.get("statuses_count") or 0),
             "listed_count": int(old.get("listed_count") or 0),
+            "like_count": int(old.get("favourites_count") or 0),
         },
     }

@@ -21,6 +21,7 @@ import pytest
 
 import emulator
 from harvester.commands.person import operator
+from harvester.exports.forms import FORMS
 from tests.support import fork_server
 from tests.support.cli_session import Person, a_profile, until
 
@@ -117,6 +118,18 @@ _STEPS = (
     Step("collection download musems", 10, "There is no collection musems"),
     Step("collection verify museums", 0, "OK: 1 harvest,"),
     Step("collection verify museums --subset 8/7", 2, "8/7 is not a valid part."),
+    *(Step(f"export {form.name} museums", 0, "written to museums") for form in FORMS),
+    *(Step(f"export {form.name} musems", 10, "There is no collection musems") for form in FORMS),
+    Step("files show museums.jsonl -e id,lang", 0, ""),
+    Step("files show museum.jsonl", 1, "museum.jsonl cannot be used: No such file"),
+    Step("files ids museums.jsonl --unique", 0, ""),
+    Step("files ids names.txt", 1, "is no id and no record"),
+    Step("files merge museums.jsonl museums.sorted.jsonl.gz -o merged.jsonl", 0, "duplicates left out."),
+    Step("files merge museums.jsonl", 2, "Missing option '-o'."),
+    Step("files sample museums.jsonl -n 3 -o sample.jsonl", 0, "3 posts written to sample.jsonl."),
+    Step("files sample museums.jsonl -n 0", 2, "0 is not in the range"),
+    Step("files repair sample.jsonl -o mended.jsonl", 0, "Kept 3 lines"),
+    Step("files repair sample.jsonl -o sample.jsonl --replace", 2, "is not repaired in place"),
     Step("collection schedule museums 'rate(1 days)'", 2, "rate(1 days)"),
     Step("collection schedule museums 'rate(7 days)'", 0, "Next harvests (UTC): "),
     Step("collection scheduled", 0, "museums schedule => rate(7 days)"),

@@ -3,7 +3,7 @@
 import click
 
 from harvester.commands.cli.output import advise
-from harvester.commands.cli.printed_commands import complete, quoted
+from harvester.commands.cli.printed_commands import complete
 from harvester.commands.cli.workspace import Workspace
 from harvester.documents import HarvestSummary
 from harvester.harvest.summary import dollars
@@ -29,7 +29,7 @@ def outcome_line(workspace: Workspace, summary: HarvestSummary) -> str:
 
 
 def show_notes(workspace: Workspace, summary: HarvestSummary) -> None:
-    """On standard error: what was billed, where the files are, and how to make one post a line of them."""
+    """On standard error: what was billed, where the files are, and how to make a post a line of them."""
     if summary.get("billed"):
         click.echo(f"Billed: ${dollars(summary):.2f}.", err=True)
     if refused := summary.get("refused_fields"):
@@ -39,11 +39,11 @@ def show_notes(workspace: Workspace, summary: HarvestSummary) -> None:
     if not folder or not summary["files"]:
         return
     click.echo(f"Files: {workspace.shown(folder)}", err=True)
-    if not workspace.bucket and summary["tweets"]:
-        files = f"{quoted(workspace.shown(folder))}tweets-*.jsonl.gz"
-        # Without keys twarc2 takes what it is given on standard input for them, also where it needs none.
-        flatten = "BEARER_TOKEN=none twarc2 flatten > posts.jsonl"
-        click.echo(f"One post a line: gzip -dc {files} | {flatten}", err=True)
-    elif summary["tweets"]:
+    if summary["tweets"]:
         collection_id = summary["collection_id"]
-        advise(f"`collection download {collection_id}` copies them to this machine.")
+        advise(
+            f"A stored line may be a page of many posts: `export jsonl {collection_id}` writes one post a line, "
+            f"`export csv {collection_id}` a table."
+        )
+        if workspace.bucket:
+            advise(f"`collection download {collection_id}` copies the files to this machine.")

@@ -66,11 +66,6 @@ def complete(text: str) -> str:
     return _COMMAND.sub(_completed, text) if "`" in text else text
 
 
-def quoted(path: str) -> str:
-    """A path as an argument of a shell's command; one that begins with a dash is no option."""
-    return shlex.quote(f"./{path}" if path.startswith("-") else path)
-
-
 def _completed(found: re.Match[str]) -> str:
     names, rest = found["names"], found["rest"]
     door = f"{program()} " if found["door"] else ""
