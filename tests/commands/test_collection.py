@@ -84,7 +84,7 @@ def test_a_harvest_once_brings_every_post_and_is_told_of_afterwards(
     assert "Billed: $0.48." in told.err
     (folder,) = (person.folder / "collections/museums").glob("harvests/*/*/*/*/*/*")
     assert f"Files: {folder.relative_to(person.folder)}/\n" in told.err
-    assert "`twarc_cloud.py export jsonl museums` writes one post a line," in told.err
+    assert "`export jsonl museums` writes one post a line," in told.err
     again = person("collection", "once", "museums", "--wait", "--json")
     assert (again.json["tweets"], again.json["state"]) == (0, "complete")
     told = person("harvest", "history", "museums", "--json", "--limit", "2")

@@ -17,7 +17,6 @@ from harvester.commands.cli.printed_commands import (
     OF_A_FILE_ONLY,
     complete,
     forget_typed,
-    quoted,
     typed,
 )
 from harvester.commands.person import operator
@@ -63,13 +62,6 @@ def test_whatever_the_paths_are_the_shell_gives_back_the_arguments(
     assert shlex.split(printed) == ["collection-config", "update", *named, *options]
     (printed,) = _commands(complete("`harvest stop it` stops it."))
     assert shlex.split(printed) == ["harvest", "stop", "it", *options]
-
-
-@settings(deadline=None)
-@given(path=_PATHS)
-def test_a_path_is_one_argument_and_no_option(path: str) -> None:
-    (found,) = shlex.split(quoted(path))
-    assert found == (f"./{path}" if path.startswith("-") else path)
 
 
 def test_a_real_shell_agrees() -> None:

@@ -42,8 +42,8 @@ def show_notes(workspace: Workspace, summary: HarvestSummary) -> None:
     if summary["tweets"]:
         collection_id = summary["collection_id"]
         advise(
-            f"A stored line may be a page of many posts: `export jsonl {collection_id}` writes one post a line, "
-            f"`export csv {collection_id}` a table."
+            "A stored line may be a page of many posts: "
+            f"`export jsonl {collection_id}` writes one post a line, `export csv {collection_id}` a table."
         )
         if workspace.bucket:
             advise(f"`collection download {collection_id}` copies the files to this machine.")
