@@ -1,6 +1,6 @@
 # Everything runs in .venv, created from the pinned requirements; only Python 3.11 or newer is needed.
 .DEFAULT_GOAL := help
-.PHONY: help demo explore test check lint format kill pythons versitygw sink-test cloud-test browser-test pictures scan bench bench-full venv ready-demo ready-readers ready-explore \
+.PHONY: help demo explore test check lint format kill pythons versitygw sink-test sink-kill cloud-test browser-test pictures scan bench bench-full venv ready-demo ready-readers ready-explore \
 	ready-dev ready-cloud ready-scan ready-browser requirements clean
 
 # Settings of other projects and installations in the environment must not affect these runs.
@@ -28,6 +28,7 @@ help:
 	@echo "make pythons         make demo, other tools and pip install on each other Python found, in fresh copies"
 	@echo "make versitygw       install a second S3 server for the tests of stores (needs Go)"
 	@echo "make sink-test       sinks and imports with Apache Kafka (Java 17, Maven), Valkey and PostgreSQL, three minutes"
+	@echo "make sink-kill N=2000   the kill storm of sinks, with 2,000 SIGKILLs of each"
 	@echo "make cloud-test      the image and an emulated AWS account, with real containers (root on Debian, ten minutes)"
 	@echo "make browser-test    the pages of the dashboard in chromium (installed on Debian if this runs as root)"
 	@echo "make pictures        the pictures of the dashboard in docs/pictures/, by chromium"
@@ -85,6 +86,11 @@ sink-test: ready-dev
 	  -DoutputDirectory=$(CURDIR)/.venv/kafka/lib >.venv/kafka.log && cp tests/support/kafka.pom.xml .venv/kafka/pom.xml \
 	  || { cat .venv/kafka.log; echo "Apache Kafka is not installed: its tests are skipped."; }
 	@SINK_TEST=1 $(IN) -m pytest -q -rs -n 2 --dist loadfile -p no:cacheprovider tests/sinks tests/commands/test_import_rules.py
+
+# Kills of processes that deliver: to Kafka (Apache Kafka too, once sink-test installed it), a webhook and a pipe.
+sink-kill: ready-dev
+	@SINK_TEST=1 KILLS=$(N) SINK_KILLS=$(N) $(IN) -m pytest -q -rs -n 2 --dist worksteal -p no:cacheprovider \
+	  tests/sinks/kafka/test_kills.py tests/durability/test_sink_kills.py
 
 # The emulator of AWS has its own dependencies, so they are in a separate virtual environment.
 cloud-test: ready-dev ready-cloud

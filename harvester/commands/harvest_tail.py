@@ -7,10 +7,10 @@ import click
 
 from harvester.commands.cli.output import print_line
 from harvester.commands.cli.workspace import Workspace, collection_id_argument, in_workspace
-from harvester.documents import object_in
 from harvester.text import when
 
 if TYPE_CHECKING:
+    from harvester.networks import Network
     from harvester.networks.records import Post
 
 _LINES, _MOST = 20, 10_000
@@ -47,25 +47,24 @@ def tail(
     network = network_of(workspace.collection(keys))
     read = Tail(workspace.store, keys, network, work_root=workspace.work_root(keys, temp))
     with stopped_by_signals() as stop:
-        _print(read.newest(lines), as_json=as_json)
+        _print(read.newest(lines), network, as_json=as_json)
         if follow:
             for post in read.follow(clock=SystemClock(), stop=stop):
-                _print([post], as_json=as_json)
+                _print([post], network, as_json=as_json)
     read.close()
 
 
-def _print(posts: "Iterable[Post]", *, as_json: bool) -> None:
+def _print(posts: "Iterable[Post]", network: "Network", *, as_json: bool) -> None:
     for post in posts:
         if as_json:
             click.echo(post.value)
         else:
-            print_line(_line(post))
+            print_line(_line(post, network))
 
 
-def _line(post: "Post") -> str:
+def _line(post: "Post", network: "Network") -> str:
     """When it was published, by whom, and its text."""
-    found = object_in(post.value)
-    data = found["data"] if isinstance(found.get("data"), dict) else found
-    users = (found.get("includes") or {}).get("users") or ()
-    name = next((user.get("username") for user in users if user.get("id") == post.author), post.author)
-    return f"{when(post.published)}  @{name}  {' '.join(str(data.get('text', '')).split())}"
+    rows = network.rows(post.value).posts
+    row = next((each for each in rows if not each.included), None)
+    name, text = (row.username or row.author_id, row.text) if row else (post.author, "")
+    return f"{when(post.published)}  @{name}  {' '.join(text.split())}"
