@@ -3,15 +3,16 @@
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
 
 import click
 
 from harvester.commands.cli import log_lines
+from harvester.commands.cli.group import Deferred as Deferred
+from harvester.commands.cli.group import Group as Group
 from harvester.commands.cli.printed_commands import complete, forget_typed
-from harvester.commands.cli.suggestions import NoSuchCommand
 from harvester.commands.cli.terminal import printable_output
 from harvester.errors import Exit, HarvesterError
 from harvester.errors.files import in_words
@@ -29,9 +30,6 @@ TYPED = (click.ClickException, click.Abort, click.exceptions.Exit)
 
 # These say at INFO what concerns only their own developers.
 _QUIET = ("requests", "oauthlib", "requests_oauthlib", "urllib3", "botocore", "boto3", "s3transfer", "twarc")
-
-# Options of a door that may stand before or after the command, and whether a value follows each.
-_EVERYWHERE = {"--debug": False, "--log-format": True}
 
 
 def run(command: click.Command, arguments: Sequence[str] | None = None) -> int:
@@ -86,63 +84,6 @@ def _silence_stdout() -> None:
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())
         os.close(nowhere)
-
-
-class Group(click.Group):
-    """A group that answers a call without a command with its help, on stdout, and exit code 1.
-
-    Commands stand in the help in the order in which they were added; `aliases` are other names, not shown.
-    """
-
-    def __init__(
-        self, *arguments: object, aliases: Mapping[str, str] | None = None, **options: object
-    ) -> None:
-        options.setdefault("invoke_without_command", True)
-        options.setdefault(
-            "context_settings", {"help_option_names": ["-h", "--help"], "max_content_width": 110}
-        )
-        self.aliases = dict(aliases or {})
-        super().__init__(*arguments, **options)  # type: ignore[arg-type]
-
-    def resolve_command(
-        self, context: click.Context, arguments: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        name, *rest = arguments
-        name = self.aliases.get(name, name)
-        if not name.startswith("-") and self.get_command(context, name) is None:
-            raise NoSuchCommand(name, context)
-        return super().resolve_command(context, [name, *rest])
-
-    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
-        if context.parent is None:
-            args = _everywhere_first(args)
-        return super().parse_args(context, args)
-
-    def list_commands(self, _: click.Context) -> list[str]:
-        return list(self.commands)
-
-    def invoke(self, context: click.Context) -> object:
-        if not context._protected_args and not context.args:
-            click.echo(context.get_help())
-            context.exit(int(Exit.ERROR))
-        return super().invoke(context)
-
-
-def _everywhere_first(arguments: Sequence[str]) -> list[str]:
-    """Options that may stand before or after the command, in front of it."""
-    end = arguments.index("--") if "--" in arguments else len(arguments)
-    options: list[str] = []
-    others: list[str] = []
-    left = iter(arguments[:end])
-    for each in left:
-        name, with_value, _ = each.partition("=")
-        if name not in _EVERYWHERE:
-            others.append(each)
-            continue
-        options.append(each)
-        if _EVERYWHERE[name] and not with_value:
-            options += [given for given in (next(left, None),) if given is not None]
-    return [*options, *others, *arguments[end:]]
 
 
 def log_options(command: _F) -> _F:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harvester.commands import Group
+from harvester.commands import Deferred, Group
 from harvester.commands.cli.harvest_rows import died, listed
 from harvester.commands.cli.outcome import outcome_line, show_notes, summary_line
 from harvester.commands.cli.output import (
@@ -284,3 +284,10 @@ def log(collection_id: str, follow: bool, lines: int, workspace: Workspace) -> N
     history.read(workspace.store, workspace.keys(collection_id))
     for line in workspace.compute.log(collection_id, lines=lines, follow=follow, stop=Stop()):
         print_line(line)
+
+
+harvest.defer(
+    Deferred(
+        "tail", "harvest_tail:tail", "Show the newest posts of COLLECTION_ID as they come, until Ctrl-C."
+    )
+)

@@ -2,30 +2,10 @@
 
 import click
 
-from harvester.commands import Group, log_options, log_to_stderr
+from harvester.commands import Deferred, Group, log_options, log_to_stderr
 from harvester.commands.cli import help_examples
 from harvester.commands.cli.printed_commands import program
-from harvester.commands.cli.settings import help_on, settings
 from harvester.commands.cli.version import version_option
-from harvester.commands.collection.copy import copy
-from harvester.commands.collection.cost import cost
-from harvester.commands.collection.coverage import coverage
-from harvester.commands.collection.download import download
-from harvester.commands.collection.group import collection
-from harvester.commands.collection.repair import repair
-from harvester.commands.collection.rules import rules
-from harvester.commands.collection.verify import verify
-from harvester.commands.config.group import collection_config
-from harvester.commands.dashboard import dashboard
-from harvester.commands.doctor import completion, doctor
-from harvester.commands.export.files import files
-from harvester.commands.export.group import export
-from harvester.commands.harvest import harvest
-from harvester.commands.harvest_tail import tail
-from harvester.commands.report import report
-from harvester.commands.scheduler import scheduler, supervise
-from harvester.commands.sink import sink
-from harvester.commands.statistics import stats
 
 _HELP = f"""Describe collections of social media posts, and collect them.
 
@@ -48,34 +28,52 @@ def operator(debug: bool, log_format: str | None) -> None:
     log_to_stderr(debug=debug, form=log_format)
 
 
-@click.group("filter", cls=Group, hidden=True, help="Streams, by the names that older documents use.")
-def filters() -> None:
-    pass
-
-
-for _name in ("start", "stop"):
-    filters.add_command(collection.commands[f"filter-{_name}"], _name)
-for _command in (copy, cost, rules, download, verify, repair, coverage, filters):
-    collection.add_command(_command)
-harvest.add_command(tail)
-for _command in (
-    *(
-        collection_config,
-        collection,
-        harvest,
-        sink,
-        stats,
-        dashboard,
-        report,
-        doctor,
-        settings,
-        scheduler,
-        completion,
-        help_on,
+operator.defer(
+    Deferred(
+        "collection-config",
+        "config.group:collection_config",
+        "Describe a collection in a file, and store the changes.",
     ),
-    *(filters, supervise),
-):
-    operator.add_command(_command)
-for _command in (export, files):
-    operator.add_command(_command)
-help_examples.give(operator)
+    Deferred("collection", "collection.group:collection", "Manage the collections of a bucket or a folder."),
+    Deferred("harvest", "harvest:harvest", "Show running and past harvests; stop running ones."),
+    Deferred("sink", "sink:sink", "Pass stored posts on to other programs; see docs/sinks.md."),
+    Deferred(
+        "stats",
+        "statistics:stats",
+        "Show, export and replay the figures of harvests; see docs/statistics.md.",
+    ),
+    Deferred("dashboard", "dashboard:dashboard", "Show the collections in a browser on this machine."),
+    Deferred("report", "report:report", "Write a collection as one HTML file, for the record."),
+    Deferred(
+        "doctor",
+        "doctor:doctor",
+        "Check everything a harvest needs: keys, clock, disk, store, settings, versions.",
+    ),
+    Deferred("settings", "cli.settings:settings", "Show the current settings and where each comes from."),
+    Deferred(
+        "scheduler",
+        "scheduler:scheduler",
+        "Run scheduled harvests and restart streams on this machine, until Ctrl-C.",
+    ),
+    Deferred(
+        "completion",
+        "doctor:completion",
+        "Print a shell script that completes commands, options and collection ids.",
+    ),
+    Deferred(
+        "help",
+        "cli.settings:help_on",
+        "Explain a command, or a topic: exit-codes, environment, files, output.",
+    ),
+    Deferred("filter", "filters:filters", hidden=True),
+    Deferred("supervise", "scheduler:supervise", hidden=True),
+)
+operator.defer(
+    Deferred("export", "export.group:export", "Export stored posts to files for other programs."),
+    Deferred(
+        "files",
+        "export.files:files",
+        "Show, merge, repair and sample files of records on this machine; see docs/exports.md.",
+    ),
+)
+operator.dressed_by(help_examples.give)

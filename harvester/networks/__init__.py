@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from harvester.clock import Clock, Stop
 from harvester.clock import Stopped as Stopped
@@ -21,10 +21,13 @@ from harvester.networks.gap import Heard, MissedInterval, impossible
 from harvester.networks.keys import Keys as Keys
 from harvester.networks.records import Post, Records, one_post_a_line, only_post
 from harvester.networks.repair import Known, LiveRule, Searches
-from harvester.networks.rows import Rows, rows_of
 from harvester.networks.rule_counts import RuleCounts
 from harvester.settings import Settings
 from harvester.text import plain
+
+# What no harvest needs is imported where it is.
+if TYPE_CHECKING:
+    from harvester.networks.rows import Rows
 
 
 class Client:
@@ -152,8 +155,10 @@ class Network:
         """The posts of one stored line, each with all that the line says of it; raises BrokenLine."""
         return only_post(line)
 
-    def rows(self, line: bytes) -> Rows:
+    def rows(self, line: bytes) -> "Rows":
         """What one stored line holds as rows of posts and accounts; raises BrokenLine."""
+        from harvester.networks.rows import rows_of
+
         return rows_of(self.posts(line))
 
     @property

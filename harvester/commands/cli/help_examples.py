@@ -92,14 +92,11 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
 }
 
 
-def give(root: click.Group) -> None:
-    """Put the examples of each command into its help, after the first sentence."""
-    for names, examples in EXAMPLES.items():
-        command: click.Command = root
-        for name in names.split():
-            assert isinstance(command, click.Group)
-            command = command.commands[name]
-        first, _, rest = cleandoc(command.help or "").partition("\n\n")
-        typed = "\n".join(f"  {program()} {names} {example}".rstrip() for example in examples)
-        command.short_help = first.partition(";")[0].replace("\n", " ").rstrip(".") + "."
-        command.help = "\n\n".join(filter(None, (first, f"\b\n{typed}", rest)))
+def give(names: str, command: click.Command) -> None:
+    """Put the examples of a command, by its whole name, into its help, after the first sentence."""
+    if names not in EXAMPLES:
+        return
+    first, _, rest = cleandoc(command.help or "").partition("\n\n")
+    typed = "\n".join(f"  {program()} {names} {example}".rstrip() for example in EXAMPLES[names])
+    command.short_help = first.partition(";")[0].replace("\n", " ").rstrip(".") + "."
+    command.help = "\n\n".join(filter(None, (first, f"\b\n{typed}", rest)))

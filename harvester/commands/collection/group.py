@@ -6,7 +6,7 @@ import click
 
 from harvester.collection.kinds import is_stream, kind_of
 from harvester.collection.secrets import key_names
-from harvester.commands import Group
+from harvester.commands import Deferred, Group
 from harvester.commands.cli import collection_file
 from harvester.commands.cli.output import (
     advise,
@@ -19,7 +19,6 @@ from harvester.commands.cli.output import (
     yes_option,
 )
 from harvester.commands.cli.workspace import Workspace, collection_id_argument, in_workspace
-from harvester.commands.collection import schedule, start
 from harvester.documents import LockContent, Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.networks.validation import problems
@@ -119,15 +118,22 @@ def add(dry_run: bool, path: Path, workspace: Workspace) -> None:
     click.echo("Don't forget to start or schedule the collection.")
 
 
-for _command in (
-    start.once,
-    schedule.schedule,
-    schedule.stop,
-    schedule.scheduled,
-    start.filter_start,
-    start.filter_stop,
-):
-    collection.add_command(_command)
+collection.defer(
+    Deferred("once", "collection.start:once", "Start one harvest of COLLECTION_ID."),
+    Deferred(
+        "schedule",
+        "collection.schedule:schedule",
+        'Schedule harvests of COLLECTION_ID by EXPRESSION, e.g. "rate(7 days)".',
+    ),
+    Deferred("stop", "collection.schedule:stop", "Remove the schedule of COLLECTION_ID."),
+    Deferred("scheduled", "collection.schedule:scheduled", "List the schedules."),
+    Deferred("filter-start", "collection.start:filter_start", "Start the stream of COLLECTION_ID."),
+    Deferred(
+        "filter-stop",
+        "collection.start:filter_stop",
+        "Stop the stream of COLLECTION_ID after storing what it has.",
+    ),
+)
 
 
 @collection.command("unlock", help="Remove the lock of COLLECTION_ID, left by a harvest that died.")
@@ -190,3 +196,31 @@ def delete(collection_id: str, yes: bool, dry_run: bool, workspace: Workspace) -
     deletion.carry_out()
     workspace.compute.unschedule(collection_id)
     click.echo(f"Deleted {what}.")
+
+
+collection.defer(
+    Deferred(
+        "copy", "collection.copy:copy", "Copy the description of COLLECTION_ID to a new collection NEW_ID."
+    ),
+    Deferred("cost", "collection.cost:cost", "Show what the last harvests of COLLECTION_ID cost."),
+    Deferred(
+        "rules",
+        "collection.rules:rules",
+        "List the stream rules of the app whose keys COLLECTION_ID uses.",
+    ),
+    Deferred(
+        "download",
+        "collection.download:download",
+        "Download a collection into a folder, or update an earlier download.",
+    ),
+    Deferred("verify", "collection.verify:verify", "Verify that every harvested file is there and intact."),
+    Deferred(
+        "repair", "collection.repair:repair", "Search for the posts that the stream of COLLECTION_ID missed."
+    ),
+    Deferred(
+        "coverage",
+        "collection.coverage:coverage",
+        "Show how many posts COLLECTION_ID has of those that X counts, by day.",
+    ),
+    Deferred("filter", "filters:filters", hidden=True),
+)

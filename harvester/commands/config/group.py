@@ -7,7 +7,7 @@ import click
 
 from harvester.collection.kinds import KINDS, is_stream
 from harvester.collection.secrets import key_names, without_secrets
-from harvester.commands import Group
+from harvester.commands import Deferred, Group
 from harvester.commands.cli import collection_file
 from harvester.commands.cli.output import (
     advise,
@@ -23,16 +23,7 @@ from harvester.commands.cli.workspace import (
     collection_id_argument,
     in_workspace,
 )
-from harvester.commands.config import (
-    api_keys,
-    check,
-    forget_keys,
-    honeybadger_key,
-    import_rules,
-    rules,
-    running_stream,
-    users,
-)
+from harvester.commands.config import running_stream
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.networks.registry import name_of, network_of
@@ -105,10 +96,20 @@ def _warn_of_inline_keys(tree: Tree) -> None:
         advise(f"{message} `collection-config keys --move-to PROFILE` moves them out.")
 
 
-collection_config.add_command(check.check)
-collection_config.add_command(api_keys.keys)
-collection_config.add_command(honeybadger_key.honeybadger)
-collection_config.add_command(forget_keys.forget_keys)
+collection_config.defer(
+    Deferred("check", "config.check:check", "Check the file, or the stored COLLECTION_ID, for problems."),
+    Deferred("keys", "config.api_keys:keys", "Select a profile's API keys for the file."),
+    Deferred(
+        "honeybadger",
+        "config.honeybadger_key:honeybadger",
+        "Store Honeybadger's API key for harvests on the cluster, from a prompt or stdin.",
+    ),
+    Deferred(
+        "forget-keys",
+        "config.forget_keys:forget_keys",
+        "Remove API keys from the history of COLLECTION_ID, after confirmation.",
+    ),
+)
 
 
 @collection_config.command("update", help="Store the file's changes in the collection.")
@@ -267,16 +268,33 @@ def _moment(text: str) -> datetime:
     return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
-for _command in (
-    users.screennames,
-    users.screenname_files,
-    users.userids,
-    users.userid_files,
-    users.remove_users,
-    users.restore_users,
-    rules.rules,
-    rules.add_rules,
-    rules.remove_rules,
-    import_rules.import_rules,
-):
-    collection_config.add_command(_command)
+collection_config.defer(
+    Deferred("screennames", "config.users:screennames", "Add users by SCREEN_NAMES."),
+    Deferred(
+        "screenname-files",
+        "config.users:screenname_files",
+        "Add users by screen names, one per line, from FILES or stdin.",
+    ),
+    Deferred("userids", "config.users:userids", "Add users by USER_IDS, without a lookup."),
+    Deferred(
+        "userid-files", "config.users:userid_files", "Add users by ids, one per line, from FILES or stdin."
+    ),
+    Deferred(
+        "remove-users",
+        "config.users:remove_users",
+        "Remove USERS, given as ids or @names, from the file.",
+    ),
+    Deferred(
+        "restore-users",
+        "config.users:restore_users",
+        "Restore USERS, given as ids or @names, that harvests removed.",
+    ),
+    Deferred("rules", "config.rules:rules", "List the rules in the file, or of the stored COLLECTION_ID."),
+    Deferred("add-rules", "config.rules:add_rules", "Add a rule for each of VALUES to the file."),
+    Deferred("remove-rules", "config.rules:remove_rules", "Remove the rules of these IDS from the file."),
+    Deferred(
+        "import-rules",
+        "config.import_rules:import_rules",
+        "Add the rules in FILES (- is stdin), in Redis or in a database.",
+    ),
+)
