@@ -11,13 +11,13 @@ from harvester.networks.budget import Prices
 from harvester.networks.check import Check
 from harvester.networks.records import Post, Records
 from harvester.networks.repair import Known, LiveRule, Searches
-from harvester.networks.rows import Rows
 from harvester.networks.x import post_ids
 from harvester.networks.x.screen_names import LIMITS, screen_name
 from harvester.settings import Settings
 
 # What speaks to X is imported only where that is done, so that commands begin quickly.
 if TYPE_CHECKING:
+    from harvester.networks.rows import Rows
     from harvester.networks.x.client import XClient
     from harvester.networks.x.forms.flat import XFlat
     from harvester.networks.x.keys import Keys
@@ -103,7 +103,7 @@ class X(Network):
 
         return posts(line)
 
-    def rows(self, line: bytes) -> Rows:
+    def rows(self, line: bytes) -> "Rows":
         from harvester.networks.x.forms import rows
 
         return rows(line)
