@@ -48,14 +48,14 @@ class NoSuchCommand(click.UsageError):
 
 
 def _meant(name: str, context: click.Context) -> list[str]:
-    """Full names of commands, the likeliest first: those of this group before those of others."""
+    """Full names of commands, the likeliest first: by other tools' words, of this group, of others."""
     typed = name.lower()
     here = " ".join(context.command_path.split()[1:])
     everywhere = dict(_commands(context.find_root().command))
     mine = {short: full for full, short in everywhere.items() if full == f"{here} {short}".strip()}
-    found = [mine[short] for short in similar(typed, mine, most=_SHOWN, cutoff=0.7)]
+    found = [full for full in _ELSEWHERE.get(typed, ()) if full in everywhere]
+    found += [mine[short] for short in similar(typed, mine, most=_SHOWN, cutoff=0.7)]
     found += [full for full, short in everywhere.items() if short == typed]
-    found += [full for full in _ELSEWHERE.get(typed, ()) if full in everywhere]
     if not found:
         near = set(similar(typed, set(everywhere.values()), most=_SHOWN))
         found = [full for full, short in everywhere.items() if short in near]
