@@ -12,6 +12,7 @@ from bench import (
     busy,
     dashboard,
     download,
+    exports,
     hour,
     idle,
     matching,
@@ -223,6 +224,18 @@ def _verify(short: bool) -> Iterator[str]:
         yield f"| {kind} | {size:,.0f} | {spent.cpu:.2f} | {speed:.0f} | {spent.peak:.0f} |"
 
 
+def _exports(short: bool) -> Iterator[str]:
+    yield "| job | tool | posts | posts a CPU second | times the other tool | peak MB |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    found = list(exports.measure(posts=100_000 if short else 1_000_000, slow_posts=20_000))
+    for one in found:
+        others = [each for each in found if each.job == one.job and each is not one]
+        ratio = f"{one.rate / others[0].rate:.1f}" if others else ""
+        yield (
+            f"| {one.job} | {one.tool} | {one.posts:,} | {one.rate:,.0f} | {ratio} | {one.spent.peak:.0f} |"
+        )
+
+
 def _matching(short: bool) -> Iterator[str]:
     yield "| rules | posts/s | us a post | to decode it | times that | in packs | rules a post | peak MB |"
     yield "| --- | --- | --- | --- | --- | --- | --- | --- |"
@@ -260,6 +273,7 @@ _PARTS = {
     "verify": _verify,
     "sinks": _sinks,
     "dashboard": _dashboard,
+    "exports": _exports,
 }
 
 if __name__ == "__main__":

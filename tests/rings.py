@@ -38,7 +38,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "flask": ("monitoring.status_server", "dashboard"),
     "jinja2": ("dashboard",),
     "honeybadger": ("monitoring.honeybadger",),
-    "isal": ("harvest.segment", "curation.verify", "networks.x", "reading", "exports", "sinks.archive"),
+    "isal": ("harvest.segment", "networks.x", "reading", "exports", "sinks.archive"),
     "msgspec": (
         *("networks.x", "networks.rows", "collection.replay", "documents", "sinks"),
         *("search.facts", "exports"),

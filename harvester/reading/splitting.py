@@ -7,8 +7,11 @@ from typing import Any
 from isal import isal_zlib
 
 _GZIP, _MAGIC = 31, b"\x1f\x8b"
-# Of what it is given, the decompressor copies again and again what it does not need yet.
+# Larger blocks are slower: each is memory that the system has to hand over anew. And of what it is given,
+# the decompressor copies again and again what it does not need yet.
 _GIVEN, _UNPACKED = 128 << 10, 256 << 10
+# Of more members than a few, none is a harvest's; one that was continued after a crash has two.
+_ENDS = 8
 # Longer than any page; a file without a line end is not read into memory as a whole.
 LONGEST_LINE = 256 << 20
 _NOT_GZIP: Any = isal_zlib.error
@@ -16,6 +19,40 @@ _NOT_GZIP: Any = isal_zlib.error
 
 class Unreadable(Exception):
     """The file is damaged from here on; its words end a sentence."""
+
+
+class Gunzip:
+    """Unpacks gzip of one or more members, each proven by its checksum and length.
+
+    `ends` says after how many packed bytes the first members ended.
+    """
+
+    def __init__(self) -> None:
+        self.ends: list[int] = []
+        self._member: Any = None
+        self._taken = 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the last member that began has its end."""
+        return self._member is None and bool(self.ends)
+
+    def unpack(self, piece: memoryview) -> Iterator[bytes]:
+        """What the next bytes hold; raises Unreadable, with isal's words, after all before the damage."""
+        for start in range(0, len(piece), _GIVEN):
+            data: Any = piece[start : start + _GIVEN]
+            self._taken += len(data)
+            while data:
+                if self._member is None:
+                    self._member = isal_zlib.decompressobj(_GZIP)
+                try:
+                    yield self._member.decompress(data, _UNPACKED)
+                except _NOT_GZIP as error:
+                    raise Unreadable(str(error)) from None
+                data = self._member.unconsumed_tail
+                if self._member.eof:
+                    data, self._member = self._member.unused_data, None
+                    self.ends = [*self.ends[:_ENDS], self._taken - len(data)]
 
 
 def unpacked(pieces: Iterable[memoryview]) -> Iterator[bytes]:
@@ -36,26 +73,18 @@ def unpacked(pieces: Iterable[memoryview]) -> Iterator[bytes]:
 
 
 def _gunzipped(first: memoryview, rest: Iterator[memoryview]) -> Iterator[bytes]:
-    member: Any = isal_zlib.decompressobj(_GZIP)
-    for data in _parts(first, rest):
-        given: Any = data
-        while given:
-            if member.eof:
-                if not bytes(given[:1]) == _MAGIC[:1]:
-                    raise Unreadable("it has other bytes behind its gzip")
-                member = isal_zlib.decompressobj(_GZIP)
-            try:
-                yield member.decompress(given, _UNPACKED)
-            except _NOT_GZIP as error:
-                raise Unreadable(f"its gzip is damaged: {error}") from None
-            given = member.unused_data if member.eof else member.unconsumed_tail
-    if not member.eof:
-        raise Unreadable("its gzip has no end")
-
-
-def _parts(first: memoryview, rest: Iterator[memoryview]) -> Iterator[memoryview]:
+    gunzip = Gunzip()
     for piece in chain((first,), rest):
-        yield from (piece[start : start + _GIVEN] for start in range(0, len(piece), _GIVEN))
+        try:
+            yield from gunzip.unpack(piece)
+        except Unreadable as error:
+            raise Unreadable(_behind(gunzip) or f"its gzip is damaged: {error}") from None
+    if not gunzip.is_complete:
+        raise Unreadable(_behind(gunzip) or "its gzip has no end")
+
+
+def _behind(gunzip: Gunzip) -> str:
+    return f"what follows byte {gunzip.ends[-1]:,} is no whole gzip" if gunzip.ends else ""
 
 
 def split(blocks: Iterable[bytes], *, longest: int = LONGEST_LINE) -> Iterator[bytes]:

@@ -131,7 +131,7 @@ def test_a_bad_record_names_its_file_and_line_and_may_be_passed_over(store: Fold
         (lambda data: data[: len(data) // 2], "its gzip has no end"),
         (lambda data: data[:-1], "its gzip has no end"),
         (lambda data: data[:-6] + bytes([data[-6] ^ 1]) + data[-5:], "its gzip is damaged"),
-        (lambda data: data + b"\0\0\0", "it has other bytes behind its gzip"),
+        (lambda data: data + b"\0\0\0", "what follows byte "),
     ],
 )
 def test_all_lines_before_a_damage_are_read(store: FolderStore, damage, why: str) -> None:  # type: ignore[no-untyped-def]

@@ -4,22 +4,10 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Protocol
-
-from isal import isal_zlib
+from typing import Protocol
 
 from harvester.networks.records import BrokenLine, Records
-
-_GZIP = 31
-# Larger blocks are slower: each is memory that the system has to hand over anew. And of what it is given,
-# the decompressor copies again and again what it does not need yet.
-_MOST, _GIVEN = 256 << 10, 128 << 10
-# A harvest that was continued after a crash has two.
-_ENDS = 8
-# Longer than any page; a file without a line end is not read into memory as a whole.
-_LONGEST_LINE = 256 << 20
-
-_NOT_GZIP: Any = isal_zlib.error
+from harvester.reading.splitting import LONGEST_LINE, Gunzip, Unreadable
 
 Ids = Callable[[list[str]], None]
 
@@ -151,48 +139,31 @@ class _Plain:
 
 
 class _Gunzip:
-    """The content of a gzip file of one or more members, each proven by its checksum and length."""
+    """The content of a gzip file."""
 
     def __init__(self, lines: "_Lines") -> None:
         self.lines, self.raw_bytes = lines, 0
-        self.ends: list[int] = []
-        self._member: Any = None
-        self._taken = 0
+        self._gunzip = Gunzip()
+
+    @property
+    def ends(self) -> list[int]:
+        return self._gunzip.ends
 
     def take(self, piece: memoryview) -> None:
-        for start in range(0, len(piece), _GIVEN):
-            self._take(piece[start : start + _GIVEN])
-
-    def _take(self, piece: memoryview) -> None:
-        data: Any = piece
-        self._taken += len(piece)
-        while data:
-            if self._member is None:
-                self._member = isal_zlib.decompressobj(_GZIP)
-            try:
-                raw = self._member.decompress(data, _MOST)
-                self._add(raw)
-                while self._member.unconsumed_tail:
-                    self._add(self._member.decompress(self._member.unconsumed_tail, _MOST))
-            except _NOT_GZIP as error:
-                raise _Broken(self._strange() or f"it is not whole gzip: {error}") from None
-            data = b""
-            if self._member.eof:
-                data, self._member = self._member.unused_data, None
-                # Of more than a few, none is a harvest's.
-                self.ends = [*self.ends[:_ENDS], self._taken - len(data)]
+        try:
+            for raw in self._gunzip.unpack(piece):
+                self.raw_bytes += len(raw)
+                self.lines.take(raw)
+        except Unreadable as error:
+            raise _Broken(self._strange() or f"it is not whole gzip: {error}") from None
 
     def end(self) -> None:
-        if self._member is not None or not self.ends:
+        if not self._gunzip.is_complete:
             raise _Broken(self._strange() or "its gzip has no end")
         self.lines.end()
 
     def _strange(self) -> str:
         return f"what follows byte {self.ends[-1]:,} is no whole gzip" if self.ends else ""
-
-    def _add(self, raw: bytes) -> None:
-        self.raw_bytes += len(raw)
-        self.lines.take(raw)
 
 
 class _Lines:
@@ -224,8 +195,8 @@ class _Lines:
     def _hold(self, raw: bytes) -> None:
         self._tail.append(raw)
         self._held += len(raw)
-        if self._held > _LONGEST_LINE:
-            raise _Broken(f"a line of it has more than {_LONGEST_LINE >> 20} MB")
+        if self._held > LONGEST_LINE:
+            raise _Broken(f"a line of it has more than {LONGEST_LINE >> 20} MB")
 
     def _count(self, block: bytes) -> None:
         try:
