@@ -40,7 +40,7 @@ def write(posts: Posts, to: str, options: Mapping[str, Any]) -> Written:
     """Write the folder."""
     with folder(to) as made:
         table = csv_table.write(posts, str(made / "posts.csv"), {})
-        accounts = _write_accounts(posts, str(made / "accounts.csv"))
+        accounts = write_accounts(posts, str(made / "accounts.csv"))
         package = {
             "$schema": "https://datapackage.org/profiles/2.0/datapackage.json",
             **_about(posts),
@@ -60,7 +60,7 @@ _line = msgspec.json.Encoder()
 _account = msgspec.json.Decoder(AccountRow)
 
 
-def _write_accounts(posts: Posts, to: str) -> Written:
+def write_accounts(posts: Posts, to: str) -> Written:
     """Each account once, as it was seen last."""
     number = 0
     with Sorter() as sorter, output(to) as file:

@@ -54,6 +54,12 @@ def _ids() -> Write:
     return write
 
 
+def _tables() -> Write:
+    from harvester.exports.tables import write
+
+    return write
+
+
 def _sorted() -> Write:
     from harvester.exports.sorted_by_time import write
 
@@ -125,6 +131,12 @@ FORMS: tuple[Form, ...] = (
                 default="posts",
             ),
         ),
+    ),
+    Form(
+        "tables",
+        "Export tables of posts, hashtags, mentions, links, references and accounts, to be joined.",
+        "-tables",
+        _tables,
     ),
     Form(
         "sorted",

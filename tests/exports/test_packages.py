@@ -3,12 +3,14 @@
 import gzip
 import hashlib
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import bagit  # type: ignore[import-untyped]
 import frictionless
 import orjson
+import pandas  # type: ignore[import-untyped]
 import pytest
 from rocrate.rocrate import ROCrate  # type: ignore[import-untyped]
 
@@ -142,3 +144,25 @@ def test_a_crate_is_read_by_rocrate_with_harvests_and_files(person: Person) -> N
     expected = {name: hashlib.sha256(data).hexdigest() for name, data in _stored_files(person).items()}
     assert files == expected
     assert all(Path("crate", name).exists() for name in files)
+
+
+def test_tables_can_be_joined_by_another_program(real_person: Person) -> None:
+    real_person.output("export", "tables", "real", "-o", "tables")
+    tables = {path.stem: pandas.read_csv(path, dtype=str) for path in Path("tables").glob("*.csv")}
+    flat = [
+        json.loads(line) for line in real_person.output("export", "jsonl", "real", "-o", "-").splitlines()
+    ]
+    assert list(tables["posts"]["id"]) == [post["id"] for post in flat]
+    found = Counter(zip(tables["hashtags"]["post_id"], tables["hashtags"]["hashtag"], strict=True))
+    tags = (
+        (post["id"], each["tag"].lower())
+        for post in flat
+        for each in (post.get("entities") or {}).get("hashtags", ())
+    )
+    assert found == Counter(tags)
+    references = [(post["id"], each["id"]) for post in flat for each in post.get("referenced_tweets", ())]
+    joined = tables["references"].merge(tables["posts"], left_on="post_id", right_on="id")
+    assert sorted(set(zip(joined["post_id"], joined["referenced_id"], strict=True))) == sorted(
+        set(references)
+    )
+    assert set(tables["posts"]["author_id"]) <= set(tables["accounts"]["id"])

@@ -57,6 +57,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "export csv": ("museums", "museums --since 2026-11-01 --excel -o november.csv"),
     "export jsonl": ("museums -o museums.jsonl.gz", "museums --raw -o -"),
     "export ids": ("museums", "museums --of users"),
+    "export tables": ("museums --since 2026-11-01",),
     "export sorted": ("museums",),
     "export per-user": ("museums -o users",),
     "export network": ("museums", "museums --edges hashtag-cooccurrence --min-weight 5 --format graphml"),
