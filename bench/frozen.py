@@ -63,7 +63,7 @@ def _run(folder: Path, base: str, broker: str, brokers: Brokers, seconds: float)
     Popen(catch_up, cwd=folder, stderr=DEVNULL).wait(3600)
     took = time.monotonic() - begun
     stored = harvests.record(folder, _ID)["tweets"]
-    found = Counter(_ids(brokers))
+    found = Counter(name for name in _ids(brokers) if "/gap/" not in name)
     told = ", ".join(f"{rate:,.0f} posts/s {when}" for when, rate in rates.items())
     sys.stdout.write(
         f"{broker} frozen for {seconds:.0f} s: {told}; {stored:,} posts stored, {len(found):,} in the topic, "
