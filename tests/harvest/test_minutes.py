@@ -135,31 +135,38 @@ class _Dying:
         self.running = progress.summary(self.work.state)
         Pointer(self.store, self.here.harvest).create(self.running)
         Pointer(self.store, self.here.collection).create(without_secrets(_TREE))
-        self.lines = b""
+        # As of the last checkpoint, and of the last sync on its machine.
+        self.lines = self.synced = b""
         self._checkpoint()
 
     def live(self) -> None:
-        """Lines, and checkpoints of them; `lines` are those of the last checkpoint that is stored."""
+        """Lines, syncs, and checkpoints of them."""
         for number in range(self._draw.randrange(1, 30)):
             self.work.add_minute({"at": "x", "tweets": number, "text": "é" * self._draw.randrange(9)})
             if self._draw.random() < 0.4:
                 self._checkpoint(dies=self._draw.random() < 0.1)
+            elif self._draw.random() < 0.4:
+                self._sync()
+
+    def _sync(self) -> None:
+        self.work.sync(now=self.began)
+        path = self.work.path(STATS)
+        self.synced = path.read_bytes() if path.exists() else b""
 
     def _checkpoint(self, *, dies: bool = False) -> None:
-        self.work.sync(now=self.began)
+        self._sync()
         state = self.work.state
         tails = self._parts.copy_growing(growing(state.sizes, state.segment), longest_tail=60)
         if dies:
             return
         self._pointer.write({"state": state.to_tree(), "tails": tails})
-        path = self.work.path(STATS)
-        self.lines = path.read_bytes() if path.exists() else b""
+        self.lines = self.synced
 
-    def finish(self) -> bytes:
+    def finish(self, *, here: bool) -> bytes:
         self.work.close()
-        for number in range(self._draw.randrange(1, 4)):
+        for number in range(not here, self._draw.randrange(2, 5)):
             # It dies before it has stored anything of the end.
-            found = recover(self.store, KEYS, self._folder / f"{number + 1}", owner=f"finisher {number}")
+            found = recover(self.store, KEYS, self._folder / f"{number}", owner=f"finisher {number}")
             assert found
             found.work.close()
         found = recover(self.store, KEYS, self._folder / "last", owner="last")
@@ -168,14 +175,15 @@ class _Dying:
         progress.end(Outcome(PARTIAL))
         for _, step in Ending(self.store, KEYS, found.work, _TREE, progress.summary).steps():
             step()
-        return self.store.read(self.here.stats).data if self.lines else b""
+        stored = list(self.store.entries(self.here.stats))
+        return self.store.read(self.here.stats).data if stored else b""
 
 
-@settings(max_examples=25)
-@given(st.integers(0, 1 << 32))
-def test_what_a_checkpoint_held_is_stored_by_whoever_finishes_a_harvest(seed: int) -> None:
+@settings(max_examples=40)
+@given(st.integers(0, 1 << 32), st.booleans())
+def test_what_a_harvest_that_died_had_is_stored_by_whoever_finishes_it(seed: int, here: bool) -> None:  # noqa: FBT001
     with TemporaryDirectory() as folder:
         harvest = _Dying(Path(folder), Random(seed))
         harvest.live()
-        assert harvest.finish() == harvest.lines
+        assert harvest.finish(here=here) == (harvest.synced if here else harvest.lines)
         assert not [entry.key for entry in harvest.store.entries(harvest.here.parts)]
