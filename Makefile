@@ -41,17 +41,23 @@ help:
 demo: ready-demo
 	@$(IN) docs/demo.py
 
-test: lint
-	@echo "tests: $(AT_ONCE) at a time"
-	@$(IN) -m pytest -q -n $(AT_ONCE) --dist worksteal
+# mypy works with one core and tests wait now and then, so that types are checked beside them.
+test: style
+	@echo "types, and tests: $(AT_ONCE) at a time"
+	@$(IN) -m mypy --no-error-summary >.venv/types.txt 2>&1 & types=$$!; \
+	$(IN) -m pytest -q -n $(AT_ONCE) --dist worksteal; tests=$$?; \
+	wait $$types || { cat .venv/types.txt; exit 1; }; exit $$tests
 
 # Which tests these are, tests/conftest.py and the mark `system` say.
 check: $(if $(T),ready-dev,lint)
 	@$(IN) -m pytest -q $(if $(T),$(T),-n $(AT_ONCE) --dist worksteal -m "not system")
 
-lint: ready-dev
+.PHONY: style
+style: ready-dev
 	@$(IN) -m ruff format --check --quiet . || { echo "run make format to fix these"; exit 1; }
 	@$(IN) -m ruff check --quiet .
+
+lint: style
 	@$(IN) -m mypy --no-error-summary
 	@echo "lint and types: clean"
 
