@@ -41,11 +41,13 @@ help:
 demo: ready-demo
 	@$(IN) docs/demo.py
 
-# mypy works with one core and tests wait now and then, so that types are checked beside them.
+# mypy works with one core and tests wait now and then, so that types are checked beside them. A test that hangs
+# says where, and ends its worker.
 test: style
 	@echo "types, and tests: $(AT_ONCE) at a time"
 	@$(IN) -m mypy --no-error-summary >.venv/types.txt 2>&1 & types=$$!; \
-	$(IN) -m pytest -q -n $(AT_ONCE) --dist worksteal; tests=$$?; \
+	$(IN) -m pytest -q -n $(AT_ONCE) --dist worksteal -o faulthandler_timeout=600 \
+	  -o faulthandler_exit_on_timeout=true; tests=$$?; \
 	wait $$types || { cat .venv/types.txt; exit 1; }; exit $$tests
 
 # Which tests these are, tests/conftest.py and the mark `system` say.

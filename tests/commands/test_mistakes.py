@@ -107,8 +107,11 @@ def _commands(group: click.Group, names: tuple[str, ...] = ()) -> list[tuple[tup
 _ALL = _commands(operator)
 _OF_AN_ID = [names for names, command in _ALL if any(each.name == "collection_id" for each in command.params)]
 _OF_A_FILE = [names for names, command in _ALL if any(each.name == "path" for each in command.params)]
+# What looks at this machine, or serves until Ctrl-C, has such tests of its own.
+_ELSEWHERE = ("completion", "doctor", "dashboard")
 _MORE: dict[str, tuple[str, ...]] = {
     "schedule": ("rate(1 day)",),
+    "tail": ("--once",),
     "copy": ("broken2",),
     "template": ("search",),
     "remove-users": ("12",),
@@ -154,7 +157,7 @@ def test_a_broken_store_is_told_in_words(broken: str, person: Person) -> None:
         # The lock is as fresh as one that is kept, so that a stop would wait for its owner.
         named += ("--timeout", "0.1") if "--timeout" in options else ()
         for extra in ((), ("--json",), ("--long",), ("--live",), ("--all",)):
-            if set(extra) <= options and names[-1] not in ("completion", "doctor"):
+            if set(extra) <= options and names[-1] not in _ELSEWHERE:
                 _require_words(person, *names, *extra, *named, *_MORE.get(names[-1], ()))
 
 
@@ -201,6 +204,6 @@ def test_a_place_that_cannot_be_used_is_told_in_words(
     if accident is _notes_of_no_shape:
         _put(person, {"collection.json": '{"id": "broken", "type": "search", "search": {"query": "q"}}'})
     for names, _ in _ALL:
-        if names[-1] not in ("completion", "doctor"):
+        if names[-1] not in _ELSEWHERE:
             named: tuple[str, ...] = ("broken",) if names in _OF_AN_ID else ()
             _require_words(person, *names, *named, *_MORE.get(names[-1], ()))
