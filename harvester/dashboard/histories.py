@@ -57,44 +57,49 @@ class Histories:
         self._known: dict[str, tuple[tuple[str, ...], History]] = {}
         self._busy: dict[str, threading.Lock] = {}
 
-    def of(self, keys: CollectionKeys) -> History:
+    def of(self, keys: CollectionKeys, store: "Store | None" = None) -> History:
+        """The history as it is now; by `store`, which is one pass of it where more is asked at once."""
+        store = store or self._store
         with self._lock:
             one_at_a_time = self._busy.setdefault(keys.id, threading.Lock())
         with one_at_a_time:
-            mark = self._mark(keys)
+            mark = _mark(store, keys)
             known = self._known.get(keys.id)
             if known is None or known[0] != mark:
                 known = mark, self._read(keys)
                 self._known[keys.id] = known
-        return self._with_running(keys, known[1])
-
-    def _mark(self, keys: CollectionKeys) -> tuple[str, ...]:
-        """What is another once a harvest or a repair began, ended or died."""
-        held = catalog.live_lock(self._store, keys)
-        found = [str((held or {}).get("owner") or ""), self._version(keys.last_harvest)]
-        return (*found, self._version(keys.repairs.last_harvest))
-
-    def _version(self, key: str) -> str:
-        try:
-            return self._store.read(key).version
-        except NotFound:
-            return ""
+        return _with_running(store, keys, known[1])
 
     def _read(self, keys: CollectionKeys) -> History:
         harvests = catalog.all_of(self._remembering, keys)
         repairs = repairs_of(self._remembering, keys)
         return History(harvests, repairs, gaps_of(harvests, closed_by(repairs)))
 
-    def _with_running(self, keys: CollectionKeys, known: History) -> History:
-        if not any(each["state"] == "running" for each in known.harvests):
-            return known
-        now = catalog.running(self._store, keys)
-        if now is None:
-            return known
-        newer = [
-            now if each["harvest_timestamp"] == now["harvest_timestamp"] else each for each in known.harvests
-        ]
-        return History(newer, known.repairs, gaps_of(newer, closed_by(known.repairs)))
+
+def _mark(store: "Store", keys: CollectionKeys) -> tuple[str, ...]:
+    """What is another once a harvest or a repair began, ended or died."""
+    held = catalog.live_lock(store, keys)
+    owner = str((held or {}).get("owner") or "")
+    return owner, _version(store, keys.last_harvest), _version(store, keys.repairs.last_harvest)
+
+
+def _version(store: "Store", key: str) -> str:
+    try:
+        return store.read(key).version
+    except NotFound:
+        return ""
+
+
+def _with_running(store: "Store", keys: CollectionKeys, known: History) -> History:
+    if not any(each["state"] == "running" for each in known.harvests):
+        return known
+    now = catalog.running(store, keys)
+    if now is None:
+        return known
+    newer = [
+        now if each["harvest_timestamp"] == now["harvest_timestamp"] else each for each in known.harvests
+    ]
+    return History(newer, known.repairs, gaps_of(newer, closed_by(known.repairs)))
 
 
 class _Remembering:

@@ -14,6 +14,7 @@ from harvester.compute.listing import missed_rows, row_of
 from harvester.dashboard.charts.bars import Day
 from harvester.dashboard.days import days_of, last_days
 from harvester.dashboard.histories import Histories, History
+from harvester.dashboard.one_pass import one_pass
 from harvester.documents import Tree, unambiguous
 from harvester.errors import HarvesterError, NotFound
 from harvester.store.keys import ROOT, CollectionKeys, id_problem
@@ -25,7 +26,10 @@ _AT_ONCE = 16
 _SPARK_DAYS = 30
 # How old an answer about tasks and schedules may be, in seconds: AWS counts requests, this machine does not.
 _FRESH_HERE, _FRESH_CLOUD = 1.0, 15.0
+# And about what was due, which is known a quarter of an hour later at best.
+_MISSED_HERE, _MISSED_BILLED = 60.0, 900.0
 _T = TypeVar("_T")
+_U = TypeVar("_U")
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,9 @@ class Overview:
         fresh = _FRESH_CLOUD if place.settings.cluster else _FRESH_HERE
         self._tasks = Fresh(place.compute.tasks, place.clock, seconds=fresh)
         self._schedules = Fresh(place.compute.schedules, place.clock, seconds=fresh)
-        self._missed = Fresh(self._missed_now, place.clock, seconds=60.0)
+        missed = _MISSED_BILLED if place.store.is_billed else _MISSED_HERE
+        self._missed = Fresh(self._missed_now, place.clock, seconds=missed)
+        self._problems: dict[str, str] = {}
         self._figures: dict[str, tuple[History, str, Figures]] = {}
 
     def ids(self) -> list[str]:
@@ -71,12 +77,29 @@ class Overview:
             return [found for found in pool.map(row, self.ids()) if found]
 
     def tasks(self) -> Mapping[str, Task]:
-        return {task.collection_id: task for task in self._tasks()}
+        found = self._or_none("tasks", self._tasks)
+        return {task.collection_id: task for task in found}
 
     def schedules(self) -> Mapping[str, Scheduled]:
         if self.place.settings.cluster and not self.place.settings.schedule_group:
             return {}
-        return {each.collection_id: each for each in self._schedules()}
+        found = self._or_none("schedules", self._schedules)
+        return {each.collection_id: each for each in found}
+
+    @property
+    def problems(self) -> list[str]:
+        """What could not be found out about all collections, in words."""
+        return [*self._problems.values()]
+
+    def _or_none(self, what: str, ask: Callable[[], list[_U]]) -> list[_U]:
+        """What is known of tasks or schedules; who may not list them still sees the collections."""
+        try:
+            found = ask()
+        except HarvesterError as error:
+            self._problems[what] = f"Cannot list {what}: {error.message} {error.hint}".strip()
+            return []
+        self._problems.pop(what, None)
+        return found
 
     def _missed_now(self) -> list[Tree]:
         return missed_rows(self.place.store, list(self.schedules().values()), self.place.clock.now())
@@ -88,16 +111,16 @@ class Overview:
         schedules: Mapping[str, Scheduled],
         missed: Mapping[str, Tree],
     ) -> Tree | None:
-        keys = CollectionKeys(collection_id)
+        keys, store = CollectionKeys(collection_id), one_pass(self.place.store)
         try:
-            described = self.place.store.read(keys.collection).data
+            described = store.read(keys.collection).data
         except NotFound:
             # A folder without a collection, or one that is being removed.
             return None
         tree = unambiguous(described, keys.collection, hint=history.REPAIR)
-        found = self.histories.of(keys)
+        found = self.histories.of(keys, store)
         figures = self.figures(keys, found)
-        standing = row_of(self.place.store, keys, tasks.get(collection_id)) or missed.get(collection_id)
+        standing = row_of(store, keys, tasks.get(collection_id)) or missed.get(collection_id)
         last = found.harvests[0] if found.harvests else None
         scheduled = schedules.get(collection_id)
         return {

@@ -25,6 +25,7 @@ def _page(pages: Pages) -> Page:
     shown = [{**row, "spark": _spark(row)} for row in rows]
     filters = ", ".join(f"{name} {value}" for name, value in wanted.items() if value)
     values = {"rows": shown, "sums": sums(everything), "filters": filters, "events": "/events"}
+    values["problems"] = pages.overview.problems
     return Page("collections.html", "Collections", values, data=rows, rows=rows)
 
 

@@ -242,3 +242,19 @@ def test_rows_are_filtered_by_links(tmp_path: Path, store: FolderStore, museums:
     assert [row["id"] for row in found] == ["museums"]
     assert "Shown: state never harvested." in visit.page("/?state=never+harvested")
     assert [row["id"] for row in visit.json("/collections.json?label=timeline")] != []
+
+
+def test_who_may_not_list_tasks_and_schedules_sees_the_collections(
+    tmp_path: Path, museums: CollectionKeys
+) -> None:
+    place = a_place(tmp_path)
+
+    class Denied:
+        def tasks(self) -> list[Any]:
+            raise HarvesterError("AWS denies tasks.", hint="Add it to the policy.")
+
+        schedules = tasks
+
+    page = Visit(a_place(tmp_path, compute=Denied())).page("/")
+    assert "/c/museums" in page and "AWS denies tasks. Add it to the policy." in page
+    assert "AWS denies" not in Visit(place).page("/")
