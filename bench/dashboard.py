@@ -79,7 +79,10 @@ def _of_place(
 ) -> Iterator[Figure]:
     begun = time.monotonic()
     with _dashboard(folder, where, environment) as (process, host, cookie):
-        yield Figure(f"{place}: start to first page", f"{time.monotonic() - begun:.2f} s, {_cpu(process.pid):.2f} of CPU")
+        yield Figure(
+            f"{place}: start to first page",
+            f"{time.monotonic() - begun:.2f} s, {_cpu(process.pid):.2f} of CPU",
+        )
         for path in _PAGES:
             times, size, packed = _page(host, cookie, path)
             figure = f"{times * 1000:.0f} ms, {size / 1000:.0f} KB, {packed / 1000:.1f} KB gzipped"

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from harvester.capacity import LEAST_DISK, Capacity
+from harvester.capacity import LEAST_DISK, Capacity, wish_problems
 from harvester.clock import moment
 from harvester.documents import HarvestSummary, Tree
 from harvester.harvest.lock import RENEWED_AFTER
@@ -187,18 +187,30 @@ def of_harvest(summary: HarvestSummary, settings: Settings) -> Cost:
     """
     on_s3 = str(summary.get("store", "")).startswith("s3://")
     spent = hours(summary)
-    task = summary.get("task")
-    puts = _PUTS_A_HARVEST + int(summary.get("files") or 0) * _PUTS_A_FILE
+    task = _task(summary.get("task"))
+    puts = _PUTS_A_HARVEST + _number(summary.get("files")) * _PUTS_A_FILE
     asked = puts * _usd("put") + _READS_A_HARVEST * _usd("read") + spent * requests_hour(settings)
-    stored = float(summary.get("file_bytes") or 0) / _GB * _usd("stored_gb_month")
+    stored = _number(summary.get("file_bytes")) / _GB * _usd("stored_gb_month")
     return Cost(
         task=max(spent, _LEAST_HOURS) * task_hour(Capacity().changed_by(task)) / _sharers(task)
         if task
         else 0.0,
         requests=asked if on_s3 else 0.0,
         stored_month=stored if on_s3 else 0.0,
-        x=float((summary.get("billed") or {}).get("usd") or 0),
+        x=_number((summary.get("billed") or {}).get("usd")),
     )
+
+
+def _task(described: object) -> Tree:
+    """The size of the task; empty for what is none, or was changed by hand into what cannot be."""
+    task = described if isinstance(described, dict) else {}
+    found = {name: value for name, value in task.items() if value is not None}
+    return {} if any(wish_problems(found)) else found
+
+
+def _number(value: object) -> float:
+    """Of what may have been changed by hand: 0 where it is no number."""
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
 
 
 def _sharers(task: Tree) -> int:

@@ -32,7 +32,7 @@ def environment() -> Environment:
         "counted": counted,
         "number": lambda number: f"{number:,}",
         "size": size,
-        "when": when,
+        "when": lambda moment: when(str(moment)),
         "dollars": dollars,
         "sign": sign,
         "link": link,

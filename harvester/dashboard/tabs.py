@@ -45,7 +45,7 @@ def harvests(subject: Subject) -> Table:
             "files": summary["files"],
             "file_bytes": summary["file_bytes"],
             "gaps": left[summary["harvest_timestamp"]],
-            "usd": (summary.get("billed") or {}).get("usd") or 0,
+            "usd": cost.of_harvest(summary, subject.settings).x,
             "reason": summary.get("reason") or "",
         }
         for summary in found

@@ -53,7 +53,8 @@ def gaps_of(
         for event in summary.get("gaps") or ():
             gap = StreamGap(str(summary.get("harvest_timestamp") or ""), event)
             if _is_dated(gap):
-                repaired = event.get("repaired") or (closed or {}).get(gap.key) or {}
+                noted = event.get("repaired")
+                repaired = noted if isinstance(noted, dict) and noted else (closed or {}).get(gap.key, {})
                 found.append(StreamGap(gap.harvest, event, repaired))
     return sorted(found, key=lambda gap: (gap.since, gap.until))
 

@@ -258,3 +258,41 @@ def test_who_may_not_list_tasks_and_schedules_sees_the_collections(
     page = Visit(a_place(tmp_path, compute=Denied())).page("/")
     assert "/c/museums" in page and "AWS denies tasks. Add it to the policy." in page
     assert "AWS denies" not in Visit(place).page("/")
+
+
+_ODD: tuple[Any, ...] = (None, 7, -1, 1.5, "x", [1], {"a": 1}, True, 10**30)
+_FIELDS = ("state", "reason", "hint", "tweets", "files", "file_bytes", "gaps", "billed", "task", "activity")
+_TIMES = ("harvest_timestamp", "updated", "harvest_end_timestamp", "exit_code", "store", "repairs")
+
+
+@pytest.mark.parametrize("name", [*_FIELDS, *_TIMES, "billed.usd", "task.cpu", "gaps.repaired", "gaps.to"])
+def test_a_summary_that_was_changed_by_hand_breaks_no_page(
+    tmp_path: Path, museums: CollectionKeys, name: str
+) -> None:
+    began, ended = "2026-11-23T09:00:00+00:00", "2026-11-23T10:00:00+00:00"
+    folder = tmp_path / "collections" / "museums" / "harvests" / "2026" / "11" / "23" / "09" / "00" / "00"
+    folder.mkdir(parents=True)
+    for odd in _ODD:
+        gap = {"from": began, "to": ended, "reason": "x"}
+        summary: dict[str, Any] = {
+            "harvest_timestamp": began,
+            "harvest_end_timestamp": ended,
+            "state": "partial",
+            "tweets": 3,
+            "store": "s3://museum",
+            "billed": {"usd": 1.0},
+            "task": {"cpu": 256, "memory": 512},
+            "gaps": [gap],
+        }
+        outer, _, inner = name.partition(".")
+        if outer == "gaps" and inner:
+            gap[inner] = odd
+        elif inner:
+            summary[outer][inner] = odd
+        else:
+            summary[outer] = odd
+        (folder / "harvest.json").write_text(json.dumps(summary))
+        visit = Visit(a_place(tmp_path))
+        for path in ("/", "/c/museums", "/c/museums?tab=gaps", "/c/museums?tab=cost", "/costs", "/health"):
+            visit.page(path)
+        visit.page("/c/museums/h/20261123090000")
