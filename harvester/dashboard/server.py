@@ -7,7 +7,16 @@ from urllib.parse import urlsplit
 from harvester.clock import Stop
 from harvester.dashboard.app import dashboard_app
 from harvester.dashboard.guard import Guard
-from harvester.dashboard.pages import collection, collections, costs, harvest, health, live, search
+from harvester.dashboard.pages import (
+    collection,
+    collections,
+    costs,
+    harvest,
+    health,
+    live,
+    search,
+    statistics,
+)
 from harvester.dashboard.place import Place
 from harvester.monitoring.bounded_http import serving
 
@@ -17,7 +26,16 @@ THREADS = 24
 # Seconds that a connection may last: streams of events end before, and browsers open them again.
 WITHIN = 300.0
 
-ROUTES = (collections.add, collection.add, harvest.add, costs.add, health.add, live.add, search.add)
+ROUTES = (
+    collections.add,
+    collection.add,
+    harvest.add,
+    costs.add,
+    health.add,
+    live.add,
+    search.add,
+    statistics.add,
+)
 
 
 @contextmanager

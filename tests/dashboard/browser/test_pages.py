@@ -23,6 +23,8 @@ PAGES = (
     "/c/storms/live",
     "/costs",
     "/health",
+    "/statistics",
+    "/statistics?collection=museums",
     "/search",
     "/search?q=night&collection=museums",
     "/search?collection=hostile",
