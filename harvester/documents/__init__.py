@@ -133,6 +133,8 @@ class OpenSegment(TypedDict):
     name: str
     size: int
     posts: int
+    # Bytes of its side file, where it has one.
+    matches: NotRequired[int]
 
 
 class FinishedFile(TypedDict):
@@ -141,6 +143,7 @@ class FinishedFile(TypedDict):
     sha1: str
     sha256: str
     posts: int
+    matches: NotRequired["FinishedFile"]
 
 
 class StoredState(TypedDict):

@@ -12,9 +12,10 @@ from pathlib import Path
 import orjson
 
 from harvester.clock import moment
-from harvester.documents import Checkpoint, OpenSegment
+from harvester.documents import Checkpoint
 from harvester.documents.tail import Tail
 from harvester.errors import Conflict, HarvesterError, NotFound
+from harvester.harvest.journal import growing as growing
 from harvester.harvest.segment import Finished
 from harvester.harvest.workdir import State
 from harvester.store import Piece, Store
@@ -96,11 +97,6 @@ class Parts:
                 self._store.remove(entry.key, version=entry.version)
 
 
-def growing(sizes: dict[str, int], segment: OpenSegment | None) -> dict[str, int]:
-    """The files that are not finished, and how much of each counts."""
-    return {**sizes, segment["name"]: segment["size"]} if segment else dict(sizes)
-
-
 def in_parts(checkpoint: Checkpoint, sizes: Mapping[str, int]) -> dict[str, int]:
     """How much of each growing file the store has as parts, where so much counts of it."""
     tails = checkpoint.get("tails") or {}
@@ -156,7 +152,7 @@ def load(store: Store, keys: CollectionKeys) -> Checkpoint | None:
         tree: Checkpoint = orjson.loads(data)
         moment(State.from_tree(tree["state"]).harvest)
         if closing := tree.get("closing"):
-            Finished(**closing["file"])
+            Finished.from_tree(closing["file"])
             State.from_tree(closing["state"])
         for tail in (tree.get("tails") or {}).values():
             int(tail["begin"]), tail["text"].encode()
@@ -172,7 +168,7 @@ def reached(store: Store, here: HarvestKeys, checkpoint: Checkpoint) -> State:
     """What that harvest had stored and learnt."""
     closing = checkpoint.get("closing")
     if closing:
-        file = Finished(**closing["file"])
+        file = Finished.from_tree(closing["file"])
         stored = {entry.key: entry.size for entry in store.entries(here.file(file.name))}
         if stored.get(here.file(file.name)) == file.size:
             return State.from_tree(closing["state"])
@@ -184,7 +180,7 @@ def fetch_parts(
 ) -> None:
     """Put the growing files together in `folder`, for a harvest whose machine is gone."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, size in growing(state.sizes, state.segment).items():
+    for name, size in {**growing(state.sizes, state.segment), **_not_stored(store, here, state)}.items():
         with (folder / name).open("wb") as file:
             for entry in store.entries(here.parts + name + "-"):
                 # The name says where it begins, so that a missing one does not shift those that follow.
@@ -198,3 +194,13 @@ def fetch_parts(
                     hint=f"Restore what was removed below {here.parts}, or remove checkpoint.json.",
                 )
             file.truncate(size)
+
+
+def _not_stored(store: Store, here: HarvestKeys, state: State) -> dict[str, int]:
+    """The side file that was to be stored after the last segment, which is; all of it is in `open/`."""
+    matches = state.finished[-1].matches if state.finished else None
+    if matches is None or any(
+        entry.key == here.file(matches.name) for entry in store.entries(here.file(matches.name))
+    ):
+        return {}
+    return {matches.name: matches.size}

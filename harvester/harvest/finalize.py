@@ -7,7 +7,7 @@ Files, then the manifests that name them, then the changeset, then `collection.j
 import logging
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from harvester.store.keys import (
     USERS,
     CollectionKeys,
     HarvestKeys,
+    matches_name,
 )
 from harvester.store.pointer import Pointer
 
@@ -59,8 +60,9 @@ class Ending:
 
     def steps(self) -> Iterator[Step]:
         for file in self.work.state.finished:
-            if self.work.path(file.name).exists():
-                yield file.name, lambda file=file: self._store_segment(file)  # type: ignore[misc]
+            for each in filter(None, (file, file.matches)):
+                if self.work.path(each.name).exists():
+                    yield each.name, lambda each=each: self._store_segment(each)  # type: ignore[misc]
         yield "the side files", self._store_side_files
         yield "the manifests", self._write_manifests
         yield "the changeset", self._change_collection
@@ -147,5 +149,8 @@ def complete(work: Work) -> Finished | None:
         return None
     segment = state.segment
     whole = completed(work.path(segment["name"]), size=segment["size"], posts=segment["posts"])
+    if "matches" in segment:
+        path = work.path(matches_name(segment["name"]))
+        whole = replace(whole, matches=completed(path, size=segment["matches"], posts=0))
     state.finish(whole)
     return whole

@@ -20,6 +20,7 @@ from harvester.harvest.segment import Finished
 from harvester.networks import Batch
 from harvester.networks.repair import BACKFILL
 from harvester.store.disk import sync
+from harvester.store.keys import matches_name
 
 
 @dataclass
@@ -64,7 +65,7 @@ class State:
         # A field that a later version added is passed over, so that an older one can finish its harvest.
         known = {entry.name for entry in dataclasses.fields(cls)}
         fields = {name: value for name, value in tree.items() if name in known}
-        fields["finished"] = [Finished(**file) for file in fields.get("finished", [])]
+        fields["finished"] = [Finished.from_tree(file) for file in fields.get("finished", [])]
         return cls(**fields)._checked()
 
     def _checked(self) -> "State":
@@ -124,6 +125,14 @@ class State:
         self.heard = batch.heard or self.heard
 
 
+def growing(sizes: dict[str, int], segment: OpenSegment | None) -> dict[str, int]:
+    """The files that are not finished, and how much of each counts."""
+    if segment is None:
+        return dict(sizes)
+    matches = {matches_name(segment["name"]): segment["matches"]} if "matches" in segment else {}
+    return {**sizes, segment["name"]: segment["size"], **matches}
+
+
 class Journal:
     """The growing journal in a work folder; only one that was begun here is written to."""
 
@@ -178,9 +187,8 @@ def journaled(folder: Path) -> State | None:
             continue
         further = list(entries)
         # Files that were finished later may be stored and gone from here.
-        gone = {file.name for file in state.finished} | {
-            e["finished"]["name"] for e in further if "finished" in e
-        }
+        finished = [*state.finished, *(Finished.from_tree(e["finished"]) for e in further if "finished" in e)]
+        gone = {name for file in finished for name in file.names}
         if not _holds(folder, first, gone):
             continue
         for entry in further:
@@ -200,9 +208,7 @@ def _state(tree: Any) -> State | None:
 
 
 def _holds(folder: Path, entry: Tree, gone: set[str]) -> bool:
-    sizes = dict(entry.get("sizes") or {})
-    if entry.get("segment"):
-        sizes[entry["segment"]["name"]] = entry["segment"]["size"]
+    sizes = growing(entry.get("sizes") or {}, entry.get("segment"))
     return all(
         name in gone or ((folder / name).is_file() and (folder / name).stat().st_size >= size)
         for name, size in sizes.items()
@@ -211,7 +217,7 @@ def _holds(folder: Path, entry: Tree, gone: set[str]) -> bool:
 
 def _learn_again(state: State, entry: Tree) -> None:
     if "finished" in entry:
-        state.finish(Finished(**entry["finished"]))
+        state.finish(Finished.from_tree(entry["finished"]))
         return
     state.segment, state.segments = entry["segment"], entry["segments"]
     state.sizes, state.synced = entry["sizes"], entry["synced"]

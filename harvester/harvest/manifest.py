@@ -11,18 +11,23 @@ ALGORITHMS = ("sha1", "sha256")
 
 
 class Manifests:
-    """The manifests of one harvest. `add` is called only once the file it names is stored."""
+    """The manifests of one harvest. `add` is called only once a file is stored, and its side file with it."""
 
     def __init__(self, store: Store, keys: HarvestKeys, files: Iterable[Finished] = ()) -> None:
         self._pointers = {
             algorithm: Pointer(store, keys.manifest(algorithm), made_anew=True, new=True)
             for algorithm in ALGORITHMS
         }
-        self._files = {file.name: file for file in files}
+        self._files: dict[str, Finished] = {}
+        self._learn(files)
 
     def add(self, *files: Finished) -> None:
-        self._files.update({file.name: file for file in files})
+        self._learn(files)
         self.write()
+
+    def _learn(self, files: Iterable[Finished]) -> None:
+        for file in files:
+            self._files.update({each.name: each for each in (file, file.matches) if each})
 
     def write(self) -> None:
         """Bring the store's manifests up to date."""

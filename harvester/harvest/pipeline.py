@@ -163,6 +163,9 @@ class Storing:
 
         def announce() -> None:
             tails = self._parts.copy_growing(after.growing)
+            if finished.matches:
+                # It is stored after the segment; until then a successor finds it there.
+                self._parts.copy(finished.matches.name, finished.matches.size)
             closing: Tree = {"file": finished.to_tree(), "state": after.state}
             upload.begin(self._parts.pieces(finished.name))
             if upload.name:
@@ -178,9 +181,14 @@ class Storing:
         # After a first try that failed at a later step, the file is stored and gone from here.
         if self._work.path(finished.name).exists():
             upload.complete(self._work.path(finished.name))
+        matches = finished.matches
+        if matches and self._work.path(matches.name).exists():
+            path = self._work.path(matches.name)
+            self._store.upload(self._here.file(matches.name), path, sha256=matches.sha256)
         self._manifests.add(finished)
-        self._parts.forget(finished.name)
-        self._work.stored(finished.name)
+        for name in finished.names:
+            self._parts.forget(name)
+            self._work.stored(name)
 
     def _checkpoint(self) -> None:
         """Queue what is known now as the point from which a successor goes on; one at a time."""

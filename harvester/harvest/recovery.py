@@ -26,7 +26,7 @@ from harvester.harvest.workdir import State, Work, left_behind
 from harvester.networks.registry import network_of
 from harvester.store import Store
 from harvester.store.documents import document
-from harvester.store.keys import SEGMENTS, CollectionKeys, HarvestKeys
+from harvester.store.keys import MATCHES, SEGMENTS, CollectionKeys, HarvestKeys
 from harvester.store.pointer import Pointer
 
 log = logging.getLogger("twarc-cloud")
@@ -128,9 +128,10 @@ class _Reached:
 
 def _announce(store: Store, keys: CollectionKeys, here: HarvestKeys, work: Work, before: _Reached) -> None:
     """As in the harvest itself: say what comes next before it is there (checkpoint.py)."""
-    tails = _keep_side_files(store, here, work, before.growing)
     tree: Tree = {"state": work.state.to_tree()}
     further = [file for file in work.state.finished if file.name not in before.files]
+    side = {file.matches.name: file.matches.size for file in further if file.matches}
+    tails = _keep_side_files(store, here, work, {**work.state.sizes, **side}, kept=before.growing)
     if further:
         # They are stored in their order, so that where the last one is, all are.
         tree = {"state": before.state, "closing": {"file": further[-1].to_tree(), **tree}}
@@ -160,10 +161,11 @@ def _remove_unnamed(store: Store, here: HarvestKeys, finished: Iterable[Finished
 
     Nothing names them, and what is in them is asked for again, or lies in the gap that is recorded.
     """
-    named = {here.file(file.name) for file in finished}
-    for entry in list(store.entries(here.file(SEGMENTS))):
-        if entry.key not in named:
-            store.remove(entry.key)
+    named = {here.file(name) for file in finished for name in file.names}
+    for begin in (SEGMENTS, MATCHES):
+        for entry in list(store.entries(here.file(begin))):
+            if entry.key not in named:
+                store.remove(entry.key)
 
 
 def _claimed(store: Store, keys: CollectionKeys, here: HarvestKeys, known: State) -> HarvestSummary | None:
@@ -205,7 +207,8 @@ def _continues(left: State, known: State, *, is_ending: bool) -> bool:
 
 def _covers(left: State, known: State) -> bool:
     """Whether the growing files of a work folder are at least as long as those of the checkpoint."""
-    sizes = checkpoint.growing(left.sizes, left.segment) | {file.name: file.size for file in left.finished}
+    finished = [each for file in left.finished for each in (file, file.matches) if each]
+    sizes = checkpoint.growing(left.sizes, left.segment) | {file.name: file.size for file in finished}
     return all(
         sizes.get(name, 0) >= size for name, size in checkpoint.growing(known.sizes, known.segment).items()
     )
@@ -223,7 +226,9 @@ def _fetched(
     )
 
 
-def _keep_side_files(store: Store, here: HarvestKeys, work: Work, kept: dict[str, int]) -> dict[str, Tail]:
+def _keep_side_files(
+    store: Store, here: HarvestKeys, work: Work, sizes: dict[str, int], *, kept: dict[str, int]
+) -> dict[str, Tail]:
     """Bring the store's copies of the side files up to date; `kept` bytes of each growing file are there.
 
     What checkpoint.json is to carry itself is returned.
@@ -233,7 +238,7 @@ def _keep_side_files(store: Store, here: HarvestKeys, work: Work, kept: dict[str
         if int(offset) >= kept.get(name, 0):
             # Stored by the dead one too late to be counted, so that its length is in no state.
             store.remove(entry.key)
-    return Parts(store, here, work.folder, copied=kept).copy_growing(work.state.sizes)
+    return Parts(store, here, work.folder, copied=kept).copy_growing(sizes)
 
 
 def sweep(store: Store, keys: CollectionKeys, root: Path) -> None:

@@ -36,22 +36,42 @@ _NOT_GZIP: Any = isal_zlib.error
 
 @dataclass(frozen=True)
 class Finished:
-    """A file that will not change any more. `posts` is 0 for files that hold other things."""
+    """A file that will not change any more. `posts` is 0 for files that hold other things.
+
+    `matches` is the side file of one of records, where it has one.
+    """
 
     name: str
     size: int
     sha1: str
     sha256: str
     posts: int = 0
+    matches: "Finished | None" = None
 
     def to_tree(self) -> FinishedFile:
-        return {
+        tree: FinishedFile = {
             "name": self.name,
             "size": self.size,
             "sha1": self.sha1,
             "sha256": self.sha256,
             "posts": self.posts,
         }
+        if self.matches:
+            tree["matches"] = self.matches.to_tree()
+        return tree
+
+    @classmethod
+    def from_tree(cls, tree: FinishedFile) -> "Finished":
+        """The reverse of `to_tree`; TypeError where it is none."""
+        fields: Any = dict(tree)
+        if matches := fields.pop("matches", None):
+            fields["matches"] = cls.from_tree(matches)
+        return cls(**fields)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of the file, and of its side file after it."""
+        return (self.name, self.matches.name) if self.matches else (self.name,)
 
 
 class Segment:
@@ -62,7 +82,7 @@ class Segment:
 
     def __init__(self, path: Path, *, thorough: bool = False) -> None:
         self.path = path
-        self.posts = 0
+        self.posts = self.lines = 0
         self.size = 0
         self.raw_bytes = 0
         self.thorough = self._is_thorough = thorough
@@ -80,6 +100,7 @@ class Segment:
         self._put(self._deflate.compress(lines))
         self._checksum = isal_zlib.crc32(lines, self._checksum)
         self.posts += posts
+        self.lines += lines.count(b"\n")
         self.raw_bytes += len(lines)
 
     def sync(self) -> int:

@@ -8,7 +8,8 @@ import fcntl
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO
@@ -20,9 +21,10 @@ from harvester.harvest.journal import Journal, journaled, line, was_begun, write
 from harvester.harvest.journal import State as State
 from harvester.harvest.segment import Finished, Segment
 from harvester.networks import Batch
+from harvester.networks.attribution import Matched
 from harvester.networks.repair import BACKFILL
 from harvester.store.disk import make_folder
-from harvester.store.keys import EVENTS, SEGMENTS, STATS, USERS, segment_name
+from harvester.store.keys import EVENTS, SEGMENTS, STATS, USERS, matches_name, segment_name
 
 log = logging.getLogger("twarc-cloud")
 
@@ -42,6 +44,7 @@ class Work:
         self.folder, self.state = folder, state
         self._owned = owned
         self._segment: Segment | None = None
+        self._matches: Segment | None = None
         self._side: dict[str, BinaryIO] = {}
         self._journal = Journal(folder)
         self._unsynced: list[Batch] = []
@@ -86,6 +89,7 @@ class Work:
                 self.state.segments += 1
                 path = self.folder / segment_name(now, self.state.segments)
                 self._segment = Segment(path, thorough=self._thorough)
+            self._add_matches(self._segment, batch.matches)
             self._segment.write(batch.lines, posts=batch.posts)
             self._unsynced_bytes += len(batch.lines)
         self._append(USERS, batch.users)
@@ -96,6 +100,17 @@ class Work:
     def add_minute(self, figures: Tree) -> None:
         """Keep a line of statistics; it is safe after `sync`."""
         self._append(STATS, line(figures))
+
+    def _add_matches(self, segment: Segment, matches: Sequence[Matched]) -> None:
+        """Say which rules the posts of the next lines of a segment matched."""
+        if not matches:
+            return
+        if self._matches is None:
+            self._matches = Segment(self.folder / matches_name(segment.name), thorough=True)
+        lines = b"".join(
+            line({"line": segment.lines + each.line, "id": each.id, "rules": each.rules}) for each in matches
+        )
+        self._matches.write(lines, posts=0)
 
     @property
     def unsynced_bytes(self) -> int:
@@ -126,6 +141,8 @@ class Work:
             segment = {
                 "name": self._segment.name, "size": self._segment.sync(), "posts": self._segment.posts
             }  # fmt: skip
+            if self._matches:
+                segment["matches"] = self._matches.sync()
         with state.lock:
             state.segment, state.synced = segment, timestamp(now)
             state.billed = state.billed if billed is None else billed
@@ -154,7 +171,9 @@ class Work:
         if self._segment is None:
             return None
         finished = self._segment.close()
-        self._segment = None
+        if self._matches:
+            finished = replace(finished, matches=self._matches.close())
+        self._segment = self._matches = None
         self.state.finish(finished)
         self._journal.write({"finished": finished.to_tree(), "segment": None})
         return finished
@@ -163,8 +182,8 @@ class Work:
         """The state as JSON, from which a new journal begins."""
         for file in self._side.values():
             os.fsync(file.fileno())
-        if self._segment:
-            self._segment.make_durable()
+        for growing in filter(None, (self._segment, self._matches)):
+            growing.make_durable()
         return self._journal.begin(self.state)
 
     def remember(self) -> None:
@@ -180,8 +199,8 @@ class Work:
 
     def close(self) -> None:
         """Let go of the folder as it is."""
-        if self._segment:
-            self._segment.abandon()
+        for growing in filter(None, (self._segment, self._matches)):
+            growing.abandon()
         self._journal.close()
         for file in (*self._side.values(), self._owned):
             file.close()

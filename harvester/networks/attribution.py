@@ -1,5 +1,6 @@
 """Which rules of a collection a record matched, as those see it who know no network."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,6 +14,15 @@ class Origin:
     collection_id: str
     harvest_id: str
     backfill: bool = False
+
+
+@dataclass(frozen=True)
+class Matched:
+    """The rules that one post matched, each with `id` and `by`, of a line of a batch, from 1 on."""
+
+    line: int
+    id: str
+    rules: Sequence[Tree]
 
 
 class Attributor(Protocol):

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from harvester.documents import Tree
+from harvester.networks.attribution import Matched
 
 
 @dataclass(frozen=True)
@@ -15,6 +16,8 @@ class Batch:
 
     lines: bytes = b""
     posts: int = 0
+    # For the side file: of the posts of these lines, where rules that matched them are to be told.
+    matches: tuple[Matched, ...] = ()
     patch: Tree = field(default_factory=dict)
     events: tuple[Tree, ...] = ()
     users: bytes = b""

@@ -25,6 +25,8 @@ STATS = "stats.jsonl"
 OPEN = "open/"
 # How the names of files of records begin and end.
 SEGMENTS, _SEGMENTS_END = "tweets-", ".jsonl.gz"
+# Those of the side file of one, with the rules that its posts matched, begin so and go on as its own.
+MATCHES = "matches-"
 
 # A folder name, a part of object keys and of names in AWS: no separators, no leading dot, no blanks.
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
@@ -198,6 +200,20 @@ def segment_order(name: str) -> tuple[int, str]:
     return int(found[1]) if found else 0, name
 
 
+def matches_name(segment: str) -> str:
+    """The side file of a file of records, with the rules that its posts matched."""
+    return MATCHES + segment.removeprefix(SEGMENTS)
+
+
+def is_matches(name: str) -> bool:
+    return name.startswith(MATCHES) and name.endswith(_SEGMENTS_END)
+
+
+def segment_of(matches: str) -> str:
+    """The file of records whose side file has this name."""
+    return SEGMENTS + matches.removeprefix(MATCHES)
+
+
 def part_of(name: str) -> str:
     """How the names of the parts of a segment begin, in its harvest's folder."""
     return f"{OPEN}{name}-"
@@ -231,7 +247,7 @@ _OWN = re.compile(
 )
 _OF_HARVEST = re.compile(
     r"(?:harvest|harvester|collection|user_changes)\.json|(?:users|events|stats)\.jsonl|manifest-\w+\.txt|open/.+"
-    rf"|{SEGMENTS}[0-9-]+\.jsonl\.gz"
+    rf"|(?:{SEGMENTS}|{MATCHES})[0-9-]+\.jsonl\.gz"
 )
 
 

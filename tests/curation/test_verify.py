@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 import pytest
 
-from harvester.clock import Stop
+from harvester.clock import Stop, SystemClock
 from harvester.collection import history
 from harvester.curation.verify import (
     Finding,
@@ -28,13 +28,18 @@ from harvester.curation.verify import (
 )
 from harvester.curation.verify.contents import content
 from harvester.errors import HarvesterError, NotFound, StoreAway
+from harvester.harvest.harvest import Harvest
+from harvester.networks import Batch, Job
+from harvester.networks.attribution import Matched
 from harvester.networks.x.records import records
+from harvester.settings import Settings
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 from harvester.store.reading import reader
 from harvester.text import counted
 from tests.support.collections_on_disk import harvested
 from tests.support.corruption import FAULTS, Held
+from tests.support.stalling_clients import Client
 from tests.support.stores import Place
 
 # FAULTS=1000 HISTORIES=1000 pytest tests/curation/test_verify.py
@@ -98,6 +103,64 @@ def test_every_injected_fault_is_found_and_named(sound: list[tuple[CollectionKey
         if report.overall is not Overall.FAILURE or not named & set(fault.names):
             missed.append((number, fault.what, report.overall, named))
     assert missed == [], f"{len(missed)} of {_FAULTS} faults were missed"
+
+
+def _with_matches(store: FolderStore, folder: Path, *, line: int) -> CollectionKeys:
+    """A stream of two records and a side file, which tells of the first one and of that line."""
+
+    def source(job: Job[Any]) -> None:
+        lines = b"".join(b'{"data":{"id":"%d"},"matching_rules":[]}\n' % number for number in (7, 8))
+        matches = (Matched(1, "7", [{"id": "a", "by": "local"}]), Matched(line, "8", [{"id": "a"}]))
+        job.put(Batch(lines=lines, posts=2, matches=matches, last_id="8", sync=True))
+
+    keys = CollectionKeys("matched")
+    history.add(store, keys, {"id": keys.id, "type": "filter", "filter": {"track": "a"}})
+    Harvest(
+        store=store,
+        keys=keys,
+        client=lambda *_: Client(),
+        settings=Settings(),
+        work_root=folder,
+        clock=SystemClock(),
+        stop=Stop(),
+        source=lambda _: source,
+    ).run()
+    return keys
+
+
+@pytest.mark.parametrize(
+    ("line", "verdict", "why"),
+    [
+        (2, None, ""),
+        (3, Verdict.WRONG_COUNT, "it tells of line 3 of {records}, which has 2"),
+        (0, Verdict.CORRUPT, "line 2 of it does not say which rules a later record matched"),
+    ],
+)
+def test_a_side_file_tells_of_records_that_are_there(
+    tmp_path: Path, line: int, verdict: Verdict | None, why: str
+) -> None:
+    store = FolderStore(tmp_path / "collections")
+    keys = _with_matches(store, tmp_path / "work", line=line)
+    report = _verified(_held(store, keys), keys)
+    found = [(finding.verdict, finding.reason) for _, finding in report.findings() if finding.reason]
+    name = next(entry.key for entry in store.entries(keys.harvests) if "/matches-" in entry.key)
+    records = name.rpartition("/")[2].replace("matches-", "tweets-")
+    why = f"it is what was stored, but {why}" if verdict is Verdict.CORRUPT else why.format(records=records)
+    assert found == ([(verdict, why)] if verdict else [])
+    if verdict is not Verdict.CORRUPT:
+        assert [
+            each.key for each in rebuilds(_held(store, keys), keys, stop=Stop()) if differs(store, each)
+        ] == []
+
+
+def test_a_side_file_without_its_records_is_told(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path / "collections")
+    keys = _with_matches(store, tmp_path / "work", line=2)
+    held = _held(store, keys)
+    records = next(key for key in held.objects if "/tweets-" in key)
+    del held.objects[records]
+    findings = _findings(_verified(held, keys))
+    assert findings[records.replace("tweets-", "matches-")] is Verdict.UNEXPECTED
 
 
 def _tried(change: str, data: bytes, chance: random.Random) -> tuple[bytes, str]:

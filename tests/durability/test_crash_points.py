@@ -1,5 +1,6 @@
 """A harvest may die at any step, and so may the one that finishes it: nothing is lost, doubled or left."""
 
+import gzip
 import json
 import os
 import select
@@ -33,6 +34,7 @@ from harvester.store.keys import APPS, CollectionKeys
 from harvester.store.reading import reader
 from harvester.store.s3 import S3Store
 from tests.support import fork_server
+from tests.support.crash_points import MATCHED, is_matched
 from tests.support.harvest_processes import pause, until
 from tests.support.invariants import Found, examined, mirrored, named_but_absent, scratch_left, wipe
 from tests.support.servers import Bucket
@@ -117,9 +119,15 @@ _AHEAD = {"code": "Segment.sync", "nth": 7, "when": "after"}
 _CHECKED = {**STEPS["checkpoint moved on"], "holding": '"segment":{', "when": "after"}
 _BEHIND = {**STEPS["segment announced"], "when": "before", "slow": 0.05}
 # Of a stream alone; the others have no events here.
-_APP = {
+_APP: dict[str, Tree] = {
     "app taken": {"verb": "create|replace", "key": r"/\.apps/"},
     "app given back": {"verb": "remove", "key": r"/\.apps/"},
+}
+_SIDE: dict[str, Tree] = {
+    "side file's part stored": {"verb": "create", "key": r"/open/matches-"},
+    "side file stored": {"verb": "upload", "key": r"/matches-"},
+    "side file let go": {"code": "Work.stored", "nth": 2},
+    "side file's part removed": {"verb": "remove", "key": r"/open/matches-"},
 }
 _ENDING = {"verb": "upload", "key": r"/events\.jsonl$"}
 FIRST_DEATHS: dict[str, dict[str, Tree]] = {
@@ -390,6 +398,27 @@ def _repair_is_whole(scene: Scene) -> Found:
     return found
 
 
+def _matches_are_whole(scene: Scene) -> None:
+    """Each stored record that matched rules is in the side file of its segment, and nothing else is."""
+    folder = scene.files() / scene.order["id"]
+    told = 0
+    for segment in folder.rglob("tweets-*.jsonl.gz"):
+        posts = [
+            json.loads(line)["data"]["id"] for line in gzip.decompress(segment.read_bytes()).splitlines()
+        ]
+        expected = [
+            {"line": number, "id": post, "rules": MATCHED}
+            for number, post in enumerate(posts, 1)
+            if is_matched(post)
+        ]
+        side = segment.with_name(segment.name.replace("tweets-", "matches-"))
+        lines = gzip.decompress(side.read_bytes()).splitlines() if side.exists() else []
+        assert [json.loads(line) for line in lines] == expected, scene.log
+        told += len(expected)
+    assert told > 200
+    assert len([*folder.rglob("matches-*")]) <= len([*folder.rglob("tweets-*")])
+
+
 def _timelines_are_whole(scene: Scene) -> Found:
     found = scene.ends()
     numbers = range(1, scene.order["posts"] + 1)
@@ -553,6 +582,7 @@ _OF_STREAMS = [
     "events stored",
     "last death",
     *_APP,
+    *_SIDE,
 ]
 
 
@@ -571,7 +601,7 @@ def test_a_stream_that_dies_loses_nothing_but_what_it_tells(
 ) -> None:
     scene = scenes(store)
     _stream(scene)
-    points = {**_ALL, **_APP, "events stored": _ENDING, "last death": STEPS["lock removed"]}
+    points = {**_ALL, **_APP, **_SIDE, "events stored": _ENDING, "last death": STEPS["lock removed"]}
     for when in _WHEN:
         scene.dies({**points[name], "when": when})
         if disk == "lost":
@@ -584,6 +614,8 @@ def test_a_stream_that_dies_loses_nothing_but_what_it_tells(
     assert all(summary["gaps"] for summary in died)
     assert len(died) in ([0] if name in ("last death", "app given back") else [1, 2])
     assert [entry.key for entry in scene.store.entries(APPS)] == []
+    _matches_are_whole(scene)
+    assert scene.accused() == []
 
 
 @pytest.mark.parametrize("point", _WITH_DISK, ids=str)
@@ -684,7 +716,7 @@ def test_the_gap_of_a_stream_whose_ending_was_cut_is_told_once(
     assert scene.accused() == []
 
 
-_ANYWHERE = [*_ALL.values(), *RECOVERY.values(), *OF_ANOTHER_DISK.values(), _ENDING]
+_ANYWHERE = [*_ALL.values(), *_SIDE.values(), *RECOVERY.values(), *OF_ANOTHER_DISK.values(), _ENDING]
 _KINDS: tuple[tuple[Callable[[Scene], None], Callable[[Scene], Found]], ...] = (
     (_stream, Scene.ends),
     (_timelines, _timelines_are_whole),
@@ -714,4 +746,5 @@ def test_after_any_deaths_on_any_machines_one_good_harvest_makes_it_whole(
         found = judged(scene)
     if made is _stream:
         assert found.lost_unsaid(Path(scene.order["served"]).read_text().splitlines()) == [], scene.log
+        _matches_are_whole(scene)
     assert scene.accused() == [], scene.log

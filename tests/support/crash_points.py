@@ -23,6 +23,7 @@ from harvester.curation.repair.run import Repair
 from harvester.errors import HarvesterError
 from harvester.harvest.harvest import Harvest
 from harvester.networks import Batch
+from harvester.networks.attribution import Matched
 from harvester.networks.x.page import Page, posts_page, users_page
 from harvester.networks.x.sources import Job, filter, repair, search, source_for, user_timeline
 from harvester.settings import Settings
@@ -243,10 +244,30 @@ def _streaming(served: Path) -> Callable[[Job], None]:
             if start == _STREAMED // 2:
                 events = ({"event": "duplicates", "dropped": 1},)
             job.client.billing.add("stream", posts=len(ids))
-            job.put(Batch(lines=lines, posts=len(ids), last_id=ids[-1], sync=start % 60 == 0, events=events))
+            matches = tuple(
+                Matched(line, post, MATCHED) for line, post in enumerate(ids, 1) if is_matched(post)
+            )
+            job.put(
+                Batch(
+                    lines=lines,
+                    posts=len(ids),
+                    matches=matches,
+                    last_id=ids[-1],
+                    sync=start % 60 == 0,
+                    events=events,
+                )
+            )
             job.stop.wait(0.002)
 
     return collect
+
+
+MATCHED: list[Tree] = [{"id": "wet", "by": "network"}, {"id": "dry", "by": "local"}]
+
+
+def is_matched(post: str) -> bool:
+    """Whether a post of the stream matched rules of the collection."""
+    return int(post) % 3 != 0
 
 
 def _gap_until_now(since: datetime) -> Tree:

@@ -26,6 +26,7 @@ Tree = dict[str, Any]
 
 FINAL = {"complete", "partial", "stopped", "failed", "interrupted"}
 _RECORDS = re.compile(r"tweets-\d{14}-\d{6}\.jsonl\.gz")
+_MATCHES = re.compile(r"matches-(\d{14}-\d{6}\.jsonl\.gz)")
 _SIDE = {"users.jsonl", "events.jsonl", "stats.jsonl", "user_changes.json", "collection.json"}
 _UNLISTED = {"harvest.json", "manifest-sha1.txt", "manifest-sha256.txt"}
 _EPOCH_MS = 1288834974657
@@ -174,9 +175,11 @@ def _wrong_of_one(folder: Path, summary: Tree, posts: Counter[str]) -> Iterator[
             yield f"{where}: {sorted(present - listed - _UNLISTED)} is not in manifest-{algorithm}.txt"
         if listed and _refused(folder, algorithm):
             yield f"{where}: {algorithm}sum does not accept its manifest"
-    unknown = {name for name in present - _SIDE - _UNLISTED if not _RECORDS.fullmatch(name)}
+    side = {name for name in present if _MATCHES.fullmatch(name)}
+    unknown = {name for name in present - _SIDE - _UNLISTED - side if not _RECORDS.fullmatch(name)}
     if unknown:
         yield f"{where}: unknown files {sorted(unknown)}"
+    yield from (f"{where}/{name} tells of posts in other lines" for name in side if _is_astray(folder, name))
     told = [event for event in _events(folder) if event["event"] == "gap"]
     if told != summary["gaps"]:
         yield f"{where} tells of {len(summary['gaps'])} gaps, its events of {len(told)}, or of others"
@@ -185,6 +188,16 @@ def _wrong_of_one(folder: Path, summary: Tree, posts: Counter[str]) -> Iterator[
     sizes = [path.stat().st_size for path in folder.glob("tweets-*")]
     if (summary["files"], summary["file_bytes"]) != (len(sizes), sum(sizes)):
         yield f"{where} says {summary['files']} files, {summary['file_bytes']} bytes and has {sizes}"
+
+
+def _is_astray(folder: Path, name: str) -> bool:
+    """Whether a side file has no records, or tells of posts that are not in those lines of them."""
+    records = folder / name.replace("matches-", "tweets-")
+    if not records.exists():
+        return True
+    ids = [json.loads(line)["data"]["id"] for line in gzip.decompress(records.read_bytes()).splitlines()]
+    told = [json.loads(line) for line in gzip.decompress((folder / name).read_bytes()).splitlines()]
+    return any(each["line"] > len(ids) or ids[each["line"] - 1] != each["id"] for each in told)
 
 
 def _refused(folder: Path, algorithm: str) -> bool:

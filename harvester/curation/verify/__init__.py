@@ -34,6 +34,7 @@ from harvester.store.keys import (
     is_of_repairs,
     is_own,
     is_segment,
+    matches_name,
 )
 from harvester.store.reading import Reader, no_collection
 
@@ -210,8 +211,9 @@ class _Cases:
         try:
             tree = orjson.loads(self._bytes(keys.checkpoint))
             state, closing = tree["state"], tree.get("closing") or {}
-            names = {file["name"] for file in [*state["finished"], *filter(None, [state.get("segment")])]}
-            names |= {closing["file"]["name"]} if closing else set()
+            files = [*state["finished"], *filter(None, [state.get("segment"), closing.get("file")])]
+            names = {file["name"] for file in files}
+            names |= {matches_name(file["name"]) for file in files if file.get("matches")}
             return {keys.harvest(moment(state["harvest"])).folder: frozenset(names)}
         except (NotFound, StoreAway, orjson.JSONDecodeError, KeyError, TypeError, ValueError):
             # None runs; or the checkpoint is damaged, which is told with the collection's own files.

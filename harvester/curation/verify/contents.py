@@ -3,11 +3,12 @@
 import hashlib
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
-from harvester.networks.records import BrokenLine, Records
+from harvester.networks.records import BrokenLine, Records, object_of
 from harvester.reading.splitting import LONGEST_LINE, Gunzip, Unreadable
+from harvester.store.keys import is_matches
 
 Ids = Callable[[list[str]], None]
 
@@ -43,6 +44,8 @@ class Content:
     raw_bytes: int = 0
     lines: int = 0
     posts: int = 0
+    # Of a side file: the greatest line of the records that it tells of.
+    last_line: int = 0
     problem: str = ""
     starts: tuple[Start, ...] = ()
 
@@ -52,9 +55,11 @@ class Content:
 
 def content(name: str, pieces: Iterable[memoryview], records: Counter, *, ids: Ids | None = None) -> Content:
     """Read an object, whose name ends as what it holds; `ids` is given those of all posts."""
-    lines = _Lines(records, ids, whole=name.endswith(".json"))
+    told = _Told() if is_matches(name) else None
+    lines = _Lines(told or records, ids, whole=name.endswith(".json"))
     if name.endswith(".gz"):
-        return _read(pieces, _Gunzip(lines))
+        found = _read(pieces, _Gunzip(lines))
+        return replace(found, last_line=told.last) if told else found
     if name.endswith((".jsonl", ".json")):
         return _read(pieces, _Plain(lines))
     return _read(pieces, _Plain(None))
@@ -82,6 +87,24 @@ def _read(pieces: Iterable[memoryview], sink: "_Plain | _Gunzip") -> Content:
         problem=problem,
         starts=tuple(starts),
     )
+
+
+class _Told:
+    """Counts the lines of a side file, each of which tells of a later record, or of another post of it."""
+
+    def __init__(self) -> None:
+        self.last = 0
+
+    def __call__(self, block: bytes, *, ids: bool) -> Records:
+        del ids
+        lines = block.splitlines()
+        for number, line in enumerate(lines, 1):
+            told = object_of(line, number)
+            at, rules = told.get("line"), told.get("rules")
+            if type(at) is not int or at < max(1, self.last) or not isinstance(rules, list) or not rules:
+                raise BrokenLine(number, "does not say which rules a later record matched")
+            self.last = at
+        return Records(len(lines), 0)
 
 
 class _Digests:

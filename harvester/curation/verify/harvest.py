@@ -18,9 +18,11 @@ from harvester.store.keys import (
     OPEN,
     USER_CHANGES,
     USERS,
+    is_matches,
     is_own,
     is_segment,
     part_of,
+    segment_of,
 )
 from harvester.text import counted
 
@@ -71,6 +73,7 @@ class Case:
         findings += self._files()
         findings += self._of_summary()
         findings += self._unnamed()
+        findings += self._matches()
         findings += self.told.findings(self.network)
         if not (self.unfinished or self.claims.of_2019 or EVENTS in self.unreadable):
             findings += self.told.against(self.events)
@@ -192,12 +195,23 @@ class Case:
             if name in known or name.endswith("/"):
                 continue
             if self.unfinished:
-                if not name.startswith(OPEN) and is_segment(name):
+                if not name.startswith(OPEN) and (is_segment(name) or is_matches(name)):
                     yield Finding(name, Verdict.UNFINISHED, "not in a manifest yet")
-            elif is_segment(name) or name in _OF_2019 or name.startswith(OPEN):
+            elif is_segment(name) or is_matches(name) or name in _OF_2019 or name.startswith(OPEN):
                 yield Finding(name, Verdict.UNNAMED, "not in any manifest")
             else:
                 yield Finding(name, Verdict.UNEXPECTED, STRANGER)
+
+    def _matches(self) -> Iterator[Finding]:
+        """Whether side files tell of records that are there."""
+        read = dict(self._read())
+        for name in filter(is_matches, self.claims.names):
+            segment = segment_of(name)
+            if segment not in self.sizes:
+                yield Finding(name, Verdict.UNEXPECTED, f"it tells of {segment}, which is not there")
+            elif name in read and segment in read and read[name].last_line > read[segment].lines:
+                why = f"it tells of line {read[name].last_line} of {segment}, which has {read[segment].lines}"
+                yield Finding(name, Verdict.WRONG_COUNT, why)
 
     # -- the summary -----------------------------------------------------------------------------------
 

@@ -10,7 +10,16 @@ from harvester.errors import NotFound
 from harvester.harvest.manifest import text
 from harvester.harvest.segment import Finished
 from harvester.store import Store
-from harvester.store.keys import COLLECTION, EVENTS, STATS, USER_CHANGES, USERS, is_segment, segment_order
+from harvester.store.keys import (
+    COLLECTION,
+    EVENTS,
+    STATS,
+    USER_CHANGES,
+    USERS,
+    is_segment,
+    matches_name,
+    segment_order,
+)
 
 # After the records, in the order in which a harvest ends.
 _AFTER = (USERS, EVENTS, STATS, USER_CHANGES, COLLECTION)
@@ -53,8 +62,13 @@ def _problem(case: Case) -> str:
 
 
 def _named(case: Case, whole: Mapping[str, Content]) -> list[str]:
-    segments = sorted(filter(is_segment, whole), key=segment_order)
-    # The harvester of 2019 named files of records only.
+    segments = [
+        each
+        for name in sorted(filter(is_segment, whole), key=segment_order)
+        for each in (name, matches_name(name))
+        if each in whole
+    ]
+    # The harvester of 2019 named files of records only, and had no side files of them.
     return segments if case.claims.of_2019 else [*segments, *(name for name in _AFTER if name in whole)]
 
 

@@ -6,6 +6,7 @@ from harvester.collection.kinds import Rules
 from harvester.collection.kinds.kind import PLACEHOLDER
 from harvester.collection.kinds.names import FILTER, SEARCH
 from harvester.documents import Tree
+from harvester.networks.x.matching.match import ATTRIBUTIONS, FILE
 from harvester.networks.x.post_ids import GREATEST_ID, is_id
 from harvester.networks.x.rules.collection_rules import unreadable
 
@@ -22,8 +23,8 @@ def _search_problems(search: Tree) -> Iterator[str]:
 def _filter_problems(section: Tree) -> Iterator[str]:
     if not isinstance(section.get("count_rules", False), bool):
         yield "filter.count_rules is not true or false."
-    if section.get("attribution", "record") != "record":
-        yield 'filter.attribution is not "record".'
+    if section.get("attribution", FILE) not in ATTRIBUTIONS:
+        yield 'filter.attribution is not "record", "file" or "off".'
     minutes = section.get("backfill_minutes", 0)
     if type(minutes) is not int or not 0 <= minutes <= _MOST_MINUTES:
         yield f"filter.backfill_minutes is {minutes!r}; it must be a whole number from 0 to {_MOST_MINUTES}."

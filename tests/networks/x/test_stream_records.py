@@ -1,5 +1,7 @@
 """A stream adds the rules that a post matched to its record, but only where its collection asks for it."""
 
+import gzip
+import json
 from pathlib import Path
 from typing import Any, cast
 
@@ -7,14 +9,17 @@ import orjson
 import pytest
 
 from harvester.clock import Stop, SystemClock
+from harvester.curation.verify import verify
 from harvester.documents import Tree
 from harvester.harvest.lock_content import tell_of_change
 from harvester.networks import Job
 from harvester.networks.validation import problems
 from harvester.networks.x.client import XClient
+from harvester.networks.x.matching.attribution import names_all
 from harvester.networks.x.sources.stream_records import StreamRecords
 from harvester.store.keys import CollectionKeys
-from tests.support.harvest_stage import Going, Stage, staged, until
+from harvester.store.reading import reader
+from tests.support.harvest_stage import Ended, Going, Stage, staged, until
 
 _RULES: list[Tree] = [
     {"id": "wet", "type": "keyword", "value": "flood", "tag": "mood"},
@@ -109,7 +114,114 @@ def test_rules_that_became_live_later_are_known_too() -> None:
     assert [[rule["id"] for rule in rules] for rules in found] == [["wet"], ["late"]]
 
 
-@pytest.mark.parametrize("value", ["file", True, ""])
+@pytest.mark.parametrize("value", ["side", True, ""])
 def test_another_attribution_is_refused(value: Any) -> None:
     tree = {"id": "live", "type": "filter", "filter": {"track": "flood", "attribution": value}}
-    assert problems(tree) == ['filter.attribution is not "record".']
+    assert problems(tree) == ['filter.attribution is not "record", "file" or "off".']
+
+
+# -- the side file -------------------------------------------------------------------------------------
+
+_WORDS = [*"abcdefghijkl"]
+
+
+def _packed(stage: Stage, **section: Any) -> None:
+    """A collection of twelve keywords, for an app of fewer rules."""
+    rules = [{"id": f"r-{word}", "type": "keyword", "value": f"word{word}"} for word in _WORDS]
+    stage.add("live", type="filter", filter={"rules": rules, **section})
+
+
+def _told(end: Ended) -> list[tuple[str, Tree]]:
+    """The lines of all side files that the manifest names, each with the file of records it belongs to."""
+    manifest = end.store.read(f"{end.folder}manifest-sha256.txt").data.decode()
+    names = [name for line in manifest.splitlines() if (name := line.split("  ")[1]).startswith("matches-")]
+    return [
+        (name.replace("matches-", "tweets-"), json.loads(line))
+        for name in names
+        for line in gzip.decompress(end.store.read(end.folder + name).data).splitlines()
+    ]
+
+
+def test_of_packed_rules_the_side_file_has_each_that_a_post_matched(tmp_path: Path) -> None:
+    with staged(tmp_path, users=1, rule_cap=4) as stage:
+        _packed(stage)
+        with stage.harvesting("live", tweets_per_file=3) as going:
+            until(stage.connected)
+            for number in range(8):
+                texts = f"word{_WORDS[number]} and word{_WORDS[number + 4]}"
+                stage.control.publish(stage.accounts[0], text=texts)
+            until(lambda: going.summary()["tweets"] == 8)
+        end = going.end
+        told = _told(end)
+        assert len({segment for segment, _ in told}) == 3
+        lines = {
+            (segment, number): json.loads(line)
+            for segment in {segment for segment, _ in told}
+            for number, line in enumerate(
+                gzip.decompress(end.store.read(end.folder + segment).data).splitlines(), 1
+            )
+        }
+        assert len(told) == len(lines) == 8
+        for segment, each in told:
+            record = lines[segment, each["line"]]
+            assert (record["data"]["id"], "twarc_cloud" in record) == (each["id"], False)
+            expected = sorted(f"r-{word}" for word in _WORDS if f"word{word}" in record["data"]["text"])
+            assert [rule["id"] for rule in each["rules"]] == expected
+        assert {rule["by"] for _, each in told for rule in each["rules"]} <= {"network", "local"}
+        assert end.summary["files"] == 3
+        stage.require_tidy("live")
+        assert verify(reader(stage.store), CollectionKeys("live"), stop=Stop()).parts[0].posts == 8
+
+
+@pytest.mark.parametrize(
+    ("cap", "asked", "exists"),
+    [
+        (1000, {}, False),
+        (1000, {"attribution": "file"}, True),
+        (4, {"attribution": "off"}, False),
+        (4, {}, True),
+    ],
+)
+def test_a_side_file_is_kept_where_it_is_asked_for_or_tags_say_less(
+    tmp_path: Path,
+    cap: int,
+    asked: Tree,
+    exists: bool,  # noqa: FBT001
+) -> None:
+    with staged(tmp_path, users=1, rule_cap=cap) as stage:
+        _packed(stage, **asked)
+        with stage.harvesting("live") as going:
+            until(stage.connected)
+            stage.control.publish(stage.accounts[0], text="worda")
+            until(lambda: going.summary()["tweets"] == 1)
+        rules = [each["rules"][0]["id"] for _, each in _told(going.end)]
+        assert rules == (["r-a"] if exists else [])
+
+
+def test_rules_that_an_edit_packs_are_told_from_then_on(tmp_path: Path) -> None:
+    rules = [{"id": f"r-{word}", "type": "keyword", "value": f"word{word}"} for word in _WORDS]
+    with staged(tmp_path, users=1, rule_cap=4) as stage:
+        stage.add("live", type="filter", filter={"rules": rules[:2]})
+        with stage.harvesting("live") as going:
+            until(stage.connected)
+            stage.control.publish(stage.accounts[0], text="worda")
+            until(lambda: going.summary()["tweets"] == 1)
+            stage.edit("live", lambda tree: {**tree, "filter": {"rules": rules}})
+            tell_of_change(stage.store, CollectionKeys("live").lock)
+            until(lambda: stage.control.publish(stage.accounts[0], text="wordl") and _has_posts(going))
+        told = _told(going.end)
+        assert told and min(each["line"] for _, each in told) > 1
+        assert {rule["id"] for _, each in told for rule in each["rules"]} == {"r-l"}
+
+
+def test_a_record_with_half_a_character_has_its_rules_in_the_side_file() -> None:
+    (found,) = _records(attribution="file").matches([_LINE % b"flood \\ud83d"])
+    assert (found.line, found.id, found.rules) == (1, "1", [{"id": "wet", "by": "network"}])
+
+
+def test_a_rule_of_two_ids_or_of_another_collection_first_is_told_in_the_side_file() -> None:
+    live = {"value": "flood", "tag": "twarc-cloud:live:wet", "ids": ["wet"]}
+    assert names_all({"event": "rules", "rules": [live]})
+    assert names_all({"event": "rules", "rules": [live], "foreign": [{"value": "else", "tag": "t"}]})
+    assert not names_all({"event": "rules", "new": [{**live, "ids": ["wet", "wetter"]}]})
+    assert not names_all({"event": "rules", "rules": [live], "foreign": [{"value": "flood", "tag": "t"}]})

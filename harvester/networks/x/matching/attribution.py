@@ -107,6 +107,16 @@ def attribution_of(collections: Iterable[Tree], events: Iterable[Tree]) -> Attri
     return Attribution(list(rules.values()), held, prefixes=prefixes)
 
 
+def names_all(event: Tree) -> bool:
+    """Whether the tags of the live rules, of which an event tells, name each rule that a post matches.
+
+    They do not where a live rule is for several, or has the tag of another collection that had it first.
+    """
+    live = [rule for name in ("rules", "old", "new") for rule in objects(event.get(name))]
+    others = {str(rule.get("value")) for rule in objects(event.get("foreign"))}
+    return all(len(rule.get("ids") or ()) < 2 and str(rule.get("value")) not in others for rule in live)
+
+
 def _told(event: Tree) -> Iterator[tuple[str, Tree]]:
     """The live rules of the collection by their tags; that of others where they had the value before."""
     live = [rule for name in ("rules", "old", "new") for rule in objects(event.get(name))]

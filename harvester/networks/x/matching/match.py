@@ -5,6 +5,10 @@ from typing import Literal
 
 from harvester.networks.x.rules.collection_rules import CollectionRule
 
+# `filter.attribution`: where it is stored which rules a post matched. Without it they are in a side file as
+# soon as a record by itself does not say it.
+RECORD, FILE, OFF = ATTRIBUTIONS = ("record", "file", "off")
+
 
 @dataclass(frozen=True, slots=True)
 class Match:

@@ -130,11 +130,17 @@ def _put(job: Job, records: StreamRecords, read: StreamRead, *, most: int | None
     heard = read.heard if most is None else None
     if not (read.ids or read.events or heard):
         return
-    lines, ids = records.stored(read.lines[:most]), read.ids[:most]
+    taken, ids = read.lines[:most], read.ids[:most]
+    lines, matches = records.stored(taken), records.matches(taken)
     last_id = (heard.last_id if heard else ids[-1] if ids else "") or ""
     since = timestamp(heard.since) if heard else ""
     batch = Batch(
-        lines=b"".join(lines), posts=len(lines), events=tuple(read.events), last_id=last_id, heard=since
+        lines=b"".join(lines),
+        posts=len(lines),
+        matches=matches,
+        events=tuple(read.events),
+        last_id=last_id,
+        heard=since,
     )
     job.put(batch)
 

@@ -1,14 +1,16 @@
-"""What a collection asks for of its stream's records: to count them, to add the rules that they matched."""
+"""What a collection asks for of its stream's records: to count them, to tell which rules they matched."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
 
 from harvester.documents import Tree
-from harvester.networks.attribution import Origin
+from harvester.networks.attribution import Matched, Origin
 from harvester.networks.x.job import Job
-from harvester.networks.x.matching.attribution import Attribution, attribution_of
+from harvester.networks.x.matching.attribution import Attribution, attribution_of, names_all
+from harvester.networks.x.matching.match import FILE, OFF, RECORD
 from harvester.networks.x.rules.live_rules import tag_prefix
 from harvester.networks.x.streaming.matched_tags import RuleTally
 
@@ -21,7 +23,8 @@ class StreamRecords:
         self._tally: RuleTally | None = None
         if job.rule_counts and asked.get("count_rules"):
             self._tally = RuleTally(tag_prefix(job.collection["id"]), job.rule_counts)
-        self._adds_rules = asked.get("attribution") == "record"
+        self._asked = asked.get("attribution")
+        self._has_file = self._asked == FILE
         self._origin = Origin(job.collection["id"], job.harvest)
         self._versions: list[Tree] = []
         self._events: list[Tree] = []
@@ -29,18 +32,29 @@ class StreamRecords:
 
     def learn(self, collection: Mapping[str, Any], event: Tree) -> None:
         """The live rules are those of this collection from now on, as the event tells."""
-        if self._adds_rules:
-            self._versions.append({"filter": collection["filter"]})
-            self._events.append(event)
+        if self._asked == OFF:
+            return
+        self._versions.append({"filter": collection["filter"]})
+        self._events.append(event)
+        self._has_file = self._has_file or (self._asked is None and not names_all(event))
+        if self._has_file or self._asked == RECORD:
             self._attribution = attribution_of(self._versions, self._events)
 
     def stored(self, lines: Sequence[bytes]) -> Sequence[bytes]:
         """The records as they are to be stored, counted."""
         if self._tally:
             self._tally.count(lines)
-        if self._attribution is None:
+        if self._asked != RECORD or self._attribution is None:
             return lines
         return [self._with_rules(line, self._attribution) for line in lines]
+
+    def matches(self, lines: Sequence[bytes]) -> tuple[Matched, ...]:
+        """Which rules matched, for the side file; of a record that matched none of ours nothing."""
+        if not self._has_file or self._attribution is None:
+            return ()
+        found = ((number, _record(line)) for number, line in enumerate(lines, 1))
+        told = ((number, record, self._attribution.matched(record)) for number, record in found)
+        return tuple(Matched(number, _id(record), rules) for number, record, rules in told if rules)
 
     def _with_rules(self, line: bytes, attribution: Attribution) -> bytes:
         try:
@@ -49,3 +63,17 @@ class StreamRecords:
             # Half of a surrogate pair; the record comes before what is known of it.
             return line
         return attribution.enriched(line, record, self._origin)
+
+
+def _record(line: bytes) -> Tree:
+    try:
+        found = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        # Half of a surrogate pair.
+        found = json.loads(line)
+    return found if isinstance(found, dict) else {}
+
+
+def _id(record: Tree) -> str:
+    post = record.get("data")
+    return str(post.get("id") or "") if isinstance(post, dict) else ""
