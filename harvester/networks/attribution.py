@@ -31,8 +31,17 @@ class Attributor(Protocol):
     def matched(self, record: Tree) -> list[Tree]:
         """`id` and `by` of each rule that the post of a record matched: `network`, or `local`."""
 
-    def enriched(self, line: bytes, record: Tree, origin: Origin, *, traptor_names: bool = False) -> bytes:
+    def enriched(
+        self,
+        line: bytes,
+        record: Tree,
+        origin: Origin,
+        *,
+        traptor_names: bool = False,
+        told: Sequence[Tree] = (),
+    ) -> bytes:
         """The line of a record with its rules, its origin and its time; as it is where it is no post.
 
         All else in it stays byte by byte. With `traptor_names` the object is that of traptor, under its name.
+        Where it was `told` when it came which rules matched, as `matched` says it, these are it.
         """

@@ -28,16 +28,36 @@ class Enrichment:
             self._rules.append(event)
             self._attributor = None
 
-    def of(self, post: Post, harvest: str) -> Post:
-        """The post with its rules, as it was stored otherwise."""
+    def of(self, post: Post, harvest: str, matched: Sequence[Tree] = ()) -> Post:
+        """The post with its rules, as it was stored otherwise; `matched` has what a side file says of it."""
+        attributor = self._of_harvest(harvest)
+        if attributor is None:
+            return post
+        origin = Origin(self.collection, harvest, self.backfill)
+        value = attributor.enriched(
+            post.value,
+            object_in(post.value),
+            origin,
+            traptor_names=self.traptor_names,
+            told=_told(post, matched),
+        )
+        return Post(post.id, value.rstrip(b"\n"), post.author, post.published, post.received)
+
+    def matches(self, post: Post, harvest: str, matched: Sequence[Tree]) -> Sequence[Tree]:
+        """`id` and `by` of each rule that a post matched."""
+        attributor = self._of_harvest(harvest)
+        told = _told(post, matched)
+        return told or (attributor.matched(object_in(post.value)) if attributor else ())
+
+    def _of_harvest(self, harvest: str) -> Attributor | None:
         if harvest != self._harvest:
             self._harvest, self._attributor = harvest, None
         if self._attributor is None:
             self._attributor = self.network.attribution(self.used(harvest), self._rules)
-        if self._attributor is None:
-            return post
-        origin = Origin(self.collection, harvest, self.backfill)
-        value = self._attributor.enriched(
-            post.value, object_in(post.value), origin, traptor_names=self.traptor_names
-        )
-        return Post(post.id, value.rstrip(b"\n"), post.author, post.published, post.received)
+        return self._attributor
+
+
+def _told(post: Post, matched: Sequence[Tree]) -> Sequence[Tree]:
+    """What the side file says of this post."""
+    found = (each.get("rules") for each in matched if each.get("id") == post.id)
+    return [rule for rules in found if isinstance(rules, list) for rule in rules if isinstance(rule, dict)]

@@ -57,7 +57,8 @@ class Messages:
         if posts and posts[-1].received:
             self.received = posts[-1].received
         if self._enrichment:
-            posts = [self._enrichment.of(post, line.position.harvest) for post in posts]
+            harvest = line.position.harvest
+            posts = [self._enrichment.of(post, harvest, line.matched) for post in posts]
         # Of a page, only the last post is at its end.
         found = [self._message(post.id, post, before) for post in posts[:-1]]
         return [*found, *(self._message(post.id, post, line.position) for post in posts[-1:])]

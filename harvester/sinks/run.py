@@ -5,6 +5,7 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from harvester.clock import Backoff, Clock, Stop, Stopped, moment, timestamp
@@ -134,21 +135,22 @@ class SinkRun:
         enrichment = None
         if entry.get("enrich"):
             enrichment = Enrichment(
-                *(network, self.keys.id, self._used),
+                *(network, self.keys.id, partial(versions_used, self.store, self.keys)),
                 traptor_names=bool(entry.get("traptor_names")),
                 backfill=self.repairs,
             )
         return Messages(self.asked, network, since=since, enrichment=enrichment)
 
-    def _used(self, harvest: str) -> Sequence[Tree]:
-        """The collection as a harvest used it, and as it is now."""
-        found = []
-        try:
-            found.append(object_in(self.store.read(self.keys.harvest(moment(harvest)).collection).data))
-        except NotFound:
-            log.debug("The harvest of %s has no copy of its collection.", harvest)
-        try:
-            found.append(object_in(history.read(self.store, CollectionKeys(self.keys.id)).data))
-        except HarvesterError as error:
-            log.debug("Cannot read the collection: %s", error)
-        return found
+
+def versions_used(store: Store, keys: CollectionKeys, harvest: str) -> Sequence[Tree]:
+    """The collection as a harvest used it, and as it is now."""
+    found = []
+    try:
+        found.append(object_in(store.read(keys.harvest(moment(harvest)).collection).data))
+    except NotFound:
+        log.debug("The harvest of %s has no copy of its collection.", harvest)
+    try:
+        found.append(object_in(history.read(store, CollectionKeys(keys.id)).data))
+    except HarvesterError as error:
+        log.debug("Cannot read the collection: %s", error)
+    return found

@@ -48,7 +48,7 @@ def test_every_command_of_the_page_about_keywords_answers_as_it_says(person: Per
             assert told.code == (3 if "import-rules" in words else 0), told
             assert re.fullmatch(as_pattern(expected), told.out.strip()), (command, told.out)
         typed += 1
-    assert typed == 9
+    assert typed == 10
 
 
 def _counted(person: Person) -> tuple[int, int]:

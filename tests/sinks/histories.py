@@ -14,6 +14,7 @@ from harvester.collection import history
 from harvester.errors import StoreAway
 from harvester.harvest.harvest import Harvest
 from harvester.networks import Batch
+from harvester.networks.attribution import Matched
 from harvester.networks.x.sources import Job
 from harvester.settings import Settings
 from harvester.sinks import Position
@@ -28,6 +29,11 @@ KEYS = CollectionKeys("s")
 
 def post(number: int) -> bytes:
     return b'{"data":{"id":"%d","author_id":"%d","text":"%s"}}\n' % (number, number % 7, b"x" * (number % 90))
+
+
+def rules_of(number: int) -> list[dict[str, Any]]:
+    """The rules that a post matched."""
+    return [{"id": f"rule-{number}", "by": "local"}] if number % 3 else []
 
 
 def gap(number: int) -> dict[str, Any]:
@@ -83,11 +89,18 @@ class Site:
         def source(job: Job) -> None:
             store.refuses = bool(ending)
             for index, size in enumerate(batches):
-                lines = b"".join(self.line(self.posts + number) for number in range(1, size + 1))
+                numbers = range(self.posts + 1, self.posts + size + 1)
+                lines = b"".join(map(self.line, numbers))
+                told = tuple(
+                    Matched(line, str(number), rules_of(number))
+                    for line, number in enumerate(numbers, 1)
+                    if rules_of(number)
+                )
                 self.posts += size
                 events = tuple(gap(self.posts) for _ in range(gaps.count(index)))
                 last = str(self.posts)
-                job.put(Batch(lines=lines, posts=size, events=events, last_id=last, sync=True), wait=True)
+                batch = Batch(lines=lines, posts=size, matches=told, events=events, last_id=last, sync=True)
+                job.put(batch, wait=True)
                 meanwhile()
 
         found = Harvest(
@@ -146,7 +159,11 @@ def all_of(archive: Archive) -> list[Line]:
 
 
 def posts_of(lines: Sequence[Line]) -> list[int]:
-    return numbers([line.data for line in lines if line.kind == "record"])
+    return numbers([line.data for line in records_of(lines)])
+
+
+def records_of(lines: Sequence[Line]) -> list[Line]:
+    return [line for line in lines if line.kind == "record"]
 
 
 def gaps_of(lines: Sequence[Line]) -> list[str]:

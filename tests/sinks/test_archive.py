@@ -15,7 +15,7 @@ from harvester.errors import StoreAway
 from harvester.sinks import MOST_LINES, Position
 from harvester.sinks.archive.reader import Archive, Line
 from harvester.store import Stored
-from tests.sinks.histories import KEYS, Site, all_of, gaps_of, posts_of
+from tests.sinks.histories import KEYS, Site, all_of, gaps_of, posts_of, records_of, rules_of
 from tests.support.stores import Wrapped
 
 
@@ -76,6 +76,9 @@ def test_what_is_read_is_what_is_stored_once_and_in_order(
             site.harvest(batches, per_file=per_file, gaps=gaps, ending=ending, meanwhile=reader.some)
         site.harvest([3])
         found, stored = reader.rest(), site.stored()
+        for line, number in zip(records_of(reader.lines), found, strict=True):
+            told = [(each["id"], each["rules"]) for each in line.matched]
+            assert told == ([(str(number), rules_of(number))] if rules_of(number) else [])
         # What its machine lost was read before, and is in the archive no more.
         assert [number for number in found if number in set(stored)] == stored
         assert len(found) == len(set(found))

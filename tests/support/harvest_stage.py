@@ -134,6 +134,18 @@ class Ended:
         return [line for name in sorted(_named(self.store, self.folder)) for line in _read(self.store, name)]
 
     @property
+    def matches(self) -> list[tuple[str, dict[str, Any]]]:
+        """The lines of the side files that the manifest names, each with its file of records."""
+        names = [
+            each for each in _listed(self.store, self.folder) if each.startswith(f"{self.folder}matches-")
+        ]
+        return [
+            (name.removeprefix(self.folder).replace("matches-", "tweets-"), line)
+            for name in sorted(names)
+            for line in _read(self.store, name)
+        ]
+
+    @property
     def ids(self) -> list[str]:
         return _ids(self.lines)
 
@@ -351,7 +363,7 @@ class Stage:
         assert [key for key in left if "/open/" in key] == []
         assert not any((self.work / collection_id).glob("*"))
         for folder in self.folders(collection_id):
-            named = _named(self.store, folder)
+            named = _listed(self.store, folder)
             files = {key for key in left if key.startswith(folder) and key.endswith(".gz")}
             assert files == {name for name in named if name.endswith(".gz")}
         assert replay(self.store, keys) == self.collection(collection_id)
@@ -386,11 +398,15 @@ def checked_by_sha256sum(root: Path) -> None:
 
 
 def _named(store: Store, folder: str) -> list[str]:
+    return [key for key in _listed(store, folder) if key.startswith(f"{folder}tweets-")]
+
+
+def _listed(store: Store, folder: str) -> list[str]:
     key = f"{folder}manifest-sha256.txt"
     if not any(True for _ in store.entries(key)):
         return []
     lines = store.read(key).data.decode().splitlines()
-    return [folder + line.split("  ", 1)[1] for line in lines if line.endswith(".gz")]
+    return [folder + line.split("  ", 1)[1] for line in lines]
 
 
 def _read(store: Store, key: str) -> list[dict[str, Any]]:

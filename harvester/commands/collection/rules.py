@@ -1,4 +1,4 @@
-"""`collection rules`: lists the live stream rules of a collection's app, and removes its own."""
+"""`collection rules`: the live stream rules of a collection's app, and what stored posts matched."""
 
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -10,6 +10,7 @@ from harvester.commands.cli import network_client
 from harvester.commands.cli.output import announce_dry_run, change_options, confirm, print_json, table
 from harvester.commands.cli.workspace import Workspace, collection_id_argument, in_workspace
 from harvester.commands.collection.ready import require_collection, require_idle
+from harvester.commands.collection.stored_matches import show_stored
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.text import counted
@@ -21,14 +22,30 @@ if TYPE_CHECKING:
 @click.command("rules", help="List the stream rules of the app whose keys COLLECTION_ID uses.")
 @collection_id_argument
 @click.option("--remove", is_flag=True, help="Remove the rules of COLLECTION_ID from the app.")
+@click.option("--stored", is_flag=True, help="Count the stored posts of each rule, without a request to X.")
 @change_options
 @in_workspace
 def rules(
-    collection_id: str, remove: bool, yes: bool, dry_run: bool, as_json: bool, workspace: Workspace
+    collection_id: str,
+    remove: bool,
+    stored: bool,
+    yes: bool,
+    dry_run: bool,
+    as_json: bool,
+    workspace: Workspace,
 ) -> None:
     from harvester.networks.x import XClient
 
     keys, tree = require_collection(workspace, collection_id, *STREAMS)
+    if stored and remove:
+        raise HarvesterError(
+            "--stored counts posts, and --remove removes rules.",
+            hint="Use one of them.",
+            exit_code=Exit.USAGE,
+        )
+    if stored:
+        show_stored(workspace, keys, tree, as_json=as_json)
+        return
     if remove:
         require_idle(workspace, keys)
     with closing(network_client.client(workspace.settings, tree)) as client:

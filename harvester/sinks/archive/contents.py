@@ -1,9 +1,9 @@
 """What of one harvest can be read at a moment: on this machine, in `open/`, or stored as a whole."""
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO, Literal, cast
 
@@ -13,16 +13,33 @@ from harvester.clock import moment
 from harvester.documents import object_in
 from harvester.errors import HarvesterError, NotFound
 from harvester.harvest import manifest
-from harvester.sinks.archive.work_folder import WorkFolder
+from harvester.sinks.archive.work_folder import WorkFile, WorkFolder
 from harvester.store import Store
 from harvester.store.folder import FolderStore
-from harvester.store.keys import EVENTS, ROOT, CollectionKeys, HarvestKeys, is_segment, segment_order
+from harvester.store.keys import (
+    EVENTS,
+    ROOT,
+    CollectionKeys,
+    HarvestKeys,
+    is_segment,
+    matches_name,
+    segment_order,
+)
+
+
+class _Matches(msgspec.Struct):
+    """A side file that does not grow."""
+
+    size: int
 
 
 class _File(msgspec.Struct):
+    """A file of records, with its side file, where it has one, or with the size of that while it grows."""
+
     name: str
     size: int
     posts: int = 0
+    matches: _Matches | int | None = None
 
 
 class _State(msgspec.Struct):
@@ -48,11 +65,15 @@ _checkpoint = msgspec.json.Decoder(_Checkpoint)
 
 @dataclass(frozen=True)
 class Extent:
-    """How much of a file counts. One that is `whole` does not grow; `size` says nothing of a stored one."""
+    """How much of a file counts. One that is `whole` does not grow; `size` says nothing of a stored one.
+
+    `matches` is how much of its side file counts, where it has one.
+    """
 
     place: Literal["here", "open", "stored"]
     size: int = 0
     whole: bool = True
+    matches: "Extent | None" = None
 
 
 @dataclass(frozen=True)
@@ -83,16 +104,17 @@ def stored_contents(store: Store, keys: CollectionKeys, harvest: str) -> Content
         current = _checkpoint_in(store.read(keys.checkpoint).data, keys.checkpoint)
     if current is None or current.state.harvest != harvest:
         names = _named(store, here)
-        files = {name: Extent("stored") for name in names if is_segment(name)}
+        files = _stored(names)
         events = Extent("stored") if EVENTS in names else None
         named = current.state.harvest if current else ""
         return Contents(files, events, final=True, current=named, posts=posts_of(store, here))
     state = current.state
-    files = {file.name: Extent("stored") for file in state.finished}
-    if current.closing and current.closing.file.name in _named(store, here):
-        files[current.closing.file.name] = Extent("stored")
+    files = _stored([name for file in state.finished for name in _names(file)])
+    if (closing := current.closing) and closing.file.name in _named(store, here):
+        files |= _stored(_names(closing.file))
     if (grows := state.segment) and grows.name not in files:
-        files[grows.name] = Extent("open", grows.size, whole=False)
+        matches = Extent("open", grows.matches, whole=False) if isinstance(grows.matches, int) else None
+        files[grows.name] = Extent("open", grows.size, whole=False, matches=matches)
     known = state.sizes.get(EVENTS, 0)
     posts = sum(file.posts for file in (*state.finished, *filter(None, (state.segment,))))
     events = Extent("open", known, whole=False) if known else None
@@ -101,15 +123,35 @@ def stored_contents(store: Store, keys: CollectionKeys, harvest: str) -> Content
 
 def contents_here(work: WorkFolder) -> Contents:
     """What a harvest of this machine has synced; what is not here any more is stored."""
-    files = {
-        name: Extent("here" if (work.folder / name).exists() else "stored", file.size)
-        for name, file in work.finished.items()
-    }
+    files = {name: _extent_here(work, file) for name, file in work.finished.items()}
     if work.open:
-        files[work.open.name] = Extent("here", work.open.size, whole=False)
+        files[work.open.name] = _extent_here(work, work.open, whole=False)
     events = Extent("here", work.events, whole=False) if work.events else None
     posts = sum(file.posts for file in (*work.finished.values(), *filter(None, (work.open,))))
     return Contents(files, events, posts=posts)
+
+
+def _extent_here(work: WorkFolder, file: WorkFile, *, whole: bool = True) -> Extent:
+    def extent(name: str, size: int) -> Extent:
+        there = not whole or (work.folder / name).exists()
+        return Extent("here" if there else "stored", size, whole=whole)
+
+    matches = extent(matches_name(file.name), file.matches_size) if file.matches else None
+    return replace(extent(file.name, file.size), matches=matches)
+
+
+def _names(file: _File) -> list[str]:
+    return [file.name, *([matches_name(file.name)] if file.matches else [])]
+
+
+def _stored(names: Sequence[str]) -> dict[str, Extent]:
+    """The files of records among stored files."""
+    there = set(names)
+    return {
+        name: Extent("stored", matches=Extent("stored") if matches_name(name) in there else None)
+        for name in names
+        if is_segment(name)
+    }
 
 
 def posts_of(store: Store, here: HarvestKeys) -> int | None:

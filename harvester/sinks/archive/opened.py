@@ -8,7 +8,7 @@ from harvester.errors import NotFound
 from harvester.sinks.archive.contents import Assembled, Extent, opened_stored
 from harvester.sinks.archive.lines import Lines
 from harvester.store import Store
-from harvester.store.keys import HarvestKeys, is_segment
+from harvester.store.keys import HarvestKeys
 
 _TO_THE_END = 1 << 62
 
@@ -63,7 +63,7 @@ def opened(
     store: Store, here: HarvestKeys, name: str, extent: Extent, *, folder: Path | None, line: int
 ) -> Opened | None:
     """The file, to be read after a line; None where it is no longer where it was, and NotFound without it."""
-    packed = is_segment(name)
+    packed = name.endswith(".gz")
     if extent.place == "open":
         parts = Assembled(store, here, name)
         return Opened(name, Lines(parts.file, packed=packed), extent, parts.fetch, line=line)

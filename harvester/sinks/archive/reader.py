@@ -3,9 +3,6 @@
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
-
-import msgspec
 
 from harvester.clock import moment, timestamp
 from harvester.documents import Tree, object_in
@@ -13,26 +10,16 @@ from harvester.errors import NotFound
 from harvester.sinks import MOST_BYTES, MOST_LINES, Position
 from harvester.sinks.archive.contents import Contents, Extent, contents_here, stored_contents
 from harvester.sinks.archive.harvests import harvests_after
+from harvester.sinks.archive.line import Line as Line
 from harvester.sinks.archive.lines import Unreadable
 from harvester.sinks.archive.opened import Opened, opened
+from harvester.sinks.archive.side_file import SideFile
 from harvester.sinks.archive.work_folder import WorkFolder, work_folder
 from harvester.store import Store
-from harvester.store.keys import EVENTS, CollectionKeys, HarvestKeys
+from harvester.store.keys import EVENTS, CollectionKeys, HarvestKeys, matches_name
 
 # After this many looks without anything new here, the store is asked whether the harvest has ended elsewhere.
 _LOOKS = 60
-
-
-class Line(msgspec.Struct, frozen=True, gc=False):
-    """A stored line without its end; `position` is the one after it."""
-
-    kind: Literal["record", "event"]
-    data: bytes
-    position: Position
-
-    def __repr__(self) -> str:
-        """Without the record, which is no matter of logs."""
-        return f"Line({self.kind!r}, {self.position})"
 
 
 class Archive:
@@ -56,6 +43,7 @@ class Archive:
         self._at = begin or Position("")
         self._is_done = not self._at.segment
         self._records: Opened | None = None
+        self._matches: SideFile | None = None
         self._events: Opened | None = None
         self._work: WorkFolder | None = None
         self._looks = 0
@@ -113,8 +101,9 @@ class Archive:
 
     def _records_of(self, new: list[bytes], before: int) -> list[Line]:
         harvest, segment, events = self._at.harvest, self._at.segment, self._at.events
+        told = self._matches.of if self._matches else _nothing
         found = [
-            Line("record", data, Position(harvest, segment, number, events))
+            Line("record", data, Position(harvest, segment, number, events), told(number))
             for number, data in enumerate(new, before + 1)
         ]
         self._at = found[-1].position
@@ -149,7 +138,7 @@ class Archive:
             elif self._records is None or not self._records.is_at(extent):
                 return self._open(extent)
             elif extent != self._records.extent:
-                self._records.extend(extent)
+                self._extend(self._records, extent)
                 return True
             elif not extent.whole:
                 return False
@@ -163,14 +152,33 @@ class Archive:
 
     def _open(self, extent: Extent) -> bool:
         """Open the current file of records; whether something can be read, or is to be looked for again."""
-        if self._records:
-            self._records.close()
-            self._records = None
+        self._close_records()
         try:
             self._records = self._opened(self._at.segment, extent, self._at.line)
         except NotFound:
             self._give_up("segment gone", "is not stored any more")
+        if self._records and extent.matches:
+            self._open_matches(extent.matches)
         return True
+
+    def _open_matches(self, extent: Extent) -> None:
+        with suppress(NotFound):
+            found = self._opened(matches_name(self._at.segment), extent, 0)
+            self._matches = SideFile(found) if found else None
+
+    def _extend(self, records: Opened, extent: Extent) -> None:
+        # First, so that it tells of all records that are read.
+        if self._matches and extent.matches:
+            self._matches.extend(extent.matches)
+        elif extent.matches:
+            self._open_matches(extent.matches)
+        records.extend(extent)
+
+    def _close_records(self) -> None:
+        for each in (self._records, self._matches):
+            if each:
+                each.close()
+        self._records = self._matches = None
 
     def _opened(self, name: str, extent: Extent, line: int) -> Opened | None:
         here = self._keys.harvest(moment(self._at.harvest))
@@ -194,9 +202,7 @@ class Archive:
 
     def _pass_over(self) -> None:
         self._is_done = True
-        if self._records:
-            self._records.close()
-            self._records = None
+        self._close_records()
 
     def _next_events(self, known: Contents) -> bool:
         extent = known.events
@@ -273,7 +279,11 @@ class Archive:
         return str(last.get("harvest_id") or "") > self._at.harvest
 
     def _close_files(self) -> None:
-        for each in (self._records, self._events):
-            if each:
-                each.close()
-        self._records = self._events = None
+        self._close_records()
+        if self._events:
+            self._events.close()
+        self._events = None
+
+
+def _nothing(_: int) -> tuple[Tree, ...]:
+    return ()

@@ -10,12 +10,23 @@ from harvester.errors.files import in_words
 from harvester.store.keys import EVENTS
 
 
+class _Matches(msgspec.Struct):
+    """A side file that does not grow."""
+
+    size: int
+
+
 class WorkFile(msgspec.Struct):
-    """A file of records, as far as it is synced."""
+    """A file of records, as far as it is synced, with its side file or, while it grows, the size of that."""
 
     name: str
     size: int
     posts: int = 0
+    matches: _Matches | int | None = None
+
+    @property
+    def matches_size(self) -> int:
+        return self.matches.size if isinstance(self.matches, _Matches) else self.matches or 0
 
 
 class _State(msgspec.Struct):

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,7 +20,7 @@ from harvester.networks.x.matching.attribution import names_all
 from harvester.networks.x.sources.stream_records import StreamRecords
 from harvester.store.keys import CollectionKeys
 from harvester.store.reading import reader
-from tests.support.harvest_stage import Ended, Going, Stage, staged, until
+from tests.support.harvest_stage import Going, Stage, staged, until
 
 _RULES: list[Tree] = [
     {"id": "wet", "type": "keyword", "value": "flood", "tag": "mood"},
@@ -81,6 +82,10 @@ def _has_posts(going: Going) -> bool:
     return going.summary()["tweets"] >= 5
 
 
+def _has(going: Going, posts: int) -> bool:
+    return bool(going.summary()["tweets"] == posts)
+
+
 def _is_live(stage: Stage, rule_id: str) -> bool:
     stage.clock.advance(1.0)
     tags = [rule.get("tag") for rule in stage.control.call("GET", "stream/rules")["rules"]]
@@ -131,17 +136,6 @@ def _packed(stage: Stage, **section: Any) -> None:
     stage.add("live", type="filter", filter={"rules": rules, **section})
 
 
-def _told(end: Ended) -> list[tuple[str, Tree]]:
-    """The lines of all side files that the manifest names, each with the file of records it belongs to."""
-    manifest = end.store.read(f"{end.folder}manifest-sha256.txt").data.decode()
-    names = [name for line in manifest.splitlines() if (name := line.split("  ")[1]).startswith("matches-")]
-    return [
-        (name.replace("matches-", "tweets-"), json.loads(line))
-        for name in names
-        for line in gzip.decompress(end.store.read(end.folder + name).data).splitlines()
-    ]
-
-
 def test_of_packed_rules_the_side_file_has_each_that_a_post_matched(tmp_path: Path) -> None:
     with staged(tmp_path, users=1, rule_cap=4) as stage:
         _packed(stage)
@@ -150,10 +144,10 @@ def test_of_packed_rules_the_side_file_has_each_that_a_post_matched(tmp_path: Pa
             for number in range(8):
                 texts = f"word{_WORDS[number]} and word{_WORDS[number + 4]}"
                 stage.control.publish(stage.accounts[0], text=texts)
-            until(lambda: going.summary()["tweets"] == 8)
+                until(partial(_has, going, number + 1))
         end = going.end
-        told = _told(end)
-        assert len({segment for segment, _ in told}) == 3
+        told = end.matches
+        assert len({segment for segment, _ in told}) == end.summary["files"] > 1
         lines = {
             (segment, number): json.loads(line)
             for segment in {segment for segment, _ in told}
@@ -168,7 +162,6 @@ def test_of_packed_rules_the_side_file_has_each_that_a_post_matched(tmp_path: Pa
             expected = sorted(f"r-{word}" for word in _WORDS if f"word{word}" in record["data"]["text"])
             assert [rule["id"] for rule in each["rules"]] == expected
         assert {rule["by"] for _, each in told for rule in each["rules"]} <= {"network", "local"}
-        assert end.summary["files"] == 3
         stage.require_tidy("live")
         assert verify(reader(stage.store), CollectionKeys("live"), stop=Stop()).parts[0].posts == 8
 
@@ -194,7 +187,7 @@ def test_a_side_file_is_kept_where_it_is_asked_for_or_tags_say_less(
             until(stage.connected)
             stage.control.publish(stage.accounts[0], text="worda")
             until(lambda: going.summary()["tweets"] == 1)
-        rules = [each["rules"][0]["id"] for _, each in _told(going.end)]
+        rules = [each["rules"][0]["id"] for _, each in going.end.matches]
         assert rules == (["r-a"] if exists else [])
 
 
@@ -209,7 +202,7 @@ def test_rules_that_an_edit_packs_are_told_from_then_on(tmp_path: Path) -> None:
             stage.edit("live", lambda tree: {**tree, "filter": {"rules": rules}})
             tell_of_change(stage.store, CollectionKeys("live").lock)
             until(lambda: stage.control.publish(stage.accounts[0], text="wordl") and _has_posts(going))
-        told = _told(going.end)
+        told = going.end.matches
         assert told and min(each["line"] for _, each in told) > 1
         assert {rule["id"] for _, each in told for rule in each["rules"]} == {"r-l"}
 

@@ -34,7 +34,7 @@ class Attribution:
         self._rules, self._prefixes = rules, tuple(prefixes)
         self._index = RuleIndex(rules)
         self._active = {number for number, rule in enumerate(rules) if rule.active}
-        numbers = {rule.id: number for number, rule in enumerate(rules)}
+        self._numbers = numbers = {rule.id: number for number, rule in enumerate(rules)}
         self._all = set(numbers.values())
         self._said = {
             f"{prefix}{rule_id}": {number} for prefix in self._prefixes for rule_id, number in numbers.items()
@@ -65,8 +65,24 @@ class Attribution:
     def matched(self, record: Tree) -> list[Tree]:
         return [{"id": match.rule.id, "by": match.by} for match in self.of(record)]
 
-    def enriched(self, line: bytes, record: Tree, origin: Origin, *, traptor_names: bool = False) -> bytes:
-        return enrichment.enriched(line, record, self.of(record), origin, traptor_names=traptor_names)
+    def enriched(
+        self,
+        line: bytes,
+        record: Tree,
+        origin: Origin,
+        *,
+        traptor_names: bool = False,
+        told: Sequence[Tree] = (),
+    ) -> bytes:
+        matches = [self._told(each) for each in told] or self.of(record)
+        return enrichment.enriched(line, record, matches, origin, traptor_names=traptor_names)
+
+    def _told(self, match: Tree) -> Match:
+        """The rule of a match as it is stored; of one that the collection has no more, its id."""
+        rule_id = str(match.get("id"))
+        number = self._numbers.get(rule_id)
+        rule = CollectionRule(rule_id, "", "") if number is None else self._rules[number]
+        return Match(rule, "network" if match.get("by") == "network" else "local")
 
     def _pack(self, tag: str) -> set[int] | None:
         """The rules of which some matched; None where it names one, or is none of ours."""

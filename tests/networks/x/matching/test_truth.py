@@ -210,6 +210,7 @@ def test_a_harvest_of_a_thousand_rules_names_those_that_matched(
             sent = len(stage.control.stream()["ids"])
             until(lambda: going.summary()["tweets"] == sent)
         lines, events = going.end.lines, going.end.events
+        told = {each["id"]: [rule["id"] for rule in each["rules"]] for _, each in going.end.matches}
     made = X().attribution([tree], events)
     matchers, types = _matchers(rules), {rule.id: rule.type for rule in rules}
     by, kinds = set(), set()
@@ -219,6 +220,7 @@ def test_a_harvest_of_a_thousand_rules_names_those_that_matched(
             rule_id for rule_id, ways in matchers.items() if any(matches(_Stored(record)) for matches in ways)
         ]
         assert [match.rule.id for match in found] == truth
+        assert told.get(record["data"]["id"], []) == (truth if is_packed else [])
         by |= {match.by for match in found}
         kinds |= {types[rule_id] for rule_id in truth}
     assert by == ({"network", "local"} if is_packed else {"network"})

@@ -1,0 +1,71 @@
+"""How many stored posts each rule of a collection matched, of all its harvests and repairs."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+from harvester.documents import Tree, object_in
+from harvester.networks import Network
+from harvester.networks.records import BrokenLine
+from harvester.sinks.archive.reader import Archive
+from harvester.sinks.enrichment import Enrichment
+from harvester.sinks.run import versions_used
+from harvester.store import Store
+from harvester.store.keys import CollectionKeys
+
+
+@dataclass
+class Matches:
+    """What was counted so far: by rule, in all and of these locally; `none` matched rules of others only."""
+
+    posts: int = 0
+    none: int = 0
+    broken: int = 0
+    by_rule: Counter[str] = field(default_factory=Counter)
+    local: Counter[str] = field(default_factory=Counter)
+
+
+def count_matches(
+    store: Store, keys: CollectionKeys, network: Network, *, tell: Callable[[Matches], None]
+) -> Matches:
+    """Read all that is stored now; `tell` hears how far it is.
+
+    As side files say, and where there is none as is known from the records.
+    """
+    found = Matches()
+    for each in (keys, keys.repairs):
+        enrichment = Enrichment(network, keys.id, partial(versions_used, store, each))
+        archive = Archive(store, each, note=lambda *_: None)
+        try:
+            while lines := archive.read():
+                for line in lines:
+                    if line.kind == "event":
+                        enrichment.learn(object_in(line.data))
+                    else:
+                        _count(found, network, enrichment, line.data, line.position.harvest, line.matched)
+                tell(found)
+        finally:
+            archive.close()
+    return found
+
+
+def _count(
+    found: Matches,
+    network: Network,
+    enrichment: Enrichment,
+    data: bytes,
+    harvest: str,
+    matched: tuple[Tree, ...],
+) -> None:
+    try:
+        posts = network.posts(data)
+    except BrokenLine:
+        found.broken += 1
+        return
+    for post in posts:
+        rules = {str(rule.get("id")): rule.get("by") for rule in enrichment.matches(post, harvest, matched)}
+        found.posts += 1
+        found.none += not rules
+        found.by_rule.update(list(rules))
+        found.local.update(rule for rule, by in rules.items() if by != "network")
