@@ -154,7 +154,8 @@ def posts(service: Service, _params: Told, body: Any) -> Any:
         author = int(item.get("user_id", item.get("author_id", 0)))
         fields = {k: v for k, v in item.items() if k not in ("user_id", "count", "id", "text", "author_id")}
         post = service.world.publish(author=author, text=str(item.get("text", "")), fields=fields)
-        service.stream.offer(post)
+        for app in service.apps:
+            app.stream.offer(post)
         ids.append(str(post.id))
     return {"ids": ids}
 

@@ -38,6 +38,7 @@ class Options:
     # On the command line as X documents it.
     rule_delay: float = 0.0
     connections: int = 1
+    apps: int = 1
     geo_miles: float = 25.0
     degrees: str = "pareto:0.8:20"
     hubs: str = ""
@@ -98,6 +99,7 @@ NUMBERS: tuple[Row, ...] = (
     ("--churn", {"type": float}, "share of a list of followers that is lost, and gained, in a day"),
     ("--owner", {"type": int, "metavar": "ID"}, "the account whose lists are billed as owned reads"),
     ("--connections", {"type": int}, "stream connections an app may have"),
+    ("--apps", {"type": int}, "apps, of which the others have emulator-bearer-2 and so on"),
     ("--post-bytes", {"type": int}, "aimed-at size of a generated post with all fields"),
     ("--vary", {"type": int, "metavar": "SEED"}, "let all that X does not promise vary, by this seed"),
     ("--parent-pid", {"type": int}, "exit when this process is gone"),

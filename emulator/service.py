@@ -1,6 +1,6 @@
 """Everything the endpoints of one emulator share."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from emulator.api.auth import Door
 from emulator.api.errors import Problems
@@ -20,6 +20,8 @@ from emulator.world.world import World
 
 @dataclass
 class Service:
+    """Of one app; the apps share the world, its clock and the faults."""
+
     options: Options
     clock: Clock
     problems: Problems
@@ -32,10 +34,30 @@ class Service:
     stream: Stream
     faults: Faults
     queries: Queries
+    apps: "list[Service]"
+
+
+def services_of(options: Options) -> list[Service]:
+    """The apps of one emulator, with its archives loaded, before it listens."""
+    first = service_of(options)
+    for number in range(2, options.apps + 1):
+        truth = Truth(first.clock)
+        rules = _rules(options, first.world, first.problems)
+        first.apps.append(
+            replace(
+                first,
+                truth=truth,
+                limits=Limits(first.clock, seconds=options.window, enforced=options.limits),
+                door=Door(number),
+                rules=rules,
+                stream=_stream(options, first.world, first.pages, truth, rules),
+            )
+        )
+    return first.apps
 
 
 def service_of(options: Options) -> Service:
-    """One emulator, with its archives loaded, before it listens."""
+    """The first app of one emulator, whose credentials are accepted in every form."""
     clock = clock_named(options.clock)
     problems = Problems(options.problem_host)
     world = World(options, clock)
@@ -43,17 +65,9 @@ def service_of(options: Options) -> Service:
         world.load(loaded(options.load))
     pages = Pages(world, problems)
     truth = Truth(clock)
-    bounds = Bounds(options.geo_miles)
-    rules = Rules(
-        world,
-        problems,
-        bounds,
-        cap=options.rule_cap,
-        longest=options.rule_length,
-        delay=options.rule_delay,
-        vary=options.vary,
-    )
-    return Service(
+    rules = _rules(options, world, problems)
+    apps: list[Service] = []
+    service = Service(
         options=options,
         clock=clock,
         problems=problems,
@@ -63,15 +77,34 @@ def service_of(options: Options) -> Service:
         limits=Limits(clock, seconds=options.window, enforced=options.limits),
         door=Door(),
         rules=rules,
-        stream=Stream(
-            world,
-            pages,
-            truth,
-            rules,
-            most=options.connections,
-            keepalive=options.keepalive,
-            backlog=options.stream_backlog,
-        ),
+        stream=_stream(options, world, pages, truth, rules),
         faults=Faults.from_file(options.faults, seed=options.seed),
-        queries=Queries(world, bounds),
+        queries=Queries(world, Bounds(options.geo_miles)),
+        apps=apps,
+    )
+    apps.append(service)
+    return service
+
+
+def _rules(options: Options, world: World, problems: Problems) -> Rules:
+    return Rules(
+        world,
+        problems,
+        Bounds(options.geo_miles),
+        cap=options.rule_cap,
+        longest=options.rule_length,
+        delay=options.rule_delay,
+        vary=options.vary,
+    )
+
+
+def _stream(options: Options, world: World, pages: Pages, truth: Truth, rules: Rules) -> Stream:
+    return Stream(
+        world,
+        pages,
+        truth,
+        rules,
+        most=options.connections,
+        keepalive=options.keepalive,
+        backlog=options.stream_backlog,
     )

@@ -38,10 +38,16 @@ class Asked:
     form: str = ""
 
 
+def bearer_token(app: int) -> str:
+    """Of the apps from the second on only this is accepted, and no signature."""
+    return CREDENTIALS["bearer_token"] + (f"-{app}" if app > 1 else "")
+
+
 class Door:
     """Refuses with the 401 of the X API; remembers nonces, so that a replayed signature is refused."""
 
-    def __init__(self) -> None:
+    def __init__(self, app: int = 1) -> None:
+        self._token = bearer_token(app)
         self._nonces: OrderedDict[str, None] = OrderedDict()
         self.revoked = False
 
@@ -54,9 +60,8 @@ class Door:
             raise unauthorized()
         return APP if scheme.lower() == "bearer" else USER
 
-    @staticmethod
-    def _bearer(_asked: Asked, token: str) -> bool:
-        return hmac.compare_digest(unquote(token.strip()), CREDENTIALS["bearer_token"])
+    def _bearer(self, _asked: Asked, token: str) -> bool:
+        return hmac.compare_digest(unquote(token.strip()), self._token)
 
     def _signature(self, asked: Asked, header: str) -> bool:
         given = header_parameters(header)

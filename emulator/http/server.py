@@ -11,7 +11,7 @@ from aiohttp import web
 
 from emulator import control
 from emulator.api.answers import Answer, json_answer
-from emulator.api.auth import CREDENTIALS, Asked, is_consumer
+from emulator.api.auth import CREDENTIALS, Asked, bearer_token, is_consumer
 from emulator.api.errors import Refusal, old_version, plain
 from emulator.faults.script import Fault
 from emulator.faults.stream_faults import Course, pump
@@ -19,7 +19,7 @@ from emulator.http import routes
 from emulator.http.delivery import StreamWire, drop, packed, reset, sent
 from emulator.http.dispatch import Desk, Served, refused
 from emulator.options import Options
-from emulator.service import Service, service_of
+from emulator.service import Service, services_of
 from emulator.streaming.generated_stream import Flow, flow_of
 from emulator.streaming.stream import Connection, disconnect_message
 from emulator.variety import Variety
@@ -50,10 +50,11 @@ DISCONNECT_TYPES = {
 class Emulator:
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.service: Service = service_of(options)
-        self.flow: Flow = flow_of(self.service.world, self.service.stream)
-        self.service.stream.source = self.flow
-        self.desk = Desk(self.service)
+        self.apps = services_of(options)
+        self.service: Service = self.apps[0]
+        self.flows: list[Flow] = [flow_of(app.world, app.stream) for app in self.apps]
+        for app, flow in zip(self.apps, self.flows, strict=True):
+            app.stream.source = flow
         self.variety = None if options.vary is None else Variety(options.vary)
         self.port = 0
         self._runner: web.ServerRunner | None = None
@@ -81,7 +82,8 @@ class Emulator:
         await self._runner.setup()
         await self._listen(self.options.port)
         self.port = self._runner.addresses[0][1]
-        self._keep(self.flow.run())
+        for flow in self.flows:
+            self._keep(flow.run())
 
     async def _listen(self, port: int) -> None:
         assert self._runner is not None
@@ -96,7 +98,8 @@ class Emulator:
     async def stop(self) -> None:
         for task in list(self._tasks):
             task.cancel()
-        self.service.stream.kill(self.service.stream.living())
+        for app in self.apps:
+            app.stream.kill(app.stream.living())
         if self._runner:
             await self._runner.cleanup()
 
@@ -144,7 +147,9 @@ class Emulator:
         raw = await request.read()
         if path == "refuse":
             await self.refuse_connections(control.seconds(raw))
-        status, body = control.answered(self.service, request.method, path, dict(request.query), raw)
+        number = int(request.query.get("app", "1"))
+        app = self.apps[min(max(number, 1), len(self.apps)) - 1]
+        status, body = control.answered(app, request.method, path, dict(request.query), raw)
         return web.Response(status=status, body=body, content_type="application/json")
 
     async def _served(self, request: web.BaseRequest) -> Served:
@@ -153,16 +158,23 @@ class Emulator:
                 return Served(token_answer(request.headers.get("Authorization", "")))
             if request.path.startswith("/1.1/"):
                 raise old_version()
-            kind = self.service.door.kind(asked_of(request))
+            app = self._app_of(request)
+            kind = app.door.kind(asked_of(request))
             found = routes.found(request.method, request.path)
             if found is None:
                 raise plain(404, "Not Found", outcome="no-endpoint")
             body = await request.read() if request.can_read_body else b""
-            return await self.desk.served(
+            return await Desk(app).served(
                 request.method, request.path, dict(request.query), body, *found, kind
             )
         except Refusal as refusal:
             return Served(refused(refusal))
+
+    def _app_of(self, request: web.BaseRequest) -> Service:
+        """Whose bearer token a request has; the first app, whose door refuses it, where that is none's."""
+        token = request.headers.get("Authorization", "").partition(" ")[2].strip()
+        tokens = {bearer_token(number): app for number, app in enumerate(self.apps, 1)}
+        return tokens.get(token, self.service)
 
     def _headers(self, answer: Answer) -> dict[str, str]:
         date = formatdate(self.service.clock.now(), usegmt=True)
@@ -185,9 +197,10 @@ class Emulator:
             whole = await sent(request, response, fault, self.variety)
         finally:
             outcome = answer.outcome if whole and fault is None else fault.do if fault else "client-gone"
-            self.service.truth.note(request.method, request.path_qs, answer.status, outcome)
+            truth = self._app_of(request).truth
+            truth.note(request.method, request.path_qs, answer.status, outcome)
             if whole and served.endpoint:
-                self.service.truth.served(served.endpoint, answer)
+                truth.served(served.endpoint, answer)
         return response
 
     async def _gone(self, request: web.BaseRequest, fault: Fault) -> web.StreamResponse:
@@ -200,7 +213,8 @@ class Emulator:
 
     async def _streamed(self, request: web.BaseRequest, served: Served) -> web.StreamResponse:
         """One connection from its first byte to its end, however it ends."""
-        stream, truth = self.service.stream, self.service.truth
+        app = self._app_of(request)
+        stream, truth = app.stream, app.truth
         headers = {
             **self._headers(served.answer),
             **served.answer.headers,
