@@ -78,6 +78,7 @@ PURE = (
     *("networks.rows", "statistics.minute", "statistics.graphite"),
     *("dashboard.states", "dashboard.charts.svg", "dashboard.charts.bars", "dashboard.charts.spark"),
     *("dashboard.charts.donut", "dashboard.charts.world"),
+    *("collection.shards", "networks.x.rules.placement"),
 )
 PURE_IMPORTS = {
     *(
@@ -110,6 +111,7 @@ MAY_NAME = {
     "commands.config.api_keys": ("networks.x.keys",),
     "commands.config.import_rules": ("networks.x.imports",),
     "commands.config.rules": ("networks.x.rules",),
+    "commands.config.shards": ("networks.x.XClient", "networks.x.rules"),
     "commands.config.typed_keys": ("networks.x.keys",),
 }
 

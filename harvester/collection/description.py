@@ -9,6 +9,7 @@ from harvester.collection.changeset import patched
 from harvester.collection.kinds import ALL, KINDS, Rules, kind_of
 from harvester.collection.kinds.kind import PLACEHOLDER, unknown
 from harvester.collection.secrets import PROFILE, SECTIONS
+from harvester.collection.shards import SHARD_OF, SHARDS, shard_problems
 from harvester.collection.sinks import sink_problems
 from harvester.documents import Tree
 from harvester.store.keys import id_problem
@@ -16,6 +17,7 @@ from harvester.store.keys import id_problem
 _KNOWN = {
     *("id", "type", "network", *SECTIONS, "timestamp", "version", "changeset"),
     *("title", "description", "notes", "labels", "task", "budget_usd", "check_in", "sinks"),
+    *(SHARDS, SHARD_OF),
 }
 _MOST_MONEY = 1_000_000_000
 _KNOWN_KEYS = {
@@ -58,6 +60,7 @@ def _common_problems(tree: Tree) -> Iterator[str]:
         yield f"budget_usd is {tree['budget_usd']!r}; it must be a number of dollars above 0, e.g. 2.50."
     if "sinks" in tree:
         yield from sink_problems(tree["sinks"])
+    yield from shard_problems(tree)
     yield from _placeholders(tree, "")
 
 

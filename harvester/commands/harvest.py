@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harvester.commands import Deferred, Group
+from harvester.commands.cli.each_shard import each_shard
 from harvester.commands.cli.harvest_rows import died, listed
 from harvester.commands.cli.outcome import outcome_line, show_notes, summary_line
 from harvester.commands.cli.output import (
@@ -71,6 +72,7 @@ def list_harvests(as_json: bool, workspace: Workspace) -> None:
 @click.option("--rules", "with_rules", is_flag=True, help="Show how many posts each rule matched.")
 @json_option
 @in_workspace
+@each_shard()
 def running(collection_id: str | None, with_rules: bool, as_json: bool, workspace: Workspace) -> None:
     from harvester.collection import history
 
@@ -139,6 +141,7 @@ def _running_line(workspace: Workspace, summary: HarvestSummary) -> str:
 @collection_id_argument
 @json_option
 @in_workspace
+@each_shard()
 def last(collection_id: str, as_json: bool, workspace: Workspace) -> None:
     from harvester.collection import history
     from harvester.harvest import catalog
@@ -182,6 +185,7 @@ def _show_changes(changes: list[Tree]) -> None:
 @click.option("--repairs", is_flag=True, help="List the repairs of its gaps instead.")
 @json_option
 @in_workspace
+@each_shard()
 def past(collection_id: str, limit: int, repairs: bool, as_json: bool, workspace: Workspace) -> None:
     from harvester.curation.repair.gaps import open_gaps, repairs_of
     from harvester.harvest import catalog
@@ -219,6 +223,7 @@ def past(collection_id: str, limit: int, repairs: bool, as_json: bool, workspace
 @click.option("--timeout", type=float, default=_STOPS_WITHIN, show_default=True, help="Seconds to wait.")
 @dry_run_option
 @in_workspace
+@each_shard()
 def stop(collection_id: str, timeout: float, dry_run: bool, workspace: Workspace) -> None:
     from harvester.collection import history
     from harvester.harvest import catalog

@@ -9,6 +9,10 @@ from typing import Any, NotRequired, TypedDict
 import orjson
 
 from harvester.documents.repeated_keys import given_twice
+from harvester.documents.sections import FilterSection as FilterSection
+from harvester.documents.sections import RepairSection as RepairSection
+from harvester.documents.sections import SearchSection as SearchSection
+from harvester.documents.sections import User as User
 from harvester.documents.tail import Tail
 from harvester.errors import Exit, HarvesterError
 
@@ -16,54 +20,6 @@ Tree = dict[str, Any]
 
 # A document of this many bytes or more is large: 10,000 users.
 _LARGE = 1 << 20
-
-
-class User(TypedDict, total=False):
-    """An account of a timeline collection; a network may know further keys."""
-
-    screen_name: str
-    since_id: str
-    resume: Tree
-    sightings: dict[str, int]
-    looked_up: str
-    tweet_count: int
-
-
-class SearchSection(TypedDict, total=False):
-    """What a search asks for; `archive` is X's."""
-
-    query: str
-    archive: bool
-    max_records: int | str
-    since_id: str
-    resume: Tree
-    harvested_query: str
-
-
-class FilterSection(TypedDict, total=False):
-    """What a stream is filtered by, in X's words; `position` is of a network that replays its stream."""
-
-    track: str
-    follow: str
-    locations: str
-    rules: list[Tree]
-    backfill_minutes: int
-    max_records: int | str
-    count_rules: bool
-    attribution: str
-    position: Any
-
-
-class RepairSection(TypedDict, total=False):
-    """What is searched for a stream: its gaps with their spans, and the queries that these name by number.
-
-    `progress` says of each search how far it is; docs/data-layout.md has its keys.
-    """
-
-    archive: bool
-    gaps: list[Tree]
-    queries: list[Tree]
-    progress: dict[str, Tree]
 
 
 class Collection(TypedDict, total=False):
@@ -84,6 +40,8 @@ class Collection(TypedDict, total=False):
     labels: Any
     check_in: str
     sinks: list[Tree]
+    shards: Tree
+    shard_of: str
     users: dict[str, User]
     delete_users_for: list[str]
     delete_users_after: int | str
@@ -128,12 +86,11 @@ class AppHolder(TypedDict, total=False):
 
 
 class OpenSegment(TypedDict):
-    """The file of records that grows, up to its last synced byte."""
+    """The file of records that grows, up to its last synced byte, and perhaps its side file."""
 
     name: str
     size: int
     posts: int
-    # Bytes of its side file, where it has one.
     matches: NotRequired[int]
 
 
@@ -219,6 +176,7 @@ class HarvestSummary(Figures, total=False):
     refused_fields: list[str]
     collection_version: int
     change_waits: str
+    shard_moved: Tree
     missed_interval: Tree
     unheard: Tree
     hint: str

@@ -10,6 +10,7 @@ from typing import Any
 from harvester.clock import Clock, Stop, timestamp
 from harvester.collection import history
 from harvester.collection.kinds import is_stream
+from harvester.collection.shards import require_no_shards
 from harvester.documents import Collection, HarvestSummary, LockContent, Tree, value_in
 from harvester.errors import Exit, HarvesterError
 from harvester.errors.files import in_words
@@ -155,6 +156,7 @@ class Harvest:
         tree, version = history.adopt(context.store, self.keys)
         # Unless it was changed since, it was found to be valid.
         collection = as_valid(tree) if version == self._valid else self._collection(context.store)
+        require_no_shards(collection)
         network = network_of(collection)
         source = SourceThread(
             context,

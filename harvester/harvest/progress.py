@@ -79,6 +79,8 @@ class _Standing:
     # Of a stream: the version of the collection that is in use, and why a later one is not.
     version: int = 0
     change_waits: str = ""
+    # Of a shard: the event of its last move to other keys.
+    moved: Tree = field(default_factory=dict)
 
 
 class Progress:
@@ -151,6 +153,11 @@ class Progress:
         with self._lock:
             self._now = replace(self._now, change_waits=why)
 
+    def moved_shard(self, event: Tree) -> None:
+        """A shard is collected with the keys of another profile."""
+        with self._lock:
+            self._now = replace(self._now, moved=event)
+
     def end(self, outcome: Outcome, *, at: str = "", missed: Tree | None = None) -> None:
         """The harvest is over, since `at` or, where that is not known, since the last update."""
         with self._lock:
@@ -209,5 +216,7 @@ def _tell_differences(summary: HarvestSummary, now: _Standing) -> None:
         summary["collection_version"] = now.version
     if now.change_waits:
         summary["change_waits"] = now.change_waits
+    if now.moved:
+        summary["shard_moved"] = {name: now.moved[name] for name in ("at", "from", "to", "why")}
     if now.refused_fields:
         summary["refused_fields"] = list(now.refused_fields)

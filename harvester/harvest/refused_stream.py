@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harvester.clock import Clock, Stop, timestamp
+from harvester.documents import Tree
 from harvester.errors import HarvesterError
 from harvester.harvest.workdir import State
 from harvester.networks import Batch, Network, Put, Stopped
@@ -24,7 +25,10 @@ _REFUSED = "refused it"
 
 @dataclass
 class Holding:
-    """Of one harvest. `waits_for` says of a refusal whether it is waited for, or else ends the harvest."""
+    """Of one harvest. `waits_for` says of a refusal whether it is waited for, or else ends the harvest.
+
+    `moves` is asked first: it has the source use other keys, and gives the event that says so.
+    """
 
     network: Network
     waits_for: Callable[[HarvesterError], bool]
@@ -32,6 +36,7 @@ class Holding:
     stop: Stop
     put: Put
     say: Callable[[str, float], None]
+    moves: Callable[[HarvesterError], Tree | None] = lambda _: None
 
     def collect(
         self,
@@ -53,12 +58,16 @@ class Holding:
             except (Stopped, BudgetReached):
                 raise
             except HarvesterError as error:
-                if not self.waits_for(error):
+                moved = self.moves(error)
+                if not moved and not self.waits_for(error):
                     raise
                 refused = error
             if self.clock.elapsed() - began > LONGEST_PAUSE:
                 pause = FIRST_PAUSE
             missed = self._told(refused, missed, state, heard=state.heard != before)
+            if moved:
+                self.put(Batch(events=(moved,), sync=True))
+                continue
             if self._waited(refused, pause):
                 if missed is None:
                     raise Stopped

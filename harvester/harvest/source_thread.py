@@ -9,13 +9,14 @@ from typing import Any
 from harvester.clock import timestamp
 from harvester.collection.description import budget
 from harvester.collection.kinds import is_stream
-from harvester.documents import Collection
+from harvester.documents import Collection, Tree
 from harvester.errors import HarvesterError
 from harvester.harvest.collection_edits import CollectionEdits
 from harvester.harvest.context import Context
 from harvester.harvest.inbox import Inbox
 from harvester.harvest.progress import Progress
 from harvester.harvest.refused_stream import Holding, gap_of
+from harvester.harvest.shard_move import to_spare
 from harvester.harvest.workdir import State
 from harvester.networks import Batch, Client, Job, Network, Source
 from harvester.networks.gap import MissedInterval
@@ -61,14 +62,15 @@ class SourceThread:
     def _run(self, state: State) -> None:
         context = self.context
         try:
-            if self.waits_for and is_stream(self.collection):
+            if is_stream(self.collection):
                 holding = Holding(
                     self.network,
-                    self.waits_for,
+                    self.waits_for or _never,
                     context.clock,
                     context.stop,
                     self.inbox.put,
                     context.progress.waits,
+                    self._move,
                 )
                 holding.collect(self._collect, self.missed, state=state)
             else:
@@ -77,6 +79,19 @@ class SourceThread:
             self.error = error
         finally:
             self.inbox.end()
+
+    def _move(self, error: HarvesterError) -> Tree | None:
+        """Go on with the keys of a spare profile where those of a shard are refused; the event of that."""
+        context, collection = self.context, self.edits.collection
+        if not self.network.keys_refused(error):
+            return None
+        moved = to_spare(context.store, collection, error.message)
+        if moved is None:
+            return None
+        log.warning("%s Moved to the spare profile %s.", error.message, moved.profile)
+        self.edits.taken_over(self.edits.read())
+        context.progress.moved_shard(moved.event)
+        return moved.event
 
     def _take_over(self, collection: Collection) -> None:
         """What counts of a changed collection besides its source; keys count from the next start."""
@@ -118,3 +133,7 @@ class SourceThread:
         log.warning("%s no longer accepts %s; the harvest continues without.", self.network.title, words)
         event = self.context.progress.field_refused(words, at=timestamp(self.context.clock.now()))
         self.inbox.put(Batch(events=(event,)))
+
+
+def _never(_: HarvesterError) -> bool:
+    return False

@@ -56,6 +56,7 @@ class Alerts:
     secrets: set[str] = field(default_factory=set, repr=False)
     reported: bool = False
     _refused: list[str] = field(default_factory=list)
+    _moved: Tree = field(default_factory=dict)
 
     def uses(self, collection: Collection, secrets: Iterable[str]) -> None:
         """The collection of the harvest, and what must be in no notice."""
@@ -78,6 +79,20 @@ class Alerts:
             self.check_in()
             self._forget()
         self.fields_refused(summary)
+        self.shard_moved(summary)
+
+    def shard_moved(self, summary: HarvestSummary) -> None:
+        """Tell that a shard has other keys, once for each move."""
+        from harvester.harvest.progress import Outcome
+
+        moved = summary.get("shard_moved")
+        if not moved or moved == self._moved:
+            return
+        self._moved = moved
+        reason = f"The shard moved from profile {moved['from']} to {moved['to']}: {moved['why']}"
+        hint = "Remove the rules of the app that is refused if it returns, and name another spare profile."
+        outcome = Outcome(str(summary["state"]), reason, Exit.OK, hint)
+        self._tell("shard moved", outcome, str(summary["harvest_timestamp"]))
 
     def fields_refused(self, summary: HarvestSummary) -> None:
         """Tell of what the network no longer accepts, once in the life of the collection."""
@@ -138,6 +153,7 @@ class Alerts:
             if word in WELL:
                 self.check_in()
                 self.fields_refused(now)
+                self.shard_moved(now)
             else:
                 self.unheard(word, now)
 

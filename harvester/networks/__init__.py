@@ -235,6 +235,10 @@ class Network:
         """The time by the network's clock, if it tells it; raises where the network cannot be reached."""
         return None
 
+    def keys_refused(self, error: HarvesterError) -> bool:
+        """Whether it refuses the keys of an app for good, and not what was asked for."""
+        return False
+
     def require_accepted(self, client: Any) -> None:
         """Raise where the network refuses the keys of its `client` for good; an outage is no refusal."""
 

@@ -34,6 +34,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
         "--type geo -- -0.5,51.3,0.3,51.7",
     ),
     "collection-config remove-rules": ("12347 5f3a0c1d2e4b",),
+    "collection-config shards": ("storms", "storms --profiles a,b,c --dry-run"),
     "collection list": ("", "--long --bucket my-bucket"),
     "collection add": ("",),
     "collection once": ("museums --wait", "museums --dry-run"),

@@ -4,6 +4,7 @@ import shlex
 
 import click
 
+from harvester.collection.shards import SHARD_OF, SHARDS
 from harvester.commands.cli import collection_file
 from harvester.commands.cli.output import advise, announce_dry_run, dry_run_option
 from harvester.commands.cli.progress_meter import meter, progress_option
@@ -73,6 +74,7 @@ def _copy_description(
     tree = history.current(workspace.store, workspace.keys(collection_id))
     collection_file.require(problems(tree))
     new = without_secrets({**(plain(tree) if with_state else fresh(tree)), "id": new_id})
+    new = {name: value for name, value in new.items() if name not in (SHARDS, SHARD_OF)}
     if dry_run:
         collection_file.require_new(elsewhere.store, keys)
     if announce_dry_run(

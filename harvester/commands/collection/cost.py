@@ -5,6 +5,7 @@ from dataclasses import asdict
 import click
 
 from harvester.capacity import Capacity
+from harvester.commands.cli.each_shard import each_shard
 from harvester.commands.cli.output import json_option, print_json, table
 from harvester.commands.cli.workspace import Workspace, in_workspace, optional_collection_id_argument
 from harvester.documents import Tree
@@ -31,6 +32,7 @@ _COLUMNS = ("harvest", "state", "minutes", "tweets", "task", "requests", "stored
 )
 @json_option
 @in_workspace
+@each_shard()
 def cost(collection_id: str | None, count: int, as_json: bool, workspace: Workspace) -> None:
     if collection_id:
         _tell(_of_collection(workspace, collection_id, count), as_json=as_json)

@@ -7,6 +7,7 @@ import click
 
 from harvester.collection.kinds import STREAMS
 from harvester.commands.cli import network_client
+from harvester.commands.cli.each_shard import each_shard
 from harvester.commands.cli.output import (
     announce_dry_run,
     change_options,
@@ -36,6 +37,7 @@ _MARGIN = timedelta(minutes=5)
 @click.option("--archive", is_flag=True, help="Count in the full archive, for more than 7 days.")
 @change_options
 @in_workspace
+@each_shard()
 def coverage(
     collection_id: str,
     days: int,

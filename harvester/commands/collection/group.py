@@ -8,6 +8,7 @@ from harvester.collection.kinds import is_stream, kind_of
 from harvester.collection.secrets import key_names
 from harvester.commands import Deferred, Group
 from harvester.commands.cli import collection_file
+from harvester.commands.cli.each_shard import each_shard, shard_ids
 from harvester.commands.cli.output import (
     advise,
     announce_dry_run,
@@ -141,6 +142,7 @@ collection.defer(
 @yes_option
 @dry_run_option
 @in_workspace
+@each_shard()
 def unlock(collection_id: str, yes: bool, dry_run: bool, workspace: Workspace) -> None:
     from harvester.collection import history
     from harvester.errors import NotFound
@@ -172,6 +174,17 @@ def _whose(owner: LockContent | None) -> str:
     )
 
 
+def _require_no_shards(workspace: Workspace, collection_id: str) -> None:
+    """A collection tells which shards it has, and so is deleted after them."""
+    there = set(workspace.collection_ids()) if (ids := shard_ids(workspace, collection_id)) else set()
+    if left := [each for each in ids if each in there]:
+        raise HarvesterError(
+            f"{collection_id} has shards: {', '.join(left)}.",
+            hint="Delete each of them first, with its posts.",
+            exit_code=Exit.USAGE,
+        )
+
+
 @collection.command("delete", help="Delete COLLECTION_ID and all its harvests.")
 @collection_id_argument
 @yes_option
@@ -181,6 +194,7 @@ def delete(collection_id: str, yes: bool, dry_run: bool, workspace: Workspace) -
     from harvester.curation.delete import Deletion
 
     keys = workspace.keys(collection_id)
+    _require_no_shards(workspace, collection_id)
     if workspace.compute.task(collection_id):
         raise HarvesterError(
             f"A harvest of {collection_id} is running.",

@@ -12,6 +12,7 @@ from harvester.collection.description import budget
 from harvester.collection.kinds import STREAMS
 from harvester.commands import SECRETS
 from harvester.commands.cli import network_client
+from harvester.commands.cli.each_shard import each_shard
 from harvester.commands.cli.outcome import outcome_line
 from harvester.commands.cli.output import (
     advise,
@@ -52,6 +53,7 @@ _SHOWN_EVERY = 0.5
 @change_options
 @progress_option
 @in_workspace
+@each_shard()
 def repair(
     collection_id: str,
     archive: bool,

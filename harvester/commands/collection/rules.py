@@ -7,6 +7,7 @@ import click
 
 from harvester.collection.kinds import STREAMS
 from harvester.commands.cli import network_client
+from harvester.commands.cli.each_shard import each_shard
 from harvester.commands.cli.output import announce_dry_run, change_options, confirm, print_json, table
 from harvester.commands.cli.workspace import Workspace, collection_id_argument, in_workspace
 from harvester.commands.collection.ready import require_collection, require_idle
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 @click.option("--stored", is_flag=True, help="Count the stored posts of each rule, without a request to X.")
 @change_options
 @in_workspace
+@each_shard()
 def rules(
     collection_id: str,
     remove: bool,

@@ -8,6 +8,7 @@ import click
 
 from harvester.collection.kinds import FINITE, STREAMS, is_stream
 from harvester.commands.cli import collection_file, network_client
+from harvester.commands.cli.each_shard import each_shard, shard_ids
 from harvester.commands.cli.output import advise, announce_dry_run, dry_run_option, json_option, print_json
 from harvester.commands.cli.progress_meter import progress_option
 from harvester.commands.cli.workspace import (
@@ -89,23 +90,43 @@ def _tell_dry_run(workspace: Workspace, tree: Collection, collection_id: str, *,
 @dry_run_option
 @in_workspace
 def filter_start(collection_ids: tuple[str, ...], dry_run: bool, workspace: Workspace) -> None:
-    trees = {each: _ready_to_start(workspace, each) for each in collection_ids}
+    trees: dict[str, Collection] = {}
+    apart: list[str] = []
+    for collection_id in collection_ids:
+        if shards := shard_ids(workspace, collection_id):
+            apart += (ready := [each for each in shards if not _runs(workspace, each)])
+            trees |= {each: _ready_to_start(workspace, each) for each in ready or shards}
+        else:
+            trees[collection_id] = _ready_to_start(workspace, collection_id)
     _require_several_apps(workspace, trees)
     what = f"stream{'' if len(trees) == 1 else 's'} of {together([*trees])}"
-    together_in = " in one task" if len(trees) > 1 and workspace.settings.cluster else ""
+    together_in = " in one task" if len(trees) > 1 and workspace.settings.cluster and not apart else ""
     if announce_dry_run(dry_run, f"start the {what} on {workspace.compute.name}{together_in}"):
         for tree in trees.values():
             _tell_cost(workspace, tree)
         return
     for each, tree in trees.items():
         _require_free_stream(workspace, workspace.keys(each), tree)
-    workspace.compute.start_service(*trees)
+    # Shards have a task each, so that none of them waits for another.
+    if together_ids := [each for each in trees if each not in apart]:
+        workspace.compute.start_service(*together_ids)
+    for each in apart:
+        workspace.compute.start_service(each)
     click.echo("Started")
     for each in trees:
         advise(
             f"Follow it with `harvest running {each}` or `harvest log {each} --follow`; "
             f"`collection filter-stop {each}` stops it."
         )
+
+
+def _runs(workspace: Workspace, collection_id: str) -> bool:
+    """Whether the stream of a shard is started already."""
+    from harvester.harvest import catalog
+
+    task = workspace.compute.settled(collection_id)
+    running = bool(task and task.status not in OVER)
+    return running or bool(catalog.live_lock(workspace.store, workspace.keys(collection_id)))
 
 
 def _ready_to_start(workspace: Workspace, collection_id: str) -> Collection:
@@ -223,6 +244,7 @@ _RUNS = ("STARTING", "RUNNING")
 @click.option("--timeout", type=float, default=_STOPS_WITHIN, show_default=True, help="Seconds to wait.")
 @dry_run_option
 @in_workspace
+@each_shard()
 def filter_stop(collection_id: str, timeout: float, dry_run: bool, workspace: Workspace) -> None:
     from harvester.harvest import catalog
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harvester.clock import Stop
+from harvester.commands.cli.each_shard import each_shard
 from harvester.commands.cli.output import announce_dry_run, change_options, confirm, print_json, print_line
 from harvester.commands.cli.progress_meter import meter, progress_option
 from harvester.commands.cli.workspace import (
@@ -42,6 +43,7 @@ _SHOWN = 20
 @change_options
 @progress_option
 @in_workspace
+@each_shard(itself=True)
 def verify(
     collection_id: str,
     form: str,

@@ -121,10 +121,12 @@ collection_config.defer(
 def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, workspace: Workspace) -> None:
     from harvester.collection import history
     from harvester.collection import merge as merging
+    from harvester.commands.config import shards
 
     mine = collection_file.read_valid(path)
     keys = workspace.keys(mine["id"])
     current = history.current(workspace.store, keys)
+    shards.require_no_shard(current)
     _require_may_become(current, mine)
     base = collection_file.base_of(workspace.store, keys, mine, current)
 
@@ -146,6 +148,7 @@ def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, workspace: W
         click.echo("\n".join(["These changes would be made:", *changes, "Nothing was changed."]))
         _tell_repaid(current, new)
         return
+    plan = shards.replaced(workspace, new)
     _confirm_losses(base, mine, current, new, changes, yes=yes)
     stored = history.edit(workspace.store, keys, merge)
     collection_file.write(path, stored)
@@ -154,7 +157,9 @@ def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, workspace: W
     if key_names(current) and not key_names(stored):
         way = f"`collection-config forget-keys {stored['id']}` removes them."
         advise(f"They are still in its history: {way}")
-    if is_stream(stored):
+    if plan:
+        shards.store_edit(workspace, stored, plan)
+    elif is_stream(stored):
         running_stream.tell(workspace, keys, current, stored)
     _tell_repaid(current, stored)
 
@@ -296,5 +301,10 @@ collection_config.defer(
         "import-rules",
         "config.import_rules:import_rules",
         "Add the rules in FILES (- is stdin), in Redis or in a database.",
+    ),
+    Deferred(
+        "shards",
+        "config.shards:shards",
+        "Divide the rules of COLLECTION_ID among apps, or show how they are divided.",
     ),
 )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from harvester.collection.kinds import Rules
 from harvester.documents import Collection, Tree
+from harvester.errors import HarvesterError
 from harvester.networks import Account, Network, Source, Waits
 from harvester.networks.budget import Prices
 from harvester.networks.check import Check
@@ -151,6 +152,11 @@ class X(Network):
         from harvester.networks.x.http.reach import clock_at
 
         return clock_at(settings.x_api_url)
+
+    def keys_refused(self, error: HarvesterError) -> bool:
+        from harvester.networks.x.errors import ApiCode, XError
+
+        return isinstance(error, XError) and error.outcome in (ApiCode.UNAUTHORIZED, ApiCode.FORBIDDEN)
 
     def require_accepted(self, client: "XClient") -> None:
         from harvester.networks.x.errors import ApiCode, XError

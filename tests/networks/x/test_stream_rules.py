@@ -101,7 +101,7 @@ def test_more_rules_than_fit_are_refused_with_the_apps_they_need_and_none_is_liv
 
         assert ended.summary["needs_change"] and ended.outcome.state == "failed"
         assert "needs 9 rules of 1024 characters, and the keys allow 5" in ended.summary["reason"]
-        assert "split them among 2 collections with keys of 2 apps" in ended.summary["hint"]
+        assert "split them among 2 apps (`collection-config shards`)" in ended.summary["hint"]
         assert _live(stage) == []
 
 

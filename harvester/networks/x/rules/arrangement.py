@@ -227,7 +227,7 @@ def _too_many(rules: Sequence[CollectionRule], needed: int, foreign: int, caps: 
             kinds[rule.type] = kinds.get(rule.type, 0) + 1
     apps = math.ceil(needed / caps.rules)
     room = f", and {foreign} of others are there" if foreign else ""
-    split = f", or split them among {apps} collections with keys of {apps} apps" if apps > 1 else ""
+    split = f", or split them among {apps} apps (`collection-config shards`)" if apps > 1 else ""
     asked = ", ".join(f"{kind}: {counted(number, 'rule')}" for kind, number in kinds.items())
     return HarvesterError(
         f"The filter needs {needed} rules of {caps.length} characters, and the keys allow "

@@ -47,11 +47,16 @@ def translated(rules: Sequence[CollectionRule], caps: RuleCaps) -> list[Wanted]:
 
 def active_rules(asked: Mapping[str, Any]) -> list[CollectionRule]:
     """The rules of a collection's `filter` that are sent to X; raises with all that is wrong with any."""
+    return [rule for rule in rules_of(asked) if rule.active]
+
+
+def rules_of(asked: Mapping[str, Any]) -> list[CollectionRule]:
+    """All rules of a collection's `filter`; raises with all that is wrong with any."""
     problems: list[str] = []
     rules = collection_rules(asked, problems)
     if problems:
         raise _unusable(problems)
-    return [rule for rule in rules if rule.active]
+    return rules
 
 
 def _unusable(problems: Sequence[str]) -> HarvesterError:

@@ -251,7 +251,7 @@ def test_more_rules_than_an_app_may_have_are_refused_with_the_apps_they_need(cap
         compile_rules({"follow": follow, "track": track}, RuleCaps(rules=cap))
 
     assert "(keyword: 352 rules, userid: 5,500 rules)" in caught.value.message
-    assert f"split them among {apps} collections with keys of {apps} apps" in caught.value.hint
+    assert f"split them among {apps} apps (`collection-config shards`)" in caught.value.hint
     assert caught.value.needs_change
 
 

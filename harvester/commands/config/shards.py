@@ -1,0 +1,290 @@
+"""`collection-config shards`: divides the rules of a stream among several apps, and shows how they are."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from harvester.collection.kinds import STREAMS
+from harvester.collection.shards import SHARD_OF, SHARDS, App, Shards, shard_id, shard_tree
+from harvester.commands.cli import network_client
+from harvester.commands.cli.output import (
+    advise,
+    announce_dry_run,
+    change_options,
+    confirm,
+    print_json,
+    table,
+)
+from harvester.commands.cli.workspace import Workspace, collection_id_argument, in_workspace
+from harvester.commands.collection.ready import require_collection, require_idle
+from harvester.commands.config import running_stream
+from harvester.documents import Collection, Tree
+from harvester.errors import Exit, HarvesterError, NotFound
+from harvester.networks.registry import network_of
+from harvester.text import counted
+
+_COLUMNS = ("shard", "profile", "rules", "live_rules", "of", "moved_in")
+_TERMS = (
+    "X counts limits by app, and its terms allow several apps for one purpose only with its consent; it may "
+    "suspend apps and accounts that get around a limit. Go on only if X has agreed."
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What each shard is given; `moved_in` is how many of its rules were in another one."""
+
+    shards: Shards
+    rules: Sequence[Sequence[Tree]]
+    live: Sequence[int]
+    moved_in: Sequence[int]
+
+    def rows(self, collection_id: str) -> list[Tree]:
+        return [
+            {
+                "shard": shard_id(collection_id, number),
+                "profile": app.profile,
+                "rules": len(rules),
+                "live_rules": live,
+                "of": app.rules,
+                "moved_in": moved,
+            }
+            for number, (app, rules, live, moved) in enumerate(
+                zip(self.shards.apps, self.rules, self.live, self.moved_in, strict=True), 1
+            )
+        ]
+
+
+@click.command("shards")
+@collection_id_argument
+@click.option("--profiles", help="Profiles of different apps, by commas; those not needed become spares.")
+@click.option("--rule-cap", type=click.IntRange(1), help="Rules that each app may have; default: ask X.")
+@change_options
+@in_workspace
+def shards(
+    collection_id: str,
+    profiles: str | None,
+    rule_cap: int | None,
+    yes: bool,
+    dry_run: bool,
+    as_json: bool,
+    workspace: Workspace,
+) -> None:
+    """Divide the rules of COLLECTION_ID among apps, or show how they are divided.
+
+    Each app's part is a collection of its own (COLLECTION_ID.1, ...), with its harvests. As few apps are
+    used as the rules need; rules that are placed already stay where they are.
+    """
+    keys, tree = require_collection(workspace, collection_id, *STREAMS)
+    if network_of(tree).name != "x":
+        raise HarvesterError(
+            f"{network_of(tree).title} has no rules: only streams of X have.",
+            hint="Use a stream of X.",
+            exit_code=Exit.USAGE,
+        )
+    if profiles is None:
+        plan = _stored_plan(workspace, tree)
+    else:
+        names = list(filter(None, (name.strip() for name in profiles.split(","))))
+        require_idle(workspace, keys)
+        plan = _planned(workspace, tree, names, rule_cap)
+    if as_json and (profiles is None or dry_run):
+        print_json(
+            {"id": collection_id, "shards": plan.rows(collection_id), "spares": list(plan.shards.spares)}
+        )
+    elif not as_json:
+        click.echo(table(plan.rows(collection_id), _COLUMNS))
+        click.echo(f"Spare profiles: {', '.join(plan.shards.spares) or 'none'}.")
+    if profiles is None:
+        return
+    advise(_TERMS)
+    what = f"divide the rules of {collection_id} among {counted(len(plan.shards.apps), 'app')}"
+    if dry_run:
+        if not as_json:
+            announce_dry_run(dry_run, what)
+        return
+    confirm(f"{what.capitalize()}?", yes=yes)
+    _store(workspace, tree, plan)
+    if as_json:
+        print_json(
+            {"id": collection_id, "shards": plan.rows(collection_id), "spares": list(plan.shards.spares)}
+        )
+    else:
+        click.echo(f"Stored. `collection filter-start {collection_id}` starts what does not run.")
+
+
+def replaced(workspace: Workspace, tree: Tree) -> Plan | None:
+    """Where the rules of an edited collection go, or why they do not fit; None where it has no shards."""
+    found = Shards.of(tree)
+    if found is None:
+        return None
+    hint = f"`collection-config shards {tree['id']} --profiles ...` adds apps."
+    return _plan(workspace, tree, found, hint=hint)
+
+
+def require_no_shard(tree: Tree) -> None:
+    """Raise for a shard, whose rules are those that its collection gives it."""
+    if parent := tree.get(SHARD_OF):
+        raise HarvesterError(
+            f"{tree['id']} is a shard of {parent}, and edited with it.",
+            hint=f"`collection-config download {parent}`, edit that, and `collection-config update`.",
+            exit_code=Exit.USAGE,
+        )
+
+
+def store_edit(workspace: Workspace, tree: Tree, plan: Plan) -> None:
+    """Bring the shards of an edited collection up to date, and tell the streams that run."""
+    for number, rules in enumerate(plan.rules, 1):
+        _store_shard(workspace, shard_tree(tree, plan.shards, number, rules))
+
+
+def _planned(workspace: Workspace, tree: Collection, names: Sequence[str], rule_cap: int | None) -> Plan:
+    """With as few apps as it takes, and at least as many as there are shards already."""
+    from harvester.networks.x.rules.placement import DoNotFit
+
+    if not names or len(set(names)) < len(names):
+        raise HarvesterError(
+            "--profiles needs names, each once.", hint="Use e.g. --profiles a,b,c.", exit_code=Exit.USAGE
+        )
+    before = Shards.of(tree)
+    apps = _apps(workspace, tree, names, rule_cap)
+    used = [app.profile for app in before.apps] if before else []
+    if len(used) > len(names):
+        raise HarvesterError(
+            f"{tree['id']} has {len(used)} shards, and {len(names)} profiles are named.",
+            hint="A shard keeps its posts, so shards are not taken back; name a profile for each.",
+            exit_code=Exit.USAGE,
+        )
+    kept = [name if name in names else "" for name in used]
+    others = iter([name for name in names if name not in kept])
+    ordered = [name or next(others) for name in kept] + list(others)
+    for most in range(max(1, len(used)), len(ordered) + 1):
+        chosen = Shards(tuple(apps[name] for name in ordered[:most]), tuple(ordered[most:]))
+        try:
+            return _plan(workspace, tree, chosen)
+        except DoNotFit:
+            if most == len(ordered):
+                raise
+    raise AssertionError("the last try returns or raises")
+
+
+def _apps(
+    workspace: Workspace, tree: Collection, names: Sequence[str], rule_cap: int | None
+) -> dict[str, App]:
+    """What each profile's app may have; raises where two have one app."""
+    found: dict[str, App] = {}
+    owners: dict[str, str] = {}
+    for name in names:
+        there: Tree = {**tree, "keys": {"profile": name}}
+        app = network_of(tree).keys(there, workspace.settings).app
+        if app in owners:
+            raise HarvesterError(
+                f"{owners[app]} and {name} have keys of the same app, which has one stream.",
+                hint="Name profiles of different apps; keys in the environment go before all profiles.",
+                exit_code=Exit.USAGE,
+            )
+        owners[app] = name
+        found[name] = App(name, *_caps(workspace, there, rule_cap))
+    return found
+
+
+def _caps(workspace: Workspace, tree: Tree, rule_cap: int | None) -> tuple[int, int]:
+    """How many rules of what length the app has room for, beside those of others."""
+    from harvester.networks.x import XClient
+    from harvester.networks.x.rules.live_rules import RuleCaps, collection_of
+
+    if rule_cap:
+        return rule_cap, RuleCaps.length
+    with closing(network_client.client(workspace.settings, tree)) as client:
+        assert isinstance(client, XClient)
+        caps = client.rule_caps()
+        own = str(tree["id"])
+        owners = [collection_of(str(rule.get("tag") or "")) for rule in client.rules() if caps.in_use]
+    foreign = sum(owner is None or owner.rpartition(".")[0] != own for owner in owners)
+    return max(1, caps.rules - foreign), caps.length
+
+
+def _plan(workspace: Workspace, tree: Mapping[str, Any], found: Shards, *, hint: str = "") -> Plan:
+    from harvester.networks.x.rules.live_rules import RuleCaps
+    from harvester.networks.x.rules.placement import DoNotFit, live_rules, placed, rule_tree
+    from harvester.networks.x.rules.wanted import rules_of
+
+    before = _before(workspace, tree)
+    caps = [RuleCaps(app.rules, app.length) for app in found.apps]
+    try:
+        parts = placed(rules_of(tree["filter"]), before, caps)
+    except DoNotFit as error:
+        raise DoNotFit(
+            error.message, error.problems, hint or error.hint, exit_code=error.exit_code
+        ) from error
+    return Plan(
+        found,
+        [[rule_tree(rule) for rule in part] for part in parts],
+        [len(live_rules(part, cap)) for part, cap in zip(parts, caps, strict=True)],
+        [sum(before.get(rule.id, at) != at for rule in part) for at, part in enumerate(parts)],
+    )
+
+
+def _before(workspace: Workspace, tree: Mapping[str, Any]) -> dict[str, int]:
+    """In which shard each rule is, as these are stored."""
+    found: dict[str, int] = {}
+    stored = Shards.of(tree)
+    for number, each in enumerate(stored.ids(str(tree["id"])) if stored else ()):
+        section = (_there(workspace, each) or {}).get("filter") or {}
+        found |= {str(rule.get("id")): number for rule in section.get("rules") or ()}
+    return found
+
+
+def _stored_plan(workspace: Workspace, tree: Collection) -> Plan:
+    found = Shards.of(tree)
+    if found is None:
+        raise HarvesterError(
+            f"{tree['id']} has no shards.",
+            hint=f"`collection-config shards {tree['id']} --profiles a,b,c` divides its rules among apps.",
+        )
+    return _plan(workspace, tree, found)
+
+
+def _store(workspace: Workspace, tree: Collection, plan: Plan) -> None:
+    from harvester.collection import history
+
+    keys = workspace.keys(tree["id"])
+    stored = history.edit(
+        workspace.store, keys, lambda now: {**now, SHARDS: plan.shards.to_tree()}, note="Shards."
+    )
+    store_edit(workspace, stored, plan)
+
+
+def _there(workspace: Workspace, collection_id: str) -> Tree | None:
+    from harvester.collection import history
+
+    try:
+        return history.current(workspace.store, workspace.keys(collection_id))
+    except NotFound:
+        return None
+
+
+def _store_shard(workspace: Workspace, made: Tree) -> None:
+    from harvester.collection import history
+
+    keys = workspace.keys(made["id"])
+    before = _there(workspace, made["id"])
+    if before is None:
+        history.add(workspace.store, keys, made)
+        return
+    if before.get("shard_of") != made["shard_of"]:
+        raise HarvesterError(
+            f"There is another collection {made['id']}.",
+            hint=f"Copy it to another id and delete it, or copy {made['shard_of']} to another id.",
+        )
+    own = ("version", "timestamp", "changeset")
+    after = history.edit(
+        workspace.store,
+        keys,
+        lambda now: {**{name: now[name] for name in own if name in now}, **made},
+        note=f"As {made['shard_of']}.",
+    )
+    running_stream.tell(workspace, keys, before, after)

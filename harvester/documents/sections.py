@@ -1,0 +1,53 @@
+"""The sections of collection.json, one for each kind of collection."""
+
+from typing import Any, TypedDict
+
+Tree = dict[str, Any]
+
+
+class User(TypedDict, total=False):
+    """An account of a timeline collection; a network may know further keys."""
+
+    screen_name: str
+    since_id: str
+    resume: Tree
+    sightings: dict[str, int]
+    looked_up: str
+    tweet_count: int
+
+
+class SearchSection(TypedDict, total=False):
+    """What a search asks for; `archive` is X's."""
+
+    query: str
+    archive: bool
+    max_records: int | str
+    since_id: str
+    resume: Tree
+    harvested_query: str
+
+
+class FilterSection(TypedDict, total=False):
+    """What a stream is filtered by, in X's words; `position` is of a network that replays its stream."""
+
+    track: str
+    follow: str
+    locations: str
+    rules: list[Tree]
+    backfill_minutes: int
+    max_records: int | str
+    count_rules: bool
+    attribution: str
+    position: Any
+
+
+class RepairSection(TypedDict, total=False):
+    """What is searched for a stream: its gaps with their spans, and the queries that these name by number.
+
+    `progress` says of each search how far it is; docs/data-layout.md has its keys.
+    """
+
+    archive: bool
+    gaps: list[Tree]
+    queries: list[Tree]
+    progress: dict[str, Tree]
