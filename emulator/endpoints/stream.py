@@ -6,10 +6,12 @@ import orjson
 
 from emulator.api.answers import Answer, Call, json_answer
 from emulator.api.errors import bad_parameter, invalid_request, no_rules, plain, too_many_connections
+from emulator.clock import parsed_iso
 from emulator.service import Service
 from emulator.streaming.stream import Connection
 
 ENDPOINT = "filtered_stream"
+RECOVERY_SECONDS = 24 * 3600
 ENDPOINTS = frozenset([ENDPOINT, "sample_stream", "sample10_stream", "firehose_stream"])
 
 
@@ -19,11 +21,24 @@ def admission(service: Service, call: Call) -> Answer:
         message = "The `backfill_minutes` query parameter is not available in your product"
         value = call.params["backfill_minutes"]
         raise bad_parameter(service.problems, "backfill_minutes", value, message)
+    if start := call.params.get("start_time"):
+        _require_recoverable(service, start)
     if not len(service.rules):
         raise no_rules(service.problems)
     if service.stream.is_full():
         raise too_many_connections(service.problems)
     return Answer()
+
+
+def _require_recoverable(service: Service, value: str) -> None:
+    """Refuse a moment that the plan, or the time that posts are kept for recovery, does not allow."""
+    message = ""
+    if not service.options.recovery:
+        message = "The `start_time` query parameter is not available in your product"
+    elif parsed_iso(value) < service.clock.now() - RECOVERY_SECONDS:
+        message = f"The `start_time` query parameter value [{value}] must be within the last 24 hours"
+    if message:
+        raise bad_parameter(service.problems, "start_time", value, message)
 
 
 def rules(service: Service, call: Call) -> Answer:

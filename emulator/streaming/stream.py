@@ -1,6 +1,7 @@
 """The filtered stream: delivers each post once to connected clients, and knows what was not delivered."""
 
 import asyncio
+import random
 import time
 import uuid
 from collections import deque
@@ -138,14 +139,24 @@ class Stream:
         )
         return connection
 
-    def recover(self, connection: Connection, *, minutes: int) -> None:
-        """Deliver what was published in the last minutes, be it for a second time."""
-        oldest = first_id_at(self.world.clock.now() - 60 * minutes)
-        for index, post_id in enumerate(self.truth.stream.ids) if minutes else ():
+    def recover(self, connection: Connection, *, begin: float | None) -> None:
+        """Deliver what was published since then, be it for a second time."""
+        oldest = first_id_at(self.world.clock.now() if begin is None else begin)
+        found: list[Record] = []
+        for index, post_id in enumerate(self.truth.stream.ids) if begin is not None else ():
             # Generated ones are not kept.
             if post_id >= oldest and (post := self.world.post(post_id)):
                 line = self.line(post, connection.view, self.rules.matching(post))
-                connection.push(Record(line, index, post_id))
+                found.append(Record(line, index, post_id))
+        for record in self._in_an_order(found):
+            connection.push(record)
+
+    def _in_an_order(self, records: list[Record]) -> list[Record]:
+        """X does not promise that posts that it recovers come in the order of their ids."""
+        if self.world.options.vary is None:
+            return records
+        draw = random.Random(self.world.options.vary + len(records))
+        return sorted(records, key=lambda record: (record.post_id >> 22) + draw.randrange(5_000))
 
     def disconnect(self, connection: Connection, reason: str) -> None:
         """The connection is over; a ghost keeps its place until it is deleted."""

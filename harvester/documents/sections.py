@@ -35,6 +35,7 @@ class FilterSection(TypedDict, total=False):
     locations: str
     rules: list[Tree]
     backfill_minutes: int
+    recovery_hours: int
     max_records: int | str
     count_rules: bool
     attribution: str

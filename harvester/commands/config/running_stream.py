@@ -14,7 +14,7 @@ from harvester.store.keys import CollectionKeys
 # What a stream reads when it starts, and what of its filter; of other members it takes no notice.
 _AT_THE_START, _OF_THE_FILTER = (
     ("keys", "task", "check_in", "sinks"),
-    ("count_rules", "attribution", "backfill_minutes"),
+    ("count_rules", "attribution", "backfill_minutes", "recovery_hours"),
 )
 
 

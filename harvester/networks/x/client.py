@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
-from datetime import UTC, timedelta
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -34,13 +34,14 @@ from harvester.networks.x.network_time import NetworkTime
 from harvester.networks.x.page import Page, accounts_page, posts_page, provenance_of, relations_page
 from harvester.networks.x.rules.api import RulesApi
 from harvester.networks.x.streaming.connection import StreamConnection
+from harvester.networks.x.streaming.recovery import asked_for
 from harvester.networks.x.twarc_lists import user_agent, version
 
 X_API_URL = "https://api.twitter.com"
 
 LOOK_UP = 100
 # What only some plans have; others are refused it by name, or altogether.
-_BACKFILL, _OF_THE_PLAN = "backfill_minutes", (ApiCode.BAD_REQUEST, ApiCode.FORBIDDEN)
+_OF_THE_PLAN = (ApiCode.BAD_REQUEST, ApiCode.FORBIDDEN)
 
 
 class XClient(RulesApi, Client):
@@ -184,14 +185,15 @@ class XClient(RulesApi, Client):
         """The month's use as X counts it, under `data`."""
         return self._object(USAGE, {"usage.fields": "project_cap,project_usage,cap_reset_day"})
 
-    def stream(self, *, backfill_minutes: int = 0) -> StreamConnection:
+    def stream(self, *, backfill_minutes: int = 0, start_time: datetime | None = None) -> StreamConnection:
         """One attempt to connect to the filtered stream; XError tells why it was refused.
 
-        X delivers the last minutes again where the plan of the app has that, else it connects without.
-        Its posts are billed by `bill_streamed`, as a connection does not know which of them came before.
+        X delivers again what was published since `start_time`, or in the last minutes, where the plan of the
+        app has that, else it connects without. Its posts are billed by `bill_streamed`, as a connection does
+        not know which of them came before.
         """
-        minutes = 0 if _BACKFILL in self.fields.refused else backfill_minutes
-        more = {_BACKFILL: str(minutes)} if minutes else {}
+        asked = asked_for(start_time, backfill_minutes, self.fields.refused)
+        more = {name: text for name, text, _ in asked}
         try:
             response = self.fields.for_posts(
                 lambda shaped: self._exchange.opened(
@@ -201,15 +203,16 @@ class XClient(RulesApi, Client):
         except XError as error:
             if not (more and error.outcome in _OF_THE_PLAN):
                 raise
-            self.fields.refuse(_BACKFILL)
-            return self.stream()
+            for name in more:
+                self.fields.refuse(name)
+            return self.stream(backfill_minutes=backfill_minutes)
         return StreamConnection(
             response,
             version=version,
             clock=self._exchange.clock,
             stop=self._exchange.stop,
             time=self.time,
-            back=timedelta(minutes=minutes),
+            asked=asked,
         )
 
     def bill_streamed(self, posts: int) -> None:

@@ -11,7 +11,7 @@ from harvester.networks.x.post_ids import GREATEST_ID, is_id
 from harvester.networks.x.rules.collection_rules import unreadable
 
 # docs.x.com, "Recovery and redundancy".
-_MOST_MINUTES = 5
+_MOST_MINUTES, _MOST_HOURS = 5, 24
 _WORDS = ("track", "follow", "locations", "rules")
 
 
@@ -28,6 +28,9 @@ def _filter_problems(section: Tree) -> Iterator[str]:
     minutes = section.get("backfill_minutes", 0)
     if type(minutes) is not int or not 0 <= minutes <= _MOST_MINUTES:
         yield f"filter.backfill_minutes is {minutes!r}; it must be a whole number from 0 to {_MOST_MINUTES}."
+    hours = section.get("recovery_hours", 0)
+    if type(hours) is not int or not 0 <= hours <= _MOST_HOURS:
+        yield f"filter.recovery_hours is {hours!r}; it must be a whole number from 0 to {_MOST_HOURS}."
     if not any(section.get(key) for key in _WORDS):
         yield "Must provide track, follow, locations, or rules for a filter."
     yield from unreadable(
@@ -41,6 +44,9 @@ RULES = Rules(
     is_post=is_id,
     ids=f"X's ids are numbers from 1 to {GREATEST_ID}, as text, without leading zeros.",
     user_states=("protected", "suspended", "not_found"),
-    keys={SEARCH: {"archive"}, FILTER: {*_WORDS, "backfill_minutes", "count_rules", "attribution"}},
+    keys={
+        SEARCH: {"archive"},
+        FILTER: {*_WORDS, "backfill_minutes", "recovery_hours", "count_rules", "attribution"},
+    },
     problems={SEARCH: _search_problems, FILTER: _filter_problems},
 )

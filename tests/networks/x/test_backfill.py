@@ -155,3 +155,75 @@ def test_the_gap_of_a_harvest_that_died_vanishes_too(tmp_path: Path) -> None:
 def test_minutes_that_x_does_not_have_are_refused(minutes: Any) -> None:
     tree = {"id": "a", "type": "filter", "filter": {"track": "flood", "backfill_minutes": minutes}}
     assert any("filter.backfill_minutes" in problem for problem in problems(tree))
+
+
+# -- longer cuts: by start_time ------------------------------------------------------------------------
+
+
+def _long_cut(stage: Stage, *, seconds: int = 3_600, **asked: Any) -> Going:
+    """A stream that hears posts for a minute, is cut for an hour, and hears more."""
+    broken = BrokenStream(stage)
+    broken.begin(track="flood", **asked)
+    with broken.streaming() as going:
+        _hear_for_a_minute(stage, broken)
+        broken.cut(seconds=seconds)
+        stage.clock.advance(5)
+        broken.hear()
+    return going
+
+
+@pytest.mark.usefixtures("x_in_any_form")
+@pytest.mark.parametrize("minutes", [0, 5])
+def test_a_cut_longer_than_backfill_is_recovered_by_its_start_time(tmp_path: Path, minutes: int) -> None:
+    with staged(tmp_path, users=2, posts_per_user=0, recovery=True) as stage:
+        going = _long_cut(stage, recovery_hours=24, backfill_minutes=minutes)
+        assert going.end.gaps == []
+        (recovered,) = _events(going, "gap recovered")
+        assert (recovered["by"], recovered["seconds"] > 3_000) == ("start_time", True)
+        assert sorted(going.end.ids) == sorted(stage.control.stream()["ids"])
+        asked = [each["path"] for each in stage.control.truth()["requests"] if "start_time" in each["path"]]
+        assert len(asked) == 1
+
+
+def test_a_short_cut_is_recovered_by_backfill_where_both_are_asked_for(tmp_path: Path) -> None:
+    with staged(tmp_path, users=2, posts_per_user=0, recovery=True) as stage:
+        going = _long_cut(stage, seconds=20, recovery_hours=24, backfill_minutes=5)
+        assert [event["by"] for event in _events(going, "gap recovered")] == ["backfill_minutes"]
+        assert sorted(going.end.ids) == sorted(stage.control.stream()["ids"])
+
+
+def test_what_x_keeps_no_longer_is_a_gap_and_the_rest_is_stored(tmp_path: Path) -> None:
+    with staged(tmp_path, users=2, posts_per_user=0, recovery=True) as stage:
+        going = _long_cut(stage, seconds=2 * 3_600, recovery_hours=1)
+        assert (len(going.end.gaps), _events(going, "gap recovered")) == (1, [])
+        assert stage.unexplained("live") == []
+
+
+def test_a_plan_without_start_time_is_told_once_and_the_stream_goes_on(tmp_path: Path) -> None:
+    with staged(tmp_path, users=2, posts_per_user=0) as stage:
+        broken = BrokenStream(stage)
+        broken.begin(track="flood", recovery_hours=24)
+        with broken.streaming() as going:
+            for _ in range(2):
+                broken.hear()
+                broken.cut(seconds=20)
+            broken.hear()
+        assert [event["detail"] for event in _events(going, "field refused")] == ["start_time"]
+        assert going.end.summary["refused_fields"] == ["start_time"]
+        assert (len(going.end.gaps), len(going.end.ids)) == (2, 15)
+        asked = [each["path"] for each in stage.control.truth()["requests"] if "start_time" in each["path"]]
+        assert len(asked) == 1
+
+
+def test_a_gap_stays_open_while_x_delivers_what_is_old() -> None:
+    recovery = _recovery()
+    recovery.drop_old(_read(5, 20))
+    assert recovery.brings_old
+    recovery.drop_old(_read(61))
+    assert not recovery.brings_old
+
+
+@pytest.mark.parametrize("hours", [25, -1, "5", True, 2.5])
+def test_hours_that_x_does_not_keep_are_refused(hours: Any) -> None:
+    tree = {"id": "a", "type": "filter", "filter": {"track": "flood", "recovery_hours": hours}}
+    assert any("filter.recovery_hours" in problem for problem in problems(tree))

@@ -20,11 +20,15 @@ from harvester.networks.x.rules.live_changes import IN_FORCE_AFTER, LiveChanges
 from harvester.networks.x.rules.live_rules import refusal
 from harvester.networks.x.rules.wanted import active_rules
 from harvester.networks.x.sources.stream_records import StreamRecords
+from harvester.networks.x.streaming.connection import StreamConnection
+from harvester.networks.x.streaming.recovery import BEYOND
 from harvester.text import counted
 
 log = logging.getLogger("twarc-cloud")
 
 _TICK = 0.5
+# How far X is asked to go back beyond a gap, so that posts prove that it did; and how much less than all.
+_PROOF, _SPARE = timedelta(minutes=5), timedelta(minutes=1)
 _NO_RULE = "no rule of the filter is active"
 _POST = price("tweets/search/stream", posts=1)
 
@@ -63,7 +67,6 @@ def _connected(
     heard: Callable[[], None],
 ) -> tuple[int, bool]:
     """Collect until the end, or until no rule is active; the posts taken by then, and whether it ended."""
-    minutes = count(job.collection["filter"], "backfill_minutes")
     stream = StreamSupervisor(
         job.client.stream,
         job.client.clear_connections,
@@ -73,7 +76,7 @@ def _connected(
         time=job.client.time,
         gap=gap,
         charged=job.client.bill_streamed,
-        recover=partial(job.client.stream, backfill_minutes=minutes) if minutes else None,
+        recover=_recovering(job),
     )
     put = partial(_put, job, records)
     for read in stream:
@@ -94,6 +97,24 @@ def _connected(
             _put_duplicates(job, stream)
             return taken, False
     return taken, True
+
+
+def _recovering(job: Job) -> Callable[[Gap], StreamConnection] | None:
+    """Connects so that X delivers again what was missed, as far as the collection asks for that."""
+    minutes = count(job.collection["filter"], "backfill_minutes") or 0
+    hours = count(job.collection["filter"], "recovery_hours") or 0
+    if not (minutes or hours):
+        return None
+
+    def recover(gap: Gap) -> StreamConnection:
+        now = job.client.time.latest()
+        if not hours or (minutes and gap.since - BEYOND > now - timedelta(minutes=minutes)):
+            return job.client.stream(backfill_minutes=minutes)
+        # X refuses what is older than it keeps.
+        oldest = now - timedelta(hours=hours) + _SPARE
+        return job.client.stream(backfill_minutes=minutes, start_time=max(gap.since - _PROOF, oldest))
+
+    return recover
 
 
 def _await_rules(job: Job, changes: LiveChanges, records: StreamRecords, gap: Gap | None) -> None:

@@ -1,6 +1,7 @@
 """One connection to a stream: each read returns records or events within a second."""
 
-from datetime import UTC, timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 
 from harvester.clock import Clock, Stop, timestamp
 from harvester.networks import Stopped
@@ -28,13 +29,15 @@ class StreamConnection:
         clock: Clock,
         stop: Stop,
         time: NetworkTime | None = None,
-        back: timedelta = timedelta(),
+        asked: Sequence[tuple[str, str, datetime | timedelta]] = (),
     ) -> None:
-        # How far back X delivers again what it delivered, or could not.
-        self.back = back
         self._time = time or NetworkTime(clock)
         # X's time when the connection was open, rather too late than too early.
         self.opened = self._time.latest()
+        # By what X was asked to deliver again what it delivered, or could not, and how far back.
+        self.asked, self.back = "", timedelta()
+        for name, _, since in asked:
+            self.asked, self.back = name, since if isinstance(since, timedelta) else self.opened - since
         self._response = response
         self._clock = clock
         self._stop = stop

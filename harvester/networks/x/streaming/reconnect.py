@@ -4,6 +4,7 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, wait
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 from harvester.clock import Clock, Stop, in_background, timestamp, waiting
@@ -22,7 +23,8 @@ T = TypeVar("T")
 SILENCE_SECONDS = 25.0
 # X allows 50 connections in 15 minutes, so one that ends sooner does not start the waits anew.
 SETTLED_SECONDS = 15.0
-# A gap waits for the id of the record behind it, but no longer than this: it must outlive a killed process.
+# A gap waits for the id of the record behind it, but no longer than this after X opened the connection, or
+# delivered anything older: it must outlive a killed process.
 HELD_SECONDS = 30.0
 # How often it is told until when all was heard while no records come.
 HEARD_SECONDS = 1.0
@@ -60,7 +62,7 @@ class StreamSupervisor:
         time: NetworkTime | None = None,
         gap: Gap | None = None,
         charged: Callable[[int], None] | None = None,
-        recover: Callable[[], StreamConnection] | None = None,
+        recover: Callable[[Gap], StreamConnection] | None = None,
     ) -> None:
         self._connect, self._charged, self._recover = connect, charged, recover
         self._recovery: Recovery | None = None
@@ -110,7 +112,9 @@ class StreamSupervisor:
     def _one_connection(self) -> Iterator[StreamRead]:
         asked = self._clock.elapsed()
         try:
-            connect = self._recover if self._gap and self._recover else self._connect
+            connect = self._connect
+            if self._gap and self._recover:
+                connect = partial(self._recover, self._gap)
             connection = yield from self._beside(connect, on_late_result=lambda opened: opened.close())
         except XError as error:
             yield from self._refused(error)
@@ -123,7 +127,7 @@ class StreamSupervisor:
 
     def _reads(self, connection: StreamConnection, asked: datetime) -> Generator[StreamRead, None, str]:
         """All that comes over one connection, which was asked for then; the reason of its end."""
-        opened = heard = self._clock.elapsed()
+        opened = heard = recovered = self._clock.elapsed()
         self._begun = self._begun or asked
         reason, alive = "", False
         if self._gap:
@@ -137,11 +141,13 @@ class StreamSupervisor:
             if read.alive:
                 heard, alive = now, True
             self._take_in(read, asked)
+            if self._recovery and self._recovery.brings_old:
+                recovered = now
             if alive and now - opened >= SETTLED_SECONDS:
                 self._backoffs.settled()
             reason = _reason_in(read) or reason
             ended = self._why_over(read, reason, silent=now - heard)
-            if self._gap and alive and (ended or now - opened >= HELD_SECONDS):
+            if self._gap and alive and (ended or now - recovered >= HELD_SECONDS):
                 self._end_gap(read)
             if ended:
                 self._open_gap(ended)
@@ -170,7 +176,13 @@ class StreamSupervisor:
         if not (self._recover and connection.back):
             return None
         inherited = self._is_inherited
-        return Recovery(gap, back=connection.back, opened=connection.opened, inherited=inherited)
+        return Recovery(
+            gap,
+            back=connection.back,
+            opened=connection.opened,
+            inherited=inherited,
+            asked=connection.asked,
+        )
 
     def _note_records(self, read: StreamRead) -> None:
         if self._recovery:
@@ -191,6 +203,7 @@ class StreamSupervisor:
         elif self._recovery.is_whole:
             gap = self._gap.event()
             told = {name: gap[name] for name in ("from", "to", "reason", "seconds")}
+            told["by"] = self._recovery.asked
             at = timestamp(self._clock.now())
             read.events.insert(0, {"event": "gap recovered", "at": at, **told})
             self._gap, self._is_inherited, self._recovery = None, False, None

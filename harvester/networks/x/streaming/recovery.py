@@ -6,26 +6,47 @@ all of the gap came is certain only where X went back well beyond its beginning,
 published since the connection was open.
 """
 
-from datetime import datetime, timedelta
+from collections.abc import Container
+from datetime import UTC, datetime, timedelta
 
 from harvester.networks.gap import Gap
 from harvester.networks.x.post_ids import published
 from harvester.networks.x.streaming.read import StreamRead
 
 # A post may come so much later than it was published without being delivered again.
-_BEYOND = timedelta(seconds=30)
+BEYOND = timedelta(seconds=30)
+BACKFILL, START = "backfill_minutes", "start_time"
+
+
+def asked_for(
+    begin: datetime | None, minutes: int, refused: Container[str]
+) -> tuple[tuple[str, str, datetime | timedelta], ...]:
+    """The parameter that has X deliver again since then, or the last minutes, with its value; none else.
+
+    What X refused, as the plan has it not, is left out.
+    """
+    if begin and START not in refused:
+        return ((START, f"{begin.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}", begin),)
+    if minutes and BACKFILL not in refused:
+        return ((BACKFILL, str(minutes), timedelta(minutes=minutes)),)
+    return ()
 
 
 class Recovery:
     """Of one connection, opened at that moment of X's clock; `back` is how far back X was to deliver.
 
-    Of an `inherited` gap nothing is remembered.
+    Of an `inherited` gap nothing is remembered. `asked` is by what X was asked for it.
     """
 
-    def __init__(self, gap: Gap, *, back: timedelta, opened: datetime, inherited: bool) -> None:
+    def __init__(
+        self, gap: Gap, *, back: timedelta, opened: datetime, inherited: bool, asked: str = ""
+    ) -> None:
+        self.asked = asked
+        # Whether the last records were published before the connection was open.
+        self.brings_old = False
         self._since, self._opened = gap.since, opened
-        self._old = gap.since if inherited else gap.since - _BEYOND
-        self._reaches = gap.since - _BEYOND > opened - back
+        self._old = gap.since if inherited else gap.since - BEYOND
+        self._reaches = gap.since - BEYOND > opened - back
         self._went_back = self._is_live = False
 
     @property
@@ -41,9 +62,11 @@ class Recovery:
     def drop_old(self, read: StreamRead) -> int:
         """Take the records that have come before the gap out of the read; how many those are."""
         kept: dict[int, str] = {}
+        self.brings_old = False
         for number, post_id in enumerate(read.ids):
             time = published(post_id)
-            self._went_back = self._went_back or (time is not None and time < self._since - _BEYOND)
+            self._went_back = self._went_back or (time is not None and time < self._since - BEYOND)
+            self.brings_old = self.brings_old or (time is not None and time < self._opened)
             self._is_live = self._is_live or (time is not None and time >= self._opened)
             if time is None or time >= self._old:
                 kept[number] = post_id
