@@ -1,5 +1,6 @@
 """The stream endpoints: rules, connecting, and clearing connections."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
@@ -39,6 +40,14 @@ def _require_recoverable(service: Service, value: str) -> None:
         message = f"The `start_time` query parameter value [{value}] must be within the last 24 hours"
     if message:
         raise bad_parameter(service.problems, "start_time", value, message)
+
+
+def recovered_since(params: Mapping[str, str], *, now: float) -> float | None:
+    """Since when a connection is to deliver what was published before it; None where it is not."""
+    if "start_time" in params:
+        return parsed_iso(params["start_time"])
+    minutes = int(params.get("backfill_minutes", "0"))
+    return now - 60 * minutes if minutes else None
 
 
 def rules(service: Service, call: Call) -> Answer:

@@ -13,7 +13,7 @@ from emulator import control
 from emulator.api.answers import Answer, json_answer
 from emulator.api.auth import CREDENTIALS, Asked, bearer_token, is_consumer
 from emulator.api.errors import Refusal, old_version, plain
-from emulator.clock import parsed_iso
+from emulator.endpoints.stream import recovered_since
 from emulator.faults.script import Fault
 from emulator.faults.stream_faults import Course, pump
 from emulator.http import routes
@@ -248,14 +248,6 @@ class Emulator:
         if kind := DISCONNECT_TYPES.get(connection.ending):
             await wire.write(disconnect_message(self.service.problems, kind))
         await wire.end(connection.ending)
-
-
-def recovered_since(params: Mapping[str, str], *, now: float) -> float | None:
-    """Since when a connection is to deliver what was published before it; None where it is not."""
-    if "start_time" in params:
-        return parsed_iso(params["start_time"])
-    minutes = int(params.get("backfill_minutes", "0"))
-    return now - 60 * minutes if minutes else None
 
 
 async def finished(pumping: Coroutine[Any, Any, None], connection: Connection) -> bool:

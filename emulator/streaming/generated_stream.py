@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
 
@@ -18,6 +18,8 @@ from emulator.world.world import World
 
 TEMPLATES = 64
 TICK = 0.02
+# Posts that are published before those who write get their turn, about what one write takes.
+AT_ONCE = 50
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class Kind:
     author: int
     rules: tuple[Rule, ...]
     tail: bytes
+    # What it was made for: a rule, and which of its terms.
+    made_for: tuple[int, int]
 
 
 class Flow:
@@ -43,27 +47,55 @@ class Flow:
         self.size = size
         self._kinds: list[Kind] = []
         self._made_for: tuple[int, object] = (-1, None)
+        self._compared: set[int] = set()
         self._at = 0
 
     def kinds(self) -> list[Kind]:
         """Texts for the rules as they are now; none when no text can be made that matches."""
         view = next((connection.view for connection in self.stream.living()), None)
         if self._made_for != (self.stream.rules.in_force.version, view):
+            is_shown_anew = self._made_for[1] != view
             self._made_for = (self.stream.rules.in_force.version, view)
-            self._kinds = [kind for number in range(TEMPLATES) if (kind := self._kind(number))]
+            self._remake(self.stream.rules.in_force.all(), is_shown_anew=is_shown_anew)
         return self._kinds
 
-    def _kind(self, number: int) -> Kind | None:
-        rules = self.stream.rules.in_force.all()
-        if not rules:
-            return None
-        wish = satisfied(rules[number % len(rules)].tree, branch=number // len(rules))
+    def _remake(self, rules: Sequence[Rule], *, is_shown_anew: bool) -> None:
+        """Kinds for these rules. One there was already is compared with the new rules only.
+
+        All anew, thousands of rules would be compared with 64 posts at each change, and nothing else be done
+        meanwhile.
+        """
+        before = {kind.made_for: kind for kind in self._kinds}
+        added = [rule for rule in rules if rule.id not in self._compared]
+        self._compared = {rule.id for rule in rules}
+        wanted = range(TEMPLATES) if rules else ()
+        found = (
+            self._kept(before[key], added, is_shown_anew=is_shown_anew)
+            if (key := (rules[number % len(rules)].id, number // len(rules))) in before
+            else self._kind(number, rules)
+            for number in wanted
+        )
+        self._kinds = [kind for kind in found if kind]
+
+    def _kept(self, kind: Kind, added: Sequence[Rule], *, is_shown_anew: bool) -> Kind:
+        post = MadePost(0, kind.author, kind.template)
+        new = [rule for rule in added if rule.matches(post)]
+        rules = (*(rule for rule in kind.rules if rule.id in self._compared), *new)
+        if rules == kind.rules and not is_shown_anew:
+            return kind
+        return replace(kind, rules=rules, tail=self._tail(post, rules))
+
+    def _kind(self, number: int, rules: Sequence[Rule]) -> Kind | None:
+        rule, branch = rules[number % len(rules)], number // len(rules)
+        wish = satisfied(rule.tree, branch=branch)
         template = wished(self.world, wish, number, size=self.size)
         author = self.world.named(wish["author"]) if "author" in wish else None
         author = author if author is not None else self.world.voices.id(number)
         post = MadePost(0, author, template, verified="verified" in wish.get("is", ()))
         matched = tuple(self.stream.rules.matching(post))
-        return Kind(template, author, matched, self._tail(post, matched)) if matched else None
+        if not matched:
+            return None
+        return Kind(template, author, matched, self._tail(post, matched), (rule.id, branch))
 
     def _tail(self, post: MadePost, matched: Sequence[Rule]) -> bytes:
         """What follows the post in its line: the same for every post of a kind."""
@@ -113,8 +145,12 @@ class Flow:
                 begun, made = loop.time(), 0
                 continue
             due = int((loop.time() - begun) * self.rate) - made
-            self.publish(due)
             made += due
+            # After a delay of this process many are due: a client is not too slow that could not read them.
+            while due > 0:
+                self.publish(min(due, AT_ONCE))
+                due -= AT_ONCE
+                await asyncio.sleep(0)
 
 
 def wished(world: World, wish: Wish, number: int, *, size: int | None) -> Template:

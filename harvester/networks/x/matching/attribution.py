@@ -108,19 +108,37 @@ def attribution_of(collections: Iterable[Tree], events: Iterable[Tree]) -> Attri
 
     A pack has held several rules in its time; each that it ever held may be the one that matched.
     """
-    rules: dict[str, CollectionRule] = {}
-    prefixes: dict[str, None] = {}
+    found = LiveRules()
     for tree in collections:
-        rules |= {rule.id: rule for rule in collection_rules(tree.get("filter") or {}, [])}
-        if "id" in tree:
-            prefixes[tag_prefix(str(tree["id"]))] = None
-    ids: defaultdict[str, dict[str, None]] = defaultdict(dict)
+        found.learn_collection(tree)
     for event in events:
+        found.learn_event(event)
+    return found.attribution()
+
+
+class LiveRules:
+    """What is known of the rules of a collection and of its live rules; each edit adds to it."""
+
+    def __init__(self) -> None:
+        self._rules: dict[str, CollectionRule] = {}
+        self._prefixes: dict[str, None] = {}
+        self._ids: defaultdict[str, dict[str, None]] = defaultdict(dict)
+
+    def learn_collection(self, tree: Tree) -> None:
+        """A version of the collection, which counts more than those before."""
+        self._rules |= {rule.id: rule for rule in collection_rules(tree.get("filter") or {}, [])}
+        if "id" in tree:
+            self._prefixes[tag_prefix(str(tree["id"]))] = None
+
+    def learn_event(self, event: Tree) -> None:
+        """An event of a harvest: which rules each live rule is for."""
         if event.get("event") == "rules":
             for tag, live in _told(event):
-                ids[tag].update(dict.fromkeys(map(str, live.get("ids") or ())))
-    held = {tag: list(of_tag) for tag, of_tag in ids.items()}
-    return Attribution(list(rules.values()), held, prefixes=prefixes)
+                self._ids[tag].update(dict.fromkeys(map(str, live.get("ids") or ())))
+
+    def attribution(self) -> Attribution:
+        held = {tag: list(of_tag) for tag, of_tag in self._ids.items()}
+        return Attribution(list(self._rules.values()), held, prefixes=self._prefixes)
 
 
 def names_all(event: Tree) -> bool:

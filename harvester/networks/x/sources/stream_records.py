@@ -9,7 +9,7 @@ import orjson
 from harvester.documents import Tree
 from harvester.networks.attribution import Matched, Origin
 from harvester.networks.x.job import Job
-from harvester.networks.x.matching.attribution import Attribution, attribution_of, names_all
+from harvester.networks.x.matching.attribution import Attribution, LiveRules, names_all
 from harvester.networks.x.matching.match import FILE, OFF, RECORD
 from harvester.networks.x.rules.live_rules import tag_prefix
 from harvester.networks.x.streaming.matched_tags import RuleTally
@@ -26,19 +26,19 @@ class StreamRecords:
         self._asked = asked.get("attribution")
         self._has_file = self._asked == FILE
         self._origin = Origin(job.collection["id"], job.harvest)
-        self._versions: list[Tree] = []
-        self._events: list[Tree] = []
+        # Not the versions and events themselves: with each edit they would be gone through anew.
+        self._live = LiveRules()
         self._attribution: Attribution | None = None
 
     def learn(self, collection: Mapping[str, Any], event: Tree) -> None:
         """The live rules are those of this collection from now on, as the event tells."""
         if self._asked == OFF:
             return
-        self._versions.append({"filter": collection["filter"]})
-        self._events.append(event)
+        self._live.learn_collection({"filter": collection["filter"]})
+        self._live.learn_event(event)
         self._has_file = self._has_file or (self._asked is None and not names_all(event))
         if self._has_file or self._asked == RECORD:
-            self._attribution = attribution_of(self._versions, self._events)
+            self._attribution = self._live.attribution()
 
     def stored(self, lines: Sequence[bytes]) -> Sequence[bytes]:
         """The records as they are to be stored, counted."""
