@@ -4,16 +4,15 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
-from harvester.clock import in_background
 from harvester.collection.kinds import is_stream
 from harvester.documents import Collection, HarvestSummary, Tree
 from harvester.errors import Exit, HarvesterError, NotFound
 from harvester.monitoring import heartbeat
+from harvester.monitoring.within import delivered, line, within
 from harvester.settings import Settings
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys
@@ -27,8 +26,8 @@ log = logging.getLogger("twarc-cloud")
 _T = TypeVar("_T")
 
 _KEY = "HONEYBADGER_API_KEY"
-# Together twelve seconds at most, so that a failure is told before the SIGKILL that follows a stop.
-_KEY_WITHIN, _MEMORY_WITHIN, _TOLD_WITHIN = 5.0, 2.0, 5.0
+# With what `within.py` takes twelve seconds at most, so that a failure is told before a SIGKILL.
+_KEY_WITHIN, _MEMORY_WITHIN = 5.0, 2.0
 _STREAM_CHECKS_IN_EVERY = 900.0
 _SINKS_LOOKED_AT_EVERY = 60.0
 # A process of a sink that says nothing for so long hangs, or ends again and again.
@@ -195,7 +194,7 @@ class Alerts:
         from harvester.monitoring.honeybadger import check_in
 
         endpoint = os.environ.get("HONEYBADGER_ENDPOINT", "")
-        _delivered("check-in", lambda: check_in(identifier, endpoint))
+        delivered("check-in", lambda: check_in(identifier, endpoint))
 
     def _tell(self, name: str, outcome: "Outcome", harvest: str = "", *, once: bool = False) -> None:
         """Send one notice, unless one of the same was sent lately (or `once` ever) or there is no key."""
@@ -222,7 +221,7 @@ class Alerts:
         same = scrubber.scrubbed(f"{name}: {gist(outcome.reason)}")
         if notices and self._remembered(lambda: (notices.ever if once else notices.lately)(same)):
             log.info("Honeybadger got the same notice recently; not sent again.")
-        elif _delivered("notice", lambda: notify(key, failure, scrubber)) and notices:
+        elif delivered("notice", lambda: notify(key, failure, scrubber)) and notices:
             self._remembered(lambda: (notices.add_for_good if once else notices.add)(same))
 
     def _key(self) -> str:
@@ -233,21 +232,21 @@ class Alerts:
         from harvester.aws.parameters import parameter_store
 
         try:
-            return _within(_KEY_WITHIN, lambda: parameter_store(self.settings).read("honeybadger"))
+            return within(_KEY_WITHIN, lambda: parameter_store(self.settings).read("honeybadger"))
         except NotFound:
             return ""
         except (HarvesterError, TimeoutError) as error:
             # AWS refuses what is not there, too, to who may not read it.
             level = logging.WARNING if _may_be_there(error) else logging.DEBUG
-            log.log(level, "Cannot read Honeybadger's key: %s", _line(error))
+            log.log(level, "Cannot read Honeybadger's key: %s", line(error))
             return ""
 
     def _remembered(self, ask: Callable[[], _T]) -> _T | None:
         """None if the store does not answer in time; then a notice too many is better than none."""
         try:
-            return _within(_MEMORY_WITHIN, ask)
+            return within(_MEMORY_WITHIN, ask)
         except Exception as error:  # noqa: BLE001 - the store's own failure is told by the harvest
-            log.debug("Cannot read which notices were sent recently: %s", _line(error))
+            log.debug("Cannot read which notices were sent recently: %s", line(error))
             return None
 
     def _forget(self) -> None:
@@ -281,30 +280,3 @@ def _kind(exit_code: int) -> str:
 
 def _may_be_there(error: Exception) -> bool:
     return not isinstance(error, HarvesterError) or error.exit_code == Exit.RETRY_LATER
-
-
-def _line(error: BaseException) -> str:
-    if isinstance(error, HarvesterError):
-        return str(error)
-    # Every command would pay for importing ssl.
-    from harvester.errors.connections import cause_of
-
-    return cause_of(error).said
-
-
-def _delivered(what: str, send: Callable[[], None]) -> bool:
-    """Whether it arrived in time; if not, one line says so."""
-    try:
-        _within(_TOLD_WITHIN, send)
-    except Exception as error:  # noqa: BLE001 - told here; that it could not be told changes nothing else
-        log.warning("Honeybadger did not get the %s: %s", what, _line(error))
-        return False
-    return True
-
-
-def _within(seconds: float, work: Callable[[], _T]) -> _T:
-    """What `work` returns or raises; TimeoutError if it takes longer, and then it goes on alone."""
-    call = in_background(work, name="alerts")
-    if not wait((call,), seconds).done:
-        raise TimeoutError(f"no answer within {seconds:.0f} s")
-    return call.result()

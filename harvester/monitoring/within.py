@@ -1,0 +1,40 @@
+"""What is told to others is waited for briefly, and a harvest neither waits longer nor fails with it."""
+
+import logging
+from collections.abc import Callable
+from concurrent.futures import wait
+from typing import TypeVar
+
+from harvester.clock import in_background
+from harvester.errors import HarvesterError
+
+log = logging.getLogger("twarc-cloud")
+_T = TypeVar("_T")
+_TOLD_WITHIN = 5.0
+
+
+def line(error: BaseException) -> str:
+    if isinstance(error, HarvesterError):
+        return str(error)
+    # Every command would pay for importing ssl.
+    from harvester.errors.connections import cause_of
+
+    return cause_of(error).said
+
+
+def delivered(what: str, send: Callable[[], None]) -> bool:
+    """Whether it arrived in time; if not, one line says so."""
+    try:
+        within(_TOLD_WITHIN, send)
+    except Exception as error:  # noqa: BLE001 - told here; that it could not be told changes nothing else
+        log.warning("Honeybadger did not get the %s: %s", what, line(error))
+        return False
+    return True
+
+
+def within(seconds: float, work: Callable[[], _T]) -> _T:
+    """What `work` returns or raises; TimeoutError if it takes longer, and then it goes on alone."""
+    call = in_background(work, name="alerts")
+    if not wait((call,), seconds).done:
+        raise TimeoutError(f"no answer within {seconds:.0f} s")
+    return call.result()
