@@ -24,9 +24,10 @@ from harvester.commands.cli.workspace import (
     in_workspace,
 )
 from harvester.commands.config import running_stream
+from harvester.commands.config.repaid import tell_repaid
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
-from harvester.networks.registry import name_of, network_of
+from harvester.networks.registry import name_of
 from harvester.networks.validation import problems
 from harvester.text import counted
 
@@ -146,7 +147,7 @@ def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, workspace: W
     changes = _lines_of(current, new)
     if dry_run:
         click.echo("\n".join(["These changes would be made:", *changes, "Nothing was changed."]))
-        _tell_repaid(current, new)
+        tell_repaid(current, new)
         return
     plan = shards.replaced(workspace, new)
     _confirm_losses(base, mine, current, new, changes, yes=yes)
@@ -161,21 +162,7 @@ def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, workspace: W
         shards.store_edit(workspace, stored, plan)
     elif is_stream(stored):
         running_stream.tell(workspace, keys, current, stored)
-    _tell_repaid(current, stored)
-
-
-def _tell_repaid(before: Tree, after: Tree) -> None:
-    """Say what the next harvest asks for anew, and so pays for again."""
-    old, new, prices = before.get("search") or {}, after.get("search") or {}, network_of(after).prices
-    if old.get("query") == new.get("query") or not old.get("since_id") or not prices:
-        return
-    reach = "everything since 2006" if new.get("archive") else "the last seven days"
-    each = f"${prices.price('', posts=1)} a post"
-    message = f"A changed query starts from the beginning: the next harvest collects {reach} and costs {each}"
-    click.echo(
-        f"{message}, including posts already collected. Limit it with max_records or budget_usd.",
-        err=True,
-    )
+    tell_repaid(current, stored)
 
 
 def _require_may_become(current: Tree, mine: Tree) -> None:

@@ -1,0 +1,20 @@
+"""Says what the harvests of a changed collection ask for, and pay for, again."""
+
+import click
+
+from harvester.documents import Tree
+from harvester.networks.registry import network_of
+
+
+def tell_repaid(before: Tree, after: Tree) -> None:
+    """Say what the next harvest asks for anew, and so pays for again."""
+    old, new, prices = before.get("search") or {}, after.get("search") or {}, network_of(after).prices
+    if old.get("query") == new.get("query") or not old.get("since_id") or not prices:
+        return
+    reach = "everything since 2006" if new.get("archive") else "the last seven days"
+    each = f"${prices.price('', posts=1)} a post"
+    message = f"A changed query starts from the beginning: the next harvest collects {reach} and costs {each}"
+    click.echo(
+        f"{message}, including posts already collected. Limit it with max_records or budget_usd.",
+        err=True,
+    )
