@@ -167,7 +167,9 @@ class Follower:
         except StoreAway as error:
             self._say(f"The position cannot be stored: {error}")
         status = self.status()
-        self._heed_lag(status)
+        if self.state:
+            # A replay of old posts is not late.
+            self._heed_lag(status)
         self.tell({**status, "behind": self._is_behind})
 
     def _heed_lag(self, status: Tree) -> None:

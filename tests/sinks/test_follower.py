@@ -86,6 +86,7 @@ class Stage:
         here: bool = True,
         stop: Stop | None = None,
         follow: bool = False,
+        kept: bool = True,
         before_delivery: Callable[[], object] = lambda: None,
     ) -> SinkState:
         self.owners += 1
@@ -102,7 +103,7 @@ class Stage:
             Backlog(store, KEYS, self.clock),
             self.clock,
             stop,
-            state,
+            state if kept else None,
             self.told.append,
         )
         try:
@@ -378,3 +379,18 @@ def test_a_sink_that_was_behind_when_its_process_ended_does_not_say_it_again(tmp
     stage.run(Recorder())
     events = [note["event"] for note in stage.stored["notes"]]
     assert events.count("behind") == events.count("caught up") == 1
+
+
+def test_a_replay_of_old_posts_is_not_behind(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    stage = Stage(Site(tmp_path))
+    stage.site.harvest([3])
+    tries = iter(range(100))
+
+    def away(_: Sequence[Message]) -> Sequence[DeadLetter]:
+        if next(tries) < 30:
+            raise SinkAway("It is away.")
+        return ()
+
+    stage.run(Recorder(away), kept=False)
+    assert not any(status["behind"] for status in stage.told)
+    assert stage.clock.seconds > 1700 and "behind" not in caplog.text

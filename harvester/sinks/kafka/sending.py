@@ -32,6 +32,10 @@ class Sending:
     """
 
     def __init__(self, messages: Sequence[Message], source: str, words: Words) -> None:
+        from confluent_kafka import KafkaException
+
+        # Looked up once, and not for each message.
+        self._raised = KafkaException
         self.messages, self._source, self._words = list(messages), source, words
         self._attempts = [0] * len(messages)
         self._done: set[int] = set()
@@ -118,15 +122,13 @@ class Sending:
                 deadline.check(f"the acknowledgement of {counted(left, 'record')}")
 
     def _produce(self, producer: Any, topic: str, index: int, deadline: Deadline) -> None:
-        from confluent_kafka import KafkaException
-
         message = self.messages[index]
         self._attempts[index] += 1
         headers = headers_of(message, self._source)
         heard = partial(self._heard, index)
         try:
             _hand_over(producer, topic, message.key, message.value, headers, deadline, heard)
-        except KafkaException as raised:
+        except self._raised as raised:
             error = raised.args[0]
             if meaning(error) is Meaning.RECORD:
                 # The library itself, by which no other record is harmed.
