@@ -98,6 +98,11 @@ class Words:
 
     def hear(self, error: "KafkaError") -> None:
         """An error that is no single message's."""
+        from confluent_kafka import KafkaError as Code
+
+        if error.code() == Code._ALL_BROKERS_DOWN and self.last:
+            # Why one is down was said before, and tells more.
+            return
         self.last = self.clean(error.str())
         if meaning(error) is Meaning.SETTING:
             self.setting = self.last
