@@ -1,6 +1,8 @@
 """Runs an export: finds the files, writes them in the form that was asked for, and says what was written."""
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from harvester.clock import SystemClock
@@ -35,7 +37,7 @@ def run(form: Form, collection_ids: Sequence[str], workspace: "Workspace", optio
     network = network_of({"network": _network(files)} if files else {})
     clock = SystemClock()
     began = clock.elapsed()
-    with meter(options.pop("form"), interrupted=_INTERRUPTED) as show:
+    with _without_cycles(), meter(options.pop("form"), interrupted=_INTERRUPTED) as show:
         posts = Posts(
             [Stored(source, file) for file in files],
             network,
@@ -50,6 +52,16 @@ def run(form: Form, collection_ids: Sequence[str], workspace: "Workspace", optio
     _tell(form, to, written, posts.progress, as_json=options["as_json"], seconds=clock.elapsed() - began)
     require_no_bad(posts.progress, skip=options["skip_bad"])
     return int(Exit.OK)
+
+
+@contextmanager
+def _without_cycles() -> Iterator[None]:
+    """Posts are freed as they are written: to look for cycles among them takes a third of the time."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 _INTERRUPTED = "Stopped; nothing was written. Run it again."

@@ -34,6 +34,7 @@ class Tally:
 
     def __init__(self, *, most: int = _MOST) -> None:
         self._sorter, self._most = Sorter(), most
+        self._has_spilled = False
         self._counted: dict[Ends, tuple[list[int], list[str]]] = {}
 
     def __enter__(self) -> "Tally":
@@ -58,16 +59,27 @@ class Tally:
             self._spill()
 
     def __iter__(self) -> Iterator[Edge]:
-        self._spill()
+        if not self._has_spilled:
+            for ends in sorted(self._counted):
+                counts, (first, last, sample) = self._counted[ends]
+                yield Edge(*ends, sum(counts), _kinds(counts), first, last, sample)
+            return
+        if self._counted:
+            self._spill()
         for key, pairs in groupby(self._sorter, lambda pair: pair[0]):
             source, target = key.decode().split("\0")
             yield _sum(source, target, (_decoder.decode(value) for _, value in pairs))
 
     def _spill(self) -> None:
+        self._has_spilled = True
         for (source, target), (counts, span) in self._counted.items():
             key = f"{source}\0{target}".encode("utf-8", "replace")
             self._sorter.add(key, _encoder.encode((counts, *span)))
         self._counted = {}
+
+
+def _kinds(counts: list[int]) -> dict[str, int]:
+    return {kind: number for kind, number in zip(KINDS, counts, strict=True) if number}
 
 
 def _sum(source: str, target: str, found: Iterable[_Counted]) -> Edge:
@@ -78,5 +90,4 @@ def _sum(source: str, target: str, found: Iterable[_Counted]) -> Edge:
         if begun < first:
             first, sample = begun, post
         last = max(last, ended)
-    kinds = {kind: number for kind, number in zip(KINDS, counts, strict=True) if number}
-    return Edge(source, target, sum(counts), kinds, first, last, sample)
+    return Edge(source, target, sum(counts), _kinds(counts), first, last, sample)

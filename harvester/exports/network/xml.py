@@ -10,6 +10,7 @@ from harvester.exports.network.tally import Edge
 
 # XML has no way to write these.
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_PLAIN = re.compile(r"[\w:.#@ -]*", re.ASCII).fullmatch
 _OF_NODE = {"kind": "string", "degree": "integer", "weight": "integer"}
 _OF_EDGE = {**dict.fromkeys(KINDS, "integer"), "first": "string", "last": "string", "sample": "string"}
 
@@ -85,7 +86,8 @@ def _values_of_edge(edge: Edge) -> dict[str, object]:
 
 
 def _quoted(text: str) -> str:
-    return quoteattr(_clean(text))
+    # Most are ids and names, which need no escapes.
+    return f'"{text}"' if _PLAIN(text) else quoteattr(_clean(text))
 
 
 def _clean(text: str) -> str:
