@@ -10,6 +10,7 @@ from twarc.expansions import ensure_flattened
 from harvester.exports.forms import FORMS
 from tests.support import record_forms
 from tests.support.cli_session import Person
+from tests.support.servers import Bucket
 from tests.support.stored_records import collection_of, packed, stored
 
 _FORMS = [form.name for form in FORMS]
@@ -159,3 +160,24 @@ def test_an_export_that_fails_leaves_nothing(person: Person, monkeypatch: pytest
 
 def _disk_full(_: object) -> bytes:
     raise OSError(28, "No space left on device")
+
+
+def test_a_bucket_is_exported_like_a_folder(
+    person: Person, s3: Bucket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in s3.server.environment.items():
+        monkeypatch.setenv(name, value)
+    client, root = s3.server.client(), person.folder
+    for path in (root / "collections").rglob("*"):
+        if path.is_file():
+            key = path.relative_to(root).as_posix()
+            client.put_object(Bucket=s3.name, Key=key, Body=path.read_bytes())
+    for form, options in (("csv", ()), ("network", ()), ("bag", ("--fetch",))):
+        here, there = (root / f"{place}.{form}" for place in ("folder", "bucket"))
+        person.output("export", form, "election", *options, "-o", str(here))
+        person.output("export", form, "election", *options, "-o", str(there), "--bucket", s3.name)
+        if here.is_file():
+            assert there.read_bytes() == here.read_bytes()
+        else:
+            fetched = (there / "fetch.txt").read_text().split()
+            assert fetched[0].startswith(f"s3://{s3.name}/collections/election/harvests/2026/11/23/")
