@@ -3,7 +3,6 @@
 import heapq
 import tempfile
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,8 @@ Pair = tuple[bytes, bytes]
 # Of keys and values; Python needs about as much again.
 _MEMORY = 64 << 20
 _OF_A_PAIR = 160
-_BLOCK = 2000
+# Of each run, one block is in memory.
+_BLOCK = 256 << 10
 # Each run is an open file.
 _MOST_RUNS = 64
 _decoder = msgspec.msgpack.Decoder(list[tuple[bytes, bytes]])
@@ -88,14 +88,26 @@ class Sorter:
             raise ValueError("A sorter is used within `with`.")
         path = Path(self._folder.name) / f"{self._number}"
         self._number += 1
-        left = iter(pairs)
         packed: Any = igzip.open
         with packed(path, "wb", compresslevel=0) as file:
-            while block := list(islice(left, _BLOCK)):
+            for block in _blocks(pairs):
                 data = _encoder.encode(block)
                 file.write(len(data).to_bytes(4))
                 file.write(data)
         self._runs.append(path)
+
+
+def _blocks(pairs: Iterable[Pair]) -> Iterator[list[Pair]]:
+    block: list[Pair] = []
+    size = 0
+    for pair in pairs:
+        block.append(pair)
+        size += len(pair[0]) + len(pair[1]) + _OF_A_PAIR
+        if size >= _BLOCK:
+            yield block
+            block, size = [], 0
+    if block:
+        yield block
 
 
 def _read(run: Path) -> Iterator[Pair]:
