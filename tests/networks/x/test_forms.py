@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harvester.exports.json_lines import line_of
 from harvester.networks.records import BrokenLine
 from harvester.networks.registry import usual
 from harvester.networks.rows import PostRow, Rows
@@ -234,6 +235,20 @@ def test_a_mutated_line_is_rows_or_one_error(line: bytes) -> None:
     for post in rows.posts:
         assert len(post.mentions) == len(post.mention_names)
         assert len(post.media_keys) == len(post.media_types)
+
+
+@given(_mutated())
+def test_a_mutated_line_is_cells_and_json_or_one_error(line: bytes) -> None:
+    flat = usual().flat
+    try:
+        posts, included = flat.posts(line)
+    except BrokenLine as error:
+        assert error.why
+        return
+    cells = flat.cells(flat.columns)
+    for post in (*posts, *included):
+        assert {type(cell) for cell in cells(post)} == {str}
+        assert json.loads(line_of(post)) is not None
 
 
 @real

@@ -122,8 +122,7 @@ def _plain_list(value: list[Any]) -> str:
 def _shown(post: Tree) -> Tree:
     """The post with what twarc-csv shows of it; the post itself stays as it is."""
     shown = {**post, "referenced_tweets": {}}
-    references = post.get("referenced_tweets")
-    found = [each for each in references if isinstance(each, dict)] if isinstance(references, list) else []
+    found = _objects(post.get("referenced_tweets"))
     if found:
         shown["referenced_tweets"] = {
             str(each.get("type")): {"id": each.get("id")} for each in reversed(found)
@@ -159,7 +158,7 @@ def _author(author: Tree) -> Tree:
         return author
     shown = {**author, "entities": {**entities, "description": _entities(entities.get("description"))}}
     if isinstance(entities.get("url"), dict):
-        urls = [_link(url) for url in entities["url"].get("urls") or () if isinstance(url, dict)]
+        urls = [_link(url) for url in _objects(entities["url"].get("urls"))]
         shown["entities"]["url"] = {"urls": urls}
         shown["url"] = urls[-1] if urls else author.get("url")
     return shown
@@ -175,15 +174,18 @@ def _entities(entities: Any) -> Any:
         ("mentions", "@", "username"),
     ):
         if name in shown:
-            shown[name] = [f"{sign}{each.get(member)}" for each in shown[name] if isinstance(each, dict)]
+            shown[name] = [f"{sign}{each.get(member)}" for each in _objects(shown[name])]
     if "urls" in shown:
         shown["urls"] = [
-            url.get("display_url") if "media_key" in url else _link(url)
-            for url in shown["urls"]
-            if isinstance(url, dict)
+            url.get("display_url") if "media_key" in url else _link(url) for url in _objects(shown["urls"])
         ]
     return shown
 
 
 def _link(url: Tree) -> Any:
     return url.get("expanded_url", url.get("url"))
+
+
+def _objects(value: Any) -> list[Tree]:
+    """The objects in a list; none where it is no list."""
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []

@@ -1,16 +1,15 @@
 """A tweet of API 1.1 with the members of a flattened post of API v2, for tables that know those."""
 
+import json
 from typing import Any
 
-import orjson
-
 from harvester.networks.rows import AccountRow, PostRow
-from harvester.networks.x.forms import v1
+from harvester.networks.x.forms import rows
 
 
 def as_v2(tweet: dict[str, Any]) -> dict[str, Any]:
     """A tweet of API 1.1 with the members of a flattened post, as far as it has them."""
-    found = v1.rows(orjson.dumps(tweet))
+    found = rows(json.dumps(tweet).encode())
     if not found.posts:
         return {}
     post = found.posts[0]
