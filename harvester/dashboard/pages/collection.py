@@ -1,5 +1,6 @@
 """One collection: its facts, posts by day with states and gaps, tables in tabs, and buttons."""
 
+import math
 from typing import Any
 
 import orjson
@@ -13,7 +14,7 @@ from harvester.compute import Scheduled
 from harvester.compute.listing import row_of
 from harvester.dashboard.app import Page, Pages
 from harvester.dashboard.charts.bars import bars
-from harvester.dashboard.days import MOST_DAYS
+from harvester.dashboard.days import MOST_DAYS, span_of
 from harvester.dashboard.histories import History
 from harvester.dashboard.overview import next_time, state_word
 from harvester.dashboard.rendering import dollars
@@ -193,10 +194,15 @@ def _detail(standing: Tree | None, last: HarvestSummary | None, running: Harvest
 
 def _covered(found: History) -> str:
     """How much of the time since the first harvest is in no open gap."""
-    if not found.harvests or not found.open_gaps:
+    spans = [span for summary in found.harvests if (span := span_of(summary))]
+    if not spans:
         return ""
-    seconds = sum(gap.seconds for gap in found.open_gaps)
-    return f"open: {seconds / 60:,.0f} minutes in which posts may be missing"
+    first, last = min(begun for begun, _ in spans), max(ended for _, ended in spans)
+    whole = max((last - first).total_seconds(), 1.0)
+    share = max(0.0, 1 - sum(gap.seconds for gap in found.open_gaps) / whole)
+    # 99.95 is not 100.
+    percent = math.floor(share * 1000) / 10
+    return f"{percent:g} % of the time since {first:%Y-%m-%d} is in no open gap"
 
 
 def _budget(tree: Tree) -> str:

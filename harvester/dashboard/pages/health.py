@@ -4,10 +4,12 @@ from flask import Flask, Response, request
 
 from harvester.dashboard import tables
 from harvester.dashboard.app import Page, Pages
+from harvester.dashboard.finder import cache_of_place
 from harvester.dashboard.overview import Fresh
 from harvester.dashboard.states import sign
 from harvester.dashboard.tables import Column, Table
 from harvester.documents import Tree
+from harvester.ledger.database import Ledger
 from harvester.networks.check import Check
 
 # Checks ask X and AWS, and write a probe into the store: not with each view.
@@ -39,9 +41,16 @@ def _page(pages: Pages, checks: Fresh[list[Check]], *, is_asked: bool) -> Page:
         "problems": _problems(problems),
         "checks": _checks(found),
         "is_asked": is_asked,
+        "index": _index(pages),
         "bad": sum(row["result"] == "failed" for row in found),
     }
     return Page("health.html", "Health", values, data={"checks": found, "collections": problems}, rows=found)
+
+
+def _index(pages: Pages) -> str:
+    """How old the search index of this machine is; "" without one."""
+    with Ledger.reading(cache_of_place(pages.place)) as ledger:
+        return ledger.as_of
 
 
 def _check(check: Check) -> Tree:

@@ -18,6 +18,7 @@ from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 from tests.support.collections_on_disk import died, harvested, one_more
 from tests.support.dashboard_visit import Visit, a_place
+from tests.support.dashboard_world import WorldClock, made_up
 from tests.support.stores import HandClock
 
 _TABS = ("harvests", "gaps", "users", "changes", "files", "cost", "settings")
@@ -296,3 +297,14 @@ def test_a_summary_that_was_changed_by_hand_breaks_no_page(
         for path in ("/", "/c/museums", "/c/museums?tab=gaps", "/c/museums?tab=cost", "/costs", "/health"):
             visit.page(path)
         visit.page("/c/museums/h/20261123090000")
+
+
+def test_a_stream_says_how_much_of_the_time_is_in_no_open_gap(tmp_path: Path) -> None:
+    store = made_up(tmp_path / "collections", days=40, with_strange=False)
+    visit = Visit(a_place(tmp_path, store, clock=WorldClock()))
+    gaps = [gap for gap in visit.json("/c/storms/gaps.json") if gap["state"] == "open"]
+    facts = visit.json("/c/storms.json")
+    assert len(gaps) == facts["gaps"] > 0
+    share = float(facts["covered"].partition(" %")[0])
+    assert 95 < share < 100
+    assert visit.json("/c/museums.json")["covered"] == ""
