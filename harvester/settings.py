@@ -69,6 +69,7 @@ class Settings:
     restarts: int = 10
     restart_seconds: float = 1.0
     log_format: str = TEXT
+    cache: str = ""
 
     def __post_init__(self) -> None:
         numbers = ((each.name, getattr(self, each.name)) for each in fields(self) if each.type in _NUMBERS)

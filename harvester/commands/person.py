@@ -45,6 +45,16 @@ operator.defer(
     Deferred("dashboard", "dashboard:dashboard", "Show the collections in a browser on this machine."),
     Deferred("report", "report:report", "Write a collection as one HTML file, for the record."),
     Deferred(
+        "search",
+        "search:search",
+        "Find stored posts, with an index on this machine; see docs/search.md.",
+    ),
+    Deferred(
+        "accounts",
+        "accounts:accounts",
+        "Show which names and states accounts had, by what is stored; see docs/accounts.md.",
+    ),
+    Deferred(
         "doctor",
         "doctor:doctor",
         "Check everything a harvest needs: keys, clock, disk, store, settings, versions.",

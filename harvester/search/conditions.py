@@ -123,7 +123,7 @@ class Conditions:
         if not places:
             return tantivy.Query.empty_query()
         lats, lons, identities = (
-            self.searcher.fast_field_values(name, places) for name in ("lat", "lon", "identity")
+            self.searcher.fast_field_values(name, places) for name in ("lat", "lon", "spot")
         )
         near = [
             identity

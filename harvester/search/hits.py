@@ -56,9 +56,12 @@ class Hit:
 def packed(row: PostRow, *, collection: int, file: int, line: int) -> bytes:
     """What the index stores of a post, to show it."""
     found = [
-        *(row.id, row.key, collection, row.created_at, row.author_id, row.username, row.text, row.kind),
-        *(row.lang, [getattr(row, name) for name in METRICS], row.lat, row.lon, row.place_name),
-        *(row.retrieved_at, row.included, file, line),
+        row.id,
+        # Of X the id is the key.
+        0 if row.id == str(row.key) else row.key,
+        *(collection, row.created_at, row.author_id, row.username, row.text, row.kind, row.lang),
+        [row.likes, row.reposts, row.replies, row.quotes, row.bookmarks, row.impressions],
+        *(row.lat, row.lon, row.place_name, row.retrieved_at, int(row.included), file, line),
     ]
     try:
         return orjson.dumps(found)
@@ -77,9 +80,9 @@ def unpacked(data: bytes, collections: Mapping[int, str], files: Mapping[int, st
     )
     retrieved, included, file, line = rest
     return Hit(
-        *(id, key, collections.get(collection, ""), created, author, name, text, kind, lang),
+        *(id, key or int(id), collections.get(collection, ""), created, author, name, text, kind, lang),
         {metric: value for metric, value in zip(METRICS, metrics, strict=True) if value is not None},
-        *(lat, lon, place, retrieved, included, files.get(file, ""), line),
+        *(lat, lon, place, retrieved, bool(included), files.get(file, ""), line),
     )
 
 

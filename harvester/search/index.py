@@ -10,7 +10,7 @@ from harvester.ledger.cache import Cache
 
 _FIELDS = 1
 # Bytes of memory for posts that are not in a segment yet.
-HEAP = 64_000_000
+HEAP = 32_000_000
 _TOKENIZER = "words"
 
 
@@ -23,9 +23,9 @@ def schema() -> tantivy.Schema:
     made = tantivy.SchemaBuilder()
     # By an unsigned field tantivy deletes nothing, and does not say so.
     # `identity` is the same for all copies of a post in a collection, and `file` for all posts of a file.
-    made.add_integer_field("file", indexed=True)
-    for name in ("identity", "collection"):
-        made.add_integer_field(name, indexed=True, fast=True)
+    for name in ("identity", "file"):
+        made.add_integer_field(name, indexed=True)
+    made.add_integer_field("collection", indexed=True, fast=True)
     for name in ("key", "at"):
         made.add_integer_field(name, fast=True)
     for name in ("author", "tag", "lang"):
@@ -35,7 +35,9 @@ def schema() -> tantivy.Schema:
     made.add_text_field("words", tokenizer_name=_TOKENIZER, index_option="position")
     for name in ("lat", "lon"):
         made.add_float_field(name, fast=True)
-    made.add_integer_field("cell", fast=True)
+    # The identity again, of posts with a place only: it is looked up for each that may be near another.
+    for name in ("cell", "spot"):
+        made.add_integer_field(name, fast=True)
     made.add_bytes_field("row", stored=True)
     return made.build()
 

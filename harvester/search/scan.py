@@ -1,6 +1,6 @@
 """The same answers without an index, by reading all files: for small stores, and to check the index."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from harvester.ledger.rollups import day_name
@@ -24,6 +24,8 @@ from harvester.store.keys import CollectionKeys
 from harvester.store.reading import Reader
 
 _SECONDS_A_DAY = 86_400
+# What is to be shown in words, and the numbers in it for programs.
+Show = Callable[..., None]
 
 
 @dataclass(frozen=True)
@@ -34,12 +36,16 @@ class _Copy:
     found: tuple[Facts, bytes, str, str] | None
 
 
-def scan(reader: Reader, collections: Sequence[str], question: Question) -> Answer:
+def scan(
+    reader: Reader, collections: Sequence[str], question: Question, *, show: Show | None = None
+) -> Answer:
     """The newest posts that a question asks for, with its figures; the sort by relevance needs an index."""
     expression, warnings = expression_of(question)
     copies: dict[int, _Copy] = {}
     for collection in collections:
         for file in record_files(reader, CollectionKeys(collection)):
+            if show:
+                show(f"reading {file.key}: {len(copies):,} posts", posts=len(copies))
             if file.size:
                 _read(lines(reader, file), copies, expression, collection=collection, key=file.key)
     found = [copy.found for copy in copies.values() if copy.found]

@@ -48,9 +48,12 @@ class IndexWriter:
         document.add_integer("collection", collection)
         document.add_integer("file", file)
         document.add_bytes("row", packed(row, collection=collection, file=file, line=line))
-        with self._in_words():
+        # A context manager for each post would cost a tenth of the whole.
+        try:
             self._writer.delete_documents_by_term("identity", facts.identity)
             self._writer.add_document(document)
+        except (ValueError, OSError) as error:
+            raise unusable(self._cache, error) from error
         self.pending += 1
         if self._added is not None:
             self._added[facts.identity] = row.retrieved_at
@@ -101,3 +104,4 @@ def _fill(document: tantivy.Document, facts: Facts) -> None:
         document.add_float("lat", facts.lat)
         document.add_float("lon", facts.lon)
         document.add_integer("cell", facts.cell)
+        document.add_integer("spot", facts.identity)

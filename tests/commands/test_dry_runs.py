@@ -37,6 +37,9 @@ _CHANGE_NOTHING = {
     *("sink run", "sink list"),
     # They write a file of their own, or send to another program.
     *("stats show", "stats export", "stats replay"),
+    # They change only a cache, and ask the network only for what they show.
+    *("search find", "search index", "search status"),
+    *("accounts lookup", "accounts history", "accounts list"),
 }
 
 

@@ -2,7 +2,7 @@
 
 import gzip
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -101,9 +101,9 @@ def write_harvest(
     files: Sequence[Sequence[bytes]],
     *,
     repairs: bool = False,
-    **sides: bytes,
+    sides: Mapping[str, bytes] | None = None,
 ) -> list[Path]:
-    """A finished harvest with a file of records for each list of lines; `sides` by names without dots."""
+    """A finished harvest with a file of records for each list of lines; `sides` are its other files."""
     if not (folder / collection / "collection.json").exists():
         write_collection(folder, collection)
     keys = CollectionKeys(collection)
@@ -112,8 +112,7 @@ def write_harvest(
     for number, lines in enumerate(files, 1):
         data = gzip.compress(b"".join(line + b"\n" for line in lines), 1, mtime=0)
         written[segment_name(started, number)] = data
-    for name, data in sides.items():
-        written[name.replace("_jsonl", ".jsonl").replace("_json", ".json")] = data
+    written |= sides or {}
     top = _path(folder, here)
     top.mkdir(parents=True, exist_ok=True)
     for name, data in written.items():

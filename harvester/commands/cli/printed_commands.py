@@ -22,7 +22,8 @@ _PLACES, _FILE_OPTION = ("--bucket", "--collections-path"), "--collection-config
 FILE = "collection.json"
 _COMMAND = re.compile(
     r"`(?P<door>twarc_cloud\.py )?"
-    r"(?P<names>(?:collection|collection-config|harvest|export) [a-z-]+|dashboard|doctor|report|scheduler)"
+    r"(?P<names>(?:collection|collection-config|harvest|export|search|accounts) [a-z-]+"
+    r"|dashboard|doctor|report|scheduler)"
     r"(?P<rest>(?: [^`]*)?)`"
 )
 # These change a file here, and ask no store.

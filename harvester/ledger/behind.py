@@ -1,0 +1,32 @@
+"""How many finished files of a store the ledger does not have: one listing of each collection says it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from harvester.errors import NotFound
+from harvester.ledger.cache import Cache
+from harvester.ledger.database import Ledger
+from harvester.ledger.plan import plan
+from harvester.store.reading import Reader
+
+
+@dataclass(frozen=True)
+class Behind:
+    """Files that are to be read, and their bytes."""
+
+    files: int = 0
+    size: int = 0
+
+
+def behind(cache: Cache, reader: Reader, collections: Sequence[str]) -> Behind:
+    """What an update of these collections would read."""
+    files = size = 0
+    with Ledger.reading(cache) as ledger:
+        for collection in collections:
+            try:
+                found = plan(ledger, reader, collection)
+            except NotFound:
+                continue
+            files += len(found.files)
+            size += found.size
+    return Behind(files, size)

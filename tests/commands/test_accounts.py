@@ -1,0 +1,127 @@
+"""`accounts`: names and states as the stored posts and harvests show them."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import orjson
+import pytest
+
+from harvester.errors import Exit
+from tests.support.cli_session import Person
+from tests.support.searched_store import BEGAN, page, post, post_id, write_collection, write_harvest
+
+_DAY = timedelta(days=1)
+
+
+def _user(id: str, name: str, **more: object) -> dict[str, object]:
+    return {"id": id, "username": name, "name": name.title(), "protected": False, **more}
+
+
+@pytest.fixture
+def person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Person:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TWARC_CLOUD_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "collections"
+    write_collection(folder, "museums", {"type": "user_timeline", "users": {"12": {}, "14": {}}})
+    # The name moves from 12 to 13.
+    for number, users in enumerate(
+        ([_user("12", "jack")], [_user("12", "jacky")], [_user("13", "jack"), _user("12", "jacky")])
+    ):
+        moment = BEGAN + number * _DAY
+        lines = [[page([post(post_id(moment), "x")], moment, users=users)]]
+        sides = {}
+        if number == 1:
+            changes = [{"user_id": "14", "change": "suspended", "sightings": 1}]
+            sides = {"user_changes.json": orjson.dumps(changes)}
+        if number == 2:
+            sides = {"users.jsonl": orjson.dumps(_user("15", "biz", protected=True))}
+        write_harvest(folder, "museums", moment, lines, sides=sides)
+    return Person(tmp_path)
+
+
+def _lines(person: Person, *arguments: str) -> list[str]:
+    return person.output("accounts", *arguments).splitlines()
+
+
+def test_before_anything_is_indexed_one_line_says_what_to_do(person: Person) -> None:
+    told = person("accounts", "lookup", "12")
+    assert told.code == Exit.ERROR
+    assert told.words.startswith("Nothing of ")
+    assert "`search index`" in told.words
+
+
+def test_an_account_is_found_by_its_id_and_by_any_name_it_had(person: Person) -> None:
+    person.output("search", "index")
+    assert _lines(person, "lookup", "12") == [
+        "12  @jacky  Jacky  active",
+        "    in museums",
+        "    @jacky  seen 2026-11-02 09:00:00 ... 2026-11-03 09:00:00",
+        "    @jack  seen 2026-11-01 09:00:00",
+    ]
+    # Both had the name; who had it last is first.
+    found = person("accounts", "lookup", "@Jack", "--json").json
+    assert [(each["id"], each["username"]) for each in found] == [("13", "jack"), ("12", "jacky")]
+    assert found[1]["names"][0] == {
+        "username": "jack",
+        "first": "2026-11-01T09:00:00Z",
+        "last": "2026-11-01T09:00:00Z",
+        "source": "collections/museums/harvests/2026/11/01/09/00/00/tweets-20261101090000-000001.jsonl.gz",
+    }
+    assert found[0]["profile"] == {"name": "Jack", "protected": False}
+
+
+@pytest.mark.parametrize(
+    ("at", "ids"), [("2026-11-01", ["12"]), ("2026-11-03T09:00:00Z", ["13"]), ("2026-11-02", [])]
+)
+def test_at_a_date_only_those_are_found_that_were_seen_with_the_name_then(
+    person: Person, at: str, ids: list[str]
+) -> None:
+    person.output("search", "index")
+    told = person("accounts", "lookup", "@jack", "--at", at, "--json")
+    assert [each["id"] for each in told.json] == ids
+    assert told.code == (0 if ids else Exit.PARTIAL)
+
+
+def test_what_was_not_seen_is_said(person: Person) -> None:
+    person.output("search", "index")
+    told = person("accounts", "lookup", "12", "@missing")
+    assert told.code == Exit.PARTIAL
+    assert "@missing was not seen in what is indexed." in told.err
+    told = person("accounts", "lookup", "@jack", "--at", "once")
+    assert (told.code, told.words.strip()) == (
+        Exit.USAGE,
+        "once is not a date. Use e.g. 2026-11-23 or 2026-11-23T09:30:00.",
+    )
+    told = person("accounts", "history", "999")
+    assert told.code == Exit.ERROR
+    assert "The account 999 was not seen" in told.words
+
+
+def test_a_history_names_the_file_that_shows_each_name_and_state(person: Person) -> None:
+    person.output("search", "index")
+    rows = _lines(person, "history", "14")
+    assert rows[0].split() == ["FIRST", "LAST", "SEEN", "SOURCE"]
+    assert rows[1].split()[4:] == ["suspended", "museums/harvests/2026/11/02/09/00/00/user_changes.json"]
+    assert [row.split()[4] for row in _lines(person, "history", "12")[1:]] == ["@jack", "@jacky"]
+    assert person("accounts", "history", "12", "--json").json["collections"] == ["museums"]
+
+
+def test_accounts_are_listed_by_their_last_state(person: Person) -> None:
+    person.output("search", "index")
+    assert [row.split()[0] for row in _lines(person, "list", "--state", "suspended")[1:]] == ["14"]
+    assert [each["id"] for each in person("accounts", "list", "--state", "protected", "--json").json] == [
+        "15"
+    ]
+    assert _lines(person, "list", "--state", "suspended", "-c", "other") == ["No account is suspended."]
+    assert person("accounts", "list", "--state", "gone").code == Exit.USAGE
+
+
+def test_a_suspended_account_that_is_seen_again_is_active(person: Person, tmp_path: Path) -> None:
+    person.output("search", "index")
+    moment = BEGAN + 5 * _DAY
+    lines = [[page([post(post_id(moment), "back")], moment, users=[_user("14", "back")])]]
+    write_harvest(tmp_path / "collections", "museums", moment, lines)
+    person.output("search", "index")
+    assert _lines(person, "list", "--state", "suspended") == ["No account is suspended."]
+    states = person("accounts", "history", "14", "--json").json["states"]
+    assert [each["state"] for each in states] == ["suspended", "active"]
