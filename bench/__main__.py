@@ -4,6 +4,7 @@ import argparse
 import os
 import platform
 import sys
+import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +18,7 @@ from bench import (
     idle,
     matching,
     pages,
+    search,
     sinks,
     sizes,
     start,
@@ -257,6 +259,27 @@ def _dashboard(short: bool) -> Iterator[str]:
         yield f"| {one.what} | {one.figure} |"
 
 
+def _search(short: bool) -> Iterator[str]:
+    yield "| index | posts | posts per CPU second | bytes a post | peak MB |"
+    yield "| --- | --- | --- | --- | --- |"
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for made in search.builds(folder, 100_000 if short else 1_000_000):
+            speed = made.posts / made.spent.cpu
+            what = "search index" if made.what == "build" else "the same rows in SQLite's FTS5"
+            yield f"| {what} | {made.posts:,} | {speed:,.0f} | {made.bytes:.0f} | {made.spent.peak:.0f} |"
+        yield ""
+        yield "| query, with four facets | posts found | CPU ms | with FTS5 | times |"
+        yield "| --- | --- | --- | --- | --- |"
+        for page in search.pages(folder):
+            times = page.fts5 / page.ours
+            yield f"| {page.query} | {page.hits:,} | {page.ours:.1f} | {page.fts5:.1f} | {times:.1f} |"
+    harvests = 100 if short else 1_000
+    yield ""
+    seconds = search.again(harvests=harvests)
+    yield f"To find that nothing is new in {harvests:,} harvests took {seconds:.2f} s."
+
+
 # Only when it is asked for.
 _HOUR = "hour"
 _PARTS = {
@@ -274,6 +297,7 @@ _PARTS = {
     "sinks": _sinks,
     "dashboard": _dashboard,
     "exports": _exports,
+    "search": _search,
 }
 
 if __name__ == "__main__":

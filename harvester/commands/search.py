@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from harvester.search.indexing import Indexed
     from harvester.store.reading import Reader
 
-# An index of so many bytes of records is built in seconds.
+# Bytes of records whose index is built in seconds.
 _AT_ONCE = 64 << 20
-# About so many are indexed in a second.
+# About what is indexed in a second.
 _BYTES_A_SECOND = 10 << 20
 _FACETS = ("day", "tag", "user", "lang")
 _FIND = "find"
@@ -187,12 +187,12 @@ def _show_done(done: "Indexed") -> None:
     "Without IDs, all collections. It is a cache below ~/.cache, and can be deleted at any time.",
 )
 @click.argument("collection_ids", nargs=-1, metavar="[COLLECTION_ID]...")
-@click.option("--rebuild", is_flag=True, help="Delete the index of the store, and build it anew.")
+@click.option("--rebuild", is_flag=True, help="Delete the index of the store, and build it again.")
 @click.option(
     "--watch",
     type=click.FloatRange(1, 86_400),
     metavar="SECONDS",
-    help="Repeat after so many seconds, until Ctrl-C.",
+    help="Repeat after this many seconds, until Ctrl-C.",
 )
 @json_option
 @progress_option

@@ -14,7 +14,7 @@ from harvester.networks.rows import AccountRow
 from harvester.store.reading import Reader
 
 # So many are kept in memory.
-_MOST = 20_000
+_MOST = 10_000
 _PROFILE = (
     *("name", "created_at", "description", "location", "url", "verified_type", "protected", "followers"),
     *("following", "posts", "listed", "likes", "media"),
@@ -22,42 +22,49 @@ _PROFILE = (
 _STATES = {PROTECTED, SUSPENDED, NOT_FOUND, DELETED}
 
 
-class Gathering:
-    """The accounts in a file of records; those that did not change within it are one sighting each."""
+# Name, state, first and last moment, the file of the last, and what it says.
+_Seen = tuple[str, str, str, str, str, AccountRow]
 
-    def __init__(self, ledger: Ledger, collection: int, source: str) -> None:
-        self._ledger, self._collection, self._source = ledger, collection, source
-        self._last: dict[str, tuple[str, str, str, str, AccountRow]] = {}
+
+class Gathering:
+    """The accounts in records of a collection; those that do not change meanwhile are one sighting each."""
+
+    def __init__(self, ledger: Ledger, collection: int) -> None:
+        self._ledger, self._collection = ledger, collection
+        self._last: dict[str, _Seen] = {}
         self._before: list[Sighting] = []
 
-    def add(self, accounts: Iterable[AccountRow]) -> None:
+    def add(self, accounts: Iterable[AccountRow], source: str) -> None:
+        last_seen, moment = "", ""
         for row in accounts:
+            if row.seen_at != last_seen:
+                last_seen, moment = row.seen_at, moment_of(row.seen_at)
             state = "" if row.protected is None else PROTECTED if row.protected else ACTIVE
-            moment = moment_of(row.seen_at)
             if not moment or not row.id:
                 continue
             last = self._last.get(row.id)
-            if last is None or (row.username, state) == last[:2]:
-                first = last[2] if last else moment
-                self._last[row.id] = (row.username, state, min(first, moment), moment, row)
-            else:
+            first = moment
+            if last is not None and (row.username, state) == last[:2]:
+                first = min(last[2], moment)
+            elif last is not None:
                 self._before.append(_sighting(last))
-                self._last[row.id] = (row.username, state, moment, moment, row)
+            self._last[row.id] = (row.username, state, first, moment, source, row)
         if len(self._last) + len(self._before) > _MOST:
             self.store()
 
     def store(self) -> None:
         """Hand on to the ledger what was gathered."""
-        found = [*self._before, *map(_sighting, self._last.values())]
+        # In order of their ids, as the ledger has them.
+        found = [*self._before, *(_sighting(self._last[id]) for id in sorted(self._last))]
         self._last, self._before = {}, []
         if found:
-            sightings.add(self._ledger, self._collection, self._source, found)
+            sightings.add(self._ledger, self._collection, found)
 
 
-def _sighting(found: tuple[str, str, str, str, AccountRow]) -> Sighting:
-    name, state, first, last, row = found
+def _sighting(found: _Seen) -> Sighting:
+    name, state, first, last, source, row = found
     kept = {key: value for key in _PROFILE if (value := getattr(row, key)) not in (None, "")}
-    return Sighting(row.id, name, state, min(first, last), max(first, last), orjson.dumps(kept))
+    return Sighting(row.id, name, state, source, min(first, last), max(first, last), orjson.dumps(kept))
 
 
 def moment_of(text: str) -> str:
@@ -74,9 +81,8 @@ def of_side_file(reader: Reader, key: str, started: str) -> list[Sighting]:
     except NotFound:
         return []
     found = _lines(data) if key.endswith(".jsonl") else _list(data)
-    made = (
-        _of_user(each, started) if key.endswith(".jsonl") else _of_change(each, started) for each in found
-    )
+    of = _of_user if key.endswith(".jsonl") else _of_change
+    made = (of(each, key, started) for each in found)
     return [each for each in made if each.id]
 
 
@@ -93,7 +99,7 @@ def _list(data: bytes) -> list[dict[str, Any]]:
     return [each for each in found if isinstance(each, dict)] if isinstance(found, list) else []
 
 
-def _of_user(user: dict[str, Any], started: str) -> Sighting:
+def _of_user(user: dict[str, Any], source: str, started: str) -> Sighting:
     data = user.get("data")
     inner: dict[str, Any] = data if isinstance(data, dict) else user
     about = user.get("__twarc")
@@ -101,16 +107,17 @@ def _of_user(user: dict[str, Any], started: str) -> Sighting:
     moment = seen or started
     state = PROTECTED if inner.get("protected") is True else ACTIVE
     name = _text(inner.get("username")) or _text(inner.get("screen_name"))
-    return Sighting(_text(inner.get("id_str")) or _text(inner.get("id")), name, state, moment, moment)
+    return Sighting(_text(inner.get("id_str")) or _text(inner.get("id")), name, state, source, moment, moment)
 
 
-def _of_change(change: dict[str, Any], started: str) -> Sighting:
+def _of_change(change: dict[str, Any], source: str, started: str) -> Sighting:
     what = _text(change.get("change"))
     state = what if what in _STATES else ""
-    return Sighting(_text(change.get("user_id")), _text(change.get("screen_name")), state, started, started)
+    name = _text(change.get("screen_name"))
+    return Sighting(_text(change.get("user_id")), name, state, source, started, started)
 
 
-def of_description(data: bytes) -> list[Sighting]:
+def of_description(data: bytes, source: str) -> list[Sighting]:
     """The users of a collection.json: with their names where it says when these were looked up."""
     users = object_in(data).get("users")
     made = []
@@ -118,7 +125,7 @@ def of_description(data: bytes) -> list[Sighting]:
         held = user if isinstance(user, dict) else {}
         moment = moment_of(_text(held.get("looked_up")))
         name = _text(held.get("screen_name")) if moment else ""
-        made.append(Sighting(id, name, "", moment, moment))
+        made.append(Sighting(id, name, "", source, moment, moment))
     return made
 
 

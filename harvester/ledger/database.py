@@ -25,6 +25,7 @@ _HINTS = (
     ("disk i/o", "Check the disk and its space, then start again."),
 )
 _WAIT = 5.0
+_PAGES_KB = 16_000
 
 
 class Ledger:
@@ -64,6 +65,7 @@ class Ledger:
             # A power cut may cost the last files, which are then read again.
             connection.execute("pragma synchronous = normal")
             connection.execute("pragma temp_store = memory")
+            connection.execute(f"pragma cache_size = -{_PAGES_KB}")
             if is_new:
                 connection.executescript(f"begin; {TABLES} pragma user_version = {SCHEMA}; commit;")
         try:

@@ -18,7 +18,8 @@ def seen(spans: Iterable[Span], value: str, moment: str, source: str) -> list[Sp
     """The spans of one account, in order, with one more sighting.
 
     It widens a span of the same value that it is inside of or next to. One of another value that it is inside
-    of falls apart, as only its first and its last sighting are known.
+    of falls apart, as only its first and its last sighting are known; those between are forgotten then. That
+    takes sightings that come late, of an account that had a name, another one and the first again.
     """
     here = Span(value, moment, moment, source)
     parts = [part for span in spans for part in _apart(span, here)]

@@ -10,7 +10,7 @@ from harvester.ledger.cache import Cache
 
 _FIELDS = 1
 # Bytes of memory for posts that are not in a segment yet.
-HEAP = 32_000_000
+HEAP = 20_000_000
 _TOKENIZER = "words"
 
 

@@ -21,6 +21,7 @@ from harvester.reading import BadRecord, RecordFile, lines
 from harvester.search.facts import facts_of
 from harvester.search.index import version
 from harvester.search.writing import IndexWriter
+from harvester.store.keys import CollectionKeys
 from harvester.store.reading import Reader
 
 # Commits are rare, as each makes a segment.
@@ -77,7 +78,7 @@ def _require_version(cache: Cache, done: Indexed, *, rebuild: bool) -> None:
     outdated = is_outdated(cache) or (cache.ledger.exists() and _noted_version(cache) not in ("", version()))
     broken = cache.ledger.exists() != cache.index.exists()
     if outdated:
-        done.notices.append("The index was made by another version; it is built anew.")
+        done.notices.append("The index was made by another version; it is rebuilt.")
     if not (outdated or rebuild or broken):
         return
     try:
@@ -103,6 +104,7 @@ class _Run:
         self._done, self._show, self._stop = done, show, stop
         self._uncommitted: list[ReadFile] = []
         self._newest = ""
+        self._accounts = Gathering(ledger, 0)
         self._size = self._read = 0
 
     def leave_out(self, collections: Sequence[str]) -> None:
@@ -130,9 +132,10 @@ class _Run:
     def _collection(self, new: Plan) -> None:
         number = files.require_collection(self._ledger, new.collection)
         self._newest = files.newest(self._ledger, new.collection)
+        self._accounts = Gathering(self._ledger, number)
         if new.harvests or files.description_changed(self._ledger, number, new.description):
-            seen = of_description(new.description)
-            sightings.add(self._ledger, number, f"{new.collection}/collection.json", seen)
+            seen = of_description(new.description, CollectionKeys(new.collection).collection)
+            sightings.add(self._ledger, number, seen)
             files.note_description(self._ledger, number, new.description)
         for file in new.files:
             self._file(number, file)
@@ -142,7 +145,7 @@ class _Run:
         for harvest in new.harvests:
             for key in harvest.side_files:
                 found = of_side_file(self._reader, key, harvest.started)
-                sightings.add(self._ledger, number, key, found)
+                sightings.add(self._ledger, number, found)
             files.note_harvest(self._ledger, harvest.folder, number, harvest.version)
 
     def _file(self, collection: int, file: RecordFile) -> None:
@@ -150,20 +153,19 @@ class _Run:
             self._ledger, file.key, sha256=file.digest, collection=collection, harvest=file.harvest
         )
         self._writer.delete_file(number)
-        found, gathering = ReadFile(number), Gathering(self._ledger, collection, file.key)
+        found = ReadFile(number)
 
         def damaged(bad: BadRecord) -> None:
             found.damage = found.damage or str(bad)
             self._done.damaged.append(bad)
 
         for line in lines(self._reader, file, on_bad=damaged):
-            gathering.add(line.rows.accounts)
+            self._accounts.add(line.rows.accounts, file.key)
             for row in line.rows.posts:
                 self._post(row, file, collection, found, line.number)
             if self._stop.requested:
                 raise Stopped
             self._tell()
-        gathering.store()
         self._read += file.size
         self._uncommitted.append(found)
 
@@ -189,6 +191,7 @@ class _Run:
         if not self._uncommitted:
             return
         self._writer.commit()
+        self._accounts.store()
         files.finish(self._ledger, self._uncommitted)
         self._done.files += len(self._uncommitted)
         self._uncommitted = []

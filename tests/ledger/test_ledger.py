@@ -71,8 +71,8 @@ def test_a_collection_that_is_forgotten_leaves_the_sums_of_the_others(ledger: Le
 def test_sightings_widen_spans_and_keep_the_newest_profile(ledger: Ledger) -> None:
     collection = files.require_collection(ledger, "c")
     for source, moment, name in (("f1", "2", "jack"), ("f2", "3", "Jack"), ("f0", "1", "jack")):
-        seen = Sighting("12", name, "active", moment, moment, profile=moment.encode())
-        sightings.add(ledger, collection, source, [seen, seen])
+        seen = Sighting("12", name, "active", source, moment, moment, profile=moment.encode())
+        sightings.add(ledger, collection, [seen, seen])
     assert sightings.spans(ledger, "names", "12") == [Span("jack", "1", "3", "f2")]
     assert ledger.value("select data from profiles") == b"3"
     # Accounts that were only ever active have no state.
@@ -81,10 +81,13 @@ def test_sightings_widen_spans_and_keep_the_newest_profile(ledger: Ledger) -> No
 
 def test_a_change_of_name_and_state_parts_the_spans(ledger: Ledger) -> None:
     collection = files.require_collection(ledger, "c")
-    first = [Sighting("12", "jack", "active", "1", "2"), Sighting("13", "biz", "", "1", "1")]
-    sightings.add(ledger, collection, "f1", first)
-    later = [Sighting("12", "", "suspended", "3", "3"), Sighting("12", "jacky", "active", "4", "5")]
-    sightings.add(ledger, collection, "f2", later)
+    first = [Sighting("12", "jack", "active", "f1", "1", "2"), Sighting("13", "biz", "", "f1", "1", "1")]
+    sightings.add(ledger, collection, first)
+    later = [
+        Sighting("12", "", "suspended", "f2", "3", "3"),
+        Sighting("12", "jacky", "active", "f2", "4", "5"),
+    ]
+    sightings.add(ledger, collection, later)
     assert [(span.value, span.first, span.last) for span in sightings.spans(ledger, "names", "12")] == [
         ("jack", "1", "2"),
         ("jacky", "4", "5"),

@@ -54,8 +54,14 @@ def test_each_sighting_is_in_a_span_and_no_span_begins_or_ends_without_one(
     moments = {(moment, value.lower()) for moment, value in sightings}
     assert {(first, value.lower()) for value, first, _ in found} <= moments
     assert {(last, value.lower()) for value, _, last in found} <= moments
-    # No other name was seen inside of a span.
-    for value, first, last in found:
+
+
+@given(_SIGHTINGS.map(sorted))
+def test_of_sightings_in_order_no_other_name_was_seen_inside_of_a_span(
+    sightings: list[tuple[str, str]],
+) -> None:
+    moments = {(moment, value.lower()) for moment, value in sightings}
+    for value, first, last in _spans(*sightings):
         assert not any(first < moment < last and name != value.lower() for moment, name in moments)
 
 

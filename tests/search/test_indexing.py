@@ -217,12 +217,12 @@ def test_an_index_of_another_version_is_built_anew_and_says_so(folder: Path, cac
     with one_writer(cache), Ledger.writing(cache) as ledger:
         ledger.note("index", "0/0.1")
     assert not Search(cache).exists
-    assert _updated(folder, cache).notices == ["The index was made by another version; it is built anew."]
+    assert _updated(folder, cache).notices == ["The index was made by another version; it is rebuilt."]
     assert Search(cache).exists
     assert _contents(cache) == before
     with one_writer(cache), Ledger.writing(cache) as ledger:
         ledger.run("pragma user_version = 99")
-    assert _updated(folder, cache).notices == ["The index was made by another version; it is built anew."]
+    assert _updated(folder, cache).notices == ["The index was made by another version; it is rebuilt."]
     assert _contents(cache) == before
 
 

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from harvester.search.answers import Answer
     from harvester.search.hits import Hit
 
-# Bars of facets are at most so many characters long.
+# The length of the longest bar of a facet.
 _WIDEST = 30
 
 
