@@ -6,8 +6,9 @@ from pathlib import Path
 import orjson
 import pytest
 
+import emulator
 from harvester.errors import Exit
-from tests.support.cli_session import Person
+from tests.support.cli_session import Person, a_profile
 from tests.support.searched_store import BEGAN, page, post, post_id, write_collection, write_harvest
 
 _DAY = timedelta(days=1)
@@ -125,3 +126,26 @@ def test_a_suspended_account_that_is_seen_again_is_active(person: Person, tmp_pa
     assert _lines(person, "list", "--state", "suspended") == ["No account is suspended."]
     states = person("accounts", "history", "14", "--json").json["states"]
     assert [each["state"] for each in states] == ["suspended", "active"]
+
+
+def test_the_network_is_asked_only_when_that_is_wanted_and_agreed_to(
+    person: Person, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    a_profile(tmp_path / "home")
+    with emulator.running(users=2) as emulated:
+        monkeypatch.setenv("X_API_URL", emulated.url)
+        user = emulated.control.users()[0]
+        asked = ("accounts", "lookup", f"@{user['username']}", "@no_such_name_x", "--live")
+        told = person(*asked)
+        assert told.code == Exit.USAGE
+        assert "Look up 2 names for at most $0.02?" in told.words
+        assert emulated.control.truth()["requests"] == []
+        told = person(*asked, "--yes", "--json")
+        assert told.code == Exit.PARTIAL
+        assert [(each["id"], each["username"]) for each in told.json] == [(user["id"], user["username"])]
+        assert "@no_such_name_x was not found." in told.err
+    for text, words in (("12", "12 is an id."), ("@not/a/name", "@not/a/name is not a name.")):
+        told = person("accounts", "lookup", text, "--live", "--yes")
+        assert told.code == Exit.USAGE
+        assert words in told.words
