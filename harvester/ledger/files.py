@@ -35,11 +35,12 @@ class ReadFile:
     tags: dict[str, int] = field(default_factory=dict)
 
 
-def known(ledger: Ledger) -> dict[str, KnownFile]:
-    """All files by their keys."""
+def known(ledger: Ledger, collection: str = "") -> dict[str, KnownFile]:
+    """The files of a collection, or of all, by their keys."""
     found = ledger.rows(
         "select f.number, f.key, f.sha256, c.id, f.state from files f "
-        "join collections c on c.number = f.collection"
+        "join collections c on c.number = f.collection where ? in ('', c.id)",
+        collection,
     )
     return {row[1]: KnownFile(*row) for row in found}
 

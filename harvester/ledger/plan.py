@@ -44,7 +44,7 @@ class Plan:
 
 def plan(ledger: Ledger, reader: Reader, collection: str) -> Plan:
     """What is new in a collection; raises NotFound where there is none."""
-    known = {each.key: each for each in files.known(ledger).values() if each.collection == collection}
+    known = files.known(ledger, collection)
     found = _plan(reader, collection, known, files.harvests(ledger, collection))
     if found.again:
         again = found.again

@@ -111,6 +111,7 @@ _STEPS = (
     Step("stats replay museums --carbon 127.0.0.1", 2, "is no HOST:PORT"),
     Step("accounts lookup 12", 1, "Nothing of "),
     Step("search index", 0, "Indexed "),
+    Step("search index --watch 60", 0, "Indexed 0 files", interrupt=True),
     Step("search index musems", 10, "There is no collection musems"),
     Step("search find lang:en --facets day", 0, " shown: "),
     Step("search lang:en", 0, " shown: "),
