@@ -14,7 +14,7 @@ from harvester.networks.rows import AccountRow
 from harvester.store.reading import Reader
 
 # So many are kept in memory.
-_MOST = 10_000
+_MOST = 5_000
 _PROFILE = (
     *("name", "created_at", "description", "location", "url", "verified_type", "protected", "followers"),
     *("following", "posts", "listed", "likes", "media"),

@@ -23,7 +23,7 @@ class IndexWriter:
             self._writer = self._index.writer(HEAP, 1)
         # When what was added since the last commit was retrieved, by identity; None where that is not kept.
         self._added: dict[int, str] | None = None
-        self._searcher = self._index.searcher()
+        self._searcher: tantivy.Searcher | None = None
         self.pending = 0
 
     @contextmanager
@@ -63,8 +63,12 @@ class IndexWriter:
         if self._added is None:
             self.commit()
             self._added = {}
+            # Only here, as to open segments takes memory.
+            self._index.reload()
+            self._searcher = self._index.searcher()
         if identity in self._added:
             return self._added[identity]
+        assert self._searcher is not None
         query = tantivy.Query.term_query(self._schema, "identity", identity)
         found = self._searcher.search(query, limit=1, count=False).hits
         return retrieved_at(self._searcher.doc(found[0][1])["row"][0]) if found else ""
@@ -72,8 +76,7 @@ class IndexWriter:
     def commit(self) -> None:
         with self._in_words():
             self._writer.commit()
-            self._index.reload()
-        self._searcher = self._index.searcher()
+        self._searcher = None
         self._added, self.pending = None, 0
 
     def close(self) -> None:
