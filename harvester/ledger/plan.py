@@ -11,7 +11,7 @@ from harvester.ledger.database import Ledger
 from harvester.ledger.files import BEGUN, KnownFile
 from harvester.networks.registry import name_of
 from harvester.reading.files import HarvestFolder, RecordFile, files_of, harvest_folders
-from harvester.store.keys import USER_CHANGES, USERS, CollectionKeys
+from harvester.store.keys import USER_CHANGES, USERS, CollectionKeys, harvest_folder
 from harvester.store.reading import Reader
 
 _SIDE_FILES = (USERS, USER_CHANGES)
@@ -60,13 +60,14 @@ def _plan(
     made = Plan(collection, _description(reader, keys))
     network = name_of(object_in(made.description))
     there: set[str] = set()
+    begun = {harvest_folder(key) for key, each in known.items() if each.state == BEGUN}
     for harvest in harvest_folders(reader, keys):
         if not harvest.manifests:
             continue
         there |= {entry.key for entry in harvest.entries}
         version = _version(harvest)
         # One that was being read may have had its version noted by an earlier state of it.
-        if harvests.get(harvest.folder) == version and not _begun(known, harvest.folder):
+        if harvests.get(harvest.folder) == version and harvest.folder not in begun:
             continue
         own = [file for file in files_of(reader, keys, harvest, network=network) if file.key in there]
         made.files += _new(own, known)
@@ -89,10 +90,6 @@ def _version(harvest: HarvestFolder) -> str:
     wanted = {harvest.folder + name for name in _SIDE_FILES} | {entry.key for entry in harvest.manifests}
     parts = (f"{entry.key} {entry.version}\n" for entry in harvest.entries if entry.key in wanted)
     return hashlib.sha256("".join(parts).encode()).hexdigest()[:16]
-
-
-def _begun(known: Mapping[str, KnownFile], folder: str) -> bool:
-    return any(each.state == BEGUN and key.startswith(folder) for key, each in known.items())
 
 
 def _new(own: Sequence[RecordFile], known: Mapping[str, KnownFile]) -> Iterator[RecordFile]:
