@@ -68,6 +68,11 @@ def together(names: Sequence[str]) -> str:
     return f"{', '.join(most)} and {last}" if most else last
 
 
+def one_line(words: str) -> str:
+    """Lines as one, each gap in them a blank."""
+    return " ".join(words.split())
+
+
 def size(number: int) -> str:
     """15M, 855K: rounded down, one letter."""
     for unit, letter in ((1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K")):

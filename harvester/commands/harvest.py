@@ -1,17 +1,14 @@
 """`harvest`: shows running and past harvests, and stops running ones."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import click
 
 from harvester.commands import Deferred, Group
 from harvester.commands.cli.each_shard import each_shard
-from harvester.commands.cli.harvest_rows import died, listed
+from harvester.commands.cli.harvest_rows import died, how_it_ended, listed, repair_of
 from harvester.commands.cli.outcome import outcome_line, show_notes, summary_line
 from harvester.commands.cli.output import (
-    announce_dry_run,
-    dry_run_option,
     json_option,
     print_json,
     print_line,
@@ -25,15 +22,12 @@ from harvester.commands.cli.workspace import (
     in_workspace,
     optional_collection_id_argument,
 )
+from harvester.commands.harvest_stop import stop
 from harvester.documents import HarvestSummary, Tree
 from harvester.errors import HarvesterError
 from harvester.harvest.summary import dollars
 from harvester.text import printable, size, when
 
-if TYPE_CHECKING:
-    from harvester.store.keys import CollectionKeys
-
-_STOPS_WITHIN = 180.0
 _CHANGES_SHOWN = 1000
 
 
@@ -77,7 +71,7 @@ def running(collection_id: str | None, with_rules: bool, as_json: bool, workspac
     from harvester.collection import history
 
     if collection_id is None:
-        found = [summary for row in listed(workspace) if (summary := _summary(workspace, row["id"]))]
+        found = [summary for row in listed(workspace) if (summary := _of_row(workspace, row))]
         if as_json:
             print_json(found)
             return
@@ -86,18 +80,25 @@ def running(collection_id: str | None, with_rules: bool, as_json: bool, workspac
         if not found:
             click.echo("No running harvests.")
         return
-    history.read(workspace.store, workspace.keys(collection_id))
-    summary = _summary(workspace, collection_id)
-    if summary is None:
-        raise HarvesterError(
-            "Task not found.",
-            hint=f"No harvest of {collection_id} is running; `harvest last {collection_id}` shows "
-            "the last one.",
-        )
+    keys = workspace.keys(collection_id)
+    history.read(workspace.store, keys)
+    run = (_summary(workspace, collection_id), repair_of(workspace, keys))
+    found = [summary for summary in run if summary]
+    if not found:
+        raise HarvesterError("Task not found.", hint=how_it_ended(workspace, keys))
     if as_json:
-        print_json(summary)
+        print_json({**found[0], "repair": found[1]} if len(found) > 1 else found[0])
         return
-    _print_running(workspace, summary, with_rules=with_rules)
+    for summary in found:
+        _print_running(workspace, summary, with_rules=with_rules)
+
+
+def _of_row(workspace: Workspace, row: Tree) -> HarvestSummary | None:
+    from harvester.compute.listing import OF_REPAIR
+
+    if row["kind"] == OF_REPAIR:
+        return repair_of(workspace, workspace.keys(row["id"]))
+    return _summary(workspace, row["id"])
 
 
 def _summary(workspace: Workspace, collection_id: str) -> HarvestSummary | None:
@@ -110,6 +111,8 @@ def _summary(workspace: Workspace, collection_id: str) -> HarvestSummary | None:
 
 def _print_running(workspace: Workspace, summary: HarvestSummary, *, with_rules: bool) -> None:
     print_line(_running_line(workspace, summary))
+    if summary.get("is_repair"):
+        return
     for row in sinks_behind(workspace, summary["collection_id"]):
         print_line(f"  {sink_line(row)}")
     if with_rules:
@@ -218,61 +221,7 @@ def past(collection_id: str, limit: int, repairs: bool, as_json: bool, workspace
     click.echo(table(rows, columns))
 
 
-@harvest.command("stop", help="Stop the running harvest of COLLECTION_ID after storing what it has.")
-@collection_id_argument
-@click.option("--timeout", type=float, default=_STOPS_WITHIN, show_default=True, help="Seconds to wait.")
-@dry_run_option
-@in_workspace
-@each_shard()
-def stop(collection_id: str, timeout: float, dry_run: bool, workspace: Workspace) -> None:
-    from harvester.collection import history
-    from harvester.harvest import catalog
-
-    keys = workspace.keys(collection_id)
-    history.read(workspace.store, keys)
-    task = workspace.compute.task(collection_id)
-    if task and task.kind == "service":
-        raise HarvesterError(
-            f"{collection_id} is a stream, which would be restarted.",
-            hint=f"`collection filter-stop {collection_id}` ends it.",
-        )
-    if not task and not catalog.live_lock(workspace.store, keys):
-        raise HarvesterError(
-            f"No harvest of {collection_id} is running.", hint="`harvest list` shows what is running."
-        )
-    if announce_dry_run(dry_run, f"stop the harvest of {collection_id} after storing what it has"):
-        return
-    click.echo("Stopping ...")
-    end_harvest(workspace, keys, within=timeout)
-    click.echo("Stopped")
-
-
-def end_harvest(workspace: Workspace, keys: "CollectionKeys", *, within: float) -> None:
-    """Ask through the store and, where it is open, through the port; wait for the end."""
-    from harvester.clock import Stop, SystemClock
-    from harvester.commands.cli.wait_notice import Waiting
-    from harvester.harvest import catalog, control
-
-    clock, never, waits = SystemClock(), Stop(), Waiting()
-    began = clock.elapsed()
-    deadline = began + within
-    asked, written = workspace.compute.ask_to_stop(keys.id), ""
-    while workspace.compute.task(keys.id) or catalog.live_lock(workspace.store, keys):
-        if not asked and catalog.live_lock(workspace.store, keys):
-            # Not before the lock is held: a harvest that begins clears away what others left.
-            written = control.ask(workspace.store, keys) or written
-            asked = workspace.compute.ask_to_stop(keys.id)
-        if clock.elapsed() > deadline:
-            raise HarvesterError(
-                f"The harvest of {keys.id} did not end within {within:.0f} s.",
-                hint="The stop is requested and takes effect when the harvest sees it; see "
-                "`harvest running`.",
-            )
-        within = control.heard_within(workspace.store, workspace.settings)
-        status = f"it hears a stop request within {within:g} s"
-        waits(keys.id, status, clock.elapsed() - began)
-        clock.wait(never, workspace.pause)
-    control.take_back(workspace.store, keys, written)
+harvest.add_command(stop)
 
 
 @harvest.command("log", help="Show the latest log of COLLECTION_ID, on this machine or the cluster.")

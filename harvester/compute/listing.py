@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from harvester.store import Store
     from harvester.store.keys import CollectionKeys
 
+# The kind of a row of a repair.
+OF_REPAIR = "repair"
+
 
 def row_of(store: "Store", keys: "CollectionKeys", task: Task | None) -> Tree | None:
     """The row of `harvest list`; None where nothing runs and nothing died. `task` is what runs of it here."""
@@ -47,6 +50,19 @@ def row_of(store: "Store", keys: "CollectionKeys", task: Task | None) -> Tree | 
             "detail": f"{summary['reason']}. {summary['hint']}",
         }
     return None
+
+
+def repair_row(store: "Store", keys: "CollectionKeys") -> Tree | None:
+    """The row of a repair that runs, wherever that is, beside that of its stream; None while none runs."""
+    held = catalog.live_lock(store, keys.repairs)
+    return held and {
+        "id": keys.id,
+        "status": RUNNING,
+        "kind": OF_REPAIR,
+        "started": held.get("acquired"),
+        "heartbeat": None,
+        "detail": f"repair, on {held.get('host', 'an unknown host')}",
+    }
 
 
 def missed_rows(store: "Store", schedules: "list[Scheduled]", now: datetime) -> list[Tree]:

@@ -65,9 +65,9 @@ def left_missed(network: Network, outcome: Outcome, state: State, earlier: Misse
     missed = network.missed(state)
     if outcome.was_meant or missed is None:
         return {}
-    if earlier and not (state.heard or state.last_id or state.gaps):
-        # It heard nothing, so that what was missed before it still is.
-        return earlier.to_tree()
+    if not (state.heard or state.last_id or state.gaps):
+        # It was never open, so that it interrupted nothing; what was missed before it still is.
+        return earlier.to_tree() if earlier else {}
     why = "failed" if outcome.state == FAILED else f"was ended ({outcome.reason})"
     return replace(missed, why=why).to_tree()
 

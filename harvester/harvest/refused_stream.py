@@ -64,7 +64,7 @@ class Holding:
                 refused = error
             if self.clock.elapsed() - began > LONGEST_PAUSE:
                 pause = FIRST_PAUSE
-            missed = self._told(refused, missed, state, heard=state.heard != before)
+            missed = self._told(refused, missed, state, before=before)
             if moved:
                 self.put(Batch(events=(moved,), sync=True))
                 continue
@@ -77,13 +77,16 @@ class Holding:
             pause = min(2 * pause, LONGEST_PAUSE)
 
     def _told(
-        self, error: HarvesterError, earlier: MissedInterval | None, state: State, *, heard: bool
+        self, error: HarvesterError, earlier: MissedInterval | None, state: State, *, before: str
     ) -> MissedInterval | None:
-        """Keep that the network refuses; what is missed from then on, if it is lost."""
+        """Keep that the network refuses; what is missed from then on, if it is lost.
+
+        `before` is what was heard before this try: one that was never open interrupted nothing.
+        """
         event = {"event": "refused", "at": timestamp(self.clock.now()), "detail": reason(error)}
         # With all that came before on disk, the state says what was heard last.
         self.put(Batch(events=(event,), sync=True), wait=True)
-        if earlier and not heard:
+        if state.heard == before:
             return earlier
         missed = self.network.missed(state)
         return missed and replace(missed, why=f"{self.network.title} {_REFUSED}")

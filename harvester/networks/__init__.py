@@ -147,8 +147,11 @@ class Network:
         """
         return None
 
-    def rule_values(self, tree: Mapping[str, Any]) -> Mapping[str, str]:
-        """What each rule of a collection asks for, by its id; empty where the network has no rules."""
+    def rule_values(self, tree: Mapping[str, Any], *, active: bool = False) -> Mapping[str, str]:
+        """What each rule of a collection asks for, by its id; empty where the network has no rules.
+
+        With `active`, only those that are sent to the network.
+        """
         return {}
 
     def posts(self, line: bytes) -> Sequence[Post]:

@@ -25,6 +25,7 @@ class Batch:
     counts: dict[str, int] = field(default_factory=dict)
     last_id: str = ""
     # Of a stream: every post published before this moment of the network's clock that matches has come.
+    # The first says that the stream is open: one that fails before it has interrupted nothing.
     heard: str = ""
     # To be on disk before the next one, so that nothing is asked for twice.
     sync: bool = False

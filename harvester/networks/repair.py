@@ -23,7 +23,12 @@ def span_key(since: str, until: str) -> str:
 
 def gap_key(gap: Mapping[str, Any]) -> str:
     """The name in `progress` of a gap that is over."""
-    return f"gap {gap['harvest']} {gap['from']} {gap['to']}"
+    return f"gap {gap['harvest']} {gap['from']} {gap['to']}{again_key(gap)}"
+
+
+def again_key(gap: Mapping[str, Any]) -> str:
+    """How the names of the searches for a gap end in `progress`, if it was closed before."""
+    return f" again {gap['again']}" if gap.get("again") else ""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """`collection repair`: what a person is told before and after, and what it may cost."""
 
 import re
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,13 +10,14 @@ from typing import Any
 import pytest
 
 import emulator
-from harvester.clock import SystemClock
+from harvester.clock import Stop, SystemClock, moment, timestamp
+from harvester.documents import written
 from harvester.harvest.lock import Lock
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 from tests.support.broken_streams import BrokenStream
 from tests.support.cli_session import Person
-from tests.support.harvest_stage import DAY, Stage, staged
+from tests.support.harvest_stage import DAY, Stage, staged, until
 
 
 def _at(ago: float) -> str:
@@ -146,8 +148,103 @@ def test_the_fields_of_json_are_those_of_the_page(stage: Stage, person: Person) 
 
 _FIELDS = {
     *("id", "started", "gaps", "searches", "posts", "usd", "is_counted", "out_of_reach"),
-    *("needs_archive", "needs_archive_usd", "not_settled", "without_rules"),
+    *("needs_archive", "needs_archive_usd", "not_settled", "without_rules", "no_rule_live"),
+    *("partial", "partial_usd"),
 }
+
+
+def test_it_says_with_which_rules_each_gap_is_searched_for_and_since_when_they_were_live(
+    stage: Stage, person: Person
+) -> None:
+    flood, fire = ({"id": name, "value": name} for name in ("flood", "fire"))
+    _broken(stage, rules=[flood])
+    told = person.output("collection", "repair", "live", "--dry-run")
+    assert len(re.findall(r"  with 1 rule, first live at [-0-9]+ [:0-9]+ UTC: flood\n", told)) == 1
+    section = {"rules": [{**flood, "status": "inactive"}, fire]}
+    stage.edit("live", lambda tree: {**tree, "filter": section})
+    told = person.output("collection", "repair", "live", "--dry-run")
+    assert " UTC: flood; no longer active: flood\n" in told
+
+
+def test_a_start_that_never_streamed_leaves_nothing_to_repair(stage: Stage, person: Person) -> None:
+    """Its gap would be searched for with the rules of the stream before it, for money."""
+    broken = _broken(stage, cuts=0)
+    for track in ("flood,fire", "flood,fire,ash"):
+        stage.control.faults([{"on": "POST /2/tweets/search/stream/rules", "do": "unauthorized"}])
+        stage.edit("live", lambda tree, track=track: {**tree, "filter": {"track": track}})  # type: ignore[misc]
+        assert stage.harvest("live").outcome.state == "failed"
+        stage.control.faults([])
+        stage.clock.advance(3600)
+        with broken.streaming():
+            broken.hear()
+    assert person.output("collection", "repair", "live", "--dry-run").startswith("No open gaps.\n")
+
+
+def test_gaps_that_overlap_are_one_to_a_person(stage: Stage, person: Person) -> None:
+    broken = _broken(stage, cuts=1)
+    (folder,) = stage.folders("live")
+    key = f"{folder}harvest.json"
+    summary = stage.json(key)
+    (gap,) = summary["gaps"]
+    summary["gaps"].append(
+        {**gap, "to": timestamp(moment(gap["to"]) + timedelta(seconds=60)), "reason": "it died"}
+    )
+    stage.store.replace(key, written(summary), version=stage.store.read(key).version)
+    told = person.output("collection", "repair", "live", "--dry-run")
+    assert ": closed; it died\n" in told
+    assert "\n1 open gap, " in told
+    assert len(broken.plan().planned) == 2
+
+
+def test_a_partial_gap_is_searched_for_again_only_when_that_is_asked_for(
+    stage: Stage, person: Person
+) -> None:
+    broken = _broken(stage)
+    assert person("collection", "repair", "live", "--yes").code == 0
+    told = person("collection", "repair", "live", "--yes")
+    assert told.out == "No open gaps.\n"
+    assert re.search(
+        r"2 gaps closed as partial: --again searches for them once more, for about \$0", told.err
+    )
+    paid = broken.paid_for
+    again = person("collection", "repair", "live", "--again", "--yes")
+    assert "2 gaps closed: 0 repaired, 2 partial; 0 posts stored, " in again.out
+    assert broken.paid_for > paid
+    repairs = sorted(each["harvest_timestamp"] for each in _history(person, "--repairs"))
+    (summary,) = _history(person)
+    assert {gap["repaired"]["by"] for gap in summary["gaps"]} == {repairs[-1]}
+    assert broken.account().doubled == 0
+
+
+def _history(person: Person, *options: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = person("harvest", "history", "live", *options, "--json").json
+    return found
+
+
+def test_a_running_repair_is_listed_shown_and_stopped(stage: Stage, person: Person) -> None:
+    broken = _broken(stage, cuts=3)
+    asked, ended, found = threading.Event(), Stop(), []
+
+    def before_wait(_: float) -> None:
+        asked.set()
+        until(lambda: ended.requested)
+
+    stage.control.faults([{"on": "GET /2/tweets/search/recent", "do": "unavailable"}])
+    stage.clock.before_wait = before_wait
+    thread = threading.Thread(target=lambda: found.append(broken.repaired(stop=ended)))
+    thread.start()
+    assert asked.wait(30)
+    (row,) = person("harvest", "list", "--json").json
+    assert (row["id"], row["kind"], row["status"]) == ("live", "repair", "RUNNING")
+    assert "(repair, on " in person.output("harvest", "list")
+    assert person.output("harvest", "running", "live").startswith("live (repair) => ")
+    assert person("harvest", "running", "--json").json[0]["is_repair"] is True
+    assert "stop the repair of live" in person.output("harvest", "stop", "live", "--dry-run")
+    assert person.output("harvest", "stop", "live") == "Stopping ...\nStopped\n"
+    thread.join(30)
+    assert [outcome.state for outcome in found] == ["stopped"]
+    none = person("harvest", "stop", "live", "--repair")
+    assert (none.code, "No repair of live is running." in none.err) == (1, True)
 
 
 def test_coverage_says_what_counting_costs_and_asks_first(stage: Stage, person: Person) -> None:

@@ -57,26 +57,45 @@ def test_a_refused_stream_waits_longer_and_longer_and_goes_on_in_the_same_harves
         assert _pauses(stage) == [60, 120, 240, 480, 960, 1920, LONGEST_PAUSE, LONGEST_PAUSE]
         assert len(stage.folders("live")) == 1
         assert [event["event"] for event in going.end.events].count("refused") == 8
-        (gap,) = going.end.gaps
-        assert gap["reason"] == "X refused it"
+        # It was never open before, so that nothing was interrupted.
+        assert going.end.gaps == []
+        stage.require_tidy("live")
+
+
+@pytest.mark.parametrize("fault", _REFUSALS)
+def test_what_an_open_stream_misses_while_it_is_refused_is_a_gap(fault: str, tmp_path: Path) -> None:
+    with staged(tmp_path, users=2) as stage:
+        stage.waits_for = _always
+        stage.add("live", type="filter", filter={"track": "flood"})
+        with stage.harvesting("live") as going:
+            until(stage.connected)
+            _refused(stage, fault, waits=4)
+            stage.control.disconnect("close")
+            until(lambda: len(_pauses(stage)) == 4 and stage.connected())
+            stage.control.publish(stage.accounts[0], count=20, text="a flood is coming")
+            until(lambda: going.summary()["tweets"] == 20)
+        closed, gap = going.end.gaps
+        assert (closed["reason"], gap["reason"]) == ("closed", "X refused it")
+        assert gap["from"] <= closed["to"]
         lasted = datetime.fromisoformat(gap["to"]) - datetime.fromisoformat(gap["from"])
         assert lasted >= timedelta(seconds=sum(_pauses(stage)))
-        stage.require_tidy("live")
 
 
 def test_a_stop_is_heard_while_it_waits_and_the_gap_is_named(tmp_path: Path) -> None:
     with staged(tmp_path, users=2) as stage:
         stage.waits_for = _always
         stage.add("live", type="filter", filter={"track": "flood"})
-        _refused(stage, "credits-depleted", waits=1000)
         with stage.harvesting("live") as going:
+            until(stage.connected)
+            _refused(stage, "credits-depleted", waits=1000)
+            stage.control.disconnect("close")
             # Time stands still in the last of them, until the stop.
             stage.clock.before_wait = lambda _: until(lambda: going.stop.requested or len(_pauses(stage)) < 4)
             until(lambda: len(_pauses(stage)) == 4)
             assert "X refuses the stream" in going.summary()["activity"]
             assert "credits are used up" in going.summary()["activity"]
         assert (going.end.outcome.state, going.end.outcome.exit_code) == ("stopped", Exit.OK)
-        (gap,) = going.end.gaps
+        *_, gap = going.end.gaps
         lasted = datetime.fromisoformat(gap["to"]) - datetime.fromisoformat(gap["from"])
         assert lasted >= timedelta(seconds=60 + 120 + 240)
 
@@ -115,8 +134,8 @@ def test_a_refusal_that_nobody_heard_of_yet_ends_the_harvest(tmp_path: Path) -> 
             until(stage.connected)
         assert _pauses(stage) == [FIRST_PAUSE]
         assert len(stage.folders("live")) == 2
-        (gap,) = going.end.gaps
-        assert gap["from"] <= first.summary["harvest_end_timestamp"]
+        assert "missed_interval" not in first.summary
+        assert going.end.gaps == []
 
 
 def _held(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from harvester.commands.cli.workspace import Workspace
 from harvester.documents import HarvestSummary, Tree
+from harvester.text import when
 
 if TYPE_CHECKING:
     from harvester.store.keys import CollectionKeys
@@ -12,17 +13,46 @@ if TYPE_CHECKING:
 
 def listed(workspace: Workspace) -> list[Tree]:
     """What runs here, on the cluster or, by its lock, elsewhere; what died; what was due and never began."""
-    from harvester.compute.listing import row_of
+    from harvester.compute.listing import repair_row, row_of
 
     tasks = {task.collection_id: task for task in workspace.compute.tasks()}
     rows: dict[str, Tree] = {}
+    repairs: list[Tree] = []
     for collection_id in dict.fromkeys([*tasks, *workspace.collection_ids()]):
         task = tasks.get(collection_id)
         if row := row_of(workspace.store, workspace.keys(collection_id), task):
             rows[collection_id] = row
+        if repair := repair_row(workspace.store, workspace.keys(collection_id)):
+            repairs.append(repair)
     for row in _missed(workspace):
         rows.setdefault(row["id"], row)
-    return [rows[collection_id] for collection_id in sorted(rows)]
+    return sorted([*rows.values(), *repairs], key=lambda row: str(row["id"]))
+
+
+def repair_of(workspace: Workspace, keys: "CollectionKeys") -> HarvestSummary | None:
+    """How far the repair of a collection is, marked as one; None while none runs."""
+    from harvester.harvest import catalog
+
+    summary = catalog.running(workspace.store, keys.repairs)
+    return summary and {**summary, "is_repair": True}
+
+
+def how_it_ended(workspace: Workspace, keys: "CollectionKeys") -> str:
+    """What to do where nothing of a collection runs: how its last harvest ended, and who says more."""
+    from harvester.compute import GAVE_UP
+    from harvester.harvest import catalog
+
+    more = f"`harvest last {keys.id}` shows it."
+    task = workspace.compute.task(keys.id)
+    last = died(workspace, keys) or catalog.last(workspace.store, keys)
+    if task and task.status == GAVE_UP:
+        again = f"`collection filter-start {keys.id}` starts it again"
+        return f"The stream of {keys.id} gave up: {task.detail} {more} {again}."
+    if not last:
+        return f"No harvest of {keys.id} is running, and none has ended; `harvest list` shows what runs."
+    ended = when(str(last.get("harvest_end_timestamp") or last["harvest_timestamp"]))
+    reason = f" ({last['reason']})" if last.get("reason") else ""
+    return f"The last harvest of {keys.id} ended at {ended} UTC as {last.get('state', '')}{reason}. {more}"
 
 
 def _missed(workspace: Workspace) -> list[Tree]:

@@ -13,7 +13,7 @@ from harvester.text import printable, size
 def summary_line(workspace: Workspace, summary: HarvestSummary) -> str:
     """The harvest's progress, in one line."""
     return printable(
-        f"{summary['collection_id']} => {workspace.label}. "
+        f"{summary['collection_id']}{' (repair)' * bool(summary.get('is_repair'))} => {workspace.label}. "
         f"Harvest timestamp: {summary['harvest_timestamp']}. "
         f"Tweets: {summary['tweets']:,}. Files: {summary['files']:,} ({size(summary['file_bytes'])})"
     )

@@ -12,7 +12,7 @@ from harvester.commands.cli.output import advise, print_json
 from harvester.commands.cli.printed_commands import complete
 from harvester.commands.cli.progress_meter import meter
 from harvester.commands.cli.workspace import Workspace
-from harvester.commands.harvest import end_harvest
+from harvester.commands.harvest_stop import end_harvest
 from harvester.documents import HarvestSummary
 from harvester.errors import Exit
 from harvester.harvest.summary import progress_words

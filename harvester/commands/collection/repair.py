@@ -1,7 +1,7 @@
 """`collection repair`: searches for what a stream missed, after it has said what that may cost."""
 
-import math
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,26 +22,29 @@ from harvester.commands.cli.output import (
     print_json,
     print_line,
 )
-from harvester.commands.cli.progress_meter import meter, progress_option
+from harvester.commands.cli.progress_meter import Show, meter, progress_option
 from harvester.commands.cli.signals import stopped_by_signals
 from harvester.commands.cli.workspace import Workspace, collection_id_argument, in_workspace
 from harvester.commands.collection.ready import require_collection
-from harvester.documents import Collection, HarvestSummary, Tree
+from harvester.commands.collection.repair_plan import as_tree, require_within_reach, tell
+from harvester.documents import Collection, HarvestSummary
 from harvester.errors import Exit, HarvesterError
-from harvester.harvest.summary import dollars
+from harvester.harvest.summary import dollars, progress_words
 from harvester.networks.repair import REPAIRED
 from harvester.settings import Settings
 from harvester.store.keys import CollectionKeys
-from harvester.text import counted, when
+from harvester.text import counted
 
 if TYPE_CHECKING:
-    from harvester.curation.repair.gaps import StreamGap
     from harvester.curation.repair.plan import Plan
+    from harvester.curation.repair.run import Repair
     from harvester.harvest.progress import Outcome, Progress
     from harvester.networks import Client, Network
 
-_SHOWN = 10
 _SHOWN_EVERY = 0.5
+_STOPPING = (
+    "Stopping after storing what was found. Press Ctrl-C again to end at once; nothing stored is lost."
+)
 
 
 @click.command("repair")
@@ -50,6 +53,7 @@ _SHOWN_EVERY = 0.5
 @click.option(
     "--counts", is_flag=True, help="Let X count the posts first, for an exact price; each count costs."
 )
+@click.option("--again", is_flag=True, help="Search once more for gaps that were closed as partial.")
 @change_options
 @progress_option
 @in_workspace
@@ -58,6 +62,7 @@ def repair(
     collection_id: str,
     archive: bool,
     counts: bool,
+    again: bool,
     form: str,
     yes: bool,
     dry_run: bool,
@@ -75,19 +80,19 @@ def repair(
 
     keys, tree = require_collection(workspace, collection_id, *STREAMS)
     network, now = network_of(tree), workspace.store.now()
-    plan = plan_of(workspace.store, keys, network, archive=archive, now=now)
+    plan = plan_of(workspace.store, keys, network, archive=archive, now=now, again=again)
     if not (dry_run or plan.planned):
         _close_what_is_repaired(workspace, keys)
     known = _counted(workspace, tree, plan, network, yes=yes) if counts and plan.planned else None
-    told = _as_tree(plan, network, known)
+    told = as_tree(plan, network, known)
     if not as_json:
-        _tell(plan, told)
+        tell(plan, told, network.rule_values(tree, active=True))
     if dry_run or not plan.planned:
         if as_json:
             print_json({"id": collection_id, "started": False, **told})
         elif dry_run:
             announce_dry_run(True, f"search for {counted(len(plan.planned), 'gap')} of {collection_id}")
-        _require_within_reach(plan, told)
+        require_within_reach(plan, told)
         return int(Exit.OK)
     _require_idle(workspace, keys)
     limit = budget(tree, setting=workspace.settings.budget_usd)
@@ -106,7 +111,6 @@ def _run(
     workspace: Workspace, keys: CollectionKeys, tree: Collection, form: str
 ) -> "tuple[Outcome, HarvestSummary]":
     from harvester.curation.repair.run import Repair, work_root
-    from harvester.harvest.summary import progress_words
     from harvester.monitoring import heartbeat
     from harvester.store.reading import reader
 
@@ -122,12 +126,25 @@ def _run(
             clock=SystemClock(),
             stop=stop,
         )
-        heartbeat.every(_SHOWN_EVERY, over, lambda: show(progress_words(made.summary())))
+        heartbeat.every(_SHOWN_EVERY, over, _shows(made, stop, show))
         try:
             outcome, _ = made.run()
         finally:
             over.set()
     return outcome, made.summary()
+
+
+def _shows(made: "Repair", stop: Stop, show: Show) -> Callable[[], None]:
+    """What shows how far the repair is, and once that a stop was heard."""
+    said: list[bool] = []
+
+    def shown() -> None:
+        if stop.requested and not said:
+            said.append(True)
+            click.echo(_STOPPING, err=True)
+        show(progress_words(made.summary()))
+
+    return shown
 
 
 def _client(settings: Settings, tree: Collection, stop: Stop, progress: "Progress") -> "Client":
@@ -155,7 +172,8 @@ def _require_idle(workspace: Workspace, keys: CollectionKeys) -> None:
     if owner := catalog.live_lock(workspace.store, keys.repairs):
         raise HarvesterError(
             f"A repair of {keys.id} is already running on {owner.get('host', 'an unknown host')}.",
-            hint="Wait until it has ended.",
+            hint=f"`harvest running {keys.id}` shows how far it is; "
+            f"`harvest stop {keys.id} --repair` stops it.",
             exit_code=Exit.LOCKED,
         )
 
@@ -177,79 +195,6 @@ def _counted(workspace: Workspace, tree: Collection, plan: "Plan", network: "Net
     finally:
         client.close()
     return sum(sum(days.values()) for days in found)
-
-
-def _as_tree(plan: "Plan", network: "Network", known: int | None) -> Tree:
-    """The plan for programs; `usd` is an estimate unless the posts were counted."""
-    return {
-        "gaps": [each.to_tree() for each in plan.planned],
-        "searches": plan.searches,
-        "posts": round(plan.posts) if known is None else known,
-        "usd": round(_price(network, plan.posts if known is None else known), 3),
-        "is_counted": known is not None,
-        "out_of_reach": [each.to_tree() for each in plan.out_of_reach],
-        "needs_archive": [gap.event for gap in plan.too_old],
-        "needs_archive_usd": round(_price(network, plan.old_posts), 3),
-        "not_settled": [gap.event for gap in plan.too_new],
-        "without_rules": [gap.event for gap in plan.unknown_rules],
-    }
-
-
-def _price(network: "Network", posts: float) -> float:
-    return network.prices.price("", posts=math.ceil(posts)) if network.prices else 0.0
-
-
-def _tell(plan: "Plan", told: Tree) -> None:
-    for each in plan.planned[:_SHOWN]:
-        print_line(f"{_interval(each.gap)}: {each.gap.event.get('reason', '')}")
-    if len(plan.planned) > _SHOWN:
-        click.echo(f"... and {len(plan.planned) - _SHOWN:,} further gaps.")
-    if plan.planned:
-        about = "" if told["is_counted"] else "about "
-        how = "as X counts them" if told["is_counted"] else "by the rate of the stream"
-        click.echo(
-            f"{counted(len(plan.planned), 'open gap')}, {plan.seconds:,.0f} s in all; "
-            f"{counted(plan.searches, 'search')}; "
-            f"{about}{counted(told['posts'], 'post')} ({how}), {about}${told['usd']:,.2f}."
-        )
-        for missed in plan.out_of_reach:
-            print_line(
-                f"Out of reach for {counted(len(missed.rules), 'rule')}: {missed.posts} ({missed.reason})."
-            )
-    elif not (plan.too_old or plan.too_new or plan.unknown_rules):
-        click.echo("No open gaps.")
-    notes = (
-        (plan.too_new, "ended less than 5 minutes ago, and can be repaired then"),
-        (plan.unknown_rules, "cannot be searched for: no `rules` event tells which rules were live"),
-    )
-    for gaps, words in notes:
-        if gaps:
-            click.echo(f"{counted(len(gaps), 'gap')} {words}.", err=True)
-    if plan.too_old and plan.planned:
-        click.echo(_too_old(plan, told), err=True)
-
-
-def _too_old(plan: "Plan", told: Tree) -> str:
-    many = counted(len(plan.too_old), "gap")
-    return (
-        f"{many} older than seven days: --archive searches for {'it' if len(plan.too_old) == 1 else 'them'}, "
-        f"for about ${told['needs_archive_usd']:,.2f}."
-    )
-
-
-def _require_within_reach(plan: "Plan", told: Tree) -> None:
-    """Raise where gaps are open, and only the archive has what was published in them."""
-    if plan.too_old and not plan.planned:
-        raise HarvesterError(
-            "The open gaps are out of reach of a recent search.",
-            [_too_old(plan, told)],
-            "Use --archive.",
-            exit_code=Exit.USAGE,
-        )
-
-
-def _interval(gap: "StreamGap") -> str:
-    return f"{when(gap.event['from'])} to {when(gap.event['to'])[11:]} ({gap.seconds:,.1f} s)"
 
 
 # -- what came of it ---

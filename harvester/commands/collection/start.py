@@ -26,7 +26,7 @@ from harvester.commands.collection.ready import (
     require_users,
     warn_of_refusals,
 )
-from harvester.commands.harvest import end_harvest
+from harvester.commands.harvest_stop import end_harvest
 from harvester.documents import Collection
 from harvester.errors import Exit, HarvesterError
 from harvester.store.keys import CollectionKeys

@@ -14,6 +14,7 @@ from harvester.compute.stream_end import is_through
 from harvester.errors import Exit
 from harvester.harvest import catalog
 from harvester.store.keys import CollectionKeys
+from harvester.text import one_line
 
 log = logging.getLogger("twarc-cloud")
 
@@ -55,7 +56,7 @@ class Supervisor:
                 failed = 0
                 backoff.reset()
             failed += 1
-            detail = f"the harvest ended with {_words(code)}: {last_words(self.log) or 'no output'}"
+            detail = f"the harvest ended with {_words(code)}: {one_line(last_words(self.log)) or 'no output'}"
             hopeless = code in _HOPELESS or self._needs_change(code)
             if hopeless or failed > self.restarts:
                 log.error("Giving up after %s failed starts in a row; %s", failed, detail)

@@ -26,7 +26,7 @@ def close_gaps(store: Store, keys: CollectionKeys) -> list[GapKey]:
     if not closed:
         return []
     harvests = catalog.all_of(store, keys)
-    open_now = {gap.key for gap in gaps_of(harvests) if not gap.repaired} & closed.keys()
+    open_now = {gap.key for gap in gaps_of(harvests) if gap.key in closed and gap.repaired != closed[gap.key]}
     told: list[GapKey] = []
     for began in dict.fromkeys(key[0] for key in sorted(open_now)):
         if _is_over(store, keys, harvests, began):
@@ -54,7 +54,7 @@ def _close(store: Store, keys: CollectionKeys, began: str, closed: dict[GapKey, 
         told = []
         for gap in summary["gaps"]:
             known = (began, str(gap.get("from")), str(gap.get("to")))
-            if known in closed and "repaired" not in gap:
+            if known in closed and gap.get("repaired") != closed[known]:
                 gap["repaired"] = closed[known]
                 told.append(known)
         if not told:

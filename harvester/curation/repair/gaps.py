@@ -12,6 +12,7 @@ from harvester.clock import moment
 from harvester.documents import HarvestSummary, Tree
 from harvester.harvest import catalog
 from harvester.harvest.progress import RUNNING
+from harvester.networks.repair import PARTIAL
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys
 
@@ -40,6 +41,11 @@ class StreamGap:
         return moment(self.event["to"])
 
     @property
+    def is_partial(self) -> bool:
+        """Whether a repair is through with it, and did not find all that was published in it."""
+        return self.repaired.get("state") == PARTIAL
+
+    @property
     def seconds(self) -> float:
         return (self.until - self.since).total_seconds()
 
@@ -54,7 +60,8 @@ def gaps_of(
             gap = StreamGap(str(summary.get("harvest_timestamp") or ""), event)
             if _is_dated(gap):
                 noted = event.get("repaired")
-                repaired = noted if isinstance(noted, dict) and noted else (closed or {}).get(gap.key, {})
+                # One that was searched for again is as the last repair left it.
+                repaired = (closed or {}).get(gap.key) or (noted if isinstance(noted, dict) else {})
                 found.append(StreamGap(gap.harvest, event, repaired))
     return sorted(found, key=lambda gap: (gap.since, gap.until))
 

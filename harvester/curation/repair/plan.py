@@ -34,24 +34,29 @@ _COPIED = ("network", "budget_usd")
 class Planned:
     """A gap that is searched for: its spans, and `posts` by the rate at which its harvest collected.
 
-    `seconds` is without what an earlier gap covers.
+    `rules` were live in it, since `live_since`. `seconds` is without what an earlier gap covers.
     """
 
     gap: StreamGap
     spans: tuple[Tree, ...]
     rules: tuple[str, ...]
+    live_since: datetime
     out_of_reach: tuple[OutOfReach, ...]
     seconds: float
     posts: float
 
     def to_tree(self) -> Tree:
         harvest, since, until = self.gap.key
+        # One that was closed before is searched for anew, and not from where that repair ended.
+        again = {"again": self.gap.repaired.get("by")} if self.gap.repaired else {}
         return {
             "harvest": harvest,
             "from": since,
             "to": until,
             "reason": self.gap.event.get("reason", ""),
             "rules": list(self.rules),
+            "rules_live_since": timestamp(self.live_since),
+            **again,
             "out_of_reach": [each.to_tree() for each in self.out_of_reach],
             "spans": list(self.spans),
         }
@@ -67,7 +72,12 @@ class Plan:
     too_old: list[StreamGap] = field(default_factory=list)
     too_new: list[StreamGap] = field(default_factory=list)
     unknown_rules: list[StreamGap] = field(default_factory=list)
+    # In these no rule was live, so that nothing was missed.
+    no_rules: list[StreamGap] = field(default_factory=list)
+    # Closed by an earlier repair, without all that was published in them.
+    partial: list[StreamGap] = field(default_factory=list)
     old_posts: float = 0.0
+    partial_posts: float = 0.0
 
     @property
     def posts(self) -> float:
@@ -110,8 +120,16 @@ class Plan:
         }
 
 
-def plan_of(store: Store, keys: CollectionKeys, network: Network, *, archive: bool, now: datetime) -> Plan:
-    """What a repair of the collection would search for now."""
+def plan_of(
+    store: Store,
+    keys: CollectionKeys,
+    network: Network,
+    *,
+    archive: bool,
+    now: datetime,
+    again: bool = False,
+) -> Plan:
+    """What a repair of the collection would search for now; with `again` also for gaps closed as partial."""
     harvests = catalog.all_of(store, keys)
     every = gaps_of(harvests, closed_by(repairs_of(store, keys)))
     plan = Plan(archive)
@@ -121,8 +139,11 @@ def plan_of(store: Store, keys: CollectionKeys, network: Network, *, archive: bo
     # Gaps may overlap: what an earlier one covers is not searched for once more.
     covered = datetime.min.replace(tzinfo=UTC)
     for gap in every:
-        if gap.repaired:
+        if gap.repaired and not (again and gap.is_partial):
             covered = max(gap.until, covered)
+            if gap.is_partial:
+                plan.partial.append(gap)
+                plan.partial_posts += gap.seconds * _rate(gap, harvests)
         elif gap.until > now - SETTLED:
             plan.too_new.append(gap)
         elif oldest and gap.since < oldest:
@@ -130,12 +151,27 @@ def plan_of(store: Store, keys: CollectionKeys, network: Network, *, archive: bo
             plan.old_posts += gap.seconds * _rate(gap, harvests)
         else:
             known = rules_of(store, keys, harvests, gap.harvest) if known is None else known
-            if known:
-                begins, covered = max(gap.since, covered), max(gap.until, covered)
-                plan.planned.append(_planned(plan, gap, begins, known, network, harvests))
-            else:
-                plan.unknown_rules.append(gap)
+            covered = _add(plan, gap, covered, known, network, harvests)
     return plan
+
+
+def _add(
+    plan: Plan,
+    gap: StreamGap,
+    covered: datetime,
+    known: list[InForce],
+    network: Network,
+    harvests: list[HarvestSummary],
+) -> datetime:
+    """Plan to search for the gap, if any rule was live in it; until when the plan covers all gaps then."""
+    if not known:
+        plan.unknown_rules.append(gap)
+    elif not any(span.rules for span in spans(gap.since, gap.until, known)):
+        plan.no_rules.append(gap)
+    else:
+        begins, covered = max(gap.since, covered), max(gap.until, covered)
+        plan.planned.append(_planned(plan, gap, begins, known, network, harvests))
+    return covered
 
 
 def _planned(
@@ -150,7 +186,8 @@ def _planned(
     found: list[Tree] = []
     missed: list[OutOfReach] = []
     rules: dict[str, None] = {}
-    for span in spans(gap.since, gap.until, known):
+    within = [span for span in spans(gap.since, gap.until, known) if span.rules]
+    for span in within:
         searches = network.searches(span.rules, archive=plan.archive)
         missed += searches.out_of_reach
         rules.update(dict.fromkeys(rule for each in span.rules for rule in each.ids))
@@ -163,7 +200,7 @@ def _planned(
     plan.queries[:] = numbers
     seconds = max((gap.until - begins).total_seconds(), 0.0)
     posts = seconds * _rate(gap, harvests)
-    return Planned(gap, tuple(found), tuple(rules), merged(missed), seconds, posts)
+    return Planned(gap, tuple(found), tuple(rules), within[0].live_since, merged(missed), seconds, posts)
 
 
 def _rate(gap: StreamGap, harvests: list[HarvestSummary]) -> float:

@@ -27,11 +27,12 @@ class InForce:
 
 @dataclass(frozen=True)
 class Span:
-    """An interval with one set of rules."""
+    """An interval with one set of rules, which were live from `live_since` on."""
 
     since: datetime
     until: datetime
     rules: tuple[LiveRule, ...]
+    live_since: datetime
 
 
 def in_force(events: Iterable[Tree]) -> list[InForce]:
@@ -58,7 +59,7 @@ def spans(since: datetime, until: datetime, known: list[InForce]) -> Iterator[Sp
         begin = each.since if number else _ALWAYS
         end = known[number + 1].since if number + 1 < len(known) else _FOR_EVER
         if begin <= until and since < end:
-            yield Span(max(since, begin), min(until, end), each.rules)
+            yield Span(max(since, begin), min(until, end), each.rules, each.since)
 
 
 def _moment(event: Tree) -> datetime | None:

@@ -59,10 +59,11 @@ class X(Network):
 
         return records(block, ids=ids)
 
-    def rule_values(self, tree: Mapping[str, Any]) -> Mapping[str, str]:
+    def rule_values(self, tree: Mapping[str, Any], *, active: bool = False) -> Mapping[str, str]:
         from harvester.networks.x.rules.collection_rules import collection_rules
 
-        return {rule.id: rule.value for rule in collection_rules(tree.get("filter") or {}, [])}
+        rules = collection_rules(tree.get("filter") or {}, [])
+        return {rule.id: rule.value for rule in rules if rule.active or not active}
 
     def searches(self, rules: Sequence[LiveRule], *, archive: bool) -> Searches:
         from harvester.networks.x.repair.queries import searches

@@ -14,7 +14,16 @@ from typing import Any
 from harvester.clock import moment, timestamp
 from harvester.documents import RepairSection, Tree
 from harvester.networks import Batch, Source, Stopped
-from harvester.networks.repair import BACKFILL, PARTIAL, REPAIRED, Known, OutOfReach, gap_key, span_key
+from harvester.networks.repair import (
+    BACKFILL,
+    PARTIAL,
+    REPAIRED,
+    Known,
+    OutOfReach,
+    again_key,
+    gap_key,
+    span_key,
+)
 from harvester.networks.x import ApiCode, Page, XError, price
 from harvester.networks.x.client import XClient
 from harvester.networks.x.endpoints import SEARCH_ALL, SEARCH_RECENT
@@ -51,12 +60,13 @@ class _Search:
     query: str
     rules: tuple[str, ...]
     archive: bool
+    again: str = ""
 
     @property
     def key(self) -> str:
         digest = hashlib.sha256(self.query.encode()).hexdigest()[:12]
         where = "archive" if self.archive else "recent"
-        return f"{span_key(timestamp(self.since), timestamp(self.until))} {where} {digest}"
+        return f"{span_key(timestamp(self.since), timestamp(self.until))} {where} {digest}{self.again}"
 
     @property
     def chain(self) -> Chain:
@@ -114,6 +124,7 @@ class _Repair:
                     query["query"],
                     tuple(query.get("rules") or ()),
                     self._archive,
+                    again_key(gap),
                 )
 
     def _of(self, search: _Search) -> Tree:

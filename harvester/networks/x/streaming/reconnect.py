@@ -135,6 +135,7 @@ class StreamSupervisor:
             self._recovery = self._recovered_over(connection, self._gap)
         else:
             self._alive_at = asked
+            yield StreamRead(since=asked, heard=self._missed())
         while True:
             read = connection.read()
             now = self._clock.elapsed()
