@@ -251,6 +251,10 @@ class Network:
         """What the first harvest of a valid collection may bring and cost, without a request."""
         yield Check("cost", True, f"none: {self.title} is free.")
 
+    def impossible(self, tree: Mapping[str, Any]) -> Sequence[str]:
+        """What of a valid collection no keys of this network could carry out, known without a request."""
+        return ()
+
     def least_cost(self, tree: Collection) -> float:
         """The dollars of the smallest request that a harvest makes."""
         return 0.0

@@ -287,10 +287,10 @@ def test_the_rules_of_a_stream_that_is_over_are_listed_and_removed_and_those_of_
     assert (left["id"], left["value"], left["removed"]) == ("other", "museum", False)
 
 
-def test_a_rule_that_x_may_refuse_is_told_before_the_stream_is_started(person: Person) -> None:
-    _add(person, "live", filter={"rules": [{"value": "x" * 2000, "id": "long"}]})
+def test_rules_that_x_may_refuse_are_told_before_the_stream_is_started(person: Person) -> None:
+    _add(person, "live", filter={"rules": [{"value": f"cat {number} sample:1"} for number in range(1001)]})
     told = person("collection", "filter-start", "live", "--dry-run")
-    assert (told.code, "X may refuse live: " in told.err, "long" in told.err) == (0, True, True)
+    assert (told.code, "X may refuse live: The filter needs " in told.err) == (0, True)
     _add(person, "other", filter={"track": "museum"})
     assert "may refuse" not in person("collection", "filter-start", "other", "--dry-run").err
 
@@ -656,3 +656,27 @@ def test_a_harvest_of_2019_that_left_no_record_is_told_as_failed(person: Person)
     told = person.output("harvest", "last", "s")
     assert told.startswith("s => Folder: collections. Harvest timestamp: 2019-03-09T15:35:07.464791. ")
     assert told.splitlines()[0].endswith(". Tweets: 2,140. Files: 1 (855K)")
+
+
+@pytest.mark.parametrize(
+    ("rule", "told"),
+    [
+        ({"value": "x" * 2000, "id": "long"}, "Rule long has 2000 characters, and a live rule at most 1024"),
+        ({"value": "((cat", "id": "open"}, "Rule open has a bracket that is not closed"),
+    ],
+    ids=["too long", "a bracket"],
+)
+def test_what_check_knows_to_be_impossible_is_neither_stored_nor_started(
+    rule: dict[str, Any], told: str, person: Person
+) -> None:
+    _add(person, "live", filter={"rules": [{"value": "cat"}]})
+    person.write({**person.file, "filter": {"rules": [{"value": "cat"}, rule]}})
+    refused = person("collection-config", "update")
+    assert (refused.code, told in refused.err) == (2, True), refused
+    assert len(person.stored("live")["filter"]["rules"]) == 1
+    _add(person, "other", filter={"rules": [rule]})
+    started = person("collection", "filter-start", "other")
+    assert (started.code, told in started.err, "Started" in started.out) == (2, True, False)
+    off = {"rules": [{"value": "cat"}, {**rule, "status": "inactive"}]}
+    person.write({**person.stored("live"), "filter": off})
+    assert person("collection-config", "update").code == 0

@@ -15,6 +15,7 @@ from harvester.commands.cli.printed_commands import FILE, typed
 from harvester.documents import Tree, unambiguous, written
 from harvester.errors import Exit, HarvesterError
 from harvester.errors.files import broken_link, in_words, naming
+from harvester.networks.registry import network_of
 from harvester.networks.validation import problems
 from harvester.store.boundaries import collection_around
 from harvester.store.disk import whole
@@ -118,6 +119,18 @@ def require(reasons: list[str]) -> None:
     if reasons:
         raise HarvesterError(
             "Collection configuration is invalid.", reasons, "Nothing was changed. Correct these problems."
+        )
+
+
+def require_possible(tree: Tree) -> None:
+    """Raise where it is known without the network that it cannot be carried out; `check` says the same."""
+    if reasons := network_of(tree).impossible(tree):
+        raise HarvesterError(
+            f"{network_of(tree).title} would refuse this collection.",
+            reasons,
+            "Nothing was changed. Correct these, or make the rules inactive; "
+            "`collection-config check` looks again.",
+            exit_code=Exit.USAGE,
         )
 
 

@@ -133,6 +133,7 @@ def _ready_to_start(workspace: Workspace, collection_id: str) -> Collection:
     """A stream that may be started, and of which nothing runs."""
     keys, tree = require_collection(workspace, collection_id, *STREAMS)
     collection_file.warn_of_changes(workspace.store, keys, tree)
+    collection_file.require_possible({**tree})
     require_keys(workspace, tree)
     warn_of_refusals(tree)
     task = workspace.compute.settled(collection_id)

@@ -125,6 +125,7 @@ def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, workspace: W
     from harvester.commands.config import shards
 
     mine = collection_file.read_valid(path)
+    collection_file.require_possible(mine)
     keys = workspace.keys(mine["id"])
     current = history.current(workspace.store, keys)
     shards.require_no_shard(current)

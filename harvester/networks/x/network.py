@@ -173,6 +173,11 @@ class X(Network):
 
         return checks.estimates(tree)
 
+    def impossible(self, tree: Mapping[str, Any]) -> Sequence[str]:
+        from harvester.networks.x.rules.wanted import impossible
+
+        return impossible(tree.get("filter") or {})
+
     def least_cost(self, tree: Collection) -> float:
         from harvester.networks.x import checks
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from harvester.errors import HarvesterError
-from harvester.networks.x.rules.collection_rules import CollectionRule, collection_rules
+from harvester.networks.x.rules.collection_rules import CollectionRule, collection_rules, unfinished
 from harvester.networks.x.rules.live_rules import RuleCaps
 from harvester.networks.x.rules.packing import OR, chunks
 from harvester.networks.x.rules.translation import terms, tiles
@@ -57,6 +57,16 @@ def rules_of(asked: Mapping[str, Any]) -> list[CollectionRule]:
     if problems:
         raise _unusable(problems)
     return rules
+
+
+def impossible(asked: Mapping[str, Any]) -> list[str]:
+    """Why no app could have the active rules of a collection's `filter`, however many it may have."""
+    caps = RuleCaps()
+    # A box becomes as many rules as it needs, none of which is too long.
+    rules = [rule for rule in active_rules(asked) if rule.type != GEO]
+    return unfinished(asked) + [
+        problem for rule in rules for problem in _too_long(rule, _translated(rule, caps), caps)
+    ]
 
 
 def _unusable(problems: Sequence[str]) -> HarvesterError:
