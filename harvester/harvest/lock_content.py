@@ -53,32 +53,33 @@ def ask_to_stop(store: Store, key: str) -> None:
     _add(store, key, "stop_asked")
 
 
-def tell_of_change(store: Store, key: str) -> bool:
+def tell_of_change(store: Store, key: str) -> float:
     """Write into the lock of a harvest that lives that its collection was changed, after it was.
 
-    The owner hears it when it renews the lock, and reads the collection after that. Whether there is one.
+    The owner hears it when it renews the lock, and reads the collection after that. The seconds for which
+    the lock lives, within which it is renewed; 0 where there is no such harvest.
     """
     return _add(store, key, "collection_changed")
 
 
-def _add(store: Store, key: str, word: Literal["stop_asked", "collection_changed"]) -> bool:
-    """Whether a harvest that lives will find this word in its lock.
+def _add(store: Store, key: str, word: Literal["stop_asked", "collection_changed"]) -> float:
+    """For how long the lock of a harvest lives that will find this word in it; 0 where none will.
 
     The lock is replaced in the version that was read, so that neither a renewal nor a takeover is undone.
     """
     for _ in range(_TRIES):
         lock = _live(store, key)
         if lock is None or not (held := content(lock)):
-            return False
+            return 0.0
         if held.get(word):
             # Not heard yet: the owner takes it out in the moment of hearing it.
-            return True
+            return ttl_of(lock)
         held[word] = timestamp(store.now())
         held["last_renewed"] = timestamp(written_at(lock))
         with suppress(Conflict):
             store.replace(key, orjson.dumps(held, option=orjson.OPT_INDENT_2), version=lock.version)
-            return True
-    return False
+            return ttl_of(lock)
+    return 0.0
 
 
 def _live(store: Store, key: str) -> Stored | None:

@@ -227,7 +227,9 @@ def test_a_stream_that_the_harvester_runs_by_itself_is_listed_changed_and_stoppe
         until(lambda: "live => Folder: collections." in person.output("harvest", "running"))
         assert [row["collection_id"] for row in person("harvest", "running", "--json").json] == ["live"]
         person.write({**person.file, "filter": {"track": "archive"}})
-        assert "takes this over within a minute" in person.output("collection-config", "update")
+        assert "hears of this within 45 s; changed rules come into force 20 to 40 s later" in person.output(
+            "collection-config", "update"
+        )
         version = person.stored("live")["version"]
         until(
             lambda: person("harvest", "running", "live", "--json").json.get("collection_version") == version
@@ -239,10 +241,10 @@ def test_a_stream_that_the_harvester_runs_by_itself_is_listed_changed_and_stoppe
         assert "LIVE" in person.output("collection", "list", "--long")
         person.write({**person.file, "keys": {"profile": "other"}, "budget_usd": 5})
         words = person.output("collection-config", "update")
-        assert "for the changed keys to go into effect" in words and "takes this over" in words
+        assert "for the changed keys to go into effect" in words and "hears of this" in words
         person.write({**person.file, "filter": {**person.file["filter"], "count_rules": True}})
         words = person.output("collection-config", "update")
-        assert "for the changed filter.count_rules to go" in words and "takes this over" not in words
+        assert "for the changed filter.count_rules to go" in words and "hears of this" not in words
         person.write({**person.file, "title": "A title"})
         assert "stream" not in person.output("collection-config", "update")
         assert person.output("collection", "filter-stop", "live") == "Stopping ...\nStopped\n"

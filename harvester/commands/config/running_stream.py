@@ -16,6 +16,8 @@ _AT_THE_START, _OF_THE_FILTER = (
     ("keys", "task", "check_in", "sinks"),
     ("count_rules", "attribution", "backfill_minutes", "recovery_hours"),
 )
+# X's delay, and before it the pause after a change that was made just before.
+_IN_FORCE_AFTER = "20 to 40 s"
 
 
 def tell(workspace: Workspace, keys: CollectionKeys, before: Tree, after: Tree) -> None:
@@ -46,16 +48,18 @@ def _differing(old: Tree, new: Tree, names: Iterable[str]) -> list[str]:
 
 
 def _told(workspace: Workspace, keys: CollectionKeys) -> str:
+    from harvester.harvest.lock import RENEWED_AFTER
     from harvester.harvest.lock_content import tell_of_change
 
     try:
-        is_heard = tell_of_change(workspace.store, keys.lock)
+        lives = tell_of_change(workspace.store, keys.lock)
     except HarvesterError as error:
         return f"The running stream could not be told; stop and start it. {error}"
-    if not is_heard:
+    if not lives:
         return "The stream takes the changes over when it starts next."
-    return "The running stream takes this over within a minute; " + complete(
-        f"`harvest running {keys.id}` says if it cannot."
+    return (
+        f"The running stream hears of this within {lives * RENEWED_AFTER:.0f} s; changed rules come into "
+        f"force {_IN_FORCE_AFTER} later. " + complete(f"`harvest running {keys.id}` says if it cannot.")
     )
 
 
