@@ -300,6 +300,24 @@ def test_rules_that_are_not_in_the_import_are_removed_when_that_is_confirmed(per
     }
 
 
+def test_a_sheet_that_was_edited_changes_the_rules_of_its_ids_and_the_sum_adds_up(person: Person) -> None:
+    rules = [{"id": str(number), "type": "keyword", "value": f"word{number}"} for number in range(3)]
+    person.write({"id": "live", "type": "filter", "filter": {"rules": rules}})
+    _write(
+        person,
+        "rules.csv",
+        "id,type,value,status\n0,keyword,word0,inactive\n1,keyword,word1,\n3,geo,x,\n4,keyword,new,\n",
+    )
+    dry = _import(person, "--dry-run", "rules.csv")
+    assert "Would add 1 rule to collection.json, and change 1. Nothing was changed." in dry.out
+    told = _import(person, "rules.csv")
+    figures = "1 new rule, 1 changed, 1 repeated (1 of the collection), 1 unusable"
+    assert told.out.startswith(f"Read 4 rows of rules.csv: {figures}.\n")
+    assert "changed    line 2    word0: 0 has another status\n" in told.out
+    assert told.out.endswith("Added 1 rule to collection.json, and changed 1.\n")
+    assert [rule.get("status") for rule in person.file["filter"]["rules"]] == ["inactive", None, None, None]
+
+
 def test_a_file_of_nothing_usable_replaces_nothing(person: Person) -> None:
     person.write({"id": "live", "type": "filter", "filter": {"track": "happy"}})
     _write(person, "rules.csv", "value,type\n,track\nbird,topic\n,\n")

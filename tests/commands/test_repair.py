@@ -203,9 +203,7 @@ def test_a_partial_gap_is_searched_for_again_only_when_that_is_asked_for(
     assert person("collection", "repair", "live", "--yes").code == 0
     told = person("collection", "repair", "live", "--yes")
     assert told.out == "No open gaps.\n"
-    assert re.search(
-        r"2 gaps closed as partial: --again searches for them once more, for about \$", told.err
-    )
+    assert re.search(r"2 gaps closed as partial: --again searches for them once more, for about \$", told.err)
     paid = broken.paid_for
     again = person("collection", "repair", "live", "--again", "--yes")
     assert "2 gaps closed: 0 repaired, 2 partial; 0 posts stored, " in again.out

@@ -21,7 +21,7 @@ from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.errors.files import in_words
 from harvester.networks.registry import network_of
-from harvester.networks.x.imports.rows import NEW, REPEATED, UNUSABLE, Row, Table
+from harvester.networks.x.imports.rows import CHANGED, NEW, REPEATED, UNUSABLE, Row, Table
 from harvester.networks.x.imports.values import TYPES
 from harvester.text import counted
 
@@ -87,7 +87,6 @@ def import_rules(
     if not as_json:
         _report(made, tables)
     _require_some(made, tables, replacing=replacing)
-    adds, removes = counted(made.count(NEW), "rule"), f"{len(made.removed):,} that are not among these"
     if made.removed and not dry_run:
         gone = counted(len(made.removed), "rule")
         confirm(f"Remove {gone} of {path} that are not among these?", yes=yes)
@@ -99,13 +98,21 @@ def import_rules(
     collection_file.change(path, edit, dry_run=dry_run)
     if as_json:
         print_json(_as_json(made, tables, written=not dry_run))
-    elif not announce_dry_run(
-        dry_run, f"add {adds} to {path}{f', and remove {removes}' * bool(made.removed)}"
-    ):
-        print_line(f"Added {adds} to {path}{f', and removed {removes}' * bool(made.removed)}.")
+    elif not announce_dry_run(dry_run, _done(made, path, "add", "change", "remove")):
+        print_line(f"{_done(made, path, 'Added', 'changed', 'removed')}.")
     if tree.get("version") and not dry_run:
         advise("`collection-config update` stores the change.")
     return code
+
+
+def _done(made: "Imported", path: Path, add: str, change: str, remove: str) -> str:
+    """What is done to the file, with these verbs."""
+    parts = [f"{add} {counted(made.count(NEW), 'rule')} to {path}"]
+    if changes := made.count(CHANGED):
+        parts.append(f"{change} {changes:,}")
+    if made.removed:
+        parts.append(f"{remove} {len(made.removed):,} that are not among these")
+    return ", and ".join([", ".join(parts[:-1]), parts[-1]] if parts[1:] else parts)
 
 
 def _require_filter(tree: Tree) -> None:
@@ -156,7 +163,7 @@ def _rows_in(name: str) -> list[Row]:
 
 def _require_some(made: "Imported", tables: Sequence[Table], *, replacing: bool) -> None:
     """An empty table is a mistake, and would remove every rule of a collection that it replaces."""
-    usable = made.count(NEW) + made.count(REPEATED)
+    usable = made.count(NEW) + made.count(CHANGED) + made.count(REPEATED)
     if made.outcomes and (usable or not replacing):
         return
     names, which = " and ".join(table.name for table in tables), "usable rule" if made.outcomes else "rule"
@@ -166,11 +173,13 @@ def _require_some(made: "Imported", tables: Sequence[Table], *, replacing: bool)
 
 
 def _report(made: "Imported", tables: Sequence[Table]) -> None:
-    """A line of figures, and one for each row that is no new rule as it was written."""
+    """A line of figures, which add up, and one for each row that is no new rule as it was written."""
     names = " and ".join(table.name for table in tables)
-    there = sum(outcome.of_collection for outcome in made.outcomes)
+    there = sum(outcome.of_collection and outcome.became == REPEATED for outcome in made.outcomes)
     repeated = f"{made.count(REPEATED):,} repeated" + (f" ({there:,} of the collection)" if there else "")
-    figures = f"{counted(made.count(NEW), 'rule')}, {repeated}, {made.count(UNUSABLE):,} unusable"
+    changed = f"{made.count(CHANGED):,} changed, " if made.count(CHANGED) else ""
+    new = counted(made.count(NEW), "new rule" if changed else "rule")
+    figures = f"{new}, {changed}{repeated}, {made.count(UNUSABLE):,} unusable"
     corrected = f"; {len(made.corrected):,} corrected" if made.corrected else ""
     print_line(f"Read {counted(len(made.outcomes), 'row')} of {names}: {figures}{corrected}.")
     several = len(tables) > 1
@@ -178,7 +187,7 @@ def _report(made: "Imported", tables: Sequence[Table]) -> None:
         place = f"{outcome.source} {outcome.place}" if several else outcome.place
         if outcome.corrected:
             print_line(_line("corrected", place, outcome.value, f"-> {outcome.corrected} ({outcome.type})"))
-        if outcome.became == UNUSABLE or (
+        if outcome.became in (CHANGED, UNUSABLE) or (
             outcome.became == REPEATED and (outcome.lost or not outcome.of_collection)
         ):
             print_line(_line(outcome.became, place, f"{_cut(outcome.value)}:", outcome.reason))
@@ -196,7 +205,7 @@ def _as_json(made: "Imported", tables: Sequence[Table], *, written: bool) -> Tre
     return {
         "sources": [table.name for table in tables],
         "read": len(made.outcomes),
-        **{became: made.count(became) for became in (NEW, REPEATED, UNUSABLE)},
+        **{became: made.count(became) for became in (NEW, CHANGED, REPEATED, UNUSABLE)},
         "corrected": len(made.corrected),
         "removed": len(made.removed),
         "written": written,

@@ -1,19 +1,25 @@
-"""What an import makes of a collection's filter: each row is a new rule, a repeated one, or unusable."""
+"""What an import makes of a filter: each row is a new rule, changes or repeats one, or is unusable.
 
-from collections.abc import Sequence
+A row changes the rule of the collection whose id it has; what it does not say stays as it was.
+"""
+
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from harvester.collection.kinds.kind import PLACEHOLDER
 from harvester.documents import Tree
 from harvester.networks.x.imports.asked import Asked, asked_of
-from harvester.networks.x.imports.rows import NEW, REPEATED, UNUSABLE, Table
+from harvester.networks.x.imports.rows import CHANGED, NEW, REPEATED, UNUSABLE, Table
 from harvester.networks.x.rules.collection_rules import CollectionRule, collection_rules, made_id
+from harvester.text import together
 
 USUAL_TYPE = "native"
 # The words of v1.1, whose terms are rules, too.
 _WORDS = ("track", "follow", "locations")
 # What else tells rules of one value apart, where they have no ids.
 _LABELS = ("tag", "status")
+_MEMBERS = ("type", "value", *_LABELS, "metadata")
 _Key = tuple[str, str]
 
 
@@ -71,6 +77,12 @@ class _Rules:
         self.by_id.setdefault(rule.id, known)
         self.by_key.setdefault(_key(rule), []).append(known)
 
+    def move(self, known: _Known, rule: CollectionRule) -> None:
+        """The known rule is this one now."""
+        self.by_key[_key(known.rule)].remove(known)
+        del self.by_id[known.rule.id]
+        self.add(rule, known.place)
+
     def same(self, asked: Asked) -> _Known | None:
         """The rule that a row would repeat: of its id; without one, of its value and what else it says."""
         if asked.rule is None:
@@ -94,11 +106,14 @@ def _differences(entry: Tree, rule: CollectionRule, names: Sequence[str]) -> lis
 class _Import:
     """Takes rows one after the other; `there` are the rules of the collection, `read` those of the rows."""
 
-    def __init__(self, before: Sequence[CollectionRule], *, replacing: bool) -> None:
+    def __init__(self, section: Tree, *, replacing: bool) -> None:
         self.replacing = replacing
         self.there, self.read = _Rules(), _Rules()
+        self.before = collection_rules(section, [])
+        self.rules: list[Tree] = list(section.get("rules") or ())
         self.entries: list[Tree] = []
-        for rule in before:
+        self._places = dict(_places(self.rules))
+        for rule in self.before:
             self.there.add(rule, "a rule of the collection")
 
     def take(self, source: str, asked: Asked, place: str) -> Outcome:
@@ -107,13 +122,26 @@ class _Import:
             return replace(found, became=UNUSABLE, reason=asked.problem)
         first, known = self.read.same(asked), self._there(asked, rule)
         same = first or known
-        if same and _key(same.rule) != _key(rule):
+        changed = self._changed(asked, rule, known) if known and not first else ()
+        if same and not changed and _key(same.rule) != _key(rule):
             reason = f"{rule.id} is the id of {same.place}, whose value is {same.rule.value}"
             return replace(found, became=UNUSABLE, reason=reason)
         if not first:
-            self.read.add(self._entered(asked, rule, known), place)
+            self.read.add(self._entered(asked, rule, known, changes=bool(changed)), place)
         found = replace(found, type=rule.type, corrected=asked.entry["value"] if asked.corrected else "")
+        if known and changed:
+            reason = f"{known.rule.id} has another {together(changed)}"
+            return replace(found, became=CHANGED, reason=reason, of_collection=True)
         return self._repeated(found, asked, same, of_collection=first is None) if same else found
+
+    def _changed(self, asked: Asked, rule: CollectionRule, known: _Known) -> Sequence[str]:
+        """What a row says otherwise than the rule of the collection that it is, if it may change that."""
+        if self.replacing:
+            return [name for name in _MEMBERS if getattr(rule, name) != getattr(known.rule, name)]
+        if not asked.has_id or known.rule.id not in self._places:
+            return ()
+        said = {name: getattr(rule, name) for name in _MEMBERS if asked.entry.get(name)}
+        return _differences(said, known.rule, _MEMBERS)
 
     def _there(self, asked: Asked, rule: CollectionRule) -> _Known | None:
         """The rule of the collection that a row repeats, or whose id it has."""
@@ -123,12 +151,14 @@ class _Import:
         # A rule takes the place of one of its value, which may have had another tag, and none of another's.
         alike = [found, *(() if asked.has_id else self.there.by_key.get(_key(rule), ()))]
         free = (known for known in alike if known and known.rule.id not in self.read.by_id)
-        return next((known for known in free if _key(known.rule) == _key(rule)), None)
+        return next((known for known in free if asked.has_id or _key(known.rule) == _key(rule)), None)
 
-    def _entered(self, asked: Asked, rule: CollectionRule, known: _Known | None) -> CollectionRule:
+    def _entered(
+        self, asked: Asked, rule: CollectionRule, known: _Known | None, *, changes: bool
+    ) -> CollectionRule:
         """The rule as it stands in the collection after the import."""
         if known and not self.replacing:
-            return known.rule
+            return self._with_changes(asked, known) if changes else known.rule
         taken = self.read.by_id if self.replacing else {**self.there.by_id, **self.read.by_id}
         entry, own = asked.entry, rule.id
         if known:
@@ -138,11 +168,28 @@ class _Import:
         self.entries.append(entry if own == rule.id else {"id": own, **entry})
         return replace(rule, id=own)
 
+    def _with_changes(self, asked: Asked, known: _Known) -> CollectionRule:
+        """The rule of the collection with all that the row says."""
+        at = self._places[known.rule.id]
+        self.rules[at] = {**self.rules[at], **asked.entry}
+        (rule,) = collection_rules({"rules": [self.rules[at]]}, [])
+        self.there.move(known, rule)
+        return rule
+
     def _repeated(self, found: Outcome, asked: Asked, same: _Known, *, of_collection: bool) -> Outcome:
-        taken_over = of_collection and self.replacing
-        lost = () if taken_over else tuple(_differences(asked.entry, same.rule, (*_LABELS, "metadata")))
+        lost = tuple(_differences(asked.entry, same.rule, (*_LABELS, "metadata")))
         reason = f"same as {same.place}" + (f"; its {' and '.join(lost)} left out" if lost else "")
         return replace(found, became=REPEATED, reason=reason, of_collection=of_collection, lost=lost)
+
+
+def _places(rules: Sequence[Any]) -> Iterator[tuple[str, int]]:
+    """Where each rule is that a row may change: those that have an id, or whose id is that of their value."""
+    known: set[str] = set()
+    for at, entry in enumerate(rules):
+        for rule in collection_rules({"rules": [entry]}, []):
+            if rule.id not in known:
+                known.add(rule.id)
+                yield rule.id, at
 
 
 def imported(
@@ -158,8 +205,7 @@ def imported(
     Where they replace others, a rule of the same value that has an id keeps it, unless its row gives one.
     """
     section = {key: value for key, value in section.items() if not str(value).startswith(PLACEHOLDER)}
-    before = collection_rules(section, [])
-    made = _Import(before, replacing=replacing)
+    made = _Import(section, replacing=replacing)
     outcomes: list[Outcome] = []
     for table in tables:
         for row in table.rows:
@@ -167,7 +213,7 @@ def imported(
             place = row.place if len(tables) == 1 else f"{row.place} of {table.name}"
             outcomes.append(made.take(table.name, asked, place))
     if not replacing:
-        return Imported({**section, "rules": [*(section.get("rules") or ()), *made.entries]}, outcomes)
+        return Imported({**section, "rules": [*made.rules, *made.entries]}, outcomes)
     rest = {key: value for key, value in section.items() if key not in _WORDS}
-    gone = [rule for rule in before if rule.id not in made.read.by_id]
+    gone = [rule for rule in made.before if rule.id not in made.read.by_id]
     return Imported({**rest, "rules": made.entries}, outcomes, gone)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 # What becomes of a row.
-NEW, REPEATED, UNUSABLE = "new", "repeated", "unusable"
+NEW, CHANGED, REPEATED, UNUSABLE = "new", "changed", "repeated", "unusable"
 
 # What the column of a rule's type may be called: the first one with something in it counts.
 TYPE_COLUMNS = ("orig_type", "type", "rule_type")

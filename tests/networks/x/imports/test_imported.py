@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvester.networks.x.imports.imported import Imported, imported
-from harvester.networks.x.imports.rows import NEW, REPEATED, UNUSABLE, Row, Table
+from harvester.networks.x.imports.rows import CHANGED, NEW, REPEATED, UNUSABLE, Row, Table
 from harvester.networks.x.rules.collection_rules import collection_rules
 
 Fields = dict[str, Any]
@@ -107,9 +107,48 @@ def test_the_same_value_with_two_ids_is_two_rules() -> None:
 def test_an_id_is_not_given_to_two_values() -> None:
     made = imported({}, [_table({"value": "a", "id": "1"}, {"value": "b", "id": "1"})])
     assert made.outcomes[1].reason == "1 is the id of line 1, whose value is a"
-    made = imported(made.section, [_table({"value": "b", "id": "1"})])
-    assert made.outcomes[0].reason == "1 is the id of a rule of the collection, whose value is a"
-    assert [rule["value"] for rule in made.section["rules"]] == ["a"]
+
+
+_THERE = {"id": "1", "value": "a", "type": "keyword", "tag": "t", "metadata": {"n": "1"}, "x_own": 3}
+
+
+@pytest.mark.parametrize(
+    ("row", "changed", "named"),
+    [
+        ({"status": "inactive"}, {"status": "inactive"}, "status"),
+        ({"tag": "u", "n": "2"}, {"tag": "u", "metadata": {"n": "2"}}, "tag and metadata"),
+        ({"value": "b"}, {"value": "b"}, "value"),
+        ({"type": "hashtag"}, {"type": "hashtag", "value": "a"}, "type and value"),
+    ],
+)
+def test_a_row_changes_the_rule_of_the_collection_that_has_its_id(
+    row: Fields, changed: Fields, named: str
+) -> None:
+    section = {"rules": [{"id": "0", "value": "z"}, _THERE]}
+    made = imported(section, [_table({"id": "1", "type": "keyword", "value": "a", **row})])
+    (outcome,) = made.outcomes
+    assert (outcome.became, outcome.reason) == (CHANGED, f"1 has another {named}")
+    assert made.section["rules"] == [section["rules"][0], {**_THERE, **changed}]
+
+
+def test_a_row_that_says_less_than_its_rule_changes_nothing() -> None:
+    made = imported({"rules": [_THERE]}, [_table({"id": "1", "type": "keyword", "value": " a "})])
+    assert (_became(made), made.section) == ([REPEATED], {"rules": [_THERE]})
+
+
+def test_a_value_that_a_rule_had_before_its_row_changed_it_is_a_new_rule() -> None:
+    rows = [{"id": "1", "value": "b"}, {"value": "a"}]
+    made = imported({"rules": [{"id": "1", "value": "a"}]}, [_table(*rows)])
+    assert _became(made) == [CHANGED, NEW]
+    other = imported({"rules": [{"id": "1", "value": "a"}]}, [_table(*reversed(rows))])
+    assert _became(other) == [REPEATED, UNUSABLE]
+
+
+def test_a_term_of_track_is_changed_by_no_row() -> None:
+    (term,) = collection_rules({"track": "happy"}, [])
+    row = {"id": term.id, "type": "keyword", "value": "sad"}
+    made = imported({"track": "happy"}, [_table(row)])
+    assert (_became(made), "whose value is happy" in made.outcomes[0].reason) == ([UNUSABLE], True)
 
 
 def test_a_row_of_a_second_table_is_named_with_the_table_that_it_repeats() -> None:
@@ -137,7 +176,7 @@ def test_in_place_of_the_rules_there_only_the_rules_of_the_table_are_left() -> N
     section = {"track": "happy,sad", "rules": [{"id": "7", "value": "a", "type": "native"}], "max_records": 5}
     rows = _table({"value": "happy", "type": "track"}, {"value": "a", "tag": "new"}, {"value": "b"})
     made = imported(section, [rows], replacing=True)
-    assert _became(made) == [REPEATED, REPEATED, NEW]
+    assert _became(made) == [REPEATED, CHANGED, NEW]
     assert [rule.value for rule in made.removed] == ["sad"]
     assert made.section == {
         "max_records": 5,
@@ -152,7 +191,7 @@ def test_in_place_of_the_rules_there_only_the_rules_of_the_table_are_left() -> N
 def test_a_replaced_rule_may_have_its_id_with_another_value() -> None:
     section = {"rules": [{"id": "7", "value": "a"}]}
     made = imported(section, [_table({"id": "7", "value": "b"})], replacing=True)
-    assert (_became(made), len(made.removed)) == ([NEW], 0)
+    assert (_became(made), len(made.removed)) == ([CHANGED], 0)
 
 
 def test_a_correction_is_counted_within_and_refused_when_strict() -> None:
@@ -187,14 +226,16 @@ def test_every_row_is_counted_once_and_a_second_import_adds_nothing(
     section = imported({"track": "cnn com"}, [_table(*there)]).section
     table = _table(*rows)
     made = imported(section, [table], strict=strict, replacing=replacing)
-    assert made.count(NEW) + made.count(REPEATED) + made.count(UNUSABLE) == len(rows)
+    assert sum(map(made.count, (NEW, CHANGED, REPEATED, UNUSABLE))) == len(rows)
     assert all(outcome.became != UNUSABLE for outcome in made.corrected)
     again = imported(made.section, [table], strict=strict, replacing=replacing)
     assert (again.section, again.count(NEW), list(again.removed)) == (made.section, 0, [])
+    assert again.count(CHANGED) == 0
     assert again.count(UNUSABLE) == made.count(UNUSABLE)
     if not replacing:
         before = len(section["rules"])
-        assert made.section["rules"][:before] == section["rules"]
+        changed = [a for a, b in zip(made.section["rules"], section["rules"], strict=False) if a != b]
+        assert len(changed) == made.count(CHANGED)
         assert len(made.section["rules"]) == before + made.count(NEW)
     problems: list[str] = []
     assert len(collection_rules({"rules": made.section["rules"]}, problems)) == len(made.section["rules"])
