@@ -65,6 +65,48 @@ def test_what_is_no_rule_is_named_and_the_others_are_added(person: Person) -> No
     )
 
 
+def test_rules_are_switched_off_and_on_by_id_and_tag(person: Person) -> None:
+    rules = [
+        {"id": str(number), "value": f"word{number}", "tag": "t" if number else "u"} for number in range(3)
+    ]
+    person.write({"id": "s", "type": "filter", "filter": {"rules": rules, "track": "happy"}})
+    person.output("collection", "add")
+
+    told = person("collection-config", "disable-rules", "0", "9", "--tag", "t")
+
+    assert (told.code, told.out) == (
+        Exit.PARTIAL,
+        "Made 3 rules of collection.json inactive.\nFollowing rules are not in it:\n9\n",
+    )
+    assert "`collection-config update` stores the change." in told.err
+    changes = person.output("collection-config", "update", "--dry-run")
+    assert changes.count("inactive") == 3
+    dry = person.output("collection-config", "enable-rules", "0", "--dry-run")
+    assert dry == "Would make 1 rule of collection.json active. Nothing was changed.\n"
+    again = person("collection-config", "enable-rules", "0", "--tag", "u")
+    assert (again.code, again.out) == (0, "Made 1 rule of collection.json active.\n")
+    assert "1 rule already inactive." in person("collection-config", "disable-rules", "1").err
+    assert [rule["status"] for rule in person.file["filter"]["rules"]] == ["active", "inactive", "inactive"]
+    assert person("collection-config", "enable-rules").code == Exit.USAGE
+
+
+def test_many_rules_are_removed_only_when_that_is_confirmed(person: Person) -> None:
+    rules = [{"id": f"r{number}", "value": f"word{number}"} for number in range(60)]
+    person.write({"id": "s", "type": "filter", "filter": {"rules": rules}})
+    person.output("collection", "add")
+    ids = [str(rule["id"]) for rule in rules[:50]]
+
+    asked = person(*_REMOVE, *ids)
+
+    assert "Remove 50 rules from collection.json?" in asked.words
+    assert (asked.code, len(person.file["filter"]["rules"])) == (Exit.USAGE, 60)
+    assert person.output(*_REMOVE, *ids, "--yes") == "Removed 50 rules from collection.json.\n"
+    stored = person("collection-config", "update")
+    assert (stored.code, "50 rules removed." in stored.words) == (Exit.USAGE, True)
+    assert person("collection-config", "update", "--yes").code == Exit.OK
+    assert person(*_REMOVE, "r55").code == Exit.OK
+
+
 def test_a_box_may_begin_with_a_minus(person: Person) -> None:
     person.write({"id": "s", "type": "filter", "filter": {"track": "x"}})
 

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _C = TypeVar("_C", bound=Mapping[str, Any])
+# From this number on it is asked before rules are removed.
+MANY_RULES = 50
 _FILE = Path(FILE)
 _NO_FILE = "Write one with `collection-config template`, or get it with `collection-config download`."
 

@@ -211,6 +211,8 @@ def _confirm_losses(
         reasons.append("The stored collection is invalid, and is replaced completely.")
     elif gone := removed_users(current, new):
         reasons.append(f"{counted(len(gone), 'user')} removed, with their since_ids.")
+    elif len(lost := _removed_rules(current, new)) >= collection_file.MANY_RULES:
+        reasons.append(f"{counted(len(lost), 'rule')} removed.")
     if base is None:
         reasons.append("The file does not say which stored version it is based on.")
     elif clashes := conflicts(base, mine, current):
@@ -219,6 +221,10 @@ def _confirm_losses(
         shown = [*changes[:50], *([f"... and {len(changes) - 50} more"] if len(changes) > 50 else [])]
         click.echo("\n".join(["Here are the changes that will be applied:", *shown, *reasons]), err=True)
         confirm("Proceed?", yes=yes)
+
+
+def _removed_rules(current: Tree, new: Tree) -> set[str]:
+    return {*network_of(current).rule_values(current)} - {*network_of(new).rule_values(new)}
 
 
 @collection_config.command("changes", help="Show what changed in COLLECTION_ID, when and by whom.")
@@ -285,6 +291,16 @@ collection_config.defer(
     Deferred("rules", "config.rules:rules", "List the rules in the file, or of the stored COLLECTION_ID."),
     Deferred("add-rules", "config.rules:add_rules", "Add a rule for each of VALUES to the file."),
     Deferred("remove-rules", "config.rules:remove_rules", "Remove the rules of these IDS from the file."),
+    Deferred(
+        "enable-rules",
+        "config.rules:enable_rules",
+        "Make the rules of these IDS active in the file, so that they are sent to X.",
+    ),
+    Deferred(
+        "disable-rules",
+        "config.rules:disable_rules",
+        "Make the rules of these IDS inactive in the file: they stay, and are not sent to X.",
+    ),
     Deferred(
         "import-rules",
         "config.import_rules:import_rules",

@@ -1,4 +1,4 @@
-"""`collection-config` commands that list the rules in collection.json, add some, and remove some."""
+"""`collection-config` commands that list the rules in collection.json, add, remove and switch some."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,11 +12,13 @@ from harvester.commands.cli import collection_file
 from harvester.commands.cli.output import (
     advise,
     announce_dry_run,
+    confirm,
     dry_run_option,
     json_option,
     print_json,
     print_line,
     table,
+    yes_option,
 )
 from harvester.commands.cli.workspace import Workspace, in_workspace, optional_collection_id_argument
 from harvester.documents import Tree
@@ -72,8 +74,9 @@ def add_rules(
 @click.command("remove-rules", help="Remove the rules of these IDS from the file.")
 @click.argument("ids", nargs=-1, required=True)
 @dry_run_option
+@yes_option
 @collection_file.file_option
-def remove_rules(ids: Sequence[str], dry_run: bool, path: Path) -> int:
+def remove_rules(ids: Sequence[str], dry_run: bool, yes: bool, path: Path) -> int:
     from harvester.networks.x.rules.edits import Removed, without_rules
 
     made: list[Removed] = []
@@ -82,12 +85,57 @@ def remove_rules(ids: Sequence[str], dry_run: bool, path: Path) -> int:
         made[:] = [without_rules(_section(tree), ids)]
         return {**tree, "filter": made[0].section}
 
+    if not dry_run and len(gone := without_rules(_section(collection_file.read(path)), ids).removed) >= collection_file.MANY_RULES:
+        confirm(f"Remove {counted(len(gone), 'rule')} from {path}?", yes=yes)
     before = collection_file.change(path, edit, dry_run=dry_run)
     (found,) = made
     if not announce_dry_run(dry_run, f"remove {counted(len(found.removed), 'rule')} from {path}"):
         click.echo(f"Removed {counted(len(found.removed), 'rule')} from {path}.")
         _tell_unstored(before)
     return _tell("Following rules are not in it:", found.missing)
+
+
+def _switch_command(name: str, words: str, status: str) -> click.Command:
+    """A command that gives rules this status."""
+
+    @click.command(name, help=words)
+    @click.argument("ids", nargs=-1)
+    @click.option("--tag", "tags", multiple=True, help="All rules of this tag; may be repeated.")
+    @dry_run_option
+    @collection_file.file_option
+    def switch(ids: Sequence[str], tags: Sequence[str], dry_run: bool, path: Path) -> int:
+        from harvester.networks.x.rules.edits import Switched, with_status
+
+        if not (ids or tags):
+            raise HarvesterError("No rules given.", hint="Give ids or --tag.", exit_code=Exit.USAGE)
+        made: list[Switched] = []
+
+        def edit(tree: Tree) -> Tree:
+            made[:] = [with_status(_section(tree), status, ids=ids, tags=tags)]
+            return {**tree, "filter": made[0].section}
+
+        before = collection_file.change(path, edit, dry_run=dry_run)
+        (found,) = made
+        many = counted(len(found.changed), "rule")
+        if not announce_dry_run(dry_run, f"make {many} of {path} {status}"):
+            click.echo(f"Made {many} of {path} {status}.")
+            if found.present:
+                click.echo(f"{counted(len(found.present), 'rule')} already {status}.", err=True)
+            if found.changed:
+                _tell_unstored(before)
+        return _tell("Following rules are not in it:", found.missing)
+
+    return switch
+
+
+enable_rules = _switch_command(
+    "enable-rules", "Make the rules of these IDS active in the file, so that they are sent to X.", "active"
+)
+disable_rules = _switch_command(
+    "disable-rules",
+    "Make the rules of these IDS inactive in the file: they stay, and are not sent to X.",
+    "inactive",
+)
 
 
 @click.command("rules", help="List the rules in the file, or of the stored COLLECTION_ID.")

@@ -1,11 +1,11 @@
-"""Rules are added to a collection's `filter` and removed from it; what cannot be a rule is told why."""
+"""Rules are added to a collection's `filter`, removed from it and switched on and off in it."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from harvester.documents import Tree
-from harvester.networks.x.rules.collection_rules import CollectionRule, collection_rules
+from harvester.networks.x.rules.collection_rules import CollectionRule, collection_rules, made_id
 from harvester.networks.x.rules.values import (
     GEO,
     KEYWORD,
@@ -34,6 +34,16 @@ class Removed:
 
     section: Tree
     removed: tuple[CollectionRule, ...]
+    missing: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Switched:
+    """The changed section, the rules whose status is another now, and the ids and tags that none has."""
+
+    section: Tree
+    changed: tuple[CollectionRule, ...]
+    present: tuple[CollectionRule, ...]
     missing: tuple[str, ...]
 
 
@@ -67,9 +77,10 @@ def without_rules(section: Mapping[str, Any], ids: Sequence[str]) -> Removed:
     gone = {each: known[each] for each in ids if each in known}
     if not gone:
         return Removed(dict(section), (), tuple(dict.fromkeys(ids)))
+    named = _named(section)
     parts = {
-        "rules": [rule for rule in section.get("rules") or () if not _is_any(rule, gone)],
-        **_words(section, {(rule.type, rule.value) for rule in gone.values()}),
+        "rules": [rule for rule in section.get("rules") or () if not _is_any(rule, gone, named)],
+        **_words(section, {(rule.type, rule.value) for rule in gone.values() if rule.id not in named}),
     }
     changed = {**section, **parts}
     return Removed(
@@ -77,6 +88,40 @@ def without_rules(section: Mapping[str, Any], ids: Sequence[str]) -> Removed:
         tuple(gone.values()),
         tuple(dict.fromkeys(each for each in ids if each not in known)),
     )
+
+
+def with_status(
+    section: Mapping[str, Any], status: str, *, ids: Sequence[str], tags: Sequence[str]
+) -> Switched:
+    """The section in which the rules of these ids and tags have this status; their ids stay."""
+    known = collection_rules(section, [])
+    meant = [rule for rule in known if rule.id in ids or (rule.tag and rule.tag in tags)]
+    found = {each for rule in meant for each in (rule.id, rule.tag)}
+    missing = tuple(dict.fromkeys(each for each in (*ids, *tags) if each not in found))
+    changed = {rule.id: rule for rule in meant if rule.status != status}
+    present = tuple(rule for rule in meant if rule.status == status)
+    if not changed:
+        return Switched(dict(section), (), present, missing)
+    rules: list[Tree] = []
+    listed: set[str] = set()
+    named = _named(section)
+    for entry in section.get("rules") or ():
+        rule = next((each for each in changed.values() if _is_any(entry, {each.id: each}, named)), None)
+        rules.append(_switched(entry, rule, status) if rule else entry)
+        listed |= {rule.id} if rule else set()
+    # A term of `track`, `follow` or `locations` has no status there.
+    terms = [rule for rule in changed.values() if rule.id not in listed]
+    rules += [_switched({"type": rule.type, "value": rule.value}, rule, status) for rule in terms]
+    unnamed = {(rule.type, rule.value) for rule in changed.values() if not rule.tag and rule.id not in named}
+    parts = {"rules": rules, **_words(section, unnamed)}
+    left = {name: value for name, value in {**section, **parts}.items() if value or name not in parts}
+    return Switched(left, tuple(changed.values()), present, missing)
+
+
+def _switched(entry: Tree, rule: CollectionRule, status: str) -> Tree:
+    """The entry with another status, and with its id where the status is part of how that is made."""
+    is_made = rule.id == made_id(rule.type, rule.value)
+    return {**({} if is_made else {"id": rule.id}), **entry, "status": status}
 
 
 def _said(rule: CollectionRule) -> tuple[str, str, str]:
@@ -89,12 +134,22 @@ def _unusable(given: Tree, problem: str) -> str:
     return f"{given.get('value') or '(no value)'}: {problem.removeprefix(place).lstrip(': ')}"
 
 
-def _is_any(given: Tree, gone: Mapping[str, CollectionRule]) -> bool:
+def _is_any(given: Tree, gone: Mapping[str, CollectionRule], named: Collection[str]) -> bool:
+    """Whether an entry is one of these rules; those of an id that is `named` are no entry without one."""
     for rule in collection_rules({"rules": [given]}, []):
         if given.get("id"):
             return rule.id in gone
-        return any(_said(rule) == _said(each) and rule.status == each.status for each in gone.values())
+        return any(
+            _said(rule) == _said(each) and rule.status == each.status
+            for each in gone.values()
+            if each.id not in named
+        )
     return False
+
+
+def _named(section: Mapping[str, Any]) -> set[str]:
+    """The ids that entries of `rules` give themselves."""
+    return {str(entry.get("id")) for entry in section.get("rules") or () if isinstance(entry, dict)}
 
 
 def _words(section: Mapping[str, Any], gone: Collection[tuple[str, str]]) -> Tree:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harvester.networks.x.rules.collection_rules import collection_rules, made_id
-from harvester.networks.x.rules.edits import with_rules, without_rules
+from harvester.networks.x.rules.edits import with_rules, with_status, without_rules
 
 
 def test_what_is_new_is_added_as_it_was_given() -> None:
@@ -89,3 +89,56 @@ def test_the_rules_that_are_left_keep_their_order(numbers: list[int]) -> None:
     assert [(rule.value, rule.tag) for rule in left] == [
         (rule.value, rule.tag) for rule in rules if rule.id not in gone
     ]
+
+
+_entries = st.fixed_dictionaries(
+    {"value": st.sampled_from(["a", "b"])},
+    optional={
+        "id": st.sampled_from(["1", "2"]),
+        "tag": st.sampled_from(["t", "u"]),
+        "type": st.sampled_from(["keyword", "native"]),
+        "status": st.sampled_from(["active", "inactive"]),
+        "metadata": st.just({"n": 1}),
+    },
+)
+
+
+def _own(entry: Any) -> Any:
+    return entry.get("id", id(entry))
+
+
+_sections = st.fixed_dictionaries(
+    {},
+    optional={
+        "rules": st.lists(_entries, max_size=4, unique_by=_own),
+        "track": st.sampled_from(["a", "a,b", ["b", "c"]]),
+        "follow": st.just("12,@nasa"),
+    },
+)
+
+
+def _statuses(section: dict[str, Any]) -> dict[str, str]:
+    problems: list[str] = []
+    found = {rule.id: rule.status for rule in collection_rules(section, problems)}
+    assert problems == []
+    return found
+
+
+@given(_sections, st.data())
+def test_rules_are_switched_off_and_on_and_no_other_changes(section: dict[str, Any], data: Any) -> None:
+    before = _statuses(section)
+    ids = data.draw(st.lists(st.sampled_from([*before, "none"]), unique=True))
+    off = with_status(section, "inactive", ids=ids, tags=[])
+    known = [each for each in ids if each in before]
+    assert off.missing == tuple(each for each in ids if each == "none")
+    assert {rule.id for rule in (*off.changed, *off.present)} == set(known)
+    assert _statuses(off.section) == before | dict.fromkeys(known, "inactive")
+    on = with_status(off.section, "active", ids=ids, tags=[])
+    assert _statuses(on.section) == before | dict.fromkeys(known, "active")
+
+
+def test_all_rules_of_a_tag_are_switched() -> None:
+    found = with_status(_SECTION, "inactive", ids=[], tags=["x", "z"])
+
+    assert ([rule.tag for rule in found.changed], found.missing) == (["x"], ("z",))
+    assert found.section["rules"][1] == {"value": "dog", "tag": "x", "status": "inactive"}
