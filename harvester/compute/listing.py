@@ -55,7 +55,9 @@ def row_of(store: "Store", keys: "CollectionKeys", task: Task | None) -> Tree | 
 def repair_row(store: "Store", keys: "CollectionKeys") -> Tree | None:
     """The row of a repair that runs, wherever that is, beside that of its stream; None while none runs."""
     held = catalog.live_lock(store, keys.repairs)
-    return held and {
+    if held is None:
+        return None
+    return {
         "id": keys.id,
         "status": RUNNING,
         "kind": OF_REPAIR,

@@ -183,7 +183,6 @@ class HarvestSummary(Figures, total=False):
     limit: str
     needs_change: bool
     folder: str
-    is_repair: bool
 
 
 class LastHarvest(TypedDict):

@@ -148,10 +148,7 @@ class Network:
         return None
 
     def rule_values(self, tree: Mapping[str, Any], *, active: bool = False) -> Mapping[str, str]:
-        """What each rule of a collection asks for, by its id; empty where the network has no rules.
-
-        With `active`, only those that are sent to the network.
-        """
+        """What each rule, or each `active` one, asks for, by its id; empty where the network has no rules."""
         return {}
 
     def posts(self, line: bytes) -> Sequence[Post]:

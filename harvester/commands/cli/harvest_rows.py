@@ -1,7 +1,7 @@
 """The rows of `harvest list`: what runs, what died, and what was due and never began."""
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from harvester.commands.cli.workspace import Workspace
 from harvester.documents import HarvestSummary, Tree
@@ -34,7 +34,7 @@ def repair_of(workspace: Workspace, keys: "CollectionKeys") -> HarvestSummary | 
     from harvester.harvest import catalog
 
     summary = catalog.running(workspace.store, keys.repairs)
-    return summary and {**summary, "is_repair": True}
+    return cast("HarvestSummary", {**summary, "is_repair": True}) if summary else None
 
 
 def how_it_ended(workspace: Workspace, keys: "CollectionKeys") -> str:

@@ -12,6 +12,7 @@ from harvester.documents import Tree
 from harvester.networks.x.imports.asked import Asked, asked_of
 from harvester.networks.x.imports.rows import CHANGED, NEW, REPEATED, UNUSABLE, Table
 from harvester.networks.x.rules.collection_rules import CollectionRule, collection_rules, made_id
+from harvester.networks.x.rules.values import as_matched
 from harvester.text import together
 
 USUAL_TYPE = "native"
@@ -95,7 +96,7 @@ class _Rules:
 
 
 def _key(rule: CollectionRule) -> _Key:
-    return rule.type, rule.value
+    return rule.type, as_matched(rule.type, rule.value)
 
 
 def _differences(entry: Tree, rule: CollectionRule, names: Sequence[str]) -> list[str]:

@@ -15,6 +15,7 @@ from harvester.networks.x.rules.values import (
     NATIVE,
     TYPES,
     accounts,
+    as_matched,
     boxes,
     canonical,
     keyword,
@@ -92,11 +93,19 @@ def unreadable(asked: Mapping[str, Any]) -> list[str]:
 
 
 def repeated(asked: Mapping[str, Any]) -> list[str]:
-    """Which rules have the type and value of an earlier one: of X's rules they are one."""
-    first: dict[tuple[str, str], _Place] = {}
+    """Which rules have the type and value of an earlier one, as X matches them: they are one live rule."""
+    first: dict[tuple[str, str], tuple[_Place, CollectionRule]] = {}
     found: list[str] = []
-    for place, rule in _listed(asked.get("rules"), []):
-        if (earlier := first.setdefault((rule.type, rule.value), place)) is not place:
+    terms = list(_of_2019(asked, []))
+    for place, rule in (*_listed(asked.get("rules"), []), *terms):
+        key = rule.type, as_matched(rule.type, rule.value)
+        earlier, other = first.setdefault(key, (place, rule))
+        if other.value != rule.value:
+            found.append(
+                f"{earlier} and {place} differ only in upper and lower case ({other.value}, {rule.value}), "
+                "and have one live rule."
+            )
+        elif earlier is not place and place.where != earlier.where:
             found.append(f"{earlier} and {place} have one value ({rule.value}), and one live rule.")
     return found
 

@@ -11,6 +11,7 @@ from harvester.networks.x.rules.values import (
     KEYWORD,
     USERNAME,
     accounts,
+    as_matched,
     boxes,
     canonical,
     keyword,
@@ -50,20 +51,20 @@ class Switched:
 def with_rules(section: Mapping[str, Any], new: Iterable[Tree]) -> Added:
     """The section with these rules, without those that say the same as one that it has."""
     there = collection_rules(section, [])
-    said, ids = {_said(rule) for rule in there}, {rule.id for rule in there}
+    said, ids = {_matches(rule) for rule in there}, {rule.id for rule in there}
     added: dict[CollectionRule, Tree] = {}
     present: list[CollectionRule] = []
     unusable: list[str] = []
     for given in new:
         problems: list[str] = []
         for rule in collection_rules({"rules": [given]}, problems):
-            if _said(rule) in said:
+            if _matches(rule) in said:
                 present.append(rule)
             elif given.get("id") in ids:
                 problems.append(f"Rule 1: another rule has the id {rule.id}.")
             else:
                 added[rule] = given
-                said.add(_said(rule))
+                said.add(_matches(rule))
                 ids.add(rule.id)
         unusable += [_unusable(given, problem) for problem in problems]
     rules = [*(section.get("rules") or ()), *added.values()]
@@ -122,6 +123,10 @@ def _switched(entry: Tree, rule: CollectionRule, status: str) -> Tree:
     """The entry with another status, and with its id where the status is part of how that is made."""
     is_made = rule.id == made_id(rule.type, rule.value)
     return {**({} if is_made else {"id": rule.id}), **entry, "status": status}
+
+
+def _matches(rule: CollectionRule) -> tuple[str, str, str]:
+    return rule.type, as_matched(rule.type, rule.value), rule.tag
 
 
 def _said(rule: CollectionRule) -> tuple[str, str, str]:

@@ -59,6 +59,22 @@ def is_token(word: str) -> bool:
     )
 
 
+def as_matched(kind: str, value: str) -> str:
+    """A value without what X does not tell apart: upper and lower case of words, `OR` excepted.
+
+    What an operator is given may be told apart, so native values that have one stay as they are.
+    """
+    if kind in (KEYWORD, HASHTAG):
+        return value.lower()
+    if kind != NATIVE or ":" in value:
+        return value
+    return re.sub(r'"[^"]*"|[^\s()]+', lambda found: _uncapital(found[0]), value)
+
+
+def _uncapital(word: str) -> str:
+    return word if word in ("OR", "AND", "NOT") else word.lower()
+
+
 def unclosed(text: str) -> str:
     """What of X's own language is not closed, or closed and never opened; empty where all is in order."""
     rest = re.sub(r'"(?:\\.|[^"\\])*"', "", text)

@@ -9,7 +9,7 @@ from harvester.networks.x.rules.collection_rules import CollectionRule, collecti
 from harvester.networks.x.rules.live_rules import RuleCaps
 from harvester.networks.x.rules.packing import OR, chunks
 from harvester.networks.x.rules.translation import terms, tiles
-from harvester.networks.x.rules.values import GEO, NATIVE
+from harvester.networks.x.rules.values import GEO, NATIVE, as_matched
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,11 @@ def translated(rules: Sequence[CollectionRule], caps: RuleCaps) -> list[Wanted]:
             problems.append(problem)
             continue
         one = _translated(rule, caps)
-        if same := found.get(one.values):
+        alike = tuple(as_matched(rule.type, value) for value in one.values)
+        if same := found.get(alike):
             one = replace(same, ids=same.ids + one.ids, local=same.local and one.local)
         problems += _too_long(rule, one, caps)
-        found[one.values] = one
+        found[alike] = one
     if problems:
         raise _unusable(problems)
     return list(found.values())
