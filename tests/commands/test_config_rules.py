@@ -129,7 +129,7 @@ def test_rules_that_are_wrong_are_not_listed_but_told(person: Person) -> None:
 
     told = person("collection-config", "rules")
 
-    assert told.code == Exit.ERROR and "Rule 1 has an unknown key tga. Did you mean tag?" in told.err
+    assert told.code == Exit.ERROR and "rules[0] has an unknown key tga. Did you mean tag?" in told.err
 
 
 _CHECK = ("collection-config", "check")

@@ -154,7 +154,7 @@ def test_a_plan_for_one_value_under_two_tags_adds_it_once() -> None:
 
     assert [rule.value for rule in plan.add] == ["a"]
     told = repeated({"rules": [{"value": "a", "tag": "x"}, {"value": " a", "tag": "y"}, {"value": "b"}]})
-    assert told == ["Rule 1 and Rule 2 have one value (a), and one live rule."]
+    assert told == ["rules[0] and rules[1] have one value (a), and one live rule."]
 
 
 # -- a filter of nothing, and rules with more than they can have -------------------------------------
@@ -191,7 +191,7 @@ def test_words_are_what_may_match() -> None:
 def test_a_rule_with_unknown_members_is_refused() -> None:
     tree = {"id": "c", "type": "filter", "filter": {"rules": [{"value": "a", "vlaue": "x", "tag": "t"}]}}
 
-    assert problems(tree) == ["Rule 1 has an unknown key vlaue. Did you mean value?"]
+    assert problems(tree) == ["rules[0] has an unknown key vlaue. Did you mean value?"]
 
 
 def test_a_stream_that_ran_with_the_tags_of_before_starts_with_ids(tmp_path: Path) -> None:

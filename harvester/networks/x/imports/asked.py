@@ -9,7 +9,7 @@ import orjson
 from harvester.documents import Tree
 from harvester.networks.x.imports.rows import TYPE_COLUMNS, Row
 from harvester.networks.x.imports.values import Value, value_of
-from harvester.networks.x.rules.collection_rules import CollectionRule, collection_rules
+from harvester.networks.x.rules.collection_rules import CollectionRule, called, collection_rules
 from harvester.networks.x.rules.values import GEO
 
 _ID = ("id", "rule_id")
@@ -61,7 +61,7 @@ def _rule(entry: Tree) -> tuple[CollectionRule | None, str]:
     rules = collection_rules({"rules": [entry]}, problems)
     if rules and not problems:
         return rules[0], ""
-    place = f"Rule {entry.get('id', 1)}"
+    place = called(entry)
     return None, "; ".join(problem.removeprefix(place).strip(" :.") for problem in problems) or "is no rule"
 
 

@@ -124,6 +124,15 @@ def made_id(kind: str, value: str, *more: str) -> str:
     return hashlib.sha256("\n".join((kind, value, *more)).encode("utf-8", "replace")).hexdigest()[:12]
 
 
+def has_id(rule: Any) -> bool:
+    return isinstance(rule, dict) and isinstance(rule.get("id"), str) and bool(rule["id"].strip())
+
+
+def called(rule: Any, at: int = 0) -> str:
+    """How messages name an entry of `rules`: by its id; one without an id by its place in the list."""
+    return f"Rule {rule['id'][:_ID_LENGTH]}" if has_id(rule) else f"rules[{at}]"
+
+
 def _told_apart(rule: CollectionRule) -> CollectionRule:
     again = made_id(rule.type, rule.value, rule.tag, rule.status)
     return CollectionRule(again, rule.type, rule.value, rule.tag, rule.status, rule.metadata)
@@ -145,13 +154,12 @@ def _listed(given: Any, problems: list[str]) -> Iterator[tuple[_Place, Collectio
     if given is not None and not isinstance(given, list):
         problems.append("filter.rules is not a list.")
         return
-    for number, rule in enumerate(given or (), start=1):
-        place = _Place(f"Rule {number}")
+    for at, rule in enumerate(given or ()):
+        place = _Place(called(rule, at))
         if not isinstance(rule, dict):
             problems.append(f"{place} is not an object with a value: {repr(rule)[:60]}.")
             continue
-        if isinstance(rule.get("id"), str) and rule["id"].strip():
-            place = _Place(f"Rule {rule['id'][:_ID_LENGTH]}", named=True)
+        place = _Place(place.where, named=has_id(rule))
         before = len(problems)
         problems.extend(f"{place} {problem}" for problem in _member_problems(rule))
         value = _value(rule, place, problems)

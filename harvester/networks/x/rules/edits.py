@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harvester.documents import Tree
-from harvester.networks.x.rules.collection_rules import CollectionRule, collection_rules, made_id
+from harvester.networks.x.rules.collection_rules import CollectionRule, called, collection_rules, made_id
 from harvester.networks.x.rules.values import (
     GEO,
     KEYWORD,
@@ -61,7 +61,7 @@ def with_rules(section: Mapping[str, Any], new: Iterable[Tree]) -> Added:
             if _matches(rule) in said:
                 present.append(rule)
             elif given.get("id") in ids:
-                problems.append(f"Rule 1: another rule has the id {rule.id}.")
+                problems.append(f"{called(given)}: another rule has the id {rule.id}.")
             else:
                 added[rule] = given
                 said.add(_matches(rule))
@@ -134,9 +134,8 @@ def _said(rule: CollectionRule) -> tuple[str, str, str]:
 
 
 def _unusable(given: Tree, problem: str) -> str:
-    """The value and its problem, without the number or id of the rule, as it has none yet."""
-    place = f"Rule {given.get('id') or 1}"
-    return f"{given.get('value') or '(no value)'}: {problem.removeprefix(place).lstrip(': ')}"
+    """The value and its problem, without the place or id of the rule, as it has none yet."""
+    return f"{given.get('value') or '(no value)'}: {problem.removeprefix(called(given)).lstrip(': ')}"
 
 
 def _is_any(given: Tree, gone: Mapping[str, CollectionRule], named: Collection[str]) -> bool:

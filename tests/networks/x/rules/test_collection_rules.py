@@ -10,9 +10,12 @@ from hypothesis import strategies as st
 from harvester.networks.x.rules.collection_rules import (
     CollectionRule,
     collection_rules,
+    repeated,
     unfinished,
     unreadable,
 )
+from harvester.networks.x.rules.live_rules import RuleCaps
+from harvester.networks.x.rules.wanted import active_rules, translated
 
 
 def _read(**asked: Any) -> list[CollectionRule]:
@@ -85,34 +88,34 @@ def test_a_value_has_one_spelling_and_the_id_is_made_of_it(kind: str, given_: An
 
 
 WRONG = {
-    "no object": ("cat", "Rule 1 is not an object with a value: 'cat'."),
-    "no value": ({"tag": "x"}, "Rule 1 has no value."),
+    "no object": ("cat", "rules[0] is not an object with a value: 'cat'."),
+    "no value": ({"tag": "x"}, "rules[0] has no value."),
     "an empty value": ({"id": "r-1", "value": "  "}, "Rule r-1 has no value."),
-    "a number for text": ({"value": 5}, "Rule 1: its value is 5, which is no text."),
-    "a mistyped key": ({"value": "cat", "tga": "y"}, "Rule 1 has an unknown key tga. Did you mean tag?"),
+    "a number for text": ({"value": 5}, "rules[0]: its value is 5, which is no text."),
+    "a mistyped key": ({"value": "cat", "tga": "y"}, "rules[0] has an unknown key tga. Did you mean tag?"),
     "another key": (
         {"value": "cat", "colour": "y"},
-        "Rule 1 has an unknown key colour. It can have id, type, value, tag, status, metadata.",
+        "rules[0] has an unknown key colour. It can have id, type, value, tag, status, metadata.",
     ),
     "a mistyped type": (
         {"value": "cat", "type": "keywrod"},
-        "Rule 1 has an unknown type 'keywrod'; did you mean keyword?",
+        "rules[0] has an unknown type 'keywrod'; did you mean keyword?",
     ),
     "another type": (
         {"value": "cat", "type": 7},
-        "Rule 1 has an unknown type 7; use keyword, hashtag, username, userid, geo, native.",
+        "rules[0] has an unknown type 7; use keyword, hashtag, username, userid, geo, native.",
     ),
     "another status": (
         {"value": "cat", "status": "actve"},
-        "Rule 1 has an unknown status 'actve'; did you mean active?",
+        "rules[0] has an unknown status 'actve'; did you mean active?",
     ),
-    "a number as id": ({"value": "cat", "id": 7}, "Rule 1 has the id 7; an id is text"),
+    "a number as id": ({"value": "cat", "id": 7}, "rules[0] has the id 7; an id is text"),
     "a colon in an id": ({"value": "cat", "id": "a:b"}, "has the id 'a:b'; an id is text"),
-    "an empty id": ({"value": "cat", "id": ""}, "Rule 1 has the id ''; an id is text"),
+    "an empty id": ({"value": "cat", "id": ""}, "rules[0] has the id ''; an id is text"),
     "a long id": ({"value": "cat", "id": "x" * 101}, "an id has at most 100 characters"),
     "the id of packed rules": ({"value": "cat", "id": "pack-7"}, "like pack-1 is that of packed rules"),
-    "a tag of two": ({"value": "cat", "tag": ["a"]}, "Rule 1 has a tag that is no text."),
-    "metadata of text": ({"value": "cat", "metadata": "a"}, "Rule 1 has metadata that is no object."),
+    "a tag of two": ({"value": "cat", "tag": ["a"]}, "rules[0] has a tag that is no text."),
+    "metadata of text": ({"value": "cat", "metadata": "a"}, "rules[0] has metadata that is no object."),
     "a keyword of none": ({"type": "keyword", "value": "..."}, "'...' holds no word"),
     "no hashtag": ({"type": "hashtag", "value": "rock-n-roll"}, "#rock-n-roll is no hashtag"),
     "a hashtag of none": ({"type": "hashtag", "value": "#"}, "# is no hashtag"),
@@ -151,7 +154,11 @@ def test_what_is_wrong_with_a_rule_is_one_line_that_names_it(rule: Any, told: st
 def test_all_problems_of_all_rules_are_told() -> None:
     problems = _problems({"value": "a", "x": 1, "y": 2, "type": "z"}, {"id": "r"}, {"type": "geo"})
 
-    assert [problem.partition(" has ")[0] for problem in problems] == [*["Rule 1"] * 3, "Rule r", "Rule 3"]
+    assert [problem.partition(" has ")[0] for problem in problems] == [
+        *["rules[0]"] * 3,
+        "Rule r",
+        "rules[2]",
+    ]
 
 
 def test_two_rules_of_one_id_are_told() -> None:
@@ -164,7 +171,7 @@ def test_an_id_that_is_made_for_another_rule_is_told() -> None:
     taken = {"id": _made("native", "cat"), "value": "dog"}
     for rules in ([taken, {"value": "cat"}], [{"value": "cat"}, taken]):
         (problem,) = _problems(*rules)
-        assert f"Rule {taken['id']} has the id that is made for Rule" in problem and "(cat)" in problem
+        assert f"Rule {taken['id']} has the id that is made for rules[" in problem and "(cat)" in problem
 
 
 def test_a_rule_that_is_there_twice_is_one() -> None:
@@ -203,9 +210,9 @@ def test_entries_of_track_follow_and_locations_are_rules() -> None:
 
 
 UNFINISHED = {
-    "(cat": "Rule 1 has a bracket that is not closed ((cat).",
-    "cat) (dog": "Rule 1 has a bracket that is not opened (cat) (dog).",
-    'cat "dog': 'Rule 1 has a quote that is not closed (cat "dog).',
+    "(cat": "rules[0] has a bracket that is not closed ((cat).",
+    "cat) (dog": "rules[0] has a bracket that is not opened (cat) (dog).",
+    'cat "dog': 'rules[0] has a quote that is not closed (cat "dog).',
     '"(" cat "a \\" )"': "",
     "((a OR b) c)": "",
 }
@@ -244,3 +251,35 @@ def test_whatever_a_file_holds_is_a_rule_or_a_problem_and_never_a_crash(rules: l
     assert problems or len(found) <= len(rules)
     assert len({rule.id for rule in found}) == len(found)
     assert unreadable({"rules": rules}) == problems
+
+
+def test_values_that_differ_only_in_case_are_named_where_x_does_not_tell_them_apart() -> None:
+    typed = [
+        {"id": str(n), "type": "keyword", "value": value} for n, value in enumerate(("cat", "Cat", "dog"))
+    ]
+    (told,) = repeated({"rules": typed})
+    assert "differ only in upper and lower case (cat, Cat), and have one live rule." in told
+    (told,) = repeated({"track": "library,Library,museum"})
+    assert "(library, Library)" in told
+    assert repeated({"track": "library,library"}) == []
+    # X may tell apart what an operator is given, and `or` is a word.
+    for one, other in (("lang:en", "lang:EN"), ("a OR b", "a or b")):
+        assert repeated({"rules": [{"id": "1", "value": one}, {"id": "2", "value": other}]}) == []
+
+
+def test_values_that_differ_only_in_case_are_one_live_rule_with_both_ids() -> None:
+    rules = [
+        {"id": "1", "type": "keyword", "value": "Library"},
+        {"id": "2", "value": "library"},
+        {"id": "3", "type": "keyword", "value": '"Sliding Door" cat'},
+        {"id": "4", "type": "keyword", "value": '"sliding door" CAT'},
+        {"id": "5", "value": "a or b"},
+        {"id": "6", "value": "A OR B"},
+    ]
+    found = translated(active_rules({"rules": rules}), RuleCaps())
+    assert [(each.ids, each.values) for each in found] == [
+        (("1", "2"), ("Library",)),
+        (("3", "4"), ('"Sliding Door" cat',)),
+        (("5",), ("a or b",)),
+        (("6",), ("A OR B",)),
+    ]
