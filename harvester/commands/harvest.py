@@ -116,8 +116,12 @@ def _print_running(workspace: Workspace, summary: HarvestSummary, *, with_rules:
     for row in sinks_behind(workspace, summary["collection_id"]):
         print_line(f"  {sink_line(row)}")
     if with_rules:
-        for line in rule_table(summary, _rule_values(workspace, summary)).splitlines():
-            print_line(line)
+        _print_rules(workspace, summary)
+
+
+def _print_rules(workspace: Workspace, summary: HarvestSummary) -> None:
+    for line in rule_table(summary, _rule_values(workspace, summary)).splitlines():
+        print_line(line)
 
 
 def _rule_values(workspace: Workspace, summary: HarvestSummary) -> Mapping[str, str]:
@@ -142,10 +146,11 @@ def _running_line(workspace: Workspace, summary: HarvestSummary) -> str:
 
 @harvest.command("last", help="Show the outcome of the last harvest of COLLECTION_ID that ended or died.")
 @collection_id_argument
+@click.option("--rules", "with_rules", is_flag=True, help="Show how many posts each rule matched.")
 @json_option
 @in_workspace
 @each_shard()
-def last(collection_id: str, as_json: bool, workspace: Workspace) -> None:
+def last(collection_id: str, with_rules: bool, as_json: bool, workspace: Workspace) -> None:
     from harvester.collection import history
     from harvester.harvest import catalog
 
@@ -160,7 +165,9 @@ def last(collection_id: str, as_json: bool, workspace: Workspace) -> None:
     else:
         click.echo(outcome_line(workspace, summary))
         show_notes(workspace, summary)
-        if changes is not None:
+        if with_rules:
+            _print_rules(workspace, summary)
+        elif changes is not None:
             _show_changes(changes)
 
 

@@ -195,9 +195,16 @@ def _asked_of_target(keys: "CollectionKeys", target: str, secret: str | None) ->
     entry: Tree = {"type": "webhook", "url": target} if is_address else {"type": target}
     if secret:
         entry["secret"] = secret
-    if problems := [problem.replace("sinks[1]", "--to") for problem in sink_problems([entry])]:
+    if problems := [_as_typed(problem) for problem in sink_problems([entry])]:
         raise HarvesterError(problems[0], problems[1:], exit_code=Exit.USAGE)
     return Asked(keys.id, "webhook" if is_address else target, entry["type"], entry)
+
+
+def _as_typed(problem: str) -> str:
+    """A problem of a sink by the options that describe it here."""
+    for member, option in ((".url", "--to"), (".secret", "--secret"), (".type", "--to"), ("", "--to")):
+        problem = problem.replace(f"sinks[1]{member}", option)
+    return problem
 
 
 def _harvest(workspace: Workspace, keys: "CollectionKeys", text: str | None) -> str:

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at."""
+    """One thing that was looked at; `instead_of` names the check that knew less of the same."""
 
     check: str
     ok: bool
     detail: str
     hint: str = ""
+    instead_of: str = ""

@@ -200,6 +200,11 @@ def test_a_running_harvest_is_shown_while_it_runs_and_stopped_with_everything_st
     assert person.output("harvest", "list") == "No running harvests.\n"
     (summary,) = _summaries(person, "live")
     assert (summary["state"], summary["reason"]) == ("stopped", "a stop was requested")
+    counted = person.output("harvest", "last", "live", "--rules")
+    assert "(all)" in counted and "library" in counted and "No user changes." not in counted
+    over = person("harvest", "running", "live").err
+    assert over.startswith("Task not found. The last harvest of live ended at ")
+    assert " UTC as stopped (a stop was requested). `harvest last live` shows it." in over
     kept = sum(
         len(gzip.decompress(path.read_bytes()).splitlines())
         for path in (person.folder / "collections/live").rglob("tweets-*.gz")
@@ -280,7 +285,11 @@ def test_the_rules_of_a_stream_that_is_over_are_listed_and_removed_and_those_of_
     assert (refused.code, "already running" in refused.err) == (11, True)
     stopped = person("collection", "filter-stop", "live")
     assert "collection rules live --remove" in stopped.err
-    assert "library" in person.output("collection", "rules", "live")
+    shown = person.output("collection", "rules", "live").splitlines()
+    assert shown[0].split("  ")[0] == "COLLECTION" and "ID AT X" in shown[0]
+    (mine,) = (line.split() for line in shown if line.startswith("live "))
+    (made,) = json.loads(person.output("collection-config", "rules", "live", "--json"))
+    assert (mine[1], mine[3]) == (made["id"], "library")
     assert person("collection", "rules", "live", "--remove", answer="n\n").code == 1
     assert person.output("collection", "rules", "live", "--remove", answer="y\n") == "Removed 1 of 2 rules.\n"
     assert person.output("collection", "rules", "live", "--remove") == "Removed 0 of 1 rule.\n"

@@ -111,8 +111,11 @@ def test_a_box_may_begin_with_a_minus(person: Person) -> None:
     person.write({"id": "s", "type": "filter", "filter": {"track": "x"}})
 
     person.output(*_ADD, "--type", "geo", "--", "-0.5,51.3,0.3,51.7")
+    person.output(*_ADD, "-1.5,51.3,0.3,51.7", "--type", "geo", "2,3,4,5", "-.5,-2,0.3,51.7")
 
-    assert person.file["filter"]["rules"] == [{"type": "geo", "value": "-0.5,51.3,0.3,51.7"}]
+    boxes = ("-0.5,51.3,0.3,51.7", "-1.5,51.3,0.3,51.7", "2,3,4,5", "-.5,-2,0.3,51.7")
+    assert person.file["filter"]["rules"] == [{"type": "geo", "value": box} for box in boxes]
+    assert "No such option" in person(*_ADD, "--tga", "x").err
 
 
 def test_one_id_is_not_for_two_rules_and_only_streams_have_rules(person: Person) -> None:
@@ -147,6 +150,14 @@ def test_all_that_x_refuses_is_told_with_the_id_of_its_rule(person: Person) -> N
     person.write({"id": "s", "type": "filter", "filter": {"track": "happy", "rules": two[1:]}})
     told = person(*_CHECK, "--live")
     assert told.code == Exit.ERROR and "BAD rules at X: Rule 8: " in told.out
+
+
+def test_check_has_one_number_of_live_rules_and_with_live_it_is_that_of_the_app(person: Person) -> None:
+    rules = [{"type": "keyword", "value": f"word{n} other{n}"} for n in range(2000)]
+    person.write({"id": "s", "type": "filter", "filter": {"rules": rules}})
+    told = person.output(*_CHECK, "--live")
+    lines = [line for line in told.splitlines() if "live rules" in line]
+    assert len(lines) == 1 and lines[0].startswith("ok  rules at X: accepted: 2,000 rules in "), told
 
 
 def test_rules_and_live_rules_are_counted_and_too_many_are_told(person: Person) -> None:

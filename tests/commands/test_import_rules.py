@@ -345,8 +345,8 @@ def test_a_file_that_cannot_be_read_is_refused_in_one_line(
 
 def test_a_folder_and_a_file_that_is_not_there_are_refused_in_one_line(person: Person) -> None:
     (person.folder / "folder").mkdir()
-    assert "folder is in the way and is a folder" in _refused(person, "folder")
-    assert "nothing.csv cannot be used: No such file or directory" in _refused(person, "nothing.csv")
+    assert "folder is a folder, not a file of rules." in _refused(person, "folder")
+    assert "There is no file nothing.csv." in _refused(person, "nothing.csv")
 
 
 def test_mistakes_of_the_command_line_are_refused_in_one_line(person: Person) -> None:

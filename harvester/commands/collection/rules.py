@@ -69,7 +69,7 @@ def rules(
     elif remove:
         click.echo(f"Removed {len(mine):,} of {counted(len(rows), 'rule')}.")
     else:
-        click.echo(table(rows, ("id", "rule", "value")) if rows else "No rules.")
+        click.echo(table([_shown(row) for row in rows], _COLUMNS) if rows else "No rules.")
 
 
 def _remove(client: "XClient", ids: list[str], what: str, *, yes: bool) -> None:
@@ -85,12 +85,23 @@ def _remove(client: "XClient", ids: list[str], what: str, *, yes: bool) -> None:
 
 
 def _row(rule: Tree) -> Tree:
-    """`id` is the collection that set the rule; none where it was not this tool."""
+    """`id` is the collection that set the rule, and `rule_id` what it calls it; none of other programs'."""
     from harvester.networks.x.rules.live_rules import collection_of
 
+    tag = str(rule.get("tag") or "")
+    collection_id = collection_of(tag)
     return {
-        "id": collection_of(str(rule.get("tag") or "")),
+        "id": collection_id,
+        "rule_id": tag.rpartition(":")[2] if collection_id else None,
         "rule": str(rule["id"]),
         "value": rule.get("value"),
         "tag": rule.get("tag"),
     }
+
+
+_COLUMNS = ("collection", "rule_id", "id_at_x", "value")
+
+
+def _shown(row: Tree) -> Tree:
+    """A row under the names that a person reads."""
+    return {**row, "collection": row["id"], "id_at_x": row["rule"]}

@@ -47,7 +47,11 @@ def check(
         valid = as_valid(tree)
         if volume:
             confirm(f"Send {network_of(tree).volume_terms(valid)}?", yes=yes)
-        found += collection.of_network(
-            valid, lambda: network_client.client(workspace.settings, tree), volume=volume
+        at_network = list(
+            collection.of_network(
+                valid, lambda: network_client.client(workspace.settings, tree), volume=volume
+            )
         )
+        better = {each.instead_of for each in at_network}
+        found = [each for each in found if each.check not in better or not each.detail] + at_network
     return show_checks(found, as_json=as_json)

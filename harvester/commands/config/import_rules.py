@@ -157,6 +157,14 @@ def _rows_in(name: str) -> list[Row]:
     try:
         with click.open_file(name, "rb") as stream:
             return list(rows_in(text_in(cast(BinaryIO, stream), shown), shown))
+    except FileNotFoundError as error:
+        hint = "Check its name; - reads standard input."
+        raise HarvesterError(f"There is no file {name}.", hint=hint, exit_code=Exit.USAGE) from error
+    except IsADirectoryError as error:
+        hint = "Give the files in it."
+        raise HarvesterError(
+            f"{name} is a folder, not a file of rules.", hint=hint, exit_code=Exit.USAGE
+        ) from error
     except OSError as error:
         raise in_words(error, name, exit_code=Exit.USAGE) from error
 

@@ -1,5 +1,6 @@
 """`collection-config` commands that list the rules in collection.json, add, remove and switch some."""
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,10 +28,19 @@ from harvester.networks.registry import network_of
 from harvester.text import counted
 
 _SHOWN = 20
+_MINUS = re.compile(r"-[0-9.]")
 _TYPES = ("keyword", "hashtag", "username", "userid", "geo", "native")
 
 
-@click.command("add-rules", help="Add a rule for each of VALUES to the file.")
+class _TakesBoxes(click.Command):
+    """A command whose values may begin with a minus, as the box -0.5,51.3,0.3,51.7 does."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # What begins with a blank is no option, and the blank counts for nothing in a value.
+        return super().parse_args(ctx, [f" {word}" if _MINUS.match(word) else word for word in args])
+
+
+@click.command("add-rules", cls=_TakesBoxes, help="Add a rule for each of VALUES to the file.")
 @click.argument("values", nargs=-1, required=True)
 @click.option(
     "--type",
@@ -59,7 +69,7 @@ def add_rules(
     made: list[Added] = []
 
     def edit(tree: Tree) -> Tree:
-        made[:] = [with_rules(_section(tree), ({**more, "value": value} for value in values))]
+        made[:] = [with_rules(_section(tree), ({**more, "value": value.strip()} for value in values))]
         return {**tree, "filter": made[0].section}
 
     before = collection_file.change(path, edit, dry_run=dry_run)

@@ -2,6 +2,7 @@
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -12,6 +13,8 @@ from harvester.networks.x.imports.rows import Row
 from harvester.networks.x.imports.rule_text import unusable
 
 _DELIMITERS = ",;\t"
+# The line that Excel writes and reads as the first one.
+_SEPARATOR = re.compile(r'"?sep=(?P<sign>[^\w"\r\n])"?\r?(\n|$)', re.IGNORECASE)
 _VALUE = "value"
 # The csv module refuses cells above 128 KB as errors of its own, so that no cell can hide the rest of a file.
 _FORMATS = 'A file of rules is JSON lines, a JSON list, {"rules": [...]}, or CSV with a header.'
@@ -88,7 +91,10 @@ def _object(line: str) -> dict[str, Any] | None:
 
 
 def _of_csv(text: str, name: str) -> Iterator[Row]:
-    lines = iter(_cells(text, _delimiter(text), name))
+    named = _SEPARATOR.match(text)
+    lines = iter(_cells(text, named["sign"] if named else _delimiter(text), name))
+    if named:
+        next(lines)
     header = next(((place, cells) for place, cells in lines if any(cells)), ("", []))[1]
     columns = [column.strip() for column in header]
     _require_columns(columns, name)
