@@ -76,6 +76,12 @@ _CASES: dict[str, list[tuple[str, str]]] = {
     "collection-config remove-rules": [
         ("--collection-config-filepath rules.json 7", "Would remove 1 rule from rules.json")
     ],
+    "collection-config disable-rules": [
+        ("--collection-config-filepath rules.json 7", "Would make 1 rule of rules.json inactive")
+    ],
+    "collection-config enable-rules": [
+        ("--collection-config-filepath rules.json 7", "Would make 0 rules of rules.json active")
+    ],
     "collection-config restore-users": [("--all", "Would restore 0 users to collection.json")],
     "collection-config import-rules": [
         ("--collection-config-filepath storm.json rules.csv", "Would add 2 rules to storm.json. Nothing"),

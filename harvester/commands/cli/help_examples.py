@@ -35,6 +35,8 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     ),
     "collection-config remove-rules": ("12347 5f3a0c1d2e4b",),
     "collection-config shards": ("storms", "storms --profiles a,b,c --dry-run"),
+    "collection-config enable-rules": ("12347", "--tag mood"),
+    "collection-config disable-rules": ("12347", "--tag mood"),
     "collection list": ("", "--long --bucket my-bucket"),
     "collection add": ("",),
     "collection once": ("museums --wait", "museums --dry-run"),

@@ -31,6 +31,7 @@ OF_A_FILE_ONLY = (
     *("collection-config template", "collection-config screennames", "collection-config screenname-files"),
     *("collection-config userids", "collection-config userid-files", "collection-config remove-users"),
     *("collection-config import-rules", "collection-config add-rules", "collection-config remove-rules"),
+    *("collection-config enable-rules", "collection-config disable-rules"),
 )
 OF_A_FILE = (
     *OF_A_FILE_ONLY,
