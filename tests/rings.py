@@ -112,6 +112,7 @@ MAY_NAME = {
     "commands.config.import_rules": ("networks.x.imports",),
     "commands.config.rules": ("networks.x.rules",),
     "commands.config.shards": ("networks.x.XClient", "networks.x.rules"),
+    "commands.config.watch_rules": ("networks.x.imports",),
     "commands.config.typed_keys": ("networks.x.keys",),
 }
 

@@ -125,7 +125,7 @@ _STEPS = (
     Step("accounts list --state suspended", 0, "No account is suspended."),
     Step("accounts list --state gone", 2, "'gone' is not one of"),
     Step("harvest log storms", 10, "There is no collection storms"),
-    Step("harvest running museums", 1, "No harvest of museums is running;"),
+    Step("harvest running museums", 1, "Task not found. The last harvest of museums ended at "),
     Step("harvest stop museums", 1, "No harvest of museums is running."),
     Step("collection cost museums", 0, "HARVEST"),
     Step("collection cost musems", 10, "There is no collection musems"),

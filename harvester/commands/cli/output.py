@@ -106,7 +106,8 @@ def confirm(question: str, *, yes: bool, option: str = "--yes") -> None:
 def show_checks(found: "list[Check]", *, as_json: bool) -> int:
     """Print checks; the exit code."""
     if as_json:
-        print_json([each.__dict__ for each in found])
+        names = ("check", "ok", "detail", "hint")
+        print_json([{name: getattr(each, name) for name in names} for each in found])
     for each in () if as_json else found:
         mark = "ok " if each.ok else "BAD"
         hint = complete(f" {each.hint}") if each.hint else ""

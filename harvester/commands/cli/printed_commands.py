@@ -30,14 +30,14 @@ _COMMAND = re.compile(
 OF_A_FILE_ONLY = (
     *("collection-config template", "collection-config screennames", "collection-config screenname-files"),
     *("collection-config userids", "collection-config userid-files", "collection-config remove-users"),
-    *("collection-config import-rules", "collection-config add-rules", "collection-config remove-rules"),
+    *("collection-config add-rules", "collection-config remove-rules"),
     *("collection-config enable-rules", "collection-config disable-rules"),
 )
 OF_A_FILE = (
     *OF_A_FILE_ONLY,
     *("collection-config download", "collection-config keys", "collection-config update"),
     *("collection-config check", "collection-config restore-users", "collection add"),
-    "collection-config rules",
+    *("collection-config rules", "collection-config import-rules"),
 )
 
 # What this process was given, by the option.

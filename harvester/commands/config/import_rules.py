@@ -17,6 +17,7 @@ from harvester.commands.cli.output import (
     print_json,
     print_line,
 )
+from harvester.commands.cli.workspace import Workspace, in_workspace
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.errors.files import in_words
@@ -52,8 +53,12 @@ _STDIN = "-"
 )
 @click.option("--strict", is_flag=True, help="Refuse rules that would be corrected.")
 @click.option("--replace", "replacing", is_flag=True, help="Remove rules that are not among these.")
+@click.option(
+    "--watch", "watching", is_flag=True, help="With --redis: store its rules, and each change, until Ctrl-C."
+)
 @change_options
 @collection_file.file_option
+@in_workspace
 def import_rules(
     files: Sequence[str],
     redis_url: str | None,
@@ -62,10 +67,12 @@ def import_rules(
     usual_type: str,
     strict: bool,
     replacing: bool,
+    watching: bool,
     yes: bool,
     dry_run: bool,
     as_json: bool,
     path: Path,
+    workspace: Workspace,
 ) -> int:
     from harvester.networks.x.imports.imported import imported
 
@@ -75,6 +82,9 @@ def import_rules(
         )
     tree = collection_file.read(path)
     _require_filter(tree)
+    if watching:
+        others = (files, sql_url, replacing, dry_run, as_json)
+        return _watch(workspace, path, redis_url, others, usual_type=usual_type, strict=strict)
     tables = list(_tables(files, redis_url, sql_url, query))
 
     def made_of(tree: Tree) -> "Imported":
@@ -103,6 +113,27 @@ def import_rules(
     if tree.get("version") and not dry_run:
         advise("`collection-config update` stores the change.")
     return code
+
+
+def _watch(
+    workspace: Workspace,
+    path: Path,
+    redis_url: str | None,
+    others: Sequence[object],
+    *,
+    usual_type: str,
+    strict: bool,
+) -> int:
+    """Follow Redis, if none of the `others` is given that following has no use for; the exit code."""
+    from harvester.commands.config.watch_rules import watch_rules
+
+    if not redis_url or any(others):
+        raise HarvesterError(
+            "--watch follows --redis, and nothing else.",
+            hint="Leave out files, --sql, --replace, --dry-run and --json.",
+            exit_code=Exit.USAGE,
+        )
+    return watch_rules(workspace, path, redis_url, usual_type=usual_type, strict=strict)
 
 
 def _done(made: "Imported", path: Path, add: str, change: str, remove: str) -> str:

@@ -21,6 +21,8 @@ _WORDS = ("track", "follow", "locations")
 # What else tells rules of one value apart, where they have no ids.
 _LABELS = ("tag", "status")
 _MEMBERS = ("type", "value", *_LABELS, "metadata")
+# In an entry: the source that is followed, so that the rule goes when it is no longer there.
+FOLLOWED = "x_followed"
 _Key = tuple[str, str]
 
 
@@ -107,8 +109,9 @@ def _differences(entry: Tree, rule: CollectionRule, names: Sequence[str]) -> lis
 class _Import:
     """Takes rows one after the other; `there` are the rules of the collection, `read` those of the rows."""
 
-    def __init__(self, section: Tree, *, replacing: bool) -> None:
+    def __init__(self, section: Tree, *, replacing: bool, following: str) -> None:
         self.replacing = replacing
+        self.mark = {FOLLOWED: following} if following else {}
         self.there, self.read = _Rules(), _Rules()
         self.before = collection_rules(section, [])
         self.rules: list[Tree] = list(section.get("rules") or ())
@@ -159,9 +162,9 @@ class _Import:
     ) -> CollectionRule:
         """The rule as it stands in the collection after the import."""
         if known and not self.replacing:
-            return self._with_changes(asked, known) if changes else known.rule
+            return self._with_changes(asked, known) if changes else self._marked(asked, known)
         taken = self.read.by_id if self.replacing else {**self.there.by_id, **self.read.by_id}
-        entry, own = asked.entry, rule.id
+        entry, own = asked.entry | self.mark, rule.id
         if known:
             own = known.rule.id
         elif own in taken:
@@ -172,10 +175,31 @@ class _Import:
     def _with_changes(self, asked: Asked, known: _Known) -> CollectionRule:
         """The rule of the collection with all that the row says."""
         at = self._places[known.rule.id]
-        self.rules[at] = {**self.rules[at], **asked.entry}
+        self.rules[at] = {**self.rules[at], **asked.entry, **self.mark}
         (rule,) = collection_rules({"rules": [self.rules[at]]}, [])
         self.there.move(known, rule)
         return rule
+
+    def _marked(self, asked: Asked, known: _Known) -> CollectionRule:
+        """The rule of the collection, which is the source's from now on if it has the id of the row."""
+        if asked.has_id and known.rule.id in self._places:
+            at = self._places[known.rule.id]
+            self.rules[at] = {**self.rules[at], **self.mark}
+        return known.rule
+
+    def left(self) -> list[CollectionRule]:
+        """Take out the rules that the followed source had, and no longer has; these."""
+        ids = {at: rule_id for rule_id, at in self._places.items()}
+        gone = {
+            at
+            for at, rule in enumerate(self.rules)
+            if self.mark and isinstance(rule, dict) and rule.get(FOLLOWED) == self.mark[FOLLOWED]
+            if ids.get(at) not in self.read.by_id
+        }
+        found = {rule.id: rule for rule in self.before}
+        removed = [found[ids[at]] for at in sorted(gone) if ids.get(at) in found]
+        self.rules = [rule for at, rule in enumerate(self.rules) if at not in gone]
+        return removed
 
     def _repeated(self, found: Outcome, asked: Asked, same: _Known, *, of_collection: bool) -> Outcome:
         lost = tuple(_differences(asked.entry, same.rule, (*_LABELS, "metadata")))
@@ -200,13 +224,16 @@ def imported(
     usual_type: str = USUAL_TYPE,
     strict: bool = False,
     replacing: bool = False,
+    following: str = "",
 ) -> Imported:
     """The rules of `tables` added to those of a `filter`, or in their place.
+
+    With the name of a source that is `following`, those that it had before and no longer has are removed.
 
     Where they replace others, a rule of the same value that has an id keeps it, unless its row gives one.
     """
     section = {key: value for key, value in section.items() if not str(value).startswith(PLACEHOLDER)}
-    made = _Import(section, replacing=replacing)
+    made = _Import(section, replacing=replacing, following=following)
     outcomes: list[Outcome] = []
     for table in tables:
         for row in table.rows:
@@ -214,7 +241,8 @@ def imported(
             place = row.place if len(tables) == 1 else f"{row.place} of {table.name}"
             outcomes.append(made.take(table.name, asked, place))
     if not replacing:
-        return Imported({**section, "rules": [*made.rules, *made.entries]}, outcomes)
+        left = made.left()
+        return Imported({**section, "rules": [*made.rules, *made.entries]}, outcomes, left)
     rest = {key: value for key, value in section.items() if key not in _WORDS}
     gone = [rule for rule in made.before if rule.id not in made.read.by_id]
     return Imported({**rest, "rules": made.entries}, outcomes, gone)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 PASSWORD = "TWARC_CLOUD_REDIS_PASSWORD"
 _SCHEMES = ("redis", "rediss", "unix")
 _KEYS = "traptor-*"
+_NOTICES = "traptor-notify"
 _TYPES = ("traptor-track", "traptor-follow", "traptor-locations")
 _KEY = re.compile(r"traptor-([^:]+):(\d+)(?::(.+))?")
 _AT_ONCE = 500
@@ -24,12 +25,7 @@ _AT_ONCE = 500
 
 def rows_in(url: str, environment: Mapping[str, str]) -> tuple[str, list[Row]]:
     """The name of the server without anything secret, and the rules in it, of all types and shards."""
-    try:
-        import redis
-    except ModuleNotFoundError as error:
-        raise missing_package("redis", "--redis", requirements="requirements-rules.txt") from error
-
-    server = _server(url)
+    server, redis = named(url)
     try:
         client = redis.Redis.from_url(
             url,
@@ -55,6 +51,53 @@ def rows_in(url: str, environment: Mapping[str, str]) -> tuple[str, list[Row]]:
         hint="Nothing was imported. The URL ends with the number of the database, e.g. /5.",
         exit_code=Exit.USAGE,
     )
+
+
+def named(url: str) -> tuple[str, Any]:
+    """The name of the server, and the package that speaks to it; raises where either is missing."""
+    try:
+        import redis
+    except ModuleNotFoundError as error:
+        raise missing_package("redis", "--redis", requirements="requirements-rules.txt") from error
+
+    return _server(url), redis
+
+
+class Notices:
+    """What traptor's manager publishes when it changed rules; without a connection none is heard."""
+
+    def __init__(self, url: str, environment: Mapping[str, str]) -> None:
+        self._url, self._environment = url, environment
+        self._client: Any = None
+        self._heard: Any = None
+
+    def heard(self, seconds: float) -> bool:
+        """Whether one came within so many seconds, for which it waits if it is connected."""
+        import redis
+
+        try:
+            if self._heard is None:
+                # Kept, as its connections end with it.
+                self._client = redis.Redis.from_url(
+                    self._url,
+                    password=self._environment.get(PASSWORD) or None,
+                    socket_connect_timeout=CONNECT,
+                    retry=None,
+                )
+                self._heard = self._client.pubsub(ignore_subscribe_messages=True)
+                self._heard.subscribe(_NOTICES)
+                # The confirmation, from which on no word is lost.
+                self._heard.get_message(timeout=CONNECT)
+            return self._heard.get_message(timeout=seconds) is not None
+        except (redis.RedisError, OSError):
+            self.close()
+            return False
+
+    def close(self) -> None:
+        if self._heard is not None:
+            heard, self._heard = self._heard, None
+            heard.close()
+            self._client.close()
 
 
 def _read(client: "Redis", connected: Callable[[], None]) -> list[Row]:
