@@ -7,16 +7,14 @@ from harvester.networks.x.matching.words import folded, joined, pairs_of, tags_o
 from harvester.networks.x.rules.collection_rules import CollectionRule
 from harvester.networks.x.rules.values import GEO, HASHTAG, KEYWORD, USERID, USERNAME, Box, corners, words
 
-# What comes before the key of an account, so that its name is not taken for a word.
-ACCOUNT = "="
-
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A post has all of the keys, and all of the phrases; or it is in the box."""
+    """A post has all of the keys, and all of the phrases; or it is of the account, or in the box."""
 
     keys: frozenset[str] = frozenset()
     phrases: tuple[str, ...] = ()
+    account: str = ""
     box: Box | None = None
 
 
@@ -31,11 +29,11 @@ def _of_tags(value: str) -> Condition:
 
 
 def _of_user_id(value: str) -> Condition:
-    return Condition(frozenset([ACCOUNT + value]))
+    return Condition(account=value)
 
 
 def _of_user_name(value: str) -> Condition:
-    return Condition(frozenset([f"{ACCOUNT}@{value}"]))
+    return Condition(account=f"@{value}")
 
 
 def _of_box(value: str) -> Condition:

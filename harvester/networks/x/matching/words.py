@@ -4,7 +4,8 @@ import re
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
-from itertools import chain, pairwise
+from itertools import chain
+from operator import add
 from typing import NamedTuple
 
 # Scripts without blanks between words, as ranges of signs: Thai, Lao, Myanmar, Hangul, Khmer, kana, Han.
@@ -36,11 +37,16 @@ def words_of(text: str) -> list[str]:
     return (_ASCII_WORD if text.isascii() else _patterns().word).findall(text)
 
 
-def pairs_of(text: str) -> list[str]:
+def pairs_of(text: str) -> Iterator[str]:
     """Each two signs of scripts without blanks that stand side by side in folded text."""
     if text.isascii():
-        return []
-    return ["".join(pair) for run in _patterns().run.findall(text) for pair in pairwise(run)]
+        return iter(())
+    return chain.from_iterable(map(add, run, run[1:]) for run in _patterns().run.findall(text))
+
+
+def spaced_words_of(text: str) -> list[str]:
+    """The words of folded text but for those of one sign of a script without blanks, which `text` holds."""
+    return (_ASCII_WORD if text.isascii() else _patterns().spaced).findall(text)
 
 
 def tags_of(text: str, signs: str = "#$@") -> Iterator[str]:
@@ -62,6 +68,7 @@ _ASCII_TAG = re.compile(r"[#$@](?<![\w&/#$@].)\w+", re.ASCII)
 
 class _Patterns(NamedTuple):
     word: re.Pattern[str]
+    spaced: re.Pattern[str]
     run: re.Pattern[str]
     tag: re.Pattern[str]
 
@@ -75,6 +82,7 @@ def _patterns() -> _Patterns:
     symbols = _ranges(lambda sign: unicodedata.category(sign)[0] == "S") + "\U0001d800-\U0001ffff"
     return _Patterns(
         re.compile(f"[{letters}]+|[{_UNSPACED}][{marks}]*|[{symbols}]"),
+        re.compile(f"[{letters}]+|[{_UNSPACED}][{marks}]+|[{symbols}]"),
         re.compile(f"[{_UNSPACED}]{{2,}}"),
         re.compile(f"[#$@](?<![\\w&/#$@].)[{letters}{_UNSPACED}]+", re.DOTALL),
     )

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harvester.networks.x.matching.words import folded, pairs_of, tags_of, words_of
+from harvester.networks.x.matching.words import folded, pairs_of, spaced_words_of, tags_of, words_of
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_words(text: str, words: list[str]) -> None:
 
 
 def test_signs_of_scripts_without_blanks_stand_in_pairs_where_they_stand_side_by_side() -> None:
-    assert pairs_of(folded("今日、中国 x")) == ["今日", "中国"]
+    assert list(pairs_of(folded("今日、中国 x"))) == ["今日", "中国"]
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,10 @@ def test_a_text_without_letters_beyond_ascii_has_the_same_words_by_both_ways(tex
     plain = "".join(sign for sign in folded(text) if sign.isascii())
     # A letter beyond ASCII at the end makes the general way be taken.
     assert words_of(f"{plain} é") == [*words_of(plain), "é"]
+
+
+@given(st.text(st.sampled_from("ab1_ #@$.é水空กัิಕ가ー゛😀\u0301\u200d")))
+def test_words_are_those_in_a_row_and_signs_of_the_text(text: str) -> None:
+    found = folded(text)
+    words = set(words_of(found))
+    assert set(spaced_words_of(found)) <= words <= {*spaced_words_of(found), *found}
