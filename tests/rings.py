@@ -96,7 +96,19 @@ PURE_IMPORTS = {
         "functools",
         "hashlib",
     ),
-    *("html", "io", "itertools", "math", "msgspec", "orjson", "re", "string", "typing", "unicodedata"),
+    *(
+        "html",
+        "io",
+        "itertools",
+        "math",
+        "msgspec",
+        "operator",
+        "orjson",
+        "re",
+        "string",
+        "typing",
+        "unicodedata",
+    ),
 }
 IMPURE_CALLS = {"open", "print", "input", "now", "utcnow", "today", "read_text", "write_text", "exists"}
 
