@@ -95,7 +95,11 @@ def remove_rules(ids: Sequence[str], dry_run: bool, yes: bool, path: Path) -> in
         made[:] = [without_rules(_section(tree), ids)]
         return {**tree, "filter": made[0].section}
 
-    if not dry_run and len(gone := without_rules(_section(collection_file.read(path)), ids).removed) >= collection_file.MANY_RULES:
+    if (
+        not dry_run
+        and len(gone := without_rules(_section(collection_file.read(path)), ids).removed)
+        >= collection_file.MANY_RULES
+    ):
         confirm(f"Remove {counted(len(gone), 'rule')} from {path}?", yes=yes)
     before = collection_file.change(path, edit, dry_run=dry_run)
     (found,) = made
