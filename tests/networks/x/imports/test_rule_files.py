@@ -46,7 +46,10 @@ _GNIP = json.dumps({"rules": [_HAPPY, _SAD]})
         ("\nvalue;tag\r\nhappy;mood\r\nsad;mood", ["line 3", "line 4"]),
         ('"value"\t"tag"\nhappy\tmood\nsad\tmood\n', ["line 2", "line 3"]),
     ],
-    ids=["lines", "list", "long list", "gnip", "long gnip", "commas", "semicolons", "tabs"],
+    ids=[
+        *("lines", "list", "long list", "gnip", "long gnip", "commas", "Excel", "a bar"),
+        *("Excel with a mark", "semicolons", "tabs"),
+    ],
 )
 def test_every_format_gives_the_same_rows(text: str, places: list[str]) -> None:
     assert _rows(text) == [Row(places[0], _HAPPY), Row(places[1], _SAD)]
