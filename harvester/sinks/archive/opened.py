@@ -28,6 +28,11 @@ class Opened:
         return max(self._line, self._lines.line)
 
     @property
+    def has_all(self) -> bool:
+        """Whether as much can be read as counts."""
+        return self._upto >= self.extent.size
+
+    @property
     def is_beyond(self) -> bool:
         """Whether reading is to begin at a line that has not been there yet."""
         return self._lines.line < self._line

@@ -138,8 +138,7 @@ class Archive:
             elif self._records is None or not self._records.is_at(extent):
                 return self._open(extent)
             elif extent != self._records.extent:
-                self._extend(self._records, extent)
-                return True
+                return self._extend(self._records, extent)
             elif not extent.whole:
                 return False
             else:
@@ -157,22 +156,33 @@ class Archive:
             self._records = self._opened(self._at.segment, extent, self._at.line)
         except NotFound:
             self._give_up("segment gone", "is not stored any more")
-        if self._records and extent.matches:
-            self._open_matches(extent.matches)
+        if self._records and not self._has_matches(extent):
+            # It is on its way into the store: the next look finds it there.
+            self._close_records()
+            return False
         return True
 
-    def _open_matches(self, extent: Extent) -> None:
-        with suppress(NotFound):
-            found = self._opened(matches_name(self._at.segment), extent, 0)
-            self._matches = SideFile(found) if found else None
-
-    def _extend(self, records: Opened, extent: Extent) -> None:
-        # First, so that it tells of all records that are read.
-        if self._matches and extent.matches:
+    def _has_matches(self, extent: Extent) -> bool:
+        """Whether all that counts of the side file can be read, or there is none."""
+        if extent.matches is None:
+            return True
+        if self._matches:
             self._matches.extend(extent.matches)
-        elif extent.matches:
-            self._open_matches(extent.matches)
+            return self._matches.has_all
+        try:
+            found = self._opened(matches_name(self._at.segment), extent.matches, 0)
+        except NotFound:
+            return True
+        self._matches = SideFile(found) if found else None
+        return self._matches is not None and self._matches.has_all
+
+    def _extend(self, records: Opened, extent: Extent) -> bool:
+        """First the side file, so that it tells of all records that are read."""
+        if not self._has_matches(extent):
+            self._close_records()
+            return False
         records.extend(extent)
+        return True
 
     def _close_records(self) -> None:
         for each in (self._records, self._matches):

@@ -26,6 +26,11 @@ class SideFile:
                 found.append(entry)
         return tuple(found)
 
+    @property
+    def has_all(self) -> bool:
+        """Whether all that counts of it is at hand."""
+        return self._file.has_all
+
     def extend(self, extent: Extent) -> None:
         """More of it counts than did."""
         self._file.extend(extent)
