@@ -8,10 +8,12 @@ FROM python:${PYTHON} AS packages
 WORKDIR /build
 COPY requirements-kafka.txt .
 # Wheels only, with pinned hashes: there is no compiler, and no package code runs during the build. Byte code is compiled
-# now, because the file system is read-only at run time. pip stays in this stage.
+# now, because the file system is read-only at run time. pip stays in this stage, and setuptools, which only the command
+# twarc2 imports.
 RUN python -m venv --without-pip /opt/venv \
     && python -m pip --python /opt/venv/bin/python install --no-cache-dir --no-compile --only-binary :all: \
        --require-hashes --requirement requirements-kafka.txt \
+    && python -m pip --python /opt/venv/bin/python uninstall --yes --quiet setuptools \
     && /opt/venv/bin/python -m compileall -q -j 0 /opt/venv/lib
 
 FROM python:${PYTHON}
