@@ -149,9 +149,17 @@ def test_without_a_topic_for_the_dead_they_are_told_and_the_rest_arrives(brokers
 def test_brokers_that_cannot_be_reached_are_away_in_words_after_a_bounded_time() -> None:
     with no_server() as url:
         servers = url.removeprefix("http://")
-        clock = QuickClock(2.0)
-        with kafka_sink(servers, clock=clock) as sink, clock.hurrying(), pytest.raises(SinkAway) as raised:
-            sink.deliver([post(1)])
+        # On a busy machine the client may not have tried within the first second.
+        for seconds in (1.0, 5.0, 25.0):
+            clock = QuickClock(seconds)
+            with (
+                kafka_sink(servers, clock=clock) as sink,
+                clock.hurrying(),
+                pytest.raises(SinkAway) as raised,
+            ):
+                sink.deliver([post(1)])
+            if "refused" in raised.value.why:
+                break
     assert f"Kafka at {servers}: the list of topics took more than 30 s" in raised.value.why
     assert "refused" in raised.value.why
 
