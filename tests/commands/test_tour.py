@@ -124,6 +124,11 @@ _STEPS = (
     Step("accounts history 999", 1, "The account 999 was not seen in what is indexed."),
     Step("accounts list --state suspended", 0, "No account is suspended."),
     Step("accounts list --state gone", 2, "'gone' is not one of"),
+    Step("report write museums", 0, "Written to museums.html."),
+    Step("report write musems", 10, "There is no collection musems"),
+    Step("report publish museums", 2, "`report publish` needs a bucket."),
+    Step("dashboard --no-open", 0, "Open this link; it works once", interrupt=True),
+    Step("dashboard museums", 2, "unexpected extra argument"),
     Step("harvest log storms", 10, "There is no collection storms"),
     Step("harvest running museums", 1, "Task not found. The last harvest of museums ended at "),
     Step("harvest stop museums", 1, "No harvest of museums is running."),
@@ -170,6 +175,7 @@ _STEPS = (
     Step(f"collection-config enable-rules {_STORMS}", 2, "No rules given."),
     Step(f"collection-config remove-rules 7 {_STORMS}", 0, "Removed 1 rule from"),
     Step(f"collection-config remove-rules 7 {_STORMS}", 3, "Following rules are not in it: 7"),
+    Step("collection-config shards musems", 10, "There is no collection musems"),
     Step("collection add --collection-config-filepath storms.json", 0, "Collection added."),
     Step("collection filter-start museums", 1, "Collection is not a filter."),
     Step("collection filter-start storms", 0, "Started"),
@@ -198,7 +204,11 @@ _STEPS = (
 # They need a harvest that runs by itself for a while, AWS's parameter store, a sink, and a carbon;
 # tests/commands/test_collection.py, tests/monitoring/test_alerts.py, tests/sinks/ and
 # tests/docs/test_statistics.py have those.
-_NEVER_WELL = {"harvest stop", "collection-config honeybadger", "sink replay", "stats replay"}
+# The link of a report needs a bucket (tests/commands/test_report.py), and shards need several apps.
+_NEVER_WELL = {
+    *("harvest stop", "collection-config honeybadger", "sink replay"),
+    *("stats replay", "report publish", "collection-config shards"),
+}
 
 
 def _commands(group: click.Group, names: tuple[str, ...] = ()) -> Iterator[str]:
