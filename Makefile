@@ -103,7 +103,7 @@ sink-kill: ready-dev
 # The emulator of AWS has its own dependencies, so they are in a separate virtual environment.
 cloud-test: ready-dev ready-cloud
 	@$(IN) -m tests.cloud.ready
-	@CLOUD_TEST=1 $(IN) -m pytest -q -s -n 0 -p no:cacheprovider tests/cloud/test_emulated_account.py tests/cloud/test_account.py
+	@CLOUD_TEST=1 $(IN) -m pytest -q -s -n 0 -p no:cacheprovider tests/cloud/test_emulated_account.py tests/cloud/test_account.py tests/cloud/test_athena.py
 	@CLOUD_TEST=1 $(IN) -m pytest -q -n 4 --dist worksteal -p no:cacheprovider tests/cloud/test_image.py
 
 # The system's chromium, driven by playwright; what is missing is installed if that is possible, or named.

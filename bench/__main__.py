@@ -23,6 +23,7 @@ from bench import (
     sizes,
     start,
     steady,
+    tables,
     throughput,
     verify,
     watched,
@@ -116,6 +117,16 @@ def _sinks(short: bool) -> Iterator[str]:
     for one in found:
         share = f"{one.rate / found[0].rate:.0%}"
         yield (f"| {one.what} | {one.posts:,} | {one.rate:,.0f} | {share} | {one.cpu:.0f} | {one.peak:.0f} |")
+
+
+def _tables(short: bool) -> Iterator[str]:
+    yield "| what | posts | posts a CPU second | CPU s | peak MB | bytes a post |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for one in tables.measure(posts=100_000 if short else 1_000_000):
+        spent = one.spent
+        size = f"{one.bytes_a_post:.0f}" if one.bytes_a_post else ""
+        figures = f"{one.rate:,.0f} | {spent.cpu:.2f} | {spent.peak:.0f} | {size}"
+        yield f"| {one.what} | {one.posts:,} | {figures} |"
 
 
 def _watched(short: bool) -> Iterator[str]:
@@ -298,6 +309,7 @@ _PARTS = {
     "dashboard": _dashboard,
     "exports": _exports,
     "search": _search,
+    "tables": _tables,
 }
 
 if __name__ == "__main__":

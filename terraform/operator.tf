@@ -36,6 +36,20 @@ data "aws_iam_policy_document" "operator" {
     }
   }
 
+  # `tables build`, `tables compact` and `report publish`: what is made of the collections, and can be made again. The tasks
+  # do not need this.
+  statement {
+    sid       = "KeepTables"
+    actions   = ["s3:GetObject", "s3:PutObject", "s3:DeleteObject", "s3:AbortMultipartUpload"]
+    resources = ["${aws_s3_bucket.collections.arn}/tables/*", "${aws_s3_bucket.collections.arn}/reports/*"]
+
+    condition {
+      test     = "StringEquals"
+      variable = "aws:ResourceAccount"
+      values   = [local.account]
+    }
+  }
+
   # Listing, and whether the bucket exists.
   statement {
     sid       = "ListCollections"
@@ -46,6 +60,70 @@ data "aws_iam_policy_document" "operator" {
       test     = "StringEquals"
       variable = "aws:ResourceAccount"
       values   = [local.account]
+    }
+  }
+
+  # -- SQL, if there is any
+
+  # Ask, in the workgroup that limits what a query reads, and take its named queries.
+  dynamic "statement" {
+    for_each = local.athena
+
+    content {
+      sid = "Ask"
+      actions = [
+        "athena:StartQueryExecution",
+        "athena:StopQueryExecution",
+        "athena:GetQueryExecution",
+        "athena:GetQueryResults",
+        "athena:GetNamedQuery",
+        "athena:ListNamedQueries",
+        "athena:GetWorkGroup",
+      ]
+      resources = [aws_athena_workgroup.tables[0].arn]
+    }
+  }
+
+  # What tables there are, and their columns; Athena asks for it in the name of the person.
+  dynamic "statement" {
+    for_each = local.athena
+
+    content {
+      sid     = "SeeTables"
+      actions = ["glue:GetDatabase", "glue:GetTable", "glue:GetTables", "glue:GetPartitions"]
+      resources = [
+        "arn:${local.partition}:glue:${var.region}:${local.account}:catalog",
+        aws_glue_catalog_database.tables[0].arn,
+        "arn:${local.partition}:glue:${var.region}:${local.account}:table/${local.database}/*",
+      ]
+    }
+  }
+
+  # Athena stores answers in the name of the person, who reads them.
+  dynamic "statement" {
+    for_each = local.athena
+
+    content {
+      sid       = "KeepAnswers"
+      actions   = ["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"]
+      resources = [local.answers]
+
+      condition {
+        test     = "StringEquals"
+        variable = "aws:ResourceAccount"
+        values   = [local.account]
+      }
+    }
+  }
+
+  # Athena looks where the bucket is before it stores an answer.
+  dynamic "statement" {
+    for_each = local.athena
+
+    content {
+      sid       = "FindBucket"
+      actions   = ["s3:GetBucketLocation"]
+      resources = [aws_s3_bucket.collections.arn]
     }
   }
 

@@ -141,6 +141,42 @@ resource "aws_s3_bucket_lifecycle_configuration" "collections" {
     }
   }
 
+  # Answers of Athena, of which everyone who asked has taken what is wanted.
+  dynamic "rule" {
+    for_each = local.athena
+
+    content {
+      id     = "answers"
+      status = "Enabled"
+
+      filter {
+        prefix = "answers/"
+      }
+
+      expiration {
+        days = 7
+      }
+
+      noncurrent_version_expiration {
+        noncurrent_days = 1
+      }
+    }
+  }
+
+  # Tables that were replaced or removed can be made again.
+  rule {
+    id     = "tables"
+    status = "Enabled"
+
+    filter {
+      prefix = "tables/"
+    }
+
+    noncurrent_version_expiration {
+      noncurrent_days = 1
+    }
+  }
+
   # Objects below 128 KB are not moved, as is S3's default: they would cost more there.
   dynamic "rule" {
     for_each = var.archive_after_days > 0 ? local.archive_prefixes : []

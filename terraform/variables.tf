@@ -300,3 +300,22 @@ variable "budget_limit" {
     error_message = "budget_limit must be 0 or more."
   }
 }
+
+# -- SQL ---------------------------------------------------------------------------------------------------------------
+
+variable "athena" {
+  description = "Whether Athena can query the tables that `tables build` makes. It costs nothing until someone asks."
+  type        = bool
+  default     = false
+}
+
+variable "athena_gigabytes" {
+  description = "The gigabytes that one query may read; AWS bills $5 for 1,000 of them, and 10 MB at least."
+  type        = number
+  default     = 10
+
+  validation {
+    condition     = var.athena_gigabytes >= 0.01
+    error_message = "athena_gigabytes must be at least 0.01: Athena allows no smaller limit than 10 MB."
+  }
+}

@@ -20,7 +20,7 @@ RINGS = (
     "networks",
     "harvest",
     "monitoring curation compute sinks reading",
-    "ledger",
+    "tables ledger",
     "search accounts exports statistics",
     "checks",
     "dashboard",
@@ -41,7 +41,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "isal": ("harvest.segment", "networks.x", "reading", "exports", "sinks.archive"),
     "msgspec": (
         *("networks.x", "networks.rows", "collection.replay", "documents", "sinks"),
-        *("search.facts", "exports"),
+        *("search.facts", "exports", "tables"),
     ),
     "oauthlib": ("networks.x",),
     "obstore": ("store.reading",),

@@ -38,6 +38,11 @@ operator.defer(
     Deferred("harvest", "harvest:harvest", "Show running and past harvests; stop running ones."),
     Deferred("sink", "sink:sink", "Pass stored posts on to other programs; see docs/sinks.md."),
     Deferred(
+        "tables",
+        "tables.group:tables",
+        "Stored posts as Parquet tables, and SQL over them; see docs/tables.md.",
+    ),
+    Deferred(
         "stats",
         "statistics:stats",
         "Show, export and replay the figures of harvests; see docs/statistics.md.",

@@ -106,6 +106,54 @@ run "as_it_comes" {
   }
 }
 
+run "athena_is_off" {
+  command = plan
+
+  assert {
+    condition = (
+      length(aws_glue_catalog_database.tables) + length(aws_glue_catalog_table.tables) +
+      length(aws_athena_workgroup.tables) + length(aws_athena_named_query.questions) == 0
+    )
+    error_message = "Nothing of Athena is there unless it is asked for."
+  }
+}
+
+run "athena_asks_for_one_collection_and_reads_no_more_than_is_allowed" {
+  command = plan
+
+  variables {
+    athena           = true
+    athena_gigabytes = 5
+    operators        = ["arn:aws:iam::123456789012:user/archivist"]
+  }
+
+  assert {
+    condition = alltrue([
+      for table in aws_glue_catalog_table.tables :
+      table.parameters["projection.collection.type"] == "injected" && endswith(table.parameters["storage.location.template"], "/collection=$${collection}/harvested=$${harvested}/")
+    ])
+    error_message = "Each table is asked with its collection."
+  }
+
+  assert {
+    condition     = aws_athena_workgroup.tables[0].configuration[0].bytes_scanned_cutoff_per_query == 5000000000 && aws_athena_workgroup.tables[0].configuration[0].enforce_workgroup_configuration
+    error_message = "A query that reads more is ended."
+  }
+
+  assert {
+    condition     = length(aws_athena_named_query.questions) == 5 && aws_glue_catalog_database.tables[0].name == "twarc_cloud"
+    error_message = "The usual questions are there."
+  }
+
+  assert {
+    condition = anytrue([
+      for rule in aws_s3_bucket_lifecycle_configuration.collections.rule :
+      one(rule.expiration).days == 7 && rule.filter[0].prefix == "answers/" if rule.id == "answers"
+    ])
+    error_message = "Answers go after a week."
+  }
+}
+
 run "a_status_port_is_open_to_those_who_are_named" {
   command = plan
 

@@ -224,3 +224,10 @@ def test_it_may_not_do_more(role: str, account: Account) -> None:
 
 def _listed(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else list(value)
+
+
+@pytest.mark.parametrize("key", ["tables/v1/posts/x.parquet", "reports/s/index.html"])
+def test_only_the_operator_may_write_what_is_made_of_collections(key: str, account: Account) -> None:
+    check = Check("s3:PutObject", f"arn:aws:s3:::{BUCKET}/{key}", _HERE)
+    allowed = [role for role, each in account.guard.policies.items() if allowing(each, check)]
+    assert allowed == ["operator"]

@@ -59,6 +59,7 @@ _MUSEUM = ("--profile", "museum", "--yes")
 # What a person types for whom this statement is there; where one is missing, it must not succeed.
 _TYPED: dict[str, tuple[str, ...]] = {
     "ReadAndStoreCollections": ("collection-config", "changes", "s"),
+    "KeepTables": ("tables", "build", "s"),
     "ListCollections": ("collection", "list"),
     "SeeCluster": ("collection", "schedule", "s", "rate(7 days)"),
     "StartHarvests": ("collection", "once", "s"),
@@ -92,6 +93,7 @@ _SESSION: tuple[tuple[str, ...], ...] = (
     *(("collection-config", "keys", "--list"), ("collection-config", "keys", "--remove", *_MUSEUM)),
     *(("collection-config", "keys", *_MUSEUM), _TYPED["KeepKeys"]),
     *(("collection", "once", "s", "--wait"), ("harvest", "log", "s"), ("harvest", "last", "s")),
+    *(("tables", "build", "s"), ("tables", "sql", "select count(*) from posts")),
     *(("collection", "filter-start", "live"), ("harvest", "list"), ("harvest", "running", "live")),
     *(("collection", "filter-stop", "live"), ("collection", "download", "s")),
     *(("collection", "delete", "live", "--yes"), ("collection", "add")),

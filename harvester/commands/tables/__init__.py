@@ -1,0 +1,1 @@
+"""`tables`: stored posts as Parquet files, and SQL over them."""

@@ -1,0 +1,1 @@
+"""Records as tables: Parquet files beside the harvests, and SQL over them."""

@@ -1,0 +1,165 @@
+"""Tables are made of what has none yet; repeated, killed or done twice at once, it comes to the same."""
+
+import hashlib
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from harvester.clock import moment
+from harvester.reading import BadRecord, RecordFile, lines
+from harvester.reading.files import HarvestFolder, files_of, harvest_folders, network_name
+from harvester.store import Store
+from harvester.store.keys import HARVEST, HARVEST_2019, CollectionKeys
+from harvester.store.reading import Reader
+from harvester.store.table_keys import Made, is_of_day, of_harvest, of_records
+from harvester.tables.catalog import Catalog, catalog, forget
+from harvester.tables.harvests import Harvest, harvest_parts
+from harvester.tables.placing import metadata, store_set
+from harvester.tables.records import Rows
+
+# Files that a day's file took the place of are kept so long, for whoever reads them at the moment.
+KEPT = timedelta(days=1)
+_SIGNS = 16
+_EVERY = 1000
+
+
+@dataclass
+class Result:
+    """What a build did to one collection."""
+
+    made: list[dict[str, Any]] = field(default_factory=list)
+    there: int = 0
+    removed: int = 0
+    bad: list[BadRecord] = field(default_factory=list)
+    # Files that were not made because of a bad record, or would be, where nothing is done.
+    failed: list[str] = field(default_factory=list)
+    planned: list[RecordFile] = field(default_factory=list)
+
+    @property
+    def rows(self) -> int:
+        return sum(each["rows"] for each in self.made)
+
+
+@dataclass
+class Builder:
+    """Makes the tables of a collection in `target`, which may be the store of its records."""
+
+    reader: Reader
+    target: Store
+    skip_bad: bool = False
+    dry_run: bool = False
+    # Hears of each file and its rows so far.
+    on_rows: Callable[[str, int], None] | None = None
+
+    def build(self, keys: CollectionKeys) -> Result:
+        network = network_name(self.reader, keys)
+        result = Result()
+        there = catalog(self.target, keys.id)
+        known: set[Made] = set()
+        for folder in harvest_folders(self.reader, keys):
+            known |= self._harvest(keys, folder, network, there, result)
+        if not self.dry_run:
+            self._tidy(there, known, result)
+        return result
+
+    def _harvest(
+        self, keys: CollectionKeys, folder: HarvestFolder, network: str, there: Catalog, result: Result
+    ) -> set[Made]:
+        """Make what is missing of one harvest; the sets that it has."""
+        itself = of_harvest(keys.id, folder.folder, folder.started)
+        source = _source_of(folder)
+        begins = itself.name.removesuffix("harvest")
+        if there.has(itself, source):
+            known = {*there.notes, *there.replaced}
+            found = {made for made in known if made.name.startswith(begins)}
+            result.there += len(found) - 1
+            return found
+        known = {itself}
+        whole = True
+        for file in files_of(self.reader, keys, folder, network=network):
+            made = of_records(keys.id, file.key, moment(file.harvest), file.number)
+            known.add(made)
+            whole = self._file(file, made, there, result) and whole
+        harvest = Harvest.read(self.reader, folder)
+        if harvest and harvest.is_over and whole and not self.dry_run:
+            self._replace(there, itself)
+            with tempfile.TemporaryDirectory(prefix="twarc-cloud-") as temp:
+                parts = harvest_parts(harvest, Path(temp), metadata(source))
+                note = {"of": {"harvest": folder.folder}}
+                store_set(self.target, itself, source, parts, note, there.data.get(itself, {}))
+        return known
+
+    def _file(self, file: RecordFile, made: Made, there: Catalog, result: Result) -> bool:
+        source = file.digest.partition(":")[2][:_SIGNS]
+        if there.has(made, source):
+            result.there += 1
+            return True
+        if self.dry_run:
+            result.planned.append(file)
+            return True
+        self._replace(there, made)
+        try:
+            tables = self._made(file, made, source, there, result)
+        except BadRecord as error:
+            result.bad.append(error)
+            result.failed.append(file.key)
+            return False
+        result.made.append(
+            {
+                "from": {"key": file.key, "digest": file.digest},
+                "rows": tables.get("posts", {}).get("rows", 0),
+                "bytes": sum(part["bytes"] for part in tables.values()),
+                "tables": {table: part["key"] for table, part in tables.items()},
+            }
+        )
+        return True
+
+    def _made(
+        self, file: RecordFile, made: Made, source: str, there: Catalog, result: Result
+    ) -> dict[str, dict[str, Any]]:
+        with tempfile.TemporaryDirectory(prefix="twarc-cloud-") as temp:
+            rows = Rows(Path(temp))
+            on_bad = result.bad.append if self.skip_bad else None
+            for line in lines(self.reader, file, on_bad=on_bad):
+                rows.add(line)
+                if self.on_rows and line.number % _EVERY == 0:
+                    self.on_rows(file.name, rows.count)
+            note = {"of": {"key": file.key, "digest": file.digest}}
+            parts = rows.parts(file.key, metadata(source))
+            return store_set(self.target, made, source, parts, note, there.data.get(made, {}))
+
+    def _replace(self, there: Catalog, made: Made) -> None:
+        """What was made of another version of the source goes first, and a day's file that has its rows."""
+        for day, replaced in list(there.days.items()):
+            if made in replaced:
+                forget(self.target, there, day)
+                for each in there.days.pop(day):
+                    there.replaced.pop(each, None)
+        # Without a note they are another build's, which may be at it now.
+        if made in there.notes:
+            forget(self.target, there, made)
+
+    def _tidy(self, there: Catalog, known: set[Made], result: Result) -> None:
+        """Remove the sets of harvests that are gone, and those that a day's file replaced a while ago."""
+        now = self.target.now() if there.days else None
+        for made in {*there.notes, *there.data} - known:
+            if not is_of_day(made):
+                forget(self.target, there, made)
+                result.removed += 1
+        for day, replaced in there.days.items():
+            noted = min(entry.modified for entry in there.notes[day].values())
+            if now and now - noted > KEPT:
+                result.removed += sum(made in there.notes for made in replaced)
+                for made in replaced:
+                    forget(self.target, there, made)
+
+
+def _source_of(folder: HarvestFolder) -> str:
+    """Tells a harvest from what it was when it had other files, or another summary."""
+    names = (folder.folder + HARVEST, folder.folder + HARVEST_2019)
+    summary = [entry for entry in folder.entries if entry.key in names]
+    versions = " ".join(f"{entry.key} {entry.version}" for entry in (*folder.manifests, *summary))
+    return hashlib.sha256(versions.encode()).hexdigest()[:_SIGNS]

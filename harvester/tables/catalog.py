@@ -1,0 +1,120 @@
+"""What is made of a collection already: sets of Parquet files, each complete once its note is there."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import orjson
+
+from harvester.documents import Tree, object_in
+from harvester.errors import Conflict, HarvesterError, NotFound
+from harvester.store import Entry, Store
+from harvester.store.keys import TABLES
+from harvester.store.table_keys import (
+    NOTES,
+    VERSION,
+    Made,
+    data_in,
+    is_of_day,
+    note_in,
+    notes_of,
+    partition_of,
+)
+from harvester.tables import columns
+
+
+@dataclass
+class Catalog:
+    """The tables of one collection, by one listing for each of them."""
+
+    notes: dict[Made, dict[str, Entry]] = field(default_factory=dict)
+    data: dict[Made, dict[str, Entry]] = field(default_factory=dict)
+    # Sets whose rows another one holds, too, with the source that they had; and which one.
+    replaced: dict[Made, str] = field(default_factory=dict)
+    days: dict[Made, list[Made]] = field(default_factory=dict)
+
+    def has(self, made: Made, source: str) -> bool:
+        """Whether the tables of this source are complete."""
+        return source in self.notes.get(made, {}) or self.replaced.get(made) == source
+
+    def complete(self) -> list[Made]:
+        """The sets that hold all rows, each once."""
+        return [made for made in self.notes if made not in self.replaced]
+
+    def files(self, table: str) -> list[Entry]:
+        """The Parquet files of a table that are complete."""
+        found = (self.data.get(made, {}).get(table) for made in self.complete())
+        return sorted((entry for entry in found if entry), key=lambda entry: entry.key)
+
+
+def catalog(store: Store, collection_id: str) -> Catalog:
+    found = Catalog()
+    for entry in store.entries(notes_of(collection_id)):
+        if noted := note_in(entry.key):
+            made, source = noted
+            found.notes.setdefault(made, {})[source] = entry
+    for table in columns.TABLES:
+        for entry in store.entries(partition_of(table, collection_id)):
+            if data := data_in(entry.key):
+                found.data.setdefault(data[1], {})[table] = entry
+    for day in [made for made in found.notes if is_of_day(made)]:
+        _replaced(store, found, day)
+    return found
+
+
+def _replaced(store: Store, found: Catalog, day: Made) -> None:
+    for entry in found.notes[day].values():
+        for each in read_note(store, entry.key).get("replaces") or ():
+            made = Made(day.collection, day.day, str(each.get("name")))
+            found.replaced[made] = str(each.get("source"))
+            found.days.setdefault(day, []).append(made)
+
+
+def read_note(store: Store, key: str) -> Tree:
+    try:
+        return object_in(store.read(key).data)
+    except NotFound:
+        # Another process has just replaced it.
+        return {}
+
+
+def write_note(store: Store, key: str, content: Tree) -> None:
+    """Raises Conflict where it is there already."""
+    store.create(key, orjson.dumps({"schema": VERSION, **content}, option=orjson.OPT_INDENT_2))
+
+
+def collections_in(store: Store) -> list[str]:
+    """The ids of collections that have tables here; raises where tables are of another version."""
+    ids = list(store.folders(NOTES))
+    if not ids and (others := _other_versions(store)):
+        raise HarvesterError(
+            f"{store.name} has tables of version {', '.join(others)}; this program reads version {VERSION}.",
+            hint="Run `tables build`, or use the program that made them.",
+        )
+    return ids
+
+
+def _other_versions(store: Store) -> list[str]:
+    return [name.removeprefix("v") for name in store.folders(TABLES) if name != f"v{VERSION}"]
+
+
+def forget(store: Store, found: Catalog, made: Made) -> None:
+    """Remove a set: its notes first, so that no note tells of files that are gone."""
+    for entry in found.notes.pop(made, {}).values():
+        store.remove(entry.key)
+    for entry in found.data.pop(made, {}).values():
+        remove_listed(store, entry)
+
+
+def remove_listed(store: Store, entry: Entry) -> None:
+    """Remove what was listed, and not what another process has put in its place since."""
+    with suppress(Conflict):
+        store.remove(entry.key, version=entry.version)
+
+
+def rows_in(store: Store, found: Catalog) -> Iterator[tuple[str, int, int]]:
+    """For each table of each set its name, rows and bytes, as the notes have them."""
+    for made in found.complete():
+        for entry in found.notes[made].values():
+            for table, part in (read_note(store, entry.key).get("tables") or {}).items():
+                yield table, int(part.get("rows") or 0), int(part.get("bytes") or 0)

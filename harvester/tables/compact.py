@@ -1,0 +1,81 @@
+"""The many small files of a day become one for each table, in an order that no crash disturbs."""
+
+import hashlib
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from harvester.store import Store
+from harvester.store.table_keys import Made, of_day
+from harvester.tables import columns
+from harvester.tables.catalog import Catalog, catalog
+from harvester.tables.duck import connected, in_words, literal, parquet
+from harvester.tables.local import local_paths
+from harvester.tables.placing import metadata, store_set
+from harvester.tables.records import Part
+
+_SIGNS = 16
+_ORDER = {"posts": "key, file, line", "accounts": "id, seen_at", "harvests": "harvest", "gaps": "harvest"}
+
+
+@dataclass(frozen=True)
+class Day:
+    """A day of which more than one set is there."""
+
+    day: str
+    sets: tuple[Made, ...]
+    # By name, the source that each set had that the day's takes the place of.
+    replaces: dict[str, str]
+
+    @property
+    def source(self) -> str:
+        named = " ".join(f"{name} {source}" for name, source in sorted(self.replaces.items()))
+        return hashlib.sha256(named.encode()).hexdigest()[:_SIGNS]
+
+
+def days_to_compact(found: Catalog, month: str) -> Iterator[Day]:
+    """The days of a month, as 2026-10, that have small files."""
+    days: dict[str, list[Made]] = {}
+    for made in found.complete():
+        if made.day.startswith(f"{month}-"):
+            days.setdefault(made.day, []).append(made)
+    for day, sets in sorted(days.items()):
+        if len(sets) > 1:
+            replaced = {made.name: source for made, source in found.replaced.items() if made.day == day}
+            now = {made.name: next(iter(found.notes[made])) for made in sets}
+            yield Day(day, tuple(sorted(sets, key=lambda made: made.name)), replaced | now)
+
+
+def compact(store: Store, collection_id: str, month: str, *, memory_mb: int = 512) -> list[Day]:
+    """Make one set of each day of the month; what it takes the place of is removed by a later build."""
+    found = catalog(store, collection_id)
+    days = list(days_to_compact(found, month))
+    for day in days:
+        with tempfile.TemporaryDirectory(prefix="twarc-cloud-") as temp:
+            made = of_day(collection_id, day.day, day.source)
+            parts = _parts(store, found, day, Path(temp), memory_mb)
+            replaces = [{"name": name, "source": source} for name, source in sorted(day.replaces.items())]
+            store_set(store, made, day.source, parts, {"of": {"day": day.day}, "replaces": replaces})
+    return days
+
+
+def _parts(store: Store, found: Catalog, day: Day, folder: Path, memory_mb: int) -> Iterator[Part]:
+    for table in columns.TABLES:
+        entries = [entry for made in day.sets if (entry := found.data.get(made, {}).get(table))]
+        if not entries:
+            continue
+        paths = local_paths(store, entries, folder)
+        path = folder / f"{table}.parquet"
+        with connected(folder, memory_mb=memory_mb) as connection, in_words(f"{table} of {day.day}"):
+            statement = parquet(_all(table, paths), path, **metadata(day.source))
+            (rows,) = connection.execute(statement).fetchone() or (0,)
+        yield Part(table, path, int(rows))
+
+
+def _all(table: str, paths: Sequence[str]) -> str:
+    listed = ", ".join(map(literal, paths))
+    names = ", ".join(columns.TABLES[table])
+    order = _ORDER.get(table, "key, id")
+    read = f"read_parquet([{listed}], union_by_name = true, hive_partitioning = false)"
+    return f"SELECT {names} FROM {read} ORDER BY {order}"

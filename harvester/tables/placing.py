@@ -1,0 +1,99 @@
+"""Parquet files are stored once: who comes second takes what is there, if it is of the same source."""
+
+import hashlib
+import tempfile
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from harvester.documents import Tree
+from harvester.errors import Conflict, HarvesterError, NotFound
+from harvester.store import Entry, Store
+from harvester.store.table_keys import VERSION, Made
+from harvester.tables.catalog import remove_listed, write_note
+from harvester.tables.duck import connected, in_words, literal
+from harvester.tables.records import Part
+
+_TRIES = 5
+_SOURCE, _SCHEMA = "twarc_source", "twarc_schema"
+
+
+def metadata(source: str) -> dict[str, str]:
+    """What a Parquet file says of itself."""
+    return {_SCHEMA: str(VERSION), _SOURCE: source}
+
+
+def store_set(
+    store: Store,
+    made: Made,
+    source: str,
+    parts: Iterable[Part],
+    note: Tree,
+    listed: Mapping[str, Entry] = MappingProxyType({}),
+) -> dict[str, dict[str, Any]]:
+    """Store the files of a set and, when all are there, its note; rows and bytes of each table.
+
+    Of what was `listed` before, tables that have no rows any more go.
+    """
+    tables = {part.table: _place(store, made.data(part.table), part, source) for part in parts}
+    for table, entry in listed.items():
+        if table not in tables:
+            remove_listed(store, entry)
+    with suppress(Conflict):
+        write_note(store, made.note(source), {**note, "tables": tables})
+    return tables
+
+
+def _place(store: Store, key: str, part: Part, source: str) -> dict[str, Any]:
+    with part.path.open("rb") as file:
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    for _ in range(_TRIES):
+        with suppress(Conflict):
+            store.upload(key, part.path, sha256=sha256)
+            return _told(key, part.rows, part.path.stat().st_size, sha256)
+        if there := next((entry for entry in store.entries(key) if entry.key == key), None):
+            if told := _adopted(store, there, source):
+                return told
+            # It was made of another version of the source.
+            remove_listed(store, there)
+    raise Conflict(
+        f"{key} is made by another process again and again.", hint="Wait until other `tables build` end."
+    )
+
+
+def _adopted(store: Store, there: Entry, source: str) -> dict[str, Any] | None:
+    """What is there already, if it is of the same source."""
+    with tempfile.TemporaryDirectory(prefix="twarc-cloud-") as folder:
+        path = Path(folder, "there.parquet")
+        try:
+            store.download(there.key, path)
+        except NotFound:
+            return None
+        rows = _rows_of(path, there.key, source)
+        if rows is None:
+            return None
+        return _told(there.key, rows, there.size, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def _told(key: str, rows: int, size: int, sha256: str) -> dict[str, Any]:
+    return {"key": key, "rows": rows, "bytes": size, "sha256": sha256}
+
+
+def _rows_of(path: Path, key: str, source: str) -> int | None:
+    """The rows of a file of this source; None where it is another one's, or damaged."""
+    try:
+        with connected(path.parent) as connection, in_words(key):
+            where = literal(str(path))
+            noted = dict(
+                connection.execute(f"SELECT key, value FROM parquet_kv_metadata({where})").fetchall()
+            )
+            if {name.decode(): value.decode() for name, value in noted.items()} != metadata(source):
+                return None
+            (rows,) = connection.execute(
+                f"SELECT sum(num_rows) FROM parquet_file_metadata({where})"
+            ).fetchone() or (0,)
+            return int(rows)
+    except HarvesterError:
+        return None

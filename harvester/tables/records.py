@@ -1,0 +1,103 @@
+"""One file of records becomes one Parquet file for each table that it has rows for."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from harvester.networks.rows import AccountRow
+from harvester.reading import Line
+from harvester.tables import columns
+from harvester.tables.duck import connected, in_words, literal, parquet
+from harvester.tables.spool import Spool
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True)
+class Part:
+    """A Parquet file on this machine, of one table."""
+
+    table: str
+    path: Path
+    rows: int
+
+
+class Rows:
+    """Rows of posts and accounts, on their way into tables."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._posts, self._accounts = Spool(folder, "posts"), Spool(folder, "accounts")
+        # Each page brings its accounts again; what is the same as before is left out.
+        self._seen: dict[str, int] = {}
+
+    @property
+    def count(self) -> int:
+        return self._posts.count
+
+    def add(self, line: Line) -> None:
+        number = b'{"line":%d,' % line.number
+        for post in line.rows.posts:
+            self._posts.add(post.key, number + _encode(post)[1:] + b"\n")
+        for account in line.rows.accounts:
+            self._account(number, account)
+
+    def _account(self, number: bytes, account: AccountRow) -> None:
+        encoded = _encode(account)
+        same = hash(encoded[: encoded.rindex(b'"seen_at":')])
+        if self._seen.get(account.id) != same:
+            self._seen[account.id] = same
+            self._accounts.add(_order(account.id), number + encoded[1:] + b"\n")
+
+    def parts(self, file: str, notes: dict[str, str]) -> Iterator[Part]:
+        """The files of all tables that have rows, which are of the file of records with this key."""
+        with connected(self.folder) as connection, in_words(file):
+            posts = self.folder / "posts.parquet"
+            for table, spool, path in (
+                ("posts", self._posts, posts),
+                ("accounts", self._accounts, self.folder / "accounts.parquet"),
+            ):
+                if spool.count:
+                    made = _write(connection, parquet(_of_rows(table, spool, file), path, **notes))
+                    yield Part(table, path, made)
+            if self._posts.count:
+                yield from _derived(connection, posts, self.folder, notes)
+
+
+def _of_rows(table: str, spool: Spool, file: str) -> str:
+    of_table = columns.TABLES[table]
+    given = {"file": literal(file)}
+    if "day" in of_table:
+        given["day"] = "nullif(left(created_at, 10), '')"
+    source = literal(str(spool.write()))
+    held = columns.read_as(of_table, without=tuple(given))
+    return (
+        f"SELECT {columns.selected(of_table, **given)} "
+        f"FROM read_json({source}, format = 'newline_delimited', columns = {held})"
+    )
+
+
+def _derived(
+    connection: "DuckDBPyConnection", posts: Path, folder: Path, notes: dict[str, str]
+) -> Iterator[Part]:
+    """The tables that are made of the posts; none without rows."""
+    connection.execute(f"CREATE VIEW posts AS SELECT * FROM read_parquet({literal(str(posts))})")
+    for table, derived in columns.DERIVED.items():
+        path = folder / f"{table}.parquet"
+        if rows := _write(connection, parquet(derived.select, path, **notes)):
+            yield Part(table, path, rows)
+
+
+def _write(connection: "DuckDBPyConnection", statement: str) -> int:
+    (written,) = connection.execute(statement).fetchone() or (0,)
+    return int(written)
+
+
+def _order(account_id: str) -> int:
+    return int(account_id) if account_id.isascii() and account_id.isdigit() else 0
