@@ -30,6 +30,7 @@ _FILES = ("style.css", "page.js", "world.svg")
 NAVIGATION = (
     ("/", "Collections"),
     ("/search", "Search"),
+    ("/accounts", "Accounts"),
     ("/statistics", "Statistics"),
     ("/costs", "Costs"),
     ("/health", "Health"),

@@ -8,6 +8,7 @@ from harvester.clock import Stop
 from harvester.dashboard.app import dashboard_app
 from harvester.dashboard.guard import Guard
 from harvester.dashboard.pages import (
+    accounts,
     collection,
     collections,
     costs,
@@ -35,6 +36,7 @@ ROUTES = (
     live.add,
     search.add,
     statistics.add,
+    accounts.add,
 )
 
 

@@ -23,6 +23,9 @@ PAGES = (
     "/c/storms/live",
     "/costs",
     "/health",
+    "/accounts",
+    "/accounts?q=103",
+    "/accounts?q=@x&at=yesterday",
     "/statistics",
     "/statistics?collection=museums",
     "/search",
@@ -32,7 +35,7 @@ PAGES = (
 )
 
 
-_REFUSED = ("/search?since=x", "/c/nowhere")
+_REFUSED = ("/search?since=x", "/accounts?q=@x&at=yesterday", "/c/nowhere")
 
 
 def _of_hostile(page: Any, address: str) -> list[str]:
