@@ -56,13 +56,21 @@ class Builder:
 
     def build(self, keys: CollectionKeys) -> Result:
         network = network_name(self.reader, keys)
-        result = Result()
-        there = catalog(self.target, keys.id)
-        known: set[Made] = set()
-        for folder in harvest_folders(self.reader, keys):
-            known |= self._harvest(keys, folder, network, there, result)
+        made: list[dict[str, Any]] = []
+        while True:
+            result = Result()
+            there = catalog(self.target, keys.id)
+            days = len(there.days)
+            known: set[Made] = set()
+            for folder in harvest_folders(self.reader, keys):
+                known |= self._harvest(keys, folder, network, there, result)
+            made += result.made
+            # With a day's file went the rows of harvests that had been looked at before it.
+            if len(there.days) == days:
+                break
         if not self.dry_run:
             self._tidy(there, known, result)
+        result.made = made
         return result
 
     def _harvest(

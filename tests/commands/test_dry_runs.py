@@ -38,7 +38,7 @@ _CHANGE_NOTHING = {
     # They write a file of their own, or send to another program.
     *("stats show", "stats export", "stats replay"),
     # They change only a cache, and ask the network only for what they show.
-    *("search find", "search index", "search status"),
+    *("search find", "search index", "search status", "tables status", "tables sql"),
     *("accounts lookup", "accounts history", "accounts list"),
 }
 
@@ -116,11 +116,13 @@ _CASES: dict[str, list[tuple[str, str]]] = {
         ("accounts --copy-folder there --clean", "there and remove 1 file no longer in the store; "),
     ],
     "collection verify": [("accounts --rebuild-manifest --yes", "Would write 1 manifest, ")],
+    "tables build": [("accounts", "Would make tables of ")],
     "sink replay": [("told --sink stdout", "Would send 0 posts of 0 harvests to stdout again")],
     "harvest stop": [("running", "Would stop the harvest of running after storing what it has")],
 }
-# They change AWS's parameter store (tests/monitoring/test_alerts.py), or need several apps.
-_ON_A_CLUSTER = {"collection-config honeybadger", "collection-config shards"}
+# They change AWS's parameter store (tests/monitoring/test_alerts.py), need several apps, or tables
+# (tests/commands/test_tables.py).
+_ON_A_CLUSTER = {"collection-config honeybadger", "collection-config shards", "tables compact"}
 _CASES["collection filter start"] = _CASES["filter start"] = _CASES["collection filter-start"]
 _CASES["collection filter stop"] = _CASES["filter stop"] = _CASES["collection filter-stop"]
 

@@ -170,4 +170,4 @@ def test_a_sink_that_is_behind_is_shown_with_the_running_harvest(tmp_path: Path,
     site.harvest([5])
     site.harvest([5], meanwhile=look)
     line = shown[-1].splitlines()[-1]
-    assert line.startswith("  Sink stdout is behind: 5 posts, ") and line.endswith("minutes (It is away.)")
+    assert line.startswith("  Sink stdout is behind: 10 posts, ") and line.endswith("minutes (It is away.)")

@@ -173,6 +173,7 @@ _STEPS = (
     Step(f"collection-config disable-rules 7 {_STORMS}", 0, "Made 1 rule of"),
     Step(f"collection-config enable-rules 7 {_STORMS}", 0, "active."),
     Step(f"collection-config enable-rules {_STORMS}", 2, "No rules given."),
+    Step(f"collection-config disable-rules {_STORMS}", 2, "No rules given."),
     Step(f"collection-config remove-rules 7 {_STORMS}", 0, "Removed 1 rule from"),
     Step(f"collection-config remove-rules 7 {_STORMS}", 3, "Following rules are not in it: 7"),
     Step("collection-config shards musems", 10, "There is no collection musems"),

@@ -1,0 +1,97 @@
+"""A day's small files become one, and every row stays there once, whatever comes afterwards."""
+
+import os
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys, segment_name
+from harvester.store.table_keys import is_of_day
+from harvester.tables.catalog import catalog
+from harvester.tables.compact import compact, days_to_compact
+from tests.support import record_forms
+from tests.support.record_store import replace_file, store_harvest
+from tests.support.table_rows import asked, build, in_records, in_tables
+
+_KEYS = CollectionKeys("election")
+_MONTH = "2026-10"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FolderStore:
+    """Three harvests of one day and one of the next, with tables."""
+    made = FolderStore(tmp_path / "collections")
+    lines = record_forms.made_up_lines()
+    for at in ("01T09", "01T10", "01T11", "02T09"):
+        store_harvest(made, _KEYS, lines, lines[:3], at=f"2026-10-{at}:00:00Z")
+    build(made, _KEYS)
+    return made
+
+
+def _a_day_passes(store: FolderStore) -> None:
+    """All notes are two days older."""
+    then = time.time() - 2 * 86_400
+    for notes in catalog(store, _KEYS.id).notes.values():
+        for entry in notes.values():
+            os.utime(store.file_of(entry.key), (then, then))
+
+
+def _compacted(store: FolderStore) -> None:
+    first, second = compact(store, _KEYS.id, _MONTH)
+    assert (first.day, len(first.sets), second.day, len(second.sets)) == ("2026-10-01", 9, "2026-10-02", 3)
+
+
+def _require_whole(store: FolderStore) -> None:
+    assert in_tables(store, _KEYS) == in_records(store, _KEYS)
+    (harvests,) = asked(store, "SELECT count(*) AS n, count(DISTINCT harvest) AS once FROM harvests")
+    assert harvests["n"] == harvests["once"]
+
+
+def test_a_day_becomes_one_set_and_has_the_same_rows(store: FolderStore) -> None:
+    before = {table: asked(store, f"SELECT count(*) AS n FROM {table}") for table in ("hashtags", "accounts")}
+    _compacted(store)
+    _require_whole(store)
+    assert {table: asked(store, f"SELECT count(*) AS n FROM {table}") for table in before} == before
+    assert len([made for made in catalog(store, _KEYS.id).complete() if made.day == "2026-10-01"]) == 1
+    assert list(days_to_compact(catalog(store, _KEYS.id), _MONTH)) == []
+    assert compact(store, _KEYS.id, _MONTH) == []
+
+
+def test_the_small_files_are_removed_by_a_build_a_day_later(store: FolderStore) -> None:
+    _compacted(store)
+    assert build(store, _KEYS).removed == 0
+    _a_day_passes(store)
+    result = build(store, _KEYS)
+    assert (result.made, result.removed) == ([], 12)
+    _require_whole(store)
+    sets = [made for made in catalog(store, _KEYS.id).data if made.day == "2026-10-01"]
+    assert len(sets) == 1 and is_of_day(sets[0])
+    assert build(store, _KEYS).removed == 0
+
+
+@pytest.mark.parametrize("removed", [False, True], ids=["the small files are there", "they are removed"])
+@pytest.mark.parametrize("which", [0, 1, 2])
+def test_a_file_that_changes_afterwards_leaves_no_row_out(
+    store: FolderStore, *, removed: bool, which: int
+) -> None:
+    _compacted(store)
+    if removed:
+        _a_day_passes(store)
+        build(store, _KEYS)
+    began = datetime(2026, 10, 1, 9 + which, tzinfo=UTC)
+    replace_file(store, _KEYS.harvest(began), segment_name(began, 1), record_forms.made_up_lines()[:5])
+    build(store, _KEYS)
+    _require_whole(store)
+
+
+def test_a_harvest_that_comes_later_on_that_day_is_added(store: FolderStore) -> None:
+    _compacted(store)
+    store_harvest(store, _KEYS, record_forms.made_up_lines()[:4], at="2026-10-01T23:00:00Z")
+    build(store, _KEYS)
+    _require_whole(store)
+    (day,) = compact(store, _KEYS.id, _MONTH)
+    assert len(day.sets) == 3
+    _require_whole(store)
