@@ -3,6 +3,7 @@
 import gzip
 from pathlib import Path
 
+import orjson
 import pytest
 
 from harvester.clock import Stop
@@ -11,6 +12,17 @@ from harvester.networks.registry import network_of
 from harvester.sinks.archive.tail import Tail
 from tests.sinks.histories import KEYS, Site
 from tests.support.stores import HandClock
+
+
+def _dated(number: int) -> bytes:
+    """As a timeline is stored: the later in the file, the earlier published; all came in the same minute."""
+    data = {
+        "id": str(number),
+        "author_id": "7",
+        "text": "a",
+        "created_at": f"2026-11-{28 - number:02d}T09:00:00.000Z",
+    }
+    return orjson.dumps({"data": data, "__twarc": {"retrieved_at": "2026-11-28T10:00:00+00:00"}}) + b"\n"
 
 
 def _tail(site: Site, *, here: bool = True) -> Tail:
@@ -96,3 +108,23 @@ def test_a_line_that_is_no_record_is_passed_over(tmp_path: Path, caplog: pytest.
     path.write_bytes(gzip.compress(b"no record\n" + gzip.decompress(path.read_bytes())))
     assert _ids(_tail(site).newest(5)) == [1, 2]
     assert "passed over" in caplog.text
+
+
+def test_of_a_timeline_the_posts_published_last_are_the_newest(tmp_path: Path) -> None:
+    site = Site(tmp_path, line=_dated)
+    site.harvest([25])
+    tail = _tail(site)
+    assert _ids(tail.newest(3)) == [3, 2, 1]
+    assert tail.received == []
+    site.harvest([1])
+    assert _ids(tail.more()) == [26]
+
+
+def test_all_that_came_since_a_time_is_read(tmp_path: Path) -> None:
+    site = Site(tmp_path, line=_dated)
+    site.harvest([5, 5, 5], per_file=5)
+    tail = _tail(site)
+    assert _ids(tail.newest(1, since="2026-11-28T09:55:00")) == [1]
+    assert len(tail.received) == 15
+    assert _ids(tail.newest(1, since="2026-11-28T10:05:00")) == [11]
+    assert tail.received == []

@@ -1,8 +1,8 @@
 """Live figures of the pages, and the newest posts of a collection as they come."""
 
 import json
-from collections import deque
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from flask import Flask, Response, request
@@ -111,13 +111,18 @@ def _tail(pages: Pages, keys: CollectionKeys) -> "Tail":
 
 
 def post_of(post: "Post") -> dict[str, str]:
-    """A post in two texts: when and by whom, and what it says."""
+    """A post in two texts, when and by whom, and what it says; and the second of its publication."""
     found = _object(post.value)
     inner = found.get("data")
     data: Tree = inner if isinstance(inner, dict) else found
     text = str(data.get("full_text") or data.get("text") or "")
     head = f"{when(post.published)} @{_name(found, data, post.author)}".strip()
-    return {"id": post.id, "head": printable_lines(head), "text": printable_lines(text)}
+    return {
+        "id": post.id,
+        "at": post.published[:19],
+        "head": printable_lines(head),
+        "text": printable_lines(text),
+    }
 
 
 def _object(line: bytes) -> Tree:
@@ -160,18 +165,22 @@ class _Following:
 
     def __init__(self, pages: Pages, keys: CollectionKeys, *, after: str) -> None:
         self._clock, self._tail = pages.place.clock, _tail(pages, keys)
-        self._waiting = _behind(self._tail.newest(_NEWEST), after)
-        self._arrived: deque[float] = deque()
+        self._waiting = _behind(self._tail.newest(_NEWEST, since=self._since()), after)
+        self._arrived = self._tail.received
         self.pause = max(self._tail.pause, _RUNNING)
 
     def look(self) -> News:
-        found, self._waiting = [*self._waiting, *self._tail.more()], []
-        now = self._clock.elapsed()
-        self._arrived.extend([now] * len(found))
-        while self._arrived and now - self._arrived[0] > _RATE_MINUTES * 60:
-            self._arrived.popleft()
-        rate = f"{counted(len(self._arrived), 'post')} in {_RATE_MINUTES} minutes."
+        come, since = self._tail.more(), self._since()
+        found, self._waiting = [*self._waiting, *come], []
+        # A record that does not say when it was received came now.
+        now = self._clock.now().isoformat()
+        arrived = (*self._arrived, *(post.received or now for post in come))
+        self._arrived = [moment for moment in arrived if moment >= since]
+        rate = f"{counted(len(self._arrived), 'post')} received in the last {_RATE_MINUTES} minutes."
         return News({"rate": rate}, posts=tuple(post_of(post) for post in found[-100:]))
+
+    def _since(self) -> str:
+        return f"{self._clock.now() - timedelta(minutes=_RATE_MINUTES):%Y-%m-%dT%H:%M:%S}"
 
     def close(self) -> None:
         self._tail.close()

@@ -68,7 +68,9 @@ if (address) {
     head.textContent = post.head;
     item.append(head, document.createElement("br"), post.text);
     item.className = "post";
-    list.prepend(item);
+    // Timelines and searches come newest first.
+    item.dataset.at = post.at;
+    list.insertBefore(item, [...list.children].find(each => each.dataset.at <= post.at) || null);
     while (list.children.length > 100) list.lastElementChild.remove();
   });
   source.addEventListener("error", () => { live.textContent = `Not live, as of ${now()} UTC.`; });

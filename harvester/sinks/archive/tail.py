@@ -4,9 +4,9 @@ Nothing is asked of the harvest, and no position is stored.
 """
 
 import logging
-from collections import deque
 from collections.abc import Iterator
-from itertools import islice
+from heapq import nlargest
+from itertools import count, islice
 from pathlib import Path
 
 from harvester.clock import Clock, Stop, timestamp
@@ -27,6 +27,8 @@ log = logging.getLogger("twarc-cloud")
 _LOOKS_BILLED, _LOOKS = 5.0, 0.5
 # So many harvests are looked at for posts: each costs requests, and most may have brought nothing.
 _MOST_HARVESTS = 100
+# Of a time as forms of records write it, what all have: 2026-11-26T23:51:00.
+_SECOND = 19
 
 
 class Tail:
@@ -40,17 +42,24 @@ class Tail:
     ) -> None:
         self._store, self._keys, self._network, self._root = store, keys, network, work_root
         self._archive = self._opened(None)
+        # When the posts came that `newest` was to read `since` a time, where their records say.
+        self.received: list[str] = []
 
-    def newest(self, number: int) -> list[Post]:
-        """At most so many posts, in the order in which they were stored; `more` continues after them."""
+    def newest(self, number: int, *, since: str = "") -> list[Post]:
+        """The posts published last in the files stored last, earliest first; `more` continues after these.
+
+        Timelines and searches are stored newest first, so the last lines of a file are no measure. As many
+        files are read as hold the number, and what came after `since`.
+        """
         starts = self._starts()
         begin, back = next(starts, None), 1
         while True:
-            found = self._last(number, begin)
+            found, read = self._last(number, begin, since)
+            is_enough = len(found) >= number and len(self.received) < max(read, 1)
             # Twice as far each time, so that small files are not read again and again.
-            earlier = list(islice(starts, back)) if len(found) < number else []
+            earlier = [] if is_enough else list(islice(starts, back))
             if not earlier:
-                return list(found)
+                return found
             begin, back = earlier[-1], 2 * back
 
     def more(self) -> list[Post]:
@@ -84,14 +93,23 @@ class Tail:
             log.warning("A stored line is passed over: it %s", error.why)
             return []
 
-    def _last(self, number: int, begin: Position | None) -> "deque[Post]":
-        """The last posts of all that there is from a position on."""
+    def _last(self, number: int, begin: Position | None, since: str) -> tuple[list[Post], int]:
+        """The posts published last of all that there is from a position on, and how many these are."""
         self._archive.close()
         self._archive = self._opened(begin)
-        found: deque[Post] = deque(maxlen=number)
-        while posts := self.more():
-            found.extend(posts)
-        return found
+        self.received = []
+        places = count()
+
+        def ranked() -> Iterator[tuple[str, int, Post]]:
+            while posts := self.more():
+                if since:
+                    self.received += [post.received for post in posts if post.received >= since]
+                # Of one second, and where none is given, in the order in which they were stored.
+                yield from ((post.published[:_SECOND], next(places), post) for post in posts)
+
+        # All is read, also where none is to be shown.
+        ranks = nlargest(max(number, 1), ranked())[:number]
+        return [post for *_, post in reversed(ranks)], next(places)
 
     def _starts(self) -> Iterator[Position]:
         """Where each file of records begins, the newest first; of a harvest without one, where it does."""
