@@ -44,18 +44,27 @@ def _contents(command: _F) -> _F:
     type=click.Path(dir_okay=False, path_type=Path),
     help="File to write.  [default: COLLECTION_ID.html]",
 )
+@click.option("--replace", is_flag=True, help="Replace what has this name.")
 @_contents
 @dry_run_option
 @in_workspace
 def write(
-    collection_id: str, output: Path | None, names: bool, costs: bool, dry_run: bool, workspace: Workspace
+    collection_id: str,
+    output: Path | None,
+    replace: bool,
+    names: bool,
+    costs: bool,
+    dry_run: bool,
+    workspace: Workspace,
 ) -> None:
     from harvester.dashboard.report import report as report_of
     from harvester.errors.files import in_words
+    from harvester.exports.output import require_free
     from harvester.store.disk import whole
 
     keys = workspace.keys(collection_id)
     path = output or Path(f"{keys.id}.html")
+    require_free(str(path), replace=replace or dry_run)
     data = report_of(workspace.store, workspace.settings, keys, names=names, costs=costs).encode()
     if announce_dry_run(dry_run, f"write {len(data):,} bytes to {path}"):
         return

@@ -84,13 +84,21 @@ def show(
 )
 @_since_option
 @click.option("--until", help="End before this date or time.")
+@click.option("--replace", is_flag=True, help="Replace what has this name.")
 @in_workspace
 def export(
-    collection_id: str, openmetrics: Path, since: str | None, until: str | None, workspace: Workspace
+    collection_id: str,
+    openmetrics: Path,
+    since: str | None,
+    until: str | None,
+    replace: bool,
+    workspace: Workspace,
 ) -> None:
+    from harvester.exports.output import require_free
     from harvester.statistics.openmetrics import write
     from harvester.store.disk import whole
 
+    require_free(str(openmetrics), replace=replace, option="--openmetrics")
     found = _minutes(workspace, collection_id, since, until)
     with whole(openmetrics) as partial, partial.open("wb") as out:
         number = write(found, out, collection_id=collection_id)

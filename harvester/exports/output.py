@@ -53,11 +53,13 @@ class Output:
         return self._sha256.hexdigest()
 
 
-def require_free(path: str, *, replace: bool) -> None:
+def require_free(path: str, *, replace: bool, option: str = "-o") -> None:
     """Raise where something stands that would be written over."""
     if path != STANDARD_OUTPUT and not replace and Path(path).exists():
         raise HarvesterError(
-            f"{path} exists.", hint="Choose another name with -o, or --replace it.", exit_code=Exit.USAGE
+            f"{path} exists.",
+            hint=f"Choose another name with {option}, or --replace it.",
+            exit_code=Exit.USAGE,
         )
 
 

@@ -28,7 +28,7 @@ def _collection(folder: Path) -> CollectionKeys:
 
 
 def _file(person: Person, *arguments: str) -> str:
-    assert person.output("report", *arguments, "-o", "out.html") == "Written to out.html.\n"
+    assert person.output("report", *arguments, "-o", "out.html", "--replace") == "Written to out.html.\n"
     return (person.folder / "out.html").read_text(encoding="utf-8")
 
 
@@ -77,7 +77,13 @@ def test_without_an_option_the_file_has_the_name_of_the_collection(person: Perso
     assert "Nothing was changed." in person.output("report", keys.id, "--dry-run")
     assert not list(person.folder.glob("*.html"))
     person.output("report", keys.id)
-    assert (person.folder / f"{keys.id}.html").exists()
+    path = person.folder / f"{keys.id}.html"
+    path.write_text("mine")
+    told = person("report", keys.id)
+    assert (told.code, path.read_text()) == (2, "mine")
+    assert told.err.endswith(" exists. Choose another name with -o, or --replace it.\n")
+    person.output("report", keys.id, "--replace")
+    assert path.read_text() != "mine"
 
 
 def test_a_collection_that_is_not_there_and_a_folder_that_is_not_there_are_named(person: Person) -> None:

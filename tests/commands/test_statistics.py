@@ -49,6 +49,16 @@ def test_what_is_typed_is_answered_in_one_line(person: Person, typed: str, code:
     assert words in told.err
 
 
+def test_a_file_that_exists_is_kept_unless_it_is_to_be_replaced(person: Person) -> None:
+    path = person.folder / "storms.txt"
+    path.write_text("mine")
+    told = person("stats", "export", "storms", "--openmetrics", "storms.txt")
+    assert (told.code, path.read_text()) == (2, "mine")
+    assert "storms.txt exists. Choose another name with --openmetrics, or --replace it." in told.err
+    person.output("stats", "export", "storms", "--openmetrics", "storms.txt", "--replace")
+    assert "twarc" in path.read_text()
+
+
 def test_a_carbon_that_is_away_is_told_with_what_was_sent(person: Person) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
