@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from harvester import __version__
+from harvester.errors import HarvesterError
 from harvester.exports import described
 from harvester.exports.output import folder
 from harvester.exports.payload import Copied, Payload
@@ -20,10 +21,15 @@ _DATA = "data"
 def write(posts: Posts, to: str, options: Mapping[str, Any]) -> Written:
     """Write the bag; with `fetch`, files of records stay in the store, and fetch.txt says where."""
     store, away = posts.whole, bool(options.get("fetch"))
-    payload = Payload(store.reader, store.collections, posts.hear, away=away)
+    payload = Payload(store.reader, store.collections, posts.progress.damaged.append, away=away)
     with folder(to) as made:
         copied = list(payload.copy(made / _DATA))
         algorithms = [name for name in ALGORITHMS if all(name in each.digests for each in copied)]
+        if copied and not algorithms:
+            raise HarvesterError(
+                "The harvests' manifests have no algorithm in common: none could name all files.",
+                hint="Export each collection on its own, without --fetch.",
+            )
         tags = {"bagit.txt": "BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"}
         for name in algorithms:
             tags[f"manifest-{name}.txt"] = _manifest((each.digests[name], each.key) for each in copied)
@@ -74,6 +80,7 @@ def _info(posts: Posts, copied: Sequence[Copied], options: Mapping[str, Any]) ->
         lines.append(("External-Identifier", keys.id))
         lines.append(("External-Description", described.description(tree, keys)))
     lines.append(("Payload-Oxum", f"{sum(each.size for each in copied)}.{len(copied)}"))
+    lines += [("Damaged-File", f"{each}.") for each in posts.progress.damaged]
     return "".join(f"{name}: {' '.join(value.split())}\n" for name, value in lines)
 
 

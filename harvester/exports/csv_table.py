@@ -3,8 +3,10 @@
 import csv
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
+from harvester.errors import Exit, HarvesterError
 from harvester.exports.output import Output, output
 from harvester.exports.posts import Posts
 from harvester.exports.written import Written, written
@@ -37,8 +39,19 @@ def write(posts: Posts, to: str, options: Mapping[str, Any]) -> Written:
             number += 1
             if unknown:
                 unknown = {name: place for name, place in unknown.items() if not row[place]}
-    notes = tuple(f"No post has {name}: `export csv --help` names the columns." for name in unknown)
-    return written(number, file, notes=notes)
+        if unknown and number:
+            raise _no_such(list(unknown), usual)
+    return written(number, file)
+
+
+def _no_such(unknown: Sequence[str], usual: Sequence[str]) -> HarvesterError:
+    near = sorted({each for name in unknown for each in get_close_matches(name, usual, 3)})
+    like = f"Did you mean {' or '.join(near)}? " if near else ""
+    return HarvesterError(
+        f"No post has {', '.join(unknown)}; nothing was written.",
+        hint=f"{like}An export without --columns has the usual ones in its first line, `export jsonl` all.",
+        exit_code=Exit.USAGE,
+    )
 
 
 class Encoded:

@@ -19,7 +19,8 @@ class Choice:
     help: str
     metavar: str = ""
     choices: tuple[str, ...] = ()
-    number: bool = False
+    # The least number it can be, where it is one.
+    least: int | None = None
     default: Any = None
 
 
@@ -34,6 +35,8 @@ class Form:
     options: tuple[Choice, ...] = ()
     # Whether it holds collections as they are, so that no posts can be selected.
     is_whole: bool = False
+    # Where the form has formats: each with its own ending. A folder has none of a file.
+    endings: tuple[tuple[str, str], ...] = ()
 
 
 def _csv() -> Write:
@@ -97,7 +100,13 @@ def _ro_crate() -> Write:
 
 
 _EDGES = ("mention", "repost", "reply", "quote", "hashtag-cooccurrence", "user-hashtag")
-_FORMATS = ("gexf", "graphml", "csv", "jsonl")
+_ENDINGS = (
+    ("gexf", ".gexf"),
+    ("graphml", ".graphml"),
+    ("csv", "-network"),
+    ("jsonl", ".network.jsonl"),
+)
+_FORMATS = tuple(name for name, _ in _ENDINGS)
 
 FORMS: tuple[Form, ...] = (
     Form(
@@ -163,11 +172,12 @@ FORMS: tuple[Form, ...] = (
                 default=_EDGES[:4],
             ),
             Choice("format", "Format; csv is a folder.", choices=_FORMATS, default=_FORMATS[0]),
-            Choice("min_weight", "Only edges of at least N connections.", metavar="N", number=True),
-            Choice("min_degree", "Only nodes with at least N edges.", metavar="N", number=True),
-            Choice("top", "Only the N nodes with the most connections.", metavar="N", number=True),
+            Choice("min_weight", "Only edges of at least N connections.", metavar="N", least=0),
+            Choice("min_degree", "Only nodes with at least N edges.", metavar="N", least=0),
+            Choice("top", "Only the N nodes with the most connections.", metavar="N", least=1),
             Choice("between_collected", "Only users whose posts are in the collection."),
         ),
+        endings=_ENDINGS,
     ),
     Form(
         "bag",

@@ -1,14 +1,14 @@
 """All objects of collections are copied into a folder and hashed on the way; API keys are left out."""
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path, PurePosixPath
 
 from harvester.collection.secrets import without_keys
 from harvester.errors import NotFound
 from harvester.harvest.manifest import ALGORITHMS, parsed
-from harvester.reading.lines import BadRecord, OnBad
 from harvester.store import Entry
 from harvester.store.keys import (
     CollectionKeys,
@@ -23,12 +23,17 @@ from harvester.store.reading import Reader, no_collection
 
 @dataclass(frozen=True)
 class Copied:
-    """An object; `digests` are by the name of the algorithm. It is in the folder unless it is `away`."""
+    """An object; it is in the folder unless it is `away`.
+
+    `digests` are by the name of the algorithm: those that its harvest took, else those of its bytes. Of a
+    `damaged` one, whose bytes are others now, only the harvest's, so that no reader takes it for whole.
+    """
 
     key: str
     size: int
     digests: dict[str, str]
     away: bool = False
+    damaged: bool = False
 
 
 @dataclass
@@ -37,21 +42,43 @@ class Payload:
 
     reader: Reader
     collections: tuple[CollectionKeys, ...]
-    on_bad: OnBad
+    on_damaged: Callable[[str], None]
     away: bool = False
     _named: dict[str, dict[str, dict[str, str]]] = field(default_factory=dict)
 
     def copy(self, to: Path) -> Iterator[Copied]:
         """Copy each object below `to` under its key."""
         for keys in self.collections:
-            number = 0
-            for number, entry in enumerate(self._entries(keys), 1):  # noqa: B007
-                if self.away and is_segment(entry.key.rpartition("/")[2]):
-                    yield Copied(entry.key, entry.size, self._digests(entry.key), away=True)
-                else:
-                    yield from self._copied(entry, to)
-            if not number:
+            is_there = False
+            for folder, entries in groupby(self._entries(keys), lambda entry: harvest_folder(entry.key)):
+                is_there = True
+                found = set()
+                for entry in entries:
+                    found.add(entry.key)
+                    yield from self._one(entry, to)
+                for key in sorted(self._named_in(folder) - found):
+                    yield from self._come_since(key, to)
+            if not is_there:
                 raise no_collection(self.reader, keys)
+
+    def _one(self, entry: Entry, to: Path) -> Iterator[Copied]:
+        if self.away and is_segment(entry.key.rpartition("/")[2]):
+            yield Copied(entry.key, entry.size, self._digests(entry.key), away=True)
+        else:
+            yield from self._copied(entry, to)
+
+    def _named_in(self, folder: str) -> set[str]:
+        """The keys that the manifests of a harvest name."""
+        named = self._manifests(folder).values()
+        return {folder + name for names in named for name in names}
+
+    def _come_since(self, key: str, to: Path) -> Iterator[Copied]:
+        """A file that a running harvest has finished since the listing; else one that is missing."""
+        for entry in self.reader.entries(key):
+            if entry.key == key:
+                yield from self._one(entry, to)
+                return
+        self.on_damaged(f"{key} is missing; its manifest names it")
 
     def _entries(self, keys: CollectionKeys) -> Iterator[Entry]:
         for entry in self.reader.entries(keys.folder):
@@ -77,9 +104,10 @@ class Payload:
             return
         digests = {algorithm: digest.hexdigest() for algorithm, digest in made.items()}
         said = self._digests(entry.key)
-        if any(digests[algorithm] != digest for algorithm, digest in said.items()):
-            self.on_bad(BadRecord(entry.key, 0, "it is not what its manifest names", is_file=True))
-        yield Copied(entry.key, size, digests)
+        damaged = any(digests[algorithm] != digest for algorithm, digest in said.items())
+        if damaged:
+            self.on_damaged(f"{entry.key} is not what its manifest names")
+        yield Copied(entry.key, size, said if damaged else digests, damaged=damaged)
 
     def _pieces(self, key: str) -> Iterable[memoryview]:
         if not describes_collection(key):
@@ -88,10 +116,13 @@ class Payload:
 
     def _digests(self, key: str) -> dict[str, str]:
         """What the manifests of its harvest say of an object."""
-        folder, name = harvest_folder(key), key.rpartition("/")[2]
+        named, name = self._manifests(harvest_folder(key)), key.rpartition("/")[2]
+        return {algorithm: names[name] for algorithm, names in named.items() if name in names}
+
+    def _manifests(self, folder: str) -> dict[str, dict[str, str]]:
         if folder not in self._named:
             self._named = {folder: {a: self._manifest(folder, a) for a in ALGORITHMS} if folder else {}}
-        return {algorithm: named[name] for algorithm, named in self._named[folder].items() if name in named}
+        return self._named[folder]
 
     def _manifest(self, folder: str, algorithm: str) -> dict[str, str]:
         try:

@@ -13,7 +13,7 @@ from harvester.networks import Network
 from harvester.networks.records import BrokenLine
 from harvester.networks.rows import AccountRow, PostRow, Rows
 from harvester.reading.files import RecordFile
-from harvester.reading.lines import BadRecord, OnBad, RawLine, local_raw_lines, raw_lines, read_rows
+from harvester.reading.lines import REPAIRED, BadRecord, OnBad, RawLine, local_raw_lines, raw_lines, read_rows
 from harvester.store.keys import CollectionKeys
 from harvester.store.reading import Reader
 
@@ -91,6 +91,8 @@ class Progress:
     duplicates: int = 0
     bad: list[str] = field(default_factory=list)
     bad_records: int = 0
+    # Files that are not what their manifest names, each with why, and files that are missing.
+    damaged: list[str] = field(default_factory=list)
 
 
 _MOST_BAD = 100
@@ -220,7 +222,7 @@ class Posts:
     def hear(self, bad: BadRecord) -> None:
         """Count what cannot be read, once."""
         if self._strict:
-            raise bad
+            raise BadRecord(bad.file, bad.line, bad.why, hint=REPAIRED) from bad
         if (bad.file, bad.line) in self._bad:
             return
         self.progress.bad_records += 1

@@ -18,13 +18,15 @@ from harvester.store.keys import harvest_folder
 
 _METADATA = "ro-crate-metadata.json"
 _PROGRAM = "#twarc-cloud"
+_DAMAGED = "Damaged: these are not the bytes that the harvest stored."
 
 
 def write(posts: Posts, to: str, options: Mapping[str, Any]) -> Written:
     """Write the crate."""
     store = posts.whole
     with folder(to) as made:
-        copied = list(Payload(store.reader, store.collections, posts.hear).copy(made))
+        payload = Payload(store.reader, store.collections, posts.progress.damaged.append)
+        copied = list(payload.copy(made))
         graph = {
             "@context": "https://w3id.org/ro/crate/1.1/context",
             "@graph": list(_graph(posts, copied, options)),
@@ -47,7 +49,12 @@ def _graph(posts: Posts, copied: Sequence[Copied], options: Mapping[str, Any]) -
         "@id": "./",
         "@type": "Dataset",
         "name": ", ".join(described.title(tree, keys) for keys, tree in trees),
-        "description": " ".join(described.description(tree, keys) for keys, tree in trees),
+        "description": " ".join(
+            (
+                *(described.description(tree, keys) for keys, tree in trees),
+                *(f"Damaged: {each}." for each in posts.progress.damaged),
+            )
+        ),
         "datePublished": options["now"].isoformat(timespec="seconds"),
         "license": "The terms of the network on which the posts were published apply.",
         "identifier": [keys.id for keys, _ in trees],
@@ -89,7 +96,8 @@ def _file(each: Copied) -> Tree:
         "name": each.key.rpartition("/")[2],
         "contentSize": str(each.size),
         "encodingFormat": "application/gzip" if packing else kind or "application/octet-stream",
-        "sha256": each.digests["sha256"],
+        **({"sha256": each.digests["sha256"]} if "sha256" in each.digests else {}),
+        **({"description": _DAMAGED} if each.damaged else {}),
     }
 
 

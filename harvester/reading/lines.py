@@ -18,15 +18,19 @@ from harvester.store.reading import Reader
 
 _PIECE = 1 << 20
 STANDARD_INPUT = "-"
+# Of files on this machine; not each command on them has --skip-bad.
+REPAIRED = "`files repair FILE -o NEW` writes what can be read of it; `files show` has --skip-bad."
 
 
 class BadRecord(HarvesterError):
     """A line of a file that is no record, or where the file is damaged (`is_file`); 0 is all of it."""
 
-    def __init__(self, file: str, line: int, why: str, *, is_file: bool = False) -> None:
-        hint = "`collection verify` says which files are damaged." if is_file else "--skip-bad leaves it out."
+    def __init__(self, file: str, line: int, why: str, *, is_file: bool = False, hint: str = "") -> None:
+        usual = (
+            "`collection verify` says which files are damaged." if is_file else "--skip-bad leaves it out."
+        )
         place = f"{file}, line {line}" if line else file
-        super().__init__(f"{place}: {why}.", hint=hint)
+        super().__init__(f"{place}: {why}.", hint=hint or usual)
         self.file, self.line, self.why, self.is_file = file, line, why, is_file
 
 
@@ -76,7 +80,7 @@ def local_bytes(path: str) -> Iterator[bytes]:
     try:
         yield from unpacked(_local_pieces(path))
     except Unreadable as error:
-        raise BadRecord(path, 0, str(error), is_file=True) from None
+        raise BadRecord(path, 0, str(error), is_file=True, hint=REPAIRED) from None
 
 
 def with_rows(

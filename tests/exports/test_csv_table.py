@@ -105,7 +105,8 @@ def test_columns_may_be_chosen_and_other_members_named(person: Person) -> None:
         "public_metrics.like_count": "3",
     }
     told = person("export", "csv", "election", "--columns", "id,lnag", "-o", "x.csv")
-    assert (told.code, "No post has lnag" in told.err) == (0, True)
+    assert (told.code, "No post has lnag; nothing was written. Did you mean lang?" in told.err) == (2, True)
+    assert not Path("x.csv").exists()
 
 
 def _with_text(text: str) -> dict[str, Any]:

@@ -138,10 +138,18 @@ def test_a_running_harvest_is_exported_as_far_as_its_files_are_finished(
     assert len(_ids(person)) == 5
 
 
+def test_a_month_and_a_year_begin_with_their_first_day(person: Person) -> None:
+    assert _ids(person, "--since", "2022-10") == _ids(person, "--since", "2022-10-01") != []
+    assert _ids(person, "--until", "2022-10") == []
+    assert _ids(person, "--since", "2022", "--until", "2023") == _ids(person)
+
+
 def test_what_cannot_be_done_is_one_line(person: Person) -> None:
     for arguments, code, words in (
         (("csv", "no-such"), 10, "There is no collection no-such"),
         (("csv", "election", "--since", "yesterday"), 2, "--since 'yesterday' is not a date."),
+        (("csv", "election", "--since", "2026-13"), 2, "--since '2026-13' is not a date."),
+        (("csv", "election", "--since", "2026-11", "--until", "2026-10"), 2, "is not before --until 2026-10"),
         (("csv", "election", "-o", "no/such/\0"), 1, ""),
     ):
         told = person("export", *arguments)

@@ -67,6 +67,39 @@ def test_tables_have_the_columns_of_gephi(person: Person) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("form", "name"),
+    [
+        ("gexf", "election.gexf"),
+        ("graphml", "election.graphml"),
+        ("csv", "election-network"),
+        ("jsonl", "election.network.jsonl"),
+    ],
+)
+def test_the_ending_follows_the_format(person: Person, form: str, name: str) -> None:
+    assert person("export", "network", "election", "--format", form, "--json").json["written"] == name
+    assert Path(name).exists()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("-o", "n.csv"),
+        ("-o", "n.graphml.gz"),
+        ("--format", "graphml", "-o", "n.gexf"),
+        ("--format", "csv", "-o", "n.csv"),
+    ],
+)
+def test_a_name_that_says_another_format_is_refused(person: Person, options: tuple[str, ...]) -> None:
+    told = person("export", "network", "election", *options)
+    assert (told.code, "Choose another name with -o, or another --format." in told.err) == (2, True)
+    assert not list(Path().glob("n.*"))
+
+
+def test_no_nodes_at_all_cannot_be_asked_for(person: Person) -> None:
+    assert person("export", "network", "election", "--top", "0").code == 2
+
+
 def test_lines_are_nodes_and_then_edges(person: Person) -> None:
     lines = person.output("export", "network", "election", "--format", "jsonl", "-o", "-").splitlines()
     first, second, edge = map(json.loads, lines)

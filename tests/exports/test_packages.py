@@ -84,12 +84,32 @@ def test_files_of_records_may_stay_in_the_store(person: Person) -> None:
 
 def test_a_file_that_is_not_what_its_manifest_names_is_said(person: Person) -> None:
     (path,) = (person.folder / "collections/election").rglob("*000001.jsonl.gz")
+    said = hashlib.sha256(path.read_bytes()).hexdigest()
     path.write_bytes(gzip.compress(b'{"data":[]}\n'))
-    for form in ("bag", "ro-crate"):
-        told = person("export", form, "election", "-o", form)
+    for form, options in (("bag", ()), ("ro-crate", ("--skip-bad",))):
+        told = person("export", form, "election", "-o", form, *options)
         assert told.code == 1
-        assert "000001.jsonl.gz: it is not what its manifest names" in told.err
-    bagit.Bag("bag").validate()
+        assert f"1 file of {form} is damaged" in told.err
+        assert "000001.jsonl.gz is not what its manifest names" in told.err
+    bag = bagit.Bag("bag")
+    with pytest.raises(bagit.BagValidationError) as failed:
+        bag.validate()
+    assert "000001.jsonl.gz" in str(failed.value)
+    assert "000001.jsonl.gz is not what" in bag.info["Damaged-File"]
+    files = {each.id: each for each in ROCrate("ro-crate").get_by_type("File")}
+    (damaged,) = (each for name, each in files.items() if name.endswith("000001.jsonl.gz"))
+    assert damaged["sha256"] == said
+    assert damaged["description"].startswith("Damaged")
+    assert "000001.jsonl.gz is not what" in ROCrate("ro-crate").description
+
+
+def test_a_file_that_is_missing_from_a_harvest_is_said(person: Person) -> None:
+    (path,) = (person.folder / "collections/election").rglob("*000001.jsonl.gz")
+    path.unlink()
+    told = person("export", "bag", "election", "-o", "bag", "--skip-bad")
+    assert told.code == 1
+    assert "000001.jsonl.gz is missing; its manifest names it." in told.err
+    assert "is missing" in bagit.Bag("bag").info["Damaged-File"]
 
 
 def test_a_collection_of_2019_becomes_a_bag(person: Person) -> None:

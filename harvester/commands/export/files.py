@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from harvester.commands import Group
-from harvester.commands.cli.output import announce_dry_run, json_option, print_json, print_line
+from harvester.commands.cli.output import advise, announce_dry_run, json_option, print_json, print_line
 from harvester.errors import Exit, HarvesterError
 from harvester.text import counted, size
 
@@ -61,8 +61,10 @@ def show(
     require_free(to, replace=replace)
     columns = [each.strip() for each in expression.split(",") if each.strip()]
     posts = _posts(paths, skip_bad=skip_bad)
-    print_posts(posts, to, columns, as_csv=as_csv)
+    shown = print_posts(posts, to, columns, as_csv=as_csv)
     _say_bad(posts)
+    for note in shown.notes:
+        advise(note)
 
 
 @files.command("ids")
@@ -108,7 +110,7 @@ def merge(paths: tuple[str, ...], to: str, replace: bool, dry_run: bool, as_json
     from harvester.exports.output import require_free
 
     require_free(to, replace=replace or dry_run)
-    found = count(paths) if dry_run else write(paths, to)
+    found = count(paths, to) if dry_run else write(paths, to)
     if as_json:
         print_json({"written": None if dry_run else to, **found.__dict__})
         return int(Exit.OK)

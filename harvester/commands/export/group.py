@@ -55,7 +55,7 @@ def _option(choice: Choice) -> "Callable[[Any], Any]":
             help=choice.help,
         )
     if choice.metavar:
-        kind_of = click.IntRange(min=0) if choice.number else None
+        kind_of = None if choice.least is None else click.IntRange(min=choice.least)
         return click.option(name, choice.name, metavar=choice.metavar, type=kind_of, help=choice.help)
     return click.option(name, choice.name, is_flag=True, help=choice.help)
 

@@ -10,6 +10,7 @@ from harvester.commands.cli.output import advise, announce_dry_run, print_json, 
 from harvester.commands.cli.progress_meter import Show, meter
 from harvester.commands.export.selected import selection
 from harvester.errors import Exit, HarvesterError
+from harvester.exports.endings import require_agreement, usual_ending
 from harvester.exports.forms import Form
 from harvester.exports.output import STANDARD_OUTPUT, require_free
 from harvester.exports.posts import Posts, Progress, Stored, Whole
@@ -29,7 +30,8 @@ _SHOWN = 20
 def run(form: Form, collection_ids: Sequence[str], workspace: "Workspace", options: dict[str, Any]) -> int:
     """Write the collections' posts in the form; the exit code."""
     chosen = None if form.is_whole else selection(**{name: options.pop(name) for name in _SELECTING})
-    to = options.pop("to") or f"{'-'.join(collection_ids)[:100]}{form.ending}"
+    to = options.pop("to") or f"{'-'.join(collection_ids)[:100]}{usual_ending(form, options)}"
+    require_agreement(form, to, options)
     require_free(to, replace=options.pop("replace") or options["dry_run"])
     source = reader(workspace.store)
     keys = tuple(map(workspace.keys, collection_ids))
@@ -50,6 +52,7 @@ def run(form: Form, collection_ids: Sequence[str], workspace: "Workspace", optio
             return _dry_run(posts, files, to, as_json=options["as_json"])
         written = form.loaded()(posts, to, {**options, "now": clock.now()})
     _tell(form, to, written, posts.progress, as_json=options["as_json"], seconds=clock.elapsed() - began)
+    require_no_damage(posts.progress, to)
     require_no_bad(posts.progress, skip=options["skip_bad"])
     return int(Exit.OK)
 
@@ -111,6 +114,7 @@ def _tell(form: Form, to: str, written: Written, now: Progress, *, as_json: bool
                 f"{written.what}s": written.number,
                 "duplicates": now.duplicates,
                 "bad": now.bad,
+                "damaged": now.damaged,
                 "bytes": written.bytes,
                 "sha256": written.sha256,
                 "source": "records",
@@ -126,6 +130,21 @@ def _tell(form: Form, to: str, written: Written, now: Progress, *, as_json: bool
     )
     for note in written.notes:
         advise(note)
+
+
+def require_no_damage(now: Progress, to: str) -> None:
+    """Raise where files are not those that were harvested: an archive must not take them for whole."""
+    if not now.damaged:
+        return
+    shown = [f"{each}." for each in now.damaged[:_SHOWN]]
+    if len(now.damaged) > len(shown):
+        shown.append(f"and {len(now.damaged) - len(shown):,} more")
+    raise HarvesterError(
+        f"{counted(len(now.damaged), 'file')} of {to} {'is' if len(now.damaged) == 1 else 'are'} damaged; "
+        "its description says so.",
+        shown,
+        "Run `collection verify`, and export again when they are repaired.",
+    )
 
 
 def require_no_bad(now: Progress, *, skip: bool) -> None:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _KINDS = ("post", "repost", "reply", "quote")
+# What a year or a month lacks to be a date.
+_REST = {len("2026"): "-01-01", len("2026-11"): "-01"}
 _DUPLICATES = ("keep", "first", "newest")
 
 
@@ -56,9 +58,16 @@ def selection(
     """What the options select."""
     from harvester.exports.selection import Selection
 
+    begin, end = _time(since, "--since"), _time(until, "--until")
+    if begin and end and begin >= end:
+        raise HarvesterError(
+            f"--since {since} is not before --until {until}, so that no post can be between them.",
+            hint="Give the earlier one as --since.",
+            exit_code=Exit.USAGE,
+        )
     return Selection(
-        since=_time(since, "--since"),
-        until=_time(until, "--until"),
+        since=begin,
+        until=end,
         harvested_since=_time(harvested_since, "--harvested-since"),
         users=frozenset(user.lstrip("@").lower() for user in users),
         tags=frozenset(tag.lstrip("#").lower() for tag in tags),
@@ -68,16 +77,16 @@ def selection(
 
 
 def _time(text: str | None, option: str) -> str:
-    """As rows have times."""
+    """As rows have times. Of a month or a year, as a search takes them, the beginning."""
     if not text:
         return ""
     try:
-        found = datetime.fromisoformat(text)
+        found = datetime.fromisoformat(f"{text}{_REST.get(len(text), '')}")
         found = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
     except (ValueError, OverflowError) as error:
         raise HarvesterError(
             f"{option} {text!r} is not a date.",
-            hint="Use e.g. 2026-11-01 or 2026-11-01T12:00.",
+            hint="Use e.g. 2026-11, 2026-11-01 or 2026-11-01T12:00.",
             exit_code=Exit.USAGE,
         ) from error
     return found.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -26,13 +26,17 @@ def record_files(name: str) -> list[str]:
         return [name]
     found = sorted(str(each) for each in path.rglob("*") if each.is_file() and is_of_records(each.name))
     if not found:
-        endings = ", ".join(_RECORDS)
-        raise HarvesterError(
-            f"{name} has no files of records.",
-            hint=f"Their names end in {endings}, or .gz after that.",
-            exit_code=Exit.USAGE,
-        )
+        raise no_files(name)
     return found
+
+
+def no_files(name: str) -> HarvesterError:
+    """What is said of a folder without files of records."""
+    return HarvesterError(
+        f"{name} has no files of records.",
+        hint=f"Their names end in {', '.join(_RECORDS)}, or .gz after that.",
+        exit_code=Exit.USAGE,
+    )
 
 
 def is_of_records(name: str) -> bool:

@@ -8,7 +8,7 @@ from pathlib import Path
 from harvester.errors import Exit, HarvesterError
 from harvester.exports.external_sort import Sorter
 from harvester.exports.files.ids import write_ids
-from harvester.exports.files.local import is_of_records, is_packed, posts_in
+from harvester.exports.files.local import is_of_records, is_packed, no_files, posts_in
 from harvester.exports.ids import sort_key
 from harvester.exports.json_lines import line_of
 from harvester.exports.output import folder, output
@@ -28,15 +28,10 @@ class Merged:
 
 def merge(names: Sequence[str], to: str) -> Merged:
     """Merge files into a file, or folders into a folder with the files of each."""
-    folders = [Path(name).is_dir() for name in names]
     found = Merged()
-    if not any(folders):
+    if not _are_folders(names, to):
         _merge_files(names, to, found)
         return found
-    if not all(folders):
-        raise HarvesterError(
-            "These are files and folders.", hint="Merge files, or folders.", exit_code=Exit.USAGE
-        )
     with folder(to) as made:
         for place, same in _places(names):
             found.only_in_one += len(same) == 1
@@ -44,11 +39,26 @@ def merge(names: Sequence[str], to: str) -> Merged:
     return found
 
 
-def count(names: Sequence[str]) -> Merged:
+def _are_folders(names: Sequence[str], to: str) -> bool:
+    """Whether a folder is made; raises where that is not what the names say."""
+    folders = [Path(name).is_dir() for name in names]
+    if any(folders) and not all(folders):
+        raise HarvesterError(
+            "These are files and folders.", hint="Merge files, or folders.", exit_code=Exit.USAGE
+        )
+    if any(folders) and (is_of_records(to) or is_packed(to)):
+        raise HarvesterError(
+            f"Folders are merged into a folder, and {to} is the name of a file.",
+            hint="Name a folder with -o, or give the files instead, as in `files merge folder/*.gz -o FILE`.",
+            exit_code=Exit.USAGE,
+        )
+    return any(folders)
+
+
+def count(names: Sequence[str], to: str) -> Merged:
     """What a merge would bring, without writing."""
     found = Merged()
-    folders = [Path(name).is_dir() for name in names]
-    for _place, same in _places(names) if all(folders) else [(Path(), list(names))]:
+    for _place, same in _places(names) if _are_folders(names, to) else [(Path(), list(names))]:
         found.only_in_one += len(same) == 1
         found.files += 1
         if not is_packed(same[0]):
@@ -64,6 +74,8 @@ def _places(names: Sequence[str]) -> list[tuple[Path, list[str]]]:
         for path in sorted(Path(name).rglob("*")):
             if path.is_file() and (is_of_records(path.name) or is_packed(path.name)):
                 found.setdefault(path.relative_to(name), []).append(str(path))
+    if not found:
+        raise no_files(", ".join(names))
     return sorted(found.items())
 
 

@@ -14,6 +14,7 @@ from harvester.exports.written import Written, written
 def show(posts: Posts, to: str, columns: Sequence[str], *, as_csv: bool) -> Written:
     """A line for each post, separated by tabs; as csv with the names of the columns above."""
     number = 0
+    missing = {name: place for place, name in enumerate(columns)}
     paths = [column.replace("/", ".").split(".") for column in columns]
     with output(to) as file:
         table = csv.writer(Encoded(file), lineterminator="\n")
@@ -24,7 +25,14 @@ def show(posts: Posts, to: str, columns: Sequence[str], *, as_csv: bool) -> Writ
                 table.writerow(cells)
             else:
                 file.write("\t".join(map(_flat, cells)).encode("utf-8", "replace") + b"\n")
-    return written(number, file)
+            if missing:
+                missing = {name: place for name, place in missing.items() if not cells[place]}
+    notes = (_no_such(list(missing)),) if missing and number else ()
+    return written(number, file, notes=notes)
+
+
+def _no_such(names: Sequence[str]) -> str:
+    return f"No post has {', '.join(names)}: `files sample FILE -n 1` shows a post with all its members."
 
 
 def _cells(posts: Posts, paths: Sequence[Sequence[str]]) -> Iterable[list[str]]:

@@ -78,6 +78,13 @@ def test_members_are_named_by_paths_and_what_is_missing_is_empty(person: Person)
     ]
 
 
+def test_a_member_that_no_post_has_is_said(person: Person) -> None:
+    _twt("a.twt.gz", 1, 2)
+    told = person("files", "show", "-e", "id_str,nosuch", "a.twt.gz")
+    assert told.code == 0
+    assert told.err == ("No post has nosuch: `files sample FILE -n 1` shows a post with all its members.\n")
+
+
 def test_standard_input_is_read(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     path = _twt("a.twt.gz", 1)
     with path.open("rb") as file:
@@ -217,10 +224,19 @@ def test_all_posts_of_chosen_users_are_taken(person: Person) -> None:
     [
         (("show", "missing.jsonl"), 1, "missing.jsonl"),
         (("show", "bad.jsonl"), 1, "bad.jsonl, line 2: is not JSON"),
+        (("show", "cut.jsonl.gz"), 1, "`files repair FILE -o NEW` writes what can be read"),
+        (
+            ("merge", "cut.jsonl.gz", "-o", "new.jsonl"),
+            1,
+            "`files repair FILE -o NEW` writes what can be read",
+        ),
+        (("merge", "bad.jsonl", "-o", "new.jsonl"), 1, "`files repair FILE -o NEW` writes what can be read"),
         (("ids", "text.txt"), 1, "text.txt, line 1: is no id and no record: b'hello'"),
         (("ids", "odd.fws"), 1, "odd.fws, line 2: has 3 bytes more than whole ids of 8 bytes"),
         (("ids", "large.txt", "--packed"), 2, "is no number of 64 bits. Write ids as text."),
-        (("merge", "empty", "-o", "out"), 0, ""),
+        (("merge", "empty", "-o", "out"), 2, "empty has no files of records."),
+        (("merge", "empty", "-o", "out", "--dry-run"), 2, "empty has no files of records."),
+        (("merge", "empty", "-o", "m.jsonl.gz"), 2, "and m.jsonl.gz is the name of a file. Name a folder"),
         (("merge", "empty", "bad.jsonl", "-o", "out"), 2, "These are files and folders."),
         (("sample", "-", "-n", "3"), 2, "A sample reads its files twice."),
         (("sample", "empty", "-n", "3"), 2, "empty has no files of records."),
@@ -229,6 +245,7 @@ def test_all_posts_of_chosen_users_are_taken(person: Person) -> None:
 def test_bad_input_gets_one_line(person: Person, arguments: tuple[str, ...], code: int, words: str) -> None:
     Path("empty").mkdir()
     Path("bad.jsonl").write_bytes(b'{"id":"1","text":"a"}\n{"id\n{"id":"2","text":"b"}\n')
+    Path("cut.jsonl.gz").write_bytes(gzip.compress(b'{"id":"1","text":"a"}\n' * 9)[:-9])
     Path("text.txt").write_text("hello\n")
     Path("odd.fws").write_bytes(b"12345678123")
     Path("large.txt").write_text("9" * 25)
