@@ -1,14 +1,23 @@
 """`dashboard`: shows collections in a browser on this machine."""
 
+import subprocess
+import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from harvester.clock import in_background
 from harvester.commands.cli.printed_commands import complete, program
 from harvester.commands.cli.workspace import Workspace, door, in_workspace
+from harvester.errors import Exit, HarvesterError
+from harvester.settings import Settings
 
 if TYPE_CHECKING:
+    from concurrent.futures import Future
+
     from harvester.dashboard.place import Place
     from harvester.networks.check import Check
 
@@ -34,14 +43,47 @@ def dashboard(port: int, is_opened: bool, read_only: bool, workspace: Workspace)
     from harvester.commands.cli.signals import stopped_by_signals
     from harvester.dashboard.server import served
 
+    _require_folder(workspace)
     place = place_of(workspace, read_only=read_only)
     with stopped_by_signals() as stop, served(place, port=port) as address:
         click.echo(f"{workspace.label}. Open this link; it works once, and Ctrl-C ends the dashboard:")
         click.echo(address)
         if is_opened:
-            click.launch(address)
+            show(address)
         while not stop.wait(3600.0):
             continue
+
+
+def _require_folder(workspace: Workspace) -> None:
+    """A folder that was named is there; the usual one may come with the first collection."""
+    folder = workspace.folder
+    if workspace.bucket or folder.is_dir():
+        return
+    if folder.exists():
+        message = f"{folder} is not a folder."
+    elif folder == Path(Settings().collections_path):
+        return
+    else:
+        message = f"There is no folder {folder}."
+    raise HarvesterError(
+        message, hint="Use --collections-path with the folder of the collections.", exit_code=Exit.USAGE
+    )
+
+
+def show(address: str) -> "Future[None]":
+    """In the browser. What the opener prints would repeat the link, so it is not shown."""
+    opener = "open" if sys.platform == "darwin" else "xdg-open"
+
+    def opened() -> None:
+        # Without an opener there is the link.
+        with suppress(OSError):
+            quiet = subprocess.DEVNULL
+            command = [opener, address]
+            subprocess.run(
+                command, stdin=quiet, stdout=quiet, stderr=quiet, check=False, start_new_session=True
+            )
+
+    return in_background(opened, name="browser")
 
 
 def place_of(workspace: Workspace, *, read_only: bool) -> "Place":

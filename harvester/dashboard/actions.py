@@ -1,5 +1,6 @@
 """The buttons: each runs the command that a person would type, and shows what it said."""
 
+import shlex
 import subprocess
 import threading
 from collections import deque
@@ -72,10 +73,14 @@ class Actions:
         self._lock = threading.Lock()
         self._done: deque[Action] = deque(maxlen=_KEPT)
 
-    def of(self, collection_id: str) -> Action | None:
-        """The last one of a collection."""
+    def to_show(self, collection_id: str) -> Action | None:
+        """The last one of a collection; once it has ended it is shown one time."""
         with self._lock:
-            return next((each for each in self._done if each.collection_id == collection_id), None)
+            found = next((each for each in self._done if each.collection_id == collection_id), None)
+            if found and found.code is not None:
+                left = [each for each in self._done if each.collection_id != collection_id]
+                self._done = deque(left, maxlen=_KEPT)
+            return found
 
     def run(self, name: str, collection_id: str, given: Given) -> Action:
         """Start the command; returns once it has ended, or after some seconds."""
@@ -88,12 +93,19 @@ class Actions:
             # As one word, so that a value is never an option of its own.
             names += [f"{option}={value}"] if value else []
         values = [keys.id, *(given.get(each, "") for each in button.argument_fields)]
-        action = Action(next(self._numbers), keys.id, " ".join([self._place.program, *names, *values]))
+        action = Action(next(self._numbers), keys.id, self._typed(button, names, values))
         with self._lock:
             self._done.appendleft(action)
         ended = in_background(lambda: _run(self._place.command(names, values), action), name="action")
         _wait(ended)
         return action
+
+    def _typed(self, button: Button, names: Sequence[str], values: Sequence[str]) -> str:
+        """The command as it does the same in a shell, in the place of this dashboard."""
+        begin = self._place.complete(f"`twarc_cloud.py {' '.join(button.names)}`").strip("`")
+        options = names[len(button.names) :]
+        ends = ["--"] if any(value.startswith("-") for value in values) else []
+        return " ".join([begin, shlex.join([*options, *ends, *values])])
 
 
 def _wait(ended: "Future[None]") -> None:

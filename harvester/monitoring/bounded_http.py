@@ -73,8 +73,10 @@ def serving(
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         listening = socket.create_server((host, port), family=family)
     except (OSError, OverflowError) as error:
+        # Python adds the address in brackets.
+        why, _, _ = str(getattr(error, "strerror", None) or error).partition(" (while ")
         raise HarvesterError(
-            f"Port {port} of {host} cannot be used: {getattr(error, 'strerror', None) or error}.",
+            f"Port {port} of {host} cannot be used: {why}.",
             hint="Choose another --port.",
             exit_code=Exit.USAGE,
         ) from error

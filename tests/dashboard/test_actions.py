@@ -91,3 +91,27 @@ def test_a_harvest_is_started_and_scheduled_from_the_page(
         )
         visit.post("/c/museums/do/pause")
         until(lambda: "(paused)" in visit.page("/c/museums"))
+
+
+def test_a_button_shows_the_whole_command_as_a_shell_needs_it(tmp_path: Path, visit: Visit) -> None:
+    def complete(text: str) -> str:
+        return f"{text[:-1]} --bucket b`"
+
+    there = Visit(a_place(tmp_path, complete=complete))
+    there.post("/c/museums/do/schedule", expression="rate(7 days)", timezone="UTC")
+    typed = (
+        "<code>twarc_cloud.py collection schedule --bucket b --timezone=UTC museums &#39;rate(7 days)&#39;<"
+    )
+    assert typed in there.page("/c/museums")
+    assert "search index --bucket b</code>" in there.page("/health")
+
+
+def test_what_a_command_said_is_shown_once_and_a_failure_as_one(tmp_path: Path, visit: Visit) -> None:
+    visit.post("/c/museums/do/once")
+    assert visit.json("/c/museums.json")["id"] == "museums"
+    assert '<div class="note" role="status">' in visit.page("/c/museums")
+    assert "exit code" not in visit.page("/c/museums")
+    failing = Visit(a_place(tmp_path, command=lambda *_: ["false"]))
+    failing.post("/c/museums/do/once")
+    page = failing.page("/c/museums")
+    assert '<div class="problem" role="status">' in page and "exit code 1" in page

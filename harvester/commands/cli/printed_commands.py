@@ -22,7 +22,7 @@ _PLACES, _FILE_OPTION = ("--bucket", "--collections-path"), "--collection-config
 FILE = "collection.json"
 _COMMAND = re.compile(
     r"`(?P<door>twarc_cloud\.py )?"
-    r"(?P<names>(?:collection|collection-config|harvest|export|search|accounts) [a-z-]+"
+    r"(?P<names>(?:collection|collection-config|harvest|export|search|accounts|stats) [a-z-]+"
     r"|dashboard|doctor|report|scheduler)"
     r"(?P<rest>(?: [^`]*)?)`"
 )

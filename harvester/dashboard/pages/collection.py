@@ -33,9 +33,10 @@ def add(app: Flask, pages: Pages) -> None:
     @app.get("/c/<collection_id>")
     def collection(collection_id: str) -> Response:
         form = "json" if collection_id.endswith(".json") and not _is_there(pages, collection_id) else ""
-        return pages.answer(
-            _page(pages, collection_id.removesuffix(".json") if form else collection_id), form
-        )
+        page = _page(pages, collection_id.removesuffix(".json") if form else collection_id)
+        if not form:
+            page.values["action"] = pages.actions.to_show(page.values["id"])
+        return pages.answer(page, form)
 
     @app.get(
         "/c/<collection_id>/<any(harvests, gaps, users, changes, files, cost):tab>.<any(json, csv):form>"
@@ -100,7 +101,6 @@ def _page(pages: Pages, collection_id: str) -> Page:
         "tab_title": TABS[tab][0] if content else "Settings",
         "content": content,
         "settings": "" if content else _as_text(without_secrets(tree)),
-        "action": pages.actions.of(keys.id),
         "buttons": _buttons(tree, facts),
         "schedulable": bool(tree) and not is_stream(tree),
         "events": f"/events?collection={keys.id}",
@@ -202,7 +202,7 @@ def _covered(found: History) -> str:
     share = max(0.0, 1 - sum(gap.seconds for gap in found.open_gaps) / whole)
     # 99.95 is not 100.
     percent = math.floor(share * 1000) / 10
-    return f"{percent:g} % of the time since {first:%Y-%m-%d} is in no open gap"
+    return f"{percent:g} % of the time since {first:%Y-%m-%d} is without open gaps"
 
 
 def _budget(tree: Tree) -> str:
