@@ -31,7 +31,7 @@ def main() -> None:
     shutil.rmtree(HERE, ignore_errors=True)
     HERE.mkdir()
     real = sorted(REAL.glob("*.jsonl"))
-    also = f"{len(real)} files of real payloads" if real else "no real payloads, for none are at hand"
+    also = f"{len(real)} files of real payloads" if real else "no real payloads"
     _say(f"An emulator of the X API starts, with 4 made-up accounts of 250 posts, and {also}.")
     with _emulator(real) as base:
         accounts = list(_asked(base, "/emulator/truth", detail="1")["posts"]["by_user"])

@@ -102,7 +102,9 @@ def dashboard_app(place: Place, guard: Guard, *routes: Callable[[Flask, Pages], 
         return pages.problem(error)
 
     @app.errorhandler(HTTPException)
-    def refuse(error: HTTPException) -> tuple[str, int, dict[str, str]]:
+    def refuse(error: HTTPException) -> Response | tuple[str, int, dict[str, str]]:
+        if error.code == 404:
+            return pages.problem(NotFound(f"There is no page {request.path}."))
         words = error.description or error.name
         return f"{words}\n", error.code or 500, {"Content-Type": "text/plain; charset=utf-8"}
 

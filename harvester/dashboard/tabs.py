@@ -103,7 +103,7 @@ def gaps(subject: Subject) -> Table:
         ),
         rows,
         summary=f"{left:,} of {counted(len(rows), 'gap')} open" if rows else "",
-        empty="No gaps: nothing is known to be missing.",
+        empty="No gaps: nothing is known to have been missed. `collection verify` compares the files.",
     )
 
 
@@ -119,7 +119,7 @@ def users(subject: Subject) -> Table:
             Column("id", "Id"),
             Column("screen_name", "Name"),
             Column("state", "State", tables.STATE),
-            Column("sightings", "Seen so", tables.NUMBER),
+            Column("sightings", "Times in this state", tables.NUMBER),
             Column("tweet_count", "Posts at X", tables.NUMBER),
             Column("looked_up", "Looked up"),
         ),

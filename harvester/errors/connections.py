@@ -54,8 +54,9 @@ _TLS = {
     "UNEXPECTED_EOF_WHILE_READING": _CLOSED,
     "SSLV3_ALERT_HANDSHAKE_FAILURE": Cause("it refuses every kind of TLS that is offered here", _ADDRESS),
 }
+_NAME = "Check the network and its DNS server; of an address that was set, the spelling."
 _LOOKUPS = {
-    socket.EAI_NONAME: Cause("there is no host of this name", "Check the spelling of the address."),
+    socket.EAI_NONAME: Cause("there is no host of this name", _NAME),
     socket.EAI_AGAIN: Cause("the name cannot be looked up now", "Check the network and its DNS server."),
     socket.EAI_FAIL: Cause("the name cannot be looked up", "Check the network and its DNS server."),
 }

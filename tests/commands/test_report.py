@@ -42,6 +42,13 @@ def test_the_report_is_one_file_without_script_or_anything_from_elsewhere(person
         assert path.exists() and "SHA-256 of manifest-sha256.txt" in text
 
 
+def test_the_report_says_that_it_verified_no_files(person: Person) -> None:
+    keys = _collection(person.folder)
+    text = _file(person, keys.id)
+    assert f"<code>collection verify {keys.id}</code> compares" in text
+    assert "nothing is known to be missing" not in text
+
+
 def test_the_same_collection_makes_the_same_bytes(person: Person) -> None:
     keys = _collection(person.folder)
     assert _file(person, keys.id) == _file(person, keys.id)

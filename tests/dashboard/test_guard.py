@@ -83,6 +83,13 @@ def test_only_the_files_of_the_pages_are_served(visit: Visit, path: str) -> None
     assert visit.get(path).status_code == 404
 
 
+def test_an_address_that_is_none_leads_home_and_shows_strangers_nothing(visit: Visit) -> None:
+    page = visit.page("/nosuchpage", status=404)
+    assert "There is no page /nosuchpage." in page and '<a href="/">All collections</a>' in page
+    stranger = visit.app.test_client().get("/nosuchpage", base_url=ORIGIN)
+    assert stranger.status_code == 401 and stranger.mimetype == "text/plain"
+
+
 def test_a_port_that_is_taken_is_said_in_words(tmp_path: Path) -> None:
     place = a_place(tmp_path)
     with served(place, port=0) as address:

@@ -84,9 +84,13 @@ def _words(day: Day) -> str:
 
 
 def _axis(days: Sequence[Day], width: float) -> str:
-    """Names of days at equal distances; the last is left out where it would be cut off."""
+    """Names of days at equal distances, and that of the last at the end, with room before it."""
     step = max(1, -(-len(days) // _LABELS))
-    places = [number for number in range(0, len(days), step) if number * width < _WIDTH - _LABEL_WIDTH]
-    return "".join(
+    places = [
+        number for number in range(0, len(days), step) if number * width < _WIDTH - 2 * _LABEL_WIDTH - 8
+    ]
+    names = [
         text(days[number].name, class_="axis", x=number * width, y=_HEIGHT - 4) for number in places or [0]
-    )
+    ]
+    last = text(days[-1].name, class_="axis", x=_WIDTH, y=_HEIGHT - 4, text_anchor="end")
+    return "".join([*names, last] if len(days) > 1 else names)

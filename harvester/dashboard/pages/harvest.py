@@ -59,6 +59,7 @@ def _page(pages: Pages, keys: CollectionKeys, digits: str) -> Page:
     store = pages.place.store
     changes = catalog.user_changes(store, summary)
     files = _files(store, here)
+    log, no_log = _log(pages, keys.id) if is_newest else (None, "")
     values = {
         "id": keys.id,
         "digits": digits,
@@ -68,7 +69,8 @@ def _page(pages: Pages, keys: CollectionKeys, digits: str) -> Page:
         "files": files,
         "events_shown": _events(store, here),
         "changes": _changes(changes or []),
-        "log": _log(pages, keys.id) if is_newest else None,
+        "log": log,
+        "no_log": no_log,
         "folder": pages.place.shown(here.folder),
         "all": orjson.dumps(summary, option=orjson.OPT_INDENT_2).decode(),
     }
@@ -157,14 +159,14 @@ def _changes(changes: list[Tree]) -> Table:
     return Table(columns, rows, empty="No user changes.", size=_CHANGES)
 
 
-def _log(pages: Pages, collection_id: str) -> list[str]:
-    """The end of the log, where this machine or the cluster has one."""
+def _log(pages: Pages, collection_id: str) -> tuple[list[str], str]:
+    """The end of the log, where this machine or the cluster has one; and why there is none."""
     stop = Stop()
 
     def lines() -> Iterator[str]:
         yield from pages.place.compute.log(collection_id, lines=_LOG_LINES, follow=False, stop=stop)
 
     try:
-        return list(deque(lines(), maxlen=_LOG_LINES))
+        return list(deque(lines(), maxlen=_LOG_LINES)), ""
     except HarvesterError as error:
-        return [str(error)]
+        return [], f"{error.message} {error.hint}".strip()

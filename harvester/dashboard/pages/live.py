@@ -156,7 +156,7 @@ def _rules(summary: HarvestSummary | None) -> Table:
         Column("last_60m", "1 hour", tables.NUMBER),
         Column("total", "Total", tables.NUMBER),
     )
-    empty = 'Posts are counted by rule with `"count_rules": true` in the filter.'
+    empty = 'Posts are counted by rule where the filter has `"count_rules": true`.'
     return Table(columns, rows if isinstance(rows, list) else [], empty=empty)
 
 

@@ -20,8 +20,17 @@ from harvester.search.answers import LANG, TAG, USER, Answer
 from harvester.search.hits import Hit
 from harvester.store.keys import CollectionKeys
 from harvester.store.reading import reader
+from harvester.text import counted
 
 _KINDS = ("post", "repost", "reply", "quote")
+_ONE = {
+    "likes": "like",
+    "reposts": "repost",
+    "replies": "reply",
+    "quotes": "quote",
+    "bookmarks": "bookmark",
+    "impressions": "impression",
+}
 _HAS = ("geo", "media", "link")
 
 
@@ -112,7 +121,7 @@ def _hit(hit: Hit, query: str) -> Tree:
 
 
 def _metrics(metrics: Mapping[str, int]) -> str:
-    return ", ".join(f"{count:,} {name}" for name, count in metrics.items() if count)
+    return ", ".join(counted(number, _ONE.get(name, name)) for name, number in metrics.items() if number)
 
 
 def _row(hit: Hit) -> Tree:

@@ -40,7 +40,9 @@ def add(app: Flask, pages: Pages) -> None:
 
 
 def _page(pages: Pages) -> Page:
-    collection_id, by = request.args.get("collection", ""), request.args.get("by", "day")
+    # The first is what the form shows chosen.
+    collection_id = request.args.get("collection", "") or _first(pages)
+    by = request.args.get("by", "day")
     by = by if by in BY else "day"
     rows: list[Tree] = []
     if collection_id:
@@ -59,6 +61,11 @@ def _page(pages: Pages) -> Page:
         "figures": _table(rows, collection_id),
     }
     return Page("statistics.html", "Statistics", values, data=rows, rows=rows)
+
+
+def _first(pages: Pages) -> str:
+    """The first collection that can be read; "" where there is none."""
+    return next((row["id"] for row in pages.overview.rows() if not row["problem"]), "")
 
 
 def _rows(pages: Pages, keys: CollectionKeys, by: str) -> list[Tree]:
@@ -81,5 +88,5 @@ def _table(rows: list[Tree], collection_id: str) -> Table:
         Column(name, _HEADS.get(name, name.capitalize()), _FORMS.get(name, tables.NUMBER)) for name in names
     ]
     filled = [{**dict.fromkeys(names), **row} for row in reversed(rows)]
-    empty = "No figures in this time." if collection_id else "Choose a collection."
+    empty = "No figures in this time." if collection_id else "There are no collections."
     return Table(tuple(columns), filled, empty=empty, size=_SHOWN)

@@ -52,7 +52,8 @@ def test_no_posts_nothing_asked_and_a_gap_are_drawn_differently() -> None:
 def test_the_last_name_of_a_day_is_not_cut_off() -> None:
     chart = ElementTree.fromstring(bars([Day(f"2026-11-{n:02d}", n) for n in range(1, 31)], label="x"))
     places = [float(each.get("x", 0)) for each in chart.iter("text") if each.get("text-anchor") is None]
-    assert len(places) >= 5 and max(places) <= 838
+    assert len(places) >= 5 and max(places) <= 900 - 2 * 62
+    assert [each.text for each in chart.iter("text") if each.get("x") == "900"] == ["max 30", "2026-11-30"]
 
 
 @given(st.lists(_NUMBERS, max_size=40))

@@ -39,7 +39,9 @@ def test_a_collection_without_posts_says_so(tmp_path: Path) -> None:
     history.add(
         FolderStore(tmp_path / "collections"), keys, {"id": "museums", "type": "search", "search": {}}
     )
-    assert "No posts yet." in Visit(a_place(tmp_path)).page("/c/museums/live")
+    page = Visit(a_place(tmp_path)).page("/c/museums/live")
+    assert "No posts yet." in page
+    assert "<code>&#34;count_rules&#34;: true</code>" in page and "`" not in page
 
 
 def _came_now(number: int) -> bytes:

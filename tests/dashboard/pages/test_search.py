@@ -8,6 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from harvester.dashboard import finder
+from harvester.dashboard.pages.search import _metrics
 from harvester.ledger.cache import cache_of
 from harvester.search.indexing import update
 from harvester.store.folder import FolderStore
@@ -121,3 +122,7 @@ def test_without_the_extra_one_line_says_what_installs_it(
         monkeypatch.delitem(sys.modules, f"harvester.search.{name}", raising=False)
     page = Visit(a_place(*world)).page("/search?q=night")
     assert "needs the Python package tantivy" in page and "pip install" in page
+
+
+def test_one_of_something_is_no_plural() -> None:
+    assert _metrics({"likes": 1, "reposts": 0, "replies": 1, "quotes": 2}) == "1 like, 1 reply, 2 quotes"

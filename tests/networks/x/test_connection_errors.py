@@ -189,7 +189,7 @@ def test_a_connection_that_fails_is_told_in_words(
 
 def test_a_host_that_there_is_not_is_told_in_words() -> None:
     for error in _failures(f"http://{'a' * 64}.example"):
-        _require_words(error, "there is no host of this name", "Check the spelling of the address.")
+        _require_words(error, "there is no host of this name", "Check the network and its DNS server;")
 
 
 def test_an_answer_that_does_not_come_or_ends_early_is_told_in_words() -> None:
