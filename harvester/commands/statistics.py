@@ -190,7 +190,14 @@ def _minutes(
     from harvester.statistics.stored import minutes
 
     keys = _collection(workspace, collection_id)
-    return minutes(workspace.store, keys, since=_moment(since), until=_moment(until))
+    begin, end = _moment(since), _moment(until)
+    if begin and end and begin >= end:
+        raise HarvesterError(
+            f"--since {since} is not before --until {until}.",
+            hint="Give the earlier one as --since.",
+            exit_code=Exit.USAGE,
+        )
+    return minutes(workspace.store, keys, since=begin, until=end)
 
 
 def _collection(workspace: Workspace, collection_id: str) -> Any:

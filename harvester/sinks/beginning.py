@@ -13,12 +13,18 @@ from harvester.store import Store
 from harvester.store.keys import CollectionKeys, segment_order
 
 START, NOW = "start", "now"
+# What a year or a month lacks to be a date.
+_REST = {len("2026"): "-01-01", len("2026-11"): "-01"}
 
 
 def moment_of(text: str) -> datetime:
-    """The moment that a date or a timestamp of a person means, in UTC; raises for what is none."""
-    with suppress(ValueError):
-        found = datetime.fromisoformat(text.strip().replace("Z", "+00:00"))
+    """The moment that a date or a timestamp of a person means, in UTC; raises for what is none.
+
+    Of a month or a year it is the beginning.
+    """
+    typed = text.strip().replace("Z", "+00:00")
+    with suppress(ValueError, OverflowError):
+        found = datetime.fromisoformat(typed + _REST.get(len(typed), ""))
         return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
     raise HarvesterError(
         f"{text!r} is no date.", hint="Use a date such as 2026-11-23 or 2026-11-23T09:05:07.",

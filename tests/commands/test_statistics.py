@@ -22,6 +22,7 @@ def person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Person:
 def test_series_are_pairs_of_time_and_figure(person: Person) -> None:
     found = person("stats", "show", "storms", "--json").json
     assert found["series"]["tweets"] == [["2026-11-23T09:00:00Z", 12000], ["2026-11-23T10:00:00Z", 6000]]
+    assert person("stats", "show", "storms", "--since", "2026-11", "--json").json == found
     assert json.loads(person.output("stats", "show", "storms", "--since", "2027-01-01", "--json")) == {
         "series": {}
     }
@@ -33,6 +34,7 @@ def test_series_are_pairs_of_time_and_figure(person: Person) -> None:
     [
         ("stats show storm", Exit.NO_COLLECTION, "There is no collection storm"),
         ("stats show storms --since yesterday", Exit.USAGE, "'yesterday' is no date."),
+        ("stats show storms --since 2026-11 --until 2026", Exit.USAGE, "is not before --until 2026."),
         ("stats replay storms --carbon localhost", Exit.USAGE, "--carbon localhost is no HOST:PORT."),
         ("stats replay storms --carbon a:1 --speed fast", Exit.USAGE, "--speed fast is no speed."),
         (

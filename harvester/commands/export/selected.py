@@ -1,7 +1,6 @@
 """The options that say which posts are exported, and what they mean."""
 
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -13,8 +12,6 @@ if TYPE_CHECKING:
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _KINDS = ("post", "repost", "reply", "quote")
-# What a year or a month lacks to be a date.
-_REST = {len("2026"): "-01-01", len("2026-11"): "-01"}
 _DUPLICATES = ("keep", "first", "newest")
 
 
@@ -77,13 +74,14 @@ def selection(
 
 
 def _time(text: str | None, option: str) -> str:
-    """As rows have times. Of a month or a year, as a search takes them, the beginning."""
+    """As rows have times."""
+    from harvester.sinks.beginning import moment_of
+
     if not text:
         return ""
     try:
-        found = datetime.fromisoformat(f"{text}{_REST.get(len(text), '')}")
-        found = found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-    except (ValueError, OverflowError) as error:
+        found = moment_of(text)
+    except HarvesterError as error:
         raise HarvesterError(
             f"{option} {text!r} is not a date.",
             hint="Use e.g. 2026-11, 2026-11-01 or 2026-11-01T12:00.",
