@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from harvester.commands import Group
+from harvester.commands.cli.indexed_store import IndexedStore, advise_of
 from harvester.commands.cli.output import (
-    advise,
     confirm,
     json_option,
     print_json,
@@ -39,18 +39,19 @@ def accounts() -> None:
 
 
 @contextmanager
-def _ledger(workspace: Workspace) -> Iterator["Ledger"]:
-    """What is known of the store; raises where nothing was read yet."""
-    from harvester.ledger.cache import cache_of
+def _ledger(workspace: Workspace, collection: str = "") -> Iterator["Ledger"]:
+    """What is known of the store; raises where nothing was read yet, and says what was not."""
     from harvester.ledger.database import Ledger
 
-    with Ledger.reading(cache_of(workspace.store.name, workspace.settings.cache)) as ledger:
+    place = IndexedStore(workspace, [collection] if collection else [])
+    with Ledger.reading(place.cache) as ledger:
         if ledger.is_empty or not ledger.as_of:
             raise HarvesterError(
                 f"Nothing of {workspace.store.name} is indexed yet.",
                 hint="Run `search index`, which also reads its accounts.",
             )
         yield ledger
+    advise_of(place.behind().files)
 
 
 @accounts.command(
@@ -93,8 +94,6 @@ def _say_missing(missing: Sequence[str], *, at: str) -> int:
     then = f" at {at}" if at else ""
     for text in missing:
         print_line(f"{text} was not seen{then} in what is indexed.", err=True)
-    if missing:
-        advise("`search index` reads what is new.")
     return int(Exit.PARTIAL if missing else Exit.OK)
 
 
@@ -160,7 +159,7 @@ def history(account_id: str, as_json: bool, workspace: Workspace) -> None:
 def list_command(state: str, collection: str, limit: int, as_json: bool, workspace: Workspace) -> None:
     from harvester.accounts.lookup import listed
 
-    with _ledger(workspace) as ledger:
+    with _ledger(workspace, collection) as ledger:
         found = listed(ledger, state=state, collection=collection, limit=limit)
     if as_json:
         print_json([account.document() for account in found])

@@ -10,6 +10,7 @@ import click
 from harvester.clock import Stop, Stopped, SystemClock
 from harvester.commands import Group
 from harvester.commands.cli.explore_extra import needs_explore
+from harvester.commands.cli.indexed_store import IndexedStore, advise_of
 from harvester.commands.cli.output import advise, json_option, print_json, print_line
 from harvester.commands.cli.progress_meter import meter, progress_option
 from harvester.commands.cli.workspace import Workspace, in_workspace
@@ -17,10 +18,8 @@ from harvester.errors import Exit, HarvesterError, StoreAway
 from harvester.text import counted, size, when
 
 if TYPE_CHECKING:
-    from harvester.ledger.cache import Cache
     from harvester.search.answers import Answer, Question
     from harvester.search.indexing import Indexed
-    from harvester.store.reading import Reader
 
 # Bytes of records whose index is built in seconds.
 _AT_ONCE = 64 << 20
@@ -116,32 +115,21 @@ def _print(answer: "Answer") -> None:
         print_line(line)
     if answer.next:
         print_line(f"Next page: --before {answer.next}", err=True)
-    if answer.behind_files:
-        advise(f"The index lacks {counted(answer.behind_files, 'file')}; `search index` adds them.")
+    advise_of(answer.behind_files or 0)
 
 
-class _Place:
-    """The store of a command, its collections and its index."""
-
-    def __init__(self, workspace: Workspace, asked: Sequence[str] = ()) -> None:
-        from harvester.ledger.cache import cache_of
-        from harvester.store.reading import no_collection, reader
-
-        self.cache: Cache = cache_of(workspace.store.name, workspace.settings.cache)
-        self.reader: Reader = reader(workspace.store)
-        self.all = workspace.collection_ids()
-        for each in asked:
-            if (keys := workspace.keys(each)).id not in self.all:
-                raise no_collection(self.reader, keys)
-        self.asked = tuple(asked)
+class _Place(IndexedStore):
+    """The store of a command, whose index is asked and updated."""
 
     def found(self, question: "Question", *, form: str) -> "Answer":
-        from harvester.ledger.behind import behind
         from harvester.search.asking import Search
+        from harvester.search.parsing import collections_in
 
+        self.require(collections_in(question.text))
         searching = Search(self.cache)
-        lacking = behind(self.cache, self.reader, self.all)
-        if not searching.exists:
+        lacking = self.behind()
+        # Indexing may have ended before its first file was done, e.g. of a full disk.
+        if not searching.exists or (lacking.files and not searching.files):
             if lacking.size > _AT_ONCE:
                 minutes = max(1, round(lacking.size / _BYTES_A_SECOND / 60))
                 raise HarvesterError(
@@ -154,8 +142,10 @@ class _Place:
         return replace(searching.ask(question), behind_files=lacking.files)
 
     def scanned(self, question: "Question", *, form: str) -> "Answer":
+        from harvester.search.parsing import collections_in
         from harvester.search.scan import scan
 
+        self.require(collections_in(question.text))
         with meter(form) as show:
             return scan(self.reader, self.asked or self.all, question, show=show)
 
@@ -249,11 +239,10 @@ def _index(
 @in_workspace
 @needs_explore
 def status(as_json: bool, workspace: Workspace) -> None:
-    from harvester.ledger.behind import behind
     from harvester.search.status import status_of
 
     place = _Place(workspace)
-    lacking = behind(place.cache, place.reader, place.all)
+    lacking = place.behind()
     found = {**status_of(place.cache), "behind_files": lacking.files, "behind_bytes": lacking.size}
     if as_json:
         print_json(found)

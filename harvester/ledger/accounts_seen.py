@@ -118,15 +118,9 @@ def _of_change(change: dict[str, Any], source: str, started: str) -> Sighting:
 
 
 def of_description(data: bytes, source: str) -> list[Sighting]:
-    """The users of a collection.json: with their names where it says when these were looked up."""
+    """The users of a collection.json, which says of none at which moment it had its name."""
     users = object_in(data).get("users")
-    made = []
-    for id, user in users.items() if isinstance(users, dict) else ():
-        held = user if isinstance(user, dict) else {}
-        moment = moment_of(_text(held.get("looked_up")))
-        name = _text(held.get("screen_name")) if moment else ""
-        made.append(Sighting(id, name, "", source, moment, moment))
-    return made
+    return [Sighting(id, "", "", source, "", "") for id in users] if isinstance(users, dict) else []
 
 
 def _text(value: Any) -> str:

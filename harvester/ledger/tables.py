@@ -1,6 +1,6 @@
 """The tables of the ledger. A ledger with another number is made anew, as all in it is derived."""
 
-SCHEMA = 1
+SCHEMA = 2
 
 TABLES = """
 create table meta(name text primary key, value text not null) without rowid;

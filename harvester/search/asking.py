@@ -57,6 +57,12 @@ class Search:
                 return False
         return self._searcher() is not None
 
+    @property
+    def files(self) -> int:
+        """How many files are in it."""
+        with Ledger.reading(self._cache) as ledger:
+            return files.totals(ledger)[0]
+
     def ask(self, question: Question) -> Answer:
         """The answer; an empty one where there is no index."""
         expression, warnings = expression_of(question)

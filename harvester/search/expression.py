@@ -68,8 +68,13 @@ Expression: TypeAlias = Everything | Words | Term | Published | Near | Both | Ei
 
 def uses(expression: Expression, name: str) -> bool:
     """Whether a property is asked for somewhere in it."""
+    return bool(values_of(expression, name))
+
+
+def values_of(expression: Expression, name: str) -> tuple[str, ...]:
+    """The values of a property that are asked for somewhere in it, or left out."""
     if isinstance(expression, Both | Either):
-        return any(uses(part, name) for part in expression.parts)
+        return tuple(value for part in expression.parts for value in values_of(part, name))
     if isinstance(expression, Without):
-        return uses(expression.part, name)
-    return isinstance(expression, Term) and expression.name == name
+        return values_of(expression.part, name)
+    return expression.values if isinstance(expression, Term) and expression.name == name else ()

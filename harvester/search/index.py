@@ -1,5 +1,6 @@
 """The index on this machine: its fields, and opening one of this version."""
 
+import shutil
 from importlib import metadata
 
 import tantivy
@@ -7,10 +8,13 @@ import tantivy
 from harvester.errors import HarvesterError
 from harvester.errors.files import in_words
 from harvester.ledger.cache import Cache
+from harvester.text import size
 
 _FIELDS = 1
 # Bytes of memory for posts that are not in a segment yet.
 HEAP = 20_000_000
+# With less the next segment may not fit.
+_SCARCE = 100_000_000
 _TOKENIZER = "words"
 
 
@@ -66,14 +70,30 @@ def opened(cache: Cache) -> tantivy.Index | None:
 def unusable(cache: Cache, error: Exception) -> HarvesterError:
     """What tantivy says of an index that it cannot read or write, in one line."""
     words = " ".join(str(error).split())[:200]
+    hint = "Free some space, then run `search index` again; the index stays as it was."
     if "os error 28" in words.lower() or "no space left" in words.lower():
+        return HarvesterError(f"{cache.index} cannot be written: the disk is full.", hint=hint)
+    # A thread of tantivy that ended says no more than that, whatever it ended of.
+    if "killed" in words and (free := _free(cache)) < _SCARCE:
         return HarvesterError(
-            f"{cache.index} cannot be written: the disk is full.",
-            hint="Free some space, then run `search index` again; the index stays as it was.",
+            f"{cache.index} cannot be written: the disk is full ({size(free)} free).", hint=hint
+        )
+    if "killed" in words:
+        return HarvesterError(
+            f"{cache.index} cannot be written: {words}.",
+            hint="Check its permissions and its disk, then run `search index` again.",
         )
     return HarvesterError(
         f"{cache.index} cannot be used: {words}.", hint="Run `search index --rebuild`: it is a cache."
     )
+
+
+def _free(cache: Cache) -> int:
+    """Bytes that are free on its disk."""
+    try:
+        return shutil.disk_usage(cache.folder).free
+    except OSError:
+        return _SCARCE
 
 
 def _ready(index: tantivy.Index) -> tantivy.Index:

@@ -6,7 +6,7 @@ Nothing of it is ever a part of another language: it becomes values (`expression
 import re
 from dataclasses import dataclass, field
 
-from harvester.search.expression import Both, Either, Everything, Expression, Without
+from harvester.search.expression import Both, Either, Everything, Expression, Published, Without, values_of
 from harvester.search.terms import FIELDS, refused, words_term
 from harvester.search.words import sought
 from harvester.text import similar
@@ -36,6 +36,11 @@ def parsed(text: str) -> Query:
         raise refused(f"The query has {len(text):,} characters.", f"Use at most {_LONGEST:,}.")
     reading = _Reading(text)
     return Query(text, reading.expression(), reading.warnings)
+
+
+def collections_in(text: str) -> tuple[str, ...]:
+    """The collections that a query names."""
+    return values_of(parsed(text).expression, "collection")
 
 
 class _Reading:
@@ -172,6 +177,14 @@ class _Reading:
 
 def _both(parts: list[Expression]) -> Expression:
     wanted = [part for part in parts if not isinstance(part, Everything)]
+    _require_order([part for part in wanted if isinstance(part, Published)])
     if not wanted:
         return Everything()
     return wanted[0] if len(wanted) == 1 else Both(tuple(wanted))
+
+
+def _require_order(times: list[Published]) -> None:
+    begins = [each.since for each in times if each.since is not None]
+    ends = [each.before for each in times if each.before is not None]
+    if begins and ends and max(begins) >= min(ends):
+        raise refused("No time is within this range: until: is before since:.", "Swap the two dates.")

@@ -98,6 +98,23 @@ def test_what_was_not_seen_is_said(person: Person) -> None:
     assert "The account 999 was not seen" in told.words
 
 
+def test_files_that_the_index_lacks_are_told(person: Person, tmp_path: Path) -> None:
+    person.output("search", "index")
+    assert person("accounts", "lookup", "12").err == ""
+    moment = BEGAN + 5 * _DAY
+    write_harvest(tmp_path / "collections", "museums", moment, [[page([post(post_id(moment), "x")], moment)]])
+    for command in (("lookup", "12"), ("history", "12"), ("list", "--state", "active")):
+        assert "The index lacks 1 file; `search index" in person("accounts", *command).err
+
+
+def test_a_day_of_a_look_up_is_no_sighting(person: Person, tmp_path: Path) -> None:
+    users = {"12": {"screen_name": "jacky", "looked_up": "2026-11-09"}, "16": {"looked_up": "2026-11-09"}}
+    write_collection(tmp_path / "collections", "museums", {"type": "user_timeline", "users": users})
+    person.output("search", "index")
+    assert _lines(person, "lookup", "12")[2] == "    @jacky  seen 2026-11-02 09:00:00 ... 2026-11-03 09:00:00"
+    assert _lines(person, "lookup", "16") == ["16  no name known  active", "    in museums"]
+
+
 def test_a_history_names_the_file_that_shows_each_name_and_state(person: Person) -> None:
     person.output("search", "index")
     rows = _lines(person, "history", "14")
@@ -113,7 +130,10 @@ def test_accounts_are_listed_by_their_last_state(person: Person) -> None:
     assert [each["id"] for each in person("accounts", "list", "--state", "protected", "--json").json] == [
         "15"
     ]
-    assert _lines(person, "list", "--state", "suspended", "-c", "other") == ["No account is suspended."]
+    assert _lines(person, "list", "--state", "deleted", "-c", "museums") == ["No account is deleted."]
+    told = person("accounts", "list", "--state", "suspended", "-c", "other")
+    assert told.code == Exit.NO_COLLECTION
+    assert told.words == person("search", "x", "-c", "other").words
     assert person("accounts", "list", "--state", "gone").code == Exit.USAGE
 
 

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 
-from harvester.errors import Exit
+from harvester.errors import Exit, HarvesterError
 from harvester.ledger.cache import cache_of, one_writer
 from tests.support.cli_session import Person
 from tests.support.searched_store import BEGAN, made_up_store, page, post, post_id, write_harvest
@@ -169,8 +169,51 @@ def test_a_collection_that_is_removed_is_told(person: Person, folder: Path) -> N
     assert "Collection c1 is gone from the store and from the index." in person("search", "index").err
 
 
-def test_an_empty_store_has_nothing_to_find(person: Person, tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", [("search", "sea"), ("search", "index"), ("accounts", "lookup", "12")])
+def test_a_place_without_collections_is_refused_in_one_line(
+    person: Person, tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    told = person(*command)
+    assert told.code == Exit.NO_COLLECTION
+    assert told.words.startswith("There is no folder collections. Name the folder of your collections")
     (tmp_path / "collections").mkdir()
+    told = person(*command)
+    assert told.code == Exit.NO_COLLECTION
+    assert told.words.startswith("There are no collections in ")
+    (tmp_path / "page.md").write_text("x")
+    told = person(*command, "--collections-path", "page.md")
+    assert told.code == Exit.USAGE
+    assert told.words.startswith("page.md is a file, and no folder of collections. Name the folder")
+
+
+def test_the_last_collection_that_is_removed_leaves_the_index(person: Person, folder: Path) -> None:
+    person("search", "index")
+    shutil.rmtree(folder / "storms")
+    assert "Collection storms is gone from the store and from the index." in person("search", "index").err
     assert person("search", "sea").out == "0 posts.\n"
-    assert person("search", "index").code == 0
-    assert "0 posts of 0 files" in person("search", "status").out
+
+
+@pytest.mark.parametrize("more", [(), ("--no-index",)])
+def test_a_collection_that_is_not_there_is_refused_also_within_a_query(
+    person: Person, folder: Path, more: tuple[str, ...]
+) -> None:
+    told = person("search", "sea (collection:missing OR collection:storms)", *more)
+    assert told.code == Exit.NO_COLLECTION
+    assert told.words == person("search", "sea", "-c", "missing", *more).words
+
+
+def test_an_index_without_any_file_is_built_as_if_there_was_none(
+    person: Person, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from harvester.search.writing import IndexWriter
+
+    def full(*_: object) -> None:
+        raise HarvesterError("The disk is full.", hint="Free some space.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(IndexWriter, "commit", full)
+        assert person("search", "index").code == Exit.ERROR
+        told = person("search", "sea")
+        assert (told.code, told.out) == (Exit.ERROR, "")
+        assert "The disk is full." in told.err
+    assert person("search", "sea").out.startswith("1 post,")

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -21,6 +22,7 @@ from harvester.ledger.cache import Cache, cache_of, one_writer
 from harvester.ledger.database import Ledger
 from harvester.search.answers import FACETS, Question
 from harvester.search.asking import Search
+from harvester.search.index import unusable
 from harvester.search.indexing import Indexed, update
 from harvester.store.folder import FolderStore
 from harvester.store.reading import FolderReader, reader
@@ -388,3 +390,19 @@ def test_a_collection_without_harvests_is_indexed_as_empty(folder: Path, cache: 
     assert _updated(folder, cache).files == 0
     assert Search(cache).exists
     assert Search(cache).ask(Question()).count == 0
+
+
+def test_a_writer_that_ended_of_a_full_disk_says_so(cache: Cache, monkeypatch: pytest.MonkeyPatch) -> None:
+    killed = ValueError("An error occurred in a thread: 'An index writer was killed.. A worker thread...'")
+    cache.folder.mkdir(parents=True, exist_ok=True)
+    for free, words in (
+        (
+            12 << 10,
+            f"{cache.index} cannot be written: the disk is full (12K free). Free some space, then run",
+        ),
+        (10**12, f"{cache.index} cannot be written: An error occurred in a thread"),
+    ):
+        monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: SimpleNamespace(free=free))
+        said = str(unusable(cache, killed))
+        assert said.startswith(words)
+        assert "--rebuild" not in said

@@ -146,3 +146,10 @@ def test_any_text_is_a_query_or_is_refused_in_one_line(text: str) -> None:
     else:
         assert found.text == text
         assert all("\n" not in warning or "\n" in text for warning in found.warnings)
+
+
+@pytest.mark.parametrize("text", ["since:2026-12 until:2026-01", "until:2026-01 flood since:2026-12"])
+def test_a_range_that_is_reversed_is_refused(text: str) -> None:
+    with pytest.raises(HarvesterError, match="until: is before since:"):
+        parsed(text)
+    parsed("since:2026-12 until:2026-12")
