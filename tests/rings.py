@@ -75,6 +75,7 @@ PURE = (
     *("networks.x.matching.match", "networks.x.matching.attribution", "networks.x.matching.enrichment"),
     *("collection.kafka_sink", "search.words", "search.expression", "search.terms", "search.parsing"),
     *("search.plain", "search.hits", "search.answers", "ledger.spans", "ledger.tables"),
+    "ledger.dates",
     *("networks.rows", "statistics.minute", "statistics.graphite"),
     *("dashboard.states", "dashboard.charts.svg", "dashboard.charts.bars", "dashboard.charts.spark"),
     *("dashboard.charts.donut", "dashboard.charts.world"),

@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 from harvester.documents import object_in
 from harvester.errors import Exit, HarvesterError
 from harvester.ledger import sightings
-from harvester.ledger.accounts_seen import moment_of
 from harvester.ledger.database import Ledger
+from harvester.ledger.dates import interval
 from harvester.ledger.sightings import ACTIVE, STATES
 from harvester.ledger.spans import Span
 
+_TYPED = "Use an id or a name, e.g. 12 or @jack."
 _NEWEST = "names.last desc, names.id"
 
 
@@ -67,6 +69,14 @@ def by_id(ledger: Ledger, account_id: str) -> Account | None:
     return Account(account_id, names, states, [row[0] for row in collections], profile)
 
 
+def found_by(ledger: Ledger, text: str, *, at: str = "") -> list[Account]:
+    """The accounts that an id or a name means, as a person types them."""
+    if not text.strip().removeprefix("@"):
+        raise HarvesterError("An account has no empty name.", hint=_TYPED, exit_code=Exit.USAGE)
+    account = None if text.startswith("@") else by_id(ledger, text)
+    return [account] if account else by_name(ledger, text, at=at)
+
+
 def by_name(ledger: Ledger, name: str, *, at: str = "") -> list[Account]:
     """The accounts that were seen with a name, the newest first; with `at`, within a sighting of that time.
 
@@ -85,12 +95,12 @@ def by_name(ledger: Ledger, name: str, *, at: str = "") -> list[Account]:
 
 def _day(at: str) -> tuple[str, str]:
     """The first and the last second that a date or a moment means."""
-    moment = moment_of(at)
-    if not moment or not moment[:4].isdigit():
+    if not (found := interval(at)):
         raise HarvesterError(
-            f"{at} is not a date.", hint="Use e.g. 2026-11-23 or 2026-11-23T09:30:00.", exit_code=Exit.USAGE
+            f"{at} is not a date.", hint="Use e.g. 2026-11-23 or 2026-11-23T09:30.", exit_code=Exit.USAGE
         )
-    return moment, f"{at}T23:59:59Z" if len(at) == 10 else moment
+    first, last = (datetime.fromtimestamp(each, UTC) for each in (found[0], found[1] - 1))
+    return f"{first:%Y-%m-%dT%H:%M:%SZ}", f"{last:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def listed(ledger: Ledger, *, state: str, collection: str = "", limit: int = 1000) -> list[Account]:

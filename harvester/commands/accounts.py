@@ -18,7 +18,7 @@ from harvester.commands.cli.output import (
 )
 from harvester.commands.cli.workspace import Workspace, in_workspace
 from harvester.errors import Exit, HarvesterError
-from harvester.text import counted, when
+from harvester.text import counted, together, when
 
 if TYPE_CHECKING:
     from harvester.accounts.lookup import Account
@@ -69,7 +69,7 @@ def _ledger(workspace: Workspace, collection: str = "") -> Iterator["Ledger"]:
 def lookup(
     asked: tuple[str, ...], at: str, live: bool, yes: bool, as_json: bool, workspace: Workspace
 ) -> int:
-    from harvester.accounts.lookup import by_id, by_name
+    from harvester.accounts.lookup import found_by
 
     if live:
         return _live(workspace, asked, yes=yes, as_json=as_json)
@@ -77,8 +77,7 @@ def lookup(
     missing: list[str] = []
     with _ledger(workspace) as ledger:
         for text in asked:
-            account = None if text.startswith("@") else by_id(ledger, text)
-            accounts = [account] if account else by_name(ledger, text, at=at)
+            accounts = found_by(ledger, text, at=at)
             found += accounts
             missing += [] if accounts else [text]
     if as_json:
@@ -113,23 +112,27 @@ def _between(span: "Span") -> str:
     return when(span.first) if span.first == span.last else f"{when(span.first)} ... {when(span.last)}"
 
 
-@accounts.command("history", help="Show every name and state of the account ID, with the file that shows it.")
-@click.argument("account_id", metavar="ID")
+@accounts.command("history", help="Show every name and state of an account, with the file that shows it.")
+@click.argument("asked", metavar="ID|@NAME")
 @json_option
 @in_workspace
-def history(account_id: str, as_json: bool, workspace: Workspace) -> None:
-    from harvester.accounts.lookup import by_id
+def history(asked: str, as_json: bool, workspace: Workspace) -> int:
+    from harvester.accounts.lookup import found_by
 
     with _ledger(workspace) as ledger:
-        account = by_id(ledger, account_id)
-    if account is None:
+        found = found_by(ledger, asked)
+    if not found:
+        return _say_missing([asked], at="")
+    if len(found) > 1:
         raise HarvesterError(
-            f"The account {account_id} was not seen in what is indexed.",
-            hint="`accounts lookup @NAME` finds the id of a name; `search index` reads what is new.",
+            f"{asked} was the name of {together([each.id for each in found])}.",
+            hint=f"Use one of these ids, e.g. `accounts history {found[0].id}`.",
+            exit_code=Exit.USAGE,
         )
+    account = found[0]
     if as_json:
         print_json(account.document())
-        return
+        return int(Exit.OK)
     spans = sorted((*account.names, *account.states), key=lambda span: (span.first, span.last))
     names = {id(span) for span in account.names}
     rows = [
@@ -137,12 +140,13 @@ def history(account_id: str, as_json: bool, workspace: Workspace) -> None:
             "first": when(span.first),
             "last": when(span.last),
             "seen": f"@{span.value}" if id(span) in names else span.value,
-            "source": span.source.removeprefix("collections/"),
+            "source": workspace.shown(span.source),
         }
         for span in spans
     ]
     for line in table(rows, ("first", "last", "seen", "source")).split("\n"):
         print_line(line)
+    return int(Exit.OK)
 
 
 @accounts.command("list", help="List the accounts whose last known state is --state.")

@@ -13,6 +13,7 @@ from harvester.commands.cli.explore_extra import needs_explore
 from harvester.commands.cli.indexed_store import IndexedStore, advise_of
 from harvester.commands.cli.output import advise, json_option, print_json, print_line
 from harvester.commands.cli.progress_meter import meter, progress_option
+from harvester.commands.cli.query_command import QueryCommand
 from harvester.commands.cli.workspace import Workspace, in_workspace
 from harvester.errors import Exit, HarvesterError, StoreAway
 from harvester.text import counted, size, when
@@ -57,6 +58,7 @@ def _facets(_: click.Context, __: click.Parameter, value: str | None) -> tuple[s
 
 @search.command(
     _FIND,
+    cls=QueryCommand,
     help="Find posts by words, tags, accounts, dates and places, newest first.\n\n"
     'Words (all must occur), "phrase", -without, begin*, OR, parentheses; tag: user: from: lang: kind: '
     "collection: since: until: near:LAT,LON,KM has:geo|media|link. Put the query in single quotes.",
@@ -137,7 +139,7 @@ class _Place(IndexedStore):
                     f"of {size(lacking.size)}.",
                     hint=f"Run `search index`, which takes about {counted(minutes, 'minute')}.",
                 )
-            _show_done(self.update(form=form))
+            self.show_done(self.update(form=form))
             return replace(searching.ask(question), behind_files=0)
         return replace(searching.ask(question), behind_files=lacking.files)
 
@@ -148,6 +150,26 @@ class _Place(IndexedStore):
         self.require(collections_in(question.text))
         with meter(form) as show:
             return scan(self.reader, self.asked or self.all, question, show=show)
+
+    def show_done(self, done: "Indexed") -> None:
+        for notice in done.notices:
+            print_line(notice, err=True)
+        for bad in done.damaged:
+            said = bad.message.replace(bad.file, self.workspace.shown(bad.file))
+            print_line(f"Not indexed: {said}", err=True)
+        there = self.posts()
+        # Files that came before have posts, too; others are copies, or came along with posts.
+        more = "" if there == done.posts else f"; without copies and included ones the index has {there:,}"
+        print_line(
+            f"Indexed {counted(done.files, 'file')} with {counted(done.posts, 'post')}{more}.", err=True
+        )
+
+    def posts(self) -> int:
+        """How many posts a search for everything finds."""
+        from harvester.search.answers import Question
+        from harvester.search.asking import Search
+
+        return Search(self.cache).ask(Question(limit=0)).count
 
     def update(self, *, form: str = "none", **more: Any) -> "Indexed":
         from harvester.search.indexing import update
@@ -161,14 +183,6 @@ class _Place(IndexedStore):
                 show=show,
                 **more,
             )
-
-
-def _show_done(done: "Indexed") -> None:
-    for notice in done.notices:
-        print_line(notice, err=True)
-    for bad in done.damaged:
-        print_line(f"Not indexed: {bad.message}", err=True)
-    print_line(f"Indexed {counted(done.files, 'file')} with {counted(done.posts, 'post')}.", err=True)
 
 
 @search.command(
@@ -225,12 +239,21 @@ def _index(
     form: str,
     stop: Stop | None = None,
 ) -> int:
-    done = _Place(workspace, ids).update(form=form, rebuild=rebuild, stop=stop)
+    place = _Place(workspace, ids)
+    done = place.update(form=form, rebuild=rebuild, stop=stop)
     if as_json:
         damaged = [{"file": bad.file, "line": bad.line, "reason": bad.why} for bad in done.damaged]
-        print_json({"files": done.files, "posts": done.posts, "notices": done.notices, "damaged": damaged})
+        print_json(
+            {
+                "files": done.files,
+                "posts": done.posts,
+                "index_posts": place.posts(),
+                "notices": done.notices,
+                "damaged": damaged,
+            }
+        )
     else:
-        _show_done(done)
+        place.show_done(done)
     return int(Exit.ERROR if done.damaged else Exit.OK)
 
 
@@ -255,7 +278,7 @@ def status(as_json: bool, workspace: Workspace) -> None:
             f"{size(found['bytes'])}, as of {when(found['as_of'])} UTC, in {found['folder']}"
         )
     for file in found["damaged"]:
-        print_line(f"Damaged: {file}. `collection verify` says more.")
+        print_line(f"Damaged: {workspace.shown(file)}. `collection verify` says more.")
     if lacking.files:
         what = f"{counted(lacking.files, 'file')} of {size(lacking.size)}"
         advise(f"The index lacks {what}; `search index` adds them.")

@@ -85,7 +85,8 @@ class Search:
                 raise unusable(self._cache, error) from error
             answer.hits = _hits(ledger, documents, names)
         if question.place:
-            answer.hits = _after(answer.hits, *question.place)[: question.limit]
+            answer.hits = _after(answer.hits, *question.place)
+        answer.hits = answer.hits[: question.limit]
         answer.next = next_page(question, [hit.key for hit in answer.hits])
         answer.exact = conditions.exact
         return answer

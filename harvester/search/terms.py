@@ -1,24 +1,15 @@
 """What stands behind each word with a colon in a query: `tag:`, `from:`, `since:` and others."""
 
-import calendar
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 
 from harvester.errors import Exit, HarvesterError
+from harvester.ledger.dates import interval
 from harvester.search.expression import Either, Expression, Near, Published, Term, Words
 from harvester.search.words import name_of, tag_of
 
 KINDS_OF_POSTS = ("post", "repost", "reply", "quote")
 HAS = ("geo", "media", "link")
-_FORMS = (
-    ("%Y", "year"),
-    ("%Y-%m", "month"),
-    ("%Y-%m-%d", "day"),
-    ("%Y-%m-%dT%H:%M", "minute"),
-    ("%Y-%m-%dT%H:%M:%S", "second"),
-)
-_LENGTHS = {"day": timedelta(days=1), "minute": timedelta(minutes=1), "second": timedelta(seconds=1)}
 
 
 def refused(message: str, hint: str) -> HarvesterError:
@@ -80,36 +71,9 @@ def _until(value: str) -> Expression:
 
 def interval_of(field: str, value: str) -> tuple[int, int]:
     """The begin and the end, in seconds since 1970, of the year, month, day or moment (UTC) that is named."""
-    local, shift = _apart(value.upper())
-    for form, unit in _FORMS:
-        try:
-            begin = datetime.strptime(local, form).replace(tzinfo=UTC)
-            end = _end(begin, unit)
-        except (ValueError, OverflowError):
-            continue
-        seconds = tuple(calendar.timegm(each.timetuple()) - shift for each in (begin, end))
-        return seconds[0], seconds[1]
+    if found := interval(value):
+        return found
     raise refused(f"{field}:{value} is not a date.", f"Use e.g. {field}:2026-11-23 or 2026-11-23T09:30.")
-
-
-_ZONE = re.compile(r"(.*T.*?)(?:Z|([+-])(\d\d):?(\d\d))", re.DOTALL)
-
-
-def _apart(value: str) -> tuple[str, int]:
-    """A time without its zone, and the seconds that the zone is ahead of UTC."""
-    found = _ZONE.fullmatch(value)
-    if not found:
-        return value, 0
-    seconds = int(found[3] or 0) * 3600 + int(found[4] or 0) * 60
-    return found[1], -seconds if found[2] == "-" else seconds
-
-
-def _end(begin: datetime, unit: str) -> datetime:
-    if unit == "year":
-        return begin.replace(year=begin.year + 1)
-    if unit == "month":
-        return (begin + timedelta(days=31)).replace(day=1)
-    return begin + _LENGTHS[unit]
 
 
 def _near(value: str) -> Expression:

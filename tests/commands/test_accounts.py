@@ -72,7 +72,14 @@ def test_an_account_is_found_by_its_id_and_by_any_name_it_had(person: Person) ->
 
 
 @pytest.mark.parametrize(
-    ("at", "ids"), [("2026-11-01", ["12"]), ("2026-11-03T09:00:00Z", ["13"]), ("2026-11-02", [])]
+    ("at", "ids"),
+    [
+        ("2026-11-01T09:00", ["12"]),
+        ("2026-11-01", ["12"]),
+        ("2026-11", ["13", "12"]),
+        ("2026-11-03T09:00:00Z", ["13"]),
+        ("2026-11-02", []),
+    ],
 )
 def test_at_a_date_only_those_are_found_that_were_seen_with_the_name_then(
     person: Person, at: str, ids: list[str]
@@ -91,11 +98,16 @@ def test_what_was_not_seen_is_said(person: Person) -> None:
     told = person("accounts", "lookup", "@jack", "--at", "once")
     assert (told.code, told.words.strip()) == (
         Exit.USAGE,
-        "once is not a date. Use e.g. 2026-11-23 or 2026-11-23T09:30:00.",
+        "once is not a date. Use e.g. 2026-11-23 or 2026-11-23T09:30.",
     )
-    told = person("accounts", "history", "999")
-    assert told.code == Exit.ERROR
-    assert "The account 999 was not seen" in told.words
+    for command in ("lookup", "history"):
+        told = person("accounts", command, "999")
+        assert (told.code, told.err) == (Exit.PARTIAL, "999 was not seen in what is indexed.\n")
+        told = person("accounts", command, "")
+        assert (told.code, told.words.strip()) == (
+            Exit.USAGE,
+            "An account has no empty name. Use an id or a name, e.g. 12 or @jack.",
+        )
 
 
 def test_files_that_the_index_lacks_are_told(person: Person, tmp_path: Path) -> None:
@@ -119,9 +131,17 @@ def test_a_history_names_the_file_that_shows_each_name_and_state(person: Person)
     person.output("search", "index")
     rows = _lines(person, "history", "14")
     assert rows[0].split() == ["FIRST", "LAST", "SEEN", "SOURCE"]
-    assert rows[1].split()[4:] == ["suspended", "museums/harvests/2026/11/02/09/00/00/user_changes.json"]
+    assert rows[1].split()[4:] == [
+        "suspended",
+        "collections/museums/harvests/2026/11/02/09/00/00/user_changes.json",
+    ]
     assert [row.split()[4] for row in _lines(person, "history", "12")[1:]] == ["@jack", "@jacky"]
-    assert person("accounts", "history", "12", "--json").json["collections"] == ["museums"]
+    assert person("accounts", "history", "@jacky", "--json").json["collections"] == ["museums"]
+    told = person("accounts", "history", "@jack")
+    assert told.code == Exit.USAGE
+    assert told.words.startswith("@jack was the name of 13 and 12. Use one of these ids, e.g.")
+    moved = person("accounts", "history", "14", "--collections-path", f"{person.folder}/collections")
+    assert f" {person.folder}/collections/museums/harvests/2026/" in moved.out
 
 
 def test_accounts_are_listed_by_their_last_state(person: Person) -> None:

@@ -217,3 +217,32 @@ def test_an_index_without_any_file_is_built_as_if_there_was_none(
         assert (told.code, told.out) == (Exit.ERROR, "")
         assert "The disk is full." in told.err
     assert person("search", "sea").out.startswith("1 post,")
+
+
+def test_a_query_may_begin_with_a_minus(person: Person, folder: Path) -> None:
+    nothing, sea = (post_id(BEGAN, number) for number in (2, 1))
+    for typed, found in (
+        (("-sea",), [nothing]),
+        (("-nothing", "-n", "1"), [sea]),
+        (("-n1", "rises", '-"of it"'), [sea]),
+        (("--", "-cat", "-level"), [nothing]),
+        (("-nothing", "--limit", "1", "-c", "storms", "sea"), [sea]),
+    ):
+        told = person("search", *typed, "--json") if "--" not in typed else person("search", "--json", *typed)
+        assert [int(hit["id"]) for hit in told.json["hits"]] == found, typed
+    assert "No such option" in person("search", "sea", "--limt", "5").words
+
+
+def test_no_posts_are_shown_where_none_are_wanted(person: Person, folder: Path) -> None:
+    assert person("search", "sea", "-n", "0").out == "1 post.\n"
+
+
+def test_posts_that_are_not_found_by_themselves_are_told_when_they_are_indexed(
+    person: Person, folder: Path
+) -> None:
+    line = page([post(post_id(BEGAN, 1), "again")], BEGAN, included=[post(post_id(BEGAN, 7), "along")])
+    write_harvest(folder, "storms", BEGAN + _HOUR, [[line]])
+    said = "Indexed 2 files with 4 posts; without copies and included ones the index has 2."
+    assert said in person("search", "index").err
+    assert person("search", "").out.startswith("2 posts,")
+    assert person("search", "index", "--json").json["index_posts"] == 2

@@ -21,7 +21,7 @@ def _examples(name: str) -> list[tuple[str, list[str]]]:
     for block in re.findall(r"^```\n(\$ .*?)^```$", (_DOCS / name).read_text(), re.MULTILINE | re.DOTALL):
         for line in block.splitlines():
             if line.startswith("$ "):
-                found.append((line.removeprefix("$ twarc_cloud.py "), []))
+                found.append((line.removeprefix("$ python twarc_cloud.py "), []))
             else:
                 found[-1][1].append(line)
     return found
