@@ -159,7 +159,11 @@ class _Place(IndexedStore):
             print_line(f"Not indexed: {said}", err=True)
         there = self.posts()
         # Files that came before have posts, too; others are copies, or came along with posts.
-        more = "" if there == done.posts else f"; without copies and included ones the index has {there:,}"
+        more = (
+            ""
+            if there == done.posts or not done.files
+            else f"; without copies and included ones the index has {there:,}"
+        )
         print_line(
             f"Indexed {counted(done.files, 'file')} with {counted(done.posts, 'post')}{more}.", err=True
         )

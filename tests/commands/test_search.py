@@ -244,5 +244,6 @@ def test_posts_that_are_not_found_by_themselves_are_told_when_they_are_indexed(
     write_harvest(folder, "storms", BEGAN + _HOUR, [[line]])
     said = "Indexed 2 files with 4 posts; without copies and included ones the index has 2."
     assert said in person("search", "index").err
+    assert person("search", "index").err == "Indexed 0 files with 0 posts.\n"
     assert person("search", "").out.startswith("2 posts,")
     assert person("search", "index", "--json").json["index_posts"] == 2

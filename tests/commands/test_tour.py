@@ -121,7 +121,7 @@ _STEPS = (
     Step("accounts lookup @{name}", 0, " seen 20"),
     Step("accounts lookup @no_such_name", 3, "@no_such_name was not seen in what is indexed."),
     Step("accounts history 10000019", 0, "SOURCE"),
-    Step("accounts history 999", 1, "The account 999 was not seen in what is indexed."),
+    Step("accounts history 999", 3, "999 was not seen in what is indexed."),
     Step("accounts list --state suspended", 0, "No account is suspended."),
     Step("accounts list --state gone", 2, "'gone' is not one of"),
     Step("report write museums", 0, "Written to museums.html."),

@@ -18,7 +18,7 @@ from tests.support.dashboard_world import made_up
 
 _ROOT = Path(__file__).resolve().parents[2]
 _PAGE = (_ROOT / "docs" / "dashboard.md").read_text(encoding="utf-8")
-_TYPED = [shlex.split(each) for each in re.findall(r"^\$ twarc_cloud\.py (.*)$", _PAGE, re.MULTILINE)]
+_TYPED = [shlex.split(each) for each in re.findall(r"^\$ python twarc_cloud\.py (.*)$", _PAGE, re.MULTILINE)]
 
 _REPORTS = [words for words in _TYPED if words[0] == "report" and words[1] != "publish"]
 
