@@ -65,11 +65,14 @@ if (address) {
   source.addEventListener("post", event => {
     if (!list || (pause && pause.getAttribute("aria-pressed") === "true")) return;
     const post = JSON.parse(event.data), item = document.createElement("li"), head = document.createElement("b");
+    // A stream that is opened again begins where the page did.
+    if ([...list.children].some(each => each.dataset.id === post.id)) return;
     head.textContent = post.head;
     item.append(head, document.createElement("br"), post.text);
     item.className = "post";
     // Timelines and searches come newest first.
     item.dataset.at = post.at;
+    item.dataset.id = post.id;
     list.insertBefore(item, [...list.children].find(each => each.dataset.at <= post.at) || null);
     while (list.children.length > 100) list.lastElementChild.remove();
   });

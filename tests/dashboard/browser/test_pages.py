@@ -1,5 +1,6 @@
 """Pages in a real browser: nothing from outside, nothing hostile, and all of it for everyone."""
 
+import json
 import re
 from typing import Any
 
@@ -164,6 +165,20 @@ def test_a_click_on_the_map_asks_for_200_km_around_it_as_the_field_does(tab: Wat
 def test_figures_become_live(tab: Watched) -> None:
     page = tab.open("/")
     page.locator("#live", has_text="Live, as of").wait_for(timeout=15_000)
+
+
+def test_a_post_that_comes_again_is_shown_once_and_at_its_time(tab: Watched) -> None:
+    post = {"id": "1", "at": "2006-03-21T20:50:14", "head": "the first", "text": "one"}
+    newer = {"id": "2", "at": "2036-03-21T20:50:14", "head": "the last", "text": "two"}
+    body = "".join(f"event: post\ndata: {json.dumps(each)}\n\n" for each in (newer, post, post))
+    tab.page.route(
+        "**/live/events*", lambda route: route.fulfill(content_type="text/event-stream", body=body)
+    )
+    page = tab.open("/c/storms/live")
+    page.locator("#tail", has_text="the first").wait_for(timeout=15_000)
+    heads = page.locator("#tail li b").all_inner_texts()
+    assert len(heads) == 22 and heads[0] == "the last" and heads[-1] == "the first"
+    tab.page.unroute("**/live/events*")
 
 
 def test_the_live_tail_can_be_paused(tab: Watched) -> None:
