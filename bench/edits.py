@@ -58,7 +58,7 @@ class Found:
 
 
 def measure(*, rate: int, rules: int, edits: int, seconds: float) -> Found:
-    """Make so many edits in that time, of a term each, and let the last one take effect."""
+    """Make a number of edits of one term each in that time, and wait until the last one takes effect."""
     options = ("--rule-cap", str(_CAP), "--rule-delay", "20", "--stream-rate", str(rate), "--no-limits")
     with (
         tempfile.TemporaryDirectory() as name,

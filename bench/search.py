@@ -35,7 +35,7 @@ _HARVESTS = 1_000
 
 @dataclass(frozen=True)
 class Build:
-    """An index of so many posts, from gzipped records: bytes a post, and what the process took."""
+    """Index a number of posts from gzipped records: bytes per post, and the resources of the process."""
 
     what: str
     posts: int
@@ -69,7 +69,7 @@ def pages(folder: Path) -> list[Page]:
 
 
 def again(*, harvests: int = _HARVESTS) -> float:
-    """Seconds to find that nothing is new in so many harvests."""
+    """The seconds needed to find that a number of harvests has nothing new."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         made_up_store.write(folder / "store", harvests * 100, per_file=100)

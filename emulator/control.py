@@ -78,7 +78,7 @@ def truth_following(service: Service, _params: Told, _body: Any, user_id: str) -
 
 
 def truth_list(service: Service, user_id: str, direction: str) -> Any:
-    """Ids that a list shows now, newest first; `said` is the number in the profile."""
+    """The ids that a list shows now, newest first; `said` is the number in the profile."""
     people = service.world.people
     ids = [str(people.id(edge.number)) for edge in edges(service, int(user_id), direction)]
     profile = service.world.user(int(user_id)) or {}

@@ -45,7 +45,7 @@ class Control:
         return self.call("GET", f"truth/timeline/{user_id}")["ids"]
 
     def followers(self, user_id: int | str) -> list[str]:
-        """Ids that its list of followers shows now, newest first."""
+        """The ids that the account's list of followers shows now, newest first."""
         return self.call("GET", f"truth/followers/{user_id}")["ids"]
 
     def following(self, user_id: int | str) -> list[str]:
@@ -54,7 +54,7 @@ class Control:
     def follow(
         self, user_id: int | str, *, add: Sequence[int | str] = (), remove: Sequence[int | str] = ()
     ) -> list[str]:
-        """Accounts follow this one from now on, or no longer; answers its list then."""
+        """Add followers to this account, or remove them; returns the changed list."""
         body = {"add": [str(each) for each in add], "remove": [str(each) for each in remove]}
         return self.call("POST", f"followers/{user_id}", body)["ids"]
 

@@ -125,7 +125,7 @@ class Truth:
         }
 
     def detail(self) -> dict[str, Any]:
-        """Times every post, and every account of a list, was served, by where."""
+        """How often each post, and each account of a list, was served, by endpoint."""
         log = self.stream
         streamed: Counter[str] = Counter()
         for post_id, written in zip(log.ids, log.written, strict=True):

@@ -150,7 +150,7 @@ def options_from(argv: Sequence[str]) -> Options:
 
 
 def shape_of(options: Options) -> Shape:
-    """The graph that is asked for."""
+    """The graph that the options describe."""
     return parsed_shape(
         degrees=options.degrees, hubs=options.hubs, hidden=options.hidden_share, churn=options.churn
     )

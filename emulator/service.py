@@ -20,7 +20,7 @@ from emulator.world.world import World
 
 @dataclass
 class Service:
-    """Of one app; the apps share the world, its clock and the faults."""
+    """The service of one app; all apps share the world, its clock and the faults."""
 
     options: Options
     clock: Clock

@@ -21,7 +21,7 @@ class Call:
     kind: str
     view: View
     body: bytes = b""
-    # A scripted fault can make a page shorter than asked for, or its token the one that was given.
+    # A scripted fault can make a page shorter than requested, or repeat the token of the request.
     page_cap: int | None = None
     is_stuck: bool = False
 
@@ -41,7 +41,7 @@ class Answer:
     posts: Sequence[int] = ()
     users: Sequence[int] = ()
     ledger: tuple[str, int] | None = None
-    # Whether it is of the app owner's own account, which costs less.
+    # Whether the list belongs to the app owner's own account, which costs less.
     owned: bool = False
     # Whether the headers of the rate window go with it.
     rate_headers: bool = True

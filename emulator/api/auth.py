@@ -39,7 +39,7 @@ class Asked:
 
 
 def bearer_token(app: int) -> str:
-    """Of the apps from the second on only this is accepted, and no signature."""
+    """The bearer token of an app. From the second app on, only this is accepted, and no signature."""
     return CREDENTIALS["bearer_token"] + (f"-{app}" if app > 1 else "")
 
 

@@ -11,7 +11,7 @@ from emulator.endpoints.users import profiles_body
 from emulator.service import Service
 from emulator.world.graph import Edge
 
-# So much of the page before comes again where a list has grown while it is read.
+# The number of accounts of the previous page that are repeated if a list grows while it is read.
 AGAIN = 3
 
 
@@ -53,7 +53,7 @@ def page(service: Service, call: Call, direction: str) -> Answer:
 
 
 def edges(service: Service, user_id: int, direction: str, *, below: int | None = None) -> Iterator[Edge]:
-    """What a list shows now, newest first; without accounts that are suspended or gone."""
+    """The accounts that a list shows now, newest first; without suspended and deleted ones."""
     world = service.world
     number = world.people.number(user_id)
     if number is None:

@@ -43,7 +43,7 @@ def _require_recoverable(service: Service, value: str) -> None:
 
 
 def recovered_since(params: Mapping[str, str], *, now: float) -> float | None:
-    """Since when a connection is to deliver what was published before it; None where it is not."""
+    """The time from which a connection delivers earlier posts; None if it delivers none."""
     if "start_time" in params:
         return parsed_iso(params["start_time"])
     minutes = int(params.get("backfill_minutes", "0"))

@@ -77,7 +77,7 @@ def profiles_body(
     meta: Mapping[str, Any] | None = None,
     errors: Sequence[Mapping[str, Any]] = (),
 ) -> bytes:
-    """Profiles, with their newest posts where these are to be expanded; no `data` without profiles."""
+    """Profiles, with their newest posts if expanded; no `data` without profiles."""
     shown = [profile for user_id in user_ids if (profile := service.pages.user(user_id, call.view))]
     parts = [b'"data":[' + b",".join(shown) + b"]"] if shown else []
     parts += newest_posts(service, call, user_ids)
@@ -87,7 +87,7 @@ def profiles_body(
 
 
 def newest_posts(service: Service, call: Call, user_ids: Sequence[int]) -> list[bytes]:
-    """The member `includes` of an answer with profiles; none unless it was asked for."""
+    """The member `includes` of an answer with profiles; none unless it was requested."""
     if "most_recent_tweet_id" not in call.view.expansions:
         return []
     found = (next(service.world.timeline(user_id), None) for user_id in user_ids)

@@ -172,7 +172,7 @@ class Emulator:
             return Served(refused(refusal))
 
     def _app_of(self, request: web.BaseRequest) -> Service:
-        """Whose bearer token a request has; the first app, whose door refuses it, where that is none's."""
+        """The app of a request's bearer token; for an unknown token the first app, which refuses it."""
         token = request.headers.get("Authorization", "").partition(" ")[2].strip()
         tokens = {bearer_token(number): app for number, app in enumerate(self.apps, 1)}
         return tokens.get(token, self.service)

@@ -18,7 +18,7 @@ from emulator.world.world import World
 
 TEMPLATES = 64
 TICK = 0.02
-# Posts that are published before those who write get their turn, about what one write takes.
+# The number of posts that are published before the writers run, about as many as one write takes.
 AT_ONCE = 50
 
 
@@ -30,7 +30,7 @@ class Kind:
     author: int
     rules: tuple[Rule, ...]
     tail: bytes
-    # What it was made for: a rule, and which of its terms.
+    # What the post was made for: a rule, and one of its terms.
     made_for: tuple[int, int]
 
 
@@ -60,9 +60,9 @@ class Flow:
         return self._kinds
 
     def _remake(self, rules: Sequence[Rule], *, is_shown_anew: bool) -> None:
-        """Kinds for these rules. One there was already is compared with the new rules only.
+        """Kinds for these rules. A kind that exists already is compared with the new rules only.
 
-        All anew, thousands of rules would be compared with 64 posts at each change, and nothing else be done
+        Otherwise thousands of rules would be compared with 64 posts at each change, which blocks everything
         meanwhile.
         """
         before = {kind.made_for: kind for kind in self._kinds}
@@ -146,7 +146,7 @@ class Flow:
                 continue
             due = int((loop.time() - begun) * self.rate) - made
             made += due
-            # After a delay of this process many are due: a client is not too slow that could not read them.
+            # After a delay of this process many posts are due; a client that needs time for them is not slow.
             while due > 0:
                 self.publish(min(due, AT_ONCE))
                 due -= AT_ONCE

@@ -140,7 +140,7 @@ class Stream:
         return connection
 
     def recover(self, connection: Connection, *, begin: float | None) -> None:
-        """Deliver what was published since then, be it for a second time."""
+        """Deliver the posts that were published since then, even if they were delivered before."""
         oldest = first_id_at(self.world.clock.now() if begin is None else begin)
         found: list[Record] = []
         for index, post_id in enumerate(self.truth.stream.ids) if begin is not None else ():
@@ -152,7 +152,7 @@ class Stream:
             connection.push(record)
 
     def _in_an_order(self, records: list[Record]) -> list[Record]:
-        """X does not promise that posts that it recovers come in the order of their ids."""
+        """Recovered posts, whose order may vary: X does not guarantee that they are sorted by id."""
         if self.world.options.vary is None:
             return records
         draw = random.Random(self.world.options.vary + len(records))

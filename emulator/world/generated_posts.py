@@ -16,7 +16,7 @@ from emulator.world.accounts import Accounts
 from emulator.world.post_templates import SLOTS, Draft, Known, Template, drafted, finished
 
 TEMPLATES = 509
-# Only the first posts of as many accounts are referred to.
+# References go only to the first posts of this number of accounts.
 _WELL_KNOWN = 20
 # The lowest two bits of an id tell where a post comes from, so that no two sources make the same id.
 GRID, FLOOD, FLOW, PUBLISHED = range(4)
@@ -105,13 +105,13 @@ class Grid:
             self.templates = [Template(known=each) for each in placed]
 
     def _numbered(self) -> tuple[int, int]:
-        """Ids to refer to that grids have in common, where those of this one are all of one length."""
+        """The ids for references that grids have in common, if all ids of this grid have the same length."""
         digits = len(str(self.first))
         is_usual = digits > 2 and digits == len(str(self.id(_WELL_KNOWN)))
         return (10 ** (digits - 1), 1) if is_usual else (self.first, self.stride)
 
     def _placed(self, known: Known, numbered: tuple[int, int]) -> Known:
-        """With the id of this grid that it refers to."""
+        """The post with a reference to an id of this grid."""
         if not (references := known.post.get("referenced_tweets")):
             return known
         (reference,) = references

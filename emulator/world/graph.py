@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 DAY = 86_400
-# Up to so many accounts the number of those that each follows is counted; with more it would take seconds.
+# The maximum number of accounts for which `following` is counted; with more it would take seconds.
 COUNTED = 2_000
 _BITS = (1 << 64) - 1
 _HIDDEN, _LIFETIME, _DEGREE = 1, 2, 3
@@ -22,8 +22,8 @@ _HIDDEN, _LIFETIME, _DEGREE = 1, 2, 3
 class Shape:
     """Degrees by Pareto's law, `least` at least; `hubs` have as many followers as they say.
 
-    Of a list the share `hidden` is counted and never listed, as accounts that are suspended or deactivated
-    are. In a day a list loses the share `churn` of its members, and gains as many.
+    The share `hidden` of a list is counted but never listed, like accounts that are suspended or deactivated
+    at X. Each day a list loses the share `churn` of its members, and gains the same number.
     """
 
     exponent: float = 0.8
@@ -42,7 +42,7 @@ class Edge:
 
 
 class Graph:
-    """`count` accounts from `epoch` on, in seconds; what was asked for explicitly comes on top."""
+    """`count` accounts from `epoch` on, in seconds; explicit changes are applied on top."""
 
     def __init__(self, count: int, *, seed: int, shape: Shape, epoch: float) -> None:
         self.count = count
@@ -57,7 +57,7 @@ class Graph:
         self._newest = self._others
 
     def followers(self, number: int, now: float, *, below: int | None = None) -> Iterator[Edge]:
-        """Who follows an account, newest first, from the position under `below` on; without the hidden."""
+        """The followers of an account, newest first, below the position `below`, without hidden ones."""
         yield from self._extra(below, followed=number)
         for layer in range(self._top(self._layers(number, now), below), 0, -1):
             follower = (number + self._step(layer)) % self.count
@@ -65,7 +65,7 @@ class Graph:
                 yield Edge(layer, follower)
 
     def following(self, number: int, now: float, *, below: int | None = None) -> Iterator[Edge]:
-        """Whom an account follows: exactly those whose followers list it."""
+        """The accounts that an account follows: exactly those that list it as a follower."""
         yield from self._extra(below, follower=number)
         for layer in range(self._top(self._others, below), 0, -1):
             followed = (number - self._step(layer)) % self.count
@@ -87,11 +87,11 @@ class Graph:
         return sum(there) + sum(followed == number for _, followed in self._added)
 
     def follows(self, number: int) -> int | None:
-        """The following_count of the profile at the epoch; None where too many accounts would be counted."""
+        """The following_count of the profile at the epoch; None if there are too many accounts to count."""
         return self._follows[number] if self.count <= COUNTED else None
 
     def add(self, follower: int, followed: int) -> None:
-        """From now on it is the newest in the list, whatever the law says of it."""
+        """Make the account the newest in the list, regardless of the law."""
         self._gone.discard((follower, followed))
         self._newest += 1
         self._added.pop((follower, followed), None)

@@ -25,7 +25,7 @@ SLOTS = (ID, AUTHOR, CREATED, EDITABLE)
 
 @dataclass(frozen=True)
 class Known:
-    """What is read from a post without id, author and time, once something asks for it."""
+    """The parts of a post that do not depend on id, author and time, computed on first use."""
 
     post: Mapping[str, Any]
     place: Mapping[str, Any] | None = None

@@ -1,4 +1,4 @@
-"""An account is found by its id or by a name that it had, with all that was seen of it; nothing is asked."""
+"""Finds an account by its id or by a name that it had, with all sightings and without any request."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _NEWEST = "names.last desc, names.id"
 
 @dataclass(frozen=True)
 class Account:
-    """What was seen of an account. `names` and `states` are in order of time; a time is of a sighting."""
+    """The sightings of an account. `names` and `states` are in order of time; all times are of sightings."""
 
     id: str
     names: list[Span]
@@ -29,16 +29,16 @@ class Account:
 
     @property
     def username(self) -> str:
-        """The name that it was seen with last; "" where none is known."""
+        """The name that the account was last seen with; "" if none is known."""
         return max(self.names, key=lambda span: span.last).value if self.names else ""
 
     @property
     def state(self) -> str:
-        """The state that it was seen in last. Accounts whose state never changed have none noted."""
+        """The state that the account was last seen in. No state is stored if it never changed."""
         return max(self.states, key=lambda span: span.last).value if self.states else ACTIVE
 
     def document(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """The account as JSON."""
         return {
             "id": self.id,
             "username": self.username,
@@ -55,7 +55,7 @@ def _span(span: Span, name: str) -> dict[str, str]:
 
 
 def by_id(ledger: Ledger, account_id: str) -> Account | None:
-    """The account with this id; None where it was never seen."""
+    """The account with this id; None if it was never seen."""
     collections = ledger.rows(
         "select c.id from members m join collections c on c.number = m.collection "
         "where m.id = ? order by c.id",

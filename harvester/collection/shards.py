@@ -13,9 +13,9 @@ from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 
 SHARDS, SHARD_OF = "shards", "shard_of"
-# Of a shard that has no rule now: a stream without an active rule waits, and misses nothing.
+# For a shard that has no rule now: a stream without an active rule waits, and misses nothing.
 _NO_RULE: Tree = {"id": "none", "type": "keyword", "value": "none", "status": "inactive"}
-# What shards have as their collection has it; limits are divided among them.
+# The keys that shards copy from their collection; limits are divided among them.
 _SHARED = ("network", "title", "description", "labels", "task", "sinks")
 _WORDS = ("track", "follow", "locations", "rules", "max_records")
 
@@ -41,7 +41,7 @@ class Shards:
 
     @classmethod
     def of(cls, tree: Mapping[str, Any]) -> "Shards | None":
-        """Of a valid collection; None where it has no shards."""
+        """The apps of a valid collection; None if it has no shards."""
         section = tree.get(SHARDS)
         if not section:
             return None
@@ -55,7 +55,7 @@ class Shards:
         return [shard_id(collection_id, number) for number in range(1, len(self.apps) + 1)]
 
     def with_spare(self, number: int) -> "Shards | None":
-        """The first spare is that shard's profile from now on; None where there is no spare."""
+        """The first spare becomes that shard's profile; None if there is no spare."""
         if not self.spares:
             return None
         first, *others = self.spares
@@ -69,7 +69,7 @@ def shard_id(collection_id: str, number: int) -> str:
 
 
 def shard_number(tree: Mapping[str, Any]) -> int:
-    """Which shard of its collection this is; 0 for what is none."""
+    """The number of this shard in its collection; 0 if it is not a shard."""
     of, _, number = str(tree.get("id") or "").rpartition(".")
     return int(number) if of and of == tree.get(SHARD_OF) and number.isdecimal() else 0
 

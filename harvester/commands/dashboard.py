@@ -87,7 +87,7 @@ def show(address: str) -> "Future[None]":
 
 
 def place_of(workspace: Workspace, *, read_only: bool) -> "Place":
-    """What the dashboard shows of a workspace."""
+    """The place that the dashboard shows for a workspace."""
     from harvester.dashboard.place import Place
 
     def command(names: Sequence[str], values: Sequence[str]) -> list[str]:
@@ -111,7 +111,7 @@ def place_of(workspace: Workspace, *, read_only: bool) -> "Place":
 
 
 def _checks(workspace: Workspace) -> "Iterator[Check]":
-    """What `doctor` checks."""
+    """The checks of `doctor`."""
     from dataclasses import replace
 
     from harvester.checks.machine import examine

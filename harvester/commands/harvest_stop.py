@@ -59,7 +59,7 @@ def end_harvest(workspace: Workspace, keys: "CollectionKeys", *, within: float) 
 
 
 def _end(workspace: Workspace, keys: "CollectionKeys", *, within: float, of_repair: bool) -> None:
-    """The same of a repair, which is no task: a command runs it, and only the store leads there."""
+    """The same for a repair, which is not a task: a command runs it, reached only through the store."""
     from harvester.clock import Stop, SystemClock
     from harvester.commands.cli.wait_notice import Waiting
     from harvester.harvest import catalog, control
@@ -74,7 +74,7 @@ def _end(workspace: Workspace, keys: "CollectionKeys", *, within: float, of_repa
     asked, written = asked_at_its_port(), ""
     while (not of_repair and workspace.compute.task(keys.id)) or catalog.live_lock(workspace.store, keys):
         if not asked and catalog.live_lock(workspace.store, keys):
-            # Not before the lock is held: a harvest that begins clears away what others left.
+            # Not before the lock is held: a harvest that begins removes requests left by others.
             written = control.ask(workspace.store, keys) or written
             asked = of_repair or asked_at_its_port()
         if clock.elapsed() > deadline:

@@ -114,7 +114,7 @@ def publish(
 
 
 def _store(workspace: Workspace, key: str, data: bytes) -> None:
-    """In the place of the one that was there; of two at once, one is refused."""
+    """Replace the stored report; if two are published at once, one is refused."""
     try:
         version = workspace.store.read(key).version
     except NotFound:

@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     from harvester.search.answers import Answer, Question
     from harvester.search.indexing import Indexed
 
-# Bytes of records whose index is built in seconds.
+# The number of bytes of records whose index is built in seconds.
 _AT_ONCE = 64 << 20
-# About what is indexed in a second.
+# The approximate number of bytes indexed per second.
 _BYTES_A_SECOND = 10 << 20
 _FACETS = ("day", "tag", "user", "lang")
 _FIND = "find"
 
 
 class SearchGroup(Group):
-    """What is no command of the group is a query: `search flood` is `search find flood`."""
+    """Anything but a command of the group is a query: `search flood` is `search find flood`."""
 
     def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
         if args and args[0] not in (*self.commands, "-h", "--help"):
@@ -102,7 +102,7 @@ def find(
 
 
 def _query(words: Sequence[str]) -> str:
-    """The words as they were typed; what the shell held together stays together."""
+    """The query as typed; an argument that the shell kept together stays together."""
     if len(words) == 1:
         return words[0]
     return " ".join(f'"{word}"' if " " in word and '"' not in word else word for word in words)
@@ -227,7 +227,7 @@ def index(
             try:
                 _index(workspace, collection_ids, rebuild=rebuild, as_json=as_json, form=form, stop=stop)
             except StoreAway as error:
-                # It may be back the next time.
+                # It may be available again the next time.
                 print_line(str(error), err=True)
             rebuild = False
             SystemClock().wait(stop, watch)

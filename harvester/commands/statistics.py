@@ -165,7 +165,7 @@ def replay(
 
 
 def _reached(sending: "Replay") -> str:
-    """How a replay that was not finished continues."""
+    """The command that continues an unfinished replay."""
     if not sending.sent:
         return "Nothing was sent."
     upto = datetime.fromtimestamp(sending.upto, UTC)

@@ -45,7 +45,7 @@ class StreamService:
         return lambda error: reported_before(error) is True
 
     def _reported_before(self, store: Store) -> Callable[[HarvesterError], bool | None]:
-        """Whether a task ended with this failure lately; None where the store, which would say, fails."""
+        """Whether a task ended with this failure lately; None if the store, which has the answer, fails."""
 
         def reported_before(error: HarvesterError) -> bool | None:
             from harvester.monitoring.sent_notices import Notices, gist
@@ -99,7 +99,7 @@ class StreamService:
         reported_before: Callable[[HarvesterError], bool | None],
         tell: Callable[[HarvesterError], None],
     ) -> Callable[[HarvesterError], bool]:
-        """Where the store does not say whether a failure was reported, it is waited for, but not for ever."""
+        """If the store cannot say whether a failure was reported, wait for it, but not without limit."""
         since: float | None = None
 
         def waits_for(error: HarvesterError) -> bool:

@@ -202,14 +202,14 @@ def of_harvest(summary: HarvestSummary, settings: Settings) -> Cost:
 
 
 def _task(described: object) -> Tree:
-    """The size of the task; empty for what is none, or was changed by hand into what cannot be."""
+    """The size of the task; empty if there is none, or if it was edited to an invalid value."""
     task = described if isinstance(described, dict) else {}
     found = {name: value for name, value in task.items() if value is not None}
     return {} if any(wish_problems(found)) else found
 
 
 def _number(value: object) -> float:
-    """Of what may have been changed by hand: 0 where it is no number."""
+    """A number that may have been edited by hand; 0 if it is not a number."""
     return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else 0.0
 
 

@@ -1,4 +1,4 @@
-"""How a collection stands: what runs of it, what died, and what was due and never began."""
+"""The state of a collection: what runs, what died, and what was due but never began."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -21,7 +21,7 @@ OF_REPAIR = "repair"
 
 
 def row_of(store: "Store", keys: "CollectionKeys", task: Task | None) -> Tree | None:
-    """The row of `harvest list`; None where nothing runs and nothing died. `task` is what runs of it here."""
+    """The row of `harvest list`; None if nothing runs and nothing died. `task` is its running task."""
     if task:
         return {
             "id": keys.id,
@@ -53,7 +53,7 @@ def row_of(store: "Store", keys: "CollectionKeys", task: Task | None) -> Tree | 
 
 
 def repair_row(store: "Store", keys: "CollectionKeys") -> Tree | None:
-    """The row of a repair that runs, wherever that is, beside that of its stream; None while none runs."""
+    """The row of a running repair on any machine, beside that of its stream; None if none runs."""
     held = catalog.live_lock(store, keys.repairs)
     if held is None:
         return None
@@ -68,7 +68,7 @@ def repair_row(store: "Store", keys: "CollectionKeys") -> Tree | None:
 
 
 def missed_rows(store: "Store", schedules: "list[Scheduled]", now: datetime) -> list[Tree]:
-    """Rows of what was due and brought no harvest."""
+    """The rows of schedules that were due without a harvest."""
     return [
         {
             "id": each.collection_id,
@@ -93,7 +93,7 @@ def died(store: "Store", keys: "CollectionKeys") -> HarvestSummary | None:
 
 
 def _heartbeat(store: "Store", keys: "CollectionKeys", task: Task) -> str | None:
-    """How the stream of a service is; None for what is no stream, or does not run."""
+    """The heartbeat of a service's stream; None if it is not a stream, or does not run."""
     if task.kind != SERVICE or task.status != RUNNING:
         return None
     return catalog.heartbeat(store, keys) or None
@@ -103,5 +103,5 @@ def _is_stream(store: "Store", keys: "CollectionKeys") -> bool:
     try:
         return is_stream(history.current(store, keys))
     except HarvesterError:
-        # Damaged; the command that is named says so.
+        # Damaged; the command that is named reports it.
         return False

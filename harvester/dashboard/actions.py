@@ -1,4 +1,4 @@
-"""The buttons: each runs the command that a person would type, and shows what it said."""
+"""The buttons: each runs the command that a person would type, and shows its output."""
 
 import shlex
 import subprocess
@@ -17,7 +17,7 @@ from harvester.errors import NotFound
 from harvester.errors.files import in_words
 from harvester.store.keys import CollectionKeys
 
-# What is answered sooner is shown at once; a stop takes as long as the harvest needs to store what it has.
+# A faster answer is shown at once; a stop takes as long as the harvest needs to store its files.
 _SHOWN_WITHIN = 8.0
 _ENDS_WITHIN = 1800.0
 _KEPT = 50
@@ -55,7 +55,7 @@ BUTTONS: Mapping[str, Button] = {
 
 @dataclass
 class Action:
-    """A command that was run: what it is called, and, once it has ended, its exit code and what it said."""
+    """A command that was run: its name and, once it has ended, its exit code and output."""
 
     number: int
     collection_id: str
@@ -90,7 +90,7 @@ class Actions:
         keys = CollectionKeys(collection_id)
         names = [*button.names, *button.options]
         for option, value in ((option, given.get(each, "")) for option, each in button.option_fields.items()):
-            # As one word, so that a value is never an option of its own.
+            # As one argument, so that a value is never read as an option.
             names += [f"{option}={value}"] if value else []
         values = [keys.id, *(given.get(each, "") for each in button.argument_fields)]
         action = Action(next(self._numbers), keys.id, self._typed(button, names, values))
@@ -128,6 +128,6 @@ def _run(command: Sequence[str], action: Action) -> None:
     except OSError as error:
         action.said, action.code = str(in_words(error)), -1
     else:
-        # The code last: who reads it finds what was said.
+        # The code last: a reader that finds it also finds the output.
         action.said = done.stdout.decode("utf-8", "backslashreplace").strip()[-_LONGEST:]
         action.code = done.returncode

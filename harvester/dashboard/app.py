@@ -39,7 +39,7 @@ NAVIGATION = (
 
 @dataclass(frozen=True)
 class Page:
-    """What a page shows: `data` is the JSON behind it, `rows` the table that a CSV has."""
+    """The content of a page: `data` is its JSON, `rows` the table for CSV."""
 
     template: str
     title: str
@@ -76,11 +76,11 @@ class Pages:
         return Response(rendered(page.template, values), status=page.status, mimetype="text/html")
 
     def tree(self, keys: CollectionKeys) -> Tree:
-        """A collection as it is."""
+        """The current state of a collection."""
         return history.current(self.place.store, keys)
 
     def problem(self, error: HarvesterError) -> Response:
-        """A page that cannot be shown says what is wrong and what to do."""
+        """If a page cannot be shown, show what is wrong and what to do."""
         found = {"message": error.message, "problems": list(error.problems), "hint": error.hint}
         return self.answer(Page("problem.html", "Cannot show this", found, status=_status(error)))
 
@@ -129,7 +129,7 @@ def _status(error: HarvesterError) -> int:
 
 
 def _csv(rows: Sequence[Tree]) -> bytes:
-    """The rows as a table; what is no text or number is JSON."""
+    """The rows as a table; values other than text and numbers become JSON."""
     text = io.StringIO()
     if rows:
         writer = csv.DictWriter(text, list(rows[0]), extrasaction="ignore", lineterminator="\r\n")

@@ -1,4 +1,4 @@
-"""What harvests collected and what became of them, by the day (UTC)."""
+"""The posts and the states of harvests by day (UTC)."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,7 +10,7 @@ from harvester.dashboard.charts.bars import Day
 from harvester.dashboard.states import gravest
 from harvester.documents import HarvestSummary
 
-# A chart has at most so many days; earlier ones are left out, and the page says so.
+# The maximum number of days of a chart; earlier ones are left out, and the page says so.
 MOST_DAYS = 400
 _LEAST_DAYS = 30
 
@@ -30,7 +30,7 @@ def days_of(harvests: Iterable[HarvestSummary], gaps: Iterable[StreamGap] = (), 
     if not states:
         return []
     holed = {day for gap in gaps if not gap.repaired for day, _ in _shares(gap.since, gap.until)}
-    # Fewer would be as broad as walls.
+    # With fewer days the bars would be too wide.
     first = min(*states, until - timedelta(days=_LEAST_DAYS - 1))
     first = max(first, until - timedelta(days=MOST_DAYS - 1))
     return [
@@ -47,7 +47,7 @@ def last_days(days: Sequence[Day], *, number: int, until: date) -> list[int]:
 
 
 def span_of(summary: HarvestSummary) -> tuple[datetime, datetime] | None:
-    """From when to when it ran, as far as it says; None for what does not say when it began."""
+    """The begin and end of a harvest, as far as known; None if its begin is not known."""
     try:
         begun = moment(str(summary.get("harvest_timestamp"))).astimezone(UTC)
     except ValueError:
@@ -71,7 +71,7 @@ def _shares(since: datetime, until: datetime) -> Iterator[tuple[date, float]]:
     if since.date() == until.date():
         yield since.date(), 1.0
         return
-    # What was changed by hand may say that it lasted for centuries.
+    # A summary that was edited by hand may cover centuries.
     whole, most = (until - since).total_seconds(), since.date() + timedelta(days=10 * MOST_DAYS)
     for day in _from_to(since.date(), min(until.date(), most)):
         begin = datetime(day.year, day.month, day.day, tzinfo=UTC)

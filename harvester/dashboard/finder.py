@@ -1,4 +1,4 @@
-"""Answers the search page from the index of this machine, or from the files where they are few."""
+"""Answers the search page from the index of this machine, or from the files if they have few posts."""
 
 from typing import TYPE_CHECKING
 
@@ -17,19 +17,19 @@ if TYPE_CHECKING:
     from harvester.dashboard.place import Place
     from harvester.search.asking import Search
 
-# Posts that are read for one page where there is no index.
+# The maximum number of posts that are read for one page without an index.
 _READ_AT_MOST = 20_000
 _HITS = 20
 NO_INDEX = "There is no search index of these collections on this machine yet"
 
 
 def cache_of_place(place: "Place") -> Cache:
-    """Where this machine keeps what was derived from a place."""
+    """The cache of this machine for a place."""
     return cache_of(place.store.name, getattr(place.settings, "cache", ""))
 
 
 class Finder:
-    """Of one run of the dashboard; safe to use from many threads."""
+    """The search of one run of the dashboard; safe to use from many threads."""
 
     def __init__(self, place: "Place", overview: Overview) -> None:
         self._place, self._overview = place, overview
@@ -45,7 +45,7 @@ class Finder:
             self._search = Found(self.cache)
 
     def ask(self, text: str, *, collection: str, sort: str, before: str) -> tuple[Answer | None, str]:
-        """The answer, and what is to be said of where it is from; None where it cannot be given."""
+        """The answer and a note about its source; None if there is no answer."""
         question = Question(
             text=text,
             collections=(collection,) if collection else (),
@@ -55,7 +55,7 @@ class Finder:
             facets=FACETS,
             cells=True,
         )
-        # What cannot be asked is refused, whoever would answer.
+        # An invalid query is refused, whichever source would answer it.
         expression_of(question)
         if self._search and self._search.exists:
             return self._search.ask(question), ""
@@ -67,7 +67,7 @@ class Finder:
 
     @property
     def command(self) -> str:
-        """What makes the index."""
+        """The command that builds the index."""
         return f"`{self._place.program} search index` makes one"
 
     def post(self, collection: str, post_id: str) -> Hit | None:

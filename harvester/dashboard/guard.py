@@ -10,7 +10,7 @@ import threading
 
 from flask import Flask, Response, abort, redirect, request
 
-# Nothing of a page comes from elsewhere, or stands in it: no style and no script but the two files.
+# Nothing is loaded from other hosts or inline: the only style and script are the two files.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -30,7 +30,7 @@ NO_COOKIE = "Open the link that the command `dashboard` printed."
 
 
 class Guard:
-    """Of one run of the dashboard; `open_at` is called with the port before the first request."""
+    """The guard of one run of the dashboard; `open_at` is called with the port before the first request."""
 
     def __init__(self, *, read_only: bool) -> None:
         self.read_only = read_only

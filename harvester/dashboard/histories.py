@@ -1,7 +1,7 @@
-"""The harvests of each collection, read once: what has ended is not asked of the store again.
+"""The harvests of each collection, read once: ended harvests are not read from the store again.
 
 One listing tells which summaries are new or changed, and it is made only when `last_harvest.json` or the
-holder of the lock is another than before. A running harvest is read each time.
+holder of the lock has changed. A running harvest is read each time.
 """
 
 import threading
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from harvester.documents import HarvestSummary
     from harvester.store import Entry, Store, Stored
 
-# Of all summaries together; one of a stream with many gaps may be large.
+# The limit of all summaries together; one of a stream with many gaps may be large.
 _MOST = 256 << 20
 
 
@@ -48,7 +48,7 @@ class History:
 
 
 class Histories:
-    """Of all collections of a store; used from many threads."""
+    """The histories of all collections of a store; used from many threads."""
 
     def __init__(self, store: "Store") -> None:
         self._store = store
@@ -58,7 +58,7 @@ class Histories:
         self._busy: dict[str, threading.Lock] = {}
 
     def of(self, keys: CollectionKeys, store: "Store | None" = None) -> History:
-        """The history as it is now; by `store`, which is one pass of it where more is asked at once."""
+        """The current history; read through `store`, which may be one pass over several requests."""
         store = store or self._store
         with self._lock:
             one_at_a_time = self._busy.setdefault(keys.id, threading.Lock())
@@ -77,7 +77,7 @@ class Histories:
 
 
 def _mark(store: "Store", keys: CollectionKeys) -> tuple[str, ...]:
-    """What is another once a harvest or a repair began, ended or died."""
+    """A value that changes when a harvest or a repair begins, ends or dies."""
     held = catalog.live_lock(store, keys)
     owner = str((held or {}).get("owner") or "")
     return owner, _version(store, keys.last_harvest), _version(store, keys.repairs.last_harvest)
@@ -103,7 +103,7 @@ def _with_running(store: "Store", keys: CollectionKeys, known: History) -> Histo
 
 
 class _Remembering:
-    """A store that does not read the same version of a summary twice; the listing says which it is."""
+    """A store that does not read the same version of a summary twice; the listing has the versions."""
 
     def __init__(self, store: "Store") -> None:
         self._store = store
@@ -126,7 +126,7 @@ class _Remembering:
         if version and known and known[0] == version:
             return known[1]
         stored = self._store.read(key)
-        # Of one that runs it is asked again, when it may have ended.
+        # A running harvest is read again, because it may have ended.
         if version and b'"running"' not in stored.data:
             with self._lock:
                 self._bytes += len(stored.data) - (len(known[1].data) if known else 0)

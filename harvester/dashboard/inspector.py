@@ -1,4 +1,4 @@
-"""What the search page asks and shows: a form's fields as one query, days without holes, marked words."""
+"""The query and content of the search page: form fields as one query, complete days, marked words."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from harvester.dashboard.charts.bars import Day
 
 FIELDS = ("tag", "user", "kind", "lang", "since", "until", "near", "has")
-# Bars of days, above which they become months.
+# The maximum number of daily bars; with more, bars are months.
 _MOST_DAYS = 800
 _LEAST_DAYS = 30
 _MOST_MONTHS = 1200
@@ -34,7 +34,7 @@ class Wanted:
         return " ".join(part for part in parts if part)
 
     def address(self, **changes: str) -> str:
-        """The page with other values; what is "" is left out."""
+        """The page with other values; those that are "" are left out."""
         now = {"q": self.q, "collection": self.collection, "sort": self.sort, **(self.fields or {})}
         given = {name: value for name, value in {**now, **changes}.items() if value}
         return "/search?" + urlencode(given, errors="replace")
@@ -59,7 +59,7 @@ def _value(value: str) -> str:
 def filled(found: Sequence[tuple[str, int]]) -> tuple[list[Day], bool]:
     """A bar for each day from the first to the last, also those without posts; and whether they are days.
 
-    Of a long time they are months, and of a very long one the last of these.
+    For a long time they are months, and for a very long one only the last months.
     """
     if not found:
         return [], True
@@ -67,7 +67,7 @@ def filled(found: Sequence[tuple[str, int]]) -> tuple[list[Day], bool]:
     if (last - first).days >= _MOST_DAYS:
         return _months(found, first, last), False
     posts = dict(found)
-    # Fewer would be as broad as walls.
+    # With fewer days the bars would be too wide.
     first = min(first, last - timedelta(days=_LEAST_DAYS - 1)) if first.year > 1 else first
     days = (first + timedelta(days=number) for number in range((last - first).days + 1))
     return [Day(day.isoformat(), posts.get(day.isoformat(), 0)) for day in days], True
@@ -104,7 +104,7 @@ def marked(text: str, query: str) -> list[tuple[str, bool]]:
 
 
 def place(near: str) -> tuple[float, float, float] | None:
-    """Latitude, longitude and kilometres; None for what is no place."""
+    """Latitude, longitude and kilometres; None if the text is not a place."""
     try:
         latitude, longitude, km = map(float, near.split(","))
     except ValueError:

@@ -1,4 +1,4 @@
-"""A store as it is at one moment: what several parts of a page look at is asked once."""
+"""A store at one moment: objects that several parts of a page need are read once."""
 
 from typing import TYPE_CHECKING, Any, cast
 
@@ -29,5 +29,5 @@ class _OnePass:
 
 
 def one_pass(store: "Store") -> "Store":
-    """For one thread and a moment only: what was read stays as it was."""
+    """For one thread and a short time only: objects that were read do not change."""
     return cast("Store", _OnePass(store))

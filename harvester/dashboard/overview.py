@@ -1,4 +1,4 @@
-"""How each collection stands, in a row: state, posts, last and next harvest, gaps, cost of the month."""
+"""A row for each collection: state, posts, last and next harvest, gaps, cost of the month."""
 
 import threading
 from collections.abc import Callable, Mapping
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 16
 _SPARK_DAYS = 30
-# How old an answer about tasks and schedules may be, in seconds: AWS counts requests, this machine does not.
+# The maximum age in seconds of data about tasks and schedules: AWS limits requests, this machine does not.
 _FRESH_HERE, _FRESH_CLOUD = 1.0, 15.0
-# And about what was due, which is known a quarter of an hour later at best.
+# The same for missed schedules, which are known after a quarter of an hour at the earliest.
 _MISSED_HERE, _MISSED_BILLED = 60.0, 900.0
 _T = TypeVar("_T")
 _U = TypeVar("_U")
@@ -34,7 +34,7 @@ _U = TypeVar("_U")
 
 @dataclass(frozen=True)
 class Figures:
-    """What the harvests of a collection add up to."""
+    """The sums over the harvests of a collection."""
 
     days: list[Day]
     spark: list[int]
@@ -45,7 +45,7 @@ class Figures:
 
 
 class Overview:
-    """Of all collections of a place; what was read once is kept."""
+    """The overview of all collections of a place; data that was read is kept."""
 
     def __init__(self, place: "Place") -> None:
         self.place = place
@@ -63,7 +63,7 @@ class Overview:
         return [name for name in self.place.store.folders(ROOT) if not id_problem(name)]
 
     def rows(self) -> list[Tree]:
-        """One for each collection, in the order of their ids; one that cannot be read says why."""
+        """A row for each collection, in the order of ids; if one cannot be read, its row says why."""
         tasks, schedules = self.tasks(), self.schedules()
         missed = {row["id"]: row for row in self._missed()}
 
@@ -88,11 +88,11 @@ class Overview:
 
     @property
     def problems(self) -> list[str]:
-        """What could not be found out about all collections, in words."""
+        """Messages about data that could not be read for all collections."""
         return [*self._problems.values()]
 
     def _or_none(self, what: str, ask: Callable[[], list[_U]]) -> list[_U]:
-        """What is known of tasks or schedules; who may not list them still sees the collections."""
+        """Tasks or schedules; without the permission to list them, the collections are still shown."""
         try:
             found = ask()
         except HarvesterError as error:
@@ -152,7 +152,7 @@ class Overview:
         sums = {"x": 0.0, "aws": 0.0, "month_x": 0.0, "month_aws": 0.0}
         for summary in (*found.harvests, *found.repairs):
             spent = cost.of_harvest(summary, self.place.settings)
-            # What is stored is paid for each month, not only in that of its harvest.
+            # Storage is paid for each month, not only in the month of the harvest.
             sums["x"] += spent.x
             sums["aws"] += spent.task + spent.requests
             sums["month_aws"] += spent.stored_month
@@ -165,7 +165,7 @@ class Overview:
 
 
 class Fresh(Generic[_T]):
-    """What a question answers, asked again once the answer is older than some seconds."""
+    """A cached answer, refreshed once it is older than the given seconds."""
 
     def __init__(self, ask: Callable[[], _T], clock: Clock, *, seconds: float) -> None:
         self._ask, self._clock, self._seconds = ask, clock, seconds
@@ -180,7 +180,7 @@ class Fresh(Generic[_T]):
 
 
 def state_word(standing: Tree | None, last: Mapping[str, Any] | None) -> str:
-    """The word of `harvest list` where something runs, died or was missed; else that of the last harvest."""
+    """The state in `harvest list` if something runs, died or was missed; else that of the last harvest."""
     if standing:
         return str(standing["status"]).lower()
     return str(last.get("state") or "complete") if last else "never harvested"
@@ -198,7 +198,7 @@ def next_time(scheduled: Scheduled | None, now: datetime) -> str | None:
 
 
 def unreadable(collection_id: str, error: HarvesterError) -> Tree:
-    """The row of a collection of which something cannot be read."""
+    """The row of a collection that cannot be read completely."""
     return {
         "id": collection_id,
         "title": "",

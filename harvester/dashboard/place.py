@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class Place:
     """The collections of a folder or a bucket.
 
-    `label` names it, `shown` says where an object is, `checks` are doctor's,
-    `work_root` where harvests of this machine keep what is not stored yet. `command` makes of a
+    `label` names it, `shown` gives the location of an object, `checks` are those of `doctor`,
+    `work_root` is the folder of files that are not stored yet. `command` makes of a
     command's names with options, and of its arguments, the process that does what they do in a terminal;
     `program` is how people call it, and `complete` adds to commands in a text where the collections are.
     """

@@ -1,4 +1,4 @@
-"""Templates become HTML in which text of others can do nothing but be read."""
+"""Renders templates as HTML in which untrusted text is only displayed."""
 
 from collections.abc import Mapping
 from functools import cache
@@ -41,19 +41,19 @@ def environment() -> Environment:
 
 
 def _readable(value: Any) -> Any:
-    """Text without characters that reverse, hide or forge what stands around it."""
+    """Text without characters that reverse, hide or forge the text around it."""
     if value is None:
         return ""
     return printable_lines(value) if isinstance(value, str) and not hasattr(value, "__html__") else value
 
 
 def dollars(usd: float) -> str:
-    """With cents, and more digits where there are only parts of one."""
+    """An amount with cents, and with more digits if it is less than a cent."""
     if not usd:
         return "$0"
     return f"${usd:.4f}" if abs(usd) < 0.01 else f"${usd:,.2f}"
 
 
 def link(address: str) -> str:
-    """An address that may be followed; empty for `javascript:` and the like."""
+    """An address that is safe to link; empty for `javascript:` and similar schemes."""
     return address if address.lower().startswith(("https://", "http://")) else ""

@@ -1,4 +1,4 @@
-"""A collection as one file for the record: no script, nothing from elsewhere, the same bytes each time."""
+"""A collection as one file for the record: no script, no external resources, reproducible bytes."""
 
 import hashlib
 from collections import Counter
@@ -27,7 +27,7 @@ _EVERY = 1_000_000
 
 
 def report(store: Store, settings: Settings, keys: CollectionKeys, *, names: bool, costs: bool) -> str:
-    """The HTML. Accounts are named, and costs are there, only if they are to be."""
+    """The HTML. Account names and costs are included only if requested."""
     tree = history.current(store, keys)
     found = Histories(store).of(keys)
     subject = Subject(store, settings, keys, tree, found, str)
@@ -65,7 +65,7 @@ def report_key(keys: CollectionKeys) -> str:
 
 
 def _until(found: History) -> datetime | None:
-    """The end of the last harvest, which is when the report is of: it has no other time in it."""
+    """The end of the last harvest, which is the only date of the report."""
     spans = [span for each in (*found.harvests, *found.repairs) if (span := span_of(each))]
     return max((end for _, end in spans), default=None)
 
@@ -81,7 +81,7 @@ def _without_links(table: Table, *, costs: bool) -> Table:
 
 
 def _states(subject: Subject) -> Table:
-    """How many accounts are in which state, without their names."""
+    """The number of accounts in each state, without their names."""
     count = Counter(row["state"] for row in tabs.users(subject).rows)
     columns = (Column("state", "State", tables.STATE), Column("accounts", "Accounts", tables.NUMBER))
     rows = [{"state": state, "accounts": number} for state, number in sorted(count.items())]
@@ -89,7 +89,7 @@ def _states(subject: Subject) -> Table:
 
 
 def _manifests(store: Store, found: History) -> Table:
-    """The digest of each manifest, which itself has those of all files: what a copy can be held against."""
+    """The digest of each manifest, which has those of all files, to compare copies with."""
 
     def row(summary: HarvestSummary) -> Tree:
         digests = {name: _digest(store, f"{summary['folder']}{manifest_name(name)}") for name in ALGORITHMS}
@@ -106,7 +106,7 @@ def _manifests(store: Store, found: History) -> Table:
 
 
 def _moment_of(summary: HarvestSummary) -> str:
-    """When it began; of one that does not say, its folder, which is named for it."""
+    """When the harvest began; if it does not say, the name of its folder, which is the same time."""
     began = str(summary.get("harvest_timestamp") or "")
     try:
         return moment(began).isoformat()

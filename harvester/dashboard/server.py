@@ -22,7 +22,7 @@ from harvester.dashboard.place import Place
 from harvester.monitoring.bounded_http import serving
 
 HOST = "127.0.0.1"
-# Each open page with live figures takes one for as long as it is open.
+# Each open page with live figures occupies one.
 THREADS = 24
 # Seconds that a connection may last: streams of events end before, and browsers open them again.
 WITHIN = 300.0

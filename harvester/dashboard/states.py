@@ -1,6 +1,6 @@
-"""The words for states of harvests, streams, schedules and accounts, by what they ask of a person."""
+"""The states of harvests, streams, schedules and accounts, by the attention that they need."""
 
-# Words for states, by the sign that they get; one that is not listed has none.
+# States by the sign that is shown with them; a state that is not listed has none.
 _SIGNS = {
     "good": ("complete", "ok", "active", "live"),
     "busy": ("running", "starting", "stopping", "restarting", "quiet", "waiting"),
@@ -8,15 +8,15 @@ _SIGNS = {
     "bad": ("failed", "interrupted", "died", "missed", "unreadable", "gave up", "refused", "suspended"),
 }
 _BY_WORD = {word: sign for sign, words in _SIGNS.items() for word in words}
-# Of several harvests of a day, the sign that is shown: the first of these.
+# If a day has several harvests, the first of these signs is shown.
 _FIRST = ("bad", "poor", "busy", "good", "")
 
 
 def sign(state: str) -> str:
-    """good, busy, poor or bad; empty for a word that has none."""
+    """good, busy, poor or bad; empty for a state without a sign."""
     return _BY_WORD.get(state.lower(), "")
 
 
 def gravest(*states: str) -> str:
-    """Of several states, the one that a person has to know about."""
+    """The most important of several states."""
     return min(states, key=lambda state: _FIRST.index(sign(state)), default="")

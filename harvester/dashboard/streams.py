@@ -9,18 +9,18 @@ from flask import Response, abort, request
 
 from harvester.clock import Clock, Stop
 
-# Of the server's threads, so many at most carry a stream.
+# The maximum number of the server's threads that carry a stream.
 MOST = 20
-# A stream ends after this; the browser opens it again. Silence is broken, so that a lost one is noticed.
+# A stream ends after this time; the browser opens it again. Regular output detects lost connections.
 _LASTS, _HEARTBEAT = 240.0, 15.0
-# How soon a browser comes back, in milliseconds, and how often it is looked whether it is still there.
+# After how many milliseconds a browser reconnects, and how often its connection is checked.
 _RETRY = 3000
 _LOOK = 1.0
 
 
 @dataclass(frozen=True)
 class News:
-    """What a look found: texts by the id of their element, states by theirs, and new posts."""
+    """The result of one read: texts by the id of their element, states by theirs, and new posts."""
 
     texts: Mapping[str, str] = field(default_factory=dict)
     states: Mapping[str, tuple[str, str]] = field(default_factory=dict)
@@ -37,7 +37,7 @@ class Streams:
     def answer(
         self, look: Callable[[], News], *, every: float, close: Callable[[], None] | None = None
     ) -> Response:
-        """A stream of what `look` finds about every so many seconds; 503 where all places are taken."""
+        """A stream of the results of `look`, called at the given interval; 503 if all places are taken."""
         if not self._places.acquire(blocking=False):
             abort(503, "Too many pages with live figures are open.")
         is_gone = request.environ.get("waitress.client_disconnected", lambda: False)
@@ -73,7 +73,7 @@ class Streams:
 
 
 def _changed(news: News, shown: dict[str, object]) -> Iterator[bytes]:
-    """The events for what is not shown yet; notes that it is."""
+    """The events for results that are not shown yet; marks them as shown."""
     texts = {name: text for name, text in news.texts.items() if shown.get(name) != text}
     for name, state in news.states.items():
         if shown.get(name) != state:

@@ -21,7 +21,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """All rows, of which a page shows some; `summary` is said above, `empty` where there are none."""
+    """All rows, of which a page shows some; `summary` is shown above, `empty` if there are none."""
 
     columns: tuple[Column, ...]
     rows: Sequence[Tree] = ()

@@ -17,7 +17,7 @@ from harvester.store import Store
 from harvester.store.keys import CollectionKeys, is_of_repairs
 from harvester.text import counted, size
 
-# Sightings after which an account is removed, where the collection does not say.
+# Sightings after which an account is removed, unless the collection sets the number.
 _USERS_SHOWN = 100
 
 
@@ -69,7 +69,7 @@ def harvests(subject: Subject) -> Table:
 
 
 def address(collection_id: str, summary: HarvestSummary) -> str:
-    """Where the page of a harvest is; of one whose folder is not known, that of the collection."""
+    """The address of a harvest's page; if its folder is not known, that of the collection."""
     folder = str(summary.get("folder") or "")
     digits = "".join(folder.rstrip("/").split("/")[-6:])
     kind = "r" if is_of_repairs(folder) else "h"

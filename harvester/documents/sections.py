@@ -28,7 +28,7 @@ class SearchSection(TypedDict, total=False):
 
 
 class FilterSection(TypedDict, total=False):
-    """What a stream is filtered by, in X's words; `position` is of a network that replays its stream."""
+    """The filter of a stream, in X's terms; `position` is for a network that replays its stream."""
 
     track: str
     follow: str
@@ -43,7 +43,7 @@ class FilterSection(TypedDict, total=False):
 
 
 class RepairSection(TypedDict, total=False):
-    """What is searched for a stream: its gaps with their spans, and the queries that these name by number.
+    """The searches of a repair: the gaps of a stream with their spans, and the queries that these number.
 
     `progress` says of each search how far it is; docs/data-layout.md has its keys.
     """

@@ -1,4 +1,4 @@
-"""A package that only some commands need is there, or one line says how to install it."""
+"""Imports packages that only some commands need, or reports in one line how to install them."""
 
 import shlex
 import sys

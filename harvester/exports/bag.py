@@ -19,7 +19,7 @@ _DATA = "data"
 
 
 def write(posts: Posts, to: str, options: Mapping[str, Any]) -> Written:
-    """Write the bag; with `fetch`, files of records stay in the store, and fetch.txt says where."""
+    """Write the bag; with `fetch`, files of records stay in the store, and fetch.txt has their addresses."""
     store, away = posts.whole, bool(options.get("fetch"))
     payload = Payload(store.reader, store.collections, posts.progress.damaged.append, away=away)
     with folder(to) as made:

@@ -11,7 +11,7 @@ from harvester.exports.output import Output, output
 from harvester.exports.posts import Posts
 from harvester.exports.written import Written, written
 
-# A spreadsheet takes these for a formula.
+# A spreadsheet reads texts that begin with these as formulas.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _ID = re.compile(r"(?:^|[._])id$")
 _MARK = "\ufeff".encode()
@@ -55,7 +55,7 @@ def _no_such(unknown: Sequence[str], usual: Sequence[str]) -> HarvesterError:
 
 
 class Encoded:
-    """Text as UTF-8; half of a surrogate pair is no text."""
+    """Text as UTF-8; half of a surrogate pair is replaced."""
 
     def __init__(self, file: Output) -> None:
         self._file = file

@@ -1,4 +1,4 @@
-"""`export datapackage`: tables of posts and accounts, and what their columns are (Data Package 2.0)."""
+"""`export datapackage`: tables of posts and accounts, with a description of columns (Data Package 2.0)."""
 
 import csv
 from collections.abc import Iterator, Mapping
@@ -112,7 +112,7 @@ def _resource(name: str, table: Written, columns: Mapping[str, str]) -> Tree:
 
 
 def _kind(column: str) -> str:
-    """What a cell is. Ids are text, as programs round numbers of so many digits."""
+    """The type of a column. Ids are text, because programs round numbers of more than 15 digits."""
     name = column.rpartition(".")[2]
     if name in _LISTS:
         return "array"

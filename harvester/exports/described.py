@@ -1,4 +1,4 @@
-"""What collections and harvests say of themselves, for descriptions of other standards."""
+"""The metadata of collections and harvests, for descriptions in other standards."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ from harvester.store.reading import Reader
 
 
 def collection(reader: Reader, keys: CollectionKeys) -> Tree:
-    """The description; empty where there is none."""
+    """The description; empty if there is none."""
     try:
         return object_in(reader.read(keys.collection).data)
     except NotFound:
@@ -19,13 +19,13 @@ def collection(reader: Reader, keys: CollectionKeys) -> Tree:
 
 
 def title(tree: Tree, keys: CollectionKeys) -> str:
-    """What a person called it, else its id."""
+    """The title of the collection, else its id."""
     found = tree.get("title")
     return found if isinstance(found, str) and found else keys.id
 
 
 def description(tree: Tree, keys: CollectionKeys) -> str:
-    """What a person said of it, else what it is."""
+    """The description of the collection, else a generic one."""
     found = tree.get("description")
     kind = str(tree.get("type") or "collection").replace("_", " ")
     return found if isinstance(found, str) and found else f"Social media posts ({kind}): {title(tree, keys)}."

@@ -1,4 +1,4 @@
-"""Which of the posts that are stored more than once are left out; it takes 8 bytes for each of those."""
+"""Which copies of posts that are stored more than once are left out; each takes 8 bytes of memory."""
 
 from array import array
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ CHOICES = (KEEP, FIRST, NEWEST)
 
 
 def left_out(posts: Iterable[PostRow], which: str) -> "array[int]":
-    """The positions of posts that are left out, rising, where of each post the first or the newest stays."""
+    """The ascending positions of posts that are left out; the first or newest copy of each is kept."""
     with Sorter() as sorter:
         for position, post in enumerate(posts):
             sorter.add(post.id.encode("utf-8", "replace"), _stamp(post, position, which))

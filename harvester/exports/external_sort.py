@@ -1,4 +1,4 @@
-"""Sorts more than fits in memory: sorted runs on disk, which are merged while they are read."""
+"""Sorts more data than fits in memory: sorted runs on disk are merged while they are read."""
 
 import heapq
 import tempfile
@@ -11,7 +11,7 @@ from isal import igzip
 
 Pair = tuple[bytes, bytes]
 
-# Of keys and values; Python needs about as much again.
+# Bytes of keys and values; Python needs about the same amount in addition.
 _MEMORY = 64 << 20
 _OF_A_PAIR = 160
 # Of each run, one block is in memory.
@@ -25,7 +25,7 @@ _encoder = msgspec.msgpack.Encoder()
 class Sorter:
     """Pairs of a key and a value, in the order of both; with `unique`, the last value of each key.
 
-    Used within `with`: what it keeps on the disk for temporary files is gone at the end.
+    Used within `with`: its temporary files are removed at the end.
     """
 
     def __init__(self, *, unique: bool = False, memory: int = _MEMORY) -> None:
@@ -46,7 +46,7 @@ class Sorter:
             self._folder.cleanup()
 
     def add(self, key: bytes, value: bytes = b"") -> None:
-        """Take a pair, some time before the first is read."""
+        """Add a pair; all pairs are added before the first is read."""
         if self._unique:
             self._size += 0 if key in self._by_key else len(key) + len(value) + _OF_A_PAIR
             self._by_key[key] = value

@@ -1,4 +1,4 @@
-"""The forms in which posts are exported: a table that the command line, the docs and the tests go through."""
+"""The forms in which posts are exported: a table that the command line, the docs and the tests use."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What is written gets its name when it is whole, and is counted and hashed on the way."""
+"""Output files get their names when they are complete, and are counted and hashed while written."""
 
 import hashlib
 import shutil
@@ -21,13 +21,13 @@ _BLOCK = 1 << 20
 
 
 class Output:
-    """Bytes on their way to a file; what is hashed is what the file holds."""
+    """Bytes on their way to a file; the hash is that of the file's content."""
 
     def __init__(self, write: Callable[[bytes], object]) -> None:
         self._write = write
         self.bytes = 0
         self._sha256 = hashlib.sha256()
-        # Where it is packed, what holds the packed bytes.
+        # For a compressed file, the file below that receives the compressed bytes.
         self.within: Output | None = None
         self._waiting: list[bytes] = []
         self._size = 0
@@ -41,7 +41,7 @@ class Output:
         return len(data)
 
     def flush(self) -> None:
-        """Hand on what waits."""
+        """Write buffered bytes."""
         data = b"".join(self._waiting)
         self._waiting, self._size = [], 0
         self.bytes += len(data)
@@ -65,7 +65,7 @@ def require_free(path: str, *, replace: bool, option: str = "-o") -> None:
 
 @contextmanager
 def output(path: str) -> Iterator[Output]:
-    """A file, packed where its name ends in .gz; `-` is standard output."""
+    """A file, compressed if its name ends in .gz; `-` is standard output."""
     if path == STANDARD_OUTPUT:
         written = Output(sys.stdout.buffer.write)
         yield written
@@ -86,7 +86,7 @@ def output(path: str) -> Iterator[Output]:
 
 
 def _packed(written: Output) -> Any:
-    """No name and no time in its header, so that the same posts make the same bytes."""
+    """A gzip header without name and time, so that the same posts produce the same bytes."""
     made: Any = igzip.IGzipFile
     return made("", "wb", _LEVEL, written, 0)
 

@@ -99,7 +99,7 @@ class Payload:
                     for digest in made.values():
                         digest.update(piece)
         except NotFound:
-            # A pointer that was replaced since, or a file that is being removed.
+            # A pointer that was replaced meanwhile, or a file that is being removed.
             path.unlink()
             return
         digests = {algorithm: digest.hexdigest() for algorithm, digest in made.items()}

@@ -13,7 +13,7 @@ from harvester.exports.posts import Posts
 from harvester.exports.sorted_by_time import time_key
 from harvester.exports.written import Written
 
-# A name may be of any network: what it must not do is leave its folder.
+# Names may come from any network; none may lead out of its folder.
 _ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
 
 

@@ -1,4 +1,4 @@
-"""The posts of collections or of files, one after the other, with what an export asks of them."""
+"""The posts of collections or of files, one after the other, in the form that an export needs."""
 
 from array import array
 from collections.abc import Callable, Iterable, Iterator
@@ -17,7 +17,7 @@ from harvester.reading.lines import REPAIRED, BadRecord, OnBad, RawLine, local_r
 from harvester.store.keys import CollectionKeys
 from harvester.store.reading import Reader
 
-# After so many lines, progress is told.
+# The number of lines after which progress is reported.
 _TOLD = 256
 
 
@@ -29,7 +29,7 @@ class Source(Protocol):
 
     @property
     def harvested(self) -> str:
-        """When its harvest began; empty where that is not known."""
+        """When its harvest began; empty if not known."""
         ...
 
     def lines(self, on_bad: OnBad | None) -> Iterator[RawLine]: ...
@@ -66,7 +66,7 @@ class Local:
 
 
 class Whole(NamedTuple):
-    """Where the collections are that are exported."""
+    """The location of the exported collections."""
 
     reader: Reader
     collections: tuple[CollectionKeys, ...]
@@ -96,12 +96,12 @@ class Progress:
 
 
 _MOST_BAD = 100
-# A line, what it holds, and what of it is taken.
+# A line, its content, and the selected part of it.
 _Group = tuple[Source, RawLine, Rows, list[PostRow]]
 
 
 class Posts:
-    """What is exported, read as often as an export has to; where it is `strict`, no record may be bad."""
+    """The source of an export, which may be read several times; if `strict`, no record may be bad."""
 
     def __init__(
         self,
@@ -142,7 +142,7 @@ class Posts:
         return ((taken, rows) for _, _, rows, taken in self._staying() if taken)
 
     def trees(self) -> Iterator[Tree]:
-        """The same flattened and without rows, which takes half the time where all are taken."""
+        """The same flattened and without rows, in half the time, if all posts are selected."""
         if not self._is_all:
             yield from (post.tree for post in self.read(trees=True))
             return
@@ -182,7 +182,7 @@ class Posts:
             yield source, line, all_rows, staying
 
     def accounts(self) -> Iterator[AccountRow]:
-        """The accounts of lines that hold a selected post, or any account where all are taken."""
+        """The accounts of lines that hold a selected post, or all accounts if all posts are selected."""
         return (
             row for _, _, rows, taken in self._selected() if taken or self._is_all for row in rows.accounts
         )
@@ -197,7 +197,7 @@ class Posts:
 
     def _by_id(self, raw: bytes) -> dict[str, Tree]:
         collected, included = self._flat.posts(raw)
-        # What was collected itself goes before the same post that came along with another.
+        # A post that was collected itself has priority over the same post included with another.
         return {_id(tree): tree for tree in (*included, *collected)}
 
     def _lines(self) -> Iterator[tuple[Source, RawLine, Rows]]:

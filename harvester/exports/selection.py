@@ -9,7 +9,7 @@ KINDS = ("post", "repost", "reply", "quote")
 
 @dataclass(frozen=True)
 class Selection:
-    """What a post must be to be taken. Times are like `PostRow.created_at`; an empty one is no limit.
+    """The conditions for a post. Times are like `PostRow.created_at`; an empty one is no limit.
 
     `users` are ids, or names in small letters, and `tags` are in small letters. With `included`, posts that
     came along with others are taken, too.

@@ -98,7 +98,7 @@ class Parts:
 
 
 def in_parts(checkpoint: Checkpoint, sizes: Mapping[str, int]) -> dict[str, int]:
-    """How much of each growing file the store has as parts, where so much counts of it."""
+    """The bytes of each growing file that the store has as parts, given the valid size of each file."""
     tails = checkpoint.get("tails") or {}
     return {name: min(size, tails[name]["begin"]) if name in tails else size for name, size in sizes.items()}
 

@@ -126,7 +126,7 @@ class State:
 
 
 def growing(sizes: dict[str, int], segment: OpenSegment | None) -> dict[str, int]:
-    """The files that are not finished, and how much of each counts."""
+    """The unfinished files, and the valid size of each."""
     if segment is None:
         return dict(sizes)
     matches = {matches_name(segment["name"]): segment["matches"]} if "matches" in segment else {}

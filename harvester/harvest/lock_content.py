@@ -63,7 +63,7 @@ def tell_of_change(store: Store, key: str) -> float:
 
 
 def _add(store: Store, key: str, word: Literal["stop_asked", "collection_changed"]) -> float:
-    """For how long the lock of a harvest lives that will find this word in it; 0 where none will.
+    """The lifetime of the lock of a harvest that will find this request in it; 0 if none will.
 
     The lock is replaced in the version that was read, so that neither a renewal nor a takeover is undone.
     """

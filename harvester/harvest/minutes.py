@@ -29,19 +29,19 @@ class Minutes:
         self.has_any = False
 
     def is_due(self, now: float) -> bool:
-        """Whether a minute is over; asked all the time, which is also how waiting is measured."""
+        """Whether a minute is over; called continually, which is also how waiting is measured."""
         if self._progress.is_waiting:
             self._waited += now - self._looked
         self._looked = now
         if now < self._next:
             return False
-        # One that was asleep has missed the minutes of that time.
+        # A process that was suspended has missed the minutes of that time.
         self._next += _MINUTE * (1 + (now - self._next) // _MINUTE)
         self.has_any = True
         return True
 
     def line(self, state: State, *, at: datetime) -> Tree:
-        """The figures at this moment, all of the harvest until now but `rss_mb`."""
+        """The current figures: sums since the harvest began, except `rss_mb`."""
         figures = state.figures()
         billed = figures["billed"]
         return {
@@ -59,7 +59,7 @@ class Minutes:
 
 
 def _resident() -> int:
-    """The memory of this process in bytes; where the system does not tell, the most that it was."""
+    """The memory of this process in bytes; if the system does not report it, the maximum so far."""
     with suppress(OSError, ValueError, IndexError):
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -66,7 +66,7 @@ def left_missed(network: Network, outcome: Outcome, state: State, earlier: Misse
     if outcome.was_meant or missed is None:
         return {}
     if not (state.heard or state.last_id or state.gaps):
-        # It was never open, so that it interrupted nothing; what was missed before it still is.
+        # The stream was never open, so it interrupted nothing; an earlier missed interval remains.
         return earlier.to_tree() if earlier else {}
     why = "failed" if outcome.state == FAILED else f"was ended ({outcome.reason})"
     return replace(missed, why=why).to_tree()

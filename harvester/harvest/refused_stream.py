@@ -79,9 +79,9 @@ class Holding:
     def _told(
         self, error: HarvesterError, earlier: MissedInterval | None, state: State, *, before: str
     ) -> MissedInterval | None:
-        """Keep that the network refuses; what is missed from then on, if it is lost.
+        """Record that the network refuses the stream; returns the interval missed from then on, if any.
 
-        `before` is what was heard before this try: one that was never open interrupted nothing.
+        `before` is what was received before this attempt: one that was never open interrupted nothing.
         """
         event = {"event": "refused", "at": timestamp(self.clock.now()), "detail": reason(error)}
         # With all that came before on disk, the state says what was heard last.

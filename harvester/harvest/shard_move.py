@@ -1,4 +1,4 @@
-"""A shard whose keys are refused for good goes on with those of a spare profile, in the same harvest."""
+"""A shard whose keys are refused for good continues with a spare profile, in the same harvest."""
 
 from dataclasses import dataclass
 
@@ -12,16 +12,16 @@ from harvester.store.keys import CollectionKeys
 
 @dataclass(frozen=True)
 class Moved:
-    """The profile before, the one from now on, and the event that says so."""
+    """The previous profile, the new one, and the event about the move."""
 
     event: Tree
     profile: str
 
 
 def to_spare(store: Store, collection: Collection, why: str) -> Moved | None:
-    """Have the shard use the next spare profile, in its collection and in its own; None where there is none.
+    """Give the shard the next spare profile, in its collection and in its own; None if there is none.
 
-    Whoever dies in between has the rest done by the next one: what the collection says counts.
+    After a crash in between, the next harvest completes the move: the collection's entry is authoritative.
     """
     number = shard_number(collection)
     before = str((collection.get("keys") or {}).get("profile") or "")
@@ -32,7 +32,7 @@ def to_spare(store: Store, collection: Collection, why: str) -> Moved | None:
     def change(tree: Tree) -> Tree:
         shards = Shards.of(tree)
         if shards is None or number > len(shards.apps) or shards.apps[number - 1].profile != before:
-            # Another, or this one before it died, has moved it already.
+            # Another harvest, or this one before a crash, has moved it already.
             return tree
         moved = shards.with_spare(number)
         return {**tree, SHARDS: moved.to_tree()} if moved else tree

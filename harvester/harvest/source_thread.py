@@ -81,7 +81,7 @@ class SourceThread:
             self.inbox.end()
 
     def _move(self, error: HarvesterError) -> Tree | None:
-        """Go on with the keys of a spare profile where those of a shard are refused; the event of that."""
+        """Continue with a spare profile if the keys of a shard are refused; returns the event about it."""
         context, collection = self.context, self.edits.collection
         if not self.network.keys_refused(error):
             return None

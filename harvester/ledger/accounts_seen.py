@@ -13,7 +13,7 @@ from harvester.ledger.sightings import ACTIVE, DELETED, NOT_FOUND, PROTECTED, SU
 from harvester.networks.rows import AccountRow
 from harvester.store.reading import Reader
 
-# So many are kept in memory.
+# The maximum number that is kept in memory.
 _MOST = 5_000
 _PROFILE = (
     *("name", "created_at", "description", "location", "url", "verified_type", "protected", "followers"),
@@ -53,7 +53,7 @@ class Gathering:
             self.store()
 
     def store(self) -> None:
-        """Hand on to the ledger what was gathered."""
+        """Write the gathered sightings to the ledger."""
         # In order of their ids, as the ledger has them.
         found = [*self._before, *(_sighting(self._last[id]) for id in sorted(self._last))]
         self._last, self._before = {}, []
@@ -75,7 +75,7 @@ def moment_of(text: str) -> str:
 
 
 def of_side_file(reader: Reader, key: str, started: str) -> list[Sighting]:
-    """What users.jsonl or user_changes.json says of a harvest that began then; nothing where damaged."""
+    """The sightings in users.jsonl or user_changes.json of a harvest that began then; none if damaged."""
     try:
         data = reader.read(key).data
     except NotFound:

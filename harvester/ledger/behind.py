@@ -19,7 +19,7 @@ class Behind:
 
 
 def behind(cache: Cache, reader: Reader, collections: Sequence[str]) -> Behind:
-    """What an update of these collections would read."""
+    """The files that an update of these collections would read."""
     files = size = 0
     with Ledger.reading(cache) as ledger:
         for collection in collections:

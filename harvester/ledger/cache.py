@@ -17,7 +17,7 @@ _PROGRAM = "twarc-cloud"
 
 @dataclass(frozen=True)
 class Cache:
-    """The folder of a store; nothing need be there."""
+    """The folder of a store, which need not exist."""
 
     folder: Path
     store: str
@@ -51,7 +51,7 @@ def _top(setting: str) -> Path:
 
 @contextmanager
 def one_writer(cache: Cache) -> Iterator[None]:
-    """Keep other writers away; Conflict where there is one. Readers are not affected."""
+    """Exclude other writers; raises Conflict if there is one. Readers are not affected."""
     try:
         cache.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         cache.folder.chmod(0o700)

@@ -29,7 +29,7 @@ _PAGES_KB = 16_000
 
 
 class Ledger:
-    """What was read of one store. `statement`s are ours; what others wrote is only ever among the values."""
+    """The record of one store. `statement`s are constants; untrusted text is only passed as values."""
 
     def __init__(self, connection: sqlite3.Connection, path: Path, *, is_empty: bool = False) -> None:
         self._connection, self.path, self.is_empty = connection, path, is_empty
@@ -37,7 +37,7 @@ class Ledger:
     @staticmethod
     @contextmanager
     def reading(cache: Cache) -> Iterator["Ledger"]:
-        """The ledger as it is; one that `is_empty` where there is none, or one of another version."""
+        """The current ledger; an empty one (`is_empty`) if there is none, or if it has another version."""
         path = cache.ledger
         if not path.exists() or _schema(path) != SCHEMA:
             connection, is_empty = sqlite3.connect(":memory:"), True
@@ -92,7 +92,7 @@ class Ledger:
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All of the block or nothing of it is written."""
+        """Write all changes of the block, or none."""
         self.run("begin immediate")
         try:
             yield
@@ -115,7 +115,7 @@ class Ledger:
 
 
 def is_outdated(cache: Cache) -> bool:
-    """Whether there is a ledger of another version, or a file in its place that is none."""
+    """Whether the file is a ledger of another version, or not a ledger."""
     try:
         return cache.ledger.exists() and _schema(cache.ledger) not in (0, SCHEMA)
     except HarvesterError:

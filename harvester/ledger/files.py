@@ -1,4 +1,4 @@
-"""Which files of records were read: each is begun, and done once all that it holds is where it belongs."""
+"""Which files of records were read: each is begun, and done once all of its content is stored."""
 
 import hashlib
 from collections.abc import Collection
@@ -24,7 +24,7 @@ class KnownFile:
 
 @dataclass
 class ReadFile:
-    """What was found in a file of records; by day (since 1970) and by tag are posts that were collected."""
+    """The content of a file of records; counts by day (since 1970) and by tag are of collected posts."""
 
     number: int
     posts: int = 0

@@ -1,4 +1,4 @@
-"""What of a store is not in the ledger yet, found by listing it: manifests of known versions are not read."""
+"""Finds new files by listing a store: manifests whose version is known are not read."""
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
@@ -97,7 +97,7 @@ def _new(own: Sequence[RecordFile], known: Mapping[str, KnownFile]) -> Iterator[
 
 
 def _changed(own: Sequence[RecordFile], known: Mapping[str, KnownFile]) -> str:
-    """Why all must be read again; "" where it need not."""
+    """Why all files must be read again; "" if they need not be."""
     changed = (file.key for file in own if file.key in known and known[file.key].sha256 != file.digest)
     first = next(changed, "")
     return f"{first} has changed" if first else ""

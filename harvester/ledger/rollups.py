@@ -1,4 +1,4 @@
-"""How many posts there are by day and by tag, kept as sums, so that no index is asked for them.
+"""The number of posts by day and by tag, kept as sums, so that they need no search in the index.
 
 A post that is in several files counts once for each; `search.asking` counts each once.
 """

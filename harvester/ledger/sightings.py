@@ -52,7 +52,7 @@ def add(ledger: Ledger, collection: int, sightings: Iterable[Sighting]) -> None:
 
 
 def _states(ledger: Ledger, found: list[Sighting]) -> list[_Row]:
-    """Of accounts that were only ever active no state is kept; nearly all are."""
+    """Keep no state for accounts that were always active, as nearly all are."""
     known = {row[0] for row in ledger.rows("select distinct id from states")}
     known |= {each.id for each in found if each.state and each.state != ACTIVE}
     return [(each.id, each.state, each.first, each.last, each.source) for each in found if each.id in known]

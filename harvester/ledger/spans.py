@@ -1,4 +1,4 @@
-"""What an account was seen with, from when to when: spans are made of sightings and of nothing else."""
+"""The names and states of an account as spans of time, derived only from sightings."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -17,9 +17,9 @@ class Span:
 def seen(spans: Iterable[Span], value: str, moment: str, source: str) -> list[Span]:
     """The spans of one account, in order, with one more sighting.
 
-    It widens a span of the same value that it is inside of or next to. One of another value that it is inside
-    of falls apart, as only its first and its last sighting are known; those between are forgotten then. That
-    takes sightings that come late, of an account that had a name, another one and the first again.
+    It widens a span of the same value that contains it or is adjacent. One of another value that contains it
+    is split, as only its first and its last sighting are known; those in between are forgotten. This
+    requires late sightings of an account that had a name, then another one, then the first again.
     """
     here = Span(value, moment, moment, source)
     parts = [part for span in spans for part in _apart(span, here)]

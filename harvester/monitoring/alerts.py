@@ -26,11 +26,11 @@ log = logging.getLogger("twarc-cloud")
 _T = TypeVar("_T")
 
 _KEY = "HONEYBADGER_API_KEY"
-# With what `within.py` takes twelve seconds at most, so that a failure is told before a SIGKILL.
+# Together with `within.py` at most twelve seconds, so that a failure is reported before a SIGKILL.
 _KEY_WITHIN, _MEMORY_WITHIN = 5.0, 2.0
 _STREAM_CHECKS_IN_EVERY = 900.0
 _SINKS_LOOKED_AT_EVERY = 60.0
-# A process of a sink that says nothing for so long hangs, or ends again and again.
+# The silence after which a sink's process is considered hanging, or ending again and again.
 _SINK_SILENT_AFTER = 300.0
 _GAVE_UP = "gave up"
 _DIED = "it died without a message: killed, out of memory, or its machine is gone; its files are now stored"

@@ -1,4 +1,4 @@
-"""What is told to others is waited for briefly, and a harvest neither waits longer nor fails with it."""
+"""Limits the time for reports to other services, which neither delay a harvest nor make it fail."""
 
 import logging
 from collections.abc import Callable
@@ -26,14 +26,14 @@ def delivered(what: str, send: Callable[[], None]) -> bool:
     """Whether it arrived in time; if not, one line says so."""
     try:
         within(_TOLD_WITHIN, send)
-    except Exception as error:  # noqa: BLE001 - told here; that it could not be told changes nothing else
+    except Exception as error:  # noqa: BLE001 - reported here; a failed report changes nothing else
         log.warning("Honeybadger did not get the %s: %s", what, line(error))
         return False
     return True
 
 
 def within(seconds: float, work: Callable[[], _T]) -> _T:
-    """What `work` returns or raises; TimeoutError if it takes longer, and then it goes on alone."""
+    """The result or error of `work`; TimeoutError if it takes longer, and then it continues on its own."""
     call = in_background(work, name="alerts")
     if not wait((call,), seconds).done:
         raise TimeoutError(f"no answer within {seconds:.0f} s")

@@ -25,7 +25,7 @@ from harvester.networks.rule_counts import RuleCounts
 from harvester.settings import Settings
 from harvester.text import plain
 
-# What no harvest needs is imported where it is.
+# Modules that no harvest needs are imported where they are used.
 if TYPE_CHECKING:
     from harvester.networks.rows import Rows
 
@@ -148,7 +148,7 @@ class Network:
         return None
 
     def rule_values(self, tree: Mapping[str, Any], *, active: bool = False) -> Mapping[str, str]:
-        """What each rule, or each `active` one, asks for, by its id; empty where the network has no rules."""
+        """The value of each rule, or of each `active` one, by its id; empty if the network has no rules."""
         return {}
 
     def posts(self, line: bytes) -> Sequence[Post]:
@@ -156,7 +156,7 @@ class Network:
         return only_post(line)
 
     def rows(self, line: bytes) -> "Rows":
-        """What one stored line holds as rows of posts and accounts; raises BrokenLine."""
+        """The content of one stored line as rows of posts and accounts; raises BrokenLine."""
         from harvester.networks.rows import rows_of
 
         return rows_of(self.posts(line))
@@ -236,7 +236,7 @@ class Network:
         return None
 
     def keys_refused(self, error: HarvesterError) -> bool:
-        """Whether it refuses the keys of an app for good, and not what was asked for."""
+        """Whether the error refuses the keys of an app for good, and not only the request."""
         return False
 
     def require_accepted(self, client: Any) -> None:
@@ -249,7 +249,7 @@ class Network:
         yield Check("cost", True, f"none: {self.title} is free.")
 
     def impossible(self, tree: Mapping[str, Any]) -> Sequence[str]:
-        """What of a valid collection no keys of this network could carry out, known without a request."""
+        """Why a valid collection cannot be harvested with any keys, as far as known without a request."""
         return ()
 
     def least_cost(self, tree: Collection) -> float:

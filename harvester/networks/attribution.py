@@ -43,5 +43,5 @@ class Attributor(Protocol):
         """The line of a record with its rules, its origin and its time; as it is where it is no post.
 
         All else in it stays byte by byte. With `traptor_names` the object is that of traptor, under its name.
-        Where it was `told` when it came which rules matched, as `matched` says it, these are it.
+        If the rules were stored on receipt (`told`), those in `matched` are used.
         """

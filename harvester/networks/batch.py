@@ -9,14 +9,14 @@ from harvester.networks.attribution import Matched
 
 @dataclass(frozen=True)
 class Batch:
-    """What a source hands over at once: whole JSON lines, and what is known once they are kept.
+    """A unit of work from a source: complete JSON lines, and the state that is valid once they are stored.
 
     `patch` is a merge patch (RFC 7396) on the collection; `changes` are entries of user_changes.json.
     """
 
     lines: bytes = b""
     posts: int = 0
-    # For the side file: of the posts of these lines, where rules that matched them are to be told.
+    # For the side file: the rules that posts of these lines matched, if they are to be stored.
     matches: tuple[Matched, ...] = ()
     patch: Tree = field(default_factory=dict)
     events: tuple[Tree, ...] = ()
@@ -27,7 +27,7 @@ class Batch:
     # Of a stream: every post published before this moment of the network's clock that matches has come.
     # The first says that the stream is open: one that fails before it has interrupted nothing.
     heard: str = ""
-    # To be on disk before the next one, so that nothing is asked for twice.
+    # Must be on disk before the next one, so that nothing is requested twice.
     sync: bool = False
 
 

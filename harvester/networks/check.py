@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at; `instead_of` names the check that knew less of the same."""
+    """One checked item; `instead_of` names a less detailed check of the same item."""
 
     check: str
     ok: bool

@@ -98,7 +98,7 @@ class Rows(msgspec.Struct, frozen=True, gc=False):
 
 
 def rows_of(posts: Iterable[Post]) -> Rows:
-    """The rows of posts of which nothing else is known."""
+    """Rows of posts of which only the fields that any network has are known."""
     return Rows(
         tuple(
             PostRow(

@@ -1,4 +1,4 @@
-"""Stored records of every form are read as lines and rows, in constant memory, each error with its place."""
+"""Reads stored records of every form as lines and rows, in constant memory, and locates each error."""
 
 from harvester.reading.files import RecordFile as RecordFile
 from harvester.reading.files import record_files as record_files

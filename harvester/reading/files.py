@@ -22,8 +22,8 @@ _ALGORITHMS = ("sha256", "sha1")
 class RecordFile:
     """A file of records that does not change any more.
 
-    `number` counts the files of its harvest from 1 on. Manifests of 2019 have no `sha256`; `digest` is what
-    there is. `posts` is None where the store does not say it without the file being read.
+    `number` counts the files of its harvest from 1 on. Manifests of 2019 have no `sha256`; `digest` is the
+    existing one. `posts` is None if the number is not known without reading the file.
     """
 
     key: str
@@ -56,20 +56,20 @@ class HarvestFolder:
 
     @property
     def manifests(self) -> tuple[Entry, ...]:
-        """A harvest whose manifests have the versions of before has no other files than before."""
+        """The versions of the manifests; while they are the same, so are the files of the harvest."""
         names = [self.folder + manifest_name(algorithm) for algorithm in _ALGORITHMS]
         return tuple(entry for entry in self.entries if entry.key in names)
 
 
 def record_files(reader: Reader, keys: CollectionKeys) -> Iterator[RecordFile]:
-    """The files of all harvests and repairs, also of one that runs. One that is gone has no bytes."""
+    """The files of all harvests and repairs, including running ones. A missing file has no bytes."""
     network = network_name(reader, keys)
     for harvest in harvest_folders(reader, keys):
         yield from files_of(reader, keys, harvest, network=network)
 
 
 def network_name(reader: Reader, keys: CollectionKeys) -> str:
-    """The network of a collection; raises where there is no such collection."""
+    """The network of a collection; raises if there is no such collection."""
     try:
         return name_of(object_in(reader.read(keys.collection).data))
     except NotFound:
@@ -129,6 +129,6 @@ def _folders(reader: Reader, prefix: str) -> Iterator[HarvestFolder]:
             try:
                 started = datetime(*numbers, tzinfo=UTC)  # type: ignore[misc, arg-type]
             except ValueError:
-                # Numbers that are no time are of another program.
+                # Numbers that are not a time were written by another program.
                 continue
             yield HarvestFolder(folder, started, tuple(entries))

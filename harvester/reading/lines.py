@@ -1,4 +1,4 @@
-"""The lines of stored files with their rows, whatever is wrong with some of them."""
+"""Reads the lines of stored files with their rows, even if some lines are damaged."""
 
 import sys
 from collections.abc import Callable, Iterable, Iterator
@@ -23,7 +23,7 @@ REPAIRED = "`files repair FILE -o NEW` writes what can be read of it; `files sho
 
 
 class BadRecord(HarvesterError):
-    """A line of a file that is no record, or where the file is damaged (`is_file`); 0 is all of it."""
+    """A line that is not a record, or where the file is damaged (`is_file`); 0 is the whole file."""
 
     def __init__(self, file: str, line: int, why: str, *, is_file: bool = False, hint: str = "") -> None:
         usual = (
@@ -42,25 +42,25 @@ class RawLine(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A line without its end, and what it holds."""
+    """A line without its end, and its content as rows."""
 
     number: int
     raw: bytes
     rows: Rows
 
 
-# Hears of a bad record, which is then passed over.
+# Called for a bad record, which is then skipped.
 OnBad = Callable[[BadRecord], None]
 
 
 def lines(reader: Reader, file: RecordFile, *, on_bad: OnBad | None = None) -> Iterator[Line]:
-    """The records of a stored file; a bad one is raised, or with `on_bad` handed to it and passed over."""
+    """The records of a stored file; a bad one raises an error, or is passed to `on_bad` and skipped."""
     network = network_of({"network": file.network} if file.network else {})
     return with_rows(raw_lines(reader, file, on_bad=on_bad), file.key, network, on_bad=on_bad)
 
 
 def raw_lines(reader: Reader, file: RecordFile, *, on_bad: OnBad | None = None) -> Iterator[RawLine]:
-    """The lines of a stored file as they are."""
+    """The unparsed lines of a stored file."""
     return _numbered(reader.pieces(file.key), file.key, on_bad)
 
 
@@ -70,7 +70,7 @@ def local_lines(path: str, *, network: Network | None = None, on_bad: OnBad | No
 
 
 def local_raw_lines(path: str, *, on_bad: OnBad | None = None) -> Iterator[RawLine]:
-    """The lines of a file of this machine as they are."""
+    """The unparsed lines of a file of this machine."""
     name = "standard input" if path == STANDARD_INPUT else path
     return _numbered(_local_pieces(path), name, on_bad)
 
@@ -86,7 +86,7 @@ def local_bytes(path: str) -> Iterator[bytes]:
 def with_rows(
     found: Iterable[RawLine], name: str, network: Network, *, on_bad: OnBad | None
 ) -> Iterator[Line]:
-    """The same lines with what they hold; empty ones hold nothing."""
+    """The same lines with their content as rows; empty lines have none."""
     for line in found:
         rows = read_rows(line, name, network, on_bad=on_bad)
         if rows is not None:
@@ -94,7 +94,7 @@ def with_rows(
 
 
 def read_rows(line: RawLine, name: str, network: Network, *, on_bad: OnBad | None) -> Rows | None:
-    """What a line holds; None where it is bad and was handed to `on_bad`."""
+    """The content of a line; None if it is bad and was passed to `on_bad`."""
     try:
         return network.rows(line.raw) if line.raw and not line.raw.isspace() else Rows()
     except BrokenLine as error:

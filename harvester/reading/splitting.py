@@ -7,8 +7,8 @@ from typing import Any
 from isal import isal_zlib
 
 _GZIP, _MAGIC = 31, b"\x1f\x8b"
-# Larger blocks are slower: each is memory that the system has to hand over anew. And of what it is given,
-# the decompressor copies again and again what it does not need yet.
+# Larger blocks are slower: the system has to allocate memory for each, and of its input
+# the decompressor repeatedly copies the part that it does not need yet.
 _GIVEN, _UNPACKED = 128 << 10, 256 << 10
 # Of more members than a few, none is a harvest's; one that was continued after a crash has two.
 _ENDS = 8
@@ -18,7 +18,7 @@ _NOT_GZIP: Any = isal_zlib.error
 
 
 class Unreadable(Exception):
-    """The file is damaged from here on; its words end a sentence."""
+    """The file is damaged from here on; the message is the end of a sentence."""
 
 
 class Gunzip:
@@ -38,7 +38,7 @@ class Gunzip:
         return self._member is None and bool(self.ends)
 
     def unpack(self, piece: memoryview) -> Iterator[bytes]:
-        """What the next bytes hold; raises Unreadable, with isal's words, after all before the damage."""
+        """The unpacked next bytes; after all data before a damage, raises Unreadable with isal's message."""
         for start in range(0, len(piece), _GIVEN):
             data: Any = piece[start : start + _GIVEN]
             self._taken += len(data)
@@ -56,7 +56,7 @@ class Gunzip:
 
 
 def unpacked(pieces: Iterable[memoryview]) -> Iterator[bytes]:
-    """The bytes of a file that may be packed: gzip of one or more members. All before the damage come."""
+    """The bytes of a file that may be gzip of one or more members, including all before a damage."""
     found = iter(pieces)
     first = bytearray()
     for piece in found:
@@ -88,7 +88,7 @@ def _behind(gunzip: Gunzip) -> str:
 
 
 def split(blocks: Iterable[bytes], *, longest: int = LONGEST_LINE) -> Iterator[bytes]:
-    """Whole lines without their ends; what was there before a damage comes before it is raised."""
+    """Complete lines without their ends; lines before a damage are returned before it is raised."""
     tail: list[bytes] = []
     held = 0
     for block in blocks:

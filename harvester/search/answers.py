@@ -1,4 +1,4 @@
-"""A search as it is asked and answered, whoever answers it: an index, tables, or a reading of all files."""
+"""Questions and answers of a search, independent of the source: an index, or a scan of all files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ _MOST_HITS = 10_000
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked for. `before` is the `next` of an answer, whose page is followed by this one."""
+    """A question. `before` is the `next` of the answer whose page precedes this one."""
 
     text: str = ""
     collections: Sequence[str] = ()
@@ -58,7 +58,7 @@ def _place(before: str) -> tuple[int, int] | None:
 
 @dataclass
 class Answer:
-    """Posts that were found, and figures of all that there are. `exact` is False where a figure is not."""
+    """One page of found posts, and figures of all of them. `exact` is False if a figure is not exact."""
 
     query: str
     warnings: list[str]
@@ -73,7 +73,7 @@ class Answer:
     source: str = "index"
 
     def document(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """The answer as JSON."""
         return {
             "query": self.query,
             "warnings": self.warnings,
@@ -88,7 +88,7 @@ class Answer:
 
 
 def expression_of(question: Question) -> tuple[Expression, list[str]]:
-    """All that a question asks for, with what its options ask for; and warnings."""
+    """The complete condition of a question, including its options; and warnings."""
     query = parsed(question.text)
     parts: list[Expression] = [] if isinstance(query.expression, Everything) else [query.expression]
     if question.collections:
@@ -101,7 +101,7 @@ def expression_of(question: Question) -> tuple[Expression, list[str]]:
 
 
 def next_page(question: Question, keys: Sequence[int]) -> str:
-    """Where the page after one with these keys begins; "" where this was not full."""
+    """The begin of the page after one with these keys; "" if this page was not full."""
     if question.sort == BEST or not keys or len(keys) < question.limit:
         return ""
     last = keys[-1]

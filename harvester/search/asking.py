@@ -30,7 +30,7 @@ from harvester.search.index import opened, unusable, version
 
 _SECONDS_A_DAY = 86_400
 _ALL_CELLS = 180 * 360
-# Of each segment so many values are added up; what is rarer in all of them is in no top ten.
+# The number of values of each segment that are added up; rarer ones are not among the top ten.
 _OF_A_SEGMENT = 10_000
 _AGGREGATES: Mapping[str, dict[str, Any]] = {
     DAY: {"histogram": {"field": "at", "interval": _SECONDS_A_DAY, "min_doc_count": 1}},
@@ -41,7 +41,7 @@ _AGGREGATES: Mapping[str, dict[str, Any]] = {
 
 
 class Search:
-    """Answers from the index of a store, as it was committed last; safe to use from many threads."""
+    """Answers from the last committed index of a store; safe to use from many threads."""
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
@@ -64,7 +64,7 @@ class Search:
             return files.totals(ledger)[0]
 
     def ask(self, question: Question) -> Answer:
-        """The answer; an empty one where there is no index."""
+        """The answer; an empty one if there is no index."""
         expression, warnings = expression_of(question)
         answer = Answer(question.text, warnings)
         searcher = self._searcher()
@@ -92,7 +92,7 @@ class Search:
         return answer
 
     def post(self, collection: str, post_id: str) -> Hit | None:
-        """One post of a collection, or one that came along with its posts; None where there is none."""
+        """One post of a collection, or one included with its posts; None if there is none."""
         searcher = self._searcher()
         if searcher is None:
             return None
@@ -108,7 +108,7 @@ class Search:
 
     def _searcher(self) -> tantivy.Searcher | None:
         with self._lock:
-            # Each commit puts another file there.
+            # Each commit replaces this file.
             stamp = (0, 0)
             with suppress(OSError):
                 status = (self._cache.index / "meta.json").stat()
@@ -136,7 +136,7 @@ def _count(searcher: tantivy.Searcher, query: tantivy.Query) -> int:
 
 
 def _after(hits: list[Hit], key: int, shown: int) -> list[Hit]:
-    """Without those of this key that were on the page before."""
+    """The posts without those of this key that were on the previous page."""
     same = [hit for hit in hits if hit.key == key]
     return [*same[shown:], *hits[len(same) :]]
 
@@ -153,7 +153,7 @@ def _rolled_up(
     question: Question,
     expression: Expression,
 ) -> dict[str, list[tuple[str, int]]]:
-    """The facets of everything that a store or a collection has, where the ledger's sums are those."""
+    """The facets of a whole store or collection, if the ledger's sums are exact."""
     collection = _only_collection(expression)
     if collection is None or not {DAY, TAG} & set(question.facets):
         return {}
@@ -161,7 +161,7 @@ def _rolled_up(
     there = searcher.num_docs
     if collection:
         there = _count(searcher, conditions.query(Term("collection", (collection,))))
-    # With posts that are in two files the sums count more than there are.
+    # Posts that are in two files make the sums too high.
     if not files_read or there != posts + included:
         return {}
     return {
@@ -171,7 +171,7 @@ def _rolled_up(
 
 
 def _only_collection(expression: Expression) -> str | None:
-    """The collection whose posts are all asked for, "" for those of all; None where less is."""
+    """The collection if all of its posts are requested, "" if those of all are; None otherwise."""
     parts = list(expression.parts) if isinstance(expression, Both) else [expression]
     if (without := Without(Term("included", ("yes",)))) not in parts:
         return None

@@ -1,4 +1,4 @@
-"""What a query asks for, as queries of tantivy: made of values, so that no text is parsed a second time."""
+"""Conditions as queries of tantivy, made from values, so that no text is parsed a second time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,9 +21,9 @@ from harvester.search.index import schema
 
 _MUST, _SHOULD, _NOT = tantivy.Occur.Must, tantivy.Occur.Should, tantivy.Occur.MustNot
 _INTEGER, _FLOAT = tantivy.FieldType.Integer, tantivy.FieldType.Float
-# Of posts around a place each is measured, up to so many.
+# The maximum number of posts around a place whose distance is measured.
 _MOST_NEAR = 200_000
-# The words that begin with what stands before a '*' within a phrase.
+# The maximum number of words that a '*' within a phrase stands for.
 _MOST_WORDS = 5_000
 # Characters with a meaning in a regular expression are in no word (`words`), other than in emoji.
 _REGEX = {ord(each): f"\\{each}" for each in r"\.+*?()|[]{}^$#&-~"}
@@ -108,7 +108,7 @@ class Conditions:
         return tantivy.Query.term_query(self._schema, name, value, index_option="basic")
 
     def _near(self, wanted: Near) -> tantivy.Query:
-        """A box around the circle, and of it those posts that are near enough."""
+        """The posts in a box around the circle that are near enough."""
         around = self.any_of(
             [
                 self.all_of([self._range("lat", south, north), self._range("lon", west, east)])

@@ -1,4 +1,4 @@
-"""What a query asks for, as values that an index and a plain reading of posts both understand."""
+"""Conditions of a query as values, used by the index and by the scan of posts."""
 
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -35,7 +35,7 @@ class Published:
 
 @dataclass(frozen=True)
 class Near:
-    """At most so many kilometres from a point, in degrees."""
+    """Within a number of kilometres of a point, which is in degrees."""
 
     lat: float
     lon: float

@@ -1,4 +1,4 @@
-"""What can be asked of a post, taken from its row once, for the index and for a plain reading alike."""
+"""The searchable properties of a post, taken from its row once, for the index and for the scan."""
 
 import math
 from datetime import UTC, datetime
@@ -9,13 +9,13 @@ import msgspec
 from harvester.networks.rows import PostRow
 from harvester.search.words import folded, name_of, tag_of
 
-# Where no time is known; its day is far from all others.
+# For posts without a known time; its day is far from all others.
 _EPOCH_MS = 1_288_834_974_657
 _BITS = 22
 
 
 class Facts(msgspec.Struct, frozen=True, gc=False):
-    """A post in the form in which it is looked for. `identity` is the same for each copy in a collection."""
+    """A post in searchable form. `identity` is the same for each copy in a collection."""
 
     identity: int
     key: int
@@ -60,7 +60,7 @@ def facts_of(row: PostRow, collection: str) -> Facts:
 
 
 def identity_of(collection: str, post_id: str, *, included: bool) -> int:
-    """The same for each copy of a post in a collection; one that only came along with others is another."""
+    """The same for each copy of a post in a collection; an included post has a different one."""
     text = f"{collection}\0{post_id}\0{included:d}".encode("utf-8", "surrogatepass")
     return int.from_bytes(blake2b(text, digest_size=8).digest(), signed=True)
 

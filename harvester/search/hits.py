@@ -1,4 +1,4 @@
-"""A found post, as the index stores it and as it is given to people and programs."""
+"""A found post, as the index stores it and as it is returned to people and programs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,7 +34,7 @@ class Hit:
     line: int
 
     def document(self) -> dict[str, Any]:
-        """As JSON has it."""
+        """The hit as JSON."""
         where = {"name": self.place, "lat": self.lat, "lon": self.lon}
         return {
             "id": self.id,
@@ -54,10 +54,10 @@ class Hit:
 
 
 def packed(row: PostRow, *, collection: int, file: int, line: int) -> bytes:
-    """What the index stores of a post, to show it."""
+    """The part of a post that the index stores, to show it."""
     found = [
         row.id,
-        # Of X the id is the key.
+        # For X, the id is the key.
         0 if row.id == str(row.key) else row.key,
         *(collection, row.created_at, row.author_id, row.username, row.text, row.kind, row.lang),
         [row.likes, row.reposts, row.replies, row.quotes, row.bookmarks, row.impressions],

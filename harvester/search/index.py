@@ -25,7 +25,7 @@ def version() -> str:
 
 def schema() -> tantivy.Schema:
     made = tantivy.SchemaBuilder()
-    # By an unsigned field tantivy deletes nothing, and does not say so.
+    # Tantivy silently deletes nothing by an unsigned field.
     # `identity` is the same for all copies of a post in a collection, and `file` for all posts of a file.
     for name in ("identity", "file"):
         made.add_integer_field(name, indexed=True)
@@ -47,7 +47,7 @@ def schema() -> tantivy.Schema:
 
 
 def created(cache: Cache) -> tantivy.Index:
-    """The index to be written; an empty one where there is none."""
+    """The index to be written; an empty one if there is none."""
     try:
         cache.index.mkdir(mode=0o700, parents=True, exist_ok=True)
         return _ready(tantivy.Index(schema(), path=str(cache.index)))
@@ -58,7 +58,7 @@ def created(cache: Cache) -> tantivy.Index:
 
 
 def opened(cache: Cache) -> tantivy.Index | None:
-    """The index to be searched; None where there is none."""
+    """The index to be searched; None if there is none."""
     try:
         if not cache.index.is_dir() or not tantivy.Index.exists(str(cache.index)):
             return None
@@ -68,7 +68,7 @@ def opened(cache: Cache) -> tantivy.Index | None:
 
 
 def unusable(cache: Cache, error: Exception) -> HarvesterError:
-    """What tantivy says of an index that it cannot read or write, in one line."""
+    """Tantivy's errors about an index that it cannot read or write, in one line."""
     words = " ".join(str(error).split())[:200]
     hint = "Free some space, then run `search index` again; the index stays as it was."
     if "os error 28" in words.lower() or "no space left" in words.lower():
@@ -97,7 +97,7 @@ def _free(cache: Cache) -> int:
 
 
 def _ready(index: tantivy.Index) -> tantivy.Index:
-    # The text comes as words that are apart by blanks (`words.folded`).
+    # The text consists of words separated by blanks (`words.folded`).
     analyzer = tantivy.TextAnalyzerBuilder(tantivy.Tokenizer.whitespace()).build()
     index.register_tokenizer(_TOKENIZER, analyzer)
     return index

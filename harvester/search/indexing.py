@@ -1,7 +1,7 @@
 """The index is brought up to date with a store, file by file; a crash between any two steps costs only work.
 
 A file is noted as begun, its posts are put into the index, the index is committed, and only then is the file
-noted as done. What is begun and not done is taken out and read again.
+noted as done. The posts of a file that is begun and not done are removed, and the file is read again.
 """
 
 import shutil
@@ -28,13 +28,13 @@ from harvester.store.reading import Reader
 _POSTS_A_COMMIT = 50_000
 _SECONDS_A_DAY = 86_400
 
-# What is to be shown in words, and the numbers in it for programs.
+# Receives a text to show, and its numbers for programs.
 Show = Callable[..., None]
 
 
 @dataclass
 class Indexed:
-    """What a run did; `notices` say why more was read than was new, `damaged` what could not be read."""
+    """The result of a run; `notices` say why old files were read again, `damaged` what could not be read."""
 
     files: int = 0
     posts: int = 0
@@ -52,7 +52,7 @@ def update(
     show: Show | None = None,
     stop: Stop | None = None,
 ) -> Indexed:
-    """Read what is new in these collections; with `whole_store`, others that are known are gone from it."""
+    """Read new files of these collections; with `whole_store`, other known collections were deleted."""
     done = Indexed()
     with one_writer(cache):
         _require_version(cache, done, rebuild=rebuild)
@@ -108,7 +108,7 @@ class _Run:
         self._size = self._read = 0
 
     def leave_out(self, collections: Sequence[str]) -> None:
-        """Take out the collections that are in the ledger and not in the store any more."""
+        """Remove collections that are in the ledger but no longer in the store."""
         there = {each.collection for each in files.known(self._ledger).values()}
         for gone in sorted(there - set(collections)):
             self._done.notices.append(f"Collection {gone} is gone from the store and from the index.")
@@ -183,7 +183,7 @@ class _Run:
         if row.retrieved_at >= self._newest:
             self._newest = found.newest = row.retrieved_at
         elif row.retrieved_at < self._writer.retrieved(facts.identity):
-            # Of files that come late, e.g. of repairs, the copy that is there may be newer.
+            # If a file arrives late, e.g. from a repair, the existing copy may be newer.
             return
         self._writer.add(row, facts, collection=collection, file=found.number, line=line)
 

@@ -1,6 +1,6 @@
 """Any text that a person types is a query, with warnings, or is refused in one line.
 
-Nothing of it is ever a part of another language: it becomes values (`expression`), whose words are looked up.
+No part of it is passed on in another query language: it becomes values (`expression`) that are looked up.
 """
 
 import re
@@ -15,7 +15,7 @@ _LONGEST = 10_000
 _MOST = 200
 _DEEPEST = 20
 _QUOTES = {'"': '"', "“": "”", "„": "“", "«": "»"}
-# Of a prefix; with fewer, half of the words of an index would begin so.
+# The minimum length of a prefix; with fewer letters, half of the words of an index would match.
 _LETTERS = 3
 _FIELD = re.compile(r"([A-Za-z_]{1,20}):(?=\S)")
 _BARE = re.compile(r"\S+")
@@ -23,7 +23,7 @@ _BARE = re.compile(r"\S+")
 
 @dataclass(frozen=True)
 class Query:
-    """What was typed, what it asks for, and what had to be read in another way than it stands there."""
+    """The typed text, its condition, and warnings about parts that were read in another way."""
 
     text: str
     expression: Expression
@@ -31,7 +31,7 @@ class Query:
 
 
 def parsed(text: str) -> Query:
-    """The query in a text; raises HarvesterError where it cannot be run."""
+    """The query in a text; raises HarvesterError if it cannot be run."""
     if len(text) > _LONGEST:
         raise refused(f"The query has {len(text):,} characters.", f"Use at most {_LONGEST:,}.")
     reading = _Reading(text)

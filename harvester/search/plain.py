@@ -1,4 +1,4 @@
-"""Whether a post is what a query asks for, without an index: slow, and the measure of what an index finds."""
+"""Whether a post matches a query, without an index: slow, and the reference for results of the index."""
 
 from harvester.search.expression import (
     Both,

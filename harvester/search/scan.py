@@ -24,13 +24,13 @@ from harvester.store.keys import CollectionKeys
 from harvester.store.reading import Reader
 
 _SECONDS_A_DAY = 86_400
-# What is to be shown in words, and the numbers in it for programs.
+# Receives a text to show, and its numbers for programs.
 Show = Callable[..., None]
 
 
 @dataclass(frozen=True)
 class _Copy:
-    """The copy of a post that was retrieved last, and what was found of it if it is asked for."""
+    """The copy of a post that was retrieved last, and its properties if it matches."""
 
     retrieved: str
     found: tuple[Facts, bytes, str, str] | None
@@ -39,7 +39,7 @@ class _Copy:
 def scan(
     reader: Reader, collections: Sequence[str], question: Question, *, show: Show | None = None
 ) -> Answer:
-    """The newest posts that a question asks for, with its figures; the sort by relevance needs an index."""
+    """The newest posts that match a question, with its figures; sorting by relevance needs an index."""
     expression, warnings = expression_of(question)
     copies: dict[int, _Copy] = {}
     for collection in collections:

@@ -1,4 +1,4 @@
-"""What the index of a store holds, and what it takes on this machine."""
+"""The content of a store's index, and its size on this machine."""
 
 from contextlib import suppress
 from typing import Any
@@ -11,7 +11,7 @@ from harvester.search.asking import Search
 
 
 def status_of(cache: Cache) -> dict[str, Any]:
-    """Its figures by name; `exists` is False where there is none of this version."""
+    """Its figures by name; `exists` is False if there is no index of this version."""
     search = Search(cache)
     with Ledger.reading(cache) as ledger:
         read, _, _ = files.totals(ledger)

@@ -1,4 +1,4 @@
-"""What stands behind each word with a colon in a query: `tag:`, `from:`, `since:` and others."""
+"""The meaning of each field in a query: `tag:`, `from:`, `since:` and others."""
 
 import re
 from collections.abc import Callable

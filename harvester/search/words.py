@@ -30,7 +30,7 @@ _DROPPED = re.compile(
 
 
 class _Table(dict[int, str]):
-    """What becomes of each character, worked out when it is first met."""
+    """The replacement of each character, computed on its first occurrence."""
 
     def __missing__(self, point: int) -> str:
         self[point] = found = _folded(chr(point))
@@ -57,13 +57,13 @@ def _part(character: str) -> str:
 
 
 _TABLE = _Table()
-# So many characters are replaced one by one in less time than all are looked up.
+# Up to this number of characters, replacing them one by one is faster than looking up all.
 _FEW = 12
 _ASCII = bytes(ord(_folded(chr(byte))) if byte < 128 else byte for byte in range(256))
 
 
 def folded(text: str) -> str:
-    """The words of a text, apart by blanks, as they stand in the index."""
+    """The words of a text, separated by blanks, as in the index."""
     if not text.isascii():
         text = _without_case(unicodedata.normalize("NFC", text))
         if not text.isascii():
@@ -106,10 +106,10 @@ def sought(text: str) -> list[tuple[str, bool]]:
 
 
 def tag_of(text: str) -> str:
-    """A hashtag as it is compared: without '#', in small letters."""
+    """A hashtag in the form for comparison: without '#', in small letters."""
     return unicodedata.normalize("NFC", text).lstrip("#＃").casefold()
 
 
 def name_of(text: str) -> str:
-    """The name of an account as it is compared."""
+    """The name of an account in the form for comparison."""
     return text.lstrip("@＠").casefold()

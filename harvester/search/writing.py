@@ -21,7 +21,7 @@ class IndexWriter:
         self._schema = schema()
         with self._in_words():
             self._writer = self._index.writer(HEAP, 1)
-        # When what was added since the last commit was retrieved, by identity; None where that is not kept.
+        # The retrieval times of posts added since the last commit, by identity; None if they are not kept.
         self._added: dict[int, str] | None = None
         self._searcher: tantivy.Searcher | None = None
         self.pending = 0
@@ -42,7 +42,7 @@ class IndexWriter:
             self._writer.delete_documents_by_term("collection", number)
 
     def add(self, row: PostRow, facts: Facts, *, collection: int, file: int, line: int) -> None:
-        """Put a post in, in place of the copy of it that there is."""
+        """Add a post, replacing the existing copy."""
         document = tantivy.Document()
         _fill(document, facts)
         document.add_integer("collection", collection)
@@ -59,7 +59,7 @@ class IndexWriter:
             self._added[facts.identity] = row.retrieved_at
 
     def retrieved(self, identity: int) -> str:
-        """When the copy of a post that there is was retrieved; "" without one."""
+        """The retrieval time of the existing copy of a post; "" without one."""
         if self._added is None:
             self.commit()
             self._added = {}
@@ -80,7 +80,7 @@ class IndexWriter:
         self._added, self.pending = None, 0
 
     def close(self) -> None:
-        """Wait for the merging of segments; what is not committed is gone."""
+        """Wait for the merging of segments; uncommitted posts are discarded."""
         with self._in_words():
             self._writer.rollback()
             self._writer.wait_merging_threads()

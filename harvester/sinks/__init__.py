@@ -70,7 +70,7 @@ class Message(msgspec.Struct, frozen=True, gc=False):
     position: Position
 
     def __repr__(self) -> str:
-        """Without the post, which is no matter of logs."""
+        """A text without the post, which does not belong in logs."""
         return f"Message({self.id!r}, {self.kind!r}, {self.position})"
 
 

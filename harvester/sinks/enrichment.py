@@ -29,7 +29,7 @@ class Enrichment:
             self._attributor = None
 
     def of(self, post: Post, harvest: str, matched: Sequence[Tree] = ()) -> Post:
-        """The post with its rules, as it was stored otherwise; `matched` has what a side file says of it."""
+        """The post with its rules, otherwise as stored; `matched` has its entries of a side file."""
         attributor = self._of_harvest(harvest)
         if attributor is None:
             return post
@@ -58,6 +58,6 @@ class Enrichment:
 
 
 def _told(post: Post, matched: Sequence[Tree]) -> Sequence[Tree]:
-    """What the side file says of this post."""
+    """The entry of the side file for this post."""
     found = (each.get("rules") for each in matched if each.get("id") == post.id)
     return [rule for rules in found if isinstance(rules, list) for rule in rules if isinstance(rule, dict)]

@@ -17,7 +17,7 @@ from harvester.store.keys import CollectionKeys
 
 @dataclass
 class Matches:
-    """What was counted so far: by rule, in all and of these locally; `none` matched rules of others only."""
+    """The counts so far: by rule, total and locally matched; `none` matched only others' rules."""
 
     posts: int = 0
     none: int = 0
@@ -31,7 +31,7 @@ def count_matches(
 ) -> Matches:
     """Read all that is stored now; `tell` hears how far it is.
 
-    As side files say, and where there is none as is known from the records.
+    From side files, and without one from the records.
     """
     found = Matches()
     for each in (keys, keys.repairs):

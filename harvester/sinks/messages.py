@@ -101,5 +101,5 @@ def _is_since(post: Post, since: datetime) -> bool:
     try:
         return moment(post.received) >= since
     except ValueError:
-        # A line that does not say when it came is rather sent than left out.
+        # A line without a time of receipt is sent rather than left out.
         return True

@@ -143,7 +143,7 @@ class SinkRun:
 
 
 def versions_used(store: Store, keys: CollectionKeys, harvest: str) -> Sequence[Tree]:
-    """The collection as a harvest used it, and as it is now."""
+    """The collection as a harvest used it, and its current version."""
     found = []
     try:
         found.append(object_in(store.read(keys.harvest(moment(harvest)).collection).data))

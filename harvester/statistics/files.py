@@ -17,7 +17,7 @@ _LONGEST = 1 << 20
 
 
 class SampleFile:
-    """The samples of one file. `unusable` counts the lines that are none, `damage` says why it breaks off."""
+    """The samples of one file. `unusable` counts other lines, `damage` says why the file ends early."""
 
     def __init__(self, path: Path, *, prefix: str) -> None:
         self._path, self._prefix = path, prefix
@@ -52,7 +52,7 @@ class SampleFile:
         return [Sample(f"{self._prefix}.{found.name}", found.value, found.at) if self._prefix else found]
 
     def require_usable(self, *, sent: int) -> None:
-        """Raise what was wrong with it, once all that is right was taken."""
+        """Raise the errors of the file, after all valid lines were used."""
         problems = [self.damage] if self.damage else []
         if self.unusable:
             problems.append(

@@ -1,4 +1,4 @@
-"""Figures as Graphite takes them: lines of `name value time`."""
+"""Figures in the format of Graphite: lines of `name value time`."""
 
 import math
 import re

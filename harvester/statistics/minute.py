@@ -1,11 +1,11 @@
-"""A minute of a harvest as a value, and what came in it."""
+"""A minute of a harvest as a value, and the increase of its figures."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-# What is as it was at that moment; all else is a sum since the harvest began.
+# Momentary values; all others are sums since the harvest began.
 MOMENTARY = ("rss_mb",)
 # In the order in which a person looks for them; the counts of a kind of collection follow.
 NAMES = ("tweets", "files", "file_bytes", "gaps", "requests", "usd", "waiting_s", "rss_mb")
@@ -53,7 +53,7 @@ def _is_number(value: object) -> bool:
 
 
 def came(minutes: Iterable[Minute], *, by: str) -> Iterator[tuple[str, dict[str, int | float]]]:
-    """What came in each interval that has any lines, in their order; of what is momentary, the most."""
+    """The increase in each interval that has lines, in order; of momentary values, the maximum."""
     form, before, harvest = BY[by], dict[str, int | float](), ""
     interval, sums = "", dict[str, int | float]()
     for minute in minutes:

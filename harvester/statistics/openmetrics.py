@@ -22,7 +22,7 @@ _COUNTS = ("counts", "gauge", "What a kind of collection counts, since the harve
 
 
 def write(minutes: Iterable[Minute], out: BinaryIO, *, collection_id: str) -> int:
-    """Write the whole exposition; how many samples it has.
+    """Write the whole exposition; returns its number of samples.
 
     The samples of a family stand together, so each is gathered in a file of its own.
     """

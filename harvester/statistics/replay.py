@@ -1,4 +1,4 @@
-"""Samples are sent to a carbon with their own times, in order, and no faster than it takes them."""
+"""Sends samples to a carbon with their own times, in order, and no faster than it accepts them."""
 
 import os
 import selectors
@@ -11,7 +11,7 @@ from harvester.clock import Clock, Stop, Stopped
 from harvester.errors import Exit, HarvesterError
 from harvester.statistics.graphite import Sample
 
-# Seconds: for a connection, for the other side to take or to confirm anything, and between looks for a stop.
+# Seconds: for a connection, for the other side to accept or confirm data, and between checks for a stop.
 _CONNECTS, _PATIENCE, _LOOK = 10.0, 60.0, 0.25
 # Lines of a connection at most: as all of them are confirmed at once, this is what is sent again.
 _MOST = 5000
@@ -19,9 +19,9 @@ _MOST = 5000
 
 @dataclass
 class Replay:
-    """Sends to one address. With a `speed`, so many seconds of the samples' time take one second.
+    """Sends to one address. `speed` is the number of seconds of the samples' time that take one second.
 
-    The other side closes a connection once it has read all of it, so what is `sent` was taken, up to the
+    The other side closes a connection once it has read everything, so `sent` lines were accepted, up to the
     time `upto`.
     """
 
@@ -36,7 +36,7 @@ class Replay:
         self.sent, self.upto = 0, 0
 
     def run(self, samples: Iterable[Sample]) -> Iterator[int]:
-        """Send them; how many were sent so far, after each connection. Stopped at a stop."""
+        """Send the samples; yields the number sent so far after each connection. Ends at a stop."""
         begun, first = self.clock.elapsed(), 0
         for batch in self._batches(samples):
             first = first or batch[0].at
@@ -50,7 +50,7 @@ class Replay:
             yield self.sent
 
     def _batches(self, samples: Iterable[Sample]) -> Iterator[list[Sample]]:
-        """What is sent over one connection: with a speed, what is due within a second."""
+        """The samples for one connection: with a speed, those that are due within a second."""
         batch: list[Sample] = []
         for sample in samples:
             is_later = self.speed and batch and abs(sample.at - batch[0].at) >= self.speed

@@ -1,4 +1,4 @@
-"""The minutes of harvests are read, the oldest harvest first; those of a running one up to its checkpoint."""
+"""Reads the minutes of harvests, the oldest first; those of a running one up to its checkpoint."""
 
 import tempfile
 from collections.abc import Iterator
@@ -74,14 +74,14 @@ def _parsed(here: HarvestKeys, harvest: str, data: bytes) -> list[Minute]:
 
 
 def _of_running(store: Store, keys: CollectionKeys, here: HarvestKeys, harvest: str) -> bytes:
-    """What the checkpoint has of a harvest that runs, or died; empty where it is of another."""
+    """The minutes in the checkpoint of a harvest that runs, or died; empty if it is for another harvest."""
     tree = checkpoint.load(store, keys)
     if tree is None or moment(tree["state"]["harvest"]) != here.started:
         return b""
     try:
         return _put_together(store, here, harvest, tree)
     except HarvesterError:
-        # It ended meanwhile, so that its parts are gone.
+        # It ended meanwhile, so its parts were removed.
         with suppress(NotFound):
             return store.read(here.stats).data
         raise

@@ -144,5 +144,5 @@ def outside(key: str) -> HarvesterError:
 
 
 def root_of(key: str) -> str:
-    """The root that a key is below; empty where there is none."""
+    """The root that a key is below; empty if there is none."""
     return next((root for root in ROOTS if key.startswith(root)), "")

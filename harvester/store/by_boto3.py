@@ -77,7 +77,7 @@ def boto3_client(region: str, limits: Limits) -> Any:
 
 
 def presigned(bucket: str, key: str, *, region: str, seconds: int) -> str:
-    """A link with which anybody reads a page of the bucket, for so long at most."""
+    """A link with which anyone can read a page of the bucket, for a limited time."""
     config = Config(signature_version="s3v4")
     with translated():
         address: str = client_for("s3", region=region, config=config).generate_presigned_url(

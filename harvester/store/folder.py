@@ -179,7 +179,7 @@ class FolderStore:
         return self._places[root] / key.removeprefix(root)
 
     def file_of(self, key: str) -> Path:
-        """Where the file of a key lies, for programs that open it by its path."""
+        """The path of a key's file, for programs that open it directly."""
         return self._path(key)
 
     def _files(self, top: Path) -> Iterator[Path]:

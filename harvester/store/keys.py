@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from harvester.errors import Exit, HarvesterError
 
 ROOT = "collections/"
-# Beside them: what is made of the records of collections (harvester/tables), and pages for readers.
+# Beside them: tables made from the records of collections (harvester/tables), and published reports.
 TABLES, REPORTS = "tables/", "reports/"
 ROOTS = (ROOT, TABLES, REPORTS)
 # Of the apps whose streams run: no collection's id begins with a dot.
@@ -25,7 +25,7 @@ STATS = "stats.jsonl"
 OPEN = "open/"
 # How the names of files of records begin and end.
 SEGMENTS, _SEGMENTS_END = "tweets-", ".jsonl.gz"
-# Those of the side file of one, with the rules that its posts matched, begin so and go on as its own.
+# The key of its side file, with the rules that its posts matched, begins like this and continues the same.
 MATCHES = "matches-"
 
 # A folder name, a part of object keys and of names in AWS: no separators, no leading dot, no blanks.

@@ -1,4 +1,4 @@
-"""The keys of tables: Parquet files made of files of records, and notes of which is made of what."""
+"""The keys of tables: Parquet files made from files of records, and notes about their sources."""
 
 import re
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Made:
         return f"{folder_of(table)}collection={self.collection}/harvested={self.day}/{self.name}.parquet"
 
     def note(self, source: str) -> str:
-        """The note that they are complete; `source` names one version of what they are made of."""
+        """The note that they are complete; `source` names one version of the source file."""
         return f"{NOTES}{self.collection}/{self.day}/{self.name}.{source}.json"
 
 
@@ -44,7 +44,7 @@ def notes_of(collection_id: str) -> str:
 
 
 def partition_of(table: str, collection_id: str) -> str:
-    """Where all files of a table are that belong to one collection."""
+    """The prefix of all files of a table that belong to one collection."""
     return f"{folder_of(table)}collection={collection_id}/"
 
 
@@ -59,7 +59,7 @@ def of_harvest(collection_id: str, folder: str, harvest: datetime) -> Made:
 
 
 def of_day(collection_id: str, day: str, source: str) -> Made:
-    """The tables that take the place of all others of a day."""
+    """The tables that replace all others of a day."""
     return Made(collection_id, day, f"day-{source}")
 
 
@@ -68,7 +68,7 @@ def is_of_day(made: Made) -> bool:
 
 
 def data_in(key: str) -> tuple[str, Made] | None:
-    """The table and the set that a key belongs to; None for what is no Parquet file of ours."""
+    """The table and the set that a key belongs to; None if it is not one of our Parquet files."""
     found = _DATA.fullmatch(key)
     return (found["table"], Made(found["collection"], found["day"], found["name"])) if found else None
 

@@ -1,4 +1,4 @@
-"""SQL over tables: it reads them, and nothing else of this machine, and writes nothing."""
+"""SQL over tables: a query reads only the tables, nothing else on this machine, and writes nothing."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,7 +29,7 @@ ONCE = (
 def opened(
     paths: Mapping[str, Sequence[str]], folder: Path, *, memory_mb: int = 512, threads: int = 2
 ) -> Iterator["DuckDBPyConnection"]:
-    """A database with a view for each table of these files, which can reach nothing else any more."""
+    """A database with a view for each table of these files, without access to anything else."""
     listed = [path for of_table in paths.values() for path in of_table]
     with connected(folder, memory_mb=memory_mb, threads=threads) as connection:
         with in_words("The tables cannot be read", hint=_DAMAGED):
@@ -43,7 +43,7 @@ def opened(
 
 
 def _view(table: str, paths: Sequence[str]) -> str:
-    """All columns by name, those of the partition first; no rows where there is no file."""
+    """All columns by name, those of the partition first; no rows if there is no file."""
     of_table = columns.PARTITIONS | columns.TABLES[table]
     if not paths:
         return f"SELECT {', '.join(f'NULL::{kind} AS {name}' for name, kind in of_table.items())} WHERE false"
@@ -55,7 +55,7 @@ def _view(table: str, paths: Sequence[str]) -> str:
 
 
 def answer(connection: "DuckDBPyConnection", statement: str) -> tuple[list[str], Iterator[tuple[Any, ...]]]:
-    """The names of the columns, and the rows as they are asked for."""
+    """The names of the columns, and an iterator over the rows."""
     with in_words("The query failed", hint=_COLUMNS):
         connection.execute(_only_select(connection, statement))
         names = [each[0] for each in connection.description or ()]

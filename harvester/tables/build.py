@@ -1,4 +1,4 @@
-"""Tables are made of what has none yet; repeated, killed or done twice at once, it comes to the same."""
+"""Builds missing tables; if it is repeated, killed or run twice at once, the result is the same."""
 
 import hashlib
 import tempfile
@@ -20,7 +20,7 @@ from harvester.tables.harvests import Harvest, harvest_parts
 from harvester.tables.placing import metadata, store_set
 from harvester.tables.records import Rows
 
-# Files that a day's file took the place of are kept so long, for whoever reads them at the moment.
+# The time for which files replaced by a day's file are kept, for programs that are reading them.
 KEPT = timedelta(days=1)
 _SIGNS = 16
 _EVERY = 1000
@@ -28,13 +28,13 @@ _EVERY = 1000
 
 @dataclass
 class Result:
-    """What a build did to one collection."""
+    """The result of a build for one collection."""
 
     made: list[dict[str, Any]] = field(default_factory=list)
     there: int = 0
     removed: int = 0
     bad: list[BadRecord] = field(default_factory=list)
-    # Files that were not made because of a bad record, or would be, where nothing is done.
+    # Files that were not made because of a bad record; with a dry run, files that would be made.
     failed: list[str] = field(default_factory=list)
     planned: list[RecordFile] = field(default_factory=list)
 
@@ -51,7 +51,7 @@ class Builder:
     target: Store
     skip_bad: bool = False
     dry_run: bool = False
-    # Hears of each file and its rows so far.
+    # Called with each file and its rows so far.
     on_rows: Callable[[str, int], None] | None = None
 
     def build(self, keys: CollectionKeys) -> Result:
@@ -76,7 +76,7 @@ class Builder:
     def _harvest(
         self, keys: CollectionKeys, folder: HarvestFolder, network: str, there: Catalog, result: Result
     ) -> set[Made]:
-        """Make what is missing of one harvest; the sets that it has."""
+        """Make the missing tables of one harvest; returns its sets."""
         itself = of_harvest(keys.id, folder.folder, folder.started)
         source = _source_of(folder)
         begins = itself.name.removesuffix("harvest")
@@ -140,7 +140,7 @@ class Builder:
             return store_set(self.target, made, source, parts, note, there.data.get(made, {}))
 
     def _replace(self, there: Catalog, made: Made) -> None:
-        """What was made of another version of the source goes first, and a day's file that has its rows."""
+        """First remove tables of another version of the source, and a day's file that has their rows."""
         for day, replaced in list(there.days.items()):
             if made in replaced:
                 forget(self.target, there, day)
@@ -166,7 +166,7 @@ class Builder:
 
 
 def _source_of(folder: HarvestFolder) -> str:
-    """Tells a harvest from what it was when it had other files, or another summary."""
+    """Identifies the version of a harvest, which changes with its files and its summary."""
     names = (folder.folder + HARVEST, folder.folder + HARVEST_2019)
     summary = [entry for entry in folder.entries if entry.key in names]
     versions = " ".join(f"{entry.key} {entry.version}" for entry in (*folder.manifests, *summary))

@@ -1,4 +1,4 @@
-"""What is made of a collection already: sets of Parquet files, each complete once its note is there."""
+"""The existing tables of a collection: sets of Parquet files, each complete once its note exists."""
 
 from collections.abc import Iterator
 from contextlib import suppress
@@ -29,7 +29,7 @@ class Catalog:
 
     notes: dict[Made, dict[str, Entry]] = field(default_factory=dict)
     data: dict[Made, dict[str, Entry]] = field(default_factory=dict)
-    # Sets whose rows another one holds, too, with the source that they had; and which one.
+    # Sets whose rows another set also contains, with their source; and that other set.
     replaced: dict[Made, str] = field(default_factory=dict)
     days: dict[Made, list[Made]] = field(default_factory=dict)
 
@@ -79,12 +79,12 @@ def read_note(store: Store, key: str) -> Tree:
 
 
 def write_note(store: Store, key: str, content: Tree) -> None:
-    """Raises Conflict where it is there already."""
+    """Create the note; raises Conflict if it exists already."""
     store.create(key, orjson.dumps({"schema": VERSION, **content}, option=orjson.OPT_INDENT_2))
 
 
 def collections_in(store: Store) -> list[str]:
-    """The ids of collections that have tables here; raises where tables are of another version."""
+    """The ids of collections that have tables here; raises if tables have another version."""
     ids = list(store.folders(NOTES))
     if not ids and (others := _other_versions(store)):
         raise HarvesterError(
@@ -99,7 +99,7 @@ def _other_versions(store: Store) -> list[str]:
 
 
 def forget(store: Store, found: Catalog, made: Made) -> None:
-    """Remove a set: its notes first, so that no note tells of files that are gone."""
+    """Remove a set: its notes first, so that no note refers to missing files."""
     for entry in found.notes.pop(made, {}).values():
         store.remove(entry.key)
     for entry in found.data.pop(made, {}).values():
@@ -107,7 +107,7 @@ def forget(store: Store, found: Catalog, made: Made) -> None:
 
 
 def remove_listed(store: Store, entry: Entry) -> None:
-    """Remove what was listed, and not what another process has put in its place since."""
+    """Remove the listed objects, but not those that another process has replaced since."""
     with suppress(Conflict):
         store.remove(entry.key, version=entry.version)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 INT, BIG, TEXT, TIME, REAL, BOOL, LIST = (
     *("INTEGER", "BIGINT", "VARCHAR", "TIMESTAMP_MS", "DOUBLE", "BOOLEAN", "VARCHAR[]"),
 )
-# How a row as JSON holds them: a moment is text there.
+# The types in rows as JSON, where a moment is text.
 _JSON = {TIME: TEXT}
 
 Columns = dict[str, str]
@@ -60,7 +60,7 @@ ACCOUNT: Columns = {
     "file": TEXT,
     "line": INT,
 }
-# What a row that was taken out of a post says of it.
+# The columns that a row derived from a post has about the post.
 _OF_POST: Columns = {
     "key": BIG,
     "id": TEXT,

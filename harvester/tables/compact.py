@@ -1,4 +1,4 @@
-"""The many small files of a day become one for each table, in an order that no crash disturbs."""
+"""Combines the small files of a day into one for each table, in steps that are safe at any crash."""
 
 import hashlib
 import tempfile
@@ -21,7 +21,7 @@ _ORDER = {"posts": "key, file, line", "accounts": "id, seen_at", "harvests": "ha
 
 @dataclass(frozen=True)
 class Day:
-    """A day of which more than one set is there."""
+    """A day with more than one set."""
 
     day: str
     sets: tuple[Made, ...]
@@ -48,7 +48,7 @@ def days_to_compact(found: Catalog, month: str) -> Iterator[Day]:
 
 
 def compact(store: Store, collection_id: str, month: str, *, memory_mb: int = 512) -> list[Day]:
-    """Make one set of each day of the month; what it takes the place of is removed by a later build."""
+    """Make one set of each day of the month; the replaced sets are removed by a later build."""
     found = catalog(store, collection_id)
     days = list(days_to_compact(found, month))
     for day in days:

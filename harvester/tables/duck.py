@@ -12,7 +12,7 @@ from harvester.errors import HarvesterError
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-# Beside it, the process holds what reads records and what DuckDB counts not: 250 MB in all.
+# In addition, the process needs memory to read records, and some that DuckDB does not count: 250 MB in all.
 MEMORY_MB = 128
 # A group is held in memory while it is written; readers pass over those whose ids or times are others.
 ROW_GROUP = 50_000
@@ -43,7 +43,7 @@ def connected(
 
 @contextmanager
 def in_words(what: str, *, hint: str = "") -> Iterator[None]:
-    """Errors of DuckDB as one line each; `what` is what it was at, `hint` what can be done."""
+    """Errors of DuckDB as one line each; `what` names the operation, `hint` a remedy."""
     try:
         yield
     except duckdb.OutOfMemoryException as error:
@@ -60,12 +60,12 @@ def in_words(what: str, *, hint: str = "") -> Iterator[None]:
 
 
 def _first(error: duckdb.Error) -> str:
-    """What DuckDB says of it, without its advice and its pointer to the place."""
+    """DuckDB's message, without its advice and its pointer to the place."""
     return str(error).partition("\n")[0].rstrip(". ")
 
 
 def literal(text: str) -> str:
-    """A text as SQL writes it."""
+    """A text as an SQL literal."""
     return "'" + text.replace("'", "''") + "'"
 
 

@@ -27,7 +27,7 @@ _ONCE = (
     "ORDER BY retrieved_at DESC) AS place FROM posts WHERE collection = '{id}' AND NOT included) "
     "WHERE place = 1"
 )
-# Each asks for one collection, which Athena requires; {id} is put in by the one who asks.
+# Each queries one collection, which Athena requires; the user replaces {id}.
 QUESTIONS: Mapping[str, str] = {
     "posts-by-day": f"SELECT day, count(*) AS posts FROM ({_ONCE}) GROUP BY day ORDER BY day",
     "top-hashtags": "SELECT lower(tag) AS tag, count(DISTINCT id) AS posts FROM hashtags "
@@ -52,7 +52,7 @@ _PROJECTION = {
 
 
 def described() -> dict[str, Any]:
-    """What terraform/tables.json holds."""
+    """The content of terraform/tables.json."""
     return {
         "tables": {
             name: {
@@ -69,12 +69,12 @@ def described() -> dict[str, Any]:
 
 
 def _template(table: str) -> str:
-    """Where the files of a partition are, below the bucket; `${...}` is for Glue."""
+    """The location of a partition's files, below the bucket; `${...}` is for Glue."""
     return Made("${collection}", "${harvested}", "").data(table).rpartition("/")[0] + "/"
 
 
 def problems(parameters: Mapping[str, str], template: str, *keys: str) -> Iterator[str]:
-    """What Athena would refuse of a projection, or not find of the files with these keys."""
+    """The errors that Athena would report for a projection, and files with these keys that it would miss."""
     named = re.findall(r"\$\{(\w+)\}", template)
     for name in columns.PARTITIONS:
         if f"projection.{name}.type" not in parameters:

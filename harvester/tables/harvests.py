@@ -28,7 +28,7 @@ class Harvest:
 
     @classmethod
     def read(cls, reader: Reader, folder: HarvestFolder) -> "Harvest | None":
-        """None where it has no summary."""
+        """The harvest; None if it has no summary."""
         for name in (HARVEST, HARVEST_2019):
             try:
                 return cls(folder, object_in(reader.read(folder.folder + name).data))

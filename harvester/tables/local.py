@@ -19,7 +19,7 @@ def local_paths(
     *,
     on_fetched: Callable[[int, int], None] | None = None,
 ) -> list[str]:
-    """Where the files are; those of a bucket are fetched into `cache` once, for none of them ever changes."""
+    """The paths of the files; those of a bucket are fetched into `cache` once, as they never change."""
     listed = list(entries)
     if isinstance(store, FolderStore):
         return [str(store.file_of(entry.key)) for entry in listed]
@@ -37,7 +37,7 @@ def _path(cache: Path, entry: Entry) -> Path:
 
 
 def _is_there(path: Path, entry: Entry) -> bool:
-    # It appears under its name only when whole; one that took its place in the store is dated later.
+    # It appears under its name only when complete; a replacement in the store has a later date.
     return (
         path.is_file()
         and path.stat().st_size == entry.size

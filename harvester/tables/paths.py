@@ -1,4 +1,4 @@
-"""The files that a question needs: those of the tables that it names, of the collections that it is about."""
+"""The files that a query needs: those of the tables and the collections that it names."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -40,7 +40,7 @@ def files_of_tables(
 
 
 def with_tables(store: Store, collection_ids: Iterable[str]) -> list[str]:
-    """These collections, or all; raises where there are no tables of one of them, or none at all."""
+    """These collections, or all; raises if one of them has no tables, or if there are none at all."""
     there, asked = collections_in(store), list(collection_ids)
     missing = [each for each in asked if each not in there]
     if missing or not there:
@@ -54,6 +54,6 @@ def with_tables(store: Store, collection_ids: Iterable[str]) -> list[str]:
 
 
 def tables_named(statement: str) -> list[str]:
-    """The tables whose names stand somewhere in a statement."""
+    """The tables whose names occur in a statement."""
     words = set(re.findall(r"\w+", statement.lower()))
     return [name for name in TABLES if name in words or any(_VIEWS.get(word) == name for word in words)]

@@ -1,4 +1,4 @@
-"""Parquet files are stored once: who comes second takes what is there, if it is of the same source."""
+"""Stores Parquet files once: a second process uses the existing ones, if they have the same source."""
 
 import hashlib
 import tempfile
@@ -21,7 +21,7 @@ _SOURCE, _SCHEMA = "twarc_source", "twarc_schema"
 
 
 def metadata(source: str) -> dict[str, str]:
-    """What a Parquet file says of itself."""
+    """The metadata of a Parquet file."""
     return {_SCHEMA: str(VERSION), _SOURCE: source}
 
 
@@ -35,7 +35,7 @@ def store_set(
 ) -> dict[str, dict[str, Any]]:
     """Store the files of a set and, when all are there, its note; rows and bytes of each table.
 
-    Of what was `listed` before, tables that have no rows any more go.
+    Of the sets that were `listed` before, tables that no longer have rows are removed.
     """
     tables = {part.table: _place(store, made.data(part.table), part, source) for part in parts}
     for table, entry in listed.items():
@@ -56,7 +56,7 @@ def _place(store: Store, key: str, part: Part, source: str) -> dict[str, Any]:
         if there := next((entry for entry in store.entries(key) if entry.key == key), None):
             if told := _adopted(store, there, source):
                 return told
-            # It was made of another version of the source.
+            # It was made from another version of the source.
             remove_listed(store, there)
     raise Conflict(
         f"{key} is made by another process again and again.", hint="Wait until other `tables build` end."
@@ -64,7 +64,7 @@ def _place(store: Store, key: str, part: Part, source: str) -> dict[str, Any]:
 
 
 def _adopted(store: Store, there: Entry, source: str) -> dict[str, Any] | None:
-    """What is there already, if it is of the same source."""
+    """The existing file, if it has the same source."""
     with tempfile.TemporaryDirectory(prefix="twarc-cloud-") as folder:
         path = Path(folder, "there.parquet")
         try:
@@ -82,7 +82,7 @@ def _told(key: str, rows: int, size: int, sha256: str) -> dict[str, Any]:
 
 
 def _rows_of(path: Path, key: str, source: str) -> int | None:
-    """The rows of a file of this source; None where it is another one's, or damaged."""
+    """The number of rows of a file of this source; None if it has another source, or is damaged."""
     try:
         with connected(path.parent) as connection, in_words(key):
             where = literal(str(path))

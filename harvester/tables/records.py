@@ -34,7 +34,7 @@ class Rows:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._posts, self._accounts = Spool(folder, "posts"), Spool(folder, "accounts")
-        # Each page brings its accounts again; what is the same as before is left out.
+        # Each page repeats its accounts; unchanged ones are left out.
         self._seen: dict[str, int] = {}
 
     @property
@@ -56,7 +56,7 @@ class Rows:
             self._accounts.add(_order(account.id), number + encoded[1:] + b"\n")
 
     def parts(self, file: str, notes: dict[str, str]) -> Iterator[Part]:
-        """The files of all tables that have rows, which are of the file of records with this key."""
+        """The files of all tables that have rows, made from the file of records with this key."""
         with connected(self.folder) as connection, in_words(file):
             posts = self.folder / "posts.parquet"
             for table, spool, path in (
@@ -86,7 +86,7 @@ def _of_rows(table: str, spool: Spool, file: str) -> str:
 def _derived(
     connection: "DuckDBPyConnection", posts: Path, folder: Path, notes: dict[str, str]
 ) -> Iterator[Part]:
-    """The tables that are made of the posts; none without rows."""
+    """The tables that are derived from posts; none without rows."""
     connection.execute(f"CREATE VIEW posts AS SELECT * FROM read_parquet({literal(str(posts))})")
     for table, derived in columns.DERIVED.items():
         path = folder / f"{table}.parquet"

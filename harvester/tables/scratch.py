@@ -14,18 +14,18 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 _AT_ONCE = 10_000
-# What stands for NULL in the file in which rows are handed over.
+# Represents NULL in the file that passes rows to DuckDB.
 _NULL = "\\N"
 
 
 class Scratch:
-    """Tables of a while: `add` rows, then `ask`."""
+    """Temporary tables: `add` rows, then `ask`."""
 
     def __init__(self, connection: "DuckDBPyConnection", folder: Path) -> None:
         self._connection, self._folder = connection, folder
 
     def add(self, table: str, columns: Mapping[str, str], rows: Iterable[Sequence[Any]]) -> int:
-        """Make a table of rows, with the SQL type of each column; how many they are. None is NULL."""
+        """Make a table of rows, with the SQL type of each column; returns their number. None is NULL."""
         path = self._folder / f"{table}.csv"
         try:
             with path.open("w", encoding="utf-8", errors="surrogatepass", newline="") as file:
@@ -46,7 +46,7 @@ class Scratch:
         return int(count)
 
     def ask(self, statement: str) -> Iterator[tuple[Any, ...]]:
-        """The rows of an answer, as they are taken."""
+        """The rows of an answer, read on demand."""
         with in_words("The rows"):
             # A cursor of its own, so that another question may be asked meanwhile.
             found = self._connection.cursor().execute(statement)
@@ -56,7 +56,7 @@ class Scratch:
 
 @contextmanager
 def scratch(folder: Path | None = None, *, memory_mb: int = 400, threads: int = 1) -> Iterator[Scratch]:
-    """A place for rows that is gone after the block; `folder` has room for what is spilled."""
+    """Temporary tables that are removed after the block; `folder` has room for spilled data."""
     with tempfile.TemporaryDirectory(prefix="twarc-cloud-", dir=folder) as temp:
         path = Path(temp)
         with connected(path, memory_mb=memory_mb, threads=threads, file=path / "rows.duckdb") as connection:

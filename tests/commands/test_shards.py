@@ -1,4 +1,4 @@
-"""A stream over several apps is one collection to its person, and goes on when one of the apps is refused."""
+"""A stream over several apps is one collection to its user, and continues if one of the apps is refused."""
 
 import gzip
 import json
@@ -112,7 +112,7 @@ def test_a_collection_with_shards_is_started_shown_verified_and_stopped_as_one(
     assert (again.code, "already started" in again.err) == (Exit.LOCKED, True)
     until(lambda: min(_tweets(person, "wide.1"), _tweets(person, "wide.2")) > 20)
 
-    # One app is refused: its shard goes on with the spare one.
+    # One app is refused: its shard continues with the spare one.
     emulated.control.call("POST", "credentials?app=2", {"revoked": True})
     emulated.control.call("POST", "stream/disconnect?app=2", {"how": "close"})
     until(lambda: person.stored("wide.2")["keys"]["profile"] == "c")

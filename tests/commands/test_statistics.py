@@ -1,4 +1,4 @@
-"""`stats`: what is typed wrong is told in one line, and a replay that ends early says how it continues."""
+"""`stats`: wrong input is reported in one line, and a replay that ends early says how to continue it."""
 
 import json
 import socket

@@ -29,7 +29,7 @@ def _rows(*values: str) -> list[Row]:
 
 
 class _Redis:
-    """Readings one after the other, the last one again and again; a stop after so many."""
+    """Readings one after the other, the last one repeatedly; a stop after the given number."""
 
     def __init__(self, *readings: Sequence[Row] | HarvesterError, stop: Stop, most: int) -> None:
         self._readings, self._stop, self._most = list(readings), stop, most

@@ -38,7 +38,7 @@ def _minutes(data: bytes) -> list[Tree]:
 
 
 def _streamed(store: CountingStore, clock: HandClock, folder: Path, *, seconds: int, every: int) -> str:
-    """A stream that brings two posts every so many seconds; the folder of its harvest."""
+    """A stream that delivers two posts at the given interval; the folder of its harvest."""
 
     def collect(job: Job) -> None:
         for second in range(1, seconds + 1):

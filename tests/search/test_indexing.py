@@ -263,7 +263,7 @@ def test_two_at_once_is_refused_and_searches_go_on(folder: Path, cache: Cache) -
 
 
 class _Away(FolderReader):
-    """A store that cannot be reached any more after so many files."""
+    """A store that becomes unavailable after the given number of files."""
 
     def __init__(self, folder: Path, *, files: int) -> None:
         super().__init__(folder, "collections/")

@@ -86,7 +86,7 @@ def test_what_is_read_is_what_is_stored_once_and_in_order(
             site.harvest(batches, per_file=per_file, gaps=gaps, ending=ending, meanwhile=reader.some)
         site.harvest([3])
         found, stored = reader.rest(), site.stored()
-        # Of a file that is moved at that moment nothing may be told; once it is stored, all is.
+        # A file that is being moved may be missing; once it is stored, it is complete.
         for line in records_of(reader.lines):
             assert _told(line) in (_rules(line), [])
         again = records_of(all_of(site.archive(here=False)))

@@ -1,4 +1,4 @@
-"""A replay sends each sample once and in order, and a carbon that is away or hangs is told in one line."""
+"""A replay sends each sample once and in order, and reports a carbon that is away or hangs in one line."""
 
 import gzip
 import socket

@@ -153,7 +153,7 @@ _PLACES = ((52.52, 13.4), (48.86, 2.35), (40.71, -74.0), (35.68, 139.7), (-33.9,
 def _write_records(
     folder: Path, began: datetime, posts: int, chance: random.Random, *, hostile: bool
 ) -> None:
-    """A page of X's of so many posts, with its authors, and its two manifests."""
+    """A page of X with the given number of posts, with its authors, and its two manifests."""
     made = [_post(began - timedelta(minutes=13 * each), chance, hostile=hostile) for each in range(posts)]
     users = [{"id": str(100 + number), "username": name, "name": name} for number, name in enumerate(_NAMES)]
     page = {

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _C = TypeVar("_C", bound=Mapping[str, Any])
-# From this number on it is asked before rules are removed.
+# From this number on, removing rules requires confirmation.
 MANY_RULES = 50
 _FILE = Path(FILE)
 _NO_FILE = "Write one with `collection-config template`, or get it with `collection-config download`."
@@ -125,7 +125,7 @@ def require(reasons: list[str]) -> None:
 
 
 def require_possible(tree: Tree) -> None:
-    """Raise where it is known without the network that it cannot be carried out; `check` says the same."""
+    """Raise if the collection certainly cannot be harvested, without a request; `check` reports the same."""
     if reasons := network_of(tree).impossible(tree):
         raise HarvesterError(
             f"{network_of(tree).title} would refuse this collection.",

@@ -31,7 +31,7 @@ def shard_ids(workspace: Workspace, collection_id: str) -> list[str]:
 def each_shard(*, itself: bool = False) -> Callable[[_F], _F]:
     """Have a command with a `collection_id` and a `workspace` carried out for each shard.
 
-    With `itself` for the collection, too, and first. What one of them raises is said, and the others follow.
+    With `itself` it first runs for the collection, too. An error of one is reported, and the others follow.
     """
 
     def decorated(command: _F) -> _F:
@@ -51,13 +51,13 @@ def each_shard(*, itself: bool = False) -> Callable[[_F], _F]:
 
 
 def _of(collection_id: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The options for one of several, each of which has a folder of its own in the one that was named."""
+    """The options for one of several, each with its own folder below the named one."""
     folder = options.get("copy_folder")
     return {**options, "copy_folder": folder / collection_id} if folder else options
 
 
 def _all(run: Callable[[str], Any], ids: list[str]) -> int:
-    """The highest exit code; where all failed, what the first one raised."""
+    """The highest exit code; if all failed, raises the error of the first one."""
     codes: list[int] = []
     errors: list[HarvesterError] = []
     for each in ids:

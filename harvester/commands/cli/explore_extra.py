@@ -1,4 +1,4 @@
-"""Commands that read collections need packages that no harvest does; who lacks one reads what to install."""
+"""Commands that read collections need extra packages; if one is missing, the error says what to install."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -16,7 +16,7 @@ PACKAGES = ("duckdb", "tantivy")
 
 
 def missing_extra(package: str, what: str) -> HarvesterError:
-    """The error where `what` cannot be done without this package."""
+    """The error if `what` cannot be done without this package."""
     return missing_package(package, what, requirements=REQUIREMENTS)
 
 

@@ -9,7 +9,7 @@ import click
 from harvester.commands.cli.suggestions import NoSuchCommand
 from harvester.errors import Exit
 
-# Options of a door that may stand before or after the command, and whether a value follows each.
+# Options of a program that may be before or after the command, and whether each takes a value.
 _EVERYWHERE = {"--debug": False, "--log-format": True}
 
 

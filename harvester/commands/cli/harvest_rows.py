@@ -38,7 +38,7 @@ def repair_of(workspace: Workspace, keys: "CollectionKeys") -> HarvestSummary | 
 
 
 def how_it_ended(workspace: Workspace, keys: "CollectionKeys") -> str:
-    """What to do where nothing of a collection runs: how its last harvest ended, and who says more."""
+    """A hint if nothing of a collection runs: how its last harvest ended, and which command shows more."""
     from harvester.compute import GAVE_UP
     from harvester.harvest import catalog
 

@@ -29,7 +29,7 @@ def outcome_line(workspace: Workspace, summary: HarvestSummary) -> str:
 
 
 def show_notes(workspace: Workspace, summary: HarvestSummary) -> None:
-    """On standard error: what was billed, where the files are, and how to make a post a line of them."""
+    """Print to standard error: the bill, the location of the files, and how to export one post per line."""
     if summary.get("billed"):
         click.echo(f"Billed: ${dollars(summary):.2f}.", err=True)
     if refused := summary.get("refused_fields"):

@@ -14,7 +14,7 @@ _WIDEST = 30
 
 
 def answer_lines(answer: "Answer") -> Iterator[str]:
-    """The number of posts, one or two lines for each that is shown, and the facets that were asked for."""
+    """The number of posts, one or two lines for each that is shown, and the requested facets."""
     about = "" if answer.exact else "about "
     yield f"{about}{counted(answer.count, 'post')}" + (f", {len(answer.hits)} shown:" if answer.hits else ".")
     for hit in answer.hits:

@@ -7,7 +7,7 @@ from harvester.text import counted
 
 
 def sinks_behind(workspace: Workspace, collection_id: str) -> list[Tree]:
-    """Of each, how it is doing; none where the collection cannot be read."""
+    """The state of each sink; none if the collection cannot be read."""
     from harvester.clock import SystemClock
     from harvester.collection import history
     from harvester.sinks.opening import asked_of

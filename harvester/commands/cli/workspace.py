@@ -102,7 +102,7 @@ class Workspace:
         return path.with_name(f"{path.name}-runs")
 
     def work_root(self, keys: CollectionKeys, temp: str | None = None) -> Path:
-        """Where harvests that were started here keep what is not stored."""
+        """The folder in which harvests started here keep files that are not stored yet."""
         return Path(temp or self.settings.temp) / (self.bucket or "local") / keys.id
 
     @property

@@ -175,7 +175,7 @@ def _whose(owner: LockContent | None) -> str:
 
 
 def _require_no_shards(workspace: Workspace, collection_id: str) -> None:
-    """A collection tells which shards it has, and so is deleted after them."""
+    """A collection lists its shards, and so is deleted after them."""
     there = set(workspace.collection_ids()) if (ids := shard_ids(workspace, collection_id)) else set()
     if left := [each for each in ids if each in there]:
         raise HarvesterError(

@@ -135,7 +135,7 @@ def _run(
 
 
 def _shows(made: "Repair", stop: Stop, show: Show) -> Callable[[], None]:
-    """What shows how far the repair is, and once that a stop was heard."""
+    """The display of the repair's progress, which also reports once that a stop was received."""
     said: list[bool] = []
 
     def shown() -> None:

@@ -1,4 +1,4 @@
-"""What `collection repair` says before it searches: which gaps, by which rules, what not, and the price."""
+"""The plan that `collection repair` prints first: gaps, their rules, excluded gaps and the price."""
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
@@ -46,7 +46,7 @@ def _price(network: "Network", posts: float) -> float:
 
 
 def tell(plan: "Plan", told: Tree, active: Iterable[str]) -> None:
-    """Print the plan; `active` are the ids of the rules that the collection asks for now."""
+    """Print the plan; `active` are the ids of the collection's active rules."""
     found = list(_intervals(plan.planned))
     _tell_gaps(found, set(active))
     if plan.planned:
@@ -78,7 +78,7 @@ def _tell_gaps(found: Sequence[Sequence["Planned"]], active: set[str]) -> None:
 
 
 def _intervals(planned: Iterable["Planned"]) -> Iterator[list["Planned"]]:
-    """The gaps in order, those that overlap together: a crash may be told by two harvests."""
+    """The gaps in order, grouped if they overlap: two harvests may report the same crash."""
     together: list[Planned] = []
     until = datetime.min
     for each in planned:
@@ -101,7 +101,7 @@ def _interval(gaps: Sequence["Planned"]) -> str:
 
 
 def _by(gaps: Sequence["Planned"], active: set[str]) -> str:
-    """Which rules it is searched for with, and why these: they were live then, whatever is now."""
+    """The rules to search with, and why: they were live then, even if other rules are live now."""
     rules = list(dict.fromkeys(rule for each in gaps for rule in each.rules))
     live = min(each.live_since for each in gaps)
     since = f"{'live since' if live <= gaps[0].gap.since else 'first live at'} {when(timestamp(live))} UTC"
@@ -145,7 +145,7 @@ def _too_old(plan: "Plan", told: Tree) -> str:
 
 
 def require_within_reach(plan: "Plan", told: Tree) -> None:
-    """Raise where gaps are open, and only the archive has what was published in them."""
+    """Raise if gaps are open and only the archive has posts that old."""
     if plan.too_old and not plan.planned:
         raise HarvesterError(
             "The open gaps are out of reach of a recent search.",

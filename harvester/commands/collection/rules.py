@@ -85,7 +85,7 @@ def _remove(client: "XClient", ids: list[str], what: str, *, yes: bool) -> None:
 
 
 def _row(rule: Tree) -> Tree:
-    """`id` is the collection that set the rule, and `rule_id` what it calls it; none of other programs'."""
+    """`id` is the collection that set the rule, `rule_id` the id there; empty for other programs' rules."""
     from harvester.networks.x.rules.live_rules import collection_of
 
     tag = str(rule.get("tag") or "")
@@ -103,5 +103,5 @@ _COLUMNS = ("collection", "rule_id", "id_at_x", "value")
 
 
 def _shown(row: Tree) -> Tree:
-    """A row under the names that a person reads."""
+    """A row under the names for people."""
     return {**row, "collection": row["id"], "id_at_x": row["rule"]}

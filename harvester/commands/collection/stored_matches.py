@@ -1,4 +1,4 @@
-"""Shows how many stored posts each rule of a collection matched, which asks nothing of the network."""
+"""Shows how many stored posts each rule of a collection matched, without a network request."""
 
 from typing import TYPE_CHECKING
 
@@ -43,7 +43,7 @@ def show_stored(workspace: Workspace, keys: CollectionKeys, tree: Collection, *,
 
 
 def _rows(found: "Matches", values: dict[str, str]) -> list[Tree]:
-    """Those with most posts first; rules that matched nothing, and rules that are gone, too."""
+    """Rows, most posts first, including rules that matched nothing and rules that were removed."""
     ids = dict.fromkeys([*values, *found.by_rule])
     ranked = sorted(ids, key=lambda each: (-found.by_rule[each], each))
     return [

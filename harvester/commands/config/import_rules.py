@@ -124,7 +124,7 @@ def _watch(
     usual_type: str,
     strict: bool,
 ) -> int:
-    """Follow Redis, if none of the `others` is given that following has no use for; the exit code."""
+    """Follow Redis; returns the exit code. None of the `others`, which --watch excludes, may be given."""
     from harvester.commands.config.watch_rules import watch_rules
 
     if not redis_url or any(others):
@@ -137,7 +137,7 @@ def _watch(
 
 
 def _done(made: "Imported", path: Path, add: str, change: str, remove: str) -> str:
-    """What is done to the file, with these verbs."""
+    """What happens to the file, with these verbs."""
     parts = [f"{add} {counted(made.count(NEW), 'rule')} to {path}"]
     if changes := made.count(CHANGED):
         parts.append(f"{change} {changes:,}")
@@ -212,7 +212,7 @@ def _require_some(made: "Imported", tables: Sequence[Table], *, replacing: bool)
 
 
 def _report(made: "Imported", tables: Sequence[Table]) -> None:
-    """A line of figures, which add up, and one for each row that is no new rule as it was written."""
+    """A line of figures, which add up, and one for each row that is not imported as written."""
     names = " and ".join(table.name for table in tables)
     there = sum(outcome.of_collection and outcome.became == REPEATED for outcome in made.outcomes)
     repeated = f"{made.count(REPEATED):,} repeated" + (f" ({there:,} of the collection)" if there else "")

@@ -1,4 +1,4 @@
-"""Says what the harvests of a changed collection ask for, and pay for, again."""
+"""Reports what the harvests of a changed collection request, and pay for, again."""
 
 import click
 
@@ -7,7 +7,7 @@ from harvester.networks.registry import network_of
 
 
 def tell_repaid(before: Tree, after: Tree) -> None:
-    """Say what the next harvest asks for anew, and so pays for again."""
+    """Report what the next harvest requests, and pays for, again."""
     old, new, prices = before.get("search") or {}, after.get("search") or {}, network_of(after).prices
     if old.get("query") == new.get("query") or not old.get("since_id") or not prices:
         return

@@ -36,7 +36,7 @@ class _TakesBoxes(click.Command):
     """A command whose values may begin with a minus, as the box -0.5,51.3,0.3,51.7 does."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        # What begins with a blank is no option, and the blank counts for nothing in a value.
+        # An argument that begins with a blank is not an option, and the blank is ignored in a value.
         return super().parse_args(ctx, [f" {word}" if _MINUS.match(word) else word for word in args])
 
 

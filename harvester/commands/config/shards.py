@@ -35,7 +35,7 @@ _TERMS = (
 
 @dataclass(frozen=True)
 class Plan:
-    """What each shard is given; `moved_in` is how many of its rules were in another one."""
+    """The rules of each shard; `moved_in` is the number of its rules that were in another one."""
 
     shards: Shards
     rules: Sequence[Sequence[Tree]]
@@ -117,7 +117,7 @@ def shards(
 
 
 def replaced(workspace: Workspace, tree: Tree) -> Plan | None:
-    """Where the rules of an edited collection go, or why they do not fit; None where it has no shards."""
+    """The placement of an edited collection's rules, or why they do not fit; None without shards."""
     found = Shards.of(tree)
     if found is None:
         return None
@@ -126,7 +126,7 @@ def replaced(workspace: Workspace, tree: Tree) -> Plan | None:
 
 
 def require_no_shard(tree: Tree) -> None:
-    """Raise for a shard, whose rules are those that its collection gives it."""
+    """Raise for a shard, whose rules are set by its collection."""
     if parent := tree.get(SHARD_OF):
         raise HarvesterError(
             f"{tree['id']} is a shard of {parent}, and edited with it.",
@@ -136,13 +136,13 @@ def require_no_shard(tree: Tree) -> None:
 
 
 def store_edit(workspace: Workspace, tree: Tree, plan: Plan) -> None:
-    """Bring the shards of an edited collection up to date, and tell the streams that run."""
+    """Update the shards of an edited collection, and notify the running streams."""
     for number, rules in enumerate(plan.rules, 1):
         _store_shard(workspace, shard_tree(tree, plan.shards, number, rules))
 
 
 def _planned(workspace: Workspace, tree: Collection, names: Sequence[str], rule_cap: int | None) -> Plan:
-    """With as few apps as it takes, and at least as many as there are shards already."""
+    """Place the rules in the fewest apps that suffice, but at least in all existing shards."""
     from harvester.networks.x.rules.placement import DoNotFit
 
     if not names or len(set(names)) < len(names):
@@ -174,7 +174,7 @@ def _planned(workspace: Workspace, tree: Collection, names: Sequence[str], rule_
 def _apps(
     workspace: Workspace, tree: Collection, names: Sequence[str], rule_cap: int | None
 ) -> dict[str, App]:
-    """What each profile's app may have; raises where two have one app."""
+    """The limits of each profile's app; raises if two profiles belong to one app."""
     found: dict[str, App] = {}
     owners: dict[str, str] = {}
     for name in names:
@@ -192,7 +192,7 @@ def _apps(
 
 
 def _caps(workspace: Workspace, tree: Tree, rule_cap: int | None) -> tuple[int, int]:
-    """How many rules of what length the app has room for, beside those of others."""
+    """The number and length of rules that the app has room for, beside those of others."""
     from harvester.networks.x import XClient
     from harvester.networks.x.rules.live_rules import RuleCaps, collection_of
 
@@ -229,7 +229,7 @@ def _plan(workspace: Workspace, tree: Mapping[str, Any], found: Shards, *, hint:
 
 
 def _before(workspace: Workspace, tree: Mapping[str, Any]) -> dict[str, int]:
-    """In which shard each rule is, as these are stored."""
+    """The shard of each rule, as stored."""
     found: dict[str, int] = {}
     stored = Shards.of(tree)
     for number, each in enumerate(stored.ids(str(tree["id"])) if stored else ()):

@@ -18,9 +18,9 @@ from harvester.networks.x.imports.rows import CHANGED, NEW, UNUSABLE, Row, Table
 from harvester.store.keys import CollectionKeys
 from harvester.text import counted, one_line
 
-# Rules that are being loaded are read again until they stay as they are, but not for longer than this.
+# Rules that are being loaded are read again until they no longer change, but not for longer than this.
 _SETTLES, _SETTLED_WITHIN = 2.0, 30.0
-# A word may be lost, so that it is looked without one, too.
+# A notification may be lost, so the source is also read without one.
 _LOOKS_EVERY = 60.0
 _TICK = 0.5
 _FIRST_PAUSE, _LONGEST_PAUSE = 5.0, 60.0
@@ -33,7 +33,7 @@ Rows = Sequence[Row]
 class Watch:
     """Follows a source until `stop`: `read` gives its rows, and `store` makes an edit of them.
 
-    `heard` waits so many seconds for a word that something changed.
+    `heard` waits up to the given number of seconds for a notification of a change.
     """
 
     read: Callable[[], Rows]
@@ -47,7 +47,7 @@ class Watch:
     _said: str = ""
 
     def run(self) -> None:
-        # Before it reads, so that no word is lost in between.
+        # Before it reads, so that no notification is lost in between.
         self.heard(0.0)
         while not self.stop.requested:
             try:
@@ -76,7 +76,7 @@ class Watch:
         return rows
 
     def _wait_out(self, error: HarvesterError) -> None:
-        """Say once why nothing is taken over; what is known to be wrong before anything was is raised."""
+        """Report once why nothing is stored; an error before the first edit is raised instead."""
         is_away = error.exit_code == Exit.RETRY_LATER or isinstance(error, StoreAway)
         if self._known is None and not is_away:
             raise error
@@ -92,7 +92,7 @@ class Watch:
             began = self.clock.elapsed()
             if self.heard(_TICK):
                 return
-            # Where nothing can be heard, it does not wait.
+            # Without notifications it does not wait.
             if self.clock.elapsed() - began < _TICK / 2:
                 self.clock.wait(self.stop, _TICK)
 
@@ -125,7 +125,7 @@ def watch_rules(workspace: Workspace, path: Path, url: str, *, usual_type: str, 
 
 @dataclass
 class _Edits:
-    """Edits of one collection; its file here follows, if it holds nothing that is not stored."""
+    """Edits of one collection; its local file is updated, too, unless it has changes that are not stored."""
 
     workspace: Workspace
     keys: CollectionKeys

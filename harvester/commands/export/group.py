@@ -35,7 +35,7 @@ def _command(form: Form) -> click.Command:
         command = selection_options(command)
     for choice in reversed(form.options):
         command = _option(choice)(command)
-    # What is said of all forms stands in docs/exports.md.
+    # docs/exports.md describes what all forms have in common.
     help_text = f"{form.help}\n\nExamples and columns: docs/exports.md."
     return click.command(form.name, help=help_text)(collection_ids_argument(command))
 

@@ -1,4 +1,4 @@
-"""Runs an export: finds the files, writes them in the form that was asked for, and says what was written."""
+"""Runs an export: finds the files, writes them in the requested form, and reports what was written."""
 
 import gc
 from collections.abc import Iterator, Sequence
@@ -59,7 +59,7 @@ def run(form: Form, collection_ids: Sequence[str], workspace: "Workspace", optio
 
 @contextmanager
 def _without_cycles() -> Iterator[None]:
-    """Posts are freed as they are written: to look for cycles among them takes a third of the time."""
+    """Switch off the search for cycles, a third of the time: posts are freed as they are written."""
     gc.disable()
     try:
         yield
@@ -148,7 +148,7 @@ def require_no_damage(now: Progress, to: str) -> None:
 
 
 def require_no_bad(now: Progress, *, skip: bool) -> None:
-    """Raise where records could not be read; what could be was written."""
+    """Raise if records could not be read; all others were written."""
     if not now.bad_records:
         return
     shown = [*now.bad[:_SHOWN]]

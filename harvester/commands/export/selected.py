@@ -52,7 +52,7 @@ def selection(
     kinds: Iterable[str],
     included: bool,
 ) -> "Selection":
-    """What the options select."""
+    """The selection that the options describe."""
     from harvester.exports.selection import Selection
 
     begin, end = _time(since, "--since"), _time(until, "--until")

@@ -27,7 +27,7 @@ def keys_of(workspace: Workspace, collection_ids: tuple[str, ...]) -> "list[Coll
 
 
 def target_of(workspace: Workspace, folder: Path | None) -> "Store":
-    """Where the tables are."""
+    """The store of the tables."""
     if folder is None:
         return workspace.store
     from harvester.store.folder import FolderStore

@@ -98,7 +98,7 @@ def _print_json(names: list[str], rows: Iterator[tuple[Any, ...]]) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """What JSON can say; moments as everywhere in this project."""
+    """The value as JSON; moments have the format used everywhere in this project."""
     if isinstance(value, datetime):
         return value.isoformat(timespec="milliseconds") + "Z"
     if isinstance(value, list):

@@ -42,7 +42,7 @@ class StreamGap:
 
     @property
     def is_partial(self) -> bool:
-        """Whether a repair is through with it, and did not find all that was published in it."""
+        """Whether a repair closed the gap without finding all posts that were published in it."""
         return self.repaired.get("state") == PARTIAL
 
     @property
@@ -60,7 +60,7 @@ def gaps_of(
             gap = StreamGap(str(summary.get("harvest_timestamp") or ""), event)
             if _is_dated(gap):
                 noted = event.get("repaired")
-                # One that was searched for again is as the last repair left it.
+                # A gap that was searched for again has the result of the last repair.
                 repaired = (closed or {}).get(gap.key) or (noted if isinstance(noted, dict) else {})
                 found.append(StreamGap(gap.harvest, event, repaired))
     return sorted(found, key=lambda gap: (gap.since, gap.until))

@@ -34,7 +34,7 @@ _COPIED = ("network", "budget_usd")
 class Planned:
     """A gap that is searched for: its spans, and `posts` by the rate at which its harvest collected.
 
-    `rules` were live in it, since `live_since`. `seconds` is without what an earlier gap covers.
+    `rules` were live in it, since `live_since`. `seconds` excludes the time that an earlier gap covers.
     """
 
     gap: StreamGap
@@ -47,7 +47,7 @@ class Planned:
 
     def to_tree(self) -> Tree:
         harvest, since, until = self.gap.key
-        # One that was closed before is searched for anew, and not from where that repair ended.
+        # A gap that was closed before is searched for from its start, not from where that repair ended.
         again = {"again": self.gap.repaired.get("by")} if self.gap.repaired else {}
         return {
             "harvest": harvest,
@@ -163,7 +163,7 @@ def _add(
     network: Network,
     harvests: list[HarvestSummary],
 ) -> datetime:
-    """Plan to search for the gap, if any rule was live in it; until when the plan covers all gaps then."""
+    """Plan to search for the gap, if any rule was live in it; returns the end of the time planned so far."""
     if not known:
         plan.unknown_rules.append(gap)
     elif not any(span.rules for span in spans(gap.since, gap.until, known)):

@@ -44,7 +44,7 @@ class Content:
     raw_bytes: int = 0
     lines: int = 0
     posts: int = 0
-    # Of a side file: the greatest line of the records that it tells of.
+    # Of a side file: the highest line number of the records that it describes.
     last_line: int = 0
     problem: str = ""
     starts: tuple[Start, ...] = ()
@@ -90,7 +90,7 @@ def _read(pieces: Iterable[memoryview], sink: "_Plain | _Gunzip") -> Content:
 
 
 class _Told:
-    """Counts the lines of a side file, each of which tells of a later record, or of another post of it."""
+    """Counts the lines of a side file, each of which is for a later record, or for another post of it."""
 
     def __init__(self) -> None:
         self.last = 0

@@ -203,7 +203,7 @@ class Case:
                 yield Finding(name, Verdict.UNEXPECTED, STRANGER)
 
     def _matches(self) -> Iterator[Finding]:
-        """Whether side files tell of records that are there."""
+        """Whether side files describe existing records."""
         read = dict(self._read())
         for name in filter(is_matches, self.claims.names):
             segment = segment_of(name)

@@ -11,15 +11,15 @@ _WIDTH, _HEIGHT = 900, 190
 _TOP, _STRIP, _AXIS = 16, 8, 20
 _LABELS = 8
 _LABEL_WIDTH = 62
-# Of days that no bar is shown for, at least this much of one that has few posts.
+# The minimum height of a bar: a day with few posts, or with a harvest but no posts, stays visible.
 _LEAST = 1.5
 
 
 @dataclass(frozen=True)
 class Day:
-    """What a bar shows: a number, the word for the state of the harvests, and whether there is a gap.
+    """The content of a bar: a number, the state of the harvests, and whether there is a gap.
 
-    `state` is empty where nothing was asked; a state with no posts is a thin line.
+    `state` is empty if no harvest ran; a state without posts is a thin line.
     """
 
     name: str
@@ -51,7 +51,7 @@ def bars(days: Sequence[Day], *, label: str, brush: bool = False, strip: bool = 
     )
 
 
-# Hatched, so that a gap is seen without colour.
+# Hatched, so that a gap is visible without colour.
 _PATTERN = (
     '<defs><pattern id="hatched" width="6" height="6" patternUnits="userSpaceOnUse" '
     'patternTransform="rotate(45)"><line class="hatch" x1="0" y1="0" x2="0" y2="6"/></pattern></defs>'

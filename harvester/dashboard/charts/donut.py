@@ -11,7 +11,7 @@ _FREE = 0.012
 
 
 def donut(items: Sequence[tuple[str, int]], *, label: str) -> str:
-    """A ring of at most ten slices, from the top and clockwise; empty where there is nothing to share."""
+    """A ring of up to ten slices, clockwise from the top; empty if the sum is zero."""
     total = sum(value for _, value in items)
     if not total:
         return ""

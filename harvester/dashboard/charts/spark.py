@@ -8,7 +8,7 @@ _WIDTH, _HEIGHT = 120, 22
 
 
 def spark(values: Sequence[int], *, label: str) -> str:
-    """The line of these values; empty where there are none, so that no data is not zero."""
+    """The line of these values; empty without values, so that missing data is not shown as zero."""
     if not values or not any(values):
         return ""
     most, step = max(values), _WIDTH / max(len(values) - 1, 1)

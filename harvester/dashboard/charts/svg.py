@@ -11,9 +11,9 @@ def coordinate(number: float) -> str:
 
 
 def element(name: str, content: str = "", /, **attributes: object) -> str:
-    """An element whose attributes are escaped and whose content is SVG already.
+    """An element whose attributes are escaped; its content must be SVG.
 
-    A trailing underscore of a name is dropped, others become dashes; what is None or empty is left out.
+    A trailing underscore of a name is dropped, others become dashes; None and empty values are left out.
     """
     given = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{_escaped(_text(value))}"'
@@ -24,7 +24,7 @@ def element(name: str, content: str = "", /, **attributes: object) -> str:
 
 
 def title(text: str) -> str:
-    """What is shown when one points at a mark, and read aloud."""
+    """The title of a mark, for tooltips and screen readers."""
     return f"<title>{_escaped(text)}</title>"
 
 
@@ -33,7 +33,7 @@ def text(content: str, **attributes: object) -> str:
 
 
 def _escaped(words: str) -> str:
-    """Neither markup, nor signs that reverse or hide what stands around them."""
+    """Text without markup and without characters that reverse or hide the text around them."""
     return escape(printable(words))
 
 

@@ -1,4 +1,4 @@
-"""Where posts are from: circles over an outline of the countries, and the area that is searched."""
+"""The places of posts: circles over an outline of the countries, and the area of the search."""
 
 import math
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from harvester.dashboard.charts.svg import element, title
 
 _WIDTH = 1000
-# Of the outline below; the poles are cut off.
+# The range of the outline below; the poles are cut off.
 _TOP, _HEIGHT = 20, 390
 _KM_A_DEGREE = 111.2
 _SCALE = _WIDTH / 360

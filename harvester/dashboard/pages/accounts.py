@@ -117,7 +117,7 @@ def _table(found: Sequence[Account]) -> Table:
 
 
 def _of_one(account: Account) -> Tree:
-    """What is shown of the only account that was found."""
+    """The details of the only account that was found."""
     profile = [
         (name, str(value)) for name, value in account.profile.items() if value not in (None, "", [], {})
     ]

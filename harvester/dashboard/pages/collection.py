@@ -130,7 +130,7 @@ def _as_text(tree: Tree) -> str:
 
 
 def facts_of(pages: Pages, keys: CollectionKeys, tree: Tree, found: History) -> Tree:
-    """What is said of a collection above its tables."""
+    """The facts about a collection above its tables."""
     place, overview = pages.place, pages.overview
     standing = row_of(place.store, keys, overview.tasks().get(keys.id))
     last = found.harvests[0] if found.harvests else None
@@ -161,14 +161,14 @@ def facts_of(pages: Pages, keys: CollectionKeys, tree: Tree, found: History) -> 
 
 
 def running_summary(pages: Pages, keys: CollectionKeys) -> HarvestSummary | None:
-    """What the running harvest has so far: as it says itself, or as it last said in the store."""
+    """The figures of the running harvest: from the process itself, or its last ones in the store."""
     place = pages.place
     live = None if place.settings.cluster else place.compute.live(keys.id)
     return live or catalog.running(place.store, keys) or catalog.stale(place.store, keys)
 
 
 def activity(store: Any, keys: CollectionKeys, running: HarvestSummary | None) -> str:
-    """What it is doing, and whether it is to stop."""
+    """What the harvest is doing, and whether a stop was requested."""
     if running is None:
         return ""
     held = catalog.live_lock(store, keys) or {}
@@ -177,7 +177,7 @@ def activity(store: Any, keys: CollectionKeys, running: HarvestSummary | None) -
 
 
 def _with_live(found: History, running: HarvestSummary | None) -> int:
-    """The posts, with those of the running harvest as it says now."""
+    """The number of posts, including the latest figure of the running harvest."""
     if running is None:
         return found.posts
     began = running.get("harvest_timestamp")
@@ -193,7 +193,7 @@ def _detail(standing: Tree | None, last: HarvestSummary | None, running: Harvest
 
 
 def _covered(found: History) -> str:
-    """How much of the time since the first harvest is in no open gap."""
+    """The share of the time since the first harvest that is in no open gap."""
     spans = [span for summary in found.harvests if (span := span_of(summary))]
     if not spans:
         return ""
@@ -233,7 +233,7 @@ def _due(scheduled: Scheduled | None, due: str | None, now: str) -> str:
 
 
 def _buttons(tree: Tree, facts: Tree) -> list[tuple[str, str]]:
-    """What can be done now."""
+    """The available actions."""
     runs = facts["state"] in ("running", "starting", "restarting", "stopping", "gave up", "no capacity")
     stream = is_stream(tree)
     found: list[tuple[str, str]] = []

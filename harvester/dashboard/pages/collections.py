@@ -30,7 +30,7 @@ def _page(pages: Pages) -> Page:
 
 
 def sums(rows: list[Tree]) -> Tree:
-    """What all collections have together."""
+    """The sums over all collections."""
     names = ("posts", "file_bytes", "gaps", "month_x", "month_aws")
     return {
         "collections": len(rows),

@@ -75,7 +75,7 @@ def months(collection_id: str, history: History, settings: Settings) -> list[Tre
 
 
 def expected(spent: float, now: datetime) -> float:
-    """What a month comes to that goes on like this."""
+    """The projected cost of the month at the current rate."""
     days = monthrange(now.year, now.month)[1]
     gone = now.day - 1 + now.hour / 24 + now.minute / 1440
     return spent * days / max(gone, 1 / 24)

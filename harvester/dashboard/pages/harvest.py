@@ -100,7 +100,7 @@ def _billed(summary: HarvestSummary) -> Table:
 
 
 def _files(store: Store, here: HarvestKeys) -> Table:
-    """The files with the digests of both manifests; one that neither lists has none."""
+    """The files with the digests of both manifests; empty for a file that neither lists."""
     sizes = {entry.key.removeprefix(here.folder): entry.size for entry in store.entries(here.folder)}
     digests = {algorithm: _manifest(store, here, algorithm) for algorithm in ALGORITHMS}
     names = sorted({*sizes, *(name for listed in digests.values() for name in listed)})
@@ -133,7 +133,7 @@ def _manifest(store: Store, here: HarvestKeys, algorithm: str) -> dict[str, str]
 
 
 def _events(store: Store, here: HarvestKeys) -> list[str]:
-    """The last lines of events.jsonl, as they stand there."""
+    """The last lines of events.jsonl, unchanged."""
     with suppress(NotFound):
         lines = store.read(here.events).data.splitlines()
         return [line.decode("utf-8", "backslashreplace") for line in lines[-_EVENTS:]]

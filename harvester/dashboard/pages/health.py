@@ -1,4 +1,4 @@
-"""Health: what `doctor` checks, schedules without a scheduler, and collections that need a look."""
+"""Health: the checks of `doctor`, schedules without a scheduler, and collections that need attention."""
 
 from flask import Flask, Response, request
 
@@ -12,14 +12,14 @@ from harvester.documents import Tree
 from harvester.ledger.database import Ledger
 from harvester.networks.check import Check
 
-# Checks ask X and AWS, and write a probe into the store: not with each view.
+# Checks send requests to X and AWS, and write a probe into the store, so they do not run at each view.
 _FRESH = 300.0
 _TO_LOOK_AT = ("bad", "poor")
 
 
 def add(app: Flask, pages: Pages) -> None:
     def checked() -> list[Check]:
-        # What is read only is asked nothing that writes.
+        # With --read-only no checks run, because some of them write.
         return [] if pages.place.read_only else list(pages.place.checks())
 
     checks = Fresh(checked, pages.place.clock, seconds=_FRESH)
@@ -48,7 +48,7 @@ def _page(pages: Pages, checks: Fresh[list[Check]], *, is_asked: bool) -> Page:
 
 
 def _index(pages: Pages) -> str:
-    """How old the search index of this machine is; "" without one."""
+    """The age of this machine's search index; "" without one."""
     with Ledger.reading(cache_of_place(pages.place)) as ledger:
         return ledger.as_of
 

@@ -1,4 +1,4 @@
-"""Live figures of the pages, and the newest posts of a collection as they come."""
+"""Live figures of the pages, and the newest posts of a collection as they arrive."""
 
 import json
 from collections.abc import Callable
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from harvester.networks.records import Post
     from harvester.sinks.archive.tail import Tail
 
-# Seconds between two looks: in a bucket each look costs money, and a checkpoint is a minute old at most.
+# Seconds between two reads: each read of a bucket costs money, and a checkpoint is at most a minute old.
 _BILLED, _FREE, _RUNNING = 15.0, 5.0, 1.0
 _NEWEST = 20
 _RATE_MINUTES = 10
@@ -33,7 +33,7 @@ _RATE_MINUTES = 10
 
 def add(app: Flask, pages: Pages) -> None:
     every = _BILLED if pages.place.store.is_billed else _FREE
-    # Several pages that show the same ask once.
+    # Pages that show the same data share one read.
     of_all = Fresh(lambda: _overview(pages), pages.place.clock, seconds=every / 2)
 
     @app.get("/events")
@@ -57,7 +57,7 @@ def add(app: Flask, pages: Pages) -> None:
 
 
 def _or_nothing(look: Callable[[], News]) -> Callable[[], News]:
-    """A look at a store that is away for a moment finds nothing; the next may."""
+    """Find nothing if the store is unavailable for a moment; the next read may succeed."""
 
     def found() -> News:
         try:
@@ -146,7 +146,7 @@ def _name(found: Tree, data: Tree, author: str) -> str:
 
 
 def _rules(summary: HarvestSummary | None) -> Table:
-    """Rules in force, with their posts; a stream counts them if it is to."""
+    """Rules in force, with their posts, if the stream counts them."""
     counts = (summary or {}).get("rule_counts")
     rows = counts.get("rules") if isinstance(counts, dict) else None
     columns = (
@@ -161,7 +161,7 @@ def _rules(summary: HarvestSummary | None) -> Table:
 
 
 class _Following:
-    """The posts of one open page from the last one that it shows."""
+    """The posts of one open page after the last one that it shows."""
 
     def __init__(self, pages: Pages, keys: CollectionKeys, *, after: str) -> None:
         self._clock, self._tail = pages.place.clock, _tail(pages, keys)
@@ -187,6 +187,6 @@ class _Following:
 
 
 def _behind(posts: "list[Post]", after: str) -> "list[Post]":
-    """Those behind the last post that is shown; all where it is not among them."""
+    """The posts after the last one that is shown; all if it is not among them."""
     ids = [post.id for post in posts]
     return posts[ids.index(after) + 1 :] if after in ids else posts

@@ -56,7 +56,7 @@ def _page(pages: Pages, finder: Finder) -> Page:
     asked = wanted(request.args)
     answer, note, problem = None, "", ""
     if asked.collection:
-        # Raises where there is none of this name.
+        # Raises if there is none with this name.
         pages.tree(CollectionKeys(asked.collection))
     try:
         answer, note = finder.ask(
@@ -125,7 +125,7 @@ def _metrics(metrics: Mapping[str, int]) -> str:
 
 
 def _row(hit: Hit) -> Tree:
-    """A hit as CSV has it."""
+    """A hit as a row of CSV."""
     found = hit.document()
     author = found.pop("author")
     return {**found, "author_id": author["id"], "username": author["username"]}
@@ -152,7 +152,7 @@ def _post(pages: Pages, finder: Finder, keys: CollectionKeys, post_id: str) -> P
 
 
 def _line(pages: Pages, keys: CollectionKeys, hit: Hit) -> Line | None:
-    """The line that it is in; None where the file is gone."""
+    """The line that contains the post; None if the file no longer exists."""
     read = reader(pages.place.store)
     file = next((each for each in record_files(read, keys) if each.key == hit.file), None)
     found = lines(read, file) if file else iter(())
@@ -160,7 +160,7 @@ def _line(pages: Pages, keys: CollectionKeys, hit: Hit) -> Line | None:
 
 
 def _inside(row: PostRow | None, rows: Mapping[str, PostRow]) -> list[tuple[str, PostRow]]:
-    """The posts that it is about, as they came along with it."""
+    """The posts that it refers to, as they were received with it."""
     if row is None:
         return []
     about = (("reposted", row.reposted_id), ("quoted", row.quoted_id), ("replied to", row.replied_to_id))
@@ -168,7 +168,7 @@ def _inside(row: PostRow | None, rows: Mapping[str, PostRow]) -> list[tuple[str,
 
 
 def _raw(line: Line | None, post_id: str) -> str:
-    """The post as the network sent it: of a page only this one of its posts."""
+    """The post as the network sent it: from a page, only this post."""
     if line is None:
         return ""
     record: Any = object_in(line.raw)

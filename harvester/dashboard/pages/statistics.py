@@ -15,7 +15,7 @@ from harvester.statistics.minute import BY, came
 from harvester.statistics.stored import minutes
 from harvester.store.keys import CollectionKeys
 
-# Intervals that are shown, the newest; and how far back is read for them.
+# The number of newest intervals that are shown, and how far back figures are read for them.
 _SHOWN = 400
 _BACK = {"minute": timedelta(hours=12), "hour": timedelta(days=17), "day": timedelta(days=400)}
 _FIRST = ("tweets", "file_bytes", "requests", "usd", "gaps", "waiting_s", "rss_mb")
@@ -50,7 +50,7 @@ def _page(pages: Pages) -> Page:
         pages.tree(keys)
         rows = _rows(pages, keys, by)
     posts = [(row["interval"].removesuffix("T00:00:00Z"), _whole(row.get("tweets"))) for row in rows]
-    # Days without figures are days without a harvest; shorter intervals are many, and most of them empty.
+    # Days without figures are days without a harvest; shorter intervals are often empty and left out.
     days = filled(posts)[0] if by == "day" else [Day(*each) for each in posts]
     values = {
         "ids": pages.overview.ids(),
@@ -69,7 +69,7 @@ def _first(pages: Pages) -> str:
 
 
 def _rows(pages: Pages, keys: CollectionKeys, by: str) -> list[Tree]:
-    """The newest intervals of those that have any figures."""
+    """The newest intervals with figures."""
     since = pages.place.clock.now() - _BACK[by]
     found = came(minutes(pages.place.store, keys, since=since), by=by)
     newest = deque(found, maxlen=_SHOWN)

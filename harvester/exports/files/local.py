@@ -1,4 +1,4 @@
-"""Files that a person names: of records, or of ids as text or packed into 64 bits each."""
+"""Files given on the command line: of records, or of ids as text or packed into 64 bits each."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path

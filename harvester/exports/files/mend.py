@@ -1,4 +1,4 @@
-"""`files repair`: the records that can be read of a damaged file, in a new one."""
+"""`files repair`: copies the readable records of a damaged file to a new one."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,7 @@ from harvester.reading.lines import BadRecord, local_raw_lines, read_rows
 
 @dataclass(frozen=True)
 class Mended:
-    """What was kept; `lost` says where each damage is."""
+    """What was kept; `lost` has the place of each damage."""
 
     lines: int
     bytes: int

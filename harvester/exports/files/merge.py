@@ -68,7 +68,7 @@ def count(names: Sequence[str], to: str) -> Merged:
 
 
 def _places(names: Sequence[str]) -> list[tuple[Path, list[str]]]:
-    """For each place below the folders, the files that stand there."""
+    """For each relative path, the files with this path in the folders."""
     found: dict[Path, list[str]] = {}
     for name in names:
         for path in sorted(Path(name).rglob("*")):
@@ -92,7 +92,7 @@ def _merge_files(names: Sequence[str], to: str, found: Merged) -> None:
 
 
 def _newest(names: Sequence[str], found: Merged) -> Iterator[bytes]:
-    """The lines of all posts, newest first. Of each, the one that was received last stays."""
+    """The lines of all posts, newest first. The copy of a post that was received last is kept."""
     with Sorter() as by_id, Sorter() as by_time:
         for number, name in enumerate(names):
             for post in posts_in([name]).read(trees=True):

@@ -1,7 +1,7 @@
 """`files sample`: some posts, or the posts of some users, chosen by chance and always the same ones.
 
-Those are chosen whose id, hashed with the seed, comes first. So the order of the files and the machine do
-not matter, and samples of two halves make the sample of the whole.
+The posts with the lowest hashes of id and seed are chosen. The order of the files and the machine do
+not matter, and the sample of a whole can be drawn from the samples of its parts.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from harvester.exports.written import Written, written
 
 
 def sample(posts: Posts, to: str, *, size: int, seed: str, of_users: bool) -> Written:
-    """Write posts a line each, in the order in which they stand in the files, each once."""
+    """Write one post per line, in the order of the files, each once."""
     chosen = _chosen(_ids(posts.read(), of_users=of_users), size, seed)
     number = 0
     done: set[str] = set()

@@ -42,7 +42,7 @@ def _cells(posts: Posts, paths: Sequence[Sequence[str]]) -> Iterable[list[str]]:
 
 
 def _at(tree: Tree, path: Sequence[str]) -> str:
-    """What is there; empty where it is missing. Members of all objects in a list are joined."""
+    """The value of a member; empty if it is missing. Members of all objects in a list are joined."""
     found: list[Any] = [tree]
     for name in path:
         inner = [each.get(name) for each in found if isinstance(each, dict)]

@@ -8,7 +8,7 @@ from harvester.networks.rows import PostRow
 MENTION, REPOST, REPLY, QUOTE = "mention", "repost", "reply", "quote"
 TOGETHER, USED = "hashtag-cooccurrence", "user-hashtag"
 KINDS = (MENTION, REPOST, REPLY, QUOTE, TOGETHER, USED)
-# A post with more hashtags is a list of them, and its pairs would outnumber those of all others.
+# A post with more hashtags is a list of tags, whose pairs would outnumber those of all others.
 _MOST_TAGS = 50
 
 # From a node to a node. Accounts are nodes by their ids, `@name` where only that is known; hashtags are
@@ -36,7 +36,7 @@ def _users(post: PostRow, authors: Mapping[str, str]) -> Iterator[tuple[str, str
         user_id or (f"@{name.lower()}" if name else "")
         for user_id, name in zip(post.mentions, post.mention_names, strict=True)
     ]
-    # `RT @name: ...` begins with whom it reposts, which is no mention.
+    # `RT @name: ...` begins with the reposted account, which is not a mention.
     first = 0
     if post.reposted_id:
         author = authors.get(post.reposted_id, "")

@@ -1,4 +1,4 @@
-"""The network in all posts: its edges, and the nodes that stay by the limits that were set."""
+"""The network in all posts: its edges, and the nodes that remain within the limits."""
 
 import heapq
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ USER, HASHTAG = "user", "hashtag"
 
 @dataclass(frozen=True)
 class Limits:
-    """Which edges and nodes stay: 0 is no limit. They hold in this order."""
+    """The limits of edges and nodes, applied in this order; 0 is no limit."""
 
     between_collected: bool = False
     min_weight: int = 0
@@ -66,13 +66,13 @@ class Graph:
         if self._limits.min_degree:
             self._keep(lambda node: self._degrees[node][0] >= self._limits.min_degree)
         if self._limits.top:
-            # The heaviest; of equal ones the first by id, so that there are never more.
+            # The heaviest nodes; equal ones by id, so that the limit is never exceeded.
             key: Callable[[str], tuple[int, str]] = lambda node: (-self._degrees[node][1], node)  # noqa: E731
             most = set(heapq.nsmallest(self._limits.top, self._degrees, key=key))
             self._keep(lambda node: node in most)
 
     def _keep(self, stays: Callable[[str], bool]) -> None:
-        """A node that stays is there, even if none of its edges is."""
+        """A remaining node is kept, even if none of its edges is."""
         kept = [node for node in self._degrees if stays(node)]
         self._degrees = {node: [0, 0] for node in kept}
         found = _degrees(self.edges())

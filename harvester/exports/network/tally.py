@@ -18,7 +18,7 @@ _encoder = msgspec.msgpack.Encoder()
 
 
 class Edge(NamedTuple):
-    """All connections from one node to another; `kinds` says how many there are of each."""
+    """All connections from one node to another; `kinds` has the number of each kind."""
 
     source: str
     target: str

@@ -1,4 +1,4 @@
-"""Writes the network in the format that was asked for."""
+"""Writes the network in the requested format."""
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping
@@ -39,7 +39,7 @@ def write(posts: Posts, to: str, options: Mapping[str, Any]) -> Written:
 
 
 class _Counts:
-    """How many lines are nodes and edges."""
+    """The number of lines with nodes and with edges."""
 
     def __init__(self) -> None:
         self.nodes = self.edges = 0

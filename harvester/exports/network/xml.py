@@ -1,4 +1,4 @@
-"""The network as GEXF 1.3 and as GraphML, written as it is read."""
+"""The network as GEXF 1.3 and as GraphML, written while it is read."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -8,7 +8,7 @@ from harvester.exports.network.edges import KINDS, TOGETHER
 from harvester.exports.network.graph import Graph, Node
 from harvester.exports.network.tally import Edge
 
-# XML has no way to write these.
+# Characters that XML cannot represent.
 _NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _PLAIN = re.compile(r"[\w:.#@ -]*", re.ASCII).fullmatch
 _OF_NODE = {"kind": "string", "degree": "integer", "weight": "integer"}
@@ -16,7 +16,7 @@ _OF_EDGE = {**dict.fromkeys(KINDS, "integer"), "first": "string", "last": "strin
 
 
 def is_directed(kinds: frozenset[str]) -> bool:
-    """Hashtags that stand together have no direction; a file has one for all edges."""
+    """The direction, one for all edges of a file: co-occurring hashtags have none."""
     return kinds != {TOGETHER}
 
 

@@ -173,7 +173,7 @@ def _accepted_rules(x: XClient, tree: Collection) -> Iterator[Check]:
     if not result.problems:
         many = f"{counted(len(active_rules(tree['filter'])), 'rule')} in {counted(len(rules), 'live rule')}"
         detail = f"accepted: {many}; {caps.rules:,} allowed, {caps.in_use:,} there now."
-        # Without X it is only known what fits into an app that has no other rules.
+        # Without a request to X, only an app without other rules can be checked.
         yield Check("rules at X", True, detail, instead_of="rules")
 
 

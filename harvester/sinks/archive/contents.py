@@ -122,7 +122,7 @@ def stored_contents(store: Store, keys: CollectionKeys, harvest: str) -> Content
 
 
 def contents_here(work: WorkFolder) -> Contents:
-    """What a harvest of this machine has synced; what is not here any more is stored."""
+    """The synced files of a harvest on this machine; files that are no longer here are stored."""
     files = {name: _extent_here(work, file) for name, file in work.finished.items()}
     if work.open:
         files[work.open.name] = _extent_here(work, work.open, whole=False)

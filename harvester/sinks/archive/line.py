@@ -1,4 +1,4 @@
-"""A line of the archive as it is read, with where reading goes on behind it."""
+"""A line read from the archive, with the position at which reading continues."""
 
 from typing import Literal
 
@@ -20,5 +20,5 @@ class Line(msgspec.Struct, frozen=True, gc=False):
     matched: tuple[Tree, ...] = ()
 
     def __repr__(self) -> str:
-        """Without the record, which is no matter of logs."""
+        """A text without the record, which does not belong in logs."""
         return f"Line({self.kind!r}, {self.position})"

@@ -29,7 +29,7 @@ class Opened:
 
     @property
     def has_all(self) -> bool:
-        """Whether as much can be read as counts."""
+        """Whether all valid bytes can be read."""
         return self._upto >= self.extent.size
 
     @property

@@ -157,7 +157,7 @@ class Archive:
         except NotFound:
             self._give_up("segment gone", "is not stored any more")
         if self._records and not self._has_matches(extent):
-            # It is on its way into the store: the next look finds it there.
+            # It is being stored: the next read finds it in the store.
             self._close_records()
             return False
         return True
@@ -177,7 +177,7 @@ class Archive:
         return self._matches is not None and self._matches.has_all
 
     def _extend(self, records: Opened, extent: Extent) -> bool:
-        """First the side file, so that it tells of all records that are read."""
+        """Open the side file first, so that it covers all records that are read."""
         if not self._has_matches(extent):
             self._close_records()
             return False

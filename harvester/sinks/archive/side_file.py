@@ -18,7 +18,7 @@ class SideFile:
         self._ahead: deque[Tree] = deque()
 
     def of(self, line: int) -> tuple[Tree, ...]:
-        """What it says of the posts of one line; nothing where it is damaged before that."""
+        """The entries for the posts of one line; none if the file is damaged before them."""
         found: list[Tree] = []
         while (entry := self._next()) and _line(entry) <= line:
             self._ahead.popleft()
@@ -28,11 +28,11 @@ class SideFile:
 
     @property
     def has_all(self) -> bool:
-        """Whether all that counts of it is at hand."""
+        """Whether all valid bytes of it are available."""
         return self._file.has_all
 
     def extend(self, extent: Extent) -> None:
-        """More of it counts than did."""
+        """Note that more bytes of it are valid."""
         self._file.extend(extent)
 
     def close(self) -> None:

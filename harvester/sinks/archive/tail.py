@@ -1,6 +1,6 @@
-"""The newest posts of a collection, and those that come: what is synced here, or checkpointed elsewhere.
+"""The newest posts of a collection, and new ones: as synced on this machine, or as checkpointed elsewhere.
 
-Nothing is asked of the harvest, and no position is stored.
+No request is sent to the harvest, and no position is stored.
 """
 
 import logging
@@ -23,9 +23,9 @@ from harvester.store.keys import CollectionKeys, segment_order
 
 log = logging.getLogger("twarc-cloud")
 
-# Pauses between two looks for news: where each look is paid for, and elsewhere.
+# Pauses between two reads: if each read costs money, and otherwise.
 _LOOKS_BILLED, _LOOKS = 5.0, 0.5
-# So many harvests are looked at for posts: each costs requests, and most may have brought nothing.
+# The maximum number of harvests that are searched for posts: each costs requests, and may have none.
 _MOST_HARVESTS = 100
 # Of a time as forms of records write it, what all have: 2026-11-26T23:51:00.
 _SECOND = 19
@@ -63,7 +63,7 @@ class Tail:
             begin, back = earlier[-1], 2 * back
 
     def more(self) -> list[Post]:
-        """What came since; empty where nothing did."""
+        """The posts since the last call; empty if there are none."""
         while lines := self._archive.read():
             records = (line.data for line in lines if line.kind == "record")
             if posts := [post for record in records for post in self._posts(record)]:
@@ -71,7 +71,7 @@ class Tail:
         return []
 
     def follow(self, *, clock: Clock, stop: Stop) -> Iterator[Post]:
-        """Each post that comes, until a stop."""
+        """Each new post, until a stop."""
         while not stop.requested:
             posts = self.more()
             yield from posts
@@ -80,7 +80,7 @@ class Tail:
 
     @property
     def pause(self) -> float:
-        """Seconds until it is worth another look."""
+        """Seconds until another read is worthwhile."""
         return _LOOKS_BILLED if self._store.is_billed and not self._archive.is_here else _LOOKS
 
     def close(self) -> None:

@@ -101,7 +101,7 @@ class Words:
         from confluent_kafka import KafkaError as Code
 
         if error.code() == Code._ALL_BROKERS_DOWN and self.last:
-            # Why one is down was said before, and tells more.
+            # The reason was reported before, and is more informative.
             return
         self.last = self.clean(error.str())
         if meaning(error) is Meaning.SETTING:

@@ -1,4 +1,4 @@
-"""Every form of X's records becomes the same rows: pages, stream objects, flattened posts, API 1.1."""
+"""Converts every form of X's records to the same rows: pages, stream objects, flattened posts, API 1.1."""
 
 from harvester.networks.records import BrokenLine, readable
 from harvester.networks.rows import Rows

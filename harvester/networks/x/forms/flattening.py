@@ -1,7 +1,7 @@
-"""Answers of X become one post each, with all that it refers to inside it, as `twarc2 flatten` does it.
+"""Splits X's answers into posts, each with every object that it refers to, as `twarc2 flatten` does.
 
-Member by member the same, in the same order. What is null there, or is not what it should be, stays as it is,
-where twarc raises.
+The members and their order are the same. Members that are null or have an unexpected type are kept unchanged,
+where twarc raises an error.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -10,7 +10,7 @@ from typing import Any
 from harvester.documents import Tree
 from harvester.networks.records import BrokenLine
 
-# What has no references in it, and is large.
+# Large members without references.
 _PLAIN = frozenset(
     (
         *("context_annotations", "public_metrics", "edit_controls", "edit_history_tweet_ids", "withheld"),
@@ -67,7 +67,7 @@ class _Known:
         return list(self._posts.values())
 
     def expand(self, value: Tree) -> Tree:
-        """The object with what it refers to; those in it first."""
+        """The object with the objects that it refers to; nested objects first."""
         for name, inner in value.items():
             if name not in _PLAIN:
                 self._expand_inner(inner)

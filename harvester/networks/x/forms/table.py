@@ -120,7 +120,7 @@ def _plain_list(value: list[Any]) -> str:
 
 
 def _shown(post: Tree) -> Tree:
-    """The post with what twarc-csv shows of it; the post itself stays as it is."""
+    """A copy of the post with the values that twarc-csv shows; the post itself is not changed."""
     shown = {**post, "referenced_tweets": {}}
     found = _objects(post.get("referenced_tweets"))
     if found:
@@ -135,7 +135,7 @@ def _shown(post: Tree) -> Tree:
     return shown
 
 
-# What a repost shows of the post that it reposts.
+# The members that a repost takes from the reposted post.
 _MERGED = ("text", "entities", "attachments", "context_annotations", "public_metrics")
 
 

@@ -215,7 +215,7 @@ def _id(named: "_Named | _Tweet") -> str:
 
 
 def _either(text: Text, number: Id) -> str:
-    """The id as text, as numbers of so many digits are rounded by programs that wrote the line."""
+    """The id as text, because programs may have rounded numbers of more than 15 digits in the line."""
     return text or ("" if number is None else str(number))
 
 

@@ -26,7 +26,7 @@ _NO_METRICS = Metrics()
 
 
 class Known:
-    """What of other objects a post refers to, by id; `names` are ids of accounts by name."""
+    """The objects that posts refer to, by id; `names` are ids of accounts by name."""
 
     def __init__(
         self, users: Iterable[User] = (), media: Iterable[Media] = (), places: Iterable[Place] = ()

@@ -81,7 +81,7 @@ class _Rules:
         self.by_key.setdefault(_key(rule), []).append(known)
 
     def move(self, known: _Known, rule: CollectionRule) -> None:
-        """The known rule is this one now."""
+        """Replace the known rule with this one."""
         self.by_key[_key(known.rule)].remove(known)
         del self.by_id[known.rule.id]
         self.add(rule, known.place)
@@ -139,7 +139,7 @@ class _Import:
         return self._repeated(found, asked, same, of_collection=first is None) if same else found
 
     def _changed(self, asked: Asked, rule: CollectionRule, known: _Known) -> Sequence[str]:
-        """What a row says otherwise than the rule of the collection that it is, if it may change that."""
+        """The differences between a row and its rule in the collection, if the row may change the rule."""
         if self.replacing:
             return [name for name in _MEMBERS if getattr(rule, name) != getattr(known.rule, name)]
         if not asked.has_id or known.rule.id not in self._places:

@@ -64,7 +64,7 @@ def named(url: str) -> tuple[str, Any]:
 
 
 class Notices:
-    """What traptor's manager publishes when it changed rules; without a connection none is heard."""
+    """The notifications of traptor's manager about changed rules; none without a connection."""
 
     def __init__(self, url: str, environment: Mapping[str, str]) -> None:
         self._url, self._environment = url, environment
@@ -72,7 +72,7 @@ class Notices:
         self._heard: Any = None
 
     def heard(self, seconds: float) -> bool:
-        """Whether one came within so many seconds, for which it waits if it is connected."""
+        """Whether a notification arrives within the given seconds; waits only if connected."""
         import redis
 
         try:
@@ -86,7 +86,7 @@ class Notices:
                 )
                 self._heard = self._client.pubsub(ignore_subscribe_messages=True)
                 self._heard.subscribe(_NOTICES)
-                # The confirmation, from which on no word is lost.
+                # The confirmation, after which no notification is lost.
                 self._heard.get_message(timeout=CONNECT)
             return self._heard.get_message(timeout=seconds) is not None
         except (redis.RedisError, OSError):

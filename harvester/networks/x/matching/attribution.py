@@ -78,7 +78,7 @@ class Attribution:
         return enrichment.enriched(line, record, matches, origin, traptor_names=traptor_names)
 
     def _told(self, match: Tree) -> Match:
-        """The rule of a match as it is stored; of one that the collection has no more, its id."""
+        """The stored form of a matched rule; for a rule that the collection no longer has, its id."""
         rule_id = str(match.get("id"))
         number = self._numbers.get(rule_id)
         rule = CollectionRule(rule_id, "", "") if number is None else self._rules[number]
@@ -117,7 +117,7 @@ def attribution_of(collections: Iterable[Tree], events: Iterable[Tree]) -> Attri
 
 
 class LiveRules:
-    """What is known of the rules of a collection and of its live rules; each edit adds to it."""
+    """The known rules of a collection and its live rules; each edit adds to them."""
 
     def __init__(self) -> None:
         self._rules: dict[str, CollectionRule] = {}

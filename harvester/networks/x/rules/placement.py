@@ -28,7 +28,7 @@ def placed(
     possible.
     """
     for caps in apps:
-        # What is wrong with a rule is told at once, and not taken for a lack of room.
+        # An invalid rule is reported at once, and not treated as a lack of room.
         translated([rule for rule in rules if rule.active], caps)
     shards: list[list[CollectionRule]] = [[] for _ in apps]
     free: list[CollectionRule] = []
@@ -52,7 +52,7 @@ def placed(
 
 
 def live_rules(rules: Sequence[CollectionRule], caps: RuleCaps) -> list[Rule]:
-    """The live rules that these need in an app of their own; raises where they do not fit."""
+    """The live rules that these need in an app of their own; raises if they do not fit."""
     return arranged([rule for rule in rules if rule.active], prefix="", caps=caps)
 
 
@@ -123,7 +123,7 @@ def _load(shard: Sequence[CollectionRule], caps: RuleCaps) -> float:
 
 
 def _too_few(rules: Sequence[CollectionRule], apps: Sequence[RuleCaps]) -> HarvesterError:
-    """How many apps it takes is known about, by the characters and by the rules that are not packed."""
+    """Estimate the number of apps from the characters and from the rules that are not packed."""
     caps = max(apps, key=_room)
     native = sum(1 for rule in rules if rule.active and rule.type == NATIVE)
     by_size = [math.ceil(sum(map(_size, rules)) / _room(caps)), math.ceil(native / caps.rules)]

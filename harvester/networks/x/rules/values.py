@@ -60,9 +60,9 @@ def is_token(word: str) -> bool:
 
 
 def as_matched(kind: str, value: str) -> str:
-    """A value without what X does not tell apart: upper and lower case of words, `OR` excepted.
+    """A value in the form in which X compares it: words in lower case, except `OR`.
 
-    What an operator is given may be told apart, so native values that have one stay as they are.
+    Arguments of operators may be case-sensitive, so native values with an operator are not changed.
     """
     if kind in (KEYWORD, HASHTAG):
         return value.lower()

@@ -61,7 +61,7 @@ def rules_of(asked: Mapping[str, Any]) -> list[CollectionRule]:
 
 
 def impossible(asked: Mapping[str, Any]) -> list[str]:
-    """Why no app could have the active rules of a collection's `filter`, however many it may have."""
+    """Why no app could have the active rules of a collection's `filter`, regardless of its limit."""
     caps = RuleCaps()
     # A box becomes as many rules as it needs, none of which is too long.
     rules = [rule for rule in active_rules(asked) if rule.type != GEO]

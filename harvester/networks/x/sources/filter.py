@@ -27,7 +27,7 @@ from harvester.text import counted
 log = logging.getLogger("twarc-cloud")
 
 _TICK = 0.5
-# How far X is asked to go back beyond a gap, so that posts prove that it did; and how much less than all.
+# How far a recovery goes back beyond a gap, so that posts prove it; and the margin below X's limit.
 _PROOF, _SPARE = timedelta(minutes=5), timedelta(minutes=1)
 _NO_RULE = "no rule of the filter is active"
 _POST = price("tweets/search/stream", posts=1)

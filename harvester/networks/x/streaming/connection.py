@@ -34,7 +34,7 @@ class StreamConnection:
         self._time = time or NetworkTime(clock)
         # X's time when the connection was open, rather too late than too early.
         self.opened = self._time.latest()
-        # By what X was asked to deliver again what it delivered, or could not, and how far back.
+        # The parameter of the recovery, by which X delivered posts again or could not, and its extent.
         self.asked, self.back = "", timedelta()
         for name, _, since in asked:
             self.asked, self.back = name, since if isinstance(since, timedelta) else self.opened - since

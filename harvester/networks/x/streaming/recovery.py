@@ -23,7 +23,7 @@ def asked_for(
 ) -> tuple[tuple[str, str, datetime | timedelta], ...]:
     """The parameter that has X deliver again since then, or the last minutes, with its value; none else.
 
-    What X refused, as the plan has it not, is left out.
+    A parameter that X refused, because the plan does not include it, is left out.
     """
     if begin and START not in refused:
         return ((START, f"{begin.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}", begin),)
