@@ -121,7 +121,7 @@ def _dashboard(
 
 
 def _page(host: str, cookie: str, path: str, *, times: int = 5) -> tuple[float, int, int]:
-    """The median of seconds, and bytes as they are and packed."""
+    """The median of seconds, and the bytes, uncompressed and compressed."""
     found, data = [], b""
     for _ in range(times):
         begun = time.monotonic()

@@ -1,4 +1,4 @@
-"""A stream whose rules are changed again and again while thousands of posts a second come.
+"""A stream whose rules are changed repeatedly while thousands of posts a second arrive.
 
 `python -m bench.edits --edits 200 --seconds 600` says what was lost, stored twice or cut.
 The emulator takes 20 seconds for each change of a rule, as X does.

@@ -36,7 +36,7 @@ def tail(
     """Show the newest posts of COLLECTION_ID as they come, until Ctrl-C.
 
     Of a harvest on this machine, posts are shown within a second of their sync; of one elsewhere, with
-    its next checkpoint (a minute). Nothing is asked of the harvest, and no port is opened.
+    its next checkpoint (a minute). No request is sent to the harvest, and no port is opened.
     """
     from harvester.clock import SystemClock
     from harvester.commands.cli.signals import stopped_by_signals

@@ -74,7 +74,7 @@ class Actions:
         self._done: deque[Action] = deque(maxlen=_KEPT)
 
     def to_show(self, collection_id: str) -> Action | None:
-        """The last one of a collection; once it has ended it is shown one time."""
+        """The last command of a collection; after it has ended, it is shown once."""
         with self._lock:
             found = next((each for each in self._done if each.collection_id == collection_id), None)
             if found and found.code is not None:

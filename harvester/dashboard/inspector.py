@@ -83,7 +83,7 @@ def _months(found: Sequence[tuple[str, int]], first: date, last: date) -> list[D
 
 
 def shifted(since: str, until: str, *, by: int) -> tuple[str, str] | None:
-    """The window of the same length before (-1) or after (1); None where there is no window."""
+    """The window of the same length before (-1) or after (1); None if there is no window."""
     try:
         first, last = date.fromisoformat(since), date.fromisoformat(until)
         move = ((last - first) + timedelta(days=1)) * by

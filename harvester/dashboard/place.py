@@ -1,4 +1,4 @@
-"""What the dashboard shows: a store, what runs of it here, and the commands that its buttons run."""
+"""The content of the dashboard: a store, its processes on this machine, and the commands of its buttons."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field

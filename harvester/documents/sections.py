@@ -17,7 +17,7 @@ class User(TypedDict, total=False):
 
 
 class SearchSection(TypedDict, total=False):
-    """What a search asks for; `archive` is X's."""
+    """The search of a collection; `archive` is specific to X."""
 
     query: str
     archive: bool

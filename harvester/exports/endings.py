@@ -13,7 +13,7 @@ def usual_ending(form: Form, options: Mapping[str, Any]) -> str:
 
 
 def require_agreement(form: Form, to: str, options: Mapping[str, Any]) -> None:
-    """Raise where a name ends like another format than the one that is written."""
+    """Raise if a name ends like another format than the one that is written."""
     chosen = str(options.get("format"))
     formats = [name for name, _ in form.endings]
     named = to.removesuffix(".gz").rpartition(".")[2].lower()

@@ -54,7 +54,7 @@ class Output:
 
 
 def require_free(path: str, *, replace: bool, option: str = "-o") -> None:
-    """Raise where something stands that would be written over."""
+    """Raise if something exists that would be overwritten."""
     if path != STANDARD_OUTPUT and not replace and Path(path).exists():
         raise HarvesterError(
             f"{path} exists.",

@@ -12,7 +12,7 @@ class Selection:
     """The conditions for a post. Times are like `PostRow.created_at`; an empty one is no limit.
 
     `users` are ids, or names in small letters, and `tags` are in small letters. With `included`, posts that
-    came along with others are taken, too.
+    were included with others are selected, too.
     """
 
     since: str = ""

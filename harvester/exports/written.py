@@ -1,4 +1,4 @@
-"""What an export has written."""
+"""The result of an export."""
 
 from dataclasses import dataclass, field
 from typing import Any

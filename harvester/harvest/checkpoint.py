@@ -25,7 +25,7 @@ from harvester.store.keys import STATS, CollectionKeys, HarvestKeys
 # file of pieces of five megabytes and more.
 _PIECE, _LEAST = 8 << 20, 5 << 20
 # This file has a line a minute, whatever comes. Its end travels in checkpoint.json, so that a stream which
-# is idle asks nothing more of the store for it; a part of it is stored once its end is longer than this.
+# is idle needs no more requests to the store; a part of it is stored once its end is longer than this.
 _CARRIED, LONGEST_TAIL = STATS, 64 << 10
 
 

@@ -57,7 +57,7 @@ def tell_of_change(store: Store, key: str) -> float:
     """Write into the lock of a harvest that lives that its collection was changed, after it was.
 
     The owner hears it when it renews the lock, and reads the collection after that. The seconds for which
-    the lock lives, within which it is renewed; 0 where there is no such harvest.
+    the lock lives, within which it is renewed; 0 if there is no such harvest.
     """
     return _add(store, key, "collection_changed")
 

@@ -231,7 +231,7 @@ def _keep_side_files(
 ) -> dict[str, Tail]:
     """Bring the store's copies of the side files up to date; `kept` bytes of each growing file are there.
 
-    What checkpoint.json is to carry itself is returned.
+    Returns the tails that checkpoint.json is to contain.
     """
     for entry in list(store.entries(here.parts)):
         name, _, offset = entry.key.removeprefix(here.parts).rpartition("-")

@@ -62,7 +62,7 @@ class Finished:
 
     @classmethod
     def from_tree(cls, tree: FinishedFile) -> "Finished":
-        """The reverse of `to_tree`; TypeError where it is none."""
+        """The reverse of `to_tree`; TypeError if it is none."""
         fields: Any = dict(tree)
         if matches := fields.pop("matches", None):
             fields["matches"] = cls.from_tree(matches)

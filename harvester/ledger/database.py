@@ -140,7 +140,7 @@ def _connected(path: Path, *, mode: str) -> sqlite3.Connection:
 
 
 def _schema(path: Path) -> int:
-    """The version of a ledger; 0 where it was not made completely."""
+    """The version of a ledger; 0 if it was not made completely."""
     with _in_words(path):
         connection = _connected(path, mode="ro")
         try:

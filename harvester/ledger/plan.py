@@ -43,7 +43,7 @@ class Plan:
 
 
 def plan(ledger: Ledger, reader: Reader, collection: str) -> Plan:
-    """What is new in a collection; raises NotFound where there is none."""
+    """What is new in a collection; raises NotFound if there is none."""
     known = files.known(ledger, collection)
     found = _plan(reader, collection, known, files.harvests(ledger, collection))
     if found.again:

@@ -19,7 +19,7 @@ _Row = tuple[str, str, str, str, str]
 class Sighting:
     """An account as it was seen, from a first moment to a last one without a change in between.
 
-    `source` is the file of the last one. `state` and `name` are "" and `profile` is empty where it was not
+    `source` is the file of the last one. `state` and `name` are "" and `profile` is empty if it was not
     seen with one.
     """
 

@@ -1,4 +1,4 @@
-"""What a source hands over, and how."""
+"""The batches that a source produces, and how they are passed on."""
 
 from dataclasses import dataclass, field
 from typing import Protocol

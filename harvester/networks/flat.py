@@ -13,9 +13,9 @@ class Flat:
     columns: Sequence[str] = ("id",)
 
     def posts(self, line: bytes) -> tuple[list[Tree], list[Tree]]:
-        """The posts of a line, each with what belongs to it, and those that came along; raises BrokenLine."""
+        """The posts of a line, each with its objects, and the included posts; raises BrokenLine."""
         return [object_of(line, 1)], []
 
     def cells(self, columns: Sequence[str]) -> Callable[[Tree], list[str]]:
-        """What makes the cells of a post in these columns."""
+        """A function that makes the cells of a post in these columns."""
         return lambda post: [str(post.get(name, "")) for name in columns]

@@ -15,7 +15,7 @@ _GREATEST = (1 << 63) - 1
 
 
 class PostRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One post. A text is "" and a number None where the line does not say it.
+    """One post. A text is "" and a number None if the line does not say it.
 
     `created_at` and `retrieved_at` are like 2026-11-01T12:00:00.000Z. Lists that describe the same things
     have the same length: `mentions` (ids) and `mention_names`, `media_keys` and `media_types`. `included`

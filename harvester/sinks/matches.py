@@ -29,7 +29,7 @@ class Matches:
 def count_matches(
     store: Store, keys: CollectionKeys, network: Network, *, tell: Callable[[Matches], None]
 ) -> Matches:
-    """Read all that is stored now; `tell` hears how far it is.
+    """Read all stored files; `tell` is called with the progress.
 
     From side files, and without one from the records.
     """

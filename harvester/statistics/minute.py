@@ -27,7 +27,7 @@ class Minute:
 
     @classmethod
     def of_line(cls, harvest: str, line: Mapping[str, Any]) -> "Minute":
-        """Of a line of stats.jsonl; ValueError where it is none."""
+        """Of a line of stats.jsonl; ValueError if it is none."""
         at = line.get("at")
         if not isinstance(at, str):
             raise ValueError("it has no time")
@@ -37,7 +37,7 @@ class Minute:
 
     @classmethod
     def of_summary(cls, harvest: str, summary: Mapping[str, Any]) -> "Minute":
-        """Of harvest.json, where a harvest has no lines; ValueError where it does not say when it was."""
+        """Of harvest.json, where a harvest has no lines; ValueError if it does not say when it was."""
         billed, gaps, counts = (summary.get(name) or {} for name in ("billed", "gaps", "counts"))
         at = summary.get("harvest_end_timestamp") or summary.get("updated") or harvest
         line = {name: value for name, value in summary.items() if name in NAMES}

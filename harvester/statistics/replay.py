@@ -13,7 +13,7 @@ from harvester.statistics.graphite import Sample
 
 # Seconds: for a connection, for the other side to accept or confirm data, and between checks for a stop.
 _CONNECTS, _PATIENCE, _LOOK = 10.0, 60.0, 0.25
-# Lines of a connection at most: as all of them are confirmed at once, this is what is sent again.
+# The maximum number of lines per connection; they are confirmed together, so this number may be sent again.
 _MOST = 5000
 
 

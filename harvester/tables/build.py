@@ -151,7 +151,7 @@ class Builder:
             forget(self.target, there, made)
 
     def _tidy(self, there: Catalog, known: set[Made], result: Result) -> None:
-        """Remove the sets of harvests that are gone, and those that a day's file replaced a while ago."""
+        """Remove the sets of deleted harvests, and those that a day's file replaced some time ago."""
         now = self.target.now() if there.days else None
         for made in {*there.notes, *there.data} - known:
             if not is_of_day(made):

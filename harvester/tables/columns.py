@@ -151,7 +151,7 @@ def read_as(columns: Columns, *, without: tuple[str, ...] = ()) -> str:
 
 
 def selected(columns: Columns, **given: str) -> str:
-    """What is stored of each column: no empty texts, and moments as such; or the SQL that is `given`."""
+    """The SQL of each stored column: no empty texts, moments as timestamps; or the SQL that is `given`."""
     return ", ".join(f"{given.get(name) or _stored(name, kind)} AS {name}" for name, kind in columns.items())
 
 

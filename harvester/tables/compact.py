@@ -25,7 +25,7 @@ class Day:
 
     day: str
     sets: tuple[Made, ...]
-    # By name, the source that each set had that the day's takes the place of.
+    # By name, the sources of the sets that the day's set replaces.
     replaces: dict[str, str]
 
     @property

@@ -212,7 +212,7 @@ def _require(command: str, expected: str, told: Told) -> None:
 
 
 def steps_of(page: str, *others: str) -> Iterator[tuple[str, list[str], str]]:
-    """Each command of a page as it is typed, its words, and what the page shows of the answer.
+    """Each command of a page as typed, its words, and the part of the answer that the page shows.
 
     It is one of this project, or of the `others` that are named.
     """

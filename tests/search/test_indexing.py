@@ -311,7 +311,7 @@ def test_a_stop_in_between_costs_nothing_but_time(folder: Path, cache: Cache, tm
 
 
 def test_a_full_disk_is_one_line_and_the_index_stays_as_it_was(folder: Path, cache: Cache) -> None:
-    """In a process that may write no more than so much to one file, as on a disk that is full."""
+    """In a process whose files have a maximum size, as on a disk that is full."""
     made_up_store(folder, Random(1), posts=10)
     _updated(folder, cache)
     before = _contents(cache)

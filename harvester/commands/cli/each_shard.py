@@ -16,7 +16,7 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 def shard_ids(workspace: Workspace, collection_id: str) -> list[str]:
-    """The shards of a collection, in their order; empty where it has none, or is not there."""
+    """The shards of a collection, in their order; empty if it has none, or is not there."""
     from harvester.collection import history
 
     try:

@@ -116,7 +116,7 @@ def _named(rules: Sequence[str]) -> str:
 
 
 def _tell_others(plan: "Plan", told: Tree) -> None:
-    """The gaps that are not searched for, and why."""
+    """The gaps that are excluded from the search, and why."""
     notes: tuple[tuple[Sequence[StreamGap], str], ...] = (
         (plan.too_new, "ended less than 5 minutes ago, and can be repaired then"),
         (plan.unknown_rules, "cannot be searched for: no `rules` event tells which rules were live"),

@@ -102,7 +102,7 @@ def ids(
 def merge(paths: tuple[str, ...], to: str, replace: bool, dry_run: bool, as_json: bool) -> int:
     """Merge files, or folders with a file for each user: each post once, newest first.
 
-    Of a post in several files the one that was received last stays, else that of the last file. Files that
+    Of a post in several files, the copy received last is kept, else that of the last file. Files that
     only one folder has are kept. Packed ids are merged as sets.
     """
     from harvester.exports.files.merge import count
@@ -128,7 +128,7 @@ def merge(paths: tuple[str, ...], to: str, replace: bool, dry_run: bool, as_json
 def repair(damaged: str, to: str, replace: bool, as_json: bool) -> int:
     """Write the records that can be read of a damaged FILE to another file.
 
-    A gzip file is read up to its damage. Lines that are no records are left out. FILE stays as it is.
+    A gzip file is read up to its damage. Lines that are not records are left out. FILE is not changed.
     """
     from harvester.exports.files.mend import mend
     from harvester.exports.output import require_free

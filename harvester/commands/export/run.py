@@ -133,7 +133,7 @@ def _tell(form: Form, to: str, written: Written, now: Progress, *, as_json: bool
 
 
 def require_no_damage(now: Progress, to: str) -> None:
-    """Raise where files are not those that were harvested: an archive must not take them for whole."""
+    """Raise if files are not those that were harvested: an archive must not take them for whole."""
     if not now.damaged:
         return
     shown = [f"{each}." for each in now.damaged[:_SHOWN]]

@@ -20,7 +20,7 @@ def posts_in(names: Iterable[str], *, strict: bool = True) -> Posts:
 
 
 def record_files(name: str) -> list[str]:
-    """The file, or the files of records below the folder; raises where there are none."""
+    """The file, or the files of records below the folder; raises if there are none."""
     path = Path(name)
     if not path.is_dir():
         return [name]

@@ -40,7 +40,7 @@ def merge(names: Sequence[str], to: str) -> Merged:
 
 
 def _are_folders(names: Sequence[str], to: str) -> bool:
-    """Whether a folder is made; raises where that is not what the names say."""
+    """Whether a folder is made; raises if that is not what the names say."""
     folders = [Path(name).is_dir() for name in names]
     if any(folders) and not all(folders):
         raise HarvesterError(

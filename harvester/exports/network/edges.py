@@ -17,7 +17,7 @@ Ends = tuple[str, str]
 
 
 def edges(post: PostRow, authors: Mapping[str, str], kinds: frozenset[str]) -> Iterator[tuple[Ends, str]]:
-    """The connections in a post; `authors` are those of the posts that came along with it, by id."""
+    """The connections in a post; `authors` are those of the posts included with it, by id."""
     writer = post.author_id
     if writer:
         for kind, target in _users(post, authors):

@@ -65,9 +65,9 @@ _checkpoint = msgspec.json.Decoder(_Checkpoint)
 
 @dataclass(frozen=True)
 class Extent:
-    """How much of a file counts. One that is `whole` does not grow; `size` says nothing of a stored one.
+    """The valid size of a file. One that is `whole` does not grow; `size` is not set for a stored one.
 
-    `matches` is how much of its side file counts, where it has one.
+    `matches` is the valid size of its side file, if it has one.
     """
 
     place: Literal["here", "open", "stored"]

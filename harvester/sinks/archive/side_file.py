@@ -11,7 +11,7 @@ _MOST, _ROOM = 1_000, 1 << 17
 
 
 class SideFile:
-    """The side file of a segment that is being read; it is asked for lines in their order."""
+    """The side file of a segment that is being read; lines must be requested in order."""
 
     def __init__(self, file: Opened) -> None:
         self._file = file

@@ -34,7 +34,7 @@ _SECOND = 19
 class Tail:
     """Reads one collection: `newest` first, then `more` again and again, or `follow`.
 
-    `work_root` is where harvests of this machine keep what is not stored yet. One thread calls it.
+    `work_root` is the folder of this machine's files that are not stored yet. One thread calls it.
     """
 
     def __init__(

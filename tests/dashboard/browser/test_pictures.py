@@ -1,4 +1,4 @@
-"""The pictures in the documentation are of the pages as they are: `make pictures` makes them."""
+"""The pictures in the documentation show the current pages: `make pictures` makes them."""
 
 import os
 from collections.abc import Iterator

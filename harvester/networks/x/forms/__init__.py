@@ -6,7 +6,7 @@ from harvester.networks.x.forms import flattened, pages, v1
 
 
 def rows(line: bytes) -> Rows:
-    """What a stored line holds; raises BrokenLine where it is no record."""
+    """What a stored line holds; raises BrokenLine if it is no record."""
     try:
         return _of(line)
     except (ValueError, RecursionError) as error:

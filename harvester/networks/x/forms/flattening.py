@@ -22,7 +22,7 @@ _ABSENT: Tree = {}
 
 
 def flattened(record: Tree) -> tuple[list[Tree], list[Tree]]:
-    """The posts of a record, and those that came along with them; it is changed."""
+    """The posts of a record, and the posts included with them; the record is modified."""
     if "data" not in record:
         return [record] if "id" in record or "id_str" in record else [], list(_inside(record))
     known_objects = _Known(record.get("includes"))
@@ -53,7 +53,7 @@ def _inside(post: Tree) -> Iterator[Tree]:
 
 
 class _Known:
-    """What an answer includes."""
+    """The objects that an answer includes."""
 
     def __init__(self, includes: Any) -> None:
         self._includes: Tree = includes if isinstance(includes, dict) else {}

@@ -31,7 +31,7 @@ class Urls(msgspec.Struct, gc=False):
 
 
 class UserEntities(msgspec.Struct, gc=False):
-    """What was found in the texts of an account."""
+    """The entities in the texts of an account."""
 
     url: Urls | None = None
 
@@ -69,7 +69,7 @@ class Mention(User, gc=False):
 
 
 class Entities(msgspec.Struct, gc=False):
-    """What was found in the text of a post."""
+    """The entities in the text of a post."""
 
     hashtags: list[Tag] | None = None
     cashtags: list[Tag] | None = None
@@ -103,7 +103,7 @@ class Media(msgspec.Struct, gc=False):
 
 
 class Attachments(msgspec.Struct, gc=False):
-    """What belongs to a post; `media` is there where it is flattened."""
+    """The attachments of a post; `media` exists only if it is flattened."""
 
     media_keys: list[str] | None = None
     media: list[Media] | None = None
@@ -158,7 +158,7 @@ class Rule(msgspec.Struct, gc=False):
 
 
 class Provenance(msgspec.Struct, gc=False):
-    """What twarc notes of an answer."""
+    """The data that twarc adds to an answer."""
 
     retrieved_at: Text = None
 

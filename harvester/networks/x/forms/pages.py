@@ -44,12 +44,12 @@ _users = msgspec.json.Decoder(_Users)
 
 
 def read(line: bytes) -> Record:
-    """The record in a line; ValueError where it is none."""
+    """The record in a line; ValueError if it is none."""
     return _record.decode(line)
 
 
 def rows(record: Record, line: bytes) -> Rows:
-    """What an answer holds: its posts and then those that it includes."""
+    """The content of an answer: its posts, then those that it includes."""
     data = record.data
     found = data if isinstance(data, list) else [data] if isinstance(data, PagePost) else []
     includes = record.includes or _Includes()

@@ -37,12 +37,12 @@ COLUMNS: tuple[str, ...] = tuple(_NAMES.split())
 Cells = Callable[[Tree], list[str]]
 
 
-# Below a name: the place of the cell, or -1, and what is below that.
+# For each name: the place of the cell, or -1, and the names below it.
 _Plan = dict[str, tuple[int, "_Plan"]]
 
 
 def cells_of(columns: Sequence[str]) -> Cells:
-    """What makes the cells of a post in these columns, each a path of members joined by dots."""
+    """A function that makes the cells of a post in these columns, each a path of members joined by dots."""
     plan, twice = _planned(columns)
     empty = [""] * len(columns)
 
@@ -187,5 +187,5 @@ def _link(url: Tree) -> Any:
 
 
 def _objects(value: Any) -> list[Tree]:
-    """The objects in a list; none where it is no list."""
+    """The objects in a list; none if it is no list."""
     return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []

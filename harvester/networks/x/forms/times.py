@@ -9,7 +9,7 @@ _LENGTH = len("2026-11-01T12:00:00.000Z")
 
 
 def moment_in(text: str) -> datetime | None:
-    """`2016-02-22T01:34:53.000Z`, or `Mon Feb 22 01:34:53 +0000 2016`; None where it is neither."""
+    """`2016-02-22T01:34:53.000Z`, or `Mon Feb 22 01:34:53 +0000 2016`; None if it is neither."""
     found = _OF_V1.fullmatch(text)
     try:
         if found is None:
@@ -25,7 +25,7 @@ def moment_in(text: str) -> datetime | None:
 
 
 def iso(text: str | None) -> str:
-    """The same like 2026-11-01T12:00:00.000Z; empty where it is no time."""
+    """The same like 2026-11-01T12:00:00.000Z; empty if it is no time."""
     if not text:
         return ""
     if len(text) == _LENGTH and text[-1] == "Z" and text[19] == ".":

@@ -37,7 +37,7 @@ class Known:
         self._names: dict[str, str] | None = None
 
     def id_of(self, username: str) -> str:
-        """The id of an account by its name; empty where it is not known."""
+        """The id of an account by its name; empty if it is not known."""
         if self._names is None:
             self._names = {(user.username or "").lower(): key for key, user in self.users.items()}
         return self._names.get(username.lower(), "")
@@ -140,7 +140,7 @@ def tags_of(rules: Iterable[Rule] | None) -> list[str]:
 
 
 def count(value: Number) -> int | None:
-    """A number that may be written as text; None where there is none."""
+    """A number that may be written as text; None if there is none."""
     if value is None or type(value) is int:
         return value if value is None or -(1 << 63) <= value < (1 << 63) else None
     try:

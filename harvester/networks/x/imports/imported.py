@@ -1,4 +1,4 @@
-"""What an import makes of a filter: each row is a new rule, changes or repeats one, or is unusable.
+"""Imports rules into a filter: each row is a new rule, changes or repeats one, or is unusable.
 
 A row changes the rule of the collection whose id it has; what it does not say stays as it was.
 """

@@ -54,7 +54,7 @@ def rows_in(url: str, environment: Mapping[str, str]) -> tuple[str, list[Row]]:
 
 
 def named(url: str) -> tuple[str, Any]:
-    """The name of the server, and the package that speaks to it; raises where either is missing."""
+    """The name of the server, and the package that speaks to it; raises if either is missing."""
     try:
         import redis
     except ModuleNotFoundError as error:

@@ -24,7 +24,7 @@ def placed(
 ) -> list[list[CollectionRule]]:
     """The rules of each shard; `before` says in which one, from 0 on, a rule is.
 
-    Raises where they do not fit. Only what does not fit any more leaves its shard: its last rules, as few as
+    Raises if they do not fit. Only what does not fit any more leaves its shard: its last rules, as few as
     possible.
     """
     for caps in apps:

@@ -110,7 +110,7 @@ def _recovering(job: Job) -> Callable[[Gap], StreamConnection] | None:
         now = job.client.time.latest()
         if not hours or (minutes and gap.since - BEYOND > now - timedelta(minutes=minutes)):
             return job.client.stream(backfill_minutes=minutes)
-        # X refuses what is older than it keeps.
+        # X refuses times before those that it keeps.
         oldest = now - timedelta(hours=hours) + _SPARE
         return job.client.stream(backfill_minutes=minutes, start_time=max(gap.since - _PROOF, oldest))
 

@@ -1,4 +1,4 @@
-"""What a collection asks for of its stream's records: to count them, to tell which rules they matched."""
+"""A collection's options for its stream's records: counting them, and storing which rules they matched."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ class StreamRecords:
         self._asked = asked.get("attribution")
         self._has_file = self._asked == FILE
         self._origin = Origin(job.collection["id"], job.harvest)
-        # Not the versions and events themselves: with each edit they would be gone through anew.
+        # Not the versions and events themselves: they would be processed again with each edit.
         self._live = LiveRules()
         self._attribution: Attribution | None = None
 
