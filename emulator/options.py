@@ -112,7 +112,7 @@ WORDS: tuple[Row, ...] = (
     ("--search-word", {}, "the word every post of --search-posts holds"),
     ("--stream-rate", {}, "posts per second into the stream, or max; 0 for none"),
     ("--degrees", {}, "numbers of followers: pareto:EXPONENT:LEAST"),
-    ("--hubs", {}, "accounts with so many followers: NUMBER:FOLLOWERS,..."),
+    ("--hubs", {}, "accounts with a given number of followers: NUMBER:FOLLOWERS,..."),
     ("--problem-host", {}, "host in the type of an error: api.twitter.com or api.x.com"),
 )
 SWITCHES: tuple[Row, ...] = (
