@@ -157,7 +157,8 @@ def test_a_real_server_is_followed_until_a_signal(person: Person, tmp_path: Path
                 client.delete("traptor-track:0:2")
                 client.publish("traptor-notify", "track:2")
                 until(lambda: _ids(person) == {"own": "cat", "t1": "happier"})
-                assert person.file["filter"] == person.stored("live")["filter"]
+                # The file is written after what is stored.
+                until(lambda: person.file["filter"] == person.stored("live")["filter"])
             finally:
                 process.send_signal(signal.SIGTERM)
                 said = process.communicate(timeout=30)[0]

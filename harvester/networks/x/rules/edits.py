@@ -108,8 +108,12 @@ def with_status(
     named = _named(section)
     for entry in section.get("rules") or ():
         rule = next((each for each in changed.values() if _is_any(entry, {each.id: each}, named)), None)
-        rules.append(_switched(entry, rule, status) if rule else entry)
-        listed |= {rule.id} if rule else set()
+        if rule is None:
+            rules.append(entry)
+        elif rule.id not in listed:
+            # An entry that repeats an earlier one is the same rule, which has one entry from now on.
+            rules.append(_switched(entry, rule, status))
+            listed.add(rule.id)
     # A term of `track`, `follow` or `locations` has no status there.
     terms = [rule for rule in changed.values() if rule.id not in listed]
     rules += [_switched({"type": rule.type, "value": rule.value}, rule, status) for rule in terms]

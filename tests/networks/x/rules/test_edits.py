@@ -142,6 +142,13 @@ def test_rules_are_switched_off_and_on_and_no_other_changes(section: dict[str, A
     assert _statuses(on.section) == before | dict.fromkeys(known, "active")
 
 
+def test_entries_that_repeat_one_another_are_switched_as_one_rule() -> None:
+    section = {"rules": [{"value": "b", "tag": "t"}, {"value": "b"}, {"value": "b"}]}
+    off = with_status(section, "inactive", ids=list(_statuses(section)), tags=[])
+    assert set(_statuses(off.section).values()) == {"inactive"}
+    assert _statuses(off.section).keys() == _statuses(section).keys()
+
+
 def test_all_rules_of_a_tag_are_switched() -> None:
     found = with_status(_SECTION, "inactive", ids=[], tags=["x", "z"])
 
