@@ -26,7 +26,7 @@ from harvester.commands.tables.shared import folder_option, target_of
 @click.command(
     "compact",
     help="Make one file for each day of a complete month, of the many small files that COLLECTION_ID has.\n\n"
-    "The small files are removed by a `tables build` that begins a day later, for whoever reads them now.",
+    "The small files stay for a day, for queries that read them; a later `tables build` removes them.",
 )
 @click.argument("collection_id")
 @click.option("--month", required=True, metavar="YYYY-MM", help="A month that is over, as 2026-10.")
