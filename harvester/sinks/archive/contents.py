@@ -110,7 +110,8 @@ def stored_contents(store: Store, keys: CollectionKeys, harvest: str) -> Content
         return Contents(files, events, final=True, current=named, posts=posts_of(store, here))
     state = current.state
     files = _stored([name for file in state.finished for name in _names(file)])
-    if (closing := current.closing) and closing.file.name in _named(store, here):
+    # A side file is stored after its segment, which may be listed before; until then both are in `open/`.
+    if (closing := current.closing) and {*_names(closing.file)} <= {*_named(store, here)}:
         files |= _stored(_names(closing.file))
     if (grows := state.segment) and grows.name not in files:
         matches = Extent("open", grows.matches, whole=False) if isinstance(grows.matches, int) else None
@@ -152,6 +153,11 @@ def _stored(names: Sequence[str]) -> dict[str, Extent]:
         for name in names
         if is_segment(name)
     }
+
+
+def is_listed(store: Store, here: HarvestKeys, name: str) -> bool:
+    """Whether a file of a harvest is, or was, stored."""
+    return name in _named(store, here)
 
 
 def posts_of(store: Store, here: HarvestKeys) -> int | None:

@@ -8,7 +8,7 @@ from harvester.clock import moment, timestamp
 from harvester.documents import Tree, object_in
 from harvester.errors import NotFound
 from harvester.sinks import MOST_BYTES, MOST_LINES, Position
-from harvester.sinks.archive.contents import Contents, Extent, contents_here, stored_contents
+from harvester.sinks.archive.contents import Contents, Extent, contents_here, is_listed, stored_contents
 from harvester.sinks.archive.harvests import harvests_after
 from harvester.sinks.archive.line import Line as Line
 from harvester.sinks.archive.lines import Unreadable
@@ -82,8 +82,11 @@ class Archive:
 
     def close(self) -> None:
         self._close_files()
-        if self._work:
-            self._work.close()
+        self._leave_work()
+
+    @property
+    def _here(self) -> HarvestKeys:
+        return self._keys.harvest(moment(self._at.harvest))
 
     # -- one harvest -------------------------------------------------------------------------------
 
@@ -101,7 +104,7 @@ class Archive:
 
     def _records_of(self, new: list[bytes], before: int) -> list[Line]:
         harvest, segment, events = self._at.harvest, self._at.segment, self._at.events
-        told = self._matches.of if self._matches else _nothing
+        told = self._matches.of if self._matches else (lambda _: ())
         found = [
             Line("record", data, Position(harvest, segment, number, events), told(number))
             for number, data in enumerate(new, before + 1)
@@ -163,16 +166,18 @@ class Archive:
         return True
 
     def _has_matches(self, extent: Extent) -> bool:
-        """Whether all that counts of the side file can be read, or there is none."""
+        """Whether all that counts of the side file can be read, or there is none (any more)."""
         if extent.matches is None:
             return True
         if self._matches:
             self._matches.extend(extent.matches)
             return self._matches.has_all
+        name = matches_name(self._at.segment)
         try:
-            found = self._opened(matches_name(self._at.segment), extent.matches, 0)
+            found = self._opened(name, extent.matches, 0)
         except NotFound:
-            return True
+            # Not yet, where a harvest died between the two; its successor stores and lists it.
+            return is_listed(self._store, self._here, name)
         self._matches = SideFile(found) if found else None
         return self._matches is not None and self._matches.has_all
 
@@ -191,9 +196,8 @@ class Archive:
         self._records = self._matches = None
 
     def _opened(self, name: str, extent: Extent, line: int) -> Opened | None:
-        here = self._keys.harvest(moment(self._at.harvest))
         folder = self._work.folder if self._work else None
-        return opened(self._store, here, name, extent, folder=folder, line=line)
+        return opened(self._store, self._here, name, extent, folder=folder, line=line)
 
     def _finish(self, records: Opened) -> None:
         """A file that does not grow is read to its end."""
@@ -279,7 +283,7 @@ class Archive:
         return True
 
     def _may_have_later(self, current: str) -> bool:
-        """Whether it is worth listing the harvests, which is paid for in a bucket."""
+        """Whether to list the harvests, which is paid for in a bucket."""
         if not self._store.is_billed or not self._at.harvest or current > self._at.harvest:
             return True
         try:
@@ -292,8 +296,4 @@ class Archive:
         self._close_records()
         if self._events:
             self._events.close()
-        self._events = None
-
-
-def _nothing(_: int) -> tuple[Tree, ...]:
-    return ()
+            self._events = None
