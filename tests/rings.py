@@ -20,7 +20,7 @@ RINGS = (
     "networks",
     "harvest",
     "monitoring curation compute sinks reading",
-    "tables ledger",
+    "tables ledger graph",
     "search accounts exports statistics",
     "checks",
     "dashboard",
@@ -40,7 +40,7 @@ HOMES: Mapping[str, tuple[str, ...]] = {
     "honeybadger": ("monitoring.honeybadger",),
     "isal": ("harvest.segment", "networks.x", "reading", "exports", "sinks.archive"),
     "msgspec": (
-        *("networks.x", "networks.rows", "collection.replay", "documents", "sinks"),
+        *("networks.x", "networks.rows", "networks.profiles", "collection.replay", "documents", "sinks"),
         *("search.facts", "exports", "tables"),
     ),
     "oauthlib": ("networks.x",),
@@ -79,7 +79,8 @@ PURE = (
     *("networks.rows", "statistics.minute", "statistics.graphite"),
     *("dashboard.states", "dashboard.charts.svg", "dashboard.charts.bars", "dashboard.charts.spark"),
     *("dashboard.charts.donut", "dashboard.charts.world"),
-    *("collection.shards", "networks.x.rules.placement"),
+    *("collection.shards", "networks.x.rules.placement", "collection.patterns", "collection.selection"),
+    *("networks.profiles", "graph.select"),
 )
 PURE_IMPORTS = {
     *(

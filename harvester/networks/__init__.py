@@ -27,6 +27,7 @@ from harvester.text import plain
 
 # Modules that no harvest needs are imported where they are used.
 if TYPE_CHECKING:
+    from harvester.networks.profiles import Lists
     from harvester.networks.rows import Rows
 
 
@@ -160,6 +161,11 @@ class Network:
         from harvester.networks.rows import rows_of
 
         return rows_of(self.posts(line))
+
+    @property
+    def lists(self) -> "Lists":
+        """What its lists of followers contain and cost."""
+        raise HarvesterError(f"{self.title} has no lists of followers.", exit_code=Exit.USAGE)
 
     @property
     def flat(self) -> Flat:

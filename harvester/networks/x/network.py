@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from harvester.networks.x.forms.flat import XFlat
     from harvester.networks.x.keys import Keys
     from harvester.networks.x.matching.attribution import Attribution
+    from harvester.networks.x.profiles import XLists
 
 # docs.x.com, "Search": how far back a recent search goes.
 _RECENT = timedelta(days=7)
@@ -109,6 +110,12 @@ class X(Network):
         from harvester.networks.x.forms import rows
 
         return rows(line)
+
+    @property
+    def lists(self) -> "XLists":
+        from harvester.networks.x.profiles import XLists
+
+        return XLists()
 
     @property
     def flat(self) -> "XFlat":
