@@ -79,7 +79,8 @@ PURE = (
     *("networks.rows", "statistics.minute", "statistics.graphite"),
     *("dashboard.states", "dashboard.charts.svg", "dashboard.charts.bars", "dashboard.charts.spark"),
     *("dashboard.charts.donut", "dashboard.charts.world"),
-    *("collection.shards", "networks.x.rules.placement", "collection.patterns", "collection.selection"),
+    *("collection.shards", "networks.x.rules.placement", "collection.selection"),
+    *("collection.pattern_parts", "collection.patterns"),
     *("networks.profiles", "graph.select"),
 )
 PURE_IMPORTS = {

@@ -8,53 +8,23 @@ to groups and no conditions on what follows or precedes, except for `^`, `$`, `\
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
-# Repeats are written out, so that `(a{50}){50}` would have 2,500 parts.
-MOST_PARTS = 500
-_DEEPEST = 40
+from harvester.collection.pattern_parts import (
+    MOST_PARTS,
+    UNLIMITED,
+    Either,
+    One,
+    Parser,
+    Part,
+    Place,
+    Refused,
+    Repeat,
+    Row,
+)
+
 # Beyond this what was learned of the texts is forgotten, so that memory does not grow with them.
 _REMEMBERED = 4_000
-_UNLIMITED = -1
 _FLAGS = re.compile(r"\(\?([ais]+)\)")
-_GROUP = re.compile(r"\((?:\?:|\?P<\w+>)?")
-_REPEAT = re.compile(r"([*+?]|\{(\d*)(,?)(\d*)\})(\??)")
-_ESCAPE = re.compile(r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)", re.DOTALL)
-_PLACES = {"^": "^", "$": "$", r"\A": "^", r"\Z": "$", r"\b": "b", r"\B": "B"}
-
-# One character (as an expression of its own), a place, one after the other, one of several, a repeat.
-Part: TypeAlias = "_One | _Place | _Row | _Either | _Repeat"
-
-
-@dataclass(frozen=True)
-class _One:
-    source: str
-
-
-@dataclass(frozen=True)
-class _Place:
-    kind: str
-
-
-@dataclass(frozen=True)
-class _Row:
-    parts: tuple[Part, ...]
-
-
-@dataclass(frozen=True)
-class _Either:
-    parts: tuple[Part, ...]
-
-
-@dataclass(frozen=True)
-class _Repeat:
-    part: Part
-    least: int
-    most: int
-
-
-class Refused(ValueError):
-    """Not an expression that is offered; the message is the end of a sentence."""
 
 
 def problem(pattern: str) -> str:
@@ -88,7 +58,7 @@ class Pattern:
         self._flags = re.RegexFlag(0)
         for letter in flags[1] if flags else "":
             self._flags |= {"a": re.ASCII, "i": re.IGNORECASE, "s": re.DOTALL}[letter]
-        parser = _Parser(pattern, flags.end() if flags else 0)
+        parser = Parser(pattern, flags.end() if flags else 0)
         self._nodes = _Nodes(self._flags)
         self._start = self._nodes.add(parser.whole(), self._nodes.end)
         self._states: dict[tuple[frozenset[int], str], _State] = {}
@@ -153,7 +123,7 @@ class _Nodes:
     def __init__(self, flags: re.RegexFlag) -> None:
         self._flags = flags
         # A node is a character or a place with one next, or neither with any number.
-        self._what: list[_One | _Place | None] = [None]
+        self._what: list[One | Place | None] = [None]
         self._next: list[list[int]] = [[]]
         self._matchers: dict[str, re.Pattern[str]] = {}
         self._known: dict[tuple[str, str], bool] = {}
@@ -161,18 +131,18 @@ class _Nodes:
 
     def add(self, part: Part, following: int) -> int:
         """Add a part in front of what follows; the number of its first node."""
-        if isinstance(part, _One | _Place):
+        if isinstance(part, One | Place):
             return self._node(part, [following])
-        if isinstance(part, _Row):
+        if isinstance(part, Row):
             for each in reversed(part.parts):
                 following = self.add(each, following)
             return following
-        if isinstance(part, _Either):
+        if isinstance(part, Either):
             return self._node(None, [self.add(each, following) for each in part.parts])
         return self._repeat(part, following)
 
-    def _repeat(self, part: _Repeat, following: int) -> int:
-        if part.most == _UNLIMITED:
+    def _repeat(self, part: Repeat, following: int) -> int:
+        if part.most == UNLIMITED:
             loop = self._node(None, [following])
             self._next[loop].append(self.add(part.part, loop))
             following = loop
@@ -184,10 +154,10 @@ class _Nodes:
             following = self.add(part.part, following)
         return following
 
-    def _node(self, what: _One | _Place | None, following: list[int]) -> int:
+    def _node(self, what: One | Place | None, following: list[int]) -> int:
         if len(self._what) >= MOST_PARTS:
             raise Refused(f"has more than {MOST_PARTS} parts with its repeats written out")
-        if isinstance(what, _One) and what.source not in self._matchers:
+        if isinstance(what, One) and what.source not in self._matchers:
             self._matchers[what.source] = re.compile(what.source, self._flags)
         self._what.append(what)
         self._next.append(following)
@@ -203,7 +173,7 @@ class _Nodes:
                 continue
             found.add(number)
             what = self._what[number]
-            if what is None or (isinstance(what, _Place) and holds(what.kind)):
+            if what is None or (isinstance(what, Place) and holds(what.kind)):
                 waiting.extend(self._next[number])
         return found
 
@@ -211,7 +181,7 @@ class _Nodes:
         """The nodes behind a character."""
         for number in reached:
             what = self._what[number]
-            if isinstance(what, _One) and self._is(what.source, character):
+            if isinstance(what, One) and self._is(what.source, character):
                 yield self._next[number][0]
 
     def _is(self, source: str, character: str) -> bool:
@@ -222,99 +192,3 @@ class _Nodes:
 
     def forget(self) -> None:
         self._known.clear()
-
-
-class _Parser:
-    """Reads an expression that Python accepts; refuses what is not offered."""
-
-    def __init__(self, pattern: str, at: int) -> None:
-        self._pattern, self._at, self._depth = pattern, at, 0
-
-    def whole(self) -> Part:
-        part = self._either()
-        if self._at < len(self._pattern):
-            raise Refused(f"has {self._shown()}, which is not offered")
-        return part
-
-    def _either(self) -> Part:
-        self._depth += 1
-        if self._depth > _DEEPEST:
-            raise Refused(f"has groups in groups, more than {_DEEPEST} deep")
-        parts = [self._row()]
-        while self._ahead("|"):
-            self._at += 1
-            parts.append(self._row())
-        self._depth -= 1
-        return parts[0] if len(parts) == 1 else _Either(tuple(parts))
-
-    def _row(self) -> Part:
-        parts: list[Part] = []
-        while self._at < len(self._pattern) and not self._ahead("|", ")"):
-            parts.append(self._repeated(self._single()))
-        return _Row(tuple(parts))
-
-    def _repeated(self, part: Part) -> Part:
-        found = _REPEAT.match(self._pattern, self._at)
-        # Braces without a number are themselves.
-        if not found or (found[1].startswith("{") and not (found[2] or found[4] or found[3])):
-            return part
-        self._at = found.end()
-        if self._ahead("+"):
-            raise Refused("has a possessive repeat, which is not offered")
-        least, most = {"*": (0, _UNLIMITED), "+": (1, _UNLIMITED), "?": (0, 1)}.get(found[1], (0, 0))
-        if found[1].startswith("{"):
-            least = int(found[2] or 0)
-            most = int(found[4]) if found[4] else _UNLIMITED if found[3] else least
-        if max(least, most) > MOST_PARTS:
-            raise Refused(f"repeats more than {MOST_PARTS} times")
-        return _Repeat(part, least, most)
-
-    def _single(self) -> Part:
-        if self._ahead("("):
-            return self._group()
-        if self._ahead("["):
-            return _One(self._take(self._class_end()))
-        if self._ahead("\\"):
-            return self._escaped()
-        character = self._take(self._at + 1)
-        if character in "^$":
-            return _Place(_PLACES[character])
-        return _One(character if character == "." else re.escape(character))
-
-    def _group(self) -> Part:
-        found = _GROUP.match(self._pattern, self._at)
-        if not found or self._pattern.startswith("?", found.end()):
-            raise Refused(f"has {self._shown()}, which is not offered")
-        self._at = found.end()
-        part = self._either()
-        self._at += 1
-        return part
-
-    def _escaped(self) -> Part:
-        found = _ESCAPE.match(self._pattern, self._at)
-        escaped = found[0] if found else ""
-        if escaped in _PLACES:
-            self._at += len(escaped)
-            return _Place(_PLACES[escaped])
-        if not escaped or (escaped[1].isdigit() or escaped[1] == "N"):
-            raise Refused(f"has {self._shown()}, which is not offered")
-        return _One(self._take(self._at + len(escaped)))
-
-    def _class_end(self) -> int:
-        at = self._at + 1
-        at += self._pattern.startswith("^", at)
-        # A bracket that comes first is itself.
-        at += self._pattern.startswith("]", at)
-        while self._pattern[at] != "]":
-            at += 2 if self._pattern[at] == "\\" else 1
-        return at + 1
-
-    def _take(self, end: int) -> str:
-        taken, self._at = self._pattern[self._at : end], end
-        return taken
-
-    def _ahead(self, *texts: str) -> bool:
-        return self._pattern.startswith(texts, self._at)
-
-    def _shown(self) -> str:
-        return repr(self._pattern[self._at : self._at + 4])

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvester.collection.patterns import MOST_PARTS, Pattern, Refused, problem
+from harvester.collection.pattern_parts import MOST_PARTS, Refused
+from harvester.collection.patterns import Pattern, problem
 
 LETTERS = "abAB é1_- .]"
 SINGLES = st.sampled_from(
