@@ -40,6 +40,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=3600.0, help="how long `--only hour` runs")
     parser.add_argument("--write", action="store_true", help=f"write the tables to {_TABLE.name}, too")
     chosen = parser.parse_args()
+    # What is measured was compiled before, as on machines where it runs for the second time.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     lines = [f"{datetime.now(UTC):%Y-%m-%d}, Python {platform.python_version()}, {_how(chosen)}."]
     for name, part in _PARTS.items():
         if chosen.only in (None, name):

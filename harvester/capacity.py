@@ -1,8 +1,10 @@
 """Task sizes: what Fargate offers, and what a collection may ask for instead of the default."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
+
+import orjson
 
 from harvester.documents import Tree
 
@@ -62,6 +64,20 @@ WISHES = tuple(entry.name for entry in fields(Capacity))
 def wish_problems(wishes: Tree) -> Iterator[str]:
     """What is wrong with a collection's `task`, whatever the settings say of the rest."""
     yield from (f"task.{problem}" for problem in _problems(wishes))
+
+
+def described_task(text: str) -> Tree:
+    """The `task` of harvest.json, from TWARC_CLOUD_TASK of a task definition; empty where there is none."""
+    try:
+        found = orjson.loads(text)
+    except ValueError:
+        return {}
+    capacity = Capacity().changed_by(found) if isinstance(found, dict) and found else None
+    if capacity is None or capacity.problems():
+        return {}
+    streams = found.get("streams")
+    several = isinstance(streams, list) and all(isinstance(each, str) for each in streams)
+    return {**asdict(capacity), **({"streams": streams} if several and streams else {})}
 
 
 def _problems(values: dict[str, Any]) -> Iterator[str]:

@@ -10,7 +10,6 @@ from harvester.collection.kinds import ALL, KINDS, Rules, kind_of
 from harvester.collection.kinds.kind import PLACEHOLDER, unknown
 from harvester.collection.secrets import PROFILE, SECTIONS
 from harvester.collection.shards import SHARD_OF, SHARDS, shard_problems
-from harvester.collection.sinks import sink_problems
 from harvester.documents import Tree
 from harvester.store.keys import id_problem
 
@@ -59,6 +58,9 @@ def _common_problems(tree: Tree) -> Iterator[str]:
     if "budget_usd" in tree and not _is_money(tree["budget_usd"]):
         yield f"budget_usd is {tree['budget_usd']!r}; it must be a number of dollars above 0, e.g. 2.50."
     if "sinks" in tree:
+        # Most collections have none.
+        from harvester.collection.sinks import sink_problems
+
         yield from sink_problems(tree["sinks"])
     yield from shard_problems(tree)
     yield from _placeholders(tree, "")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harvester.capacity import described_task
 from harvester.clock import Stop, SystemClock
 from harvester.commands import TYPED, Group, log_options, log_to_stderr
 from harvester.commands.cli import network_client
@@ -19,9 +20,7 @@ from harvester.commands.cli.printed_commands import typed
 from harvester.commands.cli.signals import stop_on_signals, wait_for_shutdown
 from harvester.commands.cli.version import version_option
 from harvester.commands.cli.workspace import folder_store
-from harvester.commands.container_sink import aws_sink, local_sink, supervision
-from harvester.commands.shared_task import carry
-from harvester.commands.stream_service import StreamService, service_of_ecs
+from harvester.commands.container_sink import SinksBeside, aws_sink, local_sink, sinks_beside
 from harvester.commands.unlock import unlock
 from harvester.documents import Collection
 from harvester.errors import Exit
@@ -35,9 +34,9 @@ from harvester.store import Store
 from harvester.store.keys import CollectionKeys
 
 if TYPE_CHECKING:
+    from harvester.commands.stream_service import StreamService
     from harvester.harvest.harvest import Harvest
     from harvester.networks import Client
-    from harvester.sinks.supervision import Supervision
 
 log = logging.getLogger("twarc-cloud")
 
@@ -117,7 +116,11 @@ def aws_harvest(bucket: str, collection_ids: Sequence[str], host: str, **options
     stop = stop_on_signals()
     collection_id, *others = collection_ids
     if others:
+        from harvester.commands.shared_task import carry
+
         return carry(collection_ids, ("aws", "harvester", bucket), lambda: _bucket(bucket), stop, **options)
+    from harvester.commands.stream_service import service_of_ecs
+
     service = service_of_ecs(collection_id, stop)
     with watching(collection_id, bucket, unless=TYPED) as alerts:
         heartbeat.beat_if_asked()
@@ -141,6 +144,8 @@ def local_harvest(collection_ids: Sequence[str], collections_path: str, **option
     stop = stop_on_signals()
     collection_id, *others = collection_ids
     if others:
+        from harvester.commands.shared_task import carry
+
         where = ("local", "harvester", "--collections-path", collections_path)
         return carry(collection_ids, where, lambda: folder_store(Path(collections_path)), stop, **options)
     with watching(collection_id, collections_path, unless=TYPED) as alerts:
@@ -186,7 +191,7 @@ class _Run:
     options: _Options
     stop: Stop
     alerts: Alerts
-    service: StreamService | None = None
+    service: "StreamService | None" = None
 
     def run(self) -> Outcome:
         options = self.options
@@ -194,7 +199,7 @@ class _Run:
         chosen = settings(flags={"temp": options.temp, "tweets_per_file": options.tweets_per_file})
         self.alerts.settings, self.alerts.store = chosen, self.store
         token = RunToken("") if options.port is None else token_of_run(chosen, self.collection_id)
-        sinks = supervision(self.store, self.collection_id, self.work_folder, temp=chosen.temp)
+        sinks = sinks_beside(self.store, self.collection_id, self.work_folder, temp=chosen.temp)
         harvest = self._harvest(chosen, token, sinks)
         stopped = threading.Event()
         answering = self._answering(harvest, sinks, stopped, token.value)
@@ -209,9 +214,8 @@ class _Run:
                 self._stay(asked_to_shut_down)
         return outcome
 
-    def _harvest(self, chosen: Settings, token: RunToken, sinks: "Supervision") -> "Harvest":
+    def _harvest(self, chosen: Settings, token: RunToken, sinks: SinksBeside) -> "Harvest":
         # What speaks to the network is imported only here, so that --help and unlock are quick.
-        from harvester.compute.cost import described_task
         from harvester.harvest.harvest import Harvest
 
         def client(collection: Collection, progress: Progress) -> "Client":
@@ -232,7 +236,7 @@ class _Run:
         )
 
     @contextmanager
-    def _reporting(self, harvest: "Harvest", sinks: "Supervision", temp: Path) -> Iterator[None]:
+    def _reporting(self, harvest: "Harvest", sinks: SinksBeside, temp: Path) -> Iterator[None]:
         """Log how the harvest is doing while the block runs."""
         over = threading.Event()
         heartbeat.every(_REPORT_SECONDS, over, lambda: heartbeat.report(harvest.summary()))
@@ -249,7 +253,7 @@ class _Run:
 
     @contextmanager
     def _answering(
-        self, harvest: "Harvest", sinks: "Supervision", stopped: threading.Event, token: str
+        self, harvest: "Harvest", sinks: SinksBeside, stopped: threading.Event, token: str
     ) -> Iterator[Callable[[float], bool]]:
         """Serve the harvest's status where a port is wanted; a wait for the request to shut down.
 

@@ -1,12 +1,14 @@
 """The sinks that run beside a harvest, as processes of the same door."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from harvester.clock import SystemClock
 from harvester.commands.cli.workspace import door, folder_store
+from harvester.documents import Tree
 from harvester.settings import settings
 from harvester.store import Store
 from harvester.store.folder import FolderStore
@@ -17,9 +19,33 @@ if TYPE_CHECKING:
 _LOCAL = "local"
 
 
-def supervision(store: Store, collection_id: str, work_folder: str, *, temp: str) -> "Supervision":
-    """Of the sinks of a harvest whose work folders are below that one; `work_folder` names its bucket."""
-    from harvester.sinks.supervision import Supervision
+class SinksBeside:
+    """The sinks of one harvest. What keeps them is imported only for a collection that has some."""
+
+    def __init__(self, supervision: Callable[[], "Supervision"]) -> None:
+        self._supervision = supervision
+        self._kept: Supervision | None = None
+
+    def __enter__(self) -> "SinksBeside":
+        return self
+
+    def begin(self, collection: Mapping[str, Any]) -> None:
+        """Start the sinks of a valid collection, if it has any and they do not run yet."""
+        if self._kept is None and collection.get("sinks"):
+            self._kept = self._supervision()
+        if self._kept:
+            self._kept.begin(collection)
+
+    def statuses(self) -> list[Tree]:
+        return self._kept.statuses() if self._kept else []
+
+    def __exit__(self, *raised: object) -> None:
+        if self._kept:
+            self._kept.__exit__(*raised)
+
+
+def sinks_beside(store: Store, collection_id: str, work_folder: str, *, temp: str) -> SinksBeside:
+    """Of a harvest whose work folders are below that one; `work_folder` names its bucket."""
 
     def command(name: str) -> list[str]:
         start = door("tweet_harvester.py")
@@ -28,8 +54,13 @@ def supervision(store: Store, collection_id: str, work_folder: str, *, temp: str
             return [*start, _LOCAL, "sink", *options, "--collections-path", str(store.root)]
         return [*start, "aws", "sink", work_folder, *options]
 
-    root = Path(temp) / work_folder / collection_id
-    return Supervision(command, root, collection_id=collection_id, clock=SystemClock())
+    def supervision() -> "Supervision":
+        from harvester.sinks.supervision import Supervision
+
+        root = Path(temp) / work_folder / collection_id
+        return Supervision(command, root, collection_id=collection_id, clock=SystemClock())
+
+    return SinksBeside(supervision)
 
 
 @click.command("sink", hidden=True, help="Run a sink of COLLECTION_ID beside its harvest.")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harvester.capacity import described_task
 from harvester.clock import Stop, SystemClock, moment
 from harvester.commands import TYPED
 from harvester.commands.cli.signals import wait_for_shutdown
@@ -94,7 +95,6 @@ def _require_there(store: Store, collection_ids: Sequence[str]) -> None:
 
 def _membership(store: Store) -> "Membership":
     """As the task definition says; of a command that was typed since now."""
-    from harvester.compute.cost import described_task
     from harvester.compute.stream_end import Membership
 
     streams = described_task(os.environ.get("TWARC_CLOUD_TASK", "")).get("streams") or ()

@@ -226,17 +226,3 @@ def hours(summary: HarvestSummary) -> float:
     except (KeyError, TypeError, ValueError):
         return 0.0
     return max(seconds, 0.0) / 3600
-
-
-def described_task(text: str) -> Tree:
-    """The `task` of harvest.json, from TWARC_CLOUD_TASK of a task definition; empty where there is none."""
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return {}
-    capacity = Capacity().changed_by(found) if isinstance(found, dict) and found else None
-    if capacity is None or capacity.problems():
-        return {}
-    streams = found.get("streams")
-    several = isinstance(streams, list) and all(isinstance(each, str) for each in streams)
-    return {**asdict(capacity), **({"streams": streams} if several and streams else {})}

@@ -18,7 +18,7 @@ from harvester.collection.changeset import merge_into
 from harvester.documents import Figures, OpenSegment, StoredState, Tree
 from harvester.harvest.segment import Finished
 from harvester.networks import Batch
-from harvester.networks.repair import BACKFILL
+from harvester.networks.gap import BACKFILL
 from harvester.store.disk import sync
 from harvester.store.keys import matches_name
 

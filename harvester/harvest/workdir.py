@@ -22,7 +22,7 @@ from harvester.harvest.journal import State as State
 from harvester.harvest.segment import Finished, Segment
 from harvester.networks import Batch
 from harvester.networks.attribution import Matched
-from harvester.networks.repair import BACKFILL
+from harvester.networks.gap import BACKFILL
 from harvester.store.disk import make_folder
 from harvester.store.keys import EVENTS, SEGMENTS, STATS, USERS, matches_name, segment_name
 

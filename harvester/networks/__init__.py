@@ -10,25 +10,25 @@ from harvester.clock import Stopped as Stopped
 from harvester.collection.kinds import Rules
 from harvester.documents import Collection, Tree
 from harvester.errors import Exit, HarvesterError
-from harvester.networks.attribution import Attributor
 from harvester.networks.batch import Batch as Batch
 from harvester.networks.batch import Put as Put
 from harvester.networks.budget import Billing, Prices
 from harvester.networks.check import Check
 from harvester.networks.edits import Edits, NoEdits
-from harvester.networks.flat import Flat
 from harvester.networks.gap import Heard, MissedInterval, impossible
 from harvester.networks.keys import Keys as Keys
 from harvester.networks.records import Post, Records, one_post_a_line, only_post
-from harvester.networks.repair import Known, LiveRule, Searches
-from harvester.networks.rule_counts import RuleCounts
 from harvester.settings import Settings
 from harvester.text import plain
 
 # Modules that no harvest needs are imported where they are used.
 if TYPE_CHECKING:
+    from harvester.networks.attribution import Attributor
+    from harvester.networks.flat import Flat
     from harvester.networks.profiles import Lists
+    from harvester.networks.repair import Known, LiveRule, Searches
     from harvester.networks.rows import Rows
+    from harvester.networks.rule_counts import RuleCounts
 
 
 class Client:
@@ -95,7 +95,7 @@ class Job(Generic[C]):
     # The timestamp of the harvest.
     harvest: str = ""
     # Where a stream counts the posts of its rules; None: it does not.
-    rule_counts: RuleCounts | None = None
+    rule_counts: "RuleCounts | None" = None
     # Of a stream: what is changed of the collection while it runs.
     edits: Edits = field(default_factory=NoEdits)
 
@@ -141,7 +141,7 @@ class Network:
         """What whole lines of stored records hold; raises BrokenLine for one that is no record."""
         return one_post_a_line(block, ids=ids)
 
-    def attribution(self, collections: Sequence[Tree], events: Iterable[Tree]) -> Attributor | None:
+    def attribution(self, collections: Sequence[Tree], events: Iterable[Tree]) -> "Attributor | None":
         """Says which rules of a collection its records matched; None where the network has none to tell of.
 
         `collections` are its versions that count, the last one most, and `events` those of its harvests.
@@ -168,8 +168,10 @@ class Network:
         raise HarvesterError(f"{self.title} has no lists of followers.", exit_code=Exit.USAGE)
 
     @property
-    def flat(self) -> Flat:
+    def flat(self) -> "Flat":
         """Its stored lines as one record a post, and as tables."""
+        from harvester.networks.flat import Flat
+
         return Flat()
 
     # -- gaps --------------------------------------------------------------------------------------
@@ -187,7 +189,7 @@ class Network:
 
     # -- repairs -----------------------------------------------------------------------------------
 
-    def searches(self, rules: Sequence[LiveRule], *, archive: bool) -> Searches:
+    def searches(self, rules: Sequence["LiveRule"], *, archive: bool) -> "Searches":
         """What a search finds of what these rules would have brought."""
         raise HarvesterError(
             f"{self.title} cannot be searched for what a stream missed.", exit_code=Exit.USAGE
@@ -211,7 +213,7 @@ class Network:
         """The dollars of counting the posts of one query in an interval."""
         return 0.0
 
-    def repair(self, known: Known) -> Source[Any]:
+    def repair(self, known: "Known") -> Source[Any]:
         """The source of repairs, which stores no post that is `known`."""
         raise NotImplementedError
 

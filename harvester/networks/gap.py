@@ -11,8 +11,8 @@ from typing import Any, Protocol
 from harvester.clock import moment, timestamp
 from harvester.documents import Tree
 
-# The event that tells of one.
-GAP = "gap"
+# The events that tell of one, and of what came of it.
+GAP, BACKFILL = "gap", "backfill"
 # An id further from its gap than this says nothing of its time: of a replay, or of a quiet stream.
 _BESIDE = timedelta(days=2)
 

@@ -9,8 +9,6 @@ from harvester.documents import Tree
 
 # How a gap was closed: with all that was published in it, or without the classes that are named.
 REPAIRED, PARTIAL = "repaired", "partial"
-# The event that says what came of a gap.
-BACKFILL = "backfill"
 
 # The ids of the posts that the collection has of the gaps, read once what died is finished.
 Known = Callable[[], AbstractSet[str]]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import emulator
-from harvester.capacity import Capacity
+from harvester.capacity import Capacity, described_task
 from harvester.compute import cost
 from harvester.documents import HarvestSummary
 from harvester.settings import Settings
@@ -175,12 +175,12 @@ def test_each_price_has_its_day_and_its_source() -> None:
 
 @pytest.mark.parametrize("text", ["", "[]", "no JSON", "{}", '{"cpu": 3}'])
 def test_what_describes_no_task_is_none(text: str) -> None:
-    assert cost.described_task(text) == {}
+    assert described_task(text) == {}
 
 
 @pytest.mark.parametrize("streams", [None, [], ["a", 1], "ab"])
 def test_what_names_no_streams_is_a_task_of_one(streams: Any) -> None:
-    assert cost.described_task(json.dumps({"cpu": 256, "streams": streams})) == _TASK
+    assert described_task(json.dumps({"cpu": 256, "streams": streams})) == _TASK
 
 
 def test_harvest_json_tells_the_task_where_there_is_one(tmp_path: Path) -> None:

@@ -9,8 +9,7 @@ import orjson
 from harvester.clock import moment
 from harvester.curation.verify.verdicts import Finding, Part, Verdict
 from harvester.networks import Network
-from harvester.networks.gap import GAP
-from harvester.networks.repair import BACKFILL
+from harvester.networks.gap import BACKFILL, GAP
 from harvester.store.keys import HARVEST, CollectionKeys
 from harvester.text import counted
 

@@ -4,26 +4,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harvester.clock import Clock, Stop
 from harvester.errors import Exit, HarvesterError
 from harvester.networks import Client
-from harvester.networks.x.endpoints import (
-    COUNTS,
-    COUNTS_ALL,
-    FOLLOWERS,
-    FOLLOWING,
-    SEARCH_ALL,
-    SEARCH_RECENT,
-    STREAM,
-    TIMELINE,
-    TWEETS,
-    USAGE,
-    USERS,
-    USERS_BY_NAME,
-    Endpoint,
-)
+from harvester.networks.x import endpoints
+from harvester.networks.x.endpoints import Endpoint
 from harvester.networks.x.errors import ApiCode, XError
 from harvester.networks.x.fields import Fields
 from harvester.networks.x.http.answer import Answer
@@ -33,9 +20,11 @@ from harvester.networks.x.keys import Keys
 from harvester.networks.x.network_time import NetworkTime
 from harvester.networks.x.page import Page, accounts_page, posts_page, provenance_of, relations_page
 from harvester.networks.x.rules.api import RulesApi
-from harvester.networks.x.streaming.connection import StreamConnection
-from harvester.networks.x.streaming.recovery import asked_for
 from harvester.networks.x.twarc_lists import user_agent, version
+
+# Of what a stream needs, a client of pages imports nothing.
+if TYPE_CHECKING:
+    from harvester.networks.x.streaming.connection import StreamConnection
 
 X_API_URL = "https://api.twitter.com"
 
@@ -112,7 +101,7 @@ class XClient(RulesApi, Client):
     ) -> Page:
         """Newest first, both ids exclusive, at most 3,200 deep; the outcome tells if the account is gone."""
         params = _given(since_id=since_id, until_id=until_id, pagination_token=token, max_results=max_results)
-        return self._posts(TIMELINE, f"users/{user_id}/tweets", params)
+        return self._posts(endpoints.TIMELINE, f"users/{user_id}/tweets", params)
 
     def search(
         self,
@@ -130,7 +119,7 @@ class XClient(RulesApi, Client):
 
         `failures`: after how many answers of 5xx to give up, instead of when the patience ends.
         """
-        endpoint = SEARCH_ALL if archive else SEARCH_RECENT
+        endpoint = endpoints.SEARCH_ALL if archive else endpoints.SEARCH_RECENT
         params = _given(
             query=query,
             since_id=since_id,
@@ -145,7 +134,7 @@ class XClient(RulesApi, Client):
     def hydrate(self, ids: Sequence[str]) -> Page:
         """At most 100 posts by id; those that are gone stand in the page's problems."""
         _require_at_most(LOOK_UP, ids)
-        return self._posts(TWEETS, "tweets", {"ids": ",".join(ids)})
+        return self._posts(endpoints.TWEETS, "tweets", {"ids": ",".join(ids)})
 
     def counts(
         self,
@@ -161,43 +150,46 @@ class XClient(RulesApi, Client):
         The total is in `meta.total_tweet_count`. Both ids are exclusive.
         """
         asked = _given(query=query, granularity="day", since_id=since_id, until_id=until_id, next_token=token)
-        return self._object(COUNTS_ALL if archive else COUNTS, asked)
+        return self._object(endpoints.COUNTS_ALL if archive else endpoints.COUNTS, asked)
 
     # Accounts
 
     def users(self, ids: Sequence[str]) -> Page:
         """At most 100 accounts by id; the outcome is OK, and each that is gone is a problem of the page."""
         _require_at_most(LOOK_UP, ids)
-        return self._users(USERS, "users", {"ids": ",".join(ids)}, accounts_page)
+        return self._users(endpoints.USERS, "users", {"ids": ",".join(ids)}, accounts_page)
 
     def users_by_name(self, names: Sequence[str]) -> Page:
         _require_at_most(LOOK_UP, names)
         asked = ",".join(name.lstrip("@") for name in names)
-        return self._users(USERS_BY_NAME, "users/by", {"usernames": asked}, accounts_page)
+        return self._users(endpoints.USERS_BY_NAME, "users/by", {"usernames": asked}, accounts_page)
 
     def followers(self, user_id: str, *, token: str | None = None, max_results: int = 1000) -> Page:
-        return self._relations(FOLLOWERS, user_id, token, max_results)
+        return self._relations(endpoints.FOLLOWERS, user_id, token, max_results)
 
     def following(self, user_id: str, *, token: str | None = None, max_results: int = 1000) -> Page:
-        return self._relations(FOLLOWING, user_id, token, max_results)
+        return self._relations(endpoints.FOLLOWING, user_id, token, max_results)
 
     def usage(self) -> dict[str, Any]:
         """The month's use as X counts it, under `data`."""
-        return self._object(USAGE, {"usage.fields": "project_cap,project_usage,cap_reset_day"})
+        return self._object(endpoints.USAGE, {"usage.fields": "project_cap,project_usage,cap_reset_day"})
 
-    def stream(self, *, backfill_minutes: int = 0, start_time: datetime | None = None) -> StreamConnection:
+    def stream(self, *, backfill_minutes: int = 0, start_time: datetime | None = None) -> "StreamConnection":
         """One attempt to connect to the filtered stream; XError tells why it was refused.
 
         X delivers again what was published since `start_time`, or in the last minutes, where the plan of the
         app has that, else it connects without. Its posts are billed by `bill_streamed`, as a connection does
         not know which of them came before.
         """
+        from harvester.networks.x.streaming.connection import StreamConnection
+        from harvester.networks.x.streaming.recovery import asked_for
+
         asked = asked_for(start_time, backfill_minutes, self.fields.refused)
         more = {name: text for name, text, _ in asked}
         try:
             response = self.fields.for_posts(
                 lambda shaped: self._exchange.opened(
-                    STREAM, self._url(STREAM.name), params={**shaped, **more}
+                    endpoints.STREAM, self._url(endpoints.STREAM.name), params={**shaped, **more}
                 )
             )
         except XError as error:
@@ -217,7 +209,7 @@ class XClient(RulesApi, Client):
 
     def bill_streamed(self, posts: int) -> None:
         """So many posts of a stream are charged for."""
-        self.billing.add(STREAM.name, posts=posts, requests=0)
+        self.billing.add(endpoints.STREAM.name, posts=posts, requests=0)
 
     # How they are asked
 

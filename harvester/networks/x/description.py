@@ -6,9 +6,7 @@ from harvester.collection.kinds import Rules
 from harvester.collection.kinds.kind import PLACEHOLDER
 from harvester.collection.kinds.names import FILTER, SEARCH
 from harvester.documents import Tree
-from harvester.networks.x.matching.match import ATTRIBUTIONS, FILE
 from harvester.networks.x.post_ids import GREATEST_ID, is_id
-from harvester.networks.x.rules.collection_rules import unreadable
 
 # docs.x.com, "Recovery and redundancy".
 _MOST_MINUTES, _MOST_HOURS = 5, 24
@@ -21,6 +19,10 @@ def _search_problems(search: Tree) -> Iterator[str]:
 
 
 def _filter_problems(section: Tree) -> Iterator[str]:
+    # Only of a stream, whose harvests import these anyway.
+    from harvester.networks.x.matching.match import ATTRIBUTIONS, FILE
+    from harvester.networks.x.rules.collection_rules import unreadable
+
     if not isinstance(section.get("count_rules", False), bool):
         yield "filter.count_rules is not true or false."
     if section.get("attribution", FILE) not in ATTRIBUTIONS:

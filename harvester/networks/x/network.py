@@ -11,13 +11,13 @@ from harvester.networks import Account, Network, Source, Waits
 from harvester.networks.budget import Prices
 from harvester.networks.check import Check
 from harvester.networks.records import Post, Records
-from harvester.networks.repair import Known, LiveRule, Searches
 from harvester.networks.x import post_ids
 from harvester.networks.x.screen_names import LIMITS, screen_name
 from harvester.settings import Settings
 
 # What speaks to X is imported only where that is done, so that commands begin quickly.
 if TYPE_CHECKING:
+    from harvester.networks.repair import Known, LiveRule, Searches
     from harvester.networks.rows import Rows
     from harvester.networks.x.client import XClient
     from harvester.networks.x.forms.flat import XFlat
@@ -66,7 +66,7 @@ class X(Network):
         rules = collection_rules(tree.get("filter") or {}, [])
         return {rule.id: rule.value for rule in rules if rule.active or not active}
 
-    def searches(self, rules: Sequence[LiveRule], *, archive: bool) -> Searches:
+    def searches(self, rules: Sequence["LiveRule"], *, archive: bool) -> "Searches":
         from harvester.networks.x.repair.queries import searches
 
         return searches(rules, archive=archive)
@@ -91,7 +91,7 @@ class X(Network):
 
         return count_cost(since, until, archive=archive)
 
-    def repair(self, known: Known) -> Source[Any]:
+    def repair(self, known: "Known") -> Source[Any]:
         from harvester.networks.x.sources.repair import source
 
         return source(known)

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harvester.errors import HarvesterError
 from harvester.networks import Stopped
@@ -13,9 +13,11 @@ from harvester.networks.x.errors import Problem
 from harvester.networks.x.http.answer import Answer
 from harvester.networks.x.page import NotAPage
 from harvester.networks.x.problems import problems_in
-from harvester.networks.x.rules.arrangement import plan as planned
-from harvester.networks.x.rules.collection_rules import CollectionRule
-from harvester.networks.x.rules.live_rules import Rule, RuleCaps, RulePlan
+
+# What arranges rules is imported where that is done: every client has these methods, and few call them.
+if TYPE_CHECKING:
+    from harvester.networks.x.rules.collection_rules import CollectionRule
+    from harvester.networks.x.rules.live_rules import Rule, RuleCaps, RulePlan
 
 log = logging.getLogger("twarc-cloud")
 
@@ -52,7 +54,7 @@ class RulesApi:
                 return found
             params = {"max_results": A_PAGE, "pagination_token": token}
 
-    def add_rules(self, rules: Sequence[Rule], *, dry_run: bool = False) -> RulesResult:
+    def add_rules(self, rules: Sequence["Rule"], *, dry_run: bool = False) -> RulesResult:
         """With `dry_run` they are checked only. Adding a rule twice leaves one."""
         total = RulesResult()
         for start in range(0, len(rules), AT_ONCE):
@@ -67,11 +69,13 @@ class RulesApi:
             total = _sum(total, self._change(asked, patience=patience))
         return total
 
-    def sync_rules(self, rules: Sequence[CollectionRule], *, prefix: str, caps: RuleCaps) -> RulePlan:
+    def sync_rules(self, rules: Sequence["CollectionRule"], *, prefix: str, caps: "RuleCaps") -> "RulePlan":
         """Make the live rules those of a collection, touching only those whose tag begins with `prefix`.
 
         Where X refuses one of them, none is added: those left live would send posts to the app's next stream.
         """
+        from harvester.networks.x.rules.arrangement import plan as planned
+
         plan = planned(rules, self.rules(), prefix=prefix, caps=caps)
         before = plan.replaced if plan.add_first else plan.replaced + plan.delete
         plan = plan.with_problems(self.delete_rules(before).problems)
@@ -85,7 +89,7 @@ class RulesApi:
             return plan.with_problems(added.problems)
         return plan.with_problems(self.delete_rules(plan.delete).problems) if plan.add_first else plan
 
-    def take_back(self, added: Sequence[Rule]) -> None:
+    def take_back(self, added: Sequence["Rule"]) -> None:
         """Delete these rules, as far as X is there to do it; what cannot be deleted is logged."""
         if not added:
             return
@@ -101,8 +105,10 @@ class RulesApi:
                 error,
             )
 
-    def rule_caps(self) -> RuleCaps:
+    def rule_caps(self) -> "RuleCaps":
         """The caps of this very app; the documented ones are not those of older apps."""
+        from harvester.networks.x.rules.live_rules import RuleCaps
+
         body = self._object(RULE_COUNTS)
         return RuleCaps.of(member(body, "data") if isinstance(member(body, "data"), dict) else body)
 

@@ -6,8 +6,28 @@ from harvester.networks.x.client import XClient
 from harvester.networks.x.job import Job as Job
 
 
+def _user_timeline() -> Source[XClient]:
+    from harvester.networks.x.sources import user_timeline
+
+    return user_timeline.collect
+
+
+def _search() -> Source[XClient]:
+    from harvester.networks.x.sources import search
+
+    return search.collect
+
+
+def _filter() -> Source[XClient]:
+    from harvester.networks.x.sources import filter
+
+    return filter.collect
+
+
+# Each imports its module alone: a search needs nothing of what streams need.
+_SOURCES = {USER_TIMELINE: _user_timeline, SEARCH: _search, FILTER: _filter}
+
+
 def source_for(kind: str) -> Source[XClient]:
     """The source of a kind of collection, imported when it is needed."""
-    from harvester.networks.x.sources import filter, search, user_timeline
-
-    return {USER_TIMELINE: user_timeline.collect, SEARCH: search.collect, FILTER: filter.collect}[kind]
+    return _SOURCES[kind]()

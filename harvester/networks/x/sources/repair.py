@@ -14,8 +14,8 @@ from typing import Any
 from harvester.clock import moment, timestamp
 from harvester.documents import RepairSection, Tree
 from harvester.networks import Batch, Source, Stopped
+from harvester.networks.gap import BACKFILL
 from harvester.networks.repair import (
-    BACKFILL,
     PARTIAL,
     REPAIRED,
     Known,
