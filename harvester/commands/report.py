@@ -9,7 +9,7 @@ import click
 from harvester.commands import Group
 from harvester.commands.cli.output import announce_dry_run, dry_run_option
 from harvester.commands.cli.workspace import Workspace, collection_id_argument, in_workspace
-from harvester.errors import Exit, HarvesterError, NotFound
+from harvester.errors import Exit, HarvesterError, NotFound, StoreAway
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _WRITE = "write"
@@ -108,7 +108,12 @@ def publish(
     key = report_key(keys)
     if announce_dry_run(dry_run, f"store {len(data):,} bytes as {workspace.shown(key)}"):
         return
-    _store(workspace, key, data)
+    try:
+        _store(workspace, key, data)
+    except StoreAway as error:
+        if error.lasting:
+            error.hint = f"{error.hint} `report {keys.id}` writes it to a file instead."
+        raise
     click.echo(f"Stored as {workspace.shown(key)}. Who has this link reads it for {days} days:", err=True)
     click.echo(presigned(workspace.bucket, key, region=workspace.settings.region, seconds=days * 86_400))
 

@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 from isal import igzip
 
+from harvester.errors.files import naming
+
 Pair = tuple[bytes, bytes]
 
 # Bytes of keys and values; Python needs about the same amount in addition.
@@ -89,7 +91,7 @@ class Sorter:
         path = Path(self._folder.name) / f"{self._number}"
         self._number += 1
         packed: Any = igzip.open
-        with packed(path, "wb", compresslevel=0) as file:
+        with naming(path), packed(path, "wb", compresslevel=0) as file:
             for block in _blocks(pairs):
                 data = _encoder.encode(block)
                 file.write(len(data).to_bytes(4))

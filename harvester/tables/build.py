@@ -17,7 +17,7 @@ from harvester.store.reading import Reader
 from harvester.store.table_keys import Made, is_of_day, of_harvest, of_records
 from harvester.tables.catalog import Catalog, catalog, forget
 from harvester.tables.harvests import Harvest, harvest_parts
-from harvester.tables.placing import metadata, store_set
+from harvester.tables.placing import metadata, naming_another_place, store_set
 from harvester.tables.records import Rows
 
 # The time for which files replaced by a day's file are kept, for programs that are reading them.
@@ -97,7 +97,8 @@ class Builder:
             with tempfile.TemporaryDirectory(prefix="twarc-cloud-") as temp:
                 parts = harvest_parts(harvest, Path(temp), metadata(source))
                 note = {"of": {"harvest": folder.folder}}
-                store_set(self.target, itself, source, parts, note, there.data.get(itself, {}))
+                with naming_another_place():
+                    store_set(self.target, itself, source, parts, note, there.data.get(itself, {}))
         return known
 
     def _file(self, file: RecordFile, made: Made, there: Catalog, result: Result) -> bool:
@@ -137,7 +138,8 @@ class Builder:
                     self.on_rows(file.name, rows.count)
             note = {"of": {"key": file.key, "digest": file.digest}}
             parts = rows.parts(file.key, metadata(source))
-            return store_set(self.target, made, source, parts, note, there.data.get(made, {}))
+            with naming_another_place():
+                return store_set(self.target, made, source, parts, note, there.data.get(made, {}))
 
     def _replace(self, there: Catalog, made: Made) -> None:
         """First remove tables of another version of the source, and a day's file that has their rows."""

@@ -1,5 +1,6 @@
 """DuckDB as this project uses it: bounded in memory, one folder for what does not fit, errors in words."""
 
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 MEMORY_MB = 128
 # A group is held in memory while it is written; readers pass over those whose ids or times are others.
 ROW_GROUP = 50_000
-_NO_ROOM = ("No space left", "Disk quota exceeded", "max_temp_directory_size")
+# The last is its word for data that does not fit in memory, nor in the folder for temporary files.
+_NO_ROOM = ("No space left", "Disk quota exceeded", "File too large", "failed to offload data block")
 
 
 @contextmanager
@@ -46,16 +48,15 @@ def in_words(what: str, *, hint: str = "") -> Iterator[None]:
     """Errors of DuckDB as one line each; `what` names the operation, `hint` a remedy."""
     try:
         yield
-    except duckdb.OutOfMemoryException as error:
-        raise HarvesterError(
-            f"{what}: {_first(error)}.", hint="Ask for less at once, or give it more with --memory."
-        ) from error
     except duckdb.Error as error:
         words = _first(error)
         if any(sign in str(error) for sign in _NO_ROOM):
             raise HarvesterError(
-                f"{what}: the disk is full.", hint="Free some space; run it again."
+                f"{what}: the disk for temporary files is full ({tempfile.gettempdir()}).",
+                hint="Free some space there, or set TMPDIR to a folder that has more, then start again.",
             ) from error
+        if isinstance(error, duckdb.OutOfMemoryException):
+            hint = "Ask for less at once, or give it more with --memory."
         raise HarvesterError(f"{what}: {words}.", hint=hint) from error
 
 

@@ -2,14 +2,14 @@
 
 import hashlib
 import tempfile
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from harvester.documents import Tree
-from harvester.errors import Conflict, HarvesterError, NotFound
+from harvester.errors import Conflict, HarvesterError, NotFound, StoreAway
 from harvester.store import Entry, Store
 from harvester.store.table_keys import VERSION, Made
 from harvester.tables.catalog import remove_listed, write_note
@@ -44,6 +44,17 @@ def store_set(
     with suppress(Conflict):
         write_note(store, made.note(source), {**note, "tables": tables})
     return tables
+
+
+@contextmanager
+def naming_another_place() -> Iterator[None]:
+    """What a store refuses to keep, e.g. a bucket that may only be read, can be kept elsewhere."""
+    try:
+        yield
+    except StoreAway as error:
+        if error.lasting:
+            error.hint = f"{error.hint} `--to FOLDER` keeps tables elsewhere.".strip()
+        raise
 
 
 def _place(store: Store, key: str, part: Part, source: str) -> dict[str, Any]:

@@ -1,6 +1,10 @@
 """More than fits in memory is sorted on disk, like a list is in memory."""
 
+import resource
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -34,3 +38,19 @@ def test_many_runs_become_few(monkeypatch: pytest.MonkeyPatch) -> None:
         for number in range(40):
             sorter.add(b"%03d" % (number * 7 % 40))
         assert [key for key, _ in sorter] == [b"%03d" % number for number in range(40)]
+
+
+def test_a_full_disk_for_temporary_files_is_the_one_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with pytest.raises(OSError, match="File too large") as caught, Sorter(memory=1 << 20) as sorter:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
+        try:
+            draw = Random(1)
+            for number in range(20_000):
+                sorter.add(f"{number}".encode(), draw.randbytes(100))
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert str(caught.value.filename).startswith(str(tmp_path))

@@ -1,6 +1,7 @@
 """A question reads the tables, and can reach or change nothing else."""
 
 import os
+import resource
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from harvester.errors import Exit, HarvesterError
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
+from harvester.tables.ask import answer, opened
 from harvester.tables.catalog import catalog
 from harvester.tables.columns import TABLES
 from harvester.tables.paths import tables_named
@@ -129,3 +131,14 @@ def test_the_tables_that_a_statement_names_are_found() -> None:
     assert tables_named("select 1 from posts_once join ACCOUNTS using (id)") == ["posts", "accounts"]
     assert tables_named('select * from "hashtags"') == ["hashtags"]
     assert tables_named("select 'postscript'") == []
+
+
+def test_a_query_that_does_not_fit_on_the_disk_for_temporary_files_says_so(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with opened({}, tmp_path, memory_mb=30, threads=1) as connection:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, before[1]))
+        try:
+            with pytest.raises(HarvesterError, match=r"temporary files is full \(/.*TMPDIR"):
+                list(answer(connection, "SELECT md5(range::VARCHAR) AS a FROM range(2000000) ORDER BY a")[1])
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
