@@ -19,10 +19,10 @@ def require_agreement(form: Form, to: str, options: Mapping[str, Any]) -> None:
     named = to.removesuffix(".gz").rpartition(".")[2].lower()
     if chosen not in formats or named not in formats:
         return
-    is_folder = not usual_ending(form, options).endswith(chosen)
+    is_folder = not usual_ending(form, options).startswith(".")
     if named == chosen and not is_folder:
         return
-    what = f"a folder with {chosen} files" if is_folder else f"one file of {chosen}"
+    what = f"a folder ({chosen})" if is_folder else f"one file of {chosen}"
     raise HarvesterError(
         f"{to} ends in .{named}, and `--format {chosen}` writes {what}.",
         hint="Choose another name with -o, or another --format.",

@@ -25,7 +25,7 @@ _encoder = msgspec.msgpack.Encoder()
 
 
 class Sorter:
-    """Pairs of a key and a value, in the order of both; with `unique`, the last value of each key.
+    """Pairs of a key and a value, in the order of both; with `unique`, the greatest value of each key.
 
     Used within `with`: its temporary files are removed at the end.
     """
@@ -51,7 +51,7 @@ class Sorter:
         """Add a pair; all pairs are added before the first is read."""
         if self._unique:
             self._size += 0 if key in self._by_key else len(key) + len(value) + _OF_A_PAIR
-            self._by_key[key] = value
+            self._by_key[key] = max(value, self._by_key.get(key, value))
         else:
             self._pairs.append((key, value))
             self._size += len(key) + len(value) + _OF_A_PAIR

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from harvester.exports.written import Written
 
 Write: TypeAlias = "Callable[[Posts, str, Mapping[str, Any]], Written]"
+# The number of what would be written at most, and what one of them is called.
+Plan: TypeAlias = "Callable[[Posts, Mapping[str, Any]], tuple[int, str]]"
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class Form:
     is_whole: bool = False
     # Where the form has formats: each with its own ending. A folder has none of a file.
     endings: tuple[tuple[str, str], ...] = ()
+    # What a dry run counts, if not posts.
+    planned: Callable[[], Plan] | None = None
 
 
 def _csv() -> Write:
@@ -99,6 +103,18 @@ def _ro_crate() -> Write:
     return write
 
 
+def _edges() -> Write:
+    from harvester.exports.edges.write import write
+
+    return write
+
+
+def _planned_edges() -> Plan:
+    from harvester.exports.edges.write import planned
+
+    return planned
+
+
 _EDGES = ("mention", "repost", "reply", "quote", "hashtag-cooccurrence", "user-hashtag")
 _ENDINGS = (
     ("gexf", ".gexf"),
@@ -107,6 +123,14 @@ _ENDINGS = (
     ("jsonl", ".network.jsonl"),
 )
 _FORMATS = tuple(name for name, _ in _ENDINGS)
+_FOLLOW_ENDINGS = (
+    ("csv", ".edges.csv"),
+    ("parquet", ".edges.parquet"),
+    ("graphml", ".graphml"),
+    ("gexf", ".gexf"),
+    ("npz", ".npz"),
+    ("per-user", "-followers"),
+)
 
 FORMS: tuple[Form, ...] = (
     Form(
@@ -178,6 +202,28 @@ FORMS: tuple[Form, ...] = (
             Choice("between_collected", "Only users whose posts are in the collection."),
         ),
         endings=_ENDINGS,
+    ),
+    Form(
+        "edges",
+        "Export who follows whom, from the lists of graph collections.",
+        ".edges.csv",
+        _edges,
+        (
+            Choice(
+                "format",
+                "Format; per-user is a folder.",
+                choices=tuple(name for name, _ in _FOLLOW_ENDINGS),
+                default=_FOLLOW_ENDINGS[0][0],
+            ),
+            Choice("direction", "Only lists of this direction.", choices=("followers", "following")),
+            Choice("harvest", "Only lists that ended in this harvest.", metavar="TIMESTAMP"),
+            Choice("depth", "Only lists of users of this depth; seeds have 0.", metavar="N", least=0),
+            Choice("incomplete", "Of users without a complete list, the last one, marked."),
+            Choice("force", "Write gexf and graphml files of more than 5,000,000 edges."),
+        ),
+        is_whole=True,
+        endings=_FOLLOW_ENDINGS,
+        planned=_planned_edges,
     ),
     Form(
         "bag",

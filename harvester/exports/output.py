@@ -53,6 +53,13 @@ class Output:
         return self._sha256.hexdigest()
 
 
+def hashed(path: Path) -> tuple[int, str]:
+    """The size and SHA-256 of a file that another program has written."""
+    with naming(path), path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        return file.tell(), digest
+
+
 def require_free(path: str, *, replace: bool, option: str = "-o") -> None:
     """Raise if something exists that would be overwritten."""
     if path != STANDARD_OUTPUT and not replace and Path(path).exists():

@@ -39,10 +39,10 @@ def write(posts: Posts, to: str, _: Mapping[str, Any]) -> Written:
     return Written(number, size, files=files, notes=notes, figures={"files": files})
 
 
-def place(author: str) -> Path:
+def place(author: str, ending: str = ".twt.gz") -> Path:
     """Below the first two digits of its id."""
     name = "".join(letter if letter in _ALLOWED else f"%{ord(letter):x}" for letter in author)
-    return Path(name[:2]) / f"{name}.twt.gz"
+    return Path(name[:2]) / f"{name}{ending}"
 
 
 def _newest_first(key: int) -> bytes:

@@ -120,7 +120,7 @@ class Posts:
         self.progress = Progress(len(self.sources))
         self._duplicates, self._strict, self._whole = duplicates, strict, whole
         self._left_out: array[int] | None = None
-        self._tell = tell
+        self.tell = tell
         self._bad: set[tuple[str, int]] = set()
 
     @property
@@ -210,13 +210,13 @@ class Posts:
     def _each_source(self) -> Iterator[Source]:
         for number, source in enumerate(self.sources, 1):
             self.progress.file = number
-            self._tell(self.progress)
+            self.tell(self.progress)
             yield source
 
     def _each_line(self, source: Source) -> Iterator[RawLine]:
         for line in source.lines(self.hear):
             if line.number % _TOLD == 0:
-                self._tell(self.progress)
+                self.tell(self.progress)
             yield line
 
     def hear(self, bad: BadRecord) -> None:

@@ -60,8 +60,13 @@ def lines(reader: Reader, file: RecordFile, *, on_bad: OnBad | None = None) -> I
 
 
 def raw_lines(reader: Reader, file: RecordFile, *, on_bad: OnBad | None = None) -> Iterator[RawLine]:
-    """The unparsed lines of a stored file."""
-    return _numbered(reader.pieces(file.key), file.key, on_bad)
+    """The unparsed lines of a file of records."""
+    return stored_lines(reader, file.key, on_bad=on_bad)
+
+
+def stored_lines(reader: Reader, key: str, *, on_bad: OnBad | None = None) -> Iterator[RawLine]:
+    """The unparsed lines of any stored file, packed or not."""
+    return _numbered(reader.pieces(key), key, on_bad)
 
 
 def local_lines(path: str, *, network: Network | None = None, on_bad: OnBad | None = None) -> Iterator[Line]:
@@ -98,7 +103,7 @@ def read_rows(line: RawLine, name: str, network: Network, *, on_bad: OnBad | Non
     try:
         return network.rows(line.raw) if line.raw and not line.raw.isspace() else Rows()
     except BrokenLine as error:
-        _hand_on(BadRecord(name, line.number, error.why), on_bad)
+        hand_on(BadRecord(name, line.number, error.why), on_bad)
         return None
 
 
@@ -108,10 +113,11 @@ def _numbered(pieces: Iterable[memoryview], name: str, on_bad: OnBad | None) -> 
         for number, raw in enumerate(split(unpacked(pieces)), 1):  # noqa: B007
             yield RawLine(number, raw)
     except Unreadable as error:
-        _hand_on(BadRecord(name, number + 1, str(error), is_file=True), on_bad)
+        hand_on(BadRecord(name, number + 1, str(error), is_file=True), on_bad)
 
 
-def _hand_on(bad: BadRecord, on_bad: OnBad | None) -> None:
+def hand_on(bad: BadRecord, on_bad: OnBad | None) -> None:
+    """Raise it, or pass it on if it is to be skipped."""
     if on_bad is None:
         raise bad
     on_bad(bad)

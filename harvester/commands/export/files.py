@@ -10,7 +10,10 @@ from harvester.errors import Exit, HarvesterError
 from harvester.text import counted, size
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from harvester.exports.posts import Posts
+    from harvester.reading.lines import BadRecord
 
 
 @click.group("files", cls=Group)
@@ -31,6 +34,25 @@ def _posts(paths: tuple[str, ...], *, skip_bad: bool) -> "Posts":
     from harvester.exports.files.local import posts_in
 
     return posts_in(paths, strict=not skip_bad)
+
+
+def _require_no_bad(bad: "Sequence[BadRecord]", *, skip: bool) -> None:
+    """Say or raise what could not be read; all other ids were written."""
+    lines = [each.message for each in bad]
+    if skip or not bad:
+        for line in lines:
+            print_line(f"Left out: {line}", err=True)
+    elif len(lines) == 1:
+        raise HarvesterError(lines[0], hint=f"All other ids were written; {_WITH_SKIP}")
+    else:
+        raise HarvesterError(
+            f"{counted(len(lines), 'place')} could not be read.",
+            lines,
+            f"All other ids were written; {_WITH_SKIP}",
+        )
+
+
+_WITH_SKIP = "with --skip-bad the exit code is 0."
 
 
 def _say_bad(posts: "Posts") -> None:
@@ -77,20 +99,40 @@ def show(
 @click.option("--unique", is_flag=True, help="Sort the ids, and write each once.")
 @_to
 @_replace
+@click.option("--skip-bad", is_flag=True, help="Exit with 0 although ids could not be read.")
 def ids(
-    paths: tuple[str, ...], of: str, packed: bool, from_packed: bool, unique: bool, to: str, replace: bool
+    paths: tuple[str, ...],
+    of: str,
+    packed: bool,
+    from_packed: bool,
+    unique: bool,
+    to: str,
+    replace: bool,
+    skip_bad: bool,
 ) -> None:
-    """Print the ids in files of records, of ids as text, or of packed ids."""
+    """Print the ids in files of records, of ids as text, or of packed ids.
+
+    Of a damaged file of ids, those that can be read are written, and the exit code is 1.
+    """
     from harvester.exports.files.ids import write_ids
     from harvester.exports.files.local import record_files
     from harvester.exports.output import require_free
 
     require_free(to, replace=replace)
     names = [name for path in paths for name in record_files(path)]
-    options = {"of_users": of == "users", "from_packed": from_packed, "packed": packed, "unique": unique}
-    written = write_ids(names, to, **options)
+    bad: list[BadRecord] = []
+    written = write_ids(
+        names,
+        to,
+        of_users=of == "users",
+        from_packed=from_packed,
+        packed=packed,
+        unique=unique,
+        on_bad=bad.append,
+    )
     if to != "-":
         print_line(f"{counted(written.number, 'id')} written to {to} ({size(written.bytes)}).", err=True)
+    _require_no_bad(bad, skip=skip_bad)
 
 
 @files.command("merge")
@@ -98,12 +140,16 @@ def ids(
 @_into
 @_replace
 @click.option("--dry-run", is_flag=True, help="Count what would be written; write nothing.")
+@click.option("--skip-bad", is_flag=True, help="Exit with 0 although packed ids could not be read.")
 @json_option
-def merge(paths: tuple[str, ...], to: str, replace: bool, dry_run: bool, as_json: bool) -> int:
+def merge(
+    paths: tuple[str, ...], to: str, replace: bool, dry_run: bool, skip_bad: bool, as_json: bool
+) -> int:
     """Merge files, or folders with a file for each user: each post once, newest first.
 
     Of a post in several files, the copy received last is kept, else that of the last file. Files that
-    only one folder has are kept. Packed ids are merged as sets.
+    only one folder has are kept. Packed ids are merged as sets; of a damaged file, those that can be
+    read, and the exit code is 1.
     """
     from harvester.exports.files.merge import count
     from harvester.exports.files.merge import merge as write
@@ -112,11 +158,14 @@ def merge(paths: tuple[str, ...], to: str, replace: bool, dry_run: bool, as_json
     require_free(to, replace=replace or dry_run)
     found = count(paths, to) if dry_run else write(paths, to)
     if as_json:
-        print_json({"written": None if dry_run else to, **found.__dict__})
-        return int(Exit.OK)
-    words = f"{counted(found.posts, 'post')} in {counted(found.files, 'file')} to {to}"
+        bad = [each.message for each in found.bad]
+        print_json({"written": None if dry_run else to, **found.__dict__, "bad": bad})
+        return int(Exit.OK if skip_bad or not bad else Exit.ERROR)
+    what = counted(found.ids, "id") if found.ids and not found.posts else counted(found.posts, "post")
+    words = f"{what} in {counted(found.files, 'file')} to {to}"
     if not announce_dry_run(dry_run, f"write {words}"):
         print_line(f"Wrote {words}; {counted(found.duplicates, 'duplicate')} left out.")
+    _require_no_bad(found.bad, skip=skip_bad)
     return int(Exit.OK)
 
 

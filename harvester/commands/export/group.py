@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harvester.commands import Group
+from harvester.commands.cli.explore_extra import needs_explore
 from harvester.commands.cli.output import dry_run_option, json_option
 from harvester.commands.cli.progress_meter import progress_option
 from harvester.commands.cli.workspace import collection_ids_argument, in_workspace
@@ -28,7 +29,7 @@ def _command(form: Form) -> click.Command:
 
         return run_form(form, collection_ids, workspace, options)
 
-    command: Callable[..., Any] = in_workspace(run)
+    command: Callable[..., Any] = in_workspace(needs_explore(run))
     for add in (progress_option, json_option, dry_run_option, _skip_bad, _replace, _to):
         command = add(command)
     if not form.is_whole:

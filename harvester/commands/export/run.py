@@ -1,7 +1,7 @@
 """Runs an export: finds the files, writes them in the requested form, and reports what was written."""
 
 import gc
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -49,7 +49,7 @@ def run(form: Form, collection_ids: Sequence[str], workspace: "Workspace", optio
             tell=lambda now: _show(now, show),
         )
         if options.pop("dry_run"):
-            return _dry_run(posts, files, to, as_json=options["as_json"])
+            return _dry_run(form, posts, files, to, options)
         written = form.loaded()(posts, to, {**options, "now": clock.now()})
     _tell(form, to, written, posts.progress, as_json=options["as_json"], seconds=clock.elapsed() - began)
     require_no_damage(posts.progress, to)
@@ -85,14 +85,19 @@ def _show(now: Progress, show: Show) -> None:
     show(f"File {now.file:,} of {now.files:,}", file=now.file, files=now.files)
 
 
-def _dry_run(posts: Posts, files: Sequence[RecordFile], to: str, *, as_json: bool) -> int:
-    number = sum(1 for _ in posts.read())
+def _dry_run(
+    form: Form, posts: Posts, files: Sequence[RecordFile], to: str, options: Mapping[str, Any]
+) -> int:
+    if form.planned:
+        number, what = form.planned()(posts, options)
+    else:
+        number, what = sum(1 for _ in posts.read()), "post"
     stored = sum(file.size for file in files)
-    if as_json:
+    if options["as_json"]:
         print_json(
             {
                 "would_write": to,
-                "posts": number,
+                f"{what}s": number,
                 "duplicates": posts.progress.duplicates,
                 "bad": posts.progress.bad,
                 "files": len(files),
@@ -100,7 +105,7 @@ def _dry_run(posts: Posts, files: Sequence[RecordFile], to: str, *, as_json: boo
             }
         )
     else:
-        found = f"{counted(number, 'post')} of {counted(len(files), 'file')} ({size(stored)})"
+        found = f"{counted(number, what)} of {counted(len(files), 'file')} ({size(stored)})"
         announce_dry_run(True, f"write {found} to {to}")
     return int(Exit.OK)
 

@@ -8,14 +8,22 @@ from harvester.exports.files.local import ids_in, packed_id
 from harvester.exports.ids import sort_key
 from harvester.exports.output import output
 from harvester.exports.written import Written, written
+from harvester.reading.lines import OnBad
 
 
 def write_ids(
-    names: Iterable[str], to: str, *, of_users: bool, from_packed: bool, packed: bool, unique: bool
+    names: Iterable[str],
+    to: str,
+    *,
+    of_users: bool = False,
+    from_packed: bool = False,
+    packed: bool = False,
+    unique: bool = False,
+    on_bad: OnBad | None = None,
 ) -> Written:
     """The ids of all files in their order; with `unique` sorted and each once."""
     found: Iterable[str] = chain.from_iterable(
-        ids_in(name, of_users=of_users, packed=from_packed) for name in names
+        ids_in(name, of_users=of_users, packed=from_packed, on_bad=on_bad) for name in names
     )
     number = 0
     with Sorter(unique=True) as sorter, output(to) as file:

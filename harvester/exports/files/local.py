@@ -1,17 +1,19 @@
 """Files given on the command line: of records, or of ids as text or packed into 64 bits each."""
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from harvester.errors import Exit, HarvesterError
 from harvester.exports.posts import Local, Posts
 from harvester.networks.registry import usual
-from harvester.reading.lines import BadRecord, local_bytes, local_raw_lines
+from harvester.reading.lines import BadRecord, OnBad, hand_on, local_bytes, local_raw_lines
 
 _RECORDS = (".jsonl", ".json", ".twt", ".ndjson")
 _PACKED = ".fws"
 _ID = 8
 GREATEST_PACKED = (1 << 64) - 1
+SKIPPED = "`files ids` writes the ids before that place, with exit code 1; with --skip-bad it is 0."
 
 
 def posts_in(names: Iterable[str], *, strict: bool = True) -> Posts:
@@ -49,12 +51,18 @@ def is_packed(name: str) -> bool:
     return name.removesuffix(".gz").endswith(_PACKED)
 
 
-def ids_in(name: str, *, of_users: bool = False, packed: bool = False) -> Iterator[str]:
-    """The ids in a file: packed, one a line, or of the posts or the users in records."""
-    if packed or is_packed(name):
-        yield from _packed_ids(name)
+def ids_in(
+    name: str, *, of_users: bool = False, packed: bool = False, on_bad: OnBad | None = None
+) -> Iterator[str]:
+    """The ids in a file: packed, one a line, or of the posts or the users in records.
+
+    A line that is no id, and what a cut file has behind its last id, raises an error or is passed to
+    `on_bad`. Old files of Twittomatic with the name of packed ids have one a line; they are known by that.
+    """
+    if packed or (is_packed(name) and not _is_text(name)):
+        yield from _packed_ids(name, on_bad)
         return
-    lines = local_raw_lines(name)
+    lines = local_raw_lines(name, on_bad=on_bad)
     first = next((line for line in lines if line.raw.strip()), None)
     if first is None:
         return
@@ -62,29 +70,40 @@ def ids_in(name: str, *, of_users: bool = False, packed: bool = False) -> Iterat
         for post in posts_in([name]).read():
             yield post.row.author_id if of_users else post.row.id
         return
-    yield _id_in(name, first.number, first.raw)
-    yield from (_id_in(name, line.number, line.raw) for line in lines if line.raw.strip())
+    for line in chain((first,), lines):
+        text = line.raw.strip()
+        if text.isdigit():
+            yield text.decode()
+        elif text:
+            hand_on(BadRecord(name, line.number, f"is no id and no record: {text[:40]!r}"), on_bad)
 
 
-def _id_in(name: str, number: int, raw: bytes) -> str:
-    text = raw.strip()
-    if not text.isdigit():
-        raise BadRecord(name, number, f"is no id and no record: {text[:40]!r}")
-    return text.decode()
+def _is_text(name: str) -> bool:
+    """Whether a file begins with a line of digits: of packed ids, none below 3.4e18 begins with a digit."""
+    try:
+        begin = next(local_bytes(name), b"")[:_ID]
+    except BadRecord:
+        return False
+    return begin[:1].isdigit() and not begin.strip(b"0123456789\r\n")
 
 
-def _packed_ids(name: str) -> Iterator[str]:
+def _packed_ids(name: str, on_bad: OnBad | None) -> Iterator[str]:
     """Big-endian numbers of 64 bits."""
     rest, count = b"", 0
-    for block in local_bytes(name):
-        data = rest + block
-        whole = len(data) - len(data) % _ID
-        for start in range(0, whole, _ID):
-            yield str(int.from_bytes(data[start : start + _ID]))
-        count += whole // _ID
-        rest = data[whole:]
+    try:
+        for block in local_bytes(name):
+            data = rest + block
+            whole = len(data) - len(data) % _ID
+            for start in range(0, whole, _ID):
+                yield str(int.from_bytes(data[start : start + _ID]))
+            count += whole // _ID
+            rest = data[whole:]
+    except BadRecord as error:
+        hand_on(BadRecord(name, count + 1, error.why, is_file=True, hint=SKIPPED), on_bad)
+        return
     if rest:
-        raise BadRecord(name, count + 1, f"has {len(rest)} bytes more than whole ids of {_ID} bytes")
+        why = f"has {len(rest)} {'byte' if len(rest) == 1 else 'bytes'} more than whole ids of {_ID} bytes"
+        hand_on(BadRecord(name, count + 1, why, hint=SKIPPED), on_bad)
 
 
 def packed_id(text: str) -> bytes:

@@ -1,7 +1,7 @@
 """`files merge`: files or folders of records become one, each post once, newest first."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from harvester.exports.ids import sort_key
 from harvester.exports.json_lines import line_of
 from harvester.exports.output import folder, output
 from harvester.exports.sorted_by_time import time_key
+from harvester.reading.lines import BadRecord
 
 
 @dataclass
@@ -24,6 +25,8 @@ class Merged:
     duplicates: int = 0
     ids: int = 0
     only_in_one: int = 0
+    # Of packed ids; what could be read of them is merged.
+    bad: list[BadRecord] = field(default_factory=list)
 
 
 def merge(names: Sequence[str], to: str) -> Merged:
@@ -82,7 +85,7 @@ def _places(names: Sequence[str]) -> list[tuple[Path, list[str]]]:
 def _merge_files(names: Sequence[str], to: str, found: Merged) -> None:
     found.files += 1
     if all(map(is_packed, names)):
-        made = write_ids(names, to, of_users=False, from_packed=True, packed=True, unique=True)
+        made = write_ids(names, to, packed=True, unique=True, on_bad=found.bad.append)
         found.ids += made.number
         return
     with output(to) as file:

@@ -5,16 +5,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from harvester.exports.csv_table import Encoded
+from harvester.exports.graph_xml import Drawing, DrawnEdge, DrawnNode, gexf, graphml
 from harvester.exports.json_lines import line_of
-from harvester.exports.network.edges import KINDS
-from harvester.exports.network.graph import Graph, Limits, graph_of
-from harvester.exports.network.tally import Tally
-from harvester.exports.network.xml import gexf, graphml, is_directed
+from harvester.exports.network.edges import KINDS, TOGETHER
+from harvester.exports.network.graph import Graph, Limits, Node, graph_of
+from harvester.exports.network.tally import Edge, Tally
 from harvester.exports.output import folder, output
 from harvester.exports.posts import Posts
 from harvester.exports.written import Written, written
 
 GEXF, GRAPHML, CSV, JSONL = "gexf", "graphml", "csv", "jsonl"
+_OF_NODE = {"kind": "string", "degree": "integer", "weight": "integer"}
+_OF_EDGE = {**dict.fromkeys(KINDS, "integer"), "first": "string", "last": "string", "sample": "string"}
 
 
 def write(posts: Posts, to: str, options: Mapping[str, Any]) -> Written:
@@ -29,10 +31,9 @@ def write(posts: Posts, to: str, options: Mapping[str, Any]) -> Written:
         directed = is_directed(kinds)
         if options.get("format") == CSV:
             return _tables(graph, to, directed=directed)
-        makers = {GEXF: gexf, GRAPHML: graphml, JSONL: _lines}
         counts = _Counts()
         with output(to) as file:
-            for line in counts.of(makers[options.get("format") or GEXF](graph, directed=directed)):
+            for line in counts.of(_in_format(graph, str(options.get("format") or GEXF), directed=directed)):
                 file.write(line.encode("utf-8", "replace") + b"\n")
         made = written(counts.edges, file, what="edge")
         return _with_nodes(made, counts.nodes)
@@ -54,6 +55,30 @@ class _Counts:
 def _with_nodes(made: Written, nodes: int) -> Written:
     notes = (f"They connect {nodes:,} nodes.",)
     return Written(made.number, made.bytes, made.sha256, made.what, made.files, notes, {"nodes": nodes})
+
+
+def is_directed(kinds: frozenset[str]) -> bool:
+    """The direction, one for all edges of a file: co-occurring hashtags have none."""
+    return kinds != {TOGETHER}
+
+
+def _in_format(graph: Graph, form: str, *, directed: bool) -> Iterator[str]:
+    if form == JSONL:
+        return _lines(graph, directed=directed)
+    drawing = Drawing(
+        _OF_NODE, _OF_EDGE, map(_drawn_node, graph.nodes()), map(_drawn_edge, graph.edges()), directed
+    )
+    return gexf(drawing) if form == GEXF else graphml(drawing)
+
+
+def _drawn_node(node: Node) -> DrawnNode:
+    return DrawnNode(node.id, node.label, {"kind": node.kind, "degree": node.degree, "weight": node.weight})
+
+
+def _drawn_edge(edge: Edge) -> DrawnEdge:
+    times = {"first": edge.first, "last": edge.last, "sample": edge.sample}
+    values = {**edge.kinds, **{name: value for name, value in times.items() if value}}
+    return DrawnEdge(edge.source, edge.target, values, edge.weight)
 
 
 def _lines(graph: Graph, *, directed: bool) -> Iterator[str]:

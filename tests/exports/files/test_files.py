@@ -106,6 +106,45 @@ def test_packed_ids_are_printed_and_made(person: Person) -> None:
     assert person.output("files", "ids", "odd", "--from-packed").split() == ["1", "2"]
 
 
+def test_old_files_with_an_id_a_line_are_known_by_their_content(person: Person) -> None:
+    """Twittomatic first wrote text into files of the same name, packed or not."""
+    _fws("new.fws.gz", 7, 2244994945)
+    Path("old.fws").write_text("12\n7\n")
+    Path("old.fws.gz").write_bytes(gzip.compress(b"2244994945\n1577000000000000009\n"))
+    assert person.output("files", "ids", "old.fws", "old.fws.gz").split() == [
+        *("12", "7", "2244994945", "1577000000000000009")
+    ]
+    # Converted, and merged with those that are packed.
+    person.output("files", "ids", "old.fws", "--packed", "-o", "converted.fws.gz")
+    assert _packed_ids("converted.fws.gz") == [12, 7]
+    told = person.output("files", "merge", "old.fws", "old.fws.gz", "new.fws.gz", "-o", "all.fws.gz")
+    assert told == "Wrote 4 ids in 1 file to all.fws.gz; 0 duplicates left out.\n"
+    assert _packed_ids("all.fws.gz") == [7, 12, 2244994945, 1577000000000000009]
+
+
+@pytest.mark.parametrize("name", ["cut.fws", "cut.fws.gz", "cut.txt", "cut.txt.gz"])
+def test_what_can_be_read_of_a_cut_file_of_ids_is_kept(person: Person, name: str) -> None:
+    ids = [random.Random(number).getrandbits(60) for number in range(2000)]
+    text = "".join(f"{each}\n" for each in ids).encode()
+    data = b"".join(struct.pack(">Q", each) for each in ids) if ".fws" in name else text + b"x\n"
+    data = gzip.compress(data)[:-3000] if name.endswith(".gz") else data[:-3] if ".fws" in name else data
+    Path(name).write_bytes(data)
+    told = person("files", "ids", name, "-o", "kept.txt")
+    kept = Path("kept.txt").read_text().split()
+    assert (told.code, len(kept) > 100) == (1, True)
+    assert kept == [str(each) for each in ids][: len(kept)]
+    written, why = told.err.splitlines()
+    assert (written.startswith(f"{len(kept):,} ids written"), why.startswith(f"{name}, line ")) == (
+        True,
+        True,
+    )
+    again = person("files", "ids", name, "-o", "kept.txt", "--replace", "--skip-bad")
+    assert (again.code, "Left out: " in again.err) == (0, True)
+    if ".fws" in name:
+        person("files", "merge", name, "-o", "merged.fws.gz")
+        assert len(_packed_ids("merged.fws.gz")) == len(kept)
+
+
 def test_ids_of_records_are_those_of_posts_or_of_users(person: Person) -> None:
     _twt("a.twt.gz", 1, 2)
     assert person.output("files", "ids", "a.twt.gz").split() == [str(_FIRST + 2), str(_FIRST + 1)]
@@ -247,7 +286,7 @@ def test_bad_input_gets_one_line(person: Person, arguments: tuple[str, ...], cod
     Path("bad.jsonl").write_bytes(b'{"id":"1","text":"a"}\n{"id\n{"id":"2","text":"b"}\n')
     Path("cut.jsonl.gz").write_bytes(gzip.compress(b'{"id":"1","text":"a"}\n' * 9)[:-9])
     Path("text.txt").write_text("hello\n")
-    Path("odd.fws").write_bytes(b"12345678123")
+    Path("odd.fws").write_bytes(struct.pack(">Q", 12) + b"123")
     Path("large.txt").write_text("9" * 25)
     told = person("files", *arguments)
     assert told.code == code, told

@@ -1,0 +1,1 @@
+"""`export edges`: who follows whom, by stored lists, for Gephi, networkx, SciPy, DuckDB and others."""
