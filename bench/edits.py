@@ -86,14 +86,15 @@ def measure(*, rate: int, rules: int, edits: int, seconds: float) -> Found:
 
 
 def _edited(store: FolderStore, listed: list[dict[str, Any]], *, edits: int, seconds: float) -> int:
-    """Each edit adds a rule and removes one; the version that the last one made."""
-    version, begun = 0, time.monotonic()
+    """Each edit adds a rule and removes one; the version that the last one made, after that time."""
+    version, begun = 1, time.monotonic()
     for number in range(edits):
         listed = [*listed[1:], {"id": f"new{number}", "type": "keyword", "value": f"fresh{number} term"}]
         tree = history.edit(store, _ID, lambda now, rules=listed: {**now, "filter": {"rules": rules}})  # type: ignore[misc]
         version = int(tree["version"])
         tell_of_change(store, _ID.lock)
         time.sleep(max(0.0, begun + (number + 1) * seconds / edits - time.monotonic()))
+    time.sleep(max(0.0, begun + seconds - time.monotonic()))
     return version
 
 
@@ -141,7 +142,12 @@ def main() -> None:
     for name, value in (("rate", 5000), ("rules", 5852), ("edits", 200), ("seconds", 600)):
         parser.add_argument(f"--{name}", type=int, default=value)
     found = measure(**vars(parser.parse_args()))
-    sys.stdout.write("\n".join(found.lines()) + "\n")
+    sys.stdout.write("\n".join([*found.lines(), _load()]) + "\n")
+
+
+def _load() -> str:
+    load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
+    return f"load of the machine in the last 1, 5 and 15 minutes: {load} on {os.cpu_count()} cores"
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ from harvester.collection import replay
 from harvester.collection.changeset import apply, diff, same
 from harvester.collection.description import with_state
 from harvester.collection.secrets import without_secrets
-from harvester.documents import Changeset, Tree, checked, unambiguous, written
+from harvester.documents import Changeset, Tree, checked, object_in, unambiguous, written
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound
 from harvester.store import Store, Stored
 from harvester.store.keys import ROOT, CollectionKeys, changeset_version
@@ -49,6 +49,16 @@ def read(store: Store, keys: CollectionKeys) -> Stored:
 def current(store: Store, keys: CollectionKeys) -> Tree:
     """The collection as it is; raises in words where there is none, or it is damaged."""
     return _parsed(read(store, keys), keys)
+
+
+def versions_used(store: Store, keys: CollectionKeys, harvest: str) -> list[Tree]:
+    """The collection as a harvest used it, and its current version; of repairs that of the collection."""
+    found = []
+    with suppress(NotFound):
+        found.append(object_in(store.read(keys.harvest(moment(harvest)).collection).data))
+    with suppress(HarvesterError):
+        found.append(object_in(read(store, CollectionKeys(keys.id)).data))
+    return found
 
 
 def _near(store: Store, keys: CollectionKeys) -> str:

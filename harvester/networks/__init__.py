@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from harvester.networks.attribution import Attributor
     from harvester.networks.flat import Flat
     from harvester.networks.profiles import Lists
-    from harvester.networks.repair import Known, LiveRule, Searches
+    from harvester.networks.repair import Known, LiveRule, Searches, Used
     from harvester.networks.rows import Rows
     from harvester.networks.rule_counts import RuleCounts
 
@@ -213,8 +213,8 @@ class Network:
         """The dollars of counting the posts of one query in an interval."""
         return 0.0
 
-    def repair(self, known: "Known") -> Source[Any]:
-        """The source of repairs, which stores no post that is `known`."""
+    def repair(self, known: "Known", used: "Used | None" = None) -> Source[Any]:
+        """The source of repairs, which stores no post that is `known`; its rules are those of `used`."""
         raise NotImplementedError
 
     # -- keys and prices ---------------------------------------------------------------------------

@@ -12,6 +12,13 @@ REPAIRED, PARTIAL = "repaired", "partial"
 
 # The ids of the posts that the collection has of the gaps, read once what died is finished.
 Known = Callable[[], AbstractSet[str]]
+# The versions of the collection that count for the stream's harvest of a timestamp, the last one the current.
+Used = Callable[[str], Sequence[Tree]]
+
+
+def no_versions(_harvest: str) -> Sequence[Tree]:
+    """So that it is not told which rules matched."""
+    return ()
 
 
 def span_key(since: str, until: str) -> str:

@@ -5,12 +5,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
+from harvester.collection import history
 from harvester.documents import Tree, object_in
 from harvester.networks import Network
 from harvester.networks.records import BrokenLine
 from harvester.sinks.archive.reader import Archive
 from harvester.sinks.enrichment import Enrichment
-from harvester.sinks.run import versions_used
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys
 
@@ -35,7 +35,7 @@ def count_matches(
     """
     found = Matches()
     for each in (keys, keys.repairs):
-        enrichment = Enrichment(network, keys.id, partial(versions_used, store, each))
+        enrichment = Enrichment(network, keys.id, partial(history.versions_used, store, each))
         archive = Archive(store, each, note=lambda *_: None)
         try:
             while lines := archive.read():

@@ -2,16 +2,15 @@
 
 import logging
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from harvester.clock import Backoff, Clock, Stop, Stopped, moment, timestamp
+from harvester.clock import Backoff, Clock, Stop, Stopped, timestamp
 from harvester.collection import history
-from harvester.documents import Tree, object_in
-from harvester.errors import HarvesterError, NotFound
+from harvester.documents import Tree
 from harvester.networks.registry import network_of
 from harvester.sinks import Asked, Position, Sink, SinkAway, Surroundings
 from harvester.sinks.archive.reader import Archive
@@ -135,22 +134,8 @@ class SinkRun:
         enrichment = None
         if entry.get("enrich"):
             enrichment = Enrichment(
-                *(network, self.keys.id, partial(versions_used, self.store, self.keys)),
+                *(network, self.keys.id, partial(history.versions_used, self.store, self.keys)),
                 traptor_names=bool(entry.get("traptor_names")),
                 backfill=self.repairs,
             )
         return Messages(self.asked, network, since=since, enrichment=enrichment)
-
-
-def versions_used(store: Store, keys: CollectionKeys, harvest: str) -> Sequence[Tree]:
-    """The collection as a harvest used it, and its current version."""
-    found = []
-    try:
-        found.append(object_in(store.read(keys.harvest(moment(harvest)).collection).data))
-    except NotFound:
-        log.debug("The harvest of %s has no copy of its collection.", harvest)
-    try:
-        found.append(object_in(history.read(store, CollectionKeys(keys.id)).data))
-    except HarvesterError as error:
-        log.debug("Cannot read the collection: %s", error)
-    return found

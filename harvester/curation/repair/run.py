@@ -1,6 +1,6 @@
 """One repair, run as a harvest: what was missed is stored beside the stream, and then its gaps are closed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from harvester.collection import history
 from harvester.curation.repair.closing import close_gaps
 from harvester.curation.repair.gaps import GapKey
 from harvester.curation.repair.stored_ids import Interval, stored_ids
-from harvester.documents import Collection, HarvestSummary
+from harvester.documents import Collection, HarvestSummary, Tree
 from harvester.harvest.harvest import Harvest
 from harvester.harvest.progress import Outcome, Progress
 from harvester.networks import Client
@@ -43,7 +43,7 @@ class Repair:
             work_root=self.work_root,
             clock=self.clock,
             stop=self.stop,
-            source=lambda _: self._network.repair(self._known),
+            source=lambda _: self._network.repair(self._known, self._used),
         )
 
     def run(self) -> tuple[Outcome, list[GapKey]]:
@@ -61,6 +61,9 @@ class Repair:
     @property
     def _network(self) -> Any:
         return network_of(self._described)
+
+    def _used(self, harvest: str) -> Sequence[Tree]:
+        return history.versions_used(self.store, self.keys, harvest)
 
     def _known(self) -> frozenset[str]:
         described = self._described

@@ -17,7 +17,7 @@ from harvester.settings import Settings
 
 # What speaks to X is imported only where that is done, so that commands begin quickly.
 if TYPE_CHECKING:
-    from harvester.networks.repair import Known, LiveRule, Searches
+    from harvester.networks.repair import Known, LiveRule, Searches, Used
     from harvester.networks.rows import Rows
     from harvester.networks.x.client import XClient
     from harvester.networks.x.forms.flat import XFlat
@@ -91,10 +91,11 @@ class X(Network):
 
         return count_cost(since, until, archive=archive)
 
-    def repair(self, known: "Known") -> Source[Any]:
+    def repair(self, known: "Known", used: "Used | None" = None) -> Source[Any]:
+        from harvester.networks.repair import no_versions
         from harvester.networks.x.sources.repair import source
 
-        return source(known)
+        return source(known, used or no_versions)
 
     def attribution(self, collections: Sequence[Tree], events: Iterable[Tree]) -> "Attribution":
         from harvester.networks.x.matching.attribution import attribution_of

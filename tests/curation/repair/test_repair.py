@@ -243,7 +243,7 @@ def test_verify_reads_repairs_and_takes_their_gaps_for_closed(tmp_path: Path) ->
         ((_, reason),) = _said(report, "REPAIRED")
         assert reason.endswith(", without retweets, quoted text")
         # Of a file of a repair as of any other.
-        (segment,) = [key for key in _keys(stage, "/repairs/") if key.endswith(".gz")]
+        (segment,) = [key for key in _keys(stage, "/repairs/") if "/tweets-" in key]
         stage.store.remove(segment)
         assert [key for key, _ in _said(_verified(stage), "MISSING_LOST")] == [segment]
 

@@ -14,12 +14,14 @@ from typing import Any
 from harvester.clock import moment, timestamp
 from harvester.documents import RepairSection, Tree
 from harvester.networks import Batch, Source, Stopped
+from harvester.networks.attribution import Matched
 from harvester.networks.gap import BACKFILL
 from harvester.networks.repair import (
     PARTIAL,
     REPAIRED,
     Known,
     OutOfReach,
+    Used,
     again_key,
     gap_key,
     span_key,
@@ -28,6 +30,7 @@ from harvester.networks.x import ApiCode, Page, XError, price
 from harvester.networks.x.client import XClient
 from harvester.networks.x.endpoints import SEARCH_ALL, SEARCH_RECENT
 from harvester.networks.x.job import Job
+from harvester.networks.x.matching.searched import SearchedRules
 from harvester.networks.x.post_ids import first_id_at
 from harvester.networks.x.repair.trimmed import trimmed
 from harvester.networks.x.sources.chain_end import Follower
@@ -46,20 +49,25 @@ _DONE: Tree = {"done": True, "resume": None}
 _NOT_RETURNED, _REFUSED = "not returned", "refused"
 
 
-def source(known: Known) -> Source[XClient]:
-    """The source, which stores no post that is `known`."""
-    return lambda job: _Repair(job, known).run()
+def source(known: Known, used: Used) -> Source[XClient]:
+    """The source, which stores no post that is `known`, and of each other one which rules it matched."""
+    return lambda job: _Repair(job, known, SearchedRules(used)).run()
 
 
 @dataclass(frozen=True)
 class _Search:
-    """One query in one span; `key` names its progress."""
+    """One query in one span of a gap of a harvest; `key` names its progress.
+
+    `rules` are those that it asks for, and `live` all that were live.
+    """
 
     since: datetime
     until: datetime
     query: str
     rules: tuple[str, ...]
     archive: bool
+    harvest: str
+    live: frozenset[str]
     again: str = ""
 
     @property
@@ -90,8 +98,8 @@ class _Sum:
 
 
 class _Repair:
-    def __init__(self, job: Job, known: Known) -> None:
-        self._job = job
+    def __init__(self, job: Job, known: Known, matching: SearchedRules) -> None:
+        self._job, self._matching = job, matching
         section: RepairSection = job.collection["repair"]
         self._archive = bool(section.get("archive"))
         self._gaps, self._queries = section["gaps"], section["queries"]
@@ -115,15 +123,20 @@ class _Repair:
                 self._close(gap, searches)
 
     def _searches(self, gap: Tree) -> Iterator[_Search]:
+        unseen = [rule for missed in gap.get("out_of_reach") or () for rule in missed["rules"]]
         for span in gap["spans"]:
-            for number in span["queries"]:
-                query = self._queries[number]
+            queries = [self._queries[number] for number in span["queries"]]
+            # Each rule is asked for, or named as one whose posts no search finds.
+            live = frozenset([*unseen, *(rule for query in queries for rule in query.get("rules") or ())])
+            for query in queries:
                 yield _Search(
                     moment(span["from"]),
                     moment(span["to"]),
                     query["query"],
                     tuple(query.get("rules") or ()),
                     self._archive,
+                    gap["harvest"],
+                    live,
                     again_key(gap),
                 )
 
@@ -177,11 +190,15 @@ class _Repair:
         batch = Batch(
             lines=left.line if left else b"",
             posts=len(ids),
+            matches=self._matches(search, left.line) if left and ids else (),
             counts={name: number for name, number in counts.items() if number},
         )
         # Not before it is on disk is the next page paid for.
         self._note(search.key, progress, batch, wait=not chain.over)
         self._stored.update(ids)
+
+    def _matches(self, search: _Search, line: bytes) -> tuple[Matched, ...]:
+        return self._matching.matches(line, search.harvest, asked=search.rules, live=search.live)
 
     def _note(self, key: str, progress: Tree, batch: Batch = _NOTHING, *, wait: bool = False) -> None:
         """Hand over a batch with how far a search is after it."""

@@ -1,0 +1,59 @@
+"""Which rules a post that was searched for matched: the one of its query, and those of its words."""
+
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+
+from harvester.documents import Tree, object_in
+from harvester.networks.attribution import Matched
+from harvester.networks.records import BrokenLine
+from harvester.networks.x.matching.attribution import Attribution
+from harvester.networks.x.matching.match import OFF
+from harvester.networks.x.posts import posts
+from harvester.networks.x.rules.collection_rules import ACTIVE, collection_rules
+
+
+class SearchedRules:
+    """Of a collection; `used` are the versions of it that count for a harvest, at last the current one."""
+
+    def __init__(self, used: Callable[[str], Sequence[Tree]]) -> None:
+        self._used = used
+        self._harvest: str | None = None
+        self._attribution: Attribution | None = None
+
+    def matches(
+        self, line: bytes, harvest: str, *, asked: Sequence[str], live: AbstractSet[str]
+    ) -> tuple[Matched, ...]:
+        """Of the posts of a page of a query for the rules `asked`, while the rules `live` were live."""
+        attribution = self._of_harvest(harvest)
+        if attribution is None:
+            return ()
+        try:
+            found = posts(line)
+        except BrokenLine:
+            return ()
+        certain = {asked[0]: "network"} if len(asked) == 1 else {}
+        told = []
+        for post in found:
+            local = {str(each["id"]): "local" for each in attribution.matched(object_in(post.value))}
+            by = {rule: how for rule, how in local.items() if rule in live} | certain
+            told.append(Matched(1, post.id, [{"id": rule, "by": how} for rule, how in by.items()]))
+        return tuple(each for each in told if each.rules)
+
+    def _of_harvest(self, harvest: str) -> Attribution | None:
+        """By the rules of then; None where the collection asks for no attribution."""
+        if harvest != self._harvest:
+            versions = self._used(harvest)
+            is_off = not versions or (versions[-1].get("filter") or {}).get("attribution") == OFF
+            self._harvest, self._attribution = harvest, None if is_off else _attribution(versions)
+        return self._attribution
+
+
+def _attribution(versions: Sequence[Tree]) -> Attribution:
+    """A rule that is inactive by now was live then; who searches knows which were."""
+    rules = {
+        rule.id: replace(rule, status=ACTIVE)
+        for tree in reversed(versions)
+        for rule in collection_rules(tree.get("filter") or {}, [])
+    }
+    return Attribution(list(rules.values()), {})
