@@ -1,6 +1,6 @@
 """What can be known of a collection before anything is spent on it, each thing with what to do about it."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from harvester.collection.description import budget
@@ -56,6 +56,15 @@ def _budget(tree: Collection, settings: Settings) -> Check:
         detail = f"${most:,.2f} a harvest, and one request may cost ${page:,.2f}: no request would be made."
         return Check("budget", False, detail, "Raise `budget_usd`.")
     return Check("budget", True, f"a harvest stops before it costs more than ${most:,.2f}.")
+
+
+def with_network(
+    found: Sequence[Check], tree: Collection, client: Callable[[], Client], *, volume: bool
+) -> list[Check]:
+    """Checks of the description, and those of the network, which replace less detailed ones."""
+    at_network = list(of_network(tree, client, volume=volume))
+    better = {each.instead_of for each in at_network}
+    return [each for each in found if each.check not in better or not each.detail] + at_network
 
 
 def of_network(tree: Collection, client: Callable[[], Client], *, volume: bool = False) -> Iterator[Check]:

@@ -14,7 +14,7 @@ from harvester.errors import Exit, HarvesterError
 
 SHARDS, SHARD_OF = "shards", "shard_of"
 # For a shard that has no rule now: a stream without an active rule waits, and misses nothing.
-_NO_RULE: Tree = {"id": "none", "type": "keyword", "value": "none", "status": "inactive"}
+NO_RULE: Tree = {"id": "none", "type": "keyword", "value": "none", "status": "inactive"}
 # The keys that shards copy from their collection; limits are divided among them.
 _SHARED = ("network", "title", "description", "labels", "task", "sinks")
 _WORDS = ("track", "follow", "locations", "rules", "max_records")
@@ -77,7 +77,7 @@ def shard_number(tree: Mapping[str, Any]) -> int:
 def shard_tree(tree: Mapping[str, Any], shards: Shards, number: int, rules: Sequence[Tree]) -> Tree:
     """The collection that is one shard, with these rules."""
     section = {name: value for name, value in (tree.get("filter") or {}).items() if name not in _WORDS}
-    section["rules"] = list(rules) or [_NO_RULE]
+    section["rules"] = list(rules) or [NO_RULE]
     if most := tree.get("filter", {}).get("max_records"):
         section["max_records"] = max(1, int(most) // len(shards.apps))
     made: Tree = {name: tree[name] for name in _SHARED if name in tree}

@@ -64,6 +64,17 @@ def test_the_rules_are_divided_after_a_plan_and_its_terms_were_shown(
     assert (len(one | two), one & two) == (100, set())
     shown = json.loads(person.output("collection-config", "shards", "wide", "--json"))
     assert [(row["profile"], row["moved_in"]) for row in shown["shards"]] == [("a", 0), ("b", 0)]
+    # One app has no room for all of them; each shard is checked with its part and its keys.
+    checked = person("collection-config", "check", "wide", "--live", "--json")
+    found = {each["check"]: each for each in json.loads(checked.out)}
+    assert (checked.code, [name for name, each in found.items() if not each["ok"]]) == (0, [])
+    for shard, profile in (("wide.1", "a"), ("wide.2", "b")):
+        assert found[f"{shard} app"]["detail"].endswith(
+            f"of 5 live rules, with the keys of profile {profile}."
+        )
+        assert found[f"{shard} rules at X"]["detail"].startswith(
+            f"accepted: {len(_rules(person, shard))} rules"
+        )
     same = person("collection-config", "shards", "wide", "--profiles", "a,d", "--yes")
     assert (same.code, "a and d have keys of the same app" in same.err) == (
         Exit.USAGE,
@@ -94,6 +105,8 @@ def test_an_edit_of_the_collection_reaches_its_shards_and_moves_no_rule(
     tree["filter"]["follow"] = [str(10**18 + n) for n in range(200)]
     person.output("collection-config", "download", "wide", "--force")
     person.write({**person.file, "filter": tree["filter"]})
+    checked = person("collection-config", "check")
+    assert (checked.code, "BAD shards: The rules do not fit" in checked.out) == (Exit.ERROR, True), checked
     full = person("collection-config", "update")
     assert (full.code, "The rules do not fit into 2 apps" in full.err) == (Exit.USAGE, True)
     assert "`twarc_cloud.py collection-config shards wide" in full.err or "shards wide" in full.err

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from harvester.collection.shards import Shards
 from harvester.commands.cli import collection_file, network_client
 from harvester.commands.cli.output import confirm, json_option, show_checks, yes_option
 from harvester.commands.cli.workspace import Workspace, in_workspace, optional_collection_id_argument
@@ -43,15 +44,15 @@ def check(
     else:
         tree = collection_file.read(path)
     found = list(collection.of_description(tree, workspace.settings))
-    if live and all(each.ok for each in found):
-        valid = as_valid(tree)
-        if volume:
-            confirm(f"Send {network_of(tree).volume_terms(valid)}?", yes=yes)
-        at_network = list(
-            collection.of_network(
-                valid, lambda: network_client.client(workspace.settings, tree), volume=volume
-            )
+    shards = found[0].ok and Shards.of(tree)
+    if live and volume and (shards or all(each.ok for each in found)):
+        confirm(f"Send {network_of(tree).volume_terms(as_valid(tree))}?", yes=yes)
+    if shards:
+        from harvester.commands.config.check_shards import of_shards
+
+        found = [found[0], *of_shards(workspace, tree, live=live, volume=volume)]
+    elif live and all(each.ok for each in found):
+        found = collection.with_network(
+            found, as_valid(tree), lambda: network_client.client(workspace.settings, tree), volume=volume
         )
-        better = {each.instead_of for each in at_network}
-        found = [each for each in found if each.check not in better or not each.detail] + at_network
     return show_checks(found, as_json=as_json)

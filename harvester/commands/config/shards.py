@@ -212,7 +212,7 @@ def _plan(workspace: Workspace, tree: Mapping[str, Any], found: Shards, *, hint:
     from harvester.networks.x.rules.placement import DoNotFit, live_rules, placed, rule_tree
     from harvester.networks.x.rules.wanted import rules_of
 
-    before = _before(workspace, tree)
+    before = placed_now(workspace, tree)
     caps = [RuleCaps(app.rules, app.length) for app in found.apps]
     try:
         parts = placed(rules_of(tree["filter"]), before, caps)
@@ -228,7 +228,7 @@ def _plan(workspace: Workspace, tree: Mapping[str, Any], found: Shards, *, hint:
     )
 
 
-def _before(workspace: Workspace, tree: Mapping[str, Any]) -> dict[str, int]:
+def placed_now(workspace: Workspace, tree: Mapping[str, Any]) -> dict[str, int]:
     """The shard of each rule, as stored."""
     found: dict[str, int] = {}
     stored = Shards.of(tree)
