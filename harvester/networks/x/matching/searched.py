@@ -44,7 +44,8 @@ class SearchedRules:
         """By the rules of then; None where the collection asks for no attribution."""
         if harvest != self._harvest:
             versions = self._used(harvest)
-            is_off = not versions or (versions[-1].get("filter") or {}).get("attribution") == OFF
+            section = (versions[-1].get("filter") or {}) if versions else {"attribution": OFF}
+            is_off = section.get("attribution") == OFF
             self._harvest, self._attribution = harvest, None if is_off else _attribution(versions)
         return self._attribution
 
