@@ -28,6 +28,11 @@ STREAMED = 500
 
 def main() -> None:
     started = time.monotonic()
+    if others := _not_made_here():
+        sys.exit(
+            f"demo/ holds {', '.join(others)}, not made by `make demo`, which replaces that folder. "
+            "Move it away, then start again."
+        )
     shutil.rmtree(HERE, ignore_errors=True)
     HERE.mkdir()
     real = sorted(REAL.glob("*.jsonl"))
@@ -49,6 +54,17 @@ def main() -> None:
     _say(shlex.join([_python(), "twarc_cloud.py", "dashboard", "--collections-path", "demo/collections"]))
     if not all(good for _, good in verdicts):
         sys.exit(1)
+
+
+def _not_made_here() -> list[str]:
+    """What a person put into the folder of the demo."""
+    names = {description["id"] for description in _descriptions([])}
+    made = {"collections", "temp", "log.txt", *(f"{name}.json" for name in names)}
+    collections = HERE / "collections"
+    others = [path for path in HERE.glob("*") if path.name not in made]
+    # What begins with a dot is made of the collections, as tables are.
+    others += [path for path in collections.glob("[!.]*") if path.name not in names]
+    return sorted(path.relative_to(HERE).as_posix() for path in others)
 
 
 def _descriptions(accounts: list[str]) -> Iterator[dict[str, Any]]:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harvester.commands.cli.output import print_line
+from harvester.commands.cli.output import advise, print_line
 from harvester.commands.cli.workspace import Workspace, collection_id_argument, in_workspace
 from harvester.text import when
 
@@ -33,7 +33,7 @@ _LINES, _MOST = 20, 10_000
 def tail(
     collection_id: str, lines: int, follow: bool, as_json: bool, temp: str | None, workspace: Workspace
 ) -> None:
-    """Show the newest posts of COLLECTION_ID as they come, until Ctrl-C.
+    """Show the newest posts of what COLLECTION_ID stored last, then those that come, until Ctrl-C.
 
     Of a harvest on this machine, posts are shown within a second of their sync; of one elsewhere, with
     its next checkpoint (a minute). No request is sent to the harvest, and no port is opened.
@@ -47,11 +47,19 @@ def tail(
     network = network_of(workspace.collection(keys))
     read = Tail(workspace.store, keys, network, work_root=workspace.work_root(keys, temp))
     with stopped_by_signals() as stop:
-        _print(read.newest(lines), network, as_json=as_json)
+        newest = read.newest(lines)
+        _print(newest, network, as_json=as_json)
+        if not as_json:
+            _say_what_follows(newest, follow=follow)
         if follow:
             for post in read.follow(clock=SystemClock(), stop=stop):
                 _print([post], network, as_json=as_json)
     read.close()
+
+
+def _say_what_follows(newest: "list[Post]", *, follow: bool) -> None:
+    stored = "These posts were stored last." if newest else "No posts are shown yet."
+    advise(f"{stored} New ones follow as they are stored; Ctrl-C ends." if follow else stored)
 
 
 def _print(posts: "Iterable[Post]", network: "Network", *, as_json: bool) -> None:

@@ -25,7 +25,9 @@ def person(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Person:
 
 
 def test_a_person_sees_printable_lines_only(person: Person) -> None:
-    shown = person.output("harvest", "tail", "s", "--once", "-n", "2")
+    told = person("harvest", "tail", "s", "--once", "-n", "2")
+    shown = told.out
+    assert told.err == "These posts were stored last.\n"
     assert len(shown.splitlines()) == 2
     line = shown.splitlines()[0]
     assert line.startswith("2026-11-23 09:05:08  @jack  two lines ")

@@ -266,6 +266,12 @@ def test_the_demo_prints_what_the_readme_shows(tmp_path: Path) -> None:
         [sys.executable, "docs/demo.py"], cwd=here, capture_output=True, text=True, timeout=300
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    (here / "demo/collections/mine").mkdir()
+    again = subprocess.run(
+        [sys.executable, "docs/demo.py"], cwd=here, capture_output=True, text=True, timeout=60
+    )
+    assert again.returncode == 1 and "demo/ holds collections/mine, not made by `make demo`" in again.stderr
+    assert (here / "demo/collections/accounts").is_dir()
     printed = iter(_alike(done.stdout))
     transcript = (_ROOT / "README.md").read_text().partition("$ make demo\n")[2].partition("```")[0]
     shown = [line for line in _alike(transcript) if line not in ("", "...")]
