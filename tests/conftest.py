@@ -1,5 +1,6 @@
 """What tests may ask for, and the walls around them: no keys, settings or network of this machine."""
 
+import functools
 import gc
 import itertools
 import os
@@ -157,6 +158,16 @@ def _forked_harvesters() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         forking = SimpleNamespace(**{**vars(subprocess), "Popen": fork_server.start})
         patch.setattr("harvester.compute.local.processes.subprocess", forking)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _descriptions_read_once() -> Iterator[None]:
+    """botocore parses what it knows of a service for each session, which each command that is typed makes."""
+    from botocore.loaders import JSONFileLoader
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(JSONFileLoader, "load_file", staticmethod(functools.cache(JSONFileLoader().load_file)))
         yield
 
 

@@ -104,10 +104,6 @@ run "as_it_comes" {
     condition     = length(aws_sns_topic.alarms) + length(aws_budgets_budget.month) == 0
     error_message = "Nobody is written to whose address is not known."
   }
-}
-
-run "athena_is_off" {
-  command = plan
 
   assert {
     condition = (
@@ -118,13 +114,23 @@ run "athena_is_off" {
   }
 }
 
-run "athena_asks_for_one_collection_and_reads_no_more_than_is_allowed" {
+run "what_is_asked_for_is_made" {
   command = plan
 
   variables {
-    athena           = true
-    athena_gigabytes = 5
-    operators        = ["arn:aws:iam::123456789012:user/archivist"]
+    athena               = true
+    athena_gigabytes     = 5
+    operators            = ["arn:aws:iam::123456789012:user/archivist"]
+    status_cidr          = "192.0.2.7/32"
+    archive_after_days   = 90
+    archive_class        = "DEEP_ARCHIVE"
+    archive_collections  = ["museums", "libraries"]
+    alarm_email          = "archivist@example.org"
+    sink_alarm           = true
+    budget_limit         = 20
+    kms_key_arn          = "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-0000-0000-000000000000"
+    permissions_boundary = "arn:aws:iam::123456789012:policy/boundary"
+    iam_path             = "/archives/"
   }
 
   assert {
@@ -152,38 +158,10 @@ run "athena_asks_for_one_collection_and_reads_no_more_than_is_allowed" {
     ])
     error_message = "Answers go after a week."
   }
-}
-
-run "a_status_port_is_open_to_those_who_are_named" {
-  command = plan
-
-  variables {
-    status_cidr = "192.0.2.7/32"
-  }
 
   assert {
     condition     = aws_vpc_security_group_ingress_rule.status[0].cidr_ipv4 == "192.0.2.7/32" && aws_vpc_security_group_ingress_rule.status[0].from_port == 8080 && aws_vpc_security_group_ingress_rule.status[0].to_port == 8080
     error_message = "One port, for one range."
-  }
-}
-
-run "a_status_port_is_not_open_to_the_world" {
-  command = plan
-
-  variables {
-    status_cidr = "0.0.0.0/0"
-  }
-
-  expect_failures = [var.status_cidr]
-}
-
-run "records_move_to_the_archive_after_their_time" {
-  command = plan
-
-  variables {
-    archive_after_days  = 90
-    archive_class       = "DEEP_ARCHIVE"
-    archive_collections = ["museums", "libraries"]
   }
 
   assert {
@@ -205,61 +183,10 @@ run "records_move_to_the_archive_after_their_time" {
     ])
     error_message = "They move when and where they shall."
   }
-}
-
-run "a_collection_cannot_be_put_where_no_harvest_reads_it" {
-  command = plan
-
-  variables {
-    archive_after_days = 90
-    archive_class      = "DEEP_ARCHIVE"
-  }
-
-  expect_failures = [aws_s3_bucket_lifecycle_configuration.collections]
-}
-
-run "a_public_image_needs_no_repository" {
-  command = plan
-
-  variables {
-    image = "registry.example/twarc-cloud:2.0.0"
-  }
-
-  assert {
-    condition     = length(aws_ecr_repository.image) == 0 && output.image == "registry.example/twarc-cloud:2.0.0"
-    error_message = "The image is the one that was named."
-  }
-}
-
-run "operators_have_a_role" {
-  command = plan
-
-  variables {
-    operators = ["arn:aws:iam::123456789012:user/archivist"]
-  }
 
   assert {
     condition     = length(aws_iam_role.operator) == 1
     error_message = "The role is there."
-  }
-}
-
-run "operators_are_named_by_arn" {
-  command = plan
-
-  variables {
-    operators = ["archivist"]
-  }
-
-  expect_failures = [var.operators]
-}
-
-run "sinks_that_are_behind_send_an_alert_where_that_is_asked_for" {
-  command = plan
-
-  variables {
-    alarm_email = "archivist@example.org"
-    sink_alarm  = true
   }
 
   assert {
@@ -270,28 +197,6 @@ run "sinks_that_are_behind_send_an_alert_where_that_is_asked_for" {
   assert {
     condition     = aws_cloudwatch_log_metric_filter.sink_behind[0].pattern == "?\"sink is behind\" ?\"hangs; it is killed\""
     error_message = "The filter looks for other words than sinks log."
-  }
-}
-
-run "sinks_send_none_unless_that_is_asked_for" {
-  command = plan
-
-  variables {
-    alarm_email = "archivist@example.org"
-  }
-
-  assert {
-    condition     = length(aws_cloudwatch_metric_alarm.sink_behind) + length(aws_cloudwatch_log_metric_filter.sink_behind) == 0
-    error_message = "An alarm that was not asked for."
-  }
-}
-
-run "alarms_have_a_reader" {
-  command = plan
-
-  variables {
-    alarm_email  = "archivist@example.org"
-    budget_limit = 20
   }
 
   assert {
@@ -311,51 +216,64 @@ run "alarms_have_a_reader" {
     ])
     error_message = "Streams for which AWS has no room are heard of."
   }
-}
-
-run "a_budget_needs_a_reader" {
-  command = plan
-
-  variables {
-    budget_limit = 20
-  }
-
-  expect_failures = [aws_budgets_budget.month]
-}
-
-run "a_key_of_your_own_encrypts_the_bucket" {
-  command = plan
-
-  variables {
-    kms_key_arn = "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-0000-0000-000000000000"
-  }
 
   assert {
     condition     = one(aws_s3_bucket_server_side_encryption_configuration.collections.rule).apply_server_side_encryption_by_default[0].sse_algorithm == "aws:kms"
     error_message = "The bucket is encrypted with it."
   }
+
+  assert {
+    condition = alltrue([
+      for role in [aws_iam_role.task, aws_iam_role.execution, aws_iam_role.scheduler, aws_iam_role.operator[0]] :
+      role.path == "/archives/" && role.permissions_boundary == "arn:aws:iam::123456789012:policy/boundary"
+    ])
+    error_message = "Each role has them."
+  }
 }
 
-run "names_that_aws_refuses_are_refused_before" {
+run "a_network_and_an_image_that_are_there_are_used" {
   command = plan
 
   variables {
-    bucket = "Tweets"
-    name   = "aws-things"
+    vpc_id      = "vpc-0123456789abcdef0"
+    subnet_ids  = ["subnet-0123456789abcdef0"]
+    public_ip   = false
+    image       = "registry.example/twarc-cloud:2.0.0"
+    alarm_email = "archivist@example.org"
   }
 
-  expect_failures = [var.bucket, var.name]
+  assert {
+    condition     = length(aws_vpc.tasks) + length(aws_subnet.public) + length(aws_internet_gateway.out) == 0
+    error_message = "Nothing of a network is made."
+  }
+
+  assert {
+    condition     = aws_security_group.tasks.vpc_id == "vpc-0123456789abcdef0"
+    error_message = "Tasks are in the network that is there."
+  }
+
+  assert {
+    condition     = length(aws_ecr_repository.image) == 0 && output.image == "registry.example/twarc-cloud:2.0.0"
+    error_message = "The image is the one that was named."
+  }
+
+  assert {
+    condition     = length(aws_cloudwatch_metric_alarm.sink_behind) + length(aws_cloudwatch_log_metric_filter.sink_behind) == 0
+    error_message = "An alarm that was not asked for."
+  }
 }
 
-run "sizes_that_fargate_does_not_have_are_refused_before" {
+run "what_nobody_may_mean_is_refused_before" {
   command = plan
 
   variables {
-    task_cpu    = 256
-    task_memory = 4096
+    bucket      = "Tweets"
+    name        = "aws-things"
+    status_cidr = "0.0.0.0/0"
+    operators   = ["archivist"]
   }
 
-  expect_failures = [aws_ecs_cluster.harvests]
+  expect_failures = [var.bucket, var.name, var.status_cidr, var.operators]
 }
 
 run "values_that_aws_refuses_later_are_refused_before" {
@@ -373,24 +291,18 @@ run "values_that_aws_refuses_later_are_refused_before" {
   expect_failures = [var.bucket, var.vpc_cidr, var.status_cidr, var.log_days, var.task_disk, var.iam_path]
 }
 
-run "a_network_that_is_there_is_used" {
+run "what_does_not_fit_together_is_refused_before" {
   command = plan
 
   variables {
-    vpc_id     = "vpc-0123456789abcdef0"
-    subnet_ids = ["subnet-0123456789abcdef0"]
-    public_ip  = false
+    archive_after_days = 90
+    archive_class      = "DEEP_ARCHIVE"
+    budget_limit       = 20
+    task_cpu           = 256
+    task_memory        = 4096
   }
 
-  assert {
-    condition     = length(aws_vpc.tasks) + length(aws_subnet.public) + length(aws_internet_gateway.out) == 0
-    error_message = "Nothing of a network is made."
-  }
-
-  assert {
-    condition     = aws_security_group.tasks.vpc_id == "vpc-0123456789abcdef0"
-    error_message = "Tasks are in the network that is there."
-  }
+  expect_failures = [aws_s3_bucket_lifecycle_configuration.collections, aws_budgets_budget.month, aws_ecs_cluster.harvests]
 }
 
 run "a_network_needs_its_subnets" {
@@ -401,22 +313,4 @@ run "a_network_needs_its_subnets" {
   }
 
   expect_failures = [aws_ecs_cluster.harvests]
-}
-
-run "roles_have_the_boundary_and_the_path_that_are_asked_for" {
-  command = plan
-
-  variables {
-    operators            = ["arn:aws:iam::123456789012:user/archivist"]
-    permissions_boundary = "arn:aws:iam::123456789012:policy/boundary"
-    iam_path             = "/archives/"
-  }
-
-  assert {
-    condition = alltrue([
-      for role in [aws_iam_role.task, aws_iam_role.execution, aws_iam_role.scheduler, aws_iam_role.operator[0]] :
-      role.path == "/archives/" && role.permissions_boundary == "arn:aws:iam::123456789012:policy/boundary"
-    ])
-    error_message = "Each role has them."
-  }
 }

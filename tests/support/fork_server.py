@@ -228,7 +228,7 @@ def main(connection: socket.socket) -> None:
     ordered = _served(connection)
     if ordered:
         _become(*ordered)
-        _run(ordered[0]["command"])
+        _run_to_the_end(ordered[0]["command"])
 
 
 def _import_all() -> None:
@@ -305,6 +305,26 @@ def _place(files: list[int], numbers: list[int]) -> None:
     for each, number in zip(moved, numbers, strict=True):
         os.dup2(each, number)
         os.close(each)
+
+
+def _run_to_the_end(command: list[str]) -> None:
+    """End as the interpreter does, but free nothing: of all that the server imported that takes 80 ms."""
+    code: Any = None
+    try:
+        _run(command)
+    except SystemExit as end:
+        code = end.code
+    if code is not None and type(code) is not int:
+        sys.exit(code)
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    try:
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        # The interpreter has an exit code of its own for this.
+        sys.exit(code)
+    os._exit((code or 0) & 0xFF)
 
 
 def _run(command: list[str]) -> None:
