@@ -25,6 +25,8 @@ class SinksBeside:
     def __init__(self, supervision: Callable[[], "Supervision"]) -> None:
         self._supervision = supervision
         self._kept: Supervision | None = None
+        # Whether standard output is one of them, and has posts only.
+        self.print_posts = False
 
     def __enter__(self) -> "SinksBeside":
         return self
@@ -33,6 +35,7 @@ class SinksBeside:
         """Start the sinks of a valid collection, if it has any and they do not run yet."""
         if self._kept is None and collection.get("sinks"):
             self._kept = self._supervision()
+            self.print_posts = any(each["type"] == "stdout" for each in collection["sinks"])
         if self._kept:
             self._kept.begin(collection)
 

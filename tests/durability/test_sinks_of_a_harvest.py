@@ -32,12 +32,12 @@ def receiver() -> Iterator[Receiver]:
 
 def _harvest(folder: Path, api: str, *options: str) -> "subprocess.Popen[bytes]":
     token = emulator.CREDENTIALS["bearer_token"]
-    with (folder / "log").open("ab") as log:
+    with (folder / "log").open("ab") as log, (folder / "out").open("ab") as out:
         return fork_server.start(
             [sys.executable, str(_ROOT / "tweet_harvester.py"), "local", "harvester", "live", *options],
             cwd=folder,
             env={**os.environ, "X_API_URL": api, "BEARER_TOKEN": token},
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            stdin=subprocess.DEVNULL, stdout=out, stderr=log,
         )  # fmt: skip
 
 
@@ -67,13 +67,17 @@ def _sink_processes(folder: Path) -> list[str]:
 def test_what_a_timeline_brings_is_delivered_by_its_end(tmp_path: Path, receiver: Receiver) -> None:
     with emulator.running(users=3, posts_per_user=120) as emulated:
         users: dict[str, Any] = {user["id"]: {} for user in emulated.control.users()}
-        sinks = [{"type": "webhook", "url": receiver.url, "batch": 50}]
+        sinks = [{"type": "webhook", "url": receiver.url, "batch": 50}, {"type": "stdout"}]
         tree = {"id": "live", "type": "user_timeline", "users": users, "sinks": sinks}
         store = FolderStore(tmp_path / "collections")
         history.add(store, _KEYS, tree)
         process = _harvest(tmp_path, emulated.url)
         assert process.wait(120) == 0, (tmp_path / "log").read_text()
     assert set(receiver.accepted) == _stored(tmp_path) and len(receiver.accepted) == 360
+    # Among the posts there is no line that `jq` would not read.
+    printed = [json.loads(line)["data"]["id"] for line in (tmp_path / "out").read_bytes().splitlines()]
+    assert (set(printed), len(printed)) == (_stored(tmp_path), 360)
+    assert "live => complete" in (tmp_path / "log").read_text()
     state = json.loads(store.read(_KEYS.sink("webhook")).data)
     assert "released" in state and state["delivered"] == 360
     assert _sink_processes(tmp_path) == []

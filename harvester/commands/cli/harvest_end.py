@@ -10,8 +10,8 @@ from harvester.harvest.progress import Outcome
 from harvester.text import printable, size
 
 
-def print_end(collection_id: str, outcome: Outcome, summary: HarvestSummary) -> None:
-    """What came of it on stdout; why it failed and what to do, in one line, on stderr."""
+def print_end(collection_id: str, outcome: Outcome, summary: HarvestSummary, *, err: bool) -> None:
+    """What came of it, on stdout or on stderr (`err`); why it failed and what to do always on stderr."""
     if not summary["harvest_timestamp"]:
         raise HarvesterError(
             outcome.reason or outcome.state, hint=outcome.hint, exit_code=Exit(outcome.exit_code)
@@ -21,11 +21,12 @@ def print_end(collection_id: str, outcome: Outcome, summary: HarvestSummary) -> 
     print_line(
         f"{collection_id} => {outcome.state}{reason}. Harvest timestamp: {summary['harvest_timestamp']}. "
         f"Tweets: {summary['tweets']:,}. Files: {summary['files']:,} ({size(summary['file_bytes'])}). "
-        f"Billed: ${summary['billed'].get('usd', 0):.2f}."
+        f"Billed: ${summary['billed'].get('usd', 0):.2f}.",
+        err=err,
     )
     for gap in summary["gaps"][:5]:
-        print_line(f"Gap from {gap['from']} to {gap['to']}: {gap['reason']}.")
+        print_line(f"Gap from {gap['from']} to {gap['to']}: {gap['reason']}.", err=err)
     if len(summary["gaps"]) > 5:
-        click.echo(f"... and {len(summary['gaps']) - 5} further gaps, all in harvest.json.")
+        click.echo(f"... and {len(summary['gaps']) - 5} further gaps, all in harvest.json.", err=err)
     if failed:
         say_error(printable(f"{outcome.reason.rstrip('.')}. {outcome.hint}"))
