@@ -1,6 +1,7 @@
 """The AWS keys that an ini of 2019 holds count last, and are shown nowhere."""
 
 import logging
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,7 @@ from harvester.store.s3 import S3Store
 from tests.support.cli_session import at_a_terminal
 from tests.support.servers import Bucket
 
+_ROOT = Path(__file__).resolve().parents[2]
 _INI = "[DEFAULT]\naccess_key = AKIA2019\nsecret_key = of-2019\n"
 
 
@@ -142,3 +144,12 @@ for _ in range(2):
 paths = made._session.get_component("data_loader").search_paths
 print(sum("boto3" in path.split("/") for path in paths))
 """
+
+
+def test_the_image_keeps_what_botocore_knows_of_each_service_that_is_asked() -> None:
+    kept = set(re.findall(r"! -name ([\w-]+)", (_ROOT / "Dockerfile").read_text()))
+    source = "".join(path.read_text() for path in (_ROOT / "harvester").rglob("*.py"))
+    asked = set(re.findall(r'\b(?:Service|client_for)\("([\w-]+)"', source))
+    assert {"ecs", "s3", "ssm"} <= asked <= kept
+    # botocore asks these for credentials.
+    assert {"signin", "sso", "sso-oidc", "sts"} <= kept
