@@ -64,11 +64,13 @@ EMULATOR_USES = {"aiohttp", "multidict", "oauthlib", "orjson", "yarl"}
 # These take and return values, so they need nothing of the world: no files, network, threads or clock.
 PURE = (
     *("errors", "text", "documents.repeated_keys", "documents", "capacity", "store.keys", "networks.gap"),
+    "store.file_names",
     *("networks.repair", "networks.x.repair.operators", "networks.x.repair.queries"),
     *("collection.description", "collection.secrets", "collection.kinds", "networks.x.rules.values"),
     *("networks.x.rules.collection_rules", "networks.x.rules.translation", "networks.x.rules.packing"),
     *("collection.kinds.kind", "collection.kinds.user_timeline", "collection.kinds.search"),
     *("collection.kinds.filter", "collection.kinds.repair", "collection.kinds.names"),
+    *("collection.kinds.graph", "networks.crawl", "documents.lists"),
     *("collection.changeset", "collection.merge", "collection.changelog", "collection.sinks"),
     *("networks.x.imports.rows", "networks.x.imports.values", "networks.x.imports.rule_files"),
     *(f"networks.x.matching.{name}" for name in ("words", "boxes", "facts", "conditions", "rule_index")),
@@ -132,8 +134,8 @@ MAY_NAME = {
 }
 
 # The kinds of collections, as code and as a collection.json name them.
-KIND_NAMES = {"USER_TIMELINE", "SEARCH", "FILTER", "REPAIR"}
-KINDS = {"user_timeline", "search", "filter", "repair"}
+KIND_NAMES = {"USER_TIMELINE", "SEARCH", "FILTER", "REPAIR", "GRAPH"}
+KINDS = {"user_timeline", "search", "filter", "repair", "graph"}
 
 # Who only reads an outcome should not pay for importing requests; TYPE_CHECKING says what is hidden.
 # A deferred command names its module, and counts as an import of it.

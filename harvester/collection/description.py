@@ -115,6 +115,9 @@ def with_state(tree: Tree, known: Tree) -> Tree:
     kind = kind_of(tree)
     if kind is None:
         return tree
+    for section, learned in kind.learned_in.items():
+        if section in tree:
+            tree = {**tree, section: _with_state(tree[section], known.get(section), learned)}
     new, old = tree.get(kind.section), known.get(kind.section)
     if not isinstance(new, dict) or not isinstance(old, dict) or not kind.is_same(new, old):
         return tree

@@ -10,7 +10,9 @@ from harvester.documents import Tree
 STAMPS = ("version", "timestamp", "changeset")
 
 _LEARNT_ABOVE = tuple(name for kind in KINDS.values() for name in kind.learned_above)
-_LEARNT_BELOW = {kind.section: kind.learned for kind in KINDS.values() if not kind.has_users}
+_LEARNT_BELOW = {kind.section: kind.learned for kind in KINDS.values() if not kind.has_users} | {
+    section: learned for kind in KINDS.values() for section, learned in kind.learned_in.items()
+}
 _OF_A_USER = tuple(name for kind in KINDS.values() if kind.has_users for name in kind.learned)
 
 

@@ -50,6 +50,7 @@ class Collection(TypedDict, total=False):
     search: SearchSection
     filter: FilterSection
     repair: RepairSection
+    graph: Tree
     version: int
     timestamp: str
     changeset: str
@@ -91,7 +92,7 @@ class OpenSegment(TypedDict):
     name: str
     size: int
     posts: int
-    matches: NotRequired[int]
+    side: NotRequired[int]
 
 
 class FinishedFile(TypedDict):
@@ -100,7 +101,7 @@ class FinishedFile(TypedDict):
     sha1: str
     sha256: str
     posts: int
-    matches: NotRequired["FinishedFile"]
+    side: NotRequired["FinishedFile"]
 
 
 class StoredState(TypedDict):
@@ -177,6 +178,8 @@ class HarvestSummary(Figures, total=False):
     collection_version: int
     change_waits: str
     shard_moved: Tree
+    # Of a crawl: when it was started, the depth of this harvest, and how many accounts of it were waiting.
+    crawl: Tree
     missed_interval: Tree
     unheard: Tree
     hint: str

@@ -198,9 +198,9 @@ def fetch_parts(
 
 def _not_stored(store: Store, here: HarvestKeys, state: State) -> dict[str, int]:
     """The side file that was to be stored after the last segment, which is; all of it is in `open/`."""
-    matches = state.finished[-1].matches if state.finished else None
-    if matches is None or any(
-        entry.key == here.file(matches.name) for entry in store.entries(here.file(matches.name))
+    side = state.finished[-1].side if state.finished else None
+    if side is None or any(
+        entry.key == here.file(side.name) for entry in store.entries(here.file(side.name))
     ):
         return {}
-    return {matches.name: matches.size}
+    return {side.name: side.size}

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from harvester.clock import timestamp
+from harvester.collection.kinds import is_crawl
 from harvester.collection.secrets import without_secrets
 from harvester.documents import Collection
 from harvester.errors import Conflict
 from harvester.harvest.context import Context
 from harvester.harvest.workdir import State, Work
-from harvester.store.keys import HarvestKeys
+from harvester.store.keys import SEGMENTS, USER_SEGMENTS, HarvestKeys
 from harvester.store.pointer import Pointer
 
 
@@ -50,4 +51,5 @@ def claim(context: Context, collection: Collection) -> Claim:
         except Conflict:
             started += timedelta(seconds=1)
     Pointer(store, here.collection).create(without_secrets(collection))
-    return Claim(here, Work.begin(context.work_root, state), checkpoint, summary)
+    begin = USER_SEGMENTS if is_crawl(collection) else SEGMENTS
+    return Claim(here, Work.begin(context.work_root, state, begin=begin), checkpoint, summary)

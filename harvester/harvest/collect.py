@@ -8,7 +8,7 @@ from harvester.harvest.inbox import TICK, Item
 from harvester.harvest.pipeline import Storing
 from harvester.harvest.progress import BUDGET, FAILED, STOPPED, Outcome, bug, completed
 from harvester.harvest.source_thread import SourceThread
-from harvester.harvest.workdir import State
+from harvester.harvest.workdir import State, Work
 from harvester.networks import Batch, Stopped
 from harvester.networks.budget import BudgetReached
 
@@ -18,9 +18,10 @@ _SIGNALS = {"SIGINT": Exit.INTERRUPTED, "SIGTERM": Exit.TERMINATED}
 _SOURCE_GRACE = 10.0
 
 
-def collect(context: Context, source: SourceThread, state: State, storing: Storing) -> Outcome:
+def collect(context: Context, source: SourceThread, work: Work, storing: Storing) -> Outcome:
     """Run the source to its end; everything it handed over is in the work folder."""
-    source.start(state)
+    state = work.state
+    source.start(state, work.path("earlier"))
     try:
         _write(context, source, storing)
     except (StoreAway, Conflict):

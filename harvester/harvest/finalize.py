@@ -29,12 +29,13 @@ from harvester.store.keys import (
     EVENTS,
     HARVEST,
     LAST_HARVEST,
+    LISTS,
     STATS,
     USER_CHANGES,
     USERS,
     CollectionKeys,
     HarvestKeys,
-    matches_name,
+    side_name,
 )
 from harvester.store.pointer import Pointer
 
@@ -60,7 +61,7 @@ class Ending:
 
     def steps(self) -> Iterator[Step]:
         for file in self.work.state.finished:
-            for each in filter(None, (file, file.matches)):
+            for each in filter(None, (file, file.side)):
                 if self.work.path(each.name).exists():
                     yield each.name, lambda each=each: self._store_segment(each)  # type: ignore[misc]
         yield "the side files", self._store_side_files
@@ -78,7 +79,7 @@ class Ending:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         self._others = []
-        for name in (USERS, EVENTS, STATS):
+        for name in (USERS, EVENTS, STATS, LISTS):
             if self.work.state.sizes.get(name):
                 shutil.copyfile(self.work.path(name), folder / name)
                 self._others.append(self._stored_or_adopted(folder / name))
@@ -149,8 +150,8 @@ def complete(work: Work) -> Finished | None:
         return None
     segment = state.segment
     whole = completed(work.path(segment["name"]), size=segment["size"], posts=segment["posts"])
-    if "matches" in segment:
-        path = work.path(matches_name(segment["name"]))
-        whole = replace(whole, matches=completed(path, size=segment["matches"], posts=0))
+    if "side" in segment:
+        path = work.path(side_name(segment["name"]))
+        whole = replace(whole, side=completed(path, size=segment["side"], posts=0))
     state.finish(whole)
     return whole

@@ -207,6 +207,7 @@ class Harvest:
             )
             progress.uses_version(summary.get("collection_version") or 0)
             progress.change_waits(summary.get("change_waits") or "")
+            progress.crawls(summary.get("crawl") or {})
             outcome = Outcome(INTERRUPTED, "the harvest died and was finished by the next one")
             if summary["state"] != RUNNING:
                 # It lived to say how it ended, and died, or had no store, on the last steps.

@@ -20,7 +20,7 @@ from harvester.harvest.segment import Finished
 from harvester.networks import Batch
 from harvester.networks.gap import BACKFILL
 from harvester.store.disk import sync
-from harvester.store.keys import matches_name
+from harvester.store.keys import side_name
 
 
 @dataclass
@@ -129,8 +129,8 @@ def growing(sizes: dict[str, int], segment: OpenSegment | None) -> dict[str, int
     """The unfinished files, and the valid size of each."""
     if segment is None:
         return dict(sizes)
-    matches = {matches_name(segment["name"]): segment["matches"]} if "matches" in segment else {}
-    return {**sizes, segment["name"]: segment["size"], **matches}
+    side = {side_name(segment["name"]): segment["side"]} if "side" in segment else {}
+    return {**sizes, segment["name"]: segment["size"], **side}
 
 
 class Journal:

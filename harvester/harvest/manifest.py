@@ -27,7 +27,7 @@ class Manifests:
 
     def _learn(self, files: Iterable[Finished]) -> None:
         for file in files:
-            self._files.update({each.name: each for each in (file, file.matches) if each})
+            self._files.update({each.name: each for each in (file, file.side) if each})
 
     def write(self) -> None:
         """Bring the store's manifests up to date."""

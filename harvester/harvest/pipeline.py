@@ -163,9 +163,9 @@ class Storing:
 
         def announce() -> None:
             tails = self._parts.copy_growing(after.growing)
-            if finished.matches:
+            if finished.side:
                 # It is stored after the segment; until then a successor finds it there.
-                self._parts.copy(finished.matches.name, finished.matches.size)
+                self._parts.copy(finished.side.name, finished.side.size)
             closing: Tree = {"file": finished.to_tree(), "state": after.state}
             upload.begin(self._parts.pieces(finished.name))
             if upload.name:
@@ -181,10 +181,10 @@ class Storing:
         # After a first try that failed at a later step, the file is stored and gone from here.
         if self._work.path(finished.name).exists():
             upload.complete(self._work.path(finished.name))
-        matches = finished.matches
-        if matches and self._work.path(matches.name).exists():
-            path = self._work.path(matches.name)
-            self._store.upload(self._here.file(matches.name), path, sha256=matches.sha256)
+        side = finished.side
+        if side and self._work.path(side.name).exists():
+            path = self._work.path(side.name)
+            self._store.upload(self._here.file(side.name), path, sha256=side.sha256)
         self._manifests.add(finished)
         for name in finished.names:
             self._parts.forget(name)

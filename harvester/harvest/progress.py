@@ -81,6 +81,8 @@ class _Standing:
     change_waits: str = ""
     # Of a shard: the event of its last move to other keys.
     moved: Tree = field(default_factory=dict)
+    # Of a crawl: which one, its depth, and how many of its accounts were waiting.
+    crawl: Tree = field(default_factory=dict)
 
 
 class Progress:
@@ -158,6 +160,11 @@ class Progress:
         with self._lock:
             self._now = replace(self._now, moved=event)
 
+    def crawls(self, told: Tree) -> None:
+        """The harvest reads a depth of a crawl."""
+        with self._lock:
+            self._now = replace(self._now, crawl=told)
+
     def end(self, outcome: Outcome, *, at: str = "", missed: Tree | None = None) -> None:
         """The harvest is over, since `at` or, where that is not known, since the last update."""
         with self._lock:
@@ -218,5 +225,7 @@ def _tell_differences(summary: HarvestSummary, now: _Standing) -> None:
         summary["change_waits"] = now.change_waits
     if now.moved:
         summary["shard_moved"] = {name: now.moved[name] for name in ("at", "from", "to", "why")}
+    if now.crawl:
+        summary["crawl"] = now.crawl
     if now.refused_fields:
         summary["refused_fields"] = list(now.refused_fields)

@@ -26,7 +26,7 @@ from harvester.harvest.workdir import State, Work, left_behind
 from harvester.networks.registry import network_of
 from harvester.store import Store
 from harvester.store.documents import document
-from harvester.store.keys import MATCHES, SEGMENTS, CollectionKeys, HarvestKeys
+from harvester.store.keys import OF_RECORDS, CollectionKeys, HarvestKeys
 from harvester.store.pointer import Pointer
 
 log = logging.getLogger("twarc-cloud")
@@ -130,7 +130,7 @@ def _announce(store: Store, keys: CollectionKeys, here: HarvestKeys, work: Work,
     """As in the harvest itself: say what comes next before it is there (checkpoint.py)."""
     tree: Tree = {"state": work.state.to_tree()}
     further = [file for file in work.state.finished if file.name not in before.files]
-    side = {file.matches.name: file.matches.size for file in further if file.matches}
+    side = {file.side.name: file.side.size for file in further if file.side}
     tails = _keep_side_files(store, here, work, {**work.state.sizes, **side}, kept=before.growing)
     if further:
         # They are stored in their order, so that where the last one is, all are.
@@ -144,7 +144,8 @@ def _work_of(
     """The dead harvest's work folder, or one made anew; `sweep` removes the others once it has ended."""
     work = None
     is_ending = any(
-        list(store.entries(key)) for key in (here.users, here.events, here.user_changes, here.stats)
+        list(store.entries(key))
+        for key in (here.users, here.events, here.user_changes, here.stats, here.lists)
     )
     for left in left_behind(root):
         if work is None and _continues(left.state, known, is_ending=is_ending):
@@ -162,7 +163,7 @@ def _remove_unnamed(store: Store, here: HarvestKeys, finished: Iterable[Finished
     Nothing names them, and what is in them is asked for again, or lies in the gap that is recorded.
     """
     named = {here.file(name) for file in finished for name in file.names}
-    for begin in (SEGMENTS, MATCHES):
+    for begin in OF_RECORDS:
         for entry in list(store.entries(here.file(begin))):
             if entry.key not in named:
                 store.remove(entry.key)
@@ -207,7 +208,7 @@ def _continues(left: State, known: State, *, is_ending: bool) -> bool:
 
 def _covers(left: State, known: State) -> bool:
     """Whether the growing files of a work folder are at least as long as those of the checkpoint."""
-    finished = [each for file in left.finished for each in (file, file.matches) if each]
+    finished = [each for file in left.finished for each in (file, file.side) if each]
     sizes = checkpoint.growing(left.sizes, left.segment) | {file.name: file.size for file in finished}
     return all(
         sizes.get(name, 0) >= size for name, size in checkpoint.growing(known.sizes, known.segment).items()

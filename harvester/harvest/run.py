@@ -63,7 +63,7 @@ class Run:
         """How the collecting ended; all that it brought is in the store."""
         # Not kept beyond this: it holds the state as text, ten megabytes where 100,000 users were harvested.
         storing = Storing(self.context, self.claim, self.uploads, billed=self.billed)
-        outcome = collect(self.context, self.source, self.claim.state, storing)
+        outcome = collect(self.context, self.source, self.claim.work, storing)
         self.context.progress.does("storing")
         # The users are read anew for the ending; two copies of a large collection are one too many.
         self.source.collection.pop("users", None)

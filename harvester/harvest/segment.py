@@ -38,7 +38,7 @@ _NOT_GZIP: Any = isal_zlib.error
 class Finished:
     """A file that will not change any more. `posts` is 0 for files that hold other things.
 
-    `matches` is the side file of one of records, where it has one.
+    `side` is the side file of one of records, where it has one.
     """
 
     name: str
@@ -46,7 +46,7 @@ class Finished:
     sha1: str
     sha256: str
     posts: int = 0
-    matches: "Finished | None" = None
+    side: "Finished | None" = None
 
     def to_tree(self) -> FinishedFile:
         tree: FinishedFile = {
@@ -56,22 +56,22 @@ class Finished:
             "sha256": self.sha256,
             "posts": self.posts,
         }
-        if self.matches:
-            tree["matches"] = self.matches.to_tree()
+        if self.side:
+            tree["side"] = self.side.to_tree()
         return tree
 
     @classmethod
     def from_tree(cls, tree: FinishedFile) -> "Finished":
         """The reverse of `to_tree`; TypeError if it is none."""
         fields: Any = dict(tree)
-        if matches := fields.pop("matches", None):
-            fields["matches"] = cls.from_tree(matches)
+        if side := fields.pop("side", None):
+            fields["side"] = cls.from_tree(side)
         return cls(**fields)
 
     @property
     def names(self) -> tuple[str, ...]:
         """Of the file, and of its side file after it."""
-        return (self.name, self.matches.name) if self.matches else (self.name,)
+        return (self.name, self.side.name) if self.side else (self.name,)
 
 
 class Segment:

@@ -4,15 +4,17 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from harvester.clock import timestamp
 from harvester.collection.description import budget
-from harvester.collection.kinds import is_stream
+from harvester.collection.kinds import is_crawl, is_stream
 from harvester.documents import Collection, Tree
 from harvester.errors import HarvesterError
 from harvester.harvest.collection_edits import CollectionEdits
 from harvester.harvest.context import Context
+from harvester.harvest.crawl import StoredCrawl, begin
 from harvester.harvest.inbox import Inbox
 from harvester.harvest.progress import Progress
 from harvester.harvest.refused_stream import Holding, gap_of
@@ -44,6 +46,7 @@ class SourceThread:
     error: BaseException | None = None
     # Why the source was through before the network was.
     ended_by: list[str] = field(default_factory=list)
+    scratch: Path = Path()
     _client: Client | None = None
 
     def __post_init__(self) -> None:
@@ -52,7 +55,9 @@ class SourceThread:
             context.store, context.keys, context.progress, self.collection, take_over=self._take_over
         )
 
-    def start(self, state: State) -> None:
+    def start(self, state: State, scratch: Path) -> None:
+        """Run in a thread; `scratch` is a folder that goes with the harvest, and is made when needed."""
+        self.scratch = scratch
         threading.Thread(target=self._run, args=(state,), name="source", daemon=True).start()
 
     def billed(self) -> dict[str, Any]:
@@ -106,6 +111,9 @@ class SourceThread:
             # Before anything is asked of the network: rules that are set count for the app's stream.
             context.hold_app(client.app)
         client.billing.budget = budget(collection, setting=context.settings.budget_usd)
+        crawl = self._crawl(collection) if is_crawl(collection) else None
+        if crawl:
+            client.billing.budget = crawl.budget(setting=context.settings.budget_usd)
         if self._client:
             client.go_on_from(self._client)
             self._client.close()
@@ -125,9 +133,24 @@ class SourceThread:
                 harvest=context.progress.started,
                 rule_counts=context.rule_counts,
                 edits=self.edits,
+                crawl=crawl,
                 **gap_of(missed),
             )
         )
+
+    def _crawl(self, collection: Collection) -> StoredCrawl:
+        """The crawl of the social graph that this harvest is a part of."""
+        context = self.context
+        crawl = begin(
+            context.store,
+            context.keys,
+            collection,
+            context.progress.started,
+            scratch=self.scratch,
+            put=self.inbox.put,
+        )
+        context.progress.crawls(crawl.told())
+        return crawl
 
     def _note_refused_field(self, words: str) -> None:
         log.warning("%s no longer accepts %s; the harvest continues without.", self.network.title, words)

@@ -8,7 +8,7 @@ import fcntl
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -21,16 +21,15 @@ from harvester.harvest.journal import Journal, journaled, line, was_begun, write
 from harvester.harvest.journal import State as State
 from harvester.harvest.segment import Finished, Segment
 from harvester.networks import Batch
-from harvester.networks.attribution import Matched
 from harvester.networks.gap import BACKFILL
 from harvester.store.disk import make_folder
-from harvester.store.keys import EVENTS, SEGMENTS, STATS, USERS, matches_name, segment_name
+from harvester.store.keys import EVENTS, LISTS, OF_RECORDS, SEGMENTS, STATS, USERS, segment_name, side_name
 
 log = logging.getLogger("twarc-cloud")
 
 # Side files grow as lines and are stored when the harvest ends.
 USER_CHANGES = "user_changes.jsonl"
-SIDE_FILES = (USERS, EVENTS, USER_CHANGES, STATS)
+SIDE_FILES = (USERS, EVENTS, USER_CHANGES, STATS, LISTS)
 
 _OWNED = "owned"
 # How the names of folders begin that are being removed.
@@ -40,11 +39,11 @@ _OVER = "over-"
 class Work:
     """The work folder of one harvest; one thread writes to it."""
 
-    def __init__(self, folder: Path, state: State, owned: BinaryIO) -> None:
-        self.folder, self.state = folder, state
+    def __init__(self, folder: Path, state: State, owned: BinaryIO, *, begin: str = SEGMENTS) -> None:
+        self.folder, self.state, self._begin = folder, state, begin
         self._owned = owned
         self._segment: Segment | None = None
-        self._matches: Segment | None = None
+        self._side_file: Segment | None = None
         self._side: dict[str, BinaryIO] = {}
         self._journal = Journal(folder)
         self._unsynced: list[Batch] = []
@@ -52,14 +51,14 @@ class Work:
         self._thorough = False
 
     @classmethod
-    def begin(cls, root: Path, state: State) -> "Work":
-        """A new folder."""
+    def begin(cls, root: Path, state: State, *, begin: str = SEGMENTS) -> "Work":
+        """A new folder, of segments whose names begin so."""
         folder = _folder(root, state, state.owner)
         folder.mkdir()
         owned = _owned(folder)
         if owned is None:
             raise AssertionError("a folder just made cannot be another's")
-        work = cls(folder, state, owned)
+        work = cls(folder, state, owned, begin=begin)
         work._journal.begin(state)
         return work
 
@@ -87,30 +86,32 @@ class Work:
         if batch.lines:
             if self._segment is None:
                 self.state.segments += 1
-                path = self.folder / segment_name(now, self.state.segments)
+                path = self.folder / segment_name(now, self.state.segments, begin=self._begin)
                 self._segment = Segment(path, thorough=self._thorough)
-            self._add_matches(self._segment, batch.matches)
+            self._add_to_side(self._segment, batch)
             self._segment.write(batch.lines, posts=batch.posts)
             self._unsynced_bytes += len(batch.lines)
         self._append(USERS, batch.users)
         self._append(EVENTS, b"".join(line(event) for event in batch.events))
         self._append(USER_CHANGES, b"".join(line(change) for change in batch.changes))
+        self._append(LISTS, batch.lists)
         self._unsynced.append(batch)
 
     def add_minute(self, figures: Tree) -> None:
         """Keep a line of statistics; it is safe after `sync`."""
         self._append(STATS, line(figures))
 
-    def _add_matches(self, segment: Segment, matches: Sequence[Matched]) -> None:
-        """Say which rules the posts of the next lines of a segment matched."""
-        if not matches:
+    def _add_to_side(self, segment: Segment, batch: Batch) -> None:
+        """Say of the next lines of a segment which rules their posts matched, or which ids they hold."""
+        told = [{"line": segment.lines + m.line, "id": m.id, "rules": m.rules} for m in batch.matches]
+        for page in batch.edges:
+            of_list = {"user": page.user, "direction": page.direction, "list": page.begun}
+            told.append({"line": segment.lines + page.line, **of_list, "ids": page.ids})
+        if not told:
             return
-        if self._matches is None:
-            self._matches = Segment(self.folder / matches_name(segment.name), thorough=True)
-        lines = b"".join(
-            line({"line": segment.lines + each.line, "id": each.id, "rules": each.rules}) for each in matches
-        )
-        self._matches.write(lines, posts=0)
+        if self._side_file is None:
+            self._side_file = Segment(self.folder / side_name(segment.name), thorough=True)
+        self._side_file.write(b"".join(map(line, told)), posts=0)
 
     @property
     def unsynced_bytes(self) -> int:
@@ -141,8 +142,8 @@ class Work:
             segment = {
                 "name": self._segment.name, "size": self._segment.sync(), "posts": self._segment.posts
             }  # fmt: skip
-            if self._matches:
-                segment["matches"] = self._matches.sync()
+            if self._side_file:
+                segment["side"] = self._side_file.sync()
         with state.lock:
             state.segment, state.synced = segment, timestamp(now)
             state.billed = state.billed if billed is None else billed
@@ -171,9 +172,9 @@ class Work:
         if self._segment is None:
             return None
         finished = self._segment.close()
-        if self._matches:
-            finished = replace(finished, matches=self._matches.close())
-        self._segment = self._matches = None
+        if self._side_file:
+            finished = replace(finished, side=self._side_file.close())
+        self._segment = self._side_file = None
         self.state.finish(finished)
         self._journal.write({"finished": finished.to_tree(), "segment": None})
         return finished
@@ -182,7 +183,7 @@ class Work:
         """The state as JSON, from which a new journal begins."""
         for file in self._side.values():
             os.fsync(file.fileno())
-        for growing in filter(None, (self._segment, self._matches)):
+        for growing in filter(None, (self._segment, self._side_file)):
             growing.make_durable()
         return self._journal.begin(self.state)
 
@@ -199,7 +200,7 @@ class Work:
 
     def close(self) -> None:
         """Let go of the folder as it is."""
-        for growing in filter(None, (self._segment, self._matches)):
+        for growing in filter(None, (self._segment, self._side_file)):
             growing.abandon()
         self._journal.close()
         for file in (*self._side.values(), self._owned):
@@ -262,7 +263,7 @@ def left_behind(root: Path) -> Iterator[Work]:
             continue
         owned.close()
         if not was_begun(folder) or not any(
-            path.name.startswith((SEGMENTS, *SIDE_FILES)) for path in folder.iterdir()
+            path.name.startswith((*OF_RECORDS, *SIDE_FILES)) for path in folder.iterdir()
         ):
             # Killed before the first line of its journal was whole: nothing was asked for yet.
             shutil.rmtree(folder, ignore_errors=True)

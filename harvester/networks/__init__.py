@@ -14,6 +14,7 @@ from harvester.networks.batch import Batch as Batch
 from harvester.networks.batch import Put as Put
 from harvester.networks.budget import Billing, Prices
 from harvester.networks.check import Check
+from harvester.networks.crawl import Crawl
 from harvester.networks.edits import Edits, NoEdits
 from harvester.networks.gap import Heard, MissedInterval, impossible
 from harvester.networks.keys import Keys as Keys
@@ -98,6 +99,8 @@ class Job(Generic[C]):
     rule_counts: "RuleCounts | None" = None
     # Of a stream: what is changed of the collection while it runs.
     edits: Edits = field(default_factory=NoEdits)
+    # Of a graph: the depth that is harvested.
+    crawl: Crawl | None = None
 
 
 # Runs in a thread of its own, hands what it gets to `job.put`, and returns when it is through. It raises

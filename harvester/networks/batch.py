@@ -5,6 +5,7 @@ from typing import Protocol
 
 from harvester.documents import Tree
 from harvester.networks.attribution import Matched
+from harvester.networks.crawl import Edges
 
 
 @dataclass(frozen=True)
@@ -18,6 +19,10 @@ class Batch:
     posts: int = 0
     # For the side file: the rules that posts of these lines matched, if they are to be stored.
     matches: tuple[Matched, ...] = ()
+    # The same of pages of accounts: the ids on them.
+    edges: tuple[Edges, ...] = ()
+    # Lines of lists.jsonl.
+    lists: bytes = b""
     patch: Tree = field(default_factory=dict)
     events: tuple[Tree, ...] = ()
     users: bytes = b""

@@ -18,6 +18,7 @@ class Price(Protocol):
 
 # Sums of prices are exact to so many.
 _DIGITS = 6
+_UNITS = 1_000_000
 # Others may need less than is reserved for them; how often that is looked for while they say nothing.
 _LOOK = 0.5
 
@@ -66,9 +67,36 @@ class Billing:
         try:
             yield
         finally:
-            with self._settled:
-                self._reserved = round(self._reserved - most, _DIGITS)
-                self._settled.notify_all()
+            self._settle(most)
+
+    @contextmanager
+    def reserve_users(self, endpoint: str, *, stop: Stop, most: int) -> Iterator[int]:
+        """As `reserve`, for as many accounts as the money left pays for, and `most` of them at most."""
+        each = self._price(endpoint, users=1)
+        with self._settled:
+            while not (users := self._affordable(each, most)):
+                if not self._reserved:
+                    raise self._reached(each)
+                if stop.requested:
+                    raise Stopped
+                self._settled.wait(_LOOK)
+            self._reserved = round(self._reserved + users * each, _DIGITS)
+        try:
+            yield users
+        finally:
+            self._settle(users * each)
+
+    def _affordable(self, each: float, most: int) -> int:
+        if self.budget is None or not each:
+            return most
+        left = round(self.budget - self._spent() - self._reserved, _DIGITS)
+        # In whole units of that, as 3.00 / 0.01 is no whole number.
+        return max(0, min(most, round(left * _UNITS) // round(each * _UNITS)))
+
+    def _settle(self, reserved: float) -> None:
+        with self._settled:
+            self._reserved = round(self._reserved - reserved, _DIGITS)
+            self._settled.notify_all()
 
     def require_left(self, most: float) -> None:
         """Raise BudgetReached unless so much may still be spent: of a stream, which costs as it comes."""

@@ -5,6 +5,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from harvester.errors import Exit, HarvesterError
+from harvester.store.file_names import EDGES as EDGES
+from harvester.store.file_names import OF_RECORDS as OF_RECORDS
+from harvester.store.file_names import SEGMENTS as SEGMENTS
+from harvester.store.file_names import USER_SEGMENTS as USER_SEGMENTS
+from harvester.store.file_names import holds_accounts as holds_accounts
+from harvester.store.file_names import is_segment as is_segment
+from harvester.store.file_names import is_segment_2019 as is_segment_2019
+from harvester.store.file_names import is_side as is_side
+from harvester.store.file_names import segment_name as segment_name
+from harvester.store.file_names import segment_of as segment_of
+from harvester.store.file_names import segment_order as segment_order
+from harvester.store.file_names import side_name as side_name
 
 ROOT = "collections/"
 # Beside them: tables made from the records of collections (harvester/tables), and published reports.
@@ -16,18 +28,17 @@ APPS = f"{ROOT}.apps/"
 COLLECTION, LAST_HARVEST = "collection.json", "last_harvest.json"
 LOCK, CHECKPOINT, STOP, NOTICES = "lock.json", "checkpoint.json", "stop.json", "notices.json"
 CHANGESETS, HARVESTS, SINKS = "changesets/", "harvests/", "sinks/"
+# The folder of a collection's crawls of the social graph, each named for its first harvest.
+GRAPH = "graph/"
 # The folder of a collection's repairs, which has the files of a collection's folder.
 REPAIRS = "repairs/"
 # In a harvest's folder, where COLLECTION is the copy that it used; the second name is that of 2019.
 HARVEST, HARVEST_2019 = "harvest.json", "harvester.json"
 USERS, EVENTS, USER_CHANGES = "users.jsonl", "events.jsonl", "user_changes.json"
 STATS = "stats.jsonl"
+# Of a crawl: a line for each list of followers that ended.
+LISTS = "lists.jsonl"
 OPEN = "open/"
-# How the names of files of records begin and end.
-SEGMENTS, _SEGMENTS_END = "tweets-", ".jsonl.gz"
-# The key of its side file, with the rules that its posts matched, begins like this and continues the same.
-MATCHES = "matches-"
-
 # A folder name, a part of object keys and of names in AWS: no separators, no leading dot, no blanks.
 _ID = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 
@@ -104,6 +115,10 @@ class CollectionKeys:
         """Messages that a sink of this name could not deliver."""
         return f"{self.folder}{SINKS}{name}/dead/{file}.jsonl"
 
+    def crawl(self, started: datetime) -> "CrawlKeys":
+        """What a crawl of the graph keeps, named for the second (UTC) of its first harvest."""
+        return CrawlKeys(f"{self.folder}{GRAPH}{started.astimezone(UTC):%Y%m%d%H%M%S}/")
+
     @property
     def sinks(self) -> str:
         return f"{self.folder}{SINKS}"
@@ -122,6 +137,29 @@ class RepairKeys(CollectionKeys):
     @property
     def folder(self) -> str:
         return f"{ROOT}{self.id}/{REPAIRS}"
+
+
+@dataclass(frozen=True)
+class CrawlKeys:
+    """The keys of one crawl of the social graph; each object is created once."""
+
+    folder: str
+
+    def depth(self, depth: int) -> str:
+        """The accounts of a depth: sorted ids, one a line."""
+        return f"{self.folder}depth-{depth}.txt.gz"
+
+    def figures(self, depth: int) -> str:
+        """What a depth comes to."""
+        return f"{self.folder}depth-{depth}.json"
+
+    def order(self, depth: int) -> str:
+        """The same accounts in the order in which they are visited, if that is another."""
+        return f"{self.folder}order-{depth}.txt.gz"
+
+    def judged(self, depth: int) -> str:
+        """Why accounts are in a depth, or are not."""
+        return f"{self.folder}judged-{depth}.jsonl.gz"
 
 
 @dataclass(frozen=True)
@@ -159,6 +197,10 @@ class HarvestKeys:
     def stats(self) -> str:
         return f"{self.folder}{STATS}"
 
+    @property
+    def lists(self) -> str:
+        return f"{self.folder}{LISTS}"
+
     def manifest(self, algorithm: str) -> str:
         return f"{self.folder}{manifest_name(algorithm)}"
 
@@ -177,41 +219,6 @@ class HarvestKeys:
 def app_key(app: str) -> str:
     """Who holds an app; `app` tells it from others and is no secret."""
     return f"{APPS}{app}.json"
-
-
-def segment_name(opened: datetime, number: int) -> str:
-    """`number` counts the segments of one harvest, so that two in one second are two files."""
-    return f"{SEGMENTS}{opened.astimezone(UTC):%Y%m%d%H%M%S}-{number:06d}{_SEGMENTS_END}"
-
-
-def is_segment(name: str) -> bool:
-    """Whether a file has the name of records."""
-    return name.startswith(SEGMENTS) and name.endswith(_SEGMENTS_END)
-
-
-def is_segment_2019(name: str) -> bool:
-    """Whether it has the name that the harvester of 2019 gave, which had no number."""
-    return bool(re.fullmatch(re.escape(SEGMENTS) + r"\d{14}" + re.escape(_SEGMENTS_END), name))
-
-
-def segment_order(name: str) -> tuple[int, str]:
-    """Files of records in the order in which they were written."""
-    found = re.fullmatch(re.escape(SEGMENTS) + r"\d{14}-(\d{6,})" + re.escape(_SEGMENTS_END), name)
-    return int(found[1]) if found else 0, name
-
-
-def matches_name(segment: str) -> str:
-    """The side file of a file of records, with the rules that its posts matched."""
-    return MATCHES + segment.removeprefix(SEGMENTS)
-
-
-def is_matches(name: str) -> bool:
-    return name.startswith(MATCHES) and name.endswith(_SEGMENTS_END)
-
-
-def segment_of(matches: str) -> str:
-    """The file of records whose side file has this name."""
-    return SEGMENTS + matches.removeprefix(MATCHES)
 
 
 def part_of(name: str) -> str:
@@ -244,10 +251,11 @@ _SINK = re.compile(r"sinks/[\w-]+\.json")
 _OWN = re.compile(
     r"(?:collection|last_harvest|lock|checkpoint|stop|notices)\.json"
     rf"|changesets/{_CHANGESET.pattern}|{_SINK.pattern}|sinks/[\w-]+/dead/[\w-]+\.jsonl"
+    rf"|{GRAPH}\d{{14}}/(?:(?:depth|order)-\d+\.txt\.gz|depth-\d+\.json|judged-\d+\.jsonl\.gz)"
 )
 _OF_HARVEST = re.compile(
-    r"(?:harvest|harvester|collection|user_changes)\.json|(?:users|events|stats)\.jsonl|manifest-\w+\.txt|open/.+"
-    rf"|(?:{SEGMENTS}|{MATCHES})[0-9-]+\.jsonl\.gz"
+    r"(?:harvest|harvester|collection|user_changes)\.json|(?:users|events|stats|lists)\.jsonl|manifest-\w+\.txt|open/.+"
+    rf"|(?:{'|'.join(OF_RECORDS)})[0-9-]+\.jsonl\.gz"
 )
 
 

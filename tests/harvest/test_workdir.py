@@ -50,6 +50,7 @@ def _batch(draw: Random) -> Batch:
         ),
         events=draw.choice(((), (), ({"event": "note"},), (gap, gap))),
         users=draw.choice((b"", b'{"id":"%d"}\n' % number)),
+        lists=draw.choice((b"", b'{"user":"%d"}\n' % number)),
         changes=draw.choice(((), ({"user_id": user, "change": "suspended"},))),
         counts=draw.choice(({}, {"pages": 1}, {"pages": 2, "users_failed": 1})),
         last_id=draw.choice(("", str(number))),
@@ -85,7 +86,7 @@ def _run(work: Work, draw: Random, steps: int) -> tuple[Any, bytes, list[bytes]]
                 for name, data in zip(
                     SIDE_FILES,
                     (batch.users, *(b"".join(orjson.dumps(each) + b"\n" for each in some)
-                                    for some in (batch.events, batch.changes, minutes))),
+                                    for some in (batch.events, batch.changes, minutes)), batch.lists),
                     strict=True,
                 )
             }  # fmt: skip

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from harvester.collection.kinds import filter, repair, search, user_timeline
+from harvester.collection.kinds import filter, graph, repair, search, user_timeline
 from harvester.collection.kinds.kind import Kind as Kind
 from harvester.collection.kinds.kind import Rules as Rules
 
 # In the order in which templates and messages list them.
-KINDS: Mapping[str, Kind] = {each.name: each for each in (user_timeline.KIND, filter.KIND, search.KIND)}
+KINDS: Mapping[str, Kind] = {
+    each.name: each for each in (user_timeline.KIND, filter.KIND, search.KIND, graph.KIND)
+}
 # With what only commands make.
 ALL: Mapping[str, Kind] = {**KINDS, repair.KIND.name: repair.KIND}
 
@@ -33,3 +35,9 @@ def has_users(tree: Mapping[str, Any]) -> bool:
     """Whether it collects from accounts."""
     kind = kind_of(tree)
     return kind is not None and kind.has_users
+
+
+def is_crawl(tree: Mapping[str, Any]) -> bool:
+    """Whether it reads lists of followers."""
+    kind = kind_of(tree)
+    return kind is not None and kind.is_crawl

@@ -29,6 +29,8 @@ class Rules:
     user_states: tuple[str, ...] = ()
     keys: Mapping[str, Set[str]] = field(default_factory=dict)
     problems: Mapping[str, Callable[[Tree], Iterator[str]]] = field(default_factory=dict)
+    # Whether lists of followers can be collected.
+    has_graph: bool = False
 
     def keys_of(self, kind: str) -> Set[str]:
         return self.keys.get(kind, frozenset())
@@ -42,9 +44,9 @@ class Rules:
 class Kind:
     """One kind of collection. `section` is the key under which it says what is collected.
 
-    `learned` is what a harvest learns and a person does not type, in the section or of each user in it, and
-    `learned_above` beside it; an edit never takes these away. They hold for the same `identity`: another
-    query begins anew.
+    `learned` is what a harvest learns and a person does not type, in the section or of each user in it,
+    `learned_above` beside it, and `learned_in` in other sections; an edit never takes these away. They hold
+    for the same `identity`: another query begins anew.
     """
 
     name: str
@@ -55,11 +57,14 @@ class Kind:
     keys: Set[str] = frozenset()
     learned: tuple[str, ...] = ()
     learned_above: tuple[str, ...] = ()
+    learned_in: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     identity: tuple[str, ...] = ()
     # Collects from accounts, and so has users and learns of each.
     has_users: bool = False
     # Hears what is published while it runs, until it is stopped; what it does not hear is a gap.
     is_stream: bool = False
+    # Reads lists of followers, whose records are pages of accounts.
+    is_crawl: bool = False
     # Is searched for what a stream of the collection around it missed.
     is_repair: bool = False
 

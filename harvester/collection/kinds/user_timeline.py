@@ -1,6 +1,6 @@
 """A collection of accounts: what each has published since the harvest before."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +20,7 @@ from harvester.collection.kinds.names import USER_TIMELINE
 from harvester.documents import Tree
 from harvester.text import counted
 
-_LEARNED = ("screen_name", "since_id", "resume", "sightings", "looked_up", "tweet_count")
+LEARNED_OF_USERS = ("screen_name", "since_id", "resume", "sightings", "looked_up", "tweet_count")
 
 
 def _are_sightings(value: Any) -> bool:
@@ -50,7 +50,7 @@ def _problems(tree: Tree, rules: Rules) -> Iterator[str]:
     elif not isinstance(users, dict):
         yield "Users is not properly structured."
     else:
-        yield from _users_problems(users, rules)
+        yield from user_problems(users, rules, {*LEARNED_OF_USERS, *rules.keys_of(USER_TIMELINE)})
     states = tree.get("delete_users_for", [])
     if not isinstance(states, list):
         yield "delete_users_for is not a list."
@@ -63,8 +63,8 @@ def _problems(tree: Tree, rules: Rules) -> Iterator[str]:
     yield from count_problems(tree, "look_up_days", "", least=0)
 
 
-def _users_problems(users: Tree, rules: Rules) -> Iterator[str]:
-    known = {*_LEARNED, *rules.keys_of(USER_TIMELINE)}
+def user_problems(users: Tree, rules: Rules, known: Set[str]) -> Iterator[str]:
+    """What stands against the users of a collection, of each of which this may be `known`."""
     shapes = {**_OF_A_USER, "resume": resume_shape(rules)}
     for user_id, user in users.items():
         if not rules.is_user(user_id):
@@ -91,7 +91,7 @@ KIND = Kind(
     _in_words,
     {"users": {}, "delete_users_for": ["protected", "suspended", "not_found"], "look_up_days": 30},
     keys=frozenset(("delete_users_for", "delete_users_after", "look_up_days")),
-    learned=_LEARNED,
+    learned=LEARNED_OF_USERS,
     learned_above=("sweep",),
     has_users=True,
 )

@@ -34,7 +34,7 @@ from harvester.store.keys import (
     is_of_repairs,
     is_own,
     is_segment,
-    matches_name,
+    side_name,
 )
 from harvester.store.reading import Reader, no_collection
 
@@ -213,7 +213,7 @@ class _Cases:
             state, closing = tree["state"], tree.get("closing") or {}
             files = [*state["finished"], *filter(None, [state.get("segment"), closing.get("file")])]
             names = {file["name"] for file in files}
-            names |= {matches_name(file["name"]) for file in files if file.get("matches")}
+            names |= {side_name(file["name"]) for file in files if file.get("side")}
             return {keys.harvest(moment(state["harvest"])).folder: frozenset(names)}
         except (NotFound, StoreAway, orjson.JSONDecodeError, KeyError, TypeError, ValueError):
             # None runs; or the checkpoint is damaged, which is told with the collection's own files.

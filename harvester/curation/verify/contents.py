@@ -8,7 +8,7 @@ from typing import Protocol
 
 from harvester.networks.records import BrokenLine, Records, object_of
 from harvester.reading.splitting import LONGEST_LINE, Gunzip, Unreadable
-from harvester.store.keys import is_matches
+from harvester.store.keys import is_side
 
 Ids = Callable[[list[str]], None]
 
@@ -55,7 +55,7 @@ class Content:
 
 def content(name: str, pieces: Iterable[memoryview], records: Counter, *, ids: Ids | None = None) -> Content:
     """Read an object, whose name ends as what it holds; `ids` is given those of all posts."""
-    told = _Told() if is_matches(name) else None
+    told = _Told() if is_side(name) else None
     lines = _Lines(told or records, ids, whole=name.endswith(".json"))
     if name.endswith(".gz"):
         found = _read(pieces, _Gunzip(lines))

@@ -18,9 +18,9 @@ from harvester.store.keys import (
     OPEN,
     USER_CHANGES,
     USERS,
-    is_matches,
     is_own,
     is_segment,
+    is_side,
     part_of,
     segment_of,
 )
@@ -195,9 +195,9 @@ class Case:
             if name in known or name.endswith("/"):
                 continue
             if self.unfinished:
-                if not name.startswith(OPEN) and (is_segment(name) or is_matches(name)):
+                if not name.startswith(OPEN) and (is_segment(name) or is_side(name)):
                     yield Finding(name, Verdict.UNFINISHED, "not in a manifest yet")
-            elif is_segment(name) or is_matches(name) or name in _OF_2019 or name.startswith(OPEN):
+            elif is_segment(name) or is_side(name) or name in _OF_2019 or name.startswith(OPEN):
                 yield Finding(name, Verdict.UNNAMED, "not in any manifest")
             else:
                 yield Finding(name, Verdict.UNEXPECTED, STRANGER)
@@ -205,7 +205,7 @@ class Case:
     def _matches(self) -> Iterator[Finding]:
         """Whether side files describe existing records."""
         read = dict(self._read())
-        for name in filter(is_matches, self.claims.names):
+        for name in filter(is_side, self.claims.names):
             segment = segment_of(name)
             if segment not in self.sizes:
                 yield Finding(name, Verdict.UNEXPECTED, f"it tells of {segment}, which is not there")

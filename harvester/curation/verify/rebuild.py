@@ -17,8 +17,8 @@ from harvester.store.keys import (
     USER_CHANGES,
     USERS,
     is_segment,
-    matches_name,
     segment_order,
+    side_name,
 )
 
 # After the records, in the order in which a harvest ends.
@@ -65,7 +65,7 @@ def _named(case: Case, whole: Mapping[str, Content]) -> list[str]:
     segments = [
         each
         for name in sorted(filter(is_segment, whole), key=segment_order)
-        for each in (name, matches_name(name))
+        for each in (name, side_name(name))
         if each in whole
     ]
     # The harvester of 2019 named files of records only, and had no side files of them.

@@ -157,18 +157,18 @@ class XClient(RulesApi, Client):
     def users(self, ids: Sequence[str]) -> Page:
         """At most 100 accounts by id; the outcome is OK, and each that is gone is a problem of the page."""
         _require_at_most(LOOK_UP, ids)
-        return self._users(endpoints.USERS, "users", {"ids": ",".join(ids)}, accounts_page)
+        return self._users(endpoints.USERS, "users", {"ids": ",".join(ids)})
 
     def users_by_name(self, names: Sequence[str]) -> Page:
         _require_at_most(LOOK_UP, names)
         asked = ",".join(name.lstrip("@") for name in names)
-        return self._users(endpoints.USERS_BY_NAME, "users/by", {"usernames": asked}, accounts_page)
+        return self._users(endpoints.USERS_BY_NAME, "users/by", {"usernames": asked})
 
     def followers(self, user_id: str, *, token: str | None = None, max_results: int = 1000) -> Page:
-        return self._relations(endpoints.FOLLOWERS, user_id, token, max_results)
+        return self._list(endpoints.FOLLOWERS, user_id, token, max_results)
 
     def following(self, user_id: str, *, token: str | None = None, max_results: int = 1000) -> Page:
-        return self._relations(endpoints.FOLLOWING, user_id, token, max_results)
+        return self._list(endpoints.FOLLOWING, user_id, token, max_results)
 
     def usage(self) -> dict[str, Any]:
         """The month's use as X counts it, under `data`."""
@@ -234,26 +234,35 @@ class XClient(RulesApi, Client):
                 )
             )
 
-    def _users(
-        self, endpoint: Endpoint, path: str, params: dict[str, Any], parse: Callable[[bytes, bytes], Page]
-    ) -> Page:
+    def _users(self, endpoint: Endpoint, path: str, params: dict[str, str]) -> Page:
         def read(answer: Answer) -> Page:
-            page = parse(answer.body, self._provenance(answer.url))
+            page = accounts_page(answer.body, self._provenance(answer.url))
             self.billing.add(endpoint.name, users=len(page.users))
             return page
 
-        asked = params.get("ids") or params.get("usernames")
-        most = asked.count(",") + 1 if asked else params["max_results"]
+        most = (params.get("ids") or params["usernames"]).count(",") + 1
         with self.billing.reserve(endpoint.name, stop=self._exchange.stop, users=most):
-            return self.fields.for_users(
-                lambda shaped: self._exchange.ask(
-                    endpoint, self._url(path), read, params={**shaped, **params}
-                )
-            )
+            return self._accounts(endpoint, path, params, read)
 
-    def _relations(self, endpoint: Endpoint, user_id: str, token: str | None, max_results: int) -> Page:
-        params = _given(pagination_token=token, max_results=max_results)
-        return self._users(endpoint, endpoint.name.replace(":id", user_id), params, relations_page)
+    def _list(self, endpoint: Endpoint, user_id: str, token: str | None, max_results: int) -> Page:
+        """A page of as many accounts as the budget still pays for."""
+
+        def read(answer: Answer) -> Page:
+            page = relations_page(answer.body, self._provenance(answer.url))
+            self.billing.add(endpoint.name, users=len(page.ids))
+            return page
+
+        with self.billing.reserve_users(endpoint.name, stop=self._exchange.stop, most=max_results) as size:
+            params = _given(pagination_token=token, max_results=size)
+            return self._accounts(endpoint, endpoint.name.replace(":id", user_id), params, read)
+
+    def _accounts(
+        self, endpoint: Endpoint, path: str, params: dict[str, Any], read: Callable[[Answer], Page]
+    ) -> Page:
+        url = self._url(path)
+        return self.fields.for_users(
+            lambda shaped: self._exchange.ask(endpoint, url, read, params={**shaped, **params})
+        )
 
     def _object(
         self,

@@ -51,4 +51,5 @@ RULES = Rules(
         FILTER: {*_WORDS, "backfill_minutes", "recovery_hours", "count_rules", "attribution"},
     },
     problems={SEARCH: _search_problems, FILTER: _filter_problems},
+    has_graph=True,
 )

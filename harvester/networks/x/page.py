@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -39,6 +39,8 @@ class Page:
     distinct: int = 0
     problems: tuple[Problem, ...] = ()
     users: tuple[dict[str, Any], ...] = ()
+    # Of a list of followers: those of its accounts.
+    ids: tuple[str, ...] = ()
 
     @property
     def missing(self) -> int:
@@ -152,8 +154,19 @@ def accounts_page(body: bytes, provenance: bytes) -> Page:
 
 def relations_page(body: bytes, provenance: bytes) -> Page:
     """A page of followers; as for a timeline its outcome tells of the account they were asked of."""
-    page = users_page(body, provenance)
-    return page if page.users else replace(page, outcome=_outcome_without_data(page.problems))
+    body = unmarked(body)
+    found = _decoded(body, _posts, _Posts)
+    ids = tuple(account.id for account in found.data or ())
+    _numbers(list(ids))
+    problems = problems_in({"errors": found.errors})
+    return Page(
+        outcome=ApiCode.OK if ids else _outcome_without_data(problems),
+        line=line_of(body, provenance) if ids else b"",
+        next_token=_token(found),
+        count=_count(found),
+        problems=problems,
+        ids=ids,
+    )
 
 
 def name_in(user: dict[str, Any]) -> str | None:

@@ -22,12 +22,12 @@ from harvester.store.keys import (
     CollectionKeys,
     HarvestKeys,
     is_segment,
-    matches_name,
     segment_order,
+    side_name,
 )
 
 
-class _Matches(msgspec.Struct):
+class _Side(msgspec.Struct):
     """A side file that does not grow."""
 
     size: int
@@ -39,7 +39,7 @@ class _File(msgspec.Struct):
     name: str
     size: int
     posts: int = 0
-    matches: _Matches | int | None = None
+    side: _Side | int | None = None
 
 
 class _State(msgspec.Struct):
@@ -67,13 +67,13 @@ _checkpoint = msgspec.json.Decoder(_Checkpoint)
 class Extent:
     """The valid size of a file. One that is `whole` does not grow; `size` is not set for a stored one.
 
-    `matches` is the valid size of its side file, if it has one.
+    `side` is the valid size of its side file, if it has one.
     """
 
     place: Literal["here", "open", "stored"]
     size: int = 0
     whole: bool = True
-    matches: "Extent | None" = None
+    side: "Extent | None" = None
 
 
 @dataclass(frozen=True)
@@ -114,8 +114,8 @@ def stored_contents(store: Store, keys: CollectionKeys, harvest: str) -> Content
     if (closing := current.closing) and {*_names(closing.file)} <= {*_named(store, here)}:
         files |= _stored(_names(closing.file))
     if (grows := state.segment) and grows.name not in files:
-        matches = Extent("open", grows.matches, whole=False) if isinstance(grows.matches, int) else None
-        files[grows.name] = Extent("open", grows.size, whole=False, matches=matches)
+        side = Extent("open", grows.side, whole=False) if isinstance(grows.side, int) else None
+        files[grows.name] = Extent("open", grows.size, whole=False, side=side)
     known = state.sizes.get(EVENTS, 0)
     posts = sum(file.posts for file in (*state.finished, *filter(None, (state.segment,))))
     events = Extent("open", known, whole=False) if known else None
@@ -137,19 +137,19 @@ def _extent_here(work: WorkFolder, file: WorkFile, *, whole: bool = True) -> Ext
         there = not whole or (work.folder / name).exists()
         return Extent("here" if there else "stored", size, whole=whole)
 
-    matches = extent(matches_name(file.name), file.matches_size) if file.matches else None
-    return replace(extent(file.name, file.size), matches=matches)
+    side = extent(side_name(file.name), file.side_size) if file.side else None
+    return replace(extent(file.name, file.size), side=side)
 
 
 def _names(file: _File) -> list[str]:
-    return [file.name, *([matches_name(file.name)] if file.matches else [])]
+    return [file.name, *([side_name(file.name)] if file.side else [])]
 
 
 def _stored(names: Sequence[str]) -> dict[str, Extent]:
     """The files of records among stored files."""
     there = set(names)
     return {
-        name: Extent("stored", matches=Extent("stored") if matches_name(name) in there else None)
+        name: Extent("stored", side=Extent("stored") if side_name(name) in there else None)
         for name in names
         if is_segment(name)
     }

@@ -16,7 +16,7 @@ from harvester.sinks.archive.opened import Opened, opened
 from harvester.sinks.archive.side_file import SideFile
 from harvester.sinks.archive.work_folder import WorkFolder, work_folder
 from harvester.store import Store
-from harvester.store.keys import EVENTS, CollectionKeys, HarvestKeys, matches_name
+from harvester.store.keys import EVENTS, CollectionKeys, HarvestKeys, side_name
 
 # After this many looks without anything new here, the store is asked whether the harvest has ended elsewhere.
 _LOOKS = 60
@@ -167,14 +167,14 @@ class Archive:
 
     def _has_matches(self, extent: Extent) -> bool:
         """Whether all that counts of the side file can be read, or there is none (any more)."""
-        if extent.matches is None:
+        if extent.side is None:
             return True
         if self._matches:
-            self._matches.extend(extent.matches)
+            self._matches.extend(extent.side)
             return self._matches.has_all
-        name = matches_name(self._at.segment)
+        name = side_name(self._at.segment)
         try:
-            found = self._opened(name, extent.matches, 0)
+            found = self._opened(name, extent.side, 0)
         except NotFound:
             # Not yet, where a harvest died between the two; its successor stores and lists it.
             return is_listed(self._store, self._here, name)

@@ -10,7 +10,7 @@ from harvester.errors.files import in_words
 from harvester.store.keys import EVENTS
 
 
-class _Matches(msgspec.Struct):
+class _Side(msgspec.Struct):
     """A side file that does not grow."""
 
     size: int
@@ -22,11 +22,11 @@ class WorkFile(msgspec.Struct):
     name: str
     size: int
     posts: int = 0
-    matches: _Matches | int | None = None
+    side: _Side | int | None = None
 
     @property
-    def matches_size(self) -> int:
-        return self.matches.size if isinstance(self.matches, _Matches) else self.matches or 0
+    def side_size(self) -> int:
+        return self.side.size if isinstance(self.side, _Side) else self.side or 0
 
 
 class _State(msgspec.Struct):

@@ -1,6 +1,6 @@
 """The sources of X: one module and one line of the table for each kind of collection."""
 
-from harvester.collection.kinds.names import FILTER, SEARCH, USER_TIMELINE
+from harvester.collection.kinds.names import FILTER, GRAPH, SEARCH, USER_TIMELINE
 from harvester.networks import Source
 from harvester.networks.x.client import XClient
 from harvester.networks.x.job import Job as Job
@@ -24,8 +24,14 @@ def _filter() -> Source[XClient]:
     return filter.collect
 
 
+def _graph() -> Source[XClient]:
+    from harvester.networks.x.sources import graph
+
+    return graph.collect
+
+
 # Each imports its module alone: a search needs nothing of what streams need.
-_SOURCES = {USER_TIMELINE: _user_timeline, SEARCH: _search, FILTER: _filter}
+_SOURCES = {USER_TIMELINE: _user_timeline, SEARCH: _search, FILTER: _filter, GRAPH: _graph}
 
 
 def source_for(kind: str) -> Source[XClient]:

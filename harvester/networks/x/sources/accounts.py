@@ -20,7 +20,7 @@ from harvester.networks.x.job import Job
 
 _BATCH = 100
 
-_STATES = {
+STATES = {
     ApiCode.PROTECTED: "protected",
     ApiCode.SUSPENDED: "suspended",
     ApiCode.NOT_FOUND: "not_found",
@@ -68,12 +68,12 @@ class AccountStates:
         found = {user["id"]: user for user in page.users if user["id"] in ids}
         for user_id, user in found.items():
             self._learn_name(user_id, name_in(user), also={"looked_up": today})
-        gone = {problem.resource_id: _STATES.get(problem.outcome, "failed") for problem in page.problems}
+        gone = {problem.resource_id: STATES.get(problem.outcome, "failed") for problem in page.problems}
         with self._guard:
             for user_id in ids:
                 account = found.get(user_id)
-                self._looked_up[user_id] = _state(account) if account else gone.get(user_id, "failed")
-        lines = b"".join(map(_line, page.users))
+                self._looked_up[user_id] = state_of(account) if account else gone.get(user_id, "failed")
+        lines = b"".join(map(profile_line, page.users))
         patch = {user_id: {"looked_up": today} for user_id in ids if user_id not in found}
         self._job.put(
             Batch(users=lines, patch={"users": patch}, counts={"users_looked_up": len(found)}, sync=True)
@@ -138,7 +138,7 @@ class AccountStates:
 
     def _confirm(self, suspects: list[tuple[str, ApiCode]]) -> None:
         # An account that was there at the beginning of a long harvest may be gone by now.
-        gone = set(_STATES.values())
+        gone = set(STATES.values())
         unknown = [user_id for user_id, _ in suspects if self._looked_up.get(user_id) not in gone]
         for ids in _batches(unknown):
             self._look_up(ids)
@@ -171,7 +171,8 @@ class AccountStates:
         self._job.put(Batch(changes=({**entry, **more},)))
 
 
-def _line(user: Tree) -> bytes:
+def profile_line(user: Tree) -> bytes:
+    """A line of users.jsonl."""
     try:
         return orjson.dumps(user, option=orjson.OPT_APPEND_NEWLINE)
     except TypeError:
@@ -179,7 +180,8 @@ def _line(user: Tree) -> bytes:
         return json.dumps(user).encode() + b"\n"
 
 
-def _state(user: Tree) -> str:
+def state_of(user: Tree) -> str:
+    """What a profile says: "ok" where there is nothing to say."""
     return "protected" if user.get("protected") else "ok"
 
 

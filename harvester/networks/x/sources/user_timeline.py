@@ -19,6 +19,7 @@ from harvester.networks.x.job import Job
 from harvester.networks.x.post_ids import created
 from harvester.networks.x.sources.accounts import AccountStates
 from harvester.networks.x.sources.chain_end import Follower
+from harvester.networks.x.sources.failures import Failures
 from harvester.networks.x.sources.page_room import PageRoom, PageShare
 from harvester.networks.x.sources.pagination import Chain, gap
 
@@ -28,14 +29,6 @@ log = logging.getLogger("twarc-cloud")
 _DEPTH = 3200
 _PAGE, _LEAST = 100, 5
 _LARGE = 1 << 20
-
-# What X may refuse for one user only, and for how many in a row it means that all would be refused.
-_IN_A_ROW = {
-    ApiCode.UNAVAILABLE: 20,
-    ApiCode.BAD_REQUEST: 20,
-    ApiCode.UNAUTHORIZED: 3,
-    ApiCode.FORBIDDEN: 3,
-}
 
 
 def collect(job: Job) -> None:
@@ -73,9 +66,7 @@ class _Sweep:
         self._queue = iter(enumerate(users))
         self._done, self._held, self._low_water = set[int](), set[int](), 0
         self._broken: BaseException | None = None
-        self._failed_in_a_row = 0
-        self._served = 0
-        self._last_error: XError | None = None
+        self._failures = Failures()
 
     def run(self) -> None:
         workers = max(1, min(self._job.concurrency, len(self._positions)))
@@ -89,8 +80,7 @@ class _Sweep:
             raise self._broken
         self._accounts.settle()
         self._job.put(Batch(patch={"sweep": None}, sync=True))
-        if self._last_error and not self._served:
-            raise self._last_error
+        self._failures.require_any_served()
 
     # -- the order ---------------------------------------------------------------------------------
 
@@ -148,13 +138,9 @@ class _Sweep:
         try:
             problem = timeline.run()
         except XError as error:
-            if error.outcome not in _IN_A_ROW:
-                raise
             self._fail(user_id, error)
             return {"users_failed": 1}
-        with self._guard:
-            self._failed_in_a_row = 0
-            self._served += 1
+        self._failures.served()
         if problem:
             self._accounts.suspect(user_id, problem)
             return {"users_unavailable": 1}
@@ -166,12 +152,8 @@ class _Sweep:
         return {"users_done": 1}
 
     def _fail(self, user_id: str, error: XError) -> None:
+        self._failures.failed(error)
         log.warning("User %s failed: %s", user_id, error)
-        with self._guard:
-            self._failed_in_a_row += 1
-            self._last_error = error
-            if self._failed_in_a_row >= _IN_A_ROW[error.outcome]:
-                raise error
         self._accounts.report(user_id, "failed", error=error.message)
 
 

@@ -1,0 +1,115 @@
+"""A collection of lists of followers: of its users, and of whom these lead to, depth by depth."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from harvester.collection.kinds.kind import (
+    COUNT,
+    OBJECT,
+    TEXT,
+    Kind,
+    Rules,
+    count_problems,
+    shape_problems,
+    unknown,
+)
+from harvester.collection.kinds.names import GRAPH
+from harvester.collection.kinds.user_timeline import LEARNED_OF_USERS, user_problems
+from harvester.documents import Tree
+from harvester.text import counted
+
+_LEARNED = ("crawl", "last_crawl")
+# What each may be; the first is the default.
+CHOICES: Mapping[str, tuple[str, ...]] = {
+    "direction": ("followers", "following", "both"),
+    "order": ("bfs", "dfs"),
+    "approve": ("each_depth", "within_budget"),
+    "by": ("fewest_followers_first", "id"),
+}
+STEPS = ("edges",)
+_LIMITS = ("max_depth", "max_users", "max_edges_per_user")
+_KNOWN = {*CHOICES, *_LIMITS, "select", "exclude", "steps", *_LEARNED}
+
+
+def _no_selection(select: Any) -> Iterator[str]:
+    if not isinstance(select, dict):
+        yield "graph.select is not an object."
+
+
+# What stands against a selection of accounts.
+select_problems: Callable[[Any], Iterator[str]] = _no_selection
+
+
+def _problems(tree: Tree, rules: Rules) -> Iterator[str]:
+    if not rules.has_graph:
+        yield f"The network {rules.network} has no lists of followers to collect."
+        return
+    users = tree.get("users")
+    if not isinstance(users, dict):
+        yield "A graph collection, but users is missing or not properly structured."
+    else:
+        yield from user_problems(users, rules, {*LEARNED_OF_USERS, "lists"})
+    section = tree.get("graph", {})
+    if not isinstance(section, dict):
+        yield "Graph is not properly structured."
+        return
+    yield from unknown(section, _KNOWN, "graph.")
+    yield from _choice_problems(section)
+    for name in _LIMITS:
+        yield from count_problems(section, name, "graph.", least=0 if name == "max_depth" else 1)
+    yield from _exclude_problems(section.get("exclude"), rules)
+    yield from select_problems(section.get("select") or {})
+    if section.get("approve") == "within_budget" and not tree.get("budget_usd"):
+        yield 'graph.approve is "within_budget", which needs a budget_usd.'
+    shapes = {"crawl": OBJECT, "last_crawl": OBJECT}
+    yield from shape_problems(section, shapes, "graph.")
+    if isinstance(crawl := section.get("crawl"), dict):
+        of_crawl = {"started": TEXT, "depth": COUNT, "approved": OBJECT, "chains": OBJECT}
+        yield from shape_problems(crawl, of_crawl, "graph.crawl.")
+
+
+def _choice_problems(section: Tree) -> Iterator[str]:
+    for name, choices in CHOICES.items():
+        if section.get(name, choices[0]) not in choices:
+            allowed = " or ".join(f'"{each}"' for each in choices)
+            yield f"graph.{name} is {section[name]!r}; it must be {allowed}."
+    steps = section.get("steps", list(STEPS))
+    if steps != list(STEPS):
+        yield (
+            f'graph.steps is {steps!r}; it must be ["edges"]. For timelines of the accounts that are found, '
+            "make a user_timeline collection of a frontier."
+        )
+
+
+def _exclude_problems(exclude: Any, rules: Rules) -> Iterator[str]:
+    if exclude is None:
+        return
+    if not isinstance(exclude, list):
+        yield "graph.exclude is not a list."
+        return
+    for user in exclude:
+        if not rules.is_user(user):
+            yield f"graph.exclude holds {user!r}, which is not a user_id. {rules.ids}".rstrip()
+
+
+def _in_words(tree: Tree) -> str:
+    section = tree.get("graph") or {}
+    users = counted(len(tree.get("users") or {}), "user")
+    direction = section.get("direction", CHOICES["direction"][0])
+    return f"{direction if direction != 'both' else 'followers and following'} of {users}" + (
+        f", to depth {section['max_depth']}" if section.get("max_depth") else ""
+    )
+
+
+KIND = Kind(
+    GRAPH,
+    "users",
+    _problems,
+    _in_words,
+    {"users": {}, "graph": {"direction": "followers", "max_depth": 0}},
+    keys=frozenset(("graph",)),
+    learned=(*LEARNED_OF_USERS, "lists"),
+    learned_in={"graph": _LEARNED},
+    has_users=True,
+    is_crawl=True,
+)

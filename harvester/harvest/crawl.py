@@ -1,0 +1,210 @@
+"""A crawl of the social graph as a store holds it: which depth is harvested, and how its lists are."""
+
+import gzip
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harvester.clock import moment
+from harvester.collection.description import budget
+from harvester.collection.kinds.kind import count
+from harvester.documents import Collection, Tree, object_in
+from harvester.documents.lists import ListEnd, list_ends
+from harvester.errors import Conflict, NotFound
+from harvester.harvest.stored_lists import StoredLists
+from harvester.networks import Batch, Put
+from harvester.networks.crawl import COMPLETE, DIRECTIONS, FAILED, FOLLOWERS, Earlier, Waiting, chain_key
+from harvester.store import Store
+from harvester.store.keys import HARVEST, LISTS, CollectionKeys, CrawlKeys, harvest_folder
+
+
+def packed_ids(ids: list[str]) -> bytes:
+    """The content of a file of a depth: the same ids are the same bytes."""
+    return gzip.compress("".join(f"{each}\n" for each in ids).encode(), mtime=0)
+
+
+def ids_in(store: Store, key: str) -> Iterator[str]:
+    """The ids of a file of a depth."""
+    for line in gzip.decompress(store.read(key).data).splitlines():
+        yield line.decode()
+
+
+def depth_of(store: Store, here: CrawlKeys, section: Tree) -> int:
+    """The depth to be harvested: the last one that is known, and 0 before the crawl has begun."""
+    stored = {entry.key for entry in store.entries(f"{here.folder}depth-")}
+    depths = range(count(section, "max_depth") + 1)
+    return max((depth for depth in depths if here.depth(depth) in stored), default=0)
+
+
+@dataclass(frozen=True)
+class EarlierHarvest:
+    """A harvest of the crawl that is over: its depth, and what it was billed."""
+
+    timestamp: str
+    depth: int
+    usd: float
+
+
+def harvests_since(store: Store, keys: CollectionKeys, started: str, *, until: str) -> list[EarlierHarvest]:
+    """The harvests of a crawl that began before `until`, in order."""
+    first, last = keys.harvest(moment(started)).folder, keys.harvest(moment(until)).folder
+    found = []
+    for entry in store.entries(keys.harvests):
+        folder = harvest_folder(entry.key)
+        if entry.key == folder + HARVEST and first <= folder < last:
+            found.append(_harvest(object_in(store.read(entry.key).data)))
+    return sorted(found, key=lambda each: each.timestamp)
+
+
+def _harvest(summary: Tree) -> EarlierHarvest:
+    crawl, billed = summary.get("crawl"), summary.get("billed")
+    return EarlierHarvest(
+        str(summary.get("harvest_timestamp") or ""),
+        count(crawl, "depth") if isinstance(crawl, dict) else 0,
+        float(billed.get("usd") or 0) if isinstance(billed, dict) else 0.0,
+    )
+
+
+@dataclass
+class StoredCrawl:
+    """The depth of a crawl that one harvest reads: what networks/crawl.py asks for, of a store."""
+
+    store: Store
+    keys: CollectionKeys
+    collection: Collection
+    harvest: str
+    started: str
+    depth: int
+    lists: StoredLists
+    before: list[EarlierHarvest]
+    # By direction, the accounts of this depth whose list is finished.
+    done: dict[str, set[str]] = field(default_factory=dict)
+    _ends: dict[tuple[str, str], ListEnd] | None = None
+
+    @property
+    def section(self) -> Tree:
+        return self.collection.get("graph") or {}
+
+    def waiting(self) -> Iterator[Waiting]:
+        directions = DIRECTIONS[self.section.get("direction", FOLLOWERS)]
+        left_out = set(self.section.get("exclude") or ())
+        for user in self._ids():
+            left = tuple(each for each in directions if user not in self.done[each])
+            if left and user not in left_out and (self.depth or user in self.collection["users"]):
+                yield Waiting(user, left)
+
+    def chain(self, user: str, direction: str) -> Tree:
+        found = (self._crawl.get("chains") or {}).get(chain_key(user, direction))
+        return found if isinstance(found, dict) else {}
+
+    def earlier(self, user: str, direction: str) -> Earlier | None:
+        end = self._last_complete(user, direction)
+        if end is None:
+            return None
+        begun, harvests = end.begun, list(end.harvests)
+        last = harvests[-1] if harvests else ""
+        return Earlier(last, lambda: self.lists.ids(harvests, user, direction, begun))
+
+    def received(self, user: str, direction: str) -> Iterator[str]:
+        chain = self.chain(user, direction)
+        harvests = [each for each in chain.get("harvests") or () if each != self.harvest]
+        return self.lists.ids(harvests, user, direction, str(chain.get("from") or ""))
+
+    def finished(self, line: Tree) -> None:
+        """The harvest has stored it."""
+
+    def budget(self, *, setting: float) -> float | None:
+        """The dollars that this harvest may cost: what the crawl has left, and its depth where approved."""
+        spent = sum(each.usd for each in self.before)
+        at_depth = sum(each.usd for each in self.before if each.depth == self.depth)
+        approved = (self._crawl.get("approved") or {}).get(str(self.depth))
+        left = [setting] if setting else []
+        if (whole := budget({**self.collection}, setting=0)) is not None:
+            left.append(whole - spent)
+        if approved is not None:
+            left.append(float(approved) - at_depth)
+        return max(0.0, min(left)) if left else None
+
+    def told(self) -> Tree:
+        """What harvest.json says of the crawl."""
+        waiting = sum(1 for _ in self.waiting())
+        return {"started": self.started, "depth": self.depth, "users": waiting}
+
+    @property
+    def _crawl(self) -> Tree:
+        return self.section.get("crawl") or {}
+
+    def _ids(self) -> Iterator[str]:
+        here = self.keys.crawl(moment(self.started))
+        try:
+            yield from ids_in(self.store, here.order(self.depth))
+        except NotFound:
+            yield from ids_in(self.store, here.depth(self.depth))
+
+    def _last_complete(self, user: str, direction: str) -> ListEnd | None:
+        """Of a seed the collection knows where it is; of others all harvests before are looked through."""
+        if not self.depth:
+            known: Tree = {**self.collection["users"][user]}
+            harvest = (known.get("lists") or {}).get(direction)
+            return self.lists.end(harvest, user, direction) if harvest else None
+        if self._ends is None:
+            self._ends = dict(self._complete_before())
+        return self._ends.get((user, direction))
+
+    def _complete_before(self) -> Iterator[tuple[tuple[str, str], ListEnd]]:
+        first = self.keys.harvest(moment(self.started)).folder
+        folders = (harvest_folder(entry.key) for entry in self._stored_lists())
+        for folder in sorted(folder for folder in folders if folder < first):
+            for end in list_ends(self.store.read(folder + LISTS).data):
+                if end.outcome == COMPLETE:
+                    yield (end.user, end.direction), end
+
+    def _stored_lists(self) -> Iterator[Any]:
+        return (each for each in self.store.entries(self.keys.harvests) if each.key.endswith("/" + LISTS))
+
+
+def begin(
+    store: Store, keys: CollectionKeys, collection: Collection, harvest: str, *, scratch: Path, put: Put
+) -> StoredCrawl:
+    """The crawl that a harvest continues, or one that it begins."""
+    section = collection.get("graph") or {}
+    crawl = section.get("crawl") or {}
+    started = str(crawl.get("started") or harvest)
+    here = keys.crawl(moment(started))
+    if not crawl:
+        # The crawl has a name before anything is stored under it.
+        put(Batch(patch={"graph": {"crawl": {"started": started, "depth": 0}}}, sync=True), wait=True)
+    depth = depth_of(store, here, section)
+    if not depth:
+        _create(store, here.depth(0), collection)
+    before = harvests_since(store, keys, started, until=harvest) if crawl else []
+    lists = StoredLists(store, keys, scratch)
+    found = StoredCrawl(store, keys, collection, harvest, started, depth, lists, before)
+    found.done = finished_lists(lists.lines, before, depth, retried=str(crawl.get("retry") or ""))
+    return found
+
+
+def _create(store: Store, key: str, collection: Collection) -> None:
+    try:
+        store.create(key, packed_ids(sorted(collection["users"])))
+    except Conflict:
+        # Begun by an earlier harvest: users that were added since are the next crawl's.
+        return
+
+
+def finished_lists(
+    lines: Callable[[str], bytes], harvests: list[EarlierHarvest], depth: int, *, retried: str = ""
+) -> dict[str, set[str]]:
+    """By direction, the accounts of a depth whose list is finished.
+
+    One that failed is to be read again if the person asked for that since.
+    """
+    done: dict[str, set[str]] = {direction: set() for direction in DIRECTIONS["both"]}
+    for harvest in harvests:
+        for end in list_ends(lines(harvest.timestamp)):
+            if end.depth != depth or end.direction not in done:
+                continue
+            if end.outcome != FAILED or harvest.timestamp > retried:
+                done[end.direction].add(end.user)
+    return done

@@ -1,0 +1,248 @@
+"""One list of followers is read to its end, and an answer that leads nowhere ends it."""
+
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import orjson
+
+from harvester.clock import timestamp
+from harvester.documents import Tree
+from harvester.networks import Batch, Stopped
+from harvester.networks.crawl import (
+    COMPLETE,
+    CUT,
+    FAILED,
+    FOLLOWERS,
+    NOT_FOUND,
+    PROTECTED,
+    SUSPENDED,
+    Crawl,
+    Edges,
+    chain_key,
+)
+from harvester.networks.list_ids import DistinctIds, ListIds
+from harvester.networks.x import ApiCode, Page, XError
+from harvester.networks.x.job import Job
+from harvester.networks.x.sources.page_room import PageRoom, PageShare
+from harvester.networks.x.sources.seeds import Seed, look_up
+
+# Why an account has no list.
+WITHOUT_LIST = {PROTECTED, SUSPENDED, NOT_FOUND}
+# Of followers: docs.x.com, "Get followers".
+_PAGE = 1000
+# Empty pages in a row, each with a token.
+_EMPTY_PAGES = 3
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What all lists of a harvest share; `most` is how many accounts of each are read, 0: all."""
+
+    job: Job
+    crawl: Crawl
+    room: PageRoom
+    comparing: threading.Lock
+    most: int = 0
+
+
+class AccountList:
+    """One list. What the next harvest needs to continue it is stored with each page."""
+
+    def __init__(self, reading: Reading, user: str, direction: str, seed: Seed, share: PageShare) -> None:
+        self._reading, self._job, self._crawl = reading, reading.job, reading.crawl
+        self._user, self._direction, self._seed = user, direction, seed
+        self.share = share
+        chain = self._crawl.chain(user, direction)
+        self._began_before = bool(chain)
+        self._token: str | None = chain.get("token")
+        self._received = int(chain.get("received") or 0)
+        self._said = chain.get("said", seed.said.get(direction))
+        self._harvests: list[str] = list(chain.get("harvests") or ())
+        self._begun = str(chain.get("from") or self._now())
+        self._begun_anew = bool(chain.get("anew"))
+        self._ids = ListIds()
+        self._tokens = {self._token} if self._token else set()
+        self._empty = 0
+
+    def read(self) -> str:
+        """Store the list to its end; the outcome."""
+        if self._seed.state in WITHOUT_LIST:
+            return self.end(self._seed.state)
+        while True:
+            page = self._page()
+            if page.outcome is not ApiCode.OK:
+                return self._unavailable(page.outcome)
+            self._take(page)
+            if ended := self._ended(page):
+                return self.end(*ended, page=page)
+            self._store(page)
+            # Many wait for their next page at once, and none needs the one before any more.
+            del page
+
+    def end(self, outcome: str, why: str = "", *, page: Page | None = None) -> str:
+        """Store how the list ended, with its last page; of one that failed, where it continues stays."""
+        with self._reading.comparing:
+            line, who, more = self._line(outcome, why)
+        patch: Tree = {}
+        if self._began_before and outcome != FAILED:
+            patch = self._chains(None)
+        if outcome == COMPLETE and not self._crawl.depth and self._user in self._job.collection["users"]:
+            patch |= {"users": {self._user: {"lists": {self._direction: self._job.harvest}}}}
+        self._put(page, patch, more, lists=orjson.dumps(line | who, option=orjson.OPT_APPEND_NEWLINE))
+        self._crawl.finished(line)
+        return outcome
+
+    # -- asking --------------------------------------------------------------------------------------
+
+    def _page(self) -> Page:
+        while True:
+            if self._job.stop.requested:
+                raise Stopped
+            self.share.take()
+            client = self._job.client
+            ask = client.followers if self._direction == FOLLOWERS else client.following
+            most = self._reading.most
+            size = min(_PAGE, most - self._received) if most else _PAGE
+            try:
+                page = ask(self._user, token=self._token, max_results=size)
+                self.share.came(len(page.line))
+                return page
+            except XError as error:
+                if error.outcome is not ApiCode.BAD_REQUEST or not self._token or self._begun_anew:
+                    raise
+                self._begin_anew(error)
+
+    def _begin_anew(self, error: XError) -> None:
+        """X does not know the token any more, and offers no other way to where it stood."""
+        self._note("list begun anew", f"X refused the token of the next page: {error.problem.detail}")
+        self._token, self._received, self._harvests, self._begun_anew = None, 0, [], True
+        self._begun, self._ids, self._tokens = self._now(), ListIds(), set()
+
+    def _unavailable(self, outcome: ApiCode) -> str:
+        """A list was refused for its account's sake, which a look-up has to confirm."""
+        state = look_up(self._job, [self._user])[self._user].state
+        if state in WITHOUT_LIST:
+            return self.end(state)
+        return self.end(FAILED, f"the list says {outcome}, the look-up does not")
+
+    # -- judging -------------------------------------------------------------------------------------
+
+    def _take(self, page: Page) -> None:
+        self._received += len(page.ids)
+        self._ids.add(page.ids)
+        self._empty = 0 if page.ids else self._empty + 1
+
+    def _ended(self, page: Page) -> tuple[str, ...]:
+        """The outcome and why, if the page is the last one."""
+        token, most = page.next_token, self._reading.most
+        if token is None:
+            return (COMPLETE,)
+        if most and self._received >= most:
+            return CUT, "max_edges_per_user reached"
+        if token in self._tokens:
+            why = "X gave a token of this list for a second time"
+        elif self._empty > _EMPTY_PAGES:
+            why = f"X gave {self._empty} empty pages in a row"
+        else:
+            self._tokens.add(token)
+            self._token = token
+            return ()
+        self._note("list cut", why)
+        return CUT, why
+
+    # -- storing -------------------------------------------------------------------------------------
+
+    def _store(self, page: Page) -> None:
+        if page.ids and self._job.harvest not in self._harvests:
+            self._harvests.append(self._job.harvest)
+        chain: Tree = {
+            "token": self._token,
+            "received": self._received,
+            "harvests": list(self._harvests),
+            "from": self._begun,
+            "said": self._said,
+            "anew": self._begun_anew or None,
+        }
+        self._began_before = True
+        # Not before it is on disk is the next page paid for.
+        self._put(page, self._chains(chain), {})
+        self.share.give_back()
+
+    def _put(self, page: Page | None, patch: Tree, counts: dict[str, int], *, lists: bytes = b"") -> None:
+        edges: tuple[Edges, ...] = ()
+        if page and page.ids:
+            edges = (Edges(1, self._user, self._direction, self._begun, page.ids),)
+            counts = {**counts, "pages": 1, "users": len(page.ids)}
+            counts["edges"] = counts.get("edges", 0) + len(page.ids)
+        batch = Batch(
+            lines=page.line if page else b"",
+            patch=patch,
+            edges=edges,
+            lists=lists,
+            counts=counts,
+            sync=True,
+        )
+        self._job.put(batch, wait=True)
+
+    def _chains(self, chain: Tree | None) -> Tree:
+        return {"graph": {"crawl": {"chains": {chain_key(self._user, self._direction): chain}}}}
+
+    def _line(self, outcome: str, why: str) -> tuple[Tree, Tree, dict[str, int]]:
+        """The line of lists.jsonl, who was gained and lost, and what it adds to the counts."""
+        harvests = [*self._harvests]
+        if self._job.harvest not in harvests:
+            harvests.append(self._job.harvest)
+        twice = 0
+        gained = lost = None
+        earlier = None
+        if outcome in (COMPLETE, CUT):
+            earlier = self._crawl.earlier(self._user, self._direction)
+            if self._began_before and self._received > self._ids.count:
+                self._ids.add_all(self._crawl.received(self._user, self._direction))
+            ids = self._ids.distinct()
+            twice = self._received - len(ids)
+            self._received = len(ids)
+        if earlier:
+            before = _distinct(earlier.ids)
+            gained = ids.without(before)
+            lost = before.without(ids) if outcome == COMPLETE else None
+            del before
+        line: Tree = {
+            "user": self._user,
+            "direction": self._direction,
+            "depth": self._crawl.depth,
+            "outcome": outcome,
+            "received": self._received,
+            "count_said": self._said,
+            "compared_with": earlier.harvest if earlier else None,
+            "harvests": harvests,
+            "from": self._begun,
+            "to": self._now(),
+        }
+        if why:
+            line["why"] = why
+        counts = {"lists_cut": 1} if outcome == CUT else {}
+        if twice:
+            counts["edges"] = -twice
+        for name, of in (("gained", gained), ("lost", lost)):
+            if of is not None:
+                counts[name] = len(of)
+        return line, {"gained": _fragment(gained), "lost": _fragment(lost)}, counts
+
+    def _note(self, event: str, detail: str) -> None:
+        where = {"user_id": self._user, "direction": self._direction}
+        self._job.put(Batch(events=({"event": event, "at": self._now(), **where, "detail": detail},)))
+
+    def _now(self) -> str:
+        return timestamp(self._job.clock.now())
+
+
+def _distinct(ids: Callable[[], Iterator[str]]) -> DistinctIds:
+    found = ListIds()
+    found.add_all(ids())
+    return found.distinct()
+
+
+def _fragment(ids: DistinctIds | None) -> orjson.Fragment | None:
+    return None if ids is None else orjson.Fragment(ids.as_json())

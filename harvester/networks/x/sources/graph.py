@@ -1,0 +1,113 @@
+"""Lists of followers of many accounts, each read page by page, and no account's trouble is another's.
+
+A list's next page is asked for once the one before is on disk, with the token that it gave. When a list ends,
+it is compared with the last complete one of its account. Only a complete list tells of losses.
+"""
+
+import logging
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+
+from harvester.collection.kinds.kind import count
+from harvester.documents import Tree
+from harvester.errors import Exit, HarvesterError
+from harvester.networks import Batch, Stopped
+from harvester.networks.crawl import FAILED, Crawl, Waiting
+from harvester.networks.x import XError
+from harvester.networks.x.job import Job
+from harvester.networks.x.sources.account_list import WITHOUT_LIST, AccountList, Reading
+from harvester.networks.x.sources.failures import Failures
+from harvester.networks.x.sources.page_room import PageRoom, PageShare
+from harvester.networks.x.sources.seeds import Seed, look_up
+
+log = logging.getLogger("twarc-cloud")
+
+
+def collect(job: Job) -> None:
+    """Read each list of the crawl's depth that is not finished; raises where there are no users."""
+    if job.crawl is None:
+        raise AssertionError("a graph is harvested with its crawl")
+    if not job.collection["users"]:
+        raise HarvesterError(
+            "The collection has no users.",
+            hint="Add some with `collection-config screennames`, then `collection-config update`.",
+            exit_code=Exit.USAGE,
+        )
+    _Depth(job, job.crawl).run()
+
+
+class _Depth:
+    """The lists of one depth, which workers take in order."""
+
+    def __init__(self, job: Job, crawl: Crawl) -> None:
+        section = job.collection.get("graph") or {}
+        self._job, self._crawl = job, crawl
+        self._guard = threading.Lock()
+        self._failures = Failures()
+        self._broken: BaseException | None = None
+        # One at a time, as it takes memory.
+        comparing = threading.Lock()
+        most = count(section, "max_edges_per_user")
+        self._reading = Reading(job, crawl, PageRoom(job.stop), comparing, most=most)
+        self._queue = self._todo()
+
+    def run(self) -> None:
+        with ThreadPoolExecutor(self._job.concurrency, thread_name_prefix="graph") as pool:
+            for future in [pool.submit(self._guarded) for _ in range(self._job.concurrency)]:
+                future.result()
+        if self._broken:
+            raise self._broken
+        self._failures.require_any_served()
+
+    def _todo(self) -> Iterator[tuple[Waiting, Seed]]:
+        """The accounts in order, each with what a look-up said of it; only those of seeds are looked up."""
+        waiting = self._crawl.waiting()
+        if self._crawl.depth:
+            yield from ((each, Seed()) for each in waiting)
+            return
+        while some := list(islice(waiting, self._job.concurrency)):
+            new = [each for each in some if not any(self._chains(each))]
+            seeds = look_up(self._job, [each.user for each in new]) if new else {}
+            yield from ((each, seeds.get(each.user, Seed())) for each in some)
+
+    def _chains(self, waiting: Waiting) -> Iterator[Tree]:
+        return (self._crawl.chain(waiting.user, direction) for direction in waiting.directions)
+
+    def _guarded(self) -> None:
+        try:
+            while taken := self._next():
+                self._user(*taken)
+        except BaseException as error:  # noqa: BLE001 - raised by `run` when all workers have ended
+            with self._guard:
+                # A stop that follows from the first error is not the news.
+                if self._broken is None or isinstance(self._broken, Stopped):
+                    self._broken = error
+
+    def _next(self) -> tuple[Waiting, Seed] | None:
+        with self._guard:
+            if self._job.stop.requested and not self._broken:
+                raise Stopped
+            return None if self._broken else next(self._queue, None)
+
+    def _user(self, waiting: Waiting, seed: Seed) -> None:
+        outcomes = set()
+        for direction in waiting.directions:
+            outcomes.add(self._list(waiting.user, direction, seed))
+        name = "users_failed" if FAILED in outcomes else "users_done"
+        self._job.put(Batch(counts={"users_unavailable" if outcomes & WITHOUT_LIST else name: 1}))
+
+    def _list(self, user: str, direction: str, seed: Seed) -> str:
+        """Read one list to its end; the outcome."""
+        account_list = AccountList(self._reading, user, direction, seed, PageShare(self._reading.room))
+        try:
+            outcome = account_list.read()
+        except XError as error:
+            self._failures.failed(error)
+            log.warning("The %s of %s failed: %s", direction, user, error)
+            return account_list.end(FAILED, why=error.message)
+        finally:
+            account_list.share.give_back()
+        self._failures.served()
+        return outcome

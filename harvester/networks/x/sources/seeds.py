@@ -1,0 +1,73 @@
+"""What a look-up says of accounts whose lists are to be read: their states, and how long the lists are."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from harvester.documents import Tree
+from harvester.networks import Batch
+from harvester.networks.crawl import FOLLOWERS, FOLLOWING
+from harvester.networks.x import ApiCode, Page, XError, name_in
+from harvester.networks.x.client import LOOK_UP
+from harvester.networks.x.decoding import member
+from harvester.networks.x.job import Job
+from harvester.networks.x.sources.accounts import STATES, profile_line, state_of
+
+_COUNTS = {FOLLOWERS: "followers_count", FOLLOWING: "following_count"}
+
+
+@dataclass(frozen=True)
+class Seed:
+    """One account: its `state` is "ok" where there is nothing to say, and empty before it is looked up."""
+
+    state: str = ""
+    # How many accounts its profile says are on each list.
+    said: Mapping[str, int] = field(default_factory=dict)
+
+
+def look_up(job: Job, ids: Sequence[str]) -> dict[str, Seed]:
+    """Look accounts up, and store their profiles and names."""
+    found: dict[str, Seed] = {}
+    for start in range(0, len(ids), LOOK_UP):
+        found |= _look_up(job, ids[start : start + LOOK_UP])
+    return found
+
+
+def _look_up(job: Job, ids: Sequence[str]) -> dict[str, Seed]:
+    try:
+        page = job.client.users(ids)
+    except XError as error:
+        if error.outcome is not ApiCode.BAD_REQUEST:
+            raise
+        # An id that X cannot read has all of its batch refused.
+        if len(ids) == 1:
+            return {ids[0]: Seed("failed")}
+        half = len(ids) // 2
+        return {**_look_up(job, ids[:half]), **_look_up(job, ids[half:])}
+    return _learned(job, ids, page)
+
+
+def _learned(job: Job, ids: Sequence[str], page: Page) -> dict[str, Seed]:
+    users = job.collection["users"]
+    profiles = [user for user in page.users if user["id"] in ids]
+    changes: list[Tree] = []
+    patch: Tree = {}
+    for profile in profiles:
+        user_id, name = profile["id"], name_in(profile)
+        before = users.get(user_id, {}).get("screen_name")
+        if name and name != before and user_id in users:
+            patch[user_id] = {"screen_name": name}
+            change: Tree = {"user_id": user_id, "change": "screen name found", "screen_name": name}
+            if before:
+                change |= {"change": "screen name changed", "old_screen_name": before}
+            changes.append(change)
+    lines = b"".join(map(profile_line, profiles))
+    counts = {"users_looked_up": len(profiles)}
+    job.put(Batch(users=lines, patch={"users": patch}, changes=tuple(changes), counts=counts, sync=True))
+    gone = {problem.resource_id: STATES.get(problem.outcome, "failed") for problem in page.problems}
+    found = {user_id: Seed(gone.get(user_id, "failed")) for user_id in ids}
+    return found | {profile["id"]: Seed(state_of(profile), _said(profile)) for profile in profiles}
+
+
+def _said(profile: Tree) -> dict[str, int]:
+    told = {direction: member(profile, "public_metrics", name) for direction, name in _COUNTS.items()}
+    return {direction: number for direction, number in told.items() if type(number) is int}

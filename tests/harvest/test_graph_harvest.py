@@ -1,0 +1,86 @@
+"""A harvest of lists of followers: what is stored of them, by a real client, against the emulator."""
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harvester.clock import moment
+from harvester.harvest.crawl import ids_in, packed_ids
+from harvester.harvest.progress import COMPLETE
+from tests.support.harvest_stage import Ended, Stage, staged
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    folder: Path = tmp_path_factory.mktemp("graph")
+    with staged(folder, users=3000, degrees="pareto:0.8:20", hubs="0:2500") as found:
+        yield found
+
+
+def read_jsonl(stage: Stage, key: str) -> list[dict[str, Any]]:
+    data = stage.store.read(key).data
+    data = gzip.decompress(data) if key.endswith(".gz") else data
+    return [json.loads(line) for line in data.splitlines()]
+
+
+def pages_of(stage: Stage, ended: Ended) -> list[dict[str, Any]]:
+    names = [each.key for each in stage.store.entries(f"{ended.folder}users-")]
+    return [line for name in sorted(names) for line in read_jsonl(stage, name)]
+
+
+def lists_of(stage: Stage, ended: Ended) -> list[dict[str, Any]]:
+    return read_jsonl(stage, f"{ended.folder}lists.jsonl")
+
+
+def edges_of(stage: Stage, ended: Ended) -> list[dict[str, Any]]:
+    names = [each.key for each in stage.store.entries(f"{ended.folder}edges-")]
+    return [line for name in sorted(names) for line in read_jsonl(stage, name)]
+
+
+def test_a_list_is_stored_page_by_page_with_its_ids_and_its_end(stage: Stage) -> None:
+    hub, other = stage.accounts[0], stage.accounts[5]
+    stage.add("one", type="graph", users={hub: {}, other: {}}, graph={"direction": "followers"})
+    ended = stage.harvest("one")
+    assert ended.outcome.state == COMPLETE, ended.outcome
+    summary, ends = ended.summary, {line["user"]: line for line in lists_of(stage, ended)}
+    assert set(ends) == {hub, other}
+    for user, end in ends.items():
+        truth = stage.control.followers(user)
+        found = [line for line in edges_of(stage, ended) if line["user"] == user]
+        assert [each for line in found for each in line["ids"]] == truth
+        assert [line["list"] for line in found] == [end["from"]] * len(found)
+        assert (end["outcome"], end["received"], end["count_said"]) == ("complete", len(truth), len(truth))
+        assert (end["gained"], end["lost"], end["compared_with"]) == (None, None, None)
+    edges = sum(end["received"] for end in ends.values())
+    counts = {"users_looked_up": 2, "pages": 4, "users": edges, "edges": edges, "users_done": 2}
+    assert (summary["counts"], summary["tweets"], summary["files"]) == (counts, 0, 1)
+    assert summary["billed"]["usd"] == (edges + 2) / 100
+    assert summary["crawl"] == {"started": summary["harvest_timestamp"], "depth": 0, "users": 2}
+    assert {user["id"] for user in ended.users} == {hub, other}
+    stage.require_tidy("one")
+
+
+def test_a_line_of_edges_names_the_line_of_its_page(stage: Stage) -> None:
+    stage.add("lines", type="graph", users={user: {} for user in stage.accounts[:4]})
+    ended = stage.harvest("lines", concurrency=3)
+    for line in edges_of(stage, ended):
+        page = pages_of(stage, ended)[line["line"] - 1]
+        assert [account["id"] for account in page["data"]] == line["ids"]
+        assert f"/users/{line['user']}/{line['direction']}?" in page["__twarc"]["url"]
+
+
+def test_the_depth_of_the_seeds_is_written_once_and_no_list_is_read_twice(stage: Stage) -> None:
+    users = sorted(stage.accounts[10:14])
+    keys = stage.add("again", type="graph", users={user: {} for user in users})
+    first = stage.harvest("again")
+    here = keys.crawl(moment(first.summary["harvest_timestamp"]))
+    assert list(ids_in(stage.store, here.depth(0))) == users
+    assert stage.store.read(here.depth(0)).data == packed_ids(users)
+    stage.edit("again", lambda tree: {**tree, "users": {**tree["users"], stage.accounts[20]: {}}})
+    second = stage.harvest("again")
+    assert second.summary["billed"]["users"] == 0
+    assert second.summary["crawl"] == {**first.summary["crawl"], "users": 0}
