@@ -1,17 +1,15 @@
 """A harvest of lists of followers: what is stored of them, by a real client, against the emulator."""
 
-import gzip
-import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from harvester.clock import moment
 from harvester.harvest.crawl import ids_in, packed_ids
 from harvester.harvest.progress import COMPLETE
-from tests.support.harvest_stage import Ended, Stage, staged
+from tests.support.graph_stage import edges_of, files_of, lists_of
+from tests.support.harvest_stage import Stage, staged
 
 
 @pytest.fixture(scope="module")
@@ -19,26 +17,6 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
     folder: Path = tmp_path_factory.mktemp("graph")
     with staged(folder, users=3000, degrees="pareto:0.8:20", hubs="0:2500") as found:
         yield found
-
-
-def read_jsonl(stage: Stage, key: str) -> list[dict[str, Any]]:
-    data = stage.store.read(key).data
-    data = gzip.decompress(data) if key.endswith(".gz") else data
-    return [json.loads(line) for line in data.splitlines()]
-
-
-def pages_of(stage: Stage, ended: Ended) -> list[dict[str, Any]]:
-    names = [each.key for each in stage.store.entries(f"{ended.folder}users-")]
-    return [line for name in sorted(names) for line in read_jsonl(stage, name)]
-
-
-def lists_of(stage: Stage, ended: Ended) -> list[dict[str, Any]]:
-    return read_jsonl(stage, f"{ended.folder}lists.jsonl")
-
-
-def edges_of(stage: Stage, ended: Ended) -> list[dict[str, Any]]:
-    names = [each.key for each in stage.store.entries(f"{ended.folder}edges-")]
-    return [line for name in sorted(names) for line in read_jsonl(stage, name)]
 
 
 def test_a_list_is_stored_page_by_page_with_its_ids_and_its_end(stage: Stage) -> None:
@@ -68,7 +46,7 @@ def test_a_line_of_edges_names_the_line_of_its_page(stage: Stage) -> None:
     stage.add("lines", type="graph", users={user: {} for user in stage.accounts[:4]})
     ended = stage.harvest("lines", concurrency=3)
     for line in edges_of(stage, ended):
-        page = pages_of(stage, ended)[line["line"] - 1]
+        page = files_of(stage, ended, "users-")[line["line"] - 1]
         assert [account["id"] for account in page["data"]] == line["ids"]
         assert f"/users/{line['user']}/{line['direction']}?" in page["__twarc"]["url"]
 

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from harvester.networks.records import BrokenLine, Records, object_of
 from harvester.reading.splitting import LONGEST_LINE, Gunzip, Unreadable
-from harvester.store.keys import is_side
+from harvester.store.keys import EDGES, is_side
 
 Ids = Callable[[list[str]], None]
 
@@ -55,7 +55,7 @@ class Content:
 
 def content(name: str, pieces: Iterable[memoryview], records: Counter, *, ids: Ids | None = None) -> Content:
     """Read an object, whose name ends as what it holds; `ids` is given those of all posts."""
-    told = _Told() if is_side(name) else None
+    told = _Told("ids" if name.startswith(EDGES) else "rules") if is_side(name) else None
     lines = _Lines(told or records, ids, whole=name.endswith(".json"))
     if name.endswith(".gz"):
         found = _read(pieces, _Gunzip(lines))
@@ -89,20 +89,23 @@ def _read(pieces: Iterable[memoryview], sink: "_Plain | _Gunzip") -> Content:
     )
 
 
+_OF_A_LATER = {"rules": "rules a later record matched", "ids": "ids a later record has"}
+
+
 class _Told:
     """Counts the lines of a side file, each of which is for a later record, or for another post of it."""
 
-    def __init__(self) -> None:
-        self.last = 0
+    def __init__(self, member: str) -> None:
+        self.last, self._member = 0, member
 
     def __call__(self, block: bytes, *, ids: bool) -> Records:
         del ids
         lines = block.splitlines()
         for number, line in enumerate(lines, 1):
             told = object_of(line, number)
-            at, rules = told.get("line"), told.get("rules")
-            if type(at) is not int or at < max(1, self.last) or not isinstance(rules, list) or not rules:
-                raise BrokenLine(number, "does not say which rules a later record matched")
+            at, listed = told.get("line"), told.get(self._member)
+            if type(at) is not int or at < max(1, self.last) or not isinstance(listed, list) or not listed:
+                raise BrokenLine(number, f"does not say which {_OF_A_LATER[self._member]}")
             self.last = at
         return Records(len(lines), 0)
 

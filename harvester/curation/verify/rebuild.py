@@ -13,6 +13,7 @@ from harvester.store import Store
 from harvester.store.keys import (
     COLLECTION,
     EVENTS,
+    LISTS,
     STATS,
     USER_CHANGES,
     USERS,
@@ -22,7 +23,7 @@ from harvester.store.keys import (
 )
 
 # After the records, in the order in which a harvest ends.
-_AFTER = (USERS, EVENTS, STATS, USER_CHANGES, COLLECTION)
+_AFTER = (USERS, EVENTS, STATS, LISTS, USER_CHANGES, COLLECTION)
 
 
 @dataclass(frozen=True)

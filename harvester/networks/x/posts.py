@@ -34,6 +34,9 @@ class _Line(msgspec.Struct):
 
 class _Post(msgspec.Struct):
     id: str
+    # An account has a name of its own, and no text.
+    username: Raw = Raw()
+    text: Raw = Raw()
     author_id: str = ""
     created_at: str = ""
 
@@ -117,6 +120,8 @@ def _split(record: _Line, received: str) -> Iterator[Post]:
     }
     for raw in _list.decode(record.data):
         found = _post.decode(raw)
+        if bytes(found.username) and not bytes(found.text):
+            continue
         value = b'{"data":' + bytes(raw)
         if included := _of_one(_texts(raw), known):
             parts = (b'"%s":[%s]' % (name.encode(), b",".join(each)) for name, each in included.items())

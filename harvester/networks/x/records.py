@@ -1,4 +1,7 @@
-"""X's records: a line is an answer with one post or many in `data`; a line of 2019 is a post itself."""
+"""X's records: a line is an answer with one post or many in `data`; a line of 2019 is a post itself.
+
+An answer about accounts has them in the place of posts, and holds none.
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -8,16 +11,17 @@ import msgspec
 from harvester.networks.records import BrokenLine, Records, object_of
 
 
-class _Nothing(msgspec.Struct):
-    pass
+class _Item(msgspec.Struct, gc=False):
+    username: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    text: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
-class _Identified(msgspec.Struct):
-    id: str
+class _Identified(_Item, gc=False):
+    id: str = ""
 
 
 class _Counted(msgspec.Struct):
-    data: list[_Nothing] | _Nothing | None | msgspec.UnsetType = msgspec.UNSET
+    data: list[_Item] | _Item | None | msgspec.UnsetType = msgspec.UNSET
 
 
 class _Listed(msgspec.Struct):
@@ -55,21 +59,31 @@ def _one_by_one(block: bytes, *, ids: bool) -> Records:
         found = data if isinstance(data, list) else [data] if isinstance(data, dict) else []
         if not all(isinstance(post, dict) for post in found):
             raise BrokenLine(lines, f"has a post that is not a JSON object: {line[:60]!r}")
+        found = [post for post in found if not is_account(post)]
         posts += len(found)
         if ids:
             known += [str(post.get("id_str") or post.get("id")) for post in found]
     return Records(lines, posts, known)
 
 
+def is_account(item: Any) -> bool:
+    """Whether what stands in the place of a post is an account: it has a name, and no text."""
+    if isinstance(item, dict):
+        return "username" in item and "text" not in item
+    return item.username is not msgspec.UNSET and item.text is msgspec.UNSET
+
+
+def _items(data: Any) -> list[Any]:
+    return data if isinstance(data, list) else [data] if isinstance(data, _Item) else []
+
+
 def _posts(record: Any) -> int:
-    data = record.data
-    return len(data) if isinstance(data, list) else 0 if data is None else 1
+    if record.data is msgspec.UNSET:
+        return 1
+    return sum(not is_account(item) for item in _items(record.data))
 
 
 def _ids_of(record: _Listed) -> Iterable[str]:
-    data = record.data
-    if isinstance(data, list):
-        return (post.id for post in data)
-    if isinstance(data, _Identified):
-        return (data.id,)
-    return (record.id_str,) if record.id_str else ()
+    if record.data is msgspec.UNSET:
+        return (record.id_str,) if record.id_str else ()
+    return (item.id for item in _items(record.data) if not is_account(item))

@@ -9,6 +9,7 @@ from typing import Any
 
 from harvester.documents import Tree
 from harvester.networks.records import BrokenLine
+from harvester.networks.x.records import is_account
 
 # Large members without references.
 _PLAIN = frozenset(
@@ -31,6 +32,7 @@ def flattened(record: Tree) -> tuple[list[Tree], list[Tree]]:
     found = data if isinstance(data, list) else [data] if isinstance(data, dict) else []
     if not all(isinstance(post, dict) and _is_key(post.get("id")) for post in found):
         raise BrokenLine(1, "has a post without an id")
+    found = [post for post in found if not is_account(post)]
     posts = [known_objects.expand(post) for post in found]
     for name in ("__twarc", "matching_rules"):
         if name in record:

@@ -140,10 +140,10 @@ class AccountList:
             return (COMPLETE,)
         if most and self._received >= most:
             return CUT, "max_edges_per_user reached"
-        if token in self._tokens:
-            why = "X gave a token of this list for a second time"
-        elif self._empty > _EMPTY_PAGES:
+        if self._empty > _EMPTY_PAGES:
             why = f"X gave {self._empty} empty pages in a row"
+        elif page.ids and token in self._tokens:
+            why = "X gave a token of this list for a second time"
         else:
             self._tokens.add(token)
             self._token = token

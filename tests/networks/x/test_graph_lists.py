@@ -1,0 +1,254 @@
+"""Lists of followers over many harvests, against the emulator's truth: what was gained, lost and paid."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from harvester.clock import Stop
+from harvester.errors import Exit
+from harvester.harvest.progress import BUDGET, COMPLETE, STOPPED
+from harvester.networks import Source
+from harvester.networks.registry import usual
+from harvester.networks.x.job import Job
+from tests.support.graph_stage import edges_of, end_crawl, ids_of_list, lists_of
+from tests.support.harvest_stage import DAY, Ended, Stage, staged
+
+_FOLLOWERS = "GET /2/users/*/followers"
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    folder: Path = tmp_path_factory.mktemp("graph")
+    with staged(folder, users=4000, posts_per_user=0, degrees="pareto:0.8:20", hubs="0:3500") as found:
+        yield found
+
+
+def before_each_page(act: Callable[[Job, int], None]) -> Callable[[str], Source[Any]]:
+    """The source of X, of which each request for followers is preceded by this, with its number."""
+
+    def collect(job: Job) -> None:
+        ask, asked = job.client.followers, [0]
+
+        def followers(user: str, **how: Any) -> Any:
+            asked[0] += 1
+            act(job, asked[0])
+            return ask(user, **how)
+
+        job.client.followers = followers  # type: ignore[method-assign]
+        usual().source("graph")(job)
+
+    return lambda _: collect
+
+
+# -- gained and lost -----------------------------------------------------------------------------------
+
+
+def test_who_was_gained_and_lost_is_the_difference_of_the_complete_lists(tmp_path: Path) -> None:
+    with staged(tmp_path, users=1300, posts_per_user=0, hubs="0:1100,1:30", churn=0.05) as stage:
+        users = stage.accounts[:4]
+        stage.add("watch", type="graph", users={user: {} for user in users}, graph={})
+        known: dict[tuple[str, str], set[str]] = {}
+        harvests: dict[tuple[str, str], str] = {}
+        for day in range(10):
+            most = 1000 if day in (3, 6) else None
+            stage.edit("watch", lambda tree, most=most: limited(tree, most))
+            ended = stage.harvest("watch", concurrency=3)
+            assert ended.outcome.state == COMPLETE
+            for end in lists_of(stage, ended):
+                of = end["user"], end["direction"]
+                truth = set(getattr(stage.control, end["direction"])(end["user"]))
+                received = set(ids_of_list(edges_of(stage, ended), end))
+                assert end["outcome"] == ("cut" if most and len(truth) > most else "complete")
+                assert received == truth if end["outcome"] == "complete" else len(received) == most
+                assert as_set(end["gained"]) == (received - known[of] if of in known else None)
+                is_fact = of in known and end["outcome"] == "complete"
+                assert as_set(end["lost"]) == (known[of] - truth if is_fact else None)
+                assert end["compared_with"] == harvests.get(of)
+                if end["outcome"] == "complete":
+                    known[of], harvests[of] = truth, ended.summary["harvest_timestamp"]
+            assert len(known) == 4
+            end_crawl(stage, "watch")
+            stage.clock.advance(DAY)
+        assert day == 9
+
+
+def limited(tree: dict[str, Any], most: int | None) -> dict[str, Any]:
+    return {**tree, "graph": {**tree["graph"], "max_edges_per_user": most}}
+
+
+def as_set(ids: list[str] | None) -> set[str] | None:
+    assert ids is None or len(set(ids)) == len(ids)
+    return None if ids is None else set(ids)
+
+
+def test_a_list_that_changes_while_it_is_read_gives_no_false_loss_and_counts_nobody_twice(
+    stage: Stage,
+) -> None:
+    hub = stage.accounts[0]
+    stage.add("moves", type="graph", users={hub: {}})
+    first = stage.harvest("moves")
+    (before,) = lists_of(stage, first)
+    end_crawl(stage, "moves")
+    listed = stage.control.followers(hub)
+    everyone = [user["id"] for user in stage.control.users(count=4000)]
+    strangers = [each for each in everyone if each not in listed and each != hub]
+    newcomers = strangers[:1]
+
+    def change(_: Job, number: int) -> None:
+        if number > 1:
+            stage.control.follow(hub, add=newcomers, remove=[listed[-number]])
+            newcomers.clear()
+
+    second = stage.harvest("moves", source=before_each_page(change))
+    (end,) = lists_of(stage, second)
+    pages = ids_of_list(edges_of(stage, second), end)
+    after = set(stage.control.followers(hub))
+    assert len(pages) > len(set(pages)) == end["received"] == second.summary["counts"]["edges"]
+    assert before["received"] == len(listed)
+    assert set(end["lost"]) <= set(listed) - after
+    assert end["gained"] == []
+
+
+# -- many harvests, one list ---------------------------------------------------------------------------
+
+
+def test_a_list_that_was_cut_by_a_stop_continues_where_it_was_and_no_page_is_paid_twice(
+    stage: Stage,
+) -> None:
+    hub, small = stage.accounts[0], stage.accounts[7]
+    stage.add("parts", type="graph", users={hub: {}, small: {}})
+    harvests: list[Ended] = []
+    for _ in range(4):
+        stop = Stop()
+
+        def halt(_: Job, number: int, stop: Stop = stop) -> None:
+            if number == 2:
+                stop.request("enough")
+
+        harvests.append(stage.harvest("parts", stop=stop, source=before_each_page(halt)))
+        stage.require_tidy("parts")
+    harvests.append(stage.harvest("parts"))
+    ends = {end["user"]: end for end in lists_of(stage, *harvests)}
+    truth = {user: stage.control.followers(user) for user in (hub, small)}
+    edges = edges_of(stage, *harvests)
+    assert {user: ids_of_list(edges, end) for user, end in ends.items()} == truth
+    assert len(ends[hub]["harvests"]) == 4
+    assert sum(len(each) for each in truth.values()) == billed(*harvests)
+    crawl = stage.collection("parts")["graph"]["crawl"]
+    assert crawl["started"] == harvests[0].summary["harvest_timestamp"] and crawl["chains"] == {}
+    end_crawl(stage, "parts")
+    (end, _) = sorted(lists_of(stage, stage.harvest("parts")), key=lambda end: -end["received"])
+    assert (end["gained"], end["lost"]) == ([], []) and end["compared_with"] == ends[hub]["harvests"][-1]
+
+
+def billed(*harvests: Ended) -> int:
+    """The accounts of lists that were paid for."""
+    name = "users/:id/followers"
+    each = (ended.summary["billed"]["by_endpoint"].get(name, {}) for ended in harvests)
+    return sum(of.get("users", 0) for of in each)
+
+
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(cents=st.integers(100, 5000), concurrency=st.integers(1, 8), times=st.integers(1, 3))
+def test_a_budget_is_used_to_the_last_account_and_never_exceeded(
+    stage: Stage, cents: int, concurrency: int, times: int
+) -> None:
+    name = f"budget-{cents}-{concurrency}-{times}"
+    users = {user: {} for user in stage.accounts[:5]}
+    if name in {each for each in _seen}:
+        return
+    _seen.add(name)
+    stage.add(name, type="graph", users=users, budget_usd=cents / 100)
+    # Each harvest may spend a part of it, and all of them no more than the whole.
+    harvests = [
+        stage.harvest(name, concurrency=concurrency, budget_usd=cents / 100 / times if times > 1 else 0.0)
+        for _ in range(times + 1)
+    ]
+    spent = round(sum(ended.summary["billed"].get("usd", 0) for ended in harvests) * 100)
+    wanted = sum(len(stage.control.followers(user)) for user in users) + len(users)
+    assert spent <= cents
+    if harvests[-1].outcome.state == COMPLETE:
+        assert spent == wanted
+    else:
+        assert harvests[-1].outcome.limit == BUDGET and harvests[-1].outcome.exit_code is Exit.RETRY_LATER
+        # Thirds of a budget are rounded down to whole accounts.
+        assert cents - spent < times
+
+
+_seen: set[str] = set()
+
+
+# -- what X answers ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def faulty(stage: Stage) -> Iterator[Stage]:
+    yield stage
+    stage.control.clear_faults()
+
+
+def test_a_token_that_comes_again_ends_the_list_with_an_event(faulty: Stage) -> None:
+    hub = faulty.accounts[0]
+    faulty.add("stuck", type="graph", users={hub: {}})
+    faulty.control.faults([{"on": _FOLLOWERS, "when": {"nth": 2}, "do": "stuck-token"}])
+    ended = faulty.harvest("stuck")
+    (end,) = lists_of(faulty, ended)
+    assert (end["outcome"], end["received"], end["lost"]) == ("cut", 2000, None)
+    assert [(event["event"], event["user_id"]) for event in ended.events] == [("list cut", hub)]
+    assert end["why"] == ended.events[0]["detail"] == "X gave a token of this list for a second time"
+
+
+def test_empty_pages_with_a_token_are_passed_three_times(faulty: Stage) -> None:
+    hub = faulty.accounts[0]
+    for name, many, outcome in (("three", 3, "complete"), ("four", 4, "cut")):
+        faulty.add(name, type="graph", users={hub: {}})
+        empty = [{"on": _FOLLOWERS, "when": {"nth": 2 + n}, "do": "empty-page"} for n in range(many)]
+        faulty.control.faults(empty)
+        ended = faulty.harvest(name)
+        (end,) = lists_of(faulty, ended)
+        assert end["outcome"] == outcome, name
+        faulty.control.clear_faults()
+
+
+@pytest.mark.parametrize("state", ["protected", "suspended", "deleted"])
+def test_an_account_without_a_list_has_that_as_its_outcome(stage: Stage, state: str) -> None:
+    user, other = stage.accounts[30:32]
+    stage.control.user(user, state=state)
+    stage.add(f"no-{state}", type="graph", users={user: {}, other: {}})
+    ended = stage.harvest(f"no-{state}")
+    stage.control.user(user, state="ok")
+    ends = {end["user"]: end["outcome"] for end in lists_of(stage, ended)}
+    assert ends == {user: {"deleted": "not_found"}.get(state, state), other: "complete"}
+    assert ended.summary["counts"]["users_unavailable"] == 1
+    again = stage.harvest(f"no-{state}")
+    assert again.summary["billed"]["users"] == 0
+
+
+def test_a_token_that_x_refuses_begins_the_list_anew_once(stage: Stage) -> None:
+    hub = stage.accounts[0]
+    stage.add("refused", type="graph", users={hub: {}})
+    stop = Stop()
+
+    def halt(_: Job, number: int) -> None:
+        if number == 2:
+            stop.request("enough")
+
+    first = stage.harvest("refused", stop=stop, source=before_each_page(halt))
+    assert first.outcome.state == STOPPED
+
+    def spoil(tree: dict[str, Any]) -> dict[str, Any]:
+        crawl = tree["graph"]["crawl"]
+        ((name, chain),) = crawl["chains"].items()
+        changed = {**crawl, "chains": {name: {**chain, "token": "stale"}}}
+        return {**tree, "graph": {**tree["graph"], "crawl": changed}}
+
+    stage.edit("refused", spoil)
+    second = stage.harvest("refused")
+    (end,) = lists_of(stage, second)
+    assert [event["event"] for event in second.events] == ["list begun anew"]
+    assert ids_of_list(edges_of(stage, first, second), end) == stage.control.followers(hub)
+    assert (end["outcome"], len(end["harvests"])) == ("complete", 1)
