@@ -1,8 +1,9 @@
 """A collection of lists of followers: of its users, and of whom these lead to, depth by depth."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+from harvester.collection import selection
 from harvester.collection.kinds.kind import (
     COUNT,
     OBJECT,
@@ -31,15 +32,6 @@ _LIMITS = ("max_depth", "max_users", "max_edges_per_user")
 _KNOWN = {*CHOICES, *_LIMITS, "select", "exclude", "steps", *_LEARNED}
 
 
-def _no_selection(select: Any) -> Iterator[str]:
-    if not isinstance(select, dict):
-        yield "graph.select is not an object."
-
-
-# What stands against a selection of accounts.
-select_problems: Callable[[Any], Iterator[str]] = _no_selection
-
-
 def _problems(tree: Tree, rules: Rules) -> Iterator[str]:
     if not rules.has_graph:
         yield f"The network {rules.network} has no lists of followers to collect."
@@ -58,7 +50,7 @@ def _problems(tree: Tree, rules: Rules) -> Iterator[str]:
     for name in _LIMITS:
         yield from count_problems(section, name, "graph.", least=0 if name == "max_depth" else 1)
     yield from _exclude_problems(section.get("exclude"), rules)
-    yield from select_problems(section.get("select") or {})
+    yield from selection.problems_of(section.get("select") or {})
     if section.get("approve") == "within_budget" and not tree.get("budget_usd"):
         yield 'graph.approve is "within_budget", which needs a budget_usd.'
     shapes = {"crawl": OBJECT, "last_crawl": OBJECT}

@@ -1,6 +1,7 @@
 """Lists of followers over many harvests, against the emulator's truth: what was gained, lost and paid."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from harvester.networks.x.job import Job
 from tests.support.graph_stage import edges_of, end_crawl, ids_of_list, lists_of
 from tests.support.harvest_stage import DAY, Ended, Stage, staged
 
+_SEEN: set[str] = set()
 _FOLLOWERS = "GET /2/users/*/followers"
 
 
@@ -38,7 +40,7 @@ def before_each_page(act: Callable[[Job, int], None]) -> Callable[[str], Source[
             act(job, asked[0])
             return ask(user, **how)
 
-        job.client.followers = followers  # type: ignore[method-assign]
+        vars(job.client)["followers"] = followers
         usual().source("graph")(job)
 
     return lambda _: collect
@@ -55,7 +57,7 @@ def test_who_was_gained_and_lost_is_the_difference_of_the_complete_lists(tmp_pat
         harvests: dict[tuple[str, str], str] = {}
         for day in range(10):
             most = 1000 if day in (3, 6) else None
-            stage.edit("watch", lambda tree, most=most: limited(tree, most))
+            stage.edit("watch", partial(limited, most=most))
             ended = stage.harvest("watch", concurrency=3)
             assert ended.outcome.state == COMPLETE
             for end in lists_of(stage, ended):
@@ -76,7 +78,7 @@ def test_who_was_gained_and_lost_is_the_difference_of_the_complete_lists(tmp_pat
         assert day == 9
 
 
-def limited(tree: dict[str, Any], most: int | None) -> dict[str, Any]:
+def limited(tree: dict[str, Any], *, most: int | None) -> dict[str, Any]:
     return {**tree, "graph": {**tree["graph"], "max_edges_per_user": most}}
 
 
@@ -158,10 +160,11 @@ def test_a_budget_is_used_to_the_last_account_and_never_exceeded(
     stage: Stage, cents: int, concurrency: int, times: int
 ) -> None:
     name = f"budget-{cents}-{concurrency}-{times}"
-    users = {user: {} for user in stage.accounts[:5]}
-    if name in {each for each in _seen}:
-        return
-    _seen.add(name)
+    users: dict[str, Any] = {user: {} for user in stage.accounts[:5]}
+    if name in _SEEN:
+        # Shown again when the law fails.
+        name += f"-{len(_SEEN)}"
+    _SEEN.add(name)
     stage.add(name, type="graph", users=users, budget_usd=cents / 100)
     # Each harvest may spend a part of it, and all of them no more than the whole.
     harvests = [
@@ -172,14 +175,12 @@ def test_a_budget_is_used_to_the_last_account_and_never_exceeded(
     wanted = sum(len(stage.control.followers(user)) for user in users) + len(users)
     assert spent <= cents
     if harvests[-1].outcome.state == COMPLETE:
-        assert spent == wanted
+        # Accounts that were looked up, and of which no page was paid for any more, are looked up again.
+        assert wanted <= spent <= wanted + concurrency * times
     else:
         assert harvests[-1].outcome.limit == BUDGET and harvests[-1].outcome.exit_code is Exit.RETRY_LATER
         # Thirds of a budget are rounded down to whole accounts.
         assert cents - spent < times
-
-
-_seen: set[str] = set()
 
 
 # -- what X answers ------------------------------------------------------------------------------------
