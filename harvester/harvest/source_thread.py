@@ -149,7 +149,8 @@ class SourceThread:
             scratch=self.scratch,
             put=self.inbox.put,
         )
-        context.progress.crawls(crawl.told())
+        window = self.network.edges_a_second
+        context.progress.crawls(crawl.told() | ({"edges_a_second": window} if window else {}))
         return crawl
 
     def _note_refused_field(self, words: str) -> None:

@@ -1,7 +1,11 @@
 """A harvest's progress in one line: posts, files, users and dollars."""
 
+from harvester.clock import moment
 from harvester.documents import HarvestSummary
 from harvester.text import counted, size
+
+# The users of a crawl of whom nothing is to be read any more.
+_DONE = ("users_done", "users_unavailable", "users_failed")
 
 
 def dollars(summary: HarvestSummary) -> float:
@@ -12,10 +16,37 @@ def progress_words(summary: HarvestSummary) -> str:
     """How far a running harvest is: `collecting: 1,200 tweets, 1 file (75K), 3 users, $6.00`."""
     counts = summary.get("counts") or {}
     users = counts.get("users_done", 0) + counts.get("users_unavailable", 0)
+    crawls = isinstance(summary.get("crawl"), dict)
     parts = [
-        counted(summary["tweets"], "tweet"),
+        counted(counts.get("edges", 0), "edge") if crawls else counted(summary["tweets"], "tweet"),
         f"{counted(summary['files'], 'file')} ({size(summary['file_bytes'])})",
         *([counted(users, "user")] if users else []),
         *([f"${dollars(summary):.2f}"] if dollars(summary) else []),
     ]
     return f"{summary.get('activity') or summary['state']}: {', '.join(parts)}"
+
+
+def amount(summary: HarvestSummary) -> str:
+    """How much there is so far: posts, or of a crawl its edges, users and speed."""
+    crawl = summary.get("crawl")
+    if not isinstance(crawl, dict):
+        return f"Tweets: {summary['tweets']:,}"
+    counts = summary.get("counts") or {}
+    done = sum(counts.get(name, 0) for name in _DONE)
+    of_depth = f" of depth {crawl['depth']}" if crawl.get("depth") else ""
+    return (
+        f"Edges: {counts.get('edges', 0):,}{_speed(summary, counts.get('edges', 0))}. "
+        f"Users{of_depth}: {done:,} done, {max(0, crawl.get('users', 0) - done):,} left"
+    )
+
+
+def _speed(summary: HarvestSummary, edges: int) -> str:
+    try:
+        begun, updated = moment(summary["harvest_timestamp"]), moment(summary["updated"])
+    except (KeyError, TypeError, ValueError):
+        return ""
+    seconds = (updated - begun).total_seconds()
+    if seconds < 1:
+        return ""
+    allowed = summary["crawl"].get("edges_a_second")
+    return f" ({edges / seconds:,.0f} edges/s{f'; the window allows {allowed:,}' if allowed else ''})"

@@ -10,6 +10,7 @@ from harvester.clock import Stopped as Stopped
 from harvester.collection.kinds import Rules
 from harvester.documents import Collection, Tree
 from harvester.errors import Exit, HarvesterError
+from harvester.networks.account import Account as Account
 from harvester.networks.batch import Batch as Batch
 from harvester.networks.batch import Put as Put
 from harvester.networks.budget import Billing, Prices
@@ -50,15 +51,6 @@ class Client:
 
     def close(self) -> None:
         """Give up all connections."""
-
-
-@dataclass(frozen=True)
-class Account:
-    """An account as its network knows it; `posts` is how many it has published until now."""
-
-    id: str
-    name: str
-    posts: int | None = None
 
 
 @dataclass(frozen=True)
@@ -122,6 +114,8 @@ class Network:
     one_stream_per_app: ClassVar[bool] = False
     # Whether a running stream takes over a changed filter, by the edits of its job.
     changes_streams: ClassVar[bool] = False
+    # How many accounts on lists of one direction it gives at most; 0: unknown.
+    edges_a_second: ClassVar[int] = 0
 
     @property
     def rules(self) -> Rules:
@@ -270,6 +264,10 @@ class Network:
     def ask(self, tree: Collection, client: Any) -> Iterator[Check]:
         """Whether the network accepts the keys, and what the collection asks for."""
         yield Check("network", True, f"{self.title} has nothing to check.")
+
+    def ask_terms(self, tree: Collection) -> str:
+        """What `ask` costs, in words, to be agreed to; empty where that is next to nothing."""
+        return ""
 
     def volume_terms(self, tree: Collection) -> str:
         """What it takes to count the posts that a collection would receive, in words, to be agreed to."""

@@ -37,7 +37,8 @@ def test_a_list_is_stored_page_by_page_with_its_ids_and_its_end(stage: Stage) ->
     counts = {"users_looked_up": 2, "pages": 4, "users": edges, "edges": edges, "users_done": 2}
     assert (summary["counts"], summary["tweets"], summary["files"]) == (counts, 0, 1)
     assert summary["billed"]["usd"] == (edges + 2) / 100
-    assert summary["crawl"] == {"started": summary["harvest_timestamp"], "depth": 0, "users": 2}
+    started = summary["harvest_timestamp"]
+    assert summary["crawl"] == {"started": started, "depth": 0, "users": 2, "edges_a_second": 333}
     assert {user["id"] for user in ended.users} == {hub, other}
     stage.require_tidy("one")
 

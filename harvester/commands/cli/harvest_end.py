@@ -7,6 +7,7 @@ from harvester.commands.cli.output import print_line
 from harvester.documents import HarvestSummary
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest.progress import Outcome
+from harvester.harvest.summary import amount
 from harvester.text import printable, size
 
 
@@ -20,7 +21,7 @@ def print_end(collection_id: str, outcome: Outcome, summary: HarvestSummary, *, 
     reason = f" ({outcome.reason})" if outcome.reason and not failed else ""
     print_line(
         f"{collection_id} => {outcome.state}{reason}. Harvest timestamp: {summary['harvest_timestamp']}. "
-        f"Tweets: {summary['tweets']:,}. Files: {summary['files']:,} ({size(summary['file_bytes'])}). "
+        f"{amount(summary)}. Files: {summary['files']:,} ({size(summary['file_bytes'])}). "
         f"Billed: ${summary['billed'].get('usd', 0):.2f}.",
         err=err,
     )

@@ -6,7 +6,7 @@ from harvester.commands.cli.output import advise
 from harvester.commands.cli.printed_commands import complete
 from harvester.commands.cli.workspace import Workspace
 from harvester.documents import HarvestSummary
-from harvester.harvest.summary import dollars
+from harvester.harvest.summary import amount, dollars
 from harvester.text import printable, size
 
 
@@ -15,7 +15,7 @@ def summary_line(workspace: Workspace, summary: HarvestSummary) -> str:
     return printable(
         f"{summary['collection_id']}{' (repair)' * bool(summary.get('is_repair'))} => {workspace.label}. "
         f"Harvest timestamp: {summary['harvest_timestamp']}. "
-        f"Tweets: {summary['tweets']:,}. Files: {summary['files']:,} ({size(summary['file_bytes'])})"
+        f"{amount(summary)}. Files: {summary['files']:,} ({size(summary['file_bytes'])})"
     )
 
 

@@ -16,7 +16,9 @@ from harvester.networks.validation import as_valid
 @click.command("check", help="Check the file, or the stored COLLECTION_ID, for problems.")
 @optional_collection_id_argument
 @click.option(
-    "--live", is_flag=True, help="Also ask the X API about keys, caps, query or rules (at most $0.01)."
+    "--live",
+    is_flag=True,
+    help="Also ask the X API about keys, caps, query, rules or lists (at most $0.01, or after confirmation).",
 )
 @click.option(
     "--volume", is_flag=True, help="With --live: also count the posts of each rule ($0.005 a request)."
@@ -52,6 +54,8 @@ def check(
 
         found = [found[0], *of_shards(workspace, tree, live=live, volume=volume)]
     elif live and all(each.ok for each in found):
+        if terms := network_of(tree).ask_terms(as_valid(tree)):
+            confirm(f"Send {terms}?", yes=yes)
         found = collection.with_network(
             found, as_valid(tree), lambda: network_client.client(workspace.settings, tree), volume=volume
         )

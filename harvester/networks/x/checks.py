@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Iterator
 
-from harvester.collection.kinds import is_stream
+from harvester.collection.kinds import is_crawl, is_stream
 from harvester.collection.kinds.kind import count
-from harvester.collection.kinds.names import FILTER, SEARCH, USER_TIMELINE
+from harvester.collection.kinds.names import FILTER, GRAPH, SEARCH, USER_TIMELINE
 from harvester.documents import Collection, FilterSection, SearchSection, Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.networks.check import Check
+from harvester.networks.x import graph_checks
 from harvester.networks.x.client import XClient
 from harvester.networks.x.decoding import member, number
 from harvester.networks.x.endpoints import COUNTS
@@ -36,6 +37,8 @@ def estimates(tree: Collection) -> Iterator[Check]:
 
 def least_cost(tree: Collection) -> float:
     """Smaller requests are not made."""
+    if is_crawl(tree):
+        return graph_checks.price_of_edges(1)
     archive = (tree.get("search") or {}).get("archive")
     return 0.0 if is_stream(tree) else price("", posts=_PAGE[bool(archive)])
 
@@ -117,7 +120,13 @@ _OF_KIND: dict[str, Callable[[Collection], Iterator[Check]]] = {
     USER_TIMELINE: _timelines,
     SEARCH: _search,
     FILTER: _filter,
+    GRAPH: graph_checks.estimates,
 }
+
+
+def ask_terms(tree: Collection) -> str:
+    """What asking costs, in words; empty where it is a cent at most."""
+    return graph_checks.ask_terms(tree) if is_crawl(tree) and tree["users"] else ""
 
 
 def ask(tree: Collection, x: XClient) -> Iterator[Check]:
@@ -202,4 +211,5 @@ def _filter_of(tree: Collection) -> Tree:
 _ACCEPTED: dict[str, Callable[[XClient, Collection], Iterator[Check]]] = {
     SEARCH: _accepted_query,
     FILTER: _accepted_rules,
+    GRAPH: graph_checks.ask,
 }

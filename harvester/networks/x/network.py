@@ -37,6 +37,8 @@ class X(Network):
     name_limits = LIMITS
     one_stream_per_app = True
     changes_streams = True
+    # docs.x.com, "Rate limits": 300 pages of a thousand in 15 minutes.
+    edges_a_second = 333
 
     @property
     def rules(self) -> Rules:
@@ -195,6 +197,11 @@ class X(Network):
         from harvester.networks.x import checks
 
         return checks.ask(tree, client)
+
+    def ask_terms(self, tree: Collection) -> str:
+        from harvester.networks.x import checks
+
+        return checks.ask_terms(tree)
 
     def volume_terms(self, tree: Collection) -> str:
         from harvester.networks.x import checks

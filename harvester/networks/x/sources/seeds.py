@@ -5,14 +5,11 @@ from dataclasses import dataclass, field
 
 from harvester.documents import Tree
 from harvester.networks import Batch
-from harvester.networks.crawl import FOLLOWERS, FOLLOWING
 from harvester.networks.x import ApiCode, Page, XError, name_in
 from harvester.networks.x.client import LOOK_UP
-from harvester.networks.x.decoding import member
+from harvester.networks.x.graph_checks import said_by
 from harvester.networks.x.job import Job
 from harvester.networks.x.sources.accounts import STATES, profile_line, state_of
-
-_COUNTS = {FOLLOWERS: "followers_count", FOLLOWING: "following_count"}
 
 
 @dataclass(frozen=True)
@@ -65,9 +62,4 @@ def _learned(job: Job, ids: Sequence[str], page: Page) -> dict[str, Seed]:
     job.put(Batch(users=lines, patch={"users": patch}, changes=tuple(changes), counts=counts, sync=True))
     gone = {problem.resource_id: STATES.get(problem.outcome, "failed") for problem in page.problems}
     found = {user_id: Seed(gone.get(user_id, "failed")) for user_id in ids}
-    return found | {profile["id"]: Seed(state_of(profile), _said(profile)) for profile in profiles}
-
-
-def _said(profile: Tree) -> dict[str, int]:
-    told = {direction: member(profile, "public_metrics", name) for direction, name in _COUNTS.items()}
-    return {direction: number for direction, number in told.items() if type(number) is int}
+    return found | {profile["id"]: Seed(state_of(profile), said_by(profile)) for profile in profiles}

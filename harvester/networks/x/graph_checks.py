@@ -1,0 +1,96 @@
+"""What lists of followers may cost, before the first is read: by what is known of the seeds."""
+
+from collections.abc import Iterator, Mapping
+
+from harvester.collection.kinds.kind import count
+from harvester.documents import Collection, Tree
+from harvester.networks.check import Check
+from harvester.networks.crawl import DIRECTIONS, FOLLOWERS, FOLLOWING
+from harvester.networks.x.client import LOOK_UP, XClient
+from harvester.networks.x.decoding import member
+from harvester.networks.x.prices import price
+from harvester.text import counted
+
+_COUNTS = {FOLLOWERS: "followers_count", FOLLOWING: "following_count"}
+# docs.x.com, "Rate limits": of each app and direction in 15 minutes, in pages of a thousand.
+EDGES_A_WINDOW = 300_000
+
+
+def price_of_edges(edges: int) -> float:
+    """The dollars for so many accounts on lists."""
+    return price("users/:id/followers", users=edges)
+
+
+def said_by(profile: Tree) -> Mapping[str, int]:
+    """How many accounts each list of an account has, as its profile says."""
+    told = {direction: member(profile, "public_metrics", name) for direction, name in _COUNTS.items()}
+    return {direction: number for direction, number in told.items() if type(number) is int}
+
+
+def estimates(tree: Collection) -> Iterator[Check]:
+    """Without a request: how long lists are is not known, unless the collection limits them."""
+    users, section = tree["users"], tree.get("graph") or {}
+    if not users:
+        yield Check("users", False, "there are none.", "Add some: `collection-config screennames`.")
+        return
+    lists = _directions(section)
+    yield Check("users", True, f"{len(users):,}, of each {' and '.join(lists)}.")
+    look_ups = price("users", users=len(users))
+    each = f"each account on a list costs ${price_of_edges(1):.3f}, and each user looked up as much"
+    if most := count(section, "max_edges_per_user"):
+        dollars = price_of_edges(len(users) * len(lists) * most) + look_ups
+        words = f"at most ${dollars:,.2f} for depth 0 ({most:,} of each list)"
+    else:
+        words = f"depends on the lists; `--live` looks up how long they are, for ${look_ups:,.2f}"
+    yield Check("cost", True, f"{words}; {each}.")
+    yield _budget(tree)
+
+
+def _budget(tree: Collection) -> Check:
+    dollars = tree.get("budget_usd")
+    if not dollars:
+        detail = "none: budget_usd limits what the crawl may cost, over all its harvests and depths."
+        return Check("budget", True, detail)
+    edges = int(dollars / price_of_edges(1))
+    return Check("budget", True, f"${dollars:,.2f}, which pays for {counted(edges, 'account')} on lists.")
+
+
+def ask_terms(tree: Collection) -> str:
+    """What it costs to look up how long the lists are, in words."""
+    users = len(tree["users"])
+    return f"a look-up of {counted(users, 'user')}, which costs at most ${price('users', users=users):,.2f}"
+
+
+def ask(x: XClient, tree: Collection) -> Iterator[Check]:
+    """Look the users up: what depth 0 costs at most."""
+    ids, section = list(tree["users"]), tree.get("graph") or {}
+    most, lists = count(section, "max_edges_per_user"), _directions(section)
+    edges = found = 0
+    missing: list[str] = []
+    for start in range(0, len(ids), LOOK_UP):
+        page = x.users(ids[start : start + LOOK_UP])
+        listed = {user["id"]: user for user in page.users}
+        missing += [user for user in ids[start : start + LOOK_UP] if user not in listed]
+        for profile in listed.values():
+            said = [said_by(profile).get(direction, 0) for direction in lists]
+            edges += sum(min(number, most) if most else number for number in said)
+            found += 1
+    dollars = price_of_edges(edges) + price("users", users=found)
+    detail = (
+        f"at most ${dollars:,.2f} for depth 0: {edges:,} accounts on the lists of {counted(found, 'user')}"
+    )
+    least = edges * 900 // EDGES_A_WINDOW // len(lists)
+    yield Check("cost", True, f"{detail}; X's rate limit takes {_duration(least)}.", instead_of="cost")
+    if missing:
+        shown = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
+        yield Check("users at X", True, f"{counted(len(missing), 'user')} not found: {shown}.")
+
+
+def _directions(section: Tree) -> tuple[str, ...]:
+    return DIRECTIONS[section.get("direction", FOLLOWERS)]
+
+
+def _duration(seconds: int) -> str:
+    if seconds < 60:
+        return "less than a minute"
+    return counted(seconds // 60, "minute") if seconds < 7200 else counted(seconds // 3600, "hour")
