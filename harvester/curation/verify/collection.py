@@ -1,5 +1,7 @@
 """Verifies the collection's own files: collection.json by its changesets, pointers by their targets."""
 
+import gzip
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -45,6 +47,9 @@ class CollectionCase:
         findings = [Finding(name, Verdict.UNREADABLE, why) for name, why in self.unreadable.items()]
         trees: dict[str, Any] = {}
         for name, data in sorted(self.files.items()):
+            if name.endswith(".gz"):
+                findings += _of_crawl(name, data)
+                continue
             try:
                 trees[name] = orjson.loads(data)
             except orjson.JSONDecodeError as error:
@@ -150,6 +155,17 @@ def _lost(changesets: list[Any], found: list[str]) -> Iterator[Finding]:
 def _counts(finding: Finding) -> bool:
     # A hundred thousand changesets that are as they should be say nothing to anybody.
     return finding.verdict is not Verdict.FOUND or not finding.name.startswith(CHANGESETS)
+
+
+def _of_crawl(name: str, data: bytes) -> Iterator[Finding]:
+    """Whether a file of a crawl is whole: no manifest names it, as it is created once."""
+    try:
+        whole = gzip.decompress(data)
+    except (EOFError, OSError, zlib.error) as error:
+        yield Finding(name, Verdict.CORRUPT, f"it is not whole gzip: {error}")
+        return
+    if whole and not whole.endswith(b"\n"):
+        yield Finding(name, Verdict.CORRUPT, "its last line has no end")
 
 
 def _parsed(name: str, data: bytes, tree: Any) -> list[Finding]:
