@@ -91,5 +91,5 @@ class StoredLists:
 def _damaged(key: str, error: Exception) -> HarvesterError:
     return HarvesterError(
         f"{key} cannot be read, which holds a list that is to be compared: {error}.",
-        hint="`verify` says what is damaged; restore the file, or remove `lists` of the user it is about.",
+        hint="Restore it; `collection verify` names what is damaged.",
     )

@@ -34,10 +34,16 @@ def seeds(desk: tuple[Person, emulator.Emulated]) -> list[str]:
     return [user["id"] for user in desk[1].control.users(count=2)]
 
 
-def test_a_template_is_filled_in_checked_and_priced(
-    person: Person, desk: tuple[Person, emulator.Emulated], seeds: list[str]
-) -> None:
-    person.output("collection-config", "template", "graph", "--id", "watch", "--force")
+@pytest.fixture(scope="module")
+def harvested(person: Person, seeds: list[str]) -> str:
+    """What the first harvest of the collection `watch` printed."""
+    person.write({"id": "watch", "type": "graph", "users": {seed: {} for seed in seeds}})
+    person.output("collection", "add")
+    return person.harvester("local", "harvester", "watch").out
+
+
+def test_a_template_is_filled_in_checked_and_priced(person: Person, seeds: list[str]) -> None:
+    person.output("collection-config", "template", "graph", "--id", "priced", "--force")
     assert person("collection-config", "check").code == Exit.ERROR
     person.output("collection-config", "userids", *seeds)
     offline = person.output("collection-config", "check")
@@ -52,8 +58,6 @@ def test_a_template_is_filled_in_checked_and_priced(
     words = person.output("collection-config", "check")
     assert "at most $2.02 for depth 0 (100 of each list)" in words
     assert "$50.00, which pays for 5,000 accounts" in words
-    person.write(tree)
-    person.output("collection", "add")
 
 
 @pytest.mark.parametrize(
@@ -76,10 +80,8 @@ def test_what_cannot_be_meant_is_refused_by_name(section: Any, words: str) -> No
     assert any(words in problem for problem in validation.problems(tree)), validation.problems(tree)
 
 
-def test_a_harvest_is_shown_verified_and_read(
-    person: Person, desk: tuple[Person, emulator.Emulated], seeds: list[str]
-) -> None:
-    assert "Edges: 160" in person.harvester("local", "harvester", "watch").out
+def test_a_harvest_is_shown_verified_and_read(person: Person, harvested: str, seeds: list[str]) -> None:
+    assert "Edges: 160" in harvested
     last = person.output("harvest", "last", "watch")
     assert "Edges: 160" in last and "Users: 2 done, 0 left." in last
     assert "OK: 1 harvest, 0 posts, 0 gaps" in person.output("collection", "verify", "watch", "--duplicates")
@@ -94,6 +96,7 @@ def test_a_harvest_is_shown_verified_and_read(
     assert listed["counts"]["edges"] == 160 and listed["tweets"] == 0
 
 
+@pytest.mark.usefixtures("harvested")
 def test_a_damaged_file_of_edges_is_found(person: Person) -> None:
     (edges,) = (person.folder / "collections/watch").rglob("edges-*.gz")
     whole = edges.read_bytes()
