@@ -1,0 +1,198 @@
+"""A depth is closed: of the accounts that its lists named, those selected and not seen before are the next.
+
+The files are a function of what was found and what is known, whatever the order in which it came; made again
+they have the same bytes. Memory does not grow with the number of accounts.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO
+
+import orjson
+
+from harvester.graph import runs
+from harvester.graph.findings import LETTERS, OUTCOMES, TAB
+from harvester.graph.partitions import Partitions
+from harvester.graph.select import REJECTED, SELECTED, UNKNOWN
+
+BY_COST, BY_ID, BY_PLACE = "fewest_followers_first", "id", "dfs"
+
+# Wider than any count, so that text has the order of numbers; who does not say comes last.
+_WIDTH = 12
+_NOT_KNOWN = b"~"
+_SELECTED = LETTERS[SELECTED].encode()
+_READ = 1 << 20
+
+Tell = Callable[[str, int], None]
+
+
+def _quiet(words: str, number: int) -> None:
+    pass
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a frontier is made of: how it is ordered, and how many accounts it may have."""
+
+    by: str = BY_COST
+    most_users: int | None = None
+    # Whether verdicts are written.
+    judged: bool = True
+
+
+@dataclass
+class Frontier:
+    """What was made: the files in the scratch folder, and the figures."""
+
+    ids: Path
+    order: Path
+    judged: Path | None
+    # Accounts named on pages, each time; different ones; of these, those of earlier depths.
+    entries: int = 0
+    found: int = 0
+    known: int = 0
+    # Accounts that are not selected, by outcome and condition.
+    others: dict[str, Counter[str]] = field(default_factory=lambda: {REJECTED: Counter(), UNKNOWN: Counter()})
+    selected: int = 0
+    # Of the selected, as many as there may be.
+    users: int = 0
+    # Of the users: what their lists bring at most, and what their profiles say.
+    accounts: int = 0
+    said: int = 0
+    # Users of whom the length of a list is not known.
+    uncounted: int = 0
+
+    @property
+    def repeated(self) -> float:
+        """The share of the entries that named an account not for the first time."""
+        return 1 - (self.found - self.known) / self.entries if self.entries else 0.0
+
+
+class Closing:
+    """Accounts that were found, and those known before, become a frontier.
+
+    `scratch` is an empty folder on a disk with room for some 100 bytes an account.
+    """
+
+    def __init__(self, scratch: Path, wanted: Wanted, *, tell: Tell = _quiet) -> None:
+        self._scratch, self._wanted, self._tell = scratch, wanted, tell
+        self._found = Partitions(scratch / "found")
+        self._known = Partitions(scratch / "known")
+        self._entries = 0
+
+    def find(self, findings: list[bytes]) -> None:
+        """Add what pages named."""
+        self._found.add(findings, ends=TAB)
+        self._entries += len(findings)
+
+    def know(self, ids: Iterable[bytes]) -> None:
+        """Add accounts that the frontier shall not have."""
+        rest = iter(ids)
+        while some := list(islice(rest, 10_000)):
+            self._known.add(some)
+
+    def frontier(self) -> Frontier:
+        """The frontier; everything was added."""
+        judged = self._scratch / "judged.jsonl.gz" if self._wanted.judged else None
+        made = Frontier(self._scratch / "ids.txt.gz", self._scratch / "order.txt.gz", judged)
+        made.entries = self._entries
+        self._known.flush()
+        folder = self._folder("selected")
+        files: list[Path] = []
+        verdicts = self._divide(made, folder, files)
+        if judged:
+            runs.write_packed(judged, verdicts)
+        else:
+            for _ in verdicts:
+                pass
+        self._order(made, files)
+        return made
+
+    def _divide(self, made: Frontier, folder: Path, files: list[Path]) -> Iterator[list[bytes]]:
+        """Write who is selected to a sorted file for each part; the verdicts of each part."""
+        for part, found in enumerate(self._found.each()):
+            self._tell("comparing with what is known", made.found)
+            by_key = _first_of_each(found)
+            new = sorted(by_key.keys() - set(self._known.lines(part)))
+            made.found += len(by_key)
+            made.known += len(by_key) - len(new)
+            lines = [by_key[key] for key in new]
+            selected = lines
+            if self._wanted.judged:
+                selected = [line for line in lines if line.split(TAB, 2)[1] == _SELECTED]
+                yield [_verdict(made, line) for line in lines]
+            if selected:
+                files.append(folder / f"part-{part:02d}")
+                runs.write_lines(files[-1], selected)
+                made.selected += len(selected)
+
+    def _order(self, made: Frontier, files: list[Path]) -> None:
+        """Write the frontier in the order of its visits, and in that of its ids."""
+        self._tell("ordering", made.selected)
+        lines = (_keyed(line, self._wanted.by) for path in files for line in _lines(path))
+        blocks = runs.in_order(lines, self._folder("order"))
+        folder = self._folder("ids")
+        kept = folder / "kept"
+        with kept.open("wb") as file:
+            runs.write_packed(made.order, self._visited(made, blocks, file))
+        for path in files:
+            path.unlink()
+        runs.write_packed(made.ids, runs.in_order(_lines(kept), folder))
+
+    def _visited(
+        self, made: Frontier, blocks: Iterable[list[bytes]], kept: BinaryIO
+    ) -> Iterator[list[bytes]]:
+        """The lines of the order, as far as there may be users, whose ids are written to `kept`."""
+        most = self._wanted.most_users
+        for block in blocks:
+            taken = block if most is None else block[: max(0, most - made.users)]
+            if not taken:
+                continue
+            _, keys, accounts, said = zip(*[line.split(TAB) for line in taken], strict=True)
+            made.users += len(taken)
+            made.accounts += sum(map(int, filter(None, accounts)))
+            made.said += sum(map(int, filter(None, said)))
+            made.uncounted += accounts.count(b"")
+            kept.write(b"\n".join(keys) + b"\n")
+            yield list(map(TAB.join, zip(keys, accounts, strict=True)))
+
+    def _folder(self, name: str) -> Path:
+        folder = self._scratch / name
+        folder.mkdir()
+        return folder
+
+
+def _first_of_each(lines: list[bytes]) -> dict[bytes, bytes]:
+    """By id, the first line of each account."""
+    # What comes later in a dictionary stays.
+    lines.sort(reverse=True)
+    return {line.partition(TAB)[0]: line for line in lines}
+
+
+def _keyed(line: bytes, by: str) -> bytes:
+    """What of a finding is needed in the order of the visits, after what the order is made of."""
+    key, _, accounts, said, place, _ = line.split(TAB, 5)
+    if by == BY_COST:
+        first = accounts.rjust(_WIDTH, b"0") if accounts else _NOT_KNOWN
+    else:
+        first = place if by == BY_PLACE else b""
+    return TAB.join((first, key, accounts, said))
+
+
+def _verdict(made: Frontier, line: bytes) -> bytes:
+    """What is kept of the verdict of an account; who is not selected is counted."""
+    key, letter, _, _, _, condition, values = line.split(TAB, 6)
+    outcome, name = OUTCOMES[letter], condition.decode()
+    if outcome in made.others:
+        made.others[outcome][name] += 1
+    found = {"id": key.decode(), "verdict": outcome, "condition": name or None}
+    return orjson.dumps({**found, "values": orjson.Fragment(values or b"{}")})
+
+
+def _lines(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while some := file.readlines(_READ):
+            yield from b"".join(some)[:-1].split(b"\n")
