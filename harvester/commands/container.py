@@ -21,6 +21,7 @@ from harvester.commands.cli.signals import stop_on_signals, wait_for_shutdown
 from harvester.commands.cli.version import version_option
 from harvester.commands.cli.workspace import folder_store
 from harvester.commands.container_sink import SinksBeside, aws_sink, local_sink, sinks_beside
+from harvester.commands.crawl import Crawling
 from harvester.commands.unlock import unlock
 from harvester.documents import Collection
 from harvester.errors import Exit
@@ -131,7 +132,7 @@ def aws_harvest(bucket: str, collection_ids: Sequence[str], host: str, **options
             # What an earlier try said is not said of this one.
             alerts.reported = False
             run = _Run(store, collection_id, bucket, _Options(host=host, **options), stop, alerts, service)
-            return run.run()
+            return run.through()
 
         return service.run(harvest, store, tell=alerts.failed) if service else int(harvest(stop).exit_code)
 
@@ -151,7 +152,7 @@ def local_harvest(collection_ids: Sequence[str], collections_path: str, **option
     with watching(collection_id, collections_path, unless=TYPED) as alerts:
         heartbeat.beat_if_asked()
         store, chosen = folder_store(Path(collections_path)), _Options(host="127.0.0.1", **options)
-        return int(_Run(store, collection_id, "local", chosen, stop, alerts).run().exit_code)
+        return int(_Run(store, collection_id, "local", chosen, stop, alerts).through().exit_code)
 
 
 @aws.command("unlock", help="Remove the lock of COLLECTION_ID, even of a running harvest.")
@@ -193,10 +194,19 @@ class _Run:
     alerts: Alerts
     service: "StreamService | None" = None
 
-    def run(self) -> Outcome:
+    def through(self) -> Outcome:
+        """Harvest, and of a crawl one depth after the other."""
+        scratch = Path(self._chosen().temp) / "closing" / self.collection_id
+        keys = CollectionKeys(self.collection_id)
+        return Crawling(self.store, keys, scratch, self.stop, self.run).run()
+
+    def _chosen(self) -> Settings:
         options = self.options
+        return settings(flags={"temp": options.temp, "tweets_per_file": options.tweets_per_file})
+
+    def run(self) -> Outcome:
+        options, chosen = self.options, self._chosen()
         share_one_heap()
-        chosen = settings(flags={"temp": options.temp, "tweets_per_file": options.tweets_per_file})
         self.alerts.settings, self.alerts.store = chosen, self.store
         token = RunToken("") if options.port is None else token_of_run(chosen, self.collection_id)
         sinks = sinks_beside(self.store, self.collection_id, self.work_folder, temp=chosen.temp)

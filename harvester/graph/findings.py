@@ -41,10 +41,7 @@ class Reading:
         for profile in profiles:
             verdict = judge(profile)
             said = said_by(profile)
-            if most is None:
-                accounts = said
-            else:
-                accounts = self._capped(profile, most)
+            accounts = said if most is None else self._capped(profile, most)
             if profile.protected:
                 # Its lists are shown to nobody.
                 accounts = 0
@@ -63,5 +60,7 @@ class Reading:
         return profile.followers + profile.following
 
     def _capped(self, profile: Profile, most: int) -> int:
-        of_each = (profile.followers if each == "followers" else profile.following for each in self.directions)
+        of_each = (
+            profile.followers if each == "followers" else profile.following for each in self.directions
+        )
         return sum(most if said is None else min(said, most) for said in of_each)

@@ -1,6 +1,6 @@
 """Lines that begin with an id are divided by its hash, so that a part of all of them fits in memory."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from zlib import crc32
 

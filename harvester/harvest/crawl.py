@@ -27,7 +27,7 @@ def packed_ids(ids: list[str]) -> bytes:
 def ids_in(store: Store, key: str) -> Iterator[str]:
     """The ids of a file of a depth."""
     for line in gzip.decompress(store.read(key).data).splitlines():
-        yield line.decode()
+        yield line.partition(b"\t")[0].decode()
 
 
 def depth_of(store: Store, here: CrawlKeys, section: Tree) -> int:

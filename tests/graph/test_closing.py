@@ -16,7 +16,9 @@ from harvester.networks.profiles import Profile
 
 IDS = st.integers(1, 60).map(str)
 COUNTS = st.none() | st.integers(0, 20)
-PROFILES = st.builds(Profile, id=IDS, followers=COUNTS, following=COUNTS, protected=st.sampled_from([None, True]))
+PROFILES = st.builds(
+    Profile, id=IDS, followers=COUNTS, following=COUNTS, protected=st.sampled_from([None, True])
+)
 PAGES = st.lists(st.tuples(st.integers(0, 3), st.lists(PROFILES, max_size=6)), max_size=8)
 KNOWN = st.lists(IDS, max_size=20)
 SELECT = st.sampled_from([{}, {"min_followers": 10}, {"any": [{"min_following": 5}, {"max_followers": 3}]}])
@@ -47,9 +49,7 @@ def visits(made: Frontier) -> list[str]:
     return [line.split("\t")[0] for line in read(made.order)]
 
 
-LAW = settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None
-)
+LAW = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
 
 
 @LAW

@@ -1,0 +1,131 @@
+"""A crawl goes from depth to depth: one harvest for each, until it waits for a person or is over."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harvester.clock import Stop, Stopped
+from harvester.collection import history
+from harvester.collection.kinds import is_crawl
+from harvester.commands import say_error
+from harvester.commands.cli.output import print_line
+from harvester.documents import Tree
+from harvester.errors import Exit, HarvesterError, NotFound
+from harvester.harvest.progress import COMPLETE, PARTIAL, STOPPED, Outcome
+from harvester.store import Store
+from harvester.store.keys import CollectionKeys
+from harvester.text import counted, printable
+
+if TYPE_CHECKING:
+    from harvester.graph.approval import Next
+    from harvester.graph.crawls import Crawl
+
+log = logging.getLogger("twarc-cloud")
+
+APPROVAL = "approval"
+_EVERY = 100
+_SIGNALS = {"SIGINT": Exit.INTERRUPTED, "SIGTERM": Exit.TERMINATED}
+
+
+@dataclass
+class Crawling:
+    """Harvests one collection: of a crawl, depth after depth; of another kind, once.
+
+    `harvest` runs one harvest. `scratch` is a folder for what does not fit in memory.
+    """
+
+    store: Store
+    keys: CollectionKeys
+    scratch: Path
+    stop: Stop
+    harvest: Callable[[], Outcome]
+
+    def run(self) -> Outcome:
+        if not is_crawl(self._tree()):
+            return self.harvest()
+        try:
+            return self._depths()
+        except Stopped:
+            return Outcome(STOPPED, self.stop.reason, _SIGNALS.get(self.stop.reason, Exit.OK))
+
+    def _depths(self) -> Outcome:
+        from harvester.graph import approval, crawls
+
+        done: Outcome | None = None
+        tried: set[tuple[str, int]] = set()
+        while True:
+            crawl = crawls.current(self.store, self.keys, self._tree())
+            if crawl is None:
+                if done is not None:
+                    return done
+                step = approval.Next(approval.COLLECT, 0)
+            else:
+                step = approval.next_step(crawl, self.scratch)
+            if crawl and step.step == approval.CLOSE:
+                self._close(crawl, step.depth)
+            elif crawl and step.step == approval.OVER:
+                done = self._end(crawl, step.depth, done)
+            elif step.step == approval.WAIT:
+                return self._wait(step)
+            else:
+                place = (crawl.started if crawl else "", step.depth)
+                if done is not None and place in tried:
+                    return done
+                tried.add(place)
+                ended = self.harvest()
+                if ended.state not in (COMPLETE, PARTIAL):
+                    return ended
+                done = done if done and done.state == PARTIAL else ended
+
+    def _close(self, crawl: "Crawl", depth: int) -> None:
+        from harvester.graph.close import close
+
+        def tell(words: str, number: int) -> None:
+            if self.stop.requested:
+                raise Stopped
+            if number and number % _EVERY == 0:
+                log.info("Closing depth %d of %s: %s, %s", depth, self.keys.id, words, f"{number:,}")
+
+        figures = close(crawl, depth, self.scratch, tell=tell)
+        print_line(
+            f"{self.keys.id}: depth {depth} is closed. Depth {depth + 1} has "
+            f"{counted(figures['users'], 'user')} of {figures['found']:,} that were found."
+        )
+        if not figures["users"]:
+            say_error(printable(nothing_selected(self.keys.id, figures)))
+
+    def _end(self, crawl: "Crawl", depth: int, done: Outcome | None) -> Outcome:
+        from harvester.graph.ending import note_end
+
+        note_end(crawl, depth)
+        print_line(f"{self.keys.id}: the crawl is over at depth {depth}.")
+        return done or Outcome(COMPLETE, "The crawl was over; the next harvest begins another.")
+
+    def _wait(self, step: "Next") -> Outcome:
+        outcome = Outcome(STOPPED, step.why, Exit.RETRY_LATER, step.hint, APPROVAL)
+        say_error(printable(f"{self.keys.id} => {STOPPED} ({APPROVAL}): {step.why}. {step.hint}"))
+        return outcome
+
+    def _tree(self) -> Tree:
+        try:
+            return history.current(self.store, self.keys)
+        except (NotFound, HarvesterError):
+            # The harvest says in words what is wrong with it.
+            return {}
+
+
+def nothing_selected(collection_id: str, figures: Tree) -> str:
+    """Why a depth has no users, in one line."""
+    new = figures["found"] - figures["known"]
+    if not new:
+        return f"Depth {figures['depth']} is empty: all accounts that were found are known already."
+    others = {**figures["rejected"]}
+    for name, number in figures["unknown"].items():
+        others[name] = others.get(name, 0) + number
+    most = max(others, key=lambda name: others[name], default="max_users")
+    return (
+        f"Depth {figures['depth']} is empty: graph.select rejects all of {counted(new, 'account')}, most by "
+        f"{most}. Change it, then run `graph reselect {collection_id}`, which costs nothing."
+    )

@@ -1,0 +1,137 @@
+"""A crawl as a store holds it: its depths, its harvests, what they were billed, and whether it is over.
+
+Nothing of this is kept twice: a depth is closed once the file of the next one is there, and a crawl is over
+once the next depth is deeper than the last, or empty.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harvester.clock import moment
+from harvester.collection.description import budget
+from harvester.collection.kinds.kind import count
+from harvester.documents import Tree, object_in
+from harvester.errors import NotFound
+from harvester.harvest.crawl import EarlierHarvest, StoredCrawl, finished_lists, harvests_since
+from harvester.harvest.stored_lists import StoredLists
+from harvester.networks.crawl import DIRECTIONS, FOLLOWERS, Waiting
+from harvester.store import Store
+from harvester.store.keys import CollectionKeys, CrawlKeys
+
+_DEPTH = re.compile(r"depth-(\d+)\.txt\.gz")
+_ALWAYS = "9999-12-31T00:00:00+00:00"
+
+
+@dataclass(frozen=True)
+class OfHarvest:
+    """One harvest of a crawl, and the collection whose it is."""
+
+    keys: CollectionKeys
+    harvest: EarlierHarvest
+
+
+@dataclass(frozen=True)
+class Crawl:
+    """The crawl of a collection that began at `started`.
+
+    `harvested` are the collections whose harvests it consists of; with none, it is the collection itself.
+    """
+
+    store: Store
+    keys: CollectionKeys
+    tree: Tree
+    started: str
+    harvested: Sequence[CollectionKeys] = ()
+
+    @property
+    def section(self) -> Tree:
+        return self.tree.get("graph") or {}
+
+    @property
+    def state(self) -> Tree:
+        """What the collection keeps of it; empty if it is over."""
+        crawl = self.section.get("crawl") or {}
+        return crawl if crawl.get("started") == self.started else {}
+
+    @property
+    def here(self) -> CrawlKeys:
+        return self.keys.crawl(moment(self.started))
+
+    @property
+    def directions(self) -> Sequence[str]:
+        return DIRECTIONS[self.section.get("direction") or FOLLOWERS]
+
+    @property
+    def max_depth(self) -> int:
+        return count(self.section, "max_depth")
+
+    @property
+    def most_edges(self) -> int | None:
+        return count(self.section, "max_edges_per_user") or None
+
+    def depths(self) -> list[int]:
+        """The depths whose accounts are known."""
+        names = (entry.key.rpartition("/")[2] for entry in self.store.entries(f"{self.here.folder}depth-"))
+        return sorted(int(found[1]) for name in names if (found := _DEPTH.fullmatch(name)))
+
+    def figures(self, depth: int) -> Tree:
+        """What is kept of a depth; empty of the seeds, and of what is not known."""
+        try:
+            return object_in(self.store.read(self.here.figures(depth)).data)
+        except NotFound:
+            return {}
+
+    def is_over(self, depths: Sequence[int]) -> bool:
+        last = depths[-1] if depths else 0
+        return last > self.max_depth or (last > 0 and not self.figures(last).get("users"))
+
+    def harvests(self) -> list[OfHarvest]:
+        """All of them, in the order in which they began."""
+        found = [
+            OfHarvest(keys, each)
+            for keys in self.harvested or (self.keys,)
+            for each in harvests_since(self.store, keys, self.started, until=_ALWAYS)
+        ]
+        return sorted(found, key=lambda each: each.harvest.timestamp)
+
+    def waiting(self, depth: int, scratch: Path) -> Iterator[Waiting]:
+        """The accounts of a depth that have lists without an outcome."""
+        before = [each.harvest for each in self.harvests()]
+        lists = StoredLists(self.store, self.keys, scratch)
+        retried = str(self.state.get("retry") or "")
+        tree: Any = self.tree
+        crawl = StoredCrawl(self.store, self.keys, tree, _ALWAYS, self.started, depth, lists, before)
+        crawl.done = finished_lists(lists.lines, before, depth, retried=retried)
+        return crawl.waiting()
+
+    def budget_left(self, harvests: Sequence[OfHarvest]) -> float | None:
+        """The dollars of the collection's budget that the crawl has left; None if it has no budget."""
+        whole = budget({**self.tree}, setting=0)
+        return None if whole is None else round(max(0.0, whole - spent(harvests)), 6)
+
+    def approved(self, depth: int) -> float | None:
+        """The dollars that were approved for a depth."""
+        found = (self.state.get("approved") or {}).get(str(depth))
+        return None if found is None else float(found)
+
+
+def spent(harvests: Sequence[OfHarvest], depth: int | None = None) -> float:
+    """The dollars billed so far, or for a depth."""
+    each = (of.harvest.usd for of in harvests if depth is None or of.harvest.depth == depth)
+    return round(sum(each), 6)
+
+
+def current(store: Store, keys: CollectionKeys, tree: Tree) -> Crawl | None:
+    """The crawl that a collection is at; None if its next harvest begins one."""
+    started = ((tree.get("graph") or {}).get("crawl") or {}).get("started")
+    return Crawl(store, keys, tree, str(started)) if started else None
+
+
+def latest(store: Store, keys: CollectionKeys, tree: Tree) -> Crawl | None:
+    """The crawl that a collection is at, or else its last one."""
+    found = current(store, keys, tree)
+    last = ((tree.get("graph") or {}).get("last_crawl") or {}).get("started")
+    return found or (Crawl(store, keys, tree, str(last)) if last else None)

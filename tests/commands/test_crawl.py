@@ -1,0 +1,179 @@
+"""A crawl goes from depth to depth by itself, as far as it may."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harvester.errors import Exit
+from harvester.graph import crawls
+from harvester.graph.approval import approve
+from harvester.harvest.progress import COMPLETE, STOPPED
+from harvester.store.keys import CollectionKeys
+from tests.support.crawls import crawl, frontiers, here_of, latest, lines_of, truth, visits
+from tests.support.harvest_stage import Stage, staged
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    folder: Path = tmp_path_factory.mktemp("crawl")
+    with staged(folder, users=400, degrees="pareto:1.2:3") as found:
+        yield found
+
+
+def add(stage: Stage, name: str, seeds: list[str], **section: Any) -> None:
+    budget = {"budget_usd": section.pop("budget_usd")} if "budget_usd" in section else {}
+    stage.add(name, type="graph", users={seed: {} for seed in seeds}, graph=section, **budget)
+
+
+def test_a_crawl_within_its_budget_goes_through_all_depths(stage: Stage) -> None:
+    seeds = stage.accounts[:2]
+    add(stage, "all", seeds, max_depth=2, approve="within_budget", budget_usd=1_000)
+    assert crawl(stage, "all").state == COMPLETE
+    assert frontiers(stage, "all") == truth(stage, seeds, depths=2)
+    graph = stage.collection("all")["graph"]
+    assert graph["crawl"] is None
+    assert graph["last_crawl"]["depth"] == 2
+    assert [each.harvest.depth for each in latest(stage, "all").harvests()] == [0, 1, 2]
+
+
+def test_followers_alone_are_a_crawl_of_one_depth_whose_frontier_is_who_follows(stage: Stage) -> None:
+    seeds = stage.accounts[5:7]
+    add(stage, "seeds", seeds)
+    assert crawl(stage, "seeds").state == COMPLETE
+    assert frontiers(stage, "seeds") == truth(stage, seeds, depths=0)
+    first = latest(stage, "seeds").started
+    assert crawl(stage, "seeds").state == COMPLETE
+    assert latest(stage, "seeds").started > first
+
+
+def test_each_depth_waits_for_approval_and_goes_on_after_it(stage: Stage) -> None:
+    seeds = stage.accounts[10:12]
+    add(stage, "asks", seeds, max_depth=1)
+    keys = CollectionKeys("asks")
+    waits = crawl(stage, "asks")
+    assert (waits.state, waits.limit, waits.exit_code) == (STOPPED, "approval", Exit.RETRY_LATER)
+    users = len(truth(stage, seeds, depths=0)[1])
+    assert waits.reason.startswith(f"depth 1 of {users} users costs at most $")
+    assert "`graph approve asks --depth 1 --usd " in waits.hint
+    assert waits.was_meant
+    # Nothing is spent while it waits.
+    assert crawl(stage, "asks") == waits
+    assert len(latest(stage, "asks").harvests()) == 1
+    usd = latest(stage, "asks").figures(1)["usd_at_most"]
+    approve(stage.store, keys, crawls.current(stage.store, keys, stage.collection("asks")), depth=1, usd=usd)
+    assert crawl(stage, "asks").state == COMPLETE
+    assert frontiers(stage, "asks") == truth(stage, seeds, depths=1)
+
+
+def test_a_bill_holds_and_is_near_what_was_billed(stage: Stage) -> None:
+    add(stage, "bill", stage.accounts[20:24], max_depth=2, approve="within_budget", budget_usd=5_000)
+    crawl(stage, "bill")
+    found = latest(stage, "bill")
+    for depth in (1, 2):
+        at_most, billed = found.figures(depth)["usd_at_most"], crawls.spent(found.harvests(), depth)
+        assert billed <= at_most <= billed * 1.02, depth
+
+
+def test_a_depth_above_the_budget_waits_within_budget_too(stage: Stage) -> None:
+    add(stage, "dear", stage.accounts[30:34], max_depth=1, approve="within_budget", budget_usd=2)
+    waits = crawl(stage, "dear")
+    assert waits.limit == "approval", waits
+    assert " and the budget has $" in waits.reason
+    left = latest(stage, "dear").budget_left(latest(stage, "dear").harvests())
+    assert f"--usd {left:.2f}`" in waits.hint
+
+
+def test_the_budget_is_of_the_whole_crawl_and_the_least_costly_are_reached(stage: Stage) -> None:
+    add(stage, "part", stage.accounts[40:44], max_depth=1, budget_usd=4)
+    keys = CollectionKeys("part")
+    crawl(stage, "part")
+    found = latest(stage, "part")
+    left = found.budget_left(found.harvests())
+    assert left
+    approve(stage.store, keys, found, depth=1, usd=left)
+    ended = crawl(stage, "part")
+    assert (ended.state, ended.limit) == (STOPPED, "budget")
+    found = latest(stage, "part")
+    assert crawls.spent(found.harvests()) <= 4
+    assert crawls.spent(found.harvests()) > 3.9
+
+
+def test_max_users_counts_the_seeds_and_holds_for_what_is_collected_only(stage: Stage) -> None:
+    seeds = stage.accounts[50:52]
+    add(stage, "few", seeds, max_depth=1, max_users=5, approve="within_budget", budget_usd=1_000)
+    crawl(stage, "few")
+    seeds_, first, last = frontiers(stage, "few")
+    assert len(first) == 3
+    assert set(first) < set(truth(stage, seeds_, depths=0)[1])
+    assert last == sorted(
+        {each for user in first for each in stage.control.followers(user)} - {*seeds_, *first}
+    )
+    costs = [int(line.split("\t")[1]) for line in lines_of(stage, here_of(stage, "few").order(1))]
+    assert costs == sorted(costs)
+
+
+def test_excluded_accounts_are_in_no_depth(stage: Stage) -> None:
+    seeds = stage.accounts[60:62]
+    out = truth(stage, seeds, depths=0)[1][:3]
+    add(stage, "less", seeds, max_depth=1, exclude=out, approve="within_budget", budget_usd=1_000)
+    crawl(stage, "less")
+    assert frontiers(stage, "less") == truth(stage, seeds, depths=1, exclude=out)
+
+
+def test_bfs_and_dfs_visit_the_same_accounts_in_different_orders(stage: Stage) -> None:
+    seeds = stage.accounts[70:73]
+    wide = {"max_depth": 2, "approve": "within_budget", "budget_usd": 1_000}
+    add(stage, "bfs", seeds, order="bfs", **wide)
+    add(stage, "dfs", seeds, order="dfs", **wide)
+    for name in ("bfs", "dfs"):
+        assert crawl(stage, name).state == COMPLETE
+    assert frontiers(stage, "bfs") == frontiers(stage, "dfs") == truth(stage, seeds, depths=2)
+    # By breadth, whose lists cost least come first; by depth, whom the first of the depth before led to.
+    known, parents = set(seeds), sorted(seeds)
+    for depth in (1, 2):
+        ordered: list[str] = []
+        for parent in parents:
+            children = sorted(set(stage.control.followers(parent)) - known)
+            known.update(children)
+            ordered += children
+        assert visits(stage, "dfs", depth) == ordered
+        assert visits(stage, "bfs", depth) != ordered
+        parents = ordered
+
+
+def test_a_selection_that_rejects_everybody_is_said_in_one_line_and_ends_the_crawl(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    add(stage, "none", stage.accounts[80:82], max_depth=3, select={"min_followers": 10**9})
+    assert crawl(stage, "none").state == COMPLETE
+    said = capsys.readouterr()
+    assert said.err.count("\n") == 1, said.err
+    assert "Depth 1 is empty: graph.select rejects all of " in said.err
+    assert "most by min_followers. Change it, then run `graph reselect none`" in said.err
+    assert "the crawl is over at depth 0" in said.out
+
+
+def test_a_crawl_that_ended_unnoticed_is_noted_and_costs_nothing_more(stage: Stage) -> None:
+    add(stage, "unseen", stage.accounts[90:92])
+    crawl(stage, "unseen")
+    before = stage.collection("unseen")["graph"]["last_crawl"]
+    harvests = len(latest(stage, "unseen").harvests())
+    # As a kill between the last depth and its note leaves it.
+    stage.edit(
+        "unseen",
+        lambda tree: {**tree, "graph": {"crawl": {"started": before["started"], "depth": 0}}},
+    )
+    ended = crawl(stage, "unseen")
+    assert (ended.state, ended.reason) == (COMPLETE, "The crawl was over; the next harvest begins another.")
+    assert stage.collection("unseen")["graph"]["crawl"] is None
+    assert len(latest(stage, "unseen").harvests()) == harvests
+
+
+def test_the_collection_stays_small_however_many_users_the_crawl_has(stage: Stage) -> None:
+    add(stage, "small", stage.accounts[94:96], max_depth=2, approve="within_budget", budget_usd=1_000)
+    crawl(stage, "small")
+    assert sum(map(len, frontiers(stage, "small"))) > 100
+    # The seeds and the state of the crawl; none of the users that were found.
+    assert len(stage.store.read(CollectionKeys("small").collection).data) < 2_000

@@ -1,0 +1,200 @@
+"""The commands of crawls: what they show and change, and one line for what cannot be."""
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harvester.store.keys import CollectionKeys
+from tests.support.cli_session import Person
+from tests.support.crawls import crawl, frontiers, here_of, latest, lines_of, truth, visits
+from tests.support.harvest_stage import Stage, staged
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("graph")
+
+
+@pytest.fixture(scope="module")
+def stage(folder: Path) -> Iterator[Stage]:
+    with staged(folder, users=400, degrees="pareto:1.2:3") as found:
+        yield found
+
+
+@pytest.fixture
+def person(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Person:
+    monkeypatch.chdir(folder)
+    return Person(folder)
+
+
+def add(stage: Stage, name: str, seeds: list[str], **section: Any) -> CollectionKeys:
+    budget = {"budget_usd": section.pop("budget_usd")} if "budget_usd" in section else {}
+    return stage.add(name, type="graph", users={seed: {} for seed in seeds}, graph=section, **budget)
+
+
+def select(stage: Stage, name: str, conditions: dict[str, Any]) -> None:
+    stage.edit(name, lambda tree: {**tree, "graph": {**tree["graph"], "select": conditions}})
+
+
+def refused(person: Person, *arguments: str) -> str:
+    """The one line of a command that is refused."""
+    told = person(*arguments)
+    assert told.code == 2, told
+    assert told.err.count("\n") == 1, told.err
+    return told.err
+
+
+def test_the_status_shows_each_depth_and_the_three_lines_of_the_bill(stage: Stage, person: Person) -> None:
+    seeds = stage.accounts[:2]
+    add(stage, "libraries", seeds, max_depth=1, budget_usd=3)
+    crawl(stage, "libraries")
+    users = len(truth(stage, seeds, depths=0)[1])
+    out = person.output("graph", "status", "libraries")
+    assert "Depth 1, at most: $" in out and f"all lists of {users} users." in out
+    assert "Less overlap: $" in out
+    left = latest(stage, "libraries").budget_left(latest(stage, "libraries").harvests())
+    assert f"At the budget: ${left:,.2f} are left, for the lists of " in out
+    assert "Next: wait for approval, depth 1: depth 1 of " in out
+    told = json.loads(person.output("graph", "status", "libraries", "--json"))
+    assert [each["state"] for each in told["depths"]] == ["closed", "known"]
+    assert told["depths"][1]["users"] == users
+    assert told["next"]["step"] == "wait for approval"
+    # As many as the budget pays for, of those that cost least.
+    costs = [int(line.split("\t")[1]) for line in lines_of(stage, here_of(stage, "libraries").order(1))]
+    reached = told["at_the_budget"]["users"]
+    assert sum(costs[:reached]) / 100 <= left < sum(costs[: reached + 1]) / 100
+
+
+def test_an_approval_is_refused_in_one_line_where_it_cannot_be(stage: Stage, person: Person) -> None:
+    add(stage, "asks", stage.accounts[5:7], max_depth=2, budget_usd=100)
+    assert "asks has no crawl yet. `" in refused(person, *["graph", "approve", "asks", "--depth", "1", "--usd", "1"])
+    crawl(stage, "asks")
+    for typed, words in (
+        ("--depth 0 --usd 1", "has no depth 0 to approve: max_depth is 2."),
+        ("--depth 3 --usd 1", "has no depth 3 to approve: max_depth is 2."),
+        ("--depth 2 --usd 1", "Depth 2 of asks is not known yet: depth 1 is not closed."),
+        ("--depth 1 --usd 100", "$100.00 for depth 1 of asks is more than the budget has left: $99."),
+    ):
+        assert words in refused(person, "graph", "approve", "asks", *typed.split())
+    typed = "graph approve asks --depth 1 --usd 50"
+    assert "Would approve depth 1 of asks for $50.00" in person.output(*typed.split(), "--dry-run")
+    assert person.output(*typed.split()) == "Depth 1 of asks is approved for $50.00.\n"
+    assert stage.collection("asks")["graph"]["crawl"]["approved"] == {"1": 50.0}
+    assert "Depth 1 of asks is already approved for $50.00." in refused(person, *typed.split())
+    assert person(*["graph", "approve", "asks", "--depth", "1", "--usd", "60"]).code == 0
+    crawl(stage, "asks")
+    again = refused(person, *["graph", "approve", "asks", "--depth", "1", "--usd", "70"])
+    assert "Depth 1 of asks is collected already." in again
+
+
+def test_a_crawl_that_was_selected_again_equals_one_that_began_so(stage: Stage, person: Person) -> None:
+    seeds, conditions = stage.accounts[10:13], {"min_followers": 6, "not": {"max_statuses": 50}}
+    add(stage, "first", seeds, max_depth=1)
+    add(stage, "fresh", seeds, max_depth=1, select=conditions)
+    crawl(stage, "first")
+    crawl(stage, "fresh")
+    select(stage, "first", conditions)
+    billed = sum(each.harvest.usd for each in latest(stage, "first").harvests())
+    assert "Would select " in person.output("graph", "reselect", "first", "--dry-run")
+    assert frontiers(stage, "first") != frontiers(stage, "fresh")
+    out = person.output("graph", "reselect", "first")
+    assert "  min_followers: " in out
+    for name in ("depth", "order", "judged"):
+        of = [getattr(here_of(stage, each), name)(1) for each in ("first", "fresh")]
+        assert stage.store.read(of[0]).data == stage.store.read(of[1]).data
+    assert frontiers(stage, "first") == frontiers(stage, "fresh")
+    assert 0 < len(frontiers(stage, "first")[1]) < len(truth(stage, seeds, depths=0)[1])
+    assert sum(each.harvest.usd for each in latest(stage, "first").harvests()) == billed
+    assert crawl(stage, "first").limit == "approval"
+
+
+def test_a_depth_that_is_begun_is_not_selected_again(stage: Stage, person: Person) -> None:
+    add(stage, "begun", stage.accounts[15:17], max_depth=1, budget_usd=2)
+    no_depth = refused(person, "graph", "reselect", "begun")
+    assert "begun has no crawl yet." in no_depth
+    crawl(stage, "begun")
+    person.output(*["graph", "approve", "begun", "--depth", "1", "--usd", "0.5"])
+    assert crawl(stage, "begun").limit == "budget"
+    assert "Depth 1 of begun is begun: its lists are being paid for" in refused(
+        person, *["graph", "reselect", "begun"]
+    )
+
+
+def test_a_selection_that_rejected_everybody_is_changed_and_the_crawl_goes_on(
+    stage: Stage, person: Person
+) -> None:
+    seeds = stage.accounts[20:22]
+    add(stage, "none", seeds, max_depth=1, select={"min_followers": 10**9})
+    crawl(stage, "none")
+    assert stage.collection("none")["graph"]["crawl"] is None
+    started = latest(stage, "none").started
+    select(stage, "none", {})
+    person.output("graph", "reselect", "none")
+    assert stage.collection("none")["graph"]["crawl"]["started"] == started
+    assert frontiers(stage, "none") == truth(stage, seeds, depths=0)
+    assert crawl(stage, "none").limit == "approval"
+
+
+def test_lists_that_failed_are_collected_again_when_a_person_wants_it(stage: Stage, person: Person) -> None:
+    seeds = stage.accounts[30:33]
+    add(stage, "fails", seeds)
+    path = f"GET /2/users/{seeds[1]}/followers"
+    stage.control.faults([{"on": path, "do": "internal-error"}])
+    assert crawl(stage, "fails").state == "partial"
+    stage.control.faults([])
+    assert frontiers(stage, "fails")[1] != truth(stage, seeds, depths=0)[1]
+    told = json.loads(person.output("graph", "retry", "fails", "--json"))
+    assert told["lists"] == [{"user": seeds[1], "direction": "followers"}]
+    crawl(stage, "fails")
+    assert frontiers(stage, "fails") == truth(stage, seeds, depths=0)
+    assert "No list of depth 0 of fails has failed." in person.output("graph", "retry", "fails")
+
+
+def test_a_frontier_is_printed_written_and_taken_as_it_is_by_a_collection_of_timelines(
+    stage: Stage, person: Person, folder: Path
+) -> None:
+    seeds = stage.accounts[40:42]
+    add(stage, "found", seeds)
+    crawl(stage, "found")
+    ids = truth(stage, seeds, depths=0)[1]
+    assert person.output("graph", "frontier", "found").split() == ids
+    assert person.output("graph", "frontier", "found", "--depth", "0").split() == sorted(seeds)
+    assert "has no depth 7 yet" in refused(person, *["graph", "frontier", "found", "--depth", "7"])
+    person.output("graph", "frontier", "found", "-o", "frontier.txt.gz")
+    assert gzip.decompress((folder / "frontier.txt.gz").read_bytes()).decode().split() == ids
+    # The stored file itself, too.
+    stored = stage.store.read(here_of(stage, "found").depth(1)).data
+    (folder / "depth-1.txt.gz").write_bytes(stored)
+    for name in ("frontier.txt.gz", "depth-1.txt.gz"):
+        (folder / "collection.json").unlink(missing_ok=True)
+        person.output(*["collection-config", "template", "user_timeline", "--id", "posts"])
+        person.output("collection-config", "userid-files", name)
+        assert list(person.file["users"]) == ids
+    stage.add("posts", **{key: value for key, value in person.file.items() if key != "id"})
+    ended = stage.harvest("posts")
+    assert ended.outcome.state == "complete", ended.outcome
+    assert ended.summary["tweets"] > 0
+
+
+def test_a_file_of_another_crawl_in_the_place_of_a_depth_is_said(stage: Stage, person: Person) -> None:
+    for name in ("one", "other"):
+        add(stage, name, stage.accounts[50:52], max_depth=1)
+        crawl(stage, name)
+    key, others = (here_of(stage, name).figures(1) for name in ("one", "other"))
+    stage.store.remove(key)
+    stage.store.create(key, stage.store.read(others).data)
+    told = person("graph", "status", "one")
+    assert told.code == 1
+    assert told.err.count("\n") == 1
+    assert "depth-1.json is of another crawl or depth: of " in told.err
+    assert "`graph reselect one`" in told.err
+
+
+def test_what_the_orders_mean_is_visible_in_the_order_file(stage: Stage, person: Person) -> None:
+    add(stage, "ids", stage.accounts[60:62], max_depth=1, by="id")
+    crawl(stage, "ids")
+    assert visits(stage, "ids", 1) == frontiers(stage, "ids")[1]
