@@ -47,6 +47,11 @@ operator.defer(
         "statistics:stats",
         "Show, export and replay the figures of harvests; see docs/statistics.md.",
     ),
+    Deferred(
+        "graph",
+        "graph.group:graph",
+        "Show, approve and change crawls of followers; see docs/graph.md.",
+    ),
     Deferred("dashboard", "dashboard:dashboard", "Show the collections in a browser on this machine."),
     Deferred("report", "report:report", "Write a collection as one HTML file, for the record."),
     Deferred(

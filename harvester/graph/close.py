@@ -31,7 +31,7 @@ from harvester.store.reading import reader
 _OWNER = "owner.json"
 
 
-def close(crawl: Crawl, depth: int, scratch: Path, *, tell: Tell) -> Tree:
+def close(crawl: Crawl, depth: int, scratch: Path, *, tell: Tell, dry_run: bool = False) -> Tree:
     """Write the depth after this one; its figures. All lists of this depth have an outcome."""
     with scratch_folder(scratch) as folder:
         closing = Closing(folder, wanted(crawl, depth + 1), tell=tell)
@@ -44,7 +44,8 @@ def close(crawl: Crawl, depth: int, scratch: Path, *, tell: Tell) -> Tree:
         closing.know(str(each).encode() for each in crawl.section.get("exclude") or ())
         made = closing.frontier()
         figures = figures_of(crawl, depth + 1, made)
-        put(crawl, depth + 1, made, figures)
+        if not dry_run:
+            put(crawl, depth + 1, made, figures)
     return figures
 
 
@@ -69,9 +70,13 @@ def wanted(crawl: Crawl, depth: int) -> Wanted:
 
 def stored_ids(store: Store, key: str) -> Iterator[bytes]:
     """The ids of a file of a depth, a piece at a time."""
+    return (line.partition(b"\t")[0] for line in stored_lines(store, key))
+
+
+def stored_lines(store: Store, key: str) -> Iterator[bytes]:
+    """The lines of a file of a depth, a piece at a time."""
     try:
-        for line in split(unpacked(reader(store).pieces(key))):
-            yield line.partition(b"\t")[0]
+        yield from split(unpacked(reader(store).pieces(key)))
     except Unreadable as error:
         raise HarvesterError(
             f"{key} in {store.name} is damaged: {error}.", hint="Restore an earlier version of it."

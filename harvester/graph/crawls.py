@@ -14,7 +14,7 @@ from harvester.clock import moment
 from harvester.collection.description import budget
 from harvester.collection.kinds.kind import count
 from harvester.documents import Tree, object_in
-from harvester.errors import NotFound
+from harvester.errors import HarvesterError, NotFound
 from harvester.harvest.crawl import EarlierHarvest, StoredCrawl, finished_lists, harvests_since
 from harvester.harvest.stored_lists import StoredLists
 from harvester.networks.crawl import DIRECTIONS, FOLLOWERS, Waiting
@@ -80,9 +80,17 @@ class Crawl:
     def figures(self, depth: int) -> Tree:
         """What is kept of a depth; empty of the seeds, and of what is not known."""
         try:
-            return object_in(self.store.read(self.here.figures(depth)).data)
+            found = object_in(self.store.read(self.here.figures(depth)).data)
         except NotFound:
             return {}
+        if found.get("crawl") != self.started or found.get("depth") != depth:
+            raise HarvesterError(
+                f"{self.here.figures(depth)} is of another crawl or depth: of {found.get('crawl')}, "
+                f"depth {found.get('depth')}.",
+                hint=f"Put back the file of the crawl of {self.started}, or run "
+                f"`graph reselect {self.keys.id}`.",
+            )
+        return found
 
     def is_over(self, depths: Sequence[int]) -> bool:
         last = depths[-1] if depths else 0

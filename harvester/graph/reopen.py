@@ -1,0 +1,109 @@
+"""The last depth of a crawl is made again: after its selection was changed, or lists that failed are retried.
+
+Nothing that was paid for is lost: a depth whose lists were begun stays as it is.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from harvester.clock import timestamp
+from harvester.collection import history
+from harvester.documents import Tree
+from harvester.documents.lists import ListEnd, list_ends
+from harvester.errors import Exit, HarvesterError
+from harvester.graph.close import close
+from harvester.graph.closing import Tell
+from harvester.graph.crawls import Crawl, OfHarvest
+from harvester.harvest.stored_lists import StoredLists
+from harvester.networks.crawl import FAILED
+
+
+def reselect(crawl: Crawl, scratch: Path, *, dry_run: bool, tell: Tell) -> Tree:
+    """Make the last depth anew from the stored pages, by the selection of today; its figures.
+
+    It costs nothing. An approval of the depth is withdrawn, as its bill is another one.
+    """
+    depth = remakeable(crawl)
+    if not dry_run:
+        _reopen(crawl, depth, lambda state: {**state, "approved": _without(state.get("approved"), depth)})
+    figures = close(crawl, depth - 1, scratch, tell=tell, dry_run=dry_run)
+    if not dry_run and crawl.is_over(crawl.depths()):
+        from harvester.graph.ending import note_end
+
+        note_end(crawl, depth - 1)
+    return figures
+
+
+def remakeable(crawl: Crawl) -> int:
+    """The last depth; raises if it cannot be made anew."""
+    depths = crawl.depths()
+    depth = depths[-1] if depths else 0
+    if depth < 1:
+        raise _refused(
+            f"No depth of {crawl.keys.id} is closed yet, so nothing was selected.",
+            "Harvest the lists of its seeds to their end first: `collection once`.",
+        )
+    if any(of.harvest.depth == depth for of in crawl.harvests()):
+        raise _refused(
+            f"Depth {depth} of {crawl.keys.id} is begun: its lists are being paid for as they were selected.",
+            "Harvest it to its end, then select the depth after it.",
+        )
+    return depth
+
+
+def failed(crawl: Crawl, scratch: Path) -> tuple[int, list[ListEnd]]:
+    """The depth whose lists may be retried, and those of them that failed last."""
+    depths, harvests = crawl.depths(), crawl.harvests()
+    depth = depths[-1] if depths else 0
+    if depth and not any(of.harvest.depth == depth for of in harvests):
+        depth -= 1
+    retried = str(crawl.state.get("retry") or "")
+    last: dict[tuple[str, str], ListEnd] = {}
+    for of in harvests:
+        if of.harvest.timestamp > retried:
+            for end in _ends(crawl, of, scratch):
+                if end.depth == depth:
+                    last[end.user, end.direction] = end
+    return depth, [end for end in last.values() if end.outcome == FAILED]
+
+
+def retry(crawl: Crawl, scratch: Path, *, dry_run: bool) -> tuple[int, list[ListEnd]]:
+    """Have the next harvest read the failed lists again; their depth, and the lists."""
+    depth, found = failed(crawl, scratch)
+    if not found or dry_run:
+        return depth, found
+    now = timestamp(crawl.store.now())
+    _reopen(crawl, depth + 1, lambda state: {**state, "retry": now})
+    return depth, found
+
+
+def _ends(crawl: Crawl, of: OfHarvest, scratch: Path) -> list[ListEnd]:
+    return list(list_ends(StoredLists(crawl.store, of.keys, scratch).lines(of.harvest.timestamp)))
+
+
+def _reopen(crawl: Crawl, depth: int, change: Callable[[Tree], Tree]) -> None:
+    """Remove a depth that is not begun, after the collection is at this crawl again."""
+
+    def edit(tree: Tree) -> Tree:
+        section = tree.get("graph") or {}
+        state = section.get("crawl") or {"started": crawl.started, "depth": depth - 1}
+        if state.get("started") != crawl.started:
+            raise _refused(
+                f"Another crawl of {crawl.keys.id} has begun meanwhile.",
+                f"See `graph status {crawl.keys.id}`.",
+            )
+        return {**tree, "graph": {**section, "crawl": change(state)}}
+
+    history.edit(crawl.store, crawl.keys, edit, note=f"Depth {depth} is made anew.")
+    # Until it is written again, the depth before it is not closed.
+    crawl.store.remove(crawl.here.depth(depth))
+
+
+def _without(approved: object, depth: int) -> Tree:
+    return (
+        {key: usd for key, usd in approved.items() if key != str(depth)} if isinstance(approved, dict) else {}
+    )
+
+
+def _refused(message: str, hint: str) -> HarvesterError:
+    return HarvesterError(message, hint=hint, exit_code=Exit.USAGE)

@@ -1,0 +1,115 @@
+"""How a crawl stands: its depths with their users and bills, what was billed, and what comes next."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harvester.graph.approval import Next, next_step
+from harvester.graph.bills import Bill, Reach, bill_of, reach
+from harvester.graph.close import stored_lines
+from harvester.graph.crawls import Crawl, spent
+from harvester.networks.registry import network_of
+
+KNOWN, COLLECTING, CLOSED = "known", "collecting", "closed"
+
+
+@dataclass(frozen=True)
+class DepthStatus:
+    """One depth. `bill` is None of the seeds, whose lists are estimated before the crawl."""
+
+    depth: int
+    state: str
+    users: int
+    billed: float
+    bill: Bill | None = None
+    approved: float | None = None
+
+
+@dataclass(frozen=True)
+class CrawlStatus:
+    """The crawl, and of the depth to be approved how far the budget goes."""
+
+    started: str
+    is_current: bool
+    depths: list[DepthStatus]
+    billed: float
+    budget_left: float | None
+    following: Next
+    reach: Reach | None = None
+
+
+def status(crawl: Crawl, scratch: Path) -> CrawlStatus:
+    depths, harvests = crawl.depths(), crawl.harvests()
+    following = next_step(crawl, scratch)
+    left = crawl.budget_left(harvests)
+    found = []
+    for depth in depths:
+        begun = any(of.harvest.depth == depth for of in harvests)
+        state = CLOSED if depth + 1 in depths else COLLECTING if begun else KNOWN
+        figures = crawl.figures(depth)
+        bill = bill_of(figures) if figures else None
+        users = bill.users if bill else sum(1 for _ in stored_lines(crawl.store, crawl.here.depth(depth)))
+        found.append(DepthStatus(depth, state, users, spent(harvests, depth), bill, crawl.approved(depth)))
+    last = depths[-1] if depths else 0
+    far = _reach(crawl, last, left) if left is not None and 0 < last <= crawl.max_depth else None
+    return CrawlStatus(crawl.started, bool(crawl.state), found, spent(harvests), left, following, far)
+
+
+def _reach(crawl: Crawl, depth: int, left: float) -> Reach:
+    """How far the budget goes at a depth of which nothing is collected."""
+    lists = network_of(crawl.tree).lists
+
+    def cost(accounts: int) -> float:
+        return max(lists.cost(direction, accounts) for direction in crawl.directions)
+
+    return reach(stored_lines(crawl.store, crawl.here.order(depth)), left, cost)
+
+
+def as_tree(found: CrawlStatus) -> dict[str, Any]:
+    """The same for programs."""
+    return {
+        "started": found.started,
+        "is_over": not found.is_current,
+        "billed_usd": found.billed,
+        "budget_left_usd": found.budget_left,
+        "depths": list(map(_of_depth, found.depths)),
+        "next": {"step": found.following.step, "depth": found.following.depth, "why": found.following.why},
+        "at_the_budget": {"users": found.reach.users, "usd": round(found.reach.usd, 2)}
+        if found.reach
+        else None,
+    }
+
+
+def _of_depth(each: DepthStatus) -> dict[str, Any]:
+    bill = each.bill
+    return {
+        "depth": each.depth,
+        "state": each.state,
+        "users": each.users,
+        "usd_at_most": bill.at_most if bill else None,
+        "usd_less_overlap": bill.less_overlap if bill else None,
+        "known_share": bill.known_share if bill else None,
+        "uncounted": bill.uncounted if bill else 0,
+        "approved_usd": each.approved,
+        "billed_usd": each.billed,
+    }
+
+
+def lines(found: CrawlStatus) -> Iterator[str]:
+    """The three lines of the bill of the depth that is to be collected."""
+    bill = next((each.bill for each in found.depths if each.depth == found.following.depth), None)
+    if bill is None or not found.is_current:
+        return
+    yield f"Depth {bill.depth}, at most: ${bill.at_most:,.2f}, all lists of {bill.users:,} users."
+    yield (
+        f"Less overlap: ${bill.less_overlap:,.2f}, if {bill.known_share:.0%} of the accounts come again as "
+        "one depth before, and all on one UTC day."
+    )
+    if found.reach is not None and found.budget_left is not None:
+        yield (
+            f"At the budget: ${found.budget_left:,.2f} are left, for the lists of {found.reach.users:,} of "
+            f"{bill.users:,} users, in the order of graph.by."
+        )
+    if bill.uncounted:
+        yield f"Not counted: {bill.uncounted:,} users whose profiles give no number."
