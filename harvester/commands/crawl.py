@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harvester.clock import Stop, Stopped
-from harvester.collection import history
 from harvester.collection.kinds import is_crawl
 from harvester.commands import say_error
 from harvester.commands.cli.output import print_line
 from harvester.documents import Tree
-from harvester.errors import Exit, HarvesterError, NotFound
+from harvester.errors import Exit, HarvesterError
 from harvester.harvest.progress import COMPLETE, PARTIAL, STOPPED, Outcome
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys
@@ -26,6 +25,8 @@ log = logging.getLogger("twarc-cloud")
 
 APPROVAL = "approval"
 _EVERY = 100
+# Stands in each collection that is a crawl.
+_MARK = b'"graph"'
 _SIGNALS = {"SIGINT": Exit.INTERRUPTED, "SIGTERM": Exit.TERMINATED}
 
 
@@ -109,9 +110,13 @@ class Crawling:
         return outcome
 
     def _tree(self) -> Tree:
+        """The collection; empty if it is certainly no crawl, which need not be parsed: it may be large."""
+        from harvester.collection import history
+
         try:
-            return history.current(self.store, self.keys)
-        except (NotFound, HarvesterError):
+            stored = history.read(self.store, self.keys)
+            return history.current(self.store, self.keys) if _MARK in stored.data else {}
+        except HarvesterError:
             # The harvest says in words what is wrong with it.
             return {}
 

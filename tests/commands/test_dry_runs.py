@@ -39,7 +39,7 @@ _CHANGE_NOTHING = {
     *("stats show", "stats export", "stats replay"),
     # They change only a cache, and ask the network only for what they show.
     *("search find", "search index", "search status", "tables status", "tables sql"),
-    *("accounts lookup", "accounts history", "accounts list"),
+    *("accounts lookup", "accounts history", "accounts list", "graph status", "graph frontier"),
 }
 
 
@@ -121,8 +121,9 @@ _CASES: dict[str, list[tuple[str, str]]] = {
     "harvest stop": [("running", "Would stop the harvest of running after storing what it has")],
 }
 # They change AWS's parameter store (tests/monitoring/test_alerts.py), need several apps, or tables
-# (tests/commands/test_tables.py).
+# (tests/commands/test_tables.py) or a crawl (tests/commands/test_graph.py).
 _ON_A_CLUSTER = {"collection-config honeybadger", "collection-config shards", "tables compact"}
+_ON_A_CLUSTER |= {"graph approve", "graph reselect", "graph retry"}
 _CASES["collection filter start"] = _CASES["filter start"] = _CASES["collection filter-start"]
 _CASES["collection filter stop"] = _CASES["filter stop"] = _CASES["collection filter-stop"]
 

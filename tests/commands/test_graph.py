@@ -50,13 +50,14 @@ def refused(person: Person, *arguments: str) -> str:
 
 def test_the_status_shows_each_depth_and_the_three_lines_of_the_bill(stage: Stage, person: Person) -> None:
     seeds = stage.accounts[:2]
-    add(stage, "libraries", seeds, max_depth=1, budget_usd=3)
+    add(stage, "libraries", seeds, max_depth=1, budget_usd=0.2)
     crawl(stage, "libraries")
     users = len(truth(stage, seeds, depths=0)[1])
     out = person.output("graph", "status", "libraries")
     assert "Depth 1, at most: $" in out and f"all lists of {users} users." in out
     assert "Less overlap: $" in out
     left = latest(stage, "libraries").budget_left(latest(stage, "libraries").harvests())
+    assert left
     assert f"At the budget: ${left:,.2f} are left, for the lists of " in out
     assert "Next: wait for approval, depth 1: depth 1 of " in out
     told = json.loads(person.output("graph", "status", "libraries", "--json"))
@@ -71,15 +72,16 @@ def test_the_status_shows_each_depth_and_the_three_lines_of_the_bill(stage: Stag
 
 def test_an_approval_is_refused_in_one_line_where_it_cannot_be(stage: Stage, person: Person) -> None:
     add(stage, "asks", stage.accounts[5:7], max_depth=2, budget_usd=100)
-    assert "asks has no crawl yet. `" in refused(person, *["graph", "approve", "asks", "--depth", "1", "--usd", "1"])
+    typed = "graph approve asks --depth 1 --usd 1"
+    assert "asks has no crawl yet. `" in refused(person, *typed.split())
     crawl(stage, "asks")
-    for typed, words in (
+    for options, words in (
         ("--depth 0 --usd 1", "has no depth 0 to approve: max_depth is 2."),
         ("--depth 3 --usd 1", "has no depth 3 to approve: max_depth is 2."),
         ("--depth 2 --usd 1", "Depth 2 of asks is not known yet: depth 1 is not closed."),
         ("--depth 1 --usd 100", "$100.00 for depth 1 of asks is more than the budget has left: $99."),
     ):
-        assert words in refused(person, "graph", "approve", "asks", *typed.split())
+        assert words in refused(person, "graph", "approve", "asks", *options.split())
     typed = "graph approve asks --depth 1 --usd 50"
     assert "Would approve depth 1 of asks for $50.00" in person.output(*typed.split(), "--dry-run")
     assert person.output(*typed.split()) == "Depth 1 of asks is approved for $50.00.\n"
@@ -184,6 +186,7 @@ def test_a_file_of_another_crawl_in_the_place_of_a_depth_is_said(stage: Stage, p
     for name in ("one", "other"):
         add(stage, name, stage.accounts[50:52], max_depth=1)
         crawl(stage, name)
+        stage.clock.advance(5)
     key, others = (here_of(stage, name).figures(1) for name in ("one", "other"))
     stage.store.remove(key)
     stage.store.create(key, stage.store.read(others).data)

@@ -11,14 +11,14 @@ from harvester.commands.cli import collection_file, network_client
 from harvester.commands.cli.output import advise, announce_dry_run, dry_run_option
 from harvester.commands.cli.workspace import Workspace, in_workspace
 from harvester.commands.config import user_names
+from harvester.commands.config.lines import lines_of
 from harvester.documents import HarvestSummary, Tree
 from harvester.errors import Exit, HarvesterError
-from harvester.errors.files import in_words
 from harvester.networks import Account
 from harvester.networks.registry import network_of
 from harvester.networks.validation import problems
 from harvester.settings import settings
-from harvester.text import NOT_TEXT, counted, plain
+from harvester.text import counted, plain
 
 _SHOWN = 20
 
@@ -44,7 +44,7 @@ def screennames(screen_names: Sequence[str], error_file: Path | None, dry_run: b
 def screenname_files(
     files: Sequence[str], look_up_known: bool, error_file: Path | None, dry_run: bool, path: Path
 ) -> int:
-    return _add_names(path, _lines(files), again=look_up_known, error_file=error_file, dry_run=dry_run)
+    return _add_names(path, lines_of(files), again=look_up_known, error_file=error_file, dry_run=dry_run)
 
 
 @click.command("userids", help="Add users by USER_IDS, without a lookup.")
@@ -55,12 +55,12 @@ def userids(user_ids: Sequence[str], dry_run: bool, path: Path) -> None:
     _add_ids(path, user_ids, dry_run=dry_run)
 
 
-@click.command("userid-files", help="Add users by ids, one per line, from FILES or stdin.")
+@click.command("userid-files", help="Add users by ids, one per line, from FILES or stdin; files may be gzip.")
 @click.argument("files", nargs=-1)
 @dry_run_option
 @collection_file.file_option
 def userid_files(files: Sequence[str], dry_run: bool, path: Path) -> None:
-    _add_ids(path, _lines(files), dry_run=dry_run)
+    _add_ids(path, lines_of(files), dry_run=dry_run)
 
 
 @click.command("remove-users", help="Remove USERS, given as ids or @names, from the file.")
@@ -245,20 +245,6 @@ def _write_found(path: Path, found: dict[str, Account]) -> list[str]:
 
     collection_file.change(path, edit)
     return added
-
-
-def _lines(files: Sequence[str]) -> list[str]:
-    """The lines of the files, or of standard input; blanks and a byte-order mark are not part of them."""
-    found: list[str] = []
-    for name in files or ("-",):
-        try:
-            with click.open_file(name, encoding="utf-8-sig") as file:
-                found += [line.strip() for line in file.read().splitlines() if line.strip()]
-        except UnicodeDecodeError as error:
-            raise HarvesterError(f"{name} cannot be read: {NOT_TEXT}.", exit_code=Exit.USAGE) from error
-        except OSError as error:
-            raise in_words(error, name, exit_code=Exit.USAGE) from error
-    return found
 
 
 def _no_users(hint: str) -> HarvesterError:
