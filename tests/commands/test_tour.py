@@ -44,6 +44,7 @@ class Step:
 
 
 _STORMS = "--collection-config-filepath storms.json"
+_CROWD = "--collection-config-filepath crowd.json"
 _GOOD = "collection-config template user_timeline --id museums"
 # In the order of a first day. A mistake has an exit code other than 0.
 _STEPS = (
@@ -207,6 +208,20 @@ _STEPS = (
     Step("tables sql 'select count(*) as posts from posts_once'", 0, "POSTS"),
     Step("tables compact storms --month 2026-10", 0, "Made one set of tables for each of 0 days"),
     Step("tables compact storms --month 2026-13", 2, "'2026-13' is not a month."),
+    Step(f"collection-config template graph --id crowd {_CROWD}", 0, "Template written"),
+    Step(f"collection-config keys --profile museum {_CROWD}", 0, "Added keys to crowd.json."),
+    Step(f"collection-config screennames @{{name}} {_CROWD}", 0, "Added screen names to crowd.json."),
+    Step(f"collection add {_CROWD}", 0, "Collection added."),
+    Step("graph status crowd", 2, "crowd has no crawl yet."),
+    Step("collection once crowd --wait", 0, "Billed: $"),
+    Step("graph status crowd", 0, "DEPTH"),
+    Step("graph frontier crowd", 0, ""),
+    Step("graph frontier crowd --depth 5", 2, "The crawl of crowd has no depth 5 yet."),
+    Step("graph reselect crowd", 0, "its lists cost at most $"),
+    Step("graph reselect museums", 1, "Collection is not a graph."),
+    Step("graph retry crowd", 0, "No list of depth 0 of crowd has failed."),
+    Step("graph retry musems", 10, "Did you mean museums?"),
+    Step("graph approve crowd --depth 1 --usd 5", 2, "has no depth 1 to approve"),
     Step("collection delete others", 1, "Cancelled; nothing was changed.", answer="n"),
     Step("collection delete others", 0, "Deleted 2 files", answer="y"),
     Step("collection delete others", 10, "There is no collection others"),
@@ -215,10 +230,10 @@ _STEPS = (
 # tests/commands/test_collection.py, tests/monitoring/test_alerts.py, tests/sinks/ and
 # tests/docs/test_statistics.py have those.
 # The link of a report needs a bucket (tests/commands/test_report.py), and shards need several apps;
-# edges are those of a graph (tests/exports/edges/).
+# edges are those of a graph (tests/exports/edges/), whose depths wait in tests/commands/test_graph.py.
 _NEVER_WELL = {
     *("harvest stop", "collection-config honeybadger", "sink replay"),
-    *("stats replay", "report publish", "collection-config shards", "export edges"),
+    *("stats replay", "report publish", "collection-config shards", "export edges", "graph approve"),
 }
 
 
