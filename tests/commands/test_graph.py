@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harvester.store.keys import CollectionKeys
-from tests.support.cli_session import Person
+from tests.support.cli_session import Person, at_a_terminal
 from tests.support.crawls import crawl, frontiers, here_of, latest, lines_of, truth, visits
 from tests.support.harvest_stage import Stage, staged
 
@@ -201,3 +201,25 @@ def test_what_the_orders_mean_is_visible_in_the_order_file(stage: Stage, person:
     add(stage, "ids", stage.accounts[60:62], max_depth=1, by="id")
     crawl(stage, "ids")
     assert visits(stage, "ids", 1) == frontiers(stage, "ids")[1]
+
+
+def test_once_goes_through_a_crawl_and_refuses_it_while_it_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with at_a_terminal(tmp_path, monkeypatch, users=300, degrees="pareto:1.2:3") as (someone, emulated):
+        seeds = [user["id"] for user in emulated.control.users()[:2]]
+        tree = {"id": "crowd", "type": "graph", "users": {seed: {} for seed in seeds}}
+        someone.write({**tree, "graph": {"max_depth": 1}})
+        someone.output("collection", "add")
+        first = someone("collection", "once", "crowd", "--wait")
+        assert first.code == 5, first
+        assert "crowd waits for approval: depth 1 of " in first.err
+        again = someone("collection", "once", "crowd", "--wait")
+        assert (again.code, again.err.count("\n")) == (5, 1), again
+        assert again.err.startswith("crowd waits for approval: depth 1 of ")
+        someone.output(*["graph", "approve", "crowd", "--depth", "1", "--usd", "50"])
+        last = someone("collection", "once", "crowd", "--wait")
+        assert last.code == 0, last
+        assert "The crawl of crowd is over; `" in last.err
+        users = json.loads(someone.output("graph", "status", "crowd", "--json"))["depths"]
+        assert [each["depth"] for each in users] == [0, 1, 2]

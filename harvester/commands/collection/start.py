@@ -17,6 +17,7 @@ from harvester.commands.cli.workspace import (
     collection_ids_argument,
     in_workspace,
 )
+from harvester.commands.collection.approved import require_approved, say_what_follows
 from harvester.commands.collection.follow import start_and_follow
 from harvester.commands.collection.ready import (
     OVER,
@@ -56,11 +57,14 @@ def once(
     require_users(tree)
     require_keys(workspace, tree)
     require_idle(workspace, keys)
+    require_approved(workspace, keys, tree)
     if dry_run:
         _tell_dry_run(workspace, tree, collection_id, as_json=as_json)
         return int(Exit.OK)
     if wait:
-        return start_and_follow(workspace, keys, form=form, as_json=as_json)
+        code = start_and_follow(workspace, keys, form=form, as_json=as_json)
+        say_what_follows(workspace, keys, tree)
+        return code
     workspace.compute.once(collection_id)
     if as_json:
         print_json({"id": collection_id, "started": True})
