@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bench import (
     busy,
+    closing,
     dashboard,
     download,
     exports,
@@ -129,6 +130,14 @@ def _tables(short: bool) -> Iterator[str]:
         size = f"{one.bytes_a_post:.0f}" if one.bytes_a_post else ""
         figures = f"{one.rate:,.0f} | {spent.cpu:.2f} | {spent.peak:.0f} | {size}"
         yield f"| {one.what} | {one.posts:,} | {figures} |"
+
+
+def _closing(short: bool) -> Iterator[str]:
+    yield "| what | known, and found | s | CPU s | peak MB |"
+    yield "| --- | --- | --- | --- | --- |"
+    for one in closing.measure(accounts=1_000_000 if short else 10_000_000):
+        spent = one.spent
+        yield f"| {one.what} | {one.accounts:,} | {spent.seconds:.1f} | {spent.cpu:.1f} | {spent.peak:.0f} |"
 
 
 def _watched(short: bool) -> Iterator[str]:
@@ -312,6 +321,7 @@ _PARTS = {
     "exports": _exports,
     "search": _search,
     "tables": _tables,
+    "closing": _closing,
 }
 
 if __name__ == "__main__":

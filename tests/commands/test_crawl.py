@@ -1,5 +1,6 @@
 """A crawl goes from depth to depth by itself, as far as it may."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ import pytest
 from harvester.errors import Exit
 from harvester.graph import crawls
 from harvester.graph.approval import approve
+from harvester.harvest.crawl import packed_ids
 from harvester.harvest.progress import COMPLETE, STOPPED
 from harvester.store.keys import CollectionKeys
 from tests.support.crawls import crawl, frontiers, here_of, latest, lines_of, truth, visits
@@ -171,9 +173,27 @@ def test_a_crawl_that_ended_unnoticed_is_noted_and_costs_nothing_more(stage: Sta
     assert len(latest(stage, "unseen").harvests()) == harvests
 
 
-def test_the_collection_stays_small_however_many_users_the_crawl_has(stage: Stage) -> None:
-    add(stage, "small", stage.accounts[94:96], max_depth=2, approve="within_budget", budget_usd=1_000)
-    crawl(stage, "small")
-    assert sum(map(len, frontiers(stage, "small"))) > 100
-    # The seeds and the state of the crawl; none of the users that were found.
-    assert len(stage.store.read(CollectionKeys("small").collection).data) < 2_000
+def test_no_copy_of_the_collection_grows_with_the_users_of_a_crawl(stage: Stage) -> None:
+    add(stage, "large", stage.accounts[94:96], max_depth=1)
+    keys = CollectionKeys("large")
+    crawl(stage, "large")
+    # Depth 1 has 100,000 users, of whom the first are there.
+    here, real = here_of(stage, "large"), frontiers(stage, "large")[1]
+    users = [*real, *(str(10**18 + number) for number in range(100_000 - len(real)))]
+    figures = {**latest(stage, "large").figures(1), "users": len(users)}
+    for key, data in (
+        (here.depth(1), packed_ids(sorted(users))),
+        (here.order(1), packed_ids([f"{user}\t9" for user in users])),
+        (here.figures(1), json.dumps(figures).encode()),
+    ):
+        stage.store.remove(key)
+        stage.store.create(key, data)
+    approve(stage.store, keys, latest(stage, "large"), depth=1, usd=1.5)
+    assert crawl(stage, "large").limit == "budget"
+    stored = list(stage.store.entries(keys.folder))
+    copies = [entry for entry in stored if entry.key.endswith(".json")]
+    assert len(copies) > 6
+    # The seeds, and what is unfinished.
+    assert max(entry.size for entry in copies) < 10_000
+    # Half a megabyte of packed ids, once each.
+    assert sum(entry.size for entry in stored) < 3_000_000
