@@ -12,7 +12,8 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
-_LEVEL = 3
+# Ids hardly get smaller with more.
+_LEVEL = 1
 # What is packed is handed on in pieces of this size, whatever the blocks are.
 _PIECE = 1 << 20
 
