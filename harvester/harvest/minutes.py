@@ -10,6 +10,7 @@ from pathlib import Path
 from harvester.clock import timestamp
 from harvester.documents import Tree
 from harvester.harvest.progress import Progress
+from harvester.harvest.summary import users_left
 from harvester.harvest.workdir import State
 
 _MINUTE = 60.0
@@ -41,11 +42,13 @@ class Minutes:
         return True
 
     def line(self, state: State, *, at: datetime) -> Tree:
-        """The current figures: sums since the harvest began, except `rss_mb`."""
+        """The current figures: sums since the harvest began, except `rss_mb` and those of a crawl's depth."""
         figures = state.figures()
-        billed = figures["billed"]
+        billed, crawl = figures["billed"], self._progress.crawl
+        left = users_left(crawl, figures["counts"])
         return {
             **figures["counts"],
+            **({"depth": crawl.get("depth", 0), "users_left": left} if crawl else {}),
             "at": timestamp(at),
             "tweets": figures["tweets"],
             "files": figures["files"],

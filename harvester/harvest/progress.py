@@ -117,6 +117,11 @@ class Progress:
         return self._now.activity
 
     @property
+    def crawl(self) -> Tree:
+        """Of a crawl: its depth, and the number of users that were waiting."""
+        return self._now.crawl
+
+    @property
     def is_waiting(self) -> bool:
         return self._now.activity.startswith(_WAITS)
 

@@ -1,10 +1,12 @@
 """A harvest's progress in one line: posts, files, users and dollars."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from harvester.clock import moment
 from harvester.documents import HarvestSummary
 from harvester.text import counted, size
 
-# The users of a crawl of whom nothing is to be read any more.
 _DONE = ("users_done", "users_unavailable", "users_failed")
 
 
@@ -32,12 +34,21 @@ def amount(summary: HarvestSummary) -> str:
     if not isinstance(crawl, dict):
         return f"Tweets: {summary['tweets']:,}"
     counts = summary.get("counts") or {}
-    done = sum(counts.get(name, 0) for name in _DONE)
     of_depth = f" of depth {crawl['depth']}" if crawl.get("depth") else ""
     return (
         f"Edges: {counts.get('edges', 0):,}{_speed(summary, counts.get('edges', 0))}. "
-        f"Users{of_depth}: {done:,} done, {max(0, crawl.get('users', 0) - done):,} left"
+        f"Users{of_depth}: {_users_done(counts):,} done, {users_left(crawl, counts):,} left"
     )
+
+
+def users_left(crawl: Mapping[str, Any], counts: Mapping[str, Any]) -> int:
+    """The number of users of a crawl's depth whose lists are still to be read."""
+    return max(0, int(crawl.get("users", 0)) - _users_done(counts))
+
+
+def _users_done(counts: Mapping[str, Any]) -> int:
+    """Of whom nothing is to be read any more."""
+    return sum(counts.get(name, 0) for name in _DONE)
 
 
 def _speed(summary: HarvestSummary, edges: int) -> str:

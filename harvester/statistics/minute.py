@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-# Momentary values; all others are sums since the harvest began.
-MOMENTARY = ("rss_mb",)
+from harvester.harvest.summary import users_left
+
+# Momentary values: of an interval the greatest counts, or the last. All others are sums since the harvest
+# began.
+GREATEST, LAST = ("rss_mb",), ("depth", "users_left")
 # In the order in which a person looks for them; the counts of a kind of collection follow.
 NAMES = ("tweets", "files", "file_bytes", "gaps", "requests", "usd", "waiting_s", "rss_mb")
 
@@ -45,6 +48,8 @@ class Minute:
         line |= (
             {name: billed.get(name, 0) for name in ("requests", "usd")} if isinstance(billed, Mapping) else {}
         )
+        if isinstance(crawl := summary.get("crawl"), Mapping):
+            line |= {"depth": crawl.get("depth", 0), "users_left": users_left(crawl, line)}
         return cls.of_line(harvest, {**line, "gaps": len(gaps), "at": at})
 
 
@@ -53,7 +58,7 @@ def _is_number(value: object) -> bool:
 
 
 def came(minutes: Iterable[Minute], *, by: str) -> Iterator[tuple[str, dict[str, int | float]]]:
-    """The increase in each interval that has lines, in order; of momentary values, the maximum."""
+    """The increase in each interval that has lines, in order; momentary values as they are."""
     form, before, harvest = BY[by], dict[str, int | float](), ""
     interval, sums = "", dict[str, int | float]()
     for minute in minutes:
@@ -65,8 +70,10 @@ def came(minutes: Iterable[Minute], *, by: str) -> Iterator[tuple[str, dict[str,
                 yield interval, sums
             interval, sums = begin, {}
         for name, value in minute.figures.items():
-            if name in MOMENTARY:
+            if name in GREATEST:
                 sums[name] = max(sums.get(name, value), value)
+            elif name in LAST:
+                sums[name] = value
             else:
                 sums[name] = round(sums.get(name, 0) + value - before.get(name, 0), 6)
         before = dict(minute.figures)

@@ -33,6 +33,14 @@ def test_the_intervals_add_up_to_what_harvests_had_in_the_end(
     )
 
 
+def test_of_the_depth_of_a_crawl_and_of_its_users_the_last_figure_counts() -> None:
+    figures = [{"depth": 0, "users_left": 9}, {"depth": 0, "users_left": 2}, {"depth": 1, "users_left": 7}]
+    harvests = ("a", "a", "b")
+    minutes = [Minute(of, _BEGAN, each) for of, each in zip(harvests, figures, strict=True)]
+    assert [row for _, row in came(minutes[:2], by="hour")] == [{"depth": 0, "users_left": 2}]
+    assert [row for _, row in came(minutes, by="hour")] == [{"depth": 1, "users_left": 7}]
+
+
 def test_the_usual_names_come_first() -> None:
     assert columns([{"pages": 1, "rss_mb": 2}, {"tweets": 1, "b": 2}]) == ["tweets", "rss_mb", "b", "pages"]
 

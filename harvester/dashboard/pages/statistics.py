@@ -18,7 +18,10 @@ from harvester.store.keys import CollectionKeys
 # The number of newest intervals that are shown, and how far back figures are read for them.
 _SHOWN = 400
 _BACK = {"minute": timedelta(hours=12), "hour": timedelta(days=17), "day": timedelta(days=400)}
-_FIRST = ("tweets", "file_bytes", "requests", "usd", "gaps", "waiting_s", "rss_mb")
+_FIRST = (
+    *("tweets", "depth", "users_done", "users_left", "edges"),
+    *("file_bytes", "requests", "usd", "gaps", "waiting_s", "rss_mb"),
+)
 _FORMS = {"tweets": tables.NUMBER, "file_bytes": tables.BYTES, "usd": tables.DOLLARS}
 _HEADS = {
     "tweets": "Posts",
@@ -26,6 +29,8 @@ _HEADS = {
     "usd": "Billed",
     "waiting_s": "Waiting, s",
     "rss_mb": "Memory, MB",
+    "users_done": "Users done",
+    "users_left": "Users left",
 }
 
 
