@@ -67,6 +67,11 @@ def harvest_of_lists(
     stored(root, keys, "edges-20261123090000-000001.jsonl.gz", packed(*side), at=at)
     lines = [orjson.dumps({**each, "from": each["from"] or at}) + b"\n" for each in lists]
     stored(root, keys, "lists.jsonl", b"".join(lines), at=at)
-    collection = {"id": keys.id, "type": "graph", "users": {}, "graph": {"direction": "followers"}}
+    collection = {
+        "id": keys.id,
+        "type": "graph",
+        "users": {"12": {"screen_name": "jack"}},
+        "graph": {"direction": "followers"},
+    }
     (root / keys.id / "collection.json").write_bytes(orjson.dumps(collection))
     return folder

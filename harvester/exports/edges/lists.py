@@ -15,13 +15,13 @@ from harvester.exports.ids import sort_key
 from harvester.exports.posts import Progress
 from harvester.reading.files import HarvestFolder, harvest_folders
 from harvester.reading.lines import BadRecord, RawLine, stored_lines
-from harvester.store.keys import CollectionKeys
+from harvester.store.file_names import EDGES, is_side
+from harvester.store.keys import LISTS, CollectionKeys
 from harvester.store.reading import Reader
 
 FOLLOWERS, FOLLOWING = "followers", "following"
 DIRECTIONS = (FOLLOWERS, FOLLOWING)
 COMPLETE, UNFINISHED = "complete", "unfinished"
-_LISTS, _PAGES, _PAGES_END = "lists.jsonl", "edges-", ".jsonl.gz"
 _MEMORY = 32 << 20
 # The kinds of pairs of a list: what is known of each time that it was read, then its pages.
 _ENDED, _PAGE = b"\0", b"\1"
@@ -172,7 +172,7 @@ class Lists:
                 self._read_file(key, when)
 
     def _read_file(self, key: str, when: bytes) -> None:
-        read = self._add_ended if key.endswith(_LISTS) else self._add_page
+        read = self._add_ended if key.endswith(LISTS) else self._add_page
         for line in stored_lines(self.reader, key, on_bad=self.hear):
             if line.number % _TOLD == 1:
                 self.tell(self.progress)
@@ -225,7 +225,7 @@ def _seconds(moment: datetime) -> int:
 
 def _is_read(key: str) -> bool:
     name = key.rpartition("/")[2]
-    return name == _LISTS or (name.startswith(_PAGES) and name.endswith(_PAGES_END))
+    return name == LISTS or (name.startswith(EDGES) and is_side(name))
 
 
 def require_some(lists: Lists, collections: Iterable[CollectionKeys]) -> None:

@@ -180,12 +180,25 @@ def test_an_unfinished_list_is_one_of_the_incomplete(typist: Typist) -> None:
     assert typist("csv", "--incomplete") == {("20", "12"), ("21", "12")}
 
 
-def test_nodes_have_depths_and_what_became_of_their_lists(fans: Typist) -> None:
+def test_nodes_have_names_depths_and_what_became_of_their_lists(fans: Typist) -> None:
     fans("gexf")
     graph = networkx.read_gexf(fans.person.folder / "written-gexf")
-    nodes = {node: (data.get("depth"), data.get("list")) for node, data in graph.nodes(data=True)}
-    nothing = (None, None)
-    assert nodes == {"12": (0, "complete"), "21": nothing, "22": nothing, "2244994945": nothing}
+    nodes = {
+        node: (data["label"], data.get("depth"), data.get("list")) for node, data in graph.nodes(data=True)
+    }
+    assert nodes == {
+        "12": ("u12", 0, "complete"),
+        "21": ("u21", None, None),
+        "22": ("biz & co", None, None),
+        "2244994945": ("u2244994945", None, None),
+    }
+
+
+def test_a_seed_that_is_on_no_page_has_the_name_that_its_collection_knows(typist: Typist) -> None:
+    typist.harvest(_TIMES[0], [Page("12", ["20"])], [ended("12")])
+    typist("graphml")
+    graph = networkx.read_graphml(typist.person.folder / "written-graphml")
+    assert {node: data["label"] for node, data in graph.nodes(data=True)} == {"12": "jack", "20": "u20"}
 
 
 def test_more_edges_than_fit_in_a_reader_need_force(fans: Typist, monkeypatch: pytest.MonkeyPatch) -> None:
