@@ -24,8 +24,8 @@ from harvester.errors import HarvesterError
 from harvester.harvest.harvest import Harvest
 from harvester.networks import Batch
 from harvester.networks.attribution import Matched
-from harvester.networks.x.page import Page, posts_page, users_page
-from harvester.networks.x.sources import Job, filter, repair, search, source_for, user_timeline
+from harvester.networks.x.page import Page, posts_page, relations_page, users_page
+from harvester.networks.x.sources import Job, filter, graph, repair, search, source_for, user_timeline
 from harvester.settings import Settings
 from harvester.store import Entry, Piece, Store, Stored
 from harvester.store.folder import FolderStore
@@ -38,7 +38,7 @@ from tests.support.stalling_clients import Client
 
 Tree = dict[str, Any]
 
-_READY = (search, filter, user_timeline, repair)
+_READY = (search, filter, user_timeline, repair, graph)
 _PAGE = 50
 _STREAMED, _AT_ONCE = 300, 20
 _DEADLINE = 60
@@ -172,6 +172,8 @@ class StandIn(Client):
         self.app = "x-crash"
         self._stop = stop
         self._posts, self._log = order["posts"], Path(order["served"])
+        # Who follows whom is asked of accounts that are seen.
+        self._protects = "graph" not in order
         # The network's time, in which the store keeps up, so that a file is seen there while it grows.
         self._network = order.get("network", _NETWORK)
 
@@ -185,10 +187,25 @@ class StandIn(Client):
 
     def users(self, ids: list[str]) -> Page:
         found = [each for each in ids if each != "5"]
-        body: Tree = {"data": [{"id": each, "username": f"u{each}", "protected": True} for each in found]}
+        body: Tree = {"data": [{"id": each, "username": f"u{each}"} for each in found]}
+        if self._protects:
+            body["data"] = [{**user, "protected": True} for user in body["data"]]
         if "5" in ids:
             body["errors"] = json.loads(_GONE)["errors"]
         return users_page(json.dumps(body).encode(), b"{}")
+
+    def followers(self, user_id: str, *, token: str | None = None, **_: Any) -> Page:
+        """As many as there are posts: their numbers count down."""
+        top = int(token) if token else self._posts
+        with self._log.open("a") as log:
+            log.write(f"{user_id} {top}\n")
+        self._stop.wait(self._network)
+        low = max(0, top - _PAGE)
+        ids = [str(number * 10 + int(user_id)) for number in range(top, low, -1)]
+        self.billing.add("pages", users=len(ids))
+        data = [{"id": each, "username": f"u{each}", "description": "x" * 400} for each in ids]
+        meta = {"result_count": len(ids), **({"next_token": str(low)} if low else {})}
+        return relations_page(json.dumps({"data": data, "meta": meta}).encode(), b"{}")
 
     def _page(
         self,

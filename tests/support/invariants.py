@@ -25,9 +25,9 @@ from tests.support.servers import Bucket
 Tree = dict[str, Any]
 
 FINAL = {"complete", "partial", "stopped", "failed", "interrupted"}
-_RECORDS = re.compile(r"tweets-\d{14}-\d{6}\.jsonl\.gz")
-_MATCHES = re.compile(r"matches-(\d{14}-\d{6}\.jsonl\.gz)")
-_SIDE = {"users.jsonl", "events.jsonl", "stats.jsonl", "user_changes.json", "collection.json"}
+_RECORDS = re.compile(r"(?:tweets|users)-\d{14}-\d{6}\.jsonl\.gz")
+_OF_RECORDS = re.compile(r"(?:matches|edges)-(\d{14}-\d{6}\.jsonl\.gz)")
+_SIDE = {"lists.jsonl", "users.jsonl", "events.jsonl", "stats.jsonl", "user_changes.json", "collection.json"}
 _UNLISTED = {"harvest.json", "manifest-sha1.txt", "manifest-sha256.txt"}
 _EPOCH_MS = 1288834974657
 
@@ -149,7 +149,9 @@ def _posts(folder: Path, wrong: list[str]) -> Iterator[str]:
                 if "__twarc" not in record and "matching_rules" not in record:
                     wrong.append(f"{name} holds a line that is no record")
                 data = record["data"]
-                yield from (post["id"] for post in (data if isinstance(data, list) else [data]))
+                found = data if isinstance(data, list) else [data]
+                # Accounts have a name of their own.
+                yield from (post["id"] for post in found if "username" not in post)
 
 
 def _events(folder: Path) -> list[Tree]:
@@ -175,7 +177,7 @@ def _wrong_of_one(folder: Path, summary: Tree, posts: Counter[str]) -> Iterator[
             yield f"{where}: {sorted(present - listed - _UNLISTED)} is not in manifest-{algorithm}.txt"
         if listed and _refused(folder, algorithm):
             yield f"{where}: {algorithm}sum does not accept its manifest"
-    side = {name for name in present if _MATCHES.fullmatch(name)}
+    side = {name for name in present if _OF_RECORDS.fullmatch(name)}
     unknown = {name for name in present - _SIDE - _UNLISTED - side if not _RECORDS.fullmatch(name)}
     if unknown:
         yield f"{where}: unknown files {sorted(unknown)}"
@@ -185,19 +187,21 @@ def _wrong_of_one(folder: Path, summary: Tree, posts: Counter[str]) -> Iterator[
         yield f"{where} tells of {len(summary['gaps'])} gaps, its events of {len(told)}, or of others"
     if summary["tweets"] != posts.total():
         yield f"{where} says {summary['tweets']} posts and has {posts.total()}"
-    sizes = [path.stat().st_size for path in folder.glob("tweets-*")]
+    sizes = [path.stat().st_size for path in folder.iterdir() if _RECORDS.fullmatch(path.name)]
     if (summary["files"], summary["file_bytes"]) != (len(sizes), sum(sizes)):
         yield f"{where} says {summary['files']} files, {summary['file_bytes']} bytes and has {sizes}"
 
 
 def _is_astray(folder: Path, name: str) -> bool:
     """Whether a side file has no records, or tells of posts that are not in those lines of them."""
-    records = folder / name.replace("matches-", "tweets-")
+    records = folder / name.replace("matches-", "tweets-").replace("edges-", "users-")
     if not records.exists():
         return True
-    ids = [json.loads(line)["data"]["id"] for line in gzip.decompress(records.read_bytes()).splitlines()]
+    data = [json.loads(line)["data"] for line in gzip.decompress(records.read_bytes()).splitlines()]
+    ids = [each["id"] if isinstance(each, dict) else [one["id"] for one in each] for each in data]
     told = [json.loads(line) for line in gzip.decompress((folder / name).read_bytes()).splitlines()]
-    return any(each["line"] > len(ids) or ids[each["line"] - 1] != each["id"] for each in told)
+    here = [(each["line"], each.get("id") or each["ids"]) for each in told]
+    return any(line > len(ids) or ids[line - 1] != of for line, of in here)
 
 
 def _refused(folder: Path, algorithm: str) -> bool:
@@ -221,7 +225,7 @@ def _wrong_together(
     orphans = {path.parent for path in top.glob("harvests/**/*") if path.is_file()} - set(folders)
     if orphans:
         yield f"{sorted(map(str, orphans))} belongs to no harvest"
-    known = {"collection.json", "last_harvest.json", "changesets", "harvests"}
+    known = {"collection.json", "last_harvest.json", "changesets", "harvests", "graph"}
     if {path.name for path in top.iterdir()} - known:
         yield f"unknown files {sorted({path.name for path in top.iterdir()} - known)}"
     last = json.loads((top / "last_harvest.json").read_bytes())
