@@ -36,7 +36,7 @@ def count_matches(
     found = Matches()
     for each in (keys, keys.repairs):
         enrichment = Enrichment(network, keys.id, partial(history.versions_used, store, each))
-        archive = Archive(store, each, note=lambda *_: None)
+        archive = Archive(store, each, matches=True, note=lambda *_: None)
         try:
             while lines := archive.read():
                 for line in lines:

@@ -117,7 +117,12 @@ class SinkRun:
             when = self.store.now() if self.begin == NOW else moment_of(self.begin)
             position = position_at(self.store, self.keys, when)
         archive = Archive(
-            self.store, self.keys, position=position, work_root=self.work_root, only=self.only, note=note
+            *(self.store, self.keys),
+            position=position,
+            work_root=self.work_root,
+            only=self.only,
+            matches=bool(self.asked.settings.get("enrich")),
+            note=note,
         )
         if self.begin == NOW and figures.position is None and not self.only:
             while not self.stop.requested and archive.read():

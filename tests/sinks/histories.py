@@ -123,6 +123,7 @@ class Site:
             KEYS,
             position=position,
             work_root=self.work if here else None,
+            matches=True,
             note=lambda event, _: self.notes.append(event),
             **more,
         )

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 
+from harvester.documents import object_in
+from harvester.errors import NotFound
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys, HarvestKeys
 
@@ -19,6 +21,17 @@ def harvests_after(store: Store, keys: CollectionKeys, started: datetime | None)
             continue
         with suppress(ValueError):
             yield keys.harvest(_started(parts))
+
+
+def may_have_later(store: Store, keys: CollectionKeys, harvest: str, current: str) -> bool:
+    """Whether to list the harvests after one, which is paid for in a bucket; `current` runs or died."""
+    if not store.is_billed or not harvest or current > harvest:
+        return True
+    try:
+        last = object_in(store.read(keys.last_harvest).data)
+    except NotFound:
+        return False
+    return str(last.get("harvest_id") or "") > harvest
 
 
 def harvest_at(store: Store, keys: CollectionKeys, when: datetime) -> HarvestKeys | None:

@@ -5,11 +5,11 @@ from contextlib import suppress
 from pathlib import Path
 
 from harvester.clock import moment, timestamp
-from harvester.documents import Tree, object_in
+from harvester.documents import Tree
 from harvester.errors import NotFound
 from harvester.sinks import MOST_BYTES, MOST_LINES, Position
 from harvester.sinks.archive.contents import Contents, Extent, contents_here, is_listed, stored_contents
-from harvester.sinks.archive.harvests import harvests_after
+from harvester.sinks.archive.harvests import harvests_after, may_have_later
 from harvester.sinks.archive.line import Line as Line
 from harvester.sinks.archive.lines import Unreadable
 from harvester.sinks.archive.opened import Opened, opened
@@ -25,7 +25,8 @@ _LOOKS = 60
 class Archive:
     """The lines of one collection. `work_root` is where its harvests keep what is not stored, if here.
 
-    With `only`, the lines of that harvest. `note` is told of what was to be read and is gone.
+    With `only`, the lines of that harvest; with `matches`, records with their lines of side files. `note` is
+    told of what was to be read and is gone.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class Archive:
         position: Position | None = None,
         work_root: Path | None = None,
         only: str = "",
+        matches: bool = False,
         note: Callable[[str, Tree], None],
     ) -> None:
         self._store, self._keys, self._root, self._only, self._note = store, keys, work_root, only, note
@@ -43,6 +45,7 @@ class Archive:
         self._at = begin or Position("")
         self._is_done = not self._at.segment
         self._records: Opened | None = None
+        self._with_matches = matches
         self._matches: SideFile | None = None
         self._events: Opened | None = None
         self._work: WorkFolder | None = None
@@ -166,8 +169,8 @@ class Archive:
         return True
 
     def _has_matches(self, extent: Extent) -> bool:
-        """Whether all that counts of the side file can be read, or there is none (any more)."""
-        if extent.side is None:
+        """Whether all that counts of the side file can be read, or it is not asked for, or there is none."""
+        if extent.side is None or not self._with_matches:
             return True
         if self._matches:
             self._matches.extend(extent.side)
@@ -269,7 +272,7 @@ class Archive:
         if self._only and self._at.harvest:
             return False
         found = next(self._coming, None)
-        if found is None and self._may_have_later(current):
+        if found is None and may_have_later(self._store, self._keys, self._at.harvest, current):
             after = moment(self._at.harvest) if self._at.harvest else None
             self._coming = harvests_after(self._store, self._keys, after)
             found = next(self._coming, None)
@@ -281,16 +284,6 @@ class Archive:
         self._leave_work()
         self._at, self._is_done, self._final = Position(timestamp(found.started)), True, None
         return True
-
-    def _may_have_later(self, current: str) -> bool:
-        """Whether to list the harvests, which is paid for in a bucket."""
-        if not self._store.is_billed or not self._at.harvest or current > self._at.harvest:
-            return True
-        try:
-            last = object_in(self._store.read(self._keys.last_harvest).data)
-        except NotFound:
-            return False
-        return str(last.get("harvest_id") or "") > self._at.harvest
 
     def _close_files(self) -> None:
         self._close_records()
