@@ -3,10 +3,12 @@
 import gzip
 from collections.abc import Iterable
 
+import emulator
 from harvester.clock import Stop, moment
 from harvester.commands.crawl import Crawling
 from harvester.graph import crawls
 from harvester.harvest.progress import Outcome
+from harvester.store import Store
 from harvester.store.keys import CollectionKeys, CrawlKeys
 from tests.support.harvest_stage import Stage
 
@@ -35,7 +37,11 @@ def latest(stage: Stage, collection_id: str) -> crawls.Crawl:
 
 
 def lines_of(stage: Stage, key: str) -> list[str]:
-    return gzip.decompress(stage.store.read(key).data).decode().splitlines()
+    return lines_in(stage.store, key)
+
+
+def lines_in(store: Store, key: str) -> list[str]:
+    return gzip.decompress(store.read(key).data).decode().splitlines()
 
 
 def frontiers(stage: Stage, collection_id: str) -> list[list[str]]:
@@ -51,9 +57,15 @@ def visits(stage: Stage, collection_id: str, depth: int) -> list[str]:
 
 def truth(stage: Stage, seeds: Iterable[str], *, depths: int, exclude: Iterable[str] = ()) -> list[list[str]]:
     """The frontiers of a crawl of followers that selects everybody, the last one included."""
+    return followers_of(stage.control, seeds, depths=depths, exclude=exclude)
+
+
+def followers_of(
+    control: emulator.Control, seeds: Iterable[str], *, depths: int, exclude: Iterable[str] = ()
+) -> list[list[str]]:
     found, known = [sorted(seeds)], {*seeds, *exclude}
     for _ in range(depths + 1):
-        new = {each for user in found[-1] for each in stage.control.followers(user)} - known
+        new = {each for user in found[-1] for each in control.followers(user)} - known
         known |= new
         found.append(sorted(new))
     return found
