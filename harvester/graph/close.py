@@ -7,9 +7,11 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
+from zlib import crc32
 
 import orjson
 
@@ -17,7 +19,7 @@ from harvester.collection.kinds.kind import count
 from harvester.documents import Tree, written
 from harvester.errors import Conflict, HarvesterError
 from harvester.errors.files import in_words
-from harvester.graph import pages
+from harvester.graph import pages, runs
 from harvester.graph.closing import BY_COST, BY_PLACE, Closing, Frontier, Tell, Wanted
 from harvester.graph.crawls import Crawl
 from harvester.graph.findings import Reading
@@ -28,15 +30,29 @@ from harvester.reading.splitting import Unreadable, split, unpacked
 from harvester.store import Store
 from harvester.store.reading import reader
 
+# Into how many parts a closing is divided by the accounts whose lists were read.
+PARTS = 8
+_PIECE = 1_000
 _OWNER = "owner.json"
 
 
-def close(crawl: Crawl, depth: int, scratch: Path, *, tell: Tell, dry_run: bool = False) -> Tree:
-    """Write the depth after this one; its figures. All lists of this depth have an outcome."""
+def close(
+    crawl: Crawl,
+    depth: int,
+    scratch: Path,
+    *,
+    tell: Tell,
+    dry_run: bool = False,
+    parts: Sequence[str] = (),
+) -> Tree:
+    """Write the depth after this one; its figures. All lists of this depth have an outcome.
+
+    `parts` are the keys of all of its parts, if those were written.
+    """
     with scratch_folder(scratch) as folder:
         closing = Closing(folder, wanted(crawl, depth + 1), tell=tell)
-        reading, places = reading_of(crawl), _places(crawl, depth)
-        for number, found in enumerate(pages.findings(crawl, depth, reading, places=places), 1):
+        pieces = _of_parts(crawl.store, parts) if parts else _found(crawl, depth)
+        for number, found in enumerate(pieces, 1):
             tell("reading pages", number)
             closing.find(found)
         for each in range(depth + 1):
@@ -47,6 +63,38 @@ def close(crawl: Crawl, depth: int, scratch: Path, *, tell: Tell, dry_run: bool 
         if not dry_run:
             put(crawl, depth + 1, made, figures)
     return figures
+
+
+def write_part(crawl: Crawl, depth: int, part: int, key: str, scratch: Path, *, tell: Tell) -> None:
+    """Write what the lists of a part of the accounts of a depth named, under a key of the caller's.
+
+    Again it is the same bytes. So several can share the work of a closing, and none begins it anew.
+    """
+
+    def mine(user: str) -> bool:
+        return crc32(user.encode()) % PARTS == part
+
+    def lines() -> Iterator[bytes]:
+        for number, found in enumerate(_found(crawl, depth, mine=mine), 1):
+            tell("reading pages", number)
+            yield from found
+
+    with scratch_folder(scratch) as folder:
+        path = folder / "part.gz"
+        (sorting := folder / "sorting").mkdir()
+        runs.write_packed(path, runs.in_order(lines(), sorting))
+        crawl.store.upload(key, path, sha256=_sha256(path))
+
+
+def _found(crawl: Crawl, depth: int, *, mine: pages.Mine | None = None) -> Iterator[list[bytes]]:
+    return pages.findings(crawl, depth, reading_of(crawl), places=_places(crawl, depth), mine=mine)
+
+
+def _of_parts(store: Store, keys: Sequence[str]) -> Iterator[list[bytes]]:
+    for key in keys:
+        lines = stored_lines(store, key)
+        while some := list(islice(lines, _PIECE)):
+            yield some
 
 
 def reading_of(crawl: Crawl) -> Reading:
@@ -76,7 +124,8 @@ def stored_ids(store: Store, key: str) -> Iterator[bytes]:
 def stored_lines(store: Store, key: str) -> Iterator[bytes]:
     """The lines of a file of a depth, a piece at a time."""
     try:
-        yield from split(unpacked(reader(store).pieces(key)))
+        # A file without lines is one empty piece.
+        yield from filter(None, split(unpacked(reader(store).pieces(key))))
     except Unreadable as error:
         raise HarvesterError(
             f"{key} in {store.name} is damaged: {error}.", hint="Restore an earlier version of it."

@@ -1,12 +1,12 @@
 """What the lists of a depth named, read from the stored pages of its harvests."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from harvester.clock import moment
 from harvester.documents.lists import edges_line
 from harvester.graph.crawls import Crawl, OfHarvest
 from harvester.graph.findings import Reading
-from harvester.networks.profiles import Lists
+from harvester.networks.profiles import Lists, Profile
 from harvester.networks.records import BrokenLine
 from harvester.networks.registry import network_of
 from harvester.reading import BadRecord, RecordFile, raw_lines
@@ -14,11 +14,19 @@ from harvester.reading.files import HarvestFolder, files_of, network_name
 from harvester.store.keys import holds_accounts, side_name
 from harvester.store.reading import Reader, reader
 
+# Whether the pages of an account's lists are read.
+Mine = Callable[[str], bool]
+
 
 def findings(
-    crawl: Crawl, depth: int, reading: Reading, *, places: Mapping[str, int] | None = None
+    crawl: Crawl,
+    depth: int,
+    reading: Reading,
+    *,
+    places: Mapping[str, int] | None = None,
+    mine: Mine | None = None,
 ) -> Iterator[list[bytes]]:
-    """The findings of each stored page of a depth.
+    """The findings of each stored page of a depth, or of the pages that are `mine`.
 
     With `places`, those of an account's list have its place.
     """
@@ -27,7 +35,11 @@ def findings(
         if of.harvest.depth != depth:
             continue
         for file in _files(source, of):
-            yield from _of_file(source, file, lists, reading, places)
+            whose = _accounts(source, file) if mine or places is not None else {}
+            for number, profiles in _pages(source, file, lists):
+                user = whose.get(number, "")
+                if mine is None or mine(user):
+                    yield reading.findings(profiles, (places or {}).get(user, 0))
 
 
 def _files(source: Reader, of: OfHarvest) -> Iterator[RecordFile]:
@@ -40,22 +52,19 @@ def _files(source: Reader, of: OfHarvest) -> Iterator[RecordFile]:
             yield file
 
 
-def _of_file(
-    source: Reader, file: RecordFile, lists: Lists, reading: Reading, places: Mapping[str, int] | None
-) -> Iterator[list[bytes]]:
-    place_of = {} if places is None else _places(source, file, places)
+def _pages(source: Reader, file: RecordFile, lists: Lists) -> Iterator[tuple[int, Sequence[Profile]]]:
+    """The pages of a file, each with the number of its line."""
     for line in raw_lines(source, file):
         try:
-            profiles = lists.profiles(line.raw)
+            yield line.number, lists.profiles(line.raw)
         except BrokenLine as error:
             raise BadRecord(
                 file.key, line.number, error.why, hint="`collection verify` says which files are damaged."
             ) from None
-        yield reading.findings(profiles, place_of.get(line.number, 0))
 
 
-def _places(source: Reader, file: RecordFile, places: Mapping[str, int]) -> dict[int, int]:
-    """The place of the account whose list a line is of, by the file of edges."""
+def _accounts(source: Reader, file: RecordFile) -> dict[int, str]:
+    """The account whose list each line is of, by the file of edges."""
     folder, _, name = file.key.rpartition("/")
     side = f"{folder}/{side_name(name)}"
     found = {}
@@ -64,5 +73,5 @@ def _places(source: Reader, file: RecordFile, places: Mapping[str, int]) -> dict
             about = edges_line(line.raw)
         except ValueError as error:
             raise BadRecord(side, line.number, f"is no line of edges: {error}") from None
-        found[about.line] = places.get(about.user, 0)
+        found[about.line] = about.user
     return found

@@ -7,14 +7,18 @@ from typing import Any
 
 import pytest
 
+from harvester.clock import Stop
 from harvester.errors import Exit
 from harvester.graph import crawls
 from harvester.graph.approval import approve
+from harvester.graph.close import stored_ids
 from harvester.harvest.crawl import packed_ids
 from harvester.harvest.progress import COMPLETE, STOPPED
 from harvester.store.keys import CollectionKeys
+from harvester.store.s3 import S3Store
 from tests.support.crawls import crawl, frontiers, here_of, latest, lines_of, truth, visits
 from tests.support.harvest_stage import Stage, staged
+from tests.support.servers import Bucket
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +159,7 @@ def test_a_selection_that_rejects_everybody_is_said_in_one_line_and_ends_the_cra
     assert "Depth 1 is empty: graph.select rejects all of " in said.err
     assert "most by min_followers. Change it, then run `graph reselect none`" in said.err
     assert "the crawl is over at depth 0" in said.out
+    assert list(stored_ids(stage.store, here_of(stage, "none").depth(1))) == []
 
 
 def test_a_crawl_that_ended_unnoticed_is_noted_and_costs_nothing_more(stage: Stage) -> None:
@@ -171,6 +176,33 @@ def test_a_crawl_that_ended_unnoticed_is_noted_and_costs_nothing_more(stage: Sta
     assert (ended.state, ended.reason) == (COMPLETE, "The crawl was over; the next harvest begins another.")
     assert stage.collection("unseen")["graph"]["crawl"] is None
     assert len(latest(stage, "unseen").harvests()) == harvests
+
+
+def test_a_crawl_in_a_bucket_finds_the_same(
+    s3: Bucket, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in s3.server.environment.items():
+        monkeypatch.setenv(name, value)
+    with staged(tmp_path, store=S3Store(s3.name), users=200, degrees="pareto:1.2:3") as stage:
+        seeds = stage.accounts[:2]
+        add(stage, "bucket", seeds, max_depth=1, approve="within_budget", budget_usd=500)
+        assert crawl(stage, "bucket").state == COMPLETE
+        assert frontiers(stage, "bucket") == truth(stage, seeds, depths=1)
+        assert stage.collection("bucket")["graph"]["crawl"] is None
+
+
+def test_a_stop_while_a_depth_is_closed_writes_nothing_and_the_next_start_closes_it(stage: Stage) -> None:
+    seeds = stage.accounts[97:99]
+    add(stage, "stopped", seeds)
+    stage.harvest("stopped")
+    stop = Stop()
+    stop.request("SIGTERM")
+    ended = crawl(stage, "stopped", stop=stop)
+    assert (ended.state, ended.exit_code) == (STOPPED, Exit.TERMINATED)
+    assert len(frontiers(stage, "stopped")) == 1
+    assert crawl(stage, "stopped").state == COMPLETE
+    assert frontiers(stage, "stopped") == truth(stage, seeds, depths=0)
+    assert len(latest(stage, "stopped").harvests()) == 1
 
 
 def test_no_copy_of_the_collection_grows_with_the_users_of_a_crawl(stage: Stage) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from harvester.errors import HarvesterError
 from harvester.graph import crawls
-from harvester.graph.close import close
+from harvester.graph.close import PARTS, close, write_part
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 from tests.support.crawls import truth
@@ -95,6 +95,22 @@ def test_several_that_close_at_once_write_the_same(stage: Stage, whole: dict[str
         works = [pool.submit(close, at(stage), 0, stage.work / "scratch", tell=quiet) for _ in range(4)]
         assert len({str(work.result()) for work in works}) == 1
     assert written(stage) == whole
+
+
+def test_a_closing_in_parts_writes_the_same_as_one_in_one_piece(
+    stage: Stage, whole: dict[str, bytes], tmp_path: Path
+) -> None:
+    clear(stage)
+    crawl = at(stage)
+    keys = [f"{crawl.here.folder}workers/0/closing/{part}" for part in range(PARTS)]
+    # Some twice, as by a second worker.
+    for part in (*range(PARTS), 3):
+        write_part(crawl, 0, part, keys[part], tmp_path / "scratch", tell=quiet)
+    assert len({stage.store.read(key).data for key in keys}) > 1
+    close(crawl, 0, tmp_path / "scratch", tell=quiet, parts=keys)
+    assert written(stage) == whole
+    for key in keys:
+        stage.store.remove(key)
 
 
 def test_one_that_was_ended_before_its_conditions_changed_is_closed_by_the_new_ones(

@@ -31,7 +31,7 @@ def test_a_crawl_that_is_killed_again_and_again_finds_the_same(tmp_path: Path) -
         emulated.control.faults([{"on": "GET /2/users/*/followers", "do": "delay", "seconds": 0.05}])
         desk = Desk(tmp_path, emulated.url)
         section = {"max_depth": 1, "approve": "within_budget"}
-        users = {seed: {} for seed in seeds}
+        users: dict[str, dict[str, str]] = {seed: {} for seed in seeds}
         desk.put(
             "storm", {"id": "storm", "type": "graph", "users": users, "budget_usd": 900, "graph": section}
         )
