@@ -174,11 +174,11 @@ def await_flow(base: str, certificate: tuple[Path, ...] = ()) -> None:
         time.sleep(0.2)
 
 
-def samples(path: Path) -> None:
-    """Records as the emulator makes them, all fields and expansions."""
+def samples(path: Path, *, tag: str = "bench") -> None:
+    """Records as the emulator makes them, all fields and expansions, of a rule with this tag."""
     options = ("--users", "5", "--stream-rate", "max", "--stream-posts", str(2 * _SAMPLES), "--no-limits")
     with emulator(*options) as base:
-        asked(base, "/2/tweets/search/stream/rules", {"add": [{"value": "flood", "tag": "bench"}]})
+        asked(base, "/2/tweets/search/stream/rules", {"add": [{"value": "flood", "tag": tag}]})
         connection = HTTPConnection(urlsplit(base).netloc)
         connection.request("GET", f"/2/tweets/search/stream?{urlencode(EVERYTHING)}", headers=HEADERS)
         response = connection.getresponse()
