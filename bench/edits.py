@@ -22,8 +22,10 @@ import orjson
 
 from bench import harvests
 from bench.servers import KEYS, asked, started
+from harvester.clock import moment
 from harvester.collection import history
 from harvester.harvest.lock_content import tell_of_change
+from harvester.networks.x.post_ids import created
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 
@@ -35,12 +37,17 @@ _SETTLES, _ENDS_WITHIN = 75.0, 180.0
 
 @dataclass(frozen=True)
 class Found:
-    """What came of it: `lost` were delivered while a rule matched them, and are not stored."""
+    """What came of it: `lost` were delivered while a rule matched them, and are neither stored nor in a gap.
+
+    Those `under way` were published after the last stored one, and not read any more at the stop.
+    """
 
     rate: float
     published: int
     stored: int
     lost: int
+    in_gaps: int
+    under_way: int
     doubled: int
     connections: int
     reasons: Counter[str]
@@ -52,6 +59,7 @@ class Found:
     def lines(self) -> Iterator[str]:
         yield f"{self.published:,} posts published ({self.rate:,.0f} a second), {self.stored:,} stored"
         yield f"{self.lost} lost, {self.doubled} stored twice, {self.gaps} gaps"
+        yield f"delivered and not read: {self.in_gaps} in gaps, {self.under_way} at the stop"
         yield f"{self.connections} connection(s), ended: {dict(self.reasons)}"
         yield f"{self.rounds} rounds of rules, {self.rule_requests} requests that change rules"
         yield f"last edit in use: {self.adopted}"
@@ -106,6 +114,10 @@ def _found(folder: Path, base: str, pace: float, version: int) -> Found:
             stored.update(orjson.loads(line)["data"]["id"] for line in lines)
     written = {post for post, times in zip(truth["ids"], truth["written"], strict=True) if times}
     summary = harvests.record(folder, _ID.id)
+    missing = [int(post) for post in written - stored.keys()]
+    under_way = [post for post in missing if post > max(map(int, stored))]
+    gaps = [(moment(gap["from"]), moment(gap["to"])) for gap in summary["gaps"]]
+    in_gaps = [post for post in missing if any(since <= created(str(post)) <= until for since, until in gaps)]
     events = [
         orjson.loads(line) for path in folder.rglob("events.jsonl") for line in path.read_bytes().splitlines()
     ]
@@ -114,7 +126,9 @@ def _found(folder: Path, base: str, pace: float, version: int) -> Found:
         pace,
         len(truth["ids"]),
         stored.total(),
-        len(written - stored.keys()),
+        len({*missing} - {*under_way} - {*in_gaps}),
+        len({*in_gaps} - {*under_way}),
+        len(under_way),
         stored.total() - len(stored),
         len(truth["connections"]),
         Counter(str(each["reason"]) for each in truth["connections"]),
