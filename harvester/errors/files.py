@@ -59,6 +59,11 @@ def explained(error: OSError, what: str | Path = "") -> Explained:
         return Explained("The current folder was removed.", "Change to another one, then start again.", False)
     if code in _LINKED and (links := [link for path in named if (link := broken_link(path))]):
         return Explained(f"{_link_words(links[0])}.", _RESTORE, False)
+    return _explained_of(error, code, named, what)
+
+
+def _explained_of(error: OSError, code: int, named: list[Path], what: str | Path) -> Explained:
+    """The words for an error about one of the paths that it names, or about `what`."""
     faults = [fault for path in named if (fault := _at_fault(path, code))]
     # Without a fault that can be seen, the error is about the very file.
     place = (faults or named if code in _PLACED else named[: not what])[:1]

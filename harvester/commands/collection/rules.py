@@ -36,8 +36,6 @@ def rules(
     as_json: bool,
     workspace: Workspace,
 ) -> None:
-    from harvester.networks.x import XClient
-
     keys, tree = require_collection(workspace, collection_id, *STREAMS)
     if stored and remove:
         raise HarvesterError(
@@ -50,13 +48,8 @@ def rules(
         return
     if remove:
         require_idle(workspace, keys)
-    with closing(network_client.client(workspace.settings, tree)) as client:
-        if not isinstance(client, XClient):
-            raise HarvesterError(
-                f"{collection_id} has no rules: only streams of X have.",
-                hint="`collection-config download` shows what it collects.",
-                exit_code=Exit.USAGE,
-            )
+    with closing(network_client.client(workspace.settings, tree)) as opened:
+        client = _with_rules(opened, collection_id)
         rows = [_row(rule) for rule in client.rules()]
         mine = [row["rule"] for row in rows if row["id"] == collection_id]
         what = f"{counted(len(mine), 'rule')} of {collection_id} from the app"
@@ -70,6 +63,19 @@ def rules(
         click.echo(f"Removed {len(mine):,} of {counted(len(rows), 'rule')}.")
     else:
         click.echo(table([_shown(row) for row in rows], _COLUMNS) if rows else "No rules.")
+
+
+def _with_rules(client: object, collection_id: str) -> "XClient":
+    """The client, if its network has rules."""
+    from harvester.networks.x import XClient
+
+    if isinstance(client, XClient):
+        return client
+    raise HarvesterError(
+        f"{collection_id} has no rules: only streams of X have.",
+        hint="`collection-config download` shows what it collects.",
+        exit_code=Exit.USAGE,
+    )
 
 
 def _remove(client: "XClient", ids: list[str], what: str, *, yes: bool) -> None:

@@ -94,14 +94,7 @@ def _tell_dry_run(workspace: Workspace, tree: Collection, collection_id: str, *,
 @dry_run_option
 @in_workspace
 def filter_start(collection_ids: tuple[str, ...], dry_run: bool, workspace: Workspace) -> None:
-    trees: dict[str, Collection] = {}
-    apart: list[str] = []
-    for collection_id in collection_ids:
-        if shards := shard_ids(workspace, collection_id):
-            apart += (ready := [each for each in shards if not _runs(workspace, each)])
-            trees |= {each: _ready_to_start(workspace, each) for each in ready or shards}
-        else:
-            trees[collection_id] = _ready_to_start(workspace, collection_id)
+    trees, apart = _all_ready_to_start(workspace, collection_ids)
     _require_several_apps(workspace, trees)
     what = f"stream{'' if len(trees) == 1 else 's'} of {together([*trees])}"
     together_in = " in one task" if len(trees) > 1 and workspace.settings.cluster and not apart else ""
@@ -111,7 +104,6 @@ def filter_start(collection_ids: tuple[str, ...], dry_run: bool, workspace: Work
         return
     for each, tree in trees.items():
         _require_free_stream(workspace, workspace.keys(each), tree)
-    # Shards have a task each, so that none of them waits for another.
     if together_ids := [each for each in trees if each not in apart]:
         workspace.compute.start_service(*together_ids)
     for each in apart:
@@ -122,6 +114,21 @@ def filter_start(collection_ids: tuple[str, ...], dry_run: bool, workspace: Work
             f"Follow it with `harvest running {each}` or `harvest log {each} --follow`; "
             f"`collection filter-stop {each}` stops it."
         )
+
+
+def _all_ready_to_start(
+    workspace: Workspace, collection_ids: tuple[str, ...]
+) -> tuple[dict[str, Collection], list[str]]:
+    """What may be started, and which of these apart: shards, so that none of them waits for another."""
+    trees: dict[str, Collection] = {}
+    apart: list[str] = []
+    for collection_id in collection_ids:
+        if shards := shard_ids(workspace, collection_id):
+            apart += (ready := [each for each in shards if not _runs(workspace, each)])
+            trees |= {each: _ready_to_start(workspace, each) for each in ready or shards}
+        else:
+            trees[collection_id] = _ready_to_start(workspace, collection_id)
+    return trees, apart
 
 
 def _runs(workspace: Workspace, collection_id: str) -> bool:

@@ -28,19 +28,19 @@ def flattened(record: Tree) -> tuple[list[Tree], list[Tree]]:
         return [record] if "id" in record or "id_str" in record else [], list(_inside(record))
     known_objects = _Known(record.get("includes"))
     included = [known_objects.expand(post) for post in known_objects.included_posts()]
-    data = record["data"]
+    more = {name: record[name] for name in ("__twarc", "matching_rules") if name in record}
+    posts = [{**known_objects.expand(post), **more} for post in _answered(record["data"])]
+    # Which rules matched is said of the posts that were delivered.
+    more.pop("matching_rules", None)
+    return posts, [{**post, **more} for post in included] if more else included
+
+
+def _answered(data: Any) -> list[Tree]:
+    """The posts of an answer, and none of its accounts."""
     found = data if isinstance(data, list) else [data] if isinstance(data, dict) else []
     if not all(isinstance(post, dict) and _is_key(post.get("id")) for post in found):
         raise BrokenLine(1, "has a post without an id")
-    found = [post for post in found if not is_account(post)]
-    posts = [known_objects.expand(post) for post in found]
-    for name in ("__twarc", "matching_rules"):
-        if name in record:
-            for post in posts:
-                post[name] = record[name]
-            if name == "__twarc":
-                included = [{**post, name: record[name]} for post in included]
-    return posts, included
+    return [post for post in found if not is_account(post)]
 
 
 def _inside(post: Tree) -> Iterator[Tree]:

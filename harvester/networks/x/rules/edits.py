@@ -79,16 +79,10 @@ def without_rules(section: Mapping[str, Any], ids: Sequence[str]) -> Removed:
     if not gone:
         return Removed(dict(section), (), tuple(dict.fromkeys(ids)))
     named = _named(section)
-    parts = {
-        "rules": [rule for rule in section.get("rules") or () if not _is_any(rule, gone, named)],
-        **_words(section, {(rule.type, rule.value) for rule in gone.values() if rule.id not in named}),
-    }
-    changed = {**section, **parts}
-    return Removed(
-        {name: value for name, value in changed.items() if value or name not in parts},
-        tuple(gone.values()),
-        tuple(dict.fromkeys(each for each in ids if each not in known)),
-    )
+    rules = [rule for rule in section.get("rules") or () if not _is_any(rule, gone, named)]
+    terms = {(rule.type, rule.value) for rule in gone.values() if rule.id not in named}
+    missing = tuple(dict.fromkeys(each for each in ids if each not in known))
+    return Removed(_with(section, rules, terms), tuple(gone.values()), missing)
 
 
 def with_status(
@@ -103,9 +97,18 @@ def with_status(
     present = tuple(rule for rule in meant if rule.status == status)
     if not changed:
         return Switched(dict(section), (), present, missing)
+    named = _named(section)
+    rules = _switched_rules(section, changed, named, status)
+    terms = {(rule.type, rule.value) for rule in changed.values() if not rule.tag and rule.id not in named}
+    return Switched(_with(section, rules, terms), tuple(changed.values()), present, missing)
+
+
+def _switched_rules(
+    section: Mapping[str, Any], changed: Mapping[str, CollectionRule], named: Collection[str], status: str
+) -> list[Tree]:
+    """The `rules` of a section in which the changed ones, also those of other parts, have this status."""
     rules: list[Tree] = []
     listed: set[str] = set()
-    named = _named(section)
     for entry in section.get("rules") or ():
         rule = next((each for each in changed.values() if _is_any(entry, {each.id: each}, named)), None)
         if rule is None:
@@ -116,11 +119,13 @@ def with_status(
             listed.add(rule.id)
     # A term of `track`, `follow` or `locations` has no status there.
     terms = [rule for rule in changed.values() if rule.id not in listed]
-    rules += [_switched({"type": rule.type, "value": rule.value}, rule, status) for rule in terms]
-    unnamed = {(rule.type, rule.value) for rule in changed.values() if not rule.tag and rule.id not in named}
-    parts = {"rules": rules, **_words(section, unnamed)}
-    left = {name: value for name, value in {**section, **parts}.items() if value or name not in parts}
-    return Switched(left, tuple(changed.values()), present, missing)
+    return rules + [_switched({"type": rule.type, "value": rule.value}, rule, status) for rule in terms]
+
+
+def _with(section: Mapping[str, Any], rules: list[Tree], without: Collection[tuple[str, str]]) -> Tree:
+    """The section with these `rules`, and without these terms in its other parts; none of them is empty."""
+    parts = {"rules": rules, **_words(section, without)}
+    return {name: value for name, value in {**section, **parts}.items() if value or name not in parts}
 
 
 def _switched(entry: Tree, rule: CollectionRule, status: str) -> Tree:

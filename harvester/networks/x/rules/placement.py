@@ -37,18 +37,26 @@ def placed(
         (shards[at] if at < len(apps) else free).append(rule)
     for number, caps in enumerate(apps):
         free += _cut(shards[number], caps)
-    loads = [_load(shard, caps) for shard, caps in zip(shards, apps, strict=True)]
-    added: list[list[CollectionRule]] = [[] for _ in apps]
-    for rule in sorted(free, key=lambda rule: -_size(rule)):
-        at = min(range(len(apps)), key=lambda number: (loads[number], number))
-        added[at].append(rule)
-        loads[at] += _size(rule) / _room(apps[at])
+    added = _spread(free, shards, apps)
     left = [rule for number, caps in enumerate(apps) for rule in _filled(shards[number], added[number], caps)]
     for rule in left:
         if not any(_take(shards[number], rule, caps) for number, caps in enumerate(apps)):
             raise _too_few(rules, apps)
     order = {rule.id: number for number, rule in enumerate(rules)}
     return [sorted(shard, key=lambda rule: order[rule.id]) for shard in shards]
+
+
+def _spread(
+    free: Sequence[CollectionRule], shards: Sequence[list[CollectionRule]], apps: Sequence[RuleCaps]
+) -> list[list[CollectionRule]]:
+    """What each shard is given of these rules, so that all are as full as each other; the largest first."""
+    loads = [_load(shard, caps) for shard, caps in zip(shards, apps, strict=True)]
+    added: list[list[CollectionRule]] = [[] for _ in apps]
+    for rule in sorted(free, key=lambda rule: -_size(rule)):
+        at = min(range(len(apps)), key=lambda number: (loads[number], number))
+        added[at].append(rule)
+        loads[at] += _size(rule) / _room(apps[at])
+    return added
 
 
 def live_rules(rules: Sequence[CollectionRule], caps: RuleCaps) -> list[Rule]:
