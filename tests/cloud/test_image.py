@@ -116,7 +116,7 @@ def test_no_layer_holds_a_secret_a_build_tool_or_what_others_could_write(
     assert not any(part in name for name in sizes for part in ("twarc-cloud/tests/", "emulator/", "/pip/"))
     megabytes = sum(sizes.values()) / 1e6
     sys.stdout.write(f"\n{len(sizes)} files above the base: {megabytes:.0f} MB\n")
-    assert megabytes < 60
+    assert megabytes < 70
 
 
 def _own_layers(engine: Engine, folder: Path) -> list[Path]:
