@@ -29,8 +29,9 @@ _SMALL = [{"on": "GET /2/users/*/followers", "do": "short-page"}]
 
 @pytest.fixture
 def emulated() -> Iterator[emulator.Emulated]:
-    hubs = ",".join(f"{number}:{40 + 9 * number}" for number in range(_USERS))
-    options = ("--users", "300", "--posts-per-user", "0", "--hubs", hubs, "--latency", "30")
+    # As long as the kills: each harvest brings a few hundred accounts until it dies.
+    hubs = ",".join(f"{number}:{(20 + number) * _KILLS}" for number in range(_USERS))
+    options = ("--users", str(100 + 40 * _KILLS), "--posts-per-user", "0", "--hubs", hubs, "--latency", "30")
     with emulator.spawned(*options, "--no-limits") as found:
         found.control.faults(_SMALL)
         yield found
