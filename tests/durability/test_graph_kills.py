@@ -19,7 +19,7 @@ from tests.support.invariants import examined
 
 pytestmark = pytest.mark.system
 
-_KILLS = int(os.environ.get("KILLS", "12"))
+_KILLS = int(os.environ.get("KILLS", "8"))
 _CHAINS = 8
 _USERS = 12
 # Pages are as small as X never makes them, so that a list has many.

@@ -224,3 +224,10 @@ def _journal(person: Person) -> bytes:
 
 def _journaled(person: Person) -> bool:
     return b'"position"' in _journal(person)
+
+
+def test_a_network_without_lists_of_followers_says_so_in_one_line(wall: _Wall, person: Person) -> None:
+    assert wall.path.exists()
+    person.write({"id": "w", "network": "wall", "type": "graph", "users": {"ann": {}}})
+    told = person("collection-config", "check")
+    assert told.code and "The network wall has no lists of followers to collect." in told.out + told.err

@@ -8,7 +8,7 @@ from harvester.networks.check import Check
 from harvester.networks.crawl import DIRECTIONS, FOLLOWERS, FOLLOWING
 from harvester.networks.x.client import LOOK_UP, XClient
 from harvester.networks.x.decoding import member
-from harvester.networks.x.prices import price
+from harvester.networks.x.prices import price, prices
 from harvester.text import counted
 
 _COUNTS = {FOLLOWERS: "followers_count", FOLLOWING: "following_count"}
@@ -42,7 +42,8 @@ def estimates(tree: Collection) -> Iterator[Check]:
         words = f"at most ${dollars:,.2f} for depth 0 ({most:,} of each list)"
     else:
         words = f"depends on the lists; `--live` looks up how long they are, for ${look_ups:,.2f}"
-    yield Check("cost", True, f"{words}; {each}.")
+    owned = f"${prices()['owned_reads']['user']:.3f} on lists of the account that owns the app"
+    yield Check("cost", True, f"{words}; {each} ({owned}).")
     yield _budget(tree)
 
 
