@@ -2,11 +2,11 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harvester.clock import Stop, Stopped
+from harvester.clock import Clock, Stop, Stopped, SystemClock
 from harvester.collection.kinds import is_crawl
 from harvester.commands import say_error
 from harvester.commands.cli.output import print_line
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("twarc-cloud")
 
 APPROVAL = "approval"
-_EVERY = 100
+# Seconds between two lines of the log while a depth is closed.
+_TELL_EVERY = 10.0
 # Stands in each collection that is a crawl.
 _MARK = b'"graph"'
 _SIGNALS = {"SIGINT": Exit.INTERRUPTED, "SIGTERM": Exit.TERMINATED}
@@ -42,6 +43,7 @@ class Crawling:
     scratch: Path
     stop: Stop
     harvest: Callable[[], Outcome]
+    clock: Clock = field(default_factory=SystemClock)
 
     def run(self) -> Outcome:
         if not is_crawl(self._tree()):
@@ -83,10 +85,14 @@ class Crawling:
     def _close(self, crawl: "Crawl", depth: int) -> None:
         from harvester.graph.close import close
 
+        last = self.clock.elapsed()
+
         def tell(words: str, number: int) -> None:
+            nonlocal last
             if self.stop.requested:
                 raise Stopped
-            if number and number % _EVERY == 0:
+            if (now := self.clock.elapsed()) - last >= _TELL_EVERY:
+                last = now
                 log.info("Closing depth %d of %s: %s, %s", depth, self.keys.id, words, f"{number:,}")
 
         figures = close(crawl, depth, self.scratch, tell=tell)

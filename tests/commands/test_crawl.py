@@ -73,10 +73,18 @@ def test_each_depth_waits_for_approval_and_goes_on_after_it(stage: Stage) -> Non
     assert frontiers(stage, "asks") == truth(stage, seeds, depths=1)
 
 
-def test_a_bill_holds_and_is_near_what_was_billed(stage: Stage) -> None:
-    add(stage, "bill", stage.accounts[20:24], max_depth=2, approve="within_budget", budget_usd=5_000)
-    crawl(stage, "bill")
-    found = latest(stage, "bill")
+@pytest.mark.parametrize(
+    ("name", "section"),
+    [
+        ("followers", {}),
+        ("following", {"direction": "following", "order": "dfs"}),
+        ("both", {"direction": "both", "max_edges_per_user": 7}),
+    ],
+)
+def test_a_bill_holds_and_is_near_what_was_billed(stage: Stage, name: str, section: dict[str, Any]) -> None:
+    add(stage, name, stage.accounts[20:23], max_depth=2, approve="within_budget", budget_usd=5_000, **section)
+    assert crawl(stage, name).state == COMPLETE
+    found = latest(stage, name)
     for depth in (1, 2):
         at_most, billed = found.figures(depth)["usd_at_most"], crawls.spent(found.harvests(), depth)
         assert billed <= at_most <= billed * 1.02, depth

@@ -222,3 +222,20 @@ def test_once_goes_through_a_crawl_and_refuses_it_while_it_waits(
         assert "The crawl of crowd is over; `" in last.err
         users = json.loads(someone.output("graph", "status", "crowd", "--json"))["depths"]
         assert [each["depth"] for each in users] == [0, 1, 2]
+
+
+def test_a_downloaded_and_a_copied_crawl_have_its_depths(stage: Stage, person: Person, folder: Path) -> None:
+    add(stage, "kept", stage.accounts[70:72])
+    crawl(stage, "kept")
+    names = {entry.key.rpartition("/")[2] for entry in stage.store.entries(here_of(stage, "kept").folder)}
+    assert names >= {"depth-0.txt.gz", "depth-1.txt.gz", "depth-1.json", "order-1.txt.gz"}
+    person.output("collection", "download", "kept")
+    assert {path.name for path in (folder / "download").rglob("graph/*/*")} == names
+    there = ("--collections-path", "other")
+    person.output("collection", "copy", "kept", "kept", "--with-harvests", "--to-collections-path", "other")
+    assert person.output("graph", "frontier", "kept", *there) == person.output("graph", "frontier", "kept")
+    # One under another id has no crawl yet.
+    person.output("collection", "copy", "kept", "twin")
+    assert "twin has no crawl yet." in refused(person, "graph", "status", "twin")
+    person.output("collection", "delete", "kept", "--yes", *there)
+    assert not list((folder / "other" / "kept").rglob("*.gz"))
