@@ -12,7 +12,7 @@ from harvester.commands import say_error
 from harvester.commands.cli.output import print_line
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
-from harvester.harvest.progress import COMPLETE, PARTIAL, STOPPED, Outcome
+from harvester.harvest.progress import BUDGET, COMPLETE, PARTIAL, STOPPED, Outcome
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys
 from harvester.text import counted, printable
@@ -79,8 +79,18 @@ class Crawling:
                 tried.add(place)
                 ended = self.harvest()
                 if ended.state not in (COMPLETE, PARTIAL):
+                    if ended.limit == BUDGET:
+                        self._tell_left()
                     return ended
                 done = done if done and done.state == PARTIAL else ended
+
+    def _tell_left(self) -> None:
+        """Say how many users are left where the money is spent, and how to go on."""
+        from harvester.graph import approval, crawls
+
+        crawl = crawls.current(self.store, self.keys, self._tree())
+        if crawl and crawl.depths():
+            say_error(printable(approval.left_over(crawl, self.scratch)))
 
     def _close(self, crawl: "Crawl", depth: int) -> None:
         from harvester.graph.close import close

@@ -13,6 +13,7 @@ from harvester.store import Store
 from harvester.store.keys import CollectionKeys
 from harvester.text import counted
 
+_CENT = 0.01
 COLLECT, CLOSE, WAIT, OVER = "collect", "close", "wait for approval", "over"
 
 
@@ -63,6 +64,26 @@ def _waits(crawl: Crawl, bill: Bill, left: float | None) -> Next:
         return Next(WAIT, bill.depth, why, f"Raise budget_usd of {crawl.keys.id} to go on.")
     command = f"graph approve {crawl.keys.id} --depth {bill.depth} --usd {usd:.2f}"
     return Next(WAIT, bill.depth, why, f"Approve it with `{command}`, then harvest again.")
+
+
+def left_over(crawl: Crawl, scratch: Path) -> str:
+    """Of a depth whose money is spent: how many users are left, and how to go on."""
+    depth, harvests = crawl.depths()[-1], crawl.harvests()
+    users = sum(1 for _ in crawl.waiting(depth, scratch))
+    left, approved = crawl.budget_left(harvests), crawl.approved(depth)
+    said = (
+        f"{crawl.keys.id}: {counted(users, 'user')} of depth {depth} {'is' if users == 1 else 'are'} left. "
+    )
+    rest = bill_of(crawl.figures(depth)).at_most - spent(harvests, depth) if depth else 0.0
+    # The approval is what ended it if the budget has more.
+    if approved is not None and (left is None or left > approved - spent(harvests, depth) + _CENT):
+        usd = approved + (rest if left is None else min(rest, left))
+        return said + f"`graph approve {crawl.keys.id} --depth {depth} --usd {usd:.2f}` approves the rest."
+    return (
+        said
+        + f"Raise budget_usd of {crawl.keys.id} to go on"
+        + (f": the rest costs at most ${rest:,.2f}." if depth else ".")
+    )
 
 
 def approve(store: Store, keys: CollectionKeys, crawl: Crawl | None, *, depth: int, usd: float) -> Tree:

@@ -99,16 +99,27 @@ def test_a_depth_above_the_budget_waits_within_budget_too(stage: Stage) -> None:
     assert f"--usd {left:.2f}`" in waits.hint
 
 
-def test_the_budget_is_of_the_whole_crawl_and_the_least_costly_are_reached(stage: Stage) -> None:
+def test_the_budget_is_of_the_whole_crawl_and_the_least_costly_are_reached(
+    stage: Stage, capsys: pytest.CaptureFixture[str]
+) -> None:
     add(stage, "part", stage.accounts[40:44], max_depth=1, budget_usd=4)
     keys = CollectionKeys("part")
     crawl(stage, "part")
     found = latest(stage, "part")
     left = found.budget_left(found.harvests())
     assert left
+    approve(stage.store, keys, found, depth=1, usd=1)
+    capsys.readouterr()
+    ended = crawl(stage, "part")
+    assert (ended.state, ended.limit) == (STOPPED, "budget")
+    said = capsys.readouterr().err
+    assert " of depth 1 are left. `" in said
+    assert f"graph approve part --depth 1 --usd {left:.2f}` approves the rest." in said
+    assert crawls.spent(latest(stage, "part").harvests(), 1) <= 1
     approve(stage.store, keys, found, depth=1, usd=left)
     ended = crawl(stage, "part")
     assert (ended.state, ended.limit) == (STOPPED, "budget")
+    assert "Raise budget_usd of part to go on: the rest costs at most $" in capsys.readouterr().err
     found = latest(stage, "part")
     assert crawls.spent(found.harvests()) <= 4
     assert crawls.spent(found.harvests()) > 3.9
