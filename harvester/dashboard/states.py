@@ -2,9 +2,9 @@
 
 # States by the sign that is shown with them; a state that is not listed has none.
 _SIGNS = {
-    "good": ("complete", "ok", "active", "live"),
-    "busy": ("running", "starting", "stopping", "restarting", "quiet", "waiting"),
-    "poor": ("partial", "stopped", "protected", "no capacity", "stale", "paused"),
+    "good": ("complete", "ok", "active", "live", "closed"),
+    "busy": ("running", "starting", "stopping", "restarting", "quiet", "waiting", "collect"),
+    "poor": ("partial", "stopped", "protected", "no capacity", "stale", "paused", "wait for approval"),
     "bad": ("failed", "interrupted", "died", "missed", "unreadable", "gave up", "refused", "suspended"),
 }
 _BY_WORD = {word: sign for sign, words in _SIGNS.items() for word in words}

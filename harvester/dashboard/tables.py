@@ -1,7 +1,7 @@
 """A table of a page: which columns it has, how their values are written, and which part of it is shown."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from harvester.documents import Tree
 
@@ -29,7 +29,8 @@ class Table:
     empty: str = "None."
     size: int = 50
     number: int = 1
-    more: Tree = field(default_factory=dict)
+    # What is to be done next; commands in backquotes.
+    note: str = ""
 
     @property
     def shown(self) -> Sequence[Tree]:

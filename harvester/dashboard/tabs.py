@@ -9,6 +9,7 @@ from harvester.collection import replay
 from harvester.collection.changelog import changes
 from harvester.compute import cost
 from harvester.dashboard import tables
+from harvester.dashboard.crawl import table as crawl_table
 from harvester.dashboard.histories import History
 from harvester.dashboard.tables import Column, Table
 from harvester.documents import HarvestSummary, Tree
@@ -234,6 +235,12 @@ def _spent(subject: Subject, summary: HarvestSummary, *, is_repair: bool) -> Tre
     }
 
 
+def crawl(subject: Subject) -> Table:
+    return crawl_table(subject.store, subject.keys, subject.tree, subject.history)
+
+
+# Of crawls only.
+CRAWL = "crawl"
 TABS: Mapping[str, tuple[str, Callable[[Subject], Table]]] = {
     "harvests": ("Harvests", harvests),
     "gaps": ("Gaps", gaps),
@@ -241,5 +248,6 @@ TABS: Mapping[str, tuple[str, Callable[[Subject], Table]]] = {
     "changes": ("Changes", changes_of),
     "files": ("Files", files),
     "cost": ("Cost", costs),
+    CRAWL: ("Crawl", crawl),
 }
 SETTINGS = "settings"

@@ -61,7 +61,56 @@ def made_up(folder: Path, *, days: int = 100, with_strange: bool = True) -> Fold
             _harvest(folder / name, name, began, hours, chance)
     if with_strange:
         _strange(store, folder, chance)
+        _crawl(store, folder / "followers")
     return store
+
+
+def _crawl(store: FolderStore, folder: Path) -> None:
+    """A crawl that waits for the approval of its second depth."""
+    began = (NOW - timedelta(days=1)).replace(microsecond=0)
+    started = timestamp(began)
+    crawl = {"started": started, "depth": 0, "users": 2}
+    select = {"min_followers": 5}
+    section = {"max_depth": 1, "select": select, "crawl": {"started": started, "depth": 1}}
+    users = {"100": {"screen_name": _NAMES[0]}, "101": {"screen_name": _NAMES[1]}}
+    _add(store, "followers", "graph", title="Who follows them", users=users, graph=section, budget_usd=50)
+    figures = {
+        "crawl": timestamp(began),
+        "depth": 1,
+        "users": 3,
+        "found": 9,
+        "usd_at_most": 41.5,
+        "usd_less_overlap": 40.0,
+        "known_share": 0.04,
+        "uncounted": 0,
+        "rejected": {"min_followers": 6},
+    }
+    keys = CollectionKeys("followers").crawl(began)
+    store.create(keys.depth(0), gzip.compress(b"100\n101\n", mtime=0))
+    store.create(keys.figures(1), json.dumps(figures).encode())
+    store.create(keys.order(1), gzip.compress(b"7\t50\n8\t900\n9\t3200\n", mtime=0))
+    store.create(keys.depth(1), gzip.compress(b"7\n8\n9\n", mtime=0))
+    here = folder / "harvests" / f"{began:%Y/%m/%d/%H/%M/%S}"
+    here.mkdir(parents=True)
+    summary = {
+        "collection_id": "followers",
+        "harvest_timestamp": timestamp(began),
+        "state": "complete",
+        "reason": "",
+        "tweets": 0,
+        "files": 1,
+        "file_bytes": 9_000,
+        "gaps": [],
+        "crawl": crawl,
+        "counts": {"edges": 12, "users": 12, "users_done": 1, "users_unavailable": 1, "pages": 1},
+        "billed": {"usd": 0.14, "prices_as_of": "2026-08-22", "by_endpoint": {}},
+        "updated": timestamp(began),
+        "harvest_end_timestamp": timestamp(began),
+        "exit_code": 0,
+    }
+    (here / "harvest.json").write_text(json.dumps(summary))
+    pointer = {"harvest_id": timestamp(began), "state": "complete"}
+    (folder / "last_harvest.json").write_text(json.dumps(pointer))
 
 
 def _strange(store: FolderStore, folder: Path, chance: random.Random) -> None:

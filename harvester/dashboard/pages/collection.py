@@ -1,6 +1,7 @@
 """One collection: its facts, posts by day with states and gaps, tables in tabs, and buttons."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -8,18 +9,19 @@ from flask import Flask, Response, redirect, request
 
 from harvester.clock import timestamp
 from harvester.collection import history
-from harvester.collection.kinds import is_stream
+from harvester.collection.kinds import is_crawl, is_stream
 from harvester.collection.secrets import without_secrets
 from harvester.compute import Scheduled
 from harvester.compute.listing import row_of
 from harvester.dashboard.app import Page, Pages
 from harvester.dashboard.charts.bars import bars
+from harvester.dashboard.crawl import edges_of
 from harvester.dashboard.days import MOST_DAYS, span_of
 from harvester.dashboard.histories import History
 from harvester.dashboard.overview import next_time, state_word
 from harvester.dashboard.rendering import dollars
 from harvester.dashboard.tables import Table
-from harvester.dashboard.tabs import SETTINGS, TABS, Subject
+from harvester.dashboard.tabs import CRAWL, SETTINGS, TABS, Subject
 from harvester.documents import HarvestSummary, Tree
 from harvester.errors import HarvesterError, NotFound
 from harvester.harvest import catalog
@@ -38,9 +40,7 @@ def add(app: Flask, pages: Pages) -> None:
             page.values["action"] = pages.actions.to_show(page.values["id"])
         return pages.answer(page, form)
 
-    @app.get(
-        "/c/<collection_id>/<any(harvests, gaps, users, changes, files, cost):tab>.<any(json, csv):form>"
-    )
+    @app.get(f"/c/<collection_id>/<any({', '.join(TABS)}):tab>.<any(json, csv):form>")
     def table(collection_id: str, tab: str, form: str) -> Response:
         found = TABS[tab][1](subject_of(pages, CollectionKeys(collection_id)))
         return pages.answer(Page("", "", data=found.plain, rows=found.plain), form)
@@ -85,7 +85,7 @@ def _page(pages: Pages, collection_id: str) -> Page:
     found = pages.overview.histories.of(keys)
     subject = Subject(pages.place.store, pages.place.settings, keys, tree, found, pages.place.shown)
     facts = {**facts_of(pages, keys, tree, found), "problem": problem}
-    tab = request.args.get("tab", "harvests")
+    tab = request.args.get("tab", CRAWL if is_crawl(tree) else "harvests")
     content = _content(subject, tab)
     days = pages.overview.figures(keys, found).days
     label = f"Posts of {keys.id} by day, with the states of its harvests and its gaps"
@@ -96,7 +96,10 @@ def _page(pages: Pages, collection_id: str) -> Page:
         "first_day": days[0].name if days else "",
         "last_day": days[-1].name if days else "",
         "cut": MOST_DAYS if len(days) == MOST_DAYS else 0,
-        "tabs": [*((name, words) for name, (words, _) in TABS.items()), (SETTINGS, "Settings")],
+        "tabs": [
+            *((name, words) for name, (words, _) in TABS.items() if name != CRAWL or is_crawl(tree)),
+            (SETTINGS, "Settings"),
+        ],
         "tab": tab if content else SETTINGS,
         "tab_title": TABS[tab][0] if content else "Settings",
         "content": content,
@@ -115,14 +118,7 @@ def _content(subject: Subject, tab: str) -> Table | None:
         return None
     found = TABS[tab][1](subject)
     number = request.args.get("page", 1, type=int)
-    return Table(
-        found.columns,
-        found.rows,
-        found.summary,
-        found.empty,
-        found.size,
-        min(max(number, 1), found.pages),
-    )
+    return replace(found, number=min(max(number, 1), found.pages))
 
 
 def _as_text(tree: Tree) -> str:
@@ -147,6 +143,7 @@ def facts_of(pages: Pages, keys: CollectionKeys, tree: Tree, found: History) -> 
         "activity": activity(place.store, keys, running),
         "detail": _detail(standing, last, running),
         "posts": _with_live(found, running),
+        "edges": edges_of(found) if is_crawl(tree) else None,
         "files": found.files,
         "file_bytes": found.file_bytes,
         "gaps": len(found.open_gaps),
@@ -207,7 +204,8 @@ def _covered(found: History) -> str:
 
 def _budget(tree: Tree) -> str:
     budget = tree.get("budget_usd")
-    return f"at most {dollars(budget)} a harvest" if isinstance(budget, int | float) and budget else ""
+    of = "crawl" if is_crawl(tree) else "harvest"
+    return f"at most {dollars(budget)} a {of}" if isinstance(budget, int | float) and budget else ""
 
 
 def _schedule(scheduled: Scheduled | None) -> Tree:

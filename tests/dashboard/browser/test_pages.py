@@ -17,6 +17,7 @@ PAGES = (
     "/c/museums?tab=changes",
     "/c/museums?tab=settings",
     "/c/election?tab=cost",
+    "/c/followers",
     "/c/hostile",
     "/c/hostile?tab=settings",
     "/c/new-year",
