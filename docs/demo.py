@@ -1,4 +1,4 @@
-"""Harvests timelines, a search and a stream from an emulator on this machine, and shows what came of it.
+"""Harvests timelines, a search, a stream and a crawl from an emulator here, and shows what came of it.
 
 `make demo` runs it; README.md shows what it prints. It uses the project's commands only, as a person would.
 """
@@ -23,6 +23,10 @@ ROOT = Path(__file__).resolve().parents[1]
 HERE = ROOT / "demo"
 REAL = ROOT.parent / "shared" / "data" / "real-v2"
 QUERY = "library OR archives OR brexit"
+POSTS = ("--users", "4", "--posts-per-user", "250", "--stream-rate", "250", "--rule-delay", "0")
+CRAWL, DRAWING = "followers", "followers.gexf"
+# The first of these accounts has 80 followers.
+FOLLOWERS = ("--users", "300", "--posts-per-user", "1", "--degrees", "pareto:1.2:3", "--hubs", "0:80")
 STREAMED = 500
 
 
@@ -38,12 +42,16 @@ def main() -> None:
     real = sorted(REAL.glob("*.jsonl"))
     also = f"{len(real)} files of real payloads" if real else "no real payloads"
     _say(f"An emulator of the X API starts, with 4 made-up accounts of 250 posts, and {also}.")
-    with _emulator(real) as base:
+    replayed = ["--replay", "--load", *map(str, real)] if real else []
+    with _emulator(*POSTS, *replayed) as base:
         accounts = list(_asked(base, "/emulator/truth", detail="1")["posts"]["by_user"])
         for description in _descriptions(accounts):
             _collect(base, description)
         verdicts = [_timelines_verdict(base, accounts), _search_verdict(base), _stream_verdict(base)]
-    _say("\nPosts in the emulator, compared with the stored files:")
+    _say("\nAn emulator starts in which an account has 80 followers.")
+    with _emulator(*FOLLOWERS) as base:
+        verdicts.append(_crawl(base))
+    _say("\nPosts and edges in the emulators, compared with the stored files:")
     for verdict, _ in verdicts:
         _say(f"  {verdict}")
     _say("\nStored files:")
@@ -58,8 +66,8 @@ def main() -> None:
 
 def _not_made_here() -> list[str]:
     """What a person put into the folder of the demo."""
-    names = {description["id"] for description in _descriptions([])}
-    made = {"collections", "temp", "log.txt", *(f"{name}.json" for name in names)}
+    names = {CRAWL, *(description["id"] for description in _descriptions([]))}
+    made = {"collections", "temp", "log.txt", DRAWING, *(f"{name}.json" for name in names)}
     collections = HERE / "collections"
     others = [path for path in HERE.glob("*") if path.name not in made]
     # What begins with a dot is made of the collections, as tables are.
@@ -118,12 +126,9 @@ def _run(*command: str, base: str = "") -> None:
 
 
 @contextmanager
-def _emulator(real: list[Path]) -> Iterator[str]:
-    """The base URL of the emulator, which ends with this block, or with this process if that is killed."""
-    options = ["--users", "4", "--posts-per-user", "250", "--stream-rate", "250", "--exit-on-stdin-close"]
-    options += ["--rule-delay", "0"]
-    if real:
-        options += ["--replay", "--load", *map(str, real)]
+def _emulator(*options: str) -> Iterator[str]:
+    """The base URL of an emulator, which ends with this block, or with this process if that is killed."""
+    options = (*options, "--exit-on-stdin-close")
     command = [sys.executable, "-m", "emulator", "--port", "0", *options]
     process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     assert process.stdout
@@ -155,10 +160,13 @@ def _stored(name: str) -> list[str]:
 
 
 def _verdict(what: str, existed: set[str], stored: list[str]) -> tuple[str, bool]:
-    lost, doubled = len(existed - set(stored)), len(stored) - len(set(stored))
     real = f" ({len(existed & _real_ids()):,} of them real)" if REAL.exists() else ""
-    told = f"{what}: {len(existed):,} posts{real}, {lost} lost, {doubled} stored twice"
-    return told, bool(existed) and not lost and not doubled
+    return _compared(f"{what}: {len(existed):,} posts{real}", existed, stored)
+
+
+def _compared(what: str, existed: set[str], stored: list[str]) -> tuple[str, bool]:
+    lost, doubled = len(existed - set(stored)), len(stored) - len(set(stored))
+    return f"{what}, {lost} lost, {doubled} stored twice", bool(existed) and not lost and not doubled
 
 
 @cache
@@ -193,6 +201,41 @@ def _stream_verdict(base: str) -> tuple[str, bool]:
     published = _asked(base, "/emulator/truth/stream")["ids"]
     first, last = published.index(stored[0]), published.index(stored[-1])
     return _verdict("stream, from its first post to its last", set(published[first : last + 1]), stored)
+
+
+def _crawl(base: str) -> tuple[str, bool]:
+    """Read the followers of an account, and those of its five followers with the shortest lists."""
+    seed = next(iter(_asked(base, "/emulator/truth", detail="1")["posts"]["by_user"]))
+    section = {"max_depth": 1, "max_users": 6, "approve": "within_budget"}
+    _collect(
+        base,
+        {"id": CRAWL, "type": "graph", "users": {seed: {}}, "graph": section, "budget_usd": 25},
+    )
+    _run("twarc_cloud.py", "graph", "status", CRAWL, "--collections-path", "demo/collections")
+    _run(
+        *("twarc_cloud.py", "export", "edges", CRAWL, "--collections-path", "demo/collections"),
+        *("--format", "gexf", "-o", f"demo/{DRAWING}"),
+    )
+    lists, stored = _stored_edges()
+    existed = {
+        f"{follower} follows {user}"
+        for user in lists
+        for follower in _asked(base, f"/emulator/truth/followers/{user}")["ids"]
+    }
+    return _compared(f"crawl of {len(lists)} lists: {len(existed):,} edges", existed, stored)
+
+
+def _stored_edges() -> tuple[list[str], list[str]]:
+    """The users whose lists were read to their end, and all edges, each as often as it is there."""
+    folder = HERE / "collections" / CRAWL / "harvests"
+    lines = [json.loads(line) for path in folder.rglob("lists.jsonl") for line in path.open()]
+    lists = [line["user"] for line in lines if line["outcome"] == "complete"]
+    edges: list[str] = []
+    for path in folder.rglob("edges-*.jsonl.gz"):
+        with gzip.open(path) as file:
+            for page in map(json.loads, file):
+                edges += [f"{follower} follows {page['user']}" for follower in page["ids"]]
+    return lists, edges
 
 
 def _python() -> str:
