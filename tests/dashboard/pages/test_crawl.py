@@ -18,7 +18,7 @@ _KEYS = CollectionKeys("fans")
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
     with staged(tmp_path, users=60, degrees="pareto:1.2:3") as found:
-        users = {seed: {} for seed in found.accounts[:2]}
+        users: dict[str, object] = {seed: {} for seed in found.accounts[:2]}
         found.add("fans", type="graph", users=users, graph={"max_depth": 1}, budget_usd=90)
         yield found
 
