@@ -61,10 +61,10 @@ def reads(folder: Path, followers: int) -> Iterator[Read]:
     with _served(folder, page, followers) as url:
         half = {"TWARC_CLOUD_BUDGET_USD": f"{followers / 200:.2f}"}
         yield _harvested(folder, url, "long", user, "first half", half, allowed=(0, 5))
-        yield _harvested(folder, url, "long", user, "the rest, in mid-list")
+        yield _harvested(folder, url, "long", user, "the rest, in mid-list; the depth closed")
         store, keys = FolderStore(folder / "collections"), CollectionKeys("long")
         history.edit(store, keys, lambda tree: {**tree, "graph": {"crawl": None}})
-        yield _harvested(folder, url, "long", user, "all again, compared")
+        yield _harvested(folder, url, "long", user, "all again, compared; the depth closed")
 
 
 @contextmanager
