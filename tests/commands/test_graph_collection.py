@@ -80,7 +80,9 @@ def test_what_cannot_be_meant_is_refused_by_name(section: Any, words: str) -> No
     assert any(words in problem for problem in validation.problems(tree)), validation.problems(tree)
 
 
-def test_a_harvest_is_shown_verified_and_read(person: Person, harvested: str, seeds: list[str]) -> None:
+def test_a_harvest_is_shown_verified_and_read(
+    person: Person, desk: tuple[Person, emulator.Emulated], harvested: str, seeds: list[str]
+) -> None:
     assert "Edges: 160" in harvested
     last = person.output("harvest", "last", "watch")
     assert "Edges: 160" in last and "Users: 2 done, 0 left." in last
@@ -89,6 +91,12 @@ def test_a_harvest_is_shown_verified_and_read(person: Person, harvested: str, se
     names = {path.name.split("-")[0] for path in (person.folder / "download").rglob("*.gz")}
     assert {"users", "edges", "depth"} <= names
     assert person.output("export", "ids", "watch").split() == []
+    assert person("export", "jsonl", "watch").code == Exit.OK
+    person.output("search", "index")
+    follower = desk[1].control.followers(seeds[1])[0]
+    known = json.loads(person.output("accounts", "lookup", follower, "--json"))
+    assert follower in json.dumps(known)
+    assert "watch" not in person("search", "u").out
     lists = next((person.folder / "collections/watch").rglob("lists.jsonl")).read_text().splitlines()
     ends = {line["user"]: line["received"] for line in map(json.loads, lists)}
     assert ends == dict(zip(seeds, (120, 40), strict=True))

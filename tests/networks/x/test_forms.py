@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 import msgspec
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +13,8 @@ from harvester.exports.json_lines import line_of
 from harvester.networks.records import BrokenLine
 from harvester.networks.registry import usual
 from harvester.networks.rows import PostRow, Rows
+from harvester.networks.x.network import X
+from harvester.networks.x.records import records
 from tests.support import record_forms
 from tests.support.record_forms import written
 
@@ -267,3 +270,14 @@ def test_real_pages_and_their_flattened_posts_are_the_same_rows() -> None:
         assert flat == collected
         compared += len(flat)
     assert compared == 313
+
+
+def test_a_page_of_accounts_has_accounts_and_no_posts() -> None:
+    accounts = [{"id": str(number), "username": f"u{number}", "description": "text"} for number in (5, 6)]
+    line = orjson.dumps({"data": accounts, "__twarc": {"retrieved_at": "2026-11-27T12:00:00+00:00"}})
+    assert (records(line + b"\n", ids=True).posts, records(line + b"\n", ids=True).ids) == (0, [])
+    assert X().posts(line) == [] and X().flat.posts(line) == ([], [])
+    found = X().rows(line)
+    assert found.posts == () and [account.id for account in found.accounts] == ["5", "6"]
+    half = line.replace(b'"text"', b'"\\ud800"')
+    assert records(half + b"\n", ids=True).posts == 0 and X().posts(half) == []
