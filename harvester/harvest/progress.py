@@ -50,6 +50,8 @@ def completed(state: State, ended_by: list[str]) -> Outcome:
     """The outcome of a source that came to its end by itself; `ended_by` says what else ended it."""
     failed = state.counts.get("users_failed", 0)
     problems = [counted(failed, "user") + " failed"] if failed else []
+    cut = state.counts.get("lists_unfinished", 0)
+    problems += [f"{counted(cut, 'list')} cut by what the network answered"] if cut else []
     problems += ["the search is unfinished"] if state.counts.get("searches_unfinished") else []
     problems += [counted(len(state.gaps), "gap")] if state.gaps else []
     if problems:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from harvester.clock import Stop
 from harvester.errors import Exit
-from harvester.harvest.progress import BUDGET, COMPLETE, STOPPED
+from harvester.harvest.progress import BUDGET, COMPLETE, PARTIAL, STOPPED
 from harvester.networks import Source
 from harvester.networks.registry import usual
 from harvester.networks.x.job import Job
@@ -199,6 +199,7 @@ def test_a_token_that_comes_again_ends_the_list_with_an_event(faulty: Stage) -> 
     ended = faulty.harvest("stuck")
     (end,) = lists_of(faulty, ended)
     assert (end["outcome"], end["received"], end["lost"]) == ("cut", 2000, None)
+    assert (ended.outcome.state, ended.outcome.reason) == (PARTIAL, "1 list cut by what the network answered")
     assert [(event["event"], event["user_id"]) for event in ended.events] == [("list cut", hub)]
     assert end["why"] == ended.events[0]["detail"] == "X gave a token of this list for a second time"
 
@@ -253,3 +254,35 @@ def test_a_token_that_x_refuses_begins_the_list_anew_once(stage: Stage) -> None:
     assert [event["event"] for event in second.events] == ["list begun anew"]
     assert ids_of_list(edges_of(stage, first, second), end) == stage.control.followers(hub)
     assert (end["outcome"], len(end["harvests"])) == ("complete", 1)
+
+
+def test_lists_that_fail_while_none_is_read_are_read_by_the_next_harvest(faulty: Stage) -> None:
+    users = faulty.accounts[40:43]
+    faulty.add("outage", type="graph", users={user: {} for user in users})
+    faulty.control.faults([{"on": _FOLLOWERS, "do": "unavailable"}])
+    first = faulty.harvest("outage")
+    assert first.outcome.exit_code is not Exit.OK and lists_of(faulty, first) == []
+    faulty.control.clear_faults()
+    second = faulty.harvest("outage")
+    assert {end["user"]: end["outcome"] for end in lists_of(faulty, second)} == dict.fromkeys(
+        users, "complete"
+    )
+
+
+def test_a_list_that_fails_beside_others_is_said_to_and_retried_when_that_is_asked_for(faulty: Stage) -> None:
+    user, other = faulty.accounts[43:45]
+    faulty.add("retry", type="graph", users={user: {}, other: {}})
+    faulty.control.faults([{"on": f"GET /2/users/{user}/followers", "do": "unavailable"}])
+    first = faulty.harvest("retry")
+    ends = {end["user"]: end["outcome"] for end in lists_of(faulty, first)}
+    assert (ends, first.outcome.state) == ({user: "failed", other: "complete"}, PARTIAL)
+    faulty.control.clear_faults()
+    assert lists_of(faulty, faulty.harvest("retry")) == []
+    at = first.summary["harvest_timestamp"]
+
+    def retry(tree: dict[str, Any]) -> dict[str, Any]:
+        return {**tree, "graph": {**tree["graph"], "crawl": {**tree["graph"]["crawl"], "retry": at}}}
+
+    faulty.edit("retry", retry)
+    (end,) = lists_of(faulty, faulty.harvest("retry"))
+    assert (end["user"], end["outcome"]) == (user, "complete")

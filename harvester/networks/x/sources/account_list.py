@@ -33,6 +33,8 @@ WITHOUT_LIST = {PROTECTED, SUSPENDED, NOT_FOUND}
 _PAGE = 1000
 # Empty pages in a row, each with a token.
 _EMPTY_PAGES = 3
+# Why a list ends where the collection wants it to.
+_ENOUGH = "max_edges_per_user reached"
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ class AccountList:
         if token is None:
             return (COMPLETE,)
         if most and self._received >= most:
-            return CUT, "max_edges_per_user reached"
+            return CUT, _ENOUGH
         if self._empty > _EMPTY_PAGES:
             why = f"X gave {self._empty} empty pages in a row"
         elif page.ids and token in self._tokens:
@@ -223,6 +225,8 @@ class AccountList:
         if why:
             line["why"] = why
         counts = {"lists_cut": 1} if outcome == CUT else {}
+        if outcome == CUT and why != _ENOUGH:
+            counts["lists_unfinished"] = 1
         if twice:
             counts["edges"] = -twice
         for name, of in (("gained", gained), ("lost", lost)):

@@ -52,6 +52,8 @@ class _Depth:
         most = count(section, "max_edges_per_user")
         self._reading = Reading(job, crawl, PageRoom(job.stop), comparing, most=most)
         self._queue = self._todo()
+        # Those that failed end once another did not: if X refuses all, the next harvest reads them.
+        self._held: list[tuple[AccountList, XError]] = []
 
     def run(self) -> None:
         with ThreadPoolExecutor(self._job.concurrency, thread_name_prefix="graph") as pool:
@@ -60,6 +62,7 @@ class _Depth:
         if self._broken:
             raise self._broken
         self._failures.require_any_served()
+        self._end_held()
 
     def _todo(self) -> Iterator[tuple[Waiting, Seed]]:
         """The accounts in order, each with what a look-up said of it; only those of seeds are looked up."""
@@ -106,8 +109,17 @@ class _Depth:
         except XError as error:
             self._failures.failed(error)
             log.warning("The %s of %s failed: %s", direction, user, error)
-            return account_list.end(FAILED, why=error.message)
+            with self._guard:
+                self._held.append((account_list, error))
+            return FAILED
         finally:
             account_list.share.give_back()
         self._failures.served()
+        self._end_held()
         return outcome
+
+    def _end_held(self) -> None:
+        with self._guard:
+            held, self._held = self._held, []
+        for account_list, error in held:
+            account_list.end(FAILED, why=error.message)
