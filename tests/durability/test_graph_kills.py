@@ -6,8 +6,10 @@
 import gzip
 import os
 import random
+import subprocess
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ import pytest
 import emulator
 from harvester.collection import history
 from tests.durability.test_graph_crashes import lines_below
-from tests.support.harvest_processes import Site, end, pause
+from tests.support.harvest_processes import Site, end, pause, until
 from tests.support.invariants import examined
 
 pytestmark = pytest.mark.system
@@ -73,16 +75,27 @@ def _storm(site: Site, draw: random.Random) -> tuple[int, bool]:
     killed, ended = 0, 0
     for _ in range(_KILLS):
         process = site.start()
-        pause(draw.uniform(0.1, 1.2))
+        until(partial(_has_begun, site, process), "a harvest that has the lock")
+        pause(draw.uniform(0.0, 0.8))
         if process.poll() is None:
             killed += 1
         end(process)
         if process.returncode == 0:
             ended += 1
             break
-    if not ended:
-        assert site.harvest() == 0, site.said()
+    while not ended:
+        try:
+            assert site.harvest() == 0, site.said()
+            break
+        except subprocess.TimeoutExpired:
+            # On a busy machine a minute is not enough for the rest, and it is killed once more.
+            killed += 1
+            assert killed <= 2 * _KILLS + 10, site.said()
     return killed, not ended
+
+
+def _has_begun(site: Site, process: subprocess.Popen[bytes]) -> bool:
+    return process.poll() is not None or site.is_held_by(process)
 
 
 def _truth(emulated: emulator.Emulated, seeds: list[str]) -> list[set[str]]:

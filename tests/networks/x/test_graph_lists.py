@@ -50,13 +50,13 @@ def before_each_page(act: Callable[[Job, int], None]) -> Callable[[str], Source[
 
 
 def test_who_was_gained_and_lost_is_the_difference_of_the_complete_lists(tmp_path: Path) -> None:
-    with staged(tmp_path, users=1300, posts_per_user=0, hubs="0:1100,1:30", churn=0.05) as stage:
+    with staged(tmp_path, users=150, posts_per_user=0, hubs="0:100,1:30", churn=0.05) as stage:
         users = stage.accounts[:4]
         stage.add("watch", type="graph", users={user: {} for user in users}, graph={})
         known: dict[tuple[str, str], set[str]] = {}
         harvests: dict[tuple[str, str], str] = {}
         for day in range(10):
-            most = 1000 if day in (3, 6) else None
+            most = 50 if day in (3, 6) else None
             stage.edit("watch", partial(limited, most=most))
             ended = stage.harvest("watch", concurrency=3)
             assert ended.outcome.state == COMPLETE
