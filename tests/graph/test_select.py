@@ -161,6 +161,12 @@ def test_a_page_of_x_is_read_as_profiles() -> None:
     assert list(X.profiles(b'{"meta":{"result_count":0}}')) == []
 
 
+@pytest.mark.parametrize("strange", ["1\\n2", "1\\t2", "", "x", "-1", "1 2"])
+def test_what_is_no_id_of_x_is_no_account(strange: str) -> None:
+    page = f'{{"data":[{{"id":"7"}},{{"id":"{strange}"}}]}}'.encode()
+    assert [profile.id for profile in X.profiles(page)] == ["7"]
+
+
 def test_half_of_a_surrogate_pair_in_a_profile_is_read() -> None:
     (profile,) = X.profiles(rb'{"data":[{"id":"7","name":"\ud83d"}]}')
     assert profile.name in ("?", "�")

@@ -71,7 +71,8 @@ def profiles(line: bytes) -> Sequence[Profile]:
             found = _pages.decode(readable(line))
         except ValueError as error:
             raise BrokenLine(1, f"is no page of accounts: {error}") from None
-    return [_profile(user) for user in found.data or ()]
+    # What is no number is no account: it would be a line of a frontier.
+    return [_profile(user) for user in found.data or () if user.id.isdecimal()]
 
 
 def _profile(user: _User) -> Profile:
