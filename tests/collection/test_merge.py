@@ -10,7 +10,7 @@ import orjson
 
 from harvester.collection import history
 from harvester.collection.changelog import ADDED, CHANGED, DELETED, changes
-from harvester.collection.description import with_harvest
+from harvester.collection.description import with_harvest, with_state
 from harvester.collection.merge import conflicts, fresh, merged
 from harvester.collection.replay import changesets, replay, tree_at
 from harvester.store.folder import FolderStore
@@ -194,3 +194,16 @@ def _require_history(store: FolderStore, keys: CollectionKeys, current: dict[str
             names[change.path[1]] = change.new
     assert title == current.get("title")
     assert names == {user: known.get("screen_name") for user, known in current["users"].items()}
+
+
+def test_what_a_crawl_learned_stays_through_edits_and_begins_anew_in_a_fresh_collection() -> None:
+    learned = {"crawl": {"started": "2026-11-27T12:00:00+00:00", "chains": {"1:followers": {"token": "t"}}}}
+    user = {"screen_name": "a", "lists": {"followers": "2026-11-26T12:00:00+00:00"}}
+    base = {"id": "c", "type": "graph", "users": {"1": {}}, "graph": {"max_depth": 1}}
+    current = {**base, "users": {"1": user}, "graph": {"max_depth": 1, **learned}}
+    mine = {**base, "graph": {"max_depth": 2, "exclude": ["5"]}}
+    now = merged(base, mine, current)
+    assert now["graph"] == {"max_depth": 2, "exclude": ["5"], **learned} and now["users"] == {"1": user}
+    assert merged(None, mine, current)["graph"] == now["graph"]
+    assert with_state(mine, current)["graph"] == now["graph"]
+    assert fresh(current) == {**base, "users": {"1": {"screen_name": "a"}}}

@@ -102,6 +102,8 @@ def test_a_harvest_is_shown_verified_and_read(
     assert ends == dict(zip(seeds, (120, 40), strict=True))
     listed = json.loads(person.output("harvest", "last", "watch", "--json"))
     assert listed["counts"]["edges"] == 160 and listed["tweets"] == 0
+    # As `check --live` said.
+    assert listed["billed"]["usd"] == 1.62
 
 
 @pytest.mark.usefixtures("harvested")
