@@ -46,6 +46,7 @@ class Settings:
     log_group: str = ""
     parameter_path: str = ""
     kms_key_arn: str = ""
+    graph_queue: str = ""
     honeybadger_check_in: str = ""
     task_cpu: int = 256
     task_memory: int = 512

@@ -293,6 +293,19 @@ data "aws_iam_policy_document" "operator" {
     resources = ["${local.parameters}/keys", "${local.parameters}/keys/*"]
   }
 
+  # -- workers of a crawl, if there may be any
+
+  # `graph workers start` and `status`: how many users wait.
+  dynamic "statement" {
+    for_each = local.graph
+
+    content {
+      sid       = "SeeQueues"
+      actions   = ["sqs:GetQueueAttributes"]
+      resources = [aws_sqs_queue.graph[0].arn, aws_sqs_queue.graph_dead[0].arn]
+    }
+  }
+
   # -- `doctor`, read-only
 
   # Whether the subnets have free addresses, and whether a port is open. AWS supports no resource for these.

@@ -19,6 +19,7 @@ output "twarc_cloud_ini" {
     log_group = ${aws_cloudwatch_log_group.harvests.name}
     parameter_path = ${local.parameter_path}
     kms_key_arn = ${var.kms_key_arn}
+    graph_queue = ${var.graph_workers ? aws_sqs_queue.graph[0].id : ""}
     task_cpu = ${var.task_cpu}
     task_memory = ${var.task_memory}
     task_architecture = ${var.task_architecture}

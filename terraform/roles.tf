@@ -104,6 +104,35 @@ data "aws_iam_policy_document" "task" {
     }
   }
 
+  # A worker of a crawl takes users from the queue, keeps them while it works, and sends again those that were lost; only
+  # if the queue is empty, so it reads how many are in it.
+  dynamic "statement" {
+    for_each = local.graph
+
+    content {
+      sid = "ShareCrawl"
+      actions = [
+        "sqs:ReceiveMessage",
+        "sqs:ChangeMessageVisibility",
+        "sqs:DeleteMessage",
+        "sqs:SendMessage",
+        "sqs:GetQueueAttributes",
+      ]
+      resources = [aws_sqs_queue.graph[0].arn]
+    }
+  }
+
+  # Users at which eight workers ended are named in the bucket, and taken from the queue of the dead.
+  dynamic "statement" {
+    for_each = local.graph
+
+    content {
+      sid       = "NameTheDead"
+      actions   = ["sqs:ReceiveMessage", "sqs:DeleteMessage"]
+      resources = [aws_sqs_queue.graph_dead[0].arn]
+    }
+  }
+
   # S3 and the parameter store use your key on behalf of the caller; nothing else may. The task itself encrypts only the
   # token of a run.
   dynamic "statement" {

@@ -277,6 +277,12 @@ variable "alarm_email" {
   default     = ""
 }
 
+variable "graph_workers" {
+  description = "Whether several workers, each with an app of its own, may share a crawl; creates two queues, which cost nothing unless used."
+  type        = bool
+  default     = false
+}
+
 variable "sink_alarm" {
   description = "Whether a sink that is behind by more than ten minutes sends an alert to alarm_email. Costs 40 cents in a month in which it does."
   type        = bool

@@ -84,6 +84,7 @@ PURE = (
     *("collection.shards", "networks.x.rules.placement", "collection.selection"),
     *("collection.pattern_parts", "collection.patterns"),
     *("networks.profiles", "graph.select"),
+    *("collection.workers", "store.worker_keys"),
 )
 PURE_IMPORTS = {
     *(

@@ -100,5 +100,9 @@ class Aws:
         return Service("scheduler", region=self._region)
 
     @cached_property
+    def sqs(self) -> Service:
+        return Service("sqs", region=self._region)
+
+    @cached_property
     def quotas(self) -> Service:
         return Service("service-quotas", region=self._region)

@@ -10,13 +10,14 @@ from harvester.collection.kinds import ALL, KINDS, Rules, kind_of
 from harvester.collection.kinds.kind import PLACEHOLDER, unknown
 from harvester.collection.secrets import PROFILE, SECTIONS
 from harvester.collection.shards import SHARD_OF, SHARDS, shard_problems
+from harvester.collection.workers import WORKER_OF, WORKERS, worker_problems
 from harvester.documents import Tree
 from harvester.store.keys import id_problem
 
 _KNOWN = {
     *("id", "type", "network", *SECTIONS, "timestamp", "version", "changeset"),
     *("title", "description", "notes", "labels", "task", "budget_usd", "check_in", "sinks"),
-    *(SHARDS, SHARD_OF),
+    *(SHARDS, SHARD_OF, WORKERS, WORKER_OF),
 }
 _MOST_MONEY = 1_000_000_000
 _KNOWN_KEYS = {
@@ -63,6 +64,7 @@ def _common_problems(tree: Tree) -> Iterator[str]:
 
         yield from sink_problems(tree["sinks"])
     yield from shard_problems(tree)
+    yield from worker_problems(tree)
     yield from _placeholders(tree, "")
 
 

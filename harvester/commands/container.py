@@ -4,7 +4,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ from harvester.commands.cli.signals import stop_on_signals, wait_for_shutdown
 from harvester.commands.cli.version import version_option
 from harvester.commands.cli.workspace import folder_store
 from harvester.commands.container_sink import SinksBeside, aws_sink, local_sink, sinks_beside
-from harvester.commands.crawl import Crawling
+from harvester.commands.crawl import Crawling, sharing
 from harvester.commands.unlock import unlock
 from harvester.documents import Collection
 from harvester.errors import Exit
@@ -198,7 +198,8 @@ class _Run:
         """Harvest, and of a crawl one depth after the other."""
         scratch = Path(self._chosen().temp) / "closing" / self.collection_id
         keys = CollectionKeys(self.collection_id)
-        return Crawling(self.store, keys, scratch, self.stop, self.run).run()
+        works = scratch.parent.with_name(self.work_folder)
+        return Crawling(self.store, keys, scratch, self.stop, self.run, works).run()
 
     def _chosen(self) -> Settings:
         options = self.options
@@ -210,10 +211,10 @@ class _Run:
         self.alerts.settings, self.alerts.store = chosen, self.store
         token = RunToken("") if options.port is None else token_of_run(chosen, self.collection_id)
         sinks = sinks_beside(self.store, self.collection_id, self.work_folder, temp=chosen.temp)
-        harvest = self._harvest(chosen, token, sinks)
-        stopped = threading.Event()
+        last, stopped = ExitStack(), threading.Event()
+        harvest = self._harvest(chosen, token, sinks, last)
         answering = self._answering(harvest, sinks, stopped, token.value)
-        with closing(token), answering as asked_to_shut_down:
+        with closing(token), last, answering as asked_to_shut_down:
             with self._reporting(harvest, sinks, Path(chosen.temp)), sinks:
                 outcome = harvest.run()
             stopped.set()
@@ -224,7 +225,7 @@ class _Run:
                 self._stay(asked_to_shut_down)
         return outcome
 
-    def _harvest(self, chosen: Settings, token: RunToken, sinks: SinksBeside) -> "Harvest":
+    def _harvest(self, chosen: Settings, token: RunToken, sinks: SinksBeside, last: ExitStack) -> "Harvest":
         # What speaks to the network is imported only here, so that --help and unlock are quick.
         from harvester.harvest.harvest import Harvest
 
@@ -241,6 +242,7 @@ class _Run:
             work_root=Path(chosen.temp) / self.work_folder / self.collection_id,
             clock=SystemClock(),
             stop=self.stop,
+            share=sharing(last, chosen, self.stop),
             task=described_task(os.environ.get("TWARC_CLOUD_TASK", "")),
             waits_for=self.service.waits_for(self.store) if self.service else None,
         )

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +21,8 @@ from harvester.text import counted, printable
 if TYPE_CHECKING:
     from harvester.graph.approval import Next
     from harvester.graph.crawls import Crawl
+    from harvester.harvest.crawl import SharedDepth, StoredCrawl
+    from harvester.settings import Settings
 
 log = logging.getLogger("twarc-cloud")
 
@@ -35,7 +38,8 @@ _SIGNALS = {"SIGINT": Exit.INTERRUPTED, "SIGTERM": Exit.TERMINATED}
 class Crawling:
     """Harvests one collection: of a crawl, depth after depth; of another kind, once.
 
-    `harvest` runs one harvest. `scratch` is a folder for what does not fit in memory.
+    `harvest` runs one harvest. `scratch` is a folder for what does not fit in memory; `works` holds the work
+    folders of harvests.
     """
 
     store: Store
@@ -43,6 +47,7 @@ class Crawling:
     scratch: Path
     stop: Stop
     harvest: Callable[[], Outcome]
+    works: Path = Path("temp")
     clock: Clock = field(default_factory=SystemClock)
 
     def run(self) -> Outcome:
@@ -105,6 +110,11 @@ class Crawling:
                 last = now
                 log.info("Closing depth %d of %s: %s, %s", depth, self.keys.id, words, f"{number:,}")
 
+        if crawl.harvested:
+            from harvester.graph.workers.settle import settle
+
+            if not settle(crawl, depth, self.works, clock=self.clock, stop=self.stop):
+                return
         figures = close(crawl, depth, self.scratch, tell=tell)
         print_line(
             f"{self.keys.id}: depth {depth} is closed. Depth {depth + 1} has "
@@ -135,6 +145,17 @@ class Crawling:
         except HarvesterError:
             # The harvest says in words what is wrong with it.
             return {}
+
+
+def sharing(shares: ExitStack, settings: "Settings", stop: Stop) -> "Callable[[StoredCrawl], SharedDepth]":
+    """How the harvest of a worker shares its depth with others, until `shares` ends."""
+
+    def share(crawl: "StoredCrawl") -> "SharedDepth":
+        from harvester.graph.workers.join import joined
+
+        return shares.enter_context(joined(crawl, settings, SystemClock(), stop))
+
+    return share
 
 
 def nothing_selected(collection_id: str, figures: Tree) -> str:

@@ -42,6 +42,8 @@ class Collection(TypedDict, total=False):
     sinks: list[Tree]
     shards: Tree
     shard_of: str
+    workers: Tree
+    worker_of: str
     users: dict[str, User]
     delete_users_for: list[str]
     delete_users_after: int | str

@@ -11,15 +11,19 @@ from pathlib import Path
 from typing import Any
 
 from harvester.clock import moment
+from harvester.collection import history
 from harvester.collection.description import budget
 from harvester.collection.kinds.kind import count
+from harvester.collection.workers import WORKER_OF, worker_ids
 from harvester.documents import Tree, object_in
 from harvester.errors import HarvesterError, NotFound
-from harvester.harvest.crawl import EarlierHarvest, StoredCrawl, finished_lists, harvests_since
+from harvester.graph.workers.marks import Marks
+from harvester.harvest.crawl import EarlierHarvest, StoredCrawl, finished_lists, harvests_since, ids_in
 from harvester.harvest.stored_lists import StoredLists
 from harvester.networks.crawl import DIRECTIONS, FOLLOWERS, Waiting
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys, CrawlKeys
+from harvester.store.worker_keys import WorkerKeys
 
 _DEPTH = re.compile(r"depth-(\d+)\.txt\.gz")
 _ALWAYS = "9999-12-31T00:00:00+00:00"
@@ -107,6 +111,8 @@ class Crawl:
 
     def waiting(self, depth: int, scratch: Path) -> Iterator[Waiting]:
         """The accounts of a depth that have lists without an outcome."""
+        if self.harvested:
+            return self._missing(depth)
         before = [each.harvest for each in self.harvests()]
         lists = StoredLists(self.store, self.keys, scratch)
         retried = str(self.state.get("retry") or "")
@@ -114,6 +120,18 @@ class Crawl:
         crawl = StoredCrawl(self.store, self.keys, tree, _ALWAYS, self.started, depth, lists, before)
         crawl.done = finished_lists(lists.lines, before, depth, retried=retried)
         return crawl.waiting()
+
+    def _missing(self, depth: int) -> Iterator[Waiting]:
+        """The accounts of a depth that no worker has marked as done."""
+        done = set(self.marks(depth).done())
+        left_out = {*(self.section.get("exclude") or ())}
+        for user in ids_in(self.store, self.here.depth(depth)):
+            if user not in done and user not in left_out:
+                yield Waiting(user, tuple(self.directions))
+
+    def marks(self, depth: int) -> Marks:
+        """What the workers of the crawl left of a depth."""
+        return Marks(self.store, WorkerKeys(self.here.folder, depth), self.keys.id)
 
     def budget_left(self, harvests: Sequence[OfHarvest]) -> float | None:
         """The dollars of the collection's budget that the crawl has left; None if it has no budget."""
@@ -133,13 +151,20 @@ def spent(harvests: Sequence[OfHarvest], depth: int | None = None) -> float:
 
 
 def current(store: Store, keys: CollectionKeys, tree: Tree) -> Crawl | None:
-    """The crawl that a collection is at; None if its next harvest begins one."""
+    """The crawl that a collection is at, or that of which it is a worker; None if there is none yet."""
+    if parent := tree.get(WORKER_OF):
+        keys = CollectionKeys(str(parent))
+        tree = history.current(store, keys)
     started = ((tree.get("graph") or {}).get("crawl") or {}).get("started")
-    return Crawl(store, keys, tree, str(started)) if started else None
+    return Crawl(store, keys, tree, str(started), _harvested(tree)) if started else None
 
 
 def latest(store: Store, keys: CollectionKeys, tree: Tree) -> Crawl | None:
     """The crawl that a collection is at, or else its last one."""
     found = current(store, keys, tree)
     last = ((tree.get("graph") or {}).get("last_crawl") or {}).get("started")
-    return found or (Crawl(store, keys, tree, str(last)) if last else None)
+    return found or (Crawl(store, keys, tree, str(last), _harvested(tree)) if last else None)
+
+
+def _harvested(tree: Tree) -> list[CollectionKeys]:
+    return [CollectionKeys(each) for each in worker_ids(tree)]

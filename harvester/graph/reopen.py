@@ -70,11 +70,21 @@ def failed(crawl: Crawl, scratch: Path) -> tuple[int, list[ListEnd]]:
 def retry(crawl: Crawl, scratch: Path, *, dry_run: bool) -> tuple[int, list[ListEnd]]:
     """Have the next harvest read the failed lists again; their depth, and the lists."""
     depth, found = failed(crawl, scratch)
+    if crawl.harvested:
+        found += _given_up(crawl, depth, {end.user for end in found})
     if not found or dry_run:
         return depth, found
+    if crawl.harvested:
+        crawl.marks(depth).retry()
     now = timestamp(crawl.store.now())
     _reopen(crawl, depth + 1, lambda state: {**state, "retry": now})
     return depth, found
+
+
+def _given_up(crawl: Crawl, depth: int, others: set[str]) -> list[ListEnd]:
+    """The lists of users at which workers died, which have no line."""
+    users = [user for user in crawl.marks(depth).failed() if user not in others]
+    return [ListEnd(user, direction, depth, FAILED) for user in users for direction in crawl.directions]
 
 
 def _ends(crawl: Crawl, of: OfHarvest, scratch: Path) -> list[ListEnd]:

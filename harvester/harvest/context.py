@@ -1,11 +1,12 @@
 """What all parts of one harvest share, passed as one value."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from harvester.clock import Clock, Stop
 from harvester.errors import HarvesterError
+from harvester.harvest.checkpoints import Checkpoints
 from harvester.harvest.progress import Progress
 from harvester.networks import Batch
 from harvester.networks.rule_counts import RuleCounts
@@ -35,3 +36,4 @@ class Context:
     hold_app: Callable[[str], None] = lambda app: None  # noqa: ARG005
     # Why the app is another's by now, which ends this harvest.
     app_lost: Callable[[], HarvesterError | None] = lambda: None
+    checkpoints: Checkpoints = field(default_factory=Checkpoints)

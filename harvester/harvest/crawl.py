@@ -4,17 +4,29 @@ import gzip
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from harvester.clock import moment
+from harvester.collection import history
 from harvester.collection.description import budget
 from harvester.collection.kinds.kind import count
+from harvester.collection.workers import WORKER_OF, as_worker, crawl_owner
 from harvester.documents import Collection, Tree, object_in
 from harvester.documents.lists import ListEnd, list_ends
 from harvester.errors import Conflict, NotFound
 from harvester.harvest.stored_lists import StoredLists
 from harvester.networks import Batch, Put
-from harvester.networks.crawl import COMPLETE, DIRECTIONS, FAILED, FOLLOWERS, Earlier, Waiting, chain_key
+from harvester.networks.crawl import (
+    COMPLETE,
+    DIRECTIONS,
+    FAILED,
+    FOLLOWERS,
+    Crawl,
+    Earlier,
+    Waiting,
+    chain_key,
+)
+from harvester.networks.validation import as_valid
 from harvester.store import Store
 from harvester.store.keys import HARVEST, LISTS, CollectionKeys, CrawlKeys, harvest_folder
 
@@ -35,6 +47,14 @@ def depth_of(store: Store, here: CrawlKeys, section: Tree) -> int:
     stored = {entry.key for entry in store.entries(f"{here.folder}depth-")}
     depths = range(count(section, "max_depth") + 1)
     return max((depth for depth in depths if here.depth(depth) in stored), default=0)
+
+
+class SharedDepth(Crawl, Protocol):
+    """A depth that several workers read."""
+
+    def checkpoint(self) -> Callable[[], None]:
+        """What to call once the lists that have ended by now are in the store."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -86,12 +106,22 @@ class StoredCrawl:
     def section(self) -> Tree:
         return self.collection.get("graph") or {}
 
+    @property
+    def here(self) -> CrawlKeys:
+        """The keys of the crawl, which a worker shares with others."""
+        return CollectionKeys(crawl_owner(self.collection)).crawl(moment(self.started))
+
+    @property
+    def is_shared(self) -> bool:
+        return WORKER_OF in self.collection
+
     def waiting(self) -> Iterator[Waiting]:
         directions = DIRECTIONS[self.section.get("direction", FOLLOWERS)]
         left_out = set(self.section.get("exclude") or ())
-        for user in self._ids():
+        for user in self.ids():
             left = tuple(each for each in directions if user not in self.done[each])
-            if left and user not in left_out and (self.depth or user in self.collection["users"]):
+            is_known = self.depth or self.is_shared or user in self.collection["users"]
+            if left and user not in left_out and is_known:
                 yield Waiting(user, left)
 
     def chain(self, user: str, direction: str) -> Tree:
@@ -135,18 +165,18 @@ class StoredCrawl:
     def _crawl(self) -> Tree:
         return self.section.get("crawl") or {}
 
-    def _ids(self) -> Iterator[str]:
-        here = self.keys.crawl(moment(self.started))
+    def ids(self) -> Iterator[str]:
+        """The accounts of the depth in the order to be visited."""
         try:
-            for line in ids_in(self.store, here.order(self.depth)):
+            for line in ids_in(self.store, self.here.order(self.depth)):
                 # Behind it is how many accounts its lists bring.
                 yield line.partition("\t")[0]
         except NotFound:
-            yield from ids_in(self.store, here.depth(self.depth))
+            yield from ids_in(self.store, self.here.depth(self.depth))
 
     def _last_complete(self, user: str, direction: str) -> ListEnd | None:
         """Of a seed the collection knows where it is; of others all harvests before are looked through."""
-        if not self.depth:
+        if not self.depth and not self.is_shared:
             known: Tree = {**self.collection["users"][user]}
             harvest = (known.get("lists") or {}).get(direction)
             return self.lists.end(harvest, user, direction) if harvest else None
@@ -170,13 +200,20 @@ def begin(
     store: Store, keys: CollectionKeys, collection: Collection, harvest: str, *, scratch: Path, put: Put
 ) -> StoredCrawl:
     """The crawl that a harvest continues, or one that it begins."""
+    owner, own = crawl_owner(collection), (collection.get("graph") or {}).get("crawl") or {}
+    if owner != keys.id:
+        collection = as_valid(as_worker(collection, history.current(store, CollectionKeys(owner))))
     section = collection.get("graph") or {}
     crawl = section.get("crawl") or {}
     started = str(crawl.get("started") or harvest)
-    here = keys.crawl(moment(started))
-    if not crawl:
+    here = CollectionKeys(owner).crawl(moment(started))
+    if own.get("started") != started:
         # The crawl has a name before anything is stored under it.
-        put(Batch(patch={"graph": {"crawl": {"started": started, "depth": 0}}}, sync=True), wait=True)
+        begun: Tree = {"started": started, "depth": 0}
+        if chains := own.get("chains"):
+            # Of an earlier crawl of a worker's.
+            begun["chains"] = dict.fromkeys(chains)
+        put(Batch(patch={"graph": {"crawl": begun}}, sync=True), wait=True)
     depth = depth_of(store, here, section)
     if not depth:
         _create(store, here.depth(0), collection)

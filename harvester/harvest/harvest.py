@@ -11,6 +11,7 @@ from harvester.clock import Clock, Stop, timestamp
 from harvester.collection import history
 from harvester.collection.kinds import is_stream
 from harvester.collection.shards import require_no_shards
+from harvester.collection.workers import require_no_workers
 from harvester.documents import Collection, HarvestSummary, LockContent, Tree, value_in
 from harvester.errors import Exit, HarvesterError
 from harvester.errors.files import in_words
@@ -19,6 +20,7 @@ from harvester.harvest.app_lock import AppLock
 from harvester.harvest.claim import claim
 from harvester.harvest.context import Context
 from harvester.harvest.control import StopFile
+from harvester.harvest.crawl import SharedDepth, StoredCrawl
 from harvester.harvest.fenced_store import FencedStore
 from harvester.harvest.finalize import Ending
 from harvester.harvest.heartbeat_word import Heartbeat
@@ -60,6 +62,8 @@ class Harvest:
     source: Callable[[str], Source[Any]] | None = None
     task: Tree = field(default_factory=dict)
     waits_for: Callable[[HarvesterError], bool] | None = None
+    # What a worker of a crawl shares with others.
+    share: Callable[[StoredCrawl], SharedDepth] | None = None
 
     def __post_init__(self) -> None:
         owner = uuid.uuid4().hex
@@ -136,6 +140,18 @@ class Harvest:
             self._app.release()
             self._release_lock()
 
+    def finish(self) -> None:
+        """Finish what a harvest that died left, and begin none; raises while one lives."""
+        self._taken_over = self._patience.until(self._lock.acquire)
+        self._lock.keep()
+        self._uploads = Uploads(clock=self.clock, stop=self.stop, patience=self.settings.store_patience)
+        try:
+            self._finish_the_dead(self._uploads)
+        finally:
+            self._patience.end()
+            self._uploads.abandon()
+            self._release_lock()
+
     def summary(self) -> HarvestSummary:
         """harvest.json as it would be at this moment; before the harvest has begun, without a timestamp."""
         progress, run = self._context.progress, self._run
@@ -157,6 +173,7 @@ class Harvest:
         # Unless it was changed since, it was found to be valid.
         collection = as_valid(tree) if version == self._valid else self._collection(context.store)
         require_no_shards(collection)
+        require_no_workers(collection)
         network = network_of(collection)
         source = SourceThread(
             context,
@@ -166,6 +183,7 @@ class Harvest:
             network=network,
             source=(self.source or network.source)(collection["type"]),
             waits_for=self.waits_for,
+            share=self.share,
         )
         self._lock.on_change = source.edits.hear
         if is_stream(collection):

@@ -55,6 +55,7 @@ class Storing:
     ) -> None:
         self._store, self._settings, self._clock = context.store, context.settings, context.clock
         self._progress, self._uploads, self._billed = context.progress, uploads, billed
+        self._checkpoints = context.checkpoints
         self._note_heard, self._note_batch = context.note_heard, context.note_batch
         self._here, self._work = claim.here, claim.work
         self._pointer, self._summary = claim.checkpoint, claim.summary
@@ -122,7 +123,9 @@ class Storing:
             # One that is queued already would not tell of what came since.
             self._uploads.drain()
             self._checkpoint()
+        stored = self._checkpoints.taken()
         self._uploads.drain()
+        stored()
 
     def _sync(self) -> None:
         now = self._clock.elapsed()
@@ -197,6 +200,7 @@ class Storing:
             return
         self._checkpointing.set()
         self._has_news = False
+        stored = self._checkpoints.taken()
         known, summary = self._snapshot(), self._progress.summary(self._work.state)
 
         def write() -> None:
@@ -208,6 +212,7 @@ class Storing:
             if self._summary_is_due():
                 self._summary.write(self._told)
                 self._summarized_at = self._clock.elapsed()
+            stored()
             self._checkpointing.clear()
 
         self._uploads.put("the checkpoint", write)

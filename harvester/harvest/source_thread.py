@@ -14,7 +14,7 @@ from harvester.documents import Collection, Tree
 from harvester.errors import HarvesterError
 from harvester.harvest.collection_edits import CollectionEdits
 from harvester.harvest.context import Context
-from harvester.harvest.crawl import StoredCrawl, begin
+from harvester.harvest.crawl import SharedDepth, StoredCrawl, begin
 from harvester.harvest.inbox import Inbox
 from harvester.harvest.progress import Progress
 from harvester.harvest.refused_stream import Holding, gap_of
@@ -47,6 +47,8 @@ class SourceThread:
     # Why the source was through before the network was.
     ended_by: list[str] = field(default_factory=list)
     scratch: Path = Path()
+    # Of a worker: what it shares with others.
+    share: Callable[[StoredCrawl], SharedDepth] | None = None
     _client: Client | None = None
 
     def __post_init__(self) -> None:
@@ -133,10 +135,18 @@ class SourceThread:
                 harvest=context.progress.started,
                 rule_counts=context.rule_counts,
                 edits=self.edits,
-                crawl=crawl,
+                crawl=self._shared(crawl) if crawl and crawl.is_shared else crawl,
                 **gap_of(missed),
             )
         )
+
+    def _shared(self, crawl: StoredCrawl) -> SharedDepth:
+        """The crawl as a worker sees it."""
+        if self.share is None:
+            raise AssertionError("who harvests a worker gives it what it shares with others")
+        shared = self.share(crawl)
+        self.context.checkpoints.taken = shared.checkpoint
+        return shared
 
     def _crawl(self, collection: Collection) -> StoredCrawl:
         """The crawl of the social graph that this harvest is a part of."""

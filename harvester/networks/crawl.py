@@ -61,6 +61,11 @@ class Crawl(Protocol):
     @property
     def depth(self) -> int: ...
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether others read the same depth, so that who waits is taken one by one."""
+        ...
+
     def waiting(self) -> Iterator[Waiting]:
         """The accounts of this depth with lists that are not finished, in the order to be visited."""
         ...

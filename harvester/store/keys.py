@@ -251,7 +251,7 @@ _SINK = re.compile(r"sinks/[\w-]+\.json")
 _OWN = re.compile(
     r"(?:collection|last_harvest|lock|checkpoint|stop|notices)\.json"
     rf"|changesets/{_CHANGESET.pattern}|{_SINK.pattern}|sinks/[\w-]+/dead/[\w-]+\.jsonl"
-    rf"|{GRAPH}\d{{14}}/(?:(?:depth|order)-\d+\.txt\.gz|depth-\d+\.json|judged-\d+\.jsonl\.gz)"
+    rf"|{GRAPH}\d{{14}}/(?:(?:depth|order)-\d+\.txt\.gz|depth-\d+\.json|judged-\d+\.jsonl\.gz|workers/.+)"
 )
 _OF_HARVEST = re.compile(
     r"(?:harvest|harvester|collection|user_changes)\.json|(?:users|events|stats|lists)\.jsonl|manifest-\w+\.txt|open/.+"

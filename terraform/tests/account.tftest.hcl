@@ -112,6 +112,14 @@ run "as_it_comes" {
     )
     error_message = "Nothing of Athena is there unless it is asked for."
   }
+
+  assert {
+    condition = (
+      length(aws_sqs_queue.graph) + length(aws_sqs_queue.graph_dead) + length(aws_sqs_queue_redrive_allow_policy.graph_dead) +
+      length(aws_cloudwatch_metric_alarm.graph_waits) + length(aws_cloudwatch_metric_alarm.graph_dead) == 0
+    )
+    error_message = "No queue is there unless it is asked for."
+  }
 }
 
 run "what_is_asked_for_is_made" {
@@ -127,6 +135,7 @@ run "what_is_asked_for_is_made" {
     archive_collections  = ["museums", "libraries"]
     alarm_email          = "archivist@example.org"
     sink_alarm           = true
+    graph_workers        = true
     budget_limit         = 20
     kms_key_arn          = "arn:aws:kms:us-east-1:123456789012:key/00000000-0000-0000-0000-000000000000"
     permissions_boundary = "arn:aws:iam::123456789012:policy/boundary"
@@ -187,6 +196,29 @@ run "what_is_asked_for_is_made" {
   assert {
     condition     = length(aws_iam_role.operator) == 1
     error_message = "The role is there."
+  }
+
+  assert {
+    condition     = aws_sqs_queue.graph[0].visibility_timeout_seconds == 120 && aws_sqs_queue.graph[0].message_retention_seconds == 1209600
+    error_message = "A worker has two minutes, and a user two weeks."
+  }
+
+  assert {
+    condition     = aws_sqs_queue.graph[0].sqs_managed_sse_enabled && aws_sqs_queue.graph_dead[0].sqs_managed_sse_enabled
+    error_message = "Queues are encrypted."
+  }
+
+  assert {
+    condition     = aws_sqs_queue.graph_dead[0].name == "${aws_sqs_queue.graph[0].name}-dead"
+    error_message = "The queue of dead letters is found by its name."
+  }
+
+  assert {
+    condition = (
+      aws_cloudwatch_metric_alarm.graph_waits[0].dimensions.QueueName == "twarc-cloud-graph" &&
+      aws_cloudwatch_metric_alarm.graph_dead[0].dimensions.QueueName == "twarc-cloud-graph-dead"
+    )
+    error_message = "What waits too long, and what is given up, is heard of."
   }
 
   assert {

@@ -13,10 +13,19 @@ from typing import Any
 import pytest
 
 import emulator
+from harvester.aws.service import Service
+from harvester.clock import Stop, SystemClock
 from harvester.compute.fargate.task_name import family
+from harvester.errors import HarvesterError
+from harvester.graph.workers.marks import Marks
+from harvester.graph.workers.queue import CrawlQueue
+from harvester.graph.workers.shared_crawl import Pace, SharedCrawl
 from harvester.settings import Settings
+from harvester.store.folder import FolderStore
+from harvester.store.worker_keys import WorkerKeys
 from tests.support import fork_server
 from tests.support.cli_session import Person
+from tests.support.crawl_queues import PlayedLists
 from tests.support.iam_evaluator import Check, allowing
 from tests.support.servers import S3Server
 from tests.support.terraform import lacking
@@ -87,8 +96,9 @@ def test_a_harvest_may_do_all_that_it_does(person: Person, account: Account, tmp
     assert done.returncode == 0, done.stderr
     answered = account.guard.answered[before:]
     assert [each for each in answered if not each.allowed_by] == []
+    others = {"EndOwnStream", "ShareCrawl", "NameTheDead"}
     assert {each.allowed_by for each in answered} == {
-        (each["Sid"],) for each in account.guard.policies["task"] if each["Sid"] != "EndOwnStream"
+        (each["Sid"],) for each in account.guard.policies["task"] if each["Sid"] not in others
     }
 
 
@@ -121,6 +131,50 @@ def test_a_stream_that_is_through_needs_to_end_its_own_service(
             ecs.delete_service(cluster="twarc-cloud", service=name, force=True)
 
     account.needs("task", "EndOwnStream", ends)
+
+
+# -- a worker of a crawl ------------------------------------------------------------------------------------
+
+_SQS = "arn:aws:sqs:us-east-1:123456789012:twarc-cloud-graph"
+
+
+def _work(account: Account, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker reads a depth of which one user is a dead letter, with the role's keys and no others."""
+    for name, value in account.as_("task").items():
+        monkeypatch.setenv(name, value)
+    queue = CrawlQueue(account.settings.graph_queue, Service("sqs", region=account.settings.region))
+    send = account.client("sqs").send_message
+    send(QueueUrl=f"{account.settings.graph_queue}-dead", MessageBody="libraries@1:0:2")
+    marks = Marks(FolderStore(folder), WorkerKeys("collections/libraries/graph/1/", 0), "libraries.1")
+    crawl = SharedCrawl(
+        *("libraries@1", 0, ("followers",), lambda: ["1", "2", "3"], PlayedLists(), queue, marks),
+        *(SystemClock(), Stop(), Pace(listen=0)),
+    )
+    for waiting in crawl.waiting():
+        crawl.keep_hidden()
+        crawl.finished({"user": waiting.user, "direction": "followers", "outcome": "complete"})
+        crawl.checkpoint()()
+    assert [*marks.done()] == ["1", "2", "3"]
+
+
+def test_a_worker_may_do_all_that_it_does(
+    account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = len(account.guard.answered)
+    _work(account, tmp_path, monkeypatch)
+    answered = account.guard.answered[before:]
+    assert {len(each.allowed_by) for each in answered} == {1}
+    used: dict[str, set[str]] = {}
+    for each in answered:
+        used.setdefault(each.allowed_by[0], set()).add(each.check.action)
+    allowed = {each["Sid"]: {*_listed(each["Action"])} for each in account.guard.policies["task"]}
+    assert used == {sid: allowed[sid] for sid in ("ShareCrawl", "NameTheDead")}
+
+
+@pytest.mark.parametrize("sid", ["ShareCrawl", "NameTheDead"])
+def test_a_worker_needs(sid: str, account: Account, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with account.guard.lacks("task", sid), pytest.raises(HarvesterError, match="AccessDenied"):
+        _work(account, tmp_path, monkeypatch)
 
 
 # -- Fargate, before there is a task ------------------------------------------------------------------------
@@ -184,6 +238,12 @@ _FORBIDDEN = (
     Check("iam:PutRolePolicy", f"{_IAM}/twarc-cloud-task"),
     Check("iam:CreateUser", "*"),
     Check("sts:AssumeRole", f"{_IAM}/administrator"),
+    # No worker empties or removes a queue, makes up dead letters, or reads another queue.
+    Check("sqs:PurgeQueue", _SQS),
+    Check("sqs:DeleteQueue", _SQS),
+    Check("sqs:SetQueueAttributes", _SQS),
+    Check("sqs:SendMessage", f"{_SQS}-dead"),
+    Check("sqs:ReceiveMessage", f"{_SQS}-other"),
     # No schedule, rule or log of somebody else.
     Check("scheduler:CreateSchedule", "arn:aws:scheduler:us-east-1:123456789012:schedule/default/s"),
     Check(

@@ -78,6 +78,7 @@ _TYPED: dict[str, tuple[str, ...]] = {
     "ReplaceRulesOf2019": ("collection", "scheduled", "--migrate", "--yes"),
     "ReadLogs": ("harvest", "log", "s"),
     "KeepKeys": ("collection-config", "keys", "--rotate", *_MUSEUM),
+    "SeeQueues": ("graph", "workers", "status", "crawl"),
     "ListKeys": ("collection-config", "keys", "--list"),
 }
 # Those of a status port, and of what only looks: see below.
@@ -94,6 +95,7 @@ _SESSION: tuple[tuple[str, ...], ...] = (
     *(("collection-config", "keys", "--list"), ("collection-config", "keys", "--remove", *_MUSEUM)),
     *(("collection-config", "keys", *_MUSEUM), _TYPED["KeepKeys"]),
     *(("collection", "once", "s", "--wait"), ("harvest", "log", "s"), ("harvest", "last", "s")),
+    ("graph", "workers", "status", "crawl"),
     *(("tables", "build", "s"), ("tables", "sql", "select count(*) from posts")),
     *(("collection", "filter-start", "live"), ("harvest", "list"), ("harvest", "running", "live")),
     *(("collection", "filter-stop", "live"), ("collection", "download", "s")),

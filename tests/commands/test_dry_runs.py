@@ -37,6 +37,7 @@ _CHANGE_NOTHING = {
     *("sink run", "sink list"),
     # They write a file of their own, or send to another program.
     *("stats show", "stats export", "stats replay"),
+    "graph workers status",
     # They change only a cache, and ask the network only for what they show.
     *("search find", "search index", "search status", "tables status", "tables sql"),
     *("accounts lookup", "accounts history", "accounts list", "graph status", "graph frontier"),
@@ -123,7 +124,13 @@ _CASES: dict[str, list[tuple[str, str]]] = {
 # They change AWS's parameter store (tests/monitoring/test_alerts.py), need several apps, or tables
 # (tests/commands/test_tables.py) or a crawl (tests/commands/test_graph.py).
 _ON_A_CLUSTER = {"collection-config honeybadger", "collection-config shards", "tables compact"}
-_ON_A_CLUSTER |= {"graph approve", "graph reselect", "graph retry"}
+_ON_A_CLUSTER |= {
+    "graph approve",
+    "graph reselect",
+    "graph retry",
+    "graph workers plan",
+    "graph workers start",
+}
 _CASES["collection filter start"] = _CASES["filter start"] = _CASES["collection filter-start"]
 _CASES["collection filter stop"] = _CASES["filter stop"] = _CASES["collection filter-stop"]
 

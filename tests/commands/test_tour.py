@@ -179,6 +179,9 @@ _STEPS = (
     Step(f"collection-config remove-rules 7 {_STORMS}", 0, "Removed 1 rule from"),
     Step(f"collection-config remove-rules 7 {_STORMS}", 3, "Following rules are not in it: 7"),
     Step("collection-config shards musems", 10, "There is no collection musems"),
+    Step("graph workers plan musems --profiles a,b", 10, "Collection does not exist."),
+    Step("graph workers start museums", 1, "Collection is not a graph."),
+    Step("graph workers status musems", 10, "Collection does not exist."),
     Step("collection add --collection-config-filepath storms.json", 0, "Collection added."),
     Step("collection filter-start museums", 1, "Collection is not a filter."),
     Step("collection filter-start storms", 0, "Started"),
@@ -229,11 +232,13 @@ _STEPS = (
 # They need a harvest that runs by itself for a while, AWS's parameter store, a sink, and a carbon;
 # tests/commands/test_collection.py, tests/monitoring/test_alerts.py, tests/sinks/ and
 # tests/docs/test_statistics.py have those.
-# The link of a report needs a bucket (tests/commands/test_report.py), and shards need several apps;
-# edges are those of a graph (tests/exports/edges/), whose depths wait in tests/commands/test_graph.py.
+# The link of a report needs a bucket (tests/commands/test_report.py), and shards and workers need several
+# apps (tests/commands/test_shards.py, tests/commands/test_graph_workers.py); edges are those of a graph
+# (tests/exports/edges/), whose depths wait in tests/commands/test_graph.py.
 _NEVER_WELL = {
     *("harvest stop", "collection-config honeybadger", "sink replay"),
     *("stats replay", "report publish", "collection-config shards", "export edges", "graph approve"),
+    *(f"graph workers {name}" for name in ("plan", "start", "status")),
 }
 
 
@@ -249,7 +254,7 @@ def _commands(group: click.Group, names: tuple[str, ...] = ()) -> Iterator[str]:
 
 def _typed(step: Step) -> str:
     words = step.typed.split()
-    return next((name for n in (2, 1) if (name := " ".join(words[:n])) in _ALL), "")
+    return next((name for n in (3, 2, 1) if (name := " ".join(words[:n])) in _ALL), "")
 
 
 _ALL = set(_commands(operator))

@@ -139,6 +139,12 @@ class Checks:
         where = f"log-group:{asked['logGroupName']}:log-stream:{asked.get('logStreamName', '')}"
         return [Check(f"logs:{request.operation}", _arn("logs", where))]
 
+    def _sqs(self, request: Request) -> list[Check]:
+        # One action allows a request about one message and one about several.
+        action = request.operation.removesuffix("Batch")
+        name = urlsplit(request.json["QueueUrl"]).path.rpartition("/")[2]
+        return [Check(f"sqs:{action}", _arn("sqs", name))]
+
     def _scheduler(self, request: Request) -> list[Check]:
         name = urlsplit(request.path).path.removeprefix("/schedules").strip("/")
         if not name:

@@ -26,11 +26,12 @@ _MADE = (
 )
 _VARIABLES = (
     *(f"bucket={BUCKET}", 'operators=["arn:aws:iam::123456789012:user/archivist"]'),
-    *("status_cidr=192.0.2.7/32", "task_architecture=X86_64"),
+    *("status_cidr=192.0.2.7/32", "task_architecture=X86_64", "graph_workers=true"),
 )
 COLLECTIONS: tuple[dict[str, Any], ...] = (
     {"id": "s", "type": "search", "search": {"query": "library"}, "keys": {"profile": "museum"}},
     {"id": "live", "type": "filter", "filter": {"track": "library"}, "keys": {"profile": "museum"}},
+    {"id": "crawl", "type": "graph", "users": {"1": {}}, "workers": {"profiles": ["museum"]}},
 )
 DENIED = ("AccessDenied", "UnauthorizedOperation")
 

@@ -16,6 +16,7 @@ ALL: Mapping[str, Kind] = {**KINDS, repair.KIND.name: repair.KIND}
 
 STREAMS = tuple(name for name, kind in KINDS.items() if kind.is_stream)
 # What a harvest of comes to its end by itself, and so may be scheduled.
+CRAWLS = tuple(name for name, kind in KINDS.items() if kind.is_crawl)
 FINITE = tuple(name for name, kind in KINDS.items() if not kind.is_stream)
 WITH_USERS = tuple(name for name, kind in KINDS.items() if kind.has_users)
 

@@ -1,4 +1,4 @@
-"""A command about a collection that has shards is carried out for each of them, as for one collection."""
+"""A command about a collection that has shards or workers is carried out for each, as for one collection."""
 
 from collections.abc import Callable, Mapping
 from functools import wraps
@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 import click
 
 from harvester.collection.shards import Shards
+from harvester.collection.workers import worker_ids
 from harvester.commands.cli.output import print_line
 from harvester.commands.cli.workspace import Workspace
 from harvester.documents import Tree
@@ -16,16 +17,16 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 
 
 def shard_ids(workspace: Workspace, collection_id: str) -> list[str]:
-    """The shards of a collection, in their order; empty if it has none, or is not there."""
+    """The shards or workers of a collection, in their order; empty if it has none, or is not there."""
     from harvester.collection import history
 
     try:
         tree: Tree = history.current(workspace.store, workspace.keys(collection_id))
-        shards = Shards.of(tree)
+        shards, workers = Shards.of(tree), worker_ids(tree)
     except (HarvesterError, KeyError, TypeError):
         # Without it, or where it is damaged, the command itself says what is wrong.
         return []
-    return shards.ids(collection_id) if shards else []
+    return shards.ids(collection_id) if shards else workers
 
 
 def each_shard(*, itself: bool = False) -> Callable[[_F], _F]:

@@ -5,6 +5,7 @@ import shlex
 import click
 
 from harvester.collection.shards import SHARD_OF, SHARDS
+from harvester.collection.workers import WORKER_OF, WORKERS
 from harvester.commands.cli import collection_file
 from harvester.commands.cli.output import advise, announce_dry_run, dry_run_option
 from harvester.commands.cli.progress_meter import meter, progress_option
@@ -12,6 +13,9 @@ from harvester.commands.cli.workspace import Workspace, chosen, collection_id_ar
 from harvester.errors import Exit, HarvesterError
 from harvester.networks.validation import problems
 from harvester.text import counted, size
+
+# What belongs to other collections than the copy.
+_OF_OTHERS = (SHARDS, SHARD_OF, WORKERS, WORKER_OF)
 
 
 @click.command("copy")
@@ -74,7 +78,7 @@ def _copy_description(
     tree = history.current(workspace.store, workspace.keys(collection_id))
     collection_file.require(problems(tree))
     new = without_secrets({**(plain(tree) if with_state else fresh(tree)), "id": new_id})
-    new = {name: value for name, value in new.items() if name not in (SHARDS, SHARD_OF)}
+    new = {name: value for name, value in new.items() if name not in _OF_OTHERS}
     if dry_run:
         collection_file.require_new(elsewhere.store, keys)
     if announce_dry_run(

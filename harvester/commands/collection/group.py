@@ -6,6 +6,7 @@ import click
 
 from harvester.collection.kinds import is_stream, kind_of
 from harvester.collection.secrets import key_names
+from harvester.collection.workers import worker_ids
 from harvester.commands import Deferred, Group
 from harvester.commands.cli import collection_file
 from harvester.commands.cli.each_shard import each_shard, shard_ids
@@ -175,12 +176,16 @@ def _whose(owner: LockContent | None) -> str:
 
 
 def _require_no_shards(workspace: Workspace, collection_id: str) -> None:
-    """A collection lists its shards, and so is deleted after them."""
+    """A collection lists its shards or workers, and so is deleted after them."""
+    from harvester.collection import history
+
     there = set(workspace.collection_ids()) if (ids := shard_ids(workspace, collection_id)) else set()
     if left := [each for each in ids if each in there]:
+        tree = history.current(workspace.store, workspace.keys(collection_id))
+        name = "workers" if worker_ids(tree) else "shards"
         raise HarvesterError(
-            f"{collection_id} has shards: {', '.join(left)}.",
-            hint="Delete each of them first, with its posts.",
+            f"{collection_id} has {name}: {', '.join(left)}.",
+            hint="Delete each of them first, with what it collected.",
             exit_code=Exit.USAGE,
         )
 

@@ -1,6 +1,7 @@
 """What must hold before a harvest of a collection is started."""
 
 from harvester.collection.kinds import has_users
+from harvester.collection.workers import require_no_workers
 from harvester.commands.cli.output import advise
 from harvester.commands.cli.workspace import Workspace
 from harvester.documents import Collection
@@ -12,7 +13,10 @@ OVER = ("GAVE UP", "DIED", "STOPPING", "NO CAPACITY")
 
 
 def require_users(tree: Collection) -> None:
-    """Raise if a timeline collection has no users."""
+    """Raise if a collection of users has none; workers read those of their collection, in its place."""
+    require_no_workers(tree)
+    if tree.get("worker_of"):
+        return
     if has_users(tree) and not tree.get("users"):
         raise HarvesterError(
             "The collection has no users.",

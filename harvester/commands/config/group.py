@@ -6,6 +6,7 @@ import click
 
 from harvester.collection.kinds import KINDS, is_stream
 from harvester.collection.secrets import key_names, without_secrets
+from harvester.collection.workers import require_no_worker
 from harvester.commands import Deferred, Group
 from harvester.commands.cli import collection_file
 from harvester.commands.cli.output import (
@@ -126,6 +127,7 @@ def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, workspace: W
     keys = workspace.keys(mine["id"])
     current = history.current(workspace.store, keys)
     shards.require_no_shard(current)
+    require_no_worker(current)
     _require_may_become(current, mine)
     base = collection_file.base_of(workspace.store, keys, mine, current)
 

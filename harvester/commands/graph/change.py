@@ -102,7 +102,8 @@ def retry(collection_id: str, dry_run: bool, as_json: bool, workspace: Workspace
     from harvester.graph.reopen import retry as retry_lists
 
     found = crawl_of(workspace, collection_id)
-    require_idle(workspace, found.keys)
+    for each in (found.keys, *found.harvested):
+        require_idle(workspace, each)
     depth, lists = retry_lists(found, scratch_of(workspace, collection_id), dry_run=dry_run)
     if as_json:
         names = [{"user": each.user, "direction": each.direction} for each in lists]

@@ -20,4 +20,7 @@ graph.defer(
     Deferred(
         "frontier", "graph.frontier:frontier", "Print the ids of a depth of the crawl of COLLECTION_ID."
     ),
+    Deferred(
+        "workers", "graph.workers:workers", "Have several apps read one crawl; see docs/graph-workers.md."
+    ),
 )

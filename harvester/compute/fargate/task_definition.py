@@ -37,7 +37,7 @@ _DIGEST = "twarc-cloud:definition"
 _OF_A_HARVEST = (
     *("x_api_url", "tweets_per_file", "bytes_per_file", "seconds_per_file", "checkpoint_seconds"),
     *("lock_seconds", "store_patience", "x_patience", "stop_poll_seconds", "concurrency"),
-    *("parameter_path", "kms_key_arn", "region", "log_format"),
+    *("parameter_path", "kms_key_arn", "graph_queue", "region", "log_format"),
 )
 _NEEDED = (
     *("bucket", "image", "subnets", "security_groups"),

@@ -29,7 +29,7 @@ def collect(job: Job) -> None:
     """Read each list of the crawl's depth that is not finished; raises where there are no users."""
     if job.crawl is None:
         raise AssertionError("a graph is harvested with its crawl")
-    if not job.collection["users"]:
+    if not job.collection["users"] and not job.crawl.is_shared:
         raise HarvesterError(
             "The collection has no users.",
             hint="Add some with `collection-config screennames`, then `collection-config update`.",
@@ -70,7 +70,8 @@ class _Depth:
         if self._crawl.depth:
             yield from ((each, Seed()) for each in waiting)
             return
-        while some := list(islice(waiting, self._job.concurrency)):
+        at_once = 1 if self._crawl.is_shared else self._job.concurrency
+        while some := list(islice(waiting, at_once)):
             new = [each for each in some if not any(self._chains(each))]
             seeds = look_up(self._job, [each.user for each in new]) if new else {}
             yield from ((each, seeds.get(each.user, Seed())) for each in some)

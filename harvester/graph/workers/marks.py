@@ -1,0 +1,178 @@
+"""What the workers of a crawl know of each other, as objects in its folder, each written by one of them.
+
+A claim names the worker that collects a user; it goes once the user is done. A done marker is never written
+over, so it is what happened. A ticket lets one worker at a time fill the queue.
+"""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+
+from harvester.documents import object_in
+from harvester.errors import Conflict, NotFound
+from harvester.harvest import lock_content
+from harvester.networks.crawl import FAILED
+from harvester.store import Store, Stored
+from harvester.store.keys import CollectionKeys
+from harvester.store.worker_keys import WorkerKeys
+
+# After so many seconds without its worker, a user is another's: its list begins anew, and is paid for again.
+ABANDONED = 600.0
+# How often a worker takes up a user, without a page of it in between, until the user is given up.
+TRIES = 8
+# The seconds for which a ticket is the only one.
+_SLOT = 10
+
+
+@dataclass(frozen=True)
+class Claim:
+    """Who collects a user, how often it took the user up, and how many edges it had when it last did."""
+
+    worker: str
+    tries: int = 1
+    received: int = 0
+
+    def data(self) -> bytes:
+        return orjson.dumps({"worker": self.worker, "tries": self.tries, "received": self.received})
+
+
+class Marks:
+    """The objects of the workers of one depth; `worker` is the collection of the one that looks."""
+
+    def __init__(self, store: Store, keys: WorkerKeys, worker: str) -> None:
+        self._store, self._keys, self.worker = store, keys, worker
+
+    # -- done ----------------------------------------------------------------------------------------------
+
+    def is_done(self, user: str) -> bool:
+        with suppress(NotFound):
+            self._store.read(self._keys.done(user))
+            return True
+        return False
+
+    def done(self) -> Iterator[str]:
+        """The users that are done, in order."""
+        prefix = self._keys.done("")
+        return (entry.key.removeprefix(prefix) for entry in self._store.entries(prefix))
+
+    def outcome(self, user: str) -> dict[str, Any]:
+        """What the marker of a user that is done says."""
+        return dict(object_in(self._store.read(self._keys.done(user)).data))
+
+    def mark_done(self, user: str, outcome: dict[str, Any]) -> None:
+        """Once only: the first to say so is right, and what it says is durable before the claim goes."""
+        data = orjson.dumps({**outcome, "worker": self.worker})
+        if outcome["outcome"] == FAILED:
+            with suppress(Conflict):
+                self._store.create(self._keys.failed(user), data)
+        with suppress(Conflict):
+            self._store.create(self._keys.done(user), data)
+        self._free(user)
+
+    def _free(self, user: str) -> None:
+        self._store.remove(self._keys.claim(user))
+
+    def failed(self) -> dict[str, str]:
+        """The users that were given up, and why."""
+        prefix = self._keys.failed("")
+        found = {}
+        for entry in self._store.entries(prefix):
+            with suppress(NotFound):
+                told = object_in(self._store.read(entry.key).data)
+                found[entry.key.removeprefix(prefix)] = str(told.get("why") or "")
+        return found
+
+    def retry(self) -> list[str]:
+        """Users that were given up are missing again, and will be collected; their ids."""
+        found = [*self.failed()]
+        for user in found:
+            self._store.remove(self._keys.done(user))
+            self._store.remove(self._keys.failed(user))
+        return found
+
+    # -- claims --------------------------------------------------------------------------------------------
+
+    def claims(self) -> dict[str, Claim]:
+        """Who collects whom now."""
+        prefix = self._keys.claim("")
+        found = {}
+        for entry in self._store.entries(prefix):
+            with suppress(NotFound):
+                found[entry.key.removeprefix(prefix)] = _claim(self._store.read(entry.key))
+        return found
+
+    def claim(self, user: str, *, received: int = 0) -> Claim | None:
+        """Take a user for this worker; None if another has it, or it is done.
+
+        A user that this worker had when it died is its own still, and one of a worker that is gone for long
+        is free. `received` is how many edges of it this worker holds.
+        """
+        key = self._keys.claim(user)
+        try:
+            before = self._store.read(key)
+        except NotFound:
+            made = Claim(self.worker, received=received)
+            with suppress(Conflict):
+                self._store.create(key, made.data())
+                return self._unless_done(user, made)
+            return None
+        held = _claim(before)
+        if held.worker != self.worker and not self._is_gone(held.worker, before.modified):
+            return None
+        again = held.tries + 1 if held.received >= received else 1
+        made = replace(held, worker=self.worker, tries=again, received=received)
+        try:
+            self._store.replace(key, made.data(), version=before.version)
+        except (Conflict, NotFound):
+            return None
+        return self._unless_done(user, made)
+
+    def _unless_done(self, user: str, made: Claim) -> Claim | None:
+        """Who was done between a look and the claim is not collected again."""
+        if not self.is_done(user):
+            return made
+        self._free(user)
+        return None
+
+    def is_at_work(self, claim: Claim, modified: datetime | None = None) -> bool:
+        """Whether the worker of a claim will go on with it."""
+        return claim.worker == self.worker or not self._is_gone(claim.worker, modified)
+
+    def _is_gone(self, worker: str, claimed: datetime | None) -> bool:
+        keys = CollectionKeys(worker)
+        if lock_content.holder(self._store, keys.lock):
+            return False
+        last = [self._last_sign(keys), *([claimed] if claimed else [])]
+        return max(last) + timedelta(seconds=ABANDONED) < self._store.now()
+
+    def _last_sign(self, keys: CollectionKeys) -> datetime:
+        """When a worker that does not live was last seen."""
+        found = [datetime.min.replace(tzinfo=self._store.now().tzinfo)]
+        for key in (keys.lock, keys.last_harvest):
+            with suppress(NotFound):
+                found.append(self._store.read(key).modified)
+        return max(found)
+
+    # -- tickets -------------------------------------------------------------------------------------------
+
+    def ticket(self) -> bool:
+        """Whether this worker is the one that may fill the queue now."""
+        slot = int(self._store.now().timestamp()) // _SLOT
+        with suppress(Conflict):
+            self._store.create(self._keys.ticket(slot), self.worker.encode())
+            return True
+        return False
+
+
+def _claim(stored: Stored) -> Claim:
+    found = object_in(stored.data)
+    tries, received = found.get("tries"), found.get("received")
+    return Claim(
+        str(found.get("worker") or ""),
+        tries if isinstance(tries, int) else 1,
+        received if isinstance(received, int) else 0,
+    )

@@ -1,0 +1,16 @@
+"""Who waits for something to be in the store learns of it when a checkpoint that holds it is there."""
+
+from collections.abc import Callable
+
+_Stored = Callable[[], None]
+
+
+def _nothing() -> None:
+    pass
+
+
+class Checkpoints:
+    """`taken` is asked what to call once the checkpoint that is made of this moment is in the store."""
+
+    def __init__(self) -> None:
+        self.taken: Callable[[], _Stored] = lambda: _nothing

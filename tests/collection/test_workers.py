@@ -1,0 +1,75 @@
+"""Workers of a crawl are collections made of it, each with a profile of its own."""
+
+import pytest
+
+from harvester.collection.workers import (
+    crawl_owner,
+    profiles_of,
+    require_no_workers,
+    worker_ids,
+    worker_problems,
+    worker_tree,
+)
+from harvester.documents import Tree
+from harvester.errors import HarvesterError
+
+_CRAWL: Tree = {
+    "id": "libraries",
+    "type": "graph",
+    "title": "Libraries",
+    "users": {"12": {"screen_name": "jack"}},
+    "budget_usd": 10,
+    "keys": {"profile": "museum"},
+    "graph": {
+        "direction": "both",
+        "max_depth": 2,
+        "exclude": ["13"],
+        "crawl": {"started": "2026-11-27T22:00:00Z", "depth": 1},
+        "last_crawl": {"started": "2026-10-27T22:00:00Z"},
+    },
+    "workers": {"profiles": ["a", "b", "c"]},
+}
+
+
+def test_a_worker_has_its_profile_its_part_of_the_budget_and_none_of_the_crawl() -> None:
+    assert worker_tree(_CRAWL, 2) == {
+        "id": "libraries.2",
+        "type": "graph",
+        "worker_of": "libraries",
+        "title": "Libraries",
+        "budget_usd": 3.33,
+        "keys": {"profile": "b"},
+        "users": {},
+        "graph": {"direction": "both", "max_depth": 2},
+    }
+    assert list(worker_problems(worker_tree(_CRAWL, 2))) == []
+
+
+def test_a_crawl_is_its_collections_with_and_without_workers() -> None:
+    assert crawl_owner(worker_tree(_CRAWL, 1)) == crawl_owner(_CRAWL) == "libraries"
+    assert worker_ids(_CRAWL) == ["libraries.1", "libraries.2", "libraries.3"]
+    assert profiles_of({"id": "x"}) == ()
+    assert worker_ids({"id": "x"}) == []
+
+
+def test_a_collection_with_workers_is_not_harvested_itself() -> None:
+    with pytest.raises(HarvesterError, match="has workers") as caught:
+        require_no_workers(_CRAWL)
+    assert "graph workers start libraries" in caught.value.hint
+    require_no_workers(worker_tree(_CRAWL, 1))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"workers": {"profiles": []}}, "not a list"),
+        ({"workers": {"profiles": ["a", "a"]}}, "profile a twice"),
+        ({"workers": ["a"]}, "graph workers plan"),
+        ({"worker_of": "other"}, "no worker"),
+        ({"graph": {"order": "dfs"}}, '"dfs"'),
+    ],
+)
+def test_what_a_person_wrote_there_is_found(change: Tree, says: str) -> None:
+    found = list(worker_problems({**_CRAWL, **change}))
+    assert len(found) == 1
+    assert says in found[0]

@@ -1,0 +1,233 @@
+"""Workers of a crawl are killed, at random and at each step: no edge is lost, doubled, or too deep.
+
+The workers are real processes on one store, with an emulated network and moto's queue. The truth is what
+the emulator knows of its graph. `KILLS=100 make test` runs a longer storm.
+"""
+
+import gzip
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import emulator
+from harvester.clock import Stop, SystemClock, moment
+from harvester.collection import history
+from harvester.collection.workers import worker_ids, worker_tree
+from harvester.graph.workers.begin import begin_crawl
+from harvester.harvest.crawl import ids_in
+from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys
+from tests.support import fork_server
+from tests.support.crawl_queues import REGION, Queues
+from tests.support.servers import S3Server
+
+pytestmark = pytest.mark.system
+
+_KILLS = int(os.environ.get("KILLS", "6"))
+_WORKER = Path(fork_server.__file__).with_name("worker_process.py")
+_ID, _DEPTHS = "libraries", 1
+_WITHIN = 120.0
+_OPTIONS: dict[str, Any] = {"users": 150, "posts_per_user": 0, "degrees": "pareto:1.2:6", "limits": False}
+
+# Each step of a worker after or before which it dies, in the order of a crawl; and how often it is made until
+# then.
+CRASH_POINTS = {
+    "the queue may be filled, and is not": ("workers/marks.py", "Marks.ticket", "after", 1),
+    "a user is received, not claimed": ("workers/marks.py", "Marks.claim", "before", 1),
+    "a user is claimed, no page is read": ("workers/marks.py", "Marks.claim", "after", 1),
+    "a list is read in half": ("account_list.py", "AccountList._store", "after", 1),
+    "a list is stored, its user not done": ("workers/marks.py", "Marks.mark_done", "before", 1),
+    "before a depth is closed": ("workers/settle.py", "settle", "after", 1),
+    "a part of a closing is stored": ("graph/close.py", "_sha256", "before", 2),
+    "the queue is half sent": ("workers/queue.py", "CrawlQueue._send", "before", 2),
+    "a user is done, and claimed": ("workers/marks.py", "Marks._free", "before", 1),
+    "a user is done, its message is there": ("shared_crawl.py", "SharedCrawl._forget", "before", 1),
+    "a dead letter is not buried": ("workers/queue.py", "CrawlQueue.bury", "before", 1),
+    "the last frontier is written, the crawl not over": ("graph/ending.py", "note_end", "before", 1),
+}
+
+
+@dataclass
+class Scene:
+    """A crawl of two seeds to depth 1 by some workers, each started again when it ends too early."""
+
+    folder: Path
+    emulated: emulator.Emulated
+    queues: Queues
+    workers: int
+    seeds: list[str] = field(default_factory=list)
+    running: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
+    marks: list[Path] = field(default_factory=list)
+    kills: int = 0
+
+    def __post_init__(self) -> None:
+        self.store = FolderStore(self.folder / "collections")
+        self.keys = CollectionKeys(_ID)
+        self.seeds = [user["id"] for user in self.emulated.control.users()[3:5]]
+        tree: dict[str, Any] = {
+            "id": _ID,
+            "type": "graph",
+            "users": {seed: {} for seed in self.seeds},
+            "graph": {"max_depth": _DEPTHS, "crawl": None},
+            "workers": {"profiles": [f"p{number}" for number in range(self.workers)]},
+            "budget_usd": 100_000,
+        }
+        tree["graph"]["approve"] = "within_budget"
+        history.add(self.store, self.keys, tree)
+        self.ids = worker_ids(tree)
+        for number, worker in enumerate(self.ids, 1):
+            history.add(self.store, CollectionKeys(worker), worker_tree(tree, number))
+        self.started = begin_crawl(self.store, self.keys, self.tree())
+
+    def tree(self) -> Any:
+        return history.current(self.store, self.keys)
+
+    def is_over(self) -> bool:
+        return not self.tree()["graph"].get("crawl")
+
+    def start(self, worker: str, at: dict[str, Any] | None = None) -> None:
+        environment = {
+            **os.environ,
+            **self.queues.server.environment,
+            "X_API_URL": self.emulated.url,
+            "BEARER_TOKEN": emulator.CREDENTIALS["bearer_token"],
+            "TWARC_CLOUD_GRAPH_QUEUE": self.queues.url,
+            "TWARC_CLOUD_REGION": REGION,
+            "TWARC_CLOUD_CHECKPOINT_SECONDS": "0.2",
+            "TWARC_CLOUD_CONCURRENCY": "3",
+            "HOME": str(self.folder),
+        }
+        command = ["local", "harvester", worker, "--temp", str(self.folder / "temp")]
+        with (self.folder / f"{worker}.log").open("ab") as log:
+            self.running[worker] = fork_server.start(
+                [sys.executable, str(_WORKER), json.dumps(at or {}), *command],
+                cwd=self.folder,
+                env=environment,
+                stdout=log,
+                stderr=log,
+            )
+
+    def keep(self) -> None:
+        """Start again whatever has ended, unless the crawl is over."""
+        for worker in self.ids:
+            process = self.running.get(worker)
+            if (process is None or process.poll() is not None) and not self.is_over():
+                self.start(worker)
+
+    def kill(self, worker: str) -> None:
+        process = self.running.get(worker)
+        if process and process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            self.kills += 1
+
+    def finish(self, *, kill_every: float = 0.0, kills: int = 0) -> None:
+        """Keep the workers running until the crawl is over, and kill one now and then."""
+        dice, clock, stop = random.Random(7), SystemClock(), Stop()
+        began = last = clock.elapsed()
+        while not self.is_over():
+            assert clock.elapsed() - began < _WITHIN + kills * (kill_every + 1.0), self.log()
+            self.keep()
+            if self.kills < kills and clock.elapsed() - last > kill_every:
+                self.kill(dice.choice(self.ids))
+                last = clock.elapsed()
+            clock.wait(stop, 0.05)
+        for process in self.running.values():
+            process.wait(timeout=60)
+
+    def close(self) -> None:
+        for process in self.running.values():
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+
+    def log(self) -> str:
+        logs = [self.folder / f"{each}.log" for each in self.ids]
+        return "\n".join(log.read_text()[-1500:] for log in logs if log.exists())
+
+    # -- what came of it -----------------------------------------------------------------------------------
+
+    def require_true(self) -> None:
+        """The frontiers and the edges are those of the graph; each list is there once, and no other."""
+        truth, known = [sorted(self.seeds)], {*self.seeds}
+        lists = {user: self.emulated.control.followers(user) for user in self.seeds}
+        for _ in range(_DEPTHS + 1):
+            lists |= {user: self.emulated.control.followers(user) for user in truth[-1] if user not in lists}
+            new = {each for user in truth[-1] for each in lists[user]} - known
+            known |= new
+            truth.append(sorted(new))
+        here = self.keys.crawl(moment(self.started))
+        assert [list(ids_in(self.store, here.depth(depth))) for depth in range(_DEPTHS + 2)] == truth
+        ends = [end for end in self._lines("lists.jsonl") if end["outcome"] == "complete"]
+        read = {user for depth in truth[: _DEPTHS + 1] for user in depth}
+        assert Counter(end["user"] for end in ends) == dict.fromkeys(read, 1)
+        assert {user: len(lists[user]) for user in read} == {end["user"]: end["received"] for end in ends}
+
+    def pages_twice(self) -> int:
+        """How many pages the network gave more often than they are stored."""
+        stored = sum(len(lines) for lines in map(_lines_of, self._files("users-*.jsonl.gz")))
+        asked = [each["path"] for each in self.emulated.truth()["requests"]]
+        return sum("/followers" in path for path in asked) - stored
+
+    def _files(self, name: str) -> list[Path]:
+        return [*(self.folder / "collections").glob(f"{_ID}.*/harvests/**/{name}")]
+
+    def _lines(self, name: str) -> list[dict[str, Any]]:
+        return [json.loads(line) for path in self._files(name) for line in path.read_text().splitlines()]
+
+
+def _lines_of(path: Path) -> list[bytes]:
+    return gzip.decompress(path.read_bytes()).splitlines()
+
+
+_PAGE = 4
+
+
+@pytest.fixture
+def opened(tmp_path: Path, moto_server: S3Server) -> Iterator[Any]:
+    with ExitStack() as stack:
+
+        def scene(*, workers: int) -> Scene:
+            emulated = stack.enter_context(emulator.running(**_OPTIONS))
+            emulated.control.faults([{"on": "*followers*", "do": "short-page", "size": _PAGE}])
+            made = Scene(tmp_path, emulated, Queues(moto_server), workers)
+            stack.callback(made.close)
+            return made
+
+        yield scene
+
+
+def test_a_crawl_is_true_after_its_workers_were_killed_at_random(opened: Any) -> None:
+    scene = opened(workers=3)
+    scene.finish(kill_every=0.8, kills=_KILLS)
+    scene.require_true()
+    assert scene.kills > 0
+    # One page of each list that was being read, as in one process; few lists are that unlucky.
+    assert scene.pages_twice() <= max(3, 0.3 * scene.kills), (scene.kills, scene.pages_twice())
+
+
+def test_a_crawl_is_true_after_a_worker_died_at_each_step(opened: Any, tmp_path: Path) -> None:
+    scene = opened(workers=2)
+    worker = scene.ids[0]
+    for number, (name, (file, code, when, nth)) in enumerate(CRASH_POINTS.items()):
+        if "dead letter" in name:
+            scene.queues.put("another@1:0:1", dead=True)
+        mark = tmp_path / f"died-{number}"
+        scene.start(worker, {"file": file, "code": code, "when": when, "nth": nth, "mark": str(mark)})
+        scene.running[worker].wait(timeout=60)
+        assert mark.exists(), f"{name}: {scene.log()}"
+    scene.finish()
+    scene.require_true()
+    # No message of this crawl is left, and each page was paid for once but for those in flight.
+    assert scene.pages_twice() <= len(CRASH_POINTS) * 0.3 + 2

@@ -1,0 +1,156 @@
+"""Workers harvest one depth with a real client and the emulator: each list is read once, by one of them."""
+
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from harvester.aws.service import Service
+from harvester.clock import Stop, SystemClock
+from harvester.collection.workers import worker_ids, worker_tree
+from harvester.errors import HarvesterError
+from harvester.graph.workers.begin import begin_crawl, take_queue
+from harvester.graph.workers.join import joined
+from harvester.graph.workers.shared_crawl import Pace
+from harvester.graph.workers.status import depth_status
+from harvester.harvest.crawl import SharedDepth, StoredCrawl
+from harvester.harvest.progress import COMPLETE
+from harvester.settings import Settings
+from harvester.store.keys import CollectionKeys
+from tests.support.crawl_queues import Queues
+from tests.support.crawl_queues import sqs as _sqs
+from tests.support.harvest_stage import Ended, Stage, staged
+from tests.support.servers import S3Server
+
+_PACE = Pace(listen=0, again=0.2, most=0.5)
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with staged(tmp_path_factory.mktemp("workers"), users=300, degrees="pareto:0.8:8") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def service(moto_server: S3Server) -> Iterator[Service]:
+    with _sqs(moto_server) as made:
+        yield made
+
+
+@pytest.fixture
+def queues(service: Service, moto_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> Queues:
+    for name, value in moto_server.environment.items():
+        monkeypatch.setenv(name, value)
+    return Queues(moto_server)
+
+
+def _planned(stage: Stage, name: str, workers: int, users: int, **section: Any) -> CollectionKeys:
+    profiles = [f"profile-{number}" for number in range(workers)]
+    chosen: dict[str, Any] = {user: {} for user in stage.accounts[:users]}
+    keys = stage.add(name, type="graph", users=chosen, graph=section, workers={"profiles": profiles})
+    tree = stage.collection(name)
+    for number, worker in enumerate(worker_ids(tree), 1):
+        made = worker_tree(tree, number)
+        stage.add(worker, **{key: value for key, value in made.items() if key != "id"})
+    return keys
+
+
+def _worked(stage: Stage, queue: str, worker: str, stop: Stop | None = None) -> Ended:
+    """One harvest of a worker to its end."""
+    stop = stop or Stop()
+    settings: dict[str, Any] = {"graph_queue": queue, "region": "us-east-1", "checkpoint_seconds": 0.3}
+    run = stage._run(worker, stop, {"concurrency": 3, **settings})
+    with ExitStack() as shares:
+
+        def share(crawl: StoredCrawl) -> SharedDepth:
+            return shares.enter_context(joined(crawl, Settings(**settings), SystemClock(), stop, pace=_PACE))
+
+        return stage._harvested(replace(run, share=share))
+
+
+def _all_at_once(stage: Stage, queues: Queues, name: str) -> dict[str, Ended]:
+    ended: dict[str, Ended] = {}
+    ids = worker_ids(stage.collection(name))
+
+    def work(worker: str) -> None:
+        ended[worker] = _worked(stage, queues.url, worker)
+
+    with ExitStack() as stack:
+        for worker in ids:
+            thread = threading.Thread(target=work, args=(worker,), daemon=True)
+            thread.start()
+            stack.callback(thread.join, 60)
+    assert ended.keys() == {*ids}
+    return ended
+
+
+def _lists(ended: Ended) -> list[dict[str, Any]]:
+    return ended._lines("lists.jsonl")
+
+
+def test_two_workers_read_each_list_of_the_seeds_once(stage: Stage, queues: Queues) -> None:
+    keys = _planned(stage, "seeds", 2, 12, direction="both")
+    begin_crawl(stage.store, keys, stage.collection("seeds"))  # type: ignore[arg-type]
+    ended = _all_at_once(stage, queues, "seeds")
+    assert {each.outcome.state for each in ended.values()} == {COMPLETE}
+    read = Counter((line["user"], line["direction"]) for each in ended.values() for line in _lists(each))
+    directions = ("followers", "following")
+    assert read == {(user, each): 1 for user in stage.accounts[:12] for each in directions}
+    received = {
+        line["user"]: line["received"]
+        for each in ended.values()
+        for line in _lists(each)
+        if line["direction"] == "followers"
+    }
+    assert received == {user: len(stage.control.followers(user)) for user in stage.accounts[:12]}
+    status = depth_status(stage.store, stage.collection("seeds"))  # type: ignore[arg-type]
+    assert status is not None
+    assert (status.depth, status.users, status.done, status.failed, status.in_hand) == (0, 12, 12, {}, {})
+    # A second crawl of the same workers begins anew, with a name of its own.
+    for worker in ended:
+        stage.require_tidy(worker)
+
+
+def test_a_worker_without_a_queue_is_one_line(stage: Stage) -> None:
+    keys = _planned(stage, "queueless", 1, 1)
+    begin_crawl(stage.store, keys, stage.collection("queueless"))  # type: ignore[arg-type]
+    ended = _worked(stage, "", "queueless.1")
+    assert ended.outcome.reason.startswith("Workers of a crawl need a queue")
+    assert "graph_workers = true" in ended.outcome.hint
+
+
+def test_a_worker_of_a_crawl_that_has_not_begun_is_one_line(stage: Stage, queues: Queues) -> None:
+    _planned(stage, "idle", 1, 1)
+    ended = _worked(stage, queues.url, "idle.1")
+    assert ended.outcome.reason.startswith("The crawl of idle, of which idle.1 is a worker, has not begun")
+
+
+def test_a_collection_with_workers_is_not_harvested_in_their_place(stage: Stage) -> None:
+    _planned(stage, "whole", 1, 1)
+    with pytest.raises(HarvesterError, match="whole has workers"):
+        stage.harvest("whole")
+
+
+def test_a_queue_serves_one_crawl_at_a_time(stage: Stage, queues: Queues) -> None:
+    _planned(stage, "one", 1, 1)
+    _planned(stage, "other", 1, 1)
+    take_queue(stage.store, queues.url, "one")
+    take_queue(stage.store, queues.url, "one")
+    # None of its workers lives.
+    take_queue(stage.store, queues.url, "other")
+    lock = CollectionKeys("other.1").lock
+    version = stage.store.create(lock, b'{"owner": "x", "ttl": 60}')
+    with pytest.raises(HarvesterError, match=r"serves the crawl of other, whose workers run: other\.1"):
+        take_queue(stage.store, queues.url, "one")
+    stage.store.remove(lock, version=version)
+
+
+def test_a_crawl_is_begun_once(stage: Stage) -> None:
+    keys = _planned(stage, "begun", 1, 3)
+    first = begin_crawl(stage.store, keys, stage.collection("begun"))  # type: ignore[arg-type]
+    assert begin_crawl(stage.store, keys, stage.collection("begun")) == first  # type: ignore[arg-type]
+    assert stage.collection("begun")["graph"]["crawl"] == {"started": first, "depth": 0}
