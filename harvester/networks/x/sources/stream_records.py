@@ -1,6 +1,5 @@
 """A collection's options for its stream's records: counting them, and storing which rules they matched."""
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +10,7 @@ from harvester.networks.attribution import Matched, Origin
 from harvester.networks.x.job import Job
 from harvester.networks.x.matching.attribution import Attribution, LiveRules, names_all
 from harvester.networks.x.matching.match import FILE, OFF, RECORD
+from harvester.networks.x.matching.reduced import reduced
 from harvester.networks.x.rules.live_rules import tag_prefix
 from harvester.networks.x.streaming.matched_tags import RuleTally
 
@@ -52,7 +52,7 @@ class StreamRecords:
         """Which rules matched, for the side file; of a record that matched none of ours nothing."""
         if not self._has_file or self._attribution is None:
             return ()
-        found = ((number, _record(line)) for number, line in enumerate(lines, 1))
+        found = ((number, reduced(line)) for number, line in enumerate(lines, 1))
         told = ((number, record, self._attribution.matched(record)) for number, record in found)
         return tuple(Matched(number, _id(record), rules) for number, record, rules in told if rules)
 
@@ -63,15 +63,6 @@ class StreamRecords:
             # Half of a surrogate pair; the record comes before what is known of it.
             return line
         return attribution.enriched(line, record, self._origin)
-
-
-def _record(line: bytes) -> Tree:
-    try:
-        found = orjson.loads(line)
-    except orjson.JSONDecodeError:
-        # Half of a surrogate pair.
-        found = json.loads(line)
-    return found if isinstance(found, dict) else {}
 
 
 def _id(record: Tree) -> str:

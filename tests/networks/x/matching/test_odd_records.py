@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from harvester.documents import Tree
 from harvester.networks.attribution import Origin
 from harvester.networks.x.matching.attribution import Attribution
+from harvester.networks.x.matching.facts import facts_of
+from harvester.networks.x.matching.reduced import reduced
 from harvester.networks.x.rules.collection_rules import collection_rules
 
 _NAMES = (
@@ -51,6 +53,30 @@ def test_finding_the_rules_of_any_record_ends(record: Tree, traptor_names: bool)
     assert (
         found is line or read["traptor" if traptor_names else "twarc_cloud"]["collection_rules"] is not None
     )
+    # No rule looks at what is left out of it.
+    assert (facts_of(reduced(line)), made.matched(reduced(line))) == (facts_of(record), made.matched(record))
+
+
+def test_what_no_rule_looks_at_is_not_read() -> None:
+    post = {"id": "1", "author_id": "2", "text": "cat", "public_metrics": {"like_count": 3}, "lang": "en"}
+    user = {"id": "2", "username": "a", "description": "long"}
+    rules = [{"id": "7", "tag": "twarc-cloud:c:pack-1"}]
+    record = {
+        "data": {**post, "referenced_tweets": [{"type": "quoted", "id": "3"}]},
+        "includes": {
+            "users": [user],
+            "tweets": [{**post, "id": "3", "text": "今日"}],
+            "media": [{"url": "u"}],
+        },
+        "matching_rules": rules,
+    }
+    found = reduced(orjson.dumps(record))
+    assert facts_of(found) == facts_of(record)
+    kept = {"id": "1", "author_id": "2", "text": "cat", "referenced_tweets": [{"type": "quoted", "id": "3"}]}
+    assert (found["data"], found["matching_rules"]) == (kept, rules)
+    assert found["includes"]["users"] == [{"id": "2", "username": "a"}]
+    # Half of a surrogate pair.
+    assert reduced(b'{"data":{"id":"1","text":"\\ud83d"}}') == {"data": {"id": "1", "text": "\ud83d"}}
 
 
 @pytest.mark.parametrize("number", [1e300, -1e300, 181.0, 1e17])
