@@ -21,6 +21,7 @@ from harvester.text import counted, size, when
 if TYPE_CHECKING:
     from harvester.search.answers import Answer, Question
     from harvester.search.indexing import Indexed
+    from harvester.tables.posts import Tables
 
 # The number of bytes of records whose index is built in seconds.
 _AT_ONCE = 64 << 20
@@ -70,7 +71,7 @@ def _facets(_: click.Context, __: click.Parameter, value: str | None) -> tuple[s
 @click.option("--facets", callback=_facets, metavar="LIST", help="Also count posts by day, tag, user, lang.")
 @click.option("--before", default="", metavar="KEY", help="The next page: the value at the end of the last.")
 @click.option("--included", is_flag=True, help="Also find posts that only came along with others.")
-@click.option("--no-index", is_flag=True, help="Read all files instead of an index: slow.")
+@click.option("--no-index", is_flag=True, help="Read tables or all files instead of an index: slow.")
 @json_option
 @progress_option
 @in_workspace
@@ -132,6 +133,9 @@ class _Place(IndexedStore):
         lacking = self.behind()
         # Indexing may have ended before its first file was done, e.g. of a full disk.
         if not searching.exists or (lacking.files and not searching.files):
+            if lacking.size > _AT_ONCE and question.sort == "newest" and self.has_tables:
+                advise(f"{self.reader.name} has no index; its tables were read. `search index` makes one.")
+                return self.scanned(question, form=form)
             if lacking.size > _AT_ONCE:
                 minutes = max(1, round(lacking.size / _BYTES_A_SECOND / 60))
                 raise HarvesterError(
@@ -149,7 +153,18 @@ class _Place(IndexedStore):
 
         self.require(collections_in(question.text))
         with meter(form) as show:
-            return scan(self.reader, self.asked or self.all, question, show=show)
+            return scan(self.reader, self.asked or self.all, question, tables=self.tables, show=show)
+
+    @property
+    def tables(self) -> "Tables":
+        from harvester.tables.posts import Tables
+
+        return Tables(self.workspace.store, self.reader, self.cache.folder / "tables")
+
+    @property
+    def has_tables(self) -> bool:
+        """Whether all collections have tables that are current."""
+        return all(self.tables.posts(self.workspace.keys(each)) for each in self.asked or self.all)
 
     def show_done(self, done: "Indexed") -> None:
         for notice in done.notices:

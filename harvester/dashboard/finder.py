@@ -1,4 +1,4 @@
-"""Answers the search page from the index of this machine, or from the files if they have few posts."""
+"""Answers the search page from the index of this machine, else from tables, or from files with few posts."""
 
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from harvester.search.hits import Hit
 from harvester.search.scan import scan
 from harvester.store.keys import CollectionKeys
 from harvester.store.reading import reader
+from harvester.tables.posts import Tables
 from harvester.text import printable
 
 if TYPE_CHECKING:
@@ -61,9 +62,20 @@ class Finder:
             return self._search.ask(question), ""
         why = f"{self._lacks.message} {self._lacks.hint}" if self._lacks else f"{NO_INDEX}: {self.command}."
         ids = [collection] if collection else self._readable()
-        if self._posts(ids) > _READ_AT_MOST or sort:
+        tables = self._tables(ids) if self._posts(ids) > _READ_AT_MOST else None
+        if sort or (self._posts(ids) > _READ_AT_MOST and not tables):
             return None, why
-        return scan(reader(self._place.store), ids, question), f"All files were read for this. {why}"
+        found = scan(reader(self._place.store), ids, question, tables=tables)
+        return found, f"{'Tables' if found.source == 'tables' else 'All files'} were read for this. {why}"
+
+    def _tables(self, ids: list[str]) -> Tables | None:
+        """The tables of these collections, if they can be read and are current."""
+        store = self._place.store
+        tables = Tables(store, reader(store), self.cache.folder / "tables")
+        # Without the package for the index, that for tables is missing, too.
+        if self._lacks or not all(tables.posts(CollectionKeys(each)) for each in ids):
+            return None
+        return tables
 
     @property
     def command(self) -> str:

@@ -1,10 +1,11 @@
-"""The same answers without an index, by reading all files: for small stores, and to check the index."""
+"""The same answers without an index: from tables where these are current, else by reading all files."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harvester.ledger.rollups import day_name
-from harvester.reading import Line, lines, record_files
+from harvester.networks.rows import PostRow
+from harvester.reading import lines, record_files
 from harvester.search.answers import (
     DAY,
     LANG,
@@ -18,12 +19,19 @@ from harvester.search.answers import (
 )
 from harvester.search.expression import Expression
 from harvester.search.facts import Facts, cell_centre, facts_of
-from harvester.search.hits import Hit, packed, unpacked
+from harvester.search.hits import METRICS, Hit, packed, unpacked
 from harvester.search.plain import matches
+from harvester.search.prefilter import prefilter
 from harvester.store.keys import CollectionKeys
 from harvester.store.reading import Reader
+from harvester.tables.posts import TablePosts, Tables
 
 _SECONDS_A_DAY = 86_400
+# What of a post is looked at, and what is shown.
+_COLUMNS = (
+    *("id", "key", "created_at", "author_id", "username", "text", "kind", "lang", "hashtags", "urls"),
+    *("mention_names", "media_keys", "lat", "lon", "place_name", "retrieved_at", "included", *METRICS),
+)
 # Receives a text to show, and its numbers for programs.
 Show = Callable[..., None]
 
@@ -32,25 +40,40 @@ Show = Callable[..., None]
 class _Copy:
     """The copy of a post that was retrieved last, and its properties if it matches."""
 
-    retrieved: str
+    # When it was retrieved, and for those of one moment where it is stored: the last one counts.
+    place: tuple[str, int, int]
     found: tuple[Facts, bytes, str, str] | None
 
 
+# A post with the key of its file, and the place of that among the others, and the line.
+_Stored = tuple[PostRow, str, int, int]
+
+
 def scan(
-    reader: Reader, collections: Sequence[str], question: Question, *, show: Show | None = None
+    reader: Reader,
+    collections: Sequence[str],
+    question: Question,
+    *,
+    tables: Tables | None = None,
+    show: Show | None = None,
 ) -> Answer:
     """The newest posts that match a question, with its figures; sorting by relevance needs an index."""
     expression, warnings = expression_of(question)
     copies: dict[int, _Copy] = {}
+    sources = set()
     for collection in collections:
-        for file in record_files(reader, CollectionKeys(collection)):
-            if show:
-                show(f"reading {file.key}: {len(copies):,} posts", posts=len(copies))
-            if file.size:
-                _read(lines(reader, file), copies, expression, collection=collection, key=file.key)
+        keys = CollectionKeys(collection)
+        if posts := tables.posts(keys) if tables else None:
+            sources.add("tables")
+            _take_from(posts, copies, expression, collection)
+        else:
+            sources.add("records")
+            for stored in _of_records(reader, keys, copies, show):
+                _take(stored, copies, expression, collection)
     found = [copy.found for copy in copies.values() if copy.found]
     found.sort(key=lambda each: each[0].key, reverse=True)
-    answer = Answer(question.text, warnings, count=len(found), source="records")
+    source = "tables" if sources == {"tables"} else "records"
+    answer = Answer(question.text, warnings, count=len(found), source=source)
     _count(answer, question, [facts for facts, *_ in found])
     if question.place:
         key, shown = question.place
@@ -60,19 +83,38 @@ def scan(
     return answer
 
 
-def _read(
-    stored: Iterable[Line], copies: dict[int, _Copy], expression: Expression, *, collection: str, key: str
-) -> None:
-    for line in stored:
-        for row in line.rows.posts:
-            facts = facts_of(row, collection)
-            known = copies.get(facts.identity)
-            if known and row.retrieved_at < known.retrieved:
-                continue
-            found = None
-            if matches(expression, facts, collection):
-                found = facts, packed(row, collection=0, file=0, line=line.number), collection, key
-            copies[facts.identity] = _Copy(row.retrieved_at, found)
+def _of_records(
+    reader: Reader, keys: CollectionKeys, copies: dict[int, _Copy], show: Show | None
+) -> Iterator[_Stored]:
+    for place, file in enumerate(record_files(reader, keys)):
+        if show:
+            show(f"reading {file.key}: {len(copies):,} posts", posts=len(copies))
+        for line in lines(reader, file) if file.size else ():
+            for row in line.rows.posts:
+                yield row, file.key, place, line.number
+
+
+def _take(stored: _Stored, copies: dict[int, _Copy], expression: Expression, collection: str) -> None:
+    row, key, at, line = stored
+    facts = facts_of(row, collection)
+    place = row.retrieved_at, at, line
+    known = copies.get(facts.identity)
+    if known and place < known.place:
+        return
+    found = None
+    if matches(expression, facts, collection):
+        found = facts, packed(row, collection=0, file=0, line=line), collection, key
+    copies[facts.identity] = _Copy(place, found)
+
+
+def _take_from(posts: TablePosts, copies: dict[int, _Copy], expression: Expression, collection: str) -> None:
+    """Posts that may match, then their other copies, of which one may be newer."""
+    where = prefilter(expression, collection)
+    others = f"NOT coalesce({where}, false) AND id IN (SELECT id FROM posts WHERE {where})"
+    with posts.opened() as opened:
+        for condition in (where, others):
+            for row, file, line in opened.rows(_COLUMNS, condition):
+                _take((row, file, posts.places[file], line), copies, expression, collection)
 
 
 def _hit(row: bytes, collection: str, key: str) -> Hit:

@@ -10,6 +10,8 @@ from harvester.store.keys import TABLES, is_of_repairs
 VERSION = 1
 TOP = f"{TABLES}v{VERSION}/"
 NOTES = f"{TOP}_made/"
+# Digits of a digest that identify a version.
+SIGNS = 16
 _DATA = re.compile(
     rf"{re.escape(TOP)}(?P<table>[a-z]+)/collection=(?P<collection>[^/]+)/harvested=(?P<day>[\d-]{{10}})/"
     r"(?P<name>[\w-]+)\.parquet"
@@ -53,9 +55,18 @@ def of_records(collection_id: str, key: str, harvest: datetime, number: int) -> 
     return Made(collection_id, _day(harvest), f"{_second(key, harvest)}-{number:06d}")
 
 
+def source_of(digest: str) -> str:
+    """Identifies the version of a file of records with this digest."""
+    return digest.partition(":")[2][:SIGNS]
+
+
 def of_harvest(collection_id: str, folder: str, harvest: datetime) -> Made:
     """The tables of a harvest itself."""
     return Made(collection_id, _day(harvest), f"{_second(folder, harvest)}-harvest")
+
+
+def is_of_harvest(made: Made) -> bool:
+    return made.name.endswith("-harvest")
 
 
 def of_day(collection_id: str, day: str, source: str) -> Made:

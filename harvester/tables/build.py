@@ -14,7 +14,7 @@ from harvester.reading.files import HarvestFolder, files_of, harvest_folders, ne
 from harvester.store import Store
 from harvester.store.keys import HARVEST, HARVEST_2019, CollectionKeys
 from harvester.store.reading import Reader
-from harvester.store.table_keys import Made, is_of_day, of_harvest, of_records
+from harvester.store.table_keys import SIGNS, Made, is_of_day, of_harvest, of_records, source_of
 from harvester.tables.catalog import Catalog, catalog, forget
 from harvester.tables.harvests import Harvest, harvest_parts
 from harvester.tables.placing import metadata, naming_another_place, store_set
@@ -22,7 +22,6 @@ from harvester.tables.records import Rows
 
 # The time for which files replaced by a day's file are kept, for programs that are reading them.
 KEPT = timedelta(days=1)
-_SIGNS = 16
 _EVERY = 1000
 
 
@@ -102,7 +101,7 @@ class Builder:
         return known
 
     def _file(self, file: RecordFile, made: Made, there: Catalog, result: Result) -> bool:
-        source = file.digest.partition(":")[2][:_SIGNS]
+        source = source_of(file.digest)
         if there.has(made, source):
             result.there += 1
             return True
@@ -172,4 +171,4 @@ def _source_of(folder: HarvestFolder) -> str:
     names = (folder.folder + HARVEST, folder.folder + HARVEST_2019)
     summary = [entry for entry in folder.entries if entry.key in names]
     versions = " ".join(f"{entry.key} {entry.version}" for entry in (*folder.manifests, *summary))
-    return hashlib.sha256(versions.encode()).hexdigest()[:_SIGNS]
+    return hashlib.sha256(versions.encode()).hexdigest()[:SIGNS]

@@ -135,6 +135,17 @@ def test_a_large_store_is_not_indexed_unasked(
     assert told.code == Exit.ERROR
     assert "yet: it has 1 file of " in told.words
     assert "Run `search index`, which takes about 1 minute." in told.words
+    expected = person("search", "sea", "--no-index")
+    assert person("tables", "build").code == Exit.OK
+    told = person("search", "sea")
+    assert (told.code, told.out) == (Exit.OK, expected.out)
+    assert "has no index; its tables were read. `search index` makes one." in told.err
+    assert person("search", "sea", "--no-index", "--json").json["source"] == "tables"
+    assert "Run `search index`" in person("search", "sea", "--sort", "best").words
+    # Tables that lack a file are not read.
+    write_harvest(folder, "storms", BEGAN + _HOUR, [[page([post(post_id(BEGAN, 9), "sea")], BEGAN)]])
+    assert "Run `search index`" in person("search", "sea").words
+    assert person("search", "sea", "--no-index", "--json").json["source"] == "records"
 
 
 def test_index_says_what_it_read_and_what_is_damaged(person: Person, folder: Path) -> None:

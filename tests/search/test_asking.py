@@ -5,18 +5,22 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvester.errors import HarvesterError
 from harvester.ledger.cache import Cache, cache_of
-from harvester.search.answers import FACETS, Answer, Question
+from harvester.search.answers import FACETS, Answer, Question, expression_of
 from harvester.search.asking import Search
 from harvester.search.indexing import update
+from harvester.search.prefilter import prefilter
 from harvester.search.scan import scan
 from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys
 from harvester.store.reading import Reader, reader
+from harvester.tables.posts import Tables
 from tests.support.searched_store import BEGAN, made_up_store, page, post, post_id, write_harvest
+from tests.support.table_rows import build
 
 _COLLECTIONS = ("c0", "c1")
 _TERMS = (
@@ -50,7 +54,15 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> tuple[Reader, Cache]:
     store = FolderStore(folder)
     cache = cache_of(store.name, str(folder / "cache"))
     update(cache, reader(store), _COLLECTIONS, whole_store=True)
+    for name in _COLLECTIONS:
+        build(store, CollectionKeys(name))
     return reader(store), cache
+
+
+@pytest.fixture(scope="module")
+def tables(place: tuple[Reader, Cache]) -> Tables:
+    store = FolderStore(Path(place[0].name))
+    return Tables(store, place[0], place[1].folder / "tables")
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +94,36 @@ def test_an_index_finds_what_a_reading_of_all_files_finds(
         assert str(caught.value) == str(error)
     else:
         assert _comparable(search.ask(question)) == _comparable(expected)
+
+
+@given(query=_QUERIES, included=st.booleans())
+@settings(max_examples=12)
+def test_tables_are_read_to_the_same_answer_as_all_files(
+    place: tuple[Reader, Cache], tables: Tables, query: str, included: bool
+) -> None:
+    question = Question(query, limit=1000, facets=FACETS, cells=True, included=included)
+    try:
+        expected = scan(place[0], _COLLECTIONS[:1], question)
+    except HarvesterError:
+        return
+    found = scan(place[0], _COLLECTIONS[:1], question, tables=tables)
+    assert found.source == "tables"
+    assert found.hits == expected.hits
+    assert _comparable(found) == _comparable(expected)
+
+
+def test_each_term_is_found_in_tables_as_often_as_in_files(
+    place: tuple[Reader, Cache], search: Search, tables: Tables
+) -> None:
+    posts = tables.posts(CollectionKeys("c0"))
+    assert posts
+    found = {}
+    with posts.opened() as opened:
+        for term in _TERMS:
+            question = Question(term, ["c0"])
+            where = prefilter(expression_of(question)[0], "c0")
+            found[term] = next(opened.select("count(DISTINCT id)", where))[0] >= search.ask(question).count
+    assert found == dict.fromkeys(_TERMS, True)
 
 
 def test_there_is_something_to_find(search: Search) -> None:

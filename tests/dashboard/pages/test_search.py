@@ -12,9 +12,11 @@ from harvester.dashboard.pages.search import _metrics
 from harvester.ledger.cache import cache_of
 from harvester.search.indexing import update
 from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys
 from harvester.store.reading import reader
 from tests.support.dashboard_visit import Visit, a_place
 from tests.support.dashboard_world import COLLECTIONS, HOSTILE, WorldClock, made_up
+from tests.support.table_rows import build
 
 
 @pytest.fixture(scope="module")
@@ -111,6 +113,9 @@ def test_without_an_index_a_large_store_says_how_to_make_one(
     visit = Visit(a_place(*world))
     page = visit.page("/search?q=night")
     assert "search index" in page and "<b>" not in page.partition("<main")[2]
+    build(world[1], CollectionKeys("museums"))
+    found = visit.page("/search?q=night&collection=museums")
+    assert "Tables were read for this." in found and "posts in museums" in found
 
 
 def test_without_the_extra_one_line_says_what_installs_it(

@@ -1,0 +1,106 @@
+"""The posts of a collection read from its tables, if these hold the posts of exactly its files of records."""
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harvester.clock import moment
+from harvester.networks.rows import PostRow
+from harvester.reading.files import RecordFile, record_files
+from harvester.store import Store
+from harvester.store.keys import CollectionKeys
+from harvester.store.reading import Reader
+from harvester.store.table_keys import Made, is_of_day, is_of_harvest, of_records, source_of
+from harvester.tables import columns
+from harvester.tables.catalog import Catalog, catalog, collections_in
+from harvester.tables.local import local_paths
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_MOMENT = "%Y-%m-%dT%H:%M:%S.%gZ"
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The tables of a store; those of a bucket are fetched into `cache`."""
+
+    store: Store
+    reader: Reader
+    cache: Path
+
+    def posts(self, keys: CollectionKeys) -> "TablePosts | None":
+        """The posts of a collection; None if its tables are missing, or not of its files as they are now."""
+        if keys.id not in collections_in(self.store):
+            return None
+        there, files = catalog(self.store, keys.id), list(record_files(self.reader, keys))
+        if not _is_current(there, keys, files):
+            return None
+        paths = local_paths(self.store, there.files("posts"), self.cache)
+        return TablePosts(paths, {file.key: place for place, file in enumerate(files)})
+
+
+@dataclass(frozen=True)
+class TablePosts:
+    """The posts in these Parquet files; `places` are those of the files of records in their order."""
+
+    paths: Sequence[str]
+    places: Mapping[str, int]
+
+    @contextmanager
+    def opened(self) -> Iterator["Asked"]:
+        from harvester.tables.ask import opened
+
+        with (
+            tempfile.TemporaryDirectory(prefix="twarc-cloud-") as temp,
+            opened({"posts": self.paths}, Path(temp)) as connection,
+        ):
+            yield Asked(connection)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question to the posts, while they are open."""
+
+    connection: "DuckDBPyConnection"
+
+    def rows(self, names: Sequence[str], where: str) -> Iterator[tuple[PostRow, str, int]]:
+        """The posts for which an SQL condition holds, with these columns; with the file and line of each."""
+        selected = ", ".join(_as_in_records(name) for name in names)
+        for file, line, *values in self.select(f"file, line, {selected}", where):
+            yield PostRow(**dict(zip(names, values, strict=True))), file, line
+
+    def select(self, what: str, where: str) -> Iterator[tuple[Any, ...]]:
+        from harvester.tables.ask import answer
+
+        _, rows = answer(self.connection, f"SELECT {what} FROM posts WHERE {where}")
+        return rows
+
+
+def _is_current(there: Catalog, keys: CollectionKeys, files: Sequence[RecordFile]) -> bool:
+    wanted = {
+        of_records(keys.id, file.key, moment(file.harvest), file.number): source_of(file.digest)
+        for file in files
+        if file.size
+    }
+    if not all(there.has(made, source) for made, source in wanted.items()):
+        return False
+    held: set[Made] = set()
+    for made in there.complete():
+        # Two versions of one file are there while it is replaced.
+        if len(there.notes[made]) > 1:
+            return False
+        held |= set(there.days[made]) if is_of_day(made) else {made}
+    return {made for made in held if not is_of_harvest(made)} == set(wanted)
+
+
+def _as_in_records(name: str) -> str:
+    kind = columns.POST[name]
+    if kind == columns.TEXT:
+        return f"coalesce({name}, '')"
+    if kind == columns.TIME:
+        return f"coalesce(strftime({name}, '{_MOMENT}'), '')"
+    return f"coalesce({name}, [])" if kind == columns.LIST else name
