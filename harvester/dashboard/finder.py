@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from harvester.dashboard.overview import Overview
 from harvester.errors import HarvesterError
 from harvester.errors.packages import missing_package
-from harvester.ledger.cache import Cache, cache_of
 from harvester.search.answers import FACETS, Answer, Question, expression_of
 from harvester.search.hits import Hit
 from harvester.search.scan import scan
@@ -24,17 +23,12 @@ _HITS = 20
 NO_INDEX = "There is no search index of these collections on this machine yet"
 
 
-def cache_of_place(place: "Place") -> Cache:
-    """The cache of this machine for a place."""
-    return cache_of(place.store.name, getattr(place.settings, "cache", ""))
-
-
 class Finder:
     """The search of one run of the dashboard; safe to use from many threads."""
 
     def __init__(self, place: "Place", overview: Overview) -> None:
         self._place, self._overview = place, overview
-        self.cache = cache_of_place(place)
+        self.cache = place.cache
         self._search: Search | None = None
         self._lacks: HarvesterError | None = None
         try:

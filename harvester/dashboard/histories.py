@@ -7,19 +7,19 @@ holder of the lock has changed. A running harvest is read each time.
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from harvester.curation.repair.gaps import StreamGap, closed_by, gaps_of, repairs_of
+from harvester.dashboard.summaries import Summaries
 from harvester.errors import NotFound
 from harvester.harvest import catalog
+from harvester.store import Stored
 from harvester.store.keys import HARVEST, HARVEST_2019, CollectionKeys, harvest_folder
 
 if TYPE_CHECKING:
     from harvester.documents import HarvestSummary
-    from harvester.store import Entry, Store, Stored
-
-# The limit of all summaries together; one of a stream with many gaps may be large.
-_MOST = 256 << 20
+    from harvester.store import Entry, Store
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,12 @@ class History:
 
 
 class Histories:
-    """The histories of all collections of a store; used from many threads."""
+    """The histories of all collections of a store, kept in a `file` if one is given; for many threads."""
 
-    def __init__(self, store: "Store") -> None:
+    def __init__(self, store: "Store", file: Path | None = None) -> None:
         self._store = store
-        self._remembering = cast("Store", _Remembering(store))
+        self._summaries = Summaries(file)
+        self._remembering = cast("Store", _Remembering(store, self._summaries))
         self._lock = threading.Lock()
         self._known: dict[str, tuple[tuple[str, ...], History]] = {}
         self._busy: dict[str, threading.Lock] = {}
@@ -69,6 +70,10 @@ class Histories:
                 known = mark, self._read(keys)
                 self._known[keys.id] = known
         return _with_running(store, keys, known[1])
+
+    def save(self) -> None:
+        """Keep what was read for the next run."""
+        self._summaries.save()
 
     def _read(self, keys: CollectionKeys) -> History:
         harvests = catalog.all_of(self._remembering, keys)
@@ -105,12 +110,9 @@ def _with_running(store: "Store", keys: CollectionKeys, known: History) -> Histo
 class _Remembering:
     """A store that does not read the same version of a summary twice; the listing has the versions."""
 
-    def __init__(self, store: "Store") -> None:
-        self._store = store
-        self._lock = threading.Lock()
-        self._listed: dict[str, str] = {}
-        self._read: dict[str, tuple[str, Stored]] = {}
-        self._bytes = 0
+    def __init__(self, store: "Store", summaries: Summaries) -> None:
+        self._store, self._summaries = store, summaries
+        self._listed: dict[str, Entry] = {}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
@@ -118,22 +120,17 @@ class _Remembering:
     def entries(self, prefix: str) -> Iterator["Entry"]:
         for entry in self._store.entries(prefix):
             if _is_summary(entry.key):
-                self._listed[entry.key] = entry.version
+                self._listed[entry.key] = entry
             yield entry
 
     def read(self, key: str) -> "Stored":
-        version, known = self._listed.get(key), self._read.get(key)
-        if version and known and known[0] == version:
-            return known[1]
+        entry = self._listed.get(key)
+        if entry and (data := self._summaries.of(key, entry.version)):
+            return Stored(data, entry.version, entry.modified)
         stored = self._store.read(key)
         # A running harvest is read again, because it may have ended.
-        if version and b'"running"' not in stored.data:
-            with self._lock:
-                self._bytes += len(stored.data) - (len(known[1].data) if known else 0)
-                if self._bytes > _MOST:
-                    self._read.clear()
-                    self._bytes = len(stored.data)
-                self._read[key] = version, stored
+        if entry and b'"running"' not in stored.data:
+            self._summaries.keep(key, entry.version, stored.data)
         return stored
 
 

@@ -49,7 +49,9 @@ class Overview:
 
     def __init__(self, place: "Place") -> None:
         self.place = place
-        self.histories = Histories(place.store)
+        # A folder is read as fast as the file would be.
+        file = place.cache.folder / "summaries.json" if place.store.is_billed else None
+        self.histories = Histories(place.store, file)
         fresh = _FRESH_CLOUD if place.settings.cluster else _FRESH_HERE
         self._tasks = Fresh(place.compute.tasks, place.clock, seconds=fresh)
         self._schedules = Fresh(place.compute.schedules, place.clock, seconds=fresh)
@@ -74,7 +76,9 @@ class Overview:
                 return unreadable(collection_id, error)
 
         with ThreadPoolExecutor(_AT_ONCE) as pool:
-            return [found for found in pool.map(row, self.ids()) if found]
+            rows = [found for found in pool.map(row, self.ids()) if found]
+        self.histories.save()
+        return rows
 
     def tasks(self) -> Mapping[str, Task]:
         found = self._or_none("tasks", self._tasks)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harvester.clock import Clock, SystemClock
+from harvester.ledger.cache import Cache, cache_of
 
 if TYPE_CHECKING:
     from harvester.compute import Compute
@@ -37,3 +38,8 @@ class Place:
     complete: Callable[[str], str] = str
     read_only: bool = False
     clock: Clock = field(default_factory=SystemClock)
+
+    @property
+    def cache(self) -> Cache:
+        """The cache of this machine for the store."""
+        return cache_of(self.store.name, getattr(self.settings, "cache", ""))

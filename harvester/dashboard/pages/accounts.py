@@ -8,7 +8,7 @@ from harvester.accounts import lookup
 from harvester.accounts.lookup import Account
 from harvester.dashboard import tables
 from harvester.dashboard.app import Page, Pages
-from harvester.dashboard.finder import NO_INDEX, cache_of_place
+from harvester.dashboard.finder import NO_INDEX
 from harvester.dashboard.tables import Column, Table
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
@@ -19,7 +19,7 @@ from harvester.ledger.spans import Span
 
 
 def add(app: Flask, pages: Pages) -> None:
-    cache = cache_of_place(pages.place)
+    cache = pages.place.cache
 
     @app.get("/accounts")
     def accounts() -> Response:

@@ -4,7 +4,6 @@ from flask import Flask, Response, request
 
 from harvester.dashboard import tables
 from harvester.dashboard.app import Page, Pages
-from harvester.dashboard.finder import cache_of_place
 from harvester.dashboard.overview import Fresh
 from harvester.dashboard.states import sign
 from harvester.dashboard.tables import Column, Table
@@ -49,7 +48,7 @@ def _page(pages: Pages, checks: Fresh[list[Check]], *, is_asked: bool) -> Page:
 
 def _index(pages: Pages) -> str:
     """The age of this machine's search index; "" without one."""
-    with Ledger.reading(cache_of_place(pages.place)) as ledger:
+    with Ledger.reading(pages.place.cache) as ledger:
         return ledger.as_of
 
 
