@@ -21,7 +21,6 @@ from harvester.text import counted, size, when
 if TYPE_CHECKING:
     from harvester.search.answers import Answer, Question
     from harvester.search.indexing import Indexed
-    from harvester.tables.posts import Tables
 
 # The number of bytes of records whose index is built in seconds.
 _AT_ONCE = 64 << 20
@@ -154,17 +153,6 @@ class _Place(IndexedStore):
         self.require(collections_in(question.text))
         with meter(form) as show:
             return scan(self.reader, self.asked or self.all, question, tables=self.tables, show=show)
-
-    @property
-    def tables(self) -> "Tables":
-        from harvester.tables.posts import Tables
-
-        return Tables(self.workspace.store, self.reader, self.cache.folder / "tables")
-
-    @property
-    def has_tables(self) -> bool:
-        """Whether all collections have tables that are current."""
-        return all(self.tables.posts(self.workspace.keys(each)) for each in self.asked or self.all)
 
     def show_done(self, done: "Indexed") -> None:
         for notice in done.notices:

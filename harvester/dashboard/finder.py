@@ -5,12 +5,14 @@ from typing import TYPE_CHECKING
 from harvester.dashboard.overview import Overview
 from harvester.errors import HarvesterError
 from harvester.errors.packages import missing_package
+from harvester.networks.rows import PostRow
+from harvester.reading import lines, record_files
 from harvester.search.answers import FACETS, Answer, Question, expression_of
-from harvester.search.hits import Hit
+from harvester.search.hits import METRICS, Hit
 from harvester.search.scan import scan
 from harvester.store.keys import CollectionKeys
 from harvester.store.reading import reader
-from harvester.tables.posts import Tables
+from harvester.tables.posts import Tables, of_post
 from harvester.text import printable
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 # The maximum number of posts that are read for one page without an index.
 _READ_AT_MOST = 20_000
 _HITS = 20
+_OF_SIGHTINGS = ("id", "key", "included", "retrieved_at", *METRICS)
 NO_INDEX = "There is no search index of these collections on this machine yet"
 
 
@@ -84,6 +87,22 @@ class Finder:
             raise HarvesterError(f"{NO_INDEX}, and {collection} is too large to be read.", hint=self.command)
         found = scan(reader(self._place.store), [collection], Question(limit=10_000, included=True))
         return next((hit for hit in found.hits if hit.id == printable(post_id)), None)
+
+    def sightings(self, collection: str, post_id: str) -> list[PostRow]:
+        """The collected copies of a post, earliest first; none if they are too many to be looked through."""
+        keys = CollectionKeys(collection)
+        if tables := self._tables([collection]):
+            found = tables.posts(keys)
+            assert found
+            with found.opened() as opened:
+                rows = [row for row, _, _ in opened.rows(_OF_SIGHTINGS, of_post(post_id))]
+        elif self._posts([collection]) <= _READ_AT_MOST:
+            read = reader(self._place.store)
+            stored = (line for file in record_files(read, keys) if file.size for line in lines(read, file))
+            rows = [row for line in stored for row in line.rows.posts if row.id == post_id]
+        else:
+            return []
+        return sorted((row for row in rows if not row.included), key=lambda row: row.retrieved_at)
 
     def _readable(self) -> list[str]:
         return [row["id"] for row in self._overview.rows() if not row["problem"]]

@@ -80,6 +80,13 @@ class Asked:
         return rows
 
 
+def of_post(post_id: str) -> str:
+    """The SQL condition for the copies of one post."""
+    from harvester.tables.duck import literal
+
+    return f"id = {literal(post_id)}"
+
+
 def _is_current(there: Catalog, keys: CollectionKeys, files: Sequence[RecordFile]) -> bool:
     wanted = {
         of_records(keys.id, file.key, moment(file.harvest), file.number): source_of(file.digest)

@@ -115,3 +115,7 @@ def test_the_link_opens_the_first_page_of_the_server(tmp_path: Path) -> None:
         page = connection.getresponse()
         assert (entered.status, page.status) == (303, 200)
         assert b"There are no collections" in page.read()
+
+
+def test_the_script_of_all_pages_is_at_most_4_kb(visit: Visit) -> None:
+    assert 0 < len(visit.get("/static/page.js").data) <= 4096

@@ -10,6 +10,7 @@ from harvester.text import counted
 
 if TYPE_CHECKING:
     from harvester.ledger.behind import Behind
+    from harvester.tables.posts import Tables
 
 _NAME_IT = "Name the folder of your collections with --collections-path, or a bucket with --bucket."
 
@@ -46,6 +47,17 @@ class IndexedStore:
         for each in ids:
             if (keys := self.workspace.keys(each)).id not in self.all:
                 raise no_collection(self.reader, keys)
+
+    @property
+    def tables(self) -> "Tables":
+        from harvester.tables.posts import Tables
+
+        return Tables(self.workspace.store, self.reader, self.cache.folder / "tables")
+
+    @property
+    def has_tables(self) -> bool:
+        """Whether all collections have tables that are current."""
+        return all(self.tables.posts(self.workspace.keys(each)) for each in self.asked or self.all)
 
     def behind(self) -> "Behind":
         """The files that the index lacks."""

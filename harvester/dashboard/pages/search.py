@@ -1,6 +1,6 @@
 """Search: posts by words, tag, account, time and place, with figures of all that were found; and one post."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -12,12 +12,13 @@ from harvester.dashboard.charts.donut import donut
 from harvester.dashboard.charts.world import world
 from harvester.dashboard.finder import Finder
 from harvester.dashboard.inspector import Wanted, filled, marked, place, shifted, wanted
+from harvester.dashboard.tables import NUMBER, TIME, Column, Table
 from harvester.documents import Tree, object_in
 from harvester.errors import Exit, HarvesterError, NotFound
 from harvester.networks.rows import PostRow
 from harvester.reading import Line, lines, record_files
 from harvester.search.answers import LANG, TAG, USER, Answer
-from harvester.search.hits import Hit
+from harvester.search.hits import METRICS, Hit
 from harvester.store.keys import CollectionKeys
 from harvester.store.reading import reader
 from harvester.text import counted
@@ -139,16 +140,27 @@ def _post(pages: Pages, finder: Finder, keys: CollectionKeys, post_id: str) -> P
     line = _line(pages, keys, hit)
     rows = {row.id: row for row in line.rows.posts} if line else {}
     row = rows.get(hit.id)
+    sightings = _sightings(finder.sightings(keys.id, hit.id))
     values = {
         "hit": hit,
         "metrics": _metrics(hit.metrics),
         "row": row,
         "inside": _inside(row, rows),
+        "sightings": sightings,
         "raw": _raw(line, hit.id),
         "where": pages.place.shown(hit.file),
     }
-    data = {**hit.document(), "record": values["raw"] and object_in(str(values["raw"]))}
+    record = values["raw"] and object_in(str(values["raw"]))
+    data = {**hit.document(), "sightings": sightings.plain, "record": record}
     return Page("post.html", f"Post {hit.id}", values, data=data)
+
+
+def _sightings(rows: Sequence[PostRow]) -> Table:
+    """The metrics of a post each time it was received, as far as the network sent them."""
+    names = [name for name in METRICS if any(getattr(row, name) is not None for row in rows)]
+    columns = [Column(name, name.capitalize(), NUMBER) for name in names]
+    found = [{name: getattr(row, name) for name in ("retrieved_at", *names)} for row in rows]
+    return Table((Column("retrieved_at", "Received", TIME), *columns), found)
 
 
 def _line(pages: Pages, keys: CollectionKeys, hit: Hit) -> Line | None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import quote
 
+import orjson
 import pytest
 
 from harvester.dashboard import finder
@@ -16,6 +17,7 @@ from harvester.store.keys import CollectionKeys
 from harvester.store.reading import reader
 from tests.support.dashboard_visit import Visit, a_place
 from tests.support.dashboard_world import COLLECTIONS, HOSTILE, WorldClock, made_up
+from tests.support.record_store import store_harvest
 from tests.support.table_rows import build
 
 
@@ -131,3 +133,26 @@ def test_without_the_extra_one_line_says_what_installs_it(
 
 def test_one_of_something_is_no_plural() -> None:
     assert _metrics({"likes": 1, "reposts": 0, "replies": 1, "quotes": 2}) == "1 like, 1 reply, 2 quotes"
+
+
+def test_a_post_shows_its_metrics_each_time_it_was_received(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    store, keys = FolderStore(tmp_path / "collections"), CollectionKeys("storms")
+    for hour, likes in ((9, 3), (10, 1_250)):
+        when = f"2026-11-23T{hour:02}:00:00.000Z"
+        data = {"id": "1577000000000000009", "text": "wind", "public_metrics": {"like_count": likes}}
+        line = orjson.dumps({"data": data, "__twarc": {"retrieved_at": when}})
+        store_harvest(store, keys, [line], at=when)
+    visit = Visit(a_place(tmp_path, store))
+    expected = [("2026-11-23T09:00:00.000Z", 3), ("2026-11-23T10:00:00.000Z", 1_250)]
+    for at_most in (100, 0):
+        # The second time they are in tables, and the files would be too many.
+        monkeypatch.setattr(finder, "_READ_AT_MOST", at_most)
+        update(cache_of(store.name), reader(store), [keys.id], whole_store=True)
+        found = visit.json("/post/storms/1577000000000000009.json")["sightings"]
+        assert [(each["retrieved_at"], each["likes"]) for each in found] == expected
+        page = visit.page("/post/storms/1577000000000000009").partition("Metrics over time")[2]
+        assert page.index(">3<") < page.index(">1,250<")
+        build(store, keys)
