@@ -1,5 +1,6 @@
 """Which posts are exported: by time, account, hashtag and kind."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from harvester.networks.rows import PostRow
@@ -22,6 +23,8 @@ class Selection:
     tags: frozenset[str] = frozenset()
     kinds: frozenset[str] = frozenset()
     included: bool = False
+    # A further condition, e.g. that of a query.
+    matches: Callable[[PostRow], bool] | None = None
 
     @property
     def is_all(self) -> bool:
@@ -37,6 +40,7 @@ class Selection:
             and (not self.users or post.author_id in self.users or post.username.lower() in self.users)
             and (not self.kinds or post.kind in self.kinds)
             and (not self.tags or any(tag.lower() in self.tags for tag in post.hashtags))
+            and (self.matches is None or self.matches(post))
         )
 
     def _is_within(self, created_at: str) -> bool:

@@ -1,5 +1,8 @@
 """Whether a post matches a query, without an index: slow, and the reference for results of the index."""
 
+from collections.abc import Callable
+
+from harvester.networks.rows import PostRow
 from harvester.search.expression import (
     Both,
     Either,
@@ -10,7 +13,12 @@ from harvester.search.expression import (
     Without,
     Words,
 )
-from harvester.search.facts import Facts, kilometres
+from harvester.search.facts import Facts, facts_of, kilometres
+
+
+def condition(expression: Expression) -> Callable[[PostRow], bool]:
+    """Whether a post matches, of whichever collection it is."""
+    return lambda row: matches(expression, facts_of(row, ""), "")
 
 
 def matches(expression: Expression, facts: Facts, collection: str) -> bool:

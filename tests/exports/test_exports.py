@@ -3,6 +3,7 @@
 import gzip
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from twarc.expansions import ensure_flattened
@@ -137,6 +138,32 @@ def test_a_running_harvest_is_exported_as_far_as_its_files_are_finished(
     # It grows, and no manifest names it yet.
     (path.parent / "tweets-20261123090000-000003.jsonl.gz").write_bytes(b"\x1f\x8b")
     assert len(_ids(person)) == 5
+
+
+def _found(person: Person, query: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = person("search", query, "--no-index", "--json").json["hits"]
+    return found
+
+
+def test_a_query_selects_what_a_search_for_it_finds(person: Person) -> None:
+    queries = (
+        "flood",
+        "-flood",
+        "#flood OR from:@biz",
+        "kind:repost",
+        "has:geo",
+        "kind:included",
+        "flo* -rt",
+    )
+    found = {
+        query: person("search", query, "--no-index", "--json", "-n", "99").json["hits"] for query in queries
+    }
+    assert len({len(hits) for hits in found.values()}) > 2
+    for query, hits in found.items():
+        assert set(_ids(person, "--query", query)) == {hit["id"] for hit in hits}, query
+    told = person("export", "ids", "election", "--query", "flood collection:election", "-o", "-")
+    assert told.code == 2 and "Name the collections before the options." in told.err
+    assert "A quote was not closed" in person("export", "ids", "election", "--query", '"flood', "-o", "-").err
 
 
 def test_a_month_and_a_year_begin_with_their_first_day(person: Person) -> None:

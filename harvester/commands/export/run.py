@@ -23,7 +23,7 @@ from harvester.text import counted, size
 if TYPE_CHECKING:
     from harvester.commands.cli.workspace import Workspace
 
-_SELECTING = ("since", "until", "harvested_since", "users", "tags", "kinds", "included")
+_SELECTING = ("since", "until", "harvested_since", "users", "tags", "kinds", "query", "included")
 _SHOWN = 20
 
 

@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from harvester.commands.cli.output import print_line
 from harvester.errors import Exit, HarvesterError
 
 if TYPE_CHECKING:
     from harvester.exports.selection import Selection
+    from harvester.networks.rows import PostRow
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 _KINDS = ("post", "repost", "reply", "quote")
@@ -29,6 +31,7 @@ _OPTIONS = (
     click.option("--user", "users", multiple=True, metavar="ID|@NAME", help="Posts of this account."),
     click.option("--tag", "tags", multiple=True, metavar="TAG", help="Posts with this hashtag."),
     click.option("--kind", "kinds", multiple=True, type=click.Choice(_KINDS), help="Posts of this kind."),
+    click.option("--query", default="", metavar="QUERY", help="Posts that `search QUERY` would find."),
     click.option(
         "--included", is_flag=True, help="Also posts that came along with others, e.g. quoted ones."
     ),
@@ -50,11 +53,13 @@ def selection(
     users: Iterable[str],
     tags: Iterable[str],
     kinds: Iterable[str],
+    query: str,
     included: bool,
 ) -> "Selection":
     """The selection that the options describe."""
     from harvester.exports.selection import Selection
 
+    matches, asks_for_included = _condition(query)
     begin, end = _time(since, "--since"), _time(until, "--until")
     if begin and end and begin >= end:
         raise HarvesterError(
@@ -69,8 +74,29 @@ def selection(
         users=frozenset(user.lstrip("@").lower() for user in users),
         tags=frozenset(tag.lstrip("#").lower() for tag in tags),
         kinds=frozenset(kinds),
-        included=included,
+        included=included or asks_for_included,
+        matches=matches,
     )
+
+
+def _condition(query: str) -> "tuple[Callable[[PostRow], bool] | None, bool]":
+    """The condition of a query, and whether it asks for posts that came along with others."""
+    from harvester.search.expression import uses
+    from harvester.search.parsing import parsed
+    from harvester.search.plain import condition
+
+    if not query:
+        return None, False
+    found = parsed(query)
+    if uses(found.expression, "collection"):
+        raise HarvesterError(
+            "collection: does not select posts of an export.",
+            hint="Name the collections before the options.",
+            exit_code=Exit.USAGE,
+        )
+    for warning in found.warnings:
+        print_line(warning, err=True)
+    return condition(found.expression), uses(found.expression, "included")
 
 
 def _time(text: str | None, option: str) -> str:
