@@ -69,7 +69,8 @@ class AccountList:
 
     def read(self) -> str:
         """Store the list to its end; the outcome."""
-        if self._seed.state in WITHOUT_LIST:
+        # The list of a protected account may be open to the keys that are used, which asking tells for free.
+        if self._seed.state in (SUSPENDED, NOT_FOUND):
             return self.end(self._seed.state)
         while True:
             page = self._page()
@@ -123,7 +124,8 @@ class AccountList:
 
     def _unavailable(self, outcome: ApiCode) -> str:
         """A list was refused for its account's sake, which a look-up has to confirm."""
-        state = look_up(self._job, [self._user])[self._user].state
+        known = self._seed.state in WITHOUT_LIST
+        state = self._seed.state if known else look_up(self._job, [self._user])[self._user].state
         if state in WITHOUT_LIST:
             return self.end(state)
         return self.end(FAILED, f"the list says {outcome}, the look-up does not")
