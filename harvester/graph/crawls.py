@@ -123,10 +123,9 @@ class Crawl:
 
     def _missing(self, depth: int) -> Iterator[Waiting]:
         """The accounts of a depth that no worker has marked as done."""
-        done = set(self.marks(depth).done())
         left_out = {*(self.section.get("exclude") or ())}
-        for user in ids_in(self.store, self.here.depth(depth)):
-            if user not in done and user not in left_out:
+        for user in self.marks(depth).missing(ids_in(self.store, self.here.depth(depth))):
+            if user not in left_out:
                 yield Waiting(user, tuple(self.directions))
 
     def marks(self, depth: int) -> Marks:

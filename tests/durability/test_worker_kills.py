@@ -217,6 +217,20 @@ def test_a_crawl_is_true_after_its_workers_were_killed_at_random(opened: Any) ->
     assert scene.pages_twice() <= max(3, 0.3 * scene.kills), (scene.kills, scene.pages_twice())
 
 
+def test_a_worker_that_died_and_did_not_come_back_holds_up_no_depth(opened: Any, tmp_path: Path) -> None:
+    scene = opened(workers=2)
+    one, other = scene.ids
+    mark = tmp_path / "died"
+    at = {"file": "harvest/finalize.py", "code": "Ending._store_side_files", "when": "before", "nth": 1}
+    scene.start(other, {**at, "mark": str(mark)})
+    scene.running[other].wait(timeout=60)
+    assert mark.exists(), scene.log()
+    scene.ids = [one]
+    scene.finish()
+    scene.require_true()
+    assert "died; its last harvest is finished" in scene.log()
+
+
 def test_a_crawl_is_true_after_a_worker_died_at_each_step(opened: Any, tmp_path: Path) -> None:
     scene = opened(workers=2)
     worker = scene.ids[0]

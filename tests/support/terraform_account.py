@@ -30,8 +30,8 @@ _VARIABLES = (
 )
 COLLECTIONS: tuple[dict[str, Any], ...] = (
     {"id": "s", "type": "search", "search": {"query": "library"}, "keys": {"profile": "museum"}},
-    {"id": "live", "type": "filter", "filter": {"track": "library"}, "keys": {"profile": "museum"}},
     {"id": "crawl", "type": "graph", "users": {"1": {}}, "workers": {"profiles": ["museum"]}},
+    {"id": "live", "type": "filter", "filter": {"track": "library"}, "keys": {"profile": "museum"}},
 )
 DENIED = ("AccessDenied", "UnauthorizedOperation")
 

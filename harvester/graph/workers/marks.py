@@ -4,7 +4,7 @@ A claim names the worker that collects a user; it goes once the user is done. A 
 over, so it is what happened. A ticket lets one worker at a time fill the queue.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -58,6 +58,16 @@ class Marks:
         """The users that are done, in order."""
         prefix = self._keys.done("")
         return (entry.key.removeprefix(prefix) for entry in self._store.entries(prefix))
+
+    def missing(self, frontier: Iterable[str]) -> Iterator[str]:
+        """Of users in order, those that are not done; nothing is kept in memory, as a depth may be large."""
+        done = self.done()
+        last = next(done, None)
+        for user in frontier:
+            while last is not None and last < user:
+                last = next(done, None)
+            if user != last:
+                yield user
 
     def outcome(self, user: str) -> dict[str, Any]:
         """What the marker of a user that is done says."""

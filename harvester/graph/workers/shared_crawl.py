@@ -196,14 +196,7 @@ class SharedCrawl:
     # -- who is missing ------------------------------------------------------------------------------------
 
     def _missing(self) -> Iterator[str]:
-        """The users without a done marker, in order."""
-        done = iter(self.marks.done())
-        last = next(done, None)
-        for user in self.frontier():
-            while last is not None and last < user:
-                last = next(done, None)
-            if user != last:
-                yield user
+        return self.marks.missing(self.frontier())
 
     def _is_through(self, missing: Iterator[str]) -> bool:
         with self._guard:

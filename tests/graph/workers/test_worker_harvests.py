@@ -12,17 +12,21 @@ import pytest
 from harvester.aws.service import Service
 from harvester.clock import Stop, SystemClock
 from harvester.collection.workers import worker_ids, worker_tree
+from harvester.commands.crawl import Crawling
 from harvester.errors import HarvesterError
+from harvester.graph.approval import approve
+from harvester.graph.reopen import retry
 from harvester.graph.workers.begin import begin_crawl, take_queue
 from harvester.graph.workers.join import joined
 from harvester.graph.workers.shared_crawl import Pace
 from harvester.graph.workers.status import depth_status
 from harvester.harvest.crawl import SharedDepth, StoredCrawl
-from harvester.harvest.progress import COMPLETE
+from harvester.harvest.progress import COMPLETE, STOPPED, Outcome
 from harvester.settings import Settings
 from harvester.store.keys import CollectionKeys
 from tests.support.crawl_queues import Queues
 from tests.support.crawl_queues import sqs as _sqs
+from tests.support.crawls import frontiers, latest, truth
 from tests.support.harvest_stage import Ended, Stage, staged
 from tests.support.servers import S3Server
 
@@ -154,3 +158,53 @@ def test_a_crawl_is_begun_once(stage: Stage) -> None:
     first = begin_crawl(stage.store, keys, stage.collection("begun"))  # type: ignore[arg-type]
     assert begin_crawl(stage.store, keys, stage.collection("begun")) == first  # type: ignore[arg-type]
     assert stage.collection("begun")["graph"]["crawl"] == {"started": first, "depth": 0}
+
+
+def _crawled(stage: Stage, queue: str, name: str) -> dict[str, Outcome]:
+    """Each worker goes from depth to depth, until it waits or the crawl is over."""
+    ended: dict[str, Outcome] = {}
+
+    def work(worker: str) -> None:
+        def harvest() -> Outcome:
+            return _worked(stage, queue, worker).outcome
+
+        keys, scratch = CollectionKeys(worker), stage.work / "closing" / worker
+        ended[worker] = Crawling(stage.store, keys, scratch, Stop(), harvest, stage.work).run()
+
+    threads = [
+        threading.Thread(target=work, args=(each,), daemon=True)
+        for each in worker_ids(stage.collection(name))
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    return ended
+
+
+def test_workers_wait_for_the_approval_of_a_depth_and_go_on_with_it(stage: Stage, queues: Queues) -> None:
+    keys = _planned(stage, "approved", 2, 3, max_depth=1)
+    begin_crawl(stage.store, keys, stage.collection("approved"))  # type: ignore[arg-type]
+    before = _crawled(stage, queues.url, "approved")
+    assert {(each.state, each.limit) for each in before.values()} == {(STOPPED, "approval")}
+    crawl = latest(stage, "approved")
+    assert crawl.depths() == [0, 1]
+    approve(stage.store, keys, crawl, depth=1, usd=1000)
+    after = _crawled(stage, queues.url, "approved")
+    assert {each.state for each in after.values()} <= {COMPLETE}, after
+    assert frontiers(stage, "approved") == truth(stage, stage.accounts[:3], depths=1)
+    assert stage.collection("approved")["graph"]["crawl"] is None
+
+
+def test_users_that_were_given_up_are_collected_again_after_a_retry(stage: Stage, queues: Queues) -> None:
+    keys = _planned(stage, "poison", 1, 2)
+    user = stage.accounts[0]
+    begin_crawl(stage.store, keys, stage.collection("poison"))  # type: ignore[arg-type]
+    crawl = latest(stage, "poison")
+    crawl.marks(0).mark_done(user, {"outcome": "failed", "why": "8 workers ended"})
+    first = _worked(stage, queues.url, "poison.1")
+    assert [line["user"] for line in _lists(first)] == [stage.accounts[1]]
+    depth, found = retry(crawl, stage.work / "closing", dry_run=False)
+    assert (depth, [(each.user, each.direction) for each in found]) == (0, [(user, "followers")])
+    again = _worked(stage, queues.url, "poison.1")
+    assert [line["user"] for line in _lists(again)] == [user]
