@@ -186,7 +186,7 @@ def test_a_running_harvest_is_shown_while_it_runs_and_stopped_with_everything_st
     _add(person, "live", filter={"track": "library,archives", "count_rules": True})
     told = person("collection", "once", "live").err
     way = "live is a filter: `collection filter-start live` starts it."
-    assert told == f"Collection is not a user_timeline or search. {way}\n"
+    assert told == f"Collection is not a user_timeline or search or graph. {way}\n"
     assert person.output("collection", "filter-start", "live") == "Started\n"
     assert person("collection", "filter-start", "live").err.startswith("Collection already started.")
     until(lambda: person("harvest", "running", "live", "--json").code == 0)

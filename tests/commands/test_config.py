@@ -166,7 +166,7 @@ def test_a_search_has_no_users(person: Person) -> None:
         told = person("collection-config", command, "12")
         assert (
             told.code,
-            "Collection is not a user_timeline. s is a search: it has no users." in told.err,
+            "Collection is not a user_timeline or graph. s is a search: it has no users." in told.err,
         ) == (1, True)
 
 
