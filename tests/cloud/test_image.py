@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -343,8 +343,11 @@ def _require_nothing_lost_next_time(fargate: Fargate, state: State, folder: Path
         # Between the two the stream was not heard, however the first one ended.
         assert found.gaps
         return
+    now = datetime.now(UTC)
     fargate.control.advance(1000)
-    assert fargate.harvested().code == Exit.OK
+    # What a search had left of its first day is out of reach for a task that continues it on the next day.
+    on_the_next_day = (now + timedelta(seconds=1000)).date() > now.date()
+    assert fargate.harvested().code in (Exit.OK, Exit.PARTIAL if on_the_next_day else Exit.OK)
     found = fargate.found(folder)
     assert (found.wrong, found.lost(fargate.existed()), found.doubled) == ([], [], [])
 
