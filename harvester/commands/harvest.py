@@ -249,6 +249,8 @@ def log(collection_id: str, follow: bool, lines: int, workspace: Workspace) -> N
 
 harvest.defer(
     Deferred(
-        "tail", "harvest_tail:tail", "Show the newest posts of COLLECTION_ID as they come, until Ctrl-C."
+        "tail",
+        "harvest_tail:tail",
+        "Show the newest posts of what COLLECTION_ID stored last, then those that come, until Ctrl-C.",
     )
 )
