@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from harvester.clock import SystemClock
+from harvester.commands.cli.each_shard import shard_ids
 from harvester.commands.cli.output import advise, announce_dry_run, print_json, print_line
 from harvester.commands.cli.progress_meter import Show, meter
 from harvester.commands.export.selected import selection
@@ -34,7 +35,9 @@ def run(form: Form, collection_ids: Sequence[str], workspace: "Workspace", optio
     require_agreement(form, to, options)
     require_free(to, replace=options.pop("replace") or options["dry_run"])
     source = reader(workspace.store)
-    keys = tuple(map(workspace.keys, collection_ids))
+    # Lists that workers have read are in collections of their own.
+    ids = [name for each in collection_ids for name in (each, *(_workers(workspace, each, form)))]
+    keys = tuple(map(workspace.keys, ids))
     files = [file for each in keys for file in record_files(source, each)]
     network = network_of({"network": _network(files)} if files else {})
     clock = SystemClock()
@@ -55,6 +58,10 @@ def run(form: Form, collection_ids: Sequence[str], workspace: "Workspace", optio
     require_no_damage(posts.progress, to)
     require_no_bad(posts.progress, skip=options["skip_bad"])
     return int(Exit.OK)
+
+
+def _workers(workspace: "Workspace", collection_id: str, form: Form) -> Sequence[str]:
+    return shard_ids(workspace, collection_id) if form.planned else ()
 
 
 @contextmanager

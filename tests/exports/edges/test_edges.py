@@ -8,6 +8,7 @@ from typing import Any
 import duckdb
 import networkx  # type: ignore[import-untyped]
 import numpy
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -199,6 +200,14 @@ def test_a_seed_that_is_on_no_page_has_the_name_that_its_collection_knows(typist
     typist("graphml")
     graph = networkx.read_graphml(typist.person.folder / "written-graphml")
     assert {node: data["label"] for node, data in graph.nodes(data=True)} == {"12": "jack", "20": "u20"}
+
+
+def test_lists_that_workers_have_read_are_those_of_their_collection(fans: Typist) -> None:
+    pages, lists = [Page("12", ["23"]), Page("30", ["31"])], [ended("12"), ended("30")]
+    harvest_of_lists(fans.root, CollectionKeys("fans.1"), _TIMES[2], pages, lists)
+    path = fans.root / "fans" / "collection.json"
+    path.write_bytes(orjson.dumps({**orjson.loads(path.read_bytes()), "workers": {"profiles": ["a"]}}))
+    assert fans("csv") == {("23", "12"), ("31", "30")}
 
 
 def test_more_edges_than_fit_in_a_reader_need_force(fans: Typist, monkeypatch: pytest.MonkeyPatch) -> None:
