@@ -17,7 +17,6 @@ DIRECTIONS: Mapping[str, tuple[str, ...]] = {
 # How a list ends. Only a complete one is a fact; those of an account without a list say why there is none.
 COMPLETE, CUT, FAILED = "complete", "cut", "failed"
 PROTECTED, SUSPENDED, NOT_FOUND = "protected", "suspended", "not_found"
-OUTCOMES = (COMPLETE, CUT, PROTECTED, SUSPENDED, NOT_FOUND, FAILED)
 
 
 def chain_key(user: str, direction: str) -> str:
