@@ -1,7 +1,7 @@
 """Workers of a crawl are killed, at random and at each step: no edge is lost, doubled, or too deep.
 
 The workers are real processes on one store, with an emulated network and moto's queue. The truth is what
-the emulator knows of its graph. `KILLS=100 make test` runs a longer storm.
+the emulator knows of its graph. `KILLS=100 make check T=...` runs a longer storm.
 """
 
 import gzip
