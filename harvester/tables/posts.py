@@ -1,5 +1,6 @@
 """The posts of a collection read from its tables, if these hold the posts of exactly its files of records."""
 
+import logging
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -8,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harvester.clock import moment
+from harvester.errors import HarvesterError
 from harvester.networks.rows import PostRow
 from harvester.reading.files import RecordFile, record_files
 from harvester.store import Store
@@ -15,11 +17,13 @@ from harvester.store.keys import CollectionKeys
 from harvester.store.reading import Reader
 from harvester.store.table_keys import Made, is_of_day, is_of_harvest, of_records, source_of
 from harvester.tables import columns
-from harvester.tables.catalog import Catalog, catalog, collections_in
+from harvester.tables.catalog import Catalog, catalog
 from harvester.tables.local import local_paths
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+log = logging.getLogger("twarc-cloud")
 
 _MOMENT = "%Y-%m-%dT%H:%M:%S.%gZ"
 
@@ -34,10 +38,14 @@ class Tables:
 
     def posts(self, keys: CollectionKeys) -> "TablePosts | None":
         """The posts of a collection; None if its tables are missing, or not of its files as they are now."""
-        if keys.id not in collections_in(self.store):
+        try:
+            there = catalog(self.store, keys.id)
+        except HarvesterError as error:
+            # Who may read the collections need not be allowed to list their tables.
+            log.debug("No tables of %s: %s", keys.id, error)
             return None
-        there, files = catalog(self.store, keys.id), list(record_files(self.reader, keys))
-        if not _is_current(there, keys, files):
+        files = list(record_files(self.reader, keys)) if there.notes else []
+        if not there.notes or not _is_current(there, keys, files):
             return None
         paths = local_paths(self.store, there.files("posts"), self.cache)
         return TablePosts(paths, {file.key: place for place, file in enumerate(files)})

@@ -1,6 +1,7 @@
 """An index finds what a reading of all files finds, for any store and any query."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from random import Random
 
@@ -8,15 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvester.errors import HarvesterError
+from harvester.errors import HarvesterError, StoreAway
 from harvester.ledger.cache import Cache, cache_of
 from harvester.search.answers import FACETS, Answer, Question, expression_of
 from harvester.search.asking import Search
 from harvester.search.indexing import update
 from harvester.search.prefilter import prefilter
 from harvester.search.scan import scan
+from harvester.store import Entry
 from harvester.store.folder import FolderStore
-from harvester.store.keys import CollectionKeys
+from harvester.store.keys import TABLES, CollectionKeys
 from harvester.store.reading import Reader, reader
 from harvester.tables.posts import Tables
 from tests.support.searched_store import BEGAN, made_up_store, page, post, post_id, write_harvest
@@ -124,6 +126,19 @@ def test_each_term_is_found_in_tables_as_often_as_in_files(
             where = prefilter(expression_of(question)[0], "c0")
             found[term] = next(opened.select("count(DISTINCT id)", where))[0] >= search.ask(question).count
     assert found == dict.fromkeys(_TERMS, True)
+
+
+def test_tables_that_may_not_be_listed_are_done_without(place: tuple[Reader, Cache], tables: Tables) -> None:
+    class Closed(FolderStore):
+        def entries(self, prefix: str) -> Iterator[Entry]:
+            if prefix.startswith(TABLES):
+                raise StoreAway("The store refuses it.")
+            return super().entries(prefix)
+
+    keys = CollectionKeys("c0")
+    assert tables.posts(keys)
+    assert replace(tables, store=Closed(Path(place[0].name))).posts(keys) is None
+    assert replace(tables, store=FolderStore(Path(place[0].name, "no-such"))).posts(keys) is None
 
 
 def test_there_is_something_to_find(search: Search) -> None:
