@@ -16,7 +16,7 @@ import orjson
 
 from harvester.collection.changeset import merge_into
 from harvester.documents import Figures, OpenSegment, StoredState, Tree
-from harvester.harvest.segment import Finished
+from harvester.harvest.segment import Finished, with_side
 from harvester.networks import Batch
 from harvester.networks.gap import BACKFILL
 from harvester.store.disk import sync
@@ -66,6 +66,7 @@ class State:
         known = {entry.name for entry in dataclasses.fields(cls)}
         fields = {name: value for name, value in tree.items() if name in known}
         fields["finished"] = [Finished.from_tree(file) for file in fields.get("finished", [])]
+        fields["segment"] = with_side(fields.get("segment"))
         return cls(**fields)._checked()
 
     def _checked(self) -> "State":
@@ -208,7 +209,7 @@ def _state(tree: Any) -> State | None:
 
 
 def _holds(folder: Path, entry: Tree, gone: set[str]) -> bool:
-    sizes = growing(entry.get("sizes") or {}, entry.get("segment"))
+    sizes = growing(entry.get("sizes") or {}, with_side(entry.get("segment")))
     return all(
         name in gone or ((folder / name).is_file() and (folder / name).stat().st_size >= size)
         for name, size in sizes.items()
@@ -219,7 +220,7 @@ def _learn_again(state: State, entry: Tree) -> None:
     if "finished" in entry:
         state.finish(Finished.from_tree(entry["finished"]))
         return
-    state.segment, state.segments = entry["segment"], entry["segments"]
+    state.segment, state.segments = with_side(entry["segment"]), entry["segments"]
     state.sizes, state.synced = entry["sizes"], entry["synced"]
     # Earlier versions journaled it at checkpoints only.
     state.billed = entry.get("billed", state.billed)

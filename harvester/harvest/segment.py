@@ -63,7 +63,7 @@ class Finished:
     @classmethod
     def from_tree(cls, tree: FinishedFile) -> "Finished":
         """The reverse of `to_tree`; TypeError if it is none."""
-        fields: Any = dict(tree)
+        fields: Any = dict(with_side(tree))
         if side := fields.pop("side", None):
             fields["side"] = cls.from_tree(side)
         return cls(**fields)
@@ -72,6 +72,13 @@ class Finished:
     def names(self) -> tuple[str, ...]:
         """Of the file, and of its side file after it."""
         return (self.name, self.side.name) if self.side else (self.name,)
+
+
+def with_side(tree: Any) -> Any:
+    """What a journal or a checkpoint says of a file; until 2026-11-27 its side file was called `matches`."""
+    if not isinstance(tree, dict):
+        return tree
+    return {"side" if name == "matches" else name: value for name, value in tree.items()}
 
 
 class Segment:

@@ -22,6 +22,7 @@ from harvester.errors import HarvesterError
 from harvester.harvest.finalize import complete
 from harvester.harvest.workdir import SIDE_FILES, State, Work, left_behind
 from harvester.networks import Batch
+from harvester.networks.attribution import Matched
 from harvester.store.keys import EVENTS, USERS
 from tests.support.stores import Place, on_a_small_disk
 
@@ -198,6 +199,19 @@ class TestJournals:
         journal = work.folder / "journal-000001.jsonl"
         journal.write_bytes(orjson.dumps({**orjson.loads(journal.read_bytes()), "invented": 1}) + b"\n")
         assert _only(tmp_path).state == _state()
+
+    def test_a_side_file_is_found_under_the_name_that_it_had_before(self, tmp_path: Path) -> None:
+        work = Work.begin(tmp_path, _state())
+        matched = (Matched(1, "5", [{"id": "floods"}]),)
+        _kept(work, matches=matched)
+        work.close_segment(now=_START)
+        _kept(work, matches=matched)
+        expected = work.state
+        assert expected.finished[0].side and expected.segment and "side" in expected.segment
+        work.close()
+        for journal in work.folder.glob("journal*"):
+            journal.write_bytes(journal.read_bytes().replace(b'"side":', b'"matches":'))
+        assert _only(tmp_path).state == expected
 
 
 class TestPowerCuts:

@@ -23,6 +23,7 @@ from harvester.curation.verify.sample import Sample
 from harvester.curation.verify.unreadable import Unreadable
 from harvester.curation.verify.verdicts import Finding, Overall, Part, Report, Verdict
 from harvester.errors import Exit, HarvesterError, NotFound, StoreAway
+from harvester.harvest.segment import with_side
 from harvester.networks import Network
 from harvester.networks.registry import network_of, usual
 from harvester.store import Entry
@@ -213,7 +214,7 @@ class _Cases:
             state, closing = tree["state"], tree.get("closing") or {}
             files = [*state["finished"], *filter(None, [state.get("segment"), closing.get("file")])]
             names = {file["name"] for file in files}
-            names |= {side_name(file["name"]) for file in files if file.get("side")}
+            names |= {side_name(file["name"]) for file in files if with_side(file).get("side")}
             return {keys.harvest(moment(state["harvest"])).folder: frozenset(names)}
         except (NotFound, StoreAway, orjson.JSONDecodeError, KeyError, TypeError, ValueError):
             # None runs; or the checkpoint is damaged, which is told with the collection's own files.
