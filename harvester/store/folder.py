@@ -244,7 +244,8 @@ class FolderStore:
         guards = self.root / _SCRATCH / "guards"
         make_folder(guards)
         deadline = time.monotonic() + _GUARD_SECONDS
-        with (guards / f"{zlib.crc32(key.encode()) % _GUARDS:02d}").open("a") as guard:
+        number = zlib.crc32(key.encode(errors="surrogateescape")) % _GUARDS
+        with (guards / f"{number:02d}").open("a") as guard:
             while True:
                 try:
                     fcntl.flock(guard, fcntl.LOCK_EX | fcntl.LOCK_NB)

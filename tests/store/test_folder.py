@@ -41,6 +41,18 @@ def test_a_folder_goes_with_its_last_object(tmp_path: Path) -> None:
     assert list(store.folders("collections/")) == ["b"]
 
 
+def test_a_file_whose_name_is_no_text_is_listed_and_removed(tmp_path: Path) -> None:
+    store = FolderStore(tmp_path / "collections")
+    store.create("collections/a/one", b"1")
+    try:
+        (tmp_path / "collections/a" / os.fsdecode(b"\xff\xfe")).write_bytes(b"x")
+    except OSError:
+        pytest.skip("this file system has no such names")
+    for entry in list(store.entries("collections/a/")):
+        store.remove(entry.key)
+    assert list(store.entries("collections/a/")) == []
+
+
 def test_one_creates_where_another_removes(tmp_path: Path) -> None:
     store = FolderStore(tmp_path)
 
