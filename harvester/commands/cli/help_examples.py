@@ -76,6 +76,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "export sorted": ("museums",),
     "export per-user": ("museums -o users",),
     "export network": ("museums", "museums --edges hashtag-cooccurrence --min-weight 5 --format graphml"),
+    "export edges": ("libraries", "libraries --format gexf -o libraries.gexf"),
     "export bag": ("museums", "museums --bucket my-bucket --fetch"),
     "export datapackage": ("museums",),
     "export ro-crate": ("museums",),
