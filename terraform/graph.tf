@@ -13,17 +13,6 @@ resource "aws_sqs_queue" "graph_dead" {
   sqs_managed_sse_enabled   = true
 }
 
-# Only that queue may send what it gives up to this one.
-resource "aws_sqs_queue_redrive_allow_policy" "graph_dead" {
-  count = var.graph_workers ? 1 : 0
-
-  queue_url = aws_sqs_queue.graph_dead[0].id
-  redrive_allow_policy = jsonencode({
-    redrivePermission = "byQueue"
-    sourceQueueArns   = [aws_sqs_queue.graph[0].arn]
-  })
-}
-
 resource "aws_sqs_queue" "graph" {
   count = var.graph_workers ? 1 : 0
 
@@ -42,7 +31,7 @@ resource "aws_sqs_queue" "graph" {
 
 # -- alarms ------------------------------------------------------------------------------------------------------------
 
-# Users wait, and no worker asks for one: all workers have ended, or none was started again.
+# A queue has some thousand users at most, which workers take within hours: they have ended, or died.
 resource "aws_cloudwatch_metric_alarm" "graph_waits" {
   count = var.graph_workers ? local.alarms : 0
 

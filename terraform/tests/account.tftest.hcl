@@ -115,7 +115,7 @@ run "as_it_comes" {
 
   assert {
     condition = (
-      length(aws_sqs_queue.graph) + length(aws_sqs_queue.graph_dead) + length(aws_sqs_queue_redrive_allow_policy.graph_dead) +
+      length(aws_sqs_queue.graph) + length(aws_sqs_queue.graph_dead) +
       length(aws_cloudwatch_metric_alarm.graph_waits) + length(aws_cloudwatch_metric_alarm.graph_dead) == 0
     )
     error_message = "No queue is there unless it is asked for."
