@@ -15,7 +15,7 @@ from harvester.documents import HarvestSummary, LockContent, checked, object_in
 from harvester.errors import HarvesterError, NotFound
 from harvester.harvest.heartbeat_word import STALE, told
 from harvester.harvest.lock_content import content, holder, is_released
-from harvester.harvest.progress import INTERRUPTED, RUNNING
+from harvester.harvest.progress import FAILED, INTERRUPTED, RUNNING
 from harvester.store import Store
 from harvester.store.keys import (
     HARVEST,
@@ -147,6 +147,12 @@ def first_after(store: Store, keys: CollectionKeys, marked: datetime) -> Harvest
         return None
     # The lock of a harvest that died elsewhere is live until it expires.
     return _died(later[-1]) if later[-1]["state"] == RUNNING else later[-1]
+
+
+def has_ended_well(store: Store, keys: CollectionKeys, marked: datetime) -> bool:
+    """Whether the first harvest that began after a mark did not fail; also if it stopped at a limit."""
+    summary = first_after(store, keys, marked)
+    return summary is not None and summary["state"] not in (FAILED, INTERRUPTED)
 
 
 def _begun(summary: HarvestSummary) -> datetime:

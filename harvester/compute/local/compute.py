@@ -71,18 +71,21 @@ class LocalCompute:
     # -- one harvest -------------------------------------------------------------------------------
 
     def once(self, collection_id: str) -> None:
-        log = self.new_log(collection_id)
+        log, keys = self.new_log(collection_id), CollectionKeys(collection_id)
+        marked = catalog.mark(self.store, keys)
         process = self.start(collection_id, log=log)
         deadline = self._clock.elapsed() + _BEGINS_WITHIN
         while process.poll() is None and self._clock.elapsed() < deadline:
             if (self.live(collection_id) or {}).get("harvest_timestamp"):
                 return
             self._clock.wait(self._never, _PAUSE)
-        if process.returncode is not None and process.returncode not in SUCCESS_CODES:
+        code = process.returncode or 0
+        if code not in SUCCESS_CODES and not catalog.has_ended_well(self.store, keys, marked):
+            said = logs.last_words(log)
             raise HarvesterError(
-                logs.last_words(log) or f"The harvest of {collection_id} ended immediately.",
-                hint="" if logs.last_words(log) else f"Its log, {log}, has the reason.",
-                exit_code=_exit(process.returncode),
+                said or f"The harvest of {collection_id} ended immediately.",
+                hint="" if said else f"Its log, {log}, has the reason.",
+                exit_code=_exit(code),
             )
 
     def start(self, collection_id: str, *, log: Path) -> subprocess.Popen[bytes]:
@@ -237,12 +240,8 @@ class LocalCompute:
     def orphans(self) -> list[str]:
         """Streams that are wanted, and of which nothing runs: they died, perhaps with the machine."""
         found = (task.collection_id for task in self.tasks() if task.status == DIED)
-        wanted = (RUNNING, RESTARTING)
-        return [
-            name
-            for name in found
-            if self.service_state(name).get("state") in wanted and not self._is_running(name)
-        ]
+        idle = (name for name in found if not self._is_running(name))
+        return [name for name in idle if self.service_state(name).get("state") in (RUNNING, RESTARTING)]
 
     def stop_service(self, collection_id: str, *, within: float) -> None:
         # A supervisor that starts dead streams again leaves this one.
