@@ -10,7 +10,11 @@ def _nothing() -> None:
 
 
 class Checkpoints:
-    """`taken` is asked what to call once the checkpoint that is made of this moment is in the store."""
+    """`taken` is asked what to call once the checkpoint that is made of this moment is in the store.
+
+    While somebody `waits` for one, it is not put off though nothing else is new.
+    """
 
     def __init__(self) -> None:
         self.taken: Callable[[], _Stored] = lambda: _nothing
+        self.waits: Callable[[], bool] = lambda: False

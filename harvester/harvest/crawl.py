@@ -52,6 +52,10 @@ def depth_of(store: Store, here: CrawlKeys, section: Tree) -> int:
 class SharedDepth(Crawl, Protocol):
     """A depth that several workers read."""
 
+    def waits_for_checkpoint(self) -> bool:
+        """Whether lists have ended since the last one."""
+        ...
+
     def checkpoint(self) -> Callable[[], None]:
         """What to call once the lists that have ended by now are in the store."""
         ...

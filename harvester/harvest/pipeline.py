@@ -107,6 +107,7 @@ class Storing:
             self._send_ahead()
         # What it waits for is news, too: `harvest running` reads it in harvest.json.
         has_news = self._has_news or self._progress.activity != self._last.activity
+        has_news = has_news or self._checkpoints.waits()
         wait = self._settings.checkpoint_seconds * (1 if has_news else IDLE_CHECKPOINTS)
         if now - self._checkpointed_at >= wait:
             self._checkpoint()

@@ -146,6 +146,7 @@ class SourceThread:
             raise AssertionError("who harvests a worker gives it what it shares with others")
         shared = self.share(crawl)
         self.context.checkpoints.taken = shared.checkpoint
+        self.context.checkpoints.waits = shared.waits_for_checkpoint
         return shared
 
     def _crawl(self, collection: Collection) -> StoredCrawl:

@@ -233,6 +233,10 @@ class SharedCrawl:
         with self._guard:
             self._ended.append(line)
 
+    def waits_for_checkpoint(self) -> bool:
+        with self._guard:
+            return bool(self._ended)
+
     def checkpoint(self) -> Callable[[], None]:
         with self._guard:
             ended, self._ended = self._ended, []
