@@ -138,7 +138,7 @@ class StoredCrawl:
             return None
         begun, harvests = end.begun, list(end.harvests)
         last = harvests[-1] if harvests else ""
-        return Earlier(last, lambda: self.lists.ids(harvests, user, direction, begun))
+        return Earlier(last, lambda: self.lists.ids(harvests, user, direction, begun), end.received)
 
     def received(self, user: str, direction: str) -> Iterator[str]:
         chain = self.chain(user, direction)

@@ -1,17 +1,23 @@
 """Lists of followers that earlier harvests stored are read again, from their files of edges."""
 
 import gzip
+import logging
 import threading
+import zlib
 from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
 from harvester.clock import moment
 from harvester.documents.lists import ListEnd, edges_line, ids_of, list_ends
-from harvester.errors import HarvesterError, NotFound
+from harvester.errors import NotFound
+from harvester.harvest import manifest
 from harvester.store import Store
 from harvester.store.keys import EDGES, CollectionKeys, HarvestKeys
+
+log = logging.getLogger("twarc-cloud")
 
 # Which list an edge belongs to: its account, its direction, and when it was begun.
 _List = tuple[str, str, str]
@@ -41,7 +47,10 @@ class StoredLists:
         self._guard = threading.Lock()
 
     def ids(self, harvests: list[str], user: str, direction: str, begun: str) -> Iterator[str]:
-        """The ids of one list, of which these harvests hold the pages; some may come more than once."""
+        """The ids of one list, of which these harvests hold the pages; some may come more than once.
+
+        Those in a file that is missing or damaged are left out, and a warning names the file.
+        """
         for harvest in harvests:
             with self._guard:
                 edges = self._edges.get(harvest) or self._unpacked(harvest)
@@ -66,30 +75,46 @@ class StoredLists:
         return self._keys.harvest(moment(harvest))
 
     def _unpacked(self, harvest: str) -> _Edges:
+        """As far as they can be read: what X was paid for today must not fail for a file of last year."""
         self._scratch.mkdir(exist_ok=True)
         here = self._here(harvest)
         name = "".join(filter(str.isdigit, harvest))[:14]
         found = self._edges[harvest] = _Edges(self._scratch / f"{name}.jsonl")
         packed = self._scratch / f"{name}.gz"
+        entries = [entry.key for entry in self._store.entries(here.file(EDGES))]
+        bad = [f"{key} is missing" for key in self._named(here) if key not in entries]
         with found.path.open("wb") as whole:
-            for entry in list(self._store.entries(here.file(EDGES))):
+            for key in entries:
                 packed.unlink(missing_ok=True)
-                self._store.download(entry.key, packed)
-                with gzip.open(packed) as lines:
-                    try:
-                        for line in lines:
-                            about = edges_line(line)
-                            of = about.user, about.direction, about.list
-                            found.pages.setdefault(of, array("Q")).append(whole.tell())
-                            whole.write(line)
-                    except (OSError, EOFError, ValueError) as error:
-                        raise _damaged(entry.key, error) from error
+                self._store.download(key, packed)
+                try:
+                    _unpack(packed, whole, found)
+                except (EOFError, gzip.BadGzipFile, zlib.error, ValueError) as error:
+                    bad.append(f"{key} cannot be read: {error}")
         packed.unlink(missing_ok=True)
+        for each in bad:
+            log.warning(
+                "%s. Lists in it are not compared with new ones. Restore it; "
+                "`collection verify %s` names what is damaged.",
+                each.rstrip("."),
+                self._keys.id,
+            )
         return found
 
+    def _named(self, here: HarvestKeys) -> Iterator[str]:
+        """The files of edges that the harvest has stored."""
+        try:
+            names = manifest.parsed(self._store.read(here.manifest("sha256")).data.decode())
+        except (NotFound, ValueError):
+            return
+        yield from (here.file(name) for name in names if name.startswith(EDGES))
 
-def _damaged(key: str, error: Exception) -> HarvesterError:
-    return HarvesterError(
-        f"{key} cannot be read, which holds a list that is to be compared: {error}.",
-        hint="Restore it; `collection verify` names what is damaged.",
-    )
+
+def _unpack(packed: Path, whole: BinaryIO, found: _Edges) -> None:
+    with gzip.open(packed) as lines:
+        for line in lines:
+            about = edges_line(line)
+            # Only what has ids is found again.
+            ids_of(line)
+            found.pages.setdefault((about.user, about.direction, about.list), array("Q")).append(whole.tell())
+            whole.write(line)

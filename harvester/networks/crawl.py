@@ -34,10 +34,14 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Earlier:
-    """The last complete list of an account: the harvest that completed it, and its ids, not sorted."""
+    """The last complete list of an account: the harvest that completed it, and its ids, not sorted.
+
+    Where it has fewer distinct ids than were `received`, files of it are missing or damaged.
+    """
 
     harvest: str
     ids: Callable[[], Iterator[str]]
+    received: int
 
 
 @dataclass(frozen=True)
@@ -78,7 +82,7 @@ class Crawl(Protocol):
         ...
 
     def received(self, user: str, direction: str) -> Iterator[str]:
-        """The ids on the pages of an unfinished list that earlier harvests stored."""
+        """The ids on the pages of an unfinished list that earlier harvests stored, if they can be read."""
         ...
 
     def finished(self, line: Tree) -> None:

@@ -7,7 +7,6 @@ import orjson
 import pytest
 
 from harvester.clock import moment
-from harvester.errors import HarvesterError
 from harvester.harvest.stored_lists import StoredLists
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
@@ -32,6 +31,9 @@ def lists(tmp_path: Path) -> StoredLists:
     ):
         name = f"edges-20261123090000-{number:06d}.jsonl.gz"
         store.create(_KEYS.harvest(moment(harvest)).file(name), gzip.compress(data))
+    here = _KEYS.harvest(moment(_ONE))
+    named = "".join(f"0  edges-20261123090000-{number:06d}.jsonl.gz\n" for number in (1, 2))
+    store.create(here.manifest("sha256"), named.encode())
     return StoredLists(store, _KEYS, tmp_path / "scratch")
 
 
@@ -42,8 +44,24 @@ def test_the_pages_of_one_list_are_read_from_all_its_harvests(lists: StoredLists
     assert lists.end(_ONE, "1", "followers") is None
 
 
-def test_a_damaged_file_of_edges_is_named(lists: StoredLists, tmp_path: Path) -> None:
+@pytest.mark.parametrize("damage", ["cut", "flipped", "not gzip", "no edges", "missing"])
+def test_of_a_damaged_file_of_edges_a_warning_names_it_and_all_others_are_read(
+    lists: StoredLists, tmp_path: Path, damage: str, caplog: pytest.LogCaptureFixture
+) -> None:
     (path,) = (tmp_path / "collections").rglob("23/*/*/*/edges-*-000002.jsonl.gz")
-    path.write_bytes(path.read_bytes()[:-9])
-    with pytest.raises(HarvesterError, match=r"edges-20261123090000-000002\.jsonl\.gz cannot be read"):
-        list(lists.ids([_ONE], "1", "followers", "a"))
+    spoil(path, damage)
+    assert {"5", "6", "4"} <= {*lists.ids([_ONE, _OTHER], "1", "followers", "a")} <= {"4", "5", "6", "7"}
+    (warning,) = [record.getMessage() for record in caplog.records]
+    what = "is missing" if damage == "missing" else "cannot be read: "
+    assert f"{path.name} {what}" in warning and "`collection verify c`" in warning
+
+
+def spoil(path: Path, damage: str) -> None:
+    data = path.read_bytes()
+    flipped = data[:12] + bytes(255 - each for each in data[12:20]) + data[20:]
+    if damage == "missing":
+        path.unlink()
+    else:
+        no_edges = gzip.compress(b'{"line": 1}\n')
+        spoiled = {"cut": data[:-9], "flipped": flipped, "not gzip": b"[]", "no edges": no_edges}
+        path.write_bytes(spoiled[damage])

@@ -147,6 +147,58 @@ def test_a_list_that_was_cut_by_a_stop_continues_where_it_was_and_no_page_is_pai
     assert (end["gained"], end["lost"]) == ([], []) and end["compared_with"] == ends[hub]["harvests"][-1]
 
 
+@pytest.mark.parametrize("damage", ["cut", "not gzip", "missing"])
+def test_a_list_whose_earlier_one_is_damaged_is_stored_and_not_compared(stage: Stage, damage: str) -> None:
+    name, hub = f"damaged-{damage.split()[0]}", stage.accounts[0]
+    stage.add(name, type="graph", users={hub: {}})
+    before = stage.harvest(name)
+    spoil(stage, before, damage)
+    end_crawl(stage, name)
+    again = stage.harvest(name)
+    (end,) = lists_of(stage, again)
+    assert again.outcome.state == COMPLETE
+    assert set(ids_of_list(edges_of(stage, again), end)) == set(stage.control.followers(hub))
+    assert (end["outcome"], end["gained"], end["lost"], end["compared_with"]) == ("complete", *[None] * 3)
+    (event,) = again.events
+    assert (event["event"], event["user_id"]) == ("list not compared", hub)
+    assert before.summary["harvest_timestamp"] in event["detail"]
+    end_crawl(stage, name)
+    (end,) = lists_of(stage, stage.harvest(name))
+    assert (end["gained"], end["lost"]) == ([], [])
+
+
+@pytest.mark.parametrize("damage", ["cut", "missing"])
+def test_a_list_of_which_pages_are_damaged_is_read_to_its_end_and_not_compared(
+    stage: Stage, damage: str
+) -> None:
+    name, hub = f"pages-{damage}", stage.accounts[0]
+    stage.add(name, type="graph", users={hub: {}})
+    stop = Stop()
+
+    def halt(_: Job, number: int) -> None:
+        if number == 2:
+            stop.request("enough")
+
+    before = stage.harvest(name, stop=stop, source=before_each_page(halt))
+    spoil(stage, before, damage)
+    again = stage.harvest(name)
+    (end,) = lists_of(stage, again)
+    assert again.outcome.state == COMPLETE
+    assert (end["outcome"], end["received"]) == ("complete", len(stage.control.followers(hub)))
+    assert [event["event"] for event in again.events] == ["list not compared"]
+
+
+def spoil(stage: Stage, ended: Ended, damage: str) -> None:
+    (entry,) = stage.store.entries(f"{ended.folder}edges-")
+    stored = stage.store.read(entry.key)
+    if damage == "missing":
+        stage.store.remove(entry.key)
+    else:
+        stage.store.replace(
+            entry.key, stored.data[:-20] if damage == "cut" else b"[]", version=stored.version
+        )
+
+
 def billed(*harvests: Ended) -> int:
     """The accounts of lists that were paid for."""
     name = "users/:id/followers"

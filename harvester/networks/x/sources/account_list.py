@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import orjson
 
@@ -197,21 +198,10 @@ class AccountList:
         harvests = [*self._harvests]
         if self._job.harvest not in harvests:
             harvests.append(self._job.harvest)
-        twice = 0
-        gained = lost = None
-        earlier = None
+        twice, compared = 0, _NOT_COMPARED
         if outcome in (COMPLETE, CUT):
-            earlier = self._crawl.earlier(self._user, self._direction)
-            if self._began_before and self._received > self._ids.count:
-                self._ids.add_all(self._crawl.received(self._user, self._direction))
-            ids = self._ids.distinct()
-            twice = self._received - len(ids)
-            self._received = len(ids)
-        if earlier:
-            before = _distinct(earlier.ids)
-            gained = ids.without(before)
-            lost = before.without(ids) if outcome == COMPLETE else None
-            del before
+            twice, compared = self._compared(outcome)
+        gained, lost = compared.gained, compared.lost
         line: Tree = {
             "user": self._user,
             "direction": self._direction,
@@ -219,7 +209,7 @@ class AccountList:
             "outcome": outcome,
             "received": self._received,
             "count_said": self._said,
-            "compared_with": earlier.harvest if earlier else None,
+            "compared_with": compared.harvest,
             "harvests": harvests,
             "from": self._begun,
             "to": self._now(),
@@ -231,10 +221,33 @@ class AccountList:
             counts["lists_unfinished"] = 1
         if twice:
             counts["edges"] = -twice
+            line["repeated"] = twice
         for name, of in (("gained", gained), ("lost", lost)):
             if of is not None:
                 counts[name] = len(of)
         return line, {"gained": _fragment(gained), "lost": _fragment(lost)}, counts
+
+    def _compared(self, outcome: str) -> tuple[int, "_Compared"]:
+        """How many ids came more than once, and the list compared with the last complete one."""
+        earlier = self._crawl.earlier(self._user, self._direction)
+        if self._began_before and self._received > self._ids.count:
+            self._ids.add_all(self._crawl.received(self._user, self._direction))
+        if self._ids.count < self._received:
+            lacking = self._received - self._ids.count
+            self._note("list not compared", f"{lacking} of its own ids are in files that cannot be read")
+            return 0, _NOT_COMPARED
+        ids = self._ids.distinct()
+        twice = self._received - len(ids)
+        self._received = len(ids)
+        if not earlier:
+            return twice, _NOT_COMPARED
+        before = _distinct(earlier.ids)
+        if len(before) != earlier.received:
+            found = f"{len(before)} of {earlier.received} ids of that of {earlier.harvest} can be read"
+            self._note("list not compared", found)
+            return twice, _NOT_COMPARED
+        lost = before.without(ids) if outcome == COMPLETE else None
+        return twice, _Compared(earlier.harvest, ids.without(before), lost)
 
     def _note(self, event: str, detail: str) -> None:
         where = {"user_id": self._user, "direction": self._direction}
@@ -242,6 +255,17 @@ class AccountList:
 
     def _now(self) -> str:
         return timestamp(self._job.clock.now())
+
+
+class _Compared(NamedTuple):
+    """With the list of which harvest, and who came and went since; None: it is not known."""
+
+    harvest: str | None = None
+    gained: DistinctIds | None = None
+    lost: DistinctIds | None = None
+
+
+_NOT_COMPARED = _Compared()
 
 
 def _distinct(ids: Callable[[], Iterator[str]]) -> DistinctIds:
