@@ -42,13 +42,13 @@ def announce_dry_run(dry_run: bool, action: str) -> bool:
     return dry_run
 
 
-def print_json(value: Any) -> None:
+def print_json(value: Any, *, err: bool = False) -> None:
     try:
         text = orjson.dumps(value, option=orjson.OPT_INDENT_2)
     except TypeError:
         # Half of a surrogate pair, or a number of more than 64 bits, which JSON may have.
         text = json.dumps(value, indent=2).encode()
-    click.echo(text)
+    click.echo(text, err=err)
 
 
 def print_line(text: str, *, err: bool = False) -> None:

@@ -118,7 +118,7 @@ def _dry_run(
 
 
 def _tell(form: Form, to: str, written: Written, now: Progress, *, as_json: bool, seconds: float) -> None:
-    if as_json and to != STANDARD_OUTPUT:
+    if as_json:
         print_json(
             {
                 "written": to,
@@ -132,7 +132,9 @@ def _tell(form: Form, to: str, written: Written, now: Progress, *, as_json: bool
                 "source": "records",
                 "seconds": round(seconds, 1),
                 **written.figures,
-            }
+            },
+            # Standard output is what was written.
+            err=to == STANDARD_OUTPUT,
         )
         return
     less = f", {counted(now.duplicates, 'duplicate')} left out" if now.duplicates else ""

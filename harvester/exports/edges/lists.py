@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 from itertools import chain, groupby
 from typing import NamedTuple
 
@@ -21,12 +22,14 @@ from harvester.store.reading import Reader
 
 FOLLOWERS, FOLLOWING = "followers", "following"
 DIRECTIONS = (FOLLOWERS, FOLLOWING)
-COMPLETE, UNFINISHED = "complete", "unfinished"
+COMPLETE, UNFINISHED, DAMAGED = "complete", "unfinished", "damaged"
 _MEMORY = 32 << 20
-# The kinds of pairs of a list: what is known of each time that it was read, then its pages.
-_ENDED, _PAGE = b"\0", b"\1"
+# The kinds of pairs of a list: what is known of each time that it was read, how many ids each page has, and
+# its pages.
+_ENDED, _SIZE, _PAGE = b"\0", b"\1", b"\2"
 _LATEST = (1 << 32) - 1
 _TOLD = 64
+_MOST_BAD = 100
 
 
 class _Page(msgspec.Struct):
@@ -43,6 +46,13 @@ class _Ended(msgspec.Struct):
     outcome: str
     depth: int | None = None
     begun: str = msgspec.field(default="", name="from")
+    received: int = 0
+    repeated: int = 0
+    collection: str = ""
+
+    @property
+    def on_pages(self) -> int:
+        return self.received + self.repeated
 
 
 _read_page = msgspec.json.Decoder(_Page).decode
@@ -98,7 +108,7 @@ class Lists:
         self._sorter.__enter__()
         try:
             for keys in self.collections:
-                self._read(list(harvest_folders(self.reader, keys)))
+                self._read(keys.id, list(harvest_folders(self.reader, keys)))
         except BaseException:
             self._sorter.__exit__()
             raise
@@ -114,13 +124,32 @@ class Lists:
         for group, pairs in groupby(self._sorter, lambda pair: _group(pair[0])):
             found = iter(pairs)
             ended: list[tuple[int, _Ended]] = []
+            sizes: Counter[str] = Counter()
             pages: Iterator[Pair] = iter(())
             for pair in found:
-                if pair[0][len(group) : len(group) + 1] == _PAGE:
+                kind = pair[0][len(group) : len(group) + 1]
+                if kind == _PAGE:
                     pages = chain((pair,), found)
                     break
-                ended.append((_when(pair[0], group), _unpack(pair[1])))
+                if kind == _SIZE:
+                    sizes[_begun(pair[0], group)] += int.from_bytes(pair[1])
+                else:
+                    ended.append((_when(pair[0], group), _unpack(pair[1])))
+            self._require_pages(group, ended, sizes)
             yield from self._of_user(group, ended, pages)
+
+    def _require_pages(self, group: bytes, ended: list[tuple[int, _Ended]], sizes: Counter[str]) -> None:
+        """Lists of which pages are not there are no facts, whatever X said."""
+        for _, each in ended:
+            if each.outcome == COMPLETE and sizes[each.begun] < each.on_pages:
+                each.outcome = DAMAGED
+        choice = self._among(ended)
+        if choice and choice.outcome == DAMAGED:
+            whose = f"{DIRECTIONS[group[-1]]} of {group[2:-1].decode()}"
+            self.hear_of(
+                f"The list of {whose} has {sizes[choice.begun]:,} of {choice.on_pages:,} accounts: files are "
+                f"missing or damaged; `collection verify {choice.collection}` names them."
+            )
 
     def _of_user(
         self, group: bytes, ended: list[tuple[int, _Ended]], pages: Iterator[Pair]
@@ -145,7 +174,15 @@ class Lists:
             )
 
     def _chosen(self, ended: list[tuple[int, _Ended]]) -> _Ended | None:
-        """The list that counts; `ended` begins with the newest."""
+        """The list that counts."""
+        found = self._among(ended)
+        if found is None or found.outcome == COMPLETE or self.wanted.incomplete:
+            return found
+        self.left_out[found.outcome] += 1
+        return None
+
+    def _among(self, ended: list[tuple[int, _Ended]]) -> _Ended | None:
+        """The last one that X gave to its end, else the last one; `ended` begins with the newest."""
         wanted = self.wanted
         found = [
             each
@@ -153,15 +190,10 @@ class Lists:
             if (wanted.depth is None or each.depth == wanted.depth)
             and (wanted.harvest is None or when == _seconds(wanted.harvest))
         ]
-        complete = next((each for each in found if each.outcome == COMPLETE), None)
-        if complete or not found:
-            return complete
-        if wanted.incomplete:
-            return found[0]
-        self.left_out[found[0].outcome] += 1
-        return None
+        whole = (each for each in found if each.outcome in (COMPLETE, DAMAGED))
+        return next(whole, found[0] if found else None)
 
-    def _read(self, folders: list[HarvestFolder]) -> None:
+    def _read(self, collection: str, folders: list[HarvestFolder]) -> None:
         number = sum(_is_read(entry.key) for each in folders for entry in each.entries)
         self.files += number
         self.progress.files += number
@@ -169,10 +201,10 @@ class Lists:
             when = (_LATEST - _seconds(folder.started)).to_bytes(4)
             for key in (entry.key for entry in folder.entries if _is_read(entry.key)):
                 self.progress.file += 1
-                self._read_file(key, when)
+                self._read_file(collection, key, when)
 
-    def _read_file(self, key: str, when: bytes) -> None:
-        read = self._add_ended if key.endswith(LISTS) else self._add_page
+    def _read_file(self, collection: str, key: str, when: bytes) -> None:
+        read = partial(self._add_ended, collection) if key.endswith(LISTS) else self._add_page
         for line in stored_lines(self.reader, key, on_bad=self.hear):
             if line.number % _TOLD == 1:
                 self.tell(self.progress)
@@ -183,8 +215,9 @@ class Lists:
             except (msgspec.MsgspecError, ValueError) as error:
                 self.hear(BadRecord(key, line.number, f"is no line of a list: {error}"))
 
-    def _add_ended(self, line: RawLine, when: bytes) -> None:
+    def _add_ended(self, collection: str, line: RawLine, when: bytes) -> None:
         ended = _read_ended(line.raw)
+        ended.collection = collection
         if ended.direction in self.wanted.directions:
             key = _prefix(ended.user, ended.direction) + _ENDED + when
             self._sorter.add(key + (_LATEST - line.number).to_bytes(4), _pack(ended))
@@ -192,13 +225,18 @@ class Lists:
     def _add_page(self, line: RawLine, when: bytes) -> None:
         page = _read_page(line.raw)
         if page.direction in self.wanted.directions:
-            key = _prefix(page.user, page.direction) + _PAGE + when + page.begun.encode()
-            self._sorter.add(key, "\n".join(page.ids).encode())
+            of, begun = _prefix(page.user, page.direction), when + page.begun.encode()
+            self._sorter.add(of + _SIZE + begun, len(page.ids).to_bytes(8))
+            self._sorter.add(of + _PAGE + begun, "\n".join(page.ids).encode())
 
     def hear(self, bad: BadRecord) -> None:
         """Count what cannot be read."""
+        self.hear_of(bad.message)
+
+    def hear_of(self, message: str) -> None:
         self.progress.bad_records += 1
-        self.progress.bad.append(bad.message)
+        if len(self.progress.bad) < _MOST_BAD:
+            self.progress.bad.append(message)
 
 
 def _prefix(user: str, direction: str) -> bytes:

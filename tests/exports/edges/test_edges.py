@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harvester.errors import Exit
 from harvester.store.keys import CollectionKeys
 from tests.support.cli_session import Person
 from tests.support.follow_lists import Page, ended, harvest_of_lists
@@ -233,6 +234,13 @@ def test_what_was_written_is_said_with_lists_that_do_not_count(fans: Typist) -> 
     ]
 
 
+def test_with_json_what_was_written_to_standard_output_is_described_on_standard_error(fans: Typist) -> None:
+    told = fans.person("export", "edges", "fans", "-o", "-", "--json")
+    assert told.out.startswith("Source,Target,Type\n")
+    found = orjson.loads(told.err)
+    assert (found["written"], found["edges"], found["lists"]) == ("-", 3, {"complete": 1})
+
+
 def test_collections_without_lists_are_refused(person: Person) -> None:
     told = person("export", "edges", "election")
     assert told.code == 1
@@ -247,6 +255,34 @@ def test_a_damaged_line_is_named_and_left_out(fans: Typist) -> None:
     assert told.code == 1
     assert "lists.jsonl, line 1: is no line of a list" in told.err
     assert Path("x.csv").exists()
+
+
+@pytest.mark.parametrize("damage", ["missing", "cut"])
+def test_a_list_of_which_pages_are_not_there_is_damaged_and_not_complete(typist: Typist, damage: str) -> None:
+    typist.harvest(_TIMES[0], [Page("12", ["20", "21"]), Page("13", ["20"])], [ended("12"), ended("13")])
+    lists = [{**ended("12"), "received": 4, "repeated": 1}, {**ended("13"), "received": 1}]
+    pages = [Page("13", ["22"]), Page("12", ["20", "21", "22"]), Page("12", ["22", "23"])]
+    folder = typist.harvest(_TIMES[1], pages, lists)
+    (edges,) = folder.glob("edges-*")
+    whole = edges.read_bytes()
+    assert typist("csv") == {("22", "13"), ("20", "12"), ("21", "12"), ("22", "12"), ("23", "12")}
+    left = [line for line in gzip.decompress(whole).splitlines(keepends=True) if b'"23"' not in line]
+    edges.write_bytes(gzip.compress(b"".join(left)))
+    if damage == "missing":
+        edges.unlink()
+    told = typist.person("export", "edges", "fans", "-o", "x.csv")
+    there = {"missing": "0", "cut": "3"}[damage]
+    assert told.code == Exit.ERROR
+    assert (
+        f"The list of followers of 12 has {there} of 5 accounts: files are missing or damaged; "
+        "`collection verify fans` names them." in told.err
+    )
+    assert ("2 damaged" if damage == "missing" else "Left out: 1 list (1 damaged)") in told.err
+    assert ",12," not in Path("x.csv").read_text()
+    assert typist.person("export", "edges", "fans", "-o", "y.csv", "--skip-bad").code == Exit.OK
+    typist.person("export", "edges", "fans", "-o", "z.csv", "--incomplete")
+    marked = [line for line in Path("z.csv").read_text().splitlines() if ",12," in line]
+    assert all(line.endswith("false") for line in marked) and len(marked) == int(there)
 
 
 @pytest.mark.parametrize("form", ["parquet", "npz"])
