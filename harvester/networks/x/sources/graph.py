@@ -45,6 +45,8 @@ class _Depth:
         section = job.collection.get("graph") or {}
         self._job, self._crawl = job, crawl
         self._guard = threading.Lock()
+        # Apart, as the other one is held while the next account is waited for.
+        self._holding = threading.Lock()
         self._failures = Failures()
         self._broken: BaseException | None = None
         # One at a time, as it takes memory.
@@ -110,7 +112,7 @@ class _Depth:
         except XError as error:
             self._failures.failed(error)
             log.warning("The %s of %s failed: %s", direction, user, error)
-            with self._guard:
+            with self._holding:
                 self._held.append((account_list, error))
             return FAILED
         finally:
@@ -120,7 +122,7 @@ class _Depth:
         return outcome
 
     def _end_held(self) -> None:
-        with self._guard:
+        with self._holding:
             held, self._held = self._held, []
         for account_list, error in held:
             account_list.end(FAILED, why=error.message)
