@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harvester.commands.cli.amounts import Seconds
 from harvester.commands.cli.each_shard import each_shard
 from harvester.commands.cli.output import announce_dry_run, dry_run_option
 from harvester.commands.cli.workspace import Workspace, collection_id_argument, in_workspace
@@ -18,7 +19,7 @@ _STOPS_WITHIN = 180.0
 @click.command("stop", help="Stop the running harvest of COLLECTION_ID after storing what it has.")
 @collection_id_argument
 @click.option("--repair", "of_repair", is_flag=True, help="Stop the repair of its gaps instead.")
-@click.option("--timeout", type=float, default=_STOPS_WITHIN, show_default=True, help="Seconds to wait.")
+@click.option("--timeout", type=Seconds(), default=_STOPS_WITHIN, show_default=True, help="Seconds to wait.")
 @dry_run_option
 @in_workspace
 @each_shard()

@@ -9,6 +9,7 @@ import click
 
 from harvester.clock import Stop, Stopped, SystemClock
 from harvester.commands import Group
+from harvester.commands.cli.amounts import Seconds
 from harvester.commands.cli.explore_extra import needs_explore
 from harvester.commands.cli.indexed_store import IndexedStore, advise_of
 from harvester.commands.cli.output import advise, json_option, print_json, print_line
@@ -201,7 +202,7 @@ class _Place(IndexedStore):
 @click.option("--rebuild", is_flag=True, help="Delete the index of the store, and build it again.")
 @click.option(
     "--watch",
-    type=click.FloatRange(1, 86_400),
+    type=Seconds(1, 86_400),
     metavar="SECONDS",
     help="Repeat after this many seconds, until Ctrl-C.",
 )

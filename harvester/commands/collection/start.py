@@ -8,6 +8,7 @@ import click
 
 from harvester.collection.kinds import FINITE, STREAMS, is_stream
 from harvester.commands.cli import collection_file, network_client
+from harvester.commands.cli.amounts import Seconds
 from harvester.commands.cli.each_shard import each_shard, shard_ids
 from harvester.commands.cli.output import advise, announce_dry_run, dry_run_option, json_option, print_json
 from harvester.commands.cli.progress_meter import progress_option
@@ -253,7 +254,7 @@ _RUNS = ("STARTING", "RUNNING")
 
 @click.command("filter-stop", help="Stop the stream of COLLECTION_ID after storing what it has.")
 @collection_id_argument
-@click.option("--timeout", type=float, default=_STOPS_WITHIN, show_default=True, help="Seconds to wait.")
+@click.option("--timeout", type=Seconds(), default=_STOPS_WITHIN, show_default=True, help="Seconds to wait.")
 @dry_run_option
 @in_workspace
 @each_shard()

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harvester.commands.cli.amounts import Dollars
 from harvester.commands.cli.output import (
     advise,
     announce_dry_run,
@@ -26,9 +27,7 @@ if TYPE_CHECKING:
 @click.command("approve", help="Approve the cost of a depth of the crawl of COLLECTION_ID.")
 @collection_id_argument
 @click.option("--depth", type=click.IntRange(min=0), required=True, help="Depth to be collected.")
-@click.option(
-    "--usd", type=click.FloatRange(min=0.01), required=True, help="Dollars that its lists may cost at most."
-)
+@click.option("--usd", type=Dollars(), required=True, help="Dollars that its lists may cost at most.")
 @dry_run_option
 @json_option
 @in_workspace
