@@ -54,6 +54,13 @@ class HarvesterError(Exception):
         return ("\n" if many else " ").join(lines)
 
 
+class EndedAtOnce(HarvesterError):
+    """A harvest ended before it began; the message is what it said last, a line or several."""
+
+    def __str__(self) -> str:
+        return "\n".join(map(printable, self.message.split("\n")))
+
+
 class NotFound(HarvesterError):
     """What was asked for is not in the store."""
 

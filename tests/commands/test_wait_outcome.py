@@ -123,9 +123,10 @@ def test_a_killed_harvest_that_left_no_record_is_reported_without_one(person: Pe
 
 
 def test_the_error_that_a_harvest_ended_with_is_reported_where_it_could_not_be_stored(person: Person) -> None:
-    killed = _killed(person, printed="x cannot be written: No space left on device.")
+    said = "x cannot be written: No space left on device.\nMake space, then start again."
+    killed = _killed(person, printed=said)
     assert killed.returncode == 1
-    assert killed.stderr.endswith("x cannot be written: No space left on device.\n")
+    assert killed.stderr.endswith(f"{said}\n")
 
 
 def _waiting(person: Person) -> "subprocess.Popen[str]":

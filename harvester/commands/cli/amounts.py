@@ -1,14 +1,13 @@
 """The types of options that take dollars or seconds: always a finite number, within its limits."""
 
 import math
+from typing import Any
 
 import click
 
 
 class _Amount(click.FloatRange):
-    def convert(
-        self, value: object, parameter: click.Parameter | None, context: click.Context | None
-    ) -> float:
+    def convert(self, value: Any, parameter: click.Parameter | None, context: click.Context | None) -> float:
         number = click.FLOAT.convert(value, parameter, context)
         # Of no number is it true that it is below a limit: a range alone accepts it.
         if not math.isfinite(number):

@@ -17,7 +17,7 @@ from harvester.documents import HarvestSummary
 from harvester.errors import Exit
 from harvester.harvest.summary import progress_words
 from harvester.store.keys import CollectionKeys
-from harvester.text import printable
+from harvester.text import printable_lines
 
 if TYPE_CHECKING:
     from harvester.compute import Ended
@@ -91,7 +91,7 @@ def _tell_end(keys: CollectionKeys, ended: "Ended | None", *, died: bool) -> Non
         click.echo(ended.detail, err=True)
     if died:
         said = ended.said if ended else ""
-        click.echo(printable(said) or complete(_DIED.format(id=keys.id)), err=True)
+        click.echo(printable_lines(said) or complete(_DIED.format(id=keys.id)), err=True)
 
 
 def _watch(workspace: Workspace, keys: CollectionKeys, form: str) -> None:

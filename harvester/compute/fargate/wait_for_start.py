@@ -8,7 +8,7 @@ from harvester.aws.stop_reasons import death, hint
 from harvester.clock import Clock, Stop, moment
 from harvester.compute.fargate.tasks import Found, is_over
 from harvester.compute.local.compute import SUCCESS_CODES
-from harvester.errors import Exit, HarvesterError
+from harvester.errors import EndedAtOnce, Exit, HarvesterError
 from harvester.harvest import catalog
 from harvester.harvest.progress import FAILED
 from harvester.store import Store
@@ -110,7 +110,7 @@ class StartWatch:
         if end.exit_code is not None and not _never_ran(task):
             words = self._said(task)
         if words:
-            return HarvesterError(words, exit_code=_exit(end.exit_code))
+            return EndedAtOnce(words, exit_code=_exit(end.exit_code))
         code = f" with exit code {end.exit_code}" if end.exit_code is not None else ""
         return HarvesterError(
             f"The task of {self._keys.id} ended before it started{code}: {end.detail or _NO_REASON}.",

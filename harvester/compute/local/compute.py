@@ -30,7 +30,7 @@ from harvester.compute.local.schedule_file import ScheduleFile
 from harvester.compute.schedules.expression import Schedule
 from harvester.compute.status_client import asked
 from harvester.documents import HarvestSummary, Tree
-from harvester.errors import Conflict, Exit, HarvesterError, NotFound
+from harvester.errors import Conflict, EndedAtOnce, Exit, HarvesterError, NotFound
 from harvester.harvest import catalog
 from harvester.harvest.lock_content import content
 from harvester.store import Store
@@ -81,10 +81,11 @@ class LocalCompute:
             self._clock.wait(self._never, _PAUSE)
         code = process.returncode or 0
         if code not in SUCCESS_CODES and not catalog.has_ended_well(self.store, keys, marked):
-            said = logs.last_words(log)
+            if said := logs.last_words(log):
+                raise EndedAtOnce(said, exit_code=_exit(code))
             raise HarvesterError(
-                said or f"The harvest of {collection_id} ended immediately.",
-                hint="" if said else f"Its log, {log}, has the reason.",
+                f"The harvest of {collection_id} ended immediately.",
+                hint=f"Its log, {log}, has the reason.",
                 exit_code=_exit(code),
             )
 
