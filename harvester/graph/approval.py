@@ -9,6 +9,7 @@ from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.graph.bills import Bill, bill_of
 from harvester.graph.crawls import Crawl, OfHarvest, spent
+from harvester.graph.intact import require_intact
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys
 from harvester.text import counted
@@ -28,10 +29,11 @@ class Next:
 
 
 def next_step(crawl: Crawl, scratch: Path) -> Next:
-    """What comes next by what is stored; nothing is written."""
+    """What comes next by what is stored; nothing is written. Raises where a file of accounts is damaged."""
     depths = crawl.depths()
     if not depths:
         return Next(COLLECT, 0)
+    require_intact(crawl, depths)
     if crawl.is_over(depths):
         return Next(OVER, depths[-1] - 1)
     depth = depths[-1]

@@ -128,7 +128,7 @@ def stored_lines(store: Store, key: str) -> Iterator[bytes]:
         yield from filter(None, split(unpacked(reader(store).pieces(key))))
     except Unreadable as error:
         raise HarvesterError(
-            f"{key} in {store.name} is damaged: {error}.", hint="Restore an earlier version of it."
+            f"{key} in {store.name} is damaged: {error}.", hint="`graph status` says how it is mended."
         ) from None
 
 

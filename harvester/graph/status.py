@@ -40,8 +40,8 @@ class CrawlStatus:
 
 
 def status(crawl: Crawl, scratch: Path) -> CrawlStatus:
-    depths, harvests = crawl.depths(), crawl.harvests()
     following = next_step(crawl, scratch)
+    depths, harvests = crawl.depths(), crawl.harvests()
     left = crawl.budget_left(harvests)
     found = []
     for depth in depths:

@@ -239,15 +239,3 @@ def test_a_downloaded_and_a_copied_crawl_have_its_depths(stage: Stage, person: P
     assert "twin has no crawl yet." in refused(person, "graph", "status", "twin")
     person.output("collection", "delete", "kept", "--yes", *there)
     assert not list((folder / "other" / "kept").rglob("*.gz"))
-
-
-def test_a_damaged_file_of_a_depth_is_said_in_one_line(stage: Stage, person: Person) -> None:
-    add(stage, "hurt", stage.accounts[75:77])
-    crawl(stage, "hurt")
-    key = here_of(stage, "hurt").depth(1)
-    data = stage.store.read(key).data
-    stage.store.remove(key)
-    stage.store.create(key, data[:-9])
-    told = person("graph", "frontier", "hurt")
-    assert (told.code, told.err.count("\n")) == (1, 1), told
-    assert "depth-1.txt.gz" in told.err and "is damaged: its gzip has no end." in told.err

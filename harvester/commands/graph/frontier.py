@@ -36,6 +36,7 @@ def frontier(
     collection_id: str, depth: int | None, output: Path | None, as_json: bool, workspace: Workspace
 ) -> None:
     from harvester.graph.close import stored_ids
+    from harvester.graph.intact import require_intact
 
     crawl = crawl_of(workspace, collection_id)
     depths = crawl.depths()
@@ -46,6 +47,7 @@ def frontier(
             exit_code=Exit.USAGE,
         )
     chosen = depths[-1] if depth is None else depth
+    require_intact(crawl, [each for each in depths if each >= chosen])
     ids = stored_ids(workspace.store, crawl.here.depth(chosen))
     if output:
         number = _write(output, ids)

@@ -14,6 +14,7 @@ from harvester.collection.secrets import without_secrets
 from harvester.curation.verify.harvest import STRANGER, UNREADABLE
 from harvester.curation.verify.verdicts import Finding, Part, Verdict
 from harvester.documents import LockContent, Tree
+from harvester.documents.account_files import holds_ids, problem_in
 from harvester.documents.repeated_keys import given_twice
 from harvester.harvest.lock_content import is_released
 from harvester.harvest.progress import RUNNING
@@ -166,6 +167,8 @@ def _of_crawl(name: str, data: bytes) -> Iterator[Finding]:
         return
     if whole and not whole.endswith(b"\n"):
         yield Finding(name, Verdict.CORRUPT, "its last line has no end")
+    elif holds_ids(name) and (problem := problem_in(whole.splitlines())):
+        yield Finding(name, Verdict.CORRUPT, problem)
 
 
 def _parsed(name: str, data: bytes, tree: Any) -> list[Finding]:
