@@ -32,7 +32,7 @@ def test_each_option_for_a_number_with_a_fraction_is_of_dollars_or_seconds() -> 
 
 @pytest.mark.parametrize("number", ["nan", "inf", "-inf", "1e999", "-1", "x"])
 @pytest.mark.parametrize("kind", [Dollars(), Seconds(), Seconds(1, 60)])
-def test_what_is_no_amount_is_refused(kind: click.ParamType, number: str) -> None:
+def test_what_is_no_amount_is_refused(kind: Dollars | Seconds, number: str) -> None:
     with pytest.raises(click.BadParameter):
         kind.convert(number, None, None)
     assert kind.convert("1.5", None, None) == 1.5
