@@ -166,8 +166,16 @@ def test_a_frontier_is_printed_written_and_taken_as_it_is_by_a_collection_of_tim
     assert person.output("graph", "frontier", "found").split() == ids
     assert person.output("graph", "frontier", "found", "--depth", "0").split() == sorted(seeds)
     assert "has no depth 7 yet" in refused(person, *["graph", "frontier", "found", "--depth", "7"])
-    person.output("graph", "frontier", "found", "-o", "frontier.txt.gz")
+    words = person.output("graph", "frontier", "found", "-o", "frontier.txt.gz")
+    users = f"{len(ids)} users of depth 1 of the crawl of {latest(stage, 'found').started[:19]}"
+    assert words == f"Wrote {users} to frontier.txt.gz.\n"
     assert gzip.decompress((folder / "frontier.txt.gz").read_bytes()).decode().split() == ids
+    again = refused(person, *["graph", "frontier", "found", "--depth", "0", "-o", "frontier.txt.gz"])
+    assert again == "frontier.txt.gz exists. Choose another name with -o, or --replace it.\n"
+    assert gzip.decompress((folder / "frontier.txt.gz").read_bytes()).decode().split() == ids
+    person.output("graph", "frontier", "found", "-o", "frontier.txt.gz", "--replace")
+    assert "no folder nowhere" in refused(person, "graph", "frontier", "found", "-o", "nowhere/a.txt")
+    assert not (folder / "nowhere").exists()
     # The stored file itself, too.
     stored = stage.store.read(here_of(stage, "found").depth(1)).data
     (folder / "depth-1.txt.gz").write_bytes(stored)

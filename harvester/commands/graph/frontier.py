@@ -1,10 +1,7 @@
 """`graph frontier`."""
 
-import gzip
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, cast
 
 import click
 
@@ -12,7 +9,6 @@ from harvester.commands.cli.output import json_option, print_json, print_line
 from harvester.commands.cli.workspace import Workspace, collection_id_argument, in_workspace
 from harvester.commands.graph.place import crawl_of
 from harvester.errors import Exit, HarvesterError
-from harvester.errors.files import in_words
 from harvester.text import counted
 
 
@@ -30,14 +26,24 @@ from harvester.text import counted
     type=click.Path(dir_okay=False, path_type=Path),
     help="File to write to; packed if its name ends in .gz.",
 )
+@click.option("--replace", is_flag=True, help="Replace what has this name.")
 @json_option
 @in_workspace
 def frontier(
-    collection_id: str, depth: int | None, output: Path | None, as_json: bool, workspace: Workspace
+    collection_id: str,
+    depth: int | None,
+    output: Path | None,
+    replace: bool,
+    as_json: bool,
+    workspace: Workspace,
 ) -> None:
+    from harvester.exports.output import require_free
     from harvester.graph.close import stored_ids
     from harvester.graph.intact import require_intact
 
+    if output:
+        require_free(str(output), replace=replace)
+        _require_folder(output)
     crawl = crawl_of(workspace, collection_id)
     depths = crawl.depths()
     if not depths or (depth is not None and depth not in depths):
@@ -52,9 +58,11 @@ def frontier(
     if output:
         number = _write(output, ids)
         if as_json:
-            print_json({"id": collection_id, "depth": chosen, "users": number, "file": str(output)})
+            about = {"crawl": crawl.started, "depth": chosen, "users": number}
+            print_json({"id": collection_id, **about, "file": str(output)})
         else:
-            print_line(f"Wrote {counted(number, 'user')} of depth {chosen} to {output}.")
+            users = f"{counted(number, 'user')} of depth {chosen} of the crawl of {crawl.started[:19]}"
+            print_line(f"Wrote {users} to {output}.")
     elif as_json:
         print_json({"id": collection_id, "depth": chosen, "users": [each.decode() for each in ids]})
     else:
@@ -64,17 +72,18 @@ def frontier(
 
 def _write(path: Path, ids: Iterator[bytes]) -> int:
     """Write the ids; how many there are."""
-    from harvester.store.disk import whole
+    from harvester.exports.output import output
 
     number = 0
-    try:
-        with whole(path) as partial, partial.open("wb") as plain, ExitStack() as stack:
-            file: IO[bytes] = plain
-            if path.suffix == ".gz":
-                packed = gzip.GzipFile(filename="", mode="wb", fileobj=plain, mtime=0)
-                file = cast("IO[bytes]", stack.enter_context(packed))
-            for number, each in enumerate(ids, 1):  # noqa: B007
-                file.write(each + b"\n")
-    except OSError as error:
-        raise in_words(error, path, exit_code=Exit.USAGE) from error
+    with output(str(path)) as file:
+        for number, each in enumerate(ids, 1):  # noqa: B007
+            file.write(each + b"\n")
     return number
+
+
+def _require_folder(path: Path) -> None:
+    """Raise where there is no folder to write to: a slip of the pen would make one."""
+    if not path.parent.is_dir():
+        raise HarvesterError(
+            f"There is no folder {path.parent}.", hint="Make it, or change -o.", exit_code=Exit.USAGE
+        )
