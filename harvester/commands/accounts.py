@@ -51,7 +51,8 @@ def _ledger(workspace: Workspace, collection: str = "") -> Iterator["Ledger"]:
                 hint="Run `search index`, which also reads its accounts.",
             )
         yield ledger
-    advise_of(place.behind().files)
+    lacking = place.behind()
+    advise_of(lacking.files, lacking.collections)
 
 
 @accounts.command(

@@ -12,6 +12,7 @@ from harvester.commands import Group
 from harvester.commands.cli.amounts import Seconds
 from harvester.commands.cli.explore_extra import needs_explore
 from harvester.commands.cli.indexed_store import IndexedStore, advise_of
+from harvester.commands.cli.lists_hint import advise_of_lists
 from harvester.commands.cli.output import advise, json_option, print_json, print_line
 from harvester.commands.cli.progress_meter import meter, progress_option
 from harvester.commands.cli.query_command import QueryCommand
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 _AT_ONCE = 64 << 20
 # The approximate number of bytes indexed per second.
 _BYTES_A_SECOND = 10 << 20
+# Of a search without posts, the most collections that are looked at for why.
+_LOOKED_AT = 20
 _FACETS = ("day", "tag", "user", "lang")
 _FIND = "find"
 
@@ -100,6 +103,8 @@ def find(
         print_json(answer.document())
         return
     _print(answer)
+    if not answer.count:
+        advise_of_lists(workspace, place.asked or place.all[:_LOOKED_AT])
 
 
 def _query(words: Sequence[str]) -> str:
@@ -118,7 +123,7 @@ def _print(answer: "Answer") -> None:
         print_line(line)
     if answer.next:
         print_line(f"Next page: --before {answer.next}", err=True)
-    advise_of(answer.behind_files or 0)
+    advise_of(answer.behind_files or 0, answer.behind_collections)
 
 
 class _Place(IndexedStore):
@@ -145,7 +150,8 @@ class _Place(IndexedStore):
                 )
             self.show_done(self.update(form=form))
             return replace(searching.ask(question), behind_files=0)
-        return replace(searching.ask(question), behind_files=lacking.files)
+        answer = searching.ask(question)
+        return replace(answer, behind_files=lacking.files, behind_collections=lacking.collections)
 
     def scanned(self, question: "Question", *, form: str) -> "Answer":
         from harvester.search.parsing import collections_in

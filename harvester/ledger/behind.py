@@ -12,15 +12,17 @@ from harvester.store.reading import Reader
 
 @dataclass(frozen=True)
 class Behind:
-    """Files that are to be read, and their bytes."""
+    """Files that are to be read, their bytes, and the collections that have them."""
 
     files: int = 0
     size: int = 0
+    collections: tuple[str, ...] = ()
 
 
 def behind(cache: Cache, reader: Reader, collections: Sequence[str]) -> Behind:
     """The files that an update of these collections would read."""
     files = size = 0
+    lacking = []
     with Ledger.reading(cache) as ledger:
         for collection in collections:
             try:
@@ -29,4 +31,5 @@ def behind(cache: Cache, reader: Reader, collections: Sequence[str]) -> Behind:
                 continue
             files += len(found.files)
             size += found.size
-    return Behind(files, size)
+            lacking += [collection] if found.files else []
+    return Behind(files, size, tuple(lacking))

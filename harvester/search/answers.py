@@ -70,6 +70,7 @@ class Answer:
     next: str = ""
     as_of: str = ""
     behind_files: int | None = None
+    behind_collections: tuple[str, ...] = ()
     source: str = "index"
 
     def document(self) -> dict[str, Any]:

@@ -116,7 +116,7 @@ def test_files_that_the_index_lacks_are_told(person: Person, tmp_path: Path) -> 
     moment = BEGAN + 5 * _DAY
     write_harvest(tmp_path / "collections", "museums", moment, [[page([post(post_id(moment), "x")], moment)]])
     for command in (("lookup", "12"), ("history", "12"), ("list", "--state", "active")):
-        assert "The index lacks 1 file; `search index" in person("accounts", *command).err
+        assert "The index lacks 1 file of museums; `search index" in person("accounts", *command).err
 
 
 def test_a_day_of_a_look_up_is_no_sighting(person: Person, tmp_path: Path) -> None:

@@ -86,13 +86,20 @@ def test_a_harvest_is_shown_verified_and_read(
     assert "Edges: 160" in harvested
     last = person.output("harvest", "last", "watch")
     assert "Edges: 160" in last and "Users: 2 done, 0 left." in last
-    assert "OK: 1 harvest, 0 posts, 0 gaps" in person.output("collection", "verify", "watch", "--duplicates")
+    proof = person.output("collection", "verify", "watch", "--duplicates")
+    assert "OK: 1 harvest, 0 posts, 2 lists, 160 edges, 0 gaps" in proof
     person.output("collection", "download", "watch", "--verify")
     names = {path.name.split("-")[0] for path in (person.folder / "download").rglob("*.gz")}
     assert {"users", "edges", "depth"} <= names
     assert person.output("export", "ids", "watch").split() == []
-    assert person("export", "jsonl", "watch").code == Exit.OK
+    hint = "watch has lists of followers and no posts; `export edges watch` exports them."
+    told = person("export", "jsonl", "watch")
+    assert (told.code, hint in told.err) == (Exit.OK, True)
+    assert hint in person("search", "flood").err
+    assert hint in person("tables", "build", "watch").err
+    assert hint not in person("export", "edges", "watch").err
     person.output("search", "index")
+    assert person("search", "flood", "--json").json["index"]["behind_files"] == 0
     follower = desk[1].control.followers(seeds[1])[0]
     known = json.loads(person.output("accounts", "lookup", follower, "--json"))
     assert follower in json.dumps(known)

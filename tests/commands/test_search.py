@@ -101,13 +101,23 @@ def test_what_was_read_in_another_way_is_said_and_what_cannot_be_run_is_refused(
     assert "'hour' is not one of day, tag, user, lang." in told.words
 
 
+def test_a_search_of_a_collection_is_behind_by_its_own_files_only(person: Person, folder: Path) -> None:
+    for number, name in enumerate(("floods", "fires", "winds", "waves"), 1):
+        at = BEGAN + number * _HOUR
+        write_harvest(folder, name, at, [[page([post(post_id(at), "sea")], at)]])
+    assert person("search", "index", "storms").code == 0
+    assert person("search", "sea", "-c", "storms").err == ""
+    told = person("search", "sea")
+    assert "The index lacks 4 files of fires, floods, waves and 1 other; `search index`" in told.err
+
+
 def test_an_index_that_is_behind_says_by_how_many_files(person: Person, folder: Path) -> None:
     person("search", "sea")
     lines = [[page([post(post_id(BEGAN + _HOUR), "sea again")], BEGAN)]]
     write_harvest(folder, "storms", BEGAN + _HOUR, lines)
     told = person("search", "sea")
     assert told.out.startswith("1 post,")
-    assert "The index lacks 1 file; `search index` adds them." in told.err
+    assert "The index lacks 1 file of storms; `search index` adds them." in told.err
     assert person("search", "sea", "--json").json["index"]["behind_files"] == 1
     status = person("search", "status")
     assert status.out.startswith("2 posts of 1 file, ")

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from harvester.ledger.behind import Behind
     from harvester.tables.posts import Tables
 
+_NAMED = 3
 _NAME_IT = "Name the folder of your collections with --collections-path, or a bucket with --bucket."
 
 
@@ -60,16 +61,18 @@ class IndexedStore:
         return all(self.tables.posts(self.workspace.keys(each)) for each in self.asked or self.all)
 
     def behind(self) -> "Behind":
-        """The files that the index lacks."""
+        """The files that the index lacks of the collections that were asked for."""
         from harvester.ledger.behind import behind
 
-        return behind(self.cache, self.reader, self.all)
+        return behind(self.cache, self.reader, self.asked or self.all)
 
 
-def advise_of(files: int) -> None:
-    """Say how many files an index lacks, if any."""
+def advise_of(files: int, collections: Sequence[str]) -> None:
+    """Say how many files an index lacks, if any, and of which collections."""
     if files:
-        advise(f"The index lacks {counted(files, 'file')}; `search index` adds them.")
+        names = ", ".join(collections[:_NAMED])
+        more = f" and {counted(len(collections) - _NAMED, 'other')}" if len(collections) > _NAMED else ""
+        advise(f"The index lacks {counted(files, 'file')} of {names}{more}; `search index` adds them.")
 
 
 def _require_folder(workspace: Workspace) -> None:

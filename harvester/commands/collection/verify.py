@@ -132,7 +132,8 @@ def tell_of(report: "Report", *, in_full: bool = False) -> None:
     harvests = sum(1 for part in report.parts if part.state)
     read = f"{counted(report.files_read, 'file')} read ({size(report.bytes_read)})"
     sample = f", of the records only part {report.subset}" if report.subset else ""
-    parts = ((harvests, "harvest"), (report.posts, "post"), (len(report.gaps), "gap"))
+    lists = ((report.lists, "list"), (report.edges, "edge")) if report.lists or report.edges else ()
+    parts = ((harvests, "harvest"), (report.posts, "post"), *lists, (len(report.gaps), "gap"))
     found = ", ".join(counted(number, what) for number, what in parts)
     click.echo(f"{report.overall.name}: {found}; {read}{sample}.")
     if report.damaged:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from harvester.clock import SystemClock
 from harvester.commands.cli.each_shard import shard_ids
+from harvester.commands.cli.lists_hint import advise_of_lists
 from harvester.commands.cli.output import advise, announce_dry_run, print_json, print_line
 from harvester.commands.cli.progress_meter import Show, meter
 from harvester.commands.export.selected import selection
@@ -55,6 +56,8 @@ def run(form: Form, collection_ids: Sequence[str], workspace: "Workspace", optio
             return _dry_run(form, posts, files, to, options)
         written = form.loaded()(posts, to, {**options, "now": clock.now()})
     _tell(form, to, written, posts.progress, as_json=options["as_json"], seconds=clock.elapsed() - began)
+    if not (form.is_whole or form.planned or written.number or options["as_json"]):
+        advise_of_lists(workspace, collection_ids)
     require_no_damage(posts.progress, to)
     require_no_bad(posts.progress, skip=options["skip_bad"])
     return int(Exit.OK)

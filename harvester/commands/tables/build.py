@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harvester.commands.cli.explore_extra import needs_explore
+from harvester.commands.cli.lists_hint import advise_of_lists
 from harvester.commands.cli.output import (
     dry_run_option,
     json_option,
@@ -66,6 +67,8 @@ def build_command(
         )
         for keys in keys_of(workspace, collection_ids):
             results[keys.id] = builder.build(keys)
+    if not as_json:
+        advise_of_lists(workspace, list(results))
     return _say_built(results, dry_run=dry_run, as_json=as_json)
 
 

@@ -46,6 +46,8 @@ class Content:
     posts: int = 0
     # Of a side file: the highest line number of the records that it describes.
     last_line: int = 0
+    # Of a file of edges: how many ids are on the pages.
+    edges: int = 0
     problem: str = ""
     starts: tuple[Start, ...] = ()
 
@@ -59,7 +61,7 @@ def content(name: str, pieces: Iterable[memoryview], records: Counter, *, ids: I
     lines = _Lines(told or records, ids, whole=name.endswith(".json"))
     if name.endswith(".gz"):
         found = _read(pieces, _Gunzip(lines))
-        return replace(found, last_line=told.last) if told else found
+        return replace(found, last_line=told.last, edges=told.edges) if told else found
     if name.endswith((".jsonl", ".json")):
         return _read(pieces, _Plain(lines))
     return _read(pieces, _Plain(None))
@@ -97,6 +99,7 @@ class _Told:
 
     def __init__(self, member: str) -> None:
         self.last, self._member = 0, member
+        self.edges = 0
 
     def __call__(self, block: bytes, *, ids: bool) -> Records:
         del ids
@@ -107,6 +110,7 @@ class _Told:
             if type(at) is not int or at < max(1, self.last) or not isinstance(listed, list) or not listed:
                 raise BrokenLine(number, f"does not say which {_OF_A_LATER[self._member]}")
             self.last = at
+            self.edges += len(listed) if self._member == "ids" else 0
         return Records(len(lines), 0)
 
 

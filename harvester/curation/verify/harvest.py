@@ -15,6 +15,7 @@ from harvester.store.keys import (
     EVENTS,
     HARVEST,
     HARVEST_2019,
+    LISTS,
     OPEN,
     USER_CHANGES,
     USERS,
@@ -78,7 +79,9 @@ class Case:
         if not (self.unfinished or self.claims.of_2019 or EVENTS in self.unreadable):
             findings += self.told.against(self.events)
         posts = sum(content.posts for name, content in self._read() if is_segment(name))
-        return Part(self.folder, tuple(findings), self.state, posts, self.told.gaps)
+        lists = sum(content.lines for name, content in self._read() if name == LISTS)
+        edges = sum(content.edges for _, content in self._read())
+        return Part(self.folder, tuple(findings), self.state, posts, self.told.gaps, lists, edges)
 
     @property
     def state(self) -> str:

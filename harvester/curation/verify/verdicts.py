@@ -70,6 +70,8 @@ class Part:
     state: str = ""
     posts: int = 0
     gaps: tuple[dict[str, Any], ...] = ()
+    lists: int = 0
+    edges: int = 0
 
     @property
     def overall(self) -> Overall:
@@ -81,6 +83,8 @@ class Part:
             "state": self.state,
             "verdict": self.overall.name,
             "posts": self.posts,
+            "lists": self.lists,
+            "edges": self.edges,
             "gaps": list(self.gaps),
             "files": [
                 {"name": finding.name, "verdict": finding.verdict.value, "reason": finding.reason}
@@ -100,6 +104,8 @@ class Report:
     bytes_read: int = 0
     raw_bytes: int = 0
     posts: int = 0
+    lists: int = 0
+    edges: int = 0
     subset: str = ""
 
     @property
@@ -135,6 +141,8 @@ class Report:
             "counts": self.counts(),
             "gaps": len(self.gaps),
             "posts": self.posts,
+            "lists": self.lists,
+            "edges": self.edges,
             "files_read": self.files_read,
             "bytes_read": self.bytes_read,
             "uncompressed_bytes": self.raw_bytes,

@@ -1,0 +1,26 @@
+"""Where only posts are looked for, a person hears that collections have lists of followers instead."""
+
+from collections.abc import Sequence
+
+from harvester.collection.kinds import is_crawl
+from harvester.commands.cli.output import advise
+from harvester.commands.cli.workspace import Workspace
+from harvester.documents import object_in
+from harvester.errors import NotFound
+
+
+def advise_of_lists(workspace: Workspace, ids: Sequence[str]) -> None:
+    """Say which of these collections have lists of followers, and how they are exported."""
+    crawls = [each for each in ids if _is_crawl(workspace, each)]
+    if crawls:
+        has = "has" if len(crawls) == 1 else "have"
+        command = f"`export edges {' '.join(crawls)}`"
+        advise(f"{', '.join(crawls)} {has} lists of followers and no posts; {command} exports them.")
+
+
+def _is_crawl(workspace: Workspace, collection_id: str) -> bool:
+    try:
+        data = workspace.store.read(workspace.keys(collection_id).collection).data
+    except NotFound:
+        return False
+    return is_crawl(object_in(data))
