@@ -1,14 +1,16 @@
 """How a crawl stands: its depths with their users and bills, what was billed, and what comes next."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harvester.graph.approval import Next, next_step
 from harvester.graph.bills import Bill, Reach, bill_of, reach
 from harvester.graph.close import stored_lines
-from harvester.graph.crawls import Crawl, spent
+from harvester.graph.crawls import Crawl, OfHarvest, spent
+from harvester.networks.crawl import WITHOUT_LIST, without_lists
 from harvester.networks.registry import network_of
 
 KNOWN, COLLECTING, CLOSED = "known", "collecting", "closed"
@@ -24,6 +26,8 @@ class DepthStatus:
     billed: float
     bill: Bill | None = None
     approved: float | None = None
+    # How many of its users have no list, by why, as in counts of harvest.json.
+    without: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -50,10 +54,19 @@ def status(crawl: Crawl, scratch: Path) -> CrawlStatus:
         figures = crawl.figures(depth)
         bill = bill_of(figures) if figures else None
         users = bill.users if bill else sum(1 for _ in stored_lines(crawl.store, crawl.here.depth(depth)))
-        found.append(DepthStatus(depth, state, users, spent(harvests, depth), bill, crawl.approved(depth)))
+        without, billed = _without_lists(harvests, depth), spent(harvests, depth)
+        found.append(DepthStatus(depth, state, users, billed, bill, crawl.approved(depth), without))
     last = depths[-1] if depths else 0
     far = _reach(crawl, last, left) if left is not None and 0 < last <= crawl.max_depth else None
     return CrawlStatus(crawl.started, bool(crawl.state), found, spent(harvests), left, following, far)
+
+
+def _without_lists(harvests: Sequence[OfHarvest], depth: int) -> Mapping[str, int]:
+    counts: Counter[str] = Counter()
+    for of in harvests:
+        if of.harvest.depth == depth:
+            counts.update(of.harvest.counts)
+    return {name: counts[name] for why in WITHOUT_LIST if counts[name := f"users_{why}"]}
 
 
 def _reach(crawl: Crawl, depth: int, left: float) -> Reach:
@@ -93,18 +106,22 @@ def _of_depth(each: DepthStatus) -> dict[str, Any]:
         "uncounted": bill.uncounted if bill else 0,
         "approved_usd": each.approved,
         "billed_usd": each.billed,
+        "without_list": {name.removeprefix("users_"): number for name, number in each.without.items()},
     }
 
 
 def lines(found: CrawlStatus) -> Iterator[str]:
-    """The three lines of the bill of the depth that is to be collected."""
+    """Who has no list, and the three lines of the bill of the depth that is to be collected."""
+    for each in found.depths:
+        if words := without_lists(each.without):
+            yield f"Depth {each.depth}: {words}."
     bill = next((each.bill for each in found.depths if each.depth == found.following.depth), None)
     if bill is None or not found.is_current:
         return
     yield f"Depth {bill.depth}, at most: ${bill.at_most:,.2f}, all lists of {bill.users:,} users."
     yield (
-        f"Less overlap: ${bill.less_overlap:,.2f}, if {bill.known_share:.0%} of the accounts come again as "
-        "one depth before, and all on one UTC day."
+        f"Less overlap: ${bill.less_overlap:,.2f}, if {bill.known_share:.0%} of the accounts are repeats, "
+        f"as at depth {bill.depth - 1}: a repeat on the same day (UTC) is free."
     )
     if found.reach is not None and found.budget_left is not None:
         yield (

@@ -1,7 +1,7 @@
 """A crawl of the social graph as a store holds it: which depth is harvested, and how its lists are."""
 
 import gzip
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -63,11 +63,12 @@ class SharedDepth(Crawl, Protocol):
 
 @dataclass(frozen=True)
 class EarlierHarvest:
-    """A harvest of the crawl that is over: its depth, and what it was billed."""
+    """A harvest of the crawl that is over: its depth, what it was billed, and what it has counted."""
 
     timestamp: str
     depth: int
     usd: float
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 def harvests_since(store: Store, keys: CollectionKeys, started: str, *, until: str) -> list[EarlierHarvest]:
@@ -82,11 +83,12 @@ def harvests_since(store: Store, keys: CollectionKeys, started: str, *, until: s
 
 
 def _harvest(summary: Tree) -> EarlierHarvest:
-    crawl, billed = summary.get("crawl"), summary.get("billed")
+    crawl, billed, counts = summary.get("crawl"), summary.get("billed"), summary.get("counts") or {}
     return EarlierHarvest(
         str(summary.get("harvest_timestamp") or ""),
         count(crawl, "depth") if isinstance(crawl, dict) else 0,
         float(billed.get("usd") or 0) if isinstance(billed, dict) else 0.0,
+        {name: number for name, number in counts.items() if type(number) is int},
     )
 
 

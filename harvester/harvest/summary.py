@@ -5,9 +5,12 @@ from typing import Any
 
 from harvester.clock import moment
 from harvester.documents import HarvestSummary
+from harvester.networks.crawl import without_lists
 from harvester.text import counted, size
 
 _DONE = ("users_done", "users_unavailable", "users_failed")
+# Seconds of the shortest harvest whose speed is set beside what the rate limit allows on average.
+_WINDOW = 900
 
 
 def dollars(summary: HarvestSummary) -> float:
@@ -34,10 +37,12 @@ def amount(summary: HarvestSummary) -> str:
     if not isinstance(crawl, dict):
         return f"Tweets: {summary['tweets']:,}"
     counts = summary.get("counts") or {}
+    without = without_lists(counts)
     of_depth = f" of depth {crawl['depth']}" if crawl.get("depth") else ""
     return (
         f"Edges: {counts.get('edges', 0):,}{_speed(summary, counts.get('edges', 0))}. "
-        f"Users{of_depth}: {_users_done(counts):,} done, {users_left(crawl, counts):,} left"
+        f"Users{of_depth}: {_users_done(counts):,} done"
+        f"{f', {without}' if without else ''}, {users_left(crawl, counts):,} left"
     )
 
 
@@ -59,5 +64,7 @@ def _speed(summary: HarvestSummary, edges: int) -> str:
     seconds = (updated - begun).total_seconds()
     if seconds < 1:
         return ""
-    allowed = summary["crawl"].get("edges_a_second")
-    return f" ({edges / seconds:,.0f} edges/s{f'; the window allows {allowed:,}' if allowed else ''})"
+    speed, allowed = edges / seconds, summary["crawl"].get("edges_a_second")
+    # A window may be used up at once: a harvest shorter than it is faster than its average.
+    limit = f"; X allows {allowed:,} on average" if allowed and seconds >= _WINDOW else ""
+    return f" ({speed:,.0f} edges/s{limit})"

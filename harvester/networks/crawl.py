@@ -19,6 +19,17 @@ COMPLETE, CUT, FAILED = "complete", "cut", "failed"
 PROTECTED, SUSPENDED, NOT_FOUND = "protected", "suspended", "not_found"
 
 
+# Why an account has no list, in the order in which they are shown.
+WITHOUT_LIST = (PROTECTED, SUSPENDED, NOT_FOUND)
+
+
+def without_lists(counts: Mapping[str, int]) -> str:
+    """How many have no list, by `users_<why>`: `3 without a list (2 protected, 1 not found)`; or nothing."""
+    numbers = {why.replace("_", " "): counts.get(f"users_{why}", 0) for why in WITHOUT_LIST}
+    kinds = ", ".join(f"{number:,} {why}" for why, number in numbers.items() if number)
+    return f"{sum(numbers.values()):,} without a list ({kinds})" if kinds else ""
+
+
 def chain_key(user: str, direction: str) -> str:
     """The name of a list that is not finished, in `graph.crawl.chains` of a collection."""
     return f"{user}:{direction}"

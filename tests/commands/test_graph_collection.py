@@ -113,6 +113,26 @@ def test_a_harvest_is_shown_verified_and_read(
     assert listed["billed"]["usd"] == 1.62
 
 
+def test_users_without_a_list_are_counted_by_why(
+    person: Person, desk: tuple[Person, emulator.Emulated]
+) -> None:
+    control = desk[1].control
+    users = [user["id"] for user in control.users(count=60)][-5:]
+    states = dict(zip(users, ["protected", "protected", "suspended", "deleted", "ok"], strict=True))
+    for user, state in states.items():
+        control.user(user, state=state)
+    person.write({"id": "hidden", "type": "graph", "users": {user: {} for user in users}})
+    without = "4 without a list (2 protected, 1 suspended, 1 not found)"
+    said = person.output("collection-config", "check", "--live", "--yes")
+    assert f"{without}; not found: {users[3]}; protected: @" in said
+    assert f"; suspended: {users[2]}." in said
+    person.output("collection", "add")
+    assert f"Users: 5 done, {without}, 0 left." in person.harvester("local", "harvester", "hidden").out
+    assert f"Depth 0: {without}." in person.output("graph", "status", "hidden")
+    (seeds, *_) = json.loads(person.output("graph", "status", "hidden", "--json"))["depths"]
+    assert seeds["without_list"] == {"protected": 2, "suspended": 1, "not_found": 1}
+
+
 @pytest.mark.usefixtures("harvested")
 def test_a_damaged_file_of_edges_is_found(person: Person) -> None:
     (edges,) = (person.folder / "collections/watch").rglob("edges-*.gz")

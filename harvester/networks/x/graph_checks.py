@@ -1,14 +1,16 @@
 """What lists of followers may cost, before the first is read: by what is known of the seeds."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from harvester.collection.kinds.kind import count
 from harvester.documents import Collection, Tree
 from harvester.networks.check import Check
-from harvester.networks.crawl import DIRECTIONS, FOLLOWERS, FOLLOWING
+from harvester.networks.crawl import DIRECTIONS, FOLLOWERS, FOLLOWING, NOT_FOUND, PROTECTED, without_lists
 from harvester.networks.x.client import LOOK_UP, XClient
 from harvester.networks.x.decoding import member
+from harvester.networks.x.page import name_in
 from harvester.networks.x.prices import price, prices
+from harvester.networks.x.sources.accounts import STATES, state_of
 from harvester.text import counted
 
 _COUNTS = {FOLLOWERS: "followers_count", FOLLOWING: "following_count"}
@@ -67,24 +69,34 @@ def ask(x: XClient, tree: Collection) -> Iterator[Check]:
     ids, section = list(tree["users"]), tree.get("graph") or {}
     most, lists = count(section, "max_edges_per_user"), _directions(section)
     edges = found = 0
-    missing: list[str] = []
+    without: dict[str, list[str]] = {}
     for start in range(0, len(ids), LOOK_UP):
         page = x.users(ids[start : start + LOOK_UP])
         listed = {user["id"]: user for user in page.users}
-        missing += [user for user in ids[start : start + LOOK_UP] if user not in listed]
+        gone = {problem.resource_id: STATES.get(problem.outcome, "") for problem in page.problems}
+        for user in ids[start : start + LOOK_UP]:
+            if user not in listed:
+                without.setdefault(gone.get(user) or NOT_FOUND, []).append(user)
         for profile in listed.values():
             said = [said_by(profile).get(direction, 0) for direction in lists]
             edges += sum(min(number, most) if most else number for number in said)
             found += 1
+            if state_of(profile) == PROTECTED:
+                without.setdefault(PROTECTED, []).append(f"@{name_in(profile) or profile['id']}")
     dollars = price_of_edges(edges) + price("users", users=found)
     detail = (
         f"at most ${dollars:,.2f} for depth 0: {edges:,} accounts on the lists of {counted(found, 'user')}"
     )
     least = edges * 900 // EDGES_A_WINDOW // len(lists)
     yield Check("cost", True, f"{detail}; X's rate limit takes {_duration(least)}.", instead_of="cost")
-    if missing:
-        shown = ", ".join(missing[:5]) + (", …" if len(missing) > 5 else "")
-        yield Check("users at X", True, f"{counted(len(missing), 'user')} not found: {shown}.")
+    if without:
+        counts = {f"users_{why}": len(users) for why, users in without.items()}
+        named = "; ".join(f"{why.replace('_', ' ')}: {_some(without[why])}" for why in sorted(without))
+        yield Check("users at X", True, f"{without_lists(counts)}; {named}.")
+
+
+def _some(users: Sequence[str]) -> str:
+    return ", ".join(users[:5]) + (", …" if len(users) > 5 else "")
 
 
 def _directions(section: Tree) -> tuple[str, ...]:

@@ -16,8 +16,8 @@ from harvester.networks.crawl import (
     FAILED,
     FOLLOWERS,
     NOT_FOUND,
-    PROTECTED,
     SUSPENDED,
+    WITHOUT_LIST,
     Crawl,
     Edges,
     chain_key,
@@ -28,8 +28,6 @@ from harvester.networks.x.job import Job
 from harvester.networks.x.sources.page_room import PageRoom, PageShare
 from harvester.networks.x.sources.seeds import Seed, look_up
 
-# Why an account has no list.
-WITHOUT_LIST = {PROTECTED, SUSPENDED, NOT_FOUND}
 # Of followers: docs.x.com, "Get followers".
 _PAGE = 1000
 # Empty pages in a row, each with a token.

@@ -14,10 +14,10 @@ from harvester.collection.kinds.kind import count
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.networks import Batch, Stopped
-from harvester.networks.crawl import FAILED, Crawl, Waiting
+from harvester.networks.crawl import FAILED, WITHOUT_LIST, Crawl, Waiting
 from harvester.networks.x import XError
 from harvester.networks.x.job import Job
-from harvester.networks.x.sources.account_list import WITHOUT_LIST, AccountList, Reading
+from harvester.networks.x.sources.account_list import AccountList, Reading
 from harvester.networks.x.sources.failures import Failures
 from harvester.networks.x.sources.page_room import PageRoom, PageShare
 from harvester.networks.x.sources.seeds import Seed, look_up
@@ -101,8 +101,10 @@ class _Depth:
         outcomes = set()
         for direction in waiting.directions:
             outcomes.add(self._list(waiting.user, direction, seed))
-        name = "users_failed" if FAILED in outcomes else "users_done"
-        self._job.put(Batch(counts={"users_unavailable" if outcomes & WITHOUT_LIST else name: 1}))
+        if why := next((each for each in WITHOUT_LIST if each in outcomes), ""):
+            self._job.put(Batch(counts={"users_unavailable": 1, f"users_{why}": 1}))
+        else:
+            self._job.put(Batch(counts={"users_failed" if FAILED in outcomes else "users_done": 1}))
 
     def _list(self, user: str, direction: str, seed: Seed) -> str:
         """Read one list to its end; the outcome."""
