@@ -62,6 +62,13 @@ def counted(number: int, what: str) -> str:
     return f"{number:,} {many}"
 
 
+def in_dollars(amount: float) -> str:
+    """$2.00, $0.005: cents, and what is less than one if there is little."""
+    if amount >= 1 or round(amount, 2) == round(amount, 6):
+        return f"${amount:,.2f}"
+    return "$" + f"{amount:.6f}".rstrip("0")
+
+
 def together(names: Sequence[str]) -> str:
     """`a`, `a and b`, `a, b and c`."""
     *most, last = names

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from harvester.collection.begun_crawl import for_the_next
 from harvester.collection.description import budget
+from harvester.collection.kinds import is_crawl
 from harvester.documents import Collection
 from harvester.errors import HarvesterError
 from harvester.networks import Client
@@ -11,6 +13,7 @@ from harvester.networks.check import Check as Check
 from harvester.networks.registry import network_of
 from harvester.networks.validation import as_valid, problems
 from harvester.settings import Settings
+from harvester.text import in_dollars
 
 
 def of_description(tree: Mapping[str, Any], settings: Settings) -> Iterator[Check]:
@@ -26,6 +29,8 @@ def of_description(tree: Mapping[str, Any], settings: Settings) -> Iterator[Chec
     yield from network.estimates(collection)
     if network.prices:
         yield _budget(collection, settings)
+    for words in for_the_next(collection):
+        yield Check("next crawl", True, words)
 
 
 def keys_of(tree: Collection, settings: Settings) -> Check:
@@ -52,10 +57,13 @@ def _budget(tree: Collection, settings: Settings) -> Check:
         hint = '"budget_usd": 5 in the collection, or the setting, sets one.'
         return Check("budget", True, "none: the cost of a harvest is not limited.", hint)
     page = network_of(tree).least_cost(tree)
+    # The setting is of each harvest of a crawl, too.
+    whole = "crawl" if is_crawl(tree) and most == tree.get("budget_usd") else "harvest"
     if most < page:
-        detail = f"${most:,.2f} a harvest, and one request may cost ${page:,.2f}: no request would be made."
+        cost = f"one request may cost {in_dollars(page)}"
+        detail = f"{in_dollars(most)} a {whole}, and {cost}: no request would be made."
         return Check("budget", False, detail, "Raise `budget_usd`.")
-    return Check("budget", True, f"a harvest stops before it costs more than ${most:,.2f}.")
+    return Check("budget", True, f"a {whole} stops before it costs more than {in_dollars(most)}.")
 
 
 def with_network(

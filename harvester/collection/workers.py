@@ -8,6 +8,7 @@ collection has, and no two have the same profile. What they share is the crawl o
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from harvester.collection.begun_crawl import section_of
 from harvester.collection.shards import shard_id
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
@@ -40,7 +41,7 @@ def worker_tree(tree: Mapping[str, Any], number: int) -> Tree:
     made: Tree = {name: tree[name] for name in _SHARED if name in tree}
     if usd := tree.get("budget_usd"):
         made["budget_usd"] = max(0.01, round(usd / len(profiles), 2))
-    section = tree.get("graph") or {}
+    section = section_of(tree)
     return {
         "id": shard_id(str(tree["id"]), number),
         "type": tree["type"],

@@ -75,8 +75,8 @@ class Crawling:
                 self._close(crawl, step.depth)
             elif crawl and step.step == approval.OVER:
                 done = self._end(crawl, step.depth, done)
-            elif step.step == approval.WAIT:
-                return self._wait(step)
+            elif step.step in (approval.WAIT, approval.SPENT):
+                return self._wait(step, APPROVAL if step.step == approval.WAIT else BUDGET)
             else:
                 place = (crawl.started if crawl else "", step.depth)
                 if done is not None and place in tried:
@@ -130,9 +130,9 @@ class Crawling:
         print_line(f"{self.keys.id}: the crawl is over at depth {depth}.")
         return done or Outcome(COMPLETE, "The crawl was over; the next harvest begins another.")
 
-    def _wait(self, step: "Next") -> Outcome:
-        outcome = Outcome(STOPPED, step.why, Exit.RETRY_LATER, step.hint, APPROVAL)
-        say_error(printable(f"{self.keys.id} => {STOPPED} ({APPROVAL}): {step.why}. {step.hint}"))
+    def _wait(self, step: "Next", limit: str) -> Outcome:
+        outcome = Outcome(STOPPED, step.why, Exit.RETRY_LATER, step.hint, limit)
+        say_error(printable(f"{self.keys.id} => {STOPPED} ({limit}): {step.why}. {step.hint}"))
         return outcome
 
     def _tree(self) -> Tree:

@@ -12,7 +12,7 @@ from harvester.documents import HarvestSummary, Tree
 from harvester.errors import HarvesterError
 from harvester.graph import crawls
 from harvester.graph.approval import Next
-from harvester.graph.status import CrawlStatus, DepthStatus, status
+from harvester.graph.status import CrawlStatus, DepthStatus, status, what_follows
 from harvester.harvest import catalog
 from harvester.harvest.summary import users_left
 from harvester.store import Store
@@ -94,4 +94,4 @@ def _note(found: CrawlStatus) -> str:
     following: Next = found.following
     if not found.is_current or not following.why:
         return ""
-    return f"Next: {following.step}: {following.why}. {following.hint}".strip()
+    return f"{what_follows(following)} {following.hint}".strip()

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import floor
 from pathlib import Path
 
 from harvester.collection import history
@@ -10,17 +11,18 @@ from harvester.errors import Exit, HarvesterError
 from harvester.graph.bills import Bill, bill_of
 from harvester.graph.crawls import Crawl, OfHarvest, spent
 from harvester.graph.intact import require_intact
+from harvester.networks.registry import network_of
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys
-from harvester.text import counted
+from harvester.text import counted, in_dollars
 
 _CENT = 0.01
-COLLECT, CLOSE, WAIT, OVER = "collect", "close", "wait for approval", "over"
+COLLECT, CLOSE, WAIT, SPENT, OVER = "collect", "close", "wait for approval", "used up", "over"
 
 
 @dataclass(frozen=True)
 class Next:
-    """What comes next, and at which depth; of a wait, why, and what to do."""
+    """What comes next, and at which depth; of a wait, and of money that is used up, why, and what to do."""
 
     step: str
     depth: int
@@ -39,7 +41,7 @@ def next_step(crawl: Crawl, scratch: Path) -> Next:
     depth = depths[-1]
     if next(iter(crawl.waiting(depth, scratch)), None) is None:
         return Next(CLOSE, depth)
-    return _collected(crawl, depth) if depth else Next(COLLECT, 0)
+    return _used_up(crawl, depth) or (_collected(crawl, depth) if depth else Next(COLLECT, 0))
 
 
 def _collected(crawl: Crawl, depth: int) -> Next:
@@ -62,30 +64,52 @@ def _waits(crawl: Crawl, bill: Bill, left: float | None) -> Next:
     why = f"depth {bill.depth} of {counted(bill.users, 'user')} costs at most ${bill.at_most:,.2f}{of_budget}"
     if bill.uncounted:
         why += f"; {counted(bill.uncounted, 'user')} may cost more, as their profiles give no number"
-    if left is not None and left <= 0:
-        return Next(WAIT, bill.depth, why, f"Raise budget_usd of {crawl.keys.id} to go on.")
     command = f"graph approve {crawl.keys.id} --depth {bill.depth} --usd {usd:.2f}"
     return Next(WAIT, bill.depth, why, f"Approve it with `{command}`, then harvest again.")
 
 
 def left_over(crawl: Crawl, scratch: Path) -> str:
-    """Of a depth whose money is spent: how many users are left, and how to go on."""
+    """Of a depth whose money is spent: how many users are left, and how to continue."""
     depth, harvests = crawl.depths()[-1], crawl.harvests()
     users = sum(1 for _ in crawl.waiting(depth, scratch))
-    left, approved = crawl.budget_left(harvests), crawl.approved(depth)
-    said = (
-        f"{crawl.keys.id}: {counted(users, 'user')} of depth {depth} {'is' if users == 1 else 'are'} left. "
-    )
-    rest = bill_of(crawl.figures(depth)).at_most - spent(harvests, depth) if depth else 0.0
+    left = f"{counted(users, 'user')} of depth {depth} {'is' if users == 1 else 'are'} left."
+    return f"{crawl.keys.id}: {left} {_more(crawl, depth, harvests)}"
+
+
+def _used_up(crawl: Crawl, depth: int) -> Next | None:
+    """Where no request more would be within the budget, or within what was approved."""
+    harvests, approved = crawl.harvests(), crawl.approved(depth)
+    whole, least = crawl.budget, least_cost(crawl)
+    of_all, at_depth = spent(harvests), spent(harvests, depth)
+    if whole is not None and round(whole - of_all, 6) < least:
+        why = f"the crawl's budget of {in_dollars(whole)} is used up: {in_dollars(of_all)} are billed"
+    elif approved is not None and round(approved - at_depth, 6) < least:
+        what = f"the approval of {in_dollars(approved)} for depth {depth}"
+        why = f"{what} is used up: {in_dollars(at_depth)} are billed"
+    else:
+        return None
+    return Next(SPENT, depth, why, _more(crawl, depth, harvests))
+
+
+def least_cost(crawl: Crawl) -> float:
+    """Dollars: no request costs less."""
+    lists = network_of(crawl.tree).lists
+    return min(lists.cost(direction, 1) for direction in crawl.directions)
+
+
+def _more(crawl: Crawl, depth: int, harvests: Sequence[OfHarvest]) -> str:
+    """How to allow what is left of a depth to be collected."""
+    name, left, approved = crawl.keys.id, crawl.budget_left(harvests), crawl.approved(depth)
+    at_depth = spent(harvests, depth)
+    rest = bill_of(crawl.figures(depth)).at_most - at_depth if depth else 0.0
     # The approval is what ended it if the budget has more.
-    if approved is not None and (left is None or left > approved - spent(harvests, depth) + _CENT):
-        usd = approved + (rest if left is None else min(rest, left))
-        return said + f"`graph approve {crawl.keys.id} --depth {depth} --usd {usd:.2f}` approves the rest."
-    return (
-        said
-        + f"Raise budget_usd of {crawl.keys.id} to go on"
-        + (f": the rest costs at most ${rest:,.2f}." if depth else ".")
-    )
+    if approved is not None and (left is None or left > approved - at_depth + _CENT):
+        more = max(_CENT, rest if left is None else min(rest, left))
+        # Rounded down where the budget ends it: what is above that is refused.
+        dollars = floor(round((at_depth + more) * 100, 4)) / 100
+        return f"`graph approve {name} --depth {depth} --usd {dollars:.2f}` approves the rest."
+    most = f": the rest costs at most ${rest:,.2f}" if depth and rest > 0 else ""
+    return f"Raise budget_usd of {name} to go on{most}."
 
 
 def approve(store: Store, keys: CollectionKeys, crawl: Crawl | None, *, depth: int, usd: float) -> Tree:

@@ -12,6 +12,7 @@ from typing import Any
 
 from harvester.clock import moment
 from harvester.collection import history
+from harvester.collection.begun_crawl import section_of
 from harvester.collection.description import budget
 from harvester.collection.kinds.kind import count
 from harvester.collection.workers import WORKER_OF, worker_ids
@@ -52,7 +53,8 @@ class Crawl:
 
     @property
     def section(self) -> Tree:
-        return self.tree.get("graph") or {}
+        """As it counts for this crawl."""
+        return section_of(self.tree, self.started)
 
     @property
     def state(self) -> Tree:
@@ -134,8 +136,12 @@ class Crawl:
 
     def budget_left(self, harvests: Sequence[OfHarvest]) -> float | None:
         """The dollars of the collection's budget that the crawl has left; None if it has no budget."""
-        whole = budget({**self.tree}, setting=0)
-        return None if whole is None else round(max(0.0, whole - spent(harvests)), 6)
+        return None if self.budget is None else round(max(0.0, self.budget - spent(harvests)), 6)
+
+    @property
+    def budget(self) -> float | None:
+        """The dollars of the collection's budget; None if it has none."""
+        return budget({**self.tree}, setting=0)
 
     def approved(self, depth: int) -> float | None:
         """The dollars that were approved for a depth."""

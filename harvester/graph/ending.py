@@ -2,6 +2,7 @@
 
 from harvester.clock import timestamp
 from harvester.collection import history
+from harvester.collection.begun_crawl import BEGUN
 from harvester.documents import Tree
 from harvester.graph.crawls import Crawl
 
@@ -11,9 +12,12 @@ def note_end(crawl: Crawl, depth: int) -> None:
 
     def edit(tree: Tree) -> Tree:
         section = tree.get("graph") or {}
-        if (section.get("crawl") or {}).get("started") != crawl.started:
+        state = section.get("crawl") or {}
+        if state.get("started") != crawl.started:
             return tree
         last = {"started": crawl.started, "depth": depth, "ended": timestamp(crawl.store.now())}
+        if BEGUN in state:
+            last[BEGUN] = state[BEGUN]
         return {**tree, "graph": {**section, "crawl": None, "last_crawl": last}}
 
     history.edit(crawl.store, crawl.keys, edit, note="The crawl is over.")

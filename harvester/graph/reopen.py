@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harvester.clock import timestamp
 from harvester.collection import history
+from harvester.collection.begun_crawl import BEGUN
 from harvester.documents import Tree
 from harvester.documents.lists import ListEnd, list_ends
 from harvester.errors import Exit, HarvesterError
@@ -96,7 +97,9 @@ def _reopen(crawl: Crawl, depth: int, change: Callable[[Tree], Tree]) -> None:
 
     def edit(tree: Tree) -> Tree:
         section = tree.get("graph") or {}
-        state = section.get("crawl") or {"started": crawl.started, "depth": depth - 1}
+        last = section.get("last_crawl") or {}
+        begun = {BEGUN: last[BEGUN]} if BEGUN in last and last.get("started") == crawl.started else {}
+        state = section.get("crawl") or {"started": crawl.started, "depth": depth - 1, **begun}
         if state.get("started") != crawl.started:
             raise _refused(
                 f"Another crawl of {crawl.keys.id} has begun meanwhile.",

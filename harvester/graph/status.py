@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harvester.graph.approval import Next, next_step
+from harvester.graph.approval import OVER, SPENT, Next, next_step
 from harvester.graph.bills import Bill, Reach, bill_of, reach
 from harvester.graph.close import stored_lines
 from harvester.graph.crawls import Crawl, OfHarvest, spent
@@ -32,7 +32,10 @@ class DepthStatus:
 
 @dataclass(frozen=True)
 class CrawlStatus:
-    """The crawl, and of the depth to be approved how far the budget goes."""
+    """The crawl, and of the depth to be approved how far the budget goes.
+
+    Of a depth that is begun, `users_left` have lists that are still to be read.
+    """
 
     started: str
     is_current: bool
@@ -41,6 +44,7 @@ class CrawlStatus:
     budget_left: float | None
     following: Next
     reach: Reach | None = None
+    users_left: int | None = None
 
 
 def status(crawl: Crawl, scratch: Path) -> CrawlStatus:
@@ -57,8 +61,20 @@ def status(crawl: Crawl, scratch: Path) -> CrawlStatus:
         without, billed = _without_lists(harvests, depth), spent(harvests, depth)
         found.append(DepthStatus(depth, state, users, billed, bill, crawl.approved(depth), without))
     last = depths[-1] if depths else 0
-    far = _reach(crawl, last, left) if left is not None and 0 < last <= crawl.max_depth else None
-    return CrawlStatus(crawl.started, bool(crawl.state), found, spent(harvests), left, following, far)
+    if left is None or not 0 < last <= crawl.max_depth:
+        return CrawlStatus(crawl.started, bool(crawl.state), found, spent(harvests), left, following)
+    begun = found[-1].state == COLLECTING
+    waiting = {each.user.encode() for each in crawl.waiting(last, scratch)} if begun else None
+    return CrawlStatus(
+        crawl.started,
+        bool(crawl.state),
+        found,
+        spent(harvests),
+        left,
+        following,
+        _reach(crawl, last, left, waiting),
+        None if waiting is None else len(waiting),
+    )
 
 
 def _without_lists(harvests: Sequence[OfHarvest], depth: int) -> Mapping[str, int]:
@@ -69,14 +85,17 @@ def _without_lists(harvests: Sequence[OfHarvest], depth: int) -> Mapping[str, in
     return {name: counts[name] for why in WITHOUT_LIST if counts[name := f"users_{why}"]}
 
 
-def _reach(crawl: Crawl, depth: int, left: float) -> Reach:
-    """How far the budget goes at a depth of which nothing is collected."""
+def _reach(crawl: Crawl, depth: int, left: float, waiting: set[bytes] | None) -> Reach:
+    """How far the budget goes at a depth, of which only those who wait are left."""
     lists = network_of(crawl.tree).lists
 
     def cost(accounts: int) -> float:
         return max(lists.cost(direction, accounts) for direction in crawl.directions)
 
-    return reach(stored_lines(crawl.store, crawl.here.order(depth)), left, cost)
+    order = stored_lines(crawl.store, crawl.here.order(depth))
+    if waiting is not None:
+        order = (line for line in order if line.partition(b"\t")[0] in waiting)
+    return reach(order, left, cost)
 
 
 def as_tree(found: CrawlStatus) -> dict[str, Any]:
@@ -110,6 +129,22 @@ def _of_depth(each: DepthStatus) -> dict[str, Any]:
     }
 
 
+def _of_users(found: CrawlStatus, bill: Bill) -> str:
+    return (
+        f"{bill.users:,} users" if found.users_left is None else f"{found.users_left:,} users that are left"
+    )
+
+
+def what_follows(following: Next) -> str:
+    """What comes next, in one line."""
+    if following.step == OVER:
+        return f"Next: nothing; the crawl is over at depth {following.depth}."
+    if following.step == SPENT:
+        return f"Next: nothing, as {following.why}."
+    why = f": {following.why}" if following.why else ""
+    return f"Next: {following.step}, depth {following.depth}{why}."
+
+
 def lines(found: CrawlStatus) -> Iterator[str]:
     """Who has no list, and the three lines of the bill of the depth that is to be collected."""
     for each in found.depths:
@@ -126,7 +161,7 @@ def lines(found: CrawlStatus) -> Iterator[str]:
     if found.reach is not None and found.budget_left is not None:
         yield (
             f"At the budget: ${found.budget_left:,.2f} are left, for the lists of {found.reach.users:,} of "
-            f"{bill.users:,} users, in the order of graph.by."
+            f"{_of_users(found, bill)}, in the order of graph.by."
         )
     if bill.uncounted:
         yield f"Not counted: {bill.uncounted:,} users whose profiles give no number."

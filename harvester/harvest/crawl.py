@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from harvester.clock import moment
 from harvester.collection import history
+from harvester.collection.begun_crawl import BEGUN, kept, section_of
 from harvester.collection.description import budget
 from harvester.collection.kinds.kind import count
 from harvester.collection.workers import WORKER_OF, as_worker, crawl_owner
@@ -16,6 +17,7 @@ from harvester.documents.lists import ListEnd, list_ends
 from harvester.errors import Conflict, NotFound
 from harvester.harvest.stored_lists import StoredLists
 from harvester.networks import Batch, Put
+from harvester.networks.budget import Limit
 from harvester.networks.crawl import (
     COMPLETE,
     DIRECTIONS,
@@ -110,7 +112,7 @@ class StoredCrawl:
 
     @property
     def section(self) -> Tree:
-        return self.collection.get("graph") or {}
+        return section_of(self.collection, self.started)
 
     @property
     def here(self) -> CrawlKeys:
@@ -150,17 +152,25 @@ class StoredCrawl:
     def finished(self, line: Tree) -> None:
         """The harvest has stored it."""
 
-    def budget(self, *, setting: float) -> float | None:
-        """The dollars that this harvest may cost: what the crawl has left, and its depth where approved."""
+    def budget(self, *, setting: float) -> tuple[float | None, Limit | None]:
+        """The dollars that this harvest may cost, and what limits them if that is not the setting."""
+        of = min(self._limits(), key=lambda each: each.left, default=None)
+        left = max(0.0, of.left) if of else None
+        if setting and (left is None or setting < left):
+            return setting, None
+        return left, of
+
+    def _limits(self) -> Iterator[Limit]:
+        """The budget of the crawl, and what was approved for its depth."""
         spent = sum(each.usd for each in self.before)
         at_depth = sum(each.usd for each in self.before if each.depth == self.depth)
         approved = (self._crawl.get("approved") or {}).get(str(self.depth))
-        left = [setting] if setting else []
+        owner = crawl_owner(self.collection)
         if (whole := budget({**self.collection}, setting=0)) is not None:
-            left.append(whole - spent)
+            yield Limit("The crawl's budget", whole, spent, f"Raise budget_usd of {owner} to go on.")
         if approved is not None:
-            left.append(float(approved) - at_depth)
-        return max(0.0, min(left)) if left else None
+            hint = f"`graph status {owner}` shows what the rest costs; `graph approve` approves it."
+            yield Limit(f"The approval for depth {self.depth}", float(approved), at_depth, hint)
 
     def told(self) -> Tree:
         """What harvest.json says of the crawl."""
@@ -215,7 +225,7 @@ def begin(
     here = CollectionKeys(owner).crawl(moment(started))
     if own.get("started") != started:
         # The crawl has a name before anything is stored under it.
-        begun: Tree = {"started": started, "depth": 0}
+        begun: Tree = {"started": started, "depth": 0, BEGUN: kept(section)}
         if chains := own.get("chains"):
             # Of an earlier crawl of a worker's.
             begun["chains"] = dict.fromkeys(chains)

@@ -115,7 +115,7 @@ class SourceThread:
         client.billing.budget = budget(collection, setting=context.settings.budget_usd)
         crawl = self._crawl(collection) if is_crawl(collection) else None
         if crawl:
-            client.billing.budget = crawl.budget(setting=context.settings.budget_usd)
+            client.billing.budget, client.billing.limit = crawl.budget(setting=context.settings.budget_usd)
         if self._client:
             client.go_on_from(self._client)
             self._client.close()

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from harvester.clock import Stop, Stopped
 from harvester.errors import Exit, HarvesterError
+from harvester.text import in_dollars
 
 
 class Price(Protocol):
@@ -23,6 +24,9 @@ _UNITS = 1_000_000
 _LOOK = 0.5
 
 
+_OF_EACH = "The next harvest continues from there; `budget_usd` limits the cost of each harvest."
+
+
 class BudgetReached(HarvesterError):
     """Asking on might cost more than was allowed."""
 
@@ -35,6 +39,23 @@ class Prices:
     price: Price
 
 
+@dataclass(frozen=True)
+class Limit:
+    """Dollars that were allowed for more than one harvest: what they are for, how many are spent by others.
+
+    `hint` says what to do once they are spent.
+    """
+
+    of: str
+    usd: float
+    before: float
+    hint: str
+
+    @property
+    def left(self) -> float:
+        return round(self.usd - self.before, _DIGITS)
+
+
 class Billing:
     """The running count of one client, and what it may come to; many threads add to it.
 
@@ -43,6 +64,8 @@ class Billing:
 
     def __init__(self, budget: float | None = None, *, prices: Prices | None = None) -> None:
         self.budget = budget
+        # Where the budget is what other harvests left of it.
+        self.limit: Limit | None = None
         self._prices = prices
         self._lock = threading.Lock()
         self._settled = threading.Condition(self._lock)
@@ -108,10 +131,12 @@ class Billing:
         return self.budget is None or round(self._spent() + more, _DIGITS) <= self.budget
 
     def _reached(self, most: float) -> BudgetReached:
+        of = self.limit or Limit("The budget", self.budget or 0.0, 0.0, _OF_EACH)
+        billed = in_dollars(of.before + self._spent())
         return BudgetReached(
-            f"The budget of ${self.budget:,.2f} is used up: ${self._spent():,.2f} are billed, "
-            f"and what comes next may cost ${most:,.2f}.",
-            hint="The next harvest continues from there; `budget_usd` limits the cost of each harvest.",
+            f"{of.of} of {in_dollars(of.usd)} is used up: {billed} are billed, "
+            f"and what comes next may cost {in_dollars(most)}.",
+            hint=of.hint,
             exit_code=Exit.RETRY_LATER,
         )
 

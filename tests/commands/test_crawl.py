@@ -248,3 +248,58 @@ def test_no_copy_of_the_collection_grows_with_the_users_of_a_crawl(stage: Stage)
     assert max(entry.size for entry in copies) < 10_000
     # Half a megabyte of packed ids, once each.
     assert sum(entry.size for entry in stored) < 3_000_000
+
+
+def edited(stage: Stage, name: str, **section: Any) -> None:
+    stage.edit(name, lambda tree: {**tree, "graph": {**tree["graph"], **section}})
+
+
+def approved(stage: Stage, name: str, usd: float) -> None:
+    keys = CollectionKeys(name)
+    approve(stage.store, keys, crawls.current(stage.store, keys, stage.collection(name)), depth=1, usd=usd)
+
+
+def test_a_crawl_keeps_its_direction_and_its_longest_list_so_that_its_bill_holds(stage: Stage) -> None:
+    seeds = stage.accounts[60:63]
+    add(stage, "turned", seeds, max_depth=1, max_edges_per_user=4)
+    crawl(stage, "turned")
+    at_most = latest(stage, "turned").figures(1)["usd_at_most"]
+    edited(stage, "turned", direction="both", max_edges_per_user=None)
+    approved(stage, "turned", 500)
+    assert crawl(stage, "turned").state == COMPLETE
+    found = latest(stage, "turned")
+    assert 0 < crawls.spent(found.harvests(), 1) <= at_most
+    assert found.directions == ("followers",)
+    # The next crawl begins with what was edited.
+    assert crawl(stage, "turned").limit == "approval"
+    again = latest(stage, "turned")
+    assert (again.directions, again.most_edges) == (("followers", "following"), None)
+
+
+def test_a_crawl_whose_money_is_spent_says_which_and_begins_no_harvest(stage: Stage) -> None:
+    add(stage, "spent", stage.accounts[64:67], max_depth=1, budget_usd=3)
+    crawl(stage, "spent")
+    approved(stage, "spent", 0.5)
+    ended = crawl(stage, "spent")
+    assert ended.reason.startswith("The approval for depth 1 of $0.50 is used up: $0.50 are billed, and "), (
+        ended
+    )
+    harvests = len(latest(stage, "spent").harvests())
+    again = crawl(stage, "spent")
+    assert (again.limit, again.exit_code) == ("budget", Exit.RETRY_LATER)
+    assert again.reason == "the approval of $0.50 for depth 1 is used up: $0.50 are billed"
+    assert "`graph approve spent --depth 1 --usd " in again.hint
+    approved(stage, "spent", float(again.hint.partition("--usd ")[2].partition("`")[0]))
+    ended = crawl(stage, "spent")
+    assert ended.reason.startswith("The crawl's budget of $3.00 is used up: $3.00 are billed, and "), ended
+    again = crawl(stage, "spent")
+    assert again.reason == "the crawl's budget of $3.00 is used up: $3.00 are billed"
+    assert again.hint.startswith("Raise budget_usd of spent to go on: the rest costs at most $")
+    assert len(latest(stage, "spent").harvests()) == harvests + 1
+
+
+def test_the_budget_of_the_seeds_that_is_spent_begins_no_harvest(stage: Stage) -> None:
+    add(stage, "little", stage.accounts[68:71], budget_usd=0.05)
+    assert crawl(stage, "little").reason.startswith("The crawl's budget of $0.05 is used up: ")
+    assert crawl(stage, "little").hint == "Raise budget_usd of little to go on."
+    assert len(latest(stage, "little").harvests()) == 1

@@ -247,3 +247,78 @@ def test_a_downloaded_and_a_copied_crawl_have_its_depths(stage: Stage, person: P
     assert "twin has no crawl yet." in refused(person, "graph", "status", "twin")
     person.output("collection", "delete", "kept", "--yes", *there)
     assert not list((folder / "other" / "kept").rglob("*.gz"))
+
+
+@pytest.fixture
+def keys_set(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("X_API_URL", stage.emulated.url)
+    monkeypatch.setenv("BEARER_TOKEN", "emulator-bearer")
+
+
+@pytest.mark.usefixtures("keys_set")
+def test_a_crawl_of_which_nothing_is_left_to_spend_says_so(stage: Stage, person: Person) -> None:
+    add(stage, "poor", stage.accounts[80:83], max_depth=1, budget_usd=50)
+    crawl(stage, "poor")
+    person.output(*["graph", "approve", "poor", "--depth", "1", "--usd", "0.5"])
+    crawl(stage, "poor")
+    told = person("graph", "status", "poor")
+    assert "Next: nothing, as the approval of $0.50 for depth 1 is used up: $0.50 are billed." in told.out
+    assert "graph approve poor --depth 1 --usd " in told.err
+    users = json.loads(person.output("graph", "status", "poor", "--json"))
+    assert f"for the lists of {users['at_the_budget']['users']} of " in told.out
+    left = sum(1 for _ in latest(stage, "poor").waiting(1, stage.work / "left"))
+    assert 0 < left < users["depths"][1]["users"]
+    assert f" of {left} users that are left, in" in told.out
+    assert users["at_the_budget"]["users"] <= left
+    again = person("collection", "once", "poor", "--wait")
+    assert again.code == 5 and again.err.startswith("poor cannot continue: the approval of $0.50 for depth 1")
+
+
+@pytest.mark.usefixtures("keys_set")
+def test_a_crawl_that_a_lower_max_depth_ends_is_over_and_nothing_is_started(
+    stage: Stage, person: Person
+) -> None:
+    add(stage, "lowered", stage.accounts[84:86], max_depth=1)
+    crawl(stage, "lowered")
+    stage.edit("lowered", lambda tree: {**tree, "graph": {**tree["graph"], "max_depth": "0"}})
+    assert "Next: nothing; the crawl is over at depth 0." in person.output("graph", "status", "lowered")
+    ended = person("collection", "once", "lowered", "--wait")
+    assert ended.code == 0 and "The crawl of lowered is over at depth 0;" in ended.err, ended
+    assert stage.collection("lowered")["graph"]["crawl"] is None
+    assert len(latest(stage, "lowered").harvests()) == 1
+
+
+def test_an_edit_says_what_applies_from_the_next_crawl(stage: Stage, person: Person) -> None:
+    seeds = stage.accounts[87:89]
+    add(stage, "edited", seeds, max_depth=1)
+    crawl(stage, "edited")
+    person.output("collection-config", "download", "edited", "--force")
+    tree = person.file
+    tree["graph"]["direction"] = "following"
+    users = {user: value for user, value in tree["users"].items() if user != seeds[0]}
+    person.write({**tree, "users": {**users, stage.accounts[90]: {}, stage.accounts[91]: {}}})
+    told = person("collection-config", "update", "--yes")
+    words = "graph.direction applies from the next crawl; the one under way began with followers."
+    for said in (
+        words,
+        "The lists of 2 added users are read from the next crawl.",
+        "Of 1 removed user the crawl under way keeps the lists that it has read.",
+    ):
+        assert said in told.err, told
+    assert words in person("graph", "status", "edited").err
+    assert words in person("collection-config", "check", "edited").out
+
+
+def test_a_collection_without_crawls_is_named_as_such(stage: Stage, person: Person) -> None:
+    stage.add("tweets", type="user_timeline", users={stage.accounts[0]: {}})
+    assert refused(person, "graph", "status", "tweets").startswith("tweets is no graph collection.")
+
+
+def test_a_harvest_that_did_not_end_is_said_of_a_crawl_that_is_not_stored(
+    stage: Stage, person: Person
+) -> None:
+    keys = add(stage, "died", stage.accounts[92:94])
+    begun = {"state": {"harvest": "2026-01-02T03:04:05+00:00"}}
+    stage.store.create(keys.checkpoint, json.dumps(begun).encode())
+    told = refused(person, "graph", "status", "died")
+    assert "A harvest of died did not end" in told and "collection once died" in told

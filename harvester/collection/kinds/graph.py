@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harvester.collection import selection
+from harvester.collection.begun_crawl import BEGUN
 from harvester.collection.kinds.kind import (
     COUNT,
     OBJECT,
@@ -56,8 +57,19 @@ def _problems(tree: Tree, rules: Rules) -> Iterator[str]:
     shapes = {"crawl": OBJECT, "last_crawl": OBJECT}
     yield from shape_problems(section, shapes, "graph.")
     if isinstance(crawl := section.get("crawl"), dict):
-        of_crawl = {"started": TEXT, "depth": COUNT, "approved": OBJECT, "chains": OBJECT}
+        of_crawl = {"started": TEXT, BEGUN: OBJECT, "depth": COUNT, "approved": OBJECT, "chains": OBJECT}
         yield from shape_problems(crawl, of_crawl, "graph.crawl.")
+    for name in _LEARNED:
+        yield from _begun_problems(section.get(name), f"graph.{name}.{BEGUN}")
+
+
+def _begun_problems(state: Any, where: str) -> Iterator[str]:
+    if not isinstance(state, dict) or not (begun := state.get(BEGUN)):
+        return
+    if not isinstance(begun, dict) or begun.get("direction", "followers") not in CHOICES["direction"]:
+        yield f"{where} is {begun!r}; it must be as a harvest stored it, or removed."
+        return
+    yield from count_problems(begun, "max_edges_per_user", f"{where}.", least=1)
 
 
 def _choice_problems(section: Tree) -> Iterator[str]:

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harvester.collection.kinds import is_crawl
-from harvester.commands.cli.output import advise
+from harvester.collection.workers import WORKER_OF
+from harvester.commands.cli.output import advise, print_json
 from harvester.commands.cli.workspace import Workspace
 from harvester.documents import Collection
 from harvester.errors import Exit, HarvesterError
@@ -16,30 +17,56 @@ if TYPE_CHECKING:
 
 def require_approved(workspace: Workspace, keys: CollectionKeys, tree: Collection) -> None:
     """Raise while the next depth of a crawl waits for approval."""
-    from harvester.graph.approval import WAIT
-
     if not is_crawl(tree):
         return
+    if waits := _waits(keys, found := _following(workspace, keys, tree)):
+        hint = found.hint if found else ""
+        raise HarvesterError(f"{waits}.", hint=hint, exit_code=Exit.RETRY_LATER)
+
+
+def ends(
+    workspace: Workspace, keys: CollectionKeys, tree: Collection, *, dry_run: bool, as_json: bool
+) -> bool:
+    """Whether a crawl is over at what has been collected, so that nothing is started; notes and says so."""
+    from harvester.graph import crawls
+    from harvester.graph.approval import OVER
+    from harvester.graph.ending import note_end
+
+    if not is_crawl(tree) or tree.get(WORKER_OF):
+        return False
+    crawl = crawls.current(workspace.store, keys, {**tree})
     found = _following(workspace, keys, tree)
-    if found and found.step == WAIT:
-        raise HarvesterError(
-            f"{keys.id} waits for approval: {found.why}.", hint=found.hint, exit_code=Exit.RETRY_LATER
-        )
+    if not crawl or not found or found.step != OVER:
+        return False
+    if not dry_run:
+        note_end(crawl, found.depth)
+    if as_json:
+        print_json({"id": keys.id, "started": False})
+    advise(f"The crawl of {keys.id} is over at depth {found.depth}; the next harvest begins another.")
+    return True
 
 
 def say_what_follows(workspace: Workspace, keys: CollectionKeys, tree: Collection) -> None:
     """Say what a crawl whose harvest has ended waits for, or that it is over."""
     from harvester.collection import history
-    from harvester.graph.approval import WAIT
 
     if not is_crawl(tree):
         return
     now = history.current(workspace.store, keys)
     found = _following(workspace, keys, now)  # type: ignore[arg-type]
-    if found and found.step == WAIT:
-        advise(f"{keys.id} waits for approval: {found.why}. {found.hint}")
+    if found and (waits := _waits(keys, found)):
+        advise(f"{waits}. {found.hint}")
     elif not found:
         advise(f"The crawl of {keys.id} is over; `graph status {keys.id}` shows it.")
+
+
+def _waits(keys: CollectionKeys, found: "Next | None") -> str:
+    """For what a crawl waits; empty if for nothing."""
+    from harvester.graph.approval import SPENT, WAIT
+
+    if found and found.step == WAIT:
+        return f"{keys.id} waits for approval: {found.why}"
+    return f"{keys.id} cannot continue: {found.why}" if found and found.step == SPENT else ""
 
 
 def _following(workspace: Workspace, keys: CollectionKeys, tree: Collection) -> "Next | None":

@@ -18,7 +18,7 @@ from harvester.commands.cli.workspace import (
     collection_ids_argument,
     in_workspace,
 )
-from harvester.commands.collection.approved import require_approved, say_what_follows
+from harvester.commands.collection.approved import ends, require_approved, say_what_follows
 from harvester.commands.collection.follow import start_and_follow
 from harvester.commands.collection.ready import (
     OVER,
@@ -59,6 +59,8 @@ def once(
     require_keys(workspace, tree)
     require_idle(workspace, keys)
     require_approved(workspace, keys, tree)
+    if ends(workspace, keys, tree, dry_run=dry_run, as_json=as_json):
+        return int(Exit.OK)
     if dry_run:
         _tell_dry_run(workspace, tree, collection_id, as_json=as_json)
         return int(Exit.OK)

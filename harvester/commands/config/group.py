@@ -22,6 +22,7 @@ from harvester.commands.cli.workspace import (
     in_workspace,
 )
 from harvester.commands.config import running_stream
+from harvester.commands.config.next_crawl import tell_later
 from harvester.commands.config.repaid import tell_repaid
 from harvester.documents import Tree
 from harvester.errors import HarvesterError
@@ -148,6 +149,7 @@ def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, workspace: W
     if dry_run:
         click.echo("\n".join(["These changes would be made:", *changes, "Nothing was changed."]))
         tell_repaid(current, new)
+        tell_later(current, new)
         return
     plan = shards.replaced(workspace, new)
     _confirm_losses(base, mine, current, new, changes, yes=yes)
@@ -163,6 +165,7 @@ def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, workspace: W
     elif is_stream(stored):
         running_stream.tell(workspace, keys, current, stored)
     tell_repaid(current, stored)
+    tell_later(current, stored)
 
 
 def _require_may_become(current: Tree, mine: Tree) -> None:

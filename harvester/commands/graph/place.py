@@ -3,10 +3,12 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harvester.collection.kinds.names import GRAPH
+from harvester.collection.kinds import is_crawl
 from harvester.commands.cli.workspace import Workspace
 from harvester.commands.collection.ready import require_collection
+from harvester.documents import Collection
 from harvester.errors import Exit, HarvesterError
+from harvester.store.keys import CollectionKeys
 
 if TYPE_CHECKING:
     from harvester.graph.crawls import Crawl
@@ -16,15 +18,38 @@ def crawl_of(workspace: Workspace, collection_id: str) -> "Crawl":
     """The crawl that a collection is at, or else its last one; raises if there is none."""
     from harvester.graph import crawls
 
-    keys, tree = require_collection(workspace, collection_id, GRAPH)
+    keys, tree = require_graph(workspace, collection_id)
     found = crawls.latest(workspace.store, keys, {**tree})
     if found is None:
+        raise _no_crawl(workspace, keys)
+    return found
+
+
+def require_graph(workspace: Workspace, collection_id: str) -> tuple[CollectionKeys, Collection]:
+    """Raise unless there is such a collection, and it has crawls; its keys and itself."""
+    keys, tree = require_collection(workspace, collection_id)
+    if not is_crawl(tree):
         raise HarvesterError(
-            f"{collection_id} has no crawl yet.",
-            hint=f"`collection once {collection_id}` begins one.",
+            f"{collection_id} is no graph collection.",
+            hint=f"It is a {tree['type']}, which has no crawl; "
+            "`collection-config template graph --id ID` begins one that has.",
             exit_code=Exit.USAGE,
         )
-    return found
+    return keys, tree
+
+
+def _no_crawl(workspace: Workspace, keys: CollectionKeys) -> HarvesterError:
+    from harvester.harvest import catalog
+
+    if catalog.live_lock(workspace.store, keys):
+        message = f"The harvest of {keys.id} that runs has not stored its crawl yet."
+        hint = f"`harvest running {keys.id}` shows how far it is."
+    elif catalog.died(workspace.store, keys):
+        message = f"A harvest of {keys.id} did not end, and its crawl is not stored yet."
+        hint = f"The next one finishes it: `collection once {keys.id}`."
+    else:
+        message, hint = f"{keys.id} has no crawl yet.", f"`collection once {keys.id}` begins one."
+    return HarvesterError(message, hint=hint, exit_code=Exit.USAGE)
 
 
 def scratch_of(workspace: Workspace, collection_id: str) -> Path:

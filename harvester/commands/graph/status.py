@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from harvester.collection.begun_crawl import for_the_next
 from harvester.commands.cli.output import advise, json_option, print_json, print_line, table
 from harvester.commands.cli.workspace import Workspace, collection_id_argument, in_workspace
 from harvester.commands.graph.place import crawl_of, scratch_of
@@ -32,11 +33,11 @@ def status(collection_id: str, as_json: bool, workspace: Workspace) -> None:
     for line in of_graph.lines(found):
         print_line(line)
     if found.is_current:
-        following = found.following
-        why = f": {following.why}" if following.why else ""
-        print_line(f"Next: {following.step}, depth {following.depth}{why}.")
-        if following.hint:
-            advise(following.hint)
+        print_line(of_graph.what_follows(found.following))
+        if found.following.hint:
+            advise(found.following.hint)
+        for words in for_the_next(crawl.tree):
+            advise(words)
 
 
 def _rows(found: "CrawlStatus") -> list[dict[str, Any]]:

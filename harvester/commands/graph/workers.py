@@ -18,7 +18,8 @@ from harvester.commands.cli.output import (
     table,
 )
 from harvester.commands.cli.workspace import Workspace, collection_id_argument, in_workspace
-from harvester.commands.collection.ready import OVER, require_collection, require_idle
+from harvester.commands.collection.ready import OVER, require_idle
+from harvester.commands.graph.place import require_graph
 from harvester.documents import Collection, Tree
 from harvester.errors import Exit, HarvesterError, NotFound
 from harvester.networks.registry import network_of
@@ -45,7 +46,7 @@ def workers() -> None:
 def plan(
     collection_id: str, profiles: str, yes: bool, dry_run: bool, as_json: bool, workspace: Workspace
 ) -> None:
-    keys, tree = require_collection(workspace, collection_id, *CRAWLS)
+    keys, tree = require_graph(workspace, collection_id)
     names = [name.strip() for name in profiles.split(",") if name.strip()]
     made = _planned(workspace, tree, names)
     for each in (collection_id, *worker_ids(made)):
@@ -231,7 +232,7 @@ def status(collection_id: str, as_json: bool, workspace: Workspace) -> None:
 
 
 def _with_workers(workspace: Workspace, collection_id: str) -> tuple[CollectionKeys, Collection]:
-    keys, tree = require_collection(workspace, collection_id, *CRAWLS)
+    keys, tree = require_graph(workspace, collection_id)
     if not profiles_of(tree):
         raise HarvesterError(
             f"{collection_id} has no workers.",

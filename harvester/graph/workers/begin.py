@@ -4,6 +4,7 @@ import orjson
 
 from harvester.clock import timestamp
 from harvester.collection import history
+from harvester.collection.begun_crawl import BEGUN, kept
 from harvester.collection.workers import worker_ids
 from harvester.documents import Collection, Tree, object_in
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound
@@ -73,7 +74,7 @@ def begin_crawl(store: Store, keys: CollectionKeys, tree: Collection) -> str:
 
     def with_crawl(current: Tree) -> Tree:
         section = current.get("graph") or {}
-        crawl = section.get("crawl") or {"started": begun, "depth": 0}
+        crawl = section.get("crawl") or {"started": begun, "depth": 0, BEGUN: kept(section)}
         return {**current, "graph": {**section, "crawl": crawl}}
 
     # Another that was begun meanwhile stays, and this one has no name.

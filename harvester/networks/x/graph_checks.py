@@ -11,7 +11,7 @@ from harvester.networks.x.decoding import member
 from harvester.networks.x.page import name_in
 from harvester.networks.x.prices import price, prices
 from harvester.networks.x.sources.accounts import STATES, state_of
-from harvester.text import counted
+from harvester.text import counted, in_dollars
 
 _COUNTS = {FOLLOWERS: "followers_count", FOLLOWING: "following_count"}
 # docs.x.com, "Rate limits": of each app and direction in 15 minutes, in pages of a thousand.
@@ -55,7 +55,9 @@ def _budget(tree: Collection) -> Check:
         detail = "none: budget_usd limits what the crawl may cost, over all its harvests and depths."
         return Check("budget", True, detail)
     edges = int(dollars / price_of_edges(1))
-    return Check("budget", True, f"${dollars:,.2f}, which pays for {counted(edges, 'account')} on lists.")
+    return Check(
+        "budget", True, f"{in_dollars(dollars)}, which pays for {counted(edges, 'account')} on lists."
+    )
 
 
 def ask_terms(tree: Collection) -> str:

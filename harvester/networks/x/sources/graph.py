@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 
+from harvester.collection.begun_crawl import section_of
 from harvester.collection.kinds.kind import count
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
@@ -42,7 +43,7 @@ class _Depth:
     """The lists of one depth, which workers take in order."""
 
     def __init__(self, job: Job, crawl: Crawl) -> None:
-        section = job.collection.get("graph") or {}
+        section = section_of(job.collection)
         self._job, self._crawl = job, crawl
         self._guard = threading.Lock()
         # Apart, as the other one is held while the next account is waited for.
