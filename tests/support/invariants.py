@@ -198,10 +198,14 @@ def _is_astray(folder: Path, name: str) -> bool:
     if not records.exists():
         return True
     data = [json.loads(line)["data"] for line in gzip.decompress(records.read_bytes()).splitlines()]
-    ids = [each["id"] if isinstance(each, dict) else [one["id"] for one in each] for each in data]
+    ids = [[one["id"] for one in (each if isinstance(each, list) else [each])] for each in data]
     told = [json.loads(line) for line in gzip.decompress((folder / name).read_bytes()).splitlines()]
-    here = [(each["line"], each.get("id") or each["ids"]) for each in told]
-    return any(line > len(ids) or ids[line - 1] != of for line, of in here)
+    # A line of matches names one of the posts of a record, a line of edges all accounts of a page.
+    return any(
+        each["line"] > len(ids)
+        or (each["id"] not in ids[each["line"] - 1] if "id" in each else each["ids"] != ids[each["line"] - 1])
+        for each in told
+    )
 
 
 def _refused(folder: Path, algorithm: str) -> bool:
