@@ -10,6 +10,7 @@ from harvester.clock import moment
 from harvester.collection import history
 from harvester.collection.begun_crawl import BEGUN, kept, section_of
 from harvester.collection.description import budget
+from harvester.collection.kinds import is_crawl
 from harvester.collection.kinds.kind import count
 from harvester.collection.workers import WORKER_OF, as_worker, crawl_owner
 from harvester.documents import Collection, Tree, object_in
@@ -238,6 +239,21 @@ def begin(
     found = StoredCrawl(store, keys, collection, harvest, started, depth, lists, before)
     found.done = finished_lists(lists.lines, before, depth, retried=str(crawl.get("retry") or ""))
     return found
+
+
+def crawl_of_dead(store: Store, keys: CollectionKeys, harvest: str) -> Tree:
+    """What harvest.json says of the crawl of a harvest that died before it was written there.
+
+    No depth is closed before the lists of a dead harvest are stored, so it is the depth of today.
+    """
+    tree = history.current(store, keys)
+    if not is_crawl(tree):
+        return {}
+    owner = crawl_owner(tree)
+    section = (tree if owner == keys.id else history.current(store, CollectionKeys(owner))).get("graph") or {}
+    started = str((section.get("crawl") or {}).get("started") or harvest)
+    here = CollectionKeys(owner).crawl(moment(started))
+    return {"started": started, "depth": depth_of(store, here, section)}
 
 
 def _create(store: Store, key: str, collection: Collection) -> None:

@@ -20,7 +20,7 @@ from harvester.harvest.app_lock import AppLock
 from harvester.harvest.claim import claim
 from harvester.harvest.context import Context
 from harvester.harvest.control import StopFile
-from harvester.harvest.crawl import SharedDepth, StoredCrawl
+from harvester.harvest.crawl import SharedDepth, StoredCrawl, crawl_of_dead
 from harvester.harvest.fenced_store import FencedStore
 from harvester.harvest.finalize import Ending
 from harvester.harvest.heartbeat_word import Heartbeat
@@ -225,7 +225,7 @@ class Harvest:
             )
             progress.uses_version(summary.get("collection_version") or 0)
             progress.change_waits(summary.get("change_waits") or "")
-            progress.crawls(summary.get("crawl") or {})
+            progress.crawls(summary.get("crawl") or crawl_of_dead(self.store, self.keys, progress.started))
             outcome = Outcome(INTERRUPTED, "the harvest died and was finished by the next one")
             if summary["state"] != RUNNING:
                 # It lived to say how it ended, and died, or had no store, on the last steps.
