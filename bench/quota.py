@@ -48,7 +48,7 @@ def _figures(path: Path) -> dict[str, int]:
 
 @contextmanager
 def quota(share: float, *, memory: int = 0) -> Iterator[Quota | None]:
-    """A share of one core, and so many bytes if given; None where this user may not make control groups.
+    """A share of one core, and a limit in bytes if given; None where this user may not make control groups.
 
     Its processes are to end before this block.
     """

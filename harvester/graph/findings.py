@@ -43,7 +43,7 @@ class Reading:
             said = said_by(profile)
             accounts = said if most is None else self._capped(profile, most)
             if profile.protected:
-                # Its lists are shown to nobody.
+                # Its lists are not shown.
                 accounts = 0
             line = (
                 f"{profile.id}\t{LETTERS[verdict.outcome]}\t{'' if accounts is None else accounts}"

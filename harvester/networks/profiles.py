@@ -34,5 +34,5 @@ class Lists(Protocol):
         ...
 
     def cost(self, direction: str, accounts: int) -> float:
-        """The dollars of so many accounts in lists of `followers` or `following`, without any discount."""
+        """The dollars of this many accounts in lists of `followers` or `following`, without any discount."""
         ...

@@ -43,7 +43,7 @@ def test_a_crawl_that_is_killed_again_and_again_finds_the_same(tmp_path: Path) -
     assert not crawl.state
     assert killed
     assert [lines_in(store, crawl.here.depth(depth)) for depth in crawl.depths()] == truth
-    # One crawl, and each list ended once: nothing was begun anew, nobody beyond the last depth was read.
+    # One crawl, and each list ended once: nothing was begun anew, no user beyond the last depth was read.
     assert len(list(store.folders(f"{keys.folder}graph/"))) == 1
     ends = Counter(
         (line["user"], line["depth"])

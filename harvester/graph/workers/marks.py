@@ -20,7 +20,7 @@ from harvester.store import Store, Stored
 from harvester.store.keys import CollectionKeys
 from harvester.store.worker_keys import WorkerKeys
 
-# After so many seconds without its worker, a user is another's: its list begins anew, and is paid for again.
+# After this many seconds without its worker, a user is another's: its list begins anew and is paid again.
 ABANDONED = 600.0
 # How often a worker takes up a user, without a page of it in between, until the user is given up.
 TRIES = 8

@@ -20,7 +20,7 @@ from harvester.networks.crawl import FAILED, Earlier, Waiting
 
 log = logging.getLogger("twarc-cloud")
 
-# Of the users that are missing, so many are sent at once.
+# The number of missing users that are sent at once.
 _SENT = 5_000
 _KEEP_EVERY = HIDDEN / 4
 # Who was taken up so often without a page in between is collected alone, to see who ends the worker.

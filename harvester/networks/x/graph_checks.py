@@ -19,7 +19,7 @@ EDGES_A_WINDOW = 300_000
 
 
 def price_of_edges(edges: int) -> float:
-    """The dollars for so many accounts on lists."""
+    """The dollars for this many accounts on lists."""
     return price("users/:id/followers", users=edges)
 
 
