@@ -21,6 +21,11 @@ class Exit(IntEnum):
     INTERRUPTED = 130
     TERMINATED = 143
 
+    @classmethod
+    def of(cls, code: int) -> "Exit":
+        """The outcome of a process that ended with this code; any other end, as by a signal, is an error."""
+        return cls(code) if code in set(cls) else cls.ERROR
+
 
 class HarvesterError(Exception):
     """A failure told in words: what happened and where, each single problem, and what to do next.

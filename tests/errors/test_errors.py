@@ -22,3 +22,13 @@ def test_each_kind_carries_its_parts(kind: type[HarvesterError]) -> None:
     assert (error.message, error.problems, error.hint) == ("message", ("problem",), "hint")
     assert error.exit_code == Exit.LOCKED
     assert kind("message").exit_code == Exit.ERROR
+
+
+def test_the_end_of_a_process_by_a_signal_or_an_unknown_code_is_an_error() -> None:
+    assert [Exit.of(code) for code in (0, 3, 143, -9, 77)] == [
+        Exit.OK,
+        Exit.PARTIAL,
+        Exit.TERMINATED,
+        Exit.ERROR,
+        Exit.ERROR,
+    ]

@@ -110,24 +110,17 @@ class StartWatch:
         if end.exit_code is not None and not _never_ran(task):
             words = self._said(task)
         if words:
-            return EndedAtOnce(words, exit_code=_exit(end.exit_code))
+            return EndedAtOnce(words, exit_code=Exit.of(end.exit_code or Exit.ERROR))
         code = f" with exit code {end.exit_code}" if end.exit_code is not None else ""
         return HarvesterError(
             f"The task of {self._keys.id} ended before it started{code}: {end.detail or _NO_REASON}.",
             hint=hint(end.detail),
-            exit_code=_exit(end.exit_code),
+            exit_code=Exit.of(end.exit_code or Exit.ERROR),
         )
 
 
 def _never_ran(task: Found) -> bool:
     return str(task.get("stopCode")) == "TaskFailedToStart"
-
-
-def _exit(code: int | None) -> Exit:
-    try:
-        return Exit(code or Exit.ERROR)
-    except ValueError:
-        return Exit.ERROR
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,7 @@ from harvester.store.keys import CollectionKeys
 
 # How long a harvest may take to begin before it is left to itself.
 _BEGINS_WITHIN = 20.0
-# How long a stream that has ended may take to be gone.
+# How long a harvest that has ended may take to be gone.
 _EXITS_WITHIN = 10.0
 _PAUSE = 0.1
 
@@ -82,11 +82,11 @@ class LocalCompute:
         code = process.returncode or 0
         if code not in SUCCESS_CODES and not catalog.has_ended_well(self.store, keys, marked):
             if said := logs.last_words(log):
-                raise EndedAtOnce(said, exit_code=_exit(code))
+                raise EndedAtOnce(said, exit_code=Exit.of(code))
             raise HarvesterError(
                 f"The harvest of {collection_id} ended immediately.",
                 hint=f"Its log, {log}, has the reason.",
-                exit_code=_exit(code),
+                exit_code=Exit.of(code),
             )
 
     def start(self, collection_id: str, *, log: Path) -> subprocess.Popen[bytes]:
@@ -121,8 +121,12 @@ class LocalCompute:
 
     def ended(self, collection_id: str) -> Ended | None:
         process, log = self._started.get(collection_id) or (None, Path())
+        if process and not self._slot(collection_id, ONCE).is_alive:
+            # The lock goes with the process's files, a moment before its exit code is known.
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=_EXITS_WITHIN)
         code = process.poll() if process else None
-        return None if code is None else Ended(int(_exit(code)), said=logs.last_words(log))
+        return None if code is None else Ended(int(Exit.of(code)), said=logs.last_words(log))
 
     def forget_dead_lock(self, collection_id: str) -> None:
         """Remove the lock of a harvest that this machine knows to be dead, instead of waiting for its end."""
@@ -290,11 +294,3 @@ class LocalCompute:
 
     def _slot(self, collection_id: str, kind: str) -> Slot:
         return Slot(self._folder(collection_id), "harvest" if kind == ONCE else "supervisor")
-
-
-def _exit(returncode: int) -> Exit:
-    """The exit code of a process; one that a signal ended is an error."""
-    try:
-        return Exit(returncode)
-    except ValueError:
-        return Exit.ERROR
