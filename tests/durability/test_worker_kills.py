@@ -132,17 +132,20 @@ class Scene:
             process.wait()
             self.kills += 1
 
-    def finish(self, *, kill_every: float = 0.0, kills: int = 0) -> None:
-        """Keep the workers running until the crawl is over, and kill one now and then."""
+    def finish(self, *, kills: int = 0) -> None:
+        """Keep the workers running until the crawl is over, and kill one each time some pages were given.
+
+        Pages and not seconds, so that a crawl on a fast machine is killed as often as one on a slow one.
+        """
         dice, clock, stop = random.Random(7), SystemClock(), Stop()
-        began = last = clock.elapsed()
+        began, due = clock.elapsed(), _PAGES_A_KILL
         while not self.is_over():
-            assert clock.elapsed() - began < _WITHIN + kills * (kill_every + 1.0), self.log()
+            assert clock.elapsed() - began < _WITHIN + 2.0 * kills, self.log()
             self.keep()
-            if self.kills < kills and clock.elapsed() - last > kill_every:
+            if self.kills < kills and len(self._pages_given()) >= due:
                 self.kill(dice.choice(self.ids))
-                last = clock.elapsed()
-            clock.wait(stop, 0.05)
+                due = len(self._pages_given()) + _PAGES_A_KILL
+            clock.wait(stop, 0.02)
         for process in self.running.values():
             process.wait(timeout=60)
 
@@ -177,8 +180,11 @@ class Scene:
     def pages_twice(self) -> int:
         """How many pages the network gave more often than they are stored."""
         stored = sum(len(lines) for lines in map(_lines_of, self._files("users-*.jsonl.gz")))
+        return len(self._pages_given()) - stored
+
+    def _pages_given(self) -> list[str]:
         asked = [each["path"] for each in self.emulated.truth()["requests"]]
-        return sum("/followers" in path for path in asked) - stored
+        return [path for path in asked if "/followers" in path]
 
     def _files(self, name: str) -> list[Path]:
         return [*(self.folder / "collections").glob(f"{_ID}.*/harvests/**/{name}")]
@@ -192,6 +198,7 @@ def _lines_of(path: Path) -> list[bytes]:
 
 
 _PAGE = 4
+_PAGES_A_KILL = 15
 
 
 @pytest.fixture
@@ -210,7 +217,7 @@ def opened(tmp_path: Path, moto_server: S3Server) -> Iterator[Any]:
 
 def test_a_crawl_is_true_after_its_workers_were_killed_at_random(opened: Any) -> None:
     scene = opened(workers=3)
-    scene.finish(kill_every=0.8, kills=_KILLS)
+    scene.finish(kills=_KILLS)
     scene.require_true()
     assert scene.kills > 0
     # One page of each list that was being read, as in one process; few lists are that unlucky.
