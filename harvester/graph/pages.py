@@ -42,6 +42,20 @@ def findings(
                     yield reading.findings(profiles, (places or {}).get(user, 0))
 
 
+def accounts(crawl: Crawl, depth: int) -> Iterator[Profile]:
+    """The accounts on the stored pages of a depth, each once, in the order in which they came."""
+    source, lists, known = reader(crawl.store), network_of(crawl.tree).lists, set()
+    for of in crawl.harvests():
+        if of.harvest.depth != depth:
+            continue
+        for file in _files(source, of):
+            for _, profiles in _pages(source, file, lists):
+                for profile in profiles:
+                    if profile.id not in known:
+                        known.add(profile.id)
+                        yield profile
+
+
 def _files(source: Reader, of: OfHarvest) -> Iterator[RecordFile]:
     """The files of pages of one harvest."""
     started = moment(of.harvest.timestamp)

@@ -287,12 +287,12 @@ class Network:
         """The name of an account that a person's text means, without @; empty where it can be none."""
         return plain(text).lstrip("@ ")
 
-    def look_up(self, client: Any, names: Sequence[str]) -> Iterator[Account]:
-        """The accounts of these names; those that there are not are passed over."""
+    def look_up(self, client: Any, named: Sequence[str], *, by_id: bool = False) -> Iterator[Account]:
+        """The accounts of these names, or ids; those that there are not are passed over."""
         raise HarvesterError(
             f"{self.title} cannot look up accounts by name.", hint="Add users by id.", exit_code=Exit.USAGE
         )
 
-    def look_up_cost(self, names: int) -> float:
-        """The dollars that a look-up of this many names may cost."""
+    def look_up_cost(self, accounts: int) -> float:
+        """The dollars that a look-up of this many names or ids may cost."""
         return 0.0

@@ -63,6 +63,7 @@ _CHANGING = {
 # What each is given, and what it says that it would do. `accounts` was harvested once; `live` is a stream
 # that runs; `locked` holds the lock of a dead harvest.
 _CASES: dict[str, list[tuple[str, str]]] = {
+    "edges": [("@one 12", "Would look up 2 accounts, for at most $0.02, and ask what their followers may")],
     "report write": [("accounts", "Would write "), ("accounts -o r.html", "bytes to r.html")],
     "collection-config template": [("search", "Would write a template of a search to collection.json")],
     "collection-config download": [("cats", "Would write collections/cats/collection.json of ")],

@@ -43,7 +43,8 @@ def test_each_example_of_the_page_prints_what_stands_there(person: Person) -> No
         pattern = as_pattern(expected.replace("`python twarc_cloud.py ", "`"))
         assert re.fullmatch(pattern, told.words.strip()), (command, told)
         typed += 1
-    assert typed == 15
+    assert typed == 16
+    assert f"\n```\n{(person.folder / 'followers.txt').read_text()}```\n" in _PAGE
     graph = networkx.read_gexf(person.folder / "libraries.gexf")
     assert (graph.number_of_nodes(), graph.number_of_edges()) == (300, 425)
     labels = {data["label"] for _, data in graph.nodes(data=True)}

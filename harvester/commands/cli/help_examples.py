@@ -37,6 +37,7 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "collection-config shards": ("storms", "storms --profiles a,b,c --dry-run"),
     "collection-config enable-rules": ("12347", "--tag mood"),
     "collection-config disable-rules": ("12347", "--tag mood"),
+    "edges": ("@britishmuseum", "@britishmuseum --direction following --limit 1000 -e id,username"),
     "graph status": ("libraries", "libraries --json"),
     "graph approve": ("libraries --depth 1 --usd 120",),
     "graph reselect": ("libraries --dry-run", "libraries"),

@@ -49,13 +49,18 @@ def _terminable() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def start_and_follow(workspace: Workspace, keys: CollectionKeys, *, form: str, as_json: bool) -> int:
-    """Start a harvest and show how far it is until it has ended, and then its outcome; its exit code."""
+def start_and_follow(
+    workspace: Workspace, keys: CollectionKeys, *, form: str, as_json: bool = False, err: bool = False
+) -> int:
+    """Start a harvest and show how far it is until it has ended, and then its outcome; its exit code.
+
+    With `err` all of that is on standard error.
+    """
     with _terminable():
-        return _follow(workspace, keys, form=form, as_json=as_json)
+        return _follow(workspace, keys, form=form, as_json=as_json, err=err)
 
 
-def _follow(workspace: Workspace, keys: CollectionKeys, *, form: str, as_json: bool) -> int:
+def _follow(workspace: Workspace, keys: CollectionKeys, *, form: str, as_json: bool, err: bool) -> int:
     from harvester.harvest import catalog
     from harvester.harvest.progress import INTERRUPTED
 
@@ -63,7 +68,7 @@ def _follow(workspace: Workspace, keys: CollectionKeys, *, form: str, as_json: b
     try:
         workspace.compute.once(keys.id)
         if not as_json:
-            click.echo("Started")
+            click.echo("Started", err=err)
         _watch(workspace, keys, form)
     except KeyboardInterrupt as error:
         interrupted = Exit.TERMINATED if isinstance(error, _Terminated) else Exit.INTERRUPTED
@@ -76,7 +81,7 @@ def _follow(workspace: Workspace, keys: CollectionKeys, *, form: str, as_json: b
     if summary and as_json:
         print_json(summary)
     elif summary:
-        click.echo(outcome_line(workspace, summary))
+        click.echo(outcome_line(workspace, summary), err=err)
         show_notes(workspace, summary)
     if interrupted:
         return int(interrupted)

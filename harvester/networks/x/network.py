@@ -218,16 +218,12 @@ class X(Network):
 
         yield checks.accepted_fields(client)
 
-    def look_up(self, client: "XClient", names: Sequence[str]) -> Iterator[Account]:
-        from harvester.networks.x.client import LOOK_UP
-        from harvester.networks.x.page import name_in, posts_in
+    def look_up(self, client: "XClient", named: Sequence[str], *, by_id: bool = False) -> Iterator[Account]:
+        from harvester.networks.x.look_up import accounts
 
-        for start in range(0, len(names), LOOK_UP):
-            for user in client.users_by_name(names[start : start + LOOK_UP]).users:
-                if name := name_in(user):
-                    yield Account(user["id"], name, posts_in(user))
+        return accounts(client.users if by_id else client.users_by_name, named)
 
-    def look_up_cost(self, names: int) -> float:
+    def look_up_cost(self, accounts: int) -> float:
         from harvester.networks.x.prices import price
 
-        return price("users/by", users=names)
+        return price("users/by", users=accounts)
