@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from emulator.api.auth import CREDENTIALS
+from emulator.api import auth
 from emulator.api.parameters import RECENT_SECONDS
 from emulator.clock import first_id_at, iso, parsed_iso
 from emulator.endpoints.follows import edges
@@ -22,8 +22,8 @@ class BadControl(ValueError):
     """A control call that makes no sense; answered with 400 and the reason."""
 
 
-def credentials(_service: Service, _params: Told, _body: Any) -> Any:
-    return CREDENTIALS
+def credentials(service: Service, _params: Told, _body: Any) -> Any:
+    return auth.credentials(service.options.owner)
 
 
 def clock(service: Service, _params: Told, body: Any) -> Any:

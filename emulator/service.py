@@ -75,7 +75,7 @@ def service_of(options: Options) -> Service:
         pages=pages,
         truth=truth,
         limits=Limits(clock, seconds=options.window, enforced=options.limits),
-        door=Door(),
+        door=Door(owner=options.owner),
         rules=rules,
         stream=_stream(options, world, pages, truth, rules),
         faults=Faults.from_file(options.faults, seed=options.seed),

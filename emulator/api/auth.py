@@ -43,11 +43,18 @@ def bearer_token(app: int) -> str:
     return CREDENTIALS["bearer_token"] + (f"-{app}" if app > 1 else "")
 
 
+def credentials(owner: int | None) -> dict[str, str]:
+    """What the first app accepts; an access token begins with the id of its account."""
+    token = CREDENTIALS["access_token"] if owner is None else f"{owner}-emulator-access"
+    return {**CREDENTIALS, "access_token": token}
+
+
 class Door:
     """Refuses with the 401 of the X API; remembers nonces, so that a replayed signature is refused."""
 
-    def __init__(self, app: int = 1) -> None:
+    def __init__(self, app: int = 1, owner: int | None = None) -> None:
         self._token = bearer_token(app)
+        self._access = credentials(owner)["access_token"]
         self._nonces: OrderedDict[str, None] = OrderedDict()
         self.revoked = False
 
@@ -76,13 +83,12 @@ class Door:
             self._nonces.popitem(last=False)
         return True
 
-    @staticmethod
-    def _is_ours(given: Mapping[str, str]) -> bool:
+    def _is_ours(self, given: Mapping[str, str]) -> bool:
         # Signatures carry the client's real time, so the emulator's own clock does not judge them.
         moment = given.get("oauth_timestamp", "")
         return (
             given.get("oauth_consumer_key") == CREDENTIALS["consumer_key"]
-            and given.get("oauth_token") == CREDENTIALS["access_token"]
+            and given.get("oauth_token") == self._access
             and given.get("oauth_signature_method") == "HMAC-SHA1"
             and given.get("oauth_version", "1.0") == "1.0"
             and bool(given.get("oauth_nonce"))

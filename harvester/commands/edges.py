@@ -93,8 +93,8 @@ def edges(
     if announce_dry_run(dry_run, f"{look_up}, {price}, and ask what their {direction} may cost"):
         return int(Exit.OK)
     network.require_keys(tree, workspace.settings)
-    found, missing = _look_up(workspace, tree, names, ids)
-    named = NamedAccounts(found, direction, most or 0)
+    found, missing, own = _look_up(workspace, tree, names, ids)
+    named = NamedAccounts(found, direction, most or 0, own)
     named.require_lengths()
     keys, dollars = workspace.keys(named.collection_id), named.at_most(network)
     allowed = dollars if usd is None else min(usd, dollars)
@@ -139,8 +139,8 @@ def _typed(texts: Sequence[str]) -> tuple[list[str], list[str]]:
 
 def _look_up(
     workspace: Workspace, tree: "Tree", names: list[str], ids: list[str]
-) -> "tuple[list[Account], list[str]]":
-    """The accounts, each once, and what there is not, which is said."""
+) -> "tuple[list[Account], list[str], str]":
+    """The accounts, each once; what there is not, which is said; and the account whose keys are used."""
     network, client = usual(), network_client.client(workspace.settings, tree)
     by_name: Mapping[str, Account]
     by_id: Mapping[str, Account]
@@ -157,7 +157,7 @@ def _look_up(
     found = {each.id: each for each in (*by_name.values(), *by_id.values())}
     if not found:
         raise HarvesterError("None of the accounts was found.", hint="Check the names.")
-    return list(found.values()), missing
+    return list(found.values()), missing, client.account
 
 
 def _ask(named: "NamedAccounts", dollars: float, allowed: float, *, yes: bool) -> None:

@@ -21,11 +21,15 @@ _GROWS = 100
 
 @dataclass(frozen=True)
 class NamedAccounts:
-    """Accounts whose lists of one direction are read, at most `most` accounts of each; 0: all."""
+    """Accounts whose lists of one direction are read, at most `most` accounts of each; 0: all.
+
+    `own` is the id of the account whose keys are used, whose lists may cost less.
+    """
 
     accounts: Sequence[Account]
     direction: str
     most: int = 0
+    own: str = ""
 
     @property
     def collection_id(self) -> str:
@@ -53,9 +57,11 @@ class NamedAccounts:
 
     def at_most(self, network: Network) -> float:
         """The dollars of the lists, and of the look-up with which a harvest begins; in whole cents."""
-        said = (each.lists.get(self.direction, self.most) for each in self.accounts)
-        edges = sum(self._within(number + 1 + number // _GROWS) for number in said)
-        dollars = network.lists.cost(self.direction, edges) + network.look_up_cost(len(self.accounts))
+        dollars = network.look_up_cost(len(self.accounts))
+        for each in self.accounts:
+            said = each.lists.get(self.direction, self.most)
+            edges = self._within(said + 1 + said // _GROWS)
+            dollars += network.lists.cost(self.direction, edges, own=each.id == self.own)
         return ceil(round(dollars * 100, 4)) / 100
 
     def store(self, store: Store, keys: CollectionKeys, usd: float, *, profile: str = "") -> Tree:

@@ -36,11 +36,12 @@ if TYPE_CHECKING:
 class Client:
     """The connection of one harvest to its network; threads may share it.
 
-    `app` is that of its keys: one of a network that allows one stream per app has one.
+    `app` and `account` are those of its keys: a network that allows one stream per app has the former.
     """
 
     billing: Billing
     app: str = ""
+    account: str = ""
 
     def go_on_from(self, before: "Client") -> None:
         """Take the place of another client of the same harvest, and count what it was billed."""

@@ -15,6 +15,11 @@ class Keys:
         return ""
 
     @property
+    def account(self) -> str:
+        """The id of the account that requests are signed for; empty for an app's, and where it is unknown."""
+        return ""
+
+    @property
     def whose(self) -> str:
         """Whose they are, in words."""
         return "none are needed."

@@ -33,6 +33,9 @@ class Lists(Protocol):
         """The accounts of one stored line, in its order; raises BrokenLine where it is no such page."""
         ...
 
-    def cost(self, direction: str, accounts: int) -> float:
-        """The dollars of this many accounts in lists of `followers` or `following`, without any discount."""
+    def cost(self, direction: str, accounts: int, *, own: bool = False) -> float:
+        """The dollars of this many accounts in lists of `followers` or `following`, without any discount.
+
+        With `own` the lists are those of the account whose keys are used.
+        """
         ...

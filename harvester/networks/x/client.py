@@ -54,7 +54,7 @@ class XClient(RulesApi, Client):
                 exit_code=Exit.UNAUTHORIZED,
             )
         self._keys = keys
-        self.app = keys.app
+        self.app, self.account = keys.app, keys.account
         self._base = base_url.rstrip("/")
         self._sessions = Sessions(keys, base_url=self._base, stop=stop, pool=pool, agent=user_agent)
         self._exchange = Exchange(
@@ -246,13 +246,14 @@ class XClient(RulesApi, Client):
 
     def _list(self, endpoint: Endpoint, user_id: str, token: str | None, max_results: int) -> Page:
         """A page of as many accounts as the budget still pays for."""
+        line = endpoint.own if user_id == self.account else endpoint.name
 
         def read(answer: Answer) -> Page:
             page = relations_page(answer.body, self._provenance(answer.url))
-            self.billing.add(endpoint.name, users=len(page.ids))
+            self.billing.add(line, users=len(page.ids))
             return page
 
-        with self.billing.reserve_users(endpoint.name, stop=self._exchange.stop, most=max_results) as size:
+        with self.billing.reserve_users(line, stop=self._exchange.stop, most=max_results) as size:
             params = _given(pagination_token=token, max_results=size)
             return self._accounts(endpoint, endpoint.name.replace(":id", user_id), params, read)
 

@@ -14,6 +14,11 @@ class Endpoint:
     form: bool = False
 
     @property
+    def own(self) -> str:
+        """Its line on the bill where a person asks for the person's own: X charges less for that."""
+        return f"{self.name} (own account)"
+
+    @property
     def window(self) -> str:
         return self.name if self.method == "GET" else f"{self.method} {self.name}"
 
@@ -28,6 +33,7 @@ USERS_BY_NAME = Endpoint("users/by")
 TWEETS = Endpoint("tweets")
 FOLLOWERS = Endpoint("users/:id/followers")
 FOLLOWING = Endpoint("users/:id/following")
+LISTS = {"followers": FOLLOWERS, "following": FOLLOWING}
 USAGE = Endpoint("usage/tweets", app_only=True)
 STREAM = Endpoint("tweets/search/stream", app_only=True)
 

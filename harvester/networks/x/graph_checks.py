@@ -9,7 +9,8 @@ from harvester.networks.crawl import DIRECTIONS, FOLLOWERS, FOLLOWING, NOT_FOUND
 from harvester.networks.x.client import LOOK_UP, XClient
 from harvester.networks.x.decoding import member
 from harvester.networks.x.page import name_in
-from harvester.networks.x.prices import price, prices
+from harvester.networks.x.prices import price
+from harvester.networks.x.profiles import XLists
 from harvester.networks.x.sources.accounts import STATES, state_of
 from harvester.text import counted, in_dollars
 
@@ -18,9 +19,9 @@ _COUNTS = {FOLLOWERS: "followers_count", FOLLOWING: "following_count"}
 EDGES_A_WINDOW = 300_000
 
 
-def price_of_edges(edges: int) -> float:
-    """The dollars for this many accounts on lists."""
-    return price("users/:id/followers", users=edges)
+def price_of_edges(edges: int, *, own: bool = False) -> float:
+    """The dollars for this many accounts on lists, or on those of the account whose keys are used."""
+    return XLists().cost(FOLLOWERS, edges, own=own)
 
 
 def said_by(profile: Tree) -> Mapping[str, int]:
@@ -44,8 +45,8 @@ def estimates(tree: Collection) -> Iterator[Check]:
         words = f"at most ${dollars:,.2f} for depth 0 ({most:,} of each list)"
     else:
         words = f"depends on the lists; `--live` looks up how long they are, for ${look_ups:,.2f}"
-    owned = f"${prices()['owned_reads']['user']:.3f} on lists of the account that owns the app"
-    yield Check("cost", True, f"{words}; {each} ({owned}).")
+    own = f"${price_of_edges(1, own=True):.3f} on lists of the account whose access token is used"
+    yield Check("cost", True, f"{words}; {each} ({own}).")
     yield _budget(tree)
 
 
@@ -70,7 +71,7 @@ def ask(x: XClient, tree: Collection) -> Iterator[Check]:
     """Look the users up: what depth 0 costs at most."""
     ids, section = list(tree["users"]), tree.get("graph") or {}
     most, lists = count(section, "max_edges_per_user"), _directions(section)
-    edges = found = 0
+    edges = own = found = 0
     without: dict[str, list[str]] = {}
     for start in range(0, len(ids), LOOK_UP):
         page = x.users(ids[start : start + LOOK_UP])
@@ -81,11 +82,13 @@ def ask(x: XClient, tree: Collection) -> Iterator[Check]:
                 without.setdefault(gone.get(user) or NOT_FOUND, []).append(user)
         for profile in listed.values():
             said = [said_by(profile).get(direction, 0) for direction in lists]
-            edges += sum(min(number, most) if most else number for number in said)
+            number = sum(min(each, most) if most else each for each in said)
+            edges += number
+            own += number if profile["id"] == x.account else 0
             found += 1
             if state_of(profile) == PROTECTED:
                 without.setdefault(PROTECTED, []).append(f"@{name_in(profile) or profile['id']}")
-    dollars = price_of_edges(edges) + price("users", users=found)
+    dollars = price_of_edges(edges - own) + price_of_edges(own, own=True) + price("users", users=found)
     detail = (
         f"at most ${dollars:,.2f} for depth 0: {edges:,} accounts on the lists of {counted(found, 'user')}"
     )

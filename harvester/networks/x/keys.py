@@ -48,6 +48,12 @@ class Keys(networks.Keys):
         return f"x-{hashlib.sha256(told.encode()).hexdigest()[:16]}" if told else ""
 
     @property
+    def account(self) -> str:
+        """An access token begins with the id of its account."""
+        number, dash, _ = self.access_token.partition("-")
+        return number if self.of_a_user and dash and number.isdecimal() else ""
+
+    @property
     def whose(self) -> str:
         return "those of a person." if self.of_a_user else "those of an app."
 

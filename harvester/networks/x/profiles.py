@@ -6,6 +6,7 @@ import msgspec
 
 from harvester.networks.profiles import Profile
 from harvester.networks.records import BrokenLine, readable
+from harvester.networks.x.endpoints import LISTS
 from harvester.networks.x.prices import price
 
 
@@ -58,8 +59,9 @@ class XLists:
     def profiles(self, line: bytes) -> Sequence[Profile]:
         return profiles(line)
 
-    def cost(self, direction: str, accounts: int) -> float:
-        return price(f"users/:id/{direction}", users=accounts)
+    def cost(self, direction: str, accounts: int, *, own: bool = False) -> float:
+        endpoint = LISTS[direction]
+        return price(endpoint.own if own else endpoint.name, users=accounts)
 
 
 def profiles(line: bytes) -> Sequence[Profile]:

@@ -14,9 +14,10 @@ from harvester.errors import Exit
 from harvester.harvest.progress import BUDGET, COMPLETE, PARTIAL, STOPPED
 from harvester.networks import Source
 from harvester.networks.registry import usual
+from harvester.networks.x import Keys, XClient
 from harvester.networks.x.job import Job
 from tests.support.graph_stage import edges_of, end_crawl, ids_of_list, lists_of
-from tests.support.harvest_stage import DAY, Ended, Stage, staged
+from tests.support.harvest_stage import DAY, KEYS, Ended, Stage, staged
 
 _SEEN: set[str] = set()
 _FOLLOWERS = "GET /2/users/*/followers"
@@ -204,6 +205,47 @@ def billed(*harvests: Ended) -> int:
     name = "users/:id/followers"
     each = (ended.summary["billed"]["by_endpoint"].get(name, {}) for ended in harvests)
     return sum(of.get("users", 0) for of in each)
+
+
+def of_emulator(stage: Stage) -> float:
+    """The dollars that the emulator charges for accounts."""
+    of = stage.control.truth()["billed"]
+    return round((of["users"] - of["users_owned"]) * 0.01 + of["users_owned"] * 0.001, 4)
+
+
+def test_lists_of_the_account_whose_keys_are_used_cost_less_in_the_estimate_and_on_both_bills(
+    tmp_path: Path,
+) -> None:
+    world: dict[str, Any] = {"users": 60, "posts_per_user": 0, "hubs": "0:40,1:9"}
+    with staged(tmp_path / "asked", **world) as stage:
+        own, other = stage.accounts[:2]
+    with staged(tmp_path, owner=int(own), **world) as stage:
+        given = stage.control.call("GET", "credentials")
+        of_a_user = Keys(**{name: value for name, value in given.items() if name != "bearer_token"})
+        asking = XClient(of_a_user, base_url=stage.emulated.url, clock=stage.clock, stop=Stop())
+        tree: Any = {"id": "x", "type": "graph", "graph": {"direction": "both"}}
+        for name, users, keys in (
+            ("own", [own], of_a_user),
+            ("both", [own, other], of_a_user),
+            ("app", [own, other], KEYS),
+        ):
+            tree["users"] = {user: {} for user in users}
+            asking.account = keys.account
+            at_most = next(check.detail for check in usual().ask(tree, asking) if check.check == "cost")
+            stage.keys = keys
+            stage.add(name, **{**tree, "id": name})
+            stage.control.reset_truth()
+            billed = stage.harvest(name).summary["billed"]["usd"]
+            assert f"at most ${billed:,.2f} for depth 0" in at_most
+            # That of an app does not know whose app it is.
+            assert billed > of_emulator(stage) if name == "app" else billed == of_emulator(stage)
+        stage.keys = of_a_user
+        stage.add("pinch", type="graph", users={own: {}}, graph={}, budget_usd=0.015)
+        pinched = stage.harvest("pinch")
+        assert pinched.outcome.limit == BUDGET
+        assert pinched.summary["billed"]["usd"] == 0.015
+        (page,) = edges_of(stage, pinched)
+        assert len(page["ids"]) == 5
 
 
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -116,6 +116,8 @@ def test_no_repr_shows_a_secret() -> None:
 
 def test_a_bearer_token_goes_before_a_users_keys() -> None:
     assert Keys("a", "b", "c", "d").of_a_user
+    assert [Keys("a", "b", token, "d").account for token in ("12-c", "12c", "x-c")] == ["12", "", ""]
+    assert not Keys("a", "b", "12-c", "d", "e").account
     assert not Keys("a", "b", "c", "d", "e").of_a_user
     assert not Keys("a", "b").of_a_user
 
