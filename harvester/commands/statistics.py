@@ -117,8 +117,10 @@ def export(
     help="Seconds of the figures' time that are sent in a second, or max.",
 )
 @click.option(
-    "--prefix", help="Beginning of each name.  [default: twarc.COLLECTION_ID; of a FILE's names, none]"
+    "--prefix",
+    help="Beginning of each name.  [default: twarc.COLLECTION_ID; none of a FILE, or with --twittomatic]",
 )
+@click.option("--twittomatic", is_flag=True, help="Send them under the names of Twittomatic's statistics.")
 @_since_option
 @progress_option
 @in_workspace
@@ -127,6 +129,7 @@ def replay(
     carbon: str,
     speed: str,
     prefix: str | None,
+    twittomatic: bool,
     since: str | None,
     form: str,
     workspace: Workspace,
@@ -144,7 +147,13 @@ def replay(
     host, port = _address(carbon)
     pace, begin = _speed(speed), _moment(since)
     file = SampleFile(Path(source), prefix=prefix or "") if Path(source).is_file() else None
-    samples = file or _samples(workspace, source, prefix, begin)
+    if file and twittomatic:
+        raise HarvesterError(
+            f"{source} is a file: its names are sent as they are.",
+            hint="Leave out --twittomatic.",
+            exit_code=Exit.USAGE,
+        )
+    samples = file or _samples(workspace, source, prefix, begin, twittomatic=twittomatic)
     if begin:
         samples = (sample for sample in samples if sample.at >= begin.timestamp())
     with stopped_by_signals() as stop, meter(form) as shown:
@@ -173,12 +182,18 @@ def _reached(sending: "Replay") -> str:
 
 
 def _samples(
-    workspace: Workspace, collection_id: str, prefix: str | None, since: datetime | None
+    workspace: Workspace, collection_id: str, prefix: str | None, since: datetime | None, *, twittomatic: bool
 ) -> "Iterable[Sample]":
+    from harvester.collection import history
     from harvester.statistics import graphite
+    from harvester.statistics import twittomatic as old
     from harvester.statistics.stored import minutes
 
     keys = _collection(workspace, collection_id)
+    if twittomatic:
+        tree = history.current(workspace.store, keys)
+        yield from old.samples(workspace.store, keys, tree, prefix=prefix or "", since=since)
+        return
     before = prefix or f"{_PREFIX}.{graphite.part(keys.id)}"
     for minute in minutes(workspace.store, keys, since=since):
         yield from graphite.samples(minute, prefix=before)

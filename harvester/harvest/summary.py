@@ -41,18 +41,18 @@ def amount(summary: HarvestSummary) -> str:
     of_depth = f" of depth {crawl['depth']}" if crawl.get("depth") else ""
     return (
         f"Edges: {counts.get('edges', 0):,}{_speed(summary, counts.get('edges', 0))}. "
-        f"Users{of_depth}: {_users_done(counts):,} done"
+        f"Users{of_depth}: {users_done(counts):,} done"
         f"{f', {without}' if without else ''}, {users_left(crawl, counts):,} left"
     )
 
 
 def users_left(crawl: Mapping[str, Any], counts: Mapping[str, Any]) -> int:
     """The number of users of a crawl's depth whose lists are still to be read."""
-    return max(0, int(crawl.get("users", 0)) - _users_done(counts))
+    return max(0, int(crawl.get("users", 0)) - users_done(counts))
 
 
-def _users_done(counts: Mapping[str, Any]) -> int:
-    """Of whom nothing is to be read any more."""
+def users_done(counts: Mapping[str, Any]) -> int:
+    """The number of users of whom nothing is to be read any more."""
     return sum(counts.get(name, 0) for name in _DONE)
 
 

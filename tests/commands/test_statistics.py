@@ -38,6 +38,11 @@ def test_series_are_pairs_of_time_and_figure(person: Person) -> None:
         ("stats replay storms --carbon localhost", Exit.USAGE, "--carbon localhost is no HOST:PORT."),
         ("stats replay storms --carbon a:1 --speed fast", Exit.USAGE, "--speed fast is no speed."),
         (
+            "stats replay storms --carbon a:1 --twittomatic",
+            Exit.USAGE,
+            "storms has no users, and Twittomatic no names for its figures. Leave out --twittomatic.",
+        ),
+        (
             "stats replay nowhere.gz --carbon 127.0.0.1:1",
             Exit.NO_COLLECTION,
             "There is no collection nowhere.gz",
