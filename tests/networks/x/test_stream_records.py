@@ -71,10 +71,17 @@ def test_a_rule_that_is_added_while_the_stream_runs_is_stored_with_its_posts(tmp
             edited = {"rules": _RULES, "attribution": "record"}
             stage.edit("live", lambda tree: {**tree, "filter": edited})
             tell_of_change(stage.store, CollectionKeys("live").lock)
+            going.renew()
             until(lambda: _is_live(stage, "dry"))
-            until(lambda: stage.control.publish(stage.accounts[0], text="a drought") and _has_posts(going))
+            until(lambda: _publish(stage, text="a drought") and _has_posts(going))
         last = going.end.lines[-1]["twarc_cloud"]
         assert [rule["id"] for rule in last["collection_rules"]] == ["dry"]
+
+
+def _publish(stage: Stage, *, text: str) -> list[str]:
+    """A post, a second after the one before."""
+    stage.clock.advance(1.0)
+    return stage.control.publish(stage.accounts[0], text=text)
 
 
 def _has_posts(going: Going) -> bool:
@@ -201,7 +208,8 @@ def test_rules_that_an_edit_packs_are_told_from_then_on(tmp_path: Path) -> None:
             until(lambda: going.summary()["tweets"] == 1)
             stage.edit("live", lambda tree: {**tree, "filter": {"rules": rules}})
             tell_of_change(stage.store, CollectionKeys("live").lock)
-            until(lambda: stage.control.publish(stage.accounts[0], text="wordl") and _has_posts(going))
+            going.renew()
+            until(lambda: _publish(stage, text="wordl") and _has_posts(going))
         told = going.end.matches
         assert told and min(each["line"] for _, each in told) > 1
         assert {rule["id"] for _, each in told for rule in each["rules"]} == {"r-l"}
