@@ -220,11 +220,13 @@ def past(collection_id: str, limit: int, repairs: bool, as_json: bool, workspace
             "gaps": left[summary["harvest_timestamp"]],
             "repaired": len(summary.get("repairs") or ()),
             "billed": f"${(summary.get('billed') or {}).get('usd', 0):.2f}",
+            "edges": (summary.get("counts") or {}).get("edges", 0),
         }
         for summary in found
     ]
     gap_columns = ("repaired", "gaps") if repairs else ("gaps",)
-    columns = ("harvest", "state", "tweets", "files", "size", *gap_columns, "billed", "reason")
+    amount = "edges" if any(isinstance(each.get("crawl"), dict) for each in found) else "tweets"
+    columns = ("harvest", "state", amount, "files", "size", *gap_columns, "billed", "reason")
     click.echo(table(rows, columns))
 
 

@@ -34,11 +34,6 @@ _COLUMNS = (
 )
 
 
-def edges_of(history: History) -> int:
-    """The edges that all harvests have read, each as often as it was read."""
-    return sum(int((each.get("counts") or {}).get("edges") or 0) for each in history.harvests)
-
-
 def table(store: Store, keys: CollectionKeys, tree: Tree, history: History) -> Table:
     """The crawl that a collection is at, or its last one; with a note on what is to be done."""
     try:

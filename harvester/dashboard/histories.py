@@ -39,6 +39,11 @@ class History:
         return sum(_whole(each.get("tweets")) for each in (*self.harvests, *self.repairs))
 
     @property
+    def edges(self) -> int:
+        """The edges that all harvests have read, each as often as it was read."""
+        return sum(edges_in(each) for each in self.harvests)
+
+    @property
     def file_bytes(self) -> int:
         return sum(_whole(each.get("file_bytes")) for each in (*self.harvests, *self.repairs))
 
@@ -137,6 +142,11 @@ class _Remembering:
 def _is_summary(key: str) -> bool:
     folder = harvest_folder(key)
     return bool(folder) and key in (folder + HARVEST, folder + HARVEST_2019)
+
+
+def edges_in(summary: "HarvestSummary") -> int:
+    """The edges that a harvest of a crawl has read."""
+    return _whole((summary.get("counts") or {}).get("edges"))
 
 
 def _whole(value: object) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from harvester.clock import Clock, moment, timestamp
 from harvester.collection import history
+from harvester.collection.kinds import is_crawl
 from harvester.compute import Scheduled, Task, cost
 from harvester.compute.listing import missed_rows, row_of
 from harvester.dashboard.charts.bars import Day
@@ -133,7 +134,8 @@ class Overview:
             "kind": str(tree.get("type") or ""),
             "state": state_word(standing, last),
             "detail": str((standing or {}).get("detail") or (last or {}).get("reason") or ""),
-            "posts": found.posts,
+            "posts": None if is_crawl(tree) else found.posts,
+            "edges": found.edges if is_crawl(tree) else None,
             "file_bytes": found.file_bytes,
             "last_30_days": figures.spark,
             "last_harvest": (last or {}).get("harvest_timestamp") or None,
@@ -210,6 +212,7 @@ def unreadable(collection_id: str, error: HarvesterError) -> Tree:
         "state": "unreadable",
         "detail": "",
         "posts": None,
+        "edges": None,
         "file_bytes": None,
         "last_30_days": [],
         "last_harvest": None,

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from harvester.clock import moment
 from harvester.collection import history
+from harvester.collection.kinds import is_crawl
 from harvester.compute import cost
 from harvester.dashboard import tables, tabs
 from harvester.dashboard.charts.bars import bars
@@ -43,6 +44,7 @@ def report(store: Store, settings: Settings, keys: CollectionKeys, *, names: boo
         "as_of": until.isoformat() if until else "",
         "state_word": str(found.harvests[0]["state"]) if found.harvests else "never harvested",
         "posts": found.posts,
+        "edges": found.edges if is_crawl(tree) else None,
         "files": found.files,
         "file_bytes": found.file_bytes,
         "gaps": len(found.open_gaps),

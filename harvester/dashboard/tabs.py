@@ -7,10 +7,11 @@ from urllib.parse import quote
 
 from harvester.collection import replay
 from harvester.collection.changelog import changes
+from harvester.collection.kinds import is_crawl
 from harvester.compute import cost
 from harvester.dashboard import tables
 from harvester.dashboard.crawl import table as crawl_table
-from harvester.dashboard.histories import History
+from harvester.dashboard.histories import History, edges_in
 from harvester.dashboard.tables import Column, Table
 from harvester.documents import HarvestSummary, Tree
 from harvester.settings import Settings
@@ -20,6 +21,7 @@ from harvester.text import counted, size
 
 # Sightings after which an account is removed, unless the collection sets the number.
 _USERS_SHOWN = 100
+_POSTS, _EDGES = Column("tweets", "Posts", tables.NUMBER), Column("edges", "Edges", tables.NUMBER)
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,17 @@ class Subject:
     shown: Callable[[str], str]
 
 
+def _collected(subject: Subject) -> Column:
+    """What the harvests of a collection bring: posts, or of a crawl edges."""
+    return _EDGES if is_crawl(subject.tree) else _POSTS
+
+
+def _amounts(summary: HarvestSummary, column: Column) -> Tree:
+    return {column.name: edges_in(summary) if column is _EDGES else summary["tweets"]}
+
+
 def harvests(subject: Subject) -> Table:
+    amount = _collected(subject)
     found = subject.history.harvests
     left = Counter(gap.harvest for gap in subject.history.open_gaps)
     rows = [
@@ -42,7 +54,7 @@ def harvests(subject: Subject) -> Table:
             "href": address(subject.keys.id, summary),
             "harvest": summary["harvest_timestamp"],
             "state": summary["state"],
-            "tweets": summary["tweets"],
+            **_amounts(summary, amount),
             "files": summary["files"],
             "file_bytes": summary["file_bytes"],
             "gaps": left[summary["harvest_timestamp"]],
@@ -56,7 +68,7 @@ def harvests(subject: Subject) -> Table:
         (
             Column("harvest", "Harvest", tables.TIME),
             Column("state", "State", tables.STATE),
-            Column("tweets", "Posts", tables.NUMBER),
+            amount,
             Column("files", "Files", tables.NUMBER),
             Column("file_bytes", "Size", tables.BYTES),
             Column("gaps", "Gaps", tables.NUMBER),
@@ -169,6 +181,7 @@ def changes_of(subject: Subject) -> Table:
 
 
 def files(subject: Subject) -> Table:
+    amount = _collected(subject)
     found = [*subject.history.harvests, *subject.history.repairs]
     rows = [
         {
@@ -176,7 +189,7 @@ def files(subject: Subject) -> Table:
             "harvest": summary["harvest_timestamp"],
             "files": summary["files"],
             "file_bytes": summary["file_bytes"],
-            "tweets": summary["tweets"],
+            **_amounts(summary, amount),
             "folder": subject.shown(str(summary.get("folder") or subject.keys.folder)),
         }
         for summary in found
@@ -188,7 +201,7 @@ def files(subject: Subject) -> Table:
             Column("harvest", "Harvest", tables.TIME),
             Column("files", "Files", tables.NUMBER),
             Column("file_bytes", "Size", tables.BYTES),
-            Column("tweets", "Posts", tables.NUMBER),
+            amount,
             Column("folder", "Folder", tables.DETAIL),
         ),
         rows,
@@ -198,6 +211,7 @@ def files(subject: Subject) -> Table:
 
 
 def costs(subject: Subject) -> Table:
+    amount = _collected(subject)
     found = [(one, False) for one in subject.history.harvests]
     found += [(one, True) for one in subject.history.repairs]
     rows = [_spent(subject, summary, is_repair=is_repair) for summary, is_repair in found]
@@ -206,7 +220,7 @@ def costs(subject: Subject) -> Table:
         (
             Column("harvest", "Harvest", tables.TIME),
             Column("minutes", "Minutes", tables.NUMBER),
-            Column("tweets", "Posts", tables.NUMBER),
+            amount,
             Column("x", "X", tables.DOLLARS),
             Column("task", "Task", tables.DOLLARS),
             Column("requests", "Requests", tables.DOLLARS),
@@ -226,7 +240,7 @@ def _spent(subject: Subject, summary: HarvestSummary, *, is_repair: bool) -> Tre
         "harvest": summary["harvest_timestamp"],
         "is_repair": is_repair,
         "minutes": round(cost.hours(summary) * 60, 1),
-        "tweets": summary["tweets"],
+        **_amounts(summary, _collected(subject)),
         "x": spent.x,
         "task": spent.task,
         "requests": spent.requests,

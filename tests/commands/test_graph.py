@@ -53,6 +53,10 @@ def test_the_status_shows_each_depth_and_the_three_lines_of_the_bill(stage: Stag
     add(stage, "libraries", seeds, max_depth=1, budget_usd=0.2)
     crawl(stage, "libraries")
     users = len(truth(stage, seeds, depths=0)[1])
+    head, past = person.output("harvest", "history", "libraries").splitlines()
+    assert head.split()[:3] == ["HARVEST", "STATE", "EDGES"]
+    edges = sum(len(stage.control.followers(seed)) for seed in seeds)
+    assert past.split()[3] == str(edges)
     out = person.output("graph", "status", "libraries")
     assert "Depth 1, at most: $" in out and f"all lists of {users} users." in out
     assert "Less overlap: $" in out

@@ -15,7 +15,6 @@ from harvester.compute import Scheduled
 from harvester.compute.listing import row_of
 from harvester.dashboard.app import Page, Pages
 from harvester.dashboard.charts.bars import bars
-from harvester.dashboard.crawl import edges_of
 from harvester.dashboard.days import MOST_DAYS, span_of
 from harvester.dashboard.histories import History
 from harvester.dashboard.overview import next_time, state_word
@@ -143,7 +142,7 @@ def facts_of(pages: Pages, keys: CollectionKeys, tree: Tree, found: History) -> 
         "activity": activity(place.store, keys, running),
         "detail": _detail(standing, last, running),
         "posts": _with_live(found, running),
-        "edges": edges_of(found) if is_crawl(tree) else None,
+        "edges": found.edges if is_crawl(tree) else None,
         "files": found.files,
         "file_bytes": found.file_bytes,
         "gaps": len(found.open_gaps),

@@ -37,6 +37,10 @@ def test_a_crawl_that_waits_shows_its_bill_and_what_approves_it(stage: Stage, vi
     assert f"graph approve fans --depth 1 --usd {bill:.2f}" in page
     assert "<dt>Edges</dt>" in page and "<dt>Posts</dt>" not in page
     seeds, found = visit.json("/c/fans/crawl.json")
+    for table in ("harvests", "files", "cost"):
+        assert [row["edges"] for row in visit.json(f"/c/fans/{table}.json")] == [seeds["edges"]]
+        assert ">Edges</th>" in visit.page(f"/c/fans?tab={table}")
+    assert f"{seeds['edges']:,} edges</td>" in visit.page("/")
     assert (seeds["state"], seeds["users"], seeds["done"], seeds["left"]) == ("closed", 2, 2, 0)
     assert seeds["edges"] == found["users"] + _twice(stage)
     assert (found["state"], found["at_most"], found["approved"]) == ("wait for approval", bill, None)
