@@ -60,6 +60,7 @@ class Crawling:
 
     def _depths(self) -> Outcome:
         from harvester.graph import approval, crawls
+        from harvester.harvest.crawl import OF_SETTING
 
         done: Outcome | None = None
         tried: set[tuple[str, int]] = set()
@@ -84,7 +85,7 @@ class Crawling:
                 tried.add(place)
                 ended = self.harvest()
                 if ended.state not in (COMPLETE, PARTIAL):
-                    if ended.limit == BUDGET:
+                    if ended.limit == BUDGET and ended.hint != OF_SETTING:
                         self._tell_left()
                     return ended
                 done = done if done and done.state == PARTIAL else ended

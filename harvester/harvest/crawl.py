@@ -33,6 +33,9 @@ from harvester.networks.validation import as_valid
 from harvester.store import Store
 from harvester.store.keys import HARVEST, LISTS, CollectionKeys, CrawlKeys, harvest_folder
 
+# What is said of the setting budget_usd, which is spent anew by each harvest.
+OF_SETTING = "It limits each harvest: the next one continues the crawl."
+
 
 def packed_ids(ids: list[str]) -> bytes:
     """The content of a file of a depth: the same ids are the same bytes."""
@@ -154,15 +157,12 @@ class StoredCrawl:
         """The harvest has stored it."""
 
     def budget(self, *, setting: float) -> tuple[float | None, Limit | None]:
-        """The dollars that this harvest may cost, and what limits them if that is not the setting."""
-        of = min(self._limits(), key=lambda each: each.left, default=None)
-        left = max(0.0, of.left) if of else None
-        if setting and (left is None or setting < left):
-            return setting, None
-        return left, of
+        """The dollars that this harvest may cost, and what limits them."""
+        of = min(self._limits(setting), key=lambda each: each.left, default=None)
+        return (max(0.0, of.left), of) if of else (None, None)
 
-    def _limits(self) -> Iterator[Limit]:
-        """The budget of the crawl, and what was approved for its depth."""
+    def _limits(self, setting: float) -> Iterator[Limit]:
+        """The budget of the crawl, what was approved for its depth, and the setting for each harvest."""
         spent = sum(each.usd for each in self.before)
         at_depth = sum(each.usd for each in self.before if each.depth == self.depth)
         approved = (self._crawl.get("approved") or {}).get(str(self.depth))
@@ -172,6 +172,8 @@ class StoredCrawl:
         if approved is not None:
             hint = f"`graph status {owner}` shows what the rest costs; `graph approve` approves it."
             yield Limit(f"The approval for depth {self.depth}", float(approved), at_depth, hint)
+        if setting:
+            yield Limit("The setting budget_usd", setting, 0.0, OF_SETTING)
 
     def told(self) -> Tree:
         """What harvest.json says of the crawl."""

@@ -54,6 +54,20 @@ def test_followers_alone_are_a_crawl_of_one_depth_whose_frontier_is_who_follows(
     assert latest(stage, "seeds").started > first
 
 
+@pytest.mark.parametrize("by_setting", [False, True])
+def test_a_budget_is_to_be_raised_if_the_setting_is_not_what_has_ended_the_harvest(
+    stage: Stage, capsys: pytest.CaptureFixture[str], by_setting: bool
+) -> None:
+    name = f"spent-{by_setting}"
+    add(stage, name, stage.accounts[7:9], budget_usd=9 if by_setting else 0.05)
+    stage.settings = {"budget_usd": 0.05 if by_setting else 9.0}
+    outcome = crawl(stage, name)
+    stage.settings = {}
+    assert outcome.limit == "budget"
+    assert ("the next one continues" in outcome.hint) == by_setting
+    assert (f"Raise budget_usd of {name} to go on" in capsys.readouterr().err) != by_setting
+
+
 def test_each_depth_waits_for_approval_and_goes_on_after_it(stage: Stage) -> None:
     seeds = stage.accounts[10:12]
     add(stage, "asks", seeds, max_depth=1)

@@ -11,6 +11,7 @@ from harvester.collection.description import budget
 from harvester.commands import SECRETS
 from harvester.documents import Collection
 from harvester.networks import Client, Waits
+from harvester.networks.budget import Limit
 from harvester.networks.registry import network_of
 from harvester.settings import Settings
 
@@ -33,7 +34,9 @@ def client(settings: Settings, tree: Mapping[str, Any], *, patience: float = _PA
     keys = network.keys(tree, settings)
     SECRETS.hide(keys.secrets)
     made = network.client(keys, settings, Waits(SystemClock(), Stop(), patience, _say_wait))
-    made.billing.budget = budget(tree, setting=settings.budget_usd)
+    if (usd := budget(tree, setting=settings.budget_usd)) is not None:
+        made.billing.budget = usd
+        made.billing.limit = Limit("The budget", usd, 0.0, "Raise `budget_usd`.")
     return made
 
 

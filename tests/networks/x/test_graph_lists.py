@@ -248,6 +248,26 @@ def test_lists_of_the_account_whose_keys_are_used_cost_less_in_the_estimate_and_
         assert len(page["ids"]) == 5
 
 
+@pytest.mark.parametrize(
+    ("budget", "setting", "words"),
+    [
+        (0.5, 9.0, "The crawl's budget of $0.50 is used up: "),
+        (9.0, 0.5, "The setting budget_usd of $0.50 is used up: "),
+    ],
+)
+def test_what_has_ended_a_crawl_is_named_and_how_it_continues(
+    stage: Stage, budget: float, setting: float, words: str
+) -> None:
+    name = f"ended-{budget}-{setting}"
+    stage.add(name, type="graph", users={stage.accounts[0]: {}}, budget_usd=budget)
+    ended = stage.harvest(name, budget_usd=setting).outcome
+    assert (ended.limit, ended.exit_code) == (BUDGET, Exit.RETRY_LATER)
+    assert ended.reason.startswith(words)
+    raised = f"Raise budget_usd of {name} to go on."
+    each = "It limits each harvest: the next one continues the crawl."
+    assert ended.hint == (raised if budget < setting else each)
+
+
 @settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(cents=st.integers(100, 5000), concurrency=st.integers(1, 8), times=st.integers(1, 3))
 def test_a_budget_is_used_to_the_last_account_and_never_exceeded(
