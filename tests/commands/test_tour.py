@@ -211,6 +211,8 @@ _STEPS = (
     Step("tables sql 'select count(*) as posts from posts_once'", 0, "POSTS"),
     Step("tables compact storms --month 2026-10", 0, "Made one set of tables for each of 0 days"),
     Step("tables compact storms --month 2026-13", 2, "'2026-13' is not a month."),
+    Step("edges @{name} -e id,username", 0, "Read them for at most $", answer="y"),
+    Step("edges @{name} -e id,naem", 2, "An account has no 'naem'."),
     Step(f"collection-config template graph --id crowd {_CROWD}", 0, "Template written"),
     Step(f"collection-config keys --profile museum {_CROWD}", 0, "Added keys to crowd.json."),
     Step(f"collection-config screennames @{{name}} {_CROWD}", 0, "Added screen names to crowd.json."),
