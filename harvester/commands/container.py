@@ -196,10 +196,10 @@ class _Run:
 
     def through(self) -> Outcome:
         """Harvest, and of a crawl one depth after the other."""
-        scratch = Path(self._chosen().temp) / "closing" / self.collection_id
-        keys = CollectionKeys(self.collection_id)
+        chosen, keys = self._chosen(), CollectionKeys(self.collection_id)
+        scratch = Path(chosen.temp) / "closing" / self.collection_id
         works = scratch.parent.with_name(self.work_folder)
-        return Crawling(self.store, keys, scratch, self.stop, self.run, works).run()
+        return Crawling(self.store, keys, scratch, self.stop, self.run, works, settings=chosen).run()
 
     def _chosen(self) -> Settings:
         options = self.options

@@ -14,21 +14,24 @@ from harvester.commands.cli.output import print_line
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest.progress import BUDGET, COMPLETE, PARTIAL, STOPPED, Outcome
+from harvester.settings import Settings
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys
 from harvester.text import counted, printable
 
 if TYPE_CHECKING:
     from harvester.graph.approval import Next
+    from harvester.graph.closing import Tell
     from harvester.graph.crawls import Crawl
     from harvester.harvest.crawl import SharedDepth, StoredCrawl
-    from harvester.settings import Settings
 
 log = logging.getLogger("twarc-cloud")
 
 APPROVAL = "approval"
 # Seconds between two lines of the log while a depth is closed.
 _TELL_EVERY = 10.0
+# A part of a closing, some 8 MB of pages, takes a worker some seconds.
+_PARTS_OF_A_FILE = 16
 # Stands in each collection that is a crawl.
 _MARK = b'"graph"'
 _SIGNALS = {"SIGINT": Exit.INTERRUPTED, "SIGTERM": Exit.TERMINATED}
@@ -49,6 +52,7 @@ class Crawling:
     harvest: Callable[[], Outcome]
     works: Path = Path("temp")
     clock: Clock = field(default_factory=SystemClock)
+    settings: Settings = field(default_factory=Settings)
 
     def run(self) -> Outcome:
         if not is_crawl(self._tree()):
@@ -99,8 +103,6 @@ class Crawling:
             say_error(printable(approval.left_over(crawl, self.scratch)))
 
     def _close(self, crawl: "Crawl", depth: int) -> None:
-        from harvester.graph.close import close
-
         last = self.clock.elapsed()
 
         def tell(words: str, number: int) -> None:
@@ -111,18 +113,28 @@ class Crawling:
                 last = now
                 log.info("Closing depth %d of %s: %s, %s", depth, self.keys.id, words, f"{number:,}")
 
-        if crawl.harvested:
-            from harvester.graph.workers.settle import settle
-
-            if not settle(crawl, depth, self.works, clock=self.clock, stop=self.stop):
-                return
-        figures = close(crawl, depth, self.scratch, tell=tell)
+        if (figures := self._closed(crawl, depth, tell)) is None:
+            return
         print_line(
             f"{self.keys.id}: depth {depth} is closed. Depth {depth + 1} has "
             f"{counted(figures['users'], 'user')} of {figures['found']:,} that were found."
         )
         if not figures["users"]:
             say_error(printable(nothing_selected(self.keys.id, figures)))
+
+    def _closed(self, crawl: "Crawl", depth: int, tell: "Tell") -> Tree | None:
+        """The figures of the next depth; None if another worker closed this one."""
+        if not crawl.harvested:
+            from harvester.graph.close import close
+
+            return close(crawl, depth, self.scratch, tell=tell)
+        from harvester.graph.workers.parts import close_in_parts
+        from harvester.graph.workers.settle import settle
+
+        if not settle(crawl, depth, self.works, clock=self.clock, stop=self.stop):
+            return None
+        size = self.settings.bytes_per_file // _PARTS_OF_A_FILE
+        return close_in_parts(crawl, depth, self.scratch, worker=self.keys.id, tell=tell, part_bytes=size)
 
     def _end(self, crawl: "Crawl", depth: int, done: Outcome | None) -> Outcome:
         from harvester.graph.ending import note_end
@@ -148,7 +160,7 @@ class Crawling:
             return {}
 
 
-def sharing(shares: ExitStack, settings: "Settings", stop: Stop) -> "Callable[[StoredCrawl], SharedDepth]":
+def sharing(shares: ExitStack, settings: Settings, stop: Stop) -> "Callable[[StoredCrawl], SharedDepth]":
     """How the harvest of a worker shares its depth with others, until `shares` ends."""
 
     def share(crawl: "StoredCrawl") -> "SharedDepth":

@@ -7,11 +7,9 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import islice
 from pathlib import Path
-from zlib import crc32
 
 import orjson
 
@@ -19,7 +17,7 @@ from harvester.collection.kinds.kind import count
 from harvester.documents import Tree, written
 from harvester.errors import Conflict, HarvesterError
 from harvester.errors.files import in_words
-from harvester.graph import pages, runs
+from harvester.graph import pages
 from harvester.graph.closing import BY_COST, BY_PLACE, Closing, Frontier, Tell, Wanted
 from harvester.graph.crawls import Crawl
 from harvester.graph.findings import Reading
@@ -30,34 +28,19 @@ from harvester.reading.splitting import Unreadable, split, unpacked
 from harvester.store import Store
 from harvester.store.reading import reader
 
-# Into how many parts a closing is divided by the accounts whose lists were read.
-PARTS = 8
-_PIECE = 1_000
 _OWNER = "owner.json"
 
 
-def close(
-    crawl: Crawl,
-    depth: int,
-    scratch: Path,
-    *,
-    tell: Tell,
-    dry_run: bool = False,
-    parts: Sequence[str] = (),
-) -> Tree:
-    """Write the depth after this one; its figures. All lists of this depth have an outcome.
-
-    `parts` are the keys of all of its parts, if those were written.
-    """
+def close(crawl: Crawl, depth: int, scratch: Path, *, tell: Tell, dry_run: bool = False) -> Tree:
+    """Write the depth after this one; its figures. All lists of this depth have an outcome."""
     with scratch_folder(scratch) as folder:
         closing = Closing(folder, wanted(crawl, depth + 1), tell=tell)
-        pieces = _of_parts(crawl.store, parts) if parts else _found(crawl, depth)
-        for number, found in enumerate(pieces, 1):
+        found = pages.findings(crawl, depth, reading_of(crawl), places=_places(crawl, depth))
+        for number, findings in enumerate(found, 1):
             tell("reading pages", number)
-            closing.find(found)
-        for each in range(depth + 1):
-            closing.know(stored_ids(crawl.store, crawl.here.depth(each)))
-        closing.know(str(each).encode() for each in crawl.section.get("exclude") or ())
+            closing.find(findings)
+        for known in known_ids(crawl, depth):
+            closing.know(known)
         made = closing.frontier()
         figures = figures_of(crawl, depth + 1, made)
         if not dry_run:
@@ -65,36 +48,12 @@ def close(
     return figures
 
 
-def write_part(crawl: Crawl, depth: int, part: int, key: str, scratch: Path, *, tell: Tell) -> None:
-    """Write what the lists of a part of the accounts of a depth named, under a key of the caller's.
-
-    Again it is the same bytes. So several can share the work of a closing, and none begins it anew.
-    """
-
-    def mine(user: str) -> bool:
-        return crc32(user.encode()) % PARTS == part
-
-    def lines() -> Iterator[bytes]:
-        for number, found in enumerate(_found(crawl, depth, mine=mine), 1):
-            tell("reading pages", number)
-            yield from found
-
-    with scratch_folder(scratch) as folder:
-        path = folder / "part.gz"
-        (sorting := folder / "sorting").mkdir()
-        runs.write_packed(path, runs.in_order(lines(), sorting))
-        crawl.store.upload(key, path, sha256=_sha256(path))
-
-
-def _found(crawl: Crawl, depth: int, *, mine: pages.Mine | None = None) -> Iterator[list[bytes]]:
-    return pages.findings(crawl, depth, reading_of(crawl), places=_places(crawl, depth), mine=mine)
-
-
-def _of_parts(store: Store, keys: Sequence[str]) -> Iterator[list[bytes]]:
-    for key in keys:
-        lines = stored_lines(store, key)
-        while some := list(islice(lines, _PIECE)):
-            yield some
+def known_ids(crawl: Crawl, depth: int) -> Iterator[Iterable[bytes]]:
+    """The ids that the depth after this one shall not have: of each depth, and those that are left out."""
+    for each in range(depth + 1):
+        yield stored_ids(crawl.store, crawl.here.depth(each))
+    if left_out := crawl.section.get("exclude"):
+        yield (str(each).encode() for each in left_out)
 
 
 def reading_of(crawl: Crawl) -> Reading:
@@ -121,15 +80,15 @@ def stored_ids(store: Store, key: str) -> Iterator[bytes]:
     return (line.partition(b"\t")[0] for line in stored_lines(store, key))
 
 
-def stored_lines(store: Store, key: str) -> Iterator[bytes]:
+def stored_lines(
+    store: Store, key: str, *, hint: str = "`graph status` says how it is mended."
+) -> Iterator[bytes]:
     """The lines of a file of a depth, a piece at a time."""
     try:
         # A file without lines is one empty piece.
         yield from filter(None, split(unpacked(reader(store).pieces(key))))
     except Unreadable as error:
-        raise HarvesterError(
-            f"{key} in {store.name} is damaged: {error}.", hint="`graph status` says how it is mended."
-        ) from None
+        raise HarvesterError(f"{key} in {store.name} is damaged: {error}.", hint=hint) from None
 
 
 def _places(crawl: Crawl, depth: int) -> Mapping[str, int] | None:
@@ -177,20 +136,20 @@ def put(crawl: Crawl, depth: int, made: Frontier, figures: Tree) -> None:
         before.append((here.judged(depth), made.judged))
     for key, path in before:
         try:
-            store.upload(key, path, sha256=_sha256(path))
+            store.upload(key, path, sha256=sha256_of(path))
         except Conflict:
             if depth in crawl.depths():
                 raise _differs(crawl, depth) from None
             # Of one that was ended before the depth was there, and had other conditions.
             store.remove(key)
-            store.upload(key, path, sha256=_sha256(path))
+            store.upload(key, path, sha256=sha256_of(path))
     try:
-        store.upload(here.depth(depth), made.ids, sha256=_sha256(made.ids))
+        store.upload(here.depth(depth), made.ids, sha256=sha256_of(made.ids))
     except Conflict:
         raise _differs(crawl, depth) from None
 
 
-def _sha256(path: Path) -> str:
+def sha256_of(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -44,19 +44,34 @@ class Wanted:
 
 
 @dataclass
-class Frontier:
+class Found:
+    """The accounts that were found, counted."""
+
+    # Named on pages, each time; different ones; of these, those of earlier depths.
+    entries: int = 0
+    found: int = 0
+    known: int = 0
+    # Those that are not selected, by outcome and condition.
+    others: dict[str, Counter[str]] = field(default_factory=lambda: {REJECTED: Counter(), UNKNOWN: Counter()})
+    selected: int = 0
+
+    def add(self, more: "Found") -> None:
+        """Add what was found of other accounts."""
+        self.entries += more.entries
+        self.found += more.found
+        self.known += more.known
+        self.selected += more.selected
+        for outcome, conditions in more.others.items():
+            self.others[outcome].update(conditions)
+
+
+@dataclass(kw_only=True)
+class Frontier(Found):
     """What was made: the files in the scratch folder, and the figures."""
 
     ids: Path
     order: Path
     judged: Path | None
-    # Accounts named on pages, each time; different ones; of these, those of earlier depths.
-    entries: int = 0
-    found: int = 0
-    known: int = 0
-    # Accounts that are not selected, by outcome and condition.
-    others: dict[str, Counter[str]] = field(default_factory=lambda: {REJECTED: Counter(), UNKNOWN: Counter()})
-    selected: int = 0
     # Of the selected, as many as there may be.
     users: int = 0
     # Of the users: what their lists bring at most, and what their profiles say.
@@ -71,6 +86,9 @@ class Frontier:
         return 1 - (self.found - self.known) / self.entries if self.entries else 0.0
 
 
+Divided = Callable[[Found, Path, list[Path]], Iterator[list[bytes]]]
+
+
 class Closing:
     """Accounts that were found, and those known before, become a frontier.
 
@@ -81,12 +99,10 @@ class Closing:
         self._scratch, self._wanted, self._tell = scratch, wanted, tell
         self._found = Partitions(scratch / "found")
         self._known = Partitions(scratch / "known")
-        self._entries = 0
 
     def find(self, findings: list[bytes]) -> None:
         """Add what pages named."""
         self._found.add(findings, ends=TAB)
-        self._entries += len(findings)
 
     def know(self, ids: Iterable[bytes]) -> None:
         """Add accounts that the frontier shall not have."""
@@ -94,15 +110,13 @@ class Closing:
         while some := list(islice(rest, 10_000)):
             self._known.add(some)
 
-    def frontier(self) -> Frontier:
-        """The frontier; everything was added."""
+    def frontier(self, divided: Divided | None = None) -> Frontier:
+        """The frontier of everything that was added, or of what was `divided` already."""
         judged = self._scratch / "judged.jsonl.gz" if self._wanted.judged else None
-        made = Frontier(self._scratch / "ids.txt.gz", self._scratch / "order.txt.gz", judged)
-        made.entries = self._entries
-        self._known.flush()
-        folder = self._folder("selected")
+        ids, order = self._scratch / "ids.txt.gz", self._scratch / "order.txt.gz"
+        made = Frontier(ids=ids, order=order, judged=judged)
         files: list[Path] = []
-        verdicts = self._divide(made, folder, files)
+        verdicts = (divided or self.divided)(made, self._folder("selected"), files)
         if judged:
             runs.write_packed(judged, verdicts)
         else:
@@ -111,10 +125,15 @@ class Closing:
         self._order(made, files)
         return made
 
-    def _divide(self, made: Frontier, folder: Path, files: list[Path]) -> Iterator[list[bytes]]:
-        """Write who is selected to a sorted file for each part; the verdicts of each part."""
+    def divided(self, made: Found, folder: Path, files: list[Path]) -> Iterator[list[bytes]]:
+        """Count everything that was added in `made`; the verdicts of each part.
+
+        Who is selected is written to a file for each part in `folder`, which is added to `files`.
+        """
+        self._known.flush()
         for part, found in enumerate(self._found.each()):
             self._tell("comparing with what is known", made.found)
+            made.entries += len(found)
             by_key = _first_of_each(found)
             new = sorted(by_key.keys() - set(self._known.lines(part)))
             made.found += len(by_key)
@@ -132,7 +151,7 @@ class Closing:
     def _order(self, made: Frontier, files: list[Path]) -> None:
         """Write the frontier in the order of its visits, and in that of its ids."""
         self._tell("ordering", made.selected)
-        lines = (_keyed(line, self._wanted.by) for path in files for line in _lines(path))
+        lines = (_keyed(line, self._wanted.by) for path in files for line in lines_of(path))
         blocks = runs.in_order(lines, self._folder("order"))
         folder = self._folder("ids")
         kept = folder / "kept"
@@ -140,7 +159,7 @@ class Closing:
             runs.write_packed(made.order, self._visited(made, blocks, file))
         for path in files:
             path.unlink()
-        runs.write_packed(made.ids, runs.in_order(_lines(kept), folder))
+        runs.write_packed(made.ids, runs.in_order(lines_of(kept), folder))
 
     def _visited(
         self, made: Frontier, blocks: Iterable[list[bytes]], kept: BinaryIO
@@ -182,7 +201,7 @@ def _keyed(line: bytes, by: str) -> bytes:
     return TAB.join((first, key, accounts, said))
 
 
-def _verdict(made: Frontier, line: bytes) -> bytes:
+def _verdict(made: Found, line: bytes) -> bytes:
     """What is kept of the verdict of an account; who is not selected is counted."""
     key, letter, _, _, _, condition, values = line.split(TAB, 6)
     outcome, name = OUTCOMES[letter], condition.decode()
@@ -192,7 +211,7 @@ def _verdict(made: Frontier, line: bytes) -> bytes:
     return orjson.dumps({**found, "values": orjson.Fragment(values or b"{}")})
 
 
-def _lines(path: Path) -> Iterator[bytes]:
+def lines_of(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while some := file.readlines(_READ):
             yield from b"".join(some)[:-1].split(b"\n")

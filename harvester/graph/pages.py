@@ -1,6 +1,6 @@
 """What the lists of a depth named, read from the stored pages of its harvests."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from harvester.clock import moment
 from harvester.documents.lists import edges_line
@@ -14,32 +14,34 @@ from harvester.reading.files import HarvestFolder, files_of, network_name
 from harvester.store.keys import holds_accounts, side_name
 from harvester.store.reading import Reader, reader
 
-# Whether the pages of an account's lists are read.
-Mine = Callable[[str], bool]
-
 
 def findings(
-    crawl: Crawl,
-    depth: int,
-    reading: Reading,
-    *,
-    places: Mapping[str, int] | None = None,
-    mine: Mine | None = None,
+    crawl: Crawl, depth: int, reading: Reading, *, places: Mapping[str, int] | None = None
 ) -> Iterator[list[bytes]]:
-    """The findings of each stored page of a depth, or of the pages that are `mine`.
+    """The findings of each stored page of a depth.
 
     With `places`, those of an account's list have its place.
     """
+    for file in files(crawl, depth):
+        yield from findings_in(crawl, file, reading, places=places)
+
+
+def findings_in(
+    crawl: Crawl, file: RecordFile, reading: Reading, *, places: Mapping[str, int] | None = None
+) -> Iterator[list[bytes]]:
+    """The findings of each page of one file."""
     source, lists = reader(crawl.store), network_of(crawl.tree).lists
+    whose = {} if places is None else _accounts(source, file)
+    for number, profiles in _pages(source, file, lists):
+        yield reading.findings(profiles, (places or {}).get(whose.get(number, ""), 0))
+
+
+def files(crawl: Crawl, depth: int) -> Iterator[RecordFile]:
+    """The files of pages of a depth, in the order of their harvests."""
+    source = reader(crawl.store)
     for of in crawl.harvests():
-        if of.harvest.depth != depth:
-            continue
-        for file in _files(source, of):
-            whose = _accounts(source, file) if mine or places is not None else {}
-            for number, profiles in _pages(source, file, lists):
-                user = whose.get(number, "")
-                if mine is None or mine(user):
-                    yield reading.findings(profiles, (places or {}).get(user, 0))
+        if of.harvest.depth == depth:
+            yield from _files(source, of)
 
 
 def accounts(crawl: Crawl, depth: int) -> Iterator[Profile]:

@@ -35,6 +35,11 @@ class WorkerKeys:
         """Who may fill the queue in some seconds."""
         return f"{self.folder}refill/{slot}"
 
+    @property
+    def closing(self) -> str:
+        """The folder of the parts of which the next depth is made."""
+        return f"{self.folder}closing/"
+
 
 def queue_key(url: str) -> str:
     """Whose crawl a queue serves; no collection's id begins with a dot."""

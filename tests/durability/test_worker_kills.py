@@ -49,7 +49,7 @@ CRASH_POINTS = {
     "a list is read in half": ("account_list.py", "AccountList._store", "after", 1),
     "a list is stored, its user not done": ("workers/marks.py", "Marks.mark_done", "before", 1),
     "before a depth is closed": ("workers/settle.py", "settle", "after", 1),
-    "a part of a closing is stored": ("graph/close.py", "_sha256", "before", 2),
+    "a part of a closing is stored": ("graph/close.py", "sha256_of", "before", 2),
     "a dead letter is not buried": ("workers/queue.py", "CrawlQueue.bury", "before", 1),
     "the queue is half sent": ("workers/queue.py", "CrawlQueue._send", "before", 2),
     "a user is done, and claimed": ("workers/marks.py", "Marks._free", "before", 1),

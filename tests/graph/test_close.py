@@ -13,12 +13,15 @@ import pytest
 
 from harvester.errors import HarvesterError
 from harvester.graph import crawls
-from harvester.graph.close import PARTS, close, write_part
+from harvester.graph.close import close
+from harvester.graph.workers.parts import close_in_parts
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 from tests.support.crawls import truth
 from tests.support.harvest_stage import Stage, staged
 
+# Of pages, one for each list of a seed.
+FILES = 5
 _ROOT = Path(__file__).resolve().parents[2]
 # At each write, and while pages are read.
 _MOMENTS = [*range(1, 6), -1, -3] if os.environ.get("KILLS") else [2, 4, -1]
@@ -31,7 +34,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         seeds = found.accounts[:5]
         section = {"max_depth": 1, "select": {"min_followers": 6}}
         found.add("crawl", type="graph", users={seed: {} for seed in seeds}, graph=section)
-        found.harvest("crawl")
+        found.harvest("crawl", bytes_per_file=1)
         yield found
 
 
@@ -97,20 +100,109 @@ def test_several_that_close_at_once_write_the_same(stage: Stage, whole: dict[str
     assert written(stage) == whole
 
 
-def test_a_closing_in_parts_writes_the_same_as_one_in_one_piece(
+class Killed(BaseException):
+    """A worker that dies."""
+
+
+class Recorded(FolderStore):
+    """Records who made which object of a closing, in order; and dies after a number of them."""
+
+    def __init__(self, folder: Path, made: list[tuple[str, str]], worker: str, lives: int = 0) -> None:
+        super().__init__(folder)
+        self._made, self._worker, self._left = made, worker, lives
+
+    def upload(self, key: str, path: Path, *, sha256: str) -> str:
+        version = super().upload(key, path, sha256=sha256)
+        if "/closing/" in key:
+            self._made.append((self._worker, "/".join(key.split("/")[-2:])))
+            self._left -= 1
+            if self._left == 0:
+                raise Killed
+        return version
+
+
+def in_parts(
+    stage: Stage, made: list[tuple[str, str]], worker: str, scratch: Path, *, lives: int = 0
+) -> dict[str, Any] | None:
+    """What one worker makes of a closing, each part of it of one file; it dies after `lives` objects."""
+    crawl, store = at(stage), Recorded(Path(stage.store.name), made, worker, lives)
+    crawl = crawls.Crawl(store, crawl.keys, crawl.tree, crawl.started)
+    return close_in_parts(crawl, 0, scratch, worker=worker, tell=quiet, part_bytes=1)
+
+
+def parts_left(stage: Stage) -> list[str]:
+    return [each.key for each in stage.store.entries(f"{at(stage).here.folder}workers/")]
+
+
+def test_a_closing_progresses_over_deaths_and_no_finished_part_is_made_again(
     stage: Stage, whole: dict[str, bytes], tmp_path: Path
 ) -> None:
     clear(stage)
-    crawl = at(stage)
-    keys = [f"{crawl.here.folder}workers/0/closing/{part}" for part in range(PARTS)]
-    # Some twice, as by a second worker.
-    for part in (*range(PARTS), 3):
-        write_part(crawl, 0, part, keys[part], tmp_path / "scratch", tell=quiet)
-    assert len({stage.store.read(key).data for key in keys}) > 1
-    close(crawl, 0, tmp_path / "scratch", tell=quiet, parts=keys)
+    made: list[tuple[str, str]] = []
+    deaths = 0
+    for life in range(3 * FILES):
+        try:
+            # Each dies in the middle of a part, or between two, long before it would be through.
+            in_parts(stage, made, f"crawl.{life % 3}", tmp_path, lives=2 * FILES - 1)
+            break
+        except Killed:
+            deaths += 1
+            assert written(stage) == {}
+    assert deaths > 3
     assert written(stage) == whole
-    for key in keys:
-        stage.store.remove(key)
+    assert parts_left(stage) == []
+    objects = [name for _, name in made]
+    # The pages of each file, and the seeds.
+    divided = [f"divided-{number}/" for number in range(FILES + 1)]
+    parts = {begins: FILES for begins in divided} | {f"compared/{place:02d}": 1 for place in range(FILES)}
+    assert all(name.startswith(tuple(parts)) for name in objects)
+    for begins, size in parts.items():
+        of_part = [name for name in objects if name.startswith(begins)]
+        assert len({*of_part}) == size
+        finished = next(at for at in range(len(of_part)) if len({*of_part[: at + 1]}) == size)
+        assert not of_part[finished + 1 :], objects
+
+
+def test_workers_share_the_parts_of_a_closing(stage: Stage, whole: dict[str, bytes], tmp_path: Path) -> None:
+    clear(stage)
+    made: list[tuple[str, str]] = []
+    workers = [f"crawl.{number}" for number in range(1, 4)]
+    with ThreadPoolExecutor(len(workers)) as pool:
+        works = [pool.submit(in_parts, stage, made, worker, tmp_path) for worker in workers]
+        figures = [work.result() for work in works]
+    assert len({str(each) for each in figures if each}) == 1
+    assert written(stage) == whole
+    assert {worker for worker, _ in made} == {*workers}
+
+
+def test_parts_of_other_conditions_are_not_used(
+    stage: Stage, whole: dict[str, bytes], tmp_path: Path
+) -> None:
+    clear(stage)
+    crawl, made = at(stage), list[tuple[str, str]]()
+    tree: dict[str, Any] = {**crawl.tree, "graph": {**crawl.section, "select": {}}}
+    store = Recorded(Path(stage.store.name), made, "crawl.1", lives=FILES * (FILES + 1) + 2)
+    before = crawls.Crawl(store, crawl.keys, tree, crawl.started)
+    with pytest.raises(Killed):
+        close_in_parts(before, 0, tmp_path, worker="crawl.1", tell=quiet, part_bytes=1)
+    in_parts(stage, made, "crawl.2", tmp_path)
+    assert written(stage) == whole
+    assert parts_left(stage) == []
+
+
+def test_a_part_that_is_damaged_is_named(stage: Stage, tmp_path: Path) -> None:
+    clear(stage)
+    with pytest.raises(Killed):
+        in_parts(stage, [], "crawl.1", tmp_path, lives=FILES * (FILES + 1))
+    damaged = next(key for key in parts_left(stage) if key.endswith("divided-0/0"))
+    path = FolderStore(Path(stage.store.name))._path(damaged)
+    path.write_bytes(path.read_bytes()[:-4])
+    with pytest.raises(HarvesterError, match="is damaged") as caught:
+        in_parts(stage, [], "crawl.2", tmp_path)
+    assert damaged in caught.value.message
+    assert caught.value.hint.startswith("Remove it")
+    stage.store.remove(damaged)
+    assert in_parts(stage, [], "crawl.2", tmp_path)
 
 
 def test_one_that_was_ended_before_its_conditions_changed_is_closed_by_the_new_ones(
@@ -142,7 +234,7 @@ def test_a_depth_that_is_there_is_not_replaced_by_another(stage: Stage, whole: d
 def test_a_damaged_page_is_named_and_nothing_is_written(stage: Stage, tmp_path: Path) -> None:
     clear(stage)
     crawl = at(stage)
-    (segment,) = [each.key for each in stage.store.entries(crawl.keys.harvests) if "/users-2" in each.key]
+    segment, *_ = [each.key for each in stage.store.entries(crawl.keys.harvests) if "/users-2" in each.key]
     path = FolderStore(Path(stage.store.name))._path(segment)
     data = path.read_bytes()
     try:
