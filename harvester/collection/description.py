@@ -58,7 +58,9 @@ def _common_problems(tree: Tree) -> Iterator[str]:
     yield from _task_problems(tree)
     if "budget_usd" in tree and not _is_money(tree["budget_usd"]):
         yield f"budget_usd is {tree['budget_usd']!r}; it must be a number of dollars above 0, e.g. 2.50."
-    if "sinks" in tree:
+    if "sinks" in tree and kind and kind.is_crawl:
+        yield "A graph collection has lists of accounts, and sinks deliver posts: remove sinks."
+    elif "sinks" in tree:
         # Most collections have none.
         from harvester.collection.sinks import sink_problems
 

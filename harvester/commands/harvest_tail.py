@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harvester.commands.cli.lists_hint import require_posts
 from harvester.commands.cli.output import advise, print_line
 from harvester.commands.cli.workspace import Workspace, collection_id_argument, in_workspace
 from harvester.text import when
@@ -44,7 +45,9 @@ def tail(
     from harvester.sinks.archive.tail import Tail
 
     keys = workspace.keys(collection_id)
-    network = network_of(workspace.collection(keys))
+    tree = workspace.collection(keys)
+    require_posts(collection_id, tree)
+    network = network_of(tree)
     read = Tail(workspace.store, keys, network, work_root=workspace.work_root(keys, temp))
     with stopped_by_signals() as stop:
         newest = read.newest(lines)

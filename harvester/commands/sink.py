@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from harvester.commands import Group
+from harvester.commands.cli.lists_hint import require_posts
 from harvester.commands.cli.output import (
     announce_dry_run,
     confirm,
@@ -177,7 +178,9 @@ def _place(position: Tree | None) -> str:
 
 def _collection(workspace: Workspace, collection_id: str) -> "tuple[CollectionKeys, Tree]":
     keys = workspace.keys(collection_id)
-    return keys, dict(workspace.collection(keys))
+    tree = dict(workspace.collection(keys))
+    require_posts(collection_id, tree)
+    return keys, tree
 
 
 def _asked(tree: Tree, keys: "CollectionKeys", name: str) -> "Asked":

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from harvester.errors import Exit
 from harvester.store.keys import CollectionKeys
 from tests.support.cli_session import Person, at_a_terminal
 from tests.support.crawls import crawl, frontiers, here_of, latest, lines_of, truth, visits
@@ -72,6 +73,21 @@ def test_the_status_shows_each_depth_and_the_three_lines_of_the_bill(stage: Stag
     costs = [int(line.split("\t")[1]) for line in lines_of(stage, here_of(stage, "libraries").order(1))]
     reached = told["at_the_budget"]["users"]
     assert sum(costs[:reached]) / 100 <= left < sum(costs[: reached + 1]) / 100
+
+
+def test_a_crawl_has_no_sinks_as_these_deliver_posts(stage: Stage, person: Person) -> None:
+    tree = {"id": "fans", "type": "graph", "users": {"12": {}}, "sinks": [{"type": "stdout"}]}
+    person.write(tree)
+    words = "A graph collection has lists of accounts, and sinks deliver posts: remove sinks."
+    told = person("collection-config", "check")
+    assert told.code == Exit.ERROR
+    assert [line for line in told.out.splitlines() if words in line], told
+    assert words in person("collection", "add").err
+    add(stage, "unsunk", stage.accounts[:1])
+    for typed in ("sink run unsunk --to stdout", "sink list unsunk", "harvest tail unsunk --once"):
+        assert "unsunk has lists of followers and no posts. `export edges unsunk`" in refused(
+            person, *typed.split()
+        )
 
 
 def test_an_approval_is_refused_in_one_line_where_it_cannot_be(stage: Stage, person: Person) -> None:

@@ -1,12 +1,23 @@
 """Where only posts are looked for, a person hears that collections have lists of followers instead."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from harvester.collection.kinds import is_crawl
 from harvester.commands.cli.output import advise
 from harvester.commands.cli.workspace import Workspace
 from harvester.documents import object_in
-from harvester.errors import NotFound
+from harvester.errors import Exit, HarvesterError, NotFound
+
+
+def require_posts(collection_id: str, tree: Mapping[str, Any]) -> None:
+    """Raise where a collection has lists in place of posts."""
+    if is_crawl(tree):
+        raise HarvesterError(
+            f"{collection_id} has lists of followers and no posts.",
+            hint=f"`export edges {collection_id}` exports them.",
+            exit_code=Exit.USAGE,
+        )
 
 
 def advise_of_lists(workspace: Workspace, ids: Sequence[str]) -> None:
