@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -79,6 +80,8 @@ def pytest_configure() -> None:
         _without_deadlines()
     if not _TEMP_ROOTS & os.environ.keys() and _has_room(_IN_MEMORY):
         os.environ["PYTEST_DEBUG_TEMPROOT"] = str(_IN_MEMORY)
+    # Temporary folders of a test's own are there, too.
+    tempfile.tempdir = os.environ.get("PYTEST_DEBUG_TEMPROOT", tempfile.tempdir)
     # Without compiled modules, each process that a test starts takes twice as long to start.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     # To look for garbage at each 700 new objects took a third of the time of all tests.
