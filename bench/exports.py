@@ -44,6 +44,20 @@ for name in sys.argv[2:]:
 networkx.write_gexf(graph, "networkx.gexf")
 """
 
+# The same with the mentions in the tables.
+_NETWORKX_OF_TABLES = """
+import duckdb, networkx
+graph = networkx.DiGraph()
+found = duckdb.execute("SELECT author_id, account_id FROM 'collections/.tables/v1/mentions/**/*.parquet'")
+while rows := found.fetchmany(10_000):
+    for author, user in rows:
+        if graph.has_edge(author, user):
+            graph[author][user]["weight"] += 1
+        else:
+            graph.add_edge(author, user, weight=1)
+networkx.write_gexf(graph, "networkx-tables.gexf")
+"""
+
 
 @dataclass(frozen=True)
 class Export:
@@ -107,6 +121,21 @@ def measure(*, posts: int, slow_posts: int) -> Iterator[Export]:
             ),
             ("sorted", "this project", posts, _export("sorted", "-o", "sorted.jsonl.gz")),
             ("ids", "this project", posts, _export("ids", "-o", "ids.txt")),
+            # From here on there are tables, which networks are counted in.
+            ("tables", "this project", posts, harvests.person("tables", "build", "bench")),
+            ("network, by tables", "this project", posts, _export("network", "-o", "tables.gexf")),
+            (
+                "mentions, by tables",
+                "this project",
+                posts,
+                _export("network", "--edges", "mention", "-o", "tables-mentions.gexf"),
+            ),
+            (
+                "mentions, by tables",
+                "networkx, DuckDB",
+                posts,
+                [sys.executable, "-c", _NETWORKX_OF_TABLES],
+            ),
         ]
         for job, tool, count, command in jobs:
             environment = {"BEARER_TOKEN": "none", "HOME": name, "TWARC_CLOUD_PROGRESS": "none"}

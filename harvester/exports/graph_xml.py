@@ -68,7 +68,13 @@ def gexf(drawing: Drawing) -> Iterator[str]:
 def _gexf_values(values: Mapping[str, object]) -> str:
     if not values:
         return ""
-    found = (f'<attvalue for="{name}" value={_quoted(str(value))}/>' for name, value in values.items())
+    found = [
+        # Counts need no escapes.
+        f'<attvalue for="{name}" value="{value}"/>'
+        if type(value) is int
+        else f'<attvalue for="{name}" value={_quoted(str(value))}/>'
+        for name, value in values.items()
+    ]
     return f"<attvalues>{''.join(found)}</attvalues>"
 
 
@@ -104,7 +110,7 @@ def _data(kind: str, values: Mapping[str, object]) -> str:
 
 def _quoted(text: str) -> str:
     # Most are ids and names, which need no escapes.
-    return f'"{text}"' if _PLAIN(text) else quoteattr(_clean(text))
+    return f'"{text}"' if text.isalnum() or _PLAIN(text) else quoteattr(_clean(text))
 
 
 def _clean(text: str) -> str:

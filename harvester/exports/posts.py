@@ -3,7 +3,7 @@
 from array import array
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from harvester.documents import Tree
 from harvester.errors import HarvesterError
@@ -16,6 +16,9 @@ from harvester.reading.files import RecordFile
 from harvester.reading.lines import REPAIRED, BadRecord, OnBad, RawLine, local_raw_lines, raw_lines, read_rows
 from harvester.store.keys import CollectionKeys
 from harvester.store.reading import Reader
+
+if TYPE_CHECKING:
+    from harvester.tables.posts import Tables
 
 # The number of lines after which progress is reported.
 _TOLD = 256
@@ -70,6 +73,7 @@ class Whole(NamedTuple):
 
     reader: Reader
     collections: tuple[CollectionKeys, ...]
+    tables: "Tables | None" = None
 
 
 class Post(NamedTuple):
@@ -118,7 +122,7 @@ class Posts:
         self._flat = network.flat
         self.selection = selection or Selection()
         self.progress = Progress(len(self.sources))
-        self._duplicates, self._strict, self._whole = duplicates, strict, whole
+        self.duplicates, self._strict, self._whole = duplicates, strict, whole
         self._left_out: array[int] | None = None
         self.tell = tell
         self._bad: set[tuple[str, int]] = set()
@@ -138,8 +142,8 @@ class Posts:
                 yield Post(row, by_id.get(row.id, {}), source.name, line.number)
 
     def groups(self) -> Iterator[tuple[list[PostRow], Rows]]:
-        """The same by line, with all that the line holds."""
-        return ((taken, rows) for _, _, rows, taken in self._staying() if taken)
+        """The same by line, with all that the line holds; of some lines no post is selected."""
+        return ((taken, rows) for _, _, rows, taken in self._staying())
 
     def trees(self) -> Iterator[Tree]:
         """The same flattened and without rows, in half the time, if all posts are selected."""
@@ -162,12 +166,12 @@ class Posts:
 
     def _staying(self) -> Iterator[_Group]:
         """Those that are selected, without duplicates."""
-        if self._duplicates == KEEP:
+        if self.duplicates == KEEP:
             yield from self._selected()
             return
         if self._left_out is None:
             rows = (row for *_, taken in self._selected() for row in taken)
-            self._left_out = left_out(rows, self._duplicates)
+            self._left_out = left_out(rows, self.duplicates)
             self.progress.duplicates = len(self._left_out)
         left, position = iter(self._left_out), 0
         next_one = next(left, -1)
@@ -193,7 +197,7 @@ class Posts:
 
     @property
     def _is_all(self) -> bool:
-        return self.selection.is_all and self._duplicates == KEEP
+        return self.selection.is_all and self.duplicates == KEEP
 
     def _by_id(self, raw: bytes) -> dict[str, Tree]:
         collected, included = self._flat.posts(raw)

@@ -15,7 +15,7 @@ from harvester.store import Store
 from harvester.store.keys import HARVEST, HARVEST_2019, CollectionKeys
 from harvester.store.reading import Reader
 from harvester.store.table_keys import SIGNS, Made, is_of_day, of_harvest, of_records, source_of
-from harvester.tables.catalog import Catalog, catalog, forget
+from harvester.tables.catalog import LEFT_OUT, Catalog, catalog, forget
 from harvester.tables.harvests import Harvest, harvest_parts
 from harvester.tables.placing import metadata, naming_another_place, store_set
 from harvester.tables.records import Rows
@@ -130,12 +130,16 @@ class Builder:
     ) -> dict[str, dict[str, Any]]:
         with tempfile.TemporaryDirectory(prefix="twarc-cloud-") as temp:
             rows = Rows(Path(temp))
+            before = len(result.bad)
             on_bad = result.bad.append if self.skip_bad else None
             for line in lines(self.reader, file, on_bad=on_bad):
                 rows.add(line)
                 if self.on_rows and line.number % _EVERY == 0:
                     self.on_rows(file.name, rows.count)
-            note = {"of": {"key": file.key, "digest": file.digest}}
+            note = {
+                "of": {"key": file.key, "digest": file.digest},
+                LEFT_OUT: len(result.bad) - before,
+            }
             parts = rows.parts(file.key, metadata(source))
             with naming_another_place():
                 return store_set(self.target, made, source, parts, note, there.data.get(made, {}))

@@ -22,6 +22,9 @@ from harvester.store.table_keys import (
 )
 from harvester.tables import columns
 
+# In a note, the number of bad records that its set lacks.
+LEFT_OUT = "left_out"
+
 
 @dataclass
 class Catalog:

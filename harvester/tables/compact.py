@@ -9,9 +9,9 @@ from pathlib import Path
 from harvester.store import Store
 from harvester.store.table_keys import Made, of_day
 from harvester.tables import columns
-from harvester.tables.catalog import Catalog, catalog
+from harvester.tables.catalog import LEFT_OUT, Catalog, catalog
 from harvester.tables.duck import connected, in_words, literal, parquet
-from harvester.tables.local import local_paths
+from harvester.tables.local import left_out, local_paths
 from harvester.tables.placing import metadata, store_set
 from harvester.tables.records import Part
 
@@ -56,7 +56,10 @@ def compact(store: Store, collection_id: str, month: str, *, memory_mb: int = 51
             made = of_day(collection_id, day.day, day.source)
             parts = _parts(store, found, day, Path(temp), memory_mb)
             replaces = [{"name": name, "source": source} for name, source in sorted(day.replaces.items())]
-            store_set(store, made, day.source, parts, {"of": {"day": day.day}, "replaces": replaces})
+            lacking = left_out(store, found, day.sets, Path(temp))
+            known = {} if lacking is None else {LEFT_OUT: lacking}
+            note = {"of": {"day": day.day}, "replaces": replaces, **known}
+            store_set(store, made, day.source, parts, note)
     return days
 
 

@@ -1,13 +1,16 @@
-"""Parquet files of a store as files of this machine, for a program that opens paths."""
+"""Parquet files and notes of a store as files of this machine, for a program that opens paths."""
 
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from harvester.documents import object_in
 from harvester.errors.files import in_words
 from harvester.store import Entry, Store
 from harvester.store.disk import make_folder
 from harvester.store.folder import FolderStore
+from harvester.store.table_keys import Made, is_of_harvest
+from harvester.tables.catalog import LEFT_OUT, Catalog
 
 _AT_ONCE = 8
 
@@ -30,6 +33,14 @@ def local_paths(
             if on_fetched:
                 on_fetched(number, len(missing))
     return [str(_path(cache, entry)) for entry in listed]
+
+
+def left_out(store: Store, found: Catalog, sets: Iterable[Made], cache: Path) -> int | None:
+    """How many bad records these sets lack; None if a note, as those of earlier versions, does not say it."""
+    notes = [entry for made in sets if not is_of_harvest(made) for entry in found.notes[made].values()]
+    numbers = [object_in(Path(path).read_bytes()).get(LEFT_OUT) for path in local_paths(store, notes, cache)]
+    known = [number for number in numbers if isinstance(number, int)]
+    return sum(known) if len(known) == len(numbers) else None
 
 
 def _path(cache: Path, entry: Entry) -> Path:

@@ -18,14 +18,19 @@ from harvester.store.reading import Reader
 from harvester.store.table_keys import Made, is_of_day, is_of_harvest, of_records, source_of
 from harvester.tables import columns
 from harvester.tables.catalog import Catalog, catalog
-from harvester.tables.local import local_paths
+from harvester.tables.local import left_out, local_paths
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 log = logging.getLogger("twarc-cloud")
 
-_MOMENT = "%Y-%m-%dT%H:%M:%S.%gZ"
+# As `PostRow.created_at`.
+MOMENT = "%Y-%m-%dT%H:%M:%S.%gZ"
+
+
+class Doubtful(Exception):
+    """Tables may show something else than records; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -36,8 +41,13 @@ class Tables:
     reader: Reader
     cache: Path
 
-    def posts(self, keys: CollectionKeys) -> "TablePosts | None":
-        """The posts of a collection; None if its tables are missing, or not of its files as they are now."""
+    def posts(
+        self, keys: CollectionKeys, *, also: Sequence[str] = (), whole: bool = False
+    ) -> "TablePosts | None":
+        """The posts of a collection; None if its tables are missing, or not of its files as they are now.
+
+        `also` names tables that are asked beside them. `whole` tables are known to lack no record.
+        """
         try:
             there = catalog(self.store, keys.id)
         except HarvesterError as error:
@@ -47,15 +57,20 @@ class Tables:
         files = list(record_files(self.reader, keys)) if there.notes else []
         if not there.notes or not _is_current(there, keys, files):
             return None
-        paths = local_paths(self.store, there.files("posts"), self.cache)
+        if whole and not (
+            all(file.size for file in files)
+            and left_out(self.store, there, there.complete(), self.cache) == 0
+        ):
+            return None
+        paths = {name: local_paths(self.store, there.files(name), self.cache) for name in {"posts", *also}}
         return TablePosts(paths, {file.key: place for place, file in enumerate(files)})
 
 
 @dataclass(frozen=True)
 class TablePosts:
-    """The posts in these Parquet files; `places` are those of the files of records in their order."""
+    """The posts in these Parquet files of each table; `places` are those of the files of records in order."""
 
-    paths: Sequence[str]
+    paths: Mapping[str, Sequence[str]]
     places: Mapping[str, int]
 
     @contextmanager
@@ -64,7 +79,7 @@ class TablePosts:
 
         with (
             tempfile.TemporaryDirectory(prefix="twarc-cloud-") as temp,
-            opened({"posts": self.paths}, Path(temp)) as connection,
+            opened(self.paths, Path(temp)) as connection,
         ):
             yield Asked(connection)
 
@@ -117,5 +132,5 @@ def _as_in_records(name: str) -> str:
     if kind == columns.TEXT:
         return f"coalesce({name}, '')"
     if kind == columns.TIME:
-        return f"coalesce(strftime({name}, '{_MOMENT}'), '')"
+        return f"coalesce(strftime({name}, '{MOMENT}'), '')"
     return f"coalesce({name}, [])" if kind == columns.LIST else name

@@ -17,9 +17,11 @@ from harvester.exports.forms import Form
 from harvester.exports.output import STANDARD_OUTPUT, require_free
 from harvester.exports.posts import Posts, Progress, Stored, Whole
 from harvester.exports.written import Written
+from harvester.ledger.cache import cache_of
 from harvester.networks.registry import network_of
 from harvester.reading.files import RecordFile, record_files
-from harvester.store.reading import reader
+from harvester.store.reading import Reader, reader
+from harvester.tables.posts import Tables
 from harvester.text import counted, size
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ def run(form: Form, collection_ids: Sequence[str], workspace: "Workspace", optio
             network,
             chosen,
             duplicates=options.pop("duplicates", "keep"),
-            whole=Whole(source, keys),
+            whole=Whole(source, keys, _tables(workspace, source)),
             tell=lambda now: _show(now, show),
         )
         if options.pop("dry_run"):
@@ -61,6 +63,11 @@ def run(form: Form, collection_ids: Sequence[str], workspace: "Workspace", optio
     require_no_damage(posts.progress, to)
     require_no_bad(posts.progress, skip=options["skip_bad"])
     return int(Exit.OK)
+
+
+def _tables(workspace: "Workspace", source: Reader) -> Tables:
+    cache = cache_of(workspace.store.name, workspace.settings.cache)
+    return Tables(workspace.store, source, cache.folder / "tables")
 
 
 def _workers(workspace: "Workspace", collection_id: str, form: Form) -> Sequence[str]:

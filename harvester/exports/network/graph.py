@@ -1,14 +1,22 @@
 """The network in all posts: its edges, and the nodes that remain within the limits."""
 
 import heapq
+import logging
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from harvester.errors import HarvesterError
 from harvester.exports.network.edges import edges
-from harvester.exports.network.tally import Edge, Tally
+from harvester.exports.network.from_tables import TableEdges, counted
+from harvester.exports.network.tally import Edge, Tally, degrees
 from harvester.exports.posts import Posts
+from harvester.tables.posts import Doubtful
 
+log = logging.getLogger("twarc-cloud")
+
+TABLES, RECORDS = "tables", "records"
 USER, HASHTAG = "user", "hashtag"
 
 
@@ -35,8 +43,17 @@ class Node(NamedTuple):
 class Graph:
     """The nodes are in memory, about 300 bytes each; the edges are on disk."""
 
-    def __init__(self, tally: Tally, names: dict[str, str], collected: set[str], limits: Limits) -> None:
+    def __init__(
+        self,
+        tally: Tally | TableEdges,
+        names: dict[str, str],
+        collected: set[str],
+        limits: Limits,
+        source: str,
+    ) -> None:
         self._tally, self._names, self._collected, self._limits = tally, names, collected, limits
+        # Where they were counted: TABLES or RECORDS.
+        self.source = source
         self._degrees: dict[str, list[int]] = {}
         self._find_nodes()
 
@@ -62,7 +79,9 @@ class Graph:
                 yield edge
 
     def _find_nodes(self) -> None:
-        self._degrees = _degrees(self._heavy())
+        limits = self._limits
+        all_edges = not limits.min_weight and not limits.between_collected
+        self._degrees = self._tally.degrees() if all_edges else degrees(self._heavy())
         if self._limits.min_degree:
             self._keep(lambda node: self._degrees[node][0] >= self._limits.min_degree)
         if self._limits.top:
@@ -75,35 +94,40 @@ class Graph:
         """A remaining node is kept, even if none of its edges is."""
         kept = [node for node in self._degrees if stays(node)]
         self._degrees = {node: [0, 0] for node in kept}
-        found = _degrees(self.edges())
+        found = degrees(self.edges())
         self._degrees = {node: found.get(node, [0, 0]) for node in kept}
 
 
-def _degrees(found: Iterator[Edge]) -> dict[str, list[int]]:
-    """The number of edges and the sum of weights of each node."""
-    degrees: dict[str, list[int]] = {}
-    for edge in found:
-        for node in {edge.source, edge.target}:
-            degree = degrees.setdefault(node, [0, 0])
-            degree[0] += 1
-            degree[1] += edge.weight
-    return degrees
+def graph_of(posts: Posts, kinds: frozenset[str], limits: Limits, within: ExitStack) -> Graph:
+    """The network, open as long as `within`: of tables where it is the same there, else of all records."""
+    try:
+        found = counted(posts, kinds, within)
+        collected = found.counted.authors() if limits.between_collected else set()
+        return Graph(found, found.counted.names(), collected, limits, TABLES)
+    except (Doubtful, HarvesterError, ModuleNotFoundError) as error:
+        log.debug("The network is read from records: %s", error)
+        return _of_records(posts, kinds, limits, within.enter_context(Tally()))
 
 
-def graph_of(posts: Posts, tally: Tally, kinds: frozenset[str], limits: Limits) -> Graph:
-    """Read all posts."""
+def _of_records(posts: Posts, kinds: frozenset[str], limits: Limits, tally: Tally) -> Graph:
     names: dict[str, str] = {}
     collected: set[str] = set()
     for taken, rows in posts.groups():
-        authors = {post.id: post.author_id for post in rows.posts}
+        authors: dict[str, str] = {}
+        for post in rows.posts:
+            authors[post.id] = max(post.author_id, authors.get(post.id, ""))
         for account in rows.accounts:
             names[account.id] = account.username
+        for user, name in sorted(
+            (user, name)
+            for post in taken
+            for user, name in zip(post.mentions, post.mention_names, strict=True)
+            if user
+        ):
+            names.setdefault(user, name)
         for post in taken:
             if not post.included:
                 collected.add(post.author_id)
-            for user, name in zip(post.mentions, post.mention_names, strict=True):
-                if user:
-                    names.setdefault(user, name)
             for ends, kind in edges(post, authors, kinds):
                 tally.add(ends, kind, post.created_at, post.id)
-    return Graph(tally, names, collected, limits)
+    return Graph(tally, names, collected, limits, RECORDS)

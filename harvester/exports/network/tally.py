@@ -18,7 +18,10 @@ _encoder = msgspec.msgpack.Encoder()
 
 
 class Edge(NamedTuple):
-    """All connections from one node to another; `kinds` has the number of each kind."""
+    """All connections from one node to another; `kinds` has the number of each kind.
+
+    `sample` is the post of the `first` time; of several, that with the smallest id.
+    """
 
     source: str
     target: str
@@ -51,8 +54,9 @@ class Tally:
             found = self._counted[ends] = ([0] * len(KINDS), [time, time, post])
         counts, span = found
         counts[_PLACES[kind]] += 1
-        if time < span[0]:
-            span[0], span[2] = time, post
+        if time <= span[0]:
+            if time < span[0] or post < span[2]:
+                span[0], span[2] = time, post
         elif time > span[1]:
             span[1] = time
         if len(self._counted) >= self._most:
@@ -70,12 +74,27 @@ class Tally:
             source, target = key.decode().split("\0")
             yield _sum(source, target, (_decoder.decode(value) for _, value in pairs))
 
+    def degrees(self) -> dict[str, list[int]]:
+        """Of each node, the number of its edges and the sum of their weights."""
+        return degrees(self)
+
     def _spill(self) -> None:
         self._has_spilled = True
         for (source, target), (counts, span) in self._counted.items():
             key = f"{source}\0{target}".encode("utf-8", "replace")
             self._sorter.add(key, _encoder.encode((counts, *span)))
         self._counted = {}
+
+
+def degrees(edges: Iterable[Edge]) -> dict[str, list[int]]:
+    """Of each node, the number of these edges and the sum of their weights."""
+    found: dict[str, list[int]] = {}
+    for edge in edges:
+        for node in {edge.source, edge.target}:
+            degree = found.setdefault(node, [0, 0])
+            degree[0] += 1
+            degree[1] += edge.weight
+    return found
 
 
 def _kinds(counts: list[int]) -> dict[str, int]:
@@ -87,7 +106,7 @@ def _sum(source: str, target: str, found: Iterable[_Counted]) -> Edge:
     counts, first, last, sample = next(found)
     for more, begun, ended, post in found:
         counts = [one + other for one, other in zip(counts, more, strict=True)]
-        if begun < first:
+        if (begun, post) < (first, sample):
             first, sample = begun, post
         last = max(last, ended)
     return Edge(source, target, sum(counts), _kinds(counts), first, last, sample)

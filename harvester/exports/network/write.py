@@ -2,18 +2,20 @@
 
 import csv
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from typing import Any
 
 from harvester.exports.csv_table import Encoded
 from harvester.exports.graph_xml import Drawing, DrawnEdge, DrawnNode, gexf, graphml
 from harvester.exports.json_lines import line_of
 from harvester.exports.network.edges import KINDS, TOGETHER
-from harvester.exports.network.graph import Graph, Limits, Node, graph_of
-from harvester.exports.network.tally import Edge, Tally
+from harvester.exports.network.graph import TABLES, Graph, Limits, Node, graph_of
+from harvester.exports.network.tally import Edge
 from harvester.exports.output import folder, output
 from harvester.exports.posts import Posts
 from harvester.exports.written import Written, written
 
+FROM_TABLES = "They were counted in the tables of these collections."
 GEXF, GRAPHML, CSV, JSONL = "gexf", "graphml", "csv", "jsonl"
 _OF_NODE = {"kind": "string", "degree": "integer", "weight": "integer"}
 _OF_EDGE = {**dict.fromkeys(KINDS, "integer"), "first": "string", "last": "string", "sample": "string"}
@@ -26,8 +28,8 @@ def write(posts: Posts, to: str, options: Mapping[str, Any]) -> Written:
         bool(options.get("between_collected")),
         *(int(options.get(name) or 0) for name in ("min_weight", "min_degree", "top")),
     )
-    with Tally() as tally:
-        graph = graph_of(posts, tally, kinds, limits)
+    with ExitStack() as within:
+        graph = graph_of(posts, kinds, limits, within)
         directed = is_directed(kinds)
         if options.get("format") == CSV:
             return _tables(graph, to, directed=directed)
@@ -36,7 +38,7 @@ def write(posts: Posts, to: str, options: Mapping[str, Any]) -> Written:
             for line in counts.of(_in_format(graph, str(options.get("format") or GEXF), directed=directed)):
                 file.write(line.encode("utf-8", "replace") + b"\n")
         made = written(counts.edges, file, what="edge")
-        return _with_nodes(made, counts.nodes)
+        return _with_nodes(made, counts.nodes, graph.source)
 
 
 class _Counts:
@@ -52,9 +54,10 @@ class _Counts:
             yield line
 
 
-def _with_nodes(made: Written, nodes: int) -> Written:
-    notes = (f"They connect {nodes:,} nodes.",)
-    return Written(made.number, made.bytes, made.sha256, made.what, made.files, notes, {"nodes": nodes})
+def _with_nodes(made: Written, nodes: int, source: str) -> Written:
+    notes = (f"They connect {nodes:,} nodes.", *((FROM_TABLES,) if source == TABLES else ()))
+    figures = {"nodes": nodes, "source": source}
+    return Written(made.number, made.bytes, made.sha256, made.what, made.files, notes, figures)
 
 
 def is_directed(kinds: frozenset[str]) -> bool:
@@ -107,4 +110,4 @@ def _tables(graph: Graph, to: str, *, directed: bool) -> Written:
                 row = (edge.source, edge.target, direction, edge.weight, *counts)
                 table.writerow((*row, edge.first, edge.last, edge.sample))
         size += file.bytes
-    return _with_nodes(Written(edges, size, what="edge", files=2), nodes)
+    return _with_nodes(Written(edges, size, what="edge", files=2), nodes, graph.source)
