@@ -2,6 +2,7 @@
 
 import tempfile
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 
@@ -35,6 +36,14 @@ class ListIds:
         while some := list(islice(rest, _AT_ONCE)):
             self.add(some)
 
+    def in_order(self) -> Iterator[str]:
+        """As they came, while they are no more added to; those that are no numbers are left out."""
+        self._file.seek(0)
+        while data := self._file.read(_IN_MEMORY):
+            numbers = array("Q")
+            numbers.frombytes(data)
+            yield from map(str, numbers)
+
     def distinct(self) -> "DistinctIds":
         """Each once, in order. Nothing may be added any more."""
         numbers = array("Q")
@@ -53,6 +62,13 @@ class DistinctIds:
 
     def __len__(self) -> int:
         return len(self._numbers) + len(self._texts)
+
+    def __contains__(self, each: str) -> bool:
+        if not _are_numbers((each,)):
+            return each in self._texts
+        number = int(each)
+        place = bisect_left(self._numbers, number)
+        return place < len(self._numbers) and self._numbers[place] == number
 
     def without(self, other: "DistinctIds") -> "DistinctIds":
         """Those that the other has not."""

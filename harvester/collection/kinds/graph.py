@@ -21,12 +21,14 @@ from harvester.documents import Tree
 from harvester.text import counted
 
 _LEARNED = ("crawl", "last_crawl")
+_OF_LISTS = ("lists", "newest_first")
 # What each may be; the first is the default.
 CHOICES: Mapping[str, tuple[str, ...]] = {
     "direction": ("followers", "following", "both"),
     "order": ("bfs", "dfs"),
     "approve": ("each_depth", "within_budget"),
     "by": ("fewest_followers_first", "id"),
+    "update": ("full", "new_only"),
 }
 STEPS = ("edges",)
 _LIMITS = ("max_depth", "max_users", "max_edges_per_user")
@@ -41,7 +43,7 @@ def _problems(tree: Tree, rules: Rules) -> Iterator[str]:
     if not isinstance(users, dict):
         yield "A graph collection, but users is missing or not properly structured."
     else:
-        yield from user_problems(users, rules, {*LEARNED_OF_USERS, "lists"})
+        yield from user_problems(users, rules, {*LEARNED_OF_USERS, *_OF_LISTS})
     section = tree.get("graph", {})
     if not isinstance(section, dict):
         yield "Graph is not properly structured."
@@ -54,6 +56,8 @@ def _problems(tree: Tree, rules: Rules) -> Iterator[str]:
     yield from selection.problems_of(section.get("select") or {})
     if section.get("approve") == "within_budget" and not tree.get("budget_usd"):
         yield 'graph.approve is "within_budget", which needs a budget_usd.'
+    if section.get("update") == "new_only" and section.get("max_depth"):
+        yield 'graph.update is "new_only", which is for the lists of the seeds: max_depth must be 0.'
     shapes = {"crawl": OBJECT, "last_crawl": OBJECT}
     yield from shape_problems(section, shapes, "graph.")
     if isinstance(crawl := section.get("crawl"), dict):
@@ -112,7 +116,7 @@ KIND = Kind(
     _in_words,
     {"users": {}, "graph": {"direction": "followers", "max_depth": 0}},
     keys=frozenset(("graph",)),
-    learned=(*LEARNED_OF_USERS, "lists"),
+    learned=(*LEARNED_OF_USERS, *_OF_LISTS),
     learned_in={"graph": _LEARNED},
     has_users=True,
     is_crawl=True,

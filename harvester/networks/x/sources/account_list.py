@@ -1,9 +1,7 @@
 """One list of followers is read to its end, and an answer that leads nowhere ends it."""
 
 import threading
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import orjson
 
@@ -25,6 +23,8 @@ from harvester.networks.crawl import (
 from harvester.networks.list_ids import DistinctIds, ListIds
 from harvester.networks.x import ApiCode, Page, XError
 from harvester.networks.x.job import Job
+from harvester.networks.x.sources.list_comparison import NOT_COMPARED, Compared, compare, ids_of, problem_of
+from harvester.networks.x.sources.list_front import IN_A_ROW, ListFront
 from harvester.networks.x.sources.page_room import PageRoom, PageShare
 from harvester.networks.x.sources.seeds import Seed, look_up
 
@@ -33,18 +33,22 @@ _PAGE = 1000
 # Empty pages in a row, each with a token.
 _EMPTY_PAGES = 3
 # Why a list ends where the collection wants it to.
-_ENOUGH = "max_edges_per_user reached"
+_ENOUGH, _NO_MORE_NEW = "max_edges_per_user reached", f"{IN_A_ROW} known accounts in a row"
 
 
 @dataclass(frozen=True)
 class Reading:
-    """What all lists of a harvest share; `most` is how many accounts of each are read, 0: all."""
+    """What all lists of a harvest share; `most` is how many accounts of each are read, 0: all.
+
+    With `new_only` no more than the front of a list is read, if it is known to have all that is new.
+    """
 
     job: Job
     crawl: Crawl
     room: PageRoom
     comparing: threading.Lock
     most: int = 0
+    new_only: bool = False
 
 
 class AccountList:
@@ -65,12 +69,17 @@ class AccountList:
         self._ids = ListIds()
         self._tokens = {self._token} if self._token else set()
         self._empty = 0
+        self._front: ListFront | None = None
+        self._is_passed = False
+        self._newest_first: bool | None = None
 
     def read(self) -> str:
         """Store the list to its end; the outcome."""
         # The list of a protected account may be open to the keys that are used, which asking tells for free.
         if self._seed.state in (SUSPENDED, NOT_FOUND):
             return self.end(self._seed.state)
+        if self._reading.new_only and (why := self._look_for_front()):
+            return self.end(FAILED, why)
         while True:
             page = self._page()
             if page.outcome is not ApiCode.OK:
@@ -90,10 +99,29 @@ class AccountList:
         if self._began_before and outcome != FAILED:
             patch = self._chains(None)
         if outcome == COMPLETE and not self._crawl.depth and self._user in self._job.collection["users"]:
-            patch |= {"users": {self._user: {"lists": {self._direction: self._job.harvest}}}}
+            learned: Tree = {"lists": {self._direction: self._job.harvest}}
+            if self._newest_first is not None:
+                learned["newest_first"] = {self._direction: self._newest_first}
+            patch |= {"users": {self._user: learned}}
         self._put(page, patch, more, lists=orjson.dumps(line | who, option=orjson.OPT_APPEND_NEWLINE))
         self._crawl.finished(line)
         return outcome
+
+    def _look_for_front(self) -> str:
+        """Read no more than the front, where the list is known to have one; why it cannot be read."""
+        user: Tree = {**self._job.collection["users"].get(self._user, {})}
+        is_newest_first = (user.get("newest_first") or {}).get(self._direction)
+        if is_newest_first is None:
+            return ""
+        if not is_newest_first:
+            return 'new accounts were not at its front: graph.update "full" reads all of it'
+        with self._reading.comparing:
+            earlier = self._crawl.earlier(self._user, self._direction)
+            if earlier is None:
+                return ""
+            known = ids_of(earlier)
+        self._front = ListFront(known)
+        return problem_of(earlier, known)
 
     # -- asking --------------------------------------------------------------------------------------
 
@@ -105,7 +133,7 @@ class AccountList:
             client = self._job.client
             ask = client.followers if self._direction == FOLLOWERS else client.following
             most = self._reading.most
-            size = min(_PAGE, most - self._received) if most else _PAGE
+            size = min(self._front.page if self._front else _PAGE, most - self._received if most else _PAGE)
             try:
                 page = ask(self._user, token=self._token, max_results=size)
                 self.share.came(len(page.line))
@@ -120,6 +148,8 @@ class AccountList:
         self._note("list begun anew", f"X refused the token of the next page: {error.problem.detail}")
         self._token, self._received, self._harvests, self._begun_anew = None, 0, [], True
         self._begun, self._ids, self._tokens = self._now(), ListIds(), set()
+        if self._front:
+            self._front.begin_anew()
 
     def _unavailable(self, outcome: ApiCode) -> str:
         """A list was refused for its account's sake, which a look-up has to confirm."""
@@ -135,6 +165,7 @@ class AccountList:
         self._received += len(page.ids)
         self._ids.add(page.ids)
         self._empty = 0 if page.ids else self._empty + 1
+        self._is_passed = bool(self._front and self._front.is_passed_by(page.ids))
 
     def _ended(self, page: Page) -> tuple[str, ...]:
         """The outcome and why, if the page is the last one."""
@@ -143,6 +174,8 @@ class AccountList:
             return (COMPLETE,)
         if most and self._received >= most:
             return CUT, _ENOUGH
+        if self._is_passed:
+            return CUT, _NO_MORE_NEW
         if self._empty > _EMPTY_PAGES:
             why = f"X gave {self._empty} empty pages in a row"
         elif page.ids and token in self._tokens:
@@ -196,10 +229,10 @@ class AccountList:
         harvests = [*self._harvests]
         if self._job.harvest not in harvests:
             harvests.append(self._job.harvest)
-        twice, compared = 0, _NOT_COMPARED
+        twice, compared = 0, NOT_COMPARED
         if outcome in (COMPLETE, CUT):
             twice, compared = self._compared(outcome)
-        gained, lost = compared.gained, compared.lost
+        gained, lost, self._newest_first = compared.gained, compared.lost, compared.newest_first
         line: Tree = {
             "user": self._user,
             "direction": self._direction,
@@ -215,7 +248,7 @@ class AccountList:
         if why:
             line["why"] = why
         counts = {"lists_cut": 1} if outcome == CUT else {}
-        if outcome == CUT and why != _ENOUGH:
+        if outcome == CUT and why not in (_ENOUGH, _NO_MORE_NEW):
             counts["lists_unfinished"] = 1
         if twice:
             counts["edges"] = -twice
@@ -225,27 +258,22 @@ class AccountList:
                 counts[name] = len(of)
         return line, {"gained": _fragment(gained), "lost": _fragment(lost)}, counts
 
-    def _compared(self, outcome: str) -> tuple[int, "_Compared"]:
+    def _compared(self, outcome: str) -> tuple[int, Compared]:
         """How many ids came more than once, and the list compared with the last complete one."""
         earlier = self._crawl.earlier(self._user, self._direction)
-        if self._began_before and self._received > self._ids.count:
+        is_in_order = self._ids.count == self._received
+        if self._began_before and not is_in_order:
             self._ids.add_all(self._crawl.received(self._user, self._direction))
         if self._ids.count < self._received:
             lacking = self._received - self._ids.count
             self._note("list not compared", f"{lacking} of its own ids are in files that cannot be read")
-            return 0, _NOT_COMPARED
-        ids = self._ids.distinct()
-        twice = self._received - len(ids)
-        self._received = len(ids)
-        if not earlier:
-            return twice, _NOT_COMPARED
-        before = _distinct(earlier.ids)
-        if len(before) != earlier.received:
-            found = f"{len(before)} of {earlier.received} ids of that of {earlier.harvest} can be read"
-            self._note("list not compared", found)
-            return twice, _NOT_COMPARED
-        lost = before.without(ids) if outcome == COMPLETE else None
-        return twice, _Compared(earlier.harvest, ids.without(before), lost)
+            return 0, NOT_COMPARED
+        in_order = is_in_order and not self._front
+        ids, found, problem = compare(self._ids, earlier, is_whole=outcome == COMPLETE, in_order=in_order)
+        twice, self._received = self._received - ids, ids
+        if problem:
+            self._note("list not compared", problem)
+        return twice, found
 
     def _note(self, event: str, detail: str) -> None:
         where = {"user_id": self._user, "direction": self._direction}
@@ -253,23 +281,6 @@ class AccountList:
 
     def _now(self) -> str:
         return timestamp(self._job.clock.now())
-
-
-class _Compared(NamedTuple):
-    """With the list of which harvest, and who came and went since; None: it is not known."""
-
-    harvest: str | None = None
-    gained: DistinctIds | None = None
-    lost: DistinctIds | None = None
-
-
-_NOT_COMPARED = _Compared()
-
-
-def _distinct(ids: Callable[[], Iterator[str]]) -> DistinctIds:
-    found = ListIds()
-    found.add_all(ids())
-    return found.distinct()
 
 
 def _fragment(ids: DistinctIds | None) -> orjson.Fragment | None:

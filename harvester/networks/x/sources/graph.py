@@ -53,7 +53,8 @@ class _Depth:
         # One at a time, as it takes memory.
         comparing = threading.Lock()
         most = count(section, "max_edges_per_user")
-        self._reading = Reading(job, crawl, PageRoom(job.stop), comparing, most=most)
+        new_only = section.get("update") == "new_only" and not crawl.depth
+        self._reading = Reading(job, crawl, PageRoom(job.stop), comparing, most=most, new_only=new_only)
         self._queue = self._todo()
         # Those that failed end once another did not: if X refuses all, the next harvest reads them.
         self._held: list[tuple[AccountList, XError]] = []
