@@ -34,14 +34,13 @@ class Attributor(Protocol):
     def enriched(
         self,
         line: bytes,
-        record: Tree,
         origin: Origin,
         *,
         traptor_names: bool = False,
-        told: Sequence[Tree] = (),
+        told: bytes = b"",
     ) -> bytes:
         """The line of a record with its rules, its origin and its time; as it is where it is no post.
 
         All else in it stays byte by byte. With `traptor_names` the object is that of traptor, under its name.
-        If the rules were stored on receipt (`told`), those in `matched` are used.
+        If the rules were stored on receipt, those are used: `told` is what `matched` returned then, as JSON.
         """

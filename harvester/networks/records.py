@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -16,8 +16,7 @@ class Records:
     ids: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Post:
+class Post(NamedTuple):
     """One post of a stored line, in a line of its own, which has no line end.
 
     `author` is the author's id, `published` when it was published, `received` when it came; each is "" where
@@ -25,10 +24,14 @@ class Post:
     """
 
     id: str
-    value: bytes = field(repr=False)
+    value: bytes
     author: str = ""
     published: str = ""
     received: str = ""
+
+    def __repr__(self) -> str:
+        """A text without the post, which does not belong in logs."""
+        return f"Post({self.id!r})"
 
 
 class BrokenLine(ValueError):

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from harvester.collection import history
-from harvester.documents import Tree, object_in
+from harvester.documents import object_in
 from harvester.networks import Network
 from harvester.networks.records import BrokenLine
+from harvester.sinks.archive.line import Entry
 from harvester.sinks.archive.reader import Archive
 from harvester.sinks.enrichment import Enrichment
 from harvester.store import Store
@@ -56,7 +57,7 @@ def _count(
     enrichment: Enrichment,
     data: bytes,
     harvest: str,
-    matched: tuple[Tree, ...],
+    matched: tuple[Entry, ...],
 ) -> None:
     try:
         posts = network.posts(data)

@@ -45,7 +45,9 @@ class Messages:
                 try:
                     messages += self._posts(line, before)
                 except BrokenLine as error:
-                    broken = self._message(_name(line.position), Post("", line.data), line.position)
+                    broken = self._message(
+                        _name(line.position), Post("", line.data), line.data, line.position
+                    )
                     dead.append(DeadLetter(broken, f"The stored line {error.why}"))
             before = line.position
         return messages, dead
@@ -56,17 +58,18 @@ class Messages:
             posts = [post for post in posts if _is_since(post, self._since)]
         if posts and posts[-1].received:
             self.received = posts[-1].received
-        if self._enrichment:
-            harvest = line.position.harvest
-            posts = [self._enrichment.of(post, harvest, line.matched) for post in posts]
-        # Of a page, only the last post is at its end.
-        found = [self._message(post.id, post, before) for post in posts[:-1]]
-        return [*found, *(self._message(post.id, post, line.position) for post in posts[-1:])]
+        harvest, found = line.position.harvest, []
+        for post in posts:
+            value = self._enrichment.of(post, harvest, line.matched) if self._enrichment else post.value
+            # Of a page, only the last post is at its end.
+            at = line.position if post is posts[-1] else before
+            found.append(self._message(post.id, post, value, at))
+        return found
 
-    def _message(self, name: str, post: Post, at: Position) -> Message:
+    def _message(self, name: str, post: Post, value: bytes, at: Position) -> Message:
         key = (post.author if self._by_author else "") or post.id or name
         found = f"{self._asked.collection}/{name}"
-        return Message(found, key, "post", post.id, post.published, post.value, at)
+        return Message(found, key, "post", post.id, post.published, value, at)
 
     def _gap(self, line: Line) -> list[Message]:
         event = object_in(line.data)

@@ -11,6 +11,7 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -56,7 +57,7 @@ class _Reader:
 
 
 def _told(line: Line) -> list[tuple[str, Any]]:
-    return [(each["id"], each["rules"]) for each in line.matched]
+    return [(each.id, orjson.loads(bytes(each.rules))) for each in line.matched]
 
 
 def _rules(line: Line) -> list[tuple[str, Any]]:

@@ -5,7 +5,6 @@ through a post that it refers to.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -87,7 +86,7 @@ def _unusual(line: bytes, why: str) -> list[Post]:
     except ValueError:
         raise BrokenLine(1, f"has a post without an id, or is no record: {why}") from None
     # What was received stays as it is where it is one post; of a page there is no other way.
-    return [replace(found[0], value=line)] if len(found) == 1 and not _is_page(text) else found
+    return [found[0]._replace(value=line)] if len(found) == 1 and not _is_page(text) else found
 
 
 def _is_page(line: bytes) -> bool:

@@ -4,20 +4,27 @@ from typing import Literal
 
 import msgspec
 
-from harvester.documents import Tree
 from harvester.sinks import Position
+
+
+class Entry(msgspec.Struct, frozen=True, gc=False):
+    """A line of a side file: `rules` is the JSON list of the rules that the post `id` of a `line` matched."""
+
+    line: int = 0
+    id: str = ""
+    rules: msgspec.Raw = msgspec.Raw()
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
     """A stored line without its end; `position` is the one after it.
 
-    `matched` has the lines of the side file for a record, with the rules that its posts matched.
+    `matched` has the lines of the side file for a record.
     """
 
     kind: Literal["record", "event"]
     data: bytes
     position: Position
-    matched: tuple[Tree, ...] = ()
+    matched: tuple[Entry, ...] = ()
 
     def __repr__(self) -> str:
         """A text without the record, which does not belong in logs."""

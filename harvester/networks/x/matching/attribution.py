@@ -4,17 +4,21 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+import orjson
+
 from harvester.documents import Tree
 from harvester.networks.attribution import Origin
 from harvester.networks.x.decoding import objects
 from harvester.networks.x.matching import enrichment
-from harvester.networks.x.matching.facts import facts_of
+from harvester.networks.x.matching.facts import facts_of, is_post
 from harvester.networks.x.matching.match import Match
+from harvester.networks.x.matching.reduced import reduced
 from harvester.networks.x.matching.rule_index import RuleIndex, Seen
 from harvester.networks.x.rules.collection_rules import PACK, CollectionRule, collection_rules
 from harvester.networks.x.rules.live_rules import tag_prefix
 
 _PACK = re.compile(rf":{PACK}\d+$")
+_REMEMBERED = 2_000
 
 
 class Attribution:
@@ -39,6 +43,7 @@ class Attribution:
         self._said = {
             f"{prefix}{rule_id}": {number} for prefix in self._prefixes for rule_id, number in numbers.items()
         }
+        self._told: dict[bytes, enrichment.Rules | None] = {}
         self._packed: dict[str, set[int]] = {}
         for tag, ids in ids_by_tag.items():
             of_tag = self._packed if len(ids) > 1 and _PACK.search(tag) else self._said
@@ -66,23 +71,29 @@ class Attribution:
         return [{"id": match.rule.id, "by": match.by} for match in self.of(record)]
 
     def enriched(
-        self,
-        line: bytes,
-        record: Tree,
-        origin: Origin,
-        *,
-        traptor_names: bool = False,
-        told: Sequence[Tree] = (),
+        self, line: bytes, origin: Origin, *, traptor_names: bool = False, told: bytes = b""
     ) -> bytes:
-        matches = [self._told(each) for each in told] or self.of(record)
-        return enrichment.enriched(line, record, matches, origin, traptor_names=traptor_names)
+        record = enrichment.looked_at(line)
+        if not is_post(record):
+            return line
+        rules = self._told_rules(told) or enrichment.Rules(self.of(reduced(line)))
+        return enrichment.enriched(line, record, rules, origin, traptor_names=traptor_names)
 
-    def _told(self, match: Tree) -> Match:
+    def _told_rules(self, told: bytes) -> enrichment.Rules | None:
+        """Stored rules, of which most posts have the same; None where there are none."""
+        if told not in self._told:
+            if len(self._told) >= _REMEMBERED:
+                self._told.clear()
+            matches = [self._match(each) for each in objects(orjson.loads(told or b"[]"))]
+            self._told[told] = enrichment.Rules(matches) if matches else None
+        return self._told[told]
+
+    def _match(self, told: Tree) -> Match:
         """The stored form of a matched rule; for a rule that the collection no longer has, its id."""
-        rule_id = str(match.get("id"))
+        rule_id = str(told.get("id"))
         number = self._numbers.get(rule_id)
         rule = CollectionRule(rule_id, "", "") if number is None else self._rules[number]
-        return Match(rule, "network" if match.get("by") == "network" else "local")
+        return Match(rule, "network" if told.get("by") == "network" else "local")
 
     def _pack(self, tag: str) -> set[int] | None:
         """The rules of which some matched; None where it names one, or is none of ours."""

@@ -1,15 +1,17 @@
 """What is added to the line of a post: its rules, its origin and its time, under names of two systems."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
+import msgspec
 import orjson
+from msgspec import UNSET
 
-from harvester.documents import Tree
+from harvester.documents import Tree, object_in
 from harvester.networks.attribution import Origin
 from harvester.networks.x.decoding import member
 from harvester.networks.x.forms.times import moment_in
-from harvester.networks.x.matching.facts import is_post
 from harvester.networks.x.matching.match import Match
 from harvester.networks.x.post_ids import published
 
@@ -25,29 +27,44 @@ _TRAPTOR_TYPES = {
 }
 
 
-def enriched(
-    line: bytes, record: Tree, matches: Sequence[Match], origin: Origin, *, traptor_names: bool
-) -> bytes:
-    """The line with what is known of its post; the same bytes where it holds none."""
-    if not is_post(record):
-        return line
-    name = TRAPTORS if traptor_names else OURS
-    made = _traptors(record, matches) if traptor_names else _ours(record, matches, origin)
-    if name in record:
-        # A name must not be there twice.
-        return orjson.dumps({**record, name: made}) + line[line.rindex(b"}") + 1 :]
-    end = line.rindex(b"}")
-    return line[:end] + b',"%b":' % name.encode() + orjson.dumps(made) + line[end:]
+class _Post(msgspec.Struct, gc=False):
+    id: str
+    id_str: Any = UNSET
+    created_at: Any = UNSET
 
 
-def _ours(record: Tree, matches: Sequence[Match], origin: Origin) -> Tree:
-    return {
-        "collection_id": origin.collection_id,
-        "created_at_iso": created_at(record),
-        "received_at": member(record, "__twarc", "retrieved_at"),
-        "harvest_id": origin.harvest_id,
-        "backfill": origin.backfill,
-        "collection_rules": [
+class _Record(msgspec.Struct, gc=False):
+    data: _Post
+    twarc: Any = msgspec.field(name="__twarc", default=UNSET)
+    twarc_cloud: Any = UNSET
+    traptor: Any = UNSET
+
+
+_record = msgspec.json.Decoder(_Record)
+
+
+def looked_at(line: bytes) -> Tree:
+    """A line of one post of API v2 with what is looked at here; any other as a whole, {} if it is no JSON."""
+    try:
+        found = _record.decode(line)
+    except ValueError:
+        return object_in(line)
+    if found.twarc_cloud is UNSET and found.traptor is UNSET:
+        tree: Tree = msgspec.to_builtins(found)
+        return tree
+    # It is written anew, as a name must not be there twice.
+    return object_in(line)
+
+
+class Rules:
+    """The rules that posts matched, which are written once for all of these."""
+
+    def __init__(self, matches: Sequence[Match]) -> None:
+        self._matches = matches
+
+    @cached_property
+    def ours(self) -> orjson.Fragment:
+        rules = [
             {
                 "id": match.rule.id,
                 "rule_type": match.rule.type,
@@ -56,21 +73,46 @@ def _ours(record: Tree, matches: Sequence[Match], origin: Origin) -> Tree:
                 "matched_by": match.by,
                 "metadata": match.rule.metadata,
             }
-            for match in matches
-        ],
+            for match in self._matches
+        ]
+        return orjson.Fragment(orjson.dumps(rules))
+
+    @cached_property
+    def traptors(self) -> list[Tree]:
+        return [_traptor_rule(match) for match in self._matches]
+
+
+def enriched(line: bytes, record: Tree, rules: Rules, origin: Origin, *, traptor_names: bool) -> bytes:
+    """The line of a post with what is known of it."""
+    name = TRAPTORS if traptor_names else OURS
+    made = _traptors(record, rules) if traptor_names else _ours(record, rules, origin)
+    end = line.rindex(b"}")
+    if name in record:
+        return orjson.dumps({**record, name: made}) + line[end + 1 :]
+    return b"".join((memoryview(line)[:end], b',"%b":' % name.encode(), orjson.dumps(made), line[end:]))
+
+
+def _ours(record: Tree, rules: Rules, origin: Origin) -> Tree:
+    return {
+        "collection_id": origin.collection_id,
+        "created_at_iso": created_at(record),
+        "received_at": member(record, "__twarc", "retrieved_at"),
+        "harvest_id": origin.harvest_id,
+        "backfill": origin.backfill,
+        "collection_rules": rules.ours,
     }
 
 
-def _traptors(record: Tree, matches: Sequence[Match]) -> Tree:
+def _traptors(record: Tree, rules: Rules) -> Tree:
     """The first rule stands beside all of them, where the versions before 4 have it."""
-    rules = [_traptor_rule(match) for match in matches]
     post_id = str(_post(record).get("id_str") or _post(record).get("id"))
-    first = rules[0] if rules else dict.fromkeys(("rule_type", "rule_tag", "rule_value"), NOT_FOUND)
+    missing = dict.fromkeys(("rule_type", "rule_tag", "rule_value"), NOT_FOUND)
+    first = rules.traptors[0] if rules.traptors else missing
     return {
         **first,
         "id_str": int(post_id) if post_id.isdigit() and len(post_id) < 20 else post_id,
         "created_at_iso": created_at(record),
-        "collection_rules": rules,
+        "collection_rules": rules.traptors,
     }
 
 
@@ -96,7 +138,7 @@ def created_at(record: Tree) -> str | None:
     given = post.get("created_at")
     found = moment_in(given) if isinstance(given, str) else None
     found = found or published(str(post.get("id_str") or post.get("id")))
-    return found.replace(microsecond=0).isoformat() if found else None
+    return found.isoformat(timespec="seconds") if found else None
 
 
 def _post(record: Tree) -> dict[str, Any]:

@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import orjson
-
 from harvester.documents import Tree
 from harvester.networks.attribution import Matched, Origin
 from harvester.networks.x.job import Job
@@ -46,7 +44,7 @@ class StreamRecords:
             self._tally.count(lines)
         if self._asked != RECORD or self._attribution is None:
             return lines
-        return [self._with_rules(line, self._attribution) for line in lines]
+        return [self._attribution.enriched(line, self._origin) for line in lines]
 
     def matches(self, lines: Sequence[bytes]) -> tuple[Matched, ...]:
         """Which rules matched, for the side file; of a record that matched none of ours nothing."""
@@ -55,14 +53,6 @@ class StreamRecords:
         found = ((number, reduced(line)) for number, line in enumerate(lines, 1))
         told = ((number, record, self._attribution.matched(record)) for number, record in found)
         return tuple(Matched(number, _id(record), rules) for number, record, rules in told if rules)
-
-    def _with_rules(self, line: bytes, attribution: Attribution) -> bytes:
-        try:
-            record = orjson.loads(line)
-        except orjson.JSONDecodeError:
-            # Half of a surrogate pair; the record comes before what is known of it.
-            return line
-        return attribution.enriched(line, record, self._origin)
 
 
 def _id(record: Tree) -> str:

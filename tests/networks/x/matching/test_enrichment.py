@@ -19,7 +19,7 @@ _RULES = [
 ]
 _TAGS = {"twarc-cloud:live:12347": ["12347"], "twarc-cloud:live:pack-1": ["u", "g"]}
 _LINE = (
-    b'{"data":{"id":"700890866920067072","text":"sad \\ud83d","author_id":"7",  "created_at":'
+    b'{"data":{"id":"700890866920067072","text":"sad \\ud83d\\ude22 \\"x","author_id":"7",  "created_at":'
     b'"2016-02-22T01:34:53.000Z","big":123456789012345678901234567890},"matching_rules":[{"id":"1",'
     b'"tag":"twarc-cloud:live:12347"},{"id":"2","tag":"twarc-cloud:live:pack-1"}],'
     b'"__twarc":{"retrieved_at":"2016-02-22T01:34:59Z"}}\n'
@@ -27,13 +27,13 @@ _LINE = (
 
 
 def _record(line: bytes) -> Tree:
-    found: Tree = orjson.loads(line.replace(b"\\ud83d", b"?"))
+    found: Tree = orjson.loads(line)
     return found
 
 
 def _enriched(line: bytes, *, traptor_names: bool = False) -> bytes:
     made = Attribution(_RULES, _TAGS)
-    return made.enriched(line, _record(line), _ORIGIN, traptor_names=traptor_names)
+    return made.enriched(line, _ORIGIN, traptor_names=traptor_names)
 
 
 def test_a_post_gets_its_rules_its_origin_and_its_time() -> None:
@@ -108,6 +108,11 @@ def test_to_enrich_twice_is_to_enrich_once(*, traptor_names: bool) -> None:
     twice = _enriched(once, traptor_names=traptor_names)
     assert _record(twice) == _record(once)
     assert twice.count(b'"collection_rules":') == 1
+
+
+def test_half_of_a_surrogate_pair_stays_the_same_bytes() -> None:
+    line = _LINE.replace(b"\\ude22", b"")
+    assert _enriched(line) is line
 
 
 @given(

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from harvester.documents import Tree
 from harvester.networks.attribution import Origin
 from harvester.networks.x.matching.attribution import Attribution
-from harvester.networks.x.matching.facts import facts_of
+from harvester.networks.x.matching.enrichment import Rules, enriched
+from harvester.networks.x.matching.facts import facts_of, is_post
 from harvester.networks.x.matching.reduced import reduced
 from harvester.networks.x.rules.collection_rules import collection_rules
 
@@ -33,12 +34,17 @@ _RULES = collection_rules(
     {"track": "cat,今日,@a", "follow": "1,@a", "locations": "0,0,1,1", "rules": [{"value": "x"}]}, []
 )
 _IDS = [rule.id for rule in _RULES]
+_ORIGIN = Origin("c", "now")
 
 
 def _records() -> st.SearchStrategy[Tree]:
     v2 = st.fixed_dictionaries(
         {"data": _POST.map(lambda post: {**post, "id": "1"}), "includes": _VALUES},
-        optional={"matching_rules": _VALUES | st.just([{"tag": "twarc-cloud:c:pack-1"}])},
+        optional={
+            "matching_rules": _VALUES | st.just([{"tag": "twarc-cloud:c:pack-1"}]),
+            "__twarc": _VALUES | st.just({"retrieved_at": "now"}),
+            "twarc_cloud": _VALUES,
+        },
     )
     v1 = _POST.map(lambda post: {**post, "id_str": "1", "user": {"id": 1}})
     return v2 | v1 | _POST
@@ -48,11 +54,17 @@ def _records() -> st.SearchStrategy[Tree]:
 def test_finding_the_rules_of_any_record_ends(record: Tree, traptor_names: bool) -> None:  # noqa: FBT001
     made = Attribution(_RULES, {"twarc-cloud:c:pack-1": _IDS})
     line = orjson.dumps(record)
-    found = made.enriched(line, record, Origin("c", "now"), traptor_names=traptor_names)
+    found = made.enriched(line, _ORIGIN, traptor_names=traptor_names)
     read: Any = orjson.loads(found)
     assert (
         found is line or read["traptor" if traptor_names else "twarc_cloud"]["collection_rules"] is not None
     )
+    # As if all of it had been read, and whether its rules were stored or not.
+    if is_post(record):
+        rules = Rules(made.of(record))
+        assert found == enriched(line, record, rules, _ORIGIN, traptor_names=traptor_names)
+    told = orjson.dumps(made.matched(record))
+    assert made.enriched(line, _ORIGIN, traptor_names=traptor_names, told=told) == found
     # No rule looks at what is left out of it.
     assert (facts_of(reduced(line)), made.matched(reduced(line))) == (facts_of(record), made.matched(record))
 

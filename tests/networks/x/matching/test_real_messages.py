@@ -43,10 +43,9 @@ def _line(name: str) -> bytes:
 
 
 def _enriched(line: bytes, *rules: CollectionRule) -> Tree:
-    record = orjson.loads(line)
-    found: Tree = orjson.loads(Attribution(rules, {}).enriched(line, record, _ORIGIN, traptor_names=True))
+    found: Tree = orjson.loads(Attribution(rules, {}).enriched(line, _ORIGIN, traptor_names=True))
     traptor: Tree = found["traptor"]
-    ours = orjson.loads(Attribution(rules, {}).enriched(line, record, _ORIGIN))["twarc_cloud"]
+    ours = orjson.loads(Attribution(rules, {}).enriched(line, _ORIGIN))["twarc_cloud"]
     assert ours["created_at_iso"] == traptor["created_at_iso"]
     assert [r["id"] for r in ours["collection_rules"]] == [r["rule_id"] for r in traptor["collection_rules"]]
     return traptor
@@ -107,7 +106,7 @@ def test_extended_posts_match_by_account_and_by_word(name: str, rule: str) -> No
 def test_other_messages_stay_as_they_are(name: str, *, traptor_names: bool) -> None:
     line = _line(name)
     made = Attribution([_rule("track")], {})
-    assert made.enriched(line, orjson.loads(line), _ORIGIN, traptor_names=traptor_names) is line
+    assert made.enriched(line, _ORIGIN, traptor_names=traptor_names) is line
 
 
 def test_these_are_all_15_messages() -> None:
