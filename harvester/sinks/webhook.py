@@ -7,7 +7,7 @@ from contextlib import suppress
 from harvester import __version__
 from harvester.clock import http_date
 from harvester.sinks import DELIVERS_WITHIN, Asked, DeadLetter, Message, Position, SinkAway, Surroundings
-from harvester.sinks.cloud_events import CONTENT_TYPE, attributes
+from harvester.sinks.cloud_events import CONTENT_TYPE, Attributes
 from harvester.sinks.http_post import Address, Answer, NoAnswer
 from harvester.sinks.signature import headers, key_of
 from harvester.text import printable
@@ -28,7 +28,8 @@ class Webhook:
     """Sends to one address, over a few connections at once; the order of posts is not kept."""
 
     def __init__(self, asked: Asked, around: Surroundings) -> None:
-        self._asked, self._clock, self._stop = asked, around.clock, around.stop
+        self._clock, self._stop = around.clock, around.stop
+        self._attributes = Attributes(asked.source, prefix="ce-")
         self._key = key_of(around.secret)
         self._address = Address(asked.settings["url"], within=_WITHIN, clock=around.clock, stop=around.stop)
         self._batch = int(asked.settings.get("batch", 1))
@@ -77,8 +78,7 @@ class Webhook:
         found = headers(self._key, name=first.id, sent=sent, body=body)
         found |= {"content-type": CONTENT_TYPE, "user-agent": f"twarc-cloud/{__version__}"}
         if self._batch == 1:
-            attributed = attributes(first, self._asked.source).items()
-            found |= {f"ce-{name}": value for name, value in attributed}
+            found |= self._attributes.of(first)
         return body, found
 
     def _away(self, answer: Answer) -> SinkAway | None:

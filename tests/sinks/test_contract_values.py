@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harvester.sinks import Message, Position
-from harvester.sinks.cloud_events import attributes
+from harvester.sinks.cloud_events import Attributes
 
 _COUNTS = st.integers(0, 2**40)
 
@@ -30,7 +30,8 @@ def test_what_is_no_position_is_none(tree: object) -> None:
 def test_a_message_says_what_it_is_in_the_words_of_cloud_events() -> None:
     at = Position("2026-11-23T09:05:07.000000+00:00", "tweets-20261123090507-000001.jsonl.gz", 3)
     post = Message("live/20", "20", "post", "20", "2026-11-23T09:05:08.000Z", b"{}", at)
-    assert attributes(post, "/collections/live") == {
+    made = Attributes("/collections/live")
+    assert dict(made.of(post)) == {
         "specversion": "1.0",
         "id": "live/20",
         "type": "social.twarc-cloud.post.v1",
@@ -38,5 +39,6 @@ def test_a_message_says_what_it_is_in_the_words_of_cloud_events() -> None:
         "subject": "20",
         "time": "2026-11-23T09:05:08.000Z",
     }
-    gap = attributes(Message("live/g/1", "live", "gap", "", "", b"{}", at), "/collections/live")
+    gap = dict(made.of(Message("live/g/1", "live", "gap", "", "", b"{}", at)))
+    assert [name for name, _ in Attributes("/s", prefix="ce_").of(post)][:2] == ["ce_specversion", "ce_id"]
     assert (gap["type"], "subject" in gap, "time" in gap) == ("social.twarc-cloud.gap.v1", False, False)

@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from harvester.sinks import DeadLetter, Message
-from harvester.sinks.cloud_events import CONTENT_TYPE, attributes
+from harvester.sinks.cloud_events import CONTENT_TYPE, Attributes
 from harvester.sinks.kafka.library import Meaning, Words, meaning
 from harvester.sinks.kafka.waiting import SLICE, Deadline
 from harvester.text import counted
@@ -17,12 +17,7 @@ Headers = list[tuple[str, str | bytes | None]]
 # What the headers of a dead letter may take beside its value.
 _HEADERS = 4_000
 _LONGEST = 500
-
-
-def headers_of(message: Message, source: str) -> Headers:
-    """A CloudEvent in binary mode: its attributes are headers, and its data is the value."""
-    named: Headers = [(f"ce_{name}", value) for name, value in attributes(message, source).items()]
-    return [*named, ("content-type", CONTENT_TYPE)]
+_CONTENT_TYPE = ("content-type", CONTENT_TYPE)
 
 
 class Sending:
@@ -36,7 +31,9 @@ class Sending:
 
         # Looked up once, and not for each message.
         self._raised = KafkaException
-        self.messages, self._source, self._words = list(messages), source, words
+        self.messages, self._words = list(messages), words
+        # A CloudEvent in binary mode: its attributes are headers, and its data is the value.
+        self._attributes = Attributes(source, prefix="ce_")
         self._attempts = [0] * len(messages)
         self._done: set[int] = set()
         self._suspects: set[int] = set()
@@ -90,8 +87,9 @@ class Sending:
         """Put the dead where somebody may look at them; one that does not fit goes without its value."""
         for index in sorted(self._dead.keys() - self._buried) if self._buries and largest else ():
             message = self.messages[index]
-            headers = [
-                *headers_of(message, self._source),
+            headers: Headers = [
+                *self._attributes.of(message),
+                _CONTENT_TYPE,
                 ("error", self._dead[index]),
                 ("attempts", str(self._attempts[index])),
                 ("position", orjson.dumps(message.position.to_tree())),
@@ -124,7 +122,7 @@ class Sending:
     def _produce(self, producer: Any, topic: str, index: int, deadline: Deadline) -> None:
         message = self.messages[index]
         self._attempts[index] += 1
-        headers = headers_of(message, self._source)
+        headers: Headers = [*self._attributes.of(message), _CONTENT_TYPE]
         heard = partial(self._heard, index)
         try:
             _hand_over(producer, topic, message.key, message.value, headers, deadline, heard)
