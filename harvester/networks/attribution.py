@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from harvester.documents import Tree
 
@@ -16,8 +16,7 @@ class Origin:
     backfill: bool = False
 
 
-@dataclass(frozen=True)
-class Matched:
+class Matched(NamedTuple):
     """The rules that one post matched, each with `id` and `by`, of a line of a batch, from 1 on."""
 
     line: int

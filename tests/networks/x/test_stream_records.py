@@ -216,7 +216,7 @@ def test_rules_that_an_edit_packs_are_told_from_then_on(tmp_path: Path) -> None:
 
 
 def test_a_record_with_half_a_character_has_its_rules_in_the_side_file() -> None:
-    (found,) = _records(attribution="file").matches([_LINE % b"flood \\ud83d"])
+    (found,) = _records(attribution="file").matches([_LINE % b"flood \\ud83d"], ["1"])
     assert (found.line, found.id, found.rules) == (1, "1", [{"id": "wet", "by": "network"}])
 
 

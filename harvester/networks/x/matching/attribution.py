@@ -3,13 +3,18 @@
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from functools import reduce
+from operator import or_
+from typing import NamedTuple
 
 import orjson
 
-from harvester.documents import Tree
+from harvester.documents import Tree, object_in
 from harvester.networks.attribution import Origin
 from harvester.networks.x.decoding import objects
 from harvester.networks.x.matching import enrichment
+from harvester.networks.x.matching.conditions import Condition, condition_of
 from harvester.networks.x.matching.facts import facts_of, is_post
 from harvester.networks.x.matching.match import Match
 from harvester.networks.x.matching.reduced import reduced
@@ -18,7 +23,16 @@ from harvester.networks.x.rules.collection_rules import PACK, CollectionRule, co
 from harvester.networks.x.rules.live_rules import tag_prefix
 
 _PACK = re.compile(rf":{PACK}\d+$")
+_NAMED, _BEHIND = b'"matching_rules":', b',"__twarc":'
+# Most posts match what others do: the number of answers that are remembered.
 _REMEMBERED = 2_000
+
+
+class _Tagged(NamedTuple):
+    """The rules that the network names, and the packs of which it says that some matched."""
+
+    said: set[int]
+    packs: list[RuleIndex]
 
 
 class Attribution:
@@ -36,39 +50,77 @@ class Attribution:
         prefixes: Iterable[str] = (),
     ) -> None:
         self._rules, self._prefixes = rules, tuple(prefixes)
-        self._index = RuleIndex(rules)
-        self._active = {number for number, rule in enumerate(rules) if rule.active}
         self._numbers = numbers = {rule.id: number for number, rule in enumerate(rules)}
-        self._all = set(numbers.values())
         self._said = {
             f"{prefix}{rule_id}": {number} for prefix in self._prefixes for rule_id, number in numbers.items()
         }
-        self._told: dict[bytes, enrichment.Rules | None] = {}
         self._packed: dict[str, set[int]] = {}
         for tag, ids in ids_by_tag.items():
             of_tag = self._packed if len(ids) > 1 and _PACK.search(tag) else self._said
             of_tag[tag] = {numbers[each] for each in ids if each in numbers}
+        # Made when they are first needed: by the tag of a pack, "" for all rules.
+        self._indexes: dict[str, RuleIndex] = {}
+        self._conditions: dict[int, Condition | None] = {}
+        self._tagged: dict[bytes, _Tagged | None] = {}
+        self._told: dict[bytes, enrichment.Rules | None] = {}
 
     def of(self, record: Tree) -> list[Match]:
         """The rules that a record of one post matched, in their order; none of one that holds no post."""
-        tags = [
-            tag for rule in objects(record.get("matching_rules")) if isinstance(tag := rule.get("tag"), str)
-        ]
-        said: set[int] = set()
-        local: set[int] = set()
-        if tags:
-            said = said.union(*(self._said.get(tag, ()) for tag in tags))
-            packs = [pack for tag in tags if (pack := self._pack(tag))]
-            local = self._in_packs(record, packs) if packs else local
-        elif facts := facts_of(record):
-            local = self._index.matching(Seen(facts), wide=True) & self._active
         return [
             Match(self._rules[number], "network" if number in said else "local")
-            for number in sorted(said | local)
+            for said, found in (self._found(record, self._tagged_by(record)),)
+            for number in sorted(found)
         ]
 
     def matched(self, record: Tree) -> list[Tree]:
-        return [{"id": match.rule.id, "by": match.by} for match in self.of(record)]
+        return self._named(*self._found(record, self._tagged_by(record)))
+
+    def matched_line(self, line: bytes) -> list[Tree]:
+        """As `matched`, of a line of a stream, which is not read where the network names each rule."""
+        # Within a text its quotation marks would be escaped.
+        at = line.rfind(_NAMED)
+        part = line[at : line.rfind(_BEHIND)] if at >= 0 else b""
+        if part not in self._tagged:
+            if len(self._tagged) >= _REMEMBERED:
+                self._tagged.clear()
+            found = object_in(b"{" + part + b"}")
+            self._tagged[part] = self._tagged_by(found) if found else None
+        tagged = self._tagged[part]
+        if tagged and not tagged.packs:
+            return self._named(tagged.said, tagged.said)
+        record = reduced(line)
+        return self._named(*self._found(record, tagged or self._tagged_by(record)))
+
+    def _tagged_by(self, record: Tree) -> "_Tagged | None":
+        """What the network says of a record; None where it says nothing."""
+        tags = [
+            tag for rule in objects(record.get("matching_rules")) if isinstance(tag := rule.get("tag"), str)
+        ]
+        if not tags:
+            return None
+        said: set[int] = set()
+        said = said.union(*(self._said.get(tag, ()) for tag in tags))
+        return _Tagged(said, [index for tag in tags if (index := self._pack(tag))])
+
+    def _found(self, record: Tree, tagged: "_Tagged | None") -> tuple[set[int], set[int]]:
+        """The numbers of the rules that the network names, and of all that a record matched."""
+        said, packs = (tagged.said, tagged.packs) if tagged else (set[int](), [self._index("")])
+        looks = reduce(or_, (index.looks for index in packs)) if packs else None
+        facts = facts_of(record, looks) if looks else None
+        if not looks or not facts:
+            return said, said
+        seen = Seen(facts, looks)
+        if not tagged:
+            active = {n for n in packs[0].matching(seen, wide=True) if self._rules[n].active}
+            return said, active
+        found = [index.matching(seen, wide=False) or index.matching(seen, wide=True) for index in packs]
+        return said, said.union(*found)
+
+    def _named(self, said: AbstractSet[int], found: AbstractSet[int]) -> list[Tree]:
+        return [
+            {"id": self._rules[number].id, "by": "network" if number in said else "local"}
+            for number in sorted(found)
+        ]
 
     def enriched(
         self, line: bytes, origin: Origin, *, traptor_names: bool = False, told: bytes = b""
@@ -95,23 +147,26 @@ class Attribution:
         rule = CollectionRule(rule_id, "", "") if number is None else self._rules[number]
         return Match(rule, "network" if told.get("by") == "network" else "local")
 
-    def _pack(self, tag: str) -> set[int] | None:
+    def _pack(self, tag: str) -> RuleIndex | None:
         """The rules of which some matched; None where it names one, or is none of ours."""
-        found = self._packed.get(tag)
+        if found := self._packed.get(tag):
+            return self._index(tag)
         is_unknown = found is None and tag not in self._said
-        return self._all if is_unknown and tag.startswith(self._prefixes) and _PACK.search(tag) else found
+        is_ours = is_unknown and tag.startswith(self._prefixes) and _PACK.search(tag)
+        return self._index("") if is_ours and self._rules else None
 
-    def _in_packs(self, record: Tree, packs: Sequence[set[int]]) -> set[int]:
-        """Which rules of live rules that matched did."""
-        facts = facts_of(record)
-        if not facts:
-            return set()
-        seen = Seen(facts)
-        near = self._index.matching(seen, wide=False)
-        found = near.intersection(set().union(*packs))
-        if unexplained := [pack for pack in packs if not pack & near]:
-            found |= self._index.matching(seen, wide=True).intersection(set().union(*unexplained))
-        return found
+    def _index(self, tag: str) -> RuleIndex:
+        """Of the rules of a pack, or of all."""
+        if tag not in self._indexes:
+            numbers = self._packed.get(tag, range(len(self._rules)))
+            known = ((number, self._condition(number)) for number in sorted(numbers))
+            self._indexes[tag] = RuleIndex({number: found for number, found in known if found})
+        return self._indexes[tag]
+
+    def _condition(self, number: int) -> Condition | None:
+        if number not in self._conditions:
+            self._conditions[number] = condition_of(self._rules[number])
+        return self._conditions[number]
 
 
 def attribution_of(collections: Iterable[Tree], events: Iterable[Tree]) -> Attribution:

@@ -6,13 +6,25 @@ cut, the whole text counts, with what an app hides of it.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from harvester.networks.x.decoding import member, objects
 from harvester.networks.x.rules.values import Box
 
 
-@dataclass
+class Looks(NamedTuple):
+    """What some rules look at; what none of them does need not be gathered."""
+
+    words: bool = True
+    tags: bool = True
+    accounts: bool = True
+    places: bool = True
+
+    def __or__(self, other: "Looks") -> "Looks":
+        return Looks(*(mine or theirs for mine, theirs in zip(self, other, strict=True)))
+
+
+@dataclass(slots=True)
 class Facts:
     """`names` and `ids` are of accounts: those whose post, reply or repeated post it is.
 
@@ -30,45 +42,44 @@ class Facts:
     place: Box | None = None
 
 
-def facts_of(record: Mapping[str, Any]) -> Facts | None:
+def facts_of(record: Mapping[str, Any], looks: Looks = Looks()) -> Facts | None:  # noqa: B008 - a constant
     """Of a record of one post; None where it holds none, or several."""
     if not is_post(record):
         return None
-    return _of_v2(record, record["data"]) if "data" in record else _of_v1(record)
+    return _of_v2(record, record["data"], looks) if "data" in record else _of_v1(record)
 
 
 def is_post(record: Mapping[str, Any]) -> bool:
     """Whether a record is one post; other messages of API 1.1 have no id of their own, or no author."""
     if "data" in record:
-        return isinstance(member(record, "data", "id"), str)
+        return isinstance(member(record["data"], "id"), str)
     return isinstance(record.get("id_str"), str) and isinstance(record.get("user"), dict)
 
 
 # -- v2 ------------------------------------------------------------------------------------------------
 
 
-def _of_v2(record: Mapping[str, Any], data: Mapping[str, Any]) -> Facts:
+def _of_v2(record: Mapping[str, Any], data: Mapping[str, Any], looks: Looks) -> Facts:
     found = Facts()
     included = record.get("includes")
     users = {str(user.get("id")): user for user in objects(member(included, "users"))}
-    posts = {
-        str(post.get("id")): post for name in ("tweets", "posts") for post in objects(member(included, name))
-    }
-    author = _account(found.accounts, users, data.get("author_id"))
-    if author:
+    if author := _account(found.accounts, users, data.get("author_id")):
         found.others.append(author)
     _account(found.accounts, users, data.get("in_reply_to_user_id"))
-    for post, how in _referred(data, posts):
+    _read_v2(found, data, looks)
+    refers = data.get("referenced_tweets") or data.get("referenced_posts")
+    for post, how in _referred(data, included) if refers else ():
         if how == "retweeted":
             found.repeats = True
             name = _account(found.accounts, users, post.get("author_id"))
             if name:
                 found.tags.append(f"@{name}")
-        elif how == "quoted":
+        else:
             _account(found.named, users, post.get("author_id"))
-        _read_v2(found, post)
+        _read_v2(found, post, looks)
     found.named |= found.accounts
-    found.place = None if found.repeats else _place_v2(data, included)
+    if looks.places and not found.repeats:
+        found.place = _place_v2(data, included)
     return found
 
 
@@ -84,11 +95,11 @@ def _account(accounts: set[str], users: Mapping[str, Mapping[str, Any]], user_id
     return name
 
 
-def _referred(
-    data: Mapping[str, Any], posts: Mapping[str, Mapping[str, Any]]
-) -> Iterator[tuple[Mapping[str, Any], str]]:
-    """The post, the one it repeats or quotes, and the one that a repeated post quotes; with how it is."""
-    yield data, ""
+def _referred(data: Mapping[str, Any], included: Any) -> Iterator[tuple[Mapping[str, Any], str]]:
+    """The post that it repeats or quotes, and the one that a repeated post quotes; with how it is."""
+    posts = {
+        str(post.get("id")): post for name in ("tweets", "posts") for post in objects(member(included, name))
+    }
     for post, how in _references(data, posts):
         yield post, how
         if how == "retweeted":
@@ -104,21 +115,31 @@ def _references(
             yield referred, how
 
 
-def _read_v2(found: Facts, post: Mapping[str, Any]) -> None:
-    note = post.get("note_tweet") or post.get("note_post")
-    text = member(note, "text") or post.get("text")
+def _read_v2(found: Facts, post: Mapping[str, Any], looks: Looks) -> None:
+    text = post.get("text")
+    if note := post.get("note_tweet") or post.get("note_post"):
+        text = member(note, "text") or text
     if isinstance(text, str):
         found.bodies.append(text)
-    for entities in (post.get("entities"), member(note, "entities")):
-        if not isinstance(entities, dict):
-            continue
-        _add_texts(found.others, entities.get("urls"), "expanded_url", "display_url", "unwound_url", "title")
+    if entities := post.get("entities"):
+        _read_entities(found, entities, looks)
+    if entities := member(note, "entities"):
+        _read_entities(found, entities, looks)
+
+
+def _read_entities(found: Facts, entities: Any, looks: Looks) -> None:
+    if not isinstance(entities, dict):
+        return
+    if looks.words and (urls := entities.get("urls")):
+        _add_texts(found.others, urls, "expanded_url", "display_url", "unwound_url", "title")
+    if looks.tags:
         found.tags += [f"#{tag}" for tag in _texts(entities.get("hashtags"), "tag")]
         found.tags += [f"${tag}" for tag in _texts(entities.get("cashtags"), "tag")]
-        names = list(_texts(entities.get("mentions"), "username"))
+    if (looks.tags or looks.accounts) and (mentions := entities.get("mentions")):
+        names = list(_texts(mentions, "username"))
         found.tags += [f"@{name}" for name in names]
         found.named.update(f"@{name.lower()}" for name in names)
-        found.named.update(_texts(entities.get("mentions"), "id"))
+        found.named.update(_texts(mentions, "id"))
 
 
 def _place_v2(data: Mapping[str, Any], included: Any) -> Box | None:

@@ -152,7 +152,7 @@ def _put(job: Job, records: StreamRecords, read: StreamRead, *, most: int | None
     if not (read.ids or read.events or heard):
         return
     taken, ids = read.lines[:most], read.ids[:most]
-    lines, matches = records.stored(taken), records.matches(taken)
+    lines, matches = records.stored(taken), records.matches(taken, ids)
     last_id = (heard.last_id if heard else ids[-1] if ids else "") or ""
     since = timestamp(heard.since) if heard else ""
     batch = Batch(

@@ -8,7 +8,6 @@ from harvester.networks.attribution import Matched, Origin
 from harvester.networks.x.job import Job
 from harvester.networks.x.matching.attribution import Attribution, LiveRules, names_all
 from harvester.networks.x.matching.match import FILE, OFF, RECORD
-from harvester.networks.x.matching.reduced import reduced
 from harvester.networks.x.rules.live_rules import tag_prefix
 from harvester.networks.x.streaming.matched_tags import RuleTally
 
@@ -46,15 +45,9 @@ class StreamRecords:
             return lines
         return [self._attribution.enriched(line, self._origin) for line in lines]
 
-    def matches(self, lines: Sequence[bytes]) -> tuple[Matched, ...]:
+    def matches(self, lines: Sequence[bytes], ids: Sequence[str]) -> tuple[Matched, ...]:
         """Which rules matched, for the side file; of a record that matched none of ours nothing."""
         if not self._has_file or self._attribution is None:
             return ()
-        found = ((number, reduced(line)) for number, line in enumerate(lines, 1))
-        told = ((number, record, self._attribution.matched(record)) for number, record in found)
-        return tuple(Matched(number, _id(record), rules) for number, record, rules in told if rules)
-
-
-def _id(record: Tree) -> str:
-    post = record.get("data")
-    return str(post.get("id") or "") if isinstance(post, dict) else ""
+        told = enumerate(map(self._attribution.matched_line, lines), 1)
+        return tuple(Matched(number, ids[number - 1], rules) for number, rules in told if rules)

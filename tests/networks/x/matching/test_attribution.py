@@ -124,6 +124,11 @@ def test_the_index_finds_what_a_look_at_each_rule_finds(rules: list[list[str]], 
     # As no word here holds another's sign, a rule matches where all of its words are among the text's.
     present = {word.lower() for word in text} | {word.lower().lstrip("#@") for word in text}
     assert one_by_one == [str(n) for n, words in enumerate(rules) if {w.lower() for w in words} <= present]
+    # The same if they are packed by two, and the network names the packs of which one matched.
+    pairs = [(str(n), str(n + 1)) for n in range(0, len(rules), 2)]
+    packs = {f"{_OURS}pack-{n}": pair for n, pair in enumerate(pairs) if {*pair} & {*one_by_one}}
+    in_packs = Attribution(made, packs).of(_record(" ".join(text), *packs))
+    assert [(match.rule.id, match.by) for match in in_packs] == [(each, "local") for each in one_by_one]
 
 
 def test_a_harvest_tells_in_its_events_what_its_live_rules_held() -> None:

@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 from harvester.documents import Tree
 from harvester.networks.attribution import Origin
 from harvester.networks.x.matching.attribution import Attribution
+from harvester.networks.x.matching.conditions import condition_of
 from harvester.networks.x.matching.enrichment import Rules, enriched
-from harvester.networks.x.matching.facts import facts_of, is_post
+from harvester.networks.x.matching.facts import Looks, facts_of, is_post
 from harvester.networks.x.matching.reduced import reduced
+from harvester.networks.x.matching.rule_index import RuleIndex, Seen
 from harvester.networks.x.rules.collection_rules import collection_rules
 
 _NAMES = (
@@ -23,6 +25,7 @@ _NAMES = (
     *("place", "bounding_box", "in_reply_to_user_id", "in_reply_to_user_id_str", "__twarc", "unwound"),
 )
 _TEXTS = st.sampled_from(["1", "p", "retweeted", "quoted", "twarc-cloud:c:pack-1", "cat", "今日 #cat @a", ""])
+_TAGGED = st.sampled_from([{"tag": f"twarc-cloud:c:{name}"} for name in ("pack-1", "one")])
 _NUMBERS = st.floats(allow_nan=False) | st.integers(-(1 << 63), (1 << 63) - 1) | st.sampled_from([0, 1, 0.5])
 _VALUES = st.recursive(
     st.none() | st.booleans() | _NUMBERS | _TEXTS | st.text(max_size=5),
@@ -31,7 +34,7 @@ _VALUES = st.recursive(
 )
 _POST = st.dictionaries(st.sampled_from(_NAMES), _VALUES, max_size=8)
 _RULES = collection_rules(
-    {"track": "cat,今日,@a", "follow": "1,@a", "locations": "0,0,1,1", "rules": [{"value": "x"}]}, []
+    {"track": "cat,今日,@a,#cat", "follow": "1,@a", "locations": "0,0,1,1", "rules": [{"value": "x"}]}, []
 )
 _IDS = [rule.id for rule in _RULES]
 _ORIGIN = Origin("c", "now")
@@ -41,7 +44,7 @@ def _records() -> st.SearchStrategy[Tree]:
     v2 = st.fixed_dictionaries(
         {"data": _POST.map(lambda post: {**post, "id": "1"}), "includes": _VALUES},
         optional={
-            "matching_rules": _VALUES | st.just([{"tag": "twarc-cloud:c:pack-1"}]),
+            "matching_rules": _VALUES | st.lists(_TAGGED, max_size=3),
             "__twarc": _VALUES | st.just({"retrieved_at": "now"}),
             "twarc_cloud": _VALUES,
         },
@@ -52,7 +55,7 @@ def _records() -> st.SearchStrategy[Tree]:
 
 @given(_records(), st.booleans())
 def test_finding_the_rules_of_any_record_ends(record: Tree, traptor_names: bool) -> None:  # noqa: FBT001
-    made = Attribution(_RULES, {"twarc-cloud:c:pack-1": _IDS})
+    made = Attribution(_RULES, {"twarc-cloud:c:pack-1": _IDS, "twarc-cloud:c:one": _IDS[:1]})
     line = orjson.dumps(record)
     found = made.enriched(line, _ORIGIN, traptor_names=traptor_names)
     read: Any = orjson.loads(found)
@@ -67,6 +70,27 @@ def test_finding_the_rules_of_any_record_ends(record: Tree, traptor_names: bool)
     assert made.enriched(line, _ORIGIN, traptor_names=traptor_names, told=told) == found
     # No rule looks at what is left out of it.
     assert (facts_of(reduced(line)), made.matched(reduced(line))) == (facts_of(record), made.matched(record))
+
+
+@given(_records())
+def test_what_the_network_says_of_a_line_is_what_it_says_of_its_record(record: Tree) -> None:
+    made = Attribution(_RULES, {"twarc-cloud:c:pack-1": _IDS, "twarc-cloud:c:one": _IDS[:1]})
+    line = orjson.dumps({**record, "__twarc": {"retrieved_at": "now"}})
+    # The second time it is remembered.
+    assert made.matched_line(line) == made.matched_line(line) == made.matched(record)
+
+
+@given(_records(), st.sets(st.sampled_from(range(len(_RULES)))), st.booleans())
+def test_what_is_gathered_for_some_rules_is_all_that_these_look_at(
+    record: Tree,
+    numbers: set[int],
+    wide: bool,  # noqa: FBT001
+) -> None:
+    conditions = {number: held for number in numbers if (held := condition_of(_RULES[number]))}
+    index = RuleIndex(conditions)
+    if (all_facts := facts_of(record)) and (facts := facts_of(record, index.looks)):
+        found = index.matching(Seen(facts, index.looks), wide=wide)
+        assert found == index.matching(Seen(all_facts, Looks()), wide=wide)
 
 
 def test_what_no_rule_looks_at_is_not_read() -> None:
