@@ -190,10 +190,10 @@ def test_a_harvest_that_was_killed_is_told_by_the_one_that_finishes_it(desk: Des
 
 _BUG = """
 import sys
-from harvester.commands import container, run
+from harvester.commands import container, container_harvest, run
 def broken(*_, **__):
     raise KeyError("planted-" + "in-the-message Bearer abcdefgh " + {secret!r})
-container.{where} = broken
+container_harvest.{where} = broken
 sys.exit(run(container.container, ["local", "harvester", "it"]))
 """
 
