@@ -16,17 +16,20 @@ AFTER, BEFORE = "created_after", "created_before"
 TEXTS = ("username", "name", "description", "location", "url")
 VERIFIED_TYPE = "verified_type"
 FLAGS = ("verified", "protected", "has_url", "default_image")
+IDS = "ids"
 ANY, NOT = "any", "not"
 
 _COUNTED = tuple(f"{bound}{count}" for bound in (LEAST, MOST) for count in COUNTS)
-CONDITIONS = (*_COUNTED, RATIO, AFTER, BEFORE, *FLAGS, VERIFIED_TYPE, *TEXTS, ANY, NOT)
+CONDITIONS = (*_COUNTED, RATIO, AFTER, BEFORE, *FLAGS, VERIFIED_TYPE, *TEXTS, IDS, ANY, NOT)
 _DEEPEST = 5
 _GREATEST = 10**12
+# They are in collection.json, which is read and replaced often.
+_MOST_IDS = 10_000
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 _NOT_OFFERED = {
-    "lang": "an account has no language, and a guess is not offered; use description or location",
-    "ids_in_file": "a harvest may run where the file is not; use exclude-users, or other seeds",
+    "lang": "an account has no language, and a guess is not offered; use ids of accounts whose posts have it",
+    "ids_in_file": f"a harvest may run where the file is not; use ids, a list of up to {_MOST_IDS:,}",
 }
 
 
@@ -108,12 +111,19 @@ def _pattern_problem(value: Any) -> str:
     return patterns.problem(value)
 
 
+def _ids_problem(value: Any) -> str:
+    if not isinstance(value, list) or not all(isinstance(each, str) and each for each in value):
+        return 'is no list of ids as text, e.g. ["12", "2244994945"]'
+    return "" if len(value) <= _MOST_IDS else f"has {len(value):,} ids; it may have {_MOST_IDS:,}"
+
+
 _CHECKS: tuple[tuple[tuple[str, ...], Callable[[Any], str]], ...] = (
     ((RATIO,), _ratio_problem),
     ((AFTER, BEFORE), _date_problem),
     (FLAGS, _flag_problem),
     ((VERIFIED_TYPE,), _word_problem),
     (TEXTS, _pattern_problem),
+    ((IDS,), _ids_problem),
 )
 
 

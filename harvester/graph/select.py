@@ -61,6 +61,8 @@ def _test(name: str, value: Any) -> _Test:
         return _any([_all(each) for each in value])
     if name == selection.NOT:
         return _not(_all(value))
+    if name == selection.IDS:
+        return _among(frozenset(value))
     if name in selection.TEXTS:
         return _found(name, Pattern(value))
     if name in (selection.AFTER, selection.BEFORE):
@@ -113,6 +115,10 @@ def _created(moment: datetime, *, after: bool) -> _Test:
     return test
 
 
+def _among(ids: frozenset[str]) -> _Test:
+    return lambda profile: profile.id in ids
+
+
 def _found(name: str, pattern: Pattern) -> _Test:
     return lambda profile: pattern.found_in(getattr(profile, name))
 
@@ -153,6 +159,9 @@ def _asked(name: str, value: Any) -> Iterable[str]:
         return [each for key, of in value.items() for each in _asked(key, of)]
     if name == selection.RATIO:
         return ("followers", "following")
+    if name == selection.IDS:
+        # Each verdict has the account's id.
+        return ()
     if name in (selection.AFTER, selection.BEFORE):
         return ("created_at",)
     special = {"has_url": "url", "default_image": "picture"}

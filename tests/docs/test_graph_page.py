@@ -66,5 +66,5 @@ def test_each_condition_and_key_is_on_the_page() -> None:
 
     for name in (*CHOICES, *(each for choice in CHOICES.values() for each in choice)):
         assert f"`{name}`" in _PAGE, name
-    for name in (*COUNTS, *FLAGS, *TEXTS, "min_ratio", "created_after", "verified_type", "any", "not"):
+    for name in (*COUNTS, *FLAGS, *TEXTS, "min_ratio", "created_after", "verified_type", "ids", "any", "not"):
         assert f"`{name}`" in _PAGE, name

@@ -44,6 +44,9 @@ SILENT = Profile("7")
             True,
         ),
         ({"url": r"\.com\b"}, False),
+        ({"ids": ["7", "42"], "min_followers": 1}, True),
+        ({"ids": ["7", "4"]}, False),
+        ({"not": {"ids": ["42"]}}, False),
         ({"any": [{"min_followers": 10_000}, {"description": "archive"}]}, True),
         ({"any": [{"min_followers": 10_000}, {"description": "museum"}]}, False),
         ({"not": {"description": "archive", "min_followers": 1_000}}, True),
@@ -84,6 +87,7 @@ def test_a_verdict_has_the_values_that_it_was_made_from() -> None:
         "created_after": "2010-01-01",
         "not": {"url": "x"},
         "any": [{"max_statuses": 3}],
+        "ids": ["42"],
     }
     assert Selection(select).values(LIBRARY) == {
         "followers": 900,
