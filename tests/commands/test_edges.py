@@ -18,7 +18,7 @@ Desk = tuple[Person, emulator.Emulated]
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TWARC_CLOUD_PROGRESS", "none")
-        options = {"users": 200, "posts_per_user": 1, "degrees": "pareto:1.2:3"}
+        options = {"users": 200, "posts_per_user": 1, "hubs": "0:7,1:5"}
         with at_a_terminal(tmp_path_factory.mktemp("edges"), patch, **options) as found:
             yield found
 
