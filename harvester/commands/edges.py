@@ -43,7 +43,9 @@ if TYPE_CHECKING:
     help="Which list of each account.",
 )
 @click.option("--limit", "most", type=click.IntRange(min=1), help="Read at most N of each list.", metavar="N")
-@click.option("--usd", type=Dollars(), help="Dollars that it may cost.  [default: the price that is asked]")
+@click.option(
+    "--usd", type=Dollars(), help="Dollars that its harvest may cost.  [default: the price that is asked]"
+)
 @click.option(
     "-e",
     "--expr",
@@ -106,7 +108,8 @@ def edges(
     if (crawl := _latest(workspace, keys)) and crawl.started != before:
         _print(crawl, columns, to, at_most=allowed, as_json=as_json)
     if code == Exit.RETRY_LATER:
-        advise("The same command continues where this one has stopped; --usd says what all may cost.")
+        replacing = "" if to == "-" or replace else ", with --replace,"
+        advise(f"The same command{replacing} continues where this one has stopped.")
     return code or int(Exit.PARTIAL if missing else Exit.OK)
 
 

@@ -10,6 +10,7 @@ from harvester.collection.kinds import CRAWLS, is_crawl
 from harvester.collection.merge import plain
 from harvester.documents import Tree
 from harvester.errors import Conflict, Exit, HarvesterError
+from harvester.graph import crawls
 from harvester.networks import Account, Network
 from harvester.networks.validation import require_valid
 from harvester.store import Store
@@ -65,7 +66,7 @@ class NamedAccounts:
         return ceil(round(dollars * 100, 4)) / 100
 
     def store(self, store: Store, keys: CollectionKeys, usd: float, *, profile: str = "") -> Tree:
-        """The stored collection, which may cost so many dollars; raises where another one has this id."""
+        """The stored collection, whose harvest may cost so many dollars; raises where another has this id."""
         first: Tree = {
             "id": keys.id,
             "keys": {"profile": profile},
@@ -77,7 +78,8 @@ class NamedAccounts:
         try:
             return history.add(store, keys, plain(tree))
         except Conflict:
-            return history.edit(store, keys, lambda stored: self._again(keys, stored, usd, profile))
+            before = _billed(store, keys)
+            return history.edit(store, keys, lambda stored: self._again(keys, stored, usd + before, profile))
 
     def _again(self, keys: CollectionKeys, stored: Tree, usd: float, profile: str) -> Tree:
         section = stored.get("graph") or {}
@@ -95,7 +97,13 @@ class NamedAccounts:
         section.pop("max_edges_per_user", None)
         if self.most:
             section["max_edges_per_user"] = self.most
-        return {**tree, "graph": section, "budget_usd": usd}
+        return {**tree, "graph": section, "budget_usd": round(usd, 4)}
 
     def _within(self, number: int) -> int:
         return min(number, self.most) if self.most else number
+
+
+def _billed(store: Store, keys: CollectionKeys) -> float:
+    """The dollars of the crawl that is continued: the budget of a collection is of all its harvests."""
+    crawl = crawls.current(store, keys, history.current(store, keys))
+    return crawls.spent(crawl.harvests()) if crawl else 0.0

@@ -41,6 +41,7 @@ def test_a_budget_ends_it_and_the_same_command_reads_the_rest_and_pays_for_no_ac
     wanted = [*emulated.control.followers(one["id"]), *emulated.control.followers(other["id"])]
     told = person(*typed, "--json")
     assert told.code == Exit.OK, told
+    assert person.stored(told.json["id"])["budget_usd"] == round(0.05 + told.json["usd_at_most"], 4)
     found = [each["id"] for each in told.json["accounts"]]
     assert found[:3] == [each for each, _, _ in first]
     assert sorted(found) == sorted({*wanted})
