@@ -29,10 +29,14 @@ Spoil = Callable[[Request, int, Any], Any]
 
 @dataclass
 class ModelX:
-    """`ids` are the posts of one account, all of which match every search."""
+    """`ids` are the posts of one account, all of which match every search.
+
+    A post in `places` is given where that number would be, and not in the order of the ids.
+    """
 
     ids: list[int]
     page: int = 3
+    places: dict[int, int] = field(default_factory=dict)
 
     def answer(self, request: Request) -> Any:
         params = request.params
@@ -62,18 +66,23 @@ class ModelX:
         if token and not token.removeprefix("below-").isdigit():
             errors = [{"parameters": {"next_token": [token]}, "message": "it is no token"}]
             return Reply(400, {"errors": errors, "title": "Invalid Request"})
-        below = int(token.removeprefix("below-") or params.get("until_id") or 1 << 62)
-        above = int(params.get("since_id") or 0)
-        match = sorted((one for one in self.ids if above < one < below), reverse=True)
+        below, above = int(params.get("until_id") or 1 << 63), int(params.get("since_id") or 0)
+        match = sorted((one for one in self.ids if above < one < below), key=self._place, reverse=True)
+        if token:
+            last = self._place(int(token.removeprefix("below-")))
+            match = [one for one in match if self._place(one) < last]
         size = min(self.page, int(params["max_results"]))
         shown, rest = match[:size], match[size:]
         if not shown:
             return {"meta": {"result_count": 0}}
-        meta = {"newest_id": str(shown[0]), "oldest_id": str(shown[-1]), "result_count": len(shown)}
+        meta = {"newest_id": str(max(shown)), "oldest_id": str(min(shown)), "result_count": len(shown)}
         if rest:
             meta["next_token"] = f"below-{shown[-1]}"
         includes = {"users": [_account(USER)]}
         return {"data": [_post(one) for one in shown], "includes": includes, "meta": meta}
+
+    def _place(self, one: int) -> int:
+        return self.places.get(one, one)
 
 
 def _account(user: str, name: str = "") -> dict[str, Any]:

@@ -140,6 +140,28 @@ def test_whatever_x_answers_nothing_is_lost_without_a_word(one: Desk, kind: str)
     assert not failed, "\n".join(failed)
 
 
+@pytest.mark.parametrize("kind", [kind for kind in _KINDS if kind != "filter"])
+def test_posts_that_are_given_in_another_order_are_stored_and_none_is_passed(one: Desk, kind: str) -> None:
+    """A stray post among others, pages in another order, or none at all."""
+    for seed in range(_FIRST, _FIRST + max(1, _EXAMPLES // 8)):
+        random = Random(f"order {kind} {seed}")
+        ids = sorted(random.sample(range(BASE, BASE + 10**15), random.randint(2, 12)))
+        one.begin(kind, ModelX(ids, page=random.choice((1, 2, 3, 5))))
+        moved = random.sample(ids, random.randint(1, random.choice((2, len(ids)))))
+        one.model.places = {each: random.choice(ids) + random.randint(-1000, 1000) for each in moved}
+        harvests = [one.harvest(), one.harvest()]
+        stored = {post for harvested in harvests for post in harvested.ids}
+        assert stored == set(ids), f"{kind}, seed {seed}: {sorted(set(ids) - stored)} are lost"
+        assert max(len(harvested.requests) for harvested in harvests) < 40
+
+
+def test_one_old_post_in_a_first_page_hides_no_other(one: Desk) -> None:
+    one.begin("user_timeline", ModelX([7, *(BASE + n for n in range(0, 16, 2))], places={7: BASE + 13}))
+    harvested = one.harvest()
+    assert set(harvested.ids) == set(one.model.ids) and not harvested.events
+    assert one.section["since_id"] == str(BASE + 14)
+
+
 def test_an_account_that_was_not_asked_for_is_not_added_to_the_collection(one: Desk) -> None:
     def spoil(request: Request, _: int, right: Any) -> Any:
         if request.path.endswith("/users"):

@@ -22,6 +22,8 @@ from harvester.networks.x.sources.pagination import Chain, gap
 _PAUSES = (1.0, 2.0, 4.0)
 # Empty pages in a row, each with a token of its own: legal and free, but not without an end.
 _EMPTY_PAGES = 200
+# Pages that may be above the one before them; each is paid for.
+_UNORDERED_PAGES = 20
 # Harvests in a row that may stand at one place.
 _HARVESTS = 3
 
@@ -88,6 +90,9 @@ class _Walk:
         self._chain = self._kept = chain
         self._tokens = {chain.token} if chain.token else set()
         self._empty = 0
+        # The newest and the oldest post of each page in their order, and how many pages were above others.
+        self._pages: dict[tuple[str | None, str | None], None] = {}
+        self._unordered = 0
         self._doubt = ""
         # Why posts are missing, and the post below which they lie; from there to the newest of the next page.
         self._shortage: tuple[str, str] | None = None
@@ -106,11 +111,8 @@ class _Walk:
         if page.outcome is not ApiCode.OK:
             self.ended = True
             return page, self._kept
-        if page.posts and chain.falls_with(page):
-            return page, self._got_on(chain, page)
         if page.posts:
-            # They lie in what the chain has brought already.
-            return _NOTHING, self._stood(chain)
+            return self._brought_posts(chain, page)
         return page, self._brought_nothing(chain, page)
 
     # -- asking --------------------------------------------------------------------------------------
@@ -156,13 +158,29 @@ class _Walk:
 
     # -- judging -------------------------------------------------------------------------------------
 
-    def _got_on(self, chain: Chain, page: Page) -> Chain:
+    def _brought_posts(self, chain: Chain, page: Page) -> tuple[Page, Chain]:
+        """They may be new though older ones came before: one stray post lies below all pages that follow."""
+        span = page.newest_id, page.oldest_id
+        is_below = chain.falls_with(page) or (chain.token is not None and self._is_below_the_last(page))
+        if span in self._pages or not (is_below or chain.token):
+            return _NOTHING, self._stood(chain)
+        self._unordered += not is_below
+        if self._unordered > _UNORDERED_PAGES:
+            return _NOTHING, self._unfinished("X gave pages in no order")
+        self._pages[span] = None
+        return page, self._got_on(chain, page, stood=0 if is_below else chain.stood)
+
+    def _is_below_the_last(self, page: Page) -> bool:
+        newest = next(reversed(self._pages), (None, None))[0]
+        return newest is not None and int(page.newest_id or 0) < int(newest)
+
+    def _got_on(self, chain: Chain, page: Page, *, stood: int) -> Chain:
         self._empty, self._doubt = 0, ""
         self._tell_shortage(before=page.newest_id, since=created(page.newest_id or "0"))
         if page.missing:
             shortage = f"X spoke of {page.count} posts of a page and gave {page.distinct}"
             self._shortage = shortage, chain.oldest_id or page.newest_id or "0"
-        after = chain.after(page)
+        after = replace(chain.after(page), stood=stood)
         if after.token and not self._goes_on(page):
             self._doubt = "X gave a token of this chain for a second time"
             self._note("token repeated", self._doubt)
