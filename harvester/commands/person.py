@@ -52,7 +52,7 @@ operator.defer(
         "graph.group:graph",
         "Show, approve and change crawls of followers; see docs/graph.md.",
     ),
-    Deferred("edges", "edges:edges", "Print who follows an account, or whom it follows; see docs/graph.md."),
+    Deferred("edges", "edges:edges", "Read who follows the accounts, or whom they follow, and print them."),
     Deferred("dashboard", "dashboard:dashboard", "Show the collections in a browser on this machine."),
     Deferred("report", "report:report", "Write a collection as one HTML file, for the record."),
     Deferred(

@@ -21,11 +21,11 @@ from harvester.ledger.cache import cache_of
 from harvester.networks.registry import network_of
 from harvester.reading.files import RecordFile, record_files
 from harvester.store.reading import Reader, reader
-from harvester.tables.posts import Tables
 from harvester.text import counted, size
 
 if TYPE_CHECKING:
     from harvester.commands.cli.workspace import Workspace
+    from harvester.tables.posts import Tables
 
 _SELECTING = ("since", "until", "harvested_since", "users", "tags", "kinds", "query", "included")
 _SHOWN = 20
@@ -65,7 +65,9 @@ def run(form: Form, collection_ids: Sequence[str], workspace: "Workspace", optio
     return int(Exit.OK)
 
 
-def _tables(workspace: "Workspace", source: Reader) -> Tables:
+def _tables(workspace: "Workspace", source: Reader) -> "Tables":
+    from harvester.tables.posts import Tables
+
     cache = cache_of(workspace.store.name, workspace.settings.cache)
     return Tables(workspace.store, source, cache.folder / "tables")
 
