@@ -1,6 +1,7 @@
 """`edges`: the followers of one or a few named accounts, without a collection written by hand."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -21,7 +22,7 @@ from harvester.commands.collection.approved import ends
 from harvester.commands.collection.follow import start_and_follow
 from harvester.commands.collection.ready import require_idle
 from harvester.commands.config import user_names
-from harvester.errors import Exit, HarvesterError
+from harvester.errors import Exit, HarvesterError, NotFound
 from harvester.networks.registry import usual
 from harvester.text import counted, in_dollars, plain, together
 
@@ -100,6 +101,7 @@ def edges(
     named.require_lengths()
     keys, dollars = workspace.keys(named.collection_id), named.at_most(network)
     allowed = dollars if usd is None else min(usd, dollars)
+    _say_stored(workspace, keys)
     _ask(named, dollars, allowed, yes=yes)
     require_idle(workspace, keys)
     named.store(workspace.store, keys, allowed, profile=profile)
@@ -185,6 +187,14 @@ def _ended_crawl(workspace: Workspace, keys: "CollectionKeys") -> str:
     """When the last crawl began, if it is over: what it has read is not printed in place of a new one."""
     found = _latest(workspace, keys)
     return found.started if found and not found.state else ""
+
+
+def _say_stored(workspace: Workspace, keys: "CollectionKeys") -> None:
+    """Say where lists can be had that are paid for already."""
+    with suppress(NotFound):
+        if ended := _ended_crawl(workspace, keys):
+            stored = f"Those of {ended[:19]} are stored: `export edges {keys.id}` exports them at no cost."
+            advise(f"{stored} Now they are read again.")
 
 
 def _harvest(workspace: Workspace, keys: "CollectionKeys", *, form: str) -> int:

@@ -50,6 +50,8 @@ def test_a_budget_ends_it_and_the_same_command_reads_the_rest_and_pays_for_no_ac
     # not begun. The price is that of the harvests.
     assert billed == len(wanted) + 2 * 2 + 3
     assert (billed - 2 * 2) / 100 <= told.json["usd_at_most"]
+    again = person(*typed[:-1], answer="n\n")
+    assert f"`export edges {told.json['id']}` exports them at no cost. Now they are read again." in again.err
 
 
 def test_what_cannot_be_read_is_one_line_and_nothing_is_stored(desk: Desk) -> None:
