@@ -24,6 +24,8 @@ class Call:
     # A scripted fault can make a page shorter than requested, or repeat the token of the request.
     page_cap: int | None = None
     is_stuck: bool = False
+    is_again: bool = False
+    lacking: int = 0
 
     @property
     def name(self) -> str:

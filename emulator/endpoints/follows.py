@@ -41,7 +41,11 @@ def page(service: Service, call: Call, direction: str) -> Answer:
     meta: dict[str, object] = {"result_count": len(shown)}
     if len(found) > size:
         last = found[size - 1].position if size else place.last
-        meta["next_token"] = token(place if call.is_stuck else Place(place.top, 0, last), bound)
+        following = place if call.is_stuck else Place(place.top, 0, last)
+        # The same place by another token.
+        following = Place(place.top + 1, 0, place.last) if call.is_again else following
+        meta["next_token"] = token(following, bound)
+    shown = shown[: max(0, len(shown) - call.lacking)]
     if given and shown:
         meta["previous_token"] = token(Place(place.top, 0, below, True), bound)
     return Answer(

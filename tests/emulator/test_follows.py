@@ -154,6 +154,23 @@ def test_a_token_may_stick_and_a_page_may_be_empty_with_a_token() -> None:
         assert list(dict.fromkeys(sum(pages, []))) == world.control.followers(hub)
 
 
+def test_a_page_may_come_again_by_new_tokens_or_lack_accounts_that_it_counts() -> None:
+    with emulator.running(users=300, posts_per_user=0, clock=NOON, hubs="0:100") as world:
+        hub = world.control.users(count=1)[0]["id"]
+        followers = "GET /2/users/*/followers"
+        again = [{"on": followers, "when": {"nth": n}, "do": "same-page"} for n in (1, 2)]
+        world.control.faults([*again, {"on": followers, "when": {"nth": 5}, "do": "miscount", "count": 2}])
+        tokens: list[Any] = []
+        bodies: list[Any] = []
+        params: dict[str, Any] = {"max_results": 40}
+        for _ in range(5):
+            bodies.append(ask(world.url, f"/2/users/{hub}/followers", params).json)
+            tokens.append(bodies[-1]["meta"].get("next_token"))
+            params = {"max_results": 40, "pagination_token": tokens[-1]}
+        assert bodies[0]["data"] == bodies[1]["data"] == bodies[2]["data"] != bodies[3]["data"]
+        assert len(set(tokens)) == 5 and bodies[4]["meta"]["result_count"] == len(bodies[4]["data"]) + 2
+
+
 def test_profiles_are_billed_once_a_utc_day_and_owned_lists_are_counted_apart() -> None:
     hub = "10000019"
     with emulator.running(

@@ -164,6 +164,7 @@ def relations_page(body: bytes, provenance: bytes) -> Page:
         line=line_of(body, provenance) if ids else b"",
         next_token=_token(found),
         count=_count(found),
+        distinct=len(set(ids)),
         problems=problems,
         ids=ids,
     )

@@ -330,6 +330,66 @@ def test_empty_pages_with_a_token_are_passed_three_times(faulty: Stage) -> None:
         faulty.control.clear_faults()
 
 
+def test_an_empty_answer_to_a_token_is_asked_again_and_then_named_as_the_end(faulty: Stage) -> None:
+    hub = faulty.accounts[0]
+    truth = len(faulty.control.followers(hub))
+    for times, received, why in ((3, truth, None), (4, 1000, "X ended it with an empty page")):
+        faulty.add(f"empty-{times}", type="graph", users={hub: {}})
+        faulty.control.faults(
+            [{"on": _FOLLOWERS, "when": {"nth": 2 + n}, "do": "nothing"} for n in range(times)]
+        )
+        (end,) = lists_of(faulty, faulty.harvest(f"empty-{times}"))
+        assert (end["outcome"], end["received"], end.get("why")) == ("complete", received, why)
+        faulty.control.clear_faults()
+
+
+def test_a_page_that_comes_again_by_ever_new_tokens_ends_the_list(faulty: Stage) -> None:
+    hub = faulty.accounts[0]
+    faulty.add("again", type="graph", users={hub: {}})
+    faulty.control.faults([{"on": _FOLLOWERS, "do": "same-page"}])
+    ended = faulty.harvest("again")
+    (end,) = lists_of(faulty, ended)
+    why = "X gave a page of this list for a second time"
+    assert (end["outcome"], end["received"], end["why"]) == ("cut", 1000, why)
+    assert ended.outcome.state == PARTIAL and ended.summary["billed"]["users"] <= 2001
+
+
+def test_a_list_with_a_page_that_lacks_accounts_tells_no_losses_also_after_a_stop(faulty: Stage) -> None:
+    hub = faulty.accounts[0]
+    faulty.add("lacking", type="graph", users={hub: {}})
+    assert lists_of(faulty, faulty.harvest("lacking"))[0]["outcome"] == "complete"
+    end_crawl(faulty, "lacking")
+    faulty.control.faults([{"on": _FOLLOWERS, "when": {"nth": 2}, "do": "miscount", "count": 7}])
+    stop = Stop()
+    stopping = before_each_page(lambda _job, asked: stop.request("enough") if asked == 4 else None)
+    faulty.harvest("lacking", stop=stop, source=stopping)
+    (end,) = lists_of(faulty, faulty.harvest("lacking"))
+    assert (end["outcome"], end["lost"]) == ("cut", None)
+    assert end["why"] == "X spoke of 1000 accounts of a page and gave 993"
+
+
+_ODD = ("nothing", "errors-only", "empty-page", "short-page", "stuck-token", "same-page", "miscount", "html")
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.sampled_from(_ODD), st.integers(1, 6)), min_size=1, max_size=4))
+def test_a_list_that_is_told_complete_is_whole_or_ended_with_an_empty_page(
+    faulty: Stage, odd: list[tuple[str, int]]
+) -> None:
+    name = f"odd-{len(_SEEN)}"
+    _SEEN.add(name)
+    hub = faulty.accounts[0]
+    faulty.add(name, type="graph", users={hub: {}})
+    faulty.control.faults([{"on": _FOLLOWERS, "when": {"nth": nth}, "do": what} for what, nth in odd])
+    ended = faulty.harvest(name)
+    (end,) = lists_of(faulty, ended)
+    received = set(ids_of_list(edges_of(faulty, ended), end))
+    faulty.control.clear_faults()
+    if end["outcome"] == "complete" and "why" not in end:
+        assert received == set(faulty.control.followers(hub))
+    assert end["outcome"] == "complete" or ended.outcome.state == PARTIAL
+
+
 @pytest.mark.parametrize("state", ["protected", "suspended", "deleted"])
 def test_an_account_without_a_list_has_that_as_its_outcome(stage: Stage, state: str) -> None:
     user, other = stage.accounts[30:32]

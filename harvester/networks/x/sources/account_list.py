@@ -25,13 +25,12 @@ from harvester.networks.x import ApiCode, Page, XError
 from harvester.networks.x.job import Job
 from harvester.networks.x.sources.list_comparison import NOT_COMPARED, Compared, compare, ids_of, problem_of
 from harvester.networks.x.sources.list_front import IN_A_ROW, ListFront
+from harvester.networks.x.sources.list_pages import PAUSES, ListPages
 from harvester.networks.x.sources.page_room import PageRoom, PageShare
 from harvester.networks.x.sources.seeds import Seed, look_up
 
 # Of followers: docs.x.com, "Get followers".
 _PAGE = 1000
-# Empty pages in a row, each with a token.
-_EMPTY_PAGES = 3
 # Why a list ends where the collection wants it to.
 _ENOUGH, _NO_MORE_NEW = "max_edges_per_user reached", f"{IN_A_ROW} known accounts in a row"
 
@@ -60,15 +59,14 @@ class AccountList:
         self.share = share
         chain = self._crawl.chain(user, direction)
         self._began_before = bool(chain)
-        self._token: str | None = chain.get("token")
         self._received = int(chain.get("received") or 0)
-        self._said = chain.get("said", seed.said.get(direction))
+        self._said: int | None = chain.get("said", seed.said.get(direction))
+        short = str(chain.get("short") or "")
+        self._pages = ListPages(chain.get("token"), said=self._said or 0, short=short)
         self._harvests: list[str] = list(chain.get("harvests") or ())
         self._begun = str(chain.get("from") or self._now())
         self._begun_anew = bool(chain.get("anew"))
         self._ids = ListIds()
-        self._tokens = {self._token} if self._token else set()
-        self._empty = 0
         self._front: ListFront | None = None
         self._is_passed = False
         self._newest_first: bool | None = None
@@ -81,9 +79,11 @@ class AccountList:
         if self._reading.new_only and (why := self._look_for_front()):
             return self.end(FAILED, why)
         while True:
-            page = self._page()
+            page = self._answered()
             if page.outcome is not ApiCode.OK:
                 return self._unavailable(page.outcome)
+            if why := self._pages.came_before(page):
+                return self.end(*self._cut(why))
             self._take(page)
             if ended := self._ended(page):
                 return self.end(*ended, page=page)
@@ -125,6 +125,17 @@ class AccountList:
 
     # -- asking --------------------------------------------------------------------------------------
 
+    def _answered(self) -> Page:
+        """The next page; asked for again where the first answer may not be true."""
+        page = self._page()
+        for seconds in PAUSES:
+            if page.outcome is not ApiCode.OK or not self._pages.is_doubtful(page):
+                break
+            if self._job.clock.wait(self._job.stop, seconds):
+                raise Stopped
+            page = self._page()
+        return page
+
     def _page(self) -> Page:
         while True:
             if self._job.stop.requested:
@@ -135,19 +146,20 @@ class AccountList:
             most = self._reading.most
             size = min(self._front.page if self._front else _PAGE, most - self._received if most else _PAGE)
             try:
-                page = ask(self._user, token=self._token, max_results=size)
+                page = ask(self._user, token=self._pages.token, max_results=size)
                 self.share.came(len(page.line))
                 return page
             except XError as error:
-                if error.outcome is not ApiCode.BAD_REQUEST or not self._token or self._begun_anew:
+                if error.outcome is not ApiCode.BAD_REQUEST or not self._pages.token or self._begun_anew:
                     raise
                 self._begin_anew(error)
 
     def _begin_anew(self, error: XError) -> None:
         """X does not know the token any more, and offers no other way to where it stood."""
         self._note("list begun anew", f"X refused the token of the next page: {error.problem.detail}")
-        self._token, self._received, self._harvests, self._begun_anew = None, 0, [], True
-        self._begun, self._ids, self._tokens = self._now(), ListIds(), set()
+        self._pages = ListPages(None, said=self._said or 0)
+        self._received, self._harvests, self._begun_anew = 0, [], True
+        self._begun, self._ids = self._now(), ListIds()
         if self._front:
             self._front.begin_anew()
 
@@ -164,26 +176,22 @@ class AccountList:
     def _take(self, page: Page) -> None:
         self._received += len(page.ids)
         self._ids.add(page.ids)
-        self._empty = 0 if page.ids else self._empty + 1
+        self._pages.take(page)
         self._is_passed = bool(self._front and self._front.is_passed_by(page.ids))
 
     def _ended(self, page: Page) -> tuple[str, ...]:
         """The outcome and why, if the page is the last one."""
-        token, most = page.next_token, self._reading.most
-        if token is None:
-            return (COMPLETE,)
+        most = self._reading.most
+        if page.next_token is None:
+            return self._pages.last(page)
         if most and self._received >= most:
             return CUT, _ENOUGH
         if self._is_passed:
             return CUT, _NO_MORE_NEW
-        if self._empty > _EMPTY_PAGES:
-            why = f"X gave {self._empty} empty pages in a row"
-        elif page.ids and token in self._tokens:
-            why = "X gave a token of this list for a second time"
-        else:
-            self._tokens.add(token)
-            self._token = token
-            return ()
+        why = self._pages.leads_nowhere(page)
+        return self._cut(why) if why else ()
+
+    def _cut(self, why: str) -> tuple[str, str]:
         self._note("list cut", why)
         return CUT, why
 
@@ -193,7 +201,8 @@ class AccountList:
         if page.ids and self._job.harvest not in self._harvests:
             self._harvests.append(self._job.harvest)
         chain: Tree = {
-            "token": self._token,
+            "token": self._pages.token,
+            "short": self._pages.short or None,
             "received": self._received,
             "harvests": list(self._harvests),
             "from": self._begun,
