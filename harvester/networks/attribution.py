@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
 from harvester.documents import Tree
+from harvester.networks.records import Post
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,13 @@ class Attributor(Protocol):
 
     def enriched(
         self,
-        line: bytes,
+        post: Post,
         origin: Origin,
         *,
         traptor_names: bool = False,
         told: bytes = b"",
     ) -> bytes:
-        """The line of a record with its rules, its origin and its time; as it is where it is no post.
+        """The value of a post with its rules, its origin and its time; as it is where it is no post.
 
         All else in it stays byte by byte. With `traptor_names` the object is that of traptor, under its name.
         If the rules were stored on receipt, those are used: `told` is what `matched` returned then, as JSON.

@@ -20,7 +20,8 @@ class Post(NamedTuple):
     """One post of a stored line, in a line of its own, which has no line end.
 
     `author` is the author's id, `published` when it was published, `received` when it came; each is "" where
-    the line does not say.
+    the line does not say. `is_plain` says that the times are as they stand in the value, and that it holds
+    nothing that enrichment adds.
     """
 
     id: str
@@ -28,6 +29,7 @@ class Post(NamedTuple):
     author: str = ""
     published: str = ""
     received: str = ""
+    is_plain: bool = False
 
     def __repr__(self) -> str:
         """A text without the post, which does not belong in logs."""

@@ -38,7 +38,7 @@ class Enrichment:
         if attributor is None:
             return post.value
         value = attributor.enriched(
-            post.value, self._origin, traptor_names=self.traptor_names, told=_told(post, matched)
+            post, self._origin, traptor_names=self.traptor_names, told=_told(post, matched)
         )
         return value.rstrip(b"\n")
 

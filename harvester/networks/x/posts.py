@@ -8,11 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from msgspec import Raw
+from msgspec import UNSET, Raw, UnsetType
 
 from harvester.clock import timestamp
 from harvester.networks.records import BrokenLine, Post, readable
 from harvester.networks.x.post_ids import published
+
+_NOTHING = (UNSET, UNSET, UNSET)
 
 
 class _Provenance(msgspec.Struct):
@@ -38,6 +40,7 @@ class _Post(msgspec.Struct):
     text: Raw = Raw()
     author_id: str = ""
     created_at: str = ""
+    id_str: Raw | UnsetType = UNSET
 
 
 class _Included(msgspec.Struct):
@@ -50,6 +53,13 @@ class _Single(msgspec.Struct):
 
     data: _Post
     twarc: _Provenance = msgspec.field(name="__twarc", default_factory=_Provenance)
+    twarc_cloud: Raw | UnsetType = UNSET
+    traptor: Raw | UnsetType = UNSET
+
+    @property
+    def is_plain(self) -> bool:
+        added = (self.twarc_cloud, self.traptor, self.data.id_str)
+        return added == _NOTHING and bool(self.twarc.retrieved_at)
 
 
 _single = msgspec.json.Decoder(_Single)
@@ -66,9 +76,8 @@ def posts(line: bytes) -> list[Post]:
     line = line.rstrip(b"\r\n")
     try:
         found = _single.decode(line)
-        return [
-            Post(found.data.id, line, found.data.author_id, found.data.created_at, found.twarc.retrieved_at)
-        ]
+        post, received = found.data, found.twarc.retrieved_at
+        return [Post(post.id, line, post.author_id, post.created_at, received, found.is_plain)]
     except ValueError:
         # A page, or what is no post.
         pass

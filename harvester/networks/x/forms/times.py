@@ -10,7 +10,7 @@ _LENGTH = len("2026-11-01T12:00:00.000Z")
 
 def moment_in(text: str) -> datetime | None:
     """`2016-02-22T01:34:53.000Z`, or `Mon Feb 22 01:34:53 +0000 2016`; None if it is neither."""
-    found = _OF_V1.fullmatch(text)
+    found = _OF_V1.fullmatch(text) if text[3:4] == " " else None
     try:
         if found is None:
             moment = datetime.fromisoformat(text)

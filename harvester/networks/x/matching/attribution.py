@@ -12,6 +12,7 @@ import orjson
 
 from harvester.documents import Tree, object_in
 from harvester.networks.attribution import Origin
+from harvester.networks.records import Post
 from harvester.networks.x.decoding import objects
 from harvester.networks.x.matching import enrichment
 from harvester.networks.x.matching.conditions import Condition, condition_of
@@ -123,13 +124,13 @@ class Attribution:
         ]
 
     def enriched(
-        self, line: bytes, origin: Origin, *, traptor_names: bool = False, told: bytes = b""
+        self, post: Post, origin: Origin, *, traptor_names: bool = False, told: bytes = b""
     ) -> bytes:
-        record = enrichment.looked_at(line)
+        record = enrichment.looked_at(post)
         if not is_post(record):
-            return line
-        rules = self._told_rules(told) or enrichment.Rules(self.of(reduced(line)))
-        return enrichment.enriched(line, record, rules, origin, traptor_names=traptor_names)
+            return post.value
+        rules = self._told_rules(told) or enrichment.Rules(self.of(reduced(post.value)))
+        return enrichment.enriched(post.value, record, rules, origin, traptor_names=traptor_names)
 
     def _told_rules(self, told: bytes) -> enrichment.Rules | None:
         """Stored rules, of which most posts have the same; None where there are none."""

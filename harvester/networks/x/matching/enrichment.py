@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
-import msgspec
 import orjson
-from msgspec import UNSET
 
 from harvester.documents import Tree, object_in
 from harvester.networks.attribution import Origin
+from harvester.networks.records import Post
 from harvester.networks.x.decoding import member
 from harvester.networks.x.forms.times import moment_in
 from harvester.networks.x.matching.match import Match
@@ -27,33 +26,14 @@ _TRAPTOR_TYPES = {
 }
 
 
-class _Post(msgspec.Struct, gc=False):
-    id: str
-    id_str: Any = UNSET
-    created_at: Any = UNSET
-
-
-class _Record(msgspec.Struct, gc=False):
-    data: _Post
-    twarc: Any = msgspec.field(name="__twarc", default=UNSET)
-    twarc_cloud: Any = UNSET
-    traptor: Any = UNSET
-
-
-_record = msgspec.json.Decoder(_Record)
-
-
-def looked_at(line: bytes) -> Tree:
-    """A line of one post of API v2 with what is looked at here; any other as a whole, {} if it is no JSON."""
-    try:
-        found = _record.decode(line)
-    except ValueError:
-        return object_in(line)
-    if found.twarc_cloud is UNSET and found.traptor is UNSET:
-        tree: Tree = msgspec.to_builtins(found)
-        return tree
-    # It is written anew, as a name must not be there twice.
-    return object_in(line)
+def looked_at(post: Post) -> Tree:
+    """The record of a post, or as much of it as is looked at here; {} if it is no JSON."""
+    if post.is_plain:
+        return {
+            "data": {"id": post.id, "created_at": post.published},
+            "__twarc": {"retrieved_at": post.received},
+        }
+    return object_in(post.value)
 
 
 class Rules:

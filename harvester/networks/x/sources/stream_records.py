@@ -5,9 +5,11 @@ from typing import Any
 
 from harvester.documents import Tree
 from harvester.networks.attribution import Matched, Origin
+from harvester.networks.records import BrokenLine, Post
 from harvester.networks.x.job import Job
 from harvester.networks.x.matching.attribution import Attribution, LiveRules, names_all
 from harvester.networks.x.matching.match import FILE, OFF, RECORD
+from harvester.networks.x.posts import posts
 from harvester.networks.x.rules.live_rules import tag_prefix
 from harvester.networks.x.streaming.matched_tags import RuleTally
 
@@ -43,7 +45,7 @@ class StreamRecords:
             self._tally.count(lines)
         if self._asked != RECORD or self._attribution is None:
             return lines
-        return [self._attribution.enriched(line, self._origin) for line in lines]
+        return [self._attribution.enriched(_post_in(line), self._origin) for line in lines]
 
     def matches(self, lines: Sequence[bytes], ids: Sequence[str]) -> tuple[Matched, ...]:
         """Which rules matched, for the side file; of a record that matched none of ours nothing."""
@@ -51,3 +53,11 @@ class StreamRecords:
             return ()
         told = enumerate(map(self._attribution.matched_line, lines), 1)
         return tuple(Matched(number, ids[number - 1], rules) for number, rules in told if rules)
+
+
+def _post_in(line: bytes) -> Post:
+    """The post of a record, in its line with the line's end."""
+    try:
+        return posts(line)[0]._replace(value=line)
+    except BrokenLine:
+        return Post("", line)

@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 
 from harvester.documents import Tree
 from harvester.networks.attribution import Origin
+from harvester.networks.records import Post
 from harvester.networks.x.matching.attribution import Attribution
 from harvester.networks.x.matching.enrichment import created_at
+from harvester.networks.x.posts import posts
 from harvester.networks.x.rules.collection_rules import CollectionRule
 
 _ORIGIN = Origin("live", "2016-02-22T01:00:00Z", backfill=True)
@@ -33,7 +35,7 @@ def _record(line: bytes) -> Tree:
 
 def _enriched(line: bytes, *, traptor_names: bool = False) -> bytes:
     made = Attribution(_RULES, _TAGS)
-    return made.enriched(line, _ORIGIN, traptor_names=traptor_names)
+    return made.enriched(Post("", line), _ORIGIN, traptor_names=traptor_names)
 
 
 def test_a_post_gets_its_rules_its_origin_and_its_time() -> None:
@@ -108,6 +110,27 @@ def test_to_enrich_twice_is_to_enrich_once(*, traptor_names: bool) -> None:
     twice = _enriched(once, traptor_names=traptor_names)
     assert _record(twice) == _record(once)
     assert twice.count(b'"collection_rules":') == 1
+
+
+@pytest.mark.parametrize("traptor_names", [False, True])
+@pytest.mark.parametrize(
+    ("line", "is_plain"),
+    [
+        (_LINE, True),
+        (_LINE.replace(b'"created_at"', b'"created"'), True),
+        (_LINE.replace(b'"text"', b'"id_str":"8","text"'), False),
+        (_LINE.replace(b"retrieved_at", b"sent"), False),
+        (_enriched(_LINE), False),
+        (_enriched(_LINE, traptor_names=True), False),
+    ],
+)
+def test_what_is_known_of_a_post_need_not_be_read_again(
+    line: bytes, *, is_plain: bool, traptor_names: bool
+) -> None:
+    (post,) = posts(line)
+    assert post.is_plain is is_plain
+    found = Attribution(_RULES, _TAGS).enriched(post, _ORIGIN, traptor_names=traptor_names)
+    assert found + b"\n" == _enriched(line, traptor_names=traptor_names)
 
 
 def test_half_of_a_surrogate_pair_stays_the_same_bytes() -> None:

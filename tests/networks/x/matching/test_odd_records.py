@@ -1,5 +1,6 @@
 """Whatever a record holds, finding its rules ends without an error: a stream does not end for it."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -9,12 +10,14 @@ from hypothesis import strategies as st
 
 from harvester.documents import Tree
 from harvester.networks.attribution import Origin
+from harvester.networks.records import BrokenLine, Post
 from harvester.networks.x.matching.attribution import Attribution
 from harvester.networks.x.matching.conditions import condition_of
 from harvester.networks.x.matching.enrichment import Rules, enriched
 from harvester.networks.x.matching.facts import Looks, facts_of, is_post
 from harvester.networks.x.matching.reduced import reduced
 from harvester.networks.x.matching.rule_index import RuleIndex, Seen
+from harvester.networks.x.posts import posts
 from harvester.networks.x.rules.collection_rules import collection_rules
 
 _NAMES = (
@@ -53,11 +56,18 @@ def _records() -> st.SearchStrategy[Tree]:
     return v2 | v1 | _POST
 
 
+def _posts(line: bytes) -> Sequence[Post]:
+    try:
+        return [post for post in posts(line) if post.value == line]
+    except BrokenLine:
+        return ()
+
+
 @given(_records(), st.booleans())
 def test_finding_the_rules_of_any_record_ends(record: Tree, traptor_names: bool) -> None:  # noqa: FBT001
     made = Attribution(_RULES, {"twarc-cloud:c:pack-1": _IDS, "twarc-cloud:c:one": _IDS[:1]})
     line = orjson.dumps(record)
-    found = made.enriched(line, _ORIGIN, traptor_names=traptor_names)
+    found = made.enriched(Post("", line), _ORIGIN, traptor_names=traptor_names)
     read: Any = orjson.loads(found)
     assert (
         found is line or read["traptor" if traptor_names else "twarc_cloud"]["collection_rules"] is not None
@@ -67,7 +77,8 @@ def test_finding_the_rules_of_any_record_ends(record: Tree, traptor_names: bool)
         rules = Rules(made.of(record))
         assert found == enriched(line, record, rules, _ORIGIN, traptor_names=traptor_names)
     told = orjson.dumps(made.matched(record))
-    assert made.enriched(line, _ORIGIN, traptor_names=traptor_names, told=told) == found
+    for post in (Post("", line), *_posts(line)):
+        assert made.enriched(post, _ORIGIN, traptor_names=traptor_names, told=told) == found
     # No rule looks at what is left out of it.
     assert (facts_of(reduced(line)), made.matched(reduced(line))) == (facts_of(record), made.matched(record))
 

@@ -10,6 +10,7 @@ import pytest
 
 from harvester.documents import Tree
 from harvester.networks.attribution import Origin
+from harvester.networks.records import Post
 from harvester.networks.x.matching.attribution import Attribution
 from harvester.networks.x.rules.collection_rules import CollectionRule, collection_rules
 from harvester.networks.x.streaming.parser import LineSplitter
@@ -43,9 +44,10 @@ def _line(name: str) -> bytes:
 
 
 def _enriched(line: bytes, *rules: CollectionRule) -> Tree:
-    found: Tree = orjson.loads(Attribution(rules, {}).enriched(line, _ORIGIN, traptor_names=True))
+    post = Post("", line)
+    found: Tree = orjson.loads(Attribution(rules, {}).enriched(post, _ORIGIN, traptor_names=True))
     traptor: Tree = found["traptor"]
-    ours = orjson.loads(Attribution(rules, {}).enriched(line, _ORIGIN))["twarc_cloud"]
+    ours = orjson.loads(Attribution(rules, {}).enriched(post, _ORIGIN))["twarc_cloud"]
     assert ours["created_at_iso"] == traptor["created_at_iso"]
     assert [r["id"] for r in ours["collection_rules"]] == [r["rule_id"] for r in traptor["collection_rules"]]
     return traptor
@@ -106,7 +108,7 @@ def test_extended_posts_match_by_account_and_by_word(name: str, rule: str) -> No
 def test_other_messages_stay_as_they_are(name: str, *, traptor_names: bool) -> None:
     line = _line(name)
     made = Attribution([_rule("track")], {})
-    assert made.enriched(line, _ORIGIN, traptor_names=traptor_names) is line
+    assert made.enriched(Post("", line), _ORIGIN, traptor_names=traptor_names) is line
 
 
 def test_these_are_all_15_messages() -> None:
