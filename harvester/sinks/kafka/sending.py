@@ -12,7 +12,7 @@ from harvester.sinks.kafka.library import Meaning, Words, meaning
 from harvester.sinks.kafka.waiting import SLICE, Deadline
 from harvester.text import counted
 
-Headers = list[tuple[str, str | bytes | None]]
+Headers = Sequence[tuple[str, str | bytes | None]]
 
 # What the headers of a dead letter may take beside its value.
 _HEADERS = 4_000
@@ -70,8 +70,9 @@ class Sending:
 
     def send(self, producer: Any, topic: str, deadline: Deadline) -> None:
         """Send what is left, and wait for an answer to each."""
+        done, dead, out = self._done, self._dead, self._out
         for index in range(len(self.messages)):
-            if index in self._done or index in self._dead or index in self._out:
+            if index in done or index in dead or index in out:
                 continue
             alone = index in self._suspects
             if alone:
@@ -87,7 +88,7 @@ class Sending:
         """Put the dead where somebody may look at them; one that does not fit goes without its value."""
         for index in sorted(self._dead.keys() - self._buried) if self._buries and largest else ():
             message = self.messages[index]
-            headers: Headers = [
+            headers: list[tuple[str, str | bytes | None]] = [
                 *self._attributes.of(message),
                 _CONTENT_TYPE,
                 ("error", self._dead[index]),
@@ -122,7 +123,8 @@ class Sending:
     def _produce(self, producer: Any, topic: str, index: int, deadline: Deadline) -> None:
         message = self.messages[index]
         self._attempts[index] += 1
-        headers: Headers = [*self._attributes.of(message), _CONTENT_TYPE]
+        headers = self._attributes.of(message)
+        headers.append(_CONTENT_TYPE)
         heard = partial(self._heard, index)
         try:
             _hand_over(producer, topic, message.key, message.value, headers, deadline, heard)
