@@ -42,7 +42,8 @@ def _contents(command: _F) -> _F:
     "-o",
     "--output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="File to write.  [default: COLLECTION_ID.html]",
+    metavar="FILE|-",
+    help="File to write; - is standard output.  [default: COLLECTION_ID.html]",
 )
 @click.option("--replace", is_flag=True, help="Replace what has this name.")
 @_contents
@@ -58,9 +59,8 @@ def write(
     workspace: Workspace,
 ) -> None:
     from harvester.dashboard.report import report as report_of
-    from harvester.errors.files import in_words
-    from harvester.exports.output import require_free
-    from harvester.store.disk import whole
+    from harvester.exports.output import STANDARD_OUTPUT, require_free
+    from harvester.exports.output import output as output_to
 
     keys = workspace.keys(collection_id)
     path = output or Path(f"{keys.id}.html")
@@ -68,12 +68,10 @@ def write(
     data = report_of(workspace.store, workspace.settings, keys, names=names, costs=costs).encode()
     if announce_dry_run(dry_run, f"write {len(data):,} bytes to {path}"):
         return
-    try:
-        with whole(path) as partial:
-            partial.write_bytes(data)
-    except OSError as error:
-        raise in_words(error, path) from error
-    click.echo(f"Written to {path}.")
+    with output_to(str(path)) as file:
+        file.write(data)
+    if str(path) != STANDARD_OUTPUT:
+        click.echo(f"Written to {path}.")
 
 
 @report.command(

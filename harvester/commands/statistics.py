@@ -79,8 +79,8 @@ def show(
     "--openmetrics",
     type=click.Path(dir_okay=False, path_type=Path),
     required=True,
-    metavar="FILE",
-    help="File in the format OpenMetrics, which Prometheus imports.",
+    metavar="FILE|-",
+    help="File in the format OpenMetrics, which Prometheus imports; - is standard output.",
 )
 @_since_option
 @click.option("--until", help="End before this date or time.")
@@ -94,14 +94,13 @@ def export(
     replace: bool,
     workspace: Workspace,
 ) -> None:
-    from harvester.exports.output import require_free
+    from harvester.exports.output import output, require_free
     from harvester.statistics.openmetrics import write
-    from harvester.store.disk import whole
 
     require_free(str(openmetrics), replace=replace, option="--openmetrics")
     found = _minutes(workspace, collection_id, since, until)
-    with whole(openmetrics) as partial, partial.open("wb") as out:
-        number = write(found, out, collection_id=collection_id)
+    with output(str(openmetrics)) as out:
+        number = write(found, out.write, collection_id=collection_id)
     print_line(f"Wrote {counted(number, 'sample')} to {openmetrics}.", err=True)
 
 

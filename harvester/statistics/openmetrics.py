@@ -1,9 +1,9 @@
 """Minutes are written as OpenMetrics with their times, as `promtool tsdb create-blocks-from` reads them."""
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from typing import IO, BinaryIO
+from typing import IO
 
 from harvester.statistics.minute import Minute
 
@@ -21,8 +21,8 @@ _FAMILIES = {
 _COUNTS = ("counts", "gauge", "What a kind of collection counts, since the harvest began.")
 
 
-def write(minutes: Iterable[Minute], out: BinaryIO, *, collection_id: str) -> int:
-    """Write the whole exposition; returns its number of samples.
+def write(minutes: Iterable[Minute], out: Callable[[bytes], object], *, collection_id: str) -> int:
+    """Pass the whole exposition to `out`, in pieces; returns its number of samples.
 
     The samples of a family stand together, so each is gathered in a file of its own.
     """
@@ -44,10 +44,10 @@ def write(minutes: Iterable[Minute], out: BinaryIO, *, collection_id: str) -> in
         for family, kind, description in (*_FAMILIES.values(), _COUNTS):
             if family in gathered:
                 head = f"# HELP twarc_cloud_{family} {description}\n# TYPE twarc_cloud_{family} {kind}\n"
-                out.write(head.encode())
+                out(head.encode())
                 for piece in _pieces(gathered[family]):
-                    out.write(piece)
-    out.write(b"# EOF\n")
+                    out(piece)
+    out(b"# EOF\n")
     return number
 
 

@@ -184,7 +184,7 @@ def test_a_frontier_is_printed_written_and_taken_as_it_is_by_a_collection_of_tim
     crawl(stage, "found")
     ids = truth(stage, seeds, depths=0)[1]
     assert person.output("graph", "frontier", "found").split() == ids
-    assert person.output("graph", "frontier", "found", "--depth", "0").split() == sorted(seeds)
+    assert person.output("graph", "frontier", "found", "--depth", "0", "-o", "-").split() == sorted(seeds)
     assert "has no depth 7 yet" in refused(person, *["graph", "frontier", "found", "--depth", "7"])
     words = person.output("graph", "frontier", "found", "-o", "frontier.txt.gz")
     users = f"{len(ids)} users of depth 1 of the crawl of {latest(stage, 'found').started[:19]}"

@@ -42,6 +42,12 @@ def test_the_report_is_one_file_without_script_or_anything_from_elsewhere(person
         assert path.exists() and "SHA-256 of manifest-sha256.txt" in text
 
 
+def test_the_report_goes_to_standard_output_as_it_goes_to_a_file(person: Person) -> None:
+    keys = _collection(person.folder)
+    assert person.output("report", keys.id, "-o", "-") == _file(person, keys.id)
+    assert not (person.folder / "-").exists()
+
+
 def test_the_report_says_that_it_verified_no_files(person: Person) -> None:
     keys = _collection(person.folder)
     text = _file(person, keys.id)

@@ -66,6 +66,12 @@ def test_a_file_that_exists_is_kept_unless_it_is_to_be_replaced(person: Person) 
     assert "twarc" in path.read_text()
 
 
+def test_a_dash_is_standard_output(person: Person) -> None:
+    told = person("stats", "export", "storms", "--openmetrics", "-")
+    assert told.out.endswith("# EOF\n") and told.err == "Wrote 720 samples to -.\n"
+    assert not (person.folder / "-").exists()
+
+
 def test_a_carbon_that_is_away_is_told_with_what_was_sent(person: Person) -> None:
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]

@@ -63,7 +63,7 @@ def test_an_export_is_read_by_prometheus(tmp_path: Path) -> None:
     harvest(store, BEGAN + timedelta(hours=5), lines(BEGAN + timedelta(hours=5), 3, pages=2))
     found = list(minutes(store, KEYS))
     with (tmp_path / "out").open("w+b") as out:
-        number = openmetrics.write(found, out, collection_id="storms")
+        number = openmetrics.write(found, out.write, collection_id="storms")
         out.seek(0)
         text = out.read().decode()
     parse: Any = text_string_to_metric_families

@@ -24,7 +24,8 @@ from harvester.text import counted
     "--output",
     "output",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="File to write to; packed if its name ends in .gz.",
+    metavar="FILE|-",
+    help="File to write, packed if its name ends in .gz.  [default: standard output]",
 )
 @click.option("--replace", is_flag=True, help="Replace what has this name.")
 @json_option
@@ -37,10 +38,12 @@ def frontier(
     as_json: bool,
     workspace: Workspace,
 ) -> None:
-    from harvester.exports.output import require_free
+    from harvester.exports.output import STANDARD_OUTPUT, require_free
     from harvester.graph.close import stored_ids
     from harvester.graph.intact import require_intact
 
+    if str(output) == STANDARD_OUTPUT:
+        output = None
     if output:
         require_free(str(output), replace=replace)
         _require_folder(output)
