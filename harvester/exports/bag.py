@@ -22,7 +22,7 @@ def write(posts: Posts, to: str, options: Mapping[str, Any]) -> Written:
     """Write the bag; with `fetch`, files of records stay in the store, and fetch.txt has their addresses."""
     store, away = posts.whole, bool(options.get("fetch"))
     payload = Payload(store.reader, store.collections, posts.progress.damaged.append, away=away)
-    with folder(to) as made:
+    with folder(to, known_by=["bagit.txt"]) as made:
         copied = list(payload.copy(made / _DATA))
         algorithms = [name for name in ALGORITHMS if all(name in each.digests for each in copied)]
         if copied and not algorithms:

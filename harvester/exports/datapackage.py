@@ -38,7 +38,7 @@ _LISTS = (
 
 def write(posts: Posts, to: str, options: Mapping[str, Any]) -> Written:
     """Write the folder."""
-    with folder(to) as made:
+    with folder(to, known_by=["datapackage.json"]) as made:
         table = csv_table.write(posts, str(made / "posts.csv"), {})
         accounts = write_accounts(posts, str(made / "accounts.csv"))
         package = {

@@ -1,9 +1,11 @@
 """Output files get their names when they are complete, and are counted and hashed while written."""
 
+import errno
 import hashlib
+import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,8 +14,9 @@ from uuid import uuid4
 from isal import igzip
 
 from harvester.errors import Exit, HarvesterError
-from harvester.errors.files import naming
-from harvester.store.disk import sync, whole
+from harvester.errors.files import naming, require_links
+from harvester.store.boundaries import collection_around
+from harvester.store.disk import real, sync, whole
 
 STANDARD_OUTPUT = "-"
 _LEVEL = 2
@@ -61,11 +64,21 @@ def hashed(path: Path) -> tuple[int, str]:
 
 
 def require_free(path: str, *, replace: bool, option: str = "-o") -> None:
-    """Raise if something exists that would be overwritten."""
-    if path != STANDARD_OUTPUT and not replace and Path(path).exists():
+    """Raise if something exists that would be overwritten, or that is not to be replaced."""
+    place = Path(path)
+    require_links(place)
+    if path == STANDARD_OUTPUT or not place.exists():
+        return
+    other = f"Choose another name with {option}"
+    if not place.is_file() and not place.is_dir():
+        hint = f"{other}; `{option} {STANDARD_OUTPUT}` is standard output."
+        raise HarvesterError(f"{path} is neither a file nor a folder.", hint=hint, exit_code=Exit.USAGE)
+    if not replace:
+        raise HarvesterError(f"{path} exists.", hint=f"{other}, or --replace it.", exit_code=Exit.USAGE)
+    if stored := collection_around(place):
         raise HarvesterError(
-            f"{path} exists.",
-            hint=f"Choose another name with {option}, or --replace it.",
+            f"{path} belongs to the stored collection {stored}, and is kept.",
+            hint=f"{other}.",
             exit_code=Exit.USAGE,
         )
 
@@ -99,11 +112,16 @@ def _packed(written: Output) -> Any:
 
 
 @contextmanager
-def folder(path: str) -> Iterator[Path]:
-    """A folder that gets its name when all in it is written."""
-    goal = Path(path)
+def folder(path: str, *, known_by: Iterable[str]) -> Iterator[Path]:
+    """A folder that gets its name when all in it is written.
+
+    What has this name is replaced if it holds what one of the patterns `known_by` matches, as every
+    folder that this export makes does.
+    """
     if path == STANDARD_OUTPUT:
         raise HarvesterError("This makes a folder.", hint="Name it with -o.", exit_code=Exit.USAGE)
+    goal = real(Path(path))
+    _require_replaceable(goal, path, known_by)
     goal.parent.mkdir(parents=True, exist_ok=True)
     partial = goal.with_name(f"{goal.name}.{uuid4().hex}.part")
     try:
@@ -116,3 +134,19 @@ def folder(path: str) -> Iterator[Path]:
             partial.rename(goal)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _require_replaceable(goal: Path, path: str, known_by: Iterable[str]) -> None:
+    """Raise unless nothing is there, or a folder that is empty or was made by an export of this kind."""
+    if not goal.exists():
+        return
+    if not goal.is_dir():
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(goal))
+    if Path.cwd().is_relative_to(goal):
+        problem = f"{path} is the current folder, or holds it."
+    elif any(goal.iterdir()) and not any(any(goal.glob(pattern)) for pattern in known_by):
+        problem = f"{path} is not empty, and is no folder that this export made."
+    else:
+        return
+    hint = "It was not replaced. Choose another name with -o."
+    raise HarvesterError(problem, hint=hint, exit_code=Exit.USAGE)

@@ -20,7 +20,7 @@ _ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ012345
 def write(posts: Posts, to: str, _: Mapping[str, Any]) -> Written:
     """Write the folder; in each file one post a line, newest first, members by name."""
     number = files = size = unknown = 0
-    with Sorter() as sorter, folder(to) as made:
+    with Sorter() as sorter, folder(to, known_by=["*/*.twt.gz"]) as made:
         for post in posts.read(trees=True):
             if not post.row.author_id:
                 unknown += 1

@@ -24,7 +24,7 @@ _DAMAGED = "Damaged: these are not the bytes that the harvest stored."
 def write(posts: Posts, to: str, options: Mapping[str, Any]) -> Written:
     """Write the crate."""
     store = posts.whole
-    with folder(to) as made:
+    with folder(to, known_by=[_METADATA]) as made:
         payload = Payload(store.reader, store.collections, posts.progress.damaged.append)
         copied = list(payload.copy(made))
         graph = {

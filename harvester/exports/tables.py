@@ -62,7 +62,7 @@ TABLES: Mapping[str, tuple[tuple[str, ...], _Rows]] = {
 def write(posts: Posts, to: str, _: Mapping[str, Any]) -> Written:
     """Write the folder of tables."""
     number = 0
-    with folder(to) as made:
+    with folder(to, known_by=["accounts.csv"]) as made:
         with ExitStack() as stack:
             files = {name: stack.enter_context(output(str(made / f"{name}.csv"))) for name in TABLES}
             tables = {name: _table(file, TABLES[name][0]) for name, file in files.items()}

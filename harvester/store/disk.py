@@ -46,15 +46,24 @@ def opened(path: Path) -> BufferedReader:
     if stat.S_ISREG(mode):
         return os.fdopen(descriptor, "rb")
     os.close(descriptor)
+    raise _no_file(path, mode)
+
+
+def _no_file(path: Path, mode: int) -> OSError:
     if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    raise OSError(errno.EINVAL, "it is not a file", str(path))
+        return IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    return OSError(errno.EINVAL, "it is not a file", str(path))
 
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
-    """A name to write to; what stands there becomes `path` at the end, and is gone if that is not reached."""
+    """A name to write to; what stands there becomes `path` at the end, and is gone if that is not reached.
+
+    Only a file is replaced: as root, a rename would do the same to a device.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
+    if path.exists() and not path.is_file():
+        raise _no_file(path, path.stat().st_mode)
     partial = path.with_name(f"{path.name}.{uuid4().hex}.part")
     try:
         with naming(path):

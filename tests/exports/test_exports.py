@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -97,6 +98,44 @@ def test_a_form_is_written_says_what_and_is_not_written_over(person: Person, for
     # The same posts make the same bytes.
     assert (to.read_bytes() if to.is_file() else sorted(to.rglob("*"))) == before
     assert not list(person.folder.glob("*.part"))
+
+
+@pytest.mark.parametrize("form", ["bag", "datapackage", "per-user", "ro-crate", "tables"])
+def test_a_folder_that_no_such_export_made_is_not_replaced(person: Person, form: str) -> None:
+    """A slip of the pen removed the collections, or a person's own files."""
+    (person.folder / "thesis").mkdir()
+    (person.folder / "thesis/work.doc").write_text("a life")
+    before = sorted(person.folder.rglob("*"))
+    for to, problem in {
+        "thesis": "thesis is not empty, and is no folder that this export made.",
+        "collections": "collections is not empty, and is no folder that this export made.",
+        "collections/election": "belongs to the stored collection",
+        ".": ". is the current folder, or holds it.",
+        "thesis/..": "thesis/.. is the current folder, or holds it.",
+        "/": "/ is the current folder, or holds it.",
+    }.items():
+        told = person("export", form, "election", "-o", to, "--replace")
+        assert (told.code, problem in told.err, "Choose another name" in told.err) == (2, True, True), told
+    assert sorted(person.folder.rglob("*")) == before
+    (person.folder / "empty").mkdir()
+    person.output("export", form, "election", "-o", "empty", "--replace")
+
+
+def test_only_a_file_of_ones_own_is_replaced(person: Person) -> None:
+    """As root, the export took the place of /dev/null."""
+    os.mkfifo(person.folder / "pipe")
+    (person.folder / "link").symlink_to("no/disk")
+    (person.folder / "folder").mkdir()
+    before = sorted(person.folder.rglob("*"))
+    for to, code, problem in (
+        ("pipe", 2, "pipe is neither a file nor a folder. Choose another name with -o; `-o -` is standard"),
+        ("link", 2, "link is a symbolic link to"),
+        ("folder", 1, "folder is in the way and is a folder."),
+        ("collections/election/collection.json", 2, "belongs to the stored collection"),
+    ):
+        told = person("export", "csv", "election", "-o", to, "--replace")
+        assert (told.code, problem in told.err) == (code, True), told
+    assert sorted(person.folder.rglob("*")) == before and (person.folder / "pipe").is_fifo()
 
 
 @pytest.mark.parametrize("form", _FORMS)

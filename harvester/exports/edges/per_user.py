@@ -23,7 +23,7 @@ def write_per_user(lists: Lists, to: str, *, marked: bool) -> Written:
         )
     number = files = size = others = 0
     cut: list[str] = []
-    with folder(to) as made:
+    with folder(to, known_by=["*/*.fws.gz"]) as made:
         for listed, pages in lists:
             if listed.direction != FOLLOWERS:
                 others += 1

@@ -1,5 +1,6 @@
 """`files merge`: files or folders of records become one, each post once, newest first."""
 
+import glob
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -35,8 +36,9 @@ def merge(names: Sequence[str], to: str) -> Merged:
     if not _are_folders(names, to):
         _merge_files(names, to, found)
         return found
-    with folder(to) as made:
-        for place, same in _places(names):
+    places = _places(names)
+    with folder(to, known_by=[glob.escape(str(place)) for place, _ in places]) as made:
+        for place, same in places:
             found.only_in_one += len(same) == 1
             _merge_files(same, str(made / place), found)
     return found

@@ -94,7 +94,7 @@ def _lines(graph: Graph, *, directed: bool) -> Iterator[str]:
 def _tables(graph: Graph, to: str, *, directed: bool) -> Written:
     """Two tables with the names of columns by which Gephi knows them."""
     nodes = edges = size = 0
-    with folder(to) as made:
+    with folder(to, known_by=["nodes.csv"]) as made:
         with output(str(made / "nodes.csv")) as file:
             table = csv.writer(Encoded(file), lineterminator="\n")
             table.writerow(("Id", "Label", "Kind", "Degree", "Weight"))

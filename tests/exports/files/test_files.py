@@ -191,6 +191,13 @@ def test_data_sets_are_merged_and_users_of_only_one_are_kept(person: Person) -> 
     assert _texts("both/12/12.twt.gz") == ["t3", "t2", "t1"]
     assert _texts("both/7/7.twt.gz") == ["t5"]
     assert _packed_ids("both/12/12.fws.gz") == [1, 2, 3]
+    # Also in place of one of them, but of no other folder.
+    Path("thesis").mkdir()
+    Path("thesis/work.doc").write_text("a life")
+    refused = person("files", "merge", "one", "two", "-o", "thesis", "--replace")
+    assert refused.code == 2 and "is no folder that this export made" in refused.err
+    assert person("files", "merge", "one", "two", "-o", "one", "--replace").code == 0
+    assert _texts("one/12/12.twt.gz") == ["t3", "t2", "t1"] and Path("thesis/work.doc").exists()
 
 
 def test_what_can_be_read_of_a_broken_file_is_kept(person: Person) -> None:
