@@ -151,6 +151,7 @@ class _Place(IndexedStore):
             self.show_done(self.update(form=form))
             return replace(searching.ask(question), behind_files=0)
         answer = searching.ask(question)
+        answer.warnings += self.damage()
         return replace(answer, behind_files=lacking.files, behind_collections=lacking.collections)
 
     def scanned(self, question: "Question", *, form: str) -> "Answer":

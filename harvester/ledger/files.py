@@ -45,6 +45,16 @@ def known(ledger: Ledger, collection: str = "") -> dict[str, KnownFile]:
     return {row[1]: KnownFile(*row) for row in found}
 
 
+def damaged(ledger: Ledger, collection: str = "") -> list[str]:
+    """The keys of files of a collection, or of all, of which not all could be read."""
+    found = ledger.rows(
+        "select f.key from files f join collections c on c.number = f.collection "
+        "where f.state = ? and ? in ('', c.id)",
+        *(DAMAGED, collection),
+    )
+    return [row[0] for row in found]
+
+
 def collection_number(ledger: Ledger, collection: str) -> int | None:
     found: int | None = ledger.value("select number from collections where id = ?", collection)
     return found

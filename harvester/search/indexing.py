@@ -142,11 +142,12 @@ class _Run:
             if self._writer.pending >= _POSTS_A_COMMIT:
                 self._commit()
         self._commit()
+        damaged = files.damaged(self._ledger, new.collection) if new.harvests else []
         for harvest in new.harvests:
             for key in harvest.side_files:
                 found = of_side_file(self._reader, key, harvest.started)
                 sightings.add(self._ledger, number, found)
-            files.note_harvest(self._ledger, harvest.folder, number, harvest.version)
+            files.note_harvest(self._ledger, harvest.listing.folder, number, harvest.version(damaged))
 
     def _file(self, collection: int, file: RecordFile) -> None:
         number = files.begin(

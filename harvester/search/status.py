@@ -15,7 +15,7 @@ def status_of(cache: Cache) -> dict[str, Any]:
     search = Search(cache)
     with Ledger.reading(cache) as ledger:
         read, _, _ = files.totals(ledger)
-        damaged = [row[0] for row in ledger.rows("select key from files where state = ?", files.DAMAGED)]
+        damaged = files.damaged(ledger)
         as_of = ledger.as_of
     exists = search.exists
     return {

@@ -165,6 +165,9 @@ def test_index_says_what_it_read_and_what_is_damaged(person: Person, folder: Pat
     assert (told.json["files"], told.json["posts"]) == (2, 2)
     assert [(each["line"], each["reason"][:11]) for each in told.json["damaged"]] == [(1, "is not JSON")]
     assert "Damaged: collections/storms/" in person("search", "status").out
+    words = "1 file could not be read whole; `search status` names such files."
+    assert person("search", "sea", "--json").json["warnings"] == [words]
+    assert words in person("search", "sea").err
     told = person("search", "index", "--rebuild")
     assert told.code == Exit.ERROR
     assert "Not indexed: collections/storms/" in told.err

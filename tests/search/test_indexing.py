@@ -212,6 +212,21 @@ def test_a_bad_record_is_named_and_the_rest_is_found(folder: Path, cache: Cache)
         assert {each.state for each in files.known(ledger).values()} == {files.DAMAGED}
 
 
+def test_a_damaged_file_that_is_restored_is_found_again(folder: Path, cache: Cache, tmp_path: Path) -> None:
+    """Its manifest is the same as before, so its posts stayed away for good."""
+    write_harvest(folder, "c", BEGAN, [[page([post(1 << 60, "before")], BEGAN)]])
+    cut = write_harvest(folder, "c", BEGAN + _HOUR, [[page([post(3 << 60, "cut off")], BEGAN)]])[0]
+    whole = cut.read_bytes()
+    cut.write_bytes(whole[:-20])
+    _updated(folder, cache)
+    assert (_updated(folder, cache).notices, _updated(folder, cache).files) == ([], 0)
+    cut.write_bytes(whole)
+    assert ["was damaged and has changed" in each for each in _updated(folder, cache).notices] == [True]
+    assert set(_texts(cache)) == {"before", "cut off"}
+    assert _contents(cache)[:2] == _anew(folder, tmp_path)[:2]
+    assert (_updated(folder, cache).notices, _updated(folder, cache).files) == ([], 0)
+
+
 def test_an_index_of_another_version_is_built_anew_and_says_so(folder: Path, cache: Cache) -> None:
     made_up_store(folder, Random(1), posts=10)
     _updated(folder, cache)

@@ -66,6 +66,16 @@ class IndexedStore:
 
         return behind(self.cache, self.reader, self.asked or self.all)
 
+    def damage(self) -> list[str]:
+        """A warning if files were damaged when they were indexed: posts in them are not found."""
+        from harvester.ledger.database import Ledger
+        from harvester.ledger.files import damaged
+
+        with Ledger.reading(self.cache) as ledger:
+            number = sum(len(damaged(ledger, each)) for each in self.asked or ("",))
+        names = "`search status` names such files."
+        return [f"{counted(number, 'file')} could not be read whole; {names}"] if number else []
+
 
 def advise_of(files: int, collections: Sequence[str]) -> None:
     """Say how many files an index lacks, if any, and of which collections."""
