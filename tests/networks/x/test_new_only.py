@@ -20,7 +20,7 @@ from tests.support.harvest_stage import DAY, Ended, Stage, staged
 
 @pytest.fixture
 def stage(tmp_path: Path) -> Iterator[Stage]:
-    with staged(tmp_path, users=1500, posts_per_user=0, hubs="0:1000", churn=0.01) as found:
+    with staged(tmp_path, users=700, posts_per_user=0, hubs="0:500", churn=0.02) as found:
         found.add("watch", type="graph", users={found.accounts[0]: {}}, graph={"update": "new_only"})
         yield found
 
