@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from harvester.networks.x.client import XClient
 from harvester.networks.x.decoding import member, number, objects
@@ -21,6 +20,7 @@ def counted(
 ) -> Mapping[date, int]:
     """Posts by the UTC day of their publication; both moments belong to the interval."""
     found: Counter[date] = Counter()
+    seen: set[str] = set()
     ids = {
         "since_id": str(first_id_at(since) - 1),
         "until_id": str(first_id_at(until + _MOMENT)),
@@ -28,14 +28,16 @@ def counted(
     token: str | None = None
     while True:
         body = client.counts(query, archive=archive, token=token, **ids)
-        for bucket in objects(body.get("data")):
-            if day := _day(bucket.get("start")):
+        buckets = {str(bucket.get("start")): bucket for bucket in objects(body.get("data"))}
+        for start in buckets.keys() - seen:
+            if day := _day(start):
                 # X's older and newer name for it.
-                found[day] += sum(number(bucket.get(name)) for name in ("tweet_count", "post_count"))
-        following = member(body, "meta", "next_token")
-        if not isinstance(following, str) or following == token:
+                found[day] += sum(number(buckets[start].get(name)) for name in ("tweet_count", "post_count"))
+        token = member(body, "meta", "next_token")
+        # Each page is paid for, also one that comes again.
+        if not isinstance(token, str) or buckets.keys() <= seen:
             return +found
-        token = following
+        seen |= buckets.keys()
 
 
 def count_cost(since: datetime, until: datetime, *, archive: bool) -> float:
@@ -44,8 +46,8 @@ def count_cost(since: datetime, until: datetime, *, archive: bool) -> float:
     return price((COUNTS_ALL if archive else COUNTS).name, requests=pages)
 
 
-def _day(start: Any) -> date | None:
+def _day(start: str) -> date | None:
     try:
-        return date.fromisoformat(str(start)[:10])
+        return date.fromisoformat(start[:10])
     except ValueError:
         return None
