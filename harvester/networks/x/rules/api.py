@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from harvester.errors import HarvesterError
@@ -26,6 +27,7 @@ AT_ONCE = 100
 _COUNTED = ("created", "not_created", "deleted", "not_deleted", "valid", "invalid")
 # Clearing is a courtesy to the next attempt, which comes anyway.
 CLEAR_SECONDS = 5.0
+_DUPLICATE = "DuplicateRule"
 
 
 @dataclass(frozen=True)
@@ -44,14 +46,15 @@ class RulesApi:
 
     def rules(self, *, patience: float | None = None) -> list[dict[str, Any]]:
         """All live rules of the app: id, value and tag."""
-        found: list[dict[str, Any]] = []
+        found: dict[str, dict[str, Any]] = {}
         params: dict[str, Any] = {"max_results": A_PAGE}
         while True:
             body = self._object(RULES, params, read=_listed, patience=patience)
-            found.extend(map(_known, objects(body.get("data"))))
-            token = member(body, "meta", "next_token")
-            if not isinstance(token, str) or token == params.get("pagination_token"):
-                return found
+            page = {rule["id"]: rule for rule in map(_known, objects(body.get("data")))}
+            token, brings_new = member(body, "meta", "next_token"), page.keys() - found.keys()
+            found |= page
+            if not isinstance(token, str) or not brings_new:
+                return list(found.values())
             params = {"max_results": A_PAGE, "pagination_token": token}
 
     def add_rules(self, rules: Sequence["Rule"], *, dry_run: bool = False) -> RulesResult:
@@ -65,8 +68,12 @@ class RulesApi:
     def delete_rules(self, ids: Sequence[str], *, patience: float | None = None) -> RulesResult:
         total = RulesResult()
         for start in range(0, len(ids), AT_ONCE):
-            asked = {"delete": {"ids": list(ids[start : start + AT_ONCE])}}
-            total = _sum(total, self._change(asked, patience=patience))
+            some = ids[start : start + AT_ONCE]
+            result = self._change({"delete": {"ids": list(some)}}, patience=patience)
+            if result.problems and not {rule["id"] for rule in self.rules(patience=patience)} & set(some):
+                # They were deleted by others, or by a request whose answer was lost.
+                result = replace(result, problems=())
+            total = _sum(total, result)
         return total
 
     def sync_rules(self, rules: Sequence["CollectionRule"], *, prefix: str, caps: "RuleCaps") -> "RulePlan":
@@ -120,11 +127,12 @@ class RulesApi:
         self, body: dict[str, Any], *, dry_run: bool = False, patience: float | None = None
     ) -> RulesResult:
         params = {"dry_run": "true"} if dry_run else None
-        found = self._object(CHANGE_RULES, params, body=body, patience=patience)
-        problems = problems_in(found)
+        added = 0 if dry_run else len(body.get("add", ()))
+        read = partial(_told_of_each, added=added)
+        found = self._object(CHANGE_RULES, params, body=body, patience=patience, read=read)
         return RulesResult(
             rules=tuple(map(_known, objects(found.get("data")))),
-            problems=tuple(problem for problem in problems if problem.title != "DuplicateRule"),
+            problems=tuple(problem for problem in problems_in(found) if problem.title != _DUPLICATE),
             summary={
                 name: number(member(found, "meta", "summary", name))
                 for name in _COUNTED
@@ -142,6 +150,22 @@ def _listed(answer: Answer) -> dict[str, Any]:
     empty = data == [] and isinstance(meta, dict) and not number(meta.get("result_count"))
     if not (empty or (named and len(named) == len(data))):
         raise NotAPage("the answer is no list of rules")
+    return body
+
+
+def _told_of_each(answer: Answer, *, added: int) -> dict[str, Any]:
+    """The answer, if it says what became of each rule that was to be `added`.
+
+    Asked again, X calls a rule that it has a duplicate.
+    """
+    body: dict[str, Any] = answer.json()
+    problems = problems_in(body)
+    created = max(len(objects(body.get("data"))), number(member(body, "meta", "summary", "created")))
+    are_duplicates = all(problem.title == _DUPLICATE for problem in problems)
+    if are_duplicates and created + len(problems) < added:
+        raise NotAPage(
+            f"the answer tells of {created + len(problems)} of {added} rules that were to be added"
+        )
     return body
 
 
