@@ -59,11 +59,11 @@ def _ledger(workspace: Workspace, collection: str = "") -> Iterator["Ledger"]:
     "lookup",
     help="Look up accounts by id, or by a name that they had, also long ago.\n\n"
     "A name that two accounts had at different times gives both. Nothing is asked of the network "
-    "unless --live is given, which looks up names and is charged.",
+    "unless --live is given, which is charged.",
 )
 @click.argument("asked", nargs=-1, required=True, metavar="ID|@NAME...")
 @click.option("--at", default="", metavar="DATE", help="Only accounts that were seen with the name then.")
-@click.option("--live", is_flag=True, help="Ask the network who has the names now.")
+@click.option("--live", is_flag=True, help="Ask the network for the accounts as they are now.")
 @yes_option
 @json_option
 @in_workspace
@@ -187,34 +187,27 @@ def list_command(state: str, collection: str, limit: int, as_json: bool, workspa
 
 
 def _live(workspace: Workspace, asked: Sequence[str], *, yes: bool, as_json: bool) -> int:
-    """Ask the network for the accounts that have these names now, once the price is agreed to."""
+    """Ask the network who has these ids or names now, once the price is agreed to."""
     from harvester.commands.cli.network_client import client
-    from harvester.commands.config.user_names import read
-    from harvester.networks.registry import network_of
+    from harvester.commands.config.user_names import names_and_ids
+    from harvester.networks.registry import usual
 
-    network = network_of({})
-    ids = [text for text in asked if not text.startswith("@") and text.isdigit()]
-    if ids:
-        raise HarvesterError(
-            f"--live looks up names, and {ids[0]} is an id.",
-            hint="`accounts lookup` without --live shows its names; look up one of these.",
-            exit_code=Exit.USAGE,
-        )
-    names, others = read(asked, network.name_in)
-    if others:
-        raise HarvesterError(
-            f"{others[0]} is not a name.", hint="Use e.g. @britishmuseum.", exit_code=Exit.USAGE
-        )
-    cost = network.look_up_cost(len(names))
-    confirm(f"Look up {counted(len(names), 'name')} for at most ${cost:,.2f}?", yes=yes)
-    found = [*network.look_up(client(workspace.settings, {}), names)]
+    network = usual()
+    names, ids = names_and_ids(asked, network)
+    number = len(names) + len(ids)
+    price = f"${network.look_up_cost(number):,.2f}"
+    confirm(f"Look up {counted(number, 'account')} for at most {price}?", yes=yes)
+    connected = client(workspace.settings, {})
+    by_name = {each.name.lower(): each for each in network.look_up(connected, names)}
+    by_id = {each.id: each for each in network.look_up(connected, ids, by_id=True)}
+    found = list({each.id: each for each in (*by_name.values(), *by_id.values())}.values())
     if as_json:
         print_json([{"id": each.id, "username": each.name, "posts": each.posts} for each in found])
     else:
         for each in found:
             print_line(f"{each.id}  @{each.name}  now")
-    there = {each.name.lower() for each in found}
-    missing = [name for name in names if name.lower() not in there]
-    for name in missing:
-        print_line(f"@{name} was not found.", err=True)
+    missing = [f"@{name}" for name in names if name.lower() not in by_name]
+    missing += [each for each in ids if each not in by_id]
+    for text in missing:
+        print_line(f"{text} was not found.", err=True)
     return int(Exit.PARTIAL if missing else Exit.OK)

@@ -24,7 +24,7 @@ from harvester.commands.collection.ready import require_idle
 from harvester.commands.config import user_names
 from harvester.errors import Exit, HarvesterError, NotFound
 from harvester.networks.registry import usual
-from harvester.text import counted, in_dollars, plain, together
+from harvester.text import counted, in_dollars, together
 
 if TYPE_CHECKING:
     from harvester.documents import Tree
@@ -89,8 +89,8 @@ def edges(
 
     columns = _columns(members)
     require_free(to, replace=replace)
-    names, ids = _typed(accounts)
     network, tree = usual(), {"keys": {"profile": profile}}
+    names, ids = user_names.names_and_ids(accounts, network)
     look_up = f"look up {counted(len(names) + len(ids), 'account')}"
     price = f"for at most {in_dollars(network.look_up_cost(len(names) + len(ids)))}"
     if announce_dry_run(dry_run, f"{look_up}, {price}, and ask what their {direction} may cost"):
@@ -126,20 +126,6 @@ def _columns(members: str) -> list[str]:
             exit_code=Exit.USAGE,
         )
     return columns
-
-
-def _typed(texts: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The names and the ids; raises for what is neither."""
-    rules = usual().rules
-    ids = [plain(text) for text in texts if rules.is_user(plain(text))]
-    names, others = user_names.read([each for each in texts if plain(each) not in ids], usual().name_in)
-    if others:
-        raise HarvesterError(
-            f"Neither a name nor an id: {', '.join(map(user_names.shown, others))}.",
-            hint=f"A name has {usual().name_limits}.",
-            exit_code=Exit.USAGE,
-        )
-    return names, list(dict.fromkeys(ids))
 
 
 def _look_up(

@@ -175,17 +175,26 @@ def test_the_network_is_asked_only_when_that_is_wanted_and_agreed_to(
     a_profile(tmp_path / "home")
     with emulator.running(users=2) as emulated:
         monkeypatch.setenv("X_API_URL", emulated.url)
-        user = emulated.control.users()[0]
-        asked = ("accounts", "lookup", f"@{user['username']}", "@no_such_name_x", "--live")
+        user, other = emulated.control.users()[:2]
+        asked = (
+            "accounts",
+            "lookup",
+            "--live",
+            f"@{user['username']}",
+            "@no_such_name_x",
+            other["id"],
+            "999",
+        )
         told = person(*asked)
         assert told.code == Exit.USAGE
-        assert "Look up 2 names for at most $0.02?" in told.words
+        assert "Look up 4 accounts for at most $0.04?" in told.words
         assert emulated.control.truth()["requests"] == []
         told = person(*asked, "--yes", "--json")
         assert told.code == Exit.PARTIAL
-        assert [(each["id"], each["username"]) for each in told.json] == [(user["id"], user["username"])]
-        assert "@no_such_name_x was not found." in told.err
-    for text, words in (("12", "12 is an id."), ("@not/a/name", "@not/a/name is not a name.")):
-        told = person("accounts", "lookup", text, "--live", "--yes")
-        assert told.code == Exit.USAGE
-        assert words in told.words
+        assert [(each["id"], each["username"]) for each in told.json] == [
+            (each["id"], each["username"]) for each in (user, other)
+        ]
+        assert "@no_such_name_x was not found.\n999 was not found." in told.err
+    told = person("accounts", "lookup", "@not/a/name", "--live", "--yes")
+    assert told.code == Exit.USAGE
+    assert "Neither a name nor an id: not/a/name." in told.words

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
+from harvester.networks import Network
 from harvester.text import counted, plain
 
 
@@ -20,6 +21,19 @@ def read(texts: Iterable[str], name_in: Callable[[str], str]) -> tuple[list[str]
         elif plain(text).strip("@ "):
             others.append(text)
     return list(names.values()), others
+
+
+def names_and_ids(texts: Sequence[str], network: Network) -> tuple[list[str], list[str]]:
+    """The names and the ids, each once; raises for what is neither."""
+    ids = [plain(text) for text in texts if network.rules.is_user(plain(text))]
+    names, others = read([each for each in texts if plain(each) not in ids], network.name_in)
+    if others:
+        raise HarvesterError(
+            f"Neither a name nor an id: {', '.join(map(shown, others))}.",
+            hint=f"A name has {network.name_limits}.",
+            exit_code=Exit.USAGE,
+        )
+    return names, list(dict.fromkeys(ids))
 
 
 def shown(text: str) -> str:
