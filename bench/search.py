@@ -112,7 +112,7 @@ def _build_fts5(folder: Path) -> int:
         for line in lines(found, file):
             for row in line.rows.posts:
                 facts = facts_of(row, file.collection)
-                stored = packed(row, collection=1, file=1, line=line.number)
+                stored = packed(row, at=facts.at, collection=1, file=1, line=line.number)
                 posts.append((row.key, facts.at // 86_400, facts.author, facts.lang, stored))
                 words.append((row.key, facts.words))
                 tags += [(tag, row.key) for tag in facts.tags]

@@ -1,6 +1,7 @@
 """Accounts as records, side files and collections show them, made into sightings."""
 
 from collections.abc import Iterable, Iterator
+from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -14,11 +15,12 @@ from harvester.networks.rows import AccountRow
 from harvester.store.reading import Reader
 
 # The maximum number that is kept in memory.
-_MOST = 5_000
+_MOST = 10_000
 _PROFILE = (
     *("name", "created_at", "description", "location", "url", "verified_type", "protected", "followers"),
     *("following", "posts", "listed", "likes", "media"),
 )
+_profile = attrgetter(*_PROFILE)
 _STATES = {PROTECTED, SUSPENDED, NOT_FOUND, DELETED}
 
 
@@ -63,7 +65,8 @@ class Gathering:
 
 def _sighting(found: _Seen) -> Sighting:
     name, state, first, last, source, row = found
-    kept = {key: value for key in _PROFILE if (value := getattr(row, key)) not in (None, "")}
+    told = zip(_PROFILE, _profile(row), strict=True)
+    kept = {key: value for key, value in told if value is not None and value != ""}
     return Sighting(row.id, name, state, source, min(first, last), max(first, last), orjson.dumps(kept))
 
 

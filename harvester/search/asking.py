@@ -78,12 +78,12 @@ class Search:
                 query = conditions.query(expression)
                 found = _page(searcher, conditions, query, question)
                 answer.count = _count(searcher, query) if question.before else found.count
-                documents = [searcher.doc(address)["row"][0] for _, address in found.hits]
+                rows = _rows(searcher, found)
                 rolled_up = _rolled_up(ledger, searcher, conditions, question, expression)
                 _figures(searcher, query, question, answer, rolled_up)
             except ValueError as error:
                 raise unusable(self._cache, error) from error
-            answer.hits = _hits(ledger, documents, names)
+            answer.hits = _hits(ledger, rows, names)
         if question.place:
             answer.hits = _after(answer.hits, *question.place)
         answer.hits = answer.hits[: question.limit]
@@ -102,8 +102,8 @@ class Search:
             for included in (False, True):
                 identity = identity_of(collection, post_id, included=included)
                 query = conditions.any_of([conditions.equal("identity", identity)])
-                if found := searcher.search(query, limit=1).hits:
-                    return _hits(ledger, [searcher.doc(found[0][1])["row"][0]], names)[0]
+                if rows := _rows(searcher, searcher.search(query, limit=1)):
+                    return _hits(ledger, rows, names)[0]
         return None
 
     def _searcher(self) -> tantivy.Searcher | None:
@@ -141,9 +141,16 @@ def _after(hits: list[Hit], key: int, shown: int) -> list[Hit]:
     return [*same[shown:], *hits[len(same) :]]
 
 
-def _hits(ledger: Ledger, documents: list[bytes], names: Mapping[int, str]) -> list[Hit]:
-    keys = files.keys_of(ledger, {file_number(each) for each in documents})
-    return [unpacked(each, names, keys) for each in documents]
+def _rows(searcher: tantivy.Searcher, found: Any) -> list[tuple[bytes, int]]:
+    """The row and the key of each post that was found."""
+    places = [address for _, address in found.hits]
+    keys: list[Any] = searcher.fast_field_values("key", places) if places else []
+    return [(searcher.doc(place)["row"][0], key) for place, key in zip(places, keys, strict=True)]
+
+
+def _hits(ledger: Ledger, rows: list[tuple[bytes, int]], names: Mapping[int, str]) -> list[Hit]:
+    files_of = files.keys_of(ledger, {file_number(data) for data, _ in rows})
+    return [unpacked(data, key, names, files_of) for data, key in rows]
 
 
 def _rolled_up(

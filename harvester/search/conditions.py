@@ -17,7 +17,7 @@ from harvester.search.expression import (
     Words,
 )
 from harvester.search.facts import boxes, kilometres
-from harvester.search.index import schema
+from harvester.search.index import PROPERTIES, property_of, schema
 
 _MUST, _SHOULD, _NOT = tantivy.Occur.Must, tantivy.Occur.Should, tantivy.Occur.MustNot
 _INTEGER, _FLOAT = tantivy.FieldType.Integer, tantivy.FieldType.Float
@@ -105,6 +105,8 @@ class Conditions:
         return self.any_of([self.equal(wanted.name, value) for value in wanted.values])
 
     def equal(self, name: str, value: object) -> tantivy.Query:
+        if name in PROPERTIES:
+            name, value = "property", property_of(name, value)
         return tantivy.Query.term_query(self._schema, name, value, index_option="basic")
 
     def _near(self, wanted: Near) -> tantivy.Query:

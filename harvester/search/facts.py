@@ -72,7 +72,12 @@ def _seconds(row: PostRow) -> int:
             return math.floor((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
         except (ValueError, OverflowError):
             pass
-    return ((row.key >> _BITS) + _EPOCH_MS) // 1000
+    return milliseconds(row.key) // 1000
+
+
+def milliseconds(key: int) -> int:
+    """The time in the key of a post."""
+    return (key >> _BITS) + _EPOCH_MS
 
 
 def _has(row: PostRow, lat: float | None) -> list[str]:

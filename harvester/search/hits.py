@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
-import orjson
+import msgspec
 
 from harvester.networks.rows import PostRow
+from harvester.search.facts import milliseconds
 
 METRICS = ("likes", "reposts", "replies", "quotes", "bookmarks", "impressions")
 
@@ -53,42 +56,88 @@ class Hit:
         }
 
 
-def packed(row: PostRow, *, collection: int, file: int, line: int) -> bytes:
-    """The part of a post that the index stores, to show it."""
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder().decode
+
+
+def packed(row: PostRow, *, at: int, collection: int, file: int, line: int) -> bytes:
+    """The part of a post that the index stores, to show it; `at` is its time in seconds.
+
+    Its key is a field of the index.
+    """
     found = [
-        row.id,
         # For X, the id is the key.
-        0 if row.id == str(row.key) else row.key,
-        *(collection, row.created_at, row.author_id, row.username, row.text, row.kind, row.lang),
+        None if row.id == str(row.key) else row.id,
+        *(collection, _shortened(row.created_at, at, row.key), _number(row.author_id), row.username),
+        *(row.text, row.kind, row.lang),
         [row.likes, row.reposts, row.replies, row.quotes, row.bookmarks, row.impressions],
-        *(row.lat, row.lon, row.place_name, row.retrieved_at, int(row.included), file, line),
+        *(row.lat, row.lon, row.place_name, row.retrieved_at, row.included, file, line),
     ]
     try:
-        return orjson.dumps(found)
-    except TypeError:
+        return _encode(found)
+    except UnicodeEncodeError:
         # Half of a surrogate pair.
         clean = [
             each.encode("utf-8", "replace").decode() if isinstance(each, str) else each for each in found
         ]
-        return orjson.dumps(clean)
+        return _encode(clean)
 
 
-def unpacked(data: bytes, collections: Mapping[int, str], files: Mapping[int, str]) -> Hit:
-    """The hit; `collections` and `files` have the names behind the numbers."""
-    id, key, collection, created, author, name, text, kind, lang, metrics, lat, lon, place, *rest = (
-        orjson.loads(data)
-    )
+def _number(text: str) -> int | str:
+    """An id that is a number, which takes half of the room."""
+    is_one = len(text) < 20 and text.isascii() and text.isdecimal() and text[0] != "0"
+    return int(text) if is_one else text
+
+
+def _shortened(created_at: str, at: int, key: int) -> int | str:
+    """How many milliseconds a post is older than its key, if it says its time in the usual form."""
+    if len(created_at) == 24 and created_at[20:23].isdecimal():
+        ms = at * 1000 + int(created_at[20:23])
+        if _moment(ms) == created_at:
+            return milliseconds(key) - ms
+    return created_at
+
+
+def _moment(ms: int) -> str:
+    """Like `PostRow.created_at`."""
+    seconds, ms = divmod(ms, 1000)
+    day, seconds = divmod(seconds, 86_400)
+    return f"{_day(day)}T{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02}.{ms:03}Z"
+
+
+@lru_cache(maxsize=5_000)
+def _day(number: int) -> str:
+    try:
+        return f"{datetime.fromtimestamp(number * 86_400, UTC):%Y-%m-%d}"
+    except (ValueError, OverflowError, OSError):
+        return ""
+
+
+def unpacked(data: bytes, key: int, collections: Mapping[int, str], files: Mapping[int, str]) -> Hit:
+    """The hit with this key; `collections` and `files` have the names behind the numbers."""
+    id, collection, created, author, name, text, kind, lang, metrics, lat, lon, place, *rest = _decode(data)
     retrieved, included, file, line = rest
+    created_at = _moment(milliseconds(key) - created) if isinstance(created, int) else created
     return Hit(
-        *(id, key or int(id), collections.get(collection, ""), created, author, name, text, kind, lang),
+        *(
+            str(key) if id is None else id,
+            key,
+            collections.get(collection, ""),
+            created_at,
+            str(author),
+            name,
+            text,
+            kind,
+        ),
+        lang,
         {metric: value for metric, value in zip(METRICS, metrics, strict=True) if value is not None},
-        *(lat, lon, place, retrieved, bool(included), files.get(file, ""), line),
+        *(lat, lon, place, retrieved, included, files.get(file, ""), line),
     )
 
 
 def file_number(data: bytes) -> int:
-    return int(orjson.loads(data)[-2])
+    return int(_decode(data)[-2])
 
 
 def retrieved_at(data: bytes) -> str:
-    return str(orjson.loads(data)[-4])
+    return str(_decode(data)[-4])

@@ -10,12 +10,19 @@ from harvester.errors.files import in_words
 from harvester.ledger.cache import Cache
 from harvester.text import size
 
-_FIELDS = 1
+_FIELDS = 2
 # Bytes of memory for posts that are not in a segment yet.
-HEAP = 20_000_000
+HEAP = 48_000_000
 # With less the next segment may not fit.
 _SCARCE = 100_000_000
 _TOKENIZER = "words"
+# What is only looked up, under its name: `kind:reply`.
+PROPERTIES = ("author_id", "mention", "kind", "has", "included")
+
+
+def property_of(name: str, value: object) -> str:
+    """One of the PROPERTIES as the index has it."""
+    return f"{name}:{value}"
 
 
 def version() -> str:
@@ -34,8 +41,8 @@ def schema() -> tantivy.Schema:
         made.add_integer_field(name, fast=True)
     for name in ("author", "tag", "lang"):
         made.add_text_field(name, tokenizer_name="raw", index_option="basic", fast=True)
-    for name in ("author_id", "mention", "kind", "has", "included"):
-        made.add_text_field(name, tokenizer_name="raw", index_option="basic")
+    # One field for all PROPERTIES, as each takes a byte for each post.
+    made.add_text_field("property", tokenizer_name="raw", index_option="basic")
     made.add_text_field("words", tokenizer_name=_TOKENIZER, index_option="position")
     for name in ("lat", "lon"):
         made.add_float_field(name, fast=True)

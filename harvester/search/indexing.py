@@ -25,7 +25,7 @@ from harvester.store.keys import CollectionKeys
 from harvester.store.reading import Reader
 
 # Commits are rare, as each makes a segment.
-_POSTS_A_COMMIT = 50_000
+_POSTS_A_COMMIT = 100_000
 _SECONDS_A_DAY = 86_400
 
 # Receives a text to show, and its numbers for programs.

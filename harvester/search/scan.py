@@ -78,7 +78,7 @@ def scan(
     if question.place:
         key, shown = question.place
         found = [each for each in found if each[0].key <= key][shown:]
-    answer.hits = [_hit(row, name, key) for _, row, name, key in found[: question.limit]]
+    answer.hits = [_hit(row, facts.key, name, file) for facts, row, name, file in found[: question.limit]]
     answer.next = next_page(question, [hit.key for hit in answer.hits])
     return answer
 
@@ -103,7 +103,7 @@ def _take(stored: _Stored, copies: dict[int, _Copy], expression: Expression, col
         return
     found = None
     if matches(expression, facts, collection):
-        found = facts, packed(row, collection=0, file=0, line=line), collection, key
+        found = facts, packed(row, at=facts.at, collection=0, file=0, line=line), collection, key
     copies[facts.identity] = _Copy(place, found)
 
 
@@ -117,8 +117,8 @@ def _take_from(posts: TablePosts, copies: dict[int, _Copy], expression: Expressi
                 _take((row, file, posts.places[file], line), copies, expression, collection)
 
 
-def _hit(row: bytes, collection: str, key: str) -> Hit:
-    return unpacked(row, {0: collection}, {0: key})
+def _hit(row: bytes, key: int, collection: str, file: str) -> Hit:
+    return unpacked(row, key, {0: collection}, {0: file})
 
 
 def _count(answer: Answer, question: Question, found: list[Facts]) -> None:

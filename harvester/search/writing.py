@@ -1,15 +1,22 @@
 """Posts are put into the index, each once in a collection: the copy that was retrieved last stays."""
 
+import json
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
+import orjson
 import tantivy
 
 from harvester.ledger.cache import Cache
 from harvester.networks.rows import PostRow
 from harvester.search.facts import Facts
 from harvester.search.hits import packed, retrieved_at
-from harvester.search.index import HEAP, created, schema, unusable
+from harvester.search.index import HEAP, created, property_of, schema, unusable
+
+# The number of posts of which existing copies are looked for together.
+_AT_ONCE = 1_000
 
 
 class IndexWriter:
@@ -24,6 +31,8 @@ class IndexWriter:
         # The retrieval times of posts added since the last commit, by identity; None if they are not kept.
         self._added: dict[int, str] | None = None
         self._searcher: tantivy.Searcher | None = None
+        # Documents by identity: of two copies, the one that was added last.
+        self._waiting: dict[int, str] = {}
         self.pending = 0
 
     @contextmanager
@@ -34,29 +43,35 @@ class IndexWriter:
             raise unusable(self._cache, error) from error
 
     def delete_file(self, number: int) -> None:
+        self._put()
         with self._in_words():
             self._writer.delete_documents_by_term("file", number)
 
     def delete_collection(self, number: int) -> None:
+        self._put()
         with self._in_words():
             self._writer.delete_documents_by_term("collection", number)
 
     def add(self, row: PostRow, facts: Facts, *, collection: int, file: int, line: int) -> None:
         """Add a post, replacing the existing copy."""
-        document = tantivy.Document()
-        _fill(document, facts)
-        document.add_integer("collection", collection)
-        document.add_integer("file", file)
-        document.add_bytes("row", packed(row, collection=collection, file=file, line=line))
-        # A context manager for each post would cost a tenth of the whole.
-        try:
-            self._writer.delete_documents_by_term("identity", facts.identity)
-            self._writer.add_document(document)
-        except (ValueError, OSError) as error:
-            raise unusable(self._cache, error) from error
+        stored = packed(row, at=facts.at, collection=collection, file=file, line=line)
+        self._waiting[facts.identity] = _document(facts, stored, collection=collection, file=file)
+        if len(self._waiting) >= _AT_ONCE:
+            self._put()
         self.pending += 1
         if self._added is not None:
             self._added[facts.identity] = row.retrieved_at
+
+    def _put(self) -> None:
+        """Pass on what waits; existing copies are deleted by one query, which is faster than one for each."""
+        if not self._waiting:
+            return
+        with self._in_words():
+            copies = tantivy.Query.term_set_query(self._schema, "identity", list(self._waiting))
+            self._writer.delete_documents_by_query(copies)
+            for document in self._waiting.values():
+                self._writer.add_json(document)
+        self._waiting = {}
 
     def retrieved(self, identity: int) -> str:
         """The retrieval time of the existing copy of a post; "" without one."""
@@ -74,6 +89,7 @@ class IndexWriter:
         return retrieved_at(self._searcher.doc(found[0][1])["row"][0]) if found else ""
 
     def commit(self) -> None:
+        self._put()
         with self._in_words():
             self._writer.commit()
         self._searcher = None
@@ -86,25 +102,39 @@ class IndexWriter:
             self._writer.wait_merging_threads()
 
 
-def _fill(document: tantivy.Document, facts: Facts) -> None:
-    text = document.add_text
-    document.add_integer("identity", facts.identity)
-    document.add_integer("key", facts.key)
-    document.add_integer("at", facts.at)
-    text("words", facts.words)
-    for name in ("author", "author_id", "lang", "kind"):
-        if value := getattr(facts, name):
-            text(name, value)
-    for tag in facts.tags:
-        text("tag", tag)
-    for name in facts.mentions:
-        text("mention", name)
-    for what in facts.has:
-        text("has", what)
-    if facts.included:
-        text("included", "yes")
+def _document(facts: Facts, row: bytes, *, collection: int, file: int) -> str:
+    """A document as JSON, which tantivy reads in half the time of so many calls."""
+    found: dict[str, Any] = {
+        "identity": facts.identity,
+        "key": facts.key,
+        "at": facts.at,
+        "collection": collection,
+        "file": file,
+        "words": facts.words,
+        "property": _properties(facts),
+        "row": b64encode(row).decode(),
+    }
+    if facts.author:
+        found["author"] = facts.author
+    if facts.lang:
+        found["lang"] = facts.lang
+    if facts.tags:
+        found["tag"] = facts.tags
     if facts.lat is not None and facts.lon is not None:
-        document.add_float("lat", facts.lat)
-        document.add_float("lon", facts.lon)
-        document.add_integer("cell", facts.cell)
-        document.add_integer("spot", facts.identity)
+        found |= {"lat": facts.lat, "lon": facts.lon, "cell": facts.cell, "spot": facts.identity}
+    try:
+        return orjson.dumps(found).decode()
+    except TypeError:
+        # Half of a surrogate pair.
+        return json.dumps(found, ensure_ascii=False).encode("utf-8", "replace").decode()
+
+
+def _properties(facts: Facts) -> list[str]:
+    found = [property_of("kind", facts.kind)]
+    if facts.author_id:
+        found.append(property_of("author_id", facts.author_id))
+    found += [property_of("mention", name) for name in facts.mentions]
+    found += [property_of("has", what) for what in facts.has]
+    if facts.included:
+        found.append(property_of("included", "yes"))
+    return found

@@ -142,6 +142,18 @@ def test_posts_that_came_along_are_found_only_where_they_are_asked_for(folder: P
     assert _texts(cache, "kind:included") == ["the original"]
 
 
+def test_more_posts_than_are_looked_for_at_once_come_again_and_are_there_once(
+    folder: Path, cache: Cache
+) -> None:
+    for hour in range(2):
+        posts = [post(post_id(BEGAN, number), f"text {hour}") for number in range(1_100)]
+        began = BEGAN + timedelta(hours=hour)
+        write_harvest(folder, "c", began, [[page(posts, began)]])
+    _updated(folder, cache)
+    counts = [Search(cache).ask(Question(f"text {hour}")).count for hour in range(2)]
+    assert counts == [0, 1_100]
+
+
 def _remove(paths: list[Path]) -> None:
     paths[0].unlink()
 
