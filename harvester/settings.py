@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from harvester.capacity import Capacity
 from harvester.errors import Exit, HarvesterError
 from harvester.errors.files import in_words
-from harvester.text import NOT_TEXT, similar, text_of
+from harvester.text import NOT_TEXT, similar, slips_in, text_of
 
 INI = Path("twarc_cloud.ini")
 # The formats of the log.
@@ -80,6 +80,8 @@ class Settings:
             if not 0 < value <= _MOST.get(name, _MOST_OF_ALL) and (value or name not in _MAY_BE_NONE)
         ]
         wrong += [f"task_{problem}" for problem in self.capacity.problems()]
+        # It would be the current folder.
+        wrong += [f"{name} is empty." for name in ("collections_path", "temp") if not getattr(self, name)]
         if self.log_format not in (TEXT, JSON):
             wrong.append(f"log_format is {self.log_format!r}; it must be {TEXT} or {JSON}.")
         if wrong:
@@ -157,11 +159,10 @@ def _valid(flags: _Flags, environment: _Environment, ini: Path) -> tuple[dict[st
     values: dict[str, Any] = {}
     wrong: list[str] = []
     for entry, given, where in _given(flags, environment, ini):
-        problems = []
+        slips = slips_in(str(given), typed=where.startswith("--"))
+        problems = [f"{entry.name} {slip}." for slip in slips]
         if entry.name == "x_api_url":
             problems += _address_problems(str(given), from_file=where.startswith(f"{ini} "))
-        if "\0" in str(given):
-            problems.append(f"{entry.name} contains a null byte.")
         try:
             value = _TYPES[entry.type](given)
         except (KeyError, ValueError):

@@ -1,14 +1,16 @@
 """Numbers, times, foreign text and unexpected errors, formatted for people."""
 
 import codecs
+import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 
 # Control and format characters, halves of pairs, and separators of lines: they move, hide, reverse or forge.
 _UNPRINTABLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 # Within emoji, and between letters of some scripts.
 _JOINERS = "\u200c\u200d"
+_COMMENT = re.compile(r"\s[;#]\s")
 # Of those that Unicode has as marks, the ones that are never shown.
 _UNSEEN_MARKS = {"\u034f", *map(chr, range(0xFE00, 0xFE10))}
 
@@ -19,6 +21,16 @@ def similar(word: str, known: Iterable[str], *, most: int = 1, cutoff: float = 0
     from difflib import get_close_matches
 
     return get_close_matches(word, list(known), n=most, cutoff=cutoff)
+
+
+def slips_in(text: str, *, typed: bool) -> Iterator[str]:
+    """What is wrong with a value; unless it was typed, the shell has taken no quotes and comments away."""
+    if "\0" in text:
+        yield "contains a null byte"
+    if not typed and text[:1] in ("'", '"') and text[-1:] == text[:1]:
+        yield f"is in quotes: {text}; write it without them"
+    if not typed and _COMMENT.search(text):
+        yield f"is {text!r}; put the comment on a line of its own"
 
 
 def printable(text: str) -> str:

@@ -225,6 +225,31 @@ def test_what_an_ini_cannot_be_read_for_is_told_without_its_lines(tmp_path: Path
         assert error.value.__suppress_context__
 
 
+@pytest.mark.parametrize(
+    ("line", "told"),
+    [
+        ('collections_path = "my data"', 'collections_path is in quotes: "my data"; write it without them.'),
+        ("temp = 'x'", "temp is in quotes: 'x'; write it without them."),
+        ("temp = x ; the big disk", "temp is 'x ; the big disk'; put the comment on a line of its own."),
+        ("temp = x # the big disk", "temp is 'x # the big disk'; put the comment on a line of its own."),
+    ],
+)
+def test_quotes_and_comments_are_no_part_of_a_value(line: str, told: str, tmp_path: Path) -> None:
+    """The harvests went to another folder, without a word."""
+    with pytest.raises(HarvesterError) as error:
+        settings(environment={}, ini=_ini(tmp_path, f"[DEFAULT]\n{line}\n"))
+    assert error.value.problems == (told,) and error.value.exit_code == Exit.USAGE
+    name, _, value = line.partition(" = ")
+    with pytest.raises(HarvesterError, match=name):
+        settings(environment={variable(name): value}, ini=tmp_path / "none.ini")
+    assert settings(environment={}, ini=_ini(tmp_path, "[DEFAULT]\ntemp = box #3;4\n")).temp == "box #3;4"
+
+
+def test_an_option_that_is_empty_is_not_the_current_folder(tmp_path: Path) -> None:
+    with pytest.raises(HarvesterError, match="collections_path is empty"):
+        settings(flags={"collections_path": ""}, environment={}, ini=tmp_path / "none.ini")
+
+
 def test_a_null_byte_which_no_path_may_have_is_refused(tmp_path: Path) -> None:
     with pytest.raises(HarvesterError, match="temp contains a null byte"):
         settings(environment={}, ini=_ini(tmp_path, "[DEFAULT]\ntemp = a\0b\n"))
