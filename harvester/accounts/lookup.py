@@ -12,6 +12,7 @@ from harvester.ledger.database import Ledger
 from harvester.ledger.dates import interval
 from harvester.ledger.sightings import ACTIVE, STATES
 from harvester.ledger.spans import Span
+from harvester.networks.registry import usual
 
 _TYPED = "Use an id or a name, e.g. 12 or @jack."
 _NEWEST = "names.last desc, names.id"
@@ -83,7 +84,8 @@ def by_name(ledger: Ledger, name: str, *, at: str = "") -> list[Account]:
     `at` is a date or a moment in UTC. An account whose sightings with the name are all before or after it is
     not named: who had it in between is not known.
     """
-    statement, values = "select id from names where value = ?", [name.removeprefix("@")]
+    value = usual().name_in(name) or name.removeprefix("@")
+    statement, values = "select id from names where value = ?", [value]
     if at:
         first, last = _day(at)
         statement += " and first <= ? and last >= ?"

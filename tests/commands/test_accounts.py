@@ -59,6 +59,7 @@ def test_an_account_is_found_by_its_id_and_by_any_name_it_had(person: Person) ->
         "    @jacky  seen 2026-11-02 09:00:00 ... 2026-11-03 09:00:00",
         "    @jack  seen 2026-11-01 09:00:00",
     ]
+    assert _lines(person, "lookup", "https://x.com/jacky?s=20") == _lines(person, "lookup", "@jacky")
     # Both had the name; who had it last is first.
     found = person("accounts", "lookup", "@Jack", "--json").json
     assert [(each["id"], each["username"]) for each in found] == [("13", "jack"), ("12", "jacky")]

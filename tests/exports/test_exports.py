@@ -46,6 +46,7 @@ def test_jsonl_is_what_twarc2_flatten_makes_member_by_member(real_person: Person
         (("--kind", "repost", "--duplicates", "first"), [_REPOST]),
         (("--tag", "#Flood", "--duplicates", "first"), [_QUOTE]),
         (("--user", "@JACK", "--duplicates", "first"), [_QUOTE, _REPOST]),
+        (("--user", "https://x.com/jack/status/20", "--duplicates", "first"), [_QUOTE, _REPOST]),
         (("--user", "13", "--included", "--duplicates", "first"), [_ORIGINAL]),
         (("--since", "2022-10-03T18:30", "--duplicates", "first"), [_REPOST]),
         (("--until", "2022-10-03T18:30", "--duplicates", "first"), [_QUOTE]),

@@ -7,6 +7,7 @@ import click
 
 from harvester.commands.cli.output import print_line
 from harvester.errors import Exit, HarvesterError
+from harvester.networks.registry import usual
 
 if TYPE_CHECKING:
     from harvester.exports.selection import Selection
@@ -71,7 +72,7 @@ def selection(
         since=begin,
         until=end,
         harvested_since=_time(harvested_since, "--harvested-since"),
-        users=frozenset(user.lstrip("@").lower() for user in users),
+        users=frozenset((usual().name_in(user) or user).lstrip("@").lower() for user in users),
         tags=frozenset(tag.lstrip("#").lower() for tag in tags),
         kinds=frozenset(kinds),
         included=included or asks_for_included,
