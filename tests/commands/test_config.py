@@ -54,6 +54,30 @@ def _added(person: Person, *users: str) -> None:
     person.output("collection", "add")
 
 
+def test_nothing_is_said_of_a_change_where_there_is_none(person: Person) -> None:
+    """`update` then ended with an error."""
+    _added(person, "12")
+    person.output("collection-config", "download", "museums", "--force")
+    words = "`collection-config update` stores the change."
+    for typed in (("userids", "12"), ("remove-users", "13"), ("screennames", "British Museum")):
+        assert words not in person("collection-config", *typed).err
+    assert "Restored 0 users to collection.json.\n" in person.output(
+        *("collection-config", "restore-users", "--all")
+    )
+    assert words in person("collection-config", "remove-users", "12").err
+
+
+def test_a_folder_in_place_of_a_file_is_not_to_be_moved_away(person: Person) -> None:
+    _added(person)
+    told = person("collection-config", "userid-files", "collections/")
+    assert (told.code, told.err) == (
+        2,
+        "collections/ is a folder. Name the files in it, e.g. collections/*.txt.\n",
+    )
+    told = person("collection-config", "check", "--collection-config-filepath", "collections")
+    assert (told.code, "collections is a folder. Name the file in it, e.g. coll" in told.err) == (2, True)
+
+
 def _harvested(person: Person, change: Any) -> None:
     """What a harvest does to the stored collection at its end."""
     store = FolderStore(person.folder / "collections")

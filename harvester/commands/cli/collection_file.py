@@ -101,6 +101,9 @@ def read(path: Path) -> Tree:
     """The collection in the file, as it is."""
     try:
         text = text_of(path.read_bytes())
+    except IsADirectoryError as error:
+        hint = f"Name the file in it, e.g. {path / _FILE}."
+        raise HarvesterError(f"{path} is a folder.", hint=hint, exit_code=Exit.USAGE) from error
     except OSError as error:
         if isinstance(error, FileNotFoundError) and not broken_link(path):
             raise HarvesterError(f"There is no {path}.", hint=_NO_FILE, exit_code=Exit.USAGE) from error
@@ -162,6 +165,12 @@ def change(path: Path, edit: Callable[[Tree], Tree], *, dry_run: bool = False) -
     if not dry_run:
         write(path, after)
     return before
+
+
+def advise_to_store(path: Path, before: Tree) -> None:
+    """Say how the change of a file, if it was changed, gets into the collection that it was made from."""
+    if before.get("version") and read(path) != before:
+        advise("`collection-config update` stores the change.")
 
 
 def require_kind(tree: Mapping[str, Any], *kinds: str) -> None:

@@ -55,7 +55,7 @@ def list_collections(in_full: bool, as_json: bool, workspace: Workspace) -> None
         return
     click.echo("Collections:")
     if not ids:
-        advise("No collections; `collection add` adds one.")
+        advise(f"No collections in {workspace.store.name}; `collection add` adds one.")
     elif in_full:
         shown = [
             {

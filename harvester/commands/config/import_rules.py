@@ -10,7 +10,6 @@ import click
 from harvester.collection.kinds import STREAMS
 from harvester.commands.cli import collection_file
 from harvester.commands.cli.output import (
-    advise,
     announce_dry_run,
     change_options,
     confirm,
@@ -110,8 +109,7 @@ def import_rules(
         print_json(_as_json(made, tables, written=not dry_run))
     elif not announce_dry_run(dry_run, _done(made, path, "add", "change", "remove")):
         print_line(f"{_done(made, path, 'Added', 'changed', 'removed')}.")
-    if tree.get("version") and not dry_run:
-        advise("`collection-config update` stores the change.")
+    collection_file.advise_to_store(path, tree)
     return code
 
 

@@ -30,6 +30,9 @@ def lines_of(files: Sequence[str]) -> list[str]:
                 hint="Fetch it again, or unpack what is left of it with `zcat`.",
                 exit_code=Exit.USAGE,
             ) from error
+        except IsADirectoryError as error:
+            hint = f"Name the files in it, e.g. {name.rstrip('/')}/*.txt."
+            raise HarvesterError(f"{name} is a folder.", hint=hint, exit_code=Exit.USAGE) from error
         except OSError as error:
             raise in_words(error, name, exit_code=Exit.USAGE) from error
     return found

@@ -11,7 +11,6 @@ from harvester.collection.kinds import STREAMS
 from harvester.collection.kinds.kind import PLACEHOLDER
 from harvester.commands.cli import collection_file
 from harvester.commands.cli.output import (
-    advise,
     announce_dry_run,
     confirm,
     dry_run_option,
@@ -77,7 +76,7 @@ def add_rules(
     if not announce_dry_run(dry_run, f"add {counted(len(found.added), 'rule')} to {path}"):
         click.echo(f"Added {counted(len(found.added), 'rule')} to {path}.")
         _tell_present([rule.value for rule in found.present])
-        _tell_unstored(before)
+        collection_file.advise_to_store(path, before)
     return _tell("Following values are unusable:", found.unusable)
 
 
@@ -105,7 +104,7 @@ def remove_rules(ids: Sequence[str], dry_run: bool, yes: bool, path: Path) -> in
     (found,) = made
     if not announce_dry_run(dry_run, f"remove {counted(len(found.removed), 'rule')} from {path}"):
         click.echo(f"Removed {counted(len(found.removed), 'rule')} from {path}.")
-        _tell_unstored(before)
+        collection_file.advise_to_store(path, before)
     return _tell("Following rules are not in it:", found.missing)
 
 
@@ -136,7 +135,7 @@ def _switch_command(name: str, words: str, status: str) -> click.Command:
             if found.present:
                 click.echo(f"{counted(len(found.present), 'rule')} already {status}.", err=True)
             if found.changed:
-                _tell_unstored(before)
+                collection_file.advise_to_store(path, before)
         return _tell("Following rules are not in it:", found.missing)
 
     return switch
@@ -206,8 +205,3 @@ def _tell_present(values: Sequence[str]) -> None:
     if values:
         more = f" and {len(values) - _SHOWN:,} more" if len(values) > _SHOWN else ""
         print_line(f"{len(values):,} already in the file: {', '.join(values[:_SHOWN])}{more}.", err=True)
-
-
-def _tell_unstored(before: Tree) -> None:
-    if before.get("version"):
-        advise("`collection-config update` stores the change.")

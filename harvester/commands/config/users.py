@@ -8,7 +8,7 @@ import click
 
 from harvester.collection.kinds import WITH_USERS
 from harvester.commands.cli import collection_file, network_client
-from harvester.commands.cli.output import advise, announce_dry_run, dry_run_option
+from harvester.commands.cli.output import announce_dry_run, dry_run_option
 from harvester.commands.cli.workspace import Workspace, in_workspace
 from harvester.commands.config import user_names
 from harvester.commands.config.lines import lines_of
@@ -81,7 +81,7 @@ def remove_users(users: Sequence[str], dry_run: bool, path: Path) -> int:
     before = collection_file.change(path, edit, dry_run=dry_run)
     if not announce_dry_run(dry_run, f"remove {counted(len(gone), 'user')} from {path}"):
         click.echo(f"Removed {counted(len(gone), 'user')} from {path}.")
-        _tell_unasked(before)
+        collection_file.advise_to_store(path, before)
     return _tell_missing("Following users are not in it:", missing)
 
 
@@ -117,7 +117,7 @@ def restore_users(
         collection_file.write(
             path, {**mine, "users": {**mine["users"], **{user: was[user] for user in restored}}}
         )
-        click.echo(f"Restored {what}. `collection-config update` stores it.")
+        click.echo(f"Restored {what}." + (" `collection-config update` stores it." if restored else ""))
     return _tell_missing("Following users were not removed by a harvest:", missing)
 
 
@@ -151,7 +151,7 @@ def _add_ids(path: Path, user_ids: Sequence[str], *, dry_run: bool) -> None:
         return
     click.echo(f"Added user ids to {path}.")
     _tell_numbers(added=len(new), present=[user_id for user_id in given if user_id not in set(new)])
-    _tell_unasked(before)
+    collection_file.advise_to_store(path, before)
 
 
 def _add_names(
@@ -179,7 +179,7 @@ def _add_names(
     if unasked:
         click.echo("These were not looked up again; use --look-up-known if a name may have moved.", err=True)
     code = _tell_not_found(missing, others, error_file, limits=network_of(tree).name_limits)
-    _tell_unasked(tree)
+    collection_file.advise_to_store(path, tree)
     return code
 
 
@@ -278,8 +278,3 @@ def _tell_missing(head: str, missing: Sequence[str]) -> int:
         return int(Exit.OK)
     click.echo("\n".join([head, *map(user_names.shown, missing)]))
     return int(Exit.PARTIAL)
-
-
-def _tell_unasked(before: Tree) -> None:
-    if before.get("version"):
-        advise("`collection-config update` stores the change.")

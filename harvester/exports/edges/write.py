@@ -59,7 +59,7 @@ def wanted(options: Mapping[str, Any]) -> Wanted:
     except ValueError as error:
         raise HarvesterError(
             f"--harvest {harvest!r} is not a timestamp.",
-            hint="`harvest list ID` shows the timestamps, e.g. 2026-11-01T12:00:00.",
+            hint="`harvest history ID` shows the timestamps, e.g. 2026-11-01T12:00:00.",
             exit_code=Exit.USAGE,
         ) from error
     return Wanted(
