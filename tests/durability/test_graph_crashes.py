@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from harvester.clock import moment
 from harvester.collection import history
+from harvester.harvest.crawl import packed_ids
 from tests.durability.test_crash_points import (
     _EACH,
     LOCAL,
@@ -63,6 +65,24 @@ def _graph(scene: Scene) -> None:
     history.add(scene.store, scene.keys, {"id": scene.order["id"], "type": "graph", "users": users})
 
 
+_STARTED = "2026-11-27T22:00:00+00:00"
+
+
+def _at_depth_one(scene: Scene) -> None:
+    """A crawl whose second depth has the users that are there."""
+    scene.order |= {"id": "crash-graph", "graph": True, "checkpoint_seconds": 60}
+    crawl = {"started": _STARTED, "depth": 0}
+    graph: Tree = {"max_depth": 1, "crawl": crawl}
+    history.add(
+        scene.store,
+        scene.keys,
+        {"id": scene.order["id"], "type": "graph", "users": {"4": {}}, "graph": graph},
+    )
+    here = scene.keys.crawl(moment(_STARTED))
+    for depth, users in enumerate((["4"], ["1", "2", "3"])):
+        scene.store.create(here.depth(depth), packed_ids(users))
+
+
 def lines_below(folder: Path, name: str) -> list[Tree]:
     """The lines of all files with such a name."""
     found = [(path.suffix, path.read_bytes()) for path in sorted(folder.rglob(name))]
@@ -102,3 +122,23 @@ def test_no_edge_is_lost_or_doubled(scenes: Scenes, store: str, disk: str, name:
         # A page that each of two chains was about to store.
         assert sum(scene.served_again.values()) <= 2
     assert scene.accused() == []
+
+
+def test_a_harvest_that_died_before_its_first_checkpoint_keeps_its_depth(scenes: Scenes) -> None:  # noqa: F811
+    scene = scenes("folder")
+    _at_depth_one(scene)
+    # When pages of it are on this disk, and only here.
+    scene.dies({**LOCAL["journal line written"], "when": "after"})
+    (path,) = (scene.files() / scene.order["id"]).rglob("harvest.json")
+    assert "crawl" not in json.loads(path.read_bytes())
+    found = scene.ends()
+    died, *_ = found.harvests
+    assert died["state"] == "interrupted"
+    assert died["counts"]["pages"] > 0
+    of_crawl = {(each["crawl"]["started"], each["crawl"]["depth"]) for each in found.harvests}
+    assert of_crawl == {(_STARTED, 1)}
+    # What the depth is closed with: all pages of it, and none twice.
+    lists = {line["user"]: line for line in _lines(scene, "lists.jsonl")}
+    assert {line["depth"] for line in lists.values()} == {1}
+    edges = _lines(scene, "edges-*.jsonl.gz")
+    assert sum(len(line["ids"]) for line in edges) == sum(end["received"] for end in lists.values())

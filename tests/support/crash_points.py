@@ -307,7 +307,7 @@ def _harvested(order: Tree) -> int:
         "client": lambda *_: StandIn(order, stop),
         "settings": Settings(
             tweets_per_file=200,
-            checkpoint_seconds=0.001,
+            checkpoint_seconds=order.get("checkpoint_seconds", 0.001),
             concurrency=2,
             store_patience=5,
             lock_seconds=order.get("lock_seconds", 60),
