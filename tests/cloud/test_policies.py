@@ -18,8 +18,9 @@ from harvester.clock import Stop, SystemClock
 from harvester.compute.fargate.task_name import family
 from harvester.errors import HarvesterError
 from harvester.graph.workers.marks import Marks
+from harvester.graph.workers.pace import Pace
 from harvester.graph.workers.queue import CrawlQueue
-from harvester.graph.workers.shared_crawl import Pace, SharedCrawl
+from harvester.graph.workers.shared_crawl import SharedCrawl
 from harvester.settings import Settings
 from harvester.store.folder import FolderStore
 from harvester.store.worker_keys import WorkerKeys

@@ -16,11 +16,6 @@ from typing import Any
 
 from harvester.commands import run
 from harvester.commands.container import container
-from harvester.graph.workers import join
-from harvester.graph.workers.shared_crawl import Pace
-
-# An empty queue is looked at often, and none of the looks waits in the emulator.
-_PACE = Pace(listen=0, again=0.3, most=0.6)
 
 
 def _die_at(order: dict[str, Any]) -> None:
@@ -42,12 +37,6 @@ def _die_at(order: dict[str, Any]) -> None:
 
 def main() -> None:
     order, *command = sys.argv[1:]
-    joined = join.joined
-
-    def quickly(*given: Any) -> Any:
-        return joined(*given, pace=_PACE)
-
-    join.joined = quickly  # type: ignore[assignment]
     if told := json.loads(order):
         _die_at(told)
     sys.exit(run(container, command))

@@ -11,8 +11,9 @@ from harvester.documents import Tree
 from harvester.documents.lists import list_ends
 from harvester.errors import Exit, HarvesterError
 from harvester.graph.workers.marks import Marks
+from harvester.graph.workers.pace import Pace
 from harvester.graph.workers.queue import CrawlQueue
-from harvester.graph.workers.shared_crawl import Pace, SharedCrawl
+from harvester.graph.workers.shared_crawl import SharedCrawl
 from harvester.harvest.crawl import StoredCrawl, ids_in
 from harvester.networks.crawl import DIRECTIONS, FOLLOWERS, Earlier
 from harvester.settings import Settings
@@ -57,11 +58,9 @@ def queue_of(settings: Settings) -> CrawlQueue:
 
 
 @contextmanager
-def joined(
-    crawl: StoredCrawl, settings: Settings, clock: Clock, stop: Stop, *, pace: Pace | None = None
-) -> Iterator[SharedCrawl]:
+def joined(crawl: StoredCrawl, settings: Settings, clock: Clock, stop: Stop) -> Iterator[SharedCrawl]:
     """The depth of a worker; its messages are kept from other workers until the block ends."""
-    shared = _shared(crawl, queue_of(settings), clock, stop, pace or Pace())
+    shared = _shared(crawl, queue_of(settings), clock, stop, Pace.of(settings))
     shared.keep()
     try:
         yield shared

@@ -15,6 +15,7 @@ from harvester.clock import Clock, Stop, Stopped
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.graph.workers.marks import TRIES, Claim, Marks
+from harvester.graph.workers.pace import Pace
 from harvester.graph.workers.queue import HIDDEN, CrawlQueue, Message
 from harvester.networks.crawl import FAILED, Earlier, Waiting
 
@@ -39,19 +40,6 @@ class OwnLists(Protocol):
     def earlier(self, user: str, direction: str) -> Earlier | None: ...
 
     def received(self, user: str, direction: str) -> Iterator[str]: ...
-
-
-@dataclass(frozen=True)
-class Pace:
-    """Seconds: for which an empty queue is listened to, after which it is looked at again, and at most.
-
-    A queue that cannot be reached is tried again for `patience`.
-    """
-
-    listen: int = 2
-    again: float = 5.0
-    most: float = 60.0
-    patience: float = 900.0
 
 
 @dataclass

@@ -5,6 +5,7 @@ between any two.
 """
 
 import random
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -19,8 +20,9 @@ from harvester.aws.service import Service
 from harvester.clock import Stop, Stopped
 from harvester.errors import HarvesterError
 from harvester.graph.workers.marks import ABANDONED, TRIES, Marks
+from harvester.graph.workers.pace import Pace
 from harvester.graph.workers.queue import CrawlQueue
-from harvester.graph.workers.shared_crawl import Pace, SharedCrawl
+from harvester.graph.workers.shared_crawl import SharedCrawl
 from harvester.networks.crawl import Waiting
 from harvester.store.folder import FolderStore
 from harvester.store.worker_keys import WorkerKeys
@@ -41,10 +43,11 @@ class LaterStore(FolderStore):
 
 
 class Hands:
-    """A clock for which no wait takes time; who waits in it for ever is stopped."""
+    """A clock for which no wait takes time; who waits in it more than `most` times is stopped."""
 
     def __init__(self, store: LaterStore) -> None:
-        self._store, self.waits = store, 0
+        self._store = store
+        self.waits, self.most = 0, sys.maxsize
 
     def now(self) -> datetime:
         return self._store.now()
@@ -53,6 +56,8 @@ class Hands:
         return self._store.later.total_seconds()
 
     def wait(self, stop: Stop, seconds: float) -> bool:
+        if self.waits >= self.most:
+            stop.request("nothing comes")
         self.waits += 1
         self._store.later += timedelta(seconds=seconds)
         return stop.requested
@@ -100,21 +105,13 @@ class Worker:
 
     def take(self) -> Waiting | None:
         """The next user; None where there is none, or only those that others have."""
-        rounds = self.clock.waits + 3
-        wait = self.clock.wait
-
-        def at_most(stop: Stop, seconds: float) -> bool:
-            if self.clock.waits >= rounds:
-                stop.request("nothing comes")
-            return wait(stop, seconds)
-
-        self.clock.wait = at_most  # type: ignore[method-assign]
+        self.clock.most = self.clock.waits + 3
         try:
             return next(self.users, None)
         except Stopped:
             return None
         finally:
-            self.clock.wait = wait  # type: ignore[method-assign]
+            self.clock.most = sys.maxsize
 
     def store(self, waiting: Waiting) -> None:
         """Its lists are read to the end, and durable."""

@@ -18,7 +18,6 @@ from harvester.graph.approval import approve
 from harvester.graph.reopen import retry
 from harvester.graph.workers.begin import begin_crawl, take_queue
 from harvester.graph.workers.join import joined
-from harvester.graph.workers.shared_crawl import Pace
 from harvester.graph.workers.status import depth_status
 from harvester.harvest.crawl import SharedDepth, StoredCrawl
 from harvester.harvest.progress import COMPLETE, STOPPED, Outcome
@@ -29,8 +28,6 @@ from tests.support.crawl_queues import sqs as _sqs
 from tests.support.crawls import frontiers, latest, truth
 from tests.support.harvest_stage import Ended, Stage, staged
 from tests.support.servers import S3Server
-
-_PACE = Pace(listen=0, again=0.2, most=0.5)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +68,7 @@ def _worked(stage: Stage, queue: str, worker: str, stop: Stop | None = None) -> 
     with ExitStack() as shares:
 
         def share(crawl: StoredCrawl) -> SharedDepth:
-            return shares.enter_context(joined(crawl, Settings(**settings), SystemClock(), stop, pace=_PACE))
+            return shares.enter_context(joined(crawl, Settings(**settings), SystemClock(), stop))
 
         return stage._harvested(replace(run, share=share))
 
