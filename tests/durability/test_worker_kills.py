@@ -1,7 +1,8 @@
 """Workers of a crawl are killed, at random and at each step: no edge is lost, doubled, or too deep.
 
 The workers are real processes on one store, with an emulated network and moto's queue. The truth is what
-the emulator knows of its graph. `KILLS=100 make check T=...` runs a longer storm.
+the emulator knows of its graph. `KILLS=60 PAGES=8 DEPTHS=2 STORE=s3 make check T=...` runs a longer storm:
+a kill each time 8 pages were given, to another depth, in a bucket of a real server.
 """
 
 import gzip
@@ -15,6 +16,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
 
@@ -26,19 +28,29 @@ from harvester.collection import history
 from harvester.collection.workers import worker_ids, worker_tree
 from harvester.graph.workers.begin import begin_crawl
 from harvester.harvest.crawl import ids_in
+from harvester.store import Store
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
+from harvester.store.s3 import S3Store
 from tests.support import fork_server
 from tests.support.crawl_queues import REGION, Queues
-from tests.support.servers import S3Server
+from tests.support.servers import Bucket, S3Server
 
 pytestmark = pytest.mark.system
 
 _KILLS = int(os.environ.get("KILLS", "6"))
 _WORKER = Path(fork_server.__file__).with_name("worker_process.py")
-_ID, _DEPTHS = "libraries", 1
+_ID = "libraries"
+_DEPTHS, _STORE = int(os.environ.get("DEPTHS", "1")), os.environ.get("STORE", "folder")
+# A file has a page or some, so that a depth is closed in parts.
+_FILE = 8_000
 _WITHIN = 120.0
-_OPTIONS: dict[str, Any] = {"users": 150, "posts_per_user": 0, "degrees": "pareto:1.2:6", "limits": False}
+# A longer storm has more to read, from a network that is so slow that workers are killed as often.
+_SHAPE: dict[str, Any] = {
+    "degrees": f"pareto:1.2:{6 + _KILLS // 10}",
+    "latency": max(0.0, 5.0 * (_KILLS - 6)),
+}
+_OPTIONS: dict[str, Any] = {"users": 150, "posts_per_user": 0, "limits": False, **_SHAPE}
 
 # Each step of a worker after or before which it dies, in the order of a crawl; and how often it is made until
 # then.
@@ -49,7 +61,10 @@ CRASH_POINTS = {
     "a list is read in half": ("account_list.py", "AccountList._store", "after", 1),
     "a list is stored, its user not done": ("workers/marks.py", "Marks.mark_done", "before", 1),
     "before a depth is closed": ("workers/settle.py", "settle", "after", 1),
-    "a part of a closing is stored": ("graph/close.py", "sha256_of", "before", 2),
+    "a part of a closing is divided": ("workers/parts.py", "_Parts._divide", "after", 1),
+    "a part of a closing is half stored": ("workers/parts.py", "_Parts._create", "before", 2),
+    "a part of a closing is compared": ("workers/parts.py", "_Parts._compare", "after", 1),
+    "a depth is closed, its parts not removed": ("workers/parts.py", "_Parts.remove", "before", 1),
     "a dead letter is not buried": ("workers/queue.py", "CrawlQueue.bury", "before", 1),
     "the queue is half sent": ("workers/queue.py", "CrawlQueue._send", "before", 2),
     "a user is done, and claimed": ("workers/marks.py", "Marks._free", "before", 1),
@@ -60,19 +75,22 @@ CRASH_POINTS = {
 
 @dataclass
 class Scene:
-    """A crawl of two seeds to depth 1 by some workers, each started again when it ends too early."""
+    """A crawl of two seeds by some workers, each started again when it ends too early."""
 
     folder: Path
     emulated: emulator.Emulated
     queues: Queues
     workers: int
+    bucket: Bucket | None = None
     seeds: list[str] = field(default_factory=list)
     running: dict[str, "subprocess.Popen[bytes]"] = field(default_factory=dict)
     marks: list[Path] = field(default_factory=list)
     kills: int = 0
 
     def __post_init__(self) -> None:
-        self.store = FolderStore(self.folder / "collections")
+        self.store: Store = FolderStore(self.folder / "collections")
+        if self.bucket:
+            self.store = S3Store(self.bucket.name, client=self.bucket.server.requests(self.bucket.name))
         self.keys = CollectionKeys(_ID)
         self.seeds = [user["id"] for user in self.emulated.control.users()[3:5]]
         tree: dict[str, Any] = {
@@ -106,9 +124,20 @@ class Scene:
             "TWARC_CLOUD_REGION": REGION,
             "TWARC_CLOUD_CHECKPOINT_SECONDS": "0.2",
             "TWARC_CLOUD_CONCURRENCY": "3",
+            "TWARC_CLOUD_BYTES_PER_FILE": str(_FILE),
             "HOME": str(self.folder),
         }
-        command = ["local", "harvester", worker, "--temp", str(self.folder / "temp")]
+        where = ["local", "harvester"]
+        if self.bucket:
+            where = ["aws", "harvester", self.bucket.name]
+            server = self.bucket.server
+            environment |= {
+                **server.environment,
+                "AWS_ENDPOINT_URL_SQS": self.queues.server.endpoint,
+                # Who was killed can begin again once its lock has expired.
+                "TWARC_CLOUD_LOCK_SECONDS": "1",
+            }
+        command = [*where, worker, "--temp", str(self.folder / "temp")]
         with (self.folder / f"{worker}.log").open("ab") as log:
             self.running[worker] = fork_server.start(
                 [sys.executable, str(_WORKER), json.dumps(at or {}), *command],
@@ -143,6 +172,8 @@ class Scene:
             assert clock.elapsed() - began < _WITHIN + 2.0 * kills, self.log()
             self.keep()
             if self.kills < kills and len(self._pages_given()) >= due:
+                # Not at once: just after a page was given, it is rarely stored.
+                clock.wait(stop, dice.uniform(0.0, _SOON))
                 self.kill(dice.choice(self.ids))
                 due = len(self._pages_given()) + _PAGES_A_KILL
             clock.wait(stop, 0.02)
@@ -179,36 +210,37 @@ class Scene:
 
     def pages_twice(self) -> int:
         """How many pages the network gave more often than they are stored."""
-        stored = sum(len(lines) for lines in map(_lines_of, self._files("users-*.jsonl.gz")))
+        stored = sum(len(gzip.decompress(data).splitlines()) for data in self._files("users-*.jsonl.gz"))
         return len(self._pages_given()) - stored
 
     def _pages_given(self) -> list[str]:
         asked = [each["path"] for each in self.emulated.truth()["requests"]]
         return [path for path in asked if "/followers" in path]
 
-    def _files(self, name: str) -> list[Path]:
-        return [*(self.folder / "collections").glob(f"{_ID}.*/harvests/**/{name}")]
+    def _files(self, name: str) -> Iterator[bytes]:
+        for keys in map(CollectionKeys, worker_ids(self.tree())):
+            for entry in self.store.entries(keys.harvests):
+                if fnmatch(entry.key, f"*/{name}"):
+                    yield self.store.read(entry.key).data
 
     def _lines(self, name: str) -> list[dict[str, Any]]:
-        return [json.loads(line) for path in self._files(name) for line in path.read_text().splitlines()]
-
-
-def _lines_of(path: Path) -> list[bytes]:
-    return gzip.decompress(path.read_bytes()).splitlines()
+        return [json.loads(line) for data in self._files(name) for line in data.splitlines()]
 
 
 _PAGE = 4
-_PAGES_A_KILL = 15
+_SOON = 0.2
+_PAGES_A_KILL = int(os.environ.get("PAGES", "15"))
 
 
 @pytest.fixture
-def opened(tmp_path: Path, moto_server: S3Server) -> Iterator[Any]:
+def opened(tmp_path: Path, moto_server: S3Server, request: pytest.FixtureRequest) -> Iterator[Any]:
+    bucket = request.getfixturevalue("s3") if _STORE == "s3" else None
     with ExitStack() as stack:
 
         def scene(*, workers: int) -> Scene:
             emulated = stack.enter_context(emulator.running(**_OPTIONS))
             emulated.control.faults([{"on": "*followers*", "do": "short-page", "size": _PAGE}])
-            made = Scene(tmp_path, emulated, Queues(moto_server), workers)
+            made = Scene(tmp_path, emulated, Queues(moto_server), workers, bucket)
             stack.callback(made.close)
             return made
 

@@ -94,8 +94,7 @@ class _Parts:
         # Into how many an id is divided; each has some of the partitions of a closing.
         self._places = min(PARTS, len(files))
         self._wanted = wanted(crawl, depth + 1)
-        self._all = WorkerKeys(crawl.here.folder, depth).closing
-        self._here = f"{self._all}{self._name()}/"
+        self._here = f"{WorkerKeys(crawl.here.folder, depth).closing}{self._name()}/"
 
     def _name(self) -> str:
         """The same for all that would make the same parts."""
@@ -127,9 +126,11 @@ class _Parts:
         return self._depth + 1 in self._crawl.depths()
 
     def remove(self) -> None:
-        """Remove all parts, which the stored depth makes useless; also those of other conditions."""
-        for entry in self._store.entries(self._all):
-            self._store.remove(entry.key)
+        """Remove all parts, which the stored depths make useless; also those of other conditions."""
+        for depth in range(self._depth + 1):
+            # Of an earlier depth a worker that died may have left some.
+            for entry in self._store.entries(WorkerKeys(self._crawl.here.folder, depth).closing):
+                self._store.remove(entry.key)
 
     def _in_turn(self, count: int) -> list[int]:
         """In an order of this worker's own, so that two rarely make the same one."""
