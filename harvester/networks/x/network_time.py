@@ -51,6 +51,11 @@ class NetworkTime:
         """Whether a post that just came may have been published then."""
         return self.earliest() - _PLAUSIBLE < moment < self.latest() + _PLAUSIBLE
 
+    def is_published(self, post_id: str) -> bool:
+        """Whether a post of this id can be there by now, by X's clock or else by ours."""
+        moment = published(post_id)
+        return moment is None or moment < max(self.latest(), self._clock.now()) + _PLAUSIBLE
+
     def earliest(self, at: float | None = None) -> datetime:
         """It was no earlier at X when this machine's clock counted `at` seconds, or than it is now."""
         return self._moment(0, at)

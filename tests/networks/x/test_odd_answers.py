@@ -162,6 +162,24 @@ def test_one_old_post_in_a_first_page_hides_no_other(one: Desk) -> None:
     assert one.section["since_id"] == str(BASE + 14)
 
 
+@pytest.mark.parametrize("kind", [kind for kind in _KINDS if kind != "filter"])
+def test_no_post_of_the_future_has_those_before_it_passed(one: Desk, kind: str) -> None:
+    for seed in range(_FIRST, _FIRST + max(1, _EXAMPLES // 20)):
+        random = Random(f"future {kind} {seed}")
+        ids = sorted(random.sample(range(BASE, BASE + 10**15), random.randint(1, 9)))
+        future = random.sample(
+            (2_200_000_000_000_000_000, (1 << 63) - 2, (1 << 63) - 1), random.randint(1, 3)
+        )
+        known = ids[: random.randrange(len(ids) + 1)]
+        one.begin(kind, ModelX(known + future, page=random.choice((1, 2, 3, 100))))
+        harvests = [one.harvest()]
+        one.model.ids = ids + random.choice(([], future))
+        harvests.append(one.harvest())
+        stored = {post for harvested in harvests for post in harvested.ids}
+        assert stored >= {*ids, *future}, f"{kind}, seed {seed}: {sorted(set(ids) - stored)} are lost"
+        assert one.section.get("since_id") in (str(max(ids)), None)
+
+
 def test_an_account_that_was_not_asked_for_is_not_added_to_the_collection(one: Desk) -> None:
     def spoil(request: Request, _: int, right: Any) -> Any:
         if request.path.endswith("/users"):

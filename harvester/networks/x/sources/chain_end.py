@@ -16,6 +16,7 @@ from harvester.networks import Batch, Stopped
 from harvester.networks.x import ApiCode, Page, XError
 from harvester.networks.x.job import Job
 from harvester.networks.x.post_ids import FIRST_DAY, created
+from harvester.networks.x.records import records
 from harvester.networks.x.sources.pagination import Chain, gap
 
 # Seconds before each further try at an answer that may not be the end.
@@ -180,7 +181,7 @@ class _Walk:
         if page.missing:
             shortage = f"X spoke of {page.count} posts of a page and gave {page.distinct}"
             self._shortage = shortage, chain.oldest_id or page.newest_id or "0"
-        after = replace(chain.after(page), stood=stood)
+        after = replace(chain.after(page), stood=stood, newest_id=chain.newest_id or self._newest(page))
         if after.token and not self._goes_on(page):
             self._doubt = "X gave a token of this chain for a second time"
             self._note("token repeated", self._doubt)
@@ -193,6 +194,14 @@ class _Walk:
             return self._over(after)
         self._chain = self._kept = after
         return after
+
+    def _newest(self, page: Page) -> str | None:
+        """The newest post that can be there by now; a since_id beyond that would pass all still to come."""
+        is_published = self._job.client.time.is_published
+        if page.newest_id is None or is_published(page.newest_id):
+            return page.newest_id
+        ids = [post_id for post_id in records(page.line, ids=True).ids if is_published(post_id)]
+        return max(ids, key=int, default=None)
 
     def _stood(self, chain: Chain) -> Chain:
         """The page holds none but posts that the chain has brought."""
