@@ -22,6 +22,7 @@ from tests.support.scripted_x import HandClock, Reply, Request, scripted, stream
 
 BASE = 1_990_000_000_000_000_000
 USER = "7"
+TOKEN = "AAAAtoken-of-the-desk"
 
 # Spoils an answer: gets the request, how many came before it, and the answer that is right.
 Spoil = Callable[[Request, int, Any], Any]
@@ -170,7 +171,7 @@ class Desk:
         stop, clock = Stop(), _StoppingClock()
         clock.stops_at = stop_in_wait
         client = XClient(
-            Keys(bearer_token="bearer"), base_url=self.url, clock=clock, stop=stop, patience=patience
+            Keys(bearer_token=TOKEN), base_url=self.url, clock=clock, stop=stop, patience=patience
         )
         job = Job(
             collection=as_valid(self.tree),

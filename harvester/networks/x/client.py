@@ -277,7 +277,7 @@ class XClient(RulesApi, Client):
         """The answer as it is, for endpoints that return no posts or users."""
         url = self._url(endpoint.name)
         with self.billing.reserve(endpoint.name, stop=self._exchange.stop, requests=1):
-            found = self._exchange.ask(endpoint, url, read, params=params, body=body, patience=patience)
+            found = self._exchange.told(endpoint, url, read, params=params, body=body, patience=patience)
             self.billing.add(endpoint.name)
         return found
 

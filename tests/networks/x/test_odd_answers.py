@@ -17,8 +17,8 @@ import pytest
 from harvester.errors import HarvesterError
 from harvester.networks import Stopped
 from harvester.networks.x.post_ids import created
-from tests.support.model_x import BASE, USER, Desk, Harvested, ModelX, desk
-from tests.support.mutations import mutated, refusal
+from tests.support.model_x import BASE, TOKEN, USER, Desk, Harvested, ModelX, desk
+from tests.support.mutations import ERRORS, mutated, refusal
 from tests.support.scripted_x import Reply, Request
 
 _EXAMPLES = int(os.environ.get("LAW_EXAMPLES", "160"))
@@ -178,6 +178,25 @@ def test_no_post_of_the_future_has_those_before_it_passed(one: Desk, kind: str) 
         stored = {post for harvested in harvests for post in harvested.ids}
         assert stored >= {*ids, *future}, f"{kind}, seed {seed}: {sorted(set(ids) - stored)} are lost"
         assert one.section.get("since_id") in (str(max(ids)), None)
+
+
+@pytest.mark.parametrize("kind", _KINDS)
+def test_a_token_that_an_answer_shows_is_in_no_error_and_no_event(one: Desk, kind: str) -> None:
+    for status, error in ERRORS:
+        if status == 429 and "period" not in error:
+            continue
+
+        def showing(request: Request, _: int, __: Any, status: int = status, error: Any = error) -> Reply:
+            told = {"detail": request.headers["authorization"], "title": TOKEN, "message": f"token={TOKEN}"}
+            listed = [{**each, **told} for each in error.get("errors", [{}])]
+            return Reply(status, {**error, **told, "errors": listed})
+
+        one.begin(kind, ModelX([BASE]))
+        harvested = one.harvest(spoil=showing)
+        _require_sound(harvested, one.tree)
+        kept = json.dumps([harvested.events, harvested.changes, one.tree])
+        assert TOKEN not in kept + repr(harvested.error) + str(harvested.error), (status, error)
+        assert harvested.error is not None
 
 
 def test_an_account_that_was_not_asked_for_is_not_added_to_the_collection(one: Desk) -> None:

@@ -9,6 +9,9 @@ from harvester.networks.x.http.interruptible import Sockets, session
 from harvester.networks.x.http.request import Wire, require_address
 from harvester.networks.x.keys import Keys
 
+# Shorter ones are words, which an answer may say for other reasons.
+_SHORTEST = 6
+
 
 class Sessions:
     """The session of a user, who signs each request, and that of the app, which shows a bearer token."""
@@ -52,6 +55,14 @@ class Sessions:
             return
         with self._lock:
             self._app.session.headers.pop("Authorization", None)
+
+    def without_secrets(self, text: str) -> str:
+        """What an answer says; some proxies show the headers of the request that they refuse."""
+        shown = str(self._app.session.headers.get("Authorization", "")).removeprefix("Bearer ")
+        for secret in sorted({*self._keys.secrets, shown}, key=len, reverse=True):
+            if len(secret) >= _SHORTEST:
+                text = text.replace(secret, "[hidden]")
+        return text
 
     def close(self) -> None:
         for opened in filter(None, (self._user, self._app)):

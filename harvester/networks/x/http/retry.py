@@ -4,7 +4,7 @@ import logging
 import re
 from collections.abc import Callable, Mapping
 from copy import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Any, TypeVar
 
@@ -111,9 +111,10 @@ class Exchange:
                 if 200 <= answer.status < 300:
                     self.windows.learn(endpoint.window, headers)
                     return read(answer)
-                problem = _problem(answer)
+                problem = _problem(self._printable(answer))
             except ErrorsOnly as error:
-                problem = Problem(ApiCode.UNAVAILABLE, "Errors only", str(error), status=200)
+                detail = self._sessions.without_secrets(str(error))
+                problem = Problem(ApiCode.UNAVAILABLE, "Errors only", detail, status=200)
             except (RequestException, HTTPError, OSError, NotAPage) as error:
                 problem = _no_answer(error)
             if self.stop.requested:
@@ -191,9 +192,8 @@ class Exchange:
                 self.billing.add(endpoint.name)
                 return response
             headers = response.headers
-            problem = _problem(
-                Answer(response.status, headers, whole(response.raw, self.clock), response.url)
-            )
+            body = whole(response.raw, self.clock)
+            problem = _problem(self._printable(Answer(response.status, headers, body, response.url)))
             response.close()
         except (RequestException, HTTPError, OSError) as error:
             problem = _no_answer(error)
@@ -206,6 +206,14 @@ class Exchange:
         if problem.outcome == ApiCode.UNAUTHORIZED:
             self._sessions.refused(endpoint)
         raise self.error(problem, endpoint, headers, retry_after=closed)
+
+    def told(self, endpoint: Endpoint, url: str, read: Callable[[Answer], T], **how: Any) -> T:
+        """As `ask`, of an answer that is not stored as it came: the keys are taken out of it."""
+        return self.ask(endpoint, url, lambda answer: read(self._printable(answer)), **how)
+
+    def _printable(self, answer: Answer) -> Answer:
+        text = self._sessions.without_secrets(answer.body.decode("latin-1"))
+        return replace(answer, body=text.encode("latin-1"))
 
     def _token(self) -> str:
         """The bearer token of an app, for its consumer key and secret."""
