@@ -3,14 +3,18 @@
 import io
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 
 import emulator
 from harvester.collection import history
+from harvester.commands.cli import collection_file
+from harvester.documents import Tree
 from harvester.errors import Exit
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
@@ -76,6 +80,42 @@ def test_a_folder_in_place_of_a_file_is_not_to_be_moved_away(person: Person) -> 
     )
     told = person("collection-config", "check", "--collection-config-filepath", "collections")
     assert (told.code, "collections is a folder. Name the file in it, e.g. coll" in told.err) == (2, True)
+
+
+def test_a_change_from_another_terminal_waits_and_both_are_in_the_file(person: Person) -> None:
+    """Each said that it added its users, and the file had those of the last."""
+    _added(person)
+    path, began = person.folder / "collection.json", Event()
+
+    def with_user(tree: Tree, user: str) -> Tree:
+        return {**tree, "users": {**tree["users"], user: {}}}
+
+    def theirs(tree: Tree) -> Tree:
+        began.set()
+        return with_user(tree, "13")
+
+    with ThreadPoolExecutor() as terminals:
+
+        def mine(tree: Tree) -> Tree:
+            terminals.submit(collection_file.change, path, theirs)
+            assert not began.wait(0.2)
+            return with_user(tree, "12")
+
+        collection_file.change(path, mine)
+    assert set(person.file["users"]) == {"12", "13"}
+
+
+def test_a_change_that_is_made_during_an_update_stays_in_the_file(person: Person) -> None:
+    _added(person)
+    person.output("collection-config", "userids", "12")
+    before = person.file
+    person.output("collection-config", "userids", "13")
+    path = person.folder / "collection.json"
+    collection_file.follow(path, {**before, "title": "stored"}, before)
+    assert set(person.file["users"]) == {"12", "13"}
+    assert person("collection-config", "update").code == 0
+    collection_file.follow(path, {**person.file, "title": "stored"}, person.file)
+    assert person.file["title"] == "stored"
 
 
 def _harvested(person: Person, change: Any) -> None:

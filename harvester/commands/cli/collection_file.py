@@ -1,7 +1,9 @@
 """A person's collection.json: read, changed as a whole or not at all, and written back."""
 
+import fcntl
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -158,13 +160,34 @@ def write_names(path: Path, names: list[str]) -> None:
 
 def change(path: Path, edit: Callable[[Tree], Tree], *, dry_run: bool = False) -> Tree:
     """Write the file as `edit` makes it, unless that brings new problems; what it was is returned."""
-    before = read(path)
-    after = edit(before)
-    old = set(problems(before))
-    require([problem for problem in problems(after) if problem not in old])
-    if not dry_run:
-        write(path, after)
+    with _alone(path):
+        before = read(path)
+        after = edit(before)
+        old = set(problems(before))
+        require([problem for problem in problems(after) if problem not in old])
+        if not dry_run:
+            write(path, after)
     return before
+
+
+def follow(path: Path, stored: Tree, mine: Tree) -> None:
+    """Write what is stored now, unless the file is no longer `mine`, as another command has changed it."""
+    with _alone(path):
+        if read(path) == mine:
+            write(path, stored)
+            return
+    advise(f"{path} was changed meanwhile and is kept; `collection-config update` stores that change, too.")
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """One command at a time, of several terminals; where the file system has locks."""
+    with ExitStack() as stack:
+        with suppress(OSError):
+            folder = os.open(path.parent, os.O_RDONLY)
+            stack.callback(os.close, folder)
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
 
 
 def advise_to_store(path: Path, before: Tree) -> None:

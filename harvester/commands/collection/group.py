@@ -115,7 +115,7 @@ def add(dry_run: bool, path: Path, workspace: Workspace) -> None:
         stored = history.add(workspace.store, workspace.keys(tree["id"]), plain(tree))
     except Conflict as error:
         raise HarvesterError("Collection already exists.", hint=error.hint) from error
-    collection_file.write(path, stored)
+    collection_file.follow(path, stored, tree)
     click.echo("Collection added.")
     click.echo("Don't forget to start or schedule the collection.")
 

@@ -154,7 +154,7 @@ def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, workspace: W
     plan = shards.replaced(workspace, new)
     _confirm_losses(base, mine, current, new, changes, yes=yes)
     stored = history.edit(workspace.store, keys, merge)
-    collection_file.write(path, stored)
+    collection_file.follow(path, stored, mine)
     click.echo("Collection configuration updated.")
     _warn_of_inline_keys(stored)
     if key_names(current) and not key_names(stored):
