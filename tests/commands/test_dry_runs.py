@@ -241,13 +241,16 @@ def test_nothing_has_changed(
 ) -> None:
     person, emulated = desk
     before, billed = _everything(person.folder), _paid(emulated)
-    told = person(
-        *name.split(), *(part.replace("\xa0", " ") for part in arguments.split(" ") if part), "--dry-run"
-    )
+    typed = [part.replace("\xa0", " ") for part in arguments.split(" ") if part]
+    told = person(*name.split(), *typed, "--dry-run")
     assert told.code == 0, told
     assert words in told.out
     assert "Nothing was changed." in told.out
     assert told.err == "" or "look" in told.err.lower(), told
+    # Keys are printed as JSON with --list only.
+    as_json = any("--json" in option.opts for option in _CHANGING[name].params)
+    if as_json and name != "collection-config keys":
+        assert person(*name.split(), *typed, "--dry-run", "--json").json is not None
     assert _everything(person.folder) == before
     assert _paid(emulated) == billed
     assert _streams(emulated)

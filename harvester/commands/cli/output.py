@@ -36,8 +36,11 @@ def change_options(command: _F) -> _F:
 
 
 def announce_dry_run(dry_run: bool, action: str) -> bool:
-    """Whether this is a dry run, whose action has then been printed."""
-    if dry_run:
+    """Whether this is a dry run, whose action has then been printed; as JSON if the command prints that."""
+    context = click.get_current_context(silent=True)
+    if dry_run and context and context.params.get("as_json"):
+        print_json({"dry_run": True, "would": action})
+    elif dry_run:
         print_line(f"Would {action}. Nothing was changed.")
     return dry_run
 

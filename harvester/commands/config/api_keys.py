@@ -50,6 +50,8 @@ def keys(
     workspace: Workspace,
 ) -> None:
     files = (twarc_config_filepath,) if twarc_config_filepath else _standard()
+    if as_json and not listed:
+        raise HarvesterError("--json is for --list.", hint="Leave it out.", exit_code=Exit.USAGE)
     if listed:
         _list(workspace, as_json=as_json)
     elif remove:
