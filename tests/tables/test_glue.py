@@ -16,6 +16,7 @@ from tests.support.table_rows import asked, build
 
 _FILE = Path(__file__).resolve().parents[2] / "terraform" / "tables.json"
 _KEYS = CollectionKeys("election")
+_LATER = "2026-10-05T10:00:00Z"
 # What DuckDB says of a column, in Glue's words.
 _IN_FILES = {
     "INTEGER": "int",
@@ -33,7 +34,7 @@ _IN_FILES = {
 def store(tmp_path: Path) -> FolderStore:
     store = FolderStore(tmp_path / "collections")
     store_harvest(store, _KEYS, record_forms.made_up_lines(), gaps=[{"from": "a", "to": "b", "reason": "c"}])
-    store_harvest(store, _KEYS.repairs, record_forms.made_up_lines()[:1])
+    store_harvest(store, _KEYS.repairs, record_forms.made_up_lines()[:1], at=_LATER)
     build(store, _KEYS)
     return store
 

@@ -63,7 +63,7 @@ class Tail:
             begin, back = earlier[-1], 2 * back
 
     def more(self) -> list[Post]:
-        """The posts since the last call; empty if there are none."""
+        """The next posts, as many as are at hand; empty when all were returned."""
         while lines := self._archive.read():
             records = (line.data for line in lines if line.kind == "record")
             if posts := [post for record in records for post in self._posts(record)]:
