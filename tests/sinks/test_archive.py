@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, cast
 
 import orjson
 import pytest
@@ -18,7 +18,9 @@ from hypothesis import strategies as st
 
 from harvester.errors import StoreAway
 from harvester.sinks import MOST_LINES, Position
+from harvester.sinks.archive.contents import Extent
 from harvester.sinks.archive.reader import Archive, Line
+from harvester.sinks.archive.side_file import SideFile
 from harvester.store import Stored
 from harvester.store.folder import FolderStore
 from tests.sinks.histories import KEYS, Site, all_of, gaps_of, posts_of, records_of, rules_of
@@ -264,6 +266,32 @@ def test_at_no_moment_a_record_is_read_without_its_matches(tmp_path: Path, takes
     store.look()
     assert early and {*site.stored()} <= {*posts_of(seen)}
     assert [_told(line) for line in records_of(seen)] == [_rules(line) for line in records_of(seen)]
+
+
+class _Growing:
+    """A side file whose entries come in portions, each with an `extend`."""
+
+    def __init__(self, *portions: list[bytes]) -> None:
+        self._coming, self._there, self.reads = [*portions], list[bytes](), 0
+
+    def extend(self, _: Extent) -> None:
+        self._there += self._coming.pop(0)
+
+    def read(self, *, most: int, room: int) -> list[bytes]:
+        self.reads += 1
+        found, self._there = self._there[:most], self._there[most:]
+        return found
+
+
+def test_behind_its_last_entry_a_side_file_is_read_again_only_when_it_has_grown() -> None:
+    growing = _Growing([b'{"line":2,"id":"7","rules":[1]}', b"damaged"], [b'{"line":60,"id":"8","rules":[]}'])
+    side, extent = SideFile(cast(Any, growing)), Extent("here")
+    side.extend(extent)
+    assert [number for number in range(1, 50) if side.of(number)] == [2]
+    assert growing.reads == 2
+    side.extend(extent)
+    assert [number for number in range(50, 99) if side.of(number)] == [60]
+    assert growing.reads == 4
 
 
 def test_a_side_file_that_is_gone_keeps_no_record_back(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from functools import reduce
 from operator import or_
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import orjson
 
@@ -27,6 +27,8 @@ _PACK = re.compile(rf":{PACK}\d+$")
 _NAMED, _BEHIND = b'"matching_rules":', b',"__twarc":'
 # Most posts match what others do: the number of answers that are remembered.
 _REMEMBERED = 2_000
+
+_T = TypeVar("_T")
 
 
 class _Tagged(NamedTuple):
@@ -62,8 +64,8 @@ class Attribution:
         # Made when they are first needed: by the tag of a pack, "" for all rules.
         self._indexes: dict[str, RuleIndex] = {}
         self._conditions: dict[int, Condition | None] = {}
-        self._tagged: dict[bytes, _Tagged | None] = {}
-        self._told: dict[bytes, enrichment.Rules | None] = {}
+        self._tagged: dict[bytes, _Tagged] = {}
+        self._told: dict[bytes, enrichment.Rules] = {}
 
     def of(self, record: Tree) -> list[Match]:
         """The rules that a record of one post matched, in their order; none of one that holds no post."""
@@ -81,12 +83,9 @@ class Attribution:
         # Within a text its quotation marks would be escaped.
         at = line.rfind(_NAMED)
         part = line[at : line.rfind(_BEHIND)] if at >= 0 else b""
-        if part not in self._tagged:
-            if len(self._tagged) >= _REMEMBERED:
-                self._tagged.clear()
-            found = object_in(b"{" + part + b"}")
-            self._tagged[part] = self._tagged_by(found) if found else None
-        tagged = self._tagged[part]
+        tagged = self._tagged.get(part)
+        if tagged is None and (tagged := self._tagged_by(object_in(b"{" + part + b"}"))):
+            _remember(self._tagged, part, tagged)
         if tagged and not tagged.packs:
             return self._named(tagged.said, tagged.said)
         record = reduced(line)
@@ -134,12 +133,11 @@ class Attribution:
 
     def _told_rules(self, told: bytes) -> enrichment.Rules | None:
         """Stored rules, of which most posts have the same; None where there are none."""
-        if told not in self._told:
-            if len(self._told) >= _REMEMBERED:
-                self._told.clear()
-            matches = [self._match(each) for each in objects(orjson.loads(told or b"[]"))]
-            self._told[told] = enrichment.Rules(matches) if matches else None
-        return self._told[told]
+        found = self._told.get(told)
+        if found is None and (rules := objects(orjson.loads(told or b"[]"))):
+            found = enrichment.Rules([self._match(each) for each in rules])
+            _remember(self._told, told, found)
+        return found
 
     def _match(self, told: Tree) -> Match:
         """The stored form of a matched rule; for a rule that the collection no longer has, its id."""
@@ -168,6 +166,13 @@ class Attribution:
         if number not in self._conditions:
             self._conditions[number] = condition_of(self._rules[number])
         return self._conditions[number]
+
+
+def _remember(known: dict[bytes, _T], name: bytes, answer: _T) -> None:
+    """Of any thread: another one may ask meanwhile, or forget all."""
+    if len(known) >= _REMEMBERED:
+        known.clear()
+    known[name] = answer
 
 
 def attribution_of(collections: Iterable[Tree], events: Iterable[Tree]) -> Attribution:

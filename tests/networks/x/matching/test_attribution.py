@@ -45,6 +45,14 @@ def test_the_network_is_believed_where_it_names_a_rule() -> None:
     assert _found(_record("x", f"{_OURS}n")) == [("n", "network")]
 
 
+def test_a_line_is_not_read_where_the_network_names_each_rule() -> None:
+    made = Attribution(_RULES, _IDS)
+    line = b'{"data":{"id":"1","text":no JSON},"matching_rules":[{"id":"7","tag":"%b"}],"__twarc":{}}\n'
+    assert made.matched_line(line % f"{_OURS}cat".encode()) == [{"id": "cat", "by": "network"}]
+    with pytest.raises(ValueError, match="JSON|value"):
+        made.matched_line(line % f"{_OURS}pack-1".encode())
+
+
 def test_what_the_network_does_not_name_did_not_match() -> None:
     assert _found(_record("cat and dog", f"{_OURS}dog")) == [("dog", "network")]
 
