@@ -36,7 +36,8 @@ QUESTIONS: Mapping[str, str] = {
     "ORDER BY posts DESC, author_id LIMIT 10",
     "links": "SELECT url, count(DISTINCT id) AS posts FROM urls "
     "WHERE collection = '{id}' AND NOT included GROUP BY url ORDER BY posts DESC, url LIMIT 10",
-    "harvests": "SELECT harvest, state, posts, gaps FROM harvests WHERE collection = '{id}' ORDER BY harvest",
+    "harvests": "SELECT harvest, state, posts, gaps FROM harvests WHERE collection = '{id}' "
+    "ORDER BY harvest, folder",
 }
 _PLACE = "YOUR-COLLECTION"
 # Partitions are not listed in Glue but worked out from these, so that new ones cost and need nothing.
