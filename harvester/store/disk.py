@@ -4,7 +4,7 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BufferedReader
 from pathlib import Path
 from uuid import uuid4
@@ -70,8 +70,15 @@ def whole(path: Path) -> Iterator[Path]:
             yield partial
             sync(partial)
             partial.replace(path)
+    except OSError as error:
+        # A person knows the file under its own name.
+        if str(error.filename) == str(partial):
+            error.filename = str(path)
+        raise
     finally:
-        partial.unlink(missing_ok=True)
+        # What went wrong before is what counts.
+        with suppress(OSError):
+            partial.unlink()
 
 
 def sync(path: Path) -> None:

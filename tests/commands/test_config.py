@@ -78,6 +78,11 @@ def test_a_folder_in_place_of_a_file_is_not_to_be_moved_away(person: Person) -> 
         2,
         "collections/ is a folder. Name the files in it, e.g. collections/*.txt.\n",
     )
+    stored = "collections/museums/collection.json"
+    told = person(*("collection-config", "template", "search", "--collection-config-filepath", stored))
+    assert told.err.endswith(
+        "Use a file of your own, outside the collections; `update` stores its changes.\n"
+    )
     told = person("collection-config", "check", "--collection-config-filepath", "collections")
     assert (told.code, "collections is a folder. Name the file in it, e.g. coll" in told.err) == (2, True)
 

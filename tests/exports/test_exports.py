@@ -132,6 +132,8 @@ def test_only_a_file_of_ones_own_is_replaced(person: Person) -> None:
         ("pipe", 2, "pipe is neither a file nor a folder. Choose another name with -o; `-o -` is standard"),
         ("link", 2, "link is a symbolic link to"),
         ("folder", 1, "folder is in the way and is a folder."),
+        # The name that it has while it is written is longer.
+        ("x" * 240, 1, f"{'x' * 240} cannot be used: File name too long. Choose a shorter path."),
         ("collections/election/collection.json", 2, "belongs to the stored collection"),
     ):
         told = person("export", "csv", "election", "-o", to, "--replace")

@@ -40,7 +40,7 @@ def _outside_stores(_: click.Context, __: click.Parameter, path: Path | None) ->
     if path and (stored := collection_around(path.parent)):
         raise HarvesterError(
             f"{path} is inside the stored collection {stored}.",
-            hint="Use another file; `collection-config update` stores its changes.",
+            hint="Use a file of your own, outside the collections; `update` stores its changes.",
             exit_code=Exit.USAGE,
         )
     return path
