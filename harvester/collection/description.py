@@ -7,7 +7,7 @@ from typing import Any
 from harvester.capacity import WISHES, wish_problems
 from harvester.collection.changeset import patched
 from harvester.collection.kinds import ALL, KINDS, Rules, kind_of
-from harvester.collection.kinds.kind import PLACEHOLDER, unknown
+from harvester.collection.kinds.kind import PLACEHOLDER, misshapen, unknown
 from harvester.collection.secrets import PROFILE, SECTIONS
 from harvester.collection.shards import SHARD_OF, SHARDS, shard_problems
 from harvester.collection.workers import WORKER_OF, WORKERS, worker_problems
@@ -76,7 +76,7 @@ def _key_problems(tree: Tree) -> Iterator[str]:
             yield from unknown(keys, _KNOWN_KEYS, f"{name}.")
             yield from (f"{name}.{key} is not text." for key in _not_text(keys))
         else:
-            yield f"{name.capitalize()} is not properly structured."
+            yield misshapen(name.capitalize(), '{"profile": "museum"}')
 
 
 def _task_problems(tree: Tree) -> Iterator[str]:
@@ -84,7 +84,7 @@ def _task_problems(tree: Tree) -> Iterator[str]:
         yield from unknown(task, set(WISHES), "task.")
         yield from wish_problems(task)
     else:
-        yield "Task is not properly structured."
+        yield misshapen("Task", '{"cpu": 512}')
 
 
 def _not_text(keys: Tree) -> Iterator[str]:

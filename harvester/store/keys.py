@@ -64,7 +64,7 @@ class CollectionKeys:
 
     def __post_init__(self) -> None:
         if problem := id_problem(self.id):
-            raise HarvesterError(problem, hint="Choose another collection id.", exit_code=Exit.USAGE)
+            raise HarvesterError(problem, hint="Check the id, or choose another one.", exit_code=Exit.USAGE)
 
     @property
     def folder(self) -> str:

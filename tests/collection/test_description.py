@@ -97,7 +97,10 @@ class TestProblems:
             ({**TIMELINES, "type": {}}, "Unrecognized collection type {}"),
             ({**TIMELINES, "type": None}, "Unrecognized collection type None"),
             (_without(TIMELINES, "users"), "A user_timeline collection, but missing users."),
-            ({**TIMELINES, "users": ["12"]}, "Users is not properly structured."),
+            (
+                {**TIMELINES, "users": ["12"]},
+                'not properly structured. It must be an object, e.g. {"12": {}, ',
+            ),
             ({**TIMELINES, "users": {"@jack": {}}}, "@jack is not a user_id."),
             ({**TIMELINES, "users": {"１２": {}}}, "１２ is not a user_id."),
             ({**TIMELINES, "users": {"1" * 21: {}}}, f"{'1' * 21} is not a user_id."),

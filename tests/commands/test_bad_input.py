@@ -98,7 +98,7 @@ def test_a_bad_collection_is_told_and_left_as_it_is(case: str, desk: Desk) -> No
 def test_an_id_that_is_none_is_refused_before_anything_is_touched(collection_id: str, desk: Desk) -> None:
     """S-09: an id went into paths and names unchecked."""
     said = desk.said("local", "harvester", "--", collection_id)
-    _require_one_line(said, Exit.USAGE, "Choose another collection id.")
+    _require_one_line(said, Exit.USAGE, "Check the id, or choose another one.")
     assert list(desk.folder.iterdir()) == []
 
 

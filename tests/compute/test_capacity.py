@@ -37,7 +37,7 @@ def test_a_wish_that_does_not_go_with_the_usual_is_told() -> None:
 @pytest.mark.parametrize(
     ("task", "told"),
     [
-        ("large", "Task is not properly structured."),
+        ("large", 'Task is not properly structured. It must be an object, e.g. {"cpu": 512}.'),
         ({"cpus": 256}, "Unknown key task.cpus. Did you mean task.cpu?"),
         ({"cpu": "256"}, "task.cpu is '256'; it must be one of 256, 512, 1024, 2048, 4096, 8192, 16384."),
         ({"cpu": True}, "task.cpu is True; it must be one of 256, 512, 1024, 2048, 4096, 8192, 16384."),

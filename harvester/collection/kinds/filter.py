@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from harvester.collection.kinds.kind import Kind, Rules, count_problems, unknown
+from harvester.collection.kinds.kind import Kind, Rules, count_problems, misshapen, unknown
 from harvester.collection.kinds.names import FILTER
 from harvester.documents import Tree
 from harvester.text import counted
@@ -17,7 +17,7 @@ def _problems(tree: Tree, rules: Rules) -> Iterator[str]:
         yield "A filter collection, but missing filter."
         return
     if not isinstance(section, dict):
-        yield "Filter is not properly structured."
+        yield misshapen("Filter", '{"track": "cats,dogs"}')
         return
     yield from unknown(section, {"max_records", *_LEARNED, *rules.keys_of(FILTER)}, "filter.")
     yield from rules.problems_of(FILTER, section)

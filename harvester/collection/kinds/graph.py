@@ -12,6 +12,7 @@ from harvester.collection.kinds.kind import (
     Kind,
     Rules,
     count_problems,
+    misshapen,
     shape_problems,
     unknown,
 )
@@ -41,12 +42,13 @@ def _problems(tree: Tree, rules: Rules) -> Iterator[str]:
         return
     users = tree.get("users")
     if not isinstance(users, dict):
-        yield "A graph collection, but users is missing or not properly structured."
+        example = '{"12": {}, "13": {}}'
+        yield f"A graph collection, but users is missing or no object, e.g. {example}."
     else:
         yield from user_problems(users, rules, {*LEARNED_OF_USERS, *_OF_LISTS})
     section = tree.get("graph", {})
     if not isinstance(section, dict):
-        yield "Graph is not properly structured."
+        yield misshapen("Graph", '{"direction": "followers"}')
         return
     yield from unknown(section, _KNOWN, "graph.")
     yield from _choice_problems(section)

@@ -96,6 +96,11 @@ OBJECT: Shape = ("an object", lambda value: isinstance(value, dict))
 COUNT: Shape = ("a whole number from 0", lambda value: type(value) is int and value >= 0)
 
 
+def misshapen(what: str, example: str) -> str:
+    """The problem of something that is no object; the example shows what it may hold."""
+    return f"{what} is not properly structured. It must be an object, e.g. {example}."
+
+
 def shape_problems(tree: Tree, shapes: Mapping[str, Shape], where: str) -> Iterator[str]:
     """What was learned, and changed by hand since into what no harvest can read; null is nothing learned."""
     for key, value in tree.items():

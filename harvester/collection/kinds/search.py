@@ -7,6 +7,7 @@ from harvester.collection.kinds.kind import (
     Kind,
     Rules,
     count_problems,
+    misshapen,
     resume_shape,
     shape_problems,
     unknown,
@@ -23,7 +24,7 @@ def _problems(tree: Tree, rules: Rules) -> Iterator[str]:
         yield "A search collection, but missing search."
         return
     if not isinstance(search, dict):
-        yield "Search is not properly structured."
+        yield misshapen("Search", '{"query": "cats"}')
         return
     yield from unknown(search, {"query", "max_records", *_LEARNED, *rules.keys_of(SEARCH)}, "search.")
     if not isinstance(search.get("query"), str) or not search["query"].strip():

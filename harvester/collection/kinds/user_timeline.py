@@ -12,6 +12,7 @@ from harvester.collection.kinds.kind import (
     Rules,
     Shape,
     count_problems,
+    misshapen,
     resume_shape,
     shape_problems,
     unknown,
@@ -48,7 +49,7 @@ def _problems(tree: Tree, rules: Rules) -> Iterator[str]:
     if users is None:
         yield "A user_timeline collection, but missing users."
     elif not isinstance(users, dict):
-        yield "Users is not properly structured."
+        yield misshapen("Users", '{"12": {}, "13": {}}')
     else:
         yield from user_problems(users, rules, {*LEARNED_OF_USERS, *rules.keys_of(USER_TIMELINE)})
     states = tree.get("delete_users_for", [])
@@ -70,7 +71,7 @@ def user_problems(users: Tree, rules: Rules, known: Set[str]) -> Iterator[str]:
         if not rules.is_user(user_id):
             yield f"{user_id} is not a user_id. {rules.ids}".rstrip()
         if not isinstance(user, dict):
-            yield f"User {user_id} is not properly structured."
+            yield misshapen(f"User {user_id}", '{"screen_name": "jack"}')
             continue
         # Asked of all keys at once, as there may be 100,000 users.
         if not user.keys() <= known:
