@@ -144,8 +144,10 @@ def users_page(body: bytes, provenance: bytes) -> Page:
 
 
 def accounts_page(body: bytes, provenance: bytes) -> Page:
-    """The accounts of a look-up; ErrorsOnly where there is none, and no error is about one."""
+    """The accounts of a look-up; ErrorsOnly where it tells of none, neither by a profile nor by an error."""
     page = users_page(body, provenance)
+    if not (page.users or page.problems):
+        raise ErrorsOnly("the answer tells of no account")
     about = [problem for problem in page.problems if problem.parameter in ASKED_FOR or problem.resource_id]
     if page.problems and not page.users and not about:
         raise ErrorsOnly(page.problems[0].detail or page.problems[0].title or _NOTHING_ELSE)

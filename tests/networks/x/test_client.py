@@ -100,16 +100,31 @@ CALLS: dict[str, tuple[Callable[[XClient], Any], str, dict[str, str]]] = {
 }
 
 
+_GONE = {"parameter": "ids", "resource_id": "1", "type": "https://api.x.com/2/problems/resource-not-found"}
+
+
 @pytest.mark.parametrize(("call", "path", "params"), CALLS.values(), ids=CALLS)
 def test_each_call_asks_its_endpoint_once(
     call: Callable[[XClient], Any], path: str, params: dict[str, str]
 ) -> None:
-    with scripted(in_turn(Reply(body={"data": [], "meta": {}}))) as server:
+    about = [_GONE] if path.startswith("/2/users") else []
+    with scripted(in_turn(Reply(body={"data": [], "meta": {}, "errors": about}))) as server:
         call(_client(server))
 
     (request,) = server.requests
     assert request.path == path
     assert params.items() <= request.params.items()
+
+
+def test_a_look_up_that_tells_of_no_account_is_asked_for_again_and_none_is_called_missing() -> None:
+    nothing, told = Reply(body={"data": None, "meta": {}}), Reply(body={"errors": [_GONE]})
+    with scripted(in_turn(nothing, nothing, told)) as server:
+        (problem,) = _client(server).users_by_name(["a"]).problems
+        assert problem.outcome is ApiCode.NOT_FOUND and len(server.requests) == 3
+    with scripted(lambda _: nothing) as server:
+        with pytest.raises(XError, match="tells of no account"):
+            _client(server).users(["1"])
+        assert len(server.requests) == 5
 
 
 def test_more_than_a_hundred_at_once_are_a_mistake_of_the_caller() -> None:
