@@ -7,7 +7,7 @@ from harvester.collection.begun_crawl import for_the_next
 from harvester.collection.description import budget
 from harvester.collection.kinds import is_crawl
 from harvester.documents import Collection
-from harvester.errors import HarvesterError
+from harvester.errors import Exit, HarvesterError
 from harvester.networks import Client
 from harvester.networks.check import Check as Check
 from harvester.networks.registry import network_of
@@ -83,6 +83,13 @@ def of_network(tree: Collection, client: Callable[[], Client], *, volume: bool =
         if volume:
             yield from network_of(tree).volumes(tree, made)
     except HarvesterError as error:
-        yield Check("network", False, error.message, error.hint)
+        yield Check(_refused(error.exit_code, network_of(tree).title), False, error.message, error.hint)
     finally:
         made.close()
+
+
+def _refused(code: Exit, network: str) -> str:
+    """The name of the check that an error is of: the network is to blame only if it does not answer."""
+    if code is Exit.RETRY_LATER:
+        return "network"
+    return f"keys at {network}" if code is Exit.UNAUTHORIZED else f"collection at {network}"

@@ -616,10 +616,10 @@ def test_a_live_check_asks_whether_keys_and_query_are_accepted(
     found = json.loads(person.output("collection-config", "check", "--live", "--json"))
     assert [each["check"] for each in found if each["check"].endswith("at X")] == ["keys at X", "query at X"]
     person.write({"id": "s", "type": "search", "search": {"query": "no_such_operator:x library"}})
-    assert "BAD network" in person("collection-config", "check", "--live").out
+    assert "BAD collection at X: " in person("collection-config", "check", "--live").out
     monkeypatch.setenv("BEARER_TOKEN", "revoked")
     told = person("collection-config", "check", "--live")
-    assert (told.code, "keys" in told.out) == (1, True)
+    assert (told.code, "BAD keys at X: X does not accept the keys" in told.out) == (1, True)
 
 
 @pytest.mark.parametrize("content", ["{", "[]", "", "\x00"])
