@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("twarc-cloud")
 
 A_PAGE = 1000
+# Of apps with 25,000 rules and more: docs.x.com, "Filtered stream".
+_PAGES = 100
 AT_ONCE = 100
 _COUNTED = ("created", "not_created", "deleted", "not_deleted", "valid", "invalid")
 # Clearing is a courtesy to the next attempt, which comes anyway.
@@ -48,14 +50,15 @@ class RulesApi:
         """All live rules of the app: id, value and tag."""
         found: dict[str, dict[str, Any]] = {}
         params: dict[str, Any] = {"max_results": A_PAGE}
-        while True:
+        for _ in range(_PAGES):
             body = self._object(RULES, params, read=_listed, patience=patience)
             page = {rule["id"]: rule for rule in map(_known, objects(body.get("data")))}
             token, brings_new = member(body, "meta", "next_token"), page.keys() - found.keys()
             found |= page
             if not isinstance(token, str) or not brings_new:
-                return list(found.values())
+                break
             params = {"max_results": A_PAGE, "pagination_token": token}
+        return list(found.values())
 
     def add_rules(self, rules: Sequence["Rule"], *, dry_run: bool = False) -> RulesResult:
         """With `dry_run` they are checked only. Adding a rule twice leaves one."""

@@ -104,3 +104,11 @@ def test_pages_of_rules_that_bring_no_new_rule_are_the_last() -> None:
     with scripted(script) as server:
         assert [rule["id"] for rule in _client(server).rules()] == ["1", "2", "3"]
     assert len(asked) == 4
+
+    def endless(request: Request) -> Reply:
+        asked.append(request)
+        rule = {"id": str(len(asked)), "value": f"v{len(asked)}"}
+        return Reply(body={"data": [rule], "meta": {"next_token": f"t{len(asked) % 2}"}})
+
+    with scripted(endless) as server:
+        assert len(_client(server).rules()) == 100
