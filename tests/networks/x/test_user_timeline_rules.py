@@ -8,11 +8,12 @@ from typing import Any
 import orjson
 import pytest
 
-from harvester.clock import Stop
+from harvester.clock import Stop, SystemClock
 from harvester.collection.changeset import merge_into, patched
 from harvester.networks import Batch
 from harvester.networks.validation import as_valid
 from harvester.networks.x import ApiCode, Page, Problem, XError
+from harvester.networks.x.network_time import NetworkTime
 from harvester.networks.x.page import posts_page, users_page
 from harvester.networks.x.sources import Job, user_timeline
 from tests.support.stores import HandClock
@@ -32,6 +33,7 @@ class _Network:
 
     def __init__(self, posts: dict[str, list[int]], *, page: int = 100) -> None:
         self.posts, self.page = posts, page
+        self.time = NetworkTime(SystemClock())
         self.states: dict[str, str] = {}
         self.refuse: Callable[[str, str | None], ApiCode | None] = lambda *_: None
         self.asked: list[tuple[str, str | None, str | None]] = []
