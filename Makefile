@@ -15,7 +15,7 @@ PYTHON ?= $(shell for each in python3 python3.13 python3.12 python3.11 /usr/bin/
 IN := .venv/bin/python
 JOBS ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu 2>/dev/null || echo 2)
 # Tests wait for locks to expire and processes to end; meanwhile there is room for others.
-AT_ONCE = $$(( $(JOBS) + 2 ))
+AT_ONCE = $$(( $(JOBS) + 4 ))
 N ?= 200
 
 help:
