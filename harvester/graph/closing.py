@@ -24,6 +24,7 @@ BY_COST, BY_ID, BY_PLACE = "fewest_followers_first", "id", "dfs"
 _WIDTH = 12
 _NOT_KNOWN = b"~"
 _SELECTED = LETTERS[SELECTED].encode()
+_VERDICTS = 1_000
 _READ = 1 << 20
 
 Tell = Callable[[str, int], None]
@@ -142,7 +143,9 @@ class Closing:
             selected = lines
             if self._wanted.judged:
                 selected = [line for line in lines if line.split(TAB, 2)[1] == _SELECTED]
-                yield [_verdict(made, line) for line in lines]
+                # A verdict takes some kB for as long as it is kept: orjson makes it in a larger buffer.
+                for start in range(0, len(lines), _VERDICTS):
+                    yield [_verdict(made, line) for line in lines[start : start + _VERDICTS]]
             if selected:
                 files.append(folder / f"part-{part:02d}")
                 runs.write_lines(files[-1], selected)
