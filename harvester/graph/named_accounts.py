@@ -16,7 +16,7 @@ from harvester.networks.validation import require_valid
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys, id_problem
 
-# A list may grow between the look-up and its last page: by one account, and one in so many.
+# A list may grow between the look-up and its last page: by one account, and by one in this many.
 _GROWS = 100
 
 
@@ -66,7 +66,7 @@ class NamedAccounts:
         return ceil(round(dollars * 100, 4)) / 100
 
     def store(self, store: Store, keys: CollectionKeys, usd: float, *, profile: str = "") -> Tree:
-        """The stored collection, whose harvest may cost so many dollars; raises where another has this id."""
+        """The stored collection, with this budget; raises where another has its id."""
         first: Tree = {
             "id": keys.id,
             "keys": {"profile": profile},

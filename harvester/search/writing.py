@@ -103,7 +103,7 @@ class IndexWriter:
 
 
 def _document(facts: Facts, row: bytes, *, collection: int, file: int) -> str:
-    """A document as JSON, which tantivy reads in half the time of so many calls."""
+    """A document as JSON, which tantivy reads in half the time that a call for each field takes."""
     found: dict[str, Any] = {
         "identity": facts.identity,
         "key": facts.key,

@@ -90,7 +90,7 @@ def test_only_lists_of_seeds_are_read_so() -> None:
 
 @given(st.lists(st.integers(0, 3), max_size=8), st.integers(0, 2))
 def test_the_front_that_a_comparison_looks_at_is_the_one_that_is_read(runs: list[int], rest: int) -> None:
-    """Runs of known ids around new ones: of so many halves of what ends the front."""
+    """Each number is the length of a run of known ids, in halves of a run that ends the front."""
     known, listed, number = ListIds(), [], 1
     for halves in [*runs, 2 * rest]:
         row = [str(number + n) for n in range(halves * IN_A_ROW // 2)]
