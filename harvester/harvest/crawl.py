@@ -16,6 +16,7 @@ from harvester.collection.workers import WORKER_OF, as_worker, crawl_owner
 from harvester.documents import Collection, Tree, object_in
 from harvester.documents.lists import ListEnd, list_ends
 from harvester.errors import Conflict, NotFound
+from harvester.harvest.progress import RUNNING
 from harvester.harvest.stored_lists import StoredLists
 from harvester.networks import Batch, Put
 from harvester.networks.budget import Limit
@@ -69,12 +70,16 @@ class SharedDepth(Crawl, Protocol):
 
 @dataclass(frozen=True)
 class EarlierHarvest:
-    """A harvest of the crawl that is over: its depth, what it was billed, and what it has counted."""
+    """A harvest of the crawl: its depth, what it was billed, and what it has counted.
+
+    One that is not over has died, or runs; its files are not all in its manifest.
+    """
 
     timestamp: str
     depth: int
     usd: float
     counts: Mapping[str, int] = field(default_factory=dict)
+    is_over: bool = True
 
 
 def harvests_since(store: Store, keys: CollectionKeys, started: str, *, until: str) -> list[EarlierHarvest]:
@@ -95,6 +100,7 @@ def _harvest(summary: Tree) -> EarlierHarvest:
         count(crawl, "depth") if isinstance(crawl, dict) else 0,
         float(billed.get("usd") or 0) if isinstance(billed, dict) else 0.0,
         {name: number for name, number in counts.items() if type(number) is int},
+        is_over=summary.get("state") != RUNNING,
     )
 
 
@@ -271,10 +277,13 @@ def finished_lists(
 ) -> dict[str, set[str]]:
     """By direction, the accounts of a depth whose list is finished.
 
-    One that failed is to be read again if the person asked for that since.
+    One that failed is to be read again if the person asked for that since. Those of a harvest that died
+    count when it is finished: they are stored before the manifest that names their pages.
     """
     done: dict[str, set[str]] = {direction: set() for direction in DIRECTIONS["both"]}
     for harvest in harvests:
+        if not harvest.is_over:
+            continue
         for end in list_ends(lines(harvest.timestamp)):
             if end.depth != depth or end.direction not in done:
                 continue

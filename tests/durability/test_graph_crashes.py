@@ -10,6 +10,7 @@ import pytest
 
 from harvester.clock import moment
 from harvester.collection import history
+from harvester.graph import crawls
 from harvester.harvest.crawl import packed_ids
 from tests.durability.test_crash_points import (
     _EACH,
@@ -142,3 +143,24 @@ def test_a_harvest_that_died_before_its_first_checkpoint_keeps_its_depth(scenes:
     assert {line["depth"] for line in lists.values()} == {1}
     edges = _lines(scene, "edges-*.jsonl.gz")
     assert sum(len(line["ids"]) for line in edges) == sum(end["received"] for end in lists.values())
+
+
+def test_a_depth_is_not_closed_before_a_dead_harvest_has_named_its_pages(
+    scenes: Scenes,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    """Its lists are stored before its manifest: the next depth would lack all that they name."""
+    scene = scenes("folder")
+    _at_depth_one(scene)
+    scene.dies({**_ONLY_HERE["lists stored"], "when": "after"})
+    assert {line["depth"] for line in _lines(scene, "lists.jsonl")} == {1}
+    assert _waiting(scene, tmp_path) == ["1", "2", "3"]
+    scene.ends()
+    assert _waiting(scene, tmp_path) == []
+
+
+def _waiting(scene: Scene, scratch: Path) -> list[str]:
+    """The users of the depth whose lists keep it from being closed."""
+    crawl = crawls.current(scene.store, scene.keys, history.current(scene.store, scene.keys))
+    assert crawl
+    return [each.user for each in crawl.waiting(1, scratch)]
