@@ -100,6 +100,11 @@ def answered(
         with suppress(OSError, http.client.HTTPException):
             return _early(connection)
         raise
+    except TimeoutError:
+        # The server reads no more, perhaps because it has answered.
+        if not _has_news(connection.sock):
+            raise
+        return _early(connection)
     return connection.getresponse()
 
 

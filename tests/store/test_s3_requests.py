@@ -2,16 +2,18 @@
 
 import base64
 import hashlib
+import http.client
 import json
 import socket
 import threading
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -19,7 +21,7 @@ from harvester.aws.errors import Refusal, code_of
 from harvester.errors import Exit, HarvesterError, NotFound, StoreAway
 from harvester.store.by_boto3 import Boto3Requests
 from harvester.store.client import client
-from harvester.store.connections import Limits
+from harvester.store.connections import Limits, answered
 from harvester.store.s3 import S3Store
 from harvester.store.s3_requests import S3Requests
 from tests.support.faulty_s3 import BUCKET
@@ -127,6 +129,17 @@ def test_an_answer_that_comes_before_the_body_is_sent_is_heard(tmp_path: Path) -
         with pytest.raises(Refusal) as told:
             client("put_object", Key=KEY, Body=body, ChecksumSHA256=base64.b64encode(b"x").decode())
     assert code_of(told.value) == "EntityTooLarge"
+
+
+def test_an_answer_is_heard_when_the_server_reads_no_more_of_a_piece() -> None:
+    """The piece fills all buffers before the answer is looked for."""
+    with _hasty(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n") as url:
+        connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=2)
+        piece = memoryview(bytes(30_000_000))
+        with closing(connection):
+            assert (
+                answered(connection, "PUT", "/", {"Content-Length": str(len(piece))}, [piece]).status == 413
+            )
 
 
 @contextmanager
