@@ -45,6 +45,8 @@ class Case:
     on: str = ""
     # A second rule of the script.
     beside: Mapping[str, Any] = field(default_factory=dict)
+    # Known accounts are not looked up, which happens beside the timelines: before the fault, or after it.
+    known: bool = False
 
     @property
     def script(self) -> list[dict[str, Any]]:
@@ -82,7 +84,8 @@ def played(case: Case, folder: Path) -> Played:
 
 def _play_timelines(stage: Stage, case: Case) -> Played:
     users = stage.accounts
-    stage.add("it", type="user_timeline", users={user: {} for user in users})
+    about = {"looked_up": f"{stage.clock.now():%Y-%m-%d}"} if case.known else {}
+    stage.add("it", type="user_timeline", users={user: about for user in users})
     return _play_pages(stage, case, lambda: [post for user in users for post in stage.control.timeline(user)])
 
 
@@ -243,7 +246,7 @@ def _final() -> list[Case]:
         ("403 as of v1.1 (code 453)", "v1.1", "ends", "failed", Exit.UNAUTHORIZED, {}),
     ]
     return [
-        Case(name, kind, does, do, state, exit_code, when={"from": 2}, more=more)
+        Case(name, kind, does, do, state, exit_code, when={"from": 2}, more=more, known=do == "revoke")
         for name, do, does, state, exit_code, more in faults
         for kind in _BOTH
     ]
