@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -105,13 +106,26 @@ class Killed(BaseException):
 
 
 class Recorded(FolderStore):
-    """Records who made which object of a closing, in order; and dies after a number of them."""
+    """Records who made which object of a closing, in order; and dies after a number of them.
 
-    def __init__(self, folder: Path, made: list[tuple[str, str]], worker: str, lives: int = 0) -> None:
+    The first one is stored once all of `together` have theirs.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        made: list[tuple[str, str]],
+        worker: str,
+        lives: int = 0,
+        together: Barrier | None = None,
+    ) -> None:
         super().__init__(folder)
-        self._made, self._worker, self._left = made, worker, lives
+        self._made, self._worker, self._left, self._together = made, worker, lives, together
 
     def upload(self, key: str, path: Path, *, sha256: str) -> str:
+        if self._together:
+            self._together.wait(60)
+            self._together = None
         version = super().upload(key, path, sha256=sha256)
         if "/closing/" in key:
             self._made.append((self._worker, "/".join(key.split("/")[-2:])))
@@ -122,10 +136,16 @@ class Recorded(FolderStore):
 
 
 def in_parts(
-    stage: Stage, made: list[tuple[str, str]], worker: str, scratch: Path, *, lives: int = 0
+    stage: Stage,
+    made: list[tuple[str, str]],
+    worker: str,
+    scratch: Path,
+    *,
+    lives: int = 0,
+    together: Barrier | None = None,
 ) -> dict[str, Any] | None:
     """What one worker makes of a closing, each part of it of one file; it dies after `lives` objects."""
-    crawl, store = at(stage), Recorded(Path(stage.store.name), made, worker, lives)
+    crawl, store = at(stage), Recorded(Path(stage.store.name), made, worker, lives, together)
     crawl = crawls.Crawl(store, crawl.keys, crawl.tree, crawl.started)
     return close_in_parts(crawl, 0, scratch, worker=worker, tell=quiet, part_bytes=1)
 
@@ -167,8 +187,11 @@ def test_workers_share_the_parts_of_a_closing(stage: Stage, whole: dict[str, byt
     clear(stage)
     made: list[tuple[str, str]] = []
     workers = [f"crawl.{number}" for number in range(1, 4)]
+    together = Barrier(len(workers))
     with ThreadPoolExecutor(len(workers)) as pool:
-        works = [pool.submit(in_parts, stage, made, worker, tmp_path) for worker in workers]
+        works = [
+            pool.submit(in_parts, stage, made, worker, tmp_path, together=together) for worker in workers
+        ]
         figures = [work.result() for work in works]
     assert len({str(each) for each in figures if each}) == 1
     assert written(stage) == whole
