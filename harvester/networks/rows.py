@@ -12,6 +12,8 @@ from harvester.networks.records import Post
 _EPOCH_MS = 1_288_834_974_657
 _BITS = 22
 _GREATEST = (1 << 63) - 1
+# A key holds 69 years before and after; a time beyond them, such as one of the year 9999, is their end.
+_LONGEST_MS = (_GREATEST >> _BITS) + 1
 
 
 class PostRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -116,7 +118,10 @@ def rows_of(posts: Iterable[Post]) -> Rows:
 def key_of(post_id: str, created_at: str) -> int:
     """A number that orders posts by time, for ids that do not: the time, then bits of the id's hash."""
     bits = int.from_bytes(hashlib.sha1(post_id.encode(), usedforsecurity=False).digest()[:4]) >> 10
-    return ((_milliseconds(created_at) - _EPOCH_MS) << _BITS) | bits if created_at else bits
+    if not created_at:
+        return bits
+    since = _milliseconds(created_at) - _EPOCH_MS
+    return max(-_LONGEST_MS, min(since, _LONGEST_MS - 1)) << _BITS | bits
 
 
 def _milliseconds(created_at: str) -> int:

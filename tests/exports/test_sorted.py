@@ -41,6 +41,18 @@ def test_all_posts_are_in_one_file_oldest_first(mixed: Person) -> None:
     assert [post["text"] for post in found[2:]] == [f"{n}" for n in range(10, 40)]
 
 
+def test_a_time_of_any_year_has_its_place(person: Person) -> None:
+    posts = [
+        {"id": str(n), "text": f"{n}", "author_id": "7", "created_at": f"{year}-01-01T00:00:00.000Z"}
+        for n, year in enumerate(("9999", "2027", "0001", "2001"))
+    ]
+    collection_of(person.folder / "collections", "strange", [[{"data": posts}]])
+    person.output("export", "sorted", "strange", "-o", "out.jsonl.gz")
+    assert [json.loads(line)["id"] for line in _lines(Path("out.jsonl.gz"))] == ["2", "3", "1", "0"]
+    person.output("export", "per-user", "strange", "-o", "users")
+    assert [json.loads(line)["id"] for line in _lines(Path("users/7/7.twt.gz"))] == ["0", "1", "3", "2"]
+
+
 def test_each_user_has_a_file_newest_first_with_members_by_name(mixed: Person) -> None:
     mixed.output("export", "per-user", "mixed", "-o", "users")
     files = sorted(path.relative_to("users").as_posix() for path in Path("users").rglob("*.gz"))

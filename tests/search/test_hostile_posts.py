@@ -25,6 +25,8 @@ def _posts() -> list[dict[str, Any]]:
         post(post_id(BEGAN, 4), "first day", created_at="0001-01-01T00:00:00.000Z"),
         post(post_id(BEGAN, 5), "last day", created_at="9999-12-31T23:59:59.999Z"),
         post(post_id(BEGAN, 6), "no day", created_at="never"),
+        post(7, "earliest key", created_at="0001-01-01T00:00:00.000Z"),
+        post(8, "latest key", created_at="9999-12-31T23:59:59.999Z"),
         post(2**63 - 1, "great key"),
         {**post(post_id(BEGAN, 7), "named"), "id": "abc"},
         {**post(post_id(BEGAN, 8), "greater"), "id": "9" * 23},
@@ -46,11 +48,11 @@ def indexed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Indexed, Search]:
 
 def test_all_are_read_and_counted(indexed: tuple[Indexed, Search]) -> None:
     done, search = indexed
-    assert (done.posts, done.damaged) == (12, [])
+    assert (done.posts, done.damaged) == (14, [])
     answer = search.ask(Question(facets=FACETS, cells=True))
-    assert answer.count == 12
+    assert answer.count == 14
     days = dict(answer.facets["day"])
-    assert (days["0001-01-01"], days["9999-12-31"]) == (1, 1)
+    assert (days["0001-01-01"], days["9999-12-31"]) == (2, 2)
     assert answer.cells == [(89.5, 179.5, 1)]
 
 
@@ -61,9 +63,11 @@ def test_all_are_read_and_counted(indexed: tuple[Indexed, Search]) -> None:
         ("longword", "xxx"),
         ("xxx*", "xxx"),
         (f"tag:{_LONG[:9_000]} OR tagged", "tagged"),
-        ("until:0001", "first day"),
-        ("since:2100 -great", "last day"),
+        ("until:0001 day", "first day"),
+        ("since:2100 -great day", "last day"),
         ("no day", "no day"),
+        ("until:1900 key", "earliest key"),
+        ("since:2100 latest", "latest key"),
         ("near:89.9,179,50", "pole"),
         ("greater", "greater"),
         ("half", "? half"),

@@ -137,6 +137,17 @@ def test_half_of_a_surrogate_pair_is_a_mark(store: FolderStore) -> None:
     assert in_tables(store, _KEYS) == in_records(store, _KEYS)
 
 
+def test_a_time_of_any_year_is_stored(store: FolderStore) -> None:
+    times = [f"{year}-12-31T23:59:59.999Z" for year in ("0001", "1969", "2079", "9999")]
+    store_harvest(
+        store, _KEYS, [line for n, time in enumerate(times) for line in _posts(n, id=f"{n}", created_at=time)]
+    )
+    build(store, _KEYS)
+    assert in_tables(store, _KEYS) == in_records(store, _KEYS)
+    found = asked(store, "SELECT id, strftime(created_at, '%Y') AS year FROM posts ORDER BY key")
+    assert [tuple(row.values()) for row in found] == [(f"{n}", time[:4]) for n, time in enumerate(times)]
+
+
 def test_rows_are_in_the_order_of_their_keys(store: FolderStore) -> None:
     store_harvest(store, _KEYS, _posts(5, 3, 9, 1))
     build(store, _KEYS)
