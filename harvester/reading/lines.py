@@ -3,10 +3,11 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from harvester.errors import HarvesterError
+from harvester.errors import HarvesterError, NotFound
 from harvester.errors.files import in_words
 from harvester.networks import Network
 from harvester.networks.records import BrokenLine
@@ -60,8 +61,16 @@ def lines(reader: Reader, file: RecordFile, *, on_bad: OnBad | None = None) -> I
 
 
 def raw_lines(reader: Reader, file: RecordFile, *, on_bad: OnBad | None = None) -> Iterator[RawLine]:
-    """The unparsed lines of a file of records."""
-    return stored_lines(reader, file.key, on_bad=on_bad)
+    """The unparsed lines of a file of records; one that is missing or empty is a damaged one."""
+    pieces = reader.pieces(file.key)
+    try:
+        first, why = next(pieces, None), "it is empty"
+    except NotFound:
+        first, why = None, "it is missing"
+    if first is None:
+        hand_on(BadRecord(file.key, 0, why, is_file=True), on_bad)
+        return iter(())
+    return _numbered(chain((first,), pieces), file.key, on_bad)
 
 
 def stored_lines(reader: Reader, key: str, *, on_bad: OnBad | None = None) -> Iterator[RawLine]:

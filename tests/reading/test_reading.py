@@ -6,13 +6,14 @@ import io
 import random
 import sys
 import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from harvester.errors import HarvesterError, NotFound
+from harvester.errors import HarvesterError
 from harvester.reading import BadRecord, RecordFile, lines, local_lines, raw_lines, record_files
 from harvester.reading.files import harvest_folders
 from harvester.store.folder import FolderStore
@@ -76,13 +77,20 @@ def test_a_file_that_no_manifest_names_is_not_finished(store: FolderStore) -> No
     assert list(record_files(reader(store), _KEYS)) == [file]
 
 
-def test_a_file_that_is_gone_is_an_error_where_it_is_read(store: FolderStore) -> None:
+@pytest.mark.parametrize(
+    ("damage", "why"), [(Path.unlink, "it is missing"), (lambda path: path.write_bytes(b""), "it is empty")]
+)
+def test_a_file_that_is_gone_or_empty_is_a_damaged_one(
+    store: FolderStore, damage: Callable[[Path], object], why: str
+) -> None:
     _stored(store, "tweets-20261123090000-000001.jsonl.gz", packed())
     (file,) = record_files(reader(store), _KEYS)
-    _path(store, file.key).unlink()
-    (gone,) = record_files(reader(store), _KEYS)
-    with pytest.raises(NotFound, match="000001"):
-        list(lines(reader(store), gone))
+    damage(_path(store, file.key))
+    with pytest.raises(BadRecord, match=f"000001.jsonl.gz: {why}"):
+        list(lines(reader(store), file))
+    bad: list[BadRecord] = []
+    assert list(lines(reader(store), file, on_bad=bad.append)) == []
+    assert [(each.file, each.line, each.is_file) for each in bad] == [(file.key, 0, True)]
 
 
 def test_a_collection_that_there_is_not_is_said(store: FolderStore) -> None:
