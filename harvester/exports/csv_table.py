@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from harvester.errors import Exit, HarvesterError
-from harvester.exports.output import Output, output
+from harvester.exports.output import output
 from harvester.exports.posts import Posts
 from harvester.exports.written import Written, written
 
@@ -28,7 +28,7 @@ def write(posts: Posts, to: str, options: Mapping[str, Any]) -> Written:
     with output(to) as file:
         if excel:
             file.write(_MARK)
-        table = csv.writer(Encoded(file), delimiter="\t" if options.get("tsv") else ",", lineterminator="\n")
+        table = writer(file.write, delimiter="\t" if options.get("tsv") else ",")
         table.writerow(columns)
         rows: Iterable[list[str]] = map(cells, posts.trees())
         if excel:
@@ -54,14 +54,21 @@ def _no_such(unknown: Sequence[str], usual: Sequence[str]) -> HarvesterError:
     )
 
 
-class Encoded:
-    """Text as UTF-8; half of a surrogate pair is replaced."""
+def writer(write: Callable[[bytes], object], *, delimiter: str = ",") -> Any:
+    """Writes rows as UTF-8, each ended by a line feed; half of a surrogate pair is replaced."""
+    return csv.writer(_Encoded(write), delimiter=delimiter, lineterminator=_END)
 
-    def __init__(self, file: Output) -> None:
-        self._file = file
 
-    def write(self, text: str) -> int:
-        return self._file.write(text.encode("utf-8", "replace"))
+# Only the characters of this are put in quotes, and a carriage return ends a row for many readers.
+_END = "\r\n"
+
+
+class _Encoded:
+    def __init__(self, write: Callable[[bytes], object]) -> None:
+        self._write = write
+
+    def write(self, row: str) -> None:
+        self._write(row[: -len(_END)].encode("utf-8", "replace") + b"\n")
 
 
 def _for_excel(columns: Sequence[str]) -> Callable[[list[str]], list[str]]:

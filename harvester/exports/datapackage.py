@@ -1,6 +1,5 @@
 """`export datapackage`: tables of posts and accounts, with a description of columns (Data Package 2.0)."""
 
-import csv
 from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any
@@ -10,7 +9,6 @@ import orjson
 
 from harvester.documents import Tree
 from harvester.exports import csv_table, described
-from harvester.exports.csv_table import Encoded
 from harvester.exports.external_sort import Sorter
 from harvester.exports.ids import sort_key
 from harvester.exports.output import folder, output
@@ -66,7 +64,7 @@ def write_accounts(posts: Posts, to: str) -> Written:
     with Sorter() as sorter, output(to) as file:
         for each in posts.accounts():
             sorter.add(sort_key(each.id), each.seen_at.encode() + b"\0" + _line.encode(each))
-        table = csv.writer(Encoded(file), lineterminator="\n")
+        table = csv_table.writer(file.write)
         table.writerow(_ACCOUNT)
         for account in _last_seen(sorter):
             table.writerow([_cell(getattr(account, name)) for name in _ACCOUNT])

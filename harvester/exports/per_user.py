@@ -12,6 +12,7 @@ from harvester.exports.output import folder, output
 from harvester.exports.posts import Posts
 from harvester.exports.sorted_by_time import time_key
 from harvester.exports.written import Written
+from harvester.text import counted
 
 # Names may come from any network; none may lead out of its folder.
 _ALLOWED = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
@@ -35,7 +36,7 @@ def write(posts: Posts, to: str, _: Mapping[str, Any]) -> Written:
                     number += 1
             files += 1
             size += (file.within or file).bytes
-    notes = (f"{unknown:,} posts have no author and were left out.",) if unknown else ()
+    notes = (f"{counted(unknown, 'post')} without an author left out.",) if unknown else ()
     return Written(number, size, files=files, notes=notes, figures={"files": files})
 
 

@@ -1,11 +1,10 @@
 """`export tables`: hashtags, mentions, links and accounts as tables of their own, to be joined with posts."""
 
-import csv
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from typing import Any
 
-from harvester.exports.csv_table import Encoded
+from harvester.exports.csv_table import writer
 from harvester.exports.datapackage import write_accounts
 from harvester.exports.output import Output, folder, output
 from harvester.exports.posts import Posts
@@ -75,7 +74,7 @@ def write(posts: Posts, to: str, _: Mapping[str, Any]) -> Written:
 
 
 def _table(file: Output, columns: Iterable[str]) -> Any:
-    table = csv.writer(Encoded(file), lineterminator="\n")
+    table = writer(file.write)
     table.writerow(columns)
     return table
 

@@ -9,7 +9,10 @@ from typing import Any
 
 import pytest
 import twarc_csv  # type: ignore[import-untyped]
+from hypothesis import given
+from hypothesis import strategies as st
 
+from harvester.exports.csv_table import writer
 from tests.support import record_forms
 from tests.support.cli_session import Person
 from tests.support.stored_records import collection_of
@@ -124,6 +127,7 @@ _HOSTILE = (
     "\t=1",
     'a "quoted", text',
     "two\nlines\r\n",
+    "a\rline",
     "\u202eright to left",
     "nul \x00 and \x07",
     "half \ud83d",
@@ -135,6 +139,13 @@ def test_hostile_texts_stay_one_cell(person: Person, tmp_path: Path) -> None:
     rows = _ours(person, "hostile")
     expected = [text.replace("\r", "").replace("\n", r"\n").replace("\ud83d", "?") for text in _HOSTILE]
     assert [row["text"] for row in rows] == expected
+
+
+@given(st.lists(st.lists(st.text("\r\n\t\0\x85\u2028,\"' =x"), min_size=2, max_size=2), max_size=3))
+def test_every_row_that_is_written_is_read_again(rows: list[list[str]]) -> None:
+    written = io.BytesIO()
+    writer(written.write).writerows(rows)
+    assert list(csv.reader(io.StringIO(written.getvalue().decode(), newline=""))) == rows
 
 
 def test_for_excel_ids_keep_their_digits_and_no_text_is_a_formula(person: Person, tmp_path: Path) -> None:

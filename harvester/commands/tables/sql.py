@@ -1,12 +1,10 @@
 """`tables sql`: one SELECT over the tables, its answer as a table, csv or JSON."""
 
-import csv
 import json
 import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import date, datetime
-from io import StringIO
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -74,16 +72,11 @@ def _print_table(names: list[str], rows: Iterator[tuple[Any, ...]]) -> None:
 
 
 def _print_csv(names: list[str], rows: Iterator[tuple[Any, ...]]) -> None:
-    for row in (tuple(names), *()):
-        click.echo(_line(row).encode(), nl=False)
-    for row in rows:
-        click.echo(_line(tuple(map(_cell, row))).encode(), nl=False)
+    from harvester.exports import csv_table
 
-
-def _line(row: tuple[Any, ...]) -> str:
-    written = StringIO()
-    csv.writer(written, lineterminator="\n").writerow(row)
-    return written.getvalue()
+    written = csv_table.writer(lambda row: click.echo(row, nl=False))
+    written.writerow(names)
+    written.writerows(map(_cell, row) for row in rows)
 
 
 def _print_json(names: list[str], rows: Iterator[tuple[Any, ...]]) -> None:

@@ -1,11 +1,10 @@
 """`files show`: chosen members of each post as columns."""
 
-import csv
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from harvester.documents import Tree
-from harvester.exports.csv_table import Encoded
+from harvester.exports.csv_table import writer
 from harvester.exports.output import output
 from harvester.exports.posts import Posts
 from harvester.exports.written import Written, written
@@ -17,7 +16,7 @@ def show(posts: Posts, to: str, columns: Sequence[str], *, as_csv: bool) -> Writ
     missing = {name: place for place, name in enumerate(columns)}
     paths = [column.replace("/", ".").split(".") for column in columns]
     with output(to) as file:
-        table = csv.writer(Encoded(file), lineterminator="\n")
+        table = writer(file.write)
         if as_csv:
             table.writerow(columns)
         for number, cells in enumerate(_cells(posts, paths), 1):  # noqa: B007

@@ -1,11 +1,10 @@
 """Writes the network in the requested format."""
 
-import csv
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import Any
 
-from harvester.exports.csv_table import Encoded
+from harvester.exports.csv_table import writer
 from harvester.exports.graph_xml import Drawing, DrawnEdge, DrawnNode, gexf, graphml
 from harvester.exports.json_lines import line_of
 from harvester.exports.network.edges import KINDS, TOGETHER
@@ -96,13 +95,13 @@ def _tables(graph: Graph, to: str, *, directed: bool) -> Written:
     nodes = edges = size = 0
     with folder(to, known_by=["nodes.csv"]) as made:
         with output(str(made / "nodes.csv")) as file:
-            table = csv.writer(Encoded(file), lineterminator="\n")
+            table = writer(file.write)
             table.writerow(("Id", "Label", "Kind", "Degree", "Weight"))
             for nodes, node in enumerate(graph.nodes(), 1):  # noqa: B007
                 table.writerow(node)
         size += file.bytes
         with output(str(made / "edges.csv")) as file:
-            table = csv.writer(Encoded(file), lineterminator="\n")
+            table = writer(file.write)
             table.writerow(("Source", "Target", "Type", "Weight", *KINDS, "First", "Last", "Sample"))
             direction = "Directed" if directed else "Undirected"
             for edges, edge in enumerate(graph.edges(), 1):  # noqa: B007

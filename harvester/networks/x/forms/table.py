@@ -81,7 +81,8 @@ def _fill(found: list[str], plan: _Plan, tree: Tree) -> None:
             if below:
                 _fill(found, below, value)
         elif place >= 0:
-            found[place] = value if type(value) is str and "\n" not in value else _cell(value)
+            plain = type(value) is str and "\n" not in value and "\r" not in value
+            found[place] = value if plain else _cell(value)
 
 
 _encode = json.JSONEncoder(check_circular=False).encode
