@@ -6,7 +6,7 @@ from harvester.dashboard.overview import Overview
 from harvester.errors import HarvesterError
 from harvester.errors.packages import missing_package
 from harvester.networks.rows import PostRow
-from harvester.reading import lines, record_files
+from harvester.reading import BadRecord, lines, record_files
 from harvester.search.answers import FACETS, Answer, Question, expression_of
 from harvester.search.hits import METRICS, Hit
 from harvester.search.scan import scan
@@ -24,6 +24,10 @@ _READ_AT_MOST = 20_000
 _HITS = 20
 _OF_SIGHTINGS = ("id", "key", "included", "retrieved_at", *METRICS)
 NO_INDEX = "There is no search index of these collections on this machine yet"
+
+
+def _pass(_: BadRecord) -> None:
+    pass
 
 
 class Finder:
@@ -98,7 +102,8 @@ class Finder:
                 rows = [row for row, _, _ in opened.rows(_OF_SIGHTINGS, of_post(post_id))]
         elif self._posts([collection]) <= _READ_AT_MOST:
             read = reader(self._place.store)
-            stored = (line for file in record_files(read, keys) if file.size for line in lines(read, file))
+            # The post itself was found; records beside it may be damaged.
+            stored = (line for file in record_files(read, keys) for line in lines(read, file, on_bad=_pass))
             rows = [row for line in stored for row in line.rows.posts if row.id == post_id]
         else:
             return []

@@ -50,8 +50,9 @@ def _place(before: str) -> tuple[int, int] | None:
     try:
         found = int(key), int(shown or 0)
     except ValueError:
-        found = -1, 0
-    if not (0 <= found[0] < 2**63 and 0 <= found[1] <= _MOST_HITS):
+        found = 0, -1
+    # Keys of posts of before November 2010 are below zero.
+    if not (-(2**63) <= found[0] < 2**63 and 0 <= found[1] <= _MOST_HITS):
         raise refused(f"{before} is not where a page ends.", "Use the value that the page before ends with.")
     return found
 

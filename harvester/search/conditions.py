@@ -21,6 +21,7 @@ from harvester.search.index import PROPERTIES, property_of, schema
 
 _MUST, _SHOULD, _NOT = tantivy.Occur.Must, tantivy.Occur.Should, tantivy.Occur.MustNot
 _INTEGER, _FLOAT = tantivy.FieldType.Integer, tantivy.FieldType.Float
+_GREATEST = 2**63 - 1
 # The maximum number of posts around a place whose distance is measured.
 _MOST_NEAR = 200_000
 # The maximum number of words that a '*' within a phrase stands for.
@@ -74,11 +75,11 @@ class Conditions:
 
     def up_to(self, key: int) -> tantivy.Query:
         """Posts with this key and older ones."""
-        return self._between("key", None, key + 1)
+        return self._between("key", None, key + 1 if key < _GREATEST else None)
 
     def _between(self, name: str, low: int | None, high: int | None) -> tantivy.Query:
         # Both ends are given, as a range without an end is another query in tantivy.
-        lower, upper = -(2**63) if low is None else low, 2**63 - 1 if high is None else high
+        lower, upper = -_GREATEST - 1 if low is None else low, _GREATEST if high is None else high
         return tantivy.Query.range_query(
             self._schema, name, _INTEGER, lower, upper, include_upper=high is None
         )

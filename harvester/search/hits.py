@@ -10,8 +10,18 @@ import msgspec
 
 from harvester.networks.rows import PostRow
 from harvester.search.facts import milliseconds
+from harvester.text import counted
 
-METRICS = ("likes", "reposts", "replies", "quotes", "bookmarks", "impressions")
+# Each with the word for one of it.
+_METRICS = {
+    "likes": "like",
+    "reposts": "repost",
+    "replies": "reply",
+    "quotes": "quote",
+    "bookmarks": "bookmark",
+    "impressions": "impression",
+}
+METRICS = tuple(_METRICS)
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,11 @@ class Hit:
             "file": self.file,
             "line": self.line,
         }
+
+
+def metrics_in_words(metrics: Mapping[str, int]) -> str:
+    """Those that are not 0, as in `1 like, 2 quotes`."""
+    return ", ".join(counted(number, _METRICS.get(name, name)) for name, number in metrics.items() if number)
 
 
 _encode = msgspec.msgpack.Encoder().encode

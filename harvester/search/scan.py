@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from harvester.ledger.rollups import day_name
 from harvester.networks.rows import PostRow
-from harvester.reading import lines, record_files
+from harvester.reading import BadRecord, lines, record_files
+from harvester.reading.lines import OnBad
 from harvester.search.answers import (
     DAY,
     LANG,
@@ -25,6 +26,7 @@ from harvester.search.prefilter import prefilter
 from harvester.store.keys import CollectionKeys
 from harvester.store.reading import Reader
 from harvester.tables.posts import TablePosts, Tables
+from harvester.text import counted
 
 _SECONDS_A_DAY = 86_400
 # What of a post is looked at, and what is shown.
@@ -61,6 +63,7 @@ def scan(
     expression, warnings = expression_of(question)
     copies: dict[int, _Copy] = {}
     sources = set()
+    bad: list[BadRecord] = []
     for collection in collections:
         keys = CollectionKeys(collection)
         if posts := tables.posts(keys) if tables else None:
@@ -68,8 +71,10 @@ def scan(
             _take_from(posts, copies, expression, collection)
         else:
             sources.add("records")
-            for stored in _of_records(reader, keys, copies, show):
+            for stored in _of_records(reader, keys, copies, bad.append, show):
                 _take(stored, copies, expression, collection)
+    if bad:
+        warnings.append(f"{counted(len(bad), 'record')} could not be read, the first: {bad[0].message}")
     found = [copy.found for copy in copies.values() if copy.found]
     found.sort(key=lambda each: each[0].key, reverse=True)
     source = "tables" if sources == {"tables"} else "records"
@@ -84,12 +89,12 @@ def scan(
 
 
 def _of_records(
-    reader: Reader, keys: CollectionKeys, copies: dict[int, _Copy], show: Show | None
+    reader: Reader, keys: CollectionKeys, copies: dict[int, _Copy], on_bad: OnBad, show: Show | None
 ) -> Iterator[_Stored]:
     for place, file in enumerate(record_files(reader, keys)):
         if show:
             show(f"reading {file.key}: {len(copies):,} posts", posts=len(copies))
-        for line in lines(reader, file) if file.size else ():
+        for line in lines(reader, file, on_bad=on_bad):
             for row in line.rows.posts:
                 yield row, file.key, place, line.number
 

@@ -135,6 +135,17 @@ def test_without_an_index_all_files_can_be_read(person: Person, folder: Path, tm
     assert not (tmp_path / "cache").exists()
 
 
+def test_without_an_index_what_cannot_be_read_is_named_and_the_rest_is_found(
+    person: Person, folder: Path
+) -> None:
+    write_harvest(folder, "storms", BEGAN + _HOUR, [[b"{", page([post(post_id(BEGAN, 3), "sea")], BEGAN)]])
+    told = person("search", "sea", "--no-index")
+    assert (told.code, told.out.splitlines()[0]) == (Exit.OK, "2 posts, 2 shown:")
+    (line,) = told.err.splitlines()
+    assert line.startswith("1 record could not be read, the first: collections/storms/harvests/")
+    assert "-000001.jsonl.gz, line 1: is not JSON" in line
+
+
 def test_a_large_store_is_not_indexed_unasked(
     person: Person, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -183,6 +183,23 @@ def test_two_collections_with_the_same_post_have_it_on_two_pages(tmp_path: Path)
     assert sorted(found) == ["one", "three", "two"]
 
 
+def test_posts_of_before_keys_begin_and_of_the_last_key_have_pages(tmp_path: Path) -> None:
+    old = [
+        {"id": f"{year}", "text": "old", "author_id": "12", "created_at": f"{year}-03-21T20:50:14.000Z"}
+        for year in range(2006, 2010)
+    ]
+    write_harvest(tmp_path, "c", BEGAN, [[page([*old, post(2**63 - 1, "new")], BEGAN)]])
+    cache = cache_of(str(tmp_path), str(tmp_path / "cache"))
+    update(cache, reader(FolderStore(tmp_path)), ["c"], whole_store=True)
+    for ask in (Search(cache).ask, lambda question: scan(reader(FolderStore(tmp_path)), ["c"], question)):
+        found, before = [], ""
+        for _ in range(5):
+            answer = ask(Question(limit=1, before=before))
+            found += [hit.id for hit in answer.hits]
+            before = answer.next
+        assert found == [str(2**63 - 1), "2009", "2008", "2007", "2006"]
+
+
 def test_the_best_hits_have_the_word_more_often(tmp_path: Path) -> None:
     texts = ["flood and much else that is long", "flood flood flood", "dry"]
     posts = [post(post_id(BEGAN, at), text) for at, text in enumerate(texts)]
@@ -203,7 +220,7 @@ def test_a_hit_says_where_its_bytes_are(place: tuple[Reader, Cache], search: Sea
     assert search.post(hit.collection, hit.id) == hit
 
 
-@pytest.mark.parametrize("before", ["x", "-1", "1.x", str(2**63), "1.99999999"])
+@pytest.mark.parametrize("before", ["x", "1.-1", "1.x", str(2**63), str(-(2**63) - 1), "1.99999999"])
 def test_a_page_that_does_not_exist_is_refused(before: str) -> None:
     with pytest.raises(HarvesterError, match="is not where a page ends"):
         Question(before=before)

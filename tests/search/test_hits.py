@@ -7,13 +7,18 @@ from hypothesis import strategies as st
 
 from harvester.networks.rows import PostRow
 from harvester.search.facts import facts_of
-from harvester.search.hits import packed, unpacked
+from harvester.search.hits import metrics_in_words, packed, unpacked
 
 _IDS = st.one_of(st.integers(0, 1 << 70).map(str), st.text(max_size=5), st.just("007"))
 _TIMES = st.one_of(
     st.datetimes().map(lambda moment: f"{moment.isoformat(timespec='milliseconds')}Z"),
     st.text(max_size=24),
 )
+
+
+def test_one_of_something_is_no_plural() -> None:
+    told = metrics_in_words({"likes": 1, "reposts": 0, "replies": 1, "quotes": 2})
+    assert told == "1 like, 1 reply, 2 quotes"
 
 
 @given(id=_IDS, author=_IDS, created_at=_TIMES, key=st.integers(0, (1 << 63) - 1))

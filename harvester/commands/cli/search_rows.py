@@ -26,11 +26,14 @@ def answer_lines(answer: "Answer") -> Iterator[str]:
 
 
 def _hit_lines(hit: "Hit") -> Iterator[str]:
+    from harvester.search.hits import metrics_in_words
+
     who = f"@{hit.username}" if hit.username else hit.author_id or "?"
     what = [] if hit.kind == "post" else [hit.kind]
     what += ["included"] if hit.included else []
     what += [hit.place] if hit.place else []
-    what += [f"{value:,} {name}" for name, value in hit.metrics.items() if value and name != "impressions"]
+    metrics = {name: value for name, value in hit.metrics.items() if name != "impressions"}
+    what += list(filter(None, [metrics_in_words(metrics)]))
     yield "  ".join(
         [when(hit.created_at) or "no date", who, hit.collection, hit.id, ", ".join(what)]
     ).rstrip()

@@ -18,20 +18,11 @@ from harvester.errors import Exit, HarvesterError, NotFound
 from harvester.networks.rows import PostRow
 from harvester.reading import Line, lines, record_files
 from harvester.search.answers import LANG, TAG, USER, Answer
-from harvester.search.hits import METRICS, Hit
+from harvester.search.hits import METRICS, Hit, metrics_in_words
 from harvester.store.keys import CollectionKeys
 from harvester.store.reading import reader
-from harvester.text import counted
 
 _KINDS = ("post", "repost", "reply", "quote")
-_ONE = {
-    "likes": "like",
-    "reposts": "repost",
-    "replies": "reply",
-    "quotes": "quote",
-    "bookmarks": "bookmark",
-    "impressions": "impression",
-}
 _HAS = ("geo", "media", "link")
 
 
@@ -118,11 +109,7 @@ def _links(asked: Wanted, field: str, found: list[tuple[str, int]]) -> list[tupl
 
 
 def _hit(hit: Hit, query: str) -> Tree:
-    return {"hit": hit, "pieces": marked(hit.text, query), "metrics": _metrics(hit.metrics)}
-
-
-def _metrics(metrics: Mapping[str, int]) -> str:
-    return ", ".join(counted(number, _ONE.get(name, name)) for name, number in metrics.items() if number)
+    return {"hit": hit, "pieces": marked(hit.text, query), "metrics": metrics_in_words(hit.metrics)}
 
 
 def _row(hit: Hit) -> Tree:
@@ -143,7 +130,7 @@ def _post(pages: Pages, finder: Finder, keys: CollectionKeys, post_id: str) -> P
     sightings = _sightings(finder.sightings(keys.id, hit.id))
     values = {
         "hit": hit,
-        "metrics": _metrics(hit.metrics),
+        "metrics": metrics_in_words(hit.metrics),
         "row": row,
         "inside": _inside(row, rows),
         "sightings": sightings,
