@@ -17,7 +17,7 @@ _DEEPEST = 20
 _QUOTES = {'"': '"', "“": "”", "„": "“", "«": "»"}
 # The minimum length of a prefix; with fewer letters, half of the words of an index would match.
 _LETTERS = 3
-_FIELD = re.compile(r"([A-Za-z_]{1,20}):(?=\S)")
+_FIELD = re.compile(r"([A-Za-z_]{1,20}):")
 _BARE = re.compile(r"\S+")
 
 
@@ -117,7 +117,7 @@ class _Reading:
         if named:
             self.at = named.end()
         value, quoted = self._value()
-        if named and value.strip():
+        if named and value.strip().strip("@#"):
             return FIELDS[name](value.strip())
         if named:
             raise refused(
@@ -126,14 +126,14 @@ class _Reading:
         return self._words(value, quoted=quoted, shown=self.text[begin : self.at])
 
     def _warn_of_field(self, name: str, end: int) -> None:
-        # An address is not meant as a field.
-        if not self.text.startswith("//", end):
+        # An address is not meant as a field, nor is a word with a colon behind it.
+        if self.text[end : end + 1].strip() and not self.text.startswith("//", end):
             meant = similar(name.lower(), FIELDS)
             more = f" (did you mean {meant[0]}:?)" if meant else ""
             self._warn(f"{name}: is not a field{more}; it was read as a word.")
 
     def _value(self) -> tuple[str, bool]:
-        closing = _QUOTES.get(self.text[self.at])
+        closing = _QUOTES.get(self.text[self.at : self.at + 1])
         if closing:
             end = self.text.find(closing, self.at + 1)
             if end < 0:
