@@ -106,8 +106,8 @@ def when(timestamp: str) -> str:
         moment = datetime.fromisoformat(timestamp)
     except ValueError:
         return timestamp
-    moment = moment.astimezone(UTC) if moment.tzinfo else moment
-    return f"{moment:%Y-%m-%d %H:%M:%S}"
+    moment = moment.astimezone(UTC).replace(tzinfo=None) if moment.tzinfo else moment
+    return moment.isoformat(" ", "seconds")
 
 
 def unexpected(error: BaseException) -> str:
