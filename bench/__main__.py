@@ -103,7 +103,7 @@ def _sizes(short: bool) -> Iterator[str]:
     found = [*sizes.curve(numbers), sizes.waiting(users=2_000)]
     found += [sizes.search(posts=posts, memory=_LIMIT), sizes.stream(posts=posts, memory=_LIMIT)]
     if not short:
-        found.append(sizes.overhead(users=1_000_000))
+        found.append(sizes.overhead(users=1_000_000, memory=_LIMIT))
     yield from _sized(found)
 
 

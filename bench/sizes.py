@@ -24,14 +24,15 @@ class Size:
     posts: int
 
 
-def overhead(*, users: int) -> Size:
+def overhead(*, users: int, memory: int = 0) -> Size:
     """A harvest of many users of which all but one are done: nearly no requests, but all the rest."""
     with tempfile.TemporaryDirectory() as folder, emulator("--no-limits", "--users", "1") as base:
         known = user_ids(base)
         ids = [str(10**15 + number) for number in range(users - 1)]
         description = harvests.timelines([*ids, *known], screen_name="somebody", since_id=_SINCE)
         description["sweep"] = {"after": ids[-1], "started": "2026-11-23T00:00:00.000000+00:00"}
-        return _harvested(Path(folder), base, "collection without requests", users, **description)
+        what = "collection without requests"
+        return _harvested(Path(folder), base, what, users, memory=memory, **description)
 
 
 def timelines(*, users: int, posts_each: int, memory: int = 0) -> Size:

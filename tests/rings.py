@@ -64,7 +64,7 @@ EMULATOR_USES = {"aiohttp", "multidict", "oauthlib", "orjson", "yarl"}
 # These take and return values, so they need nothing of the world: no files, network, threads or clock.
 PURE = (
     *("errors", "text", "documents.repeated_keys", "documents", "capacity", "store.keys", "networks.gap"),
-    "store.file_names",
+    *("documents.compact_users", "store.file_names"),
     *("networks.repair", "networks.x.repair.operators", "networks.x.repair.queries"),
     *("collection.description", "collection.secrets", "collection.kinds", "networks.x.rules.values"),
     *("networks.x.rules.collection_rules", "networks.x.rules.translation", "networks.x.rules.packing"),
@@ -72,6 +72,7 @@ PURE = (
     *("collection.kinds.filter", "collection.kinds.repair", "collection.kinds.names"),
     *("collection.kinds.graph", "networks.crawl", "documents.lists"),
     *("collection.changeset", "collection.merge", "collection.changelog", "collection.sinks"),
+    "collection.known",
     *("networks.x.imports.rows", "networks.x.imports.values", "networks.x.imports.rule_files"),
     *(f"networks.x.matching.{name}" for name in ("words", "boxes", "facts", "conditions", "rule_index")),
     *("networks.x.matching.match", "networks.x.matching.attribution", "networks.x.matching.enrichment"),

@@ -1,8 +1,13 @@
 """The difference between two versions of a collection; applying it to the old one gives the new one."""
 
+from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Any
 
-from harvester.documents import Tree
+from harvester.documents import CompactUsers, Tree
+
+# What is an object in JSON.
+_OBJECTS = (dict, CompactUsers)
 
 
 def diff(old: Tree, new: Tree) -> tuple[Tree, list[Any]]:
@@ -19,8 +24,8 @@ def diff(old: Tree, new: Tree) -> tuple[Tree, list[Any]]:
         if before is value and value is not None:
             # What a harvest did not touch is the very same object, such as most of 100,000 users.
             continue
-        if key in old and isinstance(before, dict) and isinstance(value, dict):
-            inner_update, inner_delete = diff(before, value)
+        if isinstance(before, _OBJECTS) and isinstance(value, _OBJECTS):
+            inner_update, inner_delete = diff(*_where_they_differ(before, value))
             if inner_update:
                 update[key] = inner_update
             if inner_delete:
@@ -33,24 +38,27 @@ def diff(old: Tree, new: Tree) -> tuple[Tree, list[Any]]:
     return update, delete
 
 
-def same(one: object, other: object) -> bool:
+def same(one: Any, other: Any) -> bool:
     """Whether two values are one in JSON."""
     if one is other:
         return True
     # In Python True == 1, in JSON they are two values; and a list may hold either.
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(same, one, other))
-    if isinstance(one, dict) and isinstance(other, dict):
+    if isinstance(one, _OBJECTS) and isinstance(other, _OBJECTS):
+        one, other = _where_they_differ(one, other)
         return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
     return type(one) is type(other) and one == other
 
 
-def apply(tree: Tree, update: Tree, delete: list[Any]) -> Tree:
+def apply(tree: Tree, update: Mapping[str, Any], delete: list[Any]) -> Tree:
     """The new tree; keys to delete that are not there are passed over, `tree` stays as it is."""
     new = dict(tree)
     for key, value in update.items():
         before = new.get(key)
-        if isinstance(before, dict) and isinstance(value, dict):
+        if isinstance(before, CompactUsers) and isinstance(value, _OBJECTS):
+            new[key] = before.changed(value, partial(apply, update=value, delete=[]))
+        elif isinstance(before, dict) and isinstance(value, _OBJECTS):
             new[key] = apply(before, value, [])
         else:
             new[key] = apply({}, value, []) if isinstance(value, dict) else value
@@ -59,9 +67,26 @@ def apply(tree: Tree, update: Tree, delete: list[Any]) -> Tree:
             new.pop(entry, None)
             continue
         for key, inner in entry.items():
-            if isinstance(new.get(key), dict):
-                new[key] = apply(new[key], {}, inner)
+            if isinstance(before := new.get(key), CompactUsers):
+                new[key] = before.changed(_named(inner), partial(apply, update={}, delete=inner))
+            elif isinstance(before, dict):
+                new[key] = apply(before, {}, inner)
     return new
+
+
+def _named(delete: list[Any]) -> Iterable[str]:
+    """The keys below which something is deleted, or that are."""
+    for entry in delete:
+        yield from entry if isinstance(entry, dict) else [entry]
+
+
+def _where_they_differ(one: Any, other: Any) -> tuple[Any, Any]:
+    """Two objects without what is alike in both, as far as that can be told at once."""
+    if not isinstance(one, CompactUsers) or not isinstance(other, CompactUsers):
+        return one, other
+    differ = one.differing(other)
+    mine, theirs = ({user: users[user] for user in users if user in differ} for users in (one, other))
+    return mine, theirs
 
 
 def merged(patch: Tree, later: Tree) -> Tree:
@@ -98,7 +123,10 @@ def patched(tree: Tree, patch: Tree) -> Tree:
             new.pop(key, None)
         elif isinstance(value, dict):
             before = new.get(key)
-            new[key] = patched(before if isinstance(before, dict) else {}, value)
+            if isinstance(before, CompactUsers):
+                new[key] = before.changed(value, partial(patched, patch=value))
+            else:
+                new[key] = patched(before if isinstance(before, dict) else {}, value)
         else:
             new[key] = value
     return new

@@ -11,7 +11,7 @@ from harvester.collection.kinds.kind import PLACEHOLDER, misshapen, unknown
 from harvester.collection.secrets import PROFILE, SECTIONS
 from harvester.collection.shards import SHARD_OF, SHARDS, shard_problems
 from harvester.collection.workers import WORKER_OF, WORKERS, worker_problems
-from harvester.documents import Tree
+from harvester.documents import CompactUsers, Tree
 from harvester.store.keys import id_problem
 
 _KNOWN = {
@@ -104,8 +104,8 @@ def budget(tree: Mapping[str, Any], *, setting: float) -> float | None:
 def _placeholders(value: Any, where: str) -> Iterator[str]:
     if isinstance(value, str) and value.startswith(PLACEHOLDER):
         yield f"{where} still holds the template's text {value!r}."
-    elif isinstance(value, dict):
-        for key, inner in value.items():
+    elif isinstance(value, dict | CompactUsers):
+        for key, inner in value.items() if isinstance(value, dict) else value.holding(b'"<'):
             # Only what may hold any is looked into: 100,000 users have 300,000 texts.
             if not isinstance(inner, str) or inner.startswith(PLACEHOLDER):
                 yield from _placeholders(inner, f"{where}.{key}" if where else key)
@@ -158,4 +158,4 @@ def with_harvest(current: Tree, used: Mapping[str, Any], learnt: Tree) -> Tree:
 
 
 def _has(users: Any, user: str) -> bool:
-    return isinstance(users, dict) and isinstance(users.get(user), dict)
+    return isinstance(users, dict | CompactUsers) and isinstance(users.get(user), dict)

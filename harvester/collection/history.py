@@ -19,8 +19,9 @@ from harvester.clock import moment, timestamp
 from harvester.collection import replay
 from harvester.collection.changeset import apply, diff, same
 from harvester.collection.description import with_state
+from harvester.collection.known import Known
 from harvester.collection.secrets import without_secrets
-from harvester.documents import Changeset, Tree, checked, object_in, unambiguous, written
+from harvester.documents import Changeset, Tree, checked, object_in, opened, pieces, unambiguous, written
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound
 from harvester.store import Store, Stored
 from harvester.store.keys import ROOT, CollectionKeys, changeset_version
@@ -95,44 +96,64 @@ def add(store: Store, keys: CollectionKeys, tree: Tree) -> Tree:
 
 
 def edit(
-    store: Store, keys: CollectionKeys, change: Callable[[Tree], Tree], *, note: str = "", harvest: str = ""
+    store: Store,
+    keys: CollectionKeys,
+    change: Callable[[Tree], Tree],
+    *,
+    note: str = "",
+    harvest: str = "",
+    compact: bool = False,
 ) -> Tree:
     """The collection after `change`, which is called again whenever somebody else was faster.
 
-    Nothing is written where nothing changes.
+    Nothing is written where nothing changes. `change` is given `compact` users where that is set.
     """
     for _ in range(_TRIES):
         # In a step of its own, which leaves nothing behind: of 100,000 users a version takes 50 MB.
-        edited = _edit_once(store, keys, change, note=note, harvest=harvest)
+        edited = _edit_once(store, keys, change, note=note, harvest=harvest, compact=compact)
         if edited is not None:
             return edited
     raise _busy(keys)
 
 
 def _edit_once(
-    store: Store, keys: CollectionKeys, change: Callable[[Tree], Tree], *, note: str, harvest: str
+    store: Store,
+    keys: CollectionKeys,
+    change: Callable[[Tree], Tree],
+    *,
+    note: str,
+    harvest: str,
+    compact: bool,
 ) -> Tree | None:
     """The collection after `change`; None where it has to be read again before."""
-    tree, version = adopt(store, keys)
+    tree, version = adopt(store, keys, compact=compact)
     new = change(tree)
     if same(tree, new):
         return tree
     return _replace(store, keys, version, tree, new, note=note, harvest=harvest)
 
 
-def adopt(store: Store, keys: CollectionKeys) -> tuple[Tree, str]:
-    """The collection and its version, after what was put there or changed by hand has got its changeset."""
+def adopt(
+    store: Store, keys: CollectionKeys, *, compact: bool = False, known: Known | None = None
+) -> tuple[Tree, str]:
+    """The collection and its version, after what was put there or changed by hand has got its changeset.
+
+    If it is still the version that is `known`, it is not parsed again.
+    """
     for _ in range(_TRIES):
-        found = _adopt_once(store, keys)
+        found = _adopt_once(store, keys, compact=compact, known=known)
         if found is not None:
             return found
     raise _busy(keys)
 
 
-def _adopt_once(store: Store, keys: CollectionKeys) -> tuple[Tree, str] | None:
+def _adopt_once(
+    store: Store, keys: CollectionKeys, *, compact: bool, known: Known | None
+) -> tuple[Tree, str] | None:
     """The collection and its version; None where it has to be read again before."""
     stored = read(store, keys)
-    tree, version = _parsed(stored, keys), stored.version
+    version = stored.version
+    tree = (known and known.taken(version)) or _parsed(stored, keys, compact=compact)
     del stored
     if not _is_told(store, keys, tree):
         _adopt(store, keys, version, tree)
@@ -149,6 +170,9 @@ def _left(store: Store, keys: CollectionKeys) -> Tree:
 def _adopt(store: Store, keys: CollectionKeys, stored: str, tree: Tree) -> None:
     left, copied = _left(store, keys), tree.get("changeset")
     left["version"] = max(_version(left), _version(tree))
+    if left.get("users"):
+        # What was learnt of each is merged with what a person wrote.
+        tree = opened(tree)
     before = replay.tree_at(store, keys, copied) if isinstance(copied, str) else None
     new = with_state(tree, left) if before is None else apply(left, *diff(before, tree))
     _replace(store, keys, stored, left, new, note="Changed by hand.")
@@ -244,8 +268,8 @@ def _is_history(store: Store, keys: CollectionKeys, name: str) -> bool:
     return name in replay.chain(store, keys, head, down_to=changeset_version(name))
 
 
-def _parsed(stored: Stored, keys: CollectionKeys) -> Tree:
-    return unambiguous(stored.data, keys.collection, hint=REPAIR)
+def _parsed(stored: Stored, keys: CollectionKeys, *, compact: bool = False) -> Tree:
+    return unambiguous(stored.data, keys.collection, hint=REPAIR, compact=compact)
 
 
 def _version(tree: Tree) -> int:
@@ -261,7 +285,10 @@ def _timestamp(tree: Tree) -> datetime:
 
 
 def _digest(tree: Tree) -> str:
-    return hashlib.sha256(orjson.dumps(without_secrets(tree), option=orjson.OPT_SORT_KEYS)).hexdigest()
+    found = hashlib.sha256()
+    for piece in pieces(without_secrets(tree), option=orjson.OPT_SORT_KEYS):
+        found.update(piece)
+    return found.hexdigest()
 
 
 def _busy(keys: CollectionKeys) -> HarvesterError:

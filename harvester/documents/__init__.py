@@ -4,10 +4,16 @@ docs/data-layout.md says what each field means. What was read may have been chan
 what a harvest writes, and who reads what others may have written looks first.
 """
 
+import io
+from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
 
 import orjson
 
+from harvester.documents.compact_users import CompactUsers as CompactUsers
+from harvester.documents.compact_users import compact_members
+from harvester.documents.compact_users import opened as opened
+from harvester.documents.compact_users import pieces as pieces
 from harvester.documents.repeated_keys import given_twice
 from harvester.documents.sections import FilterSection as FilterSection
 from harvester.documents.sections import RepairSection as RepairSection
@@ -44,7 +50,7 @@ class Collection(TypedDict, total=False):
     shard_of: str
     workers: Tree
     worker_of: str
-    users: dict[str, User]
+    users: Mapping[str, User]
     delete_users_for: list[str]
     delete_users_after: int | str
     look_up_days: int | str
@@ -212,11 +218,19 @@ class Changeset(TypedDict):
 
 
 def checked(
-    data: bytes | str, name: str, *members: str, hint: str = "", exit_code: Exit = Exit.ERROR
+    data: bytes | str,
+    name: str,
+    *members: str,
+    hint: str = "",
+    exit_code: Exit = Exit.ERROR,
+    compact: bool = False,
 ) -> Tree:
-    """The object in `data`, which has these members; else raises, with `name` for what it was read from."""
+    """The object in `data`, which has these members; else raises, with `name` for what it was read from.
+
+    If it is to be `compact`, users are, where that is possible.
+    """
     try:
-        found = value_in(data)
+        found = compact_in(data) if compact else value_in(data)
     except orjson.JSONDecodeError as error:
         raise HarvesterError(f"{name} is not JSON: {error}.", hint=hint, exit_code=exit_code) from error
     if not isinstance(found, dict):
@@ -226,12 +240,14 @@ def checked(
     return found
 
 
-def unambiguous(data: bytes | str, name: str, *, hint: str = "", exit_code: Exit = Exit.ERROR) -> Tree:
+def unambiguous(
+    data: bytes | str, name: str, *, hint: str = "", exit_code: Exit = Exit.ERROR, compact: bool = False
+) -> Tree:
     """The object in a document that people edit, as `checked`; raises, too, where a key is given twice.
 
     JSON does not say which of the two counts: readers take the last, and a person may mean the first.
     """
-    found = checked(data, name, hint=hint, exit_code=exit_code)
+    found = checked(data, name, hint=hint, exit_code=exit_code, compact=compact)
     if twice := given_twice(data, found):
         hint = f"Keep one of each. {hint}".rstrip()
         raise HarvesterError(f"{name} is ambiguous.", twice, hint, exit_code=exit_code)
@@ -252,6 +268,14 @@ def value_in(data: bytes | str) -> Any:
     return orjson.loads(data)
 
 
+def compact_in(data: bytes | str) -> Any:
+    """As `value_in`, but the users of a collection are compact, where they are an object."""
+    try:
+        return compact_members(data)
+    except (ValueError, TypeError, RecursionError):
+        return value_in(data)
+
+
 def object_in(data: bytes | str) -> Tree:
     """The object in `data`; an empty one where there is none."""
     try:
@@ -263,4 +287,8 @@ def object_in(data: bytes | str) -> Tree:
 
 def written(value: Any) -> bytes:
     """As documents are stored: indented, with a line end."""
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    # It gives away what was written to it without a copy.
+    text = io.BytesIO()
+    for piece in pieces(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE):
+        text.write(piece)
+    return text.getvalue()

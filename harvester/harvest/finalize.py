@@ -116,6 +116,7 @@ class Ending:
             lambda current: with_harvest(current, self.used, self.work.state.patch),
             note="Changes based on harvest.",
             harvest=self.work.state.harvest,
+            compact=True,
         )
 
     def _write_summary(self) -> None:

@@ -5,14 +5,15 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from harvester.clock import Clock, Stop, timestamp
 from harvester.collection import history
 from harvester.collection.kinds import is_stream
+from harvester.collection.known import Known
 from harvester.collection.shards import require_no_shards
 from harvester.collection.workers import require_no_workers
-from harvester.documents import Collection, HarvestSummary, LockContent, Tree, value_in
+from harvester.documents import Collection, HarvestSummary, LockContent, Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.errors.files import in_words
 from harvester.harvest import missed_interval
@@ -35,7 +36,7 @@ from harvester.harvest.workdir import State
 from harvester.networks import Client, Source
 from harvester.networks.registry import network_of
 from harvester.networks.rule_counts import RuleCounts
-from harvester.networks.validation import as_valid, parsed
+from harvester.networks.validation import as_valid, parsed, require_valid
 from harvester.settings import Settings
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys, RepairKeys
@@ -111,8 +112,10 @@ class Harvest:
         )
         self._uploads: Uploads | None = None
         self._run: Run | None = None
-        # The version of the collection that was found to be valid.
-        self._valid = ""
+        self._where = f"The collection.json of {self.keys.id} in {self.store.name}"
+        self._of_repairs = isinstance(self.keys, RepairKeys)
+        # The collection that was found to be valid, until the harvest has begun.
+        self._valid: Known | None = None
         # What the lock of one that died said.
         self._taken_over: LockContent | None = None
         # The timestamp of the harvest that died, where this one finished it.
@@ -120,7 +123,7 @@ class Harvest:
 
     def run(self) -> Outcome:
         """Collect, and return how it ended; raises only what kept it from beginning."""
-        self._patience.until(lambda: self._collection(self.store))
+        self._patience.until(self._require_collection)
         self._taken_over = self._patience.until(self._lock.acquire)
         self._lock.keep()
         self._uploads = Uploads(clock=self.clock, stop=self.stop, patience=self.settings.store_patience)
@@ -169,9 +172,7 @@ class Harvest:
         """What an earlier harvest left is finished, and this one has its folder."""
         context = self._context
         self._finish_the_dead(uploads)
-        tree, version = history.adopt(context.store, self.keys)
-        # Unless it was changed since, it was found to be valid.
-        collection = as_valid(tree) if version == self._valid else self._collection(context.store)
+        collection = self._adopted(context.store)
         require_no_shards(collection)
         require_no_workers(collection)
         network = network_of(collection)
@@ -190,17 +191,26 @@ class Harvest:
             self._lock.heartbeat = lambda: self._heartbeat.word
         return Run(context, claim(context, collection), source, uploads)
 
-    def _collection(self, store: Store) -> Collection:
-        stored = history.read(store, self.keys)
-        if stored.version == self._valid:
+    def _adopted(self, store: Store) -> Collection:
+        """The collection to harvest, which has its changeset."""
+        valid, self._valid = self._valid, None
+        tree, version = history.adopt(store, self.keys, compact=True, known=valid)
+        if valid and valid.version == version:
             # To go over 100,000 users twice takes as long as all else that is done with them.
-            tree: Collection = value_in(stored.data)
-            return tree
-        where = f"The collection.json of {self.keys.id} in {self.store.name}"
-        of_repairs = isinstance(self.keys, RepairKeys)
-        tree = parsed(stored.data, where, collection_id=self.keys.id, of_repairs=of_repairs)
-        self._valid = stored.version
-        return tree
+            return as_valid(tree)
+        return require_valid(tree, self._where, collection_id=self.keys.id, of_repairs=self._of_repairs)
+
+    def _require_collection(self) -> None:
+        """Raise where there is no valid collection, before anything is written."""
+        stored = history.read(self.store, self.keys)
+        tree = parsed(
+            stored.data,
+            self._where,
+            collection_id=self.keys.id,
+            of_repairs=self._of_repairs,
+            compact=True,
+        )
+        self._valid = Known(cast(Tree, tree), stored.version)
 
     def _finish_the_dead(self, uploads: Uploads) -> None:
         """Finish the harvest that died, if the last one did."""
@@ -214,6 +224,8 @@ class Harvest:
             lock=self._taken_over,
         )
         if recovered:
+            # Its end needs the room of one collection itself, and makes another version of it.
+            self._valid = None
             summary = recovered.summary
             progress = Progress(
                 self.keys.id,

@@ -9,9 +9,12 @@ from harvester.errors import HarvesterError
 from harvester.networks.registry import network_of, usual
 
 
-def parsed(data: bytes, where: str, *, collection_id: str = "", of_repairs: bool = False) -> Collection:
+def parsed(
+    data: bytes, where: str, *, collection_id: str = "", of_repairs: bool = False, compact: bool = False
+) -> Collection:
     """The collection in `data`, valid and of that id; every problem of it in one HarvesterError otherwise."""
-    tree = unambiguous(data, where, hint="Mend the file, or restore it from its changesets.")
+    hint = "Mend the file, or restore it from its changesets."
+    tree = unambiguous(data, where, hint=hint, compact=compact)
     return require_valid(tree, where, collection_id=collection_id, of_repairs=of_repairs)
 
 

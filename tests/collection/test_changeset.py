@@ -7,7 +7,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvester.collection.changeset import apply, diff, merge_into, merged, patched
+from harvester.collection.changeset import apply, diff, merge_into, merged, patched, same
+from harvester.documents import CompactUsers, opened, written
 from tests.support.examples import examples
 
 _KEYS = ("a", "b", "c", "users", "123", "")
@@ -64,6 +65,26 @@ def test_applying_the_difference_gives_the_new_tree(old: Any, new: Any) -> None:
 def test_what_is_equal_has_no_difference_and_what_is_not_has_one(old: Any, new: Any) -> None:
     assert diff(old, copy.deepcopy(old)) == ({}, [])
     assert (diff(old, new) == ({}, [])) == _exactly(old, new)
+
+
+def _with_compact_users(tree: Any) -> Any:
+    users = tree.get("users")
+    return {**tree, "users": CompactUsers.of(users)} if isinstance(users, dict) else tree
+
+
+@settings(max_examples=examples(1000))
+@given(_trees(), _trees(), _trees(), st.sampled_from([(True, True), (True, False), (False, True)]))
+def test_compact_users_change_as_others_do(old: Any, new: Any, patch: Any, which: Any) -> None:
+    one, other = (
+        _with_compact_users(tree) if compact else tree
+        for tree, compact in zip((old, new), which, strict=True)
+    )
+    update, delete = diff(one, other)
+    assert written([update, delete]) == written(list(diff(old, new)))
+    assert _exactly(opened(apply(one, update, delete)), new)
+    assert same(one, other) == _exactly(old, new)
+    assert same(one, old)
+    assert _exactly(opened(patched(one, patch)), opened(patched(old, patch)))
 
 
 @settings(max_examples=examples(1000))

@@ -266,10 +266,11 @@ class TestSecrets:
 
 
 class TestByHand:
-    def test_what_was_put_there_has_a_history_from_then_on(self, place: Place) -> None:
+    @pytest.mark.parametrize("compact", [False, True])
+    def test_what_was_put_there_has_a_history_from_then_on(self, place: Place, compact: bool) -> None:
         store = place.store()
         _put(store, _timelines(**{"1": {"screen_name": "one"}}))
-        history.adopt(store, KEYS)
+        history.adopt(store, KEYS, compact=compact)
         assert _current(store)["users"] == {"1": {"screen_name": "one"}}
         _require_whole(store)
 
@@ -289,7 +290,10 @@ class TestByHand:
         assert _current(store)["users"] == {"1": {}}
         _require_whole(store)
 
-    def test_a_copy_edited_since_before_a_harvest_is_merged_with_it(self, store: FolderStore) -> None:
+    @pytest.mark.parametrize("compact", [False, True])
+    def test_a_copy_edited_since_before_a_harvest_is_merged_with_it(
+        self, store: FolderStore, compact: bool
+    ) -> None:
         """Saved by an editor that was opened before the harvest ended."""
         history.add(store, KEYS, _timelines(**{"1": {"since_id": "5"}, "2": {}, "3": {}}))
         copy = _current(store)
@@ -297,18 +301,21 @@ class TestByHand:
         history.edit(store, KEYS, _with("2", since_id="8"))
         history.edit(store, KEYS, _with("3", since_id="7"))
         _put(store, {**_without("2")(copy), "title": "by hand"})
-        history.adopt(store, KEYS)
+        history.adopt(store, KEYS, compact=compact)
         assert _current(store)["users"] == {"1": {"since_id": "9"}, "3": {"since_id": "7"}}
         assert _current(store)["title"] == "by hand"
         assert _current(store)["version"] == 5
         _require_whole(store)
 
-    def test_a_collection_written_anew_keeps_what_was_learnt_of_its_users(self, store: FolderStore) -> None:
+    @pytest.mark.parametrize("compact", [False, True])
+    def test_a_collection_written_anew_keeps_what_was_learnt_of_its_users(
+        self, store: FolderStore, compact: bool
+    ) -> None:
         history.add(store, KEYS, _timelines(**{"1": {}, "2": {}}))
         history.edit(store, KEYS, _with("1", since_id="9", screen_name="one"))
         history.edit(store, KEYS, _with("2", since_id="8"))
         _put(store, _timelines(**{"1": {"screen_name": "uno"}, "3": {}}))
-        history.adopt(store, KEYS)
+        history.adopt(store, KEYS, compact=compact)
         assert _current(store)["users"] == {"1": {"since_id": "9", "screen_name": "uno"}, "3": {}}
         _require_whole(store)
 

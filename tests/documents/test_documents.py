@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harvester.documents import checked, object_in, unambiguous, value_in, written
+from harvester.documents import checked, object_in, opened, unambiguous, value_in, written
 from harvester.errors import Exit, HarvesterError
 from tests.support.examples import examples
 
@@ -111,16 +111,20 @@ _VALUES = st.recursive(
 
 
 @settings(max_examples=examples(500))
-@given(st.dictionaries(_KEYS, _VALUES, max_size=6), st.integers(0, 1 << 32), st.booleans())
+@given(st.dictionaries(_KEYS | st.just("users"), _VALUES, max_size=6), st.integers(0, 1 << 32), st.booleans())
 def test_a_document_is_read_only_if_no_key_is_given_twice(tree: Any, seed: int, repeats: bool) -> None:
     writer = _Writer(seed, repeats=repeats)
     text = writer.text(tree)
     if not writer.twice:
         assert unambiguous(text, "it") == unambiguous(text.encode(), "it") == tree
+        assert opened(unambiguous(text, "it", compact=True)) == tree
         return
     with pytest.raises(HarvesterError) as raised:
         unambiguous(text, "it", hint="Mend it.", exit_code=Exit.USAGE)
     told = raised.value
+    with pytest.raises(HarvesterError) as compact:
+        unambiguous(text, "it", compact=True)
+    assert compact.value.problems == told.problems
     assert (told.message, told.hint) == ("it is ambiguous.", "Keep one of each. Mend it.")
     assert len(told.problems) >= len(writer.twice)
     for key, lines in writer.twice.items():

@@ -18,7 +18,7 @@ from harvester.collection.kinds.kind import (
 )
 from harvester.collection.kinds.names import GRAPH
 from harvester.collection.kinds.user_timeline import LEARNED_OF_USERS, user_problems
-from harvester.documents import Tree
+from harvester.documents import CompactUsers, Tree
 from harvester.text import counted
 
 _LEARNED = ("crawl", "last_crawl")
@@ -41,7 +41,7 @@ def _problems(tree: Tree, rules: Rules) -> Iterator[str]:
         yield f"The network {rules.network} has no lists of followers to collect."
         return
     users = tree.get("users")
-    if not isinstance(users, dict):
+    if not isinstance(users, dict | CompactUsers):
         example = '{"12": {}, "13": {}}'
         yield f"A graph collection, but users is missing or no object, e.g. {example}."
     else:

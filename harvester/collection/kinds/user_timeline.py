@@ -18,7 +18,7 @@ from harvester.collection.kinds.kind import (
     unknown,
 )
 from harvester.collection.kinds.names import USER_TIMELINE
-from harvester.documents import Tree
+from harvester.documents import CompactUsers, Tree
 from harvester.text import counted
 
 LEARNED_OF_USERS = ("screen_name", "since_id", "resume", "sightings", "looked_up", "tweet_count")
@@ -48,7 +48,7 @@ def _problems(tree: Tree, rules: Rules) -> Iterator[str]:
     users = tree.get("users")
     if users is None:
         yield "A user_timeline collection, but missing users."
-    elif not isinstance(users, dict):
+    elif not isinstance(users, dict | CompactUsers):
         yield misshapen("Users", '{"12": {}, "13": {}}')
     else:
         yield from user_problems(users, rules, {*LEARNED_OF_USERS, *rules.keys_of(USER_TIMELINE)})
@@ -64,7 +64,7 @@ def _problems(tree: Tree, rules: Rules) -> Iterator[str]:
     yield from count_problems(tree, "look_up_days", "", least=0)
 
 
-def user_problems(users: Tree, rules: Rules, known: Set[str]) -> Iterator[str]:
+def user_problems(users: Mapping[str, Any], rules: Rules, known: Set[str]) -> Iterator[str]:
     """What stands against the users of a collection, of each of which this may be `known`."""
     shapes = {**_OF_A_USER, "resume": resume_shape(rules)}
     for user_id, user in users.items():

@@ -6,7 +6,7 @@ in a row it was seen decides whether `delete_users_for` applies, and every delet
 
 import json
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -34,7 +34,7 @@ class AccountStates:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._users: dict[str, User] = job.collection["users"]
+        self._users: Mapping[str, User] = job.collection["users"]
         self._delete_for = set(job.collection.get("delete_users_for", ()))
         self._delete_after = count(job.collection, "delete_users_after", default=1)
         self._guard = threading.Lock()

@@ -6,6 +6,7 @@ user holds a `resume`. `sweep` in the collection says after which user a harvest
 
 import logging
 import threading
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -56,7 +57,7 @@ def _order(job: Job) -> tuple[list[str], str]:
 class _Sweep:
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._users: dict[str, User] = job.collection["users"]
+        self._users: Mapping[str, User] = job.collection["users"]
         self._accounts = AccountStates(job)
         self._follower = Follower(job, page_size=_PAGE, least=_LEAST, depth=_DEPTH)
         self._room = PageRoom(job.stop)
