@@ -8,7 +8,10 @@ from typing import Any
 from harvester.documents import Tree
 
 EXACTLY_ONCE = "exactly_once"
-_SERVER = r"(?:\[[\dA-Fa-f:.]+\]|[\w.-]+):\d{1,5}"
+# A host by its labels, as DNS has them, and a port.
+HOST = r"(?=[\w.-]{1,253}(?![\w.-]))\w(?:[\w-]{0,61}\w)?(?:\.\w(?:[\w-]{0,61}\w)?)*\.?"
+PORT = r"(?:[1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])"
+_SERVER = rf"(?:\[[\dA-Fa-f:.]+\]|{HOST}):{PORT}"
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
-from harvester.collection.kafka_sink import KAFKA_KEYS, KAFKA_NEEDS, kafka_problems
+from harvester.collection.kafka_sink import HOST, KAFKA_KEYS, KAFKA_NEEDS, PORT, kafka_problems
 from harvester.collection.kinds.kind import unknown
 from harvester.documents import Tree
 from harvester.text import similar
@@ -15,7 +15,8 @@ _COMMON = frozenset({"type", "name", "from", "secret", "enrich", "traptor_names"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,49}")
 _SECRET = re.compile(r"ssm:(/[\w.-]+){2,12}|env:[A-Za-z_]\w*", re.ASCII)
 _URL = re.compile(
-    r"(?:https://[\w.-]+|http://(?:localhost|127(?:\.\d{1,3}){3}|\[::1\]))(?::\d{1,5})?(?:[/?][!-~]*)?",
+    rf"(?:https://{HOST}|http://(?:localhost|127(?:\.\d{{1,3}}){{3}}|\[::1\]))"
+    rf"(?::{PORT})?(?:[/?][!-~]*)?",
     re.ASCII,
 )
 _DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:Z|\+00:00)?)?")

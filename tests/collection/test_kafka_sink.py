@@ -39,6 +39,8 @@ def test_what_is_needed_and_all_that_is_known_is_valid() -> None:
     ("change", "words"),
     [
         ({"servers": "b1"}, "sinks[1].servers is 'b1'; use HOST:PORT, and commas between several."),
+        ({"servers": "b1:99999"}, "sinks[1].servers is 'b1:99999'; use HOST:PORT"),
+        ({"servers": "b1:9092,a..b:9092"}, "use HOST:PORT"),
         ({"servers": ["b1:9092"]}, "sinks[1].servers is ['b1:9092']; use HOST:PORT"),
         ({"topic": "my posts"}, "sinks[1].topic is 'my posts'; use up to 240 letters"),
         ({"topic": ".."}, "sinks[1].topic is '..'"),
