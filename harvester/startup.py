@@ -20,6 +20,7 @@ def container() -> None:
 
 def enter(door: str) -> None:
     """Run the command line of `person` or `container`, and exit with its code."""
+    _hold_descriptors()
     if sys.version_info < _PYTHON:
         sys.exit(f"This is Python {sys.version.split()[0]} ({sys.executable}); 3.11 or newer is needed.")
     # Who starts this in the background has Ctrl-C ignored, and so it stays.
@@ -48,6 +49,19 @@ def enter(door: str) -> None:
         # The result stands; a Ctrl-C while the process ends may only hurry it.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.exit(code)
+
+
+def _hold_descriptors() -> None:
+    """Open what was closed of standard input, output and error.
+
+    Otherwise the next file or connection that is opened has its number, and gets what is printed.
+    """
+    # What is written to standard output fails, as it would where it is closed.
+    for number, mode in enumerate((os.O_RDONLY, os.O_RDONLY, os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, mode)
 
 
 def _remedy(package: str) -> str:

@@ -80,3 +80,16 @@ def test_an_old_python_is_told_which_one_is_needed(checkout: Path) -> None:
     script = "import sys; sys.version_info = (3, 10, 4); from harvester.startup import person; person()"
     line = _said(checkout, "-c", script)
     assert line.endswith(f"({sys.executable}); 3.11 or newer is needed.")
+
+
+def test_what_was_closed_of_the_standard_files_is_no_number_for_others(checkout: Path) -> None:
+    """Otherwise a record, or a line of the log, would be written into a file of the store."""
+    script = (
+        "import os, sys\n"
+        "from harvester.startup import person\n"
+        "try: person()\n"
+        "except SystemExit: print(os.open('twarc_cloud.py', os.O_RDONLY), file=sys.stderr)"
+    )
+    closed = ["sh", "-c", 'exec "$@" <&- >&-', "sh", sys.executable, "-S", "-c", script]
+    said = subprocess.run(closed, cwd=checkout, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert int(said.stderr) > 2

@@ -80,6 +80,8 @@ def say_error(text: str) -> None:
 
 def _silence_stdout() -> None:
     """Send what is left in Python's buffer nowhere: at exit it would fail again, with a traceback."""
+    if not sys.stdout:
+        return
     with suppress(OSError, ValueError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, sys.stdout.fileno())

@@ -1,5 +1,6 @@
 """What others wrote is shown and does nothing: no terminal is moved, no line of a log is forged."""
 
+import errno
 import io
 import json
 import logging
@@ -174,6 +175,19 @@ def test_an_error_that_nobody_foresaw_is_a_line_without_its_words(capsys: pytest
 
     assert run(command, []) == 1
     assert capsys.readouterr().err.startswith("Unexpected KeyError")
+
+
+def test_an_output_that_is_closed_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @click.command()
+    def command() -> None:
+        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
+
+    # As Python has it where standard output is closed.
+    monkeypatch.setattr(sys, "stdout", None)
+    assert run(command, []) == 1
+    assert capsys.readouterr().err == "The output cannot be used: Bad file descriptor.\n"
 
 
 def _interrupted(*words: str, imports: int, folder: Path) -> tuple[int, str]:
