@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from urllib.parse import quote
 
 from harvester import __version__
 from harvester.clock import http_date
@@ -18,6 +19,8 @@ _CONNECTIONS = 4
 # The record is not at fault: the address, the key, or too many requests.
 _REFUSED, _LATER = (401, 403, 407), (408, 425, 429)
 _REASON = 200
+# https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md, 3.1.3.2
+_PLAIN = "".join(sign for sign in map(chr, range(0x21, 0x7F)) if sign not in '"%')
 
 
 def opened(asked: Asked, around: Surroundings) -> "Webhook":
@@ -75,10 +78,10 @@ class Webhook:
         first = unit[0]
         body = first.value if self._batch == 1 else b"[" + b",".join(each.value for each in unit) + b"]"
         sent = int(self._clock.now().timestamp())
-        found = headers(self._key, name=first.id, sent=sent, body=body)
+        found = headers(self._key, name=_encoded(first.id), sent=sent, body=body)
         found |= {"content-type": CONTENT_TYPE, "user-agent": f"twarc-cloud/{__version__}"}
         if self._batch == 1:
-            found |= self._attributes.of(first)
+            found |= {name: _encoded(value) for name, value in self._attributes.of(first)}
         return body, found
 
     def _away(self, answer: Answer) -> SinkAway | None:
@@ -103,6 +106,11 @@ class Webhook:
     def close(self) -> None:
         self._address.close()
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _encoded(value: str) -> str:
+    """As CloudEvents has it in headers: what is not printable in ASCII is percent-encoded, so are these."""
+    return quote(value, safe=_PLAIN, errors="replace")
 
 
 def _said(answer: Answer) -> str:

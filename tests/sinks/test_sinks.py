@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -14,8 +15,9 @@ from typing import Any
 
 import orjson
 import pytest
+from msgspec import structs
 
-from harvester.clock import Stop, SystemClock
+from harvester.clock import Stop, Stopped, SystemClock
 from harvester.sinks import Asked, Message, Position, Sink, SinkAway, SinkClosed, Surroundings
 from harvester.sinks.opening import open_sink
 from harvester.sinks.stdout import Stdout
@@ -63,7 +65,7 @@ def case(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[_Case]:
     if request.param == "stdout":
         with (tmp_path / "out").open("ab") as out:
             arrived = lambda: [orjson.loads(line)["data"]["id"] for line in (tmp_path / "out").open()]  # noqa: E731
-            yield _Case(Stdout(out.fileno()), arrived)
+            yield _Case(Stdout(Stop(), out.fileno()), arrived)
         return
     if request.param == "kafka":
         with mock_brokers() as brokers, kafka_sink(brokers.servers) as kafka:
@@ -99,12 +101,12 @@ class TestStdout:
         read, write = os.pipe()
         os.close(read)
         with pytest.raises(SinkClosed):
-            Stdout(write).deliver(_messages(1))
+            Stdout(Stop(), write).deliver(_messages(1))
         os.close(write)
 
     def test_gaps_are_told_in_the_log(self, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         with (tmp_path / "out").open("ab") as out:
-            Stdout(out.fileno()).deliver([_message(1, "gap")])
+            Stdout(Stop(), out.fileno()).deliver([_message(1, "gap")])
         assert (tmp_path / "out").read_bytes() == b""
         assert "Posts may be missing" in caplog.text
 
@@ -112,8 +114,25 @@ class TestStdout:
         path = tmp_path / "out"
         path.write_bytes(b'{"data":{"id":"1"}}\n{"data":')
         with path.open("ab") as out:
-            Stdout(out.fileno()).deliver([_message(2)])
+            Stdout(Stop(), out.fileno()).deliver([_message(2)])
         assert path.read_bytes().splitlines()[1:] == [b'{"data":', _message(2).value]
+
+    def test_a_stop_ends_the_wait_for_a_reader_that_stands_still(self) -> None:
+        read, write = os.pipe()
+        stop = Stop()
+        threading.Timer(0.2, stop.request, ["enough"]).start()
+        with pytest.raises(Stopped):
+            Stdout(stop, write).deliver([structs.replace(_message(1), value=b"x" * 200_000)])
+        os.close(read)
+
+    def test_a_pipe_that_does_not_block_gets_everything(self) -> None:
+        read, write = os.pipe()
+        os.set_blocking(write, False)
+        with ThreadPoolExecutor() as pool, os.fdopen(read, "rb") as reader:
+            found = pool.submit(reader.readline)
+            Stdout(Stop(), write).deliver([structs.replace(_message(1), value=b"x" * 200_000)])
+            os.close(write)
+            assert found.result(10) == b"x" * 200_000 + b"\n"
 
 
 class TestWebhook:
@@ -127,6 +146,13 @@ class TestWebhook:
         signed = f"{head['webhook-id']}.{head['webhook-timestamp']}.".encode() + request.body
         digest = base64.b64encode(hmac.new(_SECRET.encode(), signed, hashlib.sha256).digest()).decode()
         assert head["webhook-signature"] == f"v1,{digest}"
+
+    def test_an_id_that_is_no_text_of_a_header_is_encoded(self, receiver: Receiver) -> None:
+        odd = structs.replace(_message(1), id="s/1\n\u65e5 %", subject="\u65e5", time="today\nX-Other: 1")
+        assert list(_webhook(receiver).deliver([odd])) == []
+        head = receiver.requests[0].headers
+        assert head["ce-id"] == head["webhook-id"] == "s/1%0A%E6%97%A5%20%25"
+        assert (head["ce-subject"], head["ce-time"]) == ("%E6%97%A5", "today%0AX-Other:%201")
 
     def test_a_secret_may_be_written_as_receivers_know_it(self, receiver: Receiver) -> None:
         key = os.urandom(24)
