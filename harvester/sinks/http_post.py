@@ -72,6 +72,9 @@ class Address:
             connection.request("POST", self._path, body, dict(headers))
             response = connection.getresponse()
             data = response.read(_MOST)
+        if response.length and len(data) < _MOST:
+            # Read in part, the end of the connection would pass for the end of the answer.
+            raise http.client.IncompleteRead(data, response.length)
         if response.will_close or response.read(1):
             self._give_up()
         return Answer(response.status, data, response.getheader("Retry-After", "") or "")
@@ -168,6 +171,8 @@ def _cut(connection: http.client.HTTPConnection) -> None:
 def _words(error: Exception) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
+    if isinstance(error, http.client.IncompleteRead):
+        return "its answer was cut off"
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not valid: {error.verify_message}"
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -227,6 +227,15 @@ class TestWebhook:
                 continue
         assert sorted(receiver.accepted) == ["1", "2"]
 
+    def test_an_answer_that_is_cut_off_acknowledges_nothing(self, receiver: Receiver) -> None:
+        receiver.answer = lambda _: (200, {"Content-Length": "100", "Connection": "close"}, b"half")
+        sink = _webhook(receiver)
+        with pytest.raises(SinkAway, match="does not answer: its answer was cut off"):
+            sink.deliver(_messages(2))
+        receiver.answer = lambda _: (200, {}, b"")
+        sink.deliver(_messages(2))
+        assert sorted(receiver.accepted) == ["1", "1", "2", "2"]
+
     def test_odd_answers_are_no_more_than_that(self, receiver: Receiver) -> None:
         sink = _webhook(receiver)
         receiver.answer = lambda _: (200, {}, b"x" * 300_000)
