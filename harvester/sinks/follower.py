@@ -13,6 +13,7 @@ from harvester.sinks.backlog import BEHIND_AFTER, Backlog
 from harvester.sinks.dead_letters import DeadLetters
 from harvester.sinks.messages import Messages
 from harvester.sinks.state import Figures, SinkState
+from harvester.text import counted
 
 log = logging.getLogger("twarc-cloud")
 
@@ -82,13 +83,17 @@ class Follower:
             return True
         self._caught_up = False
         messages, dead = self.messages.of(lines, before)
-        if self._deliver(messages, dead):
+        refused = self._deliver(messages, dead)
+        if refused is not None:
             posts = sum(message.kind == "post" for message in messages)
-            self._move(lines[-1].position, delivered=len(messages), posts=posts)
+            delivered = len(messages) + len(dead) - len(refused)
+            self._move(lines[-1].position, delivered=delivered, posts=posts)
         return False
 
-    def _deliver(self, messages: Sequence[Message], dead: Sequence[DeadLetter]) -> bool:
-        """Whether each message is acknowledged or stored as a dead letter; False where a stop came first."""
+    def _deliver(
+        self, messages: Sequence[Message], dead: Sequence[DeadLetter]
+    ) -> Sequence[DeadLetter] | None:
+        """The stored dead letters once all others are acknowledged; None where a stop came first."""
         refused: Sequence[DeadLetter] | None = None
         while not self.stop.requested:
             try:
@@ -105,8 +110,8 @@ class Follower:
                 self._wait(self._backoff.pause())
                 continue
             self._recovered()
-            return True
-        return False
+            return refused
+        return None
 
     def _away(self, error: SinkAway) -> None:
         if error.at_once:
@@ -127,8 +132,8 @@ class Follower:
         figures.note(
             "dead letter", {"id": letters[0].message.id, "reason": letters[0].reason}, at=timestamp(now)
         )
-        log.warning("%d messages were refused, the first because: %s They are in %s.",
-                    len(letters), letters[0].reason, key)  # fmt: skip
+        what = f"{counted(len(letters), 'message')} refused"
+        log.warning("%s, the first because: %s Stored in %s.", what, letters[0].reason, key)
 
     def _say(self, why: str) -> None:
         """What it waits for, once for each cause."""
