@@ -192,8 +192,11 @@ def test_gaps_that_overlap_are_one_to_a_person(stage: Stage, person: Person) -> 
     stage.store.replace(key, written(summary), version=stage.store.read(key).version)
     told = person.output("collection", "repair", "live", "--dry-run")
     assert ": closed; it died\n" in told
-    assert "\n1 open gap, " in told
+    assert "\n1 open gap, " in told and "Would search for 1 gap of live." in told
     assert len(broken.plan().planned) == 2
+    assert "\n1 gap closed: 0 repaired, 1 partial; " in person.output("collection", "repair", "live", "--yes")
+    again = person("collection", "repair", "live", "--dry-run")
+    assert "1 gap closed as partial: --again searches for it once more" in again.err
 
 
 def test_a_partial_gap_is_searched_for_again_only_when_that_is_asked_for(

@@ -197,8 +197,7 @@ def _require_all(
         missing = [
             post
             for post, times in wanted
-            if post not in stored
-            and (int(post) < last or (times and created(post) < stopped - _ON_THE_WAY))
+            if post not in stored and (int(post) < last or (times and created(post) < stopped - _ON_THE_WAY))
         ]
         assert [
             post for post in missing if not any(since <= created(post) <= until for since, until in gaps)

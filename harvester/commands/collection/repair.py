@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harvester.clock import Stop, SystemClock
+from harvester.clock import Stop, SystemClock, moment
 from harvester.collection.description import budget
 from harvester.collection.kinds import STREAMS
 from harvester.commands import SECRETS
@@ -26,7 +26,8 @@ from harvester.commands.cli.progress_meter import Show, meter, progress_option
 from harvester.commands.cli.signals import stopped_by_signals
 from harvester.commands.cli.workspace import Workspace, collection_id_argument, in_workspace
 from harvester.commands.collection.ready import require_collection
-from harvester.commands.collection.repair_plan import as_tree, require_within_reach, tell
+from harvester.commands.collection.repair_plan import as_tree, require_within_reach, tell, to_search
+from harvester.curation.repair.gaps import overlapping
 from harvester.documents import Collection, HarvestSummary
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest.summary import dollars, progress_words
@@ -91,13 +92,13 @@ def repair(
         if as_json:
             print_json({"id": collection_id, "started": False, **told})
         elif dry_run:
-            announce_dry_run(True, f"search for {counted(len(plan.planned), 'gap')} of {collection_id}")
+            announce_dry_run(True, f"search for {to_search(plan)} of {collection_id}")
         require_within_reach(plan, told)
         return int(Exit.OK)
     _require_idle(workspace, keys)
     limit = budget(tree, setting=workspace.settings.budget_usd)
     within = f" The budget of ${limit:,.2f} is kept." if limit else ""
-    confirm(f"Search for {counted(len(plan.planned), 'gap')}?{within}", yes=yes)
+    confirm(f"Search for {to_search(plan)}?{within}", yes=yes)
     describe(workspace.store, keys, tree, plan)
     outcome, summary = _run(workspace, keys, tree, form)
     if as_json:
@@ -203,11 +204,12 @@ def _counted(workspace: Workspace, tree: Collection, plan: "Plan", network: "Net
 def _tell_of_repair(workspace: Workspace, outcome: "Outcome", summary: HarvestSummary) -> None:
     print_line(outcome_line(workspace, summary))
     events = summary.get("repairs") or []
-    whole = sum(event["state"] == REPAIRED for event in events)
+    gaps = overlapping(events, lambda event: (moment(event["from"]), moment(event["to"])))
+    whole = sum(all(event["state"] == REPAIRED for event in gap) for gap in gaps)
     stored = sum(event["stored"] for event in events)
     there = sum(event["already_there"] for event in events)
     click.echo(
-        f"{counted(len(events), 'gap')} closed: {whole} repaired, {len(events) - whole} partial; "
+        f"{counted(len(gaps), 'gap')} closed: {whole} repaired, {len(gaps) - whole} partial; "
         f"{counted(stored, 'post')} stored, {there:,} already there. Billed: ${dollars(summary):,.2f}."
     )
     if outcome.exit_code:

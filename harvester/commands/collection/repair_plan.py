@@ -1,20 +1,19 @@
 """The plan that `collection repair` prints first: gaps, their rules, excluded gaps and the price."""
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from harvester.clock import timestamp
 from harvester.commands.cli.output import print_line
+from harvester.curation.repair.gaps import StreamGap, overlapping
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 from harvester.text import counted, when
 
 if TYPE_CHECKING:
-    from harvester.curation.repair.gaps import StreamGap
     from harvester.curation.repair.plan import Plan, Planned
     from harvester.networks import Network
 
@@ -47,7 +46,7 @@ def _price(network: "Network", posts: float) -> float:
 
 def tell(plan: "Plan", told: Tree, active: Iterable[str]) -> None:
     """Print the plan; `active` are the ids of the collection's active rules."""
-    found = list(_intervals(plan.planned))
+    found = overlapping(plan.planned, lambda each: each.gap.interval)
     _tell_gaps(found, set(active))
     if plan.planned:
         about = "" if told["is_counted"] else "about "
@@ -66,6 +65,15 @@ def tell(plan: "Plan", told: Tree, active: Iterable[str]) -> None:
     _tell_others(plan, told)
 
 
+def to_search(plan: "Plan") -> str:
+    """How many gaps are searched for, in words."""
+    return _how_many(each.gap for each in plan.planned)
+
+
+def _how_many(gaps: Iterable[StreamGap]) -> str:
+    return counted(len(overlapping(gaps, lambda gap: gap.interval)), "gap")
+
+
 def _tell_gaps(found: Sequence[Sequence["Planned"]], active: set[str]) -> None:
     before = ""
     for gaps in found[:_SHOWN]:
@@ -75,20 +83,6 @@ def _tell_gaps(found: Sequence[Sequence["Planned"]], active: set[str]) -> None:
             before = by
     if len(found) > _SHOWN:
         click.echo(f"... and {len(found) - _SHOWN:,} further gaps.")
-
-
-def _intervals(planned: Iterable["Planned"]) -> Iterator[list["Planned"]]:
-    """The gaps in order, grouped if they overlap: two harvests may report the same crash."""
-    together: list[Planned] = []
-    until = datetime.min
-    for each in planned:
-        if together and each.gap.since > until:
-            yield together
-            together = []
-        until = max(until, each.gap.until) if together else each.gap.until
-        together.append(each)
-    if together:
-        yield together
 
 
 def _interval(gaps: Sequence["Planned"]) -> str:
@@ -124,11 +118,12 @@ def _tell_others(plan: "Plan", told: Tree) -> None:
     )
     for gaps, words in notes:
         if gaps:
-            click.echo(f"{counted(len(gaps), 'gap')} {words}.", err=True)
+            click.echo(f"{_how_many(gaps)} {words}.", err=True)
     if plan.partial:
-        it = "it" if len(plan.partial) == 1 else "them"
+        many = _how_many(plan.partial)
+        it = "it" if many == "1 gap" else "them"
         click.echo(
-            f"{counted(len(plan.partial), 'gap')} closed as partial: --again searches for {it} once more, "
+            f"{many} closed as partial: --again searches for {it} once more, "
             f"for about ${told['partial_usd']:,.2f}.",
             err=True,
         )
@@ -137,9 +132,9 @@ def _tell_others(plan: "Plan", told: Tree) -> None:
 
 
 def _too_old(plan: "Plan", told: Tree) -> str:
-    many = counted(len(plan.too_old), "gap")
+    many = _how_many(plan.too_old)
     return (
-        f"{many} older than seven days: --archive searches for {'it' if len(plan.too_old) == 1 else 'them'}, "
+        f"{many} older than seven days: --archive searches for {'it' if many == '1 gap' else 'them'}, "
         f"for about ${told['needs_archive_usd']:,.2f}."
     )
 

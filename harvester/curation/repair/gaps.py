@@ -3,10 +3,10 @@
 A repair says so in its own harvest.json at once; that of the stream's harvest says so once that is over.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from harvester.clock import moment
 from harvester.documents import HarvestSummary, Tree
@@ -18,6 +18,8 @@ from harvester.store.keys import CollectionKeys
 
 # The harvest that recorded a gap, its beginning and its end, as they are written.
 GapKey = tuple[str, str, str]
+Interval = tuple[datetime, datetime]
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,10 @@ class StreamGap:
     @property
     def until(self) -> datetime:
         return moment(self.event["to"])
+
+    @property
+    def interval(self) -> Interval:
+        return self.since, self.until
 
     @property
     def is_partial(self) -> bool:
@@ -64,6 +70,24 @@ def gaps_of(
                 repaired = (closed or {}).get(gap.key) or (noted if isinstance(noted, dict) else {})
                 found.append(StreamGap(gap.harvest, event, repaired))
     return sorted(found, key=lambda gap: (gap.since, gap.until))
+
+
+def overlapping(gaps: Iterable[_T], interval: Callable[[_T], Interval]) -> list[list[_T]]:
+    """The gaps in order, those together that overlap: two harvests may have recorded the same crash.
+
+    `interval` is when one begins and ends.
+    """
+    found: list[list[_T]] = []
+    until: datetime | None = None
+    for gap in sorted(gaps, key=interval):
+        since, end = interval(gap)
+        if until is not None and since <= until:
+            found[-1].append(gap)
+            until = max(until, end)
+        else:
+            found.append([gap])
+            until = end
+    return found
 
 
 def _is_dated(gap: StreamGap) -> bool:
