@@ -206,11 +206,10 @@ def _tell_of_repair(workspace: Workspace, outcome: "Outcome", summary: HarvestSu
     events = summary.get("repairs") or []
     gaps = overlapping(events, lambda event: (moment(event["from"]), moment(event["to"])))
     whole = sum(all(event["state"] == REPAIRED for event in gap) for gap in gaps)
-    stored = sum(event["stored"] for event in events)
     there = sum(event["already_there"] for event in events)
     click.echo(
         f"{counted(len(gaps), 'gap')} closed: {whole} repaired, {len(gaps) - whole} partial; "
-        f"{counted(stored, 'post')} stored, {there:,} already there. Billed: ${dollars(summary):,.2f}."
+        f"{counted(summary['tweets'], 'post')} stored, {there:,} already there. Billed: ${dollars(summary):,.2f}."
     )
     if outcome.exit_code:
         advise(f"`collection repair {summary['collection_id']}` continues with the others.")
