@@ -36,9 +36,12 @@ def next_step(crawl: Crawl, scratch: Path) -> Next:
     if not depths:
         return Next(COLLECT, 0)
     require_intact(crawl, depths)
-    if crawl.is_over(depths):
-        return Next(OVER, depths[-1] - 1)
     depth = depths[-1]
+    if not crawl.harvested and crawl.unfinished():
+        # The next harvest finishes it first, also where no money is left: nothing is judged by its half.
+        return Next(COLLECT, min(depth, crawl.max_depth))
+    if crawl.is_over(depths):
+        return Next(OVER, depth - 1)
     if next(iter(crawl.waiting(depth, scratch)), None) is None:
         return Next(CLOSE, depth)
     return _used_up(crawl, depth) or (_collected(crawl, depth) if depth else Next(COLLECT, 0))

@@ -111,6 +111,17 @@ class Crawl:
         ]
         return sorted(found, key=lambda each: each.harvest.timestamp)
 
+    def unfinished(self) -> list[CollectionKeys]:
+        """The collections whose last harvest runs, died, or could not store all: its checkpoint goes last.
+
+        Until one is finished, what its files say of lists may be more than what its manifest has of pages.
+        """
+        return [
+            keys
+            for keys in self.harvested or (self.keys,)
+            if any(entry.key == keys.checkpoint for entry in self.store.entries(keys.checkpoint))
+        ]
+
     def waiting(self, depth: int, scratch: Path) -> Iterator[Waiting]:
         """The accounts of a depth that have lists without an outcome."""
         if self.harvested:

@@ -37,6 +37,7 @@ def reselect(crawl: Crawl, scratch: Path, *, dry_run: bool, tell: Tell) -> Tree:
 
 def remakeable(crawl: Crawl) -> int:
     """The last depth; raises if it cannot be made anew."""
+    _require_finished(crawl)
     depths = crawl.depths()
     depth = depths[-1] if depths else 0
     if depth < 1:
@@ -52,8 +53,22 @@ def remakeable(crawl: Crawl) -> int:
     return depth
 
 
+def _require_finished(crawl: Crawl) -> None:
+    """Raise where a harvest did not end: not all of its lists are known, and it may be of the last depth."""
+    if left := crawl.unfinished():
+        start = (
+            f"graph workers start {crawl.keys.id}" if crawl.harvested else f"collection once {crawl.keys.id}"
+        )
+        raise HarvesterError(
+            f"A harvest of {left[0].id} did not end, and what it left is not stored yet.",
+            hint=f"The next one finishes it: `{start}`.",
+            exit_code=Exit.RETRY_LATER,
+        )
+
+
 def failed(crawl: Crawl, scratch: Path) -> tuple[int, list[ListEnd]]:
     """The depth whose lists may be retried, and those of them that failed last."""
+    _require_finished(crawl)
     depths, harvests = crawl.depths(), crawl.harvests()
     depth = depths[-1] if depths else 0
     if depth and not any(of.harvest.depth == depth for of in harvests):

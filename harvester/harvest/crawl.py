@@ -83,21 +83,28 @@ class EarlierHarvest:
 
 
 def harvests_since(store: Store, keys: CollectionKeys, started: str, *, until: str) -> list[EarlierHarvest]:
-    """The harvests of a crawl that began before `until`, in order."""
+    """The harvests of a crawl that began before `until`, in order; not those of a crawl after it."""
     first, last = keys.harvest(moment(started)).folder, keys.harvest(moment(until)).folder
     found = []
     for entry in store.entries(keys.harvests):
         folder = harvest_folder(entry.key)
         if entry.key == folder + HARVEST and first <= folder < last:
-            found.append(_harvest(object_in(store.read(entry.key).data)))
+            summary = object_in(store.read(entry.key).data)
+            if (_crawl_in(summary).get("started") or started) == started:
+                found.append(_harvest(summary))
     return sorted(found, key=lambda each: each.timestamp)
 
 
+def _crawl_in(summary: Tree) -> Tree:
+    crawl = summary.get("crawl")
+    return crawl if isinstance(crawl, dict) else {}
+
+
 def _harvest(summary: Tree) -> EarlierHarvest:
-    crawl, billed, counts = summary.get("crawl"), summary.get("billed"), summary.get("counts") or {}
+    billed, counts = summary.get("billed"), summary.get("counts") or {}
     return EarlierHarvest(
         str(summary.get("harvest_timestamp") or ""),
-        count(crawl, "depth") if isinstance(crawl, dict) else 0,
+        count(_crawl_in(summary), "depth"),
         float(billed.get("usd") or 0) if isinstance(billed, dict) else 0.0,
         {name: number for name, number in counts.items() if type(number) is int},
         is_over=summary.get("state") != RUNNING,

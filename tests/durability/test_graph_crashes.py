@@ -10,7 +10,9 @@ import pytest
 
 from harvester.clock import moment
 from harvester.collection import history
+from harvester.errors import HarvesterError
 from harvester.graph import crawls
+from harvester.graph.reopen import reselect, retry
 from harvester.harvest.crawl import packed_ids
 from tests.durability.test_crash_points import (
     _EACH,
@@ -125,13 +127,24 @@ def test_no_edge_is_lost_or_doubled(scenes: Scenes, store: str, disk: str, name:
     assert scene.accused() == []
 
 
-def test_a_harvest_that_died_before_its_first_checkpoint_keeps_its_depth(scenes: Scenes) -> None:  # noqa: F811
+def test_a_harvest_that_died_before_its_first_checkpoint_keeps_its_depth(
+    scenes: Scenes,  # noqa: F811
+    tmp_path: Path,
+) -> None:
     scene = scenes("folder")
     _at_depth_one(scene)
     # When pages of it are on this disk, and only here.
     scene.dies({**LOCAL["journal line written"], "when": "after"})
     (path,) = (scene.files() / scene.order["id"]).rglob("harvest.json")
     assert "crawl" not in json.loads(path.read_bytes())
+    # Nothing says in the store that the depth is begun, so it is not made again.
+    refused = pytest.raises(HarvesterError, match="A harvest of crash-graph did not end")
+    with refused as of_selection:
+        reselect(_crawl(scene), tmp_path, dry_run=False, tell=lambda *_: None)
+    with refused:
+        retry(_crawl(scene), tmp_path, dry_run=False)
+    assert of_selection.value.hint.endswith("`collection once crash-graph`.")
+    assert _crawl(scene).depths() == [0, 1]
     found = scene.ends()
     died, *_ = found.harvests
     assert died["state"] == "interrupted"
@@ -161,6 +174,10 @@ def test_a_depth_is_not_closed_before_a_dead_harvest_has_named_its_pages(
 
 def _waiting(scene: Scene, scratch: Path) -> list[str]:
     """The users of the depth whose lists keep it from being closed."""
-    crawl = crawls.current(scene.store, scene.keys, history.current(scene.store, scene.keys))
-    assert crawl
-    return [each.user for each in crawl.waiting(1, scratch)]
+    return [each.user for each in _crawl(scene).waiting(1, scratch)]
+
+
+def _crawl(scene: Scene) -> crawls.Crawl:
+    found = crawls.current(scene.store, scene.keys, history.current(scene.store, scene.keys))
+    assert found
+    return found

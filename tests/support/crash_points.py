@@ -11,23 +11,25 @@ import re
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 from typing import Any
 
 from harvester.clock import Stop, SystemClock, timestamp
+from harvester.commands.crawl import Crawling
 from harvester.curation.repair.run import Repair
 from harvester.errors import HarvesterError
+from harvester.graph import approval, close, crawls, ending
 from harvester.harvest.harvest import Harvest
+from harvester.harvest.progress import Outcome
 from harvester.networks import Batch
 from harvester.networks.attribution import Matched
 from harvester.networks.x.page import Page, posts_page, relations_page, users_page
 from harvester.networks.x.sources import Job, filter, graph, repair, search, source_for, user_timeline
 from harvester.settings import Settings
-from harvester.store import Entry, Piece, Store, Stored
+from harvester.store import Piece, Store
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 from harvester.store.reading import reader
@@ -38,7 +40,7 @@ from tests.support.stalling_clients import Client
 
 Tree = dict[str, Any]
 
-_READY = (search, filter, user_timeline, repair, graph)
+_READY = (search, filter, user_timeline, repair, graph, approval, close, crawls, ending)
 _PAGE = 50
 _STREAMED, _AT_ONCE = 300, 20
 _DEADLINE = 60
@@ -57,83 +59,56 @@ class Death:
         self._guard = threading.Lock()
 
     def comes(self) -> None:
+        if self.is_now():
+            # To the process, another thread might take it, and this one go on for a moment.
+            signal.pthread_kill(
+                threading.get_ident(), signal.SIGSTOP if self._order.get("sleeps") else signal.SIGKILL
+            )
+
+    def is_now(self) -> bool:
+        """Whether it has happened so often by now, of which there is word then."""
         with self._guard:
             self._left -= 1
             if self._left == 0:
                 scratch = self._mark.with_suffix(".scratch")
                 scratch.write_text(str(os.getpid()))
                 scratch.replace(self._mark)
-                # To the process, another thread might take it, and this one go on for a moment.
-                signal.pthread_kill(
-                    threading.get_ident(), signal.SIGSTOP if self._order.get("sleeps") else signal.SIGKILL
-                )
+            return bool(self._left == 0)
 
 
-@dataclass(frozen=True)
-class DeadlyStore:
-    """A store; this process dies before or after one of its steps."""
+class _Deadly:
+    """Of a store: this process dies before or after one of its steps, or the step is refused.
 
-    store: Store
+    The steps that an order is about are noted in the file `steps`, where it names one.
+    """
+
     order: Tree
     death: Death
 
-    @property
-    def name(self) -> str:
-        return self.store.name
-
-    @property
-    def removes_conditionally(self) -> bool:
-        return self.store.removes_conditionally
-
-    @property
-    def is_billed(self) -> bool:
-        return self.store.is_billed
-
-    def read(self, key: str) -> Stored:
-        return self.store.read(key)
-
     def create(self, key: str, data: bytes) -> str:
-        return self._step("create", key, lambda: self.store.create(key, data), data)
+        above: Any = super()
+        return self._step("create", key, lambda: above.create(key, data), data)
 
     def replace(self, key: str, data: bytes, *, version: str) -> str:
-        return self._step("replace", key, lambda: self.store.replace(key, data, version=version), data)
-
-    @property
-    def composes(self) -> bool:
-        return self.store.composes
-
-    def begin_upload(self, key: str, pieces: Sequence[Piece], *, size: int, sha256: str) -> str:
-        return self.store.begin_upload(key, pieces, size=size, sha256=sha256)
-
-    def abandon_upload(self, key: str, name: str) -> None:
-        self.store.abandon_upload(key, name)
+        above: Any = super()
+        return self._step("replace", key, lambda: above.replace(key, data, version=version), data)
 
     def compose(self, key: str, path: Path, *, sha256: str, name: str, pieces: Sequence[Piece]) -> str:
-        def compose() -> str:
-            return self.store.compose(key, path, sha256=sha256, name=name, pieces=pieces)
-
-        return self._step("upload", key, compose)
+        above: Any = super()
+        asked: Tree = {"sha256": sha256, "name": name, "pieces": pieces}
+        return self._step("upload", key, lambda: above.compose(key, path, **asked))
 
     def upload(self, key: str, path: Path, *, sha256: str) -> str:
-        return self._step("upload", key, lambda: self.store.upload(key, path, sha256=sha256))
+        above: Any = super()
+        return self._step("upload", key, lambda: above.upload(key, path, sha256=sha256))
 
     def download(self, key: str, path: Path) -> None:
-        self._step("download", key, lambda: self.store.download(key, path))
+        above: Any = super()
+        self._step("download", key, lambda: above.download(key, path))
 
     def remove(self, key: str, *, version: str | None = None) -> None:
-        self._step("remove", key, lambda: self.store.remove(key, version=version))
-
-    def entries(self, prefix: str) -> Iterator[Entry]:
-        return self.store.entries(prefix)
-
-    def folders(self, prefix: str) -> Iterator[str]:
-        return self.store.folders(prefix)
-
-    def now(self) -> datetime:
-        return self.store.now()
-
-    def probe(self) -> bool:
-        return self.store.probe()
+        above: Any = super()
+        self._step("remove", key, lambda: above.remove(key, version=version))
 
     def _step(self, verb: str, key: str, act: Callable[[], Any], data: bytes = b"") -> Any:
         deadly = (
@@ -142,6 +117,11 @@ class DeadlyStore:
             and self.order.get("holding", "").encode() in data
             and not (self.order.get("lacking") and self.order["lacking"].encode() in data)
         )
+        if deadly and "steps" in self.order:
+            with Path(self.order["steps"]).open("a") as steps:
+                steps.write(f"{verb} {key}\n")
+        if deadly and self.order["when"] == "refused" and self.death.is_now():
+            raise HarvesterError(f"{verb} {key} is refused, by order.")
         if deadly and self.order["when"] == "before":
             self.death.comes()
         # A store so slow that what is collected waits for it.
@@ -150,6 +130,13 @@ class DeadlyStore:
         if deadly and self.order["when"] == "after":
             self.death.comes()
         return result
+
+
+def _deadly(store: Store, order: Tree, death: Death) -> Store:
+    """A store of the same kind, at a step of which this process dies."""
+    made: Any = type("Deadly", (_Deadly, type(store)), {"order": order, "death": death})
+    store.__class__ = made
+    return store
 
 
 def _die_in(order: Tree, death: Death) -> None:
@@ -172,6 +159,7 @@ class StandIn(Client):
         self.app = "x-crash"
         self._stop = stop
         self._posts, self._log = order["posts"], Path(order["served"])
+        self._size = order.get("page", _PAGE)
         # Who follows whom is asked of accounts that are seen.
         self._protects = "graph" not in order
         # The network's time, in which the store keeps up, so that a file is seen there while it grows.
@@ -200,10 +188,14 @@ class StandIn(Client):
         with self._log.open("a") as log:
             log.write(f"{user_id} {top}\n")
         self._stop.wait(self._network)
-        low = max(0, top - _PAGE)
+        low = max(0, top - self._size)
         ids = [str(number * 10 + int(user_id)) for number in range(top, low, -1)]
         self.billing.add("pages", users=len(ids))
-        data = [{"id": each, "username": f"u{each}", "description": "x" * 400} for each in ids]
+        counts = {"followers_count": self._posts}
+        data = [
+            {"id": each, "username": f"u{each}", "description": "x" * 400, "public_metrics": counts}
+            for each in ids
+        ]
         meta = {"result_count": len(ids), **({"next_token": str(low)} if low else {})}
         return relations_page(json.dumps({"data": data, "meta": meta}).encode(), b"{}")
 
@@ -292,13 +284,12 @@ def _gap_until_now(since: datetime) -> Tree:
 
 
 def _harvested(order: Tree) -> int:
-    plain: Store = FolderStore(Path(order["collections"])) if "collections" in order else _s3(order)
-    store: Store = plain
+    store: Store = FolderStore(Path(order["collections"])) if "collections" in order else _s3(order)
     at = order.get("at")
     if at:
         death = Death(at)
         if "verb" in at:
-            store = DeadlyStore(plain, at, death)
+            store = _deadly(store, at, death)
         else:
             _die_in(at, death)
     stop = Stop()
@@ -319,7 +310,13 @@ def _harvested(order: Tree) -> int:
     source = (lambda _: _streaming(Path(order["served"]))) if order.get("stream") else source_for
     try:
         if order.get("repair"):
-            outcome, _ = Repair(store=store, reader=reader(plain), **asked).run()
+            outcome, _ = Repair(store=store, reader=reader(store), **asked).run()
+        elif "crawl" in order:
+
+            def harvest() -> Outcome:
+                return Harvest(store=store, source=source, **asked).run()
+
+            outcome = Crawling(store, asked["keys"], Path(order["crawl"]), stop, harvest).run()
         else:
             outcome = Harvest(store=store, source=source, **asked).run()
     except HarvesterError as error:
@@ -341,6 +338,8 @@ def _forked(order: Tree) -> int:
     signal.alarm(_DEADLINE)
     try:
         os.dup2(os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), 2)
+        # Whoever waits for the answer would read what a crawl says of itself.
+        os.dup2(2, 1)
         code = _harvested(order)
     except BaseException:  # noqa: BLE001 - told in the log; the process must not return from the fork
         sys.excepthook(*sys.exc_info())

@@ -1,7 +1,6 @@
 """Before a depth is closed, the harvests of all workers are over: what they read is in closed files then."""
 
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 from harvester.clock import Clock, Stop, Stopped
@@ -26,13 +25,13 @@ def settle(crawl: Crawl, depth: int, works: Path, *, clock: Clock, stop: Stop) -
     another worker may have done meanwhile.
     """
     began = clock.elapsed()
-    while left := list(_unfinished(crawl)):
+    while left := crawl.unfinished():
         if depth + 1 in crawl.depths():
             return False
         for keys in left:
             if lock_content.holder(crawl.store, keys.lock) is None:
                 _finish(crawl.store, keys, works, clock, stop)
-        if not (left := list(_unfinished(crawl))):
+        if not (left := crawl.unfinished()):
             break
         if clock.elapsed() - began > _WITHIN:
             raise HarvesterError(
@@ -43,13 +42,6 @@ def settle(crawl: Crawl, depth: int, works: Path, *, clock: Clock, stop: Stop) -
         if clock.wait(stop, _PAUSE):
             raise Stopped
     return depth + 1 not in crawl.depths()
-
-
-def _unfinished(crawl: Crawl) -> Iterator[CollectionKeys]:
-    """The workers whose last harvest is not over; its last step removes its checkpoint."""
-    for keys in crawl.harvested:
-        if any(entry.key == keys.checkpoint for entry in crawl.store.entries(keys.checkpoint)):
-            yield keys
 
 
 def _finish(store: Store, keys: CollectionKeys, works: Path, clock: Clock, stop: Stop) -> None:
