@@ -209,7 +209,8 @@ def _tell_of_repair(workspace: Workspace, outcome: "Outcome", summary: HarvestSu
     there = sum(event["already_there"] for event in events)
     click.echo(
         f"{counted(len(gaps), 'gap')} closed: {whole} repaired, {len(gaps) - whole} partial; "
-        f"{counted(summary['tweets'], 'post')} stored, {there:,} already there. Billed: ${dollars(summary):,.2f}."
+        f"{counted(summary['tweets'], 'post')} stored, {there:,} already there. "
+        f"Billed: ${dollars(summary):,.2f}."
     )
     if outcome.exit_code:
         advise(f"`collection repair {summary['collection_id']}` continues with the others.")
