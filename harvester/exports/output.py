@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -92,7 +92,9 @@ def output(path: str) -> Iterator[Output]:
         written.flush()
         sys.stdout.flush()
         return
-    with whole(Path(path)) as partial, naming(Path(path)), partial.open("wb") as file:
+    goal = Path(path)
+    was_there = goal.exists()
+    with whole(goal) as partial, naming(goal), partial.open("wb") as file:
         written = Output(file.write)
         if path.endswith(".gz"):
             with _packed(written) as packed:
@@ -103,6 +105,8 @@ def output(path: str) -> Iterator[Output]:
         else:
             yield written
         written.flush()
+        if goal.exists() and not was_there:
+            raise _made_meanwhile(goal)
 
 
 def _packed(written: Output) -> Any:
@@ -122,18 +126,46 @@ def folder(path: str, *, known_by: Iterable[str]) -> Iterator[Path]:
         raise HarvesterError("This makes a folder.", hint="Name it with -o.", exit_code=Exit.USAGE)
     goal = real(Path(path))
     _require_replaceable(goal, path, known_by)
+    was_there = goal.exists()
     goal.parent.mkdir(parents=True, exist_ok=True)
-    partial = goal.with_name(f"{goal.name}.{uuid4().hex}.part")
+    partial = _beside(goal)
     try:
         with naming(goal):
             partial.mkdir()
             yield partial
             sync(partial)
-            if goal.exists():
-                shutil.rmtree(goal)
-            partial.rename(goal)
+            _rename(partial, goal, replaces=was_there)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _beside(goal: Path) -> Path:
+    """The name that a folder has while it is not whole, or no longer wanted."""
+    return goal.with_name(f"{goal.name}.{uuid4().hex}.part")
+
+
+def _rename(made: Path, goal: Path, *, replaces: bool) -> None:
+    """Give a folder its name; what got that name since the export began is kept."""
+    old = _beside(goal)
+    if replaces:
+        with suppress(FileNotFoundError):
+            goal.rename(old)
+    try:
+        made.rename(goal)
+    except OSError as error:
+        with suppress(OSError):
+            old.rename(goal)
+        if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+            raise _made_meanwhile(goal) from error
+        raise
+    finally:
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def _made_meanwhile(goal: Path) -> HarvesterError:
+    return HarvesterError(
+        f"{goal} was made by another program meanwhile, and is kept.", hint="Choose another name with -o."
+    )
 
 
 def _require_replaceable(goal: Path, path: str, known_by: Iterable[str]) -> None:

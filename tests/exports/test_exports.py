@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from twarc.expansions import ensure_flattened
 
+from harvester.errors import HarvesterError
 from harvester.exports.forms import FORMS
+from harvester.exports.output import folder, output
 from tests.support import record_forms
 from tests.support.cli_session import Person
 from tests.support.servers import Bucket
@@ -120,6 +122,27 @@ def test_a_folder_that_no_such_export_made_is_not_replaced(person: Person, form:
     assert sorted(person.folder.rglob("*")) == before
     (person.folder / "empty").mkdir()
     person.output("export", form, "election", "-o", "empty", "--replace")
+
+
+def test_what_another_program_makes_meanwhile_is_kept(tmp_path: Path) -> None:
+    """Of two exports of one name at once, one says that it wrote nothing."""
+    goal, file = tmp_path / "users", tmp_path / "posts.csv"
+    kept = "was made by another program meanwhile, and is kept"
+    with pytest.raises(HarvesterError, match=kept), folder(str(goal), known_by=["*.gz"]) as made:
+        (made / "12.gz").write_bytes(b"mine")
+        goal.mkdir()
+        (goal / "12.gz").write_bytes(b"theirs")
+    with pytest.raises(HarvesterError, match=kept), output(str(file)) as written:
+        written.write(b"mine")
+        file.write_bytes(b"theirs")
+    assert sorted(tmp_path.iterdir()) == [file, goal]
+    assert (goal / "12.gz").read_bytes() == file.read_bytes() == b"theirs"
+    with folder(str(goal), known_by=["*.gz"]) as made:
+        (made / "13.gz").write_bytes(b"mine")
+        # Another export that replaces it is between its two steps.
+        (goal / "12.gz").unlink()
+        goal.rmdir()
+    assert [path.name for path in goal.iterdir()] == ["13.gz"]
 
 
 def test_only_a_file_of_ones_own_is_replaced(person: Person) -> None:
