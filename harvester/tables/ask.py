@@ -59,7 +59,16 @@ def answer(connection: "DuckDBPyConnection", statement: str) -> tuple[list[str],
     with in_words("The query failed", hint=_COLUMNS):
         connection.execute(_only_select(connection, statement))
         names = [each[0] for each in connection.description or ()]
-    return names, _rows(connection)
+    return _told_apart(names), _rows(connection)
+
+
+def _told_apart(names: Sequence[str]) -> list[str]:
+    """The names, each once: a second `id` becomes `id_1`, as where DuckDB makes a table of them."""
+    found: list[str] = []
+    for name in names:
+        others = (name, *(f"{name}_{number}" for number in range(1, len(names))))
+        found.append(next(other for other in others if other not in found))
+    return found
 
 
 def _rows(connection: "DuckDBPyConnection") -> Iterator[tuple[Any, ...]]:

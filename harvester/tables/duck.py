@@ -62,7 +62,7 @@ def in_words(what: str, *, hint: str = "") -> Iterator[None]:
 
 def _first(error: duckdb.Error) -> str:
     """DuckDB's message, without its advice and its pointer to the place."""
-    return str(error).partition("\n")[0].rstrip(". ")
+    return str(error).partition("\n")[0].rstrip(".! ")
 
 
 def literal(text: str) -> str:

@@ -4,6 +4,7 @@ import os
 import resource
 from pathlib import Path
 
+import orjson
 import pytest
 
 from harvester.errors import Exit, HarvesterError
@@ -14,6 +15,7 @@ from harvester.tables.catalog import catalog
 from harvester.tables.columns import TABLES
 from harvester.tables.paths import tables_named
 from tests.support import record_forms
+from tests.support.cli_session import Person
 from tests.support.record_store import store_harvest
 from tests.support.table_rows import asked, build
 
@@ -80,6 +82,19 @@ def test_what_is_no_sql_is_one_line(store: FolderStore) -> None:
             asked(store, statement)
         said = str(caught.value)
         assert words.lower() in said.lower() and "\n" not in said, said
+
+
+def test_columns_of_one_name_are_told_apart(store: FolderStore) -> None:
+    (row,) = asked(store, "SELECT 1 AS id, 2 AS id_1, 3 AS id, 4 AS id")
+    assert row == {"id": 1, "id_1": 2, "id_2": 3, "id_3": 4}
+
+
+def test_an_answer_as_json_has_no_numbers_that_json_lacks(
+    store: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    told = Person(tmp_path)("tables", "sql", "SELECT 1 / 0 AS a, [-1 / 0, 0.5] AS b", "--json")
+    assert orjson.loads(told.out) == [{"a": "inf", "b": ["-inf", 0.5]}]
 
 
 def test_variables_of_this_program_are_no_tables(store: FolderStore) -> None:

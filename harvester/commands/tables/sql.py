@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator
 from datetime import date, datetime
 from itertools import islice
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,14 @@ _SHOWN = 1000
 @folder_option("from")
 @click.option("--csv", "as_csv", is_flag=True, help="Print CSV.")
 @json_option
-@click.option("--memory", default=512, show_default=True, metavar="MB", help="Memory for the query.")
+@click.option(
+    "--memory",
+    type=click.IntRange(1),
+    default=512,
+    show_default=True,
+    metavar="MB",
+    help="Memory for the query.",
+)
 @in_workspace
 @needs_explore
 def sql(
@@ -98,6 +106,9 @@ def _plain(value: Any) -> Any:
         return [_plain(each) for each in value]
     if isinstance(value, dict):
         return {str(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, float) and not isfinite(value):
+        # JSON has no such numbers.
+        return str(value)
     if value is None or isinstance(value, bool | int | float | str):
         return value
     return value.isoformat() if isinstance(value, date) else str(value)
