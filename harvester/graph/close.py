@@ -143,6 +143,9 @@ def put(crawl: Crawl, depth: int, made: Frontier, figures: Tree) -> None:
             # Of one that was ended before the depth was there, and had other conditions.
             store.remove(key)
             store.upload(key, path, sha256=sha256_of(path))
+    if not made.judged:
+        # Of one that had conditions.
+        store.remove(here.judged(depth))
     try:
         store.upload(here.depth(depth), made.ids, sha256=sha256_of(made.ids))
     except Conflict:

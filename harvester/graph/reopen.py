@@ -73,27 +73,28 @@ def failed(crawl: Crawl, scratch: Path) -> tuple[int, list[ListEnd]]:
     depth = depths[-1] if depths else 0
     if depth and not any(of.harvest.depth == depth for of in harvests):
         depth -= 1
-    retried = str(crawl.state.get("retry") or "")
     last: dict[tuple[str, str], ListEnd] = {}
     for of in harvests:
-        if of.harvest.timestamp > retried:
-            for end in _ends(crawl, of, scratch):
-                if end.depth == depth:
-                    last[end.user, end.direction] = end
+        for end in _ends(crawl, of, scratch):
+            if end.depth == depth:
+                last[end.user, end.direction] = end
     return depth, [end for end in last.values() if end.outcome == FAILED]
 
 
 def retry(crawl: Crawl, scratch: Path, *, dry_run: bool) -> tuple[int, list[ListEnd]]:
-    """Have the next harvest read the failed lists again; their depth, and the lists."""
+    """Have the next harvest read the failed lists again; their depth, and the lists.
+
+    After a crash in between it is done again. What names the lists goes last.
+    """
     depth, found = failed(crawl, scratch)
     if crawl.harvested:
         found += _given_up(crawl, depth, {end.user for end in found})
     if not found or dry_run:
         return depth, found
-    if crawl.harvested:
-        crawl.marks(depth).retry()
     now = timestamp(crawl.store.now())
     _reopen(crawl, depth + 1, lambda state: {**state, "retry": now})
+    if crawl.harvested:
+        crawl.marks(depth).retry()
     return depth, found
 
 

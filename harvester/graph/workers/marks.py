@@ -87,14 +87,21 @@ class Marks:
         self._store.remove(self._keys.claim(user))
 
     def failed(self) -> dict[str, str]:
-        """The users that were given up, and why."""
+        """The users that were given up, and why; not those that were collected after a retry since."""
         prefix = self._keys.failed("")
         found = {}
         for entry in self._store.entries(prefix):
+            user = entry.key.removeprefix(prefix)
             with suppress(NotFound):
                 told = object_in(self._store.read(entry.key).data)
-                found[entry.key.removeprefix(prefix)] = str(told.get("why") or "")
+                if self._outcome(user) in (FAILED, None):
+                    found[user] = str(told.get("why") or "")
         return found
+
+    def _outcome(self, user: str) -> str | None:
+        with suppress(NotFound):
+            return str(self.outcome(user)["outcome"])
+        return None
 
     def retry(self) -> list[str]:
         """Users that were given up are missing again, and will be collected; their ids."""
