@@ -48,6 +48,7 @@ class Packs:
         self._length = length
         self._terms: dict[int, list[str]] = {}
         self._where: dict[str, int] = {}
+        self._left: dict[int, int] = {}
         self._room: list[tuple[int, int]] = []
         left = set(wanted)
         for number, terms in live.items():
@@ -112,17 +113,18 @@ class Packs:
             (number for _, number in self._room[at : at + len(besides) + 1] if number not in besides), None
         )
 
-    def _open(self, number: int, terms: list[str]) -> None:
-        self._terms[number] = terms
-        self._where.update(dict.fromkeys(terms, number))
-        bisect.insort(self._room, (self._left(number), number))
+    def _open(self, number: int, terms: Sequence[str]) -> None:
+        self._terms[number] = []
+        self._left[number] = self._length + len(OR)
+        bisect.insort(self._room, (self._left[number], number))
+        self._put(number, terms)
 
     def _put(self, number: int, terms: Sequence[str]) -> None:
-        del self._room[bisect.bisect_left(self._room, (self._left(number), number))]
-        self._open(number, [*self._terms[number], *terms])
-
-    def _left(self, number: int) -> int:
-        return self._length + len(OR) - size(self._terms[number])
+        del self._room[bisect.bisect_left(self._room, (self._left[number], number))]
+        self._left[number] -= size(terms)
+        bisect.insort(self._room, (self._left[number], number))
+        self._terms[number] += terms
+        self._where.update(dict.fromkeys(terms, number))
 
 
 def _ways(terms: Sequence[str]) -> Iterator[list[Sequence[str]]]:
