@@ -43,16 +43,20 @@ demo: ready-demo
 
 # mypy works with one core and tests wait now and then, so that types are checked beside them. A test that hangs
 # says where, and ends its worker.
+define types_and_tests
+@echo "types, and tests: $(AT_ONCE) at a time"
+@$(IN) -m mypy --no-error-summary >.venv/types.txt 2>&1 & types=$$!; \
+$(IN) -m pytest -q -n $(AT_ONCE) --dist worksteal -o faulthandler_timeout=600 \
+  -o faulthandler_exit_on_timeout=true $(1); tests=$$?; \
+wait $$types || { cat .venv/types.txt; exit 1; }; exit $$tests
+endef
+
 test: style
-	@echo "types, and tests: $(AT_ONCE) at a time"
-	@$(IN) -m mypy --no-error-summary >.venv/types.txt 2>&1 & types=$$!; \
-	$(IN) -m pytest -q -n $(AT_ONCE) --dist worksteal -o faulthandler_timeout=600 \
-	  -o faulthandler_exit_on_timeout=true; tests=$$?; \
-	wait $$types || { cat .venv/types.txt; exit 1; }; exit $$tests
+	$(call types_and_tests)
 
 # Which tests these are, tests/conftest.py and the mark `system` say.
-check: $(if $(T),ready-dev,lint)
-	@$(IN) -m pytest -q $(if $(T),$(T),-n $(AT_ONCE) --dist worksteal -m "not system")
+check: $(if $(T),ready-dev,style)
+	$(if $(T),@$(IN) -m pytest -q $(T),$(call types_and_tests,-m "not system"))
 
 .PHONY: style
 style: ready-dev
