@@ -8,7 +8,7 @@ import ast
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 # A folder or root module may import those of its own ring and of the rings above it here.
@@ -159,7 +159,9 @@ class Module:
     path: Path
     tree: ast.Module
     lines: int
-    imports: tuple[tuple[str, int], ...] = field(default=())
+    imports: tuple[tuple[str, int], ...]
+    # All of the tree, for a walk through it takes as long as to parse it.
+    nodes: tuple[ast.AST, ...]
 
     @property
     def package(self) -> str:
@@ -202,12 +204,13 @@ def modules_of(root: Path) -> Iterator[Module]:
 def parsed(name: str, path: Path, source: str) -> Module:
     tree = ast.parse(source)
     folder = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    return Module(name, path, tree, source.count("\n"), tuple(_imports(tree, folder)))
+    nodes = tuple(ast.walk(tree))
+    return Module(name, path, tree, source.count("\n"), tuple(_imports(nodes, folder)), nodes)
 
 
-def _imports(tree: ast.Module, folder: str) -> Iterator[tuple[str, int]]:
+def _imports(nodes: Iterable[ast.AST], folder: str) -> Iterator[tuple[str, int]]:
     """Dotted names; `from harvester import clock` is harvester.clock, and of a name in a module, both."""
-    for node in ast.walk(tree):
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from ((alias.name, node.lineno) for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -256,7 +259,7 @@ def _kinds_by_their_nature(module: Module, modules: Mapping[str, Module]) -> Ite
     """A kind of collection is asked what it is like; its name is compared only in the table."""
     if module.package != "harvester" or _below(module.inner, "collection.kinds"):
         return
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.Compare):
             sides = [node.left, *node.comparators]
             # `"search" in tree` asks for a section, which has the name of its kind.
@@ -318,7 +321,7 @@ def _pure(module: Module, modules: Mapping[str, Module]) -> Iterator[str]:
         top = name.partition(".")[0]
         if top != "harvester" and top not in PURE_IMPORTS:
             yield f":{line}: a module of values imports {top}"
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.Call) and _called(node) in IMPURE_CALLS:
             yield f":{node.lineno}: a module of values calls {_called(node)}()"
 
@@ -332,7 +335,7 @@ def _called(node: ast.Call) -> str:
 def _awake(module: Module, modules: Mapping[str, Module]) -> Iterator[str]:
     if module.package != "harvester" or module.inner in MAY_SLEEP:
         return
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.Call) and _called(node) == "sleep":
             yield f":{node.lineno}: sleeps; wait on a Stop, so that the wait hears it"
 
@@ -342,7 +345,7 @@ def _named(module: Module, modules: Mapping[str, Module]) -> Iterator[str]:
         for word in part.strip("_").split("_"):
             if word.removesuffix("s") in EMPTY_NAMES or word in EMPTY_NAMES:
                 yield f": the name {part} says nothing"
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("get_"):
             if node.name in THEIR_NAMES:
                 continue
@@ -354,7 +357,7 @@ def _named(module: Module, modules: Mapping[str, Module]) -> Iterator[str]:
 def _short(module: Module, modules: Mapping[str, Module]) -> Iterator[str]:
     if module.lines > LONGEST_FILE:
         yield f": {module.lines} lines; above {LONGEST_FILE} it becomes a folder"
-    for node in ast.walk(module.tree):
+    for node in module.nodes:
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
             length = (node.end_lineno or node.lineno) - node.lineno + 1
             if length > LONGEST_FUNCTION:
