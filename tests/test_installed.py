@@ -17,6 +17,8 @@ import harvester
 _ROOT = Path(__file__).resolve().parents[1]
 _SCRIPTS = ("twarc_cloud.py", "tweet_harvester.py")
 _WITHIN = 120
+# pip copies the product, and each command is a process.
+pytestmark = pytest.mark.system
 
 Typed = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -1,6 +1,7 @@
 """A day's small files become one, and every row stays there once, whatever comes afterwards."""
 
 import os
+import shutil
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,10 +21,10 @@ _KEYS = CollectionKeys("election")
 _MONTH = "2026-10"
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> FolderStore:
-    """Three harvests of one day and one of the next, with tables."""
-    made = FolderStore(tmp_path / "collections")
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> FolderStore:
+    """Three harvests of one day and one of the next, with tables; only to be read and copied."""
+    made = FolderStore(tmp_path_factory.mktemp("built") / "collections")
     lines = record_forms.made_up_lines()
     for at in ("01T09", "01T10", "01T11", "02T09"):
         store_harvest(made, _KEYS, lines, lines[:3], at=f"2026-10-{at}:00:00Z")
@@ -31,17 +32,36 @@ def store(tmp_path: Path) -> FolderStore:
     return made
 
 
+@pytest.fixture(scope="module")
+def compacted(built: FolderStore, tmp_path_factory: pytest.TempPathFactory) -> FolderStore:
+    """The same after each day was compacted; only to be copied."""
+    made = _copy(built, tmp_path_factory.mktemp("compacted"))
+    first, second = compact(made, _KEYS.id, _MONTH)
+    assert (first.day, len(first.sets), second.day, len(second.sets)) == ("2026-10-01", 9, "2026-10-02", 3)
+    return made
+
+
+@pytest.fixture
+def store(compacted: FolderStore, tmp_path: Path) -> FolderStore:
+    return _copy(compacted, tmp_path)
+
+
+def _copy(store: FolderStore, folder: Path) -> FolderStore:
+    """The files are linked, for the version of one is that of its inode, too."""
+    shutil.copytree(store.root, folder / "collections", copy_function=os.link)
+    return FolderStore(folder / "collections")
+
+
 def _a_day_passes(store: FolderStore) -> None:
     """All notes are two days older."""
     then = time.time() - 2 * 86_400
     for notes in catalog(store, _KEYS.id).notes.values():
         for entry in notes.values():
-            os.utime(store.file_of(entry.key), (then, then))
-
-
-def _compacted(store: FolderStore) -> None:
-    first, second = compact(store, _KEYS.id, _MONTH)
-    assert (first.day, len(first.sets), second.day, len(second.sets)) == ("2026-10-01", 9, "2026-10-02", 3)
+            path = store.file_of(entry.key)
+            data = path.read_bytes()
+            path.unlink()
+            path.write_bytes(data)
+            os.utime(path, (then, then))
 
 
 def _require_whole(store: FolderStore) -> None:
@@ -50,9 +70,8 @@ def _require_whole(store: FolderStore) -> None:
     assert harvests["n"] == harvests["once"]
 
 
-def test_a_day_becomes_one_set_and_has_the_same_rows(store: FolderStore) -> None:
-    before = {table: asked(store, f"SELECT count(*) AS n FROM {table}") for table in ("hashtags", "accounts")}
-    _compacted(store)
+def test_a_day_becomes_one_set_and_has_the_same_rows(built: FolderStore, store: FolderStore) -> None:
+    before = {table: asked(built, f"SELECT count(*) AS n FROM {table}") for table in ("hashtags", "accounts")}
     _require_whole(store)
     assert {table: asked(store, f"SELECT count(*) AS n FROM {table}") for table in before} == before
     assert len([made for made in catalog(store, _KEYS.id).complete() if made.day == "2026-10-01"]) == 1
@@ -61,7 +80,6 @@ def test_a_day_becomes_one_set_and_has_the_same_rows(store: FolderStore) -> None
 
 
 def test_the_small_files_are_removed_by_a_build_a_day_later(store: FolderStore) -> None:
-    _compacted(store)
     assert build(store, _KEYS).removed == 0
     _a_day_passes(store)
     result = build(store, _KEYS)
@@ -77,7 +95,6 @@ def test_the_small_files_are_removed_by_a_build_a_day_later(store: FolderStore) 
 def test_a_file_that_changes_afterwards_leaves_no_row_out(
     store: FolderStore, *, removed: bool, which: int
 ) -> None:
-    _compacted(store)
     if removed:
         _a_day_passes(store)
         build(store, _KEYS)
@@ -88,7 +105,6 @@ def test_a_file_that_changes_afterwards_leaves_no_row_out(
 
 
 def test_a_harvest_that_comes_later_on_that_day_is_added(store: FolderStore) -> None:
-    _compacted(store)
     store_harvest(store, _KEYS, record_forms.made_up_lines()[:4], at="2026-10-01T23:00:00Z")
     build(store, _KEYS)
     _require_whole(store)

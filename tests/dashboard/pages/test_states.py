@@ -268,35 +268,40 @@ _TIMES = ("harvest_timestamp", "updated", "harvest_end_timestamp", "exit_code", 
 
 @pytest.mark.parametrize("name", [*_FIELDS, *_TIMES, "billed.usd", "task.cpu", "gaps.repaired", "gaps.to"])
 def test_a_summary_that_was_changed_by_hand_breaks_no_page(
-    tmp_path: Path, museums: CollectionKeys, name: str
+    tmp_path: Path, store: FolderStore, name: str
 ) -> None:
-    began, ended = "2026-11-23T09:00:00+00:00", "2026-11-23T10:00:00+00:00"
-    folder = tmp_path / "collections" / "museums" / "harvests" / "2026" / "11" / "23" / "09" / "00" / "00"
-    folder.mkdir(parents=True)
-    for odd in _ODD:
-        gap = {"from": began, "to": ended, "reason": "x"}
-        summary: dict[str, Any] = {
-            "harvest_timestamp": began,
-            "harvest_end_timestamp": ended,
-            "state": "partial",
-            "tweets": 3,
-            "store": "s3://museum",
-            "billed": {"usd": 1.0},
-            "task": {"cpu": 256, "memory": 512},
-            "gaps": [gap],
-        }
-        outer, _, inner = name.partition(".")
+    outer, _, inner = name.partition(".")
+    for number, odd in enumerate(_ODD):
+        summary = _summary()
         if outer == "gaps" and inner:
-            gap[inner] = odd
+            summary["gaps"][0][inner] = odd
         elif inner:
             summary[outer][inner] = odd
         else:
             summary[outer] = odd
-        (folder / "harvest.json").write_text(json.dumps(summary))
-        visit = Visit(a_place(tmp_path))
-        for path in ("/", "/c/museums", "/c/museums?tab=gaps", "/c/museums?tab=cost", "/costs", "/health"):
-            visit.page(path)
-        visit.page("/c/museums/h/20261123090000")
+        keys = CollectionKeys(f"museums-{number}")
+        history.add(store, keys, {"id": keys.id, "type": "user_timeline", "users": {"12": {}}})
+        store.create(keys.harvest(_BEGAN).harvest, json.dumps(summary).encode())
+    visit = Visit(a_place(tmp_path))
+    for path in ("/", "/costs", "/health"):
+        visit.page(path)
+    for number in range(len(_ODD)):
+        for path in ("", "?tab=gaps", "?tab=cost", "/h/20261123090000"):
+            visit.page(f"/c/museums-{number}{path}")
+
+
+def _summary() -> dict[str, Any]:
+    began, ended = "2026-11-23T09:00:00+00:00", "2026-11-23T10:00:00+00:00"
+    return {
+        "harvest_timestamp": began,
+        "harvest_end_timestamp": ended,
+        "state": "partial",
+        "tweets": 3,
+        "store": "s3://museum",
+        "billed": {"usd": 1.0},
+        "task": {"cpu": 256, "memory": 512},
+        "gaps": [{"from": began, "to": ended, "reason": "x"}],
+    }
 
 
 def test_a_stream_says_how_much_of_the_time_is_in_no_open_gap(tmp_path: Path) -> None:
