@@ -24,6 +24,7 @@ from harvester.store.conditions import FOLDER
 from harvester.store.s3 import S3Store
 from tests.support import fork_server, secret_scan
 from tests.support.certificates import loopback_certificate
+from tests.support.examples import examples
 from tests.support.harvest_stage import varied
 from tests.support.servers import VERSITYGW, Bucket, S3Server, moto, seaweedfs, versitygw, versitygw_program
 from tests.support.stores import Place, placed
@@ -63,12 +64,16 @@ def _has_room(folder: Path) -> bool:
         return False
 
 
-def _without_deadlines() -> None:
-    """Beside other load the same example takes 0.2 ms once and 300 ms another time."""
+def _configure_laws() -> None:
+    """A share of the examples, without deadlines: beside other load one takes 0.2 ms once and then 300."""
     from hypothesis import HealthCheck, settings
 
     settings.register_profile(
-        "suite", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+        "suite",
+        settings.default,
+        max_examples=examples(200),
+        deadline=None,
+        suppress_health_check=[HealthCheck.too_slow],
     )
     settings.load_profile("suite")
 
@@ -77,7 +82,7 @@ def pytest_configure() -> None:
     sys.addaudithook(_only_loopback)
     # Where only other tools are tried, it is not installed.
     if find_spec("hypothesis"):
-        _without_deadlines()
+        _configure_laws()
     if not _TEMP_ROOTS & os.environ.keys() and _has_room(_IN_MEMORY):
         os.environ["PYTEST_DEBUG_TEMPROOT"] = str(_IN_MEMORY)
     # Temporary folders of a test's own are there, too.
@@ -125,10 +130,13 @@ def _needs_a_system(item: pytest.Item) -> bool:
     return bool(asked & _SYSTEMS) or bool(_SYSTEM_FOLDERS & set(item.path.parts))
 
 
-def pytest_collection_finish() -> None:
-    # What was imported and collected until now stays to the end.
-    gc.collect()
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """What is imported and collected stays to the end: looking through it for garbage takes half a second."""
+    gc.disable()
+    yield
     gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

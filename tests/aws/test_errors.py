@@ -14,6 +14,7 @@ from harvester.aws.advice import CLOUD
 from harvester.aws.errors import Explained, explained
 from harvester.errors import Exit, HarvesterError
 from harvester.store.s3 import S3Store
+from tests.support.examples import examples
 
 
 def _made_here() -> Iterator[BotoCoreError]:
@@ -43,7 +44,7 @@ _CODES = st.sampled_from(
 )
 
 
-@settings(max_examples=200, derandomize=True)
+@settings(max_examples=examples(400), derandomize=True)
 @given(
     error=st.dictionaries(st.sampled_from(["Code", "Message", "Region"]), _CODES | _ANYTHING),
     metadata=st.dictionaries(

@@ -13,13 +13,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvester.aws.signature import Keys, path_of, query_of, signed
+from tests.support.examples import examples
 
 _HOST = "s3.library.example:9000"
 _NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0/"), min_size=1, max_size=8)
 _VALUES = st.from_regex(r"[!-~]( {0,3}[!-~]){0,6}", fullmatch=True)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=examples(400), deadline=None, derandomize=True)
 @given(
     verb=st.sampled_from(["GET", "HEAD", "PUT", "DELETE"]),
     parts=st.lists(_NAMES, max_size=3),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from harvester.collection.pattern_parts import MOST_PARTS, Refused
 from harvester.collection.patterns import Pattern, problem
+from tests.support.examples import examples
 
 LETTERS = "abAB é1_- .]"
 SINGLES = st.sampled_from(
@@ -47,7 +48,7 @@ TEXTS = st.lists(st.text(LETTERS, min_size=1, max_size=7), max_size=6)
 PATTERNS = st.recursive(st.one_of(SINGLES, PLACES), _grown, max_leaves=8)
 
 
-@settings(max_examples=400)
+@settings(max_examples=examples(500))
 @given(PATTERNS, st.sampled_from(["", "(?i)", "(?s)"]), TEXTS)
 def test_a_pattern_finds_what_pythons_matcher_finds(pattern: str, flags: str, texts: list[str]) -> None:
     mine, theirs = Pattern(flags + pattern), re.compile(flags + pattern)
@@ -88,7 +89,7 @@ HOSTILE = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(HOSTILE, st.text("ab", min_size=1, max_size=12), st.integers(1, 60))
 def test_no_accepted_pattern_hangs_on_any_text(pattern: str, piece: str, times: int) -> None:
     try:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from harvester.errors import HarvesterError
 from harvester.harvest.segment import Segment, completed, finished
+from tests.support.examples import examples
 from tests.support.made_up_posts import made_up_posts
 from tests.support.stores import Place, on_a_small_disk
 
@@ -24,7 +25,7 @@ def _lines(draw: Random) -> bytes:
                     for _ in range(size // 40 + 1))  # fmt: skip
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(500))
 @given(st.integers(0, 1 << 32))
 def test_what_was_synced_is_whole_wherever_the_rest_is_cut(
     tmp_path_factory: pytest.TempPathFactory, seed: int
@@ -151,7 +152,7 @@ def test_a_full_disk_costs_nothing_that_was_synced(tmp_path: Path) -> None:
 
 
 @given(seed=st.integers(0, 2**32))
-@settings(max_examples=100)
+@settings(max_examples=examples(300))
 def test_a_damaged_file_is_told_and_left_or_becomes_one_that_can_be_read(
     tmp_path_factory: pytest.TempPathFactory, seed: int
 ) -> None:

@@ -21,6 +21,7 @@ from harvester.settings import Settings
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 from harvester.store.reading import reader
+from tests.support.examples import examples
 from tests.support.stalling_clients import Client
 from tests.support.stores import HandClock
 
@@ -141,7 +142,7 @@ def _raise(error: Exception) -> None:
     raise error
 
 
-@settings(max_examples=100)
+@settings(max_examples=examples(300))
 @given(st.lists(st.sampled_from(["", "before", "after"]), min_size=3, max_size=3), st.booleans())
 def test_a_write_is_done_once_and_one_of_another_is_still_a_conflict(
     tmp_path_factory: pytest.TempPathFactory, fails: list[str], foreign: bool

@@ -24,6 +24,7 @@ from harvester.harvest.workdir import SIDE_FILES, State, Work, left_behind
 from harvester.networks import Batch
 from harvester.networks.attribution import Matched
 from harvester.store.keys import EVENTS, USERS
+from tests.support.examples import examples
 from tests.support.stores import Place, on_a_small_disk
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -107,7 +108,7 @@ def _records(work: Work) -> bytes:
     return b"".join(gzip.decompress(work.path(file.name).read_bytes()) for file in work.state.finished)
 
 
-@settings(max_examples=300)
+@settings(max_examples=examples(500))
 @given(st.integers(0, 1 << 32))
 def test_after_a_death_the_journal_gives_the_state_of_the_last_sync(
     tmp_path_factory: pytest.TempPathFactory, seed: int
@@ -126,7 +127,7 @@ def test_after_a_death_the_journal_gives_the_state_of_the_last_sync(
     shutil.rmtree(root)
 
 
-@settings(max_examples=200)
+@settings(max_examples=examples(500))
 @given(st.integers(0, 1 << 32))
 def test_a_journal_line_that_was_cut_never_was(tmp_path_factory: pytest.TempPathFactory, seed: int) -> None:
     draw, root = Random(seed), tmp_path_factory.mktemp("work")

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from harvester.networks.x.imports.imported import Imported, imported
 from harvester.networks.x.imports.rows import CHANGED, NEW, REPEATED, UNUSABLE, Row, Table
 from harvester.networks.x.rules.collection_rules import collection_rules
+from tests.support.examples import examples
 
 Fields = dict[str, Any]
 
@@ -219,7 +220,7 @@ _cells = st.fixed_dictionaries(
 
 
 @given(st.lists(_cells, max_size=12), st.lists(_cells, max_size=6), st.booleans(), st.booleans())
-@settings(deadline=None, max_examples=100)
+@settings(deadline=None, max_examples=examples(200))
 def test_every_row_is_counted_once_and_a_second_import_adds_nothing(
     rows: Sequence[Fields], there: Sequence[Fields], strict: bool, replacing: bool
 ) -> None:
