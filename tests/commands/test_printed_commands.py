@@ -129,6 +129,7 @@ def test_an_error_and_a_note_name_commands_for_the_same_place(person: Person) ->
     assert "--collections-path" not in person("collection", "once", "other").words
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("name", ["twarc-cloud", "twarc_cloud.py"])
 def test_help_and_hints_call_the_program_as_it_was_called(name: str, tmp_path: Path) -> None:
     other = {"twarc-cloud": "twarc_cloud.py", "twarc_cloud.py": "twarc-cloud"}[name]

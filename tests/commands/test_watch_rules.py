@@ -133,6 +133,7 @@ def _ids(person: Person) -> dict[str, str]:
     return {rule.id: rule.value for rule in collection_rules(person.stored("live")["filter"], [])}
 
 
+@pytest.mark.system
 def test_a_real_server_is_followed_until_a_signal(person: Person, tmp_path: Path) -> None:
     folder = tmp_path / "valkey"
     folder.mkdir()

@@ -69,6 +69,7 @@ def test_streams_and_others_have_buttons_of_their_own(visit: Visit) -> None:
     assert "Harvest once" in visit.page("/c/museums")
 
 
+@pytest.mark.system
 def test_a_harvest_is_started_and_scheduled_from_the_page(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,6 +45,7 @@ def test_the_page_has_examples_of_all_its_commands() -> None:
     assert {words[0] for words in _TYPED} == {"dashboard", "report"}
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("words", [each for each in _TYPED if each[0] == "dashboard"], ids=" ".join)
 def test_an_example_opens_the_dashboard_until_ctrl_c(person: Person, words: list[str]) -> None:
     here = [each for each in words if each not in ("--bucket", "my-bucket")]

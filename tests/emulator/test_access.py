@@ -277,6 +277,7 @@ def test_the_emulator_listens_on_loopback_only():
         pass
 
 
+@pytest.mark.system
 def test_an_emulator_in_a_process_of_its_own_ends_with_its_block():
     with emulator.spawned("--users", "100000", "--posts-per-user", "2", "--clock", NOON) as world:
         account = world.control.users(start=99_999)[0]
@@ -288,6 +289,7 @@ def test_an_emulator_in_a_process_of_its_own_ends_with_its_block():
         ask(world.url, "/2/usage/tweets", seconds=2)
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("ending", ["closed input", "a signal", "a parent that is gone"])
 def test_an_emulator_ends_with_those_who_started_it(ending):
     parent = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
@@ -309,6 +311,7 @@ def test_an_emulator_ends_with_those_who_started_it(ending):
         parent.wait()
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(
     ("arguments", "complaint"),
     [

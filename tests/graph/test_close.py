@@ -76,6 +76,7 @@ def whole(stage: Stage) -> dict[str, bytes]:
     return found
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("moment", _MOMENTS)
 def test_one_that_was_killed_is_done_again_with_the_same_bytes(
     stage: Stage, whole: dict[str, bytes], moment: int, tmp_path: Path

@@ -9,6 +9,8 @@ import random
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
 import emulator
 from harvester.clock import moment
 from harvester.errors import NotFound
@@ -25,6 +27,7 @@ _KILLS = int(os.environ.get("CRAWL_KILLS", "5"))
 _LIVES = (0.0, 0.8)
 
 
+@pytest.mark.system
 def test_a_crawl_that_is_killed_again_and_again_finds_the_same(tmp_path: Path) -> None:
     with emulator.running(users=300, degrees="pareto:1.2:4") as emulated:
         seeds = [user["id"] for user in emulated.control.users()[:4]]

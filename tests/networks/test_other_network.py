@@ -126,6 +126,7 @@ def test_a_search_of_another_network_goes_on_after_max_records(wall: _Wall, pers
     _is_whole(person)
 
 
+@pytest.mark.system
 def test_a_stream_of_another_network_that_was_killed_is_replayed_without_a_gap(
     wall: _Wall, person: Person
 ) -> None:

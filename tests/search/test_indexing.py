@@ -384,6 +384,7 @@ def _program(folder: Path, cache: Cache, first: str = "", *, commit_every: int =
     """)
 
 
+@pytest.mark.system
 def test_an_indexer_that_is_killed_again_and_again_ends_with_what_a_fresh_one_has(
     folder: Path, cache: Cache, tmp_path: Path
 ) -> None:

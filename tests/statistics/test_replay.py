@@ -57,6 +57,7 @@ def _reader(got: list[bytes]) -> Callable[[socket.socket], None]:
     return hear
 
 
+@pytest.mark.system
 def test_a_real_carbon_has_each_value_at_its_time(tmp_path: Path) -> None:
     sent = _samples(6000)
     with carbon(tmp_path / "carbon") as real:
