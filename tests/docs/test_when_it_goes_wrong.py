@@ -68,9 +68,10 @@ def _fixed(node: ast.expr) -> str:
 
 
 def _told() -> set[str]:
-    """What the page quotes in the first column of its tables."""
+    """What the page quotes in the first lines of its lists and in the first column of its tables."""
+    heads = re.findall(r"^- (.*(?:\n  .*)*?)\\$", _PAGE, re.MULTILINE)
     cells = [line.split(" | ")[0] for line in _PAGE.splitlines() if line.startswith("| ")]
-    return {quoted for cell in cells for quoted in re.findall(r"`([^`]+)`", cell)}
+    return {quoted for place in (*heads, *cells) for quoted in re.findall(r"`([^`]+)`", place)}
 
 
 def test_each_message_of_a_harvest_is_on_the_page() -> None:
