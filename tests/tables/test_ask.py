@@ -24,7 +24,17 @@ _KEYS = CollectionKeys("election")
 
 @pytest.fixture
 def store(tmp_path: Path) -> FolderStore:
-    store = FolderStore(tmp_path / "collections")
+    return _with_tables(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def only_asked(tmp_path_factory: pytest.TempPathFactory) -> FolderStore:
+    """The same for all tests that change nothing in it."""
+    return _with_tables(tmp_path_factory.mktemp("asked"))
+
+
+def _with_tables(folder: Path) -> FolderStore:
+    store = FolderStore(folder / "collections")
     store_harvest(store, _KEYS, record_forms.made_up_lines())
     build(store, _KEYS)
     return store
@@ -42,9 +52,9 @@ def store(tmp_path: Path) -> FolderStore:
         "FROM posts, read_text('/etc/hostname')",
     ],
 )
-def test_nothing_else_of_the_machine_can_be_read(store: FolderStore, statement: str) -> None:
+def test_nothing_else_of_the_machine_can_be_read(only_asked: FolderStore, statement: str) -> None:
     with pytest.raises(HarvesterError, match=r"The query failed: Permission Error: Cannot access"):
-        asked(store, statement)
+        asked(only_asked, statement)
 
 
 @pytest.mark.parametrize(
@@ -61,16 +71,16 @@ def test_nothing_else_of_the_machine_can_be_read(store: FolderStore, statement: 
         *("SELECT 1; SELECT 2", "SELECT 1; DROP VIEW posts", "", "PRAGMA version", "CALL pragma_version()"),
     ],
 )
-def test_only_one_select_passes(store: FolderStore, statement: str) -> None:
-    (entry,) = catalog(store, "election").files("posts")
-    path = store.file_of(entry.key)
+def test_only_one_select_passes(only_asked: FolderStore, statement: str) -> None:
+    (entry,) = catalog(only_asked, "election").files("posts")
+    path = only_asked.file_of(entry.key)
     before = path.read_bytes()
     with pytest.raises(HarvesterError, match="takes one SELECT statement") as caught:
-        asked(store, statement.format(path=path))
+        asked(only_asked, statement.format(path=path))
     assert caught.value.exit_code == Exit.USAGE and path.read_bytes() == before
 
 
-def test_what_is_no_sql_is_one_line(store: FolderStore) -> None:
+def test_what_is_no_sql_is_one_line(only_asked: FolderStore) -> None:
     for statement, words in (
         ("SELECT * FRO posts", "syntax error"),
         ("SELECT * FROM nothing", "Table with name nothing does not exist"),
@@ -79,13 +89,13 @@ def test_what_is_no_sql_is_one_line(store: FolderStore) -> None:
         ("SELECT CAST(text AS INTEGER) FROM posts", "Could not convert string"),
     ):
         with pytest.raises(HarvesterError) as caught:
-            asked(store, statement)
+            asked(only_asked, statement)
         said = str(caught.value)
         assert words.lower() in said.lower() and "\n" not in said, said
 
 
-def test_columns_of_one_name_are_told_apart(store: FolderStore) -> None:
-    (row,) = asked(store, "SELECT 1 AS id, 2 AS id_1, 3 AS id, 4 AS id")
+def test_columns_of_one_name_are_told_apart(only_asked: FolderStore) -> None:
+    (row,) = asked(only_asked, "SELECT 1 AS id, 2 AS id_1, 3 AS id, 4 AS id")
     assert row == {"id": 1, "id_1": 2, "id_2": 3, "id_3": 4}
 
 
@@ -97,10 +107,10 @@ def test_an_answer_as_json_has_no_numbers_that_json_lacks(
     assert orjson.loads(told.out) == [{"a": "inf", "b": ["-inf", 0.5]}]
 
 
-def test_variables_of_this_program_are_no_tables(store: FolderStore) -> None:
+def test_variables_of_this_program_are_no_tables(only_asked: FolderStore) -> None:
     with pytest.raises(HarvesterError, match="Table with name secrets does not exist"):
         secrets = [1]
-        asked(store, f"SELECT * FROM secrets -- {secrets}")
+        asked(only_asked, f"SELECT * FROM secrets -- {secrets}")
 
 
 def test_posts_once_has_the_newest_of_each_post_and_none_that_was_included(store: FolderStore) -> None:

@@ -26,17 +26,23 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, FolderStore]:
     return folder, made_up(folder / "collections", days=12)
 
 
-@pytest.fixture(params=["index", "files"])
-def visit(
-    world: tuple[Path, FolderStore],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    request: pytest.FixtureRequest,
-) -> Iterator[Visit]:
+@pytest.fixture(scope="module", params=["index", "files"])
+def caches(
+    world: tuple[Path, FolderStore], tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Path:
+    """The user's folder of caches, with an index of the world or without."""
+    folder, (_, store) = tmp_path_factory.mktemp("caches"), world
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(folder))
+        if request.param == "index":
+            update(cache_of(store.name), reader(store), COLLECTIONS, whole_store=True)
+    return folder
+
+
+@pytest.fixture
+def visit(world: tuple[Path, FolderStore], caches: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Visit]:
     folder, store = world
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    if request.param == "index":
-        update(cache_of(store.name), reader(store), COLLECTIONS, whole_store=True)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(caches))
     # The summaries of this world tell of more posts than its files hold.
     monkeypatch.setattr(finder, "_READ_AT_MOST", 1_000_000)
     yield Visit(a_place(folder, store, clock=WorldClock()))
