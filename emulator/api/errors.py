@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-PROBLEM_HOSTS = ("api.twitter.com", "api.x.com")
-
 
 class Problems:
     """Writes problem bodies for one host name, since both occur in the wild."""
@@ -118,11 +116,6 @@ def too_many_connections(problems: Problems) -> Refusal:
 def no_rules(problems: Problems) -> Refusal:
     detail = "You must define rules before connecting to this stream."
     return connection_exception(problems, status=409, issue="RuleConfigurationIssue", detail=detail)
-
-
-def rate_limited(headers: Mapping[str, str]) -> Refusal:
-    body = {"title": "Too Many Requests", "detail": "Too Many Requests", "type": "about:blank", "status": 429}
-    return Refusal(429, body, outcome="rate-limit", headers=headers, rate_headers=False)
 
 
 def old_version() -> Refusal:

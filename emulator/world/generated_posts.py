@@ -129,9 +129,6 @@ class Grid:
         index, rest = divmod(post_id - self.first, self.stride)
         return index if not rest and 0 <= index < self.total else None
 
-    def author_number(self, index: int) -> int:
-        return index % self.accounts.count
-
     def post(self, index: int) -> MadePost:
         author = self.accounts.id(index % self.accounts.count)
         return MadePost(self.id(index), author, self.templates[self.template_number(index)])

@@ -86,8 +86,6 @@ _PARTS = st.sampled_from(
         *("in", "at", "up", "texts", "nowhere", ".scratch", ".mine.downloaded", "desk"),
     ]
 )
-# Folders that may be written to: those that are empty, not there, or copies of sci.
-_MAY_BECOME_COPIES = {"desk/copies/mine"}
 
 
 def _copy_of_world(world: Path, folder: Path) -> Path:

@@ -50,7 +50,6 @@ def _of_accounts(point: Tree) -> Tree:
 
 
 _POINTS = {**{name: _of_accounts({**STEPS, **LOCAL}[name]) for name in _SHARED}, **_ONLY_HERE}
-_WAYS = tuple(product(("folder", "s3"), ("kept", "lost"), ("before", "after")))
 _CASES = [
     (store, disk, name, when)
     for number, name in enumerate(_POINTS)

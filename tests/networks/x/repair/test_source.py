@@ -1,6 +1,6 @@
 """What a stream missed is searched for within its gaps; a cut repair goes on where it was."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,6 @@ from tests.support.harvest_stage import Ended, Stage, staged
 
 _RECENT = "GET /2/tweets/search/recent"
 _HARVEST = "2026-01-01T00:00:00.000000+00:00"
-_MS = timedelta(milliseconds=1)
 
 
 def _gap(since: datetime, until: datetime, *queries: int, **more: Any) -> dict[str, Any]:
