@@ -12,8 +12,8 @@ import orjson
 
 from harvester.collection import history
 from harvester.collection.secrets import key_names, without_keys, without_secrets
-from harvester.errors import Exit, HarvesterError, NotFound
-from harvester.store import Store, Stored
+from harvester.errors import Exit, HarvesterError
+from harvester.store import Store, Stored, stored_at
 from harvester.store.keys import CollectionKeys, describes_collection
 
 _AT_ONCE = 16
@@ -60,11 +60,8 @@ class Redaction:
             tell(number)
 
     def _holder(self, key: str) -> Holder | None:
-        try:
-            stored = self.store.read(key)
-        except NotFound:
-            return None
-        if without_keys(stored.data) == stored.data:
+        stored = stored_at(self.store, key)
+        if stored is None or without_keys(stored.data) == stored.data:
             return None
         tree = orjson.loads(stored.data)
         return Holder(key, stored, tuple(sorted({*key_names(tree), *key_names(tree.get("update"))})))

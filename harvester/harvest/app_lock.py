@@ -13,10 +13,10 @@ import orjson
 
 from harvester.clock import timestamp
 from harvester.documents import AppHolder, object_in
-from harvester.errors import Conflict, Exit, HarvesterError, NotFound
+from harvester.errors import Conflict, Exit, HarvesterError
 from harvester.harvest import lock_content
 from harvester.harvest.store_patience import Patience
-from harvester.store import Store, Stored
+from harvester.store import Store, Stored, stored_at
 from harvester.store.keys import CollectionKeys, app_key, id_problem
 
 log = logging.getLogger("twarc-cloud")
@@ -58,9 +58,8 @@ class AppLock:
 
     def _free(self, app: str) -> Stored | None:
         """The name that may be replaced; None where there is none. Raises where it counts."""
-        try:
-            current = self._store.read(app_key(app))
-        except NotFound:
+        current = stored_at(self._store, app_key(app))
+        if current is None:
             return None
         held = _content(current)
         if held.get("owner") != self._owner and _counts(self._store, held):
@@ -109,10 +108,10 @@ class AppLock:
 
 def holder(store: Store, app: str) -> AppHolder | None:
     """Which harvest's stream holds the app; None where none does."""
-    try:
-        held = _content(store.read(app_key(app)))
-    except NotFound:
+    stored = stored_at(store, app_key(app))
+    if stored is None:
         return None
+    held = _content(stored)
     return held if _counts(store, held) else None
 
 

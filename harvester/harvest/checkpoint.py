@@ -14,11 +14,11 @@ import orjson
 from harvester.clock import moment
 from harvester.documents import Checkpoint
 from harvester.documents.tail import Tail
-from harvester.errors import Conflict, HarvesterError, NotFound
+from harvester.errors import Conflict, HarvesterError
 from harvester.harvest.journal import growing as growing
 from harvester.harvest.segment import Finished
 from harvester.harvest.workdir import State
-from harvester.store import Piece, Store
+from harvester.store import Piece, Store, stored_at
 from harvester.store.keys import STATS, CollectionKeys, HarvestKeys
 
 # A growing file is read into memory and stored in pieces of this size, or of half of what is left: S3 makes a
@@ -144,12 +144,11 @@ def abandon_upload(store: Store, here: HarvestKeys, checkpoint: Checkpoint) -> N
 
 def load(store: Store, keys: CollectionKeys) -> Checkpoint | None:
     """The checkpoint of a harvest that did not end; None when the last one did."""
-    try:
-        data = store.read(keys.checkpoint).data
-    except NotFound:
+    stored = stored_at(store, keys.checkpoint)
+    if stored is None:
         return None
     try:
-        tree: Checkpoint = orjson.loads(data)
+        tree: Checkpoint = orjson.loads(stored.data)
         moment(State.from_tree(tree["state"]).harvest)
         if closing := tree.get("closing"):
             Finished.from_tree(closing["file"])

@@ -11,7 +11,7 @@ import orjson
 from harvester import __version__
 from harvester.clock import Clock, Stop, timestamp
 from harvester.documents import LockContent
-from harvester.errors import Conflict, LockLost, NotFound, StoreAway
+from harvester.errors import Conflict, LockLost, StoreAway
 from harvester.harvest import owners
 from harvester.harvest.lock_content import (
     STOP_REASON,
@@ -25,7 +25,7 @@ from harvester.harvest.lock_content import (
     ttl_of,
     written_at,
 )
-from harvester.store import Store, Stored
+from harvester.store import Store, Stored, stored_at
 
 log = logging.getLogger("twarc-cloud")
 
@@ -111,7 +111,7 @@ class Lock:
     def _free(self) -> Stored | None:
         """The lock that may be taken over; None where there is none. Raises if it is held."""
         self.late_after = None
-        current = self._read()
+        current = stored_at(self._store, self._key)
         if current is None or content(current).get("owner") == self.owner:
             # Ours is one that was created although the answer was lost.
             if current:
@@ -139,16 +139,10 @@ class Lock:
             *(self._key, ahead.total_seconds(), ttl_of(current)),
         )
         self._clock.wait(self._stop, ttl_of(current) + _GRAIN.total_seconds())
-        found = self._read()
+        found = stored_at(self._store, self._key)
         if self._stop.requested or found is None or found.version != current.version:
             raise locked(self._key, content(current), None)
         return current
-
-    def _read(self) -> Stored | None:
-        try:
-            return self._store.read(self._key)
-        except NotFound:
-            return None
 
     def keep(self) -> threading.Thread:
         """Renew in the background until `release` or `abandon`, in the thread that is returned."""
@@ -221,7 +215,7 @@ class Lock:
             self._version = self._store.replace(self._key, self._bytes(), version=current.version)
 
     def _ours(self) -> Stored | None:
-        current = self._read()
+        current = stored_at(self._store, self._key)
         return current if current and content(current).get("owner") == self.owner else None
 
     def _hear(self, current: Stored) -> None:

@@ -8,9 +8,9 @@ import orjson
 
 from harvester.clock import moment, timestamp
 from harvester.documents import LockContent, object_in
-from harvester.errors import Conflict, Exit, HarvesterError, LockLost, NotFound
+from harvester.errors import Conflict, Exit, HarvesterError, LockLost
 from harvester.harvest import owners
-from harvester.store import Store, Stored
+from harvester.store import Store, Stored, stored_at
 
 TTL = 60.0
 STOP_REASON = "a stop was requested"
@@ -83,9 +83,8 @@ def _add(store: Store, key: str, word: Literal["stop_asked", "collection_changed
 
 
 def _live(store: Store, key: str) -> Stored | None:
-    try:
-        lock = store.read(key)
-    except NotFound:
+    lock = stored_at(store, key)
+    if lock is None:
         return None
     now, held = store.now(), content(lock)
     # One that is dated later than any clock may differ was written before the clock was put back.

@@ -14,7 +14,7 @@ from harvester.harvest.progress import COMPLETE, FAILED, INTERRUPTED, PARTIAL, O
 from harvester.harvest.workdir import State, Work
 from harvester.networks import Batch, Network
 from harvester.networks.gap import MissedInterval
-from harvester.store import Store
+from harvester.store import Store, stored_at
 from harvester.store.documents import document
 from harvester.store.keys import EVENTS, CollectionKeys
 
@@ -116,12 +116,11 @@ def _is_told(state: State) -> bool:
 
 def _stored_gaps(store: Store, keys: CollectionKeys, state: State) -> list[Tree] | None:
     """The gaps of the dead harvest's events.jsonl; None while it is not stored."""
-    try:
-        data = store.read(keys.harvest(moment(state.harvest)).events).data
-    except NotFound:
+    stored = stored_at(store, keys.harvest(moment(state.harvest)).events)
+    if stored is None:
         return None
     try:
-        return [event for event in map(orjson.loads, data.splitlines()) if event.get("event") == "gap"]
+        return [event for event in map(orjson.loads, stored.data.splitlines()) if event.get("event") == "gap"]
     except (AttributeError, orjson.JSONDecodeError) as error:
         raise HarvesterError(
             f"The events.jsonl of {state.harvest} is damaged, so that harvest cannot be finished.",

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from harvester.clock import Backoff, Clock, Stop
-from harvester.errors import Conflict, Exit, NotFound, StoreAway
-from harvester.store import Entry, Piece, Store, Stored
+from harvester.errors import Conflict, Exit, StoreAway
+from harvester.store import Entry, Piece, Store, Stored, stored_at
 
 log = logging.getLogger("twarc-cloud")
 
@@ -121,15 +121,9 @@ class PatientStore:
                 failed = True
                 raise
             except Conflict:
-                found = self._found(key) if failed else None
+                found = stored_at(self._store, key) if failed else None
                 if found is None or found.data != data:
                     raise
                 return found.version
 
         return self._patience.until(step)
-
-    def _found(self, key: str) -> Stored | None:
-        try:
-            return self._store.read(key)
-        except NotFound:
-            return None

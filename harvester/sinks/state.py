@@ -12,11 +12,11 @@ from typing import Any
 from harvester import __version__
 from harvester.clock import Clock, Stop, timestamp
 from harvester.documents import Tree, object_in, written
-from harvester.errors import Conflict, Exit, HarvesterError, LockLost, NotFound
+from harvester.errors import Conflict, Exit, HarvesterError, LockLost
 from harvester.harvest import owners
 from harvester.harvest.lock_content import content, expiry, is_released, owner_of, ttl_of, written_at
 from harvester.sinks import DELIVERS_WITHIN, Asked, Position
-from harvester.store import Store, Stored
+from harvester.store import Store, Stored, stored_at
 
 # A delivery may take its time, within which nothing is written.
 _TTL = 2 * DELIVERS_WITHIN
@@ -80,7 +80,7 @@ class SinkState:
         self._head = {"sink": self._asked.name, "type": self._asked.type, "owner": self._owner}
         self._head |= {"acquired": timestamp(self._store.now()), "ttl": _TTL, **owners.this_process()}
         self._head |= {"software": f"twarc-cloud {__version__}", "renewed": 0}
-        before = self._read()
+        before = stored_at(self._store, self._key)
         if before:
             self._require_free(before)
             self.figures = Figures.from_tree(object_in(before.data))
@@ -88,12 +88,6 @@ class SinkState:
             self._put(before.version if before else "")
         except Conflict as error:
             raise _held(self._asked, "another process", "") from error
-
-    def _read(self) -> Stored | None:
-        try:
-            return self._store.read(self._key)
-        except NotFound:
-            return None
 
     def _require_free(self, current: Stored) -> None:
         held = content(current)
@@ -103,7 +97,7 @@ class SinkState:
         if written_at(current) > now + _GRAIN:
             # Of a store whose clock was set back: whether it is renewed is all that tells.
             self._clock.wait(self._stop, ttl_of(current) + _GRAIN.total_seconds())
-            found = self._read()
+            found = stored_at(self._store, self._key)
             if not self._stop.requested and found and found.version == current.version:
                 return
         elif now > expires + _GRAIN:
@@ -132,7 +126,7 @@ class SinkState:
         try:
             self._put(self._version)
         except Conflict as error:
-            current = self._read()
+            current = stored_at(self._store, self._key)
             # An earlier write may have arrived although its answer did not.
             if current is None or content(current).get("owner") != self._owner:
                 by = owner_of(content(current)) if current else "another process"

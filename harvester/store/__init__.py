@@ -11,7 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from harvester.errors import HarvesterError
+from harvester.errors import HarvesterError, NotFound
 from harvester.store.keys import ROOTS
 
 
@@ -128,6 +128,14 @@ class Store(Protocol):
         Whether conditions on removals count, too.
         """
         ...
+
+
+def stored_at(store: Store, key: str) -> Stored | None:
+    """The object under a key; None where there is none."""
+    try:
+        return store.read(key)
+    except NotFound:
+        return None
 
 
 def require_key(key: str) -> None:

@@ -5,8 +5,8 @@ from contextlib import suppress
 from typing import Any
 
 from harvester.documents import written
-from harvester.errors import Conflict, NotFound, StoreAway
-from harvester.store import Store, Stored
+from harvester.errors import Conflict, StoreAway
+from harvester.store import Store, stored_at
 
 
 class Pointer:
@@ -35,7 +35,7 @@ class Pointer:
         if self._version is None and self._created(data):
             return
         if self._version is None:
-            found = self._found()
+            found = stored_at(self._store, self._key)
             self._version = found.version if found else ""
         try:
             self._version = self._put(data)
@@ -57,7 +57,7 @@ class Pointer:
         try:
             return self._put_over(self._version, data)
         except Conflict:
-            found = self._found()
+            found = stored_at(self._store, self._key)
             ours = found is not None and _digest(found.data) in self._doubted
             if not (ours or self._made_anew):
                 raise
@@ -67,12 +67,6 @@ class Pointer:
         if version:
             return self._store.replace(self._key, data, version=version)
         return self._store.create(self._key, data)
-
-    def _found(self) -> Stored | None:
-        try:
-            return self._store.read(self._key)
-        except NotFound:
-            return None
 
 
 def _digest(data: bytes) -> str:

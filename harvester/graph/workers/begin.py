@@ -10,7 +10,7 @@ from harvester.documents import Collection, Tree, object_in
 from harvester.errors import Conflict, Exit, HarvesterError, NotFound
 from harvester.harvest import lock_content
 from harvester.harvest.crawl import packed_ids
-from harvester.store import Store, Stored
+from harvester.store import Store, stored_at
 from harvester.store.keys import CollectionKeys
 from harvester.store.worker_keys import queue_key
 
@@ -22,7 +22,7 @@ def take_queue(store: Store, url: str, collection_id: str) -> None:
     key, data = queue_key(url), orjson.dumps({"collection": collection_id})
     for _ in range(_TRIES):
         try:
-            before = _holder(store, key)
+            before = stored_at(store, key)
             if before is None:
                 store.create(key, data)
             elif (held := str(object_in(before.data).get("collection") or "")) != collection_id:
@@ -33,13 +33,6 @@ def take_queue(store: Store, url: str, collection_id: str) -> None:
             continue
         return
     raise _in_use("another collection", [])
-
-
-def _holder(store: Store, key: str) -> Stored | None:
-    try:
-        return store.read(key)
-    except NotFound:
-        return None
 
 
 def _living(store: Store, collection_id: str) -> list[str]:
