@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from harvester.documents import Tree
+from harvester.networks.x.decoding import objects
 from harvester.networks.x.forms import v1_as_v2
 
 _NAMES = """
@@ -123,7 +124,7 @@ def _plain_list(value: list[Any]) -> str:
 def _shown(post: Tree) -> Tree:
     """A copy of the post with the values that twarc-csv shows; the post itself is not changed."""
     shown = {**post, "referenced_tweets": {}}
-    found = _objects(post.get("referenced_tweets"))
+    found = objects(post.get("referenced_tweets"))
     if found:
         shown["referenced_tweets"] = {
             str(each.get("type")): {"id": each.get("id")} for each in reversed(found)
@@ -159,7 +160,7 @@ def _author(author: Tree) -> Tree:
         return author
     shown = {**author, "entities": {**entities, "description": _entities(entities.get("description"))}}
     if isinstance(entities.get("url"), dict):
-        urls = [_link(url) for url in _objects(entities["url"].get("urls"))]
+        urls = [_link(url) for url in objects(entities["url"].get("urls"))]
         shown["entities"]["url"] = {"urls": urls}
         shown["url"] = urls[-1] if urls else author.get("url")
     return shown
@@ -175,18 +176,13 @@ def _entities(entities: Any) -> Any:
         ("mentions", "@", "username"),
     ):
         if name in shown:
-            shown[name] = [f"{sign}{each.get(member)}" for each in _objects(shown[name])]
+            shown[name] = [f"{sign}{each.get(member)}" for each in objects(shown[name])]
     if "urls" in shown:
         shown["urls"] = [
-            url.get("display_url") if "media_key" in url else _link(url) for url in _objects(shown["urls"])
+            url.get("display_url") if "media_key" in url else _link(url) for url in objects(shown["urls"])
         ]
     return shown
 
 
 def _link(url: Tree) -> Any:
     return url.get("expanded_url", url.get("url"))
-
-
-def _objects(value: Any) -> list[Tree]:
-    """The objects in a list; none if it is no list."""
-    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []

@@ -12,6 +12,7 @@ from harvester.errors.packages import missing_package
 from harvester.networks.x.imports.deadlines import away, within_deadlines
 from harvester.networks.x.imports.redis_rules import in_url
 from harvester.networks.x.imports.rows import Row
+from harvester.networks.x.imports.rule_text import unusable
 
 if TYPE_CHECKING:
     from sqlalchemy import URL, Connection, Engine
@@ -45,7 +46,7 @@ def rows_in(url: str, query: str | None, environment: Mapping[str, str]) -> tupl
                 return _rows(connection, query, server)
         except sqlalchemy.exc.SQLAlchemyError as error:
             hint = "Correct the query." if query else f"Without a table {TABLE}, name the rules with --query."
-            raise _wrong(f"{server} refuses the query: {_why(error, password)}", hint) from error
+            raise unusable(f"{server} refuses the query: {_why(error, password)}", hint) from error
         finally:
             engine.dispose()
 
@@ -102,14 +103,14 @@ def _rows(connection: "Connection", query: str | None, server: str) -> list[Row]
     options = connection.execution_options(no_parameters=True)
     result = options.exec_driver_sql(query or f"SELECT * FROM {TABLE}")
     if not result.returns_rows:
-        raise _wrong("The query returns no rows", "Use a SELECT.")
+        raise unusable("The query returns no rows", "Use a SELECT.")
     columns = list(result.keys())
     if "value" not in [column.lower() for column in columns]:
         what = "The query" if query else f"The table {TABLE} of {server}"
         hint = "Name one in the query: SELECT term AS value, label AS tag FROM ..."
-        raise _wrong(f"{what} has no column value; its columns are: {', '.join(columns)}", hint)
+        raise unusable(f"{what} has no column value; its columns are: {', '.join(columns)}", hint)
     if twice := next((name for name in columns if columns.count(name) > 1), ""):
-        raise _wrong(f"The query returns two columns {twice}", "Rename one of them with AS.")
+        raise unusable(f"The query returns two columns {twice}", "Rename one of them with AS.")
     return [
         _row(f"row {number}", dict(zip(columns, cells, strict=True)))
         for number, cells in enumerate(result, start=1)
@@ -137,10 +138,6 @@ def _text(cell: Any) -> str:
     return (
         bytes(cell).decode("utf-8", "backslashreplace") if isinstance(cell, bytes | memoryview) else str(cell)
     )
-
-
-def _wrong(message: str, hint: str) -> HarvesterError:
-    return HarvesterError(f"{message}.", hint=f"Nothing was imported. {hint}", exit_code=Exit.USAGE)
 
 
 def _why(error: Exception, password: str | None) -> str:
