@@ -69,25 +69,17 @@ def ask_terms(tree: Collection) -> str:
 
 def ask(x: XClient, tree: Collection) -> Iterator[Check]:
     """Look the users up: what depth 0 costs at most."""
-    ids, section = list(tree["users"]), tree.get("graph") or {}
-    most, lists = count(section, "max_edges_per_user"), _directions(section)
+    section = tree.get("graph") or {}
+    lists, limit = _directions(section), count(section, "max_edges_per_user")
     edges = own = found = 0
     without: dict[str, list[str]] = {}
-    for start in range(0, len(ids), LOOK_UP):
-        page = x.users(ids[start : start + LOOK_UP])
-        listed = {user["id"]: user for user in page.users}
-        gone = {problem.resource_id: STATES.get(problem.outcome, "") for problem in page.problems}
-        for user in ids[start : start + LOOK_UP]:
-            if user not in listed:
-                without.setdefault(gone.get(user) or NOT_FOUND, []).append(user)
-        for profile in listed.values():
-            said = [said_by(profile).get(direction, 0) for direction in lists]
-            number = sum(min(each, most) if most else each for each in said)
-            edges += number
-            own += number if profile["id"] == x.account else 0
-            found += 1
-            if state_of(profile) == PROTECTED:
-                without.setdefault(PROTECTED, []).append(f"@{name_in(profile) or profile['id']}")
+    for profile in _looked_up(x, list(tree["users"]), without):
+        number = sum(min(each, limit or each) for each in _lengths(profile, lists))
+        edges += number
+        own += number if profile["id"] == x.account else 0
+        found += 1
+        if state_of(profile) == PROTECTED:
+            without.setdefault(PROTECTED, []).append(f"@{name_in(profile) or profile['id']}")
     dollars = price_of_edges(edges - own) + price_of_edges(own, own=True) + price("users", users=found)
     detail = (
         f"at most ${dollars:,.2f} for depth 0: {edges:,} accounts on the lists of {counted(found, 'user')}"
@@ -98,6 +90,23 @@ def ask(x: XClient, tree: Collection) -> Iterator[Check]:
         counts = {f"users_{why}": len(users) for why, users in without.items()}
         named = "; ".join(f"{why.replace('_', ' ')}: {_some(without[why])}" for why in sorted(without))
         yield Check("users at X", True, f"{without_lists(counts)}; {named}.")
+
+
+def _looked_up(x: XClient, ids: Sequence[str], without: dict[str, list[str]]) -> Iterator[Tree]:
+    """The profiles of users; those that X has none of are added to `without`, by the reason."""
+    for start in range(0, len(ids), LOOK_UP):
+        page = x.users(ids[start : start + LOOK_UP])
+        listed = {user["id"]: user for user in page.users}
+        gone = {problem.resource_id: STATES.get(problem.outcome, "") for problem in page.problems}
+        for user in ids[start : start + LOOK_UP]:
+            if user not in listed:
+                without.setdefault(gone.get(user) or NOT_FOUND, []).append(user)
+        yield from listed.values()
+
+
+def _lengths(profile: Tree, lists: Sequence[str]) -> list[int]:
+    said = said_by(profile)
+    return [said.get(direction, 0) for direction in lists]
 
 
 def _some(users: Sequence[str]) -> str:

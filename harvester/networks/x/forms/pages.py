@@ -1,11 +1,15 @@
 """Answers of X's API v2: pages with many posts, and the objects of a stream with one."""
 
+from typing import TypeVar
+
 import msgspec
 
 from harvester.networks.rows import PostRow, Rows
 from harvester.networks.x.forms.objects import Id, Media, PagePost, Place, Provenance, Rule, User
 from harvester.networks.x.forms.times import iso
 from harvester.networks.x.forms.values import Known, account_row, post_row, tags_of
+
+_Object = TypeVar("_Object", PagePost, User)
 
 
 class _Includes(msgspec.Struct, gc=False):
@@ -50,8 +54,7 @@ def read(line: bytes) -> Record:
 
 def rows(record: Record, line: bytes) -> Rows:
     """The content of an answer: its posts, then those that it includes."""
-    data = record.data
-    found = data if isinstance(data, list) else [data] if isinstance(data, PagePost) else []
+    found = _listed(record.data)
     includes = record.includes or _Includes()
     users = [user for user in includes.users or () if user.id is not None]
     known = Known(users, includes.media or (), includes.places or ())
@@ -59,12 +62,18 @@ def rows(record: Record, line: bytes) -> Rows:
     rules = tags_of(record.matching_rules)
     if any(map(_is_user, found)):
         # Answers about accounts have them where others have posts.
-        answered = _users.decode(line).data
-        users = [*(answered if isinstance(answered, list) else [answered]), *users]
+        users = [*_listed(_users.decode(line).data), *users]
         found = [post for post in found if not _is_user(post)]
     posts = [_post(post, known, rules, retrieved_at, included=False) for post in found]
     posts += [_post(post, known, [], retrieved_at, included=True) for post in includes.tweets or ()]
     return Rows(tuple(posts), tuple([account_row(user, retrieved_at) for user in users]))
+
+
+def _listed(data: list[_Object] | _Object | msgspec.UnsetType | None) -> list[_Object]:
+    """The objects of an answer, which may be about one."""
+    if isinstance(data, list):
+        return data
+    return [] if data is None or data is msgspec.UNSET else [data]
 
 
 def _is_user(post: PagePost) -> bool:

@@ -8,9 +8,8 @@ import msgspec
 
 from harvester.networks.rows import AccountRow, PostRow, Rows
 from harvester.networks.x.forms.objects import Id, Number, Point, Rule, Text, Truth, Url, Urls
-from harvester.networks.x.forms.times import iso, written
-from harvester.networks.x.forms.values import count, place_of, post_key, tags_of
-from harvester.networks.x.post_ids import published
+from harvester.networks.x.forms.times import iso
+from harvester.networks.x.forms.values import count, place_of, post_key, published_at, tags_of
 
 _MARKUP = re.compile(r"<[^>]*>")
 
@@ -130,13 +129,8 @@ def _inner(tweet: _Tweet) -> Iterator[_Tweet]:
 
 def _row(tweet: _Tweet, *, included: bool) -> PostRow:
     extended = tweet.extended_tweet or _Extended()
-    entities = extended.entities or tweet.entities or _Entities()
-    user = tweet.user or _User()
-    media = _media(tweet, extended, entities)
-    lat, lon = place_of(tweet.coordinates.coordinates if tweet.coordinates else None)
-    place, post_id = tweet.place or _Place(), _id(tweet)
-    created_at = iso(tweet.created_at) or _published(post_id)
-    references = _references(tweet)
+    user, post_id = tweet.user or _User(), _id(tweet)
+    created_at = iso(tweet.created_at) or published_at(post_id)
     return PostRow(
         id=post_id,
         key=post_key(post_id, created_at),
@@ -146,7 +140,7 @@ def _row(tweet: _Tweet, *, included: bool) -> PostRow:
         text=extended.full_text or tweet.full_text or tweet.text or "",
         lang=tweet.lang or "",
         source=_MARKUP.sub("", tweet.source or ""),
-        **references,
+        **_references(tweet),
         reply_to_user_id=_either(tweet.in_reply_to_user_id_str, tweet.in_reply_to_user_id),
         likes=count(tweet.favorite_count),
         reposts=count(tweet.retweet_count),
@@ -154,21 +148,38 @@ def _row(tweet: _Tweet, *, included: bool) -> PostRow:
         quotes=count(tweet.quote_count),
         possibly_sensitive=tweet.possibly_sensitive,
         withheld=tweet.withheld_in_countries or [],
-        hashtags=[tag.text or "" for tag in entities.hashtags or ()],
-        cashtags=[tag.text or "" for tag in entities.symbols or ()],
-        mentions=[_id(each) for each in entities.user_mentions or ()],
-        mention_names=[each.screen_name or "" for each in entities.user_mentions or ()],
-        urls=[each.expanded_url or each.url or "" for each in entities.urls or ()],
-        media_keys=[_id(each) for each in media],
-        media_types=[each.type or "" for each in media],
-        lat=lat,
-        lon=lon,
-        place_id=place.id or "",
-        place_name=place.full_name or place.name or "",
-        country_code=place.country_code or "",
+        **_found(tweet, extended),
+        **_place(tweet),
         matching_rules=tags_of(tweet.matching_rules),
         included=included,
     )
+
+
+def _found(tweet: _Tweet, extended: _Extended) -> dict[str, Any]:
+    """What the text names."""
+    entities = extended.entities or tweet.entities or _Entities()
+    mentions, media = entities.user_mentions or (), _media(tweet, extended, entities)
+    return {
+        "hashtags": [tag.text or "" for tag in entities.hashtags or ()],
+        "cashtags": [tag.text or "" for tag in entities.symbols or ()],
+        "mentions": [_id(each) for each in mentions],
+        "mention_names": [each.screen_name or "" for each in mentions],
+        "urls": [each.expanded_url or each.url or "" for each in entities.urls or ()],
+        "media_keys": [_id(each) for each in media],
+        "media_types": [each.type or "" for each in media],
+    }
+
+
+def _place(tweet: _Tweet) -> dict[str, Any]:
+    place = tweet.place or _Place()
+    lat, lon = place_of(tweet.coordinates.coordinates if tweet.coordinates else None)
+    return {
+        "lat": lat,
+        "lon": lon,
+        "place_id": place.id or "",
+        "place_name": place.full_name or place.name or "",
+        "country_code": place.country_code or "",
+    }
 
 
 def _media(tweet: _Tweet, extended: _Extended, entities: _Entities) -> list[_Media]:
@@ -217,8 +228,3 @@ def _id(named: "_Named | _Tweet") -> str:
 def _either(text: Text, number: Id) -> str:
     """The id as text, because programs may have rounded numbers of more than 15 digits in the line."""
     return text or ("" if number is None else str(number))
-
-
-def _published(post_id: str) -> str:
-    found = published(post_id)
-    return written(found) if found else ""

@@ -15,6 +15,7 @@ from harvester.networks.x.forms.objects import (
     Post,
     Rule,
     User,
+    UserMetrics,
 )
 from harvester.networks.x.forms.times import iso, written
 from harvester.networks.x.post_ids import published
@@ -22,7 +23,7 @@ from harvester.networks.x.post_ids import published
 _KINDS = (("retweeted", "repost"), ("replied_to", "reply"), ("quoted", "quote"))
 _FIRST_TIMED_ID = 1 << 36
 _NOTHING: list[str] = []
-_NO_METRICS = Metrics()
+_NO_METRICS, _NO_USER_METRICS = Metrics(), UserMetrics()
 
 
 class Known:
@@ -63,7 +64,7 @@ def post_row(
 ) -> PostRow:
     """The row of a post whose `references` are the ids of other posts by the kind of reference."""
     post_id = str(post.id)
-    created_at = iso(post.created_at) or _published(post_id)
+    created_at = iso(post.created_at) or published_at(post_id)
     author_id = _text(post.author_id)
     author = known.users.get(author_id)
     note = post.note_tweet
@@ -112,7 +113,8 @@ def post_row(
 
 def account_row(user: User, seen_at: str) -> AccountRow:
     """The row of an account."""
-    metrics, links = user.public_metrics, user.entities and user.entities.url and user.entities.url.urls
+    metrics = user.public_metrics or _NO_USER_METRICS
+    links = user.entities and user.entities.url and user.entities.url.urls
     kind = user.verified_type or ""
     return AccountRow(
         id=str(user.id),
@@ -124,12 +126,12 @@ def account_row(user: User, seen_at: str) -> AccountRow:
         url=(links[0].expanded_url if links else "") or user.url or "",
         verified_type="verified" if user.verified and kind in ("", "none") else kind,
         protected=user.protected,
-        followers=count(metrics.followers_count) if metrics else None,
-        following=count(metrics.following_count) if metrics else None,
-        posts=count(metrics.tweet_count) if metrics else None,
-        listed=count(metrics.listed_count) if metrics else None,
-        likes=count(metrics.like_count) if metrics else None,
-        media=count(metrics.media_count) if metrics else None,
+        followers=count(metrics.followers_count),
+        following=count(metrics.following_count),
+        posts=count(metrics.tweet_count),
+        listed=count(metrics.listed_count),
+        likes=count(metrics.like_count),
+        media=count(metrics.media_count),
         seen_at=seen_at,
     )
 
@@ -153,7 +155,8 @@ def _text(value: Id) -> str:
     return "" if value is None else str(value)
 
 
-def _published(post_id: str) -> str:
+def published_at(post_id: str) -> str:
+    """When a post was published, by its id; empty if that does not tell."""
     found = published(post_id)
     return written(found) if found else ""
 

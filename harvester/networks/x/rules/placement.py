@@ -30,20 +30,29 @@ def placed(
     for caps in apps:
         # An invalid rule is reported at once, and not treated as a lack of room.
         translated([rule for rule in rules if rule.active], caps)
-    shards: list[list[CollectionRule]] = [[] for _ in apps]
-    free: list[CollectionRule] = []
-    for rule in rules:
-        at = before.get(rule.id, len(apps))
-        (shards[at] if at < len(apps) else free).append(rule)
-    for number, caps in enumerate(apps):
-        free += _cut(shards[number], caps)
-    added = _spread(free, shards, apps)
-    left = [rule for number, caps in enumerate(apps) for rule in _filled(shards[number], added[number], caps)]
+    *shards, free = _by_shard(rules, before, len(apps))
+    for shard, caps in zip(shards, apps, strict=True):
+        free += _cut(shard, caps)
+    left: list[CollectionRule] = []
+    for shard, added, caps in zip(shards, _spread(free, shards, apps), apps, strict=True):
+        there = len(shard)
+        shard += added
+        left += _cut(shard, caps, after=there)
     for rule in left:
-        if not any(_take(shards[number], rule, caps) for number, caps in enumerate(apps)):
+        if not any(_take(shard, rule, caps) for shard, caps in zip(shards, apps, strict=True)):
             raise _too_few(rules, apps)
     order = {rule.id: number for number, rule in enumerate(rules)}
     return [sorted(shard, key=lambda rule: order[rule.id]) for shard in shards]
+
+
+def _by_shard(
+    rules: Sequence[CollectionRule], before: Mapping[str, int], shards: int
+) -> list[list[CollectionRule]]:
+    """The rules of each shard, and last those of none."""
+    found: list[list[CollectionRule]] = [[] for _ in range(shards + 1)]
+    for rule in rules:
+        found[min(before.get(rule.id, shards), shards)].append(rule)
+    return found
 
 
 def _spread(
@@ -79,28 +88,15 @@ def rule_tree(rule: CollectionRule) -> Tree:
     }
 
 
-def _cut(shard: list[CollectionRule], caps: RuleCaps) -> list[CollectionRule]:
-    """Take the last rules out that do not fit."""
-    low, high = 0, len(shard)
+def _cut(shard: list[CollectionRule], caps: RuleCaps, *, after: int = 0) -> list[CollectionRule]:
+    """Take the last rules out that do not fit, of those `after` the first ones."""
+    low, high = after, len(shard)
     while low < high:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if _fits(shard[:middle], caps) else (low, middle - 1)
     cut = shard[low:]
     del shard[low:]
     return cut
-
-
-def _filled(shard: list[CollectionRule], added: list[CollectionRule], caps: RuleCaps) -> list[CollectionRule]:
-    """Add as many of these as fit; the others."""
-    there = len(shard)
-    shard += added
-    low, high = there, len(shard)
-    while low < high:
-        middle = (low + high + 1) // 2
-        low, high = (middle, high) if _fits(shard[:middle], caps) else (low, middle - 1)
-    left = shard[low:]
-    del shard[low:]
-    return left
 
 
 def _take(shard: list[CollectionRule], rule: CollectionRule, caps: RuleCaps) -> bool:
