@@ -7,7 +7,7 @@ from typing import Any
 from harvester.capacity import WISHES, wish_problems
 from harvester.collection.changeset import patched
 from harvester.collection.kinds import ALL, KINDS, Rules, kind_of
-from harvester.collection.kinds.kind import PLACEHOLDER, misshapen, unknown
+from harvester.collection.kinds.kind import PLACEHOLDER, Kind, misshapen, unknown
 from harvester.collection.secrets import PROFILE, SECTIONS
 from harvester.collection.shards import SHARD_OF, SHARDS, shard_problems
 from harvester.collection.workers import WORKER_OF, WORKERS, worker_problems
@@ -58,16 +58,21 @@ def _common_problems(tree: Tree) -> Iterator[str]:
     yield from _task_problems(tree)
     if "budget_usd" in tree and not _is_money(tree["budget_usd"]):
         yield f"budget_usd is {tree['budget_usd']!r}; it must be a number of dollars above 0, e.g. 2.50."
-    if "sinks" in tree and kind and kind.is_crawl:
-        yield "A graph collection has lists of accounts, and sinks deliver posts: remove sinks."
-    elif "sinks" in tree:
-        # Most collections have none.
-        from harvester.collection.sinks import sink_problems
-
-        yield from sink_problems(tree["sinks"])
+    if "sinks" in tree:
+        yield from _sink_problems(tree, kind)
     yield from shard_problems(tree)
     yield from worker_problems(tree)
     yield from _placeholders(tree, "")
+
+
+def _sink_problems(tree: Tree, kind: Kind | None) -> Iterator[str]:
+    # Most collections have none.
+    from harvester.collection.sinks import sink_problems
+
+    if kind and kind.is_crawl:
+        yield "A graph collection has lists of accounts, and sinks deliver posts: remove sinks."
+    else:
+        yield from sink_problems(tree["sinks"])
 
 
 def _key_problems(tree: Tree) -> Iterator[str]:

@@ -108,9 +108,11 @@ def shard_problems(tree: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with `shards` and `shard_of`, which commands write."""
     if SHARD_OF in tree and not shard_number(tree):
         yield f"{SHARD_OF} is {tree[SHARD_OF]!r}, of which {tree.get('id')!r} is no shard."
-    section = tree.get(SHARDS)
-    if section is None:
-        return
+    if tree.get(SHARDS) is not None:
+        yield from _section_problems(tree[SHARDS])
+
+
+def _section_problems(section: Any) -> Iterator[str]:
     if not isinstance(section, dict) or set(section) - {"apps", "spares"}:
         yield "shards is not an object with apps and spares; `collection-config shards` makes it."
         return
@@ -119,7 +121,7 @@ def shard_problems(tree: Mapping[str, Any]) -> Iterator[str]:
         yield "shards.apps is not a list of objects with profile, rules and length."
     elif not isinstance(spares, list) or not all(isinstance(each, str) and each for each in spares):
         yield "shards.spares is not a list of names of profiles."
-    elif twice := _twice([*(app["profile"] for app in apps), *spares]):
+    elif twice := named_twice([*(app["profile"] for app in apps), *spares]):
         yield f"shards names the profile {twice} twice."
 
 
@@ -133,5 +135,6 @@ def _is_app(app: Any) -> bool:
     )
 
 
-def _twice(names: Sequence[str]) -> str:
+def named_twice(names: Sequence[str]) -> str:
+    """The first name that is there more than once; empty if none is."""
     return next((name for name in names if names.count(name) > 1), "")

@@ -5,11 +5,11 @@ worker is a collection made of it: `ID.1`, `ID.2`. So a worker has the lock, har
 collection has, and no two have the same profile. What they share is the crawl of their collection.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harvester.collection.begun_crawl import section_of
-from harvester.collection.shards import shard_id
+from harvester.collection.shards import named_twice, shard_id
 from harvester.documents import Tree
 from harvester.errors import Exit, HarvesterError
 
@@ -102,21 +102,20 @@ def worker_problems(tree: Mapping[str, Any]) -> Iterator[str]:
         of, _, number = str(tree.get("id") or "").rpartition(".")
         if of != tree[WORKER_OF] or not number.isdecimal():
             yield f"worker_of is {tree[WORKER_OF]!r}, of which {tree.get('id')!r} is no worker."
-    section = tree.get(WORKERS)
-    if section is None:
+    if tree.get(WORKERS) is None:
         return
+    yield from _section_problems(tree[WORKERS])
+    graph = tree.get("graph")
+    if isinstance(graph, dict) and graph.get("order") == "dfs":
+        yield 'graph.order is "dfs", which one process alone can follow; workers need "bfs".'
+
+
+def _section_problems(section: Any) -> Iterator[str]:
     if not isinstance(section, dict) or set(section) != {"profiles"}:
         yield "workers is not an object with profiles; `graph workers plan` makes it."
         return
     names = section["profiles"]
     if not isinstance(names, list) or not names or not all(isinstance(each, str) and each for each in names):
         yield "workers.profiles is not a list of names of profiles."
-    elif twice := _twice(names):
+    elif twice := named_twice(names):
         yield f"workers names the profile {twice} twice."
-    graph = tree.get("graph")
-    if isinstance(graph, dict) and graph.get("order") == "dfs":
-        yield 'graph.order is "dfs", which one process alone can follow; workers need "bfs".'
-
-
-def _twice(names: Sequence[str]) -> str:
-    return next((name for name in names if names.count(name) > 1), "")

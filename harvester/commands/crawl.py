@@ -64,40 +64,39 @@ class Crawling:
 
     def _depths(self) -> Outcome:
         from harvester.graph import approval, crawls
-        from harvester.harvest.crawl import OF_SETTING
 
         done: Outcome | None = None
         tried: set[tuple[str, int]] = set()
         while True:
             crawl = crawls.current(self.store, self.keys, self._tree())
-            if crawl is None:
-                if done is not None:
-                    return done
-                step = approval.Next(approval.COLLECT, 0)
-            else:
-                step = approval.next_step(crawl, self.scratch)
+            if crawl is None and done is not None:
+                return done
+            step = approval.next_step(crawl, self.scratch) if crawl else approval.Next(approval.COLLECT, 0)
+            if step.step in (approval.WAIT, approval.SPENT):
+                return self._wait(step, APPROVAL if step.step == approval.WAIT else BUDGET)
             if crawl and step.step == approval.CLOSE:
                 self._close(crawl, step.depth)
-            elif crawl and step.step == approval.OVER:
+                continue
+            if crawl and step.step == approval.OVER:
                 done = self._end(crawl, step.depth, done)
-            elif step.step in (approval.WAIT, approval.SPENT):
-                return self._wait(step, APPROVAL if step.step == approval.WAIT else BUDGET)
-            else:
-                place = (crawl.started if crawl else "", step.depth)
-                if done is not None and place in tried:
-                    return done
-                tried.add(place)
-                ended = self.harvest()
-                if ended.state not in (COMPLETE, PARTIAL):
-                    if ended.limit == BUDGET and ended.hint != OF_SETTING:
-                        self._tell_left()
-                    return ended
-                done = done if done and done.state == PARTIAL else ended
+                continue
+            place = (crawl.started if crawl else "", step.depth)
+            if done is not None and place in tried:
+                return done
+            tried.add(place)
+            ended = self.harvest()
+            if ended.state not in (COMPLETE, PARTIAL):
+                self._tell_left(ended)
+                return ended
+            done = done if done and done.state == PARTIAL else ended
 
-    def _tell_left(self) -> None:
-        """Say how many users are left where the money is spent, and how to go on."""
+    def _tell_left(self, ended: Outcome) -> None:
+        """Say how many users are left where the money of a crawl is spent, and how to go on."""
         from harvester.graph import approval, crawls
+        from harvester.harvest.crawl import OF_SETTING
 
+        if ended.limit != BUDGET or ended.hint == OF_SETTING:
+            return
         crawl = crawls.current(self.store, self.keys, self._tree())
         if crawl and crawl.depths():
             say_error(printable(approval.left_over(crawl, self.scratch)))

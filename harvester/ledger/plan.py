@@ -79,8 +79,8 @@ def _plan(
         made.files += _new(own, known)
         made.again = made.again or _changed(own, known) or _restored(harvest, damaged, noted)
         made.harvests.append(_new_harvest(harvest))
-    gone = next((key for key in known if key not in there), "")
-    made.again = made.again or (f"{gone} is gone" if gone else "")
+    if gone := next((key for key in known if key not in there), ""):
+        made.again = made.again or f"{gone} is gone"
     return made
 
 

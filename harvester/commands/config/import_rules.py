@@ -211,14 +211,7 @@ def _require_some(made: "Imported", tables: Sequence[Table], *, replacing: bool)
 
 def _report(made: "Imported", tables: Sequence[Table]) -> None:
     """A line of figures, which add up, and one for each row that is not imported as written."""
-    names = " and ".join(table.name for table in tables)
-    there = sum(outcome.of_collection and outcome.became == REPEATED for outcome in made.outcomes)
-    repeated = f"{made.count(REPEATED):,} repeated" + (f" ({there:,} of the collection)" if there else "")
-    changed = f"{made.count(CHANGED):,} changed, " if made.count(CHANGED) else ""
-    new = counted(made.count(NEW), "new rule" if changed else "rule")
-    figures = f"{new}, {changed}{repeated}, {made.count(UNUSABLE):,} unusable"
-    corrected = f"; {len(made.corrected):,} corrected" if made.corrected else ""
-    print_line(f"Read {counted(len(made.outcomes), 'row')} of {names}: {figures}{corrected}.")
+    print_line(_figures(made, " and ".join(table.name for table in tables)))
     several = len(tables) > 1
     for outcome in made.outcomes:
         place = f"{outcome.source} {outcome.place}" if several else outcome.place
@@ -228,6 +221,16 @@ def _report(made: "Imported", tables: Sequence[Table]) -> None:
             outcome.became == REPEATED and (outcome.lost or not outcome.of_collection)
         ):
             print_line(_line(outcome.became, place, f"{_cut(outcome.value)}:", outcome.reason))
+
+
+def _figures(made: "Imported", names: str) -> str:
+    there = sum(outcome.of_collection and outcome.became == REPEATED for outcome in made.outcomes)
+    repeated = f"{made.count(REPEATED):,} repeated" + (f" ({there:,} of the collection)" if there else "")
+    changed = f"{made.count(CHANGED):,} changed, " if made.count(CHANGED) else ""
+    new = counted(made.count(NEW), "new rule" if changed else "rule")
+    figures = f"{new}, {changed}{repeated}, {made.count(UNUSABLE):,} unusable"
+    corrected = f"; {len(made.corrected):,} corrected" if made.corrected else ""
+    return f"Read {counted(len(made.outcomes), 'row')} of {names}: {figures}{corrected}."
 
 
 def _line(became: str, place: str, value: str, reason: str) -> str:

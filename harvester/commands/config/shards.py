@@ -1,7 +1,7 @@
 """`collection-config shards`: divides the rules of a stream among several apps, and shows how they are."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -143,8 +143,6 @@ def store_edit(workspace: Workspace, tree: Tree, plan: Plan) -> None:
 
 def _planned(workspace: Workspace, tree: Collection, names: Sequence[str], rule_cap: int | None) -> Plan:
     """Place the rules in the fewest apps that suffice, but at least in all existing shards."""
-    from harvester.networks.x.rules.placement import DoNotFit
-
     if not names or len(set(names)) < len(names):
         raise HarvesterError(
             "--profiles needs names, each once.", hint="Use e.g. --profiles a,b,c.", exit_code=Exit.USAGE
@@ -158,17 +156,28 @@ def _planned(workspace: Workspace, tree: Collection, names: Sequence[str], rule_
             hint="A shard keeps its posts, so shards are not taken back; name a profile for each.",
             exit_code=Exit.USAGE,
         )
+    ordered = _ordered(names, used)
+    return _fewest(workspace, tree, [apps[name] for name in ordered], least=max(1, len(used)))
+
+
+def _ordered(names: Sequence[str], used: Sequence[str]) -> list[str]:
+    """Those of existing shards first, each in its place; another takes the place of one that is not named."""
     kept = [name if name in names else "" for name in used]
     others = iter([name for name in names if name not in kept])
-    ordered = [name or next(others) for name in kept] + list(others)
-    for most in range(max(1, len(used)), len(ordered) + 1):
-        chosen = Shards(tuple(apps[name] for name in ordered[:most]), tuple(ordered[most:]))
-        try:
-            return _plan(workspace, tree, chosen)
-        except DoNotFit:
-            if most == len(ordered):
-                raise
-    raise AssertionError("the last try returns or raises")
+    return [name or next(others) for name in kept] + list(others)
+
+
+def _fewest(workspace: Workspace, tree: Collection, apps: Sequence[App], *, least: int) -> Plan:
+    from harvester.networks.x.rules.placement import DoNotFit
+
+    for most in range(least, len(apps)):
+        with suppress(DoNotFit):
+            return _plan(workspace, tree, _with_spares(apps, most))
+    return _plan(workspace, tree, _with_spares(apps, len(apps)))
+
+
+def _with_spares(apps: Sequence[App], most: int) -> Shards:
+    return Shards(tuple(apps[:most]), tuple(app.profile for app in apps[most:]))
 
 
 def _apps(

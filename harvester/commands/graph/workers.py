@@ -156,7 +156,6 @@ def _store_worker(workspace: Workspace, worker: str, made: Tree) -> None:
 @json_option
 @in_workspace
 def start(collection_id: str, dry_run: bool, as_json: bool, workspace: Workspace) -> None:
-    from harvester.graph.workers.begin import begin_crawl, take_queue
     from harvester.graph.workers.join import queue_of
 
     keys, tree = _with_workers(workspace, collection_id)
@@ -172,19 +171,25 @@ def start(collection_id: str, dry_run: bool, as_json: bool, workspace: Workspace
         network_of(tree).require_keys(workspace.collection(workspace.keys(each), *CRAWLS), workspace.settings)
     what = f"start {', '.join(ready) or 'no worker, as all run'} on {workspace.compute.name}"
     if not announce_dry_run(dry_run and not as_json, what) and not dry_run:
-        take_queue(workspace.store, workspace.settings.graph_queue, collection_id)
-        begin_crawl(workspace.store, keys, tree)
-        for number, each in enumerate(worker_ids(tree), 1):
-            if each not in ready:
-                continue
-            # What was edited of the collection since.
-            _store_worker(workspace, each, worker_tree(tree, number))
-            workspace.compute.once(each)
+        _begin(workspace, keys, tree, ready)
     if as_json:
         print_json({"id": collection_id, "started": [] if dry_run else ready})
     elif not dry_run:
         click.echo(f"Started {', '.join(ready)}" if ready else "All workers run already.")
         advise(f"`graph workers status {collection_id}` shows how far they are; `harvest stop` stops them.")
+
+
+def _begin(workspace: Workspace, keys: CollectionKeys, tree: Collection, ready: Sequence[str]) -> None:
+    """Start these workers."""
+    from harvester.graph.workers.begin import begin_crawl, take_queue
+
+    take_queue(workspace.store, workspace.settings.graph_queue, keys.id)
+    begin_crawl(workspace.store, keys, tree)
+    for number, each in enumerate(worker_ids(tree), 1):
+        if each in ready:
+            # What was edited of the collection since.
+            _store_worker(workspace, each, worker_tree(tree, number))
+            workspace.compute.once(each)
 
 
 @workers.command("status", help="Show the workers of COLLECTION_ID, their crawl and its queue.")

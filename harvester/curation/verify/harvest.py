@@ -197,10 +197,11 @@ class Case:
         for name in self.sizes:
             if name in known or name.endswith("/"):
                 continue
+            closed, is_open = is_segment(name) or is_side(name), name.startswith(OPEN)
             if self.unfinished:
-                if not name.startswith(OPEN) and (is_segment(name) or is_side(name)):
+                if closed and not is_open:
                     yield Finding(name, Verdict.UNFINISHED, "not in a manifest yet")
-            elif is_segment(name) or is_side(name) or name in _OF_2019 or name.startswith(OPEN):
+            elif closed or is_open or name in _OF_2019:
                 yield Finding(name, Verdict.UNNAMED, "not in any manifest")
             else:
                 yield Finding(name, Verdict.UNEXPECTED, STRANGER)

@@ -74,13 +74,7 @@ def subject_of(pages: Pages, keys: CollectionKeys) -> Subject:
 
 def _page(pages: Pages, collection_id: str) -> Page:
     keys = CollectionKeys(collection_id)
-    problem = ""
-    try:
-        tree = history.current(pages.place.store, keys)
-    except NotFound:
-        raise
-    except HarvesterError as error:
-        tree, problem = {}, " ".join(filter(None, [error.message, *error.problems, error.hint]))
+    tree, problem = _description(pages, keys)
     found = pages.overview.histories.of(keys)
     subject = Subject(pages.place.store, pages.place.settings, keys, tree, found, pages.place.shown)
     facts = {**facts_of(pages, keys, tree, found), "problem": problem}
@@ -109,6 +103,16 @@ def _page(pages: Pages, collection_id: str) -> Page:
     }
     data = {**facts, "days": [each.__dict__ for each in days], tab: content.plain if content else None}
     return Page("collection.html", keys.id, values, data=data)
+
+
+def _description(pages: Pages, keys: CollectionKeys) -> tuple[Tree, str]:
+    """The collection, and what is wrong with it; one that cannot be read is shown as an empty one."""
+    try:
+        return history.current(pages.place.store, keys), ""
+    except NotFound:
+        raise
+    except HarvesterError as error:
+        return {}, " ".join(filter(None, [error.message, *error.problems, error.hint]))
 
 
 def _content(subject: Subject, tab: str) -> Table | None:

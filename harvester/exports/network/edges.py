@@ -1,6 +1,6 @@
 """Who is connected with whom in a post: an edge for each mention, repost, reply, quote and hashtag."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
 
 from harvester.networks.rows import PostRow
@@ -24,27 +24,30 @@ def edges(post: PostRow, authors: Mapping[str, str], kinds: frozenset[str]) -> I
             if target and kind in kinds:
                 yield (writer, target), kind
     if USED in kinds or TOGETHER in kinds:
-        tags = sorted({f"#{tag.lower()}" for tag in post.hashtags if tag})
-        if USED in kinds and writer:
-            yield from (((writer, tag), USED) for tag in tags)
-        if TOGETHER in kinds and len(tags) <= _MOST_TAGS:
-            yield from ((pair, TOGETHER) for pair in combinations(tags, 2))
+        yield from _of_tags(sorted({f"#{tag.lower()}" for tag in post.hashtags if tag}), writer, kinds)
+
+
+def _of_tags(tags: Sequence[str], writer: str, kinds: frozenset[str]) -> Iterator[tuple[Ends, str]]:
+    if USED in kinds and writer:
+        yield from (((writer, tag), USED) for tag in tags)
+    if TOGETHER in kinds and len(tags) <= _MOST_TAGS:
+        yield from ((pair, TOGETHER) for pair in combinations(tags, 2))
 
 
 def _users(post: PostRow, authors: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    mentioned = [
-        user_id or (f"@{name.lower()}" if name else "")
-        for user_id, name in zip(post.mentions, post.mention_names, strict=True)
-    ]
-    # `RT @name: ...` begins with the reposted account, which is not a mention.
-    first = 0
+    mentioned = [_user(*each) for each in zip(post.mentions, post.mention_names, strict=True)]
     if post.reposted_id:
-        author = authors.get(post.reposted_id, "")
-        first = 1 if mentioned and post.text.startswith("RT @") else 0
-        yield REPOST, author or (mentioned[0] if first else "")
-    for user in mentioned[first:]:
+        # `RT @name: ...` begins with the reposted account, which is not a mention.
+        reposted = mentioned[:1] if post.text.startswith("RT @") else []
+        mentioned = mentioned[len(reposted) :]
+        yield REPOST, authors.get(post.reposted_id, "") or "".join(reposted)
+    for user in mentioned:
         yield MENTION, user
     if post.quoted_id:
         yield QUOTE, authors.get(post.quoted_id, "")
     if post.replied_to_id or post.reply_to_user_id:
         yield REPLY, post.reply_to_user_id or authors.get(post.replied_to_id, "")
+
+
+def _user(user_id: str, name: str) -> str:
+    return user_id or (f"@{name.lower()}" if name else "")

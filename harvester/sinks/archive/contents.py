@@ -103,11 +103,7 @@ def stored_contents(store: Store, keys: CollectionKeys, harvest: str) -> Content
     with suppress(NotFound):
         current = _checkpoint_in(store.read(keys.checkpoint).data, keys.checkpoint)
     if current is None or current.state.harvest != harvest:
-        names = _named(store, here)
-        files = _stored(names)
-        events = Extent("stored") if EVENTS in names else None
-        named = current.state.harvest if current else ""
-        return Contents(files, events, final=True, current=named, posts=posts_of(store, here))
+        return _ended_contents(store, here, current.state.harvest if current else "")
     state = current.state
     files = _stored([name for file in state.finished for name in _names(file)])
     # A side file is stored after its segment, which may be listed before; until then both are in `open/`.
@@ -120,6 +116,12 @@ def stored_contents(store: Store, keys: CollectionKeys, harvest: str) -> Content
     posts = sum(file.posts for file in (*state.finished, *filter(None, (state.segment,))))
     events = Extent("open", known, whole=False) if known else None
     return Contents(files, events, current=harvest, posts=posts)
+
+
+def _ended_contents(store: Store, here: HarvestKeys, current: str) -> Contents:
+    names = _named(store, here)
+    events = Extent("stored") if EVENTS in names else None
+    return Contents(_stored(names), events, final=True, current=current, posts=posts_of(store, here))
 
 
 def contents_here(work: WorkFolder) -> Contents:
