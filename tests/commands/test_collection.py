@@ -352,6 +352,7 @@ def test_a_stream_that_cannot_work_is_given_up_and_that_is_told(
 ) -> None:
     person, emulated = desk
     monkeypatch.setenv("TWARC_CLOUD_RESTARTS", "1000")
+    monkeypatch.setenv("TWARC_CLOUD_X_PATIENCE", "1")
     _add(person, "live", filter={"rules": [{"value": "is:retweet"}]})
     _add(person, "other", filter={"track": "library"})
     person.output("collection", "filter-start", "live")

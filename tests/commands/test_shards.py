@@ -48,6 +48,8 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Pers
     profiles = "".join(f"[{name}]\nbearer_token = {token}\n" for name, token in tokens.items())
     (tmp_path / ".twarc").write_text(profiles)
     monkeypatch.setenv("CHECKPOINT_SECONDS", "1")
+    # Keys that are refused are so for good.
+    monkeypatch.setenv("TWARC_CLOUD_X_PATIENCE", "1")
     with at_a_terminal(tmp_path, monkeypatch, **_OPTIONS) as (person, emulated):
         monkeypatch.delenv("BEARER_TOKEN")
         follow = [user["id"] for user in emulated.control.users(count=_ACCOUNTS)]

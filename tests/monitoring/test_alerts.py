@@ -412,8 +412,9 @@ def test_a_stream_that_is_given_up_is_told_beside_its_failure_and_no_start_repea
 
 
 def test_where_a_start_is_of_no_use_the_harvests_own_word_is_enough(
-    streaming: tuple[Person, emulator.Emulated], heard: Heard
+    streaming: tuple[Person, emulator.Emulated], heard: Heard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("TWARC_CLOUD_X_PATIENCE", "1")
     person, emulated = streaming
     person.output("collection", "filter-start", "live")
     there(lambda: "RUNNING" in person.output("harvest", "list"))

@@ -318,9 +318,9 @@ def _timelines() -> list[Case]:
 
 def _connecting() -> list[Case]:
     again = "reconnects after 5 s, 10 s, 20 s ... up to 320 s"
+    keys = "reconnects after 5 s, 10 s, 20 s ..., for 150 s"
     clears = "clears the connections once, then waits 60 s, 120 s ... up to 900 s"
     fatal: list[tuple[str, str, Exit]] = [
-        ("401", "unauthorized", Exit.UNAUTHORIZED),
         ("402 credits depleted", "credits-depleted", Exit.RETRY_LATER),
         ("403 not enrolled", "not-enrolled", Exit.UNAUTHORIZED),
         ("409 no rules", "rule-configuration", Exit.ERROR),
@@ -328,6 +328,7 @@ def _connecting() -> list[Case]:
         ("429 monthly cap", "usage-cap", Exit.RETRY_LATER),
     ]
     mended: list[tuple[str, str, str, tuple[float, float]]] = [
+        ("401", "unauthorized", keys, (15, 60)),
         ("503", "unavailable", again, (15, 60)),
         ("500", "internal-error", again, (15, 60)),
         ("HTML instead of a stream (502)", "html", again, (15, 60)),
@@ -347,6 +348,15 @@ def _connecting() -> list[Case]:
         *(
             Case(f"connecting: {name}", STREAM, "ends", do, ends.get(code, "failed"), code)
             for name, do, code in fatal
+        ),
+        Case(
+            "connecting: 401 for good",
+            STREAM,
+            f"{keys}, then ends",
+            "unauthorized",
+            "failed",
+            Exit.UNAUTHORIZED,
+            takes=(150, 160),
         ),
         *(
             Case(

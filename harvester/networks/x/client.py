@@ -60,7 +60,7 @@ class XClient(RulesApi, Client):
         self._exchange = Exchange(
             self._sessions, base_url=self._base, clock=clock, stop=stop, patience=patience, on_wait=on_wait
         )
-        self.fields = Fields()
+        self.fields, self.patience = Fields(), patience
         self.billing = self._exchange.billing
 
     def __repr__(self) -> str:

@@ -253,6 +253,21 @@ def test_each_kind_of_refusal_has_a_wait_of_its_own(
     assert len(ran.named("refused")) == len(waits) + 1
 
 
+def test_keys_that_were_accepted_are_tried_for_minutes_before_their_refusal_is_final() -> None:
+    refusal = _refusal(ApiCode.UNAUTHORIZED, status=401)
+    # Hiccups first: each time that X accepts the keys begins anew.
+    network = _Network(["1"], refusal, refusal, ["2"], *[refusal] * 9)
+    ran = _Ran(network.supervisor())
+
+    with pytest.raises(XError) as caught:
+        ran.run()
+
+    assert caught.value.outcome is ApiCode.UNAUTHORIZED
+    assert network.waits[1:3] == pytest.approx([5, 10])
+    assert network.waits[4:] == pytest.approx([5, 10, 20, 40, 75])
+    assert [gap["last_id_before"] for gap in ran.named("gap")] == ["1", "2"]
+
+
 def test_records_start_the_waits_after_refusals_anew() -> None:
     outage = [_refusal(ApiCode.UNAVAILABLE, status=503) for _ in range(3)]
     network = _Network(*outage, ["1"], _refusal(ApiCode.UNAVAILABLE, status=503), ["2"])
@@ -286,7 +301,6 @@ def test_a_ghost_that_cannot_be_cleared_does_not_end_the_stream() -> None:
 @pytest.mark.parametrize(
     "outcome",
     [
-        ApiCode.UNAUTHORIZED,
         ApiCode.FORBIDDEN,
         ApiCode.MONTHLY_CAP,
         ApiCode.CREDITS_DEPLETED,

@@ -77,6 +77,7 @@ def _connected(
         gap=gap,
         charged=job.client.bill_streamed,
         recover=_recovering(job),
+        patience=job.client.patience,
     )
     put = partial(_put, job, records)
     for read in stream:

@@ -11,18 +11,44 @@ from harvester.networks.x.post_ids import DELIVERY, published
 from harvester.networks.x.streaming.read import StreamRead
 
 REMEMBERED_IDS = 50_000
+# X refuses good keys at times. Those it accepted are tried for as long as such hiccups last.
+KEYS_SECONDS = 150.0
 # A stream may be this far behind its own keep-alives.
 LAG = timedelta(minutes=15)
 _DELIVERY_MS = int(DELIVERY / timedelta(milliseconds=1))
 
 
-class Backoffs:
-    """Three waits that grow apart from each other: for the network, for refusals, and for limits."""
+# What another connection would be refused for as well.
+_FATAL = {
+    ApiCode.FORBIDDEN,
+    ApiCode.MONTHLY_CAP,
+    ApiCode.CREDITS_DEPLETED,
+    ApiCode.RULES_PROBLEM,
+    ApiCode.BAD_REQUEST,
+}
 
-    def __init__(self) -> None:
+
+class Backoffs:
+    """Waits that grow apart from each other: for the network, for refusals, for limits, and for refused keys.
+
+    Those for refused keys come to `patience` seconds, and to no more than `KEYS_SECONDS`.
+    """
+
+    def __init__(self, *, patience: float) -> None:
         self.network = Backoff(0.25, 16.0, step=0.25)
         self.refused = Backoff(5.0, 320.0)
         self.limited = Backoff(60.0, 900.0)
+        self.keys = Backoff(5.0, 320.0)
+        self._patience = self._left = min(patience, KEYS_SECONDS)
+
+    def is_final(self, error: XError) -> bool:
+        """Whether no further connection would mend it."""
+        return error.outcome in _FATAL or (error.outcome is ApiCode.UNAUTHORIZED and self._left <= 0)
+
+    def opened(self) -> None:
+        """X accepted the keys: the next time that it refuses them is a new one."""
+        self.keys.reset()
+        self._left = self._patience
 
     def settled(self) -> None:
         """A connection brought data and lasted: the next interruption is a new one."""
@@ -35,6 +61,10 @@ class Backoffs:
         self.limited.reset()
 
     def after(self, error: XError) -> float:
+        if error.outcome is ApiCode.UNAUTHORIZED:
+            pause = min(self.keys.pause(), self._left)
+            self._left -= pause
+            return pause
         if error.outcome in (ApiCode.RATE_LIMITED, ApiCode.TOO_MANY_CONNECTIONS):
             return error.retry_after or self.limited.pause()
         return (self.refused if error.problem.status else self.network).pause()

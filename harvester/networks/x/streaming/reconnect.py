@@ -1,5 +1,6 @@
 """Reconnects a stream after each interruption, with back-off, and records the gap."""
 
+import math
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, wait
 from dataclasses import replace
@@ -30,23 +31,14 @@ HELD_SECONDS = 30.0
 HEARD_SECONDS = 1.0
 TICK = 0.5
 
-# What another connection would be refused for as well.
-_FATAL = {
-    ApiCode.UNAUTHORIZED,
-    ApiCode.FORBIDDEN,
-    ApiCode.MONTHLY_CAP,
-    ApiCode.CREDITS_DEPLETED,
-    ApiCode.RULES_PROBLEM,
-    ApiCode.BAD_REQUEST,
-}
-
 
 class StreamSupervisor:
     """Iterate over it: reads with records or events, and an empty one at least each second.
 
     `gap` is one that was open before, and ends as one of this stream's own would. `time` dates gaps, and
     `charged` hears how many posts of each read X charges for. `recover` connects in place of `connect` while
-    a gap is open, and has X deliver again what it can of that.
+    a gap is open, and has X deliver again what it can of that. `patience` is how many seconds refused keys
+    are tried again, at most.
     The iteration ends after a stop; it raises XError for what no further connection would mend.
     """
 
@@ -63,6 +55,7 @@ class StreamSupervisor:
         gap: Gap | None = None,
         charged: Callable[[int], None] | None = None,
         recover: Callable[[Gap], StreamConnection] | None = None,
+        patience: float = math.inf,
     ) -> None:
         self._connect, self._charged, self._recover = connect, charged, recover
         self._recovery: Recovery | None = None
@@ -71,7 +64,7 @@ class StreamSupervisor:
         self._stop = stop
         self._silence = silence
         self._on_wait = on_wait
-        self._backoffs = Backoffs()
+        self._backoffs = Backoffs(patience=patience)
         self._time = time or NetworkTime(clock)
         self._seen = SeenIds()
         self._order = Order()
@@ -119,6 +112,7 @@ class StreamSupervisor:
         except XError as error:
             yield from self._refused(error)
             return
+        self._backoffs.opened()
         try:
             reason = yield from self._reads(connection, self._time.earliest(asked))
         finally:
@@ -244,7 +238,7 @@ class StreamSupervisor:
             self._gap = missed.gap(reason, until=missed.since)
 
     def _refused(self, error: XError) -> Iterator[StreamRead]:
-        if error.outcome in _FATAL:
+        if self._backoffs.is_final(error):
             raise error
         yield self._event("refused", outcome=str(error.outcome), detail=error.problem.detail)
         if error.outcome == ApiCode.TOO_MANY_CONNECTIONS and not self._cleared:
