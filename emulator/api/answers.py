@@ -21,10 +21,11 @@ class Call:
     kind: str
     view: View
     body: bytes = b""
-    # A scripted fault can make a page shorter than requested, or repeat the token of the request.
+    # A scripted fault can make a page shorter than requested, or repeat or lose its token.
     page_cap: int | None = None
     is_stuck: bool = False
     is_again: bool = False
+    is_lost: bool = False
     lacking: int = 0
 
     @property

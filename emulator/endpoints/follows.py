@@ -39,7 +39,7 @@ def page(service: Service, call: Call, direction: str) -> Answer:
     found = list(islice(edges(service, user_id, direction, below=below), size + 1))
     shown = [service.world.people.id(edge.number) for edge in found[:size]]
     meta: dict[str, object] = {"result_count": len(shown)}
-    if len(found) > size:
+    if len(found) > size and not call.is_lost:
         last = found[size - 1].position if size else place.last
         following = place if call.is_stuck else Place(place.top, 0, last)
         # The same place by another token.

@@ -248,12 +248,13 @@ class XClient(RulesApi, Client):
         """A page of as many accounts as the budget still pays for."""
         line = endpoint.own if user_id == self.account else endpoint.name
 
-        def read(answer: Answer) -> Page:
-            page = relations_page(answer.body, self._provenance(answer.url))
-            self.billing.add(line, users=len(page.ids))
-            return page
-
         with self.billing.reserve_users(line, stop=self._exchange.stop, most=max_results) as size:
+
+            def read(answer: Answer) -> Page:
+                page = relations_page(answer.body, self._provenance(answer.url), asked=size)
+                self.billing.add(line, users=len(page.ids))
+                return page
+
             params = _given(pagination_token=token, max_results=size)
             return self._accounts(endpoint, endpoint.name.replace(":id", user_id), params, read)
 

@@ -39,8 +39,9 @@ class Page:
     distinct: int = 0
     problems: tuple[Problem, ...] = ()
     users: tuple[dict[str, Any], ...] = ()
-    # Of a list of followers: those of its accounts.
+    # Of a list of followers: those of its accounts, and how many were asked for.
     ids: tuple[str, ...] = ()
+    asked: int = 0
 
     @property
     def missing(self) -> int:
@@ -154,7 +155,7 @@ def accounts_page(body: bytes, provenance: bytes) -> Page:
     return page
 
 
-def relations_page(body: bytes, provenance: bytes) -> Page:
+def relations_page(body: bytes, provenance: bytes, *, asked: int = 0) -> Page:
     """A page of followers; as for a timeline its outcome tells of the account they were asked of."""
     body = unmarked(body)
     found = _decoded(body, _posts, _Posts)
@@ -169,6 +170,7 @@ def relations_page(body: bytes, provenance: bytes) -> Page:
         distinct=len(set(ids)),
         problems=problems,
         ids=ids,
+        asked=asked,
     )
 
 

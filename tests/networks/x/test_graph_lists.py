@@ -318,29 +318,58 @@ def test_a_token_that_comes_again_ends_the_list_with_an_event(faulty: Stage) -> 
     assert end["why"] == ended.events[0]["detail"] == "X gave a token of this list for a second time"
 
 
-def test_empty_pages_with_a_token_are_passed_three_times(faulty: Stage) -> None:
+def _retried(stage: Stage, name: str, *, after: Ended) -> dict[str, Any]:
+    """The only list as the next harvest ends it, once it was asked to read those that failed."""
+    stage.control.clear_faults()
+    stage.edit(name, partial(_asking_again, at=after.summary["harvest_timestamp"]))
+    (end,) = lists_of(stage, stage.harvest(name))
+    return end
+
+
+def _asking_again(tree: dict[str, Any], *, at: str) -> dict[str, Any]:
+    return {**tree, "graph": {**tree["graph"], "crawl": {**tree["graph"]["crawl"], "retry": at}}}
+
+
+# Of X's second page: what comes in its place, how often it is waited for, and why the list ends after that.
+_HICCUPS = {
+    "empty pages with a token": ("empty-page", 6, 2, "X gave 4 empty pages in a row"),
+    "empty answers": ("nothing", 5, 1, "X ended it with an empty page, after 1000 of the 3"),
+    "lost tokens": ("lost-token", 1, 1, "X ended it with a full page, after 2000 of the 3"),
+}
+
+
+@pytest.mark.parametrize(("do", "times", "more", "why"), _HICCUPS.values(), ids=_HICCUPS)
+def test_a_hiccup_of_minutes_is_waited_for_and_after_a_longer_one_the_list_continues_at_its_token(
+    faulty: Stage, do: str, times: int, more: int, why: str
+) -> None:
     hub = faulty.accounts[0]
-    for name, many, outcome in (("three", 3, "complete"), ("four", 4, "cut")):
+    truth = faulty.control.followers(hub)
+    for name, many in ((f"passes-{do}", times), (f"stays-{do}", times + more)):
         faulty.add(name, type="graph", users={hub: {}})
-        empty = [{"on": _FOLLOWERS, "when": {"nth": 2 + n}, "do": "empty-page"} for n in range(many)]
-        faulty.control.faults(empty)
+        faulty.control.faults([{"on": _FOLLOWERS, "when": {"nth": 2 + n}, "do": do} for n in range(many)])
         ended = faulty.harvest(name)
         (end,) = lists_of(faulty, ended)
-        assert end["outcome"] == outcome, name
-        faulty.control.clear_faults()
+        assert end["outcome"] == ("complete" if many == times else "failed")
+        assert end["received"] == len(truth) or end["why"].startswith(why)
+    assert (ended.outcome.state, ended.outcome.reason) == (PARTIAL, "1 user failed")
+    assert [event["detail"] for event in ended.events] == [end["why"]]
+    assert ended.seconds > 150 or do == "lost-token"
+    again = _retried(faulty, name, after=ended)
+    assert (again["outcome"], again["received"], again["from"]) == ("complete", len(truth), end["from"])
 
 
-def test_an_empty_answer_to_a_token_is_asked_again_and_then_named_as_the_end(faulty: Stage) -> None:
+def test_an_end_that_x_gives_in_two_harvests_is_the_end(faulty: Stage) -> None:
     hub = faulty.accounts[0]
-    truth = len(faulty.control.followers(hub))
-    for times, received, why in ((3, truth, None), (4, 1000, "X ended it with an empty page")):
-        faulty.add(f"empty-{times}", type="graph", users={hub: {}})
-        faulty.control.faults(
-            [{"on": _FOLLOWERS, "when": {"nth": 2 + n}, "do": "nothing"} for n in range(times)]
-        )
-        (end,) = lists_of(faulty, faulty.harvest(f"empty-{times}"))
-        assert (end["outcome"], end["received"], end.get("why")) == ("complete", received, why)
-        faulty.control.clear_faults()
+    faulty.add("ends", type="graph", users={hub: {}})
+    lost = [{"on": _FOLLOWERS, "do": "lost-token"}]
+    faulty.control.faults(lost)
+    ended = faulty.harvest("ends")
+    assert [end["outcome"] for end in lists_of(faulty, ended)] == ["failed"]
+    faulty.edit("ends", partial(_asking_again, at=ended.summary["harvest_timestamp"]))
+    faulty.control.faults(lost)
+    (end,) = lists_of(faulty, faulty.harvest("ends"))
+    assert (end["outcome"], end["received"]) == ("complete", 1000)
+    assert "in two harvests" in end["why"]
 
 
 def test_a_page_that_comes_again_by_ever_new_tokens_ends_the_list(faulty: Stage) -> None:
@@ -368,12 +397,22 @@ def test_a_list_with_a_page_that_lacks_accounts_tells_no_losses_also_after_a_sto
     assert end["why"] == "X spoke of 1000 accounts of a page and gave 993"
 
 
-_ODD = ("nothing", "errors-only", "empty-page", "short-page", "stuck-token", "same-page", "miscount", "html")
+_ODD = (
+    "nothing",
+    "errors-only",
+    "empty-page",
+    "short-page",
+    "lost-token",
+    "stuck-token",
+    "same-page",
+    "miscount",
+    "html",
+)
 
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.sampled_from(_ODD), st.integers(1, 6)), min_size=1, max_size=4))
-def test_a_list_that_is_told_complete_is_whole_or_ended_with_an_empty_page(
+def test_a_list_that_is_told_complete_is_whole_or_says_why_it_may_not_be(
     faulty: Stage, odd: list[tuple[str, int]]
 ) -> None:
     name = f"odd-{len(_SEEN)}"
@@ -452,11 +491,5 @@ def test_a_list_that_fails_beside_others_is_said_to_and_retried_when_that_is_ask
     assert (ends, first.outcome.state) == ({user: "failed", other: "complete"}, PARTIAL)
     faulty.control.clear_faults()
     assert lists_of(faulty, faulty.harvest("retry")) == []
-    at = first.summary["harvest_timestamp"]
-
-    def retry(tree: dict[str, Any]) -> dict[str, Any]:
-        return {**tree, "graph": {**tree["graph"], "crawl": {**tree["graph"]["crawl"], "retry": at}}}
-
-    faulty.edit("retry", retry)
-    (end,) = lists_of(faulty, faulty.harvest("retry"))
+    end = _retried(faulty, "retry", after=first)
     assert (end["user"], end["outcome"]) == (user, "complete")

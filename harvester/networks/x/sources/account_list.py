@@ -25,7 +25,7 @@ from harvester.networks.x import ApiCode, Page, XError
 from harvester.networks.x.job import Job
 from harvester.networks.x.sources.list_comparison import NOT_COMPARED, Compared, compare, ids_of, problem_of
 from harvester.networks.x.sources.list_front import IN_A_ROW, ListFront
-from harvester.networks.x.sources.list_pages import PAUSES, ListPages
+from harvester.networks.x.sources.list_pages import ListPages
 from harvester.networks.x.sources.page_room import PageRoom, PageShare
 from harvester.networks.x.sources.seeds import Seed, look_up
 
@@ -59,10 +59,8 @@ class AccountList:
         self.share = share
         chain = self._crawl.chain(user, direction)
         self._began_before = bool(chain)
-        self._received = int(chain.get("received") or 0)
         self._said: int | None = chain.get("said", seed.said.get(direction))
-        short = str(chain.get("short") or "")
-        self._pages = ListPages(chain.get("token"), said=self._said or 0, short=short)
+        self._pages = ListPages.resumed(chain, said=self._said or 0)
         self._harvests: list[str] = list(chain.get("harvests") or ())
         self._begun = str(chain.get("from") or self._now())
         self._begun_anew = bool(chain.get("anew"))
@@ -83,7 +81,7 @@ class AccountList:
             if page.outcome is not ApiCode.OK:
                 return self._unavailable(page.outcome)
             if why := self._pages.came_before(page):
-                return self.end(*self._cut(why))
+                return self.end(*self._noted(CUT, why))
             self._take(page)
             if ended := self._ended(page):
                 return self.end(*ended, page=page)
@@ -96,7 +94,9 @@ class AccountList:
         with self._reading.comparing:
             line, who, more = self._line(outcome, why)
         patch: Tree = {}
-        if self._began_before and outcome != FAILED:
+        if outcome == FAILED and page:
+            patch = self._chains({"from": self._begun, "said": self._said, "stood": True})
+        elif outcome != FAILED and self._began_before:
             patch = self._chains(None)
         if outcome == COMPLETE and not self._crawl.depth and self._user in self._job.collection["users"]:
             learned: Tree = {"lists": {self._direction: self._job.harvest}}
@@ -127,13 +127,11 @@ class AccountList:
 
     def _answered(self) -> Page:
         """The next page; asked for again where the first answer may not be true."""
-        page = self._page()
-        for seconds in PAUSES:
-            if page.outcome is not ApiCode.OK or not self._pages.is_doubtful(page):
-                break
-            if self._job.clock.wait(self._job.stop, seconds):
+        page, tried = self._page(), 0
+        while page.outcome is ApiCode.OK and tried < len(pauses := self._pages.pauses(page)):
+            if self._job.clock.wait(self._job.stop, pauses[tried]):
                 raise Stopped
-            page = self._page()
+            page, tried = self._page(), tried + 1
         return page
 
     def _page(self) -> Page:
@@ -144,7 +142,9 @@ class AccountList:
             client = self._job.client
             ask = client.followers if self._direction == FOLLOWERS else client.following
             most = self._reading.most
-            size = min(self._front.page if self._front else _PAGE, most - self._received if most else _PAGE)
+            size = min(
+                self._front.page if self._front else _PAGE, most - self._pages.received if most else _PAGE
+            )
             try:
                 page = ask(self._user, token=self._pages.token, max_results=size)
                 self.share.came(len(page.line))
@@ -157,8 +157,8 @@ class AccountList:
     def _begin_anew(self, error: XError) -> None:
         """X does not know the token any more, and offers no other way to where it stood."""
         self._note("list begun anew", f"X refused the token of the next page: {error.problem.detail}")
-        self._pages = ListPages(None, said=self._said or 0)
-        self._received, self._harvests, self._begun_anew = 0, [], True
+        self._pages = ListPages(said=self._said or 0)
+        self._harvests, self._begun_anew = [], True
         self._begun, self._ids = self._now(), ListIds()
         if self._front:
             self._front.begin_anew()
@@ -174,26 +174,26 @@ class AccountList:
     # -- judging -------------------------------------------------------------------------------------
 
     def _take(self, page: Page) -> None:
-        self._received += len(page.ids)
         self._ids.add(page.ids)
         self._pages.take(page)
         self._is_passed = bool(self._front and self._front.is_passed_by(page.ids))
 
     def _ended(self, page: Page) -> tuple[str, ...]:
         """The outcome and why, if the page is the last one."""
-        most = self._reading.most
-        if page.next_token is None:
-            return self._pages.last(page)
-        if most and self._received >= most:
+        most, received = self._reading.most, self._pages.received
+        may_go_on = page.next_token is not None or self._pages.may_go_on(page, received)
+        if most and received >= most and may_go_on:
             return CUT, _ENOUGH
+        if page.next_token is None:
+            return self._noted(*self._pages.last(page))
         if self._is_passed:
             return CUT, _NO_MORE_NEW
-        why = self._pages.leads_nowhere(page)
-        return self._cut(why) if why else ()
+        return self._noted(*(self._pages.leads_nowhere(page) or ()))
 
-    def _cut(self, why: str) -> tuple[str, str]:
-        self._note("list cut", why)
-        return CUT, why
+    def _noted(self, outcome: str = "", why: str = "") -> tuple[str, ...]:
+        if outcome in (CUT, FAILED):
+            self._note(f"list {outcome}", why)
+        return (outcome, why) if outcome else ()
 
     # -- storing -------------------------------------------------------------------------------------
 
@@ -203,10 +203,11 @@ class AccountList:
         chain: Tree = {
             "token": self._pages.token,
             "short": self._pages.short or None,
-            "received": self._received,
+            "received": self._pages.received,
             "harvests": list(self._harvests),
             "from": self._begun,
             "said": self._said,
+            "stood": None,
             "anew": self._begun_anew or None,
         }
         self._began_before = True
@@ -247,7 +248,7 @@ class AccountList:
             "direction": self._direction,
             "depth": self._crawl.depth,
             "outcome": outcome,
-            "received": self._received,
+            "received": self._pages.received,
             "count_said": self._said,
             "compared_with": compared.harvest,
             "harvests": harvests,
@@ -270,16 +271,17 @@ class AccountList:
     def _compared(self, outcome: str) -> tuple[int, Compared]:
         """How many ids came more than once, and the list compared with the last complete one."""
         earlier = self._crawl.earlier(self._user, self._direction)
-        is_in_order = self._ids.count == self._received
+        received = self._pages.received
+        is_in_order = self._ids.count == received
         if self._began_before and not is_in_order:
             self._ids.add_all(self._crawl.received(self._user, self._direction))
-        if self._ids.count < self._received:
-            lacking = self._received - self._ids.count
+        if self._ids.count < received:
+            lacking = received - self._ids.count
             self._note("list not compared", f"{lacking} of its own ids are in files that cannot be read")
             return 0, NOT_COMPARED
         in_order = is_in_order and not self._front
         ids, found, problem = compare(self._ids, earlier, is_whole=outcome == COMPLETE, in_order=in_order)
-        twice, self._received = self._received - ids, ids
+        twice, self._pages.received = received - ids, ids
         if problem:
             self._note("list not compared", problem)
         return twice, found
