@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 _UNPRINTABLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 # Within emoji, and between letters of some scripts.
 _JOINERS = "\u200c\u200d"
+# Of 64 bits.
+_MOST_DIGITS = 20
 _COMMENT = re.compile(r"\s[;#]\s")
 # Of those that Unicode has as marks, the ones that are never shown.
 _UNSEEN_MARKS = {"\u034f", *map(chr, range(0xFE00, 0xFE10))}
@@ -63,6 +65,15 @@ def _narrow(letter: str) -> str:
     if unicodedata.decomposition(letter).startswith(("<wide>", "<narrow>")):
         return unicodedata.normalize("NFKC", letter)
     return letter
+
+
+def whole_number(text: str, *, most: int = (1 << 63) - 1) -> int | None:
+    """The number that digits say; None of any other text, and of a larger number."""
+    # Python reads no number of more than 4,300 digits.
+    if not (text.isascii() and text.isdigit()) or len(text) > _MOST_DIGITS:
+        return None
+    number = int(text)
+    return number if number <= most else None
 
 
 def counted(number: int, what: str) -> str:

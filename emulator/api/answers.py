@@ -26,6 +26,7 @@ class Call:
     is_stuck: bool = False
     is_again: bool = False
     is_lost: bool = False
+    is_long: bool = False
     lacking: int = 0
 
     @property

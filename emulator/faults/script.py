@@ -22,7 +22,7 @@ ACCOUNTS = names("not-found suspended protected")
 # The world changes before the request is answered.
 WORLD = names("set-state rename publish delete-post advance-clock revoke")
 # The answer is right but shaped or sent differently.
-SHAPES = names("short-page empty-page lost-token stuck-token same-page miscount partial-errors")
+SHAPES = names("short-page empty-page lost-token long-token stuck-token same-page miscount partial-errors")
 SENDING = names("cut-mid-page stall slow-bytes delay reset drop refuse-connection")
 # On the way of a stream, after so many posts of a connection.
 STREAM = names(

@@ -129,6 +129,7 @@ class Asking:
             page_cap=cap,
             is_stuck=any(fault.do == "stuck-token" for fault in fired),
             is_lost=any(fault.do == "lost-token" for fault in fired),
+            is_long=any(fault.do == "long-token" for fault in fired),
             is_again=any(fault.do == "same-page" for fault in fired),
             lacking=sum(int(fault.more.get("count", 1)) for fault in fired if fault.do == "miscount"),
         )

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from harvester.documents.foreign import loaded
+
 
 @dataclass(frozen=True)
 class Records:
@@ -61,8 +63,8 @@ def object_of(line: bytes, number: int) -> dict[str, Any]:
         value = orjson.loads(line)
     except orjson.JSONDecodeError:
         try:
-            # Half of a surrogate pair is JSON to others.
-            value = json.loads(line)
+            # Half of a surrogate pair is JSON to others, and so is a number of any length.
+            value = loaded(line, constants=True)
         except ValueError as error:
             raise BrokenLine(number, f"is not JSON: {error}") from None
         except RecursionError:

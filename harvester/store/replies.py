@@ -9,17 +9,17 @@ from xml.etree import ElementTree
 
 from harvester.aws.errors import Refusal
 from harvester.store.answers import BrokenAnswer, date_of
+from harvester.text import whole_number
 
 _META = "x-amz-meta-"
 
 
 def reply(status: int, headers: Mapping[str, str]) -> dict[str, Any]:
     """What the headers of an answer tell, which were made lower case."""
-    length = headers.get("content-length", "")
     found = {
         "ETag": headers.get("etag"),
         "LastModified": _date(headers.get("last-modified")),
-        "ContentLength": int(length) if length.isascii() and length.isdigit() else None,
+        "ContentLength": whole_number(headers.get("content-length", "")),
         "BucketRegion": headers.get("x-amz-bucket-region"),
         "Metadata": {
             name.removeprefix(_META): value for name, value in headers.items() if name.startswith(_META)

@@ -10,7 +10,10 @@ from typing import Any
 
 from tests.support.scripted_x import Reply
 
+# Stands for a number of 5,000 digits, which Python would not write.
+_TOO_LONG = "<too long>"
 _OTHERS: tuple[Any, ...] = (
+    *(_TOO_LONG, 10**30, "t" * 100_000),
     *(None, True, False, 0, -1, 7, 1 << 70, 1.5, "", "x", "\u2028", "é", "\ud83d", "null", "9" * 25),
     *([], {}, [None], [[]], {"id": None}, {"x": {"y": []}}, ["x"], [1, {}], {"users": None}),
 )
@@ -91,7 +94,7 @@ def refusal(random: Random) -> Reply:
 
 def _encoded(value: Any, random: Random) -> bytes:
     text = json.dumps(value, ensure_ascii=random.random() < 0.5, indent=random.choice((None, None, 1)))
-    return text.encode("utf-8", "surrogatepass")
+    return text.replace(f'"{_TOO_LONG}"', "9" * 5000).encode("utf-8", "surrogatepass")
 
 
 def _changed(value: Any, random: Random) -> Any:

@@ -38,6 +38,7 @@ from harvester.store.keys import (
     side_name,
 )
 from harvester.store.reading import Reader, no_collection
+from harvester.text import whole_number
 
 __all__ = [
     "Finding",
@@ -115,7 +116,7 @@ class _Seen:
 
     def add(self, ids: list[str]) -> None:
         with self._lock:
-            self._ids.update(int(post_id) if post_id.isdigit() else post_id for post_id in ids)
+            self._ids.update(post_id if (n := whole_number(post_id)) is None else n for post_id in ids)
             self.number += len(ids)
 
     @property

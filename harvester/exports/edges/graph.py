@@ -10,10 +10,10 @@ from harvester.exports.edges.lists import FOLLOWERS, Lists
 from harvester.exports.external_sort import Pair, Sorter
 from harvester.exports.ids import sort_key
 from harvester.networks.rows import AccountRow
+from harvester.text import whole_number
 
 _MEMORY = 48 << 20
 _CUT, _WHOLE = b"\0", b"\1"
-_GREATEST = (1 << 63) - 1
 _TOLD = 65_536
 
 
@@ -148,7 +148,7 @@ def _last(pairs: Iterable[Pair]) -> Iterator[Pair]:
 
 def number_of(data: bytes) -> int:
     """An id as a number; raises if it is none of 63 bits."""
-    if data.isdigit() and (number := int(data)) <= _GREATEST:
+    if (number := whole_number(data.decode("latin-1"))) is not None:
         return number
     raise HarvesterError(
         f"The account id {data[:40].decode('utf-8', 'replace')} is not a number of 63 bits.",

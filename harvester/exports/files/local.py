@@ -8,6 +8,7 @@ from harvester.errors import Exit, HarvesterError
 from harvester.exports.posts import Local, Posts
 from harvester.networks.registry import usual
 from harvester.reading.lines import BadRecord, OnBad, hand_on, local_bytes, local_raw_lines
+from harvester.text import whole_number
 
 _RECORDS = (".jsonl", ".json", ".twt", ".ndjson")
 _PACKED = ".fws"
@@ -108,8 +109,9 @@ def _packed_ids(name: str, on_bad: OnBad | None) -> Iterator[str]:
 
 def packed_id(text: str) -> bytes:
     """An id as 64 bits."""
-    if not text.isdecimal() or int(text) > GREATEST_PACKED:
+    number = whole_number(text, most=GREATEST_PACKED)
+    if number is None:
         raise HarvesterError(
             f"The id {text[:40]} is no number of 64 bits.", hint="Write ids as text.", exit_code=Exit.USAGE
         )
-    return int(text).to_bytes(_ID)
+    return number.to_bytes(_ID)

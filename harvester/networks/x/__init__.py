@@ -8,11 +8,11 @@ if TYPE_CHECKING:
     from harvester.networks.x.errors import ApiCode as ApiCode
     from harvester.networks.x.errors import Problem as Problem
     from harvester.networks.x.errors import XError as XError
+    from harvester.networks.x.included import included_name as included_name
     from harvester.networks.x.keys import Keys as Keys
     from harvester.networks.x.keys import keys_from as keys_from
     from harvester.networks.x.keys import keys_of as keys_of
     from harvester.networks.x.page import Page as Page
-    from harvester.networks.x.page import included_name as included_name
     from harvester.networks.x.page import name_in as name_in
     from harvester.networks.x.page import posts_in as posts_in
     from harvester.networks.x.prices import price as price
@@ -29,7 +29,8 @@ _HOMES = {
     "prices": ("price",),
     "client": ("XClient",),
     "keys": ("Keys", "keys_from", "keys_of"),
-    "page": ("Page", "included_name", "name_in", "posts_in"),
+    "included": ("included_name",),
+    "page": ("Page", "name_in", "posts_in"),
     "errors": ("ApiCode", "Problem", "XError"),
     "rules.arrangement": ("compile_rules",),
     "rules.live_rules": ("Rule", "RuleCaps", "plan_rules", "tag_prefix"),

@@ -6,6 +6,9 @@ from typing import Any
 
 import orjson
 
+from harvester.documents.foreign import loaded
+from harvester.text import whole_number
+
 # Text takes up to four times its bytes, so that a page of it would leave the processor's cache. It also takes
 # the room that a page left, so that the next page does not fit: with four times as much, 32 timelines at once
 # peaked at 145 MB, and 65 with this.
@@ -18,7 +21,10 @@ def unmarked(body: bytes) -> bytes:
 
 
 def value_of(body: bytes) -> Any:
-    """The value with its text as it came, halves of surrogate pairs too; ValueError where it is not JSON."""
+    """The value with its text as it came, halves of surrogate pairs too; ValueError where it is not JSON.
+
+    A whole number of more than 64 bits is a float, and one that is too large for these is null.
+    """
     body = unmarked(body)
     try:
         return orjson.loads(body)
@@ -28,7 +34,7 @@ def value_of(body: bytes) -> Any:
             raise ValueError("it is nested too deeply") from None
     # json.loads would guess UTF-16 and UTF-32 from bytes, and would take NaN, which is no JSON.
     try:
-        return json.loads(body.decode(), parse_constant=_refused)
+        return loaded(body.decode())
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
 
@@ -55,8 +61,7 @@ def objects(value: Any) -> list[dict[str, Any]]:
 
 def number(value: Any) -> int:
     """A whole number, also where it came as text; 0 where it is none."""
-    text = str(value if value is not None else "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else 0
+    return whole_number(str(value if value is not None else "")) or 0
 
 
 def printable(text: str) -> str:
@@ -71,7 +76,3 @@ def prove_encoding(body: bytes) -> None:
         piece = view[at : at + _PROVEN_AT_ONCE]
         # A character may be cut at the end of a piece, and only there; the next one begins with it.
         at += codecs.utf_8_decode(piece, "strict", at + len(piece) == len(body))[1]
-
-
-def _refused(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")

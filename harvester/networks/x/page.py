@@ -1,13 +1,13 @@
 """A page is stored as received; ids and counts are read without building its posts."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from harvester.networks.x.decoding import member, objects, printable, prove_encoding, unmarked, value_of
+from harvester.networks.x.decoding import member, printable, prove_encoding, unmarked, value_of
 from harvester.networks.x.errors import ApiCode, Problem
 from harvester.networks.x.problems import problems_in
 
@@ -17,6 +17,8 @@ ASKED_FOR = {"id", "ids", "username", "usernames"}
 _LARGEST_ID = (1 << 63) - 1
 # A screen name: up to 15 letters, digits and underscores today, and a few older ones of 20.
 _NAME = re.compile(r"\w{1,50}", re.ASCII)
+# X's have some 50 characters; servers take addresses of up to 8 KB.
+_LONGEST_TOKEN = 2000
 _NOTHING_ELSE = "the answer holds errors only"
 
 
@@ -34,6 +36,8 @@ class Page:
     newest_id: str | None = None
     oldest_id: str | None = None
     next_token: str | None = None
+    # Why X gave a token that cannot be sent back, so that more may follow; empty where it gave none.
+    broken_token: str = ""
     count: int | None = None
     names_posts: bool = False
     distinct: int = 0
@@ -89,22 +93,7 @@ class _Users(msgspec.Struct):
     errors: Any = None
 
 
-class _Account(msgspec.Struct):
-    id: str
-    username: str
-
-
-class _Includes(msgspec.Struct):
-    users: list[_Account] = []
-
-
-class _Including(msgspec.Struct):
-    includes: _Includes = msgspec.field(default_factory=_Includes)
-
-
 _posts = msgspec.json.Decoder(_Posts)
-_users = msgspec.json.Decoder(_Users)
-_including = msgspec.json.Decoder(_Including)
 
 
 def posts_page(body: bytes, provenance: bytes) -> Page:
@@ -121,7 +110,7 @@ def posts_page(body: bytes, provenance: bytes) -> Page:
         posts=len(data),
         newest_id=str(max(ids)) if ids else None,
         oldest_id=str(min(ids)) if ids else None,
-        next_token=_token(found),
+        **_token(found),
         count=_count(found),
         distinct=len(set(ids)),
         names_posts=meta.newest_id is not None or meta.oldest_id is not None,
@@ -132,15 +121,16 @@ def posts_page(body: bytes, provenance: bytes) -> Page:
 def users_page(body: bytes, provenance: bytes) -> Page:
     """A page of accounts; those that are gone stand in its problems."""
     body = unmarked(body)
-    found = _decoded(body, _users, _Users)
+    # Their numbers are stored again, so that they have to be such as other readers have, too.
+    found = _decoded(body, None, _Users)
     data = [found.data] if isinstance(found.data, dict) else found.data or []
     return Page(
         outcome=ApiCode.OK,
         line=line_of(body, provenance) if data else b"",
-        next_token=_token(found),
+        **_token(found),
         count=_count(found),
         problems=problems_in({"errors": found.errors}),
-        users=tuple(user for user in data if isinstance(user.get("id"), str)),
+        users=tuple(filter(None, map(_identified, data))),
     )
 
 
@@ -165,13 +155,20 @@ def relations_page(body: bytes, provenance: bytes, *, asked: int = 0) -> Page:
     return Page(
         outcome=ApiCode.OK if ids else _outcome_without_data(problems),
         line=line_of(body, provenance) if ids else b"",
-        next_token=_token(found),
+        **_token(found),
         count=_count(found),
         distinct=len(set(ids)),
         problems=problems,
         ids=ids,
         asked=asked,
     )
+
+
+def _identified(user: dict[str, Any]) -> dict[str, Any] | None:
+    """An account with its id as text, as which it is known; None of what has none."""
+    if type(user.get("id")) is int:
+        return {**user, "id": str(user["id"])}
+    return user if isinstance(user.get("id"), str) else None
 
 
 def name_in(user: dict[str, Any]) -> str | None:
@@ -189,37 +186,19 @@ def posts_in(user: dict[str, Any]) -> int | None:
     return None
 
 
-def included_name(line: bytes, user_id: str) -> str | None:
-    """The screen name of an account in the `includes` of a stored page, if it stands there."""
-    for account_id, name in _included(line):
-        if account_id == user_id:
-            return name_in({"username": name})
-    return None
-
-
-def _included(line: bytes) -> Iterator[tuple[str, Any]]:
-    try:
-        for account in _including.decode(line).includes.users:
-            yield account.id, account.username
-    except ValueError:
-        # One account without a name shall not hide the others.
-        for user in _users_in(line):
-            yield user.get("id") or "", user.get("username")
-
-
-def _users_in(line: bytes) -> list[dict[str, Any]]:
-    try:
-        return objects(member(value_of(line), "includes", "users"))
-    except ValueError:
-        # Python reads no number of more than 4,300 digits, which JSON allows.
-        return []
-
-
-def _token(found: Any) -> str | None:
+def _token(found: Any) -> dict[str, Any]:
+    """What a `Page` says of the next one."""
     token: str = (found.meta.next_token if found.meta else None) or ""
+    broken = ""
     if printable(token) != token:
-        raise NotAPage("the token of the next page is no text")
-    return token or None
+        broken = "the token of the next page is no text"
+    elif len(token) > _LONGEST_TOKEN:
+        broken = f"the token of the next page has {len(token):,} characters"
+    if not broken:
+        return {"next_token": token or None}
+    if not found.data:
+        raise NotAPage(broken)
+    return {"broken_token": broken}
 
 
 def _count(found: Any) -> int | None:
@@ -278,7 +257,7 @@ def _decoded(body: bytes, decoder: Any, shape: Any) -> Any:
         # The decoder passes over text that it is not asked for, so that its encoding is still to be proven.
         prove_encoding(body)
         try:
-            found = decoder.decode(body)
+            found = decoder.decode(body) if decoder else msgspec.convert(value_of(body), shape)
         except msgspec.DecodeError:
             # Half of a surrogate pair is an error to msgspec, and JSON to everybody else.
             found = msgspec.convert(value_of(body), shape)

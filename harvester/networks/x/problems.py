@@ -143,7 +143,7 @@ def _listed_problem(error: dict[str, Any], status: int) -> Problem:
         detail=_text(error, "detail") or _text(error, "message"),
         status=status,
         type=_text(error, "type"),
-        resource_id=_text(error, "resource_id") or _text(error, "value"),
+        resource_id=_id(error, "resource_id") or _id(error, "value"),
         parameter=_text(error, "parameter"),
         raw=error,
     )
@@ -184,6 +184,11 @@ def _parameter(error: Mapping[str, Any]) -> str:
     if isinstance(parameters, dict) and parameters:
         return printable(str(next(iter(parameters))))
     return _text(error, "parameter")
+
+
+def _id(part: Mapping[str, Any], key: str) -> str:
+    value = part.get(key)
+    return str(value) if type(value) is int else _text(part, key)
 
 
 def _text(part: Mapping[str, Any], key: str) -> str:

@@ -199,6 +199,45 @@ def test_a_token_that_an_answer_shows_is_in_no_error_and_no_event(one: Desk, kin
         assert harvested.error is not None
 
 
+@pytest.mark.parametrize("number", ["9" * 5000, "9" * 30, "-" + "9" * 5000, "1e999"])
+def test_a_number_that_no_reader_has_is_no_reason_to_do_without_the_rest(one: Desk, number: str) -> None:
+    def spoil(request: Request, _: int, right: Any) -> Any:
+        for each in right.get("data", ()):
+            each["public_metrics"] = {"followers_count": "<n>"}
+        return Reply(200, json.dumps(right).replace('"<n>"', number).encode())
+
+    one.begin("user_timeline", ModelX([BASE, BASE + 1]), known=False)
+    harvested = one.harvest(spoil=spoil)
+    _require_sound(harvested, one.tree)
+    assert (harvested.ids, harvested.error, len(harvested.requests)) == ([BASE + 1, BASE], None, 3)
+    assert b'"username":"user7"' in harvested.users
+
+
+@pytest.mark.parametrize("kind", [kind for kind in _KINDS if kind != "filter"])
+def test_after_tokens_that_cannot_be_sent_the_rest_is_asked_for_by_its_ids(one: Desk, kind: str) -> None:
+    def spoil(_: Request, __: int, right: Any) -> Any:
+        if "next_token" in right["meta"]:
+            right["meta"]["next_token"] = "t" * 100_000
+        return right
+
+    one.begin(kind, ModelX([BASE + n for n in range(8)]))
+    harvested = one.harvest(spoil=spoil)
+    assert (sorted(harvested.ids), harvested.error) == (one.model.ids, None)
+    assert {event["event"] for event in harvested.events} == {"token unusable"}
+
+
+def test_an_account_whose_id_is_a_number_is_known_by_its_text(one: Desk) -> None:
+    def spoil(request: Request, _: int, right: Any) -> Any:
+        if request.path.endswith("/users"):
+            right["data"] = [{**each, "id": int(each["id"])} for each in right["data"]]
+        return right
+
+    one.begin("user_timeline", ModelX([BASE]), known=False)
+    harvested = one.harvest(spoil=spoil)
+    assert (harvested.ids, harvested.error) == ([BASE], None)
+    assert json.loads(harvested.users)["id"] == USER and one.section["screen_name"] == "user7"
+
+
 def test_an_account_that_was_not_asked_for_is_not_added_to_the_collection(one: Desk) -> None:
     def spoil(request: Request, _: int, right: Any) -> Any:
         if request.path.endswith("/users"):

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from harvester.networks.x.errors import ApiCode
+from harvester.networks.x.included import included_name
 from harvester.networks.x.page import (
     NotAPage,
-    included_name,
     line_of,
     posts_in,
     posts_page,

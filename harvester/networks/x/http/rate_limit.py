@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from harvester.clock import Clock, Stop, http_date, waiting
 from harvester.networks import Stopped
+from harvester.text import whole_number
 
 WINDOW = 900.0
 # Never wait longer for one window than it can last, whatever a header says.
@@ -81,7 +82,7 @@ class Windows:
 
         What came of another kind may be from a layer in front of it, whose windows are others.
         """
-        remaining = _number(headers.get("x-rate-limit-remaining"))
+        remaining = whole_number(headers.get("x-rate-limit-remaining", ""))
         left = self._seconds_left(headers)
         with self._lock:
             window = self._windows.setdefault(endpoint, _Window())
@@ -103,7 +104,7 @@ class Windows:
 
     def _seconds_left(self, headers: Mapping[str, str]) -> float | None:
         """Seconds to the reset, by the server's own clock or else by ours; None if neither can be right."""
-        reset = _number(headers.get("x-rate-limit-reset"))
+        reset = whole_number(headers.get("x-rate-limit-reset", ""))
         if reset is None:
             return None
         for now in (http_date(headers.get("date")), self._clock.now()):
@@ -124,7 +125,3 @@ def _open(window: _Window, remaining: int, resets: float) -> None:
     elif window.remaining is None or resets > window.resets:
         # Those under way were sent before anything was known, and are not all in the number told.
         window.remaining, window.resets = max(0, remaining - window.in_flight), resets
-
-
-def _number(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() else None

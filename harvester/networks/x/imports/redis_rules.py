@@ -10,6 +10,7 @@ from harvester.errors.connections import cause_of
 from harvester.errors.packages import missing_package
 from harvester.networks.x.imports.deadlines import CONNECT, READ, away, within_deadlines
 from harvester.networks.x.imports.rows import TYPE_COLUMNS, Row
+from harvester.text import whole_number
 
 if TYPE_CHECKING:
     from redis import Redis
@@ -160,7 +161,8 @@ def _rows(client: "Redis") -> Iterator[Row]:
 def _order(key: str) -> tuple[Any, ...]:
     """By type, then by number of the shard and of the rule, which are not as long as each other."""
     kind, *numbers = key.split(":")
-    places = ((not part.isdecimal(), int(part) if part.isdecimal() else 0, part) for part in numbers)
+    read = ((whole_number(part), part) for part in numbers)
+    places = ((number is None, number or 0, part) for number, part in read)
     return (_TYPES.index(kind) if kind in _TYPES else len(_TYPES), kind, *places)
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import msgspec
 
+from harvester.documents.foreign import loaded
+
 
 class _Identified(msgspec.Struct, gc=False):
     id: str
@@ -46,7 +48,7 @@ def trimmed(line: bytes, is_stored: Callable[[str], bool]) -> Trimmed:
 
 def _read_whole(line: bytes, is_stored: Callable[[str], bool]) -> Trimmed:
     """Half of a surrogate pair is an error to msgspec, and JSON to everybody else."""
-    page: dict[str, Any] = json.loads(line)
+    page: dict[str, Any] = loaded(line, constants=True)
     kept = {post["id"]: post for post in reversed(page["data"]) if not is_stored(post["id"])}
     ids = tuple(dict.fromkeys(post["id"] for post in page["data"] if post["id"] in kept))
     if len(ids) == len(page["data"]):

@@ -182,9 +182,9 @@ class _Walk:
             shortage = f"X spoke of {page.count} posts of a page and gave {page.distinct}"
             self._shortage = shortage, chain.oldest_id or page.newest_id or "0"
         after = replace(chain.after(page), stood=stood, newest_id=chain.newest_id or self._newest(page))
-        if after.token and not self._goes_on(page):
-            self._doubt = "X gave a token of this chain for a second time"
-            self._note("token repeated", self._doubt)
+        if page.broken_token or (after.token and not self._goes_on(page)):
+            self._doubt = page.broken_token or "X gave a token of this chain for a second time"
+            self._note("token unusable" if page.broken_token else "token repeated", self._doubt)
             after = after.without_token()
         elif after.token:
             self._tokens.add(after.token)

@@ -63,6 +63,8 @@ class ListPages:
 
         `received` includes its accounts.
         """
+        if page.broken_token:
+            return True
         is_full = len(page.ids) >= _FULL * page.asked > 0
         return page.next_token is None and is_full and self._lacks_many(received)
 
@@ -91,7 +93,7 @@ class ListPages:
         elif is_empty:
             outcome, why = COMPLETE, "X ended it with an empty page"
         elif self.may_go_on(page, self.received):
-            outcome, why = FAILED, f"X ended it with a full page, {of}"
+            outcome, why = FAILED, page.broken_token or f"X ended it with a full page, {of}"
         else:
             outcome, why = COMPLETE, f"X ended it {of}" if self._lacks_many(self.received) else ""
         return (COMPLETE, f"{why}, in two harvests") if outcome == FAILED and self._stood else (outcome, why)

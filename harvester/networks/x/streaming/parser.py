@@ -1,10 +1,10 @@
 """However the bytes of a stream are cut and divided, the same records come out, each proven to be JSON."""
 
-import json
 import re
 
 import msgspec
 
+from harvester.documents.foreign import loaded
 from harvester.networks.x.streaming.chunks import BrokenStream
 from harvester.networks.x.streaming.json_objects import JsonObjects, is_blank
 from harvester.networks.x.streaming.messages import message, unread
@@ -205,7 +205,7 @@ def _taken(data: bytes, read: StreamRead, ending: bytes) -> bool:
     """Take a JSON value in an unusual place or form, as a record or as an event; False where it is none."""
     try:
         text = data.decode("utf-8-sig").strip()
-        found = json.loads(text, parse_constant=_refused)
+        found = loaded(text)
     except _NO_JSON:
         return False
     post = found.get("data") if isinstance(found, dict) else None
@@ -217,7 +217,3 @@ def _taken(data: bytes, read: StreamRead, ending: bytes) -> bool:
     if not isinstance(found, dict) or _OF_POSTS & found.keys():
         read.unread += len(data)
     return True
-
-
-def _refused(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")

@@ -1,0 +1,29 @@
+"""JSON of others as Python has it: a number larger than any reader's is no error."""
+
+import json
+import math
+from typing import Any
+
+
+def loaded(text: str | bytes, *, constants: bool = False) -> Any:
+    """The value in the text; raises ValueError, and RecursionError where it is nested too deeply.
+
+    A whole number of more than 64 bits is a float, and one that is too large for these is null. `constants`
+    allows NaN and Infinity, which are no JSON.
+    """
+    refused = None if constants else _refused
+    return json.loads(text, parse_int=_whole, parse_float=_finite, parse_constant=refused)
+
+
+def _whole(text: str) -> int | float | None:
+    # Python itself reads no more than 4,300 digits, and orjson writes no more than 64 bits.
+    return int(text) if len(text) < len(str(1 << 63)) else _finite(text)
+
+
+def _finite(text: str) -> float | None:
+    found = float(text)
+    return found if math.isfinite(found) else None
+
+
+def _refused(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")
