@@ -6,6 +6,7 @@ import os
 import sys
 
 _PYTHON = (3, 11)
+_ENDS = (signal.SIGTERM, signal.SIGHUP)
 
 
 def person() -> None:
@@ -28,16 +29,7 @@ def enter(door: str) -> None:
     if heard:
         signal.signal(signal.SIGINT, _leave)
     try:
-        # Only now, for these imports take most of the time until a command begins.
-        from harvester.commands import run
-
-        if door == "container":
-            from harvester.commands.container import container as command
-        else:
-            from harvester.commands.person import operator as command
-        if heard:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
-        code = run(command)
+        code = _run(door, heard=heard)
     except KeyboardInterrupt:
         _leave()
     except ModuleNotFoundError as error:
@@ -45,9 +37,10 @@ def enter(door: str) -> None:
         if package in ("", "harvester"):
             raise
         sys.exit(f"The Python package {package} is missing. {_remedy(package)}")
-    if heard:
-        # The result stands; a Ctrl-C while the process ends may only hurry it.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    for number in (signal.SIGINT, *_ENDS):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            # The result stands; a signal while the process ends may only hurry it.
+            signal.signal(number, signal.SIG_DFL)
     sys.exit(code)
 
 
@@ -62,6 +55,34 @@ def _hold_descriptors() -> None:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, mode)
+
+
+def _run(door: str, *, heard: bool) -> int:
+    # Only now, for these imports take most of the time until a command begins.
+    from harvester.commands import run
+
+    if door == "container":
+        from harvester.commands.container import container as command
+    else:
+        from harvester.commands.person import operator as command
+    if heard:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if door == "person":
+        _hear_ends()
+    return run(command)
+
+
+def _hear_ends() -> None:
+    """SIGTERM and SIGHUP leave nothing half written, as Ctrl-C does; a second one ends all at once."""
+    from harvester.errors import Terminated
+
+    def hear(number: int, _: object) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        raise Terminated(number)
+
+    for number in _ENDS:
+        if signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, hear)
 
 
 def _remedy(package: str) -> str:

@@ -27,6 +27,15 @@ class Exit(IntEnum):
         return cls(code) if code in set(cls) else cls.ERROR
 
 
+class Terminated(KeyboardInterrupt):
+    """SIGTERM or SIGHUP, as of `timeout`, a system that shuts down or a terminal that is closed."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        # As a shell has it of a process that a signal ended.
+        self.exit_code = 128 + number
+
+
 class HarvesterError(Exception):
     """A failure told in words: what happened and where, each single problem, and what to do next.
 

@@ -14,7 +14,7 @@ from harvester.commands.cli.progress_meter import meter
 from harvester.commands.cli.workspace import Workspace
 from harvester.commands.harvest_stop import end_harvest
 from harvester.documents import HarvestSummary
-from harvester.errors import Exit
+from harvester.errors import Exit, Terminated
 from harvester.harvest.summary import progress_words
 from harvester.store.keys import CollectionKeys
 from harvester.text import printable_lines
@@ -29,24 +29,22 @@ _ASKED_EVERY, _ASKED_EVERY_ON_AWS = 1.0, 10.0
 _DIED = "The harvest died; `harvest log {id}` shows its log; start it again: nothing stored is lost."
 
 
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM, as of `timeout` or a system that shuts down."""
-
-
 @contextmanager
 def _terminable() -> Iterator[None]:
-    """SIGTERM does what Ctrl-C does while the block runs, unless it is ignored."""
-    before = signal.getsignal(signal.SIGTERM)
+    """While the block runs, SIGTERM stops the harvest as Ctrl-C does, and SIGHUP ends only the waiting."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
 
-    def hear(*_: object) -> None:
-        raise _Terminated
+    def hear(number: int, _: object) -> None:
+        raise Terminated(number)
 
-    if before is not signal.SIG_IGN:
-        signal.signal(signal.SIGTERM, hear)
+    for number, then in ((signal.SIGTERM, hear), (signal.SIGHUP, signal.SIG_DFL)):
+        if before[number] is not signal.SIG_IGN:
+            signal.signal(number, then)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def start_and_follow(
@@ -71,9 +69,9 @@ def _follow(workspace: Workspace, keys: CollectionKeys, *, form: str, as_json: b
             click.echo("Started", err=err)
         _watch(workspace, keys, form)
     except KeyboardInterrupt as error:
-        interrupted = Exit.TERMINATED if isinstance(error, _Terminated) else Exit.INTERRUPTED
+        interrupted = error.exit_code if isinstance(error, Terminated) else int(Exit.INTERRUPTED)
         if not _end(workspace, keys):
-            return int(interrupted)
+            return interrupted
     ended = workspace.compute.ended(keys.id)
     code = ended.code if ended else int(Exit.ERROR)
     # One that found the lock taken did not begin: what began is another harvest.
@@ -84,7 +82,7 @@ def _follow(workspace: Workspace, keys: CollectionKeys, *, form: str, as_json: b
         click.echo(outcome_line(workspace, summary), err=err)
         show_notes(workspace, summary)
     if interrupted:
-        return int(interrupted)
+        return interrupted
     died = summary is None or summary["state"] == INTERRUPTED
     _tell_end(keys, ended, died=died)
     return code or int(Exit.ERROR if died else Exit.OK)

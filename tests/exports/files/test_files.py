@@ -4,7 +4,10 @@ import csv
 import gzip
 import json
 import random
+import signal
 import struct
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +15,11 @@ import pytest
 
 from tests.support import record_forms
 from tests.support.cli_session import Person
+from tests.support.harvest_stage import until
 from tests.support.record_forms import plain_v1
 from tests.support.stored_records import packed
 
+_DOOR = Path(__file__).resolve().parents[3] / "twarc_cloud.py"
 _FIRST = 755822121331281920
 
 
@@ -317,3 +322,20 @@ def test_what_export_makes_by_user_is_a_data_set_of_twittomatic(person: Person) 
     _twt("old/12/12.twt.gz", 1)
     person.output("files", "merge", "new", "old", "-o", "both")
     assert _texts("both/12/12.twt.gz") == ["RT @biz: Flood", "Ä #flood $TWTR @biz https://t.co/y", "t1"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_a_signal_leaves_no_half_of_a_file(person: Person, number: signal.Signals) -> None:
+    # Where the tests run it may be ignored, as below nohup.
+    hearing = (
+        "import os, signal, sys; signal.signal(int(sys.argv[1]), signal.SIG_DFL); "
+        "os.execv(sys.executable, [sys.executable, *sys.argv[2:]])"
+    )
+    command = [sys.executable, "-c", hearing, str(int(number)), str(_DOOR), "files", "ids", "-", "-o", "ids"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        # What is to be read does not end before the signal came, so that the file is not whole.
+        until(lambda: list(Path().glob("ids.*.part")))
+        process.send_signal(number)
+        _, err = process.communicate("12\n", timeout=60)
+    assert (process.returncode, err) == (128 + number, "\nInterrupted.\n")
+    assert list(Path().glob("ids*")) == []
