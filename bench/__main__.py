@@ -169,7 +169,7 @@ def _start(short: bool) -> Iterator[str]:
 def _idle(short: bool) -> Iterator[str]:
     yield "| request | of | an hour | $ a month | reason |"
     yield "| --- | --- | --- | --- | --- |"
-    found = list(idle.measure(seconds=120 if short else 600))
+    found = list(idle.measure(minutes=30 if short else 60))
     for one in found:
         yield f"| {one.operation} | {one.name} | {one.an_hour:,.0f} | {one.usd:.2f} | {one.reason} |"
     yield f"| all | | {sum(one.an_hour for one in found):,.0f} | {sum(one.usd for one in found):.2f} | |"
@@ -193,17 +193,22 @@ def _steady(short: bool) -> Iterator[str]:
 
 
 def _busy(short: bool) -> Iterator[str]:
-    yield "| posts a second | CPU a post | stored a post | sent for a stored byte | requests |"
-    yield "| --- | --- | --- | --- | --- |"
+    yield "| posts a second | request | of | an hour | $ a month | reason |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    sums = []
     for rate in (50, 300):
-        found = busy.measure(rate, seconds=130 if short else 600)
-        asked = ", ".join(
-            f"{times} {operation} {name}" for (operation, name), times in found.requests.most_common(6)
+        found = busy.measure(rate, minutes=30 if short else 60)
+        for one in found.requests:
+            figures = f"{one.an_hour:,.0f} | {one.usd:.2f}"
+            yield f"| {rate} | {one.operation} | {one.name} | {figures} | {one.reason} |"
+        an_hour, usd = (sum(getattr(one, what) for one in found.requests) for what in ("an_hour", "usd"))
+        yield f"| {rate} | all | | {an_hour:,.0f} | {usd:.2f} | |"
+        sums.append(
+            f"At {rate} posts a second, {found.posts:,} posts: {found.sent / found.stored:.2f} bytes "
+            f"were sent for each that is stored ({found.stored / found.posts:.0f} a post)."
         )
-        yield (
-            f"| {rate} | {found.cpu_us:.0f} us | {found.stored / found.posts:.0f} bytes "
-            f"| {found.sent / found.stored:.2f} | {found.requests.total()}: {asked}, ... |"
-        )
+    yield ""
+    yield from sums
 
 
 def _hour(seconds: float) -> Iterator[str]:

@@ -1,25 +1,26 @@
-"""What a stream sends to S3 while records come all the time: requests by kind, bytes for each stored one."""
+"""What a stream with posts asks of S3 in an hour, and how many bytes it sends for each that it stores.
+
+Its intervals are shorter than usual (`sooner.py`), and it brings as many more posts a second.
+"""
 
 import json
 import os
-import re
 import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
-import time
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bench.idle import ASKED, BUCKET, DOOR
+from bench import sooner
+from bench.idle import ASKED, BUCKET, DOOR, Asked, by_kind
 from bench.servers import KEYS, emulator
-from bench.watched import cpu_of, wait_for_stream
+from bench.watched import wait_for_stream
 from tests.support.servers import S3Server, seaweedfs
 
 _TRACK = "flood,library,the"
@@ -27,22 +28,21 @@ _TRACK = "flood,library,the"
 
 @dataclass(frozen=True)
 class Busy:
-    """`sent` counts the bytes of the connections, headers included; `cpu_us` is a post's, after the start."""
+    """`sent` counts the bytes of the connections, headers included; `requests` are those of an hour."""
 
-    rate: int
     posts: int
     stored: int
     sent: int
-    cpu_us: float
-    requests: Counter[tuple[str, str]]
+    requests: list[Asked]
 
 
-def measure(rate: int, *, seconds: float) -> Busy:
-    """A stream at `rate` posts a second for a given time; its segments are closed only at its end."""
+def measure(rate: int, *, minutes: float) -> Busy:
+    """A stream at `rate` posts a second; what is sent and stored is that of the whole harvest."""
+    options = ("--no-limits", "--users", "5", "--stream-rate", str(rate * sooner.TIMES), "--keepalive", "10")
     with (
         tempfile.TemporaryDirectory() as folder,
         seaweedfs(Path(folder) / "s3") as server,
-        emulator("--no-limits", "--users", "5", "--stream-rate", str(rate), "--keepalive", "10") as base,
+        emulator(*options) as base,
         _counted(server) as (counted, sent),
     ):
         _prepare(server)
@@ -51,32 +51,23 @@ def measure(rate: int, *, seconds: float) -> Busy:
             process = subprocess.Popen(
                 [sys.executable, str(DOOR), "aws", "harvester", BUCKET, "busy", "--debug"],
                 cwd=folder,
-                env={**os.environ, **KEYS, **counted.environment, "X_API_URL": base},
+                env={**os.environ, **KEYS, **counted.environment, **sooner.environment(), "X_API_URL": base},
                 stdout=file,
                 stderr=file,
                 stdin=subprocess.DEVNULL,
             )
         try:
             wait_for_stream(base)
-            began = cpu_of(process.pid)
-            time.sleep(seconds)
-            spent = cpu_of(process.pid) - began
+            begun = log.stat().st_size
+            sooner.spend(minutes, f"stream of {rate} posts a second")
+            found = ASKED.findall(log.read_text(encoding="utf-8")[begun:])
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(timeout=120)
-        found = ASKED.findall(log.read_text(encoding="utf-8"))
         summary = _summary(server)
-        return Busy(
-            rate=rate,
-            posts=summary["tweets"],
-            stored=summary["file_bytes"],
-            sent=sent[0],
-            cpu_us=spent / (rate * seconds) * 1e6,
-            # What tells a new server's kind is asked once a week.
-            requests=Counter(
-                (operation, re.sub(r"-\d+", "-N", name)) for operation, name in found if "probe-" not in name
-            ),
-        )
+        # What tells a new server's kind is asked once a week.
+        asked = by_kind(((operation, name) for operation, name in found if "probe-" not in name), minutes)
+        return Busy(summary["tweets"], summary["file_bytes"], sent[0], list(asked))
 
 
 def _prepare(server: S3Server) -> None:

@@ -1,4 +1,7 @@
-"""What a stream that brings nothing asks of S3 in an hour, each request with its reason."""
+"""What a stream that brings nothing asks of S3 in an hour, each request with its reason.
+
+Its intervals are shorter than usual (`sooner.py`), and so is the hour.
+"""
 
 import json
 import os
@@ -7,12 +10,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from bench import sooner
 from bench.servers import KEYS, emulator
 from bench.watched import wait_for_stream
 from harvester.compute import cost
@@ -23,15 +26,26 @@ BUCKET = "idle"
 # A line of --debug: "... DEBUG AWS s3 PutObject /bucket/key => 200".
 ASKED = re.compile(r" AWS s3 (\w+) /\S*?([^/\s]*) => \d+$", re.MULTILINE)
 _REASONS = {
-    (
-        "PutObject",
-        "lock.json",
-    ): "the lock is renewed, after three quarters of `lock_seconds`; it also brings a stop request",
-    ("GetObject", "stop.json"): "did another program ask for a stop? each `stop_poll_seconds`",
-    ("PutObject", "checkpoint.json"): "what a successor would go on from, each `checkpoint_seconds`",
-    ("PutObject", "harvest.json"): "the account that `harvest running` shows, each `checkpoint_seconds`",
-    ("PutObject", "events.jsonl-N"): "what happened since the last checkpoint, if anything did",
-    ("HeadBucket", BUCKET): "the store's clock, where no answer told it for a minute",
+    "PutObject lock.json": "the lock is renewed, after three quarters of `lock_seconds`",
+    "GetObject stop.json": "did another program ask for a stop? each `stop_poll_seconds`",
+    "PutObject checkpoint.json": "what a successor would continue from, each tenth `checkpoint_seconds`, "
+    "or each where records came; and before a file is closed",
+    "PutObject harvest.json": "what `harvest running` shows, with every tenth checkpoint",
+    "PutObject events.jsonl-N": "what happened since the last checkpoint, if anything did",
+    "PutObject tweets-N-N.jsonl.gz-N": "records since the last checkpoint, as a part of the growing file",
+    "PutObject tweets-N-N.jsonl.gz": "a file that is closed, each `seconds_per_file`, sent whole",
+    "CreateMultipartUpload tweets-N-N.jsonl.gz": "a file that is closed is made of its parts",
+    "UploadPartCopy tweets-N-N.jsonl.gz": "a part of it that is stored already is not sent again",
+    "UploadPart tweets-N-N.jsonl.gz": "the rest of it is sent",
+    "CompleteMultipartUpload tweets-N-N.jsonl.gz": "the file is there from then on",
+    "PutObject manifest-sha1.txt": "a closed file is listed",
+    "PutObject manifest-sha256.txt": "a closed file is listed",
+    "DeleteObject tweets-N-N.jsonl.gz-N": "its parts are removed",
+    "DeleteObjects": "its parts are removed",
+    "ListObjectsV2": "which parts of a closed file are to be removed?",
+    "GetObject x-N.json": "the lock was renewed late: is the app still this harvest's?",
+    "GetObject lock.json": "the lock was renewed late: is the app still this harvest's?",
+    f"HeadBucket {BUCKET}": "the store's clock, where no answer told it for a minute",
 }
 
 
@@ -46,15 +60,22 @@ class Asked:
     reason: str
 
 
-def measure(*, seconds: float) -> Iterator[Asked]:
+def measure(*, minutes: float) -> Iterator[Asked]:
     """The kinds of requests of an idle stream, the most frequent first."""
-    # A part of a growing file is named for where it begins.
-    found = Counter((operation, re.sub(r"-\d+$", "-N", name)) for operation, name in _asked(seconds))
-    for (operation, name), times in found.most_common():
-        an_hour = times * 3600 / seconds
+    yield from by_kind(_asked(minutes), minutes)
+
+
+def by_kind(found: Iterable[tuple[str, str]], minutes: float) -> Iterator[Asked]:
+    """The requests of so many minutes by kind, with the reason of each, the most frequent first."""
+    # A part of a growing file is named for where it begins, an app by a hash.
+    kinds = Counter((operation, re.sub(r"\b(\d+|[0-9a-f]{16})\b", "N", name)) for operation, name in found)
+    for (operation, name), times in kinds.most_common():
+        an_hour = times * 60 / minutes
         kind = "read" if operation in ("GetObject", "HeadObject", "HeadBucket") else "put"
-        usd = an_hour * cost.MONTH_HOURS * float(cost.prices()["figures"][kind]["usd"])
-        yield Asked(operation, name, an_hour, usd, _REASONS.get((operation, name), "no reason is known"))
+        free = operation.startswith(("Delete", "Abort"))
+        price = 0.0 if free else float(cost.prices()["figures"][kind]["usd"])
+        reason = _REASONS.get(f"{operation} {name}") or _REASONS.get(operation, "no reason is known")
+        yield Asked(operation, name, an_hour, an_hour * cost.MONTH_HOURS * price, reason)
 
 
 def start_and_end() -> tuple[int, int]:
@@ -74,7 +95,7 @@ def start_and_end() -> tuple[int, int]:
         return begun, len(ASKED.findall(log.read_text(encoding="utf-8"))) - begun
 
 
-def _asked(seconds: float) -> list[tuple[str, str]]:
+def _asked(minutes: float) -> list[tuple[str, str]]:
     with (
         tempfile.TemporaryDirectory() as folder,
         seaweedfs(Path(folder) / "s3") as server,
@@ -86,7 +107,7 @@ def _asked(seconds: float) -> list[tuple[str, str]]:
         try:
             wait_for_stream(base)
             begun = log.stat().st_size
-            time.sleep(seconds)
+            sooner.spend(minutes, "idle stream")
             return ASKED.findall(log.read_text(encoding="utf-8")[begun:])
         finally:
             process.send_signal(signal.SIGTERM)
@@ -102,7 +123,7 @@ def _prepare(server: S3Server) -> None:
 
 def _started(folder: Path, server: S3Server, base: str, log: Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, str(DOOR), "aws", "harvester", BUCKET, "idle", "--debug"]
-    environment = {**os.environ, **KEYS, **server.environment, "X_API_URL": base}
+    environment = {**os.environ, **KEYS, **server.environment, **sooner.environment(), "X_API_URL": base}
     with log.open("wb") as file:
         return subprocess.Popen(
             command, cwd=folder, env=environment, stdout=file, stderr=file, stdin=subprocess.DEVNULL

@@ -1,0 +1,24 @@
+"""An hour of a harvest in two minutes: all that it does at intervals, it does thirty times as often."""
+
+import sys
+import time
+
+from harvester.settings import Settings
+
+TIMES = 30
+_EVERY = 15.0
+
+
+def environment() -> dict[str, str]:
+    """The settings of a harvest whose hours are short; what is counted in bytes or posts stays."""
+    usual = Settings()
+    intervals = ("lock_seconds", "checkpoint_seconds", "stop_poll_seconds", "seconds_per_file")
+    return {f"TWARC_CLOUD_{name.upper()}": str(getattr(usual, name) / TIMES) for name in intervals}
+
+
+def spend(minutes: float, what: str) -> None:
+    """Wait until so many of the harvest's minutes are over, and say on stderr how far that is."""
+    end = time.monotonic() + minutes * 60 / TIMES
+    while (left := end - time.monotonic()) > 0:
+        sys.stderr.write(f"  {what}: {minutes - left * TIMES / 60:.0f} of {minutes:.0f} minutes\n")
+        time.sleep(min(left, _EVERY))
