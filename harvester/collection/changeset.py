@@ -1,10 +1,10 @@
 """The difference between two versions of a collection; applying it to the old one gives the new one."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any
 
-from harvester.documents import CompactUsers, Tree
+from harvester.documents import CompactUsers, GrowingUsers, Tree
 
 # What is an object in JSON.
 _OBJECTS = (dict, CompactUsers)
@@ -25,7 +25,7 @@ def diff(old: Tree, new: Tree) -> tuple[Tree, list[Any]]:
             # What a harvest did not touch is the very same object, such as most of 100,000 users.
             continue
         if isinstance(before, _OBJECTS) and isinstance(value, _OBJECTS):
-            inner_update, inner_delete = diff(*_where_they_differ(before, value))
+            inner_update, inner_delete = _inner_diff(before, value)
             if inner_update:
                 update[key] = inner_update
             if inner_delete:
@@ -46,8 +46,10 @@ def same(one: Any, other: Any) -> bool:
     if isinstance(one, list) and isinstance(other, list):
         return len(one) == len(other) and all(map(same, one, other))
     if isinstance(one, _OBJECTS) and isinstance(other, _OBJECTS):
-        one, other = _where_they_differ(one, other)
-        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
+        return all(
+            mine.keys() == theirs.keys() and all(same(mine[key], theirs[key]) for key in mine)
+            for mine, theirs in _where_they_differ(one, other)
+        )
     return type(one) is type(other) and one == other
 
 
@@ -57,7 +59,7 @@ def apply(tree: Tree, update: Mapping[str, Any], delete: list[Any]) -> Tree:
     for key, value in update.items():
         before = new.get(key)
         if isinstance(before, CompactUsers) and isinstance(value, _OBJECTS):
-            new[key] = before.changed(value, partial(apply, update=value, delete=[]))
+            new[key] = before.changed(value, partial(_applied, value))
         elif isinstance(before, dict) and isinstance(value, _OBJECTS):
             new[key] = apply(before, value, [])
         else:
@@ -68,10 +70,22 @@ def apply(tree: Tree, update: Mapping[str, Any], delete: list[Any]) -> Tree:
             continue
         for key, inner in entry.items():
             if isinstance(before := new.get(key), CompactUsers):
-                new[key] = before.changed(_named(inner), partial(apply, update={}, delete=inner))
+                new[key] = before.changed(_named(inner), partial(_deleted, inner))
             elif isinstance(before, dict):
                 new[key] = apply(before, {}, inner)
     return new
+
+
+def _applied(update: Mapping[str, Any], users: Tree, turn: Sequence[str]) -> Tree:
+    return apply(users, {user: update[user] for user in turn}, [])
+
+
+def _deleted(delete: list[Any], users: Tree, _: Sequence[str]) -> Tree:
+    return apply(users, {}, delete)
+
+
+def _patched(patch: Mapping[str, Any], users: Tree, turn: Sequence[str]) -> Tree:
+    return patched(users, {user: patch[user] for user in turn})
 
 
 def _named(delete: list[Any]) -> Iterable[str]:
@@ -80,13 +94,32 @@ def _named(delete: list[Any]) -> Iterable[str]:
         yield from entry if isinstance(entry, dict) else [entry]
 
 
-def _where_they_differ(one: Any, other: Any) -> tuple[Any, Any]:
-    """Two objects without what is alike in both, as far as that can be told at once."""
-    if not isinstance(one, CompactUsers) or not isinstance(other, CompactUsers):
-        return one, other
-    differ = one.differing(other)
-    mine, theirs = ({user: users[user] for user in users if user in differ} for users in (one, other))
-    return mine, theirs
+def _where_they_differ(one: Any, other: Any) -> Iterable[tuple[Any, Any]]:
+    """Parts of two objects, without what can be told at once to be alike."""
+    if isinstance(one, CompactUsers) and isinstance(other, CompactUsers):
+        return one.differing(other)
+    return [(one, other)]
+
+
+def _inner_diff(old: Any, new: Any) -> tuple[Any, list[Any]]:
+    """As `diff`; of compact users, what is updated is compact, too."""
+    if not isinstance(old, CompactUsers) or not isinstance(new, CompactUsers):
+        return diff(old, new)
+    gone: list[Any] = []
+    below: Tree = {}
+
+    def updates() -> Iterator[tuple[str, Any]]:
+        for mine, theirs in old.differing(new):
+            update, delete = diff(mine, theirs)
+            for entry in delete:
+                if isinstance(entry, dict):
+                    below.update(entry)
+                else:
+                    gone.append(entry)
+            yield from update.items()
+
+    update = CompactUsers.of(updates())
+    return update, [*gone, below] if below else gone
 
 
 def merged(patch: Tree, later: Tree) -> Tree:
@@ -104,7 +137,12 @@ def merge_into(patch: Tree, later: Tree) -> None:
     """As `merged`, in place: for the one patch that a long harvest adds to after each page."""
     for key, value in later.items():
         before = patch.get(key)
-        if isinstance(before, dict) and isinstance(value, dict):
+        if isinstance(before, GrowingUsers) and isinstance(value, dict):
+            for user, change in value.items():
+                part = {user: before.get(user)}
+                merge_into(part, {user: change})
+                before.put(user, part[user])
+        elif isinstance(before, dict) and isinstance(value, dict):
             merge_into(before, value)
         else:
             patch[key] = _copied(value)
@@ -115,16 +153,16 @@ def _copied(value: Any) -> Any:
     return {key: _copied(inner) for key, inner in value.items()} if isinstance(value, dict) else value
 
 
-def patched(tree: Tree, patch: Tree) -> Tree:
+def patched(tree: Tree, patch: Mapping[str, Any]) -> Tree:
     """`tree` after a merge patch (RFC 7396): null deletes, objects merge, all else replaces."""
     new = dict(tree)
     for key, value in patch.items():
         if value is None:
             new.pop(key, None)
-        elif isinstance(value, dict):
+        elif isinstance(value, _OBJECTS):
             before = new.get(key)
             if isinstance(before, CompactUsers):
-                new[key] = before.changed(value, partial(patched, patch=value))
+                new[key] = before.changed(value, partial(_patched, value))
             else:
                 new[key] = patched(before if isinstance(before, dict) else {}, value)
         else:

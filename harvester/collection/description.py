@@ -154,7 +154,7 @@ def with_harvest(current: Tree, used: Mapping[str, Any], learnt: Tree) -> Tree:
             continue
         now = current.get(kind.section)
         if kind.has_users:
-            section = {user: change for user, change in section.items() if _has(now, user)}
+            section = CompactUsers.of((user, change) for user, change in section.items() if _has(now, user))
         if not section or not kind.is_same(now, used.get(kind.section)):
             del patch[kind.section]
         else:

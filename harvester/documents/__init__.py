@@ -4,14 +4,15 @@ docs/data-layout.md says what each field means. What was read may have been chan
 what a harvest writes, and who reads what others may have written looks first.
 """
 
-import io
 from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
 
 import orjson
 
 from harvester.documents.compact_users import CompactUsers as CompactUsers
+from harvester.documents.compact_users import GrowingUsers as GrowingUsers
 from harvester.documents.compact_users import compact_members
+from harvester.documents.compact_users import json_of as json_of
 from harvester.documents.compact_users import opened as opened
 from harvester.documents.compact_users import pieces as pieces
 from harvester.documents.repeated_keys import given_twice
@@ -287,8 +288,4 @@ def object_in(data: bytes | str) -> Tree:
 
 def written(value: Any) -> bytes:
     """As documents are stored: indented, with a line end."""
-    # It gives away what was written to it without a copy.
-    text = io.BytesIO()
-    for piece in pieces(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE):
-        text.write(piece)
-    return text.getvalue()
+    return json_of(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)

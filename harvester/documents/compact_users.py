@@ -1,12 +1,13 @@
 """The users of a collection, each kept as JSON until it is read: in half of the memory of objects."""
 
-from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping
-from itertools import islice
-from typing import Any
+import io
+from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
+from typing import Any, Self
 
 import orjson
 
-# How many users are objects at the same time when all of them are written.
+# How many users are objects at the same time when all of them are written or changed.
 _AT_ONCE = 1_000
 
 
@@ -17,9 +18,9 @@ class CompactUsers(Mapping[str, Any]):
         self._texts = texts
 
     @classmethod
-    def of(cls, users: Mapping[str, Any]) -> "CompactUsers":
+    def of(cls, users: Iterable[tuple[str, Any]]) -> Self:
         """Raises TypeError for what is not JSON."""
-        return cls({user: _text(value) for user, value in users.items()})
+        return cls({user: _text(value) for user, value in users})
 
     def __getitem__(self, user: str) -> Any:
         return orjson.loads(self._texts[user])
@@ -41,26 +42,33 @@ class CompactUsers(Mapping[str, Any]):
         return ((user, self[user]) for user, found in self._texts.items() if text in found)
 
     def changed(
-        self, users: Iterable[str], change: Callable[[dict[str, Any]], dict[str, Any]]
+        self, users: Iterable[str], change: Callable[[dict[str, Any], Sequence[str]], dict[str, Any]]
     ) -> "CompactUsers":
-        """With what `change` makes of these users, of which it is given those that are there."""
-        part = {user: self[user] for user in users if user in self._texts}
-        gone = set(part)
+        """With what `change` makes of these users: of those that are there, and of all, some at a time."""
         texts = dict(self._texts)
-        for user, value in change(part).items():
-            texts[user] = _text(value)
-            gone.discard(user)
-        for user in gone:
-            del texts[user]
+        for some in _parts(users):
+            part = {user: self[user] for user in some if user in texts}
+            after = change(part, some)
+            texts.update((user, _text(value)) for user, value in after.items())
+            for user in part.keys() - after.keys():
+                del texts[user]
         return CompactUsers(texts)
 
-    def differing(self, other: "CompactUsers") -> set[str]:
-        """The users that one of the two does not have, or whose JSON is not the same text."""
+    def differing(self, other: "CompactUsers") -> Iterator[tuple[dict[str, Any], dict[str, Any]]]:
+        """The users that one of the two does not have, or whose JSON is not the same text, some at a time.
+
+        Those of `other` come in its order, and then those that only this one has.
+        """
         if self is other:
-            return set()
+            return
         mine, theirs = self._texts, other._texts
-        differ = {user for user, text in mine.items() if theirs.get(user) != text}
-        return differ | {user for user in theirs if user not in mine}
+        changed = (user for user, text in theirs.items() if mine.get(user) != text)
+        gone = (user for user in mine if user not in theirs)
+        for some in _parts(chain(changed, gone)):
+            yield (
+                {user: self[user] for user in some if user in mine},
+                {user: other[user] for user in some if user in theirs},
+            )
 
     def json(self, *, option: int, indent: bytes) -> Iterator[bytes]:
         """In pieces as orjson writes an object with this option, in a line that is indented so."""
@@ -78,6 +86,13 @@ class CompactUsers(Mapping[str, Any]):
             yield before + inner
             before = b","
         yield end
+
+
+class GrowingUsers(CompactUsers):
+    """What is learnt of users, one after the other; who uses it from several threads guards it."""
+
+    def put(self, user: str, value: Any) -> None:
+        self._texts[user] = _text(value)
 
 
 class _Items(ItemsView[str, Any]):
@@ -118,6 +133,15 @@ def opened(tree: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def json_of(value: Any, *, option: int = 0) -> bytes:
+    """A document that may hold compact users, as orjson writes it with this option."""
+    # It gives away what was written to it without a copy.
+    text = io.BytesIO()
+    for piece in pieces(value, option=option):
+        text.write(piece)
+    return text.getvalue()
+
+
 def pieces(value: Any, *, option: int = 0) -> Iterator[bytes]:
     """A document as orjson writes it with this option, also if it holds compact users; in pieces."""
     held: list[CompactUsers] = []
@@ -139,6 +163,12 @@ def pieces(value: Any, *, option: int = 0) -> Iterator[bytes]:
 
 # In JSON this byte is always escaped.
 _PLACE = b"\0"
+
+
+def _parts(users: Iterable[str]) -> Iterator[list[str]]:
+    left = iter(users)
+    while some := list(islice(left, _AT_ONCE)):
+        yield some
 
 
 def _text(value: Any) -> bytes:

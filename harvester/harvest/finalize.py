@@ -5,6 +5,7 @@ Files, then the manifests that name them, then the changeset, then `collection.j
 """
 
 import logging
+import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -84,9 +85,8 @@ class Ending:
                 shutil.copyfile(self.work.path(name), folder / name)
                 self._others.append(self._stored_or_adopted(folder / name))
         if has_users(self.used):
-            changes = [orjson.loads(line) for line in self._lines(workdir.USER_CHANGES)]
             path = folder / USER_CHANGES
-            path.write_bytes(written(changes))
+            _write_list(self.work.path(workdir.USER_CHANGES), path)
             self._others.append(self._stored_or_adopted(path))
         snapshot = folder / COLLECTION
         self.store.download(self._here.collection, snapshot)
@@ -101,10 +101,6 @@ class Ending:
             self.store.download(self._here.file(path.name), path)
             file = finished(path)
         return file
-
-    def _lines(self, name: str) -> list[bytes]:
-        path = self.work.path(name)
-        return path.read_bytes().splitlines() if path.exists() else []
 
     def _write_manifests(self) -> None:
         Manifests(self.store, self._here).add(*self.work.state.finished, *self._others)
@@ -130,6 +126,17 @@ class Ending:
             # The next harvest need not read harvest.json for it.
             last["missed_interval"] = missed_interval.told_in(summary) or {}
         Pointer(self.store, self.keys.last_harvest).write(last)
+
+
+def _write_list(lines: Path, path: Path) -> None:
+    """Write lines of JSON, if there are any, as a list, as documents are stored."""
+    with path.open("wb") as file, (lines if lines.exists() else Path(os.devnull)).open("rb") as found:
+        before = b"["
+        for line in found:
+            # A list of one, without the bracket before and the end.
+            file.write(before + written([orjson.loads(line)])[1:-3])
+            before = b","
+        file.write(b"[]\n" if before == b"[" else b"\n]\n")
 
 
 def clear(store: Store, keys: CollectionKeys, here: HarvestKeys) -> None:

@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from harvester.collection.changeset import merge_into
-from harvester.documents import Figures, OpenSegment, StoredState, Tree
+from harvester.documents import Figures, GrowingUsers, OpenSegment, StoredState, Tree, json_of
 from harvester.harvest.segment import Finished, with_side
 from harvester.networks import Batch
 from harvester.networks.gap import BACKFILL
@@ -57,6 +57,9 @@ class State:
         stored: StoredState = tree
         return stored
 
+    def to_json(self) -> bytes:
+        return json_of(self.to_tree())
+
     @classmethod
     def from_tree(cls, tree: object) -> "State":
         """The reverse of `to_tree`; TypeError where it is none."""
@@ -67,6 +70,8 @@ class State:
         fields = {name: value for name, value in tree.items() if name in known}
         fields["finished"] = [Finished.from_tree(file) for file in fields.get("finished", [])]
         fields["segment"] = with_side(fields.get("segment"))
+        if isinstance(patch := fields.get("patch"), dict):
+            fields["patch"] = _with_growing_users(patch)
         return cls(**fields)._checked()
 
     def _checked(self) -> "State":
@@ -117,6 +122,9 @@ class State:
             self.segment = None
 
     def learn(self, batch: Batch) -> None:
+        if "users" in batch.patch and "users" not in self.patch:
+            # Of a million users each learns something at times.
+            self.patch["users"] = GrowingUsers({})
         merge_into(self.patch, batch.patch)
         for name, number in batch.counts.items():
             self.counts[name] = self.counts.get(name, 0) + number
@@ -124,6 +132,11 @@ class State:
         self.repairs.extend(event for event in batch.events if event.get("event") == BACKFILL)
         self.last_id = batch.last_id or self.last_id
         self.heard = batch.heard or self.heard
+
+
+def _with_growing_users(patch: Tree) -> Tree:
+    users = patch.get("users")
+    return {**patch, "users": GrowingUsers.of(users.items())} if isinstance(users, dict) else patch
 
 
 def growing(sizes: dict[str, int], segment: OpenSegment | None) -> dict[str, int]:
@@ -145,7 +158,7 @@ class Journal:
         """Begin anew with the whole state, after which the journals before go; the state as JSON."""
         before = _journals(self._folder)
         number = int(before[-1].stem[-6:]) + 1 if before else 1
-        path, data = self._folder / f"journal-{number:06d}.jsonl", orjson.dumps(state.to_tree())
+        path, data = self._folder / f"journal-{number:06d}.jsonl", state.to_json()
         with path.with_suffix(".new").open("wb") as file:
             file.write(data + b"\n")
             file.flush()

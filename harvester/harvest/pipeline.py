@@ -63,7 +63,7 @@ class Storing:
         self._manifests = Manifests(self._store, self._here)
         self._checkpointing = threading.Event()
         self._has_news = False
-        self._last = _Known(orjson.Fragment(orjson.dumps(claim.state.to_tree())), {}, "")
+        self._last = _Known(orjson.Fragment(claim.state.to_json()), {}, "")
         self._synced_at = self._checkpointed_at = self._opened_at = self._clock.elapsed()
         self._judged_at, self._came = self._synced_at, 0
         self._minutes = Minutes(self._progress, begun=self._synced_at)

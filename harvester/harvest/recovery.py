@@ -120,7 +120,7 @@ class _Reached:
     @classmethod
     def of(cls, known: State, tree: Checkpoint) -> "_Reached":
         return cls(
-            orjson.Fragment(orjson.dumps(known.to_tree())),
+            orjson.Fragment(known.to_json()),
             checkpoint.in_parts(tree, checkpoint.growing(known.sizes, known.segment)),
             frozenset(file.name for file in known.finished),
         )

@@ -69,7 +69,7 @@ def test_what_is_equal_has_no_difference_and_what_is_not_has_one(old: Any, new: 
 
 def _with_compact_users(tree: Any) -> Any:
     users = tree.get("users")
-    return {**tree, "users": CompactUsers.of(users)} if isinstance(users, dict) else tree
+    return {**tree, "users": CompactUsers.of(users.items())} if isinstance(users, dict) else tree
 
 
 @settings(max_examples=examples(1000))

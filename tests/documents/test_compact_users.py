@@ -23,7 +23,7 @@ _USERS = st.dictionaries(
 @given(_USERS, st.integers(0, 3))
 def test_they_are_written_as_a_dict_is(users: dict[str, Any], depth: int) -> None:
     plain: Any = {"b": 1, "users": users, "a": [users]}
-    compact: Any = {"b": 1, "users": CompactUsers.of(users), "a": [CompactUsers.of(users)]}
+    compact: Any = {"b": 1, "users": CompactUsers.of(users.items()), "a": [CompactUsers.of(users.items())]}
     for _ in range(depth):
         plain, compact = {"update": plain}, {"update": compact}
     assert written(compact) == written(plain)

@@ -66,7 +66,7 @@ def _only(root: Path) -> Work:
 
 
 def _copy(state: State) -> Any:
-    return orjson.loads(orjson.dumps(state.to_tree()))
+    return orjson.loads(state.to_json())
 
 
 def _run(work: Work, draw: Random, steps: int) -> tuple[Any, bytes, list[bytes]]:
