@@ -101,6 +101,26 @@ def test_the_budget_is_kept_and_the_next_repair_goes_on(stage: Stage, person: Pe
     assert broken.account().open == {}
 
 
+def test_of_each_repair_it_is_told_what_that_one_stored(stage: Stage, person: Person) -> None:
+    stage.control.set_clock(_at(3600))
+    broken = BrokenStream(stage)
+    broken.begin()
+    with broken.streaming():
+        broken.hear()
+        more = {"user_id": broken.author, "count": 150, "text": "the flood again"}
+        stage.control.faults(
+            [{"on": "GET /2/tweets/search/stream", "when": {"nth": 1}, "do": "publish", **more}]
+        )
+        broken.cut(seconds=20)
+        broken.hear()
+    stage.control.set_clock(_at(0))
+    stage.edit("live", lambda tree: {**tree, "budget_usd": 0.5})
+    told = person("collection", "repair", "live", "--yes")
+    assert "\n0 gaps closed: 0 repaired, 0 partial; 100 posts stored, " in told.out
+    told = person("collection", "repair", "live", "--yes")
+    assert "\n1 gap closed: 0 repaired, 1 partial; 53 posts stored, " in told.out
+
+
 def test_gaps_older_than_seven_days_are_refused_with_the_price_of_the_archive(
     stage: Stage, person: Person
 ) -> None:
