@@ -28,6 +28,6 @@ def test_each_rule_is_a_line_and_those_left_out_are_counted() -> None:
     ]
 
 
-def test_where_nothing_is_counted_the_way_to_count_is_told() -> None:
+def test_where_nothing_is_counted_the_reasons_are_told() -> None:
     (told,) = _told({})
-    assert "count_rules" in told
+    assert "none came yet" in told and "count_rules" in told

@@ -18,7 +18,7 @@ def rule_table(summary: HarvestSummary, values: Mapping[str, str]) -> str:
     """
     counts: Tree = summary.get("rule_counts") or {}
     if not counts:
-        return 'No posts of rules were counted; `"count_rules": true` in the filter lets a stream count them.'
+        return 'No posts were counted: none came yet, or the filter lacks `"count_rules": true`.'
     rows = [
         {"rule": "(all)", **counts["all"]},
         {"rule": "(rules of others only)", **counts["foreign"]},
