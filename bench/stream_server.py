@@ -74,12 +74,13 @@ def _handler(posts: _Posts, rate: float) -> type[BaseHTTPRequestHandler]:
 
         def do_GET(self) -> None:
             path = self.path.partition("?")[0]
-            self.rfile.read(int(self.headers.get("content-length") or 0))
+            asked = self.rfile.read(int(self.headers.get("content-length") or 0))
             if path == "/2/tweets/search/stream":
                 self._stream()
                 return
             if self.command == "POST":
-                answer = {"data": [], "meta": {"summary": {"created": 1, "valid": 1}}}
+                number = len(json.loads(asked).get("add", ()))
+                answer = {"data": [], "meta": {"summary": {"created": number, "valid": number}}}
             else:
                 answer = _ANSWERS.get(path) or {"sent": posts.sent}
             body = json.dumps(answer).encode()
