@@ -1,7 +1,7 @@
 """What is added to the line of a post: its rules, its origin and its time, under names of two systems."""
 
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import orjson
@@ -116,9 +116,23 @@ def created_at(record: Tree) -> str | None:
     """When the post was published, with its offset from UTC; None where neither its time nor its id tells."""
     post = _post(record)
     given = post.get("created_at")
-    found = moment_in(given) if isinstance(given, str) else None
-    found = found or published(str(post.get("id_str") or post.get("id")))
-    return found.isoformat(timespec="seconds") if found else None
+    if isinstance(given, str) and (found := _to_the_second(given)):
+        return found
+    by_id = published(str(post.get("id_str") or post.get("id")))
+    return by_id.isoformat(timespec="seconds") if by_id else None
+
+
+def _to_the_second(given: str) -> str:
+    """A time with its offset from UTC; empty where it is none."""
+    # Of the posts of one second, the time of the first is read for all.
+    is_usual = given[19:20] == "." and given[23:] == "Z" and given[20:23].isdecimal() and given.isascii()
+    return _written(f"{given[:19]}Z" if is_usual else given)
+
+
+@lru_cache(maxsize=64)
+def _written(given: str) -> str:
+    found = moment_in(given)
+    return found.isoformat(timespec="seconds") if found else ""
 
 
 def _post(record: Tree) -> dict[str, Any]:
