@@ -13,6 +13,7 @@ from harvester.networks.x.rules.values import (
     USERNAME,
     corners,
     degrees,
+    is_tag,
     is_token,
     words,
 )
@@ -40,7 +41,8 @@ def _all_words(value: str) -> list[str]:
 
 def _word(word: str) -> str:
     """One word as the query language takes it: as it is, or quoted where it would read as something else."""
-    if word not in ("OR", "AND", "NOT") and is_token(word[1:] if word[0] in "#@$" else word):
+    is_plain = is_tag(word[1:]) if word[0] in "#@$" else is_token(word)
+    if is_plain and word not in ("OR", "AND", "NOT"):
         return word
     return '"{}"'.format(word.strip('"').replace("\\", ""))
 

@@ -59,6 +59,11 @@ def is_token(word: str) -> bool:
     )
 
 
+def is_tag(word: str) -> bool:
+    """Whether X reads it as one word behind `#`, `$` or `@`, where signs as emoji end it."""
+    return is_token(word) and all(unicodedata.category(letter) not in ("So", "Sk") for letter in word)
+
+
 def as_matched(kind: str, value: str) -> str:
     """A value in the form in which X compares it: words in lower case, except `OR`.
 
@@ -97,7 +102,7 @@ def _keywords(text: str) -> str:
 def _hashtags(text: str) -> str:
     tags = [word.lstrip("#\uff03") for word in text.replace(",", " ").split()]
     for tag in tags:
-        if not is_token(tag):
+        if not is_tag(tag):
             raise ValueError(f"#{tag[:60]} is no hashtag, which has letters, digits and '_'")
     return " ".join(f"#{tag}" for tag in tags)
 

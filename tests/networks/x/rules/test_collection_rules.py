@@ -118,6 +118,7 @@ WRONG = {
     "metadata of text": ({"value": "cat", "metadata": "a"}, "rules[0] has metadata that is no object."),
     "a keyword of none": ({"type": "keyword", "value": "..."}, "'...' holds no word"),
     "no hashtag": ({"type": "hashtag", "value": "rock-n-roll"}, "#rock-n-roll is no hashtag"),
+    "a hashtag of an emoji": ({"type": "hashtag", "value": "#🌊"}, "#🌊 is no hashtag"),
     "a hashtag of none": ({"type": "hashtag", "value": "#"}, "# is no hashtag"),
     "a name with a blank": ({"type": "username", "value": "two words"}, "'two words' is no name"),
     "a word for an account": (

@@ -26,6 +26,7 @@ TRACKS = {
     "a stray quote": ('12" pizza', ["12 pizza"]),
     "other scripts": ("наводнение,洪水", ["наводнение", "洪水"]),
     "marks and emoji": ("हिन्दी,🌊👩‍🚒", ["हिन्दी", "🌊👩‍🚒"]),
+    "emoji behind a sign": ("#🌊,#flood🌊,#हिन्दी", ['"#🌊"', '"#flood🌊"', "#हिन्दी"]),
     "curly quotes": ("“flood”", ['"“flood”"']),
     "nothing": (" , ,", []),
     "punctuation only": ("...,flood", ["flood"]),
