@@ -11,6 +11,8 @@ from harvester.networks.x.errors import Problem
 from harvester.networks.x.rules.collection_rules import PACK
 
 RULE_LENGTH = 1024
+# Of a refused live rule, which may hold hundreds.
+_IDS_SHOWN, _VALUE_SHOWN = 5, 200
 
 
 @dataclass(frozen=True)
@@ -96,13 +98,15 @@ def collection_of(tag: str) -> str | None:
 
 
 def refusal(problem: Problem, rules: Sequence[Rule]) -> str:
-    """Why X refuses a live rule, and for which rules of the collection it is."""
+    """Why X refuses a live rule, and for which rules of the collection it is; a pack is cut short."""
     value = str(problem.raw.get("value") or "")
     details = problem.raw.get("details")
     listed = " ".join(map(str, details)) if isinstance(details, list) else ""
     ids = [each for rule in rules if rule.value == value for each in rule.ids]
-    place = f"Rule {', '.join(ids)}: " if ids else ""
-    return printable(f"{place}{problem.detail or listed or problem.title}{f' ({value})' if value else ''}")
+    more = f" and {len(ids) - _IDS_SHOWN} more" if len(ids) > _IDS_SHOWN else ""
+    place = f"Rule {', '.join(ids[:_IDS_SHOWN])}{more}: " if ids else ""
+    shown = f" ({value[:_VALUE_SHOWN]}{' ...' if len(value) > _VALUE_SHOWN else ''})" if value else ""
+    return printable(f"{place}{problem.detail or listed or problem.title}{shown}")
 
 
 def plan_rules(

@@ -6,8 +6,9 @@ import pytest
 
 from harvester.errors import HarvesterError
 from harvester.networks.x.endpoints import RULES
+from harvester.networks.x.errors import ApiCode, Problem
 from harvester.networks.x.rules.api import RulesApi
-from harvester.networks.x.rules.live_rules import Rule, RuleCaps, plan_rules
+from harvester.networks.x.rules.live_rules import Rule, RuleCaps, plan_rules, refusal
 
 
 def test_caps_are_read_from_texts_and_the_projects_other_apps_count() -> None:
@@ -95,3 +96,15 @@ def test_of_rules_with_a_value_of_ours_only_our_own_are_taken_back() -> None:
     live = Live()
     live.take_back([Rule("a", _OURS), Rule("b", _OURS)])
     assert live.deleted == ["1"]
+
+
+def test_a_refused_rule_is_told_as_a_whole_and_a_pack_cut_short() -> None:
+    pack = Rule(" OR ".join(f"word{number}" for number in range(100)), ids=tuple(f"r{n}" for n in range(100)))
+    rules = [Rule("cat (", ids=("r",)), pack]
+    told = [
+        refusal(Problem(ApiCode.BAD_REQUEST, detail="it is not closed", raw={"value": rule.value}), rules)
+        for rule in rules
+    ]
+    assert told[0] == "Rule r: it is not closed (cat ()"
+    assert told[1].startswith("Rule r0, r1, r2, r3, r4 and 95 more: it is not closed (word0 OR word1 OR ")
+    assert told[1].endswith(" ...)") and len(told[1]) < 300
