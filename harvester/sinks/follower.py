@@ -163,9 +163,10 @@ class Follower:
             self._since = self.clock.now()
         if self.state:
             self.state.news()
-        self._write()
+        self._write(in_hand=False)
 
-    def _write(self) -> None:
+    def _write(self, *, in_hand: bool = True) -> None:
+        """Store and tell how it is doing; `in_hand` where messages may wait to be delivered."""
         try:
             if self.state:
                 self.state.write_if_due()
@@ -174,14 +175,17 @@ class Follower:
         status = self.status()
         if self.state:
             # A replay of old posts is not late.
-            self._heed_lag(status)
+            self._heed_lag(status, in_hand=in_hand)
         self.tell({**status, "behind": self._is_behind})
 
-    def _heed_lag(self, status: Tree) -> None:
-        """Note when the sink falls behind, and when it has caught up again."""
+    def _heed_lag(self, status: Tree, *, in_hand: bool) -> None:
+        """Note when the sink falls behind, and when it has caught up again.
+
+        Behind the last of an old archive it is not, although only the next look tells that there is no more.
+        """
         seconds, lag = status["lag_seconds"], {name: status[name] for name in ("lag_records", "lag_seconds")}
         at = timestamp(self.clock.now())
-        if not self._is_behind and seconds > BEHIND_AFTER:
+        if not self._is_behind and seconds > BEHIND_AFTER and (in_hand or lag["lag_records"]):
             self.figures.note(_BEHIND, lag, at=at)
             # An alarm of Terraform's looks for these words.
             log.warning("The sink is behind: %s posts, %.0f s.", f"{lag['lag_records']:,}", seconds)

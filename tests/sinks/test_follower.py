@@ -381,6 +381,15 @@ def test_a_sink_that_was_behind_when_its_process_ended_does_not_say_it_again(tmp
     assert events.count("behind") == events.count("caught up") == 1
 
 
+def test_an_old_archive_that_is_delivered_at_once_is_not_behind(tmp_path: Path) -> None:
+    old = b'{"data":{"id":"%d"},"__twarc":{"retrieved_at":"2025-12-01T00:00:00Z"}}\n'
+    stage = Stage(Site(tmp_path, line=lambda number: old % number))
+    stage.site.harvest([3])
+    stage.run(Recorder())
+    assert stage.told[0]["lag_seconds"] > 600
+    assert stage.stored["notes"] == []
+
+
 def test_a_replay_of_old_posts_is_not_behind(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     stage = Stage(Site(tmp_path))
     stage.site.harvest([3])
