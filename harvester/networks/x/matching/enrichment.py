@@ -125,7 +125,7 @@ def created_at(record: Tree) -> str | None:
 def _to_the_second(given: str) -> str:
     """A time with its offset from UTC; empty where it is none."""
     # Of the posts of one second, the time of the first is read for all.
-    is_usual = given[19:20] == "." and given[23:] == "Z" and given[20:23].isdecimal() and given.isascii()
+    is_usual = given[16:20:3] == ":." and given[23:] == "Z" and given[20:23].isdecimal() and given.isascii()
     return _written(f"{given[:19]}Z" if is_usual else given)
 
 
