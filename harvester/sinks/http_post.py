@@ -90,7 +90,10 @@ class Address:
         proxy = urllib.request.getproxies().get("https" if self._is_tls else "http", "")
         through = urlsplit(proxy) if proxy and not urllib.request.proxy_bypass(host) else None
         if through and through.hostname and self._is_tls:
-            host, port = through.hostname, through.port or 80
+            try:
+                host, port = through.hostname, through.port or 80
+            except ValueError:
+                raise OSError("the address of the proxy has no port that can be") from None
         if self._context is None:
             return http.client.HTTPConnection(host, port, timeout=self._within)
         made = http.client.HTTPSConnection(host, port, timeout=self._within, context=self._context)
