@@ -1,4 +1,4 @@
-"""A request is answered once it can be, refused when it must be, and left within a second of a stop."""
+"""A request is answered once it can be, refused when it must be, and left within seconds of a stop."""
 
 import base64
 import json
@@ -18,6 +18,7 @@ from harvester.clock import Clock, Stop, SystemClock
 from harvester.errors import Exit, HarvesterError
 from harvester.networks import Stopped
 from harvester.networks.x import ApiCode, Keys, Page, StreamRead, XClient, XError
+from harvester.networks.x.http.interruptible import LAST_ANSWER_SECONDS
 from tests.support.cli_session import until
 from tests.support.quickness import require_quick
 from tests.support.scripted_x import (
@@ -406,10 +407,12 @@ def _stall_after(sent: bytes) -> Callable[[Any], None]:
 
 
 _HEAD = b"HTTP/1.1 200 OK\r\ncontent-length: 5000\r\n\r\n"
-STATES = {
+_UNDER_WAY = {
     "before the headers": lambda _: _stall_after(b""),
     "within the headers": lambda _: _stall_after(_HEAD[:20]),
     "within the body": lambda _: _stall_after(_HEAD + b'{"data":['),
+}
+STATES = {
     "waiting for a window": lambda _: Reply(
         429, {}, {"x-rate-limit-remaining": "0", "x-rate-limit-reset": str(int(time.time()) + 800)}
     ),
@@ -449,6 +452,30 @@ def _stopped_within(client: XClient, stop: Stop, ready: threading.Event) -> floa
 
 @pytest.mark.parametrize("state", STATES.values(), ids=STATES)
 def test_a_stop_is_heard_within_a_second(state: Callable[[Request], Any]) -> None:
+    require_quick(_stopped_in(state), below=1.0)
+
+
+@pytest.mark.parametrize("state", _UNDER_WAY.values(), ids=_UNDER_WAY)
+def test_an_answer_that_stalls_is_left_soon_after_a_stop(state: Callable[[Request], Any]) -> None:
+    require_quick(_stopped_in(state), below=LAST_ANSWER_SECONDS + 1.0)
+
+
+def test_a_page_that_is_under_way_when_a_stop_comes_is_still_read_for_it_is_billed() -> None:
+    stop = Stop()
+
+    def script(_: Request) -> Reply:
+        stop.request("test")
+        threading.Event().wait(0.3)
+        return Reply(body=PAGE)
+
+    with scripted(script) as server:
+        client = _client(server, clock=SystemClock(), stop=stop)
+        assert client.timeline("7").posts == client.billing.snapshot()["posts"] > 0
+
+
+def _stopped_in(state: Callable[[Request], Any]) -> Callable[[], float]:
+    """Measures how long a stop takes in a state."""
+
     def measured() -> float:
         stop, reached = Stop(), threading.Event()
 
@@ -460,7 +487,7 @@ def test_a_stop_is_heard_within_a_second(state: Callable[[Request], Any]) -> Non
         with scripted(script) as server:
             return _stopped_within(_client(server, clock=SystemClock(), stop=stop), stop, reached)
 
-    require_quick(measured, below=1.0)
+    return measured
 
 
 def test_a_stop_is_heard_while_connecting(silent: str) -> None:

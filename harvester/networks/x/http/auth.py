@@ -6,7 +6,7 @@ from collections.abc import Callable
 from harvester.clock import Stop
 from harvester.networks.x.endpoints import TOKEN, Endpoint
 from harvester.networks.x.http.interruptible import Sockets, session
-from harvester.networks.x.http.request import Wire, require_address
+from harvester.networks.x.http.request import Reply, Wire, require_address
 from harvester.networks.x.keys import Keys
 
 # Shorter ones are words, which an answer may say for other reasons.
@@ -63,6 +63,10 @@ class Sessions:
             if len(secret) >= _SHORTEST:
                 text = text.replace(secret, "[hidden]")
         return text
+
+    def is_endless(self, answer: Reply) -> None:
+        """End this answer at a stop, which waits for the end of others."""
+        self._sockets.add_endless(answer.raw.connection.wire)
 
     def close(self) -> None:
         for opened in filter(None, (self._user, self._app)):

@@ -1,4 +1,7 @@
-"""Connections that a stop ends at once: in name lookup, connecting, TLS or reading."""
+"""Connections that a stop ends: streams and attempts to connect at once, others after a last answer.
+
+A page whose request was sent is billed, whether its answer is read or not.
+"""
 
 import os
 import select
@@ -19,6 +22,8 @@ from harvester.clock import Stop, in_background
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 31.0
+# How long an answer that is under way when a stop comes is waited for; X mostly takes less than one.
+LAST_ANSWER_SECONDS = 2.0
 
 
 class Sockets:
@@ -27,23 +32,41 @@ class Sockets:
     def __init__(self, stop: Stop) -> None:
         self.stop = stop
         self._open: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._endless: weakref.WeakSet[Any] = weakref.WeakSet()
         self._lock = threading.Lock()
-        stop.on_request(self.cut)
+        self._last_answers: threading.Timer | None = None
+        stop.on_request(self._end)
 
     def add(self, sock: Any) -> None:
-        with self._lock:
-            self._open.add(sock)
-        if self.stop.requested:
-            _shut(sock)
+        self._add(sock, self._open)
+
+    def add_endless(self, sock: Any) -> None:
+        """One that a stop cuts at once, as no last answer is to come on it."""
+        self._add(sock, self._endless)
 
     def close(self) -> None:
         """Cut them, and hear the stop no more, which may outlive many clients."""
-        self.stop.forget(self.cut)
-        self.cut()
+        self.stop.forget(self._end)
+        if self._last_answers:
+            self._last_answers.cancel()
+        self._cut(self._open)
 
-    def cut(self) -> None:
+    def _add(self, sock: Any, kind: "weakref.WeakSet[Any]") -> None:
         with self._lock:
-            found = list(self._open)
+            kind.add(sock)
+        if self.stop.requested:
+            _shut(sock)
+
+    def _end(self) -> None:
+        self._cut(self._endless)
+        timer = threading.Timer(LAST_ANSWER_SECONDS, self._cut, (self._open,))
+        timer.daemon = True
+        self._last_answers = timer
+        timer.start()
+
+    def _cut(self, kind: "weakref.WeakSet[Any]") -> None:
+        with self._lock:
+            found = list(kind)
         for sock in found:
             _shut(sock)
 
@@ -129,7 +152,8 @@ class _Heard:
             raise NewConnectionError(self, f"No connection: {error}") from error
         # Securing the connection wraps this socket into another; a second handle stays good meanwhile.
         self.handle = sock.dup()
-        self.sockets.add(self.handle)
+        # Until the connection is secured no request was sent, which might be billed.
+        self.sockets.add_endless(self.handle)
         return sock
 
     def connect(self: Any) -> None:

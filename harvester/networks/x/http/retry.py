@@ -1,4 +1,4 @@
-"""Retries a request until answered, rejected for good or out of patience; a stop ends it within a second."""
+"""Retries a request until answered, rejected for good or out of patience; a stop ends it in seconds."""
 
 import logging
 import re
@@ -190,6 +190,7 @@ class Exchange:
             if response.status == 200:
                 self.windows.learn(endpoint.window, response.headers)
                 self.billing.add(endpoint.name)
+                self._sessions.is_endless(response)
                 return response
             headers = response.headers
             body = whole(response.raw, self.clock)
