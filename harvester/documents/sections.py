@@ -25,6 +25,7 @@ class SearchSection(TypedDict, total=False):
     since_id: str
     resume: Tree
     harvested_query: str
+    searched_until: str
 
 
 class FilterSection(TypedDict, total=False):

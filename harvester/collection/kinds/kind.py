@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
+from harvester.clock import moment
 from harvester.documents import Tree
 from harvester.text import similar
 
@@ -89,10 +90,18 @@ def unknown(tree: Tree, known: Set[str], where: str) -> Iterator[str]:
             yield f"Unknown key {where}{key}." + (f" Did you mean {where}{near[0]}?" if near else "")
 
 
+def _is_time(text: str) -> bool:
+    try:
+        return bool(moment(text))
+    except ValueError:
+        return False
+
+
 # What a value that a harvest learned must be, for people, and whether one is.
 Shape = tuple[str, Callable[[Any], bool]]
 TEXT: Shape = ("text", lambda value: isinstance(value, str))
 OBJECT: Shape = ("an object", lambda value: isinstance(value, dict))
+TIME: Shape = ("a time", lambda value: isinstance(value, str) and _is_time(value))
 COUNT: Shape = ("a whole number from 0", lambda value: type(value) is int and value >= 0)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from harvester.collection.kinds.kind import (
     TEXT,
+    TIME,
     Kind,
     Rules,
     count_problems,
@@ -15,7 +16,9 @@ from harvester.collection.kinds.kind import (
 from harvester.collection.kinds.names import SEARCH
 from harvester.documents import Tree
 
-_LEARNED = ("since_id", "resume", "harvested_query")
+_LEARNED = ("since_id", "resume", "harvested_query", "searched_until")
+
+_SHAPES = {"harvested_query": TEXT, "searched_until": TIME}
 
 
 def _problems(tree: Tree, rules: Rules) -> Iterator[str]:
@@ -32,7 +35,7 @@ def _problems(tree: Tree, rules: Rules) -> Iterator[str]:
     yield from rules.problems_of(SEARCH, search)
     if "since_id" in search and not rules.is_post(search["since_id"]):
         yield f"search.since_id is not a post id. {rules.ids}".rstrip()
-    yield from shape_problems(search, {"harvested_query": TEXT, "resume": resume_shape(rules)}, "search.")
+    yield from shape_problems(search, _SHAPES | {"resume": resume_shape(rules)}, "search.")
     yield from count_problems(search, "max_records", "search.", least=0)
 
 

@@ -1,12 +1,14 @@
 """Searches: a chain of pages is finished before its since_id moves; what is out of reach is a named gap."""
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harvester.clock import Stop
+from harvester.clock import Stop, timestamp
 from harvester.errors import Exit
+from harvester.networks.x.post_ids import created, first_id_at
 from tests.support.harvest_stage import DAY, Stage, staged
 
 pytestmark = pytest.mark.usefixtures("x_in_any_form")
@@ -157,6 +159,45 @@ def test_a_stale_since_id_becomes_a_named_gap_and_a_fresh_start(tmp_path: Path) 
         assert stage.harvest("flood").outcome.state == "complete"
 
 
+def test_a_stale_since_id_stays_told_where_x_gives_no_page_after_it(tmp_path: Path) -> None:
+    """Posts between the window of that search and the window of the next one were lost untold."""
+    with staged(tmp_path, users=1, posts_per_user=0) as stage:
+        _search(stage)
+        _publish(stage, count=1)
+        stage.harvest("flood")
+        stage.clock.advance(9 * DAY)
+        lost = _publish(stage, count=3)
+        outage = {"on": _RECENT, "when": {"from": 2}, "do": "unavailable"}
+        stage.control.faults([outage])
+        assert stage.harvest("flood").outcome.exit_code == Exit.RETRY_LATER
+        stage.control.clear_faults()
+        stage.clock.advance(9 * DAY)
+        new = _publish(stage, count=1)
+        assert stage.harvest("flood").ids == new
+        assert stage.unexplained("flood", lost) == []
+        assert "searched_until" not in _section(stage)
+
+
+def test_posts_between_a_search_that_found_nothing_and_the_window_of_the_next_are_a_gap(
+    tmp_path: Path,
+) -> None:
+    with staged(tmp_path, users=1, posts_per_user=0) as stage:
+        _search(stage)
+        assert stage.harvest("flood").gaps == []
+        stage.clock.advance(DAY / 2)
+        learned = stage.collection("flood")
+        assert stage.harvest("flood").gaps == []
+        assert stage.collection("flood") == learned
+        lost = _publish(stage, count=3)
+        stage.clock.advance(9 * DAY)
+        assert stage.harvest("flood").outcome.state == "partial"
+        assert stage.unexplained("flood", lost) == []
+        stage.clock.advance(DAY)
+        new = _publish(stage, count=2)
+        ended = stage.harvest("flood")
+        assert (ended.ids, ended.gaps) == (new[::-1], [])
+
+
 def test_a_cut_chain_that_sank_below_the_window_is_a_named_gap_too(tmp_path: Path) -> None:
     with staged(tmp_path, search_posts=350) as stage:
         _search(stage)
@@ -174,6 +215,17 @@ def test_a_cut_chain_that_sank_below_the_window_is_a_named_gap_too(tmp_path: Pat
         assert ended.ids == new[::-1]
         assert _section(stage)["since_id"] == new[-1]
         assert stage.harvest("flood").outcome.state == "complete"
+
+
+def test_a_cut_chain_whose_first_page_was_empty_sank_below_what_it_had_at_last(tmp_path: Path) -> None:
+    """Its newest post came long after it began, so that its gap ended before it began."""
+    with staged(tmp_path, search_posts=1) as stage:
+        now = stage.clock.now()
+        newest, oldest = (str(first_id_at(now - timedelta(days=days))) for days in (0.1, 9.0))
+        resume = {"newest_id": newest, "oldest_id": oldest, "until_id": oldest, "posts": 200}
+        _search(stage, resume=resume)
+        (gap,) = stage.harvest("flood").summary["gaps"]
+        assert gap["from"] < gap["to"] == timestamp(created(oldest))
 
 
 def test_a_request_that_x_refuses_for_another_reason_costs_a_cut_chain_nothing(tmp_path: Path) -> None:

@@ -2,13 +2,14 @@
 
 Pages run from the newest post to the oldest. So while a chain of pages is incomplete, the collection holds a
 `resume`: where the chain began (since_id), where it shall move to (newest_id), and from where it goes on.
+Without a since_id, `searched_until` says up to when all posts are stored, or lie in a recorded gap.
 """
 
 import logging
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
-from harvester.clock import timestamp
+from harvester.clock import moment, timestamp
 from harvester.collection.kinds.kind import count
 from harvester.documents import SearchSection, Tree
 from harvester.networks import Batch, Stopped
@@ -26,6 +27,10 @@ _LEAST = 10
 # page the smaller one is asked for, until the harvest ends.
 _SMALLER, _FAILURES = 100, 3
 _WINDOW = timedelta(days=7)
+# X finds a post about half a minute after it was published.
+_INDEXED = timedelta(minutes=1)
+# A search that finds nothing changes its collection once in a while, and not each time.
+_NOTED = timedelta(days=1)
 
 # Without a beginning X's archive goes back 30 days only; a time and an id cannot be given together.
 _FIRST_DAY, _FIRST_POST = "2006-03-21T00:00:00Z", "20"
@@ -48,6 +53,8 @@ class _Search:
         self._left = count(section, "max_records") or None
         self._since_id: str | None = section.get("since_id")
         self._resume: Tree | None = section.get("resume")
+        until = section.get("searched_until")
+        self._searched_until = moment(until) if until else None
         self._follower = Follower(
             job,
             page_size=_PAGE[self._archive],
@@ -70,22 +77,26 @@ class _Search:
         patch: Tree = {"harvested_query": self._query}
         events: tuple[Tree, ...] = ()
         if before != self._query:
-            self._since_id = self._resume = None
-            patch |= {"since_id": None, "resume": None}
+            self._since_id = self._resume = self._searched_until = None
+            patch |= {"since_id": None, "resume": None, "searched_until": None}
             events = ({"event": "query changed", "at": self._now(), "from": before, "to": self._query},)
         self._job.put(Batch(patch={"search": patch}, events=events))
 
     def _take(self, begun: Chain) -> bool:
         """Follow the chain; False when it is not at its end."""
-        chain = begun
+        chain, started = begun, self._job.clock.elapsed() if begun == Chain() else None
+        is_first = started is not None
         for page, chain in self._follower.follow(begun, self._page):
             log.debug("Page with %s posts down to %s", page.posts, chain.oldest_id)
+            if is_first:
+                self._record_unsearched()
+                is_first = False
             cut = self._counted(page) and not chain.over
             self._job.put(
                 Batch(
                     lines=page.line,
                     posts=page.posts,
-                    patch={"search": self._learnt(chain)},
+                    patch={"search": {**self._learnt(chain), **self._searched(chain, started)}},
                     counts={"pages": 1} if page.posts else {},
                     sync=True,
                 ),
@@ -114,6 +125,22 @@ class _Search:
         learnt = chain.learnt()
         self._since_id = learnt.get("since_id", self._since_id)
         return learnt
+
+    def _searched(self, chain: Chain, started: float | None) -> Tree:
+        """Up to when all is there, where no since_id says so; `started` is when such a chain was, or None."""
+        if self._archive or not chain.over:
+            return {}
+        before = self._searched_until
+        if self._since_id:
+            self._searched_until = None
+            return {"searched_until": None} if before else {}
+        if started is None:
+            return {}
+        until = self._job.client.time.earliest(started) - _INDEXED
+        if before and before <= until < before + _NOTED:
+            return {}
+        self._searched_until = until
+        return {"searched_until": timestamp(until)}
 
     def _page(self, chain: Chain) -> tuple[Chain, Page | None]:
         """The next page and the chain it belongs to, which starts again where X refuses to go on.
@@ -145,15 +172,15 @@ class _Search:
         if self._left is not None:
             size = max(_LEAST, min(size, self._left))
         try:
-            return self._searched(chain, size=size)
+            return self._asked(chain, size=size)
         except XError as error:
             if size <= _SMALLER or error.problem.status < 500:
                 raise
             self._follower.page_size = _SMALLER
             self._note("smaller pages", f"{size} posts at once: {error.problem.detail}")
-            return self._searched(chain, size=_SMALLER)
+            return self._asked(chain, size=_SMALLER)
 
-    def _searched(self, chain: Chain, *, size: int) -> Page:
+    def _asked(self, chain: Chain, *, size: int) -> Page:
         from_the_first = self._archive and not chain.since_id
         return self._job.client.search(
             self._query,
@@ -168,27 +195,58 @@ class _Search:
 
     def _record_stale(self, since_id: str) -> None:
         """The posts between since_id and the beginning of X's window cannot be had by a recent search."""
-        event = gap(
+        self._since_id = None
+        self._record_unsearchable(
             "the since_id is older than the seven days that a recent search reaches back",
             since=created(since_id),
-            until=self._job.client.time.latest() - _WINDOW,
             before=since_id,
-            after=None,
         )
-        self._job.put(Batch(events=(event,), patch={"search": {"since_id": None}}))
+
+    def _record_unsearched(self) -> None:
+        """What was published since a search that found nothing, and before X's window, cannot be had.
+
+        X tells its time with its first answer.
+        """
+        until = self._searched_until
+        if not until or until >= self._beginning_of_window():
+            return
+        self._record_unsearchable(
+            "the last search is longer ago than the seven days that a recent search reaches back",
+            since=until,
+            before=None,
+        )
+
+    def _record_unsearchable(self, reason: str, *, since: datetime, before: str | None) -> None:
+        """Record the gap up to X's window, and that it is recorded: X may give no page in this harvest."""
+        self._searched_until = until = self._beginning_of_window()
+        event = gap(reason, since=since, until=until, before=before, after=None)
+        patch = {"search": {"since_id": None, "searched_until": timestamp(until)}}
+        self._job.put(Batch(events=(event,), patch=patch))
+
+    def _beginning_of_window(self) -> datetime:
+        return self._job.client.time.latest() - _WINDOW
 
     def _record_out_of_reach(self, chain: Chain) -> None:
         """A chain that was cut has sunk below X's window: what it still lacked cannot be had."""
         oldest = chain.until_id or "0"
         event = gap(
             "the rest of a cut search is older than the seven days that a recent search reaches back",
-            since=created(chain.since_id or chain.newest_id or oldest)
-            - (timedelta() if chain.since_id else _WINDOW),
+            since=self._beginning(chain, created(oldest)),
             until=created(oldest),
             before=chain.since_id,
             after=oldest,
         )
         self._job.put(Batch(events=(event,)))
+
+    def _beginning(self, chain: Chain, oldest: datetime) -> datetime:
+        """When the oldest posts may have been published that the chain was to bring."""
+        if chain.since_id:
+            return created(chain.since_id)
+        if self._searched_until and self._searched_until < oldest:
+            return self._searched_until
+        # It began after its newest post was published; where it had none then, that was newer.
+        window = created(chain.newest_id or "0") - _WINDOW
+        return window if window < oldest else oldest - _WINDOW
 
     def _note(self, event: str, detail: str) -> None:
         self._job.put(Batch(events=({"event": event, "at": self._now(), "detail": detail},)))
