@@ -330,6 +330,17 @@ def test_keys_put_the_name_of_a_profile_into_the_file_and_no_secret(
     assert person.file["keys"] == {"profile": "museum"}
 
 
+def test_keys_of_a_collection_that_is_stored_already_are_stored_by_update(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BEARER_TOKEN")
+    a_profile(person.folder / "home")
+    person.output("collection-config", "template", "user_timeline", "--id", "museums")
+    person.output("collection", "add")
+    told = person("collection-config", "keys")
+    assert told.code == 0 and "`collection-config update` stores the change." in told.err
+
+
 def test_without_any_keys_there_are_words_and_no_change(
     person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:

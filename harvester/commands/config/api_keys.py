@@ -75,11 +75,12 @@ def _refer(path: Path, name: str, *, dry_run: bool) -> None:
     def edit(tree: Tree) -> Tree:
         return with_profile(tree, name)
 
-    collection_file.change(path, edit, dry_run=dry_run)
+    before = collection_file.change(path, edit, dry_run=dry_run)
     if not announce_dry_run(
         dry_run, f"set {f'profile {name}' if name else 'the keys of the environment'} in {path}"
     ):
         click.echo(f"Added keys to {path}.")
+        collection_file.advise_to_store(path, before)
 
 
 # -- on this machine ---------------------------------------------------------------------------------
