@@ -1,13 +1,15 @@
 """A harvest claims its own folder in the store and on this machine before it collects anything."""
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
-from harvester.clock import timestamp
+from harvester.clock import moment, timestamp
+from harvester.collection.begun_crawl import section_of
 from harvester.collection.kinds import is_crawl
 from harvester.collection.secrets import without_secrets
 from harvester.documents import Collection
 from harvester.errors import Conflict
+from harvester.harvest import missed_interval
 from harvester.harvest.context import Context
 from harvester.harvest.workdir import State, Work
 from harvester.store.keys import SEGMENTS, USER_SEGMENTS, HarvestKeys
@@ -35,7 +37,7 @@ def claim(context: Context, collection: Collection) -> Claim:
     """Take a harvest folder that is not in use, and record that it is from now on."""
     store, keys, progress = context.store, context.keys, context.progress
     begun = store.now()
-    started = begun.replace(microsecond=0)
+    started = max(begun.replace(microsecond=0), _behind_its_crawl(context, collection))
     # The one of a harvest that died is gone once that one is finished.
     checkpoint = Pointer(store, keys.checkpoint, new=True)
     while True:
@@ -53,3 +55,15 @@ def claim(context: Context, collection: Collection) -> Claim:
     Pointer(store, here.collection).create(without_secrets(collection))
     begin = USER_SEGMENTS if is_crawl(collection) else SEGMENTS
     return Claim(here, Work.begin(context.work_root, state, begin=begin), checkpoint, summary)
+
+
+def _behind_its_crawl(context: Context, collection: Collection) -> datetime:
+    """The second after the last harvest of the crawl under way, which a clock that was set back would hide.
+
+    What lies between its begin and this harvest is what it has paid for.
+    """
+    begun = (section_of(collection).get("crawl") or {}).get("started")
+    if not is_crawl(collection) or not begun:
+        return datetime.min.replace(tzinfo=UTC)
+    last = missed_interval.last(context.store, context.keys).get("harvest_id")
+    return max(moment(each) for each in (begun, last) if each) + timedelta(seconds=1)

@@ -1,6 +1,7 @@
 """A harvest of lists of followers: what is stored of them, by a real client, against the emulator."""
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from harvester.clock import moment
 from harvester.harvest.crawl import ids_in, packed_ids
 from harvester.harvest.progress import COMPLETE
+from harvester.store.folder import FolderStore
 from tests.support.graph_stage import edges_of, files_of, lists_of
 from tests.support.harvest_stage import Stage, staged
 
@@ -63,3 +65,27 @@ def test_the_depth_of_the_seeds_is_written_once_and_no_list_is_read_twice(stage:
     second = stage.harvest("again")
     assert second.summary["billed"]["users"] == 0
     assert second.summary["crawl"] == {**first.summary["crawl"], "users": 0}
+
+
+def test_a_clock_that_was_set_back_hides_no_harvest_of_a_crawl_and_no_list_is_paid_for_twice(
+    tmp_path: Path,
+) -> None:
+    class SetBack(FolderStore):
+        back = timedelta()
+
+        def now(self) -> datetime:
+            return super().now() - self.back
+
+    store = SetBack(tmp_path / "collections")
+    with staged(tmp_path, store=store, users=60, degrees="pareto:1.2:6") as stage:
+        users = stage.accounts[:4]
+        stage.add("late", type="graph", users={user: {} for user in users}, budget_usd=0.3)
+        ended = [stage.harvest("late")]
+        stage.edit("late", lambda tree: {**tree, "budget_usd": 100})
+        for store.back in (timedelta(days=1), timedelta(hours=1)):
+            ended.append(stage.harvest("late"))
+        assert sorted(line["user"] for line in lists_of(stage, *ended)) == sorted(users)
+        names = [each.summary["harvest_timestamp"] for each in ended]
+        assert names == sorted(names)
+        served = stage.emulated.truth(detail=True)["served"]["followers"]
+        assert {times for ids in served.values() for times in ids.values()} == {1}
