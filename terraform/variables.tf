@@ -36,6 +36,12 @@ variable "name" {
     condition     = !can(regex("^(aws|ssm)", var.name))
     error_message = "name must not begin with aws or ssm: AWS reserves these parameter paths."
   }
+
+  # It also names the repository of the image: RepositoryName in the API reference of ECR.
+  validation {
+    condition     = !strcontains(var.name, "--") && !endswith(var.name, "-")
+    error_message = "name must not contain '--' or end with '-': ECR refuses such a repository."
+  }
 }
 
 # -- the image ---------------------------------------------------------------------------------------------------------
@@ -50,6 +56,11 @@ variable "image_tag" {
   description = "The tag of your own image in that repository."
   type        = string
   default     = "2.0.0"
+
+  validation {
+    condition     = can(regex("^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$", var.image_tag))
+    error_message = "image_tag must be a tag such as 2.0.0, without the repository."
+  }
 }
 
 # -- the bucket --------------------------------------------------------------------------------------------------------
@@ -105,6 +116,12 @@ variable "kms_key_arn" {
   description = "A KMS key of your own for the bucket, and for the keys of X in the parameter store. Empty: keys managed by AWS, which are free."
   type        = string
   default     = ""
+
+  # In a policy, an alias allows no use of its key.
+  validation {
+    condition     = var.kms_key_arn == "" || can(regex("^arn:[a-z-]+:kms:[a-z0-9-]+:[0-9]{12}:key/[A-Za-z0-9-]+$", var.kms_key_arn))
+    error_message = "kms_key_arn must be the ARN of a key (arn:aws:kms:REGION:ACCOUNT:key/ID), not of an alias."
+  }
 }
 
 # -- the network -------------------------------------------------------------------------------------------------------
@@ -275,6 +292,11 @@ variable "alarm_email" {
   description = "The e-mail address for alerts from AWS: failed tasks, failed starts, and the budget. Empty: no alerts."
   type        = string
   default     = ""
+
+  validation {
+    condition     = var.alarm_email == "" || can(regex("^[^@[:space:]]+@[^@[:space:]]+$", var.alarm_email))
+    error_message = "alarm_email must be one e-mail address."
+  }
 }
 
 variable "graph_workers" {

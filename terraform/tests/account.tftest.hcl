@@ -318,9 +318,16 @@ run "values_that_aws_refuses_later_are_refused_before" {
     log_days    = 31
     task_disk   = 10
     iam_path    = "archives"
+    name        = "museum--tweets"
+    image_tag   = "twarc-cloud:2.0.0"
+    kms_key_arn = "arn:aws:kms:us-east-1:123456789012:alias/museum"
+    alarm_email = "museum"
   }
 
-  expect_failures = [var.bucket, var.vpc_cidr, var.status_cidr, var.log_days, var.task_disk, var.iam_path]
+  expect_failures = [
+    var.bucket, var.vpc_cidr, var.status_cidr, var.log_days, var.task_disk, var.iam_path,
+    var.name, var.image_tag, var.kms_key_arn, var.alarm_email
+  ]
 }
 
 run "what_does_not_fit_together_is_refused_before" {
