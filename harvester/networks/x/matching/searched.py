@@ -10,7 +10,8 @@ from harvester.networks.records import BrokenLine
 from harvester.networks.x.matching.attribution import Attribution
 from harvester.networks.x.matching.match import OFF
 from harvester.networks.x.posts import posts
-from harvester.networks.x.rules.collection_rules import ACTIVE, collection_rules
+from harvester.networks.x.rules.collection_rules import ACTIVE, CollectionRule, collection_rules
+from harvester.networks.x.rules.values import NATIVE
 
 
 class SearchedRules:
@@ -20,6 +21,8 @@ class SearchedRules:
         self._used = used
         self._harvest: str | None = None
         self._attribution: Attribution | None = None
+        # The rules that only the network can judge.
+        self._native: frozenset[str] = frozenset()
 
     def matches(
         self, line: bytes, harvest: str, *, asked: Sequence[str], live: AbstractSet[str]
@@ -33,10 +36,14 @@ class SearchedRules:
         except BrokenLine:
             return ()
         certain = {asked[0]: "network"} if len(asked) == 1 else {}
+        native = [rule for rule in asked if rule in self._native]
         told = []
         for post in found:
             local = {str(each["id"]): "local" for each in attribution.matched(object_in(post.value))}
             by = {rule: how for rule, how in local.items() if rule in live} | certain
+            if len(native) == 1 and by.keys().isdisjoint(asked):
+                # Found for one of them, and its words are those of none of the others.
+                by[native[0]] = "local"
             told.append(Matched(1, post.id, [{"id": rule, "by": how} for rule, how in by.items()]))
         return tuple(each for each in told if each.rules)
 
@@ -46,15 +53,17 @@ class SearchedRules:
             versions = self._used(harvest)
             section = (versions[-1].get("filter") or {}) if versions else {"attribution": OFF}
             is_off = section.get("attribution") == OFF
-            self._harvest, self._attribution = harvest, None if is_off else _attribution(versions)
+            rules = {} if is_off else _rules(versions)
+            self._native = frozenset(rule.id for rule in rules.values() if rule.type == NATIVE)
+            self._harvest = harvest
+            self._attribution = None if is_off else Attribution(list(rules.values()), {})
         return self._attribution
 
 
-def _attribution(versions: Sequence[Tree]) -> Attribution:
-    """A rule that is inactive by now was live then; who searches knows which were."""
-    rules = {
+def _rules(versions: Sequence[Tree]) -> dict[str, CollectionRule]:
+    """By id. A rule that is inactive by now was live then; who searches knows which were."""
+    return {
         rule.id: replace(rule, status=ACTIVE)
         for tree in reversed(versions)
         for rule in collection_rules(tree.get("filter") or {}, [])
     }
-    return Attribution(list(rules.values()), {})
