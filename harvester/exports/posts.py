@@ -125,7 +125,8 @@ class Posts:
         self.duplicates, self._strict, self._whole = duplicates, strict, whole
         self._left_out: array[int] | None = None
         self.tell = tell
-        self._bad: set[tuple[str, int]] = set()
+        # Hashes of the places of bad records: an export may read each several times.
+        self._bad: set[int] = set()
 
     @property
     def whole(self) -> Whole:
@@ -227,11 +228,12 @@ class Posts:
         """Count what cannot be read, once."""
         if self._strict:
             raise BadRecord(bad.file, bad.line, bad.why, hint=REPAIRED) from bad
-        if (bad.file, bad.line) in self._bad:
+        place = hash((bad.file, bad.line))
+        if place in self._bad:
             return
+        self._bad.add(place)
         self.progress.bad_records += 1
-        if len(self._bad) < _MOST_BAD:
-            self._bad.add((bad.file, bad.line))
+        if len(self.progress.bad) < _MOST_BAD:
             self.progress.bad.append(bad.message)
 
 

@@ -84,6 +84,7 @@ def test_several_collections_become_one_file(person: Person, tmp_path: Path) -> 
     person.output("export", "jsonl", "election", "few", "-o", "both.jsonl.gz")
     lines = gzip.decompress((tmp_path / "both.jsonl.gz").read_bytes()).splitlines()
     assert len(lines) == 6
+    assert len(person.output("export", "jsonl", "few", "few", "-o", "-").splitlines()) == 1
 
 
 @pytest.mark.parametrize("form", _FORMS)
@@ -185,6 +186,13 @@ def test_a_bad_record_is_named_and_the_rest_is_written(person: Person, form: str
     assert person("export", form, "bad", "-o", "out", "--replace", "--skip-bad").code == 0
 
 
+def test_each_bad_record_is_counted_once(person: Person, tmp_path: Path) -> None:
+    """Tables of accounts read the records a second time."""
+    collection_of(tmp_path / "collections", "bad", [[b"{"] * 150])
+    told = person("export", "tables", "bad", "-o", "out")
+    assert told.err.startswith("0 posts written") and "\n150 records could not be read" in told.err
+
+
 def test_a_file_that_is_cut_is_named_with_its_line(person: Person, tmp_path: Path) -> None:
     collection_of(tmp_path / "collections", "cut", [[record_forms.page()]])
     keys = collection_of(tmp_path / "collections", "cut", [])
@@ -243,6 +251,8 @@ def test_what_cannot_be_done_is_one_line(person: Person) -> None:
         (("csv", "election", "--since", "yesterday"), 2, "--since 'yesterday' is not a date."),
         (("csv", "election", "--since", "2026-13"), 2, "--since '2026-13' is not a date."),
         (("csv", "election", "--since", "2026-11", "--until", "2026-10"), 2, "is not before --until 2026-10"),
+        (("csv", "election", "--user", "@"), 2, "--user '@' is empty. Give it a value, or leave it out."),
+        (("csv", "election", "--tag", ""), 2, "--tag '' is empty."),
         (("csv", "election", "-o", "no/such/\0"), 1, ""),
     ):
         told = person("export", *arguments)

@@ -40,7 +40,8 @@ def run(form: Form, collection_ids: Sequence[str], workspace: "Workspace", optio
     source = reader(workspace.store)
     # Lists that workers have read are in collections of their own.
     ids = [name for each in collection_ids for name in (each, *(_workers(workspace, each, form)))]
-    keys = tuple(map(workspace.keys, ids))
+    # One that is named twice is exported once.
+    keys = tuple(map(workspace.keys, dict.fromkeys(ids)))
     files = [file for each in keys for file in record_files(source, each)]
     network = network_of({"network": _network(files)} if files else {})
     clock = SystemClock()

@@ -72,12 +72,22 @@ def selection(
         since=begin,
         until=end,
         harvested_since=_time(harvested_since, "--harvested-since"),
-        users=frozenset((usual().name_in(user) or user).lstrip("@").lower() for user in users),
-        tags=frozenset(tag.lstrip("#").lower() for tag in tags),
+        users=_texts("--user", users, lambda user: (usual().name_in(user) or user).lstrip("@")),
+        tags=_texts("--tag", tags, lambda tag: tag.lstrip("#")),
         kinds=frozenset(kinds),
         included=included or asks_for_included,
         matches=matches,
     )
+
+
+def _texts(option: str, given: Iterable[str], bare: Callable[[str], str]) -> frozenset[str]:
+    """What is asked for, without signs and in small letters; an empty one, as of a shell, is refused."""
+    found = {text: bare(text.strip()).lower() for text in given}
+    if empty := [text for text, wanted in found.items() if not wanted]:
+        raise HarvesterError(
+            f"{option} {empty[0]!r} is empty.", hint="Give it a value, or leave it out.", exit_code=Exit.USAGE
+        )
+    return frozenset(found.values())
 
 
 def _condition(query: str) -> "tuple[Callable[[PostRow], bool] | None, bool]":
