@@ -12,7 +12,7 @@ from harvester.clock import moment
 from harvester.reading import BadRecord, RecordFile, lines
 from harvester.reading.files import HarvestFolder, files_of, harvest_folders, network_name
 from harvester.store import Store
-from harvester.store.keys import HARVEST, HARVEST_2019, CollectionKeys
+from harvester.store.keys import HARVEST, HARVEST_2019, CollectionKeys, is_segment
 from harvester.store.reading import Reader
 from harvester.store.table_keys import SIGNS, Made, is_of_day, of_harvest, of_records, source_of
 from harvester.tables.catalog import LEFT_OUT, Catalog, catalog, forget
@@ -86,10 +86,11 @@ class Builder:
             return found
         known = {itself}
         whole = True
+        versions = {entry.key: entry.version for entry in folder.entries}
         for file in files_of(self.reader, keys, folder, network=network):
             made = of_records(keys.id, file.key, moment(file.harvest), file.number)
             known.add(made)
-            whole = self._file(file, made, there, result) and whole
+            whole = self._file(file, versions.get(file.key, ""), made, there, result) and whole
         harvest = Harvest.read(self.reader, folder)
         if harvest and harvest.is_over and whole and not self.dry_run:
             self._replace(there, itself)
@@ -100,9 +101,9 @@ class Builder:
                     store_set(self.target, itself, source, parts, note, there.data.get(itself, {}))
         return known
 
-    def _file(self, file: RecordFile, made: Made, there: Catalog, result: Result) -> bool:
-        source = source_of(file.digest)
-        if there.has(made, source):
+    def _file(self, file: RecordFile, version: str, made: Made, there: Catalog, result: Result) -> bool:
+        sources = source_of(file.digest), _sign(f"{file.digest} {version}")
+        if any(there.has(made, source) for source in sources):
             result.there += 1
             return True
         if self.dry_run:
@@ -110,7 +111,7 @@ class Builder:
             return True
         self._replace(there, made)
         try:
-            tables = self._made(file, made, source, there, result)
+            tables = self._made(file, made, sources, there, result)
         except BadRecord as error:
             result.bad.append(error)
             result.failed.append(file.key)
@@ -126,8 +127,9 @@ class Builder:
         return True
 
     def _made(
-        self, file: RecordFile, made: Made, source: str, there: Catalog, result: Result
+        self, file: RecordFile, made: Made, sources: tuple[str, str], there: Catalog, result: Result
     ) -> dict[str, dict[str, Any]]:
+        """Tables of a file; of a damaged one they count until its bytes are others, by the second source."""
         with tempfile.TemporaryDirectory(prefix="twarc-cloud-") as temp:
             rows = Rows(Path(temp))
             before = len(result.bad)
@@ -136,10 +138,9 @@ class Builder:
                 rows.add(line)
                 if self.on_rows and line.number % _EVERY == 0:
                     self.on_rows(file.name, rows.count)
-            note = {
-                "of": {"key": file.key, "digest": file.digest},
-                LEFT_OUT: len(result.bad) - before,
-            }
+            left_out = result.bad[before:]
+            source = sources[any(bad.is_file for bad in left_out)]
+            note = {"of": {"key": file.key, "digest": file.digest}, LEFT_OUT: len(left_out)}
             parts = rows.parts(file.key, metadata(source))
             with naming_another_place():
                 return store_set(self.target, made, source, parts, note, there.data.get(made, {}))
@@ -172,7 +173,11 @@ class Builder:
 
 def _source_of(folder: HarvestFolder) -> str:
     """Identifies the version of a harvest, which changes with its files and its summary."""
-    names = (folder.folder + HARVEST, folder.folder + HARVEST_2019)
-    summary = [entry for entry in folder.entries if entry.key in names]
-    versions = " ".join(f"{entry.key} {entry.version}" for entry in (*folder.manifests, *summary))
-    return hashlib.sha256(versions.encode()).hexdigest()[:SIGNS]
+    names = ((entry, entry.key.removeprefix(folder.folder)) for entry in folder.entries)
+    # A damaged file that is restored has the same manifest.
+    others = [entry for entry, name in names if name in (HARVEST, HARVEST_2019) or is_segment(name)]
+    return _sign(" ".join(f"{entry.key} {entry.version}" for entry in (*folder.manifests, *others)))
+
+
+def _sign(version: str) -> str:
+    return hashlib.sha256(version.encode()).hexdigest()[:SIGNS]

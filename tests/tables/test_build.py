@@ -15,9 +15,11 @@ from harvester.networks.registry import usual
 from harvester.store import Store
 from harvester.store.folder import FolderStore
 from harvester.store.keys import TABLES, CollectionKeys, segment_name
+from harvester.store.reading import reader
 from harvester.store.table_keys import TOP
 from harvester.tables import columns
 from harvester.tables.catalog import catalog, collections_in
+from harvester.tables.posts import Tables
 from tests.support import record_forms
 from tests.support.record_store import AT, describe, packed, replace_file, store_harvest
 from tests.support.servers import Bucket
@@ -274,6 +276,28 @@ def test_a_bad_record_is_named_and_its_file_left_out(store: FolderStore) -> None
     result = build(store, _KEYS, skip_bad=True)
     assert (len(result.bad), result.failed, result.rows) == (1, [], 1)
     assert [row["id"][-1] for row in in_tables(store, _KEYS)] == ["1", "2"]
+
+
+def test_a_damaged_file_that_is_restored_has_new_tables(store: FolderStore) -> None:
+    harvest = store_harvest(store, _KEYS, _posts(*range(99)), _posts(200), _posts(201))
+    cut, lost, empty = (store.file_of(harvest.folder + segment_name(harvest.started, n)) for n in (1, 2, 3))
+    whole = {path: path.read_bytes() for path in (cut, lost, empty)}
+    cut.write_bytes(whole[cut][:-9])
+    lost.unlink()
+    empty.write_bytes(b"")
+    result = build(store, _KEYS)
+    assert (len(result.failed), result.made) == (3, [])
+    result = build(store, _KEYS, skip_bad=True)
+    assert (len(result.bad), len(result.made)) == (3, 3) and result.rows == 99
+    # As long as they are damaged, they are not read again, and searches read records.
+    assert build(store, _KEYS, skip_bad=True).there == build(store, _KEYS).there == 3
+    assert Tables(store, reader(store), Path()).posts(_KEYS) is None
+    for path, data in whole.items():
+        path.write_bytes(data)
+    assert build(store, _KEYS).rows == 101
+    assert in_tables(store, _KEYS) == in_records(store, _KEYS)
+    assert len(asked(store, "SELECT * FROM harvests")) == 1
+    assert Tables(store, reader(store), Path()).posts(_KEYS)
 
 
 def test_a_dry_run_says_what_is_missing_and_makes_nothing(store: FolderStore) -> None:
