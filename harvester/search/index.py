@@ -67,11 +67,14 @@ def created(cache: Cache) -> tantivy.Index:
 def opened(cache: Cache) -> tantivy.Index | None:
     """The index to be searched; None if there is none."""
     try:
-        if not cache.index.is_dir() or not tantivy.Index.exists(str(cache.index)):
-            return None
-        return _ready(tantivy.Index.open(str(cache.index)))
+        return _ready(tantivy.Index.open(str(cache.index))) if is_there(cache) else None
     except ValueError as error:
         raise unusable(cache, error) from error
+
+
+def is_there(cache: Cache) -> bool:
+    """Whether there is an index; a folder that lacks its list of files is none."""
+    return cache.index.is_dir() and tantivy.Index.exists(str(cache.index))
 
 
 def unusable(cache: Cache, error: Exception) -> HarvesterError:

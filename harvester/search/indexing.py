@@ -19,7 +19,7 @@ from harvester.ledger.plan import Plan, plan
 from harvester.networks.rows import PostRow
 from harvester.reading import BadRecord, RecordFile, lines
 from harvester.search.facts import facts_of
-from harvester.search.index import version
+from harvester.search.index import is_there, version
 from harvester.search.writing import IndexWriter
 from harvester.store.keys import CollectionKeys
 from harvester.store.reading import Reader
@@ -76,7 +76,7 @@ def _silent(words: str, **numbers: int) -> None:
 def _require_version(cache: Cache, done: Indexed, *, rebuild: bool) -> None:
     """Remove what another version wrote, or all."""
     outdated = is_outdated(cache) or (cache.ledger.exists() and _noted_version(cache) not in ("", version()))
-    broken = cache.ledger.exists() != cache.index.exists()
+    broken = cache.ledger.exists() != is_there(cache)
     if outdated:
         done.notices.append("The index was made by another version; it is rebuilt.")
     if not (outdated or rebuild or broken):

@@ -269,7 +269,7 @@ def test_a_damaged_index_is_one_line_that_says_how_to_build_it_anew(folder: Path
     assert _contents(cache) == before
 
 
-@pytest.mark.parametrize("part", ["ledger.sqlite3", "index"])
+@pytest.mark.parametrize("part", ["ledger.sqlite3", "index", "index/meta.json"])
 def test_without_one_of_its_two_parts_all_is_built_anew(folder: Path, cache: Cache, part: str) -> None:
     made_up_store(folder, Random(1), posts=10)
     _updated(folder, cache)
