@@ -135,6 +135,11 @@ def folder(path: str, *, known_by: Iterable[str]) -> Iterator[Path]:
             yield partial
             sync(partial)
             _rename(partial, goal, replaces=was_there)
+    except OSError as error:
+        # A person knows the folder under its own name.
+        if Path(str(error.filename)).is_relative_to(partial):
+            error.filename = str(goal / Path(str(error.filename)).relative_to(partial))
+        raise
     finally:
         shutil.rmtree(partial, ignore_errors=True)
 

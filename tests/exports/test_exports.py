@@ -1,5 +1,6 @@
 """Every form: what is selected, what a bad record does, and that a file appears when it is whole."""
 
+import errno
 import gzip
 import json
 import os
@@ -144,6 +145,13 @@ def test_what_another_program_makes_meanwhile_is_kept(tmp_path: Path) -> None:
         (goal / "12.gz").unlink()
         goal.rmdir()
     assert [path.name for path in goal.iterdir()] == ["13.gz"]
+
+
+def test_what_fails_in_a_folder_is_named_as_it_would_be_there(tmp_path: Path) -> None:
+    goal = tmp_path / "users"
+    with pytest.raises(OSError) as caught, folder(str(goal), known_by=["*.gz"]) as made:
+        raise OSError(errno.ENOSPC, "full", str(made / "12/12.gz"))
+    assert caught.value.filename == str(goal / "12/12.gz")
 
 
 def test_only_a_file_of_ones_own_is_replaced(person: Person) -> None:
