@@ -1,4 +1,4 @@
-"""A parsed collection is given on to who would parse the same version again."""
+"""A parsed collection is used again while its version is the same."""
 
 from harvester.documents import Tree
 

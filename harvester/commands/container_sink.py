@@ -1,4 +1,4 @@
-"""The sinks that run beside a harvest, as processes of the same door."""
+"""The sinks that run beside a harvest, each as a process of the same program."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What came of a harvest, as its container prints it."""
+"""The outcome of a harvest, as its container prints it."""
 
 import click
 

@@ -1,4 +1,4 @@
-"""`collection coverage`: what a stream has of what existed, by day, after it has said what counting costs."""
+"""`collection coverage`: the share of existing posts that a stream has, by day; it states the price first."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""What of an edit does not change the crawl that is under way."""
+"""Which parts of an edit apply only from the next crawl."""
 
 from harvester.collection.begun_crawl import for_the_next
 from harvester.collection.kinds import is_crawl

@@ -1,1 +1,1 @@
-"""The commands of crawls."""
+"""Commands that show crawls and decide how they go on."""

@@ -1,4 +1,4 @@
-"""`graph frontier`."""
+"""`graph frontier`: prints the users of a depth of a crawl, or writes them to a file."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The group of the commands of crawls."""
+"""`graph`: shows crawls, approves their depths, and divides them among workers."""
 
 import click
 

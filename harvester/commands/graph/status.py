@@ -1,4 +1,4 @@
-"""`graph status`."""
+"""`graph status`: shows the depths of a crawl, their cost, and what the crawl waits for."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -1,4 +1,4 @@
-"""`tables build` and `tables status`."""
+"""`tables build` makes tables of stored records, `tables status` shows which there are."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any

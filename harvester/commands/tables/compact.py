@@ -1,4 +1,4 @@
-"""`tables compact`."""
+"""`tables compact`: joins the small files of a day into one for each table."""
 
 import re
 from pathlib import Path

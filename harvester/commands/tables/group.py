@@ -1,4 +1,4 @@
-"""The group of the commands of tables."""
+"""`tables`: the group of its commands, each imported when it is typed."""
 
 import click
 

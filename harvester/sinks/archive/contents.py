@@ -1,4 +1,4 @@
-"""What of one harvest can be read at a moment: on this machine, in `open/`, or stored as a whole."""
+"""The files of a harvest that can be read at a moment: on this machine, in `open/`, or stored as a whole."""
 
 import tempfile
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Lists of followers of many accounts, each read page by page, and no account's trouble is another's.
+"""Lists of followers of many accounts, each read page by page; an error of one affects no other.
 
 A list's next page is asked for once the one before is on disk, with the token that it gave. When a list ends,
 it is compared with the last complete one of its account. Only a complete list tells of losses.

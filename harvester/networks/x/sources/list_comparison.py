@@ -1,4 +1,4 @@
-"""A list that ended is compared with the last complete one of its account: who came, and who went."""
+"""A list that ended is compared with the last complete one of its account: accounts gained and lost."""
 
 from typing import NamedTuple
 

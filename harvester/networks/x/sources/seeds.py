@@ -1,4 +1,4 @@
-"""What a look-up says of accounts whose lists are to be read: their states, and how long the lists are."""
+"""Looks up the accounts whose lists are to be read: their states, and the lengths of the lists."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

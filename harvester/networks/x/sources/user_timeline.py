@@ -1,4 +1,4 @@
-"""Many users, each resumed at its own since_id, and no user's trouble is another's.
+"""Many users, each resumed at its own since_id, and an error of one affects no other.
 
 Workers take the users in order. A user's since_id moves once its chain of pages is complete; until then the
 user holds a `resume`. `sweep` in the collection says after which user a harvest that was cut goes on.
