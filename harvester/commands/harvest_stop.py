@@ -32,12 +32,8 @@ def stop(collection_id: str, of_repair: bool, timeout: float, dry_run: bool, wor
     repairs = bool(catalog.live_lock(workspace.store, keys.repairs))
     task = None if of_repair else workspace.compute.task(collection_id)
     runs = not of_repair and bool(task or catalog.live_lock(workspace.store, keys))
-    if runs and task and task.kind == "service":
-        also = f"; `harvest stop {collection_id} --repair` stops its repair" if repairs else ""
-        raise HarvesterError(
-            f"{collection_id} is a stream, which would be restarted.",
-            hint=f"`collection filter-stop {collection_id}` ends it{also}.",
-        )
+    if task and task.kind == "service":
+        raise _is_service(collection_id, repairs=repairs)
     if not (runs or repairs):
         what = "repair" if of_repair else "harvest"
         raise HarvesterError(
@@ -52,6 +48,14 @@ def stop(collection_id: str, of_repair: bool, timeout: float, dry_run: bool, wor
     else:
         _end(workspace, keys.repairs, within=timeout, of_repair=True)
     click.echo("Stopped")
+
+
+def _is_service(collection_id: str, *, repairs: bool) -> HarvesterError:
+    also = f"; `harvest stop {collection_id} --repair` stops its repair" if repairs else ""
+    return HarvesterError(
+        f"{collection_id} is a stream, which would be restarted.",
+        hint=f"`collection filter-stop {collection_id}` ends it{also}.",
+    )
 
 
 def end_harvest(workspace: Workspace, keys: "CollectionKeys", *, within: float) -> None:

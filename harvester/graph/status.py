@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,30 +51,25 @@ def status(crawl: Crawl, scratch: Path) -> CrawlStatus:
     following = next_step(crawl, scratch)
     depths, harvests = crawl.depths(), crawl.harvests()
     left = crawl.budget_left(harvests)
-    found = []
-    for depth in depths:
-        begun = any(of.harvest.depth == depth for of in harvests)
-        state = CLOSED if depth + 1 in depths else COLLECTING if begun else KNOWN
-        figures = crawl.figures(depth)
-        bill = bill_of(figures) if figures else None
-        users = bill.users if bill else sum(1 for _ in stored_lines(crawl.store, crawl.here.depth(depth)))
-        without, billed = _without_lists(harvests, depth), spent(harvests, depth)
-        found.append(DepthStatus(depth, state, users, billed, bill, crawl.approved(depth), without))
+    found = [_depth_status(crawl, harvests, depth, closed=depth + 1 in depths) for depth in depths]
+    made = CrawlStatus(crawl.started, bool(crawl.state), found, spent(harvests), left, following)
     last = depths[-1] if depths else 0
     if left is None or not 0 < last <= crawl.max_depth:
-        return CrawlStatus(crawl.started, bool(crawl.state), found, spent(harvests), left, following)
+        return made
     begun = found[-1].state == COLLECTING
     waiting = {each.user.encode() for each in crawl.waiting(last, scratch)} if begun else None
-    return CrawlStatus(
-        crawl.started,
-        bool(crawl.state),
-        found,
-        spent(harvests),
-        left,
-        following,
-        _reach(crawl, last, left, waiting),
-        None if waiting is None else len(waiting),
-    )
+    users_left = None if waiting is None else len(waiting)
+    return replace(made, reach=_reach(crawl, last, left, waiting), users_left=users_left)
+
+
+def _depth_status(crawl: Crawl, harvests: Sequence[OfHarvest], depth: int, *, closed: bool) -> DepthStatus:
+    begun = any(of.harvest.depth == depth for of in harvests)
+    state = CLOSED if closed else COLLECTING if begun else KNOWN
+    figures = crawl.figures(depth)
+    bill = bill_of(figures) if figures else None
+    users = bill.users if bill else sum(1 for _ in stored_lines(crawl.store, crawl.here.depth(depth)))
+    without, billed = _without_lists(harvests, depth), spent(harvests, depth)
+    return DepthStatus(depth, state, users, billed, bill, crawl.approved(depth), without)
 
 
 def _without_lists(harvests: Sequence[OfHarvest], depth: int) -> Mapping[str, int]:

@@ -8,7 +8,7 @@ import fcntl
 import logging
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -149,21 +149,7 @@ class Work:
             state.billed = state.billed if billed is None else billed
             for batch in self._unsynced:
                 state.learn(batch)
-        entry: Tree = {"synced": state.synced, "segment": state.segment, "segments": state.segments}
-        entry["learnt"] = [
-            {
-                "patch": batch.patch,
-                "counts": batch.counts,
-                "last_id": batch.last_id,
-                "heard": batch.heard,
-            }
-            for batch in self._unsynced
-        ]
-        entry["gaps"] = [e for batch in self._unsynced for e in batch.events if e.get("event") == "gap"]
-        if repairs := [e for batch in self._unsynced for e in batch.events if e.get("event") == BACKFILL]:
-            entry["repairs"] = repairs
-        entry["sizes"], entry["billed"] = state.sizes, state.billed
-        self._journal.write(entry)
+        self._journal.write(_entry(state, self._unsynced))
         self._unsynced, self._unsynced_bytes = [], 0
 
     def close_segment(self, *, now: datetime, billed: Tree | None = None) -> Finished | None:
@@ -280,3 +266,17 @@ def _owned(folder: Path) -> BinaryIO | None:
         mark.close()
         return None
     return mark
+
+
+def _entry(state: State, batches: Sequence[Batch]) -> Tree:
+    """The journal's line about a sync of these batches."""
+    entry: Tree = {"synced": state.synced, "segment": state.segment, "segments": state.segments}
+    entry["learnt"] = [
+        {"patch": batch.patch, "counts": batch.counts, "last_id": batch.last_id, "heard": batch.heard}
+        for batch in batches
+    ]
+    events = [event for batch in batches for event in batch.events]
+    entry["gaps"] = [event for event in events if event.get("event") == "gap"]
+    if repairs := [event for event in events if event.get("event") == BACKFILL]:
+        entry["repairs"] = repairs
+    return {**entry, "sizes": state.sizes, "billed": state.billed}

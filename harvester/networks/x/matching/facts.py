@@ -200,18 +200,21 @@ def _read_v1(found: Facts, post: Mapping[str, Any]) -> None:
         if not isinstance(part, dict):
             continue
         for entities in (part.get("entities"), part.get("extended_entities")):
-            if not isinstance(entities, dict):
-                continue
-            for kind in ("urls", "media"):
-                _add_texts(found.others, entities.get(kind), "expanded_url", "display_url")
-            _add_texts(found.others, [member(u, "unwound") for u in objects(entities.get("urls"))], "title")
-            found.tags += [f"#{tag}" for tag in _texts(entities.get("hashtags"), "text")]
-            found.tags += [f"${tag}" for tag in _texts(entities.get("symbols"), "text")]
-            for user in objects(entities.get("user_mentions")):
-                found.named.update(_ids(user))
-                if isinstance(name := user.get("screen_name"), str):
-                    found.tags.append(f"@{name}")
-                    found.named.add(f"@{name.lower()}")
+            if isinstance(entities, dict):
+                _read_entities_v1(found, entities)
+
+
+def _read_entities_v1(found: Facts, entities: Mapping[str, Any]) -> None:
+    for kind in ("urls", "media"):
+        _add_texts(found.others, entities.get(kind), "expanded_url", "display_url")
+    _add_texts(found.others, [member(u, "unwound") for u in objects(entities.get("urls"))], "title")
+    found.tags += [f"#{tag}" for tag in _texts(entities.get("hashtags"), "text")]
+    found.tags += [f"${tag}" for tag in _texts(entities.get("symbols"), "text")]
+    for user in objects(entities.get("user_mentions")):
+        found.named.update(_ids(user))
+        if isinstance(name := user.get("screen_name"), str):
+            found.tags.append(f"@{name}")
+            found.named.add(f"@{name.lower()}")
 
 
 def _ids(user: Any) -> Iterator[str]:
