@@ -113,8 +113,6 @@ class Parameters:
                     found.append(Parameter(name, int(each["Version"]), each["LastModifiedDate"]))
         return sorted(found, key=lambda entry: entry.name)
 
-    # -- keys of the X API -----------------------------------------------------------------------------
-
     def keys(self, profile: str) -> dict[str, str]:
         """A profile's keys under twarc's names; raises NotFound."""
         name = f"{KEYS}/{profile}"
@@ -131,8 +129,6 @@ class Parameters:
 
     def has_keys(self, profile: str) -> bool:
         return self.has(f"{KEYS}/{profile}")
-
-    # -- the edge --------------------------------------------------------------------------------------
 
     def _full(self, name: str) -> str:
         if not re.fullmatch(r"[\w-][\w.-]*(/[\w-][\w.-]*)*", name, re.ASCII):

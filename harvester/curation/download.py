@@ -103,8 +103,6 @@ class _Download:
         self._check()
         return self._tally
 
-    # -- what there is ---------------------------------------------------------------------------------
-
     def _groups(self) -> Iterator[list[Entry]]:
         """What the store holds, by harvest; the pointers come first, so that nothing they name is missed."""
         pointers = [self._keys.collection, self._keys.last_harvest]
@@ -185,8 +183,6 @@ class _Download:
                 hint="Files here are complete. Run it again to fetch the rest.",
                 exit_code=Exit.INTERRUPTED,
             )
-
-    # -- one object, in a thread of the pool -----------------------------------------------------------
 
     def _fetch(self, wish: _Wish) -> None:
         try:

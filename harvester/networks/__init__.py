@@ -127,13 +127,9 @@ class Network:
         """The source of a kind of collection."""
         raise NotImplementedError
 
-    # -- ids ---------------------------------------------------------------------------------------
-
     def published(self, post_id: str | None) -> datetime | None:
         """When a post was published, as far as its id tells."""
         return None
-
-    # -- records -----------------------------------------------------------------------------------
 
     def records(self, block: bytes, *, ids: bool) -> Records:
         """What whole lines of stored records hold; raises BrokenLine for one that is no record."""
@@ -172,8 +168,6 @@ class Network:
 
         return Flat()
 
-    # -- gaps --------------------------------------------------------------------------------------
-
     def missed(self, heard: Heard) -> MissedInterval | None:
         """What may be missing of a stream whose harvest ended there.
 
@@ -184,8 +178,6 @@ class Network:
     def why_impossible(self, gap: Mapping[str, Any]) -> str:
         """Why an event of a gap cannot be true; empty where nothing speaks against it."""
         return impossible(gap, self.published, delivery=self.delivery)
-
-    # -- repairs -----------------------------------------------------------------------------------
 
     def searches(self, rules: Sequence["LiveRule"], *, archive: bool) -> "Searches":
         """What a search finds of what these rules would have brought."""
@@ -214,8 +206,6 @@ class Network:
     def repair(self, known: "Known", used: "Used | None" = None) -> Source[Any]:
         """The source of repairs, which stores no post that is `known`; its rules are those of `used`."""
         raise NotImplementedError
-
-    # -- keys and prices ---------------------------------------------------------------------------
 
     @property
     def prices(self) -> Prices | None:
@@ -247,8 +237,6 @@ class Network:
 
     def require_accepted(self, client: Any) -> None:
         """Raise where the network refuses the keys of its `client` for good; an outage is no refusal."""
-
-    # -- what can be known before a harvest --------------------------------------------------------
 
     def estimates(self, tree: Collection) -> Iterator[Check]:
         """What the first harvest of a valid collection may bring and cost, without a request."""

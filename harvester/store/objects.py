@@ -47,8 +47,6 @@ class BucketObjects:
         self.server = ""
         self._slow = SlowRequests(self.name, SystemClock().elapsed)
 
-    # -- requests --------------------------------------------------------------------------------------
-
     def get(self, key: str, *, what: str = "") -> tuple[Head, Any]:
         """An object as it begins to arrive, and its body; raises NotFound. `what` is its name in messages."""
         what = what or key
@@ -165,8 +163,6 @@ class BucketObjects:
         date, heard = self.heard
         return date + timedelta(seconds=self._clock.elapsed() - heard)
 
-    # -- answers ---------------------------------------------------------------------------------------
-
     def _reading(self, key: str, operation: str, **parameters: Any) -> Any:
         return self._again(lambda: self._read(key, operation, **parameters))
 
@@ -224,8 +220,6 @@ class BucketObjects:
         if date := date_of(headers.get("date")):
             self.date(date)
 
-    # -- words -----------------------------------------------------------------------------------------
-
     @contextmanager
     def translated(self, key: str) -> Iterator[None]:
         """What S3 refuses, in the words of a store."""
@@ -252,8 +246,6 @@ class BucketObjects:
         except Exception as error:  # noqa: BLE001 - the first refusal is told instead
             log.debug("No words for a refusal: %s", error)
         return None
-
-    # -- patience --------------------------------------------------------------------------------------
 
     def _again(self, read: Callable[[], _T]) -> _T:
         for tries in range(1, _TRIES_TO_READ):

@@ -136,9 +136,6 @@ class Operator:
         return invariants.examined(mirror, collection_id, temp=folder / "none")
 
 
-# -- the account --------------------------------------------------------------------------------------------
-
-
 def test_terraform_finds_its_files_valid_and_their_tests_pass(terraform: Terraform) -> None:
     with step("terraform validate"):
         assert "Success" in terraform("validate", "-no-color")
@@ -150,9 +147,6 @@ def test_a_second_plan_changes_nothing_but_what_the_emulator_forgets(terraform: 
     with step("terraform plan, again"):
         changes = terraform.changes(*_VARIABLES)
     assert changes == _DRIFT
-
-
-# -- the quick start ----------------------------------------------------------------------------------------
 
 
 def test_what_the_documents_of_2019_tell_people_to_type_works_in_the_cloud(
@@ -207,9 +201,6 @@ def _lowered(tree: Any) -> Any:
     if isinstance(tree, dict):
         return {key[0].lower() + key[1:]: _lowered(value) for key, value in tree.items()}
     return [_lowered(each) for each in tree] if isinstance(tree, list) else tree
-
-
-# -- filter-stop, whatever it finds -------------------------------------------------------------------------
 
 
 def _healthy(operator: Operator, name: str) -> None:
@@ -299,9 +290,6 @@ def test_filter_stop_leaves_nothing_of_a_service_that_is(
         assert found.posts.total() > 0
 
 
-# -- streams that end by themselves, or are refused ----------------------------------------------------------
-
-
 def test_a_stream_that_is_through_ends_its_own_service_and_no_task_comes_after_it(
     person: Operator, tmp_path: Path
 ) -> None:
@@ -360,9 +348,6 @@ def test_a_stream_that_loses_its_spot_machine_and_finds_no_other_runs_on_demand_
     assert (person.services(), person.tasks()) == ([], [])
 
 
-# -- tasks that cannot start --------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("setting", "words"),
     [
@@ -388,9 +373,6 @@ def test_a_task_that_cannot_start_is_told_by_who_started_it_in_words_of_aws(
     assert told.code not in (Exit.OK, Exit.USAGE), told
     assert words in told.err, told
     assert "Traceback" not in told.err
-
-
-# -- what is open, and what is left -------------------------------------------------------------------------
 
 
 def test_nothing_listens_because_a_harvest_runs(person: Operator) -> None:

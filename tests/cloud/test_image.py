@@ -49,9 +49,6 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Engine:
     return built(tmp_path_factory.mktemp("image"), decoys=dict.fromkeys(_DECOYS, _SECRET))
 
 
-# -- how it is built ----------------------------------------------------------------------------------------
-
-
 def test_hadolint_finds_nothing_to_say_of_the_dockerfile() -> None:
     hadolint = ROOT / ".venv/cloud/bin/hadolint"
     if not hadolint.exists():
@@ -76,9 +73,6 @@ def test_each_package_has_a_wheel_for_either_architecture_of_the_python_of_the_i
         r"^\S+==(?!.*(?:sys_platform|python_full))", (ROOT / "requirements-kafka.txt").read_text(), re.M
     )
     assert len(list(tmp_path.glob("*.whl"))) >= len(asked) > 30
-
-
-# -- what is in it ------------------------------------------------------------------------------------------
 
 
 def test_the_image_runs_python_itself_as_nobody_and_is_told_how_to_stop_and_to_look_at_it(
@@ -127,9 +121,6 @@ def _own_layers(engine: Engine, folder: Path) -> list[Path]:
     (manifest,) = json.loads((folder / "manifest.json").read_text())
     below = len(engine.inspected("image", base_of(ROOT / "Dockerfile"))["RootFS"]["Layers"])
     return [folder / name for name in manifest["Layers"][below:]]
-
-
-# -- running it ---------------------------------------------------------------------------------------------
 
 
 class Task(Watched):

@@ -49,9 +49,6 @@ def person(account: Account, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield typing
 
 
-# -- the ini ------------------------------------------------------------------------------------------------
-
-
 def test_the_ini_has_all_that_the_cloud_needs(account: Account) -> None:
     found = account.settings
     assert (found.bucket, found.cluster, found.schedule_group) == (BUCKET, "twarc-cloud", "twarc-cloud")
@@ -64,9 +61,6 @@ def test_the_ini_has_all_that_the_cloud_needs(account: Account) -> None:
     others = {"collections_path", "honeybadger_check_in"}
     assert {name for name, _, _ in written} == {*names[: names.index("status_port") + 1]} - others
     assert [name for name, _, value in written if not value.strip()] == ["kms_key_arn"]
-
-
-# -- a harvest ----------------------------------------------------------------------------------------------
 
 
 def _harvest(account: Account, folder: Path, url: str) -> subprocess.CompletedProcess[str]:
@@ -134,8 +128,6 @@ def test_a_stream_that_is_through_needs_to_end_its_own_service(
     account.needs("task", "EndOwnStream", ends)
 
 
-# -- a worker of a crawl ------------------------------------------------------------------------------------
-
 _SQS = "arn:aws:sqs:us-east-1:123456789012:twarc-cloud-graph"
 
 
@@ -178,9 +170,6 @@ def test_a_worker_needs(sid: str, account: Account, tmp_path: Path, monkeypatch:
         _work(account, tmp_path, monkeypatch)
 
 
-# -- Fargate, before there is a task ------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize("sid", ["WriteLogs", "FetchImage", "SignInToRegistry"])
 def test_fargate_needs_before_a_task(sid: str, account: Account) -> None:
     logs, ecr = account.client("logs", "execution"), account.client("ecr", "execution")
@@ -195,8 +184,6 @@ def test_fargate_needs_before_a_task(sid: str, account: Account) -> None:
 
     account.needs("execution", sid, start)
 
-
-# -- and not more -------------------------------------------------------------------------------------------
 
 _ECS = "arn:aws:ecs:us-east-1:123456789012"
 _IAM = "arn:aws:iam::123456789012:role"

@@ -38,9 +38,6 @@ def person(account: Account, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         yield typing
 
 
-# -- the operator -------------------------------------------------------------------------------------------
-
-
 def _rule_of_2019(account: Account) -> None:
     events = account.client("events")
     events.put_rule(Name=f"{BUCKET}_s_schedule", ScheduleExpression="rate(7 days)", State="ENABLED")
@@ -179,9 +176,6 @@ def test_the_operator_asks_a_task_on_its_port_with(sid: str, account: Account) -
         account.client("ec2", "operator").describe_network_interfaces()
 
     account.needs("operator", sid, ask)
-
-
-# -- a schedule ---------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("sid", ["StartHarvests", "TagHarvests", "HandOverRoles"])

@@ -204,9 +204,6 @@ def test_a_cluster_needs_a_place_for_keys_and_a_profile(
         assert (told.code, "terraform output -raw twarc_cloud_ini" in told.err) == (Exit.USAGE, True)
 
 
-# -- the harvester's side ----------------------------------------------------------------------------
-
-
 @pytest.fixture
 def desk(tmp_path: Path, cloud: Parameters) -> Iterator[Desk]:
     """A container without keys of its own."""

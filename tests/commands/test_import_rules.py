@@ -67,8 +67,6 @@ def _table(rules: list[Rule], delimiter: str = ",") -> str:
     return text.getvalue()
 
 
-# -- the same rules from every source --------------------------------------------------------------
-
 _MANY = _rules(keywords=352, accounts=5500)
 
 
@@ -189,8 +187,6 @@ def test_a_table_of_postgresql_makes_the_same_collection(person: Person, wanted:
         words = _refused(person, "--sql", url, "--query", "SELECT value FROM nothing")
         assert 'refuses the query: relation "nothing" does not exist' in words
 
-
-# -- files -----------------------------------------------------------------------------------------
 
 _MIXED = """value,type,tag
 happy,track,mood
@@ -357,9 +353,6 @@ def test_mistakes_of_the_command_line_are_refused_in_one_line(person: Person) ->
 def test_only_streams_of_x_have_rules_to_import(person: Person) -> None:
     person.write({"id": "it", "type": "search", "search": {"query": "cats"}})
     assert "Collection is not a filter." in _refused(person, "rules.csv", code=Exit.ERROR)
-
-
-# -- databases -------------------------------------------------------------------------------------
 
 
 @contextmanager

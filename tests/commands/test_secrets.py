@@ -77,9 +77,6 @@ def test_a_secret_is_found_in_a_folder(tmp_path: Path) -> None:
     assert secret_scan.in_folder(tmp_path) == [f"inner/log.txt: {_TOKEN}"]
 
 
-# -- from end to end ---------------------------------------------------------------------------------
-
-
 @pytest.fixture
 def cloud(moto_server: S3Server, s3: Bucket) -> dict[str, str]:
     """A parameter store and a bucket, which here are two servers."""

@@ -404,9 +404,6 @@ def test_the_store_reads_what_obstore_cannot(
             list(of_bucket.pieces(KEYS.lock))
 
 
-# -- the commands --------------------------------------------------------------------------------------
-
-
 @pytest.fixture
 def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CollectionKeys:
     """A folder of collections in the current folder."""

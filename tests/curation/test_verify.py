@@ -425,9 +425,6 @@ def test_the_json_holds_a_verdict_for_each_file(sound: list[tuple[CollectionKeys
     assert tree["verdict"] in ("OK", "WARNING")
 
 
-# -- 2019 ----------------------------------------------------------------------------------------------
-
-
 def _of_2019() -> tuple[CollectionKeys, Held]:
     """A harvest as the 2019 harvester left it: SHA-1 only, `harvester.json`, a tweet a line."""
     keys = CollectionKeys("old")

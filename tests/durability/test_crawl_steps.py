@@ -133,8 +133,6 @@ class Crawled:
     def told(self, step: Step) -> str:
         return f"{step}:\n{self.scene.log}"
 
-    # -- what came of it -----------------------------------------------------------------------------------
-
     @cached_property
     def here(self) -> CrawlKeys:
         last = history.current(self.scene.store, self.keys)["graph"]["last_crawl"]

@@ -32,8 +32,6 @@ pytestmark = pytest.mark.unversioned
 
 Tree = dict[str, Any]
 
-# -- two at once -----------------------------------------------------------------------------------------
-
 
 @pytest.fixture
 def slow_api() -> Iterator[emulator.Emulated]:
@@ -117,9 +115,6 @@ def _harvest(
     )
 
 
-# -- an expired lock -------------------------------------------------------------------------------------
-
-
 class _WrongClock(SystemClock):
     def __init__(self, by: timedelta) -> None:
         self._by = by
@@ -164,9 +159,6 @@ def test_a_killed_processs_lock_is_taken_over_soon_after_it_expired(
     assert code == Exit.OK
     assert time.monotonic() - killed > 2
     assert examined(site.collections(), "killed", temp=site.temp).wrong == []
-
-
-# -- edited meanwhile ------------------------------------------------------------------------------------
 
 
 def test_who_is_added_or_removed_during_a_harvest_stays_so(

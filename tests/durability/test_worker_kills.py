@@ -190,8 +190,6 @@ class Scene:
         logs = [self.folder / f"{each}.log" for each in self.ids]
         return "\n".join(log.read_text()[-1500:] for log in logs if log.exists())
 
-    # -- what came of it -----------------------------------------------------------------------------------
-
     def require_true(self) -> None:
         """The frontiers and the edges are those of the graph; each list is there once, and no other."""
         truth, known = [sorted(self.seeds)], {*self.seeds}

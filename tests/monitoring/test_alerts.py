@@ -186,8 +186,6 @@ def test_a_harvest_that_was_killed_is_told_by_the_one_that_finishes_it(desk: Des
     assert heard.context["harvest"] == killed["harvest_timestamp"]
 
 
-# -- bugs --------------------------------------------------------------------------------------------
-
 _BUG = """
 import sys
 from harvester.commands import container, container_harvest, run
@@ -247,9 +245,6 @@ def test_keys_of_the_harvest_itself_are_hidden_too() -> None:
     assert repr(scrubber) == object.__repr__(scrubber)
 
 
-# -- successes ---------------------------------------------------------------------------------------
-
-
 def test_a_success_checks_in_where_the_collection_says_and_else_where_the_settings_say(
     desk: Desk, heard: Heard
 ) -> None:
@@ -266,9 +261,6 @@ def test_a_failure_and_a_stop_do_not_check_in(desk: Desk, heard: Heard) -> None:
     desk.put("it", {**_SEARCH, "check_in": "XyZzy"})
     desk.harvested("it", BEARER_TOKEN="revoked")
     assert heard.checked_in == []
-
-
-# -- manners -----------------------------------------------------------------------------------------
 
 
 def test_without_a_key_nothing_is_imported_stored_or_logged(desk: Desk, heard: Heard) -> None:
@@ -369,9 +361,6 @@ def test_what_differs_from_try_to_try_is_no_part_of_the_gist(one: str, other: st
     assert gist(one) == gist(other) != ""
 
 
-# -- the local supervisor ----------------------------------------------------------------------------
-
-
 @pytest.fixture
 def streaming(
     tmp_path: Path, heard: Heard, monkeypatch: pytest.MonkeyPatch
@@ -450,9 +439,6 @@ def test_the_keys_of_a_harvest_are_in_no_notice_wherever_they_are_from(
     alerts.failed(HarvesterError("Refused.", [value for value in vars(keys).values() if value]))
     assert "of-a-profile" not in json.dumps(heard.only)
     assert heard.context["reason"].count("[hidden]") == 3
-
-
-# -- streams -----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

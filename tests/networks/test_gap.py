@@ -199,9 +199,6 @@ def test_nothing_counts_as_heard_while_a_gap_is_open() -> None:
     assert max(since for at, since in marks if at < 2435) < x.at(31)
 
 
-# -- X's clock ---------------------------------------------------------------------------------------
-
-
 @given(st.lists(st.tuples(st.floats(0, 100), st.floats(0, 5), st.floats(0, 5)), min_size=1, max_size=8), _OFF)
 def test_xs_clock_is_never_outside_its_bounds(answers: list[tuple[float, float, float]], off: float) -> None:
     clock = HandClock(_START + timedelta(seconds=off))
@@ -245,8 +242,6 @@ def test_a_date_that_is_none_tells_nothing(date: str | None) -> None:
 
     assert time.earliest() == time.latest() == _START
 
-
-# -- what cannot be ----------------------------------------------------------------------------------
 
 _FROM, _TO = _START, _START + timedelta(seconds=30)
 

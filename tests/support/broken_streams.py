@@ -102,8 +102,6 @@ class BrokenStream:
 
         return publish
 
-    # -- its repair ----------------------------------------------------------------------------------
-
     def plan(self, *, archive: bool = False) -> Plan:
         """What a repair would search for half an hour later; the clock of a stream that runs stays."""
         now = self.stage.clock.now() + timedelta(seconds=1800)

@@ -114,8 +114,6 @@ class S3InMemory:
         """The key of what is known of this server."""
         return f"{FOLDER}127.0.0.1-{self._port}.json"
 
-    # -- what a test does to it ------------------------------------------------------------------------
-
     def ahead(self, **by: int) -> None:
         """Move the server's clock."""
         self._ahead += timedelta(**by)
@@ -153,8 +151,6 @@ class S3InMemory:
             return reply
 
         self.script = lose
-
-    # -- the server ------------------------------------------------------------------------------------
 
     def _serve(self, listening: socket.socket) -> None:
         with suppress(OSError):

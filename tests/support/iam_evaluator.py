@@ -47,9 +47,6 @@ class Check:
     context: Mapping[str, str] = field(default_factory=dict)
 
 
-# -- what a policy answers ----------------------------------------------------------------------------------
-
-
 def allowing(statements: Iterable[Statement], check: Check) -> list[str]:
     """The Sids of the statements that allow it. These policies deny nothing: who is not allowed may not."""
     return [str(each["Sid"]) for each in statements if _applies(each, check)]
@@ -88,9 +85,6 @@ def _like(text: str, pattern: str) -> bool:
 
 def _list(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else list(value)
-
-
-# -- what a request asks ------------------------------------------------------------------------------------
 
 
 def _arn(service: str, rest: str) -> str:
@@ -177,8 +171,6 @@ class Checks:
     def _ecr(self, request: Request) -> list[Check]:
         name = request.json.get("repositoryName")
         return [Check(f"ecr:{request.operation}", _arn("ecr", f"repository/{name}") if name else "*")]
-
-    # -- ECS
 
     def _ecs(self, request: Request) -> list[Check]:
         asked, operation = request.json, request.operation

@@ -179,9 +179,6 @@ def _require_idle(workspace: Workspace, keys: CollectionKeys) -> None:
         )
 
 
-# -- what it may cost ---
-
-
 def _counted(workspace: Workspace, tree: Collection, plan: "Plan", network: "Network", *, yes: bool) -> int:
     """How many posts X counts for all searches, once its price is agreed to."""
     asked = list(plan.asked())
@@ -196,9 +193,6 @@ def _counted(workspace: Workspace, tree: Collection, plan: "Plan", network: "Net
     finally:
         client.close()
     return sum(sum(days.values()) for days in found)
-
-
-# -- what came of it ---
 
 
 def _tell_of_repair(workspace: Workspace, outcome: "Outcome", summary: HarvestSummary) -> None:

@@ -83,9 +83,6 @@ def _refer(path: Path, name: str, *, dry_run: bool) -> None:
         collection_file.advise_to_store(path, before)
 
 
-# -- on this machine ---------------------------------------------------------------------------------
-
-
 def _on_this_machine(
     path: Path, profile: str, files: tuple[Path, ...], move_to: str | None, *, dry_run: bool
 ) -> None:
@@ -136,9 +133,6 @@ def _inline(path: Path, name: str) -> "tuple[str, Keys]":
             exit_code=Exit.USAGE,
         )
     return name, found
-
-
-# -- in the parameter store --------------------------------------------------------------------------
 
 
 def _found(profile: str, files: tuple[Path, ...]) -> "tuple[str, Keys]":

@@ -88,8 +88,6 @@ class FargateCompute:
     def definitions(self) -> Definitions:
         return Definitions(self.settings, self.aws, self._collection)
 
-    # -- one harvest -------------------------------------------------------------------------------
-
     def once(self, collection_id: str) -> None:
         definition = self.definitions.of(collection_id)
         if self.task(collection_id):
@@ -161,8 +159,6 @@ class FargateCompute:
             self._clock.wait(self._never, _PAUSE)
         return None
 
-    # -- what runs ---------------------------------------------------------------------------------
-
     def task(self, collection_id: str) -> Task | None:
         CollectionKeys(collection_id)
         found = self.cluster.found(collection_id)
@@ -179,8 +175,6 @@ class FargateCompute:
     def _running(self, collection_id: str) -> Found | None:
         found = self.cluster.tasks_of(collection_id)
         return found[0] if found else None
-
-    # -- asking it ---------------------------------------------------------------------------------
 
     def live(self, collection_id: str) -> HarvestSummary | None:
         return cast("HarvestSummary | None", self._asked(collection_id, "GET", "/status"))
@@ -217,8 +211,6 @@ class FargateCompute:
             return None
         return port.asked(collection_id, found, method, path)
 
-    # -- its log -----------------------------------------------------------------------------------
-
     def log(self, collection_id: str, *, lines: int, follow: bool, stop: Stop) -> Iterator[str]:
         task = self.task(collection_id)
         name = name_of_task(task.streams) if task and task.streams else collection_id
@@ -235,8 +227,6 @@ class FargateCompute:
     @property
     def _logs(self) -> Logs:
         return Logs(self.aws.logs, self.cluster, group=self.settings.log_group)
-
-    # -- a service ---------------------------------------------------------------------------------
 
     def start_service(self, *collection_ids: str) -> None:
         watches = [self._beginning(each) for each in collection_ids]
@@ -266,8 +256,6 @@ class FargateCompute:
             if not all_left(self.store, task):
                 return
         service.stop(within=max(_PAUSE, within - (self._clock.elapsed() - began)))
-
-    # -- schedules ---------------------------------------------------------------------------------
 
     def schedule(self, collection_id: str, schedule: Schedule, *, paused: bool = False) -> Scheduled:
         return self._timetable.schedule(collection_id, schedule, paused=paused)

@@ -147,8 +147,6 @@ class EventBridge:
         since = entry.get("StartDate") or entry["LastModificationDate"]
         return Scheduled(collection_id, schedule, since, paused=entry["State"] == "DISABLED")
 
-    # -- the edge ------------------------------------------------------------------------------------
-
     def _done(self, operation: str, *, but: str, **parameters: Any) -> bool:
         """Whether it was done; not if the one thing is in the way that the caller can deal with."""
         try:

@@ -56,8 +56,6 @@ class FargateService:
         self._never = Stop()
         self._name = family(cluster.bucket, name)
 
-    # -- start -------------------------------------------------------------------------------------
-
     def start(self, definition: Definition, beginning: StartWatch | SharedStart) -> None:
         """Make the service, or take over what was left of one; raises when its first task fails."""
         there = self._after_draining()
@@ -139,8 +137,6 @@ class FargateService:
             self._cluster.ecs(operation, taskDefinition=arn, **wanted, **more, **token)
 
         register_and_start(self._cluster.ecs, definition, make)
-
-    # -- stop --------------------------------------------------------------------------------------
 
     def stop(self, *, within: float) -> None:
         """End the harvest with everything stored, then its task, then the service; nothing may be left.

@@ -45,8 +45,6 @@ class Cluster:
     name: str
     bucket: str
 
-    # -- tasks -------------------------------------------------------------------------------------
-
     def task(self, arn: str) -> Found | None:
         """One task; None while, or when, ECS does not know it."""
         found = self._described([arn])
@@ -75,8 +73,6 @@ class Cluster:
     def _is_ours(self, found: Found) -> bool:
         return tags_of(found).get(BUCKET) == self.bucket
 
-    # -- services ----------------------------------------------------------------------------------
-
     def service(self, name: str) -> Found | None:
         """ACTIVE or DRAINING; one that is gone, of which ECS still knows, is None."""
         found = self._services([family(self.bucket, name)])
@@ -98,8 +94,6 @@ class Cluster:
             answer = self.ecs("describe_services", cluster=self.name, services=some, include=["TAGS"])
             found += [service for service in answer["services"] if service["status"] != "INACTIVE"]
         return found
-
-    # -- in the words of the interface ---------------------------------------------------------------
 
     def found(self, collection_id: str) -> Task | None:
         """What runs of a collection, or should: by itself, or in a shared task."""

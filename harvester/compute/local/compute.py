@@ -68,8 +68,6 @@ class LocalCompute:
     def name(self) -> str:
         return "this machine"
 
-    # -- one harvest -------------------------------------------------------------------------------
-
     def once(self, collection_id: str) -> None:
         log, keys = self.new_log(collection_id), CollectionKeys(collection_id)
         marked = catalog.mark(self.store, keys)
@@ -181,8 +179,6 @@ class LocalCompute:
         names = sorted(path.name for path in self.folder.iterdir() if path.is_dir())
         return [task for name in names if (task := self.task(name))]
 
-    # -- asking it ---------------------------------------------------------------------------------
-
     def live(self, collection_id: str) -> HarvestSummary | None:
         return cast("HarvestSummary | None", self._asked(collection_id, "GET", "/status"))
 
@@ -213,8 +209,6 @@ class LocalCompute:
         return logs.tail(
             newest, lines=lines, is_running=lambda: follow and self._is_running(collection_id), stop=stop
         )
-
-    # -- a service ---------------------------------------------------------------------------------
 
     def start_service(self, *collection_ids: str) -> None:
         for each in collection_ids:
@@ -272,8 +266,6 @@ class LocalCompute:
     def _is_running(self, collection_id: str) -> bool:
         return any(self._slot(collection_id, kind).is_alive for kind in (ONCE, SERVICE))
 
-    # -- schedules ---------------------------------------------------------------------------------
-
     def schedule(self, collection_id: str, schedule: Schedule, *, paused: bool = False) -> Scheduled:
         return self.schedule_file.put(collection_id, schedule, self._clock.now(), paused=paused)
 
@@ -282,8 +274,6 @@ class LocalCompute:
 
     def schedules(self) -> list[Scheduled]:
         return self.schedule_file.all()
-
-    # -- places ------------------------------------------------------------------------------------
 
     def _folder(self, collection_id: str) -> Path:
         # CollectionKeys refuses what is not an id, and so what would lead out of the folder.

@@ -93,8 +93,6 @@ class Case:
             if content is not None:
                 yield name, content
 
-    # -- files -----------------------------------------------------------------------------------------
-
     def _files(self) -> Iterator[Finding]:
         read = dict(self._read())
         for name in self.claims.names:
@@ -216,8 +214,6 @@ class Case:
             elif name in read and segment in read and read[name].last_line > read[segment].lines:
                 why = f"it tells of line {read[name].last_line} of {segment}, which has {read[segment].lines}"
                 yield Finding(name, Verdict.WRONG_COUNT, why)
-
-    # -- the summary -----------------------------------------------------------------------------------
 
     def _of_summary(self) -> Iterator[Finding]:
         claims = self.claims

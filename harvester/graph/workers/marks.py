@@ -46,8 +46,6 @@ class Marks:
     def __init__(self, store: Store, keys: WorkerKeys, worker: str) -> None:
         self._store, self._keys, self.worker = store, keys, worker
 
-    # -- done ----------------------------------------------------------------------------------------------
-
     def is_done(self, user: str) -> bool:
         with suppress(NotFound):
             self._store.read(self._keys.done(user))
@@ -111,8 +109,6 @@ class Marks:
             self._store.remove(self._keys.failed(user))
         return found
 
-    # -- claims --------------------------------------------------------------------------------------------
-
     def claims(self) -> dict[str, Claim]:
         """Who collects whom now."""
         prefix = self._keys.claim("")
@@ -173,8 +169,6 @@ class Marks:
             with suppress(NotFound):
                 found.append(self._store.read(key).modified)
         return max(found)
-
-    # -- tickets -------------------------------------------------------------------------------------------
 
     def ticket(self) -> bool:
         """Whether this worker is the one that may fill the queue now."""

@@ -136,8 +136,6 @@ class _Parts:
         """In an order of this worker's own, so that two rarely make the same one."""
         return sorted(range(count), key=lambda number: crc32(f"{self._worker}:{number}".encode()))
 
-    # -- dividing ------------------------------------------------------------------------------------------
-
     def _divide(self, number: int) -> None:
         with scratch_folder(self._scratch) as folder:
             divided = Partitions(folder / "divided")
@@ -162,8 +160,6 @@ class _Parts:
         for page, findings in enumerate(chain.from_iterable(found), 1):
             self._tell("reading pages", page)
             yield findings
-
-    # -- comparing -----------------------------------------------------------------------------------------
 
     def _compare(self, place: int) -> None:
         with scratch_folder(self._scratch) as folder:
@@ -199,8 +195,6 @@ class _Parts:
             files.append(folder / f"part-{place:02d}")
             runs.write_lines(files[-1], islice(lines, found.selected))
             yield from _pieces(lines)
-
-    # -- objects -------------------------------------------------------------------------------------------
 
     def _divided(self, number: int, place: int | None = None) -> str:
         """The key for a place of a part; for none, how all of the part begin."""

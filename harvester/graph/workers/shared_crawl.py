@@ -73,8 +73,6 @@ class SharedCrawl:
         self._over = threading.Event()
         self._unreachable_since: float | None = None
 
-    # -- which users ---------------------------------------------------------------------------------------
-
     def waiting(self) -> Iterator[Waiting]:
         """The users for this worker, as they come; ends when each user is done, or is this worker's.
 
@@ -170,8 +168,6 @@ class SharedCrawl:
         log.warning("User %s of depth %s is given up: %s.", user, self.depth, why)
         self.marks.mark_done(user, {"outcome": FAILED, "why": why})
 
-    # -- of the lists that this worker has -----------------------------------------------------------------
-
     def chain(self, user: str, direction: str) -> Tree:
         return self.own.chain(user, direction)
 
@@ -180,8 +176,6 @@ class SharedCrawl:
 
     def received(self, user: str, direction: str) -> Iterator[str]:
         return self.own.received(user, direction)
-
-    # -- who is missing ------------------------------------------------------------------------------------
 
     def _missing(self) -> Iterator[str]:
         return self.marks.missing(self.frontier())
@@ -213,8 +207,6 @@ class SharedCrawl:
             if mine and not self.marks.is_done(message.user) and self.marks.claim(message.user):
                 self._give_up(message.user, f"{TRIES} workers ended while they collected this user")
             self.queue.bury(message)
-
-    # -- what became of them -------------------------------------------------------------------------------
 
     def finished(self, line: Tree) -> None:
         """A list has ended; who reads it is done once that is in the store, where others can see it."""
@@ -256,8 +248,6 @@ class SharedCrawl:
         except HarvesterError as error:
             # It comes again, and its user is done.
             log.warning("A message could not be deleted: %s", error)
-
-    # -- messages ------------------------------------------------------------------------------------------
 
     def keep(self) -> None:
         """Keep the messages of this worker from the others, in a thread of its own, until `close`."""

@@ -91,8 +91,6 @@ class Archive:
     def _here(self) -> HarvestKeys:
         return self._keys.harvest(moment(self._at.harvest))
 
-    # -- one harvest -------------------------------------------------------------------------------
-
     def _lines(self, *, most: int, room: int) -> list[Line]:
         # First the events, which say what the rules are whose posts follow.
         if self._events and (new := self._events.read(most=most, room=room)):
@@ -235,8 +233,6 @@ class Archive:
             self._events = self._opened(EVENTS, extent, self._at.events)
         return self._events is not None
 
-    # -- what is known of it -----------------------------------------------------------------------
-
     def _contents(self) -> Contents:
         if self._final:
             return self._final
@@ -264,8 +260,6 @@ class Archive:
         if self._work:
             self._work.close()
             self._work = None
-
-    # -- the next one ------------------------------------------------------------------------------
 
     def _next_harvest(self, current: str) -> bool:
         """Go on to the harvest that began after this one; whether there is one."""

@@ -49,9 +49,6 @@ def _answering(stage: Stage, operation: str, change: Callable[[dict[str, Any]], 
     events.register(f"after-call.ecs.{operation}", lambda parsed, **_: change(parsed))
 
 
-# -- once ------------------------------------------------------------------------------------------
-
-
 def test_once_waits_until_the_harvest_has_begun(stage: Stage) -> None:
     newest = stage.ecs.newest
     stage.next(
@@ -199,9 +196,6 @@ def test_the_exit_code_is_waited_for(stage: Stage) -> None:
     assert stage.compute.ended("live") is None
 
 
-# -- what runs -------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("status", "told"),
     [
@@ -338,8 +332,6 @@ def test_a_stream_that_is_over_says_so_while_its_task_stays(stage: Stage) -> Non
     assert task.last_status == "RUNNING"
 
 
-# -- where Spot has no room ------------------------------------------------------------------------
-
 _FULL = "(service it) was unable to place a task. Reason: Capacity is unavailable at this time."
 
 
@@ -453,9 +445,6 @@ def test_a_stream_that_aws_has_no_room_for_says_so_and_can_be_started_anew(stage
     assert changed == ["FARGATE"]
 
 
-# -- starting a service ----------------------------------------------------------------------------
-
-
 def test_a_service_that_runs_is_not_started_again(stage: Stage) -> None:
     _started(stage)
     with pytest.raises(HarvesterError, match="already started") as caught:
@@ -516,9 +505,6 @@ def test_what_is_left_of_a_stop_that_was_cut_short_can_be_started_or_stopped(sta
     stage.next(stage.task_of_service, lambda: stage.harvests("live"))
     stage.compute.start_service("live")
     assert stage.service().desired_count == 1
-
-
-# -- stopping a service ----------------------------------------------------------------------------
 
 
 def _is_gone(stage: Stage) -> bool:
@@ -632,9 +618,6 @@ def test_d_13_a_stop_that_takes_too_long_is_told_with_what_remains_and_polls_cal
     assert [service.status for service in stage.ecs.services] == ["INACTIVE"]
 
 
-# -- asking it -------------------------------------------------------------------------------------
-
-
 def test_a_task_that_has_not_begun_is_stopped_at_once(stage: Stage) -> None:
     stage.next(lambda: stage.harvests("s"))
     stage.compute.once("s")
@@ -692,9 +675,6 @@ def test_a_task_that_does_not_answer_is_as_one_without_a_port(stage: Stage) -> N
     assert compute.live("s") is None
     stage.cloud.client("ssm").put_parameter(Name="/twarc-cloud/tokens/s", Value="t", Type="SecureString")
     assert compute.live("s") is None
-
-
-# -- its log ---------------------------------------------------------------------------------------
 
 
 def _log(stage: Stage, stream: str, *lines: str) -> None:

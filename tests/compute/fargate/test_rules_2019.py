@@ -185,9 +185,6 @@ def test_what_another_command_moved_meanwhile_counts_as_moved(events: Service) -
     assert _in_force() == [("s", "rate(7 days)")]
 
 
-# -- the command -----------------------------------------------------------------------------------
-
-
 class _OnAws(Workspace):
     """A bucket and a cluster of which nothing is needed but its schedules."""
 

@@ -166,9 +166,6 @@ def test_minutes_that_x_does_not_have_are_refused(minutes: Any) -> None:
     assert any("filter.backfill_minutes" in problem for problem in problems(tree))
 
 
-# -- longer cuts: by start_time ------------------------------------------------------------------------
-
-
 def _long_cut(stage: Stage, *, seconds: int = 3_600, delivered_again: bool = True, **asked: Any) -> Going:
     """A stream that hears posts for a minute, is cut for an hour, and hears more."""
     broken = BrokenStream(stage)

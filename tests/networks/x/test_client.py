@@ -133,9 +133,6 @@ def test_more_than_a_hundred_at_once_are_a_mistake_of_the_caller() -> None:
         _client("http://127.0.0.1:1").users([str(number) for number in range(101)])
 
 
-# -- authorisation
-
-
 def test_an_app_fetches_its_token_once_and_anew_when_it_is_refused() -> None:
     tokens = iter(["one", "two"])
 
@@ -203,9 +200,6 @@ def test_no_secret_is_shown_by_the_client() -> None:
     client = _client("http://127.0.0.1:1", Keys("s3", "s3", "s3", "s3", "s3"))
 
     assert "s3" not in repr(client)
-
-
-# -- retries
 
 
 FAULTS = {
@@ -328,9 +322,6 @@ def test_a_final_refusal_is_told_at_once(status: int, body: Any, outcome: ApiCod
     assert (len(server.requests), clock.waits) == (1, [])
 
 
-# -- rate limits
-
-
 def test_a_rate_limit_is_waited_for_however_often_it_comes() -> None:
     clock = HandClock()
     told: list[tuple[str, float]] = []
@@ -369,9 +360,6 @@ def test_a_limit_that_the_headers_foretell_is_not_run_into() -> None:
         client.timeline("3")
 
     assert clock.elapsed() >= 60
-
-
-# -- many threads, and the stop
 
 
 def test_many_threads_share_one_client() -> None:
@@ -506,9 +494,6 @@ def test_after_a_stop_nothing_is_asked() -> None:
         _client(server, stop=stop).timeline("7")
 
     assert server.requests == []
-
-
-# -- between here and X
 
 
 def test_a_proxy_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:

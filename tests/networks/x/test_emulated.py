@@ -282,9 +282,6 @@ def _late_at_a_stop(emulator: Emulated) -> float:
     return max(asking) - max(idle)
 
 
-# -- rules and streams
-
-
 @pytest.fixture
 def streaming() -> Iterator[Emulated]:
     with running(users=2, posts_per_user=3, keepalive=0.2) as emulator:

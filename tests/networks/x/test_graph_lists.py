@@ -47,9 +47,6 @@ def before_each_page(act: Callable[[Job, int], None]) -> Callable[[str], Source[
     return lambda _: collect
 
 
-# -- gained and lost -----------------------------------------------------------------------------------
-
-
 def test_who_was_gained_and_lost_is_the_difference_of_the_complete_lists(tmp_path: Path) -> None:
     with staged(tmp_path, users=150, posts_per_user=0, hubs="0:100,1:30", churn=0.05) as stage:
         users = stage.accounts[:4]
@@ -114,9 +111,6 @@ def test_a_list_that_changes_while_it_is_read_gives_no_false_loss_and_counts_nob
     assert before["received"] == len(listed)
     assert set(end["lost"]) <= set(listed) - after
     assert end["gained"] == []
-
-
-# -- many harvests, one list ---------------------------------------------------------------------------
 
 
 def test_a_list_that_was_cut_by_a_stop_continues_where_it_was_and_no_page_is_paid_twice(
@@ -295,9 +289,6 @@ def test_a_budget_is_used_to_the_last_account_and_never_exceeded(
         assert harvests[-1].outcome.limit == BUDGET and harvests[-1].outcome.exit_code is Exit.RETRY_LATER
         # Thirds of a budget are rounded down to whole accounts.
         assert cents - spent < times
-
-
-# -- what X answers ------------------------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -81,9 +81,6 @@ def test_a_proxy_that_wants_a_password_is_told_and_not_asked_for_a_quarter_of_an
     assert "HTTPS_PROXY" in str(caught.value) and "s3cret" not in str(caught.value)
 
 
-# -- settings that cannot work -----------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     "address",
     [
@@ -140,9 +137,6 @@ def test_a_folder_of_certificates_is_one_that_works(monkeypatch: pytest.MonkeyPa
         _client("https://127.0.0.1:9", patience=0).search("a")
 
     assert caught.value.outcome == ApiCode.UNAVAILABLE
-
-
-# -- headers of the layer in front -------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("status", [400, 404, 500, 503])

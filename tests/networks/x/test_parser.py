@@ -62,8 +62,6 @@ def test_any_cutting_of_the_same_bytes_gives_the_same_lines(at: list[int]) -> No
     assert [event["event"] for event in lines.events] == ["disconnect"]
 
 
-# -- records that are divided as they like ----------------------------------------------------------
-
 _TEXTS = st.sampled_from(["", "x", "a\n\r\té", '"}{\\', "洪水 \u2028", "\ud83d", "\\", ',"data":{"id":"9"}'])
 _DIVIDERS = st.sampled_from([b"\r\n", b"\n", b"\r", b"", b" ", b"\r\n\r\n", b"\n \n", b"\xef\xbb\xbf"])
 _BROKEN = st.sampled_from(

@@ -132,8 +132,6 @@ def test_another_attribution_is_refused(value: Any) -> None:
     assert problems(tree) == ['filter.attribution is not "record", "file" or "off".']
 
 
-# -- the side file -------------------------------------------------------------------------------------
-
 _WORDS = [*"abcdefghijkl"]
 
 

@@ -30,9 +30,6 @@ def _client(stage: Stage) -> XClient:
     return XClient(stage.keys, base_url=stage.emulated.url, clock=stage.clock, stop=Stop())
 
 
-# -- a start that fails ------------------------------------------------------------------------------
-
-
 def test_a_start_whose_rules_are_refused_leaves_those_that_were_there_before(tmp_path: Path) -> None:
     with staged(tmp_path) as stage:
         _client(stage).add_rules([Rule("foreign", "somebody's"), Rule("old", "twarc-cloud:live:track-1")])
@@ -90,9 +87,6 @@ def test_rules_are_taken_back_where_only_the_answer_was_lost(tmp_path: Path) -> 
         client.close()
 
 
-# -- more rules than an app may have ------------------------------------------------------------------
-
-
 def test_more_rules_than_fit_are_refused_with_the_apps_they_need_and_none_is_live(tmp_path: Path) -> None:
     with staged(tmp_path, rule_cap=5) as stage:
         _add(stage, follow=[str(10**18 + n) for n in range(100)])
@@ -120,9 +114,6 @@ def test_of_packed_rules_the_event_has_the_ids_and_a_change_leaves_most_live_rul
             assert ("flood lang:en", "twarc-cloud:live:7") in _live(stage)
             assert not before or len(set(before) - set(_live(stage))) <= 2
             before = _live(stage)
-
-
-# -- one value, two tags -----------------------------------------------------------------------------
 
 
 def test_a_value_that_gets_another_tag_stays_live(tmp_path: Path) -> None:
@@ -156,8 +147,6 @@ def test_a_plan_for_one_value_under_two_tags_adds_it_once() -> None:
     told = repeated({"rules": [{"value": "a", "tag": "x"}, {"value": " a", "tag": "y"}, {"value": "b"}]})
     assert told == ["rules[0] and rules[1] have one value (a), and one live rule."]
 
-
-# -- a filter of nothing, and rules with more than they can have -------------------------------------
 
 _NOTHING = ["..., ???", "???", '"..."', ["!", "-"], ". , ;", ","]
 

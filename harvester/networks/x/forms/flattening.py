@@ -92,8 +92,6 @@ class _Known:
             return {}
         return {each[name]: each for each in found if isinstance(each, dict) and _is_key(each.get(name))}
 
-    # -- one expansion each ------------------------------------------------------------------------
-
     def author(self, value: Tree, found: Any) -> None:
         value["author"] = _of(self._users, found)
 

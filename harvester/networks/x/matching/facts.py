@@ -56,9 +56,6 @@ def is_post(record: Mapping[str, Any]) -> bool:
     return isinstance(record.get("id_str"), str) and isinstance(record.get("user"), dict)
 
 
-# -- v2 ------------------------------------------------------------------------------------------------
-
-
 def _of_v2(record: Mapping[str, Any], data: Mapping[str, Any], looks: Looks) -> Facts:
     found = Facts()
     included = record.get("includes")
@@ -152,9 +149,6 @@ def _place_v2(data: Mapping[str, Any], included: Any) -> Box | None:
     return _box(member(places[0], "geo", "bbox")) if places else None
 
 
-# -- 1.1 -----------------------------------------------------------------------------------------------
-
-
 def _of_v1(tweet: Mapping[str, Any]) -> Facts:
     found = Facts()
     for post, how in _referred_v1(tweet):
@@ -239,9 +233,6 @@ def _place_v1(tweet: Mapping[str, Any]) -> Box | None:
         max(each[2] for each in points),
         max(each[3] for each in points),
     )
-
-
-# -- both ----------------------------------------------------------------------------------------------
 
 
 def _texts(given: Any, name: str) -> Iterator[str]:

@@ -123,8 +123,6 @@ class AccountList:
         self._front = ListFront(known)
         return problem_of(earlier, known)
 
-    # -- asking --------------------------------------------------------------------------------------
-
     def _answered(self) -> Page:
         """The next page; asked for again where the first answer may not be true."""
         page, tried = self._page(), 0
@@ -171,8 +169,6 @@ class AccountList:
             return self.end(state)
         return self.end(FAILED, f"the list says {outcome}, the look-up does not")
 
-    # -- judging -------------------------------------------------------------------------------------
-
     def _take(self, page: Page) -> None:
         self._ids.add(page.ids)
         self._pages.take(page)
@@ -194,8 +190,6 @@ class AccountList:
         if outcome in (CUT, FAILED):
             self._note(f"list {outcome}", why)
         return (outcome, why) if outcome else ()
-
-    # -- storing -------------------------------------------------------------------------------------
 
     def _store(self, page: Page) -> None:
         if page.ids and self._job.harvest not in self._harvests:

@@ -43,8 +43,6 @@ class AccountStates:
         self._looked_up: dict[str, str] = {}
         self._suspects: list[tuple[str, ApiCode]] = []
 
-    # -- looking up --------------------------------------------------------------------------------
-
     def look_up_new(self) -> None:
         """Look up who is new here, or due by the collection's `look_up_days`."""
         days = count(self._job.collection, "look_up_days")
@@ -113,8 +111,6 @@ class AccountStates:
 
     def _name(self, user_id: str) -> str | None:
         return self._names.get(user_id) or self._users.get(user_id, {}).get("screen_name")
-
-    # -- states ------------------------------------------------------------------------------------
 
     def answered(self, user_id: str) -> None:
         """A timeline was read: whatever was seen before is over."""

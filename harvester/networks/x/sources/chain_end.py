@@ -116,8 +116,6 @@ class _Walk:
             return self._brought_posts(chain, page)
         return page, self._brought_nothing(chain, page)
 
-    # -- asking --------------------------------------------------------------------------------------
-
     def _answered(self) -> tuple[Chain, Page | None]:
         """The fullest of a few answers, where the first one may not be true."""
         chain, page = self._asked(self._chain)
@@ -156,8 +154,6 @@ class _Walk:
 
     def _goes_on(self, page: Page) -> bool:
         return page.next_token is not None and page.next_token not in self._tokens
-
-    # -- judging -------------------------------------------------------------------------------------
 
     def _brought_posts(self, chain: Chain, page: Page) -> tuple[Page, Chain]:
         """They may be new though older ones came before: one stray post lies below all pages that follow."""
@@ -243,8 +239,6 @@ class _Walk:
         self._note("page asked for in another way", why)
         self._chain = chain.without_token()
         return self._kept
-
-    # -- ending --------------------------------------------------------------------------------------
 
     def leave(self) -> None:
         """Record the shortage that is not recorded yet, however the walk ended."""

@@ -143,8 +143,6 @@ class _Repair:
     def _of(self, search: _Search) -> Tree:
         return self._progress.get(search.key) or {}
 
-    # -- one search ----------------------------------------------------------------------------------
-
     def _take(self, search: _Search) -> None:
         before, self._rules = self._of(search), search.rules
         resume, self._missed = before.get("resume"), list(before.get("missed") or ())
@@ -221,8 +219,6 @@ class _Repair:
     def _unfinished(self, why: str) -> None:
         self._job.put(Batch(counts={"searches_unfinished": 1}))
         self._job.say(why)
-
-    # -- one gap -------------------------------------------------------------------------------------
 
     def _is_told(self, gap: Tree) -> bool:
         return bool((self._progress.get(gap_key(gap)) or {}).get("done"))

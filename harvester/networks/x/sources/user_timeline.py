@@ -83,8 +83,6 @@ class _Sweep:
         self._job.put(Batch(patch={"sweep": None}, sync=True))
         self._failures.require_any_served()
 
-    # -- the order ---------------------------------------------------------------------------------
-
     def _next(self) -> tuple[int, str] | None:
         with self._guard:
             return None if self._broken else next(self._queue, None)
@@ -106,8 +104,6 @@ class _Sweep:
             if self._low_water == before:
                 return {}
             return {"sweep": {"after": self._positions[self._low_water - 1], "started": self._started}}
-
-    # -- the work ----------------------------------------------------------------------------------
 
     def _guarded(self, work: Any) -> None:
         try:

@@ -123,9 +123,6 @@ def test_what_a_quoted_post_quotes_does_not_count() -> None:
     assert not _matches("keyword", "cat", quote)
 
 
-# -- words ---------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(
     ("value", "text", "is_match"),
     [
@@ -169,9 +166,6 @@ def test_a_phrase_does_not_begin_in_one_text_and_end_in_another() -> None:
     assert _matches("keyword", "public archive", record)
 
 
-# -- hashtags and names --------------------------------------------------------------------------------
-
-
 def _tagged(tag: str) -> list[Tree]:
     quoting: Tree = {"referenced_tweets": _refers("quoted", "2")}
     return [
@@ -211,8 +205,6 @@ def test_a_name_with_its_at_sign_is_mentioned_or_of_the_repeated_author() -> Non
     assert not _matches("keyword", "@other_one", _v1(quoted_status=_v1("", _OTHER)))
 
 
-# -- accounts ------------------------------------------------------------------------------------------
-
 _ACCOUNTS = {
     "author": (_v2(_post(author=_OTHER)), _v1("", _OTHER)),
     "answered": (
@@ -246,8 +238,6 @@ def test_an_account_in_the_text_alone_is_none() -> None:
     assert not _matches("userid", _OTHER, _v2(_post(text=f"{_OTHER} other_one")))
     assert not _matches("username", "other_one", _v1(f"{_OTHER} other_one"))
 
-
-# -- places --------------------------------------------------------------------------------------------
 
 _BAY = "-122.75,36.8,-121.75,37.8"
 
@@ -294,9 +284,6 @@ def test_a_post_that_repeats_another_is_nowhere() -> None:
     v2["data"]["referenced_tweets"] = _refers("retweeted", "2")
     assert not _matches("geo", _BAY, _v2(v2["data"], _post("2")))
     assert not _matches("geo", _BAY, {**v1, "retweeted_status": _v1()})
-
-
-# -- what is no post -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

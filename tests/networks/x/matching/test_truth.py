@@ -169,9 +169,6 @@ def _is_elsewhere(record: Tree, rule: CollectionRule) -> bool:
     return rule.type == "keyword" and all(padded(word) in seen for word in words)
 
 
-# -- through a harvest ---------------------------------------------------------------------------------
-
-
 @dataclass(frozen=True)
 class _Stored:
     """A stored record as the emulator's queries see it."""

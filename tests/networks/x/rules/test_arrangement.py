@@ -152,9 +152,6 @@ def test_a_packed_rule_may_have_phrases_with_or_in_them() -> None:
     assert app.packed and app.change(rules) == 0
 
 
-# -- changes ----------------------------------------------------------------------------------------
-
-
 def _many(*, follow: int, track: int) -> tuple[list[str], list[str]]:
     return [str(10**18 + n) for n in range(follow)], [f"word{n}" for n in range(track)]
 
@@ -240,9 +237,6 @@ def test_a_change_that_was_cut_off_is_finished_by_the_next_plan() -> None:
     assert app.change(rules) == 0
 
 
-# -- caps -------------------------------------------------------------------------------------------
-
-
 @pytest.mark.parametrize(("cap", "apps"), [(160, 4), (5, 97)])
 def test_more_rules_than_an_app_may_have_are_refused_with_the_apps_they_need(cap: int, apps: int) -> None:
     follow, track = _many(follow=5500, track=352)
@@ -279,9 +273,6 @@ def test_rules_of_others_take_room() -> None:
     assert [rule.value for rule in made.add] == ["sample:1 dog"] and len(made.foreign) == 2
     with pytest.raises(HarvesterError, match=r"needs 2 rules .* allow 3, and 2 of others are there"):
         app.plan(_rules(rules=[{"value": "sample:1 bird"}, {"value": "sample:1 dog"}]))
-
-
-# -- collections that ran before ---------------------------------------------------------------------
 
 
 def test_live_rules_with_the_tags_of_before_are_replaced() -> None:
