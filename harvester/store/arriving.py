@@ -2,6 +2,7 @@
 
 import hashlib
 import http.client
+import io
 import zlib
 from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
@@ -34,7 +35,11 @@ class Arriving:
         self._digest = _digest(headers)
 
     def read(self) -> bytes:
-        return b"".join(self.iter_chunks(_PIECE))
+        # It gives away what was written to it without a copy: a million users are 100 MB.
+        body = io.BytesIO()
+        for piece in self.iter_chunks(_PIECE):
+            body.write(piece)
+        return body.getvalue()
 
     def iter_chunks(self, size: int) -> Iterator[bytes]:
         arrived = 0
