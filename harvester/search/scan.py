@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from sys import intern
 
 from harvester.ledger.rollups import day_name
 from harvester.networks.rows import PostRow
@@ -38,7 +39,7 @@ _COLUMNS = (
 Show = Callable[..., None]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Copy:
     """The copy of a post that was retrieved last, and its properties if it matches."""
 
@@ -102,13 +103,15 @@ def _of_records(
 def _take(stored: _Stored, copies: dict[int, _Copy], expression: Expression, collection: str) -> None:
     row, key, at, line = stored
     facts = facts_of(row, collection)
-    place = row.retrieved_at, at, line
+    # All copies are held until the last is read; those of a page have the same time and file.
+    place = intern(row.retrieved_at), at, line
     known = copies.get(facts.identity)
     if known and place < known.place:
         return
     found = None
     if matches(expression, facts, collection):
-        found = facts, packed(row, at=facts.at, collection=0, file=0, line=line), collection, key
+        shown = packed(row, at=facts.at, collection=0, file=0, line=line)
+        found = facts.without_words, shown, collection, intern(key)
     copies[facts.identity] = _Copy(place, found)
 
 
