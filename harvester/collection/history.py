@@ -22,10 +22,10 @@ from harvester.collection.description import with_state
 from harvester.collection.known import Known
 from harvester.collection.secrets import without_secrets
 from harvester.documents import Changeset, Tree, checked, object_in, opened, pieces, unambiguous, written
-from harvester.errors import Conflict, Exit, HarvesterError, NotFound
+from harvester.errors import Conflict, HarvesterError, NotFound
 from harvester.store import Store, Stored
-from harvester.store.keys import ROOT, CollectionKeys, changeset_version
-from harvester.text import similar
+from harvester.store.absent import no_collection
+from harvester.store.keys import CollectionKeys, changeset_version
 
 _TRIES = 100
 # For a collection that is damaged.
@@ -37,14 +37,7 @@ def read(store: Store, keys: CollectionKeys) -> Stored:
     try:
         return store.read(keys.collection)
     except NotFound as error:
-        near = _near(store, keys)
-        raise NotFound(
-            f"There is no collection {keys.id} in {store.name}.",
-            hint=f"Did you mean {near}?"
-            if near
-            else "Check the id (`collection list`), or add the collection first.",
-            exit_code=Exit.NO_COLLECTION,
-        ) from error
+        raise no_collection(store, keys) from error
 
 
 def current(store: Store, keys: CollectionKeys) -> Tree:
@@ -60,16 +53,6 @@ def versions_used(store: Store, keys: CollectionKeys, harvest: str) -> list[Tree
     with suppress(HarvesterError):
         found.append(object_in(read(store, CollectionKeys(keys.id)).data))
     return found
-
-
-def _near(store: Store, keys: CollectionKeys) -> str:
-    """A collection whose id is much like this one; empty where there is none, or none can be seen."""
-    with suppress(HarvesterError):
-        others = [name for name in store.folders(ROOT) if name != keys.id]
-        typed, by_name = keys.id.lower(), {name.lower(): name for name in others}
-        close = similar(typed, by_name) or [name for name in by_name if typed in name]
-        return by_name[close[0]] if close else ""
-    return ""
 
 
 def add(store: Store, keys: CollectionKeys, tree: Tree) -> Tree:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harvester.collection.secrets import without_keys
-from harvester.errors import Exit, HarvesterError, NotFound
+from harvester.errors import Exit, HarvesterError
 from harvester.harvest import catalog
 from harvester.store import Entry, Store
+from harvester.store.absent import no_collection
 from harvester.store.keys import CollectionKeys, describes_collection, is_unfinished
 
 _AT_ONCE = 8
@@ -35,11 +36,7 @@ class CollectionCopy:
     def _require_fit(self, names: set[str]) -> None:
         """Raise unless the source has it, whole and at rest, and the target does not."""
         if self.keys.collection not in names:
-            raise NotFound(
-                f"There is no collection {self.keys.id} in {self.source.name}.",
-                hint="Check the id.",
-                exit_code=Exit.NO_COLLECTION,
-            )
+            raise no_collection(self.source, self.keys)
         for keys, what in ((self.keys, "harvest"), (self.keys.repairs, "repair")):
             if keys.checkpoint in names or catalog.live_lock(self.source, keys):
                 raise HarvesterError(

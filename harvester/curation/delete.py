@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 from harvester.clock import SystemClock
-from harvester.errors import Exit, NotFound
 from harvester.harvest.lock import Lock
 from harvester.store import Entry, Store
+from harvester.store.absent import no_collection
 from harvester.store.keys import CollectionKeys, is_of_repairs
 
 
@@ -23,11 +23,7 @@ class Deletion:
     def __post_init__(self) -> None:
         self._entries = list(self.store.entries(self.keys.folder))
         if not self._entries:
-            raise NotFound(
-                f"There is no collection {self.keys.id} in {self.store.name}.",
-                hint="Check the id.",
-                exit_code=Exit.NO_COLLECTION,
-            )
+            raise no_collection(self.store, self.keys)
 
     @property
     def count(self) -> int:

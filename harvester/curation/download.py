@@ -18,8 +18,9 @@ from harvester.errors import Exit, HarvesterError, NotFound, StoreAway
 from harvester.errors.files import explained
 from harvester.harvest.manifest import ALGORITHMS, parsed
 from harvester.store import Entry
+from harvester.store.absent import no_collection
 from harvester.store.keys import CollectionKeys, describes_collection, harvest_folder, is_unfinished
-from harvester.store.reading import Reader, no_collection
+from harvester.store.reading import Reader
 
 JOBS = 24
 _AHEAD = 32

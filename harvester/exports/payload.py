@@ -10,6 +10,7 @@ from harvester.collection.secrets import without_keys
 from harvester.errors import NotFound
 from harvester.harvest.manifest import ALGORITHMS, parsed
 from harvester.store import Entry
+from harvester.store.absent import no_collection
 from harvester.store.keys import (
     CollectionKeys,
     describes_collection,
@@ -18,7 +19,7 @@ from harvester.store.keys import (
     is_unfinished,
     manifest_name,
 )
-from harvester.store.reading import Reader, no_collection
+from harvester.store.reading import Reader
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from harvester.errors import HarvesterError, NotFound
 from harvester.harvest import manifest
 from harvester.networks.registry import name_of
 from harvester.store import Entry
+from harvester.store.absent import no_collection
 from harvester.store.keys import CollectionKeys, harvest_folder, is_segment, manifest_name, segment_order
-from harvester.store.reading import Reader, no_collection
+from harvester.store.reading import Reader
 
 _ALGORITHMS = ("sha256", "sha1")
 

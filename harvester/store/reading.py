@@ -8,15 +8,16 @@ import logging
 import os
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from harvester.errors import Exit, HarvesterError, NotFound, StoreAway
+from harvester.errors import HarvesterError, NotFound, StoreAway
 from harvester.store import Entry, Store, Stored
 from harvester.store.disk import is_gone, opened, translated
 from harvester.store.folder import FolderStore
-from harvester.store.keys import ROOT, CollectionKeys
+from harvester.store.keys import ROOT
 
 if TYPE_CHECKING:
     from obstore import GetResult
@@ -41,19 +42,15 @@ class Reader(Protocol):
         """All objects whose key begins with `prefix`, those of one harvest one after the other."""
         ...
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        """As those of a store."""
+        ...
+
     def read(self, key: str) -> Stored: ...
 
     def pieces(self, key: str) -> Iterator[memoryview]:
         """The bytes of an object, of one version, at most a few MB at a time."""
         ...
-
-
-def no_collection(reader: Reader, keys: CollectionKeys) -> NotFound:
-    return NotFound(
-        f"There is no collection {keys.id} in {reader.name}.",
-        hint="Check the id, and the bucket or folder.",
-        exit_code=Exit.NO_COLLECTION,
-    )
 
 
 def reader(store: Store) -> Reader:
@@ -85,6 +82,13 @@ class FolderReader:
                 status = path.stat()
                 version = f"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}"
                 yield Entry(key, status.st_size, version, datetime.fromtimestamp(status.st_mtime, UTC))
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        # Of a copy of one collection there are no others.
+        if prefix == self.prefix:
+            with translated(prefix), suppress(FileNotFoundError):
+                below = sorted(path.name for path in self.folder.iterdir() if path.is_dir())
+                yield from (name for name in below if name[0] != ".")
 
     def read(self, key: str) -> Stored:
         with translated(key), opened(self._path(key)) as file:
@@ -129,6 +133,9 @@ class S3Reader:
 
     def entries(self, prefix: str) -> Iterator[Entry]:
         return self._store.entries(prefix)
+
+    def folders(self, prefix: str) -> Iterator[str]:
+        return self._store.folders(prefix)
 
     def read(self, key: str) -> Stored:
         return self._store.read(key)

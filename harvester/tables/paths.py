@@ -6,6 +6,8 @@ from pathlib import Path
 
 from harvester.errors import Exit, HarvesterError
 from harvester.store import Entry, Store
+from harvester.store.absent import no_collection
+from harvester.store.keys import CollectionKeys
 from harvester.tables.catalog import catalog, collections_in
 from harvester.tables.columns import TABLES
 from harvester.tables.local import local_paths
@@ -43,6 +45,9 @@ def with_tables(store: Store, collection_ids: Iterable[str]) -> list[str]:
     """These collections, or all; raises if one of them has no tables, or if there are none at all."""
     there, asked = collections_in(store), list(collection_ids)
     missing = [each for each in asked if each not in there]
+    for keys in map(CollectionKeys, missing):
+        if next(iter(store.entries(keys.folder)), None) is None:
+            raise no_collection(store, keys)
     if missing or not there:
         of = f" of {', '.join(missing)}" if missing else ""
         raise HarvesterError(

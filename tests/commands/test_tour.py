@@ -203,6 +203,7 @@ _STEPS = (
     Step("sink run storms --to stdout --once", 0, ""),
     Step("sink run storms", 2, "Give either --sink or --to."),
     Step("sink replay storms --sink stdout", 2, "The collection storms has no sink 'stdout'."),
+    Step("tables status musems", 10, "There is no collection musems"),
     Step("tables sql 'select 1'", 10, "There are no tables in"),
     Step("tables build", 0, "of records made into tables"),
     Step("tables build musems", 10, "There is no collection musems"),
@@ -319,7 +320,7 @@ def test_the_whole_tree_in_a_terminal(tmp_path: Path, monkeypatch: pytest.Monkey
     folder.mkdir()
     person = Person(folder)
     wrong: list[str] = []
-    tracebacks = 0
+    tracebacks, has_museums = 0, False
     with emulator.running(users=3, posts_per_user=20) as emulated:
         monkeypatch.setenv("X_API_URL", emulated.url)
         name = _furnished(folder, emulated)
@@ -331,6 +332,9 @@ def test_the_whole_tree_in_a_terminal(tmp_path: Path, monkeypatch: pytest.Monkey
                 sys.stdout.write(f"$ twarc_cloud.py {step.typed}\n  [{code}] {shown[-300:]}\n")
                 if code != step.code or step.words not in shown:
                     wrong.append(f"{step.typed}: {code}, {shown}")
+                has_museums = has_museums or (step.typed == "collection add" and code == 0)
+                if has_museums and " musems" in step.typed and "Did you mean museums?" not in shown:
+                    wrong.append(f"{step.typed} suggests nothing: {shown}")
                 if step.typed == "collection filter-start storms" and code == 0:
                     until(emulated.control.connections)
         finally:

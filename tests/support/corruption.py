@@ -25,6 +25,10 @@ class Held:
             if key.startswith(prefix):
                 yield Entry(key, len(data), str(hash(data)), _THEN)
 
+    def folders(self, prefix: str) -> Iterator[str]:
+        below = (key.removeprefix(prefix).split("/") for key in self.objects if key.startswith(prefix))
+        yield from sorted({parts[0] for parts in below if len(parts) > 1})
+
     def read(self, key: str) -> Stored:
         return Stored(b"".join(self.pieces(key)), "", _THEN)
 

@@ -43,7 +43,7 @@ class IndexedStore:
 
     def require(self, ids: Sequence[str]) -> None:
         """Raise unless these collections are there."""
-        from harvester.store.reading import no_collection
+        from harvester.store.absent import no_collection
 
         for each in ids:
             if (keys := self.workspace.keys(each)).id not in self.all:

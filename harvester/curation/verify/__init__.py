@@ -27,6 +27,7 @@ from harvester.harvest.segment import with_side
 from harvester.networks import Network
 from harvester.networks.registry import network_of, usual
 from harvester.store import Entry
+from harvester.store.absent import no_collection
 from harvester.store.keys import (
     EVENTS,
     HARVESTS,
@@ -37,7 +38,7 @@ from harvester.store.keys import (
     is_segment,
     side_name,
 )
-from harvester.store.reading import Reader, no_collection
+from harvester.store.reading import Reader
 from harvester.text import whole_number
 
 __all__ = [

@@ -1,0 +1,39 @@
+"""A collection that is not there is named, with the one that may have been meant."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Protocol
+
+from harvester.errors import Exit, HarvesterError, NotFound
+from harvester.store.keys import ROOT, CollectionKeys
+from harvester.text import similar
+
+
+class _Place(Protocol):
+    """A store, or what reads one."""
+
+    @property
+    def name(self) -> str: ...
+
+    def folders(self, prefix: str) -> Iterator[str]: ...
+
+
+def no_collection(place: _Place, keys: CollectionKeys) -> NotFound:
+    near = _near(place, keys)
+    return NotFound(
+        f"There is no collection {keys.id} in {place.name}.",
+        hint=f"Did you mean {near}?"
+        if near
+        else "Check the id (`collection list`), or add the collection first.",
+        exit_code=Exit.NO_COLLECTION,
+    )
+
+
+def _near(place: _Place, keys: CollectionKeys) -> str:
+    """A collection whose id is much like this one; empty where there is none, or none can be seen."""
+    with suppress(HarvesterError):
+        others = [name for name in place.folders(ROOT) if name != keys.id]
+        typed, by_name = keys.id.lower(), {name.lower(): name for name in others}
+        close = similar(typed, by_name) or [name for name in by_name if typed in name]
+        return by_name[close[0]] if close else ""
+    return ""
