@@ -3,6 +3,7 @@
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -66,12 +67,23 @@ def postgres_server(postgres: str, initdb: str) -> Iterator[str]:
         made = [initdb, "-D", str(data), "-U", "rules", "-A", "trust", "--no-sync", "-E", "UTF8"]
         subprocess.run(_as(user, made), check=True, capture_output=True, env=environment, cwd=folder)
         command = [postgres, "-D", str(data), "-k", str(folder), "-c", "listen_addresses=", "-F"]
-        with guarded(_as(user, command), log=folder / "log", environment=environment) as process:
+        # Its shared memory, which it would leave in the system when killed, is in its folder, or is removed.
+        command += ["-c", "dynamic_shared_memory_type=mmap"]
+        log = folder / "log"
+        with guarded(_as(user, command), log=log, environment=environment, end=signal.SIGINT) as process:
             if not ready(lambda: _accepts(folder), process):
-                raise RuntimeError(f"PostgreSQL did not start:\n{(folder / 'log').read_text()[-3000:]}")
+                raise RuntimeError(f"PostgreSQL did not start:\n{log.read_text()[-3000:]}")
+            segment = (data / "postmaster.pid").read_text().splitlines()[6].split()[-1]
             yield f"postgresql+psycopg://rules@/postgres?host={folder}"
+        assert segment not in _segments(), "PostgreSQL left its shared memory behind"
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _segments() -> list[str]:
+    """The ids of System V's shared memory; none where the system does not list it."""
+    listed = Path("/proc/sysvipc/shm")
+    return [line.split()[1] for line in listed.read_text().splitlines()[1:]] if listed.exists() else []
 
 
 def _as(user: pwd.struct_passwd, command: Sequence[str]) -> list[str]:

@@ -5,6 +5,7 @@ import os
 import random
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -31,11 +32,15 @@ from harvester.store.s3_requests import S3Requests
 # The pipe to this process's stdin closes with its parent, however that ends; then the server ends too.
 _GUARD = """
 import os, subprocess, sys, threading
-server = subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL)
+server = subprocess.Popen(sys.argv[2:], stdin=subprocess.DEVNULL)
 threading.Thread(target=lambda: os._exit(server.wait() & 255), daemon=True).start()
 sys.stdin.buffer.read()
-server.kill()
-server.wait()
+server.send_signal(int(sys.argv[1]))
+try:
+    server.wait(20)
+except subprocess.TimeoutExpired:
+    server.kill()
+    server.wait()
 """
 # Keys that obstore sends as they are.
 _PLAIN = re.compile(r"(?:[\w.=-]+/)*[\w.=-]+", re.ASCII)
@@ -172,12 +177,15 @@ class Bucket:
 
 @contextmanager
 def guarded(
-    command: list[str], *, log: Path, environment: dict[str, str]
+    command: list[str], *, log: Path, environment: dict[str, str], end: signal.Signals = signal.SIGKILL
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A server process that ends with this block or with this process; its output goes to `log`."""
+    """A server process that ends with this block or with this process; its output goes to `log`.
+
+    `end` is for one that has things outside its folder, which it takes away when it is asked to end.
+    """
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-S", "-c", _GUARD, *command],
+            [sys.executable, "-S", "-c", _GUARD, str(int(end)), *command],
             stdin=subprocess.PIPE,
             stdout=output,
             stderr=output,
