@@ -199,8 +199,15 @@ def _asked_of_target(keys: "CollectionKeys", target: str, secret: str | None) ->
     if secret:
         entry["secret"] = secret
     if problems := [_as_typed(problem) for problem in sink_problems([entry])]:
-        raise HarvesterError(problems[0], problems[1:], exit_code=Exit.USAGE)
+        raise HarvesterError(problems[0], problems[1:], _instead(keys.id, target), exit_code=Exit.USAGE)
     return Asked(keys.id, "webhook" if is_address else target, entry["type"], entry)
+
+
+def _instead(collection_id: str, target: str) -> str:
+    """What to type where a type of sink needs more than its name."""
+    if target == "webhook":
+        return f"Give its address: `sink run {collection_id} --to https://HOST/PATH`."
+    return 'Describe it under "sinks" of the collection (docs/sinks.md).' if target == "kafka" else ""
 
 
 def _as_typed(problem: str) -> str:

@@ -24,7 +24,7 @@ def no_collection(place: _Place, keys: CollectionKeys) -> NotFound:
         f"There is no collection {keys.id} in {place.name}.",
         hint=f"Did you mean {near}?"
         if near
-        else "Check the id (`collection list`), or add the collection first.",
+        else "Check the id (`collection list`), or add the collection first: `collection add`.",
         exit_code=Exit.NO_COLLECTION,
     )
 

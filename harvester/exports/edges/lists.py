@@ -270,8 +270,9 @@ def require_some(lists: Lists, collections: Iterable[CollectionKeys]) -> None:
     """Raise if the collections have no lists at all."""
     if lists.files:
         return
-    names = ", ".join(keys.id for keys in collections)
+    names = [keys.id for keys in collections]
     raise HarvesterError(
-        f"{names}: no lists of followers are stored.",
-        hint="A collection of type graph has them after its first harvest: see docs/graph.md.",
+        f"{', '.join(names)}: no lists of followers are stored.",
+        hint=f"Of a graph collection `collection once {names[0]}` reads them. "
+        f"`export network {names[0]}` has who mentions whom.",
     )

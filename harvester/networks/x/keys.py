@@ -5,7 +5,7 @@ import configparser
 import hashlib
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -94,7 +94,9 @@ def keys_from(
         + (f" in profile {profile}" if profile else "")
         + (f"; the environment has only {half[5:-1]}" if half else "")
         + ".",
-        hint=_HINT,
+        hint=f"Run `collection-config keys --profile {profile}` at a terminal, which asks for them."
+        if profile
+        else _HINT,
         exit_code=Exit.UNAUTHORIZED,
     )
 
@@ -190,12 +192,19 @@ def _keys_in(path: Path, profile: str) -> Keys | None:
         if name:
             raise HarvesterError(
                 f"There is no profile {name} in {path}.",
-                hint=f"It has: {', '.join(sections.sections()[1:]) or 'keys without a profile'}.",
+                hint=_selecting(sections.sections()[1:]),
                 exit_code=Exit.UNAUTHORIZED,
             )
         return None
     where = f"profile {found.name} of {path}" if found.name != "\1" else str(path)
     return keys_of({key: _plain(value) for key, value in found.items()}, where=where)
+
+
+def _selecting(names: Sequence[str]) -> str:
+    """How to use what is in a file that lacks a profile."""
+    if not names:
+        return "It has keys without a profile, which `collection-config keys` selects."
+    return f"It has: {', '.join(names)}. `collection-config keys --profile NAME` selects one of them."
 
 
 def profile_named(profile: str, files: tuple[Path, ...]) -> str:
