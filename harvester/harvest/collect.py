@@ -1,7 +1,10 @@
 """One thread writes what the source hands over, until the source ends or is stopped."""
 
 import logging
+from dataclasses import replace
 
+from harvester.collection.kinds import is_crawl
+from harvester.collection.workers import crawl_owner
 from harvester.errors import Conflict, Exit, HarvesterError, StoreAway
 from harvester.harvest.context import Context
 from harvester.harvest.inbox import TICK, Item
@@ -76,7 +79,11 @@ def _outcome(context: Context, source: SourceThread, state: State, storing: Stor
     # A stop ended the source then, too.
     error, stop = context.app_lost() or source.error, context.stop
     if error is None and not stop.requested:
-        return completed(state, source.ended_by)
+        ended = completed(state, source.ended_by)
+        if is_crawl(source.collection) and state.counts.get("users_failed"):
+            retry = f"`graph retry {crawl_owner(source.collection)}` has their lists collected again."
+            return replace(ended, hint=retry)
+        return ended
     if error is None or isinstance(error, Stopped):
         # Storing that failed stops the source, too, and is the reason then.
         storing.check()
