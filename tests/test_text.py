@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harvester.commands.cli.log_lines import JsonLines
-from harvester.text import counted, when
+from harvester.text import counted, when, whole_number
 
 _ROOT = Path(__file__).resolve().parents[1]
 
@@ -59,3 +59,14 @@ def test_a_line_of_the_log_for_programs_is_one_line_whatever_stands_in_it(messag
     assert line.isascii()
     assert line.isprintable()
     assert json.loads(line)["message"] == message
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        *(("0", 0), ("007", 7), (str((1 << 63) - 1), (1 << 63) - 1), (str(1 << 63), None)),
+        *((text, None) for text in ("", "-1", "1.5", " 7", "\u0667", "\xb2", "9" * 5000)),
+    ],
+)
+def test_digits_of_64_bits_are_a_number_and_no_other_text(text: str, number: int | None) -> None:
+    assert whole_number(text) == number

@@ -18,6 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harvester.errors import Conflict, HarvesterError, NotFound, StoreAway
+from harvester.store.replies import reply as told_by
 from harvester.store.s3 import S3Store
 from tests.support.faulty_s3 import BUCKET, HangUp, Kept, Reply, S3InMemory
 from tests.support.stores import HandClock
@@ -84,6 +85,7 @@ _VALUES = [
         "\x7f",
         "é",
         "x" * 5000,
+        "9" * 5000,
         "Thu, 01 Jan 1970 00:00:00",
     ),
     *("99999999999999", "text/html", "gzip", "Thu, 99 Nov 2026 15:00:00 GMT"),
@@ -354,7 +356,7 @@ def it(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory)
 
 @settings(max_examples=_EXAMPLES, derandomize="TWARC_CLOUD_TEST_EXAMPLES" not in os.environ)
 @given(call=st.sampled_from(_CALLS), change=CHANGES)
-def test_any_change_of_an_answer_ends_in_the_right_result_or_in_words(
+def test_any_change_of_an_answer_ends_in_the_right_result_or_told_by(
     call: Callable[[Asked], None], change: Change, it: Asked
 ) -> None:
     seen = [0]
@@ -495,3 +497,8 @@ def test_a_404_to_a_head_is_believed_only_with_words(it: Asked) -> None:
         it.store.remove(THERE, version='"stale"')
     del it.server.objects[THERE]
     it.store.remove(THERE, version='"stale"')
+
+
+def test_a_length_that_no_reader_has_is_not_known() -> None:
+    assert "ContentLength" not in told_by(200, {"content-length": "9" * 5000})
+    assert told_by(200, {"content-length": "12"})["ContentLength"] == 12

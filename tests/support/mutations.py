@@ -50,8 +50,8 @@ _MORE_STATUSES = (
 _HEADERS = {
     "content-type": ("text/html", "application/json; charset=utf-16", "", "\xe9"),
     "content-encoding": ("gzip", "br", "deflate", "identity", "GZIP, gzip", "x-gzip", "zstd"),
-    "x-rate-limit-remaining": ("0", "-1", "many", "", "99999999999999999999", "1.5", "\xb2"),
-    "x-rate-limit-reset": ("0", "-5", "soon", "1e9", "99999999999999999999", "NaN"),
+    "x-rate-limit-remaining": ("0", "-1", "many", "", "9" * 5000, "1.5", "\xb2"),
+    "x-rate-limit-reset": ("0", "-5", "soon", "1e9", "9" * 5000, "NaN"),
     "x-rate-limit-limit": ("0", "x"),
     "date": ("soon", "Mon, 99 Foo 2026 25:61:61 GMT", "0", "Thu, 01 Jan 1970 00:00:00 -0000", ""),
     "retry-after": ("-1", "x", "99999999999"),
