@@ -102,7 +102,7 @@ def died(store: Store, keys: CollectionKeys) -> HarvestSummary | None:
     """The summary of a harvest that died and that none has finished; None without one, or while one runs."""
     if live_lock(store, keys):
         return None
-    begun = _unfinished(store, keys) or _locked(store, keys)
+    begun = unfinished(store, keys) or _locked(store, keys)
     if not begun:
         return None
     lost: HarvestSummary = {**_NOTHING, "collection_id": keys.id, "harvest_timestamp": begun}
@@ -115,8 +115,11 @@ def died(store: Store, keys: CollectionKeys) -> HarvestSummary | None:
     return _died(summary) if summary["state"] == RUNNING else None
 
 
-def _unfinished(store: Store, keys: CollectionKeys) -> str:
-    """When the harvest of the checkpoint began; empty without one, or where it does not say."""
+def unfinished(store: Store, keys: CollectionKeys) -> str:
+    """When the harvest began that runs, or died, or could not store all; empty without one.
+
+    Its checkpoint names it, which goes last; what its harvest.json says may not be stored until then.
+    """
     with suppress(NotFound):
         state = object_in(store.read(keys.checkpoint).data).get("state")
         return str(state.get("harvest") or "") if isinstance(state, dict) else ""

@@ -10,8 +10,8 @@ import orjson
 
 from harvester.clock import moment
 from harvester.curation.repair.gaps import GapKey, closed_by, gaps_of, repairs_of
-from harvester.documents import HarvestSummary, Tree, object_in, written
-from harvester.errors import Conflict, NotFound
+from harvester.documents import HarvestSummary, Tree, written
+from harvester.errors import Conflict
 from harvester.harvest import catalog
 from harvester.harvest.progress import RUNNING
 from harvester.store import Store
@@ -39,11 +39,8 @@ def _is_over(store: Store, keys: CollectionKeys, harvests: Iterable[HarvestSumma
     states = {summary["harvest_timestamp"]: summary["state"] for summary in harvests}
     if states.get(began) == RUNNING:
         return False
-    with suppress(NotFound):
-        # One that died, or could not store all, is written anew by the next harvest.
-        state = object_in(store.read(keys.checkpoint).data).get("state")
-        return not (isinstance(state, dict) and state.get("harvest") == began)
-    return True
+    # One that died, or could not store all, is written anew by the next harvest.
+    return catalog.unfinished(store, keys) != began
 
 
 def _close(store: Store, keys: CollectionKeys, began: str, closed: dict[GapKey, Tree]) -> list[GapKey]:

@@ -11,7 +11,6 @@ from typing import Any, TypeVar
 from harvester.clock import moment
 from harvester.documents import HarvestSummary, Tree
 from harvester.harvest import catalog
-from harvester.harvest.progress import RUNNING
 from harvester.networks.repair import PARTIAL
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys
@@ -98,11 +97,21 @@ def _is_dated(gap: StreamGap) -> bool:
 
 
 def repairs_of(store: Store, keys: CollectionKeys, *, newest: int | None = None) -> list[HarvestSummary]:
-    """The repairs of a collection, newest first; none where it never was repaired."""
+    """The repairs of a collection, newest first; none where it never was repaired.
+
+    One that is not finished closes no gap yet: until then posts that it found may not be stored.
+    """
     described = keys.repairs.collection
     if not any(entry.key == described for entry in store.entries(described)):
         return []
-    return catalog.all_of(store, keys.repairs, newest=newest)
+    found, unfinished = (
+        catalog.all_of(store, keys.repairs, newest=newest),
+        catalog.unfinished(store, keys.repairs),
+    )
+    for summary in found:
+        if summary["harvest_timestamp"] == unfinished:
+            summary.pop("repairs", None)
+    return found
 
 
 def open_gaps(store: Store, keys: CollectionKeys, harvests: list[HarvestSummary]) -> dict[str, int]:
@@ -115,14 +124,9 @@ def open_gaps(store: Store, keys: CollectionKeys, harvests: list[HarvestSummary]
 
 
 def closed_by(repairs: Iterable[HarvestSummary]) -> dict[GapKey, Tree]:
-    """How each gap was closed, as harvest.json of the stream's harvest holds it under `repaired`.
-
-    What a repair found counts once its harvest is over, as all that it names is stored then.
-    """
+    """How each gap was closed, as harvest.json of the stream's harvest holds it under `repaired`."""
     found: dict[GapKey, Tree] = {}
     for summary in sorted(repairs, key=lambda one: one["harvest_timestamp"]):
-        if summary["state"] == RUNNING:
-            continue
         for event in summary.get("repairs") or ():
             key = tuple(str(event.get(name)) for name in ("harvest", "from", "to"))
             found[key[0], key[1], key[2]] = _closing(summary["harvest_timestamp"], event)

@@ -11,8 +11,10 @@ from harvester.clock import Stop, moment, timestamp
 from harvester.curation.repair.closing import close_gaps
 from harvester.curation.repair.plan import plan_of
 from harvester.curation.verify import Overall, Report, verify
+from harvester.errors import HarvesterError
 from harvester.networks.registry import usual
 from harvester.networks.x.post_ids import created
+from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 from harvester.store.reading import reader
 from tests.support.broken_streams import BrokenStream, figures
@@ -181,6 +183,36 @@ def test_a_repair_that_was_cut_off_goes_on_when_the_next_one_is_planned(tmp_path
         assert (account.explained, account.doubled) == (account.existing, 0)
         assert len(broken.backfills) == 4
         assert broken.paid_for == sum(event["found"] for event in broken.backfills)
+
+
+class Refusing(FolderStore):
+    """Refuses to store a file of this name."""
+
+    refuses = "/none"
+
+    def upload(self, key: str, path: Path, *, sha256: str) -> str:
+        if key.endswith(self.refuses):
+            raise HarvesterError(f"{key} is refused.")
+        return super().upload(key, path, sha256=sha256)
+
+
+def test_a_repair_that_could_not_store_all_closes_no_gap_until_it_is_finished(tmp_path: Path) -> None:
+    store = Refusing(tmp_path / "collections")
+    with staged(tmp_path, users=2, posts_per_user=0, store=store) as stage:
+        broken = _broken(stage)
+        store.refuses = "/events.jsonl"
+        assert broken.repaired().state == "failed"
+        (folder,) = stage._folders(broken.keys.repairs)
+        assert stage.json(f"{folder}harvest.json")["repairs"]
+        # What it says of itself is not all stored: the posts are in no manifest.
+        assert ["repaired" in gap for gap in _gaps(stage)] == [False]
+        assert len(broken.plan().planned) == 1
+        paid, store.refuses = broken.paid_for, "/none"
+        assert broken.repaired().state == "complete"
+        account = broken.account()
+        assert (account.explained, account.doubled) == (account.existing, 0)
+        assert ["repaired" in gap for gap in _gaps(stage)] == [True]
+        assert (broken.plan().planned, broken.paid_for) == ([], paid)
 
 
 def test_overlapping_gaps_are_paid_for_once(tmp_path: Path) -> None:
