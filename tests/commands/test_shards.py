@@ -13,8 +13,11 @@ import pytest
 
 import emulator
 from harvester.clock import moment
+from harvester.collection import history
 from harvester.errors import Exit
 from harvester.networks.x.post_ids import created
+from harvester.store.folder import FolderStore
+from harvester.store.keys import CollectionKeys
 from tests.support.cli_session import Person, at_a_terminal, until
 
 pytestmark = pytest.mark.system
@@ -108,6 +111,18 @@ def test_an_edit_of_the_collection_reaches_its_shards_and_moves_no_rule(
     after = _rules(person, "wide.1"), _rules(person, "wide.2")
     assert after[0] - one | after[1] - two == {"new"}
     assert len(one | two) - len((after[0] | after[1]) - {"new"}) == 1
+    assert "No changes" in person("collection-config", "update").err
+    # One whose command died before it came to the shards is typed again.
+    late = {"id": "late", "type": "keyword", "value": "storm"}
+    history.edit(
+        FolderStore(person.folder / "collections"),
+        CollectionKeys("wide"),
+        lambda now: {**now, "filter": {**now["filter"], "rules": [*now["filter"]["rules"], late]}},
+    )
+    person.output("collection-config", "download", "wide", "--force")
+    told = person.output("collection-config", "update")
+    assert "1 shard lacked the last changes: stored in wide." in told
+    assert "late" in _rules(person, "wide.1") | _rules(person, "wide.2")
     person.output("collection-config", "download", "wide.1", "--force")
     refused = person("collection-config", "update")
     assert (refused.code, "wide.1 is a shard of wide" in refused.err) == (Exit.USAGE, True)

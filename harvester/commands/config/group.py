@@ -28,7 +28,7 @@ from harvester.documents import Tree
 from harvester.errors import HarvesterError
 from harvester.networks.registry import name_of, network_of
 from harvester.networks.validation import problems
-from harvester.text import counted
+from harvester.text import counted, together
 
 _INTERNAL = "(only internal state, or keys)"
 
@@ -140,11 +140,8 @@ def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, workspace: W
 
     new = merge(current)
     if merging.plain(new) == merging.plain(current):
-        if _lines_of(mine, current) != [_INTERNAL]:
-            raise _earlier_version(path, current)
-        if not dry_run:
-            collection_file.write(path, current)
-        raise HarvesterError("No changes in collection configuration.", hint=f"Edit {path} first.")
+        _change_nothing(workspace, path, mine, current, dry_run=dry_run)
+        return
     changes = _lines_of(current, new)
     if dry_run:
         click.echo("\n".join(["These changes would be made:", *changes, "Nothing was changed."]))
@@ -166,6 +163,20 @@ def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, workspace: W
         running_stream.tell(workspace, keys, current, stored)
     tell_repaid(current, stored)
     tell_later(current, stored)
+
+
+def _change_nothing(workspace: Workspace, path: Path, mine: Tree, current: Tree, *, dry_run: bool) -> None:
+    """Raise, as the file has no changes, unless its shards lack those of a command that died."""
+    from harvester.commands.config import shards
+
+    if _lines_of(mine, current) != [_INTERNAL]:
+        raise _earlier_version(path, current)
+    if not dry_run:
+        collection_file.write(path, current)
+        if late := shards.catch_up(workspace, current):
+            click.echo(f"{counted(len(late), 'shard')} lacked the last changes: stored in {together(late)}.")
+            return
+    raise HarvesterError("No changes in collection configuration.", hint=f"Edit {path} first.")
 
 
 def _require_may_become(current: Tree, mine: Tree) -> None:

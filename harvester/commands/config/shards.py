@@ -20,9 +20,9 @@ from harvester.commands.cli.output import (
 )
 from harvester.commands.cli.workspace import Workspace, collection_id_argument, in_workspace
 from harvester.commands.collection.ready import require_collection, require_idle
-from harvester.commands.config import running_stream
+from harvester.commands.config.stored_shards import lacks_changes, store_shard, stored_shard
 from harvester.documents import Collection, Tree
-from harvester.errors import Exit, HarvesterError, NotFound
+from harvester.errors import Exit, HarvesterError
 from harvester.networks.registry import network_of
 from harvester.text import counted
 
@@ -137,8 +137,21 @@ def require_no_shard(tree: Tree) -> None:
 
 def store_edit(workspace: Workspace, tree: Tree, plan: Plan) -> None:
     """Update the shards of an edited collection, and notify the running streams."""
-    for number, rules in enumerate(plan.rules, 1):
-        _store_shard(workspace, shard_tree(tree, plan.shards, number, rules))
+    for made in _made(tree, plan):
+        store_shard(workspace, made)
+
+
+def catch_up(workspace: Workspace, tree: Tree) -> list[str]:
+    """Update the shards that an edit has not reached, as after a crash before `store_edit`; their ids."""
+    plan = replaced(workspace, tree)
+    late = [made for made in (_made(tree, plan) if plan else ()) if lacks_changes(workspace, made)]
+    for made in late:
+        store_shard(workspace, made)
+    return [made["id"] for made in late]
+
+
+def _made(tree: Tree, plan: Plan) -> list[Tree]:
+    return [shard_tree(tree, plan.shards, number, rules) for number, rules in enumerate(plan.rules, 1)]
 
 
 def _planned(workspace: Workspace, tree: Collection, names: Sequence[str], rule_cap: int | None) -> Plan:
@@ -242,7 +255,7 @@ def placed_now(workspace: Workspace, tree: Mapping[str, Any]) -> dict[str, int]:
     found: dict[str, int] = {}
     stored = Shards.of(tree)
     for number, each in enumerate(stored.ids(str(tree["id"])) if stored else ()):
-        section = (_there(workspace, each) or {}).get("filter") or {}
+        section = (stored_shard(workspace, each) or {}).get("filter") or {}
         found |= {str(rule.get("id")): number for rule in section.get("rules") or ()}
     return found
 
@@ -265,35 +278,3 @@ def _store(workspace: Workspace, tree: Collection, plan: Plan) -> None:
         workspace.store, keys, lambda now: {**now, SHARDS: plan.shards.to_tree()}, note="Shards."
     )
     store_edit(workspace, stored, plan)
-
-
-def _there(workspace: Workspace, collection_id: str) -> Tree | None:
-    from harvester.collection import history
-
-    try:
-        return history.current(workspace.store, workspace.keys(collection_id))
-    except NotFound:
-        return None
-
-
-def _store_shard(workspace: Workspace, made: Tree) -> None:
-    from harvester.collection import history
-
-    keys = workspace.keys(made["id"])
-    before = _there(workspace, made["id"])
-    if before is None:
-        history.add(workspace.store, keys, made)
-        return
-    if before.get("shard_of") != made["shard_of"]:
-        raise HarvesterError(
-            f"There is another collection {made['id']}.",
-            hint=f"Copy it to another id and delete it, or copy {made['shard_of']} to another id.",
-        )
-    own = ("version", "timestamp", "changeset")
-    after = history.edit(
-        workspace.store,
-        keys,
-        lambda now: {**{name: now[name] for name in own if name in now}, **made},
-        note=f"As {made['shard_of']}.",
-    )
-    running_stream.tell(workspace, keys, before, after)
