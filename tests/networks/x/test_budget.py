@@ -1,9 +1,13 @@
 """A budget is never exceeded, by any thread that spends it, and what it paid for is kept."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from random import Random
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from harvester.clock import Stop
 from harvester.collection.description import budget
@@ -11,9 +15,9 @@ from harvester.compute.local.compute import LocalCompute
 from harvester.compute.local.supervisor import Supervisor
 from harvester.errors import Exit
 from harvester.networks import Stopped
-from harvester.networks.budget import BudgetReached
+from harvester.networks.budget import Billing, BudgetReached, Limit
 from harvester.networks.validation import problems
-from harvester.networks.x.prices import billing
+from harvester.networks.x.prices import billing, price
 from tests.support.harvest_stage import Stage, staged, until
 from tests.support.stores import HandClock
 
@@ -129,3 +133,40 @@ def test_a_stream_that_spent_its_budget_is_not_started_again(tmp_path: Path) -> 
         assert made.run() == Exit.OK
         assert len(starts.read_text().splitlines()) == 1
         assert compute.service_state("live") == {}
+
+
+_LISTS = ("users/:id/followers", "users/:id/following", "users/:id/followers (own account)")
+_NETWORK = threading.Event()
+
+
+def _chain(spent: Billing, pages: int | None, seed: int) -> None:
+    """Lists that are read until the budget ends it, or for some pages, which are as short as it comes."""
+    dice, endpoint = Random(seed), _LISTS[seed % len(_LISTS)]
+    try:
+        while pages is None or dice.randrange(pages):
+            size = dice.choice((1000, 1000, dice.randint(1, 1000)))
+            with spent.reserve_users(endpoint, stop=Stop(), most=size) as users:
+                # The network's time, in which the others ask.
+                _NETWORK.wait(0.0002)
+                spent.add(endpoint, users=dice.choice((users, dice.randint(0, users))))
+    except BudgetReached:
+        return
+
+
+@settings(max_examples=25, deadline=None)
+@given(cents=st.integers(100, 100_000), chains=st.integers(1, 8), seed=st.integers(0, 10**6))
+def test_lists_for_up_to_1000_dollars_never_cost_a_cent_more(cents: int, chains: int, seed: int) -> None:
+    """Over four harvests of some chains, at two prices; the last one spends the rest."""
+    whole, before = cents / 100, 0.0
+    for harvest in range(4):
+        spent = billing()
+        spent.limit = Limit("The crawl's budget", whole, before, "")
+        spent.budget = max(0.0, spent.limit.left)
+        pages = None if harvest == 3 else cents // chains // 1000 + 1
+        seeds = Random(seed + harvest).sample(range(1000), chains)
+        with ThreadPoolExecutor(chains) as pool:
+            list(pool.map(lambda each: _chain(spent, pages, each), seeds))  # noqa: B023
+        before = round(before + spent.snapshot()["usd"], 6)
+        assert before <= whole
+    # An account of the dearer lists costs more.
+    assert whole - before < price(_LISTS[0], users=1)
