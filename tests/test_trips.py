@@ -17,6 +17,6 @@ def test_a_page_is_followed_from_its_request_to_the_manifest(tmp_path: Path) -> 
 def test_a_stop_is_followed_to_the_released_lock(tmp_path: Path) -> None:
     trip = stop(tmp_path)
     assert {"networks/x/http/interruptible.py", "harvest/finalize.py", "harvest/lock.py"} <= trip.files
-    assert "networks/x/http/interruptible.py: Sockets.cut" in trip.callbacks
+    assert "networks/x/http/interruptible.py: Sockets._end" in trip.callbacks
     # What ran before the stop is not in it.
     assert "harvest/recovery.py" not in trip.files
