@@ -96,7 +96,7 @@ class _Api:
 
 
 def stream(base: str, file: _File, *, posts: int) -> None:
-    """Read lines until there are so many posts."""
+    """Read lines until this number of posts has come."""
     answer = _Api(base).ask("/2/tweets/search/stream")
     tail = b""
     while file.posts < posts:

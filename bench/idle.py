@@ -66,7 +66,7 @@ def measure(*, minutes: float) -> Iterator[Asked]:
 
 
 def by_kind(found: Iterable[tuple[str, str]], minutes: float) -> Iterator[Asked]:
-    """The requests of so many minutes by kind, with the reason of each, the most frequent first."""
+    """The requests of these minutes by kind, each with its reason, the most frequent first."""
     # A part of a growing file is named for where it begins, an app by a hash.
     kinds = Counter((operation, re.sub(r"\b(\d+|[0-9a-f]{16})\b", "N", name)) for operation, name in found)
     for (operation, name), times in kinds.most_common():

@@ -51,7 +51,7 @@ class Failed(RuntimeError):
 
 
 def pinned(command: Sequence[str], core: int, *, memory: int = 0) -> list[str]:
-    """The command, to run on one core, and if `memory` is given with at most so many to write to."""
+    """The command, to run on one core; `memory` limits the bytes that it can write to."""
     return [sys.executable, "-IS", "-c", _PINNED, str(CORES[core] if CORES else -1), str(memory), *command]
 
 

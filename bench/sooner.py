@@ -17,7 +17,7 @@ def environment() -> dict[str, str]:
 
 
 def spend(minutes: float, what: str) -> None:
-    """Wait until so many of the harvest's minutes are over, and say on stderr how far that is."""
+    """Wait until these minutes of the harvest are over; progress goes to stderr."""
     end = time.monotonic() + minutes * 60 / TIMES
     while (left := end - time.monotonic()) > 0:
         sys.stderr.write(f"  {what}: {minutes - left * TIMES / 60:.0f} of {minutes:.0f} minutes\n")

@@ -114,7 +114,7 @@ def main(posts: str, rate: str, *certificate: str) -> None:
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     print(f"http{'s' if certificate else ''}://127.0.0.1:{server.server_port}", flush=True)
-    # It ends with whoever started it.
+    # It ends with the process that started it.
     sys.stdin.read()
 
 

@@ -31,7 +31,7 @@ def measure(*, megabytes: int) -> Iterator[tuple[str, int, Cost]]:
 
 
 def _stored(folder: Path, kind: str, megabytes: int) -> int:
-    """A harvest of about so many MB, as one writes it; how many bytes of records it holds."""
+    """Write a harvest of about this many MB; returns the bytes of records it holds."""
     harvests.write(folder, "bench", type="search", search={"query": "snow"})
     here = folder / _HARVEST
     here.mkdir(parents=True)

@@ -23,7 +23,7 @@ _CONFIG = Config(connect_timeout=3, read_timeout=5, retries={"mode": "standard",
 
 _MISSING = {"ParameterNotFound", "ParameterVersionNotFound"}
 
-# A standard parameter holds so many bytes; the larger kind costs money.
+# Bytes that a standard parameter holds; the larger kind costs money.
 _MOST_BYTES = 4096
 
 

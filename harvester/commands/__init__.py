@@ -116,5 +116,5 @@ def log_to_stderr(*, debug: bool, form: str | None = None) -> None:
         handler.addFilter(SECRETS)
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
-    # Its warnings are of what it raises as well, which is told in words, and they come with tracebacks.
+    # Its warnings are of what it raises as well, which is reported in words; they come with tracebacks.
     logging.getLogger("botocore").setLevel(logging.ERROR)

@@ -1,7 +1,7 @@
 """Downloads a collection into a folder, in parallel; intact files are not fetched again.
 
 A file is right when it has the digest of its manifest; one that no manifest names, when it is of the version
-that the store has. What fails is told, and the rest is fetched all the same.
+that the store has. What fails is reported, and the rest is fetched all the same.
 """
 
 import threading

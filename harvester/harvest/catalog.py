@@ -202,7 +202,7 @@ def _died(summary: HarvestSummary) -> HarvestSummary:
 
 
 def _newest_first(store: Store, prefix: str, *, levels: int) -> Iterator[str]:
-    """The folders so many levels below: years, months, days. No more are listed than are taken."""
+    """The folders at this level below: years, months, days. No more are listed than are taken."""
     if levels == 0:
         yield prefix
         return

@@ -168,7 +168,7 @@ class Lock:
             self._prove()
         finally:
             self._pass_on()
-        # Only now that the word is out of the lock: a change that is told after this look is a new word.
+        # Only now that the word is out of the lock: a change that is announced after this look is a new word.
         if self._changed and self.on_change:
             self._changed = False
             self.on_change()

@@ -22,14 +22,14 @@ from harvester.networks import Batch
 
 _SYNC_BYTES = 1 << 20
 _SYNC_SECONDS = 1.0
-# With nothing new, one in so many checkpoints is written: each is paid for, and would only say that time
+# With nothing new, one in this many checkpoints is written: each is paid for, and would only say that time
 # passed. harvest.json is written as rarely where requests are billed, as checkpoint.json says the same.
 IDLE_CHECKPOINTS = 10
 _NOTHING = Batch()
 # With so much of a file not stored yet, it is not waited for the checkpoint, where no byte is sent again.
 _SENT_AHEAD = 16 << 20
 # Records that come more slowly than this, in bytes a second, are compressed thoroughly, for 3 % of a core at
-# most; judged once in so many seconds.
+# most; judged at this interval, in seconds.
 _SLOW, _JUDGED_EVERY = 4 << 20, 1.0
 
 

@@ -17,7 +17,7 @@ _T = TypeVar("_T")
 
 
 class Patience:
-    """Repeats steps while the store is away, each for at most so many `seconds`, until `end`."""
+    """Repeats steps while the store is away, each for at most `seconds`, until `end`."""
 
     def __init__(self, seconds: float, *, clock: Clock, stop: Stop) -> None:
         self._seconds, self._clock, self._stop = seconds, clock, stop

@@ -18,7 +18,7 @@ from harvester.store import Store
 from harvester.store.keys import CollectionKeys
 from harvester.text import counted, unexpected
 
-# What harvests is imported only where something is told, so that --help is quick.
+# What harvests is imported only where something is reported, so that --help is quick.
 if TYPE_CHECKING:
     from harvester.harvest.progress import Outcome
 
@@ -142,7 +142,7 @@ class Alerts:
         *,
         every: float = _STREAM_CHECKS_IN_EVERY,
     ) -> None:
-        """A stream ends when it is told to, so it checks in while it runs well; that it does not is told."""
+        """A stream ends on request, so it checks in while it runs well; a missing check-in alarms."""
 
         def beat() -> None:
             from harvester.harvest.heartbeat_word import WELL
@@ -245,7 +245,7 @@ class Alerts:
         """None if the store does not answer in time; then a notice too many is better than none."""
         try:
             return within(_MEMORY_WITHIN, ask)
-        except Exception as error:  # noqa: BLE001 - the store's own failure is told by the harvest
+        except Exception as error:  # noqa: BLE001 - the harvest reports the store's own failure
             log.debug("Cannot read which notices were sent recently: %s", line(error))
             return None
 

@@ -10,7 +10,7 @@ from harvester.store import Store
 from harvester.store.keys import CollectionKeys
 from harvester.store.pointer import Pointer
 
-# A service that cannot run fails every minute; a daily harvest that fails each day is told of each day.
+# A service that cannot run fails every minute; a daily harvest that fails each day is reported each day.
 _SAME_FOR = timedelta(hours=20)
 _MOST = 20
 _FOR_GOOD = "for good: "

@@ -17,7 +17,7 @@ class Price(Protocol):
     def __call__(self, endpoint: str, *, posts: int = 0, users: int = 0, requests: int = 0) -> float: ...
 
 
-# Sums of prices are exact to so many.
+# Decimal places to which sums of prices are exact.
 _DIGITS = 6
 _UNITS = 1_000_000
 # Others may need less than is reserved for them; how often that is looked for while they say nothing.

@@ -38,7 +38,7 @@ class Edits(Protocol):
 
 
 class NoEdits:
-    """Of a source that is told of none."""
+    """For a source that receives no edits."""
 
     pending = False
 

@@ -25,7 +25,7 @@ class Rates:
 
 
 class Window:
-    """Events of the last `slots` slots of so many `seconds`, of which the newest is not over yet."""
+    """Events of the last `slots` slots, each `seconds` long; the newest is not over yet."""
 
     def __init__(self, *, slots: int, seconds: float) -> None:
         self._seconds = seconds
@@ -37,7 +37,7 @@ class Window:
         self._counts[at % len(self._counts)] += count
 
     def last(self, slots: int, *, now: float) -> list[int]:
-        """The counts of so many slots up to now, the newest first."""
+        """The counts of the last slots, the newest first."""
         at = self._turned(now)
         return [self._counts[(at - back) % len(self._counts)] for back in range(slots)]
 

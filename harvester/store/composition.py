@@ -20,7 +20,7 @@ from harvester.store.objects import BucketObjects
 
 log = logging.getLogger("twarc-cloud")
 
-# Each part but the last has so many bytes at least, and there are so many at most:
+# The least bytes of each part but the last, and the most parts:
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/qfacts.html
 _LEAST, _MOST = 5 << 20, 10_000
 _SENT_AT_ONCE = 8 << 20

@@ -243,7 +243,7 @@ class BucketObjects:
             self.client("list_objects_v2", Prefix=ROOT, MaxKeys=1)
         except Refusal as error:
             return error
-        except Exception as error:  # noqa: BLE001 - the first refusal is told instead
+        except Exception as error:  # noqa: BLE001 - the first refusal is reported instead
             log.debug("No words for a refusal: %s", error)
         return None
 

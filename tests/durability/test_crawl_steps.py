@@ -2,7 +2,7 @@
 
 Each step is a write to the store, as a crawl that nothing disturbs makes them: before it the process is
 killed, or the store refuses it once. `CRASH_POINTS=all` tries each of them in each way, and
-`CRASH_SEQUENCES=200` so many pairs of them.
+`CRASH_SEQUENCES=200` runs 200 pairs of them.
 """
 
 import gzip

@@ -8,7 +8,7 @@ from harvester.clock import moment
 from harvester.documents import Tree
 from harvester.text import similar
 
-# How text begins that the template left for a person to fill in, which is told once.
+# How text begins that the template left for a person to fill in; reported once.
 PLACEHOLDER = "<"
 # Python reads no number of 5,000 digits, and one of 30 is a mistake.
 _DIGITS = 30

@@ -1,4 +1,4 @@
-"""The shards of a collection are stored as it says; a running stream of theirs is told."""
+"""The shards of a collection are stored as it says; a running stream of theirs takes the change."""
 
 from harvester.collection.merge import plain
 from harvester.commands.cli.workspace import Workspace

@@ -33,7 +33,7 @@ class Log:
     def tail(self, *, lines: int, is_running: Callable[[], bool], stop: Stop) -> Iterator[str]:
         """The last `lines` lines, and what is added while the task runs; nothing if there is no log yet.
 
-        Of a shared log these are so many for each that shares it, and not all of them are this one's.
+        In a shared log the limit counts lines of all that share it, and not all of them are this one's.
         """
         found = self._tail(lines=lines * max(1, len(self._sharing)), is_running=is_running, stop=stop)
         return lines_of(found, self._collection_id, self._sharing) if self._sharing else found

@@ -9,7 +9,7 @@ from harvester.compute import Scheduled
 from harvester.compute.local.compute import LocalCompute
 from harvester.errors import HarvesterError
 
-# New schedules are seen after at most so many seconds.
+# Seconds until a new schedule is seen, at most.
 _LOOKS_EVERY = 2.0
 # A stream whose supervisor dies at once is not started again at once.
 _ANEW_AFTER = 60.0

@@ -40,7 +40,7 @@ class Schedule(Protocol):
 
 @dataclass(frozen=True)
 class Rate:
-    """Due when it comes into force, and then every so many seconds; a day is 24 hours, also in spring."""
+    """Due when it comes into force, and then at this interval; a day is 24 hours, also in spring."""
 
     expression: str
     seconds: int
@@ -82,7 +82,7 @@ def parsed(expression: str, timezone: str = "UTC") -> Schedule:
     text = expression.strip()
     problem = zone_problem(timezone)
     problems = [problem] if problem else []
-    # What is wrong with the expression is told too when the zone is wrong.
+    # A wrong zone does not hide what is wrong with the expression.
     found = _parsed(text, "UTC" if problem else timezone, problems)
     if found and not problems:
         return found
@@ -116,7 +116,7 @@ def _parsed(text: str, timezone: str, problems: list[str]) -> Schedule | None:
 
 
 def coming(schedule: Schedule, moment: datetime, *, since: datetime, times: int) -> list[datetime]:
-    """The next so many times, fewer when there are no more."""
+    """The next times, at most this many."""
     found: list[datetime] = []
     while len(found) < times:
         due = schedule.after(moment, since=since)

@@ -1,6 +1,6 @@
 """What a repair is to search for: the open gaps within reach, by the rules that were live in them.
 
-A plan is a function of the gaps and their rules, so that one made anew goes on with the searches of the last.
+A plan is a function of the gaps and their rules, so that a new one continues the searches of the last.
 """
 
 from collections.abc import Iterator, Mapping

@@ -208,7 +208,7 @@ class _Cases:
         try:
             return network_of(orjson.loads(self._bytes(self._keys.collection)))
         except (NotFound, StoreAway, AttributeError, orjson.JSONDecodeError):
-            # What is wrong with it is told with the collection's own files.
+            # What is wrong with it is reported with the collection's own files.
             return usual()
 
     def _awaited(self, keys: CollectionKeys) -> dict[str, frozenset[str]]:
@@ -221,7 +221,7 @@ class _Cases:
             names |= {side_name(file["name"]) for file in files if with_side(file).get("side")}
             return {keys.harvest(moment(state["harvest"])).folder: frozenset(names)}
         except (NotFound, StoreAway, orjson.JSONDecodeError, KeyError, TypeError, ValueError):
-            # None runs; or the checkpoint is damaged, which is told with the collection's own files.
+            # None runs; or the checkpoint is damaged, which is reported with the collection's own files.
             return {}
 
     def _begun(self, folder: str, group: list[Entry], awaited: dict[str, frozenset[str]]) -> Case:

@@ -210,7 +210,7 @@ class Assembled:
         self.size = 0
 
     def fetch(self, size: int) -> int:
-        """Have so many bytes, or as many as there are parts of; how many of these are there."""
+        """Have this many bytes, or as many as there are parts of; how many of these are there."""
         while self.size < size:
             try:
                 data = self._store.read(self._here.part(self._name, self.size)).data

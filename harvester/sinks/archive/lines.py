@@ -31,7 +31,7 @@ class Lines:
         self.line = 0
 
     def skip(self, number: int, *, upto: int) -> bool:
-        """Pass over lines until so many are behind; whether there were as many."""
+        """Pass over this number of lines; whether there were as many."""
         while self.line < number:
             if not self.read(upto=upto, most=number - self.line, room=_UNPACKED):
                 return False

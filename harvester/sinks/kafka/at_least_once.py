@@ -17,7 +17,7 @@ class AtLeastOnce:
         self._unfinished: Sending | None = None
 
     def position(self) -> Position | None:
-        # What is missing is told at the start. What is away may come.
+        # What is missing is reported at the start. What is away may come.
         with suppress(SinkAway):
             self._connection.open(self._connection.deadline())
         return None

@@ -1,4 +1,4 @@
-"""One producer at a time, whose topics are there; what happens to it is told in the contract's words."""
+"""One producer at a time, whose topics are there; its failures are reported in the contract's words."""
 
 from typing import Any
 

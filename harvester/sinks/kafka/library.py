@@ -73,7 +73,7 @@ def meaning(error: "KafkaError") -> Meaning:
 
 
 class Words:
-    """The library's log without secrets, and its last error, for whoever waits."""
+    """The library's log without secrets, and its last error, for a thread that waits."""
 
     def __init__(self, secrets: tuple[str, ...] = ()) -> None:
         self._scrubber = Scrubber.of({}, secrets)

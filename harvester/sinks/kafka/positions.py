@@ -84,7 +84,7 @@ def _last(consumer: Any, key: bytes, ends: dict[int, int], deadline: Deadline) -
             error = record.error()
             if error is None and record.key() == key:
                 found = Mark.read(record.value()) or found
-            # It is told of each end that is for now, and again of a later one.
+            # Each end that is for now is reported, and a later one again.
             at_end = error is not None and error.code() == KafkaError._PARTITION_EOF
             if at_end and record.offset() >= ends.get(record.partition(), 0):
                 ends.pop(record.partition(), None)

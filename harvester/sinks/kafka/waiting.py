@@ -17,7 +17,7 @@ SLICE = 0.2
 
 
 class Deadline:
-    """One delivery's. `servers` and `words` are for who is told that it passed."""
+    """One delivery's. `servers` and `words` are for the message that it is over."""
 
     def __init__(self, clock: Clock, stop: Stop, words: Words, *, seconds: float, servers: str) -> None:
         self._clock, self._stop, self._words, self._servers = clock, stop, words, servers

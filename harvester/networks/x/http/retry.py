@@ -76,7 +76,7 @@ class Exchange:
         self._sessions = sessions
 
     def aside(self) -> "Exchange":
-        """The same connections and bill, for requests of whose waits nobody is told."""
+        """The same connections and bill, for requests whose waits are not shown."""
         other = copy(self)
         other.on_wait = None
         other.windows = Windows(clock=self.clock, stop=self.stop)

@@ -23,7 +23,7 @@ _records = msgspec.json.Decoder(_Record)
 
 
 def retweets(block: bytes) -> list[str]:
-    """Their ids, in whole lines; of one that is no record none is told."""
+    """Their ids, in whole lines; a line that is no record has none."""
     try:
         return [post_id for record in _records.decode_lines(block) for post_id in _of(record)]
     except msgspec.DecodeError:

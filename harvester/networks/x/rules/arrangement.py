@@ -1,4 +1,4 @@
-"""The live rules of a collection: one a rule while the app may have so many, else several packed into one.
+"""The live rules of a collection: one a rule while the app's cap allows it, else several packed into one.
 
 What is live stays as it is, as far as it is still asked for, so that a change changes little. Nothing is
 stored for that: the live rules at X and their tags tell.

@@ -1,6 +1,6 @@
 """The values of rules and of v1.1's filter, taken apart in one way, and brought into one spelling.
 
-Those that read lists append what cannot be meant to `problems`, so that a person is told everything at once.
+Those that read lists append what cannot be meant to `problems`, so that all is reported at once.
 """
 
 import math

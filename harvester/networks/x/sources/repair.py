@@ -158,7 +158,7 @@ class _Repair:
             for page, chain in follower.follow(begun, asks.page):
                 self._keep(search, page, chain)
             if chain.over:
-                # Not before: what X did not give is told by the follower when it leaves.
+                # Not before: the follower reports what X did not give when it leaves.
                 self._note(search.key, {**self._of(search), "missed": self._missed or None} | _DONE)
             else:
                 self._unfinished(chain.unfinished or "X is to be asked once more whether that was all")

@@ -27,7 +27,7 @@ SETTLED_SECONDS = 15.0
 # A gap waits for the id of the record behind it, but no longer than this after X opened the connection, or
 # delivered anything older: it must outlive a killed process.
 HELD_SECONDS = 30.0
-# How often it is told until when all was heard while no records come.
+# While no records come, how often the moment is noted up to which nothing is missing.
 HEARD_SECONDS = 1.0
 TICK = 0.5
 

@@ -1,4 +1,4 @@
-"""A post of a page of a search is told with the rules that it can be there for."""
+"""A post of a search page gets the rules that can have found it."""
 
 from typing import Any
 
