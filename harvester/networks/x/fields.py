@@ -101,7 +101,7 @@ class Fields:
         return any(changes)
 
     def _without(self, parameter: str, refused: list[str] | None, allowed: set[str]) -> str:
-        """Ask for less of posts and of accounts, as both are refused alike; returns the event that says so."""
+        """Ask for less of posts and of accounts, as both are refused alike; returns what was."""
         words = f"{parameter}: {', '.join(refused)}" if refused else parameter
         changed = False
         for names in (self._posts, self._users):
