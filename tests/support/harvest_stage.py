@@ -38,21 +38,24 @@ DAY = 86_400.0
 class MovableClock:
     """The machine's time and how far the waits have moved it ahead; the emulator's clock is moved along.
 
-    `before_wait` is called with the seconds of every wait, and may ask for a stop.
+    While both move, a reading of this one waits, so that it is never ahead of the emulator's. `before_wait`
+    is called with the seconds of every wait, and may ask for a stop.
     """
 
     def __init__(self, control: emulator.Control) -> None:
         self._control = control
         self._ahead = 0.0
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self.before_wait: Callable[[float], None] = lambda _: None
         self.waits: list[float] = []
 
     def now(self) -> datetime:
-        return datetime.now(UTC) + timedelta(seconds=self._ahead)
+        with self._lock:
+            return datetime.now(UTC) + timedelta(seconds=self._ahead)
 
     def elapsed(self) -> float:
-        return time.monotonic() + self._ahead
+        with self._lock:
+            return time.monotonic() + self._ahead
 
     def wait(self, stop: Stop, seconds: float) -> bool:
         self.waits.append(seconds)
