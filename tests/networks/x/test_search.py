@@ -1,6 +1,7 @@
 """Searches: a chain of pages is finished before its since_id moves; what is out of reach is a named gap."""
 
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -196,6 +197,17 @@ def test_posts_between_a_search_that_found_nothing_and_the_window_of_the_next_ar
         new = _publish(stage, count=2)
         ended = stage.harvest("flood")
         assert (ended.ids, ended.gaps) == (new[::-1], [])
+
+
+def test_a_search_of_the_archive_has_no_window_below_which_posts_are_lost(tmp_path: Path) -> None:
+    with staged(tmp_path, users=1, posts_per_user=0) as stage:
+        _search(stage)
+        stage.harvest("flood")
+        stage.clock.advance(9 * DAY)
+        for archive in (True, False):
+            section = {**_section(stage), "archive": archive}
+            stage.edit("flood", partial(dict, search=section))
+            assert stage.harvest("flood").gaps == []
 
 
 def test_a_cut_chain_that_sank_below_the_window_is_a_named_gap_too(tmp_path: Path) -> None:

@@ -128,7 +128,7 @@ class _Search:
 
     def _searched(self, chain: Chain, started: float | None) -> Tree:
         """Up to when all is there, where no since_id says so; `started` is when such a chain was, or None."""
-        if self._archive or not chain.over:
+        if not chain.over:
             return {}
         before = self._searched_until
         if self._since_id:
@@ -208,7 +208,7 @@ class _Search:
         X tells its time with its first answer.
         """
         until = self._searched_until
-        if not until or until >= self._beginning_of_window():
+        if self._archive or not until or until >= self._beginning_of_window():
             return
         self._record_unsearchable(
             "the last search is longer ago than the seven days that a recent search reaches back",
