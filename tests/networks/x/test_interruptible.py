@@ -1,6 +1,7 @@
 """A client that is closed is forgotten by the stop of its harvest, which may outlive many."""
 
 import gc
+import socket
 import weakref
 
 from harvester.clock import Stop, SystemClock
@@ -25,3 +26,13 @@ def test_a_client_closes_its_sockets() -> None:
         XClient(Keys(bearer_token="bearer"), clock=SystemClock(), stop=stop).close()
     gc.collect()
     assert len(gc.get_referrers(stop)) == before
+
+
+def test_sockets_that_are_closed_cut_an_attempt_to_connect_and_a_stream_too() -> None:
+    sockets = Sockets(Stop())
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.settimeout(1.0)
+        sockets.add_endless(ours)
+        sockets.close()
+        assert theirs.recv(1) == b""

@@ -49,6 +49,7 @@ class Sockets:
         self.stop.forget(self._end)
         if self._last_answers:
             self._last_answers.cancel()
+        self._cut(self._endless)
         self._cut(self._open)
 
     def _add(self, sock: Any, kind: "weakref.WeakSet[Any]") -> None:
