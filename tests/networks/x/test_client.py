@@ -461,6 +461,19 @@ def test_a_page_that_is_under_way_when_a_stop_comes_is_still_read_for_it_is_bill
         assert client.timeline("7").posts == client.billing.snapshot()["posts"] > 0
 
 
+def test_nothing_is_asked_for_with_a_token_that_came_after_a_stop() -> None:
+    stop = Stop()
+
+    def script(_: Request) -> Reply:
+        stop.request("test")
+        return Reply(200, {"token_type": "bearer", "access_token": "t" * 30})
+
+    keys = Keys(consumer_key="consumer key", consumer_secret="consumer secret")
+    with scripted(script) as server, pytest.raises(Stopped):
+        _client(server, keys, clock=SystemClock(), stop=stop).timeline("7")
+    assert [request.path for request in server.requests] == ["/oauth2/token"]
+
+
 def _stopped_in(state: Callable[[Request], Any]) -> Callable[[], float]:
     """Measures how long a stop takes in a state."""
 

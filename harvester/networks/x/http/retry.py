@@ -20,7 +20,7 @@ from harvester.networks.x.http.answer import Answer, whole
 from harvester.networks.x.http.auth import Sessions
 from harvester.networks.x.http.intermediary import problem_by, refused_by_proxy
 from harvester.networks.x.http.rate_limit import Windows
-from harvester.networks.x.http.request import Reply
+from harvester.networks.x.http.request import Reply, Wire
 from harvester.networks.x.keys import problem_in
 from harvester.networks.x.network_time import NetworkTime
 from harvester.networks.x.page import ErrorsOnly, NotAPage
@@ -162,11 +162,18 @@ class Exchange:
 
     def _answer(self, endpoint: Endpoint, url: str, params: Any, body: Any) -> Answer:
         content = {"form" if endpoint.form else "json": body}
-        wire = self._sessions.of(endpoint, self._token)
+        wire = self._wire(endpoint)
         started = self.clock.elapsed()
         answer = wire.ask(endpoint.method, url, clock=self.clock, params=params, **content)
         self._heard(endpoint, answer, started)
         return answer
+
+    def _wire(self, endpoint: Endpoint) -> Wire:
+        wire = self._sessions.of(endpoint, self._token)
+        if self.stop.requested:
+            # It came while a token was fetched: what is asked for now is billed, and may come too late.
+            raise Stopped
+        return wire
 
     def _heard(self, endpoint: Endpoint, answer: Answer | Reply, started: float) -> None:
         self.time.heard(answer.headers.get("date"), sent=started)
@@ -184,7 +191,7 @@ class Exchange:
             raise self.error(problem, endpoint, headers, retry_after=closed)
         try:
             started = self.clock.elapsed()
-            wire = self._sessions.of(endpoint, self._token)
+            wire = self._wire(endpoint)
             response = wire.send(endpoint.method, url, params=params)
             self._heard(endpoint, response, started)
             if response.status == 200:
