@@ -94,7 +94,8 @@ def retry(crawl: Crawl, scratch: Path, *, dry_run: bool) -> tuple[int, list[List
     now = timestamp(crawl.store.now())
     _reopen(crawl, depth + 1, lambda state: {**state, "retry": now})
     if crawl.harvested:
-        crawl.marks(depth).retry()
+        # Of two lists the one that ended last may be complete, so that no marker says that one failed.
+        crawl.marks(depth).retry(sorted({end.user for end in found}))
     return depth, found
 
 

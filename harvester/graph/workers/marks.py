@@ -101,13 +101,11 @@ class Marks:
             return str(self.outcome(user)["outcome"])
         return None
 
-    def retry(self) -> list[str]:
-        """Users that were given up are missing again, and will be collected; their ids."""
-        found = [*self.failed()]
-        for user in found:
+    def retry(self, users: Iterable[str]) -> None:
+        """These users are missing again, and will be collected."""
+        for user in users:
             self._store.remove(self._keys.done(user))
             self._store.remove(self._keys.failed(user))
-        return found
 
     def claims(self) -> dict[str, Claim]:
         """Who collects whom now."""

@@ -205,3 +205,21 @@ def test_users_that_were_given_up_are_collected_again_after_a_retry(stage: Stage
     assert (depth, [(each.user, each.direction) for each in found]) == (0, [(user, "followers")])
     again = _worked(stage, queues.url, "poison.1")
     assert [line["user"] for line in _lists(again)] == [user]
+
+
+def test_a_list_that_failed_is_read_again_after_a_retry_though_the_other_of_its_user_did_not(
+    stage: Stage, queues: Queues
+) -> None:
+    keys = _planned(stage, "half", 1, 1, direction="both")
+    user = stage.accounts[0]
+    begin_crawl(stage.store, keys, stage.collection("half"))  # type: ignore[arg-type]
+    lists = f"GET /2/users/{user}"
+    last = {"on": f"{lists}/following", "do": "delay", "seconds": 0.5}
+    stage.control.faults([{"on": f"{lists}/followers", "do": "not-found"}, last])
+    first = _worked(stage, queues.url, "half.1")
+    stage.control.faults([])
+    assert [line["outcome"] for line in _lists(first)] == ["failed", "complete"]
+    _, found = retry(latest(stage, "half"), stage.work / "closing", dry_run=False)
+    assert [(each.user, each.direction) for each in found] == [(user, "followers")]
+    again = _worked(stage, queues.url, "half.1")
+    assert {line["direction"]: line["outcome"] for line in _lists(again)}["followers"] == "complete"
