@@ -4,6 +4,8 @@ import json
 import math
 from typing import Any
 
+_LONGEST = len(str(1 << 64))
+
 
 def loaded(text: str | bytes, *, constants: bool = False) -> Any:
     """The value in the text; raises ValueError, and RecursionError where it is nested too deeply.
@@ -17,7 +19,9 @@ def loaded(text: str | bytes, *, constants: bool = False) -> Any:
 
 def _whole(text: str) -> int | float | None:
     # Python itself reads no more than 4,300 digits, and orjson writes no more than 64 bits.
-    return int(text) if len(text) < len(str(1 << 63)) else _finite(text)
+    if len(text) <= _LONGEST and -(1 << 63) <= (found := int(text)) < 1 << 64:
+        return found
+    return _finite(text)
 
 
 def _finite(text: str) -> float | None:
