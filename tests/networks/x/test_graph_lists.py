@@ -351,18 +351,28 @@ def test_a_hiccup_of_minutes_is_waited_for_and_after_a_longer_one_the_list_conti
     assert (again["outcome"], again["received"], again["from"]) == ("complete", len(truth), end["from"])
 
 
-def test_an_end_that_x_gives_in_two_harvests_is_the_end(faulty: Stage) -> None:
-    hub = faulty.accounts[0]
-    faulty.add("ends", type="graph", users={hub: {}})
-    lost = [{"on": _FOLLOWERS, "do": "lost-token"}]
-    faulty.control.faults(lost)
-    ended = faulty.harvest("ends")
-    assert [end["outcome"] for end in lists_of(faulty, ended)] == ["failed"]
-    faulty.edit("ends", partial(_asking_again, at=ended.summary["harvest_timestamp"]))
-    faulty.control.faults(lost)
-    (end,) = lists_of(faulty, faulty.harvest("ends"))
-    assert (end["outcome"], end["received"]) == ("complete", 1000)
-    assert "in two harvests" in end["why"]
+# What X does in two harvests, one after the other, and how the second of them ends the list.
+_TWICE = {
+    "an end": (("lost-token", "lost-token"), "complete", ", in two harvests"),
+    "tokens that cannot be sent": (("long-token", "long-token"), "cut", " characters"),
+    "empty pages, and an end": (("empty-page", "lost-token"), "failed", " that the profile counts"),
+}
+
+
+@pytest.mark.parametrize(("twice", "outcome", "why"), _TWICE.values(), ids=_TWICE)
+def test_what_x_does_in_two_harvests_ends_the_list_and_only_two_ends_make_it_complete(
+    faulty: Stage, twice: tuple[str, str], outcome: str, why: str
+) -> None:
+    hub, name = faulty.accounts[0], "-".join(("twice", *twice))
+    faulty.add(name, type="graph", users={hub: {}})
+    ends = []
+    for do in twice:
+        faulty.control.faults([{"on": _FOLLOWERS, "do": do}])
+        ended = faulty.harvest(name)
+        ends += lists_of(faulty, ended)
+        faulty.edit(name, partial(_asking_again, at=ended.summary["harvest_timestamp"]))
+    assert [end["outcome"] for end in ends] == ["failed", outcome]
+    assert ends[1]["why"].endswith(why)
 
 
 def test_a_page_that_comes_again_by_ever_new_tokens_ends_the_list(faulty: Stage) -> None:

@@ -95,7 +95,8 @@ class AccountList:
             line, who, more = self._line(outcome, why)
         patch: Tree = {}
         if outcome == FAILED and page:
-            patch = self._chains({"from": self._begun, "said": self._said, "stood": True})
+            stood = page.next_token is None or None
+            patch = self._chains({"from": self._begun, "said": self._said, "stood": stood})
         elif outcome != FAILED and self._began_before:
             patch = self._chains(None)
         if outcome == COMPLETE and not self._crawl.depth and self._user in self._job.collection["users"]:

@@ -92,8 +92,11 @@ class ListPages:
             outcome, why = FAILED, f"X ended it with an empty page, {of}"
         elif is_empty:
             outcome, why = COMPLETE, "X ended it with an empty page"
+        elif page.broken_token:
+            # There is a next page, so that no number of harvests makes the list complete.
+            return CUT if self._stood else FAILED, page.broken_token
         elif self.may_go_on(page, self.received):
-            outcome, why = FAILED, page.broken_token or f"X ended it with a full page, {of}"
+            outcome, why = FAILED, f"X ended it with a full page, {of}"
         else:
             outcome, why = COMPLETE, f"X ended it {of}" if self._lacks_many(self.received) else ""
         return (COMPLETE, f"{why}, in two harvests") if outcome == FAILED and self._stood else (outcome, why)
