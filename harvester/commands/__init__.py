@@ -14,7 +14,7 @@ from harvester.commands.cli.group import Deferred as Deferred
 from harvester.commands.cli.group import Group as Group
 from harvester.commands.cli.printed_commands import complete, forget_typed
 from harvester.commands.cli.terminal import printable_output
-from harvester.errors import Exit, HarvesterError, Terminated
+from harvester.errors import Exit, HarvesterError, interruption
 from harvester.errors.files import in_words
 from harvester.monitoring.scrubber import SecretFilter
 from harvester.settings import JSON, TEXT
@@ -54,9 +54,11 @@ def _run(command: click.Command, arguments: Sequence[str] | None) -> int:
         with suppress(OSError):
             # The terminal may be gone.
             click.echo("Interrupted.", err=True)
-        end = error.__cause__ or error
-        return end.exit_code if isinstance(end, Terminated) else int(Exit.INTERRUPTED)
+        return interruption(error) or int(Exit.INTERRUPTED)
     except OSError as error:
+        if code := interruption(error):
+            # So is it where the words about an interruption could not be written.
+            return code
         log.debug("The whole of it:", exc_info=error)
         say_error(str(in_words(error)))
         if not error.filename:

@@ -36,6 +36,15 @@ class Terminated(KeyboardInterrupt):
         self.exit_code = 128 + number
 
 
+def interruption(error: BaseException | None) -> int:
+    """The exit code where Ctrl-C or a signal led to this error; else 0."""
+    while error and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    if error is None:
+        return int(Exit.OK)
+    return error.exit_code if isinstance(error, Terminated) else int(Exit.INTERRUPTED)
+
+
 class HarvesterError(Exception):
     """A failure told in words: what happened and where, each single problem, and what to do next.
 

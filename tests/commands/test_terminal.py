@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from hypothesis import strategies as st
 from harvester.collection import history
 from harvester.commands import run
 from harvester.commands.cli.terminal import PrintableFormatter
+from harvester.errors import Terminated
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 from harvester.text import printable, printable_lines
@@ -188,6 +190,31 @@ def test_an_output_that_is_closed_is_one_line(
     monkeypatch.setattr(sys, "stdout", None)
     assert run(command, []) == 1
     assert capsys.readouterr().err == "The output cannot be used: Bad file descriptor.\n"
+
+
+class _Gone(io.StringIO):
+    """A terminal that was closed."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+@pytest.mark.parametrize("form", ["", "bar", "none"])
+@pytest.mark.parametrize("terminal", [io.StringIO, _Gone])
+def test_the_exit_code_tells_the_signal_also_beside_a_meter_and_without_a_terminal(
+    terminal: type[io.StringIO], form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from harvester.commands.cli.progress_meter import meter
+
+    @click.command()
+    @click.argument("number", type=int)
+    def command(number: int) -> None:
+        with meter(form) if form else nullcontext():
+            raise Terminated(number)
+
+    monkeypatch.setattr(sys, "stderr", terminal())
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        assert run(command, [str(int(number))]) == 128 + number
 
 
 def _interrupted(*words: str, imports: int, folder: Path) -> tuple[int, str]:

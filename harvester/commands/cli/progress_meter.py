@@ -10,7 +10,7 @@ import click
 import orjson
 
 from harvester.clock import Clock, SystemClock
-from harvester.errors import Exit
+from harvester.errors import interruption
 from harvester.text import printable
 
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -42,7 +42,7 @@ def progress_option(command: _F) -> _F:
 def meter(form: str, *, interrupted: str = _INTERRUPTED, clock: Clock | None = None) -> Iterator[Show]:
     """Call what this yields as often as you like with words, and numbers by their names.
 
-    `interrupted` is said after Ctrl-C; with an empty text nothing is.
+    `interrupted` is said after Ctrl-C or a signal; with an empty text nothing is.
     """
     if form == AUTO:
         form = BAR if _at_a_terminal() else TEXT
@@ -66,12 +66,12 @@ def meter(form: str, *, interrupted: str = _INTERRUPTED, clock: Clock | None = N
 
     try:
         yield show
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         if not interrupted:
             click.echo("", err=True)
             raise
         click.echo(f"\n{interrupted}", err=True)
-        raise click.exceptions.Exit(Exit.INTERRUPTED) from None
+        raise click.exceptions.Exit(interruption(error)) from None
     finally:
         if form == BAR and last != began:
             _redraw("")

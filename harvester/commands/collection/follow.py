@@ -14,7 +14,7 @@ from harvester.commands.cli.progress_meter import meter
 from harvester.commands.cli.workspace import Workspace
 from harvester.commands.harvest_stop import end_harvest
 from harvester.documents import HarvestSummary
-from harvester.errors import Exit, Terminated
+from harvester.errors import Exit, Terminated, interruption
 from harvester.harvest.summary import progress_words
 from harvester.store.keys import CollectionKeys
 from harvester.text import printable_lines
@@ -69,7 +69,7 @@ def _follow(workspace: Workspace, keys: CollectionKeys, *, form: str, as_json: b
             click.echo("Started", err=err)
         _watch(workspace, keys, form)
     except KeyboardInterrupt as error:
-        interrupted = error.exit_code if isinstance(error, Terminated) else int(Exit.INTERRUPTED)
+        interrupted = interruption(error)
         if not _end(workspace, keys):
             return interrupted
     ended = workspace.compute.ended(keys.id)
