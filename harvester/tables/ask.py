@@ -3,16 +3,13 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 
 from harvester.errors import Exit, HarvesterError
 from harvester.tables import columns
-from harvester.tables.duck import connected, in_words, literal
-
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
+from harvester.tables.duck import Connection, connected, in_words, literal
 
 _AT_ONCE = 1000
 _COLUMNS = "docs/tables.md lists the tables and their columns."
@@ -28,7 +25,7 @@ ONCE = (
 @contextmanager
 def opened(
     paths: Mapping[str, Sequence[str]], folder: Path, *, memory_mb: int = 512, threads: int = 2
-) -> Iterator["DuckDBPyConnection"]:
+) -> Iterator[Connection]:
     """A database with a view for each table of these files, without access to anything else."""
     listed = [path for of_table in paths.values() for path in of_table]
     with connected(folder, memory_mb=memory_mb, threads=threads) as connection:
@@ -54,12 +51,11 @@ def _view(table: str, paths: Sequence[str]) -> str:
     )
 
 
-def answer(connection: "DuckDBPyConnection", statement: str) -> tuple[list[str], Iterator[tuple[Any, ...]]]:
+def answer(connection: Connection, statement: str) -> tuple[list[str], Iterator[tuple[Any, ...]]]:
     """The names of the columns, and an iterator over the rows."""
     with in_words("The query failed", hint=_COLUMNS):
         connection.execute(_only_select(connection, statement))
-        names = [each[0] for each in connection.description or ()]
-    return _told_apart(names), _rows(connection)
+    return _told_apart(connection.names), _rows(connection)
 
 
 def _told_apart(names: Sequence[str]) -> list[str]:
@@ -71,7 +67,7 @@ def _told_apart(names: Sequence[str]) -> list[str]:
     return found
 
 
-def _rows(connection: "DuckDBPyConnection") -> Iterator[tuple[Any, ...]]:
+def _rows(connection: Connection) -> Iterator[tuple[Any, ...]]:
     while True:
         with in_words("The query failed", hint=_COLUMNS):
             rows = connection.fetchmany(_AT_ONCE)
@@ -80,7 +76,7 @@ def _rows(connection: "DuckDBPyConnection") -> Iterator[tuple[Any, ...]]:
         yield from rows
 
 
-def _only_select(connection: "DuckDBPyConnection", statement: str) -> "duckdb.Statement":
+def _only_select(connection: Connection, statement: str) -> "duckdb.Statement":
     found = connection.extract_statements(statement)
     if len(found) != 1 or found[0].type != duckdb.StatementType.SELECT:
         raise HarvesterError(

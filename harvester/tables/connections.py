@@ -5,14 +5,11 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from harvester.tables.ask import opened
-from harvester.tables.duck import in_words
+from harvester.tables.duck import Connection, in_words
 from harvester.tables.posts import MOMENT, Doubtful
-
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
 
 TABLES = ("posts", "accounts")
 MENTION, REPOST, REPLY, QUOTE = "mention", "repost", "reply", "quote"
@@ -23,7 +20,7 @@ _AT_ONCE = 1000
 class Connections:
     """The connections from an account to another one, while the tables are open."""
 
-    connection: "DuckDBPyConnection"
+    connection: Connection
 
     def edges(self) -> Iterator[tuple[Any, ...]]:
         """Source, target, first and last time, a post of the first time, weight, and the number of each KIND.

@@ -1,32 +1,82 @@
 """DuckDB as this project uses it: bounded in memory, one folder for what does not fit, errors in words."""
 
 import tempfile
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import wait
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, TypeVar
 
 import duckdb
 
+from harvester.clock import in_background
 from harvester.errors import HarvesterError
 
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
+_T = TypeVar("_T")
 
 # In addition, the process needs memory to read records, and some that DuckDB does not count: 250 MB in all.
 MEMORY_MB = 128
 # A group is held in memory while it is written; readers pass over those whose ids or times are others.
 ROW_GROUP = 50_000
+_INTERRUPTS = 0.05
 # The last is its word for data that does not fit in memory, nor in the folder for temporary files.
 _NO_ROOM = ("No space left", "Disk quota exceeded", "File too large", "failed to offload data block")
+
+
+class Connection:
+    """A connection whose queries end at Ctrl-C and at signals, which DuckDB itself does not always hear."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+
+    def execute(self, statement: str | duckdb.Statement, parameters: Sequence[Any] = ()) -> "Connection":
+        self._call(lambda: self._connection.execute(statement, list(parameters)))
+        return self
+
+    def fetchone(self) -> tuple[Any, ...] | None:
+        return self._call(self._connection.fetchone)
+
+    def fetchmany(self, most: int) -> list[tuple[Any, ...]]:
+        return self._call(lambda: self._connection.fetchmany(most))
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        return self._call(self._connection.fetchall)
+
+    def extract_statements(self, text: str) -> list[duckdb.Statement]:
+        return self._connection.extract_statements(text)
+
+    def cursor(self) -> "Connection":
+        return Connection(self._connection.cursor())
+
+    def close(self) -> None:
+        self._connection.close()
+
+    @property
+    def names(self) -> list[str]:
+        """The columns of the answer."""
+        return [each[0] for each in self._connection.description or ()]
+
+    def _call(self, act: Callable[[], _T]) -> _T:
+        if threading.current_thread() is not threading.main_thread():
+            return act()
+        # Signals are heard in this thread, once it has left DuckDB.
+        call = in_background(act, name="DuckDB")
+        try:
+            return call.result()
+        except KeyboardInterrupt:
+            # One that comes before the query begins is forgotten.
+            while not wait([call], _INTERRUPTS).done:
+                self._connection.interrupt()
+            raise
 
 
 @contextmanager
 def connected(
     folder: Path, *, memory_mb: int = MEMORY_MB, threads: int = 1, file: Path | None = None
-) -> Iterator["DuckDBPyConnection"]:
+) -> Iterator[Connection]:
     """A database in memory or in a `file`, which spills into `folder`; nothing is fetched from a network."""
-    connection = duckdb.connect(
+    opened = duckdb.connect(
         str(file or ":memory:"),
         config={
             "threads": str(threads),
@@ -36,6 +86,7 @@ def connected(
             "autoload_known_extensions": "false",
         },
     )
+    connection = Connection(opened)
     try:
         connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
         yield connection

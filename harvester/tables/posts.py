@@ -21,7 +21,7 @@ from harvester.tables.catalog import Catalog, catalog
 from harvester.tables.local import left_out, local_paths
 
 if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
+    from harvester.tables.duck import Connection
 
 log = logging.getLogger("twarc-cloud")
 
@@ -88,7 +88,7 @@ class TablePosts:
 class Asked:
     """A question to the posts, while they are open."""
 
-    connection: "DuckDBPyConnection"
+    connection: "Connection"
 
     def rows(self, names: Sequence[str], where: str) -> Iterator[tuple[PostRow, str, int]]:
         """The posts for which an SQL condition holds, with these columns; with the file and line of each."""

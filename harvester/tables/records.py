@@ -3,18 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import msgspec
 
 from harvester.networks.rows import AccountRow
 from harvester.reading import Line
 from harvester.tables import columns
-from harvester.tables.duck import connected, in_words, literal, parquet
+from harvester.tables.duck import Connection, connected, in_words, literal, parquet
 from harvester.tables.spool import Spool
-
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
 
 _encode = msgspec.json.Encoder().encode
 
@@ -83,9 +79,7 @@ def _of_rows(table: str, spool: Spool, file: str) -> str:
     )
 
 
-def _derived(
-    connection: "DuckDBPyConnection", posts: Path, folder: Path, notes: dict[str, str]
-) -> Iterator[Part]:
+def _derived(connection: Connection, posts: Path, folder: Path, notes: dict[str, str]) -> Iterator[Part]:
     """The tables that are derived from posts; none without rows."""
     connection.execute(f"CREATE VIEW posts AS SELECT * FROM read_parquet({literal(str(posts))})")
     for table, derived in columns.DERIVED.items():
@@ -94,7 +88,7 @@ def _derived(
             yield Part(table, path, rows)
 
 
-def _write(connection: "DuckDBPyConnection", statement: str) -> int:
+def _write(connection: Connection, statement: str) -> int:
     (written,) = connection.execute(statement).fetchone() or (0,)
     return int(written)
 

@@ -2,12 +2,14 @@
 
 import os
 import resource
+import signal
+import threading
 from pathlib import Path
 
 import orjson
 import pytest
 
-from harvester.errors import Exit, HarvesterError
+from harvester.errors import Exit, HarvesterError, Terminated
 from harvester.store.folder import FolderStore
 from harvester.store.keys import CollectionKeys
 from harvester.tables.ask import answer, opened
@@ -167,3 +169,19 @@ def test_a_query_that_does_not_fit_on_the_disk_for_temporary_files_says_so(tmp_p
                 list(answer(connection, "SELECT md5(range::VARCHAR) AS a FROM range(2000000) ORDER BY a")[1])
         finally:
             resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_a_signal_ends_a_query(tmp_path: Path, threads: int) -> None:
+    """DuckDB made it an error without words, or heard it only at the end of the query."""
+
+    def hear(number: int, _: object) -> None:
+        raise Terminated(number)
+
+    before = signal.signal(signal.SIGTERM, hear)
+    try:
+        with opened({}, tmp_path, threads=threads) as connection, pytest.raises(Terminated):
+            threading.Timer(0.1, os.kill, [os.getpid(), signal.SIGTERM]).start()
+            list(answer(connection, "SELECT count(*) FROM range(20000000000) found(n) WHERE n % 7 = 3")[1])
+    finally:
+        signal.signal(signal.SIGTERM, before)
