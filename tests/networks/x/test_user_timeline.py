@@ -1,12 +1,14 @@
 """Timelines: what is asked for, what is kept, and that no user's trouble is another's."""
 
 from collections import Counter
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harvester.clock import Stop
+from harvester.collection.changeset import patched
 from harvester.errors import Exit
 from tests.support.harvest_stage import DAY, Ended, Stage, checked_by_sha256sum, staged
 
@@ -99,6 +101,12 @@ def test_users_are_looked_up_again_in_the_rhythm_asked_for(tmp_path: Path) -> No
         assert "users_looked_up" not in stage.harvest("accounts").summary["counts"]
         stage.clock.advance(2 * DAY)
         assert stage.harvest("accounts").summary["counts"]["users_looked_up"] == 2
+        # A clock that was ahead noted a day that is still to come.
+        ahead = f"{stage.clock.now() + timedelta(days=400):%Y-%m-%d}"
+        stage.edit(
+            "accounts", lambda tree: patched(tree, {"users": {stage.accounts[0]: {"looked_up": ahead}}})
+        )
+        assert stage.harvest("accounts").summary["counts"]["users_looked_up"] == 1
 
 
 def test_an_account_that_is_known_by_name_has_its_profile_stored_and_its_renaming_seen(

@@ -187,7 +187,8 @@ def _due(user: User, *, days: int, now: datetime) -> bool:
         # `screennames` has found the name already, and only that.
         return bool(days) or not (user.get("screen_name") or user.get("since_id"))
     then = datetime.fromisoformat(looked_up).replace(tzinfo=UTC)
-    return bool(days) and then + timedelta(days=days) <= now
+    # A day that is still to come was noted by a clock that was wrong.
+    return bool(days) and not now - timedelta(days=days) < then <= now + timedelta(days=1)
 
 
 def _batches(ids: list[str]) -> Iterator[list[str]]:
