@@ -64,8 +64,8 @@ class Sessions:
                 text = text.replace(secret, "[hidden]")
         return text
 
-    def is_endless(self, answer: Reply) -> None:
-        """End this answer at a stop, which waits for the end of others."""
+    def cut_at_stop(self, answer: Reply) -> None:
+        """A stop ends this answer at once; for others it waits."""
         self._sockets.add_endless(answer.raw.connection.wire)
 
     def close(self) -> None:

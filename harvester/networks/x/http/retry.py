@@ -197,7 +197,7 @@ class Exchange:
             if response.status == 200:
                 self.windows.learn(endpoint.window, response.headers)
                 self.billing.add(endpoint.name)
-                self._sessions.is_endless(response)
+                self._sessions.cut_at_stop(response)
                 return response
             headers = response.headers
             body = whole(response.raw, self.clock)
