@@ -35,6 +35,14 @@ def crawl_owner(tree: Mapping[str, Any]) -> str:
     return str(tree.get(WORKER_OF) or tree["id"])
 
 
+def start_command(tree: Mapping[str, Any]) -> str:
+    """What starts the harvests of a collection of the kind graph."""
+    owner = crawl_owner(tree)
+    return (
+        f"graph workers start {owner}" if WORKER_OF in tree or WORKERS in tree else f"collection once {owner}"
+    )
+
+
 def worker_tree(tree: Mapping[str, Any], number: int) -> Tree:
     """The collection that is one worker of this one."""
     profiles = profiles_of(tree)

@@ -9,6 +9,7 @@ from pathlib import Path
 from harvester.clock import timestamp
 from harvester.collection import history
 from harvester.collection.begun_crawl import BEGUN
+from harvester.collection.workers import start_command
 from harvester.documents import Tree
 from harvester.documents.lists import ListEnd, list_ends
 from harvester.errors import Exit, HarvesterError
@@ -56,12 +57,9 @@ def remakeable(crawl: Crawl) -> int:
 def _require_finished(crawl: Crawl) -> None:
     """Raise where a harvest did not end: not all of its lists are known, and it may be of the last depth."""
     if left := crawl.unfinished():
-        start = (
-            f"graph workers start {crawl.keys.id}" if crawl.harvested else f"collection once {crawl.keys.id}"
-        )
         raise HarvesterError(
             f"A harvest of {left[0].id} did not end, and what it left is not stored yet.",
-            hint=f"The next one finishes it: `{start}`.",
+            hint=f"The next one finishes it: `{start_command(crawl.tree)}`.",
             exit_code=Exit.RETRY_LATER,
         )
 

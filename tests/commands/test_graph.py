@@ -8,7 +8,10 @@ from typing import Any
 
 import pytest
 
+from harvester.clock import Stop, SystemClock
 from harvester.errors import Exit
+from harvester.graph.workers.begin import begin_crawl
+from harvester.harvest.lock import Lock
 from harvester.store.keys import CollectionKeys
 from tests.support.cli_session import Person, at_a_terminal
 from tests.support.crawls import crawl, frontiers, here_of, latest, lines_of, truth, visits
@@ -174,6 +177,23 @@ def test_lists_that_failed_are_collected_again_when_a_person_wants_it(stage: Sta
     crawl(stage, "fails")
     assert frontiers(stage, "fails") == truth(stage, seeds, depths=0)
     assert "No list of depth 0 of fails has failed." in person.output("graph", "retry", "fails")
+
+
+def test_what_continues_a_crawl_with_workers_is_named(stage: Stage, person: Person) -> None:
+    (seed,) = stage.accounts[40:41]
+    tree: dict[str, Any] = {"type": "graph", "users": {seed: {}}, "graph": {}, "workers": {"profiles": ["a"]}}
+    keys, worker = stage.add("shared", **tree), CollectionKeys("shared.1")
+    begin_crawl(stage.store, keys, stage.collection("shared"))  # type: ignore[arg-type]
+    latest(stage, "shared").marks(0).mark_done(seed, {"outcome": "failed"})
+    start = "`graph workers start shared`"
+    assert f"{start} starts it." in person("graph", "retry", "shared").err
+    stage.store.create(worker.checkpoint, b"{}")
+    left = person("graph", "reselect", "shared")
+    assert f"A harvest of {worker.id} did not end" in left.err
+    assert f"{start}." in left.err
+    lock = Lock(stage.store, worker.lock, clock=SystemClock(), stop=Stop(), owner="another")
+    lock.acquire()
+    assert f"A harvest of {worker.id} is already running" in person("graph", "reselect", "shared").err
 
 
 def test_a_frontier_is_printed_written_and_taken_as_it_is_by_a_collection_of_timelines(

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harvester.collection.workers import start_command
 from harvester.commands.cli.amounts import Dollars
 from harvester.commands.cli.output import (
     advise,
@@ -22,6 +23,7 @@ from harvester.text import counted
 
 if TYPE_CHECKING:
     from harvester.documents import Tree
+    from harvester.graph.crawls import Crawl
 
 
 @click.command("approve", help="Approve the cost of a depth of the crawl of COLLECTION_ID.")
@@ -47,7 +49,7 @@ def approve(
         print_json({"id": collection_id, "depth": depth, "approved_usd": usd})
         return
     print_line(f"Depth {depth} of {collection_id} is approved for ${usd:,.2f}.")
-    advise(f"`collection once {collection_id}` collects it.")
+    advise(f"`{start_command(found.tree)}` collects it.")
 
 
 @click.command(
@@ -65,7 +67,7 @@ def reselect(collection_id: str, dry_run: bool, as_json: bool, form: str, worksp
     from harvester.graph.reopen import reselect as select_again
 
     found = crawl_of(workspace, collection_id)
-    require_idle(workspace, found.keys)
+    _require_idle(workspace, found)
     with meter(form) as show:
 
         def tell(words: str, number: int) -> None:
@@ -101,8 +103,7 @@ def retry(collection_id: str, dry_run: bool, as_json: bool, workspace: Workspace
     from harvester.graph.reopen import retry as retry_lists
 
     found = crawl_of(workspace, collection_id)
-    for each in (found.keys, *found.harvested):
-        require_idle(workspace, each)
+    _require_idle(workspace, found)
     depth, lists = retry_lists(found, scratch_of(workspace, collection_id), dry_run=dry_run)
     if as_json:
         names = [{"user": each.user, "direction": each.direction} for each in lists]
@@ -113,4 +114,9 @@ def retry(collection_id: str, dry_run: bool, as_json: bool, workspace: Workspace
         print_line(f"No list of depth {depth} of {collection_id} has failed.")
     elif not announce_dry_run(dry_run, f"have {what} of {collection_id} collected again"):
         print_line(f"The next harvest of {collection_id} collects {what} again.")
-        advise(f"`collection once {collection_id}` starts it.")
+        advise(f"`{start_command(found.tree)}` starts it.")
+
+
+def _require_idle(workspace: Workspace, crawl: "Crawl") -> None:
+    for each in (crawl.keys, *crawl.harvested):
+        require_idle(workspace, each)

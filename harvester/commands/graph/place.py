@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harvester.collection.kinds import is_crawl
+from harvester.collection.workers import start_command
 from harvester.commands.cli.workspace import Workspace
 from harvester.commands.collection.ready import require_collection
 from harvester.documents import Collection
@@ -21,7 +22,7 @@ def crawl_of(workspace: Workspace, collection_id: str) -> "Crawl":
     keys, tree = require_graph(workspace, collection_id)
     found = crawls.latest(workspace.store, keys, {**tree})
     if found is None:
-        raise _no_crawl(workspace, keys)
+        raise _no_crawl(workspace, keys, tree)
     return found
 
 
@@ -38,7 +39,7 @@ def require_graph(workspace: Workspace, collection_id: str) -> tuple[CollectionK
     return keys, tree
 
 
-def _no_crawl(workspace: Workspace, keys: CollectionKeys) -> HarvesterError:
+def _no_crawl(workspace: Workspace, keys: CollectionKeys, tree: Collection) -> HarvesterError:
     from harvester.harvest import catalog
 
     if catalog.live_lock(workspace.store, keys):
@@ -46,9 +47,9 @@ def _no_crawl(workspace: Workspace, keys: CollectionKeys) -> HarvesterError:
         hint = f"`harvest running {keys.id}` shows how far it is."
     elif catalog.died(workspace.store, keys):
         message = f"A harvest of {keys.id} did not end, and its crawl is not stored yet."
-        hint = f"The next one finishes it: `collection once {keys.id}`."
+        hint = f"The next one finishes it: `{start_command(tree)}`."
     else:
-        message, hint = f"{keys.id} has no crawl yet.", f"`collection once {keys.id}` begins one."
+        message, hint = f"{keys.id} has no crawl yet.", f"`{start_command(tree)}` begins one."
     return HarvesterError(message, hint=hint, exit_code=Exit.USAGE)
 
 
