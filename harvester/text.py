@@ -13,7 +13,7 @@ _JOINERS = "\u200c\u200d"
 # Of 64 bits.
 _MOST_DIGITS = 20
 # A further line that does not continue a list, after a comma.
-_CONTINUED = re.compile(r"[^,\s][^\S\n]*\n\s*([^=\s]+)")
+_CONTINUED = re.compile(r"[^,\s][^\S\n]*\n\s*(?:(\w+)\s*[=:])?")
 _COMMENT = re.compile(r"\s[;#]\s")
 # Of those that Unicode has as marks, the ones that are never shown.
 _UNSEEN_MARKS = {"\u034f", *map(chr, range(0xFE00, 0xFE10))}
@@ -36,8 +36,9 @@ def slips_in(text: str, *, typed: bool) -> Iterator[str]:
     if not typed and _COMMENT.search(text):
         yield f"is {text!r}; put the comment on a line of its own"
     if further := _CONTINUED.search(text):
-        # Not what stands there, which may be a secret.
-        yield f"goes on in the line of {further[1]}, as that is indented; begin it at its first column"
+        # Its value may be a secret, and so may a line that is only a value.
+        line = f"the indented line of {further[1]}" if further[1] else "an indented line"
+        yield f"continues on {line}; remove the indent"
 
 
 def printable(text: str) -> str:

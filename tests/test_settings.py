@@ -231,10 +231,8 @@ def test_what_an_ini_cannot_be_read_for_is_told_without_its_lines(tmp_path: Path
         ('collections_path = "my data"', 'collections_path is in quotes: "my data"; write it without them.'),
         ("temp = 'x'", "temp is in quotes: 'x'; write it without them."),
         ("temp = x ; the big disk", "temp is 'x ; the big disk'; put the comment on a line of its own."),
-        (
-            "temp = x\n  region = y",
-            "temp goes on in the line of region, as that is indented; begin it at its first column.",
-        ),
+        ("temp = x\n  region = y", "temp continues on the indented line of region; remove the indent."),
+        ("temp = x\n  secret", "temp continues on an indented line; remove the indent."),
         ("temp = x # the big disk", "temp is 'x # the big disk'; put the comment on a line of its own."),
     ],
 )

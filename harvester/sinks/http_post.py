@@ -93,7 +93,7 @@ class Address:
             try:
                 host, port = through.hostname, through.port or 80
             except ValueError:
-                raise OSError("the address of the proxy has no port that can be") from None
+                raise OSError("the port of the proxy is not a number up to 65535") from None
         if self._context is None:
             return http.client.HTTPConnection(host, port, timeout=self._within)
         made = http.client.HTTPSConnection(host, port, timeout=self._within, context=self._context)

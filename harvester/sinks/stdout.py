@@ -84,7 +84,7 @@ def _write(out: int, data: bytes) -> None:
         try:
             view = view[os.write(out, view) :]
         except BlockingIOError:
-            # Whose pipe it is does not want to be kept waiting, and so nor are those who share it.
+            # Another program made the pipe non-blocking; it stays so, for the programs that share it.
             select.select([], [out], [])
 
 

@@ -283,7 +283,7 @@ class TestWebhook:
 
     def test_a_proxy_without_a_port_that_can_be_is_told(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:99999")
-        with pytest.raises(SinkAway, match="the address of the proxy has no port"):
+        with pytest.raises(SinkAway, match="the port of the proxy is not a number"):
             _webhook(Receiver(url="https://receiver.invalid/")).deliver(_messages(1))
 
     def test_nothing_listens(self) -> None:
