@@ -152,15 +152,16 @@ def _beside(goal: Path) -> Path:
 def _rename(made: Path, goal: Path, *, replaces: bool) -> None:
     """Give a folder its name; what got that name since the export began is kept."""
     old = _beside(goal)
-    if replaces:
-        with suppress(FileNotFoundError):
-            goal.rename(old)
     try:
+        if replaces:
+            with suppress(FileNotFoundError):
+                goal.rename(old)
         made.rename(goal)
-    except OSError as error:
+    except BaseException as error:
+        # Also after a signal: until the new folder has the name, the old one is kept.
         with suppress(OSError):
             old.rename(goal)
-        if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+        if isinstance(error, OSError) and error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
             raise _made_meanwhile(goal) from error
         raise
     finally:

@@ -147,6 +147,26 @@ def test_what_another_program_makes_meanwhile_is_kept(tmp_path: Path) -> None:
     assert [path.name for path in goal.iterdir()] == ["13.gz"]
 
 
+def test_a_signal_while_a_folder_is_replaced_keeps_the_old_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    goal, rename = tmp_path / "users", Path.rename
+    goal.mkdir()
+    (goal / "12.gz").write_bytes(b"old")
+
+    def interrupted(path: Path, to: Path) -> Path:
+        renamed = rename(path, to)
+        if path == goal:
+            raise KeyboardInterrupt
+        return renamed
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt), folder(str(goal), known_by=["*.gz"]) as made:
+        (made / "12.gz").write_bytes(b"new")
+    assert list(tmp_path.iterdir()) == [goal]
+    assert (goal / "12.gz").read_bytes() == b"old"
+
+
 def test_what_fails_in_a_folder_is_named_as_it_would_be_there(tmp_path: Path) -> None:
     goal = tmp_path / "users"
     with pytest.raises(OSError) as caught, folder(str(goal), known_by=["*.gz"]) as made:
