@@ -70,6 +70,8 @@ class SharedCrawl:
         # The users of this worker, with the lists that have not ended, and the messages that named them.
         self._open: dict[str, set[str]] = {}
         self._messages: dict[str, Message] = {}
+        # Of users with lists to be read, the others, which this worker has read before.
+        self._read_before: dict[str, set[str]] = {}
         self._over = threading.Event()
         self._unreachable_since: float | None = None
 
@@ -97,13 +99,15 @@ class SharedCrawl:
     def _before(self) -> Iterator[Waiting]:
         """Those that this worker had when it died: it holds their pages."""
         ended = self.own.ended()
+        all_of = {*self.directions}
+        self._read_before = {user: {*lines} for user, lines in ended.items() if all_of - lines.keys()}
         claims = {user: claim for user, claim in self.marks.claims().items() if self._is_mine(claim)}
         for user, lines in ended.items():
-            if lines.keys() >= {*self.directions} and not self.marks.is_done(user):
+            if lines.keys() >= all_of and not self.marks.is_done(user):
                 self.marks.mark_done(user, _outcome(lines))
                 claims.pop(user, None)
         for user, claim in sorted(claims.items(), key=lambda each: each[1].tries):
-            left = {*self.directions} - ended.get(user, {}).keys()
+            left = all_of - ended.get(user, {}).keys()
             suspect = claim.tries >= _SUSPECT
             if suspect:
                 self._until_none_is_open()
@@ -143,7 +147,8 @@ class SharedCrawl:
         Where it is not, nothing is lost with the message: who is missing is sent again.
         """
         of_this_depth = (message.crawl, message.depth) == (self.crawl, self.depth)
-        if of_this_depth and self._claimed(message.user, {*self.directions}):
+        left = {*self.directions} - self._read_before.get(message.user, set())
+        if of_this_depth and self._claimed(message.user, left):
             with self._guard:
                 self._messages[message.user] = message
             yield self._waiting(message.user)

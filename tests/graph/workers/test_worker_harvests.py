@@ -222,4 +222,4 @@ def test_a_list_that_failed_is_read_again_after_a_retry_though_the_other_of_its_
     _, found = retry(latest(stage, "half"), stage.work / "closing", dry_run=False)
     assert [(each.user, each.direction) for each in found] == [(user, "followers")]
     again = _worked(stage, queues.url, "half.1")
-    assert {line["direction"]: line["outcome"] for line in _lists(again)}["followers"] == "complete"
+    assert [(line["direction"], line["outcome"]) for line in _lists(again)] == [("followers", "complete")]
