@@ -113,6 +113,14 @@ def in_background(work: Callable[[], _T], *, name: str) -> Future[_T]:
     return call
 
 
+def interruptible(work: Callable[[], _T], *, name: str) -> _T:
+    """What `work` returns or raises. Ctrl-C and signals end the wait for it, also where it runs no Python."""
+    if threading.current_thread() is not threading.main_thread():
+        # No other thread hears them.
+        return work()
+    return in_background(work, name=name).result()
+
+
 class Backoff:
     """Pauses between tries: from `first` on each is twice the last, or longer by `step`, up to `longest`.
 

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
+from harvester.clock import interruptible
 from harvester.errors import HarvesterError, NotFound, StoreAway
 from harvester.store import Entry, Store, Stored
 from harvester.store.disk import is_gone, opened, translated
@@ -20,7 +21,6 @@ from harvester.store.folder import FolderStore
 from harvester.store.keys import ROOT
 
 if TYPE_CHECKING:
-    from obstore import GetResult
     from obstore.store import S3Credential
     from obstore.store import S3Store as Bucket
 
@@ -150,7 +150,7 @@ class S3Reader:
         from obstore.exceptions import BaseError
 
         try:
-            found = _received(bucket.get(key))
+            found = _received(bucket, key)
             begun = next(found)
             log.debug("AWS s3 GetObject /%s/%s => 200", self._store.bucket, key)
         except FileNotFoundError as error:
@@ -178,7 +178,15 @@ class S3Reader:
                     yield memoryview(piece)
 
 
-def _received(answer: "GetResult") -> Iterator[memoryview]:
+def _received(bucket: "Bucket", key: str) -> Iterator[memoryview]:
+    """The pieces of an object; obstore itself hears no signal while it waits for them."""
+    pieces = _pieces(bucket, key)
+    while (piece := interruptible(lambda: next(pieces, None), name="obstore")) is not None:
+        yield piece
+
+
+def _pieces(bucket: "Bucket", key: str) -> Iterator[memoryview]:
+    answer = bucket.get(key)
     if answer.meta["size"] <= _PIECE:
         yield memoryview(answer.bytes())
         return
