@@ -62,8 +62,9 @@ class BrokenStream:
 
     @contextmanager
     def streaming(self, **settings: Any) -> Iterator[Going]:
+        before = self.stage.opened
         with self.stage.harvesting(self.collection_id, **settings) as going:
-            until(self.stage.connected)
+            until(lambda: self.stage.opened > before)
             yield going
 
     def hear(self) -> None:
@@ -82,10 +83,10 @@ class BrokenStream:
         What would be taken for a silence of the stream passes while there is none.
         """
         behind = min(seconds, _HEARS_NOTHING)
-        before = len(self.stage.control.stream()["connections"])
+        before = self.stage.opened
         self.stage.clock.before_wait = self._published_once(seconds - behind)
         self.stage.control.disconnect("close")
-        until(lambda: len(self.stage.control.stream()["connections"]) > before and self.stage.connected())
+        until(lambda: self.stage.opened > before)
         self.stage.clock.before_wait = lambda _: None
         if behind:
             self.stage.clock.advance(behind)

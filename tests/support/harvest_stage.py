@@ -26,6 +26,7 @@ from harvester.networks.registry import usual
 from harvester.networks.repair import Known
 from harvester.networks.x import Keys, XClient
 from harvester.networks.x.post_ids import created
+from harvester.networks.x.streaming.connection import StreamConnection
 from harvester.settings import Settings
 from harvester.store import Store
 from harvester.store.folder import FolderStore
@@ -99,6 +100,17 @@ class MovableClock:
         finally:
             over.set()
             thread.join()
+
+
+class _Client(XClient):
+    """Counts the streams that it has opened, which the emulator takes for open a moment before."""
+
+    opened = 0
+
+    def stream(self, **asked: Any) -> StreamConnection:
+        connection = super().stream(**asked)
+        self.opened += 1
+        return connection
 
 
 @dataclass(frozen=True)
@@ -201,7 +213,7 @@ class Stage:
     keys: Keys = KEYS
     # Whether a stream that X refuses waits within its harvest.
     waits_for: Callable[[HarvesterError], bool] | None = None
-    clients: list[XClient] = field(default_factory=list)
+    clients: list[_Client] = field(default_factory=list)
 
     @property
     def control(self) -> emulator.Control:
@@ -275,6 +287,11 @@ class Stage:
             thread.join(60)
         assert going.ended, "the harvest did not end"
 
+    @property
+    def opened(self) -> int:
+        """How many streams the harvests have opened so far."""
+        return sum(client.opened for client in self.clients)
+
     def connected(self) -> bool:
         """Whether a stream is open and read."""
         try:
@@ -295,7 +312,7 @@ class Stage:
         )
 
     def _client(self, stop: Stop, on_wait: Callable[[str, float], None]) -> XClient:
-        client = XClient(
+        client = _Client(
             self.keys,
             base_url=self.emulated.url,
             clock=self.clock,
