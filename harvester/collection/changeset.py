@@ -57,23 +57,32 @@ def apply(tree: Tree, update: Mapping[str, Any], delete: list[Any]) -> Tree:
     """The new tree; keys to delete that are not there are passed over, `tree` stays as it is."""
     new = dict(tree)
     for key, value in update.items():
-        before = new.get(key)
-        if isinstance(before, CompactUsers) and isinstance(value, _OBJECTS):
-            new[key] = before.changed(value, partial(_applied, value))
-        elif isinstance(before, dict) and isinstance(value, _OBJECTS):
-            new[key] = apply(before, value, [])
-        else:
-            new[key] = apply({}, value, []) if isinstance(value, dict) else value
+        new[key] = _updated(new.get(key), value)
     for entry in delete:
-        if not isinstance(entry, dict):
+        if isinstance(entry, dict):
+            _delete_below(new, entry)
+        else:
             new.pop(entry, None)
-            continue
-        for key, inner in entry.items():
-            if isinstance(before := new.get(key), CompactUsers):
-                new[key] = before.changed(_named(inner), partial(_deleted, inner))
-            elif isinstance(before, dict):
-                new[key] = apply(before, {}, inner)
     return new
+
+
+def _updated(before: Any, value: Any) -> Any:
+    """The new value of a key that had the value `before`."""
+    if not isinstance(value, _OBJECTS):
+        return value
+    if isinstance(before, CompactUsers):
+        return before.changed(value, partial(_applied, value))
+    if isinstance(before, dict):
+        return apply(before, value, [])
+    return apply({}, value, []) if isinstance(value, dict) else value
+
+
+def _delete_below(new: Tree, entry: Mapping[str, list[Any]]) -> None:
+    for key, inner in entry.items():
+        if isinstance(before := new.get(key), CompactUsers):
+            new[key] = before.changed(_named(inner), partial(_deleted, inner))
+        elif isinstance(before, dict):
+            new[key] = apply(before, {}, inner)
 
 
 def _applied(update: Mapping[str, Any], users: Tree, turn: Sequence[str]) -> Tree:

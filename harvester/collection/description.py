@@ -42,19 +42,14 @@ def problems(tree: Any, rules: Rules, *, of_repairs: bool = False) -> list[str]:
 
 
 def _common_problems(tree: Tree) -> Iterator[str]:
-    collection_id = tree.get("id", "")
-    reason = id_problem(collection_id) if isinstance(collection_id, str) else "Id is not text."
-    if reason:
-        yield reason
+    yield from _id_problems(tree)
     if "type" not in tree:
         yield "Missing type."
     kind = kind_of(tree)
     kinds = [kind] if kind else KINDS.values()
     yield from unknown(tree, _KNOWN.union(*(each.known for each in kinds)), "")
     yield from _key_problems(tree)
-    check_in = tree.get("check_in", "")
-    if not isinstance(check_in, str) or not re.fullmatch(r"[\w-]*", check_in, re.ASCII):
-        yield "check_in must be the id of a Honeybadger check-in: letters, digits, '_' and '-'."
+    yield from _check_in_problems(tree)
     yield from _task_problems(tree)
     if "budget_usd" in tree and not _is_money(tree["budget_usd"]):
         yield f"budget_usd is {tree['budget_usd']!r}; it must be a number of dollars above 0, e.g. 2.50."
@@ -63,6 +58,19 @@ def _common_problems(tree: Tree) -> Iterator[str]:
     yield from shard_problems(tree)
     yield from worker_problems(tree)
     yield from _placeholders(tree, "")
+
+
+def _id_problems(tree: Tree) -> Iterator[str]:
+    collection_id = tree.get("id", "")
+    reason = id_problem(collection_id) if isinstance(collection_id, str) else "Id is not text."
+    if reason:
+        yield reason
+
+
+def _check_in_problems(tree: Tree) -> Iterator[str]:
+    check_in = tree.get("check_in", "")
+    if not isinstance(check_in, str) or not re.fullmatch(r"[\w-]*", check_in, re.ASCII):
+        yield "check_in must be the id of a Honeybadger check-in: letters, digits, '_' and '-'."
 
 
 def _sink_problems(tree: Tree, kind: Kind | None) -> Iterator[str]:

@@ -81,6 +81,8 @@ _VALUES: Mapping[str, _Choice | _Text | _Number | _Switch] = {
     "ca_file": _Text(r"[^\x00-\x1f]{1,4000}", "the name of a file"),
 }
 
+_TOPICS = ("topic", "dead_letter_topic", "position_topic")
+
 KAFKA_NEEDS = ("servers", "topic")
 KAFKA_KEYS = frozenset(_VALUES)
 
@@ -89,14 +91,17 @@ def kafka_problems(entry: Tree, where: str) -> Iterator[str]:
     """What stands against the values of an entry of type kafka."""
     wrong = [name for name, allowed in _VALUES.items() if name in entry and not allowed.allows(entry[name])]
     yield from (f"{where}.{name} is {entry[name]!r}; {_VALUES[name]}." for name in wrong)
-    if wrong:
-        return
+    if not wrong:
+        yield from _combination_problems(entry, where)
+
+
+def _combination_problems(entry: Tree, where: str) -> Iterator[str]:
+    """Values that do not go together, though each is valid alone."""
     signs_in = str(entry.get("security_protocol", "")).startswith("SASL")
     if signs_in and "secret" not in entry:
         yield f'{where} signs in with a user, so it needs "secret": "ssm:/path" or "env:NAME".'
     if "secret" in entry and not signs_in:
         yield f"{where}.secret is not used without a security_protocol that begins with SASL."
-    named = [entry.get("topic"), entry.get("dead_letter_topic"), entry.get("position_topic")]
-    given = [name for name in named if name is not None]
-    if len(given) > len(set(given)):
+    topics = [entry[key] for key in _TOPICS if entry.get(key) is not None]
+    if len(topics) > len(set(topics)):
         yield f"{where} names one topic for two purposes."

@@ -10,6 +10,7 @@ _DEEPEST = 40
 UNLIMITED = -1
 _GROUP = re.compile(r"\((?:\?:|\?P<\w+>)?")
 _REPEAT = re.compile(r"([*+?]|\{(\d*)(,?)(\d*)\})(\??)")
+_SIGNS = {"*": (0, UNLIMITED), "+": (1, UNLIMITED), "?": (0, 1)}
 _ESCAPE = re.compile(r"\\(?:x[0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|.)", re.DOTALL)
 _PLACES = {"^": "^", "$": "$", r"\A": "^", r"\Z": "$", r"\b": "b", r"\B": "B"}
 
@@ -46,6 +47,14 @@ class Repeat:
 
 class Refused(ValueError):
     """Not an expression that is offered; the message is the end of a sentence."""
+
+
+def _limits(braces: re.Match[str]) -> tuple[int, int]:
+    """Of `{2}`, `{2,}`, `{,3}` or `{2,3}`."""
+    least = int(braces[2] or 0)
+    if braces[4]:
+        return least, int(braces[4])
+    return least, UNLIMITED if braces[3] else least
 
 
 class Parser:
@@ -85,10 +94,7 @@ class Parser:
         self._at = found.end()
         if self._ahead("+"):
             raise Refused("has a possessive repeat, which is not offered")
-        least, most = {"*": (0, UNLIMITED), "+": (1, UNLIMITED), "?": (0, 1)}.get(found[1], (0, 0))
-        if found[1].startswith("{"):
-            least = int(found[2] or 0)
-            most = int(found[4]) if found[4] else UNLIMITED if found[3] else least
+        least, most = _SIGNS.get(found[1]) or _limits(found)
         if max(least, most) > MOST_PARTS:
             raise Refused(f"repeats more than {MOST_PARTS} times")
         return Repeat(part, least, most)

@@ -119,18 +119,21 @@ def _section_problems(section: Any) -> Iterator[str]:
     apps, spares = section.get("apps"), section.get("spares", [])
     if not isinstance(apps, list) or not apps or not all(map(_is_app, apps)):
         yield "shards.apps is not a list of objects with profile, rules and length."
-    elif not isinstance(spares, list) or not all(isinstance(each, str) and each for each in spares):
+    elif not isinstance(spares, list) or not all(map(_is_name, spares)):
         yield "shards.spares is not a list of names of profiles."
     elif twice := named_twice([*(app["profile"] for app in apps), *spares]):
         yield f"shards names the profile {twice} twice."
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
 
 
 def _is_app(app: Any) -> bool:
     return (
         isinstance(app, dict)
         and set(app) == {"profile", "rules", "length"}
-        and isinstance(app["profile"], str)
-        and bool(app["profile"])
+        and _is_name(app["profile"])
         and all(type(app[name]) is int and app[name] > 0 for name in ("rules", "length"))
     )
 

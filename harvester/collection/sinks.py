@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harvester.collection.kafka_sink import HOST, KAFKA_KEYS, KAFKA_NEEDS, PORT, kafka_problems
-from harvester.collection.kinds.kind import unknown
+from harvester.collection.kinds.kind import range_problems, unknown
 from harvester.documents import Tree
 from harvester.text import similar
 
@@ -19,7 +19,7 @@ _URL = re.compile(
     rf"(?::{PORT})?(?:[/?][!-~]*)?",
     re.ASCII,
 )
-_DATE = re.compile(r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:Z|\+00:00)?)?")
+_BEGIN = re.compile(r"start|now|\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d)?(?:Z|\+00:00)?)?")
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,8 @@ def _webhook_problems(entry: Tree, where: str) -> Iterator[str]:
     if not isinstance(url, str) or not _URL.fullmatch(url):
         # It may hold a password.
         yield f"{where}.url is no https:// address without a password; http:// is for this machine only."
-    for key, most in (("batch", 500), ("connections", 32)):
-        value = entry.get(key, 1)
-        if type(value) is not int or not 1 <= value <= most:
-            yield f"{where}.{key} is {value!r}; it must be a whole number from 1 to {most}."
+    yield from range_problems(entry, f"{where}.", "batch", least=1, most=500)
+    yield from range_problems(entry, f"{where}.", "connections", least=1, most=32)
 
 
 SINK_TYPES: Mapping[str, SinkType] = {
@@ -93,16 +91,24 @@ def _no_type(named: Any, where: str) -> str:
 
 
 def _common_problems(entry: Tree, where: str) -> Iterator[str]:
-    if not isinstance(name := entry.get("name", "name"), str) or not _NAME.fullmatch(name):
+    name, begin = entry.get("name", "name"), entry.get("from", "start")
+    if not _is_text(name, _NAME):
         yield f"{where}.name is {name!r}; use up to 50 letters, digits, '_' and '-'."
-    if "secret" in entry and not (isinstance(entry["secret"], str) and _SECRET.fullmatch(entry["secret"])):
+    if "secret" in entry and not _is_text(entry["secret"], _SECRET):
         # The value may be the secret itself.
         yield f'{where}.secret must say where the secret is: "ssm:/path" or "env:NAME", never hold it.'
+    yield from _enrich_problems(entry, where)
+    if not _is_text(begin, _BEGIN):
+        yield f'{where}.from is {begin!r}; use "start", "now", or a date such as 2026-11-23.'
+
+
+def _enrich_problems(entry: Tree, where: str) -> Iterator[str]:
     for key in ("enrich", "traptor_names"):
         if not isinstance(entry.get(key, False), bool):
             yield f"{where}.{key} is {entry[key]!r}; it must be true or false."
     if entry.get("traptor_names") and not entry.get("enrich"):
         yield f"{where}.traptor_names changes names of what enrich adds, which is not set."
-    begin = entry.get("from", "start")
-    if begin not in ("start", "now") and not (isinstance(begin, str) and _DATE.fullmatch(begin)):
-        yield f'{where}.from is {begin!r}; use "start", "now", or a date such as 2026-11-23.'
+
+
+def _is_text(value: Any, form: re.Pattern[str]) -> bool:
+    return isinstance(value, str) and bool(form.fullmatch(value))

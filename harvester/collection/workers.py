@@ -66,14 +66,13 @@ def as_worker(tree: Mapping[str, Any], whole: Mapping[str, Any]) -> Tree:
 
     What a depth may cost is divided among the workers. Raises where the crawl has not begun.
     """
-    crawl = (whole.get("graph") or {}).get("crawl")
+    crawl, own = _crawl_of(whole), _crawl_of(tree)
     if not crawl:
         raise HarvesterError(
             f"The crawl of {whole['id']}, of which {tree['id']} is a worker, has not begun, or is over.",
             hint=f"`graph workers start {whole['id']}` begins one.",
             exit_code=Exit.USAGE,
         )
-    own = (tree.get("graph") or {}).get("crawl") or {}
     workers = max(1, len(profiles_of(whole)))
     approved = {depth: usd / workers for depth, usd in (crawl.get("approved") or {}).items()}
     chains = own.get("chains") if own.get("started") == crawl["started"] else None
@@ -82,6 +81,11 @@ def as_worker(tree: Mapping[str, Any], whole: Mapping[str, Any]) -> Tree:
         "crawl": {**crawl, "approved": approved, "chains": chains or {}},
     }
     return {**tree, "graph": section}
+
+
+def _crawl_of(tree: Mapping[str, Any]) -> Tree:
+    """The crawl under way; empty if there is none."""
+    return (tree.get("graph") or {}).get("crawl") or {}
 
 
 def require_no_workers(tree: Mapping[str, Any]) -> None:

@@ -98,6 +98,10 @@ def _chain(error: BaseException) -> Iterator[BaseException]:
 
 
 def _cause(error: BaseException) -> Cause | None:
+    return _of_lookup_or_tls(error) or _of_text(str(error)) or _of_connection(error)
+
+
+def _of_lookup_or_tls(error: BaseException) -> Cause | None:
     if isinstance(error, ssl.SSLCertVerificationError):
         other = Cause(f"its TLS certificate is not accepted here ({error.verify_message})", _TRUST)
         return _CERTIFICATES.get(error.verify_code, other)
@@ -105,16 +109,23 @@ def _cause(error: BaseException) -> Cause | None:
         return _of_tls(error)
     if isinstance(error, socket.gaierror):
         return _LOOKUPS.get(error.errno or 0, _LOOKUPS[socket.EAI_NONAME])
-    text = str(error)
+    return None
+
+
+def _of_text(text: str) -> Cause | None:
     if refused := re.search(r"Tunnel connection failed: (\d{3})", text):
         return Cause(f"the proxy refuses the connection with HTTP status {refused[1]}", _PROXY)
     if missing := re.search(r"TLS CA certificate bundle, invalid path: (.+)", text):
         return Cause(f"there is no file of certificates {missing[1]}", "Check REQUESTS_CA_BUNDLE.")
+    return None
+
+
+def _of_connection(error: BaseException) -> Cause | None:
     if isinstance(error, OSError) and error.errno in _ERRORS:
         return _ERRORS[error.errno]
     if isinstance(error, ConnectionError) and not isinstance(error, ConnectionRefusedError):
         return _CLOSED
-    named = f"{type(error).__name__}: {text}"
+    named = f"{type(error).__name__}: {error}"
     return next((cause for pattern, cause in _TEXTS if re.search(pattern, named)), None)
 
 

@@ -50,22 +50,27 @@ def listing(operation: str, status: int, headers: Mapping[str, str], body: bytes
         root = ElementTree.fromstring(body)
         if _name(root) == "Error":
             raise refusal(operation, 500, headers, body)
-        plain = {_name(member): member.text or "" for member in root}
-        text = unquote_plus if plain.get("EncodingType") == "url" else str
-        found: dict[str, Any] = {
-            "IsTruncated": plain["IsTruncated"] == "true" if "IsTruncated" in plain else None,
-            "NextContinuationToken": plain.get("NextContinuationToken"),
-            "KeyCount": int(plain["KeyCount"]) if "KeyCount" in plain else None,
-            "Contents": [_entry(member, text) for member in _all(root, "Contents")],
-            "CommonPrefixes": [
-                {"Prefix": text(prefix.text or "")}
-                for member in _all(root, "CommonPrefixes")
-                for prefix in _all(member, "Prefix")
-            ],
-        }
+        found = _page(root)
     except (ElementTree.ParseError, ValueError, LookupError) as error:
         raise BrokenAnswer(f"a list with a missing or invalid member ({error})") from error
-    return {name: value for name, value in found.items() if value is not None} | reply(status, headers)
+    return found | reply(status, headers)
+
+
+def _page(root: ElementTree.Element) -> dict[str, Any]:
+    plain = {_name(member): member.text or "" for member in root}
+    text = unquote_plus if plain.get("EncodingType") == "url" else str
+    found = {
+        "IsTruncated": plain["IsTruncated"] == "true" if "IsTruncated" in plain else None,
+        "NextContinuationToken": plain.get("NextContinuationToken"),
+        "KeyCount": int(plain["KeyCount"]) if "KeyCount" in plain else None,
+        "Contents": [_entry(member, text) for member in _all(root, "Contents")],
+        "CommonPrefixes": [
+            {"Prefix": text(prefix.text or "")}
+            for member in _all(root, "CommonPrefixes")
+            for prefix in _all(member, "Prefix")
+        ],
+    }
+    return _without_none(found)
 
 
 def told(operation: str, status: int, headers: Mapping[str, str], body: bytes) -> dict[str, Any]:
@@ -99,7 +104,11 @@ def _entry(member: ElementTree.Element, text: Any) -> dict[str, Any]:
         "ETag": plain.get("ETag"),
         "LastModified": _date(plain.get("LastModified")),
     }
-    return {name: value for name, value in found.items() if value is not None}
+    return _without_none(found)
+
+
+def _without_none(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _all(element: ElementTree.Element, name: str) -> Iterable[ElementTree.Element]:

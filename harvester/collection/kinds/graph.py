@@ -22,6 +22,7 @@ from harvester.documents import CompactUsers, Tree
 from harvester.text import counted
 
 _LEARNED = ("crawl", "last_crawl")
+_CRAWL_SHAPES = {"started": TEXT, BEGUN: OBJECT, "depth": COUNT, "approved": OBJECT, "chains": OBJECT}
 _OF_LISTS = ("lists", "newest_first")
 # What each may be; the first is the default.
 CHOICES: Mapping[str, tuple[str, ...]] = {
@@ -40,31 +41,41 @@ def _problems(tree: Tree, rules: Rules) -> Iterator[str]:
     if not rules.has_graph:
         yield f"The network {rules.network} has no lists of followers to collect."
         return
-    users = tree.get("users")
+    yield from _seed_problems(tree.get("users"), rules)
+    section = tree.get("graph", {})
+    if not isinstance(section, dict):
+        yield misshapen("Graph", '{"direction": "followers"}')
+        return
+    yield from _section_problems(section, rules)
+    if section.get("approve") == "within_budget" and not tree.get("budget_usd"):
+        yield 'graph.approve is "within_budget", which needs a budget_usd.'
+    yield from _state_problems(section)
+
+
+def _seed_problems(users: Any, rules: Rules) -> Iterator[str]:
     if not isinstance(users, dict | CompactUsers):
         example = '{"12": {}, "13": {}}'
         yield f"A graph collection, but users is missing or no object, e.g. {example}."
     else:
         yield from user_problems(users, rules, {*LEARNED_OF_USERS, *_OF_LISTS})
-    section = tree.get("graph", {})
-    if not isinstance(section, dict):
-        yield misshapen("Graph", '{"direction": "followers"}')
-        return
+
+
+def _section_problems(section: Tree, rules: Rules) -> Iterator[str]:
     yield from unknown(section, _KNOWN, "graph.")
     yield from _choice_problems(section)
     for name in _LIMITS:
         yield from count_problems(section, name, "graph.", least=0 if name == "max_depth" else 1)
     yield from _exclude_problems(section.get("exclude"), rules)
     yield from selection.problems_of(section.get("select") or {})
-    if section.get("approve") == "within_budget" and not tree.get("budget_usd"):
-        yield 'graph.approve is "within_budget", which needs a budget_usd.'
     if section.get("update") == "new_only" and section.get("max_depth"):
         yield 'graph.update is "new_only", which is for the lists of the seeds: max_depth must be 0.'
-    shapes = {"crawl": OBJECT, "last_crawl": OBJECT}
-    yield from shape_problems(section, shapes, "graph.")
+
+
+def _state_problems(section: Tree) -> Iterator[str]:
+    """What harvests stored of the crawls, where a person has changed it."""
+    yield from shape_problems(section, dict.fromkeys(_LEARNED, OBJECT), "graph.")
     if isinstance(crawl := section.get("crawl"), dict):
-        of_crawl = {"started": TEXT, BEGUN: OBJECT, "depth": COUNT, "approved": OBJECT, "chains": OBJECT}
-        yield from shape_problems(crawl, of_crawl, "graph.crawl.")
+        yield from shape_problems(crawl, _CRAWL_SHAPES, "graph.crawl.")
     for name in _LEARNED:
         yield from _begun_problems(section.get(name), f"graph.{name}.{BEGUN}")
 

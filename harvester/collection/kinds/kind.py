@@ -142,6 +142,12 @@ def count_problems(section: Tree, key: str, where: str, *, least: int) -> Iterat
         yield f"{where}{key} is {shown}; it must be a whole number from {least} to 1,000,000,000,000."
 
 
+def range_problems(section: Tree, where: str, key: str, *, least: int, most: int) -> Iterator[str]:
+    value = section.get(key, least)
+    if type(value) is not int or not least <= value <= most:
+        yield f"{where}{key} is {value!r}; it must be a whole number from {least} to {most}."
+
+
 def count(section: Mapping[str, Any], key: str, *, default: int = 0) -> int:
     """A number that passed `problems`, be it written as a number or as text."""
     value = section.get(key)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from harvester.collection.kinds import Rules
-from harvester.collection.kinds.kind import PLACEHOLDER
+from harvester.collection.kinds.kind import PLACEHOLDER, range_problems
 from harvester.collection.kinds.names import FILTER, SEARCH
 from harvester.documents import Tree
 from harvester.networks.x.post_ids import GREATEST_ID, is_id
@@ -27,12 +27,8 @@ def _filter_problems(section: Tree) -> Iterator[str]:
         yield "filter.count_rules is not true or false."
     if section.get("attribution", FILE) not in ATTRIBUTIONS:
         yield 'filter.attribution is not "record", "file" or "off".'
-    minutes = section.get("backfill_minutes", 0)
-    if type(minutes) is not int or not 0 <= minutes <= _MOST_MINUTES:
-        yield f"filter.backfill_minutes is {minutes!r}; it must be a whole number from 0 to {_MOST_MINUTES}."
-    hours = section.get("recovery_hours", 0)
-    if type(hours) is not int or not 0 <= hours <= _MOST_HOURS:
-        yield f"filter.recovery_hours is {hours!r}; it must be a whole number from 0 to {_MOST_HOURS}."
+    yield from range_problems(section, "filter.", "backfill_minutes", least=0, most=_MOST_MINUTES)
+    yield from range_problems(section, "filter.", "recovery_hours", least=0, most=_MOST_HOURS)
     if not any(section.get(key) for key in _WORDS):
         yield "Must provide track, follow, locations, or rules for a filter."
     yield from unreadable(
