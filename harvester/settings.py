@@ -77,19 +77,15 @@ class Settings:
             raise HarvesterError(_INVALID, problems, exit_code=Exit.USAGE)
 
     def _problems(self) -> Iterator[str]:
-        yield from self._number_problems()
+        for name in (each.name for each in fields(self) if each.type in _NUMBERS):
+            value, most = getattr(self, name), _MOST.get(name, _MOST_OF_ALL)
+            if not 0 < value <= most and (value or name not in _MAY_BE_NONE):
+                yield f"{name} is {value}; it must be more than 0 and at most {most:,}."
         yield from (f"task_{problem}" for problem in self.capacity.problems())
         # It would be the current folder.
         yield from (f"{name} is empty." for name in ("collections_path", "temp") if not getattr(self, name))
         if self.log_format not in (TEXT, JSON):
             yield f"log_format is {self.log_format!r}; it must be {TEXT} or {JSON}."
-
-    def _number_problems(self) -> Iterator[str]:
-        for name in (each.name for each in fields(self) if each.type in _NUMBERS):
-            value, most = getattr(self, name), _MOST.get(name, _MOST_OF_ALL)
-            is_none = not value and name in _MAY_BE_NONE
-            if not 0 < value <= most and not is_none:
-                yield f"{name} is {value}; it must be more than 0 and at most {most:,}."
 
     @property
     def capacity(self) -> Capacity:

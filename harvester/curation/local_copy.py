@@ -130,11 +130,10 @@ class LocalCopy:
         """Whether the file is here and right: by its manifest's digest, else by version and own digest."""
         name = self.name(key)
         path = self.folder / name
-        known = self._known.get(name)
-        by_version = known is not None and known.version == version and (digest is None or known.changed)
-        if not (by_version or digest) or path.is_symlink() or not path.is_file():
+        if path.is_symlink() or not path.is_file():
             return False
-        if by_version and known:
+        known = self._known.get(name)
+        if known and known.version == version and (known.changed or digest is None):
             return _digest(path, "sha256") == known.sha256
         return digest is not None and _digest(path, digest.algorithm) == digest.hex
 

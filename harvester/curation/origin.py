@@ -39,11 +39,18 @@ class Origin:
         (index / ORIGIN).write_text(content, encoding="ascii")
 
     def _problem(self, folder: Path) -> str:
+        return self._place_problem(folder) or self._content_problem(folder)
+
+    def _place_problem(self, folder: Path) -> str:
         if isinstance(self.store, Path) and (related := relation(folder, self.store)):
             return f"{folder} {related} the store {self.store}."
         index = index_folder(folder)
         if index.is_symlink() or (index.exists() and not index.is_dir()):
             return f"{index} is in the way of the index of a copy."
+        return ""
+
+    def _content_problem(self, folder: Path) -> str:
+        index = index_folder(folder)
         full = holds_something(folder)
         # A copy that lost its index looks like a stored collection; those beside it stay copies.
         known = full and (index / ORIGIN).is_file()

@@ -137,6 +137,13 @@ def approve(store: Store, keys: CollectionKeys, crawl: Crawl | None, *, depth: i
 
 def require_approvable(crawl: Crawl, depth: int, usd: float, harvests: Sequence[OfHarvest]) -> None:
     """Raise unless this approval would change what happens, and can be kept."""
+    _require_open(crawl, depth)
+    _require_larger(crawl, depth, usd)
+    _require_affordable(crawl, depth, usd, harvests)
+
+
+def _require_open(crawl: Crawl, depth: int) -> None:
+    """Raise unless the depth is the one that is collected next."""
     name, status = crawl.keys.id, f"`graph status {crawl.keys.id}` shows it."
     depths = crawl.depths()
     if depth < 1 or depth > crawl.max_depth:
@@ -153,17 +160,23 @@ def require_approvable(crawl: Crawl, depth: int, usd: float, harvests: Sequence[
         raise _refused(f"Depth {depth} of {name} is collected already.", status)
     if crawl.is_over(depths):
         raise _refused(f"The crawl of {name} is over: depth {depth} has no users.", status)
+
+
+def _require_larger(crawl: Crawl, depth: int, usd: float) -> None:
     before = crawl.approved(depth)
     if before is not None and usd <= before:
         raise _refused(
-            f"Depth {depth} of {name} is already approved for ${before:,.2f}.",
+            f"Depth {depth} of {crawl.keys.id} is already approved for ${before:,.2f}.",
             "Give more with --usd, or lower budget_usd to spend less.",
         )
+
+
+def _require_affordable(crawl: Crawl, depth: int, usd: float, harvests: Sequence[OfHarvest]) -> None:
     left = crawl.budget_left(harvests)
-    at_depth = spent(harvests, depth)
-    if left is not None and usd > round(left + at_depth, 6):
+    if left is not None and usd > round(left + spent(harvests, depth), 6):
         raise _refused(
-            f"${usd:,.2f} for depth {depth} of {name} is more than the budget has left: ${left:,.2f}.",
+            f"${usd:,.2f} for depth {depth} of {crawl.keys.id} is more than the budget has left: "
+            f"${left:,.2f}.",
             "Approve less, or raise budget_usd.",
         )
 

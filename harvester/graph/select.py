@@ -15,6 +15,16 @@ SELECTED, REJECTED, UNKNOWN = "selected", "rejected", "unknown"
 _Test = Callable[[Profile], bool | None]
 # Whose name ends like this is what accounts without a picture have.
 _DEFAULT_IMAGE = "default_profile"
+# What conditions ask for that are not named for a value of the account, or for a count of it.
+_ASKED: Mapping[str, tuple[str, ...]] = {
+    selection.RATIO: ("followers", "following"),
+    # Each verdict has the account's id.
+    selection.IDS: (),
+    selection.AFTER: ("created_at",),
+    selection.BEFORE: ("created_at",),
+    "has_url": ("url",),
+    "default_image": ("picture",),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,13 +167,5 @@ def _asked(name: str, value: Any) -> Iterable[str]:
         return [each for inner in value for key, of in inner.items() for each in _asked(key, of)]
     if name == selection.NOT:
         return [each for key, of in value.items() for each in _asked(key, of)]
-    if name == selection.RATIO:
-        return ("followers", "following")
-    if name == selection.IDS:
-        # Each verdict has the account's id.
-        return ()
-    if name in (selection.AFTER, selection.BEFORE):
-        return ("created_at",)
-    special = {"has_url": "url", "default_image": "picture"}
-    count = selection.COUNTS.get(name.partition("_")[2])
-    return (count or special.get(name, name),)
+    count = selection.COUNTS.get(name.partition("_")[2], name)
+    return _ASKED.get(name, (count,))

@@ -47,39 +47,72 @@ class Plan:
         return sum(file.size for file in self.files)
 
 
+class _Known:
+    """What the ledger has of a collection: its files, and the version of each harvest."""
+
+    def __init__(self, files: Mapping[str, KnownFile], versions: Mapping[str, str]) -> None:
+        self._files, self._versions = files, versions
+        self._damaged = {key for key, each in files.items() if each.state == DAMAGED}
+        self._begun = {harvest_folder(key) for key, each in files.items() if each.state == BEGUN}
+
+    def is_read(self, harvest: HarvestFolder) -> bool:
+        # One that was being read may have had its version noted by an earlier state of it.
+        noted = self._versions.get(harvest.folder, "")
+        return noted == _version(harvest, self._damaged) and harvest.folder not in self._begun
+
+    def new(self, own: Sequence[RecordFile]) -> Iterator[RecordFile]:
+        return (file for file in own if file.key not in self._files or self._files[file.key].state == BEGUN)
+
+    def why_again(self, harvest: HarvestFolder, own: Sequence[RecordFile]) -> str:
+        """Why all files must be read again; empty if they need not be."""
+        return self._changed(own) or self._restored(harvest)
+
+    def gone(self, there: Collection[str]) -> str:
+        """The first file that is not stored any more; empty if all are."""
+        return next((key for key in self._files if key not in there), "")
+
+    def _changed(self, own: Sequence[RecordFile]) -> str:
+        for file in own:
+            if file.key in self._files and self._files[file.key].sha256 != file.digest:
+                return f"{file.key} has changed"
+        return ""
+
+    def _restored(self, harvest: HarvestFolder) -> str:
+        """A damaged file is another now, by the same manifest."""
+        noted = self._versions.get(harvest.folder, "")
+        if not noted or noted.partition(_DAMAGED)[2] == _digest(harvest, self._damaged):
+            return ""
+        first = next((entry.key for entry in harvest.entries if entry.key in self._damaged), "")
+        return f"{first} was damaged and has changed" if first else ""
+
+
 def plan(ledger: Ledger, reader: Reader, collection: str) -> Plan:
     """What is new in a collection; raises NotFound if there is none."""
-    known = files.known(ledger, collection)
-    found = _plan(reader, collection, known, files.harvests(ledger, collection))
+    known = _Known(files.known(ledger, collection), files.harvests(ledger, collection))
+    found = _plan(reader, collection, known)
     if found.again:
         again = found.again
-        found = _plan(reader, collection, {}, {})
+        found = _plan(reader, collection, _Known({}, {}))
         found.again = again
     return found
 
 
-def _plan(
-    reader: Reader, collection: str, known: Mapping[str, KnownFile], harvests: Mapping[str, str]
-) -> Plan:
+def _plan(reader: Reader, collection: str, known: _Known) -> Plan:
     keys = CollectionKeys(collection)
     made = Plan(collection, _description(reader, keys))
     network = name_of(object_in(made.description))
     there: set[str] = set()
-    begun = {harvest_folder(key) for key, each in known.items() if each.state == BEGUN}
-    damaged = {key for key, each in known.items() if each.state == DAMAGED}
     for harvest in harvest_folders(reader, keys):
         if not harvest.manifests:
             continue
         there |= {entry.key for entry in harvest.entries}
-        version, noted = _version(harvest, damaged), harvests.get(harvest.folder, "")
-        # One that was being read may have had its version noted by an earlier state of it.
-        if noted == version and harvest.folder not in begun:
+        if known.is_read(harvest):
             continue
         own = [file for file in files_of(reader, keys, harvest, network=network) if file.key in there]
-        made.files += _new(own, known)
-        made.again = made.again or _changed(own, known) or _restored(harvest, damaged, noted)
+        made.files += known.new(own)
+        made.again = made.again or known.why_again(harvest, own)
         made.harvests.append(_new_harvest(harvest))
-    if gone := next((key for key in known if key not in there), ""):
+    if gone := known.gone(there):
         made.again = made.again or f"{gone} is gone"
     return made
 
@@ -101,25 +134,6 @@ def _digest(harvest: HarvestFolder, wanted: Collection[str]) -> str:
     """Of the versions of these files; empty where it has none of them."""
     found = "".join(f"{entry.key} {entry.version}\n" for entry in harvest.entries if entry.key in wanted)
     return hashlib.sha256(found.encode()).hexdigest()[:16] if found else ""
-
-
-def _restored(harvest: HarvestFolder, damaged: Collection[str], noted: str) -> str:
-    """Why all files must be read again: a damaged one is another now, by the same manifest."""
-    if not noted or noted.partition(_DAMAGED)[2] == _digest(harvest, damaged):
-        return ""
-    first = next((entry.key for entry in harvest.entries if entry.key in damaged), "")
-    return f"{first} was damaged and has changed" if first else ""
-
-
-def _new(own: Sequence[RecordFile], known: Mapping[str, KnownFile]) -> Iterator[RecordFile]:
-    return (file for file in own if file.key not in known or known[file.key].state == BEGUN)
-
-
-def _changed(own: Sequence[RecordFile], known: Mapping[str, KnownFile]) -> str:
-    """Why all files must be read again; "" if they need not be."""
-    changed = (file.key for file in own if file.key in known and known[file.key].sha256 != file.digest)
-    first = next(changed, "")
-    return f"{first} has changed" if first else ""
 
 
 def _new_harvest(harvest: HarvestFolder) -> NewHarvest:

@@ -86,10 +86,7 @@ def verify(
             (of_repairs if is_of_repairs(case.folder) else whole).states[case.folder] = part.state
             if is_of_repairs(case.folder) and not case.unfinished:
                 repairs[str(case.told.summary.get("harvest_timestamp"))] = case.told
-            report.posts += part.posts
-            report.lists += part.lists
-            report.edges += part.edges
-            report.parts.append(part)
+            report.add(part)
     report.parts = list(with_repairs(report.parts, keys, repairs))
     report.parts += [each.part() for each in (whole, of_repairs) if each is whole or not each.is_empty]
     if seen and seen.twice:

@@ -45,27 +45,30 @@ class CollectionCase:
 
     def part(self) -> Part:
         """The judgement, once all harvests are known."""
-        findings = [Finding(name, Verdict.UNREADABLE, why) for name, why in self.unreadable.items()]
         trees: dict[str, Any] = {}
+        findings = [
+            *(Finding(name, Verdict.UNREADABLE, why) for name, why in self.unreadable.items()),
+            *self._read_into(trees),
+            *(Finding(name, Verdict.UNEXPECTED, STRANGER) for name in sorted(self.strangers)),
+            *self._missing(),
+            *self._changesets(trees),
+            *self._last(trees.get(LAST_HARVEST)),
+            *_unfinished(trees),
+        ]
+        return Part(self.keys.folder, tuple(finding for finding in findings if _counts(finding)))
+
+    def _read_into(self, trees: dict[str, Any]) -> Iterator[Finding]:
+        """The files that are not as they should be; the JSON of the others by their names."""
         for name, data in sorted(self.files.items()):
             if name.endswith(".gz"):
-                findings += _of_crawl(name, data)
+                yield from _of_crawl(name, data)
                 continue
             try:
                 trees[name] = orjson.loads(data)
             except orjson.JSONDecodeError as error:
-                findings.append(Finding(name, Verdict.CORRUPT, f"it is not JSON: {error}"))
+                yield Finding(name, Verdict.CORRUPT, f"it is not JSON: {error}")
             else:
-                findings += _parsed(name, data, trees[name])
-        findings += [Finding(name, Verdict.UNEXPECTED, STRANGER) for name in sorted(self.strangers)]
-        if COLLECTION not in self._there:
-            findings.append(Finding(COLLECTION, Verdict.MISSING_LOST, "a collection has one"))
-        findings += self._changesets(trees)
-        findings += self._last(trees.get(LAST_HARVEST))
-        why = "a harvest is running, or died and is not finished"
-        passing = (name for name in sorted(_PASSING & set(trees)) if not _is_released(name, trees[name]))
-        findings += [Finding(name, Verdict.UNFINISHED, why) for name in passing]
-        return Part(self.keys.folder, tuple(finding for finding in findings if _counts(finding)))
+                yield from _parsed(name, data, trees[name])
 
     @property
     def is_empty(self) -> bool:
@@ -75,6 +78,10 @@ class CollectionCase:
     @property
     def _there(self) -> set[str]:
         return {*self.files, *self.unreadable}
+
+    def _missing(self) -> Iterator[Finding]:
+        if COLLECTION not in self._there:
+            yield Finding(COLLECTION, Verdict.MISSING_LOST, "a collection has one")
 
     def _changesets(self, trees: Mapping[str, Any]) -> Iterator[Finding]:
         named = (name for name in trees if name.startswith(CHANGESETS))
@@ -176,6 +183,13 @@ def _parsed(name: str, data: bytes, tree: Any) -> list[Finding]:
     twice = given_twice(data, tree) if name == COLLECTION else []
     ambiguous = [Finding(name, Verdict.CORRUPT, f"it is ambiguous: {each}") for each in twice]
     return ambiguous or [Finding(name, Verdict.FOUND)]
+
+
+def _unfinished(trees: Mapping[str, Any]) -> Iterator[Finding]:
+    for name in sorted(_PASSING & set(trees)):
+        if not _is_released(name, trees[name]):
+            why = "a harvest is running, or died and is not finished"
+            yield Finding(name, Verdict.UNFINISHED, why)
 
 
 def _is_released(name: str, tree: Any) -> bool:

@@ -95,6 +95,16 @@ class Case:
 
     def _files(self) -> Iterator[Finding]:
         read = dict(self._read())
+        yield from self._listed(read)
+        for name in sorted((self.awaited or frozenset()) - set(self.claims.names)):
+            if name not in self.sizes:
+                yield self._missing(name)
+        for name, content in read.items():
+            if name not in self.claims.names and content.problem and is_own(self.folder + name):
+                yield Finding(name, Verdict.CORRUPT, content.problem)
+
+    def _listed(self, read: Mapping[str, Content]) -> Iterator[Finding]:
+        """Of the files that a manifest lists."""
         for name in self.claims.names:
             if name not in self.sizes:
                 yield self._missing(name)
@@ -104,12 +114,6 @@ class Case:
                 yield from self._against_manifests(name, read[name])
             else:
                 yield Finding(name, Verdict.FOUND)
-        for name in sorted((self.awaited or frozenset()) - set(self.claims.names)):
-            if name not in self.sizes:
-                yield self._missing(name)
-        for name, content in read.items():
-            if name not in self.claims.names and content.problem and is_own(self.folder + name):
-                yield Finding(name, Verdict.CORRUPT, content.problem)
 
     def _missing(self, name: str) -> Finding:
         if name in (self.awaited or ()):
@@ -193,16 +197,17 @@ class Case:
         if self.claims.of_2019:
             known |= {HARVEST_2019, *_OF_2019}
         for name in self.sizes:
-            if name in known or name.endswith("/"):
-                continue
-            closed, is_open = is_segment(name) or is_side(name), name.startswith(OPEN)
-            if self.unfinished:
-                if closed and not is_open:
-                    yield Finding(name, Verdict.UNFINISHED, "not in a manifest yet")
-            elif closed or is_open or name in _OF_2019:
-                yield Finding(name, Verdict.UNNAMED, "not in any manifest")
-            else:
-                yield Finding(name, Verdict.UNEXPECTED, STRANGER)
+            if name not in known and not name.endswith("/") and (found := self._unlisted(name)):
+                yield found
+
+    def _unlisted(self, name: str) -> Finding | None:
+        closed, is_open = is_segment(name) or is_side(name), name.startswith(OPEN)
+        if self.unfinished:
+            is_new = closed and not is_open
+            return Finding(name, Verdict.UNFINISHED, "not in a manifest yet") if is_new else None
+        if closed or is_open or name in _OF_2019:
+            return Finding(name, Verdict.UNNAMED, "not in any manifest")
+        return Finding(name, Verdict.UNEXPECTED, STRANGER)
 
     def _matches(self) -> Iterator[Finding]:
         """Whether side files describe existing records."""

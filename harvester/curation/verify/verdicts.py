@@ -125,6 +125,12 @@ class Report:
         """Those that no repair closed."""
         return [gap for part in self.parts for gap in part.gaps if not gap.get("repaired")]
 
+    def add(self, part: Part) -> None:
+        self.posts += part.posts
+        self.lists += part.lists
+        self.edges += part.edges
+        self.parts.append(part)
+
     def findings(self) -> Iterator[tuple[Part, Finding]]:
         for part in self.parts:
             yield from ((part, finding) for finding in part.findings)

@@ -101,23 +101,28 @@ class SharedCrawl:
         ended = self.own.ended()
         all_of = {*self.directions}
         self._read_before = {user: {*lines} for user, lines in ended.items() if all_of - lines.keys()}
-        claims = {user: claim for user, claim in self.marks.claims().items() if self._is_mine(claim)}
+        claims = self._own_claims()
         for user, lines in ended.items():
             if lines.keys() >= all_of and not self.marks.is_done(user):
                 self.marks.mark_done(user, _outcome(lines))
                 claims.pop(user, None)
         for user, claim in sorted(claims.items(), key=lambda each: each[1].tries):
-            left = all_of - ended.get(user, {}).keys()
-            suspect = claim.tries >= _SUSPECT
-            if suspect:
-                self._until_none_is_open()
-            if self._claimed(user, left):
-                yield self._waiting(user)
-            if suspect:
-                self._until_none_is_open()
+            yield from self._claimed_again(user, claim, all_of - ended.get(user, {}).keys())
 
-    def _is_mine(self, claim: Claim) -> bool:
-        return claim.worker == self.marks.worker
+    def _claimed_again(self, user: str, claim: Claim, left: set[str]) -> Iterator[Waiting]:
+        # A user that may be what killed the worker is read while no other is open.
+        suspect = claim.tries >= _SUSPECT
+        if suspect:
+            self._until_none_is_open()
+        if self._claimed(user, left):
+            yield self._waiting(user)
+        if suspect:
+            self._until_none_is_open()
+
+    def _own_claims(self) -> dict[str, Claim]:
+        return {
+            user: claim for user, claim in self.marks.claims().items() if claim.worker == self.marks.worker
+        }
 
     def _waiting(self, user: str) -> Waiting:
         return Waiting(user, tuple(each for each in self.directions if each in self._open[user]))
