@@ -158,7 +158,7 @@ class Posts:
                 except BrokenLine as error:
                     self.hear(BadRecord(source.name, line.number, error.why))
                     continue
-                yield from (tree for tree in found if is_post(tree))
+                yield from found
 
     def _selected(self) -> Iterator[_Group]:
         for source, line, rows in self._lines():
@@ -235,11 +235,6 @@ class Posts:
         self.progress.bad_records += 1
         if len(self.progress.bad) < _MOST_BAD:
             self.progress.bad.append(bad.message)
-
-
-def is_post(tree: Tree) -> bool:
-    """Whether it is a post; an account has a name and no text."""
-    return "text" in tree or "full_text" in tree or "username" not in tree
 
 
 def _id(tree: Tree) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from harvester.exports.json_lines import line_of
@@ -241,13 +241,25 @@ def test_a_mutated_line_is_rows_or_one_error(line: bytes) -> None:
 
 
 @given(_mutated())
-def test_a_mutated_line_is_cells_and_json_or_one_error(line: bytes) -> None:
+@example(b'{"data":[{"id":"1","text":7}]}')
+@example(b'{"data":{"id":"1","text":"x","of_others":"\x91"}}')
+@example(b'{"data":{"id":1180591620717411303424,"text":"x"}}')
+@example(b'{"id":"1","text":"x","lang":NaN}')
+@example(b'{"id":"1","username":null}')
+@example(b'{"id_str":"1","screen_name":"x"}')
+def test_a_mutated_line_is_cells_and_json_where_it_is_rows_and_else_the_same_error(line: bytes) -> None:
     flat = usual().flat
     try:
-        posts, included = flat.posts(line)
+        rows = usual().rows(line)
     except BrokenLine as error:
-        assert error.why
+        with pytest.raises(BrokenLine) as refused:
+            flat.posts(line)
+        assert refused.value.why == error.why
         return
+    posts, included = flat.posts(line)
+    assert len(posts) == sum(not row.included for row in rows.posts)
+    known = {str(post.get("id_str") or post.get("id")) for post in included}
+    assert known >= {row.id for row in rows.posts if row.included}
     cells = flat.cells(flat.columns)
     for post in (*posts, *included):
         assert {type(cell) for cell in cells(post)} == {str}

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from harvester.documents import Tree
 from harvester.networks.flat import Flat
 from harvester.networks.records import object_of
-from harvester.networks.x.forms import rows
+from harvester.networks.x.forms import require_record
 from harvester.networks.x.forms.flattening import flattened
 from harvester.networks.x.forms.table import COLUMNS, cells_of
 
@@ -16,11 +16,9 @@ class XFlat(Flat):
     columns = COLUMNS
 
     def posts(self, line: bytes) -> tuple[list[Tree], list[Tree]]:
-        record = object_of(line, 1)
-        if "data" not in record and "id_str" in record:
-            # What its cells are made of is read here, where a bad one is an error of the line.
-            rows(line)
-        return flattened(record)
+        # A line that has no rows is a bad one in each export.
+        require_record(line)
+        return flattened(object_of(line, 1))
 
     def cells(self, columns: Sequence[str]) -> Callable[[Tree], list[str]]:
         return cells_of(columns)

@@ -9,7 +9,6 @@ from typing import Any
 
 from harvester.documents import Tree
 from harvester.networks.records import BrokenLine
-from harvester.networks.x.records import is_account
 
 # Large members without references.
 _PLAIN = frozenset(
@@ -25,7 +24,7 @@ _ABSENT: Tree = {}
 def flattened(record: Tree) -> tuple[list[Tree], list[Tree]]:
     """The posts of a record, and the posts included with them; the record is modified."""
     if "data" not in record:
-        return [record] if "id" in record or "id_str" in record else [], list(_inside(record))
+        return [record] if _is_post(record) else [], list(_inside(record))
     known_objects = _Known(record.get("includes"))
     included = [known_objects.expand(post) for post in known_objects.included_posts()]
     more = {name: record[name] for name in ("__twarc", "matching_rules") if name in record}
@@ -40,17 +39,32 @@ def _answered(data: Any) -> list[Tree]:
     found = data if isinstance(data, list) else [data] if isinstance(data, dict) else []
     if not all(isinstance(post, dict) and _is_key(post.get("id")) for post in found):
         raise BrokenLine(1, "has a post without an id")
-    return [post for post in found if not is_account(post)]
+    return [post for post in found if not _is_account(post)]
+
+
+def _is_post(record: Tree) -> bool:
+    """Whether a line that is no answer is a post, as for rows (`forms.v1`, `forms.flattened`)."""
+    if record.get("id_str") is not None or record.get("screen_name") is not None:
+        return record.get("screen_name") is None or record.get("user") is not None
+    return bool(record.get("id")) and not _is_account(record)
+
+
+def _is_account(found: Tree) -> bool:
+    """What has a name of its own, and no text."""
+    return found.get("username") is not None and found.get("text") is None
 
 
 def _inside(post: Tree) -> Iterator[Tree]:
-    """The posts inside one that is flattened, or of API 1.1."""
+    """The posts inside one that is flattened, or of API 1.1; of an absent one only the id is known."""
     references = post.get("referenced_tweets")
-    found = references if isinstance(references, list) else []
-    for each in (*found, post.get("retweeted_status"), post.get("quoted_status")):
+    for each in references if isinstance(references, list) else ():
         if isinstance(each, dict):
-            if "text" in each or "full_text" in each:
+            if each.get("text") is not None:
                 yield each
+            yield from _inside(each)
+    for each in (post.get("retweeted_status"), post.get("quoted_status")):
+        if isinstance(each, dict):
+            yield each
             yield from _inside(each)
 
 

@@ -1,6 +1,6 @@
 """The objects of X's API v2, as far as rows say it; any member may be null or absent."""
 
-from typing import TypeAlias
+from typing import Annotated, TypeAlias
 
 import msgspec
 
@@ -166,7 +166,8 @@ class Provenance(msgspec.Struct, gc=False):
 class Post(msgspec.Struct, gc=False):
     """A post; without a text and with a `username`, it is an account."""
 
-    id: str | int
+    # A longer number is no whole one to others.
+    id: str | Annotated[int, msgspec.Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
     text: Text = None
     author_id: Id = None
     created_at: Text = None

@@ -60,13 +60,22 @@ def rows(record: Record, line: bytes) -> Rows:
     known = Known(users, includes.media or (), includes.places or ())
     retrieved_at = iso(record.twarc.retrieved_at) if record.twarc else ""
     rules = tags_of(record.matching_rules)
-    if any(map(_is_user, found)):
-        # Answers about accounts have them where others have posts.
-        users = [*_listed(_users.decode(line).data), *users]
+    if accounts := _accounts(found, line):
+        users = [*accounts, *users]
         found = [post for post in found if not _is_user(post)]
     posts = [_post(post, known, rules, retrieved_at, included=False) for post in found]
     posts += [_post(post, known, [], retrieved_at, included=True) for post in includes.tweets or ()]
     return Rows(tuple(posts), tuple([account_row(user, retrieved_at) for user in users]))
+
+
+def require(record: Record, line: bytes) -> None:
+    """ValueError if the answer has no rows; it is read already but for what it says of accounts."""
+    _accounts(_listed(record.data), line)
+
+
+def _accounts(found: list[PagePost], line: bytes) -> list[User]:
+    """Answers about accounts have them where others have posts."""
+    return _listed(_users.decode(line).data) if any(map(_is_user, found)) else []
 
 
 def _listed(data: list[_Object] | _Object | msgspec.UnsetType | None) -> list[_Object]:
