@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harvester.documents import Tree
+from harvester.documents import Tree, text_in
 from harvester.errors import Exit, HarvesterError
 
 SHARDS, SHARD_OF = "shards", "shard_of"
@@ -70,7 +70,7 @@ def shard_id(collection_id: str, number: int) -> str:
 
 def shard_number(tree: Mapping[str, Any]) -> int:
     """The number of this shard in its collection; 0 if it is not a shard."""
-    of, _, number = str(tree.get("id") or "").rpartition(".")
+    of, _, number = text_in(tree, "id").rpartition(".")
     return int(number) if of and of == tree.get(SHARD_OF) and number.isdecimal() else 0
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from harvester.collection.begun_crawl import section_of
 from harvester.collection.shards import named_twice, shard_id
-from harvester.documents import Tree
+from harvester.documents import Tree, text_in
 from harvester.errors import Exit, HarvesterError
 
 WORKERS, WORKER_OF = "workers", "worker_of"
@@ -111,7 +111,7 @@ def require_no_worker(tree: Mapping[str, Any]) -> None:
 def worker_problems(tree: Mapping[str, Any]) -> Iterator[str]:
     """What is wrong with `workers` and `worker_of`, which commands write."""
     if WORKER_OF in tree:
-        of, _, number = str(tree.get("id") or "").rpartition(".")
+        of, _, number = text_in(tree, "id").rpartition(".")
         if of != tree[WORKER_OF] or not number.isdecimal():
             yield f"worker_of is {tree[WORKER_OF]!r}, of which {tree.get('id')!r} is no worker."
     if tree.get(WORKERS) is None:

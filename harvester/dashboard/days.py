@@ -6,9 +6,9 @@ from datetime import UTC, date, datetime, timedelta
 
 from harvester.clock import moment
 from harvester.curation.repair.gaps import StreamGap
-from harvester.dashboard.charts.bars import Day
+from harvester.dashboard.charts.bars import Day, bars
 from harvester.dashboard.states import gravest
-from harvester.documents import HarvestSummary
+from harvester.documents import HarvestSummary, Tree, text_in
 
 # The maximum number of days of a chart; earlier ones are left out, and the page says so.
 MOST_DAYS = 400
@@ -26,7 +26,7 @@ def days_of(harvests: Iterable[HarvestSummary], gaps: Iterable[StreamGap] = (), 
         if span := span_of(summary):
             for day, share in _shares(*span):
                 posts[day] += _count(summary) * share
-                states[day].append(str(summary.get("state") or ""))
+                states[day].append(text_in(summary, "state"))
     if not states:
         return []
     holed = {day for gap in gaps if not gap.repaired for day, _ in _shares(gap.since, gap.until)}
@@ -37,6 +37,15 @@ def days_of(harvests: Iterable[HarvestSummary], gaps: Iterable[StreamGap] = (), 
         Day(day.isoformat(), round(posts.get(day, 0)), gravest(*states.get(day, ())), day in holed)
         for day in _from_to(first, max(until, *states))
     ]
+
+
+def chart_of(days: Sequence[Day], collection_id: str, *, brush: bool = False) -> Tree:
+    """A collection's days as a chart, and to how many days it is cut (0: to none)."""
+    label = f"Posts of {collection_id} by day, with the states of its harvests and its gaps"
+    return {
+        "chart": bars(days, label=label, brush=brush),
+        "cut": MOST_DAYS if len(days) == MOST_DAYS else 0,
+    }
 
 
 def last_days(days: Sequence[Day], *, number: int, until: date) -> list[int]:

@@ -11,7 +11,7 @@ from harvester.search.answers import FACETS, Answer, Question, expression_of
 from harvester.search.hits import METRICS, Hit
 from harvester.search.scan import scan
 from harvester.store.keys import CollectionKeys
-from harvester.store.reading import reader
+from harvester.store.reading import Reader, reader
 from harvester.tables.posts import Tables, of_post
 from harvester.text import printable
 
@@ -27,7 +27,19 @@ NO_INDEX = "There is no search index of these collections on this machine yet"
 
 
 def _pass(_: BadRecord) -> None:
-    pass
+    """Damaged records beside a post do not matter: the post itself was found."""
+
+
+def _rows_in_tables(tables: Tables, keys: CollectionKeys, post_id: str) -> list[PostRow]:
+    found = tables.posts(keys)
+    assert found
+    with found.opened() as opened:
+        return [row for row, _, _ in opened.rows(_OF_SIGHTINGS, of_post(post_id))]
+
+
+def _rows_in_files(read: Reader, keys: CollectionKeys, post_id: str) -> list[PostRow]:
+    stored = (line for file in record_files(read, keys) for line in lines(read, file, on_bad=_pass))
+    return [row for line in stored for row in line.rows.posts if row.id == post_id]
 
 
 class Finder:
@@ -62,12 +74,19 @@ class Finder:
         if self._search and self._search.exists:
             return self._search.ask(question), ""
         why = f"{self._lacks.message} {self._lacks.hint}" if self._lacks else f"{NO_INDEX}: {self.command}."
-        ids = [collection] if collection else self._readable()
-        tables = self._tables(ids) if self._posts(ids) > _READ_AT_MOST else None
-        if sort or (self._posts(ids) > _READ_AT_MOST and not tables):
+        # Only the index has other orders than newest first.
+        found = None if sort else self._scan(question, [collection] if collection else self._readable())
+        if found is None:
             return None, why
-        found = scan(reader(self._place.store), ids, question, tables=tables)
         return found, f"{'Tables' if found.source == 'tables' else 'All files'} were read for this. {why}"
+
+    def _scan(self, question: Question, ids: list[str]) -> Answer | None:
+        """The answer from the tables or the files; None if there is too much to read."""
+        is_large = self._posts(ids) > _READ_AT_MOST
+        tables = self._tables(ids) if is_large else None
+        if is_large and not tables:
+            return None
+        return scan(reader(self._place.store), ids, question, tables=tables)
 
     def _tables(self, ids: list[str]) -> Tables | None:
         """The tables of these collections, if they can be read and are current."""
@@ -96,15 +115,9 @@ class Finder:
         """The collected copies of a post, earliest first; none if they are too many to be looked through."""
         keys = CollectionKeys(collection)
         if tables := self._tables([collection]):
-            found = tables.posts(keys)
-            assert found
-            with found.opened() as opened:
-                rows = [row for row, _, _ in opened.rows(_OF_SIGHTINGS, of_post(post_id))]
+            rows = _rows_in_tables(tables, keys, post_id)
         elif self._posts([collection]) <= _READ_AT_MOST:
-            read = reader(self._place.store)
-            # The post itself was found; records beside it may be damaged.
-            stored = (line for file in record_files(read, keys) for line in lines(read, file, on_bad=_pass))
-            rows = [row for line in stored for row in line.rows.posts if row.id == post_id]
+            rows = _rows_in_files(reader(self._place.store), keys, post_id)
         else:
             return []
         return sorted((row for row in rows if not row.included), key=lambda row: row.retrieved_at)

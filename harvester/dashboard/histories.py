@@ -31,6 +31,10 @@ class History:
     gaps: list[StreamGap]
 
     @property
+    def last(self) -> "HarvestSummary | None":
+        return self.harvests[0] if self.harvests else None
+
+    @property
     def open_gaps(self) -> list[StreamGap]:
         return [gap for gap in self.gaps if not gap.repaired]
 

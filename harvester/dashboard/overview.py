@@ -16,7 +16,7 @@ from harvester.dashboard.charts.bars import Day
 from harvester.dashboard.days import days_of, last_days
 from harvester.dashboard.histories import Histories, History
 from harvester.dashboard.one_pass import one_pass
-from harvester.documents import Tree, unambiguous
+from harvester.documents import Tree, text_in, unambiguous
 from harvester.errors import HarvesterError, NotFound
 from harvester.store.keys import ROOT, CollectionKeys, id_problem
 
@@ -126,12 +126,12 @@ class Overview:
         found = self.histories.of(keys, store)
         figures = self.figures(keys, found)
         standing = row_of(store, keys, tasks.get(collection_id)) or missed.get(collection_id)
-        last = found.harvests[0] if found.harvests else None
+        last = found.last
         scheduled = schedules.get(collection_id)
         return {
             "id": collection_id,
-            "title": str(tree.get("title") or ""),
-            "kind": str(tree.get("type") or ""),
+            "title": text_in(tree, "title"),
+            "kind": text_in(tree, "type"),
             "state": state_word(standing, last),
             "detail": str((standing or {}).get("detail") or (last or {}).get("reason") or ""),
             "posts": None if is_crawl(tree) else found.posts,
@@ -162,7 +162,7 @@ class Overview:
             sums["x"] += spent.x
             sums["aws"] += spent.task + spent.requests
             sums["month_aws"] += spent.stored_month
-            if str(summary.get("harvest_timestamp") or "").startswith(month):
+            if text_in(summary, "harvest_timestamp").startswith(month):
                 sums["month_x"] += spent.x
                 sums["month_aws"] += spent.task + spent.requests
         made = Figures(days=days, spark=spark, **sums)

@@ -10,13 +10,12 @@ from harvester.collection import history
 from harvester.collection.kinds import is_crawl
 from harvester.compute import cost
 from harvester.dashboard import tables, tabs
-from harvester.dashboard.charts.bars import bars
-from harvester.dashboard.days import MOST_DAYS, days_of, span_of
+from harvester.dashboard.days import chart_of, days_of, span_of
 from harvester.dashboard.histories import Histories, History
 from harvester.dashboard.rendering import STATIC, rendered
 from harvester.dashboard.tables import Column, Table
 from harvester.dashboard.tabs import Subject
-from harvester.documents import HarvestSummary, Tree
+from harvester.documents import HarvestSummary, Tree, text_in
 from harvester.errors import NotFound
 from harvester.harvest.manifest import ALGORITHMS
 from harvester.settings import Settings
@@ -34,15 +33,14 @@ def report(store: Store, settings: Settings, keys: CollectionKeys, *, names: boo
     subject = Subject(store, settings, keys, tree, found, str)
     until = _until(found)
     days = days_of(found.harvests, found.gaps, until=until.date()) if until else []
-    label = f"Posts of {keys.id} by day, with the states of its harvests and its gaps"
     spent = [cost.of_harvest(each, settings) for each in (*found.harvests, *found.repairs)] if costs else []
     values = {
         "id": keys.id,
-        "title": str(tree.get("title") or ""),
-        "description": str(tree.get("description") or ""),
-        "kind": str(tree.get("type") or ""),
+        "title": text_in(tree, "title"),
+        "description": text_in(tree, "description"),
+        "kind": text_in(tree, "type"),
         "as_of": until.isoformat() if until else "",
-        "state_word": str(found.harvests[0]["state"]) if found.harvests else "never harvested",
+        "state_word": str(found.last["state"]) if found.last else "never harvested",
         "posts": found.posts,
         "edges": found.edges if is_crawl(tree) else None,
         "files": found.files,
@@ -51,8 +49,7 @@ def report(store: Store, settings: Settings, keys: CollectionKeys, *, names: boo
         "x": sum(each.x for each in spent),
         "aws": sum(each.task + each.requests for each in spent),
         "costs": costs,
-        "chart": bars(days, label=label),
-        "cut": MOST_DAYS if len(days) == MOST_DAYS else 0,
+        **chart_of(days, keys.id),
         "style": (STATIC / "style.css").read_text(encoding="utf-8"),
         "harvests": _whole(_without_links(tabs.harvests(subject), costs=costs)),
         "gap_table": _whole(tabs.gaps(subject)),
@@ -109,7 +106,7 @@ def _manifests(store: Store, found: History) -> Table:
 
 def _moment_of(summary: HarvestSummary) -> str:
     """When the harvest began; if it does not say, the name of its folder, which is the same time."""
-    began = str(summary.get("harvest_timestamp") or "")
+    began = text_in(summary, "harvest_timestamp")
     try:
         return moment(began).isoformat()
     except ValueError:

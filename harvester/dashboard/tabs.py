@@ -13,7 +13,7 @@ from harvester.dashboard import tables
 from harvester.dashboard.crawl import table as crawl_table
 from harvester.dashboard.histories import History, edges_in
 from harvester.dashboard.tables import Column, Table
-from harvester.documents import HarvestSummary, Tree
+from harvester.documents import HarvestSummary, Tree, text_in
 from harvester.settings import Settings
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys, is_of_repairs
@@ -83,7 +83,7 @@ def harvests(subject: Subject) -> Table:
 
 def address(collection_id: str, summary: HarvestSummary) -> str:
     """The address of a harvest's page; if its folder is not known, that of the collection."""
-    folder = str(summary.get("folder") or "")
+    folder = text_in(summary, "folder")
     digits = "".join(folder.rstrip("/").split("/")[-6:])
     kind = "r" if is_of_repairs(folder) else "h"
     place = f"/c/{quote(collection_id)}"
@@ -151,11 +151,11 @@ def _user(user_id: str, user: Tree) -> Tree:
     times = found.get(state)
     return {
         "id": user_id,
-        "screen_name": str(user.get("screen_name") or ""),
+        "screen_name": text_in(user, "screen_name"),
         "state": state or "active",
         "sightings": times if isinstance(times, int) else None,
         "tweet_count": user["tweet_count"] if isinstance(user.get("tweet_count"), int) else None,
-        "looked_up": str(user.get("looked_up") or ""),
+        "looked_up": text_in(user, "looked_up"),
     }
 
 

@@ -277,6 +277,11 @@ def compact_in(data: bytes | str) -> Any:
         return value_in(data)
 
 
+def text_in(tree: Mapping[str, Any], key: str) -> str:
+    """A value as text; empty if it is missing or null."""
+    return str(tree.get(key) or "")
+
+
 def object_in(data: bytes | str) -> Tree:
     """The object in `data`; an empty one where there is none."""
     try:

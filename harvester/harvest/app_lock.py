@@ -12,7 +12,7 @@ from typing import cast
 import orjson
 
 from harvester.clock import timestamp
-from harvester.documents import AppHolder, object_in
+from harvester.documents import AppHolder, object_in, text_in
 from harvester.errors import Conflict, Exit, HarvesterError
 from harvester.harvest import lock_content
 from harvester.harvest.store_patience import Patience
@@ -127,7 +127,7 @@ def _content(stored: Stored) -> AppHolder:
 
 def _counts(store: Store, held: AppHolder) -> bool:
     """Whether that harvest lives, by the lock of its collection."""
-    collection_id = str(held.get("collection") or "")
+    collection_id = text_in(held, "collection")
     if id_problem(collection_id):
         return False
     lock = lock_content.holder(store, CollectionKeys(collection_id).lock)

@@ -11,7 +11,7 @@ import orjson
 
 from harvester.clock import moment
 from harvester.collection import history
-from harvester.documents import HarvestSummary, LockContent, checked, object_in
+from harvester.documents import HarvestSummary, LockContent, checked, object_in, text_in
 from harvester.errors import HarvesterError, NotFound
 from harvester.harvest.heartbeat_word import STALE, told
 from harvester.harvest.lock_content import content, holder, is_released
@@ -122,7 +122,7 @@ def unfinished(store: Store, keys: CollectionKeys) -> str:
     """
     with suppress(NotFound):
         state = object_in(store.read(keys.checkpoint).data).get("state")
-        return str(state.get("harvest") or "") if isinstance(state, dict) else ""
+        return text_in(state, "harvest") if isinstance(state, dict) else ""
     return ""
 
 
@@ -134,7 +134,7 @@ def _locked(store: Store, keys: CollectionKeys) -> str:
         return ""
     # Or it had none any more, as all was done but to remove the lock.
     is_over = any(summary.get("owner") == held.get("owner") for summary in all_of(store, keys, newest=1))
-    return "" if is_released(held) or is_over else str(held.get("acquired") or "")
+    return "" if is_released(held) or is_over else text_in(held, "acquired")
 
 
 def mark(store: Store, keys: CollectionKeys) -> datetime:

@@ -13,7 +13,7 @@ from harvester.collection.description import budget
 from harvester.collection.kinds import is_crawl
 from harvester.collection.kinds.kind import count
 from harvester.collection.workers import WORKER_OF, as_worker, crawl_owner
-from harvester.documents import Collection, Tree, object_in
+from harvester.documents import Collection, Tree, object_in, text_in
 from harvester.documents.lists import ListEnd, list_ends
 from harvester.errors import Conflict, NotFound
 from harvester.harvest.progress import RUNNING
@@ -103,7 +103,7 @@ def _crawl_in(summary: Tree) -> Tree:
 def _harvest(summary: Tree) -> EarlierHarvest:
     billed, counts = summary.get("billed"), summary.get("counts") or {}
     return EarlierHarvest(
-        str(summary.get("harvest_timestamp") or ""),
+        text_in(summary, "harvest_timestamp"),
         count(_crawl_in(summary), "depth"),
         float(billed.get("usd") or 0) if isinstance(billed, dict) else 0.0,
         {name: number for name, number in counts.items() if type(number) is int},
@@ -164,7 +164,7 @@ class StoredCrawl:
     def received(self, user: str, direction: str) -> Iterator[str]:
         chain = self.chain(user, direction)
         harvests = [each for each in chain.get("harvests") or () if each != self.harvest]
-        return self.lists.ids(harvests, user, direction, str(chain.get("from") or ""))
+        return self.lists.ids(harvests, user, direction, text_in(chain, "from"))
 
     def finished(self, line: Tree) -> None:
         """The harvest has stored it."""
@@ -252,7 +252,7 @@ def begin(
     before = harvests_since(store, keys, started, until=harvest) if crawl else []
     lists = StoredLists(store, keys, scratch)
     found = StoredCrawl(store, keys, collection, harvest, started, depth, lists, before)
-    found.done = finished_lists(lists.lines, before, depth, retried=str(crawl.get("retry") or ""))
+    found.done = finished_lists(lists.lines, before, depth, retried=text_in(crawl, "retry"))
     return found
 
 

@@ -5,6 +5,7 @@ there sees by the age of the lock whether it still holds.
 """
 
 from harvester.clock import Clock
+from harvester.documents import text_in
 from harvester.harvest import owners
 from harvester.harvest.lock_content import content, expiry, is_released
 from harvester.networks import Batch
@@ -78,7 +79,7 @@ def told(store: Store, lock: Stored) -> str:
     Empty, too, where the harvest is known to be over.
     """
     held = content(lock)
-    word = str(held.get("heartbeat") or "")
+    word = text_in(held, "heartbeat")
     if not word or is_released(held) or owners.is_dead(held):
         return ""
     return word if store.now() <= expiry(lock) else STALE

@@ -14,7 +14,7 @@ from harvester.clock import moment, timestamp
 from harvester.collection import history
 from harvester.collection.kinds import is_stream
 from harvester.collection.secrets import without_secrets
-from harvester.documents import Checkpoint, HarvestSummary, LockContent, Tree
+from harvester.documents import Checkpoint, HarvestSummary, LockContent, Tree, text_in
 from harvester.documents.tail import Tail
 from harvester.errors import Conflict, NotFound
 from harvester.harvest import checkpoint, finalize, missed_interval
@@ -91,7 +91,7 @@ def _hear(known: State, lock: LockContent) -> None:
     heard = lock.get("heard")
     if lock.get("owner") != known.owner or not isinstance(heard, dict):
         return
-    until, last_id = str(heard.get("until")), str(heard.get("last_id") or "")
+    until, last_id = str(heard.get("until")), text_in(heard, "last_id")
     with suppress(ValueError):
         if not known.heard or moment(until) > moment(known.heard):
             known.heard, known.last_id = timestamp(moment(until)), last_id or known.last_id

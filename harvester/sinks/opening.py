@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 
 from harvester.collection.sinks import SINK_TYPES, name_of
-from harvester.documents import Tree
+from harvester.documents import Tree, text_in
 from harvester.errors import Exit, HarvesterError
 from harvester.sinks import Asked, Open, Sink, Surroundings
 from harvester.text import similar
@@ -46,7 +46,7 @@ def open_sink(asked: Asked, around: Surroundings) -> Sink:
 
 def secret_of(entry: Tree, *, region: str) -> str:
     """What the `secret` of a sink leads to, in the parameter store or the environment; "" without one."""
-    place, _, name = str(entry.get("secret") or "").partition(":")
+    place, _, name = text_in(entry, "secret").partition(":")
     if place == "env":
         if found := os.environ.get(name):
             return found

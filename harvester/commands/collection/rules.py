@@ -12,7 +12,7 @@ from harvester.commands.cli.output import announce_dry_run, change_options, conf
 from harvester.commands.cli.workspace import Workspace, collection_id_argument, in_workspace
 from harvester.commands.collection.ready import require_collection, require_idle
 from harvester.commands.collection.stored_matches import show_stored
-from harvester.documents import Tree
+from harvester.documents import Tree, text_in
 from harvester.errors import Exit, HarvesterError
 from harvester.text import counted
 
@@ -94,7 +94,7 @@ def _row(rule: Tree) -> Tree:
     """`id` is the collection that set the rule, `rule_id` the id there; empty for other programs' rules."""
     from harvester.networks.x.rules.live_rules import collection_of
 
-    tag = str(rule.get("tag") or "")
+    tag = text_in(rule, "tag")
     collection_id = collection_of(tag)
     return {
         "id": collection_id,

@@ -13,7 +13,7 @@ from harvester.commands.cli import collection_file
 from harvester.commands.cli.output import announce_dry_run, change_options, confirm, print_json, table
 from harvester.commands.cli.workspace import Workspace, in_workspace
 from harvester.commands.config.typed_keys import ask, save
-from harvester.documents import Tree
+from harvester.documents import Tree, text_in
 from harvester.errors import Exit, HarvesterError, NotFound
 from harvester.text import when
 
@@ -278,7 +278,7 @@ def _uses(workspace: Workspace) -> Iterator[tuple[str, str]]:
     for collection_id in workspace.collection_ids():
         tree: Tree = history.current(workspace.store, workspace.keys(collection_id))
         named = tree.get("keys")
-        yield collection_id, str(named.get("profile") or "") if isinstance(named, dict) else ""
+        yield collection_id, text_in(named, "profile") if isinstance(named, dict) else ""
 
 
 def _parameters(workspace: Workspace) -> "Parameters":

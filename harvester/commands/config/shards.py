@@ -21,7 +21,7 @@ from harvester.commands.cli.output import (
 from harvester.commands.cli.workspace import Workspace, collection_id_argument, in_workspace
 from harvester.commands.collection.ready import require_collection, require_idle
 from harvester.commands.config.stored_shards import lacks_changes, store_shard, stored_shard
-from harvester.documents import Collection, Tree
+from harvester.documents import Collection, Tree, text_in
 from harvester.errors import Exit, HarvesterError
 from harvester.networks.registry import network_of
 from harvester.text import counted
@@ -224,7 +224,7 @@ def _caps(workspace: Workspace, tree: Tree, rule_cap: int | None) -> tuple[int, 
         assert isinstance(client, XClient)
         caps = client.rule_caps()
         own = str(tree["id"])
-        owners = [collection_of(str(rule.get("tag") or "")) for rule in client.rules() if caps.in_use]
+        owners = [collection_of(text_in(rule, "tag")) for rule in client.rules() if caps.in_use]
     foreign = sum(owner is None or owner.rpartition(".")[0] != own for owner in owners)
     return max(1, caps.rules - foreign), caps.length
 

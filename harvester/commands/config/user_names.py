@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from harvester.documents import Tree
+from harvester.documents import Tree, text_in
 from harvester.errors import Exit, HarvesterError
 from harvester.networks import Network
 from harvester.text import counted, plain
@@ -51,7 +51,7 @@ def found_in(
     """
     by_name: dict[str, list[str]] = {}
     for user_id, user in users.items():
-        by_name.setdefault(str(user.get("screen_name") or "").lower(), []).append(user_id)
+        by_name.setdefault(text_in(user, "screen_name").lower(), []).append(user_id)
     ids: dict[str, None] = {}
     missing: list[str] = []
     for text in typed:

@@ -12,7 +12,7 @@ from harvester.commands.cli.output import announce_dry_run, dry_run_option
 from harvester.commands.cli.workspace import Workspace, in_workspace
 from harvester.commands.config import user_names
 from harvester.commands.config.lines import lines_of
-from harvester.documents import HarvestSummary, Tree
+from harvester.documents import HarvestSummary, Tree, text_in
 from harvester.errors import Exit, HarvesterError
 from harvester.networks import Account
 from harvester.networks.registry import network_of
@@ -211,7 +211,7 @@ def _looked_up(path: Path, tree: Tree, asked: list[str]) -> dict[str, Account]:
 def _by_name(users: Tree) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for user_id, user in users.items():
-        found.setdefault(str(user.get("screen_name") or "").lower(), []).append(user_id)
+        found.setdefault(text_in(user, "screen_name").lower(), []).append(user_id)
     return found
 
 

@@ -5,6 +5,7 @@ from dataclasses import replace
 from harvester.clock import moment
 from harvester.compute import RUNNING, SERVICE, Task
 from harvester.compute.stream_end import Membership
+from harvester.documents import text_in
 from harvester.harvest import catalog
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys
@@ -44,7 +45,7 @@ def _with_end(store: Store, task: Task) -> Task:
     """A stream that is over leaves its task there, for ECS would only start it again."""
     keys = CollectionKeys(task.collection_id)
     last = catalog.last(store, keys)
-    if not last or str(last.get("harvest_end_timestamp") or "") < task.started:
+    if not last or text_in(last, "harvest_end_timestamp") < task.started:
         return task
     if catalog.live_lock(store, keys):
         return task

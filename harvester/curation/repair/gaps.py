@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, TypeVar
 
 from harvester.clock import moment
-from harvester.documents import HarvestSummary, Tree
+from harvester.documents import HarvestSummary, Tree, text_in
 from harvester.harvest import catalog
 from harvester.networks.repair import PARTIAL
 from harvester.store import Store
@@ -62,7 +62,7 @@ def gaps_of(
     found = []
     for summary in harvests:
         for event in summary.get("gaps") or ():
-            gap = StreamGap(str(summary.get("harvest_timestamp") or ""), event)
+            gap = StreamGap(text_in(summary, "harvest_timestamp"), event)
             if _is_dated(gap):
                 noted = event.get("repaired")
                 # A gap that was searched for again has the result of the last repair.

@@ -14,14 +14,13 @@ from harvester.collection.secrets import without_secrets
 from harvester.compute import Scheduled
 from harvester.compute.listing import row_of
 from harvester.dashboard.app import Page, Pages
-from harvester.dashboard.charts.bars import bars
-from harvester.dashboard.days import MOST_DAYS, span_of
+from harvester.dashboard.days import chart_of, span_of
 from harvester.dashboard.histories import History
 from harvester.dashboard.overview import next_time, state_word
 from harvester.dashboard.rendering import dollars
 from harvester.dashboard.tables import Table
 from harvester.dashboard.tabs import CRAWL, SETTINGS, TABS, Subject
-from harvester.documents import HarvestSummary, Tree
+from harvester.documents import HarvestSummary, Tree, text_in
 from harvester.errors import HarvesterError, NotFound
 from harvester.harvest import catalog
 from harvester.store.keys import CollectionKeys
@@ -81,18 +80,13 @@ def _page(pages: Pages, collection_id: str) -> Page:
     tab = request.args.get("tab", CRAWL if is_crawl(tree) else "harvests")
     content = _content(subject, tab)
     days = pages.overview.figures(keys, found).days
-    label = f"Posts of {keys.id} by day, with the states of its harvests and its gaps"
     values = {
         "id": keys.id,
         "facts": facts,
-        "chart": bars(days, label=label, brush=True),
+        **chart_of(days, keys.id, brush=True),
         "first_day": days[0].name if days else "",
         "last_day": days[-1].name if days else "",
-        "cut": MOST_DAYS if len(days) == MOST_DAYS else 0,
-        "tabs": [
-            *((name, words) for name, (words, _) in TABS.items() if name != CRAWL or is_crawl(tree)),
-            (SETTINGS, "Settings"),
-        ],
+        "tabs": _tabs(tree),
         "tab": tab if content else SETTINGS,
         "tab_title": TABS[tab][0] if content else "Settings",
         "content": content,
@@ -103,6 +97,12 @@ def _page(pages: Pages, collection_id: str) -> Page:
     }
     data = {**facts, "days": [each.__dict__ for each in days], tab: content.plain if content else None}
     return Page("collection.html", keys.id, values, data=data)
+
+
+def _tabs(tree: Tree) -> list[tuple[str, str]]:
+    """The names of the tabs and their titles."""
+    found = [(name, title) for name, (title, _) in TABS.items() if name != CRAWL or is_crawl(tree)]
+    return [*found, (SETTINGS, "Settings")]
 
 
 def _description(pages: Pages, keys: CollectionKeys) -> tuple[Tree, str]:
@@ -132,7 +132,7 @@ def facts_of(pages: Pages, keys: CollectionKeys, tree: Tree, found: History) -> 
     """The facts about a collection above its tables."""
     place, overview = pages.place, pages.overview
     standing = row_of(place.store, keys, overview.tasks().get(keys.id))
-    last = found.harvests[0] if found.harvests else None
+    last = found.last
     running = running_summary(pages, keys) if standing and standing["status"] == "RUNNING" else None
     scheduled = overview.schedules().get(keys.id)
     now = place.clock.now()
@@ -140,8 +140,8 @@ def facts_of(pages: Pages, keys: CollectionKeys, tree: Tree, found: History) -> 
     figures = overview.figures(keys, found)
     return {
         "id": keys.id,
-        "title": str(tree.get("title") or ""),
-        "kind": str(tree.get("type") or ""),
+        "title": text_in(tree, "title"),
+        "kind": text_in(tree, "type"),
         "state": state,
         "activity": activity(place.store, keys, running),
         "detail": _detail(standing, last, running),

@@ -11,7 +11,7 @@ from harvester.dashboard import tables
 from harvester.dashboard.app import Page, Pages
 from harvester.dashboard.histories import History
 from harvester.dashboard.tables import Column, Table
-from harvester.documents import Tree
+from harvester.documents import Tree, text_in
 from harvester.errors import HarvesterError
 from harvester.settings import Settings
 from harvester.store.keys import CollectionKeys
@@ -58,7 +58,7 @@ def months(collection_id: str, history: History, settings: Settings) -> list[Tre
     """A row for each month in which harvests of a collection began."""
     sums: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for summary in (*history.harvests, *history.repairs):
-        spent, month = cost.of_harvest(summary, settings), str(summary.get("harvest_timestamp") or "")[:7]
+        spent, month = cost.of_harvest(summary, settings), text_in(summary, "harvest_timestamp")[:7]
         for name in ("x", "task", "requests", "stored_month"):
             sums[month][name] += getattr(spent, name)
         sums[month]["tweets"] += summary["tweets"]

@@ -13,7 +13,7 @@ from harvester.clock import Stop
 from harvester.dashboard import tables
 from harvester.dashboard.app import Page, Pages
 from harvester.dashboard.tables import Column, Table
-from harvester.documents import HarvestSummary, Tree
+from harvester.documents import HarvestSummary, Tree, text_in
 from harvester.errors import HarvesterError, NotFound
 from harvester.harvest import catalog
 from harvester.harvest.manifest import ALGORITHMS, parsed
@@ -143,10 +143,10 @@ def _events(store: Store, here: HarvestKeys) -> list[str]:
 def _changes(changes: list[Tree]) -> Table:
     rows = [
         {
-            "user_id": str(change.get("user_id") or ""),
-            "screen_name": str(change.get("screen_name") or ""),
-            "change": str(change.get("change") or "") + (", deleted" if change.get("deleted") else ""),
-            "error": str(change.get("error") or ""),
+            "user_id": text_in(change, "user_id"),
+            "screen_name": text_in(change, "screen_name"),
+            "change": text_in(change, "change") + (", deleted" if change.get("deleted") else ""),
+            "error": text_in(change, "error"),
         }
         for change in islice(changes, _CHANGES)
     ]

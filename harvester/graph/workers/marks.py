@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from harvester.documents import object_in
+from harvester.documents import object_in, text_in
 from harvester.errors import Conflict, NotFound
 from harvester.harvest import lock_content
 from harvester.networks.crawl import FAILED
@@ -93,7 +93,7 @@ class Marks:
             with suppress(NotFound):
                 told = object_in(self._store.read(entry.key).data)
                 if self._outcome(user) in (FAILED, None):
-                    found[user] = str(told.get("why") or "")
+                    found[user] = text_in(told, "why")
         return found
 
     def _outcome(self, user: str) -> str | None:
@@ -181,7 +181,7 @@ def _claim(stored: Stored) -> Claim:
     found = object_in(stored.data)
     tries, received = found.get("tries"), found.get("received")
     return Claim(
-        str(found.get("worker") or ""),
+        text_in(found, "worker"),
         tries if isinstance(tries, int) else 1,
         received if isinstance(received, int) else 0,
     )

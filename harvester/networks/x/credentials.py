@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from harvester.documents import text_in
 from harvester.errors import Exit, HarvesterError, NotFound
 from harvester.networks.x.keys import Keys, in_collection, in_environment, keys_from, keys_of
 from harvester.settings import Settings
@@ -17,7 +18,7 @@ def keys(settings: Settings, tree: Mapping[str, Any]) -> Keys:
         found = in_environment(os.environ)
     if found.usable:
         return found
-    profile = str(kept.get("profile") or "")
+    profile = text_in(kept, "profile")
     if not settings.parameter_path:
         return keys_from(os.environ, profile=profile)
     return (profile and _stored(settings, profile)) or _on_this_machine(settings, profile)
@@ -50,7 +51,7 @@ def require_for_harvests(settings: Settings, tree: Mapping[str, Any]) -> None:
     kept = tree.get("keys") or {}
     if in_collection(tree).usable:
         return
-    profile = str(kept.get("profile") or "")
+    profile = text_in(kept, "profile")
     if not profile:
         raise _no_profile()
     from harvester.aws.parameters import parameter_store

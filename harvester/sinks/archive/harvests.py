@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 
-from harvester.documents import object_in
+from harvester.documents import object_in, text_in
 from harvester.errors import NotFound
 from harvester.store import Store
 from harvester.store.keys import CollectionKeys, HarvestKeys
@@ -31,7 +31,7 @@ def may_have_later(store: Store, keys: CollectionKeys, harvest: str, current: st
         last = object_in(store.read(keys.last_harvest).data)
     except NotFound:
         return False
-    return str(last.get("harvest_id") or "") > harvest
+    return text_in(last, "harvest_id") > harvest
 
 
 def harvest_at(store: Store, keys: CollectionKeys, when: datetime) -> HarvestKeys | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from harvester.documents import text_in
 from harvester.errors import HarvesterError
 from harvester.networks import Stopped
 from harvester.networks.x.decoding import member, number, objects
@@ -106,7 +107,7 @@ class RulesApi:
         try:
             tags = {rule.value: rule.tag for rule in added}
             live = self.rules(patience=CLEAR_SECONDS)
-            ours = [rule for rule in live if tags.get(str(rule.get("value"))) == str(rule.get("tag") or "")]
+            ours = [rule for rule in live if tags.get(str(rule.get("value"))) == text_in(rule, "tag")]
             self.delete_rules([str(rule.get("id")) for rule in ours], patience=CLEAR_SECONDS)
         except (HarvesterError, Stopped) as error:
             log.warning(

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from harvester.documents import text_in
 from harvester.errors import HarvesterError
 from harvester.networks.x.rules.collection_rules import PACK, CollectionRule
 from harvester.networks.x.rules.live_rules import Rule, RuleCaps, RulePlan, pack_of, plan_rules
@@ -87,7 +88,7 @@ class _There:
         shared: set[str] = set()
         foreign = 0
         for rule in live:
-            value, tag = str(rule.get("value") or ""), str(rule.get("tag") or "")
+            value, tag = text_in(rule, "value"), text_in(rule, "tag")
             if not prefix or not tag.startswith(prefix):
                 foreign += 1
                 shared.add(value)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from harvester.documents import Tree
+from harvester.documents import Tree, text_in
 from harvester.networks.x.rules.values import (
     GEO,
     KEYWORD,
@@ -173,7 +173,7 @@ def _read(rule: Tree, value: str) -> CollectionRule:
         rule.get("id") or made_id(kind, value),
         kind,
         value,
-        str(rule.get("tag") or ""),
+        text_in(rule, "tag"),
         rule.get("status") or ACTIVE,
         rule.get("metadata") or {},
     )

@@ -15,7 +15,7 @@ from typing import Any
 
 from harvester.clock import Backoff, in_background, timestamp
 from harvester.collection.kinds.kind import count
-from harvester.documents import Collection, Tree
+from harvester.documents import Collection, Tree, text_in
 from harvester.errors import HarvesterError
 from harvester.networks import Stopped
 from harvester.networks.edits import Edit
@@ -233,9 +233,7 @@ class LiveChanges:
 
 def _in_place(plan: RulePlan, live: Sequence[Mapping[str, Any]]) -> RulePlan:
     """The plan without live rules that only get another tag: they stay, and events tell whose they are."""
-    tags = {
-        str(rule.get("value")): str(rule.get("tag") or "") for rule in live if rule["id"] in plan.replaced
-    }
+    tags = {str(rule.get("value")): text_in(rule, "tag") for rule in live if rule["id"] in plan.replaced}
     return replace(
         plan,
         add=tuple(rule for rule in plan.add if rule.value not in tags),

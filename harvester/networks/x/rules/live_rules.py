@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harvester.documents import Tree
+from harvester.documents import Tree, text_in
 from harvester.errors import HarvesterError
 from harvester.networks.x.decoding import number, printable
 from harvester.networks.x.errors import Problem
@@ -123,7 +123,7 @@ def plan_rules(
     shared: list[Mapping[str, Any]] = []
     gone: list[Mapping[str, Any]] = []
     for rule in live:
-        value, tag = str(rule.get("value") or ""), str(rule.get("tag") or "")
+        value, tag = text_in(rule, "value"), text_in(rule, "tag")
         same = missing.get(value)
         if same and same.tag == tag:
             del missing[value]
@@ -145,7 +145,7 @@ def plan_rules(
             needs_change=True,
         )
     # What a foreign rule matches comes with that one's tag.
-    tags = {str(rule.get("value")): str(rule.get("tag") or "") for rule in shared}
+    tags = {str(rule.get("value")): text_in(rule, "tag") for rule in shared}
     # The old rules go on matching while the new ones are added, so that a changed filter loses nothing.
     return RulePlan(
         add=tuple(missing.values()),
