@@ -55,6 +55,8 @@ class Truth:
         self.owned_users = 0
         self.users_by_day: dict[str, array[int]] = {}
         self.by_day: dict[str, array[int]] = {}
+        self.cut_posts: dict[str, array[int]] = {}
+        self.cut_users: dict[str, array[int]] = {}
         self.counts: Counter[str] = Counter()
         self.at_once: Counter[str] = Counter()
         self.most_at_once: Counter[str] = Counter()
@@ -75,8 +77,11 @@ class Truth:
         finally:
             self.at_once[endpoint] -= 1
 
-    def served(self, endpoint: str, answer: Answer) -> None:
-        """An answer went out whole; only successful ones are billed."""
+    def served(self, endpoint: str, answer: Answer, *, whole: bool) -> None:
+        """An answer went out; only successful ones are billed, and it is unknown of those that were cut."""
+        if not whole:
+            self._cut(answer)
+            return
         self.counts[endpoint] += 1
         if answer.status != 200:
             return
@@ -84,6 +89,12 @@ class Truth:
         self.bill(answer.posts)
         if answer.posts:
             self._ledger(answer.ledger).extend(answer.posts)
+
+    def _cut(self, answer: Answer) -> None:
+        if answer.status == 200:
+            day = iso(self.clock.now())[:10]
+            self.cut_posts.setdefault(day, array("Q")).extend(answer.posts)
+            self.cut_users.setdefault(day, array("Q")).extend(answer.users)
 
     def _bill_users(self, answer: Answer) -> None:
         self.users += len(answer.users)
@@ -108,9 +119,11 @@ class Truth:
     def billed(self) -> dict[str, Any]:
         return {
             "posts": sum(len(ids) for ids in self.by_day.values()),
-            "posts_once_a_day": sum(len(set(ids)) for ids in self.by_day.values()),
+            "posts_once_a_day": once_a_day(self.by_day),
+            "posts_at_most": once_a_day(self.by_day, self.cut_posts),
             "users": self.users,
-            "users_once_a_day": sum(len(set(ids)) for ids in self.users_by_day.values()),
+            "users_once_a_day": once_a_day(self.users_by_day),
+            "users_at_most": once_a_day(self.users_by_day, self.cut_users),
             "users_owned": self.owned_users,
             "requests": dict(self.counts),
         }
@@ -143,6 +156,12 @@ class Truth:
                 for direction in ("followers", "following")
             },
         }
+
+
+def once_a_day(*by_day: "dict[str, array[int]]") -> int:
+    """How many ids there are, those of one day counted once."""
+    days = {day for each in by_day for day in each}
+    return sum(len({one for each in by_day for one in each.get(day, ())}) for day in days)
 
 
 def times(ids: Sequence[int]) -> dict[str, int]:

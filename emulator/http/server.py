@@ -138,7 +138,7 @@ class Emulator:
         served = await self._served(request)
         for fault in served.spoiling:
             if fault.do in GONE:
-                return await self._gone(request, fault)
+                return await self._gone(request, fault, served)
         if served.endpoint == "stream" and served.answer.status == 200:
             return await self._streamed(request, served)
         return await self._delivered(request, served)
@@ -200,13 +200,15 @@ class Emulator:
             outcome = answer.outcome if whole and fault is None else fault.do if fault else "client-gone"
             truth = self._app_of(request).truth
             truth.note(request.method, request.path_qs, answer.status, outcome)
-            if whole and served.endpoint:
-                truth.served(served.endpoint, answer)
+            if served.endpoint:
+                truth.served(served.endpoint, answer, whole=whole)
         return response
 
-    async def _gone(self, request: web.BaseRequest, fault: Fault) -> web.StreamResponse:
+    async def _gone(self, request: web.BaseRequest, fault: Fault, served: Served) -> web.StreamResponse:
         """No answer at all."""
-        self.service.truth.note(request.method, request.path_qs, 0, fault.do)
+        truth = self._app_of(request).truth
+        truth.note(request.method, request.path_qs, 0, fault.do)
+        truth.served(served.endpoint, served.answer, whole=False)
         if fault.do == "refuse-connection":
             await self.refuse_connections(float(fault.more.get("seconds", 1)))
         GONE[fault.do](request)

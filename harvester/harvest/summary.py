@@ -6,7 +6,7 @@ from typing import Any
 from harvester.clock import moment
 from harvester.documents import HarvestSummary
 from harvester.networks.crawl import without_lists
-from harvester.text import counted, size
+from harvester.text import counted, in_dollars, size
 
 _DONE = ("users_done", "users_unavailable", "users_failed")
 # Seconds of the shortest harvest whose speed is set beside what the rate limit allows on average.
@@ -15,6 +15,14 @@ _WINDOW = 900
 
 def dollars(summary: HarvestSummary) -> float:
     return float((summary.get("billed") or {}).get("usd") or 0)
+
+
+def bill_words(summary: HarvestSummary) -> str:
+    """What a harvest cost: `Billed: $6.00`, and how much of it for answers that did not arrive whole."""
+    unanswered = (summary.get("billed") or {}).get("unanswered")
+    usd = float(unanswered.get("usd") or 0) if isinstance(unanswered, dict) else 0.0
+    more = f", of which {in_dollars(usd)} at most for lost answers" if usd else ""
+    return f"Billed: ${dollars(summary):,.2f}{more}"
 
 
 def progress_words(summary: HarvestSummary) -> str:

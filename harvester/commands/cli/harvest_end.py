@@ -7,7 +7,7 @@ from harvester.commands.cli.output import print_line
 from harvester.documents import HarvestSummary
 from harvester.errors import Exit, HarvesterError
 from harvester.harvest.progress import Outcome
-from harvester.harvest.summary import amount
+from harvester.harvest.summary import amount, bill_words
 from harvester.text import printable, size
 
 
@@ -22,7 +22,7 @@ def print_end(collection_id: str, outcome: Outcome, summary: HarvestSummary, *, 
     print_line(
         f"{collection_id} => {outcome.state}{reason}. Harvest timestamp: {summary['harvest_timestamp']}. "
         f"{amount(summary)}. Files: {summary['files']:,} ({size(summary['file_bytes'])}). "
-        f"Billed: ${summary['billed'].get('usd', 0):.2f}.",
+        f"{bill_words(summary)}.",
         err=err,
     )
     for gap in summary["gaps"][:5]:

@@ -6,7 +6,7 @@ from harvester.commands.cli.output import advise
 from harvester.commands.cli.printed_commands import complete
 from harvester.commands.cli.workspace import Workspace
 from harvester.documents import HarvestSummary
-from harvester.harvest.summary import amount, dollars
+from harvester.harvest.summary import amount, bill_words
 from harvester.text import printable, size
 
 
@@ -31,7 +31,7 @@ def outcome_line(workspace: Workspace, summary: HarvestSummary) -> str:
 def show_notes(workspace: Workspace, summary: HarvestSummary) -> None:
     """Print to standard error: the bill, the location of the files, and how to export one post per line."""
     if summary.get("billed"):
-        click.echo(f"Billed: ${dollars(summary):.2f}.", err=True)
+        click.echo(f"{bill_words(summary)}.", err=True)
     if refused := summary.get("refused_fields"):
         fields = ", ".join(map(str, refused)) if isinstance(refused, list) else str(refused)
         click.echo(f"The network no longer accepts {fields}; the harvest continued without.", err=True)

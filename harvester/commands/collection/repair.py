@@ -30,7 +30,7 @@ from harvester.commands.collection.repair_plan import as_tree, require_within_re
 from harvester.curation.repair.gaps import overlapping
 from harvester.documents import Collection, HarvestSummary
 from harvester.errors import Exit, HarvesterError
-from harvester.harvest.summary import dollars, progress_words
+from harvester.harvest.summary import bill_words, progress_words
 from harvester.networks.repair import REPAIRED
 from harvester.settings import Settings
 from harvester.store.keys import CollectionKeys
@@ -204,7 +204,7 @@ def _tell_of_repair(workspace: Workspace, outcome: "Outcome", summary: HarvestSu
     click.echo(
         f"{counted(len(gaps), 'gap')} closed: {whole} repaired, {len(gaps) - whole} partial; "
         f"{counted(summary['tweets'], 'post')} stored, {there:,} already there. "
-        f"Billed: ${dollars(summary):,.2f}."
+        f"{bill_words(summary)}."
     )
     if outcome.exit_code:
         advise(f"`collection repair {summary['collection_id']}` continues with the others.")

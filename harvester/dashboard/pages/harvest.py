@@ -1,10 +1,11 @@
 """One harvest: its summary, files with their digests, what was billed, events, user changes and the log."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
+from typing import Any
 
 import orjson
 from flask import Flask, Response
@@ -96,7 +97,13 @@ def _billed(summary: HarvestSummary) -> Table:
     words = (
         f"${usd:,.2f} at the prices of {billed.get('prices_as_of')}" if isinstance(usd, int | float) else ""
     )
-    return Table(columns, rows, words, empty="Nothing was billed.")
+    return Table(columns, rows, words + _lost(billed), empty="Nothing was billed.")
+
+
+def _lost(billed: Mapping[str, Any]) -> str:
+    lost = billed.get("unanswered")
+    usd = lost.get("usd") if isinstance(lost, dict) else None
+    return f", of which ${usd:,.2f} at most for lost answers" if isinstance(usd, int | float) and usd else ""
 
 
 def _files(store: Store, here: HarvestKeys) -> Table:

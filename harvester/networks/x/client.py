@@ -3,12 +3,14 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from datetime import UTC, datetime
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from harvester.clock import Clock, Stop
 from harvester.errors import Exit, HarvesterError
 from harvester.networks import Client
+from harvester.networks.budget import Request
 from harvester.networks.x import endpoints
 from harvester.networks.x.endpoints import Endpoint
 from harvester.networks.x.errors import ApiCode, XError
@@ -220,50 +222,45 @@ class XClient(RulesApi, Client):
         params: dict[str, Any],
         most: Mapping[int, int] = MappingProxyType({}),
     ) -> Page:
-        def read(answer: Answer) -> Page:
-            page = posts_page(answer.body, self._provenance(answer.url))
-            self.billing.add(endpoint.name, posts=page.posts)
-            return page
-
         # Where no number is asked for, the ids say how many may come.
         posts = params.get("max_results") or params["ids"].count(",") + 1
-        with self.billing.reserve(endpoint.name, stop=self._exchange.stop, posts=posts):
-            return self.fields.for_posts(
-                lambda shaped: self._exchange.ask(
-                    endpoint, self._url(path), read, params={**shaped, **params}, most=most
-                )
-            )
+        with self.billing.reserve(endpoint.name, stop=self._exchange.stop, posts=posts) as bill:
+            ask = self._asking(endpoint, path, params, posts_page, bill, most)
+            return self.fields.for_posts(ask)
 
     def _users(self, endpoint: Endpoint, path: str, params: dict[str, str]) -> Page:
-        def read(answer: Answer) -> Page:
-            page = accounts_page(answer.body, self._provenance(answer.url))
-            self.billing.add(endpoint.name, users=len(page.users))
-            return page
-
         most = (params.get("ids") or params["usernames"]).count(",") + 1
-        with self.billing.reserve(endpoint.name, stop=self._exchange.stop, users=most):
-            return self._accounts(endpoint, path, params, read)
+        with self.billing.reserve(endpoint.name, stop=self._exchange.stop, users=most) as bill:
+            return self.fields.for_users(self._asking(endpoint, path, params, accounts_page, bill))
 
     def _list(self, endpoint: Endpoint, user_id: str, token: str | None, max_results: int) -> Page:
         """A page of as many accounts as the budget still pays for."""
         line = endpoint.own if user_id == self.account else endpoint.name
+        path = endpoint.name.replace(":id", user_id)
+        with self.billing.reserve_users(line, stop=self._exchange.stop, most=max_results) as bill:
+            params = _given(pagination_token=token, max_results=bill.users)
+            page = partial(relations_page, asked=bill.users)
+            return self.fields.for_users(self._asking(endpoint, path, params, page, bill))
 
-        with self.billing.reserve_users(line, stop=self._exchange.stop, most=max_results) as size:
+    def _asking(
+        self,
+        endpoint: Endpoint,
+        path: str,
+        params: Mapping[str, Any],
+        page_of: Callable[[bytes, bytes], Page],
+        bill: Request,
+        most: Mapping[int, int] = MappingProxyType({}),
+    ) -> Callable[[Mapping[str, str]], Page]:
+        """A page, for the fields that are asked for; what came is added to the bill."""
 
-            def read(answer: Answer) -> Page:
-                page = relations_page(answer.body, self._provenance(answer.url), asked=size)
-                self.billing.add(line, users=len(page.ids))
-                return page
+        def read(answer: Answer) -> Page:
+            page = page_of(answer.body, self._provenance(answer.url))
+            bill.came(posts=page.posts, users=len(page.users) + len(page.ids))
+            return page
 
-            params = _given(pagination_token=token, max_results=size)
-            return self._accounts(endpoint, endpoint.name.replace(":id", user_id), params, read)
-
-    def _accounts(
-        self, endpoint: Endpoint, path: str, params: dict[str, Any], read: Callable[[Answer], Page]
-    ) -> Page:
         url = self._url(path)
-        return self.fields.for_users(
-            lambda shaped: self._exchange.ask(endpoint, url, read, params={**shaped, **params})
+        return lambda shaped: self._exchange.ask(
+            endpoint, url, read, params={**shaped, **params}, most=most, bill=bill
         )
 
     def _object(
@@ -277,9 +274,11 @@ class XClient(RulesApi, Client):
     ) -> dict[str, Any]:
         """The answer as it is, for endpoints that return no posts or users."""
         url = self._url(endpoint.name)
-        with self.billing.reserve(endpoint.name, stop=self._exchange.stop, requests=1):
-            found = self._exchange.told(endpoint, url, read, params=params, body=body, patience=patience)
-            self.billing.add(endpoint.name)
+        with self.billing.reserve(endpoint.name, stop=self._exchange.stop) as bill:
+            found = self._exchange.told(
+                endpoint, url, read, params=params, body=body, patience=patience, bill=bill
+            )
+            bill.came()
         return found
 
     def _url(self, path: str) -> str:

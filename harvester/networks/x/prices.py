@@ -1,6 +1,8 @@
 """What X charges, from one dated file."""
 
 import json
+from collections.abc import Callable
+from datetime import date
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -28,6 +30,6 @@ def price_list() -> Prices:
     return Prices(prices()["date"], price)
 
 
-def billing(budget: float | None = None) -> Billing:
-    """The running count of one client of X."""
-    return Billing(budget, prices=price_list())
+def billing(budget: float | None = None, *, today: Callable[[], date] | None = None) -> Billing:
+    """The running count of one client of X, which charges for a post once a UTC day."""
+    return Billing(budget, prices=price_list(), **({"today": today} if today else {}))

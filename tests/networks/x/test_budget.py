@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from pathlib import Path
 from random import Random
 
@@ -145,10 +146,15 @@ def _chain(spent: Billing, pages: int | None, seed: int) -> None:
     try:
         while pages is None or dice.randrange(pages):
             size = dice.choice((1000, 1000, dice.randint(1, 1000)))
-            with spent.reserve_users(endpoint, stop=Stop(), most=size) as users:
+            with spent.reserve_users(endpoint, stop=Stop(), most=size) as bill:
+                for _ in range(dice.choice((0, 0, 0, 2))):
+                    bill.require()
+                    bill.lost()
+                bill.require()
                 # The network's time, in which the others ask.
                 _NETWORK.wait(0.0002)
-                spent.add(endpoint, users=dice.choice((users, dice.randint(0, users))))
+                if dice.randrange(5):
+                    bill.came(users=dice.choice((bill.users, dice.randint(0, bill.users))))
     except BudgetReached:
         return
 
@@ -156,10 +162,14 @@ def _chain(spent: Billing, pages: int | None, seed: int) -> None:
 @settings(max_examples=25, deadline=None)
 @given(cents=st.integers(100, 100_000), chains=st.integers(1, 8), seed=st.integers(0, 10**6))
 def test_lists_for_up_to_1000_dollars_never_cost_a_cent_more(cents: int, chains: int, seed: int) -> None:
-    """Over four harvests of some chains, at two prices; the last one spends the rest."""
-    whole, before = cents / 100, 0.0
+    """Over four harvests of some chains, at two prices, of which some answers are lost, also at midnight.
+
+    The last one spends the rest, within a day.
+    """
+    whole, before, dice = cents / 100, 0.0, Random(seed)
     for harvest in range(4):
-        spent = billing()
+        days = (1,) if harvest == 3 else (1, 1, 1, 2)
+        spent = billing(today=lambda: date.fromordinal(dice.choice(days)))  # noqa: B023
         spent.limit = Limit("The crawl's budget", whole, before, "")
         spent.budget = max(0.0, spent.limit.left)
         pages = None if harvest == 3 else cents // chains // 1000 + 1

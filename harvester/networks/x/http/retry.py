@@ -9,11 +9,12 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from requests.exceptions import RequestException
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, ProxyError, SSLError
 
 from harvester.clock import Backoff, Clock, Stop, http_date, waiting
 from harvester.errors.connections import cause_of
 from harvester.networks import Stopped
+from harvester.networks.budget import Request
 from harvester.networks.x.endpoints import TOKEN, Endpoint
 from harvester.networks.x.errors import ApiCode, Problem, XError
 from harvester.networks.x.http.answer import Answer, whole
@@ -34,6 +35,9 @@ T = TypeVar("T")
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 60.0
 # The most often that an answer which may be true, or an outage, is asked for. 200: a body of errors only.
 TRIES = {200: 5, 301: 4, 308: 4, 401: 2, 404: 4, 407: 2}
+
+# Errors before X can have had the request.
+_NOT_SENT = (RequestException, ConnectTimeoutError, ProxyError, SSLError)
 
 
 @dataclass
@@ -70,8 +74,8 @@ class Exchange:
         self.stop = stop
         self.patience = patience
         self.on_wait = on_wait
-        self.billing = billing()
         self.time = NetworkTime(clock)
+        self.billing = billing(today=lambda: self.time.latest().date())
         self.windows = Windows(clock=clock, stop=stop, on_wait=on_wait)
         self._sessions = sessions
 
@@ -92,10 +96,12 @@ class Exchange:
         body: Any = None,
         patience: float | None = None,
         most: Mapping[int, int] = MappingProxyType({}),
+        bill: Request | None = None,
     ) -> T:
         """What `read` makes of the answer; XError when there will be none, Stopped when a stop came first.
 
-        `most` says how often an answer of some status is asked for, where that is less than usual.
+        `most` says how often an answer of some status is asked for, where that is less than usual. `bill` is
+        told of each answer that X may have charged for and that did not come whole.
         """
         tries = _Tries(self.patience if patience is None else patience, most)
         while True:
@@ -104,6 +110,8 @@ class Exchange:
             headers: Mapping[str, str] = {}
             try:
                 try:
+                    if bill:
+                        bill.require()
                     answer = self._answer(endpoint, url, params, body)
                 finally:
                     self.windows.done(endpoint.window)
@@ -116,6 +124,8 @@ class Exchange:
                 detail = self._sessions.without_secrets(str(error))
                 problem = Problem(ApiCode.UNAVAILABLE, "Errors only", detail, status=200)
             except (RequestException, HTTPError, OSError, NotAPage) as error:
+                if bill and not isinstance(error, _NOT_SENT):
+                    bill.lost()
                 problem = _no_answer(error)
             if self.stop.requested:
                 raise Stopped
