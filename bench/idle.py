@@ -28,6 +28,7 @@ ASKED = re.compile(r" AWS s3 (\w+) /\S*?([^/\s]*) => \d+$", re.MULTILINE)
 _REASONS = {
     "PutObject lock.json": "the lock is renewed, after three quarters of `lock_seconds`",
     "GetObject stop.json": "did another program ask for a stop? each `stop_poll_seconds`",
+    "GetObject collection.json": "was it changed by a command that died before it said so? each hour",
     "PutObject checkpoint.json": "what a successor would continue from, each tenth `checkpoint_seconds`, "
     "or each where records came; and before a file is closed",
     "PutObject harvest.json": "what `harvest running` shows, with every tenth checkpoint",

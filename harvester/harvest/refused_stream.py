@@ -6,6 +6,7 @@ throttled. https://docs.aws.amazon.com/AmazonECS/latest/developerguide/service-t
 
 import logging
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -37,6 +38,8 @@ class Holding:
     put: Put
     say: Callable[[str, float], None]
     moves: Callable[[HarvesterError], Tree | None] = lambda _: None
+    # Has a change of the collection end a wait, as what is refused may be corrected.
+    ends_by_edit: Callable[[Stop], AbstractContextManager[object]] = nullcontext
 
     def collect(
         self,
@@ -96,7 +99,9 @@ class Holding:
         log.warning("%s Trying again in %.0f minutes. %s", reason(error), pause / 60, error.hint)
         self.say(f"{self.network.title} refuses the stream: {reason(error)}", pause)
         try:
-            return self.clock.wait(self.stop, pause)
+            with self.stop.part() as wait, self.ends_by_edit(wait):
+                self.clock.wait(wait, pause)
+            return self.stop.requested
         finally:
             self.say("", 0.0)
 

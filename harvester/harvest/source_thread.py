@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,7 @@ class SourceThread:
     # Of a worker: what it shares with others.
     share: Callable[[StoredCrawl], SharedDepth] | None = None
     _client: Client | None = None
+    _begun: bool = False
 
     def __post_init__(self) -> None:
         context = self.context
@@ -78,6 +80,7 @@ class SourceThread:
                     self.inbox.put,
                     context.progress.waits,
                     self._move,
+                    self.edits.ending if self.network.changes_streams else nullcontext,
                 )
                 holding.collect(self._collect, self.missed, state=state)
             else:
@@ -106,6 +109,9 @@ class SourceThread:
             self._client.billing.budget = budget(collection, setting=self.context.settings.budget_usd)
 
     def _collect(self, missed: MissedInterval | None) -> None:
+        if self._begun and self.network.changes_streams:
+            self.edits.catch_up()
+        self._begun = True
         # As it was begun with, or as an edit left it since.
         context, collection = self.context, self.edits.collection
         client = self.client(collection, context.progress)

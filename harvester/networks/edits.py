@@ -24,6 +24,10 @@ class Edits(Protocol):
         """Whether the collection was changed since it was read last."""
         ...
 
+    def look(self) -> None:
+        """Look whether it was changed untold, which makes it pending; costs a request, so once an hour."""
+        ...
+
     def read(self) -> Edit:
         """The collection as it is now, from the store; raises where that or the collection is unusable."""
         ...
@@ -41,6 +45,9 @@ class NoEdits:
     """For a source that receives no edits."""
 
     pending = False
+
+    def look(self) -> None:
+        """There is nothing to be found."""
 
     def read(self) -> Edit:
         raise NotImplementedError

@@ -16,6 +16,7 @@ import pytest
 
 import emulator
 from harvester.clock import Stop, SystemClock
+from harvester.collection import history
 from harvester.commands.cli.workspace import chosen
 from harvester.compute import RUNNING, STOPPING
 from harvester.compute.local.compute import LocalCompute
@@ -243,6 +244,19 @@ def test_a_stream_that_the_harvester_runs_by_itself_is_listed_changed_and_stoppe
         assert "Status: RUNNING, LIVE (" in person.output("harvest", "list")
         assert person("collection", "list", "--json").json[0]["heartbeat"] == "LIVE"
         assert "LIVE" in person.output("collection", "list", "--long")
+        # As of a command that died before it told the stream, and is typed again.
+        history.edit(
+            FolderStore(person.folder / "collections"),
+            CollectionKeys("live"),
+            lambda now: {**now, "filter": {"track": "letters"}},
+        )
+        person.output("collection-config", "download", "live", "--force")
+        said = person.output("collection-config", "update")
+        assert f"live runs with version {version}, not {version + 1}." in said and "hears of this" in said
+        until(
+            lambda: person("harvest", "running", "live", "--json").json["collection_version"] == version + 1
+        )
+        assert "No changes" in person("collection-config", "update").err
         person.write({**person.file, "keys": {"profile": "other"}, "budget_usd": 5})
         words = person.output("collection-config", "update")
         assert "for the changed keys to go into effect" in words and "hears of this" in words

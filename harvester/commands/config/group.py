@@ -9,6 +9,7 @@ from harvester.collection.secrets import key_names, without_secrets
 from harvester.collection.workers import require_no_worker
 from harvester.commands import Deferred, Group
 from harvester.commands.cli import collection_file
+from harvester.commands.cli.each_shard import shard_ids
 from harvester.commands.cli.output import (
     advise,
     announce_dry_run,
@@ -166,15 +167,19 @@ def update(dry_run: bool, reset_state: bool, yes: bool, path: Path, workspace: W
 
 
 def _change_nothing(workspace: Workspace, path: Path, mine: Tree, current: Tree, *, dry_run: bool) -> None:
-    """Raise, as the file has no changes, unless its shards lack those of a command that died."""
+    """Raise, as the file has no changes, unless shards or a stream lack those of a command that died."""
     from harvester.commands.config import shards
 
     if _lines_of(mine, current) != [_INTERNAL]:
         raise _earlier_version(path, current)
     if not dry_run:
         collection_file.write(path, current)
-        if late := shards.catch_up(workspace, current):
+        late = shards.catch_up(workspace, current)
+        if late:
             click.echo(f"{counted(len(late), 'shard')} lacked the last changes: stored in {together(late)}.")
+        parts = shard_ids(workspace, mine["id"]) or [mine["id"]]
+        told = [running_stream.tell_late(workspace, each) for each in parts if is_stream(current)]
+        if late or any(told):
             return
     raise HarvesterError("No changes in collection configuration.", hint=f"Edit {path} first.")
 

@@ -33,6 +33,21 @@ def tell(workspace: Workspace, keys: CollectionKeys, before: Tree, after: Tree) 
         click.echo(f"Stop and start the stream for the changed {' and '.join(rest)} to go into effect.")
 
 
+def tell_late(workspace: Workspace, collection_id: str) -> bool:
+    """Tell a stream that runs with an earlier version, as after a crash before `tell`; whether one does."""
+    from harvester.collection import history
+    from harvester.harvest import catalog
+
+    keys = workspace.keys(collection_id)
+    stored, used = history.current(workspace.store, keys), catalog.running(workspace.store, keys)
+    version = used.get("collection_version") if used else None
+    if not version or version == stored.get("version") or not network_of(stored).changes_streams:
+        return False
+    click.echo(f"The stream of {keys.id} runs with version {version}, not {stored.get('version')}.")
+    click.echo(_told(workspace, keys))
+    return True
+
+
 def _changed(before: Tree, after: Tree) -> tuple[list[str], list[str]]:
     """What a running stream can take over, and what only its next start does."""
     old, new = before.get("filter") or {}, after.get("filter") or {}

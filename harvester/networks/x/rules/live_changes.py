@@ -36,6 +36,8 @@ ROUND_SECONDS = 20.0
 # For each request that changes rules: X allows 100 in 15 minutes, and the start of a stream needs some.
 _REQUEST_SECONDS = 10.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 60.0, 900.0
+# Who changes a collection may die before the stream is told of it.
+_LOOK_SECONDS = 3600.0
 _CAP = "RulesCapExceeded"
 _NO_ROOM = "rules were replaced, and the app has no room for the old ones beside the new ones"
 
@@ -70,6 +72,7 @@ class LiveChanges:
         self._backoff = Backoff(_FIRST_PAUSE, _LONGEST_PAUSE)
         # By the clock that counts seconds: before when nothing begins, and when what failed is tried again.
         self._round_at, self._again_at = 0.0, float("inf")
+        self._look_at = job.clock.elapsed() + _LOOK_SECONDS
         self._told = ""
         # Since when rules are missing that are asked for.
         self._missing_since: datetime | None = None
@@ -94,7 +97,7 @@ class LiveChanges:
 
     def _is_due(self) -> bool:
         now = self._job.clock.elapsed()
-        wanted = self._job.edits.pending or self._gone or now >= self._again_at
+        wanted = self._job.edits.pending or self._gone or now >= min(self._again_at, self._look_at)
         return bool(wanted) and now >= self._round_at
 
     def _ended(self, call: Future[_Round]) -> list[Tree]:
@@ -145,6 +148,9 @@ class LiveChanges:
         requests = self._delete(self._gone)
         # What fails after this does not delete them again.
         self._gone = ()
+        if self._job.clock.elapsed() >= self._look_at:
+            self._look_at = self._job.clock.elapsed() + _LOOK_SECONDS
+            self._job.edits.look()
         if not self._job.edits.pending and self._job.clock.elapsed() < self._again_at:
             return _Round(requests=requests)
         edit = self._job.edits.read()

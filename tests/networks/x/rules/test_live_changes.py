@@ -330,3 +330,35 @@ def test_a_word_that_is_told_while_another_is_heard_is_not_lost(tmp_path: Path) 
         version = _now(stage, going, rules=_rules("dog"))
         _pass_until(stage, lambda: going.summary()["collection_version"] == version)
     assert not tell_of_change(stage.store, KEYS.lock)
+
+
+def test_a_change_of_which_the_stream_was_not_told_is_taken_over_within_an_hour(tmp_path: Path) -> None:
+    """As of a command that died after it had stored the change."""
+    with _streaming(tmp_path, rules=_rules("cat")) as (stage, going):
+        until(stage.connected)
+        stage.edit("live", lambda tree: {**tree, "filter": {"rules": _rules("dog")}})
+        stage.clock.advance(3600)
+        _pass_until(stage, lambda: _live(stage) == ["dog"])
+        asked = len(stage.control.truth()["requests"])
+        stage.clock.advance(3600)
+        _pass_until(stage, lambda: going.summary()["collection_version"] == 2)
+        assert len(stage.control.truth()["requests"]) == asked
+
+
+def test_a_stream_whose_rules_x_refuses_begins_once_they_are_corrected(tmp_path: Path) -> None:
+    with staged(tmp_path, users=1, keepalive=0.03) as stage:
+        stage.waits_for = lambda _: True
+        stage.add("live", type="filter", filter={"rules": _rules("emu (")})
+        waited = Event()
+
+        def correct(seconds: float) -> None:
+            if seconds >= 10 and not waited.is_set():
+                waited.set()
+                _edit(stage, rules=_rules("dog"))
+                going.renew()
+
+        stage.clock.before_wait = correct
+        with stage.harvesting("live") as going:
+            until(stage.connected, within=10)
+            assert _live(stage) == ["dog"]
+            assert going.summary()["collection_version"] == 2
