@@ -161,7 +161,8 @@ def page(service: Service, call: Call, chain: Chain) -> Answer:
         posts = list(chain.way(place.last, place.top))[-size:]
         more = True
     else:
-        found = list(islice(chain.way(place.floor, place.last), size + 1))
+        # What has sunk below the depth or the window since the token was given is out of reach.
+        found = list(islice(chain.way(max(place.floor, chain.low), place.last), size + 1))
         posts, more = found[:size], len(found) > size
     meta = page_meta(posts, place, bound, more=more)
     body = service.pages.body(posts, call.view, meta=meta)

@@ -11,6 +11,7 @@ class User(TypedDict, total=False):
     screen_name: str
     since_id: str
     resume: Tree
+    read_until: str
     sightings: dict[str, int]
     looked_up: str
     tweet_count: int

@@ -132,6 +132,14 @@ class TestProblems:
                 {**TIMELINES, "users": {"12": {"resume": {"oldest_id": "x"}}}},
                 "users.12.resume is {'oldest_id': 'x'}; it must be an object as a harvest stored it",
             ),
+            (
+                {**TIMELINES, "users": {"12": {"resume": {"ends": [{"oldest_id": "5"}]}}}},
+                "users.12.resume is {'ends': [{'oldest_id': '5'}]}; it must be an object",
+            ),
+            (
+                {**TIMELINES, "users": {"12": {"read_until": "x"}}},
+                "users.12.read_until is 'x'; it must be a time",
+            ),
             ({**TIMELINES, "sweep": "12"}, "sweep is '12'; it must be an object."),
             ({**TIMELINES, "keys": {"profile": 5}}, "keys.profile is not text."),
             ({**TIMELINES, "users": {"12": None}}, "User 12 is not properly structured."),

@@ -118,14 +118,23 @@ def shape_problems(tree: Tree, shapes: Mapping[str, Shape], where: str) -> Itera
 
 
 def resume_shape(rules: Rules) -> Shape:
-    """Where a chain of pages continues: its ids are ids, its counts are counts."""
+    """Where a chain of pages continues, and the `ends` of those below it: ids are ids, counts are counts."""
+
+    def is_place(value: Any) -> bool:
+        if not isinstance(value, dict):
+            return False
+        ids = (each for key, each in value.items() if key.endswith("_id") and each is not None)
+        counts = (value[key] for key in ("posts", "stood") if value.get(key) is not None)
+        return all(map(rules.is_post, ids)) and all(map(COUNT[1], counts))
+
+    def is_end(value: Any) -> bool:
+        if not is_place(value) or None in (value.get("oldest_id"), value.get("posts")):
+            return False
+        return value.get("since") is None or TIME[1](value["since"])
 
     def fits(resume: Any) -> bool:
-        if not isinstance(resume, dict):
-            return False
-        ids = (value for key, value in resume.items() if key.endswith("_id") and value is not None)
-        counts = (resume[key] for key in ("posts", "stood") if resume.get(key) is not None)
-        return all(map(rules.is_post, ids)) and all(map(COUNT[1], counts))
+        ends = resume.get("ends") if is_place(resume) else ""
+        return ends is None or (isinstance(ends, list) and all(map(is_end, ends)))
 
     return ("an object as a harvest stored it, or removed", fits)
 

@@ -8,6 +8,7 @@ from harvester.collection.kinds.kind import (
     COUNT,
     OBJECT,
     TEXT,
+    TIME,
     Kind,
     Rules,
     Shape,
@@ -21,7 +22,15 @@ from harvester.collection.kinds.names import USER_TIMELINE
 from harvester.documents import CompactUsers, Tree
 from harvester.text import counted
 
-LEARNED_OF_USERS = ("screen_name", "since_id", "resume", "sightings", "looked_up", "tweet_count")
+LEARNED_OF_USERS = (
+    "screen_name",
+    "since_id",
+    "resume",
+    "read_until",
+    "sightings",
+    "looked_up",
+    "tweet_count",
+)
 
 
 def _are_sightings(value: Any) -> bool:
@@ -39,6 +48,7 @@ _OF_A_USER: Mapping[str, Shape] = {
     "screen_name": TEXT,
     "sightings": ("an object of whole numbers", _are_sightings),
     "looked_up": ("a date, e.g. '2026-11-23'", _is_date),
+    "read_until": TIME,
     "tweet_count": COUNT,
 }
 _ABOVE: Mapping[str, Shape] = {"sweep": OBJECT}

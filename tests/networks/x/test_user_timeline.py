@@ -61,6 +61,32 @@ def test_the_next_harvest_takes_only_what_is_new_to_each_user(tmp_path: Path) ->
         assert users[stage.accounts[1]]["since_id"] == max(new, key=int)
 
 
+def test_what_newer_posts_push_below_the_depth_of_a_timeline_is_told(tmp_path: Path) -> None:
+    """Of a first chain that was cut, and of an account that had no posts: neither has a since_id."""
+    with staged(tmp_path, users=2, posts_per_user=0) as stage:
+        cut, empty = stage.accounts
+        _timelines(stage, stage.accounts)
+        stage.control.publish(cut, count=300)
+        stage.clock.advance(DAY)
+        stage.control.faults([{"on": _TIMELINE, "when": {"param": "pagination_token"}, "do": "errors-only"}])
+        assert len(stage.harvest("accounts").ids) == 100
+        stage.control.clear_faults()
+        stage.clock.advance(DAY)
+        existed = stage.control.timeline(cut) + stage.control.publish(cut, count=3050)
+        existed += stage.control.publish(empty, count=3250)
+        stage.clock.advance(60)
+        ended = stage.harvest("accounts")
+        assert (ended.outcome.state, sorted(gap["user_id"] for gap in ended.gaps)) == (
+            "partial",
+            [cut, empty],
+        )
+        assert len(existed) - len(ended.ids) == 100 + 150 + 50
+        assert stage.unexplained("accounts", existed) == []
+        users = stage.collection("accounts")["users"]
+        assert [user.keys() & {"resume", "read_until"} for user in users.values()] == [set(), set()]
+        assert stage.harvest("accounts").gaps == []
+
+
 def test_without_users_nothing_is_complete(tmp_path: Path) -> None:
     with staged(tmp_path, users=1, posts_per_user=1) as stage:
         _timelines(stage, [])

@@ -1,25 +1,31 @@
 """Rules about accounts and cut timelines, on a network made here: what is asked, and what is learnt."""
 
+import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
+from random import Random
 from typing import Any
 
 import orjson
 import pytest
 
-from harvester.clock import Stop, SystemClock
+from harvester.clock import Stop, timestamp
 from harvester.collection.changeset import merge_into, patched
 from harvester.networks import Batch
 from harvester.networks.validation import as_valid
 from harvester.networks.x import ApiCode, Page, Problem, XError
 from harvester.networks.x.network_time import NetworkTime
 from harvester.networks.x.page import posts_page, users_page
+from harvester.networks.x.post_ids import created, first_id_at
 from harvester.networks.x.sources import Job, user_timeline
 from tests.support.stores import HandClock
 
 Tree = dict[str, Any]
 
+_EXAMPLES = int(os.environ.get("LAW_EXAMPLES", "160"))
+_FIRST = int(os.environ.get("LAW_FIRST", "0"))
 # Of 2026, so that ids tell times.
 _BASE = 1_990_000_000_000_000_000
 _REFUSED = {"suspended": ApiCode.SUSPENDED, "protected": ApiCode.PROTECTED, "not_found": ApiCode.NOT_FOUND}
@@ -28,12 +34,14 @@ _REFUSED = {"suspended": ApiCode.SUSPENDED, "protected": ApiCode.PROTECTED, "not
 class _Network:
     """Timelines by account as (id, ...) newest first; `states` of those that are not to be had.
 
-    `asked` is each request for a timeline, `looked_up` each account that was looked up, which costs money.
+    Of each only the newest `depth` posts are in reach, whenever a token was given. `asked` is each request
+    for a timeline, `looked_up` each account that was looked up, which costs money.
     """
 
     def __init__(self, posts: dict[str, list[int]], *, page: int = 100) -> None:
-        self.posts, self.page = posts, page
-        self.time = NetworkTime(SystemClock())
+        self.posts, self.page, self.depth = posts, page, 3200
+        self.clock = HandClock()
+        self.time = NetworkTime(self.clock)
         self.states: dict[str, str] = {}
         self.refuse: Callable[[str, str | None], ApiCode | None] = lambda *_: None
         self.asked: list[tuple[str, str | None, str | None]] = []
@@ -55,16 +63,14 @@ class _Network:
             raise XError(Problem(refused, status=400), asked="GET timeline")
         if state := self.states.get(user_id):
             return Page(_REFUSED[state], b"")
-        reach = [post for post in self.posts[user_id] if post > int(since_id or 0)]
-        if until_id:
-            reach = [post for post in reach if post < int(until_id)]
-        start = int(token or 0)
-        taken = reach[start : start + min(self.page, max_results)]
+        below = int(token or until_id or 1 << 63)
+        reach = [post for post in self.posts[user_id][: self.depth] if int(since_id or 0) < post < below]
+        taken = reach[: min(self.page, max_results)]
         meta: Tree = {"result_count": len(taken)}
         if taken:
             meta |= {"newest_id": str(taken[0]), "oldest_id": str(taken[-1])}
-        if reach[start + len(taken) :]:
-            meta["next_token"] = str(start + len(taken))
+        if reach[len(taken) :]:
+            meta["next_token"] = str(taken[-1])
         body: Tree = {"meta": meta}
         if taken:
             body["data"] = [{"id": str(post), "text": "x", "author_id": user_id} for post in taken]
@@ -108,7 +114,7 @@ class _Harvest:
         job = Job(
             collection=as_valid(self._tree),
             client=self._network,  # type: ignore[arg-type]
-            clock=HandClock(),
+            clock=self._network.clock,
             stop=Stop(),
             put=self._put,
             say=lambda _: None,
@@ -158,9 +164,51 @@ def test_posts_below_the_depth_of_a_timeline_are_a_gap_also_where_some_were_dele
     assert all(gap["last_id_before"] == since for gap in harvest.gaps)
 
 
+def test_what_newer_posts_push_below_the_depth_of_a_timeline_is_a_gap() -> None:
+    """Harvests are cut anywhere while up to thousands of posts appear, also where there was none at first."""
+    failed = []
+    for seed in range(_FIRST, _FIRST + max(8, _EXAMPLES // 20)):
+        random = Random(f"depth {seed}")
+        network, tree = _Network({"1": []}), {"users": {"1": _known()}}
+        _publish(network, random.choice((0, 0, 5, 300, 2000, 3300)))
+        # Of a timeline that is new to the collection, no more is promised than X gives.
+        promised, stored, gaps = set(network.posts["1"][: network.depth]), set[str](), list[Tree]()
+        first = random.choice((1, 2, 20, 1000))
+        for cuts in (first, *(random.choice((0, 1, 2, 20, 1000)) for _ in range(3)), 1000, 1000):
+            last = len(network.asked) + cuts
+            network.refuse = lambda *_, n=network, last=last: (
+                ApiCode.CREDITS_DEPLETED if len(n.asked) > last else None
+            )
+            harvest = _Harvest(network, tree)
+            with suppress(XError):
+                harvest.run()
+            tree = harvest.next
+            stored.update(harvest.ids)
+            gaps += harvest.gaps
+            promised.update(_publish(network, random.choice((0, 1, 50, 1500, 3300)) if cuts < 1000 else 0))
+        lost = {post for post in promised if str(post) not in stored}
+        untold = {post for post in lost if not any(_holds(gap, post) for gap in gaps)}
+        if untold:
+            failed.append((seed, len(untold), len(lost), gaps))
+    assert failed == []
+
+
+def _publish(network: _Network, number: int) -> list[int]:
+    network.clock.seconds += 7200.0
+    new = [first_id_at(network.clock.now()) + place for place in range(number)]
+    network.posts["1"] = new[::-1] + network.posts["1"]
+    network.clock.seconds += 7200.0
+    return new
+
+
+def _holds(gap: Tree, post: int) -> bool:
+    above, below = int(gap["last_id_before"] or 0), int(gap["first_id_after"])
+    return above < post < below and gap["from"] <= timestamp(created(str(post))) <= gap["to"]
+
+
 def test_a_refused_token_goes_on_below_what_came_and_pays_for_nothing_twice() -> None:
     network = _Network({"1": _numbered(450)})
-    network.refuse = lambda _, token: ApiCode.BAD_REQUEST if token == "200" else None
+    network.refuse = lambda _, token: ApiCode.BAD_REQUEST if token == str(_numbered(450)[199]) else None
     harvest = _Harvest(network, {"users": {"1": _known()}}).run()
     assert sorted(harvest.ids) == sorted(map(str, _numbered(450)))
     assert len(set(harvest.ids)) == len(harvest.ids)

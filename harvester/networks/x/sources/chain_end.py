@@ -78,9 +78,10 @@ class Follower:
         full = page.posts >= self.size(chain)
         return self.always_confirms or full or chain.since_id is None or page.count is None
 
-    def is_deep(self, chain: Chain) -> bool:
+    def is_deep(self, posts: int) -> bool:
+        """Whether so many posts, from the newest on, may be all that X lets be read."""
         # X counts posts that were deleted meanwhile, so that a few less may come.
-        return self.depth is not None and chain.posts > self.depth - self.page_size
+        return self.depth is not None and posts > self.depth - self.page_size
 
 
 class _Walk:
@@ -149,7 +150,7 @@ class _Walk:
         if not chain.newest_id:
             return False
         goes_on, other_way = self._goes_on(page), chain.confirming or bool(self._doubt)
-        may_be_empty = goes_on or other_way or self._follower.is_deep(chain)
+        may_be_empty = goes_on or other_way or self._follower.is_deep(chain.posts)
         return not (may_be_empty and page.says_that_nothing_is_there)
 
     def _goes_on(self, page: Page) -> bool:
@@ -221,7 +222,7 @@ class _Walk:
         if not page.says_that_nothing_is_there:
             return False
         said_before = chain.token is None and chain.stood > 0
-        return chain.confirming or said_before or self._follower.is_deep(chain)
+        return chain.confirming or said_before or self._follower.is_deep(chain.posts)
 
     def _past_an_empty_page(self, chain: Chain, page: Page) -> Chain:
         self._empty += 1

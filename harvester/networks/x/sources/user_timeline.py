@@ -9,27 +9,28 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
-from harvester.clock import timestamp
+from harvester.clock import moment, timestamp
 from harvester.documents import Tree, User
 from harvester.errors import Exit, HarvesterError
 from harvester.networks import Batch, Stopped
 from harvester.networks.x import ApiCode, Page, XError
 from harvester.networks.x.job import Job
-from harvester.networks.x.post_ids import created
 from harvester.networks.x.sources.accounts import AccountStates
 from harvester.networks.x.sources.chain_end import Follower
 from harvester.networks.x.sources.failures import Failures
 from harvester.networks.x.sources.page_room import PageRoom, PageShare
-from harvester.networks.x.sources.pagination import Chain, gap
+from harvester.networks.x.sources.pagination import Chain
+from harvester.networks.x.sources.timeline_depth import DEPTH, Ends
 
 log = logging.getLogger("twarc-cloud")
 
-# How deep X lets a timeline be read: docs.x.com, "Timelines".
-_DEPTH = 3200
 _PAGE, _LEAST = 100, 5
 _LARGE = 1 << 20
+# X shows a post within a minute; and an account without posts changes its collection once in a while only.
+_SHOWN, _NOTED = timedelta(minutes=1), timedelta(days=1)
 
 
 def collect(job: Job) -> None:
@@ -59,7 +60,7 @@ class _Sweep:
         self._job = job
         self._users: Mapping[str, User] = job.collection["users"]
         self._accounts = AccountStates(job)
-        self._follower = Follower(job, page_size=_PAGE, least=_LEAST, depth=_DEPTH)
+        self._follower = Follower(job, page_size=_PAGE, least=_LEAST, depth=DEPTH)
         self._room = PageRoom(job.stop)
         self._guard = threading.Lock()
         users, self._started = _order(job)
@@ -171,6 +172,12 @@ class _Timeline:
         self._since_id: str | None = user.get("since_id")
         self._resume: Tree | None = user.get("resume")
         self._chain = Chain.resumed(self._resume) if self._resume else Chain(since_id=self._since_id)
+        # A chain with neither has not begun: the one below it ended last, and its end is not proven.
+        self._was_cut = bool(self._chain.newest_id or self._chain.token)
+        self._ends = Ends(follower, user_id, (self._resume or {}).get("ends") or ())
+        until = user.get("read_until")
+        self._read_until = moment(until) if until else None
+        self._started = self._job.clock.elapsed()
 
     @property
     def unfinished(self) -> str:
@@ -180,11 +187,11 @@ class _Timeline:
     def run(self) -> ApiCode | None:
         """The account's problem, if it has one."""
         problem = self._take()
-        if problem or not self._resume or not self._chain.over:
+        if problem or not self._was_cut or not self._chain.over:
             return problem
         self._job.put(self._last)
         self._last = Batch()
-        self._chain = Chain(since_id=self._since_id)
+        self._chain, self._was_cut = Chain(since_id=self._since_id), False
         return self._take()
 
     def put_last(self, *, patch: Tree, counts: dict[str, int]) -> None:
@@ -207,16 +214,15 @@ class _Timeline:
             self._put(page, chain)
             # Many wait for their next page at once, and none needs the one before any more.
             del page
-        if self._chain.over:
-            self._note_depth(self._chain)
         return None
 
     def _put(self, page: Page, chain: Chain) -> None:
-        if not page.posts and not chain.newest_id and not self._resume:
+        if chain.over:
+            self._close(chain)
+        learnt = self._learnt(chain)
+        if not page.posts and not chain.newest_id and not self._resume and not learnt.keys() - {"resume"}:
             # Nothing new, nothing learnt: most users, most of the time.
             return
-        learnt = chain.learnt()
-        self._since_id = learnt.get("since_id", self._since_id)
         batch = Batch(
             lines=page.line,
             posts=page.posts,
@@ -230,6 +236,33 @@ class _Timeline:
         # Not before it is on disk is the next page paid for.
         self._job.put(batch, wait=True)
         self.share.give_back()
+
+    def _close(self, chain: Chain) -> None:
+        if gaps := self._ends.close(chain, was_cut=self._was_cut, since=self._read_until):
+            self._job.put(Batch(events=gaps))
+
+    def _learnt(self, chain: Chain) -> Tree:
+        learnt = chain.learnt()
+        self._since_id = learnt.get("since_id", self._since_id)
+        if self._ends:
+            # What the next chain brings decides on them, and it may be cut, or not even begun.
+            resumed = Chain(since_id=self._since_id) if chain.over else chain
+            learnt["resume"] = {**resumed.resume(), "ends": self._ends.to_tree()}
+        elif learnt["resume"]:
+            learnt["resume"]["ends"] = None
+        return {**learnt, **self._read_so_far()} if chain.over and not self._was_cut else learnt
+
+    def _read_so_far(self) -> Tree:
+        """Up to when all is read, where no since_id says so."""
+        before = self._read_until
+        if self._since_id:
+            self._read_until = None
+            return {"read_until": None} if before else {}
+        until = self._job.client.time.earliest(self._started) - _SHOWN
+        if before and before <= until < before + _NOTED:
+            return {}
+        self._read_until = until
+        return {"read_until": timestamp(until)}
 
     def _page(self, chain: Chain) -> tuple[Chain, Page]:
         while True:
@@ -251,17 +284,3 @@ class _Timeline:
                     raise
                 # The token is refused, but where it stood is known.
                 chain = chain.without_token()
-
-    def _note_depth(self, chain: Chain) -> None:
-        """With 3,200 posts read and the since_id not reached, what lies between cannot be had."""
-        if not chain.since_id or not chain.oldest_id or not self._follower.is_deep(chain):
-            return
-        event = gap(
-            "the timeline is deeper than the 3,200 posts that X lets be read",
-            user_id=self._user_id,
-            since=created(chain.since_id),
-            until=created(chain.oldest_id),
-            before=chain.since_id,
-            after=chain.oldest_id,
-        )
-        self._job.put(Batch(events=(event,)))
