@@ -54,7 +54,8 @@ endef
 test: style
 	$(call types_and_tests)
 
-# Which tests these are, tests/conftest.py and the mark `system` say.
+# Which tests these are, tests/conftest.py and the mark `system` say; laws try fewer examples.
+check: export LAWS ?= $(if $(T),some,few)
 check: $(if $(T),ready-dev,style)
 	$(if $(T),@$(IN) -m pytest -q $(T),$(call types_and_tests,-m "not system"))
 

@@ -188,7 +188,8 @@ def _descriptions_read_once() -> Iterator[None]:
 
 
 @pytest.fixture(
-    params=[None, *_SEEDS], ids=lambda seed: "as it answers" if seed is None else f"varied {seed}"
+    params=[pytest.param(None, id="as it answers", marks=pytest.mark.system), *_SEEDS],
+    ids=lambda seed: f"varied {seed}",
 )
 def x_in_any_form(request: pytest.FixtureRequest) -> Iterator[None]:
     """The emulator as X answers today, and one of which all varies that X does not promise."""

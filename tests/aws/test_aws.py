@@ -94,6 +94,7 @@ def test_a_refusal_in_the_middle_of_a_listing_is_told_too(refuser: Refuser) -> N
         list(Service("ecs", region="us-east-1").pages("list_services"))
 
 
+@pytest.mark.system
 def test_an_aws_that_is_too_busy_is_asked_again_and_then_told(refuser: Refuser) -> None:
     refuser.error = (400, "ThrottlingException", "Rate exceeded")
     with pytest.raises(Refused) as caught:

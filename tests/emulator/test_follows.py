@@ -77,6 +77,7 @@ def test_what_a_day_takes_away_and_brings_is_the_share_that_was_asked_for() -> N
     assert 150 < len(after - before) < 250
 
 
+@pytest.mark.system
 def test_a_million_followers_are_read_from_any_place_without_those_before() -> None:
     graph = graph_of(1_000_001, 1, Shape(hubs={0: 1_000_000}))
     assert graph.said(0, graph.epoch) == 1_000_000

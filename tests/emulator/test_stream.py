@@ -171,6 +171,7 @@ def test_a_second_connection_is_refused_although_the_window_has_room(world):
         assert again.status == 200
 
 
+@pytest.mark.system
 def test_a_client_that_does_not_read_is_told_and_then_cut_off():
     with emulator.running(users=1, stream_backlog=8 << 20) as world:
         add_rules(world.url, "cat")

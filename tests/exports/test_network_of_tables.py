@@ -123,6 +123,7 @@ def _both(store: FolderStore, folder: Path, selection: Selection, options: Mappi
     return str(found.figures["source"])
 
 
+@pytest.mark.system
 @given(
     seed=st.integers(0, 1 << 30),
     compacted=st.booleans(),

@@ -11,6 +11,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from harvester.clock import Stop
 from harvester.collection import history
 from harvester.compute import cost
@@ -136,6 +138,7 @@ class _Client(Client):
         self.billing = billing()
 
 
+@pytest.mark.system
 def test_a_day_of_a_stream_asks_of_s3_what_the_model_of_costs_says(tmp_path: Path) -> None:
     clock = HandClock()
     store, keys, settings = CountingStore(clock), CollectionKeys("day"), Settings()

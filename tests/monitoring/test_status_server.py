@@ -154,8 +154,10 @@ def test_what_a_harvest_waits_for_is_told(tmp_path: Path) -> None:
         with stage.harvesting("it") as going:
             stage.clock.before_wait = lambda _: told.append(going.summary()["activity"])
             until(lambda: bool(going.ended))
-        (waiting,) = [words for words in told if words.startswith("waiting 9")]
-        assert "rate limit tweets/search/recent" in waiting
+        (waiting,) = [words for words in told if "rate limit tweets/search/recent" in words]
+        assert waiting.startswith("waiting ")
+        # A window of 15 minutes, of which a busy machine has let a part go by.
+        assert 600 < int(waiting.split()[1]) <= 905
 
 
 def test_metrics_say_of_a_stream_how_it_is() -> None:

@@ -98,6 +98,7 @@ def test_an_index_finds_what_a_reading_of_all_files_finds(
         assert _comparable(search.ask(question)) == _comparable(expected)
 
 
+@pytest.mark.system
 @given(query=_QUERIES, included=st.booleans())
 @settings(max_examples=12)
 def test_tables_are_read_to_the_same_answer_as_all_files(

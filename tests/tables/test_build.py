@@ -338,6 +338,7 @@ def test_a_bucket_has_the_same_tables(store: FolderStore, s3: Bucket) -> None:
     assert _keys_of(bucket) and build(bucket, _KEYS).made == []
 
 
+@pytest.mark.system
 def test_more_rows_than_are_sorted_at_once_are_in_order(store: FolderStore) -> None:
     numbers = [number * 7919 % 60_013 for number in range(60_000)]
     made = [

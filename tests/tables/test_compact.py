@@ -90,6 +90,7 @@ def test_the_small_files_are_removed_by_a_build_a_day_later(store: FolderStore) 
     assert build(store, _KEYS).removed == 0
 
 
+@pytest.mark.system
 @pytest.mark.parametrize("removed", [False, True], ids=["the small files are there", "they are removed"])
 @pytest.mark.parametrize("which", [0, 1, 2])
 def test_a_file_that_changes_afterwards_leaves_no_row_out(
@@ -104,6 +105,7 @@ def test_a_file_that_changes_afterwards_leaves_no_row_out(
     _require_whole(store)
 
 
+@pytest.mark.system
 def test_a_harvest_that_comes_later_on_that_day_is_added(store: FolderStore) -> None:
     store_harvest(store, _KEYS, record_forms.made_up_lines()[:4], at="2026-10-01T23:00:00Z")
     build(store, _KEYS)

@@ -21,6 +21,8 @@ from tests.support.broken_streams import BrokenStream, figures
 from tests.support.harvest_stage import DAY, Stage, staged, until
 
 
+@pytest.mark.system
+@pytest.mark.slow
 def test_of_100_cuts_in_an_hour_each_post_is_collected_repaired_or_named(tmp_path: Path) -> None:
     with staged(tmp_path, users=2, posts_per_user=0, limits=False) as stage:
         broken = BrokenStream(stage)

@@ -112,6 +112,7 @@ def test_a_post_that_is_not_there_is_said_to_be_none(visit: Visit) -> None:
     assert "There is no post 1 in museums" in visit.page("/post/museums/1", status=404)
 
 
+@pytest.mark.system
 def test_without_an_index_a_large_store_says_how_to_make_one(
     world: tuple[Path, FolderStore], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -346,6 +346,7 @@ def _truth(harvests: list[Any], *, only: str = "") -> Edges:
     }
 
 
+@pytest.mark.system
 @given(harvests=st.lists(_HARVEST, min_size=1, max_size=3), memory=st.sampled_from([1, 1 << 20]))
 @settings(max_examples=15, deadline=None)
 def test_each_format_read_back_holds_the_edges_of_the_lists(

@@ -189,6 +189,7 @@ class _Stored:
         return facts_of(self.record["data"])
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(("cap", "is_packed"), [(1_100, False), (500, True)])
 def test_a_harvest_of_a_thousand_rules_names_those_that_matched(
     tmp_path: Path, *, cap: int, is_packed: bool

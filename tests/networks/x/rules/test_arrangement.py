@@ -156,6 +156,7 @@ def _many(*, follow: int, track: int) -> tuple[list[str], list[str]]:
     return [str(10**18 + n) for n in range(follow)], [f"word{n}" for n in range(track)]
 
 
+@pytest.mark.system
 def test_one_term_more_or_less_of_5852_changes_two_live_rules_at_most() -> None:
     follow, track = _many(follow=5500, track=352)
     app = _App()
@@ -167,6 +168,7 @@ def test_one_term_more_or_less_of_5852_changes_two_live_rules_at_most() -> None:
     assert app.change(_rules(follow=follow[1:2000] + follow[2001:], track=track)) <= 3
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(("cap", "seed"), [(60, 2), (30, 3), (330, 4)])
 def test_random_edits_change_about_one_live_rule_each(cap: int, seed: int) -> None:
     random, app = Random(seed), _App(cap=cap)

@@ -90,6 +90,8 @@ class _Posts:
         }
 
 
+@pytest.mark.system
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("edits", "options"),
     [

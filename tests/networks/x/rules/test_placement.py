@@ -77,6 +77,7 @@ def test_rules_go_where_the_most_room_is() -> None:
     assert [len(part) for part in parts] == [4, 4, 4]
 
 
+@pytest.mark.system
 @pytest.mark.parametrize(("cap", "apps"), [(160, 3), (1000, 1)])
 def test_the_lists_of_2017_need_as_many_apps_as_their_rules_allow(cap: int, apps: int) -> None:
     draw = random.Random(1)
