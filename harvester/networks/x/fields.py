@@ -103,18 +103,15 @@ class Fields:
     def _without(self, parameter: str, refused: list[str] | None, allowed: set[str]) -> str:
         """Ask for less of posts and of accounts, as both are refused alike; returns what was."""
         words = f"{parameter}: {', '.join(refused)}" if refused else parameter
-        changed = False
-        for names in (self._posts, self._users):
-            if parameter not in names:
-                continue
-            changed = True
+        asking = [names for names in (self._posts, self._users) if parameter in names]
+        for names in asking:
             before = names.pop(parameter)
             after = list(_named_anew(before, refused or (), allowed))
             if refused and after:
                 names[parameter] = after
             elif not refused and parameter == TWEETS:
                 names[POSTS] = list(dict.fromkeys(_NEW_NAMES.get(name, name) for name in before))
-        return words if changed else ""
+        return words if asking else ""
 
 
 def _named_anew(before: Iterable[str], refused: Collection[str], allowed: Collection[str]) -> Iterator[str]:

@@ -88,15 +88,17 @@ def keys_from(
         found = _keys_in(path, profile)
         if found and found.usable:
             return found
-    half = repr(keys) if any(getattr(keys, name) for name in NAMES) else ""
-    raise NoKeys(
-        "There are no keys for the X API"
-        + (f" in profile {profile}" if profile else "")
-        + (f"; the environment has only {half[5:-1]}" if half else "")
-        + ".",
-        hint=f"Run `collection-config keys --profile {profile}` at a terminal, which asks for them."
-        if profile
-        else _HINT,
+    raise _no_keys(profile, half=repr(keys)[5:-1] if any(getattr(keys, name) for name in NAMES) else "")
+
+
+def _no_keys(profile: str, *, half: str) -> NoKeys:
+    """`half` is what the environment has of a pair."""
+    place = f" in profile {profile}" if profile else ""
+    more = f"; the environment has only {half}" if half else ""
+    ask = f"Run `collection-config keys --profile {profile}` at a terminal, which asks for them."
+    return NoKeys(
+        f"There are no keys for the X API{place}{more}.",
+        hint=ask if profile else _HINT,
         exit_code=Exit.UNAUTHORIZED,
     )
 

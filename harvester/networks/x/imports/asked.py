@@ -40,9 +40,7 @@ def asked_of(row: Row, *, usual_type: str, strict: bool) -> Asked:
     given = _shown(named.get("value"))
     value = value_of(str(_first(named, TYPE_COLUMNS) or usual_type), named.get("value"))
     twice = "" if len(named) == len(row.fields) else "has two columns of one name"
-    problem = row.problem or twice or value.problem
-    if not problem and value.corrected and strict:
-        problem = f"would be corrected to {value.text} ({value.type})"
+    problem = row.problem or twice or _value_problem(value, strict=strict)
     if problem:
         return Asked(row.place, given, problem=problem)
     entry, problem = _entry(named, value)
@@ -53,6 +51,12 @@ def asked_of(row: Row, *, usual_type: str, strict: bool) -> Asked:
         # Whether it was written as numbers or as text.
         entry["value"] = rule.value
     return Asked(row.place, given, value.corrected, entry, rule)
+
+
+def _value_problem(value: Value, *, strict: bool) -> str:
+    if not value.problem and value.corrected and strict:
+        return f"would be corrected to {value.text} ({value.type})"
+    return value.problem
 
 
 def _rule(entry: Tree) -> tuple[CollectionRule | None, str]:
@@ -89,13 +93,7 @@ def _entry(named: Mapping[str, Any], value: Value) -> tuple[Tree, str]:
 def _metadata(named: Mapping[str, Any], problems: list[str]) -> Iterator[tuple[str, Any]]:
     """All that a row says beside what the rule itself holds."""
     used = {next((name for name in names if _plain(named.get(name))), "") for names in (TYPE_COLUMNS, _ID)}
-    given = named.get("metadata")
-    if isinstance(given, str) and given.strip():
-        given = _json(given)
-    if given and not isinstance(given, dict):
-        problems.append("its metadata is no JSON object")
-        given = None
-    found: Tree = dict(given or {})
+    found = _given_metadata(named.get("metadata"), problems)
     yield from list(found.items())
     for name, cell in named.items():
         if name in ("value", "tag", "status", "metadata") or name in used:
@@ -105,6 +103,16 @@ def _metadata(named: Mapping[str, Any], problems: list[str]) -> Iterator[tuple[s
             problems.append(f"it has {name} twice in its metadata")
         found[name] = cell
         yield name, cell
+
+
+def _given_metadata(given: Any, problems: list[str]) -> Tree:
+    """Of the column `metadata`, an object or the JSON of one."""
+    if isinstance(given, str) and given.strip():
+        given = _json(given)
+    if given and not isinstance(given, dict):
+        problems.append("its metadata is no JSON object")
+        return {}
+    return dict(given or {})
 
 
 def _json(text: str) -> Any:

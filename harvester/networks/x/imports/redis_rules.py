@@ -1,7 +1,7 @@
 """Rows of rules from Redis as traptor keeps them: a hash for each rule, or a set of values for each shard."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -119,13 +119,17 @@ def _server(url: str) -> str:
         raise _no_address() from error
     if secret or "password" in options:
         raise in_url("--redis", PASSWORD)
+    path = parts.path.strip("/")
+    placed, database = (path, options.get("db", "")) if parts.scheme == "unix" else (host, path)
     # The client takes what is no number as database 0, and other options as a mistake of ours.
-    database = parts.path.strip("/") if parts.scheme != "unix" else options.get("db", "")
-    known = all(name == "db" or (name.startswith("ssl_") and parts.scheme == "rediss") for name in options)
-    placed = parts.path.strip("/") if parts.scheme == "unix" else host
-    if parts.scheme not in _SCHEMES or not placed or not known or not re.fullmatch(r"\d*", database):
+    is_number = re.fullmatch(r"\d*", database) is not None
+    if parts.scheme not in _SCHEMES or not placed or not is_number or not _are_known(options, parts.scheme):
         raise _no_address()
     return f"{parts.scheme}://{host or ''}{f':{port}' if port else ''}{parts.path}"
+
+
+def _are_known(options: Iterable[str], scheme: str) -> bool:
+    return all(name == "db" or (name.startswith("ssl_") and scheme == "rediss") for name in options)
 
 
 def _no_address() -> HarvesterError:

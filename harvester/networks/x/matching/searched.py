@@ -35,17 +35,23 @@ class SearchedRules:
             found = posts(line)
         except BrokenLine:
             return ()
-        certain = {asked[0]: "network"} if len(asked) == 1 else {}
-        native = [rule for rule in asked if rule in self._native]
         told = []
         for post in found:
-            local = {str(each["id"]): "local" for each in attribution.matched(object_in(post.value))}
-            by = {rule: how for rule, how in local.items() if rule in live} | certain
-            if len(native) == 1 and by.keys().isdisjoint(asked):
-                # Found for one of them, and its words are those of none of the others.
-                by[native[0]] = "local"
-            told.append(Matched(1, post.id, [{"id": rule, "by": how} for rule, how in by.items()]))
-        return tuple(each for each in told if each.rules)
+            by_words = [str(each["id"]) for each in attribution.matched(object_in(post.value))]
+            by = self._by(asked, [rule for rule in by_words if rule in live])
+            if by:
+                told.append(Matched(1, post.id, [{"id": rule, "by": how} for rule, how in by.items()]))
+        return tuple(told)
+
+    def _by(self, asked: Sequence[str], by_words: Sequence[str]) -> dict[str, str]:
+        """Each rule that a post matched, and who says so."""
+        certain = {asked[0]: "network"} if len(asked) == 1 else {}
+        by = dict.fromkeys(by_words, "local") | certain
+        native = [rule for rule in asked if rule in self._native]
+        if len(native) == 1 and by.keys().isdisjoint(asked):
+            # Found for one of them, and its words are those of none of the others.
+            by[native[0]] = "local"
+        return by
 
     def _of_harvest(self, harvest: str) -> Attribution | None:
         """By the rules of then; None where the collection asks for no attribution."""

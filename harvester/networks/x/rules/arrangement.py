@@ -5,7 +5,7 @@ stored for that: the live rules at X and their tags tell.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -129,22 +129,27 @@ class _Packing:
 
     def place(self, others: Sequence[Wanted]) -> None:
         """Those that are packed stay so; a new one gets a live rule of its own, or a hole, or is packed."""
-        rest: list[Wanted] = []
-        for each in others:
-            if any(term in self.packs for term in each.terms):
-                self.packs.add(each.terms)
-            else:
-                rest.append(each)
-        for each in [each for each in rest if not self._may_be_packed(each)]:
-            self._give_own(each)
-        new = [each for each in rest if self._may_be_packed(each)]
-        rest = []
+        new = self._without_packed(others)
         for each in new:
+            if not self._may_be_packed(each):
+                self._give_own(each)
+        rest: list[Wanted] = []
+        for each in filter(self._may_be_packed, new):
             if self.needed < self._room - self._spare:
                 self._give_own(each)
             elif not self.packs.fill(each.terms):
                 rest.append(each)
         self._pack(rest, self._room - self._spare if self._first else self._room)
+
+    def _without_packed(self, others: Sequence[Wanted]) -> list[Wanted]:
+        """Those that are in no pack; of the others every term is packed now."""
+        new: list[Wanted] = []
+        for each in others:
+            if any(term in self.packs for term in each.terms):
+                self.packs.add(each.terms)
+            else:
+                new.append(each)
+        return new
 
     def _pack(self, new: list[Wanted], room: int) -> None:
         """Pack these, and of those with live rules of their own as many, from the last, as make room."""
@@ -177,14 +182,18 @@ def _densest(wanted: Sequence[Wanted], there: _There, caps: RuleCaps, room: int)
     units = [each.terms for each in wanted if each.local]
     # Term by term fewer characters are left over, but a rule may then be in three live rules.
     for some in (units, [(term,) for unit in units for term in unit]):
-        packs = Packs({}, wanted=(), length=caps.length)
-        for unit in sorted(some, key=lambda unit: (-size(unit), unit)):
-            packs.add(unit)
-        packing = _Packing(there, packs, room, native)
+        packing = _Packing(there, _packed(some, caps.length), room, native)
         if packing.needed <= room:
             return packing
     packing.pack([], [each for each in native if _may_be_joined(each, caps)], room)
     return packing
+
+
+def _packed(units: Iterable[Sequence[str]], length: int) -> Packs:
+    packs = Packs({}, wanted=(), length=length)
+    for unit in sorted(units, key=lambda unit: (-size(unit), unit)):
+        packs.add(unit)
+    return packs
 
 
 def _may_be_joined(native: Wanted, caps: RuleCaps) -> bool:

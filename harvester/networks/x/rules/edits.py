@@ -77,12 +77,11 @@ def without_rules(section: Mapping[str, Any], ids: Sequence[str]) -> Removed:
     known = {rule.id: rule for rule in collection_rules(section, [])}
     gone = {each: known[each] for each in ids if each in known}
     if not gone:
-        return Removed(dict(section), (), tuple(dict.fromkeys(ids)))
+        return Removed(dict(section), (), _without(ids, known))
     named = _named(section)
     rules = [rule for rule in section.get("rules") or () if not _is_any(rule, gone, named)]
-    terms = {(rule.type, rule.value) for rule in gone.values() if rule.id not in named}
-    missing = tuple(dict.fromkeys(each for each in ids if each not in known))
-    return Removed(_with(section, rules, terms), tuple(gone.values()), missing)
+    terms = _terms(gone.values(), named)
+    return Removed(_with(section, rules, terms), tuple(gone.values()), _without(ids, known))
 
 
 def with_status(
@@ -91,15 +90,14 @@ def with_status(
     """The section in which the rules of these ids and tags have this status; their ids stay."""
     known = collection_rules(section, [])
     meant = [rule for rule in known if rule.id in ids or (rule.tag and rule.tag in tags)]
-    found = {each for rule in meant for each in (rule.id, rule.tag)}
-    missing = tuple(dict.fromkeys(each for each in (*ids, *tags) if each not in found))
+    missing = _without([*ids, *tags], {each for rule in meant for each in (rule.id, rule.tag)})
     changed = {rule.id: rule for rule in meant if rule.status != status}
     present = tuple(rule for rule in meant if rule.status == status)
     if not changed:
         return Switched(dict(section), (), present, missing)
     named = _named(section)
     rules = _switched_rules(section, changed, named, status)
-    terms = {(rule.type, rule.value) for rule in changed.values() if not rule.tag and rule.id not in named}
+    terms = _terms((rule for rule in changed.values() if not rule.tag), named)
     return Switched(_with(section, rules, terms), tuple(changed.values()), present, missing)
 
 
@@ -120,6 +118,16 @@ def _switched_rules(
     # A term of `track`, `follow` or `locations` has no status there.
     terms = [rule for rule in changed.values() if rule.id not in listed]
     return rules + [_switched({"type": rule.type, "value": rule.value}, rule, status) for rule in terms]
+
+
+def _without(names: Iterable[str], found: Collection[str]) -> tuple[str, ...]:
+    """The names that were not found, each once."""
+    return tuple(dict.fromkeys(each for each in names if each not in found))
+
+
+def _terms(rules: Iterable[CollectionRule], named: Collection[str]) -> set[tuple[str, str]]:
+    """What these rules may be in `track`, `follow` and `locations`, where no rule has an id of its own."""
+    return {(rule.type, rule.value) for rule in rules if rule.id not in named}
 
 
 def _with(section: Mapping[str, Any], rules: list[Tree], without: Collection[tuple[str, str]]) -> Tree:

@@ -178,13 +178,7 @@ class LiveChanges:
             if problems := tuple(each for each in found if each.title != _CAP):
                 return self._refused(edit, plan, problems, requests)
             later = self._made_room(plan, live)
-        try:
-            problems = self._client.add_rules(plan.add).problems
-        except BaseException:
-            self._client.take_back(plan.add)
-            raise
-        if problems:
-            self._client.take_back(plan.add)
+        if problems := self._add(plan.add):
             return self._refused(edit, plan, problems, requests)
         # Where there is nothing to match, nothing is to come into force.
         changes = bool(plan.rules) and bool(plan.add or plan.delete)
@@ -193,6 +187,17 @@ class LiveChanges:
             self._delete(later)
             later = ()
         return _Round(edit, plan.rules, later, self._told_of(edit, plan, since), requests=requests)
+
+    def _add(self, rules: Sequence[Rule]) -> tuple[Problem, ...]:
+        """Add live rules; where X refuses one, all of them are taken back."""
+        try:
+            problems = self._client.add_rules(rules).problems
+        except BaseException:
+            self._client.take_back(rules)
+            raise
+        if problems:
+            self._client.take_back(rules)
+        return problems
 
     def _made_room(self, plan: RulePlan, live: Sequence[Mapping[str, Any]]) -> tuple[str, ...]:
         """Delete what is no longer asked for and, if it must be, also what the new rules replace.

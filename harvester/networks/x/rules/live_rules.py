@@ -103,58 +103,82 @@ def refusal(problem: Problem, rules: Sequence[Rule]) -> str:
     details = problem.raw.get("details")
     listed = " ".join(map(str, details)) if isinstance(details, list) else ""
     ids = [each for rule in rules if rule.value == value for each in rule.ids]
-    more = f" and {len(ids) - _IDS_SHOWN} more" if len(ids) > _IDS_SHOWN else ""
-    place = f"Rule {', '.join(ids[:_IDS_SHOWN])}{more}: " if ids else ""
-    shown = f" ({value[:_VALUE_SHOWN]}{' ...' if len(value) > _VALUE_SHOWN else ''})" if value else ""
+    place, shown = f"Rule {_ids_shown(ids)}: " if ids else "", f" ({_value_shown(value)})" if value else ""
     return printable(f"{place}{problem.detail or listed or problem.title}{shown}")
+
+
+def _ids_shown(ids: Sequence[str]) -> str:
+    more = f" and {len(ids) - _IDS_SHOWN} more" if len(ids) > _IDS_SHOWN else ""
+    return f"{', '.join(ids[:_IDS_SHOWN])}{more}"
+
+
+def _value_shown(value: str) -> str:
+    return f"{value[:_VALUE_SHOWN]}{' ...' if len(value) > _VALUE_SHOWN else ''}"
+
+
+class _Comparison:
+    """The rules of an app beside those that a collection wants."""
+
+    def __init__(self, wanted: Sequence[Rule], prefix: str) -> None:
+        self._prefix = prefix
+        # X takes a value once, whatever its tag is.
+        self.missing = {rule.value: rule for rule in wanted}
+        self.kept: list[str] = []
+        self.replaced: list[str] = []
+        self.delete: list[str] = []
+        self.foreign: list[Mapping[str, Any]] = []
+        self.shared: list[Mapping[str, Any]] = []
+        self.gone: list[Mapping[str, Any]] = []
+
+    def add(self, rule: Mapping[str, Any]) -> None:
+        """One rule that is live."""
+        value, tag, rule_id = text_in(rule, "value"), text_in(rule, "tag"), str(rule.get("id"))
+        same = self.missing.get(value)
+        if same and same.tag == tag:
+            del self.missing[value]
+            self.kept.append(rule_id)
+        elif tag.startswith(self._prefix):
+            (self.replaced if same else self.delete).append(rule_id)
+            self.gone.append(rule)
+        else:
+            self.foreign.append(rule)
+            if same:
+                del self.missing[value]
+                self.shared.append(rule)
+
+    def room(self, caps: RuleCaps) -> int:
+        """For how many rules beside those that stay; raises if those that are missing need more."""
+        room = caps.rules - len(self.foreign) - len(self.kept)
+        if len(self.missing) > room:
+            foreign = len(self.foreign)
+            raise HarvesterError(
+                f"The filter needs {len(self.missing) + len(self.kept)} rules, and there is room for "
+                f"{caps.rules - foreign}: {caps.rules} are allowed, and {foreign} of others are there.",
+                hint="Delete rules that are no longer needed, or use keys of another app.",
+                needs_change=True,
+            )
+        return room
 
 
 def plan_rules(
     wanted: Sequence[Rule], live: Sequence[Mapping[str, Any]], *, prefix: str, caps: RuleCaps | None = None
 ) -> RulePlan:
     """Which rules to add and which of ours to delete; the same plan carried out twice changes nothing."""
-    caps = caps or RuleCaps()
-    # X takes a value once, whatever its tag is.
-    missing = {rule.value: rule for rule in wanted}
-    delete: list[str] = []
-    replaced: list[str] = []
-    kept: list[str] = []
-    foreign: list[Mapping[str, Any]] = []
-    shared: list[Mapping[str, Any]] = []
-    gone: list[Mapping[str, Any]] = []
+    found = _Comparison(wanted, prefix)
     for rule in live:
-        value, tag = text_in(rule, "value"), text_in(rule, "tag")
-        same = missing.get(value)
-        if same and same.tag == tag:
-            del missing[value]
-            kept.append(str(rule.get("id")))
-        elif tag.startswith(prefix):
-            (replaced if same else delete).append(str(rule.get("id")))
-            gone.append(rule)
-        else:
-            foreign.append(rule)
-            if same:
-                del missing[value]
-                shared.append(rule)
-    room = caps.rules - len(foreign) - len(kept)
-    if len(missing) > room:
-        raise HarvesterError(
-            f"The filter needs {len(missing) + len(kept)} rules, and there is room for "
-            f"{caps.rules - len(foreign)}: {caps.rules} are allowed, and {len(foreign)} of others are there.",
-            hint="Delete rules that are no longer needed, or use keys of another app.",
-            needs_change=True,
-        )
+        found.add(rule)
+    room = found.room(caps or RuleCaps())
     # What a foreign rule matches comes with that one's tag.
-    tags = {str(rule.get("value")): text_in(rule, "tag") for rule in shared}
+    tags = {str(rule.get("value")): text_in(rule, "tag") for rule in found.shared}
     # The old rules go on matching while the new ones are added, so that a changed filter loses nothing.
     return RulePlan(
-        add=tuple(missing.values()),
-        replaced=tuple(replaced),
-        delete=tuple(delete),
-        kept=tuple(kept),
-        foreign=tuple(foreign),
-        shared=tuple(shared),
-        add_first=len(missing) + len(delete) <= room,
+        add=tuple(found.missing.values()),
+        replaced=tuple(found.replaced),
+        delete=tuple(found.delete),
+        kept=tuple(found.kept),
+        foreign=tuple(found.foreign),
+        shared=tuple(found.shared),
+        add_first=len(found.missing) + len(found.delete) <= room,
         rules=tuple(replace(rule, tag=tags.get(rule.value, rule.tag)) for rule in wanted),
-        old=tuple(gone),
+        old=tuple(found.gone),
     )

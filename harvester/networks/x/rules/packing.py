@@ -99,12 +99,16 @@ class Packs:
             for chunk in chunks(missing, length=self._length):
                 self.add(chunk)
             return
-        holes = [(size(piece), piece, self._hole(piece)) for pieces in _ways(missing) for piece in pieces]
+        self._fill_with_largest(missing)
+        left = [term for term in missing if term not in self]
+        self._open(next(number for number in count(1) if number not in self._terms), left)
+
+    def _fill_with_largest(self, terms: Sequence[str]) -> None:
+        """Put the largest piece of a unit for which there is a hole into that."""
+        holes = [(size(piece), piece, self._hole(piece)) for pieces in _ways(terms) for piece in pieces]
         if fitting := [(length, piece, hole) for length, piece, hole in holes if hole is not None]:
             _, piece, hole = max(fitting)
             self._put(hole, piece)
-            missing = [term for term in missing if term not in self]
-        self._open(next(number for number in count(1) if number not in self._terms), missing)
 
     def _hole(self, piece: Sequence[str], *, besides: Sequence[int] = ()) -> int | None:
         """The live rule with the least room that is enough."""

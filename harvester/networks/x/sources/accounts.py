@@ -66,11 +66,8 @@ class AccountStates:
         found = {user["id"]: user for user in page.users if user["id"] in ids}
         for user_id, user in found.items():
             self._learn_name(user_id, name_in(user), also={"looked_up": today})
-        gone = {problem.resource_id: STATES.get(problem.outcome, "failed") for problem in page.problems}
         with self._guard:
-            for user_id in ids:
-                account = found.get(user_id)
-                self._looked_up[user_id] = state_of(account) if account else gone.get(user_id, "failed")
+            self._looked_up |= states_in(page, ids)
         lines = b"".join(map(profile_line, page.users))
         patch = {user_id: {"looked_up": today} for user_id in ids if user_id not in found}
         self._job.put(
@@ -102,10 +99,7 @@ class AccountStates:
         changes: tuple[Tree, ...] = ()
         if name and before != name:
             patch["screen_name"] = name
-            change: Tree = {"user_id": user_id, "change": "screen name found", "screen_name": name}
-            if before:
-                change |= {"change": "screen name changed", "old_screen_name": before}
-            changes = (change,)
+            changes = (name_change(user_id, before, name),)
         if patch:
             self._job.put(Batch(patch={"users": {user_id: patch}}, changes=changes))
 
@@ -174,6 +168,25 @@ def profile_line(user: Tree) -> bytes:
     except TypeError:
         # Half of a surrogate pair: as an escape it is kept as it came.
         return json.dumps(user).encode() + b"\n"
+
+
+def name_change(user_id: str, before: str | None, name: str) -> Tree:
+    """The line of `user_changes.json` for a name that is new or another."""
+    if not before:
+        return {"user_id": user_id, "change": "screen name found", "screen_name": name}
+    return {
+        "user_id": user_id,
+        "change": "screen name changed",
+        "screen_name": name,
+        "old_screen_name": before,
+    }
+
+
+def states_in(page: Page, ids: Sequence[str]) -> dict[str, str]:
+    """The state of each account that was looked up, by its profile or by X's error."""
+    gone = {problem.resource_id: STATES.get(problem.outcome, "failed") for problem in page.problems}
+    found = {user["id"]: state_of(user) for user in page.users}
+    return {user_id: found.get(user_id) or gone.get(user_id, "failed") for user_id in ids}
 
 
 def state_of(user: Tree) -> str:

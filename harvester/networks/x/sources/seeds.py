@@ -9,7 +9,7 @@ from harvester.networks.x import ApiCode, Page, XError, name_in
 from harvester.networks.x.client import LOOK_UP
 from harvester.networks.x.graph_checks import said_by
 from harvester.networks.x.job import Job
-from harvester.networks.x.sources.accounts import STATES, profile_line, state_of
+from harvester.networks.x.sources.accounts import name_change, profile_line, states_in
 
 
 @dataclass(frozen=True)
@@ -53,13 +53,9 @@ def _learned(job: Job, ids: Sequence[str], page: Page) -> dict[str, Seed]:
         before = users.get(user_id, {}).get("screen_name")
         if name and name != before and user_id in users:
             patch[user_id] = {"screen_name": name}
-            change: Tree = {"user_id": user_id, "change": "screen name found", "screen_name": name}
-            if before:
-                change |= {"change": "screen name changed", "old_screen_name": before}
-            changes.append(change)
+            changes.append(name_change(user_id, before, name))
     lines = b"".join(map(profile_line, profiles))
     counts = {"users_looked_up": len(profiles)}
     job.put(Batch(users=lines, patch={"users": patch}, changes=tuple(changes), counts=counts, sync=True))
-    gone = {problem.resource_id: STATES.get(problem.outcome, "failed") for problem in page.problems}
-    found = {user_id: Seed(gone.get(user_id, "failed")) for user_id in ids}
-    return found | {profile["id"]: Seed(state_of(profile), said_by(profile)) for profile in profiles}
+    said = {profile["id"]: said_by(profile) for profile in profiles}
+    return {user_id: Seed(state, said.get(user_id, {})) for user_id, state in states_in(page, ids).items()}
